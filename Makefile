@@ -1,0 +1,22 @@
+# make demo: the whole journey on real parts, once.   make up: the same, until Ctrl-C.   make test: every check.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo up test lint types check clean
+demo: .venv/ready ; $(BIN)/python -m pipeline.local demo
+up: .venv/ready ; $(BIN)/python -m pipeline.local up
+test: lint types check
+
+lint: .venv/ready ; $(BIN)/ruff check . && $(BIN)/ruff format --check .
+types: .venv/ready ; $(BIN)/mypy
+check: .venv/ready ; $(BIN)/pytest
+
+.venv/ready: requirements.txt requirements-dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed; name it: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@$(PYTHON) -m venv .venv || \
+	  { echo "This Python has no venv. On Debian: apt-get install python3-venv"; exit 1; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+clean: ; rm -rf .venv demo .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,1 @@
+"""Very large PDFs on very small workers."""

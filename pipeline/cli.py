@@ -1,0 +1,86 @@
+"""The command line, for a laptop and for `heroku run`.
+
+Whatever lasts is in the bucket before a command answers, so a command may die and be repeated. What only
+some commands need (Celery, boto3, rich) is imported by them.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+import click
+
+from .commands import looking, making, running, terminal
+from .errors import InvalidRequest, PipelineError
+
+HELP = """Very large PDFs on very small workers.
+
+\b
+Exit codes:
+    0  done
+    1  any other error
+    2  wrong use: a parameter, a setting
+    3  not found
+    4  the export failed
+    5  cancelled, or not possible in the state it is in
+    6  a service is down: Redis, S3, mail, Heroku
+    7  not allowed
+    8  the time to wait is over
+  130  interrupted
+
+With --json a command writes one JSON value a line to stdout, and an error as
+{"error": {"code", "message", "advice", "field"}}.
+"""
+
+
+class Interrupted(PipelineError):
+    """Ctrl-C."""
+
+    exit_code = 130
+
+
+class Program(click.Group):
+    """Every error ends with a sentence, an advice and its exit code; none that is foreseen with a stack trace."""
+
+    def main(  # type: ignore[override]  # it always ends the process, so `standalone_mode` means nothing
+        self, args: Sequence[str] | None = None, prog_name: str | None = None, **extra: Any
+    ) -> NoReturn:
+        arguments = list(sys.argv[1:] if args is None else args)
+        try:
+            code = super().main(arguments, prog_name, **extra | {"standalone_mode": False})
+        except (PipelineError, click.ClickException, click.Abort, OSError) as error:
+            told = _told(error)
+            terminal.complain(told, machine="--json" in arguments)  # also when the rest cannot be parsed
+            code = told.exit_code
+        sys.exit(code if isinstance(code, int) else 0)
+
+
+def _told(error: Exception) -> PipelineError:
+    """Any error that ends a command, as one of ours."""
+    if isinstance(error, PipelineError):
+        return error
+    if isinstance(error, click.Abort):
+        return Interrupted("Interrupted.")
+    if isinstance(error, OSError):  # a folder without permission, a full disk
+        where = f"{error.filename}: " if error.filename else ""
+        return PipelineError(f"{where}{error.strerror or error}.")
+    parameter, context = getattr(error, "param", None), getattr(error, "ctx", None)
+    message = error.format_message() if isinstance(error, click.ClickException) else str(error)
+    advice = f"See `{context.command_path} --help`." if context else ""
+    return InvalidRequest(message, field=parameter.name if parameter else None, advice=advice)
+
+
+@click.group(cls=Program, help=HELP)
+def program() -> None:
+    pass
+
+
+program.add_command(making.Kinds(making.render))
+program.add_command(making.Kinds(making.submit))
+for command in (
+    looking.status, looking.wait, looking.fetch, looking.cancel, looking.list_,
+    running.keeper, running.worker, running.prepare, running.doctor,
+):  # fmt: skip
+    program.add_command(command)

@@ -1,0 +1,147 @@
+"""status, wait, fetch, cancel, list: what became of an export."""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ..errors import RedisDown
+from . import opening, options, terminal
+
+if TYPE_CHECKING:
+    from ..ledger import Ledger
+    from ..live import Live
+
+
+@click.command()
+@options.export_id
+@options.machine
+def status(export_id: str, machine: bool) -> None:
+    """How far an export is.
+
+    \b
+    JSON: the export as GET /exports/ID shows it.
+    """
+    from .watch import progress, steps
+
+    ledger, live = opening.records()
+    export = ledger.load(export_id)
+    if machine:
+        terminal.answer(opening.represented(ledger, live, export))
+        return
+    terminal.say(f"{export.state}  {export.document}, {export.name}, asked for by {export.owner}")
+    if not export.state.over:
+        what, done, total = steps(export, progress(ledger, live, export))
+        terminal.say(f"{what}: {done} of {total}" if total else what)
+    if export.result:
+        terminal.say(f"{export.result.name}: {export.result.pages} pages, {export.result.bytes} bytes")
+        terminal.tell_skipped(export.result)
+    if export.failure:
+        terminal.say(f"{export.failure.message} {export.failure.advice}".rstrip())
+
+
+@click.command()
+@options.export_id
+@click.option("--timeout", type=click.FloatRange(0), help="Wait so many seconds at the most.")
+@options.quiet
+@options.machine
+def wait(export_id: str, timeout: float | None, quiet: bool, machine: bool) -> None:
+    """Wait until an export is over.
+
+    \b
+    JSON: the export as GET /exports/ID shows it, when it is ready.
+    """
+    ledger, live = opening.records()
+    follow(ledger, live, export_id, timeout, quiet, machine)
+
+
+@click.command()
+@options.export_id
+@options.output("The file to write [its own name, in this folder].")
+@options.force
+@options.quiet
+@options.machine
+def fetch(export_id: str, output: Path | None, force: bool, quiet: bool, machine: bool) -> None:
+    """Copy the file of an export to here.
+
+    \b
+    JSON: as of render.
+    """
+    from .watch import made
+
+    began, (ledger, _) = time.monotonic(), opening.records()
+    result = made(ledger.load(export_id))
+    into = output or Path(Path(result.name).name)
+    opening.free(into, force)
+    save(ledger, export_id, into, quiet)
+    terminal.tell_file(result, str(into), time.monotonic() - began, machine)
+
+
+@click.command()
+@options.export_id
+@options.machine
+def cancel(export_id: str, machine: bool) -> None:
+    """End an export that is not over yet.
+
+    \b
+    JSON: the export as GET /exports/ID shows it.
+    """
+    from ..tasks import flow
+
+    services = opening.services()
+    with suppress(RedisDown):  # cancelled is cancelled: workers look at the bucket, the keeper tidies up
+        flow.cancel(services, export_id)
+    export = services.ledger.load(export_id)
+    if machine:
+        terminal.answer(opening.represented(services.ledger, services.live, export))
+    else:
+        terminal.say(f"{export.id}  {export.state}")
+
+
+@click.command("list")
+@click.option("--owner", help="Only this person's.")
+@click.option("--limit", type=click.IntRange(1), default=20, help="So many at the most [20].")
+@options.machine
+def list_(owner: str | None, limit: int, machine: bool) -> None:
+    """The last exports, newest first.
+
+    \b
+    JSON: {"exports": […]}, each as GET /exports shows it.
+    """
+    from ..web.representation import summary
+    from .watch import newest
+
+    ledger, _ = opening.records()
+    found = newest(ledger, owner, limit)
+    if machine:
+        base = opening.settings().base_url
+        terminal.answer({"exports": [summary(export, base) for export in found]})
+        return
+    for e in found:
+        moment = terminal.moment(e.created_at)
+        terminal.say(f"{e.id}  {moment}  {e.state:<10}  {e.pages:>7} pages  {e.owner}  {e.name}")
+
+
+def follow(ledger: Ledger, live: Live, export_id: str, timeout: float | None, quiet: bool, machine: bool) -> None:
+    """Wait for an export and say what came of it; ExportFailed, IllegalStep or TimedOut."""
+    from . import watch
+
+    with terminal.progress(quiet) as show:
+        export = watch.until_over(ledger, live, export_id, timeout, show)
+    result = watch.made(export)
+    if machine:
+        terminal.answer(opening.represented(ledger, live, export))
+    else:
+        terminal.note(f"{result.name}: {result.pages} pages, {result.bytes} bytes")
+
+
+def save(ledger: Ledger, export_id: str, into: Path, quiet: bool) -> None:
+    """Copy the file of a finished export to here."""
+    from . import watch
+
+    with terminal.progress(quiet) as show:
+        watch.fetch(ledger.store, watch.made(ledger.load(export_id)), into, show)

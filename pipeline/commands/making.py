@@ -1,0 +1,173 @@
+"""render and submit, with a subcommand for each kind of document."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ..errors import InvalidRequest
+from . import looking, opening, options, terminal
+
+if TYPE_CHECKING:
+    from ..services import Services
+    from ..tasks.flow import Order
+    from .folder import Show
+
+    Ordering = Callable[[dict[str, Any]], Order]
+
+
+class Kinds(click.Group):
+    """A subcommand for each kind of document: what is the same for all, and the document's own options."""
+
+    def __init__(self, shared: click.Command) -> None:
+        super().__init__(shared.name, help=shared.help, short_help=shared.short_help)
+        self._shared = shared
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
+        from .. import documents
+
+        documents.load(opening.settings().documents)
+        return documents.names()
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command:  # noqa: ARG002  # click's signature
+        from .. import documents
+
+        documents.load(opening.settings().documents)
+        document = documents.find(cmd_name)
+        own = options.of(document.params, ("listing", document.records_field))
+        callback = self._shared.callback
+        return click.Command(
+            cmd_name,
+            callback=partial(callback, cmd_name) if callback else None,
+            params=[*self._shared.params, *own],
+            help=self._shared.help,
+        )
+
+
+@click.command("render", short_help="Make a document here, without any service.")
+@click.argument("source", type=click.Path(path_type=Path))
+@options.output("The file to write.", required=True)
+@options.force
+@options.caption
+@options.chunk_pages
+@options.quiet
+@options.machine
+def render(
+    kind: str, source: Path, output: Path, force: bool, caption: str, chunk_pages: int | None, quiet: bool,
+    machine: bool, **given: Any,
+) -> None:  # fmt: skip
+    """Make a document here, without any service, from a folder of pictures or a listing (JSON lines).
+
+    \b
+    JSON: {"file", "seconds", "bytes", "pages", "records", "drawn",
+           "skipped": [{"record", "source", "reason"}], "skipped_count", "warnings"}
+    """
+    from .. import documents
+    from ..export import new_id
+    from ..pdf.assembly import About
+    from ..rendering import Job, render_file
+    from ..sources import FolderInputs
+    from .folder import listed
+
+    settings, began = opening.settings(), time.monotonic()
+    opening.free(output, force)
+    document = documents.find(kind)
+    with listed(source, caption == "name") as (listing, folder), terminal.progress(quiet) as show:
+        params = documents.decode(document, _chosen(given) | {"listing": listing.name})
+        job = Job(document, params, str(listing), FolderInputs(folder))
+        document.check(params, job.inputs)
+        show("planning", 0, 0)
+        plan = job.plan(settings, chunk_pages)
+        about = About(params.title, time.time(), new_id())
+        result = render_file(
+            job, plan, about, output, settings, lambda done: show("rendering pages", done, plan.pages)
+        )
+    terminal.tell_file(result, str(output), time.monotonic() - began, machine)
+
+
+@click.command("submit", short_help="Ask workers for a document.")
+@click.argument("source")
+@click.option("--notify", help="A mail address to tell when it is over.")
+@click.option("--key", help="Your own text: the same key gives the same export.")
+@click.option("--owner", envvar="PIPELINE_OWNER", default="cli", help="Whose it is [PIPELINE_OWNER, else cli].")
+@click.option("--wait", "waiting", is_flag=True, help="Wait until it is over.")
+@options.output("Wait, then fetch the file to here.")
+@options.force
+@options.caption
+@options.chunk_pages
+@options.quiet
+@options.machine
+def submit(
+    kind: str, source: str, notify: str | None, key: str | None, owner: str, waiting: bool, output: Path | None,
+    force: bool, caption: str, chunk_pages: int | None, quiet: bool, machine: bool, **given: Any,
+) -> None:  # fmt: skip
+    """Ask workers for a document. SOURCE is a folder of pictures, which are sent to the bucket, or the key
+    of a listing that is in the bucket (inputs/….jsonl).
+
+    Prints the export's id. Repeat a command that broke off: what was sent is not sent again.
+
+    \b
+    JSON: the export as GET /exports/ID shows it; with --wait a second line when it is ready.
+    """
+    from ..tasks import flow
+
+    if output:
+        opening.free(output, force)
+    services, params = opening.services(), _chosen(given)
+    order = partial(flow.Order, kind, owner=owner, notify=notify, key=key, chunk_pages=chunk_pages)
+    with terminal.progress(quiet) as show:
+        listing = _listing(services, source, caption == "name", params, order, show)
+    export_id = _hand_in(services, order(params | {"listing": listing}), machine)
+    if waiting or output:
+        looking.follow(services.ledger, services.live, export_id, None, quiet, machine)
+    if output:
+        looking.save(services.ledger, export_id, output, quiet)
+
+
+def _listing(
+    services: Services, source: str, captions: bool, params: dict[str, Any], order: Ordering, show: Show
+) -> str:
+    """The key of a listing in the bucket. A folder's pictures are sent, once the order is seen to be right."""
+    from .. import documents
+    from ..tasks import flow
+    from .folder import Upload
+
+    if not Path(source).is_dir():
+        if source.startswith("inputs/"):
+            return source
+        message = f"{source} is neither a folder nor the key of a listing in the bucket."
+        raise InvalidRequest(message, field="source", advice="Such a key begins with inputs/.")
+    upload = Upload(Path(source), order(params).owner, show)
+    first = [{"source": upload.prefix + upload.names[0]}]
+    flow.checked(services, order(params | {documents.find(order(params).document).records_field: first}))
+    return upload.send(services.ledger.store, captions)
+
+
+def _hand_in(services: Services, order: Order, machine: bool) -> str:
+    """Submit and print the id, also when Redis is down: the export is kept, and the exit code says so."""
+    from ..tasks import flow
+
+    late: flow.Accepted | None = None
+    try:
+        export = flow.submit(services, order)
+    except flow.Accepted as accepted:
+        export, late = accepted.export, accepted
+    if machine:
+        terminal.answer(opening.represented(services.ledger, services.live, export))
+    else:
+        terminal.say(export.id)
+    if late:
+        terminal.complain(late, machine=False)
+        sys.exit(late.exit_code)
+    return export.id
+
+
+def _chosen(given: dict[str, Any]) -> dict[str, Any]:
+    """The document's parameters that were given."""
+    return {name: value for name, value in given.items() if value is not None}

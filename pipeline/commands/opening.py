@@ -1,0 +1,56 @@
+"""What a command opens: settings, services, files to write. Heavy imports wait until they are needed."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import InvalidRequest
+from ..settings import Settings
+
+if TYPE_CHECKING:
+    from ..export import Export
+    from ..ledger import Ledger
+    from ..live import Live
+    from ..services import Services
+
+
+def settings() -> Settings:
+    return Settings.from_env(os.environ)
+
+
+def services() -> Services:
+    """Everything, for commands that send messages."""
+    from ..services import open_services
+    from ..tasks.app import CeleryMessages, make_app
+
+    own = settings()
+    return open_services(own, CeleryMessages(make_app(own)))
+
+
+def records() -> tuple[Ledger, Live]:
+    """What is needed to look at exports; no Celery."""
+    from ..ledger import Ledger
+    from ..live import Live
+    from ..store import Store
+
+    own = settings()
+    return Ledger(Store.open(own)), Live.open(own)
+
+
+def represented(ledger: Ledger, live: Live, export: Export) -> dict[str, Any]:
+    """An export as GET /exports/ID shows it."""
+    from ..web.representation import full
+    from .watch import progress
+
+    return full(export, progress(ledger, live, export), time.time(), settings().base_url)
+
+
+def free(output: Path, force: bool) -> None:
+    """InvalidRequest unless a file may be written here."""
+    if not output.parent.is_dir():
+        raise InvalidRequest(f"There is no folder {output.parent}.", field="output", advice="Make it first.")
+    if output.exists() and not force:
+        raise InvalidRequest(f"{output} exists.", field="output", advice="Add --force to overwrite it.")

@@ -1,0 +1,83 @@
+"""Options of the command line: those that commands share, and those that a document's parameters bring."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+from msgspec import NODEFAULT, inspect
+
+Decorator = Callable[[Callable[..., None]], Callable[..., None]]
+machine: Decorator = click.option("--json", "machine", is_flag=True, help="Answer in JSON, for programs.")
+quiet: Decorator = click.option("--quiet", is_flag=True, help="Show no progress.")
+force: Decorator = click.option("--force", is_flag=True, help="Overwrite the file if it exists.")
+caption: Decorator = click.option(
+    "--caption", type=click.Choice(("name", "none")), default="name", help="Caption of a picture: its file name."
+)
+chunk_pages: Decorator = click.option("--chunk-pages", type=click.IntRange(1), help="Pages of a chunk.")
+export_id: Decorator = click.argument("export_id", metavar="ID")
+
+
+def output(words: str, required: bool = False) -> Decorator:
+    """-o FILE"""
+    kind = click.Path(dir_okay=False, path_type=Path)
+    return click.option("-o", "--output", type=kind, required=required, help=words)
+
+
+class Json(click.ParamType[Any]):
+    """Whatever has no simpler form, such as a list, is given as JSON."""
+
+    name = "json"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        try:
+            return msgspec.json.decode(value) if isinstance(value, str) else value
+        except msgspec.DecodeError as error:
+            self.fail(f"{value!r} is not JSON: {error}.", param, ctx)
+
+
+_SIMPLE: dict[type[inspect.Type], type] = {inspect.IntType: int, inspect.FloatType: float, inspect.StrType: str}
+
+
+def of(kind: type[Any], without: Collection[str] = ()) -> list[click.Parameter]:
+    """An option for each field of a parameter class. None means: not given, the class decides."""
+    return [_option(field) for field in msgspec.structs.fields(kind) if field.name not in without]
+
+
+def _option(field: msgspec.structs.FieldInfo) -> click.Option:
+    info, words = _described(field.type)
+    name = field.encode_name.replace("_", "-")
+    flag = isinstance(info, inspect.BoolType)
+    declared = f"--{name}/--no-{name}" if flag else f"--{name}"
+    # Not both: click takes any default, even None, for what is required.
+    needed: dict[str, Any] = {"required": True} if field.required else {"default": None}
+    words += _default(field.default)
+    return click.Option([declared, field.encode_name], type=bool if flag else _type(info), help=words, **needed)
+
+
+def _described(annotation: Any) -> tuple[inspect.Type, str]:
+    """What a field holds, without its metadata and without None; and its description."""
+    info, words = inspect.type_info(annotation), ""
+    if isinstance(info, inspect.Metadata):
+        words = str((info.extra_json_schema or {}).get("description", ""))
+        info = info.type
+    if isinstance(info, inspect.UnionType):
+        others = [item for item in info.types if not isinstance(item, inspect.NoneType)]
+        info = others[0] if len(others) == 1 else info
+    return info, words
+
+
+def _type(info: inspect.Type) -> Any:
+    if isinstance(info, inspect.LiteralType):
+        return click.Choice(info.values)
+    return _SIMPLE.get(type(info)) or Json()
+
+
+def _default(value: Any) -> str:
+    if value is None or value is NODEFAULT or value == "":
+        return ""
+    shown = {True: "yes", False: "no"}[value] if isinstance(value, bool) else value
+    return f" [{shown} unless given]"

@@ -1,0 +1,106 @@
+"""keeper, worker, prepare, doctor: what keeps the whole going."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+
+import click
+
+from ..errors import InvalidSetting, StoreDown
+from . import opening, options, terminal
+
+
+@click.command()
+def keeper() -> None:
+    """Repair, scale and clean up until told to stop. Web and worker processes do so anyway."""
+    _log()
+    from ..keeper import Keeper
+    from ..scaler.resize import Formation
+
+    services = opening.services()
+    keeping = Keeper(services, Formation(services.settings))
+    stop = (signal.SIGTERM, signal.SIGINT)
+    # Waited for, not handled: a handler may interrupt the very thread that holds the lock stop() takes.
+    signal.pthread_sigmask(signal.SIG_BLOCK, stop)
+    thread = keeping.start()
+    log = logging.getLogger(__name__)
+    log.info("keeper: it runs")
+    log.info("keeper: %s, it stops", signal.Signals(signal.sigwait(stop)).name)
+    keeping.stop()
+    thread.join()
+
+
+@click.command()
+def worker() -> None:
+    """Work until told to stop."""
+    _log()
+    from ..worker import run
+
+    sys.exit(run(opening.settings()))
+
+
+@click.command()
+@options.machine
+def prepare(machine: bool) -> None:
+    """Before a release: check the settings, let the bucket expire what is old.
+
+    \b
+    JSON: {"lifecycle": true or false}
+    """
+    from ..doctor import settings_checks
+    from ..store import Store
+    from .finding import Outcome
+    from .folder import INPUT_DAYS
+
+    settings = opening.settings()
+    for check in settings_checks(settings):
+        if check.outcome is Outcome.FAILED:
+            raise InvalidSetting(f"{check.name}: {check.words}", field=check.name, advice=check.advice)
+        if check.outcome is Outcome.WARNING:
+            terminal.note(f"{check.name}: {check.words} {check.advice}")
+    kept = int(settings.keep_seconds // 86400) + 1
+    days = {"inputs/": INPUT_DAYS, "exports/": kept, "requests/": kept}
+    try:
+        Store.open(settings).expire_by_itself(days)
+        done = True
+    except StoreDown as error:
+        done = False
+        terminal.note(f"{error.message} The keeper still removes old results; old uploads stay.")
+    if machine:
+        terminal.answer({"lifecycle": done})
+    elif done:
+        terminal.say(
+            "The bucket expires " + ", ".join(f"{prefix} after {n} days" for prefix, n in days.items()) + "."
+        )
+
+
+@click.command()
+@options.machine
+def doctor(machine: bool) -> None:
+    """Check every setting and service, and say what to do.
+
+    \b
+    JSON: {"checks": [{"name", "outcome", "words", "advice"}]}
+    An outcome is ok, warning, failed or skipped. Exit code 6 when one has failed.
+    """
+    from ..doctor import examine, show
+    from .finding import Outcome
+
+    checks = examine(os.environ)
+    if machine:
+        terminal.answer({"checks": checks})
+    else:
+        show(checks)
+    if any(check.outcome is Outcome.FAILED for check in checks):
+        sys.exit(6)
+
+
+def _log() -> None:
+    """Everything of note, with the time, to stderr."""
+    logging.basicConfig(
+        level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    logging.getLogger("botocore").setLevel(logging.WARNING)

@@ -1,0 +1,124 @@
+"""What a person sees of the command line: progress, notes, errors. Results go to stdout, all else to stderr."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+import click
+import msgspec
+
+from ..errors import PipelineError
+from ..export import Result
+from ..settings import MIB
+from .folder import Show
+
+
+def say(text: str) -> None:
+    """A line of the result."""
+    click.echo(plain(text))
+
+
+def note(text: str) -> None:
+    """A line beside the result."""
+    click.echo(plain(text), err=True)
+
+
+def answer(body: Any) -> None:
+    """The result for machines: one JSON value on one line."""
+    click.echo(msgspec.json.encode(body))
+
+
+def complain(error: PipelineError, machine: bool) -> None:
+    """An error with its advice, and the field it is about."""
+    if machine:
+        told = {"code": error.code, "message": error.message, "advice": error.advice, "field": error.field}
+        answer({"error": told})
+        return
+    field = f" ({error.field})" if error.field and error.field not in error.message else ""
+    note(f"Error: {error.message}{field}")
+    if error.advice:
+        note(error.advice)
+
+
+def plain(text: str) -> str:
+    """Without control characters: names of files and documents come from others."""
+    return "".join(c if c.isprintable() else " " for c in text)
+
+
+@contextmanager
+def progress(quiet: bool = False) -> Iterator[Show]:
+    """Bars on a terminal, a line now and then elsewhere, nothing when `quiet`."""
+    if quiet:
+        yield _nothing
+    elif sys.stderr.isatty():
+        with _bars() as show:
+            yield show
+    else:
+        yield Lines(note)
+
+
+def _nothing(*_: object) -> None:
+    """Progress that nobody sees."""
+
+
+class Lines:
+    """Progress in lines: one when something begins, then one for every tenth of it."""
+
+    def __init__(self, write: Callable[[str], None]) -> None:
+        self._write = write
+        self._last: tuple[str, int] | None = None
+
+    def __call__(self, what: str, done: int, total: int) -> None:
+        mark = (what, done * 10 // total if total else 0)
+        if mark != self._last:
+            self._last = mark
+            self._write(f"{what}: {done} of {total}" if total else what)
+
+
+@contextmanager
+def _bars() -> Iterator[Show]:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    tasks: dict[str, TaskID] = {}
+    with Progress(*columns, console=Console(stderr=True)) as bars:
+
+        def show(what: str, done: int, total: int) -> None:
+            if what not in tasks:
+                tasks[what] = bars.add_task(what, total=None)
+            bars.update(tasks[what], completed=done, total=total or None)
+
+        yield show
+
+
+def tell_file(result: Result, where: str, seconds: float, machine: bool) -> None:
+    """What was made: pages, size, seconds; what was skipped and why; warnings."""
+    if machine:
+        shown = msgspec.to_builtins(result)
+        del shown["key"], shown["name"]
+        answer({"file": where, "seconds": round(seconds, 3), **shown})
+        return
+    say(f"{where}: {result.pages} pages, {result.bytes / MIB:.1f} MiB, {seconds:.1f} s")
+    tell_skipped(result)
+
+
+def tell_skipped(result: Result) -> None:
+    """Inputs that could not be read, each with its reason, and warnings."""
+    if result.skipped_count:
+        say(f"{result.skipped_count} of {result.records} could not be read:")
+    for item in result.skipped:
+        say(f"  {item.record}  {item.source}: {item.reason}")
+    if (more := result.skipped_count - len(result.skipped)) > 0:
+        say(f"  and {more} more")
+    for warning in result.warnings:
+        say(f"Warning: {warning}")
+
+
+def moment(seconds: float) -> str:
+    """A time of this place, to the minute."""
+    return datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M")

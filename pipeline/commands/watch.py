@@ -1,0 +1,92 @@
+"""Looking at exports from outside: how far one is, when it is over, which came last, its file."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from contextlib import suppress
+from pathlib import Path
+
+from ..errors import ExportFailed, IllegalStep, PipelineError, RedisDown, StoreDown
+from ..export import Export, Result, State
+from ..ledger import Ledger
+from ..live import Live, Progress
+from ..settings import MIB
+from ..store import Store
+from .folder import Show
+
+LOOK_SECONDS = 0.5
+
+
+class TimedOut(PipelineError):
+    """The export is not over yet, and the time to wait is."""
+
+    retry = True
+    exit_code = 8
+    http_status = 504
+    advice = "It goes on by itself; ask again later."
+
+
+def progress(ledger: Ledger, live: Live, export: Export) -> Progress | None:
+    """Live progress; what the stored segments say when Redis is down or was wiped; None before and after."""
+    if export.state not in (State.RENDERING, State.ASSEMBLING):
+        return None
+    with suppress(RedisDown):
+        if known := live.progress(export.id):
+            return known
+    found = ledger.segments(export.id)
+    return Progress(sum(pages for pieces in found.values() for _, pages in pieces), 0, 0)
+
+
+def until_over(ledger: Ledger, live: Live, export_id: str, timeout: float | None, show: Show) -> Export:
+    """Wait for the end of an export, showing how far it is; TimedOut after `timeout` seconds."""
+    began = time.monotonic()
+    while not (export := ledger.load(export_id)).state.over:
+        show(*steps(export, progress(ledger, live, export)))
+        if timeout is not None and time.monotonic() - began >= timeout:
+            raise TimedOut(f"Export {export_id} is {export.state} after {timeout:g} s.")
+        time.sleep(LOOK_SECONDS)
+    return export
+
+
+def steps(export: Export, known: Progress | None) -> tuple[str, int, int]:
+    """An unfinished export as (what is being done, done, of how many): pages, or MiB when it is joined."""
+    if known is None:
+        return str(export.state), 0, 0
+    if export.state is State.ASSEMBLING and known.bytes_total:
+        return "assembling, MiB", min(known.bytes, known.bytes_total) // MIB, known.bytes_total // MIB
+    return "rendering pages", min(known.pages, export.pages), export.pages
+
+
+def made(export: Export) -> Result:
+    """The file of an export; ExportFailed or IllegalStep say why there is none."""
+    if export.failure:
+        raise ExportFailed(f"Export {export.id} failed: {export.failure.message}", advice=export.failure.advice)
+    if export.state is not State.READY or export.result is None:
+        later = "" if export.state.over else "Wait for it: `python -m pipeline wait ID`."
+        raise IllegalStep(f"Export {export.id} is {export.state}; it has no file.", advice=later)
+    return export.result
+
+
+def fetch(store: Store, result: Result, into: Path, show: Show) -> None:
+    """Copy a file out of the bucket. It gets its name when it is whole; StoreDown when it is not."""
+    part, size = into.with_name(into.name + ".part"), 0
+    try:
+        with part.open("wb") as file:
+            for block in store.read(result.key, 0, result.bytes):
+                size += file.write(block)
+                show("fetching, MiB", size // MIB, result.bytes // MIB)
+        if size != result.bytes:
+            raise StoreDown(
+                f"{result.name} broke off after {size} of {result.bytes} bytes.", advice="Fetch it again."
+            )
+        part.replace(into)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def newest(ledger: Ledger, owner: str | None, limit: int) -> list[Export]:
+    """The last exports, newest first: one person's, or everybody's, which reads all that there are."""
+    if owner is not None:
+        return ledger.of(owner, limit)
+    return list(reversed(deque(ledger.all(), maxlen=limit)))

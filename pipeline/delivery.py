@@ -1,0 +1,171 @@
+"""Links and mail: the one door to SMTP.
+
+A link leads to the app, never to the bucket; it is signed, expires, and can be fetched any number of
+times, since mail scanners fetch every link they see.
+"""
+
+from __future__ import annotations
+
+import smtplib
+import ssl
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.utils import format_datetime
+from urllib.parse import unquote, urlsplit
+
+from itsdangerous import BadData, SignatureExpired, URLSafeTimedSerializer
+from markupsafe import Markup
+
+from .errors import InvalidSetting, LinkExpired, LinkRefused, MailDown, MailRefused
+from .export import Export, State
+from .settings import MIB, Settings
+
+SKIPPED_IN_MAIL = 20
+
+
+class Links:
+    """Signs and reads the links in mails. The first of SECRET_KEY signs, all of them are accepted."""
+
+    def __init__(self, settings: Settings) -> None:
+        if not settings.secret_keys:
+            raise InvalidSetting("SECRET_KEY is not set; links cannot be signed.", field="SECRET_KEY")
+        self._base = settings.base_url
+        self._seconds = settings.link_seconds
+        self._signer = URLSafeTimedSerializer(list(reversed(settings.secret_keys)), salt="download")
+
+    def sign(self, export_id: str) -> str:
+        """The address under which an export can be downloaded for a while."""
+        return f"{self._base}/d/{self._signer.dumps(export_id)}"
+
+    def read(self, token: str) -> str:
+        """The export that a link leads to; LinkExpired or LinkRefused."""
+        try:
+            return str(self._signer.loads(token, max_age=self._seconds))
+        except SignatureExpired as error:
+            raise LinkExpired("The time of this link is over.") from error
+        except BadData as error:
+            raise LinkRefused("This link is not one of ours, or was changed on its way.") from error
+
+
+def message(export: Export, settings: Settings) -> EmailMessage:
+    """The one mail about an export that is over, in text and HTML."""
+    ready = export.state is State.READY
+    lines = list(_ready_lines(export) if ready else _failed_lines(export))
+    mail = EmailMessage()
+    mail["Subject"] = f"{'Ready' if ready else 'Not made'}: {_one_line(export.name)}"
+    mail["From"] = settings.mail_from
+    mail["To"] = Address(addr_spec=export.notify or "")
+    mail["Date"] = format_datetime(datetime.fromtimestamp(export.finished_at or export.created_at, UTC))
+    # The same for every attempt: a mail that is sent twice after a crash counts as one for most readers.
+    mail["Message-ID"] = f"<{export.id}@{urlsplit(settings.base_url).hostname}>"
+    mail["Auto-Submitted"] = "auto-generated"
+    link = Links(settings).sign(export.id) if ready else None
+    until = _day(time.time() + settings.link_seconds)
+    mail.set_content("\n".join([*lines, *((f"\n{link}", f"The link works until {until}, once you are signed in.")
+                                          if link else ())]) + "\n")  # fmt: skip
+    mail.add_alternative(_html(lines, link, until), subtype="html")
+    return mail
+
+
+def _ready_lines(export: Export) -> Iterator[str]:
+    result = export.result
+    if result is None:
+        return
+    yield f"{_one_line(export.name)} is ready: {result.pages:,} pages, {_size(result.bytes)}."
+    yield f"File: {result.name}"
+    if result.skipped_count:
+        yield f"{result.skipped_count:,} of {result.records:,} inputs could not be read:"
+        for skipped in result.skipped[:SKIPPED_IN_MAIL]:
+            yield f"  {skipped.record}. {_one_line(skipped.source)} - {_one_line(skipped.reason)}"
+        if result.skipped_count > SKIPPED_IN_MAIL:
+            yield f"  and {result.skipped_count - SKIPPED_IN_MAIL:,} more"
+    for warning in result.warnings[:SKIPPED_IN_MAIL]:
+        yield f"Note: {_one_line(warning)}"
+
+
+def _failed_lines(export: Export) -> Iterator[str]:
+    asked = datetime.fromtimestamp(export.created_at, UTC).strftime("%Y-%m-%d %H:%M UTC")
+    yield f"{_one_line(export.name)}, asked for on {asked}, could not be made."
+    if export.failure:
+        yield export.failure.message
+        if export.failure.advice:
+            yield export.failure.advice
+
+
+def _html(lines: list[str], link: str | None, until: str) -> str:
+    """Everything from outside is escaped by Markup.format."""
+    body = Markup("").join(Markup("<p>{}</p>").format(line) for line in lines)
+    if link:
+        body += Markup(
+            '<p><a href="{}">Download</a></p><p>The link works until {}, once you are signed in.</p>'
+        ).format(link, until)
+    return str(Markup("<!doctype html><html><body>{}</body></html>").format(body))
+
+
+class Post:
+    """Sends mail by SMTP_URL: smtp://user:password@host:587 (STARTTLS when offered) or smtps://host:465."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._url = settings.smtp_url
+        self._timeout = 20
+
+    @property
+    def configured(self) -> bool:
+        return self._url is not None
+
+    def send(self, mail: EmailMessage) -> None:
+        """Hand a mail over; MailRefused when it never will be taken, MailDown when it may be later."""
+        with self.connection() as smtp, _translated():
+            smtp.send_message(mail)
+
+    @contextmanager
+    def connection(self) -> Iterator[smtplib.SMTP]:
+        """A connection that is signed in."""
+        url = urlsplit(self._url or "")
+        host, port = url.hostname or "", url.port
+        tls = ssl.create_default_context()
+        with _translated():
+            smtp = (
+                smtplib.SMTP_SSL(host, port or 465, timeout=self._timeout, context=tls)
+                if url.scheme == "smtps"
+                else smtplib.SMTP(host, port or 587, timeout=self._timeout)
+            )
+        with smtp:
+            with _translated():
+                if url.scheme == "smtp" and smtp.has_extn("starttls"):
+                    smtp.starttls(context=tls)
+                if url.username:
+                    smtp.login(unquote(url.username), unquote(url.password or ""))
+            yield smtp
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """smtplib's errors may repeat what was sent; only the server's code is passed on."""
+    try:
+        yield
+    except smtplib.SMTPRecipientsRefused as error:
+        codes = [code for code, _ in error.recipients.values()]
+        kind = MailRefused if all(code >= 500 for code in codes) else MailDown
+        raise kind(f"The mail server does not take mail for this address ({codes[0]}).") from error
+    except smtplib.SMTPResponseException as error:
+        kind = MailRefused if error.smtp_code in (550, 551, 552, 553, 554) else MailDown
+        raise kind(f"The mail server answered {error.smtp_code}.") from error
+    except (smtplib.SMTPException, OSError) as error:
+        raise MailDown(f"The mail server cannot be reached: {type(error).__name__}.") from error
+
+
+def _one_line(text: str) -> str:
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+
+def _size(count: int) -> str:
+    return f"{count / MIB:,.1f} MB" if count >= MIB else f"{count / 1024:,.0f} kB"
+
+
+def _day(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d")

@@ -1,0 +1,163 @@
+"""Every error this program raises on purpose, and what a person can do about each.
+
+PipelineError
+├── InvalidSetting          an environment variable is missing or wrong
+├── InvalidRequest          what was asked makes no sense; names the field
+│   ├── UnknownDocument     no such kind of document
+│   └── BodyTooLarge        the request body is over the limit
+├── NotSignedIn             no password, token or session
+├── LinkRefused             a link that is forged, or not for this
+│   └── LinkExpired         a link whose time is over
+├── NotFound                no such export, or not this person's
+├── IllegalStep             the export is not in a state that allows this
+├── UnreadableSource        one input cannot be read; the export's policy decides what follows
+│   ├── RefusedAddress      a URL that must not be fetched
+│   └── SourceUnavailable   a URL that fails for now; the same request may work later
+├── ChunkFailed             a page range could not be rendered, however small it was cut
+├── ExportFailed            the export ended without a file
+├── DamagedSegment          a stored segment does not match its index; it is rendered again
+├── Conflict                somebody else changed the object first; look again
+│   └── UploadGone          the multipart upload was aborted by somebody else
+└── ServiceDown             a foreign service does not answer, or refuses
+    ├── StoreDown           S3
+    │   └── NotSupported    this S3-compatible store cannot do that
+    ├── RedisDown           Redis
+    ├── MailDown            SMTP
+    │   └── MailRefused     the mail server will never take this mail
+    └── HerokuDown          the Platform API
+
+`retry` says whether the same step may succeed when it is tried again; `exit_code` and `http_status`
+are what the command line and the web process answer; `advice` is what the person can do.
+"""
+
+from __future__ import annotations
+
+
+class PipelineError(Exception):
+    """The root: a message for a person, and a class that says how to go on."""
+
+    retry = False
+    exit_code = 1
+    http_status = 500
+    advice = ""
+
+    def __init__(self, message: str, *, field: str | None = None, advice: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.field = field
+        self.advice = advice if advice is not None else type(self).advice
+
+    @property
+    def code(self) -> str:
+        """The class name, as machines read it."""
+        return type(self).__name__
+
+
+class InvalidSetting(PipelineError):
+    exit_code = 2
+    advice = "Correct the environment variable; `python -m pipeline doctor` checks them all."
+
+
+class InvalidRequest(PipelineError):
+    exit_code = 2
+    http_status = 422
+
+
+class UnknownDocument(InvalidRequest):
+    pass
+
+
+class BodyTooLarge(InvalidRequest):
+    http_status = 413
+    advice = "Put the entries in a listing in the bucket and send its key."
+
+
+class NotSignedIn(PipelineError):
+    exit_code = 7
+    http_status = 401
+
+
+class LinkRefused(PipelineError):
+    exit_code = 7
+    http_status = 403
+    advice = "Open the newest message about this export, or ask for the export again."
+
+
+class LinkExpired(LinkRefused):
+    http_status = 410
+    advice = "Ask for the export again; it is made anew."
+
+
+class NotFound(PipelineError):
+    exit_code = 3
+    http_status = 404
+
+
+class IllegalStep(PipelineError):
+    exit_code = 5
+    http_status = 409
+
+
+class UnreadableSource(PipelineError):
+    http_status = 422
+    advice = "Replace the file, or choose `on_unreadable` = skip or placeholder."
+
+
+class RefusedAddress(UnreadableSource):
+    advice = "Use an https URL of a public host."
+
+
+class SourceUnavailable(UnreadableSource):
+    retry = True
+    advice = "Ask again later, or choose `on_unreadable` = skip or placeholder."
+
+
+class ChunkFailed(PipelineError):
+    exit_code = 4
+
+
+class ExportFailed(PipelineError):
+    exit_code = 4
+
+
+class DamagedSegment(PipelineError):
+    retry = True
+
+
+class Conflict(PipelineError):
+    retry = True
+    http_status = 409
+
+
+class UploadGone(Conflict):
+    pass
+
+
+class ServiceDown(PipelineError):
+    retry = True
+    exit_code = 6
+    http_status = 503
+
+
+class StoreDown(ServiceDown):
+    advice = "Check S3_BUCKET, the keys and the endpoint with `python -m pipeline doctor`."
+
+
+class NotSupported(StoreDown):
+    retry = False
+
+
+class RedisDown(ServiceDown):
+    advice = "Check REDIS_URL with `python -m pipeline doctor`. What was accepted is kept and goes on by itself."
+
+
+class MailDown(ServiceDown):
+    advice = "Check SMTP_URL with `python -m pipeline doctor`."
+
+
+class MailRefused(MailDown):
+    retry = False
+
+
+class HerokuDown(ServiceDown):
+    advice = "Check HEROKU_API_KEY and HEROKU_APP_NAME with `python -m pipeline doctor`."

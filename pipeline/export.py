@@ -1,0 +1,156 @@
+"""Export, Chunk and State: frozen values and the legal steps between them."""
+
+from __future__ import annotations
+
+import dataclasses
+import secrets
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+from .errors import IllegalStep
+
+
+class State(StrEnum):
+    """Where an export stands; it only ever moves to the right, or out."""
+
+    QUEUED = "queued"  # accepted and written down
+    PLANNING = "planning"  # counting, cutting into chunks
+    RENDERING = "rendering"  # chunks become segments
+    ASSEMBLING = "assembling"  # segments become the file
+    READY = "ready"  # the file was seen to exist
+    FAILED = "failed"  # with a reason a person understands
+    CANCELLED = "cancelled"  # by whoever asked for it
+    EXPIRED = "expired"  # the file was kept as long as promised, and removed
+
+    @property
+    def over(self) -> bool:
+        """True when no work is left to be done for it."""
+        return self not in WORKING
+
+
+WORKING = (State.QUEUED, State.PLANNING, State.RENDERING, State.ASSEMBLING)
+
+STEPS: Mapping[State, tuple[State, ...]] = {
+    State.QUEUED: (State.PLANNING, State.FAILED, State.CANCELLED),
+    State.PLANNING: (State.RENDERING, State.FAILED, State.CANCELLED),
+    State.RENDERING: (State.ASSEMBLING, State.FAILED, State.CANCELLED),
+    State.ASSEMBLING: (State.READY, State.FAILED, State.CANCELLED),
+    State.READY: (State.EXPIRED,),
+    State.FAILED: (State.EXPIRED,),
+    State.CANCELLED: (State.EXPIRED,),
+    State.EXPIRED: (),
+}
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """A page range of an export: the unit of work and of retry.
+
+    `start` and `stop` are where its records stand in the input, in bytes.
+    """
+
+    number: int
+    first_page: int
+    pages: int
+    start: int
+    stop: int
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """An input that could not be read, and what was done about it."""
+
+    record: int
+    source: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Result:
+    """The file: where it is and what it holds. Records in = records drawn + records skipped."""
+
+    key: str
+    name: str
+    bytes: int
+    pages: int
+    records: int
+    drawn: int
+    skipped: tuple[Skipped, ...] = ()
+    skipped_count: int = 0
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why an export ended without a file, in words for the person who asked."""
+
+    code: str
+    message: str
+    advice: str = ""
+
+
+@dataclass(frozen=True)
+class Export:
+    """One request for a document with parameters. Stored as exports/<id>/export.json."""
+
+    id: str
+    document: str
+    params: Mapping[str, Any]
+    owner: str
+    created_at: float
+    state: State = State.QUEUED
+    notify: str | None = None
+    name: str = "document"
+    request_key: str = ""  # which request it answers (idempotency), see flow.submit
+    chunk_pages: int | None = None  # the person's own cut, else the plan decides
+    records: int = 0
+    pages: int = 0
+    chunks: int = 0
+    started_at: float | None = None
+    finished_at: float | None = None
+    result: Result | None = None
+    failure: Failure | None = None
+    notice_claimed_at: float | None = None  # somebody began to send the one message
+    notified_at: float | None = None  # it was sent
+
+    def to(self, state: State, **changes: Any) -> Export:
+        """The same export one step on; raises IllegalStep when there is no such step."""
+        if state not in STEPS[self.state]:
+            raise IllegalStep(f"Export {self.id} is {self.state}; it cannot become {state}.")
+        return dataclasses.replace(self, state=state, **changes)
+
+    def encode(self) -> bytes:
+        """The JSON that is stored."""
+        return msgspec.json.encode(self)
+
+    @classmethod
+    def decode(cls, data: bytes) -> Export:
+        """The export from its JSON; raises msgspec.ValidationError when it is not one."""
+        return msgspec.json.decode(data, type=cls)
+
+
+_CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
+
+
+def new_id(now: float | None = None) -> str:
+    """26 characters: 48 bits of milliseconds, so ids sort by time, and 80 random bits nobody guesses."""
+    value = int((now if now is not None else time.time()) * 1000) << 80 | secrets.randbits(80)
+    return "".join(_CROCKFORD[value >> shift & 31] for shift in range(125, -1, -5))
+
+
+def is_id(text: str) -> bool:
+    """Whether a text can be an export's id; everything else is kept out of keys."""
+    return len(text) == 26 and all(c in _CROCKFORD for c in text)
+
+
+def created(export_id: str) -> float:
+    """When an id was made, in seconds since 1970."""
+    value = 0
+    for character in export_id:
+        value = value << 5 | _CROCKFORD.index(character)
+    return (value >> 80) / 1000

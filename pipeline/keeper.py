@@ -1,0 +1,226 @@
+"""The keeper: one loop that repairs, scales and cleans up, and outlives its mistakes.
+
+It runs inside every long-running process; a lease in Redis lets one of them lead. It needs no history:
+after Redis was wiped it finds everything in the bucket.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from .errors import ExportFailed, NotFound, PipelineError
+from .export import Export, State
+from .ledger import chosen
+from .live import Lease
+from .scaler.decide import Policy, decide
+from .scaler.measure import Gauge, Work
+from .scaler.resize import Formation
+from .services import Services
+from .tasks import flow
+
+log = logging.getLogger(__name__)
+CLEAN_SECONDS = 3600.0
+NOTICE_PATIENCE = 3600.0  # a mail that cannot be sent for so long must not keep a worker up
+CHECK_SECONDS = 60.0  # how long the formation's quantity is believed without asking
+
+
+class Repair(StrEnum):
+    """What to do about an export that does not move."""
+
+    NOTHING = "nothing"
+    PLAN = "plan"
+    RENDER = "render"
+    ASSEMBLE = "assemble"
+    DELIVER = "deliver"
+    CLOSE = "close"
+    GIVE_UP = "give up"
+
+
+@dataclass(frozen=True)
+class View:
+    """An unfinished export as the keeper sees it."""
+
+    export: Export
+    missing: Sequence[int]  # chunks with pages missing
+    unleased: Sequence[int]  # those of them that nobody is at
+    busy: bool  # somebody plans or assembles it
+    sent: bool  # messages for it went out lately
+    queue_empty: bool  # no message waits for a worker
+    now: float
+
+
+def repair(view: View, deadline: float) -> Repair:
+    """What an export needs; pure.
+
+    While messages wait in a queue, the missing one may be among them, unless they were sent long ago.
+    When no message waits and nobody is at the work, the message is lost.
+    """
+    if view.export.state.over:
+        if view.now - (view.export.finished_at or 0.0) > NOTICE_PATIENCE:
+            return Repair.CLOSE
+        return Repair.NOTHING if view.sent else Repair.DELIVER
+    if view.now - view.export.created_at > deadline:
+        return Repair.GIVE_UP
+    if view.busy or (view.sent and not view.queue_empty):
+        return Repair.NOTHING
+    if view.export.state in (State.QUEUED, State.PLANNING):
+        return Repair.PLAN
+    if not view.missing:
+        return Repair.ASSEMBLE
+    return Repair.RENDER if view.unleased else Repair.NOTHING
+
+
+class Keeper:
+    """Takes turns until it is stopped. `turn` is one round, for tests and for the curious."""
+
+    def __init__(self, services: Services, formation: Formation) -> None:
+        self._s = services
+        self._formation = formation
+        self._gauge = Gauge()
+        self._lease: Lease | None = None
+        self._seen: dict[str, Repair] = {}
+        self._workers: int | None = None
+        self._checked = 0.0
+        self._cleaned = 0.0
+        self._stop = threading.Event()
+
+    def start(self) -> threading.Thread:
+        """Run beside whatever this process does."""
+        thread = threading.Thread(target=self.run, name="keeper", daemon=True)
+        thread.start()
+        return thread
+
+    def stop(self) -> None:
+        self._stop.set()
+
+    def run(self) -> None:
+        """Turn after turn. A mistake costs a turn, never the loop."""
+        while not self._stop.is_set():
+            try:
+                self._wait(self.turn())
+            except PipelineError as error:
+                log.warning("keeper: %s %s", error.message, error.advice)
+                self._stop.wait(self._s.settings.keeper_seconds)
+            except Exception:
+                log.exception("keeper: a mistake; the next turn comes all the same")
+                self._stop.wait(self._s.settings.keeper_seconds)
+        if self._lease:
+            self._s.live.release(self._lease)
+
+    def turn(self) -> bool:
+        """Repair, scale, clean up, if this is the leader. True when there is work or a worker."""
+        if not self._leads():
+            return True
+        ids = self._s.ledger.active()
+        work = [item for item in map(self._look_after, ids) if item]
+        scaled = self._scale(work) if self._formation.configured else 0
+        if time.monotonic() - self._cleaned > CLEAN_SECONDS:
+            self._cleaned = time.monotonic()
+            self._clean()
+        return bool(work or scaled)
+
+    def _wait(self, busy: bool) -> None:
+        """The leader sleeps until somebody rings; longer when there is nothing to do."""
+        seconds = self._s.settings.keeper_seconds * (1 if busy else 6)
+        until = time.monotonic() + seconds
+        while self._lease and not self._stop.is_set() and (left := until - time.monotonic()) > 0:
+            if self._s.live.wait_for_ring(left):
+                return
+        if not self._lease:
+            self._stop.wait(seconds)
+
+    def _leads(self) -> bool:
+        seconds = self._s.settings.keeper_seconds * 12
+        if self._lease and self._s.live.renew(self._lease, seconds):
+            return True
+        self._lease = self._s.live.lease("keeper", seconds)
+        self._workers = None  # another may have scaled meanwhile
+        return self._lease is not None
+
+    # repair
+
+    def _look_after(self, export_id: str) -> Work | None:
+        """Repair one export and say what is outstanding of it."""
+        try:
+            view = self._view(self._s.ledger.load(export_id))
+        except NotFound:
+            self._s.ledger.drop_unwritten(export_id)
+            return None
+        action = repair(view, self._s.settings.export_deadline)
+        # Twice in a row: between two looks a message may be on its way from the queue to a lease.
+        if action is self._seen.get(export_id) and action is not Repair.NOTHING:
+            log.info("keeper: export %s is %s: %s", export_id, view.export.state, action)
+            self._do(action, view)
+            action = Repair.NOTHING
+        self._seen[export_id] = action
+        if view.export.state in (State.QUEUED, State.PLANNING):
+            return Work(export_id, 1)
+        return Work(export_id, len(view.missing))
+
+    def _view(self, export: Export) -> View:
+        live, export_id = self._s.live, export.id
+        missing: list[int] = []
+        if export.state in (State.RENDERING, State.ASSEMBLING):
+            found = self._s.ledger.segments(export_id)
+            missing = chosen(self._s.ledger.plan(export_id), found)[1]
+            if live.progress(export_id) is None:
+                live.restore_pages(export_id, {c: sum(n for _, n in pieces) for c, pieces in found.items()})
+        held = live.held([f"{export_id}:{chunk}" for chunk in missing])
+        return View(
+            export,
+            missing,
+            [chunk for chunk in missing if f"{export_id}:{chunk}" not in held],
+            bool(live.held([f"{export_id}:plan", f"{export_id}:assemble"])),
+            live.sent(export_id),
+            live.waiting() == 0,
+            time.time(),
+        )
+
+    def _do(self, action: Repair, view: View) -> None:
+        s, export = self._s, view.export
+        if action is Repair.PLAN:
+            flow.send_plan(s, export.id)
+        elif action is Repair.RENDER:
+            flow.send_chunks(s, export, list(view.unleased))
+        elif action is Repair.ASSEMBLE:
+            s.messages.assemble(export.id)
+        elif action is Repair.DELIVER:
+            flow.send_notice(s, export.id)
+        elif action is Repair.CLOSE:
+            log.error("keeper: nobody could be told about export %s", export.id)
+            s.ledger.close(export.id)
+        elif action is Repair.GIVE_UP:
+            flow.fail(s, export.id, ExportFailed("It was not finished within the time an export may take."))
+
+    # scale
+
+    def _scale(self, work: Sequence[Work]) -> int:
+        """Set the formation to what is needed; how many workers there are then."""
+        settings = self._s.settings
+        if self._workers is None or time.monotonic() - self._checked > CHECK_SECONDS:
+            self._workers = self._formation.quantity()
+            self._checked = time.monotonic()
+        policy = Policy(settings.max_workers, settings.concurrency, settings.linger_seconds)
+        decision = decide(self._gauge.snapshot(work, self._s.live, self._workers), policy)
+        if decision.quantity != self._workers and self._leads():
+            log.info("scaler: %d -> %d. %s", self._workers, decision.quantity, decision.reason)
+            self._workers = self._formation.resize(decision.quantity)
+        return self._workers
+
+    # clean up
+
+    def _clean(self) -> None:
+        """Expire files that were kept as long as promised."""
+        now = time.time()
+        for export in self._s.ledger.all():
+            if export.created_at > now - self._s.settings.keep_seconds:
+                return  # in the order of time: all others are younger
+            if export.state is not State.EXPIRED and export.state.over:
+                self._s.ledger.remove_result(export)
+                self._s.ledger.change(export.id, lambda e: e if e.state is State.EXPIRED else e.to(State.EXPIRED))
+                log.info("keeper: export %s expired", export.id)

@@ -1,0 +1,236 @@
+"""Where an export stands. The bucket is the truth; its keys are written here and nowhere else.
+
+    active/<id>                                         work is left for this export
+    requests/<hash>                                     which export answers a request (idempotency)
+    owners/<hash>/<id>                                  whose exports are whose
+    exports/<id>/export.json                            the export; changed by conditional write
+    exports/<id>/listing.jsonl                          records that came inside the request
+    exports/<id>/plan.json                              the cut
+    exports/<id>/segments/<chunk>-<first>-<pages>.seg   bytes; .json beside it, written after, the index
+    exports/<id>/result/<name>.pdf                      the file
+
+A segment's name says which pages it holds, so one listing tells what is done.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import BinaryIO
+
+import msgspec
+
+from .errors import Conflict, DamagedSegment, NotFound
+from .export import Chunk, Export, created, is_id
+from .pdf.assembly import chain
+from .pdf.segment import Index
+from .plan import Plan
+from .store import Store
+
+Segments = dict[int, list[tuple[int, int]]]
+"""Chunk -> the (first page, pages) of its stored segments."""
+
+CLAIM_GRACE = 60.0  # an accepted request is written down completely within this time, or never
+TRIES = 8
+
+
+class Ledger:
+    """Reading and changing exports, one object at a time."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+
+    # exports
+
+    def accept(self, export: Export, records: bytes | None, *, lasting: bool) -> Export:
+        """Write a new export down, or return the one that already answers the same request.
+
+        A `lasting` request key (the caller's own idempotency key) always gives the same export; another
+        one only while that export is not over.
+        """
+        existing = self._claim(export, lasting)
+        if existing:
+            return existing
+        self.store.put(f"active/{export.id}", b"")
+        self.store.put(_owner_prefix(export.owner) + export.id, b"")
+        if records is not None:
+            self.store.put(listing_key(export.id), records, content_type="application/jsonl")
+        self.store.put(_export_key(export.id), export.encode(), new=True)
+        return export
+
+    def load(self, export_id: str) -> Export:
+        """The export; NotFound when there is none."""
+        return self._read(export_id)[0]
+
+    def change(self, export_id: str, step: Callable[[Export], Export]) -> Export:
+        """Apply a step to the newest version; repeated when somebody else was faster.
+
+        A step that returns the same export writes nothing. What it raises is passed on.
+        """
+        for attempt in range(TRIES):
+            export, etag = self._read(export_id)
+            changed = step(export)
+            if changed == export:
+                return export
+            try:
+                self.store.put(_export_key(export_id), changed.encode(), replacing=etag)
+            except Conflict:
+                time.sleep(0.02 * 2**attempt)
+                continue
+            return changed
+        raise Conflict(f"Export {export_id} is being changed by too many at once.")
+
+    def active(self) -> list[str]:
+        """Ids of exports for which work is left."""
+        ids = (entry.key.removeprefix("active/") for entry in self.store.entries("active/"))
+        return [export_id for export_id in ids if is_id(export_id)]
+
+    def close(self, export_id: str) -> None:
+        """Nothing is left to do: remove the segments, then the mark that says there is."""
+        self.store.delete_under(f"exports/{export_id}/segments/")
+        self.store.delete([f"active/{export_id}"])
+
+    def drop_unwritten(self, export_id: str) -> None:
+        """Remove the mark of a request whose acceptance broke off, once it cannot be going on any more."""
+        entry = self.store.head(f"active/{export_id}")
+        if entry and time.time() - entry.modified > CLAIM_GRACE:
+            self.store.delete_under(f"exports/{export_id}/")
+            self.store.delete([f"active/{export_id}"])
+
+    def remove_result(self, export: Export) -> None:
+        """Remove the file and the inputs that were copied; the export itself stays as history."""
+        self.store.delete_under(f"exports/{export.id}/result/")
+        self.store.delete([listing_key(export.id), f"exports/{export.id}/plan.json"])
+
+    def all(self) -> Iterator[Export]:
+        """Every export in the order of time. One request an export."""
+        for entry in self.store.entries("exports/"):
+            if entry.key.endswith("/export.json"):
+                yield self.load(entry.key.split("/")[1])
+
+    def of(self, owner: str, limit: int) -> list[Export]:
+        """The newest exports of one person, newest first."""
+        entries = self.store.entries(_owner_prefix(owner))
+        newest = deque((entry.key.rsplit("/", 1)[1] for entry in entries), maxlen=limit)
+        found = (self._known(export_id) for export_id in reversed(newest))
+        return [export for export in found if export]
+
+    # plans and segments
+
+    def write_plan(self, export_id: str, plan: Plan) -> None:
+        self.store.put(f"exports/{export_id}/plan.json", plan.encode())
+
+    def plan(self, export_id: str) -> Plan:
+        """The cut; NotFound before it was planned."""
+        stored = self.store.get(f"exports/{export_id}/plan.json")
+        if stored is None:
+            raise NotFound(f"Export {export_id} has no plan yet.")
+        return Plan.decode(stored.data)
+
+    def segments(self, export_id: str, chunk: int | None = None) -> Segments:
+        """Which segments are stored, of one chunk or of all; as their names say."""
+        prefix = f"exports/{export_id}/segments/" + (f"{chunk:05d}-" if chunk is not None else "")
+        found: Segments = {}
+        for entry in self.store.entries(prefix):
+            if entry.key.endswith(".json"):
+                number, first, pages = entry.key.rsplit("/", 1)[1].removesuffix(".json").split("-")
+                found.setdefault(int(number), []).append((int(first), int(pages)))
+        return found
+
+    def write_segment(self, export_id: str, index: Index, file: BinaryIO) -> None:
+        """Store a segment: first its bytes, then its index, which makes it count."""
+        key = segment_key(export_id, index.chunk, index.first, index.planned)
+        file.seek(0)
+        etag = self.store.put(key, file, content_type="application/octet-stream", sha256=index.sha256)
+        self.store.put(_index_key(key), dataclasses.replace(index, etag=etag).encode())
+
+    def index(self, segment: str) -> Index:
+        """The index of a segment; DamagedSegment when it is not one."""
+        stored = self.store.get(_index_key(segment))
+        if stored is None:
+            raise DamagedSegment(f"The index of {segment} is gone.")
+        try:
+            return Index.decode(stored.data)
+        except msgspec.DecodeError as error:
+            raise DamagedSegment(f"The index of {segment} is damaged: {error}") from error
+
+    def segment_index(self, export_id: str, chunk: int, first: int, pages: int) -> Index:
+        return self.index(segment_key(export_id, chunk, first, pages))
+
+    def drop_segment(self, segment: str) -> None:
+        """Forget a segment that does not match its index, so that its pages are rendered again."""
+        self.store.delete([_index_key(segment), segment])
+
+    # who asked for what
+
+    def _claim(self, export: Export, lasting: bool) -> Export | None:
+        key = f"requests/{export.request_key}"
+        for attempt in range(TRIES):
+            try:
+                self.store.put(key, export.id.encode(), new=True)
+                return None
+            except Conflict:
+                claim = self.store.get(key)
+            if claim is None:
+                continue
+            answer = self._known(claim.data.decode())
+            if answer and (lasting or not answer.state.over):
+                return answer
+            if answer is None and time.time() - created(claim.data.decode()) < CLAIM_GRACE:
+                time.sleep(0.02 * 2**attempt)  # its acceptance is going on at this moment
+                continue
+            try:
+                self.store.put(key, export.id.encode(), replacing=claim.etag)
+                return None
+            except Conflict:
+                continue
+        raise Conflict("The same request is being accepted at this moment; ask again in a minute.")
+
+    def _known(self, export_id: str) -> Export | None:
+        try:
+            return self.load(export_id)
+        except NotFound:
+            return None
+
+    def _read(self, export_id: str) -> tuple[Export, str]:
+        stored = self.store.get(_export_key(export_id)) if is_id(export_id) else None
+        if stored is None:
+            raise NotFound(f"There is no export {export_id}.")
+        return Export.decode(stored.data), stored.etag
+
+
+def chosen(plan: Plan, found: Segments) -> tuple[list[tuple[Chunk, int, int]], list[int]]:
+    """The segments that make up the document, in order, as (chunk, first page, pages); and the chunks
+    of which pages are missing."""
+    picked: list[tuple[Chunk, int, int]] = []
+    missing: list[int] = []
+    for chunk in plan.chunks:
+        pieces = chain(chunk.number, chunk.first_page, chunk.pages, found.get(chunk.number, ()))
+        picked += [(chunk, first, pages) for first, pages in pieces]
+        if sum(pages for _, pages in pieces) < chunk.pages:
+            missing.append(chunk.number)
+    return picked, missing
+
+
+def listing_key(export_id: str) -> str:
+    """Where records that came inside a request are kept."""
+    return f"exports/{export_id}/listing.jsonl"
+
+
+def segment_key(export_id: str, chunk: int, first: int, pages: int) -> str:
+    return f"exports/{export_id}/segments/{chunk:05d}-{first:08d}-{pages:06d}.seg"
+
+
+def _index_key(segment: str) -> str:
+    return segment.removesuffix(".seg") + ".json"
+
+
+def _owner_prefix(owner: str) -> str:
+    return f"owners/{hashlib.sha256(owner.encode()).hexdigest()[:32]}/"
+
+
+def _export_key(export_id: str) -> str:
+    return f"exports/{export_id}/export.json"

@@ -1,0 +1,217 @@
+"""Redis: leases, attempts, live progress, the keeper's bell. The one door to Redis beside the broker.
+
+Everything in it can be rebuilt: when it is wiped, work is done twice at the worst. Every key expires.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import secrets
+import ssl
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import redis
+
+from .errors import RedisDown
+from .settings import Settings
+
+QUEUES = ("pipeline.short", "pipeline.small", "pipeline.large")
+"""In the order in which workers look at them: what is short; chunks of small exports; the rest."""
+
+DAY = 86400
+RING_MOST = 2.0  # a reply may take twice as long, so a Redis that hangs is noticed
+_KEEP = """if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('pexpire', KEYS[1], ARGV[2]) end
+return 0"""
+_DROP = "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) end return 0"
+
+
+@dataclass(frozen=True)
+class Lease:
+    """The right to do one thing, for a while. `fence` grows with each holder, also after Redis was wiped."""
+
+    name: str
+    token: str
+    fence: int
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What is known of a running export: pages drawn, bytes joined, and since when it renders."""
+
+    pages: int
+    bytes: int
+    bytes_total: int
+
+
+class Live:
+    """Commands in the words of the pipeline; RedisDown when Redis does not answer. Thread-safe."""
+
+    def __init__(self, client: Any) -> None:
+        self._redis = client
+
+    @classmethod
+    def open(cls, settings: Settings) -> Live:
+        """Connect as the settings say; a few connections at most, since small plans allow twenty in all."""
+        # Heroku's certificate is self-signed: encrypted, not authenticated (facts of the platform).
+        tls: dict[str, Any] = {"ssl_cert_reqs": "none", "ssl_check_hostname": False}
+        pool = redis.BlockingConnectionPool.from_url(
+            settings.redis_url,
+            max_connections=4,
+            timeout=2,
+            socket_connect_timeout=2,
+            socket_timeout=2 * RING_MOST,
+            socket_keepalive=True,
+            health_check_interval=60,
+            decode_responses=True,
+            **(tls if settings.redis_url.startswith("rediss:") else {}),
+        )
+        return cls(redis.Redis(connection_pool=pool))
+
+    # leases
+
+    def lease(self, name: str, seconds: float) -> Lease | None:
+        """Take a lease, or None while somebody else has it."""
+        fence = time.time_ns() // 1_000_000
+        token = f"{fence}:{secrets.token_hex(8)}"
+        with _translated():
+            taken = self._redis.set(f"pipeline:lease:{name}", token, nx=True, px=int(seconds * 1000))
+        return Lease(name, token, fence) if taken else None
+
+    def renew(self, lease: Lease, seconds: float) -> bool:
+        """Keep a lease; False when it is lost."""
+        with _translated():
+            return bool(
+                self._redis.eval(_KEEP, 1, f"pipeline:lease:{lease.name}", lease.token, int(seconds * 1000))
+            )
+
+    def release(self, lease: Lease) -> None:
+        """Give a lease back, if it still is ours."""
+        with _translated():
+            self._redis.eval(_DROP, 1, f"pipeline:lease:{lease.name}", lease.token)
+
+    def held(self, names: list[str]) -> set[str]:
+        """Which of these leases somebody has."""
+        if not names:
+            return set()
+        with _translated():
+            values = self._redis.mget([f"pipeline:lease:{name}" for name in names])
+        return {name for name, value in zip(names, values, strict=True) if value}
+
+    # counting
+
+    def attempt(self, name: str) -> int:
+        """Count an attempt before the work begins, so that one that kills its worker counts as well."""
+        with _translated(), self._redis.pipeline() as pipe:
+            pipe.incr(f"pipeline:attempt:{name}")
+            pipe.expire(f"pipeline:attempt:{name}", DAY)
+            return int(pipe.execute()[0])
+
+    def allow(self, what: str, per_minute: int) -> bool:
+        """Whether one more is allowed in this minute, over all processes."""
+        key = f"pipeline:rate:{what}:{int(time.time() // 60)}"
+        with _translated(), self._redis.pipeline() as pipe:
+            pipe.incr(key)
+            pipe.expire(key, 120)
+            return int(pipe.execute()[0]) <= per_minute
+
+    # progress
+
+    def note_pages(self, export: str, chunk: int, pages: int) -> None:
+        """So many pages of a chunk are drawn."""
+        self._note(export, {f"c{chunk}": pages})
+
+    def note_bytes(self, export: str, done: int, total: int) -> None:
+        """So many bytes of the file are joined."""
+        self._note(export, {"bytes": done, "total": total})
+
+    def progress(self, export: str) -> Progress | None:
+        """What is known, or None when Redis knows nothing."""
+        with _translated():
+            values: dict[str, str] = self._redis.hgetall(f"pipeline:progress:{export}")
+        if not values:
+            return None
+        pages = sum(int(value) for key, value in values.items() if key.startswith("c"))
+        return Progress(pages, int(values.get("bytes", 0)), int(values.get("total", 0)))
+
+    def restore_pages(self, export: str, pages: dict[int, int]) -> None:
+        """Put back what the bucket knows."""
+        if pages:
+            self._note(export, {f"c{chunk}": count for chunk, count in pages.items()})
+
+    def forget(self, export: str) -> None:
+        """Drop an export's progress; its other keys expire."""
+        with _translated():
+            self._redis.delete(f"pipeline:progress:{export}")
+
+    def _note(self, export: str, values: dict[str, int]) -> None:
+        with _translated(), self._redis.pipeline() as pipe:
+            pipe.hset(f"pipeline:progress:{export}", mapping=values)
+            pipe.expire(f"pipeline:progress:{export}", DAY)
+            pipe.execute()
+
+    # messages
+
+    def note_sent(self, step: str, seconds: float) -> None:
+        """Messages for a step went out; `sent` is true for so long."""
+        with _translated():
+            self._redis.set(f"pipeline:sent:{step}", 1, px=max(1, int(seconds * 1000)))
+
+    def sent(self, step: str) -> bool:
+        """Whether messages for a step went out lately."""
+        with _translated():
+            return bool(self._redis.exists(f"pipeline:sent:{step}"))
+
+    def waiting(self) -> int:
+        """Messages that no worker has taken yet."""
+        with _translated(), self._redis.pipeline() as pipe:
+            for queue in QUEUES:
+                pipe.llen(queue)
+            return sum(pipe.execute())
+
+    def unacknowledged(self) -> list[str]:
+        """The export ids of messages that a worker took and has not finished, or took to its grave.
+
+        kombu keeps them in the hash `unacked` as [message, exchange, routing key].
+        """
+        with _translated():
+            values: list[str] = self._redis.hvals("unacked")
+        return [_export_of(value) for value in values]
+
+    # the keeper's bell
+
+    def ring(self) -> None:
+        """Wake the leading keeper."""
+        with _translated(), self._redis.pipeline() as pipe:
+            pipe.rpush("pipeline:bell", 1)
+            pipe.ltrim("pipeline:bell", -1, -1)
+            pipe.expire("pipeline:bell", 60)
+            pipe.execute()
+
+    def wait_for_ring(self, seconds: float) -> bool:
+        """Sleep until somebody rings, or so many seconds, two at the most."""
+        with _translated():
+            return self._redis.blpop(["pipeline:bell"], timeout=max(0.01, min(seconds, RING_MOST))) is not None
+
+    def ping(self) -> dict[str, Any]:
+        """What the server says of itself."""
+        with _translated():
+            info: dict[str, Any] = self._redis.info()
+            return info
+
+
+def _export_of(message: str) -> str:
+    arguments, *_ = json.loads(base64.b64decode(json.loads(message)[0]["body"]))
+    return str(next(value for value in arguments if isinstance(value, str)))
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except (redis.RedisError, OSError, ssl.SSLError) as error:
+        raise RedisDown(f"Redis does not answer: {type(error).__name__}.") from error

@@ -1,0 +1,165 @@
+"""One local dyno: it boots, runs its command, is started again when that ends, and leaves when told to."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from signal import Signals
+from uuid import uuid4
+
+from . import cgroup, process
+
+MIB = 1024 * 1024
+_TICK = 0.05
+_serial = itertools.count()
+
+
+class State(StrEnum):
+    """What a dyno is doing; the first four are the Platform API's words."""
+
+    STARTING = "starting"
+    UP = "up"
+    CRASHED = "crashed"  # its command ended by itself; it is started again after a pause
+    DOWN = "down"  # scaled away: SIGTERM was sent, its processes are leaving
+    GONE = "gone"  # its last process has left; the API lists it no more
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What every dyno of an app is given. Times are seconds."""
+
+    env: Mapping[str, str]
+    cwd: Path
+    log_folder: Path
+    boot_seconds: float
+    stop_seconds: float
+    memory_bytes: int
+
+
+def pause(crashes: int) -> float:
+    """Seconds before a dyno is started again after its n-th crash in a row: 0, 1, 2, 4 … 60."""
+    return 0.0 if crashes == 1 else min(60.0, 2.0 ** min(crashes - 2, 6))
+
+
+class Dyno:
+    """A thread that keeps one command running until `leave()`; `changed` hears of every new state."""
+
+    def __init__(
+        self, kind: str, ordinal: int, command: str, machine: Machine, changed: Callable[[Dyno], None]
+    ) -> None:
+        self.id = str(uuid4())
+        self.kind = kind
+        self.name = f"{kind}.{ordinal}"
+        self.command = command
+        self.created_at = datetime.now(UTC)
+        self.peak_bytes = 0
+        self.oom_kills = 0
+        self._ordered = time.monotonic()
+        self._released: float | None = None
+        self._machine = machine
+        self._changed = changed
+        self._leave = threading.Event()
+        self._changing = threading.Lock()
+        self._group: cgroup.Cgroup | None = None
+        self._tree: process.ProcessTree | None = None
+        self._thread = threading.Thread(target=self._live, name=self.name, daemon=True)
+        self._become(State.STARTING)
+        self._thread.start()
+
+    @property
+    def running(self) -> bool:
+        """Whether it has a process, also while that is being stopped."""
+        return self.state is not State.GONE and self._tree is not None and bool(self._tree.pids())
+
+    @property
+    def billed_seconds(self) -> float:
+        """From the request that ordered it to the one that released it, or to now; boot is billed too."""
+        return (time.monotonic() if self._released is None else self._released) - self._ordered
+
+    def leave(self) -> None:
+        """Scale it away: returns at once, the processes get SIGTERM and up to `stop_seconds`."""
+        with self._changing:
+            if self._released is None:
+                self._released = time.monotonic()
+                self._become(State.DOWN)
+                self._leave.set()
+
+    def join(self) -> None:
+        """Wait until it is gone."""
+        self._thread.join()
+
+    def signal(self, number: Signals) -> None:
+        """Send a signal to every process of it."""
+        if self._tree is not None:
+            self._tree.signal(number)
+
+    def sample(self) -> None:
+        """Look at its memory, and at what the kernel killed for want of it."""
+        if self._tree is not None:
+            self.peak_bytes = max(self.peak_bytes, self._tree.memory())
+        if self._group is not None:
+            self.oom_kills = max(self.oom_kills, self._group.oom_kills())
+
+    def _become(self, state: State) -> None:
+        self.state = state
+        self.updated_at = datetime.now(UTC)
+        self._changed(self)
+
+    def _live(self) -> None:
+        try:
+            if cgroup.available():
+                group = f"pipeline-{os.getpid()}-{next(_serial)}-{self.name}"
+                self._group = cgroup.create(group, self._machine.memory_bytes)
+            self._run_until_told()
+        finally:
+            self._clear_away()
+            self._become(State.GONE)
+
+    def _clear_away(self) -> None:
+        if self._tree is not None:
+            self._tree.end(self._machine.stop_seconds)
+        self.sample()
+        if self._group is not None:
+            self._group.remove()
+
+    def _run_until_told(self) -> None:
+        crashes = 0
+        while not self._leave.wait(self._machine.boot_seconds):
+            self._tree = self._start()
+            self._report(State.UP)
+            started = time.monotonic()
+            while self._tree.running:
+                if self._leave.wait(_TICK):
+                    return
+            self._tree.end(patience=0)  # a dyno does not outlive its first process
+            self._report(State.CRASHED)
+            crashes = 1 if time.monotonic() - started > 60 else crashes + 1
+            if self._leave.wait(pause(crashes)):
+                return
+            self._report(State.STARTING)
+
+    def _report(self, state: State) -> None:
+        with self._changing:
+            if self._released is None:
+                self._become(state)
+
+    def _start(self) -> process.ProcessTree:
+        env = {
+            **self._machine.env,
+            "DYNO": self.name,
+            "DYNO_RAM": str(self._machine.memory_bytes // MIB),
+        }
+        return process.start(
+            ("bash", "-c", self.command),
+            cwd=self._machine.cwd,
+            env=env,
+            output=self._machine.log_folder / f"{self.name}.log",
+            cgroup=self._group,
+        )

@@ -1,0 +1,186 @@
+"""The formation: how many dynos of each type there should be, and what happened to them."""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from signal import Signals
+from uuid import NAMESPACE_URL, uuid5
+
+from ..errors import InvalidSetting
+from .dyno import Dyno, Machine, State
+
+SIZE = "Standard-1X"
+_SAMPLE_SECONDS = 0.2
+
+
+class Refused(Exception):
+    """A request the Platform API answers with an error: HTTP status, Heroku's id, more fields."""
+
+    def __init__(self, status: int, id: str, message: str, **more: object) -> None:
+        super().__init__(message)
+        self.status = status
+        self.body = {"id": id, "message": message, **more}
+
+
+@dataclass(frozen=True)
+class Event:
+    """A dyno's new state; `time` in seconds since the epoch."""
+
+    time: float
+    dyno: str
+    state: State
+
+
+class Row:
+    """One process type of the formation and its dynos by ordinal."""
+
+    def __init__(self, app: str, kind: str, command: str) -> None:
+        self.id = str(uuid5(NAMESPACE_URL, f"local:{app}/{kind}"))
+        self.kind = kind
+        self.command = command
+        self.created_at = self.updated_at = datetime.now(UTC)
+        self.dynos: dict[int, Dyno] = {}
+
+    @property
+    def quantity(self) -> int:
+        return len(self.dynos)
+
+
+def parse_procfile(text: str) -> dict[str, str]:
+    """`type: command` lines as type -> command, as Heroku reads them; other lines are ignored."""
+    return dict(re.findall(r"^([A-Za-z0-9_-]+):[ \t]*(\S.*?)[ \t]*$", text, re.MULTILINE))
+
+
+class Formation:
+    """The dynos of one app. Scaling returns at once; threads start and stop the processes."""
+
+    def __init__(self, app: str, procfile: Path, types: Sequence[str], limit: int, machine: Machine) -> None:
+        commands = parse_procfile(procfile.read_text())
+        for kind in types:
+            if kind not in commands:
+                raise InvalidSetting(f"{procfile} has no line `{kind}: command`.", field=kind)
+        self.app = app
+        self.rows = {kind: Row(app, kind, commands[kind]) for kind in types}
+        self.limit = limit
+        self.history: list[Event] = []
+        self.most_at_once = 0
+        self._machine = machine
+        self._all: list[Dyno] = []
+        self._lock = threading.Lock()
+        self._closing = threading.Event()
+        self._sampler = threading.Thread(target=self._sample, name="memory", daemon=True)
+
+    def open(self) -> None:
+        """Make the folder for logs and begin to watch memory."""
+        self._machine.log_folder.mkdir(parents=True, exist_ok=True)
+        self._sampler.start()
+
+    def close(self) -> None:
+        """Scale all to zero and wait until every process is gone: at most `stop_seconds` and a moment."""
+        with self._lock:
+            self._closing.set()
+            for row in self.rows.values():
+                self._resize(row, 0)
+        for dyno in self._all:
+            dyno.join()
+        if self._sampler.ident is not None:
+            self._sampler.join()
+
+    def row(self, identity: str) -> Row:
+        """By type or id; Refused with 404 when there is none."""
+        for row in self.rows.values():
+            if identity in (row.kind, row.id):
+                return row
+        raise Refused(404, "not_found", f"Couldn't find that process type ({identity}).")
+
+    def scale(self, quantities: Mapping[str, int | str]) -> list[Row]:
+        """Set the quantity of each type, "+1" and "-1" meaning relative; all of them or, Refused, none."""
+        with self._lock:
+            if self._closing.is_set():
+                raise Refused(503, "service_unavailable", "The local dynos are being stopped.")
+            wanted = {row.kind: row.quantity for row in self.rows.values()}
+            rows = [self.row(identity) for identity in quantities]
+            for row, quantity in zip(rows, quantities.values(), strict=True):
+                wanted[row.kind] = _absolute(quantity, row.quantity)
+            self._check_limit(sum(wanted.values()))
+            for row in rows:
+                self._resize(row, wanted[row.kind])
+            self.most_at_once = max(self.most_at_once, sum(wanted.values()))
+        return rows
+
+    def dynos(self) -> list[Dyno]:
+        """Those the API lists: ordered, or released and still leaving."""
+        return [dyno for dyno in list(self._all) if dyno.state is not State.GONE]
+
+    def dyno(self, identity: str) -> Dyno:
+        """By name or id, the newest first; Refused with 404 when there is none."""
+        for dyno in reversed(self.dynos()):
+            if identity in (dyno.name, dyno.id):
+                return dyno
+        raise Refused(404, "not_found", f"Couldn't find that dyno ({identity}).")
+
+    def count(self) -> int:
+        """How many dynos have a process now, those being stopped included."""
+        return sum(dyno.running for dyno in self.dynos())
+
+    def dyno_seconds(self) -> float:
+        """What Heroku would bill: each dyno from the request for it to the request to be rid of it."""
+        return sum(dyno.billed_seconds for dyno in list(self._all))
+
+    def peak_rss(self, name: str) -> int:
+        """The most bytes the dyno's process tree was seen to use, five looks a second.
+
+        The sum of PSS on Linux (a page that forked children share counts once), of RSS elsewhere.
+        """
+        return max((dyno.peak_bytes for dyno in self._named(name)), default=0)
+
+    def oom_kills(self, name: str) -> int:
+        """How many of the dyno's processes the kernel killed at the memory limit; 0 without cgroups."""
+        return sum(dyno.oom_kills for dyno in self._named(name))
+
+    def kill(self, name: str, number: Signals) -> None:
+        """Send a signal to every process of a dyno."""
+        self.dyno(name).signal(number)
+
+    def _named(self, name: str) -> Iterator[Dyno]:
+        return (dyno for dyno in list(self._all) if dyno.name == name)
+
+    def _check_limit(self, total: int) -> None:
+        if total > self.limit:
+            message = f"Cannot run more than {self.limit} {SIZE} size dynos."
+            raise Refused(422, "cannot_run_above_limit", message, limit=self.limit, size=total)
+
+    def _resize(self, row: Row, quantity: int) -> None:
+        if quantity != row.quantity:
+            row.updated_at = datetime.now(UTC)
+        for ordinal in range(row.quantity, quantity, -1):  # Heroku stops the highest ordinals
+            row.dynos.pop(ordinal).leave()
+        for ordinal in range(row.quantity + 1, quantity + 1):
+            row.dynos[ordinal] = Dyno(row.kind, ordinal, row.command, self._machine, self._note)
+            self._all.append(row.dynos[ordinal])
+
+    def _note(self, dyno: Dyno) -> None:
+        self.history.append(Event(time.time(), dyno.name, dyno.state))
+
+    def _sample(self) -> None:
+        while not self._closing.wait(_SAMPLE_SECONDS):
+            for dyno in self.dynos():
+                dyno.sample()
+
+
+def _absolute(quantity: int | str, now: int) -> int:
+    """A quantity as the API or the Heroku CLI spells it, as a number; Refused with 422 when it is none."""
+    text = str(quantity)
+    if isinstance(quantity, bool) or not re.fullmatch(r"[+-]?[0-9]{1,9}", text):
+        raise Refused(422, "invalid_params", f"Quantity must be a whole number, not {text}.")
+    relative = isinstance(quantity, str) and text[0] in "+-"
+    wanted = now + int(text) if relative else int(text)
+    if wanted < 0:
+        raise Refused(422, "invalid_params", f"Quantity must not be negative, and {text} makes it {wanted}.")
+    return wanted

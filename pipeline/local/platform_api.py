@@ -1,0 +1,232 @@
+"""Heroku's Platform API over local dynos: the calls about apps, formations and dynos, and their errors.
+
+The shapes follow the schema published as heroku/platform-api `schema.json`; the two errors of scaling and
+the spellings the Heroku CLI sends ("+1") follow real traffic, which the schema does not describe.
+"""
+
+from __future__ import annotations
+
+import hmac
+import re
+import threading
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+from uuid import NAMESPACE_URL, uuid4, uuid5
+
+from flask import Flask, Response, jsonify, request
+from werkzeug.exceptions import HTTPException
+
+from .dyno import Dyno
+from .formation import SIZE, Formation, Refused, Row
+
+Json = dict[str, Any]
+
+_ACCEPTED = re.compile(r"application/vnd\.heroku\+json;\s*version=3(\.[\w.-]+)?\s*(,|;|$)")
+ERROR_IDS = {
+    400: "bad_request",
+    401: "unauthorized",
+    403: "forbidden",
+    404: "not_found",
+    405: "method_not_allowed",
+    406: "not_acceptable",
+    409: "conflict",
+    422: "invalid_params",
+    429: "rate_limit",
+    500: "internal_server_error",
+    503: "service_unavailable",
+}
+
+
+class Tokens:
+    """The account's request tokens: 4,500, refilled 75 a minute; one a call."""
+
+    def __init__(self, capacity: int) -> None:
+        self._capacity = capacity
+        self._left = float(capacity)
+        self._seen = time.monotonic()
+        self._lock = threading.Lock()
+
+    def remaining(self) -> int:
+        with self._lock:
+            now = time.monotonic()
+            self._left = min(self._capacity, self._left + (now - self._seen) * 75 / 60)
+            self._seen = now
+            return int(self._left)
+
+    def take(self) -> None:
+        """Use one token; Refused with 429 when none is left."""
+        if self.remaining() < 1:
+            raise Refused(429, "rate_limit", "Your account reached the API rate limit.")
+        with self._lock:
+            self._left -= 1
+
+
+def application(formation: Formation, key: str, tokens: Tokens) -> Flask:
+    """The API as a WSGI application; each call needs the key and version 3 in its Accept header."""
+    api = Flask("pipeline.local", static_folder=None)
+    app_id = _id("app", formation.app)
+    born = datetime.now(UTC)
+
+    @api.before_request
+    def admit() -> None:
+        _authorise(key)
+        if not _ACCEPTED.search(request.headers.get("Accept", "")):
+            raise Refused(406, "not_acceptable", "The Accept header must name a version of this API: 3.")
+        if request.endpoint != "rate_limits":  # asking for the limit is free
+            tokens.take()
+        if request.view_args and request.view_args.pop("app", app_id) not in (app_id, formation.app):
+            raise Refused(404, "not_found", "Couldn't find that app.")
+
+    @api.after_request
+    def label(response: Response) -> Response:
+        response.headers["RateLimit-Remaining"] = str(tokens.remaining())
+        response.headers["Request-Id"] = str(uuid4())
+        return response
+
+    @api.errorhandler(Refused)
+    def refuse(refused: Refused) -> tuple[Json, int]:
+        return refused.body, refused.status
+
+    @api.errorhandler(HTTPException)
+    def fail(error: HTTPException) -> tuple[Json, int]:
+        status = error.code or 500
+        return {"id": ERROR_IDS.get(status, "bad_request"), "message": error.description or ""}, status
+
+    @api.get("/account/rate-limits")
+    def rate_limits() -> Json:
+        return {"remaining": tokens.remaining()}
+
+    @api.get("/apps/<app>")
+    def app_info() -> Json:
+        return app_json(formation.app, born)
+
+    @api.get("/apps/<app>/formation")
+    def formation_list() -> Response:
+        return jsonify([row_json(formation.app, row) for row in formation.rows.values()])
+
+    @api.get("/apps/<app>/formation/<kind>")
+    def formation_info(kind: str) -> Json:
+        return row_json(formation.app, formation.row(kind))
+
+    @api.patch("/apps/<app>/formation")
+    def formation_batch_update() -> Response:
+        rows = formation.scale(dict(map(_update, _updates(_body()))))
+        return jsonify([row_json(formation.app, row) for row in rows])
+
+    @api.patch("/apps/<app>/formation/<kind>")
+    def formation_update(kind: str) -> Json:
+        (row,) = formation.scale(dict([_update({"type": kind, **_body()})]))
+        return row_json(formation.app, row)
+
+    @api.get("/apps/<app>/dynos")
+    def dyno_list() -> Response:
+        return jsonify([dyno_json(formation.app, dyno) for dyno in formation.dynos()])
+
+    @api.get("/apps/<app>/dynos/<name>")
+    def dyno_info(name: str) -> Json:
+        return dyno_json(formation.app, formation.dyno(name))
+
+    return api
+
+
+def app_json(name: str, born: datetime) -> Json:
+    """An app as the API shows it."""
+    stack = {"id": _id("stack", "heroku-24"), "name": "heroku-24"}
+    return {
+        "acm": False,
+        "archived_at": None,
+        "build_stack": stack,
+        "buildpack_provided_description": "Python",
+        "created_at": _time(born),
+        "generation": {"id": _id("generation", "cedar"), "name": "cedar"},
+        "git_url": f"https://git.heroku.com/{name}.git",
+        "id": _id("app", name),
+        "internal_routing": None,
+        "maintenance": False,
+        "name": name,
+        "organization": None,
+        "owner": {"email": "owner@example.com", "id": _id("account", "owner")},
+        "region": {"id": _id("region", "us"), "name": "us"},
+        "released_at": _time(born),
+        "repo_size": None,
+        "slug_size": None,
+        "space": None,
+        "stack": stack,
+        "team": None,
+        "updated_at": _time(born),
+        "web_url": None,
+    }
+
+
+def row_json(app: str, row: Row) -> Json:
+    """One process type of the formation as the API shows it."""
+    return {
+        "app": {"id": _id("app", app), "name": app},
+        "command": row.command,
+        "created_at": _time(row.created_at),
+        "dyno_size": {"id": _id("dyno-size", SIZE), "name": SIZE},
+        "id": row.id,
+        "quantity": row.quantity,
+        "size": SIZE,
+        "type": row.kind,
+        "updated_at": _time(row.updated_at),
+    }
+
+
+def dyno_json(app: str, dyno: Dyno) -> Json:
+    """A dyno as the API shows it."""
+    return {
+        "app": {"id": _id("app", app), "name": app},
+        "attach_url": None,
+        "command": dyno.command,
+        "created_at": _time(dyno.created_at),
+        "id": dyno.id,
+        "name": dyno.name,
+        "release": {"id": _id("release", app), "version": 1},
+        "size": SIZE,
+        "state": dyno.state.value,
+        "type": dyno.kind,
+        "updated_at": _time(dyno.updated_at),
+    }
+
+
+def _authorise(key: str) -> None:
+    """Basic with an empty user, as heroku3 and the CLI send it, or Bearer."""
+    sent = request.authorization
+    given = (sent.token or sent.password or "") if sent else ""
+    if not hmac.compare_digest(given.encode(), key.encode()):
+        raise Refused(401, "unauthorized", "Invalid credentials provided.")
+
+
+def _body() -> Mapping[str, Any]:
+    body = request.get_json(force=True, silent=True)
+    if not isinstance(body, dict):
+        raise Refused(400, "bad_request", "The request body is not a JSON object.")
+    return body
+
+
+def _updates(body: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    updates = body.get("updates")
+    if set(body) != {"updates"} or not isinstance(updates, list):
+        raise Refused(422, "invalid_params", "The body must hold one array: updates.")
+    return updates
+
+
+def _update(update: object) -> tuple[str, int | str]:
+    """One entry as (type, quantity). No other property is taken: local dynos have one size."""
+    if not isinstance(update, dict) or set(update) != {"type", "quantity"}:
+        raise Refused(422, "invalid_params", "An update must hold type and quantity, and nothing else.")
+    kind, quantity = update["type"], update["quantity"]
+    if not isinstance(kind, str) or not isinstance(quantity, int | str):
+        raise Refused(422, "invalid_params", "Type must be a string and quantity a whole number.")
+    return kind, quantity
+
+
+def _id(kind: str, name: str) -> str:
+    return str(uuid5(NAMESPACE_URL, f"local:{kind}/{name}"))
+
+
+def _time(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")

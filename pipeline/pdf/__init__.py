@@ -1,0 +1,1 @@
+"""How pages become bytes: objects, text, pictures, segments, assembly."""

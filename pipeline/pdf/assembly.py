@@ -1,0 +1,256 @@
+"""Assembly: segments one behind the other, then a tail, are the PDF.
+
+The tail holds what only the whole document knows: the font subset, page numbers that could not be known
+earlier, the root of the page tree, the outline, metadata and the cross-reference stream (ISO 32000-1,
+7.5.8). Indexes are read one at a time, in several passes; what stays in memory is eight bytes an object.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+import time
+import zlib
+from array import array
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from ..errors import DamagedSegment
+from .fonts import default_face
+from .objects import Stream, number, reference, text_string
+from .page import Label, text_operators
+from .segment import CATALOG, FIRST, FONT, INFO, OUTLINES, PAGES, Bookmark, Index, page_node
+
+PRODUCER = "pipeline"
+
+
+@dataclass(frozen=True)
+class About:
+    """What the file says of itself. `created` is in seconds since 1970; `id` makes the file's /ID."""
+
+    title: str
+    created: float
+    id: str
+
+
+@dataclass(frozen=True)
+class Totals:
+    """What the segments hold together."""
+
+    size: int
+    pages: int
+    records: int
+    drawn: int
+
+
+def chain(chunk: int, first: int, pages: int, found: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Which of the (first page, pages) segments make up a chunk, in order: always the longest next one.
+
+    A chunk may have been cut, by several workers at different places; any gapless chain is right. The
+    list stops where pages are missing.
+    """
+    longest: dict[int, int] = {}
+    for start, count in found:
+        longest[start] = max(count, longest.get(start, 0))
+    picked: list[tuple[int, int]] = []
+    at = first
+    while at < first + pages and at in longest:
+        picked.append((at, longest[at]))
+        at += longest[at]
+    if at > first + pages:
+        raise DamagedSegment(f"Chunk {chunk} has a segment that goes beyond its last page.")
+    return picked
+
+
+class Assembly:
+    """The tail of a document whose segments stand in the order in which `indexes()` yields them.
+
+    Raises DamagedSegment when two segments do not fit together.
+    """
+
+    def __init__(self, indexes: Callable[[], Iterator[Index]], about: About) -> None:
+        self._indexes = indexes
+        self._about = about
+        self._rows = array("Q")
+        self._trees: list[int] = []
+        self._characters: set[str] = set()
+        self._bookmarks = 0
+        self._size = self._pages = self._records = self._drawn = self._labels = 0
+        for index in indexes():
+            self._take(index)
+
+    @property
+    def totals(self) -> Totals:
+        """What the segments hold, without the tail."""
+        return Totals(self._size, self._pages, self._records, self._drawn)
+
+    @property
+    def warnings(self) -> list[str]:
+        """What went wrong without spoiling the file."""
+        face = default_face()
+        missing = "".join(sorted(c for c in self._characters if not face.has(c)))
+        return [f"{face.name} has no glyph for: {missing}"] if missing else []
+
+    def tail(self) -> Iterator[bytes]:
+        """The bytes behind the last segment, a piece at a time."""
+        for obj, value in self._objects():
+            data = _spelled(obj, value)
+            self._row(obj, self._size)
+            self._size += len(data)
+            yield data
+        yield self._cross_reference()
+
+    def _take(self, index: Index) -> None:
+        """Enter a segment's objects at their place in the file."""
+        lane = FIRST + index.chunk
+        first = lane + index.first_slot * index.chunks
+        stop = first + len(index.offsets) * index.chunks
+        if len(self._rows) < stop:
+            self._rows.extend(_empty(stop - len(self._rows)))
+        base = self._size
+        rows = array("Q", [_in_use(base + at) if at >= 0 else 0 for at in index.offsets])
+        if any(self._rows[first : stop : index.chunks]):
+            raise DamagedSegment(f"Two segments of chunk {index.chunk} use the same object numbers.")
+        self._rows[first : stop : index.chunks] = rows
+        self._trees.append(index.tree)
+        self._characters.update(index.characters)
+        self._bookmarks += len(index.bookmarks)
+        self._size += index.size
+        self._pages += index.pages
+        self._records += index.records
+        self._drawn += index.drawn
+        self._labels += len(index.labels.numbers) if index.labels else 0
+
+    def _objects(self) -> Iterator[tuple[int, bytes | Stream]]:
+        """Every object of the tail with its number."""
+        yield from self._page_labels()
+        if self._characters:
+            first = len(self._rows)
+            for obj, value in default_face().embed("".join(self._characters), first):
+                yield obj or FONT, value
+        if self._bookmarks:
+            yield from outline(self._all_bookmarks(), len(self._rows))
+        yield PAGES, page_node(self._trees, self._pages, None)
+        title = text_string(self._about.title)
+        stamp = time.strftime("%Y%m%d%H%M%S", time.gmtime(self._about.created)).encode()
+        yield INFO, b"<</Title%s/Producer(%s)/CreationDate(D:%sZ)>>" % (title, PRODUCER.encode(), stamp)
+        outlines = b"/Outlines %s/PageMode/UseOutlines" % reference(OUTLINES) if self._bookmarks else b""
+        yield CATALOG, b"<</Type/Catalog/Pages %s%s/ViewerPreferences<</DisplayDocTitle true>>>>" % (
+            reference(PAGES), outlines)  # fmt: skip
+
+    def _page_labels(self) -> Iterator[tuple[int, bytes | Stream]]:
+        """ "x of y" for the pages that left a place for it; their numbers stand in the segments' lanes."""
+        page = 0
+        for index in self._indexes() if self._labels else ():
+            if index.labels:
+                for i, obj in enumerate(index.labels.numbers):
+                    text = page_number(page + i + 1, self._pages)
+                    self._characters.update(text)
+                    yield obj, _label(index.labels.style, text)
+            page += index.pages
+
+    def _all_bookmarks(self) -> Iterator[Bookmark]:
+        for index in self._indexes():
+            yield from index.bookmarks
+
+    def _row(self, obj: int, offset: int) -> None:
+        if len(self._rows) <= obj:
+            self._rows.extend(_empty(obj + 1 - len(self._rows)))
+        self._rows[obj] = _in_use(offset)
+
+    def _cross_reference(self) -> bytes:
+        """Rows of 1 byte type, 5 bytes offset, 2 bytes generation: files up to 1 TiB (7.5.8.3)."""
+        obj = len(self._rows)
+        self._row(obj, self._size)
+        self._rows[0] = 0xFFFF  # the head of the list of free objects
+        if sys.byteorder == "little":
+            self._rows.byteswap()
+        data = zlib.compress(memoryview(self._rows), 6)
+        mark = hashlib.sha256(self._about.id.encode()).hexdigest()[:32].encode()
+        entries = b"/Type/XRef/Size %d/W[1 5 2]/Root %s/Info %s/ID[<%s><%s>]/Filter/FlateDecode" % (
+            obj + 1, reference(CATALOG), reference(INFO), mark, mark)  # fmt: skip
+        return _spelled(obj, Stream.of(entries, data)) + b"startxref\n%d\n%%%%EOF\n" % self._size
+
+
+def page_number(page: int, pages: int) -> str:
+    """The words on a page, the same whether they were known early or late."""
+    return f"{page} of {pages}"
+
+
+def outline(bookmarks: Iterator[Bookmark], first: int) -> Iterator[tuple[int, bytes]]:
+    """Outline items (12.3.3) numbered from `first`, then the root; memory grows with depth, not length.
+
+    An item is written when its next sibling, or the end of its parent, has been seen.
+    """
+    root = _Item(OUTLINES, Bookmark(0, 0, 0, ""), 0, 0)
+    path = [root]
+    for obj, bookmark in enumerate(bookmarks, first):
+        level = max(1, min(bookmark.level, len(path)))
+        sibling = 0
+        while len(path) > level:
+            item = path.pop()
+            sibling = item.obj if len(path) == level else 0
+            yield item.obj, item.spell(following=obj if sibling else 0)
+        path[-1].adopt(obj)
+        path.append(_Item(obj, bookmark, path[-1].obj, sibling))
+    while len(path) > 1:
+        item = path.pop()
+        yield item.obj, item.spell(following=0)
+    yield root.obj, b"<</Type/Outlines%s/Count %d>>" % (root.children, root.count)
+
+
+class _Item:
+    """An outline item whose children are not all seen yet; 0 stands for no object."""
+
+    def __init__(self, obj: int, bookmark: Bookmark, parent: int, previous: int) -> None:
+        self.obj = obj
+        self.count = 0
+        self._bookmark = bookmark
+        self._parent = parent
+        self._previous = previous
+        self._first = self._last = 0
+
+    def adopt(self, child: int) -> None:
+        self._first = self._first or child
+        self._last = child
+        self.count += 1
+
+    @property
+    def children(self) -> bytes:
+        return b"/First %s/Last %s" % (reference(self._first), reference(self._last)) if self.count else b""
+
+    def spell(self, following: int) -> bytes:
+        """Closed when it has children (a negative /Count), so that long outlines stay readable."""
+        links = b"/Prev %s" % reference(self._previous) if self._previous else b""
+        links += b"/Next %s" % reference(following) if following else b""
+        links += b"%s/Count %d" % (self.children, -self.count) if self.count else b""
+        to = b"/Dest[%s/XYZ null %s null]" % (reference(self._bookmark.page), number(self._bookmark.top))
+        title = text_string(self._bookmark.title)
+        return b"<</Title%s/Parent %s%s%s>>" % (title, reference(self._parent), links, to)
+
+
+def _in_use(offset: int) -> int:
+    """A cross-reference row of eight bytes: type 1, offset, generation 0."""
+    return 1 << 56 | offset << 16
+
+
+def _empty(rows: int) -> array[int]:
+    return array("Q", bytes(8 * rows))
+
+
+def _label(style: Label, text: str) -> Stream:
+    operators = text_operators(default_face(), style.x, style.y, style.size, text, style.align)
+    entries = b"/Type/XObject/Subtype/Form/BBox[0 0 14400 14400]/Resources<</Font<</F1 %s>>>>"
+    return Stream.of(entries % reference(FONT), operators)
+
+
+def _spelled(obj: int, value: bytes | Stream) -> bytes:
+    if isinstance(value, Stream):
+        body = b"<<%s/Length %d>>stream\n%s\nendstream" % (
+            value.entries,
+            value.length,
+            b"".join(value.read()),
+        )
+    else:
+        body = value
+    return b"%d 0 obj\n%s\nendobj\n" % (obj, body)

@@ -1,0 +1,153 @@
+"""The drawing surface of the built-in documents: a content stream, written directly.
+
+Points, origin at the bottom left (ISO 32000-1, 8.3.2.3).
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from .fonts import Face, default_face
+from .images import Picture, placement
+from .objects import Stream, name, number, reference
+
+Align = Literal["left", "center", "right"]
+Colour = tuple[float, float, float]
+BLACK: Colour = (0, 0, 0)
+
+
+@dataclass(frozen=True)
+class Label:
+    """Where "x of y" is to stand, when y is known only at the end."""
+
+    x: float
+    y: float
+    size: float
+    align: Align
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A bookmark to this page."""
+
+    level: int
+    top: float
+    title: str
+
+
+class Page:
+    """One page. What is drawn is kept as operators until the page is finished."""
+
+    def __init__(
+        self,
+        width: float,
+        height: float,
+        add: Callable[[bytes | Stream], int],
+        add_once: Callable[[Stream], int],
+    ) -> None:
+        self.width = width
+        self.height = height
+        self.characters: set[str] = set()
+        self.bookmarks: list[Mark] = []
+        self.label: Label | None = None
+        self._add = add
+        self._add_once = add_once
+        self._operators: list[bytes] = []
+        self._xobjects: dict[str, int] = {}
+
+    @property
+    def box(self) -> bytes:
+        """Width and height, as the MediaBox wants them."""
+        return _numbers(self.width, self.height)
+
+    @property
+    def face(self) -> Face:
+        """The font of all text."""
+        return default_face()
+
+    def text(
+        self, x: float, y: float, size: float, text: str, *, align: Align = "left", colour: Colour = BLACK
+    ) -> None:
+        """Draw one line with its baseline at y. Characters that draw nothing are left out."""
+        shown = printable(text)
+        if shown:
+            self._operators.append(text_operators(self.face, x, y, size, shown, align, colour))
+            self.characters.update(shown)
+
+    def rectangle(
+        self, x: float, y: float, width: float, height: float, *, stroke: Colour | None = None,
+        fill: Colour | None = None, line: float = 0.5
+    ) -> None:  # fmt: skip
+        """Draw a rectangle, filled, stroked or both."""
+        paint = b"B" if stroke and fill else b"f" if fill else b"S"
+        colours = b"%s rg " % _numbers(*fill) if fill else b""
+        colours += b"%s RG %s w " % (_numbers(*stroke), number(line)) if stroke else b""
+        self._operators.append(b"q %s%s re %s Q" % (colours, _numbers(x, y, width, height), paint))
+
+    def picture(
+        self, picture: Picture, x: float, y: float, width: float, height: float, *, fill: bool = False
+    ) -> float:
+        """Draw a picture upright in the middle of a box: wholly inside it, or filling it and cut off.
+
+        The y of its lower edge.
+        """
+        wide, high = picture.size
+        scale = (max if fill else min)(width / wide, height / high)
+        w, h = wide * scale, high * scale
+        matrix = placement(picture.orientation, x + (width - w) / 2, y + (height - h) / 2, w, h)
+        key = f"I{len(self._xobjects)}"
+        self._xobjects[key] = self._add_picture(picture)
+        clip = b"%s re W n " % _numbers(x, y, width, height) if fill else b""
+        self._operators.append(b"q %s%s cm %s Do Q" % (clip, _numbers(*matrix), name(key)))
+        return max(y, y + (height - h) / 2)
+
+    def bookmark(self, title: str, level: int = 1, top: float | None = None) -> None:
+        """Lead here from the outline; `top` in points, the page's upper edge when not given."""
+        self.bookmarks.append(Mark(level, self.height if top is None else top, printable(title) or "-"))
+
+    def number_later(self, x: float, y: float, size: float, align: Align = "left") -> None:
+        """Leave a place for "x of y", which the tail fills in when all pages are counted."""
+        self.label = Label(x, y, size, align)
+        self._operators.append(b"/Label Do")
+
+    def use(self, key: str, obj: int) -> None:
+        """Name an XObject that the page's operators draw."""
+        self._xobjects[key] = obj
+
+    def finish(self) -> tuple[bytes, bytes]:
+        """The content stream, and the inside of the resource dictionary apart from fonts."""
+        entries = b"".join(name(key) + b" " + reference(obj) for key, obj in self._xobjects.items())
+        return b"\n".join(self._operators), b"/XObject<<%s>>" % entries if entries else b""
+
+    def _add_picture(self, picture: Picture) -> int:
+        image = picture.image
+        extra = b""
+        if picture.mask:
+            extra += b"/SMask " + reference(self._add(picture.mask))
+        if picture.profile:
+            extra += b"/ColorSpace[/ICCBased %s]" % reference(self._add_once(picture.profile))
+        return self._add(Stream(image.entries + extra, image.length, image.read))
+
+
+def text_operators(
+    face: Face, x: float, y: float, size: float, text: str, align: Align, colour: Colour = BLACK
+) -> bytes:
+    """One line of text as operators, aligned to x."""
+    if align != "left":
+        x -= face.width(text, size) / (1 if align == "right" else 2)
+    fill = b"%s rg " % _numbers(*colour) if colour != BLACK else b""
+    body = b"BT %s/F1 %s Tf %s Td %s Tj ET" % (fill, number(size), _numbers(x, y), face.spell(text))
+    return b"q %s Q" % body if fill else body
+
+
+def printable(text: str) -> str:
+    """The text without control characters and line breaks, in composed form, so that it is one line."""
+    composed = unicodedata.normalize("NFC", text)
+    return "".join(c if c.isprintable() else " " for c in composed).strip()
+
+
+def _numbers(*values: float) -> bytes:
+    return b" ".join([number(value) for value in values])

@@ -1,0 +1,314 @@
+"""A segment: finished PDF objects of one page range, numbered for the final file, and their index.
+
+Chunk k of K numbers its objects FIRST + k + slot * K (slot = 0, 1, 2 …): no chunk needs to know how
+many objects another one makes, and the numbers stay dense when chunks are alike. A chunk that is cut
+in two goes on in its own lane at the slot where the finished part ended.
+
+A segment brings its own branch of the page tree, whose parent is the reserved number PAGES.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from array import array
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import BinaryIO
+
+import msgspec
+
+from ..errors import ChunkFailed
+from ..export import Skipped
+from .objects import Stream, reference
+from .page import Label, Page
+
+CATALOG, PAGES, INFO, OUTLINES, FONT = range(1, 6)
+FIRST = 16  # below are the reserved numbers, the same in every file
+HIGHEST = 4_194_303  # PDFium's kMaxObjectNumber; Acrobat allows 8,388,607
+FANOUT = 32  # children of a node of the page tree
+HEADER = b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n"
+
+
+@dataclass(frozen=True)
+class Lane:
+    """The object numbers of one chunk: every K-th number."""
+
+    chunk: int
+    chunks: int
+
+    def number(self, slot: int) -> int:
+        """The object number in a slot; ChunkFailed when PDF readers could not take it."""
+        value = FIRST + self.chunk + slot * self.chunks
+        if value > HIGHEST:
+            raise ChunkFailed(
+                f"The document needs more than {HIGHEST} objects, the most that PDF readers open.",
+                advice="Ask for fewer pages, in several exports.",
+            )
+        return value
+
+
+@dataclass(frozen=True)
+class Bookmark:
+    """One outline entry: its depth (1 is the top), where it leads, and its words."""
+
+    level: int
+    page: int  # object number
+    top: float
+    title: str
+
+
+@dataclass(frozen=True)
+class Labels:
+    """Pages whose "x of y" was not known while drawing: reserved numbers, one style for all."""
+
+    style: Label
+    numbers: list[int]
+
+
+@dataclass(frozen=True)
+class Index:
+    """What a segment holds, stored beside it as JSON.
+
+    `first` and `planned` are pages as the plan counts them; `pages` is how many were really made, which
+    is less when inputs were skipped. `offsets` is where each slot's object begins in the segment, from
+    `first_slot` on; 0 is a number that the tail fills in.
+    """
+
+    chunk: int
+    chunks: int
+    first: int
+    planned: int
+    first_slot: int
+    offsets: list[int]
+    size: int
+    sha256: str
+    tree: int
+    pages: int
+    records: int
+    drawn: int
+    bookmarks: list[Bookmark]
+    characters: str
+    labels: Labels | None
+    skipped: list[Skipped]
+    warnings: list[str]
+    etag: str = ""
+
+    @property
+    def stop(self) -> int:
+        """The first planned page behind this segment."""
+        return self.first + self.planned
+
+    @property
+    def stop_slot(self) -> int:
+        """Where the lane goes on."""
+        return self.first_slot + len(self.offsets)
+
+    def encode(self) -> bytes:
+        return msgspec.json.encode(self)
+
+    @classmethod
+    def decode(cls, data: bytes) -> Index:
+        """Raises msgspec.ValidationError when the data is no index."""
+        return msgspec.json.decode(data, type=cls)
+
+
+@dataclass
+class Tally:
+    """What a document counts while it draws: records in = drawn + skipped."""
+
+    records: int = 0
+    drawn: int = 0
+    skipped: list[Skipped] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _Mark:
+    offset: int
+    slots: int
+    pages: int
+    bookmarks: int
+    labels: int
+    tally: tuple[int, int, int, int]
+
+
+class SegmentWriter:
+    """Writes a segment to a file, page by page; keeps a few numbers a page in memory.
+
+    `first` is the planned page it begins with, `first_slot` where the lane is free. The segment that
+    stands first in the file begins with the PDF header.
+    """
+
+    def __init__(self, out: BinaryIO, lane: Lane, first: int, first_slot: int = 0, *, header: bool) -> None:
+        self._out = out
+        self._lane = lane
+        self._first = first
+        self._first_slot = first_slot
+        self._offsets = array("q")
+        self._pages = array("Q")  # number, and number of the leaf of the page tree, in turn
+        self._bookmarks: list[Bookmark] = []
+        self._characters: set[str] = set()
+        self._shared: dict[int, tuple[Stream, int]] = {}
+        self._label_style: Label | None = None
+        self._label_numbers: list[int] = []
+        self.tally = Tally()
+        self._at = 0
+        if header:
+            self._put(HEADER)
+
+    @property
+    def pages(self) -> int:
+        """Pages finished so far."""
+        return len(self._pages) // 2
+
+    @property
+    def size(self) -> int:
+        """Bytes written so far."""
+        return self._at
+
+    def reserve(self) -> int:
+        """The next object number of the lane."""
+        self._offsets.append(-1)
+        return self._lane.number(self._first_slot + len(self._offsets) - 1)
+
+    def add(self, value: bytes | Stream, obj: int | None = None) -> int:
+        """Write an object, under a reserved number or the next one; its number."""
+        number = obj if obj is not None else self.reserve()
+        self._offsets[self._slot(number)] = self._at
+        self._put(b"%d 0 obj\n" % number)
+        if isinstance(value, Stream):
+            self._put(b"<<%s/Length %d>>stream\n" % (value.entries, value.length))
+            for block in value.read():
+                self._put(block)
+            self._put(b"\nendstream")
+        else:
+            self._put(value)
+        self._put(b"\nendobj\n")
+        return number
+
+    def add_once(self, value: Stream) -> int:
+        """Write an object that many pages use, such as a colour profile; the same one is written once."""
+        if id(value) not in self._shared:
+            self._shared[id(value)] = value, self.add(value)
+        return self._shared[id(value)][1]
+
+    @contextmanager
+    def page(self, width: float, height: float) -> Iterator[Page]:
+        """A page to draw on, written when the block ends. Sizes in points."""
+        page = Page(width, height, self.add, self.add_once)
+        yield page
+        leaf = self.reserve() if self.pages % FANOUT == 0 else self._pages[-1]
+        number = self.reserve()
+        if page.label:
+            self._label_style = page.label
+            self._label_numbers.append(label := self.reserve())
+            page.use("Label", label)
+        body, resources = page.finish()
+        content = self.add(Stream.of(b"/Filter/FlateDecode", zlib.compress(body, 6)))
+        font = b"/Font<</F1 %s>>" % reference(FONT) if page.characters else b""
+        self.add(
+            b"<</Type/Page/Parent %d 0 R/MediaBox[0 0 %s]/Resources<<%s%s>>/Contents %d 0 R>>"
+            % (leaf, page.box, font, resources, content),
+            number,
+        )
+        self._characters |= page.characters
+        self._bookmarks += [Bookmark(m.level, number, m.top, m.title) for m in page.bookmarks]
+        self._pages.extend((number, leaf))
+
+    def mark(self) -> _Mark:
+        """Where the segment stands now, to come back to."""
+        t = self.tally
+        return _Mark(
+            self._at, len(self._offsets), len(self._pages), len(self._bookmarks), len(self._label_numbers),
+            (t.records, t.drawn, len(t.skipped), len(t.warnings)),
+        )  # fmt: skip
+
+    def back_to(self, mark: _Mark) -> None:
+        """Forget everything since the mark, so that a half-drawn page leaves nothing behind."""
+        self._out.seek(mark.offset)
+        self._out.truncate()
+        self._at = mark.offset
+        del self._offsets[mark.slots :]
+        kept = (entry for entry in self._shared.items() if self._slot(entry[1][1]) < mark.slots)
+        self._shared = dict(kept)
+        del self._pages[mark.pages :]
+        del self._bookmarks[mark.bookmarks :]
+        del self._label_numbers[mark.labels :]
+        self.tally.records, self.tally.drawn, skipped, warnings = mark.tally
+        del self.tally.skipped[skipped:]
+        del self.tally.warnings[warnings:]
+
+    def finish(self, planned: int) -> Index:
+        """Write the branch of the page tree and return the index; `planned` pages of the plan are done."""
+        tree = self._write_tree()
+        self._out.flush()
+        return Index(
+            chunk=self._lane.chunk,
+            chunks=self._lane.chunks,
+            first=self._first,
+            planned=planned,
+            first_slot=self._first_slot,
+            offsets=self._offsets.tolist(),
+            size=self._at,
+            sha256=self._digest(),
+            tree=tree,
+            pages=self.pages,
+            records=self.tally.records,
+            drawn=self.tally.drawn,
+            bookmarks=self._bookmarks,
+            characters="".join(sorted(self._characters)),
+            labels=Labels(self._label_style, self._label_numbers) if self._label_style else None,
+            skipped=self.tally.skipped,
+            warnings=self.tally.warnings,
+        )
+
+    def _write_tree(self) -> int:
+        """A balanced tree over the pages (7.7.3); the number of its root."""
+        leaves: dict[int, list[int]] = {}
+        for i in range(0, len(self._pages), 2):
+            leaves.setdefault(self._pages[i + 1], []).append(self._pages[i])
+        nodes = [_Node(number, kids, len(kids)) for number, kids in leaves.items()]
+        nodes = nodes or [_Node(self.reserve(), [], 0)]
+        while len(nodes) > 1:
+            above = []
+            for i in range(0, len(nodes), FANOUT):
+                group = nodes[i : i + FANOUT]
+                above.append(_Node(self.reserve(), [n.number for n in group], sum(n.count for n in group)))
+                for node in group:
+                    self._write_node(node, above[-1].number)
+            nodes = above
+        self._write_node(nodes[0], PAGES)
+        return nodes[0].number
+
+    def _write_node(self, node: _Node, parent: int) -> None:
+        self.add(page_node(node.kids, node.count, parent), node.number)
+
+    def _slot(self, number: int) -> int:
+        return (number - FIRST - self._lane.chunk) // self._lane.chunks - self._first_slot
+
+    def _put(self, data: bytes) -> None:
+        self._out.write(data)
+        self._at += len(data)
+
+    def _digest(self) -> str:
+        """Read back, not summed up while writing: a page that was taken back must not count."""
+        self._out.seek(0)
+        digest = hashlib.sha256()
+        while block := self._out.read(1 << 18):
+            digest.update(block)
+        return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class _Node:
+    number: int
+    kids: list[int]
+    count: int
+
+
+def page_node(kids: list[int], count: int, parent: int | None) -> bytes:
+    """A node of the page tree; the root has no parent."""
+    up = b"/Parent %s" % reference(parent) if parent else b""
+    return b"<</Type/Pages%s/Count %d/Kids[%s]>>" % (up, count, b" ".join(reference(kid) for kid in kids))

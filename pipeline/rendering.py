@@ -1,0 +1,135 @@
+"""One page range becomes a segment; and, without any service, a document becomes a file."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import Any, BinaryIO
+
+from .documents import Document, Range
+from .errors import ChunkFailed
+from .export import Result, Skipped
+from .pdf.assembly import About, Assembly
+from .pdf.segment import Index, Lane, SegmentWriter
+from .plan import Plan, cut
+from .settings import Settings
+from .sources import Inputs
+
+SKIPPED_SHOWN = 1000
+
+Between = Callable[[int], bool]
+"""Asked after each page, with the number of pages done: is it time to stop?"""
+
+
+@dataclass(frozen=True)
+class Job:
+    """A document with its checked parameters and what it reads."""
+
+    document: Document[Any]
+    params: Any
+    listing: str
+    inputs: Inputs
+
+    def plan(self, settings: Settings, chunk_pages: int | None = None) -> Plan:
+        """Read the input once and cut the document."""
+        survey = self.document.survey(self.params, self.listing, self.inputs)
+        if survey.pages > settings.max_pages:
+            raise ChunkFailed(
+                f"The document has {survey.pages} pages; {settings.max_pages} are allowed (MAX_PAGES).",
+                advice="Ask for it in several exports.",
+            )
+        return cut(survey, settings, chunk_pages)
+
+
+def render_range(
+    job: Job,
+    part: Range,
+    lane: Lane,
+    first_slot: int,
+    out: BinaryIO,
+    between: Between,
+    interruptions: tuple[type[BaseException], ...] = (),
+) -> Index:
+    """Draw planned pages from part.first on into a segment.
+
+    It ends with the chunk, or earlier when `between` says so or one of `interruptions` is raised in the
+    middle of a page: that page is taken back, and what was finished is kept. An interruption before any
+    page was finished is raised again.
+    """
+    header = part.chunk.number == 0 and part.first == 0
+    writer = SegmentWriter(out, lane, part.first, first_slot, header=header)
+    done, mark = 0, writer.mark()
+    with closing(job.document.draw(job.params, job.listing, part, job.inputs, writer)) as pages:
+        try:
+            for _ in pages:
+                done, mark = done + 1, writer.mark()
+                if between(done):
+                    break
+        except interruptions:
+            if not done:
+                raise
+            writer.back_to(mark)
+    return writer.finish(done)
+
+
+def render_file(
+    job: Job, plan: Plan, about: About, out: Path, settings: Settings, progress: Callable[[int], None]
+) -> Result:
+    """The whole document in this process: chunk after chunk into segments, then assembled into `out`.
+
+    Each segment is drawn into a temporary file first. `progress` is told the pages done so far. When it
+    fails, no file is left.
+    """
+    partial = out.with_name(out.name + ".part")
+    try:
+        with partial.open("w+b") as file:
+            indexes = list(_segments(job, plan, file, settings, progress))
+            assembly = Assembly(lambda: iter(indexes), about)
+            for piece in assembly.tail():
+                file.write(piece)
+            size = file.tell()
+        partial.replace(out)
+    finally:
+        partial.unlink(missing_ok=True)
+    return result(assembly, str(out), out.name, size, indexes)
+
+
+def _segments(
+    job: Job, plan: Plan, file: BinaryIO, settings: Settings, progress: Callable[[int], None]
+) -> Iterator[Index]:
+    for chunk in plan.chunks:
+        part = Range(chunk, chunk.first_page, plan.pages, settings.max_image_pixels)
+
+        def between(done: int, before: int = chunk.first_page) -> bool:
+            progress(before + done)
+            return False
+
+        with TemporaryFile() as segment:
+            yield render_range(job, part, Lane(chunk.number, len(plan.chunks)), 0, segment, between)
+            segment.seek(0)
+            shutil.copyfileobj(segment, file)
+
+
+def result(assembly: Assembly, key: str, name: str, size: int, indexes: Iterable[Index]) -> Result:
+    """What the file holds, counted over all segments; the first 1,000 skipped inputs by name."""
+    totals = assembly.totals
+    skipped: list[Skipped] = []
+    warnings: dict[str, None] = {}
+    for index in indexes:
+        skipped += index.skipped[: SKIPPED_SHOWN - len(skipped)]
+        warnings.update(dict.fromkeys(index.warnings[: SKIPPED_SHOWN - len(warnings)]))
+    return Result(
+        key=key,
+        name=name,
+        bytes=size,
+        pages=totals.pages,
+        records=totals.records,
+        drawn=totals.drawn,
+        skipped=tuple(skipped),
+        skipped_count=totals.records - totals.drawn,
+        warnings=(*assembly.warnings, *warnings),
+    )

@@ -1,0 +1,44 @@
+"""What is there to do: from the ledger, the broker and the formation."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..live import Live
+from .decide import Snapshot
+
+
+@dataclass(frozen=True)
+class Work:
+    """What is outstanding of one export. Before its plan is made, `chunks` is a guess of one."""
+
+    export_id: str
+    chunks: int
+
+
+class Gauge:
+    """Takes snapshots and remembers since when nothing is outstanding."""
+
+    def __init__(self) -> None:
+        self._idle_since: float | None = None
+
+    def snapshot(self, work: Sequence[Work], live: Live, workers: int) -> Snapshot:
+        """A snapshot of now. A message in a dead worker's hands counts only while its export is not over."""
+        unfinished = {item.export_id for item in work}
+        unacknowledged = sum(export_id in unfinished for export_id in live.unacknowledged())
+        waiting = live.waiting()
+        now = time.monotonic()
+        if work or waiting or unacknowledged:
+            self._idle_since = None
+        elif self._idle_since is None:
+            self._idle_since = now
+        return Snapshot(
+            chunks=sum(item.chunks for item in work),
+            exports=len(work),
+            waiting=waiting,
+            unacknowledged=unacknowledged,
+            workers=workers,
+            idle_seconds=0.0 if self._idle_since is None else now - self._idle_since,
+        )

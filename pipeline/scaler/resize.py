@@ -1,0 +1,104 @@
+"""The formation: the one door to Heroku, and the only importer of heroku3.
+
+Calls are absolute quantities, so repeating one is harmless. heroku3 has no time limit of its own: it is
+given a session that has one, and that repeats what is idempotent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import heroku3
+import heroku3.api
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.util.retry import Retry
+
+from ..errors import HerokuDown
+from ..settings import Settings
+
+_SAY = {
+    401: "the key is not valid",
+    403: "the key may not do this",
+    404: "there is no such app or process type",
+    409: "the app is being changed",
+    422: "the quantity is not possible",
+    429: "too many calls in this hour",
+}
+
+
+class _Patient(HTTPAdapter):
+    """A time limit for every request."""
+
+    def __init__(self, seconds: float, **options: Any) -> None:
+        self._seconds = seconds
+        super().__init__(**options)
+
+    def send(self, request: Any, **options: Any) -> requests.Response:  # type: ignore[override]  # same call
+        options["timeout"] = self._seconds
+        return super().send(request, **options)
+
+
+class Formation:
+    """The workers of one app. HerokuDown says what is wrong in words for a person."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._app: Any = None
+
+    @property
+    def configured(self) -> bool:
+        """Whether there is anything to scale."""
+        return bool(self._settings.heroku_api_key and self._settings.heroku_app)
+
+    def quantity(self) -> int:
+        """How many workers the platform is told to run."""
+        with _translated():
+            for process in self._connected().process_formation():
+                if process.type == self._settings.worker_type:
+                    return int(process.quantity)
+        raise HerokuDown(
+            f"{self._settings.heroku_app} has no process type {self._settings.worker_type}.",
+            advice="Deploy the Procfile, or correct WORKER_TYPE.",
+        )
+
+    def resize(self, quantity: int) -> int:
+        """Run so many workers; the number that the platform now says."""
+        with _translated():
+            app = self._connected()
+            return int(app.scale_formation_process(self._settings.worker_type, quantity).quantity)
+
+    def _connected(self) -> Any:
+        """heroku3's app. Opened late and again after an error, since opening it asks the platform."""
+        if self._app is None:
+            heroku3.api.HEROKU_URL = self._settings.heroku_api_url
+            session = requests.Session()
+            # The quantity is absolute, so a PATCH may be repeated; a POST would start a dyno twice.
+            retry = Retry(
+                total=2,
+                backoff_factor=0.5,
+                status_forcelist=(502, 503, 504),
+                allowed_methods={"GET", "PATCH"},
+            )
+            adapter = _Patient(self._settings.heroku_timeout, max_retries=retry)
+            session.mount("https://", adapter)
+            session.mount("http://", adapter)
+            connection = heroku3.from_key(self._settings.heroku_api_key, session=session)
+            self._app = connection.app(self._settings.heroku_app)
+        return self._app
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except heroku3.api.RateLimitExceeded as error:
+        raise HerokuDown(f"Heroku refuses: {_SAY[429]}.") from error
+    except requests.HTTPError as error:
+        status = error.response.status_code if error.response is not None else 0
+        raise HerokuDown(f"Heroku refuses: {_SAY.get(status, f'it answered {status}')}.") from error
+    except (requests.RequestException, ValueError, KeyError, TypeError, AttributeError) as error:
+        # heroku3 lets what it cannot parse through as these.
+        raise HerokuDown(f"Heroku does not answer sensibly: {type(error).__name__}.") from error

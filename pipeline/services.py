@@ -1,0 +1,50 @@
+"""The wiring: every process opens its services here, once, after it was forked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from . import documents
+from .delivery import Post
+from .fetcher import Fetcher, Limits
+from .ledger import Ledger
+from .live import Live
+from .settings import Settings
+from .sources import SOURCE_MOST, BucketInputs
+from .store import Store
+
+
+class Messages(Protocol):
+    """What can be asked of workers. Each message carries an export id and at most a chunk number."""
+
+    def plan(self, export_id: str) -> None: ...
+    def render(self, export_id: str, chunks: list[int], large: bool) -> None: ...
+    def assemble(self, export_id: str) -> None: ...
+    def deliver(self, export_id: str) -> None: ...
+
+
+@dataclass(frozen=True)
+class Services:
+    """Everything a step needs."""
+
+    settings: Settings
+    ledger: Ledger
+    live: Live
+    inputs: BucketInputs
+    post: Post
+    messages: Messages
+
+
+def open_services(settings: Settings, messages: Messages) -> Services:
+    """Connect lazily to everything the settings name."""
+    documents.load(settings.documents)
+    store = Store.open(settings)
+    return Services(
+        settings,
+        Ledger(store),
+        Live.open(settings),
+        BucketInputs(store, Fetcher(Limits(bytes=SOURCE_MOST))),
+        Post(settings),
+        messages,
+    )

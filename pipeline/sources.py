@@ -1,0 +1,158 @@
+"""Where records and pictures come from: the bucket and the web, or a folder.
+
+Inputs are copied into spooled temporary files: small ones stay in memory, large ones lie on the disk, so
+what is held does not depend on what is sent.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from tempfile import SpooledTemporaryFile
+from typing import BinaryIO, Protocol, TypeVar, cast
+
+from .errors import InvalidRequest, NotFound, UnreadableSource
+from .fetcher import Fetcher
+from .settings import MIB
+from .store import Store
+
+INPUTS = "inputs/"  # the only part of the bucket that a request may name
+LINE_MOST = 64 * 1024
+SOURCE_MOST = 128 * MIB
+IN_MEMORY = 1 * MIB
+TRIES = 3
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+class Inputs(Protocol):
+    """What a document may read."""
+
+    def check(self, source: str) -> None:
+        """Raise InvalidRequest or RefusedAddress when a source could never be read; nothing is sent."""
+
+    def open(self, source: str) -> BinaryIO:
+        """A seekable copy of one input; UnreadableSource when there is none."""
+
+    def lines(self, listing: str, start: int = 0, stop: int | None = None) -> Iterator[tuple[int, bytes]]:
+        """The lines of a listing between two bytes, each with the byte at which it begins."""
+
+
+class BucketInputs:
+    """Inputs of an export: keys below inputs/ (or the export's own listing), and https URLs."""
+
+    def __init__(self, store: Store, fetcher: Fetcher) -> None:
+        self._store = store
+        self._fetcher = fetcher
+
+    def check(self, source: str) -> None:
+        if "://" in source:
+            self._fetcher.check(source)
+        elif not source.startswith(INPUTS) or "/../" in source:
+            raise InvalidRequest(f"{source!r} is neither a key below {INPUTS} nor an https URL.", field="source")
+
+    def open(self, source: str) -> BinaryIO:
+        for attempt in range(1, TRIES + 1):
+            file = cast(BinaryIO, SpooledTemporaryFile(IN_MEMORY))  # noqa: SIM115  # the caller closes it
+            try:
+                self._copy(source, file)
+            except UnreadableSource as error:
+                file.close()
+                if attempt == TRIES or not error.retry:
+                    raise
+                time.sleep(0.2 * attempt)
+            except BaseException:
+                file.close()
+                raise
+            else:
+                file.seek(0)
+                return file
+        raise AssertionError("unreachable")
+
+    def lines(self, listing: str, start: int = 0, stop: int | None = None) -> Iterator[tuple[int, bytes]]:
+        entry = self._store.head(listing)
+        if entry is None:
+            raise InvalidRequest(f"There is no listing {listing} in the bucket.", field="listing")
+        blocks = self._store.read(listing, start, entry.size if stop is None else stop)
+        return numbered_lines(blocks, start)
+
+    def _copy(self, source: str, into: BinaryIO) -> None:
+        if "://" in source:
+            self._fetcher.fetch(source, into)
+            return
+        try:
+            self._store.download(source, into, SOURCE_MOST)
+        except NotFound as error:
+            raise UnreadableSource(f"There is no {source} in the bucket.") from error
+
+
+class FolderInputs:
+    """Inputs on this machine: a listing file whose sources are paths below one folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder.resolve()
+
+    def check(self, source: str) -> None:
+        if not (self._folder / source).resolve().is_relative_to(self._folder):
+            raise InvalidRequest(f"{source} is outside {self._folder}.", field="source")
+
+    def open(self, source: str) -> BinaryIO:
+        self.check(source)
+        try:
+            return (self._folder / source).open("rb")
+        except OSError as error:
+            raise UnreadableSource(f"{source} cannot be opened: {error.strerror}.") from error
+
+    def lines(self, listing: str, start: int = 0, stop: int | None = None) -> Iterator[tuple[int, bytes]]:
+        with Path(listing).open("rb") as file:
+            file.seek(start)
+            at = start
+            while (stop is None or at < stop) and (line := file.readline(LINE_MOST)):
+                yield at, line
+                at += len(line)
+
+
+def numbered_lines(blocks: Iterable[bytes], start: int = 0) -> Iterator[tuple[int, bytes]]:
+    """Cut a stream of blocks into lines, each with the byte at which it begins; blank ones are left out."""
+    at, rest = start, b""
+    for block in blocks:
+        *lines, rest = (rest + block).split(b"\n")
+        for line in lines:
+            if line.strip():
+                yield at, line
+            at += len(line) + 1
+        if len(rest) > LINE_MOST:
+            raise InvalidRequest(
+                f"The line at byte {at} is longer than {LINE_MOST} bytes; is this JSON lines?",
+                field="listing",
+            )
+    if rest.strip():
+        yield at, rest
+
+
+def ahead(items: Iterable[T], load: Callable[[T], R], depth: int = 4) -> Generator[tuple[T, Future[R]], None, None]:
+    """Load a few items in threads while earlier ones are drawn; order is kept, at most `depth` wait."""
+    waiting: deque[tuple[T, Future[R]]] = deque()
+    with ThreadPoolExecutor(depth) as pool:
+        try:
+            for item in items:
+                waiting.append((item, pool.submit(load, item)))
+                if len(waiting) == depth:
+                    yield waiting.popleft()
+            while waiting:
+                yield waiting.popleft()
+        finally:
+            _discard(future for _, future in waiting)
+
+
+def _discard(futures: Iterable[Future[R]]) -> None:
+    """Close what was loaded and is not wanted any more."""
+    for future in futures:
+        if not future.cancel() and not future.exception():
+            close = getattr(future.result(), "close", None)
+            if close:
+                close()

@@ -1,0 +1,1 @@
+"""What workers do. `flow` is the order of things; the other modules are its steps; `app` is Celery."""

@@ -1,0 +1,58 @@
+"""deliver: exactly one message about an export that is over.
+
+The claim is written to the bucket before the mail goes out, so that of several deliveries one sends.
+Whoever claims and dies before the mail was taken is followed by another after a while. Only between the
+mail server's yes and our note of it can a death lead to a second mail; it has the same Message-ID.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import time
+
+from ..delivery import message
+from ..errors import MailDown, MailRefused, StoreDown
+from ..export import Export, State
+from ..services import Services
+
+log = logging.getLogger(__name__)
+
+
+def notify(s: Services, export_id: str) -> None:
+    """Send the message if one is due and nobody has; MailDown when it has to be tried again."""
+    if not _due(s, s.ledger.load(export_id)):
+        return
+    claimed_at = time.time()
+    export = s.ledger.change(export_id, lambda e: _claim(e, claimed_at, s.settings.lease_seconds))
+    if export.notice_claimed_at != claimed_at or export.notified_at:
+        if not export.notified_at:
+            raise MailDown("Another worker is sending this message.")
+        return
+    try:
+        _send(s, export)
+    except MailRefused as error:
+        log.error("export %s: %s", export_id, error.message)
+    except BaseException:
+        s.ledger.change(export_id, lambda e: dataclasses.replace(e, notice_claimed_at=None))
+        raise
+    s.ledger.change(export_id, lambda e: dataclasses.replace(e, notified_at=time.time()))
+
+
+def _due(s: Services, export: Export) -> bool:
+    """Nobody wants a mail about what they cancelled themselves."""
+    wanted = export.notify and export.state in (State.READY, State.FAILED)
+    return bool(wanted and s.post.configured and not export.notified_at)
+
+
+def _send(s: Services, export: Export) -> None:
+    if export.result and s.ledger.store.head(export.result.key) is None:
+        raise StoreDown(f"The file of export {export.id} is not there.")
+    if not s.live.allow("mail", s.settings.mails_per_minute):
+        raise MailDown(f"More than {s.settings.mails_per_minute} mails in this minute.")
+    s.post.send(message(export, s.settings))
+
+
+def _claim(export: Export, now: float, patience: float) -> Export:
+    taken = export.notice_claimed_at is not None and now - export.notice_claimed_at < patience
+    return export if export.notified_at or taken else dataclasses.replace(export, notice_claimed_at=now)

@@ -1,0 +1,219 @@
+"""The order of things, written once:
+
+    request -> plan -> render (many, side by side) -> assemble -> deliver
+
+Each function is a step. It looks at the bucket to see whether it is wanted, does its work, moves the
+export on by a conditional write, and sends the message for the next step. Every step may run twice, at
+any time, and may die anywhere: what is missing, the keeper asks for again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from .. import documents
+from ..errors import DamagedSegment, InvalidRequest, PipelineError, RedisDown
+from ..export import Export, Failure, State, new_id
+from ..ledger import chosen, listing_key
+from ..rendering import Job
+from ..services import Services
+from . import assemble as assembling
+from . import deliver as delivering
+from . import render as rendering
+
+log = logging.getLogger(__name__)
+LARGE = 32  # chunks; an export with more of them is large, and small ones overtake it
+
+
+@dataclass(frozen=True)
+class Order:
+    """What somebody asks for. `key` is the caller's own idempotency key."""
+
+    document: str
+    params: Mapping[str, Any]
+    owner: str
+    notify: str | None = None
+    key: str | None = None
+    chunk_pages: int | None = None
+
+
+def submit(s: Services, order: Order) -> Export:
+    """Check an order, write it down, ask for a plan. Costs the same for ten pages as for a million.
+
+    Raises InvalidRequest before anything is written. When Redis is down the export is accepted all the
+    same and RedisDown is raised with its id; the keeper goes on with it.
+    """
+    export, records = checked(s, order)
+    accepted = s.ledger.accept(export, records, lasting=order.key is not None)
+    if accepted.id == export.id:
+        try:
+            send_plan(s, export.id)
+        except RedisDown as error:
+            raise Accepted(accepted, error) from error
+    return accepted
+
+
+class Accepted(RedisDown):
+    """The export is written down, but nobody could be told yet; the keeper will."""
+
+    def __init__(self, export: Export, cause: RedisDown) -> None:
+        super().__init__(f"Export {export.id} is accepted; it begins when Redis is back. {cause.message}")
+        self.export = export
+
+
+def plan(s: Services, export_id: str) -> None:
+    """Count the document, cut it into chunks, send them out."""
+    export = s.ledger.load(export_id)
+    if export.state not in (State.QUEUED, State.PLANNING):
+        return
+    if export.state is State.QUEUED:
+        export = s.ledger.change(export_id, lambda e: _once(e, State.PLANNING, started_at=time.time()))
+    lease = s.live.lease(f"{export_id}:plan", s.settings.time_limit)
+    if lease is None:
+        return
+    try:
+        cut = job(s, export).plan(s.settings, export.chunk_pages)
+        s.ledger.write_plan(export_id, cut)
+        sizes = {"records": cut.records, "pages": cut.pages, "chunks": len(cut.chunks)}
+        export = s.ledger.change(export_id, lambda e: _once(e, State.RENDERING, **sizes))
+        if export.state is State.RENDERING:
+            send_chunks(s, export, list(range(len(cut.chunks))))
+    finally:
+        s.live.release(lease)
+
+
+def send_plan(s: Services, export_id: str) -> None:
+    """Ask a worker for a plan; wake the scaler."""
+    s.messages.plan(export_id)
+    s.live.note_sent(export_id, s.settings.repair_patience)
+    s.live.ring()
+
+
+def send_chunks(s: Services, export: Export, chunks: list[int]) -> None:
+    """Ask workers for these chunks, and for the assembly after them; wake the scaler."""
+    s.messages.render(export.id, chunks, large=export.chunks > LARGE)
+    s.live.note_sent(export.id, s.settings.repair_patience)
+    s.live.ring()
+
+
+def render(s: Services, export_id: str, chunk: int, stopping: Callable[[], bool]) -> None:
+    """Draw a chunk, or what is missing of it, into a segment; raises PutBack when some of it is left."""
+    export = s.ledger.load(export_id)
+    if export.state in (State.RENDERING, State.ASSEMBLING):
+        rendering.render(s, job(s, export), s.ledger.plan(export_id).chunks[chunk], export, stopping)
+
+
+def assemble(s: Services, export_id: str) -> None:
+    """Join the segments, if all are there, and say so."""
+    export = s.ledger.load(export_id)
+    if export.state not in (State.RENDERING, State.ASSEMBLING):
+        return
+    segments, missing = chosen(s.ledger.plan(export_id), s.ledger.segments(export_id))
+    lease = None if missing else s.live.lease(f"{export_id}:assemble", s.settings.lease_seconds)
+    if lease is None:
+        return  # a chunk is on its way, or somebody is at it; the keeper comes back to this
+    try:
+        export = s.ledger.change(export_id, lambda e: _once(e, State.ASSEMBLING))
+        made = assembling.assemble(s, export, segments, lease)
+        export = s.ledger.change(export_id, lambda e: _once(e, State.READY, result=made, finished_at=time.time()))
+    except DamagedSegment:
+        send_chunks(s, export, chosen(s.ledger.plan(export_id), s.ledger.segments(export_id))[1])
+        return
+    finally:
+        s.live.release(lease)
+    if export.state.over:
+        send_notice(s, export_id)
+
+
+def send_notice(s: Services, export_id: str) -> None:
+    """Ask a worker to tell whoever asked; the keeper asks again when nothing came of it."""
+    s.messages.deliver(export_id)
+    s.live.note_sent(export_id, s.settings.lease_seconds)
+
+
+def deliver(s: Services, export_id: str) -> None:
+    """Tell whoever asked, once; then remove what is not needed any more."""
+    if s.ledger.load(export_id).state.over:
+        delivering.notify(s, export_id)
+        s.ledger.close(export_id)
+        s.live.forget(export_id)
+        s.live.ring()
+
+
+def fail(s: Services, export_id: str, error: PipelineError) -> None:
+    """End an export with a reason, and tell whoever asked."""
+    failure = Failure(error.code, error.message, error.advice)
+    export = s.ledger.change(export_id, lambda e: _once(e, State.FAILED, failure=failure, finished_at=time.time()))
+    if export.state is State.FAILED:
+        send_notice(s, export_id)
+
+
+def cancel(s: Services, export_id: str) -> Export:
+    """End an export because whoever asked for it says so; workers stop at their next page.
+
+    Raises IllegalStep when it is over already.
+    """
+    export = s.ledger.change(export_id, lambda e: e.to(State.CANCELLED, finished_at=time.time()))
+    send_notice(s, export_id)
+    return export
+
+
+def job(s: Services, export: Export) -> Job:
+    """What an export is about, ready to be planned or drawn."""
+    document = documents.find(export.document)
+    params = documents.decode(document, export.params)
+    return Job(document, params, params.listing or listing_key(export.id), s.inputs)
+
+
+def checked(s: Services, order: Order) -> tuple[Export, bytes | None]:
+    """The export that an order asks for and its records as JSON lines; InvalidRequest names what is wrong."""
+    document = documents.find(order.document)
+    params = documents.decode(document, order.params)
+    if order.chunk_pages is not None and order.chunk_pages < 1:
+        raise InvalidRequest(
+            f"A chunk of {order.chunk_pages} pages is not possible; 1 is the least.", field="chunk_pages"
+        )
+    if order.notify is not None and not _is_address(order.notify):
+        raise InvalidRequest("notify must be one mail address, such as name@example.org.", field="notify")
+    document.check(params, s.inputs)
+    if params.listing and s.ledger.store.head(params.listing) is None:
+        raise InvalidRequest(f"There is no {params.listing} in the bucket.", field="listing")
+    records = getattr(params, document.records_field)
+    lines = None if records is None else b"\n".join(msgspec.json.encode(record) for record in records)
+    kept = {key: value for key, value in order.params.items() if key != document.records_field}
+    export = Export(
+        id=new_id(),
+        document=order.document,
+        params=kept,
+        owner=order.owner,
+        created_at=time.time(),
+        notify=order.notify,
+        name=params.title,
+        request_key=_request_key(order),
+        chunk_pages=order.chunk_pages,
+    )
+    return export, lines
+
+
+def _once(export: Export, state: State, **changes: Any) -> Export:
+    """A step that several may try: whoever comes late finds it done, or the export over."""
+    return export if export.state is state or export.state.over else export.to(state, **changes)
+
+
+def _request_key(order: Order) -> str:
+    """The same for the same request by the same person."""
+    what = [order.key] if order.key else [order.document, order.params, order.notify, order.chunk_pages]
+    text = msgspec.json.encode([order.owner, bool(order.key), what], order="deterministic")
+    return hashlib.sha256(text).hexdigest()
+
+
+def _is_address(text: str) -> bool:
+    name, at, host = text.rpartition("@")
+    return bool(at and name and host) and text.isprintable() and not set(text) & set(' ,;<>"()[]\\')

@@ -1,0 +1,139 @@
+"""render: a chunk, or what is missing of it, becomes a segment."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from tempfile import TemporaryFile
+
+import psutil
+from billiard.exceptions import SoftTimeLimitExceeded
+
+from ..documents import Range
+from ..errors import ChunkFailed
+from ..export import Chunk, Export
+from ..ledger import Ledger
+from ..live import Lease, Live
+from ..pdf.assembly import chain
+from ..pdf.segment import Lane
+from ..rendering import Job, render_range
+from ..services import Services
+from ..settings import Settings
+
+log = logging.getLogger(__name__)
+LOOK_SECONDS = 0.5  # how often, between two pages, a rendering process looks around
+NEAR = 0.7  # this much of the time or memory that is allowed counts as near the limit
+
+
+class PutBack(Exception):  # not an error: what is finished is stored, the rest comes again
+    """A chunk was cut in two."""
+
+
+class Lookout:
+    """Asked between pages: is it time to stop? Now and then it renews the lease and tells the progress."""
+
+    def __init__(
+        self, settings: Settings, ledger: Ledger, live: Live, lease: Lease, export_id: str,
+        stopping: Callable[[], bool], most: int, tell: Callable[[int], None],
+    ) -> None:  # fmt: skip
+        self._settings = settings
+        self._ledger = ledger
+        self._live = live
+        self._lease = lease
+        self._export_id = export_id
+        self._stopping = stopping
+        self._most = most
+        self._tell = tell
+        self._began = self._looked = self._asked = time.monotonic()
+        self.cancelled = False
+
+    def __call__(self, done: int) -> bool:
+        now = time.monotonic()
+        if now - self._looked >= LOOK_SECONDS:
+            self._looked = now
+            self._look(now, done)
+        return self.cancelled or done >= self._most or self._stopping() or self._near_a_limit(now)
+
+    def _look(self, now: float, done: int) -> None:
+        self._tell(done)
+        self._live.renew(self._lease, self._settings.lease_seconds)
+        if now - self._asked >= 4 * LOOK_SECONDS:
+            self._asked = now
+            self.cancelled = self._ledger.load(self._export_id).state.over
+
+    def _near_a_limit(self, now: float) -> bool:
+        if now - self._began > NEAR * self._settings.soft_time_limit:
+            return True
+        return resident() > NEAR * self._settings.memory_per_process
+
+
+def resident() -> int:
+    """Bytes of memory this process has in use."""
+    size: int = _process.memory_info().rss
+    return size
+
+
+_process = psutil.Process()
+
+
+def render(s: Services, job: Job, chunk: Chunk, export: Export, stopping: Callable[[], bool]) -> None:
+    """Draw from the first missing page on and store the segment.
+
+    Does nothing when no page is missing or another worker has the lease. Raises PutBack when pages are
+    left, ChunkFailed when the same page was begun too often.
+    """
+    export_id = export.id
+    first, slot = _missing(s.ledger, export_id, chunk)
+    stop = chunk.first_page + chunk.pages
+    if first == stop:
+        return
+    lease = s.live.lease(f"{export_id}:{chunk.number}", s.settings.lease_seconds)
+    if lease is None:
+        return
+    try:
+        most = pages_for(stop - first, _attempt(s, export_id, chunk, first))
+        before = first - chunk.first_page
+        lookout = Lookout(
+            s.settings, s.ledger, s.live, lease, export_id, stopping, most,
+            lambda done: s.live.note_pages(export_id, chunk.number, before + done),
+        )  # fmt: skip
+        part = Range(chunk, first, export.pages, s.settings.max_image_pixels)
+        with TemporaryFile() as file:
+            lane = Lane(chunk.number, export.chunks)
+            index = render_range(job, part, lane, slot, file, lookout, (SoftTimeLimitExceeded, MemoryError))
+            if lookout.cancelled:
+                return
+            s.ledger.write_segment(export_id, index, file)
+        s.live.note_pages(export_id, chunk.number, index.stop - chunk.first_page)
+    finally:
+        s.live.release(lease)
+    if index.stop < stop:
+        raise PutBack(f"{index.planned} pages are done, {stop - index.stop} go back")
+
+
+def pages_for(missing: int, attempt: int) -> int:
+    """How many pages to try: all at first; after a death half as many each time."""
+    return max(1, missing >> (attempt - 1))
+
+
+def _attempt(s: Services, export_id: str, chunk: Chunk, first: int) -> int:
+    """Count this attempt at this page; ChunkFailed when there were too many."""
+    attempt = s.live.attempt(f"{export_id}:{chunk.number}:{first}")
+    if attempt > s.settings.max_attempts:
+        raise ChunkFailed(
+            f"Page {first + 1} or one soon after it could not be rendered: {attempt - 1} attempts ended without"
+            " a word, as when memory or time runs out.",
+            advice="Look for an unusually large input near that page.",
+        )
+    return attempt
+
+
+def _missing(ledger: Ledger, export_id: str, chunk: Chunk) -> tuple[int, int]:
+    """The first planned page without a segment, and the first free slot of the lane."""
+    found = ledger.segments(export_id, chunk.number).get(chunk.number, ())
+    pieces = chain(chunk.number, chunk.first_page, chunk.pages, found)
+    if not pieces:
+        return chunk.first_page, 0
+    last = ledger.segment_index(export_id, chunk.number, *pieces[-1])
+    return last.stop, last.stop_slot

@@ -1,0 +1,88 @@
+"""The web process: a page with a Download button, and the HTTP API behind it.
+
+Gunicorn serves it: `gunicorn --config python:pipeline.web.gunicorn 'pipeline.web:create_app()'`.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+
+from flask import Flask, Response
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from ..delivery import Links
+from ..services import Services, open_services
+from ..settings import Settings
+from ..tasks.app import CeleryMessages, make_app
+from . import api, panel, problems
+from .access import EXTENSION
+
+SESSION_HOURS = 12
+YEAR = 365 * 86400
+
+
+def create_app(services: Services | None = None) -> Flask:
+    """The WSGI application; without services it connects as the environment says.
+
+    Raises InvalidSetting when a variable is missing or wrong.
+    """
+    services = services or _wired()
+    settings = services.settings
+    Links(settings)  # without SECRET_KEY it raises now, not at the first sign-in
+    app = Flask(__name__)
+    app.extensions[EXTENSION] = services
+    app.config.update(_config(settings))
+    app.url_map.merge_slashes = False  # its redirects are built from the Host header
+    app.register_blueprint(api.blueprint)
+    app.register_blueprint(panel.blueprint)
+    problems.install(app)
+    headers = _headers(settings)
+
+    @app.after_request
+    def harden(response: Response) -> Response:
+        for name, value in headers.items():
+            response.headers.setdefault(name, value)
+        return response
+
+    if _is_https(settings):
+        # TLS ends at a router in front of us, which adds the caller's address as the last of X-Forwarded-For.
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1)  # type: ignore[method-assign]  # Flask's way
+    return app
+
+
+def _wired() -> Services:
+    settings = Settings.from_env(os.environ)
+    return open_services(settings, CeleryMessages(make_app(settings)))
+
+
+def _config(settings: Settings) -> dict[str, object]:
+    return {
+        "SECRET_KEY": settings.secret_keys[0],
+        "SECRET_KEY_FALLBACKS": list(settings.secret_keys[1:]),
+        "MAX_CONTENT_LENGTH": settings.max_body_bytes,
+        "PERMANENT_SESSION_LIFETIME": timedelta(hours=SESSION_HOURS),
+        "SESSION_REFRESH_EACH_REQUEST": False,  # twelve hours since signing in, however long somebody looks
+        "SESSION_COOKIE_NAME": "pipeline",
+        "SESSION_COOKIE_HTTPONLY": True,
+        "SESSION_COOKIE_SAMESITE": "Lax",
+        "SESSION_COOKIE_SECURE": _is_https(settings),
+    }
+
+
+def _headers(settings: Settings) -> dict[str, str]:
+    """What every response says. No form-action: the redirect after signing in may end at the bucket."""
+    headers = {
+        "Cache-Control": "no-store",
+        "Content-Security-Policy": "default-src 'self'; base-uri 'none'; frame-ancestors 'none'",
+        "Referrer-Policy": "no-referrer",
+        "X-Content-Type-Options": "nosniff",
+        "X-Frame-Options": "DENY",
+    }
+    if _is_https(settings):
+        headers["Strict-Transport-Security"] = f"max-age={YEAR}"
+    return headers
+
+
+def _is_https(settings: Settings) -> bool:
+    return settings.base_url.startswith("https://")

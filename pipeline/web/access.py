@@ -1,0 +1,121 @@
+"""What a request may use: the services, and the name of whoever asks.
+
+People sign in with the panel's password and get a session cookie; programs send a bearer token.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Mapping
+from typing import cast
+from urllib.parse import urlsplit
+
+from flask import current_app, request, session
+from werkzeug.exceptions import Forbidden
+
+from ..errors import NotSignedIn, RedisDown
+from ..services import Services
+from ..settings import Settings
+
+EXTENSION = "pipeline"
+PANEL_OWNER = "panel"
+SIGN_INS_PER_MINUTE = 10
+SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
+
+
+def services() -> Services:
+    """The services of the running application."""
+    return cast(Services, current_app.extensions[EXTENSION])
+
+
+def owner() -> str:
+    """The name of whoever asks. NotSignedIn without a valid token or session; Forbidden for a write with
+    a session that another site's page may have caused."""
+    settings = services().settings
+    if "Authorization" in request.headers:
+        name = _token_owner(settings.api_tokens)
+    else:
+        name = _session_owner(settings)
+        if name and request.method not in SAFE_METHODS:
+            _refuse_foreign_write()
+    if name is None:
+        raise NotSignedIn(
+            "This needs a sign-in.",
+            advice="Sign in on the panel, or send the header Authorization: Bearer <token>.",
+        )
+    return name
+
+
+def signed_in() -> bool:
+    """Whether the request comes with a valid token or session."""
+    try:
+        owner()
+    except NotSignedIn:
+        return False
+    return True
+
+
+def sign_in(password: str) -> bool:
+    """Begin a session if this is the panel's password."""
+    settings = services().settings
+    if settings.panel_password is None or not _same(password, settings.panel_password):
+        return False
+    session.clear()
+    session.permanent = True
+    session["proof"] = _proofs(settings, settings.panel_password)[0]
+    return True
+
+
+def sign_out() -> None:
+    """End the session."""
+    session.clear()
+
+
+def may_try_sign_in() -> bool:
+    """Whether this address may try one more password in this minute; nobody counts while Redis is down."""
+    try:
+        return services().live.allow(f"sign-in:{request.remote_addr}", SIGN_INS_PER_MINUTE)
+    except RedisDown:
+        return True
+
+
+def comes_from_elsewhere() -> bool:
+    """Whether the browser says that another site's page sent this request."""
+    origin = request.headers.get("Origin")
+    base = urlsplit(services().settings.base_url)
+    own = (f"{base.scheme}://{base.netloc}", f"http://{request.host}", f"https://{request.host}")
+    return origin is not None and origin not in own
+
+
+def _refuse_foreign_write() -> None:
+    # Another site's page can send our cookie, but not a header of its own without asking us first.
+    if request.headers.get("X-Pipeline") != "1" or comes_from_elsewhere():
+        raise Forbidden("A write with a session needs the header X-Pipeline: 1 and must come from our own page.")
+
+
+def _token_owner(tokens: Mapping[str, str]) -> str | None:
+    """Every token is compared, each in constant time, so the time taken says nothing."""
+    given = request.authorization
+    offered = given.token if given and given.type == "bearer" and given.token else ""
+    found = None
+    for token, name in tokens.items():
+        if _same(offered, token):
+            found = name
+    return found
+
+
+def _session_owner(settings: Settings) -> str | None:
+    password, proof = settings.panel_password, session.get("proof")
+    if password is None or proof is None:
+        return None
+    return PANEL_OWNER if any(_same(proof, valid) for valid in _proofs(settings, password)) else None
+
+
+def _proofs(settings: Settings, password: str) -> list[str]:
+    """What a session holds to show which password began it: a changed password ends every session."""
+    return [hmac.new(key.encode(), password.encode(), hashlib.sha256).hexdigest() for key in settings.secret_keys]
+
+
+def _same(one: str, other: str) -> bool:
+    return hmac.compare_digest(one.encode(), other.encode())

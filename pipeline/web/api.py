@@ -1,0 +1,169 @@
+"""The HTTP API: ask for an export, look at it, download it, cancel it."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from contextlib import suppress
+from typing import Annotated, Any
+
+import msgspec
+from flask import Blueprint, Response, redirect, request
+from msgspec import Meta
+from werkzeug.exceptions import BadRequest, UnsupportedMediaType
+from werkzeug.wrappers import Response as AnyResponse
+
+from ..documents import invalid
+from ..errors import IllegalStep, InvalidRequest, LinkExpired, NotFound, PipelineError, RedisDown
+from ..export import Export, State
+from ..live import Progress
+from ..services import Services
+from ..tasks import flow
+from . import representation
+from .access import owner, services
+from .problems import described, json_answer, retry_after
+
+blueprint = Blueprint("api", __name__)
+LISTED = 20
+LISTED_MOST = 100
+LIMITS = {str(number): number for number in range(1, LISTED_MOST + 1)}
+
+
+class Body(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is sent to ask for an export."""
+
+    document: Annotated[str, Meta(max_length=100, description="the kind of document, such as photos")]
+    params: Annotated[dict[str, Any], Meta(description="an object with the document's parameters")]
+    notify: Annotated[str | None, Meta(description="a mail address to tell when it is over")] = None
+    key: Annotated[
+        Annotated[str, Meta(min_length=1, max_length=200)] | None,
+        Meta(description="your own text, 1 to 200 characters: the same key gives the same export"),
+    ] = None
+    chunk_pages: Annotated[int | None, Meta(description="pages of a chunk, 1 or more")] = None
+
+
+@blueprint.post("/exports")
+def submit() -> Response:
+    """202 while the export is being made, 200 when it already was; 503 when it is kept for later."""
+    s, name, body = services(), owner(), _body()
+    order = flow.Order(body.document, body.params, name, body.notify, body.key, body.chunk_pages)
+    try:
+        export = flow.submit(s, order)
+        response = json_answer(_full(s, export), 200 if export.state.over else 202)
+    except flow.Accepted as kept:
+        export = kept.export
+        told = {"error": described(kept), "export": _full(s, export)}
+        response = retry_after(json_answer(told, 503))
+    response.headers["Location"] = f"{s.settings.base_url}/exports/{export.id}"
+    return response
+
+
+@blueprint.get("/exports")
+def recent() -> Response:
+    """The caller's own exports, newest first."""
+    s, name = services(), owner()
+    limit = LIMITS.get(request.args.get("limit", str(LISTED)))
+    if limit is None:
+        raise InvalidRequest(f"limit must be a number from 1 to {LISTED_MOST}.", field="limit")
+    mine = s.ledger.of(name, limit)
+    return _cheap({"exports": [representation.summary(export, s.settings.base_url) for export in mine]})
+
+
+@blueprint.get("/exports/<export_id>")
+def show(export_id: str) -> Response:
+    return _cheap(_full(services(), _own(export_id)))
+
+
+@blueprint.delete("/exports/<export_id>")
+def cancel(export_id: str) -> Response:
+    """Cancelled is cancelled, also when Redis is down: workers look at the bucket, the keeper tidies up."""
+    s = services()
+    _own(export_id)
+    with suppress(RedisDown):
+        flow.cancel(s, export_id)
+    return json_answer(_full(s, s.ledger.load(export_id)))
+
+
+@blueprint.get("/exports/<export_id>/download")
+def download(export_id: str) -> AnyResponse:
+    return to_file(_own(export_id))
+
+
+@blueprint.get("/health")
+def health() -> Response:
+    """This process answers; it says nothing about others."""
+    return json_answer({"ok": True})
+
+
+def to_file(export: Export) -> AnyResponse:
+    """A redirect to the file in the bucket, valid for a short while.
+
+    Raises IllegalStep when there is no file, LinkExpired when there is none any more.
+    """
+    s, made = services(), export.result
+    if export.state is State.READY and made and s.ledger.store.head(made.key):
+        return redirect(s.ledger.store.presign(made.key, made.name, s.settings.download_seconds))
+    raise _no_file(export)
+
+
+def _no_file(export: Export) -> PipelineError:
+    """Why an export has no file, and what to do."""
+    what = f"Export {export.id} is {export.state}"
+    if export.state in (State.READY, State.EXPIRED):
+        return LinkExpired(f"The file of export {export.id} was kept as long as promised, and removed.")
+    if export.failure:
+        return IllegalStep(f"{what}: {export.failure.message}", advice=export.failure.advice)
+    if export.state.over:
+        return IllegalStep(f"{what}; it has no file.", advice="Ask for the export again.")
+    return IllegalStep(f"{what}; its file is not there yet.", advice="Look at the export until it is ready.")
+
+
+def _body() -> Body:
+    """The request's body; BadRequest when it is not JSON, InvalidRequest with the field that is wrong."""
+    if not request.is_json:
+        raise UnsupportedMediaType("Send JSON, with the header Content-Type: application/json.")
+    try:
+        sent = msgspec.json.decode(request.get_data())
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise BadRequest(f"The body is not JSON: {error}.") from None
+    if not isinstance(sent, dict):
+        raise BadRequest("The body must be a JSON object with document and params.")
+    if key := request.headers.get("Idempotency-Key"):
+        sent.setdefault("key", key)
+    try:
+        return msgspec.convert(sent, Body)
+    except msgspec.ValidationError as error:
+        raise invalid(error, Body) from None
+
+
+def _own(export_id: str) -> Export:
+    """The caller's export; somebody else's is as little there as one that never was."""
+    name = owner()
+    export = services().ledger.load(export_id)
+    if export.owner != name:
+        raise NotFound(f"There is no export {export_id}.")
+    return export
+
+
+def _full(s: Services, export: Export) -> dict[str, Any]:
+    return representation.full(export, _progress(s, export), time.time(), s.settings.base_url)
+
+
+def _progress(s: Services, export: Export) -> Progress | None:
+    """Live progress, or what the stored segments say when Redis is down or was wiped."""
+    if export.state not in (State.RENDERING, State.ASSEMBLING):
+        return None
+    with suppress(RedisDown):
+        if known := s.live.progress(export.id):
+            return known
+    found = s.ledger.segments(export.id)
+    return Progress(sum(pages for pieces in found.values() for _, pages in pieces), 0, 0)
+
+
+def _cheap(body: object) -> Response:
+    """JSON with an ETag; 304 without a body when the caller has it already."""
+    response = json_answer(body)
+    response.headers["Cache-Control"] = "private, no-cache"
+    response.set_etag(hashlib.sha256(response.get_data()).hexdigest()[:32])
+    response.make_conditional(request)
+    return response

@@ -1,0 +1,47 @@
+"""How the web process is run: one process, eight threads, and the keeper beside them.
+
+Read by gunicorn as `--config python:pipeline.web.gunicorn`.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+from ..keeper import Keeper
+from ..scaler.resize import Formation
+from .access import EXTENSION
+
+# A platform that gives PORT routes to it from outside; a laptop keeps to itself.
+_host = os.environ.get("HOST", "0.0.0.0" if "PORT" in os.environ else "127.0.0.1")  # noqa: S104
+bind = f"{_host}:{os.environ.get('PORT', '5000')}"
+workers = 1  # said aloud: Heroku sets WEB_CONCURRENCY, and requests here wait for S3, not for the processor
+worker_class = "gthread"
+threads = 8
+timeout = 30
+graceful_timeout = 25  # Heroku kills after 30
+# The heartbeat file must not wait for a disk.
+worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108  # gunicorn makes it safely
+control_socket_disable = True  # nobody uses it, and it lies in the home directory
+accesslog = None  # paths hold the tokens of mail links
+
+_RELEASED_WITHIN = 5.0  # seconds for a keeper to end its turn and give its lease back
+_keepers: list[tuple[Keeper, Thread]] = []
+
+
+def post_worker_init(worker: Any) -> None:
+    """Start the keeper in the process that serves, after it was forked: connections must not be shared."""
+    logging.basicConfig(level=logging.INFO, format="%(name)s: %(message)s")
+    services = worker.wsgi.extensions[EXTENSION]
+    keeper = Keeper(services, Formation(services.settings))
+    _keepers.append((keeper, keeper.start()))
+
+
+def worker_exit(server: Any, worker: Any) -> None:  # noqa: ARG001  # gunicorn's signature
+    """Stop the keeper, so that another process leads at once."""
+    for keeper, thread in _keepers:
+        keeper.stop()
+        thread.join(_RELEASED_WITHIN)

@@ -1,0 +1,99 @@
+"""Errors as answers: JSON for programs, a page for people; never a stack trace."""
+
+from __future__ import annotations
+
+import logging
+import re
+from math import ceil
+
+import msgspec
+from flask import Flask, Response, redirect, render_template, request
+from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Response as AnyResponse
+
+from ..errors import BodyTooLarge, NotSignedIn, PipelineError
+from .access import services
+
+log = logging.getLogger(__name__)
+PAGE, JSON = "text/html", "application/json"
+LOCAL = re.compile(r"/(d/[\w.-]+|exports/[0-9a-z]+/download)?", re.ASCII)
+"""Where signing in may lead; everything else is refused, so that it cannot lead to another site."""
+
+_SAY = {
+    404: "There is nothing at this address.",
+    405: "This address does not take this method.",
+    413: "The request is larger than this server takes.",
+}
+
+
+def install(app: Flask) -> None:
+    """Answer every error in one form."""
+    app.register_error_handler(PipelineError, _expected)
+    app.register_error_handler(HTTPException, _refused)
+    app.register_error_handler(Exception, _mistake)
+
+
+def json_answer(body: object, status: int = 200) -> Response:
+    """A JSON response of anything msgspec can write."""
+    return Response(msgspec.json.encode(body), status, mimetype=JSON)
+
+
+def described(error: PipelineError) -> dict[str, str | None]:
+    """An error as the API tells it."""
+    return {"code": error.code, "message": error.message, "advice": error.advice, "field": error.field}
+
+
+def retry_after(response: Response) -> Response:
+    """Say when to ask again: the keeper has looked once more by then."""
+    response.headers["Retry-After"] = str(ceil(services().settings.keeper_seconds))
+    return response
+
+
+def local_path(path: str) -> str:
+    """The path if signing in may lead there, else the panel's."""
+    return path if LOCAL.fullmatch(path) else "/"
+
+
+def _expected(error: PipelineError) -> AnyResponse:
+    if isinstance(error, NotSignedIn) and request.method == "GET" and _wants_page():
+        return redirect(f"/sign-in?next={local_path(request.path)}")
+    if error.http_status >= 500:
+        log.warning("%s %s: %s", request.method, request.endpoint, error.message)
+    response = _answer(error.http_status, described(error))
+    if error.http_status == 401:
+        response.headers["WWW-Authenticate"] = "Bearer"
+    return retry_after(response) if error.http_status == 503 else response
+
+
+def _refused(error: HTTPException) -> AnyResponse:
+    """Errors of HTTP itself: no such route, no such method, too large, not JSON."""
+    status = error.code or 500
+    if status < 400:
+        return error.get_response()
+    advice = BodyTooLarge.advice if status == 413 else ""
+    code = BodyTooLarge.__name__ if status == 413 else type(error).__name__
+    message = _SAY.get(status, error.description or error.name)
+    response = _answer(status, {"code": code, "message": message, "advice": advice, "field": None})
+    for name, value in error.get_headers():
+        if name in ("Allow", "Retry-After"):
+            response.headers[name] = value
+    return response
+
+
+def _mistake(error: Exception) -> AnyResponse:
+    # The endpoint, not the path: a path may hold the token of a mail link.
+    log.error("%s %s", request.method, request.endpoint, exc_info=error)
+    message = "The program made a mistake; it is written in its log."
+    return _answer(500, {"code": "Mistake", "message": message, "advice": "Try again.", "field": None})
+
+
+def _answer(status: int, error: dict[str, str | None]) -> Response:
+    if _wants_page():
+        return Response(render_template("problem.html", error=error), status, mimetype=PAGE)
+    return json_answer({"error": error}, status)
+
+
+def _wants_page() -> bool:
+    """What the client prefers; when it does not say, a page from the panel and JSON from the API."""
+    order = (PAGE, JSON) if request.blueprint == "panel" else (JSON, PAGE)
+    return request.accept_mimetypes.best_match(order, default=order[0]) == PAGE

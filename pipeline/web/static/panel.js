@@ -1,0 +1,289 @@
+// The page's behaviour. What people typed is only ever put in by textContent.
+"use strict";
+
+const FASTEST = 1000; // ms between two looks at an export, and
+const SLOWEST = 3000; // while nothing changes, or nobody answers
+const LIST_EVERY = 5000; // ms between two looks at the list while something in it is running
+const RUNNING = ["queued", "planning", "rendering", "assembling"];
+const MB = 1024 * 1024;
+
+const by = (id) => document.getElementById(id);
+const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
+const running = (item) => RUNNING.includes(item.state);
+const count = (number, word) => `${number.toLocaleString("en")} ${word}${number === 1 ? "" : "s"}`;
+
+let watched = null; // { id } of the export in the middle card; a new one for each watch
+let listed = null; // the ETag of the list on the page
+let busy = true; // whether something in the list is running, as far as is known
+let refreshing = 0; // the timer of the list
+
+// talking to the server
+
+async function call(path, options = {}) {
+  const headers = { Accept: "application/json", "X-Pipeline": "1", ...options.headers };
+  const response = await fetch(path, { ...options, headers });
+  if (response.status === 401) {
+    location.assign("/sign-in");
+    await new Promise(() => {}); // the page is being left
+  }
+  return response;
+}
+
+async function errorOf(response) {
+  try {
+    return (await response.json()).error;
+  } catch {
+    return { message: `The server answered ${response.status}.`, advice: "Try again in a minute.", field: null };
+  }
+}
+
+// words
+
+function size(bytes) {
+  if (bytes < MB) return `${Math.max(1, Math.round(bytes / 1024))} kB`;
+  return `${(bytes / MB).toFixed(bytes < 10 * MB ? 1 : 0)} MB`;
+}
+
+function left(seconds) {
+  if (seconds === null) return "";
+  if (seconds < 60) return `, about ${Math.max(1, seconds)} s left`;
+  if (seconds < 5400) return `, about ${Math.round(seconds / 60)} min left`;
+  return `, about ${Math.round(seconds / 3600)} h left`;
+}
+
+function age(then) {
+  const seconds = Math.max(0, Date.now() / 1000 - then);
+  if (seconds < 60) return "just now";
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ago`;
+  if (seconds < 86400) return `${Math.floor(seconds / 3600)} h ago`;
+  return `${count(Math.floor(seconds / 86400), "day")} ago`;
+}
+
+function drawing({ pages_done, pages, seconds_left }) {
+  return `Page ${pages_done.toLocaleString("en")} of ${pages.toLocaleString("en")}${left(seconds_left)}`;
+}
+
+function joining({ bytes_done, bytes_total }) {
+  return `Joining ${Math.round(bytes_done / MB)} of ${size(bytes_total)}`;
+}
+
+function words(item) {
+  const { state, progress, result, failure } = item;
+  if (state === "queued") return "Waiting for a worker";
+  if (state === "planning") return "Planning";
+  if (state === "rendering") return progress ? drawing(progress) : "Drawing pages";
+  if (state === "assembling") return progress?.bytes_total ? joining(progress) : "Joining";
+  if (state === "ready") return `Ready: ${count(result.pages, "page")}, ${size(result.bytes)}`;
+  if (state === "failed") return `Failed: ${failure?.message ?? "no reason is known."}`;
+  return state === "cancelled" ? "Cancelled" : "Expired: the file was removed. Make it again.";
+}
+
+// the export that is watched
+
+function show(item) {
+  const card = by("watched");
+  const percent = item.progress.percent;
+  if (card.dataset.state !== item.state) {
+    card.dataset.state = item.state;
+    by("said").textContent = words(item); // read aloud once a step, not every second
+    list();
+  }
+  card.className = `card ${item.state}`;
+  card.hidden = false;
+  by("watched-name").textContent = item.name;
+  by("words").textContent = words(item);
+  by("bar").hidden = !running(item) && item.state !== "ready";
+  by("bar").setAttribute("aria-valuenow", percent);
+  by("bar").setAttribute("aria-valuetext", words(item));
+  by("filled").style.width = `${percent}%`;
+  by("advice").textContent = item.failure?.advice ?? "";
+  by("advice").hidden = !item.failure?.advice;
+  by("cancel").hidden = !running(item);
+  by("file").hidden = item.state !== "ready";
+  by("file").href = `/exports/${item.id}/download`;
+  showSkipped(item.result);
+}
+
+function showSkipped(result) {
+  const [box, list] = [by("skipped"), by("skipped").querySelector("ul")];
+  box.hidden = !result?.skipped_count;
+  if (box.hidden) return;
+  box.querySelector("summary").textContent = `${count(result.skipped_count, "photo")} could not be read`;
+  const line = ({ record, source, reason }) => element("li", `${record}. ${source}: ${reason}`);
+  list.replaceChildren(...result.skipped.map(line));
+}
+
+async function watch(id, { started }) {
+  const mine = (watched = { id });
+  history.replaceState(null, "", `#${id}`);
+  let etag = null;
+  let item = null;
+  let pause = FASTEST;
+  while (watched === mine) {
+    try {
+      const response = await call(`/exports/${id}`, { headers: etag ? { "If-None-Match": etag } : {} });
+      if (watched !== mine) return;
+      if (response.status === 304) {
+        pause = Math.min(SLOWEST, pause * 1.25);
+      } else if (response.ok) {
+        [etag, item, pause] = [response.headers.get("ETag"), await response.json(), FASTEST];
+      } else if (response.status < 500) {
+        return leave(await errorOf(response));
+      } else {
+        throw new Error(response.status);
+      }
+      show(item);
+      if (!running(item)) return finish(item, started);
+      started = true;
+    } catch {
+      by("words").textContent = "The server does not answer; trying again";
+      pause = SLOWEST;
+    }
+    await sleep(pause);
+  }
+}
+
+function finish(item, started) {
+  if (item.state === "ready" && started) location.assign(`/exports/${item.id}/download`); // the page stays
+}
+
+function leave(error) {
+  watched = null;
+  history.replaceState(null, "", "/");
+  by("watched").hidden = true;
+  complain(error);
+}
+
+async function cancel(id) {
+  try {
+    const response = await call(`/exports/${id}`, { method: "DELETE" });
+    if (!response.ok) complain(await errorOf(response));
+    else if (watched?.id === id) show(await response.json());
+  } catch {
+    complain({ message: "The server does not answer.", advice: "Try again." });
+  }
+  if (watched?.id !== id) list();
+}
+
+// asking
+
+function order() {
+  const data = new FormData(by("ask"));
+  const params = {
+    listing: data.get("listing").trim(),
+    title: data.get("title").trim(),
+    page_size: data.get("page_size"),
+    rows: Number(data.get("rows")),
+    columns: Number(data.get("columns")),
+  };
+  return { document: "photos", params, notify: data.get("notify").trim() || null };
+}
+
+function complain(error) {
+  const box = by("problem");
+  box.textContent = [error.message, error.advice].filter(Boolean).join(" ");
+  box.hidden = false;
+  const input = error.field ? by("ask").elements[error.field] : null;
+  if (!input) return;
+  input.setAttribute("aria-invalid", "true");
+  input.setAttribute("aria-errormessage", "problem");
+  input.focus();
+}
+
+function forgive() {
+  by("problem").hidden = true;
+  for (const input of by("ask").elements) {
+    input.removeAttribute("aria-invalid");
+    input.removeAttribute("aria-errormessage");
+  }
+}
+
+async function ask(event) {
+  event.preventDefault();
+  const button = by("download");
+  if (button.disabled) return;
+  button.disabled = true; // at once: a second click must not make a second copy
+  forgive();
+  try {
+    const headers = { "Content-Type": "application/json" };
+    const response = await call("/exports", { method: "POST", body: JSON.stringify(order()), headers });
+    const answer = await response.json();
+    const accepted = answer.export ?? answer; // 503 with an export: it is kept and begins later
+    if (answer.error) complain(answer.error);
+    if (accepted.id) begin(accepted);
+  } catch {
+    complain({ message: "The server does not answer.", advice: "Try again; the same export is not made twice." });
+  } finally {
+    button.disabled = false;
+  }
+}
+
+function begin(item) {
+  by("watched").dataset.state = "";
+  show(item);
+  by("watched").scrollIntoView({ block: "nearest" });
+  watch(item.id, { started: true });
+}
+
+// the list
+
+function element(name, text, more = {}) {
+  const made = Object.assign(document.createElement(name), more);
+  made.textContent = text;
+  return made;
+}
+
+function row(item) {
+  const about = document.createElement("div");
+  about.append(element("div", item.name, { className: "name" }));
+  about.append(element("div", `${words(item)} · ${age(item.created_at)}`, { className: "quiet" }));
+  const actions = element("div", "", { className: "actions" });
+  if (item.state === "ready") {
+    const link = element("a", "Download", { href: `/exports/${item.id}/download`, className: "button plain" });
+    actions.append(link);
+  } else if (running(item)) {
+    const follow = () => watch(item.id, { started: true });
+    actions.append(element("button", "Show", { className: "plain", onclick: follow }));
+    actions.append(element("button", "Cancel", { className: "plain", onclick: () => cancel(item.id) }));
+  }
+  for (const action of actions.children) action.setAttribute("aria-label", `${action.textContent} ${item.name}`);
+  const made = document.createElement("li");
+  made.append(about, actions);
+  return made;
+}
+
+function fill(exports) {
+  const active = document.activeElement;
+  const focused = by("recent").contains(active) ? active.getAttribute("aria-label") : null;
+  by("recent").replaceChildren(...exports.map(row));
+  by("none").hidden = exports.length > 0;
+  if (focused) by("recent").querySelector(`[aria-label="${CSS.escape(focused)}"]`)?.focus();
+}
+
+async function list() {
+  try {
+    const response = await call("/exports", { headers: listed ? { "If-None-Match": listed } : {} });
+    if (response.ok) {
+      listed = response.headers.get("ETag");
+      const { exports } = await response.json();
+      fill(exports);
+      busy = exports.some(running);
+    }
+  } catch {
+    // offline: what was listed stays, and is looked at again
+  }
+  clearTimeout(refreshing);
+  if (busy) refreshing = setTimeout(list, LIST_EVERY);
+}
+
+async function signOut() {
+  await call("/sign-out", { method: "POST" });
+  location.assign("/sign-in");
+}
+
+by("ask").addEventListener("submit", ask);
+by("ask").addEventListener("input", forgive);
+by("cancel").addEventListener("click", () => cancel(watched.id));
+by("sign-out").addEventListener("click", signOut);
+list();
+if (/^#[0-9a-z]{26}$/.test(location.hash)) watch(location.hash.slice(1), { started: false });

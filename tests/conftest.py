@@ -1,0 +1,110 @@
+"""The real parts that tests run on: a Valkey server, an S3 server, settings that point at them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from pipeline.local.services import S3, Valkey, s3, valkey
+from pipeline.services import Services, open_services
+from pipeline.settings import Settings
+from pipeline.store import Store
+
+Environ = dict[str, str]
+
+
+@pytest.fixture(scope="session")
+def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3]:
+    with s3(tmp_path_factory.mktemp("s3"), key_id="test-key", secret="test-secret", bucket="tests") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def valkey_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Valkey]:
+    with valkey(tmp_path_factory.mktemp("valkey")) as server:
+        yield server
+
+
+@pytest.fixture
+def environ(s3_server: S3, valkey_server: Valkey, request: pytest.FixtureRequest) -> Environ:
+    """Variables for this test alone: a prefix of its own in the bucket, an emptied Redis."""
+    import redis
+
+    with redis.Redis.from_url(valkey_server.url) as client:
+        client.flushall()
+    return {
+        "PATH": os.environ["PATH"],
+        "REDIS_URL": valkey_server.url,
+        "S3_ENDPOINT_URL": s3_server.endpoint_url,
+        "S3_BUCKET": s3_server.bucket,
+        "S3_PREFIX": f"{request.node.name}-{os.urandom(3).hex()}/",
+        "AWS_ACCESS_KEY_ID": s3_server.key_id,
+        "AWS_SECRET_ACCESS_KEY": s3_server.secret,
+        "SECRET_KEY": "test-secret-key",
+        "PANEL_PASSWORD": "open sesame",
+        "API_TOKENS": "shop=shop-token archive=archive-token",
+        "KEEPER_SECONDS": "0.3",
+        "LEASE_SECONDS": "3",
+    }
+
+
+@pytest.fixture
+def settings(environ: Environ) -> Settings:
+    settings = Settings.from_env(environ)
+    Store.open(settings).create_bucket()
+    return settings
+
+
+class SentMessages:
+    """Messages that were sent, in order; for tests in which no worker runs."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[str, ...]] = []
+        self.broken: Exception | None = None
+
+    def plan(self, export_id: str) -> None:
+        self._send("plan", export_id)
+
+    def render(self, export_id: str, chunks: list[int], large: bool) -> None:
+        self._send("render", export_id, *map(str, chunks))
+
+    def assemble(self, export_id: str) -> None:
+        self._send("assemble", export_id)
+
+    def deliver(self, export_id: str) -> None:
+        self._send("deliver", export_id)
+
+    def _send(self, *message: str) -> None:
+        if self.broken:
+            raise self.broken
+        self.sent.append(message)
+
+
+@pytest.fixture
+def messages() -> SentMessages:
+    return SentMessages()
+
+
+@pytest.fixture
+def services(settings: Settings, messages: SentMessages) -> Services:
+    return open_services(settings, messages)
+
+
+@pytest.fixture
+def put_photos(services: Services) -> Callable[[int], str]:
+    """Store so many small JPEGs and a listing of them below inputs/; the listing's key."""
+    from tests.pictures import jpeg
+
+    def put(count: int) -> str:
+        store = services.ledger.store
+        lines = []
+        for i in range(count):
+            key = f"inputs/album/{i:05d}.jpg"
+            store.put(key, jpeg(i), content_type="image/jpeg")
+            lines.append(f'{{"source":"{key}","caption":"Photo number {i + 1}"}}')
+        store.put("inputs/album.jsonl", "\n".join(lines).encode())
+        return "inputs/album.jsonl"
+
+    return put

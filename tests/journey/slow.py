@@ -1,0 +1,64 @@
+"""A document whose pages take their time, so that something can happen in the middle of a chunk.
+
+Named by DOCUMENTS in the environment of the workers under test.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Generator
+from typing import Annotated
+
+from msgspec import Meta
+
+from pipeline.documents import Params, Range, register
+from pipeline.pdf.segment import SegmentWriter
+from pipeline.plan import Cost, Marks, Survey
+from pipeline.sources import Inputs
+
+
+class SlowParams(Params, frozen=True):
+    """So many pages of so many seconds; `hungry` is a page that takes all memory, `deadly` kills its process."""
+
+    pages: Annotated[int, Meta(ge=1)] = 20
+    seconds: float = 0.05
+    hungry: int = -1
+    deadly: int = -1
+    records: tuple[str, ...] = ()
+
+
+class Slow:
+    name = "slow"
+    params = SlowParams
+    records_field = "records"
+
+    def check(self, params: SlowParams, inputs: Inputs) -> None:
+        pass
+
+    def survey(self, params: SlowParams, listing: str, inputs: Inputs) -> Survey:
+        marks = Marks()
+        for page in range(params.pages):
+            marks.add(page, page)
+        return Survey(params.pages, params.pages, marks, params.pages, Cost(params.seconds or 0.001, 1000))
+
+    def draw(
+        self, params: SlowParams, listing: str, part: Range, inputs: Inputs, out: SegmentWriter
+    ) -> Generator[None, None, None]:
+        for number in range(part.first, part.stop):
+            time.sleep(params.seconds)
+            if number == params.deadly:
+                os.kill(os.getpid(), signal.SIGKILL)
+            if number == params.hungry:
+                held = [bytearray(b"x" * 2**20) for _ in range(2000)]
+                del held
+            with out.page(200, 200) as page:
+                page.text(20, 100, 12, f"slow page {number + 1} of {part.pages}")
+                page.bookmark(f"Page {number + 1}")
+            out.tally.records += 1
+            out.tally.drawn += 1
+            yield
+
+
+register(Slow())

@@ -1,0 +1,43 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.parts import Copy, Gather, Range, parts
+
+LEAST, MOST = 5, 13
+
+
+@given(st.lists(st.integers(1, 60), max_size=30))
+def test_every_byte_stands_in_exactly_one_part_in_order(sizes: list[int]) -> None:
+    ranges = [
+        piece
+        for part in parts(sizes, LEAST, MOST)
+        for piece in (part.ranges if isinstance(part, Gather) else (part.range,))
+    ]
+    whole = [(source, byte) for source, size in enumerate(sizes) for byte in range(size)]
+    assert [(r.source, byte) for r in ranges for byte in range(r.start, r.stop)] == whole
+
+
+@given(st.lists(st.integers(1, 60), max_size=30))
+def test_all_parts_but_the_last_keep_to_the_limits_of_s3(sizes: list[int]) -> None:
+    *others, last = parts(sizes, LEAST, MOST)
+    for part in others:
+        size = sum(r.size for r in part.ranges) if isinstance(part, Gather) else part.range.size
+        assert LEAST <= size <= MOST
+    assert isinstance(last, Gather)
+    assert sum(r.size for r in last.ranges) < LEAST
+
+
+@given(st.lists(st.integers(1, 60), max_size=30))
+def test_large_sources_are_copied_but_for_a_few_bytes_at_their_edges(sizes: list[int]) -> None:
+    through = sum(r.size for part in parts(sizes, LEAST, MOST) if isinstance(part, Gather) for r in part.ranges)
+    small = sum(size for size in sizes if size < LEAST)
+    assert through <= small + 2 * LEAST * sum(size >= LEAST for size in sizes)
+
+
+def test_sources_of_five_mib_never_pass_through() -> None:
+    assert list(parts([7, 5, 9], LEAST, MOST)) == [
+        Copy(Range(0, 0, 7)),
+        Copy(Range(1, 0, 5)),
+        Copy(Range(2, 0, 9)),
+        Gather(()),
+    ]

@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.plan import MARKS, Cost, Marks, Survey, cut, pages_per_chunk
+from pipeline.settings import MIB, Settings
+
+CHEAP = Cost(seconds=0.001, bytes=1000)
+
+
+def limits(**changes: str) -> Settings:
+    return Settings.from_env({"WORKER_MEMORY_MB": "512", "MAX_WORKERS": "4", "MAX_CHUNKS": "500", **changes})
+
+
+@pytest.mark.parametrize(
+    ("pages", "cost", "changes", "wanted", "expected"),
+    [
+        (400, CHEAP, {}, None, 50),  # two chunks for each of four workers
+        (400, CHEAP, {"MAX_WORKERS": "1"}, None, 200),
+        (400, Cost(1.0, 1000), {"CHUNK_SECONDS": "15"}, None, 15),  # the wished duration
+        (400, Cost(0.001, 16 * MIB), {}, None, 8),  # a quarter of 512 MiB
+        (400, Cost(0.001, 16 * MIB), {"WORKER_CONCURRENCY": "2"}, None, 4),  # two share the memory
+        (400, Cost(0.001, 900 * MIB), {}, None, 1),  # a page larger than the memory still is a chunk
+        (1_000_000, Cost(1.0, 1000), {}, None, 2000),  # bounded in number by making chunks larger
+        (400, CHEAP, {}, 7, 7),  # the person's own cut
+        (400_000, CHEAP, {}, 7, 800),  # … within the bound
+        (1, CHEAP, {}, None, 1),
+    ],
+)
+def test_pages_per_chunk(
+    pages: int, cost: Cost, changes: dict[str, str], wanted: int | None, expected: int
+) -> None:
+    assert pages_per_chunk(pages, cost, limits(**changes), wanted) == expected
+
+
+@given(st.integers(1, 100_000), st.integers(1, 500), st.integers(1, 600))
+def test_chunks_cover_every_page_once_and_are_never_too_many(pages: int, wanted: int, most: int) -> None:
+    marks = Marks()
+    for page in range(pages):
+        marks.add(page, page * 10)
+    plan = cut(Survey(pages, pages, marks, pages * 10, CHEAP), limits(MAX_CHUNKS=str(most)), wanted)
+    at = offset = 0
+    for number, chunk in enumerate(plan.chunks):
+        assert (chunk.number, chunk.first_page, chunk.start) == (number, at, offset)
+        assert chunk.pages > 0
+        assert chunk.start == chunk.first_page * 10
+        at, offset = at + chunk.pages, chunk.stop
+    assert (at, offset) == (pages, pages * 10)
+    assert len(plan.chunks) <= most
+
+
+def test_marks_stay_few_however_many_pages_there_are() -> None:
+    marks = Marks()
+    for page in range(300_000):
+        marks.add(page, page)
+    assert len(marks.offsets) <= MARKS
+    assert marks.offsets == list(range(0, 300_000, marks.stride))

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pipeline.errors import InvalidSetting
+from pipeline.settings import MIB, Settings, memory_limit
+
+V1 = "sys/fs/cgroup/memory/memory.limit_in_bytes"
+V2 = "sys/fs/cgroup/memory.max"
+
+
+@pytest.mark.parametrize(
+    ("environ", "files", "expected"),
+    [
+        ({"DYNO_RAM": "1024"}, {V1: "300"}, 1024 * MIB),
+        ({}, {V1: str(300 * MIB), V2: str(400 * MIB)}, 300 * MIB),
+        ({}, {V1: str(2**63 - 4096), V2: str(400 * MIB)}, 400 * MIB),  # v1 says "no limit" with a number
+        ({}, {V2: "max"}, 512 * MIB),
+        ({}, {}, 512 * MIB),
+    ],
+)
+def test_the_memory_limit_is_found(
+    tmp_path: Path, environ: dict[str, str], files: dict[str, str], expected: int
+) -> None:
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text + "\n")
+    assert memory_limit(environ, tmp_path) == expected
+
+
+def test_ones_own_setting_is_stronger_than_the_machine() -> None:
+    settings = Settings.from_env({"WORKER_MEMORY_MB": "700", "DYNO_RAM": "1024", "WORKER_CONCURRENCY": "2"})
+    assert settings.memory_per_process == 350 * MIB
+
+
+@pytest.mark.parametrize(
+    ("environ", "field"),
+    [
+        ({"MAX_WORKERS": "many"}, "MAX_WORKERS"),
+        ({"MAX_WORKERS": "0"}, "MAX_WORKERS"),
+        ({"LEASE_SECONDS": "-1"}, "LEASE_SECONDS"),
+        ({"DYNO_RAM": "lots"}, "DYNO_RAM"),
+        ({"REDIS_URL": "http://somewhere"}, "REDIS_URL"),
+        ({"API_TOKENS": "short=abc"}, "API_TOKENS"),
+        ({"API_TOKENS": "no-token"}, "API_TOKENS"),
+        ({"TIME_LIMIT": "900"}, "VISIBILITY_TIMEOUT"),
+    ],
+)
+def test_a_wrong_variable_is_named(environ: dict[str, str], field: str) -> None:
+    with pytest.raises(InvalidSetting) as caught:
+        Settings.from_env(environ)
+    assert caught.value.field == field
+    assert field in caught.value.message
+
+
+def test_secrets_are_not_shown() -> None:
+    secrets = {
+        "REDIS_URL": "redis://:hush-1@host:1/0",
+        "SECRET_KEY": "hush-2",
+        "PANEL_PASSWORD": "hush-3",
+        "API_TOKENS": "a=hush-4-long",
+        "SMTP_URL": "smtp://u:hush-5@host",
+        "HEROKU_API_KEY": "hush-6",
+        "AWS_SECRET_ACCESS_KEY": "hush-7",
+        "AWS_ACCESS_KEY_ID": "hush-8",
+    }
+    assert "hush" not in repr(Settings.from_env(secrets))
+    with pytest.raises(InvalidSetting) as caught:
+        Settings.from_env({"REDIS_URL": "http://:hush@host"})
+    assert "hush" not in str(caught.value)
