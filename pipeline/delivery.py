@@ -10,7 +10,7 @@ import smtplib
 import ssl
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -134,13 +134,17 @@ class Post:
                 if url.scheme == "smtps"
                 else smtplib.SMTP(host, port or 587, timeout=self._timeout)
             )
-        with smtp:
+        try:
             with _translated():
+                smtp.ehlo_or_helo_if_needed()  # before it, smtplib knows of no extension
                 if url.scheme == "smtp" and smtp.has_extn("starttls"):
                     smtp.starttls(context=tls)
                 if url.username:
                     smtp.login(unquote(url.username), unquote(url.password or ""))
             yield smtp
+        finally:
+            with suppress(smtplib.SMTPException):  # a mail that was taken is taken, whatever the goodbye says
+                smtp.quit()
 
 
 @contextmanager

@@ -26,6 +26,7 @@ from .tasks import flow
 log = logging.getLogger(__name__)
 CLEAN_SECONDS = 3600.0
 NOTICE_PATIENCE = 3600.0  # a mail that cannot be sent for so long must not keep a worker up
+LEAD_LEAST = 5.0  # a turn takes time, and a lease that runs out in the middle of one changes leaders
 CHECK_SECONDS = 60.0  # how long the formation's quantity is believed without asking
 
 
@@ -129,13 +130,13 @@ class Keeper:
         seconds = self._s.settings.keeper_seconds * (1 if busy else 6)
         until = time.monotonic() + seconds
         while self._lease and not self._stop.is_set() and (left := until - time.monotonic()) > 0:
-            if self._s.live.wait_for_ring(left):
+            if self._s.live.wait_for_ring(left) or not self._leads():
                 return
         if not self._lease:
             self._stop.wait(seconds)
 
     def _leads(self) -> bool:
-        seconds = self._s.settings.keeper_seconds * 12
+        seconds = max(LEAD_LEAST, 3 * self._s.settings.keeper_seconds)
         if self._lease and self._s.live.renew(self._lease, seconds):
             return True
         self._lease = self._s.live.lease("keeper", seconds)

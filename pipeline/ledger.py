@@ -89,7 +89,9 @@ class Ledger:
         return [export_id for export_id in ids if is_id(export_id)]
 
     def close(self, export_id: str) -> None:
-        """Nothing is left to do: remove the segments, then the mark that says there is."""
+        """Nothing is left to do: remove segments and broken-off uploads, then the mark that says there is."""
+        for upload in self.store.uploads(f"exports/{export_id}/"):
+            upload.abort()
         self.store.delete_under(f"exports/{export_id}/segments/")
         self.store.delete([f"active/{export_id}"])
 
@@ -102,7 +104,8 @@ class Ledger:
 
     def remove_result(self, export: Export) -> None:
         """Remove the file and the inputs that were copied; the export itself stays as history."""
-        self.store.delete_under(f"exports/{export.id}/result/")
+        for part in ("result", "segments"):
+            self.store.delete_under(f"exports/{export.id}/{part}/")
         self.store.delete([listing_key(export.id), f"exports/{export.id}/plan.json"])
 
     def all(self) -> Iterator[Export]:
@@ -148,13 +151,14 @@ class Ledger:
         self.store.put(_index_key(key), dataclasses.replace(index, etag=etag).encode())
 
     def index(self, segment: str) -> Index:
-        """The index of a segment; DamagedSegment when it is not one."""
+        """The index of a segment; DamagedSegment when it is not one, after dropping it."""
         stored = self.store.get(_index_key(segment))
         if stored is None:
             raise DamagedSegment(f"The index of {segment} is gone.")
         try:
             return Index.decode(stored.data)
         except msgspec.DecodeError as error:
+            self.drop_segment(segment)
             raise DamagedSegment(f"The index of {segment} is damaged: {error}") from error
 
     def segment_index(self, export_id: str, chunk: int, first: int, pages: int) -> Index:

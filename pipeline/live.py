@@ -111,6 +111,11 @@ class Live:
             pipe.expire(f"pipeline:attempt:{name}", DAY)
             return int(pipe.execute()[0])
 
+    def forget_attempt(self, name: str) -> None:
+        """An attempt that ended with a word of why does not count."""
+        with _translated():
+            self._redis.decr(f"pipeline:attempt:{name}")
+
     def allow(self, what: str, per_minute: int) -> bool:
         """Whether one more is allowed in this minute, over all processes."""
         key = f"pipeline:rate:{what}:{int(time.time() // 60)}"
@@ -180,7 +185,7 @@ class Live:
         """
         with _translated():
             values: list[str] = self._redis.hvals("unacked")
-        return [_export_of(value) for value in values]
+        return [export_id for value in values if (export_id := _export_of(value))]
 
     # the keeper's bell
 
@@ -204,9 +209,13 @@ class Live:
             return info
 
 
-def _export_of(message: str) -> str:
-    arguments, *_ = json.loads(base64.b64decode(json.loads(message)[0]["body"]))
-    return str(next(value for value in arguments if isinstance(value, str)))
+def _export_of(message: str) -> str | None:
+    """The export that a message is about; None for one of another program that shares this Redis."""
+    envelope = json.loads(message)[0]
+    if not str(envelope.get("headers", {}).get("task")).startswith("pipeline."):
+        return None
+    arguments, *_ = json.loads(base64.b64decode(envelope["body"]))
+    return next((value for value in arguments if isinstance(value, str)), None)
 
 
 @contextmanager

@@ -52,7 +52,7 @@ class BucketInputs:
     def check(self, source: str) -> None:
         if "://" in source:
             self._fetcher.check(source)
-        elif not source.startswith(INPUTS) or "/../" in source:
+        elif not (source.startswith(INPUTS) and _is_plain(source)):
             raise InvalidRequest(f"{source!r} is neither a key below {INPUTS} nor an https URL.", field="source")
 
     def open(self, source: str) -> BinaryIO:
@@ -88,6 +88,12 @@ class BucketInputs:
             self._store.download(source, into, SOURCE_MOST)
         except NotFound as error:
             raise UnreadableSource(f"There is no {source} in the bucket.") from error
+
+
+def _is_plain(key: str) -> bool:
+    """Whether a store takes this key as it is: no control characters, no . or .. on the way, 1,024 bytes."""
+    steps = key.split("/")
+    return key.isprintable() and len(key.encode()) <= 1024 and not {".", "..", ""} & set(steps)
 
 
 class FolderInputs:

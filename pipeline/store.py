@@ -204,7 +204,7 @@ class Store:
 
     def presign(self, key: str, name: str, seconds: int) -> str:
         """A URL by which anybody can download the object under a file name, for `seconds`."""
-        plain = name.encode("ascii", "replace").decode().replace("?", "_")
+        plain = "".join(c if " " <= c <= "~" and c not in '"\\' else "_" for c in name)
         disposition = f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
         with _translated(f"sign {key}"):
             url: str = self._client.generate_presigned_url(

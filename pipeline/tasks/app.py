@@ -15,6 +15,7 @@ import celery
 import redis
 from billiard.exceptions import SoftTimeLimitExceeded
 from celery import chord
+from celery.result import denied_join_result
 from celery.utils.log import get_task_logger
 from kombu.exceptions import OperationalError
 
@@ -48,6 +49,7 @@ def make_app(settings: Settings) -> celery.Celery:
         "socket_keepalive": True,
         "health_check_interval": 60,
         "socket_connect_timeout": 2,
+        "max_retries": 0,  # a request must not wait for Redis; the keeper sends again what was not sent
     }
     if settings.redis_url.startswith("rediss:"):
         tls = {"ssl_cert_reqs": ssl.CERT_NONE}  # Heroku's certificate is self-signed
@@ -112,14 +114,14 @@ def _define_tasks(app: celery.Celery, settings: Settings) -> None:
         return opened[process]
 
     def task(name: str, step: Callable[..., Any]) -> None:
-        @app.task(name=name, bind=True)  # type: ignore[untyped-decorator]  # Celery has no types
+        @app.task(name=name, bind=True, shared=False)  # type: ignore[untyped-decorator]  # Celery has no types
         def run(self: Any, export_id: str, *arguments: Any) -> dict[str, Any]:
             return _run(self, services(), step, export_id, *arguments)
 
     task("pipeline.plan", flow.plan)
     task("pipeline.render", lambda s, export_id, chunk: flow.render(s, export_id, chunk, stopping.is_set))
 
-    @app.task(name="pipeline.assemble", bind=True)  # type: ignore[untyped-decorator]  # Celery has no types
+    @app.task(name="pipeline.assemble", bind=True, shared=False)  # type: ignore[untyped-decorator]  # Celery has no types
     def assemble(self: Any, parts: list[dict[str, Any]], export_id: str) -> dict[str, Any]:
         """The chord's callback gets the chunks' results, and discards them; it trusts the bucket alone."""
         answer = _run(self, services(), flow.assemble, export_id)
@@ -181,7 +183,9 @@ class CeleryMessages:
         render = self._app.tasks["pipeline.render"]
         assemble = self._app.tasks["pipeline.assemble"]
         header = [render.si(export_id, chunk).set(queue=queue) for chunk in chunks]
-        with _translated():
+        # Nobody waits for the results, so nobody subscribes to them: that would be a connection a process,
+        # and whoever collects garbage while Redis is away would wait for it.
+        with _translated(), denied_join_result():
             chord(header, app=self._app)(assemble.s(export_id).set(queue=SHORT))
 
     def assemble(self, export_id: str) -> None:
@@ -200,5 +204,6 @@ class CeleryMessages:
 def _translated() -> Iterator[None]:
     try:
         yield
-    except (OperationalError, OSError, redis.RedisError) as error:
+    except (OperationalError, OSError, redis.RedisError, RuntimeError) as error:
+        # RuntimeError is what Celery's result store raises when it has retried often enough.
         raise RedisDown(f"Redis takes no messages: {type(error).__name__}.") from error

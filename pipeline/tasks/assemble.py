@@ -11,9 +11,18 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from tempfile import TemporaryFile
 
-from ..errors import Conflict, DamagedSegment, IllegalStep, NotFound, NotSupported, StoreDown, UploadGone
+from ..errors import (
+    Conflict,
+    DamagedSegment,
+    ExportFailed,
+    IllegalStep,
+    NotFound,
+    NotSupported,
+    StoreDown,
+    UploadGone,
+)
 from ..export import Chunk, Export, Result
-from ..ledger import segment_key
+from ..ledger import Ledger, segment_key
 from ..live import Lease
 from ..parts import Copy, Gather, Range, parts
 from ..pdf.assembly import About, Assembly
@@ -42,14 +51,18 @@ def assemble(s: Services, export: Export, segments: list[Segment], lease: Lease)
     def indexes() -> Iterator[Index]:
         return (s.ledger.index(key) for key in keys)
 
+    found = list(_found(s.ledger, keys, indexes()))
     assembly = Assembly(indexes, About(export.name, export.created_at, export.id))
+    if assembly.totals.records != export.records:
+        raise ExportFailed(
+            f"{export.records} entries were planned, but {assembly.totals.records} were drawn or named as left out."
+        )
     name = file_name(export)
     key = f"exports/{export.id}/result/{ascii_name(name)}"
     for left in s.ledger.store.uploads(key):
         left.abort()
     upload = s.ledger.store.begin_upload(key)
     try:
-        found = [(key, index.size, index.etag) for key, index in zip(keys, indexes(), strict=True)]
         joining = _Joining(s, export, upload, lease, found)
         size = joining.run(assembly)
         upload.complete()
@@ -64,6 +77,18 @@ def assemble(s: Services, export: Export, segments: list[Segment], lease: Lease)
         export.id, len(keys), size, joining.through,
     )  # fmt: skip
     return result(assembly, key, name, size, indexes())
+
+
+def _found(ledger: Ledger, keys: list[str], indexes: Iterator[Index]) -> Iterator[tuple[str, int, str]]:
+    """Key, size and ETag of each segment. One that does not go on where the one before ended is dropped:
+    it belongs to a segment that was dropped and came back another."""
+    chunk = slot = -1
+    for key, index in zip(keys, indexes, strict=True):
+        if index.first_slot != (slot if index.chunk == chunk else 0):
+            ledger.drop_segment(key)
+            raise DamagedSegment(f"{key} does not fit behind the segment before it; it is rendered again.")
+        chunk, slot = index.chunk, index.stop_slot
+        yield key, index.size, index.etag
 
 
 class _Joining:

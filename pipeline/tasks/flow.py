@@ -29,6 +29,7 @@ from . import deliver as delivering
 from . import render as rendering
 
 log = logging.getLogger(__name__)
+NO_ADDRESS = ' ,;<>"()[]\\'
 LARGE = 32  # chunks; an export with more of them is large, and small ones overtake it
 
 
@@ -124,7 +125,10 @@ def assemble(s: Services, export_id: str) -> None:
         made = assembling.assemble(s, export, segments, lease)
         export = s.ledger.change(export_id, lambda e: _once(e, State.READY, result=made, finished_at=time.time()))
     except DamagedSegment:
-        send_chunks(s, export, chosen(s.ledger.plan(export_id), s.ledger.segments(export_id))[1])
+        dropped = chosen(s.ledger.plan(export_id), s.ledger.segments(export_id))[1]
+        if not dropped:
+            raise
+        send_chunks(s, export, dropped)
         return
     finally:
         s.live.release(lease)
@@ -161,7 +165,10 @@ def cancel(s: Services, export_id: str) -> Export:
     Raises IllegalStep when it is over already.
     """
     export = s.ledger.change(export_id, lambda e: e.to(State.CANCELLED, finished_at=time.time()))
-    send_notice(s, export_id)
+    try:
+        send_notice(s, export_id)
+    except RedisDown as error:  # it is cancelled all the same; the keeper tidies up
+        log.warning("export %s: %s", export_id, error.message)
     return export
 
 
@@ -195,7 +202,7 @@ def checked(s: Services, order: Order) -> tuple[Export, bytes | None]:
         owner=order.owner,
         created_at=time.time(),
         notify=order.notify,
-        name=params.title,
+        name=params.title.strip() or order.document,
         request_key=_request_key(order),
         chunk_pages=order.chunk_pages,
     )
@@ -216,4 +223,4 @@ def _request_key(order: Order) -> str:
 
 def _is_address(text: str) -> bool:
     name, at, host = text.rpartition("@")
-    return bool(at and name and host) and text.isprintable() and not set(text) & set(' ,;<>"()[]\\')
+    return bool(at and name and host) and text.isascii() and text.isprintable() and not set(text) & set(NO_ADDRESS)

@@ -11,7 +11,7 @@ import psutil
 from billiard.exceptions import SoftTimeLimitExceeded
 
 from ..documents import Range
-from ..errors import ChunkFailed
+from ..errors import ChunkFailed, PipelineError
 from ..export import Chunk, Export
 from ..ledger import Ledger
 from ..live import Lease, Live
@@ -91,8 +91,9 @@ def render(s: Services, job: Job, chunk: Chunk, export: Export, stopping: Callab
     lease = s.live.lease(f"{export_id}:{chunk.number}", s.settings.lease_seconds)
     if lease is None:
         return
+    attempt = f"{export_id}:{chunk.number}:{first}"
     try:
-        most = pages_for(stop - first, _attempt(s, export_id, chunk, first))
+        most = pages_for(stop - first, _attempt(s, attempt, first))
         before = first - chunk.first_page
         lookout = Lookout(
             s.settings, s.ledger, s.live, lease, export_id, stopping, most,
@@ -106,6 +107,9 @@ def render(s: Services, job: Job, chunk: Chunk, export: Export, stopping: Callab
                 return
             s.ledger.write_segment(export_id, index, file)
         s.live.note_pages(export_id, chunk.number, index.stop - chunk.first_page)
+    except PipelineError:
+        s.live.forget_attempt(attempt)
+        raise
     finally:
         s.live.release(lease)
     if index.stop < stop:
@@ -117,9 +121,9 @@ def pages_for(missing: int, attempt: int) -> int:
     return max(1, missing >> (attempt - 1))
 
 
-def _attempt(s: Services, export_id: str, chunk: Chunk, first: int) -> int:
+def _attempt(s: Services, name: str, first: int) -> int:
     """Count this attempt at this page; ChunkFailed when there were too many."""
-    attempt = s.live.attempt(f"{export_id}:{chunk.number}:{first}")
+    attempt = s.live.attempt(name)
     if attempt > s.settings.max_attempts:
         raise ChunkFailed(
             f"Page {first + 1} or one soon after it could not be rendered: {attempt - 1} attempts ended without"

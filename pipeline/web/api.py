@@ -79,9 +79,7 @@ def cancel(export_id: str) -> Response:
     """Cancelled is cancelled, also when Redis is down: workers look at the bucket, the keeper tidies up."""
     s = services()
     _own(export_id)
-    with suppress(RedisDown):
-        flow.cancel(s, export_id)
-    return json_answer(_full(s, s.ledger.load(export_id)))
+    return json_answer(_full(s, flow.cancel(s, export_id)))
 
 
 @blueprint.get("/exports/<export_id>/download")

@@ -318,6 +318,28 @@ def test_a_submit_that_broke_off_goes_on_where_it_was(run: Run, album: Path, ser
     assert stored.data == (album / "6.jpg").read_bytes()
 
 
+def test_pictures_that_the_bucket_may_soon_remove_are_sent_again(
+    run: Run, album: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    submitted(run, album)
+    monkeypatch.setattr("pipeline.commands.folder.FRESH", -60.0)  # as if they had been there for long
+    assert "sending pictures: 12 of 12" in run("submit", "photos", album).stderr
+
+
+def test_ctrl_c_stops_the_sending_at_once(environ: Environ, album: Path, services: Services) -> None:
+    for number in range(11, 1000):
+        os.link(album / "1.jpg", album / f"{number}.jpg")
+    store = services.ledger.store
+    with started(environ, "submit", "photos", album) as process:
+        await_that(lambda: any(store.entries("inputs/")))
+        process.send_signal(signal.SIGINT)
+        out, said = process.communicate(timeout=SECONDS)
+    assert (process.returncode, out) == (130, "")
+    assert "Traceback" not in said
+    assert len(list(store.entries("inputs/"))) < 900
+    assert list(store.entries("exports/")) == []
+
+
 def test_another_picture_under_the_same_name_is_not_taken_for_the_first(
     run: Run, album: Path, services: Services
 ) -> None:
@@ -519,8 +541,10 @@ def test_exports_are_listed_newest_first(run: Run, put_photos: Callable[[int], s
 
 
 def test_a_title_cannot_move_the_cursor(run: Run, put_photos: Callable[[int], str]) -> None:
-    submitted(run, put_photos(1), "--title", "\x1b[2Jgone")
-    assert "\x1b" not in run("list").stdout
+    submitted(run, put_photos(1), "--title", "\x1b]0;gone\x07\rhere")
+    said = run("list").stdout
+    assert said.endswith("gone  here\n")
+    assert not {"\x1b", "\x07", "\r"} & set(said)
 
 
 def test_a_service_that_is_down_is_said(run: Run, environ: Environ) -> None:

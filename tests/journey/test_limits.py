@@ -22,6 +22,7 @@ from tests.journey import people
 from tests.journey.tls import tls_in_front_of
 
 LISTED = 400_000
+SLOW = "tests.journey.slow"
 
 
 def peak(system: Laptop) -> int:
@@ -91,7 +92,9 @@ def test_twenty_redis_connections_are_enough(tmp_path: Path) -> None:
     with (
         valkey(tmp_path, extra=("--maxclients", "20")) as small,
         laptop(
-            tmp_path / "system", boot_seconds=0.2, DOCUMENTS="tests.journey.slow", REDIS_URL=small.url
+            tmp_path / "system",
+            boot_seconds=0.2,
+            environ={"DOCUMENTS": SLOW, "REDIS_URL": small.url},
         ) as system,
     ):
         export_id = people.ask(system, "slow", pages=40, seconds=0.05, chunk_pages=5)
@@ -107,7 +110,9 @@ def test_redis_behind_a_self_signed_certificate(tmp_path: Path) -> None:
     with valkey(tmp_path) as plain, tls_in_front_of(plain.port, tmp_path) as port:
         secure = f"rediss://127.0.0.1:{port}/0"
         with laptop(
-            tmp_path / "system", boot_seconds=0.2, DOCUMENTS="tests.journey.slow", REDIS_URL=secure
+            tmp_path / "system",
+            boot_seconds=0.2,
+            environ={"DOCUMENTS": SLOW, "REDIS_URL": secure},
         ) as system:
             export_id = people.ask(system, "slow", pages=4, seconds=0.01, chunk_pages=2)
             assert people.wait_for_end(system, export_id)["state"] == "ready"

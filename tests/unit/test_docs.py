@@ -1,0 +1,79 @@
+"""What the documentation says is there, is there."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipeline.local.formation import parse_procfile
+
+ROOT = Path(__file__).parents[2]
+DOCS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+def variables() -> set[str]:
+    """Every environment variable that the settings read."""
+    return set(re.findall(r'env\.[a-z]+\(\s*"([A-Z0-9_]+)"', (ROOT / "pipeline/settings.py").read_text()))
+
+
+def test_every_setting_is_documented() -> None:
+    documented = (ROOT / "docs/operations.md").read_text()
+    assert len(variables()) > 30
+    assert not [name for name in variables() if f"`{name}`" not in documented]
+
+
+def test_app_json_names_real_settings_and_process_types() -> None:
+    app = json.loads((ROOT / "app.json").read_text())
+    assert set(app["env"]) <= variables() | {"REMAP_SIGTERM"}
+    assert set(app["formation"]) <= set(parse_procfile((ROOT / "Procfile").read_text()))
+    assert app["formation"]["worker"]["quantity"] == 0
+
+
+def test_every_process_replaces_its_shell() -> None:
+    """Without `exec` the signals that Heroku sends end at bash."""
+    for command in parse_procfile((ROOT / "Procfile").read_text()).values():
+        assert command.startswith("exec ")
+
+
+@pytest.mark.parametrize("path", DOCS, ids=lambda path: path.name)
+def test_links_between_files_lead_somewhere(path: Path) -> None:
+    targets = re.findall(r"\]\(((?!https?:)[^)#]+)\)", path.read_text())
+    assert not [target for target in targets if not (path.parent / target).exists()]
+
+
+@pytest.mark.parametrize("path", DOCS, ids=lambda path: path.name)
+def test_files_and_tests_that_are_named_exist(path: Path) -> None:
+    text = path.read_text()
+    named = set(re.findall(r"`((?:tests|pipeline|docs)/[\w/.-]+\.(?:py|md))`", text))
+    assert not [name for name in named if not (ROOT / name).exists()]
+    tests = "\n".join(file.read_text() for file in (ROOT / "tests").rglob("test_*.py"))
+    assert not [name for name in re.findall(r"`(test_\w+)`", text) if f"def {name}(" not in tests]
+
+
+def test_commands_of_the_readme_exist() -> None:
+    readme = (ROOT / "README.md").read_text()
+    targets = set(re.findall(r"^(\w[\w-]*):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert set(re.findall(r"`?make ([a-z]+)", readme)) <= targets
+    shown = subprocess.run([sys.executable, "-m", "pipeline", "--help"], capture_output=True, text=True, cwd=ROOT)
+    for command in set(re.findall(r"python -m pipeline ([a-z]+)", readme)):
+        assert f"\n  {command} " in shown.stdout
+
+
+def test_the_document_of_the_readme_can_be_made(tmp_path: Path) -> None:
+    readme = (ROOT / "README.md").read_text()
+    (code,) = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
+    ast.parse(code)
+    (tmp_path / "tickets.py").write_text(code)
+    (tmp_path / "listing.jsonl").write_text("{}\n")
+    made = subprocess.run(
+        [sys.executable, "-m", "pipeline", "render", "tickets", "listing.jsonl", "-o", "out.pdf", "--count", "7"],
+        capture_output=True, text=True, cwd=tmp_path, env={"DOCUMENTS": "tickets", "PYTHONPATH": f"{ROOT}:{tmp_path}"},
+    )  # fmt: skip
+    assert made.returncode == 0, made.stderr
+    assert "7 pages" in made.stdout
