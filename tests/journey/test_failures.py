@@ -19,7 +19,13 @@ from tests.journey import people
 from tests.readback import read
 
 SLOW = "tests.journey.slow"
-TIMINGS = {"KEEPER_SECONDS": "0.5", "LEASE_SECONDS": "2", "LINGER_SECONDS": "1", "REPAIR_PATIENCE": "5"}
+TIMINGS = {
+    "KEEPER_SECONDS": "0.5",
+    "LEASE_SECONDS": "2",
+    "LINGER_SECONDS": "1",
+    "REPAIR_PATIENCE": "5",
+    "SHUTDOWN_SECONDS": "2",
+}
 
 
 @contextmanager
