@@ -19,4 +19,4 @@ check: .venv/ready ; $(BIN)/pytest
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
 
-clean: ; rm -rf .venv demo .mypy_cache .ruff_cache .pytest_cache
+clean: ; rm -rf .venv demo up .mypy_cache .ruff_cache .pytest_cache

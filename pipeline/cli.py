@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 import click
 
 from .commands import looking, making, running, terminal
-from .errors import InvalidRequest, PipelineError
+from .errors import Interrupted, InvalidRequest, PipelineError
 
 HELP = """Very large PDFs on very small workers.
 
@@ -33,12 +33,6 @@ Exit codes:
 With --json a command writes one JSON value a line to stdout, and an error as
 {"error": {"code", "message", "advice", "field"}}.
 """
-
-
-class Interrupted(PipelineError):
-    """Ctrl-C."""
-
-    exit_code = 130
 
 
 class Program(click.Group):

@@ -8,14 +8,19 @@ PipelineError
 ├── NotSignedIn             no password, token or session
 ├── LinkRefused             a link that is forged, or not for this
 │   └── LinkExpired         a link whose time is over
-├── NotFound                no such export, or not this person's
+├── NotFound                no such object, or not this person's
+│   └── NoExport            no such export
 ├── IllegalStep             the export is not in a state that allows this
 ├── UnreadableSource        one input cannot be read; the export's policy decides what follows
 │   ├── RefusedAddress      a URL that must not be fetched
 │   └── SourceUnavailable   a URL that fails for now; the same request may work later
+├── OverLimit               a step took all the time or memory it may have
 ├── ChunkFailed             a page range could not be rendered, however small it was cut
 ├── ExportFailed            the export ended without a file
+├── DamagedExport           what is stored of an export cannot be understood
 ├── DamagedSegment          a stored segment does not match its index; it is rendered again
+├── TimedOut                the time to wait is over, the export is not
+├── Interrupted             Ctrl-C at the command line
 ├── Conflict                somebody else changed the object first; look again
 │   └── UploadGone          the multipart upload was aborted by somebody else
 └── ServiceDown             a foreign service does not answer, or refuses
@@ -55,7 +60,7 @@ class PipelineError(Exception):
 
 class InvalidSetting(PipelineError):
     exit_code = 2
-    advice = "Correct the environment variable; `python -m pipeline doctor` checks them all."
+    advice = "Correct the environment variable; `python -m pipeline doctor` checks what it leads to."
 
 
 class InvalidRequest(PipelineError):
@@ -93,6 +98,10 @@ class NotFound(PipelineError):
     http_status = 404
 
 
+class NoExport(NotFound):
+    pass
+
+
 class IllegalStep(PipelineError):
     exit_code = 5
     http_status = 409
@@ -112,6 +121,12 @@ class SourceUnavailable(UnreadableSource):
     advice = "Ask again later, or choose `on_unreadable` = skip or placeholder."
 
 
+class OverLimit(PipelineError):
+    retry = True
+    exit_code = 4
+    advice = "Ask for less in one export, or raise SOFT_TIME_LIMIT, TIME_LIMIT and VISIBILITY_TIMEOUT."
+
+
 class ChunkFailed(PipelineError):
     exit_code = 4
 
@@ -120,8 +135,23 @@ class ExportFailed(PipelineError):
     exit_code = 4
 
 
+class DamagedExport(PipelineError):
+    advice = "It was written by another version, or by hand; remove active/<id> to leave it alone."
+
+
 class DamagedSegment(PipelineError):
     retry = True
+
+
+class TimedOut(PipelineError):
+    retry = True
+    exit_code = 8
+    http_status = 504
+    advice = "It goes on by itself; ask again later."
+
+
+class Interrupted(PipelineError):
+    exit_code = 130
 
 
 class Conflict(PipelineError):

@@ -10,11 +10,12 @@ import logging
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 
-from .errors import ExportFailed, NotFound, PipelineError
-from .export import Export, State
+from .errors import ExportFailed, NoExport, PipelineError, RedisDown, ServiceDown
+from .export import Export, State, created
 from .ledger import chosen
 from .live import Lease
 from .scaler.decide import Policy, decide
@@ -87,7 +88,7 @@ class Keeper:
         self._seen: dict[str, Repair] = {}
         self._workers: int | None = None
         self._checked = 0.0
-        self._cleaned = 0.0
+        self._cleaned = float("-inf")
         self._stop = threading.Event()
 
     def start(self) -> threading.Thread:
@@ -111,13 +112,15 @@ class Keeper:
                 log.exception("keeper: a mistake; the next turn comes all the same")
                 self._stop.wait(self._s.settings.keeper_seconds)
         if self._lease:
-            self._s.live.release(self._lease)
+            with suppress(RedisDown):  # it runs out by itself
+                self._s.live.release(self._lease)
 
     def turn(self) -> bool:
         """Repair, scale, clean up, if this is the leader. True when there is work or a worker."""
         if not self._leads():
             return True
         ids = self._s.ledger.active()
+        self._seen = {export_id: self._seen[export_id] for export_id in ids if export_id in self._seen}
         work = [item for item in map(self._look_after, ids) if item]
         scaled = self._scale(work) if self._formation.configured else 0
         if time.monotonic() - self._cleaned > CLEAN_SECONDS:
@@ -143,13 +146,27 @@ class Keeper:
         self._workers = None  # another may have scaled meanwhile
         return self._lease is not None
 
+    def _is_newest(self) -> bool:
+        """False when a later leader has scaled already: whoever thinks it still leads must not."""
+        return self._lease is not None and self._s.live.outranks("scale", self._lease.fence)
+
     # repair
 
     def _look_after(self, export_id: str) -> Work | None:
-        """Repair one export and say what is outstanding of it."""
+        """Repair one export and say what is outstanding of it. A mistake with it costs the others nothing."""
+        try:
+            return self._repaired(export_id)
+        except ServiceDown:
+            raise
+        except Exception:
+            log.exception("keeper: export %s cannot be looked after", export_id)
+            late = time.time() - created(export_id) > self._s.settings.export_deadline
+            return None if late else Work(export_id, 1)
+
+    def _repaired(self, export_id: str) -> Work | None:
         try:
             view = self._view(self._s.ledger.load(export_id))
-        except NotFound:
+        except NoExport:
             self._s.ledger.drop_unwritten(export_id)
             return None
         action = repair(view, self._s.settings.export_deadline)
@@ -207,11 +224,12 @@ class Keeper:
             self._workers = self._formation.quantity()
             self._checked = time.monotonic()
         policy = Policy(settings.max_workers, settings.concurrency, settings.linger_seconds)
-        decision = decide(self._gauge.snapshot(work, self._s.live, self._workers), policy)
-        if decision.quantity != self._workers and self._leads():
-            log.info("scaler: %d -> %d. %s", self._workers, decision.quantity, decision.reason)
-            self._workers = self._formation.resize(decision.quantity)
-        return self._workers
+        workers = self._workers
+        decision = decide(self._gauge.snapshot(work, self._s.live, workers), policy)
+        if decision.quantity != workers and self._leads() and self._is_newest():
+            log.info("scaler: %d -> %d. %s", workers, decision.quantity, decision.reason)
+            workers = self._workers = self._formation.resize(decision.quantity)
+        return workers
 
     # clean up
 

@@ -23,7 +23,7 @@ from typing import BinaryIO
 
 import msgspec
 
-from .errors import Conflict, DamagedSegment, NotFound
+from .errors import Conflict, DamagedExport, DamagedSegment, NoExport, NotFound
 from .export import Chunk, Export, created, is_id
 from .pdf.assembly import chain
 from .pdf.segment import Index
@@ -109,10 +109,12 @@ class Ledger:
         self.store.delete([listing_key(export.id), f"exports/{export.id}/plan.json"])
 
     def all(self) -> Iterator[Export]:
-        """Every export in the order of time. One request an export."""
+        """Every export that can be read, in the order of time. One request an export."""
         for entry in self.store.entries("exports/"):
             if entry.key.endswith("/export.json"):
-                yield self.load(entry.key.split("/")[1])
+                export = self._known(entry.key.split("/")[1])
+                if export:
+                    yield export
 
     def of(self, owner: str, limit: int) -> list[Export]:
         """The newest exports of one person, newest first."""
@@ -123,15 +125,23 @@ class Ledger:
 
     # plans and segments
 
-    def write_plan(self, export_id: str, plan: Plan) -> None:
-        self.store.put(f"exports/{export_id}/plan.json", plan.encode())
+    def write_plan(self, export_id: str, plan: Plan) -> Plan:
+        """Write the cut down; the one that counts, which is the first that was written."""
+        try:
+            self.store.put(f"exports/{export_id}/plan.json", plan.encode(), new=True)
+        except Conflict:
+            return self.plan(export_id)
+        return plan
 
     def plan(self, export_id: str) -> Plan:
         """The cut; NotFound before it was planned."""
         stored = self.store.get(f"exports/{export_id}/plan.json")
         if stored is None:
             raise NotFound(f"Export {export_id} has no plan yet.")
-        return Plan.decode(stored.data)
+        try:
+            return Plan.decode(stored.data)
+        except msgspec.DecodeError as error:
+            raise DamagedExport(f"The plan of export {export_id} cannot be read: {error}.") from error
 
     def segments(self, export_id: str, chunk: int | None = None) -> Segments:
         """Which segments are stored, of one chunk or of all; as their names say."""
@@ -196,14 +206,17 @@ class Ledger:
     def _known(self, export_id: str) -> Export | None:
         try:
             return self.load(export_id)
-        except NotFound:
+        except (NotFound, DamagedExport):
             return None
 
     def _read(self, export_id: str) -> tuple[Export, str]:
         stored = self.store.get(_export_key(export_id)) if is_id(export_id) else None
         if stored is None:
-            raise NotFound(f"There is no export {export_id}.")
-        return Export.decode(stored.data), stored.etag
+            raise NoExport(f"There is no export {export_id}.")
+        try:
+            return Export.decode(stored.data), stored.etag
+        except msgspec.DecodeError as error:
+            raise DamagedExport(f"The record of export {export_id} cannot be read: {error}.") from error
 
 
 def chosen(plan: Plan, found: Segments) -> tuple[list[tuple[Chunk, int, int]], list[int]]:

@@ -25,6 +25,13 @@ QUEUES = ("pipeline.short", "pipeline.small", "pipeline.large")
 
 DAY = 86400
 RING_MOST = 2.0  # a reply may take twice as long, so a Redis that hangs is noticed
+_TAKE = """if not redis.call('set', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) then return 0 end
+local now = redis.call('time')
+return now[1] * 1000 + math.floor(now[2] / 1000)"""
+_RANK = """local highest = tonumber(redis.call('get', KEYS[1]) or '0')
+if tonumber(ARGV[1]) < highest then return 0 end
+redis.call('set', KEYS[1], ARGV[1], 'EX', 86400)
+return 1"""
 _KEEP = """if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('pexpire', KEYS[1], ARGV[2]) end
 return 0"""
 _DROP = "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) end return 0"
@@ -32,7 +39,11 @@ _DROP = "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', 
 
 @dataclass(frozen=True)
 class Lease:
-    """The right to do one thing, for a while. `fence` grows with each holder, also after Redis was wiped."""
+    """The right to do one thing, for a while.
+
+    `fence` is the server's time in milliseconds when it was taken: it grows with each holder, also after
+    Redis was wiped.
+    """
 
     name: str
     token: str
@@ -41,7 +52,7 @@ class Lease:
 
 @dataclass(frozen=True)
 class Progress:
-    """What is known of a running export: pages drawn, bytes joined, and since when it renders."""
+    """What is known of a running export: pages drawn, bytes joined."""
 
     pages: int
     bytes: int
@@ -76,11 +87,10 @@ class Live:
 
     def lease(self, name: str, seconds: float) -> Lease | None:
         """Take a lease, or None while somebody else has it."""
-        fence = time.time_ns() // 1_000_000
-        token = f"{fence}:{secrets.token_hex(8)}"
+        token = secrets.token_hex(8)
         with _translated():
-            taken = self._redis.set(f"pipeline:lease:{name}", token, nx=True, px=int(seconds * 1000))
-        return Lease(name, token, fence) if taken else None
+            fence = self._redis.eval(_TAKE, 1, f"pipeline:lease:{name}", token, int(seconds * 1000))
+        return Lease(name, token, int(fence)) if fence else None
 
     def renew(self, lease: Lease, seconds: float) -> bool:
         """Keep a lease; False when it is lost."""
@@ -93,6 +103,11 @@ class Live:
         """Give a lease back, if it still is ours."""
         with _translated():
             self._redis.eval(_DROP, 1, f"pipeline:lease:{lease.name}", lease.token)
+
+    def outranks(self, what: str, fence: int) -> bool:
+        """Whether nobody with a higher fencing number has done this yet; notes the number."""
+        with _translated():
+            return bool(self._redis.eval(_RANK, 1, f"pipeline:fence:{what}", fence))
 
     def held(self, names: list[str]) -> set[str]:
         """Which of these leases somebody has."""
@@ -112,9 +127,11 @@ class Live:
             return int(pipe.execute()[0])
 
     def forget_attempt(self, name: str) -> None:
-        """An attempt that ended with a word of why does not count."""
-        with _translated():
-            self._redis.decr(f"pipeline:attempt:{name}")
+        """Uncount an attempt that ended well, or with a word of why not."""
+        with _translated(), self._redis.pipeline() as pipe:
+            pipe.decr(f"pipeline:attempt:{name}")
+            pipe.expire(f"pipeline:attempt:{name}", DAY)
+            pipe.execute()
 
     def allow(self, what: str, per_minute: int) -> bool:
         """Whether one more is allowed in this minute, over all processes."""

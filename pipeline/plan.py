@@ -6,8 +6,10 @@ themselves out, and the number of chunks is bounded by making chunks larger.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import ceil
+from typing import Any
 
 import msgspec
 
@@ -46,13 +48,17 @@ class Marks:
 
 @dataclass(frozen=True)
 class Survey:
-    """What planning found out: how much there is, where it stands, what a page costs."""
+    """What planning found out: how much there is, where it stands, what a page costs.
+
+    `found` is whatever else the drawing has to know, such as the widths of columns; it is kept as JSON.
+    """
 
     records: int
     pages: int
     marks: Marks
     end: int  # bytes of input
     cost: Cost
+    found: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -62,6 +68,7 @@ class Plan:
     records: int
     pages: int
     chunks: tuple[Chunk, ...]
+    found: Mapping[str, Any] = field(default_factory=dict)
 
     def encode(self) -> bytes:
         return msgspec.json.encode(self)
@@ -95,4 +102,4 @@ def cut(survey: Survey, settings: Settings, wanted: int | None = None) -> Plan:
     chunks = tuple(
         Chunk(k, firsts[k], firsts[k + 1] - firsts[k], starts[k], starts[k + 1]) for k in range(len(starts) - 1)
     )
-    return Plan(survey.records, survey.pages, chunks)
+    return Plan(survey.records, survey.pages, chunks, survey.found)

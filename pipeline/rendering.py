@@ -11,7 +11,7 @@ from tempfile import TemporaryFile
 from typing import Any, BinaryIO
 
 from .documents import Document, Range
-from .errors import ChunkFailed
+from .errors import ChunkFailed, ExportFailed, InvalidRequest
 from .export import Result, Skipped
 from .pdf.assembly import About, Assembly
 from .pdf.segment import Index, Lane, SegmentWriter
@@ -37,6 +37,8 @@ class Job:
     def plan(self, settings: Settings, chunk_pages: int | None = None) -> Plan:
         """Read the input once and cut the document."""
         survey = self.document.survey(self.params, self.listing, self.inputs)
+        if survey.pages < 1:
+            raise InvalidRequest("There is nothing in it: the document would have no pages.", field="params")
         if survey.pages > settings.max_pages:
             raise ChunkFailed(
                 f"The document has {survey.pages} pages; {settings.max_pages} are allowed (MAX_PAGES).",
@@ -89,6 +91,7 @@ def render_file(
         with partial.open("w+b") as file:
             indexes = list(_segments(job, plan, file, settings, progress))
             assembly = Assembly(lambda: iter(indexes), about)
+            check_counts(assembly, plan.records)
             for piece in assembly.tail():
                 file.write(piece)
             size = file.tell()
@@ -102,7 +105,7 @@ def _segments(
     job: Job, plan: Plan, file: BinaryIO, settings: Settings, progress: Callable[[int], None]
 ) -> Iterator[Index]:
     for chunk in plan.chunks:
-        part = Range(chunk, chunk.first_page, plan.pages, settings.max_image_pixels)
+        part = Range(chunk, chunk.first_page, plan.pages, settings.max_image_pixels, plan.found)
 
         def between(done: int, before: int = chunk.first_page) -> bool:
             progress(before + done)
@@ -112,6 +115,18 @@ def _segments(
             yield render_range(job, part, Lane(chunk.number, len(plan.chunks)), 0, segment, between)
             segment.seek(0)
             shutil.copyfileobj(segment, file)
+
+
+def check_counts(assembly: Assembly, records: int) -> None:
+    """ExportFailed unless every record was drawn or named as left out, and something was drawn."""
+    totals = assembly.totals
+    if totals.records != records:
+        raise ExportFailed(f"{records} entries were planned, but {totals.records} were drawn or named as left out.")
+    if not totals.pages:
+        raise ExportFailed(
+            "Every entry was left out, so the document has no pages.",
+            advice="Look at the inputs, or choose on_unreadable = placeholder to see what is wrong with each.",
+        )
 
 
 def result(assembly: Assembly, key: str, name: str, size: int, indexes: Iterable[Index]) -> Result:

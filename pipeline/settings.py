@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from math import inf
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -86,6 +87,7 @@ class Settings:
         """Read and check every variable; raises InvalidSetting that names the first wrong one."""
         env = _Environment(environ)
         memory = env.integer("WORKER_MEMORY_MB", 0, least=0) * MIB or memory_limit(environ, root)
+        concurrency = env.integer("WORKER_CONCURRENCY", max(1, memory // (512 * MIB)))
         settings = cls(
             redis_url=env.url("REDIS_URL", "redis://127.0.0.1:6379/0", ("redis", "rediss")),
             bucket=env.text("S3_BUCKET", environ.get("BUCKETEER_BUCKET_NAME", "pipeline")),
@@ -111,13 +113,13 @@ class Settings:
             max_workers=env.integer("MAX_WORKERS", 4),
             linger_seconds=env.seconds("LINGER_SECONDS", 5),
             memory_bytes=memory,
-            concurrency=env.integer("WORKER_CONCURRENCY", max(1, memory // (512 * MIB))),
-            documents=("pipeline.documents.photos", *env.text("DOCUMENTS", "").split()),
+            concurrency=concurrency,
+            documents=("pipeline.documents.photos", "pipeline.documents.table", *env.text("DOCUMENTS", "").split()),
             chunk_seconds=env.seconds("CHUNK_SECONDS", 15),
             max_chunks=env.integer("MAX_CHUNKS", 500),
             max_pages=env.integer("MAX_PAGES", 1_000_000),
             max_body_bytes=env.integer("MAX_BODY_BYTES", 1 * MIB),
-            max_image_pixels=env.integer("MAX_IMAGE_PIXELS", memory // BYTES_PER_PIXEL),
+            max_image_pixels=env.integer("MAX_IMAGE_PIXELS", memory // concurrency // BYTES_PER_PIXEL),
             soft_time_limit=env.seconds("SOFT_TIME_LIMIT", 240),
             time_limit=env.seconds("TIME_LIMIT", 270),
             visibility_timeout=env.seconds("VISIBILITY_TIMEOUT", 600),
@@ -135,6 +137,11 @@ class Settings:
                 " comes back while its task still runs is done twice.",
                 field="VISIBILITY_TIMEOUT",
             )
+        if settings.shutdown_seconds >= 28:
+            raise InvalidSetting(
+                "SHUTDOWN_SECONDS must be below 28: Heroku kills a worker 30 s after it was told to go.",
+                field="SHUTDOWN_SECONDS",
+            )
         return settings
 
 
@@ -144,7 +151,7 @@ def memory_limit(environ: Mapping[str, str], root: Path = Path("/")) -> int:
     cgroup v1 says "no limit" with a number near 2**63, so anything over 1 TiB counts as none.
     """
     if ram := environ.get("DYNO_RAM", ""):
-        if not ram.isdigit():
+        if not ram.isdecimal() or not int(ram):
             raise InvalidSetting(f"DYNO_RAM is {ram!r}; a number of megabytes is needed.", field="DYNO_RAM")
         return int(ram) * MIB
     for path in ("sys/fs/cgroup/memory/memory.limit_in_bytes", "sys/fs/cgroup/memory.max"):
@@ -170,7 +177,7 @@ class _Environment:
         return self._number(key, default, int, least, "a whole number")
 
     def seconds(self, key: str, default: float) -> float:
-        return self._number(key, float(default), float, 0.0, "a number of seconds")
+        return self._number(key, float(default), float, 0.1, "a number of seconds")
 
     def url(self, key: str, default: str, schemes: tuple[str, ...]) -> str:
         value = self.environ.get(key, default)
@@ -195,6 +202,6 @@ class _Environment:
             value = kind(text) if text else default
         except ValueError:
             raise InvalidSetting(f"{key} is {text!r}; {what} is needed.", field=key) from None
-        if value < least:
-            raise InvalidSetting(f"{key} is {text}; it must be {least} or more.", field=key)
+        if not (least <= value < inf):
+            raise InvalidSetting(f"{key} is {text or value}; it must be {least:g} or more, and finite.", field=key)
         return value

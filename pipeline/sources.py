@@ -21,6 +21,7 @@ from .store import Store
 
 INPUTS = "inputs/"  # the only part of the bucket that a request may name
 LINE_MOST = 64 * 1024
+BLOCK = 256 * 1024
 SOURCE_MOST = 128 * MIB
 IN_MEMORY = 1 * MIB
 TRIES = 3
@@ -37,6 +38,9 @@ class Inputs(Protocol):
 
     def open(self, source: str) -> BinaryIO:
         """A seekable copy of one input; UnreadableSource when there is none."""
+
+    def blocks(self, listing: str, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
+        """The bytes of a listing between two places, a block at a time."""
 
     def lines(self, listing: str, start: int = 0, stop: int | None = None) -> Iterator[tuple[int, bytes]]:
         """The lines of a listing between two bytes, each with the byte at which it begins."""
@@ -73,12 +77,14 @@ class BucketInputs:
                 return file
         raise AssertionError("unreachable")
 
-    def lines(self, listing: str, start: int = 0, stop: int | None = None) -> Iterator[tuple[int, bytes]]:
+    def blocks(self, listing: str, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
         entry = self._store.head(listing)
         if entry is None:
             raise InvalidRequest(f"There is no listing {listing} in the bucket.", field="listing")
-        blocks = self._store.read(listing, start, entry.size if stop is None else stop)
-        return numbered_lines(blocks, start)
+        return self._store.read(listing, start, entry.size if stop is None else min(stop, entry.size))
+
+    def lines(self, listing: str, start: int = 0, stop: int | None = None) -> Iterator[tuple[int, bytes]]:
+        return numbered_lines(self.blocks(listing, start, stop), start)
 
     def _copy(self, source: str, into: BinaryIO) -> None:
         if "://" in source:
@@ -103,6 +109,12 @@ class FolderInputs:
         self._folder = folder.resolve()
 
     def check(self, source: str) -> None:
+        if "://" in source:
+            raise InvalidRequest(
+                f"{source.split('?')[0]} is a URL; a rendering without services reads files only.",
+                field="source",
+                advice="Use submit, or download the file.",
+            )
         if not (self._folder / source).resolve().is_relative_to(self._folder):
             raise InvalidRequest(f"{source} is outside {self._folder}.", field="source")
 
@@ -110,16 +122,19 @@ class FolderInputs:
         self.check(source)
         try:
             return (self._folder / source).open("rb")
-        except OSError as error:
-            raise UnreadableSource(f"{source} cannot be opened: {error.strerror}.") from error
+        except (OSError, ValueError) as error:  # ValueError: a null character
+            raise UnreadableSource(f"{source!r} cannot be opened: {error}.") from error
 
     def lines(self, listing: str, start: int = 0, stop: int | None = None) -> Iterator[tuple[int, bytes]]:
+        return numbered_lines(self.blocks(listing, start, stop), start)
+
+    def blocks(self, listing: str, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
         with Path(listing).open("rb") as file:
             file.seek(start)
-            at = start
-            while (stop is None or at < stop) and (line := file.readline(LINE_MOST)):
-                yield at, line
-                at += len(line)
+            left = Path(listing).stat().st_size - start if stop is None else stop - start
+            while block := file.read(min(BLOCK, left)):
+                left -= len(block)
+                yield block
 
 
 def numbered_lines(blocks: Iterable[bytes], start: int = 0) -> Iterator[tuple[int, bytes]]:

@@ -63,8 +63,8 @@ class Store:
             config=Config(
                 signature_version="s3v4",
                 connect_timeout=5,
-                read_timeout=60,
-                retries={"mode": "standard", "total_max_attempts": 4},
+                read_timeout=30,
+                retries={"mode": "standard", "total_max_attempts": 3},
                 max_pool_connections=8,
                 s3={"addressing_style": "path" if settings.s3_endpoint_url else "virtual"},
                 # S3-compatible stores differ in the newer trailing checksums; segments carry their own hash.

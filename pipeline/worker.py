@@ -27,10 +27,12 @@ def run(settings: Settings) -> int:
 
     @signals.worker_ready.connect(weak=False)  # type: ignore[untyped-decorator]  # Celery has no types
     def keep(**_: Any) -> None:
-        services = open_services(settings, CeleryMessages(app))
-        Keeper(services, Formation(settings)).start()
+        keeper = Keeper(open_services(settings, CeleryMessages(app)), Formation(settings))
+        keeper.start()
+        # Another leads at once when this one gives its lease back.
+        signals.worker_shutting_down.connect(lambda **_: keeper.stop(), weak=False)
 
-    for chatty in ("kombu", "fontTools"):
+    for chatty in ("kombu", "fontTools", "pypdf"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     worker = app.Worker(
         queues=list(QUEUES), loglevel="INFO", optimization="fair",

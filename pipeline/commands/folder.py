@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from ..store import Store  # boto3 takes a fifth of a second; a local rendering has no need of it here
 
 SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".webp", ".gif", ".tif", ".tiff", ".bmp"))
-INPUT_DAYS = 7  # the bucket removes inputs after so many
+SENT = "inputs/sent/"  # what commands send; all else below inputs/ is its owner's affair
+INPUT_DAYS = 7  # the bucket removes what was sent after so many
 FRESH = (INPUT_DAYS - 2) * 86400.0  # what was sent longer ago is sent again, before it goes under an export
 AT_ONCE = 4
 
@@ -67,17 +68,35 @@ def listing(names: Iterable[str], captions: bool, below: str = "") -> Iterator[b
 
 
 @contextmanager
-def listed(source: Path, captions: bool) -> Iterator[tuple[Path, Path]]:
-    """A listing file and the folder that its sources are below: of a folder, or a listing as it is."""
-    if source.is_file():
+def listed(source: Path | None, captions: bool) -> Iterator[tuple[Path, Path]]:
+    """A listing file and the folder that its sources are below: of a folder, a listing as it is, or an
+    empty one when there is no source."""
+    if source and source.is_file():
         yield source, source.parent
         return
-    names = pictures(source)
+    names = pictures(source) if source else []
     with TemporaryDirectory() as folder:
-        path = Path(folder) / f"{source.resolve().name}.jsonl"
+        path = Path(folder) / f"{source.resolve().name if source else 'nothing'}.jsonl"
         with path.open("wb") as file:
             file.writelines(listing(names, captions))
-        yield path, source
+        yield path, source or Path(folder)
+
+
+def send_listing(store: Store, path: Path, owner: str) -> str:
+    """Send a listing, unless it is there; its key, which follows from what it holds."""
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        key = f"{_place(owner, digest)}{path.name}"
+        there = store.head(key)
+        if there is None or time.time() - there.modified > FRESH:
+            file.seek(0)
+            store.put(key, file, content_type=guess_type(path.name)[0] or "application/octet-stream")
+    return key
+
+
+def _place(owner: str, digest: str) -> str:
+    """Where somebody's inputs with this hash stand in the bucket."""
+    return f"{SENT}{re.sub('[^A-Za-z0-9]+', '-', owner)}-{digest[:32]}/"
 
 
 class Upload:
@@ -90,7 +109,7 @@ class Upload:
         self._show = show
         self.names = pictures(folder)
         self._sizes = {name: (folder / name).stat().st_size for name in self.names}
-        self.prefix = f"inputs/{re.sub('[^A-Za-z0-9]+', '-', owner)}-{self._digest()[:32]}/"
+        self.prefix = _place(owner, self._digest())
 
     def send(self, store: Store, captions: bool) -> str:
         """Send what is not there yet, and the listing beside it; the listing's key."""
@@ -118,12 +137,9 @@ class Upload:
     def _each(self, what: str, names: list[str], do: Callable[[str], T]) -> Iterator[T]:
         """Do it for every name, several at once; what has not begun is dropped when one fails."""
         with ThreadPoolExecutor(AT_ONCE) as pool:
-            try:
-                for done, value in enumerate(pool.map(do, names), 1):
-                    self._show(what, done, len(names))
-                    yield value
-            finally:
-                pool.shutdown(cancel_futures=True)
+            for done, value in enumerate(pool.map(do, names), 1):
+                self._show(what, done, len(names))
+                yield value
 
 
 def _files(folder: Path) -> Iterator[str]:

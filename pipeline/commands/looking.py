@@ -26,7 +26,8 @@ def status(export_id: str, machine: bool) -> None:
     \b
     JSON: the export as GET /exports/ID shows it.
     """
-    from .watch import progress, steps
+    from ..representation import progress
+    from .watch import steps
 
     ledger, live = opening.records()
     export = ledger.load(export_id)
@@ -112,7 +113,7 @@ def list_(owner: str | None, limit: int, machine: bool) -> None:
     \b
     JSON: {"exports": […]}, each as GET /exports shows it.
     """
-    from ..web.representation import summary
+    from ..representation import summary
     from .watch import newest
 
     ledger, _ = opening.records()

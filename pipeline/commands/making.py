@@ -51,7 +51,7 @@ class Kinds(click.Group):
 
 
 @click.command("render", short_help="Make a document here, without any service.")
-@click.argument("source", type=click.Path(path_type=Path))
+@click.argument("source", type=click.Path(path_type=Path), required=False)
 @options.output("The file to write.", required=True)
 @options.force
 @options.caption
@@ -59,10 +59,11 @@ class Kinds(click.Group):
 @options.quiet
 @options.machine
 def render(
-    kind: str, source: Path, output: Path, force: bool, caption: str, chunk_pages: int | None, quiet: bool,
+    kind: str, source: Path | None, output: Path, force: bool, caption: str, chunk_pages: int | None, quiet: bool,
     machine: bool, **given: Any,
 ) -> None:  # fmt: skip
-    """Make a document here, without any service, from a folder of pictures or a listing (JSON lines).
+    """Make a document here, without any service. SOURCE is a folder of pictures, or a listing of records:
+    JSON lines, or a CSV for a table. Documents that read nothing need none.
 
     \b
     JSON: {"file", "seconds", "bytes", "pages", "records", "drawn",
@@ -92,7 +93,7 @@ def render(
 
 
 @click.command("submit", short_help="Ask workers for a document.")
-@click.argument("source")
+@click.argument("source", required=False)
 @click.option("--notify", help="A mail address to tell when it is over.")
 @click.option("--key", help="Your own text: the same key gives the same export.")
 @click.option("--owner", envvar="PIPELINE_OWNER", default="cli", help="Whose it is [PIPELINE_OWNER, else cli].")
@@ -104,11 +105,12 @@ def render(
 @options.quiet
 @options.machine
 def submit(
-    kind: str, source: str, notify: str | None, key: str | None, owner: str, waiting: bool, output: Path | None,
-    force: bool, caption: str, chunk_pages: int | None, quiet: bool, machine: bool, **given: Any,
+    kind: str, source: str | None, notify: str | None, key: str | None, owner: str, waiting: bool,
+    output: Path | None, force: bool, caption: str, chunk_pages: int | None, quiet: bool, machine: bool,
+    **given: Any,
 ) -> None:  # fmt: skip
-    """Ask workers for a document. SOURCE is a folder of pictures, which are sent to the bucket, or the key
-    of a listing that is in the bucket (inputs/….jsonl).
+    """Ask workers for a document. SOURCE is a folder of pictures or a listing, which are sent to the bucket,
+    or the key of a listing that is there (inputs/….jsonl).
 
     Prints the export's id. Repeat a command that broke off: what was sent is not sent again.
 
@@ -131,17 +133,21 @@ def submit(
 
 
 def _listing(
-    services: Services, source: str, captions: bool, params: dict[str, Any], order: Ordering, show: Show
+    services: Services, source: str | None, captions: bool, params: dict[str, Any], order: Ordering, show: Show
 ) -> str:
     """The key of a listing in the bucket. A folder's pictures are sent, once the order is seen to be right."""
     from .. import documents
     from ..tasks import flow
-    from .folder import Upload
+    from .folder import Upload, send_listing
 
+    if source is None:
+        return ""
+    if Path(source).is_file():
+        return send_listing(services.ledger.store, Path(source), order(params).owner)
     if not Path(source).is_dir():
         if source.startswith("inputs/"):
             return source
-        message = f"{source} is neither a folder nor the key of a listing in the bucket."
+        message = f"{source} is neither a folder, nor a file, nor the key of a listing in the bucket."
         raise InvalidRequest(message, field="source", advice="Such a key begins with inputs/.")
     upload = Upload(Path(source), order(params).owner, show)
     first = [{"source": upload.prefix + upload.names[0]}]

@@ -42,8 +42,7 @@ def records() -> tuple[Ledger, Live]:
 
 def represented(ledger: Ledger, live: Live, export: Export) -> dict[str, Any]:
     """An export as GET /exports/ID shows it."""
-    from ..web.representation import full
-    from .watch import progress
+    from ..representation import full, progress
 
     return full(export, progress(ledger, live, export), time.time(), settings().base_url)
 
@@ -52,5 +51,7 @@ def free(output: Path, force: bool) -> None:
     """InvalidRequest unless a file may be written here."""
     if not output.parent.is_dir():
         raise InvalidRequest(f"There is no folder {output.parent}.", field="output", advice="Make it first.")
+    if output.exists() and not output.is_file():
+        raise InvalidRequest(f"{output} is not a file.", field="output", advice="Name a file.")
     if output.exists() and not force:
         raise InvalidRequest(f"{output} exists.", field="output", advice="Add --force to overwrite it.")

@@ -12,6 +12,8 @@ import click
 from ..errors import InvalidSetting, StoreDown
 from . import opening, options, terminal
 
+HISTORY_DAYS = 90  # how long it is known that there was an export, behind the end of its file
+
 
 @click.command()
 def keeper() -> None:
@@ -53,7 +55,7 @@ def prepare(machine: bool) -> None:
     from ..doctor import settings_checks
     from ..store import Store
     from .finding import Outcome
-    from .folder import INPUT_DAYS
+    from .folder import INPUT_DAYS, SENT
 
     settings = opening.settings()
     for check in settings_checks(settings):
@@ -61,8 +63,9 @@ def prepare(machine: bool) -> None:
             raise InvalidSetting(f"{check.name}: {check.words}", field=check.name, advice=check.advice)
         if check.outcome is Outcome.WARNING:
             terminal.note(f"{check.name}: {check.words} {check.advice}")
-    kept = int(settings.keep_seconds // 86400) + 1
-    days = {"inputs/": INPUT_DAYS, "exports/": kept, "requests/": kept}
+    # The keeper removes files when their time is over; what is left is history, and goes later.
+    history = int(settings.keep_seconds // 86400) + HISTORY_DAYS
+    days = {SENT: INPUT_DAYS, "exports/": history, "requests/": history, "owners/": history}
     try:
         Store.open(settings).expire_by_itself(days)
         done = True

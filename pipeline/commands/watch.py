@@ -4,38 +4,18 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from contextlib import suppress
 from pathlib import Path
 
-from ..errors import ExportFailed, IllegalStep, PipelineError, RedisDown, StoreDown
+from ..errors import ExportFailed, IllegalStep, StoreDown, TimedOut
 from ..export import Export, Result, State
 from ..ledger import Ledger
 from ..live import Live, Progress
+from ..representation import progress
 from ..settings import MIB
 from ..store import Store
 from .folder import Show
 
 LOOK_SECONDS = 0.5
-
-
-class TimedOut(PipelineError):
-    """The export is not over yet, and the time to wait is."""
-
-    retry = True
-    exit_code = 8
-    http_status = 504
-    advice = "It goes on by itself; ask again later."
-
-
-def progress(ledger: Ledger, live: Live, export: Export) -> Progress | None:
-    """Live progress; what the stored segments say when Redis is down or was wiped; None before and after."""
-    if export.state not in (State.RENDERING, State.ASSEMBLING):
-        return None
-    with suppress(RedisDown):
-        if known := live.progress(export.id):
-            return known
-    found = ledger.segments(export.id)
-    return Progress(sum(pages for pieces in found.values() for _, pages in pieces), 0, 0)
 
 
 def until_over(ledger: Ledger, live: Live, export_id: str, timeout: float | None, show: Show) -> Export:

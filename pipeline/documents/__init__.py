@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Generator, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Protocol, TypeVar
 
 import msgspec
@@ -29,12 +29,16 @@ P = TypeVar("P", bound=Params, contravariant=True)
 
 @dataclass(frozen=True)
 class Range:
-    """What is to be drawn now: a chunk from its planned page `first` on, of `pages` in the document."""
+    """What is to be drawn now: a chunk from its planned page `first` on, of `pages` in the document.
+
+    `found` is what planning found out.
+    """
 
     chunk: Chunk
     first: int
     pages: int
     max_image_pixels: int
+    found: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def stop(self) -> int:
@@ -73,8 +77,8 @@ def load(modules: Iterable[str]) -> None:
     for module in modules:
         try:
             importlib.import_module(module)
-        except ImportError as error:
-            raise InvalidSetting(f"DOCUMENTS names {module}: {error}.", field="DOCUMENTS") from error
+        except Exception as error:  # whatever a module of somebody else raises
+            raise InvalidSetting(f"DOCUMENTS names {module}: {error!r}.", field="DOCUMENTS") from error
 
 
 def find(name: str) -> Document[Any]:

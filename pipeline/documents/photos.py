@@ -17,7 +17,7 @@ import msgspec
 from msgspec import Meta
 from reportlab.lib import pagesizes
 
-from ..errors import InvalidRequest, UnreadableSource
+from ..errors import InvalidRequest, RefusedAddress, UnreadableSource
 from ..export import Skipped
 from ..pdf.assembly import page_number
 from ..pdf.images import Picture, read_picture
@@ -29,6 +29,7 @@ from . import Params, Range, invalid, register
 
 MM = 72 / 25.4
 GAP = 4 * MM
+LEAST = 5 * MM  # a photo's box may be no smaller
 CAPTION = 9.0
 NUMBER = 8.0
 LEADING = 1.25
@@ -45,9 +46,14 @@ class Photo(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     caption: Annotated[str, Meta(max_length=1000)] = ""
 
     @property
+    def file(self) -> str:
+        """Its file name, without what may be secret in a URL."""
+        return posixpath.basename(self.source.split("?")[0])
+
+    @property
     def title(self) -> str:
         """What to call it: its caption, else its file name."""
-        return printable(self.caption) or posixpath.basename(self.source.split("?")[0])
+        return printable(self.caption) or self.file
 
 
 class PhotosParams(Params, frozen=True):
@@ -138,10 +144,21 @@ class Photos:
             raise InvalidRequest("Give either photos or a listing.", field="photos")
         if params.photos is not None and not params.photos:
             raise InvalidRequest("There are no photos; a document needs one at least.", field="photos")
+        box = Layout(params).picture(0)
+        if min(box.width, box.height) < LEAST:
+            raise InvalidRequest(
+                f"{params.rows} rows and {params.columns} columns leave no room for photos.",
+                field="margin",
+                advice="Take a smaller margin, fewer rows or columns, or larger paper.",
+            )
         if params.listing:
             inputs.check(params.listing)
-        for photo in params.photos or ():
-            inputs.check(photo.source)
+        for number, photo in enumerate(params.photos or ()):
+            try:
+                inputs.check(photo.source)
+            except (InvalidRequest, RefusedAddress) as error:
+                words = f"Photo {number + 1}: {error.message}"
+                raise InvalidRequest(words, field=f"photos[{number}].source", advice=error.advice) from error
 
     def survey(self, params: PhotosParams, listing: str, inputs: Inputs) -> Survey:
         marks = Marks()
@@ -149,8 +166,9 @@ class Photos:
         for offset, line in inputs.lines(listing):
             try:
                 inputs.check(_decode(line).source)
-            except InvalidRequest as error:
-                raise InvalidRequest(f"Entry {count + 1} of {listing}: {error.message}", field="listing") from error
+            except (InvalidRequest, RefusedAddress) as error:
+                words = f"Entry {count + 1} of {listing}: {error.message}"
+                raise InvalidRequest(words, field="listing", advice=error.advice) from error
             if count % params.per_page == 0:
                 marks.add(count // params.per_page, offset)
             count += 1
@@ -229,7 +247,9 @@ class _Sheet:
         box = self._layout.picture(position)
         size = self._layout.caption_size
         page.rectangle(box.x, box.y, box.width, box.height, stroke=GREY, fill=(0.96, 0.96, 0.96))
-        words = [photo.title, *page.face.wrap(reason, size, box.width * 0.9, 6)]
+        words = [photo.file, *page.face.wrap(reason, size, box.width * 0.9, 6)]
+        if photo.caption:
+            words.insert(1, photo.caption)
         y = box.y + (box.height + len(words) * size * LEADING) / 2
         for i, line in enumerate(words):
             fitted = page.face.fit(printable(line), size, box.width * 0.9)

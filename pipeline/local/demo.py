@@ -80,13 +80,14 @@ def upload(store: Store, bars: Progress) -> int:
 
 def _photos() -> dict[str, Callable[[], bytes]]:
     """Name -> how to get the bytes, in order."""
-    if folder := os.environ.get("PHOTOS"):
-        return {name: (Path(folder) / name).read_bytes for name in pictures(Path(folder))}
+    if named := os.environ.get("PHOTOS"):
+        folder = Path(named).expanduser()
+        return {name: (folder / name).read_bytes for name in pictures(folder)}
     return {f"hills {number + 1:03d}.jpg": partial(samples.photo, number) for number in range(SAMPLES)}
 
 
 def _order() -> dict[str, Any]:
-    return {"document": "photos", "params": {"listing": LISTING, "title": "Hills"}, "notify": ASKED_BY}
+    return {"document": "photos", "params": {"listing": LISTING, "title": "Album"}, "notify": ASKED_BY}
 
 
 def _call(laptop: Laptop, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:

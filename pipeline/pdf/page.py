@@ -6,7 +6,7 @@ Points, origin at the bottom left (ISO 32000-1, 8.3.2.3).
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -103,6 +103,11 @@ class Page:
         clip = b"%s re W n " % _numbers(x, y, width, height) if fill else b""
         self._operators.append(b"q %s%s cm %s Do Q" % (clip, _numbers(*matrix), name(key)))
         return max(y, y + (height - h) / 2)
+
+    def write(self, operators: bytes, characters: Iterable[str]) -> None:
+        """Draw with operators of one's own; `characters` are those that their text uses, in font F1."""
+        self._operators.append(operators)
+        self.characters.update(characters)
 
     def bookmark(self, title: str, level: int = 1, top: float | None = None) -> None:
         """Lead here from the outline; `top` in points, the page's upper edge when not given."""

@@ -15,7 +15,7 @@ from array import array
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import msgspec
 
@@ -24,9 +24,14 @@ from ..export import Skipped
 from .objects import Stream, reference
 from .page import Label, Page
 
+if TYPE_CHECKING:
+    from .adopted import Bookmarking
+    from .canvas import BlankCanvas
+
 CATALOG, PAGES, INFO, OUTLINES, FONT = range(1, 6)
 FIRST = 16  # below are the reserved numbers, the same in every file
 HIGHEST = 4_194_303  # PDFium's kMaxObjectNumber; Acrobat allows 8,388,607
+LEVEL = 4  # of compression: 6 takes a third longer for 6 % smaller pages of a table
 FANOUT = 32  # children of a node of the page tree
 HEADER = b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n"
 
@@ -151,6 +156,7 @@ class SegmentWriter:
         self._bookmarks: list[Bookmark] = []
         self._characters: set[str] = set()
         self._shared: dict[int, tuple[Stream, int]] = {}
+        self._digests: dict[bytes, int] = {}
         self._label_style: Label | None = None
         self._label_numbers: list[int] = []
         self.tally = Tally()
@@ -194,28 +200,69 @@ class SegmentWriter:
             self._shared[id(value)] = value, self.add(value)
         return self._shared[id(value)][1]
 
+    def add_same(self, value: Stream) -> int:
+        """Write a stream, unless the segment holds one with the same entries and bytes; its number."""
+        digest = hashlib.sha256(value.entries + b"\n")
+        for block in value.read():
+            digest.update(block)
+        key = digest.digest()
+        if key not in self._digests:
+            self._digests[key] = self.add(value)
+        return self._digests[key]
+
+    def add_page(self, entries: bytes, number: int) -> None:
+        """Write a page under a reserved number, behind the others. `entries` lack its type and parent."""
+        leaf = self.reserve() if self.pages % FANOUT == 0 else self._pages[-1]
+        self.add(b"<</Type/Page/Parent %s%s>>" % (reference(leaf), entries), number)
+        self._pages.extend((number, leaf))
+
     @contextmanager
     def page(self, width: float, height: float) -> Iterator[Page]:
         """A page to draw on, written when the block ends. Sizes in points."""
         page = Page(width, height, self.add, self.add_once)
         yield page
-        leaf = self.reserve() if self.pages % FANOUT == 0 else self._pages[-1]
         number = self.reserve()
         if page.label:
             self._label_style = page.label
             self._label_numbers.append(label := self.reserve())
             page.use("Label", label)
         body, resources = page.finish()
-        content = self.add(Stream.of(b"/Filter/FlateDecode", zlib.compress(body, 6)))
+        content = self.add(Stream.of(b"/Filter/FlateDecode", zlib.compress(body, LEVEL)))
         font = b"/Font<</F1 %s>>" % reference(FONT) if page.characters else b""
-        self.add(
-            b"<</Type/Page/Parent %d 0 R/MediaBox[0 0 %s]/Resources<<%s%s>>/Contents %d 0 R>>"
-            % (leaf, page.box, font, resources, content),
-            number,
-        )
+        entries = b"/MediaBox[0 0 %s]/Resources<<%s%s>>/Contents %s"
+        self.add_page(entries % (page.box, font, resources, reference(content)), number)
         self._characters |= page.characters
         self._bookmarks += [Bookmark(m.level, number, m.top, m.title) for m in page.bookmarks]
-        self._pages.extend((number, leaf))
+
+    @contextmanager
+    def canvas(self, width: float, height: float) -> Iterator[BlankCanvas]:
+        """A reportlab canvas of one or more pages, which are written when the block ends. Sizes in points.
+
+        Its outline entries become bookmarks. Fonts and pictures are written once a segment if they are the
+        same bytes; forms (acroForm) and what belongs to a whole file (title, encryption) are not taken over.
+        """
+        from .canvas import BlankCanvas
+
+        canvas = BlankCanvas(width, height)
+        yield canvas
+        self.adopt(canvas.finish(), list)
+
+    def adopt(self, file: BinaryIO, bookmark: Bookmarking | None = None) -> int:
+        """Make every page of a PDF a page of this segment; how many they are.
+
+        `bookmark` makes the file's outline into the entries to write, as `list` does; without it there are
+        none. When the file cannot be read, UnreadableSource is raised and nothing of it was written.
+        """
+        from .adopted import adopt_pages
+
+        mark = self.mark()
+        try:
+            adopted = adopt_pages(file, self, bookmark)
+        except Exception:
+            self.back_to(mark)
+            raise
+        self._bookmarks += adopted.bookmarks
+        return adopted.pages
 
     def mark(self) -> _Mark:
         """Where the segment stands now, to come back to."""
@@ -233,6 +280,7 @@ class SegmentWriter:
         del self._offsets[mark.slots :]
         kept = (entry for entry in self._shared.items() if self._slot(entry[1][1]) < mark.slots)
         self._shared = dict(kept)
+        self._digests = {key: number for key, number in self._digests.items() if self._slot(number) < mark.slots}
         del self._pages[mark.pages :]
         del self._bookmarks[mark.bookmarks :]
         del self._label_numbers[mark.labels :]

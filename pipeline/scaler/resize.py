@@ -46,6 +46,7 @@ class Formation:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._session = _session(settings.heroku_timeout)
         self._app: Any = None
 
     @property
@@ -55,8 +56,8 @@ class Formation:
 
     def quantity(self) -> int:
         """How many workers the platform is told to run."""
-        with _translated():
-            for process in self._connected().process_formation():
+        with self._opened() as app:
+            for process in app.process_formation():
                 if process.type == self._settings.worker_type:
                     return int(process.quantity)
         raise HerokuDown(
@@ -66,28 +67,40 @@ class Formation:
 
     def resize(self, quantity: int) -> int:
         """Run so many workers; the number that the platform now says."""
-        with _translated():
-            app = self._connected()
+        with self._opened() as app:
             return int(app.scale_formation_process(self._settings.worker_type, quantity).quantity)
 
-    def _connected(self) -> Any:
+    @contextmanager
+    def _opened(self) -> Iterator[Any]:
         """heroku3's app. Opened late and again after an error, since opening it asks the platform."""
-        if self._app is None:
-            heroku3.api.HEROKU_URL = self._settings.heroku_api_url
-            session = requests.Session()
-            # The quantity is absolute, so a PATCH may be repeated; a POST would start a dyno twice.
-            retry = Retry(
-                total=2,
-                backoff_factor=0.5,
-                status_forcelist=(502, 503, 504),
-                allowed_methods={"GET", "PATCH"},
-            )
-            adapter = _Patient(self._settings.heroku_timeout, max_retries=retry)
-            session.mount("https://", adapter)
-            session.mount("http://", adapter)
-            connection = heroku3.from_key(self._settings.heroku_api_key, session=session)
-            self._app = connection.app(self._settings.heroku_app)
-        return self._app
+        try:
+            with _translated():
+                if self._app is None:
+                    heroku3.api.HEROKU_URL = self._settings.heroku_api_url
+                    connection = heroku3.from_key(self._settings.heroku_api_key, session=self._session)
+                    self._app = connection.app(self._settings.heroku_app)
+                yield self._app
+        except HerokuDown:
+            self._app = None
+            raise
+
+
+def _session(seconds: float) -> requests.Session:
+    """A session with a time limit, which repeats what may be repeated: the quantity is absolute, so a PATCH
+    is harmless twice; a POST would start a dyno twice."""
+    retry = Retry(
+        total=2,
+        backoff_factor=0.5,
+        status_forcelist=(500, 502, 503, 504),
+        allowed_methods={"GET", "PATCH"},
+        raise_on_status=False,
+        respect_retry_after_header=False,  # it may say an hour, and the keeper has other work
+    )
+    session = requests.Session()
+    adapter = _Patient(seconds, max_retries=retry)
+    session.mount("https://", adapter)
+    session.mount("http://", adapter)
+    return session
 
 
 @contextmanager

@@ -15,11 +15,11 @@ import celery
 import redis
 from billiard.exceptions import SoftTimeLimitExceeded
 from celery import chord
-from celery.result import denied_join_result
+from celery.backends.redis import RedisBackend
 from celery.utils.log import get_task_logger
 from kombu.exceptions import OperationalError
 
-from ..errors import PipelineError, RedisDown
+from ..errors import OverLimit, PipelineError, RedisDown
 from ..live import QUEUES
 from ..services import Services, open_services
 from ..settings import Settings
@@ -27,7 +27,7 @@ from . import flow
 from .render import PutBack
 
 SHORT, SMALL, LARGE = QUEUES
-RESULTS_KEPT = 8 * 86400  # longer than any export may live, or a waiting chord would lose its counter
+RESULTS_KEPT = 8 * 86400  # longer than an export may wait (EXPORT_DEADLINE), or its chord loses its counter
 RETRIES = 8
 log = get_task_logger(__name__)
 
@@ -35,9 +35,24 @@ stopping = threading.Event()
 """Set in a rendering process when its dyno is told to go: finish the page, keep what is done."""
 
 
+class Results(RedisBackend):  # type: ignore[misc]  # Celery has no types
+    """Results in Redis, for which nobody waits.
+
+    Without this, whoever sends a chord subscribes to each part's result and keeps an object for it, for
+    as long as the process lives (Celery 5.7.0).
+    """
+
+    def add_pending_result(self, result: Any, **_: Any) -> Any:
+        return result
+
+    def on_task_call(self, producer: Any, task_id: str) -> None:
+        pass
+
+
 def make_app(settings: Settings) -> celery.Celery:
     """The Celery application of these settings, with its tasks."""
-    app = celery.Celery("pipeline", broker=settings.redis_url, backend=settings.redis_url, set_as_current=False)
+    results = f"{__name__}:Results+{settings.redis_url}"
+    app = celery.Celery("pipeline", broker=settings.redis_url, backend=results, set_as_current=False)
     transport = {
         # A message of a dead worker comes back after this; it must be longer than any task runs, and
         # longer than the 21 s for which Celery holds the claim on a chord's callback.
@@ -114,14 +129,14 @@ def _define_tasks(app: celery.Celery, settings: Settings) -> None:
         return opened[process]
 
     def task(name: str, step: Callable[..., Any]) -> None:
-        @app.task(name=name, bind=True, shared=False)  # type: ignore[untyped-decorator]  # Celery has no types
+        @app.task(name=name, bind=True, shared=False, max_retries=None)  # type: ignore[untyped-decorator]  # Celery has no types
         def run(self: Any, export_id: str, *arguments: Any) -> dict[str, Any]:
             return _run(self, services(), step, export_id, *arguments)
 
     task("pipeline.plan", flow.plan)
     task("pipeline.render", lambda s, export_id, chunk: flow.render(s, export_id, chunk, stopping.is_set))
 
-    @app.task(name="pipeline.assemble", bind=True, shared=False)  # type: ignore[untyped-decorator]  # Celery has no types
+    @app.task(name="pipeline.assemble", bind=True, shared=False, max_retries=None)  # type: ignore[untyped-decorator]  # Celery has no types
     def assemble(self: Any, parts: list[dict[str, Any]], export_id: str) -> dict[str, Any]:
         """The chord's callback gets the chunks' results, and discards them; it trusts the bucket alone."""
         answer = _run(self, services(), flow.assemble, export_id)
@@ -144,22 +159,25 @@ def _run(
         step(services, export_id, *arguments)
     except PutBack as back:
         log.info("%s: %s", name, back)
-        raise task.retry(countdown=0, max_retries=None) from None
-    except PipelineError as error:
-        if error.retry and task.request.retries < RETRIES:
-            pause = backoff(task.request.retries, random.random())  # noqa: S311  # jitter, no secret
-            log.warning("%s: %s Trying again in %.1f s.", name, error.message, pause)
-            raise task.retry(countdown=pause, max_retries=None) from None
-        log.error("%s: %s", name, error.message)
-        flow.fail(services, export_id, error)
-    except (SoftTimeLimitExceeded, MemoryError) as error:
-        # Before any page was finished; the attempts are counted, so this ends.
-        log.warning("%s: %s", name, type(error).__name__)
-        raise task.retry(countdown=1, max_retries=None) from None
+        raise task.retry(countdown=0) from None
+    except (PipelineError, SoftTimeLimitExceeded, MemoryError) as error:
+        told = error if isinstance(error, PipelineError) else OverLimit(f"{name} ran out of {_ran_out(error)}.")
+        # Counted here, not by Celery: a chunk that was put back is no error.
+        tries = services.live.attempt(f"error:{name}") if told.retry else RETRIES + 1
+        if tries <= RETRIES:
+            pause = backoff(tries - 1, random.random())  # noqa: S311  # jitter, no secret
+            log.warning("%s: %s Trying again in %.1f s.", name, told.message, pause)
+            raise task.retry(countdown=pause) from None
+        log.error("%s: %s", name, told.message)
+        flow.fail(services, export_id, told)
     except Exception as error:  # a mistake of ours must end the export too, and be seen
         log.exception("%s", name)
         flow.fail(services, export_id, PipelineError(f"The program made a mistake: {type(error).__name__}."))
     return {"export": export_id, "task": task.request.id}
+
+
+def _ran_out(error: BaseException) -> str:
+    return "memory" if isinstance(error, MemoryError) else "time"
 
 
 def backoff(retries: int, chance: float) -> float:
@@ -183,9 +201,7 @@ class CeleryMessages:
         render = self._app.tasks["pipeline.render"]
         assemble = self._app.tasks["pipeline.assemble"]
         header = [render.si(export_id, chunk).set(queue=queue) for chunk in chunks]
-        # Nobody waits for the results, so nobody subscribes to them: that would be a connection a process,
-        # and whoever collects garbage while Redis is away would wait for it.
-        with _translated(), denied_join_result():
+        with _translated():
             chord(header, app=self._app)(assemble.s(export_id).set(queue=SHORT))
 
     def assemble(self, export_id: str) -> None:

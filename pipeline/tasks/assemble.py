@@ -14,7 +14,6 @@ from tempfile import TemporaryFile
 from ..errors import (
     Conflict,
     DamagedSegment,
-    ExportFailed,
     IllegalStep,
     NotFound,
     NotSupported,
@@ -24,10 +23,10 @@ from ..errors import (
 from ..export import Chunk, Export, Result
 from ..ledger import Ledger, segment_key
 from ..live import Lease
-from ..parts import Copy, Gather, Range, parts
+from ..parts import LEAST, Copy, Gather, Range, parts
 from ..pdf.assembly import About, Assembly
 from ..pdf.segment import Index
-from ..rendering import result
+from ..rendering import check_counts, result
 from ..services import Services
 from ..settings import MIB
 from ..store import Upload
@@ -53,10 +52,7 @@ def assemble(s: Services, export: Export, segments: list[Segment], lease: Lease)
 
     found = list(_found(s.ledger, keys, indexes()))
     assembly = Assembly(indexes, About(export.name, export.created_at, export.id))
-    if assembly.totals.records != export.records:
-        raise ExportFailed(
-            f"{export.records} entries were planned, but {assembly.totals.records} were drawn or named as left out."
-        )
+    check_counts(assembly, export.records)
     name = file_name(export)
     key = f"exports/{export.id}/result/{ascii_name(name)}"
     for left in s.ledger.store.uploads(key):
@@ -111,21 +107,25 @@ class _Joining:
         """Upload every part, segments then tail; the size of the file."""
         with ThreadPoolExecutor(COPIES_AT_ONCE) as pool:
             copies = []
-            for part in parts(size for _, size, _ in self._segments):
-                if isinstance(part, Copy):
-                    self._flush()
-                    copies.append(pool.submit(self._copy, self._next(), part.range))
-                else:
-                    self._gather(part)
-            for copy in copies:
-                copy.result()
-                self._look()
+            try:
+                for part in parts(size for _, size, _ in self._segments):
+                    if isinstance(part, Copy):
+                        self._flush()
+                        copies.append(pool.submit(self._copy, self._next(), part.range))
+                    else:
+                        self._gather(part)
+                for copy in copies:
+                    copy.result()
+                    self._look()
+            finally:
+                pool.shutdown(cancel_futures=True)
         size = self._total
         for piece in assembly.tail():
             size += len(piece)
             self._waiting += piece
             if len(self._waiting) >= PART:
                 self._flush()
+            self._look()
         self._flush()
         return size
 
@@ -152,6 +152,8 @@ class _Joining:
                 self._waiting += block
             self._done += what.size
             self._look()
+        if len(self._waiting) >= LEAST:  # the last ones may be fewer, and wait for the tail
+            self._flush()
 
     def _read(self, what: Range) -> Iterator[bytes]:
         key, _, etag = self._segments[what.source]

@@ -24,7 +24,7 @@ def notify(s: Services, export_id: str) -> None:
     if not _due(s, s.ledger.load(export_id)):
         return
     claimed_at = time.time()
-    export = s.ledger.change(export_id, lambda e: _claim(e, claimed_at, s.settings.lease_seconds))
+    export = s.ledger.change(export_id, lambda e: _claim(e, claimed_at, s.settings.time_limit))
     if export.notice_claimed_at != claimed_at or export.notified_at:
         if not export.notified_at:
             raise MailDown("Another worker is sending this message.")
@@ -34,7 +34,7 @@ def notify(s: Services, export_id: str) -> None:
     except MailRefused as error:
         log.error("export %s: %s", export_id, error.message)
     except BaseException:
-        s.ledger.change(export_id, lambda e: dataclasses.replace(e, notice_claimed_at=None))
+        s.ledger.change(export_id, lambda e: _unclaim(e, claimed_at))
         raise
     s.ledger.change(export_id, lambda e: dataclasses.replace(e, notified_at=time.time()))
 
@@ -48,11 +48,19 @@ def _due(s: Services, export: Export) -> bool:
 def _send(s: Services, export: Export) -> None:
     if export.result and s.ledger.store.head(export.result.key) is None:
         raise StoreDown(f"The file of export {export.id} is not there.")
+    mail = message(export, s.settings)
     if not s.live.allow("mail", s.settings.mails_per_minute):
         raise MailDown(f"More than {s.settings.mails_per_minute} mails in this minute.")
-    s.post.send(message(export, s.settings))
+    s.post.send(mail)
 
 
 def _claim(export: Export, now: float, patience: float) -> Export:
+    """Claim the message, unless it is sent or somebody may be at it: no task lives for `patience` seconds."""
     taken = export.notice_claimed_at is not None and now - export.notice_claimed_at < patience
     return export if export.notified_at or taken else dataclasses.replace(export, notice_claimed_at=now)
+
+
+def _unclaim(export: Export, claimed_at: float) -> Export:
+    """Give a claim back, unless another has it by now."""
+    ours = export.notice_claimed_at == claimed_at
+    return dataclasses.replace(export, notice_claimed_at=None) if ours else export

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -27,9 +28,11 @@ from ..services import Services
 from . import assemble as assembling
 from . import deliver as delivering
 from . import render as rendering
+from .attempts import counted
 
 log = logging.getLogger(__name__)
-NO_ADDRESS = ' ,;<>"()[]\\'
+ATOM = r"[\w!#$%&'*+/=?^`{|}~-]+"
+ADDRESS = re.compile(rf"{ATOM}(\.{ATOM})*@(\w[\w-]*\.)*\w[\w-]*", re.ASCII)
 LARGE = 32  # chunks; an export with more of them is large, and small ones overtake it
 
 
@@ -71,17 +74,16 @@ class Accepted(RedisDown):
 
 def plan(s: Services, export_id: str) -> None:
     """Count the document, cut it into chunks, send them out."""
-    export = s.ledger.load(export_id)
-    if export.state not in (State.QUEUED, State.PLANNING):
+    export = s.ledger.change(export_id, lambda e: _once(e, State.PLANNING, started_at=time.time()))
+    if export.state is not State.PLANNING:
         return
-    if export.state is State.QUEUED:
-        export = s.ledger.change(export_id, lambda e: _once(e, State.PLANNING, started_at=time.time()))
     lease = s.live.lease(f"{export_id}:plan", s.settings.time_limit)
     if lease is None:
         return
     try:
-        cut = job(s, export).plan(s.settings, export.chunk_pages)
-        s.ledger.write_plan(export_id, cut)
+        with counted(s, f"{export_id}:plan", "The document's size"):
+            planned = job(s, export).plan(s.settings, export.chunk_pages)
+        cut = s.ledger.write_plan(export_id, planned)
         sizes = {"records": cut.records, "pages": cut.pages, "chunks": len(cut.chunks)}
         export = s.ledger.change(export_id, lambda e: _once(e, State.RENDERING, **sizes))
         if export.state is State.RENDERING:
@@ -108,7 +110,7 @@ def render(s: Services, export_id: str, chunk: int, stopping: Callable[[], bool]
     """Draw a chunk, or what is missing of it, into a segment; raises PutBack when some of it is left."""
     export = s.ledger.load(export_id)
     if export.state in (State.RENDERING, State.ASSEMBLING):
-        rendering.render(s, job(s, export), s.ledger.plan(export_id).chunks[chunk], export, stopping)
+        rendering.render(s, job(s, export), s.ledger.plan(export_id), chunk, export, stopping)
 
 
 def assemble(s: Services, export_id: str) -> None:
@@ -122,9 +124,14 @@ def assemble(s: Services, export_id: str) -> None:
         return  # a chunk is on its way, or somebody is at it; the keeper comes back to this
     try:
         export = s.ledger.change(export_id, lambda e: _once(e, State.ASSEMBLING))
-        made = assembling.assemble(s, export, segments, lease)
+        if export.state is not State.ASSEMBLING:
+            return
+        with counted(s, f"{export_id}:assemble", "The file"):
+            made = assembling.assemble(s, export, segments, lease)
         export = s.ledger.change(export_id, lambda e: _once(e, State.READY, result=made, finished_at=time.time()))
     except DamagedSegment:
+        if s.ledger.load(export_id).state.over:
+            return  # its segments were cleared away
         dropped = chosen(s.ledger.plan(export_id), s.ledger.segments(export_id))[1]
         if not dropped:
             raise
@@ -152,10 +159,10 @@ def deliver(s: Services, export_id: str) -> None:
 
 
 def fail(s: Services, export_id: str, error: PipelineError) -> None:
-    """End an export with a reason, and tell whoever asked."""
+    """End an export with a reason, and tell whoever asked; does nothing when it is over already."""
     failure = Failure(error.code, error.message, error.advice)
     export = s.ledger.change(export_id, lambda e: _once(e, State.FAILED, failure=failure, finished_at=time.time()))
-    if export.state is State.FAILED:
+    if export.failure == failure:
         send_notice(s, export_id)
 
 
@@ -210,8 +217,10 @@ def checked(s: Services, order: Order) -> tuple[Export, bytes | None]:
 
 
 def _once(export: Export, state: State, **changes: Any) -> Export:
-    """A step that several may try: whoever comes late finds it done, or the export over."""
-    return export if export.state is state or export.state.over else export.to(state, **changes)
+    """A step that several may try: whoever comes late finds it done, and the export there or further."""
+    steps = list(State)
+    late = export.state.over or steps.index(export.state) >= steps.index(state)
+    return export if late else export.to(state, **changes)
 
 
 def _request_key(order: Order) -> str:
@@ -222,5 +231,5 @@ def _request_key(order: Order) -> str:
 
 
 def _is_address(text: str) -> bool:
-    name, at, host = text.rpartition("@")
-    return bool(at and name and host) and text.isascii() and text.isprintable() and not set(text) & set(NO_ADDRESS)
+    """One dot-atom at one host (RFC 5321, 4.1.2), without what headers take for an encoded word."""
+    return len(text) <= 254 and ADDRESS.fullmatch(text) is not None and "=?" not in text

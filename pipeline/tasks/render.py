@@ -11,15 +11,17 @@ import psutil
 from billiard.exceptions import SoftTimeLimitExceeded
 
 from ..documents import Range
-from ..errors import ChunkFailed, PipelineError
+from ..errors import ServiceDown
 from ..export import Chunk, Export
 from ..ledger import Ledger
 from ..live import Lease, Live
 from ..pdf.assembly import chain
 from ..pdf.segment import Lane
+from ..plan import Plan
 from ..rendering import Job, render_range
 from ..services import Services
 from ..settings import Settings
+from .attempts import counted
 
 log = logging.getLogger(__name__)
 LOOK_SECONDS = 0.5  # how often, between two pages, a rendering process looks around
@@ -56,11 +58,14 @@ class Lookout:
         return self.cancelled or done >= self._most or self._stopping() or self._near_a_limit(now)
 
     def _look(self, now: float, done: int) -> None:
-        self._tell(done)
-        self._live.renew(self._lease, self._settings.lease_seconds)
-        if now - self._asked >= 4 * LOOK_SECONDS:
-            self._asked = now
-            self.cancelled = self._ledger.load(self._export_id).state.over
+        try:
+            self._tell(done)
+            self._live.renew(self._lease, self._settings.lease_seconds)
+            if now - self._asked >= 4 * LOOK_SECONDS:
+                self._asked = now
+                self.cancelled = self._ledger.load(self._export_id).state.over
+        except ServiceDown as error:  # no reason to throw finished pages away
+            log.warning("export %s: %s", self._export_id, error.message)
 
     def _near_a_limit(self, now: float) -> bool:
         if now - self._began > NEAR * self._settings.soft_time_limit:
@@ -77,13 +82,13 @@ def resident() -> int:
 _process = psutil.Process()
 
 
-def render(s: Services, job: Job, chunk: Chunk, export: Export, stopping: Callable[[], bool]) -> None:
+def render(s: Services, job: Job, plan: Plan, number: int, export: Export, stopping: Callable[[], bool]) -> None:
     """Draw from the first missing page on and store the segment.
 
     Does nothing when no page is missing or another worker has the lease. Raises PutBack when pages are
     left, ChunkFailed when the same page was begun too often.
     """
-    export_id = export.id
+    export_id, chunk = export.id, plan.chunks[number]
     first, slot = _missing(s.ledger, export_id, chunk)
     stop = chunk.first_page + chunk.pages
     if first == stop:
@@ -91,25 +96,21 @@ def render(s: Services, job: Job, chunk: Chunk, export: Export, stopping: Callab
     lease = s.live.lease(f"{export_id}:{chunk.number}", s.settings.lease_seconds)
     if lease is None:
         return
-    attempt = f"{export_id}:{chunk.number}:{first}"
     try:
-        most = pages_for(stop - first, _attempt(s, attempt, first))
-        before = first - chunk.first_page
-        lookout = Lookout(
-            s.settings, s.ledger, s.live, lease, export_id, stopping, most,
-            lambda done: s.live.note_pages(export_id, chunk.number, before + done),
-        )  # fmt: skip
-        part = Range(chunk, first, export.pages, s.settings.max_image_pixels)
-        with TemporaryFile() as file:
+        what = f"Page {first + 1} or one soon after it"
+        with counted(s, f"{export_id}:{chunk.number}:{first}", what) as attempt, TemporaryFile() as file:
+            before = first - chunk.first_page
+            lookout = Lookout(
+                s.settings, s.ledger, s.live, lease, export_id, stopping, pages_for(stop - first, attempt),
+                lambda done: s.live.note_pages(export_id, chunk.number, before + done),
+            )  # fmt: skip
+            part = Range(chunk, first, plan.pages, s.settings.max_image_pixels, plan.found)
             lane = Lane(chunk.number, export.chunks)
             index = render_range(job, part, lane, slot, file, lookout, (SoftTimeLimitExceeded, MemoryError))
-            if lookout.cancelled:
+            if lookout.cancelled or s.ledger.load(export_id).state.over:
                 return
             s.ledger.write_segment(export_id, index, file)
         s.live.note_pages(export_id, chunk.number, index.stop - chunk.first_page)
-    except PipelineError:
-        s.live.forget_attempt(attempt)
-        raise
     finally:
         s.live.release(lease)
     if index.stop < stop:
@@ -119,18 +120,6 @@ def render(s: Services, job: Job, chunk: Chunk, export: Export, stopping: Callab
 def pages_for(missing: int, attempt: int) -> int:
     """How many pages to try: all at first; after a death half as many each time."""
     return max(1, missing >> (attempt - 1))
-
-
-def _attempt(s: Services, name: str, first: int) -> int:
-    """Count this attempt at this page; ChunkFailed when there were too many."""
-    attempt = s.live.attempt(name)
-    if attempt > s.settings.max_attempts:
-        raise ChunkFailed(
-            f"Page {first + 1} or one soon after it could not be rendered: {attempt - 1} attempts ended without"
-            " a word, as when memory or time runs out.",
-            advice="Look for an unusually large input near that page.",
-        )
-    return attempt
 
 
 def _missing(ledger: Ledger, export_id: str, chunk: Chunk) -> tuple[int, int]:

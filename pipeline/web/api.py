@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import time
-from contextlib import suppress
 from typing import Annotated, Any
 
 import msgspec
@@ -13,13 +12,12 @@ from msgspec import Meta
 from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 from werkzeug.wrappers import Response as AnyResponse
 
+from .. import representation
 from ..documents import invalid
-from ..errors import IllegalStep, InvalidRequest, LinkExpired, NotFound, PipelineError, RedisDown
+from ..errors import IllegalStep, InvalidRequest, LinkExpired, NoExport, PipelineError
 from ..export import Export, State
-from ..live import Progress
 from ..services import Services
 from ..tasks import flow
-from . import representation
 from .access import owner, services
 from .problems import described, json_answer, retry_after
 
@@ -139,23 +137,14 @@ def _own(export_id: str) -> Export:
     name = owner()
     export = services().ledger.load(export_id)
     if export.owner != name:
-        raise NotFound(f"There is no export {export_id}.")
+        raise NoExport(f"There is no export {export_id}.")
     return export
 
 
 def _full(s: Services, export: Export) -> dict[str, Any]:
-    return representation.full(export, _progress(s, export), time.time(), s.settings.base_url)
-
-
-def _progress(s: Services, export: Export) -> Progress | None:
-    """Live progress, or what the stored segments say when Redis is down or was wiped."""
-    if export.state not in (State.RENDERING, State.ASSEMBLING):
-        return None
-    with suppress(RedisDown):
-        if known := s.live.progress(export.id):
-            return known
-    found = s.ledger.segments(export.id)
-    return Progress(sum(pages for pieces in found.values() for _, pages in pieces), 0, 0)
+    return representation.full(
+        export, representation.progress(s.ledger, s.live, export), time.time(), s.settings.base_url
+    )
 
 
 def _cheap(body: object) -> Response:

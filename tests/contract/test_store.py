@@ -246,7 +246,7 @@ def test_a_bucket_that_is_not_there_is_said(settings: Settings) -> None:
 def test_a_store_that_nobody_listens_at_is_said_soon(settings: Settings) -> None:
     store = Store.open(replace(settings, s3_endpoint_url=f"http://127.0.0.1:{free_port()}"))
     began = time.monotonic()
-    with pytest.raises(StoreDown, match="could not read a: .*Could not connect"):
+    with pytest.raises(StoreDown, match=r"could not read a: .*Could not connect"):
         store.get("a")
     assert time.monotonic() - began < 30
 

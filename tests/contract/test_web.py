@@ -272,7 +272,7 @@ def test_an_id_that_is_none_is_404(client: FlaskClient, subtests: pytest.Subtest
         for method, end in WAYS:
             with subtests.test(id=export_id, method=method, end=end):
                 answer = client.open(f"/exports/{export_id}{end}", method=method, headers=SHOP)
-                assert answer.status_code == 404 and error(answer)["code"] == "NotFound"
+                assert answer.status_code == 404 and error(answer)["code"] == "NoExport"
 
 
 def test_an_export_of_somebody_else_is_as_missing_as_one_that_never_was(

@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.export import Export, State, new_id
 from pipeline.live import Progress
-from pipeline.web.representation import full, percent, seconds_left
+from pipeline.representation import full, percent, seconds_left
 
 
 def export(state: State = State.RENDERING) -> Export:

@@ -1,18 +1,32 @@
-"""An export as the API shows it; pure."""
+"""An export as the API and the command line show it, and how far it is."""
 
 from __future__ import annotations
 
+from contextlib import suppress
 from math import ceil
 from typing import Any
 
-from ..export import Export, State
-from ..live import Progress
+from .errors import RedisDown
+from .export import Export, State
+from .ledger import Ledger
+from .live import Live, Progress
 
 SKIPPED_SHOWN = 100
 RENDERED = 90  # percent at which all pages are drawn
 JOINED = 99  # percent at which all bytes are joined
 STEPS = ((60, 5), (600, 30), (float("inf"), 60))
 """Below so many seconds, an estimate is rounded up to so many: what changes less is cheaper to poll."""
+
+
+def progress(ledger: Ledger, live: Live, export: Export) -> Progress | None:
+    """Live progress; what the stored segments say when Redis is down or was wiped; None before and after."""
+    if export.state not in (State.RENDERING, State.ASSEMBLING):
+        return None
+    with suppress(RedisDown):
+        if known := live.progress(export.id):
+            return known
+    found = ledger.segments(export.id)
+    return Progress(sum(pages for pieces in found.values() for _, pages in pieces), 0, 0)
 
 
 def summary(export: Export, base_url: str) -> dict[str, Any]:

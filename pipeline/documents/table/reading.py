@@ -1,0 +1,203 @@
+"""Rows from bytes: CSV with quoted line breaks, or JSON lines. Each row comes with where the next begins."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from io import StringIO
+from itertools import accumulate, chain
+from typing import Any
+
+import msgspec
+
+from ...errors import InvalidRequest
+
+Row = list[str]
+DELIMITERS = ",;\t|"
+LINE_MOST = 1024 * 1024
+csv.field_size_limit(LINE_MOST)
+
+
+@dataclass(frozen=True)
+class Format:
+    """How the bytes of an input are to be read. `fields` are the columns' names in the input."""
+
+    kind: str  # "csv" or "jsonl"
+    encoding: str
+    delimiter: str
+    fields: tuple[str, ...]
+    begin: int  # the byte behind the titles
+
+
+class Lines:
+    """Lines of a stream of blocks as text, and where each ends. Blocks are decoded whole: it is 20 times
+    faster than line by line."""
+
+    def __init__(self, blocks: Iterable[bytes], start: int, encoding: str) -> None:
+        self._blocks = blocks
+        self._encoding = encoding
+        self._start = start
+        self._ends: list[int] = []  # of the lines of the last two blocks
+        self._first = 0  # the number of the first of them
+
+    def __iter__(self) -> Iterator[str]:
+        rest, at, kept = b"", self._start, 0
+        for block in chain(self._blocks, [b""]):
+            data = rest + block
+            cut = data.rfind(b"\n") + 1 if block else len(data)
+            rest = data[cut:]
+            if len(rest) > LINE_MOST:
+                raise InvalidRequest(f"The line at byte {at + cut} does not end; is this text?", field="listing")
+            ends = list(accumulate(map(len, data[:cut].splitlines(keepends=True)), initial=at))[1:]
+            del self._ends[:kept]
+            self._first += kept
+            kept = len(self._ends)
+            self._ends += ends
+            yield from StringIO(self._text(data[:cut], at), newline="")
+            at += cut
+
+    def end(self, line: int) -> int:
+        """The byte behind the n-th line that was given out, counted from 1; for recent ones only."""
+        return self._ends[line - 1 - self._first] if line else self._start
+
+    def _text(self, data: bytes, at: int) -> str:
+        try:
+            return data.decode(self._encoding)
+        except UnicodeDecodeError as error:
+            raise InvalidRequest(
+                f"The bytes at {at + error.start} are not {self._encoding}.",
+                field="encoding",
+                advice="Give the encoding, such as cp1252.",
+            ) from None
+
+
+class RowReader:
+    """Rows as texts, each with the byte at which the next one begins; blank lines are no rows.
+
+    A short row is filled up; fields beyond the last column are joined to it, so that none is lost.
+    """
+
+    def __init__(self, blocks: Iterable[bytes], start: int, format: Format) -> None:
+        self._lines = Lines(blocks, start, format.encoding)
+        self._format = format
+        if format.kind == "csv":
+            self._source: CsvRows | JsonRows = CsvRows(self._lines, format.delimiter)
+        else:
+            self._source = JsonRows(self._lines, format.fields)
+
+    def take(self, count: int) -> list[tuple[Row, int]]:
+        """The next so many rows, fewer at the end."""
+        taken: list[tuple[Row, int]] = []
+        width, end, source = len(self._format.fields), self._lines.end, self._source
+        for row in source:
+            if len(row) != width:
+                if not row:
+                    continue
+                row = fitted(row, width, self._format.delimiter)
+            taken.append((row, end(source.line_num)))
+            if len(taken) == count:
+                break
+        return taken
+
+
+class CsvRows:
+    """Rows of a CSV; InvalidRequest when it is none."""
+
+    def __init__(self, lines: Iterable[str], delimiter: str) -> None:
+        self._reader = csv.reader(lines, delimiter=delimiter)
+
+    @property
+    def line_num(self) -> int:
+        """Lines read so far."""
+        return self._reader.line_num
+
+    def __iter__(self) -> Iterator[Row]:
+        try:
+            yield from self._reader
+        except csv.Error as error:
+            raise InvalidRequest(f"This is not CSV: {error}.", field="listing") from error
+
+
+class JsonRows:
+    """Rows of JSON lines, in the order of the fields."""
+
+    def __init__(self, lines: Iterable[str], fields: tuple[str, ...]) -> None:
+        self._lines = iter(lines)
+        self._fields = fields
+        self.line_num = 0
+
+    def __iter__(self) -> Iterator[Row]:
+        for line in self._lines:
+            self.line_num += 1
+            if line.strip():
+                yield self._row(_record(line))
+
+    def _row(self, record: dict[str, Any]) -> Row:
+        if unknown := record.keys() - set(self._fields):
+            raise InvalidRequest(
+                f"A record has the field {min(unknown)!r}, which the first one has not.",
+                field="listing",
+                advice="Give every record the same fields.",
+            )
+        return [_text(record.get(name)) for name in self._fields]
+
+
+def fitted(row: Row, width: int, delimiter: str) -> Row:
+    """A row of another length than the titles."""
+    if len(row) < width:
+        return row + [""] * (width - len(row))
+    return [*row[: width - 1], delimiter.join(row[width - 1 :])]
+
+
+def detect(sample: bytes, format: str, delimiter: str, encoding: str) -> Format:
+    """Find out what a text is by its first bytes; what is given is taken as given."""
+    encoding = _encoding(sample, encoding)
+    begin = len(codecs.BOM_UTF8) if sample.startswith(codecs.BOM_UTF8) else 0
+    first = sample[begin:].lstrip()[:1]
+    if format == "jsonl" or (format == "auto" and first == b"{"):
+        line = next((line for line in Lines([sample[begin:]], 0, "utf-8") if line.strip()), "")
+        return Format("jsonl", "utf-8", "", tuple(_record(line)), begin)
+    head = next(iter(Lines([sample[begin:]], begin, encoding)), "")
+    delimiter = delimiter or max(DELIMITERS, key=head.count)
+    lines = Lines([sample[begin:]], begin, encoding)
+    found = CsvRows(lines, delimiter)
+    titles = next(iter(found), [])
+    if not any(titles):
+        raise InvalidRequest("The first line of the listing has no titles.", field="listing")
+    return Format("csv", encoding, delimiter, tuple(title.strip() for title in titles), lines.end(found.line_num))
+
+
+def _encoding(sample: bytes, given: str) -> str:
+    """UTF-8 when it is, else Windows-1252, in which every byte means something."""
+    if b"\0" in sample:
+        raise InvalidRequest(
+            "This is not text: it has null bytes.", field="listing", advice="Send CSV or JSON lines in UTF-8."
+        )
+    if given:
+        try:
+            return codecs.lookup(given).name
+        except LookupError:
+            raise InvalidRequest(f"There is no encoding {given!r}.", field="encoding") from None
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(sample)
+    except UnicodeDecodeError:
+        return "cp1252"
+    return "utf-8"
+
+
+def _record(line: str) -> dict[str, Any]:
+    try:
+        return msgspec.json.decode(line, type=dict[str, Any])
+    except msgspec.DecodeError as error:
+        raise InvalidRequest(f"A line is not a JSON object: {error}.", field="listing") from None
+
+
+def _text(value: object) -> str:
+    """A JSON value as it stands in a cell."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()

@@ -1,0 +1,242 @@
+"""Pages of any PDF as pages of a segment: its objects are written under new numbers.
+
+What is drawn comes along, byte for byte, and so do links to the web and to pages of the same file. What
+acts, hides or tells is left behind: scripts, forms, attached files, other actions, metadata, structure,
+and which layers were switched off.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from pypdf.generic import (
+    ArrayObject,
+    BooleanObject,
+    ByteStringObject,
+    DictionaryObject,
+    FloatObject,
+    IndirectObject,
+    NameObject,
+    NullObject,
+    NumberObject,
+    PdfObject,
+    StreamObject,
+    TextStringObject,
+)
+
+from ..errors import UnreadableSource
+from .foreign import Box, ForeignPdf, Heading, key, opened
+from .objects import Stream, name, reference
+from .page import printable
+from .segment import Bookmark, SegmentWriter
+
+MAX_OBJECTS = 200_000
+_MAX_VALUES = 20_000_000  # entries of all the arrays and dictionaries that are written
+_MAX_DEPTH = 64
+
+_SAFE_LINK = re.compile(rb"(?:https?|mailto):", re.IGNORECASE)
+_LINK_ENTRIES = ("/Border", "/BS", "/C", "/F", "/H", "/QuadPoints")
+_INNER_BOXES = ("/CropBox", "/BleedBox", "/TrimBox", "/ArtBox")
+# Of a stream's dictionary. Not of others: a font may well be named /Metadata among a page's resources.
+_LEFT_OUT = {"/F", "/FFilter", "/FDecodeParms", "/DL", "/Metadata", "/PieceInfo", "/StructParent",
+             "/StructParents", "/AF", "/Ref", "/OPI"}  # fmt: skip
+_NOT_DRAWN = {"/Catalog", "/Pages", "/Page", "/Annot", "/Action", "/Filespec", "/EmbeddedFile",
+              "/StructTreeRoot", "/StructElem"}  # fmt: skip
+
+Bookmarking = Callable[[list[Heading]], Iterable[Heading]]
+"""Makes a file's own outline into the entries to write; `list` keeps it as it is."""
+
+
+@dataclass(frozen=True)
+class Adopted:
+    """How many pages came, and the bookmarks to them."""
+
+    pages: int
+    bookmarks: list[Bookmark]
+
+
+def adopt_pages(file: BinaryIO, to: SegmentWriter, bookmark: Bookmarking | None) -> Adopted:
+    """Write every page of a PDF to a segment; UnreadableSource when that cannot be done."""
+    with opened(file) as pdf:
+        numbers = _Copy(pdf, to).write()
+        headings = bookmark(pdf.headings()) if bookmark else ()
+        bookmarks = [Bookmark(h.level, numbers[h.page], h.top, printable(h.title) or "-") for h in headings]
+        return Adopted(len(numbers), bookmarks)
+
+
+class _Copy:
+    """One file on its way into a segment.
+
+    An object gets its number when the first reference to it is met, and is written later, so that circles
+    do no harm. Streams that refer to nothing but streams (pictures, fonts, profiles) are written at once:
+    then all of their bytes are known, and one that the segment has already is not written again.
+    """
+
+    def __init__(self, pdf: ForeignPdf, to: SegmentWriter) -> None:
+        self._pdf = pdf
+        self._to = to
+        self._numbers = [to.reserve() for _ in pdf.pages]
+        self._copied = {old: self._numbers[place] for old, place in pdf.places.items()}
+        self._waiting: deque[tuple[int, PdfObject]] = deque()
+        self._inherited: dict[int, int] = {}
+        self._values = 0
+
+    def write(self) -> list[int]:
+        """Write all pages, each one followed by what is seen on it for the first time; their numbers."""
+        for page, obj in zip(self._pdf.pages, self._numbers, strict=True):
+            self._to.add_page(self._page(page), obj)
+            while self._waiting:
+                waiting, value = self._waiting.popleft()
+                body = self._stream(value, 0) if isinstance(value, StreamObject) else self._spell(value, 0)
+                self._to.add(body, waiting)
+        return self._numbers
+
+    def _page(self, page: DictionaryObject) -> bytes:
+        """The inside of a page's dictionary, with what it inherits (ISO 32000-1, 7.7.3.4)."""
+        boxes = [("/MediaBox", self._pdf.size(page))]
+        boxes += [(inner, box) for inner in _INNER_BOXES if (box := self._pdf.box(page.get(inner)))]
+        entries = [_entry(which, _rectangle(box)) for which, box in boxes]
+        turned = self._pdf.resolve(page.get("/Rotate"))
+        if isinstance(turned, int) and turned % 360 in (90, 180, 270):
+            entries.append(_entry("/Rotate", b"%d" % (turned % 360)))
+        entries.append(_entry("/Resources", self._resources(page)))
+        entries += self._some(page, ("/Contents", "/Group", "/UserUnit"))
+        return b"".join(entries) + self._links(page)
+
+    def _resources(self, page: DictionaryObject) -> bytes:
+        """Resources that several pages inherit are the same object in all of them, and written once."""
+        value = page.get("/Resources")
+        if not isinstance(value, DictionaryObject):
+            return self._spell(value, 0) if isinstance(value, IndirectObject) else b"<<>>"
+        if id(value) not in self._inherited:
+            self._inherited[id(value)] = self._to.add(self._spell(value, 0))
+        return reference(self._inherited[id(value)])
+
+    def _links(self, page: DictionaryObject) -> bytes:
+        """The only annotations that are kept (12.5.6.5)."""
+        annotations = self._pdf.resolve(page.get("/Annots"))
+        if not isinstance(annotations, ArrayObject):
+            return b""
+        self._spend(len(annotations), 0)
+        links = [self._link(self._pdf.resolve(annotation)) for annotation in annotations]
+        return b"/Annots[%s]" % b"".join(links) if any(links) else b""
+
+    def _link(self, annotation: object) -> bytes:
+        """A link, or nothing when it leads to where it must not, or nowhere."""
+        if not isinstance(annotation, DictionaryObject):
+            return b""
+        box = self._pdf.box(annotation.get("/Rect"))
+        if self._pdf.resolve(annotation.get("/Subtype")) != "/Link" or not box:
+            return b""
+        leads = self._leads(annotation)
+        kept = b"".join(self._some(annotation, _LINK_ENTRIES))
+        return b"<</Type/Annot/Subtype/Link/Rect%s%s%s>>" % (_rectangle(box), kept, leads) if leads else b""
+
+    def _leads(self, annotation: DictionaryObject) -> bytes:
+        """Where to: a page of this file, or the web."""
+        action = self._pdf.resolve(annotation.get("/A"))
+        if not isinstance(action, DictionaryObject):
+            return self._destination(annotation.get("/Dest"))
+        kind = self._pdf.resolve(action.get("/S"))
+        if kind == "/GoTo":
+            return self._destination(action.get("/D"))
+        uri = self._pdf.resolve(action.get("/URI"))
+        if kind != "/URI" or not isinstance(uri, TextStringObject | ByteStringObject):
+            return b""
+        return b"/A<</S/URI/URI%s>>" % _scalar(uri) if _SAFE_LINK.match(uri.original_bytes) else b""
+
+    def _destination(self, value: object) -> bytes:
+        target = self._pdf.target(value)
+        if not target:
+            return b""
+        return b"/Dest[%s %s]" % (reference(self._numbers[target.page]), b" ".join(map(_scalar, target.how)))
+
+    def _some(self, value: DictionaryObject, keys: Iterable[str]) -> list[bytes]:
+        return [_entry(each, self._spell(value.get(each), 0)) for each in keys if each in value]
+
+    def _spell(self, value: object, depth: int) -> bytes:
+        """A value with its references renumbered."""
+        if isinstance(value, IndirectObject):
+            return self._refer(value, depth)
+        if isinstance(value, StreamObject) or _kind(value) in _NOT_DRAWN:
+            return b"null"
+        if isinstance(value, DictionaryObject):
+            return b"<<%s>>" % self._entries(value, depth)
+        if isinstance(value, ArrayObject):
+            self._spend(len(value), depth)
+            return b"[%s]" % b" ".join([self._spell(part, depth + 1) for part in value])
+        return _scalar(value)
+
+    def _entries(self, value: dict[str, object], depth: int) -> bytes:
+        self._spend(len(value), depth)
+        return b"".join([_entry(each, self._spell(part, depth + 1)) for each, part in value.items()])
+
+    def _stream(self, value: StreamObject, depth: int) -> Stream:
+        """A stream as it is: its filters are not touched."""
+        kept = {each: part for each, part in value.items() if each not in _LEFT_OUT}
+        return Stream.of(self._entries(kept, depth), value._data)
+
+    def _refer(self, old: IndirectObject, depth: int) -> bytes:
+        if key(old) not in self._copied:
+            self._copied[key(old)] = 0  # what a stream sees that refers to itself
+            self._copied[key(old)] = self._copy(self._pdf.resolve(old), depth)
+            self._pdf.forget(old)
+        obj = self._copied[key(old)]
+        return reference(obj) if obj else b"null"
+
+    def _copy(self, value: object, depth: int) -> int:
+        """The new number of an object that is met for the first time; 0 when it stays behind."""
+        if len(self._copied) > MAX_OBJECTS:
+            raise UnreadableSource(f"The PDF has more than {MAX_OBJECTS:,} objects.")
+        if not isinstance(value, PdfObject) or isinstance(value, NullObject) or _kind(value) in _NOT_DRAWN:
+            return 0
+        if isinstance(value, StreamObject) and "/Resources" not in value:
+            return self._to.add_same(self._stream(value, depth + 1))
+        self._waiting.append((obj := self._to.reserve(), value))
+        return obj
+
+    def _spend(self, values: int, depth: int) -> None:
+        """Count what is written, so that a small file cannot ask for much by repeating itself."""
+        self._values += values
+        if self._values > _MAX_VALUES:
+            raise UnreadableSource("The PDF repeats itself more than is safe to write.")
+        if depth > _MAX_DEPTH:
+            raise UnreadableSource(f"The PDF has values inside of values, more than {_MAX_DEPTH} deep.")
+
+
+def _kind(value: object) -> str:
+    kind = value.get("/Type") if isinstance(value, DictionaryObject) else None
+    return kind if isinstance(kind, NameObject) else ""
+
+
+def _entry(which: str, value: bytes) -> bytes:
+    return name(which[1:]) + b" " + value
+
+
+def _rectangle(box: Box) -> bytes:
+    return b"[%s]" % b" ".join(map(_real, box))
+
+
+def _scalar(value: object) -> bytes:
+    """A value that holds no others. Strings become hexadecimal, whatever they mean."""
+    if isinstance(value, NameObject):
+        return name(value[1:])
+    if isinstance(value, TextStringObject | ByteStringObject):
+        return b"<%s>" % value.original_bytes.hex().encode()
+    if isinstance(value, BooleanObject):
+        return b"true" if value.value else b"false"
+    if isinstance(value, NumberObject):
+        return b"%d" % value
+    if isinstance(value, FloatObject):
+        return _real(value)
+    return b"null"
+
+
+def _real(value: float) -> bytes:
+    """With ten decimals: matrices of fonts and colours need more than places on paper."""
+    return f"{value:.10f}".rstrip("0").rstrip(".").encode() if math.isfinite(value) else b"0"

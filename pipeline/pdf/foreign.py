@@ -1,0 +1,249 @@
+"""Reading PDFs of strangers with pypdf: pages, boxes, destinations and outline, with every error translated.
+
+What a file can ask for is limited here: how much is decoded, and how often the file is searched. What it
+costs beyond that is limited by the memory and the time of the process.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import IO, Any, BinaryIO
+
+from pypdf import PdfReader, apply_configuration
+from pypdf.errors import DependencyError, LimitReachedError, PyPdfError
+from pypdf.generic import (
+    ArrayObject,
+    Destination,
+    DictionaryObject,
+    IndirectObject,
+    NullObject,
+    PdfObject,
+    StreamObject,
+)
+
+from ..errors import UnreadableSource
+
+Box = tuple[float, float, float, float]
+"""Left, bottom, right and top, in points."""
+
+MAX_REFERENCES = 1_000_000
+_BLOCK = 1 << 20
+_LONGEST_HEADER = 32
+_DECODED = 20 * 2**20  # of one stream; only cross-references and object streams are decoded
+_LIMITS: dict[str, Any] = {
+    "zlib_maximum_output_length": _DECODED,
+    "lzw_maximum_output_length": _DECODED,
+    "run_length_maximum_output_length": _DECODED,
+    "brotli_maximum_output_length": _DECODED,
+    "outline_maximum_entries": 20_000,
+    "outline_maximum_depth": 50,
+    "jbig2dec_binary": None,  # no file makes us start a program
+}
+
+# What pypdf raises when it is given damaged data. Not Exception: Celery's soft time limit is one.
+_READER_ERRORS = (
+    PyPdfError, DependencyError, OSError, EOFError, ValueError, TypeError, AttributeError, AssertionError,
+    LookupError, ArithmeticError, RuntimeError, MemoryError, struct.error, zlib.error,
+)  # fmt: skip
+
+_HEADER = re.compile(rb"(?:\s|%[^\r\n]*[\r\n])*(\d+)\s+(\d+)\s+obj")
+_OBJ = re.compile(rb"obj(?<=\sobj)\b")  # begins with the letters, which are searched for 30 times as fast
+_NUMBERS = re.compile(rb"(?<!\d)(\d{1,10})\s{1,4}(\d{1,5})\s{1,4}\Z")
+_LETTER: Box = (0.0, 0.0, 612.0, 792.0)  # what readers take when a page has no size
+
+
+@dataclass(frozen=True)
+class Heading:
+    """An outline entry of a file: its depth (1 is the top), page from 0, height in points, and words."""
+
+    level: int
+    page: int
+    top: float
+    title: str
+
+
+@dataclass(frozen=True)
+class Target:
+    """A place in a file (ISO 32000-1, 12.3.2): its page from 0, and how to show it, as pypdf's values."""
+
+    page: int
+    how: list[object]
+
+
+@contextmanager
+def opened(file: BinaryIO) -> Iterator[ForeignPdf]:
+    """A PDF with its pages; UnreadableSource when it is none, is damaged, protected or has no pages."""
+    file.seek(0)
+    head = file.read(1024)
+    if b"%PDF-" not in head:
+        raise UnreadableSource("This is no PDF file." if head else "The file is empty.")
+    with apply_configuration(**_LIMITS):
+        with readable():
+            reader = _Reader(file)
+        with reader:
+            yield ForeignPdf(reader)
+
+
+@contextmanager
+def readable() -> Iterator[None]:
+    """Translate what pypdf raises."""
+    try:
+        yield
+    except LimitReachedError as error:
+        raise UnreadableSource(f"The PDF asks for more than is safe to read: {error}") from error
+    except _READER_ERRORS as error:
+        raise UnreadableSource("The PDF is damaged; it cannot be read.") from error
+
+
+class _Reader(PdfReader):
+    """pypdf's reader, which refuses encrypted files and looks through a damaged one only once.
+
+    pypdf itself reads the whole file again for each object that is not where the file's table says.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._seen: dict[tuple[int, int], int] | None = None
+        super().__init__(file, xref_stream_maximum_entries=MAX_REFERENCES)
+
+    def _handle_encryption(self, password: str | bytes | None) -> None:  # noqa: ARG002  # pypdf's
+        raise UnreadableSource(
+            "The PDF is protected by a password or against copying.",
+            advice="Save it without protection, or choose `on_unreadable` = skip or placeholder.",
+        )
+
+    def get_object(self, indirect_reference: int | IndirectObject) -> PdfObject | None:
+        """An object; null when the file does not have it (ISO 32000-1, 7.3.10)."""
+        wanted = indirect_reference
+        if isinstance(wanted, int):
+            wanted = IndirectObject(wanted, 0, self)
+        packed = wanted.generation == 0 and wanted.idnum in self.xref_objStm
+        known = packed or (wanted.generation, wanted.idnum) in self.resolved_objects
+        if not known and not self._is_in_place(wanted):
+            if self._seen is None:
+                self._seen = _objects_in(self.stream)
+            if key(wanted) not in self._seen:
+                return NullObject()
+            self.xref.setdefault(wanted.generation, {})[wanted.idnum] = self._seen[key(wanted)]
+        return super().get_object(wanted)
+
+    def _is_in_place(self, wanted: IndirectObject) -> bool:
+        at = self.xref.get(wanted.generation, {}).get(wanted.idnum)
+        if at is None:
+            return False
+        self.stream.seek(at)
+        header = _HEADER.match(self.stream.read(64))
+        return header is not None and (int(header[1]), int(header[2])) == key(wanted)
+
+
+def _objects_in(file: IO[bytes]) -> dict[tuple[int, int], int]:
+    """Where each object begins, as seen from the file itself; the last one of a number counts."""
+    found: dict[tuple[int, int], int] = {}
+    start, block = 0, b""
+    file.seek(0)
+    while read := file.read(_BLOCK):
+        kept = block[-2 * _LONGEST_HEADER :]  # what begins in its first half was seen whole before
+        start, block = start + len(block) - len(kept), kept + read
+        for word in _OBJ.finditer(block, _LONGEST_HEADER if start else 0):
+            before = max(0, word.start() - _LONGEST_HEADER)
+            if header := _NUMBERS.search(block, before, word.start()):
+                found[int(header[1]), int(header[2])] = start + header.start()
+        if len(found) > MAX_REFERENCES:
+            raise LimitReachedError(f"more than {MAX_REFERENCES:,} objects.")
+    return found
+
+
+class ForeignPdf:
+    """A file's pages, and what leads to them."""
+
+    def __init__(self, reader: PdfReader) -> None:
+        with readable():
+            self.pages = list(reader.pages)
+        if not self.pages:
+            raise UnreadableSource("The PDF has no pages.")
+        self._reader = reader
+        self._named: dict[str, Destination] | None = None
+        self.places: dict[tuple[int, int], int] = {}
+        for place, page in reversed(list(enumerate(self.pages))):
+            if page.indirect_reference is not None:
+                self.places[key(page.indirect_reference)] = place
+
+    def resolve(self, value: object) -> object:
+        """What a reference stands for."""
+        if not isinstance(value, IndirectObject):
+            return value
+        with readable():
+            found = self._reader.get_object(value)
+        return None if isinstance(found, IndirectObject) else found
+
+    def forget(self, old: IndirectObject) -> None:
+        """Let go of a stream's bytes, which pypdf would keep until the end."""
+        held = self._reader.resolved_objects.get((old.generation, old.idnum))
+        if isinstance(held, StreamObject):
+            del self._reader.resolved_objects[(old.generation, old.idnum)]
+
+    def size(self, page: DictionaryObject) -> Box:
+        """The page's MediaBox."""
+        return self.box(page.get("/MediaBox")) or _LETTER
+
+    def box(self, value: object) -> Box | None:
+        """A rectangle (7.9.5), or None when it is none that fits on paper."""
+        value = self.resolve(value)
+        if not isinstance(value, ArrayObject) or len(value) != 4:
+            return None
+        sides = [float(side) for part in value if isinstance(side := self.resolve(part), int | float)]
+        if len(sides) < 4 or not all(abs(side) < 1e6 for side in sides):
+            return None
+        (left, right), (bottom, top) = sorted(sides[0::2]), sorted(sides[1::2])
+        return left, bottom, right, top
+
+    def target(self, value: object) -> Target | None:
+        """A destination, by itself or by name; None when it is not on a page of this file."""
+        value = self.resolve(value)
+        if isinstance(value, str | bytes):
+            value = self._destination(str(value))
+        if isinstance(value, DictionaryObject):
+            value = self.resolve(value.get("/D"))
+        if not isinstance(value, ArrayObject) or len(value) < 2 or not isinstance(value[0], IndirectObject):
+            return None
+        page = self.places.get(key(value[0]))
+        return None if page is None else Target(page, [self.resolve(part) for part in value[1:6]])
+
+    def headings(self) -> list[Heading]:
+        """The file's outline. What leads nowhere in it leads where the next entry does."""
+        with readable():
+            found = list(self._outline(self._reader.outline, 1))
+        headings: list[Heading] = []
+        for heading in reversed(found):
+            if heading.page >= 0:
+                headings.append(heading)
+            elif headings:
+                headings.append(replace(heading, page=headings[-1].page, top=headings[-1].top))
+        return headings[::-1]
+
+    def _outline(self, items: Iterable[Any], level: int) -> Iterator[Heading]:
+        for item in items:
+            if isinstance(item, list):
+                yield from self._outline(item, level + 1)
+                continue
+            page = self.places.get(key(item.page), -1) if isinstance(item.page, IndirectObject) else -1
+            top = self.resolve(item.top)
+            if not isinstance(top, int | float):
+                top = self.size(self.pages[page])[3]
+            yield Heading(level, page, float(top), str(item.title or ""))
+
+    def _destination(self, title: str) -> ArrayObject | None:
+        with readable():
+            if self._named is None:
+                self._named = self._reader.named_destinations
+            found = self._named.get(title)
+            return found.dest_array if found is not None else None
+
+
+def key(old: IndirectObject) -> tuple[int, int]:
+    """The number and generation that an object has in its file."""
+    return old.idnum, old.generation

@@ -1,0 +1,762 @@
+"""The steps of an export, called one by one on a real bucket, Redis and mail server; no worker runs.
+
+Law 4 (every step may run twice), law 5 (assembly checks for itself) and law 6 (one end, one message).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import io
+import random
+import re
+import signal
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from email import message_from_bytes
+from email.policy import default
+from pathlib import Path
+from typing import Any
+
+import celery
+import msgspec
+import pytest
+import redis
+from PIL import Image
+
+from pipeline.delivery import Post
+from pipeline.errors import (
+    ChunkFailed,
+    DamagedSegment,
+    ExportFailed,
+    IllegalStep,
+    InvalidRequest,
+    MailDown,
+    RedisDown,
+    StoreDown,
+)
+from pipeline.export import Export, State
+from pipeline.ledger import segment_key
+from pipeline.local.mailbox import Controller, Mailbox
+from pipeline.local.services import S3, Smtp, Valkey, free_port, smtp
+from pipeline.pdf.assembly import Assembly
+from pipeline.rendering import Job
+from pipeline.services import Services, open_services
+from pipeline.settings import Settings
+from pipeline.sources import BucketInputs
+from pipeline.store import Store, Upload
+from pipeline.tasks import flow
+from pipeline.tasks.app import make_app
+from pipeline.tasks.render import PutBack
+from tests.conftest import SentMessages
+from tests.pictures import jpeg
+from tests.readback import read
+
+ALBUM = "inputs/album.jsonl"
+
+
+class Stage:
+    """Services whose messages are kept, and what stands around them."""
+
+    def __init__(self, services: Services, messages: SentMessages, mail: Smtp) -> None:
+        self.s = services
+        self.messages = messages
+        self.mail = mail
+
+    @property
+    def store(self) -> Store:
+        return self.s.ledger.store
+
+    def put_album(self, photos: list[bytes]) -> None:
+        lines = []
+        for n, photo in enumerate(photos):
+            self.store.put(f"inputs/album/{n}.jpg", photo)
+            lines.append(msgspec.json.encode({"source": f"inputs/album/{n}.jpg", "caption": f"Photo {n + 1}"}))
+        self.store.put(ALBUM, b"\n".join(lines))
+
+    def submit(self, *, chunk_pages: int = 2, notify: str | None = "admin@example.org", **params: Any) -> str:
+        order = flow.Order("photos", {"listing": ALBUM, **params}, "shop", notify, chunk_pages=chunk_pages)
+        return flow.submit(self.s, order).id
+
+    def planned(self, **order: Any) -> str:
+        """An export whose chunks were asked for."""
+        export_id = self.submit(**order)
+        flow.plan(self.s, export_id)
+        self.messages.sent.clear()
+        return export_id
+
+    def rendered(self, **order: Any) -> str:
+        """An export whose segments are all there."""
+        export_id = self.planned(**order)
+        for chunk in self.s.ledger.plan(export_id).chunks:
+            flow.render(self.s, export_id, chunk.number, never)
+        return export_id
+
+    def work(self) -> None:
+        """What workers do: take each message that was sent, until none is left."""
+        while self.messages.sent:
+            step, export_id, *chunks = self.messages.sent.pop(0)
+            if step == "render":
+                for chunk in chunks:
+                    flow.render(self.s, export_id, int(chunk), never)
+                step = "assemble"
+            {"plan": flow.plan, "assemble": flow.assemble, "deliver": flow.deliver}[step](self.s, export_id)
+
+    def load(self, export_id: str) -> Export:
+        return self.s.ledger.load(export_id)
+
+    def subjects(self, export_id: str) -> list[str]:
+        """Of the mails about an export."""
+        mails = [message_from_bytes(path.read_bytes(), policy=default) for path in self.mail.folder.glob("*.eml")]
+        return [str(mail["Subject"]) for mail in mails if export_id in str(mail["Message-ID"])]
+
+    def objects(self, export_id: str, under: str = "") -> dict[str, str]:
+        """Key -> ETag of an export's objects."""
+        return {entry.key: entry.etag for entry in self.store.entries(f"exports/{export_id}/{under}")}
+
+    def captions(self, export_id: str, folder: Path) -> list[str]:
+        """The caption of each page of the file, which two readers find nothing wrong with."""
+        result = self.load(export_id).result
+        assert result is not None
+        path = folder / "result.pdf"
+        with path.open("wb") as file:
+            self.store.download(result.key, file, 1 << 30)
+        seen = read(path)
+        assert not seen.complaints
+        return [page.text.splitlines()[-1] for page in seen.pages]
+
+
+def never() -> bool:
+    return False
+
+
+@pytest.fixture(scope="module")
+def mail(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Smtp]:
+    with smtp(tmp_path_factory.mktemp("smtp")) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def opened(s3_server: S3, valkey_server: Valkey, mail: Smtp) -> Services:
+    settings = Settings.from_env(
+        {
+            "REDIS_URL": valkey_server.url,
+            "S3_ENDPOINT_URL": s3_server.endpoint_url,
+            "S3_BUCKET": s3_server.bucket,
+            "S3_PREFIX": "test_flow/",
+            "AWS_ACCESS_KEY_ID": s3_server.key_id,
+            "AWS_SECRET_ACCESS_KEY": s3_server.secret,
+            "SECRET_KEY": "test-secret-key",
+            "SMTP_URL": mail.url,
+        }
+    )
+    Store.open(settings).create_bucket()
+    return open_services(settings, SentMessages())
+
+
+@pytest.fixture
+def stage(opened: Services, mail: Smtp) -> Stage:
+    """With nothing in the bucket but five photos, and nothing in Redis."""
+    with redis.Redis.from_url(opened.settings.redis_url) as client:
+        client.flushall()
+    messages = SentMessages()
+    stage = Stage(dataclasses.replace(opened, messages=messages), messages, mail)
+    for left in stage.store.uploads(""):
+        left.abort()
+    stage.store.delete_under("")
+    stage.put_album([jpeg(n, 40, 30) for n in range(5)])
+    return stage
+
+
+@pytest.fixture
+def app(opened: Services) -> Iterator[celery.Celery]:
+    """The real tasks, to be run in this process by `apply`."""
+    before = signal.getsignal(signal.SIGTERM)  # a task's process takes it as "finish the page"
+    app = make_app(opened.settings)
+    yield app
+    app.close()
+    signal.signal(signal.SIGTERM, before)
+
+
+FIVE = [f"Photo {n}" for n in range(1, 6)]
+
+
+# the whole way
+
+
+def test_an_export_goes_all_the_way(stage: Stage, tmp_path: Path) -> None:
+    export_id = stage.submit(title="Álbum")
+    assert stage.load(export_id).state is State.QUEUED
+    assert stage.messages.sent == [("plan", export_id)]
+    stage.work()
+    export = stage.load(export_id)
+    assert export.state is State.READY
+    assert (export.records, export.pages, export.chunks) == (5, 5, 3)
+    assert export.result is not None
+    assert (export.result.records, export.result.drawn, export.result.skipped_count) == (5, 5, 0)
+    assert stage.captions(export_id, tmp_path) == FIVE
+    assert stage.subjects(export_id) == ["Ready: Álbum"]
+    assert stage.s.ledger.active() == []
+    assert stage.objects(export_id, "segments/") == {}
+    assert stage.store.uploads("") == []
+    assert stage.s.live.progress(export_id) is None
+
+
+def test_each_step_may_run_twice(stage: Stage) -> None:
+    export_id = stage.submit()
+    assert stage.submit() == export_id
+    assert stage.messages.sent == [("plan", export_id)]
+
+    flow.plan(stage.s, export_id)
+    before = stage.objects(export_id)
+    flow.plan(stage.s, export_id)
+    assert stage.messages.sent[1:] == [("render", export_id, "0", "1", "2")]
+
+    for chunk in (0, 1, 2):
+        flow.render(stage.s, export_id, chunk, never)
+    after = stage.objects(export_id)
+    assert len(after) == len(before) + 6
+    flow.render(stage.s, export_id, 1, never)
+    assert stage.objects(export_id) == after
+    stage.s.ledger.drop_segment(segment_key(export_id, 1, 2, 2))
+    flow.render(stage.s, export_id, 1, never)
+    assert stage.objects(export_id) == after, "the same bytes under the same key"
+
+    flow.assemble(stage.s, export_id)
+    ready = stage.objects(export_id)
+    flow.assemble(stage.s, export_id)
+    assert stage.objects(export_id) == ready
+    assert stage.messages.sent[2:] == [("deliver", export_id)]
+
+    for _ in range(2):
+        flow.deliver(stage.s, export_id)
+        for step in (flow.plan, flow.assemble):
+            step(stage.s, export_id)
+        flow.render(stage.s, export_id, 0, never)
+    assert stage.objects(export_id, "segments/") == {}
+    assert stage.subjects(export_id) == ["Ready: Photos"]
+    assert len(stage.messages.sent) == 3
+
+
+def test_an_assembly_that_comes_too_early_does_nothing(stage: Stage) -> None:
+    export_id = stage.planned()
+    flow.render(stage.s, export_id, 0, never)
+    flow.assemble(stage.s, export_id)
+    assert stage.load(export_id).state is State.RENDERING
+    assert stage.messages.sent == []
+
+
+def test_a_planner_that_was_overtaken_changes_nothing(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Redis is wiped while a plan is made; somebody else plans, and everybody else goes on."""
+    export_id = stage.submit()
+    slow = Job.plan
+
+    def overtaken(job: Job, settings: Settings, chunk_pages: int | None) -> Any:
+        monkeypatch.setattr(Job, "plan", slow)
+        with redis.Redis.from_url(settings.redis_url) as client:
+            client.flushall()
+        flow.plan(stage.s, export_id)
+        flow.render(stage.s, export_id, 0, never)
+        stage.s.ledger.change(export_id, lambda e: e.to(State.ASSEMBLING))
+        return job.plan(settings, 1)
+
+    monkeypatch.setattr(Job, "plan", overtaken)
+    flow.plan(stage.s, export_id)
+    assert stage.load(export_id).state is State.ASSEMBLING
+    assert stage.messages.sent == [("plan", export_id), ("render", export_id, "0", "1", "2")]
+    stage.work()
+    assert stage.captions(export_id, tmp_path) == FIVE
+
+
+def test_a_request_is_kept_when_redis_is_down(stage: Stage, tmp_path: Path) -> None:
+    stage.messages.broken = RedisDown("Redis takes no messages.")
+    with pytest.raises(flow.Accepted, match="is accepted; it begins when Redis is back") as accepted:
+        stage.submit()
+    stage.messages.broken = None
+    export_id = accepted.value.export.id
+    assert stage.s.ledger.active() == [export_id]
+    flow.send_plan(stage.s, export_id)
+    stage.work()
+    assert stage.captions(export_id, tmp_path) == FIVE
+
+
+@pytest.mark.parametrize(
+    ("order", "field"),
+    [
+        ({"rows": 0}, "rows"),
+        ({"colour": "red"}, "colour"),
+        ({"listing": "inputs/none.jsonl"}, "listing"),
+        ({"listing": "exports/secret.jsonl"}, "source"),
+        ({"listing": "", "photos": []}, "photos"),
+        ({"chunk_pages": 0}, "chunk_pages"),
+        ({"notify": "nobody"}, "notify"),
+        ({"notify": "a@b.org\r\nBcc: c@d.org"}, "notify"),
+        ({"notify": "a..b@example.org"}, "notify"),
+        ({"notify": "a@b@example.org"}, "notify"),
+        ({"notify": "a@example.org."}, "notify"),
+        ({"notify": "a:b@example.org"}, "notify"),
+        ({"notify": "=?utf-8?q?x?=@example.org"}, "notify"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_before_anything_is_written(
+    stage: Stage, order: dict[str, Any], field: str
+) -> None:
+    before = [entry.key for entry in stage.store.entries("")]
+    with pytest.raises(InvalidRequest) as refused:
+        stage.submit(**order)
+    assert refused.value.field == field
+    assert [entry.key for entry in stage.store.entries("")] == before
+    assert stage.messages.sent == []
+
+
+# what is drawn, and what is not
+
+
+@pytest.mark.parametrize(("policy", "pages"), [("placeholder", 5), ("skip", 4)])
+def test_every_record_is_drawn_or_named(stage: Stage, tmp_path: Path, policy: str, pages: int) -> None:
+    stage.store.put("inputs/album/3.jpg", b"no picture")
+    export_id = stage.submit(on_unreadable=policy)
+    stage.work()
+    result = stage.load(export_id).result
+    assert result is not None
+    assert (result.records, result.drawn, result.skipped_count, result.pages) == (5, 4, 1, pages)
+    assert [(skipped.record, skipped.source) for skipped in result.skipped] == [(4, "inputs/album/3.jpg")]
+    assert len(stage.captions(export_id, tmp_path)) == pages
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        (b"{not json", "Entry 3 of inputs/album.jsonl: this is not JSON"),
+        (b'{"caption":"no source"}', "Entry 3 of inputs/album.jsonl: Object missing required field `source`"),
+        (b'{"source":"inputs/a.jpg","sauce":1}', "Entry 3 of inputs/album.jsonl: .*unknown field `sauce`"),
+        (b'{"source":"exports/1/result/a.pdf"}', "Entry 3 of inputs/album.jsonl: .*neither a key below inputs/"),
+        (b'{"source":"http://10.0.0.1/a.jpg"}', "Entry 3 of inputs/album.jsonl: "),
+    ],
+)
+def test_a_wrong_entry_fails_the_export_and_is_named_in_the_one_mail(
+    stage: Stage, app: celery.Celery, line: bytes, words: str
+) -> None:
+    good = b'{"source":"inputs/album/0.jpg"}'
+    stage.store.put(ALBUM, b"\n".join([good, b"", good, line, good]))
+    export_id = stage.submit()
+    for name in ("plan", "deliver", "deliver"):
+        app.tasks[f"pipeline.{name}"].apply((export_id,))
+    export = stage.load(export_id)
+    assert export.state is State.FAILED
+    assert export.failure is not None
+    assert re.match(words, export.failure.message)
+    assert stage.subjects(export_id) == ["Not made: Photos"]
+
+
+def test_a_listing_without_entries_fails_the_export(stage: Stage, app: celery.Celery) -> None:
+    stage.store.put(ALBUM, b"\n\n")
+    export_id = stage.submit()
+    app.tasks["pipeline.plan"].apply((export_id,))
+    failure = stage.load(export_id).failure
+    assert failure is not None
+    assert failure.message == "The listing inputs/album.jsonl names no photos."
+
+
+def test_a_listing_that_loses_entries_while_it_is_drawn_fails_the_export(stage: Stage) -> None:
+    export_id = stage.planned()
+    stored = stage.store.get(ALBUM)
+    assert stored is not None
+    first, _, rest = stored.data.partition(b"\n")
+    stage.store.put(ALBUM, b" " * len(first) + b"\n" + rest)
+    for chunk in (0, 1, 2):
+        flow.render(stage.s, export_id, chunk, never)
+    with pytest.raises(ExportFailed, match="5 entries were planned, but 4"):
+        flow.assemble(stage.s, export_id)
+
+
+def test_a_chunk_reads_only_its_own_bytes_of_the_listing(stage: Stage) -> None:
+    """The others are spoilt, so that whoever reads them fails."""
+    export_id = stage.planned()
+    chunk = stage.s.ledger.plan(export_id).chunks[1]
+    stored = stage.store.get(ALBUM)
+    assert stored is not None
+    own = stored.data[chunk.start : chunk.stop]
+    assert own.count(b"source") == 2
+    stage.store.put(ALBUM, b"x" * chunk.start + own + b"x" * (len(stored.data) - chunk.stop))
+    flow.render(stage.s, export_id, 1, never)
+    assert stage.s.ledger.segments(export_id) == {1: [(2, 2)]}
+
+
+# interruptions
+
+
+def test_a_chunk_that_is_put_back_goes_on_where_it_was(stage: Stage, tmp_path: Path) -> None:
+    """Its worker is told to stop, again and again."""
+    export_id = stage.planned(chunk_pages=5)
+    for done in (1, 2, 3, 4):
+        with pytest.raises(PutBack, match=f"1 pages are done, {5 - done} go back"):
+            flow.render(stage.s, export_id, 0, lambda: True)
+    flow.render(stage.s, export_id, 0, lambda: True)
+    assert stage.s.ledger.segments(export_id) == {0: [(n, 1) for n in range(5)]}
+    stage.messages.assemble(export_id)
+    stage.work()
+    assert stage.captions(export_id, tmp_path) == FIVE
+
+
+def test_attempts_that_end_without_a_word_are_counted(stage: Stage) -> None:
+    export_id = stage.planned()
+    for _ in range(3):
+        stage.s.live.attempt(f"{export_id}:1:2")  # as a worker does before it is killed
+    with pytest.raises(ChunkFailed, match="Page 3 or one soon after it could not be rendered: 3 attempts"):
+        flow.render(stage.s, export_id, 1, never)
+    flow.render(stage.s, export_id, 0, never)
+
+
+def test_a_store_that_fails_again_and_again_is_no_fault_of_the_page(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    export_id = stage.planned()
+    with monkeypatch.context() as broken:
+        broken.setattr(BucketInputs, "open", failing(StoreDown("The bucket could not read it.")))
+        for _ in range(5):
+            with pytest.raises(StoreDown):
+                flow.render(stage.s, export_id, 1, never)
+    flow.render(stage.s, export_id, 1, never)
+    assert stage.s.ledger.segments(export_id) == {1: [(2, 2)]}
+
+
+def failing(error: Exception) -> Callable[..., Any]:
+    def fail(*_: Any) -> None:
+        raise error
+
+    return fail
+
+
+def test_a_chunk_that_somebody_is_at_is_left_to_them(stage: Stage) -> None:
+    export_id = stage.planned()
+    lease = stage.s.live.lease(f"{export_id}:1", 60)
+    assert lease is not None
+    flow.render(stage.s, export_id, 1, never)
+    assert stage.s.ledger.segments(export_id) == {}
+    stage.s.live.release(lease)
+    flow.render(stage.s, export_id, 1, never)
+    assert stage.s.ledger.segments(export_id) == {1: [(2, 2)]}
+
+
+# assembly
+
+
+def noise(seed: int, megabytes: float) -> bytes:
+    """A JPEG of about this size."""
+    side = int((megabytes * 1_100_000) ** 0.5)
+    image = Image.frombytes("L", (side, side), random.Random(seed).randbytes(side * side))
+    out = io.BytesIO()
+    image.save(out, "JPEG", quality=93)
+    return out.getvalue()
+
+
+@pytest.fixture(scope="module")
+def large() -> list[bytes]:
+    """Photos of which each makes a segment that S3 copies by itself."""
+    return [noise(n, 6) for n in range(2)]
+
+
+def other_bytes(stage: Stage, segment: str) -> None:
+    entry = stage.store.head(segment)
+    assert entry is not None
+    stage.store.put(segment, b"%" * entry.size)
+
+
+def deleted(stage: Stage, segment: str) -> None:
+    stage.store.delete([segment])
+
+
+def index_deleted(stage: Stage, segment: str) -> None:
+    stage.store.delete([segment.replace(".seg", ".json")])
+
+
+def index_garbled(stage: Stage, segment: str) -> None:
+    stage.store.put(segment.replace(".seg", ".json"), b'{"chunk": 0, "garbled')
+
+
+@pytest.mark.parametrize("damage", [other_bytes, deleted, index_deleted, index_garbled])
+def test_a_damaged_segment_is_dropped_and_rendered_again(
+    stage: Stage, tmp_path: Path, damage: Callable[[Stage, str], None]
+) -> None:
+    export_id = stage.rendered()
+    damage(stage, segment_key(export_id, 1, 2, 2))
+    flow.assemble(stage.s, export_id)
+    if damage is index_deleted:  # it does not count as rendered; the keeper asks for it
+        assert stage.load(export_id).state is State.RENDERING
+        stage.messages.render(export_id, [1], large=False)
+    assert stage.messages.sent == [("render", export_id, "1")]
+    assert stage.store.uploads("") == []
+    stage.work()
+    assert stage.captions(export_id, tmp_path) == FIVE
+    assert stage.subjects(export_id) == ["Ready: Photos"]
+
+
+@pytest.mark.parametrize("damage", [other_bytes, deleted])
+def test_a_damaged_segment_is_found_though_it_does_not_pass_through(
+    stage: Stage, tmp_path: Path, large: list[bytes], damage: Callable[[Stage, str], None]
+) -> None:
+    stage.put_album([*large, jpeg(1, 40, 30)])
+    export_id = stage.rendered(chunk_pages=1)
+    damage(stage, segment_key(export_id, 1, 1, 1))
+    flow.assemble(stage.s, export_id)
+    assert stage.messages.sent == [("render", export_id, "1")]
+    assert stage.store.uploads("") == []
+    stage.work()
+    assert stage.captions(export_id, tmp_path) == FIVE[:3]
+
+
+def test_small_segments_are_gathered_a_few_mib_at_a_time(
+    stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Law 2: what is held does not grow with the document."""
+    stage.put_album([noise(7, 2.2)] * 9)
+    held: list[int] = []
+    write = Upload.write
+
+    def weighed(upload: Upload, part: int, data: bytes) -> None:
+        held.append(len(data))
+        write(upload, part, data)
+
+    monkeypatch.setattr(Upload, "write", weighed)
+    export_id = stage.rendered(chunk_pages=1)
+    flow.assemble(stage.s, export_id)
+    assert sum(held) > 18 << 20
+    assert max(held) <= 8 << 20
+    assert stage.captions(export_id, tmp_path) == [f"Photo {n}" for n in range(1, 10)]
+
+
+@pytest.mark.parametrize("kind", ["a tail that fails", "a store that fails"])
+def test_an_assembly_that_breaks_off_leaves_no_upload(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, kind: str
+) -> None:
+    export_id = stage.rendered()
+    with monkeypatch.context() as broken:
+        if kind == "a tail that fails":
+            broken.setattr(Assembly, "tail", failing(ZeroDivisionError()))
+        else:
+            broken.setattr(Upload, "complete", failing(StoreDown("The bucket could not complete it.")))
+        with pytest.raises((ZeroDivisionError, StoreDown)):
+            flow.assemble(stage.s, export_id)
+    assert stage.store.uploads("") == []
+    assert stage.objects(export_id, "result/") == {}
+    flow.assemble(stage.s, export_id)
+    assert stage.captions(export_id, tmp_path) == FIVE
+
+
+def test_what_was_left_of_an_assembly_that_was_killed_is_cleared_away(stage: Stage, tmp_path: Path) -> None:
+    export_id = stage.rendered()
+    flow.assemble(stage.s, export_id)
+    result = stage.load(export_id).result
+    assert result is not None
+    stage.store.begin_upload(result.key).write(1, b"as far as it came")
+    stage.work()
+    assert stage.store.uploads("") == []
+    assert stage.captions(export_id, tmp_path) == FIVE
+
+
+def test_of_two_assemblies_at_once_one_makes_the_file(stage: Stage, tmp_path: Path) -> None:
+    export_id = stage.rendered()
+    start = threading.Barrier(2)
+
+    def assemble(_: int) -> None:
+        start.wait()
+        flow.assemble(stage.s, export_id)
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(assemble, range(2)))
+    assert stage.load(export_id).state is State.READY
+    assert stage.store.uploads("") == []
+    assert set(stage.messages.sent) == {("deliver", export_id)}
+    stage.work()
+    assert stage.captions(export_id, tmp_path) == FIVE
+    assert len(stage.subjects(export_id)) == 1
+
+
+def test_segments_that_do_not_fit_together_do_not_go_round_in_circles(stage: Stage) -> None:
+    """A segment that says it has more pages than its chunk was not made by us, and is not asked for again."""
+    export_id = stage.rendered()
+    stage.store.put(segment_key(export_id, 1, 2, 99).replace(".seg", ".json"), b"{}")
+    with pytest.raises(DamagedSegment, match="beyond its last page"):
+        flow.assemble(stage.s, export_id)
+    assert stage.messages.sent == []
+
+
+# cancelling
+
+
+@pytest.mark.parametrize("state", [State.QUEUED, State.PLANNING, State.RENDERING, State.ASSEMBLING])
+def test_after_a_cancellation_every_step_does_nothing(stage: Stage, state: State) -> None:
+    export_id = stage.submit()
+    if state is State.PLANNING:
+        stage.s.ledger.change(export_id, lambda e: e.to(State.PLANNING))
+    elif state is not State.QUEUED:
+        flow.plan(stage.s, export_id)
+        for chunk in (0, 1, 2) if state is State.ASSEMBLING else (0,):
+            flow.render(stage.s, export_id, chunk, never)
+    if state is State.ASSEMBLING:
+        stage.s.ledger.change(export_id, lambda e: e.to(State.ASSEMBLING))
+    assert flow.cancel(stage.s, export_id).state is State.CANCELLED
+    with pytest.raises(IllegalStep, match="is cancelled"):
+        flow.cancel(stage.s, export_id)
+    before = stage.objects(export_id)
+    flow.plan(stage.s, export_id)
+    for chunk in (0, 1, 2):
+        flow.render(stage.s, export_id, chunk, never)
+    flow.assemble(stage.s, export_id)
+    flow.fail(stage.s, export_id, ExportFailed("too late"))
+    assert stage.objects(export_id) == before
+    assert stage.messages.sent.count(("deliver", export_id)) == 1
+    flow.deliver(stage.s, export_id)
+    assert stage.load(export_id).state is State.CANCELLED
+    assert stage.objects(export_id, "segments/") == {}
+    assert stage.s.ledger.active() == []
+    assert stage.subjects(export_id) == []
+
+
+def test_what_is_ready_cannot_be_cancelled(stage: Stage) -> None:
+    export_id = stage.submit()
+    stage.work()
+    with pytest.raises(IllegalStep, match="is ready; it cannot become cancelled"):
+        flow.cancel(stage.s, export_id)
+
+
+def test_an_export_that_is_cancelled_while_it_is_assembled_is_not_rendered_again(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    export_id = stage.rendered()
+    tail = Assembly.tail
+
+    def cancelled(assembly: Assembly) -> Iterator[bytes]:
+        flow.cancel(stage.s, export_id)
+        flow.deliver(stage.s, export_id)
+        return tail(assembly)
+
+    monkeypatch.setattr(Assembly, "tail", cancelled)
+    flow.assemble(stage.s, export_id)
+    assert stage.messages.sent == [("deliver", export_id)]
+    assert stage.objects(export_id, "segments/") == {}
+    assert stage.objects(export_id, "result/") == {}
+    assert stage.store.uploads("") == []
+
+
+# the message
+
+
+def test_of_two_deliveries_at_once_one_sends_the_mail(stage: Stage) -> None:
+    export_id = stage.rendered()
+    flow.assemble(stage.s, export_id)
+    start = threading.Barrier(4)
+
+    def deliver(_: int) -> str:
+        start.wait()
+        try:
+            flow.deliver(stage.s, export_id)
+        except MailDown as error:
+            return error.message
+        return "delivered"
+
+    with ThreadPoolExecutor(4) as pool:
+        said = Counter(pool.map(deliver, range(4)))
+    assert said["delivered"] >= 1
+    assert set(said) <= {"delivered", "Another worker is sending this message."}
+    assert stage.subjects(export_id) == ["Ready: Photos"]
+    flow.deliver(stage.s, export_id)
+    assert stage.subjects(export_id) == ["Ready: Photos"]
+    assert stage.s.ledger.active() == []
+
+
+def test_a_mail_server_that_takes_its_time_gets_the_mail_once(stage: Stage, tmp_path: Path) -> None:
+    """Longer than a lease lasts."""
+    export_id = stage.rendered()
+    flow.assemble(stage.s, export_id)
+    with slow_mail_server(tmp_path) as (url, on_its_way):
+        settings = dataclasses.replace(stage.s.settings, smtp_url=url, lease_seconds=0.1)
+        s = dataclasses.replace(stage.s, settings=settings, post=Post(settings))
+        with ThreadPoolExecutor(1) as pool:
+            first = pool.submit(flow.deliver, s, export_id)
+            assert on_its_way.wait(10)
+            time.sleep(0.15)
+            with pytest.raises(MailDown, match="Another worker is sending"):
+                flow.deliver(s, export_id)
+            first.result()
+        flow.deliver(s, export_id)
+    assert len(list(tmp_path.glob("*.eml"))) == 1
+
+
+class SlowMailbox(Mailbox):
+    """Takes half a second over each mail."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder, "demo", "secret")
+        self.entered = threading.Event()
+
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802  # aiosmtpd's name
+        self.entered.set()
+        await asyncio.sleep(0.5)
+        return await super().handle_DATA(server, session, envelope)
+
+
+@contextmanager
+def slow_mail_server(folder: Path) -> Iterator[tuple[str, threading.Event]]:
+    """Its URL, and the moment from which a mail is on its way."""
+    mailbox, port = SlowMailbox(folder), free_port()
+    server = Controller(
+        mailbox, hostname="127.0.0.1", port=port, auth_require_tls=False, auth_callback=mailbox.knows
+    )
+    server.start()
+    try:
+        yield f"smtp://demo:secret@127.0.0.1:{port}", mailbox.entered
+    finally:
+        server.stop()
+
+
+def test_a_mail_that_cannot_be_sent_now_is_sent_later(stage: Stage) -> None:
+    export_id = stage.rendered()
+    flow.assemble(stage.s, export_id)
+    settings = dataclasses.replace(stage.s.settings, smtp_url=f"smtp://127.0.0.1:{free_port()}")
+    without = dataclasses.replace(stage.s, settings=settings, post=Post(settings))
+    with pytest.raises(MailDown):
+        flow.deliver(without, export_id)
+    assert stage.s.ledger.active() == [export_id]
+    flow.deliver(stage.s, export_id)
+    assert stage.subjects(export_id) == ["Ready: Photos"]
+    assert stage.s.ledger.active() == []
+
+
+def test_an_address_that_is_refused_ends_the_matter(stage: Stage) -> None:
+    export_id = stage.submit(notify="refused@example.org")
+    stage.work()
+    assert stage.load(export_id).state is State.READY
+    assert stage.s.ledger.active() == []
+
+
+def test_more_mails_than_are_allowed_in_a_minute_wait(stage: Stage) -> None:
+    settings = dataclasses.replace(stage.s.settings, mails_per_minute=1)
+    s = dataclasses.replace(stage.s, settings=settings)
+    first, second = (stage.rendered(title=title) for title in ("First", "Second"))
+    for export_id in (first, second):
+        flow.assemble(s, export_id)
+    flow.deliver(s, first)
+    with pytest.raises(MailDown, match="More than 1 mails in this minute"):
+        flow.deliver(s, second)
+    assert stage.subjects(second) == []
+    flow.deliver(stage.s, second)
+    assert (stage.subjects(first), stage.subjects(second)) == (["Ready: First"], ["Ready: Second"])
+
+
+def test_nobody_is_told_that_a_file_is_ready_that_is_not_there(stage: Stage) -> None:
+    export_id = stage.rendered()
+    flow.assemble(stage.s, export_id)
+    result = stage.load(export_id).result
+    assert result is not None
+    stage.store.delete([result.key])
+    with pytest.raises(StoreDown, match="is not there"):
+        flow.deliver(stage.s, export_id)
+    assert stage.subjects(export_id) == []

@@ -1,0 +1,438 @@
+"""One hand on the scale: the keeper on a real bucket, Redis and local dynos; no worker does any work.
+
+Laws 3 (the bucket is the truth), 6 (every export ends) and 7 (one leader; nothing outstanding, nothing running).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+
+from pipeline import keeper as keepers
+from pipeline.errors import HerokuDown, RedisDown, StoreDown
+from pipeline.export import Export, State, new_id
+from pipeline.keeper import Keeper
+from pipeline.ledger import listing_key
+from pipeline.local.dynos import Dynos, Fault
+from pipeline.local.services import S3, Valkey
+from pipeline.scaler.resize import Formation
+from pipeline.services import Services, open_services
+from pipeline.settings import Settings
+from pipeline.store import Store
+from pipeline.tasks import flow
+from pipeline.tasks.app import CeleryMessages, make_app
+from tests.conftest import SentMessages
+from tests.pictures import jpeg
+
+LINGER = 0.2
+
+
+class Stage:
+    """Services whose messages are kept, an album of five photos, and dynos that do nothing."""
+
+    def __init__(self, s: Services, messages: SentMessages, dynos: Dynos) -> None:
+        self.s = s
+        self.messages = messages
+        self.dynos = dynos
+
+    @property
+    def workers(self) -> int:
+        return self.dynos.row("worker").quantity
+
+    def keeper(self, **changes: Any) -> Keeper:
+        settings = dataclasses.replace(self.s.settings, **changes)
+        s = dataclasses.replace(self.s, settings=settings)
+        return Keeper(s, Formation(settings))
+
+    def submit(self, **params: Any) -> str:
+        order = flow.Order("photos", {"listing": "inputs/album.jsonl", **params}, "shop", chunk_pages=2)
+        return flow.submit(self.s, order).id
+
+    def planned(self, **params: Any) -> str:
+        export_id = self.submit(**params)
+        flow.plan(self.s, export_id)
+        return export_id
+
+    def render(self, export_id: str, *chunks: int) -> None:
+        for chunk in chunks:
+            flow.render(self.s, export_id, chunk, lambda: False)
+
+    def ready(self, **params: Any) -> str:
+        export_id = self.planned(**params)
+        self.render(export_id, 0, 1, 2)
+        flow.assemble(self.s, export_id)
+        return export_id
+
+    def forget_what_was_sent(self) -> None:
+        """As when messages are lost, and it is long ago."""
+        self.messages.sent.clear()
+        with redis.Redis.from_url(self.s.settings.redis_url) as client:
+            client.delete(*client.keys("pipeline:sent:*"), "none")
+
+    def wipe_redis(self) -> None:
+        with redis.Redis.from_url(self.s.settings.redis_url) as client:
+            client.flushall()
+
+    def age(self, export_id: str, **changes: float) -> Export:
+        """Change the times in an export's record."""
+        return self.s.ledger.change(export_id, lambda e: dataclasses.replace(e, **changes))
+
+
+@pytest.fixture(scope="module")
+def opened(s3_server: S3, valkey_server: Valkey) -> Services:
+    settings = Settings.from_env(
+        {
+            "REDIS_URL": valkey_server.url,
+            "S3_ENDPOINT_URL": s3_server.endpoint_url,
+            "S3_BUCKET": s3_server.bucket,
+            "S3_PREFIX": "test_keeper/",
+            "AWS_ACCESS_KEY_ID": s3_server.key_id,
+            "AWS_SECRET_ACCESS_KEY": s3_server.secret,
+            "SECRET_KEY": "test-secret-key",
+            "KEEPER_SECONDS": "0.1",
+            "LINGER_SECONDS": str(LINGER),
+            "WORKER_CONCURRENCY": "1",
+            "MAX_WORKERS": "2",
+        }
+    )
+    Store.open(settings).create_bucket()
+    return open_services(settings, SentMessages())
+
+
+@pytest.fixture
+def stage(opened: Services, tmp_path: Path) -> Iterator[Stage]:
+    (tmp_path / "Procfile").write_text("worker: sleep 60\n")
+    env = {"PATH": os.environ["PATH"]}
+    with Dynos(tmp_path / "Procfile", env, cwd=tmp_path, log_folder=tmp_path / "logs", boot_seconds=60) as dynos:
+        settings = dataclasses.replace(
+            opened.settings, heroku_api_url=dynos.url, heroku_api_key=dynos.key, heroku_app=dynos.app,
+            heroku_timeout=0.25,
+        )  # fmt: skip
+        messages = SentMessages()
+        stage = Stage(dataclasses.replace(opened, settings=settings, messages=messages), messages, dynos)
+        stage.wipe_redis()
+        store = stage.s.ledger.store
+        store.delete_under("")
+        for n in range(5):
+            store.put(f"inputs/album/{n}.jpg", jpeg(n, 40, 30))
+        lines = [f'{{"source":"inputs/album/{n}.jpg"}}' for n in range(5)]
+        store.put("inputs/album.jsonl", "\n".join(lines).encode())
+        yield stage
+
+
+# scale
+
+
+def test_there_are_workers_while_there_is_work_and_none_afterwards(stage: Stage) -> None:
+    keeper = stage.keeper()
+    assert not keeper.turn()
+    assert stage.workers == 0
+    export_id = stage.submit()
+    assert keeper.turn()
+    assert stage.workers == 1, "before it is known how much there is to do"
+    flow.plan(stage.s, export_id)
+    keeper.turn()
+    assert stage.workers == 2, "three chunks, but MAX_WORKERS"
+    stage.render(export_id, 0, 1)
+    keeper.turn()
+    assert stage.workers == 2, "less work, but the highest worker may be busy"
+    stage.render(export_id, 2)
+    keeper.turn()
+    flow.assemble(stage.s, export_id)
+    keeper.turn()
+    assert stage.workers == 2, "nobody was told yet"
+    flow.deliver(stage.s, export_id)
+    assert keeper.turn()
+    assert stage.workers == 2, "it lingers"
+    time.sleep(LINGER + 0.05)
+    assert not keeper.turn()
+    assert stage.workers == 0
+    asked = {call.method for call in stage.dynos.requests}
+    assert asked == {"GET", "PATCH"}
+    assert sum(call.method == "PATCH" for call in stage.dynos.requests) == 3
+
+
+def test_messages_that_wait_or_are_worked_on_keep_workers_up(stage: Stage) -> None:
+    """Also when the export they are about is over: their worker may be busy with it."""
+    app = make_app(stage.s.settings)
+    CeleryMessages(app).deliver(new_id())
+    keeper = stage.keeper(linger_seconds=0.0)
+    keeper.turn()
+    keeper.turn()
+    assert stage.workers == 1
+    export_id = stage.submit()
+    with app.connection_for_read() as connection, connection.channel() as channel:
+        assert channel.basic_get("pipeline.short")
+        CeleryMessages(app).plan(export_id)
+        taken = channel.basic_get("pipeline.short")
+        assert sorted(stage.s.live.unacknowledged())[-1] == export_id
+        keeper.turn()
+        assert stage.workers == 1
+        channel.qos.restore_at_shutdown = False
+        assert taken is not None
+
+        flow.cancel(stage.s, export_id)
+        flow.deliver(stage.s, export_id)
+        assert len(stage.s.live.unacknowledged()) == 2, "of a worker that died"
+        keeper.turn()
+        keeper.turn()
+        assert stage.workers == 0, "nobody will ever finish what is over"
+    app.close()
+
+
+def test_the_true_number_is_asked_for_after_redis_was_wiped_and_now_and_then(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage.submit()
+    keeper = stage.keeper()
+    keeper.turn()
+    stage.dynos.scale({"worker": 0})
+    keeper.turn()
+    assert stage.workers == 0, "it believes what it set"
+    stage.wipe_redis()
+    keeper.turn()
+    assert stage.workers == 1
+    stage.dynos.scale({"worker": 0})
+    monkeypatch.setattr(keepers, "CHECK_SECONDS", 0.0)
+    keeper.turn()
+    assert stage.workers == 1
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [Fault(401), Fault(429, headers={"Retry-After": "60"}), Fault(hang=1.0), Fault(200, body="<html>")],
+    ids=("401", "429", "silence", "no JSON"),
+)
+def test_a_turn_repairs_whatever_heroku_says_and_scales_when_it_is_well_again(stage: Stage, fault: Fault) -> None:
+    stage.submit()
+    stage.forget_what_was_sent()
+    keeper = stage.keeper()
+    stage.dynos.faults.append(dataclasses.replace(fault, sticky=True))
+    for _ in range(2):
+        with pytest.raises(HerokuDown):
+            keeper.turn()
+    assert [step for step, _ in stage.messages.sent] == ["plan"]
+    assert stage.workers == 0
+    stage.dynos.faults.clear()
+    keeper.turn()
+    assert stage.workers == 1
+
+
+def test_the_loop_outlives_its_mistakes_and_says_so(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    stage.submit()
+    keeper = stage.keeper()
+    stage.dynos.faults.append(Fault(401, sticky=True))
+    errors = iter([ZeroDivisionError("a mistake of ours"), StoreDown("The bucket is away."), RedisDown("Gone.")])
+    well = type(stage.s.ledger).active
+
+    def active(ledger: Any) -> list[str]:
+        for error in errors:
+            raise error
+        return well(ledger)
+
+    monkeypatch.setattr(type(stage.s.ledger), "active", active)
+    with caplog.at_level(logging.WARNING):
+        thread = keeper.start()
+        until(lambda: "the key is not valid" in caplog.text)
+        stage.dynos.faults.clear()
+        until(lambda: stage.workers == 1)
+        keeper.stop()
+        thread.join(5)
+    assert not thread.is_alive()
+    for words in ("a mistake of ours", "The bucket is away.", "Gone."):
+        assert words in caplog.text
+    assert stage.s.live.lease("keeper", 1), "whoever stops leading says so"
+
+
+def until(true: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_a_ring_wakes_the_leader(stage: Stage) -> None:
+    keeper = stage.keeper(keeper_seconds=1.9)
+    thread = keeper.start()
+    until(lambda: bool(stage.dynos.requests))
+    began = time.monotonic()
+    stage.submit()
+    until(lambda: stage.workers == 1)
+    assert time.monotonic() - began < 1.5
+    keeper.stop()
+    stage.s.live.ring()
+    thread.join(5)
+
+
+# one leader
+
+
+def test_one_keeper_leads_and_another_takes_over_when_it_is_gone(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keepers, "LEAD_LEAST", 0.3)
+    first, second = stage.keeper(), stage.keeper()
+    first.turn()
+    calls = len(stage.dynos.requests)
+    stage.submit()
+    for _ in range(3):
+        assert second.turn(), "it comes back soon"
+    assert len(stage.dynos.requests) == calls
+    assert stage.workers == 0
+    time.sleep(0.35)
+    second.turn()
+    assert stage.workers == 1
+    first.turn()
+    assert len({call.path for call in stage.dynos.requests}) == 4
+    stage.dynos.scale({"worker": 0})
+    stage.s.ledger.close(stage.s.ledger.active()[0])
+    first.turn()
+    assert stage.workers == 0
+
+
+# repair
+
+
+def test_what_was_lost_is_asked_for_again(stage: Stage) -> None:
+    """Each time after two looks, for a message may be on its way between them."""
+    keeper = stage.keeper()
+
+    def after_two_turns() -> list[tuple[str, ...]]:
+        stage.forget_what_was_sent()
+        keeper.turn()
+        assert stage.messages.sent == []
+        keeper.turn()
+        return stage.messages.sent.copy()
+
+    export_id = stage.submit()
+    assert after_two_turns() == [("plan", export_id)]
+    flow.plan(stage.s, export_id)
+    assert after_two_turns() == [("render", export_id, "0", "1", "2")]
+    stage.render(export_id, 1)
+    lease = stage.s.live.lease(f"{export_id}:2", 60)
+    assert lease is not None
+    assert after_two_turns() == [("render", export_id, "0")], "somebody is at chunk 2"
+    stage.s.live.release(lease)
+    stage.render(export_id, 0, 2)
+    assert after_two_turns() == [("assemble", export_id)]
+    flow.assemble(stage.s, export_id)
+    assert after_two_turns() == [("deliver", export_id)]
+    flow.deliver(stage.s, export_id)
+    assert after_two_turns() == []
+
+
+def test_progress_that_redis_forgot_is_put_back_from_the_bucket(stage: Stage) -> None:
+    export_id = stage.planned()
+    stage.render(export_id, 0, 2)
+    stage.wipe_redis()
+    stage.keeper().turn()
+    progress = stage.s.live.progress(export_id)
+    assert progress is not None
+    assert progress.pages == 3
+
+
+def test_an_export_past_its_deadline_fails(stage: Stage) -> None:
+    export_id = stage.planned()
+    keeper = stage.keeper(export_deadline=0.0)
+    keeper.turn()
+    keeper.turn()
+    export = stage.s.ledger.load(export_id)
+    assert export.state is State.FAILED
+    assert export.failure is not None
+    assert "not finished within the time" in export.failure.message
+    assert stage.messages.sent[-1] == ("deliver", export_id)
+
+
+def test_a_message_that_cannot_be_delivered_for_long_keeps_no_worker_up(stage: Stage) -> None:
+    export_id = stage.ready()
+    stage.age(export_id, finished_at=time.time() - keepers.NOTICE_PATIENCE - 1)
+    keeper = stage.keeper(linger_seconds=0.0)
+    for _ in range(3):
+        keeper.turn()
+    assert stage.s.ledger.active() == []
+    assert stage.workers == 0
+    assert stage.s.ledger.load(export_id).state is State.READY
+
+
+def test_one_export_that_makes_no_sense_does_not_keep_the_others_waiting(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    garbled, strange, good = stage.submit(title="Garbled"), stage.planned(title="Strange"), stage.submit()
+    stage.s.ledger.store.put(f"exports/{garbled}/export.json", b"{garbled")
+    stage.s.ledger.store.put(f"exports/{strange}/segments/notes.json", b"somebody was here")
+    stage.forget_what_was_sent()
+    keeper = stage.keeper()
+    keeper.turn()
+    keeper.turn()
+    assert ("plan", good) in stage.messages.sent
+    assert stage.workers >= 1
+    assert f"export {garbled} cannot be looked after" in caplog.text
+    assert f"export {strange} cannot be looked after" in caplog.text
+
+
+def test_an_export_that_makes_no_sense_keeps_no_worker_up_for_ever(stage: Stage) -> None:
+    garbled = stage.submit()
+    stage.s.ledger.store.put(f"exports/{garbled}/export.json", b"{garbled")
+    keeper = stage.keeper(export_deadline=0.0, linger_seconds=0.0)
+    keeper.turn()
+    keeper.turn()
+    assert stage.workers == 0
+
+
+def test_an_export_whose_plan_is_gone_is_not_taken_for_one_that_was_never_written(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.ledger.CLAIM_GRACE", -2.0)
+    export_id = stage.planned()
+    stage.s.ledger.store.delete([f"exports/{export_id}/plan.json"])
+    stage.keeper().turn()
+    assert stage.s.ledger.load(export_id).state is State.RENDERING
+
+
+def test_a_request_that_was_never_written_down_whole_is_cleared_away(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = new_id()
+    stage.s.ledger.store.put(f"active/{left}", b"")
+    stage.s.ledger.store.put(listing_key(left), b"{}")
+    keeper = stage.keeper()
+    keeper.turn()
+    assert stage.s.ledger.active() == [left]
+    monkeypatch.setattr("pipeline.ledger.CLAIM_GRACE", -2.0)
+    keeper.turn()
+    assert stage.s.ledger.active() == []
+    assert not list(stage.s.ledger.store.entries(f"exports/{left}"))
+
+
+# clean up
+
+
+def test_a_file_that_was_kept_as_long_as_promised_is_removed_and_its_record_stays(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, young = stage.ready(title="Old"), stage.ready(title="Young")
+    for export_id in (old, young):
+        flow.deliver(stage.s, export_id)
+    running = stage.submit(title="Running")
+    for export_id in (old, running):
+        stage.age(export_id, created_at=time.time() - 100)
+    keeper = stage.keeper(keep_seconds=50, heroku_api_key=None)
+    monkeypatch.setattr(time, "monotonic", lambda: 7.0)  # the machine has only just started
+    keeper.turn()
+    kept = {entry.key for entry in stage.s.ledger.store.entries(f"exports/{old}/")}
+    assert kept == {f"exports/{old}/export.json"}
+    assert stage.s.ledger.load(old).state is State.EXPIRED
+    assert stage.s.ledger.load(running).state is State.QUEUED
+    result = stage.s.ledger.load(young).result
+    assert result is not None
+    assert stage.s.ledger.store.head(result.key)

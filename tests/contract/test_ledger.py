@@ -1,0 +1,313 @@
+"""Where an export stands: one answer to one request, and no change is ever lost."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import io
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from pipeline import ledger as ledgers
+from pipeline.errors import Conflict, DamagedSegment, IllegalStep, NotFound, StoreDown
+from pipeline.export import Chunk, Export, Skipped, State, new_id
+from pipeline.ledger import Ledger, chosen, listing_key, segment_key
+from pipeline.local.services import S3
+from pipeline.pdf.segment import Index
+from pipeline.plan import Plan
+from pipeline.settings import Settings
+from pipeline.store import Store
+
+
+@pytest.fixture(scope="module")
+def store(s3_server: S3) -> Store:
+    """One for all of these tests; each begins with nothing in it."""
+    settings = Settings.from_env(
+        {
+            "S3_ENDPOINT_URL": s3_server.endpoint_url,
+            "S3_BUCKET": s3_server.bucket,
+            "S3_PREFIX": "test_ledger/",
+            "AWS_ACCESS_KEY_ID": s3_server.key_id,
+            "AWS_SECRET_ACCESS_KEY": s3_server.secret,
+        }
+    )
+    store = Store.open(settings)
+    store.create_bucket()
+    return store
+
+
+@pytest.fixture
+def ledger(store: Store) -> Ledger:
+    store.delete_under("")
+    return Ledger(store)
+
+
+def export(request_key: str = "a-request", owner: str = "shop", now: float | None = None) -> Export:
+    created = time.time() if now is None else now
+    return Export(new_id(created), "photos", {"title": "T"}, owner, created, request_key=request_key)
+
+
+def keys(ledger: Ledger, prefix: str = "") -> set[str]:
+    return {entry.key for entry in ledger.store.entries(prefix)}
+
+
+def end(ledger: Ledger, accepted: Export) -> None:
+    ledger.change(accepted.id, lambda e: e.to(State.CANCELLED))
+
+
+# accepting
+
+
+def test_what_is_accepted_is_written_down_whole(ledger: Ledger) -> None:
+    asked = export(owner="a person / with ünusual name")
+    assert ledger.accept(asked, b'{"source":"inputs/a.jpg"}', lasting=False) == asked
+    assert ledger.load(asked.id) == asked
+    assert ledger.active() == [asked.id]
+    assert ledger.of("a person / with ünusual name", 10) == [asked]
+    assert ledger.store.get(listing_key(asked.id)).data == b'{"source":"inputs/a.jpg"}'  # type: ignore[union-attr]
+    assert not ledger.store.head(listing_key(ledger.accept(export("another"), None, lasting=False).id))
+
+
+def test_the_same_request_gives_the_same_export_while_it_runs(ledger: Ledger) -> None:
+    first = ledger.accept(export(), None, lasting=False)
+    again = ledger.accept(export(), None, lasting=False)
+    other = ledger.accept(export("another-request"), None, lasting=False)
+    assert again == first
+    assert other != first
+    assert sorted(ledger.active()) == sorted([first.id, other.id])
+
+
+def test_the_same_request_gives_a_new_export_when_the_first_is_over(ledger: Ledger) -> None:
+    first = ledger.accept(export(), None, lasting=False)
+    end(ledger, first)
+    second = ledger.accept(export(), None, lasting=False)
+    assert second.id != first.id
+    assert ledger.accept(export(), None, lasting=False) == second
+
+
+def test_a_key_of_the_callers_own_gives_the_same_export_for_ever(ledger: Ledger) -> None:
+    first = ledger.accept(export(), None, lasting=True)
+    end(ledger, first)
+    assert ledger.accept(export(), None, lasting=True).id == first.id
+
+
+@pytest.mark.parametrize("before", [None, "over", "broken off"])
+def test_of_many_who_ask_the_same_at_once_all_get_one_export(ledger: Ledger, before: str | None) -> None:
+    if before == "over":
+        end(ledger, ledger.accept(export(), None, lasting=False))
+    if before == "broken off":
+        ledger.store.put("requests/a-request", new_id(time.time() - 61).encode())
+    already = set(ledger.active())
+    start = threading.Barrier(6)
+
+    def ask(_: int) -> Export:
+        start.wait()
+        return ledger.accept(export(), None, lasting=False)
+
+    with ThreadPoolExecutor(6) as pool:
+        answers = list(pool.map(ask, range(6)))
+    assert len({answer.id for answer in answers}) == 1
+    assert set(ledger.active()) - already == {answers[0].id}
+    assert len(keys(ledger, "owners/")) == 1 + len(already)
+
+
+def test_a_request_whose_acceptance_broke_off_is_taken_over_after_the_grace(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger.store.put("requests/a-request", new_id().encode())
+    monkeypatch.setattr(ledgers, "TRIES", 3)
+    with pytest.raises(Conflict, match="ask again in a minute"):
+        ledger.accept(export(), None, lasting=False)
+    monkeypatch.setattr(ledgers, "CLAIM_GRACE", 0.0)
+    taken = export()
+    assert ledger.accept(taken, None, lasting=False) == taken
+    assert ledger.load(taken.id) == taken
+
+
+def test_what_was_left_by_an_acceptance_that_broke_off_is_removed_after_the_grace(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = new_id()
+    ledger.store.put(f"active/{left}", b"")
+    ledger.store.put(listing_key(left), b"{}")
+    ledger.drop_unwritten(left)
+    assert keys(ledger) == {f"active/{left}", listing_key(left)}, "it may be going on at this moment"
+    monkeypatch.setattr(ledgers, "CLAIM_GRACE", -2.0)
+    ledger.drop_unwritten(left)
+    assert keys(ledger) == set()
+    ledger.drop_unwritten(left)
+
+
+# changing
+
+
+def test_of_changes_by_many_at_once_none_is_lost(ledger: Ledger) -> None:
+    accepted = ledger.accept(export(), None, lasting=False)
+    start = threading.Barrier(8)
+
+    def add(n: int) -> None:
+        start.wait()
+        ledger.change(accepted.id, lambda e: dataclasses.replace(e, pages=e.pages + 10**n))
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(add, range(8)))
+    assert ledger.load(accepted.id).pages == 11_111_111
+
+
+def test_a_change_that_changes_nothing_writes_nothing(ledger: Ledger) -> None:
+    accepted = ledger.accept(export(), None, lasting=False)
+
+    def overtaken(e: Export) -> Export:
+        ledger.store.put(f"exports/{e.id}/export.json", dataclasses.replace(e, pages=7).encode())
+        return e
+
+    assert ledger.change(accepted.id, overtaken) == accepted
+    assert ledger.load(accepted.id).pages == 7
+
+
+def test_a_change_that_is_no_legal_step_is_said(ledger: Ledger) -> None:
+    accepted = ledger.accept(export(), None, lasting=False)
+    with pytest.raises(IllegalStep, match="is queued; it cannot become ready"):
+        ledger.change(accepted.id, lambda e: e.to(State.READY))
+    assert ledger.load(accepted.id) == accepted
+
+
+def test_a_change_under_endless_contention_gives_up_with_words(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accepted = ledger.accept(export(), None, lasting=False)
+    monkeypatch.setattr(ledgers, "TRIES", 3)
+    tried = []
+
+    def overtaken(e: Export) -> Export:
+        tried.append(e.pages)
+        ledger.store.put(f"exports/{e.id}/export.json", dataclasses.replace(e, pages=e.pages + 1).encode())
+        return dataclasses.replace(e, pages=-1)
+
+    with pytest.raises(Conflict, match=f"Export {accepted.id} is being changed by too many"):
+        ledger.change(accepted.id, overtaken)
+    assert tried == [0, 1, 2]
+
+
+@pytest.mark.parametrize("wrong", ["", "x", "../active", "0" * 25 + "/", new_id()])
+def test_an_export_that_is_not_there_is_not_found(ledger: Ledger, wrong: str) -> None:
+    with pytest.raises(NotFound, match="There is no export"):
+        ledger.load(wrong)
+
+
+# listing
+
+
+def test_the_newest_exports_of_a_person_come_first_and_nobody_elses(ledger: Ledger) -> None:
+    mine = [ledger.accept(export(f"r{n}", now=1_700_000_000.0 + n), None, lasting=False) for n in range(4)]
+    theirs = ledger.accept(export("theirs", owner="archive"), None, lasting=False)
+    ledger.store.delete([f"exports/{mine[2].id}/export.json"])
+    assert ledger.of("shop", 3) == [mine[3], mine[1]]
+    assert ledger.of("archive", 3) == [theirs]
+    assert ledger.of("nobody", 3) == []
+    assert list(ledger.all()) == [mine[0], mine[1], mine[3], theirs]
+
+
+def test_closing_removes_segments_and_the_mark_and_keeps_the_rest(ledger: Ledger) -> None:
+    accepted = ledger.accept(export(), b"{}", lasting=False)
+    other = ledger.accept(export("another"), None, lasting=False)
+    ledger.write_plan(accepted.id, PLAN)
+    store_segment(ledger, accepted.id, 0, 0, 5)
+    store_segment(ledger, other.id, 0, 0, 5)
+    ledger.store.put(f"exports/{accepted.id}/result/a.pdf", b"%PDF")
+    ledger.close(accepted.id)
+    assert ledger.active() == [other.id]
+    assert ledger.segments(accepted.id) == {}
+    assert ledger.segments(other.id) == {0: [(0, 5)]}
+    assert ledger.store.head(f"exports/{accepted.id}/result/a.pdf")
+    ledger.remove_result(accepted)
+    assert keys(ledger, f"exports/{accepted.id}/") == {f"exports/{accepted.id}/export.json"}
+
+
+# plans and segments
+
+PLAN = Plan(20, 20, tuple(Chunk(n, 5 * n, 5, 50 * n, 50 * n + 50) for n in range(4)))
+
+
+def index(chunk: int, first: int, pages: int, data: bytes, **changes: Any) -> Index:
+    made = Index(
+        chunk, 4, first, pages, 0, [0], len(data), hashlib.sha256(data).hexdigest(), 16, pages, pages, pages,
+        [], "ab", None, [Skipped(1, "s", "r")], ["w"],
+    )  # fmt: skip
+    return dataclasses.replace(made, **changes)
+
+
+def store_segment(ledger: Ledger, export_id: str, chunk: int, first: int, pages: int) -> None:
+    data = f"{chunk} {first} {pages}".encode()
+    ledger.write_segment(export_id, index(chunk, first, pages, data), io.BytesIO(data))
+
+
+def test_the_plan_that_was_written_first_counts(ledger: Ledger) -> None:
+    export_id = new_id()
+    with pytest.raises(NotFound, match="has no plan yet"):
+        ledger.plan(export_id)
+    assert ledger.write_plan(export_id, PLAN) == PLAN
+    assert ledger.write_plan(export_id, Plan(1, 1, ())) == PLAN
+    assert ledger.plan(export_id) == PLAN
+
+
+def test_what_is_done_is_known_by_the_names_of_the_indexes(ledger: Ledger) -> None:
+    export_id = new_id()
+    for chunk, first, pages in ((0, 0, 5), (1, 5, 2), (1, 7, 3), (3, 15, 4)):
+        store_segment(ledger, export_id, chunk, first, pages)
+    ledger.store.put(segment_key(export_id, 2, 10, 5), b"its index was not written")
+    found = ledger.segments(export_id)
+    assert found == {0: [(0, 5)], 1: [(5, 2), (7, 3)], 3: [(15, 4)]}
+    assert ledger.segments(export_id, 1) == {1: [(5, 2), (7, 3)]}
+    assert ledger.segments(export_id, 2) == {}
+    picked, missing = chosen(PLAN, found)
+    assert [(chunk.number, first, pages) for chunk, first, pages in picked] == [
+        (0, 0, 5), (1, 5, 2), (1, 7, 3), (3, 15, 4)]  # fmt: skip
+    assert missing == [2, 3]
+
+
+def test_a_segment_stands_beside_its_index_under_the_etag_of_its_bytes(ledger: Ledger) -> None:
+    export_id = new_id()
+    store_segment(ledger, export_id, 1, 5, 5)
+    stored = ledger.store.head(segment_key(export_id, 1, 5, 5))
+    read = ledger.segment_index(export_id, 1, 5, 5)
+    assert stored is not None
+    assert (read.etag, read.size) == (stored.etag, stored.size)
+    assert dataclasses.replace(read, etag="") == index(1, 5, 5, b"1 5 5")
+
+
+def test_a_segment_that_was_damaged_on_its_way_is_not_stored(ledger: Ledger) -> None:
+    export_id = new_id()
+    with pytest.raises(StoreDown, match=r"write exports/.*seg"):
+        ledger.write_segment(export_id, index(0, 0, 5, b"as it was drawn"), io.BytesIO(b"as it arrived"))
+    assert ledger.segments(export_id) == {}
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda data: data[:-10],
+        lambda data: b"",
+        lambda data: b"[]",
+        lambda data: b"\xff" + data,
+    ],
+)
+def test_a_damaged_index_is_said_and_its_segment_counts_no_more(
+    ledger: Ledger, damage: Callable[[bytes], bytes]
+) -> None:
+    export_id = new_id()
+    store_segment(ledger, export_id, 1, 5, 5)
+    key = segment_key(export_id, 1, 5, 5)
+    stored = ledger.store.get(key.replace(".seg", ".json"))
+    assert stored is not None
+    ledger.store.put(key.replace(".seg", ".json"), damage(stored.data))
+    with pytest.raises(DamagedSegment, match="damaged"):
+        ledger.index(key)
+    assert ledger.segments(export_id) == {}
+    with pytest.raises(DamagedSegment, match="gone"):
+        ledger.index(key)
