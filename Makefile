@@ -9,7 +9,7 @@ test: lint types check
 
 lint: .venv/ready ; $(BIN)/ruff check . && $(BIN)/ruff format --check .
 types: .venv/ready ; $(BIN)/mypy
-check: .venv/ready ; $(BIN)/pytest
+check: .venv/ready ; $(BIN)/pytest -n 2
 
 .venv/ready: requirements.txt requirements-dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

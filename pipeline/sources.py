@@ -123,7 +123,8 @@ class FolderInputs:
         try:
             return (self._folder / source).open("rb")
         except (OSError, ValueError) as error:  # ValueError: a null character
-            raise UnreadableSource(f"{source!r} cannot be opened: {error}.") from error
+            why = getattr(error, "strerror", None) or error  # not the whole path: this is printed in the document
+            raise UnreadableSource(f"{source!r} cannot be opened: {why}.") from error
 
     def lines(self, listing: str, start: int = 0, stop: int | None = None) -> Iterator[tuple[int, bytes]]:
         return numbered_lines(self.blocks(listing, start, stop), start)
@@ -143,16 +144,20 @@ def numbered_lines(blocks: Iterable[bytes], start: int = 0) -> Iterator[tuple[in
     for block in blocks:
         *lines, rest = (rest + block).split(b"\n")
         for line in lines:
+            _check_length(line, at)
             if line.strip():
                 yield at, line
             at += len(line) + 1
-        if len(rest) > LINE_MOST:
-            raise InvalidRequest(
-                f"The line at byte {at} is longer than {LINE_MOST} bytes; is this JSON lines?",
-                field="listing",
-            )
+        _check_length(rest, at)
     if rest.strip():
         yield at, rest
+
+
+def _check_length(line: bytes, at: int) -> None:
+    if len(line) > LINE_MOST:
+        raise InvalidRequest(
+            f"The line at byte {at} is longer than {LINE_MOST} bytes; is this JSON lines?", field="listing"
+        )
 
 
 def ahead(items: Iterable[T], load: Callable[[T], R], depth: int = 4) -> Generator[tuple[T, Future[R]], None, None]:

@@ -162,7 +162,11 @@ def test_a_store_that_passes_requests_on_is_ok(settings: Settings) -> None:
     [
         ({"WORKER_MEMORY_MB": "1024", "WORKER_CONCURRENCY": "2"}, "1024 MiB (WORKER_MEMORY_MB)", Outcome.OK),
         ({"DYNO_RAM": "512"}, "512 MiB (DYNO_RAM) for 1 process(es): 512 each", Outcome.OK),
-        ({"DYNO_RAM": "512", "WORKER_CONCURRENCY": "4"}, "128 each", Outcome.WARNING),
+        (
+            {"DYNO_RAM": "512", "WORKER_CONCURRENCY": "4", "MAX_IMAGE_PIXELS": "40000000"},
+            "128 each",
+            Outcome.WARNING,
+        ),
     ],
 )
 def test_memory_is_said_with_its_source_and_share(variables: dict[str, str], words: str, outcome: Outcome) -> None:

@@ -81,9 +81,9 @@ class Stage:
         with redis.Redis.from_url(self.s.settings.redis_url) as client:
             client.flushall()
 
-    def age(self, export_id: str, **changes: float) -> Export:
+    def age(self, export_id: str, **times: Any) -> Export:
         """Change the times in an export's record."""
-        return self.s.ledger.change(export_id, lambda e: dataclasses.replace(e, **changes))
+        return self.s.ledger.change(export_id, lambda e: dataclasses.replace(e, **times))
 
 
 @pytest.fixture(scope="module")
@@ -208,8 +208,8 @@ def test_the_true_number_is_asked_for_after_redis_was_wiped_and_now_and_then(
 
 @pytest.mark.parametrize(
     "fault",
-    [Fault(401), Fault(429, headers={"Retry-After": "60"}), Fault(hang=1.0), Fault(200, body="<html>")],
-    ids=("401", "429", "silence", "no JSON"),
+    [Fault(401), Fault(429, headers={"Retry-After": "60"}), Fault(200, body="<html>")],
+    ids=("401", "429", "no JSON"),
 )
 def test_a_turn_repairs_whatever_heroku_says_and_scales_when_it_is_well_again(stage: Stage, fault: Fault) -> None:
     stage.submit()
@@ -383,9 +383,12 @@ def test_one_export_that_makes_no_sense_does_not_keep_the_others_waiting(
 def test_an_export_that_makes_no_sense_keeps_no_worker_up_for_ever(stage: Stage) -> None:
     garbled = stage.submit()
     stage.s.ledger.store.put(f"exports/{garbled}/export.json", b"{garbled")
-    keeper = stage.keeper(export_deadline=0.0, linger_seconds=0.0)
+    keeper = stage.keeper()
     keeper.turn()
-    keeper.turn()
+    assert stage.workers == 1, "one may be busy with it"
+    late = stage.keeper(export_deadline=0.0, linger_seconds=0.0)
+    stage.wipe_redis()
+    late.turn()
     assert stage.workers == 0
 
 
@@ -420,10 +423,9 @@ def test_a_request_that_was_never_written_down_whole_is_cleared_away(
 def test_a_file_that_was_kept_as_long_as_promised_is_removed_and_its_record_stays(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    old, young = stage.ready(title="Old"), stage.ready(title="Young")
+    old, running, young = stage.ready(title="Old"), stage.submit(title="Running"), stage.ready(title="Young")
     for export_id in (old, young):
         flow.deliver(stage.s, export_id)
-    running = stage.submit(title="Running")
     for export_id in (old, running):
         stage.age(export_id, created_at=time.time() - 100)
     keeper = stage.keeper(keep_seconds=50, heroku_api_key=None)

@@ -221,7 +221,7 @@ def test_a_link_that_was_changed_or_is_too_old_is_refused(store: Store) -> None:
     url, short = store.presign("file.pdf", "file.pdf", 60), store.presign("file.pdf", "file.pdf", 1)
     assert requests.get(url.replace("/file.pdf?", "/other.pdf?"), timeout=10).status_code == 403
     assert requests.get(url.replace("Expires=60", "Expires=6000"), timeout=10).status_code == 403
-    time.sleep(2.1)
+    time.sleep(1.3)
     assert requests.get(short, timeout=10).status_code == 403
     assert requests.get(url, timeout=10).status_code == 200
 
