@@ -15,7 +15,7 @@ from .delivery import Post
 from .errors import HerokuDown, InvalidSetting, MailDown, RedisDown
 from .live import Live
 from .pdf.fonts import default_face
-from .scaler.resize import Formation
+from .scaler.resize import Formation, status_of
 from .settings import MIB, Settings
 
 SECRET_LEAST = 32  # characters; what `generator: secret` of app.json makes is longer
@@ -165,8 +165,8 @@ def mail_checks(settings: Settings) -> Iterator[Check]:
 
 
 def heroku_checks(settings: Settings) -> Iterator[Check]:
-    """Read the formation. Whether the key may also write shows at the first scaling: setting the quantity
-    here could undo what the keeper does at this moment."""
+    """Read the formation, and see whether the key may change it, by a change of nothing: setting the
+    quantity here could undo what the keeper does at this moment."""
     formation = Formation(settings)
     if not formation.configured:
         words, advice = "Workers are not scaled.", "Set HEROKU_API_KEY and HEROKU_APP_NAME."
@@ -174,14 +174,15 @@ def heroku_checks(settings: Settings) -> Iterator[Check]:
         return
     try:
         now = formation.quantity()
-        words = f"{settings.heroku_app}: {now} of at most {settings.max_workers} workers; the key can read."
+        formation.check_write()
+        words = f"{settings.heroku_app}: {now} of at most {settings.max_workers} workers; the key may scale them."
         yield Check("heroku", Outcome.OK, words)
     except HerokuDown as error:
         yield failed("heroku", error, _heroku_advice(error))
 
 
 def _heroku_advice(error: HerokuDown) -> str:
-    status = getattr(getattr(error.__cause__, "response", None), "status_code", None)
+    status = status_of(error)
     if status in (401, 403):
         return "Set HEROKU_API_KEY to what `heroku authorizations:create -s write` prints."
     if status == 404:

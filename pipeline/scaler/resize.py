@@ -70,6 +70,18 @@ class Formation:
         with self._opened() as app:
             return int(app.scale_formation_process(self._settings.worker_type, quantity).quantity)
 
+    def check_write(self) -> None:
+        """Raise HerokuDown when the key may only read: ask for a change of nothing.
+
+        Whoever may write is answered, or told that there is nothing to change (422).
+        """
+        try:
+            with self._opened() as app:
+                app.batch_scale_formation_processes({})
+        except HerokuDown as error:
+            if status_of(error) != 422:
+                raise
+
     @contextmanager
     def _opened(self) -> Iterator[Any]:
         """heroku3's app. Opened late and again after an error, since opening it asks the platform."""
@@ -83,6 +95,12 @@ class Formation:
         except HerokuDown:
             self._app = None
             raise
+
+
+def status_of(error: HerokuDown) -> int | None:
+    """The HTTP status that Heroku answered, if it did."""
+    status: int | None = getattr(getattr(error.__cause__, "response", None), "status_code", None)
+    return status
 
 
 def _session(seconds: float) -> requests.Session:

@@ -70,6 +70,18 @@ def test_a_wrong_setting_is_said(dynos: Dynos, changes: dict[str, str], words: s
     assert "a-wrong-key" not in str(down.value)
 
 
+def test_a_key_that_may_only_read_is_noticed_without_changing_anything(dynos: Dynos) -> None:
+    workers = formation(dynos)
+    workers.resize(1)
+    workers.check_write()
+    dynos.faults.append(Fault(422))  # a platform that finds nothing to change in it
+    workers.check_write()
+    dynos.faults.extend([Fault(), Fault(), Fault(403)])  # two calls open the app again
+    with pytest.raises(HerokuDown, match="may not do this"):
+        workers.check_write()
+    assert dynos.row("worker").quantity == 1
+
+
 def test_more_workers_than_the_plan_allows_are_refused_and_none_is_started(dynos: Dynos) -> None:
     with pytest.raises(HerokuDown, match="the quantity is not possible"):
         formation(dynos).resize(4)
