@@ -142,6 +142,7 @@ def sign_in(page: Page, password: str = PASSWORD) -> None:
     page.goto("/")
     page.get_by_label("Password").fill(password)
     page.get_by_role("button", name="Sign in").click()
+    page.wait_for_load_state("networkidle")  # the script has come, and with it what buttons do
 
 
 def pdf(download: Download) -> pypdf.PdfReader:
