@@ -131,9 +131,11 @@ class Export:
     @classmethod
     def decode(cls, data: bytes) -> Export:
         """The export from its JSON; raises msgspec.ValidationError when it is not one."""
-        return msgspec.json.decode(data, type=cls)
+        return _decoder.decode(data)
 
 
+# Made here, while there is one thread: msgspec 0.22.0 crashes when several threads are the first to decode a type.
+_decoder = msgspec.json.Decoder(Export)
 _CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
 
 

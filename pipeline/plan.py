@@ -75,7 +75,10 @@ class Plan:
 
     @classmethod
     def decode(cls, data: bytes) -> Plan:
-        return msgspec.json.decode(data, type=cls)
+        return _decoder.decode(data)
+
+
+_decoder = msgspec.json.Decoder(Plan)  # made while there is one thread, see export.py
 
 
 def pages_per_chunk(pages: int, cost: Cost, settings: Settings, wanted: int | None = None) -> int:

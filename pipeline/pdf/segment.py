@@ -116,7 +116,10 @@ class Index:
     @classmethod
     def decode(cls, data: bytes) -> Index:
         """Raises msgspec.ValidationError when the data is no index."""
-        return msgspec.json.decode(data, type=cls)
+        return _decoder.decode(data)
+
+
+_decoder = msgspec.json.Decoder(Index)  # made while there is one thread, see export.py
 
 
 @dataclass

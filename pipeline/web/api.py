@@ -40,6 +40,9 @@ class Body(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     chunk_pages: Annotated[int | None, Meta(description="pages of a chunk, 1 or more")] = None
 
 
+msgspec.json.Decoder(Body)  # so that the type is known before there are threads, see export.py
+
+
 @blueprint.post("/exports")
 def submit() -> Response:
     """202 while the export is being made, 200 when it already was; 503 when it is kept for later."""

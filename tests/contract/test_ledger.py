@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import io
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -311,3 +313,48 @@ def test_a_damaged_index_is_said_and_its_segment_counts_no_more(
     assert ledger.segments(export_id) == {}
     with pytest.raises(DamagedSegment, match="gone"):
         ledger.index(key)
+
+
+def test_threads_that_are_the_first_to_read_a_record_do_not_crash() -> None:
+    """msgspec 0.22.0 builds what it knows of a type when it first meets it, and not safely."""
+    made = subprocess.run([sys.executable, "-c", RACE], capture_output=True, text=True, timeout=60)
+    assert (made.stderr, made.returncode) == ("", 0)
+
+
+RACE = """
+import msgspec, os, sys, threading
+from pipeline import documents
+from pipeline.export import Export, Result, Skipped
+from pipeline.plan import Plan
+from pipeline.web.api import Body
+
+documents.load(["pipeline.documents.photos"])
+
+chunk = {"number": 0, "first_page": 0, "pages": 1, "start": 0, "stop": 1}
+plan = msgspec.json.encode({"records": 1, "pages": 1, "chunks": [chunk]})
+result = Result("k", "n", 1, 1, 1, 0, (Skipped(1, "s", "r"),))
+export = Export("1", "photos", {}, "shop", 1.0, result=result).encode()
+photos = documents.find("photos").params
+
+def read(barrier):
+    barrier.wait()
+    for _ in range(20):
+        Export.decode(export)
+        Plan.decode(plan)
+        msgspec.convert({"photos": [{"source": "s"}]}, photos)
+        msgspec.convert({"document": "photos", "params": {}}, Body)
+
+for _ in range(30):
+    child = os.fork()
+    if not child:
+        sys.setswitchinterval(1e-5)
+        barrier = threading.Barrier(8)
+        threads = [threading.Thread(target=read, args=(barrier,)) for _ in range(8)]
+        for step in (threading.Thread.start, threading.Thread.join):
+            for thread in threads:
+                step(thread)
+        os._exit(0)
+    status = os.waitpid(child, 0)[1]
+    if status:
+        sys.exit(f"a process ended with signal {status}")
+"""
