@@ -2,16 +2,13 @@
 
 The tail holds what only the whole document knows: the font subset, page numbers that could not be known
 earlier, the root of the page tree, the outline, metadata and the cross-reference stream (ISO 32000-1,
-7.5.8). Indexes are read one at a time, in several passes; what stays in memory is eight bytes an object.
+7.5.8). Indexes are read one at a time, in several passes; what stays in memory does not grow with the document.
 """
 
 from __future__ import annotations
 
 import hashlib
-import sys
 import time
-import zlib
-from array import array
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
@@ -19,7 +16,8 @@ from ..errors import DamagedSegment
 from .fonts import default_face
 from .objects import Stream, number, reference, text_string
 from .page import Label, text_operators
-from .segment import CATALOG, FIRST, FONT, INFO, OUTLINES, PAGES, Bookmark, Index, page_node
+from .segment import CATALOG, FIRST, FONT, INFO, OUTLINES, PAGES, Bookmark, Index, Lane, page_node
+from .xref import CrossReference
 
 PRODUCER = "pipeline"
 
@@ -71,7 +69,7 @@ class Assembly:
     def __init__(self, indexes: Callable[[], Iterator[Index]], about: About) -> None:
         self._indexes = indexes
         self._about = about
-        self._rows = array("Q")
+        self._rows = CrossReference(FIRST)
         self._trees: list[int] = []
         self._characters: set[str] = set()
         self._bookmarks = 0
@@ -94,24 +92,18 @@ class Assembly:
     def tail(self) -> Iterator[bytes]:
         """The bytes behind the last segment, a piece at a time."""
         for obj, value in self._objects():
-            data = _spelled(obj, value)
-            self._row(obj, self._size)
-            self._size += len(data)
-            yield data
-        yield self._cross_reference()
+            self._rows.set(obj, self._size)
+            for piece in _spelled(obj, value):
+                self._size += len(piece)
+                yield piece
+        start = self._size
+        yield from _spelled(*self._cross_reference())
+        yield b"startxref\n%d\n%%%%EOF\n" % start
 
     def _take(self, index: Index) -> None:
         """Enter a segment's objects at their place in the file."""
-        lane = FIRST + index.chunk
-        first = lane + index.first_slot * index.chunks
-        stop = first + len(index.offsets) * index.chunks
-        if len(self._rows) < stop:
-            self._rows.extend(_empty(stop - len(self._rows)))
-        base = self._size
-        rows = array("Q", [_in_use(base + at) if at >= 0 else 0 for at in index.offsets])
-        if any(self._rows[first : stop : index.chunks]):
-            raise DamagedSegment(f"Two segments of chunk {index.chunk} use the same object numbers.")
-        self._rows[first : stop : index.chunks] = rows
+        numbers = Lane(index.chunk, index.chunks).numbers(index.first_slot, len(index.offsets))
+        self._rows.set_all(numbers, index.offsets, self._size)
         self._trees.append(index.tree)
         self._characters.update(index.characters)
         self._bookmarks += len(index.bookmarks)
@@ -125,11 +117,11 @@ class Assembly:
         """Every object of the tail with its number."""
         yield from self._page_labels()
         if self._characters:
-            first = len(self._rows)
+            first = self._rows.size
             for obj, value in default_face().embed("".join(self._characters), first):
                 yield obj or FONT, value
         if self._bookmarks:
-            yield from outline(self._all_bookmarks(), len(self._rows))
+            yield from outline(self._all_bookmarks(), self._rows.size)
         yield PAGES, page_node(self._trees, self._pages, None)
         title = text_string(self._about.title)
         stamp = time.strftime("%Y%m%d%H%M%S", time.gmtime(self._about.created)).encode()
@@ -153,23 +145,13 @@ class Assembly:
         for index in self._indexes():
             yield from index.bookmarks
 
-    def _row(self, obj: int, offset: int) -> None:
-        if len(self._rows) <= obj:
-            self._rows.extend(_empty(obj + 1 - len(self._rows)))
-        self._rows[obj] = _in_use(offset)
-
-    def _cross_reference(self) -> bytes:
-        """Rows of 1 byte type, 5 bytes offset, 2 bytes generation: files up to 1 TiB (7.5.8.3)."""
-        obj = len(self._rows)
-        self._row(obj, self._size)
-        self._rows[0] = 0xFFFF  # the head of the list of free objects
-        if sys.byteorder == "little":
-            self._rows.byteswap()
-        data = zlib.compress(memoryview(self._rows), 6)
+    def _cross_reference(self) -> tuple[int, Stream]:
+        obj = self._rows.size
+        self._rows.set(obj, self._size)
         mark = hashlib.sha256(self._about.id.encode()).hexdigest()[:32].encode()
-        entries = b"/Type/XRef/Size %d/W[1 5 2]/Root %s/Info %s/ID[<%s><%s>]/Filter/FlateDecode" % (
-            obj + 1, reference(CATALOG), reference(INFO), mark, mark)  # fmt: skip
-        return _spelled(obj, Stream.of(entries, data)) + b"startxref\n%d\n%%%%EOF\n" % self._size
+        return obj, self._rows.stream(
+            b"/Root %s/Info %s/ID[<%s><%s>]" % (reference(CATALOG), reference(INFO), mark, mark)
+        )
 
 
 def page_number(page: int, pages: int) -> str:
@@ -229,28 +211,16 @@ class _Item:
         return b"<</Title%s/Parent %s%s%s>>" % (title, reference(self._parent), links, to)
 
 
-def _in_use(offset: int) -> int:
-    """A cross-reference row of eight bytes: type 1, offset, generation 0."""
-    return 1 << 56 | offset << 16
-
-
-def _empty(rows: int) -> array[int]:
-    return array("Q", bytes(8 * rows))
-
-
 def _label(style: Label, text: str) -> Stream:
     operators = text_operators(default_face(), style.x, style.y, style.size, text, style.align)
     entries = b"/Type/XObject/Subtype/Form/BBox[0 0 14400 14400]/Resources<</Font<</F1 %s>>>>"
     return Stream.of(entries % reference(FONT), operators)
 
 
-def _spelled(obj: int, value: bytes | Stream) -> bytes:
+def _spelled(obj: int, value: bytes | Stream) -> Iterator[bytes]:
     if isinstance(value, Stream):
-        body = b"<<%s/Length %d>>stream\n%s\nendstream" % (
-            value.entries,
-            value.length,
-            b"".join(value.read()),
-        )
+        yield b"%d 0 obj\n<<%s/Length %d>>stream\n" % (obj, value.entries, value.length)
+        yield from value.read()
+        yield b"\nendstream\nendobj\n"
     else:
-        body = value
-    return b"%d 0 obj\n%s\nendobj\n" % (obj, body)
+        yield b"%d 0 obj\n%s\nendobj\n" % (obj, value)

@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import msgspec
 
-from ..errors import ChunkFailed
 from ..export import Skipped
 from .objects import Stream, reference
 from .page import Label, Page
+from .xref import checked
 
 if TYPE_CHECKING:
     from .adopted import Bookmarking
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 CATALOG, PAGES, INFO, OUTLINES, FONT = range(1, 6)
 FIRST = 16  # below are the reserved numbers, the same in every file
-HIGHEST = 4_194_303  # PDFium's kMaxObjectNumber; Acrobat allows 8,388,607
 LEVEL = 4  # of compression: 6 takes a third longer for 6 % smaller pages of a table
 FANOUT = 32  # children of a node of the page tree
 HEADER = b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n"
@@ -45,13 +44,12 @@ class Lane:
 
     def number(self, slot: int) -> int:
         """The object number in a slot; ChunkFailed when PDF readers could not take it."""
-        value = FIRST + self.chunk + slot * self.chunks
-        if value > HIGHEST:
-            raise ChunkFailed(
-                f"The document needs more than {HIGHEST} objects, the most that PDF readers open.",
-                advice="Ask for fewer pages, in several exports.",
-            )
-        return value
+        return checked(FIRST + self.chunk + slot * self.chunks)
+
+    def numbers(self, slot: int, count: int) -> range:
+        """The object numbers of so many slots."""
+        first = FIRST + self.chunk + slot * self.chunks
+        return range(first, first + count * self.chunks, self.chunks)
 
 
 @dataclass(frozen=True)
@@ -78,7 +76,7 @@ class Index:
 
     `first` and `planned` are pages as the plan counts them; `pages` is how many were really made, which
     is less when inputs were skipped. `offsets` is where each slot's object begins in the segment, from
-    `first_slot` on; 0 is a number that the tail fills in.
+    `first_slot` on; -1 is an object that the tail writes.
     """
 
     chunk: int

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import dataclasses
 import io
+import subprocess
+import sys
 from pathlib import Path
 
 import pikepdf
@@ -10,7 +13,8 @@ from hypothesis import strategies as st
 
 from pipeline.errors import ChunkFailed, DamagedSegment
 from pipeline.pdf.assembly import About, Assembly, chain, outline
-from pipeline.pdf.segment import FANOUT, FIRST, HIGHEST, OUTLINES, Bookmark, Index, Lane, SegmentWriter
+from pipeline.pdf.segment import FANOUT, FIRST, OUTLINES, Bookmark, Index, Lane, SegmentWriter
+from pipeline.pdf.xref import HIGHEST
 from tests.readback import read
 
 ABOUT = About("Title", 0.0, "id")
@@ -80,7 +84,7 @@ def test_segments_may_stand_in_any_order_behind_the_first(tmp_path: Path) -> Non
 
 def test_two_segments_with_the_same_numbers_are_noticed() -> None:
     twins = [segment(1, 3, 2), segment(1, 3, 2)]
-    with pytest.raises(DamagedSegment, match="chunk 1"):
+    with pytest.raises(DamagedSegment, match="same object numbers, from 17 on"):
         Assembly(lambda: (index for index, _ in twins), ABOUT)
 
 
@@ -90,6 +94,39 @@ def test_numbers_that_readers_cannot_take_are_refused() -> None:
     assert lane.number(last) <= HIGHEST
     with pytest.raises(ChunkFailed, match="4194303"):
         lane.number(last + 1)
+
+
+def test_a_tail_that_needs_more_numbers_than_there_are_is_refused() -> None:
+    index, _ = segment(0, 1, 1, [1])
+    last = dataclasses.replace(index, first_slot=HIGHEST - FIRST - len(index.offsets))
+    with pytest.raises(ChunkFailed, match="4194303"):
+        list(Assembly(lambda: iter([last]), ABOUT).tail())
+
+
+def test_memory_does_not_grow_with_the_number_of_objects() -> None:
+    """The tails of 20,000 and of 2,000,000 objects, each in a process of its own."""
+    # ru_maxrss would be that of this process, if it was larger before exec.
+    few, many = (int(_run(ASSEMBLE.format(chunks=chunks))) for chunks in (1, 100))
+    assert many < few * 1.15
+
+
+ASSEMBLE = """
+import dataclasses, re
+from pathlib import Path
+from tests.unit.test_assembly import ABOUT, segment
+from pipeline.pdf.assembly import Assembly
+index, _ = segment(0, 1, 1)
+def indexes():
+    for chunk in range({chunks}):
+        yield dataclasses.replace(index, chunk=chunk, chunks=100, offsets=list(range(20_000)), size=20_000)
+for piece in Assembly(indexes, ABOUT).tail():
+    pass
+print(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
+"""
+
+
+def _run(program: str) -> str:
+    return subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout
 
 
 def test_an_index_survives_being_stored() -> None:
@@ -118,8 +155,6 @@ def test_offsets_beyond_four_gigabytes_fit() -> None:
     """A first segment that claims to be 20 GB long: what comes behind it is found all the same."""
     first, _ = segment(0, 2, 1)
     second, _ = segment(1, 2, 1)
-    import dataclasses
-
     far = dataclasses.replace(first, size=20_000_000_000)
     tail = b"".join(Assembly(lambda: iter([far, second]), ABOUT).tail())
     assert int(tail.split(b"startxref\n")[1].split(b"\n")[0]) > 20_000_000_000

@@ -1,0 +1,98 @@
+"""The cross-reference stream (ISO 32000-1, 7.5.8): where each object of the file begins.
+
+A chunk's objects are every K-th row, so rows come in no order. They lie in a temporary file of which no
+more than a few MiB are in memory at a time, however many objects there are.
+"""
+
+from __future__ import annotations
+
+import mmap
+import sys
+import zlib
+from array import array
+from collections.abc import Iterator, Sequence
+from tempfile import TemporaryFile
+
+from ..errors import ChunkFailed, DamagedSegment
+from .objects import Stream
+
+HIGHEST = 4_194_303  # PDFium's kMaxObjectNumber; Acrobat allows 8,388,607
+ROW = 8  # bytes: one of type, five of offset (files up to 1 TiB), two of generation
+ROWS_AT_ONCE = 1024  # each may lie in a memory page of its own: 4 MiB
+BLOCK = 1 << 16
+
+
+def checked(number: int) -> int:
+    """An object number that PDF readers take; ChunkFailed when it is beyond."""
+    if number > HIGHEST:
+        raise ChunkFailed(
+            f"The document needs more than {HIGHEST} objects, the most that PDF readers open.",
+            advice="Ask for volumes (volume_pages), or for fewer pages in several exports.",
+        )
+    return number
+
+
+class CrossReference:
+    """Takes offsets by object number, in any order. `size` is one more than the highest number so far."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        with TemporaryFile() as file:  # sparse, and the map keeps it
+            file.truncate(ROW * (HIGHEST + 1))
+            self._map = mmap.mmap(file.fileno(), 0)
+        self._singles = 0
+        self._store(range(1), [0xFFFF])  # object 0 is the head of the list of free ones
+
+    def set(self, number: int, offset: int) -> None:
+        """Where one object begins."""
+        self.size = max(self.size, checked(number) + 1)
+        self._store(range(number, number + 1), [_in_use(offset)])
+        self._singles += 1
+        if self._singles % ROWS_AT_ONCE == 0:
+            self._let_go()
+
+    def set_all(self, numbers: range, offsets: Sequence[int], base: int) -> None:
+        """Where the objects of a segment that stands at `base` begin; -1 is one that is written later.
+
+        Raises DamagedSegment when two segments use the same numbers.
+        """
+        self.size = max(self.size, checked(numbers[-1]) + 1 if numbers else 0)
+        for i in range(0, len(numbers), ROWS_AT_ONCE):
+            some = offsets[i : i + ROWS_AT_ONCE]
+            self._store(
+                numbers[i : i + ROWS_AT_ONCE], [_in_use(base + at) if at >= 0 else 0 for at in some], new=True
+            )
+            self._let_go()
+
+    def stream(self, entries: bytes) -> Stream:
+        """The stream of all rows; `entries` are those of the trailer. Packed twice: its length stands first."""
+        length = sum(map(len, self._packed()))
+        return Stream(
+            b"/Type/XRef/Size %d/W[1 5 2]%s/Filter/FlateDecode" % (self.size, entries), length, self._packed
+        )
+
+    def _packed(self) -> Iterator[bytes]:
+        deflate = zlib.compressobj(6)
+        end = self.size * ROW
+        for at in range(0, end, BLOCK):
+            yield deflate.compress(self._map[at : min(at + BLOCK, end)])
+            self._let_go()
+        yield deflate.flush()
+
+    def _store(self, numbers: range, values: list[int], *, new: bool = False) -> None:
+        rows = array("Q", values)
+        if sys.byteorder == "little":
+            rows.byteswap()
+        step = slice(numbers.start, numbers.stop, numbers.step)
+        with memoryview(self._map) as whole, whole.cast("Q") as table, table[step] as lane:
+            if new and any(lane):
+                raise DamagedSegment(f"Two segments use the same object numbers, from {numbers.start} on.")
+            lane[:] = rows
+
+    def _let_go(self) -> None:
+        self._map.madvise(mmap.MADV_DONTNEED)
+
+
+def _in_use(offset: int) -> int:
+    """A row of type 1, with generation 0."""
+    return 1 << 56 | offset << 16
