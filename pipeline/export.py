@@ -83,6 +83,15 @@ class Result:
     skipped: tuple[Skipped, ...] = ()
     skipped_count: int = 0
     warnings: tuple[str, ...] = ()
+    seconds: float = 0.0  # that workers drew, all together; 0 when it is not known
+
+
+@dataclass(frozen=True)
+class Charge:
+    """What an export took of the workers' time, and what that cost."""
+
+    dyno_seconds: float = 0.0
+    dollars: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -112,11 +121,14 @@ class Export:
     pages: int = 0
     chunks: int = 0
     started_at: float | None = None
+    planned_at: float | None = None
+    rendered_at: float | None = None
     finished_at: float | None = None
     result: Result | None = None
     failure: Failure | None = None
     notice_claimed_at: float | None = None  # somebody began to send the one message
     notified_at: float | None = None  # it was sent
+    charge: Charge | None = None  # known when the workers are gone
 
     def to(self, state: State, **changes: Any) -> Export:
         """The same export one step on; raises IllegalStep when there is no such step."""

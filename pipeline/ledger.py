@@ -8,6 +8,9 @@
     exports/<id>/plan.json                              the cut
     exports/<id>/segments/<chunk>-<first>-<pages>.seg   bytes; .json beside it, written after, the index
     exports/<id>/result/<name>.pdf                      the file
+    unbilled/<id>                                       over, but what it cost is not known yet
+    workers/<milliseconds>-<workers>-<picodollars>      from then on so many, at so much a second; inside, why
+    learned.json                                        how long pages, chunks and boots took lately
 
 A segment's name says which pages it holds, so one listing tells what is done.
 """
@@ -24,7 +27,7 @@ from typing import BinaryIO
 import msgspec
 
 from .errors import Conflict, DamagedExport, DamagedSegment, NoExport, NotFound
-from .export import Chunk, Export, created, is_id
+from .export import Charge, Chunk, Export, created, is_id
 from .pdf.assembly import chain
 from .pdf.segment import Index
 from .plan import Plan
@@ -35,6 +38,7 @@ Segments = dict[int, list[tuple[int, int]]]
 
 CLAIM_GRACE = 60.0  # an accepted request is written down completely within this time, or never
 TRIES = 8
+PICO = 10**12
 
 
 class Ledger:
@@ -93,6 +97,7 @@ class Ledger:
         for upload in self.store.uploads(f"exports/{export_id}/"):
             upload.abort()
         self.store.delete_under(f"exports/{export_id}/segments/")
+        self.store.put(f"unbilled/{export_id}", b"")
         self.store.delete([f"active/{export_id}"])
 
     def drop_unwritten(self, export_id: str) -> None:
@@ -122,6 +127,28 @@ class Ledger:
         newest = deque((entry.key.rsplit("/", 1)[1] for entry in entries), maxlen=limit)
         found = (self._known(export_id) for export_id in reversed(newest))
         return [export for export in found if export]
+
+    # what is paid for
+
+    def unbilled(self) -> list[str]:
+        """Ids of exports that are over and not charged yet."""
+        return [entry.key.removeprefix("unbilled/") for entry in self.store.entries("unbilled/")]
+
+    def bill(self, export_id: str, charge: Charge) -> None:
+        """Write down what an export cost."""
+        self.change(export_id, lambda e: dataclasses.replace(e, charge=charge))
+        self.store.delete([f"unbilled/{export_id}"])
+
+    def note_workers(self, at: float, workers: int, price: float, why: str) -> None:
+        """From `at` on there are so many workers, each at `price` dollars a second."""
+        key = f"workers/{int(at * 1000):013d}-{workers}-{round(price * PICO)}"
+        self.store.put(key, why.encode(), content_type="text/plain; charset=utf-8")
+
+    def workers_since(self, at: float) -> Iterator[tuple[float, int, float]]:
+        """The changes (when, how many, price) from `at` on; all is in the keys, so it costs a listing."""
+        for entry in self.store.entries("workers/", after=f"workers/{int(at * 1000):013d}"):
+            moment, workers, price = entry.key.removeprefix("workers/").split("-")
+            yield int(moment) / 1000, int(workers), int(price) / PICO
 
     # plans and segments
 

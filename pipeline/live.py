@@ -10,7 +10,7 @@ import json
 import secrets
 import ssl
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -52,11 +52,13 @@ class Lease:
 
 @dataclass(frozen=True)
 class Progress:
-    """What is known of a running export: pages drawn, bytes joined."""
+    """What is known of a running export: pages drawn, bytes joined; seconds of drawing, and of how many pieces."""
 
     pages: int
     bytes: int
     bytes_total: int
+    seconds: float = 0.0
+    timed: int = 0
 
 
 class Live:
@@ -151,6 +153,10 @@ class Live:
         """So many bytes of the file are joined."""
         self._note(export, {"bytes": done, "total": total})
 
+    def note_seconds(self, export: str, chunk: int, first: int, seconds: float) -> None:
+        """A piece of a chunk, from page `first` on, took so long."""
+        self._note(export, {f"t{chunk}-{first}": round(seconds, 3)})
+
     def progress(self, export: str) -> Progress | None:
         """What is known, or None when Redis knows nothing."""
         with _translated():
@@ -158,7 +164,8 @@ class Live:
         if not values:
             return None
         pages = sum(int(value) for key, value in values.items() if key.startswith("c"))
-        return Progress(pages, int(values.get("bytes", 0)), int(values.get("total", 0)))
+        times = [float(value) for key, value in values.items() if key.startswith("t") and key != "total"]
+        return Progress(pages, int(values.get("bytes", 0)), int(values.get("total", 0)), sum(times), len(times))
 
     def restore_pages(self, export: str, pages: dict[int, int]) -> None:
         """Put back what the bucket knows."""
@@ -170,7 +177,7 @@ class Live:
         with _translated():
             self._redis.delete(f"pipeline:progress:{export}")
 
-    def _note(self, export: str, values: dict[str, int]) -> None:
+    def _note(self, export: str, values: Mapping[str, float]) -> None:
         with _translated(), self._redis.pipeline() as pipe:
             pipe.hset(f"pipeline:progress:{export}", mapping=values)
             pipe.expire(f"pipeline:progress:{export}", DAY)

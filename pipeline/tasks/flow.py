@@ -9,6 +9,7 @@ any time, and may die anywhere: what is missing, the keeper asks for again.
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import logging
 import re
@@ -84,7 +85,7 @@ def plan(s: Services, export_id: str) -> None:
         with counted(s, f"{export_id}:plan", "The document's size"):
             planned = job(s, export).plan(s.settings, export.chunk_pages)
         cut = s.ledger.write_plan(export_id, planned)
-        sizes = {"records": cut.records, "pages": cut.pages, "chunks": len(cut.chunks)}
+        sizes = {"records": cut.records, "pages": cut.pages, "chunks": len(cut.chunks), "planned_at": time.time()}
         export = s.ledger.change(export_id, lambda e: _once(e, State.RENDERING, **sizes))
         if export.state is State.RENDERING:
             send_chunks(s, export, list(range(len(cut.chunks))))
@@ -123,11 +124,12 @@ def assemble(s: Services, export_id: str) -> None:
     if lease is None:
         return  # a chunk is on its way, or somebody is at it; the keeper comes back to this
     try:
-        export = s.ledger.change(export_id, lambda e: _once(e, State.ASSEMBLING))
+        export = s.ledger.change(export_id, lambda e: _once(e, State.ASSEMBLING, rendered_at=time.time()))
         if export.state is not State.ASSEMBLING:
             return
         with counted(s, f"{export_id}:assemble", "The file"):
             made = assembling.assemble(s, export, segments, lease)
+        made = dataclasses.replace(made, seconds=_drawing_seconds(s, export))
         export = s.ledger.change(export_id, lambda e: _once(e, State.READY, result=made, finished_at=time.time()))
     except DamagedSegment:
         if s.ledger.load(export_id).state.over:
@@ -214,6 +216,15 @@ def checked(s: Services, order: Order) -> tuple[Export, bytes | None]:
         chunk_pages=order.chunk_pages,
     )
     return export, lines
+
+
+def _drawing_seconds(s: Services, export: Export) -> float:
+    """How long workers drew, all together; 0 when Redis does not know it of every chunk."""
+    try:
+        seen = s.live.progress(export.id)
+    except RedisDown:
+        return 0.0
+    return seen.seconds if seen and seen.timed >= export.chunks else 0.0
 
 
 def _once(export: Export, state: State, **changes: Any) -> Export:

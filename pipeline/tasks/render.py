@@ -96,6 +96,7 @@ def render(s: Services, job: Job, plan: Plan, number: int, export: Export, stopp
     lease = s.live.lease(f"{export_id}:{chunk.number}", s.settings.lease_seconds)
     if lease is None:
         return
+    began = time.monotonic()
     try:
         what = f"Page {first + 1} or one soon after it"
         with counted(s, f"{export_id}:{chunk.number}:{first}", what) as attempt, TemporaryFile() as file:
@@ -111,6 +112,7 @@ def render(s: Services, job: Job, plan: Plan, number: int, export: Export, stopp
                 return
             s.ledger.write_segment(export_id, index, file)
         s.live.note_pages(export_id, chunk.number, index.stop - chunk.first_page)
+        s.live.note_seconds(export_id, chunk.number, first, time.monotonic() - began)
     finally:
         s.live.release(lease)
     if index.stop < stop:

@@ -206,6 +206,25 @@ def test_an_export_goes_all_the_way(stage: Stage, tmp_path: Path) -> None:
     assert stage.s.live.progress(export_id) is None
 
 
+def test_how_long_each_step_took_is_written_down(stage: Stage) -> None:
+    stage.put_album([jpeg(n) for n in range(5)])
+    export_id = stage.submit(notify=None)
+    stage.work()
+    export = stage.load(export_id)
+    assert export.started_at and export.planned_at and export.rendered_at and export.finished_at
+    assert export.started_at < export.planned_at < export.rendered_at < export.finished_at
+    assert export.result and 0 < export.result.seconds < export.rendered_at - export.planned_at
+
+
+def test_drawing_that_redis_forgot_counts_as_not_timed(stage: Stage) -> None:
+    stage.put_album([jpeg(n) for n in range(5)])
+    export_id = stage.rendered(notify=None)
+    stage.s.live.forget(export_id)
+    flow.assemble(stage.s, export_id)
+    result = stage.load(export_id).result
+    assert result and result.seconds == 0
+
+
 def test_each_step_may_run_twice(stage: Stage) -> None:
     export_id = stage.submit()
     assert stage.submit() == export_id

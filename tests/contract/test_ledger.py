@@ -17,7 +17,7 @@ import pytest
 
 from pipeline import ledger as ledgers
 from pipeline.errors import Conflict, DamagedSegment, IllegalStep, NotFound, StoreDown
-from pipeline.export import Chunk, Export, Skipped, State, new_id
+from pipeline.export import Charge, Chunk, Export, Skipped, State, new_id
 from pipeline.ledger import Ledger, chosen, listing_key, segment_key
 from pipeline.local.services import S3
 from pipeline.pdf.segment import Index
@@ -358,3 +358,18 @@ for _ in range(30):
     if status:
         sys.exit(f"a process ended with signal {status}")
 """
+
+
+def test_changes_of_the_number_of_workers_are_read_back_in_order_from_a_time_on(ledger: Ledger) -> None:
+    for at, workers in ((300.5, 0), (100.25, 2), (200.0, 5)):
+        ledger.note_workers(at, workers, 0.00000965, "because")
+    assert list(ledger.workers_since(150.0)) == [(200.0, 5, 0.00000965), (300.5, 0, 0.00000965)]
+
+
+def test_an_export_that_is_over_waits_for_its_bill(ledger: Ledger) -> None:
+    made = ledger.accept(export(), None, lasting=False)
+    ledger.close(made.id)
+    assert ledger.unbilled() == [made.id]
+    ledger.bill(made.id, Charge(12.5, 0.0001))
+    assert not ledger.unbilled()
+    assert ledger.load(made.id).charge == Charge(12.5, 0.0001)

@@ -1,0 +1,82 @@
+"""What the last exports taught: seconds of a page, a plan, an assembly, a boot. Pure; kept in the bucket.
+
+Each value is a running mean that leans to what is new. Before the first time a prior stands in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import msgspec
+
+from ..export import Export
+
+WEIGHT = 0.3  # of what is new
+PAGE_SECONDS = 0.02  # priors: a page between a table's and a photo's,
+BOOT_SECONDS = 15.0  # and what Heroku's users report, 10 to 60 s (facts of the platform)
+CHUNK_SECONDS = 0.3  # around the drawing of a chunk: messages, reading, storing
+STEP_SECONDS = 1.0  # a plan or an assembly
+
+
+@dataclass(frozen=True)
+class Learned:
+    """By kind of document: seconds to draw a page, to plan and to assemble a page's share. `boot` of a worker."""
+
+    page: Mapping[str, float] = field(default_factory=dict)
+    plan: Mapping[str, float] = field(default_factory=dict)
+    assembly: Mapping[str, float] = field(default_factory=dict)
+    pages: Mapping[str, float] = field(default_factory=dict)  # of an export; stands in while it is planned
+    boot: float = BOOT_SECONDS
+
+    def chunk_seconds(self, document: str, pages: float) -> float:
+        """How long a chunk of so many pages will take."""
+        return CHUNK_SECONDS + pages * self.page.get(document, PAGE_SECONDS)
+
+    def plan_seconds(self, document: str, pages: float) -> float:
+        return STEP_SECONDS + pages * self.plan.get(document, 0.0)
+
+    def assembly_seconds(self, document: str, pages: float) -> float:
+        return STEP_SECONDS + pages * self.assembly.get(document, 0.0)
+
+    def after(self, export: Export) -> Learned:
+        """With what a finished export taught; one that failed teaches nothing."""
+        made = export.result
+        if made is None or not made.seconds or not export.planned_at or not export.rendered_at:
+            return self
+        began, ended = export.started_at or export.planned_at, export.finished_at or export.rendered_at
+        drawn = max(0.0, made.seconds - CHUNK_SECONDS * export.chunks)
+        return replace(
+            self,
+            page=_leaning(self.page, export.document, drawn / made.pages),
+            plan=_leaning(
+                self.plan, export.document, max(0.0, export.planned_at - began - STEP_SECONDS) / made.pages
+            ),
+            assembly=_leaning(
+                self.assembly, export.document, max(0.0, ended - export.rendered_at - STEP_SECONDS) / made.pages
+            ),
+            pages=_leaning(self.pages, export.document, float(made.pages)),
+        )
+
+    def booted(self, seconds: float) -> Learned:
+        """With the time that one more worker took from its order to its first look at the queue."""
+        return replace(self, boot=self.boot + WEIGHT * (seconds - self.boot))
+
+    def encode(self) -> bytes:
+        return msgspec.json.encode(self)
+
+    @classmethod
+    def decode(cls, data: bytes | None) -> Learned:
+        """Raises nothing: what cannot be read is learned anew."""
+        try:
+            return _decoder.decode(data) if data else cls()
+        except msgspec.DecodeError:
+            return cls()
+
+
+_decoder = msgspec.json.Decoder(Learned)  # made while there is one thread, see export.py
+
+
+def _leaning(known: Mapping[str, float], document: str, value: float) -> Mapping[str, float]:
+    before = known.get(document, value)
+    return {**known, document: before + WEIGHT * (value - before)}

@@ -1,0 +1,58 @@
+"""Who pays for which second of which worker."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.scaler.costs import Change, Span, shared
+
+
+def seconds(changes: list[tuple[float, int]], spans: list[Span], until: float) -> dict[str, float]:
+    charges = shared([Change(at, workers, 0.5) for at, workers in changes], spans, until)
+    assert all(charge.dollars == pytest.approx(charge.dyno_seconds * 0.5) for charge in charges.values())
+    return {export_id: round(charge.dyno_seconds, 6) for export_id, charge in charges.items()}
+
+
+@pytest.mark.parametrize(
+    ("changes", "spans", "expected"),
+    [
+        # boot and the time until the stop are paid for
+        ([(0, 2), (10, 0)], [Span("a", 0, 9, 5)], {"a": 20}),
+        # two that overlap wholly share by their work
+        ([(0, 4), (10, 0)], [Span("a", 0, 10, 30), Span("b", 0, 10, 10)], {"a": 30, "b": 10}),
+        # one after the other, the same workers: each its own time, the wait between them is the first one's
+        ([(0, 1), (30, 0)], [Span("a", 0, 10, 9), Span("b", 20, 30, 9)], {"a": 20, "b": 10}),
+        # half overlapping: the common part is shared, the rest is not
+        ([(0, 1), (30, 0)], [Span("a", 0, 20, 20), Span("b", 10, 30, 20)], {"a": 15, "b": 15}),
+        # workers come and go in the middle
+        ([(0, 1), (5, 3), (8, 1), (12, 0)], [Span("a", 0, 12, 1)], {"a": 18}),
+        # an export that never got a worker pays nothing
+        ([], [Span("a", 0, 10, 0)], {"a": 0}),
+        # what nobody worked on is shared equally
+        ([(0, 2), (10, 0)], [Span("a", 0, 10, 0), Span("b", 0, 10, 0)], {"a": 10, "b": 10}),
+    ],
+    ids=["alone", "by work", "in turn", "half", "resized", "never", "equal"],
+)
+def test_time_is_charged(changes: list[tuple[float, int]], spans: list[Span], expected: dict[str, float]) -> None:
+    assert seconds(changes, spans, 40) == expected
+
+
+moments = st.integers(0, 100)
+overlaps = st.lists(st.tuples(moments, st.integers(0, 50), st.integers(0, 90)), min_size=1, max_size=8)
+resizes = st.lists(st.tuples(moments, st.integers(0, 5)), max_size=8, unique_by=lambda change: change[0])
+
+
+@given(overlaps, resizes)
+def test_the_shares_sum_up_to_all_the_time_there_was(
+    spans: list[tuple[int, int, int]], changes: list[tuple[int, int]]
+) -> None:
+    changes.sort()
+    asked = [Span(str(i), begin, begin + length, work) for i, (begin, length, work) in enumerate(spans)]
+    paid = sum(
+        workers * (end - at)
+        for (at, workers), end in zip(changes, [*(at for at, _ in changes[1:]), 150], strict=False)
+    )
+    charged = shared([Change(at, workers, 1.0) for at, workers in changes], asked, 150)
+    assert sum(charge.dyno_seconds for charge in charged.values()) == pytest.approx(paid)

@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from pipeline.export import Export, Result, State
+from pipeline.scaler.learned import BOOT_SECONDS, CHUNK_SECONDS, PAGE_SECONDS, STEP_SECONDS, WEIGHT, Learned
+
+MADE = Result("key", "name.pdf", 1, 100, 100, 100, seconds=100 * 0.5 + 4 * CHUNK_SECONDS)
+EXPORT = Export(
+    "0" * 26, "photos", {}, "somebody", 0.0, State.READY, chunks=4, result=MADE,
+    started_at=10.0, planned_at=10.0 + STEP_SECONDS + 2, rendered_at=30.0, finished_at=30.0 + STEP_SECONDS + 1,
+)  # fmt: skip
+
+
+def test_before_the_first_time_a_prior_stands_in() -> None:
+    assert Learned().chunk_seconds("photos", 10) == CHUNK_SECONDS + 10 * PAGE_SECONDS
+
+
+def test_the_first_export_is_believed_and_the_next_ones_move_it() -> None:
+    once = Learned().after(EXPORT)
+    assert once.chunk_seconds("photos", 10) == pytest.approx(CHUNK_SECONDS + 5)
+    assert once.plan_seconds("photos", 50) == pytest.approx(STEP_SECONDS + 1)
+    assert once.assembly_seconds("photos", 50) == pytest.approx(STEP_SECONDS + 0.5)
+    slower = once.after(replace(EXPORT, result=replace(MADE, seconds=100 * 1.5 + 4 * CHUNK_SECONDS)))
+    assert slower.page["photos"] == pytest.approx(0.5 + WEIGHT * 1.0)
+    assert slower.chunk_seconds("table", 10) == CHUNK_SECONDS + 10 * PAGE_SECONDS
+
+
+def test_an_export_that_failed_or_was_not_timed_teaches_nothing() -> None:
+    assert Learned().after(replace(EXPORT, result=replace(MADE, seconds=0.0))) == Learned()
+    assert Learned().after(replace(EXPORT, result=None, rendered_at=None)) == Learned()
+
+
+def test_boots_are_averaged() -> None:
+    assert Learned().booted(BOOT_SECONDS + 10).boot == pytest.approx(BOOT_SECONDS + 10 * WEIGHT)
+
+
+def test_it_survives_being_stored_and_damage_is_forgotten() -> None:
+    learned = Learned().after(EXPORT).booted(40)
+    assert Learned.decode(learned.encode()) == learned
+    assert Learned.decode(None) == Learned.decode(b"{damaged") == Learned()
