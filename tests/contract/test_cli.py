@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import signal
@@ -25,7 +26,7 @@ from pipeline.commands import options
 from pipeline.commands.folder import listing, natural, pictures
 from pipeline.commands.terminal import Lines
 from pipeline.errors import InvalidRequest, PipelineError
-from pipeline.export import State
+from pipeline.export import Charge, Export, State, new_id
 from pipeline.local.services import free_port
 from pipeline.services import Services
 from pipeline.tasks import flow
@@ -668,3 +669,27 @@ def test_a_new_document_brings_its_own_options() -> None:
     assert "Missing option '--name'" in run(command, []).output
     assert "is not JSON" in run(command, ["--name", "N", "--columns", "a,b"]).output
     assert "how many [1 unless given]" in run(command, ["--help"]).output
+
+
+def test_costs_are_summed_by_month_and_document(run: Run, services: Services) -> None:
+    charges = [
+        (1_790_000_000.0, Charge(10.0, 0.001)),
+        (1_790_000_001.0, Charge(20.0, 0.002)),
+        (1_795_000_000.0, None),
+    ]
+    for at, charge in charges:
+        export = Export(new_id(at), "photos", {}, "shop", at, pages=5, charge=charge)
+        services.ledger.accept(dataclasses.replace(export, request_key=export.id), None, lasting=False)
+    lines = answer(run("costs", "--json"))["costs"]
+    assert [(line["month"], line["exports"], line["dollars"], line["open"]) for line in lines] == [
+        ("2026-09", 2, 0.003, 0),
+        ("2026-11", 1, 0.0, 1),
+    ]
+    said = run("costs", "--month", "2026-09").stdout
+    assert "2 exports" in said and "30 dyno-seconds" in said and "Total: $0.0030" in said
+
+
+def test_a_month_that_is_none_is_refused(alone: Run) -> None:
+    result = alone("costs", "--month", "november", "--json")
+    assert result.exit_code == 2
+    assert error(result)["field"] == "month"

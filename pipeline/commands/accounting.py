@@ -1,0 +1,74 @@
+"""costs: what exports cost, by month and kind of document."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import click
+
+from ..errors import InvalidRequest
+from . import opening, options, terminal
+
+if TYPE_CHECKING:
+    from ..export import Export
+
+MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
+
+
+@dataclass(frozen=True)
+class Line:
+    """What one kind of document cost in one month. `open` exports are not charged yet."""
+
+    month: str
+    document: str
+    exports: int
+    pages: int
+    dyno_seconds: float
+    dollars: float
+    open: int
+
+
+@click.command()
+@click.option("--month", help="Only this one, such as 2026-11.")
+@options.machine
+def costs(month: str | None, machine: bool) -> None:
+    """What exports cost, by month (UTC) and kind of document.
+
+    \b
+    JSON: {"costs": [{"month", "document", "exports", "pages", "dyno_seconds", "dollars", "open"}]}
+    """
+    if month and not MONTH.fullmatch(month):
+        raise InvalidRequest(f"{month!r} is no month; write one as 2026-11.", field="month")
+    ledger, _ = opening.records()
+    lines = [line for line in summed(ledger.all()) if month in (None, line.month)]
+    if machine:
+        terminal.answer({"costs": lines})
+        return
+    for line in lines:
+        uncharged = f", {line.open} not charged yet" if line.open else ""
+        terminal.say(
+            f"{line.month}  {line.document:<12} {line.exports:>6} exports {line.pages:>10} pages"
+            f" {line.dyno_seconds:>12.0f} dyno-seconds  ${line.dollars:.4f}{uncharged}"
+        )
+    terminal.say(f"Total: ${sum(line.dollars for line in lines):.4f}")
+
+
+def summed(exports: Iterable[Export]) -> list[Line]:
+    """A line for each month and kind of document, in their order; holds one line each, not the exports."""
+    lines: dict[tuple[str, str], Line] = {}
+    for export in exports:
+        key = time.strftime("%Y-%m", time.gmtime(export.created_at)), export.document
+        line, charge = lines.get(key, Line(*key, 0, 0, 0.0, 0.0, 0)), export.charge
+        lines[key] = Line(
+            *key,
+            line.exports + 1,
+            line.pages + export.pages,
+            line.dyno_seconds + (charge.dyno_seconds if charge else 0.0),
+            line.dollars + (charge.dollars if charge else 0.0),
+            line.open + (charge is None),
+        )
+    return [lines[key] for key in sorted(lines)]
