@@ -21,8 +21,9 @@ def keeper() -> None:
     _log()
     from ..keeper import Keeper
     from ..scaler.resize import Formation
+    from ..store import BRIEF
 
-    services = opening.services()
+    services = opening.services(BRIEF)
     keeping = Keeper(services, Formation(services.settings))
     stop = (signal.SIGTERM, signal.SIGINT)
     # Waited for, not handled: a handler may interrupt the very thread that holds the lock stop() takes.
