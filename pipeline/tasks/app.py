@@ -166,6 +166,8 @@ def _run(
         if tries <= RETRIES:
             pause = backoff(tries - 1, random.random())  # noqa: S311  # jitter, no secret
             log.warning("%s: %s Trying again in %.1f s.", name, told.message, pause)
+            step_name = str(arguments[0]) if arguments else task.name.removeprefix("pipeline.")
+            flow.note_retry(services, export_id, step_name, pause)
             raise task.retry(countdown=pause) from None
         log.error("%s: %s", name, told.message)
         flow.fail(services, export_id, told)
