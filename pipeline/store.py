@@ -175,13 +175,13 @@ class Store:
 
     # many objects
 
-    def entries(self, prefix: str, after: str = "") -> Iterator[Entry]:
-        """Objects under a prefix in key order, beginning behind the key `after`."""
-        arguments = {"Bucket": self._bucket, "Prefix": self._prefix + prefix}
-        if after:
-            arguments["StartAfter"] = self._prefix + after
+    def entries(self, prefix: str, at_once: int = 1000) -> Iterator[Entry]:
+        """Objects under a prefix in key order; so many are asked for at once, 1,000 at most."""
+        pages = self._client.get_paginator("list_objects_v2").paginate(
+            Bucket=self._bucket, Prefix=self._prefix + prefix, PaginationConfig={"PageSize": at_once}
+        )
         with _translated(f"list {prefix}"):
-            for page in self._client.get_paginator("list_objects_v2").paginate(**arguments):
+            for page in pages:
                 for item in page.get("Contents", ()):
                     key = item["Key"][len(self._prefix) :]
                     yield Entry(key, item["Size"], item["ETag"], item["LastModified"].timestamp())
