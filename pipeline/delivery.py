@@ -20,9 +20,9 @@ from urllib.parse import unquote, urlsplit
 from itsdangerous import BadData, SignatureExpired, URLSafeTimedSerializer
 from markupsafe import Markup
 
-from .errors import InvalidSetting, LinkExpired, LinkRefused, MailDown, MailRefused
+from .errors import InvalidSetting, LinkExpired, LinkRefused, MailDown, MailRefused, MailUnencrypted
 from .export import Export, State
-from .settings import MIB, Settings
+from .settings import MIB, Settings, is_local
 
 SKIPPED_IN_MAIL = 20
 
@@ -107,7 +107,7 @@ def _html(lines: list[str], link: str | None, until: str) -> str:
 
 
 class Post:
-    """Sends mail by SMTP_URL: smtp://user:password@host:587 (STARTTLS when offered) or smtps://host:465."""
+    """Sends mail by SMTP_URL: smtp://user:password@host:587 (STARTTLS) or smtps://host:465."""
 
     def __init__(self, settings: Settings) -> None:
         self._url = settings.smtp_url
@@ -124,7 +124,7 @@ class Post:
 
     @contextmanager
     def connection(self) -> Iterator[smtplib.SMTP]:
-        """A connection that is signed in."""
+        """A connection that is encrypted and signed in; MailUnencrypted when the server offers no TLS."""
         url = urlsplit(self._url or "")
         host, port = url.hostname or "", url.port
         tls = ssl.create_default_context()
@@ -137,14 +137,21 @@ class Post:
         try:
             with _translated():
                 smtp.ehlo_or_helo_if_needed()  # before it, smtplib knows of no extension
-                if url.scheme == "smtp" and smtp.has_extn("starttls"):
-                    smtp.starttls(context=tls)
+                if url.scheme == "smtp":
+                    self._encrypt(smtp, tls)
                 if url.username:
                     smtp.login(unquote(url.username), unquote(url.password or ""))
             yield smtp
         finally:
             with suppress(smtplib.SMTPException):  # a mail that was taken is taken, whatever the goodbye says
                 smtp.quit()
+
+    def _encrypt(self, smtp: smtplib.SMTP, tls: ssl.SSLContext) -> None:
+        """STARTTLS. Whoever stands between can take the offer away, so without it nothing is said."""
+        if smtp.has_extn("starttls"):
+            smtp.starttls(context=tls)
+        elif not is_local(self._url or ""):
+            raise MailUnencrypted("The mail server offers no TLS; password and mail would travel in the clear.")
 
 
 @contextmanager

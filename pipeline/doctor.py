@@ -5,18 +5,16 @@ Checks are independent: one that fails does not keep the others from running.
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterable, Iterator, Mapping
-from urllib.parse import urlsplit
 
 from .commands.bucket import bucket_checks
 from .commands.finding import Check, Outcome, failed, guarded, skipped
 from .delivery import Post
-from .errors import HerokuDown, InvalidSetting, MailDown, RedisDown
+from .errors import HerokuDown, InvalidSetting, MailDown, MailUnencrypted, RedisDown
 from .live import Live
 from .pdf.fonts import default_face
 from .scaler.resize import Formation, status_of
-from .settings import MIB, Settings
+from .settings import MIB, Settings, is_local
 
 SECRET_LEAST = 32  # characters; what `generator: secret` of app.json makes is longer
 CLIENTS_PER_WORKER = 8  # a worker with its pool, its chord and its keeper
@@ -99,15 +97,6 @@ def _base_url(settings: Settings) -> Check:
     return Check("BASE_URL", Outcome.OK, settings.base_url)
 
 
-def is_local(url: str) -> bool:
-    """Whether a URL leads to this machine."""
-    host = urlsplit(url).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
 # Redis
 
 
@@ -159,6 +148,8 @@ def mail_checks(settings: Settings) -> Iterator[Check]:
         with post.connection() as smtp:
             smtp.noop()
         yield Check("mail", Outcome.OK, "The server takes our sign-in.")
+    except MailUnencrypted as error:
+        yield failed("mail", error, error.advice)
     except MailDown as error:
         advice = "Check SMTP_URL, smtp://user:password@host:587, with special characters written as %40."
         yield failed("mail", error, advice)

@@ -28,6 +28,7 @@ PipelineError
     │   └── NotSupported    this S3-compatible store cannot do that
     ├── RedisDown           Redis
     ├── MailDown            SMTP
+    │   ├── MailUnencrypted the mail server offers no TLS
     │   └── MailRefused     the mail server will never take this mail
     └── HerokuDown          the Platform API
 
@@ -183,6 +184,10 @@ class RedisDown(ServiceDown):
 
 class MailDown(ServiceDown):
     advice = "Check SMTP_URL with `python -m pipeline doctor`."
+
+
+class MailUnencrypted(MailDown):
+    advice = "Use smtps://user:password@host:465, or the port at which the server offers STARTTLS, often 587."
 
 
 class MailRefused(MailDown):

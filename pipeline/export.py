@@ -149,6 +149,7 @@ class Export:
 # Made here, while there is one thread: msgspec 0.22.0 crashes when several threads are the first to decode a type.
 _decoder = msgspec.json.Decoder(Export)
 _CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
+_TURN = str.maketrans(_CROCKFORD, _CROCKFORD[::-1])
 
 
 def new_id(now: float | None = None) -> str:
@@ -160,6 +161,11 @@ def new_id(now: float | None = None) -> str:
 def is_id(text: str) -> bool:
     """Whether a text can be an export's id; everything else is kept out of keys."""
     return len(text) == 26 and all(c in _CROCKFORD for c in text)
+
+
+def turned(export_id: str) -> str:
+    """The id with each digit turned round, so that newer ones sort first; turned again it is the id."""
+    return export_id.translate(_TURN)
 
 
 def created(export_id: str) -> float:

@@ -236,7 +236,7 @@ class Keeper:
     def _clean(self) -> None:
         """Expire files that were kept as long as promised."""
         now = time.time()
-        for export in self._s.ledger.all():
+        for export in self._s.ledger.kept():
             if export.created_at > now - self._s.settings.keep_seconds:
                 return  # in the order of time: all others are younger
             if export.state is not State.EXPIRED and export.state.over:

@@ -2,7 +2,8 @@
 
     active/<id>                                         work is left for this export
     requests/<hash>                                     which export answers a request (idempotency)
-    owners/<hash>/<id>                                  whose exports are whose
+    owners/<hash>/<turned id>                           whose exports are whose, newest first
+    kept/<id>                                           its file may be there, or come; oldest first
     exports/<id>/export.json                            the export; changed by conditional write
     exports/<id>/listing.jsonl                          records that came inside the request
     exports/<id>/plan.json                              the cut
@@ -20,14 +21,14 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import time
-from collections import deque
 from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import BinaryIO
 
 import msgspec
 
 from .errors import Conflict, DamagedExport, DamagedSegment, NoExport, NotFound
-from .export import Charge, Chunk, Export, created, is_id
+from .export import Charge, Chunk, Export, State, created, is_id, turned
 from .pdf.assembly import chain
 from .pdf.segment import Index
 from .plan import Plan
@@ -59,7 +60,8 @@ class Ledger:
         if existing:
             return existing
         self.store.put(f"active/{export.id}", b"")
-        self.store.put(_owner_prefix(export.owner) + export.id, b"")
+        self.store.put(f"kept/{export.id}", b"")
+        self.store.put(_owner_prefix(export.owner) + turned(export.id), b"")
         if records is not None:
             self.store.put(listing_key(export.id), records, content_type="application/jsonl")
         self.store.put(_export_key(export.id), export.encode(), new=True)
@@ -105,7 +107,7 @@ class Ledger:
         entry = self.store.head(f"active/{export_id}")
         if entry and time.time() - entry.modified > CLAIM_GRACE:
             self.store.delete_under(f"exports/{export_id}/")
-            self.store.delete([f"active/{export_id}"])
+            self.store.delete([f"kept/{export_id}", f"active/{export_id}"])
 
     def remove_result(self, export: Export) -> None:
         """Remove the file and the inputs that were copied; the export itself stays as history."""
@@ -114,18 +116,26 @@ class Ledger:
         self.store.delete([listing_key(export.id), f"exports/{export.id}/plan.json"])
 
     def all(self) -> Iterator[Export]:
-        """Every export that can be read, in the order of time. One request an export."""
+        """Every export that can be read, in the order of time, from a listing of everything below exports/."""
         for entry in self.store.entries("exports/"):
             if entry.key.endswith("/export.json"):
                 export = self._known(entry.key.split("/")[1])
                 if export:
                     yield export
 
+    def kept(self) -> Iterator[Export]:
+        """Exports that have not expired, in the order of time; the marks of those that have are removed."""
+        for entry in self.store.entries("kept/"):
+            export = self._known(entry.key.removeprefix("kept/"))
+            if export and export.state is State.EXPIRED:
+                self.store.delete([entry.key])
+            elif export:
+                yield export
+
     def of(self, owner: str, limit: int) -> list[Export]:
-        """The newest exports of one person, newest first."""
-        entries = self.store.entries(_owner_prefix(owner))
-        newest = deque((entry.key.rsplit("/", 1)[1] for entry in entries), maxlen=limit)
-        found = (self._known(export_id) for export_id in reversed(newest))
+        """The newest exports of one person, newest first, from one listing of no more than those."""
+        newest = islice(self.store.entries(_owner_prefix(owner), at_once=limit), limit)
+        found = [self._known(turned(entry.key.rsplit("/", 1)[1])) for entry in newest]
         return [export for export in found if export]
 
     # what is paid for

@@ -111,13 +111,18 @@ class Live:
         with _translated():
             return bool(self._redis.eval(_RANK, 1, f"pipeline:fence:{what}", fence))
 
+    def note_pause(self, name: str, seconds: float) -> None:
+        """Whoever was at this comes back within so long; until then it counts as held, but is free to take."""
+        with _translated():
+            self._redis.set(f"pipeline:pause:{name}", 1, px=max(1, int(seconds * 1000)))
+
     def held(self, names: list[str]) -> set[str]:
-        """Which of these leases somebody has."""
+        """Which of these somebody is at, or comes back to."""
         if not names:
             return set()
         with _translated():
-            values = self._redis.mget([f"pipeline:lease:{name}" for name in names])
-        return {name for name, value in zip(names, values, strict=True) if value}
+            values = self._redis.mget([f"pipeline:{kind}:{name}" for kind in ("lease", "pause") for name in names])
+        return {name for name, value in zip(names * 2, values, strict=True) if value}
 
     # counting
 

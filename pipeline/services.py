@@ -12,7 +12,7 @@ from .ledger import Ledger
 from .live import Live
 from .settings import Settings
 from .sources import SOURCE_MOST, BucketInputs
-from .store import Store
+from .store import PATIENT, Patience, Store
 
 
 class Messages(Protocol):
@@ -36,10 +36,10 @@ class Services:
     messages: Messages
 
 
-def open_services(settings: Settings, messages: Messages) -> Services:
+def open_services(settings: Settings, messages: Messages, patience: Patience = PATIENT) -> Services:
     """Connect lazily to everything the settings name."""
     documents.load(settings.documents)
-    store = Store.open(settings)
+    store = Store.open(settings, patience)
     return Services(
         settings,
         Ledger(store),

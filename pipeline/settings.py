@@ -6,6 +6,7 @@ given the object. Durations are seconds, sizes bytes, unless the name says other
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from math import inf
@@ -162,6 +163,15 @@ def memory_limit(environ: Mapping[str, str], root: Path = Path("/")) -> int:
         if limit < 1 << 40:
             return limit
     return 512 * MIB
+
+
+def is_local(url: str) -> bool:
+    """Whether a URL leads to this machine."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 class _Environment:

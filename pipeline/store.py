@@ -43,6 +43,20 @@ class Entry:
     modified: float
 
 
+@dataclass(frozen=True)
+class Patience:
+    """How long one call waits for a bucket that does not answer: so many seconds for a connection, so many
+    for each word, and how many tries."""
+
+    connect: float
+    read: float
+    tries: int
+
+
+PATIENT = Patience(5, 30, 3)  # joining and copying take their time
+BRIEF = Patience(2, 4, 2)  # under 10 s in all: a request may take 30, the keeper's lease is for 15
+
+
 class Store:
     """One bucket under one prefix. Thread-safe; make it anew after a fork."""
 
@@ -52,7 +66,7 @@ class Store:
         self._prefix = prefix
 
     @classmethod
-    def open(cls, settings: Settings) -> Store:
+    def open(cls, settings: Settings, patience: Patience = PATIENT) -> Store:
         """Connect as the settings say; nothing is sent yet."""
         client = boto3.session.Session().client(
             "s3",
@@ -62,9 +76,9 @@ class Store:
             aws_secret_access_key=settings.s3_secret,
             config=Config(
                 signature_version="s3v4",
-                connect_timeout=5,
-                read_timeout=30,
-                retries={"mode": "standard", "total_max_attempts": 3},
+                connect_timeout=patience.connect,
+                read_timeout=patience.read,
+                retries={"mode": "standard", "total_max_attempts": patience.tries},
                 max_pool_connections=8,
                 s3={"addressing_style": "path" if settings.s3_endpoint_url else "virtual"},
                 # S3-compatible stores differ in the newer trailing checksums; segments carry their own hash.
@@ -161,13 +175,17 @@ class Store:
 
     # many objects
 
-    def entries(self, prefix: str, after: str = "") -> Iterator[Entry]:
-        """Objects under a prefix in key order, beginning behind the key `after`."""
-        arguments = {"Bucket": self._bucket, "Prefix": self._prefix + prefix}
-        if after:
-            arguments["StartAfter"] = self._prefix + after
+    def entries(self, prefix: str, at_once: int = 1000, after: str = "") -> Iterator[Entry]:
+        """Objects under a prefix in key order, from behind the key `after`; so many are asked for at once,
+        1,000 at most."""
+        pages = self._client.get_paginator("list_objects_v2").paginate(
+            Bucket=self._bucket,
+            Prefix=self._prefix + prefix,
+            StartAfter=self._prefix + after if after else "",
+            PaginationConfig={"PageSize": at_once},
+        )
         with _translated(f"list {prefix}"):
-            for page in self._client.get_paginator("list_objects_v2").paginate(**arguments):
+            for page in pages:
                 for item in page.get("Contents", ()):
                     key = item["Key"][len(self._prefix) :]
                     yield Entry(key, item["Size"], item["ETag"], item["LastModified"].timestamp())

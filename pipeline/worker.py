@@ -18,6 +18,7 @@ from .keeper import Keeper
 from .live import QUEUES
 from .scaler.resize import Formation
 from .services import open_services
+from .store import BRIEF
 from .tasks.app import CeleryMessages, make_app
 
 
@@ -27,7 +28,7 @@ def run(settings: Settings) -> int:
 
     @signals.worker_ready.connect(weak=False)  # type: ignore[untyped-decorator]  # Celery has no types
     def keep(**_: Any) -> None:
-        keeper = Keeper(open_services(settings, CeleryMessages(app)), Formation(settings))
+        keeper = Keeper(open_services(settings, CeleryMessages(app), BRIEF), Formation(settings))
         keeper.start()
         # Another leads at once when this one gives its lease back.
         signals.worker_shutting_down.connect(lambda **_: keeper.stop(), weak=False)

@@ -15,19 +15,21 @@ if TYPE_CHECKING:
     from ..ledger import Ledger
     from ..live import Live
     from ..services import Services
+    from ..store import Patience
 
 
 def settings() -> Settings:
     return Settings.from_env(os.environ)
 
 
-def services() -> Services:
+def services(patience: Patience | None = None) -> Services:
     """Everything, for commands that send messages."""
     from ..services import open_services
+    from ..store import PATIENT
     from ..tasks.app import CeleryMessages, make_app
 
     own = settings()
-    return open_services(own, CeleryMessages(make_app(own)))
+    return open_services(own, CeleryMessages(make_app(own)), patience or PATIENT)
 
 
 def records() -> tuple[Ledger, Live]:

@@ -21,8 +21,9 @@ def keeper() -> None:
     _log()
     from ..keeper import Keeper
     from ..scaler.resize import Formation
+    from ..store import BRIEF
 
-    services = opening.services()
+    services = opening.services(BRIEF)
     keeping = Keeper(services, Formation(services.settings))
     stop = (signal.SIGTERM, signal.SIGINT)
     # Waited for, not handled: a handler may interrupt the very thread that holds the lock stop() takes.
@@ -65,7 +66,7 @@ def prepare(machine: bool) -> None:
             terminal.note(f"{check.name}: {check.words} {check.advice}")
     # The keeper removes files when their time is over; what is left is history, and goes later.
     history = int(settings.keep_seconds // 86400) + HISTORY_DAYS
-    days = {SENT: INPUT_DAYS, "exports/": history, "requests/": history, "owners/": history}
+    days = {SENT: INPUT_DAYS, "exports/": history, "requests/": history, "owners/": history, "kept/": history}
     try:
         Store.open(settings).expire_by_itself(days)
         done = True

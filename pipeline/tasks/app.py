@@ -162,11 +162,12 @@ def _run(
         raise task.retry(countdown=0) from None
     except (PipelineError, SoftTimeLimitExceeded, MemoryError) as error:
         told = error if isinstance(error, PipelineError) else OverLimit(f"{name} ran out of {_ran_out(error)}.")
-        # Counted here, not by Celery: a chunk that was put back is no error.
-        tries = services.live.attempt(f"error:{name}") if told.retry else RETRIES + 1
+        tries = _tries(services, name) if told.retry else RETRIES + 1
         if tries <= RETRIES:
             pause = backoff(tries - 1, random.random())  # noqa: S311  # jitter, no secret
             log.warning("%s: %s Trying again in %.1f s.", name, told.message, pause)
+            step_name = str(arguments[0]) if arguments else task.name.removeprefix("pipeline.")
+            flow.note_retry(services, export_id, step_name, pause)
             raise task.retry(countdown=pause) from None
         log.error("%s: %s", name, told.message)
         flow.fail(services, export_id, told)
@@ -174,6 +175,17 @@ def _run(
         log.exception("%s", name)
         flow.fail(services, export_id, PipelineError(f"The program made a mistake: {type(error).__name__}."))
     return {"export": export_id, "task": task.request.id}
+
+
+def _tries(services: Services, name: str) -> int:
+    """How often this step has failed. Counted here, not by Celery: a chunk that was put back is no error.
+
+    While Redis is down nobody can count; it is tried again as if it were the first time.
+    """
+    try:
+        return services.live.attempt(f"error:{name}")
+    except RedisDown:
+        return 1
 
 
 def _ran_out(error: BaseException) -> str:

@@ -15,6 +15,7 @@ import logging
 import re
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -149,6 +150,16 @@ def send_notice(s: Services, export_id: str) -> None:
     """Ask a worker to tell whoever asked; the keeper asks again when nothing came of it."""
     s.messages.deliver(export_id)
     s.live.note_sent(export_id, s.settings.lease_seconds)
+
+
+def note_retry(s: Services, export_id: str, step: str, seconds: float) -> None:
+    """A step that failed comes back by itself after so long; the keeper need not ask for it before."""
+    until_at_it = seconds + s.settings.lease_seconds
+    with suppress(RedisDown):  # it is asked for twice then
+        if step == "deliver":
+            s.live.note_sent(export_id, until_at_it)
+        else:
+            s.live.note_pause(f"{export_id}:{step}", until_at_it)
 
 
 def deliver(s: Services, export_id: str) -> None:

@@ -14,6 +14,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from ..delivery import Links
 from ..services import Services, open_services
 from ..settings import Settings
+from ..store import BRIEF
 from ..tasks.app import CeleryMessages, make_app
 from . import api, panel, problems
 from .access import EXTENSION
@@ -53,7 +54,7 @@ def create_app(services: Services | None = None) -> Flask:
 
 def _wired() -> Services:
     settings = Settings.from_env(os.environ)
-    return open_services(settings, CeleryMessages(make_app(settings)))
+    return open_services(settings, CeleryMessages(make_app(settings)), BRIEF)
 
 
 def _config(settings: Settings) -> dict[str, object]:

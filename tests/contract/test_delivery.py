@@ -12,14 +12,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from email.message import EmailMessage
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 import pytest
 from itsdangerous import URLSafeTimedSerializer
 
 from pipeline.delivery import SKIPPED_IN_MAIL, Links, Post, message
-from pipeline.errors import InvalidSetting, LinkExpired, LinkRefused, MailDown, MailRefused
+from pipeline.errors import InvalidSetting, LinkExpired, LinkRefused, MailDown, MailRefused, MailUnencrypted
 from pipeline.export import Export, Failure, Result, Skipped, State, new_id
 from pipeline.local.mailbox import Controller, Mailbox
 from pipeline.local.services import Smtp, free_port, smtp
@@ -163,6 +163,31 @@ def test_the_password_is_sent_only_after_the_connection_is_encrypted(
         assert sent(server, ready())["Subject"] == "Ready: Álbum"
 
 
+def test_without_encryption_neither_password_nor_mail_leaves_this_machine(tmp_path: Path) -> None:
+    """Whoever stands between takes the offer of STARTTLS away; 0.0.0.0 leads here and is no loopback address."""
+    with mail_server(tmp_path, Listening, auth_require_tls=False) as server:
+        elsewhere = server.url.replace("127.0.0.1", "0.0.0.0")  # noqa: S104
+        for url in (elsewhere, elsewhere.replace("demo:secret@", "")):
+            with pytest.raises(MailUnencrypted, match="offers no TLS") as refused:
+                Post(settings_for(url)).send(message(ready(), SETTINGS))
+            assert "smtps://" in refused.value.advice
+        assert Listening.heard == []
+        assert sent(server, ready())["Subject"] == "Ready: Álbum"
+        assert Listening.heard == ["secret", "mail"]
+
+
+class Listening(Mailbox):
+    heard: ClassVar[list[str]] = []
+
+    def knows(self, mechanism: str, user: bytes, password: bytes) -> bool:
+        self.heard.append(password.decode())
+        return super().knows(mechanism, user, password)
+
+    async def handle_MAIL(self, *arguments: Any) -> str:  # noqa: N802  # aiosmtpd's name
+        self.heard.append("mail")
+        return await super().handle_MAIL(*arguments)
+
+
 def test_a_mail_that_was_taken_is_sent_whatever_the_server_says_at_the_goodbye(tmp_path: Path) -> None:
     """Else it would be sent again."""
     with mail_server(tmp_path, Rude, auth_require_tls=False) as server:
@@ -224,7 +249,7 @@ def test_a_link_that_was_changed_is_refused() -> None:
     foreign = token(SETTINGS, "another-export")
     forged = [
         foreign.split(".")[0] + signed[signed.index(".") :],
-        signed[:-1] + ("A" if signed[-1] != "A" else "B"),
+        signed[:-2] + ("A" if signed[-2] != "A" else "B") + signed[-1],  # two bits of the last one do not count
         signed.rsplit(".", 1)[0],
         "",
         "é",

@@ -13,10 +13,10 @@ from click.testing import CliRunner
 from pipeline.cli import program
 from pipeline.commands.bucket import bucket_checks
 from pipeline.commands.finding import Check, Outcome
-from pipeline.doctor import examine, is_local, memory_check, redis_checks, settings_checks
+from pipeline.doctor import examine, memory_check, redis_checks, settings_checks
 from pipeline.local.dynos import Dynos
 from pipeline.local.services import free_port, smtp, valkey
-from pipeline.settings import Settings
+from pipeline.settings import Settings, is_local
 from pipeline.store import Store
 
 from ..conftest import Environ
@@ -70,6 +70,7 @@ def test_nothing_is_left_in_the_bucket(environ: Environ, settings: Settings) -> 
         ({"AWS_SECRET_ACCESS_KEY": "wrong"}, "bucket", "SignatureDoesNotMatch", "S3_BUCKET"),
         ({"REDIS_URL": "closed"}, "redis", "does not answer", "REDIS_URL"),
         ({"SMTP_URL": "wrong password"}, "mail", "535", "SMTP_URL"),
+        ({"SMTP_URL": "no TLS elsewhere"}, "mail", "offers no TLS", "smtps://"),
         ({"HEROKU_API_KEY": "wrong"}, "heroku", "key is not valid", "heroku authorizations:create -s write"),
         ({"HEROKU_APP_NAME": "other"}, "heroku", "no such app", "HEROKU_APP_NAME"),
         ({"WORKER_TYPE": "clock"}, "heroku", "no process type clock", "WORKER_TYPE"),
@@ -82,8 +83,10 @@ def test_what_is_wrong_fails_alone(
 ) -> None:
     if variables.get("REDIS_URL") == "closed":
         variables = {"REDIS_URL": f"redis://127.0.0.1:{free_port()}/0"}
-    if "SMTP_URL" in variables:
+    if variables.get("SMTP_URL") == "wrong password":
         variables = {"SMTP_URL": whole["SMTP_URL"].replace("demo:", "demo:not-")}
+    if variables.get("SMTP_URL") == "no TLS elsewhere":  # 0.0.0.0 leads here and is no loopback address
+        variables = {"SMTP_URL": whole["SMTP_URL"].replace("127.0.0.1", "0.0.0.0")}  # noqa: S104
     checks = examine(whole | variables)
     failed = [check for check in checks if check.outcome is Outcome.FAILED]
     assert [check.name for check in failed] == [name]

@@ -41,6 +41,7 @@ from pipeline.errors import (
 )
 from pipeline.export import Export, State
 from pipeline.ledger import segment_key
+from pipeline.live import Live
 from pipeline.local.mailbox import Controller, Mailbox
 from pipeline.local.services import S3, Smtp, Valkey, free_port, smtp
 from pipeline.pdf.assembly import Assembly
@@ -50,6 +51,7 @@ from pipeline.settings import Settings
 from pipeline.sources import BucketInputs
 from pipeline.store import Store, Upload
 from pipeline.tasks import flow
+from pipeline.tasks.app import _run as run_step
 from pipeline.tasks.app import make_app
 from pipeline.tasks.render import PutBack
 from tests.conftest import SentMessages
@@ -448,6 +450,25 @@ def test_a_store_that_fails_again_and_again_is_no_fault_of_the_page(
                 flow.render(stage.s, export_id, 1, never)
     flow.render(stage.s, export_id, 1, never)
     assert stage.s.ledger.segments(export_id) == {1: [(2, 2)]}
+
+
+def test_an_error_that_nobody_can_count_is_tried_again(stage: Stage, app: celery.Celery) -> None:
+    """Redis is down for a moment; a task that ended as a failure would wait for the keeper."""
+    alone = dataclasses.replace(stage.s.settings, redis_url=f"redis://127.0.0.1:{free_port()}/0")
+    without_redis = dataclasses.replace(stage.s, live=Live.open(alone))
+    tried: list[str] = []
+
+    def step(_: Services, export_id: str) -> None:
+        tried.append(export_id)
+        if len(tried) < 3:
+            raise StoreDown("The bucket could not read it.")
+
+    @app.task(bind=True, max_retries=None)  # type: ignore[untyped-decorator]  # Celery has no types
+    def run(self: Any, export_id: str) -> Any:
+        return run_step(self, without_redis, step, export_id)
+
+    assert run.apply(("an-export",)).state == "SUCCESS"
+    assert tried == ["an-export"] * 3
 
 
 def failing(error: Exception) -> Callable[..., Any]:

@@ -15,12 +15,14 @@ from typing import Any
 
 import pytest
 import redis
+from celery.exceptions import Retry
 
 from pipeline import keeper as keepers
 from pipeline.errors import HerokuDown, RedisDown, StoreDown
 from pipeline.export import Export, State, new_id
 from pipeline.keeper import Keeper
 from pipeline.ledger import listing_key
+from pipeline.live import QUEUES
 from pipeline.local.dynos import Dynos, Fault
 from pipeline.local.services import S3, Valkey
 from pipeline.scaler.resize import Formation
@@ -29,6 +31,7 @@ from pipeline.settings import Settings
 from pipeline.store import Store
 from pipeline.tasks import flow
 from pipeline.tasks.app import CeleryMessages, make_app
+from pipeline.tasks.app import _run as run_step
 from tests.conftest import SentMessages
 from tests.pictures import jpeg
 
@@ -301,6 +304,54 @@ def test_one_keeper_leads_and_another_takes_over_when_it_is_gone(
 
 
 # repair
+
+
+def test_a_step_that_comes_back_by_itself_is_not_asked_for(stage: Stage) -> None:
+    """Celery sends it again after a pause, in which nobody has its lease and no message waits."""
+    app = make_app(stage.s.settings)
+    keeper = stage.keeper()
+
+    def fails(name: str, export_id: str, *arguments: int) -> None:
+        task = app.tasks[f"pipeline.{name}"]
+        task.push_request(id=name, args=(export_id, *arguments), called_directly=False, delivery_info={})
+        with pytest.raises(Retry):
+            run_step(task, stage.s, failing, export_id, *arguments)
+        task.pop_request()
+
+    def turns() -> list[tuple[str, ...]]:
+        stage.messages.sent.clear()
+        with redis.Redis.from_url(stage.s.settings.redis_url) as client:
+            client.delete(*QUEUES)  # a worker takes it, and keeps it until its time has come
+        keeper.turn()
+        keeper.turn()
+        return stage.messages.sent.copy()
+
+    def pauses_end() -> None:
+        with redis.Redis.from_url(stage.s.settings.redis_url) as client:
+            client.delete(*client.keys("pipeline:pause:*"), *client.keys("pipeline:sent:*"))
+
+    export_id = stage.submit()
+    fails("plan", export_id)
+    assert turns() == []
+    pauses_end()
+    assert turns() == [("plan", export_id)]
+    flow.plan(stage.s, export_id)
+    fails("render", export_id, 1)
+    assert turns() == [("render", export_id, "0", "2")]
+    pauses_end()
+    assert turns() == [("render", export_id, "0", "1", "2")]
+    stage.render(export_id, 0, 1, 2)
+    flow.assemble(stage.s, export_id)
+    pauses_end()
+    fails("deliver", export_id)
+    assert turns() == []
+    pauses_end()
+    assert turns() == [("deliver", export_id)]
+    app.close()
+
+
+def failing(*_: Any) -> None:
+    raise StoreDown("The bucket could not read it.")
 
 
 def test_what_was_lost_is_asked_for_again(stage: Stage) -> None:

@@ -9,8 +9,9 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -213,6 +214,41 @@ def test_the_newest_exports_of_a_person_come_first_and_nobody_elses(ledger: Ledg
     assert ledger.of("archive", 3) == [theirs]
     assert ledger.of("nobody", 3) == []
     assert list(ledger.all()) == [mine[0], mine[1], mine[3], theirs]
+
+
+def test_the_newest_exports_cost_the_same_however_many_came_before(ledger: Ledger) -> None:
+    mine = [ledger.accept(export(f"r{n}", now=1_700_000_000.0 + n), None, lasting=False) for n in range(9)]
+    with asked(ledger) as urls:
+        assert ledger.of("shop", 3) == mine[:5:-1]
+    assert [url for url in urls if "list-type" in url] == [urls[0]]
+    assert "max-keys=3" in urls[0] and len(urls) == 1 + 3
+
+
+def test_looking_for_what_expires_reads_neither_what_has_expired_nor_what_is_young(ledger: Ledger) -> None:
+    mine = [ledger.accept(export(f"r{n}", now=1_700_000_000.0 + n), None, lasting=False) for n in range(9)]
+    for old in mine[:4]:
+        end(ledger, old)
+        ledger.change(old.id, lambda e: e.to(State.EXPIRED))
+    assert next(ledger.kept()) == mine[4], "which removes the marks before it"
+    with asked(ledger) as urls:
+        assert next(ledger.kept()) == mine[4]
+    assert len(urls) == 2, "one listing and one record"
+    assert list(ledger.all()) != list(ledger.kept()) == mine[4:]
+
+
+@contextmanager
+def asked(ledger: Ledger) -> Iterator[list[str]]:
+    """The URLs of the requests that are sent to the bucket."""
+    events, urls = ledger.store._client.meta.events, list[str]()
+
+    def note(request: Any, **_: Any) -> None:
+        urls.append(request.url)
+
+    events.register("before-send.s3", note)
+    try:
+        yield urls
+    finally:
+        events.unregister("before-send.s3", note)
 
 
 def test_closing_removes_segments_and_the_mark_and_keeps_the_rest(ledger: Ledger) -> None:

@@ -51,6 +51,9 @@ def test_a_lease_has_one_holder(live: Live) -> None:
     assert live.lease("other", 10) is not None
     assert live.held(["chunk", "nobody's"]) == {"chunk"}
     assert live.held([]) == set()
+    live.note_pause("paused", 60)
+    assert live.held(["chunk", "paused", "nobody's"]) == {"chunk", "paused"}
+    assert live.lease("paused", 60), "whoever comes first may take it"
     live.release(first)
     second = live.lease("chunk", 10)
     assert second is not None

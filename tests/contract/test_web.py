@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -585,6 +586,22 @@ def test_when_the_bucket_is_down_the_answer_is_503_and_the_page_still_comes(sett
     assert answer.status_code == 503 and error(answer)["code"] == "StoreDown" and "Retry-After" in answer.headers
     sign_in(client)
     assert client.get("/").status_code == 200
+
+
+def test_a_bucket_that_takes_requests_and_never_answers_is_said_long_before_the_web_host_hangs_up(
+    environ: Environ, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Heroku answers for us after 30 seconds, with a page that helps nobody."""
+    with socket.create_server(("127.0.0.1", 0)) as hanging:
+        address = f"http://127.0.0.1:{hanging.getsockname()[1]}"
+        for name, value in (environ | {"S3_ENDPOINT_URL": address}).items():
+            monkeypatch.setenv(name, value)
+        client = create_app().test_client()
+        began = time.monotonic()
+        answer = ask(client, {"listing": "inputs/album.jsonl"})
+        assert time.monotonic() - began < 15
+    assert answer.status_code == 503 and error(answer)["code"] == "StoreDown"
+    assert "doctor" in error(answer)["advice"] and "Retry-After" in answer.headers
 
 
 def test_health_needs_nobody_and_nothing(settings: Settings) -> None:
