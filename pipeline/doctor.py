@@ -13,7 +13,8 @@ from .delivery import Post
 from .errors import HerokuDown, InvalidSetting, MailDown, MailUnencrypted, RedisDown
 from .live import Live
 from .pdf.fonts import default_face
-from .scaler.resize import Formation, status_of
+from .scaler.heroku import status_of
+from .scaler.resize import chosen_way
 from .settings import MIB, Settings, is_local
 
 SECRET_LEAST = 32  # characters; what `generator: secret` of app.json makes is longer
@@ -156,16 +157,15 @@ def mail_checks(settings: Settings) -> Iterator[Check]:
 
 
 def heroku_checks(settings: Settings) -> Iterator[Check]:
-    """Read the formation, and see whether the key may change it, by a change of nothing: setting the
+    """Count the workers, and see whether the key may change that, by a change of nothing: setting the
     quantity here could undo what the keeper does at this moment."""
-    formation = Formation(settings)
-    if not formation.configured:
+    way = chosen_way(settings, Live.open(settings))
+    if not way.configured:
         words, advice = "Workers are not scaled.", "Set HEROKU_API_KEY and HEROKU_APP_NAME."
         yield Check("heroku", Outcome.WARNING, words, advice)
         return
     try:
-        now = formation.quantity()
-        formation.check_write()
+        now = way.check()
         words = f"{settings.heroku_app}: {now} of at most {settings.max_workers} workers; the key may scale them."
         yield Check("heroku", Outcome.OK, words)
     except HerokuDown as error:
@@ -174,8 +174,6 @@ def heroku_checks(settings: Settings) -> Iterator[Check]:
 
 def _heroku_advice(error: HerokuDown) -> str:
     status = status_of(error)
-    if status in (401, 403):
-        return "Set HEROKU_API_KEY to what `heroku authorizations:create -s write` prints."
     if status == 404:
         return "Check HEROKU_APP_NAME, and that the key's account may use this app."
     return error.advice if error.advice != HerokuDown.advice else "Try again; check HEROKU_API_URL."

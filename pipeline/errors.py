@@ -31,6 +31,8 @@ PipelineError
     │   ├── MailUnencrypted the mail server offers no TLS
     │   └── MailRefused     the mail server will never take this mail
     └── HerokuDown          the Platform API
+        ├── HerokuRefused   the key is refused: workers can be neither started nor stopped
+        └── TooManyCalls    the account made too many calls; none is made for a while
 
 `retry` says whether the same step may succeed when it is tried again; `exit_code` and `http_status`
 are what the command line and the web process answer; `advice` is what the person can do.
@@ -196,3 +198,15 @@ class MailRefused(MailDown):
 
 class HerokuDown(ServiceDown):
     advice = "Check HEROKU_API_KEY and HEROKU_APP_NAME with `python -m pipeline doctor`."
+
+
+class HerokuRefused(HerokuDown):
+    retry = False
+    advice = (
+        "Set HEROKU_API_KEY to what `heroku authorizations:create -s write` prints;"
+        " until then stop workers by hand: heroku ps:scale worker=0."
+    )
+
+
+class TooManyCalls(HerokuDown):
+    advice = "It goes on by itself. The limit is the account's: look for another program that uses it up."

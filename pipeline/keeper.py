@@ -14,13 +14,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 
-from .errors import ExportFailed, NoExport, PipelineError, RedisDown, ServiceDown
+from .errors import ExportFailed, HerokuRefused, NoExport, PipelineError, RedisDown, ServiceDown
 from .export import Export, State, created
 from .ledger import chosen
 from .live import Lease
 from .scaler.decide import Policy, decide
 from .scaler.measure import Gauge, Work
-from .scaler.resize import Formation
+from .scaler.way import Way
 from .services import Services
 from .tasks import flow
 
@@ -80,9 +80,9 @@ def repair(view: View, deadline: float) -> Repair:
 class Keeper:
     """Takes turns until it is stopped. `turn` is one round, for tests and for the curious."""
 
-    def __init__(self, services: Services, formation: Formation) -> None:
+    def __init__(self, services: Services, way: Way) -> None:
         self._s = services
-        self._formation = formation
+        self._way = way
         self._gauge = Gauge()
         self._lease: Lease | None = None
         self._seen: dict[str, Repair] = {}
@@ -106,7 +106,8 @@ class Keeper:
             try:
                 self._wait(self.turn())
             except PipelineError as error:
-                log.warning("keeper: %s %s", error.message, error.advice)
+                loud = logging.ERROR if isinstance(error, HerokuRefused) else logging.WARNING
+                log.log(loud, "keeper: %s %s", error.message, error.advice)
                 self._stop.wait(self._s.settings.keeper_seconds)
             except Exception:
                 log.exception("keeper: a mistake; the next turn comes all the same")
@@ -122,7 +123,7 @@ class Keeper:
         ids = self._s.ledger.active()
         self._seen = {export_id: self._seen[export_id] for export_id in ids if export_id in self._seen}
         work = [item for item in map(self._look_after, ids) if item]
-        scaled = self._scale(work) if self._formation.configured else 0
+        scaled = self._scale(work) if self._way.configured else 0
         if time.monotonic() - self._cleaned > CLEAN_SECONDS:
             self._cleaned = time.monotonic()
             self._clean()
@@ -221,14 +222,14 @@ class Keeper:
         """Set the formation to what is needed; how many workers there are then."""
         settings = self._s.settings
         if self._workers is None or time.monotonic() - self._checked > CHECK_SECONDS:
-            self._workers = self._formation.quantity()
+            self._workers = self._way.quantity()
             self._checked = time.monotonic()
         policy = Policy(settings.max_workers, settings.concurrency, settings.linger_seconds)
         workers = self._workers
         decision = decide(self._gauge.snapshot(work, self._s.live, workers), policy)
         if decision.quantity != workers and self._leads() and self._is_newest():
             log.info("scaler: %d -> %d. %s", workers, decision.quantity, decision.reason)
-            workers = self._workers = self._formation.resize(decision.quantity)
+            workers = self._workers = self._way.resize(decision.quantity)
         return workers
 
     # clean up

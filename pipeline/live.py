@@ -1,6 +1,7 @@
 """Redis: leases, attempts, live progress, the keeper's bell. The one door to Redis beside the broker.
 
-Everything in it can be rebuilt: when it is wiped, work is done twice at the worst. Every key expires.
+Who is at work, and who shall stop, is in `roster.py`. Everything in Redis can be rebuilt: when it is wiped,
+work is done twice at the worst. Every key expires.
 """
 
 from __future__ import annotations
@@ -8,16 +9,15 @@ from __future__ import annotations
 import base64
 import json
 import secrets
-import ssl
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import redis
 
-from .errors import RedisDown
+from .roster import Roster
+from .roster import translated as _translated
 from .settings import Settings
 
 QUEUES = ("pipeline.short", "pipeline.small", "pipeline.large")
@@ -61,11 +61,8 @@ class Progress:
     timed: int = 0
 
 
-class Live:
+class Live(Roster):
     """Commands in the words of the pipeline; RedisDown when Redis does not answer. Thread-safe."""
-
-    def __init__(self, client: Any) -> None:
-        self._redis = client
 
     @classmethod
     def open(cls, settings: Settings) -> Live:
@@ -245,11 +242,3 @@ def _export_of(message: str) -> str | None:
         return None
     arguments, *_ = json.loads(base64.b64decode(envelope["body"]))
     return next((value for value in arguments if isinstance(value, str)), None)
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    try:
-        yield
-    except (redis.RedisError, OSError, ssl.SSLError) as error:
-        raise RedisDown(f"Redis does not answer: {type(error).__name__}.") from error

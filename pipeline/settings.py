@@ -52,6 +52,9 @@ class Settings:
     heroku_app: str | None
     heroku_api_url: str
     heroku_timeout: float
+    scaler_way: str
+    one_off_size: str | None
+    one_off_seconds: int
     worker_type: str
     max_workers: int
     linger_seconds: float
@@ -110,6 +113,9 @@ class Settings:
             heroku_app=env.text("HEROKU_APP_NAME", "") or None,
             heroku_api_url=env.url("HEROKU_API_URL", "https://api.heroku.com", ("http", "https")).rstrip("/"),
             heroku_timeout=env.seconds("HEROKU_TIMEOUT", 10),
+            scaler_way=env.choice("SCALER_WAY", "formation", "one-off"),
+            one_off_size=env.text("ONE_OFF_SIZE", "") or None,
+            one_off_seconds=env.integer("ONE_OFF_HOURS", 12) * 3600,
             worker_type=env.text("WORKER_TYPE", "worker"),
             max_workers=env.integer("MAX_WORKERS", 4),
             linger_seconds=env.seconds("LINGER_SECONDS", 5),
@@ -138,6 +144,8 @@ class Settings:
                 " comes back while its task still runs is done twice.",
                 field="VISIBILITY_TIMEOUT",
             )
+        if settings.one_off_seconds > 24 * 3600:
+            raise InvalidSetting("ONE_OFF_HOURS must be 24 or less: Heroku allows no more.", field="ONE_OFF_HOURS")
         if settings.shutdown_seconds >= 28:
             raise InvalidSetting(
                 "SHUTDOWN_SECONDS must be below 28: Heroku kills a worker 30 s after it was told to go.",
@@ -182,6 +190,13 @@ class _Environment:
 
     def text(self, key: str, default: str) -> str:
         return self.environ.get(key, default)
+
+    def choice(self, key: str, default: str, *others: str) -> str:
+        value = self.environ.get(key, "") or default
+        if value not in (default, *others):
+            words = " or ".join((default, *others))
+            raise InvalidSetting(f"{key} is {value!r}; {words} is needed.", field=key)
+        return value
 
     def integer(self, key: str, default: int, least: int = 1) -> int:
         return self._number(key, default, int, least, "a whole number")

@@ -1,9 +1,11 @@
-"""A worker process: Celery, and the keeper beside it."""
+"""A worker process: Celery, and beside it the keeper and word of its presence."""
 
 from __future__ import annotations
 
 import logging
 import os
+import time
+import uuid
 from typing import Any
 
 from .settings import Settings
@@ -12,27 +14,29 @@ from .settings import Settings
 # time limit. Celery reads this when it is imported.
 os.environ.setdefault("REMAP_SIGTERM", "SIGQUIT")
 
-from celery import signals
+from celery import bootsteps, signals
+from celery.worker import state
 
 from .keeper import Keeper
 from .live import QUEUES
-from .scaler.resize import Formation
-from .services import open_services
+from .presence import TICK, Presence
+from .roster import Worker
+from .scaler.resize import chosen_way
+from .services import Services, open_services
 from .store import BRIEF
 from .tasks.app import CeleryMessages, make_app
 
+RELEASED_WITHIN = 5.0  # seconds for the keeper to end its turn and give its lease back
+log = logging.getLogger(__name__)
 
-def run(settings: Settings) -> int:
-    """Work until the dyno is told to go; the exit code."""
+
+def run(settings: Settings, *, one_off: bool = False) -> int:
+    """Work until told to go, or, on a one-off dyno, until not needed; the exit code."""
     app = make_app(settings)
-
-    @signals.worker_ready.connect(weak=False)  # type: ignore[untyped-decorator]  # Celery has no types
-    def keep(**_: Any) -> None:
-        keeper = Keeper(open_services(settings, CeleryMessages(app), BRIEF), Formation(settings))
-        keeper.start()
-        # Another leads at once when this one gives its lease back.
-        signals.worker_shutting_down.connect(lambda **_: keeper.stop(), weak=False)
-
+    services = open_services(settings, CeleryMessages(app), BRIEF)
+    presence = Presence(services.live, introduction(one_off), settings.linger_seconds)
+    app.steps["consumer"].add(duty(presence))
+    stop_keeping = keep_beside(services)
     for chatty in ("kombu", "fontTools", "pypdf"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     worker = app.Worker(
@@ -40,4 +44,70 @@ def run(settings: Settings) -> int:
         without_gossip=True, without_mingle=True, without_heartbeat=True,
     )  # fmt: skip
     worker.start()
+    stop_keeping()
+    presence.stop()
     return int(worker.exitcode or 0)
+
+
+def introduction(one_off: bool) -> Worker:
+    """This worker, as others see it."""
+    # Two dynos may bear one name for a moment, during a deploy.
+    identity = os.environ.get("HEROKU_DYNO_ID") or str(uuid.uuid4())
+    return Worker(identity, os.environ.get("DYNO", "worker"), one_off, time.time())
+
+
+def keep_beside(services: Services) -> Any:
+    """Run the keeper from when the worker is ready; what stops it."""
+    keeper = Keeper(services, chosen_way(services.settings, services.live))
+    threads = []
+
+    @signals.worker_ready.connect(weak=False)  # type: ignore[untyped-decorator]  # Celery has no types
+    def keep(**_: Any) -> None:
+        threads.append(keeper.start())
+        # Another leads at once when this one gives its lease back.
+        signals.worker_shutting_down.connect(lambda **_: keeper.stop(), weak=False)
+
+    def stop() -> None:
+        keeper.stop()
+        for thread in threads:
+            thread.join(RELEASED_WITHIN)
+
+    return stop
+
+
+def duty(presence: Presence) -> type[bootsteps.StartStopStep]:
+    """A part of Celery's consumer that takes up work and lays it down, as presence has heard.
+
+    Laying down is cancelling the consumers: a message that Redis had already handed out goes back to its
+    queue (kombu does that), and one that is being worked on is finished.
+    """
+
+    class Duty(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has no types
+        requires = ("celery.worker.consumer.tasks:Tasks",)
+        _timer: Any = None
+
+        def start(self, consumer: Any) -> None:
+            """Before the first message is asked for, and again after the connection was lost."""
+            presence.start()
+            self._turn(consumer)
+            self._timer = consumer.timer.call_repeatedly(TICK / 2, self._turn, (consumer,))
+
+        def stop(self, consumer: Any) -> None:  # noqa: ARG002  # Celery's signature
+            if self._timer:
+                self._timer.cancel()
+
+        terminate = stop
+
+        def _turn(self, consumer: Any) -> None:
+            laid_down = not consumer.task_consumer.queues
+            busy = bool(state.reserved_requests)
+            if presence.gone and laid_down and not busy:
+                log.info("worker: it is not needed any more")
+                state.should_stop = os.EX_OK
+            if presence.may_work == laid_down:
+                change = consumer.add_task_queue if laid_down else consumer.cancel_task_queue
+                for queue in QUEUES:  # in the order in which they are looked at
+                    change(queue)
+            presence.note(busy=busy, laid_down=laid_down)
+
+    return Duty

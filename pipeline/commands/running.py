@@ -20,11 +20,11 @@ def keeper() -> None:
     """Repair, scale and clean up until told to stop. Web and worker processes do so anyway."""
     _log()
     from ..keeper import Keeper
-    from ..scaler.resize import Formation
+    from ..scaler.resize import chosen_way
     from ..store import BRIEF
 
     services = opening.services(BRIEF)
-    keeping = Keeper(services, Formation(services.settings))
+    keeping = Keeper(services, chosen_way(services.settings, services.live))
     stop = (signal.SIGTERM, signal.SIGINT)
     # Waited for, not handled: a handler may interrupt the very thread that holds the lock stop() takes.
     signal.pthread_sigmask(signal.SIG_BLOCK, stop)
@@ -37,12 +37,13 @@ def keeper() -> None:
 
 
 @click.command()
-def worker() -> None:
+@click.option("--one-off", metavar="ID", help="Leave when not needed; ID tells this start from others.")
+def worker(one_off: str | None) -> None:
     """Work until told to stop."""
     _log()
     from ..worker import run
 
-    sys.exit(run(opening.settings()))
+    sys.exit(run(opening.settings(), one_off=one_off is not None))
 
 
 @click.command()

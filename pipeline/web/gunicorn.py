@@ -12,7 +12,7 @@ from threading import Thread
 from typing import Any
 
 from ..keeper import Keeper
-from ..scaler.resize import Formation
+from ..scaler.resize import chosen_way
 from .access import EXTENSION
 
 # A platform that gives PORT routes to it from outside; a laptop keeps to itself.
@@ -36,7 +36,7 @@ def post_worker_init(worker: Any) -> None:
     """Start the keeper in the process that serves, after it was forked: connections must not be shared."""
     logging.basicConfig(level=logging.INFO, format="%(name)s: %(message)s")
     services = worker.wsgi.extensions[EXTENSION]
-    keeper = Keeper(services, Formation(services.settings))
+    keeper = Keeper(services, chosen_way(services.settings, services.live))
     _keepers.append((keeper, keeper.start()))
 
 

@@ -14,7 +14,9 @@ STOREYS = [
     {"tasks"},
     {"services"},
     {"scaler", "delivery", "rendering", "representation"},
+    {"presence"},
     {"ledger", "live"},
+    {"roster"},
     {"documents"},
     {"sources", "plan", "pdf", "parts"},
     {"store", "fetcher"},
@@ -24,7 +26,7 @@ STOREYS = [
 DOORS = {
     "boto3": {"store.py"},
     "botocore": {"store.py"},
-    "heroku3": {"scaler/resize.py"},
+    "heroku3": {"scaler/heroku.py"},
     "smtplib": {"delivery.py"},
     "celery": {"tasks/app.py", "worker.py"},
 }

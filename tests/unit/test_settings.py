@@ -45,6 +45,8 @@ def test_ones_own_setting_is_stronger_than_the_machine() -> None:
         ({"REDIS_URL": "http://somewhere"}, "REDIS_URL"),
         ({"API_TOKENS": "short=abc"}, "API_TOKENS"),
         ({"API_TOKENS": "no-token"}, "API_TOKENS"),
+        ({"SCALER_WAY": "oneoff"}, "SCALER_WAY"),
+        ({"ONE_OFF_HOURS": "25"}, "ONE_OFF_HOURS"),
         ({"TIME_LIMIT": "900"}, "VISIBILITY_TIMEOUT"),
     ],
 )

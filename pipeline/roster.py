@@ -1,0 +1,139 @@
+"""Which workers are up, and how many of them shall take work; kept in Redis.
+
+Workers say so themselves, every second, so a wiped Redis knows it again at once; a worker that died is
+forgotten after PRESENT seconds, and a line that nobody draws any more after LINE seconds.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import redis
+
+from .errors import RedisDown
+
+PRESENT = 6.0  # seconds; a worker whose loop hangs for so long counts as gone
+LINE = 60.0  # seconds; longer than a change of the formation takes, tries and all
+_ALL, _LINE = "pipeline:workers", "pipeline:line"
+_DRAW = """local now = redis.call('time')
+local ms = now[1] * 1000 + math.floor(now[2] / 1000)
+local line, since = string.match(redis.call('get', KEYS[1]) or '', '(%d+) (%d+)')
+if line ~= ARGV[1] then since = string.format('%.0f', ms) end
+redis.call('set', KEYS[1], ARGV[1] .. ' ' .. since, 'PX', ARGV[2])
+return {ARGV[1] .. ' ' .. since, ms - since}"""
+_LEAVE = """local up = 0
+for _, id in ipairs(redis.call('smembers', KEYS[1])) do up = up + redis.call('exists', KEYS[1] .. ':' .. id) end
+local line = string.match(redis.call('get', KEYS[2]) or '0', '%d+')
+if up <= tonumber(line) then return 0 end
+redis.call('srem', KEYS[1], ARGV[1])
+redis.call('del', KEYS[1] .. ':' .. ARGV[1])
+return 1"""
+
+
+class Worker(msgspec.Struct, frozen=True):
+    """A worker as it describes itself.
+
+    `since`: when it was ready for work, in seconds since the epoch. `drains`: the line because of which it
+    takes no work, or nothing; that very line, or who looks could believe what was true of an earlier one.
+    """
+
+    id: str
+    name: str
+    one_off: bool
+    since: float
+    busy: bool = False
+    drains: str = ""
+
+    @property
+    def draining(self) -> bool:
+        return bool(self.drains)
+
+    @property
+    def ordinal(self) -> int | None:
+        """7 for worker.7; None where dynos have no numbers (Heroku's Fir, a terminal)."""
+        number = self.name.rpartition(".")[2]
+        return int(number) if number.isdecimal() else None
+
+
+_decode = msgspec.json.Decoder(Worker).decode
+
+
+@dataclass(frozen=True)
+class Line:
+    """Workers above it take no work. `mark` tells it from any earlier one; it has stood for so many seconds."""
+
+    above: int
+    mark: str
+    stood: float = 0.0
+
+    @classmethod
+    def read(cls, mark: str) -> Line:
+        return cls(int(mark.split()[0]), mark)
+
+
+class Roster:
+    """Who is up, and the line above which no work is taken. RedisDown when Redis does not answer."""
+
+    def __init__(self, client: Any) -> None:
+        self._redis = client
+
+    # what a worker does
+
+    def report(self, worker: Worker) -> Line | None:
+        """Say that a worker is up and how it does; the line, or None when none is drawn."""
+        with translated(), self._redis.pipeline() as pipe:
+            pipe.set(f"{_ALL}:{worker.id}", msgspec.json.encode(worker), px=int(PRESENT * 1000))
+            pipe.sadd(_ALL, worker.id)
+            pipe.expire(_ALL, 86400)
+            pipe.get(_LINE)
+            line = pipe.execute()[-1]
+        return Line.read(line) if line else None
+
+    def leave(self, worker_id: str) -> bool:
+        """Strike a worker off, if there are more than shall be; of several who ask at once, only so many go."""
+        with translated():
+            return bool(self._redis.eval(_LEAVE, 2, _ALL, _LINE, worker_id))
+
+    def sign_off(self, worker_id: str) -> None:
+        """Strike a worker off that stops."""
+        with translated(), self._redis.pipeline() as pipe:
+            pipe.srem(_ALL, worker_id)
+            pipe.delete(f"{_ALL}:{worker_id}")
+            pipe.execute()
+
+    # what the scaler does
+
+    def workers(self) -> list[Worker]:
+        """Those that are up, in the order of their numbers."""
+        with translated():
+            ids = sorted(self._redis.smembers(_ALL))
+            found = dict(zip(ids, self._redis.mget([f"{_ALL}:{name}" for name in ids]), strict=True)) if ids else {}
+            if gone := [name for name, value in found.items() if value is None]:
+                self._redis.srem(_ALL, *gone)
+        present = [_decode(value) for value in found.values() if value is not None]
+        return sorted(present, key=lambda worker: (worker.ordinal or 0, worker.id))
+
+    def drain(self, above: int, seconds: float = LINE) -> Line:
+        """Workers above this number take no work any more, for so long unless it is said again."""
+        with translated():
+            mark, stood = self._redis.eval(_DRAW, 1, _LINE, above, int(seconds * 1000))
+        return Line(above, mark, stood / 1000)
+
+    def lift(self) -> None:
+        """All workers take work."""
+        with translated():
+            self._redis.delete(_LINE)
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Redis's errors as ours."""
+    try:
+        yield
+    except (redis.RedisError, OSError, ssl.SSLError) as error:
+        raise RedisDown(f"Redis does not answer: {type(error).__name__}.") from error

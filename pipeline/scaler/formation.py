@@ -1,0 +1,120 @@
+"""Workers as dynos of the formation: an absolute quantity, and down only after the topmost are idle.
+
+Heroku stops the highest ordinals, busy or not. So those are drained first: they take no work any more, are
+waited for, and only then is the quantity lowered.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+
+from ..errors import HerokuDown
+from ..live import Live
+from ..roster import Line, Worker
+from ..settings import Settings
+from .heroku import AboveLimit, Heroku
+from .way import Limit, Standing
+
+log = logging.getLogger(__name__)
+SETTLED = 4.0  # seconds; each worker says every second that it is up, so who is silent is not
+
+
+class Formation:
+    """One process type of one app."""
+
+    def __init__(self, settings: Settings, live: Live, *, settled: float = SETTLED) -> None:
+        self._settings = settings
+        self._live = live
+        self._settled = settled
+        self._heroku = Heroku(settings)
+        self._limit = Limit()
+        self._now: int | None = None
+        self._ordered_at: float | None = None
+
+    @property
+    def configured(self) -> bool:
+        return self._heroku.configured
+
+    def quantity(self) -> int:
+        """How many workers Heroku is told to run."""
+        self._now = self._of_type(self._heroku.quantities())
+        return self._now
+
+    def resize(self, wanted: int) -> int:
+        """Towards so many workers; how many Heroku is told to run now."""
+        now = self.quantity() if self._now is None else self._now
+        wanted = self._limit.clip(wanted)
+        if wanted < now and not self._drained(self._live.drain(wanted), now):
+            return now
+        if wanted >= now:
+            self._live.lift()
+        if wanted == now:
+            return now
+        self._now = None  # if the call fails, nobody knows
+        self._now = self._set(wanted, now)
+        if self._now > now:
+            self._ordered_at = time.time()
+        return self._now
+
+    def standing(self) -> Standing:
+        h = self._heroku
+        told = (h.refused, h.silent_seconds, h.calls)
+        return Standing("formation", self._now, self._limit.now, *told, self._ordered_at)
+
+    def check(self) -> int:
+        """The quantity; HerokuDown when the key may not change it."""
+        now = self.quantity()
+        self._heroku.check_write()
+        return now
+
+    def _of_type(self, quantities: dict[str, int]) -> int:
+        kind = self._settings.worker_type
+        if kind in quantities:
+            return quantities[kind]
+        raise HerokuDown(
+            f"{self._settings.heroku_app} has no process type {kind}.",
+            advice="Deploy the Procfile, or correct WORKER_TYPE.",
+        )
+
+    def _drained(self, line: Line, now: int) -> bool:
+        # Nothing runs longer than TIME_LIMIT: a worker that says so then is beyond help.
+        hopeless = line.stood > self._settings.time_limit + self._settled
+        return hopeless or drained(self._live.workers(), line, now, self._settled)
+
+    def _set(self, wanted: int, now: int) -> int:
+        """Set the quantity, to what the plan allows when it does not allow so many."""
+        kind = self._settings.worker_type
+        try:
+            return self._heroku.scale(kind, wanted)
+        except AboveLimit as above:
+            # Some limits count this type, some all dynos; the body does not always say which.
+            quantities = self._heroku.quantities()
+            beside = sum(quantities.values()) - quantities.get(kind, 0)
+            for fewer in [above.limit - beside] if above.shared else [above.limit, above.limit - beside]:
+                if now < fewer < wanted:
+                    with suppress(AboveLimit):
+                        quantity = self._heroku.scale(kind, fewer)
+                        return self._limited(quantity)
+            return self._limited(now)
+
+    def _limited(self, quantity: int) -> int:
+        self._limit = Limit.of(quantity)
+        log.warning("scaler: Heroku allows %d workers; MAX_WORKERS=%d.", quantity, self._settings.max_workers)
+        return quantity
+
+
+def drained(workers: Sequence[Worker], line: Line, now: int, settled: float) -> bool:
+    """Whether the dynos above the line, up to `now`, may be stopped: all that are up say that they drain and
+    are idle, and the others had time to say that they are up. A worker without a number may be any of them.
+    """
+    above = [
+        worker for worker in workers
+        if not worker.one_off and (worker.ordinal is None or worker.ordinal > line.above)
+    ]  # fmt: skip
+    if any(worker.busy or worker.drains != line.mark for worker in above):
+        return False
+    silent = set(range(line.above + 1, now + 1)) - {worker.ordinal for worker in above}
+    return not silent or line.stood >= settled

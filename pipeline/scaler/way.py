@@ -1,0 +1,74 @@
+"""What a way to have so many workers looks like: asked for at every turn, a step at a time."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Protocol
+
+REMEMBERED = 3600.0  # seconds; plans change
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What is known of the workers, without asking Heroku. None: unknown, or not so.
+
+    `limit`: more than so many the plan does not allow. `refused`: why Heroku obeys the key no more; then
+    workers cannot be stopped either. `silent_seconds`: no call is made for so long. `calls`: made by this
+    process. `ordered_at`: when more workers were last asked for, in seconds since the epoch.
+    """
+
+    way: str
+    quantity: int | None
+    limit: int | None
+    refused: str | None
+    silent_seconds: float
+    calls: int
+    ordered_at: float | None
+
+
+class Way(Protocol):
+    """So many workers. Every call may raise HerokuDown, or RedisDown."""
+
+    @property
+    def configured(self) -> bool:
+        """Whether there is anything to scale."""
+
+    def quantity(self) -> int:
+        """How many workers there are, started or starting; asks Heroku."""
+
+    def resize(self, wanted: int) -> int:
+        """A step towards so many workers, and how many there are now.
+
+        For each turn of the keeper: it never waits for a worker, and asks Heroku only if there is something
+        to change. Down takes several turns, until the workers that are too many are idle.
+        """
+
+    def check(self) -> int:
+        """How many workers there are; HerokuDown when the key may not change that."""
+
+    def standing(self) -> Standing:
+        """What is known now."""
+
+
+@dataclass(frozen=True)
+class Limit:
+    """What the plan allows, as far as it was noticed in the last hour.
+
+    Kept in the process that leads, not in Redis: another leader learns it by one call, and nothing has to
+    be told that it is out of date.
+    """
+
+    most: int | None = None
+    until: float = 0.0
+
+    @classmethod
+    def of(cls, most: int) -> Limit:
+        return cls(most, time.monotonic() + REMEMBERED)
+
+    @property
+    def now(self) -> int | None:
+        return self.most if time.monotonic() < self.until else None
+
+    def clip(self, wanted: int) -> int:
+        return wanted if self.now is None else min(wanted, self.now)
