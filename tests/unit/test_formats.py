@@ -82,7 +82,8 @@ def test_a_cell_that_is_not_understood_stands_as_it_came(format: Format, text: s
 def test_what_was_not_understood_is_known() -> None:
     cells = Cells(writer(Number(decimals=2), Locale.parse("en_US")))
     assert cells.numbers(["1.10", "", "x", "2.20"]) == [Decimal("1.10"), Decimal("2.20")]
-    assert cells.failed == {"x"}
+    assert cells.failed
+    assert [cells.understood(text) for text in ["1.10", "", "x"]] == [True, True, False]
 
 
 @pytest.mark.parametrize(

@@ -96,10 +96,8 @@ class TablePen:
         spelled = layout.face.spell_all(texts)
         if place.align == "left":
             x = place.x + PADDING
-            for i, drop in drops:
-                spelled[i - 1] += b")'0 %.2f Td(" % -drop + spelled[i]
-            for i, _ in reversed(drops):
-                del spelled[i]
+            for i, drop in reversed(drops):
+                spelled[i - 1] += b")' 0 %.2f Td(" % -drop + spelled.pop(i)
             return b"BT %s %.2f %.2f Td(%s)' ET" % (self._begin, x, y, b")'(".join(spelled))
         xs = self._starts(place, texts)
         steps = map(sub, xs, [0.0, *xs])

@@ -185,42 +185,57 @@ def _reading(mark: Mark | None) -> tuple[re.Pattern[str], dict[int, str]]:
     return pattern, dict.fromkeys(map(ord, between), "") | {ord(mark): "."}
 
 
-class Cells(dict[str, tuple[str, Decimal | None]]):
+Seen = tuple[str, Decimal | None, bool]  # what is shown, what it is worth, and whether it was not understood
+
+
+class Cells:
     """What the cells of one column show and are worth, by their text in the input.
 
-    It remembers those it met: dates and prices come again. `failed` are those that were not understood.
+    It remembers those it met: dates and prices come again. `failed`: some were not understood.
     """
 
     def __init__(self, writer: NumberWriter | DateWriter, shown: bool = True) -> None:
-        super().__init__()
         self.writer = writer
-        self.failed: set[str] = set()
+        self.failed = False
         self._shown = shown  # else the cells stand as they came, and are only summed
+        self._seen = _Memory(self._read)
 
     def texts(self, column: Sequence[str]) -> list[str]:
         """What is shown for each cell."""
-        self._make_room()
-        return [self[text][0] for text in column]
+        seen = self._room()
+        return [seen[text][0] for text in column]
 
     def numbers(self, column: Sequence[str]) -> list[Decimal]:
         """The numbers among the cells."""
-        self._make_room()
-        return [value for text in column if (value := self[text][1]) is not None]
+        seen = self._room()
+        return [value for text in column if (value := seen[text][1]) is not None]
 
-    def __missing__(self, text: str) -> tuple[str, Decimal | None]:
-        found = self[text] = self._read(text)
-        return found
+    def understood(self, text: str) -> bool:
+        """Whether a cell is blank or what its column is to hold."""
+        return not self._room()[text][2]
 
-    def _read(self, text: str) -> tuple[str, Decimal | None]:
+    def _read(self, text: str) -> Seen:
         value = self.writer.read(text)
         if value is None:
-            if text.strip():
-                self.failed.add(text)
-            return text, None
+            blank = not text.strip()
+            self.failed |= not blank
+            return text, None, not blank
         shown = self.writer.show(value) if self._shown else text  # type: ignore[arg-type]  # its own kind
-        return shown, value if isinstance(value, Decimal) else None
+        return shown, value if isinstance(value, Decimal) else None, False
 
-    def _make_room(self) -> None:
-        if len(self) > REMEMBERED:
-            self.clear()
-            self.failed.clear()
+    def _room(self) -> _Memory:
+        if len(self._seen) > REMEMBERED:
+            self._seen.clear()
+        return self._seen
+
+
+class _Memory(dict[str, Seen]):
+    """Reads what it has not met."""
+
+    def __init__(self, read: Callable[[str], Seen]) -> None:
+        super().__init__()
+        self._read = read
+
+    def __missing__(self, text: str) -> Seen:
+        found = self[text] = self._read(text)
+        return found

@@ -102,9 +102,9 @@ class Notes:
 
     def _look_for_failures(self, sheet: Sheet, before: int) -> None:
         for i, column in enumerate(self._watched):
-            if failed := column.cells.failed:
+            if column.cells.failed:
                 for number, row in enumerate(sheet.rows, before + 1):
-                    if row[column.source] in failed:
+                    if not column.cells.understood(row[column.source]):
                         self._failed[i].add(number)
 
     def _look_for_cuts(self, sheet: Sheet, before: int) -> None:
