@@ -51,7 +51,8 @@ STEPS: Mapping[State, tuple[State, ...]] = {
 class Chunk:
     """A page range of an export: the unit of work and of retry.
 
-    `start` and `stop` are where its records stand in the input, in bytes.
+    `start` and `stop` are where its records stand in the input, in bytes; `state` and `after` are what the
+    document must know at these places beside them, such as running totals (JSON).
     """
 
     number: int
@@ -59,6 +60,8 @@ class Chunk:
     pages: int
     start: int
     stop: int
+    state: Any = None
+    after: Any = None
 
 
 @dataclass(frozen=True)

@@ -29,21 +29,26 @@ class Cost:
 
 @dataclass
 class Marks:
-    """Where in the input pages begin: every `stride`-th page, at most 8,192 of them."""
+    """Where in the input pages begin: every `stride`-th page, at most 8,192 of them.
+
+    `states` is what the document must know there beside it (JSON in the end); those of chunks are kept.
+    """
 
     stride: int = 1
     offsets: list[int] = field(default_factory=list)
+    states: list[Any] = field(default_factory=list)
 
-    def add(self, page: int, offset: int) -> None:
+    def add(self, page: int, offset: int, state: Any = None) -> None:
         """Note where the next page begins; pages come in order."""
         if page % self.stride:
             return
         if len(self.offsets) == MARKS:
-            self.offsets = self.offsets[::2]
+            self.offsets, self.states = self.offsets[::2], self.states[::2]
             self.stride *= 2
             if page % self.stride:
                 return
         self.offsets.append(offset)
+        self.states.append(state)
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,8 @@ class Survey:
     """What planning found out: how much there is, where it stands, what a page costs.
 
     `found` is whatever else the drawing has to know, such as the widths of columns; it is kept as JSON.
+    `front` and `back` of the pages, such as a summary, stand before the first mark and behind the last
+    page that is counted in marks: they belong to the first chunk and to the last.
     """
 
     records: int
@@ -59,6 +66,9 @@ class Survey:
     end: int  # bytes of input
     cost: Cost
     found: Mapping[str, Any] = field(default_factory=dict)
+    state: Any = None  # at the end, as Marks has them
+    front: int = 0
+    back: int = 0
 
 
 @dataclass(frozen=True)
@@ -101,8 +111,11 @@ def cut(survey: Survey, settings: Settings, wanted: int | None = None) -> Plan:
     size = pages_per_chunk(survey.pages, survey.cost, settings, wanted)
     step = ceil(size / marks.stride)
     starts = [*marks.offsets[::step], survey.end]
-    firsts = [*range(0, survey.pages, step * marks.stride), survey.pages]
+    states = [*marks.states[::step], survey.state]
+    within = range(survey.front, survey.pages - survey.back, step * marks.stride)
+    firsts = [0, *within[1:], survey.pages]
     chunks = tuple(
-        Chunk(k, firsts[k], firsts[k + 1] - firsts[k], starts[k], starts[k + 1]) for k in range(len(starts) - 1)
+        Chunk(k, firsts[k], firsts[k + 1] - firsts[k], starts[k], starts[k + 1], states[k], states[k + 1])
+        for k in range(len(starts) - 1)
     )
     return Plan(survey.records, survey.pages, chunks, survey.found)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Protocol, TypeVar
 
@@ -22,6 +22,14 @@ class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
     listing: Annotated[str, Meta(description="key of a listing in the bucket: one JSON record a line")] = ""
     title: Annotated[str, Meta(min_length=1, max_length=200, description="title of the file")] = "Document"
+
+
+def check_records(records: Sequence[object] | None, listing: str, field: str) -> None:
+    """InvalidRequest unless there is one source of records: `field` of the request, or a listing."""
+    if (records is None) == (not listing):
+        raise InvalidRequest(f"Give either {field} or a listing.", field=field)
+    if records is not None and not records:
+        raise InvalidRequest(f"There are no {field}; a document needs one at least.", field=field)
 
 
 P = TypeVar("P", bound=Params, contravariant=True)

@@ -15,7 +15,6 @@ from typing import Annotated, BinaryIO, Literal
 
 import msgspec
 from msgspec import Meta
-from reportlab.lib import pagesizes
 
 from ..errors import InvalidRequest, RefusedAddress, UnreadableSource
 from ..export import Skipped
@@ -25,9 +24,9 @@ from ..pdf.page import BLACK, Page, printable
 from ..pdf.segment import SegmentWriter
 from ..plan import Cost, Marks, Survey
 from ..sources import Inputs, ahead
-from . import Params, Range, invalid, register
+from . import Range, check_records, invalid, register
+from .paper import MM, PaperParams
 
-MM = 72 / 25.4
 GAP = 4 * MM
 LEAST = 5 * MM  # a photo's box may be no smaller
 CAPTION = 9.0
@@ -56,13 +55,11 @@ class Photo(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return printable(self.caption) or self.file
 
 
-class PhotosParams(Params, frozen=True):
+class PhotosParams(PaperParams, frozen=True):
     """Parameters of `photos`."""
 
     photos: Annotated[list[Photo] | None, Meta(description="a list of {source, caption}")] = None
     title: Annotated[str, Meta(min_length=1, max_length=200, description="title of the file")] = "Photos"
-    page_size: Annotated[Literal["A3", "A4", "A5", "Letter", "Legal"], Meta(description="paper")] = "A4"
-    landscape: Annotated[bool, Meta(description="turn the paper")] = False
     rows: Annotated[int, Meta(ge=1, le=20, description="photos down a page, 1 to 20")] = 1
     columns: Annotated[int, Meta(ge=1, le=20, description="photos across a page, 1 to 20")] = 1
     fit: Annotated[Literal["fit", "fill"], Meta(description="whole photo, or cut to fill its box")] = "fit"
@@ -78,13 +75,6 @@ class PhotosParams(Params, frozen=True):
     @property
     def per_page(self) -> int:
         return self.rows * self.columns
-
-    @property
-    def paper(self) -> tuple[float, float]:
-        """Width and height in points."""
-        size = getattr(pagesizes, self.page_size if self.page_size[0] == "A" else self.page_size.lower())
-        short, long = sorted(size)
-        return (long, short) if self.landscape else (short, long)
 
 
 @dataclass(frozen=True)
@@ -140,10 +130,8 @@ class Photos:
     records_field = "photos"
 
     def check(self, params: PhotosParams, inputs: Inputs) -> None:
-        if (params.photos is None) == (not params.listing):
-            raise InvalidRequest("Give either photos or a listing.", field="photos")
-        if params.photos is not None and not params.photos:
-            raise InvalidRequest("There are no photos; a document needs one at least.", field="photos")
+        check_records(params.photos, params.listing, "photos")
+        params.check_paper()
         box = Layout(params).picture(0)
         if min(box.width, box.height) < LEAST:
             raise InvalidRequest(

@@ -15,7 +15,8 @@ import pytest
 from PIL import Image
 
 from pipeline import documents
-from pipeline.documents.photos import GAP, MM, Box, Layout, PhotosParams
+from pipeline.documents.paper import MM
+from pipeline.documents.photos import GAP, Box, Layout, PhotosParams
 from pipeline.errors import ChunkFailed, ExportFailed, InvalidRequest, UnreadableSource
 from pipeline.export import Result
 from pipeline.pdf.assembly import About

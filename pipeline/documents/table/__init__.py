@@ -1,76 +1,46 @@
-"""table: rows of CSV or JSON lines become ruled pages.
+"""table: rows of CSV or JSON lines become ruled pages, grouped and summed when asked for.
 
 The plan reads the input once: it finds out the format, fixes the widths of the columns, and notes where
-each page begins. A chunk then reads its own bytes only.
+each page begins and what is open there. A chunk then reads its own bytes only.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass
+from functools import partial
 from itertools import islice
-from typing import Annotated, Any, Literal
 
 import msgspec
-from msgspec import Meta
-from reportlab.lib import pagesizes
 
 from ...errors import InvalidRequest
 from ...pdf.assembly import page_number
-from ...pdf.fonts import default_face
+from ...pdf.page import Page
 from ...pdf.segment import SegmentWriter
 from ...plan import Cost, Marks, Survey
 from ...sources import Inputs
-from .. import Params, Range, register
+from .. import Range, check_records, register
+from ..paper import MM
 from .drawing import TablePen
-from .layout import Layout, Place, Wish, placed, sheets
-from .reading import Format, RowReader, detect
+from .notes import BOOKMARKS_MOST, Notes
+from .params import TableParams
+from .reading import Format, Row, RowReader, detect
+from .sheets import sheets
+from .summary import Summary
+from .view import Found, measured, view
 
-MM = 72 / 25.4
 SAMPLE_BYTES = 256 * 1024
 SAMPLE_ROWS = 1000  # by which widths are measured and numbers are recognised
 # One page of 240 cells took 0.4 ms to draw and packed to 3 kB on a 2.5 GHz core.
 COST = Cost(seconds=0.0005, bytes=4000)
 
 
-class Column(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How one column is shown. `field` is its name in the input."""
+@dataclass(frozen=True)
+class Leaf:
+    """A page to be drawn, and how many rows it has."""
 
-    field: str
-    title: str | None = None
-    width: Annotated[float | None, Meta(description="mm; measured when not given")] = None
-    align: Literal["auto", "left", "right", "center"] = "auto"
-
-
-class TableParams(Params, frozen=True):
-    """Parameters of `table`."""
-
-    rows: Annotated[list[dict[str, Any]] | None, Meta(description="a list of {column: value}")] = None
-    title: Annotated[str, Meta(min_length=1, max_length=200, description="stands on the first page")] = "Table"
-    format: Annotated[Literal["auto", "csv", "jsonl"], Meta(description="format of the listing")] = "auto"
-    delimiter: Annotated[str, Meta(max_length=1, description="of a CSV; found out when not given")] = ""
-    encoding: Annotated[str, Meta(max_length=20, description="of a CSV; found out when not given")] = ""
-    columns: Annotated[tuple[Column, ...], Meta(description="which columns, in order; all when empty")] = ()
-    page_size: Annotated[Literal["A3", "A4", "A5", "Letter", "Legal"], Meta(description="paper")] = "A4"
-    landscape: Annotated[bool, Meta(description="turn the paper")] = False
-    margin: Annotated[float, Meta(ge=5, le=40, description="margin in mm, 5 to 40")] = 12
-    font_size: Annotated[float, Meta(ge=4, le=24, description="points, 4 to 24")] = 8
-    stripes: Annotated[bool, Meta(description="shade every other row")] = True
-    page_numbers: Annotated[bool, Meta(description="print `x of y`")] = True
-    bookmark_every: Annotated[int, Meta(ge=0, description="pages from one outline entry to the next; 0: none")] = 0
-
-    @property
-    def paper(self) -> tuple[float, float]:
-        """Width and height in points."""
-        size = getattr(pagesizes, self.page_size if self.page_size[0] == "A" else self.page_size.lower())
-        short, long = sorted(size)
-        return (long, short) if self.landscape else (short, long)
-
-
-class Found(msgspec.Struct, frozen=True):
-    """What planning finds out and drawing needs."""
-
-    format: Format
-    places: tuple[Place, ...]
+    rows: int
+    draw: Callable[[Page], None]
 
 
 class Table:
@@ -81,74 +51,88 @@ class Table:
     records_field = "rows"
 
     def check(self, params: TableParams, inputs: Inputs) -> None:
-        if (params.rows is None) == (not params.listing):
-            raise InvalidRequest("Give either rows or a listing.", field="rows")
-        if params.rows is not None and not params.rows:
-            raise InvalidRequest("There are no rows; a table needs one at least.", field="rows")
+        check_records(params.rows, params.listing, "rows")
+        params.check_paper()
+        params.check_formats()
         if params.listing:
             inputs.check(params.listing)
 
     def survey(self, params: TableParams, listing: str, inputs: Inputs) -> Survey:
         sample = b"".join(_head(inputs.blocks(listing, 0, SAMPLE_BYTES)))
         format = detect(sample, params.format, params.delimiter, params.encoding)
-        found = Found(format, self._places(params, format, sample))
+        places = measured(params, format, _rows(sample, format))
+        seen = view(params, format, places)
+        summary = Summary(params, seen)
+        notes = Notes(seen.layout, seen.watched, summary.room)
         reader = RowReader(inputs.blocks(listing, format.begin), format.begin, format)
-        marks, records, number, start = Marks(), 0, 0, format.begin
-        for number, sheet in enumerate(sheets(reader, _layout(params, found), 0), 1):
-            marks.add(number - 1, start)
-            records += sheet.count
-            start = sheet.behind
+        state = seen.books.opening()
+        marks, records, pages, start = Marks(), 0, 0, format.begin
+        for sheet in sheets(reader, seen.layout, seen.paging, 0, state, ()):
+            marks.add(pages, start, msgspec.to_builtins(state))
+            notes.look(sheet, pages, records)
+            pages, records, start, state = pages + 1, records + sheet.count, sheet.behind, sheet.state
         if not records:
             raise InvalidRequest(f"The listing {listing} has no rows.", field="listing")
-        return Survey(records, number, marks, start, COST, msgspec.to_builtins(found))
+        notes.finish(records)
+        summary_pages = summary.pages(notes.entries, notes.groups)
+        front = summary_pages if params.summary == "front" else 0
+        found = Found(
+            format, places, tuple(notes.warnings), tuple(notes.entries), notes.groups, records, notes.totals,
+            front, summary_pages - front,
+        )  # fmt: skip
+        return Survey(
+            records, pages + summary_pages, marks, start, COST, msgspec.to_builtins(found), [],
+            front, summary_pages - front,
+        )  # fmt: skip
 
     def draw(
         self, params: TableParams, listing: str, part: Range, inputs: Inputs, out: SegmentWriter
     ) -> Generator[None, None, None]:
-        chunk = part.chunk
         found = msgspec.convert(part.found, Found)
-        layout = _layout(params, found)
-        pen = TablePen(layout, params.stripes)
-        reader = RowReader(inputs.blocks(listing, chunk.start, chunk.stop), chunk.start, found.format)
-        behind = part.first - chunk.first_page
-        drawn = islice(sheets(reader, layout, chunk.first_page), behind, None)
-        for number, sheet in enumerate(drawn, part.first):
-            with out.page(*params.paper) as paper:
-                pen.draw(paper, number == 0, params.title, sheet)
-                if params.page_numbers:
-                    size = params.font_size
-                    y = layout.margin + size * 0.4
-                    paper.text(layout.width / 2, y, size, page_number(number + 1, part.pages), align="center")
-                if params.bookmark_every and number % params.bookmark_every == 0:
-                    paper.bookmark(f"Page {number + 1}")
-            out.tally.records += sheet.count
-            out.tally.drawn += sheet.count
+        leaves = _leaves(params, found, part, listing, inputs)
+        begin = part.first - part.chunk.first_page
+        for number, leaf in enumerate(islice(leaves, begin, part.stop - part.chunk.first_page), part.first):
+            with out.page(*params.paper) as page:
+                leaf.draw(page)
+                _finish(page, params, number, part.pages)
+            out.tally.records += leaf.rows
+            out.tally.drawn += leaf.rows
+            if number == 0:
+                out.tally.warnings += found.warnings
             yield
 
-    def _places(self, params: TableParams, format: Format, sample: bytes) -> tuple[Place, ...]:
-        cut = sample.rfind(b"\n") + 1 if len(sample) == SAMPLE_BYTES else len(sample)
-        seen = [row for row, _ in RowReader([sample[format.begin : cut]], 0, format).take(SAMPLE_ROWS)]
-        wishes = list(_wishes(params, format.fields))
-        margin = params.margin * MM
-        return placed(wishes, seen, params.paper[0] - 2 * margin, margin, params.font_size, default_face())
+
+def _leaves(params: TableParams, found: Found, part: Range, listing: str, inputs: Inputs) -> Iterator[Leaf]:
+    """The pages of a chunk: the first one begins with the summary in front, the last one ends with that at
+    the back."""
+    chunk, seen = part.chunk, view(params, found.format, found.places)
+    summary = Summary(params, seen)
+    if chunk.first_page == 0:
+        yield from (Leaf(0, partial(summary.draw, number=n, found=found)) for n in range(found.front))
+    reader = RowReader(inputs.blocks(listing, chunk.start, chunk.stop), chunk.start, found.format)
+    first = max(0, chunk.first_page - found.front)
+    pen = TablePen(seen, params.stripes, not params.bookmark_every and found.groups <= BOOKMARKS_MOST)
+    pages = sheets(reader, seen.layout, seen.paging, first, seen.state(chunk.state), seen.state(chunk.after))
+    for number, sheet in enumerate(pages, first):
+        yield Leaf(sheet.count, partial(pen.draw, first=number == 0, sheet=sheet))
+    if part.stop == part.pages:
+        yield from (Leaf(0, partial(summary.draw, number=n, found=found)) for n in range(found.back))
 
 
-def _wishes(params: TableParams, fields: tuple[str, ...]) -> Iterator[Wish]:
-    """The columns that were asked for, or all."""
-    for column in params.columns or tuple(Column(field) for field in fields):
-        if column.field not in fields:
-            known = ", ".join(fields[:20])
-            raise InvalidRequest(f"There is no column {column.field!r}. There are: {known}.", field="columns")
-        width = column.width * MM if column.width else None
-        title = column.title if column.title is not None else column.field
-        yield Wish(fields.index(column.field), title, width, column.align)
+def _finish(page: Page, params: TableParams, number: int, pages: int) -> None:
+    """The page number, and the bookmark of every n-th page."""
+    if params.page_numbers:
+        size = params.font_size
+        y = params.margin * MM + size * 0.4
+        page.text(params.paper[0] / 2, y, size, page_number(number + 1, pages), align="center")
+    if params.bookmark_every and number % params.bookmark_every == 0:
+        page.bookmark(f"Page {number + 1}")
 
 
-def _layout(params: TableParams, found: Found) -> Layout:
-    width, height = params.paper
-    return Layout(
-        found.places, width, height, params.margin * MM, params.font_size, True, params.page_numbers, default_face()
-    )
+def _rows(sample: bytes, format: Format) -> list[Row]:
+    """The first rows, whole ones only."""
+    cut = sample.rfind(b"\n") + 1 if len(sample) == SAMPLE_BYTES else len(sample)
+    return [row for row, _ in RowReader([sample[format.begin : cut]], 0, format).take(SAMPLE_ROWS)]
 
 
 def _head(blocks: Iterator[bytes]) -> Iterator[bytes]:

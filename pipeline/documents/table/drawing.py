@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
-from itertools import accumulate
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import accumulate, pairwise
 from operator import sub
 
 from ...pdf.objects import number
 from ...pdf.page import Page, printable
-from .layout import LEADING, PADDING, TITLE, Layout, Place, Sheet
+from .bands import BandPen, bar
+from .groups import Band
+from .layout import LEADING, PADDING, Layout, Place
+from .sheets import Sheet
+from .view import View
 
 GREY = b"0.75 G"
 STRIPE = b"0.955 g"
@@ -19,12 +24,29 @@ SHAPES = 10_000
 _DIGITS = str.maketrans("123456789", "000000000")
 
 
-class TablePen:
-    """Draws pages of one layout. Knows the number shapes it has met: there are few."""
+@dataclass(frozen=True)
+class Run:
+    """Rows with nothing between them: the number of the first, where 0 is the column titles, and all edges."""
 
-    def __init__(self, layout: Layout, stripes: bool) -> None:
-        self._layout = layout
+    first: int
+    edges: list[float]
+
+    @property
+    def shaded(self) -> Iterator[tuple[float, float]]:
+        """Upper and lower edge of every other row."""
+        begin = 2 if self.first == 0 else 1
+        return zip(self.edges[begin:-1:2], self.edges[begin + 1 :: 2], strict=False)
+
+
+class TablePen:
+    """Draws pages of one view. Knows the number shapes it has met: there are few."""
+
+    def __init__(self, view: View, stripes: bool, bookmarks: bool) -> None:
+        self._head = view.head
+        self._layout = layout = view.layout
         self._stripes = stripes
+        self._bookmarks = bookmarks  # one for each group
+        self._bands = BandPen(layout)
         self._known: dict[float, dict[str, float]] = defaultdict(dict)  # column -> shape -> where it begins
         self._rulings: dict[tuple[bool, int], bytes] = {}
         self._begin = b"/F1 %s Tf %s TL" % (number(layout.size), number(layout.row_height()))
@@ -33,46 +55,56 @@ class TablePen:
             for place in layout.places
         ]
 
-    def draw(self, page: Page, first: bool, title: str, sheet: Sheet) -> None:
+    def draw(self, page: Page, first: bool, sheet: Sheet) -> None:
         """The column titles, the rows, and the lines between them."""
-        top = self._layout.top(0 if first else 1)
-        if first and self._layout.titled:
-            self._write_title(page, top, title)
+        layout = self._layout
+        top = layout.top(0 if first else 1)
+        if first and layout.head:
+            self._head.draw(page, layout.margin, layout.width - layout.margin, top + layout.head)
+        runs, bands = skeleton(layout, top, sheet)
+        page.write(self._ruled(first, sheet, runs), ())
+        for band, edge in bands:
+            self._bands.draw(page, band, edge)
+            if self._bookmarks and band.kind == "heading" and not band.continued:
+                page.bookmark(band.words, band.level + 1, edge)
         if sheet.columns is not None:
-            if (first, sheet.count) not in self._rulings:
-                self._rulings[first, sheet.count] = self._ruling(self._edges(top, sheet.lines))
-            page.write(self._rulings[first, sheet.count], ())
-            columns = [[title, *texts] for title, texts in zip(self._titles, sheet.columns, strict=True)]
-            for place, texts in zip(self._layout.places, columns, strict=True):
-                page.write(self._whole_column(place, texts, top), "".join(texts))
-            return
-        edges = self._edges(top, sheet.lines)
-        page.write(self._ruling(edges), ())
-        for edge, row in zip(edges, [[[title] for title in self._titles], *sheet.cells], strict=False):
+            self._write_columns(page, sheet.columns, runs)
+        else:
+            self._write_cells(page, sheet.cells, runs)
+
+    def _write_columns(self, page: Page, columns: Sequence[Sequence[str]], runs: Sequence[Run]) -> None:
+        drops = list(_drops(runs))
+        for place, title, column in zip(self._layout.places, self._titles, columns, strict=True):
+            texts = [title, *column]
+            page.write(self._whole_column(place, texts, runs[0].edges[0], drops), "".join(texts))
+
+    def _write_cells(self, page: Page, cells: Sequence[Sequence[Sequence[str]]], runs: Sequence[Run]) -> None:
+        edges = [edge for run in runs for edge in run.edges[:-1]]
+        for edge, row in zip(edges, [[[title] for title in self._titles], *cells], strict=True):
             for place, lines in zip(self._layout.places, row, strict=True):
                 page.write(self._cell(place, lines, edge), "".join(lines))
 
-    def _write_title(self, page: Page, top: float, title: str) -> None:
-        layout, size = self._layout, self._layout.size * TITLE
-        fitted = layout.face.fit(printable(title), size, layout.right - layout.margin)
-        page.text(layout.margin, top + size * 0.6, size, fitted)
+    def _whole_column(
+        self, place: Place, texts: Sequence[str], top: float, drops: Sequence[tuple[int, float]]
+    ) -> bytes:
+        """All cells of a column, one line each; ' goes to the next line and shows (ISO 32000-1, 9.4.3).
 
-    def _edges(self, top: float, lines: Sequence[int]) -> list[float]:
-        heights = [self._layout.row_height(), *map(self._layout.row_height, lines)]
-        return [top, *(top - height for height in accumulate(heights))]
-
-    def _whole_column(self, place: Place, texts: Sequence[str], top: float) -> bytes:
-        """All cells of a column, one line each; ' goes to the next line and shows (ISO 32000-1, 9.4.3)."""
+        Before the n-th text, a drop of so many points leaves room for a line between rows.
+        """
         layout = self._layout
         y = top - layout.size * ASCENT + layout.row_height()
         spelled = layout.face.spell_all(texts)
         if place.align == "left":
             x = place.x + PADDING
+            for i, drop in reversed(drops):
+                spelled[i - 1] += b")' 0 %.2f Td(" % -drop + spelled.pop(i)
             return b"BT %s %.2f %.2f Td(%s)' ET" % (self._begin, x, y, b")'(".join(spelled))
         xs = self._starts(place, texts)
         steps = map(sub, xs, [0.0, *xs])
-        body = b"".join([b" %.2f 0 Td(%s)'" % pair for pair in zip(steps, spelled, strict=True)])
-        return b"BT %s 0 %.2f Td%s ET" % (self._begin, y, body)
+        parts = [b" %.2f 0 Td(%s)'" % pair for pair in zip(steps, spelled, strict=True)]
+        for i, drop in drops:
+            parts[i] = b" 0 %.2f Td" % -drop + parts[i]
+        return b"BT %s 0 %.2f Td%s ET" % (self._begin, y, b"".join(parts))
 
     def _cell(self, place: Place, lines: Sequence[str], edge: float) -> bytes:
         """The lines of one cell."""
@@ -99,20 +131,46 @@ class TablePen:
             known[shape] = round(place.x + PADDING + free * (1.0 if place.align == "right" else 0.5), 2)
         return [known[shape] for shape in shapes]
 
-    def _ruling(self, edges: Sequence[float]) -> bytes:
+    def _ruled(self, first: bool, sheet: Sheet, runs: Sequence[Run]) -> bytes:
+        """The ruling of a page; pages of as many rows of one line share it."""
+        if sheet.columns is None or sheet.bands:
+            return self._ruling(runs)
+        if (first, sheet.count) not in self._rulings:
+            self._rulings[first, sheet.count] = self._ruling(runs)
+        return self._rulings[first, sheet.count]
+
+    def _ruling(self, runs: Sequence[Run]) -> bytes:
         """Stripes, then one path for all lines."""
         layout = self._layout
         left, right = layout.places[0].x, layout.right
-        parts = [b"q %s" % HEAD, _bar(left, right, edges[0], edges[1])]
+        parts = [b"q %s" % HEAD, bar(left, right, runs[0].edges[0], runs[0].edges[1])]
         if self._stripes:
             parts.append(STRIPE)
-            parts += [_bar(left, right, edges[i], edges[i + 1]) for i in range(2, len(edges) - 1, 2)]
+            parts += [bar(left, right, *pair) for run in runs for pair in run.shaded]
         parts.append(b"0.4 w %s" % GREY)
-        parts += [b"%.2f %.2f m %.2f %.2f l" % (left, y, right, y) for y in edges]
-        xs = [*(place.x for place in layout.places), right]
-        parts += [b"%.2f %.2f m %.2f %.2f l" % (x, edges[0], x, edges[-1]) for x in xs]
+        ends = b"%.2f" % left, b"%.2f" % right
+        for run in runs:
+            parts += [b"%s %b m %s %b l" % (ends[0], y, ends[1], y) for y in [b"%.2f" % y for y in run.edges]]
+            xs = [*(place.x for place in layout.places), right]
+            parts += [b"%.2f %.2f m %.2f %.2f l" % (x, run.edges[0], x, run.edges[-1]) for x in xs]
         return b"\n".join([*parts, b"S Q"])
 
 
-def _bar(left: float, right: float, top: float, bottom: float) -> bytes:
-    return b"%.2f %.2f %.2f %.2f re f" % (left, bottom, right - left, top - bottom)
+def skeleton(layout: Layout, top: float, sheet: Sheet) -> tuple[list[Run], list[tuple[Band, float]]]:
+    """Where the rows of a page stand, and the upper edges of the lines between them."""
+    heights = [layout.row_height(), *map(layout.row_height, sheet.lines)]
+    runs, bands, at = [], [], 0
+    for band in sheet.bands:
+        if band.before + 1 > at:
+            runs.append(Run(at, list(accumulate(heights[at : band.before + 1], sub, initial=top))))
+            at, top = band.before + 1, runs[-1].edges[-1]
+        bands.append((band, top))
+        top -= layout.band_height(band.kind, band.level)
+    if at < len(heights):
+        runs.append(Run(at, list(accumulate(heights[at:], sub, initial=top))))
+    return runs, bands
+
+
+def _drops(runs: Sequence[Run]) -> Iterator[tuple[int, float]]:
+    for above, below in pairwise(runs):
+        yield below.first, above.edges[-1] - below.edges[0]

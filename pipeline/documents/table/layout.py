@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import count
 from typing import Literal
 from unicodedata import is_normalized
 
 from ...errors import InvalidRequest
 from ...pdf.fonts import Face
 from ...pdf.page import printable
-from .reading import Row, RowReader
+from .formats import Cells
+from .groups import Kind
+from .reading import Row
 
 PADDING = 2.2  # left and right of a cell
 LEADING = 1.3  # line to line, in font sizes
 AIR = 0.45  # above and below the text of a row together, in font sizes
-TITLE = 1.8  # size of the document's title, in font sizes
 FOOT = 2.4  # height of the line for the page number, in font sizes
 NARROWEST = 3.0  # of a column, in font sizes
 NUMBER = re.compile(r"[-+(]?[$€£]?\s?\d[\d.,' ]*\s?[%)]?")
+# Heights of the lines between rows, in rows; headings by their level.
+HEIGHTS = {"brought": 1.0, "carried": 1.0, "subtotal": 1.1, "total": 1.35}
+HEADINGS = (1.9, 1.5)
 Align = Literal["left", "right", "center"]
 
 
@@ -38,45 +41,35 @@ class Place:
 
 @dataclass(frozen=True)
 class Wish:
-    """A column as it was asked for; `width` in points, None to be measured."""
+    """A column as it was asked for; `width` in points, None to be measured. `texts` are a sample of it."""
 
     source: int
     title: str
     width: float | None
     align: Align | Literal["auto"]
-
-
-@dataclass(frozen=True)
-class Sheet:
-    """The rows of a page, and the byte behind them.
-
-    Most pages have rows of one line each and are kept as `columns` of texts; any other as `cells`: for each
-    row the lines of each cell.
-    """
-
-    count: int
-    behind: int
-    columns: Sequence[Sequence[str]] | None
-    cells: Sequence[Sequence[Sequence[str]]]
-
-    @property
-    def lines(self) -> list[int]:
-        """How many lines each row has."""
-        return [max(map(len, row)) for row in self.cells] if self.columns is None else [1] * self.count
+    texts: Sequence[str]
 
 
 @dataclass(frozen=True)
 class Layout:
-    """A page: where rows may stand, and how high they are."""
+    """A page: where rows may stand, and how high they are.
+
+    `cells` are what the columns show instead of what came, by place; `summed` the places that have sums.
+    `head` is the height of the title block on the first page, `between` the most that lines between rows
+    may take on a page of one row; both in points.
+    """
 
     places: tuple[Place, ...]
+    cells: tuple[Cells | None, ...]
+    summed: tuple[int, ...]
     width: float
     height: float
     margin: float
     size: float
-    titled: bool
+    head: float
     numbered: bool
     face: Face
+    between: float = 0
 
     @property
     def right(self) -> float:
@@ -87,10 +80,23 @@ class Layout:
         """Height of a row with so many lines of text."""
         return self.size * (lines * LEADING + AIR)
 
+    @cached_property
+    def words(self) -> tuple[float, float]:
+        """Where the words of a sum stand: the left and right edge of the widest gap between sums."""
+        gaps, left = [], self.places[0].x
+        for i in self.summed:
+            gaps.append((left, self.places[i].x))
+            left = self.places[i].x + self.places[i].width
+        return max([*gaps, (left, self.right)], key=lambda gap: gap[1] - gap[0])
+
+    def band_height(self, kind: Kind, level: int) -> float:
+        """Height of a line between rows."""
+        rows = HEADINGS[min(level, len(HEADINGS) - 1)] if kind == "heading" else HEIGHTS[kind]
+        return rows * self.row_height()
+
     def top(self, page: int) -> float:
         """Where the column titles begin: lower on the first page, which bears the document's title."""
-        head = self.size * TITLE * 1.6 if self.titled and page == 0 else 0
-        return self.height - self.margin - head
+        return self.height - self.margin - (self.head if page == 0 else 0)
 
     def bottom(self) -> float:
         """Where rows must end."""
@@ -109,16 +115,18 @@ class Layout:
     @cached_property
     def most_lines(self) -> int:
         """A row is never higher than the first page; a longer cell is cut with an ellipsis."""
-        return max(1, int((self.room(0) / self.size - AIR) / LEADING))
+        return max(1, int(((self.room(0) - self.between) / self.size - AIR) / LEADING))
 
     def rows_on(self, page: int) -> int:
         """How many rows of one line a page holds."""
-        return max(1, _units(self.room(page)) // _units(self.row_height()))
+        return max(1, units(self.room(page)) // units(self.row_height()))
 
     def columns(self, rows: Sequence[Row]) -> Sequence[Sequence[str]] | None:
         """The columns to be drawn of rows that surely have one line each; None when one may have more."""
         turned = list(zip(*rows, strict=True))
-        columns = [turned[place.source] for place in self.places]
+        columns: list[Sequence[str]] = [turned[place.source] for place in self.places]
+        for i in self._formatted:
+            columns[i] = self._shown(i, columns[i])
         fit = all(
             self._fits(column, place, safe)
             for column, place, safe in zip(columns, self.places, self.safe, strict=True)
@@ -139,9 +147,27 @@ class Layout:
             (len(text) <= safe and text.isascii()) or self.face.width(text, self.size) <= room for text in column
         )
 
-    def cells(self, row: Row) -> list[list[str]]:
+    def lines(self, row: Row) -> list[list[str]]:
         """The lines of each cell of a row."""
-        return [self._broken(printable(row[place.source]), place.width - 2 * PADDING) for place in self.places]
+        return [
+            self._broken(printable(text), place.width - 2 * PADDING)
+            for text, place in zip(self.texts(row), self.places, strict=True)
+        ]
+
+    def texts(self, row: Row) -> list[str]:
+        """What each cell of a row shows."""
+        texts = [row[place.source] for place in self.places]
+        for i in self._formatted:
+            (texts[i],) = self._shown(i, [texts[i]])
+        return texts
+
+    @cached_property
+    def _formatted(self) -> tuple[int, ...]:
+        return tuple(i for i, cells in enumerate(self.cells) if cells)
+
+    def _shown(self, i: int, texts: Sequence[str]) -> list[str]:
+        cells = self.cells[i]
+        return cells.texts(texts) if cells else list(texts)
 
     def _broken(self, text: str, width: float) -> list[str]:
         if self.face.width(text, self.size) <= width:
@@ -149,45 +175,12 @@ class Layout:
         return self.face.wrap(text, self.size, width, self.most_lines)
 
 
-def sheets(reader: RowReader, layout: Layout, first: int) -> Iterator[Sheet]:
-    """Put rows on pages, from page `first` on. What a page holds depends only on the row it begins with
-    and those behind, so planning and drawing agree."""
-    waiting: list[tuple[Row, int]] = []
-    for number in count(first):
-        most = layout.rows_on(number)
-        waiting += reader.take(most - len(waiting))
-        if not waiting:
-            return
-        sheet = _sheet(waiting, layout, number)
-        yield sheet
-        del waiting[: sheet.count]
-
-
-def _sheet(waiting: Sequence[tuple[Row, int]], layout: Layout, number: int) -> Sheet:
-    """The first page of the rows that wait."""
-    rows = [row for row, _ in waiting]
-    if columns := layout.columns(rows):
-        return Sheet(len(rows), waiting[-1][1], columns, ())
-    left = _units(layout.room(number))
-    cells: list[list[list[str]]] = []
-    for row in rows:
-        laid = layout.cells(row)
-        left -= _units(layout.row_height(max(map(len, laid))))
-        if left < 0 and cells:
-            break
-        cells.append(laid)
-    whole = len(cells)
-    return Sheet(whole, waiting[whole - 1][1], layout.columns(rows[:whole]), cells)
-
-
-def _units(points: float) -> int:
+def units(points: float) -> int:
     """Thousandths of a point: sums of them do not depend on the order."""
     return round(points * 1000)
 
 
-def placed(
-    wishes: Sequence[Wish], sample: Sequence[Row], width: float, x: float, size: float, face: Face
-) -> tuple[Place, ...]:
+def placed(wishes: Sequence[Wish], width: float, x: float, size: float, face: Face) -> tuple[Place, ...]:
     """Columns that fill a width: as wide as their sample needs, the widest narrowed until all fit."""
     if len(wishes) * NARROWEST * size > width:
         most = int(width / (NARROWEST * size))
@@ -196,19 +189,18 @@ def placed(
             field="columns",
             advice="Choose columns, turn the paper, or take a smaller font.",
         )
-    needed = [wish.width or _needed(wish, sample, size, face) for wish in wishes]
+    needed = [wish.width or _needed(wish, size, face) for wish in wishes]
     widths = _shared(needed, width, NARROWEST * size)
     found = []
     for wish, wide in zip(wishes, widths, strict=True):
-        align = wish.align if wish.align != "auto" else _align(wish, sample)
+        align = wish.align if wish.align != "auto" else _align(wish.texts)
         found.append(Place(wish.source, wish.title, round(x, 2), round(wide, 2), align))
         x += wide
     return tuple(found)
 
 
-def _needed(wish: Wish, sample: Sequence[Row], size: float, face: Face) -> float:
-    texts = [wish.title, *(printable(row[wish.source]) for row in sample)]
-    return max(face.width(text, size) for text in texts) + 2 * PADDING + 0.5
+def _needed(wish: Wish, size: float, face: Face) -> float:
+    return max(face.width(printable(text), size) for text in (wish.title, *wish.texts)) + 2 * PADDING + 0.5
 
 
 def _shared(needed: list[float], width: float, least: float) -> list[float]:
@@ -223,7 +215,12 @@ def _shared(needed: list[float], width: float, least: float) -> list[float]:
     return [value * width / sum(wanted) for value in wanted]
 
 
-def _align(wish: Wish, sample: Sequence[Row]) -> Align:
+def _align(texts: Sequence[str]) -> Align:
     """Numbers stand at the right."""
-    texts = [row[wish.source].strip() for row in sample if row[wish.source].strip()]
-    return "right" if texts and all(NUMBER.fullmatch(text) for text in texts) else "left"
+    filled = [text.strip() for text in texts if text.strip()]
+    return "right" if filled and all(NUMBER.fullmatch(text) for text in filled) else "left"
+
+
+def shrunk(face: Face, text: str, size: float, width: float) -> float:
+    """The size at which a text fits: a sum is written smaller rather than cut."""
+    return min(size, size * width / max(face.width(text, size), 0.001))

@@ -1,0 +1,115 @@
+"""Dates by a CLDR pattern: names are looked up once, then each part of a date is one call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from babel import Locale
+from babel.dates import tokenize_pattern
+
+from ...errors import InvalidRequest
+
+# Spaces that do not break stand as plain ones, direction marks not at all: neither is printed.
+SPACES = dict.fromkeys(map(ord, "\u00a0\u202f\u2009"), " ") | dict.fromkeys(map(ord, "\u200e\u200f\u061c"))
+Part = Callable[[datetime], str]
+
+
+@dataclass(frozen=True)
+class DateWriter:
+    """Reads and writes the dates of one column. `input` is as strptime has it; empty for ISO 8601."""
+
+    parts: tuple[Part, ...]
+    input: str
+    noun = "dates"
+
+    def read(self, text: str) -> datetime | None:
+        """The time that a cell says, None when it says none."""
+        try:
+            if self.input:
+                return datetime.strptime(text.strip(), self.input)
+            return datetime.fromisoformat(text.strip())
+        except ValueError:
+            return None
+
+    def show(self, value: datetime) -> str:
+        return "".join([part(value) for part in self.parts])
+
+
+def fields(pattern: str, locale: Locale) -> tuple[Part, ...]:
+    """The parts of a pattern, or of the one that the locale has for short, medium, long or full."""
+    if pattern in ("short", "medium", "long", "full"):
+        pattern = locale.date_formats[pattern].pattern
+    return tuple(_part(value, locale) for _, value in tokenize_pattern(pattern))
+
+
+def _part(value: str | tuple[str, int], locale: Locale) -> Part:
+    if isinstance(value, str):
+        text = value.translate(SPACES)
+        return lambda _: text
+    letter, count = value
+    make = _NUMBERS.get(letter) or _NAMES.get(letter)
+    if make is None:
+        known = " ".join([*_NUMBERS, *_NAMES])
+        raise InvalidRequest(f"A date pattern has no {letter!r} here; it may have {known}.", field="columns")
+    return make(locale, count)
+
+
+def _padded(value: Callable[[datetime], int]) -> Callable[[Locale, int], Part]:
+    """A number with as many digits as the pattern has letters, at least."""
+    return lambda _, count: lambda date: f"{value(date):0{count}}"
+
+
+def _year(_: Locale, count: int) -> Part:
+    return (lambda date: f"{date.year % 100:02}") if count == 2 else (lambda date: f"{date.year:0{count}}")
+
+
+def _month(context: str) -> Callable[[Locale, int], Part]:
+    def make(locale: Locale, count: int) -> Part:
+        if count < 3:
+            return lambda date: f"{date.month:0{count}}"
+        names = locale.months[context][_width(count)]
+        return lambda date: str(names[date.month]).translate(SPACES)
+
+    return make
+
+
+def _weekday(context: str) -> Callable[[Locale, int], Part]:
+    def make(locale: Locale, count: int) -> Part:
+        names = locale.days[context][_width(count)]
+        return lambda date: str(names[date.weekday()]).translate(SPACES)
+
+    return make
+
+
+def _half(locale: Locale, _: int) -> Part:
+    names = locale.day_periods["format"]["abbreviated"]
+    return lambda date: str(names["am" if date.hour < 12 else "pm"]).translate(SPACES)
+
+
+def _era(locale: Locale, _: int) -> Part:
+    name = str(locale.eras["abbreviated"][1]).translate(SPACES)
+    return lambda _date: name
+
+
+def _width(count: int) -> str:
+    return {4: "wide", 5: "narrow"}.get(count, "abbreviated")
+
+
+_NUMBERS = {
+    "d": _padded(lambda date: date.day),
+    "H": _padded(lambda date: date.hour),
+    "h": _padded(lambda date: (date.hour - 1) % 12 + 1),
+    "m": _padded(lambda date: date.minute),
+    "s": _padded(lambda date: date.second),
+    "y": _year,
+}
+_NAMES = {
+    "M": _month("format"),
+    "L": _month("stand-alone"),
+    "E": _weekday("format"),
+    "c": _weekday("stand-alone"),
+    "a": _half,
+    "G": _era,
+}

@@ -1,0 +1,141 @@
+"""What planning notes while it reads every row: what people must be told, and the groups for the summary.
+
+All of it is bounded: a few rows a column, and as many groups as the summary has lines.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import msgspec
+
+from ...pdf.page import printable
+from .formats import Cells
+from .groups import Band
+from .layout import Layout
+from .sheets import Sheet
+
+ROWS_NAMED = 3
+BOOKMARKS_MOST = 100_000  # of groups; each is an object of the file, and readers hold them all
+
+
+class Entry(msgspec.Struct, array_like=True):
+    """A group in the summary. `page` is counted from 0, without the summary."""
+
+    level: int
+    words: str
+    page: int
+    rows: int = 0
+    sums: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Watched:
+    """A column that is formatted or summed: its name, and where it stands in an input row."""
+
+    name: str
+    source: int
+    cells: Cells
+    summed: bool
+
+
+@dataclass
+class Count:
+    """How often something was met, and in which rows first."""
+
+    times: int = 0
+    rows: list[int] = field(default_factory=list)
+
+    def add(self, row: int) -> None:
+        self.times += 1
+        if len(self.rows) < ROWS_NAMED:
+            self.rows.append(row)
+
+    def say(self, one: str, many: str) -> str:
+        """The words for one or many, and the rows: such as "(rows 3, 7, 9 and others)"."""
+        rows = ", ".join(map(str, self.rows)) + (" and others" if self.times > len(self.rows) else "")
+        return f"{one} (row {rows})." if self.times == 1 else f"{self.times} {many} (rows {rows})."
+
+
+class Notes:
+    """Looks at every page once. Of the groups, the first `room` are kept."""
+
+    def __init__(self, layout: Layout, watched: Sequence[Watched], room: int) -> None:
+        self._layout = layout
+        self._watched = watched
+        self._room = room
+        self._failed: dict[int, Count] = defaultdict(Count)  # by watched column
+        self._cut: dict[int, Count] = defaultdict(Count)  # by place
+        self._open: list[tuple[Entry, int]] = []  # with the rows before it
+        self.groups = 0
+        self.entries: list[Entry] = []
+        self.totals: tuple[str, ...] = ()
+
+    def look(self, sheet: Sheet, page: int, before: int) -> None:
+        """Note what is on a page; `before` rows stand on those before it."""
+        self._look_for_failures(sheet, before)
+        if sheet.columns is None:
+            self._look_for_cuts(sheet, before)
+        for band in sheet.bands:
+            self._look_at(band, page, before + band.before)
+
+    def finish(self, rows: int) -> None:
+        """The groups that are open end behind the last row."""
+        self._close(0, rows)
+
+    @property
+    def warnings(self) -> list[str]:
+        """Sentences for the result."""
+        found = [_failure(self._watched[i], count) for i, count in self._failed.items()]
+        if self.groups > BOOKMARKS_MOST:
+            found.append(f"{self.groups} groups are too many for bookmarks; {BOOKMARKS_MOST} would have them.")
+        titles = [place.title for place in self._layout.places]
+        return found + [
+            count.say(
+                f"A cell of column {titles[i]!r} is too long and cut with …",
+                f"cells of column {titles[i]!r} are too long and cut with …",
+            )
+            for i, count in self._cut.items()
+        ]
+
+    def _look_for_failures(self, sheet: Sheet, before: int) -> None:
+        for i, column in enumerate(self._watched):
+            if column.cells.failed:
+                for number, row in enumerate(sheet.rows, before + 1):
+                    if not column.cells.understood(row[column.source]):
+                        self._failed[i].add(number)
+
+    def _look_for_cuts(self, sheet: Sheet, before: int) -> None:
+        for number, (row, cells) in enumerate(zip(sheet.rows, sheet.cells, strict=True), before + 1):
+            for i, (text, lines) in enumerate(zip(self._layout.texts(row), cells, strict=True)):
+                if "".join(lines).replace(" ", "") != printable(text).replace(" ", ""):
+                    self._cut[i].add(number)
+
+    def _look_at(self, band: Band, page: int, rows: int) -> None:
+        if band.kind == "heading" and not band.continued:
+            self._close(band.level, rows)
+            entry = Entry(band.level, band.words, page)
+            self._open.append((entry, rows))
+            self.groups += 1
+            if len(self.entries) < self._room:
+                self.entries.append(entry)
+        elif band.kind == "subtotal":
+            self._open[band.level][0].sums = band.sums
+        elif band.kind == "total":
+            self.totals = band.sums
+
+    def _close(self, level: int, rows: int) -> None:
+        for entry, before in self._open[level:]:
+            entry.rows = rows - before
+        del self._open[level:]
+
+
+def _failure(column: Watched, count: Count) -> str:
+    noun = column.cells.writer.noun
+    left_out = " and not in the total" if column.summed else ""
+    return count.say(
+        f"A cell of column {column.name!r} is no {noun[:-1]}; it stands as it came{left_out}",
+        f"cells of column {column.name!r} are no {noun}; they stand as they came{left_out}",
+    )

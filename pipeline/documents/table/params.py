@@ -1,0 +1,81 @@
+"""What a request may say about a table."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from ...errors import InvalidRequest
+from ..paper import PaperParams
+from .formats import Date, Format, known_locale, writer
+from .words import Words
+
+LEVELS = 4  # of groups
+Text = Annotated[str, Meta(max_length=200)]
+
+
+class Column(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How one column is shown. `field` is its name in the input."""
+
+    field: str
+    title: str | None = None
+    width: Annotated[float | None, Meta(description="mm; measured when not given")] = None
+    align: Literal["auto", "left", "right", "center"] = "auto"
+    format: Format | None = None
+    locale: str = ""
+    total: bool = False
+
+
+class Group(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A column whose change begins a group; told apart by what is shown of it. `title` stands before it."""
+
+    field: str
+    title: Text = ""
+    format: Format | None = None
+    page_break: bool = False
+
+
+class TableParams(PaperParams, frozen=True):
+    """Parameters of `table`."""
+
+    rows: Annotated[list[dict[str, Any]] | None, Meta(description="a list of {column: value}")] = None
+    title: Annotated[str, Meta(min_length=1, max_length=200, description="stands on the first page")] = "Table"
+    subtitle: Annotated[str, Meta(max_length=200, description="stands below the title")] = ""
+    text: Annotated[
+        tuple[Annotated[str, Meta(max_length=500)], ...], Meta(max_length=12, description="lines below the title")
+    ] = ()
+    date: Annotated[str, Meta(max_length=60, description="stands beside the title; 2026-01-31 in words")] = ""
+    format: Annotated[Literal["auto", "csv", "jsonl"], Meta(description="format of the listing")] = "auto"
+    delimiter: Annotated[str, Meta(max_length=1, description="of a CSV; found out when not given")] = ""
+    encoding: Annotated[str, Meta(max_length=20, description="of a CSV; found out when not given")] = ""
+    columns: Annotated[tuple[Column, ...], Meta(description="which columns, in order; all when empty")] = ()
+    locale: Annotated[str, Meta(max_length=30, description="of numbers, dates and words, such as de_DE")] = "en_US"
+    group_by: Annotated[
+        tuple[Group, ...], Meta(max_length=LEVELS, description="columns by which the rows are sorted already")
+    ] = ()
+    carry: Annotated[bool, Meta(description="carry totals forward from page to page")] = False
+    summary: Annotated[Literal["none", "front", "back"], Meta(description="pages of totals and groups")] = "none"
+    summary_pages: Annotated[int, Meta(ge=1, le=20, description="pages of the summary at the most, 1 to 20")] = 2
+    words: Annotated[Words, Meta(description="words of your own, such as {total: ...}")] = Words()
+    margin: Annotated[float, Meta(ge=5, le=40, description="margin in mm, 5 to 40")] = 12
+    font_size: Annotated[float, Meta(ge=4, le=24, description="points, 4 to 24")] = 8
+    stripes: Annotated[bool, Meta(description="shade every other row")] = True
+    page_numbers: Annotated[bool, Meta(description="print `x of y`")] = True
+    bookmark_every: Annotated[
+        int, Meta(ge=0, description="pages from one outline entry to the next; 0: one a group")
+    ] = 0
+
+    def check_formats(self) -> None:
+        """InvalidRequest for a locale or format that nobody can write, and for sums of what is no number."""
+        known_locale(self.locale)
+        formats = [(column.format, column.locale) for column in self.columns]
+        for format, locale in [*formats, *((group.format, "") for group in self.group_by)]:
+            if format:
+                writer(format, known_locale(locale or self.locale))
+        for column in self.columns:
+            if column.total and isinstance(column.format, Date):
+                raise InvalidRequest(f"Dates have no total: column {column.field!r}.", field="columns")
+        if self.carry and not any(column.total for column in self.columns):
+            raise InvalidRequest("There is no total to carry; mark a column with total.", field="carry")

@@ -1,0 +1,150 @@
+"""The summary: rows, totals and groups with their pages, before the table or behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from ...pdf.page import Colour, Page, printable
+from .formats import Cells, Number, known_locale, writer
+from .layout import FOOT, shrunk
+from .notes import Entry
+from .params import TableParams
+from .view import Found, View
+
+STEP = 1.75  # from line to line, in font sizes
+HEADING = 1.35  # size of "Summary" behind a table
+GREY: Colour = (0.42, 0.42, 0.42)
+RULE: Colour = (0.75, 0.75, 0.75)
+NAME_LEAST = 0.3  # of the width is for the names of groups
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A column of the list of groups: its right edge, and how wide it is."""
+
+    right: float
+    width: float
+
+
+class Summary:
+    """Lays out the pages of a summary: at most as many as were asked for, whatever the number of groups."""
+
+    def __init__(self, params: TableParams, view: View) -> None:
+        self._params = params
+        self._view = view
+        self._layout = view.layout
+        self._size = params.font_size
+        self._count = Cells(writer(Number(decimals=0), known_locale(params.locale)))
+        self._wanted = params.summary != "none"
+
+    @property
+    def room(self) -> int:
+        """How many groups are named at the most."""
+        if not self._wanted or not self._view.books.levels:
+            return 0
+        # One line is kept for saying how many are not named.
+        return max(0, sum(self._lines(page) for page in range(self._params.summary_pages)) - 1)
+
+    def pages(self, entries: Sequence[Entry], groups: int) -> int:
+        """How many pages are needed."""
+        lines, pages = len(entries) + (groups > len(entries)), int(self._wanted)
+        while self._wanted and lines > sum(map(self._lines, range(pages))) and pages < self._params.summary_pages:
+            pages += 1
+        return pages
+
+    def draw(self, page: Page, number: int, found: Found) -> None:
+        """The n-th page, counted from 0."""
+        y = self._top(page, number, found)
+        if not self._view.books.levels:
+            return
+        before = sum(map(self._lines, range(number)))
+        entries = found.entries[before : before + self._lines(number)]
+        cells = list(self._cells(page, found))
+        words, titles = self._view.books.words, [self._layout.places[i].title for i in self._layout.summed]
+        y = self._line(page, y, words.group, 0, [words.rows, *titles, words.page], cells, GREY)
+        for entry in entries:
+            self._rule(page, y)
+            y = self._line(page, y, entry.words, entry.level, self._texts(entry, found), cells)
+        if found.groups > len(found.entries) and before + len(entries) == len(found.entries):
+            more = f"… {self._number(found.groups - len(found.entries))} {words.more}"
+            self._line(page, y, more, 0, [], cells, GREY)
+
+    def _facts(self, found: Found | None) -> Iterator[tuple[str, str]]:
+        """What is said of the whole table, with its words."""
+        words = self._view.books.words
+        yield words.rows, self._number(found.records if found else 0)
+        for i, place in enumerate(self._layout.summed):
+            title = f"{words.total} {self._layout.places[place].title}"
+            yield title, found.totals[i] if found else ""
+
+    def _head_height(self, number: int) -> float:
+        """Above the list of groups."""
+        if number:
+            return self._size * HEADING
+        facts = sum(1 for _ in self._facts(None)) * self._size * STEP
+        title = self._view.head.height if self._params.summary == "front" else self._size * HEADING * 2
+        return title + facts + self._size * STEP
+
+    def _lines(self, number: int) -> int:
+        """How many lines of the list fit a page, below its titles."""
+        high = self._layout.height - 2 * self._layout.margin - self._head_height(number) - self._size * FOOT
+        return max(0, int(high / (self._size * STEP)) - 1)
+
+    def _top(self, page: Page, number: int, found: Found) -> float:
+        """Draw what stands above the list; where the list begins."""
+        layout, size, top = self._layout, self._size, self._layout.height - self._layout.margin
+        if number:
+            return top - self._head_height(number)
+        y = top
+        if self._params.summary == "front":
+            self._view.head.draw(page, layout.margin, layout.width - layout.margin, top)
+            y -= self._view.head.height + size * STEP
+        else:
+            page.text(layout.margin, top - size * HEADING, size * HEADING, self._view.books.words.summary)
+            y -= size * HEADING * 2 + size
+        widest = max(page.face.width(printable(title), size) for title, _ in self._facts(found))
+        for title, value in self._facts(found):
+            page.text(layout.margin, y, size, title, colour=GREY)
+            page.text(layout.margin + min(widest, layout.width / 2) + 2 * size, y, size, value)
+            y -= size * STEP
+        return top - self._head_height(0) - size * 0.6
+
+    def _texts(self, entry: Entry, found: Found) -> list[str]:
+        return [self._number(entry.rows), *entry.sums, self._number(entry.page + found.front + 1)]
+
+    def _cells(self, page: Page, found: Found) -> Iterator[Cell]:
+        """The columns of numbers, as wide as they need, from the right edge."""
+        words, places = self._view.books.words, self._layout.places
+        titles = [words.rows, *(places[i].title for i in self._layout.summed), words.page]
+        rows = [titles, *(self._texts(entry, found) for entry in found.entries)]
+        widths = [
+            max(page.face.width(printable(t), self._size) for t in column) + 2 * self._size
+            for column in zip(*rows, strict=True)
+        ]
+        full = self._layout.width - 2 * self._layout.margin
+        scale = min(1.0, full * (1 - NAME_LEAST) / sum(widths))
+        right = self._layout.margin + full - scale * sum(widths)
+        for width in widths:
+            right += width * scale
+            yield Cell(right, (width - self._size) * scale)
+
+    def _line(
+        self, page: Page, y: float, words: str, level: int, texts: Sequence[str], cells: Sequence[Cell],
+        colour: Colour = (0, 0, 0),
+    ) -> float:  # fmt: skip
+        size, x = self._size, self._layout.margin + level * self._size * 1.5
+        room = cells[0].right - cells[0].width - self._size - x
+        page.text(x, y, size, page.face.fit(printable(words), size, room), colour=colour)
+        for cell, text in zip(cells, texts, strict=False):
+            smaller = shrunk(page.face, printable(text), size, cell.width)
+            page.text(cell.right, y, smaller, text, align="right", colour=colour)
+        return y - size * STEP
+
+    def _rule(self, page: Page, y: float) -> None:
+        width = self._layout.width - 2 * self._layout.margin
+        above = y + self._size * 1.2
+        page.rectangle(self._layout.margin, above, width, 0.01, stroke=RULE, line=0.4)
+
+    def _number(self, value: int) -> str:
+        return self._count.texts([str(value)])[0]

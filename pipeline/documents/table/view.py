@@ -1,0 +1,159 @@
+"""From what was asked for and found out to how it is laid out: the same while planning and while drawing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from ...errors import InvalidRequest
+from ...pdf.fonts import default_face
+from ..paper import MM
+from .formats import AS_IT_IS, Cells, Date, NumberWriter, known_locale, writer
+from .groups import Books, Level, State, Sum, total
+from .head import Head, head
+from .layout import Layout, Place, Wish, placed
+from .notes import Entry, Watched
+from .params import Column, TableParams
+from .reading import Format, Row
+from .sheets import Paging, paging
+from .words import words
+
+GROWTH = 1000  # by which a total may be larger than that of the sample, as far as widths are concerned
+
+
+class Found(msgspec.Struct, frozen=True):
+    """What planning finds out and drawing needs."""
+
+    format: Format
+    places: tuple[Place, ...]
+    warnings: tuple[str, ...] = ()
+    entries: tuple[Entry, ...] = ()  # for the summary
+    groups: int = 0
+    records: int = 0
+    totals: tuple[str, ...] = ()
+    front: int = 0  # pages of the summary
+    back: int = 0
+
+
+@dataclass(frozen=True)
+class View:
+    """Everything that decides what a page looks like."""
+
+    head: Head
+    layout: Layout
+    books: Books
+    paging: Paging
+    watched: tuple[Watched, ...]
+
+    def state(self, kept: object) -> State:
+        """A state from the plan."""
+        return msgspec.convert(kept, State) if kept is not None else self.books.opening()
+
+
+def view(params: TableParams, format: Format, places: Sequence[Place]) -> View:
+    """How a table looks whose columns stand at these places."""
+    face = default_face()
+    width, height = params.paper
+    margin = params.margin * MM
+    columns = chosen(params, format.fields)
+    cells = [column_cells(params, column) for column in columns]
+    books = _books(params, format.fields, columns, cells)
+    block = head(params, face, width - 2 * margin)
+    layout, pages = paging(
+        Layout(
+            tuple(places),
+            tuple(c if column.format else None for c, column in zip(cells, columns, strict=True)),
+            tuple(i for i, column in enumerate(columns) if column.total),
+            width, height, margin, params.font_size,
+            0 if params.summary == "front" else block.height,
+            params.page_numbers, face,
+        ),
+        books,
+    )  # fmt: skip
+    return View(block, layout, books, pages, tuple(_watched(format.fields, columns, cells, books)))
+
+
+def chosen(params: TableParams, fields: Sequence[str]) -> tuple[Column, ...]:
+    """The columns that were asked for, or all by which nothing is grouped."""
+    grouped = {group.field for group in params.group_by}
+    columns = params.columns or tuple(Column(field) for field in fields if field not in grouped)
+    if not columns:
+        raise InvalidRequest("Every column makes a group; none is left to be shown.", field="group_by")
+    if all(column.total for column in columns):
+        raise InvalidRequest(
+            "Every column has a total; one without is needed for the words before it.", field="columns"
+        )
+    return columns
+
+
+def position(fields: Sequence[str], name: str, parameter: str) -> int:
+    """Where a column stands in an input row."""
+    if name not in fields:
+        known = ", ".join(fields[:20])
+        raise InvalidRequest(f"There is no column {name!r}. There are: {known}.", field=parameter)
+    return fields.index(name)
+
+
+def measured(params: TableParams, format: Format, sample: Sequence[Row]) -> tuple[Place, ...]:
+    """Where the columns stand, by the first rows."""
+    margin = params.margin * MM
+    wishes = list(_wishes(params, format.fields, sample))
+    return placed(wishes, params.paper[0] - 2 * margin, margin, params.font_size, default_face())
+
+
+def column_cells(params: TableParams, column: Column) -> Cells | None:
+    """What a column shows and is worth; None when it shows what came, and nothing is summed."""
+    if not column.format and not column.total:
+        return None
+    locale = known_locale(column.locale or params.locale)
+    return Cells(writer(column.format or AS_IT_IS, locale), shown=column.format is not None)
+
+
+def _wishes(params: TableParams, fields: Sequence[str], sample: Sequence[Row]) -> Iterator[Wish]:
+    for column in chosen(params, fields):
+        source = position(fields, column.field, "columns")
+        texts = [row[source] for row in sample]
+        align = column.align
+        if cells := column_cells(params, column):
+            align = "right" if align == "auto" and not isinstance(column.format, Date) else align
+            texts = [*cells.texts(texts), *_sums(column, cells, texts)]
+        title = column.title if column.title is not None else column.field
+        yield Wish(source, title, column.width * MM if column.width else None, align, texts)
+
+
+def _sums(column: Column, cells: Cells, texts: Sequence[str]) -> list[str]:
+    if not column.total or not isinstance(cells.writer, NumberWriter):
+        return []
+    return [cells.writer.show(total(cells.numbers(texts)) * GROWTH)]
+
+
+def _books(
+    params: TableParams, fields: Sequence[str], columns: Sequence[Column], cells: Sequence[Cells | None]
+) -> Books:
+    locale = known_locale(params.locale)
+    levels = tuple(
+        Level(
+            position(fields, group.field, "group_by"), group.title, group.page_break,
+            Cells(writer(group.format, locale)) if group.format else None,
+        )
+        for group in params.group_by
+    )  # fmt: skip
+    sums = tuple(
+        Sum(fields.index(column.field), c, c.writer)
+        for column, c in zip(columns, cells, strict=True)
+        if column.total and c and isinstance(c.writer, NumberWriter)
+    )
+    return Books(levels, sums, params.carry, words(params.words, locale.language))
+
+
+def _watched(
+    fields: Sequence[str], columns: Sequence[Column], cells: Sequence[Cells | None], books: Books
+) -> Iterator[Watched]:
+    for column, found in zip(columns, cells, strict=True):
+        if found:
+            yield Watched(column.field, fields.index(column.field), found, column.total)
+    for level in books.levels:
+        if level.cells:
+            yield Watched(fields[level.source], level.source, level.cells, False)
