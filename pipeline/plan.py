@@ -47,10 +47,20 @@ class Marks:
 
 
 @dataclass(frozen=True)
+class Listing:
+    """One version of a listing: what was counted is what is drawn, even when the key gets other bytes meanwhile."""
+
+    key: str
+    size: int  # bytes
+    version: str  # ETag, or the time of a file's last change
+
+
+@dataclass(frozen=True)
 class Survey:
     """What planning found out: how much there is, where it stands, what a page costs.
 
     `found` is whatever else the drawing has to know, such as the widths of columns; it is kept as JSON.
+    `warnings` go to whoever gets the file.
     """
 
     records: int
@@ -59,6 +69,7 @@ class Survey:
     end: int  # bytes of input
     cost: Cost
     found: Mapping[str, Any] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -69,6 +80,8 @@ class Plan:
     pages: int
     chunks: tuple[Chunk, ...]
     found: Mapping[str, Any] = field(default_factory=dict)
+    listing: Listing | None = None  # what was read, None when nothing was
+    warnings: tuple[str, ...] = ()
 
     def encode(self) -> bytes:
         return msgspec.json.encode(self)
@@ -95,7 +108,7 @@ def pages_per_chunk(pages: int, cost: Cost, settings: Settings, wanted: int | No
     return max(1, fitting, ceil(pages / settings.max_chunks))
 
 
-def cut(survey: Survey, settings: Settings, wanted: int | None = None) -> Plan:
+def cut(survey: Survey, settings: Settings, wanted: int | None = None, listing: Listing | None = None) -> Plan:
     """Cut a surveyed document into chunks that begin at marks."""
     marks = survey.marks
     size = pages_per_chunk(survey.pages, survey.cost, settings, wanted)
@@ -105,4 +118,4 @@ def cut(survey: Survey, settings: Settings, wanted: int | None = None) -> Plan:
     chunks = tuple(
         Chunk(k, firsts[k], firsts[k + 1] - firsts[k], starts[k], starts[k + 1]) for k in range(len(starts) - 1)
     )
-    return Plan(survey.records, survey.pages, chunks, survey.found)
+    return Plan(survey.records, survey.pages, chunks, survey.found, listing, survey.warnings)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Generator, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Protocol, TypeVar
+from typing import Annotated, Any, Literal, Protocol, TypeVar
 
 import msgspec
 from msgspec import Meta
@@ -16,11 +16,16 @@ from ..pdf.segment import SegmentWriter
 from ..plan import Survey
 from ..sources import Inputs
 
+ListingFormat = Literal["auto", "csv", "jsonl", "parquet"]
+
 
 class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The parameters of a document: one field each, with its limits and a description for people."""
 
-    listing: Annotated[str, Meta(description="key of a listing in the bucket: one JSON record a line")] = ""
+    listing: Annotated[str, Meta(description="key of a listing in the bucket: JSON lines or Parquet")] = ""
+    format: Annotated[ListingFormat, Meta(description="of the listing; csv is for tables")] = "auto"
+    query: Annotated[str, Meta(max_length=100, description="name of a query that gives the records")] = ""
+    arguments: Annotated[dict[str, Any], Meta(description="of the query: {name: value}")] = {}  # a Struct copies it
     title: Annotated[str, Meta(min_length=1, max_length=200, description="title of the file")] = "Document"
 
 
@@ -101,6 +106,14 @@ def decode(document: Document[Any], params: Mapping[str, Any]) -> Any:
         return msgspec.convert(params, document.params)
     except msgspec.ValidationError as error:
         raise invalid(error, document.params) from None
+
+
+def one_source(document: Document[Any], params: Params) -> None:
+    """InvalidRequest unless there are records, a listing or a query, and only one of them."""
+    field = document.records_field
+    given = (getattr(params, field) is not None, params.listing, params.query)
+    if sum(map(bool, given)) != 1:
+        raise InvalidRequest(f"Give one of {field}, listing and query.", field=field)
 
 
 def invalid(error: msgspec.ValidationError, kind: type[Any]) -> InvalidRequest:

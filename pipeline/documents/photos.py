@@ -25,7 +25,7 @@ from ..pdf.page import BLACK, Page, printable
 from ..pdf.segment import SegmentWriter
 from ..plan import Cost, Marks, Survey
 from ..sources import Inputs, ahead
-from . import Params, Range, invalid, register
+from . import Params, Range, invalid, one_source, register
 
 MM = 72 / 25.4
 GAP = 4 * MM
@@ -140,8 +140,7 @@ class Photos:
     records_field = "photos"
 
     def check(self, params: PhotosParams, inputs: Inputs) -> None:
-        if (params.photos is None) == (not params.listing):
-            raise InvalidRequest("Give either photos or a listing.", field="photos")
+        one_source(self, params)
         if params.photos is not None and not params.photos:
             raise InvalidRequest("There are no photos; a document needs one at least.", field="photos")
         box = Layout(params).picture(0)

@@ -9,14 +9,14 @@ ROOT = Path(__file__).parents[2] / "pipeline"
 
 STOREYS = [
     {"local"},
-    {"__main__", "cli", "commands", "doctor", "web", "worker"},
+    {"__main__", "cli", "client", "commands", "doctor", "web", "worker"},
     {"keeper"},
     {"tasks"},
     {"services"},
     {"scaler", "delivery", "rendering", "representation"},
-    {"ledger", "live"},
-    {"documents"},
-    {"sources", "plan", "pdf", "parts"},
+    {"ledger", "live", "freezing"},
+    {"documents", "queries"},
+    {"sources", "plan", "pdf", "parts", "records", "arrow"},
     {"store", "fetcher"},
     {"export"},
     {"errors", "settings"},
@@ -25,6 +25,8 @@ DOORS = {
     "boto3": {"store.py"},
     "botocore": {"store.py"},
     "heroku3": {"scaler/resize.py"},
+    "pyarrow": {"arrow.py"},
+    "sqlalchemy": {"queries.py"},
     "smtplib": {"delivery.py"},
     "celery": {"tasks/app.py", "worker.py"},
 }

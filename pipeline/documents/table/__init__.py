@@ -20,7 +20,7 @@ from ...pdf.fonts import default_face
 from ...pdf.segment import SegmentWriter
 from ...plan import Cost, Marks, Survey
 from ...sources import Inputs
-from .. import Params, Range, register
+from .. import Params, Range, one_source, register
 from .drawing import TablePen
 from .layout import Layout, Place, Wish, placed, sheets
 from .reading import Format, RowReader, detect
@@ -46,7 +46,6 @@ class TableParams(Params, frozen=True):
 
     rows: Annotated[list[dict[str, Any]] | None, Meta(description="a list of {column: value}")] = None
     title: Annotated[str, Meta(min_length=1, max_length=200, description="stands on the first page")] = "Table"
-    format: Annotated[Literal["auto", "csv", "jsonl"], Meta(description="format of the listing")] = "auto"
     delimiter: Annotated[str, Meta(max_length=1, description="of a CSV; found out when not given")] = ""
     encoding: Annotated[str, Meta(max_length=20, description="of a CSV; found out when not given")] = ""
     columns: Annotated[tuple[Column, ...], Meta(description="which columns, in order; all when empty")] = ()
@@ -81,8 +80,7 @@ class Table:
     records_field = "rows"
 
     def check(self, params: TableParams, inputs: Inputs) -> None:
-        if (params.rows is None) == (not params.listing):
-            raise InvalidRequest("Give either rows or a listing.", field="rows")
+        one_source(self, params)
         if params.rows is not None and not params.rows:
             raise InvalidRequest("There are no rows; a table needs one at least.", field="rows")
         if params.listing:
@@ -100,7 +98,7 @@ class Table:
             start = sheet.behind
         if not records:
             raise InvalidRequest(f"The listing {listing} has no rows.", field="listing")
-        return Survey(records, number, marks, start, COST, msgspec.to_builtins(found))
+        return Survey(records, number, marks, start, COST, msgspec.to_builtins(found), reader.surplus.warnings())
 
     def draw(
         self, params: TableParams, listing: str, part: Range, inputs: Inputs, out: SegmentWriter
@@ -135,7 +133,9 @@ class Table:
 
 def _wishes(params: TableParams, fields: tuple[str, ...]) -> Iterator[Wish]:
     """The columns that were asked for, or all."""
-    for column in params.columns or tuple(Column(field) for field in fields):
+    if not params.columns:  # by their places: two may have the same name
+        yield from (Wish(source, field, None, "auto") for source, field in enumerate(fields))
+    for column in params.columns:
         if column.field not in fields:
             known = ", ".join(fields[:20])
             raise InvalidRequest(f"There is no column {column.field!r}. There are: {known}.", field="columns")
