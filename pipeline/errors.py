@@ -14,6 +14,8 @@ PipelineError
 ├── UnreadableSource        one input cannot be read; the export's policy decides what follows
 │   ├── RefusedAddress      a URL that must not be fetched
 │   └── SourceUnavailable   a URL that fails for now; the same request may work later
+├── InputChanged            a listing was replaced or removed while it was being read
+├── QueryFailed             a database does not understand a registered query
 ├── OverLimit               a step took all the time or memory it may have
 ├── ChunkFailed             a page range could not be rendered, however small it was cut
 ├── ExportFailed            the export ended without a file
@@ -27,6 +29,7 @@ PipelineError
     ├── StoreDown           S3
     │   └── NotSupported    this S3-compatible store cannot do that
     ├── RedisDown           Redis
+    ├── DatabaseDown        the database behind a registered query
     ├── MailDown            SMTP
     │   ├── MailUnencrypted the mail server offers no TLS
     │   └── MailRefused     the mail server will never take this mail
@@ -124,6 +127,17 @@ class SourceUnavailable(UnreadableSource):
     advice = "Ask again later, or choose `on_unreadable` = skip or placeholder."
 
 
+class InputChanged(PipelineError):
+    exit_code = 5
+    http_status = 409
+    advice = "Ask for the export again; put new rows under a key of their own."
+
+
+class QueryFailed(PipelineError):
+    exit_code = 4
+    advice = "Whoever registered the query can try its statement in the database's own program."
+
+
 class OverLimit(PipelineError):
     retry = True
     exit_code = 4
@@ -182,6 +196,10 @@ class NotSupported(StoreDown):
 
 class RedisDown(ServiceDown):
     advice = "Check REDIS_URL with `python -m pipeline doctor`. What was accepted is kept and goes on by itself."
+
+
+class DatabaseDown(ServiceDown):
+    advice = "Check that the database runs and that its variable holds the right URL."
 
 
 class MailDown(ServiceDown):

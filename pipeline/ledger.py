@@ -6,6 +6,7 @@
     kept/<id>                                           its file may be there, or come; oldest first
     exports/<id>/export.json                            the export; changed by conditional write
     exports/<id>/listing.jsonl                          records that came inside the request
+    exports/<id>/frozen/<id>                            what a query or file gave, as lines; plan.json names the one
     exports/<id>/plan.json                              the cut
     exports/<id>/segments/<chunk>-<first>-<pages>.seg   bytes; .json beside it, written after, the index
     exports/<id>/result/<name>.pdf                      the file
@@ -21,14 +22,14 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import BinaryIO
 
 import msgspec
 
 from .errors import Conflict, DamagedExport, DamagedSegment, NoExport, NotFound
-from .export import Charge, Chunk, Export, State, created, is_id, turned
+from .export import Charge, Chunk, Export, State, created, is_id, new_id, turned
 from .pdf.assembly import chain
 from .pdf.segment import Index
 from .plan import Plan
@@ -98,7 +99,8 @@ class Ledger:
         """Nothing is left to do: remove segments and broken-off uploads, then the mark that says there is."""
         for upload in self.store.uploads(f"exports/{export_id}/"):
             upload.abort()
-        self.store.delete_under(f"exports/{export_id}/segments/")
+        for part in ("segments", "frozen"):
+            self.store.delete_under(f"exports/{export_id}/{part}/")
         self.store.put(f"unbilled/{export_id}", b"")
         self.store.delete([f"active/{export_id}"])
 
@@ -111,7 +113,7 @@ class Ledger:
 
     def remove_result(self, export: Export) -> None:
         """Remove the file and the inputs that were copied; the export itself stays as history."""
-        for part in ("result", "segments"):
+        for part in ("result", "segments", "frozen"):
             self.store.delete_under(f"exports/{export.id}/{part}/")
         self.store.delete([listing_key(export.id), f"exports/{export.id}/plan.json"])
 
@@ -161,6 +163,19 @@ class Ledger:
             yield int(moment) / 1000, int(workers), int(price) / PICO
 
     # plans and segments
+
+    def freeze(self, export_id: str, pieces: Iterable[bytes]) -> str:
+        """The key of an export's frozen listing, which is written unless a complete one is there.
+
+        Each writer has a key of its own: two that plan at once make two listings, and the plan that counts
+        names one of them.
+        """
+        folder = f"exports/{export_id}/frozen/"
+        for entry in self.store.entries(folder):
+            return entry.key
+        key = folder + new_id()
+        self.store.write(key, pieces)
+        return key
 
     def write_plan(self, export_id: str, plan: Plan) -> Plan:
         """Write the cut down; the one that counts, which is the first that was written."""

@@ -52,12 +52,22 @@ class Marks:
 
 
 @dataclass(frozen=True)
+class Listing:
+    """One version of a listing: what was counted is what is drawn, even when the key gets other bytes meanwhile."""
+
+    key: str
+    size: int  # bytes
+    version: str  # ETag, or the time of a file's last change
+
+
+@dataclass(frozen=True)
 class Survey:
     """What planning found out: how much there is, where it stands, what a page costs.
 
     `found` is whatever else the drawing has to know, such as the widths of columns; it is kept as JSON.
     `front` and `back` of the pages, such as a summary, stand before the first mark and behind the last
     page that is counted in marks: they belong to the first chunk and to the last.
+    `warnings` go to whoever gets the file.
     """
 
     records: int
@@ -69,6 +79,7 @@ class Survey:
     state: Any = None  # at the end, as Marks has them
     front: int = 0
     back: int = 0
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -79,6 +90,8 @@ class Plan:
     pages: int
     chunks: tuple[Chunk, ...]
     found: Mapping[str, Any] = field(default_factory=dict)
+    listing: Listing | None = None  # what was read, None when nothing was
+    warnings: tuple[str, ...] = ()
 
     def encode(self) -> bytes:
         return msgspec.json.encode(self)
@@ -105,7 +118,7 @@ def pages_per_chunk(pages: int, cost: Cost, settings: Settings, wanted: int | No
     return max(1, fitting, ceil(pages / settings.max_chunks))
 
 
-def cut(survey: Survey, settings: Settings, wanted: int | None = None) -> Plan:
+def cut(survey: Survey, settings: Settings, wanted: int | None = None, listing: Listing | None = None) -> Plan:
     """Cut a surveyed document into chunks that begin at marks."""
     marks = survey.marks
     size = pages_per_chunk(survey.pages, survey.cost, settings, wanted)
@@ -118,4 +131,4 @@ def cut(survey: Survey, settings: Settings, wanted: int | None = None) -> Plan:
         Chunk(k, firsts[k], firsts[k + 1] - firsts[k], starts[k], starts[k + 1], states[k], states[k + 1])
         for k in range(len(starts) - 1)
     )
-    return Plan(survey.records, survey.pages, chunks, survey.found)
+    return Plan(survey.records, survey.pages, chunks, survey.found, listing, survey.warnings)

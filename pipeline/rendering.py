@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing
-from dataclasses import dataclass
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
-from tempfile import TemporaryFile
+from tempfile import TemporaryDirectory, TemporaryFile
 from typing import Any, BinaryIO
 
+import msgspec
+
+from . import freezing
 from .documents import Document, Range
 from .errors import ChunkFailed, ExportFailed, InvalidRequest
-from .export import Result, Skipped
+from .export import Result, Skipped, new_id
 from .pdf.assembly import About, Assembly
 from .pdf.segment import Index, Lane, SegmentWriter
 from .plan import Plan, cut
@@ -20,6 +23,9 @@ from .settings import Settings
 from .sources import Inputs
 
 SKIPPED_SHOWN = 1000
+
+Keep = Callable[[Iterable[bytes]], str]
+"""Writes pieces down once and says where they are."""
 
 Between = Callable[[int], bool]
 """Asked after each page, with the number of pages done: is it time to stop?"""
@@ -34,9 +40,24 @@ class Job:
     listing: str
     inputs: Inputs
 
+    def check(self) -> None:
+        """InvalidRequest for what can be seen without reading anything."""
+        self.document.check(self.params, self.inputs)
+        freezing.check(self.params)
+
+    def frozen(self, keep: Keep) -> Job:
+        """The same job on a listing that can be cut: this one, or what was made of it and kept."""
+        made = freezing.frozen(self.params, self.inputs.look(self.listing), self.inputs)
+        if made is None:
+            return self
+        params = msgspec.structs.replace(self.params, format=made.format)
+        return replace(self, params=params, listing=keep(made.pieces))
+
     def plan(self, settings: Settings, chunk_pages: int | None = None) -> Plan:
-        """Read the input once and cut the document."""
-        survey = self.document.survey(self.params, self.listing, self.inputs)
+        """Read the input once and cut the document; the plan names the version that was read."""
+        seen = self.inputs.look(self.listing)
+        inputs = self.inputs.pinned(seen) if seen else self.inputs
+        survey = self.document.survey(self.params, self.listing, inputs)
         if survey.pages < 1:
             raise InvalidRequest("There is nothing in it: the document would have no pages.", field="params")
         if survey.pages > settings.max_pages:
@@ -44,7 +65,27 @@ class Job:
                 f"The document has {survey.pages} pages; {settings.max_pages} are allowed (MAX_PAGES).",
                 advice="Ask for it in several exports.",
             )
-        return cut(survey, settings, chunk_pages)
+        return cut(survey, settings, chunk_pages, seen)
+
+    def planned(self, plan: Plan) -> Job:
+        """The same job, reading what was read when it was planned, and nothing else."""
+        if plan.listing is None:
+            return self
+        return replace(self, listing=plan.listing.key, inputs=self.inputs.pinned(plan.listing))
+
+
+@contextmanager
+def on_disk() -> Iterator[Keep]:
+    """Keeps pieces in temporary files, as long as the context lasts."""
+    with TemporaryDirectory() as folder:
+
+        def keep(pieces: Iterable[bytes]) -> str:
+            path = Path(folder) / new_id()
+            with path.open("wb") as file:
+                file.writelines(pieces)
+            return str(path)
+
+        yield keep
 
 
 def render_range(
@@ -89,7 +130,7 @@ def render_file(
     partial = out.with_name(out.name + ".part")
     try:
         with partial.open("w+b") as file:
-            indexes = list(_segments(job, plan, file, settings, progress))
+            indexes = list(_segments(job.planned(plan), plan, file, settings, progress))
             assembly = Assembly(lambda: iter(indexes), about)
             check_counts(assembly, plan.records)
             for piece in assembly.tail():
@@ -98,7 +139,7 @@ def render_file(
         partial.replace(out)
     finally:
         partial.unlink(missing_ok=True)
-    return result(assembly, str(out), out.name, size, indexes)
+    return result(assembly, str(out), out.name, size, indexes, plan.warnings)
 
 
 def _segments(
@@ -129,8 +170,13 @@ def check_counts(assembly: Assembly, records: int) -> None:
         )
 
 
-def result(assembly: Assembly, key: str, name: str, size: int, indexes: Iterable[Index]) -> Result:
-    """What the file holds, counted over all segments; the first 1,000 skipped inputs by name."""
+def result(
+    assembly: Assembly, key: str, name: str, size: int, indexes: Iterable[Index], noticed: tuple[str, ...] = ()
+) -> Result:
+    """What the file holds, counted over all segments; the first 1,000 skipped inputs by name.
+
+    `noticed` are the warnings of the plan.
+    """
     totals = assembly.totals
     skipped: list[Skipped] = []
     warnings: dict[str, None] = {}
@@ -146,5 +192,5 @@ def result(assembly: Assembly, key: str, name: str, size: int, indexes: Iterable
         drawn=totals.drawn,
         skipped=tuple(skipped),
         skipped_count=totals.records - totals.drawn,
-        warnings=(*assembly.warnings, *warnings),
+        warnings=(*noticed, *assembly.warnings, *warnings),
     )

@@ -6,16 +6,21 @@ what is held does not depend on what is sent.
 
 from __future__ import annotations
 
+import os
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from io import SEEK_CUR, SEEK_END, SEEK_SET, RawIOBase
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
 from typing import BinaryIO, Protocol, TypeVar, cast
 
-from .errors import InvalidRequest, NotFound, UnreadableSource
+from typing_extensions import Buffer
+
+from .errors import Conflict, InputChanged, InvalidRequest, NotFound, UnreadableSource
 from .fetcher import Fetcher
+from .plan import Listing
 from .settings import MIB
 from .store import Store
 
@@ -39,6 +44,12 @@ class Inputs(Protocol):
     def open(self, source: str) -> BinaryIO:
         """A seekable copy of one input; UnreadableSource when there is none."""
 
+    def look(self, listing: str) -> Listing | None:
+        """A listing as it is now; None when there is none."""
+
+    def pinned(self, listing: Listing) -> Inputs:
+        """The same inputs, which give this version of a listing and raise InputChanged when it is gone."""
+
     def blocks(self, listing: str, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
         """The bytes of a listing between two places, a block at a time."""
 
@@ -49,9 +60,10 @@ class Inputs(Protocol):
 class BucketInputs:
     """Inputs of an export: keys below inputs/ (or the export's own listing), and https URLs."""
 
-    def __init__(self, store: Store, fetcher: Fetcher) -> None:
+    def __init__(self, store: Store, fetcher: Fetcher, pin: Listing | None = None) -> None:
         self._store = store
         self._fetcher = fetcher
+        self._pin = pin
 
     def check(self, source: str) -> None:
         if "://" in source:
@@ -77,11 +89,24 @@ class BucketInputs:
                 return file
         raise AssertionError("unreachable")
 
-    def blocks(self, listing: str, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
+    def look(self, listing: str) -> Listing | None:
         entry = self._store.head(listing)
-        if entry is None:
+        return Listing(listing, entry.size, entry.etag) if entry else None
+
+    def pinned(self, listing: Listing) -> BucketInputs:
+        return BucketInputs(self._store, self._fetcher, listing)
+
+    def blocks(self, listing: str, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
+        seen = self._pin if self._pin and self._pin.key == listing else self.look(listing)
+        if seen is None:
             raise InvalidRequest(f"There is no listing {listing} in the bucket.", field="listing")
-        return self._store.read(listing, start, entry.size if stop is None else min(stop, entry.size))
+        return self._read(seen, start, seen.size if stop is None else min(stop, seen.size))
+
+    def _read(self, seen: Listing, start: int, stop: int) -> Iterator[bytes]:
+        try:
+            yield from self._store.read(seen.key, start, stop, seen.version)
+        except (Conflict, NotFound) as error:
+            raise changed(seen) from error
 
     def lines(self, listing: str, start: int = 0, stop: int | None = None) -> Iterator[tuple[int, bytes]]:
         return numbered_lines(self.blocks(listing, start, stop), start)
@@ -105,8 +130,9 @@ def _is_plain(key: str) -> bool:
 class FolderInputs:
     """Inputs on this machine: a listing file whose sources are paths below one folder."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, pin: Listing | None = None) -> None:
         self._folder = folder.resolve()
+        self._pin = pin
 
     def check(self, source: str) -> None:
         if "://" in source:
@@ -129,13 +155,61 @@ class FolderInputs:
     def lines(self, listing: str, start: int = 0, stop: int | None = None) -> Iterator[tuple[int, bytes]]:
         return numbered_lines(self.blocks(listing, start, stop), start)
 
+    def look(self, listing: str) -> Listing | None:
+        return _file(listing, Path(listing).stat()) if Path(listing).is_file() else None
+
+    def pinned(self, listing: Listing) -> FolderInputs:
+        return FolderInputs(self._folder, listing)
+
     def blocks(self, listing: str, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
         with Path(listing).open("rb") as file:
+            seen = _file(listing, os.fstat(file.fileno()))
+            if self._pin and self._pin.key == listing and self._pin != seen:
+                raise changed(seen)
             file.seek(start)
-            left = Path(listing).stat().st_size - start if stop is None else stop - start
+            left = (seen.size if stop is None else stop) - start
             while block := file.read(min(BLOCK, left)):
                 left -= len(block)
                 yield block
+
+
+def _file(path: str, stat: os.stat_result) -> Listing:
+    return Listing(path, stat.st_size, f"{stat.st_ino}-{stat.st_mtime_ns}")
+
+
+def changed(listing: Listing) -> InputChanged:
+    """The error about a listing that has other bytes than the ones that were counted."""
+    return InputChanged(f"The listing {listing.key} was replaced or removed while the document was being made.")
+
+
+class RangeFile(RawIOBase):
+    """One version of a listing as a file that can be read anywhere, by ranges; nothing of it is kept."""
+
+    def __init__(self, inputs: Inputs, listing: Listing) -> None:
+        self._inputs = inputs.pinned(listing)
+        self._listing = listing
+        self._at = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._at
+
+    def seek(self, offset: int, whence: int = SEEK_SET) -> int:
+        self._at = offset + {SEEK_SET: 0, SEEK_CUR: self._at, SEEK_END: self._listing.size}[whence]
+        return self._at
+
+    def readinto(self, into: Buffer) -> int:
+        view = memoryview(into)
+        begin, stop = self._at, min(self._at + len(view), self._listing.size)
+        for block in self._inputs.blocks(self._listing.key, begin, stop):
+            view[self._at - begin : self._at - begin + len(block)] = block
+            self._at += len(block)
+        return self._at - begin
 
 
 def numbered_lines(blocks: Iterable[bytes], start: int = 0) -> Iterator[tuple[int, bytes]]:

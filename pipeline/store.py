@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 from urllib.parse import quote
@@ -20,6 +20,7 @@ from .errors import Conflict, NotFound, NotSupported, StoreDown, UnreadableSourc
 from .settings import MIB, Settings
 
 _BLOCK = 256 * 1024
+_PART = 8 * MIB  # S3 takes 5 MiB or more, and 10,000 of them
 _MISSING = {"NoSuchKey", "404", "NotFound"}
 _UNKNOWN = {"NotImplemented", "MethodNotAllowed", "501", "405"}
 _CHANGED = {"PreconditionFailed", "ConditionalRequestConflict", "412", "409"}
@@ -161,6 +162,18 @@ class Store:
                 **condition,
             )
         return str(answer["ETag"])
+
+    def write(self, key: str, pieces: Iterable[bytes], content_type: str = "application/jsonl") -> None:
+        """Write an object of unknown size as it is made, holding one part of it; all of it, or nothing."""
+        upload = self.begin_upload(key, content_type)
+        try:
+            for number, part in enumerate(_parts(pieces), 1):
+                upload.write(number, part)
+            upload.complete()
+        except BaseException:
+            with suppress(StoreDown):
+                upload.abort()
+            raise
 
     def delete(self, keys: Iterable[str]) -> None:
         """Remove objects, a thousand a request; missing ones are fine."""
@@ -310,6 +323,18 @@ class Upload:
                 self._client.abort_multipart_upload(**self._target)
         except UploadGone:
             return
+
+
+def _parts(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Pieces gathered into parts; only the last may be small."""
+    waiting = bytearray()
+    for piece in pieces:
+        waiting += piece
+        if len(waiting) >= _PART:
+            yield bytes(waiting)
+            waiting.clear()
+    if waiting:
+        yield bytes(waiting)
 
 
 @contextmanager

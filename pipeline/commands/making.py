@@ -72,18 +72,23 @@ def render(
     from .. import documents
     from ..export import new_id
     from ..pdf.assembly import About
-    from ..rendering import Job, render_file
+    from ..rendering import Job, on_disk, render_file
     from ..sources import FolderInputs
     from .folder import listed
 
     settings, began = opening.settings(), time.monotonic()
     opening.free(output, force)
     document = documents.find(kind)
-    with listed(source, caption == "name") as (listing, folder), terminal.progress(quiet) as show:
-        params = documents.decode(document, _chosen(given) | {"listing": listing.name})
+    with (
+        listed(source, caption == "name") as (listing, folder),
+        terminal.progress(quiet) as show,
+        on_disk() as keep,
+    ):
+        params = documents.decode(document, _chosen(given) | {"listing": listing.name if source else ""})
         job = Job(document, params, str(listing), FolderInputs(folder))
-        document.check(params, job.inputs)
+        job.check()
         show("planning", 0, 0)
+        job = job.frozen(keep)
         plan = job.plan(settings, chunk_pages)
         about = About(params.title, time.time(), new_id())
         result = render_file(

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Protocol, TypeVar
+from typing import Annotated, Any, Literal, Protocol, TypeVar
 
 import msgspec
 from msgspec import Meta
@@ -16,20 +16,17 @@ from ..pdf.segment import SegmentWriter
 from ..plan import Survey
 from ..sources import Inputs
 
+ListingFormat = Literal["auto", "csv", "jsonl", "parquet"]
+
 
 class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The parameters of a document: one field each, with its limits and a description for people."""
 
-    listing: Annotated[str, Meta(description="key of a listing in the bucket: one JSON record a line")] = ""
+    listing: Annotated[str, Meta(description="key of a listing in the bucket: JSON lines or Parquet")] = ""
+    format: Annotated[ListingFormat, Meta(description="of the listing; csv is for tables")] = "auto"
+    query: Annotated[str, Meta(max_length=100, description="name of a query that gives the records")] = ""
+    arguments: Annotated[dict[str, Any], Meta(description="of the query: {name: value}")] = {}  # a Struct copies it
     title: Annotated[str, Meta(min_length=1, max_length=200, description="title of the file")] = "Document"
-
-
-def check_records(records: Sequence[object] | None, listing: str, field: str) -> None:
-    """InvalidRequest unless there is one source of records: `field` of the request, or a listing."""
-    if (records is None) == (not listing):
-        raise InvalidRequest(f"Give either {field} or a listing.", field=field)
-    if records is not None and not records:
-        raise InvalidRequest(f"There are no {field}; a document needs one at least.", field=field)
 
 
 P = TypeVar("P", bound=Params, contravariant=True)
@@ -109,6 +106,16 @@ def decode(document: Document[Any], params: Mapping[str, Any]) -> Any:
         return msgspec.convert(params, document.params)
     except msgspec.ValidationError as error:
         raise invalid(error, document.params) from None
+
+
+def one_source(document: Document[Any], params: Params) -> None:
+    """InvalidRequest unless there are records, a listing or a query, and only one of them."""
+    field = document.records_field
+    records = getattr(params, field)
+    if sum(map(bool, (records is not None, params.listing, params.query))) != 1:
+        raise InvalidRequest(f"Give one of {field}, listing and query.", field=field)
+    if records is not None and not records:
+        raise InvalidRequest(f"There are no {field}; a document needs one at least.", field=field)
 
 
 def invalid(error: msgspec.ValidationError, kind: type[Any]) -> InvalidRequest:

@@ -24,7 +24,7 @@ from ..pdf.page import BLACK, Page, printable
 from ..pdf.segment import SegmentWriter
 from ..plan import Cost, Marks, Survey
 from ..sources import Inputs, ahead
-from . import Range, check_records, invalid, register
+from . import Range, invalid, one_source, register
 from .paper import MM, PaperParams
 
 GAP = 4 * MM
@@ -130,7 +130,7 @@ class Photos:
     records_field = "photos"
 
     def check(self, params: PhotosParams, inputs: Inputs) -> None:
-        check_records(params.photos, params.listing, "photos")
+        one_source(self, params)
         params.check_paper()
         box = Layout(params).picture(0)
         if min(box.width, box.height) < LEAST:

@@ -72,7 +72,7 @@ def assemble(s: Services, export: Export, segments: list[Segment], lease: Lease)
         "export %s: %d segments became %d bytes; %d bytes passed through",
         export.id, len(keys), size, joining.through,
     )  # fmt: skip
-    return result(assembly, key, name, size, indexes())
+    return result(assembly, key, name, size, indexes(), s.ledger.plan(export.id).warnings)
 
 
 def _found(ledger: Ledger, keys: list[str], indexes: Iterator[Index]) -> Iterator[tuple[str, int, str]]:

@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -84,7 +85,8 @@ def plan(s: Services, export_id: str) -> None:
         return
     try:
         with counted(s, f"{export_id}:plan", "The document's size"):
-            planned = job(s, export).plan(s.settings, export.chunk_pages)
+            frozen = job(s, export).frozen(partial(s.ledger.freeze, export_id))
+            planned = frozen.plan(s.settings, export.chunk_pages)
         cut = s.ledger.write_plan(export_id, planned)
         sizes = {"records": cut.records, "pages": cut.pages, "chunks": len(cut.chunks), "planned_at": time.time()}
         export = s.ledger.change(export_id, lambda e: _once(e, State.RENDERING, **sizes))
@@ -112,7 +114,8 @@ def render(s: Services, export_id: str, chunk: int, stopping: Callable[[], bool]
     """Draw a chunk, or what is missing of it, into a segment; raises PutBack when some of it is left."""
     export = s.ledger.load(export_id)
     if export.state in (State.RENDERING, State.ASSEMBLING):
-        rendering.render(s, job(s, export), s.ledger.plan(export_id), chunk, export, stopping)
+        plan = s.ledger.plan(export_id)
+        rendering.render(s, job(s, export).planned(plan), plan, chunk, export, stopping)
 
 
 def assemble(s: Services, export_id: str) -> None:
@@ -209,7 +212,7 @@ def checked(s: Services, order: Order) -> tuple[Export, bytes | None]:
         )
     if order.notify is not None and not _is_address(order.notify):
         raise InvalidRequest("notify must be one mail address, such as name@example.org.", field="notify")
-    document.check(params, s.inputs)
+    Job(document, params, params.listing, s.inputs).check()
     if params.listing and s.ledger.store.head(params.listing) is None:
         raise InvalidRequest(f"There is no {params.listing} in the bucket.", field="listing")
     records = getattr(params, document.records_field)

@@ -333,8 +333,8 @@ def test_a_placeholder_says_which_photo_is_missing_and_why(album: Album) -> None
     ("params", "words"),
     [
         ({"photos": []}, "There are no photos"),
-        ({}, "Give either photos or a listing"),
-        ({"photos": [{"source": "a.jpg"}], "listing": "listing.jsonl"}, "Give either photos or a listing"),
+        ({}, "Give one of photos, listing and query"),
+        ({"photos": [{"source": "a.jpg"}], "listing": "listing.jsonl"}, "Give one of photos, listing and query"),
         ({"listing": "../secret.jsonl"}, "outside"),
         ({"photos": [{"source": "../secret.jpg"}]}, "outside"),
     ],

@@ -19,7 +19,7 @@ from ...pdf.page import Page
 from ...pdf.segment import SegmentWriter
 from ...plan import Cost, Marks, Survey
 from ...sources import Inputs
-from .. import Range, check_records, register
+from .. import Range, one_source, register
 from ..paper import MM
 from .drawing import TablePen
 from .notes import BOOKMARKS_MOST, Notes
@@ -51,7 +51,7 @@ class Table:
     records_field = "rows"
 
     def check(self, params: TableParams, inputs: Inputs) -> None:
-        check_records(params.rows, params.listing, "rows")
+        one_source(self, params)
         params.check_paper()
         params.check_formats()
         if params.listing:
@@ -77,12 +77,12 @@ class Table:
         summary_pages = summary.pages(notes.entries, notes.groups)
         front = summary_pages if params.summary == "front" else 0
         found = Found(
-            format, places, tuple(notes.warnings), tuple(notes.entries), notes.groups, records, notes.totals,
+            format, places, tuple(notes.entries), notes.groups, records, notes.totals,
             front, summary_pages - front,
         )  # fmt: skip
         return Survey(
             records, pages + summary_pages, marks, start, COST, msgspec.to_builtins(found), [],
-            front, summary_pages - front,
+            front, summary_pages - front, (*reader.surplus.warnings(), *notes.warnings),
         )  # fmt: skip
 
     def draw(
@@ -97,8 +97,6 @@ class Table:
                 _finish(page, params, number, part.pages)
             out.tally.records += leaf.rows
             out.tally.drawn += leaf.rows
-            if number == 0:
-                out.tally.warnings += found.warnings
             yield
 
 

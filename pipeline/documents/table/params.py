@@ -47,7 +47,6 @@ class TableParams(PaperParams, frozen=True):
         tuple[Annotated[str, Meta(max_length=500)], ...], Meta(max_length=12, description="lines below the title")
     ] = ()
     date: Annotated[str, Meta(max_length=60, description="stands beside the title; 2026-01-31 in words")] = ""
-    format: Annotated[Literal["auto", "csv", "jsonl"], Meta(description="format of the listing")] = "auto"
     delimiter: Annotated[str, Meta(max_length=1, description="of a CSV; found out when not given")] = ""
     encoding: Annotated[str, Meta(max_length=20, description="of a CSV; found out when not given")] = ""
     columns: Annotated[tuple[Column, ...], Meta(description="which columns, in order; all when empty")] = ()

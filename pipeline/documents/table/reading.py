@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from io import StringIO
 from itertools import accumulate, chain
 from typing import Any
@@ -17,6 +17,8 @@ from ...errors import InvalidRequest
 Row = list[str]
 DELIMITERS = ",;\t|"
 LINE_MOST = 1024 * 1024
+NAMED = 5  # rows of which a warning gives the number
+PLAIN = "".join(map(chr, range(32, 127))) + "\t\r\n"
 csv.field_size_limit(LINE_MOST)
 
 
@@ -76,12 +78,15 @@ class Lines:
 class RowReader:
     """Rows as texts, each with the byte at which the next one begins; blank lines are no rows.
 
-    A short row is filled up; fields beyond the last column are joined to it, so that none is lost.
+    A short row is filled up; fields beyond the last column are joined to it, so that none is lost, and
+    counted in `surplus`.
     """
 
     def __init__(self, blocks: Iterable[bytes], start: int, format: Format) -> None:
         self._lines = Lines(blocks, start, format.encoding)
         self._format = format
+        self._given = 0
+        self.surplus = Surplus()
         if format.kind == "csv":
             self._source: CsvRows | JsonRows = CsvRows(self._lines, format.delimiter)
         else:
@@ -95,11 +100,36 @@ class RowReader:
             if len(row) != width:
                 if not row:
                     continue
+                if len(row) > width:
+                    self.surplus.note(self._given + len(taken) + 1)
                 row = fitted(row, width, self._format.delimiter)
             taken.append((row, end(source.line_num)))
             if len(taken) == count:
                 break
+        self._given += len(taken)
         return taken
+
+
+@dataclass
+class Surplus:
+    """Rows with more fields than titles: how many, and the numbers of the first."""
+
+    count: int = 0
+    first: list[int] = field(default_factory=list)
+
+    def note(self, row: int) -> None:
+        self.count += 1
+        if len(self.first) < NAMED:
+            self.first.append(row)
+
+    def warnings(self) -> tuple[str, ...]:
+        """In words; none when there was no such row."""
+        if not self.count:
+            return ()
+        rows = ", ".join(map(str, self.first)) + (" …" if self.count > len(self.first) else "")
+        had = "row had" if self.count == 1 else "rows had"
+        words = f"{self.count:,} {had} more fields than titles; the surplus stands in the last column: row {rows}."
+        return (words,)
 
 
 class CsvRows:
@@ -153,8 +183,9 @@ def fitted(row: Row, width: int, delimiter: str) -> Row:
 
 def detect(sample: bytes, format: str, delimiter: str, encoding: str) -> Format:
     """Find out what a text is by its first bytes; what is given is taken as given."""
-    encoding = _encoding(sample, encoding)
-    begin = len(codecs.BOM_UTF8) if sample.startswith(codecs.BOM_UTF8) else 0
+    marked = sample.startswith(codecs.BOM_UTF8)
+    encoding = _encoding(sample, "utf-8" if marked else encoding)
+    begin = len(codecs.BOM_UTF8) if marked else 0
     first = sample[begin:].lstrip()[:1]
     if format == "jsonl" or (format == "auto" and first == b"{"):
         line = next((line for line in Lines([sample[begin:]], 0, "utf-8") if line.strip()), "")
@@ -171,20 +202,36 @@ def detect(sample: bytes, format: str, delimiter: str, encoding: str) -> Format:
 
 def _encoding(sample: bytes, given: str) -> str:
     """UTF-8 when it is, else Windows-1252, in which every byte means something."""
+    if given:
+        _check_encoding(given)
     if b"\0" in sample:
+        cut = sample.startswith(b"PAR1")
         raise InvalidRequest(
-            "This is not text: it has null bytes.", field="listing", advice="Send CSV or JSON lines in UTF-8."
+            "This Parquet file is cut off: its end is missing." if cut else "This is not text: it has null bytes.",
+            field="listing",
+            advice="Send it again, whole." if cut else "Send CSV or JSON lines in UTF-8, or Parquet.",
         )
     if given:
-        try:
-            return codecs.lookup(given).name
-        except LookupError:
-            raise InvalidRequest(f"There is no encoding {given!r}.", field="encoding") from None
+        return codecs.lookup(given).name
     try:
         codecs.getincrementaldecoder("utf-8")().decode(sample)
     except UnicodeDecodeError:
         return "cp1252"
     return "utf-8"
+
+
+def _check_encoding(given: str) -> None:
+    """Only an encoding in which plain text is plain bytes can be cut at line feeds."""
+    try:
+        plain = PLAIN.encode(given) == PLAIN.encode("ascii")
+    except (LookupError, UnicodeError):
+        raise InvalidRequest(f"There is no encoding {given!r}.", field="encoding") from None
+    if not plain:
+        raise InvalidRequest(
+            f"Lines cannot be found in {given}.",
+            field="encoding",
+            advice="Send UTF-8, or UTF-16 that begins with a byte order mark.",
+        )
 
 
 def _record(line: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -28,7 +29,6 @@ class Found(msgspec.Struct, frozen=True):
 
     format: Format
     places: tuple[Place, ...]
-    warnings: tuple[str, ...] = ()
     entries: tuple[Entry, ...] = ()  # for the summary
     groups: int = 0
     records: int = 0
@@ -88,12 +88,13 @@ def chosen(params: TableParams, fields: Sequence[str]) -> tuple[Column, ...]:
     return columns
 
 
-def position(fields: Sequence[str], name: str, parameter: str) -> int:
-    """Where a column stands in an input row."""
-    if name not in fields:
+def position(fields: Sequence[str], name: str, parameter: str, nth: int = 0) -> int:
+    """Where a column stands in an input row; of several with one name the `nth`, or else the last."""
+    found = [place for place, field in enumerate(fields) if field == name]
+    if not found:
         known = ", ".join(fields[:20])
         raise InvalidRequest(f"There is no column {name!r}. There are: {known}.", field=parameter)
-    return fields.index(name)
+    return found[min(nth, len(found) - 1)]
 
 
 def measured(params: TableParams, format: Format, sample: Sequence[Row]) -> tuple[Place, ...]:
@@ -112,8 +113,10 @@ def column_cells(params: TableParams, column: Column) -> Cells | None:
 
 
 def _wishes(params: TableParams, fields: Sequence[str], sample: Sequence[Row]) -> Iterator[Wish]:
+    met: Counter[str] = Counter()
     for column in chosen(params, fields):
-        source = position(fields, column.field, "columns")
+        source = position(fields, column.field, "columns", met[column.field])
+        met[column.field] += 1
         texts = [row[source] for row in sample]
         align = column.align
         if cells := column_cells(params, column):

@@ -1,0 +1,150 @@
+"""Parquet files and Arrow streams as records: the one door to pyarrow, which is an optional extra.
+
+A Parquet file is somebody else's: how much of it is read at a time follows from limits of ours, not from
+what it says of itself. One that kills its process all the same fails its export after a few attempts.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from io import RawIOBase
+from typing import Any
+
+from .errors import InvalidRequest, InvalidSetting
+from .settings import MIB
+
+MAGIC = b"PAR1"  # at both ends of a file
+FOOTER_MOST = 16 * MIB
+COLUMNS_MOST = 2000
+BATCH_ROWS = 4096
+BATCH_BYTES = 4 * MIB
+BUFFERS = 24 * MIB  # read ahead, by all columns together
+BUFFER_LEAST = 64 * 1024
+
+Record = dict[str, Any]
+
+
+def is_stream(source: object) -> bool:
+    """Whether something speaks Arrow: a table, a RecordBatchReader, a data frame."""
+    return hasattr(source, "__arrow_c_stream__")
+
+
+def stream(source: Any) -> Iterator[Record]:
+    """The records of whatever speaks Arrow, a batch at a time."""
+    for batch in _pyarrow().RecordBatchReader.from_stream(source):
+        for at in range(0, batch.num_rows, BATCH_ROWS):
+            yield from _records(batch.slice(at, BATCH_ROWS))
+
+
+def parquet(file: RawIOBase, what: str) -> Iterator[Record]:
+    """The records of a Parquet file, a few at a time; InvalidRequest when it is damaged or over a limit."""
+    arrow = _pyarrow()
+    try:
+        yield from _read(file, what)
+    except (arrow.ArrowException, OSError, ValueError, OverflowError) as error:
+        words = next(iter(str(error).splitlines()), type(error).__name__).rstrip(".")
+        raise InvalidRequest(
+            f"The Parquet file in {what} is damaged: {words[:200]}.", field="listing", advice="Write it again."
+        ) from error
+
+
+def _read(file: RawIOBase, what: str) -> Iterator[Record]:
+    from pyarrow import parquet
+
+    _check_footer(file, what)
+    found = parquet.read_metadata(file)
+    schema = found.schema.to_arrow_schema()
+    _check_columns(schema.names, what)
+    with parquet.ParquetFile(
+        file,
+        metadata=found,
+        pre_buffer=False,
+        buffer_size=max(BUFFER_LEAST, BUFFERS // found.num_columns),
+        # One long text that a million rows repeat stays one text.
+        read_dictionary=[column.name for column in schema if _is_text(column.type)],
+    ) as opened:
+        for batch in opened.iter_batches(_batch_rows(found), use_threads=False):
+            yield from _records(batch)
+
+
+def _check_footer(file: RawIOBase, what: str) -> None:
+    """The last 8 bytes say how long the footer is, which has to be in memory at once."""
+    size = file.seek(0, 2)
+    file.seek(max(0, size - 8))
+    (length,) = struct.unpack("<I", file.read(4) or b"\0\0\0\0")
+    if length > FOOTER_MOST:
+        raise InvalidRequest(
+            f"The footer of the Parquet file in {what} has {length // MIB} MiB; {FOOTER_MOST // MIB} are allowed.",
+            field="listing",
+            advice="Write it with larger row groups, or fewer columns.",
+        )
+    file.seek(0)
+
+
+def _check_columns(names: list[str], what: str) -> None:
+    if not 0 < len(names) <= COLUMNS_MOST:
+        raise InvalidRequest(
+            f"The Parquet file in {what} has {len(names):,} columns; 1 to {COLUMNS_MOST:,} are possible.",
+            field="listing",
+        )
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise InvalidRequest(f"The Parquet file in {what} has two columns {twice[0]!r}.", field="listing")
+
+
+def _batch_rows(found: Any) -> int:
+    """So many rows that a batch of average ones has a few MiB."""
+    size = sum(found.row_group(i).total_byte_size for i in range(found.num_row_groups))
+    rows: int = BATCH_BYTES * found.num_rows // max(1, size)
+    return max(1, min(BATCH_ROWS, rows))
+
+
+def _records(batch: Any) -> Iterator[Record]:
+    names = batch.schema.names
+    for row in zip(*map(_values, batch.columns), strict=True):
+        yield dict(zip(names, row, strict=True))
+
+
+def _values(column: Any) -> list[Any]:
+    """A column's values as Python has them; records.plain knows what becomes of each."""
+    arrow = _pyarrow()
+    kind, types = column.type, arrow.types
+    if types.is_dictionary(kind):
+        distinct = column.indices.unique().drop_null()
+        known = dict(zip(distinct.to_pylist(), _values(column.dictionary.take(distinct)), strict=True))
+        return [known.get(index) for index in column.indices.to_pylist()]
+    if types.is_float16(kind) or types.is_float32(kind):  # 0.1, not 0.10000000149011612
+        return [None if text is None else float(text) for text in column.cast(arrow.string()).to_pylist()]
+    if types.is_temporal(kind) and getattr(kind, "unit", "") == "ns":
+        return _nanoseconds(column)
+    values: list[Any] = column.to_pylist()
+    return values
+
+
+def _nanoseconds(column: Any) -> list[Any]:
+    """Python's times end at microseconds; a column with finer ones becomes text."""
+    arrow = _pyarrow()
+    kind, types = column.type, arrow.types
+    try:
+        if types.is_timestamp(kind):
+            return list(column.cast(arrow.timestamp("us", kind.tz)).to_pylist())
+        return list(column.cast(arrow.time64("us") if types.is_time(kind) else arrow.duration("us")).to_pylist())
+    except arrow.ArrowInvalid:
+        texts = column.cast(arrow.string()).to_pylist()
+        return [text and text.replace(" ", "T", 1) for text in texts]
+
+
+def _is_text(kind: Any) -> bool:
+    types = _pyarrow().types
+    return bool(types.is_string(kind) or types.is_large_string(kind) or types.is_binary(kind))
+
+
+def _pyarrow() -> Any:
+    try:
+        import pyarrow
+    except ImportError:
+        raise InvalidSetting(
+            "Parquet and Arrow need pyarrow, which is not installed here.",
+            advice="Add pyarrow to requirements.txt, or install pipeline[parquet].",
+        ) from None
+    return pyarrow

@@ -1,0 +1,103 @@
+"""Documents from a program in Python: made by workers, or here; their rows may come as an endless stream."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any
+
+from . import arrow, documents
+from .commands.folder import SENT
+from .errors import InvalidRequest
+from .export import Export, Result, new_id
+from .pdf.assembly import About
+from .records import lines, plain
+from .rendering import Job, on_disk, render_file
+from .services import Services, open_services
+from .settings import Settings
+from .sources import FolderInputs
+from .tasks import flow
+from .tasks.app import CeleryMessages, make_app
+
+WHAT = "the rows that were given"
+
+
+def connect() -> Services:
+    """The services that the environment names, to be kept as long as the process lives; nothing is sent yet."""
+    settings = Settings.from_env(os.environ)
+    return open_services(settings, CeleryMessages(make_app(settings)))
+
+
+def submit(
+    services: Services, document: str, rows: Any = None, *, titles: Sequence[str] = (),
+    params: Mapping[str, Any] | None = None, owner: str = "cli", notify: str | None = None, key: str | None = None,
+) -> Export:  # fmt: skip
+    """Ask workers for a document. `rows` are sent to the bucket while they come, a few MiB at a time.
+
+    Rows are mappings, or sequences named by `titles`, or whatever speaks Arrow (a table, a RecordBatchReader,
+    a data frame). Without a `key`, each call with rows is an export of its own. Raises InvalidRequest before
+    anything is sent, and flow.Accepted when the export is kept but Redis is down.
+    """
+    order = flow.Order(document, dict(params or {}), owner, notify, key)
+    if rows is not None:
+        order = _with(order, listing=_sent(services, order, records(rows, titles)))
+    return flow.submit(services, order)
+
+
+def render(
+    document: str, out: Path, rows: Any = None, *, titles: Sequence[str] = (),
+    params: Mapping[str, Any] | None = None, folder: Path | None = None,
+) -> Result:  # fmt: skip
+    """Make a document in this process, without any service. `rows` as for submit; they pass through a
+    temporary file. Files that params name are below `folder`."""
+    settings = Settings.from_env(os.environ)
+    documents.load(settings.documents)
+    kind, given, folder = documents.find(document), dict(params or {}), folder or Path()
+    with on_disk() as keep:
+        listing = str(folder / given.get("listing", ""))
+        if rows is not None:
+            listing = keep(lines(records(rows, titles), WHAT))
+            given["listing"] = Path(listing).name
+        decoded = documents.decode(kind, given)
+        job = Job(kind, decoded, listing, FolderInputs(folder))
+        job.check()
+        job = job.frozen(keep)
+        about = About(decoded.title, time.time(), new_id())
+        return render_file(job, job.plan(settings), about, out, settings, lambda _: None)
+
+
+def records(rows: Any, titles: Sequence[str] = ()) -> Iterator[Mapping[str, Any]]:
+    """Rows of any kind as records; InvalidRequest for one that has no names, or too many values."""
+    if arrow.is_stream(rows):
+        yield from arrow.stream(rows)
+        return
+    for number, row in enumerate(rows, 1):
+        yield row if isinstance(row, Mapping) else _named(row, titles, number)
+
+
+def _named(row: Sequence[Any], titles: Sequence[str], number: int) -> dict[str, Any]:
+    if isinstance(row, str | bytes) or len(row) != len(titles):
+        raise InvalidRequest(
+            f"Row {number:,} of {WHAT} does not have one value for each of {len(titles)} titles.",
+            field="rows",
+            advice="Give mappings, or sequences together with titles.",
+        )
+    return dict(zip(titles, row, strict=True))
+
+
+def _sent(services: Services, order: flow.Order, found: Iterator[Mapping[str, Any]]) -> str:
+    """The key under which records were sent, once the order is seen to be right with the first of them."""
+    first = list(islice(found, 1))
+    field = documents.find(order.document).records_field
+    flow.checked(services, _with(order, **{field: [plain(dict(record)) for record in first]}))
+    key = f"{SENT}{new_id()}/rows.jsonl"
+    services.ledger.store.write(key, lines(chain(first, found), WHAT))
+    return key
+
+
+def _with(order: flow.Order, **params: Any) -> flow.Order:
+    return replace(order, params={**order.params, **params})
