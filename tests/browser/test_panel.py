@@ -238,6 +238,19 @@ def test_signing_out_closes_the_panel(page: Page) -> None:
     expect(page).to_have_url(re.compile("/sign-in$"))
 
 
+def test_signing_out_needs_no_script(browser: Browser, address: str) -> None:
+    """A click may come before the script does."""
+    context = browser.new_context(base_url=address, java_script_enabled=False)
+    page = context.new_page()
+    sign_in(page)
+    expect(page.get_by_role("button", name="Download")).to_be_disabled()  # it does need one
+    page.get_by_role("button", name="Sign out").click()
+    expect(page).to_have_url(re.compile("/sign-in$"))
+    page.goto("/")
+    expect(page).to_have_url(re.compile("/sign-in$"))
+    context.close()
+
+
 def test_what_people_type_is_shown_as_text(page: Page, put_photos: PutPhotos) -> None:
     title = "<img src=x onerror=alert(1)>"
     put_photos(1)
