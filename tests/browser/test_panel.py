@@ -100,6 +100,7 @@ def browser() -> Iterator[Browser]:
         reason = f"THE PANEL IS NOT TESTED: there is no {CHROMIUM}. On Debian: apt-get install chromium"
         pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
     with sync_playwright() as playwright:
+        expect.set_options(timeout=15_000)  # as for everything else: a busy machine takes its time
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
         yield browser
         browser.close()
