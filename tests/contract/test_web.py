@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from collections.abc import Callable
@@ -14,8 +15,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
+import requests
 from flask.testing import FlaskClient
+from werkzeug.serving import make_server
 from werkzeug.test import TestResponse
 
 from pipeline.delivery import Links
@@ -169,6 +173,32 @@ def test_a_body_that_is_too_large_is_413_and_says_what_to_do(client: FlaskClient
     answer = client.post("/exports", data=b" " * (most + 1), headers=SHOP, content_type="application/json")
     assert answer.status_code == 413 and error(answer)["code"] == "BodyTooLarge"
     assert "listing" in error(answer)["advice"] and keys(services) == []
+
+
+def test_a_body_in_chunks_that_is_too_large_is_413_however_much_sense_its_beginning_makes(
+    services: Services, put_photos: PutPhotos
+) -> None:
+    body = msgspec.json.encode({"document": "photos", "params": {"listing": put_photos(1)}})
+    settings = replace(services.settings, max_body_bytes=len(body))
+    server = make_server("127.0.0.1", 0, create_app(replace(services, settings=settings)), threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+
+    def post(*chunks: bytes) -> requests.Response:
+        headers = SHOP | {"Content-Type": "application/json"}
+        return requests.post(
+            f"http://127.0.0.1:{server.server_port}/exports", iter(chunks), headers=headers, timeout=30
+        )
+
+    try:
+        for chunks in ((body, b" "), (body + b" ",), (b" " * 2 * len(body),)):
+            answer = post(*chunks)
+            assert answer.status_code == 413 and answer.json()["error"]["code"] == "BodyTooLarge"
+        assert post(body[:7], body[7:]).status_code == 202
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
 
 def test_the_same_request_gives_the_same_export_while_it_runs_and_a_new_one_afterwards(
