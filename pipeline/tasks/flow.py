@@ -21,9 +21,10 @@ from typing import Any
 import msgspec
 
 from .. import documents
-from ..errors import DamagedSegment, InvalidRequest, PipelineError, RedisDown
+from ..errors import DamagedSegment, ExportFailed, InvalidRequest, NotFound, PipelineError, RedisDown
 from ..export import Export, Failure, State, new_id
 from ..ledger import chosen, listing_key
+from ..plan import Plan
 from ..rendering import Job
 from ..services import Services
 from . import assemble as assembling
@@ -111,7 +112,7 @@ def render(s: Services, export_id: str, chunk: int, stopping: Callable[[], bool]
     """Draw a chunk, or what is missing of it, into a segment; raises PutBack when some of it is left."""
     export = s.ledger.load(export_id)
     if export.state in (State.RENDERING, State.ASSEMBLING):
-        rendering.render(s, job(s, export), s.ledger.plan(export_id), chunk, export, stopping)
+        rendering.render(s, job(s, export), _cut(s, export), chunk, export, stopping)
 
 
 def assemble(s: Services, export_id: str) -> None:
@@ -119,7 +120,7 @@ def assemble(s: Services, export_id: str) -> None:
     export = s.ledger.load(export_id)
     if export.state not in (State.RENDERING, State.ASSEMBLING):
         return
-    segments, missing = chosen(s.ledger.plan(export_id), s.ledger.segments(export_id))
+    segments, missing = chosen(_cut(s, export), s.ledger.segments(export_id))
     lease = None if missing else s.live.lease(f"{export_id}:assemble", s.settings.lease_seconds)
     if lease is None:
         return  # a chunk is on its way, or somebody is at it; the keeper comes back to this
@@ -225,6 +226,19 @@ def checked(s: Services, order: Order) -> tuple[Export, bytes | None]:
         chunk_pages=order.chunk_pages,
     )
     return export, lines
+
+
+def _cut(s: Services, export: Export) -> Plan:
+    """The cut of an export that was planned. One that was lost is made again: the same input gives the same."""
+    try:
+        return s.ledger.plan(export.id)
+    except NotFound:
+        log.warning("export %s: its plan is gone and is made again", export.id)
+    made = job(s, export).plan(s.settings, export.chunk_pages)
+    if (made.records, made.pages, len(made.chunks)) != (export.records, export.pages, export.chunks):
+        advice = "Ask for the export again."
+        raise ExportFailed("Its plan was lost, and a new one is different: the input changed.", advice=advice)
+    return s.ledger.write_plan(export.id, made)
 
 
 def _once(export: Export, state: State, **changes: Any) -> Export:
