@@ -6,7 +6,9 @@ Checks are independent: one that fails does not keep the others from running.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from email.policy import EmailPolicy
 
+from . import documents
 from .commands.bucket import bucket_checks
 from .commands.finding import Check, Outcome, failed, guarded, skipped
 from .delivery import Post
@@ -41,6 +43,7 @@ def examine(environ: Mapping[str, str]) -> list[Check]:
         *guarded("heroku", heroku_checks(settings)),
         memory_check(settings, environ),
         *guarded("fonts", font_checks(settings)),
+        *guarded("DOCUMENTS", document_checks(settings)),
     ]
 
 
@@ -145,6 +148,7 @@ def mail_checks(settings: Settings) -> Iterator[Check]:
         words, advice = "No mail is sent.", "Set SMTP_URL=smtp://user:password@host:587."
         yield Check("mail", Outcome.WARNING, words, advice)
         return
+    yield sender_check(settings)
     try:
         with post.connection() as smtp:
             smtp.noop()
@@ -154,6 +158,19 @@ def mail_checks(settings: Settings) -> Iterator[Check]:
     except MailDown as error:
         advice = "Check SMTP_URL, smtp://user:password@host:587, with special characters written as %40."
         yield failed("mail", error, advice)
+
+
+def sender_check(settings: Settings) -> Check:
+    """Whether MAIL_FROM is one address at a host that others know."""
+    name, wanted = "MAIL_FROM", "Set it to one address, such as Documents <documents@example.org>."
+    header = EmailPolicy().header_factory("From", settings.mail_from)
+    if header.defects or len(header.addresses) != 1 or not header.addresses[0].domain:
+        return Check(name, Outcome.FAILED, f"{settings.mail_from!r} is not one mail address.", wanted)
+    (sender,) = header.addresses
+    if sender.domain == "localhost" and not is_local(settings.smtp_url or ""):
+        words = f"Mails come from {sender.addr_spec}, which most servers refuse."
+        return Check(name, Outcome.WARNING, words, wanted)
+    return Check(name, Outcome.OK, f"Mails come from {sender.addr_spec}.")
 
 
 def heroku_checks(settings: Settings) -> Iterator[Check]:
@@ -200,3 +217,13 @@ def font_checks(_: Settings) -> Iterator[Check]:
         yield Check("fonts", Outcome.OK, f"{face.name} with Latin, Greek and Cyrillic.")
     else:
         yield Check("fonts", Outcome.FAILED, f"{face.name} lacks letters.", "Install requirements.txt again.")
+
+
+def document_checks(settings: Settings) -> Iterator[Check]:
+    """Import every module with documents, as each process does when it starts."""
+    try:
+        documents.load(settings.documents)
+    except InvalidSetting as error:
+        yield failed("DOCUMENTS", error, "Name modules that can be imported here, with spaces between them.")
+    else:
+        yield Check("DOCUMENTS", Outcome.OK, f"Can be made: {', '.join(documents.names())}.")

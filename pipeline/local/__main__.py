@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import signal
 import socket
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
@@ -17,6 +20,8 @@ from rich.progress import Progress
 from ..errors import InvalidSetting, PipelineError
 from .demo import LISTING, demo, upload
 from .laptop import ROOT, laptop
+
+LOCK = "lock"
 
 
 def main(words: list[str]) -> int:
@@ -38,21 +43,13 @@ def main(words: list[str]) -> int:
 
 
 def _demo(console: Console) -> None:
-    folder = _emptied("demo")
-    with laptop(folder) as running:
+    with emptied(ROOT / "demo") as folder, laptop(folder) as running:
         demo(running, folder / "album.pdf", console)
 
 
 def _up(console: Console) -> None:
     """Run until Ctrl-C, with sample photos to try."""
-    port = int(os.environ.get("PORT", "5000"))
-    try:
-        socket.create_server(("127.0.0.1", port)).close()
-    except OSError as error:
-        words = f"Port {port} is taken."
-        raise InvalidSetting(words, field="PORT", advice=f"Name another: PORT={port + 1} make up") from error
-    folder = _emptied("up")
-    with laptop(folder, port=port) as running:
+    with emptied(ROOT / "up") as folder, laptop(folder, port=_free_port()) as running:
         with Progress(console=console) as bars:
             upload(running.store, bars)
         console.print(f"\nOpen {running.url} and sign in with the password [bold]{running.password}[/]")
@@ -63,11 +60,33 @@ def _up(console: Console) -> None:
             time.sleep(3600)
 
 
-def _emptied(name: str) -> Path:
-    """A folder of the project for what a run makes and logs."""
-    folder = ROOT / name
-    shutil.rmtree(folder, ignore_errors=True)
-    return folder
+def _free_port() -> int:
+    """PORT, or 5000; InvalidSetting when somebody listens there."""
+    port = int(os.environ.get("PORT", "5000"))
+    try:
+        socket.create_server(("127.0.0.1", port)).close()
+    except OSError as error:
+        words = f"Port {port} is taken."
+        raise InvalidSetting(words, field="PORT", advice=f"Name another: PORT={port + 1} make up") from error
+    return port
+
+
+@contextmanager
+def emptied(folder: Path) -> Iterator[Path]:
+    """A folder for what one run makes and logs; PipelineError while another run has it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / LOCK).open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # ends with its process, however that dies
+        except BlockingIOError as error:
+            advice = "End that one with Ctrl-C, or start this one in a copy of the project."
+            raise PipelineError(f"Another run works in {folder}.", advice=advice) from error
+        for left in folder.iterdir():
+            if left.is_dir():
+                shutil.rmtree(left, ignore_errors=True)
+            elif left.name != LOCK:
+                left.unlink()
+        yield folder
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:

@@ -23,9 +23,10 @@ from typing import Any
 import msgspec
 
 from .. import documents
-from ..errors import DamagedSegment, InvalidRequest, PipelineError, RedisDown
+from ..errors import DamagedSegment, ExportFailed, InvalidRequest, NotFound, PipelineError, RedisDown
 from ..export import Export, Failure, State, new_id
 from ..ledger import chosen, listing_key
+from ..plan import Plan
 from ..rendering import Job
 from ..services import Services
 from . import assemble as assembling
@@ -85,8 +86,7 @@ def plan(s: Services, export_id: str) -> None:
         return
     try:
         with counted(s, f"{export_id}:plan", "The document's size"):
-            frozen = job(s, export).frozen(partial(s.ledger.freeze, export_id))
-            planned = frozen.plan(s.settings, export.chunk_pages)
+            planned = _plan(s, export)
         cut = s.ledger.write_plan(export_id, planned)
         sizes = {"records": cut.records, "pages": cut.pages, "chunks": len(cut.chunks), "planned_at": time.time()}
         export = s.ledger.change(export_id, lambda e: _once(e, State.RENDERING, **sizes))
@@ -114,7 +114,7 @@ def render(s: Services, export_id: str, chunk: int, stopping: Callable[[], bool]
     """Draw a chunk, or what is missing of it, into a segment; raises PutBack when some of it is left."""
     export = s.ledger.load(export_id)
     if export.state in (State.RENDERING, State.ASSEMBLING):
-        plan = s.ledger.plan(export_id)
+        plan = _cut(s, export)
         rendering.render(s, job(s, export).planned(plan), plan, chunk, export, stopping)
 
 
@@ -123,7 +123,7 @@ def assemble(s: Services, export_id: str) -> None:
     export = s.ledger.load(export_id)
     if export.state not in (State.RENDERING, State.ASSEMBLING):
         return
-    segments, missing = chosen(s.ledger.plan(export_id), s.ledger.segments(export_id))
+    segments, missing = chosen(_cut(s, export), s.ledger.segments(export_id))
     lease = None if missing else s.live.lease(f"{export_id}:assemble", s.settings.lease_seconds)
     if lease is None:
         return  # a chunk is on its way, or somebody is at it; the keeper comes back to this
@@ -239,6 +239,24 @@ def _drawing_seconds(s: Services, export: Export) -> float:
     except RedisDown:
         return 0.0
     return seen.seconds if seen and seen.timed >= export.chunks else 0.0
+
+
+def _plan(s: Services, export: Export) -> Plan:
+    frozen = job(s, export).frozen(partial(s.ledger.freeze, export.id))
+    return frozen.plan(s.settings, export.chunk_pages)
+
+
+def _cut(s: Services, export: Export) -> Plan:
+    """The cut of an export that was planned. One that was lost is made again: the same input gives the same."""
+    try:
+        return s.ledger.plan(export.id)
+    except NotFound:
+        log.warning("export %s: its plan is gone and is made again", export.id)
+    made = _plan(s, export)
+    if (made.records, made.pages, len(made.chunks)) != (export.records, export.pages, export.chunks):
+        advice = "Ask for the export again."
+        raise ExportFailed("Its plan was lost, and a new one is different: the input changed.", advice=advice)
+    return s.ledger.write_plan(export.id, made)
 
 
 def _once(export: Export, state: State, **changes: Any) -> Export:

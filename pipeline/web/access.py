@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import secrets
 from collections.abc import Mapping
 from typing import cast
 from urllib.parse import urlsplit
@@ -20,6 +21,7 @@ from ..settings import Settings
 
 EXTENSION = "pipeline"
 PANEL_OWNER = "panel"
+FORM_TOKEN = "form"  # noqa: S105  # its name in the session
 SIGN_INS_PER_MINUTE = 10
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
@@ -64,11 +66,21 @@ def sign_in(password: str) -> bool:
     session.clear()
     session.permanent = True
     session["proof"] = _proofs(settings, settings.panel_password)[0]
+    session[FORM_TOKEN] = secrets.token_urlsafe(16)
     return True
 
 
-def sign_out() -> None:
-    """End the session."""
+def form_token() -> str:
+    """What forms of our own page carry, so that no other page can send them."""
+    return str(session.get(FORM_TOKEN, ""))
+
+
+def sign_out(token: str) -> None:
+    """End the session, if there is one; Forbidden without the token of our own page."""
+    if FORM_TOKEN not in session:
+        return  # nothing is cleared: another site's request comes without our cookie, and must not remove it
+    if not _same(token, form_token()):
+        raise Forbidden("Sign out on our own page.")
     session.clear()
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import msgspec
 from flask import Blueprint, Response, redirect, request
 from msgspec import Meta
-from werkzeug.exceptions import BadRequest, UnsupportedMediaType
+from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, UnsupportedMediaType
 from werkzeug.wrappers import Response as AnyResponse
 
 from .. import representation
@@ -122,7 +122,7 @@ def _body() -> Body:
     if not request.is_json:
         raise UnsupportedMediaType("Send JSON, with the header Content-Type: application/json.")
     try:
-        sent = msgspec.json.decode(request.get_data())
+        sent = msgspec.json.decode(_data())
     except (msgspec.DecodeError, RecursionError) as error:
         raise BadRequest(f"The body is not JSON: {error}.") from None
     if not isinstance(sent, dict):
@@ -133,6 +133,15 @@ def _body() -> Body:
         return msgspec.convert(sent, Body)
     except msgspec.ValidationError as error:
         raise invalid(error, Body) from None
+
+
+def _data() -> bytes:
+    """What was sent; RequestEntityTooLarge when it is over the limit, also when its size was not said before."""
+    data = request.get_data()
+    streamed = request.content_length is None and "wsgi.input_terminated" in request.environ
+    if streamed and request.environ["wsgi.input"].read(1):
+        raise RequestEntityTooLarge  # Werkzeug stops at the limit without a word (3.1.9)
+    return data
 
 
 def _own(export_id: str) -> Export:

@@ -30,7 +30,7 @@ def home() -> AnyResponse:
         return redirect("/sign-in")
     schema = msgspec.json.schema(documents.find("photos").params)
     fields = next(iter(schema["$defs"].values()))["properties"]
-    return Response(render_template("panel.html", fields=fields, listings=_listings()))
+    return Response(render_template("panel.html", fields=fields, listings=_listings(), token=access.form_token()))
 
 
 @blueprint.get("/sign-in")
@@ -56,10 +56,9 @@ def sign_in() -> AnyResponse:
 
 
 @blueprint.post("/sign-out")
-def sign_out() -> Response:
-    access.owner()
-    access.sign_out()
-    return Response(status=204)
+def sign_out() -> AnyResponse:
+    access.sign_out(request.form.get("token", ""))
+    return redirect("/sign-in", 303)
 
 
 @blueprint.get("/d/<token>")

@@ -100,6 +100,7 @@ def browser() -> Iterator[Browser]:
         reason = f"THE PANEL IS NOT TESTED: there is no {CHROMIUM}. On Debian: apt-get install chromium"
         pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
     with sync_playwright() as playwright:
+        expect.set_options(timeout=15_000)  # as for everything else: a busy machine takes its time
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
         yield browser
         browser.close()
@@ -236,6 +237,19 @@ def test_signing_out_closes_the_panel(page: Page) -> None:
     expect(page).to_have_url(re.compile("/sign-in$"))
     page.goto("/")
     expect(page).to_have_url(re.compile("/sign-in$"))
+
+
+def test_signing_out_needs_no_script(browser: Browser, address: str) -> None:
+    """A click may come before the script does."""
+    context = browser.new_context(base_url=address, java_script_enabled=False)
+    page = context.new_page()
+    sign_in(page)
+    expect(page.get_by_role("button", name="Download")).to_be_disabled()  # it does need one
+    page.get_by_role("button", name="Sign out").click()
+    expect(page).to_have_url(re.compile("/sign-in$"))
+    page.goto("/")
+    expect(page).to_have_url(re.compile("/sign-in$"))
+    context.close()
 
 
 def test_what_people_type_is_shown_as_text(page: Page, put_photos: PutPhotos) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from click.testing import CliRunner
 from pipeline.cli import program
 from pipeline.commands.bucket import bucket_checks
 from pipeline.commands.finding import Check, Outcome
-from pipeline.doctor import examine, memory_check, redis_checks, settings_checks
+from pipeline.doctor import examine, memory_check, redis_checks, sender_check, settings_checks
 from pipeline.local.dynos import Dynos
 from pipeline.local.services import free_port, smtp, valkey
 from pipeline.settings import Settings, is_local
@@ -54,6 +55,7 @@ def test_an_installation_that_lacks_nothing_is_all_ok(whole: Environ) -> None:
     assert {check.name for check in checks} == {
         "SECRET_KEY", "BASE_URL", "sign-in", "redis", "redis memory", "redis connections", "bucket",
         "conditional writes", "part copy", "download link", "mail", "heroku", "memory", "fonts",
+        "MAIL_FROM", "DOCUMENTS",
     }  # fmt: skip
 
 
@@ -71,6 +73,21 @@ def test_nothing_is_left_in_the_bucket(environ: Environ, settings: Settings) -> 
         ({"REDIS_URL": "closed"}, "redis", "does not answer", "REDIS_URL"),
         ({"SMTP_URL": "wrong password"}, "mail", "535", "SMTP_URL"),
         ({"SMTP_URL": "no TLS elsewhere"}, "mail", "offers no TLS", "smtps://"),
+        ({"MAIL_FROM": "the office"}, "MAIL_FROM", "not one mail address", "documents@example.org"),
+        (
+            {"MAIL_FROM": "a@example.org, b@example.org"},
+            "MAIL_FROM",
+            "not one mail address",
+            "documents@example.org",
+        ),
+        (
+            {"MAIL_FROM": "a@example.org\nBcc: b@example.org"},
+            "MAIL_FROM",
+            "not one mail address",
+            "documents@example.org",
+        ),
+        ({"MAIL_FROM": ""}, "MAIL_FROM", "not one mail address", "documents@example.org"),
+        ({"DOCUMENTS": "no_such_module"}, "DOCUMENTS", "No module named 'no_such_module'", "imported"),
         ({"HEROKU_API_KEY": "wrong"}, "heroku", "key is not valid", "heroku authorizations:create -s write"),
         ({"HEROKU_APP_NAME": "other"}, "heroku", "no such app", "HEROKU_APP_NAME"),
         ({"WORKER_TYPE": "clock"}, "heroku", "no process type clock", "WORKER_TYPE"),
@@ -95,6 +112,12 @@ def test_what_is_wrong_fails_alone(
     tried = {check.name for check in checks if check.outcome is Outcome.OK}
     assert {"sign-in", "memory", "fonts"} <= tried
     assert len({"redis", "bucket", "mail", "heroku"} & tried) >= 3
+
+
+def test_a_sender_that_only_this_machine_knows_is_a_warning(settings: Settings) -> None:
+    elsewhere = replace(settings, smtp_url="smtps://mail.example.org", mail_from="Us <us@localhost>")
+    assert sender_check(elsewhere).outcome is Outcome.WARNING
+    assert sender_check(replace(elsewhere, mail_from="Us <us@example.org>")).outcome is Outcome.OK
 
 
 def test_a_wrong_secret_is_not_repeated(whole: Environ) -> None:

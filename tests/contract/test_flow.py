@@ -424,6 +424,29 @@ def test_a_chunk_reads_only_its_own_bytes_of_the_listing(stage: Stage) -> None:
 # interruptions
 
 
+@pytest.mark.parametrize("rendered", [0, 1, 3])
+def test_a_plan_that_is_lost_is_made_again(stage: Stage, tmp_path: Path, rendered: int) -> None:
+    export_id = stage.planned()
+    before = stage.s.ledger.plan(export_id)
+    for chunk in range(rendered):
+        flow.render(stage.s, export_id, chunk, never)
+    kept = stage.objects(export_id, "segments/")
+    stage.store.delete([f"exports/{export_id}/plan.json"])
+    stage.messages.render(export_id, [0, 1, 2], large=False)
+    stage.work()
+    assert stage.s.ledger.plan(export_id) == before
+    assert len(kept) == 2 * rendered
+    assert stage.captions(export_id, tmp_path) == FIVE
+
+
+def test_a_plan_that_is_lost_is_not_replaced_by_one_of_another_input(stage: Stage) -> None:
+    export_id = stage.planned()
+    stage.store.delete([f"exports/{export_id}/plan.json"])
+    stage.put_album([jpeg(n, 40, 30) for n in range(4)])
+    with pytest.raises(ExportFailed, match="plan was lost"):
+        flow.render(stage.s, export_id, 0, never)
+
+
 def test_a_chunk_that_is_put_back_goes_on_where_it_was(stage: Stage, tmp_path: Path) -> None:
     """Its worker is told to stop, again and again."""
     export_id = stage.planned(chunk_pages=5)

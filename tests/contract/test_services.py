@@ -15,8 +15,9 @@ from urllib.parse import urlsplit
 import psutil
 import pytest
 
-from pipeline.errors import RedisDown
+from pipeline.errors import PipelineError, RedisDown
 from pipeline.local import services
+from pipeline.local.__main__ import LOCK, emptied
 
 
 def test_valkey_answers_and_is_gone_after_the_block(tmp_path: Path) -> None:
@@ -57,6 +58,7 @@ def test_valkey_dies_with_a_parent_that_is_killed_though_the_thread_that_asked_e
 import contextlib, sys, threading, time
 from pathlib import Path
 from pipeline.local import services
+from pipeline.local.__main__ import LOCK, emptied
 servers = contextlib.ExitStack()
 def begin():
     print(servers.enter_context(services.valkey(Path(sys.argv[1]))).pid, flush=True)
@@ -114,6 +116,18 @@ def test_mail_without_or_with_a_wrong_password_is_refused(tmp_path: Path) -> Non
         with pytest.raises(smtplib.SMTPAuthenticationError):
             client.login("demo", "guess")
         assert not list(mail.folder.iterdir())
+
+
+def test_of_two_runs_in_one_folder_the_second_is_told_and_takes_nothing_away(tmp_path: Path) -> None:
+    with emptied(tmp_path / "up") as folder:
+        (folder / "album.pdf").write_bytes(b"%PDF")
+        (folder / "logs").mkdir()
+        with pytest.raises(PipelineError, match=r"Another run works in .*up") as told, emptied(folder):
+            pass
+        assert "Ctrl-C" in told.value.advice
+        assert (folder / "album.pdf").exists()
+    with emptied(folder):
+        assert [path.name for path in folder.iterdir()] == [LOCK]
 
 
 def _connect(mail: services.Smtp) -> smtplib.SMTP:

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from collections.abc import Callable
@@ -14,8 +15,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
+import requests
 from flask.testing import FlaskClient
+from werkzeug.serving import make_server
 from werkzeug.test import TestResponse
 
 from pipeline.delivery import Links
@@ -71,6 +75,13 @@ def make(services: Services, export_id: str) -> None:
 
 def sign_in(client: FlaskClient, **form: str) -> TestResponse:
     return client.post("/sign-in", data={"password": PASSWORD, **form})
+
+
+def sign_out(client: FlaskClient) -> TestResponse:
+    """As the button on the page does, without any script."""
+    found = re.search(r'name="token" value="(.+)"', client.get("/").text)
+    assert found
+    return client.post("/sign-out", data={"token": found[1]}, headers={"Origin": "null"})
 
 
 def error(answer: TestResponse) -> dict[str, Any]:
@@ -162,6 +173,32 @@ def test_a_body_that_is_too_large_is_413_and_says_what_to_do(client: FlaskClient
     answer = client.post("/exports", data=b" " * (most + 1), headers=SHOP, content_type="application/json")
     assert answer.status_code == 413 and error(answer)["code"] == "BodyTooLarge"
     assert "listing" in error(answer)["advice"] and keys(services) == []
+
+
+def test_a_body_in_chunks_that_is_too_large_is_413_however_much_sense_its_beginning_makes(
+    services: Services, put_photos: PutPhotos
+) -> None:
+    body = msgspec.json.encode({"document": "photos", "params": {"listing": put_photos(1)}})
+    settings = replace(services.settings, max_body_bytes=len(body))
+    server = make_server("127.0.0.1", 0, create_app(replace(services, settings=settings)), threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+
+    def post(*chunks: bytes) -> requests.Response:
+        headers = SHOP | {"Content-Type": "application/json"}
+        return requests.post(
+            f"http://127.0.0.1:{server.server_port}/exports", iter(chunks), headers=headers, timeout=30
+        )
+
+    try:
+        for chunks in ((body, b" "), (body + b" ",), (b" " * 2 * len(body),)):
+            answer = post(*chunks)
+            assert answer.status_code == 413 and answer.json()["error"]["code"] == "BodyTooLarge"
+        assert post(body[:7], body[7:]).status_code == 202
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
 
 def test_the_same_request_gives_the_same_export_while_it_runs_and_a_new_one_afterwards(
@@ -415,7 +452,6 @@ def test_nobody_comes_in_without_a_token_or_a_session(client: FlaskClient) -> No
         ("GET", f"/exports/{new_id()}"),
         ("DELETE", f"/exports/{new_id()}"),
         ("GET", f"/exports/{new_id()}/download"),
-        ("POST", "/sign-out"),
     ):
         answer = client.open(path, method=method, json={}, headers={"Accept": "application/json"})
         assert answer.status_code == 401 and answer.headers["WWW-Authenticate"] == "Bearer"
@@ -444,7 +480,8 @@ def test_the_password_opens_the_panel_for_twelve_hours(client: FlaskClient, serv
     cookie = answer.headers["Set-Cookie"]
     assert "HttpOnly" in cookie and "SameSite=Lax" in cookie and "Secure" not in cookie
     assert client.get("/").status_code == 200
-    assert client.post("/sign-out", headers=OURS).status_code == 204
+    out = sign_out(client)
+    assert (out.status_code, out.headers["Location"]) == (303, "/sign-in")
     assert client.get("/").status_code == 302
     secure = replace(services, settings=replace(services.settings, base_url="https://pdf.example.org"))
     assert "Secure" in sign_in(create_app(secure).test_client()).headers["Set-Cookie"]
@@ -464,7 +501,7 @@ def test_signing_in_never_leads_to_another_site(client: FlaskClient, subtests: p
             page = client.get("/sign-in", query_string={"next": target})
             assert 'name="next" value="/"' in page.text
             assert sign_in(client, next=target).headers["Location"] == "/"
-            client.post("/sign-out", headers=OURS)
+            sign_out(client)
 
 
 def test_passwords_can_be_tried_ten_times_a_minute_from_one_address(client: FlaskClient) -> None:
@@ -516,6 +553,12 @@ def test_a_changed_password_ends_sessions_and_a_rotated_key_does_not(services: S
         assert client.get("/").status_code == status, changes
 
 
+def test_signing_out_without_a_session_removes_none(client: FlaskClient) -> None:
+    """A browser sends another site's request without our cookie, and would obey an answer that removes it."""
+    answer = client.post("/sign-out", data={"token": ""})
+    assert answer.status_code == 303 and "Set-Cookie" not in answer.headers
+
+
 def test_a_page_of_another_site_cannot_write_with_our_cookie(client: FlaskClient, put_photos: PutPhotos) -> None:
     sign_in(client)
     body = {"document": "photos", "params": {"listing": put_photos(1)}}
@@ -532,6 +575,7 @@ def test_a_page_of_another_site_cannot_write_with_our_cookie(client: FlaskClient
     for headers in (OURS, OURS | {"Origin": own}, OURS | {"Origin": "http://localhost"}):
         assert client.post("/exports", json=body, headers=headers).status_code == 202
     assert client.delete(f"/exports/{new_id()}").status_code == client.post("/sign-out").status_code == 403
+    assert client.get("/").status_code == 200
     foreign = client.post("/sign-in", data={"password": PASSWORD}, headers={"Origin": "https://evil.example"})
     assert foreign.status_code == 403
 

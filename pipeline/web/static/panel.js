@@ -276,14 +276,9 @@ async function list() {
   if (busy) refreshing = setTimeout(list, LIST_EVERY);
 }
 
-async function signOut() {
-  await call("/sign-out", { method: "POST" });
-  location.assign("/sign-in");
-}
-
 by("ask").addEventListener("submit", ask);
 by("ask").addEventListener("input", forgive);
+by("download").disabled = false; // a press before this would send the form as a plain one
 by("cancel").addEventListener("click", () => cancel(watched.id));
-by("sign-out").addEventListener("click", signOut);
 list();
 if (/^#[0-9a-z]{26}$/.test(location.hash)) watch(location.hash.slice(1), { started: false });
