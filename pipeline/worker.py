@@ -30,8 +30,8 @@ RELEASED_WITHIN = 5.0  # seconds for the keeper to end its turn and give its lea
 log = logging.getLogger(__name__)
 
 
-def run(settings: Settings, *, one_off: bool = False) -> int:
-    """Work until told to go, or, on a one-off dyno, until not needed; the exit code."""
+def run(settings: Settings, *, one_off: str | None = None) -> int:
+    """Work until told to go, or, as a one-off dyno of this id, until not needed; the exit code."""
     app = make_app(settings)
     services = open_services(settings, CeleryMessages(app), BRIEF)
     presence = Presence(services.live, introduction(one_off), settings.linger_seconds)
@@ -49,11 +49,11 @@ def run(settings: Settings, *, one_off: bool = False) -> int:
     return int(worker.exitcode or 0)
 
 
-def introduction(one_off: bool) -> Worker:
+def introduction(one_off: str | None) -> Worker:
     """This worker, as others see it."""
     # Two dynos may bear one name for a moment, during a deploy.
-    identity = os.environ.get("HEROKU_DYNO_ID") or str(uuid.uuid4())
-    return Worker(identity, os.environ.get("DYNO", "worker"), one_off, time.time())
+    identity = one_off or os.environ.get("HEROKU_DYNO_ID") or str(uuid.uuid4())
+    return Worker(identity, os.environ.get("DYNO", "worker"), one_off is not None, time.time())
 
 
 def keep_beside(services: Services) -> Any:

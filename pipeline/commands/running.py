@@ -43,7 +43,7 @@ def worker(one_off: str | None) -> None:
     _log()
     from ..worker import run
 
-    sys.exit(run(opening.settings(), one_off=one_off is not None))
+    sys.exit(run(opening.settings(), one_off=one_off))
 
 
 @click.command()

@@ -1,4 +1,7 @@
-"""One local dyno: it boots, runs its command, is started again when that ends, and leaves when told to."""
+"""One local dyno: it boots, runs its command, is started again when that ends, and leaves when told to.
+
+A one-off dyno is not started again: it ends with its command, or when its time is over.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -32,6 +35,17 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True)
+class Order:
+    """What a dyno runs. `seconds`: a one-off dyno, which is stopped after so long; None: of the formation."""
+
+    command: str
+    size: str
+    env: Mapping[str, str] = field(default_factory=dict)
+    one_off: bool = False
+    seconds: float | None = None
+
+
+@dataclass(frozen=True)
 class Machine:
     """What every dyno of an app is given. Times are seconds."""
 
@@ -52,12 +66,12 @@ class Dyno:
     """A thread that keeps one command running until `leave()`; `changed` hears of every new state."""
 
     def __init__(
-        self, kind: str, ordinal: int, command: str, machine: Machine, changed: Callable[[Dyno], None]
+        self, kind: str, ordinal: int, order: Order, machine: Machine, changed: Callable[[Dyno], None]
     ) -> None:
         self.id = str(uuid4())
         self.kind = kind
         self.name = f"{kind}.{ordinal}"
-        self.command = command
+        self.order = order
         self.created_at = datetime.now(UTC)
         self.peak_bytes = 0
         self.oom_kills = 0
@@ -83,8 +97,12 @@ class Dyno:
         """From the request that ordered it to the one that released it, or to now; boot is billed too."""
         return (time.monotonic() if self._released is None else self._released) - self._ordered
 
+    @property
+    def _expired(self) -> bool:
+        return self.order.seconds is not None and time.monotonic() - self._ordered > self.order.seconds
+
     def leave(self) -> None:
-        """Scale it away: returns at once, the processes get SIGTERM and up to `stop_seconds`."""
+        """Scale it away, or stop it: returns at once, the processes get SIGTERM and up to `stop_seconds`."""
         with self._changing:
             if self._released is None:
                 self._released = time.monotonic()
@@ -119,6 +137,7 @@ class Dyno:
                 self._group = cgroup.create(group, self._machine.memory_bytes)
             self._run_until_told()
         finally:
+            self.leave()  # a one-off dyno that ends by itself is billed no more
             self._clear_away()
             self._become(State.GONE)
 
@@ -136,9 +155,11 @@ class Dyno:
             self._report(State.UP)
             started = time.monotonic()
             while self._tree.running:
-                if self._leave.wait(_TICK):
+                if self._leave.wait(_TICK) or self._expired:
                     return
             self._tree.end(patience=0)  # a dyno does not outlive its first process
+            if self.order.one_off:
+                return
             self._report(State.CRASHED)
             crashes = 1 if time.monotonic() - started > 60 else crashes + 1
             if self._leave.wait(pause(crashes)):
@@ -153,11 +174,13 @@ class Dyno:
     def _start(self) -> process.ProcessTree:
         env = {
             **self._machine.env,
+            **self.order.env,
             "DYNO": self.name,
+            "HEROKU_DYNO_ID": self.id,
             "DYNO_RAM": str(self._machine.memory_bytes // MIB),
         }
         return process.start(
-            ("bash", "-c", self.command),
+            ("bash", "-c", self.order.command),
             cwd=self._machine.cwd,
             env=env,
             output=self._machine.log_folder / f"{self.name}.log",

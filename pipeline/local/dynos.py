@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 class Fault:
     """What an API call meets: silence for `hang` seconds, then a reset, this status, or the true answer.
 
+    `lost`: the call is obeyed, and its answer lost on the way by a reset, or replaced by this status.
     Without a `body` the answer is an error as Heroku spells it. A `sticky` fault meets every call until
     `faults.clear()`; any other meets one.
     """
@@ -48,6 +49,7 @@ class Fault:
     body: str | None = None
     hang: float = 0.0
     reset: bool = False
+    lost: bool = False
     sticky: bool = False
 
 
@@ -133,8 +135,11 @@ class Dynos(Formation):
         call = Request(environ)
         fault = self._next_fault()
         self._stopping.wait(fault.hang)
-        if fault.reset:
+        if fault.lost:
+            Response.from_app(self._api, environ)
+        elif fault.reset:
             call.get_data()  # else the client may still be sending, and would meet a broken pipe
+        if fault.reset or (fault.lost and not fault.status):
             self._note_call(call, 0)
             raise _ResetAsked
         response = _misbehave(fault) if fault.status else Response.from_app(self._api, environ)

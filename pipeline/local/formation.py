@@ -13,7 +13,7 @@ from signal import Signals
 from uuid import NAMESPACE_URL, uuid5
 
 from ..errors import InvalidSetting
-from .dyno import Dyno, Machine, State
+from .dyno import Dyno, Machine, Order, State
 
 SIZE = "Standard-1X"
 _SAMPLE_SECONDS = 0.2
@@ -68,10 +68,12 @@ class Formation:
         self.app = app
         self.rows = {kind: Row(app, kind, commands[kind]) for kind in types}
         self.limit = limit
+        self.one_off_limit = limit
         self.history: list[Event] = []
         self.most_at_once = 0
         self._machine = machine
         self._all: list[Dyno] = []
+        self._runs = 0
         self._lock = threading.Lock()
         self._closing = threading.Event()
         self._sampler = threading.Thread(target=self._sample, name="memory", daemon=True)
@@ -87,6 +89,8 @@ class Formation:
             self._closing.set()
             for row in self.rows.values():
                 self._resize(row, 0)
+            for dyno in self.one_offs():
+                dyno.leave()
         for dyno in self._all:
             dyno.join()
         if self._sampler.ident is not None:
@@ -102,8 +106,7 @@ class Formation:
     def scale(self, quantities: Mapping[str, int | str]) -> list[Row]:
         """Set the quantity of each type, "+1" and "-1" meaning relative; all of them or, Refused, none."""
         with self._lock:
-            if self._closing.is_set():
-                raise Refused(503, "service_unavailable", "The local dynos are being stopped.")
+            self._check_open()
             wanted = {row.kind: row.quantity for row in self.rows.values()}
             rows = [self.row(identity) for identity in quantities]
             for row, quantity in zip(rows, quantities.values(), strict=True):
@@ -113,6 +116,33 @@ class Formation:
                 self._resize(row, wanted[row.kind])
             self.most_at_once = max(self.most_at_once, sum(wanted.values()))
         return rows
+
+    def run(self, kind: str, order: Order) -> Dyno:
+        """Start a one-off dyno; Refused when there are too many."""
+        with self._lock:
+            self._check_open()
+            running = self.one_offs()
+            if len(running) >= self.one_off_limit:
+                self._refuse_above(self.one_off_limit, len(running) + 1, order.size)
+            self._runs += 1
+            dyno = Dyno(kind, self._runs, order, self._machine, self._note)
+            self._all.append(dyno)
+            self.most_at_once = max(self.most_at_once, len(running) + 1)
+        return dyno
+
+    def one_offs(self) -> list[Dyno]:
+        """The one-off dynos that start or run."""
+        return [dyno for dyno in self.dynos() if dyno.order.one_off and dyno.state is not State.DOWN]
+
+    def stop_dyno(self, identity: str) -> None:
+        """Stop one dyno; one of the formation is started again, as Heroku does."""
+        dyno = self.dyno(identity)
+        with self._lock:
+            dyno.leave()
+            for row in self.rows.values():
+                for ordinal, other in row.dynos.items():
+                    if other is dyno:
+                        self._add(row, ordinal)
 
     def dynos(self) -> list[Dyno]:
         """Those the API lists: ordered, or released and still leaving."""
@@ -151,10 +181,17 @@ class Formation:
     def _named(self, name: str) -> Iterator[Dyno]:
         return (dyno for dyno in list(self._all) if dyno.name == name)
 
+    def _check_open(self) -> None:
+        if self._closing.is_set():
+            raise Refused(503, "service_unavailable", "The local dynos are being stopped.")
+
     def _check_limit(self, total: int) -> None:
         if total > self.limit:
-            message = f"Cannot run more than {self.limit} {SIZE} size dynos."
-            raise Refused(422, "cannot_run_above_limit", message, limit=self.limit, size=total)
+            self._refuse_above(self.limit, total, SIZE)
+
+    def _refuse_above(self, limit: int, total: int, size: str) -> None:
+        message = f"Cannot run more than {limit} {size} size dynos."
+        raise Refused(422, "cannot_run_above_limit", message, limit=limit, size=total)
 
     def _resize(self, row: Row, quantity: int) -> None:
         if quantity != row.quantity:
@@ -162,8 +199,11 @@ class Formation:
         for ordinal in range(row.quantity, quantity, -1):  # Heroku stops the highest ordinals
             row.dynos.pop(ordinal).leave()
         for ordinal in range(row.quantity + 1, quantity + 1):
-            row.dynos[ordinal] = Dyno(row.kind, ordinal, row.command, self._machine, self._note)
-            self._all.append(row.dynos[ordinal])
+            self._add(row, ordinal)
+
+    def _add(self, row: Row, ordinal: int) -> None:
+        row.dynos[ordinal] = Dyno(row.kind, ordinal, Order(row.command, SIZE), self._machine, self._note)
+        self._all.append(row.dynos[ordinal])
 
     def _note(self, dyno: Dyno) -> None:
         self.history.append(Event(time.time(), dyno.name, dyno.state))

@@ -10,7 +10,7 @@ import hmac
 import re
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 from uuid import NAMESPACE_URL, uuid4, uuid5
@@ -18,12 +18,25 @@ from uuid import NAMESPACE_URL, uuid4, uuid5
 from flask import Flask, Response, jsonify, request
 from werkzeug.exceptions import HTTPException
 
-from .dyno import Dyno
+from .dyno import Dyno, Order
 from .formation import SIZE, Formation, Refused, Row
 
 Json = dict[str, Any]
 
 _ACCEPTED = re.compile(r"application/vnd\.heroku\+json;\s*version=3(\.[\w.-]+)?\s*(,|;|$)")
+DAY = 86400
+# What POST /apps/…/dynos takes, and which values.
+_PROPERTIES: Mapping[str, Callable[[Any], bool]] = {
+    "attach": lambda value: value is False,  # nobody streams output here
+    "command": lambda value: isinstance(value, str),
+    "env": lambda value: (
+        isinstance(value, dict) and all(re.fullmatch(r"\w+", k) and isinstance(v, str) for k, v in value.items())
+    ),
+    "force_no_tty": lambda value: value is None or isinstance(value, bool),
+    "size": lambda value: isinstance(value, str),
+    "time_to_live": lambda value: type(value) is int and 0 < value <= DAY,
+    "type": lambda value: isinstance(value, str) and re.fullmatch(r"[-\w]{1,128}", value) is not None,
+}
 ERROR_IDS = {
     400: "bad_request",
     401: "unauthorized",
@@ -128,6 +141,16 @@ def application(formation: Formation, key: str, tokens: Tokens) -> Flask:
     def dyno_info(name: str) -> Json:
         return dyno_json(formation.app, formation.dyno(name))
 
+    @api.post("/apps/<app>/dynos")
+    def dyno_create() -> tuple[Json, int]:
+        dyno = formation.run(*_order(_body()))
+        return dyno_json(formation.app, dyno), 201
+
+    @api.post("/apps/<app>/dynos/<name>/actions/stop")
+    def dyno_stop(name: str) -> tuple[Json, int]:
+        formation.stop_dyno(name)
+        return {}, 202
+
     return api
 
 
@@ -180,12 +203,12 @@ def dyno_json(app: str, dyno: Dyno) -> Json:
     return {
         "app": {"id": _id("app", app), "name": app},
         "attach_url": None,
-        "command": dyno.command,
+        "command": dyno.order.command,
         "created_at": _time(dyno.created_at),
         "id": dyno.id,
         "name": dyno.name,
         "release": {"id": _id("release", app), "version": 1},
-        "size": SIZE,
+        "size": dyno.order.size,
         "state": dyno.state.value,
         "type": dyno.kind,
         "updated_at": _time(dyno.updated_at),
@@ -222,6 +245,19 @@ def _update(update: object) -> tuple[str, int | str]:
     if not isinstance(kind, str) or not isinstance(quantity, int | str):
         raise Refused(422, "invalid_params", "Type must be a string and quantity a whole number.")
     return kind, quantity
+
+
+def _order(body: Mapping[str, Any]) -> tuple[str, Order]:
+    """The type and the order of a one-off dyno; Refused with 422 when a property is unknown or of another kind."""
+    for name, value in body.items():
+        if not _PROPERTIES.get(name, lambda _: False)(value):
+            raise Refused(422, "invalid_params", f"The property {name} is not possible so.")
+    if not body.get("command"):
+        raise Refused(422, "invalid_params", "The body must hold a command.")
+    order = Order(
+        body["command"], str(body.get("size", SIZE)), body.get("env", {}), True, body.get("time_to_live", DAY)
+    )  # fmt: skip
+    return str(body.get("type", "run")), order
 
 
 def _id(kind: str, name: str) -> str:

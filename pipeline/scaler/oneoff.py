@@ -1,7 +1,7 @@
 """Workers as one-off dynos: each leaves by itself when it is idle and there are more than shall be.
 
 Down is therefore only a word in Redis. Up is a POST, which must not be repeated blindly: each start has an
-id, which stands in the dyno's command line, where Heroku's list shows it.
+id, which stands in the dyno's command line, where Heroku's list shows it, and is the worker's own in Redis.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ class OneOffs:
         self._live = live
         self._heroku = Heroku(settings)
         self._limit = Limit()
-        self._now: int | None = None
+        self._known: set[str] | None = None  # the ids of starts whose dynos start or run
+        self._up: set[str] = set()  # those of them whose worker said that it is up
         self._ordered_at: float | None = None
 
     @property
@@ -39,38 +40,49 @@ class OneOffs:
 
     def quantity(self) -> int:
         """How many dynos of ours start or run."""
-        self._now = len(ours(self._heroku.dynos()))
-        return self._now
+        self._known = ours(self._heroku.dynos())
+        return len(self._known)
 
     def resize(self, wanted: int) -> int:
         """Say how many workers shall stay; start those that are missing, counted by Heroku's own list."""
         wanted = self._limit.clip(wanted)
         self._live.drain(wanted)
-        if self._now is None or wanted > self._now:
+        self._forget_who_left()
+        if self._known is None or wanted > len(self._known):
             self.quantity()
-        while (now := self._now or 0) < wanted:
-            self._now = None  # if the call fails, nobody knows
+        known = self._known or set()
+        for start_id in [secrets.token_hex(8) for _ in range(wanted - len(known))]:
+            self._known = None  # if the call fails, nobody knows
             try:
-                self._start(secrets.token_hex(8))
+                self._start(start_id)
             except AboveLimit as above:
-                self._limit = Limit.of(now)
-                log.warning("scaler: Heroku allows %d one-off dynos: %s", now, above.message)
-                wanted = now
-            else:
-                self._ordered_at = time.time()
-                now += 1
-            self._now = now
-        return self._now or 0
+                self._limit = Limit.of(len(known))
+                log.warning("scaler: Heroku allows %d one-off dynos: %s", len(known), above.message)
+                break
+            known.add(start_id)
+            self._ordered_at = time.time()
+        self._known = known
+        return len(known)
 
     def standing(self) -> Standing:
         h = self._heroku
         told = (h.refused, h.silent_seconds, h.calls)
-        return Standing("one-off", self._now, self._limit.now, *told, self._ordered_at)
+        now = None if self._known is None else len(self._known)
+        return Standing("one-off", now, self._limit.now, *told, self._ordered_at)
 
     def check(self) -> int:
         """The quantity; HerokuDown when the key may not change anything."""
         self._heroku.check_write()
         return self.quantity()
+
+    def _forget_who_left(self) -> None:
+        """Who was up and is not in Redis any more has left: no call is needed to know that. Should Redis have
+        been wiped, Heroku's list is asked all the same before any other dyno is started."""
+        if self._known is not None:
+            up = {worker.id for worker in self._live.workers()}
+            self._up |= up & self._known
+            self._known -= self._up - up
+            self._up &= self._known
 
     def _start(self, start_id: str) -> None:
         """One more dyno. After an unclear answer the list says whether there is one; if there is none, it may
@@ -85,6 +97,7 @@ class OneOffs:
             log.info("scaler: Heroku's answer was unclear, but the dyno is there")
 
 
-def ours(dynos: Sequence[Dyno]) -> list[Dyno]:
-    """Those that run or will run our worker."""
-    return [dyno for dyno in dynos if dyno.command.startswith(COMMAND) and dyno.state in ALIVE]
+def ours(dynos: Sequence[Dyno]) -> set[str]:
+    """The ids of the starts of those that run or will run our worker."""
+    commands = [dyno.command for dyno in dynos if dyno.state in ALIVE]
+    return {command.removeprefix(COMMAND).strip() for command in commands if command.startswith(COMMAND)}

@@ -453,6 +453,7 @@ def replies(stage: Stage) -> list[tuple[str, Any]]:
     found += [("formation", _call(dynos, "GET", "/apps/demo/formation/worker").json())]
     found += [("dyno", dyno) for dyno in listed]
     found += [("dyno", _call(dynos, "GET", "/apps/demo/dynos/worker.1").json())]
+    found += [("dyno", _call(dynos, "POST", "/apps/demo/dynos", {"command": "sleep 60", "size": "basic"}).json())]
     _hurry(dynos)
     return found
 
@@ -489,7 +490,105 @@ def test_errors_have_an_id_and_a_message(stage: Stage) -> None:
         Draft4Validator(ERROR).validate(reply.json())
 
 
+# One-off dynos
+
+
+def _run(dynos: Dynos, **body: Any) -> requests.Response:
+    return _call(dynos, "POST", "/apps/demo/dynos", body)
+
+
+def test_a_one_off_dyno_runs_its_command_and_ends_with_it_whatever_the_formation(stage: Stage) -> None:
+    dynos = stage.dynos()
+    made = _run(
+        dynos, command="echo $DYNO $GREETING > out; sleep 0.3", env={"GREETING": "hello"}, size="standard-2x"
+    )
+    assert made.status_code == 201
+    dyno = made.json()
+    assert (dyno["name"], dyno["type"], dyno["size"], dyno["state"]) == ("run.1", "run", "standard-2x", "starting")
+    assert _run(dynos, command="sleep 60").json()["name"] == "run.2"
+    _until(lambda: _call(dynos, "GET", f"/apps/demo/dynos/{dyno['id']}").status_code == 404)
+    assert (stage.folder / "out").read_text() == "run.1 hello\n"
+    states = [event.state for event in dynos.history if event.dyno == "run.1"]
+    assert states == [State.STARTING, State.UP, State.DOWN, State.GONE], "it is not started again"
+    assert [row["quantity"] for row in _call(dynos, "GET", "/apps/demo/formation").json()] == [0]
+    assert [dyno["command"] for dyno in _call(dynos, "GET", "/apps/demo/dynos").json()] == ["sleep 60"]
+
+
+def test_a_one_off_dyno_that_ended_is_billed_no_more(stage: Stage) -> None:
+    dynos = stage.dynos()
+    _run(dynos, command="true")
+    _until(lambda: not dynos.dynos())
+    assert dynos.dyno_seconds() == dynos.dyno_seconds() < 20
+
+
+def test_a_one_off_dyno_is_stopped_when_its_time_is_over(stage: Stage) -> None:
+    dynos = stage.dynos()
+    command = f"exec {sys.executable} worker.py {stage.log} polite parent"
+    _run(dynos, command=command, time_to_live=1)
+    _until(lambda: len(stage.heard("began")) == 2)
+    _until(lambda: not dynos.dynos())
+    assert sorted(role for _, role, _ in stage.heard("SIGTERM")) == ["child", "parent"]
+
+
+def test_a_dyno_is_stopped_and_one_of_the_formation_is_started_again(stage: Stage) -> None:
+    dynos = stage.dynos()
+    dynos.scale({"worker": 1})
+    run = _run(dynos, command="sleep 60").json()["name"]
+    _until(lambda: dynos.count() == 2)
+    first = dynos.dyno("worker.1").id
+    for name in (run, "worker.1"):
+        assert _call(dynos, "POST", f"/apps/demo/dynos/{name}/actions/stop").status_code == 202
+    _until(lambda: [dyno.name for dyno in dynos.dynos()] == ["worker.1"])
+    assert dynos.dyno("worker.1").id != first
+    assert _call(dynos, "POST", "/apps/demo/dynos/run.9/actions/stop").status_code == 404
+
+
+def test_one_off_dynos_have_a_limit_of_their_own(stage: Stage) -> None:
+    dynos = stage.dynos(limit=1)
+    dynos.scale({"worker": 1})
+    assert _run(dynos, command="sleep 60").status_code == 201
+    refused = _run(dynos, command="sleep 60")
+    assert (refused.status_code, refused.json()["id"], refused.json()["limit"]) == (
+        422,
+        "cannot_run_above_limit",
+        1,
+    )
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {}, {"command": ""}, {"command": 7}, {"command": "true", "time_to_live": 86401},
+        {"command": "true", "time_to_live": 0}, {"command": "true", "time_to_live": "60"},
+        {"command": "true", "env": {"A": 1}}, {"command": "true", "env": {"A B": "1"}},
+        {"command": "true", "size": 2}, {"command": "true", "type": ""}, {"command": "true", "quantity": 1},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_an_order_of_another_shape_is_refused_and_starts_nothing(stage: Stage, body: dict[str, Any]) -> None:
+    dynos = stage.dynos()
+    assert _run(dynos, **body).status_code == 422
+    assert dynos.history == []
+
+
+def test_one_off_dynos_leave_no_process_behind(stage: Stage) -> None:
+    dynos = stage.dynos()
+    _run(dynos, command=f"{sys.executable} worker.py {stage.log} polite parent")
+    _until(lambda: len(stage.heard("began")) == 2)
+    dynos.stop()
+    assert not any(_running(pid) for _, _, pid in stage.heard("began"))
+
+
 # Faults
+
+
+def test_an_answer_can_be_lost_after_the_call_was_obeyed(stage: Stage) -> None:
+    dynos = stage.dynos(boot_seconds=30.0)
+    dynos.faults.extend([Fault(lost=True), Fault(503, lost=True)])
+    with pytest.raises(requests.ConnectionError):
+        _run(dynos, command="true")
+    assert _run(dynos, command="true").status_code == 503
+    assert [dyno.name for dyno in dynos.dynos()] == ["run.1", "run.2"]
 
 
 def test_a_429_reaches_heroku3_as_its_own_error_once(stage: Stage) -> None:

@@ -1,0 +1,212 @@
+"""Workers as one-off dynos, on local dynos that misbehave: never one start too many, never one too few for long."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from pipeline.errors import HerokuDown, HerokuRefused
+from pipeline.live import Live
+from pipeline.local.dyno import Order
+from pipeline.local.dynos import Dynos, Fault
+from pipeline.local.services import Valkey
+from pipeline.roster import Worker
+from pipeline.scaler.formation import Formation
+from pipeline.scaler.oneoff import COMMAND, OneOffs
+from pipeline.scaler.resize import chosen_way
+from pipeline.settings import Settings
+
+Make = Callable[..., OneOffs]
+
+
+@pytest.fixture
+def dynos(tmp_path: Path) -> Iterator[Dynos]:
+    (tmp_path / "Procfile").write_text("web: sleep 60\nworker: sleep 60\n")
+    env = {"PATH": os.environ["PATH"]}
+    with Dynos(tmp_path / "Procfile", env, cwd=tmp_path, log_folder=tmp_path / "logs", boot_seconds=60) as running:
+        yield running
+
+
+@pytest.fixture
+def live(valkey_server: Valkey) -> Live:
+    live = Live.open(Settings.from_env({"REDIS_URL": valkey_server.url}))
+    live.lift()
+    for worker in live.workers():
+        live.sign_off(worker.id)
+    return live
+
+
+def settings_for(dynos: Dynos, **changes: str) -> Settings:
+    given = {"HEROKU_API_URL": dynos.url, "HEROKU_API_KEY": dynos.key, "HEROKU_APP_NAME": dynos.app}
+    return Settings.from_env(given | {"HEROKU_TIMEOUT": "0.25", "SCALER_WAY": "one-off"} | changes)
+
+
+@pytest.fixture
+def ways(dynos: Dynos, live: Live) -> Make:
+    return lambda **changes: OneOffs(settings_for(dynos, **changes), live)
+
+
+def starts(dynos: Dynos) -> int:
+    return sum(call.method == "POST" for call in dynos.requests)
+
+
+def test_the_settings_choose_the_way(dynos: Dynos, live: Live) -> None:
+    assert isinstance(chosen_way(settings_for(dynos), live), OneOffs)
+    assert isinstance(chosen_way(settings_for(dynos, SCALER_WAY=""), live), Formation)
+
+
+def test_so_many_dynos_are_started_with_size_and_time(dynos: Dynos, ways: Make) -> None:
+    way = ways(ONE_OFF_SIZE="standard-2x", ONE_OFF_HOURS="2")
+    assert way.configured
+    assert way.quantity() == 0
+    assert way.resize(2) == 2
+    assert way.resize(2) == 2
+    assert way.quantity() == 2
+    first, second = dynos.dynos()
+    assert (first.order.size, first.order.seconds, first.kind) == ("standard-2x", 7200, "run")
+    assert first.order.command.startswith(COMMAND)
+    assert first.order.command != second.order.command, "each start has an id"
+    assert way.standing().calls == len(dynos.requests) == 5
+    assert way.standing().ordered_at == pytest.approx(time.time(), abs=60)
+
+
+def test_dynos_of_others_are_not_counted(dynos: Dynos, ways: Make) -> None:
+    dynos.scale({"worker": 1})
+    dynos.run("run", Order("bash", "basic", one_off=True))
+    assert ways().quantity() == 0
+    assert ways().resize(1) == 1
+
+
+def test_down_is_a_word_in_redis_and_no_call(dynos: Dynos, ways: Make, live: Live) -> None:
+    way = ways()
+    way.resize(2)
+    calls = len(dynos.requests)
+    assert way.resize(1) == 2
+    assert len(dynos.requests) == calls
+    line = live.report(Worker("a", "run.1", True, time.time()))
+    assert line is not None
+    assert line.above == 1
+
+
+def test_who_leaves_is_not_counted_any_more_without_a_call(dynos: Dynos, ways: Make, live: Live) -> None:
+    way = ways()
+    way.resize(2)
+    first, second = (dyno.order.command.split()[-1] for dyno in dynos.dynos())
+    for start_id in (first, second):
+        live.report(Worker(start_id, "run.7", True, time.time()))
+    assert way.resize(0) == 2
+    calls = len(dynos.requests)
+    live.sign_off(first)
+    assert way.resize(0) == 1
+    live.sign_off(second)
+    assert way.resize(0) == 0
+    assert len(dynos.requests) == calls
+
+
+def test_after_redis_was_wiped_no_dyno_is_started_a_second_time(dynos: Dynos, ways: Make, live: Live) -> None:
+    way = ways()
+    way.resize(1)
+    start_id = dynos.dyno("run.1").order.command.split()[-1]
+    live.report(Worker(start_id, "run.1", True, time.time()))
+    way.resize(1)
+    live.sign_off(start_id)
+    assert way.resize(1) == 1
+    assert starts(dynos) == 1
+
+
+def test_who_has_left_is_replaced_when_there_is_work_again(dynos: Dynos, ways: Make) -> None:
+    way = ways()
+    way.resize(2)
+    dynos.stop_dyno("run.1")
+    assert way.quantity() == 1
+    assert way.resize(2) == 2
+    assert starts(dynos) == 3
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [Fault(lost=True), Fault(503, lost=True), Fault(200, body="<html>", lost=True)],
+    ids=["reset", "503", "garbage"],
+)
+def test_a_start_whose_answer_was_lost_is_found_in_the_list_and_not_repeated(
+    dynos: Dynos, ways: Make, fault: Fault
+) -> None:
+    way = ways()
+    way.quantity()
+    dynos.faults.extend([Fault(), fault])
+    assert way.resize(1) == 1
+    assert (starts(dynos), len(dynos.dynos())) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    "fault", [Fault(reset=True), Fault(500), Fault(200, body="[]")], ids=["reset", "500", "garbage"]
+)
+def test_a_start_that_did_not_arrive_is_said_and_tried_at_the_next_turn(
+    dynos: Dynos, ways: Make, fault: Fault
+) -> None:
+    way = ways()
+    way.quantity()
+    dynos.faults.extend([Fault(), fault])
+    with pytest.raises(HerokuDown):
+        way.resize(1)
+    assert starts(dynos) == 1
+    assert way.resize(1) == 1
+    assert len(dynos.dynos()) == 1
+
+
+def test_a_start_that_arrives_late_is_counted_before_another_is_asked_for(dynos: Dynos, ways: Make) -> None:
+    way = ways()
+    way.quantity()
+    dynos.faults.extend([Fault(), Fault(hang=0.6)])
+    with pytest.raises(HerokuDown):
+        way.resize(1)
+    time.sleep(1)
+    assert way.resize(1) == 1
+    assert (starts(dynos), len(dynos.dynos())) == (1, 1)
+
+
+def test_the_list_is_asked_again_when_it_could_not_be_had_after_an_unclear_answer(dynos: Dynos, ways: Make) -> None:
+    way = ways()
+    way.quantity()
+    dynos.faults.extend([Fault(), Fault(lost=True), Fault(404)])
+    with pytest.raises(HerokuDown):
+        way.resize(1)
+    assert way.resize(1) == 1
+    assert (starts(dynos), len(dynos.dynos())) == (1, 1)
+
+
+def test_more_than_the_plan_allows_are_as_many_as_it_allows(dynos: Dynos, ways: Make) -> None:
+    dynos.one_off_limit = 2
+    way = ways()
+    assert way.resize(5) == 2
+    assert way.standing().limit == 2
+    calls = len(dynos.requests)
+    assert way.resize(5) == 2
+    assert len(dynos.requests) == calls
+
+
+def test_a_key_that_is_refused_is_known(dynos: Dynos, ways: Make) -> None:
+    way = ways(HEROKU_API_KEY="wrong")
+    with pytest.raises(HerokuRefused):
+        way.resize(1)
+    assert way.standing().refused
+    with pytest.raises(HerokuRefused):
+        way.check()
+    assert ways().check() == 0
+
+
+# leaving
+
+
+def test_of_workers_that_ask_to_leave_only_so_many_as_are_too_many_may(live: Live) -> None:
+    for name in "abc":
+        live.report(Worker(name, f"run.{name}", True, 0.0))
+    live.drain(2)
+    assert [live.leave(name) for name in "abc"] == [True, False, False]
+    assert [worker.id for worker in live.workers()] == ["b", "c"]
+    live.lift()
+    assert live.leave("b"), "nobody says how many there shall be"

@@ -1,0 +1,52 @@
+"""An export by one-off dynos: they come, work, and leave by themselves; nobody stops them."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from signal import SIGKILL
+
+from pipeline.live import Live
+from pipeline.local.dyno import Order
+from pipeline.local.laptop import laptop
+from pipeline.scaler.oneoff import COMMAND
+from tests.journey import people
+from tests.readback import read
+
+ENVIRON = {
+    "DOCUMENTS": "tests.journey.slow",
+    "SCALER_WAY": "one-off",
+    "KEEPER_SECONDS": "0.5",
+    "LEASE_SECONDS": "2",
+    "LINGER_SECONDS": "1",
+    "SHUTDOWN_SECONDS": "2",
+}
+
+
+def test_one_off_workers_come_when_there_is_work_and_leave_by_themselves(tmp_path: Path) -> None:
+    with laptop(tmp_path, boot_seconds=0.1, stop_seconds=5, environ=ENVIRON) as running:
+        export_id = people.ask(running, "slow", pages=60, seconds=0.1, chunk_pages=10)
+        people.wait_until("two are at work", lambda: running.dynos.count() == 2)
+        running.dynos.kill("run.1", SIGKILL)
+        assert people.wait_for_end(running, export_id)["state"] == "ready"
+        assert len(read(people.download(running, export_id, tmp_path)).pages) == 60
+        people.wait_until_told(running, export_id)
+        people.wait_for_no_workers(running)
+        made = [(call.method, call.path) for call in running.dynos.requests]
+        assert {method for method, _ in made} == {"GET", "POST"}
+        assert not [path for _, path in made if "stop" in path or "formation" in path]
+        print(f"{len(made)} calls for {sum(method == 'POST' for method, _ in made)} dynos")
+        assert len(made) <= 12
+        assert running.dynos.most_at_once <= 2
+
+
+def test_a_worker_that_nobody_knows_of_leaves_when_nothing_is_left_for_it(tmp_path: Path) -> None:
+    """Its leader died, Redis was wiped: it must not cost money until its time is over."""
+    with laptop(tmp_path, boot_seconds=0, stop_seconds=5, environ={**ENVIRON, "HEROKU_API_KEY": ""}) as running:
+        live = Live.open(running.settings)
+        running.dynos.run("run", Order(f"{COMMAND} forgotten", "basic", one_off=True))
+        people.wait_until("it is up", lambda: [worker.id for worker in live.workers()] == ["forgotten"])
+        began = time.monotonic()
+        people.wait_for_no_workers(running)
+        assert time.monotonic() - began < 30
+        assert live.workers() == []
