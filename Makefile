@@ -1,15 +1,18 @@
 # make demo: the whole journey on real parts, once.   make up: the same, until Ctrl-C.   make test: every check.
+# make bench: side by side with other libraries, which go into .venv-bench; options: make bench BENCH="--only table".
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo up test lint types check clean
+.PHONY: demo up test lint types check bench-smoke bench clean
 demo: .venv/ready ; $(BIN)/python -m pipeline.local demo
 up: .venv/ready ; $(BIN)/python -m pipeline.local up
-test: lint types check
+test: lint types check bench-smoke
 
 lint: .venv/ready ; $(BIN)/ruff check . && $(BIN)/ruff format --check .
 types: .venv/ready ; $(BIN)/mypy
 check: .venv/ready ; $(BIN)/pytest -n 2
+bench-smoke: .venv/ready ; $(BIN)/python -m bench smoke
+bench: .venv/ready .venv-bench/ready ; $(BIN)/python -m bench --json bench-work/results.json $(BENCH)
 
 .venv/ready: requirements.txt requirements-dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -19,4 +22,9 @@ check: .venv/ready ; $(BIN)/pytest -n 2
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
 
-clean: ; rm -rf .venv demo up .mypy_cache .ruff_cache .pytest_cache
+.venv-bench/ready: bench/requirements.txt
+	@$(PYTHON) -m venv .venv-bench
+	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check -r bench/requirements.txt
+	@touch $@
+
+clean: ; rm -rf .venv .venv-bench bench-work demo up .mypy_cache .ruff_cache .pytest_cache

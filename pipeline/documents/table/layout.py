@@ -144,7 +144,7 @@ class Layout:
             return False
         room = place.width - 2 * PADDING
         return all(
-            (len(text) <= safe and text.isascii()) or self.face.width(text, self.size) <= room for text in column
+            (len(text) <= safe and text.isascii()) or self.face.at_most(text, self.size, room) for text in column
         )
 
     def lines(self, row: Row) -> list[list[str]]:

@@ -1,0 +1,206 @@
+"""A table of a million pages on two workers of 512 MB: made, opened by others, and compared.
+
+What is finished is kept in the folder, inputs and results in the bucket beneath it: a second call goes on
+with the step that broke off.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pypdfium2
+
+from pipeline.documents import Range
+from pipeline.local.laptop import Laptop
+from pipeline.services import open_services
+from pipeline.tasks import flow
+
+from . import inputs, measure, readers, registry
+from .chunked import PIXELS, write_alone
+from .figures import Figure
+from .system import TABLE, Order, Watch, processes, put, resident, running
+
+MB = 1_000_000
+TOLD = 10.0  # seconds from one line of the log to the next
+BASE = 10_000  # pages of the shorter runs that this one is compared with
+SMALL = 1_000
+Say = Callable[[str], None]
+Found = dict[str, Any]
+
+
+class Steps:
+    """What is finished, in a file: a step is done once."""
+
+    def __init__(self, folder: Path, say: Say) -> None:
+        self._file = folder / "steps.json"
+        self._log = folder / "log.txt"
+        self._done: Found = json.loads(self._file.read_text()) if self._file.exists() else {}
+        self._say = say
+
+    def once(self, name: str, do: Callable[..., Any], *arguments: Any) -> Any:
+        """The step's outcome, from the last time if it was finished."""
+        if name in self._done:
+            self.say(f"{name}: done before")
+            return self._done[name]
+        self.say(f"{name} …")
+        began = time.perf_counter()
+        self._done[name] = do(*arguments)
+        self._file.write_text(json.dumps(self._done, indent=1))
+        self.say(f"{name}: {time.perf_counter() - began:.1f} s")
+        return self._done[name]
+
+    def say(self, words: str) -> None:
+        """To the terminal and to log.txt."""
+        line = f"{time.strftime('%H:%M:%S')}  {words}"
+        with self._log.open("a") as log:
+            log.write(line + "\n")
+        self._say(line)
+
+
+def run(work: Path, pages: int, again: bool, say: Say) -> tuple[list[Figure], list[Found]]:
+    """All of it; figures with their bars, and what the readers said."""
+    folder = work / f"million-{pages}"
+    if again:
+        shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(exist_ok=True)
+    steps = Steps(folder, say)
+    made = {n: steps.once(f"table of {n} pages", make, folder, n, steps) for n in (SMALL, BASE, pages)}
+    cairo = steps.once(f"cairo, {BASE} pages", by_cairo, work)
+    file = folder / "result.pdf"
+    steps.once("fetching the file", fetch, folder, made[pages]["key"], file)
+    seen = [steps.once(f"opened by {name}", opened, name, file, pages) for name in readers.READERS]
+    same = steps.once("pages compared", compared, folder, made[pages]["id"], file, pages)
+    return list(figures(pages, made, cairo, seen, same)), seen
+
+
+def make(folder: Path, pages: int, steps: Steps) -> Found:
+    """One export: its times, the peaks of its processes, its file."""
+    with running(folder / "system", 2) as system:
+        key = f"inputs/rows-{pages}.csv"
+        if system.store.head(key) is None:
+            size = put(system.store, key, inputs.csv_blocks(pages))
+            steps.say(f"  {size / MB:,.0f} MB of CSV are in the bucket")
+        with Watch() as watch:
+            order = Order(system, "table", {**TABLE, "listing": key})
+            told = 0.0
+            while order.look()["state"] not in ("ready", "failed", "cancelled"):
+                if time.perf_counter() - order.began >= told:
+                    steps.say(progress(order))
+                    told += TOLD
+                time.sleep(0.1)
+            seconds = order.wait()
+        kills = sum(system.dynos.oom_kills(f"worker.{n}") for n in (1, 2))
+        export = open_services(system.settings, _Silent()).ledger.load(order.id)
+        if export.result is None:
+            raise RuntimeError(f"Export {order.id} has no file.")
+        steps.say(f"  {seconds:.1f} s, {export.result.bytes / MB:,.0f} MB; states first seen at {order.seen}")
+        return {
+            "id": order.id, "key": export.result.key, "bytes": export.result.bytes, "seconds": seconds,
+            "seen": order.seen, "peaks": watch.peaks, "chunks": export.chunks, "kills": kills,
+        }  # fmt: skip
+
+
+def progress(order: Order) -> str:
+    """One line of the log: how far it is, and the memory of every process at this moment."""
+    now = order.last["progress"]
+    memory: dict[str, list[int]] = {}
+    for process, kind in processes().items():
+        memory.setdefault(kind, []).append(resident(process.pid) // MB)
+    shown = ", ".join(f"{kind} {'+'.join(map(str, sizes))} MB" for kind, sizes in sorted(memory.items()))
+    done = f"{now['pages_done']:,} of {now['pages']:,} pages, {now['bytes_done'] / MB:,.0f} MB joined"
+    return f"  {time.perf_counter() - order.began:6.0f} s  {order.last['state']:10}  {done};  {shown}"
+
+
+def by_cairo(work: Path) -> float:
+    """Seconds on the clock that cairo takes for its table."""
+    tool = registry.find("tables", "cairo")
+    run = measure.alone(tool, inputs.table, BASE, work)
+    return run.wall * BASE / 1000
+
+
+def fetch(folder: Path, key: str, file: Path) -> int:
+    """The file from the bucket."""
+    with running(folder / "system", 1) as system, file.open("wb") as out:
+        found = system.store.head(key)
+        if found is None:
+            raise RuntimeError(f"{key} is not in the bucket any more; begin again with --again.")
+        out.writelines(system.store.read(key, 0, found.size))
+        return found.size
+
+
+def opened(name: str, file: Path, pages: int) -> Found:
+    """What a reader says of the file; RuntimeError with its last words when it gives up."""
+    python = str(measure.PEERS) if name in readers.THEIRS else sys.executable
+    command = [python, "-m", "bench.readers", name, str(file), str(pages)]
+    ended = subprocess.run(command, cwd=measure.ROOT, capture_output=True, text=True)
+    if ended.returncode:
+        words = (ended.stderr.strip().splitlines() or [f"ended by signal {-ended.returncode}"])[-1]
+        return {"name": name, "said": f"**failed**: {words}", "sound": False, "seconds": 0.0, "peak_mib": 0.0}
+    found: Found = json.loads(ended.stdout.splitlines()[-1])
+    return found
+
+
+def compared(folder: Path, export_id: str, file: Path, pages: int) -> int:
+    """How many of first, middle and last page look, pixel by pixel, like the same page drawn alone."""
+    whole, same = pypdfium2.PdfDocument(file), 0
+    with running(folder / "system", 1) as system:
+        for page in readers.shown_pages(pages):
+            alone = folder / f"page-{page + 1}.pdf"
+            draw_alone(system, export_id, page, alone)
+            same += pixels(whole, page) == pixels(pypdfium2.PdfDocument(alone), 0)
+    return same
+
+
+def draw_alone(system: Laptop, export_id: str, page: int, out: Path) -> None:
+    """One page of an export as a file of its own."""
+    services = open_services(system.settings, _Silent())
+    job = flow.job(services, services.ledger.load(export_id))
+    plan = services.ledger.plan(export_id)
+    chunk = next(chunk for chunk in reversed(plan.chunks) if chunk.first_page <= page)
+    with out.open("w+b") as file:
+        write_alone(job, Range(chunk, page, plan.pages, PIXELS, plan.found), 1, file)
+
+
+def pixels(document: Any, page: int) -> bytes:
+    """A page as PDFium shows it, at 144 dots an inch."""
+    shown: bytes = document[page].render(scale=2).to_pil().tobytes()
+    return shown
+
+
+def figures(pages: int, made: dict[int, Found], cairo: float, seen: list[Found], same: int) -> Iterator[Figure]:
+    whole, base, small = made[pages], made[BASE], made[SMALL]
+    times, name = pages / BASE, f"{pages:,} pages"
+    largest, least = max(whole["peaks"].values()), max(small["peaks"].values())
+    kinds = ", ".join(f"{kind} {peak / MB:.0f} MB" for kind, peak in sorted(whole["peaks"].items()))
+    yield Figure(f"{name}: largest process", largest / MB, "MB", kinds, most=160)
+    yield Figure(
+        f"{name}: largest process by that of {SMALL:,} pages", largest / least, "×", f"{least / MB:.0f} MB", 1.15
+    )
+    yield Figure(f"{name}: killed for want of memory", whole["kills"], "", "workers in 512 MB cgroups", most=0)
+    how = f"{whole['seconds']:.0f} s by {times:g} × {cairo:.1f} s of cairo for {BASE:,}"
+    yield Figure(f"{name}: time by cairo's", whole["seconds"] / (times * cairo), "×", how, most=0.25)
+    how = f"{whole['seconds']:.0f} s by {times:g} × {base['seconds']:.1f} s for {BASE:,}, both request to ready"
+    yield Figure(f"{name}: time by our own", whole["seconds"] / (times * base["seconds"]), "×", how, most=1.1)
+    yield Figure(
+        f"{name}: readers that found it sound", sum(r["sound"] for r in seen), "", "of four", least=len(seen)
+    )
+    yield Figure(
+        f"{name}: pages that look as if drawn alone", same, "", "first, middle, last; pixel by pixel", least=3
+    )
+    yield Figure(f"{name}: size", whole["bytes"] / MB, "MB", f"{whole['chunks']} chunks")
+
+
+class _Silent:
+    """Messages that nobody sends: this process only reads."""
+
+    def plan(self, export_id: str) -> None: ...
+    def render(self, export_id: str, chunks: list[int], large: bool) -> None: ...
+    def assemble(self, export_id: str) -> None: ...
+    def deliver(self, export_id: str) -> None: ...

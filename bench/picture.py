@@ -1,0 +1,43 @@
+"""Draws memory over pages. Runs in the peers' environment:  python -m bench.picture OUT.svg < curves.json"""
+
+from __future__ import annotations
+
+import json
+import sys
+
+OURS = "this"
+NAMES = {"tables": "Tables: 240 cells a page", "photos": "Photos: 0.5 MB a page"}
+DYNO = 512
+STYLES = ("-", "--", ":", "-.")
+
+
+def main(out: str) -> None:
+    import matplotlib
+
+    matplotlib.use("svg")
+    matplotlib.rcParams.update({"svg.hashsalt": "bench", "font.size": 9, "svg.fonttype": "none"})
+    from matplotlib import pyplot
+
+    found = json.load(sys.stdin)
+    figure, axes = pyplot.subplots(1, len(found), figsize=(10, 4.2), sharey=True, layout="constrained")
+    for place, (subject, tools) in zip(axes, found.items(), strict=True):
+        for n, (tool, points) in enumerate(sorted(tools.items(), key=lambda item: item[0] == OURS)):
+            if points:
+                ours = tool == OURS
+                look = {"color": "#c2185b", "linewidth": 3.0} if ours else {"linestyle": STYLES[n // 10 % 4]}
+                place.plot(*zip(*points, strict=True), marker="o", markersize=3, label=tool, **look)
+        place.axhline(DYNO, color="0.6", linewidth=0.8, linestyle="--")
+        place.annotate(
+            "512 MB: one dyno", (1, DYNO), xycoords=("axes fraction", "data"), ha="right", va="bottom", color="0.4"
+        )
+        place.set(xscale="log", yscale="log", title=NAMES[subject], xlabel="pages")
+        place.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+        place.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+        place.spines[["top", "right"]].set_visible(False)
+        place.legend(frameon=False, fontsize=7.5)
+    axes[0].set_ylabel("memory at the peak, MiB")
+    figure.savefig(out, metadata={"Date": None})
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

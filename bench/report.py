@@ -1,0 +1,127 @@
+"""docs/benchmarks.md, written from the JSON of one or several runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from .curves import lines as curve_lines
+from .figures import Figure
+from .registry import OURS
+
+Result = Mapping[str, Any]
+PICTURE = "memory.svg"
+
+INTRODUCTION = """# Benchmarks
+
+Written by `python -m bench report`; nothing here is typed by hand. Everything ran side by side in one run on one
+machine: each tool in a process of its own, one after the other, round after round. **Absolute times mean little
+on another machine, or on this one on another day; the ratios are what counts.** A ratio is ours by theirs,
+processor time a page (all threads), the median of the rounds: 0.20 means a fifth of their cost. Every tool makes
+one page first, so imports and the reading of fonts are not counted for anybody. Memory is the peak of the
+process.
+
+To repeat: `make bench` (about 25 minutes; `python -m bench --help` for parts of it). The document of a million
+pages is `python -m bench million`.
+"""
+
+TITLES = {
+    "table": ("Tables", "Six columns, 40 rows a page, ruled, 240 cells, numbers at the right, column titles and"
+              " page number on every page; from the same CSV, whose reading counts for all. For us that is plan,"
+              " drawing and assembly."),
+    "photos": ("Photos", "One JPEG of half a megabyte (1200 × 1600) a page, with its number."),
+    "join text": ("Joining text pages", "Finished chunks of 100 pages of twelve lines become one file."),
+    "join photos": ("Joining photo pages", "Finished chunks of 50 photo pages become one file."),
+}  # fmt: skip
+
+
+def page(results: Sequence[Result], picture: bool) -> str:
+    """The whole page; later results stand beside earlier ones."""
+    return "\n".join(_lines(results, picture)).rstrip() + "\n"
+
+
+def _lines(results: Sequence[Result], picture: bool) -> Iterator[str]:
+    yield INTRODUCTION
+    for result in results:
+        yield from _machine(result)
+    figures = [Figure(**figure) for result in results for figure in result.get("figures", [])]
+    yield from _bars([figure for figure in figures if figure.bar])
+    for result in results:
+        for name, rows in result.get("rows", {}).items():
+            yield from _comparison(name, rows)
+    yield from _others([figure for figure in figures if not figure.bar])
+    for result in results:
+        if found := result.get("curves"):
+            yield "## Memory over pages\n"
+            if picture:
+                yield f"![Memory over pages, peers and this]({PICTURE})\n"
+            yield from curve_lines(found)
+            yield ""
+    for result in results:
+        if readers := result.get("readers"):
+            yield from _readers(readers)
+
+
+def _machine(result: Result) -> Iterator[str]:
+    machine = result["machine"]
+    told = ", ".join(f"{name}: {value}" for name, value in machine.items())
+    yield f"`{result['command']}` on {result['when']}. {told[0].upper()}{told[1:]}."
+    if versions := result.get("versions"):
+        yield "Versions: " + ", ".join(f"{name} {version}" for name, version in versions.items()) + "."
+    yield ""
+
+
+def _bars(figures: Sequence[Figure]) -> Iterator[str]:
+    if not figures:
+        return
+    failed = sum(not figure.holds for figure in figures)
+    yield "## Bars\n"
+    yield f"{len(figures) - failed} of {len(figures)} hold.\n"
+    yield "| what | measured | bar | | how |"
+    yield "|---|---|---|---|---|"
+    for figure in figures:
+        holds = "pass" if figure.holds else "**FAIL**"
+        yield f"| {figure.what} | {shown(figure)} | {figure.bar} | {holds} | {figure.how} |"
+    yield ""
+
+
+def _others(figures: Sequence[Figure]) -> Iterator[str]:
+    if figures:
+        yield "## More figures\n"
+        yield "| what | measured | how |"
+        yield "|---|---|---|"
+        yield from (f"| {figure.what} | {shown(figure)} | {figure.how} |" for figure in figures)
+        yield ""
+
+
+def _comparison(name: str, rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    title, what = TITLES[name]
+    yield f"## {title}\n"
+    yield f"{what}\n"
+    yield "| tool | pages | ours by theirs | ms a page | peak, MiB | bytes a page | settings |"
+    yield "|---|---|---|---|---|---|---|"
+    for row in sorted(rows, key=lambda row: (row["tool"] != OURS, -float(row.get("ratio", 0)))):
+        if "reason" in row:
+            yield f"| {row['tool']} | | | | | | left out: {row['reason']} |"
+            continue
+        ratio = "1" if row["tool"] == OURS else f"{row['ratio']:.3g}"
+        tool = f"**{OURS}**" if row["tool"] == OURS else row["tool"]
+        yield (
+            f"| {tool} | {row['pages']:,} | {ratio} | {row['cpu_ms']:.3g} | {row['peak_mib']:.0f}"
+            f" | {row['bytes_per_page']:,.0f} | {row['settings']} |"
+        )
+    yield ""
+
+
+def _readers(readers: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    yield "## The result, opened by others\n"
+    yield "| reader | said | seconds | peak, MiB |"
+    yield "|---|---|---|---|"
+    for reader in readers:
+        yield f"| {reader['name']} | {reader['said']} | {reader['seconds']:.0f} | {reader['peak_mib']:.0f} |"
+    yield ""
+
+
+def shown(figure: Figure) -> str:
+    """A figure with its unit."""
+    return f"{figure.value:.3g} {figure.unit}".strip()

@@ -1,0 +1,159 @@
+"""What the peers have no counterpart for: the whole system on real parts, workers in 512 MB cgroups."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from statistics import median
+
+from pipeline.commands.folder import listing
+from pipeline.local.laptop import Laptop
+
+from . import inputs
+from .figures import Figure
+from .ours import render
+from .system import TABLE, Order, Watch, put, running, worker_seconds
+
+MB = 1_000_000
+Measure = Callable[[Path, int], list[Figure]]
+"""(folder for inputs, pages of the common table) -> figures."""
+
+measures: dict[str, Measure] = {}
+
+
+def measure(name: str) -> Callable[[Measure], Measure]:
+    """Enter a measurement under its name."""
+
+    def entered(do: Measure) -> Measure:
+        measures[name] = do
+        return do
+
+    return entered
+
+
+@measure("cut")
+def size_of_the_cut(work: Path, pages: int) -> list[Figure]:
+    """A file that was drawn in 50 chunks beside the same drawn in one."""
+    count = max(100, pages // 2)
+    sizes = []
+    for chunk in (count, count // 50):
+        out = work / "cut.pdf"
+        render("table", inputs.table(work, count), out, chunk_pages=chunk, **TABLE)
+        sizes.append(out.stat().st_size)
+        out.unlink()
+    how = f"table of {count} pages: {sizes[1]} bytes by {sizes[0]}"
+    return [Figure("size of a file in 50 chunks by one chunk", sizes[1] / sizes[0], "×", how, most=1.02)]
+
+
+@measure("workers")
+def two_workers(work: Path, pages: int) -> list[Figure]:
+    """The same table by one worker and by two, three times in turn."""
+    count = pages * 10
+    took: dict[int, list[Order]] = {1: [], 2: []}
+    for workers in (1, 2, 1, 2, 1, 2):
+        with tempfile.TemporaryDirectory() as folder, running(Path(folder), workers) as system:
+            key = _put_table(system, count)
+            order = Order(system, "table", {**TABLE, "listing": key})
+            order.wait(0.05)
+            took[workers].append(order)
+    whole = median(a.seen["ready"] / b.seen["ready"] for a, b in zip(took[1], took[2], strict=True))
+    drawn = median(_drawing(a) / _drawing(b) for a, b in zip(took[1], took[2], strict=True))
+    planned = median(order.seen["rendering"] / order.seen["ready"] for order in took[2])
+    how = f"table of {count} pages, request to ready, on the clock"
+    return [
+        Figure("two workers: times faster than one", whole, "×", how, least=1.8),
+        Figure("two workers: times faster than one, drawing alone", drawn, "×", "planned to joined"),
+        Figure("share of the time of two workers that planning takes", planned, "", "one worker plans"),
+    ]
+
+
+def _drawing(order: Order) -> float:
+    return order.seen.get("assembling", order.seen["ready"]) - order.seen["rendering"]
+
+
+@measure("one page")
+def one_page(work: Path, pages: int) -> list[Figure]:  # one page, 21 times
+    """A page for somebody who waits, when workers are up."""
+    with tempfile.TemporaryDirectory() as folder, running(Path(folder), 1) as system:
+        seconds = []
+        for _ in range(21):
+            seconds.append(Order(system, "table", {**TABLE, "rows": [{"Order": "1", "Amount": "2.50"}]}).wait())
+            time.sleep(0.5)  # as people ask: one after the other, not into the tail of the last one
+    how = f"HTTP request to ready, median of {len(seconds)}; slowest {max(seconds):.2f} s"
+    return [Figure("one page, workers warm", median(seconds), "s", how, most=0.5)]
+
+
+@measure("chunk")
+def cost_of_a_chunk(work: Path, pages: int) -> list[Figure]:
+    """Processor time of the workers for an export in many chunks of a page, less that in two chunks: the same
+    pages are drawn, planned and joined, so the difference is messages, ledger and S3."""
+    count = min(400, max(100, pages // 5))
+    with tempfile.TemporaryDirectory() as folder, running(Path(folder), 2) as system:
+        key = _put_table(system, count)
+        spent: dict[int, list[float]] = {1: [], count // 2: []}
+        for chunk in (*spent, *spent, *spent):
+            before = worker_seconds()
+            Order(system, "table", {**TABLE, "listing": key}, chunk_pages=chunk).wait(0.05)
+            time.sleep(1.0)  # delivered, tidied up
+            spent[chunk].append(worker_seconds() - before)
+    many, few = (median(values) for values in spent.values())
+    how = f"workers' processor time: {count} chunks {many:.2f} s, 2 chunks {few:.2f} s"
+    return [Figure("around the drawing of a chunk", (many - few) / (count - 2) * 1000, "ms", how, most=15)]
+
+
+@measure("through")
+def joined_in_s3(work: Path, pages: int) -> list[Figure]:
+    """Bytes of an album that pass through the process that joins it."""
+    count = max(100, pages // 2)
+    with tempfile.TemporaryDirectory() as folder, running(Path(folder), 2) as system:
+        key = _put_album(system, inputs.photos(work, count))
+        order = Order(system, "photos", {"listing": key, "captions": False, "bookmarks": "none"})
+        order.wait(0.1)
+        logs = "".join(path.read_text() for path in (Path(folder) / "logs").glob("worker.*.log"))
+        (size, through) = re.findall(rf"export {order.id}: .*? became (\d+) bytes; (\d+) bytes passed", logs)[-1]
+    how = f"{count} photo pages, {int(size) / MB:.0f} MB, {int(through) / MB:.1f} MB of them; joined in S3"
+    return [
+        Figure("bytes through the joining process by the file's", int(through) / int(size), "×", how, most=0.02)
+    ]
+
+
+@measure("memory")
+def memory_over_pages(work: Path, pages: int) -> list[Figure]:  # inputs are streamed
+    """The largest process of web and workers, whatever it does: planning, drawing, joining."""
+    found = []
+    for count in (pages // 2, pages * 5, pages * 50):
+        with tempfile.TemporaryDirectory() as folder, running(Path(folder), 2) as system:
+            key = _put_table(system, count)
+            with Watch() as watch:
+                Order(system, "table", {**TABLE, "listing": key}).wait(0.2)
+        kinds = ", ".join(f"{kind} {bytes / MB:.0f} MB" for kind, bytes in sorted(watch.peaks.items()))
+        found.append((count, watch.largest, kinds))
+    least = found[0][1]
+    figures = [
+        Figure(f"largest process, table of {n} pages", peak / MB, "MB", kinds, 160) for n, peak, kinds in found
+    ]
+    largest = max(peak for _, peak, _ in found)
+    how = f"{found[-1][0]} pages by {found[0][0]} pages"
+    return [*figures, Figure("memory over pages", largest / least, "×", how, most=1.15)]
+
+
+def _put_table(system: Laptop, pages: int) -> str:
+    key = f"inputs/rows-{pages}.csv"
+    put(system.store, key, inputs.csv_blocks(pages))
+    return key
+
+
+def _put_album(system: Laptop, folder: Path) -> str:
+    names = sorted(path.name for path in folder.iterdir())
+
+    def send(name: str) -> None:
+        system.store.put(f"inputs/{name}", (folder / name).read_bytes())
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(send, names))
+    system.store.put("inputs/album.jsonl", b"".join(listing(names, captions=False, below="inputs/")))
+    return "inputs/album.jsonl"
