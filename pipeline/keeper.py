@@ -83,7 +83,7 @@ class Keeper:
     def __init__(self, services: Services, way: Way) -> None:
         self._s = services
         self._way = way
-        self._gauge = Gauge()
+        self._gauge = Gauge(services.settings.chunk_seconds)
         self._lease: Lease | None = None
         self._seen: dict[str, Repair] = {}
         self._workers: int | None = None
@@ -224,7 +224,9 @@ class Keeper:
         if self._workers is None or time.monotonic() - self._checked > CHECK_SECONDS:
             self._workers = self._way.quantity()
             self._checked = time.monotonic()
-        policy = Policy(settings.max_workers, settings.concurrency, settings.linger_seconds)
+        policy = Policy(
+            settings.max_workers, settings.concurrency, waiting_price=10, linger_seconds=settings.linger_seconds
+        )
         workers = self._workers
         decision = decide(self._gauge.snapshot(work, self._s.live, workers), policy)
         if decision.quantity != workers and self._leads() and self._is_newest():

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..live import Live
-from .decide import Snapshot
+from .decide import Demand, Dyno, Snapshot
+
+BOOT_SECONDS = 15.0  # until it is measured
 
 
 @dataclass(frozen=True)
@@ -21,11 +23,15 @@ class Work:
 class Gauge:
     """Takes snapshots and remembers since when nothing is outstanding."""
 
-    def __init__(self) -> None:
+    def __init__(self, chunk_seconds: float) -> None:
+        self._chunk_seconds = chunk_seconds
         self._idle_since: float | None = None
 
     def snapshot(self, work: Sequence[Work], live: Live, workers: int) -> Snapshot:
-        """A snapshot of now. A message in a dead worker's hands counts only while its export is not over."""
+        """A snapshot of now. A message in a dead worker's hands counts only while its export is not over.
+
+        Who is busy is not known, so all are while anything is outstanding.
+        """
         unfinished = {item.export_id for item in work}
         unacknowledged = sum(export_id in unfinished for export_id in live.unacknowledged())
         waiting = live.waiting()
@@ -35,10 +41,11 @@ class Gauge:
         elif self._idle_since is None:
             self._idle_since = now
         return Snapshot(
-            chunks=sum(item.chunks for item in work),
-            exports=len(work),
+            now=now,
+            demands=[Demand(item.export_id, item.chunks, self._chunk_seconds) for item in work],
+            dynos=[Dyno(number, now, True, self._idle_since is None) for number in range(1, workers + 1)],
+            boot_seconds=BOOT_SECONDS,
             waiting=waiting,
             unacknowledged=unacknowledged,
-            workers=workers,
             idle_seconds=0.0 if self._idle_since is None else now - self._idle_since,
         )

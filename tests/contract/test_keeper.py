@@ -154,13 +154,13 @@ def test_there_are_workers_while_there_is_work_and_none_afterwards(stage: Stage)
     assert stage.workers == 2, "nobody was told yet"
     flow.deliver(stage.s, export_id)
     assert keeper.turn()
-    assert stage.workers == 2, "it lingers"
+    assert stage.workers == 1, "one lingers"
     time.sleep(LINGER + 0.05)
     assert not keeper.turn()
     assert stage.workers == 0
     asked = {call.method for call in stage.dynos.requests}
     assert asked == {"GET", "PATCH"}
-    assert sum(call.method == "PATCH" for call in stage.dynos.requests) == 3
+    assert sum(call.method == "PATCH" for call in stage.dynos.requests) == 4
 
 
 def test_messages_that_wait_or_are_worked_on_keep_workers_up(stage: Stage) -> None:
