@@ -120,6 +120,7 @@ class Export:
     name: str = "document"
     request_key: str = ""  # which request it answers (idempotency), see flow.submit
     chunk_pages: int | None = None  # the person's own cut, else the plan decides
+    ready_by: float | None = None  # when it is wanted; workers are counted by it
     records: int = 0
     pages: int = 0
     chunks: int = 0

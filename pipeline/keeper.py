@@ -18,8 +18,10 @@ from .errors import ExportFailed, HerokuRefused, NoExport, PipelineError, RedisD
 from .export import Export, State, created
 from .ledger import chosen
 from .live import Lease
-from .scaler.decide import Policy, decide
-from .scaler.measure import Gauge, Work
+from .plan import Plan
+from .scaler.decide import Demand
+from .scaler.measure import demand
+from .scaler.scaler import Scaler
 from .scaler.way import Way
 from .services import Services
 from .tasks import flow
@@ -28,7 +30,6 @@ log = logging.getLogger(__name__)
 CLEAN_SECONDS = 3600.0
 NOTICE_PATIENCE = 3600.0  # a mail that cannot be sent for so long must not keep a worker up
 LEAD_LEAST = 5.0  # a turn takes time, and a lease that runs out in the middle of one changes leaders
-CHECK_SECONDS = 60.0  # how long the formation's quantity is believed without asking
 
 
 class Repair(StrEnum):
@@ -54,6 +55,7 @@ class View:
     sent: bool  # messages for it went out lately
     queue_empty: bool  # no message waits for a worker
     now: float
+    plan: Plan | None = None  # once there is one
 
 
 def repair(view: View, deadline: float) -> Repair:
@@ -82,12 +84,9 @@ class Keeper:
 
     def __init__(self, services: Services, way: Way) -> None:
         self._s = services
-        self._way = way
-        self._gauge = Gauge(services.settings.chunk_seconds)
+        self._scaler = Scaler(services.settings, services.ledger, services.live, way)
         self._lease: Lease | None = None
         self._seen: dict[str, Repair] = {}
-        self._workers: int | None = None
-        self._checked = 0.0
         self._cleaned = float("-inf")
         self._stop = threading.Event()
 
@@ -122,12 +121,12 @@ class Keeper:
             return True
         ids = self._s.ledger.active()
         self._seen = {export_id: self._seen[export_id] for export_id in ids if export_id in self._seen}
-        work = [item for item in map(self._look_after, ids) if item]
-        scaled = self._scale(work) if self._way.configured else 0
+        demands = [item for item in map(self._look_after, ids) if item]
+        workers = self._scaler.turn(demands, self._may_scale)
         if time.monotonic() - self._cleaned > CLEAN_SECONDS:
             self._cleaned = time.monotonic()
             self._clean()
-        return bool(work or scaled)
+        return bool(demands or workers)
 
     def _wait(self, busy: bool) -> None:
         """The leader sleeps until somebody rings; longer when there is nothing to do."""
@@ -144,16 +143,16 @@ class Keeper:
         if self._lease and self._s.live.renew(self._lease, seconds):
             return True
         self._lease = self._s.live.lease("keeper", seconds)
-        self._workers = None  # another may have scaled meanwhile
+        self._scaler.forget()  # another may have scaled meanwhile
         return self._lease is not None
 
-    def _is_newest(self) -> bool:
+    def _may_scale(self) -> bool:
         """False when a later leader has scaled already: whoever thinks it still leads must not."""
-        return self._lease is not None and self._s.live.outranks("scale", self._lease.fence)
+        return self._leads() and self._lease is not None and self._s.live.outranks("scale", self._lease.fence)
 
     # repair
 
-    def _look_after(self, export_id: str) -> Work | None:
+    def _look_after(self, export_id: str) -> Demand | None:
         """Repair one export and say what is outstanding of it. A mistake with it costs the others nothing."""
         try:
             return self._repaired(export_id)
@@ -162,9 +161,9 @@ class Keeper:
         except Exception:
             log.exception("keeper: export %s cannot be looked after", export_id)
             late = time.time() - created(export_id) > self._s.settings.export_deadline
-            return None if late else Work(export_id, 1)
+            return None if late else Demand(export_id, 0, 0.0)
 
-    def _repaired(self, export_id: str) -> Work | None:
+    def _repaired(self, export_id: str) -> Demand | None:
         try:
             view = self._view(self._s.ledger.load(export_id))
         except NoExport:
@@ -177,16 +176,21 @@ class Keeper:
             self._do(action, view)
             action = Repair.NOTHING
         self._seen[export_id] = action
-        if view.export.state in (State.QUEUED, State.PLANNING):
-            return Work(export_id, 1)
-        return Work(export_id, len(view.missing))
+        return self._demand(view)
+
+    def _demand(self, view: View) -> Demand:
+        untaken = [view.plan.chunks[chunk] for chunk in view.unleased] if view.plan else []
+        prior = view.plan.page_seconds if view.plan else 0.0
+        return demand(view.export, untaken, prior, self._scaler.learned, self._s.settings, view.now)
 
     def _view(self, export: Export) -> View:
         live, export_id = self._s.live, export.id
         missing: list[int] = []
+        plan: Plan | None = None
         if export.state in (State.RENDERING, State.ASSEMBLING):
             found = self._s.ledger.segments(export_id)
-            missing = chosen(self._s.ledger.plan(export_id), found)[1]
+            plan = self._s.ledger.plan(export_id)
+            missing = chosen(plan, found)[1]
             if live.progress(export_id) is None:
                 live.restore_pages(export_id, {c: sum(n for _, n in pieces) for c, pieces in found.items()})
         held = live.held([f"{export_id}:{chunk}" for chunk in missing])
@@ -198,6 +202,7 @@ class Keeper:
             live.sent(export_id),
             live.waiting() == 0,
             time.time(),
+            plan,
         )
 
     def _do(self, action: Repair, view: View) -> None:
@@ -215,24 +220,6 @@ class Keeper:
             s.ledger.close(export.id)
         elif action is Repair.GIVE_UP:
             flow.fail(s, export.id, ExportFailed("It was not finished within the time an export may take."))
-
-    # scale
-
-    def _scale(self, work: Sequence[Work]) -> int:
-        """Set the formation to what is needed; how many workers there are then."""
-        settings = self._s.settings
-        if self._workers is None or time.monotonic() - self._checked > CHECK_SECONDS:
-            self._workers = self._way.quantity()
-            self._checked = time.monotonic()
-        policy = Policy(
-            settings.max_workers, settings.concurrency, waiting_price=10, linger_seconds=settings.linger_seconds
-        )
-        workers = self._workers
-        decision = decide(self._gauge.snapshot(work, self._s.live, workers), policy)
-        if decision.quantity != workers and self._leads() and self._is_newest():
-            log.info("scaler: %d -> %d. %s", workers, decision.quantity, decision.reason)
-            workers = self._workers = self._way.resize(decision.quantity)
-        return workers
 
     # clean up
 

@@ -146,8 +146,8 @@ class Ledger:
         """Ids of exports that are over and not charged yet."""
         return [entry.key.removeprefix("unbilled/") for entry in self.store.entries("unbilled/")]
 
-    def bill(self, export_id: str, charge: Charge) -> None:
-        """Write down what an export cost."""
+    def bill(self, export_id: str, charge: Charge | None) -> None:
+        """Write down what an export cost; nothing is known where workers are not scaled."""
         self.change(export_id, lambda e: dataclasses.replace(e, charge=charge))
         self.store.delete([f"unbilled/{export_id}"])
 
@@ -161,6 +161,14 @@ class Ledger:
         for entry in self.store.entries("workers/", after=f"workers/{int(at * 1000):013d}"):
             moment, workers, price = entry.key.removeprefix("workers/").split("-")
             yield int(moment) / 1000, int(workers), int(price) / PICO
+
+    def learned(self) -> bytes | None:
+        """What the scaler learned; None before the first time."""
+        stored = self.store.get("learned.json")
+        return stored.data if stored else None
+
+    def write_learned(self, data: bytes) -> None:
+        self.store.put("learned.json", data)
 
     # plans and segments
 

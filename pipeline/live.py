@@ -24,6 +24,7 @@ QUEUES = ("pipeline.short", "pipeline.small", "pipeline.large")
 """In the order in which workers look at them: what is short; chunks of small exports; the rest."""
 
 DAY = 86400
+DECISIONS = 50
 RING_MOST = 2.0  # a reply may take twice as long, so a Redis that hangs is noticed
 _TAKE = """if not redis.call('set', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) then return 0 end
 local now = redis.call('time')
@@ -212,6 +213,33 @@ class Live(Roster):
         with _translated():
             values: list[str] = self._redis.hvals("unacked")
         return [export_id for value in values if (export_id := _export_of(value))]
+
+    # what the scaler says of itself
+
+    def note_decision(self, decision: Mapping[str, Any]) -> None:
+        """Keep a decision for people to see; the last fifty, for a week."""
+        with _translated(), self._redis.pipeline() as pipe:
+            pipe.lpush("pipeline:decisions", json.dumps(decision))
+            pipe.ltrim("pipeline:decisions", 0, DECISIONS - 1)
+            pipe.expire("pipeline:decisions", 7 * DAY)
+            pipe.execute()
+
+    def decisions(self) -> list[dict[str, Any]]:
+        """The last decisions, newest first."""
+        with _translated():
+            return [json.loads(text) for text in self._redis.lrange("pipeline:decisions", 0, -1)]
+
+    def show_scaler(self, state: Mapping[str, Any]) -> None:
+        """Where the scaler stands."""
+        with _translated():
+            self._redis.set("pipeline:scaler", json.dumps(state), ex=DAY)
+
+    def scaler(self) -> dict[str, Any] | None:
+        """Where the scaler stood when it last looked; None when it has not, or Redis was wiped."""
+        with _translated():
+            text = self._redis.get("pipeline:scaler")
+        found: dict[str, Any] | None = json.loads(text) if text else None
+        return found
 
     # the keeper's bell
 

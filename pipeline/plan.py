@@ -92,6 +92,7 @@ class Plan:
     found: Mapping[str, Any] = field(default_factory=dict)
     listing: Listing | None = None  # what was read, None when nothing was
     warnings: tuple[str, ...] = ()
+    page_seconds: float = 0.0  # to draw one, as its kind says before anything was learned
 
     def encode(self) -> bytes:
         return msgspec.json.encode(self)
@@ -131,4 +132,4 @@ def cut(survey: Survey, settings: Settings, wanted: int | None = None, listing: 
         Chunk(k, firsts[k], firsts[k + 1] - firsts[k], starts[k], starts[k + 1], states[k], states[k + 1])
         for k in range(len(starts) - 1)
     )
-    return Plan(survey.records, survey.pages, chunks, survey.found, listing, survey.warnings)
+    return Plan(survey.records, survey.pages, chunks, survey.found, listing, survey.warnings, survey.cost.seconds)

@@ -56,7 +56,10 @@ class Settings:
     one_off_size: str | None
     one_off_seconds: int
     worker_type: str
+    dyno_size: str
+    min_workers: int
     max_workers: int
+    waiting_price: float
     linger_seconds: float
     memory_bytes: int
     concurrency: int
@@ -117,7 +120,10 @@ class Settings:
             one_off_size=env.text("ONE_OFF_SIZE", "") or None,
             one_off_seconds=env.integer("ONE_OFF_HOURS", 12) * 3600,
             worker_type=env.text("WORKER_TYPE", "worker"),
+            dyno_size=env.text("DYNO_SIZE", "standard-1x"),
+            min_workers=env.integer("MIN_WORKERS", 0, least=0),
             max_workers=env.integer("MAX_WORKERS", 4),
+            waiting_price=env.seconds("WAITING_PRICE", 10),
             linger_seconds=env.seconds("LINGER_SECONDS", 5),
             memory_bytes=memory,
             concurrency=concurrency,

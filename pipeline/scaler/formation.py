@@ -43,14 +43,17 @@ class Formation:
         self._now = self._of_type(self._heroku.quantities())
         return self._now
 
-    def resize(self, wanted: int) -> int:
+    def resize(self, wanted: int, line: int | None = None) -> int:
         """Towards so many workers; how many Heroku is told to run now."""
         now = self.quantity() if self._now is None else self._now
         wanted = self._limit.clip(wanted)
-        if wanted < now and not self._drained(self._live.drain(wanted), now):
-            return now
-        if wanted >= now:
+        line = wanted if line is None else min(line, wanted)
+        if line >= now:
             self._live.lift()
+        else:
+            drawn = self._live.drain(line)
+            if wanted < now and not self._drained(drawn, wanted, now):
+                return now
         if wanted == now:
             return now
         self._now = None  # if the call fails, nobody knows
@@ -79,10 +82,10 @@ class Formation:
             advice="Deploy the Procfile, or correct WORKER_TYPE.",
         )
 
-    def _drained(self, line: Line, now: int) -> bool:
+    def _drained(self, line: Line, wanted: int, now: int) -> bool:
         # Nothing runs longer than TIME_LIMIT: a worker that says so then is beyond help.
         hopeless = line.stood > self._settings.time_limit + self._settled
-        return hopeless or drained(self._live.workers(), line, now, self._settled)
+        return hopeless or drained(self._live.workers(), line, wanted, now, self._settled)
 
     def _set(self, wanted: int, now: int) -> int:
         """Set the quantity, to what the plan allows when it does not allow so many."""
@@ -106,15 +109,15 @@ class Formation:
         return quantity
 
 
-def drained(workers: Sequence[Worker], line: Line, now: int, settled: float) -> bool:
-    """Whether the dynos above the line, up to `now`, may be stopped: all that are up say that they drain and
+def drained(workers: Sequence[Worker], line: Line, wanted: int, now: int, settled: float) -> bool:
+    """Whether the dynos above `wanted`, up to `now`, may be stopped: all that are up say that they drain and
     are idle, and the others had time to say that they are up. A worker without a number may be any of them.
     """
     above = [
         worker for worker in workers
-        if not worker.one_off and (worker.ordinal is None or worker.ordinal > line.above)
+        if not worker.one_off and (worker.ordinal is None or worker.ordinal > wanted)
     ]  # fmt: skip
     if any(worker.busy or worker.drains != line.mark for worker in above):
         return False
-    silent = set(range(line.above + 1, now + 1)) - {worker.ordinal for worker in above}
+    silent = set(range(wanted + 1, now + 1)) - {worker.ordinal for worker in above}
     return not silent or line.stood >= settled

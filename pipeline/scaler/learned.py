@@ -29,9 +29,13 @@ class Learned:
     pages: Mapping[str, float] = field(default_factory=dict)  # of an export; stands in while it is planned
     boot: float = BOOT_SECONDS
 
-    def chunk_seconds(self, document: str, pages: float) -> float:
+    def page_seconds(self, document: str, prior: float = PAGE_SECONDS) -> float:
+        """How long a page takes to draw."""
+        return self.page.get(document, prior)
+
+    def chunk_seconds(self, document: str, pages: float, prior: float = PAGE_SECONDS) -> float:
         """How long a chunk of so many pages will take."""
-        return CHUNK_SECONDS + pages * self.page.get(document, PAGE_SECONDS)
+        return CHUNK_SECONDS + pages * self.page_seconds(document, prior)
 
     def plan_seconds(self, document: str, pages: float) -> float:
         return STEP_SECONDS + pages * self.plan.get(document, 0.0)

@@ -1,51 +1,110 @@
-"""What is there to do: from the ledger, the broker and the formation."""
+"""What is there to do, and who is there to do it: from the ledger, the broker and the workers themselves."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from math import ceil
 
+from ..export import Chunk, Export, State
 from ..live import Live
+from ..plan import Cost, pages_per_chunk
+from ..roster import Worker
+from ..settings import Settings
 from .decide import Demand, Dyno, Snapshot
+from .learned import Learned
+from .way import Standing
 
-BOOT_SECONDS = 15.0  # until it is measured
+UNKNOWN_BYTES = 4000  # of a page, while nothing is known of it
+API_SECONDS = 1.0  # that an order takes
 
 
-@dataclass(frozen=True)
-class Work:
-    """What is outstanding of one export. Before its plan is made, `chunks` is a guess of one."""
+def demand(
+    export: Export, untaken: Sequence[Chunk], page_seconds: float, learned: Learned, settings: Settings, now: float
+) -> Demand:
+    """What an export still needs. `untaken` are the chunks that nobody is at; `page_seconds` is what its plan
+    says of a page, which what was learned of its kind replaces. While it is planned, both are a prediction."""
+    if export.state in (State.QUEUED, State.PLANNING):
+        return _predicted(export, learned, settings, now)
+    pages = export.pages or learned.pages.get(export.document, 0.0)
+    after = learned.assembly_seconds(export.document, pages)
+    each = learned.chunk_seconds(
+        export.document, sum(chunk.pages for chunk in untaken) / (len(untaken) or 1), page_seconds
+    )
+    return Demand(export.id, len(untaken), each, 0.0, after, export.ready_by)
 
-    export_id: str
-    chunks: int
+
+def _predicted(export: Export, learned: Learned, settings: Settings, now: float) -> Demand:
+    """As large as its kind is as a rule; of no size when there was none of its kind."""
+    pages = learned.pages.get(export.document, 0.0)
+    seconds = learned.page_seconds(export.document)
+    each = pages_per_chunk(ceil(pages), Cost(seconds, UNKNOWN_BYTES), settings, export.chunk_pages) if pages else 0
+    before = learned.plan_seconds(export.document, pages) - (now - (export.started_at or now))
+    return Demand(
+        export.id,
+        ceil(pages / each) if each else 0,
+        learned.chunk_seconds(export.document, each) if each else 0.0,
+        max(0.0, before),
+        learned.assembly_seconds(export.document, pages),
+        export.ready_by,
+    )
+
+
+def dynos(workers: Iterable[Worker], standing: Standing, now: float) -> list[Dyno]:
+    """Every worker that is ordered, by its number; one that has not said that it is up is starting.
+
+    Workers without numbers, and one-off ones, are counted in any order.
+    """
+    ours = [worker for worker in workers if worker.one_off == (standing.way == "one-off")]
+    ordered = max(standing.quantity or 0, len(ours) if standing.way == "one-off" else 0)
+    places: dict[int, Worker] = {}
+    for worker in sorted(ours, key=lambda worker: worker.one_off or worker.ordinal is None):
+        free = (number for number in range(1, ordered + 1) if number not in places)
+        number = None if worker.one_off else worker.ordinal
+        if (place := number or next(free, 0)) and place <= ordered:
+            places[place] = worker
+    since = standing.ordered_at or now
+    starting = {number: Dyno(number, since, False, False) for number in range(1, ordered + 1)}
+    up = {number: Dyno(number, worker.since, True, worker.busy) for number, worker in places.items()}
+    return list((starting | up).values())
 
 
 class Gauge:
-    """Takes snapshots and remembers since when nothing is outstanding."""
+    """Takes snapshots. Remembers since when nothing is outstanding, and whose boot it has seen."""
 
-    def __init__(self, chunk_seconds: float) -> None:
-        self._chunk_seconds = chunk_seconds
+    def __init__(self, live: Live) -> None:
+        self._live = live
         self._idle_since: float | None = None
+        self._met: set[str] = set()
 
-    def snapshot(self, work: Sequence[Work], live: Live, workers: int) -> Snapshot:
-        """A snapshot of now. A message in a dead worker's hands counts only while its export is not over.
+    def snapshot(self, demands: Sequence[Demand], standing: Standing, learned: Learned) -> tuple[Snapshot, Learned]:
+        """A snapshot of now, and what the boots since the last one taught.
 
-        Who is busy is not known, so all are while anything is outstanding.
+        A message in a dead worker's hands counts only while its export is not over.
         """
-        unfinished = {item.export_id for item in work}
-        unacknowledged = sum(export_id in unfinished for export_id in live.unacknowledged())
-        waiting = live.waiting()
+        unfinished = {item.export_id for item in demands}
+        unacknowledged = sum(export_id in unfinished for export_id in self._live.unacknowledged())
+        waiting, workers, now = self._live.waiting(), self._live.workers(), time.time()
+        learned = self._learn_boots(workers, standing, learned)
+        idle = self._idle(bool(demands or waiting or unacknowledged))
+        return Snapshot(
+            now, demands, dynos(workers, standing, now), learned.boot, API_SECONDS, waiting,
+            unacknowledged, idle, standing.limit,
+        ), learned  # fmt: skip
+
+    def _idle(self, work: bool) -> float:
+        """How long nothing at all has been outstanding."""
         now = time.monotonic()
-        if work or waiting or unacknowledged:
+        if work:
             self._idle_since = None
         elif self._idle_since is None:
             self._idle_since = now
-        return Snapshot(
-            now=now,
-            demands=[Demand(item.export_id, item.chunks, self._chunk_seconds) for item in work],
-            dynos=[Dyno(number, now, True, self._idle_since is None) for number in range(1, workers + 1)],
-            boot_seconds=BOOT_SECONDS,
-            waiting=waiting,
-            unacknowledged=unacknowledged,
-            idle_seconds=0.0 if self._idle_since is None else now - self._idle_since,
-        )
+        return 0.0 if self._idle_since is None else now - self._idle_since
+
+    def _learn_boots(self, workers: Sequence[Worker], standing: Standing, learned: Learned) -> Learned:
+        new = [worker for worker in workers if worker.id not in self._met]
+        self._met = {worker.id for worker in workers}
+        for worker in new:
+            if standing.ordered_at and worker.since > standing.ordered_at:
+                learned = learned.booted(worker.since - standing.ordered_at)
+        return learned

@@ -43,7 +43,7 @@ class OneOffs:
         self._known = ours(self._heroku.dynos())
         return len(self._known)
 
-    def resize(self, wanted: int) -> int:
+    def resize(self, wanted: int, line: int | None = None) -> int:  # noqa: ARG002  # each leaves by itself
         """Say how many workers shall stay; start those that are missing, counted by Heroku's own list."""
         wanted = self._limit.clip(wanted)
         self._live.drain(wanted)

@@ -37,8 +37,9 @@ class Way(Protocol):
     def quantity(self) -> int:
         """How many workers there are, started or starting; asks Heroku."""
 
-    def resize(self, wanted: int) -> int:
-        """A step towards so many workers, and how many there are now.
+    def resize(self, wanted: int, line: int | None = None) -> int:
+        """A step towards so many workers, and how many there are now. Above `line` (or else `wanted`) none
+        takes any more work.
 
         For each turn of the keeper: it never waits for a worker, and asks Heroku only if there is something
         to change. Down takes several turns, until the workers that are too many are idle.

@@ -25,7 +25,9 @@ from pipeline.ledger import listing_key
 from pipeline.live import QUEUES
 from pipeline.local.dynos import Dynos, Fault
 from pipeline.local.services import S3, Valkey
+from pipeline.scaler import scaler
 from pipeline.scaler.formation import Formation
+from pipeline.scaler.learned import Learned
 from pipeline.services import Services, open_services
 from pipeline.settings import Settings
 from pipeline.store import Store
@@ -135,6 +137,7 @@ def stage(opened: Services, tmp_path: Path) -> Iterator[Stage]:
 
 
 def test_there_are_workers_while_there_is_work_and_none_afterwards(stage: Stage) -> None:
+    stage.s.ledger.write_learned(Learned(page={"photos": 30.0}).encode())
     keeper = stage.keeper()
     assert not keeper.turn()
     assert stage.workers == 0
@@ -204,7 +207,7 @@ def test_the_true_number_is_asked_for_after_redis_was_wiped_and_now_and_then(
     keeper.turn()
     assert stage.workers == 1
     stage.dynos.scale({"worker": 0})
-    monkeypatch.setattr(keepers, "CHECK_SECONDS", 0.0)
+    monkeypatch.setattr(scaler, "CHECK_SECONDS", 0.0)
     keeper.turn()
     assert stage.workers == 1
 

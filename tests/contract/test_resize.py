@@ -383,7 +383,7 @@ def worker(name: str, drains: str = "2 1", **more: bool) -> Worker:
 def test_dynos_are_stopped_when_all_above_the_line_are_up_and_idle_and_obey_this_very_line(
     workers: list[Worker], stood: float, may: bool
 ) -> None:
-    assert drained(workers, Line(2, "2 1", stood), 4, settled=4.0) is may
+    assert drained(workers, Line(2, "2 1", stood), 2, 4, settled=4.0) is may
 
 
 def test_the_quantity_goes_down_only_after_the_topmost_are_drained(dynos: Dynos, live: Live) -> None:

@@ -57,7 +57,7 @@ def test_busy_workers_above_the_line_finish_and_take_no_more_until_it_is_lifted(
     export_id = people.ask(running, "slow", pages=300, seconds=0.1, chunk_pages=10)
     people.wait_until("all are busy", lambda: all(worker.busy for worker in live.workers()))
     live.drain(1)
-    people.wait_until("both are drained", lambda: drained(live.workers(), live.drain(1), 3, settled=60))
+    people.wait_until("both are drained", lambda: drained(live.workers(), live.drain(1), 1, 3, settled=60))
     assert live.waiting(), "there is more to do"
     done = running.store.entries(f"exports/{export_id}/segments/")
     assert len({entry.key for entry in done}) >= 2, "what they had is finished, not put back"
@@ -78,7 +78,7 @@ def test_a_worker_that_starts_above_the_line_takes_nothing(running: Laptop, live
     live.drain(0)
     running.dynos.scale({"worker": 1})
     people.ask(running, "slow", pages=4, seconds=0.1, chunk_pages=2)
-    people.wait_until("it is up and drained", lambda: drained(live.workers(), live.drain(0), 1, settled=60))
+    people.wait_until("it is up and drained", lambda: drained(live.workers(), live.drain(0), 0, 1, settled=60))
     assert (live.waiting(), held_messages(live)) == (1, 0)
 
 
@@ -87,7 +87,7 @@ def test_a_wiped_redis_means_that_nobody_drains_and_all_say_anew_that_they_are_u
 ) -> None:
     start(running, live, 2)
     live.drain(1)
-    people.wait_until("one is drained", lambda: drained(live.workers(), live.drain(1), 2, settled=60))
+    people.wait_until("one is drained", lambda: drained(live.workers(), live.drain(1), 1, 2, settled=60))
     with redis.Redis.from_url(running.valkey.url) as client:
         client.flushall()
     people.wait_until("both are up", lambda: len(live.workers()) == 2, 5)

@@ -1,0 +1,149 @@
+"""One turn of the scaler: measure -> decide -> resize; and, when all work is over, settle what it cost."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, replace
+
+from ..export import Export
+from ..ledger import Ledger
+from ..live import Live
+from ..settings import Settings
+from .costs import Change, Span, shared
+from .decide import Decision, Demand, Policy, Resizing, Snapshot, decide
+from .learned import Learned
+from .measure import Gauge
+from .prices import price
+from .way import Standing, Way
+
+log = logging.getLogger(__name__)
+CHECK_SECONDS = 60.0  # how long the number of workers is believed without asking Heroku
+DAY = 86400.0
+
+
+class Scaler:
+    """Sets the number of workers, if it is asked by the one that leads; remembers nothing that matters."""
+
+    def __init__(self, settings: Settings, ledger: Ledger, live: Live, way: Way) -> None:
+        self._settings = settings
+        self._ledger = ledger
+        self._live = live
+        self._way = way
+        self._gauge = Gauge(live)
+        self._policy = policy(settings)
+        self._learned: Learned | None = None
+        self._checked = float("-inf")
+        self._noted: int | None = None  # the number of workers that is written down
+        self._said: tuple[int, int] | None = None
+        self._unsettled = True
+
+    @property
+    def learned(self) -> Learned:
+        """What earlier exports taught; read once."""
+        if self._learned is None:
+            self._learned = Learned.decode(self._ledger.learned())
+        return self._learned
+
+    def forget(self) -> None:
+        """Another may have led meanwhile: ask Heroku, and read what was learned, again."""
+        self._checked = float("-inf")
+        self._learned = self._noted = None
+
+    def turn(self, demands: Sequence[Demand], may: Callable[[], bool]) -> int:
+        """Decide, resize if `may` says that nobody else leads, settle; how many workers there are."""
+        if not self._way.configured:
+            self._settle(demands, 0)
+            return 0
+        try:
+            decision, now = self.decided(demands)
+            workers = len(now.dynos)
+            if may():
+                workers = self._way.resize(decision.quantity, decision.drain_above)
+            self._tell(decision, len(now.dynos))
+            self._write_down(workers, decision.reason)
+            self._settle(demands, workers)
+            return workers
+        finally:
+            self._show(demands)
+
+    def decided(self, demands: Sequence[Demand]) -> tuple[Decision, Snapshot]:
+        """What would be done at this moment, and by what; changes nothing."""
+        if time.monotonic() - self._checked > CHECK_SECONDS or self._way.standing().quantity is None:
+            self._way.quantity()
+            self._checked = time.monotonic()
+        snapshot, self._learned = self._gauge.snapshot(demands, self._way.standing(), self.learned)
+        return decide(snapshot, self._policy), snapshot
+
+    def _tell(self, decision: Decision, before: int) -> None:
+        """A line in the log and on the panel, when something is to change."""
+        what = (decision.quantity, decision.drain_above)
+        if what == self._said:
+            return
+        self._said = what
+        if decision.quantity != before or decision.drain_above < before:
+            log.info("scaler: %d -> %d. %s", before, decision.quantity, decision.reason)
+            self._live.note_decision({"at": time.time(), "from": before, **asdict(decision)})
+
+    def _write_down(self, workers: int, reason: str) -> None:
+        """A change of the number of workers, for the accounts; written once."""
+        if workers != self._noted:
+            self._ledger.note_workers(time.time(), workers, price(self._settings.dyno_size), reason)
+            self._noted = workers
+
+    def _show(self, demands: Sequence[Demand]) -> None:
+        """Where the scaler stands, for GET /scaler and the panel."""
+        standing: Standing = self._way.standing()
+        self._live.show_scaler(
+            {
+                "at": time.time(),
+                **asdict(standing),
+                "minimum": self._policy.minimum,
+                "maximum": self._policy.maximum,
+                "outstanding": {item.export_id: item.untaken for item in demands},
+                "boot_seconds": round(self.learned.boot, 1),
+            }
+        )
+
+    # what it cost
+
+    def _settle(self, demands: Sequence[Demand], workers: int) -> None:
+        """When all is over and the workers are gone: charge the exports of that while, and learn from them."""
+        if demands or workers > self._policy.minimum:
+            self._unsettled = True
+        elif self._unsettled:
+            exports = [self._ledger.load(export_id) for export_id in self._ledger.unbilled()]
+            charges = shared(*self._while_of(exports), time.time()) if self._way.configured and exports else {}
+            for export in exports:
+                self._ledger.bill(export.id, charges.get(export.id))
+                self._learned = self.learned.after(export)
+            self._ledger.write_learned(self.learned.encode())
+            self._unsettled = False
+
+    def _while_of(self, exports: Iterable[Export]) -> tuple[list[Change], list[Span]]:
+        """The workers and the exports of one while; workers that were there before it are none of its matter."""
+        spans = [span(export) for export in exports]
+        begin = min(span.begin for span in spans)
+        changes = [Change(*change) for change in self._ledger.workers_since(begin - DAY)]
+        return [replace(change, at=max(change.at, begin)) for change in changes], spans
+
+
+def policy(settings: Settings) -> Policy:
+    """The limits and worths that the settings name."""
+    return Policy(
+        maximum=settings.max_workers,
+        slots=settings.concurrency,
+        minimum=settings.min_workers,
+        waiting_price=settings.waiting_price,
+        linger_seconds=settings.linger_seconds,
+        resizing=Resizing(settings.scaler_way),
+    )
+
+
+def span(export: Export) -> Span:
+    """An export's time, and the worker seconds that went into it."""
+    end = export.notified_at or export.finished_at or export.created_at
+    planned, rendered = export.planned_at or end, export.rendered_at or end
+    alone = planned - (export.started_at or planned) + end - rendered
+    return Span(export.id, export.created_at, end, alone + (export.result.seconds if export.result else 0.0))

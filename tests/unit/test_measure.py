@@ -1,0 +1,75 @@
+"""What the scaler sees: workers by their numbers, and what an export still needs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from pipeline.export import Chunk, Export, State
+from pipeline.roster import Worker
+from pipeline.scaler.decide import Dyno
+from pipeline.scaler.learned import CHUNK_SECONDS, STEP_SECONDS, Learned
+from pipeline.scaler.measure import demand, dynos
+from pipeline.scaler.way import Standing
+from pipeline.settings import Settings
+
+SETTINGS = Settings.from_env({"CHUNK_SECONDS": "10", "MAX_WORKERS": "4"})
+LEARNED = Learned(page={"photos": 0.1}, pages={"photos": 1000.0}, plan={"photos": 0.01}, assembly={"photos": 0.002})
+EXPORT = Export("0" * 26, "photos", {}, "somebody", 0.0)
+
+
+def standing(quantity: int, way: str = "formation") -> Standing:
+    return Standing(way, quantity, None, None, 0.0, 0, ordered_at=50.0)
+
+
+def worker(name: str, busy: bool = False, one_off: bool = False) -> Worker:
+    return Worker(name, name, one_off, 60.0, busy)
+
+
+UP, BUSY, BOOTS = (60.0, True, False), (60.0, True, True), (50.0, False, False)
+
+
+@pytest.mark.parametrize(
+    ("workers", "seen", "expected"),
+    [
+        ([], standing(2), [BOOTS, BOOTS]),
+        ([worker("worker.2", busy=True)], standing(2), [BOOTS, BUSY]),
+        ([worker("worker.1"), worker("worker.3")], standing(2), [UP, BOOTS]),  # the third is on its way out
+        ([worker("worker-x9k2", busy=True)], standing(2), [BUSY, BOOTS]),  # no numbers: any of them
+        ([worker("worker-x9k2"), worker("worker.1", busy=True)], standing(2), [BUSY, UP]),
+        ([worker("run.7", one_off=True)], standing(1), [BOOTS]),  # not of the formation
+        ([worker("run.7", one_off=True), worker("run.9", True, True)], standing(3, "one-off"), [UP, BUSY, BOOTS]),
+        ([worker("run.7", one_off=True)], standing(0, "one-off"), [UP]),  # it is there, whatever the list says
+    ],
+    ids=["none", "second", "beyond", "numberless", "both", "stranger", "one-off", "unlisted"],
+)  # fmt: skip
+def test_every_worker_that_is_ordered_has_its_place(
+    workers: list[Worker], seen: Standing, expected: list[tuple[float, bool, bool]]
+) -> None:
+    assert dynos(workers, seen, 70.0) == [Dyno(n, *facts) for n, facts in enumerate(expected, 1)]
+
+
+def test_an_export_that_is_rendered_needs_the_chunks_that_nobody_took() -> None:
+    export = replace(EXPORT, state=State.RENDERING, pages=500, ready_by=99.0)
+    found = demand(export, [Chunk(3, 0, 40, 0, 0), Chunk(4, 40, 20, 0, 0)], 7.0, LEARNED, SETTINGS, 0.0)
+    assert (found.untaken, found.deadline) == (2, 99.0)
+    assert found.chunk_seconds == pytest.approx(CHUNK_SECONDS + 30 * 0.1)
+    assert found.after_seconds == pytest.approx(STEP_SECONDS + 500 * 0.002)
+
+
+def test_of_a_kind_that_was_never_made_the_plan_says_how_long_a_page_takes() -> None:
+    export = replace(EXPORT, document="table", state=State.RENDERING)
+    assert demand(export, [Chunk(0, 0, 10, 0, 0)], 7.0, LEARNED, SETTINGS, 0.0).chunk_seconds == CHUNK_SECONDS + 70
+
+
+def test_while_it_is_planned_an_export_is_as_large_as_its_kind_is() -> None:
+    found = demand(replace(EXPORT, state=State.PLANNING, started_at=100.0), [], 0.0, LEARNED, SETTINGS, 104.0)
+    assert found.before_seconds == pytest.approx(STEP_SECONDS + 10 - 4)
+    assert found.untaken * found.chunk_seconds == pytest.approx(
+        1000 * 0.1 + found.untaken * CHUNK_SECONDS, rel=0.05
+    )
+
+
+def test_while_nothing_is_known_of_its_kind_an_export_has_no_size() -> None:
+    assert demand(replace(EXPORT, document="table"), [], 0.0, LEARNED, SETTINGS, 0.0).untaken == 0
