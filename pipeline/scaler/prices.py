@@ -1,0 +1,53 @@
+"""What a dyno costs: Heroku's list, and the platform's own answer where it can be asked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..errors import InvalidSetting
+
+AS_OF = "2026-08"
+MONTH = 720 * 3600  # seconds that a month's price is for; less is charged by the second
+SECONDS = {"month": MONTH, "hour": 3600, "second": 1}
+
+# Dollars a month, by the names of `heroku ps:type`. Eco is a pool of 1,000 hours.
+MONTHLY: Mapping[str, float] = {
+    "eco": 5 * 720 / 1000,
+    "basic": 7,
+    "standard-1x": 25,
+    "standard-2x": 50,
+    "performance-m": 250,
+    "performance-l": 500,
+    "performance-l-ram": 500,
+    "performance-xl": 750,
+    "performance-2xl": 1500,
+    "dyno-1c-0.5gb": 25,
+    "dyno-2c-1gb": 50,
+    "dyno-1c-4gb": 80,
+}
+
+
+def price(size: str, listed: Mapping[str, float] | None = None) -> float:
+    """Dollars for one second of a dyno of this size: by what the platform listed, else by the table."""
+    name = size.lower()
+    if listed and name in listed:
+        return listed[name]
+    if name not in MONTHLY:
+        raise InvalidSetting(
+            f"There is no price for a dyno of size {size}.", advice=f"Known: {', '.join(MONTHLY)}."
+        )
+    return MONTHLY[name] / MONTH
+
+
+def parse(answer: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """Dollars a second by size, from what `GET /apps/{app}/available-dyno-sizes` answered.
+
+    A size without a price in a unit we know is left out: that end point is a prototype.
+    """
+    found: dict[str, float] = {}
+    for size in answer:
+        cost = size.get("cost")
+        if isinstance(cost, Mapping) and cost.get("unit") in SECONDS and isinstance(cost.get("cents"), int | float):
+            found[str(size["name"]).lower()] = cost["cents"] / 100 / SECONDS[cost["unit"]]
+    return found
