@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 import click
 
-from .commands import accounting, looking, making, running, terminal
+from .commands import accounting, looking, making, running, simulating, terminal
 from .errors import Interrupted, InvalidRequest, PipelineError
 
 HELP = """Very large PDFs on very small workers.
@@ -75,6 +75,6 @@ program.add_command(making.Kinds(making.render))
 program.add_command(making.Kinds(making.submit))
 for command in (
     looking.status, looking.wait, looking.fetch, looking.cancel, looking.list_,
-    running.keeper, running.worker, running.prepare, running.doctor, accounting.costs,
+    running.keeper, running.worker, running.prepare, running.doctor, accounting.costs, simulating.simulate,
 ):  # fmt: skip
     program.add_command(command)

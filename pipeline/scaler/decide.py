@@ -14,12 +14,13 @@ nothing for a dyno that would come too late: that is all the hysteresis there is
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from math import ceil, inf, sqrt
 from operator import mul
 from typing import NamedTuple
 
+NO_COLUMNS: tuple[tuple[()], ...] = ((),) * 6
 EARLY = 5.0  # seconds a dyno may come before its work: the keeper looks every few seconds, not all the time
 
 
@@ -121,11 +122,11 @@ def _load(now: Snapshot, policy: Policy) -> _Load:
     arrival = now.api_seconds + now.boot_seconds
     due = [_due(now, dyno) for dyno in now.dynos]
     planner = min(due, default=arrival)  # nothing is planned before somebody is there
-    # A dyno that came long before its work would be paid for waiting.
-    demands = [d for d in now.demands if not d.before_seconds or d.before_seconds + planner <= arrival + EARLY]
-    if not demands:
-        return _Load(len(now.demands), 0, 0.0, 0, arrival, 0, 0.0)
-    _, chunks, each, before, after, deadlines = zip(*demands, strict=True)
+    demands = now.demands
+    _, chunks, each, before, after, deadlines = zip(*demands, strict=True) if demands else NO_COLUMNS
+    if any(before) and (early := [d for d in demands if d.before_seconds > max(0.0, arrival + EARLY - planner)]):
+        # A dyno that came long before its work would be paid for waiting.
+        return _load(replace(now, demands=[demand for demand in demands if demand not in early]), policy)
     untaken, seconds = sum(chunks), sum(map(mul, chunks, each))
     finales = len(after) - after.count(0.0)
     if not seconds:
@@ -207,7 +208,7 @@ def _rest(now: Snapshot, policy: Policy) -> Decision:
 
 def _why_more(load: _Load, policy: Policy, wanted: int, most: int) -> str:
     if not load.left:
-        return f"{_count(load.exports, 'export')} outstanding, and not yet known how much: {wanted} to begin with."
+        return f"How much can be done soon is not known: {_count(wanted, 'worker')} to begin with."
     rounds = ceil(load.left / (policy.slots * wanted) - 1e-9)
     limit = ", as many as there may be" if wanted == most else ""
     return (

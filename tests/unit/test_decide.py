@@ -160,7 +160,7 @@ def test_one_off_dynos_leave_alone_so_an_ordinal_keeps_nobody() -> None:
             asked(Demand("a", 40, 6.0)),
             "40 chunks of 6 s in 1 export: 4 workers, so 10 rounds, about 75 s; each costs a boot of 15 s.",
         ),
-        (asked(Demand("a", 0, 0.0)), "1 export outstanding, and not yet known how much: 1 to begin with."),
+        (asked(Demand("a", 0, 0.0)), "How much can be done soon is not known: 1 worker to begin with."),
         (
             asked(Demand("a", 4, 6.0), dynos=up(2, (1, 2))),
             "4 chunks of 6 s not taken, 2 workers: another, up in 15 s, would come too late.",

@@ -3,7 +3,7 @@
 A file has one event a line, times in seconds from its beginning:
 
     {"event": "export", "at": 0.0, "chunks": [6.1, 5.9], "planning": 2.0, "assembly": 4.0}
-    {"event": "crash", "at": 60.0, "dyno": 2}
+    {"event": "crash", "at": 40.0, "dyno": 2}
 
 `chunks` are the seconds that each took; `planning`, `assembly` and `deadline` may be missing.
 """
@@ -14,27 +14,30 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
+from typing import Annotated
 
 import msgspec
 
 from ...errors import InvalidRequest
 
+Seconds = Annotated[float, msgspec.Meta(ge=0)]
+
 
 class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="event", tag="export"):
     """An export that is asked for, and what it takes."""
 
-    at: float
-    chunks: tuple[float, ...]
-    planning: float = 0.0
-    assembly: float = 0.0
-    deadline: float | None = None  # seconds after `at`
+    at: Seconds
+    chunks: tuple[Seconds, ...]
+    planning: Seconds = 0.0
+    assembly: Seconds = 0.0
+    deadline: Seconds | None = None  # after `at`
 
 
 class Crash(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="event", tag="crash"):
-    """A dyno dies with all that it has in hand; the platform starts it again."""
+    """The dyno at this place dies with all that it has in hand; the platform starts it again."""
 
-    at: float
-    dyno: int
+    at: Seconds
+    dyno: Annotated[int, msgspec.Meta(ge=1)]
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,7 @@ def fixed() -> list[Trace]:
         Trace("bursts", bursts),
         Trace("overlaps", overlaps),
         Trace("long tail", [Request(0, tuple(tail), planning=2, assembly=5)]),
-        Trace("crash", [_request(dice, 0, 120)], [Crash(60, 1)]),
+        Trace("crash", [_request(dice, 0, 120)], [Crash(40, 1)]),
     ]
 
 

@@ -31,8 +31,9 @@ class Surroundings:
     flag_seconds: float = 0.5  # until a worker knows that it is to take no more
     settle_seconds: float = 1.0  # from telling the workers to stopping them
     lease_seconds: float = 60.0  # until a dead worker's chunk is given to another
-    refusal: float = 0.0  # chance of a call that comes to nothing, half of them after it was carried out
-    pause: float = 0.0  # chance of a look after which the next is half a minute later: a new leader
+    refusal: float = 0.0  # chance of a call that is answered with an error, though every other is carried out
+    pause: float = 0.0  # chance of a look after which nobody leads until the lease runs out
+    leader_seconds: float = 15.0  # the leader's lease
     limit: int | None = None  # above which the platform refuses
 
 
@@ -127,6 +128,8 @@ class World:
             at, _, happens = heappop(self._events)
             self._pass(at)
             happens()
+            up = sum(machine.up for machine in self.machines)
+            self.moments.append(Moment(at, len(self.machines), up, len(self.queue)))
         return self
 
     @property
@@ -187,9 +190,6 @@ class World:
             self._idle_since = at
         if self._idle_since is not None and self.machines:
             self.longest_idle = max(self.longest_idle, at - self._idle_since)
-        self.moments.append(
-            Moment(at, len(self.machines), sum(machine.up for machine in self.machines), len(self.queue))
-        )
 
     def _asked(self, request: Request) -> None:
         self._idle_since = None
@@ -243,10 +243,10 @@ class World:
             self._look("planned")
         elif step is Step.RENDER:
             job.unfinished -= 1
-            if not job.unfinished:
-                job.assembling = True
-                self._send(Step.ASSEMBLE, number, job.request.assembly)
-        else:
+        if job.planned and not job.unfinished and not job.assembling:
+            job.assembling = True
+            self._send(Step.ASSEMBLE, number, job.request.assembly)
+        elif step is Step.ASSEMBLE:
             job.done_at = self.now
             if not self.outstanding:
                 self._idle_since = self.now
@@ -272,11 +272,11 @@ class World:
                 self._look("idle")
 
     def _crash(self, number: int) -> None:
-        for machine in self.machines:
-            if machine.number == number:
-                self._drop(machine, self.around.lease_seconds)
-                machine.up, machine.since = False, self.now
-                self._boot(machine)
+        if self.machines:
+            machine = self.machines[(number - 1) % len(self.machines)]
+            self._drop(machine, self.around.lease_seconds)
+            machine.up, machine.since = False, self.now
+            self._boot(machine)
 
     def _drop(self, machine: Machine, until_found: float) -> None:
         """What it had in hand is done again by another."""
@@ -302,7 +302,7 @@ class World:
         if self._calling or self.now < self._paused_until:
             return
         if self._dice.random() < self.around.pause:
-            self._paused_until = self.now + 30
+            self._paused_until = self.now + self.around.leader_seconds
         decision = self._scaler(self, why)
         if decision is not None:
             self.reasons.append((self.now, decision))

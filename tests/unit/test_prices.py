@@ -1,0 +1,38 @@
+"""What a dyno-second costs."""
+
+from __future__ import annotations
+
+import pytest
+
+from pipeline.errors import InvalidSetting
+from pipeline.scaler.prices import MONTHLY, parse, price
+
+
+@pytest.mark.parametrize(("size", "hour"), [("Standard-1X", 0.0347), ("basic", 0.0097), ("performance-m", 0.347)])
+def test_the_table_is_what_the_platform_shows_by_the_hour(size: str, hour: float) -> None:
+    assert price(size) * 3600 == pytest.approx(hour, abs=5e-4)
+
+
+def test_a_job_of_three_hundred_dyno_seconds() -> None:
+    assert 300 * price("standard-1x") == pytest.approx(0.0029, abs=5e-5)
+
+
+def test_an_unknown_size_is_named_with_those_that_are_known() -> None:
+    with pytest.raises(InvalidSetting, match="huge") as caught:
+        price("huge")
+    assert all(size in caught.value.advice for size in MONTHLY)
+
+
+def test_what_the_platform_lists_comes_first_and_what_it_does_not_say_is_left_out() -> None:
+    listed = parse(
+        [
+            {"name": "Standard-1X", "cost": {"cents": 3600, "unit": "month"}},
+            {"name": "Basic", "cost": {"cents": 1, "unit": "hour"}},
+            {"name": "Eco", "cost": None},
+            {"name": "New", "cost": {"cents": 5, "unit": "fortnight"}},
+        ]
+    )
+    assert set(listed) == {"standard-1x", "basic"}
+    assert price("standard-1x", listed) == pytest.approx(36 / (720 * 3600))
+    assert price("Basic", listed) == pytest.approx(0.01 / 3600)
+    assert price("performance-m", listed) == price("performance-m")
