@@ -32,13 +32,17 @@ class Presence:
         """It is struck off the roster and shall end."""
 
     def start(self) -> None:
-        """Hear once before any work is taken; then every second."""
-        self._tick()
-        self._thread.start()
+        """Hear once before any work is taken; then every second. Harmless twice: Celery's consumer starts again
+        after it lost its connection."""
+        if self._thread.ident is None:
+            self._worker = msgspec.structs.replace(self._worker, since=time.time())
+            self._tick()
+            self._thread.start()
 
     def stop(self) -> None:
         self._stop.set()
-        self._thread.join(2 * TICK)
+        if self._thread.ident is not None:
+            self._thread.join(2 * TICK)
         try:
             self._live.sign_off(self._worker.id)
         except RedisDown:

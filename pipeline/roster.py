@@ -17,7 +17,7 @@ import redis
 
 from .errors import RedisDown
 
-PRESENT = 6.0  # seconds; a worker whose loop hangs for so long counts as gone
+PRESENT = 6.0  # seconds; who was silent for so long is gone, or cannot reach Redis and gets no messages
 LINE = 60.0  # seconds; longer than a change of the formation takes, tries and all
 _ALL, _LINE = "pipeline:workers", "pipeline:line"
 _DRAW = """local now = redis.call('time')

@@ -6,7 +6,6 @@ import os
 import random
 import signal
 import ssl
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -24,15 +23,13 @@ from ..live import QUEUES
 from ..services import Services, open_services
 from ..settings import Settings
 from . import flow
+from .alone import stopping
 from .render import PutBack
 
 SHORT, SMALL, LARGE = QUEUES
 RESULTS_KEPT = 8 * 86400  # longer than an export may wait (EXPORT_DEADLINE), or its chord loses its counter
 RETRIES = 8
 log = get_task_logger(__name__)
-
-stopping = threading.Event()
-"""Set in a rendering process when its dyno is told to go: finish the page, keep what is done."""
 
 
 class Results(RedisBackend):  # type: ignore[misc]  # Celery has no types

@@ -32,6 +32,7 @@ from ..services import Services
 from . import assemble as assembling
 from . import deliver as delivering
 from . import render as rendering
+from .alone import Held, one_at_a_time
 from .attempts import counted
 
 log = logging.getLogger(__name__)
@@ -76,24 +77,20 @@ class Accepted(RedisDown):
         self.export = export
 
 
-def plan(s: Services, export_id: str) -> None:
+@one_at_a_time("plan")
+def plan(held: Held, s: Services, export_id: str) -> None:
     """Count the document, cut it into chunks, send them out."""
     export = s.ledger.change(export_id, lambda e: _once(e, State.PLANNING, started_at=time.time()))
     if export.state is not State.PLANNING:
         return
-    lease = s.live.lease(f"{export_id}:plan", s.settings.time_limit)
-    if lease is None:
-        return
-    try:
-        with counted(s, f"{export_id}:plan", "The document's size"):
-            planned = _plan(s, export)
-        cut = s.ledger.write_plan(export_id, planned)
-        sizes = {"records": cut.records, "pages": cut.pages, "chunks": len(cut.chunks), "planned_at": time.time()}
-        export = s.ledger.change(export_id, lambda e: _once(e, State.RENDERING, **sizes))
-        if export.state is State.RENDERING:
-            send_chunks(s, export, list(range(len(cut.chunks))))
-    finally:
-        s.live.release(lease)
+    with counted(s, f"{export_id}:plan", "The document's size"):
+        planned = _plan(s, export)
+    held.check()
+    cut = s.ledger.write_plan(export_id, planned)
+    sizes = {"records": cut.records, "pages": cut.pages, "chunks": len(cut.chunks), "planned_at": time.time()}
+    export = s.ledger.change(export_id, lambda e: _once(e, State.RENDERING, **sizes))
+    if export.state is State.RENDERING:
+        send_chunks(s, export, list(range(len(cut.chunks))))
 
 
 def send_plan(s: Services, export_id: str) -> None:

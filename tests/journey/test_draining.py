@@ -82,7 +82,7 @@ def test_a_worker_that_starts_above_the_line_takes_nothing(running: Laptop, live
     assert (live.waiting(), held_messages(live)) == (1, 0)
 
 
-def test_a_wiped_redis_means_that_nobody_drains_and_all_say_anew_that_they_are_up(
+def test_after_redis_was_wiped_and_cut_off_nobody_drains_and_all_say_anew_that_they_are_up(
     running: Laptop, live: Live
 ) -> None:
     start(running, live, 2)
@@ -90,8 +90,14 @@ def test_a_wiped_redis_means_that_nobody_drains_and_all_say_anew_that_they_are_u
     people.wait_until("one is drained", lambda: drained(live.workers(), live.drain(1), 1, 2, settled=60))
     with redis.Redis.from_url(running.valkey.url) as client:
         client.flushall()
+        client.client_kill_filter(_type="normal", skipme=True)
     people.wait_until("both are up", lambda: len(live.workers()) == 2, 5)
     people.wait_until("none drains", lambda: not any(worker.draining for worker in live.workers()), 5)
+    live.drain(0)
+    people.wait_until("both drain", lambda: drained(live.workers(), live.drain(0), 2, settled=60))
+    live.lift()
+    export_id = people.ask(running, "slow", pages=4, seconds=0, chunk_pages=2)
+    assert people.wait_for_end(running, export_id)["state"] == "ready"
 
 
 def test_a_draining_worker_is_killed_and_nothing_is_lost(running: Laptop, live: Live, tmp_path: Path) -> None:

@@ -1,0 +1,97 @@
+"""One at a time, over all workers: a lease that lives as long as the work, and no longer than its process."""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Concatenate, ParamSpec
+
+from ..errors import Conflict, RedisDown
+from ..live import Lease, Live
+from ..services import Services
+
+P = ParamSpec("P")
+TICK = 1.0
+
+stopping = threading.Event()
+"""Set in a rendering process when its dyno is told to go: finish the page, keep what is done."""
+
+
+class Overtaken(Conflict):
+    """Another holds the lease."""
+
+
+class Held:
+    """The right to do one thing, renewed by a thread while this process lives."""
+
+    def __init__(self, live: Live, lease: Lease) -> None:
+        self._live = live
+        self._lease = lease
+        self._over = threading.Event()
+        self._lost = False
+
+    def check(self) -> None:
+        """Before something that others see: Overtaken when it is not ours any more, as after a long sleep."""
+        if self._lost or not self._live.outranks(self._lease.name, self._lease.fence):
+            raise Overtaken(f"Somebody else has taken over: {self._lease.name}.")
+
+    def keep(self, seconds: float, told_to_go: float) -> None:
+        """Renew until `let_go`. A process that is told to go has `told_to_go` seconds left, and so has its
+        lease: the message that goes back to the queue then must not find it taken."""
+        while not self._over.wait(min(TICK, seconds / 3)):
+            going = stopping.is_set()
+            try:
+                self._lost = not self._live.renew(self._lease, told_to_go if going else seconds)
+            except RedisDown:
+                continue  # it may be back before the lease ends
+            if self._lost or going:
+                return
+
+    def let_go(self) -> None:
+        self._over.set()
+        self._live.release(self._lease)
+
+
+@contextmanager
+def alone(live: Live, name: str, seconds: float, told_to_go: float) -> Iterator[Held | None]:
+    """Hold the lease of this name; None when somebody else has it. After a crash it ends within `seconds`."""
+    lease = live.lease(name, seconds)
+    if lease is None:
+        yield None
+        return
+    held = Held(live, lease)
+    live.outranks(name, lease.fence)  # from now on an earlier holder is refused
+    thread = threading.Thread(target=held.keep, args=(seconds, told_to_go), name=f"keep {name}", daemon=True)
+    thread.start()
+    try:
+        yield held
+    finally:
+        held.let_go()
+        thread.join()
+
+
+def one_at_a_time(
+    kind: str,
+) -> Callable[[Callable[Concatenate[Held, Services, str, P], None]], Callable[Concatenate[Services, str, P], None]]:
+    """A step of which, for one export, only one runs at a time; who comes second, or was overtaken, does
+    nothing.
+
+    The step is given what it holds first, so that it can `check` before it writes.
+    """
+
+    def decorate(
+        step: Callable[Concatenate[Held, Services, str, P], None],
+    ) -> Callable[Concatenate[Services, str, P], None]:
+        def guarded(s: Services, export_id: str, /, *args: P.args, **kwargs: P.kwargs) -> None:
+            name, settings = f"{export_id}:{kind}", s.settings
+            with alone(s.live, name, settings.lease_seconds, settings.shutdown_seconds) as held:
+                if held is not None:
+                    with suppress(Overtaken):
+                        step(held, s, export_id, *args, **kwargs)
+
+        functools.update_wrapper(guarded, step)
+        return guarded
+
+    return decorate

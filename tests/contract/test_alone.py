@@ -1,0 +1,150 @@
+"""One at a time, by processes that are killed, stopped and told to go while they hold the lease."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from signal import SIGCONT, SIGKILL, SIGSTOP, SIGTERM
+
+import pytest
+
+from pipeline.live import Live
+from pipeline.local.services import Valkey
+from pipeline.settings import Settings
+
+SECONDS = 1.5
+
+# Waits for its turn, says so, works, checks, and says how that went.
+PROGRAM = f"""
+import signal, sys, time
+from pipeline.live import Live
+from pipeline.settings import Settings
+from pipeline.tasks.alone import Overtaken, alone, stopping
+signal.signal(signal.SIGTERM, lambda *_: stopping.set())
+live = Live.open(Settings.from_env({{"REDIS_URL": sys.argv[1]}}))
+def say(word):
+    print(word, time.monotonic(), flush=True)  # of one clock for all processes
+say("began")
+while True:
+    with alone(live, "tidy", {SECONDS}, told_to_go=0.5) as held:
+        if held:
+            say("holds")
+            time.sleep(float(sys.argv[2]))
+            try:
+                held.check()
+                say("done")
+            except Overtaken:
+                say("refused")
+            break
+    time.sleep(0.05)
+"""
+
+
+class Process:
+    def __init__(self, process: subprocess.Popen[bytes], said: Path) -> None:
+        self._process = process
+        self._said = said
+
+    def words(self) -> list[str]:
+        return self._said.read_text().split()[::2]
+
+    def when(self, word: str) -> float:
+        said = self._said.read_text().split()
+        return float(said[said.index(word) + 1])
+
+    def signal(self, number: int) -> None:
+        os.kill(self._process.pid, number)
+
+
+Start = Callable[..., Process]
+
+
+@pytest.fixture
+def live(valkey_server: Valkey) -> Live:
+    return Live.open(Settings.from_env({"REDIS_URL": valkey_server.url}))
+
+
+@pytest.fixture
+def start(valkey_server: Valkey, tmp_path: Path, live: Live) -> Iterator[Start]:
+    until(lambda: not live.held(["tidy"]))
+    started: list[subprocess.Popen[bytes]] = []
+
+    def begin(work: float) -> Process:
+        said = tmp_path / f"{len(started)}.txt"
+        command = [sys.executable, "-c", PROGRAM, valkey_server.url, str(work)]
+        with said.open("wb") as out:
+            started.append(subprocess.Popen(command, stdout=out))
+        process = Process(started[-1], said)
+        until(lambda: "began" in process.words())
+        return process
+
+    yield begin
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+def until(true: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not true():
+        assert time.monotonic() < deadline, "waited 30 seconds in vain"
+        time.sleep(0.02)
+
+
+def holds(process: Process) -> bool:
+    return "holds" in process.words()
+
+
+def test_work_that_takes_longer_than_the_lease_keeps_it_and_gives_it_back(start: Start) -> None:
+    first = start(6 * SECONDS)
+    until(lambda: holds(first))
+    second = start(0)
+    until(lambda: "done" in second.words())
+    assert first.words()[-1] == "done"
+    assert first.when("done") < second.when("holds")
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)], ids=["the first is killed", "the second is killed"])
+def test_after_a_kill_the_other_has_its_turn_when_the_lease_has_ended(start: Start, order: tuple[int, int]) -> None:
+    processes = [start(60), start(60)]
+    until(lambda: any(map(holds, processes)))
+    if not holds(processes[order[0]]):  # it lost the race: let it win the next
+        winner = processes[order[1]]
+        winner.signal(SIGKILL)
+        until(lambda: holds(processes[order[0]]))
+        processes[order[1]] = start(60)
+    holder, other = processes[order[0]], processes[order[1]]
+    assert not holds(other)
+    holder.signal(SIGKILL)
+    until(lambda: holds(other))
+
+
+def test_who_slept_through_the_end_of_its_lease_is_refused(start: Start) -> None:
+    sleeper = start(0.5)
+    until(lambda: holds(sleeper))
+    sleeper.signal(SIGSTOP)
+    other = start(0)
+    until(lambda: "done" in other.words())
+    sleeper.signal(SIGCONT)
+    until(lambda: sleeper.words()[-1] in ("done", "refused"))
+    assert sleeper.words()[-1] == "refused"
+
+
+def test_who_is_told_to_go_keeps_the_lease_no_longer_than_it_may_live(start: Start) -> None:
+    leaving = start(60)
+    until(lambda: holds(leaving))
+    other = start(0)
+    leaving.signal(SIGTERM)
+    until(lambda: "done" in other.words())
+
+
+def test_who_is_told_to_go_and_finishes_gives_it_back(start: Start, live: Live) -> None:
+    leaving = start(0.3)
+    until(lambda: holds(leaving))
+    leaving.signal(SIGTERM)
+    until(lambda: "done" in leaving.words())
+    until(lambda: not live.held(["tidy"]))

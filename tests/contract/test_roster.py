@@ -1,0 +1,117 @@
+"""Who is up and who shall stop, on a real Redis."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import redis
+
+from pipeline import roster
+from pipeline.live import Live
+from pipeline.local.services import Valkey
+from pipeline.presence import Presence
+from pipeline.roster import Worker
+from pipeline.settings import Settings
+
+
+@pytest.fixture
+def client(valkey_server: Valkey) -> Iterator[Any]:
+    with redis.Redis.from_url(valkey_server.url, decode_responses=True) as client:
+        client.flushall()
+        yield client
+
+
+@pytest.fixture
+def live(valkey_server: Valkey, client: Any) -> Live:
+    return Live.open(Settings.from_env({"REDIS_URL": valkey_server.url}))
+
+
+def worker(name: str, **more: Any) -> Worker:
+    return Worker(name, name, False, 7.0, **more)
+
+
+def test_workers_are_known_as_they_describe_themselves_in_the_order_of_their_numbers(live: Live) -> None:
+    said = [worker("worker.2", busy=True), worker("worker.10", drains="2 1"), Worker("x", "worker-x9k2", True, 7.0)]
+    for one in said:
+        live.report(one)
+    assert live.workers() == [said[2], said[0], said[1]]
+    assert [one.ordinal for one in live.workers()] == [None, 2, 10]
+    assert [one.draining for one in live.workers()] == [False, False, True]
+    live.sign_off("worker.2")
+    assert [one.name for one in live.workers()] == ["worker-x9k2", "worker.10"]
+
+
+def test_who_is_silent_is_forgotten(live: Live, client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(roster, "PRESENT", 0.1)
+    live.report(worker("worker.1"))
+    assert live.workers()
+    time.sleep(0.15)
+    assert live.workers() == []
+    assert client.smembers("pipeline:workers") == set()
+
+
+def test_a_line_is_heard_and_ends_by_itself(live: Live) -> None:
+    assert live.report(worker("worker.1")) is None
+    live.drain(3, seconds=0.2)
+    line = live.report(worker("worker.1"))
+    assert line is not None
+    assert line.above == 3
+    time.sleep(0.25)
+    assert live.report(worker("worker.1")) is None
+
+
+def test_a_line_that_is_drawn_again_stands_on_and_any_other_is_new(live: Live) -> None:
+    first = live.drain(3)
+    time.sleep(0.05)
+    again = live.drain(3)
+    assert (again.above, again.mark) == (3, first.mark)
+    assert first.stood < 0.05 <= again.stood
+    other = live.drain(2)
+    assert other.mark != first.mark
+    live.lift()
+    time.sleep(0.01)
+    assert live.drain(3).mark != first.mark, "what was said of the first is not about this one"
+
+
+def test_every_key_expires(live: Live, client: Any) -> None:
+    live.report(worker("worker.1"))
+    live.drain(1)
+    keys = list(client.scan_iter())
+    assert len(keys) == 3
+    assert not [key for key in keys if client.ttl(key) <= 0]
+
+
+@pytest.mark.parametrize(
+    ("name", "line", "may"),
+    [
+        ("worker.3", None, True), ("worker.3", 3, True), ("worker.4", 3, False), ("worker.1", 0, False),
+        ("worker-x9k2", 1, True), ("worker-x9k2", 0, False), ("worker", 1, True),
+    ],
+)  # fmt: skip
+def test_a_worker_above_the_line_takes_no_work(live: Live, name: str, line: int | None, may: bool) -> None:
+    if line is not None:
+        live.drain(line)
+    presence = Presence(live, worker(name), linger=5)
+    presence.start()
+    assert presence.may_work is may
+    presence.note(busy=False, laid_down=not may)
+    presence.start()
+    presence.stop()
+    assert live.workers() == []
+
+
+def test_it_says_that_it_drains_only_when_it_has_laid_down_its_work(live: Live) -> None:
+    line = live.drain(1)
+    presence = Presence(live, worker("worker.2"), linger=5)
+    presence.note(busy=True, laid_down=False)
+    presence.start()
+    assert [(one.busy, one.draining) for one in live.workers()] == [(True, False)]
+    presence.note(busy=False, laid_down=True)
+    deadline = time.monotonic() + 20
+    while [one.drains for one in live.workers()] != [line.mark]:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    presence.stop()
