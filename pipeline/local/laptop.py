@@ -136,7 +136,7 @@ def _await(url: str, web: process.ProcessTree) -> None:
         try:
             if requests.get(url, timeout=1).ok:
                 return
-        except requests.ConnectionError:
+        except (requests.ConnectionError, requests.Timeout):  # not there yet, or the machine is busy
             time.sleep(0.05)
     raise ServiceDown("The web process did not start.", advice="Read its log, web.log.")
 
