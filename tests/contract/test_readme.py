@@ -1,0 +1,114 @@
+"""The examples of the README, put into apps of somebody else, as they stand there."""
+
+from __future__ import annotations
+
+import re
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pypdf
+import pytest
+import requests
+from werkzeug.serving import make_server
+
+from pipeline.errors import ExportFailed
+from pipeline.services import Services
+from pipeline.tasks import flow
+from pipeline.web import create_app
+
+README = (Path(__file__).parents[2] / "README.md").read_text()
+Ask = Callable[[str, str], tuple[int, str, str]]
+"""Method and path -> status, Location and body."""
+
+
+@pytest.fixture
+def installed(services: Services, monkeypatch: pytest.MonkeyPatch) -> Iterator[Services]:
+    """The system at PDF_URL, in which no worker runs."""
+    server = make_server("127.0.0.1", 0, create_app(services), threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    monkeypatch.setenv("PDF_URL", f"http://127.0.0.1:{server.server_port}")
+    monkeypatch.setenv("PDF_TOKEN", "shop-token")
+    monkeypatch.setenv("SECRET_KEY", "of-the-app")
+    yield services
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def example(framework: str) -> ModuleType:
+    """The code block that imports a framework, as a module."""
+    (code,) = [
+        code for code in re.findall(r"```python\n(.*?)```", README, re.DOTALL) if f"from {framework}" in code
+    ]
+    module = sys.modules[f"{framework}_example"] = ModuleType(f"{framework}_example")
+    exec(code, module.__dict__)  # noqa: S102  # our own
+    return module
+
+
+def flask_app() -> Ask:
+    client = example("flask").app.test_client()
+    assert 'action="/orders/pdf"' in client.get("/orders").text
+
+    def ask(method: str, path: str) -> tuple[int, str, str]:
+        answer = client.open(path, method=method)
+        return answer.status_code, answer.headers.get("Location", ""), answer.text
+
+    return ask
+
+
+def django_app() -> Ask:
+    import django
+    from django.conf import settings
+
+    if not settings.configured:
+        settings.configure(
+            SECRET_KEY="of-the-app",
+            ROOT_URLCONF="django_example",
+            ALLOWED_HOSTS=["testserver"],
+            SESSION_ENGINE="django.contrib.sessions.backends.signed_cookies",
+            MIDDLEWARE=["django.contrib.sessions.middleware.SessionMiddleware"],
+        )
+        django.setup()
+    from django.test import Client
+
+    example("django")
+    client = Client()
+
+    def ask(method: str, path: str) -> tuple[int, str, str]:
+        answer: Any = client.generic(method, "/orders/pdf/ask" if method == "POST" else path)
+        return answer.status_code, answer.headers.get("Location", ""), answer.content.decode()
+
+    return ask
+
+
+@pytest.mark.parametrize("app", [flask_app, django_app], ids=("flask", "django"))
+def test_a_button_in_an_app_of_ones_own_leads_to_the_file(
+    installed: Services, app: Callable[[], Ask], tmp_path: Path
+) -> None:
+    ask = app()
+    status, following, _ = ask("POST", "/orders/pdf")
+    assert (status, following) == (303 if app is flask_app else 302, "/orders/pdf")
+    assert ask("GET", following)[2].endswith("Your PDF: 0 %")
+    (export_id,) = installed.ledger.active()
+    flow.plan(installed, export_id)
+    for chunk in installed.ledger.plan(export_id).chunks:
+        flow.render(installed, export_id, chunk.number, lambda: False)
+    flow.assemble(installed, export_id)
+    status, file, _ = ask("GET", following)
+    assert status == 302
+    (tmp_path / "orders.pdf").write_bytes(requests.get(file, timeout=30).content)
+    assert "Orders" in pypdf.PdfReader(tmp_path / "orders.pdf").pages[0].extract_text()
+
+
+@pytest.mark.parametrize("app", [flask_app, django_app], ids=("flask", "django"))
+def test_an_app_of_ones_own_says_why_there_is_no_file(installed: Services, app: Callable[[], Ask]) -> None:
+    ask = app()
+    ask("POST", "/orders/pdf")
+    (export_id,) = installed.ledger.active()
+    flow.fail(installed, export_id, ExportFailed("Row 7 is <b>wrong</b>."))
+    assert ask("GET", "/orders/pdf")[2] == "Row 7 is &lt;b&gt;wrong&lt;/b&gt;."
