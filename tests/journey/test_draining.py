@@ -94,7 +94,7 @@ def test_after_redis_was_wiped_and_cut_off_nobody_drains_and_all_say_anew_that_t
     people.wait_until("both are up", lambda: len(live.workers()) == 2, 5)
     people.wait_until("none drains", lambda: not any(worker.draining for worker in live.workers()), 5)
     live.drain(0)
-    people.wait_until("both drain", lambda: drained(live.workers(), live.drain(0), 2, settled=60))
+    people.wait_until("both drain", lambda: drained(live.workers(), live.drain(0), 0, 2, settled=60))
     live.lift()
     export_id = people.ask(running, "slow", pages=4, seconds=0, chunk_pages=2)
     assert people.wait_for_end(running, export_id)["state"] == "ready"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -69,6 +70,8 @@ def test_dates_are_written_as_babel_writes_them(time: datetime, locale: str, wid
         (Number(decimals=2), "n/a", "n/a"),
         (Number(decimals=2), "", ""),
         (Number(decimals=2), "NaN", "NaN"),
+        (Number(decimals=2), "1\n2", "1\n2"),
+        (Number(decimals=2), "-0", "0,00"),
         (Currency("JPY"), "1234", "1.234 ¥"),
         (Date(), "2026-02-30", "2026-02-30"),
         (Date(input="%d/%m/%Y"), "03/02/2026", "03.02.2026"),
@@ -103,3 +106,13 @@ def test_what_cannot_be_a_format_is_said(format: Format, field: str, words: str)
 def test_an_unknown_locale_is_said() -> None:
     with pytest.raises(InvalidRequest, match="no locale 'klingon'"):
         known_locale("klingon")
+
+
+def test_long_cells_are_not_kept_in_memory() -> None:
+    cells = Cells(writer(Number(), Locale.parse("en_US")))
+    tracemalloc.start()
+    for i in range(100):
+        assert cells.texts([f"{i} " * 50_000, "7"])[1] == "7"
+    kept, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert kept < 2_000_000

@@ -114,14 +114,14 @@ def in_pieces(job: Job, plan: Plan, lengths: Iterator[int], out: Path) -> tuple[
     return read(out), result(assembly, "", "", 0, indexes).warnings
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(rows=rows, wish=wishes, chunk_pages=st.integers(1, 4), data=st.data())
 def test_any_cut_gives_the_same_pages_of_groups_and_totals(
     rows: list[list[str]], wish: dict[str, Any], chunk_pages: int, data: st.DataObject
 ) -> None:
     lengths = iter(lambda: data.draw(st.integers(1, 3)), None)
     with TemporaryDirectory() as name:
-        wanted = job(Path(name), as_csv([FIELDS, *rows]), page_mm=[150, 150], format="csv", delimiter=",", **wish)
+        wanted = job(Path(name), as_csv([FIELDS, *rows]), page_mm=[150, 200], format="csv", delimiter=",", **wish)
         whole, all_at_once, _ = made(wanted, Path(name), 1000)
         cut, cut_result, _ = made(wanted, Path(name), chunk_pages)
         plan = Plan.decode(wanted.plan(SETTINGS, chunk_pages).encode())
@@ -249,8 +249,10 @@ def test_words_may_be_ones_own(folder: Path) -> None:
         ({"carry": True}, "carry", "no total to carry"),
         ({"page_mm": [100, 200], "landscape": True}, "landscape", "which side"),
         (LIST | {"page_mm": [200, 50], "margin": 15}, "font_size", "too low"),
+        ({"text": ["a line"] * 12, "page_mm": [100, 50]}, "font_size", "too low"),
+        ({"summary": "back", "page_mm": [100, 50]}, "summary", "too low"),
     ],
-    ids=["locale", "group", "sums only", "date sum", "carry", "paper", "low page"],
+    ids=["locale", "group", "sums only", "date sum", "carry", "paper", "low page", "high title", "low summary"],
 )
 def test_what_cannot_be_is_said(folder: Path, wish: dict[str, Any], field: str, words: str) -> None:
     with pytest.raises(InvalidRequest, match=words) as caught:

@@ -57,3 +57,20 @@ def test_marks_stay_few_however_many_pages_there_are() -> None:
         marks.add(page, page)
     assert len(marks.offsets) <= MARKS
     assert marks.offsets == list(range(0, 300_000, marks.stride))
+
+
+@given(st.integers(1, 30_000), st.integers(1, 500), st.integers(0, 3), st.integers(0, 3))
+def test_chunks_know_the_state_at_their_ends_and_take_the_summary_along(
+    pages: int, wanted: int, front: int, back: int
+) -> None:
+    marks = Marks()
+    for page in range(pages):
+        marks.add(page, page * 10, [page])
+    survey = Survey(pages, front + pages + back, marks, pages * 10, CHEAP, state=[pages], front=front, back=back)
+    plan = cut(survey, limits(), wanted)
+    assert plan.chunks[0].first_page == 0
+    assert sum(chunk.pages for chunk in plan.chunks) == plan.pages == front + pages + back
+    assert len(marks.states) == len(marks.offsets)
+    for chunk in plan.chunks:
+        assert (chunk.state, chunk.after) == ([chunk.start // 10], [chunk.stop // 10])
+        assert chunk.number == 0 or chunk.first_page == front + chunk.start // 10

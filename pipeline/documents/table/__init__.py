@@ -22,6 +22,7 @@ from ...sources import Inputs
 from .. import Range, one_source, register
 from ..paper import MM
 from .drawing import TablePen
+from .layout import Place
 from .notes import BOOKMARKS_MOST, Notes
 from .params import TableParams
 from .reading import Format, Row, RowReader, detect
@@ -74,15 +75,10 @@ class Table:
         if not records:
             raise InvalidRequest(f"The listing {listing} has no rows.", field="listing")
         notes.finish(records)
-        summary_pages = summary.pages(notes.entries, notes.groups)
-        front = summary_pages if params.summary == "front" else 0
-        found = Found(
-            format, places, tuple(notes.entries), notes.groups, records, notes.totals,
-            front, summary_pages - front,
-        )  # fmt: skip
+        found = _found(params, format, places, notes, summary, records)
         return Survey(
-            records, pages + summary_pages, marks, start, COST, msgspec.to_builtins(found), [],
-            front, summary_pages - front, (*reader.surplus.warnings(), *notes.warnings),
+            records, pages + found.front + found.back, marks, start, COST, msgspec.to_builtins(found), [],
+            found.front, found.back, (*reader.surplus.warnings(), *notes.warnings),
         )  # fmt: skip
 
     def draw(
@@ -98,6 +94,17 @@ class Table:
             out.tally.records += leaf.rows
             out.tally.drawn += leaf.rows
             yield
+
+
+def _found(
+    params: TableParams, format: Format, places: tuple[Place, ...], notes: Notes, summary: Summary, records: int
+) -> Found:
+    pages = summary.pages(notes.entries, notes.groups)
+    front = pages if params.summary == "front" else 0
+    return Found(
+        format, places, tuple(notes.entries), notes.groups, records, notes.totals,
+        front, pages - front,
+    )  # fmt: skip
 
 
 def _leaves(params: TableParams, found: Found, part: Range, listing: str, inputs: Inputs) -> Iterator[Leaf]:

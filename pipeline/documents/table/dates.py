@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -24,7 +24,15 @@ class DateWriter:
     input: str
     noun = "dates"
 
-    def read(self, text: str) -> datetime | None:
+    def read_all(self, texts: Sequence[str]) -> Sequence[datetime | None]:
+        """What each cell says."""
+        return list(map(self._read, texts))
+
+    def show_all(self, values: Sequence[datetime]) -> Sequence[str]:
+        """Dates as they are written."""
+        return ["".join([part(value) for part in self.parts]) for value in values]
+
+    def _read(self, text: str) -> datetime | None:
         """The time that a cell says, None when it says none."""
         try:
             if self.input:
@@ -32,9 +40,6 @@ class DateWriter:
             return datetime.fromisoformat(text.strip())
         except ValueError:
             return None
-
-    def show(self, value: datetime) -> str:
-        return "".join([part(value) for part in self.parts])
 
 
 def fields(pattern: str, locale: Locale) -> tuple[Part, ...]:

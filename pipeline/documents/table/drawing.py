@@ -11,7 +11,6 @@ from operator import sub
 from ...pdf.objects import number
 from ...pdf.page import Page, printable
 from .bands import BandPen, bar
-from .groups import Band
 from .layout import LEADING, PADDING, Layout, Place
 from .sheets import Sheet
 from .view import View
@@ -38,6 +37,17 @@ class Run:
         return zip(self.edges[begin:-1:2], self.edges[begin + 1 :: 2], strict=False)
 
 
+@dataclass(frozen=True)
+class Skeleton:
+    """A page without its words: rows, upper edges of the lines between them, how far each run lies below the
+    one before (by the number of its first row), and the ruling."""
+
+    runs: list[Run]
+    tops: list[float]
+    drops: list[tuple[int, float]]
+    ruling: bytes
+
+
 class TablePen:
     """Draws pages of one view. Knows the number shapes it has met: there are few."""
 
@@ -48,7 +58,7 @@ class TablePen:
         self._bookmarks = bookmarks  # one for each group
         self._bands = BandPen(layout)
         self._known: dict[float, dict[str, float]] = defaultdict(dict)  # column -> shape -> where it begins
-        self._rulings: dict[tuple[bool, int], bytes] = {}
+        self._skeletons: dict[object, Skeleton] = {}
         self._begin = b"/F1 %s Tf %s TL" % (number(layout.size), number(layout.row_height()))
         self._titles = [
             layout.face.fit(printable(place.title), layout.size, place.width - 2 * PADDING)
@@ -61,25 +71,25 @@ class TablePen:
         top = layout.top(0 if first else 1)
         if first and layout.head:
             self._head.draw(page, layout.margin, layout.width - layout.margin, top + layout.head)
-        runs, bands = skeleton(layout, top, sheet)
-        page.write(self._ruled(first, sheet, runs), ())
-        for band, edge in bands:
+        bones = self._skeleton(first, sheet)
+        page.write(bones.ruling, ())
+        for band, edge in zip(sheet.bands, bones.tops, strict=True):
             self._bands.draw(page, band, edge)
             if self._bookmarks and band.kind == "heading" and not band.continued:
                 page.bookmark(band.words, band.level + 1, edge)
         if sheet.columns is not None:
-            self._write_columns(page, sheet.columns, runs)
+            self._write_columns(page, sheet.columns, bones)
         else:
-            self._write_cells(page, sheet.cells, runs)
+            self._write_cells(page, sheet.cells, bones)
 
-    def _write_columns(self, page: Page, columns: Sequence[Sequence[str]], runs: Sequence[Run]) -> None:
-        drops = list(_drops(runs))
+    def _write_columns(self, page: Page, columns: Sequence[Sequence[str]], bones: Skeleton) -> None:
+        top = bones.runs[0].edges[0]
         for place, title, column in zip(self._layout.places, self._titles, columns, strict=True):
             texts = [title, *column]
-            page.write(self._whole_column(place, texts, runs[0].edges[0], drops), "".join(texts))
+            page.write(self._whole_column(place, texts, top, bones.drops), "".join(texts))
 
-    def _write_cells(self, page: Page, cells: Sequence[Sequence[Sequence[str]]], runs: Sequence[Run]) -> None:
-        edges = [edge for run in runs for edge in run.edges[:-1]]
+    def _write_cells(self, page: Page, cells: Sequence[Sequence[Sequence[str]]], bones: Skeleton) -> None:
+        edges = [edge for run in bones.runs for edge in run.edges[:-1]]
         for edge, row in zip(edges, [[[title] for title in self._titles], *cells], strict=True):
             for place, lines in zip(self._layout.places, row, strict=True):
                 page.write(self._cell(place, lines, edge), "".join(lines))
@@ -131,13 +141,22 @@ class TablePen:
             known[shape] = round(place.x + PADDING + free * (1.0 if place.align == "right" else 0.5), 2)
         return [known[shape] for shape in shapes]
 
-    def _ruled(self, first: bool, sheet: Sheet, runs: Sequence[Run]) -> bytes:
-        """The ruling of a page; pages of as many rows of one line share it."""
-        if sheet.columns is None or sheet.bands:
-            return self._ruling(runs)
-        if (first, sheet.count) not in self._rulings:
-            self._rulings[first, sheet.count] = self._ruling(runs)
-        return self._rulings[first, sheet.count]
+    def _skeleton(self, first: bool, sheet: Sheet) -> Skeleton:
+        """Where things stand on a page; pages of one-line rows with the same lines between them share it."""
+        if sheet.columns is None:
+            return self._built(first, sheet)
+        key = first, sheet.count, tuple([(band.before, band.kind, band.level) for band in sheet.bands])
+        if key not in self._skeletons:
+            if len(self._skeletons) > SHAPES // 10:
+                self._skeletons.clear()
+            self._skeletons[key] = self._built(first, sheet)
+        return self._skeletons[key]
+
+    def _built(self, first: bool, sheet: Sheet) -> Skeleton:
+        layout = self._layout
+        runs, tops = placed_rows(layout, layout.top(0 if first else 1), sheet)
+        drops = [(below.first, above.edges[-1] - below.edges[0]) for above, below in pairwise(runs)]
+        return Skeleton(runs, tops, drops, self._ruling(runs))
 
     def _ruling(self, runs: Sequence[Run]) -> bytes:
         """Stripes, then one path for all lines."""
@@ -156,21 +175,16 @@ class TablePen:
         return b"\n".join([*parts, b"S Q"])
 
 
-def skeleton(layout: Layout, top: float, sheet: Sheet) -> tuple[list[Run], list[tuple[Band, float]]]:
+def placed_rows(layout: Layout, top: float, sheet: Sheet) -> tuple[list[Run], list[float]]:
     """Where the rows of a page stand, and the upper edges of the lines between them."""
     heights = [layout.row_height(), *map(layout.row_height, sheet.lines)]
-    runs, bands, at = [], [], 0
+    runs, tops, at = [], [], 0
     for band in sheet.bands:
         if band.before + 1 > at:
             runs.append(Run(at, list(accumulate(heights[at : band.before + 1], sub, initial=top))))
             at, top = band.before + 1, runs[-1].edges[-1]
-        bands.append((band, top))
+        tops.append(top)
         top -= layout.band_height(band.kind, band.level)
     if at < len(heights):
         runs.append(Run(at, list(accumulate(heights[at:], sub, initial=top))))
-    return runs, bands
-
-
-def _drops(runs: Sequence[Run]) -> Iterator[tuple[int, float]]:
-    for above, below in pairwise(runs):
-        yield below.first, above.edges[-1] - below.edges[0]
+    return runs, tops

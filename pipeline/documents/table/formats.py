@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Context, Decimal
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Protocol
 
 import msgspec
 from babel import Locale, UnknownLocaleError
@@ -81,7 +81,7 @@ def known_locale(name: str) -> Locale:
         ) from None
 
 
-def writer(format: Format, locale: Locale) -> NumberWriter | DateWriter:
+def writer(format: Format, locale: Locale) -> Writer:
     """What reads and writes cells of a format; InvalidRequest when the format cannot be."""
     if isinstance(format, Date):
         return DateWriter(fields(format.pattern, locale), format.input)
@@ -92,6 +92,20 @@ def writer(format: Format, locale: Locale) -> NumberWriter | DateWriter:
         places = get_currency_precision(format.currency) if places is None else places
         symbol = get_currency_symbol(format.currency, locale)
     return _number_writer(format, locale, places, symbol)
+
+
+class Writer(Protocol):
+    """Reads and writes the cells of one column."""
+
+    @property
+    def noun(self) -> str:
+        """What the cells are, such as numbers."""
+
+    def read_all(self, texts: Sequence[str]) -> Sequence[Any]:
+        """What each cell says, None for one that says nothing of the kind."""
+
+    def show_all(self, values: Sequence[Any]) -> Sequence[str]:
+        """How what was read is written."""
 
 
 @dataclass(frozen=True)
@@ -107,6 +121,25 @@ class NumberWriter:
     pattern: re.Pattern[str]
     replaced: dict[int, str]
     noun = "numbers"
+
+    def read_all(self, texts: Sequence[str]) -> Sequence[Decimal | None]:
+        """The exact values of cells, None for what is no number; at once when all are plain numbers."""
+        joined = "\n".join(texts)
+        one_line_each = joined.count("\n") == len(texts) - 1
+        if not self.replaced and one_line_each and PLAIN_LINES.fullmatch(joined):
+            return list(map(Decimal, texts))
+        return list(map(self.read, texts))
+
+    def show_all(self, values: Sequence[Decimal]) -> Sequence[str]:
+        """Cells as they are written; at once when none of them is negative, with one call for all marks."""
+        if self.shift or self.unit is None or not values or any(value.is_signed() for value in values):
+            return list(map(self.show, values))
+        spell, unit, quantize = self.spell, self.unit, EXACT.quantize
+        joined = "\n".join([spell(quantize(value, unit)) for value in values]).translate(self.marks)
+        before, behind = self.prefixes[0], self.suffixes[0]
+        if not before and not behind:
+            return joined.split("\n")
+        return [before + text + behind for text in joined.split("\n")]
 
     def read(self, text: str) -> Decimal | None:
         """The exact value of a cell, None when it is no number."""
@@ -127,7 +160,9 @@ class NumberWriter:
         return self.prefixes[0] + text.lstrip("-").translate(self.marks) + self.suffixes[0]
 
 
-REMEMBERED = 20_000  # cells a column: 4 MB
+PLAIN = r"[-+]?(?:\d{1,40}(?:\.\d{0,40})?|\.\d{1,40})(?:[eE][-+]?\d{1,2})?"
+PLAIN_LINES = re.compile(rf"(?:{PLAIN}\n)*+{PLAIN}", re.ASCII)
+REMEMBERED = 200_000  # characters of cells a column: 4 MB as a rule
 AS_IT_IS = Number(grouping=False)  # by which a summed column without a format is read
 
 
@@ -177,8 +212,7 @@ def _reading(mark: Mark | None) -> tuple[re.Pattern[str], dict[int, str]]:
     """What counts as a number, and what to replace in it. Without a mark it is as programs write it: nobody
     can say what 1,234 is."""
     if mark is None:
-        number = r"[-+]?(?:\d{1,40}(?:\.\d{0,40})?|\.\d{1,40})(?:[eE][-+]?\d{1,2})?"
-        return re.compile(number, re.ASCII), {}
+        return re.compile(PLAIN, re.ASCII), {}
     between = {".": ",", ",": "."}[mark] + "'\u2019 \u00a0\u202f"
     whole = rf"\d{{1,3}}(?:[{between}]\d{{3}}){{1,13}}|\d{{1,40}}"
     pattern = re.compile(rf"[-+]?(?:{whole})(?:[{mark}]\d{{1,40}})?", re.ASCII)
@@ -194,48 +228,42 @@ class Cells:
     It remembers those it met: dates and prices come again. `failed`: some were not understood.
     """
 
-    def __init__(self, writer: NumberWriter | DateWriter, shown: bool = True) -> None:
+    def __init__(self, writer: Writer, shown: bool = True) -> None:
         self.writer = writer
         self.failed = False
         self._shown = shown  # else the cells stand as they came, and are only summed
-        self._seen = _Memory(self._read)
+        self._seen: dict[str, Seen] = {}
+        self._size = 0
 
     def texts(self, column: Sequence[str]) -> list[str]:
         """What is shown for each cell."""
-        seen = self._room()
+        seen = self._known(column)
         return [seen[text][0] for text in column]
 
     def numbers(self, column: Sequence[str]) -> list[Decimal]:
         """The numbers among the cells."""
-        seen = self._room()
+        seen = self._known(column)
         return [value for text in column if (value := seen[text][1]) is not None]
 
     def understood(self, text: str) -> bool:
         """Whether a cell is blank or what its column is to hold."""
-        return not self._room()[text][2]
+        return not self._known([text])[text][2]
 
-    def _read(self, text: str) -> Seen:
-        value = self.writer.read(text)
-        if value is None:
-            blank = not text.strip()
-            self.failed |= not blank
-            return text, None, not blank
-        shown = self.writer.show(value) if self._shown else text  # type: ignore[arg-type]  # its own kind
-        return shown, value if isinstance(value, Decimal) else None, False
-
-    def _room(self) -> _Memory:
-        if len(self._seen) > REMEMBERED:
+    def _known(self, column: Sequence[str]) -> dict[str, Seen]:
+        if self._size > REMEMBERED:
             self._seen.clear()
+            self._size = 0
+        if new := [text for text in set(column) if text not in self._seen]:
+            self._learn(new)
         return self._seen
 
-
-class _Memory(dict[str, Seen]):
-    """Reads what it has not met."""
-
-    def __init__(self, read: Callable[[str], Seen]) -> None:
-        super().__init__()
-        self._read = read
-
-    def __missing__(self, text: str) -> Seen:
-        found = self[text] = self._read(text)
-        return found
+    def _learn(self, texts: Sequence[str]) -> None:
+        self._size += sum(map(len, texts))
+        values = self.writer.read_all(texts)
+        good = [(text, value) for text, value in zip(texts, values, strict=True) if value is not None]
+        for text in texts if len(good) < len(texts) else ():
+            self._seen[text] = text, None, bool(text.strip())
+            self.failed |= bool(text.strip())
+        shown = self.writer.show_all([value for _, value in good]) if self._shown else [text for text, _ in good]
+        for (text, value), spelled in zip(good, shown, strict=True):
+            self._seen[text] = spelled, value if isinstance(value, Decimal) else None, False

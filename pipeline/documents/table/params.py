@@ -57,7 +57,7 @@ class TableParams(PaperParams, frozen=True):
     carry: Annotated[bool, Meta(description="carry totals forward from page to page")] = False
     summary: Annotated[Literal["none", "front", "back"], Meta(description="pages of totals and groups")] = "none"
     summary_pages: Annotated[int, Meta(ge=1, le=20, description="pages of the summary at the most, 1 to 20")] = 2
-    words: Annotated[Words, Meta(description="words of your own, such as {total: ...}")] = Words()
+    words: Annotated[Words | None, Meta(description="words of your own, such as {total: ...}")] = None
     margin: Annotated[float, Meta(ge=5, le=40, description="margin in mm, 5 to 40")] = 12
     font_size: Annotated[float, Meta(ge=4, le=24, description="points, 4 to 24")] = 8
     stripes: Annotated[bool, Meta(description="shade every other row")] = True

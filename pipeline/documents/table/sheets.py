@@ -144,15 +144,16 @@ class Grouped:
 
 def paging(layout: Layout, books: Books) -> tuple[Layout, Paging]:
     """How the rows of a table are put on pages; a single row is made to fit with all lines around it."""
-    if not books.levels and not books.sums:
-        return layout, Plain(layout)
-    most = Grouped(layout, books).most
+    plain = not books.levels and not books.sums
+    most = 0 if plain else Grouped(layout, books).most
     if layout.room(0) < most + layout.row_height():
         raise InvalidRequest(
-            "The page is too low for a row with its headings and totals.",
+            "The first page is too low for a row with its title, headings and totals.",
             field="font_size",
-            advice="Take a smaller font, larger paper, or fewer groups.",
+            advice="Take a smaller font, larger paper, fewer lines of text, or fewer groups.",
         )
+    if plain:
+        return layout, Plain(layout)
     layout = replace(layout, between=most)
     return layout, Grouped(layout, books)
 

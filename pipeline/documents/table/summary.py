@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from ...errors import InvalidRequest
 from ...pdf.page import Colour, Page, printable
 from .formats import Cells, Number, known_locale, writer
 from .layout import FOOT, shrunk
@@ -15,7 +16,6 @@ from .view import Found, View
 STEP = 1.75  # from line to line, in font sizes
 HEADING = 1.35  # size of "Summary" behind a table
 GREY: Colour = (0.42, 0.42, 0.42)
-RULE: Colour = (0.75, 0.75, 0.75)
 NAME_LEAST = 0.3  # of the width is for the names of groups
 
 
@@ -37,6 +37,10 @@ class Summary:
         self._size = params.font_size
         self._count = Cells(writer(Number(decimals=0), known_locale(params.locale)))
         self._wanted = params.summary != "none"
+        if self._wanted and self._lines(0) < 1:
+            raise InvalidRequest(
+                "The page is too low for a summary.", field="summary", advice="Take a smaller font or larger paper."
+            )
 
     @property
     def room(self) -> int:
@@ -142,9 +146,8 @@ class Summary:
         return y - size * STEP
 
     def _rule(self, page: Page, y: float) -> None:
-        width = self._layout.width - 2 * self._layout.margin
-        above = y + self._size * 1.2
-        page.rectangle(self._layout.margin, above, width, 0.01, stroke=RULE, line=0.4)
+        left, right, y = self._layout.margin, self._layout.width - self._layout.margin, y + self._size * 1.2
+        page.write(b"q 0.75 G 0.4 w %.2f %.2f m %.2f %.2f l S Q" % (left, y, right, y), ())
 
     def _number(self, value: int) -> str:
         return self._count.texts([str(value)])[0]
