@@ -19,7 +19,7 @@ FOOTER_MOST = 16 * MIB
 COLUMNS_MOST = 2000
 BATCH_ROWS = 1024
 BATCH_BYTES = 4 * MIB
-BUFFERS = 24 * MIB  # read ahead, by all columns together
+BUFFERS = 8 * MIB  # read ahead, by all columns together
 BUFFER_LEAST = 64 * 1024
 
 Record = dict[str, Any]
