@@ -195,7 +195,7 @@ def test_freezing_does_not_hold_more_the_longer_it_lasts(tmp_path: Path) -> None
     texts = pa.array([f"{n:0300d}" for n in range(200_000)])
     path.write_bytes(as_parquet({"text": texts}, row_group_size=200_000, compression="none"))
     assert path.stat().st_size > 50 * MIB
-    command = [sys.executable, "-c", MEASURE, path]
+    command = [sys.executable, "-c", MEASURE, str(path)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     sizes = [int(line) for line in done.stdout.split()]
     filled = len(sizes) // 4  # all buffers are full after 15 MiB
