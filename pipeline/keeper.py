@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 
-from .errors import ExportFailed, HerokuRefused, NoExport, PipelineError, RedisDown, ServiceDown
+from .errors import ExportFailed, HerokuRefused, NoExport, NotFound, PipelineError, RedisDown, ServiceDown
 from .export import Export, State, created
 from .ledger import chosen
 from .live import Lease
@@ -189,8 +189,9 @@ class Keeper:
         plan: Plan | None = None
         if export.state in (State.RENDERING, State.ASSEMBLING):
             found = self._s.ledger.segments(export_id)
-            plan = self._s.ledger.plan(export_id)
-            missing = chosen(plan, found)[1]
+            with suppress(NotFound):  # lost: the assembly, which is asked for then, makes it again
+                plan = self._s.ledger.plan(export_id)
+            missing = chosen(plan, found)[1] if plan else []
             if live.progress(export_id) is None:
                 live.restore_pages(export_id, {c: sum(n for _, n in pieces) for c, pieces in found.items()})
         held = live.held([f"{export_id}:{chunk}" for chunk in missing])

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -79,12 +79,12 @@ def rows(query: Query, values: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         from sqlalchemy import text
 
         statement = text(query.statement).bindparams(**values)
-        result = connection.execution_options(yield_per=ROWS_AT_ONCE).execute(statement)
-        names = list(result.keys())
-        if twice := [name for name in names if names.count(name) > 1]:
-            raise QueryFailed(f"The query {query.name} has two columns {twice[0]!r}; name them with AS.")
-        for row in result:
-            yield dict(zip(names, row, strict=True))
+        with closing(connection.execution_options(yield_per=ROWS_AT_ONCE).execute(statement)) as result:
+            names = list(result.keys())
+            if twice := [name for name in names if names.count(name) > 1]:
+                raise QueryFailed(f"The query {query.name} has two columns {twice[0]!r}; name them with AS.")
+            for row in result:
+                yield dict(zip(names, row, strict=True))
 
 
 @contextmanager

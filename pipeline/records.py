@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from datetime import timedelta
 from decimal import Decimal
 from math import isfinite, isnan
@@ -16,7 +16,7 @@ from .settings import MIB
 RECORD_MOST = 1 * MIB  # as JSON; the longest line that a table reads
 
 
-def lines(records: Iterable[Mapping[str, Any]], what: str) -> Iterator[bytes]:
+def lines(records: Iterable[Mapping[str, Any]], what: str) -> Generator[bytes, None, None]:
     """One line a record; InvalidRequest when there is none, or one is too large. `what` they are, for messages."""
     number = 0
     for number, record in enumerate(records, 1):

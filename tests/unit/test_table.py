@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipeline import documents
-from pipeline.errors import InvalidRequest
+from pipeline.errors import InputChanged, InvalidRequest
 from pipeline.export import Result
 from pipeline.pdf.assembly import About
 from pipeline.pdf.fonts import default_face
@@ -134,6 +135,9 @@ def test_what_people_send_is_understood(folder: Path, data: bytes, expected: lis
         (b"a,b\n\x00\x01\x02", {}, "listing", "not text"),
         (b"a,b\n\xff,2\n", {"encoding": "utf-8"}, "encoding", "are not utf-8"),
         (b"a,b\n1,2\n", {"encoding": "klingon"}, "encoding", "no encoding"),
+        (b"a,b\n1,2\n", {"encoding": "utf-16"}, "encoding", "Lines cannot be found in utf-16"),
+        ("a,b\n1,2\n".encode("utf-16-le"), {}, "listing", "not text: it has null bytes"),
+        (b"PAR1\x00\x00", {}, "listing", "Parquet file is cut off"),
         (b'{"a": 1}\n{"b": 2}\n', {}, "listing", "field 'b'"),
         (b'{"a": 1}\nnot json\n', {}, "listing", "not a JSON object"),
         (b"a,b\n1,2\n", {"columns": [{"field": "z"}]}, "columns", "There are: a, b"),
@@ -158,6 +162,43 @@ def test_long_cells_are_wrapped_and_a_cell_longer_than_a_page_is_cut(folder: Pat
     assert "…" in text
     assert "after" in text
     assert result.records == 3
+
+
+def test_columns_of_one_name_keep_their_own_values(folder: Path) -> None:
+    seen, _, _ = made(job(folder, b"a,a\nfirst,second\n"), folder)
+    assert "first" in seen.pages[0].text
+    assert "second" in seen.pages[0].text
+
+
+def test_a_byte_order_mark_says_more_than_the_encoding_that_is_given(folder: Path) -> None:
+    seen, _, _ = made(job(folder, "\ufeffa,b\nGrün,2\n".encode(), encoding="cp1252"), folder)
+    assert "Grün" in seen.pages[0].text
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        (["1,2,3"], "1 row had more fields than titles; the surplus stands in the last column: row 1."),
+        (["1,2", "", "1,2,3", "4", "1,2,3"], "2 rows had more fields than titles; .*: row 2, 4."),
+        (["1,2,3"] * 3000, "3,000 rows had more fields .*: row 1, 2, 3, 4, 5 …."),
+    ],
+    ids=["one", "two", "many"],
+)
+def test_rows_with_too_many_fields_are_drawn_and_named(folder: Path, rows: list[str], words: str) -> None:
+    data = "\n".join(["a,b", *rows]).encode()
+    seen, result, _ = made(job(folder, data), folder, 1)
+    assert len(result.warnings) == 1
+    assert re.fullmatch(words, result.warnings[0])
+    assert "2,3" in seen.pages[0].text
+    assert result.records == result.drawn == len([row for row in rows if row])
+
+
+def test_a_listing_that_changes_between_counting_and_drawing_is_noticed(folder: Path) -> None:
+    wanted = job(folder, b"a\n1\n2\n")
+    plan = wanted.plan(SETTINGS)
+    (folder / "rows").write_bytes(b"a\n1\n2\n3\n")
+    with pytest.raises(InputChanged, match="was replaced"):
+        render_file(wanted, plan, About("T", 0.0, "id"), folder / "out.pdf", SETTINGS, lambda pages: None)
 
 
 def test_control_characters_are_not_drawn(folder: Path) -> None:

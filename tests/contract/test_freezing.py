@@ -1,0 +1,187 @@
+"""Frozen listings in a real bucket: written once, read by what planned them, removed at the end."""
+
+from __future__ import annotations
+
+import io
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from pyarrow import parquet
+
+import pipeline
+from pipeline import queries
+from pipeline.errors import InputChanged, InvalidRequest, StoreDown
+from pipeline.export import State
+from pipeline.queries import Query
+from pipeline.services import Services
+from pipeline.store import Store
+from pipeline.tasks import flow
+
+from ..conftest import SentMessages
+
+CSV = b"id,name\n" + b"".join(b"%d,Name %d\n" % (n, n) for n in range(300))
+
+
+def never() -> bool:
+    return False
+
+
+def planned(services: Services, **params: object) -> str:
+    export_id = flow.submit(services, flow.Order("table", params, "shop", chunk_pages=2)).id
+    flow.plan(services, export_id)
+    return export_id
+
+
+def finished(services: Services, export_id: str) -> None:
+    for chunk in services.ledger.plan(export_id).chunks:
+        flow.render(services, export_id, chunk.number, never)
+    flow.assemble(services, export_id)
+    flow.deliver(services, export_id)
+
+
+def frozen(store: Store, export_id: str) -> list[str]:
+    return [entry.key for entry in store.entries(f"exports/{export_id}/frozen/")]
+
+
+@pytest.fixture
+def store(services: Services) -> Store:
+    return services.ledger.store
+
+
+@pytest.fixture
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    path = tmp_path / "shop.sqlite"
+    monkeypatch.setenv("SHOP_DATABASE_URL", f"sqlite:///{path}")
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("CREATE TABLE orders (id INTEGER PRIMARY KEY)")
+        connection.executemany("INSERT INTO orders VALUES (?)", ((n,) for n in range(300)))
+    queries.register(Query("orders", "SHOP_DATABASE_URL", "SELECT id FROM orders ORDER BY id"))
+    return path
+
+
+def test_a_parquet_file_in_the_bucket_becomes_a_document(services: Services, store: Store) -> None:
+    out = io.BytesIO()
+    parquet.write_table(pa.table({"id": range(300), "name": [f"Name {n}" for n in range(300)]}), out)
+    store.put("inputs/rows.parquet", out.getvalue())
+    export_id = planned(services, listing="inputs/rows.parquet")
+    (key,) = frozen(store, export_id)
+    listing = services.ledger.plan(export_id).listing
+    assert listing is not None
+    assert listing.key == key
+    store.delete(["inputs/rows.parquet"])  # nobody needs it any more
+    finished(services, export_id)
+    export = services.ledger.load(export_id)
+    assert export.state is State.READY
+    assert (export.records, export.result and export.result.drawn) == (300, 300)
+    assert frozen(store, export_id) == []
+
+
+def test_a_query_is_read_once_and_its_rows_are_those_of_one_moment(
+    services: Services, store: Store, shop: Path
+) -> None:
+    export_id = planned(services, query="orders")
+    with closing(sqlite3.connect(shop)) as connection, connection:
+        connection.execute("DROP TABLE orders")
+    flow.plan(services, export_id)
+    finished(services, export_id)
+    result = services.ledger.load(export_id).result
+    assert result is not None
+    assert (result.records, result.drawn) == (300, 300)
+
+
+def test_a_plan_that_died_behind_its_snapshot_goes_on_with_it(services: Services, store: Store, shop: Path) -> None:
+    export_id = flow.submit(services, flow.Order("table", {"query": "orders"}, "shop")).id
+    key = services.ledger.freeze(export_id, [b'{"id": 7}\n'])
+    flow.plan(services, export_id)
+    assert frozen(store, export_id) == [key]
+    assert services.ledger.load(export_id).records == 1
+
+
+def test_two_plans_at_once_never_mix_their_snapshots(services: Services, store: Store, shop: Path) -> None:
+    """The slower one has a key of its own, and the plan that was written first counts."""
+    export_id = planned(services, query="orders")
+    before = services.ledger.plan(export_id)
+    assert before.listing is not None
+    store.write(f"exports/{export_id}/frozen/0-earlier", [b'{"id": 7}\n'])
+    job = flow.job(services, services.ledger.load(export_id))
+    other = job.frozen(lambda pieces: f"exports/{export_id}/frozen/0-earlier").plan(services.settings)
+    assert services.ledger.write_plan(export_id, other) == before
+    finished(services, export_id)
+    assert services.ledger.load(export_id).records == 300
+
+
+def test_a_snapshot_that_breaks_off_leaves_nothing(services: Services, store: Store) -> None:
+    def pieces() -> object:
+        yield b"x" * (9 << 20)
+        raise StoreDown("The database is gone.")
+
+    with pytest.raises(StoreDown, match="database"):
+        store.write("exports/broken", pieces())  # type: ignore[arg-type]
+    assert store.head("exports/broken") is None
+    assert store.uploads("exports/broken") == []
+
+
+def test_a_large_object_is_written_in_parts(store: Store) -> None:
+    pieces = [bytes([n]) * 1_000_003 for n in range(20)]
+    store.write("inputs/large", iter(pieces))
+    entry = store.head("inputs/large")
+    assert entry is not None
+    assert entry.size == 20 * 1_000_003
+    assert (
+        b"".join(store.read("inputs/large", 8_000_000, 9_100_000, entry.etag))
+        == b"".join(pieces)[8_000_000:9_100_000]
+    )
+
+
+@pytest.mark.parametrize("what", ["replaced", "removed"])
+def test_a_listing_that_is_replaced_in_mid_export_fails_it_clearly(
+    services: Services, store: Store, what: str
+) -> None:
+    store.put("inputs/rows.csv", CSV)
+    export_id = planned(services, listing="inputs/rows.csv")
+    flow.render(services, export_id, 0, never)
+    if what == "replaced":
+        store.put("inputs/rows.csv", CSV.replace(b"Name", b"Nome"))
+    else:
+        store.delete(["inputs/rows.csv"])
+    with pytest.raises(InputChanged, match=r"inputs/rows\.csv was replaced or removed") as caught:
+        flow.render(services, export_id, 1, never)
+    assert not caught.value.retry
+    assert list(services.ledger.segments(export_id)) == [0]
+
+
+def test_rows_with_too_many_fields_are_named_in_the_result(services: Services, store: Store) -> None:
+    store.put("inputs/rows.csv", b"a,b\n1,2\n" + b"1,2,3,4\n" * 7 + b"5\n")
+    export_id = planned(services, listing="inputs/rows.csv")
+    finished(services, export_id)
+    result = services.ledger.load(export_id).result
+    assert result is not None
+    assert result.warnings == (
+        "7 rows had more fields than titles; the surplus stands in the last column: row 2, 3, 4, 5, 6 ….",
+    )
+
+
+def test_rows_of_a_program_are_sent_as_they_come(services: Services, messages: SentMessages) -> None:
+    export = pipeline.submit(services, "table", ((n, f"Name {n}") for n in range(300)), titles=["id", "name"])
+    assert messages.sent == [("plan", export.id)]
+    flow.plan(services, export.id)
+    finished(services, export.id)
+    assert services.ledger.load(export.id).records == 300
+
+
+def test_nothing_is_sent_for_an_order_that_is_wrong(services: Services, store: Store) -> None:
+    with pytest.raises(InvalidRequest, match="page_size"):
+        pipeline.submit(services, "table", [{"a": 1}], params={"page_size": "A9"})
+    with pytest.raises(InvalidRequest, match="no rows"):
+        pipeline.submit(services, "table", [])
+    assert list(store.entries("inputs/")) == []
+
+
+def test_a_query_that_there_is_not_is_refused_at_once(services: Services) -> None:
+    with pytest.raises(InvalidRequest, match="There is no query"):
+        flow.submit(services, flow.Order("table", {"query": "nothing"}, "shop"))
+    with pytest.raises(InvalidRequest, match="Give one of"):
+        flow.submit(services, flow.Order("table", {"query": ""}, "shop"))
