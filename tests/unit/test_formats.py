@@ -14,8 +14,9 @@ from babel.numbers import format_currency, format_decimal, format_percent
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.documents.table.cells import Cells
 from pipeline.documents.table.dates import SPACES
-from pipeline.documents.table.formats import Cells, Currency, Date, Format, Number, Percent, known_locale, writer
+from pipeline.documents.table.formats import Currency, Date, Format, Number, Percent, known_locale, writer
 from pipeline.errors import InvalidRequest
 
 LOCALES = ["de_DE", "en_US", "de_CH", "fr_FR", "es_ES", "hi_IN", "sv_SE", "pl_PL", "pt_BR", "he_IL"]

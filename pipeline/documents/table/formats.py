@@ -162,7 +162,6 @@ class NumberWriter:
 
 PLAIN = r"[-+]?(?:\d{1,40}(?:\.\d{0,40})?|\.\d{1,40})(?:[eE][-+]?\d{1,2})?"
 PLAIN_LINES = re.compile(rf"(?:{PLAIN}\n)*+{PLAIN}", re.ASCII)
-REMEMBERED = 200_000  # characters of cells a column: 4 MB as a rule
 AS_IT_IS = Number(grouping=False)  # by which a summed column without a format is read
 
 
@@ -217,53 +216,3 @@ def _reading(mark: Mark | None) -> tuple[re.Pattern[str], dict[int, str]]:
     whole = rf"\d{{1,3}}(?:[{between}]\d{{3}}){{1,13}}|\d{{1,40}}"
     pattern = re.compile(rf"[-+]?(?:{whole})(?:[{mark}]\d{{1,40}})?", re.ASCII)
     return pattern, dict.fromkeys(map(ord, between), "") | {ord(mark): "."}
-
-
-Seen = tuple[str, Decimal | None, bool]  # what is shown, what it is worth, and whether it was not understood
-
-
-class Cells:
-    """What the cells of one column show and are worth, by their text in the input.
-
-    It remembers those it met: dates and prices come again. `failed`: some were not understood.
-    """
-
-    def __init__(self, writer: Writer, shown: bool = True) -> None:
-        self.writer = writer
-        self.failed = False
-        self._shown = shown  # else the cells stand as they came, and are only summed
-        self._seen: dict[str, Seen] = {}
-        self._size = 0
-
-    def texts(self, column: Sequence[str]) -> list[str]:
-        """What is shown for each cell."""
-        seen = self._known(column)
-        return [seen[text][0] for text in column]
-
-    def numbers(self, column: Sequence[str]) -> list[Decimal]:
-        """The numbers among the cells."""
-        seen = self._known(column)
-        return [value for text in column if (value := seen[text][1]) is not None]
-
-    def understood(self, text: str) -> bool:
-        """Whether a cell is blank or what its column is to hold."""
-        return not self._known([text])[text][2]
-
-    def _known(self, column: Sequence[str]) -> dict[str, Seen]:
-        if self._size > REMEMBERED:
-            self._seen.clear()
-            self._size = 0
-        if new := [text for text in set(column) if text not in self._seen]:
-            self._learn(new)
-        return self._seen
-
-    def _learn(self, texts: Sequence[str]) -> None:
-        self._size += sum(map(len, texts))
-        values = self.writer.read_all(texts)
-        good = [(text, value) for text, value in zip(texts, values, strict=True) if value is not None]
-        for text in texts if len(good) < len(texts) else ():
-            self._seen[text] = text, None, bool(text.strip())
-            self.failed |= bool(text.strip())
-        shown = self.writer.show_all([value for _, value in good]) if self._shown else [text for text, _ in good]
-        for (text, value), spelled in zip(good, shown, strict=True):
-            self._seen[text] = spelled, value if isinstance(value, Decimal) else None, False

@@ -13,7 +13,8 @@ from typing import Literal
 import msgspec
 
 from ...pdf.page import printable
-from .formats import EXACT, Cells, NumberWriter
+from .cells import Cells
+from .formats import EXACT, NumberWriter
 from .reading import Row
 from .words import Words
 

@@ -12,7 +12,7 @@ from unicodedata import is_normalized
 from ...errors import InvalidRequest
 from ...pdf.fonts import Face
 from ...pdf.page import printable
-from .formats import Cells
+from .cells import Cells
 from .groups import Kind
 from .reading import Row
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from ...pdf.page import printable
-from .formats import Cells
+from .cells import Cells
 from .groups import Band
 from .layout import Layout
 from .sheets import Sheet

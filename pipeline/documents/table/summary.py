@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from ...errors import InvalidRequest
 from ...pdf.page import Colour, Page, printable
-from .formats import Cells, Number, known_locale, writer
+from .cells import Cells
+from .formats import Number, known_locale, writer
 from .layout import FOOT, shrunk
 from .notes import Entry
 from .params import TableParams

@@ -11,7 +11,8 @@ import msgspec
 from ...errors import InvalidRequest
 from ...pdf.fonts import default_face
 from ..paper import MM
-from .formats import AS_IT_IS, Cells, Date, NumberWriter, known_locale, writer
+from .cells import Cells
+from .formats import AS_IT_IS, Date, NumberWriter, known_locale, writer
 from .groups import Books, Level, State, Sum, total
 from .head import Head, head
 from .layout import Layout, Place, Wish, placed
