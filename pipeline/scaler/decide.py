@@ -20,8 +20,8 @@ from math import ceil, inf, sqrt
 from operator import mul
 from typing import NamedTuple
 
-NO_COLUMNS: tuple[tuple[()], ...] = ((),) * 6
 EARLY = 5.0  # seconds a dyno may come before its work: the keeper looks every few seconds, not all the time
+NO_COLUMNS: tuple[tuple[()], ...] = ((),) * 6
 
 
 class Resizing(StrEnum):
@@ -103,7 +103,7 @@ def decide(now: Snapshot, policy: Policy) -> Decision:
     wanted = min(most, max(1, policy.minimum, _worth(load, policy, ordered, most)))
     if wanted > ordered:
         return Decision(wanted, wanted, _why_more(load, policy, wanted, most))
-    return _down(now, policy, load, min(most, ordered))
+    return _down(now, policy, load, most)
 
 
 class _Load(NamedTuple):
@@ -124,9 +124,10 @@ def _load(now: Snapshot, policy: Policy) -> _Load:
     planner = min(due, default=arrival)  # nothing is planned before somebody is there
     demands = now.demands
     _, chunks, each, before, after, deadlines = zip(*demands, strict=True) if demands else NO_COLUMNS
-    if any(before) and (early := [d for d in demands if d.before_seconds > max(0.0, arrival + EARLY - planner)]):
+    latest = max(0.0, arrival + EARLY - planner)
+    if max(before, default=0.0) > latest:
         # A dyno that came long before its work would be paid for waiting.
-        return _load(replace(now, demands=[demand for demand in demands if demand not in early]), policy)
+        return _load(replace(now, demands=[d for d in demands if d.before_seconds <= latest]), policy)
     untaken, seconds = sum(chunks), sum(map(mul, chunks, each))
     finales = len(after) - after.count(0.0)
     if not seconds:
@@ -176,15 +177,15 @@ def _down(now: Snapshot, policy: Policy, load: _Load, most: int) -> Decision:
     """Whoever is not needed for what is untaken takes no more; whoever stands above all who are busy may go."""
     ordered, busy = len(now.dynos), [dyno.number for dyno in now.dynos if dyno.busy]
     needed = ceil(max(load.untaken, load.finales) / policy.slots)
-    keep = min(most, max(1, policy.minimum, min(needed, _useful(now, policy, load))))
+    keep = min(most, ordered, max(1, policy.minimum, min(needed, _useful(now, policy, load))))
     if policy.resizing is Resizing.ONE_OFF:
         quantity = max(keep, len(busy))
         return Decision(quantity, ordered, _why_fewer(load, ordered, keep, quantity))
-    if load.untaken and most == ordered and ordered - keep < _waiting(load, policy):
+    if load.untaken and ordered <= most and ordered - keep < _waiting(load, policy):
         keep = ordered  # for a low worker somebody would wait longer than those below a high one cost
     quantity = max(keep, max(busy, default=0))
     saved = (ordered - quantity) * load.chunk * (0.5 + load.untaken / (policy.slots * keep))
-    if most == ordered and quantity > ordered / 3 and saved < 4 * now.boot_seconds:
+    if ordered <= most and quantity > ordered / 3 and saved < 4 * now.boot_seconds:
         quantity = ordered  # a call for so little is not worth it
     return Decision(quantity, keep, _why_fewer(load, ordered, keep, quantity))
 
@@ -219,7 +220,7 @@ def _why_more(load: _Load, policy: Policy, wanted: int, most: int) -> str:
 
 
 def _why_fewer(load: _Load, ordered: int, keep: int, quantity: int) -> str:
-    waiting = f"{_chunks(load)} not taken, {_count(ordered, 'worker')}"
+    waiting = f"{_chunks(load)} left to take, {_count(ordered, 'worker')}"
     if quantity < ordered:
         return f"{waiting}: the highest {ordered - quantity} can go."
     if keep < ordered:

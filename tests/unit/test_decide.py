@@ -163,15 +163,15 @@ def test_one_off_dynos_leave_alone_so_an_ordinal_keeps_nobody() -> None:
         (asked(Demand("a", 0, 0.0)), "How much can be done soon is not known: 1 worker to begin with."),
         (
             asked(Demand("a", 4, 6.0), dynos=up(2, (1, 2))),
-            "4 chunks of 6 s not taken, 2 workers: another, up in 15 s, would come too late.",
+            "4 chunks of 6 s left to take, 2 workers: another, up in 15 s, would come too late.",
         ),
         (
             asked(Demand("a", 3, 2.0), dynos=up(10, (1, 9))),
-            "3 chunks of 2 s not taken, 10 workers: above 3 nobody takes more, and can go when idle.",
+            "3 chunks of 2 s left to take, 10 workers: above 3 nobody takes more, and can go when idle.",
         ),
         (
             asked(Demand("a", 0, 2.0), dynos=up(10, (1,))),
-            "No chunks not taken, 10 workers: the highest 9 can go.",
+            "No chunks left to take, 10 workers: the highest 9 can go.",
         ),
         (asked(dynos=up(1), idle_seconds=2), "Nothing is outstanding; one worker waits 3.0 s for more."),
         (asked(dynos=up(1), idle_seconds=6), "Nothing is outstanding; no workers stay."),

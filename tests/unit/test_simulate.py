@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from click.testing import CliRunner
 
+from pipeline.commands.simulating import simulate as command
 from pipeline.errors import InvalidRequest
 from pipeline.scaler.decide import Policy
 from pipeline.scaler.simulate import picture
@@ -125,3 +128,19 @@ def test_the_picture_has_a_panel_for_each_world_and_stays_inside() -> None:
     heights = [float(y) for y in re.findall(r"V([\d.]+)", drawn)]
     assert heights
     assert 0 <= min(heights) <= max(heights) <= picture.HEIGHT
+
+
+def test_the_command_tells_figures_as_a_table_and_as_json_and_draws(tmp_path: Path) -> None:
+    (tmp_path / "one.jsonl").write_text('{"event": "export", "at": 0, "chunks": [6, 6, 6]}\n')
+    trace = ["--trace", str(tmp_path / "one.jsonl")]
+    told = CliRunner().invoke(command, [*trace, "--picture", str(tmp_path / "one.svg")])
+    assert "ours, one-off" in told.stdout
+    assert (tmp_path / "one.svg").read_text().startswith("<svg")
+    lines = [json.loads(line) for line in CliRunner().invoke(command, [*trace, "--json"]).stdout.splitlines()]
+    assert [line["stranded"] for line in lines] == [0] * 5
+    assert lines[0]["ratio"] == lines[0]["dyno_seconds"] / lines[0]["bound"]
+
+
+def test_the_command_soaks() -> None:
+    told = CliRunner().invoke(command, ["--soak", "3", "--json"])
+    assert json.loads(told.stdout)["stranded"] == 0
