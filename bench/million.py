@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pypdfium2
+import requests
 
 from pipeline.documents import Range
 from pipeline.local.laptop import Laptop
@@ -29,6 +30,7 @@ from .system import TABLE, Order, Watch, processes, put, resident, running
 
 MB = 1_000_000
 TOLD = 10.0  # seconds from one line of the log to the next
+LOOK = 0.2  # from one look at the export to the next
 BASE = 10_000  # pages of the shorter runs that this one is compared with
 SMALL = 1_000
 Say = Callable[[str], None]
@@ -87,6 +89,7 @@ def make(folder: Path, pages: int, steps: Steps) -> Found:
         if system.store.head(key) is None:
             size = put(system.store, key, inputs.csv_blocks(pages))
             steps.say(f"  {size / MB:,.0f} MB of CSV are in the bucket")
+        drop_left_over(system)
         with Watch() as watch:
             order = Order(system, "table", {**TABLE, "listing": key})
             told = 0.0
@@ -94,7 +97,7 @@ def make(folder: Path, pages: int, steps: Steps) -> Found:
                 if time.perf_counter() - order.began >= told:
                     steps.say(progress(order))
                     told += TOLD
-                time.sleep(0.1)
+                time.sleep(LOOK)
             seconds = order.wait()
         kills = sum(system.dynos.oom_kills(f"worker.{n}") for n in (1, 2))
         export = open_services(system.settings, _Silent()).ledger.load(order.id)
@@ -105,6 +108,15 @@ def make(folder: Path, pages: int, steps: Steps) -> Found:
             "id": order.id, "key": export.result.key, "bytes": export.result.bytes, "seconds": seconds,
             "seen": order.seen, "peaks": watch.peaks, "chunks": export.chunks, "kills": kills,
         }  # fmt: skip
+
+
+def drop_left_over(system: Laptop) -> None:
+    """What a run that broke off left unfinished would be taken up again beside this one."""
+    ledger = open_services(system.settings, _Silent()).ledger
+    for export_id in ledger.active():
+        requests.delete(f"{system.url}/exports/{export_id}", headers=system.headers, timeout=60)
+    while ledger.active():
+        time.sleep(1.0)
 
 
 def progress(order: Order) -> str:

@@ -10,14 +10,27 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from .alone import peak
 
-ROWS = 4_200_000  # objects: PDFium takes so many, and pypdf is told to
-Reader = Callable[[Path, list[int]], tuple[int, list[str], str]]
-"""(file, page indexes) -> pages, their texts, a remark."""
+ROWS = 4_200_000  # of the cross-reference: pypdf takes two million unless told otherwise
+
+
+@dataclass(frozen=True)
+class Opinion:
+    """What a reader found: pages, the texts of those it was asked for, complaints, and how it was set up."""
+
+    pages: int
+    texts: Sequence[str] = ()
+    complaints: Sequence[str] = ()
+    settings: str = ""
+
+
+Reader = Callable[[Path, Sequence[int]], Opinion]
+"""(file, page indexes) -> opinion."""
 
 
 def shown_pages(pages: int) -> list[int]:
@@ -25,38 +38,35 @@ def shown_pages(pages: int) -> list[int]:
     return [0, pages // 2, pages - 1]
 
 
-def pypdf(path: Path, wanted: list[int]) -> tuple[int, list[str], str]:
+def pypdf(path: Path, wanted: Sequence[int]) -> Opinion:
     import pypdf
 
     with pypdf.PdfReader(path, xref_stream_maximum_entries=ROWS) as reader:
-        count = reader.get_num_pages()
         texts = [reader.pages[page].extract_text() for page in wanted]
-    return count, texts, f"xref_stream_maximum_entries={ROWS}"
+        return Opinion(len(reader.pages), texts, settings=f"xref_stream_maximum_entries={ROWS}")
 
 
-def qpdf(path: Path, wanted: list[int]) -> tuple[int, list[str], str]:  # it reads no text
+def qpdf(path: Path, wanted: Sequence[int]) -> Opinion:
+    """It shows no text, and checks the structure of everything."""
     import pikepdf
 
     with pikepdf.open(path) as pdf:
-        complaints = pdf.check_pdf_syntax()
-        return len(pdf.pages), [], f"{len(complaints)} complaints about syntax"
+        return Opinion(len(pdf.pages), complaints=pdf.check_pdf_syntax(), settings="check_pdf_syntax()")
 
 
-def pdfium(path: Path, wanted: list[int]) -> tuple[int, list[str], str]:
+def pdfium(path: Path, wanted: Sequence[int]) -> Opinion:
     import pypdfium2
 
     document = pypdfium2.PdfDocument(path)
-    texts = [document[page].get_textpage().get_text_bounded() for page in wanted]
-    return len(document), texts, ""
+    return Opinion(len(document), [document[page].get_textpage().get_text_bounded() for page in wanted])
 
 
-def mupdf(path: Path, wanted: list[int]) -> tuple[int, list[str], str]:
+def mupdf(path: Path, wanted: Sequence[int]) -> Opinion:
     import pymupdf
 
     with pymupdf.open(str(path)) as document:
-        texts = [document[page].get_text() for page in wanted]
-        repaired = "repaired" if document.is_repaired else "not repaired"
-        return document.page_count, texts, repaired
+        complaints = ["it had to be repaired"] if document.is_repaired else []
+        return Opinion(document.page_count, [document[page].get_text() for page in wanted], complaints)
 
 
 READERS: dict[str, Reader] = {"pypdf": pypdf, "qpdf": qpdf, "PDFium": pdfium, "MuPDF": mupdf}
@@ -65,13 +75,13 @@ THEIRS = ("MuPDF",)  # in the peers' environment
 
 def main(name: str, file: str, pages: str) -> None:
     began, wanted = time.perf_counter(), shown_pages(int(pages))
-    count, texts, remark = READERS[name](Path(file), wanted)
-    right = sum(f"{page + 1} of {pages}" in text for page, text in zip(wanted, texts, strict=False))
-    said = f"{count:,} pages"
-    said += f"; numbers right on {right} of {len(texts)} pages looked at" if texts else ""
-    said += f"; {remark}" if remark else ""
-    sound = count == int(pages) and right == len(texts) and not remark.startswith(("1", "2", "repaired"))
-    found = {"name": name, "said": said, "sound": sound}
+    opinion = READERS[name](Path(file), wanted)
+    right = sum(f"{page + 1} of {pages}" in text for page, text in zip(wanted, opinion.texts, strict=False))
+    said = [f"{opinion.pages:,} pages", f"{len(opinion.complaints)} complaints", *opinion.complaints[:3]]
+    said += [f"{right} of {len(wanted)} pages say their number"] if opinion.texts else []
+    said += [f"with `{opinion.settings}`"] if opinion.settings else []
+    sound = opinion.pages == int(pages) and right == len(opinion.texts) and not opinion.complaints
+    found = {"name": name, "said": "; ".join(said), "sound": sound}
     found |= {"seconds": time.perf_counter() - began, "peak_mib": peak() / 2**20}
     sys.stdout.write(json.dumps(found) + "\n")
 

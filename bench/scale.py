@@ -58,7 +58,7 @@ def two_workers(work: Path, pages: int) -> list[Figure]:
         with tempfile.TemporaryDirectory() as folder, running(Path(folder), workers) as system:
             key = _put_table(system, count)
             order = Order(system, "table", {**TABLE, "listing": key})
-            order.wait(0.05)
+            order.wait(0.2)
             took[workers].append(order)
     whole = median(a.seen["ready"] / b.seen["ready"] for a, b in zip(took[1], took[2], strict=True))
     drawn = median(_drawing(a) / _drawing(b) for a, b in zip(took[1], took[2], strict=True))

@@ -125,7 +125,7 @@ def worker_seconds() -> float:
 class Watch:
     """The largest process of each kind while the block runs: bytes resident at its peak (VmHWM)."""
 
-    every: float = 0.25
+    every: float = 1.0  # looking costs some milliseconds, and the kernel keeps the peak
     peaks: dict[str, int] = field(default_factory=dict)
     _stop: threading.Event = field(default_factory=threading.Event)
 

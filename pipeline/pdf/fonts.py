@@ -13,13 +13,11 @@ import zlib
 from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
-from math import ceil
 
 from fontTools.ttLib import TTFont
 
 from .objects import Stream, name
 
-UNIT = 5  # thousandths of the size, in which the widths of ASCII are rounded up: they fit one byte
 DEFAULT = "files/NotoSans[wdth,wght].ttf"
 # Variation, layout and hinting tables: the default instance is drawn, unshaped and unhinted.
 _DROPPED = ["fvar", "gvar", "avar", "HVAR", "MVAR", "VVAR", "STAT", "GSUB", "GPOS", "GDEF", "kern", "DSIG",
@@ -48,8 +46,6 @@ class Face:
         # str.translate looks each code point up in C. Two bytes a glyph, as Latin-1, escaped (7.3.4.2).
         self._spelling = _Spelling({code: _escaped(gid) for code, gid in self._ids.items()})
         self._low = self._low_bytes()
-        widths = (self._widths.get(chr(code), self._missing_width) for code in range(256))
-        self._rounded = bytes(min(255, ceil(width / UNIT)) for width in widths)
 
     def has(self, character: str) -> bool:
         """Whether the font can draw a character."""
@@ -60,13 +56,6 @@ class Face:
         widths, missing = self._widths, self._missing_width
         total: float = sum([widths.get(c, missing) for c in text])
         return total * size / 1000
-
-    def at_most(self, text: str, size: float, room: float) -> bool:
-        """Whether a text takes so many points or fewer. ASCII is summed up rounded up first, which is ten times
-        as fast and nearly always enough."""
-        if text.isascii() and sum(text.encode().translate(self._rounded)) * size * UNIT <= room * 1000:
-            return True
-        return self.width(text, size) <= room
 
     def spell(self, text: str) -> bytes:
         """A text as a literal string of glyph ids, for Tj: half as long as a hexadecimal one."""

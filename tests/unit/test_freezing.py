@@ -18,7 +18,7 @@ from pyarrow import parquet
 
 import pipeline
 from pipeline import documents, freezing
-from pipeline.documents.table import TableParams
+from pipeline.documents.table.params import TableParams
 from pipeline.errors import InputChanged, InvalidRequest
 from pipeline.settings import MIB, Settings
 from pipeline.sources import FolderInputs
@@ -178,7 +178,7 @@ MEASURE = """
 import sys, psutil
 from pathlib import Path
 from pipeline import freezing
-from pipeline.documents.table import TableParams
+from pipeline.documents.table.params import TableParams
 from pipeline.sources import FolderInputs
 path = Path(sys.argv[1])
 inputs = FolderInputs(path.parent)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from pipeline import documents, freezing, queries
-from pipeline.documents.table import TableParams
+from pipeline.documents.table.params import TableParams
 from pipeline.errors import DatabaseDown, InvalidRequest, InvalidSetting, PipelineError, QueryFailed
 from pipeline.queries import Query
 from pipeline.settings import Settings

@@ -109,7 +109,7 @@ class Layout:
     @cached_property
     def safe(self) -> tuple[int, ...]:
         """So many ASCII characters fit each column, whichever they are."""
-        widest = max(self.face.width(chr(code), self.size) for code in range(32, 127))
+        widest = max(self._advances.values())
         return tuple(int((place.width - 2 * PADDING) / widest) for place in self.places)
 
     @cached_property
@@ -134,20 +134,31 @@ class Layout:
         return columns if fit else None
 
     def _fits(self, column: Sequence[str], place: Place, safe: int) -> bool:
-        joined = "".join(column)
+        joined, room = "".join(column), place.width - 2 * PADDING
         if not joined.isprintable():
             return False
         if joined.isascii():
-            if max(map(len, column)) <= safe:
+            longest = max(map(len, column))
+            if longest <= safe:
+                return True
+            if longest * max(map(self._advances.__getitem__, set(joined))) <= room:  # of what is really there
                 return True
         elif not is_normalized("NFC", joined):
             return False
-        room = place.width - 2 * PADDING
         return all(
-            (len(text) <= safe and text.isascii()) or self.face.at_most(text, self.size, room) for text in column
+            (len(text) <= safe and text.isascii()) or self.face.width(text, self.size) <= room for text in column
         )
 
+<<<<<<< HEAD
     def lines(self, row: Row) -> list[list[str]]:
+=======
+    @cached_property
+    def _advances(self) -> dict[str, float]:
+        """The width of each ASCII character."""
+        return {chr(code): self.face.width(chr(code), self.size) for code in range(32, 127)}
+
+    def cells(self, row: Row) -> list[list[str]]:
+>>>>>>> be87d412287752bdd576fcd4c755feb54e4390da
         """The lines of each cell of a row."""
         return [
             self._broken(printable(text), place.width - 2 * PADDING)

@@ -1,0 +1,87 @@
+"""The benchmark compares like with like, and says plainly what does not hold."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pypdf
+import pytest
+
+from bench import inputs, registry, report
+from bench.figures import Figure, of_rows
+from bench.registry import OURS
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_the_program_does_not_know_the_benchmark() -> None:
+    files = sorted((ROOT / "pipeline").rglob("*.py"))
+    nodes = [(path, node) for path in files for node in ast.walk(ast.parse(path.read_text()))]
+    named = [(path, alias.name) for path, node in nodes if isinstance(node, ast.Import) for alias in node.names]
+    named += [(path, node.module or "") for path, node in nodes if isinstance(node, ast.ImportFrom)]
+    assert not [path for path, module in named if module.split(".")[0] == "bench"]
+
+
+def test_every_peer_is_pinned() -> None:
+    pinned = (ROOT / "bench/requirements.txt").read_text()
+    packages = {
+        package for subject in registry.SUBJECTS for tool in registry.tools(subject) for package in tool.packages
+    }
+    assert len(packages) > 8
+    assert not [package for package in packages if f"\n{package}==" not in pinned]
+
+
+def test_our_table_has_as_many_rows_a_page_as_the_others(tmp_path: Path) -> None:
+    """If the layout of tables changes, the peers must follow: 38 rows below the title, then 40."""
+    registry.find("tables", OURS).make(inputs.table(tmp_path, 3), tmp_path / "out.pdf", 3)
+    with pypdf.PdfReader(tmp_path / "out.pdf") as reader:
+        texts = [page.extract_text() for page in reader.pages]
+    assert len(texts) == 3
+    assert [text.count("A-000") for text in texts] == [38, 40, 40]
+
+
+def test_our_album_has_all_its_photos(tmp_path: Path) -> None:
+    registry.find("photos", OURS).make(inputs.photos(tmp_path, 2), tmp_path / "out.pdf", 2)
+    with pypdf.PdfReader(tmp_path / "out.pdf") as reader:
+        assert [len(page.images) for page in reader.pages] == [1, 1]
+
+
+def test_joined_chunks_are_the_same_pages_as_the_peers_get(tmp_path: Path) -> None:
+    source = inputs.text_chunks(tmp_path, 250)
+    registry.find("joining", OURS).make(source, tmp_path / "out.pdf", 250)
+    alone = [page.extract_text() for path in sorted(source.glob("*.pdf")) for page in pypdf.PdfReader(path).pages]
+    with pypdf.PdfReader(tmp_path / "out.pdf") as reader:
+        assert [page.extract_text() for page in reader.pages] == alone
+    assert len(alone) == 250
+
+
+@pytest.mark.parametrize(
+    ("figure", "holds"),
+    [
+        (Figure("a", 0.5, "s", "", most=0.5), True),
+        (Figure("a", 0.51, "s", "", most=0.5), False),
+        (Figure("a", 1.9, "×", "", least=1.8), True),
+        (Figure("a", 1.7, "×", "", least=1.8), False),
+    ],
+    ids=["at most", "too much", "at least", "too little"],
+)
+def test_a_bar_holds_or_not(figure: Figure, holds: bool) -> None:
+    assert figure.holds is holds
+
+
+def test_the_report_says_what_fails_and_what_was_left_out() -> None:
+    row = {"tool": OURS, "settings": "", "pages": 10, "cpu_ms": 1.0, "wall_ms": 1.0, "peak_mib": 50.0,
+           "bytes_per_page": 100.0, "ratio": 1.0, "wall_ratio": 1.0, "peak_ratio": 1.0}  # fmt: skip
+    rows: list[dict[str, object]] = [
+        row, {**row, "tool": "skia", "ratio": 0.9}, {"tool": "cairo", "reason": "no libcairo2"},
+    ]  # fmt: skip
+    figures = of_rows({"table": rows})
+    result = {
+        "command": "python -m bench", "when": "2026-01-01", "machine": {"cores": "2"}, "rows": {"table": rows},
+        "figures": [vars(figure) for figure in figures],
+    }  # fmt: skip
+    page = report.page([result], picture=False)
+    assert "0 of 1 hold." in page
+    assert "| table: ours by skia | 0.9 × | ≤ 0.5 | **FAIL** |" in page
+    assert "left out: no libcairo2" in page
