@@ -66,6 +66,11 @@ class Learned:
         """With the time that one more worker took from its order to its first look at the queue."""
         return replace(self, boot=self.boot + WEIGHT * (seconds - self.boot))
 
+    @classmethod
+    def of(cls, found: object) -> Learned:
+        """From what `asdict` made of it."""
+        return msgspec.convert(found, cls) if found else cls()
+
     def encode(self) -> bytes:
         return msgspec.json.encode(self)
 

@@ -33,6 +33,7 @@ class Scaler:
         self._way = way
         self._gauge = Gauge(live)
         self._policy = policy(settings)
+        self._price = price(settings.dyno_size)
         self._learned: Learned | None = None
         self._checked = float("-inf")
         self._noted: int | None = None  # the number of workers that is written down
@@ -89,7 +90,7 @@ class Scaler:
     def _write_down(self, workers: int, reason: str) -> None:
         """A change of the number of workers, for the accounts; written once."""
         if workers != self._noted:
-            self._ledger.note_workers(time.time(), workers, price(self._settings.dyno_size), reason)
+            self._ledger.note_workers(time.time(), workers, self._price, reason)
             self._noted = workers
 
     def _show(self, demands: Sequence[Demand]) -> None:
@@ -103,6 +104,7 @@ class Scaler:
                 "maximum": self._policy.maximum,
                 "outstanding": {item.export_id: item.untaken for item in demands},
                 "boot_seconds": round(self.learned.boot, 1),
+                "learned": asdict(self.learned),
             }
         )
 
