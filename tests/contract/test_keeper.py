@@ -140,7 +140,7 @@ def test_a_dry_run_says_what_would_be_done_and_changes_nothing(stage: Stage) -> 
     export_id = stage.submit()
     decision = stage.keeper().observe()
     assert decision.quantity == 1
-    assert "outstanding" in decision.reason
+    assert "1 worker" in decision.reason
     assert stage.workers == 0
     assert stage.s.ledger.load(export_id).state is State.QUEUED
     assert stage.s.live.lease("keeper", 1.0), "it did not lead"
