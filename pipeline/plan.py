@@ -63,12 +63,13 @@ class Survey:
 
 @dataclass(frozen=True)
 class Plan:
-    """The cut of an export, stored as exports/<id>/plan.json."""
+    """The cut of an export, stored as exports/<id>/plan.json; `fonts` is the fingerprint of its fonts."""
 
     records: int
     pages: int
     chunks: tuple[Chunk, ...]
     found: Mapping[str, Any] = field(default_factory=dict)
+    fonts: str = ""
 
     def encode(self) -> bytes:
         return msgspec.json.encode(self)

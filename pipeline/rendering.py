@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any, BinaryIO
@@ -14,6 +14,7 @@ from .documents import Document, Range
 from .errors import ChunkFailed, ExportFailed, InvalidRequest
 from .export import Result, Skipped
 from .pdf.assembly import About, Assembly
+from .pdf.fonts import check_fonts, default_face
 from .pdf.segment import Index, Lane, SegmentWriter
 from .plan import Plan, cut
 from .settings import Settings
@@ -44,7 +45,8 @@ class Job:
                 f"The document has {survey.pages} pages; {settings.max_pages} are allowed (MAX_PAGES).",
                 advice="Ask for it in several exports.",
             )
-        return cut(survey, settings, chunk_pages)
+        plan = cut(survey, settings, chunk_pages)
+        return replace(plan, fonts=default_face().fingerprint)
 
 
 def render_range(
@@ -86,6 +88,7 @@ def render_file(
     Each segment is drawn into a temporary file first. `progress` is told the pages done so far. When it
     fails, no file is left.
     """
+    check_fonts(plan.fonts)
     partial = out.with_name(out.name + ".part")
     try:
         with partial.open("w+b") as file:

@@ -6,6 +6,7 @@ given the object. Durations are seconds, sizes bytes, unless the name says other
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from math import inf
@@ -59,6 +60,7 @@ class Settings:
 
     # what can be made, and the cut
     documents: tuple[str, ...]
+    fonts: tuple[str, ...]
     chunk_seconds: float
     max_chunks: int
     max_pages: int
@@ -115,6 +117,7 @@ class Settings:
             memory_bytes=memory,
             concurrency=concurrency,
             documents=("pipeline.documents.photos", "pipeline.documents.table", *env.text("DOCUMENTS", "").split()),
+            fonts=env.words("FONTS"),
             chunk_seconds=env.seconds("CHUNK_SECONDS", 15),
             max_chunks=env.integer("MAX_CHUNKS", 500),
             max_pages=env.integer("MAX_PAGES", 1_000_000),
@@ -172,6 +175,13 @@ class _Environment:
 
     def text(self, key: str, default: str) -> str:
         return self.environ.get(key, default)
+
+    def words(self, key: str) -> tuple[str, ...]:
+        """Words in a row; one with spaces stands in quotation marks."""
+        try:
+            return tuple(shlex.split(self.environ.get(key, "")))
+        except ValueError:
+            raise InvalidSetting(f"{key} has a quotation mark that is not closed.", field=key) from None
 
     def integer(self, key: str, default: int, least: int = 1) -> int:
         return self._number(key, default, int, least, "a whole number")

@@ -44,13 +44,13 @@ class TablePen:
             page.write(self._rulings[first, sheet.count], ())
             columns = [[title, *texts] for title, texts in zip(self._titles, sheet.columns, strict=True)]
             for place, texts in zip(self._layout.places, columns, strict=True):
-                page.write(self._whole_column(place, texts, top), "".join(texts))
+                page.write(self._whole_column(place, texts, top), texts)
             return
         edges = self._edges(top, sheet.lines)
         page.write(self._ruling(edges), ())
         for edge, row in zip(edges, [[[title] for title in self._titles], *sheet.cells], strict=False):
             for place, lines in zip(self._layout.places, row, strict=True):
-                page.write(self._cell(place, lines, edge), "".join(lines))
+                page.write(self._cell(place, lines, edge), lines)
 
     def _write_title(self, page: Page, top: float, title: str) -> None:
         layout, size = self._layout, self._layout.size * TITLE
@@ -66,6 +66,8 @@ class TablePen:
         layout = self._layout
         y = top - layout.size * ASCENT + layout.row_height()
         spelled = layout.face.spell_all(texts)
+        if spelled is None:
+            return self._line_by_line(place, texts, y)
         if place.align == "left":
             x = place.x + PADDING
             return b"BT %s %.2f %.2f Td(%s)' ET" % (self._begin, x, y, b")'(".join(spelled))
@@ -74,28 +76,42 @@ class TablePen:
         body = b"".join([b" %.2f 0 Td(%s)'" % pair for pair in zip(steps, spelled, strict=True)])
         return b"BT %s 0 %.2f Td%s ET" % (self._begin, y, body)
 
+    def _line_by_line(self, place: Place, texts: Sequence[str], y: float) -> bytes:
+        """A column with text that is not plain, see Face."""
+        layout = self._layout
+        xs = self._starts(place, texts)
+        steps = map(sub, xs, [0.0, *xs])
+        body = b"".join(
+            [
+                b" %.2f 0 Td T* %s" % (step, layout.face.show(text, layout.size))
+                for step, text in zip(steps, texts, strict=True)
+            ]
+        )
+        return b"BT %s 0 %.2f Td%s ET" % (self._begin, y, body)
+
     def _cell(self, place: Place, lines: Sequence[str], edge: float) -> bytes:
         """The lines of one cell."""
         layout = self._layout
         y = edge - layout.size * ASCENT
         parts = []
-        for i, (x, spelled) in enumerate(
-            zip(self._starts(place, lines), layout.face.spell_all(lines), strict=True)
-        ):
-            parts.append(b"BT %s %.2f %.2f Td(%s)Tj ET" % (self._begin, x, y - i * layout.size * LEADING, spelled))
+        for i, (x, text) in enumerate(zip(self._starts(place, lines), lines, strict=True)):
+            shown = layout.face.show(text, layout.size)
+            parts.append(b"BT %s %.2f %.2f Td%s ET" % (self._begin, x, y - i * layout.size * LEADING, shown))
         return b"\n".join(parts)
 
     def _starts(self, place: Place, texts: Sequence[str]) -> list[float]:
         """Where texts begin so that they are aligned in their column, to a hundredth of a point."""
+        layout = self._layout
         if place.align == "left":
             return [place.x + PADDING] * len(texts)
-        # Digits are all as wide in the default font, so one number of a shape is measured for all.
-        shapes = "\n".join(texts).translate(_DIGITS).split("\n")
+        # Where all digits are as wide, one number of a shape is measured for all.
+        joined = "\n".join(texts)
+        shapes = (joined.translate(_DIGITS) if layout.face.even_digits else joined).split("\n")
         known = self._known[place.x]
         if len(known) > SHAPES:
             known.clear()
         for shape in set(shapes) - known.keys():
-            free = place.width - 2 * PADDING - self._layout.face.width(shape, self._layout.size)
+            free = place.width - 2 * PADDING - layout.face.width(shape, layout.size)
             known[shape] = round(place.x + PADDING + free * (1.0 if place.align == "right" else 0.5), 2)
         return [known[shape] for shape in shapes]
 
