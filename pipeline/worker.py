@@ -32,7 +32,7 @@ def run(settings: Settings) -> int:
         # Another leads at once when this one gives its lease back.
         signals.worker_shutting_down.connect(lambda **_: keeper.stop(), weak=False)
 
-    for chatty in ("kombu", "fontTools", "pypdf"):
+    for chatty in ("kombu", "pypdf"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     worker = app.Worker(
         queues=list(QUEUES), loglevel="INFO", optimization="fair",

@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory, TemporaryFile
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from pipeline import documents
@@ -26,7 +26,16 @@ from tests.readback import Seen, read
 
 SETTINGS = Settings.from_env({})
 ABOUT = About("Álbum", 1_700_000_000, "an-export")
-CAPTIONS = ["", "Ünïcödé čšž ελληνικά кириллица", "line\nbreak\ttab", "word " * 80, "(brackets) \\ <angle>"]
+CAPTIONS = [
+    "",
+    "Ünïcödé čšž ελληνικά кириллица",
+    "line\nbreak\ttab",
+    "word " * 80,
+    "(brackets) \\ <angle>",
+    "שלום עולם (2024) abc",
+    "السلام عليكم ١٢٣ " * 30,
+    "日本語 😀 नमस्ते x\u0331y e\u0323\u0301",
+]
 
 
 @dataclass(frozen=True)
@@ -88,6 +97,7 @@ layouts = st.fixed_dictionaries(
 def test_any_number_of_chunks_gives_the_pages_of_one(
     photos: int, broken: frozenset[int], chunk_pages: int, layout: dict[str, object]
 ) -> None:
+    assume(layout["on_unreadable"] == "placeholder" or set(range(photos)) - broken)
     with album(photos, broken) as pictures:
         job = pictures.job(**layout)
         survey = job.document.survey(job.params, job.listing, job.inputs)

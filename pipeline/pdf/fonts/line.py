@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import groupby
 from typing import NamedTuple
 
@@ -88,6 +89,7 @@ def line_of(glyphs: Sequence[Placed], characters: str) -> Line:
     return Line(sum(glyph.advance for glyph in glyphs), runs, characters, tuple(sorted(shaped)))
 
 
+@cache
 def escaped(glyph: int) -> str:
     """A glyph id in a literal string: two bytes, as Latin-1 (7.3.4.2)."""
     text = glyph.to_bytes(2, "big").decode("latin-1")

@@ -46,11 +46,12 @@ class Used:
         """Which fonts that takes: the first always, when there is text."""
         if not self.glyphs and face.is_plain(self.characters):
             return [0] if self.characters else []
-        return sorted({0, *self.by_font(face)})
+        return sorted(self.by_font(face))
 
     def by_font(self, face: Face) -> dict[int, dict[int, str]]:
-        """For each font its glyphs, and the text that each stands for."""
-        found: dict[int, dict[int, str]] = defaultdict(dict)
+        """For each font its glyphs, and the text that each stands for; the first font, which every page with
+        text begins with, even when it has none."""
+        found: dict[int, dict[int, str]] = defaultdict(dict, {0: {}} if self else {})
         for font, glyph, text in self.shaped:
             found[font][glyph] = text
         for character in sorted(self.characters, reverse=True):
