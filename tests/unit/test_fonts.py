@@ -262,3 +262,11 @@ def test_the_same_fonts_elsewhere_are_the_same(tmp_path: Path) -> None:
     copy.write_bytes(path.read_bytes())
     one, two = (Face(font_files([str(p)])) for p in (path, copy))
     assert one.fingerprint == two.fingerprint != fonts.default_face().fingerprint
+
+
+def test_a_large_cff_font_is_cut_to_what_is_used() -> None:
+    fonts.load(["default", "noto_cjk_sans_jp_regular"])
+    pdf = page_of("日本語 text 漢字")
+    assert text_of(pdf) == "日本語 text 漢字"
+    assert len(pdf) < 100_000
+    assert pictures(pdf) != pictures(page_of("\ufffd" * 3 + " text " + "\ufffd" * 2))
