@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from functools import lru_cache
 
 from .bidi import directed
@@ -55,9 +55,9 @@ class Face:
             self._places[character] = next(found, None)
         return self._places[character]
 
-    def is_plain(self, characters: Iterable[str]) -> bool:
+    def is_plain(self, characters: Set[str]) -> bool:
         """Whether text of these characters is plain."""
-        return self._widths.keys() >= set(characters)
+        return self._widths.keys() >= characters
 
     def placed(self, character: str) -> Placed:
         """A character by itself; one that no font has as a question mark in a box, or a blank."""
@@ -89,7 +89,7 @@ class Face:
         """
         joined = "\n".join(texts)
         if self._low is None or not joined.isascii():
-            if not self.is_plain("".join(texts)):
+            if not self.is_plain(set("".join(texts))):
                 return None
             return [text.translate(self._spelling).encode("latin-1") for text in texts]
         low = joined.encode().translate(self._low)

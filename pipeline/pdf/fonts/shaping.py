@@ -37,7 +37,7 @@ def shaped(text: str, face: Face) -> tuple[list[Placed], str]:
     for run in visual_runs(text):
         pieces = list(_pieces(text[run.start : run.stop], face))
         for piece in reversed(pieces) if run.backward else pieces:
-            if piece.font is None or (not run.backward and face.is_plain(piece.text)):
+            if piece.font is None or (not run.backward and face.is_plain(set(piece.text))):
                 found += one_by_one(piece.text[::-1] if run.backward else piece.text, face, len(found))
                 lone += piece.text
             else:

@@ -22,9 +22,9 @@ class Used:
     def add(self, texts: Iterable[str], face: Face) -> None:
         """Note lines of text."""
         lines = list(texts)
-        joined = "".join(lines)
-        if face.is_plain(joined):
-            self.characters.update(joined)
+        characters = set("".join(lines))
+        if face.is_plain(characters):
+            self.characters |= characters
             return
         for text in lines:
             line = face.line(text)
