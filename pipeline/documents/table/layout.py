@@ -149,16 +149,12 @@ class Layout:
             (len(text) <= safe and text.isascii()) or self.face.width(text, self.size) <= room for text in column
         )
 
-<<<<<<< HEAD
-    def lines(self, row: Row) -> list[list[str]]:
-=======
     @cached_property
     def _advances(self) -> dict[str, float]:
         """The width of each ASCII character."""
         return {chr(code): self.face.width(chr(code), self.size) for code in range(32, 127)}
 
-    def cells(self, row: Row) -> list[list[str]]:
->>>>>>> be87d412287752bdd576fcd4c755feb54e4390da
+    def lines(self, row: Row) -> list[list[str]]:
         """The lines of each cell of a row."""
         return [
             self._broken(printable(text), place.width - 2 * PADDING)
