@@ -27,6 +27,7 @@ class Presence:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="presence", daemon=True)
         self._line: Line | None = None
+        self._finished = False  # since the last tick
         self.may_work = True
         self.gone = False
         """It is struck off the roster and shall end."""
@@ -52,6 +53,7 @@ class Presence:
         """What the worker's loop sees of itself at this moment."""
         if busy:
             self._idle_since = time.monotonic()
+        self._finished |= self._worker.busy and not busy
         drains = self._line.mark if self._line and laid_down and not self.may_work else ""
         self._worker = msgspec.structs.replace(self._worker, busy=busy, drains=drains)
 
@@ -62,6 +64,9 @@ class Presence:
     def _tick(self) -> None:
         try:
             line = self._line = self._live.report(self._worker)
+            if self._finished:  # there may be fewer workers now
+                self._finished = False
+                self._live.ring()
             if self._worker.one_off:
                 self._consider_leaving(line)
             else:

@@ -111,7 +111,7 @@ def in_pieces(job: Job, plan: Plan, lengths: Iterator[int], out: Path) -> tuple[
     indexes = [index for index, _ in pieces]
     assembly = Assembly(lambda: iter(indexes), About("T", 0.0, "id"))
     out.write_bytes(b"".join([*(data for _, data in pieces), *assembly.tail()]))
-    return read(out), result(assembly, "", "", 0, indexes).warnings
+    return read(out), result(assembly, "", "", 0, indexes, plan.warnings).warnings
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
