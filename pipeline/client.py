@@ -14,6 +14,7 @@ from . import arrow, documents
 from .commands.folder import SENT
 from .errors import InvalidRequest
 from .export import Export, Result, new_id
+from .pdf import fonts
 from .pdf.assembly import About
 from .records import lines, plain
 from .rendering import Job, on_disk, render_file
@@ -56,6 +57,7 @@ def render(
     temporary file. Files that params name are below `folder`."""
     settings = Settings.from_env(os.environ)
     documents.load(settings.documents)
+    fonts.load(settings.fonts)
     kind, given, folder = documents.find(document), dict(params or {}), folder or Path()
     with on_disk() as keep:
         listing = str(folder / given.get("listing", ""))

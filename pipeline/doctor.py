@@ -15,6 +15,7 @@ from .delivery import Post
 from .errors import HerokuDown, InvalidSetting, MailDown, MailUnencrypted, RedisDown
 from .live import Live
 from .pdf.fonts import default_face
+from .pdf.fonts import load as load_fonts
 from .scaler.heroku import status_of
 from .scaler.resize import chosen_way
 from .settings import MIB, Settings, is_local
@@ -211,12 +212,18 @@ def memory_check(settings: Settings, environ: Mapping[str, str]) -> Check:
     return Check("memory", Outcome.WARNING, words, "Lower WORKER_CONCURRENCY or MAX_IMAGE_PIXELS.")
 
 
-def font_checks(_: Settings) -> Iterator[Check]:
+def font_checks(settings: Settings) -> Iterator[Check]:
+    try:
+        load_fonts(settings.fonts)
+    except InvalidSetting as error:
+        yield failed("fonts", error, "Correct the variable, or install requirements.txt again.")
+        return
     face = default_face()
-    if all(map(face.has, "aä€Ωж")):
-        yield Check("fonts", Outcome.OK, f"{face.name} with Latin, Greek and Cyrillic.")
+    words = ", then ".join(font.name for font in face.fonts)
+    if all(map(face.has, "aä€Ωжשع")):
+        yield Check("fonts", Outcome.OK, f"{words}: Latin, Greek, Cyrillic, Hebrew and Arabic among others.")
     else:
-        yield Check("fonts", Outcome.FAILED, f"{face.name} lacks letters.", "Install requirements.txt again.")
+        yield Check("fonts", Outcome.FAILED, f"{words} lack letters.", "Install requirements.txt again.")
 
 
 def document_checks(settings: Settings) -> Iterator[Check]:

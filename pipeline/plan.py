@@ -84,7 +84,7 @@ class Survey:
 
 @dataclass(frozen=True)
 class Plan:
-    """The cut of an export, stored as exports/<id>/plan.json."""
+    """The cut of an export, stored as exports/<id>/plan.json; `fonts` is the fingerprint of its fonts."""
 
     records: int
     pages: int
@@ -93,6 +93,7 @@ class Plan:
     listing: Listing | None = None  # what was read, None when nothing was
     warnings: tuple[str, ...] = ()
     page_seconds: float = 0.0  # to draw one, as its kind says before anything was learned
+    fonts: str = ""
 
     def encode(self) -> bytes:
         return msgspec.json.encode(self)

@@ -17,6 +17,7 @@ from .documents import Document, Range
 from .errors import ChunkFailed, ExportFailed, InvalidRequest
 from .export import Result, Skipped, new_id
 from .pdf.assembly import About, Assembly
+from .pdf.fonts import check_fonts, default_face
 from .pdf.segment import Index, Lane, SegmentWriter
 from .plan import Plan, cut
 from .settings import Settings
@@ -65,7 +66,8 @@ class Job:
                 f"The document has {survey.pages} pages; {settings.max_pages} are allowed (MAX_PAGES).",
                 advice="Ask for it in several exports.",
             )
-        return cut(survey, settings, chunk_pages, seen)
+        plan = cut(survey, settings, chunk_pages, seen)
+        return replace(plan, fonts=default_face().fingerprint)
 
     def planned(self, plan: Plan) -> Job:
         """The same job, reading what was read when it was planned, and nothing else."""
@@ -127,6 +129,7 @@ def render_file(
     Each segment is drawn into a temporary file first. `progress` is told the pages done so far. When it
     fails, no file is left.
     """
+    check_fonts(plan.fonts)
     partial = out.with_name(out.name + ".part")
     try:
         with partial.open("w+b") as file:

@@ -10,6 +10,7 @@ from .delivery import Post
 from .fetcher import Fetcher, Limits
 from .ledger import Ledger
 from .live import Live
+from .pdf import fonts
 from .settings import Settings
 from .sources import SOURCE_MOST, BucketInputs
 from .store import PATIENT, Patience, Store
@@ -39,6 +40,7 @@ class Services:
 def open_services(settings: Settings, messages: Messages, patience: Patience = PATIENT) -> Services:
     """Connect lazily to everything the settings name."""
     documents.load(settings.documents)
+    fonts.load(settings.fonts)
     store = Store.open(settings, patience)
     return Services(
         settings,

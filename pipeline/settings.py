@@ -7,6 +7,7 @@ given the object. Durations are seconds, sizes bytes, unless the name says other
 from __future__ import annotations
 
 import ipaddress
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from math import inf
@@ -66,6 +67,7 @@ class Settings:
 
     # what can be made, and the cut
     documents: tuple[str, ...]
+    fonts: tuple[str, ...]
     chunk_seconds: float
     max_chunks: int
     max_pages: int
@@ -128,6 +130,7 @@ class Settings:
             memory_bytes=memory,
             concurrency=concurrency,
             documents=("pipeline.documents.photos", "pipeline.documents.table", *env.text("DOCUMENTS", "").split()),
+            fonts=env.words("FONTS"),
             chunk_seconds=env.seconds("CHUNK_SECONDS", 15),
             max_chunks=env.integer("MAX_CHUNKS", 500),
             max_pages=env.integer("MAX_PAGES", 1_000_000),
@@ -203,6 +206,13 @@ class _Environment:
             words = " or ".join((default, *others))
             raise InvalidSetting(f"{key} is {value!r}; {words} is needed.", field=key)
         return value
+
+    def words(self, key: str) -> tuple[str, ...]:
+        """Words in a row; one with spaces stands in quotation marks."""
+        try:
+            return tuple(shlex.split(self.environ.get(key, "")))
+        except ValueError:
+            raise InvalidSetting(f"{key} has a quotation mark that is not closed.", field=key) from None
 
     def integer(self, key: str, default: int, least: int = 1) -> int:
         return self._number(key, default, int, least, "a whole number")

@@ -37,7 +37,7 @@ def run(settings: Settings, *, one_off: str | None = None) -> int:
     presence = Presence(services.live, introduction(one_off), settings.linger_seconds)
     app.steps["consumer"].add(duty(presence))
     stop_keeping = keep_beside(services)
-    for chatty in ("kombu", "fontTools", "pypdf"):
+    for chatty in ("kombu", "pypdf"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     worker = app.Worker(
         queues=list(QUEUES), loglevel="INFO", optimization="fair",

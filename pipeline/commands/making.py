@@ -71,12 +71,14 @@ def render(
     """
     from .. import documents
     from ..export import new_id
+    from ..pdf import fonts
     from ..pdf.assembly import About
     from ..rendering import Job, on_disk, render_file
     from ..sources import FolderInputs
     from .folder import listed
 
     settings, began = opening.settings(), time.monotonic()
+    fonts.load(settings.fonts)
     opening.free(output, force)
     document = documents.find(kind)
     with (

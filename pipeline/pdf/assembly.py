@@ -1,6 +1,6 @@
 """Assembly: segments one behind the other, then a tail, are the PDF.
 
-The tail holds what only the whole document knows: the font subset, page numbers that could not be known
+The tail holds what only the whole document knows: the font subsets, page numbers that could not be known
 earlier, the root of the page tree, the outline, metadata and the cross-reference stream (ISO 32000-1,
 7.5.8). Indexes are read one at a time, in several passes; what stays in memory does not grow with the document.
 """
@@ -13,13 +13,16 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from ..errors import DamagedSegment
-from .fonts import default_face
+from .fonts import check_fonts, default_face
+from .fonts.embed import embed
+from .fonts.used import Used
 from .objects import Stream, number, reference, text_string
 from .page import Label, text_operators
-from .segment import CATALOG, FIRST, FONT, INFO, OUTLINES, PAGES, Bookmark, Index, Lane, page_node
+from .segment import CATALOG, FIRST, FONT, INFO, OUTLINES, PAGES, Bookmark, Index, Lane, font_resources, page_node
 from .xref import CrossReference
 
 PRODUCER = "pipeline"
+WARNED = 20  # characters without a glyph that are named
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,7 @@ class Assembly:
         self._about = about
         self._rows = CrossReference(FIRST)
         self._trees: list[int] = []
-        self._characters: set[str] = set()
+        self._used = Used()
         self._bookmarks = 0
         self._size = self._pages = self._records = self._drawn = self._labels = 0
         for index in indexes():
@@ -85,9 +88,11 @@ class Assembly:
     @property
     def warnings(self) -> list[str]:
         """What went wrong without spoiling the file."""
-        face = default_face()
-        missing = "".join(sorted(c for c in self._characters if not face.has(c)))
-        return [f"{face.name} has no glyph for: {missing}"] if missing else []
+        missing = self._used.missing(default_face())
+        shown = ", ".join(f"{character} (U+{ord(character):04X})" for character in missing[:WARNED])
+        more = f", and {len(missing) - WARNED} more" if len(missing) > WARNED else ""
+        words = f"No font has {len(missing)} kinds of characters: {shown}{more}. FONTS can name one that does."
+        return [words] if missing else []
 
     def tail(self) -> Iterator[bytes]:
         """The bytes behind the last segment, a piece at a time."""
@@ -105,7 +110,8 @@ class Assembly:
         numbers = Lane(index.chunk, index.chunks).numbers(index.first_slot, len(index.offsets))
         self._rows.set_all(numbers, index.offsets, self._size)
         self._trees.append(index.tree)
-        self._characters.update(index.characters)
+        check_fonts(index.fonts)
+        self._used.update(index.characters, index.glyphs)
         self._bookmarks += len(index.bookmarks)
         self._size += index.size
         self._pages += index.pages
@@ -116,10 +122,9 @@ class Assembly:
     def _objects(self) -> Iterator[tuple[int, bytes | Stream]]:
         """Every object of the tail with its number."""
         yield from self._page_labels()
-        if self._characters:
-            first = self._rows.size
-            for obj, value in default_face().embed("".join(self._characters), first):
-                yield obj or FONT, value
+        for place, glyphs in sorted(self._used.by_font(default_face()).items()):
+            for obj, value in embed(default_face().fonts[place], glyphs, self._rows.size):
+                yield obj or FONT + place, value
         if self._bookmarks:
             yield from outline(self._all_bookmarks(), self._rows.size)
         yield PAGES, page_node(self._trees, self._pages, None)
@@ -137,7 +142,7 @@ class Assembly:
             if index.labels:
                 for i, obj in enumerate(index.labels.numbers):
                     text = page_number(page + i + 1, self._pages)
-                    self._characters.update(text)
+                    self._used.add([text], default_face())
                     yield obj, _label(index.labels.style, text)
             page += index.pages
 
@@ -212,9 +217,11 @@ class _Item:
 
 
 def _label(style: Label, text: str) -> Stream:
-    operators = text_operators(default_face(), style.x, style.y, style.size, text, style.align)
-    entries = b"/Type/XObject/Subtype/Form/BBox[0 0 14400 14400]/Resources<</Font<</F1 %s>>>>"
-    return Stream.of(entries % reference(FONT), operators)
+    face, used = default_face(), Used()
+    used.add([text], face)
+    operators = text_operators(face, style.x, style.y, style.size, text, style.align)
+    entries = b"/Type/XObject/Subtype/Form/BBox[0 0 14400 14400]/Resources<<%s>>"
+    return Stream.of(entries % font_resources(used.fonts(face)), operators)
 
 
 def _spelled(obj: int, value: bytes | Stream) -> Iterator[bytes]:

@@ -11,12 +11,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 from .fonts import Face, default_face
+from .fonts.used import Used
 from .images import Picture, placement
 from .objects import Stream, name, number, reference
 
 Align = Literal["left", "center", "right"]
 Colour = tuple[float, float, float]
 BLACK: Colour = (0, 0, 0)
+_STEERING = "\u200c\u200d\u200e\u200f"
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ class Page:
     ) -> None:
         self.width = width
         self.height = height
-        self.characters: set[str] = set()
+        self.used = Used()
         self.bookmarks: list[Mark] = []
         self.label: Label | None = None
         self._add = add
@@ -74,8 +76,7 @@ class Page:
         """Draw one line with its baseline at y. Characters that draw nothing are left out."""
         shown = printable(text)
         if shown:
-            self._operators.append(text_operators(self.face, x, y, size, shown, align, colour))
-            self.characters.update(shown)
+            self.write(text_operators(self.face, x, y, size, shown, align, colour), [shown])
 
     def rectangle(
         self, x: float, y: float, width: float, height: float, *, stroke: Colour | None = None,
@@ -104,10 +105,10 @@ class Page:
         self._operators.append(b"q %s%s cm %s Do Q" % (clip, _numbers(*matrix), name(key)))
         return max(y, y + (height - h) / 2)
 
-    def write(self, operators: bytes, characters: Iterable[str]) -> None:
-        """Draw with operators of one's own; `characters` are those that their text uses, in font F1."""
+    def write(self, operators: bytes, texts: Iterable[str]) -> None:
+        """Draw with operators of one's own; `texts` are the lines they show."""
         self._operators.append(operators)
-        self.characters.update(characters)
+        self.used.add(texts, self.face)
 
     def bookmark(self, title: str, level: int = 1, top: float | None = None) -> None:
         """Lead here from the outline; `top` in points, the page's upper edge when not given."""
@@ -144,14 +145,23 @@ def text_operators(
     if align != "left":
         x -= face.width(text, size) / (1 if align == "right" else 2)
     fill = b"%s rg " % _numbers(*colour) if colour != BLACK else b""
-    body = b"BT %s/F1 %s Tf %s Td %s Tj ET" % (fill, number(size), _numbers(x, y), face.spell(text))
+    body = b"BT %s/F1 %s Tf %s Td %s ET" % (fill, number(size), _numbers(x, y), face.show(text, size))
     return b"q %s Q" % body if fill else body
 
 
 def printable(text: str) -> str:
-    """The text without control characters and line breaks, in composed form, so that it is one line."""
+    """The text without control characters and line breaks, in composed form, so that it is one line.
+
+    Of the characters that only steer, those that join letters or mark a direction stay.
+    """
     composed = unicodedata.normalize("NFC", text)
-    return "".join(c if c.isprintable() else " " for c in composed).strip()
+    if not composed.isprintable():
+        composed = "".join([c if c.isprintable() or c in _STEERING else _instead(c) for c in composed])
+    return composed.strip()
+
+
+def _instead(character: str) -> str:
+    return "" if unicodedata.category(character) == "Cf" else " "
 
 
 def _numbers(*values: float) -> bytes:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import zlib
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, BinaryIO
@@ -20,6 +20,10 @@ from typing import TYPE_CHECKING, BinaryIO
 import msgspec
 
 from ..export import Skipped
+from .fonts import default_face
+from .fonts.files import MOST
+from .fonts.line import Glyph
+from .fonts.used import Used
 from .objects import Stream, reference
 from .page import Label, Page
 from .xref import checked
@@ -28,8 +32,8 @@ if TYPE_CHECKING:
     from .adopted import Bookmarking
     from .canvas import BlankCanvas
 
-CATALOG, PAGES, INFO, OUTLINES, FONT = range(1, 6)
-FIRST = 16  # below are the reserved numbers, the same in every file
+CATALOG, PAGES, INFO, OUTLINES, FONT = range(1, 6)  # the fonts behind the first one follow it
+FIRST = FONT + MOST  # below are the reserved numbers, the same in every file
 LEVEL = 4  # of compression: 6 takes a third longer for 6 % smaller pages of a table
 FANOUT = 32  # children of a node of the page tree
 HEADER = b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n"
@@ -76,7 +80,8 @@ class Index:
 
     `first` and `planned` are pages as the plan counts them; `pages` is how many were really made, which
     is less when inputs were skipped. `offsets` is where each slot's object begins in the segment, from
-    `first_slot` on; -1 is an object that the tail writes.
+    `first_slot` on; -1 is an object that the tail writes. `characters` and `glyphs` are what was drawn with
+    the fonts that have this fingerprint.
     """
 
     chunk: int
@@ -97,6 +102,8 @@ class Index:
     skipped: list[Skipped]
     warnings: list[str]
     etag: str = ""
+    glyphs: list[Glyph] = field(default_factory=list)
+    fonts: str = ""
 
     @property
     def stop(self) -> int:
@@ -155,7 +162,7 @@ class SegmentWriter:
         self._offsets = array("q")
         self._pages = array("Q")  # number, and number of the leaf of the page tree, in turn
         self._bookmarks: list[Bookmark] = []
-        self._characters: set[str] = set()
+        self._used = Used()
         self._shared: dict[int, tuple[Stream, int]] = {}
         self._digests: dict[bytes, int] = {}
         self._label_style: Label | None = None
@@ -229,10 +236,10 @@ class SegmentWriter:
             page.use("Label", label)
         body, resources = page.finish()
         content = self.add(Stream.of(b"/Filter/FlateDecode", zlib.compress(body, LEVEL)))
-        font = b"/Font<</F1 %s>>" % reference(FONT) if page.characters else b""
+        font = font_resources(page.used.fonts(page.face))
         entries = b"/MediaBox[0 0 %s]/Resources<<%s%s>>/Contents %s"
         self.add_page(entries % (page.box, font, resources, reference(content)), number)
-        self._characters |= page.characters
+        self._used.update(page.used.characters, page.used.shaped)
         self._bookmarks += [Bookmark(m.level, number, m.top, m.title) for m in page.bookmarks]
 
     @contextmanager
@@ -307,10 +314,12 @@ class SegmentWriter:
             records=self.tally.records,
             drawn=self.tally.drawn,
             bookmarks=self._bookmarks,
-            characters="".join(sorted(self._characters)),
+            characters="".join(sorted(self._used.characters)),
             labels=Labels(self._label_style, self._label_numbers) if self._label_style else None,
             skipped=self.tally.skipped,
             warnings=self.tally.warnings,
+            glyphs=self._used.shaped,
+            fonts=default_face().fingerprint if self._used else "",
         )
 
     def _write_tree(self) -> int:
@@ -355,6 +364,12 @@ class _Node:
     number: int
     kids: list[int]
     count: int
+
+
+def font_resources(places: Sequence[int]) -> bytes:
+    """The fonts of a resource dictionary, F1 first."""
+    entries = b"".join(b"/F%d %s" % (place + 1, reference(FONT + place)) for place in places)
+    return b"/Font<<%s>>" % entries if entries else b""
 
 
 def page_node(kids: list[int], count: int, parent: int | None) -> bytes:

@@ -16,6 +16,7 @@ from ..export import Chunk, Export
 from ..ledger import Ledger
 from ..live import Lease, Live
 from ..pdf.assembly import chain
+from ..pdf.fonts import check_fonts
 from ..pdf.segment import Lane
 from ..plan import Plan
 from ..rendering import Job, render_range
@@ -88,6 +89,7 @@ def render(s: Services, job: Job, plan: Plan, number: int, export: Export, stopp
     Does nothing when no page is missing or another worker has the lease. Raises PutBack when pages are
     left, ChunkFailed when the same page was begun too often.
     """
+    check_fonts(plan.fonts)
     export_id, chunk = export.id, plan.chunks[number]
     first, slot = _missing(s.ledger, export_id, chunk)
     stop = chunk.first_page + chunk.pages

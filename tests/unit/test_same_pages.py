@@ -26,7 +26,16 @@ from tests.readback import Seen, read
 
 SETTINGS = Settings.from_env({})
 ABOUT = About("Álbum", 1_700_000_000, "an-export")
-CAPTIONS = ["", "Ünïcödé čšž ελληνικά кириллица", "line\nbreak\ttab", "word " * 80, "(brackets) \\ <angle>"]
+CAPTIONS = [
+    "",
+    "Ünïcödé čšž ελληνικά кириллица",
+    "line\nbreak\ttab",
+    "word " * 80,
+    "(brackets) \\ <angle>",
+    "שלום עולם (2024) abc",
+    "السلام عليكم ١٢٣ " * 30,
+    "日本語 😀 नमस्ते x\u0331y e\u0323\u0301",
+]
 
 
 @dataclass(frozen=True)

@@ -63,11 +63,28 @@ def text_of(seen: Seen) -> str:
 
 
 cells = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=60)
+words = st.sampled_from(
+    [
+        "שלום (עולם)",
+        "السلام",
+        "عليكم",
+        "می‌خواهم",
+        "日本語。",
+        "नमस्ते",
+        "😀",
+        "x\u0331y",
+        "12,5 ₪",
+        "abc",
+        "Größe",
+        "\u200f",
+    ]
+)
+any_script = st.lists(words, max_size=14).map(" ".join)
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
-    rows=st.lists(st.lists(cells, min_size=3, max_size=3), min_size=1, max_size=60),
+    rows=st.lists(st.lists(cells | any_script, min_size=3, max_size=3), min_size=1, max_size=60),
     chunk_pages=st.integers(1, 4),
     font_size=st.sampled_from([8, 18]),
 )

@@ -72,8 +72,8 @@ class BandPen:
             self._write(page, x, y, smaller, text, ink)
 
     def _write(self, page: Page, x: float, y: float, size: float, text: str, ink: bytes) -> None:
-        spelled = self._layout.face.spell(text)
-        page.write(b"q %s g BT /F1 %s Tf %.2f %.2f Td %s Tj ET Q" % (ink, number(size), x, y, spelled), text)
+        shown = self._layout.face.show(text, size)
+        page.write(b"q %s g BT /F1 %s Tf %.2f %.2f Td %s ET Q" % (ink, number(size), x, y, shown), [text])
 
 
 def bar(left: float, right: float, top: float, bottom: float) -> bytes:

@@ -86,13 +86,13 @@ class TablePen:
         top = bones.runs[0].edges[0]
         for place, title, column in zip(self._layout.places, self._titles, columns, strict=True):
             texts = [title, *column]
-            page.write(self._whole_column(place, texts, top, bones.drops), "".join(texts))
+            page.write(self._whole_column(place, texts, top, bones.drops), texts)
 
     def _write_cells(self, page: Page, cells: Sequence[Sequence[Sequence[str]]], bones: Skeleton) -> None:
         edges = [edge for run in bones.runs for edge in run.edges[:-1]]
         for edge, row in zip(edges, [[[title] for title in self._titles], *cells], strict=True):
             for place, lines in zip(self._layout.places, row, strict=True):
-                page.write(self._cell(place, lines, edge), "".join(lines))
+                page.write(self._cell(place, lines, edge), lines)
 
     def _whole_column(
         self, place: Place, texts: Sequence[str], top: float, drops: Sequence[tuple[int, float]]
@@ -104,14 +104,17 @@ class TablePen:
         layout = self._layout
         y = top - layout.size * ASCENT + layout.row_height()
         spelled = layout.face.spell_all(texts)
-        if place.align == "left":
+        if place.align == "left" and spelled is not None:
             x = place.x + PADDING
             for i, drop in reversed(drops):
                 spelled[i - 1] += b")' 0 %.2f Td(" % -drop + spelled.pop(i)
             return b"BT %s %.2f %.2f Td(%s)' ET" % (self._begin, x, y, b")'(".join(spelled))
         xs = self._starts(place, texts)
         steps = map(sub, xs, [0.0, *xs])
-        parts = [b" %.2f 0 Td(%s)'" % pair for pair in zip(steps, spelled, strict=True)]
+        form, shown = b" %.2f 0 Td(%s)'", spelled
+        if shown is None:  # a text is not plain, see Face
+            form, shown = b" %.2f 0 Td T* %s", [layout.face.show(text, layout.size) for text in texts]
+        parts = [form % pair for pair in zip(steps, shown, strict=True)]
         for i, drop in drops:
             parts[i] = b" 0 %.2f Td" % -drop + parts[i]
         return b"BT %s 0 %.2f Td%s ET" % (self._begin, y, b"".join(parts))
@@ -121,23 +124,24 @@ class TablePen:
         layout = self._layout
         y = edge - layout.size * ASCENT
         parts = []
-        for i, (x, spelled) in enumerate(
-            zip(self._starts(place, lines), layout.face.spell_all(lines), strict=True)
-        ):
-            parts.append(b"BT %s %.2f %.2f Td(%s)Tj ET" % (self._begin, x, y - i * layout.size * LEADING, spelled))
+        for i, (x, text) in enumerate(zip(self._starts(place, lines), lines, strict=True)):
+            shown = layout.face.show(text, layout.size)
+            parts.append(b"BT %s %.2f %.2f Td%s ET" % (self._begin, x, y - i * layout.size * LEADING, shown))
         return b"\n".join(parts)
 
     def _starts(self, place: Place, texts: Sequence[str]) -> list[float]:
         """Where texts begin so that they are aligned in their column, to a hundredth of a point."""
+        layout = self._layout
         if place.align == "left":
             return [place.x + PADDING] * len(texts)
-        # Digits are all as wide in the default font, so one number of a shape is measured for all.
-        shapes = "\n".join(texts).translate(_DIGITS).split("\n")
+        # Where all digits are as wide, one number of a shape is measured for all.
+        joined = "\n".join(texts)
+        shapes = (joined.translate(_DIGITS) if layout.face.even_digits else joined).split("\n")
         known = self._known[place.x]
         if len(known) > SHAPES:
             known.clear()
         for shape in set(shapes) - known.keys():
-            free = place.width - 2 * PADDING - self._layout.face.width(shape, self._layout.size)
+            free = place.width - 2 * PADDING - layout.face.width(shape, layout.size)
             known[shape] = round(place.x + PADDING + free * (1.0 if place.align == "right" else 0.5), 2)
         return [known[shape] for shape in shapes]
 

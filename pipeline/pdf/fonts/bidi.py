@@ -1,0 +1,131 @@
+"""Which part of a line stands where when it is read from both sides (Unicode Standard Annex 9).
+
+Explicit embeddings, overrides and isolates do not occur: `printable` leaves them out of every text.
+"""
+
+# ruff: noqa: RUF001  # brackets of other scripts, on purpose
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+from typing import NamedTuple
+from unicodedata import bidirectional
+
+LEFT_TO_RIGHT, RIGHT_TO_LEFT = "\u200e", "\u200f"  # marks that draw nothing and count as a letter
+_BRACKETS = "()[]{}⁽⁾₍₎〈〉《》「」『』【】〔〕（）［］｛｝｢｣"
+_CLOSING = dict(zip(_BRACKETS[::2], _BRACKETS[1::2], strict=True))
+_SIGNS = _BRACKETS + "<>«»‹›≤≥"
+MIRRORED = str.maketrans(_SIGNS, "".join(_SIGNS[i ^ 1] for i in range(len(_SIGNS))))  # what is drawn backward
+# A letter for each class that the rules tell apart; the others are neutral (n).
+_LETTERS = {"L": "L", "R": "R", "AL": "A", "EN": "e", "AN": "a", "ES": "+", "ET": "%", "CS": ",",
+            "NSM": "m", "BN": "m"}  # fmt: skip
+
+
+class Run(NamedTuple):
+    """A part of a line that is read in one direction."""
+
+    start: int
+    stop: int
+    level: int
+
+    @property
+    def backward(self) -> bool:
+        """Whether it is read from right to left."""
+        return self.level % 2 == 1
+
+
+def base(text: str) -> int:
+    """The level of a paragraph: 1 when its first letter is one of a script from right to left (P2, P3)."""
+    for character in text:
+        if (kind := bidirectional(character)) in ("L", "R", "AL"):
+            return int(kind != "L")
+    return 0
+
+
+def directed(lines: Sequence[str], paragraph: str) -> list[str]:
+    """The lines of a paragraph, each with a mark in front when it alone would take another direction."""
+    level = base(paragraph)
+    mark = RIGHT_TO_LEFT if level else LEFT_TO_RIGHT
+    return [line if base(line) == level else mark + line for line in lines]
+
+
+def visual_runs(text: str) -> list[Run]:
+    """The runs of a line as they stand from left to right (L2)."""
+    runs = list(_runs(levels(text)))
+    for level in range(max((run.level for run in runs), default=0), 0, -1):
+        runs = [run for group in _split(runs, level) for run in group]
+    return runs
+
+
+def _split(runs: Sequence[Run], least: int) -> Iterator[Iterable[Run]]:
+    """Runs of a level and above together and turned round, the others as they are."""
+    for high, group in groupby(runs, lambda run: run.level >= least):
+        found = list(group)
+        yield reversed(found) if high else found
+
+
+def levels(text: str) -> list[int]:
+    """The level of every character of a line: odd ones are read from right to left."""
+    level = base(text)
+    side = "LR"[level]
+    kinds = side + "".join([_LETTERS.get(bidirectional(c), "n") for c in text])
+    kinds = _brackets(text, _weak(kinds), side) + side
+    kinds = re.sub(r"(?<=L)n+(?=L)", lambda m: "L" * len(m[0]), kinds)  # N1
+    kinds = re.sub(r"(?<=[Rea])n+(?=[Rea])", lambda m: "R" * len(m[0]), kinds)
+    depth = {"n": level, "L": level + level % 2, "R": level + 1 - level % 2, "e": 2, "a": 2}  # N2, I1, I2
+    found = [depth[kind] for kind in kinds[1:-1]]
+    bare = len(text.rstrip())
+    return found[:bare] + [level] * (len(text) - bare)  # L1
+
+
+def _weak(kinds: str) -> str:
+    """W1 to W7. The first letter stands for what is before the line."""
+    kinds = re.sub(r"([^m])(m+)", lambda m: m[1] * len(m[0]), kinds)
+    kinds = re.sub(r"A[^LRA]*", lambda m: m[0].replace("e", "a"), kinds).replace("A", "R")
+    kinds = re.sub(r"(?<=e)[+,](?=e)", "e", kinds)
+    kinds = re.sub(r"(?<=a),(?=a)", "a", kinds)
+    kinds = re.sub(r"%+(?=e)|(?<=e)%+", lambda m: "e" * len(m[0]), kinds)
+    kinds = re.sub(r"[+%,]", "n", kinds)
+    return re.sub(r"L[^LR]*", lambda m: m[0].replace("e", "L"), kinds)
+
+
+def _brackets(text: str, kinds: str, side: str) -> str:
+    """N0: both brackets of a pair go one way."""
+    found = list(kinds)
+    other = "R" if side == "L" else "L"
+    for start, stop in _pairs(text, kinds):
+        inside = {_strong(kind) for kind in found[start + 1 : stop]}
+        if side in inside:
+            found[start] = found[stop] = side
+        elif other in inside:
+            before = next(s for kind in reversed(found[:start]) if (s := _strong(kind)) != "n")
+            found[start] = found[stop] = before
+    return "".join(found)
+
+
+def _pairs(text: str, kinds: str) -> list[tuple[int, int]]:
+    """Where pairs of brackets begin and end in `kinds`, which has one letter before the text (BD16)."""
+    waiting: list[tuple[str, int]] = []
+    found = []
+    for i, character in enumerate(text, 1):
+        if kinds[i] == "n" and character in _CLOSING:
+            waiting.append((_CLOSING[character], i))
+        elif kinds[i] == "n":
+            place = next((k for k in reversed(range(len(waiting))) if waiting[k][0] == character), None)
+            if place is not None:
+                found.append((waiting[place][1], i))
+                del waiting[place:]
+    return sorted(found)
+
+
+def _strong(kind: str) -> str:
+    return "R" if kind in "Rea" else kind
+
+
+def _runs(levels: Sequence[int]) -> Iterator[Run]:
+    start = 0
+    for level, group in groupby(levels):
+        stop = start + len(list(group))
+        yield Run(start, stop, level)
+        start = stop

@@ -1,0 +1,147 @@
+"""The typeface of all text: fonts in order, each taken for the characters that those before it lack."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence, Set
+from functools import lru_cache
+
+from .bidi import directed
+from .breaking import PIECE, longest, whole
+from .files import FontFile, fingerprint
+from .font import Font
+from .line import Line, Placed, escaped, line_of
+from .shaping import COMPLEX, one_by_one, shaped
+
+LINES = 1024  # kept, of those that are more than plain glyphs: a page of a table is measured, then drawn
+REPLACEMENT = "\ufffd"
+BLANK = 500  # width of a character that no font has when there is no replacement either
+
+
+class Face:
+    """Fonts in order, ready to measure and spell text. Sizes are in points, widths in 1/1000 of the size.
+
+    A text is plain when the first font has all its characters and each is one glyph, from left to right;
+    plain text is measured and spelled by looking characters up. Any other is a `Line`.
+    """
+
+    def __init__(self, files: Sequence[FontFile]) -> None:
+        self.fonts = tuple(Font(file) for file in files)
+        self.fingerprint = fingerprint(files)
+        first = self.fonts[0]
+        ids = {code: glyph for code, glyph in first.characters().items() if not COMPLEX.match(chr(code))}
+        self._widths = {chr(code): first.advance(glyph) for code, glyph in ids.items()}
+        # str.translate looks each code point up in C.
+        self._spelling = {code: escaped(glyph) for code, glyph in ids.items()}
+        self._low = _low_bytes(ids)
+        self._places: dict[str, int | None] = {}
+        self.line: Callable[[str], Line] = lru_cache(LINES)(self._line)
+        self.even_digits = len({self._widths.get(digit) for digit in "0123456789"}) == 1
+
+    @property
+    def name(self) -> str:
+        """The first font's."""
+        return self.fonts[0].name
+
+    def has(self, character: str) -> bool:
+        """Whether a font can draw a character."""
+        return self.place(character) is not None
+
+    def place(self, character: str) -> int | None:
+        """Which font draws a character: the first that has it."""
+        if character in self._widths:
+            return 0
+        if character not in self._places:
+            found = (i for i, font in enumerate(self.fonts) if font.glyph(character))
+            self._places[character] = next(found, None)
+        return self._places[character]
+
+    def is_plain(self, characters: Set[str]) -> bool:
+        """Whether text of these characters is plain."""
+        return self._widths.keys() >= characters
+
+    def placed(self, character: str) -> Placed:
+        """A character by itself; one that no font has as a question mark in a box, or a blank."""
+        drawn = character if self.has(character) else REPLACEMENT
+        place = self.place(drawn)
+        if place is None:
+            return Placed(0, 0, 0, BLANK)
+        glyph = self.fonts[place].glyph(drawn)
+        width = round(self.fonts[place].advance(glyph))
+        return Placed(place, glyph, width, width)
+
+    def width(self, text: str, size: float) -> float:
+        """Points that a text takes."""
+        try:
+            total: float = sum(map(self._widths.__getitem__, text))
+        except KeyError:
+            total = self.line(text).width
+        return total * size / 1000
+
+    def show(self, text: str, size: float) -> bytes:
+        """Operators that draw a text from the current point on, the first font being chosen in this size."""
+        plain = self.spell_all([text])
+        return self.line(text).show(size) if plain is None else b"(%s)Tj" % plain[0]
+
+    def spell_all(self, texts: Sequence[str]) -> list[bytes] | None:
+        """The insides of literal strings of the first font, one a text; None when one is not plain.
+
+        ASCII is spelled in one go, ten times as fast.
+        """
+        joined = "\n".join(texts)
+        if self._low is None or not joined.isascii():
+            if not self.is_plain(set("".join(texts))):
+                return None
+            return [text.translate(self._spelling).encode("latin-1") for text in texts]
+        low = joined.encode().translate(self._low)
+        pairs = bytearray(2 * len(low))
+        pairs[1::2] = low
+        for plain, escape in _ESCAPES:
+            pairs = pairs.replace(plain, escape)
+        return bytes(pairs).split(b"\0\xff")
+
+    def fit(self, text: str, size: float, width: float) -> str:
+        """The text itself, or as much of it as fits with an ellipsis."""
+        if self.width(text, size) <= width:
+            return text
+        count = longest(len(text) - 1, lambda n: self.width(text[:n].rstrip() + "…", size) <= width)
+        return text[: whole(text, count)].rstrip() + "…"
+
+    def wrap(self, text: str, size: float, width: float, lines: int) -> list[str]:
+        """The text in at most `lines` lines, broken at spaces, between ideographs, and inside a word that is
+        too long for a line; the last one ends in … when it is cut."""
+        found: list[str] = []
+        rest = " ".join(text.split())
+        while rest and len(found) < lines - 1:
+            taken = self._line_break(rest, size, width)
+            found.append(rest[:taken].rstrip())
+            rest = rest[taken:].lstrip()
+        found += [self.fit(rest, size, width)] if rest else []
+        return directed(found, text) if COMPLEX.search(text) else found
+
+    def _line_break(self, text: str, size: float, width: float) -> int:
+        """How many characters the first line takes, one at least."""
+        taken = 0
+        for piece in PIECE.finditer(text):
+            if self.width(text[: piece.end()].rstrip(), size) > width:
+                break
+            taken = piece.end()
+        return taken or max(1, whole(text, longest(len(text), lambda n: self.width(text[:n], size) <= width)))
+
+    def _line(self, text: str) -> Line:
+        return line_of(*(shaped(text, self) if COMPLEX.search(text) else (one_by_one(text, self), text)))
+
+
+def _low_bytes(ids: Mapping[int, int]) -> bytes | None:
+    """ASCII to the low bytes of glyph ids, the line break to 255; None when they are not below it."""
+    table = bytearray(256)
+    table[10] = 255
+    for code in range(32, 127):
+        glyph = ids.get(code, 0)
+        if not 0 < glyph < 255:
+            return None
+        table[code] = glyph
+    return bytes(table)
+
+
+_ESCAPES = ((b"\0\\", b"\0\\\\"), (b"\0(", b"\0\\("), (b"\0)", b"\0\\)"), (b"\0\r", b"\0\\r"))
+"""Backslash first. Every glyph's high byte is 0 and no low one is, so pairs are found at pairs only."""

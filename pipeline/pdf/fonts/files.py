@@ -1,0 +1,145 @@
+"""Font files: where FONTS names them, and whether a PDF may and can hold them."""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+from ...errors import InvalidSetting
+
+BUILT_IN = ("fontpkg_noto_sans", "fontpkg_ibm_plex_sans_arabic", "fontpkg_heebo")
+DEFAULT = "default"  # in FONTS, stands for the built-in ones
+MOST = 11  # object numbers are reserved for so many, see segment.py
+ENDINGS = {".ttf", ".otf", ".ttc", ".otc"}
+NEEDED = ("cmap", "head", "hhea", "hmtx", "maxp")
+_KINDS = (b"\0\1\0\0", b"true", b"OTTO")
+
+
+@dataclass(frozen=True)
+class FontFile:
+    """One font of a file. `directory` is its list of tables with their checksums: another font, other bytes."""
+
+    path: Path
+    index: int
+    directory: bytes
+
+    @property
+    def outlines(self) -> str:
+        """The table that holds them: glyf, CFF or CFF2."""
+        return next(tag for tag in ("glyf", "CFF ", "CFF2") if tag in _tables(self.directory))
+
+
+def font_files(names: Iterable[str]) -> list[FontFile]:
+    """The files of FONTS in their order, the built-in ones behind them unless they are named `default`.
+
+    InvalidSetting when one is missing, broken, or may not be embedded.
+    """
+    wanted = list(names)
+    if DEFAULT not in wanted:
+        wanted.append(DEFAULT)
+    at = wanted.index(DEFAULT)
+    wanted[at : at + 1] = BUILT_IN
+    if len(wanted) > MOST:
+        raise _wrong(f"names {len(wanted) - len(BUILT_IN)} fonts; {MOST - len(BUILT_IN)} can be used.")
+    return [_font_file(name) for name in wanted]
+
+
+def fingerprint(files: Iterable[FontFile]) -> str:
+    """The same for the same fonts in the same order."""
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(file.directory)
+    return digest.hexdigest()[:16]
+
+
+def _font_file(name: str) -> FontFile:
+    stem, mark, index = name.rpartition("#")
+    numbered = bool(mark) and index.isdecimal()
+    path = _path(stem if numbered else name)
+    try:
+        with path.open("rb") as file:
+            data = file.read(1 << 16)
+            start = _start(name, data, int(index) if numbered else None)
+            file.seek(start)
+            count = struct.unpack_from(">H", _read(file.read(6), 6, name), 4)[0]
+            file.seek(start)
+            directory = _read(file.read(12 + 16 * count), 12 + 16 * count, name)
+            tables = _tables(directory)
+            _check(name, directory, path.stat().st_size)
+            if "OS/2" in tables:
+                file.seek(tables["OS/2"][0] + 8)
+                _check_licence(name, struct.unpack(">H", _read(file.read(2), 2, name))[0])
+    except OSError as error:
+        raise _wrong(f"names {name}, which cannot be read: {error.strerror}.") from None
+    return FontFile(path, int(index) if numbered else 0, directory)
+
+
+def _path(name: str) -> Path:
+    """A file, or the upright regular font of an installed package."""
+    if Path(name).is_file():
+        return Path(name)
+    spec = find_spec(name) if name.isidentifier() else None
+    if spec is None:
+        raise _wrong(f"names {name}, which is neither a file nor an installed package.")
+    folder = Path((spec.submodule_search_locations or [""])[0])
+    found = [path for path in sorted(folder.rglob("*")) if path.suffix.lower() in ENDINGS]
+    upright = [path for path in found if "italic" not in path.name.lower()]
+    regular = [path for path in upright if path.stem.endswith("-Regular")] if len(upright) > 1 else upright
+    if len(regular) != 1:
+        raise _wrong(f"names the package {name}, which has {len(upright)} upright fonts: name the file instead.")
+    return regular[0]
+
+
+def _start(name: str, data: bytes, index: int | None) -> int:
+    """Where the font begins in its file: collections have several."""
+    if not data.startswith(b"ttcf"):
+        if index:
+            raise _wrong(f"names {name}, but that file holds one font only.")
+        return 0
+    count: int = struct.unpack_from(">I", _read(data, 12, name), 8)[0]
+    if index is None or index >= count:
+        raise _wrong(f"names {name}, a collection of {count} fonts: add #0 to #{count - 1} to choose one.")
+    start: int = struct.unpack_from(">I", _read(data, 16 + 4 * index, name), 12 + 4 * index)[0]
+    return start
+
+
+def _check(name: str, directory: bytes, size: int) -> None:
+    if directory[:4] not in _KINDS:
+        raise _wrong(f"names {name}, which is no TrueType or OpenType font.")
+    tables = _tables(directory)
+    missing = [tag for tag in NEEDED if tag not in tables]
+    cut_off = [tag for tag, (offset, length) in tables.items() if offset + length > size]
+    if missing or cut_off:
+        raise _wrong(f"names {name}, a broken font: its table {(missing + cut_off)[0].strip()} is not there.")
+    if not {"glyf", "CFF ", "CFF2"} & tables.keys():
+        raise _wrong(f"names {name}, which has pictures or nothing for glyphs; outlines are needed.")
+
+
+def _check_licence(name: str, bits: int) -> None:
+    """OS/2 fsType: only the lowest set of bits 1 to 3 counts, bit 8 forbids subsets, bit 9 outlines."""
+    if bits & 0xE == 2 or bits & 0x300:
+        raise _wrong(
+            f"names {name}, whose licence bits (fsType {bits:#06x}) forbid what every PDF does: to hold the"
+            " outlines of the characters it uses."
+        )
+
+
+def _tables(directory: bytes) -> dict[str, tuple[int, int]]:
+    """Tag to offset and length."""
+    count = struct.unpack_from(">H", directory, 4)[0]
+    entries = [struct.unpack_from(">4sIII", directory, 12 + 16 * i) for i in range(count)]
+    return {tag.decode("latin-1"): (offset, length) for tag, _, offset, length in entries}
+
+
+def _read(data: bytes, least: int, name: str) -> bytes:
+    if len(data) < least:
+        raise _wrong(f"names {name}, a broken font: it ends too early.")
+    return data
+
+
+def _wrong(words: str) -> InvalidSetting:
+    return InvalidSetting(f"FONTS {words}", field="FONTS")

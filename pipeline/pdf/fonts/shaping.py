@@ -1,0 +1,102 @@
+"""Text that is more than one glyph a character from left to right: Arabic, Hebrew, Indic, combining marks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from itertools import groupby, pairwise
+from typing import TYPE_CHECKING, NamedTuple
+
+from .bidi import MIRRORED, visual_runs
+from .font import Font, Shaped, script
+from .line import Placed
+
+if TYPE_CHECKING:
+    from .face import Face
+
+COMPLEX = re.compile(
+    "[\u0300-\u036f\u0483-\u0489\u0590-\u08ff\u0900-\u109f\u135d-\u135f\u1700-\u18af\u1900-\u1cff\u1dc0-\u1dff"
+    "\u200c-\u200f\u20d0-\u20ff\u302a-\u302f\u3099\u309a\ua66f-\ua67d\ua6f0-\ua6f1\ua800-\ua95f\ua980-\uabff"
+    "\ufb1d-\ufdff\ufe00-\ufe0f\ufe20-\ufe2f\ufe70-\ufeff\U00010800-\U00011fff\U00016800-\U00016fff"
+    "\U0001bc00-\U0001bcaf\U0001d165-\U0001d1ad\U0001e000-\U0001efff\U0001f3fb-\U0001f3ff\U000e0100-\U000e01ef]"
+)
+INVISIBLE = re.compile("[\u200c-\u200f\ufe00-\ufe0f\U000e0100-\U000e01ef]")
+
+
+class _Piece(NamedTuple):
+    """Text of one font and script; no font when none has its characters."""
+
+    text: str
+    font: int | None
+
+
+def shaped(text: str, face: Face) -> tuple[list[Placed], str]:
+    """A line's glyphs from left to right, and the characters that were placed one by one."""
+    found: list[Placed] = []
+    lone = ""
+    for run in visual_runs(text):
+        pieces = list(_pieces(text[run.start : run.stop], face))
+        for piece in reversed(pieces) if run.backward else pieces:
+            if piece.font is None or (not run.backward and face.is_plain(set(piece.text))):
+                found += one_by_one(piece.text[::-1] if run.backward else piece.text, face, len(found))
+                lone += piece.text
+            else:
+                found += _shaped(piece.text, piece.font, run.backward, face, len(found))
+    return found, lone
+
+
+def one_by_one(text: str, face: Face, at: int = 0) -> list[Placed]:
+    """A glyph for each character. What stands in for a missing one tells which it is."""
+    return [
+        face.placed(character) if face.has(character) else face.placed(character)._replace(span=(at + i, character))
+        for i, character in enumerate(text)
+    ]
+
+
+def _shaped(text: str, place: int, backward: bool, face: Face, at: int) -> list[Placed]:
+    """Glyphs of one font. Of several for the same characters the widest stands for them all."""
+    font = face.fonts[place]
+    found: list[Placed] = []
+    glyphs = font.shape(text, backward)
+    stops = _stops(glyphs, len(text))
+    for cluster, group in groupby(glyphs, lambda glyph: glyph.cluster):
+        same = list(group)
+        words = text[cluster : stops[cluster]]
+        widest = max(same, key=lambda glyph: glyph.advance)
+        told = words.translate(MIRRORED) if backward and len(words) == 1 else words
+        span = (at + len(found), words) if len(same) > 1 else None
+        for glyph in same:
+            width = round(font.advance(glyph.id))
+            said = told if glyph is widest else ""
+            found.append(Placed(place, glyph.id, width, glyph.advance, glyph.dx, glyph.dy, True, said, span))
+    return found
+
+
+def _stops(glyphs: Sequence[Shaped], end: int) -> dict[int, int]:
+    """Where the characters of each cluster end."""
+    return dict(pairwise([*sorted({glyph.cluster for glyph in glyphs}), end]))
+
+
+def _pieces(text: str, face: Face) -> Iterator[_Piece]:
+    """Cut where the font or the script changes. Marks, spaces and signs stay with what is before them."""
+    start, font, writing = 0, -1, None
+    for i, character in enumerate(text):
+        wanted = _font(character, font, face)
+        other = script(character)
+        if i and (wanted != font or (other and writing and other != writing)):
+            yield _Piece(text[start:i], None if font < 0 else font)
+            start, writing = i, None
+        font, writing = wanted, other or writing
+    yield _Piece(text[start:], None if font < 0 else font)
+
+
+def _font(character: str, before: int, face: Face) -> int:
+    """The font of a character after one in the font `before`; -1 when there is none."""
+    if before >= 0 and (INVISIBLE.match(character) or _goes_along(character, face.fonts[before])):
+        return before
+    found = face.place(character)
+    return (0 if INVISIBLE.match(character) else -1) if found is None else found
+
+
+def _goes_along(character: str, font: Font) -> bool:
+    return script(character) is None and not character.isalnum() and font.glyph(character) > 0

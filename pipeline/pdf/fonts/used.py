@@ -1,0 +1,64 @@
+"""What was drawn, as far as the fonts at the end of the file have to know it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+from .face import Face
+from .line import Glyph
+
+
+class Used:
+    """Characters drawn one by one, and shaped glyphs with their texts."""
+
+    def __init__(self) -> None:
+        self.characters: set[str] = set()
+        self.glyphs: dict[tuple[int, int], str] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self.characters or self.glyphs)
+
+    def add(self, texts: Iterable[str], face: Face) -> None:
+        """Note lines of text."""
+        lines = list(texts)
+        characters = set("".join(lines))
+        if face.is_plain(characters):
+            self.characters |= characters
+            return
+        for text in lines:
+            line = face.line(text)
+            self.update(line.characters, line.shaped)
+
+    def update(self, characters: Iterable[str], glyphs: Iterable[Glyph]) -> None:
+        """Note what was noted elsewhere. Of a glyph's texts the first in order counts, whoever comes first."""
+        self.characters.update(characters)
+        for font, glyph, text in glyphs:
+            known = self.glyphs.get((font, glyph))
+            self.glyphs[font, glyph] = min(filter(None, (known, text)), default="")
+
+    @property
+    def shaped(self) -> list[Glyph]:
+        """The shaped glyphs, sorted."""
+        return [Glyph(*key, self.glyphs[key]) for key in sorted(self.glyphs)]
+
+    def fonts(self, face: Face) -> list[int]:
+        """Which fonts that takes: the first always, when there is text."""
+        if not self.glyphs and face.is_plain(self.characters):
+            return [0] if self.characters else []
+        return sorted(self.by_font(face))
+
+    def by_font(self, face: Face) -> dict[int, dict[int, str]]:
+        """For each font its glyphs, and the text that each stands for; the first font, which every page with
+        text begins with, even when it has none."""
+        found: dict[int, dict[int, str]] = defaultdict(dict, {0: {}} if self else {})
+        for font, glyph, text in self.shaped:
+            found[font][glyph] = text
+        for character in sorted(self.characters, reverse=True):
+            placed = face.placed(character)
+            found[placed.font][placed.id] = character if face.has(character) else "\ufffd"
+        return found
+
+    def missing(self, face: Face) -> list[str]:
+        """The characters that no font has."""
+        return sorted(character for character in self.characters if not face.has(character))
