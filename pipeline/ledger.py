@@ -7,7 +7,8 @@
     exports/<id>/listing.jsonl                          records that came inside the request
     exports/<id>/plan.json                              the cut
     exports/<id>/segments/<chunk>-<first>-<pages>.seg   bytes; .json beside it, written after, the index
-    exports/<id>/result/<name>.pdf                      the file
+    exports/<id>/result/<name>.pdf                      the file, or the index of its volumes
+    exports/<id>/result/<hash>-<name>-2-of-5.pdf        a volume; the hash is of what it was made from
 
 A segment's name says which pages it holds, so one listing tells what is done.
 """
@@ -24,7 +25,7 @@ from typing import BinaryIO
 import msgspec
 
 from .errors import Conflict, DamagedExport, DamagedSegment, NoExport, NotFound
-from .export import Chunk, Export, created, is_id
+from .export import Chunk, Export, File, created, is_id
 from .pdf.assembly import chain
 from .pdf.segment import Index
 from .plan import Plan
@@ -107,6 +108,13 @@ class Ledger:
         for part in ("result", "segments"):
             self.store.delete_under(f"exports/{export.id}/{part}/")
         self.store.delete([listing_key(export.id), f"exports/{export.id}/plan.json"])
+
+    def missing(self, export: Export) -> list[File]:
+        """The files of its result that are not in the bucket."""
+        if export.result is None:
+            return []
+        there = {entry.key for entry in self.store.entries(f"exports/{export.id}/result/")}
+        return [file for file in export.result.files if file.key not in there]
 
     def all(self) -> Iterator[Export]:
         """Every export that can be read, in the order of time. One request an export."""

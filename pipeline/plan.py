@@ -6,6 +6,7 @@ themselves out, and the number of chunks is bounded by making chunks larger.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import ceil
@@ -13,8 +14,9 @@ from typing import Any
 
 import msgspec
 
-from .export import Chunk
+from .export import UNCUT, Chunk, VolumeSize
 from .settings import Settings
+from .volumes import WHOLE, Volumes
 
 MARKS = 8192
 
@@ -69,6 +71,7 @@ class Plan:
     pages: int
     chunks: tuple[Chunk, ...]
     found: Mapping[str, Any] = field(default_factory=dict)
+    volumes: Volumes = WHOLE
 
     def encode(self) -> bytes:
         return msgspec.json.encode(self)
@@ -81,28 +84,41 @@ class Plan:
 _decoder = msgspec.json.Decoder(Plan)  # made while there is one thread, see export.py
 
 
-def pages_per_chunk(pages: int, cost: Cost, settings: Settings, wanted: int | None = None) -> int:
+def pages_per_chunk(
+    pages: int, cost: Cost, settings: Settings, wanted: int | None = None, most: int | None = None
+) -> int:
     """How many pages a chunk gets.
 
-    As many as fit a quarter of a process's memory (a segment lies in a file, and files count) and the
-    wished duration, but few enough that every worker gets two; then enough that there are not too many
-    chunks. A person's own number replaces all but the last.
+    As many as fit a quarter of a process's memory (a segment lies in a file, and files count), or `most`
+    bytes, and the wished duration, but few enough that every worker gets two; then enough that there are
+    not too many chunks. A person's own number replaces all but the last.
     """
-    by_memory = settings.memory_per_process // 4 // cost.bytes
+    quarter = settings.memory_per_process // 4
+    by_memory = min(quarter, most or quarter) // cost.bytes
     by_time = int(settings.chunk_seconds / cost.seconds)
     by_workers = ceil(pages / (2 * settings.max_workers * settings.concurrency))
     fitting = wanted or min(by_memory, by_time, by_workers)
     return max(1, fitting, ceil(pages / settings.max_chunks))
 
 
-def cut(survey: Survey, settings: Settings, wanted: int | None = None) -> Plan:
-    """Cut a surveyed document into chunks that begin at marks."""
+def cut(survey: Survey, settings: Settings, wanted: int | None = None, volume: VolumeSize = UNCUT) -> Plan:
+    """Cut a surveyed document into chunks that read from marks on; none crosses the border of a volume."""
     marks = survey.marks
-    size = pages_per_chunk(survey.pages, survey.cost, settings, wanted)
-    step = ceil(size / marks.stride)
-    starts = [*marks.offsets[::step], survey.end]
-    firsts = [*range(0, survey.pages, step * marks.stride), survey.pages]
-    chunks = tuple(
-        Chunk(k, firsts[k], firsts[k + 1] - firsts[k], starts[k], starts[k + 1]) for k in range(len(starts) - 1)
-    )
-    return Plan(survey.records, survey.pages, chunks, survey.found)
+    volumes = Volumes(bytes=volume.bytes)
+    size = pages_per_chunk(survey.pages, survey.cost, settings, wanted, volumes.segment_bytes)
+    step = ceil(size / marks.stride) * marks.stride
+    each = volume.pages or survey.pages
+    begins = range(0, survey.pages, each)
+    firsts = [first for begin in begins for first in range(begin, min(begin + each, survey.pages), step)]
+    stops = [*firsts[1:], survey.pages]
+    chunks = tuple(_chunk(k, first, stops[k], survey) for k, first in enumerate(firsts))
+    borders = tuple(k for k, first in enumerate(firsts) if first % each == 0)
+    return Plan(survey.records, survey.pages, chunks, survey.found, dataclasses.replace(volumes, firsts=borders))
+
+
+def _chunk(number: int, first: int, stop: int, survey: Survey) -> Chunk:
+    """Pages first … stop: from the mark at or before the first to the one at or behind the last."""
+    offsets, stride = survey.marks.offsets, survey.marks.stride
+    behind = ceil(stop / stride)
+    end = offsets[behind] if behind < len(offsets) else survey.end
+    return Chunk(number, first, stop - first, offsets[first // stride], end, first % stride)

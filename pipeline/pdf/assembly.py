@@ -10,16 +10,26 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..errors import DamagedSegment
 from .fonts import default_face
 from .objects import Stream, number, reference, text_string
 from .page import Label, text_operators
-from .segment import CATALOG, FIRST, FONT, INFO, OUTLINES, PAGES, Bookmark, Index, Lane, page_node
+from .segment import CATALOG, FIRST, FONT, INFO, OUTLINES, PAGES, VOLUME, Bookmark, Index, page_node
 from .xref import CrossReference
 
 PRODUCER = "pipeline"
+VOLUME_SIZE = 6.5  # points
+VOLUME_FORM = b"/Type/XObject/Subtype/Form/BBox[-1000 -100 100 100]"
+
+# Bytes that parts of a tail have at the most.
+OUTLINE_ITEM = 250  # apart from its title
+LABEL = 400
+ROW = 16  # deflated, among empty ones
+EMPTY_ROWS = 100  # so many have a byte: zeros shrink to a thousandth
+KID = 20
+ABOUT_ITSELF = 4096
 
 
 @dataclass(frozen=True)
@@ -32,13 +42,28 @@ class About:
 
 
 @dataclass(frozen=True)
+class Place:
+    """Which volume of how many a file is, the pages of the document before it, and all pages."""
+
+    number: int
+    count: int
+    before: int
+    pages: int
+
+
+@dataclass(frozen=True)
 class Totals:
     """What the segments hold together."""
 
-    size: int
-    pages: int
-    records: int
-    drawn: int
+    size: int = 0
+    pages: int = 0
+    records: int = 0
+    drawn: int = 0
+
+    def plus(self, index: Index) -> Totals:
+        return Totals(
+            self.size + index.size, self.pages + index.pages, self.records + index.records, self.drawn + index.drawn
+        )
 
 
 def chain(chunk: int, first: int, pages: int, found: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -61,26 +86,26 @@ def chain(chunk: int, first: int, pages: int, found: Iterable[tuple[int, int]]) 
 
 
 class Assembly:
-    """The tail of a document whose segments stand in the order in which `indexes()` yields them.
+    """The tail of a file whose segments stand in the order in which `indexes()` yields them.
 
-    Raises DamagedSegment when two segments do not fit together.
+    The file is a whole document, or the volume that `place` says. Raises DamagedSegment when two segments do
+    not fit together.
     """
 
-    def __init__(self, indexes: Callable[[], Iterator[Index]], about: About) -> None:
+    def __init__(self, indexes: Callable[[], Iterator[Index]], about: About, place: Place | None = None) -> None:
         self._indexes = indexes
-        self._about = about
+        self._about = of_volume(about, place) if place else about
+        self._place = place
+        self._volumes = False
         self._rows = CrossReference(FIRST)
         self._trees: list[int] = []
         self._characters: set[str] = set()
         self._bookmarks = 0
-        self._size = self._pages = self._records = self._drawn = self._labels = 0
+        self._size = self._labels = 0
+        self.totals = Totals()  # what the segments hold, without the tail
+        self.titles: tuple[str, ...] = ()  # of the first and the last bookmark at the top
         for index in indexes():
             self._take(index)
-
-    @property
-    def totals(self) -> Totals:
-        """What the segments hold, without the tail."""
-        return Totals(self._size, self._pages, self._records, self._drawn)
 
     @property
     def warnings(self) -> list[str]:
@@ -102,44 +127,64 @@ class Assembly:
 
     def _take(self, index: Index) -> None:
         """Enter a segment's objects at their place in the file."""
-        numbers = Lane(index.chunk, index.chunks).numbers(index.first_slot, len(index.offsets))
+        numbers = index.lane.numbers(index.first_slot, len(index.offsets))
         self._rows.set_all(numbers, index.offsets, self._size)
         self._trees.append(index.tree)
         self._characters.update(index.characters)
         self._bookmarks += len(index.bookmarks)
         self._size += index.size
-        self._pages += index.pages
-        self._records += index.records
-        self._drawn += index.drawn
+        self.totals = self.totals.plus(index)
+        self._volumes = self._volumes or index.volumes
+        tops = [bookmark.title for bookmark in index.bookmarks if bookmark.level == 1]
+        if tops:
+            self.titles = (self.titles[0] if self.titles else tops[0], tops[-1])
         self._labels += len(index.labels.numbers) if index.labels else 0
 
     def _objects(self) -> Iterator[tuple[int, bytes | Stream]]:
         """Every object of the tail with its number."""
         yield from self._page_labels()
+        if self._volumes:
+            yield VOLUME, self._volume_words()
         if self._characters:
             first = self._rows.size
             for obj, value in default_face().embed("".join(self._characters), first):
                 yield obj or FONT, value
         if self._bookmarks:
             yield from outline(self._all_bookmarks(), self._rows.size)
-        yield PAGES, page_node(self._trees, self._pages, None)
+        yield PAGES, page_node(self._trees, self.totals.pages, None)
         title = text_string(self._about.title)
         stamp = time.strftime("%Y%m%d%H%M%S", time.gmtime(self._about.created)).encode()
         yield INFO, b"<</Title%s/Producer(%s)/CreationDate(D:%sZ)>>" % (title, PRODUCER.encode(), stamp)
-        outlines = b"/Outlines %s/PageMode/UseOutlines" % reference(OUTLINES) if self._bookmarks else b""
+        more = b"/Outlines %s/PageMode/UseOutlines" % reference(OUTLINES) if self._bookmarks else b""
+        if self._place and self._place.before:  # readers then count as the pages do (12.4.2)
+            more += b"/PageLabels<</Nums[0<</S/D/St %d>>]>>" % (self._place.before + 1)
         yield CATALOG, b"<</Type/Catalog/Pages %s%s/ViewerPreferences<</DisplayDocTitle true>>>>" % (
-            reference(PAGES), outlines)  # fmt: skip
+            reference(PAGES), more)  # fmt: skip
 
     def _page_labels(self) -> Iterator[tuple[int, bytes | Stream]]:
         """ "x of y" for the pages that left a place for it; their numbers stand in the segments' lanes."""
-        page = 0
+        page, pages = (self._place.before, self._place.pages) if self._place else (0, self.totals.pages)
         for index in self._indexes() if self._labels else ():
             if index.labels:
                 for i, obj in enumerate(index.labels.numbers):
-                    text = page_number(page + i + 1, self._pages)
+                    text = page_number(page + i + 1, pages)
                     self._characters.update(text)
                     yield obj, _label(index.labels.style, text)
             page += index.pages
+
+    def _volume_words(self) -> Stream:
+        """What every page shows at its foot; nothing when the document became a single file.
+
+        On white, since a picture may reach to the foot.
+        """
+        if not self._place:
+            return Stream.of(VOLUME_FORM, b"")
+        text = volume_of(self._place)
+        self._characters.update(text)
+        wide = default_face().width(text, VOLUME_SIZE)
+        ground = b"1 g %s %s %s %s re f 0 g " % tuple(map(number, (-wide - 2, -2, wide + 4, VOLUME_SIZE + 3)))
+        words = text_operators(default_face(), 0, 0, VOLUME_SIZE, text, "right")
+        return Stream.of(VOLUME_FORM + b"/Resources<</Font<</F1 %s>>>>" % reference(FONT), ground + words)
 
     def _all_bookmarks(self) -> Iterator[Bookmark]:
         for index in self._indexes():
@@ -157,6 +202,44 @@ class Assembly:
 def page_number(page: int, pages: int) -> str:
     """The words on a page, the same whether they were known early or late."""
     return f"{page} of {pages}"
+
+
+def volume_of(place: Place) -> str:
+    """The words on each page of a volume."""
+    return f"Volume {place.number:,} of {place.count:,}"
+
+
+def of_volume(about: About, place: Place) -> About:
+    """What a volume says of itself."""
+    return replace(
+        about, title=f"{about.title}, volume {place.number} of {place.count}", id=f"{about.id}-{place.number}"
+    )
+
+
+class Inventory:
+    """What all segments of a document hold, and how long a tail can become at most. Taken in one at a time."""
+
+    def __init__(self) -> None:
+        self.totals = Totals()
+        self._characters = set("0123456789,Volume of")
+        self._rows = FIRST
+
+    def take(self, index: Index) -> int:
+        """Take a segment in; the most bytes that the tail of its file has for it: labels, outline, rows."""
+        self.totals = self.totals.plus(index)
+        self._characters.update(index.characters)
+        self._rows = max(self._rows, index.lane.numbers(index.stop_slot, 1)[0])
+        labels = len(index.labels.numbers) if index.labels else 0
+        titles = sum(len(text_string(bookmark.title)) for bookmark in index.bookmarks)
+        objects = len(index.offsets) + len(index.bookmarks)
+        return titles + OUTLINE_ITEM * len(index.bookmarks) + LABEL * labels + ROW * objects + KID
+
+    @property
+    def overhead(self) -> int:
+        """The most bytes of a tail apart from that: fonts, empty rows, what the file says of itself."""
+        font = default_face().embed("".join(self._characters), FIRST)
+        spelled = sum(len(piece) for obj, value in font for piece in _spelled(obj, value))
+        return spelled + self._rows // EMPTY_ROWS + ABOUT_ITSELF
 
 
 def outline(bookmarks: Iterator[Bookmark], first: int) -> Iterator[tuple[int, bytes]]:

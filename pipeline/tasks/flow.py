@@ -21,7 +21,7 @@ import msgspec
 
 from .. import documents
 from ..errors import DamagedSegment, InvalidRequest, PipelineError, RedisDown
-from ..export import Export, Failure, State, new_id
+from ..export import UNCUT, Export, Failure, State, VolumeSize, new_id
 from ..ledger import chosen, listing_key
 from ..rendering import Job
 from ..services import Services
@@ -29,6 +29,7 @@ from . import assemble as assembling
 from . import deliver as delivering
 from . import render as rendering
 from .attempts import counted
+from .render import PutBack
 
 log = logging.getLogger(__name__)
 ATOM = r"[\w!#$%&'*+/=?^`{|}~-]+"
@@ -46,6 +47,7 @@ class Order:
     notify: str | None = None
     key: str | None = None
     chunk_pages: int | None = None
+    volume: VolumeSize = UNCUT
 
 
 def submit(s: Services, order: Order) -> Export:
@@ -82,7 +84,7 @@ def plan(s: Services, export_id: str) -> None:
         return
     try:
         with counted(s, f"{export_id}:plan", "The document's size"):
-            planned = job(s, export).plan(s.settings, export.chunk_pages)
+            planned = job(s, export).plan(s.settings, export.chunk_pages, export.volume)
         cut = s.ledger.write_plan(export_id, planned)
         sizes = {"records": cut.records, "pages": cut.pages, "chunks": len(cut.chunks)}
         export = s.ledger.change(export_id, lambda e: _once(e, State.RENDERING, **sizes))
@@ -114,11 +116,12 @@ def render(s: Services, export_id: str, chunk: int, stopping: Callable[[], bool]
 
 
 def assemble(s: Services, export_id: str) -> None:
-    """Join the segments, if all are there, and say so."""
+    """Join the segments, if all are there, and say so; raises PutBack when volumes are left to be made."""
     export = s.ledger.load(export_id)
     if export.state not in (State.RENDERING, State.ASSEMBLING):
         return
-    segments, missing = chosen(s.ledger.plan(export_id), s.ledger.segments(export_id))
+    cut = s.ledger.plan(export_id)
+    segments, missing = chosen(cut, s.ledger.segments(export_id))
     lease = None if missing else s.live.lease(f"{export_id}:assemble", s.settings.lease_seconds)
     if lease is None:
         return  # a chunk is on its way, or somebody is at it; the keeper comes back to this
@@ -127,7 +130,9 @@ def assemble(s: Services, export_id: str) -> None:
         if export.state is not State.ASSEMBLING:
             return
         with counted(s, f"{export_id}:assemble", "The file"):
-            made = assembling.assemble(s, export, segments, lease)
+            made = assembling.assemble(s, export, cut.volumes, segments, lease)
+        if made is None:
+            raise PutBack("volumes are left")
         export = s.ledger.change(export_id, lambda e: _once(e, State.READY, result=made, finished_at=time.time()))
     except DamagedSegment:
         if s.ledger.load(export_id).state.over:
@@ -194,6 +199,7 @@ def checked(s: Services, order: Order) -> tuple[Export, bytes | None]:
         raise InvalidRequest(
             f"A chunk of {order.chunk_pages} pages is not possible; 1 is the least.", field="chunk_pages"
         )
+    order.volume.check()
     if order.notify is not None and not _is_address(order.notify):
         raise InvalidRequest("notify must be one mail address, such as name@example.org.", field="notify")
     document.check(params, s.inputs)
@@ -212,6 +218,7 @@ def checked(s: Services, order: Order) -> tuple[Export, bytes | None]:
         name=params.title.strip() or order.document,
         request_key=_request_key(order),
         chunk_pages=order.chunk_pages,
+        volume=order.volume,
     )
     return export, lines
 
@@ -225,7 +232,8 @@ def _once(export: Export, state: State, **changes: Any) -> Export:
 
 def _request_key(order: Order) -> str:
     """The same for the same request by the same person."""
-    what = [order.key] if order.key else [order.document, order.params, order.notify, order.chunk_pages]
+    asked = [order.document, order.params, order.notify, order.chunk_pages, order.volume]
+    what = [order.key] if order.key else asked
     text = msgspec.json.encode([order.owner, bool(order.key), what], order="deterministic")
     return hashlib.sha256(text).hexdigest()
 

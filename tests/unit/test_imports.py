@@ -16,7 +16,7 @@ STOREYS = [
     {"scaler", "delivery", "rendering", "representation"},
     {"ledger", "live"},
     {"documents"},
-    {"sources", "plan", "pdf", "parts"},
+    {"binding", "sources", "plan", "volumes", "pdf", "parts"},
     {"store", "fetcher"},
     {"export"},
     {"errors", "settings"},
