@@ -149,8 +149,8 @@ def text_operators(
     return b"q %s Q" % body if fill else body
 
 
-def volume_words(box: tuple[float, float, float, float], turned: int = 0) -> bytes:
-    """Operators that put the XObject /Volume at the lower right corner of a page as it is shown.
+def volume_words(box: tuple[float, float, float, float], turned: int = 0, key: bytes = b"Volume") -> bytes:
+    """Operators that put the XObject of this name at the lower right corner of a page as it is shown.
 
     `box` is the page's, `turned` its /Rotate: clockwise, in degrees (ISO 32000-1, 7.7.3.3).
     """
@@ -161,7 +161,7 @@ def volume_words(box: tuple[float, float, float, float], turned: int = 0) -> byt
         180: (-1, 0, 0, -1, left + FOOT_X, high - FOOT_Y),
         270: (0, -1, 1, 0, left + FOOT_Y, low + FOOT_X),
     }[turned % 360]
-    return b"q %s cm /Volume Do Q" % _numbers(*matrix)
+    return b"q %s cm /%s Do Q" % (_numbers(*matrix), key)
 
 
 def printable(text: str) -> str:

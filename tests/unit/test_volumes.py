@@ -7,20 +7,22 @@ import json
 import random
 import re
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pikepdf
 import pypdf
+import pypdfium2
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageChops
 
 from pipeline import documents
 from pipeline.errors import ChunkFailed, InvalidRequest
 from pipeline.export import UNCUT, Result, VolumeSize
-from pipeline.pdf.assembly import About, Assembly, Inventory
+from pipeline.pdf.assembly import About, Assembly, Inventory, Place
 from pipeline.pdf.segment import FIRST, Lane, SegmentWriter
 from pipeline.plan import Cost, Marks, Survey, cut
 from pipeline.rendering import Job, render_file
@@ -286,6 +288,58 @@ def test_a_table_is_cut_between_its_pages(tmp_path: Path) -> None:
     result = rendered(job, tmp_path / "cut.pdf", VolumeSize(pages=4), 3)
     assert [file.pages for file in result.volumes][:-1] == [4] * (len(result.volumes) - 1)
     assert_same_pages(whole, result)
+
+
+@pytest.mark.parametrize("turned", [0, 90, 180, 270])
+def test_a_page_of_another_pdf_says_at_its_foot_which_volume_it_is_in(turned: int) -> None:
+    """However it is turned, wherever its corner is, whatever it did to the axes; the rest looks as before."""
+    pictures = {}
+    for volumes in (False, True):
+        out = io.BytesIO()
+        writer = SegmentWriter(out, Lane(0, 1), 0, header=True, volumes=volumes)
+        writer.adopt(foreign(turned))
+        index = writer.finish(2)
+        place = Place(2, 3, 10, 30) if volumes else None
+        pdf = out.getvalue() + b"".join(Assembly(partial(iter, [index]), ABOUT, place).tail())
+        pictures[volumes] = shown(pdf)
+        with pikepdf.open(io.BytesIO(pdf)) as read:
+            assert not read.check_pdf_syntax()
+    texts = [page.extract_text() for page in pypdf.PdfReader(io.BytesIO(pdf)).pages]
+    assert ["Volume 2 of 3" in text for text in texts] == [True, True]
+    for without, words in zip(pictures[False], pictures[True], strict=True):
+        changed = ImageChops.difference(without, words).getbbox()
+        assert changed is not None
+        left, top, right, bottom = changed
+        assert left > without.width * 0.6
+        assert top > without.height * 0.85
+        assert right <= without.width - 8
+        assert bottom <= without.height - 1
+        assert right - left > 2 * (bottom - top)
+
+
+def foreign(turned: int) -> io.BytesIO:
+    """A PDF of two pages that share their resources, in a box that does not begin at 0, with axes left moved."""
+    out = io.BytesIO()
+    with pikepdf.new() as pdf:
+        resources = pdf.make_indirect(pikepdf.Dictionary())
+        for n in range(2):
+            content = pdf.make_stream(b"3 0 0 3 50 50 cm 0.5 %d 0.5 rg 40 60 20 20 re f" % n)
+            page = pikepdf.Dictionary(
+                Type=pikepdf.Name.Page, MediaBox=[100, 200, 400, 500], Rotate=turned, Resources=resources,
+                Contents=content if n else pikepdf.Array([content]),
+            )  # fmt: skip
+            pdf.pages.append(pikepdf.Page(pdf.make_indirect(page)))
+        pdf.save(out)
+    out.seek(0)
+    return out
+
+
+def shown(pdf: bytes) -> list[Image.Image]:
+    document = pypdfium2.PdfDocument(pdf)
+    try:
+        return [page.render(scale=1).to_pil().convert("RGB") for page in document]
+    finally:
+        document.close()
 
 
 def test_readers_go_on_counting_in_the_second_volume(tmp_path: Path) -> None:
