@@ -8,8 +8,9 @@ from functools import partial
 from typing import BinaryIO
 
 from .export import File
-from .pdf.assembly import About, Assembly, Inventory, Place
+from .pdf.assembly import About, Assembly, Place
 from .pdf.contents import write_contents
+from .pdf.inventory import Inventory
 from .pdf.segment import Index
 from .volumes import Segment, Volumes, volume_name
 

@@ -16,7 +16,8 @@ from .binding import Made, Volume
 from .documents import Document, Range
 from .errors import ChunkFailed, ExportFailed, InvalidRequest
 from .export import UNCUT, File, Result, Skipped, VolumeSize
-from .pdf.assembly import About, Inventory, Totals
+from .pdf.assembly import About, Totals
+from .pdf.inventory import Inventory
 from .pdf.segment import Index, Lane, SegmentWriter
 from .plan import Plan, cut
 from .settings import Settings

@@ -23,14 +23,6 @@ PRODUCER = "pipeline"
 VOLUME_SIZE = 6.5  # points
 VOLUME_FORM = b"/Type/XObject/Subtype/Form/BBox[-1000 -100 100 100]"
 
-# Bytes that parts of a tail have at the most.
-OUTLINE_ITEM = 250  # apart from its title
-LABEL = 400
-ROW = 16  # deflated, among empty ones
-EMPTY_ROWS = 100  # so many have a byte: zeros shrink to a thousandth
-KID = 20
-ABOUT_ITSELF = 4096
-
 
 @dataclass(frozen=True)
 class About:
@@ -214,32 +206,6 @@ def of_volume(about: About, place: Place) -> About:
     return replace(
         about, title=f"{about.title}, volume {place.number} of {place.count}", id=f"{about.id}-{place.number}"
     )
-
-
-class Inventory:
-    """What all segments of a document hold, and how long a tail can become at most. Taken in one at a time."""
-
-    def __init__(self) -> None:
-        self.totals = Totals()
-        self._characters = set("0123456789,Volume of")
-        self._rows = FIRST
-
-    def take(self, index: Index) -> int:
-        """Take a segment in; the most bytes that the tail of its file has for it: labels, outline, rows."""
-        self.totals = self.totals.plus(index)
-        self._characters.update(index.characters)
-        self._rows = max(self._rows, index.lane.numbers(index.stop_slot, 1)[0])
-        labels = len(index.labels.numbers) if index.labels else 0
-        titles = sum(len(text_string(bookmark.title)) for bookmark in index.bookmarks)
-        objects = len(index.offsets) + len(index.bookmarks)
-        return titles + OUTLINE_ITEM * len(index.bookmarks) + LABEL * labels + ROW * objects + KID
-
-    @property
-    def overhead(self) -> int:
-        """The most bytes of a tail apart from that: fonts, empty rows, what the file says of itself."""
-        font = default_face().embed("".join(self._characters), FIRST)
-        spelled = sum(len(piece) for obj, value in font for piece in _spelled(obj, value))
-        return spelled + self._rows // EMPTY_ROWS + ABOUT_ITSELF
 
 
 def outline(bookmarks: Iterator[Bookmark], first: int) -> Iterator[tuple[int, bytes]]:

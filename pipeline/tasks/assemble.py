@@ -29,7 +29,8 @@ from ..export import Chunk, Export, File, Result
 from ..ledger import Ledger, segment_key
 from ..live import Lease
 from ..parts import LEAST, Copy, Gather, Range, parts
-from ..pdf.assembly import About, Assembly, Inventory
+from ..pdf.assembly import About, Assembly
+from ..pdf.inventory import Inventory
 from ..pdf.segment import Index
 from ..rendering import check_counts, result
 from ..services import Services

@@ -6,7 +6,7 @@ import io
 import json
 import random
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -22,7 +22,8 @@ from PIL import Image, ImageChops
 from pipeline import documents
 from pipeline.errors import ChunkFailed, InvalidRequest
 from pipeline.export import UNCUT, Result, VolumeSize
-from pipeline.pdf.assembly import About, Assembly, Inventory, Place
+from pipeline.pdf.assembly import About, Assembly, Place
+from pipeline.pdf.inventory import Inventory
 from pipeline.pdf.segment import FIRST, Lane, SegmentWriter
 from pipeline.plan import Cost, Marks, Survey, cut
 from pipeline.rendering import Job, render_file
@@ -370,3 +371,18 @@ def test_a_rendering_that_fails_leaves_no_file(tmp_path: Path) -> None:
     with pytest.raises(Exception, match="Photo 4"):
         rendered(job, tmp_path / "cut.pdf", VolumeSize(pages=2))
     assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize("kind", ["photos", "table"])
+@pytest.mark.parametrize("stride", [2, 4])
+def test_borders_between_marks_are_exact(tmp_path: Path, kind: str, stride: int) -> None:
+    """In a document of more pages than there are marks, what stands before the border is read over."""
+    job = album(tmp_path, 11) if kind == "photos" else table(tmp_path, 700)
+    rendered(job, tmp_path / "whole.pdf")
+    survey = job.document.survey(job.params, job.listing, job.inputs)
+    thin = replace(survey, marks=Marks(stride, survey.marks.offsets[::stride]))
+    plan = cut(thin, SETTINGS, 1, VolumeSize(pages=3))
+    assert {chunk.lead for chunk in plan.chunks} > {0}
+    result = render_file(job, plan, ABOUT, tmp_path / "cut.pdf", SETTINGS, lambda pages: None)
+    assert [file.pages for file in result.volumes[:-1]] == [3] * (len(result.volumes) - 1)
+    assert_same_pages(seen(tmp_path / "whole.pdf"), result)
