@@ -89,11 +89,16 @@ class Ledger:
         ids = (entry.key.removeprefix("active/") for entry in self.store.entries("active/"))
         return [export_id for export_id in ids if is_id(export_id)]
 
-    def close(self, export_id: str) -> None:
-        """Nothing is left to do: remove segments and broken-off uploads, then the mark that says there is."""
+    def close(self, export_id: str, *, keep: bool = True) -> None:
+        """Nothing is left to do: remove segments and broken-off uploads, then the mark that says there is.
+
+        Without `keep`, volumes that were made before it ended go as well.
+        """
         for upload in self.store.uploads(f"exports/{export_id}/"):
             upload.abort()
         self.store.delete_under(f"exports/{export_id}/segments/")
+        if not keep:
+            self.store.delete_under(f"exports/{export_id}/result/")
         self.store.delete([f"active/{export_id}"])
 
     def drop_unwritten(self, export_id: str) -> None:

@@ -156,9 +156,10 @@ def send_notice(s: Services, export_id: str) -> None:
 
 def deliver(s: Services, export_id: str) -> None:
     """Tell whoever asked, once; then remove what is not needed any more."""
-    if s.ledger.load(export_id).state.over:
+    export = s.ledger.load(export_id)
+    if export.state.over:
         delivering.notify(s, export_id)
-        s.ledger.close(export_id)
+        s.ledger.close(export_id, keep=export.state is State.READY)
         s.live.forget(export_id)
         s.live.ring()
 

@@ -155,6 +155,17 @@ def test_an_assembly_whose_time_is_nearly_over_goes_on_later(stage: Stage) -> No
     assert len(result_of(stage, export_id).volumes) == 5
 
 
+def test_cancelled_between_two_volumes_it_leaves_none(stage: Stage) -> None:
+    export_id = stage.rendered(volume=VolumeSize(pages=1), chunk_pages=1)
+    hurried = dataclasses.replace(stage.s, settings=dataclasses.replace(stage.s.settings, soft_time_limit=0.0))
+    with pytest.raises(PutBack):
+        flow.assemble(hurried, export_id)
+    flow.cancel(stage.s, export_id)
+    flow.deliver(stage.s, export_id)
+    flow.assemble(stage.s, export_id)
+    assert stage.objects(export_id, "result/") == stage.objects(export_id, "segments/") == {}
+
+
 def test_a_volume_of_left_out_photos_is_none(stage: Stage, tmp_path: Path) -> None:
     for broken in (2, 3):
         stage.store.put(f"inputs/album/{broken}.jpg", b"no picture")
