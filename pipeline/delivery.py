@@ -25,6 +25,7 @@ from .export import Export, State
 from .settings import MIB, Settings, is_local
 
 SKIPPED_IN_MAIL = 20
+VOLUMES_IN_MAIL = 20
 
 
 class Links:
@@ -37,9 +38,9 @@ class Links:
         self._seconds = settings.link_seconds
         self._signer = URLSafeTimedSerializer(list(reversed(settings.secret_keys)), salt="download")
 
-    def sign(self, export_id: str) -> str:
-        """The address under which an export can be downloaded for a while."""
-        return f"{self._base}/d/{self._signer.dumps(export_id)}"
+    def sign(self, export_id: str, volume: int = 0) -> str:
+        """The address under which an export, or one of its volumes, can be downloaded for a while."""
+        return f"{self._base}/d/{self._signer.dumps(export_id)}{f'/{volume}' if volume else ''}"
 
     def read(self, token: str) -> str:
         """The export that a link leads to; LinkExpired or LinkRefused."""
@@ -63,20 +64,34 @@ def message(export: Export, settings: Settings) -> EmailMessage:
     # The same for every attempt: a mail that is sent twice after a crash counts as one for most readers.
     mail["Message-ID"] = f"<{export.id}@{urlsplit(settings.base_url).hostname}>"
     mail["Auto-Submitted"] = "auto-generated"
-    link = Links(settings).sign(export.id) if ready else None
-    until = _day(time.time() + settings.link_seconds)
-    mail.set_content("\n".join([*lines, *((f"\n{link}", f"The link works until {until}, once you are signed in.")
-                                          if link else ())]) + "\n")  # fmt: skip
-    mail.add_alternative(_html(lines, link, until), subtype="html")
+    links = list(_links(export, settings)) if ready else []
+    works = "The link works" if len(links) == 1 else "The links work"
+    until = f"{works} until {_day(time.time() + settings.link_seconds)}, once you are signed in."
+    named = [url if len(links) == 1 else f"{words}:\n{url}" for words, url in links]
+    mail.set_content("\n".join([*lines, *(f"\n{line}" for line in named), *([until] if links else [])]) + "\n")
+    mail.add_alternative(_html(lines, links, until), subtype="html")
     return mail
+
+
+def _links(export: Export, settings: Settings) -> Iterator[tuple[str, str]]:
+    """What a mail leads to, as (words, address): the file; or volumes, the first ones at least, and their index."""
+    links, volumes = Links(settings), export.result.volumes if export.result else ()
+    yield "Index of the volumes" if volumes else "Download", links.sign(export.id)
+    for number, file in enumerate(volumes[:VOLUMES_IN_MAIL], 1):
+        last = file.first_page + file.pages - 1
+        words = f"Volume {number:,} of {len(volumes):,} (pages {file.first_page:,}-{last:,}, {_size(file.bytes)})"
+        yield words, links.sign(export.id, number)
+    if len(volumes) > VOLUMES_IN_MAIL:
+        yield f"All {len(volumes):,} volumes", f"{settings.base_url}/#{export.id}"
 
 
 def _ready_lines(export: Export) -> Iterator[str]:
     result = export.result
     if result is None:
         return
-    yield f"{_one_line(export.name)} is ready: {result.pages:,} pages, {_size(result.bytes)}."
-    yield f"File: {result.name}"
+    volumes = f" in {len(result.volumes):,} volumes" if result.volumes else ""
+    yield f"{_one_line(export.name)} is ready: {result.pages:,} pages{volumes}, {_size(result.bytes)}."
+    yield f"{'Index' if volumes else 'File'}: {result.name}"
     if result.skipped_count:
         yield f"{result.skipped_count:,} of {result.records:,} inputs could not be read:"
         for skipped in result.skipped[:SKIPPED_IN_MAIL]:
@@ -96,13 +111,13 @@ def _failed_lines(export: Export) -> Iterator[str]:
             yield export.failure.advice
 
 
-def _html(lines: list[str], link: str | None, until: str) -> str:
+def _html(lines: list[str], links: list[tuple[str, str]], until: str) -> str:
     """Everything from outside is escaped by Markup.format."""
     body = Markup("").join(Markup("<p>{}</p>").format(line) for line in lines)
-    if link:
-        body += Markup(
-            '<p><a href="{}">Download</a></p><p>The link works until {}, once you are signed in.</p>'
-        ).format(link, until)
+    for words, url in links:
+        body += Markup('<p><a href="{}">{}</a></p>').format(url, words)
+    if links:
+        body += Markup("<p>{}</p>").format(until)
     return str(Markup("<!doctype html><html><body>{}</body></html>").format(body))
 
 

@@ -12,7 +12,8 @@ from typing import Any
 
 import msgspec
 
-from .errors import IllegalStep
+from .errors import IllegalStep, InvalidRequest
+from .settings import MIB
 
 
 class State(StrEnum):
@@ -51,7 +52,8 @@ STEPS: Mapping[State, tuple[State, ...]] = {
 class Chunk:
     """A page range of an export: the unit of work and of retry.
 
-    `start` and `stop` are where its records stand in the input, in bytes; `state` and `after` are what the
+    `start` and `stop` are where its records stand in the input, in bytes: at marks, so that the page which
+    begins at `start` may be up to `lead` pages before the first one. `state` and `after` are what the
     document must know at these places beside them, such as running totals (JSON).
     """
 
@@ -62,6 +64,42 @@ class Chunk:
     stop: int
     state: Any = None
     after: Any = None
+    lead: int = 0
+
+    @property
+    def reading(self) -> Chunk:
+        """The same pages, and those from the mark on that are read over: what a document is given."""
+        return dataclasses.replace(
+            self, first_page=self.first_page - self.lead, pages=self.pages + self.lead, lead=0
+        )
+
+
+LEAST_VOLUME = 1 * MIB
+
+
+@dataclass(frozen=True)
+class VolumeSize:
+    """How large a file may become before the next one begins: in pages, in bytes, or without end."""
+
+    pages: int | None = None
+    bytes: int | None = None
+
+    def check(self) -> None:
+        """InvalidRequest when that makes no sense."""
+        if self.pages is not None and self.bytes is not None:
+            raise InvalidRequest("Give either volume_pages or volume_bytes, not both.", field="volume_bytes")
+        if self.pages is not None and self.pages < 1:
+            raise InvalidRequest(
+                f"A volume of {self.pages} pages is not possible; 1 is the least.", field="volume_pages"
+            )
+        if self.bytes is not None and self.bytes < LEAST_VOLUME:
+            raise InvalidRequest(
+                f"A volume of {self.bytes} bytes is not possible; {LEAST_VOLUME} is the least.",
+                field="volume_bytes",
+            )
+
+
+UNCUT = VolumeSize()
 
 
 @dataclass(frozen=True)
@@ -74,8 +112,23 @@ class Skipped:
 
 
 @dataclass(frozen=True)
+class File:
+    """One PDF of a result. Pages of the document are counted from 1."""
+
+    key: str
+    name: str
+    bytes: int
+    first_page: int
+    pages: int
+
+
+@dataclass(frozen=True)
 class Result:
-    """The file: where it is and what it holds. Records in = records drawn + records skipped."""
+    """The file: where it is and what it holds. Records in = records drawn + records skipped.
+
+    When it was cut into volumes, `key` and `name` are those of their index, and `bytes` is what all of them
+    have together.
+    """
 
     key: str
     name: str
@@ -87,6 +140,15 @@ class Result:
     skipped_count: int = 0
     warnings: tuple[str, ...] = ()
     seconds: float = 0.0  # that workers drew, all together; 0 when it is not known
+    volumes: tuple[File, ...] = ()
+    index: File | None = None
+
+    @property
+    def files(self) -> tuple[File, ...]:
+        """Every PDF there is to fetch; the index stands first."""
+        if self.index is None:
+            return (File(self.key, self.name, self.bytes, 1, self.pages),)
+        return (self.index, *self.volumes)
 
 
 @dataclass(frozen=True)
@@ -121,6 +183,7 @@ class Export:
     request_key: str = ""  # which request it answers (idempotency), see flow.submit
     chunk_pages: int | None = None  # the person's own cut, else the plan decides
     ready_by: float | None = None  # when it is wanted; workers are counted by it
+    volume: VolumeSize = UNCUT
     records: int = 0
     pages: int = 0
     chunks: int = 0

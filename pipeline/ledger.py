@@ -9,7 +9,8 @@
     exports/<id>/frozen/<id>                            what a query or file gave, as lines; plan.json names the one
     exports/<id>/plan.json                              the cut
     exports/<id>/segments/<chunk>-<first>-<pages>.seg   bytes; .json beside it, written after, the index
-    exports/<id>/result/<name>.pdf                      the file
+    exports/<id>/result/<name>.pdf                      the file, or the index of its volumes
+    exports/<id>/result/<hash>-<name>-2-of-5.pdf        a volume; the hash is of what it was made from
     unbilled/<id>                                       over, but what it cost is not known yet
     workers/<milliseconds>-<workers>-<picodollars>      from then on so many, at so much a second; inside, why
     learned.json                                        how long pages, chunks and boots took lately
@@ -29,7 +30,7 @@ from typing import BinaryIO
 import msgspec
 
 from .errors import Conflict, DamagedExport, DamagedSegment, NoExport, NotFound
-from .export import Charge, Chunk, Export, State, created, is_id, new_id, turned
+from .export import Charge, Chunk, Export, File, State, created, is_id, new_id, turned
 from .pdf.assembly import chain
 from .pdf.segment import Index
 from .plan import Plan
@@ -95,11 +96,14 @@ class Ledger:
         ids = (entry.key.removeprefix("active/") for entry in self.store.entries("active/"))
         return [export_id for export_id in ids if is_id(export_id)]
 
-    def close(self, export_id: str) -> None:
-        """Nothing is left to do: remove segments and broken-off uploads, then the mark that says there is."""
+    def close(self, export_id: str, *, keep: bool = True) -> None:
+        """Nothing is left to do: remove segments and broken-off uploads, then the mark that says there is.
+
+        Without `keep`, volumes that were made before it ended go as well.
+        """
         for upload in self.store.uploads(f"exports/{export_id}/"):
             upload.abort()
-        for part in ("segments", "frozen"):
+        for part in ("segments", "frozen") if keep else ("segments", "frozen", "result"):
             self.store.delete_under(f"exports/{export_id}/{part}/")
         self.store.put(f"unbilled/{export_id}", b"")
         self.store.delete([f"active/{export_id}"])
@@ -116,6 +120,13 @@ class Ledger:
         for part in ("result", "segments", "frozen"):
             self.store.delete_under(f"exports/{export.id}/{part}/")
         self.store.delete([listing_key(export.id), f"exports/{export.id}/plan.json"])
+
+    def missing(self, export: Export) -> list[File]:
+        """The files of its result that are not in the bucket."""
+        if export.result is None:
+            return []
+        there = {entry.key for entry in self.store.entries(f"exports/{export.id}/result/")}
+        return [file for file in export.result.files if file.key not in there]
 
     def all(self) -> Iterator[Export]:
         """Every export that can be read, in the order of time, from a listing of everything below exports/."""

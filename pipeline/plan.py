@@ -7,14 +7,15 @@ themselves out, and the number of chunks is bounded by making chunks larger.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import ceil
 from typing import Any
 
 import msgspec
 
-from .export import Chunk
+from .export import UNCUT, Chunk, VolumeSize
 from .settings import Settings
+from .volumes import WHOLE, Volumes
 
 MARKS = 8192
 
@@ -94,6 +95,7 @@ class Plan:
     warnings: tuple[str, ...] = ()
     page_seconds: float = 0.0  # to draw one, as its kind says before anything was learned
     fonts: str = ""
+    volumes: Volumes = WHOLE
 
     def encode(self) -> bytes:
         return msgspec.json.encode(self)
@@ -106,31 +108,54 @@ class Plan:
 _decoder = msgspec.json.Decoder(Plan)  # made while there is one thread, see export.py
 
 
-def pages_per_chunk(pages: int, cost: Cost, settings: Settings, wanted: int | None = None) -> int:
+def pages_per_chunk(
+    pages: int, cost: Cost, settings: Settings, wanted: int | None = None, most: int | None = None
+) -> int:
     """How many pages a chunk gets.
 
-    As many as fit a quarter of a process's memory (a segment lies in a file, and files count) and the
-    wished duration, but few enough that every worker gets two; then enough that there are not too many
-    chunks. A person's own number replaces all but the last.
+    As many as fit a quarter of a process's memory (a segment lies in a file, and files count), or `most`
+    bytes, and the wished duration, but few enough that every worker gets two; then enough that there are
+    not too many chunks. A person's own number replaces all but the last.
     """
-    by_memory = settings.memory_per_process // 4 // cost.bytes
+    quarter = settings.memory_per_process // 4
+    by_memory = min(quarter, most or quarter) // cost.bytes
     by_time = int(settings.chunk_seconds / cost.seconds)
     by_workers = ceil(pages / (2 * settings.max_workers * settings.concurrency))
     fitting = wanted or min(by_memory, by_time, by_workers)
     return max(1, fitting, ceil(pages / settings.max_chunks))
 
 
-def cut(survey: Survey, settings: Settings, wanted: int | None = None, listing: Listing | None = None) -> Plan:
-    """Cut a surveyed document into chunks that begin at marks."""
-    marks = survey.marks
-    size = pages_per_chunk(survey.pages, survey.cost, settings, wanted)
-    step = ceil(size / marks.stride)
-    starts = [*marks.offsets[::step], survey.end]
-    states = [*marks.states[::step], survey.state]
-    within = range(survey.front, survey.pages - survey.back, step * marks.stride)
-    firsts = [0, *within[1:], survey.pages]
-    chunks = tuple(
-        Chunk(k, firsts[k], firsts[k + 1] - firsts[k], starts[k], starts[k + 1], states[k], states[k + 1])
-        for k in range(len(starts) - 1)
-    )
-    return Plan(survey.records, survey.pages, chunks, survey.found, listing, survey.warnings, survey.cost.seconds)
+def cut(
+    survey: Survey,
+    settings: Settings,
+    wanted: int | None = None,
+    listing: Listing | None = None,
+    volume: VolumeSize = UNCUT,
+) -> Plan:
+    """Cut a surveyed document into chunks that begin at marks, or where a volume begins."""
+    stride, by_size = survey.marks.stride, Volumes(bytes=volume.bytes)
+    size = pages_per_chunk(survey.pages, survey.cost, settings, wanted, by_size.segment_bytes)
+    at_marks = range(survey.front, survey.pages - survey.back, ceil(size / stride) * stride)
+    begins = range(0, survey.pages, volume.pages or survey.pages)
+    firsts = sorted({*at_marks[1:], *begins})
+    stops = [*firsts[1:], survey.pages]
+    chunks = tuple(_chunk(k, first, stops[k], survey) for k, first in enumerate(firsts))
+    borders = tuple(k for k, first in enumerate(firsts) if first in begins)
+    return Plan(
+        survey.records, survey.pages, chunks, survey.found, listing, survey.warnings, survey.cost.seconds,
+        volumes=replace(by_size, firsts=borders),
+    )  # fmt: skip
+
+
+def _chunk(number: int, first: int, stop: int, survey: Survey) -> Chunk:
+    """Pages first … stop: read from the mark at or before the first to the one at or behind the last.
+
+    Pages in front are read from the first mark on, those at the back from the last one.
+    """
+    marks, front = survey.marks, survey.front
+    offsets, states = [*marks.offsets, survey.end], [*marks.states, survey.state]
+    last = len(marks.offsets) - 1
+    at = min(max(0, first - front) // marks.stride, last)
+    to = min(max(ceil((stop - front) / marks.stride), at + 1), last + 1)
+    read_from = front + at * marks.stride if first >= front else 0
+    return Chunk(number, first, stop - first, offsets[at], offsets[to], states[at], states[to], first - read_from)

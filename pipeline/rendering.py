@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
+from math import ceil, inf
 from pathlib import Path
 from tempfile import TemporaryDirectory, TemporaryFile
 from typing import Any, BinaryIO
 
 import msgspec
 
-from . import freezing
+from . import binding, freezing
+from .binding import Made, Volume
 from .documents import Document, Range
 from .errors import ChunkFailed, ExportFailed, InvalidRequest
-from .export import Result, Skipped, new_id
-from .pdf.assembly import About, Assembly
+from .export import UNCUT, File, Result, Skipped, VolumeSize, new_id
+from .pdf.assembly import About, Totals
 from .pdf.fonts import check_fonts, default_face
+from .pdf.inventory import Inventory
 from .pdf.segment import Index, Lane, SegmentWriter
 from .plan import Plan, cut
 from .settings import Settings
 from .sources import Inputs
+from .volumes import WHOLE, Segment, Volumes, index_name
 
 SKIPPED_SHOWN = 1000
 
@@ -54,7 +58,7 @@ class Job:
         params = msgspec.structs.replace(self.params, format=made.format)
         return replace(self, params=params, listing=keep(made.pieces))
 
-    def plan(self, settings: Settings, chunk_pages: int | None = None) -> Plan:
+    def plan(self, settings: Settings, chunk_pages: int | None = None, volume: VolumeSize = UNCUT) -> Plan:
         """Read the input once and cut the document; the plan names the version that was read."""
         seen = self.inputs.look(self.listing)
         inputs = self.inputs.pinned(seen) if seen else self.inputs
@@ -66,7 +70,13 @@ class Job:
                 f"The document has {survey.pages} pages; {settings.max_pages} are allowed (MAX_PAGES).",
                 advice="Ask for it in several exports.",
             )
-        plan = cut(survey, settings, chunk_pages, seen)
+        volumes = ceil(survey.pages / volume.pages) if volume.pages else 1
+        if volumes > settings.max_chunks:
+            raise ChunkFailed(
+                f"The document would have {volumes} volumes; {settings.max_chunks} are allowed (MAX_CHUNKS).",
+                advice="Ask for larger volumes.",
+            )
+        plan = cut(survey, settings, chunk_pages, seen, volume)
         return replace(plan, fonts=default_face().fingerprint)
 
     def planned(self, plan: Plan) -> Job:
@@ -98,21 +108,24 @@ def render_range(
     out: BinaryIO,
     between: Between,
     interruptions: tuple[type[BaseException], ...] = (),
+    volumes: Volumes = WHOLE,
 ) -> Index:
     """Draw planned pages from part.first on into a segment.
 
-    It ends with the chunk, or earlier when `between` says so or one of `interruptions` is raised in the
-    middle of a page: that page is taken back, and what was finished is kept. An interruption before any
-    page was finished is raised again.
+    It ends with the chunk, or earlier when it is as large as a segment may be, when `between` says so, or when
+    one of `interruptions` is raised in the middle of a page: that page is taken back, and what was finished
+    is kept. An interruption before any page was finished is raised again.
     """
-    header = part.chunk.number == 0 and part.first == 0
-    writer = SegmentWriter(out, lane, part.first, first_slot, header=header)
+    # By size, nobody knows yet which segments will stand first in a file.
+    header = volumes.bytes is not None or (lane.chunk == lane.before and not first_slot)
+    writer = SegmentWriter(out, lane, part.first, first_slot, header=header, volumes=volumes.several)
+    most = volumes.segment_bytes or inf
     done, mark = 0, writer.mark()
     with closing(job.document.draw(job.params, job.listing, part, job.inputs, writer)) as pages:
         try:
             for _ in pages:
                 done, mark = done + 1, writer.mark()
-                if between(done):
+                if between(done) or writer.size >= most or part.first + done == part.stop:
                     break
         except interruptions:
             if not done:
@@ -124,46 +137,92 @@ def render_range(
 def render_file(
     job: Job, plan: Plan, about: About, out: Path, settings: Settings, progress: Callable[[int], None]
 ) -> Result:
-    """The whole document in this process: chunk after chunk into segments, then assembled into `out`.
+    """The whole document in this process: chunk after chunk into segments, then assembled into `out`, or into
+    volumes and an index beside it.
 
-    Each segment is drawn into a temporary file first. `progress` is told the pages done so far. When it
+    Everything is drawn into a folder beside it first. `progress` is told the pages done so far. When it
     fails, no file is left.
     """
     check_fonts(plan.fonts)
-    partial = out.with_name(out.name + ".part")
-    try:
-        with partial.open("w+b") as file:
-            indexes = list(_segments(job.planned(plan), plan, file, settings, progress))
-            assembly = Assembly(lambda: iter(indexes), about)
-            check_counts(assembly, plan.records)
-            for piece in assembly.tail():
-                file.write(piece)
-            size = file.tell()
-        partial.replace(out)
-    finally:
-        partial.unlink(missing_ok=True)
-    return result(assembly, str(out), out.name, size, indexes, plan.warnings)
+    with TemporaryDirectory(prefix=".", dir=out.parent) as folder:
+        spool = Path(folder) / "segments"
+        with spool.open("wb") as spooled:
+            indexes = list(_segments(job.planned(plan), plan, spooled, settings, progress))
+        inventory = Inventory()
+        segments = [Segment(i.chunk, i.size, i.pages, inventory.take(i)) for i in indexes]
+        check_counts(inventory.totals, plan.records)
+        made: list[Made] = []
+        files: list[tuple[Path, File]] = []
+        for volume in binding.volumes(plan.volumes, segments, inventory, _part_of(indexes), about, out.name):
+            path = _bound(volume, spool, segments)
+            key = str(out.with_name(volume.name))
+            made.append(binding.made(volume, key, path.stat().st_size, plan.volumes.bytes))
+            files.append((path, made[-1].file))
+        index = _index(Path(folder), out, about, made) if len(made) > 1 else None
+        if index:
+            files.append((Path(folder) / index.name, index))
+        for path, file in files:
+            path.replace(file.key)
+    return result(inventory, made, index, indexes, plan.warnings)
+
+
+def _copy(source: BinaryIO, to: BinaryIO, size: int) -> None:
+    while size:
+        block = source.read(min(size, 1 << 20))
+        to.write(block)
+        size -= len(block)
+
+
+def _part_of(indexes: list[Index]) -> Callable[[range], Iterator[Index]]:
+    return lambda members: iter(indexes[members.start : members.stop])
+
+
+def _index(folder: Path, out: Path, about: About, made: list[Made]) -> File:
+    name = index_name(out.name)
+    with (folder / name).open("w+b") as file:
+        pages = binding.write_index(file, about, made)
+        return File(str(out.with_name(name)), name, file.tell(), 0, pages)
+
+
+def _bound(volume: Volume, spool: Path, segments: Sequence[Segment]) -> Path:
+    """A volume's file: its part of the spooled segments, and the tail. The whole of them needs no copy."""
+    members = volume.members
+    path = spool if len(members) == len(segments) else spool.with_name(volume.name)
+    with path.open("ab") as file:
+        if path != spool:
+            with spool.open("rb") as source:
+                source.seek(sum(segment.size for segment in segments[: members.start]))
+                for i in members:
+                    _copy(source, file, segments[i].size)
+        for piece in volume.assembly.tail():
+            file.write(piece)
+    return path
 
 
 def _segments(
     job: Job, plan: Plan, file: BinaryIO, settings: Settings, progress: Callable[[int], None]
 ) -> Iterator[Index]:
     for chunk in plan.chunks:
-        part = Range(chunk, chunk.first_page, plan.pages, settings.max_image_pixels, plan.found)
+        first, slot, stop = chunk.first_page, 0, chunk.first_page + chunk.pages
+        lane = plan.volumes.lane(chunk.number, len(plan.chunks))
+        while first < stop:
+            part = Range(chunk.reading, first, plan.pages, settings.max_image_pixels, plan.found)
 
-        def between(done: int, before: int = chunk.first_page) -> bool:
-            progress(before + done)
-            return False
+            def between(done: int, before: int = first) -> bool:
+                progress(before + done)
+                return False
 
-        with TemporaryFile() as segment:
-            yield render_range(job, part, Lane(chunk.number, len(plan.chunks)), 0, segment, between)
-            segment.seek(0)
-            shutil.copyfileobj(segment, file)
+            with TemporaryFile() as segment:
+                yield (index := render_range(job, part, lane, slot, segment, between, volumes=plan.volumes))
+                segment.seek(0)
+                shutil.copyfileobj(segment, file)
+            if not index.planned:
+                break  # the document ends early; the counts tell
+            first, slot = index.stop, index.stop_slot
 
 
-def check_counts(assembly: Assembly, records: int) -> None:
+def check_counts(totals: Totals, records: int) -> None:
     """ExportFailed unless every record was drawn or named as left out, and something was drawn."""
-    totals = assembly.totals
     if totals.records != records:
         raise ExportFailed(f"{records} entries were planned, but {totals.records} were drawn or named as left out.")
     if not totals.pages:
@@ -174,26 +233,35 @@ def check_counts(assembly: Assembly, records: int) -> None:
 
 
 def result(
-    assembly: Assembly, key: str, name: str, size: int, indexes: Iterable[Index], noticed: tuple[str, ...] = ()
+    inventory: Inventory,
+    made: Sequence[Made],
+    index: File | None,
+    indexes: Iterable[Index],
+    noticed: tuple[str, ...] = (),
 ) -> Result:
-    """What the file holds, counted over all segments; the first 1,000 skipped inputs by name.
+    """What the files hold, counted over all segments; the first 1,000 skipped inputs by name.
 
     `noticed` are the warnings of the plan.
     """
-    totals = assembly.totals
+    totals = inventory.totals
     skipped: list[Skipped] = []
     warnings: dict[str, None] = {}
-    for index in indexes:
-        skipped += index.skipped[: SKIPPED_SHOWN - len(skipped)]
-        warnings.update(dict.fromkeys(index.warnings[: SKIPPED_SHOWN - len(warnings)]))
+    for each in indexes:
+        skipped += each.skipped[: SKIPPED_SHOWN - len(skipped)]
+        warnings.update(dict.fromkeys(each.warnings[: SKIPPED_SHOWN - len(warnings)]))
+    own = [warning for each in made for warning in each.warnings]
+    files = tuple(each.file for each in made)
+    first = index or files[0]
     return Result(
-        key=key,
-        name=name,
-        bytes=size,
+        key=first.key,
+        name=first.name,
+        bytes=sum(file.bytes for file in (*files, *([index] if index else ()))),
         pages=totals.pages,
         records=totals.records,
         drawn=totals.drawn,
         skipped=tuple(skipped),
         skipped_count=totals.records - totals.drawn,
-        warnings=(*noticed, *assembly.warnings, *warnings),
+        warnings=(*noticed, *inventory.warnings, *own, *warnings),
+        volumes=files if index else (),
+        index=index,
     )

@@ -44,7 +44,7 @@ def summary(export: Export, base_url: str) -> dict[str, Any]:
         "state": export.state,
         "created_at": export.created_at,
         "finished_at": export.finished_at,
-        "result": _result(export, 0),
+        "result": _result(export, 0, base_url),
         "failure": export.failure,
         "links": _links(export, base_url),
     }
@@ -72,7 +72,7 @@ def full(
         "notify": export.notify,
         "progress": _progress(export, progress or Progress(0, 0, 0), now),
         "cost": {"estimate": quoted(quotes), "charged": export.charge},
-        "result": _result(export, SKIPPED_SHOWN),
+        "result": _result(export, SKIPPED_SHOWN, base_url),
     }
 
 
@@ -108,7 +108,7 @@ def _progress(export: Export, progress: Progress, now: float) -> dict[str, Any]:
     }
 
 
-def _result(export: Export, skipped: int) -> dict[str, Any] | None:
+def _result(export: Export, skipped: int, base_url: str) -> dict[str, Any] | None:
     made = export.result
     if made is None:
         return None
@@ -121,6 +121,16 @@ def _result(export: Export, skipped: int) -> dict[str, Any] | None:
         "skipped_count": made.skipped_count,
         "skipped": made.skipped[:skipped],
         "warnings": made.warnings,
+        "volumes": [
+            {
+                "name": file.name,
+                "bytes": file.bytes,
+                "first_page": file.first_page,
+                "pages": file.pages,
+                "download": f"{base_url}/exports/{export.id}/download/{number}",
+            }
+            for number, file in enumerate(made.volumes, 1)
+        ],
     }
 
 

@@ -39,7 +39,7 @@ def status(export_id: str, machine: bool) -> None:
         what, done, total = steps(export, progress(ledger, live, export))
         terminal.say(f"{what}: {done} of {total}" if total else what)
     if export.result:
-        terminal.say(f"{export.result.name}: {export.result.pages} pages, {export.result.bytes} bytes")
+        terminal.tell_files(export.result)
         terminal.tell_skipped(export.result)
     if export.failure:
         terminal.say(f"{export.failure.message} {export.failure.advice}".rstrip())
@@ -67,7 +67,7 @@ def wait(export_id: str, timeout: float | None, quiet: bool, machine: bool) -> N
 @options.quiet
 @options.machine
 def fetch(export_id: str, output: Path | None, force: bool, quiet: bool, machine: bool) -> None:
-    """Copy the file of an export to here.
+    """Copy the file of an export to here; volumes and their index as FILE-1-of-5.pdf and FILE-index.pdf.
 
     \b
     JSON: as of render.
@@ -76,10 +76,8 @@ def fetch(export_id: str, output: Path | None, force: bool, quiet: bool, machine
 
     began, (ledger, _) = time.monotonic(), opening.records()
     result = made(ledger.load(export_id))
-    into = output or Path(Path(result.name).name)
-    opening.free(into, force)
-    save(ledger, export_id, into, quiet)
-    terminal.tell_file(result, str(into), time.monotonic() - began, machine)
+    places = save(ledger, export_id, output, quiet, force)
+    terminal.tell_file(result, places, time.monotonic() - began, machine)
 
 
 @click.command()
@@ -137,12 +135,18 @@ def follow(ledger: Ledger, live: Live, export_id: str, timeout: float | None, qu
     if machine:
         terminal.answer(opening.represented(ledger, live, export))
     else:
-        terminal.note(f"{result.name}: {result.pages} pages, {result.bytes} bytes")
+        terminal.tell_files(result, terminal.note)
 
 
-def save(ledger: Ledger, export_id: str, into: Path, quiet: bool) -> None:
-    """Copy the file of a finished export to here."""
+def save(ledger: Ledger, export_id: str, into: Path | None, quiet: bool, force: bool) -> list[Path]:
+    """Copy the files of a finished export to here; where they are."""
     from . import watch
 
+    result = watch.made(ledger.load(export_id))
+    places = watch.places(result, into)
+    for place in places:
+        opening.free(place, force)
     with terminal.progress(quiet) as show:
-        watch.fetch(ledger.store, watch.made(ledger.load(export_id)), into, show)
+        for file, place in zip(result.files, places, strict=True):
+            watch.fetch(ledger.store, file, place, show)
+    return places

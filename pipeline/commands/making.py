@@ -56,21 +56,25 @@ class Kinds(click.Group):
 @options.force
 @options.caption
 @options.chunk_pages
+@options.volume_pages
+@options.volume_bytes
 @options.quiet
 @options.machine
 def render(
-    kind: str, source: Path | None, output: Path, force: bool, caption: str, chunk_pages: int | None, quiet: bool,
-    machine: bool, **given: Any,
+    kind: str, source: Path | None, output: Path, force: bool, caption: str, chunk_pages: int | None,
+    volume_pages: int | None, volume_bytes: int | None, quiet: bool, machine: bool, **given: Any,
 ) -> None:  # fmt: skip
     """Make a document here, without any service. SOURCE is a folder of pictures, or a listing of records:
-    JSON lines, or a CSV for a table. Documents that read nothing need none.
+    JSON lines, or a CSV for a table. Documents that read nothing need none. Volumes stand beside the FILE
+    that is named by -o, as FILE-1-of-5.pdf, and FILE-index.pdf.
 
     \b
     JSON: {"file", "seconds", "bytes", "pages", "records", "drawn",
-           "skipped": [{"record", "source", "reason"}], "skipped_count", "warnings"}
+           "skipped": [{"record", "source", "reason"}], "skipped_count", "warnings",
+           "volumes": [{"file", "bytes", "first_page", "pages"}]}
     """
     from .. import documents
-    from ..export import new_id
+    from ..export import UNCUT, VolumeSize, new_id
     from ..pdf import fonts
     from ..pdf.assembly import About
     from ..rendering import Job, on_disk, render_file
@@ -79,7 +83,11 @@ def render(
 
     settings, began = opening.settings(), time.monotonic()
     fonts.load(settings.fonts)
+    volume = VolumeSize(volume_pages, volume_bytes)
+    volume.check()
     opening.free(output, force)
+    if volume != UNCUT:
+        opening.free_for_volumes(output, force)
     document = documents.find(kind)
     with (
         listed(source, caption == "name") as (listing, folder),
@@ -91,12 +99,13 @@ def render(
         job.check()
         show("planning", 0, 0)
         job = job.frozen(keep)
-        plan = job.plan(settings, chunk_pages)
+        plan = job.plan(settings, chunk_pages, volume)
         about = About(params.title, time.time(), new_id())
         result = render_file(
             job, plan, about, output, settings, lambda done: show("rendering pages", done, plan.pages)
         )
-    terminal.tell_file(result, str(output), time.monotonic() - began, machine)
+    places = [Path(file.key) for file in result.files]
+    terminal.tell_file(result, places, time.monotonic() - began, machine)
 
 
 @click.command("submit", short_help="Ask workers for a document.")
@@ -109,12 +118,14 @@ def render(
 @options.force
 @options.caption
 @options.chunk_pages
+@options.volume_pages
+@options.volume_bytes
 @options.quiet
 @options.machine
 def submit(
     kind: str, source: str | None, notify: str | None, key: str | None, owner: str, waiting: bool,
-    output: Path | None, force: bool, caption: str, chunk_pages: int | None, quiet: bool, machine: bool,
-    **given: Any,
+    output: Path | None, force: bool, caption: str, chunk_pages: int | None, volume_pages: int | None,
+    volume_bytes: int | None, quiet: bool, machine: bool, **given: Any,
 ) -> None:  # fmt: skip
     """Ask workers for a document. SOURCE is a folder of pictures or a listing, which are sent to the bucket,
     or the key of a listing that is there (inputs/….jsonl).
@@ -124,19 +135,21 @@ def submit(
     \b
     JSON: the export as GET /exports/ID shows it; with --wait a second line when it is ready.
     """
+    from ..export import VolumeSize
     from ..tasks import flow
 
     if output:
         opening.free(output, force)
     services, params = opening.services(), _chosen(given)
-    order = partial(flow.Order, kind, owner=owner, notify=notify, key=key, chunk_pages=chunk_pages)
+    volume = VolumeSize(volume_pages, volume_bytes)
+    order = partial(flow.Order, kind, owner=owner, notify=notify, key=key, chunk_pages=chunk_pages, volume=volume)
     with terminal.progress(quiet) as show:
         listing = _listing(services, source, caption == "name", params, order, show)
     export_id = _hand_in(services, order(params | {"listing": listing}), machine)
     if waiting or output:
         looking.follow(services.ledger, services.live, export_id, None, quiet, machine)
     if output:
-        looking.save(services.ledger, export_id, output, quiet)
+        looking.save(services.ledger, export_id, output, quiet, force)
 
 
 def _listing(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from glob import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -59,3 +60,11 @@ def free(output: Path, force: bool) -> None:
         raise InvalidRequest(f"{output} is not a file.", field="output", advice="Name a file.")
     if output.exists() and not force:
         raise InvalidRequest(f"{output} exists.", field="output", advice="Add --force to overwrite it.")
+
+
+def free_for_volumes(output: Path, force: bool) -> None:
+    """InvalidRequest when volumes of an earlier time stand beside this file."""
+    names = f"{escape(output.stem)}-*-of-*{escape(output.suffix)}"
+    there = sorted(output.parent.glob(names))
+    if there and not force:
+        raise InvalidRequest(f"{there[0]} exists.", field="output", advice="Add --force to overwrite volumes.")

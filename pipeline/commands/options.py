@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,29 @@ def output(words: str, required: bool = False) -> Decorator:
     """-o FILE"""
     kind = click.Path(dir_okay=False, path_type=Path)
     return click.option("-o", "--output", type=kind, required=required, help=words)
+
+
+class Size(click.ParamType[int]):
+    """Bytes as people write them: 25MB, 1.5 GB, 10MiB, 25000000."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if isinstance(value, int):
+            return value
+        match = re.fullmatch(r"(\d+(?:\.\d+)?) *(?:([KMG])(i?)B?)?B?", value.strip(), re.IGNORECASE | re.ASCII)
+        if not match:
+            self.fail(f"{value!r} is no size; 25MB is one.", param, ctx)
+        power = " KMG".index((match[2] or " ").upper())
+        return int(float(match[1]) * (1024 if match[3] else 1000) ** power)
+
+
+volume_pages: Decorator = click.option(
+    "--volume-pages", type=click.IntRange(1), help="Cut it into files of so many pages."
+)
+volume_bytes: Decorator = click.option(
+    "--volume-size", "volume_bytes", type=Size(), help="Cut it into files of at most so much, such as 25MB."
+)
 
 
 class Json(click.ParamType[Any]):

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import click
 import msgspec
 
 from ..errors import PipelineError
-from ..export import Result
+from ..export import File, Result
 from ..settings import MIB
 from .folder import Show
 
@@ -96,15 +97,32 @@ def _bars() -> Iterator[Show]:
         yield show
 
 
-def tell_file(result: Result, where: str, seconds: float, machine: bool) -> None:
-    """What was made: pages, size, seconds; what was skipped and why; warnings."""
+def tell_file(result: Result, places: Sequence[Path], seconds: float, machine: bool) -> None:
+    """What was made: pages, size, seconds; what was skipped and why; warnings. `places` are of result.files."""
+    where, *volumes = places
     if machine:
         shown = msgspec.to_builtins(result)
-        del shown["key"], shown["name"]
-        answer({"file": where, "seconds": round(seconds, 3), **shown})
+        del shown["key"], shown["name"], shown["index"]
+        for volume, place in zip(shown["volumes"], volumes, strict=True):
+            del volume["key"], volume["name"]
+            volume["file"] = str(place)
+        answer({"file": str(where), "seconds": round(seconds, 3), **shown})
         return
     say(f"{where}: {result.pages} pages, {result.bytes / MIB:.1f} MiB, {seconds:.1f} s")
+    for file, place in zip(result.volumes, volumes, strict=True):
+        say(f"{place}: {_pages(file)}, {file.bytes / MIB:.1f} MiB")
     tell_skipped(result)
+
+
+def tell_files(result: Result, write: Callable[[str], None] = say) -> None:
+    """The file and its size, or every volume's."""
+    write(f"{result.name}: {result.pages} pages, {result.bytes} bytes")
+    for volume in result.volumes:
+        write(f"{volume.name}: {_pages(volume)}, {volume.bytes} bytes")
+
+
+def _pages(volume: File) -> str:
+    return f"pages {volume.first_page} to {volume.first_page + volume.pages - 1}"
 
 
 def tell_skipped(result: Result) -> None:

@@ -7,12 +7,13 @@ from collections import deque
 from pathlib import Path
 
 from ..errors import ExportFailed, IllegalStep, StoreDown, TimedOut
-from ..export import Export, Result, State
+from ..export import Export, File, Result, State
 from ..ledger import Ledger
 from ..live import Live, Progress
 from ..representation import progress
 from ..settings import MIB
 from ..store import Store
+from ..volumes import index_name, volume_name
 from .folder import Show
 
 LOOK_SECONDS = 0.5
@@ -48,18 +49,28 @@ def made(export: Export) -> Result:
     return export.result
 
 
-def fetch(store: Store, result: Result, into: Path, show: Show) -> None:
+def places(result: Result, into: Path | None) -> list[Path]:
+    """Where each file goes: to `into`, or, when there are several, beside it under names like its; without
+    it, under their own names to here."""
+    count = len(result.volumes)
+    if into is None:
+        return [Path(Path(file.name).name) for file in result.files]
+    if not count:
+        return [into]
+    names = [index_name(into.name), *(volume_name(into.name, number, count) for number in range(1, count + 1))]
+    return [into.with_name(name) for name in names]
+
+
+def fetch(store: Store, file: File, into: Path, show: Show) -> None:
     """Copy a file out of the bucket. It gets its name when it is whole; StoreDown when it is not."""
     part, size = into.with_name(into.name + ".part"), 0
     try:
-        with part.open("wb") as file:
-            for block in store.read(result.key, 0, result.bytes):
-                size += file.write(block)
-                show("fetching, MiB", size // MIB, result.bytes // MIB)
-        if size != result.bytes:
-            raise StoreDown(
-                f"{result.name} broke off after {size} of {result.bytes} bytes.", advice="Fetch it again."
-            )
+        with part.open("wb") as written:
+            for block in store.read(file.key, 0, file.bytes):
+                size += written.write(block)
+                show("fetching, MiB", size // MIB, file.bytes // MIB)
+        if size != file.bytes:
+            raise StoreDown(f"{file.name} broke off after {size} of {file.bytes} bytes.", advice="Fetch it again.")
         part.replace(into)
     finally:
         part.unlink(missing_ok=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -32,10 +32,11 @@ from pypdf.generic import (
 from ..errors import UnreadableSource
 from .foreign import Box, ForeignPdf, Heading, key, opened
 from .objects import Stream, name, reference
-from .page import printable
-from .segment import Bookmark, SegmentWriter
+from .page import printable, volume_words
+from .segment import VOLUME, Bookmark, SegmentWriter
 
 MAX_OBJECTS = 200_000
+VOLUME_NAME = "/Pipeline.Volume"  # among a page's own names
 _MAX_VALUES = 20_000_000  # entries of all the arrays and dictionaries that are written
 _MAX_DEPTH = 64
 
@@ -104,9 +105,32 @@ class _Copy:
         turned = self._pdf.resolve(page.get("/Rotate"))
         if isinstance(turned, int) and turned % 360 in (90, 180, 270):
             entries.append(_entry("/Rotate", b"%d" % (turned % 360)))
-        entries.append(_entry("/Resources", self._resources(page)))
-        entries += self._some(page, ("/Contents", "/Group", "/UserUnit"))
+        if self._to.volumes:
+            entries += self._with_volume(page, turned if isinstance(turned, int) and turned % 90 == 0 else 0)
+        else:
+            entries.append(_entry("/Resources", self._resources(page)))
+            entries += self._some(page, ("/Contents",))
+        entries += self._some(page, ("/Group", "/UserUnit"))
         return b"".join(entries) + self._links(page)
+
+    def _with_volume(self, page: DictionaryObject, turned: int) -> Iterator[bytes]:
+        """Resources and content of a page that says at its foot which volume it is in.
+
+        The page's own content is put between q and Q, so that whatever it does to the axes ends with it.
+        """
+        own = self._pdf.resolve(page.get("/Resources"))
+        resources: dict[str, object] = dict(own) if isinstance(own, DictionaryObject) else {}
+        drawn = self._pdf.resolve(resources.pop("/XObject", None))
+        xobjects = self._entries(drawn, 0) if isinstance(drawn, DictionaryObject) else b""
+        words = b"/XObject<<%s%s>>" % (xobjects, _entry(VOLUME_NAME, reference(VOLUME)))
+        yield _entry("/Resources", b"<<%s%s>>" % (self._entries(resources, 0), words))
+        contents = self._pdf.resolve(page.get("/Contents"))
+        parts = contents if isinstance(contents, ArrayObject) else [page.get("/Contents")]
+        spelled = [text for part in parts if (text := self._spell(part, 0)) != b"null"]
+        box = self._pdf.box(page.get("/CropBox")) or self._pdf.size(page)
+        before = self._to.add_same(Stream.of(b"", b"q\n"))
+        behind = self._to.add_same(Stream.of(b"", b"\nQ " + volume_words(box, turned, VOLUME_NAME[1:].encode())))
+        yield _entry("/Contents", b"[%s %s %s]" % (reference(before), b" ".join(spelled), reference(behind)))
 
     def _resources(self, page: DictionaryObject) -> bytes:
         """Resources that several pages inherit are the same object in all of them, and written once."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..errors import DamagedSegment
 from .fonts import check_fonts, default_face
@@ -18,11 +18,12 @@ from .fonts.embed import embed
 from .fonts.used import Used
 from .objects import Stream, number, reference, text_string
 from .page import Label, text_operators
-from .segment import CATALOG, FIRST, FONT, INFO, OUTLINES, PAGES, Bookmark, Index, Lane, font_resources, page_node
+from .segment import CATALOG, FIRST, FONT, INFO, OUTLINES, PAGES, VOLUME, Bookmark, Index, font_resources, page_node
 from .xref import CrossReference
 
 PRODUCER = "pipeline"
-WARNED = 20  # characters without a glyph that are named
+VOLUME_SIZE = 6.5  # points
+VOLUME_FORM = b"/Type/XObject/Subtype/Form/BBox[-1000 -100 100 100]/Resources<<%s>>"
 
 
 @dataclass(frozen=True)
@@ -35,13 +36,28 @@ class About:
 
 
 @dataclass(frozen=True)
+class Place:
+    """Which volume of how many a file is, the pages of the document before it, and all pages."""
+
+    number: int
+    count: int
+    before: int
+    pages: int
+
+
+@dataclass(frozen=True)
 class Totals:
     """What the segments hold together."""
 
-    size: int
-    pages: int
-    records: int
-    drawn: int
+    size: int = 0
+    pages: int = 0
+    records: int = 0
+    drawn: int = 0
+
+    def plus(self, index: Index) -> Totals:
+        return Totals(
+            self.size + index.size, self.pages + index.pages, self.records + index.records, self.drawn + index.drawn
+        )
 
 
 def chain(chunk: int, first: int, pages: int, found: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -64,35 +80,26 @@ def chain(chunk: int, first: int, pages: int, found: Iterable[tuple[int, int]]) 
 
 
 class Assembly:
-    """The tail of a document whose segments stand in the order in which `indexes()` yields them.
+    """The tail of a file whose segments stand in the order in which `indexes()` yields them.
 
-    Raises DamagedSegment when two segments do not fit together.
+    The file is a whole document, or the volume that `place` says. Raises DamagedSegment when two segments do
+    not fit together.
     """
 
-    def __init__(self, indexes: Callable[[], Iterator[Index]], about: About) -> None:
+    def __init__(self, indexes: Callable[[], Iterator[Index]], about: About, place: Place | None = None) -> None:
         self._indexes = indexes
-        self._about = about
+        self._about = of_volume(about, place) if place else about
+        self._place = place
+        self._volumes = False
         self._rows = CrossReference(FIRST)
         self._trees: list[int] = []
         self._used = Used()
         self._bookmarks = 0
-        self._size = self._pages = self._records = self._drawn = self._labels = 0
+        self._size = self._labels = 0
+        self.totals = Totals()  # what the segments hold, without the tail
+        self.titles: tuple[str, ...] = ()  # of the first and the last bookmark at the top
         for index in indexes():
             self._take(index)
-
-    @property
-    def totals(self) -> Totals:
-        """What the segments hold, without the tail."""
-        return Totals(self._size, self._pages, self._records, self._drawn)
-
-    @property
-    def warnings(self) -> list[str]:
-        """What went wrong without spoiling the file."""
-        missing = self._used.missing(default_face())
-        shown = ", ".join(f"{character} (U+{ord(character):04X})" for character in missing[:WARNED])
-        more = f", and {len(missing) - WARNED} more" if len(missing) > WARNED else ""
-        words = f"No font has {len(missing)} kinds of characters: {shown}{more}. FONTS can name one that does."
-        return [words] if missing else []
 
     def tail(self) -> Iterator[bytes]:
         """The bytes behind the last segment, a piece at a time."""
@@ -107,44 +114,64 @@ class Assembly:
 
     def _take(self, index: Index) -> None:
         """Enter a segment's objects at their place in the file."""
-        numbers = Lane(index.chunk, index.chunks).numbers(index.first_slot, len(index.offsets))
+        numbers = index.lane.numbers(index.first_slot, len(index.offsets))
         self._rows.set_all(numbers, index.offsets, self._size)
         self._trees.append(index.tree)
         check_fonts(index.fonts)
         self._used.update(index.characters, index.glyphs)
         self._bookmarks += len(index.bookmarks)
         self._size += index.size
-        self._pages += index.pages
-        self._records += index.records
-        self._drawn += index.drawn
+        self.totals = self.totals.plus(index)
+        self._volumes = self._volumes or index.volumes
+        tops = [bookmark.title for bookmark in index.bookmarks if bookmark.level == 1]
+        if tops:
+            self.titles = (self.titles[0] if self.titles else tops[0], tops[-1])
         self._labels += len(index.labels.numbers) if index.labels else 0
 
     def _objects(self) -> Iterator[tuple[int, bytes | Stream]]:
         """Every object of the tail with its number."""
         yield from self._page_labels()
+        if self._volumes:
+            yield VOLUME, self._volume_words()
         for place, glyphs in sorted(self._used.by_font(default_face()).items()):
             for obj, value in embed(default_face().fonts[place], glyphs, self._rows.size):
                 yield obj or FONT + place, value
         if self._bookmarks:
             yield from outline(self._all_bookmarks(), self._rows.size)
-        yield PAGES, page_node(self._trees, self._pages, None)
+        yield PAGES, page_node(self._trees, self.totals.pages, None)
         title = text_string(self._about.title)
         stamp = time.strftime("%Y%m%d%H%M%S", time.gmtime(self._about.created)).encode()
         yield INFO, b"<</Title%s/Producer(%s)/CreationDate(D:%sZ)>>" % (title, PRODUCER.encode(), stamp)
-        outlines = b"/Outlines %s/PageMode/UseOutlines" % reference(OUTLINES) if self._bookmarks else b""
+        more = b"/Outlines %s/PageMode/UseOutlines" % reference(OUTLINES) if self._bookmarks else b""
+        if self._place and self._place.before:  # readers then count as the pages do (12.4.2)
+            more += b"/PageLabels<</Nums[0<</S/D/St %d>>]>>" % (self._place.before + 1)
         yield CATALOG, b"<</Type/Catalog/Pages %s%s/ViewerPreferences<</DisplayDocTitle true>>>>" % (
-            reference(PAGES), outlines)  # fmt: skip
+            reference(PAGES), more)  # fmt: skip
 
     def _page_labels(self) -> Iterator[tuple[int, bytes | Stream]]:
         """ "x of y" for the pages that left a place for it; their numbers stand in the segments' lanes."""
-        page = 0
+        page, pages = (self._place.before, self._place.pages) if self._place else (0, self.totals.pages)
         for index in self._indexes() if self._labels else ():
             if index.labels:
                 for i, obj in enumerate(index.labels.numbers):
-                    text = page_number(page + i + 1, self._pages)
+                    text = page_number(page + i + 1, pages)
                     self._used.add([text], default_face())
                     yield obj, _label(index.labels.style, text)
             page += index.pages
+
+    def _volume_words(self) -> Stream:
+        """What every page shows at its foot; nothing when the document became a single file.
+
+        On white, since a picture may reach to the foot.
+        """
+        if not self._place:
+            return Stream.of(VOLUME_FORM % b"", b"")
+        text, face = volume_of(self._place), default_face()
+        self._used.add([text], face)
+        wide = face.width(text, VOLUME_SIZE)
+        ground = b"1 g %s %s %s %s re f 0 g " % tuple(map(number, (-wide - 2, -2, wide + 4, VOLUME_SIZE + 3)))
+        words = text_operators(face, 0, 0, VOLUME_SIZE, text, "right")
+        return Stream.of(VOLUME_FORM % _fonts_of(text), ground + words)
 
     def _all_bookmarks(self) -> Iterator[Bookmark]:
         for index in self._indexes():
@@ -162,6 +189,18 @@ class Assembly:
 def page_number(page: int, pages: int) -> str:
     """The words on a page, the same whether they were known early or late."""
     return f"{page} of {pages}"
+
+
+def volume_of(place: Place) -> str:
+    """The words on each page of a volume."""
+    return f"Volume {place.number:,} of {place.count:,}"
+
+
+def of_volume(about: About, place: Place) -> About:
+    """What a volume says of itself."""
+    return replace(
+        about, title=f"{about.title}, volume {place.number} of {place.count}", id=f"{about.id}-{place.number}"
+    )
 
 
 def outline(bookmarks: Iterator[Bookmark], first: int) -> Iterator[tuple[int, bytes]]:
@@ -217,11 +256,16 @@ class _Item:
 
 
 def _label(style: Label, text: str) -> Stream:
-    face, used = default_face(), Used()
-    used.add([text], face)
-    operators = text_operators(face, style.x, style.y, style.size, text, style.align)
+    operators = text_operators(default_face(), style.x, style.y, style.size, text, style.align)
     entries = b"/Type/XObject/Subtype/Form/BBox[0 0 14400 14400]/Resources<<%s>>"
-    return Stream.of(entries % font_resources(used.fonts(face)), operators)
+    return Stream.of(entries % _fonts_of(text), operators)
+
+
+def _fonts_of(text: str) -> bytes:
+    """Resources with the fonts of one line."""
+    used = Used()
+    used.add([text], default_face())
+    return font_resources(used.fonts(default_face()))
 
 
 def _spelled(obj: int, value: bytes | Stream) -> Iterator[bytes]:

@@ -19,6 +19,7 @@ Align = Literal["left", "center", "right"]
 Colour = tuple[float, float, float]
 BLACK: Colour = (0, 0, 0)
 _STEERING = "\u200c\u200d\u200e\u200f"
+FOOT_X, FOOT_Y = 14.0, 6.0  # from a page's edges to the words of its volume
 
 
 @dataclass(frozen=True)
@@ -147,6 +148,21 @@ def text_operators(
     fill = b"%s rg " % _numbers(*colour) if colour != BLACK else b""
     body = b"BT %s/F1 %s Tf %s Td %s ET" % (fill, number(size), _numbers(x, y), face.show(text, size))
     return b"q %s Q" % body if fill else body
+
+
+def volume_words(box: tuple[float, float, float, float], turned: int = 0, key: bytes = b"Volume") -> bytes:
+    """Operators that put the XObject of this name at the lower right corner of a page as it is shown.
+
+    `box` is the page's, `turned` its /Rotate: clockwise, in degrees (ISO 32000-1, 7.7.3.3).
+    """
+    left, low, right, high = box
+    matrix = {
+        0: (1, 0, 0, 1, right - FOOT_X, low + FOOT_Y),
+        90: (0, 1, -1, 0, right - FOOT_Y, high - FOOT_X),
+        180: (-1, 0, 0, -1, left + FOOT_X, high - FOOT_Y),
+        270: (0, -1, 1, 0, left + FOOT_Y, low + FOOT_X),
+    }[turned % 360]
+    return b"q %s cm /%s Do Q" % (_numbers(*matrix), key)
 
 
 def printable(text: str) -> str:

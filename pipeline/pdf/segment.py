@@ -25,14 +25,14 @@ from .fonts.files import MOST
 from .fonts.line import Glyph
 from .fonts.used import Used
 from .objects import Stream, reference
-from .page import Label, Page
+from .page import Label, Page, volume_words
 from .xref import checked
 
 if TYPE_CHECKING:
     from .adopted import Bookmarking
     from .canvas import BlankCanvas
 
-CATALOG, PAGES, INFO, OUTLINES, FONT = range(1, 6)  # the fonts behind the first one follow it
+CATALOG, PAGES, INFO, OUTLINES, VOLUME, FONT = range(1, 7)  # the fonts behind the first one follow it
 FIRST = FONT + MOST  # below are the reserved numbers, the same in every file
 LEVEL = 4  # of compression: 6 takes a third longer for 6 % smaller pages of a table
 FANOUT = 32  # children of a node of the page tree
@@ -41,18 +41,27 @@ HEADER = b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n"
 
 @dataclass(frozen=True)
 class Lane:
-    """The object numbers of one chunk: every K-th number."""
+    """The object numbers of one chunk: every K-th number.
+
+    Every volume numbers anew: `chunks` are those of this volume, `before` those of earlier ones.
+    """
 
     chunk: int
     chunks: int
+    before: int = 0
+
+    @property
+    def first(self) -> int:
+        """The number in slot 0."""
+        return FIRST + self.chunk - self.before
 
     def number(self, slot: int) -> int:
         """The object number in a slot; ChunkFailed when PDF readers could not take it."""
-        return checked(FIRST + self.chunk + slot * self.chunks)
+        return checked(self.first + slot * self.chunks)
 
     def numbers(self, slot: int, count: int) -> range:
         """The object numbers of so many slots."""
-        first = FIRST + self.chunk + slot * self.chunks
+        first = self.first + slot * self.chunks
         return range(first, first + count * self.chunks, self.chunks)
 
 
@@ -104,6 +113,12 @@ class Index:
     etag: str = ""
     glyphs: list[Glyph] = field(default_factory=list)
     fonts: str = ""
+    before: int = 0
+    volumes: bool = False
+
+    @property
+    def lane(self) -> Lane:
+        return Lane(self.chunk, self.chunks, self.before)
 
     @property
     def stop(self) -> int:
@@ -151,14 +166,18 @@ class SegmentWriter:
     """Writes a segment to a file, page by page; keeps a few numbers a page in memory.
 
     `first` is the planned page it begins with, `first_slot` where the lane is free. The segment that
-    stands first in the file begins with the PDF header.
+    stands first in the file begins with the PDF header (to others it is a comment). When there will be
+    `volumes`, each page gets a place for the words that say which one it is in.
     """
 
-    def __init__(self, out: BinaryIO, lane: Lane, first: int, first_slot: int = 0, *, header: bool) -> None:
+    def __init__(
+        self, out: BinaryIO, lane: Lane, first: int, first_slot: int = 0, *, header: bool, volumes: bool = False
+    ) -> None:
         self._out = out
         self._lane = lane
         self._first = first
         self._first_slot = first_slot
+        self.volumes = volumes
         self._offsets = array("q")
         self._pages = array("Q")  # number, and number of the leaf of the page tree, in turn
         self._bookmarks: list[Bookmark] = []
@@ -234,6 +253,9 @@ class SegmentWriter:
             self._label_style = page.label
             self._label_numbers.append(label := self.reserve())
             page.use("Label", label)
+        if self.volumes:
+            page.use("Volume", VOLUME)
+            page.write(volume_words((0, 0, width, height)), ())
         body, resources = page.finish()
         content = self.add(Stream.of(b"/Filter/FlateDecode", zlib.compress(body, LEVEL)))
         font = font_resources(page.used.fonts(page.face))
@@ -320,6 +342,8 @@ class SegmentWriter:
             warnings=self.tally.warnings,
             glyphs=self._used.shaped,
             fonts=default_face().fingerprint if self._used else "",
+            before=self._lane.before,
+            volumes=self.volumes,
         )
 
     def _write_tree(self) -> int:
@@ -344,7 +368,7 @@ class SegmentWriter:
         self.add(page_node(node.kids, node.count, parent), node.number)
 
     def _slot(self, number: int) -> int:
-        return (number - FIRST - self._lane.chunk) // self._lane.chunks - self._first_slot
+        return (number - self._lane.first) // self._lane.chunks - self._first_slot
 
     def _put(self, data: bytes) -> None:
         self._out.write(data)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import re
 import time
@@ -11,6 +12,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from tempfile import TemporaryFile
 
+import msgspec
+
+from .. import binding
+from ..binding import Made, Volume
 from ..errors import (
     Conflict,
     DamagedSegment,
@@ -20,47 +25,73 @@ from ..errors import (
     StoreDown,
     UploadGone,
 )
-from ..export import Chunk, Export, Result
+from ..export import Chunk, Export, File, Result
 from ..ledger import Ledger, segment_key
 from ..live import Lease
 from ..parts import LEAST, Copy, Gather, Range, parts
 from ..pdf.assembly import About, Assembly
+from ..pdf.inventory import Inventory
 from ..pdf.segment import Index
+from ..plan import Plan
 from ..rendering import check_counts, result
 from ..services import Services
 from ..settings import MIB
 from ..store import Upload
+from ..volumes import Segment, index_name
+from .render import NEAR
 
 log = logging.getLogger(__name__)
 PART = 8 * MIB
 COPIES_AT_ONCE = 4
 LOOK_SECONDS = 0.5
-Segment = tuple[Chunk, int, int]
+Piece = tuple[Chunk, int, int]
 
 
-def assemble(s: Services, export: Export, segments: list[Segment], lease: Lease) -> Result:
-    """Join all segments and the tail by a multipart upload; the file is there when this returns.
+def assemble(s: Services, export: Export, cut: Plan, segments: list[Piece], lease: Lease) -> Result | None:
+    """Join all segments and the tail by a multipart upload, once for each volume; the files are there when this
+    returns. None when time is nearly over and volumes are left: those that are made are kept.
 
     Every segment is asked for by the ETag in its index, which stands for the bytes whose hash the bucket
     checked when they were stored. Raises DamagedSegment, after dropping what was damaged, and aborts the
     upload whenever it does not complete.
     """
+    began = time.monotonic()
     keys = [segment_key(export.id, chunk.number, first, pages) for chunk, first, pages in segments]
+    inventory = Inventory()
+    found = list(_found(s.ledger, keys, (s.ledger.index(key) for key in keys), inventory))
+    check_counts(inventory.totals, export.records)
 
-    def indexes() -> Iterator[Index]:
-        return (s.ledger.index(key) for key in keys)
+    def indexes(members: range) -> Iterator[Index]:
+        return (s.ledger.index(keys[i]) for i in members)
 
-    found = list(_found(s.ledger, keys, indexes()))
-    assembly = Assembly(indexes, About(export.name, export.created_at, export.id))
-    check_counts(assembly, export.records)
-    name = file_name(export)
-    key = f"exports/{export.id}/result/{ascii_name(name)}"
+    about, name = About(export.name, export.created_at, export.id), file_name(export)
+    made: list[Made] = []
+    work = False
+    for volume in binding.volumes(cut.volumes, found, inventory, indexes, about, name):
+        if work and time.monotonic() - began > NEAR * s.settings.soft_time_limit:
+            return None
+        members = found[volume.members.start : volume.members.stop]
+        key = _key(export, volume, members)
+        there = s.ledger.store.head(key) if volume.place else None
+        if there is None:
+            before = sum(segment.size for segment in found[: volume.members.start])
+            size, work = _join(s, export, key, volume, members, lease, before, inventory.totals.size), True
+        made.append(binding.made(volume, key, there.size if there else size, cut.volumes.bytes))
+    index = _index(s, export, about, made) if len(made) > 1 else None
+    return result(inventory, made, index, indexes(range(len(keys))), cut.warnings)
+
+
+def _join(
+    s: Services, export: Export, key: str, volume: Volume, members: list[Segment], lease: Lease, before: int,
+    total: int,
+) -> int:  # fmt: skip
+    """Make one file from segments; its size, which was seen to be right."""
     for left in s.ledger.store.uploads(key):
         left.abort()
     upload = s.ledger.store.begin_upload(key)
     try:
-        joining = _Joining(s, export, upload, lease, found)
-        size = joining.run(assembly)
+        joining = _Joining(s, export, upload, lease, members, before, total)
+        size = joining.run(volume.assembly)
         upload.complete()
     except BaseException:
         upload.abort()
@@ -70,36 +101,69 @@ def assemble(s: Services, export: Export, segments: list[Segment], lease: Lease)
         raise StoreDown(f"The file of export {export.id} is not in the bucket as it was written.")
     log.info(
         "export %s: %d segments became %d bytes; %d bytes passed through",
-        export.id, len(keys), size, joining.through,
+        export.id, len(members), size, joining.through,
     )  # fmt: skip
-    return result(assembly, key, name, size, indexes(), s.ledger.plan(export.id).warnings)
+    return size
 
 
-def _found(ledger: Ledger, keys: list[str], indexes: Iterator[Index]) -> Iterator[tuple[str, int, str]]:
-    """Key, size and ETag of each segment. One that does not go on where the one before ended is dropped:
-    it belongs to a segment that was dropped and came back another."""
+def _key(export: Export, volume: Volume, members: list[Segment]) -> str:
+    """Where a file is kept. A volume's key follows from what is in it, so that one that is there is right."""
+    folder = f"exports/{export.id}/result/"
+    if volume.place is None:
+        return folder + ascii_name(volume.name)
+    held = [(segment.key, segment.etag) for segment in members]
+    digest = hashlib.sha256(msgspec.json.encode([export.name, volume.place, held])).hexdigest()[:16]
+    return f"{folder}{digest}-{ascii_name(volume.name)}"
+
+
+def _index(s: Services, export: Export, about: About, made: list[Made]) -> File:
+    """Write the index of the volumes."""
+    name = index_name(file_name(export))
+    key = f"exports/{export.id}/result/{ascii_name(name)}"
+    with TemporaryFile() as file:
+        pages = binding.write_index(file, about, made)
+        size = file.tell()
+        file.seek(0)
+        s.ledger.store.put(key, file, content_type="application/pdf")
+    return File(key, name, size, 0, pages)
+
+
+def _found(ledger: Ledger, keys: list[str], indexes: Iterator[Index], inventory: Inventory) -> Iterator[Segment]:
+    """Every segment. One that does not go on where the one before ended is dropped: it belongs to a segment
+    that was dropped and came back another."""
     chunk = slot = -1
     for key, index in zip(keys, indexes, strict=True):
         if index.first_slot != (slot if index.chunk == chunk else 0):
             ledger.drop_segment(key)
             raise DamagedSegment(f"{key} does not fit behind the segment before it; it is rendered again.")
         chunk, slot = index.chunk, index.stop_slot
-        yield key, index.size, index.etag
+        yield Segment(index.chunk, index.size, index.pages, inventory.take(index), key, index.etag)
 
 
 class _Joining:
-    """One pass over the parts. What passes through is held a few MiB at a time."""
+    """One file: one pass over the parts. What passes through is held a few MiB at a time.
+
+    `before` are bytes of the `total` that were joined in earlier files.
+    """
 
     def __init__(
-        self, s: Services, export: Export, upload: Upload, lease: Lease, segments: list[tuple[str, int, str]]
+        self,
+        s: Services,
+        export: Export,
+        upload: Upload,
+        lease: Lease,
+        segments: list[Segment],
+        before: int,
+        total: int,
     ) -> None:
         self._s = s
         self._export = export
         self._upload = upload
         self._lease = lease
-        self._segments = segments  # key, size, ETag
-        self._total = sum(size for _, size, _ in segments)
-        self._part = self._done = self.through = 0
+        self._segments = segments
+        self._total = total
+        self._done = before
+        self._part = self.through = 0
         self._waiting = bytearray()
         self._looked = time.monotonic()
 
@@ -108,7 +172,7 @@ class _Joining:
         with ThreadPoolExecutor(COPIES_AT_ONCE) as pool:
             copies = []
             try:
-                for part in parts(size for _, size, _ in self._segments):
+                for part in parts(segment.size for segment in self._segments):
                     if isinstance(part, Copy):
                         self._flush()
                         copies.append(pool.submit(self._copy, self._next(), part.range))
@@ -119,7 +183,7 @@ class _Joining:
                     self._look()
             finally:
                 pool.shutdown(cancel_futures=True)
-        size = self._total
+        size = sum(segment.size for segment in self._segments)
         for piece in assembly.tail():
             size += len(piece)
             self._waiting += piece
@@ -130,10 +194,10 @@ class _Joining:
         return size
 
     def _copy(self, number: int, what: Range) -> None:
-        key, _, etag = self._segments[what.source]
+        segment = self._segments[what.source]
         try:
-            with self._sound(key):
-                self._upload.copy(number, key, what.start, what.stop, etag)
+            with self._sound(segment.key):
+                self._upload.copy(number, segment.key, what.start, what.stop, segment.etag)
         except NotSupported:
             self._carry(number, what)
         self._done += what.size
@@ -156,9 +220,9 @@ class _Joining:
             self._flush()
 
     def _read(self, what: Range) -> Iterator[bytes]:
-        key, _, etag = self._segments[what.source]
-        with self._sound(key):
-            for block in self._s.ledger.store.read(key, what.start, what.stop, etag):
+        segment = self._segments[what.source]
+        with self._sound(segment.key):
+            for block in self._s.ledger.store.read(segment.key, what.start, what.stop, segment.etag):
                 self.through += len(block)
                 yield block
 

@@ -46,8 +46,8 @@ def _due(s: Services, export: Export) -> bool:
 
 
 def _send(s: Services, export: Export) -> None:
-    if export.result and s.ledger.store.head(export.result.key) is None:
-        raise StoreDown(f"The file of export {export.id} is not there.")
+    if missing := s.ledger.missing(export):
+        raise StoreDown(f"{missing[0].name} of export {export.id} is not there.")
     mail = message(export, s.settings)
     if not s.live.allow("mail", s.settings.mails_per_minute):
         raise MailDown(f"More than {s.settings.mails_per_minute} mails in this minute.")

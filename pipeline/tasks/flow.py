@@ -24,7 +24,7 @@ import msgspec
 
 from .. import documents
 from ..errors import DamagedSegment, ExportFailed, InvalidRequest, NotFound, PipelineError, RedisDown
-from ..export import Export, Failure, State, new_id
+from ..export import UNCUT, Export, Failure, State, VolumeSize, new_id
 from ..ledger import chosen, listing_key
 from ..plan import Plan
 from ..rendering import Job
@@ -34,6 +34,7 @@ from . import deliver as delivering
 from . import render as rendering
 from .alone import Held, one_at_a_time
 from .attempts import counted
+from .render import PutBack
 
 log = logging.getLogger(__name__)
 ATOM = r"[\w!#$%&'*+/=?^`{|}~-]+"
@@ -51,6 +52,7 @@ class Order:
     notify: str | None = None
     key: str | None = None
     chunk_pages: int | None = None
+    volume: VolumeSize = UNCUT
 
 
 def submit(s: Services, order: Order) -> Export:
@@ -116,11 +118,12 @@ def render(s: Services, export_id: str, chunk: int, stopping: Callable[[], bool]
 
 
 def assemble(s: Services, export_id: str) -> None:
-    """Join the segments, if all are there, and say so."""
+    """Join the segments, if all are there, and say so; raises PutBack when volumes are left to be made."""
     export = s.ledger.load(export_id)
     if export.state not in (State.RENDERING, State.ASSEMBLING):
         return
-    segments, missing = chosen(_cut(s, export), s.ledger.segments(export_id))
+    cut = _cut(s, export)
+    segments, missing = chosen(cut, s.ledger.segments(export_id))
     lease = None if missing else s.live.lease(f"{export_id}:assemble", s.settings.lease_seconds)
     if lease is None:
         return  # a chunk is on its way, or somebody is at it; the keeper comes back to this
@@ -129,7 +132,9 @@ def assemble(s: Services, export_id: str) -> None:
         if export.state is not State.ASSEMBLING:
             return
         with counted(s, f"{export_id}:assemble", "The file"):
-            made = assembling.assemble(s, export, segments, lease)
+            made = assembling.assemble(s, export, cut, segments, lease)
+        if made is None:
+            raise PutBack("volumes are left")
         made = dataclasses.replace(made, seconds=_drawing_seconds(s, export))
         export = s.ledger.change(export_id, lambda e: _once(e, State.READY, result=made, finished_at=time.time()))
     except DamagedSegment:
@@ -164,9 +169,10 @@ def note_retry(s: Services, export_id: str, step: str, seconds: float) -> None:
 
 def deliver(s: Services, export_id: str) -> None:
     """Tell whoever asked, once; then remove what is not needed any more."""
-    if s.ledger.load(export_id).state.over:
+    export = s.ledger.load(export_id)
+    if export.state.over:
         delivering.notify(s, export_id)
-        s.ledger.close(export_id)
+        s.ledger.close(export_id, keep=export.state is State.READY)
         s.live.forget(export_id)
         s.live.ring()
 
@@ -207,6 +213,7 @@ def checked(s: Services, order: Order) -> tuple[Export, bytes | None]:
         raise InvalidRequest(
             f"A chunk of {order.chunk_pages} pages is not possible; 1 is the least.", field="chunk_pages"
         )
+    order.volume.check()
     if order.notify is not None and not _is_address(order.notify):
         raise InvalidRequest("notify must be one mail address, such as name@example.org.", field="notify")
     Job(document, params, params.listing, s.inputs).check()
@@ -225,6 +232,7 @@ def checked(s: Services, order: Order) -> tuple[Export, bytes | None]:
         name=params.title.strip() or order.document,
         request_key=_request_key(order),
         chunk_pages=order.chunk_pages,
+        volume=order.volume,
     )
     return export, lines
 
@@ -240,7 +248,7 @@ def _drawing_seconds(s: Services, export: Export) -> float:
 
 def _plan(s: Services, export: Export) -> Plan:
     frozen = job(s, export).frozen(partial(s.ledger.freeze, export.id))
-    return frozen.plan(s.settings, export.chunk_pages)
+    return frozen.plan(s.settings, export.chunk_pages, export.volume)
 
 
 def _cut(s: Services, export: Export) -> Plan:
@@ -265,7 +273,8 @@ def _once(export: Export, state: State, **changes: Any) -> Export:
 
 def _request_key(order: Order) -> str:
     """The same for the same request by the same person."""
-    what = [order.key] if order.key else [order.document, order.params, order.notify, order.chunk_pages]
+    asked = [order.document, order.params, order.notify, order.chunk_pages, order.volume]
+    what = [order.key] if order.key else asked
     text = msgspec.json.encode([order.owner, bool(order.key), what], order="deterministic")
     return hashlib.sha256(text).hexdigest()
 

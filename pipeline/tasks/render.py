@@ -17,7 +17,6 @@ from ..ledger import Ledger
 from ..live import Lease, Live
 from ..pdf.assembly import chain
 from ..pdf.fonts import check_fonts
-from ..pdf.segment import Lane
 from ..plan import Plan
 from ..rendering import Job, render_range
 from ..services import Services
@@ -107,9 +106,10 @@ def render(s: Services, job: Job, plan: Plan, number: int, export: Export, stopp
                 s.settings, s.ledger, s.live, lease, export_id, stopping, pages_for(stop - first, attempt),
                 lambda done: s.live.note_pages(export_id, chunk.number, before + done),
             )  # fmt: skip
-            part = Range(chunk, first, plan.pages, s.settings.max_image_pixels, plan.found)
-            lane = Lane(chunk.number, export.chunks)
-            index = render_range(job, part, lane, slot, file, lookout, (SoftTimeLimitExceeded, MemoryError))
+            part = Range(chunk.reading, first, plan.pages, s.settings.max_image_pixels, plan.found)
+            lane = plan.volumes.lane(chunk.number, export.chunks)
+            interruptions = (SoftTimeLimitExceeded, MemoryError)
+            index = render_range(job, part, lane, slot, file, lookout, interruptions, plan.volumes)
             if lookout.cancelled or s.ledger.load(export_id).state.over:
                 return
             s.ledger.write_segment(export_id, index, file)

@@ -14,8 +14,8 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from .. import representation
 from ..documents import invalid
-from ..errors import IllegalStep, InvalidRequest, LinkExpired, NoExport, PipelineError
-from ..export import Export, State
+from ..errors import IllegalStep, InvalidRequest, LinkExpired, NoExport, NotFound, PipelineError
+from ..export import Export, State, VolumeSize
 from ..services import Services
 from ..tasks import flow
 from .access import owner, services
@@ -38,6 +38,10 @@ class Body(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         Meta(description="your own text, 1 to 200 characters: the same key gives the same export"),
     ] = None
     chunk_pages: Annotated[int | None, Meta(description="pages of a chunk, 1 or more")] = None
+    volume_pages: Annotated[int | None, Meta(description="cut into files of so many pages, 1 or more")] = None
+    volume_bytes: Annotated[
+        int | None, Meta(description="cut into files of so many bytes at the most, 1048576 or more")
+    ] = None
 
 
 msgspec.json.Decoder(Body)  # so that the type is known before there are threads, see export.py
@@ -47,7 +51,8 @@ msgspec.json.Decoder(Body)  # so that the type is known before there are threads
 def submit() -> Response:
     """202 while the export is being made, 200 when it already was; 503 when it is kept for later."""
     s, name, body = services(), owner(), _body()
-    order = flow.Order(body.document, body.params, name, body.notify, body.key, body.chunk_pages)
+    volume = VolumeSize(body.volume_pages, body.volume_bytes)
+    order = flow.Order(body.document, body.params, name, body.notify, body.key, body.chunk_pages, volume)
     try:
         export = flow.submit(s, order)
         response = json_answer(_full(s, export), 200 if export.state.over else 202)
@@ -84,8 +89,9 @@ def cancel(export_id: str) -> Response:
 
 
 @blueprint.get("/exports/<export_id>/download")
-def download(export_id: str) -> AnyResponse:
-    return to_file(_own(export_id))
+@blueprint.get("/exports/<export_id>/download/<int:volume>")
+def download(export_id: str, volume: int = 0) -> AnyResponse:
+    return to_file(_own(export_id), volume)
 
 
 @blueprint.get("/health")
@@ -94,14 +100,19 @@ def health() -> Response:
     return json_answer({"ok": True})
 
 
-def to_file(export: Export) -> AnyResponse:
-    """A redirect to the file in the bucket, valid for a short while.
+def to_file(export: Export, volume: int = 0) -> AnyResponse:
+    """A redirect to the file in the bucket, valid for a short while: a volume by its number, or what stands
+    for them all, their index.
 
     Raises IllegalStep when there is no file, LinkExpired when there is none any more.
     """
     s, made = services(), export.result
-    if export.state is State.READY and made and s.ledger.store.head(made.key):
-        return redirect(s.ledger.store.presign(made.key, made.name, s.settings.download_seconds))
+    if export.state is State.READY and made:
+        if volume >= len(made.files):
+            raise NotFound(f"Export {export.id} has no volume {volume}; there are {len(made.volumes)}.")
+        file = made.files[volume]
+        if s.ledger.store.head(file.key):
+            return redirect(s.ledger.store.presign(file.key, file.name, s.settings.download_seconds))
     raise _no_file(export)
 
 

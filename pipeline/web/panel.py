@@ -62,14 +62,15 @@ def sign_out() -> AnyResponse:
 
 
 @blueprint.get("/d/<token>")
-def follow_link(token: str) -> AnyResponse:
+@blueprint.get("/d/<token>/<int:volume>")
+def follow_link(token: str, volume: int = 0) -> AnyResponse:
     """The link in a mail. It is the owner's grant: it works for everybody who is signed in, any number of
     times, since mail scanners open every link."""
     s = access.services()
     export_id = Links(s.settings).read(token)
     if not access.signed_in():
-        return redirect(f"/sign-in?next=/d/{token}")
-    return to_file(s.ledger.load(export_id))
+        return redirect(f"/sign-in?next={request.path}")
+    return to_file(s.ledger.load(export_id), volume)
 
 
 def _sign_in_page(target: str, problem: str = "", status: int = 200) -> Response:

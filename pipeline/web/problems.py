@@ -16,7 +16,7 @@ from .access import services
 
 log = logging.getLogger(__name__)
 PAGE, JSON = "text/html", "application/json"
-LOCAL = re.compile(r"/(d/[\w.-]+|exports/[0-9a-z]+/download)?", re.ASCII)
+LOCAL = re.compile(r"/((d/[\w.-]+|exports/[0-9a-z]+/download)(/[0-9]+)?)?", re.ASCII)
 """Where signing in may lead; everything else is refused, so that it cannot lead to another site."""
 
 _SAY = {

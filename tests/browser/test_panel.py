@@ -183,6 +183,24 @@ def test_download_shows_progress_and_then_the_file_comes_by_itself(
     assert len(pdf(again.value).pages) == 8
 
 
+def test_volumes_are_listed_each_with_its_link(page: Page, put_photos: PutPhotos) -> None:
+    put_photos(5)
+    sign_in(page)
+    page.get_by_label("Pages of a volume").fill("2")
+    with page.expect_download() as index:
+        page.get_by_role("button", name="Download").click()
+    assert index.value.suggested_filename.endswith("-index.pdf")
+    expect(page.locator("#words")).to_have_text(re.compile(r"Ready: 5 pages in 3 volumes, \d+ kB"))
+    expect(page.locator("#volumes li")).to_have_count(3)
+    expect(page.locator("#volumes li").nth(1)).to_contain_text("pages 3 to 4")
+    with page.expect_download() as second:
+        page.get_by_role("link", name="Volume 2").click()
+    assert len(pdf(second.value).pages) == 2
+    page.reload()
+    page.locator("#recent").get_by_role("button", name="Show").click()
+    expect(page.get_by_role("link", name="Volume 3")).to_be_visible()
+
+
 def test_a_reload_in_the_middle_goes_on_and_still_downloads(
     page: Page, put_photos: PutPhotos, workers: Workers
 ) -> None:

@@ -179,6 +179,28 @@ def test_any_chunk_size_gives_the_same_pages(alone: Run, album: Path, tmp_path: 
     assert texts[0] == texts[1] == texts[2]
 
 
+@pytest.mark.parametrize(("option", "value"), [("--volume-pages", "5"), ("--volume-size", "1MiB")])
+def test_a_document_is_rendered_in_volumes(
+    alone: Run, album: Path, tmp_path: Path, option: str, value: str
+) -> None:
+    out = tmp_path / "out.pdf"
+    made = answer(alone("render", "photos", album, "-o", out, option, value, "--json"))
+    if option == "--volume-size":  # twelve small photos fit
+        assert (made["file"], made["volumes"]) == (str(out), [])
+        return
+    assert made["file"] == str(tmp_path / "out-index.pdf")
+    assert [volume["pages"] for volume in made["volumes"]] == [5, 5, 2]
+    for number, volume in enumerate(made["volumes"], 1):
+        assert volume["file"] == str(tmp_path / f"out-{number}-of-3.pdf")
+        with pypdf.PdfReader(volume["file"]) as reader:
+            assert f"Volume {number} of 3" in reader.pages[0].extract_text()
+    assert not out.exists()
+    again = alone("render", "photos", album, "-o", out, option, value, "--json")
+    assert (again.exit_code, error(again)["field"]) == (2, "output")
+    forced = alone("render", "photos", album, "-o", out, option, value, "--force")
+    assert "out-2-of-3.pdf: pages 6 to 10" in forced.stdout
+
+
 def test_a_listing_is_rendered_as_well(alone: Run, album: Path, tmp_path: Path) -> None:
     (album / "some.jsonl").write_text('{"source": "trip/2.png", "caption": "Sea"}\n{"source": "3.jpg"}\n')
     result = alone("render", "photos", album / "some.jsonl", "-o", tmp_path / "out.pdf", "--json")
@@ -191,6 +213,10 @@ def test_a_listing_is_rendered_as_well(alone: Run, album: Path, tmp_path: Path) 
         (("nowhere",), "source", "There is no folder"),
         (("empty",), "source", "There are no pictures"),
         (("album", "--chunk-pages", "0"), "chunk_pages", "x>=1"),
+        (("album", "--volume-pages", "0"), "volume_pages", "x>=1"),
+        (("album", "--volume-size", "10kB"), "volume_bytes", "1048576 is the least"),
+        (("album", "--volume-size", "many"), "volume_bytes", "25MB is one"),
+        (("album", "--volume-size", "5MB", "--volume-pages", "5"), "volume_bytes", "not both"),
         (("album", "--page-size", "A9"), "page_size", "'A9' is not one of"),
         (("album", "--rows", "0"), "rows", "photos down a page, 1 to 20"),
         (("album", "--rows", "two"), "rows", "not a valid integer"),
@@ -454,6 +480,24 @@ def test_a_ready_export_is_told_waited_for_and_fetched(
         assert len(reader.pages) == 12
     assert run("fetch", export_id).exit_code == 2  # it is there already
     assert run("fetch", export_id, "--force").exit_code == 0
+
+
+def test_volumes_are_told_and_fetched_with_their_index(
+    run: Run, album: Path, services: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    export_id = submitted(run, album, "--volume-pages", 5)
+    finish(services, export_id)
+    assert "3-of-3.pdf: pages 11 to 12, " in run("status", export_id).stdout
+    own = answer(run("fetch", export_id, "--json"))
+    assert own["file"].endswith("-index.pdf")
+    named = answer(run("fetch", export_id, "-o", "garden.pdf", "--json"))
+    assert named["file"] == "garden-index.pdf"
+    assert [volume["file"] for volume in named["volumes"]] == [f"garden-{n}-of-3.pdf" for n in (1, 2, 3)]
+    for one, other in zip(own["volumes"], named["volumes"], strict=True):
+        assert (tmp_path / one["file"]).read_bytes() == (tmp_path / other["file"]).read_bytes()
+        assert (tmp_path / one["file"]).stat().st_size == one["bytes"]
+    assert run("fetch", export_id, "-o", "garden.pdf").exit_code == 2  # they are there already
 
 
 def test_a_file_that_broke_off_gets_no_name(

@@ -18,9 +18,9 @@ from urllib.parse import urlsplit
 import pytest
 from itsdangerous import URLSafeTimedSerializer
 
-from pipeline.delivery import SKIPPED_IN_MAIL, Links, Post, message
+from pipeline.delivery import SKIPPED_IN_MAIL, VOLUMES_IN_MAIL, Links, Post, message
 from pipeline.errors import InvalidSetting, LinkExpired, LinkRefused, MailDown, MailRefused, MailUnencrypted
-from pipeline.export import Export, Failure, Result, Skipped, State, new_id
+from pipeline.export import Export, Failure, File, Result, Skipped, State, new_id
 from pipeline.local.mailbox import Controller, Mailbox
 from pipeline.local.services import Smtp, free_port, smtp
 from pipeline.settings import MIB, Settings
@@ -87,6 +87,26 @@ def test_a_mail_says_in_text_and_html_what_is_ready_and_where(mail: Smtp) -> Non
     (link,) = [line for line in text.splitlines() if line.startswith("https://pdf.example.org/d/")]
     assert f'<a href="{link}">' in html
     assert Links(SETTINGS).read(link.rsplit("/", 1)[1]) == export.id
+
+
+def test_a_mail_about_volumes_leads_to_the_first_ones_to_the_index_and_to_all(mail: Smtp) -> None:
+    count = VOLUMES_IN_MAIL + 5
+    volumes = tuple(File(f"v{n}", f"a-{n}.pdf", MIB, 10 * n - 9, 10) for n in range(1, count + 1))
+    index = File("i", "a-index.pdf", 1000, 0, 1)
+    result = Result("i", "a-index.pdf", count * MIB + 1000, 10 * count, 9, 9, volumes=volumes, index=index)
+    export = ready(result=result)
+    found = sent(mail, export)
+    text, html = body(found, "plain"), body(found, "html")
+    for words in (f"250 pages in {count} volumes", "Index: a-index.pdf", "The links work until"):
+        assert words in text
+        assert words in html
+    links = [line for line in text.splitlines() if line.startswith("https://")]
+    assert len(links) == 1 + VOLUMES_IN_MAIL + 1
+    assert [link.rsplit("/", 1)[1] for link in links[1:-1]] == [str(n) for n in range(1, VOLUMES_IN_MAIL + 1)]
+    assert links[-1] == f"https://pdf.example.org/#{export.id}"
+    assert "Volume 2 of 25 (pages 11-20, 1.0 MB)" in html
+    for link in links:
+        assert f'<a href="{link}">' in html
 
 
 def test_what_strangers_wrote_adds_no_header_and_no_element(mail: Smtp) -> None:

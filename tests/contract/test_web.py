@@ -134,6 +134,22 @@ REFUSED = {
         {"document": "photos", "params": {"photos": [PHOTO]}, "chunk_pages": 0.5},
         "chunk_pages",
     ),
+    "volume of no pages": (
+        {"document": "photos", "params": {"photos": [PHOTO]}, "volume_pages": 0},
+        "volume_pages",
+    ),
+    "volume of a few bytes": (
+        {"document": "photos", "params": {"photos": [PHOTO]}, "volume_bytes": 1000},
+        "volume_bytes",
+    ),
+    "volumes in words": (
+        {"document": "photos", "params": {"photos": [PHOTO]}, "volume_bytes": "25MB"},
+        "volume_bytes",
+    ),
+    "volumes by pages and by size": (
+        {"document": "photos", "params": {"photos": [PHOTO]}, "volume_pages": 5, "volume_bytes": 5_000_000},
+        "volume_bytes",
+    ),
     "address that is none": ({"document": "photos", "params": {"photos": [PHOTO]}, "notify": "you"}, "notify"),
     "mail header": ({"document": "photos", "params": {"photos": [PHOTO]}, "notify": "a@b.c\nBcc: d@e.f"}, "notify"),
     "empty key": ({"document": "photos", "params": {"photos": [PHOTO]}, "key": ""}, "key"),
@@ -347,6 +363,40 @@ def test_downloading_leads_to_the_file_under_its_name_and_is_not_logged(
         assert file.read(5) == b"%PDF-"
     assert "X-Amz-Signature" in answer.headers["Location"]
     assert not [r for r in caplog.records if r.name.startswith("pipeline") and "Amz" in r.getMessage()]
+
+
+def test_each_volume_can_be_downloaded_and_the_index_stands_for_all(
+    client: FlaskClient, services: Services, put_photos: PutPhotos
+) -> None:
+    export_id = asked(client, put_photos, 5, volume_pages=2)
+    make(services, export_id)
+    body = client.get(f"/exports/{export_id}", headers=SHOP).json
+    assert body
+    volumes = body["result"]["volumes"]
+    assert [(volume["first_page"], volume["pages"]) for volume in volumes] == [(1, 2), (3, 2), (5, 1)]
+    paths = ["", "/1", "/2", "/3"]
+    assert [volume["download"].rsplit("/", 1)[1] for volume in volumes] == ["1", "2", "3"]
+    urls = [client.get(f"/exports/{export_id}/download{path}", headers=SHOP).headers["Location"] for path in paths]
+    for name, url in zip(["index", "1-of-3", "2-of-3", "3-of-3"], urls, strict=True):
+        with urllib.request.urlopen(url) as file:
+            assert f"-{name}.pdf" in file.headers["Content-Disposition"]
+            assert file.read(5) == b"%PDF-"
+    for path in ("/4", "/x", "/-1"):
+        assert client.get(f"/exports/{export_id}/download{path}", headers=SHOP).status_code == 404
+    assert client.get(f"/exports/{export_id}/download/2", headers=ARCHIVE).status_code == 404
+
+
+def test_a_mail_link_to_a_volume_leads_through_signing_in_to_it(
+    client: FlaskClient, services: Services, put_photos: PutPhotos
+) -> None:
+    export_id = asked(client, put_photos, 3, volume_pages=2)
+    make(services, export_id)
+    path = Links(services.settings).sign(export_id, 2).removeprefix(services.settings.base_url)
+    there = client.get(path).headers["Location"]
+    assert there == f"/sign-in?next={path}"
+    signed = client.post("/sign-in", data={"password": PASSWORD, "next": path})
+    assert signed.headers["Location"] == path
+    assert "-2-of-2.pdf" in client.get(path).headers["Location"]
 
 
 def test_there_is_no_download_before_the_file_is_ready(client: FlaskClient, put_photos: PutPhotos) -> None:

@@ -26,6 +26,7 @@ from pipeline.pdf.assembly import About, Assembly
 from pipeline.pdf.fonts.bidi import visual_runs
 from pipeline.pdf.fonts.face import Face
 from pipeline.pdf.fonts.files import font_files
+from pipeline.pdf.inventory import Inventory
 from pipeline.pdf.segment import Lane, SegmentWriter
 from tests.segments import filled, opened, pictures
 
@@ -163,9 +164,9 @@ def test_what_no_font_has_is_named_and_stands_as_a_question_mark(missing: int, w
     writer = SegmentWriter(file, Lane(0, 1), 0, header=True)
     fill(writer)
     index = writer.finish(1)
-    assembly = Assembly(lambda: iter([index]), About("T", 0.0, "id"))
-    list(assembly.tail())
-    (warning,) = assembly.warnings
+    inventory = Inventory()
+    inventory.take(index)
+    (warning,) = inventory.warnings
     assert words in warning
     pdf = page_of("a中b")
     assert text_of(pdf) == "a\ufffdb"

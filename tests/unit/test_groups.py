@@ -15,9 +15,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipeline import documents
+from pipeline.binding import Made
 from pipeline.documents import Range
 from pipeline.errors import InvalidRequest
+from pipeline.export import File
 from pipeline.pdf.assembly import About, Assembly
+from pipeline.pdf.inventory import Inventory
 from pipeline.pdf.segment import Index, Lane
 from pipeline.plan import Plan
 from pipeline.rendering import Job, render_range, result
@@ -111,7 +114,11 @@ def in_pieces(job: Job, plan: Plan, lengths: Iterator[int], out: Path) -> tuple[
     indexes = [index for index, _ in pieces]
     assembly = Assembly(lambda: iter(indexes), About("T", 0.0, "id"))
     out.write_bytes(b"".join([*(data for _, data in pieces), *assembly.tail()]))
-    return read(out), result(assembly, "", "", 0, indexes, plan.warnings).warnings
+    inventory = Inventory()
+    for index in indexes:
+        inventory.take(index)
+    made = Made(File("", "", 0, 1, plan.pages), (), ())
+    return read(out), result(inventory, [made], None, indexes, plan.warnings).warnings
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -18,7 +18,7 @@ STOREYS = [
     {"ledger", "live", "freezing"},
     {"roster"},
     {"documents", "queries"},
-    {"sources", "plan", "pdf", "parts", "records", "arrow"},
+    {"binding", "sources", "plan", "volumes", "pdf", "parts", "records", "arrow"},
     {"store", "fetcher"},
     {"export"},
     {"errors", "settings"},

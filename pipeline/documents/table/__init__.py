@@ -108,7 +108,7 @@ def _found(
 
 
 def _leaves(params: TableParams, found: Found, part: Range, listing: str, inputs: Inputs) -> Iterator[Leaf]:
-    """The pages of a chunk: the first one begins with the summary in front, the last one ends with that at
+    """The pages of a chunk: the first ones begin with the summary in front, the last ones end with that at
     the back."""
     chunk, seen = part.chunk, view(params, found.format, found.places)
     summary = Summary(params, seen)
@@ -120,7 +120,7 @@ def _leaves(params: TableParams, found: Found, part: Range, listing: str, inputs
     pages = sheets(reader, seen.layout, seen.paging, first, seen.state(chunk.state), seen.state(chunk.after))
     for number, sheet in enumerate(pages, first):
         yield Leaf(sheet.count, partial(pen.draw, first=number == 0, sheet=sheet))
-    if part.stop == part.pages:
+    if part.stop > part.pages - found.back:
         yield from (Leaf(0, partial(summary.draw, number=n, found=found)) for n in range(found.back))
 
 

@@ -67,13 +67,17 @@ function joining({ bytes_done, bytes_total }) {
   return `Joining ${Math.round(bytes_done / MB)} of ${size(bytes_total)}`;
 }
 
+function files({ volumes }) {
+  return volumes.length ? ` in ${count(volumes.length, "volume")}` : "";
+}
+
 function words(item) {
   const { state, progress, result, failure } = item;
   if (state === "queued") return "Waiting for a worker";
   if (state === "planning") return "Planning";
   if (state === "rendering") return progress ? drawing(progress) : "Drawing pages";
   if (state === "assembling") return progress?.bytes_total ? joining(progress) : "Joining";
-  if (state === "ready") return `Ready: ${count(result.pages, "page")}, ${size(result.bytes)}`;
+  if (state === "ready") return `Ready: ${count(result.pages, "page")}${files(result)}, ${size(result.bytes)}`;
   if (state === "failed") return `Failed: ${failure?.message ?? "no reason is known."}`;
   return state === "cancelled" ? "Cancelled" : "Expired: the file was removed. Make it again.";
 }
@@ -110,7 +114,20 @@ function show(item) {
   by("cancel").hidden = !running(item);
   by("file").hidden = item.state !== "ready";
   by("file").href = `/exports/${item.id}/download`;
+  by("file").textContent = item.result?.volumes.length ? "Download the index" : "Download again";
+  showVolumes(item.id, item.result?.volumes ?? []);
   showSkipped(item.result);
+}
+
+function showVolumes(id, volumes) {
+  const line = ({ first_page, pages, bytes }, i) => {
+    const about = ` pages ${first_page} to ${first_page + pages - 1}, ${size(bytes)}`;
+    const made = element("li", about);
+    made.prepend(element("a", `Volume ${i + 1}`, { href: `/exports/${id}/download/${i + 1}` }));
+    return made;
+  };
+  by("volumes").hidden = !volumes.length;
+  by("volumes").replaceChildren(...volumes.map(line));
 }
 
 function showSkipped(result) {
@@ -185,7 +202,8 @@ function order() {
     rows: Number(data.get("rows")),
     columns: Number(data.get("columns")),
   };
-  return { document: "photos", params, notify: data.get("notify").trim() || null };
+  const volume_pages = Number(data.get("volume_pages")) || null;
+  return { document: "photos", params, notify: data.get("notify").trim() || null, volume_pages };
 }
 
 function complain(error) {
@@ -248,8 +266,13 @@ function row(item) {
   about.append(element("div", `${words(item)} · ${age(item.created_at)}`, { className: "quiet" }));
   const actions = element("div", "", { className: "actions" });
   if (item.state === "ready") {
-    const link = element("a", "Download", { href: `/exports/${item.id}/download`, className: "button plain" });
-    actions.append(link);
+    if (item.result.volumes.length) {
+      const look = () => watch(item.id, { started: false });
+      actions.append(element("button", "Show", { className: "plain", onclick: look }));
+    } else {
+      const link = element("a", "Download", { href: `/exports/${item.id}/download`, className: "button plain" });
+      actions.append(link);
+    }
   } else if (running(item)) {
     const follow = () => watch(item.id, { started: true });
     actions.append(element("button", "Show", { className: "plain", onclick: follow }));

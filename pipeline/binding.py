@@ -1,0 +1,84 @@
+"""Volumes one after the other, and the index of them: the same on a laptop and in the bucket."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import BinaryIO
+
+from .export import File
+from .pdf.assembly import About, Assembly, Place
+from .pdf.contents import write_contents
+from .pdf.inventory import Inventory
+from .pdf.segment import Index
+from .volumes import Segment, Volumes, volume_name
+
+MB = 1_000_000
+
+
+@dataclass(frozen=True)
+class Volume:
+    """A file that is to be made: its segments by their positions, and the tail behind them.
+
+    A document that is not cut has no `place`.
+    """
+
+    place: Place | None
+    name: str
+    members: range
+    assembly: Assembly
+
+
+@dataclass(frozen=True)
+class Made:
+    """A file that was made: what the index and the result say of it."""
+
+    file: File
+    titles: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+
+def volumes(
+    planned: Volumes,
+    segments: Sequence[Segment],
+    inventory: Inventory,
+    read: Callable[[range], Iterator[Index]],
+    about: About,
+    name: str,
+) -> Iterator[Volume]:
+    """Every volume in order, or the whole document as one file; `read` gives the indexes of segments."""
+    ranges = planned.filled(segments, inventory.overhead if planned.bytes else 0)
+    count, before = len(ranges), 0
+    for number, members in enumerate(ranges, 1):
+        place = Place(number, count, before, inventory.totals.pages) if count > 1 else None
+        assembly = Assembly(partial(read, members), about, place)
+        yield Volume(place, volume_name(name, number, count) if place else name, members, assembly)
+        before += assembly.totals.pages
+
+
+def made(volume: Volume, key: str, size: int, most: int | None) -> Made:
+    """A file that is there; with a warning when it is larger than `most` bytes."""
+    pages = volume.assembly.totals.pages
+    before = volume.place.before if volume.place else 0
+    file = File(key, volume.name, size, before + 1, pages)
+    warnings = []
+    if most and size > most:
+        warnings.append(f"{file.name} has {size:,} bytes, more than {most:,}: one page takes nearly all of it.")
+    return Made(file, volume.assembly.titles, tuple(warnings))
+
+
+def write_index(out: BinaryIO, about: About, shelf: Sequence[Made]) -> int:
+    """The index of all volumes; its pages."""
+    rows = [_row(number, each) for number, each in enumerate(shelf, 1)]
+    pages, size = sum(each.file.pages for each in shelf), sum(each.file.bytes for each in shelf)
+    summary = f"{len(shelf):,} volumes, {pages:,} pages, {size / MB:,.2f} MB"
+    return write_contents(out, about, summary, rows)
+
+
+def _row(number: int, each: Made) -> tuple[str, ...]:
+    file, (first, last) = each.file, each.titles or ("", "")
+    last_page = file.first_page + file.pages - 1
+    return (
+        f"{number:,}", file.name, f"{file.first_page:,}-{last_page:,}", f"{file.bytes / MB:,.2f}", first, last
+    )  # fmt: skip
