@@ -6,6 +6,7 @@ import json
 import shlex
 import sys
 import time
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -123,7 +124,7 @@ def run_million(pages: int, again: bool, file: Path | None, work: Path) -> None:
 def begun(tools: list[registry.Tool]) -> dict[str, Any]:
     """What is known before anything is measured."""
     packages = [package for tool in tools for package in tool.packages]
-    command = shlex.join(["python", "-m", "bench", *sys.argv[1:]])
+    command = shlex.join(["python", "-m", "bench", *_without(("--json", "--work"), sys.argv[1:])])
     when = time.strftime("%Y-%m-%d", time.gmtime())
     return {
         "command": command,
@@ -131,6 +132,12 @@ def begun(tools: list[registry.Tool]) -> dict[str, Any]:
         "machine": machine.described(),
         "versions": machine.versions(packages),
     }
+
+
+def _without(options: Collection[str], words: Sequence[str]) -> list[str]:
+    """Words of a command without some options and their values: what does not change the outcome."""
+    pairs = zip(["", *words], words, strict=False)
+    return [word for before, word in pairs if before not in options and word not in options]
 
 
 def finish(result: dict[str, Any], found: list[Figure], file: Path | None) -> None:

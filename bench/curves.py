@@ -11,7 +11,7 @@ from typing import Any
 from . import inputs, measure, registry
 
 COUNTS = {"tables": (25, 100, 400, 1600, 6400), "photos": (25, 100, 400, 1000)}
-LIMITS = {"tables": 10_000, "photos": 1000}  # pages that a tool of share 1 makes at the most
+LIMITS = {"tables": 10_000, "photos": 2000}  # pages that a tool of share 1 makes at the most
 Curves = dict[str, dict[str, list[tuple[int, float]]]]
 """Subject -> tool -> (pages, MiB at the peak)."""
 
@@ -44,9 +44,9 @@ def draw(found: Curves, out: Path) -> None:
 
 def lines(found: dict[str, Any]) -> list[str]:
     """The same as a table: the peak at the largest size of each tool."""
-    rows = ["| | tool | pages | peak, MiB |", "|---|---|---|---|"]
+    rows = ["| | tool | MiB at so many pages |", "|---|---|---|"]
     for subject, tools in found.items():
         for tool, points in tools.items():
-            shown = ", ".join(f"{pages:,}: {peak:.0f}" for pages, peak in points)
-            rows.append(f"| {subject} | {tool} | {points[-1][0]:,} | {shown} |" if points else "")
-    return [row for row in rows if row]
+            shown = ", ".join(f"{peak:.0f} at {pages:,}" for pages, peak in points)
+            rows += [f"| {subject} | {tool} | {shown} |"] if points else []
+    return rows

@@ -16,7 +16,7 @@ def main(out: str) -> None:
 
     matplotlib.use("svg")
     matplotlib.rcParams.update({"svg.hashsalt": "bench", "font.size": 9, "svg.fonttype": "none"})
-    from matplotlib import pyplot
+    from matplotlib import pyplot, ticker
 
     found = json.load(sys.stdin)
     figure, axes = pyplot.subplots(1, len(found), figsize=(10, 4.2), sharey=True, layout="constrained")
@@ -31,10 +31,12 @@ def main(out: str) -> None:
             "512 MB: one dyno", (1, DYNO), xycoords=("axes fraction", "data"), ha="right", va="bottom", color="0.4"
         )
         place.set(xscale="log", yscale="log", title=NAMES[subject], xlabel="pages")
-        place.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
-        place.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+        place.set(ylim=(16, 12_000), yticks=[2**n for n in range(4, 13)])
+        for axis in (place.xaxis, place.yaxis):
+            axis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+            axis.set_minor_locator(ticker.NullLocator())
         place.spines[["top", "right"]].set_visible(False)
-        place.legend(frameon=False, fontsize=7.5)
+        place.legend(frameon=False, fontsize=7.5, ncols=3, loc="upper left")
     axes[0].set_ylabel("memory at the peak, MiB")
     figure.savefig(out, metadata={"Date": None})
 

@@ -14,12 +14,12 @@ PICTURE = "memory.svg"
 
 INTRODUCTION = """# Benchmarks
 
-Written by `python -m bench report`; nothing here is typed by hand. Everything ran side by side in one run on one
-machine: each tool in a process of its own, one after the other, round after round. **Absolute times mean little
-on another machine, or on this one on another day; the ratios are what counts.** A ratio is ours by theirs,
-processor time a page (all threads), the median of the rounds: 0.20 means a fifth of their cost. Every tool makes
-one page first, so imports and the reading of fonts are not counted for anybody. Memory is the peak of the
-process.
+Written by `python -m bench report`; nothing here is typed by hand. What stands in one table ran side by side in
+one run on one machine: each tool in a process of its own, one after the other, round after round. **Absolute
+times mean little on another machine, or on this one on another day; the ratios are what counts.** A ratio is
+ours by theirs, processor time a page (all threads), the median of the rounds: 0.20 means a fifth of their cost.
+Every tool makes one page first, so imports and the reading of fonts are not counted for anybody. Memory is the
+peak of the process.
 
 To repeat: `make bench` (about 25 minutes; `python -m bench --help` for parts of it). The document of a million
 pages is `python -m bench million`.
@@ -42,8 +42,7 @@ def page(results: Sequence[Result], picture: bool) -> str:
 
 def _lines(results: Sequence[Result], picture: bool) -> Iterator[str]:
     yield INTRODUCTION
-    for result in results:
-        yield from _machine(result)
+    yield from _runs(results)
     figures = [Figure(**figure) for result in results for figure in result.get("figures", [])]
     yield from _bars([figure for figure in figures if figure.bar])
     for result in results:
@@ -62,12 +61,15 @@ def _lines(results: Sequence[Result], picture: bool) -> Iterator[str]:
             yield from _readers(readers)
 
 
-def _machine(result: Result) -> Iterator[str]:
-    machine = result["machine"]
-    told = ", ".join(f"{name}: {value}" for name, value in machine.items())
-    yield f"`{result['command']}` on {result['when']}. {told[0].upper()}{told[1:]}."
-    if versions := result.get("versions"):
-        yield "Versions: " + ", ".join(f"{name} {version}" for name, version in versions.items()) + "."
+def _runs(results: Sequence[Result]) -> Iterator[str]:
+    """Machine and versions once; each run with how busy the machine was before it."""
+    machine = {name: value for name, value in results[0]["machine"].items() if name != "load before"}
+    versions = {name: version for result in results for name, version in result.get("versions", {}).items()}
+    yield "Machine: " + ", ".join(f"{name} {value}" for name, value in machine.items()) + "."
+    yield "Versions: " + ", ".join(f"{name} {version}" for name, version in sorted(versions.items())) + ".\n"
+    for result in results:
+        load = result["machine"].get("load before", "unknown")
+        yield f"- `{result['command']}` on {result['when']}, load before it {load}"
     yield ""
 
 

@@ -14,6 +14,7 @@ from uuid import uuid4
 import psutil
 import requests
 
+from pipeline.live import Live
 from pipeline.local.laptop import Laptop, laptop
 from pipeline.store import Store
 
@@ -28,20 +29,21 @@ PATIENCE = 3 * 3600.0
 @contextmanager
 def running(folder: Path, workers: int, **environ: str) -> Iterator[Laptop]:
     """Valkey, S3, web and workers in 512 MB cgroups; the workers are up and stay."""
-    stay = {"LINGER_SECONDS": "36000", "EXPORT_DEADLINE": "36000"}
+    stay = {"MIN_WORKERS": str(workers), "EXPORT_DEADLINE": "36000"}
     with laptop(folder, workers=workers, boot_seconds=0.2, environ={**stay, **environ}) as system:
+        _await_workers(system, workers)
         for _ in range(2):  # the second meets warm processes
             Order(system, "table", {**TABLE, "rows": [{"Order": "1"}]}, chunk_pages=1).wait()
-        _await_workers(system, workers)
         yield system
 
 
 def _await_workers(system: Laptop, workers: int) -> None:
-    """The scaler orders what there is work for: so let there be some for each."""
-    rows = [{"Order": str(n)} for n in range(60 * 8)]
+    live = Live.open(system.settings)
     deadline = time.monotonic() + 120
-    while system.dynos.count() < workers and time.monotonic() < deadline:
-        Order(system, "table", {**TABLE, "rows": rows}, chunk_pages=1).wait()
+    while len(live.workers()) < workers:
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"{workers} workers did not start within two minutes.")
+        time.sleep(0.2)
 
 
 def put(store: Store, key: str, blocks: Iterable[bytes]) -> int:

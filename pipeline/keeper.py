@@ -19,7 +19,7 @@ from .export import Export, State, created
 from .ledger import chosen
 from .live import Lease
 from .plan import Plan
-from .scaler.decide import Demand
+from .scaler.decide import Decision, Demand
 from .scaler.measure import demand
 from .scaler.scaler import Scaler
 from .scaler.way import Way
@@ -127,6 +127,12 @@ class Keeper:
             self._cleaned = time.monotonic()
             self._clean()
         return bool(demands or workers)
+
+    def observe(self) -> Decision:
+        """What the scaler would do at this moment; nothing is repaired, led or changed."""
+        ledger = self._s.ledger
+        views = [self._view(ledger.load(export_id)) for export_id in ledger.active()]
+        return self._scaler.decided([self._demand(view) for view in views])[0]
 
     def _wait(self, busy: bool) -> None:
         """The leader sleeps until somebody rings; longer when there is nothing to do."""

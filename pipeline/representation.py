@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import asdict
 from math import ceil
 from typing import Any
 
@@ -10,6 +12,10 @@ from .errors import RedisDown
 from .export import Export, State
 from .ledger import Ledger
 from .live import Live, Progress
+from .scaler.estimate import estimate
+from .scaler.learned import Learned
+from .scaler.quote import Quote
+from .settings import Settings
 
 SKIPPED_SHOWN = 100
 RENDERED = 90  # percent at which all pages are drawn
@@ -44,12 +50,28 @@ def summary(export: Export, base_url: str) -> dict[str, Any]:
     }
 
 
-def full(export: Export, progress: Progress | None, now: float, base_url: str) -> dict[str, Any]:
+def quotes(live: Live, export: Export, settings: Settings) -> list[Quote]:
+    """What an export will take and cost; nothing when the scaler has not said what it learned."""
+    known: dict[str, Any] | None = None
+    with suppress(RedisDown):
+        known = live.scaler()
+    return estimate(export, Learned.of(known.get("learned")), settings) if known else []
+
+
+def quoted(quotes: Sequence[Quote]) -> list[dict[str, Any]]:
+    """Numbers for programs, words for people."""
+    return [{**asdict(quote), "words": quote.words} for quote in quotes]
+
+
+def full(
+    export: Export, progress: Progress | None, now: float, base_url: str, quotes: Sequence[Quote]
+) -> dict[str, Any]:
     """Everything about an export, with its live progress as far as it is known."""
     return summary(export, base_url) | {
         "params": export.params,
         "notify": export.notify,
         "progress": _progress(export, progress or Progress(0, 0, 0), now),
+        "cost": {"estimate": quoted(quotes), "charged": export.charge},
         "result": _result(export, SKIPPED_SHOWN, base_url),
     }
 

@@ -45,9 +45,11 @@ def records() -> tuple[Ledger, Live]:
 
 def represented(ledger: Ledger, live: Live, export: Export) -> dict[str, Any]:
     """An export as GET /exports/ID shows it."""
-    from ..representation import full, progress
+    from ..representation import full, progress, quotes
 
-    return full(export, progress(ledger, live, export), time.time(), settings().base_url)
+    own = settings()
+    seen, price = progress(ledger, live, export), quotes(live, export, own)
+    return full(export, seen, time.time(), own.base_url, price)
 
 
 def free(output: Path, force: bool) -> None:

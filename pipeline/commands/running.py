@@ -16,8 +16,14 @@ HISTORY_DAYS = 90  # how long it is known that there was an export, behind the e
 
 
 @click.command()
-def keeper() -> None:
-    """Repair, scale and clean up until told to stop. Web and worker processes do so anyway."""
+@click.option("--dry-run", is_flag=True, help="Say what the scaler would do at this moment, and change nothing.")
+@options.machine
+def keeper(dry_run: bool, machine: bool) -> None:
+    """Repair, scale and clean up until told to stop. Web and worker processes do so anyway.
+
+    \b
+    JSON of a dry run: {"quantity", "drain_above", "reason"}
+    """
     _log()
     from ..keeper import Keeper
     from ..scaler.resize import chosen_way
@@ -25,6 +31,13 @@ def keeper() -> None:
 
     services = opening.services(BRIEF)
     keeping = Keeper(services, chosen_way(services.settings, services.live))
+    if dry_run:
+        decision = keeping.observe()
+        if machine:
+            terminal.answer(decision)
+        else:
+            terminal.say(f"{decision.quantity}: {decision.reason}")
+        return
     stop = (signal.SIGTERM, signal.SIGINT)
     # Waited for, not handled: a handler may interrupt the very thread that holds the lock stop() takes.
     signal.pthread_sigmask(signal.SIG_BLOCK, stop)

@@ -18,6 +18,7 @@ from uuid import NAMESPACE_URL, uuid4, uuid5
 from flask import Flask, Response, jsonify, request
 from werkzeug.exceptions import HTTPException
 
+from ..scaler.prices import MONTHLY
 from .dyno import Dyno, Order
 from .formation import SIZE, Formation, Refused, Row
 
@@ -133,6 +134,10 @@ def application(formation: Formation, key: str, tokens: Tokens) -> Flask:
         (row,) = formation.scale(dict([_update({"type": kind, **_body()})]))
         return row_json(formation.app, row)
 
+    @api.get("/apps/<app>/available-dyno-sizes")
+    def dyno_sizes() -> Response:
+        return jsonify([size_json(name, dollars) for name, dollars in MONTHLY.items()])
+
     @api.get("/apps/<app>/dynos")
     def dyno_list() -> Response:
         return jsonify([dyno_json(formation.app, dyno) for dyno in formation.dynos()])
@@ -180,6 +185,22 @@ def app_json(name: str, born: datetime) -> Json:
         "team": None,
         "updated_at": _time(born),
         "web_url": None,
+    }
+
+
+def size_json(name: str, dollars: float) -> Json:
+    """A dyno size with its price as the API shows it."""
+    return {
+        "architecture": "amd64",
+        "compute": 1,
+        "cost": {"cents": round(dollars * 100), "unit": "month"},
+        "dedicated": name.startswith("performance"),
+        "generation": {"id": _id("generation", "cedar"), "name": "cedar"},
+        "id": _id("dyno-size", name),
+        "memory": 0.5,
+        "name": name,
+        "precise_dyno_units": round(dollars / 25, 2),
+        "private_space_only": False,
     }
 
 

@@ -62,6 +62,9 @@ class Formation:
             self._ordered_at = time.time()
         return self._now
 
+    def prices(self) -> dict[str, float]:
+        return self._heroku.prices()
+
     def standing(self) -> Standing:
         h = self._heroku
         told = (h.refused, h.silent_seconds, h.calls)

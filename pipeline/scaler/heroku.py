@@ -21,6 +21,7 @@ from requests.adapters import HTTPAdapter
 
 from ..errors import HerokuDown, HerokuRefused, TooManyCalls
 from ..settings import MIB, Settings
+from .prices import parse
 
 SILENCE_LEAST, SILENCE, SILENCE_MOST = 1.0, 60.0, 900.0  # seconds without a call after a 429; the least, …
 PAUSES = (0.5, 1.0)  # seconds between tries
@@ -109,6 +110,10 @@ class Heroku:
         """
         body = {"attach": False, "command": command, "time_to_live": seconds, "type": kind}
         return _dyno(self._ask("POST", "dynos", body=body | ({"size": size} if size else {})))
+
+    def prices(self) -> dict[str, float]:
+        """Dollars a second by size, as Heroku lists them for this app."""
+        return parse([row for row in _rows(self._ask("GET", "available-dyno-sizes")) if isinstance(row, dict)])
 
     def check_write(self) -> None:
         """Raise HerokuDown when the key may only read: ask for a change of nothing.

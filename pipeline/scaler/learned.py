@@ -49,10 +49,11 @@ class Learned:
         if made is None or not made.seconds or not export.planned_at or not export.rendered_at:
             return self
         began, ended = export.started_at or export.planned_at, export.finished_at or export.rendered_at
-        drawn = max(0.0, made.seconds - CHUNK_SECONDS * export.chunks)
+        drawn = made.seconds - CHUNK_SECONDS * export.chunks
         return replace(
             self,
-            page=_leaning(self.page, export.document, drawn / made.pages),
+            # A few pages are drawn within what is around them, and say nothing of a page.
+            page=_leaning(self.page, export.document, drawn / made.pages) if drawn > 0 else self.page,
             plan=_leaning(
                 self.plan, export.document, max(0.0, export.planned_at - began - STEP_SECONDS) / made.pages
             ),
@@ -65,6 +66,11 @@ class Learned:
     def booted(self, seconds: float) -> Learned:
         """With the time that one more worker took from its order to its first look at the queue."""
         return replace(self, boot=self.boot + WEIGHT * (seconds - self.boot))
+
+    @classmethod
+    def of(cls, found: object) -> Learned:
+        """From what `asdict` made of it."""
+        return msgspec.convert(found, cls) if found else cls()
 
     def encode(self) -> bytes:
         return msgspec.json.encode(self)

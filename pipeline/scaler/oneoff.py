@@ -64,6 +64,9 @@ class OneOffs:
         self._known = known
         return len(known)
 
+    def prices(self) -> dict[str, float]:
+        return self._heroku.prices()
+
     def standing(self) -> Standing:
         h = self._heroku
         told = (h.refused, h.silent_seconds, h.calls)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, replace
 
+from ..errors import HerokuDown
 from ..export import Export
 from ..ledger import Ledger
 from ..live import Live
@@ -33,6 +35,8 @@ class Scaler:
         self._way = way
         self._gauge = Gauge(live)
         self._policy = policy(settings)
+        self._table = price(settings.dyno_size)  # InvalidSetting now, not at the first bill
+        self._price: float | None = None
         self._learned: Learned | None = None
         self._checked = float("-inf")
         self._noted: int | None = None  # the number of workers that is written down
@@ -89,8 +93,16 @@ class Scaler:
     def _write_down(self, workers: int, reason: str) -> None:
         """A change of the number of workers, for the accounts; written once."""
         if workers != self._noted:
-            self._ledger.note_workers(time.time(), workers, price(self._settings.dyno_size), reason)
+            self._ledger.note_workers(time.time(), workers, self._asked_price(), reason)
             self._noted = workers
+
+    def _asked_price(self) -> float:
+        """Dollars a second: as Heroku says, asked once a process, or as our table does."""
+        if self._price is None:
+            self._price = self._table
+            with suppress(HerokuDown):
+                self._price = price(self._settings.dyno_size, self._way.prices())
+        return self._price
 
     def _show(self, demands: Sequence[Demand]) -> None:
         """Where the scaler stands, for GET /scaler and the panel."""
@@ -103,6 +115,7 @@ class Scaler:
                 "maximum": self._policy.maximum,
                 "outstanding": {item.export_id: item.untaken for item in demands},
                 "boot_seconds": round(self.learned.boot, 1),
+                "learned": asdict(self.learned),
             }
         )
 

@@ -48,6 +48,9 @@ class Way(Protocol):
     def check(self) -> int:
         """How many workers there are; HerokuDown when the key may not change that."""
 
+    def prices(self) -> dict[str, float]:
+        """Dollars a second of a dyno by its size, as Heroku says; asks Heroku."""
+
     def standing(self) -> Standing:
         """What is known now."""
 

@@ -16,7 +16,7 @@ from ..services import Services, open_services
 from ..settings import Settings
 from ..store import BRIEF
 from ..tasks.app import CeleryMessages, make_app
-from . import api, panel, problems
+from . import api, panel, problems, scaling
 from .access import EXTENSION
 
 SESSION_HOURS = 12
@@ -37,6 +37,7 @@ def create_app(services: Services | None = None) -> Flask:
     app.url_map.merge_slashes = False  # its redirects are built from the Host header
     app.register_blueprint(api.blueprint)
     app.register_blueprint(panel.blueprint)
+    app.register_blueprint(scaling.blueprint)
     problems.install(app)
     headers = _headers(settings)
 

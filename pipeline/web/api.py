@@ -165,9 +165,9 @@ def _own(export_id: str) -> Export:
 
 
 def _full(s: Services, export: Export) -> dict[str, Any]:
-    return representation.full(
-        export, representation.progress(s.ledger, s.live, export), time.time(), s.settings.base_url
-    )
+    progress = representation.progress(s.ledger, s.live, export)
+    quotes = representation.quotes(s.live, export, s.settings)
+    return representation.full(export, progress, time.time(), s.settings.base_url, quotes)
 
 
 def _cheap(body: object) -> Response:

@@ -82,10 +82,23 @@ DYNO = _exactly(
     updated_at=_TIME,
 )
 
+DYNO_SIZE = _exactly(
+    architecture=_TEXT,
+    compute={"type": "integer"},
+    cost=_exactly(cents={"type": "integer"}, unit=_TEXT),
+    dedicated=_FLAG,
+    generation=_NAMED,
+    id=_UUID,
+    memory={"type": "number"},
+    name=_TEXT,
+    precise_dyno_units={"type": "number"},
+    private_space_only=_FLAG,
+)
+
 ERROR: Schema = {
     "type": "object",
     "properties": {"id": {"type": "string", "pattern": "^[a-z_]+$"}, "message": _TEXT},
     "required": ["id", "message"],
 }
 
-SCHEMAS = {"app": APP, "formation": FORMATION, "dyno": DYNO}
+SCHEMAS = {"app": APP, "formation": FORMATION, "dyno": DYNO, "dyno-size": DYNO_SIZE}

@@ -737,3 +737,9 @@ def test_a_month_that_is_none_is_refused(alone: Run) -> None:
     result = alone("costs", "--month", "november", "--json")
     assert result.exit_code == 2
     assert error(result)["field"] == "month"
+
+
+def test_a_dry_run_without_heroku_says_what_is_missing(run: Run) -> None:
+    result = run("keeper", "--dry-run", "--json")
+    assert result.exit_code == 6
+    assert error(result)["message"]

@@ -454,6 +454,7 @@ def replies(stage: Stage) -> list[tuple[str, Any]]:
     found += [("dyno", dyno) for dyno in listed]
     found += [("dyno", _call(dynos, "GET", "/apps/demo/dynos/worker.1").json())]
     found += [("dyno", _call(dynos, "POST", "/apps/demo/dynos", {"command": "sleep 60", "size": "basic"}).json())]
+    found += [("dyno-size", size) for size in _call(dynos, "GET", "/apps/demo/available-dyno-sizes").json()]
     _hurry(dynos)
     return found
 

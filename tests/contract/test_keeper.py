@@ -136,6 +136,16 @@ def stage(opened: Services, tmp_path: Path) -> Iterator[Stage]:
 # scale
 
 
+def test_a_dry_run_says_what_would_be_done_and_changes_nothing(stage: Stage) -> None:
+    export_id = stage.submit()
+    decision = stage.keeper().observe()
+    assert decision.quantity == 1
+    assert "1 worker" in decision.reason
+    assert stage.workers == 0
+    assert stage.s.ledger.load(export_id).state is State.QUEUED
+    assert stage.s.live.lease("keeper", 1.0), "it did not lead"
+
+
 def test_there_are_workers_while_there_is_work_and_none_afterwards(stage: Stage) -> None:
     stage.s.ledger.write_learned(Learned(page={"photos": 30.0}).encode())
     keeper = stage.keeper()

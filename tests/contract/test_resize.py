@@ -83,6 +83,13 @@ def test_calls_are_counted_and_none_is_made_when_there_is_nothing_to_change(dyno
     assert workers.standing().calls == len(dynos.requests) == 3
 
 
+def test_prices_are_those_that_heroku_lists(dynos: Dynos, formation: Make) -> None:
+    assert formation().prices()["standard-2x"] == pytest.approx(50 / (720 * 3600))
+    dynos.faults.append(Fault(404))
+    with pytest.raises(HerokuDown):
+        formation().prices()
+
+
 def test_without_a_key_or_an_app_nothing_is_scaled(formation: Make) -> None:
     assert not formation(HEROKU_API_KEY="").configured
     assert not formation(HEROKU_APP_NAME="").configured

@@ -11,9 +11,10 @@ import threading
 import time
 import urllib.request
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import ANY
 
 import msgspec
 import pytest
@@ -24,9 +25,10 @@ from werkzeug.test import TestResponse
 
 from pipeline.delivery import Links
 from pipeline.errors import UnreadableSource
-from pipeline.export import Failure, State, new_id
+from pipeline.export import Charge, Failure, State, new_id
 from pipeline.live import Live
 from pipeline.local.services import free_port
+from pipeline.scaler.learned import Learned
 from pipeline.services import Services, open_services
 from pipeline.settings import Settings
 from pipeline.tasks import flow
@@ -804,3 +806,51 @@ def await_true(true: Callable[[], bool]) -> None:
     while not true():
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+# what it costs
+
+
+LEARNED = Learned(page={"photos": 0.5}, pages={"photos": 100.0}, boot=15.0)
+
+
+def test_what_so_many_pages_would_cost_is_told_in_numbers_and_words(
+    client: FlaskClient, services: Services
+) -> None:
+    assert client.get("/estimate?document=photos&pages=100", headers=SHOP).json == {"learned": False, "quotes": ANY}
+    services.ledger.write_learned(LEARNED.encode())
+    answer = client.get("/estimate?document=photos&pages=100", headers=SHOP).json
+    assert answer and answer["learned"]
+    cheapest, fastest = answer["quotes"][0], answer["quotes"][-1]
+    assert cheapest["workers"] == 1 < fastest["workers"]
+    assert cheapest["seconds"] > fastest["seconds"] > LEARNED.boot
+    assert cheapest["dollars"] < fastest["dollars"]
+    assert cheapest["words"].startswith("about ") and "$0.00" in cheapest["words"]
+
+
+@pytest.mark.parametrize("pages", ["", "0", "-1", "many", "99999999"])
+def test_a_number_of_pages_that_is_none_is_refused(client: FlaskClient, pages: str) -> None:
+    refused = client.get(f"/estimate?document=photos&pages={pages}", headers=SHOP)
+    assert (refused.status_code, refused.json["error"]["field"]) == (422, "pages")  # type: ignore[index]
+
+
+def test_an_export_is_estimated_before_it_starts_and_charged_after_it(
+    client: FlaskClient, services: Services
+) -> None:
+    services.live.show_scaler({"learned": asdict(LEARNED)})
+    made = ask(client, {"photos": [{"source": "inputs/1.jpg"}]}).json
+    assert made and made["cost"]["charged"] is None
+    assert made["cost"]["estimate"][0]["workers"] == 1
+    services.ledger.bill(made["id"], Charge(12.0, 0.0001))
+    after = client.get(f"/exports/{made['id']}", headers=SHOP).json
+    assert after and after["cost"]["charged"] == {"dyno_seconds": 12.0, "dollars": 0.0001}
+
+
+def test_the_scaler_is_seen_with_its_last_decisions(client: FlaskClient, services: Services) -> None:
+    assert client.get("/scaler").status_code == 401
+    services.live.show_scaler({"quantity": 2})
+    for reason in ("first", "second"):
+        services.live.note_decision({"reason": reason})
+    seen = client.get("/scaler", headers=SHOP).json
+    assert seen and seen["scaler"] == {"quantity": 2}
+    assert [decision["reason"] for decision in seen["decisions"]][:2] == ["second", "first"]

@@ -33,6 +33,12 @@ def test_an_export_that_failed_or_was_not_timed_teaches_nothing() -> None:
     assert Learned().after(replace(EXPORT, result=None, rendered_at=None)) == Learned()
 
 
+def test_pages_that_were_drawn_within_what_is_around_them_say_nothing_of_a_page() -> None:
+    quick = Learned().after(replace(EXPORT, result=replace(MADE, seconds=CHUNK_SECONDS)))
+    assert not quick.page
+    assert quick.pages["photos"] == 100
+
+
 def test_boots_are_averaged() -> None:
     assert Learned().booted(BOOT_SECONDS + 10).boot == pytest.approx(BOOT_SECONDS + 10 * WEIGHT)
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import codecs
 import csv
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from io import StringIO
-from itertools import accumulate, chain
+from itertools import accumulate, chain, islice
 from typing import Any
 
 import msgspec
@@ -41,28 +41,32 @@ class Lines:
         self._blocks = blocks
         self._encoding = encoding
         self._start = start
-        self._ends: list[int] = []  # of the lines of the last two blocks
-        self._first = 0  # the number of the first of them
+        self._ends: list[int] = []  # of the lines that nobody has asked for
+        self._first = 1  # the number of the first of them
 
     def __iter__(self) -> Iterator[str]:
-        rest, at, kept = b"", self._start, 0
+        return chain.from_iterable(self._texts())  # without a step in Python for each line
+
+    def _texts(self) -> Iterator[StringIO]:
+        rest, at = b"", self._start
         for block in chain(self._blocks, [b""]):
             data = rest + block
             cut = data.rfind(b"\n") + 1 if block else len(data)
             rest = data[cut:]
             if len(rest) > LINE_MOST:
                 raise InvalidRequest(f"The line at byte {at + cut} does not end; is this text?", field="listing")
-            ends = list(accumulate(map(len, data[:cut].splitlines(keepends=True)), initial=at))[1:]
-            del self._ends[:kept]
-            self._first += kept
-            kept = len(self._ends)
-            self._ends += ends
-            yield from StringIO(self._text(data[:cut], at), newline="")
+            self._ends += list(accumulate(map(len, data[:cut].splitlines(keepends=True)), initial=at))[1:]
+            yield StringIO(self._text(data[:cut], at), newline="")
             at += cut
 
-    def end(self, line: int) -> int:
-        """The byte behind the n-th line that was given out, counted from 1; for recent ones only."""
-        return self._ends[line - 1 - self._first] if line else self._start
+    def ends(self, lines: Sequence[int]) -> list[int]:
+        """The bytes behind these lines, counted from 1; they and all before them are forgotten."""
+        ends, first = self._ends, self._first
+        found = [ends[line - first] for line in lines]
+        if lines:
+            del ends[: lines[-1] + 1 - first]
+            self._first = lines[-1] + 1
+        return found
 
     def _text(self, data: bytes, at: int) -> str:
         try:
@@ -95,19 +99,28 @@ class RowReader:
     def take(self, count: int) -> list[tuple[Row, int]]:
         """The next so many rows, fewer at the end."""
         taken: list[tuple[Row, int]] = []
-        width, end, source = len(self._format.fields), self._lines.end, self._source
-        for row in source:
-            if len(row) != width:
-                if not row:
-                    continue
-                if len(row) > width:
-                    self.surplus.note(self._given + len(taken) + 1)
-                row = fitted(row, width, self._format.delimiter)
-            taken.append((row, end(source.line_num)))
-            if len(taken) == count:
+        while (wanted := count - len(taken)) > 0:
+            rows, lines = self._source.take(wanted)
+            if not rows:
                 break
+            found = zip(rows, self._lines.ends(lines), strict=True)
+            if set(map(len, rows)) == {len(self._format.fields)}:
+                taken += found
+            else:
+                taken += self._fitted(found, len(taken))
         self._given += len(taken)
         return taken
+
+    def _fitted(self, found: Iterable[tuple[Row, int]], before: int) -> Iterator[tuple[Row, int]]:
+        """Rows as long as the titles; blank lines left out."""
+        width = len(self._format.fields)
+        number = self._given + before
+        for row, end in found:
+            if row:
+                number += 1
+                if len(row) > width:
+                    self.surplus.note(number)
+                yield (row if len(row) == width else fitted(row, width, self._format.delimiter)), end
 
 
 @dataclass
@@ -138,31 +151,29 @@ class CsvRows:
     def __init__(self, lines: Iterable[str], delimiter: str) -> None:
         self._reader = csv.reader(lines, delimiter=delimiter)
 
-    @property
-    def line_num(self) -> int:
-        """Lines read so far."""
-        return self._reader.line_num
-
-    def __iter__(self) -> Iterator[Row]:
+    def take(self, count: int) -> tuple[list[Row], list[int]]:
+        """The next so many rows, and the number of the last line of each."""
+        rows, lines, reader = [], [], self._reader
         try:
-            yield from self._reader
+            for row in islice(reader, count):
+                rows.append(row)
+                lines.append(reader.line_num)
         except csv.Error as error:
             raise InvalidRequest(f"This is not CSV: {error}.", field="listing") from error
+        return rows, lines
 
 
 class JsonRows:
     """Rows of JSON lines, in the order of the fields."""
 
     def __init__(self, lines: Iterable[str], fields: tuple[str, ...]) -> None:
-        self._lines = iter(lines)
+        self._lines = ((number, line) for number, line in enumerate(lines, 1) if line.strip())
         self._fields = fields
-        self.line_num = 0
 
-    def __iter__(self) -> Iterator[Row]:
-        for line in self._lines:
-            self.line_num += 1
-            if line.strip():
-                yield self._row(_record(line))
+    def take(self, count: int) -> tuple[list[Row], list[int]]:
+        """The next so many rows, and the number of the line of each."""
+        some = list(islice(self._lines, count))
+        return [self._row(_record(line)) for _, line in some], [number for number, _ in some]
 
     def _row(self, record: dict[str, Any]) -> Row:
         if unknown := record.keys() - set(self._fields):
@@ -193,11 +204,11 @@ def detect(sample: bytes, format: str, delimiter: str, encoding: str) -> Format:
     head = next(iter(Lines([sample[begin:]], begin, encoding)), "")
     delimiter = delimiter or max(DELIMITERS, key=head.count)
     lines = Lines([sample[begin:]], begin, encoding)
-    found = CsvRows(lines, delimiter)
-    titles = next(iter(found), [])
-    if not any(titles):
+    titles, numbers = CsvRows(lines, delimiter).take(1)
+    if not titles or not any(titles[0]):
         raise InvalidRequest("The first line of the listing has no titles.", field="listing")
-    return Format("csv", encoding, delimiter, tuple(title.strip() for title in titles), lines.end(found.line_num))
+    (begin,) = lines.ends(numbers)
+    return Format("csv", encoding, delimiter, tuple(title.strip() for title in titles[0]), begin)
 
 
 def _encoding(sample: bytes, given: str) -> str:

@@ -82,6 +82,13 @@ function words(item) {
   return state === "cancelled" ? "Cancelled" : "Expired: the file was removed. Make it again.";
 }
 
+function cost({ estimate, charged }) {
+  if (charged) return `It took ${Math.round(charged.dyno_seconds)} worker seconds, $${charged.dollars.toFixed(4)}.`;
+  const [cheapest, fastest] = [estimate[0], estimate[estimate.length - 1]];
+  if (!cheapest) return "";
+  return cheapest === fastest ? `In all ${cheapest.words}` : `In all ${cheapest.words}; or ${fastest.words}`;
+}
+
 // the export that is watched
 
 function show(item) {
@@ -96,6 +103,8 @@ function show(item) {
   card.hidden = false;
   by("watched-name").textContent = item.name;
   by("words").textContent = words(item);
+  by("cost").textContent = cost(item.cost);
+  by("cost").hidden = !by("cost").textContent;
   by("bar").hidden = !running(item) && item.state !== "ready";
   by("bar").setAttribute("aria-valuenow", percent);
   by("bar").setAttribute("aria-valuetext", words(item));
@@ -291,12 +300,34 @@ async function list() {
       const { exports } = await response.json();
       fill(exports);
       busy = exports.some(running);
+      scaler();
     }
   } catch {
     // offline: what was listed stays, and is looked at again
   }
   clearTimeout(refreshing);
   if (busy) refreshing = setTimeout(list, LIST_EVERY);
+}
+
+// the workers
+
+async function scaler() {
+  try {
+    const response = await call("/scaler");
+    const { scaler: seen, decisions } = await response.json();
+    by("workers").hidden = !seen;
+    if (!seen) return;
+    const limit = seen.limit === null ? seen.maximum : Math.min(seen.limit, seen.maximum);
+    by("workers-words").textContent =
+      `${count(seen.quantity ?? 0, "worker")} of at most ${limit}; a new one is there in ${seen.boot_seconds} s`;
+    by("workers-problem").textContent = seen.refused ?? "";
+    by("workers-problem").hidden = !seen.refused;
+    const line = ({ at, from, quantity, reason }) => element("li", `${age(at)}: ${from} to ${quantity}. ${reason}`);
+    by("decisions").querySelector("ul").replaceChildren(...decisions.slice(0, 10).map(line));
+    by("decisions").hidden = decisions.length === 0;
+  } catch {
+    // offline: what was said stays
+  }
 }
 
 by("ask").addEventListener("submit", ask);
