@@ -153,9 +153,8 @@ def _chunk(number: int, first: int, stop: int, survey: Survey) -> Chunk:
     Pages in front are read from the first mark on, those at the back from the last one.
     """
     marks, front = survey.marks, survey.front
-    offsets, states = [*marks.offsets, survey.end], [*marks.states, survey.state]
-    last = len(marks.offsets) - 1
-    at = min(max(0, first - front) // marks.stride, last)
-    to = min(max(ceil((stop - front) / marks.stride), at + 1), last + 1)
-    read_from = front + at * marks.stride if first >= front else 0
-    return Chunk(number, first, stop - first, offsets[at], offsets[to], states[at], states[to], first - read_from)
+    at = min(max(0, first - front) // marks.stride, len(marks.offsets) - 1)
+    to = max(ceil((stop - front) / marks.stride), at + 1)
+    end, after = (marks.offsets[to], marks.states[to]) if to < len(marks.offsets) else (survey.end, survey.state)
+    lead = first - (front + at * marks.stride if first >= front else 0)
+    return Chunk(number, first, stop - first, marks.offsets[at], end, marks.states[at], after, lead)

@@ -84,7 +84,7 @@ def test_segments_may_stand_in_any_order_behind_the_first(tmp_path: Path) -> Non
 
 def test_two_segments_with_the_same_numbers_are_noticed() -> None:
     twins = [segment(1, 3, 2), segment(1, 3, 2)]
-    with pytest.raises(DamagedSegment, match="same object numbers, from 17 on"):
+    with pytest.raises(DamagedSegment, match=f"same object numbers, from {FIRST + 1} on"):
         Assembly(lambda: (index for index, _ in twins), ABOUT)
 
 
