@@ -170,6 +170,21 @@ class Live(Roster):
         times = [float(value) for key, value in values.items() if key.startswith("t") and key != "total"]
         return Progress(pages, int(values.get("bytes", 0)), int(values.get("total", 0)), sum(times), len(times))
 
+    def begun(self, export: str, chunk: int) -> bool:
+        """Whether anything of a chunk was drawn, as far as Redis knows."""
+        with _translated():
+            return bool(self._redis.hexists(f"pipeline:progress:{export}", f"c{chunk}"))
+
+    def note_over(self, export: str) -> None:
+        """An export ended before its file was made: nobody needs to store what is drawn of it."""
+        with _translated():
+            self._redis.set(f"pipeline:over:{export}", 1, ex=DAY)
+
+    def over(self, export: str) -> bool:
+        """Whether that is known; the bucket knows it for certain."""
+        with _translated():
+            return bool(self._redis.exists(f"pipeline:over:{export}"))
+
     def restore_pages(self, export: str, pages: dict[int, int]) -> None:
         """Put back what the bucket knows."""
         if pages:

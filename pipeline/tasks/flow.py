@@ -153,6 +153,7 @@ def assemble(s: Services, export_id: str) -> None:
 
 def send_notice(s: Services, export_id: str) -> None:
     """Ask a worker to tell whoever asked; the keeper asks again when nothing came of it."""
+    s.live.note_over(export_id)
     s.messages.deliver(export_id)
     s.live.note_sent(export_id, s.settings.lease_seconds)
 

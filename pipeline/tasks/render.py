@@ -85,12 +85,13 @@ _process = psutil.Process()
 def render(s: Services, job: Job, plan: Plan, number: int, export: Export, stopping: Callable[[], bool]) -> None:
     """Draw from the first missing page on and store the segment.
 
-    Does nothing when no page is missing or another worker has the lease. Raises PutBack when pages are
+    Does nothing when no page is missing or another worker has the lease; a chunk that Redis forgot may be drawn
+    again, to the same bytes. Raises PutBack when pages are
     left, ChunkFailed when the same page was begun too often.
     """
     check_fonts(plan.fonts)
     export_id, chunk = export.id, plan.chunks[number]
-    first, slot = _missing(s.ledger, export_id, chunk)
+    first, slot = _missing(s.ledger, export_id, chunk) if s.live.begun(export_id, number) else (chunk.first_page, 0)
     stop = chunk.first_page + chunk.pages
     if first == stop:
         return
@@ -110,7 +111,7 @@ def render(s: Services, job: Job, plan: Plan, number: int, export: Export, stopp
             lane = plan.volumes.lane(chunk.number, export.chunks)
             interruptions = (SoftTimeLimitExceeded, MemoryError)
             index = render_range(job, part, lane, slot, file, lookout, interruptions, plan.volumes)
-            if lookout.cancelled or s.ledger.load(export_id).state.over:
+            if lookout.cancelled or s.live.over(export_id):
                 return
             s.ledger.write_segment(export_id, index, file)
         s.live.note_pages(export_id, chunk.number, index.stop - chunk.first_page)

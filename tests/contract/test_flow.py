@@ -40,7 +40,7 @@ from pipeline.errors import (
     StoreDown,
 )
 from pipeline.export import UNCUT, Export, State, VolumeSize
-from pipeline.ledger import segment_key
+from pipeline.ledger import Ledger, segment_key
 from pipeline.live import Live
 from pipeline.local.mailbox import Controller, Mailbox
 from pipeline.local.services import S3, Smtp, Valkey, free_port, smtp
@@ -108,6 +108,11 @@ class Stage:
         version = self.store.put(ALBUM, data)
         plan = dataclasses.replace(self.s.ledger.plan(export_id), listing=Listing(ALBUM, len(data), version))
         self.store.put(f"exports/{export_id}/plan.json", plan.encode())
+        self.restart()
+
+    def restart(self) -> None:
+        """As in a new process, which knows no plan."""
+        self.s = dataclasses.replace(self.s, ledger=Ledger(self.store))
 
     def work(self) -> None:
         """What workers do: take each message that was sent, until none is left."""
@@ -449,6 +454,7 @@ def test_a_plan_that_is_lost_is_made_again(stage: Stage, tmp_path: Path, rendere
         flow.render(stage.s, export_id, chunk, never)
     kept = stage.objects(export_id, "segments/")
     stage.store.delete([f"exports/{export_id}/plan.json"])
+    stage.restart()
     stage.messages.render(export_id, [0, 1, 2], large=False)
     stage.work()
     assert stage.s.ledger.plan(export_id) == before
@@ -459,6 +465,7 @@ def test_a_plan_that_is_lost_is_made_again(stage: Stage, tmp_path: Path, rendere
 def test_a_plan_that_is_lost_is_not_replaced_by_one_of_another_input(stage: Stage) -> None:
     export_id = stage.planned()
     stage.store.delete([f"exports/{export_id}/plan.json"])
+    stage.restart()
     stage.put_album([jpeg(n, 40, 30) for n in range(4)])
     with pytest.raises(ExportFailed, match="plan was lost"):
         flow.render(stage.s, export_id, 0, never)
