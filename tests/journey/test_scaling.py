@@ -1,0 +1,33 @@
+"""The promises of the scaler, kept on real workers while Heroku, Redis and the workers misbehave.
+
+A short soak, the same each time; `python -m tests.journey.scaling` is a long one. Its bounds are generous,
+for machines that are busy.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pipeline.ledger import Ledger
+from pipeline.scaler.learned import Learned
+from tests.journey import scaling
+
+
+@pytest.mark.parametrize(("way", "seed"), [("formation", 5), ("one-off", 6)], ids=["formation", "one-off"])
+def test_whatever_befalls_every_export_ends_right_and_is_paid_for(way: str, seed: int, tmp_path: Path) -> None:
+    with scaling.soaking(tmp_path, way) as soak:
+        scaling.befall_all(soak, seed, 12)
+        assert scaling.wrong(soak, tmp_path) == []
+        found = scaling.measured(soak)
+        assert found.killed == 0, "a worker that had a task was told to stop"
+        assert found.after_last <= 45, "dyno-seconds after the last task"
+        assert found.idle <= 30, "seconds with workers and nothing to do"
+
+        billed = scaling.charged(soak)
+        assert billed == pytest.approx(soak.running.dynos.dyno_seconds(), rel=0.1)
+        assert scaling.costs(soak)["dyno_seconds"] == pytest.approx(billed)
+        learned = Learned.decode(Ledger(soak.running.store).learned())
+        assert 0.01 < learned.page["slow"] < 1
+        assert 0 < learned.boot < 60
