@@ -76,8 +76,8 @@ class Happening:
     page_seconds: float = 0.0
 
 
-def happenings(seed: int, seconds: float, faults: bool = True) -> list[Happening]:
-    """All that befalls in so many seconds, in order; the same for the same seed."""
+def happenings(seed: int, seconds: float, fault_each: float | None = FAULT_EACH) -> list[Happening]:
+    """All that befalls in so many seconds, in order; the same for the same seed. No harm without `fault_each`."""
     dice = Random(seed)
     found, at = [], 0.0
     while at < seconds:  # a few at a time, and often a pause in which everybody leaves
@@ -85,12 +85,11 @@ def happenings(seed: int, seconds: float, faults: bool = True) -> list[Happening
             found.append(Happening(at, "export", "", dice.randint(4, 40), dice.uniform(0.02, 0.15)))
             at += dice.uniform(0, 1)
         at += dice.choice((2, 5, 12, 25))
-    if faults:
+    if fault_each:
         names = sorted(FAULTS)
         dice.shuffle(names)
-        found += [
-            Happening(4 * n + dice.uniform(0, 3), "fault", names[n % len(names)]) for n in range(int(seconds / 4))
-        ]
+        for n in range(int(seconds / fault_each)):
+            found.append(Happening(fault_each * (n + dice.random()), "fault", names[n % len(names)]))
         found += [Happening(x, "kill") for x in _now_and_then(dice, 17, seconds)]
         found += [Happening(x, "kill keeper") for x in _now_and_then(dice, 45, seconds)]
         found += [Happening(seconds / 2, "wipe"), *(Happening(x, "wipe") for x in _now_and_then(dice, 60, seconds))]
@@ -170,10 +169,10 @@ def soaking(folder: Path, way: str) -> Iterator[Soak]:
                 soak.keeper.end(5)
 
 
-def befall_all(soak: Soak, seed: int, seconds: float, faults: bool = True) -> None:
+def befall_all(soak: Soak, seed: int, seconds: float, fault_each: float | None = FAULT_EACH) -> None:
     """Let everything befall, each at its time, and wait until nothing is left."""
     began, dice = time.monotonic(), Random(seed)
-    for one in happenings(seed, seconds, faults):
+    for one in happenings(seed, seconds, fault_each):
         time.sleep(max(0.0, began + one.at - time.monotonic()))
         soak.befall(one, dice)
     soak.wait_for_the_end()
@@ -238,7 +237,7 @@ def main() -> None:
     chosen = options.parse_args()
     folder = chosen.folder or Path(tempfile.mkdtemp(prefix="soak-"))
     with soaking(folder, chosen.way) as soak:
-        befall_all(soak, chosen.seed, chosen.minutes * 60, not chosen.no_faults)
+        befall_all(soak, chosen.seed, chosen.minutes * 60, None if chosen.no_faults else FAULT_EACH)
         _print(soak, folder)
 
 

@@ -14,11 +14,21 @@ from pipeline.ledger import Ledger
 from pipeline.scaler.learned import Learned
 from tests.journey import scaling
 
+SECONDS, FAULT_EACH = 12.0, 1.0
+SEEDS = {"formation": 0, "one-off": 8}
 
-@pytest.mark.parametrize(("way", "seed"), [("formation", 5), ("one-off", 6)], ids=["formation", "one-off"])
-def test_whatever_befalls_every_export_ends_right_and_is_paid_for(way: str, seed: int, tmp_path: Path) -> None:
+
+def test_all_that_can_befall_befalls_in_the_short_soaks() -> None:
+    befallen = [scaling.happenings(seed, SECONDS, FAULT_EACH) for seed in SEEDS.values()]
+    assert {one.detail for happenings in befallen for one in happenings} >= set(scaling.FAULTS)
+    for happenings in befallen:
+        assert {"export", "fault", "kill", "wipe"} <= {one.what for one in happenings}
+
+
+@pytest.mark.parametrize("way", SEEDS)
+def test_whatever_befalls_every_export_ends_right_and_is_paid_for(way: str, tmp_path: Path) -> None:
     with scaling.soaking(tmp_path, way) as soak:
-        scaling.befall_all(soak, seed, 12)
+        scaling.befall_all(soak, SEEDS[way], SECONDS, FAULT_EACH)
         assert scaling.wrong(soak, tmp_path) == []
         found = scaling.measured(soak)
         assert found.killed == 0, "a worker that had a task was told to stop"
