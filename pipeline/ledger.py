@@ -154,9 +154,15 @@ class Ledger:
 
     # what is paid for
 
-    def unbilled(self) -> list[str]:
-        """Ids of exports that are over and not charged yet."""
-        return [entry.key.removeprefix("unbilled/") for entry in self.store.entries("unbilled/")]
+    def unbilled(self) -> list[Export]:
+        """Exports that are over and not charged yet; the marks of those that cannot be read are removed."""
+        found = []
+        for entry in self.store.entries("unbilled/"):
+            if export := self._known(entry.key.removeprefix("unbilled/")):
+                found.append(export)
+            else:
+                self.store.delete([entry.key])
+        return found
 
     def bill(self, export_id: str, charge: Charge | None) -> None:
         """Write down what an export cost; nothing is known where workers are not scaled."""

@@ -7,7 +7,7 @@ forgotten after PRESENT seconds, and a line that nobody draws any more after LIN
 from __future__ import annotations
 
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +19,8 @@ from .errors import RedisDown
 
 PRESENT = 6.0  # seconds; who was silent for so long is gone, or cannot reach Redis and gets no messages
 LINE = 60.0  # seconds; longer than a change of the formation takes, tries and all
-_ALL, _LINE = "pipeline:workers", "pipeline:line"
+LEFT = 600  # seconds; longer than Heroku goes on listing a dyno whose worker has left
+_ALL, _LINE, _LEFT = "pipeline:workers", "pipeline:line", "pipeline:left"
 _DRAW = """local now = redis.call('time')
 local ms = now[1] * 1000 + math.floor(now[2] / 1000)
 local line, since = string.match(redis.call('get', KEYS[1]) or '', '(%d+) (%d+)')
@@ -32,6 +33,7 @@ local line = string.match(redis.call('get', KEYS[2]) or '0', '%d+')
 if up <= tonumber(line) then return 0 end
 redis.call('srem', KEYS[1], ARGV[1])
 redis.call('del', KEYS[1] .. ':' .. ARGV[1])
+redis.call('set', KEYS[3] .. ':' .. ARGV[1], 1, 'EX', ARGV[2])
 return 1"""
 
 
@@ -97,13 +99,14 @@ class Roster:
     def leave(self, worker_id: str) -> bool:
         """Strike a worker off, if there are more than shall be; of several who ask at once, only so many go."""
         with translated():
-            return bool(self._redis.eval(_LEAVE, 2, _ALL, _LINE, worker_id))
+            return bool(self._redis.eval(_LEAVE, 3, _ALL, _LINE, _LEFT, worker_id, LEFT))
 
     def sign_off(self, worker_id: str) -> None:
         """Strike a worker off that stops."""
         with translated(), self._redis.pipeline() as pipe:
             pipe.srem(_ALL, worker_id)
             pipe.delete(f"{_ALL}:{worker_id}")
+            pipe.set(f"{_LEFT}:{worker_id}", 1, ex=LEFT)
             pipe.execute()
 
     # what the scaler does
@@ -117,6 +120,13 @@ class Roster:
                 self._redis.srem(_ALL, *gone)
         present = [_decode(value) for value in found.values() if value is not None]
         return sorted(present, key=lambda worker: (worker.ordinal or 0, worker.id))
+
+    def left(self, ids: Iterable[str]) -> set[str]:
+        """Which of these said that they leave, or stop."""
+        asked = sorted(ids)
+        with translated():
+            said = self._redis.mget([f"{_LEFT}:{name}" for name in asked]) if asked else []
+        return {name for name, value in zip(asked, said, strict=True) if value}
 
     def drain(self, above: int, seconds: float = LINE) -> Line:
         """Workers above this number take no work any more, for so long unless it is said again."""

@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -34,8 +35,11 @@ class Line:
 
 @click.command()
 @click.option("--month", help="Only this one, such as 2026-11.")
+@click.option("--trace", type=click.Path(dir_okay=False, path_type=Path),
+              help="Write what each took, for simulate --trace.")  # fmt: skip
+@options.force
 @options.machine
-def costs(month: str | None, machine: bool) -> None:
+def costs(month: str | None, trace: Path | None, force: bool, machine: bool) -> None:
     """What exports cost, by month (UTC) and kind of document.
 
     \b
@@ -44,6 +48,10 @@ def costs(month: str | None, machine: bool) -> None:
     if month and not MONTH.fullmatch(month):
         raise InvalidRequest(f"{month!r} is no month; write one as 2026-11.", field="month")
     ledger, _ = opening.records()
+    if trace:
+        opening.free(trace, force)
+        count = write_trace(trace, (export for export in ledger.all() if month in (None, _month(export))))
+        terminal.note(f"{trace}: {count} exports that were made")
     lines = [line for line in summed(ledger.all()) if month in (None, line.month)]
     if machine:
         terminal.answer({"costs": lines})
@@ -61,7 +69,7 @@ def summed(exports: Iterable[Export]) -> list[Line]:
     """A line for each month and kind of document, in their order; holds one line each, not the exports."""
     lines: dict[tuple[str, str], Line] = {}
     for export in exports:
-        key = time.strftime("%Y-%m", time.gmtime(export.created_at)), export.document
+        key = _month(export), export.document
         line, charge = lines.get(key, Line(*key, 0, 0, 0.0, 0.0, 0)), export.charge
         lines[key] = Line(
             *key,
@@ -72,3 +80,23 @@ def summed(exports: Iterable[Export]) -> list[Line]:
             line.open + (charge is None),
         )
     return [lines[key] for key in sorted(lines)]
+
+
+def write_trace(into: Path, exports: Iterable[Export]) -> int:
+    """Write exports, given in the order of time, as a trace for the simulator, a line each; how many."""
+    import msgspec
+
+    from ..scaler.simulate import traces
+
+    begin, count = None, 0
+    with into.open("wb") as file:
+        for export in exports:
+            begin = export.created_at if begin is None else begin
+            if request := traces.of(export, begin):
+                file.write(msgspec.json.encode(request) + b"\n")
+                count += 1
+    return count
+
+
+def _month(export: Export) -> str:
+    return time.strftime("%Y-%m", time.gmtime(export.created_at))

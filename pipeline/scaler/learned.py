@@ -1,6 +1,7 @@
 """What the last exports taught: seconds of a page, a plan, an assembly, a boot. Pure; kept in the bucket.
 
-Each value is a running mean that leans to what is new. Before the first time a prior stands in.
+Each value is a running mean that leans to what is new, little where that is small. Before the first time a
+prior stands in.
 """
 
 from __future__ import annotations
@@ -49,18 +50,15 @@ class Learned:
         if made is None or not made.seconds or not export.planned_at or not export.rendered_at:
             return self
         began, ended = export.started_at or export.planned_at, export.finished_at or export.rendered_at
-        drawn = made.seconds - CHUNK_SECONDS * export.chunks
+        spans = made.seconds, export.planned_at - began, ended - export.rendered_at
+        drawn, planned, assembled = (Took(seconds, made.pages) for seconds in spans)
+        kind = export.document
         return replace(
             self,
-            # A few pages are drawn within what is around them, and say nothing of a page.
-            page=_leaning(self.page, export.document, drawn / made.pages) if drawn > 0 else self.page,
-            plan=_leaning(
-                self.plan, export.document, max(0.0, export.planned_at - began - STEP_SECONDS) / made.pages
-            ),
-            assembly=_leaning(
-                self.assembly, export.document, max(0.0, ended - export.rendered_at - STEP_SECONDS) / made.pages
-            ),
-            pages=_leaning(self.pages, export.document, float(made.pages)),
+            page=drawn.taught(self.page, kind, CHUNK_SECONDS * export.chunks, PAGE_SECONDS),
+            plan=planned.taught(self.plan, kind, STEP_SECONDS, 0.0),
+            assembly=assembled.taught(self.assembly, kind, STEP_SECONDS, 0.0),
+            pages=_leaning(self.pages, kind, float(made.pages)),
         )
 
     def booted(self, seconds: float) -> Learned:
@@ -87,6 +85,22 @@ class Learned:
 _decoder = msgspec.json.Decoder(Learned)  # made while there is one thread, see export.py
 
 
-def _leaning(known: Mapping[str, float], document: str, value: float) -> Mapping[str, float]:
-    before = known.get(document, value)
-    return {**known, document: before + WEIGHT * (value - before)}
+@dataclass(frozen=True)
+class Took:
+    """What a step took for so many pages."""
+
+    seconds: float
+    pages: int
+
+    def taught(self, known: Mapping[str, float], kind: str, around: float, prior: float) -> Mapping[str, float]:
+        """Seconds of one page's share: of what went beyond the seconds around it, believed the more, the more
+        that is. Without any, a small export says no more than the most that a page can take."""
+        beyond = self.seconds - around
+        if beyond <= 0:
+            return _leaning(known, kind, min(known.get(kind, prior), max(0.0, self.seconds) / self.pages))
+        return _leaning(known, kind, beyond / self.pages, WEIGHT * beyond / self.seconds)
+
+
+def _leaning(known: Mapping[str, float], kind: str, value: float, weight: float = WEIGHT) -> Mapping[str, float]:
+    before = known.get(kind, value)
+    return {**known, kind: before + weight * (value - before)}

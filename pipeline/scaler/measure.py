@@ -75,7 +75,9 @@ class Gauge:
     def __init__(self, live: Live) -> None:
         self._live = live
         self._idle_since: float | None = None
-        self._met: set[str] = set()
+        self._order: float | None = None  # the last that was seen, when
+        self._up: set[str] = set()  # names of workers that were up at the last look,
+        self._before: set[str] = set()  # or whose boot after that order is no news
 
     def snapshot(self, demands: Sequence[Demand], standing: Standing, learned: Learned) -> tuple[Snapshot, Learned]:
         """A snapshot of now, and what the boots since the last one taught.
@@ -102,9 +104,12 @@ class Gauge:
         return 0.0 if self._idle_since is None else now - self._idle_since
 
     def _learn_boots(self, workers: Sequence[Worker], standing: Standing, learned: Learned) -> Learned:
-        new = [worker for worker in workers if worker.id not in self._met]
-        self._met = {worker.id for worker in workers}
-        for worker in new:
-            if standing.ordered_at and worker.since > standing.ordered_at:
-                learned = learned.booted(worker.since - standing.ordered_at)
+        """One boot a worker and order: who dies and is started again was not ordered then."""
+        if standing.ordered_at != self._order:
+            self._order, self._before = standing.ordered_at, self._up
+        for worker in workers:
+            if self._order and worker.name not in self._before and worker.since > self._order:
+                learned = learned.booted(worker.since - self._order)
+        self._up = {worker.name for worker in workers}
+        self._before = self._before | self._up
         return learned

@@ -39,8 +39,9 @@ class OneOffs:
         return self._heroku.configured
 
     def quantity(self) -> int:
-        """How many dynos of ours start or run."""
-        self._known = ours(self._heroku.dynos())
+        """How many dynos of ours start or run; who has said that it leaves is listed for seconds yet."""
+        listed = ours(self._heroku.dynos())
+        self._known = listed - self._live.left(listed)
         return len(self._known)
 
     def resize(self, wanted: int, line: int | None = None) -> int:  # noqa: ARG002  # each leaves by itself

@@ -54,6 +54,7 @@ class Scaler:
         """Another may have led meanwhile: ask Heroku, and read what was learned, again."""
         self._checked = float("-inf")
         self._learned = self._noted = None
+        self._unsettled = True  # it may have gone before it charged what it saw end
 
     def turn(self, demands: Sequence[Demand], may: Callable[[], bool]) -> int:
         """Decide, resize if `may` says that nobody else leads, settle; how many workers there are."""
@@ -126,7 +127,7 @@ class Scaler:
         if demands or workers > self._policy.minimum:
             self._unsettled = True
         elif self._unsettled:
-            exports = [self._ledger.load(export_id) for export_id in self._ledger.unbilled()]
+            exports = self._ledger.unbilled()
             charges = shared(*self._while_of(exports), time.time()) if self._way.configured and exports else {}
             for export in exports:
                 self._ledger.bill(export.id, charges.get(export.id))

@@ -27,7 +27,9 @@ from pipeline.commands.folder import listing, natural, pictures
 from pipeline.commands.terminal import Lines
 from pipeline.errors import InvalidRequest, PipelineError
 from pipeline.export import Charge, Export, State, new_id
+from pipeline.export import Result as Made
 from pipeline.local.services import free_port
+from pipeline.scaler.simulate.traces import Request, recorded
 from pipeline.services import Services
 from pipeline.tasks import flow
 
@@ -731,6 +733,27 @@ def test_costs_are_summed_by_month_and_document(run: Run, services: Services) ->
     ]
     said = run("costs", "--month", "2026-09").stdout
     assert "2 exports" in said and "30 dyno-seconds" in said and "Total: $0.0030" in said
+
+
+def test_exports_are_written_as_a_trace_that_the_simulator_reads(
+    run: Run, services: Services, tmp_path: Path
+) -> None:
+    at = 1_790_000_000.0
+    made = Made("key", "name.pdf", 1, 100, 100, 100, seconds=24.0)
+    first = Export(new_id(at), "photos", {}, "shop", at, State.READY, chunks=4, result=made,
+                   started_at=at + 9, planned_at=at + 11, rendered_at=at + 30, finished_at=at + 33)  # fmt: skip
+    later = dataclasses.replace(first, id=new_id(at + 50), created_at=at + 50, ready_by=at + 200)
+    failed = dataclasses.replace(first, id=new_id(at + 60), created_at=at + 60, state=State.FAILED, result=None)
+    for export in (first, later, failed):
+        services.ledger.accept(dataclasses.replace(export, request_key=export.id), None, lasting=False)
+    file = tmp_path / "real.jsonl"
+    assert "2 exports" in run("costs", "--trace", str(file)).stderr
+    assert recorded(file).requests == [
+        Request(0.0, (6.0,) * 4, 2.0, 3.0),
+        Request(50.0, (6.0,) * 4, 2.0, 3.0, 150.0),
+    ]
+    assert "ours" in run("simulate", "--trace", str(file)).stdout
+    assert "exists" in run("costs", "--trace", str(file)).stderr
 
 
 def test_a_month_that_is_none_is_refused(alone: Run) -> None:

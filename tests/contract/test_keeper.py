@@ -485,6 +485,24 @@ def test_a_request_that_was_never_written_down_whole_is_cleared_away(
     assert not list(stage.s.ledger.store.entries(f"exports/{left}"))
 
 
+# charge
+
+
+def test_who_leads_again_charges_what_another_leader_saw_end(stage: Stage) -> None:
+    first, other = stage.keeper(linger_seconds=0.0), stage.keeper(linger_seconds=0.0)
+    first.turn()
+    stage.wipe_redis()
+    export_id = stage.ready()
+    other.turn()
+    flow.deliver(stage.s, export_id)
+    stage.forget_what_was_sent()
+    assert stage.workers >= 1, "the other leads, and dies with this"
+    stage.dynos.scale({"worker": 0})
+    stage.wipe_redis()
+    first.turn()
+    assert stage.s.ledger.unbilled() == []
+
+
 # clean up
 
 

@@ -405,7 +405,16 @@ def test_changes_of_the_number_of_workers_are_read_back_in_order_from_a_time_on(
 def test_an_export_that_is_over_waits_for_its_bill(ledger: Ledger) -> None:
     made = ledger.accept(export(), None, lasting=False)
     ledger.close(made.id)
-    assert ledger.unbilled() == [made.id]
+    assert [one.id for one in ledger.unbilled()] == [made.id]
     ledger.bill(made.id, Charge(12.5, 0.0001))
     assert not ledger.unbilled()
     assert ledger.load(made.id).charge == Charge(12.5, 0.0001)
+
+
+def test_an_export_that_cannot_be_read_keeps_no_other_from_being_charged(ledger: Ledger) -> None:
+    garbled, made = (ledger.accept(export(key), None, lasting=False) for key in ("one", "other"))
+    for one in (garbled, made):
+        ledger.close(one.id)
+    ledger.store.put(f"exports/{garbled.id}/export.json", b"{garbled")
+    assert [one.id for one in ledger.unbilled()] == [made.id]
+    assert [entry.key for entry in ledger.store.entries("unbilled/")] == [f"unbilled/{made.id}"]

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import redis
 
 from pipeline.errors import HerokuDown, HerokuRefused
 from pipeline.live import Live
@@ -107,13 +108,31 @@ def test_who_leaves_is_not_counted_any_more_without_a_call(dynos: Dynos, ways: M
     assert len(dynos.requests) == calls
 
 
-def test_after_redis_was_wiped_no_dyno_is_started_a_second_time(dynos: Dynos, ways: Make, live: Live) -> None:
+def test_who_leaves_is_replaced_at_once_though_heroku_lists_it_for_seconds_yet(
+    dynos: Dynos, ways: Make, live: Live
+) -> None:
+    way = ways()
+    assert way.resize(1) == 1
+    (left,) = [dyno.order.command.removeprefix(COMMAND).strip() for dyno in dynos.dynos()]
+    live.report(Worker(left, "run.1", True, 0.0))
+    assert way.resize(0) == 1
+    assert live.leave(left)
+    assert way.resize(0) == 0
+    assert way.resize(1) == 1
+    assert (starts(dynos), len(dynos.dynos())) == (2, 2)
+    assert ways().quantity() == 1, "another leader counts alike"
+
+
+def test_after_redis_was_wiped_no_dyno_is_started_a_second_time(
+    dynos: Dynos, ways: Make, live: Live, valkey_server: Valkey
+) -> None:
     way = ways()
     way.resize(1)
     start_id = dynos.dyno("run.1").order.command.split()[-1]
     live.report(Worker(start_id, "run.1", True, time.time()))
     way.resize(1)
-    live.sign_off(start_id)
+    with redis.Redis.from_url(valkey_server.url) as client:
+        client.flushall()
     assert way.resize(1) == 1
     assert starts(dynos) == 1
 

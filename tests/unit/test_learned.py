@@ -24,19 +24,35 @@ def test_the_first_export_is_believed_and_the_next_ones_move_it() -> None:
     assert once.plan_seconds("photos", 50) == pytest.approx(STEP_SECONDS + 1)
     assert once.assembly_seconds("photos", 50) == pytest.approx(STEP_SECONDS + 0.5)
     slower = once.after(replace(EXPORT, result=replace(MADE, seconds=100 * 1.5 + 4 * CHUNK_SECONDS)))
-    assert slower.page["photos"] == pytest.approx(0.5 + WEIGHT * 1.0)
+    share = 150 / (150 + 4 * CHUNK_SECONDS)  # of the seconds that were of pages
+    assert slower.page["photos"] == pytest.approx(0.5 + WEIGHT * share)
     assert slower.chunk_seconds("table", 10) == CHUNK_SECONDS + 10 * PAGE_SECONDS
+
+
+def test_small_exports_do_not_make_a_large_one_look_quick() -> None:
+    """Ten letters of one page, each drawn before a chunk's own seconds are over, between two long albums."""
+    small = replace(
+        EXPORT, chunks=1, result=replace(MADE, pages=1, seconds=0.25), planned_at=10.1, finished_at=30.1
+    )
+    learned = Learned().after(EXPORT)
+    for _ in range(10):
+        learned = learned.after(small)
+    assert learned.page["photos"] > 0.2, "a page took 0.25 s at the most, and that is all they say"
+    for _ in range(10):
+        learned = learned.after(replace(small, result=replace(MADE, pages=1, seconds=0.31)))
+    assert learned.page["photos"] > 0.15
+    assert learned.plan["photos"] == pytest.approx(0.02), "a page's share cannot be told from one page"
+
+
+def test_of_a_kind_that_is_quick_no_more_is_believed_than_it_took() -> None:
+    quick = replace(EXPORT, chunks=1, result=replace(MADE, pages=1000, seconds=0.2), planned_at=10.1)
+    assert Learned().after(quick).page["photos"] == pytest.approx(0.0002)
+    assert Learned().after(quick).plan["photos"] == 0.0
 
 
 def test_an_export_that_failed_or_was_not_timed_teaches_nothing() -> None:
     assert Learned().after(replace(EXPORT, result=replace(MADE, seconds=0.0))) == Learned()
     assert Learned().after(replace(EXPORT, result=None, rendered_at=None)) == Learned()
-
-
-def test_pages_that_were_drawn_within_what_is_around_them_say_nothing_of_a_page() -> None:
-    quick = Learned().after(replace(EXPORT, result=replace(MADE, seconds=CHUNK_SECONDS)))
-    assert not quick.page
-    assert quick.pages["photos"] == 100
 
 
 def test_boots_are_averaged() -> None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import cast
 
 import pytest
 
 from pipeline.export import Chunk, Export, State
+from pipeline.live import Live
 from pipeline.roster import Worker
 from pipeline.scaler.decide import Dyno
-from pipeline.scaler.learned import CHUNK_SECONDS, STEP_SECONDS, Learned
-from pipeline.scaler.measure import demand, dynos
+from pipeline.scaler.learned import CHUNK_SECONDS, STEP_SECONDS, WEIGHT, Learned
+from pipeline.scaler.measure import Gauge, demand, dynos
 from pipeline.scaler.way import Standing
 from pipeline.settings import Settings
 
@@ -73,3 +75,37 @@ def test_while_it_is_planned_an_export_is_as_large_as_its_kind_is() -> None:
 
 def test_while_nothing_is_known_of_its_kind_an_export_has_no_size() -> None:
     assert demand(replace(EXPORT, document="table"), [], 0.0, LEARNED, SETTINGS, 0.0).untaken == 0
+
+
+class Roster:
+    """Who is up, for a gauge; nothing waits."""
+
+    def __init__(self) -> None:
+        self.up: list[Worker] = []
+
+    def workers(self) -> list[Worker]:
+        return self.up
+
+    def waiting(self) -> int:
+        return 0
+
+    def unacknowledged(self) -> list[str]:
+        return []
+
+
+def test_a_worker_that_dies_and_is_started_again_does_not_teach_how_long_a_boot_takes() -> None:
+    roster = Roster()
+    gauge = Gauge(cast(Live, roster))
+
+    def learned(ordered_at: float | None, *up: tuple[str, float]) -> float:
+        roster.up = [Worker(f"{name} {since}", name, False, since) for name, since in up]
+        ordered = replace(standing(2), ordered_at=ordered_at)
+        return gauge.snapshot([], ordered, Learned(boot=10.0))[1].boot
+
+    assert learned(None, ("worker.1", 20.0)) == 10.0, "nobody knows when it was ordered"
+    assert learned(50.0, ("worker.1", 20.0)) == 10.0, "it was there before"
+    assert learned(50.0, ("worker.1", 20.0), ("worker.2", 80.0)) == pytest.approx(10 + WEIGHT * 20)
+    assert learned(50.0) == 10.0
+    assert learned(50.0, ("worker.1", 350.0), ("worker.2", 350.0)) == 10.0, "both died and are back"
+    assert learned(400.0, ("worker.1", 350.0), ("worker.2", 450.0)) == 10.0, "one died just before the next order"
+    assert learned(400.0, ("worker.1", 350.0), ("worker.3", 430.0)) == pytest.approx(10 + WEIGHT * 20)

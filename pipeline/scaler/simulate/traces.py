@@ -19,6 +19,7 @@ from typing import Annotated
 import msgspec
 
 from ...errors import InvalidRequest
+from ...export import Export
 
 Seconds = Annotated[float, msgspec.Meta(ge=0)]
 
@@ -90,6 +91,24 @@ def recorded(path: Path) -> Trace:
     if not requests:
         raise InvalidRequest(f"{path} has no export.", field="trace", advice="Each is one line of JSON.")
     return Trace(path.stem, requests, [event for event in events if isinstance(event, Crash)])
+
+
+def of(export: Export, begin: float) -> Request | None:
+    """What an export took, in a trace that begins then; none of one that was not made, or not timed.
+
+    What each chunk took is not kept, so all of them take their mean.
+    """
+    made, times = export.result, (export.started_at, export.planned_at, export.rendered_at, export.finished_at)
+    if made is None or not made.seconds or not export.chunks or None in times:
+        return None
+    started, planned, rendered, finished = (moment or 0.0 for moment in times)
+    return Request(
+        round(export.created_at - begin, 3),
+        (round(made.seconds / export.chunks, 3),) * export.chunks,
+        round(max(0.0, planned - started), 3),
+        round(max(0.0, finished - rendered), 3),
+        export.ready_by and max(0.0, round(export.ready_by - export.created_at, 3)),
+    )
 
 
 def _request(dice: Random, at: float, chunks: int) -> Request:

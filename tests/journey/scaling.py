@@ -1,0 +1,268 @@
+"""A soak of the scaler on real parts: random arrivals, a misbehaving Heroku, two keepers, deaths and wipes.
+
+    python -m tests.journey.scaling --minutes 10 --seed 3 --way formation
+
+prints what docs/scaling.md promises beside what was measured, from the dyno manager's record and the bucket.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from signal import SIGKILL
+
+import redis
+
+from pipeline.errors import PipelineError
+from pipeline.ledger import Ledger
+from pipeline.local import process
+from pipeline.local.demo import mails
+from pipeline.local.dynos import Fault
+from pipeline.local.formation import Refused
+from pipeline.local.laptop import ROOT, Laptop, laptop
+from pipeline.scaler.learned import Learned
+from tests.journey import bars, people
+from tests.readback import read
+
+ENVIRON = {
+    "DOCUMENTS": "tests.journey.witness",
+    "HEROKU_TIMEOUT": "1",
+    "KEEPER_SECONDS": "0.5",
+    "LEASE_SECONDS": "2",
+    "LINGER_SECONDS": "1",
+    "REPAIR_PATIENCE": "5",
+    "SHUTDOWN_SECONDS": "2",
+}
+LIMITED = json.dumps({"id": "cannot_run_above_limit", "message": "No more than 2.", "limit": 2})
+FAULTS: Mapping[str, Callable[[], Fault]] = {
+    "401": lambda: Fault(401),
+    "403": lambda: Fault(403),
+    "404": lambda: Fault(404),
+    "409": lambda: Fault(409),
+    "422 above limit": lambda: Fault(422, body=LIMITED),
+    "429 in seconds": lambda: Fault(429, {"Retry-After": "2"}),
+    "429 as a moment": lambda: Fault(429, {"Retry-After": str(int(time.time()) + 2)}),
+    "500": lambda: Fault(500),
+    "503": lambda: Fault(503),
+    "503, but obeyed": lambda: Fault(503, lost=True),
+    "hang": lambda: Fault(hang=1.5),
+    "reset": lambda: Fault(reset=True),
+    "reset, but obeyed": lambda: Fault(lost=True),
+    "garbage": lambda: Fault(200, body="<html>It works!</html>"),
+}
+
+
+FAULT_EACH = 4.0  # seconds
+
+
+@dataclass(frozen=True)
+class Happening:
+    """Something that befalls the system: an export, a fault, kill, kill keeper, or wipe."""
+
+    at: float
+    what: str
+    detail: str = ""
+    pages: int = 0
+    page_seconds: float = 0.0
+
+
+def happenings(seed: int, seconds: float, fault_each: float | None = FAULT_EACH) -> list[Happening]:
+    """All that befalls in so many seconds, in order; the same for the same seed. No harm without `fault_each`."""
+    dice = Random(seed)
+    found, at = [], 0.0
+    while at < seconds:  # a few at a time, and often a pause in which everybody leaves
+        for _ in range(dice.choice((1, 1, 2, 4))):
+            found.append(Happening(at, "export", "", dice.randint(4, 40), dice.uniform(0.02, 0.15)))
+            at += dice.uniform(0, 1)
+        at += dice.choice((2, 5, 12, 25))
+    if fault_each:
+        names = sorted(FAULTS)
+        dice.shuffle(names)
+        for n in range(int(seconds / fault_each)):
+            found.append(Happening(fault_each * (n + dice.random()), "fault", names[n % len(names)]))
+        found += [Happening(x, "kill") for x in _now_and_then(dice, 17, seconds)]
+        found += [Happening(x, "kill keeper") for x in _now_and_then(dice, 45, seconds)]
+        found += [Happening(seconds / 2, "wipe"), *(Happening(x, "wipe") for x in _now_and_then(dice, 60, seconds))]
+    return sorted(found, key=lambda one: one.at)
+
+
+def _now_and_then(dice: Random, each: float, until: float) -> Iterator[float]:
+    at = dice.uniform(0.3, 1) * each
+    while at < until:
+        yield at
+        at += dice.uniform(0.5, 1.5) * each
+
+
+@dataclass
+class Soak:
+    """A running system, what was asked of it, and what we did to it."""
+
+    running: Laptop
+    asked: dict[str, int] = field(default_factory=dict)  # export -> pages
+    kills: list[tuple[float, str]] = field(default_factory=list)
+    keeper: process.ProcessTree | None = None
+
+    def befall(self, one: Happening, dice: Random) -> None:
+        if one.what == "export":
+            title = f"Soak {len(self.asked) + 1}"
+            chunk = max(2, one.pages // 5)
+            export_id = people.ask(
+                self.running, "slow", pages=one.pages, seconds=one.page_seconds, chunk_pages=chunk, title=title
+            )
+            self.asked[export_id] = one.pages
+        elif one.what == "fault":
+            self.running.dynos.faults.append(FAULTS[one.detail]())
+        elif one.what == "kill":
+            self._kill(dice)
+        elif one.what == "kill keeper":
+            self.start_keeper()
+        elif one.what == "wipe":
+            with redis.Redis.from_url(self.running.valkey.url) as client:
+                client.flushall()
+
+    def start_keeper(self) -> None:
+        """A keeper beside those of web and workers; the one before dies without a word."""
+        if self.keeper:
+            self.keeper.signal(SIGKILL)
+        log = self.running.folder / "logs" / "keeper.log"
+        self.keeper = process.start(
+            (sys.executable, "-m", "pipeline", "keeper"), cwd=ROOT, env=self.running.env, output=log
+        )
+
+    def _kill(self, dice: Random) -> None:
+        dynos = self.running.dynos
+        if names := sorted(dyno.name for dyno in dynos.dynos() if dyno.running):
+            name = dice.choice(names)
+            with suppress(Refused):  # it left in between
+                dynos.kill(name, SIGKILL)
+                self.kills.append((time.time(), name))
+
+    def wait_for_the_end(self) -> None:
+        """Everybody is told, nobody works, and all is charged."""
+        ledger = Ledger(self.running.store)
+        people.wait_until("all are told", lambda: not ledger.active())
+        self.running.dynos.faults.clear()
+        people.wait_for_no_workers(self.running)
+        people.wait_until("all is charged", lambda: not ledger.unbilled())
+
+
+@contextmanager
+def soaking(folder: Path, way: str) -> Iterator[Soak]:
+    environ = {**ENVIRON, "SCALER_WAY": way, "WITNESS": str(folder / "witness")}
+    with laptop(folder, workers=3, boot_seconds=0.5, stop_seconds=5, environ=environ) as running:
+        soak = Soak(running)
+        soak.start_keeper()
+        try:
+            yield soak
+        finally:
+            if soak.keeper:
+                soak.keeper.end(5)
+
+
+def befall_all(soak: Soak, seed: int, seconds: float, fault_each: float | None = FAULT_EACH) -> None:
+    """Let everything befall, each at its time, and wait until nothing is left."""
+    began, dice = time.monotonic(), Random(seed)
+    for one in happenings(seed, seconds, fault_each):
+        time.sleep(max(0.0, began + one.at - time.monotonic()))
+        soak.befall(one, dice)
+    soak.wait_for_the_end()
+
+
+def measured(soak: Soak) -> bars.Bars:
+    """By what dynos, workers and bucket noted."""
+    now, dynos = time.time(), soak.running.dynos
+    lines = (soak.running.folder / "witness").read_text().splitlines()
+    exports = list(Ledger(soak.running.store).all())
+    return bars.measured(
+        bars.lives(list(dynos.history), now),
+        bars.stints(lines, soak.kills, now),
+        bars.outstanding(exports, now),
+        len(dynos.requests),
+        now,
+    )
+
+
+def wrong(soak: Soak, folder: Path) -> list[str]:
+    """What did not end as it should: the pages that were asked for, and one mail about each export."""
+    told = Counter(str(mail["Subject"]) for mail in mails(soak.running))
+    found = []
+    for number, (export_id, pages) in enumerate(soak.asked.items(), 1):
+        if told[f"Ready: Soak {number}"] != 1:
+            found.append(f"{export_id}: {told[f'Ready: Soak {number}']} mails")
+        try:
+            texts = [page.text for page in read(people.download(soak.running, export_id, folder)).pages]
+        except (AssertionError, PipelineError) as error:
+            found.append(f"{export_id}: {error}")
+            continue
+        if texts != [f"slow page {n + 1} of {pages}" for n in range(pages)]:
+            found.append(f"{export_id}: other pages")
+    return found
+
+
+def charged(soak: Soak) -> float:
+    """The dyno-seconds that the exports are charged together; each must have its charge."""
+    exports = list(Ledger(soak.running.store).all())
+    assert all(export.charge for export in exports), [e.id for e in exports if not e.charge]
+    return sum(export.charge.dyno_seconds for export in exports if export.charge)
+
+
+def costs(soak: Soak) -> dict[str, float]:
+    """What the command says that they cost."""
+    said = subprocess.run(
+        [sys.executable, "-m", "pipeline", "costs", "--json"],
+        cwd=ROOT, env=dict(soak.running.env), capture_output=True, check=True, timeout=60,
+    )  # fmt: skip
+    (line,) = json.loads(said.stdout)["costs"]
+    found: dict[str, float] = line
+    return found
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--minutes", type=float, default=10)
+    options.add_argument("--seed", type=int, default=3)
+    options.add_argument("--way", choices=("formation", "one-off"), default="formation")
+    options.add_argument("--no-faults", action="store_true")
+    options.add_argument("--folder", type=Path)
+    chosen = options.parse_args()
+    folder = chosen.folder or Path(tempfile.mkdtemp(prefix="soak-"))
+    with soaking(folder, chosen.way) as soak:
+        befall_all(soak, chosen.seed, chosen.minutes * 60, None if chosen.no_faults else FAULT_EACH)
+        _print(soak, folder)
+
+
+def _print(soak: Soak, folder: Path) -> None:
+    found, dynos = measured(soak), soak.running.dynos
+    failures = wrong(soak, folder)
+    billed, paid = charged(soak), dynos.dyno_seconds()
+    learned = Learned.decode(Ledger(soak.running.store).learned())
+    answers = dict(Counter(call.status for call in dynos.requests))
+    print(f"{found.exports} exports, {len(soak.kills)} workers killed by us, answers of Heroku: {answers}")
+    for name, value, bar in (
+        ("busy workers killed by a decision", found.killed, "0"),
+        ("dyno-seconds after the last task", f"{found.after_last:.1f}", "10"),
+        ("API calls an export", f"{found.calls:.1f}", "4"),
+        ("seconds with workers and nothing to do", f"{found.idle:.1f}", "30"),
+        ("seconds with work and no worker", f"{found.alone:.1f}", "-"),
+        ("exports that ended wrong", len(failures), "0"),
+        ("charged of the dyno-seconds paid", f"{billed:.0f} of {paid:.0f}", "all"),
+        ("costs says", f"{costs(soak)['dyno_seconds']:.0f}", f"{billed:.0f}"),
+    ):
+        print(f"{name:<42} {value!s:>12}  bar {bar}")
+    print(f"learned: boot {learned.boot:.1f} s, page {learned.page.get('slow', 0):.3f} s")
+    print(*failures, sep="\n")
+    print(f"logs: {folder}")
+
+
+if __name__ == "__main__":
+    main()

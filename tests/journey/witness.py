@@ -1,0 +1,31 @@
+"""The slow document, and a witness in each worker: which dyno had a task from when to when.
+
+Named by DOCUMENTS in the processes under test; writes lines to the file WITNESS, whatever the scaler says.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import Any
+
+from celery import signals
+
+import tests.journey.slow  # noqa: F401  # the document that is asked for
+
+
+def _note(word: str, task_id: str) -> None:
+    line = f"{time.time():.3f} {os.environ.get('DYNO', 'nobody')} {word} {task_id}\n"
+    file = os.open(os.environ["WITNESS"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    os.write(file, line.encode())  # one write, so that lines of several processes stay whole
+    os.close(file)
+
+
+@signals.task_received.connect(weak=False)  # type: ignore[untyped-decorator]  # Celery has no types
+def _took(request: Any, **_: Any) -> None:
+    _note("took", request.id)
+
+
+@signals.task_postrun.connect(weak=False)  # type: ignore[untyped-decorator]
+def _did(task_id: str, **_: Any) -> None:
+    _note("did", task_id)
