@@ -239,8 +239,10 @@ class Ledger:
         """Store a segment: first its bytes, then its index, which makes it count."""
         key = segment_key(export_id, index.chunk, index.first, index.planned)
         file.seek(0)
-        etag = self.store.put(key, file, content_type="application/octet-stream", sha256=index.sha256)
-        self.store.put(_index_key(key), dataclasses.replace(index, etag=etag).encode())
+        digest = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]  # BinaryIO lacks readinto
+        file.seek(0)
+        etag = self.store.put(key, file, content_type="application/octet-stream", sha256=digest)
+        self.store.put(_index_key(key), dataclasses.replace(index, sha256=digest, etag=etag).encode())
 
     def index(self, segment: str) -> Index:
         """The index of a segment; DamagedSegment when it is not one, after dropping it."""

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from math import ceil, inf
 from pathlib import Path
-from tempfile import TemporaryDirectory, TemporaryFile
+from tempfile import TemporaryDirectory
 from typing import Any, BinaryIO
 
 import msgspec
@@ -212,10 +211,7 @@ def _segments(
                 progress(before + done)
                 return False
 
-            with TemporaryFile() as segment:
-                yield (index := render_range(job, part, lane, slot, segment, between, volumes=plan.volumes))
-                segment.seek(0)
-                shutil.copyfileobj(segment, file)
+            yield (index := render_range(job, part, lane, slot, file, between, volumes=plan.volumes))
             if not index.planned:
                 break  # the document ends early; the counts tell
             first, slot = index.stop, index.stop_slot

@@ -100,7 +100,6 @@ class Index:
     first_slot: int
     offsets: list[int]
     size: int
-    sha256: str
     tree: int
     pages: int
     records: int
@@ -110,6 +109,7 @@ class Index:
     labels: Labels | None
     skipped: list[Skipped]
     warnings: list[str]
+    sha256: str = ""  # this and the ETag are known when it is stored
     etag: str = ""
     glyphs: list[Glyph] = field(default_factory=list)
     fonts: str = ""
@@ -174,6 +174,7 @@ class SegmentWriter:
         self, out: BinaryIO, lane: Lane, first: int, first_slot: int = 0, *, header: bool, volumes: bool = False
     ) -> None:
         self._out = out
+        self._base = out.tell()
         self._lane = lane
         self._first = first
         self._first_slot = first_slot
@@ -304,7 +305,7 @@ class SegmentWriter:
 
     def back_to(self, mark: _Mark) -> None:
         """Forget everything since the mark, so that a half-drawn page leaves nothing behind."""
-        self._out.seek(mark.offset)
+        self._out.seek(self._base + mark.offset)
         self._out.truncate()
         self._at = mark.offset
         del self._offsets[mark.slots :]
@@ -330,7 +331,6 @@ class SegmentWriter:
             first_slot=self._first_slot,
             offsets=self._offsets.tolist(),
             size=self._at,
-            sha256=self._digest(),
             tree=tree,
             pages=self.pages,
             records=self.tally.records,
@@ -373,14 +373,6 @@ class SegmentWriter:
     def _put(self, data: bytes) -> None:
         self._out.write(data)
         self._at += len(data)
-
-    def _digest(self) -> str:
-        """Read back, not summed up while writing: a page that was taken back must not count."""
-        self._out.seek(0)
-        digest = hashlib.sha256()
-        while block := self._out.read(1 << 18):
-            digest.update(block)
-        return digest.hexdigest()
 
 
 @dataclass(frozen=True)
