@@ -53,6 +53,7 @@ class Order:
     key: str | None = None
     chunk_pages: int | None = None
     volume: VolumeSize = UNCUT
+    within: float | None = None  # seconds; the scaler orders workers by it, nothing is promised
 
 
 def submit(s: Services, order: Order) -> Export:
@@ -233,6 +234,7 @@ def checked(s: Services, order: Order) -> tuple[Export, bytes | None]:
         name=params.title.strip() or order.document,
         request_key=_request_key(order),
         chunk_pages=order.chunk_pages,
+        ready_by=time.time() + order.within if order.within else None,
         volume=order.volume,
     )
     return export, lines

@@ -38,6 +38,7 @@ class Body(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         Meta(description="your own text, 1 to 200 characters: the same key gives the same export"),
     ] = None
     chunk_pages: Annotated[int | None, Meta(description="pages of a chunk, 1 or more")] = None
+    within: Annotated[Annotated[float, Meta(gt=0)] | None, Meta(description="seconds in which it is wanted")] = None
     volume_pages: Annotated[int | None, Meta(description="cut into files of so many pages, 1 or more")] = None
     volume_bytes: Annotated[
         int | None, Meta(description="cut into files of so many bytes at the most, 1048576 or more")
@@ -52,7 +53,9 @@ def submit() -> Response:
     """202 while the export is being made, 200 when it already was; 503 when it is kept for later."""
     s, name, body = services(), owner(), _body()
     volume = VolumeSize(body.volume_pages, body.volume_bytes)
-    order = flow.Order(body.document, body.params, name, body.notify, body.key, body.chunk_pages, volume)
+    order = flow.Order(
+        body.document, body.params, name, body.notify, body.key, body.chunk_pages, volume, body.within
+    )
     try:
         export = flow.submit(s, order)
         response = json_answer(_full(s, export), 200 if export.state.over else 202)

@@ -854,3 +854,12 @@ def test_the_scaler_is_seen_with_its_last_decisions(client: FlaskClient, service
     seen = client.get("/scaler", headers=SHOP).json
     assert seen and seen["scaler"] == {"quantity": 2}
     assert [decision["reason"] for decision in seen["decisions"]][:2] == ["second", "first"]
+
+
+def test_a_wish_for_when_it_is_ready_is_kept_for_the_scaler(client: FlaskClient, services: Services) -> None:
+    made = ask(client, {"photos": [{"source": "inputs/1.jpg"}]}, within=90).json
+    assert made
+    export = services.ledger.load(made["id"])
+    assert export.ready_by and export.ready_by - export.created_at == pytest.approx(90, abs=1)
+    refused = ask(client, {"photos": [{"source": "inputs/1.jpg"}]}, within=0)
+    assert (refused.status_code, refused.json["error"]["field"]) == (422, "within")  # type: ignore[index]
