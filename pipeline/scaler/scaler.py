@@ -61,7 +61,7 @@ class Scaler:
             decision, now = self.decided(demands)
             workers = len(now.dynos)
             if may():
-                workers = self._way.resize(decision.quantity, decision.drain_above)
+                workers = self._way.resize(decision.quantity, decision.drain_above) + self._way.standing().leaving
             self._tell(decision, len(now.dynos))
             self._write_down(workers, decision.reason)
             self._settle(demands, workers)

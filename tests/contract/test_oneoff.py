@@ -106,6 +106,7 @@ def test_who_leaves_is_not_counted_any_more_without_a_call(dynos: Dynos, ways: M
     live.sign_off(second)
     assert way.resize(0) == 0
     assert len(dynos.requests) == calls
+    assert way.standing().leaving == 2, "and is paid until it is gone"
 
 
 def test_who_leaves_is_replaced_at_once_though_heroku_lists_it_for_seconds_yet(
