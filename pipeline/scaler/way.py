@@ -67,7 +67,8 @@ class Limit:
 
     @classmethod
     def of(cls, most: int) -> Limit:
-        return cls(most, time.monotonic() + REMEMBERED)
+        """One at the least: who believed that there may be none would ask no more, and strand all work."""
+        return cls(max(1, most), time.monotonic() + REMEMBERED)
 
     @property
     def now(self) -> int | None:

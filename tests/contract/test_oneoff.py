@@ -209,6 +209,14 @@ def test_more_than_the_plan_allows_are_as_many_as_it_allows(dynos: Dynos, ways: 
     assert len(dynos.requests) == calls
 
 
+def test_who_was_allowed_none_asks_again(dynos: Dynos, ways: Make) -> None:
+    dynos.one_off_limit = 0
+    way = ways()
+    assert way.resize(2) == 0
+    dynos.one_off_limit = 9
+    assert way.resize(2) == 1, "not none for an hour"
+
+
 def test_a_key_that_is_refused_is_known(dynos: Dynos, ways: Make) -> None:
     way = ways(HEROKU_API_KEY="wrong")
     with pytest.raises(HerokuRefused):
