@@ -50,6 +50,7 @@ class Scaler:
         """Another may have led meanwhile: ask Heroku, and read what was learned, again."""
         self._checked = float("-inf")
         self._learned = self._noted = None
+        self._gauge.forget()
         self._unsettled = True  # it may have gone before it charged what it saw end
 
     def turn(self, demands: Sequence[Demand], may: Callable[[], bool]) -> int:
