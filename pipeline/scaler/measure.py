@@ -76,8 +76,13 @@ class Gauge:
         self._live = live
         self._idle_since: float | None = None
         self._order: float | None = None  # the last that was seen, when
+        self._ours = True  # that order was given while we led
         self._up: set[str] = set()  # names of workers that were up at the last look,
         self._before: set[str] = set()  # or whose boot after that order is no news
+
+    def forget(self) -> None:
+        """Another may have ordered meanwhile: our last order says nothing of boots any more."""
+        self._ours = False
 
     def snapshot(self, demands: Sequence[Demand], standing: Standing, learned: Learned) -> tuple[Snapshot, Learned]:
         """A snapshot of now, and what the boots since the last one taught.
@@ -106,9 +111,9 @@ class Gauge:
     def _learn_boots(self, workers: Sequence[Worker], standing: Standing, learned: Learned) -> Learned:
         """One boot a worker and order: who dies and is started again was not ordered then."""
         if standing.ordered_at != self._order:
-            self._order, self._before = standing.ordered_at, self._up
+            self._order, self._before, self._ours = standing.ordered_at, self._up, True
         for worker in workers:
-            if self._order and worker.name not in self._before and worker.since > self._order:
+            if self._order and self._ours and worker.name not in self._before and worker.since > self._order:
                 learned = learned.booted(worker.since - self._order)
         self._up = {worker.name for worker in workers}
         self._before = self._before | self._up

@@ -54,6 +54,7 @@ class Scaler:
         """Another may have led meanwhile: ask Heroku, and read what was learned, again."""
         self._checked = float("-inf")
         self._learned = self._noted = None
+        self._gauge.forget()
         self._unsettled = True  # it may have gone before it charged what it saw end
 
     def turn(self, demands: Sequence[Demand], may: Callable[[], bool]) -> int:
@@ -65,7 +66,7 @@ class Scaler:
             decision, now = self.decided(demands)
             workers = len(now.dynos)
             if may():
-                workers = self._way.resize(decision.quantity, decision.drain_above)
+                workers = self._way.resize(decision.quantity, decision.drain_above) + self._way.standing().leaving
             self._tell(decision, len(now.dynos))
             self._write_down(workers, decision.reason)
             self._settle(demands, workers)

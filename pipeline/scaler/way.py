@@ -15,7 +15,8 @@ class Standing:
 
     `limit`: more than so many the plan does not allow. `refused`: why Heroku obeys the key no more; then
     workers cannot be stopped either. `silent_seconds`: no call is made for so long. `calls`: made by this
-    process. `ordered_at`: when more workers were last asked for, in seconds since the epoch.
+    process. `ordered_at`: when more workers were last asked for, in seconds since the epoch. `leaving`: take no
+    more work, are not in `quantity`, and are paid until they are gone.
     """
 
     way: str
@@ -25,6 +26,7 @@ class Standing:
     silent_seconds: float
     calls: int
     ordered_at: float | None
+    leaving: int = 0
 
 
 class Way(Protocol):
@@ -68,7 +70,8 @@ class Limit:
 
     @classmethod
     def of(cls, most: int) -> Limit:
-        return cls(most, time.monotonic() + REMEMBERED)
+        """One at the least: who believed that there may be none would ask no more, and strand all work."""
+        return cls(max(1, most), time.monotonic() + REMEMBERED)
 
     @property
     def now(self) -> int | None:

@@ -106,6 +106,7 @@ def test_who_leaves_is_not_counted_any_more_without_a_call(dynos: Dynos, ways: M
     live.sign_off(second)
     assert way.resize(0) == 0
     assert len(dynos.requests) == calls
+    assert way.standing().leaving == 2, "and is paid until it is gone"
 
 
 def test_who_leaves_is_replaced_at_once_though_heroku_lists_it_for_seconds_yet(
@@ -206,6 +207,14 @@ def test_more_than_the_plan_allows_are_as_many_as_it_allows(dynos: Dynos, ways: 
     calls = len(dynos.requests)
     assert way.resize(5) == 2
     assert len(dynos.requests) == calls
+
+
+def test_who_was_allowed_none_asks_again(dynos: Dynos, ways: Make) -> None:
+    dynos.one_off_limit = 0
+    way = ways()
+    assert way.resize(2) == 0
+    dynos.one_off_limit = 9
+    assert way.resize(2) == 1, "not none for an hour"
 
 
 def test_a_key_that_is_refused_is_known(dynos: Dynos, ways: Make) -> None:

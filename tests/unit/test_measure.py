@@ -109,3 +109,6 @@ def test_a_worker_that_dies_and_is_started_again_does_not_teach_how_long_a_boot_
     assert learned(50.0, ("worker.1", 350.0), ("worker.2", 350.0)) == 10.0, "both died and are back"
     assert learned(400.0, ("worker.1", 350.0), ("worker.2", 450.0)) == 10.0, "one died just before the next order"
     assert learned(400.0, ("worker.1", 350.0), ("worker.3", 430.0)) == pytest.approx(10 + WEIGHT * 20)
+    gauge.forget()
+    assert learned(400.0, ("worker.4", 700.0)) == 10.0, "another led, and ordered it"
+    assert learned(800.0, ("worker.4", 700.0), ("worker.5", 830.0)) == pytest.approx(10 + WEIGHT * 20)
