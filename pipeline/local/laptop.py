@@ -17,6 +17,8 @@ from pathlib import Path
 import requests
 
 from ..errors import ServiceDown
+from ..ledger import Ledger
+from ..scaler.learned import Learned
 from ..settings import Settings
 from ..store import Store
 from . import process
@@ -26,6 +28,7 @@ from .services import S3, Smtp, Valkey, free_port, s3, smtp, valkey
 
 ROOT = Path(__file__).parents[2]
 API_OWNER = "demo"
+IMPORT_SECONDS = 1.5  # that a worker takes from its start to its first look at the queue
 
 
 @dataclass(frozen=True)
@@ -100,6 +103,8 @@ def laptop(
         settings = Settings.from_env(env)
         store = Store.open(settings)
         store.create_bucket()
+        if not (ledger := Ledger(store)).learned():  # dynos are sooner up here than on Heroku
+            ledger.write_learned(Learned(boot=boot_seconds + IMPORT_SECONDS).encode())
         dynos = stack.enter_context(
             Dynos(
                 ROOT / "Procfile", env, log_folder=folder / "logs", cwd=ROOT, port=api_port,

@@ -25,6 +25,7 @@ TIMINGS = {
     "LINGER_SECONDS": "1",
     "REPAIR_PATIENCE": "5",
     "SHUTDOWN_SECONDS": "2",
+    "WAITING_PRICE": "1000",  # as many workers as there may be, and at once
 }
 
 
@@ -61,11 +62,13 @@ def test_a_worker_is_killed_in_the_middle_of_a_chunk(tmp_path: Path) -> None:
 
 def test_all_workers_are_killed_in_the_middle_of_chunks(tmp_path: Path) -> None:
     with system(tmp_path) as running:
-        export_id = people.ask(running, "slow", pages=60, seconds=0.1, chunk_pages=30)
-        people.wait_until("a page is drawn", lambda: pages_done(running, export_id) > 3)
+        export_id = people.ask(running, "slow", pages=100, seconds=0.1, chunk_pages=10)
+        people.wait_until(
+            "both are at it", lambda: running.dynos.count() == 2 and pages_done(running, export_id) > 3
+        )
         for name in ("worker.1", "worker.2"):
             running.dynos.kill(name, SIGKILL)
-        assert_right_and_told_once(running, export_id, 60, tmp_path)
+        assert_right_and_told_once(running, export_id, 100, tmp_path)
 
 
 @pytest.mark.parametrize("after_pages", [0, 4, 30])
