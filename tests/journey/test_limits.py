@@ -94,7 +94,7 @@ def test_twenty_redis_connections_are_enough(tmp_path: Path) -> None:
         laptop(
             tmp_path / "system",
             boot_seconds=0.2,
-            environ={"DOCUMENTS": SLOW, "REDIS_URL": small.url},
+            environ={"DOCUMENTS": SLOW, "REDIS_URL": small.url, "MIN_WORKERS": "2"},
         ) as system,
     ):
         export_id = people.ask(system, "slow", pages=40, seconds=0.05, chunk_pages=5)

@@ -20,6 +20,7 @@ ENVIRON = {
     "LEASE_SECONDS": "2",
     "LINGER_SECONDS": "1",
     "SHUTDOWN_SECONDS": "2",
+    "WAITING_PRICE": "1000",  # as many workers as there may be, and at once
 }
 
 
