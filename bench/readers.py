@@ -41,9 +41,13 @@ def shown_pages(pages: int) -> list[int]:
 def pypdf(path: Path, wanted: Sequence[int]) -> Opinion:
     import pypdf
 
-    with pypdf.PdfReader(path, xref_stream_maximum_entries=ROWS) as reader:
+    limits = f"xref_stream_maximum_entries={ROWS}, page_tree_maximum_entries={ROWS}"
+    with (
+        pypdf.apply_configuration(page_tree_maximum_entries=ROWS),
+        pypdf.PdfReader(path, xref_stream_maximum_entries=ROWS) as reader,
+    ):
         texts = [reader.pages[page].extract_text() for page in wanted]
-        return Opinion(len(reader.pages), texts, settings=f"xref_stream_maximum_entries={ROWS}")
+        return Opinion(len(reader.pages), texts, settings=limits)
 
 
 def qpdf(path: Path, wanted: Sequence[int]) -> Opinion:

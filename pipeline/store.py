@@ -291,7 +291,7 @@ class Upload:
         self._target = {"Bucket": bucket, "Key": prefix + key, "UploadId": upload_id}
         self._etags: dict[int, str] = {}
 
-    def write(self, part: int, data: bytes | BinaryIO) -> None:
+    def write(self, part: int, data: bytes | bytearray | BinaryIO) -> None:
         """Send one part (numbers begin at 1)."""
         with _translated(f"write part {part} of {self.key}"):
             answer = self._client.upload_part(PartNumber=part, Body=data, **self._target)

@@ -35,13 +35,11 @@ from ..pdf.segment import Index
 from ..plan import Plan
 from ..rendering import check_counts, result
 from ..services import Services
-from ..settings import MIB
 from ..store import Upload
 from ..volumes import Segment, index_name
 from .render import NEAR
 
 log = logging.getLogger(__name__)
-PART = 8 * MIB
 COPIES_AT_ONCE = 4
 LOOK_SECONDS = 0.5
 Piece = tuple[Chunk, int, int]
@@ -187,7 +185,7 @@ class _Joining:
         for piece in assembly.tail():
             size += len(piece)
             self._waiting += piece
-            if len(self._waiting) >= PART:
+            if len(self._waiting) >= LEAST:
                 self._flush()
             self._look()
         self._flush()
@@ -228,8 +226,8 @@ class _Joining:
 
     def _flush(self) -> None:
         if self._waiting:
-            self._upload.write(self._next(), bytes(self._waiting))
-            self._waiting.clear()
+            self._upload.write(self._next(), self._waiting)
+            self._waiting = bytearray()
 
     def _next(self) -> int:
         self._part += 1
