@@ -95,7 +95,11 @@ class Order:
 
     def _answer(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         url = self._system.url + path
-        answer = requests.request(method, url, json=body, headers=self._system.headers, timeout=60)
+        for pause in (0.5, 1.0, 2.0, 4.0, 0.0):  # a bucket that is busy is said to be down: 503, ask again
+            answer = requests.request(method, url, json=body, headers=self._system.headers, timeout=60)
+            if answer.status_code != 503:
+                break
+            time.sleep(pause)
         answer.raise_for_status()
         found: dict[str, Any] = answer.json()
         return found
