@@ -41,9 +41,10 @@ def shown_pages(pages: int) -> list[int]:
 def pypdf(path: Path, wanted: Sequence[int]) -> Opinion:
     import pypdf
 
-    limits = f"xref_stream_maximum_entries={ROWS}, page_tree_maximum_entries={ROWS}"
+    tree = {"page_tree_maximum_entries": ROWS, "page_tree_maximum_page_entries": 32 * ROWS}
+    limits = ", ".join(f"{name}={value}" for name, value in {"xref_stream_maximum_entries": ROWS, **tree}.items())
     with (
-        pypdf.apply_configuration(page_tree_maximum_entries=ROWS),
+        pypdf.apply_configuration(**tree),
         pypdf.PdfReader(path, xref_stream_maximum_entries=ROWS) as reader,
     ):
         texts = [reader.pages[page].extract_text() for page in wanted]
