@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from .alone import peak
 
@@ -41,7 +42,7 @@ def shown_pages(pages: int) -> list[int]:
 def pypdf(path: Path, wanted: Sequence[int]) -> Opinion:
     import pypdf
 
-    tree = {"page_tree_maximum_entries": ROWS, "page_tree_maximum_page_entries": 32 * ROWS}
+    tree: dict[str, Any] = {"page_tree_maximum_entries": ROWS, "page_tree_maximum_page_entries": 32 * ROWS}
     limits = ", ".join(f"{name}={value}" for name, value in {"xref_stream_maximum_entries": ROWS, **tree}.items())
     with (
         pypdf.apply_configuration(**tree),
