@@ -6,7 +6,7 @@ each page begins and what is open there. A chunk then reads its own bytes only.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -22,13 +22,15 @@ from ...sources import Inputs
 from .. import Range, one_source, register
 from ..paper import MM
 from .drawing import TablePen
+from .groups import State
 from .layout import Place
 from .notes import BOOKMARKS_MOST, Notes
 from .params import TableParams
-from .reading import Format, Row, RowReader, detect
-from .sheets import sheets
+from .reading import Format, Row, RowReader, Surplus, detect
+from .sheets import Sheet, sheets
+from .skimming import Skimmer
 from .summary import Summary
-from .view import Found, measured, view
+from .view import Found, View, measured, view
 
 SAMPLE_BYTES = 256 * 1024
 SAMPLE_ROWS = 1000  # by which widths are measured and numbers are recognised
@@ -65,10 +67,9 @@ class Table:
         seen = view(params, format, places)
         summary = Summary(params, seen)
         notes = Notes(seen.layout, seen.watched, summary.room)
-        reader = RowReader(inputs.blocks(listing, format.begin), format.begin, format)
-        state = seen.books.opening()
+        blocks, surplus, state = inputs.blocks(listing, format.begin), Surplus(), seen.books.opening()
         marks, records, pages, start = Marks(), 0, 0, format.begin
-        for sheet in sheets(reader, seen.layout, seen.paging, 0, state, ()):
+        for sheet in _sheets(blocks, format, seen, state, surplus):
             marks.add(pages, start, msgspec.to_builtins(state))
             notes.look(sheet, pages, records)
             pages, records, start, state = pages + 1, records + sheet.count, sheet.behind, sheet.state
@@ -78,7 +79,7 @@ class Table:
         found = _found(params, format, places, notes, summary, records)
         return Survey(
             records, pages + found.front + found.back, marks, start, COST, msgspec.to_builtins(found), [],
-            found.front, found.back, (*reader.surplus.warnings(), *notes.warnings),
+            found.front, found.back, (*surplus.warnings(), *notes.warnings),
         )  # fmt: skip
 
     def draw(
@@ -94,6 +95,14 @@ class Table:
             out.tally.records += leaf.rows
             out.tally.drawn += leaf.rows
             yield
+
+
+def _sheets(blocks: Iterator[bytes], format: Format, seen: View, state: State, surplus: Surplus) -> Iterable[Sheet]:
+    """All pages of the rows."""
+    if seen.plain and format.kind == "csv":
+        return Skimmer(blocks, format, seen.layout, surplus)
+    reader = RowReader(blocks, format.begin, format, surplus)
+    return sheets(reader, seen.layout, seen.paging, 0, state, ())
 
 
 def _found(

@@ -65,7 +65,7 @@ class BandPen:
         self._write(page, left + PADDING, y, size, words, ink)
         for i, text in zip(layout.summed, band.sums, strict=True):
             place = layout.places[i]
-            room = place.width - 2 * PADDING
+            room = place.inside
             smaller = shrunk(layout.face, text, size, room)
             free = room - layout.face.width(text, smaller)
             x = place.x + PADDING + free * {"left": 0.0, "center": 0.5, "right": 1.0}[place.align]

@@ -61,8 +61,7 @@ class TablePen:
         self._skeletons: dict[object, Skeleton] = {}
         self._begin = b"/F1 %s Tf %s TL" % (number(layout.size), number(layout.row_height()))
         self._titles = [
-            layout.face.fit(printable(place.title), layout.size, place.width - 2 * PADDING)
-            for place in layout.places
+            layout.face.fit(printable(place.title), layout.size, place.inside) for place in layout.places
         ]
 
     def draw(self, page: Page, first: bool, sheet: Sheet) -> None:
@@ -141,7 +140,7 @@ class TablePen:
         if len(known) > SHAPES:
             known.clear()
         for shape in set(shapes) - known.keys():
-            free = place.width - 2 * PADDING - layout.face.width(shape, layout.size)
+            free = place.inside - layout.face.width(shape, layout.size)
             known[shape] = round(place.x + PADDING + free * (1.0 if place.align == "right" else 0.5), 2)
         return [known[shape] for shape in shapes]
 

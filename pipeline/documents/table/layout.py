@@ -38,6 +38,11 @@ class Place:
     width: float
     align: Align
 
+    @property
+    def inside(self) -> float:
+        """Points for text, between the paddings."""
+        return self.width - 2 * PADDING
+
 
 @dataclass(frozen=True)
 class Wish:
@@ -109,8 +114,8 @@ class Layout:
     @cached_property
     def safe(self) -> tuple[int, ...]:
         """So many ASCII characters fit each column, whichever they are."""
-        widest = max(self._advances.values())
-        return tuple(int((place.width - 2 * PADDING) / widest) for place in self.places)
+        widest = max(self.advances.values())
+        return tuple(int(place.inside / widest) for place in self.places)
 
     @cached_property
     def most_lines(self) -> int:
@@ -134,14 +139,14 @@ class Layout:
         return columns if fit else None
 
     def _fits(self, column: Sequence[str], place: Place, safe: int) -> bool:
-        joined, room = "".join(column), place.width - 2 * PADDING
+        joined, room = "".join(column), place.inside
         if not joined.isprintable():
             return False
         if joined.isascii():
             longest = max(map(len, column))
             if longest <= safe:
                 return True
-            if longest * max(map(self._advances.__getitem__, set(joined))) <= room:  # of what is really there
+            if longest * max(map(self.advances.__getitem__, set(joined))) <= room:  # of what is really there
                 return True
         elif not is_normalized("NFC", joined):
             return False
@@ -150,14 +155,14 @@ class Layout:
         )
 
     @cached_property
-    def _advances(self) -> dict[str, float]:
+    def advances(self) -> dict[str, float]:
         """The width of each ASCII character."""
         return {chr(code): self.face.width(chr(code), self.size) for code in range(32, 127)}
 
     def lines(self, row: Row) -> list[list[str]]:
         """The lines of each cell of a row."""
         return [
-            self._broken(printable(text), place.width - 2 * PADDING)
+            self._broken(printable(text), place.inside)
             for text, place in zip(self.texts(row), self.places, strict=True)
         ]
 

@@ -83,14 +83,16 @@ class RowReader:
     """Rows as texts, each with the byte at which the next one begins; blank lines are no rows.
 
     A short row is filled up; fields beyond the last column are joined to it, so that none is lost, and
-    counted in `surplus`.
+    counted in `surplus`. So many rows were `given` before by others.
     """
 
-    def __init__(self, blocks: Iterable[bytes], start: int, format: Format) -> None:
+    def __init__(
+        self, blocks: Iterable[bytes], start: int, format: Format, surplus: Surplus | None = None, given: int = 0
+    ) -> None:
         self._lines = Lines(blocks, start, format.encoding)
         self._format = format
-        self._given = 0
-        self.surplus = Surplus()
+        self._given = given
+        self._surplus = surplus or Surplus()
         if format.kind == "csv":
             self._source: CsvRows | JsonRows = CsvRows(self._lines, format.delimiter)
         else:
@@ -119,7 +121,7 @@ class RowReader:
             if row:
                 number += 1
                 if len(row) > width:
-                    self.surplus.note(number)
+                    self._surplus.note(number)
                 yield (row if len(row) == width else fitted(row, width, self._format.delimiter)), end
 
 
@@ -129,8 +131,13 @@ class Surplus:
 
     count: int = 0
     first: list[int] = field(default_factory=list)
+    _last: int = 0
 
     def note(self, row: int) -> None:
+        """Rows come in order; one that is met again is not counted again."""
+        if row <= self._last:
+            return
+        self._last = row
         self.count += 1
         if len(self.first) < NAMED:
             self.first.append(row)

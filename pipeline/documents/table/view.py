@@ -48,6 +48,11 @@ class View:
     paging: Paging
     watched: tuple[Watched, ...]
 
+    @property
+    def plain(self) -> bool:
+        """Whether the rows stand below each other as they came."""
+        return not self.books.levels and not self.watched
+
     def state(self, kept: object) -> State:
         """A state from the plan."""
         return msgspec.convert(kept, State) if kept is not None else self.books.opening()

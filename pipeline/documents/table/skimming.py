@@ -1,0 +1,133 @@
+"""Where the pages of a plain table begin, found out without reading its cells.
+
+Most rows of most tables are ASCII, and short enough for their columns whatever characters they are made of.
+One regular expression runs over those, many times faster than they are read; any other row is read.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Set
+from itertools import islice
+from math import inf
+from typing import cast
+
+from ...errors import InvalidRequest
+from .layout import Layout
+from .reading import CsvRows, Format, RowReader, Surplus
+from .sheets import Plain, Sheet, sheets
+
+AHEAD = 64 * 1024  # bytes in which the rows of a page are looked for
+SLICE = 8 * 1024  # bytes that are decoded at once when pages are read after all
+STRETCH = 16  # pages that are read when one has to be
+ODD = 3  # rows of a page that may have to be read
+SLACK = 1e-6  # of a character: elsewhere widths are summed up in another order
+STEPS = "Hn0"  # more characters fit when all are no wider than one of these
+
+
+class Skimmer:
+    """The pages of a CSV whose rows stand one below the other as they came, without lines between them.
+
+    Of a page that was not read, the sheet says only how many rows it has and where it ends.
+    """
+
+    def __init__(self, blocks: Iterable[bytes], format: Format, layout: Layout, surplus: Surplus) -> None:
+        self._blocks = iter(blocks)
+        self._format = format
+        self._layout = layout
+        self._surplus = surplus
+        self._data = b""
+        self._start = self._at = format.begin  # the byte of the input at which the data begins; the next page
+        self._plain = re.compile(b"(?:%s){0,%d}+" % (plain_row(format, layout), layout.rows_on(1)))
+
+    def __iter__(self) -> Iterator[Sheet]:
+        pages, more, rows = 0, True, 0
+        while more:
+            more = False
+            for sheet in self._skimmed(pages) or self._read(pages, rows):
+                yield sheet
+                pages, more, rows, self._at = pages + 1, True, rows + sheet.count, sheet.behind
+
+    def _grow(self) -> bool:
+        """Have more of the input in the data, and nothing before the next page."""
+        block = next(self._blocks, b"")
+        self._data, self._start = self._data[self._at - self._start :] + block, self._at
+        return bool(block)
+
+    def _skimmed(self, page: int) -> list[Sheet]:
+        """The next page, if all its rows are there and need one line each."""
+        while self._start + len(self._data) - self._at < AHEAD and self._grow():
+            pass
+        most = self._layout.rows_on(page)
+        stop = self._behind(self._at - self._start, most)
+        return [Sheet(most, self._start + stop, (), [], [])] if stop else []
+
+    def _behind(self, at: int, rows: int) -> int | None:
+        """Where in the data so many rows of one line end; None when one may need more, or is not there."""
+        for _ in range(ODD + 1):
+            stop = cast(re.Match[bytes], self._plain.match(self._data, at)).end()  # it matches nothing, at least
+            lines = self._data.count(b"\n", at, stop)
+            if lines >= rows:
+                return stop if lines == rows else _behind(self._data, at, rows)
+            at, rows = self._data.find(b"\n", stop) + 1, rows - lines - 1
+            if not at or not self._has_one_line(self._data[stop:at]):
+                return None
+            if not rows:
+                return at
+        return None
+
+    def _has_one_line(self, line: bytes) -> bool:
+        """Whether this is a whole row, and surely drawn in one line."""
+        try:
+            rows, lines = CsvRows([line.decode(self._format.encoding), ""], self._format.delimiter).take(1)
+        except (UnicodeDecodeError, InvalidRequest):
+            return False  # it is read again, and said where
+        if lines != [1] or len(rows[0]) != len(self._format.fields):
+            return False
+        return self._layout.columns(rows) is not None
+
+    def _read(self, page: int, rows: int) -> Iterator[Sheet]:
+        """The next pages, before which so many rows were given; none at the end."""
+        reader = RowReader(self._slices(), self._at, self._format, self._surplus, rows)
+        return islice(sheets(reader, self._layout, Plain(self._layout), page, (), ()), STRETCH)
+
+    def _slices(self) -> Iterator[bytes]:
+        """The input from the next page on; asked for more, while `_at` goes from page to page."""
+        at = self._at
+        while at < self._start + len(self._data) or self._grow():
+            piece = self._data[at - self._start : at - self._start + SLICE]
+            yield piece
+            at += len(piece)
+
+
+def plain_row(format: Format, layout: Layout) -> bytes:
+    """A regular expression for rows of which every cell surely has one line."""
+    room = [inf] * len(format.fields)
+    for place in layout.places:
+        room[place.source] = min(room[place.source], place.inside)
+    delimiter = re.escape(format.delimiter.encode(format.encoding))
+    bare = layout.advances.keys() - {'"', format.delimiter}
+    least = 1 if len(room) == 1 else 0  # a blank line is no row
+    cells = [_cell(points, layout.advances, bare, least, rb"(?=%s|\r?\n)" % delimiter) for points in room]
+    return delimiter.join(cells) + rb"\r?\n"
+
+
+def _cell(room: float, advances: Mapping[str, float], bare: Set[str], least: int, end: bytes) -> bytes:
+    """A cell of one line: of a few characters, in quotes or not, or of more that are not wide."""
+    found = [b'"%s"' % _run(advances.keys() - {'"'}, 0, room, advances), _run(bare, least, room, advances) + end]
+    for step in STEPS:
+        bare = {character for character in bare if advances[character] <= advances[step]}
+        found.append(_run(bare, least, room, advances) + end)
+    return b"(?>%s)" % b"|".join(found)
+
+
+def _run(characters: Set[str], least: int, room: float, advances: Mapping[str, float]) -> bytes:
+    """So many of these characters as fit, whichever they are."""
+    most = "" if room == inf else int(room / max(advances[c] for c in characters) - SLACK)
+    return f"[{re.escape(''.join(sorted(characters)))}]{{{least},{most}}}+".encode()
+
+
+def _behind(data: bytes, at: int, lines: int) -> int:
+    for _ in range(lines):
+        at = data.index(b"\n", at) + 1
+    return at

@@ -1,0 +1,110 @@
+"""Pages that were skimmed begin where pages that were read do."""
+
+from __future__ import annotations
+
+import tracemalloc
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from pipeline import documents
+from pipeline.documents.table import skimming
+from pipeline.documents.table.params import TableParams
+from pipeline.documents.table.reading import Format, RowReader, Surplus, detect
+from pipeline.documents.table.sheets import sheets
+from pipeline.documents.table.skimming import Skimmer
+from pipeline.documents.table.view import View, measured, view
+from pipeline.errors import InvalidRequest
+from pipeline.settings import Settings
+
+Pages = list[tuple[int, int]]  # rows, and the byte behind
+
+
+@pytest.fixture(scope="module", autouse=True)
+def known_documents() -> None:
+    documents.load(Settings.from_env({}).documents)
+
+
+def seen(data: bytes, columns: int) -> tuple[Format, View]:
+    """How a small page with a few rows looks; the widths come from the first row."""
+    params = TableParams(page_mm=(50.0 * columns, 60.0), margin=5, page_numbers=False)
+    format = detect(data, "csv", ",", "utf-8")
+    sample = [row for row, _ in RowReader([b"x" * 9 + b",12.50" * (columns - 1)], 0, format).take(1)]
+    return format, view(params, format, measured(params, format, sample))
+
+
+def blocks(data: bytes, size: int) -> Iterator[bytes]:
+    for at in range(0, len(data), size):
+        yield data[at : at + size]
+
+
+def skimmed(data: bytes, format: Format, look: View, size: int = 1000) -> tuple[Pages, tuple[str, ...]]:
+    surplus = Surplus()
+    pages = Skimmer(blocks(data[format.begin :], size), format, look.layout, surplus)
+    return [(sheet.count, sheet.behind) for sheet in pages], surplus.warnings()
+
+
+def read(data: bytes, format: Format, look: View) -> tuple[Pages, tuple[str, ...]]:
+    surplus = Surplus()
+    reader = RowReader([data[format.begin :]], format.begin, format, surplus)
+    pages = sheets(reader, look.layout, look.paging, 0, (), ())
+    return [(sheet.count, sheet.behind) for sheet in pages], surplus.warnings()
+
+
+plain_cell = st.text("abcWm 1.-", max_size=9)
+any_cell = st.one_of(
+    plain_cell,
+    plain_cell,
+    plain_cell,
+    st.text("mW", min_size=8, max_size=60),
+    st.sampled_from(
+        ['"a,b"', '"a\nb"', '"', '""', '"x""y"', 'a"b', "é", "日本", "a\tb", "\u0301x", "1,2", "\r", ""]
+    ),
+)
+row = st.lists(any_cell, min_size=1, max_size=4).map(",".join)
+ends = st.sampled_from(["\n", "\n", "\r\n", "\n\n"])
+
+
+@given(st.integers(1, 3), st.lists(st.tuples(row, ends), max_size=60), st.sampled_from([7, 100, 4000]))
+@settings(deadline=None)
+@example(1, [("", "\n"), ('""', "\n")] * 9, 7)
+def test_pages_begin_where_they_begin_when_every_cell_is_read(
+    columns: int, rows: list[tuple[str, str]], size: int
+) -> None:
+    titles = ",".join("abc"[:columns])
+    data = "\n".join([titles, "".join(text + end for text, end in rows)]).encode()
+    format, look = seen(data, columns)
+    assert look.plain
+    try:
+        wanted = read(data, format, look)
+    except InvalidRequest as error:
+        with pytest.raises(InvalidRequest, match=error.message.split("byte")[0]):
+            skimmed(data, format, look, size)
+    else:
+        assert skimmed(data, format, look, size) == wanted
+
+
+def test_a_page_is_read_only_when_some_of_its_rows_need_more_than_a_line() -> None:
+    row, accented, long = b'Ada,"Rome, Italy",2.50\n', "Zoé,Genève,7\n".encode(), b"A b,c,%s\n" % (b"1 " * 50)
+    data = b"a,b,c\n" + (row * 40 + accented) * 30 + long + row * 1000
+    format, look = seen(data, 3)
+    pages = list(Skimmer(blocks(data[format.begin :], 999), format, look.layout, Surplus()))
+    read_whole = [number for number, sheet in enumerate(pages) if sheet.rows]
+    full = look.layout.rows_on(1)
+    first = next(number for number, sheet in enumerate(pages[1:], 1) if sheet.count < full)
+    assert read_whole == [*range(first, first + skimming.STRETCH), len(pages) - 1]
+
+
+def test_what_is_held_does_not_grow_with_the_input() -> None:
+    peaks = []
+    for rows in (10_000, 40_000):
+        format, look = seen(b"a,b\n", 2)
+        tracemalloc.start()
+        some = b"".join(b"Ada,%s\n" % (b"2 " * (n % 12)) for n in range(500))
+        for _ in Skimmer((some for _ in range(rows // 500)), format, look.layout, Surplus()):
+            pass
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < 1.2 * peaks[0]
