@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, pairwise
+from itertools import accumulate, chain, pairwise
 from operator import sub
 
 from ...pdf.objects import number
@@ -82,10 +82,21 @@ class TablePen:
             self._write_cells(page, sheet.cells, bones)
 
     def _write_columns(self, page: Page, columns: Sequence[Sequence[str]], bones: Skeleton) -> None:
-        top = bones.runs[0].edges[0]
-        for place, title, column in zip(self._layout.places, self._titles, columns, strict=True):
-            texts = [title, *column]
-            page.write(self._whole_column(place, texts, top, bones.drops), texts)
+        texts = [[title, *column] for title, column in zip(self._titles, columns, strict=True)]
+        shown = [
+            self._whole_column(place, column, spelled, bones)
+            for place, column, spelled in zip(self._layout.places, texts, self._spelled(texts), strict=True)
+        ]
+        page.write(b"\n".join(shown), chain.from_iterable(texts))
+
+    def _spelled(self, columns: Sequence[Sequence[str]]) -> Iterable[list[bytes] | None]:
+        """The texts of each column; None where one is not plain, see Face. ASCII is spelled in one go."""
+        flat = [text for column in columns for text in column]
+        spelled = self._layout.face.spell_all(flat) if "".join(flat).isascii() else None
+        if spelled is None:
+            return map(self._layout.face.spell_all, columns)
+        count = len(columns[0])
+        return (spelled[at : at + count] for at in range(0, len(flat), count))
 
     def _write_cells(self, page: Page, cells: Sequence[Sequence[Sequence[str]]], bones: Skeleton) -> None:
         edges = [edge for run in bones.runs for edge in run.edges[:-1]]
@@ -94,15 +105,14 @@ class TablePen:
                 page.write(self._cell(place, lines, edge), lines)
 
     def _whole_column(
-        self, place: Place, texts: Sequence[str], top: float, drops: Sequence[tuple[int, float]]
+        self, place: Place, texts: Sequence[str], spelled: list[bytes] | None, bones: Skeleton
     ) -> bytes:
         """All cells of a column, one line each; ' goes to the next line and shows (ISO 32000-1, 9.4.3).
 
         Before the n-th text, a drop of so many points leaves room for a line between rows.
         """
-        layout = self._layout
-        y = top - layout.size * ASCENT + layout.row_height()
-        spelled = layout.face.spell_all(texts)
+        layout, drops = self._layout, bones.drops
+        y = bones.runs[0].edges[0] - layout.size * ASCENT + layout.row_height()
         if place.align == "left" and spelled is not None:
             x = place.x + PADDING
             for i, drop in reversed(drops):
@@ -111,7 +121,7 @@ class TablePen:
         xs = self._starts(place, texts)
         steps = map(sub, xs, [0.0, *xs])
         form, shown = b" %.2f 0 Td(%s)'", spelled
-        if shown is None:  # a text is not plain, see Face
+        if shown is None:
             form, shown = b" %.2f 0 Td T* %s", [layout.face.show(text, layout.size) for text in texts]
         parts = [form % pair for pair in zip(steps, shown, strict=True)]
         for i, drop in drops:

@@ -15,6 +15,7 @@ from ...pdf.page import printable
 from .cells import Cells
 from .groups import Kind
 from .reading import Row
+from .surely import fitting
 
 PADDING = 2.2  # left and right of a cell
 LEADING = 1.3  # line to line, in font sizes
@@ -132,27 +133,29 @@ class Layout:
         columns: list[Sequence[str]] = [turned[place.source] for place in self.places]
         for i in self._formatted:
             columns[i] = self._shown(i, columns[i])
-        fit = all(
-            self._fits(column, place, safe)
-            for column, place, safe in zip(columns, self.places, self.safe, strict=True)
-        )
+        fit = all(self._fits(column, i) for i, column in enumerate(columns))
         return columns if fit else None
 
-    def _fits(self, column: Sequence[str], place: Place, safe: int) -> bool:
-        joined, room = "".join(column), place.inside
+    def _fits(self, column: Sequence[str], i: int) -> bool:
+        joined, safe = "".join(column), self.safe[i]
         if not joined.isprintable():
             return False
         if joined.isascii():
-            longest = max(map(len, column))
-            if longest <= safe:
-                return True
-            if longest * max(map(self.advances.__getitem__, set(joined))) <= room:  # of what is really there
+            if max(map(len, column)) <= safe or self._sure[i].fullmatch("\n".join(column)):
                 return True
         elif not is_normalized("NFC", joined):
             return False
+        room = self.places[i].inside
         return all(
             (len(text) <= safe and text.isascii()) or self.face.width(text, self.size) <= room for text in column
         )
+
+    @cached_property
+    def _sure(self) -> list[re.Pattern[str]]:
+        """For each column, lines that surely fit it."""
+        end = r"(?:\n|\Z)"
+        found = [fitting(place.inside, self.advances, self.advances.keys(), 0, end) for place in self.places]
+        return [re.compile(f"(?:{text})+") for text in found]
 
     @cached_property
     def advances(self) -> dict[str, float]:

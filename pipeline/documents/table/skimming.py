@@ -7,7 +7,7 @@ One regular expression runs over those, many times faster than they are read; an
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Set
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from math import inf
 from typing import cast
@@ -16,13 +16,13 @@ from ...errors import InvalidRequest
 from .layout import Layout
 from .reading import CsvRows, Format, RowReader, Surplus
 from .sheets import Plain, Sheet, sheets
+from .surely import fitting, run
 
 AHEAD = 64 * 1024  # bytes in which the rows of a page are looked for
 SLICE = 8 * 1024  # bytes that are decoded at once when pages are read after all
 STRETCH = 16  # pages that are read when one has to be
 ODD = 3  # rows of a page that may have to be read
-SLACK = 1e-6  # of a character: elsewhere widths are summed up in another order
-STEPS = "Hn0"  # more characters fit when all are no wider than one of these
+QUOTE = '"'
 
 
 class Skimmer:
@@ -101,30 +101,19 @@ class Skimmer:
 
 
 def plain_row(format: Format, layout: Layout) -> bytes:
-    """A regular expression for rows of which every cell surely has one line."""
+    """A regular expression for rows of which every cell surely has one line, in quotes or not."""
     room = [inf] * len(format.fields)
     for place in layout.places:
         room[place.source] = min(room[place.source], place.inside)
-    delimiter = re.escape(format.delimiter.encode(format.encoding))
-    bare = layout.advances.keys() - {'"', format.delimiter}
+    advances, delimiter = layout.advances, format.delimiter
     least = 1 if len(room) == 1 else 0  # a blank line is no row
-    cells = [_cell(points, layout.advances, bare, least, rb"(?=%s|\r?\n)" % delimiter) for points in room]
-    return delimiter.join(cells) + rb"\r?\n"
-
-
-def _cell(room: float, advances: Mapping[str, float], bare: Set[str], least: int, end: bytes) -> bytes:
-    """A cell of one line: of a few characters, in quotes or not, or of more that are not wide."""
-    found = [b'"%s"' % _run(advances.keys() - {'"'}, 0, room, advances), _run(bare, least, room, advances) + end]
-    for step in STEPS:
-        bare = {character for character in bare if advances[character] <= advances[step]}
-        found.append(_run(bare, least, room, advances) + end)
-    return b"(?>%s)" % b"|".join(found)
-
-
-def _run(characters: Set[str], least: int, room: float, advances: Mapping[str, float]) -> bytes:
-    """So many of these characters as fit, whichever they are."""
-    most = "" if room == inf else int(room / max(advances[c] for c in characters) - SLACK)
-    return f"[{re.escape(''.join(sorted(characters)))}]{{{least},{most}}}+".encode()
+    end = rf"(?={re.escape(delimiter)}|\r?\n)"
+    cells = [
+        f'(?:"{run(points, advances, advances.keys() - {QUOTE}, 0)}"|'
+        f"{fitting(points, advances, advances.keys() - {QUOTE, delimiter}, least, end)})"
+        for points in room
+    ]
+    return (re.escape(delimiter).join(cells) + r"\r?\n").encode(format.encoding)
 
 
 def _behind(data: bytes, at: int, lines: int) -> int:

@@ -8,6 +8,9 @@ from collections.abc import Iterable
 from .face import Face
 from .line import Glyph
 
+LONG = 500
+ASCII = "".join(map(chr, range(128)))
+
 
 class Used:
     """Characters drawn one by one, and shaped glyphs with their texts."""
@@ -22,7 +25,7 @@ class Used:
     def add(self, texts: Iterable[str], face: Face) -> None:
         """Note lines of text."""
         lines = list(texts)
-        characters = set("".join(lines))
+        characters = _of("".join(lines))
         if face.is_plain(characters):
             self.characters |= characters
             return
@@ -62,3 +65,10 @@ class Used:
     def missing(self, face: Face) -> list[str]:
         """The characters that no font has."""
         return sorted(character for character in self.characters if not face.has(character))
+
+
+def _of(text: str) -> set[str]:
+    """The characters of a text; looked for, when it is long and those that it can have are few."""
+    if len(text) > LONG and text.isascii():
+        return {character for character in ASCII if character in text}
+    return set(text)
