@@ -18,19 +18,18 @@ from .pdf import fonts
 from .pdf.assembly import About
 from .records import lines, plain
 from .rendering import Job, on_disk, render_file
-from .services import Services, open_services
+from .services import Services
 from .settings import Settings
 from .sources import FolderInputs
 from .tasks import flow
-from .tasks.app import CeleryMessages, make_app
+from .tasks.app import open_with_celery
 
 WHAT = "the rows that were given"
 
 
 def connect() -> Services:
     """The services that the environment names, to be kept as long as the process lives; nothing is sent yet."""
-    settings = Settings.from_env(os.environ)
-    return open_services(settings, CeleryMessages(make_app(settings)))
+    return open_with_celery(Settings.from_env(os.environ))
 
 
 def submit(
