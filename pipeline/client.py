@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain, islice
@@ -15,9 +14,8 @@ from .commands.folder import SENT
 from .errors import InvalidRequest
 from .export import Export, Result, new_id
 from .pdf import fonts
-from .pdf.assembly import About
 from .records import lines, plain
-from .rendering import Job, on_disk, render_file
+from .rendering import Job, make_file, on_disk
 from .services import Services
 from .settings import Settings
 from .sources import FolderInputs
@@ -63,12 +61,8 @@ def render(
         if rows is not None:
             listing = keep(lines(records(rows, titles), WHAT))
             given["listing"] = Path(listing).name
-        decoded = documents.decode(kind, given)
-        job = Job(kind, decoded, listing, FolderInputs(folder))
-        job.check()
-        job = job.frozen(keep)
-        about = About(decoded.title, time.time(), new_id())
-        return render_file(job, job.plan(settings), about, out, settings, lambda _: None)
+        job = Job(kind, documents.decode(kind, given), listing, FolderInputs(folder))
+        return make_file(job, out, settings, lambda *_: None)
 
 
 def records(rows: Any, titles: Sequence[str] = ()) -> Iterator[Mapping[str, Any]]:
