@@ -53,13 +53,7 @@ class Kinds(click.Group):
 @click.command("render", short_help="Make a document here, without any service.")
 @click.argument("source", type=click.Path(path_type=Path), required=False)
 @options.output("The file to write.", required=True)
-@options.force
-@options.caption
-@options.chunk_pages
-@options.volume_pages
-@options.volume_bytes
-@options.quiet
-@options.machine
+@options.making
 def render(
     kind: str, source: Path | None, output: Path, force: bool, caption: str, chunk_pages: int | None,
     volume_pages: int | None, volume_bytes: int | None, quiet: bool, machine: bool, **given: Any,
@@ -103,13 +97,7 @@ def render(
 @click.option("--owner", envvar="PIPELINE_OWNER", default="cli", help="Whose it is [PIPELINE_OWNER, else cli].")
 @click.option("--wait", "waiting", is_flag=True, help="Wait until it is over.")
 @options.output("Wait, then fetch the file to here.")
-@options.force
-@options.caption
-@options.chunk_pages
-@options.volume_pages
-@options.volume_bytes
-@options.quiet
-@options.machine
+@options.making
 def submit(
     kind: str, source: str | None, notify: str | None, key: str | None, owner: str, waiting: bool,
     output: Path | None, force: bool, caption: str, chunk_pages: int | None, volume_pages: int | None,
