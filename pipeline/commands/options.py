@@ -108,7 +108,7 @@ def _type(info: inspect.Type) -> Any:
 
 
 def _default(value: Any) -> str:
-    if value is None or value is NODEFAULT or value == "":
+    if value in (None, NODEFAULT, "", ()):
         return ""
     shown = {True: "yes", False: "no"}[value] if isinstance(value, bool) else value
     return f" [{shown} unless given]"
