@@ -49,6 +49,23 @@ def test_links_between_files_lead_somewhere(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", DOCS, ids=lambda path: path.name)
+def test_links_to_a_heading_find_it(path: Path) -> None:
+    links = re.findall(r"\]\(((?!https?:)[^)#]*)#([^)]+)\)", path.read_text())
+    wrong = [
+        f"{target}#{anchor}"
+        for target, anchor in links
+        if anchor not in headings(path.parent / target if target else path)
+    ]
+    assert not wrong
+
+
+def headings(path: Path) -> set[str]:
+    """The anchors that a reader of Markdown gives the headings of a file."""
+    found = re.findall(r"^#+ (.+)$", path.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in found}
+
+
+@pytest.mark.parametrize("path", DOCS, ids=lambda path: path.name)
 def test_files_and_tests_that_are_named_exist(path: Path) -> None:
     text = path.read_text()
     named = set(re.findall(r"`((?:tests|pipeline|docs)/[\w/.-]+\.(?:py|md))`", text))
