@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain, islice
@@ -13,37 +12,38 @@ from typing import Any
 from . import arrow, documents
 from .commands.folder import SENT
 from .errors import InvalidRequest
-from .export import Export, Result, new_id
+from .export import Export, Result, VolumeSize, new_id
 from .pdf import fonts
-from .pdf.assembly import About
 from .records import lines, plain
-from .rendering import Job, on_disk, render_file
-from .services import Services, open_services
+from .rendering import Job, make_file, on_disk
+from .services import Services
 from .settings import Settings
 from .sources import FolderInputs
 from .tasks import flow
-from .tasks.app import CeleryMessages, make_app
+from .tasks.app import open_with_celery
 
 WHAT = "the rows that were given"
 
 
 def connect() -> Services:
     """The services that the environment names, to be kept as long as the process lives; nothing is sent yet."""
-    settings = Settings.from_env(os.environ)
-    return open_services(settings, CeleryMessages(make_app(settings)))
+    return open_with_celery(Settings.from_env(os.environ))
 
 
 def submit(
     services: Services, document: str, rows: Any = None, *, titles: Sequence[str] = (),
     params: Mapping[str, Any] | None = None, owner: str = "cli", notify: str | None = None, key: str | None = None,
+    volume_pages: int | None = None, volume_bytes: int | None = None,
 ) -> Export:  # fmt: skip
     """Ask workers for a document. `rows` are sent to the bucket while they come, a few MiB at a time.
 
     Rows are mappings, or sequences named by `titles`, or whatever speaks Arrow (a table, a RecordBatchReader,
-    a data frame). Without a `key`, each call with rows is an export of its own. Raises InvalidRequest before
-    anything is sent, and flow.Accepted when the export is kept but Redis is down.
+    a data frame). Without a `key`, each call with rows is an export of its own. Cut into files of so many pages,
+    or of at most so many bytes, when asked for. Raises InvalidRequest before anything is sent, and flow.Accepted
+    when the export is kept but Redis is down.
     """
-    order = flow.Order(document, dict(params or {}), owner, notify, key)
+    volume = VolumeSize(volume_pages, volume_bytes)
+    order = flow.Order(document, dict(params or {}), owner, notify, key, volume=volume)
     if rows is not None:
         order = _with(order, listing=_sent(services, order, records(rows, titles)))
     return flow.submit(services, order)
@@ -52,10 +52,12 @@ def submit(
 def render(
     document: str, out: Path, rows: Any = None, *, titles: Sequence[str] = (),
     params: Mapping[str, Any] | None = None, folder: Path | None = None,
+    volume_pages: int | None = None, volume_bytes: int | None = None,
 ) -> Result:  # fmt: skip
-    """Make a document in this process, without any service. `rows` as for submit; they pass through a
-    temporary file. Files that params name are below `folder`."""
-    settings = Settings.from_env(os.environ)
+    """Make a document in this process, without any service. `rows` and volumes as for submit; rows pass
+    through a temporary file, volumes stand beside `out`. Files that params name are below `folder`."""
+    settings, volume = Settings.from_env(os.environ), VolumeSize(volume_pages, volume_bytes)
+    volume.check()
     documents.load(settings.documents)
     fonts.load(settings.fonts)
     kind, given, folder = documents.find(document), dict(params or {}), folder or Path()
@@ -64,12 +66,8 @@ def render(
         if rows is not None:
             listing = keep(lines(records(rows, titles), WHAT))
             given["listing"] = Path(listing).name
-        decoded = documents.decode(kind, given)
-        job = Job(kind, decoded, listing, FolderInputs(folder))
-        job.check()
-        job = job.frozen(keep)
-        about = About(decoded.title, time.time(), new_id())
-        return render_file(job, job.plan(settings), about, out, settings, lambda _: None)
+        job = Job(kind, documents.decode(kind, given), listing, FolderInputs(folder))
+        return make_file(job, out, settings, lambda *_: None, volume=volume)
 
 
 def records(rows: Any, titles: Sequence[str] = ()) -> Iterator[Mapping[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
@@ -33,6 +34,9 @@ Keep = Callable[[Iterable[bytes]], str]
 
 Between = Callable[[int], bool]
 """Asked after each page, with the number of pages done: is it time to stop?"""
+
+Show = Callable[[str, int, int], None]
+"""Told what is being done, how many are done, of how many (0: nobody knows)."""
 
 
 @dataclass(frozen=True)
@@ -131,6 +135,19 @@ def render_range(
                 raise
             writer.back_to(mark)
     return writer.finish(done)
+
+
+def make_file(
+    job: Job, out: Path, settings: Settings, show: Show, chunk_pages: int | None = None, volume: VolumeSize = UNCUT
+) -> Result:
+    """A job from its check to its file, all in this process."""
+    job.check()
+    show("planning", 0, 0)
+    with on_disk() as keep:
+        job = job.frozen(keep)
+        plan = job.plan(settings, chunk_pages, volume)
+        about = About(job.params.title, time.time(), new_id())
+        return render_file(job, plan, about, out, settings, lambda done: show("rendering pages", done, plan.pages))
 
 
 def render_file(

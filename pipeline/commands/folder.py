@@ -19,6 +19,7 @@ import msgspec
 from ..errors import InvalidRequest
 
 if TYPE_CHECKING:
+    from ..rendering import Show
     from ..store import Store  # boto3 takes a fifth of a second; a local rendering has no need of it here
 
 SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".webp", ".gif", ".tif", ".tiff", ".bmp"))
@@ -26,9 +27,6 @@ SENT = "inputs/sent/"  # what commands send; all else below inputs/ is its owner
 INPUT_DAYS = 7  # the bucket removes what was sent after so many
 FRESH = (INPUT_DAYS - 2) * 86400.0  # what was sent longer ago is sent again, before it goes under an export
 AT_ONCE = 4
-
-Show = Callable[[str, int, int], None]
-"""Told what is being done, how many are done, of how many (0: nobody knows)."""
 
 T = TypeVar("T")
 

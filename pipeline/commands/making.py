@@ -15,9 +15,9 @@ from ..errors import InvalidRequest
 from . import looking, opening, options, terminal
 
 if TYPE_CHECKING:
+    from ..rendering import Show
     from ..services import Services
     from ..tasks.flow import Order
-    from .folder import Show
 
     Ordering = Callable[[dict[str, Any]], Order]
 
@@ -53,13 +53,7 @@ class Kinds(click.Group):
 @click.command("render", short_help="Make a document here, without any service.")
 @click.argument("source", type=click.Path(path_type=Path), required=False)
 @options.output("The file to write.", required=True)
-@options.force
-@options.caption
-@options.chunk_pages
-@options.volume_pages
-@options.volume_bytes
-@options.quiet
-@options.machine
+@options.making
 def render(
     kind: str, source: Path | None, output: Path, force: bool, caption: str, chunk_pages: int | None,
     volume_pages: int | None, volume_bytes: int | None, quiet: bool, machine: bool, **given: Any,
@@ -74,10 +68,9 @@ def render(
            "volumes": [{"file", "bytes", "first_page", "pages"}]}
     """
     from .. import documents
-    from ..export import UNCUT, VolumeSize, new_id
+    from ..export import UNCUT, VolumeSize
     from ..pdf import fonts
-    from ..pdf.assembly import About
-    from ..rendering import Job, on_disk, render_file
+    from ..rendering import Job, make_file
     from ..sources import FolderInputs
     from .folder import listed
 
@@ -89,21 +82,10 @@ def render(
     if volume != UNCUT:
         opening.free_for_volumes(output, force)
     document = documents.find(kind)
-    with (
-        listed(source, caption == "name") as (listing, folder),
-        terminal.progress(quiet) as show,
-        on_disk() as keep,
-    ):
+    with listed(source, caption == "name") as (listing, folder), terminal.progress(quiet) as show:
         params = documents.decode(document, _chosen(given) | {"listing": listing.name if source else ""})
         job = Job(document, params, str(listing), FolderInputs(folder))
-        job.check()
-        show("planning", 0, 0)
-        job = job.frozen(keep)
-        plan = job.plan(settings, chunk_pages, volume)
-        about = About(params.title, time.time(), new_id())
-        result = render_file(
-            job, plan, about, output, settings, lambda done: show("rendering pages", done, plan.pages)
-        )
+        result = make_file(job, output, settings, show, chunk_pages, volume)
     places = [Path(file.key) for file in result.files]
     terminal.tell_file(result, places, time.monotonic() - began, machine)
 
@@ -115,13 +97,7 @@ def render(
 @click.option("--owner", envvar="PIPELINE_OWNER", default="cli", help="Whose it is [PIPELINE_OWNER, else cli].")
 @click.option("--wait", "waiting", is_flag=True, help="Wait until it is over.")
 @options.output("Wait, then fetch the file to here.")
-@options.force
-@options.caption
-@options.chunk_pages
-@options.volume_pages
-@options.volume_bytes
-@options.quiet
-@options.machine
+@options.making
 def submit(
     kind: str, source: str | None, notify: str | None, key: str | None, owner: str, waiting: bool,
     output: Path | None, force: bool, caption: str, chunk_pages: int | None, volume_pages: int | None,

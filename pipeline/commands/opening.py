@@ -25,12 +25,10 @@ def settings() -> Settings:
 
 def services(patience: Patience | None = None) -> Services:
     """Everything, for commands that send messages."""
-    from ..services import open_services
     from ..store import PATIENT
-    from ..tasks.app import CeleryMessages, make_app
+    from ..tasks.app import open_with_celery
 
-    own = settings()
-    return open_services(own, CeleryMessages(make_app(own)), patience or PATIENT)
+    return open_with_celery(settings(), patience or PATIENT)
 
 
 def records() -> tuple[Ledger, Live]:

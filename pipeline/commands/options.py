@@ -51,6 +51,13 @@ volume_bytes: Decorator = click.option(
 )
 
 
+def making(command: Callable[..., None]) -> Callable[..., None]:
+    """What commands share that make a document; --help shows the last one first."""
+    for option in (machine, quiet, volume_bytes, volume_pages, chunk_pages, caption, force):
+        command = option(command)
+    return command
+
+
 class Json(click.ParamType[Any]):
     """Whatever has no simpler form, such as a list, is given as JSON."""
 
@@ -101,7 +108,7 @@ def _type(info: inspect.Type) -> Any:
 
 
 def _default(value: Any) -> str:
-    if value is None or value is NODEFAULT or value == "":
+    if value in (None, NODEFAULT, "", ()):
         return ""
     shown = {True: "yes", False: "no"}[value] if isinstance(value, bool) else value
     return f" [{shown} unless given]"

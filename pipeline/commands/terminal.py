@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
@@ -15,7 +15,9 @@ import msgspec
 from ..errors import PipelineError
 from ..export import File, Result
 from ..settings import MIB
-from .folder import Show
+
+if TYPE_CHECKING:
+    from ..rendering import Show
 
 
 def say(text: str) -> None:

@@ -10,11 +10,11 @@ from ..errors import ExportFailed, IllegalStep, StoreDown, TimedOut
 from ..export import Export, File, Result, State
 from ..ledger import Ledger
 from ..live import Live, Progress
+from ..rendering import Show
 from ..representation import progress
 from ..settings import MIB
 from ..store import Store
 from ..volumes import index_name, volume_name
-from .folder import Show
 
 LOOK_SECONDS = 0.5
 

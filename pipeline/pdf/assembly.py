@@ -186,9 +186,9 @@ class Assembly:
         )
 
 
-def page_number(page: int, pages: int) -> str:
+def page_number(page: int, pages: int, of: str = "of") -> str:
     """The words on a page, the same whether they were known early or late."""
-    return f"{page} of {pages}"
+    return f"{page} {of} {pages}"
 
 
 def volume_of(place: Place) -> str:

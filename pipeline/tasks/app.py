@@ -22,6 +22,7 @@ from ..errors import OverLimit, PipelineError, RedisDown
 from ..live import QUEUES
 from ..services import Services, open_services
 from ..settings import Settings
+from ..store import PATIENT, Patience
 from . import flow
 from .alone import stopping
 from .render import PutBack
@@ -193,6 +194,11 @@ def backoff(retries: int, chance: float) -> float:
     """Seconds before the next try: doubling from half a second to 30 s, then shortened by up to a half."""
     pause: float = min(30.0, 0.5 * 2**retries)
     return pause * (0.5 + chance / 2)
+
+
+def open_with_celery(settings: Settings, patience: Patience = PATIENT) -> Services:
+    """Everything the settings name, for who asks workers but is none."""
+    return open_services(settings, CeleryMessages(make_app(settings)), patience)
 
 
 class CeleryMessages:

@@ -12,10 +12,10 @@ from flask import Flask, Response
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from ..delivery import Links
-from ..services import Services, open_services
+from ..services import Services
 from ..settings import Settings
 from ..store import BRIEF
-from ..tasks.app import CeleryMessages, make_app
+from ..tasks.app import open_with_celery
 from . import api, panel, problems, scaling
 from .access import EXTENSION
 
@@ -28,7 +28,7 @@ def create_app(services: Services | None = None) -> Flask:
 
     Raises InvalidSetting when a variable is missing or wrong.
     """
-    services = services or _wired()
+    services = services or open_with_celery(Settings.from_env(os.environ), BRIEF)
     settings = services.settings
     Links(settings)  # without SECRET_KEY it raises now, not at the first sign-in
     app = Flask(__name__)
@@ -51,11 +51,6 @@ def create_app(services: Services | None = None) -> Flask:
         # TLS ends at a router in front of us, which adds the caller's address as the last of X-Forwarded-For.
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1)  # type: ignore[method-assign]  # Flask's way
     return app
-
-
-def _wired() -> Services:
-    settings = Settings.from_env(os.environ)
-    return open_services(settings, CeleryMessages(make_app(settings)), BRIEF)
 
 
 def _config(settings: Settings) -> dict[str, object]:

@@ -172,11 +172,24 @@ def test_rows_of_a_program_are_sent_as_they_come(services: Services, messages: S
     assert services.ledger.load(export.id).records == 300
 
 
+def test_rows_of_a_program_come_in_volumes(services: Services) -> None:
+    rows = [{"id": n} for n in range(300)]
+    export = pipeline.submit(services, "table", rows, volume_pages=2)
+    flow.plan(services, export.id)
+    finished(services, export.id)
+    result = services.ledger.load(export.id).result
+    assert result is not None
+    assert len(result.volumes) > 2
+    assert {volume.pages for volume in result.volumes[:-1]} == {2}
+
+
 def test_nothing_is_sent_for_an_order_that_is_wrong(services: Services, store: Store) -> None:
     with pytest.raises(InvalidRequest, match="page_size"):
         pipeline.submit(services, "table", [{"a": 1}], params={"page_size": "A9"})
     with pytest.raises(InvalidRequest, match="no rows"):
         pipeline.submit(services, "table", [])
+    with pytest.raises(InvalidRequest, match="not both"):
+        pipeline.submit(services, "table", [{"a": 1}], volume_pages=2, volume_bytes=2_000_000)
     assert list(store.entries("inputs/")) == []
 
 

@@ -32,7 +32,7 @@ from pipeline.scaler.learned import Learned
 from pipeline.services import Services, open_services
 from pipeline.settings import Settings
 from pipeline.tasks import flow
-from pipeline.tasks.app import CeleryMessages, make_app
+from pipeline.tasks.app import open_with_celery
 from pipeline.web import create_app
 from tests.conftest import Environ, SentMessages
 
@@ -52,7 +52,7 @@ def client(services: Services) -> FlaskClient:
 def cut_off(settings: Settings) -> Services:
     """Services whose Redis is a port where nobody listens."""
     alone = replace(settings, redis_url=f"redis://127.0.0.1:{free_port()}/0")
-    return open_services(alone, CeleryMessages(make_app(alone)))
+    return open_with_celery(alone)
 
 
 def ask(client: FlaskClient, params: dict[str, Any], **more: Any) -> TestResponse:

@@ -7,6 +7,7 @@ import json
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,23 @@ def test_links_between_files_lead_somewhere(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", DOCS, ids=lambda path: path.name)
+def test_links_to_a_heading_find_it(path: Path) -> None:
+    links = re.findall(r"\]\(((?!https?:)[^)#]*)#([^)]+)\)", path.read_text())
+    wrong = [
+        f"{target}#{anchor}"
+        for target, anchor in links
+        if anchor not in headings(path.parent / target if target else path)
+    ]
+    assert not wrong
+
+
+def headings(path: Path) -> set[str]:
+    """The anchors that a reader of Markdown gives the headings of a file."""
+    found = re.findall(r"^#+ (.+)$", path.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in found}
+
+
+@pytest.mark.parametrize("path", DOCS, ids=lambda path: path.name)
 def test_files_and_tests_that_are_named_exist(path: Path) -> None:
     text = path.read_text()
     named = set(re.findall(r"`((?:tests|pipeline|docs)/[\w/.-]+\.(?:py|md))`", text))
@@ -63,6 +81,24 @@ def test_commands_of_the_readme_exist() -> None:
     shown = subprocess.run([sys.executable, "-m", "pipeline", "--help"], capture_output=True, text=True, cwd=ROOT)
     for command in set(re.findall(r"python -m pipeline ([a-z]+)", readme)):
         assert f"\n  {command} " in shown.stdout
+
+
+def test_the_package_has_every_file_and_the_extras_that_are_named() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    packaged = project["tool"]["setuptools"]["package-data"]
+    found = {
+        path
+        for name, globs in packaged.items()
+        for glob in globs
+        for path in (ROOT / name.replace(".", "/")).glob(glob)
+    }
+    files = {
+        path for path in (ROOT / "pipeline").rglob("*") if path.is_file() and path.suffix not in (".py", ".pyc")
+    }
+    assert found == files
+    named = {name for path in DOCS for name in re.findall(r"`pipeline\[(\w+)\]`", path.read_text())}
+    assert named
+    assert named <= set(project["project"]["optional-dependencies"])
 
 
 def test_the_document_of_the_readme_can_be_made(tmp_path: Path) -> None:

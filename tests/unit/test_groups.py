@@ -247,6 +247,29 @@ def test_words_may_be_ones_own(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("wish", "number", "bookmark"),
+    [
+        ({}, "2 of 3", "Page 2"),
+        ({"locale": "de_AT"}, "2 von 3", "Seite 2"),
+        ({"locale": "fr"}, "2 sur 3", "Page 2"),
+        ({"locale": "he_IL"}, "2 of 3", "Page 2"),
+        ({"locale": "he_IL", "words": {"of": "מתוך", "page": "עמוד"}}, "3 מתוך 2", "עמוד 2"),
+        ({"words": {"of": "/"}}, "2 / 3", "Page 2"),
+    ],
+    ids=["English", "German", "French", "unknown", "right to left", "own"],
+)
+@pytest.mark.parametrize("chunk_pages", [1, 3])
+def test_pages_are_counted_in_the_words_of_the_table(
+    folder: Path, wish: dict[str, Any], number: str, bookmark: str, chunk_pages: int
+) -> None:
+    rows = as_csv([["a"], *[["x"]] * 120])
+    seen, result, _ = made(job(folder, rows, bookmark_every=1, **wish), folder, chunk_pages)
+    assert result.pages == 3
+    assert number in seen.pages[1].text
+    assert seen.bookmarks[1][0] == bookmark
+
+
+@pytest.mark.parametrize(
     ("wish", "field", "words"),
     [
         ({"locale": "xx_YY"}, "locale", "no locale"),

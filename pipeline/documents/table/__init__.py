@@ -31,6 +31,7 @@ from .sheets import Sheet, sheets
 from .skimming import Skimmer
 from .summary import Summary
 from .view import Found, View, measured, view
+from .words import Words
 
 SAMPLE_BYTES = 256 * 1024
 SAMPLE_ROWS = 1000  # by which widths are measured and numbers are recognised
@@ -85,13 +86,13 @@ class Table:
     def draw(
         self, params: TableParams, listing: str, part: Range, inputs: Inputs, out: SegmentWriter
     ) -> Generator[None, None, None]:
-        found = msgspec.convert(part.found, Found)
+        found, words = msgspec.convert(part.found, Found), params.said
         leaves = _leaves(params, found, part, listing, inputs)
         begin = part.first - part.chunk.first_page
         for number, leaf in enumerate(islice(leaves, begin, part.stop - part.chunk.first_page), part.first):
             with out.page(*params.paper) as page:
                 leaf.draw(page)
-                _finish(page, params, number, part.pages)
+                _finish(page, params, words, number, part.pages)
             out.tally.records += leaf.rows
             out.tally.drawn += leaf.rows
             yield
@@ -133,14 +134,14 @@ def _leaves(params: TableParams, found: Found, part: Range, listing: str, inputs
         yield from (Leaf(0, partial(summary.draw, number=n, found=found)) for n in range(found.back))
 
 
-def _finish(page: Page, params: TableParams, number: int, pages: int) -> None:
+def _finish(page: Page, params: TableParams, words: Words, number: int, pages: int) -> None:
     """The page number, and the bookmark of every n-th page."""
     if params.page_numbers:
         size = params.font_size
         y = params.margin * MM + size * 0.4
-        page.text(params.paper[0] / 2, y, size, page_number(number + 1, pages), align="center")
+        page.text(params.paper[0] / 2, y, size, page_number(number + 1, pages, words.of), align="center")
     if params.bookmark_every and number % params.bookmark_every == 0:
-        page.bookmark(f"Page {number + 1}")
+        page.bookmark(f"{words.page} {number + 1}")
 
 
 def _rows(sample: bytes, format: Format) -> list[Row]:

@@ -10,7 +10,7 @@ from msgspec import Meta
 from ...errors import InvalidRequest
 from ..paper import PaperParams
 from .formats import Date, Format, known_locale, writer
-from .words import Words
+from .words import Words, words
 
 LEVELS = 4  # of groups
 Text = Annotated[str, Meta(max_length=200)]
@@ -65,6 +65,11 @@ class TableParams(PaperParams, frozen=True):
     bookmark_every: Annotated[
         int, Meta(ge=0, description="pages from one outline entry to the next; 0: one a group")
     ] = 0
+
+    @property
+    def said(self) -> Words:
+        """The words of this table."""
+        return words(self.words or Words(), known_locale(self.locale).language)
 
     def check_formats(self) -> None:
         """InvalidRequest for a locale or format that nobody can write, and for sums of what is no number."""

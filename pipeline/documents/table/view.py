@@ -20,7 +20,6 @@ from .notes import Entry, Watched
 from .params import Column, TableParams
 from .reading import Format, Row
 from .sheets import Paging, paging
-from .words import Words, words
 
 GROWTH = 1000  # by which a total may be larger than that of the sample, as far as widths are concerned
 
@@ -154,7 +153,7 @@ def _books(
         for column, c in zip(columns, cells, strict=True)
         if column.total and c and isinstance(c.writer, NumberWriter)
     )
-    return Books(levels, sums, params.carry, words(params.words or Words(), locale.language))
+    return Books(levels, sums, params.carry, params.said)
 
 
 def _watched(

@@ -21,25 +21,26 @@ class Words(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     group: Word = ""
     rows: Word = ""
     page: Word = ""
+    of: Word = ""
     more: Word = ""
 
 
 ENGLISH = Words(
     "Total", "Carried forward", "Brought forward", "continued", "Summary", "Group", "Rows", "Page",
-    "groups more, not listed here",
+    "of", "groups more, not listed here",
 )  # fmt: skip
 LANGUAGES = {
     "de": Words(
         "Summe", "Übertrag", "Übertrag von der vorigen Seite", "Fortsetzung", "Zusammenfassung", "Gruppe", "Zeilen",
-        "Seite", "weitere Gruppen, hier nicht aufgeführt",
+        "Seite", "von", "weitere Gruppen, hier nicht aufgeführt",
     ),
     "fr": Words(
         "Total", "À reporter", "Report", "suite", "Récapitulatif", "Groupe", "Lignes", "Page",
-        "autres groupes, non repris ici",
+        "sur", "autres groupes, non repris ici",
     ),
     "es": Words(
         "Total", "Suma y sigue", "Suma anterior", "continuación", "Resumen", "Grupo", "Filas", "Página",
-        "grupos más, que no figuran aquí",
+        "de", "grupos más, que no figuran aquí",
     ),
 }  # fmt: skip
 
