@@ -11,8 +11,11 @@ import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from io import SEEK_CUR, SEEK_END, SEEK_SET, RawIOBase
+from contextlib import closing
+from functools import partial
+from io import SEEK_CUR, SEEK_END, SEEK_SET, BufferedReader, BytesIO, FileIO, RawIOBase
 from pathlib import Path
+from stat import S_ISLNK
 from tempfile import SpooledTemporaryFile
 from typing import BinaryIO, Protocol, TypeVar, cast
 
@@ -29,10 +32,14 @@ LINE_MOST = 64 * 1024
 BLOCK = 256 * 1024
 SOURCE_MOST = 128 * MIB
 IN_MEMORY = 1 * MIB
+_STEPS = ("", ".", "..")
+HELD = 8 * MIB  # of a file on this machine, where one is open at a time
 TRIES = 3
 
 T = TypeVar("T")
 R = TypeVar("R")
+Opened = Callable[[], BinaryIO]
+"""Waits for an input and gives it; raises what `open` raises."""
 
 
 class Inputs(Protocol):
@@ -43,6 +50,9 @@ class Inputs(Protocol):
 
     def open(self, source: str) -> BinaryIO:
         """A seekable copy of one input; UnreadableSource when there is none."""
+
+    def each(self, items: Iterable[T], source: Callable[[T], str]) -> Generator[tuple[T, Opened], None, None]:
+        """Every item with its input, in order; what takes time to come is loaded ahead."""
 
     def look(self, listing: str) -> Listing | None:
         """A listing as it is now; None when there is none."""
@@ -89,6 +99,11 @@ class BucketInputs:
                 return file
         raise AssertionError("unreachable")
 
+    def each(self, items: Iterable[T], source: Callable[[T], str]) -> Generator[tuple[T, Opened], None, None]:
+        with closing(ahead(items, lambda item: self.open(source(item)))) as loaded:
+            for item, loading in loaded:
+                yield item, loading.result
+
     def look(self, listing: str) -> Listing | None:
         entry = self._store.head(listing)
         return Listing(listing, entry.size, entry.etag) if entry else None
@@ -133,24 +148,48 @@ class FolderInputs:
     def __init__(self, folder: Path, pin: Listing | None = None) -> None:
         self._folder = folder.resolve()
         self._pin = pin
+        self._last: tuple[str, str | None] = ("", str(self._folder))  # a folder of sources, and where it is
 
     def check(self, source: str) -> None:
+        self._path(source)
+
+    def open(self, source: str) -> BinaryIO:
+        path = self._path(source)
+        try:
+            return _opened(path)
+        except (OSError, ValueError) as error:  # ValueError: a null character
+            why = getattr(error, "strerror", None) or error  # not the whole path: this is printed in the document
+            raise UnreadableSource(f"{source!r} cannot be opened: {why}.") from error
+
+    def _path(self, source: str) -> str:
+        """Where a source really is; InvalidRequest when that is on the web, or outside the folder through links.
+
+        Sources come folder by folder: a folder is looked up once, and a file only when it is a link.
+        """
         if "://" in source:
             raise InvalidRequest(
                 f"{source.split('?')[0]} is a URL; a rendering without services reads files only.",
                 field="source",
                 advice="Use submit, or download the file.",
             )
-        if not (self._folder / source).resolve().is_relative_to(self._folder):
+        above, name = os.path.split(source)
+        if above != self._last[0]:
+            self._last = above, self._real(above)
+        path = f"{self._last[1]}{os.sep}{name}" if self._last[1] else None
+        if path is None or name in _STEPS or _is_link(path):
+            path = self._real(source)
+        if path is None:
             raise InvalidRequest(f"{source} is outside {self._folder}.", field="source")
+        return path
 
-    def open(self, source: str) -> BinaryIO:
-        self.check(source)
-        try:
-            return (self._folder / source).open("rb")
-        except (OSError, ValueError) as error:  # ValueError: a null character
-            why = getattr(error, "strerror", None) or error  # not the whole path: this is printed in the document
-            raise UnreadableSource(f"{source!r} cannot be opened: {why}.") from error
+    def _real(self, source: str) -> str | None:
+        """Where links lead; None when that is outside."""
+        real = (self._folder / source).resolve()
+        return str(real) if real.is_relative_to(self._folder) else None
+
+    def each(self, items: Iterable[T], source: Callable[[T], str]) -> Generator[tuple[T, Opened], None, None]:
+        for item in items:
+            yield item, partial(self.open, source(item))
 
     def lines(self, listing: str, start: int = 0, stop: int | None = None) -> Iterator[tuple[int, bytes]]:
         return numbered_lines(self.blocks(listing, start, stop), start)
@@ -171,6 +210,23 @@ class FolderInputs:
             while block := file.read(min(BLOCK, left)):
                 left -= len(block)
                 yield block
+
+
+def _is_link(path: str) -> bool:
+    try:
+        return S_ISLNK(os.lstat(path).st_mode)
+    except (OSError, ValueError):  # whoever opens it says why
+        return False
+
+
+def _opened(path: str) -> BinaryIO:
+    """A file; when it is not large, its bytes, read at one go."""
+    file = FileIO(path)
+    size = os.fstat(file.fileno()).st_size
+    if size > HELD:
+        return BufferedReader(file)
+    with file:
+        return BytesIO(file.read(size))
 
 
 def _file(path: str, stat: os.stat_result) -> Listing:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ..rendering import Show
     from ..store import Store  # boto3 takes a fifth of a second; a local rendering has no need of it here
 
-SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".webp", ".gif", ".tif", ".tiff", ".bmp"))
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".tif", ".tiff", ".bmp")
 SENT = "inputs/sent/"  # what commands send; all else below inputs/ is its owner's affair
 INPUT_DAYS = 7  # the bucket removes what was sent after so many
 FRESH = (INPUT_DAYS - 2) * 86400.0  # what was sent longer ago is sent again, before it goes under an export
@@ -143,9 +143,11 @@ class Upload:
 def _files(folder: Path) -> Iterator[str]:
     for path, folders, files in os.walk(folder, onerror=_fail):
         folders[:] = [name for name in folders if not name.startswith(".")]
+        below = Path(path).relative_to(folder).as_posix()
+        above = "" if below == "." else f"{below}/"
         for name in files:
-            if not name.startswith(".") and PurePosixPath(name).suffix.lower() in SUFFIXES:
-                yield (Path(path) / name).relative_to(folder).as_posix()
+            if not name.startswith(".") and name.lower().endswith(SUFFIXES):
+                yield above + name
 
 
 def _fail(error: OSError) -> NoReturn:

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Generator
-from concurrent.futures import Future
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import islice
-from typing import Annotated, BinaryIO, Literal
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
@@ -23,7 +23,7 @@ from ..pdf.images import Picture, read_picture
 from ..pdf.page import BLACK, Page, printable
 from ..pdf.segment import SegmentWriter
 from ..plan import Cost, Marks, Survey
-from ..sources import Inputs, ahead
+from ..sources import Inputs, Opened
 from . import Range, invalid, one_source, register
 from .paper import MM, PaperParams
 
@@ -93,7 +93,7 @@ class Layout:
 
     params: PhotosParams
 
-    @property
+    @cached_property
     def area(self) -> Box:
         """What the margins and the line for the page number leave."""
         width, height = self.params.paper
@@ -101,7 +101,7 @@ class Layout:
         foot = NUMBER * 2 if self.params.page_numbers else 0
         return Box(margin, margin + foot, width - 2 * margin, height - 2 * margin - foot)
 
-    @property
+    @cached_property
     def caption_size(self) -> float:
         """Nine points, smaller in small cells."""
         return max(4.0, min(CAPTION, self.cell(0).width / 14))
@@ -173,22 +173,21 @@ class Photos:
         lines = inputs.lines(listing, chunk.start, chunk.stop)
         photos = (_decode(line) for _, line in lines)
         behind = (part.first - chunk.first_page) * params.per_page
-        loaded = ahead(islice(photos, behind, None), lambda photo: inputs.open(photo.source))
-        with closing(loaded):
+        layout = Layout(params)
+        with closing(inputs.each(islice(photos, behind, None), lambda photo: photo.source)) as opened:
             for page in range(part.first, part.stop):
-                sheet = _Sheet(params, part, page, out)
-                with sheet:
-                    for photo, future in islice(loaded, params.per_page):
-                        sheet.place(photo, future)
+                with _Sheet(layout, part, page, out) as sheet:
+                    for photo, file in islice(opened, params.per_page):
+                        sheet.place(photo, file)
                 yield
 
 
 class _Sheet:
     """One page of photos. It begins with the first thing drawn, so a page of skipped ones is left out."""
 
-    def __init__(self, params: PhotosParams, part: Range, number: int, out: SegmentWriter) -> None:
-        self._params = params
-        self._layout = Layout(params)
+    def __init__(self, layout: Layout, part: Range, number: int, out: SegmentWriter) -> None:
+        self._params = layout.params
+        self._layout = layout
         self._part = part
         self._number = number
         self._out = out
@@ -202,13 +201,13 @@ class _Sheet:
     def __exit__(self, *error: object) -> None:
         self._open.__exit__(*error)  # type: ignore[arg-type]  # the three values of the protocol
 
-    def place(self, photo: Photo, loading: Future[BinaryIO]) -> None:
+    def place(self, photo: Photo, opened: Opened) -> None:
         """Draw the next photo, or do with it what the parameters say when it cannot be read."""
         position = self._position
         self._position += 1
         self._out.tally.records += 1
         try:
-            with loading.result() as file:
+            with opened() as file:
                 picture = read_picture(file, self._part.max_image_pixels)
                 self._draw(photo, position, picture)
         except UnreadableSource as error:

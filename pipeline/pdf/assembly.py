@@ -271,7 +271,7 @@ def _fonts_of(text: str) -> bytes:
 def _spelled(obj: int, value: bytes | Stream) -> Iterator[bytes]:
     if isinstance(value, Stream):
         yield b"%d 0 obj\n<<%s/Length %d>>stream\n" % (obj, value.entries, value.length)
-        yield from value.read()
+        yield from map(bytes, value.read())
         yield b"\nendstream\nendobj\n"
     else:
         yield b"%d 0 obj\n%s\nendobj\n" % (obj, value)

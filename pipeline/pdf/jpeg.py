@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import BinaryIO
+from io import BytesIO
+from typing import BinaryIO, NamedTuple
 
 from ..errors import UnreadableSource
+from .objects import Block
 
 SOI = b"\xff\xd8"
 
@@ -17,7 +19,7 @@ _MAX_SEGMENTS = 10_000
 
 _DHT, _EOI, _SOS, _DQT, _COM = 0xC4, 0xD9, 0xDA, 0xDB, 0xFE
 _APP0, _APP1, _APP2, _APP14 = 0xE0, 0xE1, 0xE2, 0xEE
-_APPLICATION = range(_APP0, 0xF0)
+_METADATA = frozenset(range(_APP0, 0xF0)) | {_COM}
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {_DHT, 0xC8, 0xCC}  # SOF0 to SOF15
 _HUFFMAN_FRAMES = (0xC0, 0xC1, 0xC2)  # baseline, extended, progressive: all that DCTDecode knows
 _WITH_LENGTH = frozenset(range(0xC0, 0xFF)) - frozenset(range(0xD0, 0xDA))
@@ -26,6 +28,9 @@ _WITH_LENGTH = frozenset(range(0xC0, 0xFF)) - frozenset(range(0xD0, 0xDA))
 # Looking forward costs 0.8 ms a megabyte, and unlike a search from the end is not misled by what
 # follows the picture: a second picture (MPO), a film (motion photo), a thumbnail.
 _SCAN_END = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
+
+
+_Read = Callable[[int, int], Block]
 
 
 @dataclass(frozen=True)
@@ -50,21 +55,20 @@ class Jpeg:
         """Bytes that `blocks` yields."""
         return sum(length for _, length in self.pieces)
 
-    def blocks(self, file: BinaryIO) -> Iterator[bytes]:
+    def blocks(self, file: BinaryIO) -> Iterator[Block]:
         """The picture's bytes, at most 256 KiB at a time; raises UnreadableSource if they are gone."""
+        read = _reader(file)
         for offset, length in self.pieces:
             end = offset + length
             while offset < end:
-                file.seek(offset)
-                block = file.read(min(_BLOCK, end - offset))
+                block = read(offset, min(_BLOCK, end - offset))
                 if not block:
                     raise UnreadableSource("The JPEG became shorter while it was being read.")
                 yield block
                 offset += len(block)
 
 
-@dataclass(frozen=True)
-class _Segment:
+class _Segment(NamedTuple):
     """A marker segment: `body` is where its data starts. A scan reaches to its last byte."""
 
     marker: int
@@ -83,11 +87,24 @@ def read_jpeg(file: BinaryIO) -> Jpeg | None:
     None when PDF's DCTDecode cannot show it (lossless, arithmetic, 12 bits, height not given, no tables).
     Raises UnreadableSource when the picture has no end.
     """
+    read = _reader(file)
     try:
-        segments = tuple(_segments(file))
-        return _describe(file, segments)
+        return _describe(read, tuple(_segments(read)))
     except _Unusual:
         return None
+
+
+def _reader(file: BinaryIO) -> _Read:
+    """Gives bytes of the file from an offset on, fewer at its end. What lies in memory is not copied."""
+    if type(file) is BytesIO:  # one of its kind may read in another way
+        whole = memoryview(file.getvalue())
+        return lambda offset, length: whole[offset : offset + length]
+
+    def read(offset: int, length: int) -> bytes:
+        file.seek(offset)
+        return file.read(length)
+
+    return read
 
 
 def orientation_of(tiff: bytes) -> int:
@@ -107,24 +124,23 @@ def orientation_of(tiff: bytes) -> int:
     return 1
 
 
-def _segments(file: BinaryIO) -> Iterator[_Segment]:
+def _segments(read: _Read) -> Iterator[_Segment]:
     offset = len(SOI)
     for _ in range(_MAX_SEGMENTS):
-        file.seek(offset)
-        head = file.read(4)
+        head = bytes(read(offset, 4))
         if head[:2] == b"\xff\xff":  # a fill byte (B.1.1.2)
             offset += 1
             continue
         if head[:2] == bytes((0xFF, _EOI)):
             yield _Segment(_EOI, offset, offset + 2, offset + 2)
             return
-        segment = _segment(file, offset, head)
+        segment = _segment(read, offset, head)
         yield segment
         offset = segment.end
     raise UnreadableSource(f"The JPEG has more than {_MAX_SEGMENTS} marker segments.")
 
 
-def _segment(file: BinaryIO, offset: int, head: bytes) -> _Segment:
+def _segment(read: _Read, offset: int, head: bytes) -> _Segment:
     """The segment at `offset` whose first four bytes are given."""
     if len(head) < 4:
         raise _truncated()
@@ -132,31 +148,30 @@ def _segment(file: BinaryIO, offset: int, head: bytes) -> _Segment:
     if fill != 0xFF or marker not in _WITH_LENGTH or length < 2:
         raise _Unusual
     end = offset + 2 + length
-    return _Segment(marker, offset, offset + 4, _scan_end(file, end) if marker == _SOS else end)
+    return _Segment(marker, offset, offset + 4, _scan_end(read, end) if marker == _SOS else end)
 
 
-def _scan_end(file: BinaryIO, offset: int) -> int:
+def _scan_end(read: _Read, offset: int) -> int:
     """Where the entropy-coded data that starts at `offset` ends: at the next marker."""
     while True:
-        file.seek(offset)
-        block = file.read(_BLOCK)
+        block = read(offset, _BLOCK)
         if found := _SCAN_END.search(block):
             return offset + found.start()
         if len(block) < 2:
             raise _truncated()
-        offset += len(block) - block.endswith(b"\xff")
+        offset += len(block) - (block[-1] == 0xFF)
 
 
 def _truncated() -> UnreadableSource:
     return UnreadableSource("The JPEG ends before its picture does (truncated).")
 
 
-def _describe(file: BinaryIO, segments: Sequence[_Segment]) -> Jpeg:
+def _describe(read: _Read, segments: Sequence[_Segment]) -> Jpeg:
     frames = [s for s in segments if s.marker in _FRAMES]
     markers = {s.marker for s in segments}
     if len(frames) != 1 or frames[0].marker not in _HUFFMAN_FRAMES or not {_DHT, _DQT, _SOS} <= markers:
         raise _Unusual
-    frame = _body(file, frames[0])
+    frame = _body(read, frames[0])
     if len(frame) < 6:
         raise _Unusual
     precision, height, width, components = struct.unpack_from(">BHHB", frame)
@@ -164,52 +179,51 @@ def _describe(file: BinaryIO, segments: Sequence[_Segment]) -> Jpeg:
         raise _Unusual
     if precision != 8 or not width or not height:
         raise _Unusual
-    kept = [s for s in segments if _belongs(file, s)]
+    kept = [s for s in segments if s.marker not in _METADATA or _belongs(read, s)]
     coded = {s.marker for s in kept} & {_APP0, _APP14}
     return Jpeg(
         width=width,
         height=height,
         components=components,
-        orientation=_orientation(file, segments),
+        orientation=_orientation(read, segments),
         adobe=_APP14 in coded,
         plain_rgb=not coded and frame[6::3] == b"RGB",
-        profile=_profile(file, segments),
+        profile=_profile(read, segments),
         pieces=_joined([(0, len(SOI)), *((s.start, s.end - s.start) for s in kept)]),
     )
 
 
-def _body(file: BinaryIO, segment: _Segment, limit: int = 0xFFFF) -> bytes:
-    file.seek(segment.body)
-    return file.read(min(limit, segment.end - segment.body))
+def _body(read: _Read, segment: _Segment, limit: int = 0xFFFF) -> bytes:
+    return bytes(read(segment.body, min(limit, segment.end - segment.body)))
 
 
-def _belongs(file: BinaryIO, segment: _Segment) -> bool:
-    """Whether a reader needs the segment. A JFIF segment longer than 14 bytes carries a thumbnail."""
+def _belongs(read: _Read, segment: _Segment) -> bool:
+    """Whether a reader needs the metadata. A JFIF segment longer than 14 bytes carries a thumbnail."""
     if segment.marker == _APP0:
-        return segment.end - segment.body == 14 and _body(file, segment, 5) == b"JFIF\0"
+        return segment.end - segment.body == 14 and _body(read, segment, 5) == b"JFIF\0"
     if segment.marker == _APP14:
-        return segment.end - segment.body >= 12 and _body(file, segment, 5) == b"Adobe"
-    return segment.marker not in _APPLICATION and segment.marker != _COM
+        return segment.end - segment.body >= 12 and _body(read, segment, 5) == b"Adobe"
+    return False
 
 
-def _orientation(file: BinaryIO, segments: Sequence[_Segment]) -> int:
+def _orientation(read: _Read, segments: Sequence[_Segment]) -> int:
     for segment in segments:
-        if segment.marker == _APP1 and (data := _body(file, segment)).startswith(b"Exif\0"):
+        if segment.marker == _APP1 and (data := _body(read, segment)).startswith(b"Exif\0"):
             return orientation_of(data[6:])
     return 1
 
 
-def _profile(file: BinaryIO, segments: Sequence[_Segment]) -> bytes | None:
+def _profile(read: _Read, segments: Sequence[_Segment]) -> bytes | None:
     """The ICC profile, joined from its numbered parts (ICC.1:2010, B.4); None unless every part is there."""
     parts: dict[int, _Segment] = {}
     total = 0
     for segment in segments:
-        if segment.marker == _APP2 and (head := _body(file, segment, 14)).startswith(b"ICC_PROFILE\0"):
+        if segment.marker == _APP2 and (head := _body(read, segment, 14)).startswith(b"ICC_PROFILE\0"):
             parts[head[12]] = segment
             total = head[13]
     if not parts or sorted(parts) != list(range(1, total + 1)):
         return None
-    return b"".join(_body(file, parts[number])[14:] for number in sorted(parts))
+    return b"".join(_body(read, parts[number])[14:] for number in sorted(parts))
 
 
 def _joined(pieces: Sequence[tuple[int, int]]) -> tuple[tuple[int, int], ...]:

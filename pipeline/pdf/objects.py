@@ -6,6 +6,9 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+Block = bytes | memoryview
+"""A piece of a stream; a view is of something that stays as it is."""
+
 _NAME_UNSAFE = re.compile(rb"[^!-~]|[#%()/<>\[\]{}]")
 
 
@@ -40,7 +43,7 @@ class Stream:
 
     entries: bytes
     length: int
-    read: Callable[[], Iterator[bytes]]
+    read: Callable[[], Iterator[Block]]
 
     @classmethod
     def of(cls, entries: bytes, data: bytes) -> Stream:

@@ -24,7 +24,7 @@ from .fonts import default_face
 from .fonts.files import MOST
 from .fonts.line import Glyph
 from .fonts.used import Used
-from .objects import Stream, reference
+from .objects import Block, Stream, reference
 from .page import Label, Page, volume_words
 from .xref import checked
 
@@ -211,15 +211,13 @@ class SegmentWriter:
         """Write an object, under a reserved number or the next one; its number."""
         number = obj if obj is not None else self.reserve()
         self._offsets[self._slot(number)] = self._at
-        self._put(b"%d 0 obj\n" % number)
         if isinstance(value, Stream):
-            self._put(b"<<%s/Length %d>>stream\n" % (value.entries, value.length))
+            self._put(b"%d 0 obj\n<<%s/Length %d>>stream\n" % (number, value.entries, value.length))
             for block in value.read():
                 self._put(block)
-            self._put(b"\nendstream")
+            self._put(b"\nendstream\nendobj\n")
         else:
-            self._put(value)
-        self._put(b"\nendobj\n")
+            self._put(b"%d 0 obj\n%s\nendobj\n" % (number, value))
         return number
 
     def add_once(self, value: Stream) -> int:
@@ -370,7 +368,7 @@ class SegmentWriter:
     def _slot(self, number: int) -> int:
         return (number - self._lane.first) // self._lane.chunks - self._first_slot
 
-    def _put(self, data: bytes) -> None:
+    def _put(self, data: Block) -> None:
         self._out.write(data)
         self._at += len(data)
 
