@@ -21,7 +21,7 @@ from .settings import MIB, Settings
 
 _BLOCK = 256 * 1024
 _PART = 8 * MIB  # S3 takes 5 MiB or more, and 10,000 of them
-_MISSING = {"NoSuchKey", "404", "NotFound"}
+_MISSING = {"NoSuchKey", "404", "NotFound", "InvalidRange", "416"}  # a range of no bytes
 _UNKNOWN = {"NotImplemented", "MethodNotAllowed", "501", "405"}
 _CHANGED = {"PreconditionFailed", "ConditionalRequestConflict", "412", "409"}
 
@@ -31,6 +31,15 @@ class Stored:
     """An object that was read: its bytes and the ETag to change it by."""
 
     data: bytes
+    etag: str
+
+
+@dataclass(frozen=True)
+class Tail:
+    """The last bytes of an object of `size` bytes, and its ETag."""
+
+    data: bytes
+    size: int
     etag: str
 
 
@@ -100,6 +109,20 @@ class Store:
                     return Stored(body.read(), answer["ETag"])
         except NotFound:
             return None
+
+    def tail(self, key: str, most: int) -> Tail | None:
+        """The last bytes of an object, so many or all of them; None when it has none, or is not there."""
+        try:
+            with _translated(f"read {key}"):
+                answer = self._client.get_object(
+                    Bucket=self._bucket, Key=self._prefix + key, Range=f"bytes=-{most}"
+                )
+                with closing(answer["Body"]) as body:
+                    data = body.read()
+        except NotFound:
+            return None
+        whole = answer.get("ContentRange", "").rpartition("/")[2]  # a store may answer a short object without it
+        return Tail(data, int(whole or len(data)), answer["ETag"])
 
     def head(self, key: str) -> Entry | None:
         """Size and ETag without the bytes, or None."""
