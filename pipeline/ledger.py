@@ -51,6 +51,7 @@ class Ledger:
     def __init__(self, store: Store) -> None:
         self.store = store
         self._last_plan: tuple[str, Plan] | None = None  # it never changes, and every chunk asks for it
+        self._last_export: tuple[float, Export] | None = None
 
     # exports
 
@@ -74,6 +75,14 @@ class Ledger:
     def load(self, export_id: str) -> Export:
         """The export; NotFound when there is none."""
         return self._read(export_id)[0]
+
+    def lately(self, export_id: str, seconds: float) -> Export:
+        """The export as it is, or was when this process asked last, at most so long ago."""
+        now = time.monotonic()
+        if (last := self._last_export) and last[1].id == export_id and now - last[0] < seconds:
+            return last[1]
+        self._last_export = now, self.load(export_id)
+        return self._last_export[1]
 
     def change(self, export_id: str, step: Callable[[Export], Export]) -> Export:
         """Apply a step to the newest version; repeated when somebody else was faster.

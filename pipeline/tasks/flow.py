@@ -111,8 +111,11 @@ def send_chunks(s: Services, export: Export, chunks: list[int]) -> None:
 
 
 def render(s: Services, export_id: str, chunk: int, stopping: Callable[[], bool]) -> None:
-    """Draw a chunk, or what is missing of it, into a segment; raises PutBack when some of it is left."""
-    export = s.ledger.load(export_id)
+    """Draw a chunk, or what is missing of it, into a segment; raises PutBack when some of it is left.
+
+    Between two small chunks it looks at the export as seldom as between two pages of a large one.
+    """
+    export = s.ledger.lately(export_id, rendering.ASK_SECONDS)
     if export.state in (State.RENDERING, State.ASSEMBLING):
         plan = _cut(s, export)
         rendering.render(s, job(s, export).planned(plan), plan, chunk, export, stopping)
