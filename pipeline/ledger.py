@@ -8,7 +8,7 @@
     exports/<id>/listing.jsonl                          records that came inside the request
     exports/<id>/frozen/<id>                            what a query or file gave, as lines; plan.json names the one
     exports/<id>/plan.json                              the cut
-    exports/<id>/segments/<chunk>-<first>-<pages>.seg   bytes; .json beside it, written after, the index
+    exports/<id>/segments/<chunk>-<first>-<pages>.seg   bytes, behind them their index
     exports/<id>/result/<name>.pdf                      the file, or the index of its volumes
     exports/<id>/result/<hash>-<name>-2-of-5.pdf        a volume; the hash is of what it was made from
     unbilled/<id>                                       over, but what it cost is not known yet
@@ -34,6 +34,7 @@ from .export import Charge, Chunk, Export, File, State, created, is_id, new_id, 
 from .pdf.assembly import chain
 from .pdf.segment import Index
 from .plan import Plan
+from .sealing import TAIL, Stored, opened, sealed
 from .store import Store
 
 Segments = dict[int, list[tuple[int, int]]]
@@ -50,6 +51,7 @@ class Ledger:
     def __init__(self, store: Store) -> None:
         self.store = store
         self._last_plan: tuple[str, Plan] | None = None  # it never changes, and every chunk asks for it
+        self._last_export: tuple[float, Export] | None = None
 
     # exports
 
@@ -73,6 +75,14 @@ class Ledger:
     def load(self, export_id: str) -> Export:
         """The export; NotFound when there is none."""
         return self._read(export_id)[0]
+
+    def lately(self, export_id: str, seconds: float) -> Export:
+        """The export as it is, or was when this process asked last, at most so long ago."""
+        now = time.monotonic()
+        if (last := self._last_export) and last[1].id == export_id and now - last[0] < seconds:
+            return last[1]
+        self._last_export = now, self.load(export_id)
+        return self._last_export[1]
 
     def change(self, export_id: str, step: Callable[[Export], Export]) -> Export:
         """Apply a step to the newest version; repeated when somebody else was faster.
@@ -230,37 +240,40 @@ class Ledger:
         prefix = f"exports/{export_id}/segments/" + (f"{chunk:05d}-" if chunk is not None else "")
         found: Segments = {}
         for entry in self.store.entries(prefix):
-            if entry.key.endswith(".json"):
-                number, first, pages = entry.key.rsplit("/", 1)[1].removesuffix(".json").split("-")
+            if entry.key.endswith(".seg"):
+                number, first, pages = entry.key.rsplit("/", 1)[1].removesuffix(".seg").split("-")
                 found.setdefault(int(number), []).append((int(first), int(pages)))
         return found
 
     def write_segment(self, export_id: str, index: Index, file: BinaryIO) -> None:
-        """Store a segment: first its bytes, then its index, which makes it count."""
+        """Store a segment: its bytes and behind them its index, in one write, so that one fits the other."""
+        file.seek(0)
+        digest = hashlib.file_digest(file, "sha256")  # type: ignore[arg-type]  # BinaryIO lacks readinto
+        tail = sealed(dataclasses.replace(index, sha256=digest.hexdigest()))
+        digest.update(tail)
+        file.seek(index.size)
+        file.write(tail)
+        file.seek(0)
         key = segment_key(export_id, index.chunk, index.first, index.planned)
-        file.seek(0)
-        digest = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]  # BinaryIO lacks readinto
-        file.seek(0)
-        etag = self.store.put(key, file, content_type="application/octet-stream", sha256=digest)
-        self.store.put(_index_key(key), dataclasses.replace(index, sha256=digest, etag=etag).encode())
+        self.store.put(key, file, content_type="application/octet-stream", sha256=digest.hexdigest())
 
-    def index(self, segment: str) -> Index:
-        """The index of a segment; DamagedSegment when it is not one, after dropping it."""
-        stored = self.store.get(_index_key(segment))
-        if stored is None:
-            raise DamagedSegment(f"The index of {segment} is gone.")
+    def segment(self, key: str) -> Stored:
+        """A segment as it is stored; DamagedSegment when it is not one, after dropping it."""
+        tail = self.store.tail(key, TAIL)
         try:
-            return Index.decode(stored.data)
-        except msgspec.DecodeError as error:
-            self.drop_segment(segment)
-            raise DamagedSegment(f"The index of {segment} is damaged: {error}") from error
+            if tail is None:
+                raise DamagedSegment(f"The segment {key} is gone.")
+            return opened(tail, lambda start, stop: b"".join(self.store.read(key, start, stop, tail.etag)))
+        except (DamagedSegment, NotFound, Conflict, ValueError) as error:  # msgspec's errors are ValueErrors
+            self.drop_segment(key)
+            raise DamagedSegment(f"The segment {key} is damaged: {error}") from error
 
     def segment_index(self, export_id: str, chunk: int, first: int, pages: int) -> Index:
-        return self.index(segment_key(export_id, chunk, first, pages))
+        return self.segment(segment_key(export_id, chunk, first, pages)).index
 
-    def drop_segment(self, segment: str) -> None:
-        """Forget a segment that does not match its index, so that its pages are rendered again."""
-        self.store.delete([_index_key(segment), segment])
+    def drop_segment(self, key: str) -> None:
+        """Forget a segment that is not what it says, so that its pages are rendered again."""
+        self.store.delete([key])
 
     # who asked for what
 
@@ -323,10 +336,6 @@ def listing_key(export_id: str) -> str:
 
 def segment_key(export_id: str, chunk: int, first: int, pages: int) -> str:
     return f"exports/{export_id}/segments/{chunk:05d}-{first:08d}-{pages:06d}.seg"
-
-
-def _index_key(segment: str) -> str:
-    return segment.removesuffix(".seg") + ".json"
 
 
 def _owner_prefix(owner: str) -> str:

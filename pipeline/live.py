@@ -52,6 +52,19 @@ class Lease:
 
 
 @dataclass(frozen=True)
+class Drawn:
+    """A piece of a chunk, from page `first` on, that took so many seconds and was counted as `attempt`; `pages`
+    of the chunk are drawn now."""
+
+    export: str
+    chunk: int
+    first: int
+    pages: int
+    seconds: float
+    attempt: str
+
+
+@dataclass(frozen=True)
 class Progress:
     """What is known of a running export: pages drawn, bytes joined; seconds of drawing, and of how many pieces."""
 
@@ -91,6 +104,28 @@ class Live(Roster):
         with _translated():
             fence = self._redis.eval(_TAKE, 1, f"pipeline:lease:{name}", token, int(seconds * 1000))
         return Lease(name, token, int(fence)) if fence else None
+
+    def begin(self, export: str, chunk: int, seconds: float) -> tuple[Lease | None, bool]:
+        """Take the lease of a chunk; and whether anything of the chunk was drawn, as far as Redis knows."""
+        name, token = f"{export}:{chunk}", secrets.token_hex(8)
+        with _translated(), self._redis.pipeline() as pipe:
+            pipe.eval(_TAKE, 1, f"pipeline:lease:{name}", token, int(seconds * 1000))
+            pipe.hexists(f"pipeline:progress:{export}", f"c{chunk}")
+            fence, begun = pipe.execute()
+        return Lease(name, token, int(fence)) if fence else None, bool(begun)
+
+    def finish(self, lease: Lease, drawn: Drawn) -> None:
+        """Note a piece of a chunk, uncount the attempt that made it, and give the lease back, all at once: who
+        has the lease next knows what was drawn."""
+        progress, attempt = f"pipeline:progress:{drawn.export}", f"pipeline:attempt:{drawn.attempt}"
+        done = {f"c{drawn.chunk}": drawn.pages, f"t{drawn.chunk}-{drawn.first}": round(drawn.seconds, 3)}
+        with _translated(), self._redis.pipeline() as pipe:
+            pipe.hset(progress, mapping=done)
+            pipe.expire(progress, DAY)
+            pipe.decr(attempt)
+            pipe.expire(attempt, DAY)
+            pipe.eval(_DROP, 1, f"pipeline:lease:{lease.name}", lease.token)
+            pipe.execute()
 
     def renew(self, lease: Lease, seconds: float) -> bool:
         """Keep a lease; False when it is lost."""
@@ -156,10 +191,6 @@ class Live(Roster):
         """So many bytes of the file are joined."""
         self._note(export, {"bytes": done, "total": total})
 
-    def note_seconds(self, export: str, chunk: int, first: int, seconds: float) -> None:
-        """A piece of a chunk, from page `first` on, took so long."""
-        self._note(export, {f"t{chunk}-{first}": round(seconds, 3)})
-
     def progress(self, export: str) -> Progress | None:
         """What is known, or None when Redis knows nothing."""
         with _translated():
@@ -169,11 +200,6 @@ class Live(Roster):
         pages = sum(int(value) for key, value in values.items() if key.startswith("c"))
         times = [float(value) for key, value in values.items() if key.startswith("t") and key != "total"]
         return Progress(pages, int(values.get("bytes", 0)), int(values.get("total", 0)), sum(times), len(times))
-
-    def begun(self, export: str, chunk: int) -> bool:
-        """Whether anything of a chunk was drawn, as far as Redis knows."""
-        with _translated():
-            return bool(self._redis.hexists(f"pipeline:progress:{export}", f"c{chunk}"))
 
     def note_over(self, export: str) -> None:
         """An export ended before its file was made: nobody needs to store what is drawn of it."""

@@ -85,7 +85,7 @@ class Labels:
 
 @dataclass(frozen=True)
 class Index:
-    """What a segment holds, stored beside it as JSON.
+    """What a segment holds, stored behind it as JSON.
 
     `first` and `planned` are pages as the plan counts them; `pages` is how many were really made, which
     is less when inputs were skipped. `offsets` is where each slot's object begins in the segment, from
@@ -109,8 +109,8 @@ class Index:
     labels: Labels | None
     skipped: list[Skipped]
     warnings: list[str]
-    sha256: str = ""  # this and the ETag are known when it is stored
-    etag: str = ""
+    sha256: str = ""  # of the bytes before the index; known when it is stored
+    etag: str = ""  # known when it is read
     glyphs: list[Glyph] = field(default_factory=list)
     fonts: str = ""
     before: int = 0

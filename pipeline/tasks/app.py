@@ -82,7 +82,7 @@ def make_app(settings: Settings) -> celery.Celery:
         worker_concurrency=settings.concurrency,
         # CPython does not give all memory back: a fresh process now and then. KiB.
         worker_max_memory_per_child=settings.memory_per_process * 6 // 10 // 1024,
-        worker_max_tasks_per_child=100,
+        worker_max_tasks_per_child=1000,  # a fresh one costs as much as twenty chunks
         task_soft_time_limit=settings.soft_time_limit,
         task_time_limit=settings.time_limit,
         # With REMAP_SIGTERM=SIGQUIT a stopped worker gets so long to finish, inside Heroku's 30 s.
@@ -98,9 +98,9 @@ def make_app(settings: Settings) -> celery.Celery:
         redis_socket_timeout=10,
         redis_socket_connect_timeout=2,
         result_backend_always_retry=True,
-        # Results are references, read once by the chord and discarded when the export is delivered.
+        # Nobody asks for a result; the chord keeps count of its parts by itself, for as long as this.
         result_expires=RESULTS_KEPT,
-        task_ignore_result=False,
+        task_ignore_result=True,
         task_track_started=False,
         result_extended=False,
         task_default_queue=SHORT,
@@ -128,30 +128,22 @@ def _define_tasks(app: celery.Celery, settings: Settings) -> None:
 
     def task(name: str, step: Callable[..., Any]) -> None:
         @app.task(name=name, bind=True, shared=False, max_retries=None)  # type: ignore[untyped-decorator]  # Celery has no types
-        def run(self: Any, export_id: str, *arguments: Any) -> dict[str, Any]:
-            return _run(self, services(), step, export_id, *arguments)
+        def run(self: Any, export_id: str, *arguments: Any) -> None:
+            _run(self, services(), step, export_id, *arguments)
 
     task("pipeline.plan", flow.plan)
     task("pipeline.render", lambda s, export_id, chunk: flow.render(s, export_id, chunk, stopping.is_set))
 
     @app.task(name="pipeline.assemble", bind=True, shared=False, max_retries=None)  # type: ignore[untyped-decorator]  # Celery has no types
-    def assemble(self: Any, parts: list[dict[str, Any]], export_id: str) -> dict[str, Any]:
-        """The chord's callback gets the chunks' results, and discards them; it trusts the bucket alone."""
-        answer = _run(self, services(), flow.assemble, export_id)
-        for part in parts:
-            app.backend.forget(part["task"])
-        return answer
+    def assemble(self: Any, _: list[None], export_id: str) -> None:
+        """The chord's callback; of its parts it is told nothing, it trusts the bucket alone."""
+        _run(self, services(), flow.assemble, export_id)
 
     task("pipeline.deliver", flow.deliver)
 
 
-def _run(
-    task: Any, services: Services, step: Callable[..., Any], export_id: str, *arguments: Any
-) -> dict[str, Any]:
-    """One step of an export. Errors that may pass are retried with growing pauses; others end the export.
-
-    The value returned is the same however often the step runs: a chord counts it once.
-    """
+def _run(task: Any, services: Services, step: Callable[..., Any], export_id: str, *arguments: Any) -> None:
+    """One step of an export. Errors that may pass are retried with growing pauses; others end the export."""
     name = f"{task.name} {export_id} {' '.join(map(str, arguments[:1]))}".rstrip()
     try:
         step(services, export_id, *arguments)
@@ -172,7 +164,6 @@ def _run(
     except Exception as error:  # a mistake of ours must end the export too, and be seen
         log.exception("%s", name)
         flow.fail(services, export_id, PipelineError(f"The program made a mistake: {type(error).__name__}."))
-    return {"export": export_id, "task": task.request.id}
 
 
 def _tries(services: Services, name: str) -> int:
@@ -226,9 +217,9 @@ class CeleryMessages:
         self._send("pipeline.deliver", export_id)
 
     def _send(self, name: str, *arguments: Any) -> None:
-        # ignore_result: nobody reads it. retry: the request must not wait; the keeper sends it again.
+        # retry: the request must not wait; the keeper sends it again.
         with _translated():
-            self._app.tasks[name].apply_async(arguments, queue=SHORT, retry=False, ignore_result=True)
+            self._app.tasks[name].apply_async(arguments, queue=SHORT, retry=False)
 
 
 @contextmanager

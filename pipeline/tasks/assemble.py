@@ -38,6 +38,7 @@ from ..services import Services
 from ..store import Upload
 from ..volumes import Segment, index_name
 from .render import NEAR
+from .shelf import Shelf
 
 log = logging.getLogger(__name__)
 COPIES_AT_ONCE = 4
@@ -49,18 +50,25 @@ def assemble(s: Services, export: Export, cut: Plan, segments: list[Piece], leas
     """Join all segments and the tail by a multipart upload, once for each volume; the files are there when this
     returns. None when time is nearly over and volumes are left: those that are made are kept.
 
-    Every segment is asked for by the ETag in its index, which stands for the bytes whose hash the bucket
-    checked when they were stored. Raises DamagedSegment, after dropping what was damaged, and aborts the
+    Every segment is asked for by the ETag under which its index was read, which stands for the bytes whose hash
+    the bucket checked when they were stored. Raises DamagedSegment, after dropping what was damaged, and aborts the
     upload whenever it does not complete.
     """
-    began = time.monotonic()
     keys = [segment_key(export.id, chunk.number, first, pages) for chunk, first, pages in segments]
+    with Shelf(s.ledger) as shelf:
+        return _assembled(s, export, cut, keys, shelf, lease)
+
+
+def _assembled(
+    s: Services, export: Export, cut: Plan, keys: list[str], shelf: Shelf, lease: Lease
+) -> Result | None:
+    began = time.monotonic()
     inventory = Inventory()
-    found = list(_found(s.ledger, keys, (s.ledger.index(key) for key in keys), inventory))
+    found = list(_found(s.ledger, keys, shelf, inventory))
     check_counts(inventory.totals, export.records)
 
     def indexes(members: range) -> Iterator[Index]:
-        return (s.ledger.index(keys[i]) for i in members)
+        return (shelf.index(keys[i]) for i in members)
 
     about, name = About(export.name, export.created_at, export.id), file_name(export)
     made: list[Made] = []
@@ -73,22 +81,23 @@ def assemble(s: Services, export: Export, cut: Plan, segments: list[Piece], leas
         there = s.ledger.store.head(key) if volume.place else None
         if there is None:
             before = sum(segment.size for segment in found[: volume.members.start])
-            size, work = _join(s, export, key, volume, members, lease, before, inventory.totals.size), True
+            size = _join(s, export, key, volume, members, shelf, lease, before, inventory.totals.size)
+            work = True
         made.append(binding.made(volume, key, there.size if there else size, cut.volumes.bytes))
     index = _index(s, export, about, made) if len(made) > 1 else None
     return result(inventory, made, index, indexes(range(len(keys))), cut.warnings)
 
 
 def _join(
-    s: Services, export: Export, key: str, volume: Volume, members: list[Segment], lease: Lease, before: int,
-    total: int,
+    s: Services, export: Export, key: str, volume: Volume, members: list[Segment], shelf: Shelf, lease: Lease,
+    before: int, total: int,
 ) -> int:  # fmt: skip
     """Make one file from segments; its size, which was seen to be right."""
     for left in s.ledger.store.uploads(key):
         left.abort()
     upload = s.ledger.store.begin_upload(key)
     try:
-        joining = _Joining(s, export, upload, lease, members, before, total)
+        joining = _Joining(s, export, upload, lease, members, shelf, before, total)
         size = joining.run(volume.assembly)
         upload.complete()
     except BaseException:
@@ -126,11 +135,12 @@ def _index(s: Services, export: Export, about: About, made: list[Made]) -> File:
     return File(key, name, size, 0, pages)
 
 
-def _found(ledger: Ledger, keys: list[str], indexes: Iterator[Index], inventory: Inventory) -> Iterator[Segment]:
+def _found(ledger: Ledger, keys: list[str], shelf: Shelf, inventory: Inventory) -> Iterator[Segment]:
     """Every segment. One that does not go on where the one before ended is dropped: it belongs to a segment
     that was dropped and came back another."""
     chunk = slot = -1
-    for key, index in zip(keys, indexes, strict=True):
+    for key in keys:
+        index = shelf.index(key)
         if index.first_slot != (slot if index.chunk == chunk else 0):
             ledger.drop_segment(key)
             raise DamagedSegment(f"{key} does not fit behind the segment before it; it is rendered again.")
@@ -151,6 +161,7 @@ class _Joining:
         upload: Upload,
         lease: Lease,
         segments: list[Segment],
+        shelf: Shelf,
         before: int,
         total: int,
     ) -> None:
@@ -159,6 +170,7 @@ class _Joining:
         self._upload = upload
         self._lease = lease
         self._segments = segments
+        self._shelf = shelf
         self._total = total
         self._done = before
         self._part = self.through = 0
@@ -219,6 +231,11 @@ class _Joining:
 
     def _read(self, what: Range) -> Iterator[bytes]:
         segment = self._segments[what.source]
+        kept = self._shelf.body(segment.key, what.start, what.stop)
+        if kept is not None:
+            self.through += len(kept)
+            yield kept
+            return
         with self._sound(segment.key):
             for block in self._s.ledger.store.read(segment.key, what.start, what.stop, segment.etag):
                 self.through += len(block)

@@ -15,6 +15,14 @@ def counted(s: Services, name: str, what: str) -> Iterator[int]:
 
     Raises ChunkFailed when too many have ended without a word. `what` says what could not be made.
     """
+    attempt = count(s, name, what)
+    with excused(s, name):
+        yield attempt
+    s.live.forget_attempt(name)
+
+
+def count(s: Services, name: str, what: str) -> int:
+    """Count an attempt, which whoever calls this uncounts; else as `counted`."""
     attempt = s.live.attempt(name)
     if attempt > s.settings.max_attempts:
         raise ChunkFailed(
@@ -22,9 +30,14 @@ def counted(s: Services, name: str, what: str) -> Iterator[int]:
             " runs out.",
             advice="Look for an unusually large input there.",
         )
+    return attempt
+
+
+@contextmanager
+def excused(s: Services, name: str) -> Iterator[None]:
+    """What ends with a word of why does not count as an attempt."""
     try:
-        yield attempt
+        yield
     except PipelineError:
         s.live.forget_attempt(name)
         raise
-    s.live.forget_attempt(name)

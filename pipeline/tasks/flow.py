@@ -23,7 +23,7 @@ from typing import Any
 import msgspec
 
 from .. import documents
-from ..errors import DamagedSegment, ExportFailed, InvalidRequest, NotFound, PipelineError, RedisDown
+from ..errors import DamagedSegment, ExportFailed, InvalidRequest, NotFound, PipelineError, RedisDown, UploadGone
 from ..export import UNCUT, Export, Failure, State, VolumeSize, new_id
 from ..ledger import chosen, listing_key
 from ..plan import Plan
@@ -111,8 +111,11 @@ def send_chunks(s: Services, export: Export, chunks: list[int]) -> None:
 
 
 def render(s: Services, export_id: str, chunk: int, stopping: Callable[[], bool]) -> None:
-    """Draw a chunk, or what is missing of it, into a segment; raises PutBack when some of it is left."""
-    export = s.ledger.load(export_id)
+    """Draw a chunk, or what is missing of it, into a segment; raises PutBack when some of it is left.
+
+    Between two small chunks it looks at the export as seldom as between two pages of a large one.
+    """
+    export = s.ledger.lately(export_id, rendering.ASK_SECONDS)
     if export.state in (State.RENDERING, State.ASSEMBLING):
         plan = _cut(s, export)
         rendering.render(s, job(s, export).planned(plan), plan, chunk, export, stopping)
@@ -138,9 +141,9 @@ def assemble(s: Services, export_id: str) -> None:
             raise PutBack("volumes are left")
         made = dataclasses.replace(made, seconds=_drawing_seconds(s, export))
         export = s.ledger.change(export_id, lambda e: _once(e, State.READY, result=made, finished_at=time.time()))
-    except DamagedSegment:
+    except (DamagedSegment, UploadGone):
         if s.ledger.load(export_id).state.over:
-            return  # its segments were cleared away
+            return  # its segments and its upload were cleared away
         dropped = chosen(s.ledger.plan(export_id), s.ledger.segments(export_id))[1]
         if not dropped:
             raise

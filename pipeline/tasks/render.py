@@ -14,17 +14,19 @@ from ..documents import Range
 from ..errors import ServiceDown
 from ..export import Chunk, Export
 from ..ledger import Ledger
-from ..live import Lease, Live
+from ..live import Drawn, Lease, Live
 from ..pdf.assembly import chain
 from ..pdf.fonts import check_fonts
+from ..pdf.segment import Index
 from ..plan import Plan
 from ..rendering import Job, render_range
 from ..services import Services
 from ..settings import Settings
-from .attempts import counted
+from .attempts import count, excused
 
 log = logging.getLogger(__name__)
 LOOK_SECONDS = 0.5  # how often, between two pages, a rendering process looks around
+ASK_SECONDS = 2.0  # how often it asks the bucket whether the export is wanted
 NEAR = 0.7  # this much of the time or memory that is allowed counts as near the limit
 
 
@@ -61,7 +63,7 @@ class Lookout:
         try:
             self._tell(done)
             self._live.renew(self._lease, self._settings.lease_seconds)
-            if now - self._asked >= 4 * LOOK_SECONDS:
+            if now - self._asked >= ASK_SECONDS:
                 self._asked = now
                 self.cancelled = self._ledger.load(self._export_id).state.over
         except ServiceDown as error:  # no reason to throw finished pages away
@@ -86,40 +88,53 @@ def render(s: Services, job: Job, plan: Plan, number: int, export: Export, stopp
     """Draw from the first missing page on and store the segment.
 
     Does nothing when no page is missing or another worker has the lease; a chunk that Redis forgot may be drawn
-    again, to the same bytes. Raises PutBack when pages are
-    left, ChunkFailed when the same page was begun too often.
+    again, to the same bytes. Raises PutBack when pages are left, ChunkFailed when the same page was begun too
+    often.
     """
     check_fonts(plan.fonts)
-    export_id, chunk = export.id, plan.chunks[number]
-    first, slot = _missing(s.ledger, export_id, chunk) if s.live.begun(export_id, number) else (chunk.first_page, 0)
-    stop = chunk.first_page + chunk.pages
-    if first == stop:
-        return
-    lease = s.live.lease(f"{export_id}:{chunk.number}", s.settings.lease_seconds)
+    chunk = plan.chunks[number]
+    lease, begun = s.live.begin(export.id, number, s.settings.lease_seconds)
     if lease is None:
         return
-    began = time.monotonic()
+    index = None
     try:
-        what = f"Page {first + 1} or one soon after it"
-        with counted(s, f"{export_id}:{chunk.number}:{first}", what) as attempt, TemporaryFile() as file:
-            before = first - chunk.first_page
-            lookout = Lookout(
-                s.settings, s.ledger, s.live, lease, export_id, stopping, pages_for(stop - first, attempt),
-                lambda done: s.live.note_pages(export_id, chunk.number, before + done),
-            )  # fmt: skip
-            part = Range(chunk.reading, first, plan.pages, s.settings.max_image_pixels, plan.found)
-            lane = plan.volumes.lane(chunk.number, export.chunks)
-            interruptions = (SoftTimeLimitExceeded, MemoryError)
-            index = render_range(job, part, lane, slot, file, lookout, interruptions, plan.volumes)
-            if lookout.cancelled or s.live.over(export_id):
-                return
-            s.ledger.write_segment(export_id, index, file)
-        s.live.note_pages(export_id, chunk.number, index.stop - chunk.first_page)
-        s.live.note_seconds(export_id, chunk.number, first, time.monotonic() - began)
+        at = _missing(s.ledger, export.id, chunk) if begun else (chunk.first_page, 0)
+        index = _drawn(s, job, plan, chunk, at, export, lease, stopping)
     finally:
-        s.live.release(lease)
-    if index.stop < stop:
+        if index is None:
+            s.live.release(lease)
+    stop = chunk.first_page + chunk.pages
+    if index and index.stop < stop:
         raise PutBack(f"{index.planned} pages are done, {stop - index.stop} go back")
+
+
+def _drawn(
+    s: Services, job: Job, plan: Plan, chunk: Chunk, at: tuple[int, int], export: Export, lease: Lease,
+    stopping: Callable[[], bool],
+) -> Index | None:  # fmt: skip
+    """Draw and store pages from this page and slot `at` on, and give the lease back; None, with the lease still
+    held, when none is missing or nobody wants them."""
+    (first, slot), stop = at, chunk.first_page + chunk.pages
+    if first == stop:
+        return None
+    began, before, name = time.monotonic(), first - chunk.first_page, f"{export.id}:{chunk.number}:{first}"
+    attempt = count(s, name, f"Page {first + 1} or one soon after it")
+    lookout = Lookout(
+        s.settings, s.ledger, s.live, lease, export.id, stopping, pages_for(stop - first, attempt),
+        lambda done: s.live.note_pages(export.id, chunk.number, before + done),
+    )  # fmt: skip
+    part = Range(chunk.reading, first, plan.pages, s.settings.max_image_pixels, plan.found)
+    lane = plan.volumes.lane(chunk.number, export.chunks)
+    interruptions = (SoftTimeLimitExceeded, MemoryError)
+    with excused(s, name), TemporaryFile() as file:
+        index = render_range(job, part, lane, slot, file, lookout, interruptions, plan.volumes)
+        if lookout.cancelled or s.live.over(export.id):
+            s.live.forget_attempt(name)
+            return None
+        s.ledger.write_segment(export.id, index, file)
+    pages, seconds = index.stop - chunk.first_page, time.monotonic() - began
+    s.live.finish(lease, Drawn(export.id, chunk.number, first, pages, seconds, name))
+    return index
 
 
 def pages_for(missing: int, attempt: int) -> int:

@@ -435,7 +435,7 @@ def test_one_export_that_makes_no_sense_does_not_keep_the_others_waiting(
 ) -> None:
     garbled, strange, good = stage.submit(title="Garbled"), stage.planned(title="Strange"), stage.submit()
     stage.s.ledger.store.put(f"exports/{garbled}/export.json", b"{garbled")
-    stage.s.ledger.store.put(f"exports/{strange}/segments/notes.json", b"somebody was here")
+    stage.s.ledger.store.put(f"exports/{strange}/segments/notes.seg", b"somebody was here")
     stage.forget_what_was_sent()
     keeper = stage.keeper()
     keeper.turn()

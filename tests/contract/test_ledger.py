@@ -25,6 +25,7 @@ from pipeline.pdf.segment import Index
 from pipeline.plan import Plan
 from pipeline.settings import Settings
 from pipeline.store import Store
+from pipeline.tasks.shelf import Shelf
 
 
 @pytest.fixture(scope="module")
@@ -294,11 +295,11 @@ def test_the_plan_that_was_written_first_counts(ledger: Ledger) -> None:
     assert ledger.plan(export_id) == PLAN
 
 
-def test_what_is_done_is_known_by_the_names_of_the_indexes(ledger: Ledger) -> None:
+def test_what_is_done_is_known_by_the_names_of_the_segments(ledger: Ledger) -> None:
     export_id = new_id()
     for chunk, first, pages in ((0, 0, 5), (1, 5, 2), (1, 7, 3), (3, 15, 4)):
         store_segment(ledger, export_id, chunk, first, pages)
-    ledger.store.put(segment_key(export_id, 2, 10, 5), b"its index was not written")
+    ledger.store.put(f"exports/{export_id}/segments/00002-00000010-000005.txt", b"not a segment")
     found = ledger.segments(export_id)
     assert found == {0: [(0, 5)], 1: [(5, 2), (7, 3)], 3: [(15, 4)]}
     assert ledger.segments(export_id, 1) == {1: [(5, 2), (7, 3)]}
@@ -309,40 +310,65 @@ def test_what_is_done_is_known_by_the_names_of_the_indexes(ledger: Ledger) -> No
     assert missing == [2, 3]
 
 
-def test_a_segment_stands_beside_its_index_under_the_etag_of_its_bytes(ledger: Ledger) -> None:
+def test_a_segment_is_its_bytes_and_behind_them_its_index(ledger: Ledger) -> None:
     export_id = new_id()
     store_segment(ledger, export_id, 1, 5, 5)
-    stored = ledger.store.head(segment_key(export_id, 1, 5, 5))
+    stored = ledger.store.get(segment_key(export_id, 1, 5, 5))
     read = ledger.segment_index(export_id, 1, 5, 5)
     assert stored is not None
-    assert (read.etag, read.size) == (stored.etag, stored.size)
+    assert (read.etag, stored.data[: read.size]) == (stored.etag, b"1 5 5")
     assert read.sha256 == hashlib.sha256(b"1 5 5").hexdigest()
     assert dataclasses.replace(read, sha256="", etag="") == index(1, 5, 5, b"1 5 5")
 
 
-@pytest.mark.parametrize(
-    "damage",
-    [
-        lambda data: data[:-10],
-        lambda data: b"",
-        lambda data: b"[]",
-        lambda data: b"\xff" + data,
-    ],
-)
-def test_a_damaged_index_is_said_and_its_segment_counts_no_more(
-    ledger: Ledger, damage: Callable[[bytes], bytes]
-) -> None:
+def test_an_index_that_is_longer_than_what_is_read_at_first_is_read_whole(ledger: Ledger) -> None:
+    export_id, data = new_id(), b"some bytes" * 10_000
+    long = index(1, 5, 5, data, warnings=[f"warning {n}" for n in range(10_000)])
+    ledger.write_segment(export_id, long, io.BytesIO(data))
+    stored = ledger.segment(segment_key(export_id, 1, 5, 5))
+    assert stored.index.warnings == long.warnings
+    assert stored.body is None
+
+
+DAMAGE: dict[str, Callable[[bytes], bytes]] = {
+    "cut off": lambda data: data[:-10],
+    "empty": lambda data: b"",
+    "longer": lambda data: b"\xff" + data,
+    "other bytes": lambda data: b"9" + data[1:],
+    "no index": lambda data: b"[]" + b"%016d" % 2,
+    "no length": lambda data: data[:-16] + b"-" * 16,
+    "a length below nothing": lambda data: data[:-16] + b"-000000000000005",
+    "a length beyond all": lambda data: data[:-16] + b"9" * 16,
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE)
+def test_a_damaged_segment_is_said_and_counts_no_more(ledger: Ledger, damage: Callable[[bytes], bytes]) -> None:
     export_id = new_id()
     store_segment(ledger, export_id, 1, 5, 5)
     key = segment_key(export_id, 1, 5, 5)
-    stored = ledger.store.get(key.replace(".seg", ".json"))
+    stored = ledger.store.get(key)
     assert stored is not None
-    ledger.store.put(key.replace(".seg", ".json"), damage(stored.data))
-    with pytest.raises(DamagedSegment, match="damaged"):
-        ledger.index(key)
+    ledger.store.put(key, damage(stored.data))
+    with pytest.raises(DamagedSegment, match=key):
+        ledger.segment(key)
     assert ledger.segments(export_id) == {}
     with pytest.raises(DamagedSegment, match="gone"):
-        ledger.index(key)
+        ledger.segment(key)
+
+
+def test_segments_on_the_shelf_are_read_once_as_far_as_there_is_room(ledger: Ledger) -> None:
+    """Law 2: what is kept does not grow with the document."""
+    export_id = new_id()
+    for n in range(3):
+        store_segment(ledger, export_id, n, 5 * n, 5)
+    keys = [segment_key(export_id, n, 5 * n, 5) for n in range(3)]
+    one = len(index(0, 0, 5, b"0 0 5").encode()) + 150  # with its hash and ETag
+    with Shelf(ledger, room=2 * one) as shelf:
+        first = [shelf.index(key) for key in keys]
+        ledger.store.delete(keys[:2])
+        assert [shelf.index(key) for key in keys] == first
+        assert [shelf.body(key, 1, 3) for key in keys] == [b" 0", b" 5", None]
 
 
 def test_threads_that_are_the_first_to_read_a_record_do_not_crash() -> None:

@@ -18,7 +18,7 @@ import redis
 from pipeline import live as lives
 from pipeline.errors import RedisDown
 from pipeline.export import new_id
-from pipeline.live import QUEUES, Live, Progress
+from pipeline.live import QUEUES, Drawn, Live, Progress
 from pipeline.local.services import Valkey, free_port
 from pipeline.settings import Settings
 from pipeline.tasks.app import CeleryMessages, make_app
@@ -106,6 +106,46 @@ def test_so_many_are_allowed_in_a_minute_and_more_in_the_next(live: Live, monkey
     assert live.allow("sign-in", 2)
     now += 60
     assert live.allow("mail", 2)
+
+
+# a chunk
+
+
+DRAWN = Drawn("1", 7, first=20, pages=5, seconds=1.5, attempt="1:7:20")
+
+
+def test_a_chunk_is_begun_by_one_who_hears_whether_anything_of_it_was_drawn(live: Live) -> None:
+    lease, begun = live.begin("1", 7, 10)
+    assert lease is not None
+    assert not begun
+    assert live.held(["1:7"]) == {"1:7"}
+    assert live.begin("1", 7, 10)[0] is None
+    live.finish(lease, DRAWN)
+    other, begun = live.begin("1", 7, 10)
+    assert other is not None
+    assert begun
+    assert other.fence >= lease.fence
+    assert live.begin("1", 8, 10)[1] is False
+
+
+def test_what_is_finished_is_noted_its_attempt_is_uncounted_and_its_lease_is_free(live: Live) -> None:
+    lease, _ = live.begin("1", 7, 10)
+    assert lease is not None
+    assert live.attempt(DRAWN.attempt) == 1
+    live.finish(lease, DRAWN)
+    assert live.progress("1") == Progress(5, 0, 0, 1.5, 1)
+    assert live.attempt(DRAWN.attempt) == 1
+    assert live.held(["1:7"]) == set()
+
+
+def test_who_finishes_late_does_not_take_away_the_lease_of_another(live: Live) -> None:
+    former, _ = live.begin("1", 7, 0.05)
+    assert former is not None
+    time.sleep(0.1)
+    holder, _ = live.begin("1", 7, 10)
+    assert holder is not None
+    live.finish(former, DRAWN)
+    assert live.held(["1:7"]) == {"1:7"}
 
 
 # progress
@@ -216,10 +256,13 @@ def test_every_key_expires(live: Live, client: Any) -> None:
     live.note_pages("1", 0, 1)
     live.note_bytes("2", 1, 2)
     live.restore_pages("3", {0: 1})
+    lease, _ = live.begin("4", 7, 10)
+    assert lease is not None
+    live.finish(lease, replace(DRAWN, export="4"))
     live.note_sent("1", 10)
     live.ring()
     keys = list(client.scan_iter())
-    assert len(keys) == 9
+    assert len(keys) == 11
     assert not [key for key in keys if client.ttl(key) <= 0]
 
 

@@ -43,7 +43,7 @@ def pages_done(running: Laptop, export_id: str) -> int:
 def parts_of_chunks(running: Laptop, export_id: str, chunk_pages: int) -> list[str]:
     """Segments with fewer pages than their chunk has; their names say how many."""
     keys = [entry.key for entry in running.store.entries(f"exports/{export_id}/segments/")]
-    pages = {key: int(key.removesuffix(".json").rsplit("-", 1)[1]) for key in keys if key.endswith(".json")}
+    pages = {key: int(key.removesuffix(".seg").rsplit("-", 1)[1]) for key in keys}
     return [key for key, count in pages.items() if count < chunk_pages]
 
 

@@ -16,6 +16,7 @@ STOREYS = [
     {"scaler", "delivery", "rendering", "representation"},
     {"presence"},
     {"ledger", "live", "freezing"},
+    {"sealing"},
     {"roster"},
     {"documents", "queries"},
     {"binding", "sources", "plan", "volumes", "pdf", "parts", "records", "arrow"},
