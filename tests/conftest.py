@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from functools import cache
 
+import botocore.session
 import pytest
 
 from pipeline.local.services import S3, Valkey, s3, valkey
@@ -15,9 +17,27 @@ from pipeline.store import Store
 Environ = dict[str, str]
 
 
+@pytest.fixture(scope="session", autouse=True)
+def description_of_s3_is_read_once() -> Iterator[None]:
+    """Each new client reads 0.1 s of JSON about S3; a process of ours opens one, the tests a thousand."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(botocore.session, "create_loader", cache(botocore.session.create_loader))
+        yield
+
+
 @pytest.fixture(scope="session")
 def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3]:
+    """With its bucket, which all tests share; each has a prefix of its own."""
     with s3(tmp_path_factory.mktemp("s3"), key_id="test-key", secret="test-secret", bucket="tests") as server:
+        settings = Settings.from_env(
+            {
+                "S3_ENDPOINT_URL": server.endpoint_url,
+                "S3_BUCKET": server.bucket,
+                "AWS_ACCESS_KEY_ID": server.key_id,
+                "AWS_SECRET_ACCESS_KEY": server.secret,
+            }
+        )
+        Store.open(settings).create_bucket()
         yield server
 
 
@@ -52,9 +72,7 @@ def environ(s3_server: S3, valkey_server: Valkey, request: pytest.FixtureRequest
 
 @pytest.fixture
 def settings(environ: Environ) -> Settings:
-    settings = Settings.from_env(environ)
-    Store.open(settings).create_bucket()
-    return settings
+    return Settings.from_env(environ)
 
 
 class SentMessages:

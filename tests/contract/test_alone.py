@@ -14,7 +14,6 @@ import pytest
 
 from pipeline.live import Live
 from pipeline.local.services import Valkey
-from pipeline.settings import Settings
 
 SECONDS = 1.5
 
@@ -64,13 +63,7 @@ Start = Callable[..., Process]
 
 
 @pytest.fixture
-def live(valkey_server: Valkey) -> Live:
-    return Live.open(Settings.from_env({"REDIS_URL": valkey_server.url}))
-
-
-@pytest.fixture
 def start(valkey_server: Valkey, tmp_path: Path, live: Live) -> Iterator[Start]:
-    until(lambda: not live.held(["tidy"]))
     started: list[subprocess.Popen[bytes]] = []
 
     def begin(work: float) -> Process:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -98,6 +99,18 @@ def await_that(condition: Callable[[], object]) -> None:
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.01)
+
+
+def shown_on(terminal: int) -> str:
+    """All that is written to a terminal until nobody has its other end open any more."""
+    shown, deadline = bytearray(), time.monotonic() + SECONDS
+    with suppress(OSError):  # EIO: so Linux says that it is over
+        while select.select([terminal], [], [], max(0.0, deadline - time.monotonic()))[0]:
+            if not (piece := os.read(terminal, 65536)):
+                break
+            shown += piece
+    os.close(terminal)
+    return shown.decode()
 
 
 def answer(result: Result) -> Any:
@@ -303,10 +316,9 @@ def test_a_terminal_is_shown_a_bar(album: Path, tmp_path: Path) -> None:
     environ = dict(os.environ) | {"TERM": "xterm", "COLUMNS": "100"}
     arguments = ("render", "photos", album, "-o", tmp_path / "out.pdf")
     with started(environ, *arguments, stderr=theirs) as process:
+        os.close(theirs)
+        shown = shown_on(ours)
         process.communicate(timeout=SECONDS)
-    os.close(theirs)
-    shown = os.read(ours, 65536).decode()
-    os.close(ours)
     assert process.returncode == 0
     assert "rendering pages" in shown
     assert "12/12" in shown

@@ -13,7 +13,6 @@ from typing import Any
 
 import celery
 import pytest
-import redis
 
 from pipeline import live as lives
 from pipeline.errors import RedisDown
@@ -25,20 +24,8 @@ from pipeline.tasks.app import CeleryMessages, make_app
 
 
 @pytest.fixture
-def client(valkey_server: Valkey) -> Iterator[Any]:
-    with redis.Redis.from_url(valkey_server.url, decode_responses=True) as client:
-        client.flushall()
-        yield client
-
-
-@pytest.fixture
 def settings(valkey_server: Valkey) -> Settings:
     return Settings.from_env({"REDIS_URL": valkey_server.url})
-
-
-@pytest.fixture
-def live(settings: Settings, client: Any) -> Live:
-    return Live.open(settings)
 
 
 # leases

@@ -32,15 +32,6 @@ def dynos(tmp_path: Path) -> Iterator[Dynos]:
         yield running
 
 
-@pytest.fixture
-def live(valkey_server: Valkey) -> Live:
-    live = Live.open(Settings.from_env({"REDIS_URL": valkey_server.url}))
-    live.lift()
-    for worker in live.workers():
-        live.sign_off(worker.id)
-    return live
-
-
 def settings_for(dynos: Dynos, **changes: str) -> Settings:
     given = {"HEROKU_API_URL": dynos.url, "HEROKU_API_KEY": dynos.key, "HEROKU_APP_NAME": dynos.app}
     return Settings.from_env(given | {"HEROKU_TIMEOUT": "0.25", "SCALER_WAY": "one-off"} | changes)

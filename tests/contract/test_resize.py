@@ -17,7 +17,7 @@ import pytest
 from pipeline.errors import HerokuDown, HerokuRefused, TooManyCalls
 from pipeline.live import Live
 from pipeline.local.dynos import Dynos, Fault
-from pipeline.local.services import Valkey, free_port
+from pipeline.local.services import free_port
 from pipeline.roster import Line, Worker
 from pipeline.scaler import heroku as door
 from pipeline.scaler.formation import Formation, drained
@@ -42,15 +42,6 @@ def dynos(tmp_path: Path) -> Iterator[Dynos]:
 def settings_for(dynos: Dynos, **changes: str) -> Settings:
     given = {"HEROKU_API_URL": dynos.url, "HEROKU_API_KEY": dynos.key, "HEROKU_APP_NAME": dynos.app}
     return Settings.from_env(given | {"HEROKU_TIMEOUT": "0.25"} | changes)
-
-
-@pytest.fixture
-def live(valkey_server: Valkey) -> Live:
-    live = Live.open(Settings.from_env({"REDIS_URL": valkey_server.url}))
-    live.lift()
-    for worker in live.workers():
-        live.sign_off(worker.id)
-    return live
 
 
 @pytest.fixture

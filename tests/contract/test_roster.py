@@ -3,30 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import redis
 
 from pipeline import roster
 from pipeline.live import Live
-from pipeline.local.services import Valkey
 from pipeline.presence import Presence
 from pipeline.roster import Worker
-from pipeline.settings import Settings
-
-
-@pytest.fixture
-def client(valkey_server: Valkey) -> Iterator[Any]:
-    with redis.Redis.from_url(valkey_server.url, decode_responses=True) as client:
-        client.flushall()
-        yield client
-
-
-@pytest.fixture
-def live(valkey_server: Valkey, client: Any) -> Live:
-    return Live.open(Settings.from_env({"REDIS_URL": valkey_server.url}))
 
 
 def worker(name: str, **more: Any) -> Worker:

@@ -16,6 +16,8 @@ from pipeline.local.laptop import Laptop
 from tests.pictures import jpeg
 
 PATIENCE = 120.0
+# Seconds from look to look. Each costs us, web and S3 10 ms of processor, which those we wait for need.
+SOON, AT_LEISURE = 0.05, 0.25
 
 
 def put_album(laptop: Laptop, photos: int, *, pictures: list[bytes] | None = None, name: str = "album") -> str:
@@ -46,26 +48,28 @@ def look(laptop: Laptop, export_id: str) -> dict[str, Any]:
     return found
 
 
-def wait_until(what: str, true: Callable[[], bool], patience: float = PATIENCE) -> None:
+def wait_until(what: str, true: Callable[[], bool], patience: float = PATIENCE, look_each: float = SOON) -> None:
     deadline = time.monotonic() + patience
     while not true():
         assert time.monotonic() < deadline, f"not within {patience} s: {what}"
-        time.sleep(0.05)
+        time.sleep(look_each)
 
 
 def wait_for_end(laptop: Laptop, export_id: str) -> dict[str, Any]:
     """The export once it is over."""
-    wait_until("the export ends", lambda: look(laptop, export_id)["state"] in ("ready", "failed", "cancelled"))
+    over = ("ready", "failed", "cancelled")
+    wait_until("the export ends", lambda: look(laptop, export_id)["state"] in over, look_each=AT_LEISURE)
     return look(laptop, export_id)
 
 
 def wait_until_told(laptop: Laptop, export_id: str) -> None:
     """Until nothing is left to be done for the export, its mail included."""
-    wait_until("the export is closed", lambda: laptop.store.head(f"active/{export_id}") is None)
+    open_mark = f"active/{export_id}"
+    wait_until("the export is closed", lambda: laptop.store.head(open_mark) is None, look_each=AT_LEISURE)
 
 
 def wait_for_no_workers(laptop: Laptop) -> None:
-    wait_until("the workers are gone", lambda: laptop.dynos.count() == 0)
+    wait_until("the workers are gone", lambda: laptop.dynos.count() == 0, look_each=AT_LEISURE)
 
 
 def download(laptop: Laptop, export_id: str, folder: Path) -> Path:

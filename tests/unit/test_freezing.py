@@ -20,16 +20,11 @@ import pipeline
 from pipeline import documents, freezing
 from pipeline.documents.table.params import TableParams
 from pipeline.errors import InputChanged, InvalidRequest
-from pipeline.settings import MIB, Settings
+from pipeline.settings import MIB
 from pipeline.sources import FolderInputs
 from tests.readback import read
 
 ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def known_documents() -> None:
-    documents.load(Settings.from_env({}).documents)
 
 
 def as_parquet(columns: dict[str, pa.Array], **options: Any) -> bytes:

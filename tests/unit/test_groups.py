@@ -14,7 +14,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipeline import documents
 from pipeline.binding import Made
 from pipeline.documents import Range
 from pipeline.errors import InvalidRequest
@@ -29,17 +28,6 @@ from tests.readback import Seen, read
 from tests.unit.test_table import SETTINGS, as_csv, job, made, text_of
 
 FIELDS = ["region", "customer", "amount", "date", "text"]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def known_documents() -> None:
-    documents.load(SETTINGS.documents)
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    with TemporaryDirectory() as name:
-        yield Path(name)
 
 
 EURO: dict[str, Any] = {"kind": "currency", "currency": "EUR"}

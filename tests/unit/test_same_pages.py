@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory, TemporaryFile
 
-import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
@@ -56,11 +55,6 @@ class Album:
         document = documents.find("photos")
         decoded = documents.decode(document, {"title": "Álbum", "listing": "unused", **params})
         return Job(document, decoded, str(self.folder / "listing.jsonl"), FolderInputs(self.folder))
-
-
-@pytest.fixture(scope="module", autouse=True)
-def known_documents() -> None:
-    documents.load(SETTINGS.documents)
 
 
 @contextmanager

@@ -4,7 +4,6 @@ import csv
 import io
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -25,17 +24,6 @@ from pipeline.sources import FolderInputs
 from tests.readback import Seen, read
 
 SETTINGS = Settings.from_env({})
-
-
-@pytest.fixture(scope="module", autouse=True)
-def known_documents() -> None:
-    documents.load(SETTINGS.documents)
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    with TemporaryDirectory() as name:
-        yield Path(name)
 
 
 def job(folder: Path, data: bytes, **params: Any) -> Job:

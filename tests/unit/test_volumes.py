@@ -36,11 +36,6 @@ ABOUT = About("Álbum", 1_700_000_000, "an-export")
 WORDS = re.compile(r"\s*Volume ([\d,]+) of ([\d,]+)")
 
 
-@pytest.fixture(scope="module", autouse=True)
-def known_documents() -> None:
-    documents.load(SETTINGS.documents)
-
-
 def noise(number: int, pixels: int) -> bytes:
     """A JPEG that hardly shrinks."""
     image = Image.frombytes("RGB", (pixels, pixels), random.Random(number).randbytes(3 * pixels * pixels))

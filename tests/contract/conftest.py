@@ -1,0 +1,27 @@
+"""Redis for those tests that speak to it directly."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import redis
+
+from pipeline.live import Live
+from pipeline.local.services import Valkey
+from pipeline.settings import Settings
+
+
+@pytest.fixture
+def client(valkey_server: Valkey) -> Iterator[Any]:
+    """The server without a door, and with nothing in it."""
+    with redis.Redis.from_url(valkey_server.url, decode_responses=True) as client:
+        client.flushall()
+        yield client
+
+
+@pytest.fixture
+def live(valkey_server: Valkey, client: Any) -> Live:
+    """The door to a server in which nothing is."""
+    return Live.open(Settings.from_env({"REDIS_URL": valkey_server.url}))
