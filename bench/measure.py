@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -64,7 +65,7 @@ def alone(tool: Tool, source: Source, pages: int, work: Path, here: bool = False
 
     A peer runs in the peers' environment, or in the project's when it is to run `here`.
     """
-    out, files = work / f"out-{os.getpid()}.pdf", (source(work, 1), source(work, pages))
+    out, files = work / f"out-{os.getpid()}-{threading.get_ident()}.pdf", (source(work, 1), source(work, pages))
     arguments = ["-m", "bench.alone", tool.subject, tool.name, *map(str, files), str(out), str(pages)]
     python = sys.executable if tool.ours or here else str(PEERS)
     ended = subprocess.run(

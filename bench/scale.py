@@ -13,8 +13,9 @@ from statistics import median
 from pipeline.commands.folder import listing
 from pipeline.local.laptop import Laptop
 
-from . import inputs
+from . import inputs, registry
 from .figures import Figure
+from .measure import alone
 from .ours import render
 from .system import TABLE, Order, Watch, put, running, worker_seconds
 
@@ -64,11 +65,27 @@ def two_workers(work: Path, pages: int) -> list[Figure]:
     drawn = median(_drawing(a) / _drawing(b) for a, b in zip(took[1], took[2], strict=True))
     planned = median(order.seen["rendering"] / order.seen["ready"] for order in took[2])
     how = f"table of {count} pages, request to ready, on the clock"
+    apart = "two that share nothing by one, a local file each; Redis, S3 and web have no core here either"
     return [
         Figure("two workers: times faster than one", whole, "×", how, least=1.8),
         Figure("two workers: times faster than one, drawing alone", drawn, "×", "planned to joined"),
-        Figure("share of the time of two workers that planning takes", planned, "", "one worker plans"),
+        Figure("two workers: share of their time that planning takes", planned, "", "one worker plans"),
+        Figure("two processes: times faster than one, on this machine", _two_apart(work, pages), "×", apart),
     ]
+
+
+def _two_apart(work: Path, pages: int) -> float:
+    """What a second core is worth to processes that have nothing to do with each other."""
+
+    def seconds(_: int) -> float:
+        return alone(registry.find("tables", registry.OURS), inputs.table, pages, work).wall
+
+    found = []
+    for _ in range(3):
+        one = seconds(0)
+        with ThreadPoolExecutor(2) as pool:
+            found.append(2 * one / max(pool.map(seconds, range(2))))
+    return median(found)
 
 
 def _drawing(order: Order) -> float:
