@@ -10,7 +10,8 @@ test: lint types check bench-smoke
 
 lint: .venv/ready ; $(BIN)/ruff check . && $(BIN)/ruff format --check .
 types: .venv/ready ; $(BIN)/mypy
-check: .venv/ready ; $(BIN)/pytest -n 2
+# More than cores: the longest tests wait for servers and workers most of the time.
+check: .venv/ready ; $(BIN)/pytest -n 3 --dist loadgroup
 bench-smoke: .venv/ready ; $(BIN)/python -m bench smoke
 bench: .venv/ready .venv-bench/ready ; $(BIN)/python -m bench --json bench-work/results.json $(BENCH)
 

@@ -26,6 +26,7 @@ from pipeline.settings import Settings
 from pipeline.tasks import flow
 from pipeline.web import create_app
 
+pytestmark = pytest.mark.xdist_group("browser")  # one Chromium for all, whoever runs them
 CHROMIUM = Path("/usr/bin/chromium")
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 QUIET += ["--disable-sync", "--no-first-run"]

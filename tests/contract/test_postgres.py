@@ -20,6 +20,7 @@ from pipeline.local.services import free_port
 from pipeline.queries import Query
 from pipeline.records import lines
 
+pytestmark = pytest.mark.xdist_group("postgres")  # one server for all, whoever runs them
 ORDERS = Query("orders", "SHOP_DATABASE_URL", "SELECT * FROM orders ORDER BY id")
 
 

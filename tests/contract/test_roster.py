@@ -99,3 +99,12 @@ def test_it_says_that_it_drains_only_when_it_has_laid_down_its_work(live: Live) 
         assert time.monotonic() < deadline
         time.sleep(0.05)
     presence.stop()
+
+
+def test_a_start_that_took_long_is_not_taken_for_idleness(live: Live) -> None:
+    presence = Presence(live, Worker("run", "run.1", True, 7.0), linger=0.1)
+    time.sleep(1.1)  # imports, on a busy machine
+    presence.start()
+    assert not presence.gone
+    assert [one.id for one in live.workers()] == ["run"]
+    presence.stop()

@@ -11,6 +11,8 @@ from pipeline.local.laptop import Laptop, laptop
 from tests.journey import people
 from tests.readback import read
 
+pytestmark = pytest.mark.xdist_group("journey")  # one system for all, whoever runs them
+
 
 @pytest.fixture(scope="module")
 def system(tmp_path_factory: pytest.TempPathFactory) -> Laptop:  # type: ignore[misc]  # a generator, below
