@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-import re
 import struct
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from io import BytesIO
-from typing import BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from ..errors import UnreadableSource
 from .objects import Block
+
+if TYPE_CHECKING:
+    import re
 
 SOI = b"\xff\xd8"
 
 _BLOCK = 256 * 1024
 _MAX_SEGMENTS = 10_000
 
-_DHT, _EOI, _SOS, _DQT, _COM = 0xC4, 0xD9, 0xDA, 0xDB, 0xFE
+_HEAD = struct.Struct(">BBH")  # of a segment: FF, the marker, the length
+_EOI = b"\xff\xd9"
+_DHT, _SOS, _DQT, _COM = 0xC4, 0xDA, 0xDB, 0xFE
 _APP0, _APP1, _APP2, _APP14 = 0xE0, 0xE1, 0xE2, 0xEE
 _METADATA = frozenset(range(_APP0, 0xF0)) | {_COM}
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {_DHT, 0xC8, 0xCC}  # SOF0 to SOF15
@@ -25,9 +30,9 @@ _HUFFMAN_FRAMES = (0xC0, 0xC1, 0xC2)  # baseline, extended, progressive: all tha
 _WITH_LENGTH = frozenset(range(0xC0, 0xFF)) - frozenset(range(0xD0, 0xDA))
 
 # Inside a scan FF is followed by 00 (a data byte FF), a restart marker or a fill byte; anything else ends it.
-# Looking forward costs 0.8 ms a megabyte, and unlike a search from the end is not misled by what
-# follows the picture: a second picture (MPO), a film (motion photo), a thumbnail.
-_SCAN_END = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
+# Unlike a search from the end, one that goes forward is not misled by what follows the picture: a second
+# picture (MPO), a film (motion photo), a thumbnail. RE2 needs 0.12 ms a megabyte, the module re four times that.
+_SCAN_END = rb"\xff[^\x00\xff\xd0-\xd7]"
 
 
 _Read = Callable[[int, int], Block]
@@ -127,12 +132,12 @@ def orientation_of(tiff: bytes) -> int:
 def _segments(read: _Read) -> Iterator[_Segment]:
     offset = len(SOI)
     for _ in range(_MAX_SEGMENTS):
-        head = bytes(read(offset, 4))
+        head = read(offset, 4)
         if head[:2] == b"\xff\xff":  # a fill byte (B.1.1.2)
             offset += 1
             continue
-        if head[:2] == bytes((0xFF, _EOI)):
-            yield _Segment(_EOI, offset, offset + 2, offset + 2)
+        if head[:2] == _EOI:
+            yield _Segment(0xD9, offset, offset + 2, offset + 2)
             return
         segment = _segment(read, offset, head)
         yield segment
@@ -140,11 +145,11 @@ def _segments(read: _Read) -> Iterator[_Segment]:
     raise UnreadableSource(f"The JPEG has more than {_MAX_SEGMENTS} marker segments.")
 
 
-def _segment(read: _Read, offset: int, head: bytes) -> _Segment:
+def _segment(read: _Read, offset: int, head: Block) -> _Segment:
     """The segment at `offset` whose first four bytes are given."""
     if len(head) < 4:
         raise _truncated()
-    fill, marker, length = struct.unpack(">BBH", head)
+    fill, marker, length = _HEAD.unpack(head)
     if fill != 0xFF or marker not in _WITH_LENGTH or length < 2:
         raise _Unusual
     end = offset + 2 + length
@@ -153,13 +158,25 @@ def _segment(read: _Read, offset: int, head: bytes) -> _Segment:
 
 def _scan_end(read: _Read, offset: int) -> int:
     """Where the entropy-coded data that starts at `offset` ends: at the next marker."""
+    search = _end_search()
     while True:
         block = read(offset, _BLOCK)
-        if found := _SCAN_END.search(block):
+        if found := search(block):
             return offset + found.start()
         if len(block) < 2:
             raise _truncated()
         offset += len(block) - (block[-1] == 0xFF)
+
+
+@cache
+def _end_search() -> Callable[[Block], re.Match[bytes] | None]:
+    """Whoever reads no JPEG does not pay for the import: 18 ms and 5 MB."""
+    import re2
+
+    options = re2.Options()
+    options.encoding = re2.Options.Encoding.LATIN1  # bytes
+    search: Callable[[Block], re.Match[bytes] | None] = re2.compile(_SCAN_END, options).search
+    return search
 
 
 def _truncated() -> UnreadableSource:

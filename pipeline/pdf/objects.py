@@ -14,8 +14,8 @@ _NAME_UNSAFE = re.compile(rb"[^!-~]|[#%()/<>\[\]{}]")
 
 def number(value: float) -> bytes:
     """Spell a number with at most three decimals: 1/3000 inch is finer than any printer."""
-    text = f"{value:.3f}".rstrip("0").rstrip(".")
-    return b"0" if text in ("", "-0") else text.encode()
+    text = (b"%.3f" % value).rstrip(b"0").rstrip(b".")
+    return b"0" if text in (b"", b"-0") else text
 
 
 def name(text: str) -> bytes:
