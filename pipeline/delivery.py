@@ -22,8 +22,9 @@ from markupsafe import Markup
 
 from .errors import InvalidSetting, LinkExpired, LinkRefused, MailDown, MailRefused, MailUnencrypted
 from .export import Export, State
-from .settings import MIB, Settings, is_local
+from .settings import Settings, is_local
 
+MB = 1_000_000
 SKIPPED_IN_MAIL = 20
 VOLUMES_IN_MAIL = 20
 
@@ -190,7 +191,7 @@ def _one_line(text: str) -> str:
 
 
 def _size(count: int) -> str:
-    return f"{count / MIB:,.1f} MB" if count >= MIB else f"{count / 1024:,.0f} kB"
+    return f"{count / MB:,.1f} MB" if count >= MB else f"{count / 1000:,.0f} kB"
 
 
 def _day(seconds: float) -> str:

@@ -23,7 +23,7 @@ from pipeline.errors import InvalidSetting, LinkExpired, LinkRefused, MailDown, 
 from pipeline.export import Export, Failure, File, Result, Skipped, State, new_id
 from pipeline.local.mailbox import Controller, Mailbox
 from pipeline.local.services import Smtp, free_port, smtp
-from pipeline.settings import MIB, Settings
+from pipeline.settings import Settings
 
 EVIL = '<script>alert("1")</script>\r\nBcc: everybody@example.org\r\n\r\nHello'
 SETTINGS = Settings.from_env({"SECRET_KEY": "first-key", "BASE_URL": "https://pdf.example.org"})
@@ -40,7 +40,7 @@ def settings_for(url: str) -> Settings:
 
 
 def ready(**changes: Any) -> Export:
-    result = Result("exports/1/result/a.pdf", "Álbum 2026-01-02.pdf", 3 * MIB // 2, 1234, 1300, 1300)
+    result = Result("exports/1/result/a.pdf", "Álbum 2026-01-02.pdf", 1_500_000, 1234, 1300, 1300)
     export = Export(
         new_id(), "photos", {}, "shop", 1_700_000_000.0, State.READY,
         notify="admin@example.org", name="Álbum", finished_at=1_700_000_100.0, result=result,
@@ -91,9 +91,9 @@ def test_a_mail_says_in_text_and_html_what_is_ready_and_where(mail: Smtp) -> Non
 
 def test_a_mail_about_volumes_leads_to_the_first_ones_to_the_index_and_to_all(mail: Smtp) -> None:
     count = VOLUMES_IN_MAIL + 5
-    volumes = tuple(File(f"v{n}", f"a-{n}.pdf", MIB, 10 * n - 9, 10) for n in range(1, count + 1))
+    volumes = tuple(File(f"v{n}", f"a-{n}.pdf", 1_000_000, 10 * n - 9, 10) for n in range(1, count + 1))
     index = File("i", "a-index.pdf", 1000, 0, 1)
-    result = Result("i", "a-index.pdf", count * MIB + 1000, 10 * count, 9, 9, volumes=volumes, index=index)
+    result = Result("i", "a-index.pdf", count * 1_000_000 + 1000, 10 * count, 9, 9, volumes=volumes, index=index)
     export = ready(result=result)
     found = sent(mail, export)
     text, html = body(found, "plain"), body(found, "html")

@@ -5,7 +5,7 @@ const FASTEST = 1000; // ms between two looks at an export, and
 const SLOWEST = 3000; // while nothing changes, or nobody answers
 const LIST_EVERY = 5000; // ms between two looks at the list while something in it is running
 const RUNNING = ["queued", "planning", "rendering", "assembling"];
-const MB = 1024 * 1024;
+const MB = 1_000_000;
 
 const by = (id) => document.getElementById(id);
 const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
@@ -40,7 +40,7 @@ async function errorOf(response) {
 // words
 
 function size(bytes) {
-  if (bytes < MB) return `${Math.max(1, Math.round(bytes / 1024))} kB`;
+  if (bytes < MB) return `${Math.max(1, Math.round(bytes / 1000))} kB`;
   return `${(bytes / MB).toFixed(bytes < 10 * MB ? 1 : 0)} MB`;
 }
 
