@@ -32,6 +32,7 @@ QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--
 QUIET += ["--disable-sync", "--no-first-run"]
 PAUSE = 0.35  # seconds a worker needs for a chunk, so that there is something to see
 PASSWORD = "open sesame"
+PATIENCE = 60_000  # ms; others use the machine at the same time
 PutPhotos = Callable[[int], str]
 Step = Callable[[Services, str], None]
 
@@ -101,7 +102,7 @@ def browser() -> Iterator[Browser]:
         reason = f"THE PANEL IS NOT TESTED: there is no {CHROMIUM}. On Debian: apt-get install chromium"
         pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
     with sync_playwright() as playwright:
-        expect.set_options(timeout=15_000)  # as for everything else: a busy machine takes its time
+        expect.set_options(timeout=PATIENCE)  # as for everything else: a busy machine takes its time
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
         yield browser
         browser.close()
@@ -123,7 +124,7 @@ def address(settings: Settings, workers: Workers) -> Iterator[str]:
 def page(browser: Browser, address: str) -> Iterator[Page]:
     """A page that must not complain: no exception, nothing refused by the content security policy."""
     context = browser.new_context(base_url=address, viewport={"width": 1000, "height": 900})
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(PATIENCE)
     page = context.new_page()
     complaints: list[str] = []
 
