@@ -67,13 +67,45 @@ class Inputs(Protocol):
         """The lines of a listing between two bytes, each with the byte at which it begins."""
 
 
+class Window:
+    """The block of a listing that was read last, and what is read of it again without asking the bucket.
+
+    Chunks that are small lie side by side in a block, and a call of the bucket costs more than drawing one. What
+    was read belongs to one version of the listing, and so never grows old.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._seen: tuple[Listing, int, bytes] | None = None
+
+    def read(self, listing: Listing, start: int, stop: int) -> Iterator[bytes]:
+        """Bytes start..stop of a listing, a block at a time."""
+        if stop - start >= BLOCK:
+            yield from self._store.read(listing.key, start, stop, listing.version)
+        elif start < stop:
+            begin, data = self._block(listing, start, stop)
+            yield data[start - begin : stop - begin]
+
+    def _block(self, listing: Listing, start: int, stop: int) -> tuple[int, bytes]:
+        seen = self._seen  # once: other threads may read something else meanwhile
+        if seen and seen[0] == listing and seen[1] <= start and stop <= seen[1] + len(seen[2]):
+            return seen[1], seen[2]
+        end = min(start + BLOCK, listing.size)
+        data = b"".join(self._store.read(listing.key, start, end, listing.version))
+        self._seen = listing, start, data
+        return start, data
+
+
 class BucketInputs:
     """Inputs of an export: keys below inputs/ (or the export's own listing), and https URLs."""
 
-    def __init__(self, store: Store, fetcher: Fetcher, pin: Listing | None = None) -> None:
+    def __init__(
+        self, store: Store, fetcher: Fetcher, pin: Listing | None = None, window: Window | None = None
+    ) -> None:
         self._store = store
         self._fetcher = fetcher
         self._pin = pin
+        self._window = window or Window(store)
 
     def check(self, source: str) -> None:
         if "://" in source:
@@ -109,7 +141,7 @@ class BucketInputs:
         return Listing(listing, entry.size, entry.etag) if entry else None
 
     def pinned(self, listing: Listing) -> BucketInputs:
-        return BucketInputs(self._store, self._fetcher, listing)
+        return BucketInputs(self._store, self._fetcher, listing, self._window)
 
     def blocks(self, listing: str, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
         seen = self._pin if self._pin and self._pin.key == listing else self.look(listing)
@@ -119,7 +151,7 @@ class BucketInputs:
 
     def _read(self, seen: Listing, start: int, stop: int) -> Iterator[bytes]:
         try:
-            yield from self._store.read(seen.key, start, stop, seen.version)
+            yield from self._window.read(seen, start, stop)
         except (Conflict, NotFound) as error:
             raise changed(seen) from error
 

@@ -16,7 +16,8 @@ from pipeline import queries
 from pipeline.errors import InputChanged, InvalidRequest, StoreDown
 from pipeline.export import State
 from pipeline.queries import Query
-from pipeline.services import Services
+from pipeline.services import Services, open_services
+from pipeline.settings import Settings
 from pipeline.store import Store
 from pipeline.tasks import flow
 
@@ -138,7 +139,7 @@ def test_a_large_object_is_written_in_parts(store: Store) -> None:
 
 @pytest.mark.parametrize("what", ["replaced", "removed"])
 def test_a_listing_that_is_replaced_in_mid_export_fails_it_clearly(
-    services: Services, store: Store, what: str
+    services: Services, settings: Settings, messages: SentMessages, store: Store, what: str
 ) -> None:
     store.put("inputs/rows.csv", CSV)
     export_id = planned(services, listing="inputs/rows.csv")
@@ -148,9 +149,29 @@ def test_a_listing_that_is_replaced_in_mid_export_fails_it_clearly(
     else:
         store.delete(["inputs/rows.csv"])
     with pytest.raises(InputChanged, match=r"inputs/rows\.csv was replaced or removed") as caught:
-        flow.render(services, export_id, 1, never)
+        flow.render(open_services(settings, messages), export_id, 1, never)  # in another process
     assert not caught.value.retry
     assert list(services.ledger.segments(export_id)) == [0]
+
+
+def test_small_chunks_that_lie_side_by_side_are_read_in_one_block_of_one_version(
+    services: Services, store: Store
+) -> None:
+    lines = b"".join(b'{"n":%d}\n' % n for n in range(60_000))
+    store.put("inputs/rows.jsonl", lines)
+    seen = services.inputs.look("inputs/rows.jsonl")
+    assert seen is not None
+
+    def read(start: int, stop: int) -> bytes:
+        return b"".join(services.inputs.pinned(seen).blocks(seen.key, start, stop))
+
+    assert read(10, 500) == lines[10:500]
+    store.delete([seen.key])
+    assert read(500, 9_000) == lines[500:9_000]
+    assert read(10, 10) == b""
+    for start, stop in ((0, 10), (9_000, 400_000), (262_000, 263_000)):  # before, more than, behind what was read
+        with pytest.raises(InputChanged):
+            read(start, stop)
 
 
 def test_rows_with_too_many_fields_are_named_in_the_result(services: Services, store: Store) -> None:

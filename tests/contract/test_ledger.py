@@ -268,6 +268,16 @@ def test_closing_removes_segments_and_the_mark_and_keeps_the_rest(ledger: Ledger
     assert keys(ledger, f"exports/{accepted.id}/") == {f"exports/{accepted.id}/export.json"}
 
 
+def test_an_export_that_was_looked_at_lately_is_not_asked_for_again(ledger: Ledger) -> None:
+    first, second = (ledger.accept(export(key), None, lasting=False) for key in ("one", "two"))
+    assert ledger.lately(first.id, 60) == first
+    cancelled = ledger.change(first.id, lambda e: e.to(State.CANCELLED))
+    assert ledger.lately(first.id, 60) == first
+    assert ledger.lately(first.id, 0) == cancelled
+    assert ledger.lately(second.id, 60) == second
+    assert ledger.lately(first.id, 60) == cancelled
+
+
 # plans and segments
 
 PLAN = Plan(20, 20, tuple(Chunk(n, 5 * n, 5, 50 * n, 50 * n + 50) for n in range(4)))
