@@ -6,6 +6,7 @@ for machines that are busy.
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ import pytest
 from pipeline.ledger import Ledger
 from pipeline.scaler.learned import Learned
 from pipeline.scaler.scaler import CHECK_SECONDS
-from tests.journey import scaling
+from tests.journey import bars, scaling
 
 SECONDS, FAULT_EACH = 12.0, 1.0
 SEEDS = {"formation": 0, "one-off": 8}
@@ -38,9 +39,12 @@ def test_whatever_befalls_every_export_ends_right_and_is_paid_for(way: str, tmp_
 
         billed = scaling.charged(soak)
         paid = soak.running.dynos.dyno_seconds()
+        # Heroku says in whole seconds when a dyno was ordered or released, and where an answer was lost
+        # nobody else knows: a second for each that there was.
+        unknown = len(bars.lives(list(soak.running.dynos.history), time.time()))
         # One that is killed while it boots is missed after CHECK_SECONDS, and charged until then.
         missed = CHECK_SECONDS * len(soak.kills) if way == "one-off" else 0.0
-        assert 0.8 * paid < billed < 1.2 * paid + missed
+        assert paid - unknown < billed < paid + unknown + missed
         assert scaling.costs(soak)["dyno_seconds"] == pytest.approx(billed)
         learned = Learned.decode(Ledger(soak.running.store).learned())
         assert 0.01 < learned.page["slow"] < 1
