@@ -23,7 +23,7 @@ class Presence:
         self._live = live
         self._worker = worker
         self._linger = linger
-        self._idle_since = time.monotonic()
+        self._idle_since = 0.0
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="presence", daemon=True)
         self._line: Line | None = None
@@ -37,6 +37,7 @@ class Presence:
         after it lost its connection."""
         if self._thread.ident is None:
             self._worker = msgspec.structs.replace(self._worker, since=time.time())
+            self._idle_since = time.monotonic()  # a boot is no idleness
             self._tick()
             self._thread.start()
 
@@ -46,6 +47,7 @@ class Presence:
             self._thread.join(2 * TICK)
         try:
             self._live.sign_off(self._worker.id)
+            self._live.ring()  # it is paid no more
         except RedisDown:
             log.info("presence: Redis is not told that this worker ends; it forgets by itself")
 

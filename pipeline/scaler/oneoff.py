@@ -19,7 +19,8 @@ from .way import Limit, Standing, later
 log = logging.getLogger(__name__)
 COMMAND = "exec python -m pipeline worker --one-off"
 KIND = "run"  # Heroku's own name for one-off dynos, which its limits for the formation leave alone
-EXIT = 3.5  # seconds from when a worker is struck off until its dyno is gone: 3.4 to 4.0 measured
+EXIT_MOST = 10.0  # seconds; who said that it leaves and not that it is gone was killed in between
+MISSED = 2.0  # seconds; after Redis was wiped each worker is there again within one
 ALIVE = ("starting", "up", "idle")
 
 
@@ -33,7 +34,9 @@ class OneOffs:
         self._limit = Limit()
         self._known: dict[str, float | None] | None = None  # id of a start -> when, if its dyno starts or runs
         self._up: set[str] = set()  # those of them whose worker said that it is up
-        self._leaving: list[float] = []  # when those who were struck off will be gone
+        self._missing: dict[str, float] = {}  # those of them that are up no more, and since when
+        self._leaving: dict[str, float] = {}  # who said that it leaves, and until when that is believed
+        self._ended: float | None = None  # when the last of those was gone that are not counted any more
         self._ordered_at: float | None = None
 
     @property
@@ -42,15 +45,23 @@ class OneOffs:
 
     def quantity(self) -> int:
         """How many dynos of ours start or run; who has said that it leaves is listed for seconds yet."""
+        self._ended = None
+        return len(self._listed())
+
+    def _listed(self) -> dict[str, float | None]:
         listed = ours(self._heroku.dynos())
         left = self._live.left(listed)
+        for start_id in [start_id for start_id, gone in left.items() if gone is None]:
+            self._leaving.setdefault(start_id, time.monotonic() + EXIT_MOST)
         self._known = {start_id: since for start_id, since in listed.items() if start_id not in left}
-        return len(self._known)
+        return self._known
 
     def since(self, before: int) -> float | None:
-        """Those that are new are the youngest."""
+        """Those that are new are the youngest; those that are gone said when."""
         new = len(self._known or ()) + len(self._leaving) - before
         moments = sorted(since for since in (self._known or {}).values() if since)
+        if new < 0:
+            return self._ended
         return moments[-new] if 0 < new <= len(moments) else None
 
     def resize(self, wanted: int, line: int | None = None) -> int:  # noqa: ARG002  # each leaves by itself
@@ -58,10 +69,9 @@ class OneOffs:
         wanted = self._limit.clip(wanted)
         self._live.drain(wanted)
         self._forget_who_left()
-        self._leaving = [gone for gone in self._leaving if gone > time.monotonic()]
-        if self._known is None or wanted > len(self._known):
-            self.quantity()
-        known = self._known or {}
+        known = self._known
+        if known is None or wanted > len(known):
+            known = self._listed()
         for start_id in [secrets.token_hex(8) for _ in range(wanted - len(known))]:
             self._known = None  # if the call fails, nobody knows
             asked = time.time()
@@ -91,15 +101,22 @@ class OneOffs:
         return self.quantity()
 
     def _forget_who_left(self) -> None:
-        """Who was up and is not in Redis any more has left: no call is needed to know that. Should Redis have
-        been wiped, Heroku's list is asked all the same before any other dyno is started."""
-        if self._known is not None:
-            up = {worker.id for worker in self._live.workers()}
-            self._up |= up & self._known.keys()
-            for gone in self._up - up:
-                self._leaving.append(time.monotonic() + EXIT)
-                del self._known[gone]
-            self._up &= up
+        """Who was up and is not in Redis any more has left, or died: no call is needed to know that. Should Redis
+        have been wiped, Heroku's list is asked all the same before any other dyno is started."""
+        now, up = time.monotonic(), {worker.id for worker in self._live.workers()}
+        known = self._known if self._known is not None else {}
+        self._up = (self._up | up) & known.keys()
+        self._missing = {start_id: self._missing.get(start_id, now) for start_id in self._up - up}
+        left = self._live.left({*self._missing, *self._leaving})
+        for start_id, missed in list(self._missing.items()):
+            if start_id in left:
+                self._leaving[start_id] = now + EXIT_MOST
+            if start_id in left or now - missed > MISSED:
+                self._up.discard(start_id)
+                del known[start_id], self._missing[start_id]
+        self._ended = max((moment for moment in left.values() if moment), default=None)
+        waited = {start_id: until for start_id, until in self._leaving.items() if until > now}
+        self._leaving = {start_id: until for start_id, until in waited.items() if not left.get(start_id)}
 
     def _start(self, start_id: str) -> float | None:
         """One more dyno. After an unclear answer the list says whether there is one; if there is none, it may

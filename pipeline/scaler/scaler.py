@@ -22,6 +22,7 @@ from .way import Standing, Way
 
 log = logging.getLogger(__name__)
 CHECK_SECONDS = 60.0  # how long the number of workers is believed without asking Heroku
+LATE = 2.0  # seconds beyond twice the boot that was learned: then a one-off dyno is asked after, once
 DAY = 86400.0
 
 
@@ -84,10 +85,29 @@ class Scaler:
     def decided(self, demands: Sequence[Demand]) -> tuple[Decision, Snapshot]:
         """What would be done at this moment, and by what; changes nothing."""
         if time.monotonic() - self._checked > CHECK_SECONDS or self._way.standing().quantity is None:
-            self._way.quantity()
-            self._checked = time.monotonic()
-        snapshot, self._learned = self._gauge.snapshot(demands, self._way.standing(), self.learned)
+            self._ask()
+        snapshot = self._snapshot(demands)
+        if self._overdue(snapshot):
+            self._ask()
+            snapshot = self._snapshot(demands)
         return decide(snapshot, self._policy), snapshot
+
+    def _ask(self) -> None:
+        self._way.quantity()
+        self._checked = time.monotonic()
+
+    def _snapshot(self, demands: Sequence[Demand]) -> Snapshot:
+        snapshot, self._learned = self._gauge.snapshot(demands, self._way.standing(), self.learned)
+        return snapshot
+
+    def _overdue(self, now: Snapshot) -> bool:
+        """Whether a one-off dyno should have come up since Heroku was asked, and did not. It may have died, and
+        only the list would say so: nobody starts it again."""
+        if self._policy.resizing is not Resizing.ONE_OFF:
+            return False
+        asked = now.now - (time.monotonic() - self._checked)
+        due = (dyno.since + 2 * now.boot_seconds + LATE for dyno in now.dynos if not dyno.up)
+        return any(asked < moment < now.now for moment in due)
 
     def _tell(self, decision: Decision, before: int) -> None:
         """A line in the log and on the panel, when something is to change."""

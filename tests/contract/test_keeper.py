@@ -30,6 +30,7 @@ from pipeline.local.services import S3, Valkey
 from pipeline.scaler import scaler
 from pipeline.scaler.formation import Formation
 from pipeline.scaler.learned import Learned
+from pipeline.scaler.oneoff import OneOffs
 from pipeline.scaler.prices import MONTH
 from pipeline.services import Services, open_services
 from pipeline.settings import Settings
@@ -292,6 +293,29 @@ def test_a_ring_wakes_the_leader(stage: Stage) -> None:
     keeper.stop()
     stage.s.live.ring()
     thread.join(5)
+
+
+def test_a_one_off_dyno_that_died_before_its_worker_was_up_is_asked_after_once_and_replaced(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scaler, "LATE", 0.5)
+    stage.s.ledger.write_learned(Learned(boot=0.1).encode())
+    stage.submit()
+    settings = dataclasses.replace(stage.s.settings, scaler_way="one-off")
+    keeper = Keeper(dataclasses.replace(stage.s, settings=settings), OneOffs(settings, stage.s.live))
+    keeper.turn()
+    assert len(stage.dynos.one_offs()) == 1
+    stage.dynos.stop_dyno("run.1")
+    time.sleep(1.0)
+    keeper.turn()
+    assert [dyno.name for dyno in stage.dynos.one_offs()] == ["run.2"]
+    time.sleep(1.0)
+    keeper.turn()
+    calls = len(stage.dynos.requests)
+    keeper.turn()
+    keeper.turn()
+    assert len(stage.dynos.requests) == calls, "it is late, and was seen in the list"
+    assert [dyno.name for dyno in stage.dynos.one_offs()] == ["run.2"]
 
 
 # one leader

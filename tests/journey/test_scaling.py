@@ -6,15 +6,14 @@ for machines that are busy.
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
+from random import Random
 
 import pytest
 
 from pipeline.ledger import Ledger
 from pipeline.scaler.learned import Learned
-from pipeline.scaler.scaler import CHECK_SECONDS
-from tests.journey import bars, scaling
+from tests.journey import scaling
 
 SECONDS, FAULT_EACH = 12.0, 1.0
 SEEDS = {"formation": 0, "one-off": 8}
@@ -30,7 +29,8 @@ def test_all_that_can_befall_befalls_in_the_short_soaks() -> None:
 @pytest.mark.parametrize("way", SEEDS)
 def test_whatever_befalls_every_export_ends_right_and_is_paid_for(way: str, tmp_path: Path) -> None:
     with scaling.soaking(tmp_path, way) as soak:
-        scaling.befall_all(soak, SEEDS[way], SECONDS, FAULT_EACH)
+        happenings = scaling.happenings(SEEDS[way], SECONDS, FAULT_EACH)
+        scaling.befall_all(soak, happenings, Random(SEEDS[way]))
         assert scaling.wrong(soak, tmp_path) == []
         found = scaling.measured(soak)
         assert found.killed == 0, "a worker that had a task was told to stop"
@@ -39,11 +39,7 @@ def test_whatever_befalls_every_export_ends_right_and_is_paid_for(way: str, tmp_
 
         billed = scaling.charged(soak)
         paid = soak.running.dynos.dyno_seconds()
-        # Heroku says in whole seconds when a dyno was ordered or released, and where an answer was lost
-        # nobody else knows: a second for each that there was.
-        unknown = len(bars.lives(list(soak.running.dynos.history), time.time()))
-        # One that is killed while it boots is missed after CHECK_SECONDS, and charged until then.
-        missed = CHECK_SECONDS * len(soak.kills) if way == "one-off" else 0.0
+        unknown, missed = scaling.unknown(soak), scaling.missed(soak) if way == "one-off" else 0.0
         assert paid - unknown < billed < paid + unknown + missed
         assert scaling.costs(soak)["dyno_seconds"] == pytest.approx(billed)
         learned = Learned.decode(Ledger(soak.running.store).learned())
