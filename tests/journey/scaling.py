@@ -196,12 +196,15 @@ def run_often(soak: Soak, seed: int, runs: int) -> set[str]:
     """So many short runs; the exports that were still not over when nothing had happened for two minutes."""
     dice, ledger = Random(seed), Ledger(soak.running.store)
     stranded: set[str] = set()
-    for _ in range(runs):
+    for number in range(runs):
+        those = brief(dice)
+        print(f"run {number + 1}:", *(one.detail or one.what for one in those), flush=True)
         try:
-            befall_all(soak, brief(dice), dice)
+            befall_all(soak, those, dice)
         except AssertionError as late:
             print(late, flush=True)
             stranded |= set(ledger.active())
+        print(f"  {measured(soak)}, {len(stranded)} stranded", flush=True)
     return stranded
 
 
