@@ -202,7 +202,7 @@ class Live(Roster):
         return Progress(pages, int(values.get("bytes", 0)), int(values.get("total", 0)), sum(times), len(times))
 
     def note_over(self, export: str) -> None:
-        """An export ended before its file was made: nobody needs to store what is drawn of it."""
+        """An export is over: nobody needs to store what is still drawn of it."""
         with _translated():
             self._redis.set(f"pipeline:over:{export}", 1, ex=DAY)
 

@@ -23,7 +23,7 @@ class Presence:
         self._live = live
         self._worker = worker
         self._linger = linger
-        self._idle_since = time.monotonic()
+        self._idle_since = 0.0
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="presence", daemon=True)
         self._line: Line | None = None
@@ -38,6 +38,7 @@ class Presence:
         if self._thread.ident is None:
             self._idle_since = time.monotonic()  # to start is not to be idle
             self._worker = msgspec.structs.replace(self._worker, since=time.time())
+            self._idle_since = time.monotonic()  # a boot is no idleness
             self._tick()
             self._thread.start()
 
@@ -47,6 +48,7 @@ class Presence:
             self._thread.join(2 * TICK)
         try:
             self._live.sign_off(self._worker.id)
+            self._live.ring()  # it is paid no more
         except RedisDown:
             log.info("presence: Redis is not told that this worker ends; it forgets by itself")
 

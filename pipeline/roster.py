@@ -7,6 +7,7 @@ forgotten after PRESENT seconds, and a line that nobody draws any more after LIN
 from __future__ import annotations
 
 import ssl
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -33,7 +34,7 @@ local line = string.match(redis.call('get', KEYS[2]) or '0', '%d+')
 if up <= tonumber(line) then return 0 end
 redis.call('srem', KEYS[1], ARGV[1])
 redis.call('del', KEYS[1] .. ':' .. ARGV[1])
-redis.call('set', KEYS[3] .. ':' .. ARGV[1], 1, 'EX', ARGV[2])
+redis.call('set', KEYS[3] .. ':' .. ARGV[1], '', 'EX', ARGV[2])
 return 1"""
 
 
@@ -102,11 +103,11 @@ class Roster:
             return bool(self._redis.eval(_LEAVE, 3, _ALL, _LINE, _LEFT, worker_id, LEFT))
 
     def sign_off(self, worker_id: str) -> None:
-        """Strike a worker off that stops."""
+        """Strike a worker off that ends at this moment."""
         with translated(), self._redis.pipeline() as pipe:
             pipe.srem(_ALL, worker_id)
             pipe.delete(f"{_ALL}:{worker_id}")
-            pipe.set(f"{_LEFT}:{worker_id}", 1, ex=LEFT)
+            pipe.set(f"{_LEFT}:{worker_id}", time.time(), ex=LEFT)
             pipe.execute()
 
     # what the scaler does
@@ -121,12 +122,14 @@ class Roster:
         present = [_decode(value) for value in found.values() if value is not None]
         return sorted(present, key=lambda worker: (worker.ordinal or 0, worker.id))
 
-    def left(self, ids: Iterable[str]) -> set[str]:
-        """Which of these said that they leave, or stop."""
+    def left(self, ids: Iterable[str]) -> dict[str, float | None]:
+        """Which of these said that they leave, and when they were gone, in seconds since the epoch; None: they
+        are not gone yet."""
         asked = sorted(ids)
         with translated():
             said = self._redis.mget([f"{_LEFT}:{name}" for name in asked]) if asked else []
-        return {name for name, value in zip(asked, said, strict=True) if value}
+        spoken = {name: value for name, value in zip(asked, said, strict=True) if value is not None}
+        return {name: float(value) if value else None for name, value in spoken.items()}
 
     def drain(self, above: int, seconds: float = LINE) -> Line:
         """Workers above this number take no work any more, for so long unless it is said again."""

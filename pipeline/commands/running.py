@@ -6,6 +6,7 @@ import logging
 import os
 import signal
 import sys
+from math import ceil
 
 import click
 
@@ -80,7 +81,9 @@ def prepare(machine: bool) -> None:
             terminal.note(f"{check.name}: {check.words} {check.advice}")
     # The keeper removes files when their time is over; what is left is history, and goes later.
     history = int(settings.keep_seconds // 86400) + HISTORY_DAYS
-    days = {SENT: INPUT_DAYS, "exports/": history, "requests/": history, "owners/": history, "kept/": history}
+    days = {SENT: INPUT_DAYS, **dict.fromkeys(("exports/", "requests/", "owners/", "kept/"), history)}
+    # Read once: when the last export of a while is over, back to a day before its first one was asked for.
+    days["workers/"] = ceil(settings.export_deadline / 86400) + HISTORY_DAYS
     try:
         Store.open(settings).expire_by_itself(days)
         done = True

@@ -115,6 +115,7 @@ class _Load(NamedTuple):
     finales: int  # steps that come alone, one an export
     arrival: float  # seconds until a worker that is ordered now can take a chunk
     left: int  # of the untaken chunks, those that nobody has taken by then
+    held: float  # chunks' worth of what workers that are busy now will still be at then
     urgent: float  # slots that deadlines need
 
 
@@ -131,15 +132,16 @@ def _load(now: Snapshot, policy: Policy) -> _Load:
     untaken, seconds = sum(chunks), sum(map(mul, chunks, each))
     finales = len(after) - after.count(0.0)
     if not seconds:
-        return _Load(len(demands), untaken, 0.0, finales, arrival, 0, 0.0)
+        return _Load(len(demands), untaken, 0.0, finales, arrival, 0, 0.0, 0.0)
     chunk, lead = seconds / untaken, min(before) and min(before) + planner
     taken = 0  # by those who are there, or will be, before a new one is
     for dyno, wait in zip(now.dynos, due, strict=True):
         taken += max(0, ceil((arrival - max(lead, chunk / 2 if dyno.busy else wait)) / chunk))
     left = max(0, untaken - policy.slots * taken)
+    held = policy.slots * sum(dyno.busy for dyno in now.dynos) * max(0.0, chunk / 2 - arrival) / chunk
     dated = [] if deadlines.count(None) == len(demands) else [d for d in demands if d.deadline is not None]
     urgent = sum(_slots_for(demand, now.now + max(arrival, lead)) for demand in dated)
-    return _Load(len(demands), untaken, chunk, finales, arrival, left, urgent * left / untaken)
+    return _Load(len(demands), untaken, chunk, finales, arrival, left, held, urgent * left / untaken)
 
 
 def _slots_for(demand: Demand, begin: float) -> float:
@@ -158,10 +160,11 @@ def _worth(load: _Load, policy: Policy, ordered: int, most: int) -> int:
     """The number of workers that costs least, money and waiting together, and none idle in the last round."""
     if not load.left:
         return 0
-    best = sqrt(_waiting(load, policy) * load.left * load.chunk / (max(load.arrival, 1e-3) * policy.slots))
+    work = load.left + load.held
+    best = sqrt(_waiting(load, policy) * work * load.chunk / (max(load.arrival, 1e-3) * policy.slots))
     urgent = load.urgent / policy.slots
-    rounds = ceil(load.left / (policy.slots * min(float(most), max(1.0, best, urgent))) - 1e-9)
-    wanted = ceil(load.left / (policy.slots * rounds) - 1e-9)
+    rounds = ceil(work / (policy.slots * min(float(most), max(1.0, best, urgent))) - 1e-9)
+    wanted = ceil(work / (policy.slots * rounds) - 1e-9)
     # Near the best number one more or less is all the same: a second order must gain a boot beside its own.
     if ordered >= urgent and (wanted - ordered) * (best * best - ordered * wanted) < ordered * wanted:
         return min(wanted, ordered)

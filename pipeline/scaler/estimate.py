@@ -34,4 +34,6 @@ def of_pages(document: str, pages: int, chunks: int, learned: Learned, settings:
         learned.plan_seconds(document, pages),
         learned.assembly_seconds(document, pages),
     )
-    return quotes(task, settings.max_workers, settings.concurrency, learned.boot, price(settings.dyno_size))
+    return quotes(
+        task, settings.max_workers, settings.concurrency, learned.boot, price(settings.dyno_size, learned.prices)
+    )

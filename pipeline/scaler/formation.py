@@ -15,8 +15,8 @@ from ..errors import HerokuDown
 from ..live import Live
 from ..roster import Line, Worker
 from ..settings import Settings
-from .heroku import AboveLimit, Heroku
-from .way import Limit, Standing
+from .heroku import AboveLimit, Heroku, Processes
+from .way import Limit, Standing, later
 
 log = logging.getLogger(__name__)
 SETTLED = 4.0  # seconds; each worker says every second that it is up, so who is silent is not
@@ -32,6 +32,7 @@ class Formation:
         self._heroku = Heroku(settings)
         self._limit = Limit()
         self._now: int | None = None
+        self._since: float | None = None
         self._ordered_at: float | None = None
 
     @property
@@ -40,8 +41,12 @@ class Formation:
 
     def quantity(self) -> int:
         """How many workers Heroku is told to run."""
-        self._now = self._of_type(self._heroku.quantities())
+        found = self._of_type(self._heroku.formation())
+        self._now, self._since = found.quantity, found.since
         return self._now
+
+    def since(self, before: int) -> float | None:  # noqa: ARG002  # it is one number with one time
+        return self._since
 
     def resize(self, wanted: int, line: int | None = None) -> int:
         """Towards so many workers; how many Heroku is told to run now."""
@@ -57,7 +62,9 @@ class Formation:
         if wanted == now:
             return now
         self._now = None  # if the call fails, nobody knows
-        self._now = self._set(wanted, now)
+        asked = time.time()
+        found = self._set(wanted, now)
+        self._now, self._since = found.quantity, later(asked, found.since)
         if self._now > now:
             self._ordered_at = time.time()
         return self._now
@@ -76,10 +83,10 @@ class Formation:
         self._heroku.check_write()
         return now
 
-    def _of_type(self, quantities: dict[str, int]) -> int:
+    def _of_type(self, formation: dict[str, Processes]) -> Processes:
         kind = self._settings.worker_type
-        if kind in quantities:
-            return quantities[kind]
+        if kind in formation:
+            return formation[kind]
         raise HerokuDown(
             f"{self._settings.heroku_app} has no process type {kind}.",
             advice="Deploy the Procfile, or correct WORKER_TYPE.",
@@ -90,26 +97,26 @@ class Formation:
         hopeless = line.stood > self._settings.time_limit + self._settled
         return hopeless or drained(self._live.workers(), line, wanted, now, self._settled)
 
-    def _set(self, wanted: int, now: int) -> int:
+    def _set(self, wanted: int, now: int) -> Processes:
         """Set the quantity, to what the plan allows when it does not allow so many."""
         kind = self._settings.worker_type
         try:
             return self._heroku.scale(kind, wanted)
         except AboveLimit as above:
             # Some limits count this type, some all dynos; the body does not always say which.
-            quantities = self._heroku.quantities()
-            beside = sum(quantities.values()) - quantities.get(kind, 0)
+            formation = self._heroku.formation()
+            beside = sum(row.quantity for name, row in formation.items() if name != kind)
             for fewer in [above.limit - beside] if above.shared else [above.limit, above.limit - beside]:
                 if now < fewer < wanted:
                     with suppress(AboveLimit):
-                        quantity = self._heroku.scale(kind, fewer)
-                        return self._limited(quantity)
-            return self._limited(now)
+                        return self._limited(self._heroku.scale(kind, fewer))
+            return self._limited(Processes(now, self._since))
 
-    def _limited(self, quantity: int) -> int:
-        self._limit = Limit.of(quantity)
-        log.warning("scaler: Heroku allows %d workers; MAX_WORKERS=%d.", quantity, self._settings.max_workers)
-        return quantity
+    def _limited(self, found: Processes) -> Processes:
+        self._limit = Limit.of(found.quantity)
+        most = self._settings.max_workers
+        log.warning("scaler: Heroku allows %d workers; MAX_WORKERS=%d.", found.quantity, most)
+        return found
 
 
 def drained(workers: Sequence[Worker], line: Line, wanted: int, now: int, settled: float) -> bool:

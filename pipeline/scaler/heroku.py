@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -60,6 +61,15 @@ class Dyno:
     command: str
     state: str
     size: str
+    since: float | None = None  # when it was ordered, in seconds since the epoch
+
+
+@dataclass(frozen=True)
+class Processes:
+    """How many dynos of a type there should be, and from when on, in seconds since the epoch."""
+
+    quantity: int
+    since: float | None = None
 
 
 class Heroku:
@@ -90,14 +100,14 @@ class Heroku:
         """For how long no call may be made, because there were too many."""
         return max(0.0, self._line.silent_until - time.monotonic())
 
-    def quantities(self) -> dict[str, int]:
+    def formation(self) -> dict[str, Processes]:
         """How many dynos of each process type there should be."""
         rows = self._ask("GET", "formation")
-        return {_text(row, "type"): _count(row) for row in _rows(rows)}
+        return {_text(row, "type"): _processes(row) for row in _rows(rows)}
 
-    def scale(self, kind: str, quantity: int) -> int:
-        """Run so many dynos of a type; the number that Heroku then says. AboveLimit when there is a limit."""
-        return _count(self._ask("PATCH", "formation", kind, body={"quantity": quantity}))
+    def scale(self, kind: str, quantity: int) -> Processes:
+        """Run so many dynos of a type; what Heroku then says. AboveLimit when there is a limit."""
+        return _processes(self._ask("PATCH", "formation", kind, body={"quantity": quantity}))
 
     def dynos(self) -> list[Dyno]:
         """All of the app's, also those that start or are leaving."""
@@ -246,11 +256,18 @@ def _rows(found: object) -> list[object]:
     raise _senseless(found)
 
 
-def _count(row: object) -> int:
+def _processes(row: object) -> Processes:
     quantity = row.get("quantity") if isinstance(row, dict) else None
     if isinstance(quantity, int) and not isinstance(quantity, bool) and quantity >= 0:
-        return quantity
+        return Processes(quantity, _moment(row, "updated_at"))
     raise _senseless(row)
+
+
+def _moment(row: object, name: str) -> float | None:
+    """A time in whole seconds, as Heroku gives it. Only the accounts need it, so it may be missing."""
+    with suppress(HerokuDown, ValueError):
+        return datetime.fromisoformat(_text(row, name)).timestamp()
+    return None
 
 
 def _text(row: object, name: str) -> str:
@@ -261,7 +278,8 @@ def _text(row: object, name: str) -> str:
 
 
 def _dyno(row: object) -> Dyno:
-    return Dyno(*(_text(row, name) for name in ("name", "command", "state", "size")))
+    name, command, state, size = (_text(row, name) for name in ("name", "command", "state", "size"))
+    return Dyno(name, command, state, size, _moment(row, "created_at"))
 
 
 def _senseless(found: object) -> HerokuDown:

@@ -29,6 +29,7 @@ class Learned:
     assembly: Mapping[str, float] = field(default_factory=dict)
     pages: Mapping[str, float] = field(default_factory=dict)  # of an export; stands in while it is planned
     boot: float = BOOT_SECONDS
+    prices: Mapping[str, float] = field(default_factory=dict)  # dollars a second by size, as Heroku listed them
 
     def page_seconds(self, document: str, prior: float = PAGE_SECONDS) -> float:
         """How long a page takes to draw."""
@@ -67,8 +68,11 @@ class Learned:
 
     @classmethod
     def of(cls, found: object) -> Learned:
-        """From what `asdict` made of it."""
-        return msgspec.convert(found, cls) if found else cls()
+        """From what `asdict` made of it, in this version of the program or another. Raises nothing."""
+        try:
+            return msgspec.convert(found, cls) if found else cls()
+        except msgspec.ValidationError:
+            return cls()
 
     def encode(self) -> bytes:
         return msgspec.json.encode(self)

@@ -14,12 +14,13 @@ from collections.abc import Sequence
 from ..live import Live
 from ..settings import Settings
 from .heroku import AboveLimit, Dyno, Heroku, Unclear
-from .way import Limit, Standing
+from .way import Limit, Standing, later
 
 log = logging.getLogger(__name__)
 COMMAND = "exec python -m pipeline worker --one-off"
 KIND = "run"  # Heroku's own name for one-off dynos, which its limits for the formation leave alone
-EXIT = 3.5  # seconds from when a worker is struck off until its dyno is gone: 3.4 to 4.0 measured
+EXIT_MOST = 10.0  # seconds; who said that it leaves and not that it is gone was killed in between
+MISSED = 2.0  # seconds; after Redis was wiped each worker is there again within one
 ALIVE = ("starting", "up", "idle")
 
 
@@ -31,9 +32,11 @@ class OneOffs:
         self._live = live
         self._heroku = Heroku(settings)
         self._limit = Limit()
-        self._known: set[str] | None = None  # the ids of starts whose dynos start or run
+        self._known: dict[str, float | None] | None = None  # id of a start -> when, if its dyno starts or runs
         self._up: set[str] = set()  # those of them whose worker said that it is up
-        self._leaving: list[float] = []  # when those who were struck off will be gone
+        self._missing: dict[str, float] = {}  # those of them that are up no more, and since when
+        self._leaving: dict[str, float] = {}  # who said that it leaves, and until when that is believed
+        self._ended: float | None = None  # when the last of those was gone that are not counted any more
         self._ordered_at: float | None = None
 
     @property
@@ -42,28 +45,43 @@ class OneOffs:
 
     def quantity(self) -> int:
         """How many dynos of ours start or run; who has said that it leaves is listed for seconds yet."""
+        self._ended = None
+        return len(self._listed())
+
+    def _listed(self) -> dict[str, float | None]:
         listed = ours(self._heroku.dynos())
-        self._known = listed - self._live.left(listed)
-        return len(self._known)
+        left = self._live.left(listed)
+        for start_id in [start_id for start_id, gone in left.items() if gone is None]:
+            self._leaving.setdefault(start_id, time.monotonic() + EXIT_MOST)
+        self._known = {start_id: since for start_id, since in listed.items() if start_id not in left}
+        return self._known
+
+    def since(self, before: int) -> float | None:
+        """Those that are new are the youngest; those that are gone said when."""
+        new = len(self._known or ()) + len(self._leaving) - before
+        moments = sorted(since for since in (self._known or {}).values() if since)
+        if new < 0:
+            return self._ended
+        return moments[-new] if 0 < new <= len(moments) else None
 
     def resize(self, wanted: int, line: int | None = None) -> int:  # noqa: ARG002  # each leaves by itself
         """Say how many workers shall stay; start those that are missing, counted by Heroku's own list."""
         wanted = self._limit.clip(wanted)
         self._live.drain(wanted)
         self._forget_who_left()
-        self._leaving = [gone for gone in self._leaving if gone > time.monotonic()]
-        if self._known is None or wanted > len(self._known):
-            self.quantity()
-        known = self._known or set()
+        known = self._known
+        if known is None or wanted > len(known):
+            known = self._listed()
         for start_id in [secrets.token_hex(8) for _ in range(wanted - len(known))]:
             self._known = None  # if the call fails, nobody knows
+            asked = time.time()
             try:
-                self._start(start_id)
+                said = self._start(start_id)
             except AboveLimit as above:
                 self._limit = Limit.of(len(known))
                 log.warning("scaler: Heroku allows %d one-off dynos: %s", len(known), above.message)
                 break
-            known.add(start_id)
+            known[start_id] = later(asked, said)
             self._ordered_at = time.time()
         self._known = known
         return len(known)
@@ -83,29 +101,39 @@ class OneOffs:
         return self.quantity()
 
     def _forget_who_left(self) -> None:
-        """Who was up and is not in Redis any more has left: no call is needed to know that. Should Redis have
-        been wiped, Heroku's list is asked all the same before any other dyno is started."""
-        if self._known is not None:
-            up = {worker.id for worker in self._live.workers()}
-            self._up |= up & self._known
-            self._leaving += [time.monotonic() + EXIT] * len(self._up - up)
-            self._known -= self._up - up
-            self._up &= self._known
+        """Who was up and is not in Redis any more has left, or died: no call is needed to know that. Should Redis
+        have been wiped, Heroku's list is asked all the same before any other dyno is started."""
+        now, up = time.monotonic(), {worker.id for worker in self._live.workers()}
+        known = self._known if self._known is not None else {}
+        self._up = (self._up | up) & known.keys()
+        self._missing = {start_id: self._missing.get(start_id, now) for start_id in self._up - up}
+        left = self._live.left({*self._missing, *self._leaving})
+        for start_id, missed in list(self._missing.items()):
+            if start_id in left:
+                self._leaving[start_id] = now + EXIT_MOST
+            if start_id in left or now - missed > MISSED:
+                self._up.discard(start_id)
+                del known[start_id], self._missing[start_id]
+        self._ended = max((moment for moment in left.values() if moment), default=None)
+        waited = {start_id: until for start_id, until in self._leaving.items() if until > now}
+        self._leaving = {start_id: until for start_id, until in waited.items() if not left.get(start_id)}
 
-    def _start(self, start_id: str) -> None:
+    def _start(self, start_id: str) -> float | None:
         """One more dyno. After an unclear answer the list says whether there is one; if there is none, it may
         still come, and the next turn counts again before it asks."""
         command = f"{COMMAND} {start_id}"
         seconds = int(self._settings.one_off_seconds)
         try:
-            self._heroku.start(command, kind=KIND, size=self._settings.one_off_size, seconds=seconds)
+            return self._heroku.start(command, kind=KIND, size=self._settings.one_off_size, seconds=seconds).since
         except Unclear:
-            if not any(dyno.command == command for dyno in self._heroku.dynos()):
-                raise
-            log.info("scaler: Heroku's answer was unclear, but the dyno is there")
+            for start, since in ours(self._heroku.dynos()).items():
+                if start == start_id:
+                    log.info("scaler: Heroku's answer was unclear, but the dyno is there")
+                    return since
+            raise
 
 
-def ours(dynos: Sequence[Dyno]) -> set[str]:
-    """The ids of the starts of those that run or will run our worker."""
-    commands = [dyno.command for dyno in dynos if dyno.state in ALIVE]
-    return {command.removeprefix(COMMAND).strip() for command in commands if command.startswith(COMMAND)}
+def ours(dynos: Sequence[Dyno]) -> dict[str, float | None]:
+    """The id of each start that runs or will run our worker, and when it was."""
+    alive = [dyno for dyno in dynos if dyno.state in ALIVE and dyno.command.startswith(COMMAND)]
+    return {dyno.command.removeprefix(COMMAND).strip(): dyno.since for dyno in alive}

@@ -28,15 +28,20 @@ MONTHLY: Mapping[str, float] = {
 }
 
 
+def tabled(size: str) -> bool:
+    """Whether the table has it, so that nobody need be asked."""
+    return size.lower() in MONTHLY
+
+
 def price(size: str, listed: Mapping[str, float] | None = None) -> float:
     """Dollars for one second of a dyno of this size: by what the platform listed, else by the table."""
     name = size.lower()
     if listed and name in listed:
         return listed[name]
     if name not in MONTHLY:
-        raise InvalidSetting(
-            f"There is no price for a dyno of size {size}.", advice=f"Known: {', '.join(MONTHLY)}."
-        )
+        known = ", ".join(sorted({*MONTHLY, *(listed or ())}))
+        words = f"There is no price for a dyno of size {size}."
+        raise InvalidSetting(words, field="DYNO_SIZE", advice=f"Known: {known}.")
     return MONTHLY[name] / MONTH
 
 

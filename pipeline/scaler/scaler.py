@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
 
-from ..errors import HerokuDown
+from ..errors import HerokuDown, InvalidSetting, PipelineError
 from ..export import Export
 from ..ledger import Ledger
 from ..live import Live
@@ -17,11 +17,12 @@ from .costs import Change, Span, shared
 from .decide import Decision, Demand, Policy, Resizing, Snapshot, decide
 from .learned import Learned
 from .measure import Gauge
-from .prices import price
+from .prices import price, tabled
 from .way import Standing, Way
 
 log = logging.getLogger(__name__)
 CHECK_SECONDS = 60.0  # how long the number of workers is believed without asking Heroku
+LATE = 2.0  # seconds beyond twice the boot that was learned: then a one-off dyno is asked after, once
 DAY = 86400.0
 
 
@@ -35,13 +36,13 @@ class Scaler:
         self._way = way
         self._gauge = Gauge(live)
         self._policy = policy(settings)
-        self._table = price(settings.dyno_size)  # InvalidSetting now, not at the first bill
         self._price: float | None = None
         self._learned: Learned | None = None
         self._checked = float("-inf")
-        self._noted: int | None = None  # the number of workers that is written down
+        self._noted: Change | None = None  # the last that is written down
         self._said: tuple[int, int] | None = None
         self._unsettled = True
+        self._check_size()
 
     @property
     def learned(self) -> Learned:
@@ -64,11 +65,18 @@ class Scaler:
             return 0
         try:
             decision, now = self.decided(demands)
-            workers = len(now.dynos)
-            if may():
-                workers = self._way.resize(decision.quantity, decision.drain_above) + self._way.standing().leaving
-            self._tell(decision, len(now.dynos))
-            self._write_down(workers, decision.reason)
+        except PipelineError:
+            self._show(demands)  # why there is no decision
+            raise
+        return self._carry_out(decision, demands, len(now.dynos)) if may() else len(now.dynos)
+
+    def _carry_out(self, decision: Decision, demands: Sequence[Demand], before: int) -> int:
+        """What the one that leads does; how many workers there are."""
+        try:
+            self._write_down("So Heroku says.")
+            self._way.resize(decision.quantity, decision.drain_above)
+            self._tell(decision, before)
+            workers = self._write_down(decision.reason)
             self._settle(demands, workers)
             return workers
         finally:
@@ -77,10 +85,29 @@ class Scaler:
     def decided(self, demands: Sequence[Demand]) -> tuple[Decision, Snapshot]:
         """What would be done at this moment, and by what; changes nothing."""
         if time.monotonic() - self._checked > CHECK_SECONDS or self._way.standing().quantity is None:
-            self._way.quantity()
-            self._checked = time.monotonic()
-        snapshot, self._learned = self._gauge.snapshot(demands, self._way.standing(), self.learned)
+            self._ask()
+        snapshot = self._snapshot(demands)
+        if self._overdue(snapshot):
+            self._ask()
+            snapshot = self._snapshot(demands)
         return decide(snapshot, self._policy), snapshot
+
+    def _ask(self) -> None:
+        self._way.quantity()
+        self._checked = time.monotonic()
+
+    def _snapshot(self, demands: Sequence[Demand]) -> Snapshot:
+        snapshot, self._learned = self._gauge.snapshot(demands, self._way.standing(), self.learned)
+        return snapshot
+
+    def _overdue(self, now: Snapshot) -> bool:
+        """Whether a one-off dyno should have come up since Heroku was asked, and did not. It may have died, and
+        only the list would say so: nobody starts it again."""
+        if self._policy.resizing is not Resizing.ONE_OFF:
+            return False
+        asked = now.now - (time.monotonic() - self._checked)
+        due = (dyno.since + 2 * now.boot_seconds + LATE for dyno in now.dynos if not dyno.up)
+        return any(asked < moment < now.now for moment in due)
 
     def _tell(self, decision: Decision, before: int) -> None:
         """A line in the log and on the panel, when something is to change."""
@@ -92,18 +119,49 @@ class Scaler:
             log.info("scaler: %d -> %d. %s", before, decision.quantity, decision.reason)
             self._live.note_decision({"at": time.time(), "from": before, **asdict(decision)})
 
-    def _write_down(self, workers: int, reason: str) -> None:
-        """A change of the number of workers, for the accounts; written once."""
-        if workers != self._noted:
-            self._ledger.note_workers(time.time(), workers, self._asked_price(), reason)
-            self._noted = workers
+    def _write_down(self, reason: str) -> int:
+        """How many workers are paid; a change of that is written down, for the accounts."""
+        standing, now = self._way.standing(), time.time()
+        workers = (standing.quantity or 0) + standing.leaving
+        if self._noted is None:
+            self._noted = self._last_note(now)
+        last = self._noted
+        if last and workers == last.workers:
+            if workers and now - last.at > DAY / 2:  # `_while_of` does not look back for ever
+                self._note(now, workers, reason)
+        else:
+            self._note(self._way.since(last.workers if last else 0) or now, workers, reason)
+        return workers
+
+    def _note(self, since: float, workers: int, reason: str) -> None:
+        """The notes are in the order in which it was learned, a millisecond apart at least."""
+        after = self._noted.at + 0.002 if self._noted else 0.0
+        change = Change(min(time.time(), max(since, after)), workers, self._asked_price())
+        self._ledger.note_workers(change.at, workers, change.price, reason)
+        self._noted = change
+
+    def _last_note(self, now: float) -> Change | None:
+        """What a leader before this one wrote down last."""
+        found = [Change(*change) for change in self._ledger.workers_since(now - DAY)]
+        return found[-1] if found else None
+
+    def _check_size(self) -> None:
+        """InvalidSetting now, not at the first bill, when neither our table nor Heroku has the size."""
+        size = self._settings.dyno_size
+        if not tabled(size):
+            with suppress(HerokuDown):
+                price(size, self._way.prices() if self._way.configured else None)
 
     def _asked_price(self) -> float:
-        """Dollars a second: as Heroku says, asked once a process, or as our table does."""
+        """Dollars a second: as Heroku lists it, asked once a process, or as it did, or as our table does."""
         if self._price is None:
-            self._price = self._table
             with suppress(HerokuDown):
-                self._price = price(self._settings.dyno_size, self._way.prices())
+                self._learned = replace(self.learned, prices=self._way.prices())
+            try:
+                self._price = price(self._settings.dyno_size, self.learned.prices)
+            except InvalidSetting as error:  # work must not wait for a price
+                log.error("scaler: %s Seconds are counted without it.", error.message)
+                return 0.0
         return self._price
 
     def _show(self, demands: Sequence[Demand]) -> None:
@@ -133,7 +191,8 @@ class Scaler:
             for export in exports:
                 self._ledger.bill(export.id, charges.get(export.id))
                 self._learned = self.learned.after(export)
-            self._ledger.write_learned(self.learned.encode())
+            if exports:
+                self._ledger.write_learned(self.learned.encode())
             self._unsettled = False
 
     def _while_of(self, exports: Iterable[Export]) -> tuple[list[Change], list[Span]]:

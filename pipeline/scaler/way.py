@@ -50,11 +50,23 @@ class Way(Protocol):
     def check(self) -> int:
         """How many workers there are; HerokuDown when the key may not change that."""
 
+    def since(self, before: int) -> float | None:
+        """From when on there are as many as now, where there were `before`; None when nobody can say.
+
+        In seconds since the epoch. An order whose answer was lost, or whose leader died, is paid from when
+        Heroku got it, not from when it was noticed.
+        """
+
     def prices(self) -> dict[str, float]:
         """Dollars a second of a dyno by its size, as Heroku says; asks Heroku."""
 
     def standing(self) -> Standing:
         """What is known now."""
+
+
+def later(asked: float, said: float | None) -> float:
+    """When an order took effect: not before we asked, and Heroku's times are whole seconds, rounded down."""
+    return max(asked, said or 0.0)
 
 
 @dataclass(frozen=True)

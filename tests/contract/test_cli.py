@@ -624,6 +624,7 @@ def test_prepare_lets_the_bucket_expire_what_is_old(run: Run) -> None:
     result = run("prepare", KEEP_DAYS="3")
     assert result.exit_code == 0, result.output
     assert "inputs/sent/ after 7 days, exports/ after 93 days" in result.stdout
+    assert "workers/ after 91 days" in result.stdout, "longer than an export may take that is charged for them"
     assert answer(run("prepare", "--json")) == {"lifecycle": True}
 
 

@@ -6,10 +6,12 @@ Laws 3 (the bucket is the truth), 6 (every export ends) and 7 (one leader; nothi
 from __future__ import annotations
 
 import dataclasses
+import json
 import logging
 import os
 import time
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,7 @@ import redis
 from celery.exceptions import Retry
 
 from pipeline import keeper as keepers
-from pipeline.errors import HerokuDown, RedisDown, StoreDown
+from pipeline.errors import HerokuDown, InvalidSetting, RedisDown, StoreDown
 from pipeline.export import Export, State, new_id
 from pipeline.keeper import Keeper
 from pipeline.ledger import Ledger, listing_key
@@ -28,6 +30,8 @@ from pipeline.local.services import S3, Valkey
 from pipeline.scaler import scaler
 from pipeline.scaler.formation import Formation
 from pipeline.scaler.learned import Learned
+from pipeline.scaler.oneoff import OneOffs
+from pipeline.scaler.prices import MONTH
 from pipeline.services import Services, open_services
 from pipeline.settings import Settings
 from pipeline.store import Store
@@ -291,6 +295,29 @@ def test_a_ring_wakes_the_leader(stage: Stage) -> None:
     thread.join(5)
 
 
+def test_a_one_off_dyno_that_died_before_its_worker_was_up_is_asked_after_once_and_replaced(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scaler, "LATE", 0.5)
+    stage.s.ledger.write_learned(Learned(boot=0.1).encode())
+    stage.submit()
+    settings = dataclasses.replace(stage.s.settings, scaler_way="one-off")
+    keeper = Keeper(dataclasses.replace(stage.s, settings=settings), OneOffs(settings, stage.s.live))
+    keeper.turn()
+    assert len(stage.dynos.one_offs()) == 1
+    stage.dynos.stop_dyno("run.1")
+    time.sleep(1.0)
+    keeper.turn()
+    assert [dyno.name for dyno in stage.dynos.one_offs()] == ["run.2"]
+    time.sleep(1.0)
+    keeper.turn()
+    calls = len(stage.dynos.requests)
+    keeper.turn()
+    keeper.turn()
+    assert len(stage.dynos.requests) == calls, "it is late, and was seen in the list"
+    assert [dyno.name for dyno in stage.dynos.one_offs()] == ["run.2"]
+
+
 # one leader
 
 
@@ -501,6 +528,133 @@ def test_who_leads_again_charges_what_another_leader_saw_end(stage: Stage) -> No
     stage.wipe_redis()
     first.turn()
     assert stage.s.ledger.unbilled() == []
+
+
+def test_who_leads_no_more_changes_tells_and_charges_nothing(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It lost its lease in the middle of its turn, to one that has scaled already."""
+    first, second = stage.keeper(), stage.keeper()
+    export_id = stage.submit()
+    looking = type(stage.s.ledger).active
+
+    def overtaken(ledger: Ledger) -> list[str]:
+        monkeypatch.undo()
+        stage.wipe_redis()
+        second.turn()
+        stage.s.ledger.close(export_id)
+        return []
+
+    monkeypatch.setattr(type(stage.s.ledger), "active", overtaken)
+    notes = list(stage.s.ledger.workers_since(0.0))
+    first.turn()
+    assert looking(stage.s.ledger) == []
+    assert stage.workers == 1
+    assert [workers for _, workers, _ in stage.s.ledger.workers_since(0.0)] == [0, 1]
+    assert notes == []
+    assert [export.id for export in stage.s.ledger.unbilled()] == [export_id], "its worker is still there"
+    assert len(stage.s.live.decisions()) == 1
+    shown = stage.s.live.scaler()
+    assert shown is not None
+    assert shown["outstanding"] == {export_id: 0}, "what the one that leads sees"
+
+
+def test_what_was_ordered_is_charged_from_when_heroku_got_it_though_its_answer_was_lost(stage: Stage) -> None:
+    keeper = stage.keeper(heroku_timeout=1.0)
+    keeper.turn()
+    stage.submit()
+    stage.dynos.faults.extend([Fault(lost=True), Fault(500), Fault(500)])
+    with pytest.raises(HerokuDown):
+        keeper.turn()
+    (ordered,) = [event.time for event in stage.dynos.history]
+    time.sleep(2.0)
+    keeper.turn()
+    assert stage.workers == 1
+    (_, (noted, workers, _)) = stage.s.ledger.workers_since(0.0)
+    assert workers == 1
+    assert noted == pytest.approx(ordered, abs=1.0), "Heroku's times are whole seconds"
+
+
+def test_what_a_leader_ordered_before_it_died_is_charged_and_nothing_is_written_twice(stage: Stage) -> None:
+    stage.keeper().turn()
+    stage.dynos.scale({"worker": 2})
+    (ordered, _) = [event.time for event in stage.dynos.history]
+    time.sleep(2.0)
+    for _ in range(3):
+        stage.wipe_redis()
+        stage.submit()
+        stage.keeper(waiting_price=1000.0).turn()
+    _, (noted, workers, _) = list(stage.s.ledger.workers_since(0.0))[:2]
+    assert workers == 2
+    assert noted == pytest.approx(ordered, abs=1.0)
+    changes = [workers for _, workers, _ in stage.s.ledger.workers_since(0.0)]
+    assert all(before != after for before, after in pairwise(changes))
+
+
+def test_what_stays_for_days_is_noted_again_before_it_is_too_old_to_be_found(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keeper = stage.keeper(min_workers=1)
+    keeper.turn()
+    keeper.turn()
+    *_, (at, workers, _) = before = list(stage.s.ledger.workers_since(0.0))
+    assert workers == 1
+    monkeypatch.setattr(scaler, "DAY", time.time() - at)
+    keeper.turn()
+    assert len(list(stage.s.ledger.workers_since(0.0))) == len(before) + 1
+
+
+def test_what_was_learned_is_written_when_there_is_something_to_learn_from(stage: Stage) -> None:
+    stage.keeper(linger_seconds=0.0).turn()
+    assert stage.s.ledger.learned() is None
+    export_id = stage.ready()
+    flow.deliver(stage.s, export_id)
+    stage.wipe_redis()
+    stage.keeper(linger_seconds=0.0).turn()
+    assert stage.s.ledger.learned()
+
+
+# what a dyno costs
+
+
+def test_the_price_is_what_heroku_lists_and_ours_when_it_does_not_answer(stage: Stage) -> None:
+    sizes = json.dumps([{"name": "Standard-1X", "cost": {"cents": 3600, "unit": "month"}}])
+
+    def noted(size: str, **fault: Any) -> float:
+        stage.s.ledger.store.delete_under("workers/")
+        stage.wipe_redis()
+        stage.dynos.scale({"worker": 0})
+        keeper = stage.keeper(dyno_size=size, heroku_timeout=1.0)
+        stage.dynos.faults.extend([Fault(), *[Fault(**fault)] * 3])
+        keeper.turn()
+        stage.dynos.faults.clear()
+        ((_, _, found),) = stage.s.ledger.workers_since(0.0)
+        return found
+
+    assert noted("standard-1x", status=200, body=sizes) == pytest.approx(36 / MONTH, rel=1e-6)
+    assert noted("standard-1x", status=503) == pytest.approx(25 / MONTH, rel=1e-6)
+    assert noted("standard-1x", status=404) == pytest.approx(25 / MONTH, rel=1e-6)
+
+
+def test_a_size_that_only_heroku_lists_is_taken_and_one_that_nobody_knows_is_refused(stage: Stage) -> None:
+    sizes = json.dumps([{"name": "Standard-9X", "cost": {"cents": 90000, "unit": "month"}}])
+    stage.dynos.faults.append(Fault(200, body=sizes, sticky=True))
+    stage.keeper(dyno_size="standard-9x")
+    with pytest.raises(InvalidSetting, match="enormous") as caught:
+        stage.keeper(dyno_size="enormous")
+    assert caught.value.field == "DYNO_SIZE"
+    assert "standard-9x" in caught.value.advice
+    stage.dynos.faults.clear()
+    stage.dynos.faults.append(Fault(404, sticky=True))
+    stage.keeper(dyno_size="standard-9x")
+    with pytest.raises(InvalidSetting):
+        stage.keeper(dyno_size="standard-9x", heroku_api_key=None)
+
+
+def test_work_does_not_wait_for_a_price_that_nobody_knows(stage: Stage) -> None:
+    stage.dynos.faults.append(Fault(404))
+    keeper = stage.keeper(dyno_size="standard-9x")
+    stage.submit()
+    keeper.turn()
+    assert stage.workers == 1
 
 
 # clean up

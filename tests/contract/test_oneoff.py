@@ -16,6 +16,7 @@ from pipeline.local.dyno import Order
 from pipeline.local.dynos import Dynos, Fault
 from pipeline.local.services import Valkey
 from pipeline.roster import Worker
+from pipeline.scaler import oneoff
 from pipeline.scaler.formation import Formation
 from pipeline.scaler.oneoff import COMMAND, OneOffs
 from pipeline.scaler.resize import chosen_way
@@ -92,12 +93,66 @@ def test_who_leaves_is_not_counted_any_more_without_a_call(dynos: Dynos, ways: M
         live.report(Worker(start_id, "run.7", True, time.time()))
     assert way.resize(0) == 2
     calls = len(dynos.requests)
+    assert live.leave(first)
+    assert (way.resize(0), way.standing().leaving) == (1, 1), "and is paid until it is gone"
+    before = time.time()
     live.sign_off(first)
-    assert way.resize(0) == 1
+    assert (way.resize(0), way.standing().leaving) == (1, 0)
+    gone = way.since(2)
+    assert gone is not None
+    assert before <= gone <= time.time()
     live.sign_off(second)
     assert way.resize(0) == 0
     assert len(dynos.requests) == calls
-    assert way.standing().leaving == 2, "and is paid until it is gone"
+
+
+def test_who_said_that_it_leaves_and_was_killed_then_is_not_paid_for_ever(
+    dynos: Dynos, ways: Make, live: Live, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    way = ways()
+    way.resize(1)
+    start_id = dynos.dyno("run.1").order.command.split()[-1]
+    live.report(Worker(start_id, "run.1", True, time.time()))
+    way.resize(0)
+    assert live.leave(start_id)
+    monkeypatch.setattr(oneoff, "EXIT_MOST", 0.0)
+    assert (way.resize(0), way.standing().leaving) == (0, 0)
+    assert way.since(1) is None, "nobody knows"
+
+
+def test_another_leader_counts_those_that_are_leaving(dynos: Dynos, ways: Make, live: Live) -> None:
+    ways().resize(2)
+    start_id = dynos.dyno("run.1").order.command.split()[-1]
+    live.report(Worker(start_id, "run.1", True, time.time()))
+    live.drain(0)
+    assert live.leave(start_id)
+    other = ways()
+    assert (other.quantity(), other.standing().leaving) == (1, 1)
+    ordered = other.since(1)
+    assert ordered is not None
+    assert ordered == pytest.approx(time.time(), abs=60)
+    live.sign_off(start_id)
+    assert (other.resize(1), other.standing().leaving) == (1, 0)
+
+
+def test_who_is_missed_for_a_moment_because_redis_was_wiped_is_paid_all_the_same(
+    dynos: Dynos, ways: Make, live: Live, valkey_server: Valkey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    way = ways()
+    way.resize(1)
+    worker = Worker(dynos.dyno("run.1").order.command.split()[-1], "run.1", True, time.time())
+    live.report(worker)
+    way.resize(1)
+    with redis.Redis.from_url(valkey_server.url) as client:
+        client.flushall()
+    assert way.resize(0) == 1
+    live.report(worker)
+    assert way.resize(0) == 1
+    monkeypatch.setattr(oneoff, "MISSED", 0.0)
+    with redis.Redis.from_url(valkey_server.url) as client:
+        client.flushall()
+    way.resize(0)
+    assert way.resize(0) == 0, "it died"
 
 
 def test_who_leaves_is_replaced_at_once_though_heroku_lists_it_for_seconds_yet(

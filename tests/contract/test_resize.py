@@ -325,7 +325,7 @@ def test_an_answer_that_does_not_end_is_given_up(
         given = {"HEROKU_API_URL": url, "HEROKU_API_KEY": "key", "HEROKU_APP_NAME": "demo", "HEROKU_TIMEOUT": "0.5"}
         began = time.monotonic()
         with pytest.raises(HerokuDown, match="does not answer sensibly"):
-            Heroku(Settings.from_env(given)).quantities()
+            Heroku(Settings.from_env(given)).formation()
         assert time.monotonic() - began < 5
 
 

@@ -846,6 +846,16 @@ def test_an_export_is_estimated_before_it_starts_and_charged_after_it(
     assert after and after["cost"]["charged"] == {"dyno_seconds": 12.0, "dollars": 0.0001}
 
 
+def test_what_a_scaler_of_another_version_learned_keeps_nobody_from_looking(
+    client: FlaskClient, services: Services
+) -> None:
+    services.live.show_scaler({"learned": {"page": 0.5, "boot": "soon"}})
+    made = ask(client, {"photos": [{"source": "inputs/1.jpg"}]}).json
+    assert made and made["cost"]["estimate"] == []
+    assert client.get("/exports", headers=SHOP).status_code == 200
+    assert client.get(f"/exports/{made['id']}", headers=SHOP).status_code == 200
+
+
 def test_the_scaler_is_seen_with_its_last_decisions(client: FlaskClient, services: Services) -> None:
     assert client.get("/scaler").status_code == 401
     services.live.show_scaler({"quantity": 2})

@@ -6,6 +6,8 @@ import time
 from pathlib import Path
 from signal import SIGKILL
 
+import pytest
+
 from pipeline.live import Live
 from pipeline.local.dyno import Order
 from pipeline.local.laptop import laptop
@@ -39,6 +41,26 @@ def test_one_off_workers_come_when_there_is_work_and_leave_by_themselves(tmp_pat
         print(f"{len(made)} calls for {sum(method == 'POST' for method, _ in made)} dynos")
         assert len(made) <= 12
         assert running.dynos.most_at_once <= 2
+
+
+@pytest.mark.parametrize("later", [0.0, 0.1, 0.25])
+def test_a_message_that_comes_while_a_worker_leaves_is_not_lost(tmp_path: Path, later: float) -> None:
+    """Redis may have handed it out already, to one whose process ends within a second."""
+    environ = {**ENVIRON, "HEROKU_API_KEY": "", "LEASE_SECONDS": "60"}  # nobody sends it again meanwhile
+    with laptop(tmp_path, boot_seconds=0, stop_seconds=5, environ=environ) as running:
+        live = Live.open(running.settings)
+        running.dynos.run("run", Order(f"{COMMAND} leaver", "basic", one_off=True))
+        people.wait_until("it is up", lambda: bool(live.workers()))
+        live.drain(0)
+        people.wait_until("it leaves", lambda: not live.workers())
+        time.sleep(later)
+        export_id = people.ask(running, "slow", pages=2, seconds=0)
+        people.wait_for_no_workers(running)
+        assert live.unacknowledged() == [], "it would come back after an hour"
+        left = live.left(["leaver"])["leaver"]
+        assert left is not None, "it said when it was gone"
+        if people.look(running, export_id)["state"] == "queued":
+            assert live.waiting() == 1
 
 
 def test_a_worker_that_nobody_knows_of_leaves_when_nothing_is_left_for_it(tmp_path: Path) -> None:

@@ -79,6 +79,22 @@ def test_nobody_is_ordered_who_would_come_too_late(untaken: int, dynos: list[Dyn
     assert asked(Demand("a", untaken, 6.0), dynos=dynos).quantity == expected
 
 
+@pytest.mark.parametrize(
+    ("seconds", "untaken", "busy", "expected"),
+    [
+        (40.0, 1, 1, 1),  # the one that is busy is done with its chunk soon after another would be up
+        (120.0, 1, 1, 2),  # 60 s to go and 120 s after that, or 15 and 120 s
+        (120.0, 2, 2, 3),
+        (120.0, 0, 1, 1),
+    ],
+)
+def test_a_worker_with_long_to_go_does_not_keep_the_rest_waiting(
+    seconds: float, untaken: int, busy: int, expected: int
+) -> None:
+    dynos = up(busy, tuple(range(1, busy + 1)))
+    assert asked(Demand("a", untaken, seconds), dynos=dynos).quantity == expected
+
+
 def test_one_that_is_late_is_believed_to_be_late_for_as_long_again() -> None:
     def wanted(since: float) -> int:
         policy = Policy(100, waiting_price=10)

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 
@@ -63,3 +63,10 @@ def test_it_survives_being_stored_and_damage_is_forgotten() -> None:
     learned = Learned().after(EXPORT).booted(40)
     assert Learned.decode(learned.encode()) == learned
     assert Learned.decode(None) == Learned.decode(b"{damaged") == Learned()
+
+
+def test_what_another_version_of_the_program_learned_is_forgotten() -> None:
+    assert Learned.of(asdict(Learned().after(EXPORT))) == Learned().after(EXPORT)
+    assert Learned.of({"boot": 7.0, "since_then": 1}).boot == 7.0
+    for strange in ({"page": 0.5}, {"boot": "soon"}, ["boot"], "boot", None):
+        assert Learned.of(strange) == Learned()

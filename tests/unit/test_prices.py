@@ -19,8 +19,9 @@ def test_a_job_of_three_hundred_dyno_seconds() -> None:
 
 def test_an_unknown_size_is_named_with_those_that_are_known() -> None:
     with pytest.raises(InvalidSetting, match="huge") as caught:
-        price("huge")
-    assert all(size in caught.value.advice for size in MONTHLY)
+        price("huge", {"vast": 1.0})
+    assert caught.value.field == "DYNO_SIZE"
+    assert all(size in caught.value.advice for size in (*MONTHLY, "vast"))
 
 
 def test_what_the_platform_lists_comes_first_and_what_it_does_not_say_is_left_out() -> None:
