@@ -132,28 +132,24 @@ def orientation_of(tiff: bytes) -> int:
 def _segments(read: _Read) -> Iterator[_Segment]:
     offset = len(SOI)
     for _ in range(_MAX_SEGMENTS):
-        head = read(offset, 4)
-        if head[:2] == b"\xff\xff":  # a fill byte (B.1.1.2)
+        head = bytes(read(offset, 4))
+        if head.startswith(b"\xff\xff"):  # a fill byte (B.1.1.2)
             offset += 1
             continue
-        if head[:2] == _EOI:
+        if head.startswith(_EOI):
             yield _Segment(0xD9, offset, offset + 2, offset + 2)
             return
-        segment = _segment(read, offset, head)
-        yield segment
-        offset = segment.end
+        if len(head) < 4:
+            raise _truncated()
+        fill, marker, length = _HEAD.unpack(head)
+        if fill != 0xFF or marker not in _WITH_LENGTH or length < 2:
+            raise _Unusual
+        end = offset + 2 + length
+        if marker == _SOS:
+            end = _scan_end(read, end)
+        yield _Segment(marker, offset, offset + 4, end)
+        offset = end
     raise UnreadableSource(f"The JPEG has more than {_MAX_SEGMENTS} marker segments.")
-
-
-def _segment(read: _Read, offset: int, head: Block) -> _Segment:
-    """The segment at `offset` whose first four bytes are given."""
-    if len(head) < 4:
-        raise _truncated()
-    fill, marker, length = _HEAD.unpack(head)
-    if fill != 0xFF or marker not in _WITH_LENGTH or length < 2:
-        raise _Unusual
-    end = offset + 2 + length
-    return _Segment(marker, offset, offset + 4, _scan_end(read, end) if marker == _SOS else end)
 
 
 def _scan_end(read: _Read, offset: int) -> int:
@@ -206,7 +202,7 @@ def _describe(read: _Read, segments: Sequence[_Segment]) -> Jpeg:
         adobe=_APP14 in coded,
         plain_rgb=not coded and frame[6::3] == b"RGB",
         profile=_profile(read, segments),
-        pieces=_joined([(0, len(SOI)), *((s.start, s.end - s.start) for s in kept)]),
+        pieces=tuple(_pieces(kept)),
     )
 
 
@@ -243,12 +239,12 @@ def _profile(read: _Read, segments: Sequence[_Segment]) -> bytes | None:
     return b"".join(_body(read, parts[number])[14:] for number in sorted(parts))
 
 
-def _joined(pieces: Sequence[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
-    """Neighbouring pieces as one."""
-    joined: list[tuple[int, int]] = []
-    for offset, length in pieces:
-        if joined and sum(joined[-1]) == offset:
-            joined[-1] = (joined[-1][0], joined[-1][1] + length)
-        else:
-            joined.append((offset, length))
-    return tuple(joined)
+def _pieces(segments: Sequence[_Segment]) -> Iterator[tuple[int, int]]:
+    """(offset, length) of SOI and the segments; neighbours are one piece."""
+    start, end = 0, len(SOI)
+    for segment in segments:
+        if segment.start != end:
+            yield start, end - start
+            start = segment.start
+        end = segment.end
+    yield start, end - start

@@ -11,7 +11,7 @@ import tracemalloc
 import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pikepdf
 import pypdf
@@ -269,6 +269,66 @@ def test_what_follows_the_picture_is_left_out() -> None:
     data = saved(quadrants(), "JPEG")
     for trailer in (b"\0" * 9, data, b"film \xff\xd9 film", b"x" * 1_000_000):
         assert content(read(data + trailer).image) == data
+
+
+def in_memory(data: bytes, _: Path) -> BinaryIO:
+    return io.BytesIO(data)
+
+
+def on_disk(data: bytes, folder: Path) -> BinaryIO:
+    (folder / "picture.jpg").write_bytes(data)
+    return (folder / "picture.jpg").open("rb")
+
+
+Place = Callable[[bytes, Path], BinaryIO]
+everywhere = pytest.mark.parametrize("place", [in_memory, on_disk])
+# a Huffman table that nobody uses, AC number 3, whose two symbols look like the end of the picture
+MISLEADING_TABLE = b"\xff\xc4" + struct.pack(">HB16B", 21, 0x13, *[0] * 7, 2, *[0] * 8) + b"\xff\xd9"
+
+
+def between_scans(jpeg: bytes, segment: bytes) -> bytes:
+    """A progressive JPEG with one more segment in front of its third scan."""
+    at = [match.start() for match in re.finditer(b"\xff\xda", jpeg)][2]
+    return jpeg[:at] + segment + jpeg[at:]
+
+
+@everywhere
+def test_a_second_picture_with_its_place_stays_out(place: Place, tmp_path: Path) -> None:
+    first = saved(quadrants(), "JPEG")
+    second = saved(quadrants(), "JPEG", exif=exif(6, place="59.9139 North"))
+    with place(first + second, tmp_path) as file:
+        assert content(read_picture(file, LIMIT).image) == first
+
+
+@everywhere
+def test_an_end_inside_of_a_table_between_scans_is_not_the_picture_s(place: Place, tmp_path: Path) -> None:
+    data = between_scans(saved(quadrants(), "JPEG", progressive=True), MISLEADING_TABLE)
+    with place(data + b"trailer", tmp_path) as file:
+        copied = content(read_picture(file, LIMIT).image)
+    assert copied == data
+    with Image.open(io.BytesIO(copied)) as copy:
+        copy.load()
+
+
+@everywhere
+def test_a_comment_between_scans_is_left_out_with_the_end_that_it_holds(place: Place, tmp_path: Path) -> None:
+    data = saved(quadrants(), "JPEG", progressive=True)
+    comment = b"\xff\xfe" + struct.pack(">H", 17) + b"Call me\xff\xd9\xff\xdaback"
+    with place(between_scans(data, comment), tmp_path) as file:
+        assert content(read_picture(file, LIMIT).image) == data
+
+
+@everywhere
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"restart_marker_rows": 1}], ids=str)
+def test_a_picture_that_is_cut_off_anywhere_is_refused(
+    place: Place, options: dict[str, Any], tmp_path: Path
+) -> None:
+    data = saved(quadrants(), "JPEG", **options)
+    for cut in range(3, len(data), 7):
+        with place(data[:cut], tmp_path) as file, pytest.raises(UnreadableSource):
+            read_picture(file, LIMIT)
+    with place(data[:-1], tmp_path) as file, pytest.raises(UnreadableSource, match="truncated"):
+        read_picture(file, LIMIT)
 
 
 def test_fill_bytes_before_a_marker_do_no_harm() -> None:
