@@ -23,7 +23,16 @@ from typing import Any
 import msgspec
 
 from .. import documents
-from ..errors import DamagedSegment, ExportFailed, InvalidRequest, NotFound, PipelineError, RedisDown, UploadGone
+from ..errors import (
+    DamagedSegment,
+    ExportFailed,
+    IllegalStep,
+    InvalidRequest,
+    NotFound,
+    PipelineError,
+    RedisDown,
+    UploadGone,
+)
 from ..export import UNCUT, Export, Failure, State, VolumeSize, new_id
 from ..ledger import chosen, listing_key
 from ..plan import Plan
@@ -141,7 +150,7 @@ def assemble(s: Services, export_id: str) -> None:
             raise PutBack("volumes are left")
         made = dataclasses.replace(made, seconds=_drawing_seconds(s, export))
         export = s.ledger.change(export_id, lambda e: _once(e, State.READY, result=made, finished_at=time.time()))
-    except (DamagedSegment, UploadGone):
+    except (DamagedSegment, UploadGone, IllegalStep):
         if s.ledger.load(export_id).state.over:
             return  # its segments and its upload were cleared away
         dropped = chosen(s.ledger.plan(export_id), s.ledger.segments(export_id))[1]
