@@ -36,7 +36,6 @@ class Presence:
         """Hear once before any work is taken; then every second. Harmless twice: Celery's consumer starts again
         after it lost its connection."""
         if self._thread.ident is None:
-            self._idle_since = time.monotonic()  # to start is not to be idle
             self._worker = msgspec.structs.replace(self._worker, since=time.time())
             self._idle_since = time.monotonic()  # a boot is no idleness
             self._tick()
