@@ -15,7 +15,8 @@ from ..errors import HerokuDown
 from ..live import Live
 from ..roster import Line, Worker
 from ..settings import Settings
-from .heroku import AboveLimit, Heroku, Processes
+from .answers import Processes
+from .heroku import AboveLimit, Heroku
 from .way import Limit, Standing, later
 
 log = logging.getLogger(__name__)

@@ -10,8 +10,6 @@ import json
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -22,6 +20,7 @@ from requests.adapters import HTTPAdapter
 
 from ..errors import HerokuDown, HerokuRefused, TooManyCalls
 from ..settings import MIB, Settings
+from .answers import Dyno, Processes, Unclear, dyno, processes, rows, text
 from .prices import parse
 
 SILENCE_LEAST, SILENCE, SILENCE_MOST = 1.0, 60.0, 900.0  # seconds without a call after a 429; the least, …
@@ -47,29 +46,6 @@ class AboveLimit(HerokuDown):
         super().__init__(message)
         self.limit = limit
         self.shared = shared
-
-
-class Unclear(HerokuDown):
-    """Nobody can say whether what was asked for was done."""
-
-
-@dataclass(frozen=True)
-class Dyno:
-    """A dyno as Heroku lists it."""
-
-    name: str
-    command: str
-    state: str
-    size: str
-    since: float | None = None  # when it was ordered, in seconds since the epoch
-
-
-@dataclass(frozen=True)
-class Processes:
-    """How many dynos of a type there should be, and from when on, in seconds since the epoch."""
-
-    quantity: int
-    since: float | None = None
 
 
 class Heroku:
@@ -102,16 +78,16 @@ class Heroku:
 
     def formation(self) -> dict[str, Processes]:
         """How many dynos of each process type there should be."""
-        rows = self._ask("GET", "formation")
-        return {_text(row, "type"): _processes(row) for row in _rows(rows)}
+        found = rows(self._ask("GET", "formation"))
+        return {text(row, "type"): processes(row) for row in found}
 
     def scale(self, kind: str, quantity: int) -> Processes:
         """Run so many dynos of a type; what Heroku then says. AboveLimit when there is a limit."""
-        return _processes(self._ask("PATCH", "formation", kind, body={"quantity": quantity}))
+        return processes(self._ask("PATCH", "formation", kind, body={"quantity": quantity}))
 
     def dynos(self) -> list[Dyno]:
         """All of the app's, also those that start or are leaving."""
-        return [_dyno(row) for row in _rows(self._ask("GET", "dynos"))]
+        return [dyno(row) for row in rows(self._ask("GET", "dynos"))]
 
     def start(self, command: str, *, kind: str, size: str | None, seconds: int) -> Dyno:
         """Start a one-off dyno that Heroku ends after so many seconds; never asked twice.
@@ -119,11 +95,11 @@ class Heroku:
         Unclear when it may have been started, or may yet be.
         """
         body = {"attach": False, "command": command, "time_to_live": seconds, "type": kind}
-        return _dyno(self._ask("POST", "dynos", body=body | ({"size": size} if size else {})))
+        return dyno(self._ask("POST", "dynos", body=body | ({"size": size} if size else {})))
 
     def prices(self) -> dict[str, float]:
         """Dollars a second by size, as Heroku lists them for this app."""
-        return parse([row for row in _rows(self._ask("GET", "available-dyno-sizes")) if isinstance(row, dict)])
+        return parse([row for row in rows(self._ask("GET", "available-dyno-sizes")) if isinstance(row, dict)])
 
     def check_write(self) -> None:
         """Raise HerokuDown when the key may only read: ask for a change of nothing.
@@ -248,40 +224,3 @@ def _told(answer: requests.Response) -> Mapping[str, Any]:
         if isinstance(found, dict):
             return found
     return {}
-
-
-def _rows(found: object) -> list[object]:
-    if isinstance(found, list):
-        return found
-    raise _senseless(found)
-
-
-def _processes(row: object) -> Processes:
-    quantity = row.get("quantity") if isinstance(row, dict) else None
-    if isinstance(quantity, int) and not isinstance(quantity, bool) and quantity >= 0:
-        return Processes(quantity, _moment(row, "updated_at"))
-    raise _senseless(row)
-
-
-def _moment(row: object, name: str) -> float | None:
-    """A time in whole seconds, as Heroku gives it. Only the accounts need it, so it may be missing."""
-    with suppress(HerokuDown, ValueError):
-        return datetime.fromisoformat(_text(row, name)).timestamp()
-    return None
-
-
-def _text(row: object, name: str) -> str:
-    value = row.get(name) if isinstance(row, dict) else None
-    if isinstance(value, str):
-        return value
-    raise _senseless(row)
-
-
-def _dyno(row: object) -> Dyno:
-    name, command, state, size = (_text(row, name) for name in ("name", "command", "state", "size"))
-    return Dyno(name, command, state, size, _moment(row, "created_at"))
-
-
-def _senseless(found: object) -> HerokuDown:
-    # Unclear: when this was to start a dyno, one may have started.
-    return Unclear(f"Heroku does not answer sensibly: {type(found).__name__} of another shape.")

@@ -13,7 +13,8 @@ from collections.abc import Sequence
 
 from ..live import Live
 from ..settings import Settings
-from .heroku import AboveLimit, Dyno, Heroku, Unclear
+from .answers import Dyno, Unclear
+from .heroku import AboveLimit, Heroku
 from .way import Limit, Standing, later
 
 log = logging.getLogger(__name__)

@@ -19,6 +19,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from random import Random
 from signal import SIGKILL
@@ -125,6 +126,8 @@ class Soak:
     asked: dict[str, int] = field(default_factory=dict)  # export -> pages
     kills: list[tuple[float, str]] = field(default_factory=list)
     keeper: process.ProcessTree | None = None
+    pending: int = len(FAULTS)
+    """So many faults wait for a call. On a machine so busy that calls are rare, more would let none through."""
 
     def befall(self, one: Happening, dice: Random) -> None:
         if one.what == "export":
@@ -134,7 +137,7 @@ class Soak:
                 self.running, "slow", pages=one.pages, seconds=one.page_seconds, chunk_pages=chunk, title=title
             )
             self.asked[export_id] = one.pages
-        elif one.what == "fault":
+        elif one.what == "fault" and len(self.running.dynos.faults) < self.pending:
             self.running.dynos.faults.append(FAULTS[one.detail]())
         elif one.what == "kill":
             self._kill(dice)
@@ -162,12 +165,18 @@ class Soak:
                 self.kills.append((time.time(), name))
 
     def wait_for_the_end(self) -> None:
-        """Everybody is told, nobody works, and all is charged."""
+        """Everybody is told, nobody works, and all is charged. A machine that is busy may take long, but something
+        is to end every two minutes."""
         ledger = Ledger(self.running.store)
-        people.wait_until("all are told", lambda: not ledger.active())
+        for left in range(len(ledger.active()), 0, -1):
+            people.wait_until("one more is told", partial(_fewer, ledger, left))
         self.running.dynos.faults.clear()
         people.wait_for_no_workers(self.running)
         people.wait_until("all is charged", lambda: not ledger.unbilled())
+
+
+def _fewer(ledger: Ledger, than: int) -> bool:
+    return len(ledger.active()) < than
 
 
 @contextmanager
@@ -246,6 +255,13 @@ def charged(soak: Soak) -> float:
     return sum(export.charge.dyno_seconds for export in exports if export.charge)
 
 
+def refused_at_the_end(soak: Soak) -> float:
+    """Seconds for which Heroku still misbehaved when the last export was over, so that nobody could be stopped."""
+    over = max(export.notified_at or 0.0 for export in Ledger(soak.running.store).all())
+    failed = [call.time for call in soak.running.dynos.requests if not 200 <= call.status < 300]
+    return max(0.0, max(failed, default=0.0) - over)
+
+
 def unknown(soak: Soak) -> float:
     """Dyno-seconds by which charges may be wrong either way: Heroku says in whole seconds when a dyno was ordered
     or released, and where an answer was lost nobody else knows."""
@@ -287,7 +303,7 @@ def main() -> None:
         if chosen.runs:
             stranded = run_often(soak, chosen.seed, chosen.runs)
         else:
-            fault_each = None if chosen.no_faults else FAULT_EACH
+            fault_each, soak.pending = None if chosen.no_faults else FAULT_EACH, 3
             befall_all(soak, happenings(chosen.seed, chosen.minutes * 60, fault_each), Random(chosen.seed))
         _print(soak, folder, stranded)
 
