@@ -54,6 +54,7 @@ class Machine:
     log_folder: Path
     boot_seconds: float
     stop_seconds: float
+    look_seconds: float  # from one look at its memory to the next
     memory_bytes: int
 
 

@@ -84,10 +84,11 @@ class Dynos(Formation):
         tokens: int = 4500,
         boot_seconds: float = 1.0,
         stop_seconds: float = 30.0,
+        look_seconds: float = 0.2,
         memory_bytes: int = 512 * MIB,
         port: int = 0,
     ) -> None:
-        machine = Machine(dict(env), cwd, log_folder, boot_seconds, stop_seconds, memory_bytes)
+        machine = Machine(dict(env), cwd, log_folder, boot_seconds, stop_seconds, look_seconds, memory_bytes)
         super().__init__(app, procfile, types, limit, machine)
         self.key = key
         self.faults: deque[Fault] = deque()

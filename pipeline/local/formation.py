@@ -16,7 +16,6 @@ from ..errors import InvalidSetting
 from .dyno import Dyno, Machine, Order, State
 
 SIZE = "Standard-1X"
-_SAMPLE_SECONDS = 0.2
 
 
 class Refused(Exception):
@@ -209,7 +208,7 @@ class Formation:
         self.history.append(Event(time.time(), dyno.name, dyno.state))
 
     def _sample(self) -> None:
-        while not self._closing.wait(_SAMPLE_SECONDS):
+        while not self._closing.wait(self._machine.look_seconds):
             for dyno in self.dynos():
                 dyno.sample()
 

@@ -62,11 +62,13 @@ def laptop(
     workers: int = 2,
     boot_seconds: float = 1.0,
     stop_seconds: float = 30.0,
+    look_seconds: float = 0.2,
     port: int = 0,
 ) -> Iterator[Laptop]:
     """Run everything with its files in `folder`; nothing is left running behind the block.
 
-    `environ` changes variables of web and workers. Raises ServiceDown when a part does not start.
+    `environ` changes variables of web and workers; the memory of workers is looked at every `look_seconds`.
+    Raises ServiceDown when a part does not start.
     """
     folder.mkdir(parents=True, exist_ok=True)
     token, password = secrets.token_urlsafe(16), secrets.token_urlsafe(9)
@@ -108,7 +110,7 @@ def laptop(
         dynos = stack.enter_context(
             Dynos(
                 ROOT / "Procfile", env, log_folder=folder / "logs", cwd=ROOT, port=api_port,
-                boot_seconds=boot_seconds, stop_seconds=stop_seconds,
+                boot_seconds=boot_seconds, stop_seconds=stop_seconds, look_seconds=look_seconds,
             )
         )  # fmt: skip
         web = _web(env, folder / "logs" / "web.log")
