@@ -27,6 +27,7 @@ from .attempts import count, excused
 log = logging.getLogger(__name__)
 LOOK_SECONDS = 0.5  # how often, between two pages, a rendering process looks around
 ASK_SECONDS = 2.0  # how often it asks the bucket whether the export is wanted
+WEIGH_SECONDS = 0.02  # how often it looks at its memory: that takes 24 us, a twentieth of a page of a table
 NEAR = 0.7  # this much of the time or memory that is allowed counts as near the limit
 
 
@@ -49,7 +50,7 @@ class Lookout:
         self._stopping = stopping
         self._most = most
         self._tell = tell
-        self._began = self._looked = self._asked = time.monotonic()
+        self._began = self._looked = self._asked = self._weighed = time.monotonic()
         self.cancelled = False
 
     def __call__(self, done: int) -> bool:
@@ -72,6 +73,9 @@ class Lookout:
     def _near_a_limit(self, now: float) -> bool:
         if now - self._began > NEAR * self._settings.soft_time_limit:
             return True
+        if now - self._weighed < WEIGH_SECONDS:
+            return False
+        self._weighed = now
         return resident() > NEAR * self._settings.memory_per_process
 
 
