@@ -13,7 +13,8 @@ from pipeline import documents
 from pipeline.commands.folder import listed
 from pipeline.documents import Params, Range
 from pipeline.pdf.assembly import About, Assembly
-from pipeline.pdf.segment import Index, Lane, SegmentWriter
+from pipeline.pdf.index import Index, Lane
+from pipeline.pdf.segment import SegmentWriter
 from pipeline.plan import Cost, Marks, Survey
 from pipeline.rendering import Job
 from pipeline.settings import Settings

@@ -19,7 +19,7 @@ def chunks(source: Path, suffix: str = ".pdf") -> list[Path]:
 @tool("joining", OURS, "segments one behind the other, then the tail: `pipeline.pdf.assembly`")
 def ours(source: Path, out: Path, pages: int) -> None:
     from pipeline.pdf.assembly import About, Assembly
-    from pipeline.pdf.segment import Index
+    from pipeline.pdf.index import Index
 
     def indexes() -> Iterator[Index]:
         return (Index.decode(path.read_bytes()) for path in chunks(source, ".json"))

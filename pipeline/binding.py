@@ -10,8 +10,8 @@ from typing import BinaryIO
 from .export import File
 from .pdf.assembly import About, Assembly, Place
 from .pdf.contents import write_contents
+from .pdf.index import Index
 from .pdf.inventory import Inventory
-from .pdf.segment import Index
 from .volumes import Segment, Volumes, volume_name
 
 MB = 1_000_000

@@ -32,7 +32,7 @@ import msgspec
 from .errors import Conflict, DamagedExport, DamagedSegment, NoExport, NotFound
 from .export import Charge, Chunk, Export, File, State, created, is_id, new_id, turned
 from .pdf.assembly import chain
-from .pdf.segment import Index
+from .pdf.index import Index
 from .plan import Plan
 from .sealing import TAIL, Stored, opened, sealed
 from .store import Store

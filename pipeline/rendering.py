@@ -20,8 +20,9 @@ from .errors import ChunkFailed, ExportFailed, InvalidRequest
 from .export import UNCUT, File, Result, Skipped, VolumeSize, new_id
 from .pdf.assembly import About, Totals
 from .pdf.fonts import check_fonts, default_face
+from .pdf.index import Index, Lane
 from .pdf.inventory import Inventory
-from .pdf.segment import Index, Lane, SegmentWriter
+from .pdf.segment import SegmentWriter
 from .plan import Plan, cut
 from .settings import Settings
 from .sources import Inputs

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from .errors import DamagedSegment
-from .pdf.segment import Index
+from .pdf.index import Index
 from .store import Tail
 
 TAIL = 64 * 1024  # bytes to ask for: the index of a few thousand pages, or a small segment whole

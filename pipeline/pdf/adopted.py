@@ -31,9 +31,10 @@ from pypdf.generic import (
 
 from ..errors import UnreadableSource
 from .foreign import Box, ForeignPdf, Heading, key, opened
+from .index import VOLUME, Bookmark
 from .objects import Stream, name, reference
 from .page import printable, volume_words
-from .segment import VOLUME, Bookmark, SegmentWriter
+from .segment import SegmentWriter
 
 MAX_OBJECTS = 200_000
 VOLUME_NAME = "/Pipeline.Volume"  # among a page's own names

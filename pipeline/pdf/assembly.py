@@ -16,9 +16,10 @@ from ..errors import DamagedSegment
 from .fonts import check_fonts, default_face
 from .fonts.embed import embed
 from .fonts.used import Used
+from .index import CATALOG, FIRST, FONT, INFO, OUTLINES, PAGES, VOLUME, Bookmark, Index
 from .objects import Stream, number, reference, text_string
 from .page import Label, text_operators
-from .segment import CATALOG, FIRST, FONT, INFO, OUTLINES, PAGES, VOLUME, Bookmark, Index, font_resources, page_node
+from .segment import font_resources, page_node
 from .xref import CrossReference
 
 PRODUCER = "pipeline"

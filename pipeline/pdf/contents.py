@@ -8,8 +8,9 @@ from typing import BinaryIO
 from reportlab.lib.pagesizes import A4
 
 from .assembly import About, Assembly, page_number
+from .index import Lane
 from .page import Align, Page, printable
-from .segment import Lane, SegmentWriter
+from .segment import SegmentWriter
 
 HEIGHT, WIDTH = A4  # turned: names of files and bookmarks are long
 MARGIN = 42.0

@@ -12,8 +12,8 @@ from .assembly import Totals
 from .fonts import check_fonts, default_face
 from .fonts.embed import embed
 from .fonts.used import Used
+from .index import FIRST, Index
 from .objects import Stream, text_string
-from .segment import FIRST, Index
 
 WARNED = 20  # characters without a glyph that are named
 # Bytes that parts of a tail have at the most.

@@ -30,8 +30,8 @@ from ..ledger import Ledger, segment_key
 from ..live import Lease
 from ..parts import LEAST, Copy, Gather, Range, parts
 from ..pdf.assembly import About, Assembly
+from ..pdf.index import Index
 from ..pdf.inventory import Inventory
-from ..pdf.segment import Index
 from ..plan import Plan
 from ..rendering import check_counts, result
 from ..services import Services

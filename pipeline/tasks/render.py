@@ -17,7 +17,7 @@ from ..ledger import Ledger
 from ..live import Drawn, Lease, Live
 from ..pdf.assembly import chain
 from ..pdf.fonts import check_fonts
-from ..pdf.segment import Index
+from ..pdf.index import Index
 from ..plan import Plan
 from ..rendering import Job, render_range
 from ..services import Services

@@ -11,7 +11,7 @@ from tempfile import TemporaryFile
 from types import TracebackType
 
 from ..ledger import Ledger
-from ..pdf.segment import Index
+from ..pdf.index import Index
 from ..settings import MIB
 
 ROOM = 32 * MIB

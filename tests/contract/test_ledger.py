@@ -21,7 +21,7 @@ from pipeline.errors import Conflict, DamagedSegment, IllegalStep, NotFound
 from pipeline.export import Charge, Chunk, Export, Skipped, State, new_id
 from pipeline.ledger import Ledger, chosen, listing_key, segment_key
 from pipeline.local.services import S3
-from pipeline.pdf.segment import Index
+from pipeline.pdf.index import Index
 from pipeline.plan import Plan
 from pipeline.settings import Settings
 from pipeline.store import Store

@@ -22,7 +22,8 @@ from pikepdf import Array, Dictionary, Name
 from pipeline.errors import UnreadableSource
 from pipeline.pdf import adopted, foreign
 from pipeline.pdf.foreign import Heading
-from pipeline.pdf.segment import FANOUT, Lane, SegmentWriter
+from pipeline.pdf.index import Lane
+from pipeline.pdf.segment import FANOUT, SegmentWriter
 from tests.segments import filled, opened, pictures
 
 

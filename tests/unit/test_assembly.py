@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from pipeline.errors import ChunkFailed, DamagedSegment
 from pipeline.pdf.assembly import About, Assembly, chain, outline
-from pipeline.pdf.segment import FANOUT, FIRST, OUTLINES, Bookmark, Index, Lane, SegmentWriter
+from pipeline.pdf.index import FIRST, OUTLINES, Bookmark, Index, Lane
+from pipeline.pdf.segment import FANOUT, SegmentWriter
 from pipeline.pdf.xref import HIGHEST
 from tests.readback import read
 

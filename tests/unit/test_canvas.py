@@ -19,7 +19,8 @@ from reportlab.pdfgen.canvas import Canvas
 from reportlab.platypus import Frame, KeepInFrame, Paragraph, Table
 
 from pipeline.documents import Params, Range
-from pipeline.pdf.segment import Lane, SegmentWriter
+from pipeline.pdf.index import Lane
+from pipeline.pdf.segment import SegmentWriter
 from pipeline.plan import Cost, Marks, Survey, cut
 from pipeline.rendering import Job, render_file
 from pipeline.settings import Settings

@@ -26,8 +26,9 @@ from pipeline.pdf.assembly import About, Assembly
 from pipeline.pdf.fonts.bidi import visual_runs
 from pipeline.pdf.fonts.face import Face
 from pipeline.pdf.fonts.files import font_files
+from pipeline.pdf.index import Lane
 from pipeline.pdf.inventory import Inventory
-from pipeline.pdf.segment import Lane, SegmentWriter
+from pipeline.pdf.segment import SegmentWriter
 from tests.segments import filled, opened, pictures
 
 HEBREW, ARABIC = "שלום עולם", "السلام عليكم"

@@ -19,8 +19,8 @@ from pipeline.documents import Range
 from pipeline.errors import InvalidRequest
 from pipeline.export import File
 from pipeline.pdf.assembly import About, Assembly
+from pipeline.pdf.index import Index, Lane
 from pipeline.pdf.inventory import Inventory
-from pipeline.pdf.segment import Index, Lane
 from pipeline.plan import Plan
 from pipeline.rendering import Job, render_range, result
 from pipeline.sources import FolderInputs

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from pipeline import documents
 from pipeline.documents import Range
 from pipeline.pdf.assembly import About, Assembly
-from pipeline.pdf.segment import Index, Lane
+from pipeline.pdf.index import Index, Lane
 from pipeline.plan import Plan, cut
 from pipeline.rendering import Job, render_file, render_range
 from pipeline.settings import Settings

@@ -23,8 +23,9 @@ from pipeline import documents
 from pipeline.errors import ChunkFailed, InvalidRequest
 from pipeline.export import UNCUT, Result, VolumeSize
 from pipeline.pdf.assembly import About, Assembly, Place
+from pipeline.pdf.index import FIRST, Lane
 from pipeline.pdf.inventory import Inventory
-from pipeline.pdf.segment import FIRST, Lane, SegmentWriter
+from pipeline.pdf.segment import SegmentWriter
 from pipeline.plan import Cost, Marks, Survey, cut
 from pipeline.rendering import Job, render_file
 from pipeline.settings import MIB, Settings
