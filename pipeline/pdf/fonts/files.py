@@ -13,7 +13,7 @@ from ...errors import InvalidSetting
 
 BUILT_IN = ("fontpkg_noto_sans", "fontpkg_ibm_plex_sans_arabic", "fontpkg_heebo")
 DEFAULT = "default"  # in FONTS, stands for the built-in ones
-MOST = 11  # object numbers are reserved for so many, see segment.py
+MOST = 11  # object numbers are reserved for so many, see index.py
 ENDINGS = {".ttf", ".otf", ".ttc", ".otc"}
 NEEDED = ("cmap", "head", "hhea", "hmtx", "maxp")
 _KINDS = (b"\0\1\0\0", b"true", b"OTTO")
