@@ -50,7 +50,8 @@ class Lookout:
         self._stopping = stopping
         self._most = most
         self._tell = tell
-        self._began = self._looked = self._asked = self._weighed = time.monotonic()
+        self._began = self._looked = self._asked = time.monotonic()
+        self._weighed = float("-inf")  # after the first page in any case
         self.cancelled = False
 
     def __call__(self, done: int) -> bool:

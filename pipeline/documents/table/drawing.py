@@ -1,4 +1,4 @@
-"""A page of rows as a content stream, written directly: 0.3 ms where a canvas takes 5 (see docs/benchmarks.md)."""
+"""A page of rows as a content stream, written directly: a tenth of what a canvas takes (see docs/benchmarks.md)."""
 
 from __future__ import annotations
 
