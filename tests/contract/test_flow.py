@@ -493,6 +493,24 @@ def test_attempts_that_end_without_a_word_are_counted(stage: Stage) -> None:
     flow.render(stage.s, export_id, 0, never)
 
 
+def test_an_error_after_redis_was_wiped_costs_the_page_nothing(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    export_id = stage.planned()
+
+    def wiped(*_: Any) -> None:
+        with redis.Redis.from_url(stage.s.settings.redis_url) as client:
+            client.flushall()
+        raise StoreDown("The bucket could not read it.")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(BucketInputs, "open", wiped)
+        with pytest.raises(StoreDown):
+            flow.render(stage.s, export_id, 1, never)
+    flow.render(stage.s, export_id, 1, never)
+    assert stage.s.ledger.segments(export_id) == {1: [(2, 2)]}
+
+
 def test_a_store_that_fails_again_and_again_is_no_fault_of_the_page(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
