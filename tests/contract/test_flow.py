@@ -19,6 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from email import message_from_bytes
 from email.policy import default
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,8 @@ import redis
 from PIL import Image
 
 from pipeline.delivery import Post
+from pipeline.documents import Range
+from pipeline.documents.photos import Photos
 from pipeline.errors import (
     ChunkFailed,
     DamagedSegment,
@@ -509,6 +512,24 @@ def test_an_error_after_redis_was_wiped_costs_the_page_nothing(
             flow.render(stage.s, export_id, 1, never)
     flow.render(stage.s, export_id, 1, never)
     assert stage.s.ledger.segments(export_id) == {1: [(2, 2)]}
+
+
+@pytest.mark.parametrize("drawn", [0, 1])
+def test_a_document_that_ends_early_fails_the_export(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, drawn: int
+) -> None:
+    """Its class counts more pages than it draws."""
+    export_id = stage.planned()
+    draw = Photos.draw
+
+    def shorter(self: Photos, params: Any, listing: str, part: Range, *rest: Any) -> Any:
+        yield from islice(draw(self, params, listing, part, *rest), max(0, 2 + drawn - part.first))
+
+    monkeypatch.setattr(Photos, "draw", shorter)
+    if drawn:
+        assert put_back(flow.render, stage.s, export_id, 1, never)
+    with pytest.raises(ExportFailed, match=f"ended at page {2 + drawn}, but 5 pages were planned"):
+        flow.render(stage.s, export_id, 1, never)
 
 
 def test_a_store_that_fails_again_and_again_is_no_fault_of_the_page(
