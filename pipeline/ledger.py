@@ -165,10 +165,12 @@ class Ledger:
     # what is paid for
 
     def unbilled(self) -> list[Export]:
-        """Exports that are over and not charged yet; the marks of those that cannot be read are removed."""
+        """Exports that are over and not charged yet. The marks of others are removed: of those that cannot be
+        read, and of those that were closed once more after they were charged."""
         found = []
         for entry in self.store.entries("unbilled/"):
-            if export := self._known(entry.key.removeprefix("unbilled/")):
+            export = self._known(entry.key.removeprefix("unbilled/"))
+            if export and export.charge is None:
                 found.append(export)
             else:
                 self.store.delete([entry.key])

@@ -35,6 +35,9 @@ redis.call('set', KEYS[1], ARGV[1], 'EX', 86400)
 return 1"""
 _KEEP = """if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('pexpire', KEYS[1], ARGV[2]) end
 return 0"""
+# Never below zero: an attempt that was counted before Redis was wiped may be uncounted after it.
+_UNCOUNT = """if tonumber(redis.call('get', KEYS[1]) or '0') > 1 then return redis.call('decr', KEYS[1]) end
+return redis.call('del', KEYS[1])"""
 _DROP = "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) end return 0"
 
 
@@ -122,8 +125,7 @@ class Live(Roster):
         with _translated(), self._redis.pipeline() as pipe:
             pipe.hset(progress, mapping=done)
             pipe.expire(progress, DAY)
-            pipe.decr(attempt)
-            pipe.expire(attempt, DAY)
+            pipe.eval(_UNCOUNT, 1, attempt)
             pipe.eval(_DROP, 1, f"pipeline:lease:{lease.name}", lease.token)
             pipe.execute()
 
@@ -168,10 +170,8 @@ class Live(Roster):
 
     def forget_attempt(self, name: str) -> None:
         """Uncount an attempt that ended well, or with a word of why not."""
-        with _translated(), self._redis.pipeline() as pipe:
-            pipe.decr(f"pipeline:attempt:{name}")
-            pipe.expire(f"pipeline:attempt:{name}", DAY)
-            pipe.execute()
+        with _translated():
+            self._redis.eval(_UNCOUNT, 1, f"pipeline:attempt:{name}")
 
     def allow(self, what: str, per_minute: int) -> bool:
         """Whether one more is allowed in this minute, over all processes."""

@@ -69,7 +69,8 @@ def chain(chunk: int, first: int, pages: int, found: Iterable[tuple[int, int]]) 
     """
     longest: dict[int, int] = {}
     for start, count in found:
-        longest[start] = max(count, longest.get(start, 0))
+        if count:  # or it would be picked for ever
+            longest[start] = max(count, longest.get(start, 0))
     picked: list[tuple[int, int]] = []
     at = first
     while at < first + pages and at in longest:

@@ -34,8 +34,8 @@ class Span:
 
     @property
     def rate(self) -> float:
-        """Work by the second; never nothing, so that equals share equally."""
-        return (self.work or 1e-6) / max(self.end - self.begin, 1e-3)
+        """Work by the second; never nothing, so that equals share equally, nor less, as by clocks that differ."""
+        return max(self.work, 1e-6) / max(self.end - self.begin, 1e-3)
 
 
 def shared(changes: Sequence[Change], spans: Sequence[Span], until: float) -> dict[str, Charge]:

@@ -136,7 +136,7 @@ class Scaler:
     def _note(self, since: float, workers: int, reason: str) -> None:
         """The notes are in the order in which it was learned, a millisecond apart at least."""
         after = self._noted.at + 0.002 if self._noted else 0.0
-        change = Change(min(time.time(), max(since, after)), workers, self._asked_price())
+        change = Change(max(after, min(time.time(), since)), workers, self._asked_price())
         self._ledger.note_workers(change.at, workers, change.price, reason)
         self._noted = change
 

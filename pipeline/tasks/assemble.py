@@ -68,7 +68,11 @@ def _assembled(
     check_counts(inventory.totals, export.records)
 
     def indexes(members: range) -> Iterator[Index]:
-        return (shelf.index(keys[i]) for i in members)
+        for i in members:
+            index = shelf.index(keys[i])
+            if index.etag != found[i].etag:  # what was joined, or will be, is another object
+                raise DamagedSegment(f"{keys[i]} was stored again while it was joined.")
+            yield index
 
     about, name = About(export.name, export.created_at, export.id), file_name(export)
     made: list[Made] = []

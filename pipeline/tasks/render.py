@@ -11,7 +11,7 @@ import psutil
 from billiard.exceptions import SoftTimeLimitExceeded
 
 from ..documents import Range
-from ..errors import ServiceDown
+from ..errors import ExportFailed, ServiceDown
 from ..export import Chunk, Export
 from ..ledger import Ledger
 from ..live import Drawn, Lease, Live
@@ -133,6 +133,8 @@ def _drawn(
     interruptions = (SoftTimeLimitExceeded, MemoryError)
     with excused(s, name), TemporaryFile() as file:
         index = render_range(job, part, lane, slot, file, lookout, interruptions, plan.volumes)
+        if not index.planned:
+            raise ExportFailed(f"The document ended at page {first}, but {plan.pages} pages were planned.")
         if lookout.cancelled or s.live.over(export.id):
             s.live.forget_attempt(name)
             return None

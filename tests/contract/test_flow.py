@@ -19,6 +19,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from email import message_from_bytes
 from email.policy import default
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +31,8 @@ import redis
 from PIL import Image
 
 from pipeline.delivery import Post
+from pipeline.documents import Range
+from pipeline.documents.photos import Photos
 from pipeline.errors import (
     ChunkFailed,
     DamagedSegment,
@@ -51,10 +55,12 @@ from pipeline.services import Services, open_services
 from pipeline.settings import Settings
 from pipeline.sources import BucketInputs
 from pipeline.store import Store, Upload
+from pipeline.tasks import assemble as assembling
 from pipeline.tasks import flow
 from pipeline.tasks.app import _run as run_step
 from pipeline.tasks.app import make_app
 from pipeline.tasks.render import PutBack
+from pipeline.tasks.shelf import Shelf
 from tests.conftest import SentMessages
 from tests.pictures import jpeg
 from tests.readback import read
@@ -493,6 +499,42 @@ def test_attempts_that_end_without_a_word_are_counted(stage: Stage) -> None:
     flow.render(stage.s, export_id, 0, never)
 
 
+def test_an_error_after_redis_was_wiped_costs_the_page_nothing(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    export_id = stage.planned()
+
+    def wiped(*_: Any) -> None:
+        with redis.Redis.from_url(stage.s.settings.redis_url) as client:
+            client.flushall()
+        raise StoreDown("The bucket could not read it.")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(BucketInputs, "open", wiped)
+        with pytest.raises(StoreDown):
+            flow.render(stage.s, export_id, 1, never)
+    flow.render(stage.s, export_id, 1, never)
+    assert stage.s.ledger.segments(export_id) == {1: [(2, 2)]}
+
+
+@pytest.mark.parametrize("drawn", [0, 1])
+def test_a_document_that_ends_early_fails_the_export(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, drawn: int
+) -> None:
+    """Its class counts more pages than it draws."""
+    export_id = stage.planned()
+    draw = Photos.draw
+
+    def shorter(self: Photos, params: Any, listing: str, part: Range, *rest: Any) -> Any:
+        yield from islice(draw(self, params, listing, part, *rest), max(0, 2 + drawn - part.first))
+
+    monkeypatch.setattr(Photos, "draw", shorter)
+    if drawn:
+        assert put_back(flow.render, stage.s, export_id, 1, never)
+    with pytest.raises(ExportFailed, match=f"ended at page {2 + drawn}, but 5 pages were planned"):
+        flow.render(stage.s, export_id, 1, never)
+
+
 def test_a_store_that_fails_again_and_again_is_no_fault_of_the_page(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -624,6 +666,34 @@ def test_a_segment_that_changes_while_it_is_joined_is_found_though_it_does_not_p
     assert stage.store.uploads("") == []
     stage.work()
     assert stage.captions(export_id, tmp_path) == FIVE[:3]
+
+
+def test_a_segment_that_is_stored_again_after_it_was_joined_spoils_no_file(
+    stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its index is read again for the tail, when there was no room to keep it."""
+    export_id = stage.rendered()
+    key, tail, stored = segment_key(export_id, 1, 2, 2), Assembly.tail, stage.store.get(ALBUM)
+    assert stored is not None
+    album = stored.data
+
+    def another_first(assembly: Assembly) -> Iterator[bytes]:
+        stage.store.delete([key])
+        stage.put_album([jpeg(n, 80, 60) for n in range(5)])
+        stage.spoil(export_id, album)
+        with redis.Redis.from_url(stage.s.settings.redis_url) as client:
+            client.flushall()
+        flow.render(stage.s, export_id, 1, never)
+        yield from tail(assembly)
+
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(assembling, "Shelf", partial(Shelf, room=0))
+        meanwhile.setattr(Assembly, "tail", another_first)
+        with pytest.raises(DamagedSegment, match="stored again"):
+            flow.assemble(stage.s, export_id)
+    stage.messages.assemble(export_id)
+    stage.work()
+    assert stage.captions(export_id, tmp_path) == FIVE
 
 
 def test_small_segments_are_gathered_a_few_mib_at_a_time(

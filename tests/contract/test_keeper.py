@@ -589,6 +589,12 @@ def test_what_a_leader_ordered_before_it_died_is_charged_and_nothing_is_written_
     assert all(before != after for before, after in pairwise(changes))
 
 
+def test_changes_are_noted_in_their_order_though_the_clock_of_an_earlier_leader_was_ahead(stage: Stage) -> None:
+    stage.s.ledger.note_workers(time.time() + 30, 2, 0.1, "As a leader with another clock saw it.")
+    stage.keeper().turn()
+    assert [workers for _, workers, _ in stage.s.ledger.workers_since(0.0)] == [2, 0]
+
+
 def test_what_stays_for_days_is_noted_again_before_it_is_too_old_to_be_found(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:

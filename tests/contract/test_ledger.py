@@ -441,6 +441,16 @@ def test_an_export_that_is_over_waits_for_its_bill(ledger: Ledger) -> None:
     assert ledger.load(made.id).charge == Charge(12.5, 0.0001)
 
 
+def test_an_export_that_is_closed_once_more_is_not_charged_again(ledger: Ledger) -> None:
+    """As by a message that came back after its worker died."""
+    made = ledger.accept(export(), None, lasting=False)
+    ledger.close(made.id)
+    ledger.bill(made.id, Charge(12.5, 0.0001))
+    ledger.close(made.id)
+    assert not ledger.unbilled()
+    assert not list(ledger.store.entries("unbilled/"))
+
+
 def test_an_export_that_cannot_be_read_keeps_no_other_from_being_charged(ledger: Ledger) -> None:
     garbled, made = (ledger.accept(export(key), None, lasting=False) for key in ("one", "other"))
     for one in (garbled, made):

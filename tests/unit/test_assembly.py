@@ -144,6 +144,7 @@ def test_an_index_survives_being_stored() -> None:
         ([(10, 2), (10, 5), (12, 3)], [(10, 5)]),  # two workers: the longest chain
         ([(10, 2), (13, 2)], [(10, 2)]),  # a gap
         ([(12, 3)], []),
+        ([(10, 2), (12, 0)], [(10, 2)]),  # one without pages is no step forward
     ],
 )
 def test_a_chunk_is_a_gapless_chain_of_segments(
