@@ -134,7 +134,7 @@ def departure(presence: Presence, stop_keeping: Callable[[], None]) -> type[boot
         requires = ("celery.worker.components:Pool",)
 
         def stop(self, worker: Any) -> None:  # noqa: ARG002  # Celery's signature
-            if presence.gone:
+            if presence.gone and not state.reserved_requests:
                 for child in billiard.active_children():
                     os.kill(child.pid, signal.SIGKILL)
                 stop_keeping()
