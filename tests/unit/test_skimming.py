@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import tracemalloc
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pipeline import documents
-from pipeline.documents.table import skimming
-from pipeline.documents.table.params import TableParams
+from pipeline.documents.table import Table, skimming
+from pipeline.documents.table.params import Column, TableParams
 from pipeline.documents.table.reading import Format, RowReader, Surplus, detect
 from pipeline.documents.table.sheets import sheets
 from pipeline.documents.table.skimming import Skimmer
 from pipeline.documents.table.view import View, measured, view
 from pipeline.errors import InvalidRequest
 from pipeline.settings import Settings
+from pipeline.sources import FolderInputs
 
 Pages = list[tuple[int, int]]  # rows, and the byte behind
 
@@ -86,6 +89,56 @@ def test_pages_begin_where_they_begin_when_every_cell_is_read(
         assert skimmed(data, format, look, size) == wanted
 
 
+@pytest.mark.parametrize(
+    ("delimiter", "encoding", "data"),
+    [
+        ('"', "utf-8", 'a"b"c\n' + 'x"y"z\n' * 50 + 'x""y\n' + 'x"y"z\n' * 90),  # quotes may delimit or begin
+        ("→", "cp1252", "a\n" + "x\n" * 50),  # cannot be met
+        ("ソ", "shift_jis", "aソb\n" + "xソy\n" * 50),  # ends in a backslash
+        ("\n", "utf-8", "a\n" + '"x"\n' * 50),
+    ],
+)
+def test_pages_begin_there_whatever_the_delimiter(tmp_path: Path, delimiter: str, encoding: str, data: str) -> None:
+    params = TableParams(page_mm=(60, 60), delimiter=delimiter, encoding=encoding)
+    (tmp_path / "rows.csv").write_bytes(data.encode(encoding))
+    survey = Table().survey(params, str(tmp_path / "rows.csv"), FolderInputs(tmp_path))
+    format = detect(data.encode(encoding), "csv", delimiter, encoding)
+    sample = [row for row, _ in RowReader([data.encode(encoding)[format.begin :]], 0, format).take(1000)]
+    pages, warnings = read(data.encode(encoding), format, view(params, format, measured(params, format, sample)))
+    assert (survey.pages, survey.records) == (len(pages), sum(rows for rows, _ in pages))
+    assert survey.warnings[: len(warnings)] == warnings
+
+
+def test_bytes_that_mean_something_else_after_an_escape_are_read(tmp_path: Path) -> None:
+    # behind the sample, which is read at any rate
+    (tmp_path / "rows.csv").write_bytes(b"a\n" + b"x\n" * 150_000 + b"\x1b$B0!\n" + b"xyz\n" * 500)
+    with pytest.raises(InvalidRequest, match="are not iso2022_jp"):
+        Table().survey(TableParams(encoding="iso2022_jp"), str(tmp_path / "rows.csv"), FolderInputs(tmp_path))
+
+
+def test_many_columns_that_are_not_shown_cost_next_to_nothing() -> None:
+    titles = [f"c{n}" for n in range(3000)]
+    format = detect(",".join(titles).encode() + b"\n", "csv", ",", "utf-8")
+    params = TableParams(columns=(Column("c1"), Column("c7")))
+    look = view(params, format, measured(params, format, [["x"] * 3000]))
+    assert len(skimming.plain_row(format, look.layout)) < 10_000
+
+
+def test_lines_that_end_in_carriage_returns_are_not_decoded_for_every_few_pages() -> None:
+    format, look = seen(b"a\n", 1)
+    asked: list[bytes] = []
+
+    class Watched(Skimmer):
+        def _slices(self) -> Iterator[bytes]:
+            for piece in super()._slices():
+                asked.append(piece)
+                yield piece
+
+    data = b"x\r" * 50_000
+    assert sum(sheet.count for sheet in Watched([data], format, look.layout, Surplus())) == 50_000
+    assert sum(map(len, asked)) < 10 * len(data)
+
+
 def test_a_page_is_read_only_when_some_of_its_rows_need_more_than_a_line() -> None:
     row, accented, long = b'Ada,"Rome, Italy",2.50\n', "Zoé,Genève,7\n".encode(), b"A b,c,%s\n" % (b"1 " * 50)
     data = b"a,b,c\n" + (row * 40 + accented) * 30 + long + row * 1000
@@ -108,3 +161,12 @@ def test_what_is_held_does_not_grow_with_the_input() -> None:
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert peaks[1] < 1.2 * peaks[0]
+
+
+@pytest.mark.parametrize(("size", "width", "most"), [(4.1, 81.07, 20), (4.4, 66.11, 15), (4.4, 107.25, 25)])
+def test_what_surely_has_one_line_has_one_when_it_is_measured(size: float, width: float, most: int) -> None:
+    """That many of the widest characters fill the column to the last bit, and a little more."""
+    _, look = seen(b"a\n", 1)
+    layout = replace(look.layout, size=size, places=(replace(look.layout.places[0], width=width),))
+    row = ["m" * most]
+    assert layout.columns([row]) is None or max(map(len, layout.lines(row))) == 1

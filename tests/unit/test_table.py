@@ -141,6 +141,7 @@ def test_what_people_send_is_understood(folder: Path, data: bytes, expected: lis
         (b"a,b\n\xff,2\n", {"encoding": "utf-8"}, "encoding", "are not utf-8"),
         (b"a,b\n1,2\n", {"encoding": "klingon"}, "encoding", "no encoding"),
         (b"a,b\n1,2\n", {"encoding": "utf-16"}, "encoding", "Lines cannot be found in utf-16"),
+        (b"a\n\\u000a\n", {"encoding": "raw_unicode_escape"}, "encoding", "Lines cannot be found in raw_unicode"),
         ("a,b\n1,2\n".encode("utf-16-le"), {}, "listing", "not text: it has null bytes"),
         (b"PAR1\x00\x00", {}, "listing", "Parquet file is cut off"),
         (b'{"a": 1}\n{"b": 2}\n', {}, "listing", "field 'b'"),

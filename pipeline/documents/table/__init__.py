@@ -28,7 +28,7 @@ from .notes import BOOKMARKS_MOST, Notes
 from .params import TableParams
 from .reading import Format, Row, RowReader, Surplus, detect
 from .sheets import Sheet, sheets
-from .skimming import Skimmer
+from .skimming import Skimmer, skimmable
 from .summary import Summary
 from .view import Found, View, measured, view
 from .words import Words
@@ -100,7 +100,7 @@ class Table:
 
 def _sheets(blocks: Iterator[bytes], format: Format, seen: View, state: State, surplus: Surplus) -> Iterable[Sheet]:
     """All pages of the rows."""
-    if seen.plain and format.kind == "csv":
+    if seen.plain and skimmable(format):
         return Skimmer(blocks, format, seen.layout, surplus)
     reader = RowReader(blocks, format.begin, format, surplus)
     return sheets(reader, seen.layout, seen.paging, 0, state, ())

@@ -15,7 +15,7 @@ from ...pdf.page import printable
 from .cells import Cells
 from .groups import Kind
 from .reading import Row
-from .surely import fitting
+from .surely import SLACK, fitting
 
 PADDING = 2.2  # left and right of a cell
 LEADING = 1.3  # line to line, in font sizes
@@ -116,7 +116,7 @@ class Layout:
     def safe(self) -> tuple[int, ...]:
         """So many ASCII characters fit each column, whichever they are."""
         widest = max(self.advances.values())
-        return tuple(int(place.inside / widest) for place in self.places)
+        return tuple(int(place.inside / widest - SLACK) for place in self.places)
 
     @cached_property
     def most_lines(self) -> int:

@@ -18,7 +18,7 @@ Row = list[str]
 DELIMITERS = ",;\t|"
 LINE_MOST = 1024 * 1024
 NAMED = 5  # rows of which a warning gives the number
-PLAIN = "".join(map(chr, range(32, 127))) + "\t\r\n"
+PLAIN = "".join(map(chr, range(32, 127))) + "\t\r\n" + r"\u000a"
 csv.field_size_limit(LINE_MOST)
 
 
@@ -241,7 +241,7 @@ def _encoding(sample: bytes, given: str) -> str:
 def _check_encoding(given: str) -> None:
     """Only an encoding in which plain text is plain bytes can be cut at line feeds."""
     try:
-        plain = PLAIN.encode(given) == PLAIN.encode("ascii")
+        plain = PLAIN.encode(given) == PLAIN.encode("ascii") and PLAIN.encode(given).decode(given) == PLAIN
     except (LookupError, UnicodeError):
         raise InvalidRequest(f"There is no encoding {given!r}.", field="encoding") from None
     if not plain:

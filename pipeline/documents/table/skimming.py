@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from itertools import islice
+from itertools import groupby, islice
 from math import inf
 from typing import cast
 
@@ -20,7 +20,7 @@ from .surely import fitting, run
 
 AHEAD = 64 * 1024  # bytes in which the rows of a page are looked for
 SLICE = 8 * 1024  # bytes that are decoded at once when pages are read after all
-STRETCH = 16  # pages that are read when one has to be
+STRETCH = 16  # pages that are read when one has to be; twice as many when the next has to be, too
 ODD = 3  # rows of a page that may have to be read
 QUOTE = '"'
 
@@ -41,12 +41,13 @@ class Skimmer:
         self._plain = re.compile(b"(?:%s){0,%d}+" % (plain_row(format, layout), layout.rows_on(1)))
 
     def __iter__(self) -> Iterator[Sheet]:
-        pages, more, rows = 0, True, 0
+        pages, more, rows, stretch = 0, True, 0, STRETCH
         while more:
-            more = False
-            for sheet in self._skimmed(pages) or self._read(pages, rows):
+            more, found = False, self._skimmed(pages)
+            for sheet in found or self._read(pages, rows, stretch):
                 yield sheet
                 pages, more, rows, self._at = pages + 1, True, rows + sheet.count, sheet.behind
+            stretch = STRETCH if found else 2 * stretch
 
     def _grow(self) -> bool:
         """Have more of the input in the data, and nothing before the next page."""
@@ -86,10 +87,10 @@ class Skimmer:
             return False
         return self._layout.columns(rows) is not None
 
-    def _read(self, page: int, rows: int) -> Iterator[Sheet]:
+    def _read(self, page: int, rows: int, stretch: int) -> Iterator[Sheet]:
         """The next pages, before which so many rows were given; none at the end."""
         reader = RowReader(self._slices(), self._at, self._format, self._surplus, rows)
-        return islice(sheets(reader, self._layout, Plain(self._layout), page, (), ()), STRETCH)
+        return islice(sheets(reader, self._layout, Plain(self._layout), page, (), ()), stretch)
 
     def _slices(self) -> Iterator[bytes]:
         """The input from the next page on; asked for more, while `_at` goes from page to page."""
@@ -100,6 +101,12 @@ class Skimmer:
             at += len(piece)
 
 
+def skimmable(format: Format) -> bool:
+    """Whether rows can be told by their bytes: not where what stands before decides what a byte means."""
+    told = format.delimiter.isascii() and format.delimiter not in '"\r\n'
+    return format.kind == "csv" and told and not format.encoding.startswith("iso2022")
+
+
 def plain_row(format: Format, layout: Layout) -> bytes:
     """A regular expression for rows of which every cell surely has one line, in quotes or not."""
     room = [inf] * len(format.fields)
@@ -108,12 +115,15 @@ def plain_row(format: Format, layout: Layout) -> bytes:
     advances, delimiter = layout.advances, format.delimiter
     least = 1 if len(room) == 1 else 0  # a blank line is no row
     end = rf"(?={re.escape(delimiter)}|\r?\n)"
-    cells = [
-        f'(?:"{run(points, advances, advances.keys() - {QUOTE}, 0)}"|'
-        f"{fitting(points, advances, advances.keys() - {QUOTE, delimiter}, least, end)})"
-        for points in room
-    ]
-    return (re.escape(delimiter).join(cells) + r"\r?\n").encode(format.encoding)
+    cells = []
+    for points, alike in groupby(room):
+        cell = (
+            f'(?:"{run(points, advances, advances.keys() - {QUOTE}, 0)}"|'
+            f"{fitting(points, advances, advances.keys() - {QUOTE, delimiter}, least, end)})"
+        )
+        more = len(list(alike)) - 1  # neighbours are written once: thousands may be left out of the pages
+        cells.append(cell + (f"(?:{re.escape(delimiter)}{cell}){{{more}}}+" if more else ""))
+    return (re.escape(delimiter).join(cells) + r"\r?\n").encode()
 
 
 def _behind(data: bytes, at: int, lines: int) -> int:
