@@ -19,16 +19,19 @@ from ..services import Services
 log = logging.getLogger(__name__)
 
 
-def notify(s: Services, export_id: str) -> None:
-    """Send the message if one is due and nobody has; MailDown when it has to be tried again."""
+def notify(s: Services, export_id: str) -> float:
+    """Send the message if one is due and nobody has; MailDown when it has to be tried again.
+
+    How many seconds another worker may still be sending it; 0 when all is done.
+    """
     if not _due(s, s.ledger.load(export_id)):
-        return
+        return 0.0
     claimed_at = time.time()
     export = s.ledger.change(export_id, lambda e: _claim(e, claimed_at, s.settings.time_limit))
-    if export.notice_claimed_at != claimed_at or export.notified_at:
-        if not export.notified_at:
-            raise MailDown("Another worker is sending this message.")
-        return
+    if export.notified_at:
+        return 0.0
+    if export.notice_claimed_at != claimed_at:
+        return max(1.0, (export.notice_claimed_at or 0.0) + s.settings.time_limit - claimed_at)
     try:
         _send(s, export)
     except MailRefused as error:
@@ -37,6 +40,7 @@ def notify(s: Services, export_id: str) -> None:
         s.ledger.change(export_id, lambda e: _unclaim(e, claimed_at))
         raise
     s.ledger.change(export_id, lambda e: dataclasses.replace(e, notified_at=time.time()))
+    return 0.0
 
 
 def _due(s: Services, export: Export) -> bool:

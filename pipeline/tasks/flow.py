@@ -182,10 +182,15 @@ def note_retry(s: Services, export_id: str, step: str, seconds: float) -> None:
 
 
 def deliver(s: Services, export_id: str) -> None:
-    """Tell whoever asked, once; then remove what is not needed any more."""
+    """Tell whoever asked, once; then remove what is not needed any more.
+
+    While another worker tells, or died at it, the keeper asks again only when that one cannot live any more.
+    """
     export = s.ledger.load(export_id)
     if export.state.over:
-        delivering.notify(s, export_id)
+        if seconds := delivering.notify(s, export_id):
+            s.live.note_sent(export_id, seconds)
+            return
         s.ledger.close(export_id, keep=export.state is State.READY)
         s.live.forget(export_id)
         s.live.ring()

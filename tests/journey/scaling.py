@@ -166,10 +166,11 @@ class Soak:
 
     def wait_for_the_end(self) -> None:
         """Everybody is told, nobody works, and all is charged. A machine that is busy may take long, but something
-        is to end every two minutes."""
-        ledger = Ledger(self.running.store)
+        is to end every while: that of a worker that was killed while it sent a mail, which another sends when
+        the first cannot live any more."""
+        ledger, patience = Ledger(self.running.store), self.running.settings.time_limit + people.PATIENCE
         for left in range(len(ledger.active()), 0, -1):
-            people.wait_until("one more is told", partial(_fewer, ledger, left))
+            people.wait_until("one more is told", partial(_fewer, ledger, left), patience)
         self.running.dynos.faults.clear()
         people.wait_for_no_workers(self.running)
         people.wait_until("all is charged", lambda: not ledger.unbilled())

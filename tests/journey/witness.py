@@ -21,9 +21,10 @@ def _note(word: str, task_id: str) -> None:
     os.close(file)
 
 
-@signals.task_received.connect(weak=False)  # type: ignore[untyped-decorator]  # Celery has no types
-def _took(request: Any, **_: Any) -> None:
-    _note("took", request.id)
+@signals.task_prerun.connect(weak=False)  # type: ignore[untyped-decorator]  # Celery has no types
+def _took(task_id: str, **_: Any) -> None:
+    """Not when it is received: one that failed waits in the worker for its next try, and goes back unharmed."""
+    _note("took", task_id)
 
 
 @signals.task_postrun.connect(weak=False)  # type: ignore[untyped-decorator]
