@@ -83,12 +83,12 @@ class Live(Roster):
 
     @classmethod
     def open(cls, settings: Settings) -> Live:
-        """Connect as the settings say; a few connections at most, since small plans allow twenty in all."""
+        """Connect as the settings say; two connections at most, since small plans allow twenty in all."""
         # Heroku's certificate is self-signed: encrypted, not authenticated (facts of the platform).
         tls: dict[str, Any] = {"ssl_cert_reqs": "none", "ssl_check_hostname": False}
         pool = redis.BlockingConnectionPool.from_url(
             settings.redis_url,
-            max_connections=4,
+            max_connections=2,  # one waits for the bell, all else takes turns
             timeout=2,
             socket_connect_timeout=2,
             socket_timeout=2 * RING_MOST,
