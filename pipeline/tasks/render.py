@@ -134,7 +134,10 @@ def _drawn(
     with excused(s, name), TemporaryFile() as file:
         index = render_range(job, part, lane, slot, file, lookout, interruptions, plan.volumes)
         if not index.planned:
-            raise ExportFailed(f"The document ended at page {first}, but {plan.pages} pages were planned.")
+            raise ExportFailed(
+                f"The document ended at page {first}, but {plan.pages} pages were planned.",
+                advice="Its `draw` must make as many pages as its `survey` counts, whatever the chunk.",
+            )
         if lookout.cancelled or s.live.over(export.id):
             s.live.forget_attempt(name)
             return None

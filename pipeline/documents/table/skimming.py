@@ -69,7 +69,7 @@ class Skimmer:
             stop = cast(re.Match[bytes], self._plain.match(self._data, at)).end()  # it matches nothing, at least
             lines = self._data.count(b"\n", at, stop)
             if lines >= rows:
-                return stop if lines == rows else _behind(self._data, at, rows)
+                return stop if lines == rows else _after(self._data, at, rows)
             at, rows = self._data.find(b"\n", stop) + 1, rows - lines - 1
             if not at or not self._has_one_line(self._data[stop:at]):
                 return None
@@ -126,7 +126,7 @@ def plain_row(format: Format, layout: Layout) -> bytes:
     return (re.escape(delimiter).join(cells) + r"\r?\n").encode()
 
 
-def _behind(data: bytes, at: int, lines: int) -> int:
+def _after(data: bytes, at: int, lines: int) -> int:
     for _ in range(lines):
         at = data.index(b"\n", at) + 1
     return at
