@@ -10,14 +10,13 @@ import logging
 import threading
 import time
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from enum import StrEnum
 
 from .errors import ExportFailed, HerokuRefused, NoExport, NotFound, PipelineError, RedisDown, ServiceDown
 from .export import Export, State, created
 from .ledger import chosen
-from .live import Lease
 from .plan import Plan
 from .scaler.decide import Decision, Demand
 from .scaler.measure import demand
@@ -25,11 +24,12 @@ from .scaler.scaler import Scaler
 from .scaler.way import Way
 from .services import Services
 from .tasks import flow
+from .tasks.alone import Held, alone
 
 log = logging.getLogger(__name__)
 CLEAN_SECONDS = 3600.0
 NOTICE_PATIENCE = 3600.0  # a mail that cannot be sent for so long must not keep a worker up
-LEAD_LEAST = 5.0  # a turn takes time, and a lease that runs out in the middle of one changes leaders
+LEAD = 3.0  # seconds until a leader that died is missed; one that lives leads on, whatever it waits for
 
 
 class Repair(StrEnum):
@@ -85,7 +85,8 @@ class Keeper:
     def __init__(self, services: Services, way: Way) -> None:
         self._s = services
         self._scaler = Scaler(services.settings, services.ledger, services.live, way)
-        self._lease: Lease | None = None
+        self._term = ExitStack()
+        self._held: Held | None = None
         self._seen: dict[str, Repair] = {}
         self._cleaned = float("-inf")
         self._stop = threading.Event()
@@ -111,9 +112,13 @@ class Keeper:
             except Exception:
                 log.exception("keeper: a mistake; the next turn comes all the same")
                 self._stop.wait(self._s.settings.keeper_seconds)
-        if self._lease:
-            with suppress(RedisDown):  # it runs out by itself
-                self._s.live.release(self._lease)
+        self.resign()
+
+    def resign(self) -> None:
+        """Give the lease back: another may lead at once."""
+        self._held = None
+        with suppress(RedisDown):  # it runs out by itself
+            self._term.close()
 
     def turn(self) -> bool:
         """Repair, scale, clean up, if this is the leader. True when there is work or a worker."""
@@ -122,7 +127,7 @@ class Keeper:
         ids = self._s.ledger.active()
         self._seen = {export_id: self._seen[export_id] for export_id in ids if export_id in self._seen}
         demands = [item for item in map(self._look_after, ids) if item]
-        workers = self._scaler.turn(demands, self._may_scale)
+        workers = self._scaler.turn(demands, self._still_leads)
         if time.monotonic() - self._cleaned > CLEAN_SECONDS:
             self._cleaned = time.monotonic()
             self._clean()
@@ -135,26 +140,30 @@ class Keeper:
         return self._scaler.decided([self._demand(view) for view in views])[0]
 
     def _wait(self, busy: bool) -> None:
-        """The leader sleeps until somebody rings; longer when there is nothing to do."""
+        """The leader sleeps until somebody rings, or a worker has waited long enough; longer when there is nothing
+        to do."""
         seconds = self._s.settings.keeper_seconds * (1 if busy else 6)
+        if self._scaler.holds is not None:
+            seconds = min(seconds, self._scaler.holds)
         until = time.monotonic() + seconds
-        while self._lease and not self._stop.is_set() and (left := until - time.monotonic()) > 0:
+        while self._held and not self._stop.is_set() and (left := until - time.monotonic()) > 0:
             if self._s.live.wait_for_ring(left) or not self._leads():
                 return
-        if not self._lease:
-            self._stop.wait(seconds)
+        if not self._held:
+            self._stop.wait(min(seconds, LEAD / 2))
 
     def _leads(self) -> bool:
-        seconds = max(LEAD_LEAST, 3 * self._s.settings.keeper_seconds)
-        if self._lease and self._s.live.renew(self._lease, seconds):
+        """Whether this is the leader; it becomes it when nobody is."""
+        if self._still_leads():
             return True
-        self._lease = self._s.live.lease("keeper", seconds)
+        self.resign()
         self._scaler.forget()  # another may have scaled meanwhile
-        return self._lease is not None
+        self._held = self._term.enter_context(alone(self._s.live, "keeper", LEAD, LEAD))
+        return self._held is not None
 
-    def _may_scale(self) -> bool:
-        """False when a later leader has scaled already: whoever thinks it still leads must not."""
-        return self._leads() and self._lease is not None and self._s.live.outranks("scale", self._lease.fence)
+    def _still_leads(self) -> bool:
+        """False when a later leader may have scaled already: whoever thinks it still leads must not."""
+        return self._held is not None and self._held.ours()
 
     # repair
 

@@ -1,4 +1,5 @@
-"""A worker says every second that it is up, and hears whether it shall take work, or may leave."""
+"""A worker says twice a second that it is up, and at once that it is idle or takes no work; and hears whether it
+shall take work, or may leave."""
 
 from __future__ import annotations
 
@@ -13,7 +14,8 @@ from .live import Live
 from .roster import Line, Worker
 
 log = logging.getLogger(__name__)
-TICK = 1.0
+TICK = 0.5  # seconds
+REST = 1.0  # seconds without a task, then a one-off worker may leave: the next message may be on its way
 
 
 class Presence:
@@ -23,26 +25,27 @@ class Presence:
         self._live = live
         self._worker = worker
         self._linger = linger
-        self._idle_since = 0.0
-        self._stop = threading.Event()
+        self._stop = False
+        self._news = threading.Event()  # there is something to say before the next second
         self._thread = threading.Thread(target=self._run, name="presence", daemon=True)
         self._line: Line | None = None
-        self._finished = False  # since the last tick
+        self._to_tell = False  # the keeper is to hear of it: there may be fewer workers now
         self.may_work = True
         self.gone = False
         """It is struck off the roster and shall end."""
 
     def start(self) -> None:
-        """Hear once before any work is taken; then every second. Harmless twice: Celery's consumer starts again
+        """Hear once before any work is taken; then twice a second. Harmless twice: Celery's consumer starts again
         after it lost its connection."""
         if self._thread.ident is None:
-            self._worker = msgspec.structs.replace(self._worker, since=time.time())
-            self._idle_since = time.monotonic()  # a boot is no idleness
+            now = time.time()
+            self._worker = msgspec.structs.replace(self._worker, since=now, idle_since=now)  # a boot is no idleness
             self._tick()
             self._thread.start()
 
     def stop(self) -> None:
-        self._stop.set()
+        self._stop = True
+        self._news.set()
         if self._thread.ident is not None:
             self._thread.join(2 * TICK)
         try:
@@ -53,21 +56,26 @@ class Presence:
 
     def note(self, *, busy: bool, laid_down: bool) -> None:
         """What the worker's loop sees of itself at this moment."""
-        if busy:
-            self._idle_since = time.monotonic()
-        self._finished |= self._worker.busy and not busy
         drains = self._line.mark if self._line and laid_down and not self.may_work else ""
-        self._worker = msgspec.structs.replace(self._worker, busy=busy, drains=drains)
+        before, idle_since = self._worker, time.time() if busy else self._worker.idle_since
+        self._worker = msgspec.structs.replace(before, busy=busy, drains=drains, idle_since=idle_since)
+        if (before.busy and not busy) or (drains and drains != before.drains):
+            self._to_tell = True
+            self._news.set()
 
     def _run(self) -> None:
-        while not self.gone and not self._stop.wait(TICK):
+        while not self.gone:
+            self._news.wait(TICK)
+            self._news.clear()
+            if self._stop:
+                return
             self._tick()
 
     def _tick(self) -> None:
+        tell, self._to_tell = self._to_tell, False  # before the report, or the keeper could look too early
         try:
             line = self._line = self._live.report(self._worker)
-            if self._finished:  # there may be fewer workers now
-                self._finished = False
+            if tell:
                 self._live.ring()
             if self._worker.one_off:
                 self._consider_leaving(line)
@@ -80,7 +88,7 @@ class Presence:
     def _consider_leaving(self, line: Line | None) -> None:
         """When idle: at once if there are more than shall be; if nobody says how many, after a while in which
         nothing waited."""
-        idle = 0.0 if self._worker.busy else time.monotonic() - self._idle_since
+        idle = 0.0 if self._worker.busy else time.time() - self._worker.idle_since
         alone = line is None and idle > self._linger and self._live.waiting() == 0
-        if idle > TICK and (line is not None or alone) and self._live.leave(self._worker.id):
+        if idle > REST and (line is not None or alone) and self._live.leave(self._worker.id):
             self.may_work, self.gone = False, True

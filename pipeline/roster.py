@@ -1,6 +1,6 @@
 """Which workers are up, and how many of them shall take work; kept in Redis.
 
-Workers say so themselves, every second, so a wiped Redis knows it again at once; a worker that died is
+Workers say so themselves, twice a second, so a wiped Redis knows it again at once; a worker that died is
 forgotten after PRESENT seconds, and a line that nobody draws any more after LINE seconds.
 """
 
@@ -23,11 +23,12 @@ LINE = 60.0  # seconds; longer than a change of the formation takes, tries and a
 LEFT = 600  # seconds; longer than Heroku goes on listing a dyno whose worker has left
 _ALL, _LINE, _LEFT = "pipeline:workers", "pipeline:line", "pipeline:left"
 _DRAW = """local now = redis.call('time')
-local ms = now[1] * 1000 + math.floor(now[2] / 1000)
-local line, since = string.match(redis.call('get', KEYS[1]) or '', '(%d+) (%d+)')
-if line ~= ARGV[1] then since = string.format('%.0f', ms) end
-redis.call('set', KEYS[1], ARGV[1] .. ' ' .. since, 'PX', ARGV[2])
-return {ARGV[1] .. ' ' .. since, ms - since}"""
+local ms = string.format('%.0f', now[1] * 1000 + math.floor(now[2] / 1000))
+local above, mark, since = string.match(redis.call('get', KEYS[1]) or '', '(%d+) (%d+) (%d+)')
+if not above or tonumber(above) < tonumber(ARGV[1]) then mark = ms end
+if above ~= ARGV[1] then since = ms end
+redis.call('set', KEYS[1], ARGV[1] .. ' ' .. mark .. ' ' .. since, 'PX', ARGV[2])
+return {mark, ms - mark, ms - since}"""
 _LEAVE = """local up = 0
 for _, id in ipairs(redis.call('smembers', KEYS[1])) do up = up + redis.call('exists', KEYS[1] .. ':' .. id) end
 local line = string.match(redis.call('get', KEYS[2]) or '0', '%d+')
@@ -41,8 +42,9 @@ return 1"""
 class Worker(msgspec.Struct, frozen=True):
     """A worker as it describes itself.
 
-    `since`: when it was ready for work, in seconds since the epoch. `drains`: the line because of which it
-    takes no work, or nothing; that very line, or who looks could believe what was true of an earlier one.
+    `since`: when it was ready for work, `idle_since`: when it last had any, in seconds since the epoch. `drains`:
+    the mark of the line because of which it takes no work, or nothing; with the mark, or who looks could believe
+    what was true of an earlier one.
     """
 
     id: str
@@ -51,6 +53,7 @@ class Worker(msgspec.Struct, frozen=True):
     since: float
     busy: bool = False
     drains: str = ""
+    idle_since: float = 0.0
 
     @property
     def draining(self) -> bool:
@@ -68,15 +71,18 @@ _decode = msgspec.json.Decoder(Worker).decode
 
 @dataclass(frozen=True)
 class Line:
-    """Workers above it take no work. `mark` tells it from any earlier one; it has stood for so many seconds."""
+    """Workers above it take no work. It keeps its `mark` as long as it only falls: whoever was above it then has
+    been above it since. `drawn`: seconds since it got its mark; `stood`: since it got its number."""
 
     above: int
     mark: str
+    drawn: float = 0.0
     stood: float = 0.0
 
     @classmethod
-    def read(cls, mark: str) -> Line:
-        return cls(int(mark.split()[0]), mark)
+    def read(cls, said: str) -> Line:
+        above, mark, *_ = said.split()
+        return cls(int(above), mark)
 
 
 class Roster:
@@ -134,8 +140,8 @@ class Roster:
     def drain(self, above: int, seconds: float = LINE) -> Line:
         """Workers above this number take no work any more, for so long unless it is said again."""
         with translated():
-            mark, stood = self._redis.eval(_DRAW, 1, _LINE, above, int(seconds * 1000))
-        return Line(above, mark, stood / 1000)
+            mark, drawn, stood = self._redis.eval(_DRAW, 1, _LINE, above, int(seconds * 1000))
+        return Line(above, mark, drawn / 1000, stood / 1000)
 
     def lift(self) -> None:
         """All workers take work."""

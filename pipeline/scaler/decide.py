@@ -85,12 +85,14 @@ class Decision:
     """How many workers are to run, and the sentence that says why.
 
     Whoever has an ordinal above `drain_above` takes no more work. That must be known to them before a
-    smaller quantity is set, and `quantity` never stops one that is busy.
+    smaller quantity is set, and `quantity` never stops one that is busy. `holds`: seconds after which another
+    will be made although nothing happens until then.
     """
 
     quantity: int
     drain_above: int
     reason: str
+    holds: float | None = None
 
 
 def decide(now: Snapshot, policy: Policy) -> Decision:
@@ -126,14 +128,14 @@ def _load(now: Snapshot, policy: Policy) -> _Load:
     demands = now.demands
     _, chunks, each, before, after, deadlines = zip(*demands, strict=True) if demands else NO_COLUMNS
     latest = max(0.0, arrival + EARLY - planner)
-    if max(before, default=0.0) > latest:
+    if any(before) and max(before) > latest:
         # A dyno that came long before its work would be paid for waiting.
         return _load(replace(now, demands=[d for d in demands if d.before_seconds <= latest]), policy)
     untaken, seconds = sum(chunks), sum(map(mul, chunks, each))
     finales = len(after) - after.count(0.0)
     if not seconds:
         return _Load(len(demands), untaken, 0.0, finales, arrival, 0, 0.0, 0.0)
-    chunk, lead = seconds / untaken, min(before) and min(before) + planner
+    chunk, lead = seconds / untaken, min(before) + planner if all(before) else 0.0
     taken = 0  # by those who are there, or will be, before a new one is
     for dyno, wait in zip(now.dynos, due, strict=True):
         taken += max(0, ceil((arrival - max(lead, chunk / 2 if dyno.busy else wait)) / chunk))
@@ -207,7 +209,7 @@ def _rest(now: Snapshot, policy: Policy) -> Decision:
     quantity = max(keep, max((dyno.number for dyno in now.dynos if dyno.busy), default=0))
     left = policy.linger_seconds - now.idle_seconds
     waits = f"one worker waits {left:.1f} s for more" if lingers else f"{_count(keep, 'worker').lower()} stay"
-    return Decision(quantity, keep, f"Nothing is outstanding; {waits}.")
+    return Decision(quantity, keep, f"Nothing is outstanding; {waits}.", left if lingers else None)
 
 
 def _why_more(load: _Load, policy: Policy, wanted: int, most: int) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
-from math import ceil
+from math import ceil, inf
 
 from ..export import Chunk, Export, State
 from ..live import Live
@@ -69,12 +69,17 @@ def dynos(workers: Iterable[Worker], standing: Standing, now: float) -> list[Dyn
     return list((starting | up).values())
 
 
+def rested(workers: Iterable[Worker], now: float) -> float:
+    """Since when none of the workers has had any work: a leader that is new has not seen it."""
+    return min(now, max((max(worker.since, worker.idle_since) for worker in workers), default=now))
+
+
 class Gauge:
     """Takes snapshots. Remembers since when nothing is outstanding, and whose boot it has seen."""
 
     def __init__(self, live: Live) -> None:
         self._live = live
-        self._idle_since: float | None = None
+        self._idle_since = inf
         self._order: float | None = None  # the last that was seen, when
         self._ours = True  # that order was given while we led
         self._up: set[str] = set()  # names of workers that were up at the last look,
@@ -93,20 +98,12 @@ class Gauge:
         unacknowledged = sum(export_id in unfinished for export_id in self._live.unacknowledged())
         waiting, workers, now = self._live.waiting(), self._live.workers(), time.time()
         learned = self._learn_boots(workers, standing, learned)
-        idle = self._idle(bool(demands or waiting or unacknowledged))
+        outstanding = bool(demands or waiting or unacknowledged)
+        self._idle_since = inf if outstanding else min(self._idle_since, rested(workers, now))
         return Snapshot(
             now, demands, dynos(workers, standing, now), learned.boot, API_SECONDS, waiting,
-            unacknowledged, idle, standing.limit,
+            unacknowledged, max(0.0, now - self._idle_since), standing.limit,
         ), learned  # fmt: skip
-
-    def _idle(self, work: bool) -> float:
-        """How long nothing at all has been outstanding."""
-        now = time.monotonic()
-        if work:
-            self._idle_since = None
-        elif self._idle_since is None:
-            self._idle_since = now
-        return 0.0 if self._idle_since is None else now - self._idle_since
 
     def _learn_boots(self, workers: Sequence[Worker], standing: Standing, learned: Learned) -> Learned:
         """One boot a worker and order: who dies and is started again was not ordered then."""

@@ -42,6 +42,8 @@ class Scaler:
         self._noted: Change | None = None  # the last that is written down
         self._said: tuple[int, int] | None = None
         self._unsettled = True
+        self.holds: float | None = None
+        """Seconds for which the last decision holds if nothing happens; None: until something does."""
         self._check_size()
 
     @property
@@ -76,6 +78,7 @@ class Scaler:
             self._write_down("So Heroku says.")
             self._way.resize(decision.quantity, decision.drain_above)
             self._tell(decision, before)
+            self._ask_price()  # not before: workers do not wait for it
             workers = self._write_down(decision.reason)
             self._settle(demands, workers)
             return workers
@@ -90,7 +93,9 @@ class Scaler:
         if self._overdue(snapshot):
             self._ask()
             snapshot = self._snapshot(demands)
-        return decide(snapshot, self._policy), snapshot
+        decision = decide(snapshot, self._policy)
+        self.holds = decision.holds
+        return decision, snapshot
 
     def _ask(self) -> None:
         self._way.quantity()
@@ -136,7 +141,8 @@ class Scaler:
     def _note(self, since: float, workers: int, reason: str) -> None:
         """The notes are in the order in which it was learned, a millisecond apart at least."""
         after = self._noted.at + 0.002 if self._noted else 0.0
-        change = Change(max(after, min(time.time(), since)), workers, self._asked_price())
+        price_now = self._listed_price() if self._price is None else self._price
+        change = Change(max(after, min(time.time(), since)), workers, price_now)
         self._ledger.note_workers(change.at, workers, change.price, reason)
         self._noted = change
 
@@ -152,17 +158,20 @@ class Scaler:
             with suppress(HerokuDown):
                 price(size, self._way.prices() if self._way.configured else None)
 
-    def _asked_price(self) -> float:
-        """Dollars a second: as Heroku lists it, asked once a process, or as it did, or as our table does."""
+    def _ask_price(self) -> None:
+        """Once a process."""
         if self._price is None:
             with suppress(HerokuDown):
                 self._learned = replace(self.learned, prices=self._way.prices())
-            try:
-                self._price = price(self._settings.dyno_size, self.learned.prices)
-            except InvalidSetting as error:  # work must not wait for a price
-                log.error("scaler: %s Seconds are counted without it.", error.message)
-                return 0.0
-        return self._price
+            self._price = self._listed_price()
+
+    def _listed_price(self) -> float:
+        """Dollars a second: as Heroku listed it, or as our table does."""
+        try:
+            return price(self._settings.dyno_size, self.learned.prices)
+        except InvalidSetting as error:  # work must not wait for a price
+            log.error("scaler: %s Seconds are counted without it.", error.message)
+            return 0.0
 
     def _show(self, demands: Sequence[Demand]) -> None:
         """Where the scaler stands, for GET /scaler and the panel."""

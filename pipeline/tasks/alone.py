@@ -26,28 +26,35 @@ class Overtaken(Conflict):
 class Held:
     """The right to do one thing, renewed by a thread while this process lives."""
 
-    def __init__(self, live: Live, lease: Lease) -> None:
+    def __init__(self, live: Live, lease: Lease, seconds: float) -> None:
         self._live = live
         self._lease = lease
+        self._seconds = seconds
         self._over = threading.Event()
-        self._lost = False
+
+    def ours(self) -> bool:
+        """False when it was lost, as after a long sleep, or when Redis was wiped."""
+        return self._live.renew(self._lease, self._seconds) and self.outranks()
+
+    def outranks(self) -> bool:
+        """Whether no later holder has begun; from now on an earlier one is refused."""
+        return self._live.outranks(self._lease.name, self._lease.fence)
 
     def check(self) -> None:
-        """Before something that others see: Overtaken when it is not ours any more, as after a long sleep."""
-        if self._lost or not self._live.outranks(self._lease.name, self._lease.fence):
+        """Before something that others see: Overtaken when it is not ours any more."""
+        if not self.ours():
             raise Overtaken(f"Somebody else has taken over: {self._lease.name}.")
 
-    def keep(self, seconds: float, told_to_go: float) -> None:
+    def keep(self, told_to_go: float) -> None:
         """Renew until `let_go`. A process that is told to go has `told_to_go` seconds left, and so has its
         lease: the message that goes back to the queue then must not find it taken."""
-        while not self._over.wait(min(TICK, seconds / 3)):
+        while not self._over.wait(min(TICK, self._seconds / 3)):
             going = stopping.is_set()
-            try:
-                self._lost = not self._live.renew(self._lease, told_to_go if going else seconds)
-            except RedisDown:
-                continue  # it may be back before the lease ends
-            if self._lost or going:
-                return
+            if going:
+                self._seconds = told_to_go
+            with suppress(RedisDown):  # it may be back before the lease ends
+                if not self._live.renew(self._lease, self._seconds) or going:
+                    return
 
     def let_go(self) -> None:
         self._over.set()
@@ -61,9 +68,9 @@ def alone(live: Live, name: str, seconds: float, told_to_go: float) -> Iterator[
     if lease is None:
         yield None
         return
-    held = Held(live, lease)
-    live.outranks(name, lease.fence)  # from now on an earlier holder is refused
-    thread = threading.Thread(target=held.keep, args=(seconds, told_to_go), name=f"keep {name}", daemon=True)
+    held = Held(live, lease, seconds)
+    held.outranks()
+    thread = threading.Thread(target=held.keep, args=(told_to_go,), name=f"keep {name}", daemon=True)
     thread.start()
     try:
         yield held

@@ -147,6 +147,12 @@ def test_when_nothing_is_left_one_lingers_and_then_nobody(dynos: list[Dyno], idl
     assert asked(dynos=dynos, idle_seconds=idle).quantity == expected
 
 
+@pytest.mark.parametrize(("idle", "holds"), [(0, 5.0), (4.5, 0.5), (5.0, None)])
+def test_a_decision_to_linger_holds_until_it_is_over(idle: float, holds: float | None) -> None:
+    assert asked(dynos=up(2), idle_seconds=idle).holds == holds
+    assert asked(Demand("a", 40, 6.0), dynos=up(2)).holds is None, "until something happens"
+
+
 @pytest.mark.parametrize("what", ["waiting", "unacknowledged"])
 def test_a_message_is_work_whatever_it_is_about(what: str) -> None:
     message: dict[str, Any] = {what: 1}

@@ -306,6 +306,8 @@ class World:
         decision = self._scaler(self, why)
         if decision is not None:
             self.reasons.append((self.now, decision))
+            if decision.holds is not None:
+                self._at(self.now + max(0.01, decision.holds), partial(self._look, "tick"))
             self._obey(decision)
 
     def _obey(self, decision: Decision) -> None:
