@@ -15,12 +15,12 @@ from ..errors import HerokuDown
 from ..live import Live
 from ..roster import Line, Worker
 from ..settings import Settings
-from .answers import Processes
+from .answers import Processes, Unclear
 from .heroku import AboveLimit, Heroku
 from .way import Limit, Standing, later
 
 log = logging.getLogger(__name__)
-SETTLED = 4.0  # seconds; each worker says every second that it is up, so who is silent is not
+SETTLED = 3.0  # seconds; each worker says twice a second that it is up, so who is silent is not
 
 
 class Formation:
@@ -62,9 +62,12 @@ class Formation:
                 return now
         if wanted == now:
             return now
-        self._now = None  # if the call fails, nobody knows
         asked = time.time()
-        found = self._set(wanted, now)
+        try:
+            found = self._set(wanted, now)
+        except Unclear:
+            self._now = None
+            raise
         self._now, self._since = found.quantity, later(asked, found.since)
         if self._now > now:
             self._ordered_at = time.time()
@@ -131,4 +134,4 @@ def drained(workers: Sequence[Worker], line: Line, wanted: int, now: int, settle
     if any(worker.busy or worker.drains != line.mark for worker in above):
         return False
     silent = set(range(wanted + 1, now + 1)) - {worker.ordinal for worker in above}
-    return not silent or line.stood >= settled
+    return not silent or line.drawn >= settled

@@ -191,8 +191,8 @@ def silence(retry_after: str | None, now: float) -> float:
 
 @contextmanager
 def _translated(method: str) -> Iterator[None]:
-    """heroku3's errors, and those that it lets through, as ours."""
-    unclear = HerokuDown if method in REPEATABLE else Unclear
+    """heroku3's errors, and those that it lets through, as ours. Unclear when something may have changed."""
+    unclear = HerokuDown if method == "GET" else Unclear
     try:
         yield
     except heroku3.api.RateLimitExceeded as error:

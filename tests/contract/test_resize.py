@@ -286,6 +286,32 @@ def test_a_platform_that_misbehaves_is_said_in_words_and_works_again_afterwards(
 
 
 @pytest.mark.parametrize(
+    ("fault", "asked"),
+    [
+        (Fault(403), 0),
+        (Fault(409), 0),
+        (Fault(429, {"Retry-After": "1"}), 0),
+        (Fault(503), 1),
+        (Fault(lost=True), 1),
+    ],
+    ids=["403", "409", "429", "503", "reset, but obeyed"],
+)
+def test_the_number_is_asked_for_again_only_when_it_may_have_changed(
+    dynos: Dynos, formation: Make, monkeypatch: pytest.MonkeyPatch, fault: Fault, asked: int
+) -> None:
+    monkeypatch.setattr(door, "PAUSES", ())
+    workers = formation()
+    workers.quantity()
+    dynos.faults.append(fault)
+    with pytest.raises(HerokuDown):
+        workers.resize(2)
+    time.sleep(workers.standing().silent_seconds)
+    before = len(dynos.requests)
+    assert workers.resize(2) == 2
+    assert [call.method for call in dynos.requests[before:]].count("GET") == asked
+
+
+@pytest.mark.parametrize(
     "fault",
     [Fault(502, body="<html>Bad gateway</html>"), Fault(hang=1.0), Fault(reset=True)],
     ids=["502", "hang", "reset"],
@@ -358,18 +384,18 @@ def dripping(head: bytes, piece: bytes, pause: float) -> Iterator[str]:
 # draining from the top
 
 
-def worker(name: str, drains: str = "2 1", **more: bool) -> Worker:
+def worker(name: str, drains: str = "1", **more: bool) -> Worker:
     return Worker(name, name, more.pop("one_off", False), 0.0, more.get("busy", False), drains)
 
 
 @pytest.mark.parametrize(
-    ("workers", "stood", "may"),
+    ("workers", "drawn", "may"),
     [
         ([worker("worker.3"), worker("worker.4")], 0.0, True),
         ([worker("worker.2", "", busy=True), worker("worker.3"), worker("worker.4")], 0.0, True),
         ([worker("worker.3"), worker("worker.4", busy=True)], 99.0, False),
         ([worker("worker.3"), worker("worker.4", "")], 99.0, False),
-        ([worker("worker.3"), worker("worker.4", "2 0")], 99.0, False),  # what it says is about an earlier line
+        ([worker("worker.3"), worker("worker.4", "0")], 99.0, False),  # what it says is about an earlier line
         ([worker("worker.3")], 1.0, False),  # the other one may not have said yet that it is up
         ([worker("worker.3")], 5.0, True),
         ([], 5.0, True),
@@ -379,9 +405,9 @@ def worker(name: str, drains: str = "2 1", **more: bool) -> Worker:
     ],
 )  # fmt: skip
 def test_dynos_are_stopped_when_all_above_the_line_are_up_and_idle_and_obey_this_very_line(
-    workers: list[Worker], stood: float, may: bool
+    workers: list[Worker], drawn: float, may: bool
 ) -> None:
-    assert drained(workers, Line(2, "2 1", stood), 2, 4, settled=4.0) is may
+    assert drained(workers, Line(2, "1", drawn), 2, 4, settled=4.0) is may
 
 
 def test_the_quantity_goes_down_only_after_the_topmost_are_drained(dynos: Dynos, live: Live) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from pipeline import presence as presences
 from pipeline import roster
 from pipeline.live import Live
 from pipeline.presence import Presence
@@ -47,17 +48,31 @@ def test_a_line_is_heard_and_ends_by_itself(live: Live) -> None:
     assert live.report(worker("worker.1")) is None
 
 
-def test_a_line_that_is_drawn_again_stands_on_and_any_other_is_new(live: Live) -> None:
+def test_a_line_that_is_drawn_again_stands_on(live: Live) -> None:
     first = live.drain(3)
     time.sleep(0.05)
     again = live.drain(3)
     assert (again.above, again.mark) == (3, first.mark)
-    assert first.stood < 0.05 <= again.stood
-    other = live.drain(2)
-    assert other.mark != first.mark
+    assert first.stood < 0.05 <= again.stood == again.drawn
+
+
+def test_a_line_that_falls_is_the_same_to_those_who_were_above_it(live: Live) -> None:
+    first = live.drain(3)
+    time.sleep(0.05)
+    lower = live.drain(2)
+    assert lower.mark == first.mark, "what was said of the first is about this one too"
+    assert lower.stood < 0.05 <= lower.drawn
+
+
+def test_what_was_said_of_a_line_that_was_raised_or_lifted_is_not_about_a_later_one(live: Live) -> None:
+    first = live.drain(2)
+    time.sleep(0.01)
+    raised = live.drain(3)
+    assert raised.mark != first.mark
+    assert live.drain(2).mark == raised.mark
     live.lift()
     time.sleep(0.01)
-    assert live.drain(3).mark != first.mark, "what was said of the first is not about this one"
+    assert live.drain(2).mark not in (first.mark, raised.mark)
 
 
 def test_every_key_expires(live: Live, client: Any) -> None:
@@ -98,6 +113,24 @@ def test_it_says_that_it_drains_only_when_it_has_laid_down_its_work(live: Live) 
     while [one.drains for one in live.workers()] != [line.mark]:
         assert time.monotonic() < deadline
         time.sleep(0.05)
+    presence.stop()
+
+
+def test_who_has_become_idle_or_laid_down_its_work_says_so_at_once_and_rings(
+    live: Live, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(presences, "TICK", 60.0)
+    line = live.drain(1)
+    presence = Presence(live, worker("worker.2"), linger=5)
+    presence.start()
+    presence.note(busy=True, laid_down=False)
+    assert not live.wait_for_ring(0.2), "to become busy is no news"
+    for laid_down, said in ((False, ""), (True, line.mark)):
+        presence.note(busy=False, laid_down=laid_down)
+        assert live.wait_for_ring(20)
+        assert [(one.busy, one.drains) for one in live.workers()] == [(False, said)]
+    presence.note(busy=False, laid_down=True)
+    assert not live.wait_for_ring(0.2), "it was said"
     presence.stop()
 
 

@@ -82,17 +82,24 @@ def measured(
     return Bars(
         len(wanted),
         len(cut),
-        max((_after_last(while_, workers, tasks) for while_ in merged(workers)), default=0.0),
+        max((paid(tail, workers) for tail in tails(workers, tasks)), default=0.0),
         calls / max(1, len(wanted)),
         _longest(merged(workers), merged(wanted)),
         _longest(merged(wanted), merged(workers)),
     )
 
 
-def _after_last(while_: Stretch, workers: Iterable[Stretch], tasks: Iterable[Stretch]) -> float:
-    """Dyno-seconds of a while behind its last task."""
-    last = max((task.end for task in tasks if while_.begin <= task.end <= while_.end), default=while_.begin)
-    return sum(life.during(Stretch(last, while_.end)) for life in workers)
+def tails(workers: Sequence[Stretch], tasks: Sequence[Stretch]) -> list[Stretch]:
+    """What follows the last task of each while with workers."""
+    return [
+        Stretch(max((task.end for task in tasks if up.begin <= task.end <= up.end), default=up.begin), up.end)
+        for up in merged(workers)
+    ]
+
+
+def paid(stretch: Stretch, workers: Iterable[Stretch]) -> float:
+    """Dyno-seconds in it."""
+    return sum(life.during(stretch) for life in workers)
 
 
 def merged(stretches: Iterable[Stretch]) -> list[Stretch]:

@@ -37,8 +37,9 @@ from pipeline.scaler.learned import Learned
 from tests.journey import bars, people
 from tests.readback import read
 
+DEFAULTS = {"DOCUMENTS": "tests.journey.witness"}
 ENVIRON = {
-    "DOCUMENTS": "tests.journey.witness",
+    **DEFAULTS,
     "HEROKU_TIMEOUT": "1",
     "KEEPER_SECONDS": "0.5",
     "LEASE_SECONDS": "2",
@@ -64,8 +65,7 @@ FAULTS: Mapping[str, Callable[[], Fault]] = {
     "garbage": lambda: Fault(200, body="<html>It works!</html>"),
 }
 
-
-FAULT_EACH = 4.0  # seconds
+FAULT_EACH = 8.0  # seconds; about every third call meets one
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,7 @@ class Soak:
     kills: list[tuple[float, str]] = field(default_factory=list)
     keeper: process.ProcessTree | None = None
     pending: int = len(FAULTS)
-    """So many faults wait for a call. On a machine so busy that calls are rare, more would let none through."""
+    """So many faults wait for a call at the most: when calls are rare, more would let none through."""
 
     def befall(self, one: Happening, dice: Random) -> None:
         if one.what == "export":
@@ -181,8 +181,8 @@ def _fewer(ledger: Ledger, than: int) -> bool:
 
 
 @contextmanager
-def soaking(folder: Path, way: str) -> Iterator[Soak]:
-    environ = {**ENVIRON, "SCALER_WAY": way, "WITNESS": str(folder / "witness")}
+def soaking(folder: Path, way: str, environ: Mapping[str, str] = ENVIRON) -> Iterator[Soak]:
+    environ = {**environ, "SCALER_WAY": way, "WITNESS": str(folder / "witness")}
     with laptop(folder, workers=3, boot_seconds=0.5, stop_seconds=5, environ=environ) as running:
         soak = Soak(running)
         soak.start_keeper()
@@ -218,18 +218,31 @@ def run_often(soak: Soak, seed: int, runs: int) -> set[str]:
     return stranded
 
 
+def lives(soak: Soak) -> list[bars.Stretch]:
+    return bars.lives(list(soak.running.dynos.history), time.time())
+
+
+def stints(soak: Soak) -> list[bars.Stretch]:
+    lines = (soak.running.folder / "witness").read_text().splitlines()
+    return bars.stints(lines, soak.kills, time.time())
+
+
 def measured(soak: Soak) -> bars.Bars:
     """By what dynos, workers and bucket noted."""
-    now, dynos = time.time(), soak.running.dynos
-    lines = (soak.running.folder / "witness").read_text().splitlines()
-    exports = list(Ledger(soak.running.store).all())
-    return bars.measured(
-        bars.lives(list(dynos.history), now),
-        bars.stints(lines, soak.kills, now),
-        bars.outstanding(exports, now),
-        len(dynos.requests),
-        now,
-    )
+    now = time.time()
+    wanted = bars.outstanding(list(Ledger(soak.running.store).all()), now)
+    return bars.measured(lives(soak), stints(soak), wanted, len(soak.running.dynos.requests), now)
+
+
+def told(tail: bars.Stretch, soak: Soak) -> str:
+    """What happened from the last task until all workers were gone, in seconds after it."""
+    dynos, workers = soak.running.dynos, lives(soak)
+    befell = [(call.time, f"{call.method} {call.status}") for call in dynos.requests]
+    befell += [(event.time, f"{event.dyno} {event.state.value}") for event in dynos.history]
+    befell += [(at, f"{name} killed") for at, name in soak.kills]
+    there = [f"{at - tail.begin:.1f} {what}" for at, what in sorted(befell) if tail.begin <= at <= tail.end]
+    first = sum(life.begin < tail.begin < life.end for life in workers)
+    return f"{bars.paid(tail, workers):.1f} dyno-seconds, {first} workers at the last task; {', '.join(there)}"
 
 
 def wrong(soak: Soak, folder: Path) -> list[str]:
@@ -266,7 +279,7 @@ def refused_at_the_end(soak: Soak) -> float:
 def unknown(soak: Soak) -> float:
     """Dyno-seconds by which charges may be wrong either way: Heroku says in whole seconds when a dyno was ordered
     or released, and where an answer was lost nobody else knows."""
-    return len(bars.lives(list(soak.running.dynos.history), time.time()))
+    return len(lives(soak))
 
 
 def missed(soak: Soak) -> float:
@@ -289,6 +302,13 @@ def costs(soak: Soak) -> dict[str, float]:
     return found
 
 
+def worst(soak: Soak) -> list[str]:
+    """The dearest ends of a while, the dearest first."""
+    workers = lives(soak)
+    tails = sorted(bars.tails(workers, stints(soak)), key=lambda tail: bars.paid(tail, workers), reverse=True)
+    return [told(tail, soak) for tail in tails[:5]]
+
+
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--minutes", type=float, default=10)
@@ -296,15 +316,17 @@ def main() -> None:
     options.add_argument("--seed", type=int, default=3)
     options.add_argument("--way", choices=("formation", "one-off"), default="formation")
     options.add_argument("--no-faults", action="store_true")
+    options.add_argument("--defaults", action="store_true", help="the settings as they come, not shorter times")
+    options.add_argument("--fault-each", type=float, default=FAULT_EACH, help="seconds")
     options.add_argument("--folder", type=Path)
     chosen = options.parse_args()
     folder = chosen.folder or Path(tempfile.mkdtemp(prefix="soak-"))
-    with soaking(folder, chosen.way) as soak:
+    with soaking(folder, chosen.way, DEFAULTS if chosen.defaults else ENVIRON) as soak:
         stranded: set[str] = set()
         if chosen.runs:
             stranded = run_often(soak, chosen.seed, chosen.runs)
         else:
-            fault_each, soak.pending = None if chosen.no_faults else FAULT_EACH, 3
+            fault_each, soak.pending = None if chosen.no_faults else chosen.fault_each, 1
             befall_all(soak, happenings(chosen.seed, chosen.minutes * 60, fault_each), Random(chosen.seed))
         _print(soak, folder, stranded)
 
@@ -328,6 +350,7 @@ def _print(soak: Soak, folder: Path, stranded: set[str]) -> None:
         ("costs says", f"{costs(soak)['dyno_seconds']:.0f}", f"{billed:.0f}"),
     ):
         print(f"{name:<42} {value!s:>12}  bar {bar}")
+    print("the longest ends:", *worst(soak), sep="\n  ")
     print(f"learned: boot {learned.boot:.1f} s, page {learned.page.get('slow', 0):.3f} s")
     print(*failures, sep="\n")
     print(f"logs: {folder}")
