@@ -49,10 +49,14 @@ class TableParams(PaperParams, frozen=True):
     date: Annotated[str, Meta(max_length=60, description="stands beside the title; 2026-01-31 in words")] = ""
     delimiter: Annotated[str, Meta(max_length=1, description="of a CSV; found out when not given")] = ""
     encoding: Annotated[str, Meta(max_length=20, description="of a CSV; found out when not given")] = ""
-    columns: Annotated[tuple[Column, ...], Meta(description="which columns, in order; all when empty")] = ()
+    columns: Annotated[
+        tuple[Column, ...],
+        Meta(description='which columns, in order, such as [{"field": "net", "total": true}]; all when empty'),
+    ] = ()
     locale: Annotated[str, Meta(max_length=30, description="of numbers, dates and words, such as de_DE")] = "en_US"
     group_by: Annotated[
-        tuple[Group, ...], Meta(max_length=LEVELS, description="columns by which the rows are sorted already")
+        tuple[Group, ...],
+        Meta(max_length=LEVELS, description='columns by which the rows are sorted already: [{"field": "region"}]'),
     ] = ()
     carry: Annotated[bool, Meta(description="carry totals forward from page to page")] = False
     summary: Annotated[Literal["none", "front", "back"], Meta(description="pages of totals and groups")] = "none"
