@@ -21,7 +21,7 @@ class Column(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     field: str
     title: str | None = None
-    width: Annotated[float | None, Meta(description="mm; measured when not given")] = None
+    width: Annotated[Annotated[float, Meta(gt=0)] | None, Meta(description="mm; measured when not given")] = None
     align: Literal["auto", "left", "right", "center"] = "auto"
     format: Format | None = None
     locale: str = ""
