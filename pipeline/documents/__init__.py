@@ -144,4 +144,4 @@ def _description(kind: Any) -> str:
         info = info.type
     if isinstance(info, msgspec.inspect.LiteralType):
         return f"{described}: one of {', '.join(map(str, info.values))}"
-    return described or "see the documentation"
+    return described or getattr(kind, "__name__", "see the documentation")
