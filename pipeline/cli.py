@@ -44,6 +44,9 @@ class Program(click.Group):
         arguments = list(sys.argv[1:] if args is None else args)
         try:
             code = super().main(arguments, prog_name, **extra | {"standalone_mode": False})
+        except click.exceptions.NoArgsIsHelpError as error:
+            click.echo(error.format_message(), err=True)  # the whole help, in its lines
+            code = error.exit_code
         except (PipelineError, click.ClickException, click.Abort, OSError) as error:
             told = _told(error)
             terminal.complain(told, machine="--json" in arguments)  # also when the rest cannot be parsed

@@ -50,8 +50,8 @@ def submit(
 
 
 def render(
-    document: str, out: Path, rows: Any = None, *, titles: Sequence[str] = (),
-    params: Mapping[str, Any] | None = None, folder: Path | None = None,
+    document: str, out: Path | str, rows: Any = None, *, titles: Sequence[str] = (),
+    params: Mapping[str, Any] | None = None, folder: Path | str = "",
     volume_pages: int | None = None, volume_bytes: int | None = None,
 ) -> Result:  # fmt: skip
     """Make a document in this process, without any service. `rows` and volumes as for submit; rows pass
@@ -60,14 +60,14 @@ def render(
     volume.check()
     documents.load(settings.documents)
     fonts.load(settings.fonts)
-    kind, given, folder = documents.find(document), dict(params or {}), folder or Path()
+    kind, given, folder = documents.find(document), dict(params or {}), Path(folder)
     with on_disk() as keep:
         listing = str(folder / given.get("listing", ""))
         if rows is not None:
             listing = keep(lines(records(rows, titles), WHAT))
             given["listing"] = Path(listing).name
         job = Job(kind, documents.decode(kind, given), listing, FolderInputs(folder))
-        return make_file(job, out, settings, lambda *_: None, volume=volume)
+        return make_file(job, Path(out), settings, lambda *_: None, volume=volume)
 
 
 def records(rows: Any, titles: Sequence[str] = ()) -> Iterator[Mapping[str, Any]]:

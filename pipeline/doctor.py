@@ -17,7 +17,9 @@ from .live import Live
 from .pdf.fonts import default_face
 from .pdf.fonts import load as load_fonts
 from .scaler.heroku import status_of
+from .scaler.prices import price, tabled
 from .scaler.resize import chosen_way
+from .scaler.way import Way
 from .settings import MIB, Settings, is_local
 
 SECRET_LEAST = 32  # characters; what `generator: secret` of app.json makes is longer
@@ -84,7 +86,7 @@ def settings_checks(settings: Settings) -> Iterator[Check]:
 def _secret_key(settings: Settings) -> Check:
     new = "what this prints: python -c 'import secrets; print(secrets.token_hex(32))'"
     if not settings.secret_keys:
-        return Check("SECRET_KEY", Outcome.FAILED, "It is not set; links cannot be signed.", f"Set it to: {new}")
+        return Check("SECRET_KEY", Outcome.FAILED, "It is not set; links cannot be signed.", f"Set it to {new}")
     if len(settings.secret_keys[0]) < SECRET_LEAST:
         words = f"It has fewer than {SECRET_LEAST} characters; links signed with it could be forged."
         return Check("SECRET_KEY", Outcome.WARNING, words, f"Put a longer one before it: {new}")
@@ -178,6 +180,7 @@ def heroku_checks(settings: Settings) -> Iterator[Check]:
     """Count the workers, and see whether the key may change that, by a change of nothing: setting the
     quantity here could undo what the keeper does at this moment."""
     way = chosen_way(settings, Live.open(settings))
+    yield from _price(settings, way)
     if not way.configured:
         words, advice = "Workers are not scaled.", "Set HEROKU_API_KEY and HEROKU_APP_NAME."
         yield Check("heroku", Outcome.WARNING, words, advice)
@@ -188,6 +191,18 @@ def heroku_checks(settings: Settings) -> Iterator[Check]:
         yield Check("heroku", Outcome.OK, words)
     except HerokuDown as error:
         yield failed("heroku", error, _heroku_advice(error))
+
+
+def _price(settings: Settings, way: Way) -> Iterator[Check]:
+    """Nothing, unless nobody knows what a worker costs: then web and workers do not start."""
+    if tabled(settings.dyno_size):
+        return
+    try:
+        price(settings.dyno_size, way.prices() if way.configured else None)
+    except InvalidSetting as error:
+        yield failed("DYNO_SIZE", error, error.advice)
+    except HerokuDown:
+        pass  # the next check says so
 
 
 def _heroku_advice(error: HerokuDown) -> str:

@@ -75,7 +75,7 @@ class InvalidRequest(PipelineError):
 
 
 class UnknownDocument(InvalidRequest):
-    pass
+    advice = "A kind of your own is known when DOCUMENTS names its module."
 
 
 class BodyTooLarge(InvalidRequest):

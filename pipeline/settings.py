@@ -99,9 +99,9 @@ class Settings:
         concurrency = env.integer("WORKER_CONCURRENCY", max(1, memory // (512 * MIB)))
         settings = cls(
             redis_url=env.url("REDIS_URL", "redis://127.0.0.1:6379/0", ("redis", "rediss")),
-            bucket=env.text("S3_BUCKET", environ.get("BUCKETEER_BUCKET_NAME", "pipeline")),
+            bucket=env.text("S3_BUCKET", "") or environ.get("BUCKETEER_BUCKET_NAME", "") or "pipeline",
             bucket_prefix=env.text("S3_PREFIX", ""),
-            s3_endpoint_url=env.text("S3_ENDPOINT_URL", "") or None,
+            s3_endpoint_url=env.url("S3_ENDPOINT_URL", "", ("https", "http")) or None,
             s3_region=env.text("AWS_REGION", environ.get("BUCKETEER_AWS_REGION", "")) or None,
             s3_key_id=env.text("AWS_ACCESS_KEY_ID", environ.get("BUCKETEER_AWS_ACCESS_KEY_ID", "")) or None,
             s3_secret=env.text("AWS_SECRET_ACCESS_KEY", environ.get("BUCKETEER_AWS_SECRET_ACCESS_KEY", "")) or None,

@@ -72,6 +72,8 @@ def listed(source: Path | None, captions: bool) -> Iterator[tuple[Path, Path]]:
     if source and source.is_file():
         yield source, source.parent
         return
+    if source and not source.exists():
+        raise InvalidRequest(f"{source} is neither a folder nor a file.", field="source", advice="Check the path.")
     names = pictures(source) if source else []
     with TemporaryDirectory() as folder:
         path = Path(folder) / f"{source.resolve().name if source else 'nothing'}.jsonl"

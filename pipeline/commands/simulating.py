@@ -18,10 +18,11 @@ if TYPE_CHECKING:
     from ..scaler.simulate.traces import Trace
 
 FILE = click.Path(dir_okay=False, path_type=Path)
+TRACE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 @click.command()
-@click.option("--trace", type=FILE, help="A trace of your own, as JSON lines (docs/scaling.md).")
+@click.option("--trace", type=TRACE, help="A trace of your own, as JSON lines (docs/scaling.md).")
 @click.option("--maximum", type=click.IntRange(1), default=20, show_default=True, help="Workers at the most.")
 @click.option("--waiting-price", type=click.FloatRange(0.01), default=1.0, show_default=True,
               help="Worth of a second of waiting, in dyno-seconds: 1 is cheap, 10 fast.")  # fmt: skip
@@ -47,6 +48,8 @@ def simulate(
     from ..scaler.simulate import report, traces
     from ..scaler.simulate.world import Surroundings
 
+    if picture:
+        opening.free(picture, force)
     policy = Policy(maximum, waiting_price=waiting_price)
     if time_decide:
         _tell_time(machine)
@@ -57,7 +60,7 @@ def simulate(
         for item in chosen:
             _tell(report.compare(item, policy, Surroundings(), seed), machine)
         if picture:
-            _draw(picture, force, chosen, policy, seed)
+            _draw(picture, chosen, policy, seed)
 
 
 def _tell(found: Sequence[Figures], machine: bool) -> None:
@@ -105,12 +108,11 @@ def _tell_time(machine: bool) -> None:
         terminal.say(f"A decision about 100 exports: {min(rounds):.0f} µs, best of 1,000 rounds of 100.")
 
 
-def _draw(into: Path, force: bool, chosen: Sequence[Trace], policy: Policy, seed: int) -> None:
+def _draw(into: Path, chosen: Sequence[Trace], policy: Policy, seed: int) -> None:
     """Each trace as ours goes through it."""
     from ..scaler.simulate import picture, report, ways
     from ..scaler.simulate.world import Surroundings
 
-    opening.free(into, force)
     own, *_ = ways.compared(policy)
     worlds = [(item.name, report.simulate(item, own, Surroundings(), seed)) for item in chosen]
     into.write_text(picture.draw(worlds))

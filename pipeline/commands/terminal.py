@@ -41,7 +41,8 @@ def complain(error: PipelineError, machine: bool) -> None:
         told = {"code": error.code, "message": error.message, "advice": error.advice, "field": error.field}
         answer({"error": told})
         return
-    field = f" ({error.field})" if error.field and error.field not in error.message else ""
+    named = error.message.replace("-", "_")  # --page-size is page_size
+    field = f" ({error.field})" if error.field and error.field not in named else ""
     note(f"Error: {error.message}{field}")
     if error.advice:
         note(error.advice)
@@ -110,7 +111,7 @@ def tell_file(result: Result, places: Sequence[Path], seconds: float, machine: b
             volume["file"] = str(place)
         answer({"file": str(where), "seconds": round(seconds, 3), **shown})
         return
-    say(f"{where}: {result.pages} pages, {result.bytes / MIB:.1f} MiB, {seconds:.1f} s")
+    say(f"{where}: {_count(result.pages)}, {result.bytes / MIB:.1f} MiB, {seconds:.1f} s")
     for file, place in zip(result.volumes, volumes, strict=True):
         say(f"{place}: {_pages(file)}, {file.bytes / MIB:.1f} MiB")
     tell_skipped(result)
@@ -118,9 +119,13 @@ def tell_file(result: Result, places: Sequence[Path], seconds: float, machine: b
 
 def tell_files(result: Result, write: Callable[[str], None] = say) -> None:
     """The file and its size, or every volume's."""
-    write(f"{result.name}: {result.pages} pages, {result.bytes} bytes")
+    write(f"{result.name}: {_count(result.pages)}, {result.bytes} bytes")
     for volume in result.volumes:
         write(f"{volume.name}: {_pages(volume)}, {volume.bytes} bytes")
+
+
+def _count(pages: int) -> str:
+    return f"{pages} page{'' if pages == 1 else 's'}"
 
 
 def _pages(volume: File) -> str:

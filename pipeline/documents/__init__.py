@@ -113,7 +113,8 @@ def one_source(document: Document[Any], params: Params) -> None:
     field = document.records_field
     records = getattr(params, field)
     if sum(map(bool, (records is not None, params.listing, params.query))) != 1:
-        raise InvalidRequest(f"Give one of {field}, listing and query.", field=field)
+        advice = "On the command line the listing is SOURCE, and a query is --query."
+        raise InvalidRequest(f"Give one of {field}, listing and query.", field=field, advice=advice)
     if records is not None and not records:
         raise InvalidRequest(f"There are no {field}; a document needs one at least.", field=field)
 
@@ -143,4 +144,4 @@ def _description(kind: Any) -> str:
         info = info.type
     if isinstance(info, msgspec.inspect.LiteralType):
         return f"{described}: one of {', '.join(map(str, info.values))}"
-    return described or "see the documentation"
+    return described or getattr(kind, "__name__", "see the documentation")

@@ -281,7 +281,8 @@ def _decode(line: bytes) -> Photo:
     except msgspec.ValidationError as error:
         raise invalid(error, Photo) from None
     except msgspec.DecodeError as error:
-        raise InvalidRequest(f"this is not JSON: {error}.", field="listing") from None
+        advice = 'A listing of photos is JSON lines, each {"source": …, "caption": …}; CSV is for tables.'
+        raise InvalidRequest(f"this is not JSON: {error}.", field="listing", advice=advice) from None
 
 
 _decoder = msgspec.json.Decoder(Photo)

@@ -49,7 +49,7 @@ def _demo(console: Console) -> None:
 
 def _up(console: Console) -> None:
     """Run until Ctrl-C, with sample photos to try."""
-    with emptied(ROOT / "up") as folder, laptop(folder, port=_free_port()) as running:
+    with emptied(ROOT / "up") as folder, laptop(folder, port=asked_port()) as running:
         with Progress(console=console) as bars:
             upload(running.store, bars)
         console.print(f"\nOpen {running.url} and sign in with the password [bold]{running.password}[/]")
@@ -60,9 +60,12 @@ def _up(console: Console) -> None:
             time.sleep(3600)
 
 
-def _free_port() -> int:
+def asked_port() -> int:
     """PORT, or 5000; InvalidSetting when somebody listens there."""
-    port = int(os.environ.get("PORT", "5000"))
+    said = os.environ.get("PORT", "5000")
+    if not said.isdecimal() or not 0 < (port := int(said)) < 1 << 16:
+        words = f"PORT is {said!r}; a number from 1 to 65535 is needed."
+        raise InvalidSetting(words, field="PORT", advice="Name one: PORT=5001 make up")
     try:
         socket.create_server(("127.0.0.1", port)).close()
     except OSError as error:

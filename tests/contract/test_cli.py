@@ -225,7 +225,7 @@ def test_a_listing_is_rendered_as_well(alone: Run, album: Path, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("arguments", "field", "words"),
     [
-        (("nowhere",), "source", "There is no folder"),
+        (("nowhere",), "source", "nowhere is neither a folder nor a file"),
         (("empty",), "source", "There are no pictures"),
         (("album", "--chunk-pages", "0"), "chunk_pages", "x>=1"),
         (("album", "--volume-pages", "0"), "volume_pages", "x>=1"),
@@ -265,6 +265,30 @@ def test_an_unknown_document_names_the_known_ones(alone: Run, album: Path) -> No
     result = alone("render", "letters", album, "-o", "out.pdf", "--json")
     assert (result.exit_code, error(result)["code"]) == (2, "UnknownDocument")
     assert "photos" in error(result)["message"]
+    assert "DOCUMENTS" in error(result)["advice"]
+
+
+@pytest.mark.parametrize("command", [(), ("render",)], ids=("program", "render"))
+def test_a_command_without_its_word_shows_its_help_in_lines(alone: Run, command: tuple[str, ...]) -> None:
+    result = alone(*command)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert {"Options:", "Commands:"} <= set(result.stderr.splitlines())
+
+
+def test_an_option_that_is_named_is_not_named_twice(alone: Run, album: Path) -> None:
+    result = alone("render", "photos", album, "-o", "out.pdf", "--page-size", "A9")
+    assert result.stderr.splitlines()[0].endswith("'Letter'.")
+
+
+def test_a_listing_of_the_wrong_kind_is_shown_and_a_right_one_described(alone: Run, tmp_path: Path) -> None:
+    rows, out = tmp_path / "rows.jsonl", tmp_path / "out.pdf"
+    rows.write_text('{"order": 1}\n{"order": 2\n')
+    broken = alone("render", "table", rows, "-o", out, "--quiet").stderr.splitlines()
+    assert broken[0].startswith("Error: The line '{\"order\": 2' is not a JSON object")
+    assert broken[1] == "Each line is a record: {column: value}."
+    rows.write_text("source;caption\n1.jpg;Sea\n")
+    assert "CSV is for tables" in alone("render", "photos", rows, "-o", out, "--quiet").stderr
+    assert "SOURCE" in alone("render", "table", "-o", out, "--quiet").stderr
 
 
 def test_a_file_is_overwritten_only_when_told_to(alone: Run, album: Path, tmp_path: Path) -> None:
@@ -779,3 +803,12 @@ def test_a_dry_run_without_heroku_says_what_is_missing(run: Run) -> None:
     result = run("keeper", "--dry-run", "--json")
     assert result.exit_code == 6
     assert error(result)["message"]
+
+
+def test_a_simulation_says_what_is_wrong_before_it_runs(alone: Run, tmp_path: Path) -> None:
+    picture = tmp_path / "picture.svg"
+    picture.write_text("precious")
+    refused = alone("simulate", "--picture", picture)
+    assert (refused.exit_code, refused.stdout, picture.read_text()) == (2, "", "precious")
+    missing = alone("simulate", "--trace", tmp_path / "none.jsonl", "--json")
+    assert (missing.exit_code, error(missing)["field"]) == (2, "trace")

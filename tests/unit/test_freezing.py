@@ -162,7 +162,7 @@ def test_rows_of_a_program_become_a_document(tmp_path: Path, rows: Callable[[], 
 
 
 def test_rows_of_a_program_become_volumes(tmp_path: Path) -> None:
-    result = pipeline.render("table", tmp_path / "out.pdf", [{"id": n} for n in range(300)], volume_pages=2)
+    result = pipeline.render("table", str(tmp_path / "out.pdf"), [{"id": n} for n in range(300)], volume_pages=2)
     made = [len(read(Path(volume.key)).pages) for volume in result.volumes]
     assert made == [2] * (result.pages // 2) + [1] * (result.pages % 2)
     assert Path(result.key) == tmp_path / "out-index.pdf"

@@ -91,7 +91,11 @@ def test_a_query_becomes_lines(shop: sqlite3.Connection, tmp_path: Path) -> None
         ({"query": "others"}, "query", "no query 'others'. Known: .*orders"),
         ({"query": "orders"}, "arguments.since", "missing required field `since`"),
         ({"query": "orders", "arguments": GIVEN | {"x": 1}}, "arguments.x", "unknown field `x`"),
-        ({"query": "orders", "arguments": GIVEN | {"since": "1; DROP"}}, "arguments.since", "RFC3339"),
+        (
+            {"query": "orders", "arguments": GIVEN | {"since": "1; DROP"}},
+            "arguments.since",
+            r"RFC3339 encoded date \(since: date\)",
+        ),
         ({"listing": "a.csv", "arguments": {"a": 1}}, "arguments", "there is none"),
     ],
     ids=["name", "missing", "unknown", "type", "none"],

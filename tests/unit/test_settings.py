@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import InvalidSetting
+from pipeline.local.__main__ import asked_port
 from pipeline.settings import MIB, Settings, memory_limit
 
 V1 = "sys/fs/cgroup/memory/memory.limit_in_bytes"
@@ -43,6 +44,7 @@ def test_ones_own_setting_is_stronger_than_the_machine() -> None:
         ({"LEASE_SECONDS": "-1"}, "LEASE_SECONDS"),
         ({"DYNO_RAM": "lots"}, "DYNO_RAM"),
         ({"REDIS_URL": "http://somewhere"}, "REDIS_URL"),
+        ({"S3_ENDPOINT_URL": "s3.example.org"}, "S3_ENDPOINT_URL"),
         ({"API_TOKENS": "short=abc"}, "API_TOKENS"),
         ({"API_TOKENS": "no-token"}, "API_TOKENS"),
         ({"SCALER_WAY": "oneoff"}, "SCALER_WAY"),
@@ -72,3 +74,15 @@ def test_secrets_are_not_shown() -> None:
     with pytest.raises(InvalidSetting) as caught:
         Settings.from_env({"REDIS_URL": "http://:hush@host"})
     assert "hush" not in str(caught.value)
+
+
+def test_an_empty_bucket_is_none_that_was_named() -> None:
+    assert Settings.from_env({"S3_BUCKET": ""}).bucket == "pipeline"
+    assert Settings.from_env({"S3_BUCKET": "", "BUCKETEER_BUCKET_NAME": "bucketeer-1"}).bucket == "bucketeer-1"
+
+
+@pytest.mark.parametrize("port", ["", "http", "-1", "0", "65536"])
+def test_a_port_that_is_none_is_refused_before_anything_starts(port: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PORT", port)
+    with pytest.raises(InvalidSetting, match="a number from 1 to 65535 is needed"):
+        asked_port()

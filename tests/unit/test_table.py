@@ -136,6 +136,7 @@ def test_what_people_send_is_understood(folder: Path, data: bytes, expected: lis
     ("data", "params", "field", "words"),
     [
         (b"", {}, "listing", "no titles"),
+        (b"a\n1\n", {"columns": [{"field": "a", "width": -4}]}, "columns[0].width", "> 0.0"),
         (b"a,b\n", {}, "listing", "no rows"),
         (b"a,b\n\x00\x01\x02", {}, "listing", "not text"),
         (b"a,b\n\xff,2\n", {"encoding": "utf-8"}, "encoding", "are not utf-8"),

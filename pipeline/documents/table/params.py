@@ -21,7 +21,7 @@ class Column(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     field: str
     title: str | None = None
-    width: Annotated[float | None, Meta(description="mm; measured when not given")] = None
+    width: Annotated[Annotated[float, Meta(gt=0)] | None, Meta(description="mm; measured when not given")] = None
     align: Literal["auto", "left", "right", "center"] = "auto"
     format: Format | None = None
     locale: str = ""
@@ -49,10 +49,14 @@ class TableParams(PaperParams, frozen=True):
     date: Annotated[str, Meta(max_length=60, description="stands beside the title; 2026-01-31 in words")] = ""
     delimiter: Annotated[str, Meta(max_length=1, description="of a CSV; found out when not given")] = ""
     encoding: Annotated[str, Meta(max_length=20, description="of a CSV; found out when not given")] = ""
-    columns: Annotated[tuple[Column, ...], Meta(description="which columns, in order; all when empty")] = ()
+    columns: Annotated[
+        tuple[Column, ...],
+        Meta(description='which columns, in order, such as [{"field": "net", "total": true}]; all when empty'),
+    ] = ()
     locale: Annotated[str, Meta(max_length=30, description="of numbers, dates and words, such as de_DE")] = "en_US"
     group_by: Annotated[
-        tuple[Group, ...], Meta(max_length=LEVELS, description="columns by which the rows are sorted already")
+        tuple[Group, ...],
+        Meta(max_length=LEVELS, description='columns by which the rows are sorted already: [{"field": "region"}]'),
     ] = ()
     carry: Annotated[bool, Meta(description="carry totals forward from page to page")] = False
     summary: Annotated[Literal["none", "front", "back"], Meta(description="pages of totals and groups")] = "none"

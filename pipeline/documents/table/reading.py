@@ -17,6 +17,7 @@ from ...errors import InvalidRequest
 Row = list[str]
 DELIMITERS = ",;\t|"
 LINE_MOST = 1024 * 1024
+SHOWN = 60  # characters of a line that is wrong
 NAMED = 5  # rows of which a warning gives the number
 PLAIN = "".join(map(chr, range(32, 127))) + "\t\r\n" + r"\u000a"
 csv.field_size_limit(LINE_MOST)
@@ -213,7 +214,7 @@ def detect(sample: bytes, format: str, delimiter: str, encoding: str) -> Format:
     lines = Lines([sample[begin:]], begin, encoding)
     titles, numbers = CsvRows(lines, delimiter).take(1)
     if not titles or not any(titles[0]):
-        raise InvalidRequest("The first line of the listing has no titles.", field="listing")
+        raise InvalidRequest("The listing is empty, or its first line has no titles.", field="listing")
     (begin,) = lines.ends(numbers)
     return Format("csv", encoding, delimiter, tuple(title.strip() for title in titles[0]), begin)
 
@@ -256,7 +257,9 @@ def _record(line: str) -> dict[str, Any]:
     try:
         return msgspec.json.decode(line, type=dict[str, Any])
     except msgspec.DecodeError as error:
-        raise InvalidRequest(f"A line is not a JSON object: {error}.", field="listing") from None
+        shown = line if len(line) <= SHOWN else f"{line[:SHOWN]}…"
+        words = f"The line {shown.rstrip()!r} is not a JSON object: {error}."
+        raise InvalidRequest(words, field="listing", advice="Each line is a record: {column: value}.") from None
 
 
 def _text(value: object) -> str:
