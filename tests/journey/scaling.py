@@ -125,6 +125,7 @@ class Soak:
     running: Laptop
     asked: dict[str, int] = field(default_factory=dict)  # export -> pages
     kills: list[tuple[float, str]] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)  # by name; the last may wait for a call yet
     keeper: process.ProcessTree | None = None
     pending: int = len(FAULTS)
     """So many faults wait for a call at the most: when calls are rare, more would let none through."""
@@ -139,6 +140,7 @@ class Soak:
             self.asked[export_id] = one.pages
         elif one.what == "fault" and len(self.running.dynos.faults) < self.pending:
             self.running.dynos.faults.append(FAULTS[one.detail]())
+            self.faults.append(one.detail)
         elif one.what == "kill":
             self._kill(dice)
         elif one.what == "kill keeper":
@@ -171,7 +173,9 @@ class Soak:
         ledger, patience = Ledger(self.running.store), self.running.settings.time_limit + people.PATIENCE
         for left in range(len(ledger.active()), 0, -1):
             people.wait_until("one more is told", partial(_fewer, ledger, left), patience)
-        self.running.dynos.faults.clear()
+        if unmet := len(self.running.dynos.faults):
+            del self.faults[-unmet:]
+            self.running.dynos.faults.clear()
         people.wait_for_no_workers(self.running)
         people.wait_until("all is charged", lambda: not ledger.unbilled())
 
@@ -336,8 +340,8 @@ def _print(soak: Soak, folder: Path, stranded: set[str]) -> None:
     failures = wrong(soak, folder)
     billed, paid = charged(soak), dynos.dyno_seconds()
     learned = Learned.decode(Ledger(soak.running.store).learned())
-    answers = dict(Counter(call.status for call in dynos.requests))
-    print(f"{found.exports} exports, {len(soak.kills)} workers killed by us, answers of Heroku: {answers}")
+    print(f"{found.exports} exports, {len(soak.kills)} workers killed by us, {len(dynos.requests)} calls of Heroku")
+    print("Heroku's faults:", ", ".join(f"{name} x{times}" for name, times in Counter(soak.faults).most_common()))
     for name, value, bar in (
         ("busy workers killed by a decision", found.killed, "0"),
         ("dyno-seconds after the last task", f"{found.after_last:.1f}", "10"),
