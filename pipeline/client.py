@@ -18,7 +18,7 @@ from .records import lines, plain
 from .rendering import Job, make_file, on_disk
 from .services import Services
 from .settings import Settings
-from .sources import FolderInputs
+from .sources.folder import FolderInputs
 from .tasks import flow
 from .tasks.app import open_with_celery
 

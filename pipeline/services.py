@@ -12,7 +12,7 @@ from .ledger import Ledger
 from .live import Live
 from .pdf import fonts
 from .settings import Settings
-from .sources import SOURCE_MOST, BucketInputs
+from .sources.bucket import SOURCE_MOST, BucketInputs
 from .store import PATIENT, Patience, Store
 
 

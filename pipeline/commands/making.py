@@ -71,7 +71,7 @@ def render(
     from ..export import UNCUT, VolumeSize
     from ..pdf import fonts
     from ..rendering import Job, make_file
-    from ..sources import FolderInputs
+    from ..sources.folder import FolderInputs
     from .folder import listed
 
     settings, began = opening.settings(), time.monotonic()

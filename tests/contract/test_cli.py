@@ -304,7 +304,7 @@ def test_rendering_needs_no_client_of_any_service(album: Path, tmp_path: Path) -
         "import sys\nfrom pipeline.cli import program\n"
         "try: program(sys.argv[1:])\n"
         "except SystemExit as end: assert end.code == 0\n"
-        "print({'celery', 'redis', 'heroku3', 'flask'} & set(sys.modules))"
+        "print({'boto3', 'celery', 'redis', 'heroku3', 'flask'} & set(sys.modules))"
     )
     command = [sys.executable, "-c", script, "render", "photos", str(album), "-o", str(tmp_path / "o.pdf")]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)

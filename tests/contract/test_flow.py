@@ -52,7 +52,7 @@ from pipeline.plan import Listing
 from pipeline.rendering import Job
 from pipeline.services import Services, open_services
 from pipeline.settings import Settings
-from pipeline.sources import BucketInputs
+from pipeline.sources.bucket import BucketInputs
 from pipeline.store import Store, Upload
 from pipeline.tasks import assemble as assembling
 from pipeline.tasks import flow
