@@ -35,7 +35,7 @@ from ..pdf.inventory import Inventory
 from ..plan import Plan
 from ..rendering import check_counts, result
 from ..services import Services
-from ..store import Upload
+from ..upload import Upload
 from ..volumes import Segment, index_name
 from .render import NEAR
 from .shelf import Shelf

@@ -53,13 +53,14 @@ from pipeline.rendering import Job
 from pipeline.services import Services, open_services
 from pipeline.settings import Settings
 from pipeline.sources.bucket import BucketInputs
-from pipeline.store import Store, Upload
+from pipeline.store import Store
 from pipeline.tasks import assemble as assembling
 from pipeline.tasks import flow
 from pipeline.tasks.app import _run as run_step
 from pipeline.tasks.app import make_app
 from pipeline.tasks.render import PutBack
 from pipeline.tasks.shelf import Shelf
+from pipeline.upload import Upload
 from tests.conftest import SentMessages
 from tests.pictures import jpeg
 from tests.readback import read

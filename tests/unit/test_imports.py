@@ -21,12 +21,14 @@ STOREYS = [
     {"documents", "queries"},
     {"binding", "sources", "plan", "volumes", "pdf", "parts", "records", "arrow"},
     {"store", "fetcher"},
+    {"upload"},
+    {"s3"},
     {"export"},
     {"errors", "settings"},
 ]
 DOORS = {
-    "boto3": {"store.py"},
-    "botocore": {"store.py"},
+    "boto3": {"s3.py"},
+    "botocore": {"s3.py"},
     "heroku3": {"scaler/heroku.py"},
     "pyarrow": {"arrow.py"},
     "sqlalchemy": {"queries.py"},
