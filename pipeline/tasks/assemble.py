@@ -26,8 +26,8 @@ from ..errors import (
     UploadGone,
 )
 from ..export import Chunk, Export, File, Result
+from ..leases import Lease
 from ..ledger import Ledger, segment_key
-from ..live import Lease
 from ..parts import LEAST, Copy, Gather, Range, parts
 from ..pdf.assembly import About, Assembly
 from ..pdf.index import Index

@@ -17,7 +17,7 @@ STOREYS = [
     {"presence"},
     {"ledger", "live", "freezing"},
     {"sealing"},
-    {"roster"},
+    {"roster", "leases", "progress"},
     {"documents", "queries"},
     {"binding", "sources", "plan", "volumes", "pdf", "parts", "records", "arrow"},
     {"store", "fetcher"},
