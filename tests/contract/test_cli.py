@@ -33,6 +33,7 @@ from pipeline.local.services import free_port
 from pipeline.scaler.simulate.traces import Request, recorded
 from pipeline.services import Services
 from pipeline.tasks import flow
+from pipeline.tasks.order import Order
 
 from ..conftest import Environ, SentMessages
 from ..pictures import jpeg
@@ -641,7 +642,7 @@ def test_the_keeper_repairs_until_it_is_told_to_stop(
     environ: Environ, services: Services, messages: SentMessages, put_photos: Callable[[int], str],
     number: signal.Signals,
 ) -> None:  # fmt: skip
-    order = flow.Order("photos", {"listing": put_photos(1)}, "cli")
+    order = Order("photos", {"listing": put_photos(1)}, "cli")
     export = flow.submit(services, order)  # its message went nowhere
     with started(environ, "keeper") as keeper:
         await_that(lambda: services.live.waiting())

@@ -38,6 +38,7 @@ from pipeline.store import Store
 from pipeline.tasks import flow
 from pipeline.tasks.app import CeleryMessages, make_app
 from pipeline.tasks.app import _run as run_step
+from pipeline.tasks.order import Order
 from tests.conftest import SentMessages
 from tests.pictures import jpeg
 
@@ -62,7 +63,7 @@ class Stage:
         return Keeper(s, Formation(settings, s.live, settled=0.0))  # its dynos never say that they are up
 
     def submit(self, **params: Any) -> str:
-        order = flow.Order("photos", {"listing": "inputs/album.jsonl", **params}, "shop", chunk_pages=2)
+        order = Order("photos", {"listing": "inputs/album.jsonl", **params}, "shop", chunk_pages=2)
         return flow.submit(self.s, order).id
 
     def planned(self, **params: Any) -> str:
