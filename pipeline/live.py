@@ -17,7 +17,7 @@ import redis
 
 from . import leases
 from .leases import Lease as Lease  # for those who are given one
-from .progress import Drawn, Progress, field
+from .progress import Drawn, Progress, chunk_field
 from .roster import Roster, translated
 from .settings import Settings
 
@@ -66,7 +66,7 @@ class Live(Roster):
         name, token = f"{export}:{chunk}", secrets.token_hex(8)
         with translated(), self._redis.pipeline() as pipe:
             leases.take(pipe, name, token, seconds)
-            pipe.hexists(f"pipeline:progress:{export}", field(chunk))
+            pipe.hexists(f"pipeline:progress:{export}", chunk_field(chunk))
             fence, begun = pipe.execute()
         return leases.taken(name, token, fence), bool(begun)
 
@@ -132,7 +132,7 @@ class Live(Roster):
 
     def note_pages(self, export: str, chunk: int, pages: int) -> None:
         """So many pages of a chunk are drawn."""
-        self._note(export, {field(chunk): pages})
+        self._note(export, {chunk_field(chunk): pages})
 
     def note_bytes(self, export: str, done: int, total: int) -> None:
         """So many bytes of the file are joined."""
@@ -157,7 +157,7 @@ class Live(Roster):
     def restore_pages(self, export: str, pages: dict[int, int]) -> None:
         """Put back what the bucket knows."""
         if pages:
-            self._note(export, {field(chunk): count for chunk, count in pages.items()})
+            self._note(export, {chunk_field(chunk): count for chunk, count in pages.items()})
 
     def forget(self, export: str) -> None:
         """Drop an export's progress; its other keys expire."""

@@ -25,7 +25,7 @@ class Drawn:
     attempt: str
 
     def fields(self) -> dict[str, float]:
-        return {field(self.chunk): self.pages, f"t{self.chunk}-{self.first}": round(self.seconds, 3)}
+        return {chunk_field(self.chunk): self.pages, f"t{self.chunk}-{self.first}": round(self.seconds, 3)}
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,6 @@ class Progress:
         return cls(pages, int(values.get("bytes", 0)), int(values.get("total", 0)), sum(times), len(times))
 
 
-def field(chunk: int) -> str:
+def chunk_field(chunk: int) -> str:
     """Where the pages that are drawn of a chunk stand."""
     return f"c{chunk}"

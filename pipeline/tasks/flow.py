@@ -20,6 +20,7 @@ from typing import Any
 from .. import documents
 from ..errors import DamagedSegment, ExportFailed, IllegalStep, NotFound, PipelineError, RedisDown, UploadGone
 from ..export import Export, Failure, State
+from ..leases import Lease
 from ..ledger import chosen, listing_key
 from ..plan import Plan
 from ..rendering import Job
@@ -112,15 +113,7 @@ def assemble(s: Services, export_id: str) -> None:
     if lease is None:
         return  # a chunk is on its way, or somebody is at it; the keeper comes back to this
     try:
-        export = s.ledger.change(export_id, lambda e: _once(e, State.ASSEMBLING, rendered_at=time.time()))
-        if export.state is not State.ASSEMBLING:
-            return
-        with counted(s, f"{export_id}:assemble", "The file"):
-            made = assembling.assemble(s, export, cut, segments, lease)
-        if made is None:
-            raise PutBack("volumes are left")
-        made = dataclasses.replace(made, seconds=_drawing_seconds(s, export))
-        export = s.ledger.change(export_id, lambda e: _once(e, State.READY, result=made, finished_at=time.time()))
+        joined = _joined(s, export_id, cut, segments, lease)
     except (DamagedSegment, UploadGone, IllegalStep):
         if s.ledger.load(export_id).state.over:
             return  # its segments and its upload were cleared away
@@ -131,8 +124,23 @@ def assemble(s: Services, export_id: str) -> None:
         return
     finally:
         s.live.release(lease)
-    if export.state.over:
+    if joined and joined.state.over:
         send_notice(s, export_id)
+
+
+def _joined(
+    s: Services, export_id: str, cut: Plan, segments: list[assembling.Piece], lease: Lease
+) -> Export | None:
+    """The export with its file; None when nobody wants one any more."""
+    export = s.ledger.change(export_id, lambda e: _once(e, State.ASSEMBLING, rendered_at=time.time()))
+    if export.state is not State.ASSEMBLING:
+        return None
+    with counted(s, f"{export_id}:assemble", "The file"):
+        made = assembling.assemble(s, export, cut, segments, lease)
+    if made is None:
+        raise PutBack("volumes are left")
+    made = dataclasses.replace(made, seconds=_drawing_seconds(s, export))
+    return s.ledger.change(export_id, lambda e: _once(e, State.READY, result=made, finished_at=time.time()))
 
 
 def send_notice(s: Services, export_id: str) -> None:
