@@ -1,7 +1,7 @@
 """Redis: leases, attempts, live progress, the keeper's bell. The one door to Redis beside the broker.
 
-Who is at work, and who shall stop, is in `roster.py`. Everything in Redis can be rebuilt: when it is wiped,
-work is done twice at the worst. Every key expires.
+Who is at work, and who shall stop, is in `roster.py`; by which scripts a lease is kept, in `leases.py`.
+Everything in Redis can be rebuilt: when it is wiped, work is done twice at the worst. Every key expires.
 """
 
 from __future__ import annotations
@@ -246,10 +246,7 @@ class Live(Roster):
             return info
 
 
-# `on`: the connection, which does it at once, or a pipeline of it, which does it with other things
-
-
-def _uncount(on: Any, attempt: str) -> None:
+def _uncount(on: Any, attempt: str) -> None:  # `on` as in leases.py
     on.eval(_UNCOUNT, 1, f"pipeline:attempt:{attempt}")
 
 
