@@ -18,7 +18,8 @@ from pipeline.pdf.segment import SegmentWriter
 from pipeline.plan import Cost, Marks, Survey
 from pipeline.rendering import Job
 from pipeline.settings import Settings
-from pipeline.sources import FolderInputs, Inputs
+from pipeline.sources import Inputs
+from pipeline.sources.folder import FolderInputs
 
 LINES = 12
 PIXELS = 50_000_000

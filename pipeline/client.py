@@ -18,9 +18,10 @@ from .records import lines, plain
 from .rendering import Job, make_file, on_disk
 from .services import Services
 from .settings import Settings
-from .sources import FolderInputs
+from .sources.folder import FolderInputs
 from .tasks import flow
 from .tasks.app import open_with_celery
+from .tasks.order import Order, checked
 
 WHAT = "the rows that were given"
 
@@ -43,7 +44,7 @@ def submit(
     when the export is kept but Redis is down.
     """
     volume = VolumeSize(volume_pages, volume_bytes)
-    order = flow.Order(document, dict(params or {}), owner, notify, key, volume=volume)
+    order = Order(document, dict(params or {}), owner, notify, key, volume=volume)
     if rows is not None:
         order = _with(order, listing=_sent(services, order, records(rows, titles)))
     return flow.submit(services, order)
@@ -89,15 +90,15 @@ def _named(row: Sequence[Any], titles: Sequence[str], number: int) -> dict[str, 
     return dict(zip(titles, row, strict=True))
 
 
-def _sent(services: Services, order: flow.Order, found: Iterator[Mapping[str, Any]]) -> str:
+def _sent(services: Services, order: Order, found: Iterator[Mapping[str, Any]]) -> str:
     """The key under which records were sent, once the order is seen to be right with the first of them."""
     first = list(islice(found, 1))
     field = documents.find(order.document).records_field
-    flow.checked(services, _with(order, **{field: [plain(dict(record)) for record in first]}))
+    checked(services, _with(order, **{field: [plain(dict(record)) for record in first]}))
     key = f"{SENT}{new_id()}/rows.jsonl"
     services.ledger.store.write(key, lines(chain(first, found), WHAT))
     return key
 
 
-def _with(order: flow.Order, **params: Any) -> flow.Order:
+def _with(order: Order, **params: Any) -> Order:
     return replace(order, params={**order.params, **params})

@@ -11,7 +11,8 @@ from typing import Any
 from .errors import RedisDown
 from .export import Export, State
 from .ledger import Ledger
-from .live import Live, Progress
+from .live import Live
+from .progress import Progress
 from .scaler.estimate import estimate
 from .scaler.learned import Learned
 from .scaler.quote import Quote

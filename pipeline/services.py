@@ -11,9 +11,10 @@ from .fetcher import Fetcher, Limits
 from .ledger import Ledger
 from .live import Live
 from .pdf import fonts
+from .s3 import PATIENT, Patience
 from .settings import Settings
-from .sources import SOURCE_MOST, BucketInputs
-from .store import PATIENT, Patience, Store
+from .sources.bucket import SOURCE_MOST, BucketInputs
+from .store import Store
 
 
 class Messages(Protocol):

@@ -26,9 +26,9 @@ from .keeper import Keeper
 from .live import QUEUES
 from .presence import TICK, Presence
 from .roster import Worker
+from .s3 import BRIEF
 from .scaler.resize import chosen_way
 from .services import Services, open_services
-from .store import BRIEF
 from .tasks.app import CeleryMessages, make_app
 
 RELEASED_WITHIN = 5.0  # seconds for the keeper to end its turn and give its lease back

@@ -13,7 +13,8 @@ from urllib.request import urlopen
 
 from ..errors import Conflict, PipelineError, StoreDown
 from ..settings import MIB, Settings
-from ..store import Store, Upload
+from ..store import Store
+from ..upload import Upload
 from .finding import Check, Outcome, failed, guarded, skipped
 
 PART = 5 * MIB  # the least that S3 takes as a part

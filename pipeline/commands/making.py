@@ -17,7 +17,7 @@ from . import looking, opening, options, terminal
 if TYPE_CHECKING:
     from ..rendering import Show
     from ..services import Services
-    from ..tasks.flow import Order
+    from ..tasks.order import Order
 
     Ordering = Callable[[dict[str, Any]], Order]
 
@@ -71,7 +71,7 @@ def render(
     from ..export import UNCUT, VolumeSize
     from ..pdf import fonts
     from ..rendering import Job, make_file
-    from ..sources import FolderInputs
+    from ..sources.folder import FolderInputs
     from .folder import listed
 
     settings, began = opening.settings(), time.monotonic()
@@ -112,13 +112,13 @@ def submit(
     JSON: the export as GET /exports/ID shows it; with --wait a second line when it is ready.
     """
     from ..export import VolumeSize
-    from ..tasks import flow
+    from ..tasks.order import Order
 
     if output:
         opening.free(output, force)
     services, params = opening.services(), _chosen(given)
     volume = VolumeSize(volume_pages, volume_bytes)
-    order = partial(flow.Order, kind, owner=owner, notify=notify, key=key, chunk_pages=chunk_pages, volume=volume)
+    order = partial(Order, kind, owner=owner, notify=notify, key=key, chunk_pages=chunk_pages, volume=volume)
     with terminal.progress(quiet) as show:
         listing = _listing(services, source, caption == "name", params, order, show)
     export_id = _hand_in(services, order(params | {"listing": listing}), machine)
@@ -133,7 +133,7 @@ def _listing(
 ) -> str:
     """The key of a listing in the bucket. A folder's pictures are sent, once the order is seen to be right."""
     from .. import documents
-    from ..tasks import flow
+    from ..tasks.order import checked
     from .folder import Upload, send_listing
 
     if source is None:
@@ -147,7 +147,7 @@ def _listing(
         raise InvalidRequest(message, field="source", advice="Such a key begins with inputs/.")
     upload = Upload(Path(source), order(params).owner, show)
     first = [{"source": upload.prefix + upload.names[0]}]
-    flow.checked(services, order(params | {documents.find(order(params).document).records_field: first}))
+    checked(services, order(params | {documents.find(order(params).document).records_field: first}))
     return upload.send(services.ledger.store, captions)
 
 

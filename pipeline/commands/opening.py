@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from ..export import Export
     from ..ledger import Ledger
     from ..live import Live
+    from ..s3 import Patience
     from ..services import Services
-    from ..store import Patience
 
 
 def settings() -> Settings:
@@ -25,7 +25,7 @@ def settings() -> Settings:
 
 def services(patience: Patience | None = None) -> Services:
     """Everything, for commands that send messages."""
-    from ..store import PATIENT
+    from ..s3 import PATIENT
     from ..tasks.app import open_with_celery
 
     return open_with_celery(settings(), patience or PATIENT)

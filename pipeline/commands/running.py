@@ -27,8 +27,8 @@ def keeper(dry_run: bool, machine: bool) -> None:
     """
     _log()
     from ..keeper import Keeper
+    from ..s3 import BRIEF
     from ..scaler.resize import chosen_way
-    from ..store import BRIEF
 
     services = opening.services(BRIEF)
     keeping = Keeper(services, chosen_way(services.settings, services.live))

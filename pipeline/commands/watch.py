@@ -9,7 +9,8 @@ from pathlib import Path
 from ..errors import ExportFailed, IllegalStep, StoreDown, TimedOut
 from ..export import Export, File, Result, State
 from ..ledger import Ledger
-from ..live import Live, Progress
+from ..live import Live
+from ..progress import Progress
 from ..rendering import Show
 from ..representation import progress
 from ..settings import MIB

@@ -23,7 +23,7 @@ from ..pdf.images import Picture, read_picture
 from ..pdf.page import BLACK, Page, printable
 from ..pdf.segment import SegmentWriter
 from ..plan import Cost, Marks, Survey
-from ..sources import Inputs, Opened
+from ..sources import Inputs, Opened, lines
 from . import Range, invalid, one_source, register
 from .paper import MM, PaperParams
 
@@ -151,7 +151,7 @@ class Photos:
     def survey(self, params: PhotosParams, listing: str, inputs: Inputs) -> Survey:
         marks = Marks()
         count = end = 0
-        for offset, line in inputs.lines(listing):
+        for offset, line in lines(inputs, listing):
             try:
                 inputs.check(_decode(line).source)
             except (InvalidRequest, RefusedAddress) as error:
@@ -170,8 +170,7 @@ class Photos:
         self, params: PhotosParams, listing: str, part: Range, inputs: Inputs, out: SegmentWriter
     ) -> Generator[None, None, None]:
         chunk = part.chunk
-        lines = inputs.lines(listing, chunk.start, chunk.stop)
-        photos = (_decode(line) for _, line in lines)
+        photos = (_decode(line) for _, line in lines(inputs, listing, chunk.start, chunk.stop))
         behind = (part.first - chunk.first_page) * params.per_page
         layout = Layout(params)
         with closing(inputs.each(islice(photos, behind, None), lambda photo: photo.source)) as opened:

@@ -9,7 +9,8 @@ from contextlib import contextmanager, suppress
 from typing import Concatenate, ParamSpec
 
 from ..errors import Conflict, RedisDown
-from ..live import Lease, Live
+from ..leases import Lease
+from ..live import Live
 from ..services import Services
 
 P = ParamSpec("P")

@@ -20,9 +20,9 @@ from kombu.exceptions import OperationalError
 
 from ..errors import OverLimit, PipelineError, RedisDown
 from ..live import QUEUES
+from ..s3 import PATIENT, Patience
 from ..services import Services, open_services
 from ..settings import Settings
-from ..store import PATIENT, Patience
 from . import flow
 from .alone import stopping
 from .render import PutBack

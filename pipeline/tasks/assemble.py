@@ -26,8 +26,8 @@ from ..errors import (
     UploadGone,
 )
 from ..export import Chunk, Export, File, Result
+from ..leases import Lease
 from ..ledger import Ledger, segment_key
-from ..live import Lease
 from ..parts import LEAST, Copy, Gather, Range, parts
 from ..pdf.assembly import About, Assembly
 from ..pdf.index import Index
@@ -35,7 +35,7 @@ from ..pdf.inventory import Inventory
 from ..plan import Plan
 from ..rendering import check_counts, result
 from ..services import Services
-from ..store import Upload
+from ..upload import Upload
 from ..volumes import Segment, index_name
 from .render import NEAR
 from .shelf import Shelf

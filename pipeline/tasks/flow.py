@@ -10,30 +10,17 @@ any time, and may die anywhere: what is missing, the keeper asks for again.
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import logging
-import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import msgspec
-
 from .. import documents
-from ..errors import (
-    DamagedSegment,
-    ExportFailed,
-    IllegalStep,
-    InvalidRequest,
-    NotFound,
-    PipelineError,
-    RedisDown,
-    UploadGone,
-)
-from ..export import UNCUT, Export, Failure, State, VolumeSize, new_id
+from ..errors import DamagedSegment, ExportFailed, IllegalStep, NotFound, PipelineError, RedisDown, UploadGone
+from ..export import Export, Failure, State
+from ..leases import Lease
 from ..ledger import chosen, listing_key
 from ..plan import Plan
 from ..rendering import Job
@@ -43,26 +30,11 @@ from . import deliver as delivering
 from . import render as rendering
 from .alone import Held, one_at_a_time
 from .attempts import counted
+from .order import Order, checked
 from .render import PutBack
 
 log = logging.getLogger(__name__)
-ATOM = r"[\w!#$%&'*+/=?^`{|}~-]+"
-ADDRESS = re.compile(rf"{ATOM}(\.{ATOM})*@(\w[\w-]*\.)*\w[\w-]*", re.ASCII)
 LARGE = 32  # chunks; an export with more of them is large, and small ones overtake it
-
-
-@dataclass(frozen=True)
-class Order:
-    """What somebody asks for. `key` is the caller's own idempotency key."""
-
-    document: str
-    params: Mapping[str, Any]
-    owner: str
-    notify: str | None = None
-    key: str | None = None
-    chunk_pages: int | None = None
-    volume: VolumeSize = UNCUT
-    within: float | None = None  # seconds; the scaler orders workers by it, nothing is promised
 
 
 def submit(s: Services, order: Order) -> Export:
@@ -141,15 +113,7 @@ def assemble(s: Services, export_id: str) -> None:
     if lease is None:
         return  # a chunk is on its way, or somebody is at it; the keeper comes back to this
     try:
-        export = s.ledger.change(export_id, lambda e: _once(e, State.ASSEMBLING, rendered_at=time.time()))
-        if export.state is not State.ASSEMBLING:
-            return
-        with counted(s, f"{export_id}:assemble", "The file"):
-            made = assembling.assemble(s, export, cut, segments, lease)
-        if made is None:
-            raise PutBack("volumes are left")
-        made = dataclasses.replace(made, seconds=_drawing_seconds(s, export))
-        export = s.ledger.change(export_id, lambda e: _once(e, State.READY, result=made, finished_at=time.time()))
+        joined = _joined(s, export_id, cut, segments, lease)
     except (DamagedSegment, UploadGone, IllegalStep):
         if s.ledger.load(export_id).state.over:
             return  # its segments and its upload were cleared away
@@ -160,8 +124,23 @@ def assemble(s: Services, export_id: str) -> None:
         return
     finally:
         s.live.release(lease)
-    if export.state.over:
+    if joined and joined.state.over:
         send_notice(s, export_id)
+
+
+def _joined(
+    s: Services, export_id: str, cut: Plan, segments: list[assembling.Piece], lease: Lease
+) -> Export | None:
+    """The export with its file; None when nobody wants one any more."""
+    export = s.ledger.change(export_id, lambda e: _once(e, State.ASSEMBLING, rendered_at=time.time()))
+    if export.state is not State.ASSEMBLING:
+        return None
+    with counted(s, f"{export_id}:assemble", "The file"):
+        made = assembling.assemble(s, export, cut, segments, lease)
+    if made is None:
+        raise PutBack("volumes are left")
+    made = dataclasses.replace(made, seconds=_drawing_seconds(s, export))
+    return s.ledger.change(export_id, lambda e: _once(e, State.READY, result=made, finished_at=time.time()))
 
 
 def send_notice(s: Services, export_id: str) -> None:
@@ -224,39 +203,6 @@ def job(s: Services, export: Export) -> Job:
     return Job(document, params, params.listing or listing_key(export.id), s.inputs)
 
 
-def checked(s: Services, order: Order) -> tuple[Export, bytes | None]:
-    """The export that an order asks for and its records as JSON lines; InvalidRequest names what is wrong."""
-    document = documents.find(order.document)
-    params = documents.decode(document, order.params)
-    if order.chunk_pages is not None and order.chunk_pages < 1:
-        raise InvalidRequest(
-            f"A chunk of {order.chunk_pages} pages is not possible; 1 is the least.", field="chunk_pages"
-        )
-    order.volume.check()
-    if order.notify is not None and not _is_address(order.notify):
-        raise InvalidRequest("notify must be one mail address, such as name@example.org.", field="notify")
-    Job(document, params, params.listing, s.inputs).check()
-    if params.listing and s.ledger.store.head(params.listing) is None:
-        raise InvalidRequest(f"There is no {params.listing} in the bucket.", field="listing")
-    records = getattr(params, document.records_field)
-    lines = None if records is None else b"\n".join(msgspec.json.encode(record) for record in records)
-    kept = {key: value for key, value in order.params.items() if key != document.records_field}
-    export = Export(
-        id=new_id(),
-        document=order.document,
-        params=kept,
-        owner=order.owner,
-        created_at=time.time(),
-        notify=order.notify,
-        name=params.title.strip() or order.document,
-        request_key=_request_key(order),
-        chunk_pages=order.chunk_pages,
-        ready_by=time.time() + order.within if order.within else None,
-        volume=order.volume,
-    )
-    return export, lines
-
-
 def _drawing_seconds(s: Services, export: Export) -> float:
     """How long workers drew, all together; 0 when Redis does not know it of every chunk."""
     try:
@@ -289,16 +235,3 @@ def _once(export: Export, state: State, **changes: Any) -> Export:
     steps = list(State)
     late = export.state.over or steps.index(export.state) >= steps.index(state)
     return export if late else export.to(state, **changes)
-
-
-def _request_key(order: Order) -> str:
-    """The same for the same request by the same person."""
-    asked = [order.document, order.params, order.notify, order.chunk_pages, order.volume]
-    what = [order.key] if order.key else asked
-    text = msgspec.json.encode([order.owner, bool(order.key), what], order="deterministic")
-    return hashlib.sha256(text).hexdigest()
-
-
-def _is_address(text: str) -> bool:
-    """One dot-atom at one host (RFC 5321, 4.1.2), without what headers take for an encoded word."""
-    return len(text) <= 254 and ADDRESS.fullmatch(text) is not None and "=?" not in text

@@ -13,12 +13,14 @@ from billiard.exceptions import SoftTimeLimitExceeded
 from ..documents import Range
 from ..errors import ExportFailed, ServiceDown
 from ..export import Chunk, Export
+from ..leases import Lease
 from ..ledger import Ledger
-from ..live import Drawn, Lease, Live
+from ..live import Live
 from ..pdf.assembly import chain
 from ..pdf.fonts import check_fonts
 from ..pdf.index import Index
 from ..plan import Plan
+from ..progress import Drawn
 from ..rendering import Job, render_range
 from ..services import Services
 from ..settings import Settings

@@ -12,9 +12,9 @@ from flask import Flask, Response
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from ..delivery import Links
+from ..s3 import BRIEF
 from ..services import Services
 from ..settings import Settings
-from ..store import BRIEF
 from ..tasks.app import open_with_celery
 from . import api, panel, problems, scaling
 from .access import EXTENSION

@@ -18,6 +18,7 @@ from ..errors import IllegalStep, InvalidRequest, LinkExpired, NoExport, NotFoun
 from ..export import Export, State, VolumeSize
 from ..services import Services
 from ..tasks import flow
+from ..tasks.order import Order
 from .access import owner, services
 from .problems import described, json_answer, retry_after
 
@@ -53,9 +54,7 @@ def submit() -> Response:
     """202 while the export is being made, 200 when it already was; 503 when it is kept for later."""
     s, name, body = services(), owner(), _body()
     volume = VolumeSize(body.volume_pages, body.volume_bytes)
-    order = flow.Order(
-        body.document, body.params, name, body.notify, body.key, body.chunk_pages, volume, body.within
-    )
+    order = Order(body.document, body.params, name, body.notify, body.key, body.chunk_pages, volume, body.within)
     try:
         export = flow.submit(s, order)
         response = json_answer(_full(s, export), 200 if export.state.over else 202)

@@ -12,7 +12,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from .. import documents
 from ..delivery import Links
 from ..errors import StoreDown
-from ..sources import INPUTS
+from ..sources.bucket import INPUTS
 from . import access
 from .api import to_file
 from .problems import local_path

@@ -33,6 +33,7 @@ from pipeline.local.services import free_port
 from pipeline.scaler.simulate.traces import Request, recorded
 from pipeline.services import Services
 from pipeline.tasks import flow
+from pipeline.tasks.order import Order
 
 from ..conftest import Environ, SentMessages
 from ..pictures import jpeg
@@ -328,7 +329,7 @@ def test_rendering_needs_no_client_of_any_service(album: Path, tmp_path: Path) -
         "import sys\nfrom pipeline.cli import program\n"
         "try: program(sys.argv[1:])\n"
         "except SystemExit as end: assert end.code == 0\n"
-        "print({'celery', 'redis', 'heroku3', 'flask'} & set(sys.modules))"
+        "print({'boto3', 'celery', 'redis', 'heroku3', 'flask'} & set(sys.modules))"
     )
     command = [sys.executable, "-c", script, "render", "photos", str(album), "-o", str(tmp_path / "o.pdf")]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
@@ -665,7 +666,7 @@ def test_the_keeper_repairs_until_it_is_told_to_stop(
     environ: Environ, services: Services, messages: SentMessages, put_photos: Callable[[int], str],
     number: signal.Signals,
 ) -> None:  # fmt: skip
-    order = flow.Order("photos", {"listing": put_photos(1)}, "cli")
+    order = Order("photos", {"listing": put_photos(1)}, "cli")
     export = flow.submit(services, order)  # its message went nowhere
     with started(environ, "keeper") as keeper:
         await_that(lambda: services.live.waiting())

@@ -52,14 +52,16 @@ from pipeline.plan import Listing
 from pipeline.rendering import Job
 from pipeline.services import Services, open_services
 from pipeline.settings import Settings
-from pipeline.sources import BucketInputs
-from pipeline.store import Store, Upload
+from pipeline.sources.bucket import BucketInputs
+from pipeline.store import Store
 from pipeline.tasks import assemble as assembling
 from pipeline.tasks import flow
 from pipeline.tasks.app import _run as run_step
 from pipeline.tasks.app import make_app
+from pipeline.tasks.order import Order
 from pipeline.tasks.render import PutBack
 from pipeline.tasks.shelf import Shelf
+from pipeline.upload import Upload
 from tests.conftest import SentMessages
 from tests.pictures import jpeg
 from tests.readback import read
@@ -91,7 +93,7 @@ class Stage:
         **params: Any,
     ) -> str:  # fmt: skip
         params = {"listing": ALBUM, **params}
-        order = flow.Order("photos", params, "shop", notify, chunk_pages=chunk_pages, volume=volume)
+        order = Order("photos", params, "shop", notify, chunk_pages=chunk_pages, volume=volume)
         return flow.submit(self.s, order).id
 
     def planned(self, **order: Any) -> str:

@@ -20,6 +20,7 @@ from pipeline.services import Services, open_services
 from pipeline.settings import Settings
 from pipeline.store import Store
 from pipeline.tasks import flow
+from pipeline.tasks.order import Order
 
 from ..conftest import SentMessages
 
@@ -31,7 +32,7 @@ def never() -> bool:
 
 
 def planned(services: Services, **params: object) -> str:
-    export_id = flow.submit(services, flow.Order("table", params, "shop", chunk_pages=2)).id
+    export_id = flow.submit(services, Order("table", params, "shop", chunk_pages=2)).id
     flow.plan(services, export_id)
     return export_id
 
@@ -94,7 +95,7 @@ def test_a_query_is_read_once_and_its_rows_are_those_of_one_moment(
 
 
 def test_a_plan_that_died_behind_its_snapshot_goes_on_with_it(services: Services, store: Store, shop: Path) -> None:
-    export_id = flow.submit(services, flow.Order("table", {"query": "orders"}, "shop")).id
+    export_id = flow.submit(services, Order("table", {"query": "orders"}, "shop")).id
     key = services.ledger.freeze(export_id, [b'{"id": 7}\n'])
     flow.plan(services, export_id)
     assert frozen(store, export_id) == [key]
@@ -216,6 +217,6 @@ def test_nothing_is_sent_for_an_order_that_is_wrong(services: Services, store: S
 
 def test_a_query_that_there_is_not_is_refused_at_once(services: Services) -> None:
     with pytest.raises(InvalidRequest, match="There is no query"):
-        flow.submit(services, flow.Order("table", {"query": "nothing"}, "shop"))
+        flow.submit(services, Order("table", {"query": "nothing"}, "shop"))
     with pytest.raises(InvalidRequest, match="Give one of"):
-        flow.submit(services, flow.Order("table", {"query": ""}, "shop"))
+        flow.submit(services, Order("table", {"query": ""}, "shop"))

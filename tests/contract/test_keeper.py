@@ -39,6 +39,7 @@ from pipeline.store import Store
 from pipeline.tasks import flow
 from pipeline.tasks.app import CeleryMessages, make_app
 from pipeline.tasks.app import _run as run_step
+from pipeline.tasks.order import Order
 from tests.conftest import SentMessages
 from tests.pictures import jpeg
 
@@ -66,7 +67,7 @@ class Stage:
         return self.keepers[-1]
 
     def submit(self, **params: Any) -> str:
-        order = flow.Order("photos", {"listing": "inputs/album.jsonl", **params}, "shop", chunk_pages=2)
+        order = Order("photos", {"listing": "inputs/album.jsonl", **params}, "shop", chunk_pages=2)
         return flow.submit(self.s, order).id
 
     def planned(self, **params: Any) -> str:

@@ -17,8 +17,9 @@ import pytest
 from pipeline import live as lives
 from pipeline.errors import RedisDown
 from pipeline.export import new_id
-from pipeline.live import QUEUES, Drawn, Live, Progress
+from pipeline.live import QUEUES, Live
 from pipeline.local.services import Valkey, free_port
+from pipeline.progress import Drawn, Progress
 from pipeline.settings import Settings
 from pipeline.tasks.app import CeleryMessages, make_app
 

@@ -23,7 +23,7 @@ from pipeline.pdf.assembly import About
 from pipeline.pdf.fonts import default_face
 from pipeline.rendering import Job, render_file
 from pipeline.settings import Settings
-from pipeline.sources import FolderInputs
+from pipeline.sources.folder import FolderInputs
 from tests.pictures import jpeg
 from tests.readback import Seen, SeenPage, read
 

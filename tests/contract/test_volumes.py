@@ -16,9 +16,9 @@ import pytest
 from pipeline.errors import StoreDown
 from pipeline.export import Result, State, VolumeSize
 from pipeline.settings import MIB
-from pipeline.store import Upload
 from pipeline.tasks import flow
 from pipeline.tasks.render import PutBack
+from pipeline.upload import Upload
 from tests.contract.test_flow import FIVE, Stage, mail, opened, put_back, stage
 from tests.unit.test_volumes import noise, seen
 

@@ -24,7 +24,8 @@ from pipeline.pdf.segment import SegmentWriter
 from pipeline.plan import Cost, Marks, Survey, cut
 from pipeline.rendering import Job, render_file
 from pipeline.settings import Settings
-from pipeline.sources import FolderInputs, Inputs
+from pipeline.sources import Inputs
+from pipeline.sources.folder import FolderInputs
 from tests.pictures import jpeg
 from tests.readback import Seen, read
 from tests.segments import ABOUT, filled, opened, pictures

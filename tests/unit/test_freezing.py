@@ -21,7 +21,7 @@ from pipeline import documents, freezing
 from pipeline.documents.table.params import TableParams
 from pipeline.errors import InputChanged, InvalidRequest
 from pipeline.settings import MIB
-from pipeline.sources import FolderInputs
+from pipeline.sources.folder import FolderInputs
 from tests.readback import read
 
 ROOT = Path(__file__).parents[2]
@@ -183,7 +183,7 @@ import sys, psutil
 from pathlib import Path
 from pipeline import freezing
 from pipeline.documents.table.params import TableParams
-from pipeline.sources import FolderInputs
+from pipeline.sources.folder import FolderInputs
 path = Path(sys.argv[1])
 inputs = FolderInputs(path.parent)
 made = freezing.frozen(TableParams(listing=path.name), inputs.look(str(path)), inputs)

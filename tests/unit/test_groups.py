@@ -23,7 +23,7 @@ from pipeline.pdf.index import Index, Lane
 from pipeline.pdf.inventory import Inventory
 from pipeline.plan import Plan
 from pipeline.rendering import Job, render_range, result
-from pipeline.sources import FolderInputs
+from pipeline.sources.folder import FolderInputs
 from tests.readback import Seen, read
 from tests.unit.test_table import SETTINGS, as_csv, job, made, text_of
 

@@ -16,7 +16,7 @@ from pipeline.documents.table.params import TableParams
 from pipeline.errors import DatabaseDown, InvalidRequest, InvalidSetting, PipelineError, QueryFailed
 from pipeline.queries import Query
 from pipeline.settings import Settings
-from pipeline.sources import FolderInputs
+from pipeline.sources.folder import FolderInputs
 
 ROWS = 5000
 ORDERS = Query(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pipeline.export import Export, State, new_id
-from pipeline.live import Progress
+from pipeline.progress import Progress
 from pipeline.representation import full, percent, seconds_left
 
 

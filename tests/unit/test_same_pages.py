@@ -19,7 +19,7 @@ from pipeline.pdf.index import Index, Lane
 from pipeline.plan import Plan, cut
 from pipeline.rendering import Job, render_file, render_range
 from pipeline.settings import Settings
-from pipeline.sources import FolderInputs
+from pipeline.sources.folder import FolderInputs
 from tests.pictures import jpeg
 from tests.readback import Seen, read
 

@@ -20,7 +20,7 @@ from pipeline.documents.table.skimming import Skimmer
 from pipeline.documents.table.view import View, measured, view
 from pipeline.errors import InvalidRequest
 from pipeline.settings import Settings
-from pipeline.sources import FolderInputs
+from pipeline.sources.folder import FolderInputs
 
 Pages = list[tuple[int, int]]  # rows, and the byte behind
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import InvalidRequest, UnreadableSource
-from pipeline.sources import HELD, FolderInputs
+from pipeline.sources.folder import HELD, FolderInputs
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from pipeline.pdf.fonts import default_face
 from pipeline.plan import Plan
 from pipeline.rendering import Job, render_file
 from pipeline.settings import Settings
-from pipeline.sources import FolderInputs
+from pipeline.sources.folder import FolderInputs
 from tests.readback import Seen, read
 
 SETTINGS = Settings.from_env({})

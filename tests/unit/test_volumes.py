@@ -29,7 +29,7 @@ from pipeline.pdf.segment import SegmentWriter
 from pipeline.plan import Cost, Marks, Survey, cut
 from pipeline.rendering import Job, render_file
 from pipeline.settings import MIB, Settings
-from pipeline.sources import FolderInputs
+from pipeline.sources.folder import FolderInputs
 from pipeline.volumes import Segment, Volumes, index_name, volume_name
 
 SETTINGS = Settings.from_env({})

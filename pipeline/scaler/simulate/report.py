@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from random import Random
 
@@ -45,11 +44,12 @@ def simulate(trace: Trace, way: Way, around: Surroundings, seed: int = 1) -> Wor
 
 def figures(name: str, world: World) -> Figures:
     """What is measured in a world that has come to its end."""
-    done = [(job.request, job.done_at) for job in world.jobs if job.done_at is not None]
+    jobs, boots = world.work.jobs, world.platform.boots
+    done = [(job.request, job.done_at) for job in jobs if job.done_at is not None]
     waits = [end - request.at for request, end in done] or [0.0]
-    stranded = len(world.jobs) - len(done)
+    stranded = len(jobs) - len(done)
     spans = [Span(r.at, end, sum(r.chunks), r.planning, r.assembly) for r, end in done]
-    boot = sum(world.boots) / len(world.boots) if world.boots else world.around.boot_median
+    boot = sum(boots) / len(boots) if boots else world.around.boot_median
     return Figures(
         trace=world.trace.name,
         way=name,
@@ -57,9 +57,9 @@ def figures(name: str, world: World) -> Figures:
         bound=None if stranded else bound(spans, boot, world.around.slots),
         mean_wait=sum(waits) / len(waits),
         max_wait=max(waits),
-        killed=world.killed,
-        redone=world.redone_seconds,
-        calls=world.calls / max(1, len(world.jobs)),
+        killed=world.platform.killed,
+        redone=world.platform.redone_seconds,
+        calls=world.calls / max(1, len(jobs)),
         idle=world.longest_idle,
         stranded=stranded,
     )
@@ -81,13 +81,14 @@ class Soak:
 def soak(runs: int, policy: Policy, around: Surroundings) -> Soak:
     """Random requests, crashes, refused calls, calls whose answer is lost, limits, pauses of the keeper."""
     found = [_random_run(seed, policy, around) for seed in range(runs)]
+    exports = sum(len(world.work.jobs) for world, _ in found)
     return Soak(
         runs=runs,
-        exports=sum(len(world.jobs) for world, _ in found),
+        exports=exports,
         stranded=sum(item.stranded for _, item in found),
         killed=sum(item.killed for _, item in found),
         idle=max(item.idle for _, item in found),
-        calls=_mean(world.calls for world, _ in found) / max(1, _mean(len(world.jobs) for world, _ in found)),
+        calls=sum(world.calls for world, _ in found) / exports,
         ratio=sum(item.dyno_seconds for _, item in found) / sum(item.bound or 0.0 for _, item in found),
     )
 
@@ -97,8 +98,3 @@ def _random_run(seed: int, policy: Policy, around: Surroundings) -> tuple[World,
     faulty = replace(around, refusal=dice.choice((0, 0.1, 0.3)), pause=0.02, limit=dice.choice((None, None, 3)))
     world = simulate(chance(seed), Way("ours", lambda: ours(policy), Resizing.FORMATION), faulty, seed)
     return world, figures("ours", world)
-
-
-def _mean(values: Iterable[float]) -> float:
-    found = list(values)
-    return sum(found) / max(1, len(found))
