@@ -16,7 +16,7 @@ from typing import Any
 import redis
 
 from . import leases
-from .leases import Lease as Lease  # for those who are given one
+from .leases import Lease
 from .progress import Drawn, Progress, chunk_field
 from .roster import Roster, translated
 from .settings import Settings
