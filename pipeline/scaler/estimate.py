@@ -35,5 +35,5 @@ def of_pages(document: str, pages: int, chunks: int, learned: Learned, settings:
         learned.assembly_seconds(document, pages),
     )
     return quotes(
-        task, settings.max_workers, settings.concurrency, learned.boot, price(settings.dyno_size, learned.prices)
+        task, settings.max_workers, settings.concurrency, learned.boot, price(settings.paid_size, learned.prices)
     )

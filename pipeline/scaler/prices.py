@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 from ..errors import InvalidSetting
 
@@ -62,6 +62,6 @@ def parse(answer: Sequence[Mapping[str, Any]]) -> dict[str, float]:
     return found
 
 
-def _sensible(cents: Any) -> bool:
+def _sensible(cents: object) -> TypeGuard[float]:
     """Whether it is an amount of money: Python reads NaN, too, from what is called JSON."""
     return isinstance(cents, int | float) and not isinstance(cents, bool) and 0 <= cents < CENTS_MOST

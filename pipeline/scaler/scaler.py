@@ -147,7 +147,7 @@ class Scaler:
 
     def _check_size(self) -> None:
         """InvalidSetting now, not at the first bill, when neither our table nor Heroku has the size."""
-        size = self._settings.dyno_size
+        size = self._settings.paid_size
         if not tabled(size):
             with suppress(HerokuDown):
                 price(size, self._way.prices() if self._way.configured else None)
@@ -158,7 +158,7 @@ class Scaler:
             with suppress(HerokuDown):
                 self._learned = replace(self.learned, prices=self._way.prices())
             try:
-                self._price = price(self._settings.dyno_size, self.learned.prices)
+                self._price = price(self._settings.paid_size, self.learned.prices)
             except InvalidSetting as error:  # work must not wait for a price
                 log.error("scaler: %s Seconds are counted without it.", error.message)
                 return 0.0
