@@ -84,6 +84,8 @@ class Scaler:
 
     def decided(self, demands: Sequence[Demand]) -> tuple[Decision, Snapshot]:
         """What would be done at this moment, and by what; changes nothing."""
+        if not self._way.configured:
+            raise HerokuDown("Workers are not scaled.", advice="Set HEROKU_API_KEY and HEROKU_APP_NAME.")
         if time.monotonic() - self._checked > CHECK_SECONDS or self._way.standing().quantity is None:
             self._ask()
         snapshot = self._snapshot(demands)

@@ -778,4 +778,4 @@ def test_a_month_that_is_none_is_refused(alone: Run) -> None:
 def test_a_dry_run_without_heroku_says_what_is_missing(run: Run) -> None:
     result = run("keeper", "--dry-run", "--json")
     assert result.exit_code == 6
-    assert error(result)["message"]
+    assert "HEROKU_API_KEY" in error(result)["advice"]

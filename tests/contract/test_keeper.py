@@ -150,6 +150,17 @@ def test_a_dry_run_says_what_would_be_done_and_changes_nothing(stage: Stage) -> 
     assert stage.s.live.lease("keeper", 1.0), "it did not lead"
 
 
+def test_a_dry_run_passes_over_what_a_turn_passes_over_and_puts_nothing_back(stage: Stage) -> None:
+    export_id = stage.planned()
+    stage.render(export_id, 0)
+    stage.wipe_redis()
+    stage.s.ledger.store.put(f"active/{new_id()}", b"")  # its acceptance goes on, or broke off
+    damaged = stage.submit(title="Damaged")
+    stage.s.ledger.store.put(f"exports/{damaged}/export.json", b"{")
+    assert stage.keeper().observe().quantity == 1
+    assert stage.s.live.progress(export_id) is None
+
+
 def test_there_are_workers_while_there_is_work_and_none_afterwards(stage: Stage) -> None:
     stage.s.ledger.write_learned(Learned(page={"photos": 30.0}).encode())
     keeper = stage.keeper()
