@@ -5,11 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from ..errors import InvalidRequest
 from . import opening, options, terminal
 
 if TYPE_CHECKING:
@@ -48,16 +50,20 @@ def simulate(
     from ..scaler.simulate.world import Surroundings
 
     policy = Policy(maximum, waiting_price=waiting_price)
+    if not isfinite(waiting_price):
+        raise InvalidRequest("A second of waiting must be worth a number.", field="waiting_price")
     if time_decide:
         _tell_time(machine)
     elif soak:
         _tell_soak(report.soak(soak, policy, Surroundings()), machine)
     else:
+        if picture:
+            opening.free(picture, force)
         chosen = traces.fixed() if trace is None else [traces.recorded(trace)]
         for item in chosen:
             _tell(report.compare(item, policy, Surroundings(), seed), machine)
         if picture:
-            _draw(picture, force, chosen, policy, seed)
+            _draw(picture, chosen, policy, seed)
 
 
 def _tell(found: Sequence[Figures], machine: bool) -> None:
@@ -105,12 +111,11 @@ def _tell_time(machine: bool) -> None:
         terminal.say(f"A decision about 100 exports: {min(rounds):.0f} µs, best of 1,000 rounds of 100.")
 
 
-def _draw(into: Path, force: bool, chosen: Sequence[Trace], policy: Policy, seed: int) -> None:
+def _draw(into: Path, chosen: Sequence[Trace], policy: Policy, seed: int) -> None:
     """Each trace as ours goes through it."""
     from ..scaler.simulate import picture, report, ways
     from ..scaler.simulate.world import Surroundings
 
-    opening.free(into, force)
     own, *_ = ways.compared(policy)
     worlds = [(item.name, report.simulate(item, own, Surroundings(), seed)) for item in chosen]
     into.write_text(picture.draw(worlds))

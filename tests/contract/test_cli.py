@@ -769,8 +769,9 @@ def test_exports_are_written_as_a_trace_that_the_simulator_reads(
     assert "exists" in run("costs", "--trace", str(file)).stderr
 
 
-def test_a_month_that_is_none_is_refused(alone: Run) -> None:
-    result = alone("costs", "--month", "november", "--json")
+@pytest.mark.parametrize("month", ["november", "2026-13", "", "٢٠٢٦-٠٩"])
+def test_a_month_that_is_none_is_refused(alone: Run, month: str) -> None:
+    result = alone("costs", "--month", month, "--json")
     assert result.exit_code == 2
     assert error(result)["field"] == "month"
 

@@ -99,6 +99,7 @@ class World:
         self.around, self.trace, self.resizing = around, trace, resizing
         self.now = 0.0
         self.jobs: list[Job] = []
+        self._open: dict[int, Job] = {}  # those that are not done, by their place among all
         self.machines: list[Machine] = []
         self.queue: list[Task] = []
         self.boots: list[float] = []
@@ -128,13 +129,17 @@ class World:
             at, _, happens = heappop(self._events)
             self._pass(at)
             happens()
-            up = sum(machine.up for machine in self.machines)
-            self.moments.append(Moment(at, len(self.machines), up, len(self.queue)))
+            self._note(len(self.machines), sum(machine.up for machine in self.machines), len(self.queue))
         return self
+
+    def _note(self, *counts: int) -> None:
+        """For the picture, where something changes: a month has half a million looks of the keeper."""
+        if not self.moments or self.moments[-1][1:] != counts:
+            self.moments.append(Moment(self.now, *counts))
 
     @property
     def outstanding(self) -> bool:
-        return any(job.done_at is None for job in self.jobs)
+        return bool(self._open)
 
     @property
     def _over(self) -> bool:
@@ -146,7 +151,7 @@ class World:
         one_off = self.resizing is Resizing.ONE_OFF
         return Snapshot(
             now=self.now,
-            demands=[self._demand(n, job) for n, job in enumerate(self.jobs) if job.done_at is None],
+            demands=[self._demand(n, job) for n, job in self._open.items()],
             dynos=[
                 Dyno(number if one_off else machine.number, machine.since, machine.up, bool(machine.hands))
                 for number, machine in enumerate(self.machines, 1)
@@ -194,7 +199,9 @@ class World:
     def _asked(self, request: Request) -> None:
         self._idle_since = None
         mean = sum(request.chunks) / max(1, len(request.chunks))
-        self.jobs.append(Job(request, mean * self._dice.lognormvariate(0, 0.1)))
+        job = Job(request, mean * self._dice.lognormvariate(0, 0.1))
+        self._open[len(self.jobs)] = job
+        self.jobs.append(job)
         self._send(Step.PLAN, len(self.jobs) - 1, request.planning)
         self._look("request")
 
@@ -248,6 +255,7 @@ class World:
             self._send(Step.ASSEMBLE, number, job.request.assembly)
         elif step is Step.ASSEMBLE:
             job.done_at = self.now
+            self._open.pop(number, None)
             if not self.outstanding:
                 self._idle_since = self.now
             self._look("over")
