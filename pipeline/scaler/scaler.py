@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
 
 from ..errors import HerokuDown, InvalidSetting, PipelineError
-from ..export import Export
+from ..export import Charge, Export
 from ..ledger import Ledger
 from ..live import Live
 from ..settings import Settings
@@ -189,13 +189,22 @@ class Scaler:
             self._unsettled = True
         elif self._unsettled:
             exports = self._ledger.unbilled()
-            charges = shared(*self._while_of(exports), time.time()) if self._way.configured and exports else {}
+            charges = self._charges(exports) if self._way.configured and exports else {}
             for export in exports:
                 self._ledger.bill(export.id, charges.get(export.id))
                 self._learned = self.learned.after(export)
             if exports:
                 self._ledger.write_learned(self.learned.encode())
             self._unsettled = False
+
+    def _charges(self, exports: Sequence[Export]) -> Mapping[str, Charge]:
+        """Should it break off in the middle, those that are left pay their own share, and not that of all."""
+        before = self._ledger.reckoned()
+        known = {export.id: before[export.id] for export in exports if export.id in before}
+        if new := [export for export in exports if export.id not in known]:
+            known |= shared(*self._while_of(new), time.time())
+            self._ledger.reckon(known)
+        return known
 
     def _while_of(self, exports: Iterable[Export]) -> tuple[list[Change], list[Span]]:
         """The workers and the exports of one while; workers that were there before it are none of its matter."""

@@ -21,7 +21,7 @@ from celery.exceptions import Retry
 
 from pipeline import keeper as keepers
 from pipeline.errors import HerokuDown, InvalidSetting, RedisDown, StoreDown
-from pipeline.export import Export, State, new_id
+from pipeline.export import Charge, Export, State, new_id
 from pipeline.keeper import Keeper
 from pipeline.ledger import Ledger, listing_key
 from pipeline.live import QUEUES
@@ -539,6 +539,38 @@ def test_who_leads_again_charges_what_another_leader_saw_end(stage: Stage) -> No
     stage.wipe_redis()
     first.turn()
     assert stage.s.ledger.unbilled() == []
+
+
+def test_who_is_charged_after_a_mishap_in_the_middle_pays_no_more_than_its_share(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keeper = stage.keeper(linger_seconds=0.0)
+    ids = [stage.planned(title="First"), stage.planned(title="Second")]
+    keeper.turn()
+    for export_id in ids:
+        stage.render(export_id, 0, 1, 2)
+        flow.assemble(stage.s, export_id)
+        flow.deliver(stage.s, export_id)
+    stage.forget_what_was_sent()
+    charge = Ledger.bill
+
+    def broken(ledger: Ledger, export_id: str, amount: Charge | None) -> None:
+        charge(ledger, export_id, amount)
+        raise StoreDown("The bucket does not answer.")
+
+    monkeypatch.setattr(Ledger, "bill", broken)
+    with pytest.raises(StoreDown):
+        for _ in range(3):
+            keeper.turn()
+    monkeypatch.undo()
+    stage.keeper(linger_seconds=0.0).turn()
+    keeper.turn()
+    charged = [one.charge.dyno_seconds for one in map(stage.s.ledger.load, ids) if one.charge]
+    noted = list(stage.s.ledger.workers_since(0.0))
+    begin = min(stage.s.ledger.load(export_id).created_at for export_id in ids)
+    paid = sum(n * (end - max(at, begin)) for (at, n, _), (end, _, _) in pairwise(noted) if end > begin)
+    assert len(charged) == 2
+    assert sum(charged) == pytest.approx(paid, abs=0.01)
 
 
 def test_who_leads_no_more_changes_tells_and_charges_nothing(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
