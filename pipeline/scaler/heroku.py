@@ -142,11 +142,16 @@ class _Line(HTTPAdapter):
         self._seconds = seconds
 
     def send(self, request: Any, **options: Any) -> requests.Response:  # type: ignore[override]  # same call
+        # Nothing is asked again long after it was decided: another may lead by then, and workers be busy.
+        latest = time.monotonic() + self._seconds + 1.0
         for pause in PAUSES if request.method in REPEATABLE else ():
-            with suppress(requests.ConnectionError, requests.Timeout):
+            try:
                 answer = self._once(request, options)
-                if answer.status_code < 500:
+                if answer.status_code < 500 or time.monotonic() > latest:
                     return answer
+            except (requests.ConnectionError, requests.Timeout):
+                if time.monotonic() > latest:
+                    raise
             time.sleep(pause)
         return self._once(request, options)
 

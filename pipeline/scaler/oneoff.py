@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 COMMAND = "exec python -m pipeline worker --one-off"
 KIND = "run"  # Heroku's own name for one-off dynos, which its limits for the formation leave alone
 EXIT_MOST = 10.0  # seconds; who said that it leaves and not that it is gone was killed in between
+STARTING = 4.0  # seconds in which one turn orders; whoever leads keeps its lease from turn to turn
 MISSED = 2.0  # seconds; after Redis was wiped each worker is there again within one
 ALIVE = ("starting", "up", "idle")
 
@@ -73,7 +74,11 @@ class OneOffs:
         known = self._known
         if known is None or wanted > len(known):
             known = self._listed()
+        until = time.monotonic() + STARTING
         for start_id in [secrets.token_hex(8) for _ in range(wanted - len(known))]:
+            if time.monotonic() > until:
+                self._live.ring()  # the others at once, if this one still leads
+                break
             self._known = None  # if the call fails, nobody knows
             asked = time.time()
             try:

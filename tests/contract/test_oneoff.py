@@ -67,6 +67,22 @@ def test_so_many_dynos_are_started_with_size_and_time(dynos: Dynos, ways: Make) 
     assert way.standing().ordered_at == pytest.approx(time.time(), abs=60)
 
 
+def test_a_turn_orders_only_so_long_as_it_leads_and_rings_for_the_next(
+    dynos: Dynos, ways: Make, live: Live, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fifty starts take longer than a lease; another that leads meanwhile would order the same again."""
+    monkeypatch.setattr(oneoff, "STARTING", 0.5)
+    way = ways(HEROKU_TIMEOUT="5")
+    dynos.faults.extend([Fault(), *[Fault(hang=0.3)] * 9])
+    ordered = way.resize(8)
+    assert 1 <= ordered < 8
+    assert ordered == way.standing().quantity == starts(dynos)
+    assert live.wait_for_ring(0.1)
+    dynos.faults.clear()
+    monkeypatch.undo()
+    assert way.resize(8) == 8 == starts(dynos)
+
+
 def test_dynos_of_others_are_not_counted(dynos: Dynos, ways: Make) -> None:
     dynos.scale({"worker": 1})
     dynos.run("run", Order("bash", "basic", one_off=True))

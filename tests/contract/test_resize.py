@@ -299,6 +299,16 @@ def test_what_passes_by_itself_is_tried_again_at_once(dynos: Dynos, formation: M
     assert workers.quantity() == 1
 
 
+def test_what_hangs_is_not_asked_for_again_when_another_may_lead_already(dynos: Dynos, formation: Make) -> None:
+    """A quantity that was decided long ago would stop workers that another has ordered since, and that are busy."""
+    workers = formation(HEROKU_TIMEOUT="1")
+    workers.quantity()
+    dynos.faults.append(Fault(hang=2.0, sticky=True))
+    with pytest.raises(HerokuDown):
+        workers.resize(1)
+    assert workers.standing().calls == 1 + 2
+
+
 def test_a_platform_that_nobody_listens_at_is_said(formation: Make) -> None:
     workers = formation(HEROKU_API_URL=f"http://127.0.0.1:{free_port()}")
     with pytest.raises(HerokuDown, match="does not answer sensibly: ConnectionError"):
