@@ -846,6 +846,17 @@ def test_an_export_is_estimated_before_it_starts_and_charged_after_it(
     assert after and after["cost"]["charged"] == {"dyno_seconds": 12.0, "dollars": 0.0001}
 
 
+def test_an_export_is_shown_though_nobody_knows_yet_what_a_worker_costs(services: Services) -> None:
+    """Of a size that our table lacks, Heroku is asked; a person need not wait for that."""
+    own = replace(services.settings, dyno_size="private-9x")
+    client = create_app(replace(services, settings=own)).test_client()
+    services.live.show_scaler({"learned": asdict(LEARNED)})
+    made = ask(client, {"photos": [{"source": "inputs/1.jpg"}]})
+    assert made.status_code == 202
+    assert made.json and made.json["cost"]["estimate"] == []
+    assert client.get("/estimate?document=photos&pages=100", headers=SHOP).json == {"learned": ANY, "quotes": []}
+
+
 def test_what_a_scaler_of_another_version_learned_keeps_nobody_from_looking(
     client: FlaskClient, services: Services
 ) -> None:
