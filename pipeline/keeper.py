@@ -161,6 +161,8 @@ class Keeper:
 
     def _look_after(self, export_id: str, look: Callable[[str], Demand | None]) -> Demand | None:
         """What is outstanding of one export. A mistake with it costs the others nothing."""
+        if self._lease:
+            self._leads()  # to look at hundreds takes longer than a lease lasts, and then nobody ever scaled
         try:
             return look(export_id)
         except ServiceDown:

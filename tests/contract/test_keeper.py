@@ -359,6 +359,26 @@ def test_one_keeper_leads_and_another_takes_over_when_it_is_gone(
 # repair
 
 
+def test_who_looks_after_many_exports_leads_until_it_has_scaled(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a turn that takes longer than a lease is never the leader's at its end, whoever takes it."""
+    monkeypatch.setattr(keepers, "LEAD_LEAST", 1.5)
+    for n in range(5):
+        stage.submit(title=str(n))
+    load, tries = Ledger.load, []
+
+    def slowly(ledger: Ledger, export_id: str) -> Export:
+        time.sleep(0.5)
+        tries.append(stage.s.live.lease("keeper", 9.0))
+        return load(ledger, export_id)
+
+    monkeypatch.setattr(Ledger, "load", slowly)
+    stage.keeper().turn()
+    assert set(tries) == {None}
+    assert stage.workers
+
+
 def test_a_step_that_comes_back_by_itself_is_not_asked_for(stage: Stage) -> None:
     """Celery sends it again after a pause, in which nobody has its lease and no message waits."""
     app = make_app(stage.s.settings)
