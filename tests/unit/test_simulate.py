@@ -114,6 +114,7 @@ def test_a_trace_is_read_from_a_file(tmp_path: Path) -> None:
         ("\n{", "line 2"),
         ('{"event": "export", "at": 0, "chunks": [-1]}', "line 1"),
         ('{"event": "export", "at": 1790000000, "chunks": [6]}', "line 1"),
+        ('{"event": "export", "at": 0, "chunks": [1e300]}', "line 1"),
         ('{"event": "export\udcff", "at": 0, "chunks": [6]}', "line 1"),
     ],
 )
@@ -155,6 +156,12 @@ def test_a_picture_that_may_not_be_written_is_said_before_anything_is_reckoned(t
     refused = CliRunner().invoke(command, ["--picture", str(tmp_path / "none" / "one.svg")])
     assert isinstance(refused.exception, InvalidRequest)
     assert not refused.stdout
+
+
+def test_work_that_takes_long_is_not_called_stranded() -> None:
+    found = on(Trace("a long night", [Request(0, (60.0,) * 500)]), Policy(1))["ours"]
+    assert found.stranded == 0
+    assert found.max_wait > 500 * 60
 
 
 def test_what_is_over_does_not_slow_down_what_comes_after_it() -> None:

@@ -22,6 +22,7 @@ from ...errors import InvalidRequest
 from ...export import Export
 
 Seconds = Annotated[float, msgspec.Meta(ge=0)]
+Work = Annotated[float, msgspec.Meta(ge=0, le=30 * 86400)]
 Moment = Annotated[float, msgspec.Meta(ge=0, le=366 * 86400)]  # not since 1970: each second is gone through
 
 
@@ -29,9 +30,9 @@ class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field
     """An export that is asked for, and what it takes."""
 
     at: Moment
-    chunks: tuple[Seconds, ...]
-    planning: Seconds = 0.0
-    assembly: Seconds = 0.0
+    chunks: tuple[Work, ...]
+    planning: Work = 0.0
+    assembly: Work = 0.0
     deadline: Seconds | None = None  # after `at`
 
 

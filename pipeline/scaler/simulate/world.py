@@ -16,7 +16,7 @@ from ..decide import Decision, Demand, Dyno, Resizing, Snapshot
 from .traces import Request, Trace
 
 PRIOR = 8  # boots that are known before the first
-GIVE_UP = 4 * 3600.0  # after the last request; whatever is unfinished then is stranded
+GIVE_UP = 4 * 3600.0  # after one worker could have done it all; whatever is unfinished then is stranded
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,8 @@ class World:
         for crash in self.trace.crashes:
             self._at(crash.at, partial(self._crash, crash.dyno))
         self._at(0.0, self._tick)
-        end = max(request.at for request in self.trace.requests) + GIVE_UP
+        work = sum(sum(request.chunks) + request.planning + request.assembly for request in self.trace.requests)
+        end = max(request.at for request in self.trace.requests) + work + GIVE_UP
         while self._events and self._events[0][0] < end and not self._over:
             at, _, happens = heappop(self._events)
             self._pass(at)
