@@ -227,8 +227,10 @@ def policy(settings: Settings) -> Policy:
 
 
 def span(export: Export) -> Span:
-    """An export's time, and the worker seconds that went into it."""
+    """An export's time, and the worker seconds that went into it. Where it is not known how long was drawn, as of
+    one that failed or was cancelled, it counts as if one worker had: else those beside it paid for it."""
     end = export.notified_at or export.finished_at or export.created_at
     planned, rendered = export.planned_at or end, export.rendered_at or end
     alone = planned - (export.started_at or planned) + end - rendered
-    return Span(export.id, export.created_at, end, alone + (export.result.seconds if export.result else 0.0))
+    drawn = (export.result and export.result.seconds) or rendered - planned
+    return Span(export.id, export.created_at, end, alone + drawn)
