@@ -151,8 +151,9 @@ class Keeper:
         return self._lease is not None
 
     def _may_scale(self) -> bool:
-        """False when a later leader has scaled already: whoever thinks it still leads must not."""
-        return self._leads() and self._lease is not None and self._s.live.outranks("scale", self._lease.fence)
+        """False when another may have scaled since the last look: a decision from before that is out of date."""
+        lease = self._lease
+        return self._leads() and self._lease is lease is not None and self._s.live.outranks("scale", lease.fence)
 
     # repair
 

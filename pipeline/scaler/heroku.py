@@ -26,6 +26,7 @@ from .prices import parse
 SILENCE_LEAST, SILENCE, SILENCE_MOST = 1.0, 60.0, 900.0  # seconds without a call after a 429; the least, …
 PAUSES = (0.5, 1.0)  # seconds between tries
 REPEATABLE = ("GET", "PATCH")  # the quantity is absolute, so a PATCH is harmless twice; a POST starts two dynos
+AGAIN = 11.0  # seconds after the first try in which another begins; the keeper's lease is for 15
 ANSWER_MOST = 8 * MIB
 LIMIT_IDS = ("cannot_run_above_limit", "cannot_update_above_limit")
 _SAY = {
@@ -143,7 +144,7 @@ class _Line(HTTPAdapter):
 
     def send(self, request: Any, **options: Any) -> requests.Response:  # type: ignore[override]  # same call
         # Nothing is asked again long after it was decided: another may lead by then, and workers be busy.
-        latest = time.monotonic() + self._seconds + 1.0
+        latest = time.monotonic() + min(self._seconds + 1.0, AGAIN)
         for pause in PAUSES if request.method in REPEATABLE else ():
             try:
                 answer = self._once(request, options)

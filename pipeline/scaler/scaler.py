@@ -65,6 +65,7 @@ class Scaler:
             return 0
         try:
             decision, now = self.decided(demands)
+            self._asked_price()  # it may be long in coming: not between `may` and an order
         except PipelineError:
             self._show(demands)  # why there is no decision
             raise

@@ -30,6 +30,7 @@ from pipeline.local.services import S3, Valkey
 from pipeline.scaler import scaler
 from pipeline.scaler.formation import Formation
 from pipeline.scaler.learned import Learned
+from pipeline.scaler.measure import Gauge
 from pipeline.scaler.oneoff import OneOffs
 from pipeline.scaler.prices import MONTH
 from pipeline.services import Services, open_services
@@ -618,6 +619,30 @@ def test_who_leads_no_more_changes_tells_and_charges_nothing(stage: Stage, monke
     shown = stage.s.live.scaler()
     assert shown is not None
     assert shown["outstanding"] == {export_id: 0}, "what the one that leads sees"
+
+
+def test_who_leads_again_does_not_carry_out_what_it_decided_before(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was long in looking; another led meanwhile, has ordered, and has given its lease back."""
+    first, second = stage.keeper(), stage.keeper()
+    first.turn()
+    stage.submit()
+    snapshot = Gauge.snapshot
+
+    def overtaken(gauge: Gauge, *args: Any) -> Any:
+        monkeypatch.undo()
+        found = snapshot(gauge, *args)
+        stage.wipe_redis()
+        second.turn()
+        with redis.Redis.from_url(stage.s.settings.redis_url) as client:
+            client.delete("pipeline:lease:keeper")
+        return found
+
+    monkeypatch.setattr(Gauge, "snapshot", overtaken)
+    first.turn()
+    assert stage.workers == 1
+    assert sum(call.method == "PATCH" for call in stage.dynos.requests) == 1, "not once more by the first"
 
 
 def test_what_was_ordered_is_charged_from_when_heroku_got_it_though_its_answer_was_lost(stage: Stage) -> None:
