@@ -17,7 +17,7 @@ from enum import StrEnum
 from .errors import ExportFailed, HerokuRefused, NoExport, NotFound, PipelineError, RedisDown, ServiceDown
 from .export import Export, State, created
 from .ledger import chosen
-from .live import Lease
+from .live import QUEUES, Lease
 from .plan import Plan
 from .scaler.decide import Decision, Demand
 from .scaler.measure import demand
@@ -53,7 +53,7 @@ class View:
     unleased: Sequence[int]  # those of them that nobody is at
     busy: bool  # somebody plans or assembles it
     sent: bool  # messages for it went out lately
-    queue_empty: bool  # no message waits for a worker
+    queue_empty: bool  # no message waits where one for it would
     now: float
     plan: Plan | None = None  # once there is one
 
@@ -216,7 +216,7 @@ class Keeper:
             [chunk for chunk in missing if f"{export_id}:{chunk}" not in held],
             bool(live.held([f"{export_id}:plan", f"{export_id}:assemble"])),
             live.sent(export_id),
-            live.waiting() == 0,
+            live.waiting(QUEUES if missing else QUEUES[:1]) == 0,  # what comes alone is short
             time.time(),
             plan,
         )

@@ -10,7 +10,7 @@ import base64
 import json
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -239,10 +239,10 @@ class Live(Roster):
         with _translated():
             return bool(self._redis.exists(f"pipeline:sent:{step}"))
 
-    def waiting(self) -> int:
+    def waiting(self, queues: Sequence[str] = QUEUES) -> int:
         """Messages that no worker has taken yet."""
         with _translated(), self._redis.pipeline() as pipe:
-            for queue in QUEUES:
+            for queue in queues:
                 pipe.llen(queue)
             return sum(pipe.execute())
 

@@ -456,6 +456,28 @@ def test_what_was_lost_is_asked_for_again(stage: Stage) -> None:
     assert after_two_turns() == []
 
 
+def test_a_lost_plan_or_assembly_does_not_wait_for_the_chunks_of_others(stage: Stage, client: Any) -> None:
+    """A worker died with it, and so many large chunks wait that their queue is never empty."""
+    keeper, export_id = stage.keeper(), stage.submit()
+    client.rpush("pipeline.large", "a chunk of another")
+
+    def sent_after_two_turns() -> list[tuple[str, ...]]:
+        stage.messages.sent.clear()
+        keeper.turn()
+        keeper.turn()
+        return stage.messages.sent.copy()
+
+    assert stage.s.live.sent(export_id)
+    assert sent_after_two_turns() == [("plan", export_id)]
+    flow.plan(stage.s, export_id)
+    assert sent_after_two_turns() == [], "its chunks may be among those that wait"
+    stage.render(export_id, 0, 1, 2)
+    assert stage.s.live.sent(export_id)
+    assert sent_after_two_turns() == [("assemble", export_id)]
+    client.rpush("pipeline.short", "the assembly may be this")
+    assert sent_after_two_turns() == []
+
+
 def test_progress_that_redis_forgot_is_put_back_from_the_bucket(stage: Stage) -> None:
     export_id = stage.planned()
     stage.render(export_id, 0, 2)
