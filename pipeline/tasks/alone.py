@@ -62,10 +62,10 @@ def alone(live: Live, name: str, seconds: float, told_to_go: float) -> Iterator[
         yield None
         return
     held = Held(live, lease)
-    live.outranks(name, lease.fence)  # from now on an earlier holder is refused
     thread = threading.Thread(target=held.keep, args=(seconds, told_to_go), name=f"keep {name}", daemon=True)
     thread.start()
     try:
+        live.outranks(name, lease.fence)  # from now on an earlier holder is refused
         yield held
     finally:
         held.let_go()
