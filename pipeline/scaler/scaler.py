@@ -37,6 +37,8 @@ class Scaler:
         self._gauge = Gauge(live)
         self._policy = policy(settings)
         self._price: float | None = None
+        self._price_asked = float("-inf")
+        self._listed: Mapping[str, float] = {}  # prices, by Heroku
         self._learned: Learned | None = None
         self._checked = float("-inf")
         self._noted: Change | None = None  # the last that is written down
@@ -48,7 +50,8 @@ class Scaler:
     def learned(self) -> Learned:
         """What earlier exports taught; read once."""
         if self._learned is None:
-            self._learned = Learned.decode(self._ledger.learned())
+            found = Learned.decode(self._ledger.learned())
+            self._learned = replace(found, prices=self._listed) if self._listed else found
         return self._learned
 
     def forget(self) -> None:
@@ -156,16 +159,18 @@ class Scaler:
                 price(size, self._way.prices() if self._way.configured else None)
 
     def _asked_price(self) -> float:
-        """Dollars a second: as Heroku lists it, asked once a process, or as it did, or as our table does."""
-        if self._price is None:
+        """Dollars a second: as Heroku lists it, asked once a process, or as it did, or as our table does; 0 while
+        nobody knows, who is asked again once a minute."""
+        if self._price is None and time.monotonic() - self._price_asked > CHECK_SECONDS:
+            self._price_asked = time.monotonic()
             with suppress(HerokuDown):
-                self._learned = replace(self.learned, prices=self._way.prices())
+                self._listed = self._way.prices()
+                self._learned = replace(self.learned, prices=self._listed)
             try:
                 self._price = price(self._settings.paid_size, self.learned.prices)
             except InvalidSetting as error:  # work must not wait for a price
                 log.error("scaler: %s Seconds are counted without it.", error.message)
-                return 0.0
-        return self._price
+        return self._price or 0.0
 
     def _show(self, demands: Sequence[Demand]) -> None:
         """Where the scaler stands, for GET /scaler and the panel."""

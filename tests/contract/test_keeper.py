@@ -765,12 +765,30 @@ def test_a_size_that_only_heroku_lists_is_taken_and_one_that_nobody_knows_is_ref
         stage.keeper(dyno_size="standard-9x", heroku_api_key=None)
 
 
+def test_what_heroku_listed_is_known_after_another_led(stage: Stage) -> None:
+    sizes = json.dumps([{"name": "Standard-9X", "cost": {"cents": 90000, "unit": "month"}}])
+    stage.dynos.faults.extend([Fault(200, body=sizes), Fault(), Fault(200, body=sizes)])
+    keeper = stage.keeper(dyno_size="standard-9x", heroku_timeout=1.0)
+    keeper.turn()
+    stage.wipe_redis()
+    keeper.turn()
+    seen = stage.s.live.scaler()
+    assert seen and "standard-9x" in seen["learned"]["prices"]
+
+
 def test_work_does_not_wait_for_a_price_that_nobody_knows(stage: Stage) -> None:
     stage.dynos.faults.append(Fault(404))
     keeper = stage.keeper(dyno_size="standard-9x")
     stage.submit()
     keeper.turn()
     assert stage.workers == 1
+
+    def asked() -> int:
+        return sum("sizes" in call.path for call in stage.dynos.requests)
+
+    calls = asked()
+    keeper.turn()
+    assert asked() == calls, "not at every turn"
 
 
 # clean up
