@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from enum import StrEnum
@@ -17,6 +17,7 @@ from enum import StrEnum
 from .errors import ExportFailed, HerokuRefused, NoExport, NotFound, PipelineError, RedisDown, ServiceDown
 from .export import Export, State, created
 from .ledger import chosen
+from .live import QUEUES
 from .plan import Plan
 from .scaler.decide import Decision, Demand
 from .scaler.measure import demand
@@ -53,7 +54,7 @@ class View:
     unleased: Sequence[int]  # those of them that nobody is at
     busy: bool  # somebody plans or assembles it
     sent: bool  # messages for it went out lately
-    queue_empty: bool  # no message waits for a worker
+    queue_empty: bool  # no message waits where one for it would
     now: float
     plan: Plan | None = None  # once there is one
 
@@ -126,7 +127,7 @@ class Keeper:
             return True
         ids = self._s.ledger.active()
         self._seen = {export_id: self._seen[export_id] for export_id in ids if export_id in self._seen}
-        demands = [item for item in map(self._look_after, ids) if item]
+        demands = self._all(ids, self._repaired)
         workers = self._scaler.turn(demands, self._still_leads)
         if time.monotonic() - self._cleaned > CLEAN_SECONDS:
             self._cleaned = time.monotonic()
@@ -135,9 +136,7 @@ class Keeper:
 
     def observe(self) -> Decision:
         """What the scaler would do at this moment; nothing is repaired, led or changed."""
-        ledger = self._s.ledger
-        views = [self._view(ledger.load(export_id)) for export_id in ledger.active()]
-        return self._scaler.decided([self._demand(view) for view in views])[0]
+        return self._scaler.decided(self._all(self._s.ledger.active(), self._outstanding))[0]
 
     def _wait(self, busy: bool) -> None:
         """The leader sleeps until somebody rings, or a worker has waited long enough; longer when there is nothing
@@ -167,16 +166,24 @@ class Keeper:
 
     # repair
 
-    def _look_after(self, export_id: str) -> Demand | None:
-        """Repair one export and say what is outstanding of it. A mistake with it costs the others nothing."""
+    def _all(self, ids: Iterable[str], look: Callable[[str], Demand | None]) -> list[Demand]:
+        return [item for item in (self._look_after(export_id, look) for export_id in ids) if item]
+
+    def _look_after(self, export_id: str, look: Callable[[str], Demand | None]) -> Demand | None:
+        """What is outstanding of one export. A mistake with it costs the others nothing."""
         try:
-            return self._repaired(export_id)
+            return look(export_id)
         except ServiceDown:
             raise
         except Exception:
             log.exception("keeper: export %s cannot be looked after", export_id)
             late = time.time() - created(export_id) > self._s.settings.export_deadline
             return None if late else Demand(export_id, 0, 0.0)
+
+    def _outstanding(self, export_id: str) -> Demand | None:
+        with suppress(NoExport):
+            return self._demand(self._view(self._s.ledger.load(export_id)))
+        return None
 
     def _repaired(self, export_id: str) -> Demand | None:
         try:
@@ -207,7 +214,7 @@ class Keeper:
             with suppress(NotFound):  # lost: the assembly, which is asked for then, makes it again
                 plan = self._s.ledger.plan(export_id)
             missing = chosen(plan, found)[1] if plan else []
-            if live.progress(export_id) is None:
+            if self._held and live.progress(export_id) is None:  # who only observes changes nothing
                 live.restore_pages(export_id, {c: sum(n for _, n in pieces) for c, pieces in found.items()})
         held = live.held([f"{export_id}:{chunk}" for chunk in missing])
         return View(
@@ -216,7 +223,7 @@ class Keeper:
             [chunk for chunk in missing if f"{export_id}:{chunk}" not in held],
             bool(live.held([f"{export_id}:plan", f"{export_id}:assemble"])),
             live.sent(export_id),
-            live.waiting() == 0,
+            live.waiting(QUEUES if missing else QUEUES[:1]) == 0,  # what comes alone is short
             time.time(),
             plan,
         )

@@ -13,6 +13,7 @@
     exports/<id>/result/<hash>-<name>-2-of-5.pdf        a volume; the hash is of what it was made from
     unbilled/<id>                                       over, but what it cost is not known yet
     workers/<milliseconds>-<workers>-<picodollars>      from then on so many, at so much a second; inside, why
+    charges.json                                        what the last that were over together cost
     learned.json                                        how long pages, chunks and boots took lately
 
 A segment's name says which pages it holds, so one listing tells what is done.
@@ -23,7 +24,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from typing import BinaryIO
 
@@ -43,6 +44,7 @@ Segments = dict[int, list[tuple[int, int]]]
 CLAIM_GRACE = 60.0  # an accepted request is written down completely within this time, or never
 TRIES = 8
 PICO = 10**12
+_charges = msgspec.json.Decoder(dict[str, Charge])  # made while there is one thread, see export.py
 
 
 class Ledger:
@@ -180,6 +182,18 @@ class Ledger:
         """Write down what an export cost; nothing is known where workers are not scaled."""
         self.change(export_id, lambda e: dataclasses.replace(e, charge=charge))
         self.store.delete([f"unbilled/{export_id}"])
+
+    def reckoned(self) -> dict[str, Charge]:
+        """What exports that were over together shall be charged; some of them may not be yet."""
+        stored = self.store.get("charges.json")
+        try:
+            return _charges.decode(stored.data) if stored else {}
+        except msgspec.DecodeError:
+            return {}
+
+    def reckon(self, charges: Mapping[str, Charge]) -> None:
+        """Write it down as a whole, before the first of them is charged."""
+        self.store.put("charges.json", msgspec.json.encode(charges))
 
     def note_workers(self, at: float, workers: int, price: float, why: str) -> None:
         """From `at` on there are so many workers, each at `price` dollars a second."""

@@ -10,7 +10,7 @@ import base64
 import json
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import redis
@@ -181,10 +181,10 @@ class Live(Roster):
         with translated():
             return bool(self._redis.exists(f"pipeline:sent:{step}"))
 
-    def waiting(self) -> int:
+    def waiting(self, queues: Sequence[str] = QUEUES) -> int:
         """Messages that no worker has taken yet."""
         with translated(), self._redis.pipeline() as pipe:
-            for queue in QUEUES:
+            for queue in queues:
                 pipe.llen(queue)
             return sum(pipe.execute())
 

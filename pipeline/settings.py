@@ -19,6 +19,7 @@ from .errors import InvalidSetting
 
 MIB = 1024 * 1024
 BYTES_PER_PIXEL = 24  # measured: decoding and packing a picture takes up to 10; the rest is for everything else
+KEEPER_MOST = 30.0  # seconds between two looks; the line in roster.py stands twice as long
 N = TypeVar("N", int, float)
 
 
@@ -91,6 +92,11 @@ class Settings:
         """Bytes that one rendering process may use: the worker's memory, shared by its children."""
         return self.memory_bytes // self.concurrency
 
+    @property
+    def paid_size(self) -> str:
+        """The size of a worker on the bill: one-off dynos may be of one of their own."""
+        return (self.scaler_way == "one-off" and self.one_off_size) or self.dyno_size
+
     @classmethod
     def from_env(cls, environ: Mapping[str, str], root: Path = Path("/")) -> Settings:
         """Read and check every variable; raises InvalidSetting that names the first wrong one."""
@@ -152,6 +158,17 @@ class Settings:
                 "SOFT_TIME_LIMIT must be below TIME_LIMIT, and that below VISIBILITY_TIMEOUT: a message that"
                 " comes back while its task still runs is done twice.",
                 field="VISIBILITY_TIMEOUT",
+            )
+        if settings.min_workers > settings.max_workers:
+            raise InvalidSetting(
+                f"MIN_WORKERS is {settings.min_workers}, above MAX_WORKERS, {settings.max_workers}.",
+                field="MIN_WORKERS",
+            )
+        if settings.keeper_seconds > KEEPER_MOST:
+            raise InvalidSetting(
+                f"KEEPER_SECONDS must be {KEEPER_MOST:.0f} or less: workers soon forget what the keeper told them,"
+                " and are never stopped.",
+                field="KEEPER_SECONDS",
             )
         if settings.one_off_seconds > 24 * 3600:
             raise InvalidSetting("ONE_OFF_HOURS must be 24 or less: Heroku allows no more.", field="ONE_OFF_HOURS")

@@ -17,7 +17,7 @@ from . import opening, options, terminal
 if TYPE_CHECKING:
     from ..export import Export
 
-MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
+MONTH = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def costs(month: str | None, trace: Path | None, force: bool, machine: bool) -> 
     \b
     JSON: {"costs": [{"month", "document", "exports", "pages", "dyno_seconds", "dollars", "open"}]}
     """
-    if month and not MONTH.fullmatch(month):
+    if month is not None and not MONTH.fullmatch(month):
         raise InvalidRequest(f"{month!r} is no month; write one as 2026-11.", field="month")
     ledger, _ = opening.records()
     if trace:

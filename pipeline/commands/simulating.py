@@ -5,11 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from ..errors import InvalidRequest
 from . import opening, options, terminal
 
 if TYPE_CHECKING:
@@ -51,11 +53,15 @@ def simulate(
     if picture:
         opening.free(picture, force)
     policy = Policy(maximum, waiting_price=waiting_price)
+    if not isfinite(waiting_price):
+        raise InvalidRequest("A second of waiting must be worth a number.", field="waiting_price")
     if time_decide:
         _tell_time(machine)
     elif soak:
         _tell_soak(report.soak(soak, policy, Surroundings()), machine)
     else:
+        if picture:
+            opening.free(picture, force)
         chosen = traces.fixed() if trace is None else [traces.recorded(trace)]
         for item in chosen:
             _tell(report.compare(item, policy, Surroundings(), seed), machine)

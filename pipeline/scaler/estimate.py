@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from math import ceil
 
+from ..errors import InvalidSetting
 from ..export import Export, State
 from ..plan import Cost, pages_per_chunk
 from ..settings import Settings
@@ -25,7 +26,12 @@ def estimate(export: Export, learned: Learned, settings: Settings) -> list[Quote
 
 
 def of_pages(document: str, pages: int, chunks: int, learned: Learned, settings: Settings) -> list[Quote]:
-    """The same for so many pages of a kind; `chunks` is 0 when it is not cut yet."""
+    """The same for so many pages of a kind; `chunks` is 0 when it is not cut yet. Nothing while the price of a
+    worker is not known: only Heroku may know it, and is not asked for a quote."""
+    try:
+        each = price(settings.paid_size, learned.prices)
+    except InvalidSetting:
+        return []
     cost = Cost(learned.page_seconds(document), UNKNOWN_BYTES)
     count = chunks or ceil(pages / pages_per_chunk(pages, cost, settings))
     task = Task(
@@ -34,6 +40,4 @@ def of_pages(document: str, pages: int, chunks: int, learned: Learned, settings:
         learned.plan_seconds(document, pages),
         learned.assembly_seconds(document, pages),
     )
-    return quotes(
-        task, settings.max_workers, settings.concurrency, learned.boot, price(settings.dyno_size, learned.prices)
-    )
+    return quotes(task, settings.max_workers, settings.concurrency, learned.boot, each)

@@ -183,7 +183,7 @@ def silence(retry_after: str | None, now: float) -> float:
     except ValueError:
         try:
             said = parsedate_to_datetime(retry_after or "").timestamp()
-        except ValueError:
+        except (ValueError, OverflowError):
             return SILENCE
     seconds = said - now if said > 1e9 else said
     return min(SILENCE_MOST, max(SILENCE_LEAST, seconds)) if seconds == seconds else SILENCE  # NaN is not itself

@@ -16,6 +16,7 @@ from ..export import Export
 WEIGHT = 0.3  # of what is new
 PAGE_SECONDS = 0.02  # priors: a page between a table's and a photo's,
 BOOT_SECONDS = 15.0  # and what Heroku's users report, 10 to 60 s (facts of the platform)
+BOOT_MOST = 300.0  # later than that no worker booted: its program did not start, and was mended
 CHUNK_SECONDS = 0.3  # around the drawing of a chunk: messages, reading, storing
 STEP_SECONDS = 1.0  # a plan or an assembly
 
@@ -64,6 +65,8 @@ class Learned:
 
     def booted(self, seconds: float) -> Learned:
         """With the time that one more worker took from its order to its first look at the queue."""
+        if seconds > BOOT_MOST:
+            return self
         return replace(self, boot=self.boot + WEIGHT * (seconds - self.boot))
 
     @classmethod

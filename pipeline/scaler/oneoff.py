@@ -11,6 +11,7 @@ import secrets
 import time
 from collections.abc import Sequence
 
+from ..errors import HerokuDown
 from ..live import Live
 from ..settings import Settings
 from .answers import Dyno, Unclear
@@ -97,8 +98,14 @@ class OneOffs:
         return Standing("one-off", now, self._limit.now, *told, self._ordered_at, len(self._leaving))
 
     def check(self) -> int:
-        """The quantity; HerokuDown when the key may not change anything."""
+        """The quantity; HerokuDown when the key may not change anything, or workers run that nobody stops."""
         self._heroku.check_write()
+        kind = self._settings.worker_type
+        if (beside := self._heroku.formation().get(kind)) and beside.quantity:
+            raise HerokuDown(
+                f"{beside.quantity} of the formation's {kind} run beside one-off workers, and nobody stops them.",
+                advice=f"heroku ps:scale {kind}=0",
+            )
         return self.quantity()
 
     def _forget_who_left(self) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 from ..errors import InvalidSetting
 
 AS_OF = "2026-08"
 MONTH = 720 * 3600  # seconds that a month's price is for; less is charged by the second
+CENTS_MOST = 1e9  # for one dyno, whatever the unit
 SECONDS = {"month": MONTH, "hour": 3600, "second": 1}
 
 # Dollars a month, by the names of `heroku ps:type`. Eco is a pool of 1,000 hours.
@@ -48,11 +49,19 @@ def price(size: str, listed: Mapping[str, float] | None = None) -> float:
 def parse(answer: Sequence[Mapping[str, Any]]) -> dict[str, float]:
     """Dollars a second by size, from what `GET /apps/{app}/available-dyno-sizes` answered.
 
-    A size without a price in a unit we know is left out: that end point is a prototype.
+    A size without a name, or without a sensible price in a unit we know, is left out: that end point is a
+    prototype, and no export must wait for a price.
     """
     found: dict[str, float] = {}
     for size in answer:
-        cost = size.get("cost")
-        if isinstance(cost, Mapping) and cost.get("unit") in SECONDS and isinstance(cost.get("cents"), int | float):
-            found[str(size["name"]).lower()] = cost["cents"] / 100 / SECONDS[cost["unit"]]
+        name, cost = size.get("name"), size.get("cost")
+        if isinstance(name, str) and isinstance(cost, Mapping):
+            cents, unit = cost.get("cents"), cost.get("unit")
+            if isinstance(unit, str) and unit in SECONDS and _sensible(cents):
+                found[name.lower()] = cents / 100 / SECONDS[unit]
     return found
+
+
+def _sensible(cents: object) -> TypeGuard[float]:
+    """Whether it is an amount of money: Python reads NaN, too, from what is called JSON."""
+    return isinstance(cents, int | float) and not isinstance(cents, bool) and 0 <= cents < CENTS_MOST

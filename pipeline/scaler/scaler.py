@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
 
 from ..errors import HerokuDown, InvalidSetting, PipelineError
-from ..export import Export
+from ..export import Charge, Export
 from ..ledger import Ledger
 from ..live import Live
 from ..settings import Settings
@@ -37,6 +37,8 @@ class Scaler:
         self._gauge = Gauge(live)
         self._policy = policy(settings)
         self._price: float | None = None
+        self._price_asked = float("-inf")
+        self._listed: Mapping[str, float] = {}  # prices, by Heroku
         self._learned: Learned | None = None
         self._checked = float("-inf")
         self._noted: Change | None = None  # the last that is written down
@@ -50,7 +52,8 @@ class Scaler:
     def learned(self) -> Learned:
         """What earlier exports taught; read once."""
         if self._learned is None:
-            self._learned = Learned.decode(self._ledger.learned())
+            found = Learned.decode(self._ledger.learned())
+            self._learned = replace(found, prices=self._listed) if self._listed else found
         return self._learned
 
     def forget(self) -> None:
@@ -87,6 +90,8 @@ class Scaler:
 
     def decided(self, demands: Sequence[Demand]) -> tuple[Decision, Snapshot]:
         """What would be done at this moment, and by what; changes nothing."""
+        if not self._way.configured:
+            raise HerokuDown("Workers are not scaled.", advice="Set HEROKU_API_KEY and HEROKU_APP_NAME.")
         if time.monotonic() - self._checked > CHECK_SECONDS or self._way.standing().quantity is None:
             self._ask()
         snapshot = self._snapshot(demands)
@@ -141,8 +146,8 @@ class Scaler:
     def _note(self, since: float, workers: int, reason: str) -> None:
         """The notes are in the order in which it was learned, a millisecond apart at least."""
         after = self._noted.at + 0.002 if self._noted else 0.0
-        price_now = self._listed_price() if self._price is None else self._price
-        change = Change(max(after, min(time.time(), since)), workers, price_now)
+        paid = self._known_price() if self._price is None else self._price
+        change = Change(max(after, min(time.time(), since)), workers, paid or 0.0)
         self._ledger.note_workers(change.at, workers, change.price, reason)
         self._noted = change
 
@@ -153,25 +158,27 @@ class Scaler:
 
     def _check_size(self) -> None:
         """InvalidSetting now, not at the first bill, when neither our table nor Heroku has the size."""
-        size = self._settings.dyno_size
+        size = self._settings.paid_size
         if not tabled(size):
             with suppress(HerokuDown):
                 price(size, self._way.prices() if self._way.configured else None)
 
     def _ask_price(self) -> None:
-        """Once a process."""
-        if self._price is None:
+        """Once a process; once a minute while nobody knows it."""
+        if self._price is None and time.monotonic() - self._price_asked > CHECK_SECONDS:
+            self._price_asked = time.monotonic()
             with suppress(HerokuDown):
-                self._learned = replace(self.learned, prices=self._way.prices())
-            self._price = self._listed_price()
+                self._listed = self._way.prices()
+                self._learned = replace(self.learned, prices=self._listed)
+            self._price = self._known_price()
 
-    def _listed_price(self) -> float:
-        """Dollars a second: as Heroku listed it, or as our table does."""
+    def _known_price(self) -> float | None:
+        """Dollars a second: as Heroku listed it, or as our table does; None when neither does."""
         try:
-            return price(self._settings.dyno_size, self.learned.prices)
+            return price(self._settings.paid_size, self.learned.prices)
         except InvalidSetting as error:  # work must not wait for a price
             log.error("scaler: %s Seconds are counted without it.", error.message)
-            return 0.0
+            return None
 
     def _show(self, demands: Sequence[Demand]) -> None:
         """Where the scaler stands, for GET /scaler and the panel."""
@@ -196,13 +203,22 @@ class Scaler:
             self._unsettled = True
         elif self._unsettled:
             exports = self._ledger.unbilled()
-            charges = shared(*self._while_of(exports), time.time()) if self._way.configured and exports else {}
+            charges = self._charges(exports) if self._way.configured and exports else {}
             for export in exports:
                 self._ledger.bill(export.id, charges.get(export.id))
                 self._learned = self.learned.after(export)
             if exports:
                 self._ledger.write_learned(self.learned.encode())
             self._unsettled = False
+
+    def _charges(self, exports: Sequence[Export]) -> Mapping[str, Charge]:
+        """Should it break off in the middle, those that are left pay their own share, and not that of all."""
+        before = self._ledger.reckoned()
+        known = {export.id: before[export.id] for export in exports if export.id in before}
+        if new := [export for export in exports if export.id not in known]:
+            known |= shared(*self._while_of(new), time.time())
+            self._ledger.reckon(known)
+        return known
 
     def _while_of(self, exports: Iterable[Export]) -> tuple[list[Change], list[Span]]:
         """The workers and the exports of one while; workers that were there before it are none of its matter."""
@@ -225,8 +241,10 @@ def policy(settings: Settings) -> Policy:
 
 
 def span(export: Export) -> Span:
-    """An export's time, and the worker seconds that went into it."""
+    """An export's time, and the worker seconds that went into it. Where it is not known how long was drawn, as of
+    one that failed or was cancelled, it counts as if one worker had: else those beside it paid for it."""
     end = export.notified_at or export.finished_at or export.created_at
     planned, rendered = export.planned_at or end, export.rendered_at or end
     alone = planned - (export.started_at or planned) + end - rendered
-    return Span(export.id, export.created_at, end, alone + (export.result.seconds if export.result else 0.0))
+    drawn = (export.result and export.result.seconds) or rendered - planned
+    return Span(export.id, export.created_at, end, alone + drawn)

@@ -70,10 +70,10 @@ def alone(live: Live, name: str, seconds: float, told_to_go: float) -> Iterator[
         yield None
         return
     held = Held(live, lease, seconds)
-    held.outranks()
     thread = threading.Thread(target=held.keep, args=(told_to_go,), name=f"keep {name}", daemon=True)
     thread.start()
     try:
+        held.outranks()
         yield held
     finally:
         held.let_go()

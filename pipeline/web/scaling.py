@@ -28,7 +28,7 @@ def estimate() -> Response:
     owner()
     s, document, pages = services(), request.args.get("document", ""), request.args.get("pages", "")
     documents.find(document)
-    if not (pages.isdecimal() and 1 <= int(pages) <= s.settings.max_pages):
+    if not (pages.isdecimal() and len(pages) < 16 and 1 <= int(pages) <= s.settings.max_pages):
         raise InvalidRequest(f"pages must be a number from 1 to {s.settings.max_pages}.", field="pages")
     learned = Learned.decode(s.ledger.learned())
     found = of_pages(document, int(pages), 0, learned, s.settings)

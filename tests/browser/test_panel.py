@@ -21,6 +21,7 @@ from werkzeug.serving import make_server
 
 from pipeline.delivery import Links
 from pipeline.errors import PipelineError
+from pipeline.live import Live
 from pipeline.services import Services, open_services
 from pipeline.settings import Settings
 from pipeline.tasks import flow
@@ -317,6 +318,15 @@ def test_a_failed_export_says_why(page: Page, settings: Settings) -> None:
     sign_in(page)
     page.get_by_role("button", name="Download").click()
     expect(page.locator("#words")).to_contain_text("Failed: Entry 1 of inputs/broken.jsonl")
+
+
+def test_workers_that_cannot_be_counted_are_not_said_to_be_none(page: Page, settings: Settings) -> None:
+    """When Heroku refuses the key they cannot be stopped either, and cost money."""
+    seen = {"quantity": None, "limit": None, "maximum": 4, "boot_seconds": 15.0, "refused": "Heroku refuses."}
+    Live.open(settings).show_scaler(seen)
+    sign_in(page)
+    expect(page.locator("#workers-words")).to_have_text(re.compile("An unknown number of workers of at most 4"))
+    expect(page.locator("#workers-problem")).to_have_text("Heroku refuses.")
 
 
 def test_a_mail_link_leads_through_signing_in_to_the_file(

@@ -12,8 +12,11 @@ from signal import SIGCONT, SIGKILL, SIGSTOP, SIGTERM
 
 import pytest
 
+from pipeline.errors import RedisDown
 from pipeline.live import Live
 from pipeline.local.services import Valkey
+from pipeline.settings import Settings
+from pipeline.tasks.alone import alone
 
 SECONDS = 1.5
 
@@ -141,3 +144,16 @@ def test_who_is_told_to_go_and_finishes_gives_it_back(start: Start, live: Live) 
     leaving.signal(SIGTERM)
     until(lambda: "done" in leaving.words())
     until(lambda: not live.held(["tidy"]))
+
+
+def test_a_lease_is_given_back_when_redis_fails_before_the_work_begins(valkey_server: Valkey, live: Live) -> None:
+    """Else the message that is tried again finds it taken, and is dropped."""
+
+    class Faltering(Live):
+        def outranks(self, what: str, fence: int) -> bool:
+            raise RedisDown("Redis does not answer.")
+
+    faltering = Faltering.open(Settings.from_env({"REDIS_URL": valkey_server.url}))
+    with pytest.raises(RedisDown), alone(faltering, "tidy", 60.0, 1.0):
+        pytest.fail("it must not begin")
+    assert live.lease("tidy", 1.0)

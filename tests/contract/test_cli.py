@@ -794,8 +794,9 @@ def test_exports_are_written_as_a_trace_that_the_simulator_reads(
     assert "exists" in run("costs", "--trace", str(file)).stderr
 
 
-def test_a_month_that_is_none_is_refused(alone: Run) -> None:
-    result = alone("costs", "--month", "november", "--json")
+@pytest.mark.parametrize("month", ["november", "2026-13", "", "٢٠٢٦-٠٩"])
+def test_a_month_that_is_none_is_refused(alone: Run, month: str) -> None:
+    result = alone("costs", "--month", month, "--json")
     assert result.exit_code == 2
     assert error(result)["field"] == "month"
 
@@ -803,7 +804,7 @@ def test_a_month_that_is_none_is_refused(alone: Run) -> None:
 def test_a_dry_run_without_heroku_says_what_is_missing(run: Run) -> None:
     result = run("keeper", "--dry-run", "--json")
     assert result.exit_code == 6
-    assert error(result)["message"]
+    assert "HEROKU_API_KEY" in error(result)["advice"]
 
 
 def test_a_simulation_says_what_is_wrong_before_it_runs(alone: Run, tmp_path: Path) -> None:

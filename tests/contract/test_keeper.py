@@ -22,7 +22,7 @@ from celery.exceptions import Retry
 
 from pipeline import keeper as keepers
 from pipeline.errors import HerokuDown, InvalidSetting, RedisDown, StoreDown
-from pipeline.export import Export, State, new_id
+from pipeline.export import Charge, Export, State, new_id
 from pipeline.keeper import Keeper
 from pipeline.ledger import Ledger, listing_key
 from pipeline.live import QUEUES
@@ -31,6 +31,7 @@ from pipeline.local.services import S3, Valkey
 from pipeline.scaler import scaler
 from pipeline.scaler.formation import Formation
 from pipeline.scaler.learned import Learned
+from pipeline.scaler.measure import Gauge
 from pipeline.scaler.oneoff import OneOffs
 from pipeline.scaler.prices import MONTH
 from pipeline.services import Services, open_services
@@ -155,6 +156,17 @@ def test_a_dry_run_says_what_would_be_done_and_changes_nothing(stage: Stage) -> 
     assert stage.workers == 0
     assert stage.s.ledger.load(export_id).state is State.QUEUED
     assert stage.s.live.lease("keeper", 1.0), "it did not lead"
+
+
+def test_a_dry_run_passes_over_what_a_turn_passes_over_and_puts_nothing_back(stage: Stage) -> None:
+    export_id = stage.planned()
+    stage.render(export_id, 0)
+    stage.wipe_redis()
+    stage.s.ledger.store.put(f"active/{new_id()}", b"")  # its acceptance goes on, or broke off
+    damaged = stage.submit(title="Damaged")
+    stage.s.ledger.store.put(f"exports/{damaged}/export.json", b"{")
+    assert stage.keeper().observe().quantity == 1
+    assert stage.s.live.progress(export_id) is None
 
 
 def test_there_are_workers_while_there_is_work_and_none_afterwards(stage: Stage) -> None:
@@ -382,6 +394,26 @@ def test_who_leads_leads_on_however_long_heroku_takes_to_answer(
 # repair
 
 
+def test_who_looks_after_many_exports_leads_until_it_has_scaled(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a turn that takes longer than a lease is never the leader's at its end, whoever takes it."""
+    monkeypatch.setattr(keepers, "LEAD", 0.9)
+    for n in range(5):
+        stage.submit(title=str(n))
+    load, tries = Ledger.load, []
+
+    def slowly(ledger: Ledger, export_id: str) -> Export:
+        time.sleep(0.5)
+        tries.append(stage.s.live.lease("keeper", 9.0))
+        return load(ledger, export_id)
+
+    monkeypatch.setattr(Ledger, "load", slowly)
+    stage.keeper().turn()
+    assert set(tries) == {None}
+    assert stage.workers
+
+
 def test_a_step_that_comes_back_by_itself_is_not_asked_for(stage: Stage) -> None:
     """Celery sends it again after a pause, in which nobody has its lease and no message waits."""
     app = make_app(stage.s.settings)
@@ -456,6 +488,28 @@ def test_what_was_lost_is_asked_for_again(stage: Stage) -> None:
     assert after_two_turns() == [("deliver", export_id)]
     flow.deliver(stage.s, export_id)
     assert after_two_turns() == []
+
+
+def test_a_lost_plan_or_assembly_does_not_wait_for_the_chunks_of_others(stage: Stage, client: Any) -> None:
+    """A worker died with it, and so many large chunks wait that their queue is never empty."""
+    keeper, export_id = stage.keeper(), stage.submit()
+    client.rpush("pipeline.large", "a chunk of another")
+
+    def sent_after_two_turns() -> list[tuple[str, ...]]:
+        stage.messages.sent.clear()
+        keeper.turn()
+        keeper.turn()
+        return stage.messages.sent.copy()
+
+    assert stage.s.live.sent(export_id)
+    assert sent_after_two_turns() == [("plan", export_id)]
+    flow.plan(stage.s, export_id)
+    assert sent_after_two_turns() == [], "its chunks may be among those that wait"
+    stage.render(export_id, 0, 1, 2)
+    assert stage.s.live.sent(export_id)
+    assert sent_after_two_turns() == [("assemble", export_id)]
+    client.rpush("pipeline.short", "the assembly may be this")
+    assert sent_after_two_turns() == []
 
 
 def test_progress_that_redis_forgot_is_put_back_from_the_bucket(stage: Stage) -> None:
@@ -564,6 +618,38 @@ def test_who_leads_again_charges_what_another_leader_saw_end(stage: Stage) -> No
     assert stage.s.ledger.unbilled() == []
 
 
+def test_who_is_charged_after_a_mishap_in_the_middle_pays_no_more_than_its_share(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keeper = stage.keeper(linger_seconds=0.0)
+    ids = [stage.planned(title="First"), stage.planned(title="Second")]
+    keeper.turn()
+    for export_id in ids:
+        stage.render(export_id, 0, 1, 2)
+        flow.assemble(stage.s, export_id)
+        flow.deliver(stage.s, export_id)
+    stage.forget_what_was_sent()
+    charge = Ledger.bill
+
+    def broken(ledger: Ledger, export_id: str, amount: Charge | None) -> None:
+        charge(ledger, export_id, amount)
+        raise StoreDown("The bucket does not answer.")
+
+    monkeypatch.setattr(Ledger, "bill", broken)
+    with pytest.raises(StoreDown):
+        for _ in range(3):
+            keeper.turn()
+    monkeypatch.undo()
+    stage.keeper(linger_seconds=0.0).turn()
+    keeper.turn()
+    charged = [one.charge.dyno_seconds for one in map(stage.s.ledger.load, ids) if one.charge]
+    noted = list(stage.s.ledger.workers_since(0.0))
+    begin = min(stage.s.ledger.load(export_id).created_at for export_id in ids)
+    paid = sum(n * (end - max(at, begin)) for (at, n, _), (end, _, _) in pairwise(noted) if end > begin)
+    assert len(charged) == 2
+    assert sum(charged) == pytest.approx(paid, abs=0.01)
+
+
 def test_who_leads_no_more_changes_tells_and_charges_nothing(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     """It lost its lease in the middle of its turn, to one that has scaled already."""
     first, second = stage.keeper(), stage.keeper()
@@ -589,6 +675,30 @@ def test_who_leads_no_more_changes_tells_and_charges_nothing(stage: Stage, monke
     shown = stage.s.live.scaler()
     assert shown is not None
     assert shown["outstanding"] == {export_id: 0}, "what the one that leads sees"
+
+
+def test_who_leads_again_does_not_carry_out_what_it_decided_before(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was long in looking; another led meanwhile, has ordered, and has given its lease back."""
+    first, second = stage.keeper(), stage.keeper()
+    first.turn()
+    stage.submit()
+    snapshot = Gauge.snapshot
+
+    def overtaken(gauge: Gauge, *args: Any) -> Any:
+        monkeypatch.undo()
+        found = snapshot(gauge, *args)
+        stage.wipe_redis()
+        second.turn()
+        with redis.Redis.from_url(stage.s.settings.redis_url) as client:
+            client.delete("pipeline:lease:keeper")
+        return found
+
+    monkeypatch.setattr(Gauge, "snapshot", overtaken)
+    first.turn()
+    assert stage.workers == 1
+    assert sum(call.method == "PATCH" for call in stage.dynos.requests) == 1, "not once more by the first"
 
 
 def test_what_was_ordered_is_charged_from_when_heroku_got_it_though_its_answer_was_lost(stage: Stage) -> None:
@@ -693,12 +803,30 @@ def test_a_size_that_only_heroku_lists_is_taken_and_one_that_nobody_knows_is_ref
         stage.keeper(dyno_size="standard-9x", heroku_api_key=None)
 
 
+def test_what_heroku_listed_is_known_after_another_led(stage: Stage) -> None:
+    sizes = json.dumps([{"name": "Standard-9X", "cost": {"cents": 90000, "unit": "month"}}])
+    stage.dynos.faults.extend([Fault(200, body=sizes), Fault(), Fault(200, body=sizes)])
+    keeper = stage.keeper(dyno_size="standard-9x", heroku_timeout=1.0)
+    keeper.turn()
+    stage.wipe_redis()
+    keeper.turn()
+    seen = stage.s.live.scaler()
+    assert seen and "standard-9x" in seen["learned"]["prices"]
+
+
 def test_work_does_not_wait_for_a_price_that_nobody_knows(stage: Stage) -> None:
     stage.dynos.faults.append(Fault(404))
     keeper = stage.keeper(dyno_size="standard-9x")
     stage.submit()
     keeper.turn()
     assert stage.workers == 1
+
+    def asked() -> int:
+        return sum("sizes" in call.path for call in stage.dynos.requests)
+
+    calls = asked()
+    keeper.turn()
+    assert asked() == calls, "not at every turn"
 
 
 # clean up

@@ -273,6 +273,14 @@ def test_a_key_that_is_refused_is_known(dynos: Dynos, ways: Make) -> None:
     assert ways().check() == 0
 
 
+def test_workers_of_the_formation_that_were_left_behind_are_said(dynos: Dynos, ways: Make) -> None:
+    """As when the way was changed while they ran: they are counted by nobody, and go on costing money."""
+    dynos.scale({"worker": 2})
+    with pytest.raises(HerokuDown, match="2 of the formation's worker") as caught:
+        ways().check()
+    assert caught.value.advice == "heroku ps:scale worker=0"
+
+
 # leaving
 
 

@@ -217,7 +217,8 @@ def test_after_too_many_calls_none_is_made_until_the_time_that_was_named(dynos: 
     ("said", "seconds"),
     [
         (None, 60), ("", 60), ("soon", 60), ("7", 7), ("0", 1), ("-5", 1), ("3600", 900), ("nan", 60), ("inf", 900),
-        ("1353003153", 60), ("1353003093", 1), ("99999999999", 900), ("Thu, 15 Nov 2012 18:12:33 GMT", 60),
+        ("1353003153", 60), ("1353003093", 1), ("99999999999", 900), ("1 Jan 99999999999 00:00", 60),
+        ("Thu, 15 Nov 2012 18:12:33 GMT", 60),
     ],
 )  # fmt: skip
 def test_the_pause_that_is_named_is_kept_within_bounds(said: str | None, seconds: float) -> None:

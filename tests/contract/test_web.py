@@ -828,7 +828,7 @@ def test_what_so_many_pages_would_cost_is_told_in_numbers_and_words(
     assert cheapest["words"].startswith("about ") and "$0.00" in cheapest["words"]
 
 
-@pytest.mark.parametrize("pages", ["", "0", "-1", "many", "99999999"])
+@pytest.mark.parametrize("pages", ["", "0", "-1", "many", "99999999", "9" * 4301], ids=lambda pages: pages[:9])
 def test_a_number_of_pages_that_is_none_is_refused(client: FlaskClient, pages: str) -> None:
     refused = client.get(f"/estimate?document=photos&pages={pages}", headers=SHOP)
     assert (refused.status_code, refused.json["error"]["field"]) == (422, "pages")  # type: ignore[index]
@@ -844,6 +844,17 @@ def test_an_export_is_estimated_before_it_starts_and_charged_after_it(
     services.ledger.bill(made["id"], Charge(12.0, 0.0001))
     after = client.get(f"/exports/{made['id']}", headers=SHOP).json
     assert after and after["cost"]["charged"] == {"dyno_seconds": 12.0, "dollars": 0.0001}
+
+
+def test_an_export_is_shown_though_nobody_knows_yet_what_a_worker_costs(services: Services) -> None:
+    """Of a size that our table lacks, Heroku is asked; a person need not wait for that."""
+    own = replace(services.settings, dyno_size="private-9x")
+    client = create_app(replace(services, settings=own)).test_client()
+    services.live.show_scaler({"learned": asdict(LEARNED)})
+    made = ask(client, {"photos": [{"source": "inputs/1.jpg"}]})
+    assert made.status_code == 202
+    assert made.json and made.json["cost"]["estimate"] == []
+    assert client.get("/estimate?document=photos&pages=100", headers=SHOP).json == {"learned": ANY, "quotes": []}
 
 
 def test_what_a_scaler_of_another_version_learned_keeps_nobody_from_looking(

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.export import Export, Result, State
 from pipeline.scaler.costs import Change, Span, shared
+from pipeline.scaler.scaler import span
 
 
 def seconds(changes: list[tuple[float, int]], spans: list[Span], until: float) -> dict[str, float]:
@@ -39,6 +43,28 @@ def seconds(changes: list[tuple[float, int]], spans: list[Span], until: float) -
 )
 def test_time_is_charged(changes: list[tuple[float, int]], spans: list[Span], expected: dict[str, float]) -> None:
     assert seconds(changes, spans, 40) == expected
+
+
+MADE = Result("key", "name.pdf", 1, 100, 100, 100, seconds=50.0)
+EXPORT = Export(
+    "0" * 26, "photos", {}, "somebody", 0.0, State.READY, result=MADE,
+    started_at=1.0, planned_at=3.0, rendered_at=13.0, finished_at=17.0,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("export", "work"),
+    [
+        (EXPORT, 2 + 50 + 4),
+        (replace(EXPORT, result=replace(MADE, seconds=0.0)), 2 + 10 + 4),
+        (replace(EXPORT, result=None, rendered_at=None, state=State.CANCELLED), 2 + 14),
+        (replace(EXPORT, result=None, rendered_at=None, planned_at=None, state=State.FAILED), 16),
+        (replace(EXPORT, result=None, rendered_at=None, planned_at=None, started_at=None), 0),
+    ],
+    ids=["made", "not timed", "cancelled", "not planned", "never begun"],
+)
+def test_what_was_drawn_in_vain_is_not_left_to_others(export: Export, work: float) -> None:
+    assert span(export).work == work
 
 
 moments = st.integers(0, 100)

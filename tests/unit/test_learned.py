@@ -55,6 +55,11 @@ def test_an_export_that_failed_or_was_not_timed_teaches_nothing() -> None:
     assert Learned().after(replace(EXPORT, result=None, rendered_at=None)) == Learned()
 
 
+def test_a_worker_that_came_after_half_an_hour_of_crashes_says_nothing_of_boots() -> None:
+    """Else nobody would be ordered for the next exports: each would come too late."""
+    assert Learned().booted(1800.0) == Learned()
+
+
 def test_boots_are_averaged() -> None:
     assert Learned().booted(BOOT_SECONDS + 10).boot == pytest.approx(BOOT_SECONDS + 10 * WEIGHT)
 

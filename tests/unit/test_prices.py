@@ -37,3 +37,21 @@ def test_what_the_platform_lists_comes_first_and_what_it_does_not_say_is_left_ou
     assert price("standard-1x", listed) == pytest.approx(36 / (720 * 3600))
     assert price("Basic", listed) == pytest.approx(0.01 / 3600)
     assert price("performance-m", listed) == price("performance-m")
+
+
+@pytest.mark.parametrize(
+    "size",
+    [
+        {"cost": {"cents": 1, "unit": "hour"}},
+        {"name": None, "cost": {"cents": 1, "unit": "hour"}},
+        {"name": "Odd", "cost": {"cents": 1, "unit": {}}},
+        {"name": "Odd", "cost": {"cents": float("nan"), "unit": "hour"}},
+        {"name": "Odd", "cost": {"cents": float("inf"), "unit": "hour"}},
+        {"name": "Odd", "cost": {"cents": -1, "unit": "hour"}},
+        {"name": "Odd", "cost": {"cents": 10**400, "unit": "hour"}},
+        {"name": "Odd", "cost": {"cents": True, "unit": "hour"}},
+    ],
+    ids=["nameless", "null name", "odd unit", "no number", "endless", "less than nothing", "vast", "a truth"],
+)
+def test_a_price_without_sense_is_left_out_and_those_beside_it_are_taken(size: dict[str, object]) -> None:
+    assert set(parse([size, {"name": "Basic", "cost": {"cents": 1, "unit": "hour"}}])) == {"basic"}

@@ -6,7 +6,11 @@ import pytest
 
 from pipeline.errors import InvalidSetting
 from pipeline.local.__main__ import asked_port
-from pipeline.settings import MIB, Settings, memory_limit
+from pipeline.roster import LINE
+from pipeline.scaler.estimate import of_pages
+from pipeline.scaler.learned import Learned
+from pipeline.scaler.prices import price
+from pipeline.settings import KEEPER_MOST, MIB, Settings, memory_limit
 
 V1 = "sys/fs/cgroup/memory/memory.limit_in_bytes"
 V2 = "sys/fs/cgroup/memory.max"
@@ -49,6 +53,10 @@ def test_ones_own_setting_is_stronger_than_the_machine() -> None:
         ({"API_TOKENS": "no-token"}, "API_TOKENS"),
         ({"SCALER_WAY": "oneoff"}, "SCALER_WAY"),
         ({"ONE_OFF_HOURS": "25"}, "ONE_OFF_HOURS"),
+        ({"KEEPER_SECONDS": "31"}, "KEEPER_SECONDS"),
+        ({"MIN_WORKERS": "5", "MAX_WORKERS": "4"}, "MIN_WORKERS"),
+        ({"WAITING_PRICE": "0"}, "WAITING_PRICE"),
+        ({"WAITING_PRICE": "nan"}, "WAITING_PRICE"),
         ({"TIME_LIMIT": "900"}, "VISIBILITY_TIMEOUT"),
     ],
 )
@@ -57,6 +65,27 @@ def test_a_wrong_variable_is_named(environ: dict[str, str], field: str) -> None:
         Settings.from_env(environ)
     assert caught.value.field == field
     assert field in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("way", "own", "paid"),
+    [
+        ("one-off", "performance-l", "performance-l"),
+        ("one-off", "", "basic"),
+        ("formation", "performance-l", "basic"),
+    ],
+)
+def test_a_worker_is_charged_at_the_size_that_it_has(way: str, own: str, paid: str) -> None:
+    settings = Settings.from_env(
+        {"SCALER_WAY": way, "ONE_OFF_SIZE": own, "DYNO_SIZE": "basic", "WORKER_CONCURRENCY": "1"}
+    )
+    assert settings.paid_size == paid
+    (quote, *_) = of_pages("table", 10, 1, Learned(), settings)
+    assert quote.dollars == pytest.approx(price(paid) * quote.seconds, rel=0.01)
+
+
+def test_a_line_of_the_keeper_stands_until_it_looks_again() -> None:
+    assert LINE >= 2 * KEEPER_MOST
 
 
 def test_secrets_are_not_shown() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -112,10 +113,13 @@ def test_a_trace_is_read_from_a_file(tmp_path: Path) -> None:
         ('{"event": "crash", "at": 0, "dyno": 1}', "no export"),
         ("\n{", "line 2"),
         ('{"event": "export", "at": 0, "chunks": [-1]}', "line 1"),
+        ('{"event": "export", "at": 1790000000, "chunks": [6]}', "line 1"),
+        ('{"event": "export", "at": 0, "chunks": [1e300]}', "line 1"),
+        ('{"event": "export\udcff", "at": 0, "chunks": [6]}', "line 1"),
     ],
 )
 def test_a_trace_that_is_wrong_is_refused_with_its_line(tmp_path: Path, text: str, words: str) -> None:
-    (tmp_path / "wrong.jsonl").write_text(text)
+    (tmp_path / "wrong.jsonl").write_text(text, errors="surrogateescape")
     with pytest.raises(InvalidRequest, match=words):
         recorded(tmp_path / "wrong.jsonl")
 
@@ -139,6 +143,37 @@ def test_the_command_tells_figures_as_a_table_and_as_json_and_draws(tmp_path: Pa
     lines = [json.loads(line) for line in CliRunner().invoke(command, [*trace, "--json"]).stdout.splitlines()]
     assert [line["stranded"] for line in lines] == [0] * 5
     assert lines[0]["ratio"] == lines[0]["dyno_seconds"] / lines[0]["bound"]
+
+
+@pytest.mark.parametrize("worth", ["nan", "inf"])
+def test_the_worth_of_waiting_is_a_number(worth: str) -> None:
+    refused = CliRunner().invoke(command, ["--waiting-price", worth])
+    assert isinstance(refused.exception, InvalidRequest)
+    assert not refused.stdout
+
+
+def test_a_picture_that_may_not_be_written_is_said_before_anything_is_reckoned(tmp_path: Path) -> None:
+    refused = CliRunner().invoke(command, ["--picture", str(tmp_path / "none" / "one.svg")])
+    assert isinstance(refused.exception, InvalidRequest)
+    assert not refused.stdout
+
+
+def test_work_that_takes_long_is_not_called_stranded() -> None:
+    found = on(Trace("a long night", [Request(0, (60.0,) * 500)]), Policy(1))["ours"]
+    assert found.stranded == 0
+    assert found.max_wait > 500 * 60
+
+
+def test_what_is_over_does_not_slow_down_what_comes_after_it() -> None:
+    """A month's trace has thousands of exports, nearly all of them over at any moment."""
+
+    def seconds(exports: int) -> float:
+        trace = Trace("one by one", [Request(n * 100.0, (6.0,)) for n in range(exports)])
+        began = time.process_time()
+        simulate(trace, compared(CHEAP)[0], STEADY)
+        return time.process_time() - began
+
+    assert seconds(1000) < 20 * min(seconds(100) for _ in range(3))
 
 
 def test_the_command_soaks() -> None:

@@ -36,7 +36,7 @@ def _panel(number: int, name: str, world: World) -> str:
     top = TOP + number * (HEIGHT + GAP)
     dynos = max(moment.ordered for moment in world.moments) or 1
     queue = max(moment.queue for moment in world.moments) or 1
-    end = world.moments[-1].at or 1.0
+    end = world.now or 1.0
     shapes = "".join(
         f'<path {look} d="{_steps(world.moments, pick, end, most)}"/>'
         for (_, look, pick), most in zip(SERIES, (dynos, dynos, queue), strict=True)

@@ -22,22 +22,24 @@ from ...errors import InvalidRequest
 from ...export import Export
 
 Seconds = Annotated[float, msgspec.Meta(ge=0)]
+Work = Annotated[float, msgspec.Meta(ge=0, le=30 * 86400)]
+Moment = Annotated[float, msgspec.Meta(ge=0, le=366 * 86400)]  # not since 1970: each second is gone through
 
 
 class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="event", tag="export"):
     """An export that is asked for, and what it takes."""
 
-    at: Seconds
-    chunks: tuple[Seconds, ...]
-    planning: Seconds = 0.0
-    assembly: Seconds = 0.0
+    at: Moment
+    chunks: tuple[Work, ...]
+    planning: Work = 0.0
+    assembly: Work = 0.0
     deadline: Seconds | None = None  # after `at`
 
 
 class Crash(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="event", tag="crash"):
     """The dyno at this place dies with all that it has in hand; the platform starts it again."""
 
-    at: Seconds
+    at: Moment
     dyno: Annotated[int, msgspec.Meta(ge=1)]
 
 
@@ -85,7 +87,7 @@ def recorded(path: Path) -> Trace:
         if line.strip():
             try:
                 events.append(decoder.decode(line))
-            except msgspec.DecodeError as error:
+            except (msgspec.DecodeError, UnicodeDecodeError) as error:
                 raise InvalidRequest(f"{path}, line {number}: {error}.", field="trace") from error
     requests = sorted((event for event in events if isinstance(event, Request)), key=lambda event: event.at)
     if not requests:
@@ -103,7 +105,7 @@ def of(export: Export, begin: float) -> Request | None:
         return None
     started, planned, rendered, finished = (moment or 0.0 for moment in times)
     return Request(
-        round(export.created_at - begin, 3),
+        round(max(0.0, export.created_at - begin), 3),  # ids and times are not taken at the same moment
         (round(made.seconds / export.chunks, 3),) * export.chunks,
         round(max(0.0, planned - started), 3),
         round(max(0.0, finished - rendered), 3),

@@ -49,6 +49,7 @@ class Work:
 
     def __init__(self, offer: Callable[[], None], tell: Callable[[str], None]) -> None:
         self.jobs: list[Job] = []
+        self._open: dict[int, Job] = {}  # those that are not done, by their place among all
         self.queue: list[Task] = []
         self._offer = offer
         self._tell = tell
@@ -56,11 +57,13 @@ class Work:
 
     @property
     def outstanding(self) -> bool:
-        return any(job.done_at is None for job in self.jobs)
+        return bool(self._open)
 
     def ask(self, request: Request, predicted: float) -> None:
-        self.jobs.append(Job(request, predicted))
-        self._send(Step.PLAN, len(self.jobs) - 1, request.planning)
+        number, job = len(self.jobs), Job(request, predicted)
+        self.jobs.append(job)
+        self._open[number] = job
+        self._send(Step.PLAN, number, request.planning)
 
     def put(self, task: Task) -> None:
         """Into the queue; also what was taken and got lost."""
@@ -90,12 +93,13 @@ class Work:
             self._send(Step.ASSEMBLE, task.job, job.request.assembly)
         elif step is Step.ASSEMBLE:
             job.done_at = now
+            self._open.pop(task.job, None)
             self._tell("over")
 
     def demands(self, planned_for: Callable[[int], float]) -> list[Demand]:
         """What the keeper would see of each export that is not over; `planned_for`: seconds since its plan was
         begun."""
-        return [self._demand(n, job, planned_for) for n, job in enumerate(self.jobs) if job.done_at is None]
+        return [self._demand(n, job, planned_for) for n, job in self._open.items()]
 
     def _demand(self, number: int, job: Job, planned_for: Callable[[int], float]) -> Demand:
         request, deadline = job.request, None

@@ -16,7 +16,7 @@ from .traces import Request, Trace
 from .work import Step, Task, Work
 
 PRIOR = 8  # boots that are known before the first
-GIVE_UP = 4 * 3600.0  # after the last request; whatever is unfinished then is stranded
+GIVE_UP = 4 * 3600.0  # after one worker could have done it all; whatever is unfinished then is stranded
 
 
 @dataclass(frozen=True)
@@ -78,14 +78,20 @@ class World:
         for crash in self.trace.crashes:
             self._at(crash.at, partial(self.platform.crash, crash.dyno, self.around.lease_seconds))
         self._at(0.0, self._tick)
-        end = max(request.at for request in self.trace.requests) + GIVE_UP
+        requests = self.trace.requests
+        work = sum(sum(request.chunks) + request.planning + request.assembly for request in requests)
+        end = max(request.at for request in requests) + work + GIVE_UP
         while not self._over and (event := self._clock.next_before(end)):
             at, happens = event
             self._pass(at)
             happens()
-            up = sum(machine.up for machine in self.machines)
-            self.moments.append(Moment(at, len(self.machines), up, len(self.work.queue)))
+            self._note(len(self.machines), sum(machine.up for machine in self.machines), len(self.work.queue))
         return self
+
+    def _note(self, *counts: int) -> None:
+        """For the picture, where something changes: a month has half a million looks of the keeper."""
+        if not self.moments or self.moments[-1][1:] != counts:
+            self.moments.append(Moment(self.now, *counts))
 
     @property
     def now(self) -> float:

@@ -318,8 +318,9 @@ async function scaler() {
     by("workers").hidden = !seen;
     if (!seen) return;
     const limit = seen.limit === null ? seen.maximum : Math.min(seen.limit, seen.maximum);
+    const now = seen.quantity === null ? "An unknown number of workers" : count(seen.quantity, "worker");
     by("workers-words").textContent =
-      `${count(seen.quantity ?? 0, "worker")} of at most ${limit}; a new one is there in ${seen.boot_seconds} s`;
+      `${now} of at most ${limit}; a new one is there in ${seen.boot_seconds} s`;
     by("workers-problem").textContent = seen.refused ?? "";
     by("workers-problem").hidden = !seen.refused;
     const line = ({ at, from, quantity, reason }) => element("li", `${age(at)}: ${from} to ${quantity}. ${reason}`);
