@@ -85,8 +85,9 @@ class Decision:
     """How many workers are to run, and the sentence that says why.
 
     Whoever has an ordinal above `drain_above` takes no more work. That must be known to them before a
-    smaller quantity is set, and `quantity` never stops one that is busy. `holds`: seconds after which another
-    will be made although nothing happens until then.
+    smaller quantity is set, and `quantity` never stops one that is busy. Of one-off dynos, `quantity` are
+    ordered and `drain_above` may stay. `holds`: seconds after which another decision will be made although nothing
+    happens until then.
     """
 
     quantity: int
@@ -185,7 +186,7 @@ def _down(now: Snapshot, policy: Policy, load: _Load, most: int) -> Decision:
     keep = min(most, ordered, max(1, policy.minimum, min(needed, _useful(now, policy, load))))
     if policy.resizing is Resizing.ONE_OFF:
         quantity = max(keep, len(busy))
-        return Decision(quantity, ordered, _why_fewer(load, ordered, keep, quantity))
+        return Decision(quantity, quantity, _why_fewer(load, ordered, keep, quantity))
     if load.untaken and ordered <= most and ordered - keep < _waiting(load, policy):
         keep = ordered  # for a low worker somebody would wait longer than those below a high one cost
     quantity = max(keep, max(busy, default=0))
@@ -205,8 +206,12 @@ def _useful(now: Snapshot, policy: Policy, load: _Load) -> int:
 def _rest(now: Snapshot, policy: Policy) -> Decision:
     """Nothing is outstanding: one worker lingers, then none is left but those that are always wanted."""
     lingers = bool(now.dynos) and now.idle_seconds < policy.linger_seconds
-    keep = min(policy.maximum, max(policy.minimum, int(lingers)))
-    quantity = max(keep, max((dyno.number for dyno in now.dynos if dyno.busy), default=0))
+    always = min(policy.maximum, policy.minimum)
+    keep = max(always, int(lingers))
+    busy = [dyno.number for dyno in now.dynos if dyno.busy]
+    quantity = max(keep, max(busy, default=0))
+    if policy.resizing is Resizing.ONE_OFF:
+        quantity = max(always, len(busy))  # who lingers may stay; had it left, nobody is ordered in its place
     left = policy.linger_seconds - now.idle_seconds
     waits = f"one worker waits {left:.1f} s for more" if lingers else f"{_count(keep, 'worker').lower()} stay"
     return Decision(quantity, keep, f"Nothing is outstanding; {waits}.", left if lingers else None)

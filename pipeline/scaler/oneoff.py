@@ -66,10 +66,10 @@ class OneOffs:
             return self._ended
         return moments[-new] if 0 < new <= len(moments) else None
 
-    def resize(self, wanted: int, line: int | None = None) -> int:  # noqa: ARG002  # each leaves by itself
-        """Say how many workers shall stay; start those that are missing, counted by Heroku's own list."""
+    def resize(self, wanted: int, line: int | None = None) -> int:
+        """Say how many workers may stay; start those that are missing, counted by Heroku's own list."""
         wanted = self._limit.clip(wanted)
-        self._live.drain(wanted)
+        self._live.drain(wanted if line is None else max(line, wanted))
         self._forget_who_left()
         known = self._known
         if known is None or wanted > len(known):

@@ -126,8 +126,9 @@ class Scaler:
             return
         self._said = what
         if decision.quantity != before or decision.drain_above < before:
-            log.info("scaler: %d -> %d. %s", before, decision.quantity, decision.reason)
-            self._live.note_decision({"at": time.time(), "from": before, **asdict(decision)})
+            after = max(what)  # of one-off dynos more may stay than would be ordered
+            log.info("scaler: %d -> %d. %s", before, after, decision.reason)
+            self._live.note_decision({"at": time.time(), "from": before, **asdict(decision), "quantity": after})
 
     def _write_down(self, reason: str) -> int:
         """How many workers are paid; a change of that is written down, for the accounts."""

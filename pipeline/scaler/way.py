@@ -41,7 +41,7 @@ class Way(Protocol):
 
     def resize(self, wanted: int, line: int | None = None) -> int:
         """A step towards so many workers, and how many there are now. Above `line` (or else `wanted`) none
-        takes any more work.
+        takes any more work; of one-off dynos so many may stay.
 
         For each turn of the keeper: it never waits for a worker, and asks Heroku only if there is something
         to change. Down takes several turns, until the workers that are too many are idle.

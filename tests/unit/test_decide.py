@@ -175,6 +175,12 @@ def test_one_off_dynos_leave_alone_so_an_ordinal_keeps_nobody() -> None:
     assert asked(Demand("a", 0, 6.0, after_seconds=5), dynos=up(10, (3, 10)), policy=one_off).quantity == 2
 
 
+@pytest.mark.parametrize(("idle", "may_stay"), [(0, 1), (4.9, 1), (5.1, 0)])
+def test_a_one_off_dyno_that_lingers_may_stay_and_is_not_ordered_anew(idle: float, may_stay: int) -> None:
+    decision = asked(dynos=up(2), idle_seconds=idle, policy=Policy(9, resizing=Resizing.ONE_OFF))
+    assert (decision.quantity, decision.drain_above) == (0, may_stay)
+
+
 @pytest.mark.parametrize(
     ("decision", "reason"),
     [

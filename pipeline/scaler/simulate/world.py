@@ -211,7 +211,7 @@ class World:
 
     def _obey(self, decision: Decision) -> None:
         if self.resizing is Resizing.ONE_OFF:
-            self._obey_one_off(decision.quantity)
+            self._obey_one_off(decision.quantity, max(decision.quantity, decision.drain_above))
             return
         for machine in self.machines:
             kept = machine.number <= decision.drain_above
@@ -236,10 +236,10 @@ class World:
         elif not refused or self._dice.random() < 0.5:
             self.platform.resize(quantity)
 
-    def _obey_one_off(self, quantity: int) -> None:
+    def _obey_one_off(self, quantity: int, stay: int) -> None:
         for _ in range(quantity - len(self.machines)):
             self.calls += 1
             self.platform.run_one_off()
         free = [machine for machine in self.machines if machine.up and not machine.hands]
-        for machine in free[: max(0, len(self.machines) - quantity)]:
+        for machine in free[: max(0, len(self.machines) - stay)]:
             self.platform.leave(machine)
