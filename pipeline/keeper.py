@@ -84,7 +84,7 @@ class Keeper:
 
     def __init__(self, services: Services, way: Way) -> None:
         self._s = services
-        self._scaler = Scaler(services.settings, services.ledger, services.live, way)
+        self._scaler = Scaler(services.settings, services.accounts, services.live, way)
         self._term = ExitStack()
         self._held: Held | None = None
         self._seen: dict[str, Repair] = {}

@@ -1,4 +1,4 @@
-"""Where an export stands. The bucket is the truth; its keys are written here and nowhere else.
+"""Where an export stands. The bucket is the truth, and what is kept there is written in one file each. In this one:
 
     active/<id>                                         work is left for this export
     requests/<hash>                                     which export answers a request (idempotency)
@@ -9,12 +9,14 @@
     exports/<id>/frozen/<id>                            what a query or file gave, as lines; plan.json names the one
     exports/<id>/plan.json                              the cut
     exports/<id>/segments/<chunk>-<first>-<pages>.seg   bytes, behind them their index
+    unbilled/<id>                                       over, but what it cost is not known yet
+
+In `tasks/assemble.py`:
+
     exports/<id>/result/<name>.pdf                      the file, or the index of its volumes
     exports/<id>/result/<hash>-<name>-2-of-5.pdf        a volume; the hash is of what it was made from
-    unbilled/<id>                                       over, but what it cost is not known yet
-    workers/<milliseconds>-<workers>-<picodollars>      from then on so many, at so much a second; inside, why
-    learned.json                                        how long pages, chunks and boots took lately
 
+In `accounts.py`: what workers are paid, and what they taught. All below inputs/ is its owner's affair.
 A segment's name says which pages it holds, so one listing tells what is done.
 """
 
@@ -30,7 +32,7 @@ from typing import BinaryIO
 import msgspec
 
 from .errors import Conflict, DamagedExport, DamagedSegment, NoExport, NotFound
-from .export import Charge, Chunk, Export, File, State, created, is_id, new_id, turned
+from .export import Chunk, Export, File, State, created, is_id, new_id, turned
 from .pdf.assembly import chain
 from .pdf.index import Index
 from .plan import Plan
@@ -42,7 +44,7 @@ Segments = dict[int, list[tuple[int, int]]]
 
 CLAIM_GRACE = 60.0  # an accepted request is written down completely within this time, or never
 TRIES = 8
-PICO = 10**12
+UNBILLED = "unbilled/"
 
 
 class Ledger:
@@ -75,6 +77,13 @@ class Ledger:
     def load(self, export_id: str) -> Export:
         """The export; NotFound when there is none."""
         return self._read(export_id)[0]
+
+    def known(self, export_id: str) -> Export | None:
+        """The export; None when there is none, or its record cannot be read."""
+        try:
+            return self.load(export_id)
+        except (NotFound, DamagedExport):
+            return None
 
     def lately(self, export_id: str, seconds: float) -> Export:
         """The export as it is, or was when this process asked last, at most so long ago."""
@@ -116,7 +125,7 @@ class Ledger:
             upload.abort()
         for part in ("segments", "frozen") if keep else ("segments", "frozen", "result"):
             self.store.delete_under(f"exports/{export_id}/{part}/")
-        self.store.put(f"unbilled/{export_id}", b"")
+        self.store.put(UNBILLED + export_id, b"")
         self.store.delete([f"active/{export_id}"])
 
     def drop_unwritten(self, export_id: str) -> None:
@@ -143,14 +152,14 @@ class Ledger:
         """Every export that can be read, in the order of time, from a listing of everything below exports/."""
         for entry in self.store.entries("exports/"):
             if entry.key.endswith("/export.json"):
-                export = self._known(entry.key.split("/")[1])
+                export = self.known(entry.key.split("/")[1])
                 if export:
                     yield export
 
     def kept(self) -> Iterator[Export]:
         """Exports that have not expired, in the order of time; the marks of those that have are removed."""
         for entry in self.store.entries("kept/"):
-            export = self._known(entry.key.removeprefix("kept/"))
+            export = self.known(entry.key.removeprefix("kept/"))
             if export and export.state is State.EXPIRED:
                 self.store.delete([entry.key])
             elif export:
@@ -159,46 +168,8 @@ class Ledger:
     def of(self, owner: str, limit: int) -> list[Export]:
         """The newest exports of one person, newest first, from one listing of no more than those."""
         newest = islice(self.store.entries(_owner_prefix(owner), at_once=limit), limit)
-        found = [self._known(turned(entry.key.rsplit("/", 1)[1])) for entry in newest]
+        found = [self.known(turned(entry.key.rsplit("/", 1)[1])) for entry in newest]
         return [export for export in found if export]
-
-    # what is paid for
-
-    def unbilled(self) -> list[Export]:
-        """Exports that are over and not charged yet. The marks of others are removed: of those that cannot be
-        read, and of those that were closed once more after they were charged."""
-        found = []
-        for entry in self.store.entries("unbilled/"):
-            export = self._known(entry.key.removeprefix("unbilled/"))
-            if export and export.charge is None:
-                found.append(export)
-            else:
-                self.store.delete([entry.key])
-        return found
-
-    def bill(self, export_id: str, charge: Charge | None) -> None:
-        """Write down what an export cost; nothing is known where workers are not scaled."""
-        self.change(export_id, lambda e: dataclasses.replace(e, charge=charge))
-        self.store.delete([f"unbilled/{export_id}"])
-
-    def note_workers(self, at: float, workers: int, price: float, why: str) -> None:
-        """From `at` on there are so many workers, each at `price` dollars a second."""
-        key = f"workers/{int(at * 1000):013d}-{workers}-{round(price * PICO)}"
-        self.store.put(key, why.encode(), content_type="text/plain; charset=utf-8")
-
-    def workers_since(self, at: float) -> Iterator[tuple[float, int, float]]:
-        """The changes (when, how many, price) from `at` on; all is in the keys, so it costs a listing."""
-        for entry in self.store.entries("workers/", after=f"workers/{int(at * 1000):013d}"):
-            moment, workers, price = entry.key.removeprefix("workers/").split("-")
-            yield int(moment) / 1000, int(workers), int(price) / PICO
-
-    def learned(self) -> bytes | None:
-        """What the scaler learned; None before the first time."""
-        stored = self.store.get("learned.json")
-        return stored.data if stored else None
-
-    def write_learned(self, data: bytes) -> None:
-        self.store.put("learned.json", data)
 
     # plans and segments
 
@@ -289,7 +260,7 @@ class Ledger:
                 claim = self.store.get(key)
             if claim is None:
                 continue
-            answer = self._known(claim.data.decode())
+            answer = self.known(claim.data.decode())
             if answer and (lasting or not answer.state.over):
                 return answer
             if answer is None and time.time() - created(claim.data.decode()) < CLAIM_GRACE:
@@ -301,12 +272,6 @@ class Ledger:
             except Conflict:
                 continue
         raise Conflict("The same request is being accepted at this moment; ask again in a minute.")
-
-    def _known(self, export_id: str) -> Export | None:
-        try:
-            return self.load(export_id)
-        except (NotFound, DamagedExport):
-            return None
 
     def _read(self, export_id: str) -> tuple[Export, str]:
         stored = self.store.get(_export_key(export_id)) if is_id(export_id) else None

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
 
+from ..accounts import Accounts
 from ..errors import HerokuDown, InvalidSetting, PipelineError
 from ..export import Export
-from ..ledger import Ledger
 from ..live import Live
 from ..settings import Settings
 from .costs import Change, Span, shared
@@ -29,9 +29,9 @@ DAY = 86400.0
 class Scaler:
     """Sets the number of workers, if it is asked by the one that leads; remembers nothing that matters."""
 
-    def __init__(self, settings: Settings, ledger: Ledger, live: Live, way: Way) -> None:
+    def __init__(self, settings: Settings, accounts: Accounts, live: Live, way: Way) -> None:
         self._settings = settings
-        self._ledger = ledger
+        self._accounts = accounts
         self._live = live
         self._way = way
         self._gauge = Gauge(live)
@@ -50,7 +50,7 @@ class Scaler:
     def learned(self) -> Learned:
         """What earlier exports taught; read once."""
         if self._learned is None:
-            self._learned = Learned.decode(self._ledger.learned())
+            self._learned = Learned.decode(self._accounts.learned())
         return self._learned
 
     def forget(self) -> None:
@@ -143,12 +143,12 @@ class Scaler:
         after = self._noted.at + 0.002 if self._noted else 0.0
         price_now = self._listed_price() if self._price is None else self._price
         change = Change(max(after, min(time.time(), since)), workers, price_now)
-        self._ledger.note_workers(change.at, workers, change.price, reason)
+        self._accounts.note_workers(change.at, workers, change.price, reason)
         self._noted = change
 
     def _last_note(self, now: float) -> Change | None:
         """What a leader before this one wrote down last."""
-        found = [Change(*change) for change in self._ledger.workers_since(now - DAY)]
+        found = [Change(*change) for change in self._accounts.workers_since(now - DAY)]
         return found[-1] if found else None
 
     def _check_size(self) -> None:
@@ -195,20 +195,20 @@ class Scaler:
         if demands or workers > self._policy.minimum:
             self._unsettled = True
         elif self._unsettled:
-            exports = self._ledger.unbilled()
+            exports = self._accounts.unbilled()
             charges = shared(*self._while_of(exports), time.time()) if self._way.configured and exports else {}
             for export in exports:
-                self._ledger.bill(export.id, charges.get(export.id))
+                self._accounts.bill(export.id, charges.get(export.id))
                 self._learned = self.learned.after(export)
             if exports:
-                self._ledger.write_learned(self.learned.encode())
+                self._accounts.write_learned(self.learned.encode())
             self._unsettled = False
 
     def _while_of(self, exports: Iterable[Export]) -> tuple[list[Change], list[Span]]:
         """The workers and the exports of one while; workers that were there before it are none of its matter."""
         spans = [span(export) for export in exports]
         begin = min(span.begin for span in spans)
-        changes = [Change(*change) for change in self._ledger.workers_since(begin - DAY)]
+        changes = [Change(*change) for change in self._accounts.workers_since(begin - DAY)]
         return [replace(change, at=max(change.at, begin)) for change in changes], spans
 
 

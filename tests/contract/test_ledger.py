@@ -18,7 +18,7 @@ import pytest
 
 from pipeline import ledger as ledgers
 from pipeline.errors import Conflict, DamagedSegment, IllegalStep, NotFound
-from pipeline.export import Charge, Chunk, Export, Skipped, State, new_id
+from pipeline.export import Chunk, Export, Skipped, State, new_id
 from pipeline.ledger import Ledger, chosen, listing_key, segment_key
 from pipeline.local.services import S3
 from pipeline.pdf.index import Index
@@ -424,37 +424,3 @@ for _ in range(30):
     if status:
         sys.exit(f"a process ended with signal {status}")
 """
-
-
-def test_changes_of_the_number_of_workers_are_read_back_in_order_from_a_time_on(ledger: Ledger) -> None:
-    for at, workers in ((300.5, 0), (100.25, 2), (200.0, 5)):
-        ledger.note_workers(at, workers, 0.00000965, "because")
-    assert list(ledger.workers_since(150.0)) == [(200.0, 5, 0.00000965), (300.5, 0, 0.00000965)]
-
-
-def test_an_export_that_is_over_waits_for_its_bill(ledger: Ledger) -> None:
-    made = ledger.accept(export(), None, lasting=False)
-    ledger.close(made.id)
-    assert [one.id for one in ledger.unbilled()] == [made.id]
-    ledger.bill(made.id, Charge(12.5, 0.0001))
-    assert not ledger.unbilled()
-    assert ledger.load(made.id).charge == Charge(12.5, 0.0001)
-
-
-def test_an_export_that_is_closed_once_more_is_not_charged_again(ledger: Ledger) -> None:
-    """As by a message that came back after its worker died."""
-    made = ledger.accept(export(), None, lasting=False)
-    ledger.close(made.id)
-    ledger.bill(made.id, Charge(12.5, 0.0001))
-    ledger.close(made.id)
-    assert not ledger.unbilled()
-    assert not list(ledger.store.entries("unbilled/"))
-
-
-def test_an_export_that_cannot_be_read_keeps_no_other_from_being_charged(ledger: Ledger) -> None:
-    garbled, made = (ledger.accept(export(key), None, lasting=False) for key in ("one", "other"))
-    for one in (garbled, made):
-        ledger.close(one.id)
-    ledger.store.put(f"exports/{garbled.id}/export.json", b"{garbled")
-    assert [one.id for one in ledger.unbilled()] == [made.id]
-    assert [entry.key for entry in ledger.store.entries("unbilled/")] == [f"unbilled/{made.id}"]

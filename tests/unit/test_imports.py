@@ -14,7 +14,7 @@ STOREYS = [
     {"tasks"},
     {"services"},
     {"scaler", "delivery", "rendering", "representation"},
-    {"presence"},
+    {"accounts", "presence"},
     {"ledger", "live", "freezing"},
     {"sealing"},
     {"roster", "leases", "progress"},
