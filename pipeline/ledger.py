@@ -8,7 +8,6 @@
     exports/<id>/listing.jsonl                          records that came inside the request
     exports/<id>/frozen/<id>                            what a query or file gave, as lines; plan.json names the one
     exports/<id>/plan.json                              the cut
-    exports/<id>/segments/<chunk>-<first>-<pages>.seg   bytes, behind them their index
     unbilled/<id>                                       over, but what it cost is not known yet
 
 In `tasks/assemble.py`:
@@ -16,31 +15,24 @@ In `tasks/assemble.py`:
     exports/<id>/result/<name>.pdf                      the file, or the index of its volumes
     exports/<id>/result/<hash>-<name>-2-of-5.pdf        a volume; the hash is of what it was made from
 
-In `accounts.py`: what workers are paid, and what they taught. All below inputs/ is its owner's affair.
-A segment's name says which pages it holds, so one listing tells what is done.
+In `segments.py`: exports/<id>/segments/. In `accounts.py`: what workers are paid, and what they taught.
+All below inputs/ is its owner's affair.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import time
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
-from typing import BinaryIO
 
 import msgspec
 
-from .errors import Conflict, DamagedExport, DamagedSegment, NoExport, NotFound
-from .export import Chunk, Export, File, State, created, is_id, new_id, turned
-from .pdf.assembly import chain
-from .pdf.index import Index
+from .errors import Conflict, DamagedExport, NoExport, NotFound
+from .export import Export, File, State, created, is_id, new_id, turned
 from .plan import Plan
-from .sealing import TAIL, Stored, opened, sealed
+from .segments import Segments
 from .store import Store
-
-Segments = dict[int, list[tuple[int, int]]]
-"""Chunk -> the (first page, pages) of its stored segments."""
 
 CLAIM_GRACE = 60.0  # an accepted request is written down completely within this time, or never
 TRIES = 8
@@ -52,6 +44,7 @@ class Ledger:
 
     def __init__(self, store: Store) -> None:
         self.store = store
+        self.segments = Segments(store)
         self._last_plan: tuple[str, Plan] | None = None  # it never changes, and every chunk asks for it
         self._last_export: tuple[float, Export] | None = None
 
@@ -171,7 +164,7 @@ class Ledger:
         found = [self.known(turned(entry.key.rsplit("/", 1)[1])) for entry in newest]
         return [export for export in found if export]
 
-    # plans and segments
+    # plans
 
     def freeze(self, export_id: str, pieces: Iterable[bytes]) -> str:
         """The key of an export's frozen listing, which is written unless a complete one is there.
@@ -208,46 +201,6 @@ class Ledger:
         except msgspec.DecodeError as error:
             raise DamagedExport(f"The plan of export {export_id} cannot be read: {error}.") from error
 
-    def segments(self, export_id: str, chunk: int | None = None) -> Segments:
-        """Which segments are stored, of one chunk or of all; as their names say."""
-        prefix = f"exports/{export_id}/segments/" + (f"{chunk:05d}-" if chunk is not None else "")
-        found: Segments = {}
-        for entry in self.store.entries(prefix):
-            if entry.key.endswith(".seg"):
-                number, first, pages = entry.key.rsplit("/", 1)[1].removesuffix(".seg").split("-")
-                found.setdefault(int(number), []).append((int(first), int(pages)))
-        return found
-
-    def write_segment(self, export_id: str, index: Index, file: BinaryIO) -> None:
-        """Store a segment: its bytes and behind them its index, in one write, so that one fits the other."""
-        file.seek(0)
-        digest = hashlib.file_digest(file, "sha256")  # type: ignore[arg-type]  # BinaryIO lacks readinto
-        tail = sealed(dataclasses.replace(index, sha256=digest.hexdigest()))
-        digest.update(tail)
-        file.seek(index.size)
-        file.write(tail)
-        file.seek(0)
-        key = segment_key(export_id, index.chunk, index.first, index.planned)
-        self.store.put(key, file, content_type="application/octet-stream", sha256=digest.hexdigest())
-
-    def segment(self, key: str) -> Stored:
-        """A segment as it is stored; DamagedSegment when it is not one, after dropping it."""
-        tail = self.store.tail(key, TAIL)
-        try:
-            if tail is None:
-                raise DamagedSegment(f"The segment {key} is gone.")
-            return opened(tail, lambda start, stop: b"".join(self.store.read(key, start, stop, tail.etag)))
-        except (DamagedSegment, NotFound, Conflict, ValueError) as error:  # msgspec's errors are ValueErrors
-            self.drop_segment(key)
-            raise DamagedSegment(f"The segment {key} is damaged: {error}") from error
-
-    def segment_index(self, export_id: str, chunk: int, first: int, pages: int) -> Index:
-        return self.segment(segment_key(export_id, chunk, first, pages)).index
-
-    def drop_segment(self, key: str) -> None:
-        """Forget a segment that is not what it says, so that its pages are rendered again."""
-        self.store.delete([key])
-
     # who asked for what
 
     def _claim(self, export: Export, lasting: bool) -> Export | None:
@@ -283,26 +236,9 @@ class Ledger:
             raise DamagedExport(f"The record of export {export_id} cannot be read: {error}.") from error
 
 
-def chosen(plan: Plan, found: Segments) -> tuple[list[tuple[Chunk, int, int]], list[int]]:
-    """The segments that make up the document, in order, as (chunk, first page, pages); and the chunks
-    of which pages are missing."""
-    picked: list[tuple[Chunk, int, int]] = []
-    missing: list[int] = []
-    for chunk in plan.chunks:
-        pieces = chain(chunk.number, chunk.first_page, chunk.pages, found.get(chunk.number, ()))
-        picked += [(chunk, first, pages) for first, pages in pieces]
-        if sum(pages for _, pages in pieces) < chunk.pages:
-            missing.append(chunk.number)
-    return picked, missing
-
-
 def listing_key(export_id: str) -> str:
     """Where records that came inside a request are kept."""
     return f"exports/{export_id}/listing.jsonl"
-
-
-def segment_key(export_id: str, chunk: int, first: int, pages: int) -> str:
-    return f"exports/{export_id}/segments/{chunk:05d}-{first:08d}-{pages:06d}.seg"
 
 
 def _owner_prefix(owner: str) -> str:

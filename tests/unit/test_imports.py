@@ -16,6 +16,7 @@ STOREYS = [
     {"scaler", "delivery", "rendering", "representation"},
     {"accounts", "presence"},
     {"ledger", "live", "freezing"},
+    {"segments"},
     {"sealing"},
     {"roster", "leases", "progress"},
     {"documents", "queries"},
