@@ -16,13 +16,13 @@ from enum import StrEnum
 
 from .errors import ExportFailed, HerokuRefused, NoExport, NotFound, PipelineError, RedisDown, ServiceDown
 from .export import Export, State, created
-from .ledger import chosen
 from .live import QUEUES
 from .plan import Plan
 from .scaler.decide import Decision, Demand
 from .scaler.measure import demand
 from .scaler.scaler import Scaler
 from .scaler.way import Way
+from .segments import chosen
 from .services import Services
 from .tasks import flow
 from .tasks.alone import Held, alone
@@ -85,7 +85,7 @@ class Keeper:
 
     def __init__(self, services: Services, way: Way) -> None:
         self._s = services
-        self._scaler = Scaler(services.settings, services.ledger, services.live, way)
+        self._scaler = Scaler(services.settings, services.accounts, services.live, way)
         self._term = ExitStack()
         self._held: Held | None = None
         self._seen: dict[str, Repair] = {}
@@ -210,7 +210,7 @@ class Keeper:
         missing: list[int] = []
         plan: Plan | None = None
         if export.state in (State.RENDERING, State.ASSEMBLING):
-            found = self._s.ledger.segments(export_id)
+            found = self._s.ledger.segments.found(export_id)
             with suppress(NotFound):  # lost: the assembly, which is asked for then, makes it again
                 plan = self._s.ledger.plan(export_id)
             missing = chosen(plan, found)[1] if plan else []

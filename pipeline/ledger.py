@@ -1,4 +1,4 @@
-"""Where an export stands. The bucket is the truth; its keys are written here and nowhere else.
+"""Where an export stands. The bucket is the truth, and what is kept there is written in one file each. In this one:
 
     active/<id>                                         work is left for this export
     requests/<hash>                                     which export answers a request (idempotency)
@@ -8,43 +8,35 @@
     exports/<id>/listing.jsonl                          records that came inside the request
     exports/<id>/frozen/<id>                            what a query or file gave, as lines; plan.json names the one
     exports/<id>/plan.json                              the cut
-    exports/<id>/segments/<chunk>-<first>-<pages>.seg   bytes, behind them their index
+    unbilled/<id>                                       over, but what it cost is not known yet
+
+In `tasks/assemble.py`:
+
     exports/<id>/result/<name>.pdf                      the file, or the index of its volumes
     exports/<id>/result/<hash>-<name>-2-of-5.pdf        a volume; the hash is of what it was made from
-    unbilled/<id>                                       over, but what it cost is not known yet
-    workers/<milliseconds>-<workers>-<picodollars>      from then on so many, at so much a second; inside, why
-    charges.json                                        what the last that were over together cost
-    learned.json                                        how long pages, chunks and boots took lately
 
-A segment's name says which pages it holds, so one listing tells what is done.
+In `segments.py`: exports/<id>/segments/. In `accounts.py`: what workers are paid, and what they taught.
+All below inputs/ is its owner's affair.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
-from typing import BinaryIO
 
 import msgspec
 
-from .errors import Conflict, DamagedExport, DamagedSegment, NoExport, NotFound
-from .export import Charge, Chunk, Export, File, State, created, is_id, new_id, turned
-from .pdf.assembly import chain
-from .pdf.index import Index
+from .errors import Conflict, DamagedExport, NoExport, NotFound
+from .export import Export, File, State, created, is_id, new_id, turned
 from .plan import Plan
-from .sealing import TAIL, Stored, opened, sealed
+from .segments import Segments
 from .store import Store
-
-Segments = dict[int, list[tuple[int, int]]]
-"""Chunk -> the (first page, pages) of its stored segments."""
 
 CLAIM_GRACE = 60.0  # an accepted request is written down completely within this time, or never
 TRIES = 8
-PICO = 10**12
-_charges = msgspec.json.Decoder(dict[str, Charge])  # made while there is one thread, see export.py
+UNBILLED = "unbilled/"
 
 
 class Ledger:
@@ -52,6 +44,7 @@ class Ledger:
 
     def __init__(self, store: Store) -> None:
         self.store = store
+        self.segments = Segments(store)
         self._last_plan: tuple[str, Plan] | None = None  # it never changes, and every chunk asks for it
         self._last_export: tuple[float, Export] | None = None
 
@@ -77,6 +70,13 @@ class Ledger:
     def load(self, export_id: str) -> Export:
         """The export; NotFound when there is none."""
         return self._read(export_id)[0]
+
+    def known(self, export_id: str) -> Export | None:
+        """The export; None when there is none, or its record cannot be read."""
+        try:
+            return self.load(export_id)
+        except (NotFound, DamagedExport):
+            return None
 
     def lately(self, export_id: str, seconds: float) -> Export:
         """The export as it is, or was when this process asked last, at most so long ago."""
@@ -118,7 +118,7 @@ class Ledger:
             upload.abort()
         for part in ("segments", "frozen") if keep else ("segments", "frozen", "result"):
             self.store.delete_under(f"exports/{export_id}/{part}/")
-        self.store.put(f"unbilled/{export_id}", b"")
+        self.store.put(UNBILLED + export_id, b"")
         self.store.delete([f"active/{export_id}"])
 
     def drop_unwritten(self, export_id: str) -> None:
@@ -145,14 +145,14 @@ class Ledger:
         """Every export that can be read, in the order of time, from a listing of everything below exports/."""
         for entry in self.store.entries("exports/"):
             if entry.key.endswith("/export.json"):
-                export = self._known(entry.key.split("/")[1])
+                export = self.known(entry.key.split("/")[1])
                 if export:
                     yield export
 
     def kept(self) -> Iterator[Export]:
         """Exports that have not expired, in the order of time; the marks of those that have are removed."""
         for entry in self.store.entries("kept/"):
-            export = self._known(entry.key.removeprefix("kept/"))
+            export = self.known(entry.key.removeprefix("kept/"))
             if export and export.state is State.EXPIRED:
                 self.store.delete([entry.key])
             elif export:
@@ -161,60 +161,10 @@ class Ledger:
     def of(self, owner: str, limit: int) -> list[Export]:
         """The newest exports of one person, newest first, from one listing of no more than those."""
         newest = islice(self.store.entries(_owner_prefix(owner), at_once=limit), limit)
-        found = [self._known(turned(entry.key.rsplit("/", 1)[1])) for entry in newest]
+        found = [self.known(turned(entry.key.rsplit("/", 1)[1])) for entry in newest]
         return [export for export in found if export]
 
-    # what is paid for
-
-    def unbilled(self) -> list[Export]:
-        """Exports that are over and not charged yet. The marks of others are removed: of those that cannot be
-        read, and of those that were closed once more after they were charged."""
-        found = []
-        for entry in self.store.entries("unbilled/"):
-            export = self._known(entry.key.removeprefix("unbilled/"))
-            if export and export.charge is None:
-                found.append(export)
-            else:
-                self.store.delete([entry.key])
-        return found
-
-    def bill(self, export_id: str, charge: Charge | None) -> None:
-        """Write down what an export cost; nothing is known where workers are not scaled."""
-        self.change(export_id, lambda e: dataclasses.replace(e, charge=charge))
-        self.store.delete([f"unbilled/{export_id}"])
-
-    def reckoned(self) -> dict[str, Charge]:
-        """What exports that were over together shall be charged; some of them may not be yet."""
-        stored = self.store.get("charges.json")
-        try:
-            return _charges.decode(stored.data) if stored else {}
-        except msgspec.DecodeError:
-            return {}
-
-    def reckon(self, charges: Mapping[str, Charge]) -> None:
-        """Write it down as a whole, before the first of them is charged."""
-        self.store.put("charges.json", msgspec.json.encode(charges))
-
-    def note_workers(self, at: float, workers: int, price: float, why: str) -> None:
-        """From `at` on there are so many workers, each at `price` dollars a second."""
-        key = f"workers/{int(at * 1000):013d}-{workers}-{round(price * PICO)}"
-        self.store.put(key, why.encode(), content_type="text/plain; charset=utf-8")
-
-    def workers_since(self, at: float) -> Iterator[tuple[float, int, float]]:
-        """The changes (when, how many, price) from `at` on; all is in the keys, so it costs a listing."""
-        for entry in self.store.entries("workers/", after=f"workers/{int(at * 1000):013d}"):
-            moment, workers, price = entry.key.removeprefix("workers/").split("-")
-            yield int(moment) / 1000, int(workers), int(price) / PICO
-
-    def learned(self) -> bytes | None:
-        """What the scaler learned; None before the first time."""
-        stored = self.store.get("learned.json")
-        return stored.data if stored else None
-
-    def write_learned(self, data: bytes) -> None:
-        self.store.put("learned.json", data)
-
-    # plans and segments
+    # plans
 
     def freeze(self, export_id: str, pieces: Iterable[bytes]) -> str:
         """The key of an export's frozen listing, which is written unless a complete one is there.
@@ -251,46 +201,6 @@ class Ledger:
         except msgspec.DecodeError as error:
             raise DamagedExport(f"The plan of export {export_id} cannot be read: {error}.") from error
 
-    def segments(self, export_id: str, chunk: int | None = None) -> Segments:
-        """Which segments are stored, of one chunk or of all; as their names say."""
-        prefix = f"exports/{export_id}/segments/" + (f"{chunk:05d}-" if chunk is not None else "")
-        found: Segments = {}
-        for entry in self.store.entries(prefix):
-            if entry.key.endswith(".seg"):
-                number, first, pages = entry.key.rsplit("/", 1)[1].removesuffix(".seg").split("-")
-                found.setdefault(int(number), []).append((int(first), int(pages)))
-        return found
-
-    def write_segment(self, export_id: str, index: Index, file: BinaryIO) -> None:
-        """Store a segment: its bytes and behind them its index, in one write, so that one fits the other."""
-        file.seek(0)
-        digest = hashlib.file_digest(file, "sha256")  # type: ignore[arg-type]  # BinaryIO lacks readinto
-        tail = sealed(dataclasses.replace(index, sha256=digest.hexdigest()))
-        digest.update(tail)
-        file.seek(index.size)
-        file.write(tail)
-        file.seek(0)
-        key = segment_key(export_id, index.chunk, index.first, index.planned)
-        self.store.put(key, file, content_type="application/octet-stream", sha256=digest.hexdigest())
-
-    def segment(self, key: str) -> Stored:
-        """A segment as it is stored; DamagedSegment when it is not one, after dropping it."""
-        tail = self.store.tail(key, TAIL)
-        try:
-            if tail is None:
-                raise DamagedSegment(f"The segment {key} is gone.")
-            return opened(tail, lambda start, stop: b"".join(self.store.read(key, start, stop, tail.etag)))
-        except (DamagedSegment, NotFound, Conflict, ValueError) as error:  # msgspec's errors are ValueErrors
-            self.drop_segment(key)
-            raise DamagedSegment(f"The segment {key} is damaged: {error}") from error
-
-    def segment_index(self, export_id: str, chunk: int, first: int, pages: int) -> Index:
-        return self.segment(segment_key(export_id, chunk, first, pages)).index
-
-    def drop_segment(self, key: str) -> None:
-        """Forget a segment that is not what it says, so that its pages are rendered again."""
-        self.store.delete([key])
-
     # who asked for what
 
     def _claim(self, export: Export, lasting: bool) -> Export | None:
@@ -303,7 +213,7 @@ class Ledger:
                 claim = self.store.get(key)
             if claim is None:
                 continue
-            answer = self._known(claim.data.decode())
+            answer = self.known(claim.data.decode())
             if answer and (lasting or not answer.state.over):
                 return answer
             if answer is None and time.time() - created(claim.data.decode()) < CLAIM_GRACE:
@@ -316,12 +226,6 @@ class Ledger:
                 continue
         raise Conflict("The same request is being accepted at this moment; ask again in a minute.")
 
-    def _known(self, export_id: str) -> Export | None:
-        try:
-            return self.load(export_id)
-        except (NotFound, DamagedExport):
-            return None
-
     def _read(self, export_id: str) -> tuple[Export, str]:
         stored = self.store.get(_export_key(export_id)) if is_id(export_id) else None
         if stored is None:
@@ -332,26 +236,9 @@ class Ledger:
             raise DamagedExport(f"The record of export {export_id} cannot be read: {error}.") from error
 
 
-def chosen(plan: Plan, found: Segments) -> tuple[list[tuple[Chunk, int, int]], list[int]]:
-    """The segments that make up the document, in order, as (chunk, first page, pages); and the chunks
-    of which pages are missing."""
-    picked: list[tuple[Chunk, int, int]] = []
-    missing: list[int] = []
-    for chunk in plan.chunks:
-        pieces = chain(chunk.number, chunk.first_page, chunk.pages, found.get(chunk.number, ()))
-        picked += [(chunk, first, pages) for first, pages in pieces]
-        if sum(pages for _, pages in pieces) < chunk.pages:
-            missing.append(chunk.number)
-    return picked, missing
-
-
 def listing_key(export_id: str) -> str:
     """Where records that came inside a request are kept."""
     return f"exports/{export_id}/listing.jsonl"
-
-
-def segment_key(export_id: str, chunk: int, first: int, pages: int) -> str:
-    return f"exports/{export_id}/segments/{chunk:05d}-{first:08d}-{pages:06d}.seg"
 
 
 def _owner_prefix(owner: str) -> str:

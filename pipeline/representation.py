@@ -32,7 +32,7 @@ def progress(ledger: Ledger, live: Live, export: Export) -> Progress | None:
     with suppress(RedisDown):
         if known := live.progress(export.id):
             return known
-    found = ledger.segments(export.id)
+    found = ledger.segments.found(export.id)
     return Progress(sum(pages for pieces in found.values() for _, pages in pieces), 0, 0)
 
 

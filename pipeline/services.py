@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from . import documents
+from .accounts import Accounts
 from .delivery import Post
 from .fetcher import Fetcher, Limits
 from .ledger import Ledger
@@ -32,6 +33,7 @@ class Services:
 
     settings: Settings
     ledger: Ledger
+    accounts: Accounts
     live: Live
     inputs: BucketInputs
     post: Post
@@ -43,9 +45,11 @@ def open_services(settings: Settings, messages: Messages, patience: Patience = P
     documents.load(settings.documents)
     fonts.load(settings.fonts)
     store = Store.open(settings, patience)
+    ledger = Ledger(store)
     return Services(
         settings,
-        Ledger(store),
+        ledger,
+        Accounts(ledger),
         Live.open(settings),
         BucketInputs(store, Fetcher(Limits(bytes=SOURCE_MOST))),
         Post(settings),

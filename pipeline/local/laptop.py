@@ -16,6 +16,7 @@ from pathlib import Path
 
 import requests
 
+from ..accounts import Accounts
 from ..errors import ServiceDown
 from ..ledger import Ledger
 from ..scaler.learned import Learned
@@ -105,8 +106,8 @@ def laptop(
         settings = Settings.from_env(env)
         store = Store.open(settings)
         store.create_bucket()
-        if not (ledger := Ledger(store)).learned():  # dynos are sooner up here than on Heroku
-            ledger.write_learned(Learned(boot=boot_seconds + IMPORT_SECONDS).encode())
+        if not (accounts := Accounts(Ledger(store))).learned():  # dynos are sooner up here than on Heroku
+            accounts.write_learned(Learned(boot=boot_seconds + IMPORT_SECONDS).encode())
         dynos = stack.enter_context(
             Dynos(
                 ROOT / "Procfile", env, log_folder=folder / "logs", cwd=ROOT, port=api_port,

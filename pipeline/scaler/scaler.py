@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
 
+from ..accounts import Accounts
 from ..errors import HerokuDown, InvalidSetting, PipelineError
 from ..export import Charge, Export
-from ..ledger import Ledger
 from ..live import Live
 from ..settings import Settings
 from .costs import Change, Span, shared
@@ -29,9 +29,9 @@ DAY = 86400.0
 class Scaler:
     """Sets the number of workers, if it is asked by the one that leads; remembers nothing that matters."""
 
-    def __init__(self, settings: Settings, ledger: Ledger, live: Live, way: Way) -> None:
+    def __init__(self, settings: Settings, accounts: Accounts, live: Live, way: Way) -> None:
         self._settings = settings
-        self._ledger = ledger
+        self._accounts = accounts
         self._live = live
         self._way = way
         self._gauge = Gauge(live)
@@ -52,7 +52,7 @@ class Scaler:
     def learned(self) -> Learned:
         """What earlier exports taught; read once."""
         if self._learned is None:
-            found = Learned.decode(self._ledger.learned())
+            found = Learned.decode(self._accounts.learned())
             self._learned = replace(found, prices=self._listed) if self._listed else found
         return self._learned
 
@@ -149,12 +149,12 @@ class Scaler:
         after = self._noted.at + 0.002 if self._noted else 0.0
         paid = self._known_price() if self._price is None else self._price
         change = Change(max(after, min(time.time(), since)), workers, paid or 0.0)
-        self._ledger.note_workers(change.at, workers, change.price, reason)
+        self._accounts.note_workers(change.at, workers, change.price, reason)
         self._noted = change
 
     def _last_note(self, now: float) -> Change | None:
         """What a leader before this one wrote down last."""
-        found = [Change(*change) for change in self._ledger.workers_since(now - DAY)]
+        found = [Change(*change) for change in self._accounts.workers_since(now - DAY)]
         return found[-1] if found else None
 
     def _check_size(self) -> None:
@@ -203,29 +203,29 @@ class Scaler:
         if demands or workers > self._policy.minimum:
             self._unsettled = True
         elif self._unsettled:
-            exports = self._ledger.unbilled()
+            exports = self._accounts.unbilled()
             charges = self._charges(exports) if self._way.configured and exports else {}
             for export in exports:
-                self._ledger.bill(export.id, charges.get(export.id))
+                self._accounts.bill(export.id, charges.get(export.id))
                 self._learned = self.learned.after(export)
             if exports:
-                self._ledger.write_learned(self.learned.encode())
+                self._accounts.write_learned(self.learned.encode())
             self._unsettled = False
 
     def _charges(self, exports: Sequence[Export]) -> Mapping[str, Charge]:
         """Should it break off in the middle, those that are left pay their own share, and not that of all."""
-        before = self._ledger.reckoned()
+        before = self._accounts.reckoned()
         known = {export.id: before[export.id] for export in exports if export.id in before}
         if new := [export for export in exports if export.id not in known]:
             known |= shared(*self._while_of(new), time.time())
-            self._ledger.reckon(known)
+            self._accounts.reckon(known)
         return known
 
     def _while_of(self, exports: Iterable[Export]) -> tuple[list[Change], list[Span]]:
         """The workers and the exports of one while; workers that were there before it are none of its matter."""
         spans = [span(export) for export in exports]
         begin = min(span.begin for span in spans)
-        changes = [Change(*change) for change in self._ledger.workers_since(begin - DAY)]
+        changes = [Change(*change) for change in self._accounts.workers_since(begin - DAY)]
         return [replace(change, at=max(change.at, begin)) for change in changes], spans
 
 

@@ -27,13 +27,13 @@ from ..errors import (
 )
 from ..export import Chunk, Export, File, Result
 from ..leases import Lease
-from ..ledger import Ledger, segment_key
 from ..parts import LEAST, Copy, Gather, Range, parts
 from ..pdf.assembly import About, Assembly
 from ..pdf.index import Index
 from ..pdf.inventory import Inventory
 from ..plan import Plan
 from ..rendering import check_counts, result
+from ..segments import Segments, segment_key
 from ..services import Services
 from ..upload import Upload
 from ..volumes import Segment, index_name
@@ -55,7 +55,7 @@ def assemble(s: Services, export: Export, cut: Plan, segments: list[Piece], leas
     upload whenever it does not complete.
     """
     keys = [segment_key(export.id, chunk.number, first, pages) for chunk, first, pages in segments]
-    with Shelf(s.ledger) as shelf:
+    with Shelf(s.ledger.segments) as shelf:
         return _assembled(s, export, cut, keys, shelf, lease)
 
 
@@ -64,7 +64,7 @@ def _assembled(
 ) -> Result | None:
     began = time.monotonic()
     inventory = Inventory()
-    found = list(_found(s.ledger, keys, shelf, inventory))
+    found = list(_found(s.ledger.segments, keys, shelf, inventory))
     check_counts(inventory.totals, export.records)
 
     def indexes(members: range) -> Iterator[Index]:
@@ -139,14 +139,14 @@ def _index(s: Services, export: Export, about: About, made: list[Made]) -> File:
     return File(key, name, size, 0, pages)
 
 
-def _found(ledger: Ledger, keys: list[str], shelf: Shelf, inventory: Inventory) -> Iterator[Segment]:
+def _found(stored: Segments, keys: list[str], shelf: Shelf, inventory: Inventory) -> Iterator[Segment]:
     """Every segment. One that does not go on where the one before ended is dropped: it belongs to a segment
     that was dropped and came back another."""
     chunk = slot = -1
     for key in keys:
         index = shelf.index(key)
         if index.first_slot != (slot if index.chunk == chunk else 0):
-            ledger.drop_segment(key)
+            stored.drop(key)
             raise DamagedSegment(f"{key} does not fit behind the segment before it; it is rendered again.")
         chunk, slot = index.chunk, index.stop_slot
         yield Segment(index.chunk, index.size, index.pages, inventory.take(index), key, index.etag)
@@ -272,7 +272,7 @@ class _Joining:
         except UploadGone:
             raise
         except (Conflict, NotFound) as error:
-            self._s.ledger.drop_segment(key)
+            self._s.ledger.segments.drop(key)
             raise DamagedSegment(f"{key} is not what its index says; it is rendered again.") from error
 
 

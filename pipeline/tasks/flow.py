@@ -21,9 +21,10 @@ from .. import documents
 from ..errors import DamagedSegment, ExportFailed, IllegalStep, NotFound, PipelineError, RedisDown, UploadGone
 from ..export import Export, Failure, State
 from ..leases import Lease
-from ..ledger import chosen, listing_key
+from ..ledger import listing_key
 from ..plan import Plan
 from ..rendering import Job
+from ..segments import chosen
 from ..services import Services
 from . import assemble as assembling
 from . import deliver as delivering
@@ -108,7 +109,7 @@ def assemble(s: Services, export_id: str) -> None:
     if export.state not in (State.RENDERING, State.ASSEMBLING):
         return
     cut = _cut(s, export)
-    segments, missing = chosen(cut, s.ledger.segments(export_id))
+    segments, missing = chosen(cut, s.ledger.segments.found(export_id))
     lease = None if missing else s.live.lease(f"{export_id}:assemble", s.settings.lease_seconds)
     if lease is None:
         return  # a chunk is on its way, or somebody is at it; the keeper comes back to this
@@ -117,7 +118,7 @@ def assemble(s: Services, export_id: str) -> None:
     except (DamagedSegment, UploadGone, IllegalStep):
         if s.ledger.load(export_id).state.over:
             return  # its segments and its upload were cleared away
-        dropped = chosen(s.ledger.plan(export_id), s.ledger.segments(export_id))[1]
+        dropped = chosen(s.ledger.plan(export_id), s.ledger.segments.found(export_id))[1]
         if not dropped:
             raise
         send_chunks(s, export, dropped)

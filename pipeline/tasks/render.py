@@ -143,7 +143,7 @@ def _drawn(
         if lookout.cancelled or s.live.over(export.id):
             s.live.forget_attempt(name)
             return None
-        s.ledger.write_segment(export.id, index, file)
+        s.ledger.segments.write(export.id, index, file)
     pages, seconds = index.stop - chunk.first_page, time.monotonic() - began
     s.live.finish(lease, Drawn(export.id, chunk.number, first, pages, seconds, name))
     return index
@@ -156,9 +156,9 @@ def pages_for(missing: int, attempt: int) -> int:
 
 def _missing(ledger: Ledger, export_id: str, chunk: Chunk) -> tuple[int, int]:
     """The first planned page without a segment, and the first free slot of the lane."""
-    found = ledger.segments(export_id, chunk.number).get(chunk.number, ())
+    found = ledger.segments.found(export_id, chunk.number).get(chunk.number, ())
     pieces = chain(chunk.number, chunk.first_page, chunk.pages, found)
     if not pieces:
         return chunk.first_page, 0
-    last = ledger.segment_index(export_id, chunk.number, *pieces[-1])
+    last = ledger.segments.index(export_id, chunk.number, *pieces[-1])
     return last.stop, last.stop_slot

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from tempfile import TemporaryFile
 from types import TracebackType
 
-from ..ledger import Ledger
 from ..pdf.index import Index
+from ..segments import Segments
 from ..settings import MIB
 
 ROOM = 32 * MIB
@@ -29,8 +29,8 @@ class _Place:
 class Shelf:
     """Indexes, and the bytes of small segments. DamagedSegment when the bucket has something else."""
 
-    def __init__(self, ledger: Ledger, room: int = ROOM) -> None:
-        self._ledger = ledger
+    def __init__(self, segments: Segments, room: int = ROOM) -> None:
+        self._segments = segments
         self._left = room
         self._file = TemporaryFile()  # noqa: SIM115  # closed with the shelf
         self._places: dict[str, _Place] = {}
@@ -56,7 +56,7 @@ class Shelf:
         return self._read(place.at + start, stop - start) if place and stop <= place.body else None
 
     def _fetched(self, key: str) -> Index:
-        stored = self._ledger.segment(key)
+        stored = self._segments.read(key)
         body, data = stored.body or b"", stored.index.encode()
         if len(body) + len(data) <= self._left:
             self._left -= len(body) + len(data)

@@ -30,6 +30,6 @@ def estimate() -> Response:
     documents.find(document)
     if not (pages.isdecimal() and len(pages) < 16 and 1 <= int(pages) <= s.settings.max_pages):
         raise InvalidRequest(f"pages must be a number from 1 to {s.settings.max_pages}.", field="pages")
-    learned = Learned.decode(s.ledger.learned())
+    learned = Learned.decode(s.accounts.learned())
     found = of_pages(document, int(pages), 0, learned, s.settings)
     return json_answer({"learned": document in learned.page, "quotes": representation.quoted(found)})

@@ -43,13 +43,14 @@ from pipeline.errors import (
     StoreDown,
 )
 from pipeline.export import UNCUT, Export, State, VolumeSize
-from pipeline.ledger import Ledger, segment_key
+from pipeline.ledger import Ledger
 from pipeline.live import Live
 from pipeline.local.mailbox import Controller, Mailbox
 from pipeline.local.services import S3, Smtp, Valkey, free_port, smtp
 from pipeline.pdf.assembly import Assembly
 from pipeline.plan import Listing
 from pipeline.rendering import Job
+from pipeline.segments import segment_key
 from pipeline.services import Services, open_services
 from pipeline.settings import Settings
 from pipeline.sources.bucket import BucketInputs
@@ -276,7 +277,7 @@ def test_each_step_may_run_twice(stage: Stage) -> None:
     assert len(after) == len(before) + 3
     flow.render(stage.s, export_id, 1, never)
     assert stage.objects(export_id) == after
-    stage.s.ledger.drop_segment(segment_key(export_id, 1, 2, 2))
+    stage.s.ledger.segments.drop(segment_key(export_id, 1, 2, 2))
     flow.render(stage.s, export_id, 1, never)
     assert stage.objects(export_id) == after, "the same bytes under the same key"
 
@@ -447,7 +448,7 @@ def test_a_chunk_reads_only_its_own_bytes_of_the_listing(stage: Stage) -> None:
     assert own.count(b"source") == 2
     stage.spoil(export_id, b"x" * chunk.start + own + b"x" * (len(stored.data) - chunk.stop))
     flow.render(stage.s, export_id, 1, never)
-    assert stage.s.ledger.segments(export_id) == {1: [(2, 2)]}
+    assert stage.s.ledger.segments.found(export_id) == {1: [(2, 2)]}
 
 
 # interruptions
@@ -485,7 +486,7 @@ def test_a_chunk_that_is_put_back_goes_on_where_it_was(stage: Stage, tmp_path: P
         with pytest.raises(PutBack, match=f"1 pages are done, {5 - done} go back"):
             flow.render(stage.s, export_id, 0, lambda: True)
     flow.render(stage.s, export_id, 0, lambda: True)
-    assert stage.s.ledger.segments(export_id) == {0: [(n, 1) for n in range(5)]}
+    assert stage.s.ledger.segments.found(export_id) == {0: [(n, 1) for n in range(5)]}
     stage.messages.assemble(export_id)
     stage.work()
     assert stage.captions(export_id, tmp_path) == FIVE
@@ -515,7 +516,7 @@ def test_an_error_after_redis_was_wiped_costs_the_page_nothing(
         with pytest.raises(StoreDown):
             flow.render(stage.s, export_id, 1, never)
     flow.render(stage.s, export_id, 1, never)
-    assert stage.s.ledger.segments(export_id) == {1: [(2, 2)]}
+    assert stage.s.ledger.segments.found(export_id) == {1: [(2, 2)]}
 
 
 @pytest.mark.parametrize("drawn", [0, 1])
@@ -546,7 +547,7 @@ def test_a_store_that_fails_again_and_again_is_no_fault_of_the_page(
             with pytest.raises(StoreDown):
                 flow.render(stage.s, export_id, 1, never)
     flow.render(stage.s, export_id, 1, never)
-    assert stage.s.ledger.segments(export_id) == {1: [(2, 2)]}
+    assert stage.s.ledger.segments.found(export_id) == {1: [(2, 2)]}
 
 
 def test_an_error_that_nobody_can_count_is_tried_again(stage: Stage, app: celery.Celery) -> None:
@@ -580,10 +581,10 @@ def test_a_chunk_that_somebody_is_at_is_left_to_them(stage: Stage) -> None:
     lease = stage.s.live.lease(f"{export_id}:1", 60)
     assert lease is not None
     flow.render(stage.s, export_id, 1, never)
-    assert stage.s.ledger.segments(export_id) == {}
+    assert stage.s.ledger.segments.found(export_id) == {}
     stage.s.live.release(lease)
     flow.render(stage.s, export_id, 1, never)
-    assert stage.s.ledger.segments(export_id) == {1: [(2, 2)]}
+    assert stage.s.ledger.segments.found(export_id) == {1: [(2, 2)]}
 
 
 # assembly

@@ -152,7 +152,7 @@ def test_a_listing_that_is_replaced_in_mid_export_fails_it_clearly(
     with pytest.raises(InputChanged, match=r"inputs/rows\.csv was replaced or removed") as caught:
         flow.render(open_services(settings, messages), export_id, 1, never)  # in another process
     assert not caught.value.retry
-    assert list(services.ledger.segments(export_id)) == [0]
+    assert list(services.ledger.segments.found(export_id)) == [0]
 
 
 def test_small_chunks_that_lie_side_by_side_are_read_in_one_block_of_one_version(

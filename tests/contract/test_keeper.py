@@ -21,6 +21,7 @@ import redis
 from celery.exceptions import Retry
 
 from pipeline import keeper as keepers
+from pipeline.accounts import Accounts
 from pipeline.errors import HerokuDown, InvalidSetting, RedisDown, StoreDown
 from pipeline.export import Charge, Export, State, new_id
 from pipeline.keeper import Keeper
@@ -170,7 +171,7 @@ def test_a_dry_run_passes_over_what_a_turn_passes_over_and_puts_nothing_back(sta
 
 
 def test_there_are_workers_while_there_is_work_and_none_afterwards(stage: Stage) -> None:
-    stage.s.ledger.write_learned(Learned(page={"photos": 30.0}).encode())
+    stage.s.accounts.write_learned(Learned(page={"photos": 30.0}).encode())
     keeper = stage.keeper()
     assert not keeper.turn()
     assert stage.workers == 0
@@ -328,7 +329,7 @@ def test_a_one_off_dyno_that_died_before_its_worker_was_up_is_asked_after_once_a
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(scaler, "LATE", 0.5)
-    stage.s.ledger.write_learned(Learned(boot=0.1).encode())
+    stage.s.accounts.write_learned(Learned(boot=0.1).encode())
     stage.submit()
     settings = dataclasses.replace(stage.s.settings, scaler_way="one-off")
     keeper = Keeper(dataclasses.replace(stage.s, settings=settings), OneOffs(settings, stage.s.live))
@@ -615,7 +616,7 @@ def test_who_leads_again_charges_what_another_leader_saw_end(stage: Stage) -> No
     stage.dynos.scale({"worker": 0})
     stage.wipe_redis()
     first.turn()
-    assert stage.s.ledger.unbilled() == []
+    assert stage.s.accounts.unbilled() == []
 
 
 def test_who_is_charged_after_a_mishap_in_the_middle_pays_no_more_than_its_share(
@@ -629,13 +630,13 @@ def test_who_is_charged_after_a_mishap_in_the_middle_pays_no_more_than_its_share
         flow.assemble(stage.s, export_id)
         flow.deliver(stage.s, export_id)
     stage.forget_what_was_sent()
-    charge = Ledger.bill
+    charge = Accounts.bill
 
-    def broken(ledger: Ledger, export_id: str, amount: Charge | None) -> None:
-        charge(ledger, export_id, amount)
+    def broken(accounts: Accounts, export_id: str, amount: Charge | None) -> None:
+        charge(accounts, export_id, amount)
         raise StoreDown("The bucket does not answer.")
 
-    monkeypatch.setattr(Ledger, "bill", broken)
+    monkeypatch.setattr(Accounts, "bill", broken)
     with pytest.raises(StoreDown):
         for _ in range(3):
             keeper.turn()
@@ -643,7 +644,7 @@ def test_who_is_charged_after_a_mishap_in_the_middle_pays_no_more_than_its_share
     stage.keeper(linger_seconds=0.0).turn()
     keeper.turn()
     charged = [one.charge.dyno_seconds for one in map(stage.s.ledger.load, ids) if one.charge]
-    noted = list(stage.s.ledger.workers_since(0.0))
+    noted = list(stage.s.accounts.workers_since(0.0))
     begin = min(stage.s.ledger.load(export_id).created_at for export_id in ids)
     paid = sum(n * (end - max(at, begin)) for (at, n, _), (end, _, _) in pairwise(noted) if end > begin)
     assert len(charged) == 2
@@ -664,13 +665,13 @@ def test_who_leads_no_more_changes_tells_and_charges_nothing(stage: Stage, monke
         return []
 
     monkeypatch.setattr(type(stage.s.ledger), "active", overtaken)
-    notes = list(stage.s.ledger.workers_since(0.0))
+    notes = list(stage.s.accounts.workers_since(0.0))
     first.turn()
     assert looking(stage.s.ledger) == []
     assert stage.workers == 1
-    assert [workers for _, workers, _ in stage.s.ledger.workers_since(0.0)] == [0, 1]
+    assert [workers for _, workers, _ in stage.s.accounts.workers_since(0.0)] == [0, 1]
     assert notes == []
-    assert [export.id for export in stage.s.ledger.unbilled()] == [export_id], "its worker is still there"
+    assert [export.id for export in stage.s.accounts.unbilled()] == [export_id], "its worker is still there"
     assert len(stage.s.live.decisions()) == 1
     shown = stage.s.live.scaler()
     assert shown is not None
@@ -712,7 +713,7 @@ def test_what_was_ordered_is_charged_from_when_heroku_got_it_though_its_answer_w
     time.sleep(2.0)
     keeper.turn()
     assert stage.workers == 1
-    (_, (noted, workers, _)) = stage.s.ledger.workers_since(0.0)
+    (_, (noted, workers, _)) = stage.s.accounts.workers_since(0.0)
     assert workers == 1
     assert noted == pytest.approx(ordered, abs=1.0), "Heroku's times are whole seconds"
 
@@ -726,17 +727,17 @@ def test_what_a_leader_ordered_before_it_died_is_charged_and_nothing_is_written_
         stage.wipe_redis()
         stage.submit()
         stage.keeper(waiting_price=1000.0).turn()
-    _, (noted, workers, _) = list(stage.s.ledger.workers_since(0.0))[:2]
+    _, (noted, workers, _) = list(stage.s.accounts.workers_since(0.0))[:2]
     assert workers == 2
     assert noted == pytest.approx(ordered, abs=1.0)
-    changes = [workers for _, workers, _ in stage.s.ledger.workers_since(0.0)]
+    changes = [workers for _, workers, _ in stage.s.accounts.workers_since(0.0)]
     assert all(before != after for before, after in pairwise(changes))
 
 
 def test_changes_are_noted_in_their_order_though_the_clock_of_an_earlier_leader_was_ahead(stage: Stage) -> None:
-    stage.s.ledger.note_workers(time.time() + 30, 2, 0.1, "As a leader with another clock saw it.")
+    stage.s.accounts.note_workers(time.time() + 30, 2, 0.1, "As a leader with another clock saw it.")
     stage.keeper().turn()
-    assert [workers for _, workers, _ in stage.s.ledger.workers_since(0.0)] == [2, 0]
+    assert [workers for _, workers, _ in stage.s.accounts.workers_since(0.0)] == [2, 0]
 
 
 def test_what_stays_for_days_is_noted_again_before_it_is_too_old_to_be_found(
@@ -745,21 +746,21 @@ def test_what_stays_for_days_is_noted_again_before_it_is_too_old_to_be_found(
     keeper = stage.keeper(min_workers=1)
     keeper.turn()
     keeper.turn()
-    *_, (at, workers, _) = before = list(stage.s.ledger.workers_since(0.0))
+    *_, (at, workers, _) = before = list(stage.s.accounts.workers_since(0.0))
     assert workers == 1
     monkeypatch.setattr(scaler, "DAY", time.time() - at)
     keeper.turn()
-    assert len(list(stage.s.ledger.workers_since(0.0))) == len(before) + 1
+    assert len(list(stage.s.accounts.workers_since(0.0))) == len(before) + 1
 
 
 def test_what_was_learned_is_written_when_there_is_something_to_learn_from(stage: Stage) -> None:
     stage.keeper(linger_seconds=0.0).turn()
-    assert stage.s.ledger.learned() is None
+    assert stage.s.accounts.learned() is None
     export_id = stage.ready()
     flow.deliver(stage.s, export_id)
     stage.wipe_redis()
     stage.keeper(linger_seconds=0.0).turn()
-    assert stage.s.ledger.learned()
+    assert stage.s.accounts.learned()
 
 
 # what a dyno costs
@@ -779,7 +780,7 @@ def test_the_price_is_what_heroku_lists_and_ours_when_it_does_not_answer(stage: 
         export_id = stage.submit(title=f"{size} {fault}")
         keeper.turn()
         stage.s.ledger.close(export_id)
-        *_, (_, workers, found) = stage.s.ledger.workers_since(0.0)
+        *_, (_, workers, found) = stage.s.accounts.workers_since(0.0)
         assert workers == 1
         return found
 

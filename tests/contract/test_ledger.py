@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import io
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
@@ -17,15 +15,14 @@ from typing import Any
 import pytest
 
 from pipeline import ledger as ledgers
-from pipeline.errors import Conflict, DamagedSegment, IllegalStep, NotFound
-from pipeline.export import Charge, Chunk, Export, Skipped, State, new_id
-from pipeline.ledger import Ledger, chosen, listing_key, segment_key
+from pipeline.errors import Conflict, IllegalStep, NotFound
+from pipeline.export import Chunk, Export, State, new_id
+from pipeline.ledger import Ledger, listing_key
 from pipeline.local.services import S3
-from pipeline.pdf.index import Index
 from pipeline.plan import Plan
+from pipeline.segments import segment_key
 from pipeline.settings import Settings
 from pipeline.store import Store
-from pipeline.tasks.shelf import Shelf
 
 
 @pytest.fixture(scope="module")
@@ -256,13 +253,13 @@ def test_closing_removes_segments_and_the_mark_and_keeps_the_rest(ledger: Ledger
     accepted = ledger.accept(export(), b"{}", lasting=False)
     other = ledger.accept(export("another"), None, lasting=False)
     ledger.write_plan(accepted.id, PLAN)
-    store_segment(ledger, accepted.id, 0, 0, 5)
-    store_segment(ledger, other.id, 0, 0, 5)
+    for one in (accepted, other):
+        ledger.store.put(segment_key(one.id, 0, 0, 5), b"")
     ledger.store.put(f"exports/{accepted.id}/result/a.pdf", b"%PDF")
     ledger.close(accepted.id)
     assert ledger.active() == [other.id]
-    assert ledger.segments(accepted.id) == {}
-    assert ledger.segments(other.id) == {0: [(0, 5)]}
+    assert ledger.segments.found(accepted.id) == {}
+    assert ledger.segments.found(other.id) == {0: [(0, 5)]}
     assert ledger.store.head(f"exports/{accepted.id}/result/a.pdf")
     ledger.remove_result(accepted)
     assert keys(ledger, f"exports/{accepted.id}/") == {f"exports/{accepted.id}/export.json"}
@@ -278,22 +275,9 @@ def test_an_export_that_was_looked_at_lately_is_not_asked_for_again(ledger: Ledg
     assert ledger.lately(first.id, 60) == cancelled
 
 
-# plans and segments
+# plans
 
 PLAN = Plan(20, 20, tuple(Chunk(n, 5 * n, 5, 50 * n, 50 * n + 50) for n in range(4)))
-
-
-def index(chunk: int, first: int, pages: int, data: bytes, **changes: Any) -> Index:
-    made = Index(
-        chunk, 4, first, pages, 0, [0], len(data), 16, pages, pages, pages,
-        [], "ab", None, [Skipped(1, "s", "r")], ["w"],
-    )  # fmt: skip
-    return dataclasses.replace(made, **changes)
-
-
-def store_segment(ledger: Ledger, export_id: str, chunk: int, first: int, pages: int) -> None:
-    data = f"{chunk} {first} {pages}".encode()
-    ledger.write_segment(export_id, index(chunk, first, pages, data), io.BytesIO(data))
 
 
 def test_the_plan_that_was_written_first_counts(ledger: Ledger) -> None:
@@ -303,82 +287,6 @@ def test_the_plan_that_was_written_first_counts(ledger: Ledger) -> None:
     assert ledger.write_plan(export_id, PLAN) == PLAN
     assert ledger.write_plan(export_id, Plan(1, 1, ())) == PLAN
     assert ledger.plan(export_id) == PLAN
-
-
-def test_what_is_done_is_known_by_the_names_of_the_segments(ledger: Ledger) -> None:
-    export_id = new_id()
-    for chunk, first, pages in ((0, 0, 5), (1, 5, 2), (1, 7, 3), (3, 15, 4)):
-        store_segment(ledger, export_id, chunk, first, pages)
-    ledger.store.put(f"exports/{export_id}/segments/00002-00000010-000005.txt", b"not a segment")
-    found = ledger.segments(export_id)
-    assert found == {0: [(0, 5)], 1: [(5, 2), (7, 3)], 3: [(15, 4)]}
-    assert ledger.segments(export_id, 1) == {1: [(5, 2), (7, 3)]}
-    assert ledger.segments(export_id, 2) == {}
-    picked, missing = chosen(PLAN, found)
-    assert [(chunk.number, first, pages) for chunk, first, pages in picked] == [
-        (0, 0, 5), (1, 5, 2), (1, 7, 3), (3, 15, 4)]  # fmt: skip
-    assert missing == [2, 3]
-
-
-def test_a_segment_is_its_bytes_and_behind_them_its_index(ledger: Ledger) -> None:
-    export_id = new_id()
-    store_segment(ledger, export_id, 1, 5, 5)
-    stored = ledger.store.get(segment_key(export_id, 1, 5, 5))
-    read = ledger.segment_index(export_id, 1, 5, 5)
-    assert stored is not None
-    assert (read.etag, stored.data[: read.size]) == (stored.etag, b"1 5 5")
-    assert read.sha256 == hashlib.sha256(b"1 5 5").hexdigest()
-    assert dataclasses.replace(read, sha256="", etag="") == index(1, 5, 5, b"1 5 5")
-
-
-def test_an_index_that_is_longer_than_what_is_read_at_first_is_read_whole(ledger: Ledger) -> None:
-    export_id, data = new_id(), b"some bytes" * 10_000
-    long = index(1, 5, 5, data, warnings=[f"warning {n}" for n in range(10_000)])
-    ledger.write_segment(export_id, long, io.BytesIO(data))
-    stored = ledger.segment(segment_key(export_id, 1, 5, 5))
-    assert stored.index.warnings == long.warnings
-    assert stored.body is None
-
-
-DAMAGE: dict[str, Callable[[bytes], bytes]] = {
-    "cut off": lambda data: data[:-10],
-    "empty": lambda data: b"",
-    "longer": lambda data: b"\xff" + data,
-    "other bytes": lambda data: b"9" + data[1:],
-    "no index": lambda data: b"[]" + b"%016d" % 2,
-    "no length": lambda data: data[:-16] + b"-" * 16,
-    "a length below nothing": lambda data: data[:-16] + b"-000000000000005",
-    "a length beyond all": lambda data: data[:-16] + b"9" * 16,
-}
-
-
-@pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE)
-def test_a_damaged_segment_is_said_and_counts_no_more(ledger: Ledger, damage: Callable[[bytes], bytes]) -> None:
-    export_id = new_id()
-    store_segment(ledger, export_id, 1, 5, 5)
-    key = segment_key(export_id, 1, 5, 5)
-    stored = ledger.store.get(key)
-    assert stored is not None
-    ledger.store.put(key, damage(stored.data))
-    with pytest.raises(DamagedSegment, match=key):
-        ledger.segment(key)
-    assert ledger.segments(export_id) == {}
-    with pytest.raises(DamagedSegment, match="gone"):
-        ledger.segment(key)
-
-
-def test_segments_on_the_shelf_are_read_once_as_far_as_there_is_room(ledger: Ledger) -> None:
-    """Law 2: what is kept does not grow with the document."""
-    export_id = new_id()
-    for n in range(3):
-        store_segment(ledger, export_id, n, 5 * n, 5)
-    keys = [segment_key(export_id, n, 5 * n, 5) for n in range(3)]
-    one = len(index(0, 0, 5, b"0 0 5").encode()) + 150  # with its hash and ETag
-    with Shelf(ledger, room=2 * one) as shelf:
-        first = [shelf.index(key) for key in keys]
-        ledger.store.delete(keys[:2])
-        assert [shelf.index(key) for key in keys] == first
-        assert [shelf.body(key, 1, 3) for key in keys] == [b" 0", b" 5", None]
 
 
 def test_threads_that_are_the_first_to_read_a_record_do_not_crash() -> None:
@@ -424,37 +332,3 @@ for _ in range(30):
     if status:
         sys.exit(f"a process ended with signal {status}")
 """
-
-
-def test_changes_of_the_number_of_workers_are_read_back_in_order_from_a_time_on(ledger: Ledger) -> None:
-    for at, workers in ((300.5, 0), (100.25, 2), (200.0, 5)):
-        ledger.note_workers(at, workers, 0.00000965, "because")
-    assert list(ledger.workers_since(150.0)) == [(200.0, 5, 0.00000965), (300.5, 0, 0.00000965)]
-
-
-def test_an_export_that_is_over_waits_for_its_bill(ledger: Ledger) -> None:
-    made = ledger.accept(export(), None, lasting=False)
-    ledger.close(made.id)
-    assert [one.id for one in ledger.unbilled()] == [made.id]
-    ledger.bill(made.id, Charge(12.5, 0.0001))
-    assert not ledger.unbilled()
-    assert ledger.load(made.id).charge == Charge(12.5, 0.0001)
-
-
-def test_an_export_that_is_closed_once_more_is_not_charged_again(ledger: Ledger) -> None:
-    """As by a message that came back after its worker died."""
-    made = ledger.accept(export(), None, lasting=False)
-    ledger.close(made.id)
-    ledger.bill(made.id, Charge(12.5, 0.0001))
-    ledger.close(made.id)
-    assert not ledger.unbilled()
-    assert not list(ledger.store.entries("unbilled/"))
-
-
-def test_an_export_that_cannot_be_read_keeps_no_other_from_being_charged(ledger: Ledger) -> None:
-    garbled, made = (ledger.accept(export(key), None, lasting=False) for key in ("one", "other"))
-    for one in (garbled, made):
-        ledger.close(one.id)
-    ledger.store.put(f"exports/{garbled.id}/export.json", b"{garbled")
-    assert [one.id for one in ledger.unbilled()] == [made.id]
-    assert [entry.key for entry in ledger.store.entries("unbilled/")] == [f"unbilled/{made.id}"]

@@ -818,7 +818,7 @@ def test_what_so_many_pages_would_cost_is_told_in_numbers_and_words(
     client: FlaskClient, services: Services
 ) -> None:
     assert client.get("/estimate?document=photos&pages=100", headers=SHOP).json == {"learned": False, "quotes": ANY}
-    services.ledger.write_learned(LEARNED.encode())
+    services.accounts.write_learned(LEARNED.encode())
     answer = client.get("/estimate?document=photos&pages=100", headers=SHOP).json
     assert answer and answer["learned"]
     cheapest, fastest = answer["quotes"][0], answer["quotes"][-1]
@@ -841,7 +841,7 @@ def test_an_export_is_estimated_before_it_starts_and_charged_after_it(
     made = ask(client, {"photos": [{"source": "inputs/1.jpg"}]}).json
     assert made and made["cost"]["charged"] is None
     assert made["cost"]["estimate"][0]["workers"] == 1
-    services.ledger.bill(made["id"], Charge(12.0, 0.0001))
+    services.accounts.bill(made["id"], Charge(12.0, 0.0001))
     after = client.get(f"/exports/{made['id']}", headers=SHOP).json
     assert after and after["cost"]["charged"] == {"dyno_seconds": 12.0, "dollars": 0.0001}
 

@@ -26,6 +26,7 @@ from signal import SIGKILL
 
 import redis
 
+from pipeline.accounts import Accounts
 from pipeline.errors import PipelineError
 from pipeline.ledger import Ledger
 from pipeline.local import process
@@ -177,7 +178,7 @@ class Soak:
             del self.faults[-unmet:]
             self.running.dynos.faults.clear()
         people.wait_for_no_workers(self.running)
-        people.wait_until("all is charged", lambda: not ledger.unbilled())
+        people.wait_until("all is charged", lambda: not Accounts(ledger).unbilled())
 
 
 def _fewer(ledger: Ledger, than: int) -> bool:
@@ -339,7 +340,7 @@ def _print(soak: Soak, folder: Path, stranded: set[str]) -> None:
     found, dynos = measured(soak), soak.running.dynos
     failures = wrong(soak, folder)
     billed, paid = charged(soak), dynos.dyno_seconds()
-    learned = Learned.decode(Ledger(soak.running.store).learned())
+    learned = Learned.decode(Accounts(Ledger(soak.running.store)).learned())
     print(f"{found.exports} exports, {len(soak.kills)} workers killed by us, {len(dynos.requests)} calls of Heroku")
     print("Heroku's faults:", ", ".join(f"{name} x{times}" for name, times in Counter(soak.faults).most_common()))
     for name, value, bar in (

@@ -1,0 +1,63 @@
+"""What is paid for: every export is charged once, for workers that are written down in order."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from pipeline.accounts import Accounts
+from pipeline.export import Charge, Export, new_id
+from pipeline.ledger import Ledger
+from pipeline.services import Services
+
+
+@pytest.fixture
+def ledger(services: Services) -> Ledger:
+    return services.ledger
+
+
+@pytest.fixture
+def accounts(services: Services) -> Accounts:
+    return services.accounts
+
+
+def closed(ledger: Ledger) -> Export:
+    """An export of which no work is left."""
+    export_id = new_id()
+    made = Export(export_id, "photos", {"title": "T"}, "shop", time.time(), request_key=export_id)
+    ledger.accept(made, None, lasting=False)
+    ledger.close(made.id)
+    return made
+
+
+def test_changes_of_the_number_of_workers_are_read_back_in_order_from_a_time_on(accounts: Accounts) -> None:
+    for at, workers in ((300.5, 0), (100.25, 2), (200.0, 5)):
+        accounts.note_workers(at, workers, 0.00000965, "because")
+    assert list(accounts.workers_since(150.0)) == [(200.0, 5, 0.00000965), (300.5, 0, 0.00000965)]
+
+
+def test_an_export_that_is_over_waits_for_its_bill(ledger: Ledger, accounts: Accounts) -> None:
+    made = closed(ledger)
+    assert [one.id for one in accounts.unbilled()] == [made.id]
+    accounts.bill(made.id, Charge(12.5, 0.0001))
+    assert not accounts.unbilled()
+    assert ledger.load(made.id).charge == Charge(12.5, 0.0001)
+
+
+def test_an_export_that_is_closed_once_more_is_not_charged_again(ledger: Ledger, accounts: Accounts) -> None:
+    """As by a message that came back after its worker died."""
+    made = closed(ledger)
+    accounts.bill(made.id, Charge(12.5, 0.0001))
+    ledger.close(made.id)
+    assert not accounts.unbilled()
+    assert not list(ledger.store.entries("unbilled/"))
+
+
+def test_an_export_that_cannot_be_read_keeps_no_other_from_being_charged(
+    ledger: Ledger, accounts: Accounts
+) -> None:
+    garbled, made = closed(ledger), closed(ledger)
+    ledger.store.put(f"exports/{garbled.id}/export.json", b"{garbled")
+    assert [one.id for one in accounts.unbilled()] == [made.id]
+    assert [entry.key for entry in ledger.store.entries("unbilled/")] == [f"unbilled/{made.id}"]
