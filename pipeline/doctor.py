@@ -23,8 +23,7 @@ from .scaler.way import Way
 from .settings import MIB, Settings, is_local
 
 SECRET_LEAST = 32  # characters; what `generator: secret` of app.json makes is longer
-CLIENTS_PER_WORKER = 8  # a worker with its pool, its chord and its keeper
-CLIENTS_BESIDE = 6  # web process and one command
+CLIENTS_PER_WORKER, CLIENTS_BESIDE = 6, 7  # measured: a web process and one, two, three workers had 12, 19, 24
 INTERPRETER = 64 * MIB  # a rendering process before its first page: 57 MB were measured
 DECODING = 10  # bytes a pixel, measured, see settings.BYTES_PER_PIXEL
 
@@ -133,11 +132,11 @@ def _eviction(policy: str) -> Check:
 
 def _connections(most: int, now: int, workers: int) -> Check:
     """Every worker at once must find a connection: Heroku's smallest Redis allows twenty in all."""
-    free, needed = most - now, CLIENTS_PER_WORKER * workers + CLIENTS_BESIDE
-    words = f"{now} of {most} connections are in use; {workers} workers need about {needed}."
-    if free >= needed:
+    needed = CLIENTS_PER_WORKER * workers + CLIENTS_BESIDE
+    words = f"{now} of {most} connections are in use; web process and {workers} workers need about {needed}."
+    if most >= needed:
         return Check("redis connections", Outcome.OK, words)
-    fitting = max(1, (free - CLIENTS_BESIDE) // CLIENTS_PER_WORKER)
+    fitting = max(1, (most - CLIENTS_BESIDE) // CLIENTS_PER_WORKER)
     return Check("redis connections", Outcome.WARNING, words, f"Set MAX_WORKERS={fitting}, or take a larger plan.")
 
 

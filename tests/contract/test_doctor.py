@@ -147,7 +147,7 @@ def test_a_small_redis_that_forgets_is_warned_of(environ: Environ, tmp_path: Pat
     }  # fmt: skip
     assert "allkeys-lru" in found(checks, "redis memory").words
     assert "of 20 connections" in found(checks, "redis connections").words
-    assert "MAX_WORKERS=1" in found(checks, "redis connections").advice
+    assert "MAX_WORKERS=2" in found(checks, "redis connections").advice
 
 
 def test_a_store_without_conditional_writes_is_said_to_lose_something(settings: Settings) -> None:
