@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 from ..errors import HerokuDown
 from ..live import Live
+from ..roster import PRESENT
 from ..settings import Settings
 from .answers import Dyno, Unclear
 from .heroku import AboveLimit, Heroku
@@ -116,13 +117,19 @@ class OneOffs:
         self._up = (self._up | up) & known.keys()
         self._missing = {start_id: self._missing.get(start_id, now) for start_id in self._up - up}
         left = self._live.left({*self._missing, *self._leaving})
+        ended = [moment for moment in left.values() if moment]
         for start_id, missed in list(self._missing.items()):
             if start_id in left:
                 self._leaving[start_id] = now + EXIT_MOST
-            if start_id in left or now - missed > MISSED:
-                self._up.discard(start_id)
-                del known[start_id], self._missing[start_id]
-        self._ended = max((moment for moment in left.values() if moment), default=None)
+            elif (
+                now - missed > MISSED
+            ):  # it died; PRESENT before it was missed it said for the last time that it is up
+                ended.append(time.time() - (now - missed) - PRESENT)
+            else:
+                continue
+            self._up.discard(start_id)
+            del known[start_id], self._missing[start_id]
+        self._ended = max(ended, default=None)
         waited = {start_id: until for start_id, until in self._leaving.items() if until > now}
         self._leaving = {start_id: until for start_id, until in waited.items() if not left.get(start_id)}
 

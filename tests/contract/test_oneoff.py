@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import redis
 
+from pipeline import roster
 from pipeline.errors import HerokuDown, HerokuRefused
 from pipeline.live import Live
 from pipeline.local.dyno import Order
@@ -153,6 +154,9 @@ def test_who_is_missed_for_a_moment_because_redis_was_wiped_is_paid_all_the_same
         client.flushall()
     way.resize(0)
     assert way.resize(0) == 0, "it died"
+    assert way.since(1) == pytest.approx(time.time() - roster.PRESENT, abs=1), (
+        "when nobody had heard of it any more"
+    )
 
 
 def test_who_leaves_is_replaced_at_once_though_heroku_lists_it_for_seconds_yet(
