@@ -251,8 +251,11 @@ def told(tail: bars.Stretch, soak: Soak) -> str:
 
 
 def wrong(soak: Soak, folder: Path) -> list[str]:
-    """What did not end as it should: the pages that were asked for, and one mail about each export."""
-    told = Counter(str(mail["Subject"]) for mail in mails(soak.running))
+    """What did not end as it should: the pages that were asked for, and one mail about each export. Who is killed
+    after the mail server's yes, before it can note it, is followed by another, whose mail has the same number."""
+    told = Counter(
+        subject for subject, _ in {(str(m["Subject"]), str(m["Message-ID"])) for m in mails(soak.running)}
+    )
     found = []
     for number, (export_id, pages) in enumerate(soak.asked.items(), 1):
         if told[f"Ready: Soak {number}"] != 1:
