@@ -29,6 +29,7 @@ from pipeline.ledger import Ledger, listing_key
 from pipeline.live import QUEUES
 from pipeline.local.dynos import Dynos, Fault
 from pipeline.local.services import S3, Valkey
+from pipeline.roster import Worker
 from pipeline.scaler import scaler
 from pipeline.scaler.formation import Formation
 from pipeline.scaler.learned import Learned
@@ -390,6 +391,48 @@ def test_who_leads_leads_on_however_long_heroku_takes_to_answer(
         with pytest.raises(HerokuDown):
             turn.result()
     assert stage.workers == 0
+
+
+def test_no_busy_worker_is_stopped_because_redis_was_away(stage: Stage) -> None:
+    """Whoever leads afterwards finds a line that has long stood, and a roster that nobody could sign."""
+    stage.dynos.scale({"worker": 2})
+    settings = dataclasses.replace(stage.s.settings, linger_seconds=0.0)
+    stage.keepers.append(keeper := Keeper(stage.s, Formation(settings, stage.s.live, settled=1.0)))
+    drawing = Worker("worker.2", "worker.2", False, time.time(), busy=True)
+    for _ in range(2):
+        stage.s.live.report(drawing)
+        keeper.turn()
+        time.sleep(1.1)
+    with redis.Redis.from_url(stage.s.settings.redis_url) as client:
+        client.delete("pipeline:lease:keeper", "pipeline:workers:worker.2")  # they ended meanwhile
+    keeper.turn()
+    assert stage.workers == 2
+    time.sleep(1.1)
+    stage.s.live.report(drawing)
+    for _ in range(3):
+        keeper.turn()
+        assert stage.workers == 2
+        time.sleep(0.5)
+
+
+def test_who_leads_no_more_asks_for_the_lease_no_more_often_than_others(stage: Stage) -> None:
+    """A worker had lingered nearly long enough when another began to lead."""
+    stage.dynos.scale({"worker": 1})
+    keeper = stage.keeper(linger_seconds=0.05, keeper_seconds=9.0)
+    keeper.turn()
+    stage.wipe_redis()
+    assert stage.s.live.lease("keeper", 60.0)
+
+    def asked() -> int:
+        with redis.Redis.from_url(stage.s.settings.redis_url) as client:
+            return int(client.info("commandstats").get("cmdstat_eval", {}).get("calls", 0))
+
+    before = asked()
+    thread = keeper.start()
+    time.sleep(1.0)
+    keeper.stop()
+    thread.join(5)
+    assert asked() - before <= 3, "to look whether it leads, and to try, once"
 
 
 # repair
