@@ -28,8 +28,9 @@ from pipeline.keeper import Keeper
 from pipeline.ledger import Ledger, listing_key
 from pipeline.live import QUEUES
 from pipeline.local.dynos import Dynos, Fault
-from pipeline.local.services import S3, Valkey
+from pipeline.local.services import S3, Valkey, free_port
 from pipeline.roster import Worker
+from pipeline.s3 import BRIEF
 from pipeline.scaler import scaler
 from pipeline.scaler.formation import Formation
 from pipeline.scaler.learned import Learned
@@ -391,6 +392,23 @@ def test_who_leads_leads_on_however_long_heroku_takes_to_answer(
         with pytest.raises(HerokuDown):
             turn.result()
     assert stage.workers == 0
+
+
+def test_who_fails_at_every_turn_lets_another_lead(stage: Stage) -> None:
+    """What is wrong with one process may be right with the next."""
+    stage.submit()
+    bad = dataclasses.replace(stage.s.settings, s3_endpoint_url=f"http://127.0.0.1:{free_port()}")
+    failing = open_services(bad, SentMessages(), BRIEF)
+    first = Keeper(failing, Formation(bad, failing.live, settled=0.0))
+    thread = first.start()
+    until(lambda: bool(stage.s.live.held(["keeper"])))
+    second = stage.keeper()
+    other = second.start()
+    until(lambda: stage.workers == 1)
+    for keeper in (first, second):
+        keeper.stop()
+    for one in (thread, other):
+        one.join(5)
 
 
 def test_no_busy_worker_is_stopped_because_redis_was_away(stage: Stage) -> None:
