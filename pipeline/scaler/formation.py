@@ -70,11 +70,12 @@ class Formation:
                 return now
         if wanted == now:
             return now
-        asked = time.time()
+        asked, calls = time.time(), self._heroku.calls
         try:
             found = self._set(wanted, now)
-        except Unclear:
-            self._now = None
+        except HerokuDown as error:
+            if isinstance(error, Unclear) or self._heroku.calls > calls + 1:
+                self._now = None  # an earlier try may have been obeyed, whatever the last was told
             raise
         self._now, self._since = found.quantity, later(asked, found.since)
         if self._now > now:

@@ -313,6 +313,21 @@ def test_the_number_is_asked_for_again_only_when_it_may_have_changed(
     assert [call.method for call in dynos.requests[before:]].count("GET") == asked
 
 
+def test_a_refusal_of_a_second_try_says_nothing_of_the_first(
+    dynos: Dynos, formation: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else workers that nobody knows of were not stopped for a minute."""
+    monkeypatch.setattr(door, "PAUSES", (0.01,))
+    workers = formation()
+    workers.quantity()
+    dynos.faults.extend([Fault(lost=True), Fault(409)])
+    with pytest.raises(HerokuDown, match="being changed"):
+        workers.resize(2)
+    assert dynos.row("worker").quantity == 2
+    assert workers.resize(0) == 0
+    assert dynos.row("worker").quantity == 0
+
+
 @pytest.mark.parametrize(
     "fault",
     [Fault(502, body="<html>Bad gateway</html>"), Fault(hang=1.0), Fault(reset=True)],
