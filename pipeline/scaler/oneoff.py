@@ -59,7 +59,9 @@ class OneOffs:
         return self._known
 
     def forget(self) -> None:
+        """Whoever was up and cannot say so yet is there, if Heroku lists it."""
         self._known = None
+        self._up.clear()
 
     def since(self, before: int) -> float | None:
         """Those that are new are the youngest; those that are gone said when."""
