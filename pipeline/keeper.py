@@ -14,7 +14,16 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from enum import StrEnum
 
-from .errors import ExportFailed, HerokuRefused, NoExport, NotFound, PipelineError, RedisDown, ServiceDown
+from .errors import (
+    ExportFailed,
+    HerokuRefused,
+    NoExport,
+    NotFound,
+    PipelineError,
+    RedisDown,
+    ServiceDown,
+    TooManyCalls,
+)
 from .export import Export, State, created
 from .live import QUEUES
 from .plan import Plan
@@ -106,24 +115,28 @@ class Keeper:
         """Turn after turn. A mistake costs a turn, never the loop; after some in a row another may do better."""
         failed = 0
         while not self._stop.is_set():
-            failed = 0 if self._took_turn() else failed + 1
-            if failed:
-                if failed % FAILURES == 0:
-                    self.resign()
-                self._stop.wait(self._s.settings.keeper_seconds)
+            if (mistake := self._tried()) is None:
+                failed = 0
+                continue
+            failed += not isinstance(mistake, (HerokuRefused, TooManyCalls))  # which another would be told as well
+            if failed == FAILURES:
+                failed = 0
+                self.resign()
+            self._stop.wait(self._s.settings.keeper_seconds)
         self.resign()
 
-    def _took_turn(self) -> bool:
-        """Take a turn, and wait for the next; False when there was a mistake, which is in the log."""
+    def _tried(self) -> Exception | None:
+        """Take a turn, and wait for the next; the mistake in it, which is in the log."""
         try:
             self._wait(self.turn())
-            return True
         except PipelineError as error:
             loud = logging.ERROR if isinstance(error, HerokuRefused) else logging.WARNING
             log.log(loud, "keeper: %s %s", error.message, error.advice)
-        except Exception:
+            return error
+        except Exception as error:
             log.exception("keeper: a mistake; the next turn comes all the same")
-        return False
+            return error
+        return None
 
     def resign(self) -> None:
         """Give the lease back: another may lead at once."""

@@ -411,6 +411,21 @@ def test_who_fails_at_every_turn_lets_another_lead(stage: Stage) -> None:
         one.join(5)
 
 
+def test_who_is_told_to_be_silent_leads_on_and_no_other_asks(stage: Stage) -> None:
+    stage.submit()
+    stage.dynos.faults.append(Fault(429, headers={"Retry-After": "60"}, sticky=True))
+    first = stage.keeper()
+    thread = first.start()
+    until(lambda: bool(stage.dynos.requests))
+    second = stage.keeper()
+    for _ in range(10):
+        time.sleep(0.1)
+        second.turn()
+    first.stop()
+    thread.join(5)
+    assert len(stage.dynos.requests) == 1
+
+
 def test_no_busy_worker_is_stopped_because_redis_was_away(stage: Stage) -> None:
     """Whoever leads afterwards finds a line that has long stood, and a roster that nobody could sign."""
     stage.dynos.scale({"worker": 2})
