@@ -14,7 +14,16 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from enum import StrEnum
 
-from .errors import ExportFailed, HerokuRefused, NoExport, NotFound, PipelineError, RedisDown, ServiceDown
+from .errors import (
+    ExportFailed,
+    HerokuRefused,
+    NoExport,
+    NotFound,
+    PipelineError,
+    RedisDown,
+    ServiceDown,
+    TooManyCalls,
+)
 from .export import Export, State, created
 from .live import QUEUES
 from .plan import Plan
@@ -30,6 +39,7 @@ from .tasks.alone import Held, alone
 log = logging.getLogger(__name__)
 CLEAN_SECONDS = 3600.0
 NOTICE_PATIENCE = 3600.0  # a mail that cannot be sent for so long must not keep a worker up
+FAILURES = 3  # turns; a leader whose disk is full or that is out of files would lead in vain as long as it lives
 LEAD = 3.0  # seconds until a leader that died is missed; one that lives leads on, whatever it waits for
 
 
@@ -102,18 +112,31 @@ class Keeper:
         self._stop.set()
 
     def run(self) -> None:
-        """Turn after turn. A mistake costs a turn, never the loop."""
+        """Turn after turn. A mistake costs a turn, never the loop; after some in a row another may do better."""
+        failed = 0
         while not self._stop.is_set():
-            try:
-                self._wait(self.turn())
-            except PipelineError as error:
-                loud = logging.ERROR if isinstance(error, HerokuRefused) else logging.WARNING
-                log.log(loud, "keeper: %s %s", error.message, error.advice)
-                self._stop.wait(self._s.settings.keeper_seconds)
-            except Exception:
-                log.exception("keeper: a mistake; the next turn comes all the same")
-                self._stop.wait(self._s.settings.keeper_seconds)
+            if (mistake := self._tried()) is None:
+                failed = 0
+                continue
+            failed += not isinstance(mistake, (HerokuRefused, TooManyCalls))  # which another would be told as well
+            if failed == FAILURES:
+                failed = 0
+                self.resign()
+            self._stop.wait(self._s.settings.keeper_seconds)
         self.resign()
+
+    def _tried(self) -> Exception | None:
+        """Take a turn, and wait for the next; the mistake in it, which is in the log."""
+        try:
+            self._wait(self.turn())
+        except PipelineError as error:
+            loud = logging.ERROR if isinstance(error, HerokuRefused) else logging.WARNING
+            log.log(loud, "keeper: %s %s", error.message, error.advice)
+            return error
+        except Exception as error:
+            log.exception("keeper: a mistake; the next turn comes all the same")
+            return error
+        return None
 
     def resign(self) -> None:
         """Give the lease back: another may lead at once."""

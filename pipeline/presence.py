@@ -56,7 +56,8 @@ class Presence:
 
     def note(self, *, busy: bool, laid_down: bool) -> None:
         """What the worker's loop sees of itself at this moment."""
-        drains = self._line.mark if self._line and laid_down and not self.may_work else ""
+        line = self._line  # before `may_work`, which is set before it: who may work does not drain for this line
+        drains = line.mark if line and laid_down and not self.may_work else ""
         before, idle_since = self._worker, time.time() if busy else self._worker.idle_since
         self._worker = msgspec.structs.replace(before, busy=busy, drains=drains, idle_since=idle_since)
         if (before.busy and not busy) or (drains and drains != before.drains):
@@ -74,14 +75,15 @@ class Presence:
     def _tick(self) -> None:
         tell, self._to_tell = self._to_tell, False  # before the report, or the keeper could look too early
         try:
-            line = self._line = self._live.report(self._worker)
-            if tell:
-                self._live.ring()
+            line = self._live.report(self._worker)
             if self._worker.one_off:
                 self._consider_leaving(line)
             else:
                 ordinal = self._worker.ordinal
                 self.may_work = line is None or (line.above > 0 if ordinal is None else ordinal <= line.above)
+            self._line = line
+            if tell:
+                self._live.ring()
         except RedisDown as error:  # then there are no messages either
             log.info("presence: %s", error.message)
 

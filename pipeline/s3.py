@@ -33,7 +33,7 @@ class Patience:
 
 
 PATIENT = Patience(5, 30, 3)  # joining and copying take their time
-BRIEF = Patience(2, 4, 2)  # under 10 s in all: a request may take 30, the keeper's lease is for 15
+BRIEF = Patience(2, 4, 2)  # under 10 s in all: a request may take 30
 
 
 def connect(settings: Settings, patience: Patience) -> Any:

@@ -112,11 +112,11 @@ def duty(presence: Presence) -> type[bootsteps.StartStopStep]:
             if presence.gone and laid_down and not busy:
                 log.info("worker: it is not needed any more")
                 state.should_stop = os.EX_OK
+            presence.note(busy=busy, laid_down=laid_down)  # before it takes up work, and a line falls meanwhile
             if presence.may_work == laid_down:
                 change = consumer.add_task_queue if laid_down else consumer.cancel_task_queue
                 for queue in QUEUES:  # in the order in which they are looked at
                     change(queue)
-            presence.note(busy=busy, laid_down=laid_down)
 
     return Duty
 

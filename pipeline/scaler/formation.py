@@ -10,6 +10,7 @@ import logging
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 
 from ..errors import HerokuDown
 from ..live import Live
@@ -35,6 +36,8 @@ class Formation:
         self._now: int | None = None
         self._since: float | None = None
         self._ordered_at: float | None = None
+        self._listens = 0.0  # from when on it counts who is silent, on the monotonic clock
+        self.forget()
 
     @property
     def configured(self) -> bool:
@@ -45,6 +48,11 @@ class Formation:
         found = self._of_type(self._heroku.formation())
         self._now, self._since = found.quantity, found.since
         return self._now
+
+    def forget(self) -> None:
+        """Where Redis was away nobody could speak, and it takes workers a while to reach it again."""
+        self._now = None
+        self._listens = time.monotonic() + self._settled
 
     def since(self, before: int) -> float | None:  # noqa: ARG002  # it is one number with one time
         return self._since
@@ -62,11 +70,12 @@ class Formation:
                 return now
         if wanted == now:
             return now
-        asked = time.time()
+        asked, calls = time.time(), self._heroku.calls
         try:
             found = self._set(wanted, now)
-        except Unclear:
-            self._now = None
+        except HerokuDown as error:
+            if isinstance(error, Unclear) or self._heroku.calls > calls + 1:
+                self._now = None  # an earlier try may have been obeyed, whatever the last was told
             raise
         self._now, self._since = found.quantity, later(asked, found.since)
         if self._now > now:
@@ -99,6 +108,7 @@ class Formation:
     def _drained(self, line: Line, wanted: int, now: int) -> bool:
         # Nothing runs longer than TIME_LIMIT: a worker that says so then is beyond help.
         hopeless = line.stood > self._settings.time_limit + self._settled
+        line = replace(line, drawn=min(line.drawn, time.monotonic() - self._listens))
         return hopeless or drained(self._live.workers(), line, wanted, now, self._settled)
 
     def _set(self, wanted: int, now: int) -> Processes:

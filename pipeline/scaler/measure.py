@@ -86,8 +86,9 @@ class Gauge:
         self._before: set[str] = set()  # or whose boot after that order is no news
 
     def forget(self) -> None:
-        """Another may have ordered meanwhile: our last order says nothing of boots any more."""
+        """Another may have led meanwhile: there may have been work, and our last order says nothing of boots."""
         self._ours = False
+        self._idle_since = inf
 
     def snapshot(self, demands: Sequence[Demand], standing: Standing, learned: Learned) -> tuple[Snapshot, Learned]:
         """A snapshot of now, and what the boots since the last one taught.

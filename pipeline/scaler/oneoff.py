@@ -59,6 +59,11 @@ class OneOffs:
         self._known = {start_id: since for start_id, since in listed.items() if start_id not in left}
         return self._known
 
+    def forget(self) -> None:
+        """Whoever was up and cannot say so yet is there, if Heroku lists it."""
+        self._known = None
+        self._up.clear()
+
     def since(self, before: int) -> float | None:
         """Those that are new are the youngest; those that are gone said when."""
         new = len(self._known or ()) + len(self._leaving) - before

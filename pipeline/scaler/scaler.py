@@ -58,8 +58,8 @@ class Scaler:
 
     def forget(self) -> None:
         """Another may have led meanwhile: ask Heroku, and read what was learned, again."""
-        self._checked = float("-inf")
-        self._learned = self._noted = None
+        self._way.forget()
+        self._learned = self._noted = self.holds = None
         self._gauge.forget()
         self._unsettled = True  # it may have gone before it charged what it saw end
 

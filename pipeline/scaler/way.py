@@ -50,6 +50,9 @@ class Way(Protocol):
     def check(self) -> int:
         """How many workers there are; HerokuDown when the key may not change that."""
 
+    def forget(self) -> None:
+        """Another may have resized meanwhile, or Redis was away: ask Heroku again, and let workers speak up."""
+
     def since(self, before: int) -> float | None:
         """From when on there are as many as now, where there were `before`; None when nobody can say.
 

@@ -28,7 +28,9 @@ from pipeline.keeper import Keeper
 from pipeline.ledger import Ledger, listing_key
 from pipeline.live import QUEUES
 from pipeline.local.dynos import Dynos, Fault
-from pipeline.local.services import S3, Valkey
+from pipeline.local.services import S3, Valkey, free_port
+from pipeline.roster import Worker
+from pipeline.s3 import BRIEF
 from pipeline.scaler import scaler
 from pipeline.scaler.formation import Formation
 from pipeline.scaler.learned import Learned
@@ -390,6 +392,80 @@ def test_who_leads_leads_on_however_long_heroku_takes_to_answer(
         with pytest.raises(HerokuDown):
             turn.result()
     assert stage.workers == 0
+
+
+def test_who_fails_at_every_turn_lets_another_lead(stage: Stage) -> None:
+    """What is wrong with one process may be right with the next."""
+    stage.submit()
+    bad = dataclasses.replace(stage.s.settings, s3_endpoint_url=f"http://127.0.0.1:{free_port()}")
+    failing = open_services(bad, SentMessages(), BRIEF)
+    first = Keeper(failing, Formation(bad, failing.live, settled=0.0))
+    thread = first.start()
+    until(lambda: bool(stage.s.live.held(["keeper"])))
+    second = stage.keeper()
+    other = second.start()
+    until(lambda: stage.workers == 1)
+    for keeper in (first, second):
+        keeper.stop()
+    for one in (thread, other):
+        one.join(5)
+
+
+def test_who_is_told_to_be_silent_leads_on_and_no_other_asks(stage: Stage) -> None:
+    stage.submit()
+    stage.dynos.faults.append(Fault(429, headers={"Retry-After": "60"}, sticky=True))
+    first = stage.keeper()
+    thread = first.start()
+    until(lambda: bool(stage.dynos.requests))
+    second = stage.keeper()
+    for _ in range(10):
+        time.sleep(0.1)
+        second.turn()
+    first.stop()
+    thread.join(5)
+    assert len(stage.dynos.requests) == 1
+
+
+def test_no_busy_worker_is_stopped_because_redis_was_away(stage: Stage) -> None:
+    """Whoever leads afterwards finds a line that has long stood, and a roster that nobody could sign."""
+    stage.dynos.scale({"worker": 2})
+    settings = dataclasses.replace(stage.s.settings, linger_seconds=0.0)
+    stage.keepers.append(keeper := Keeper(stage.s, Formation(settings, stage.s.live, settled=1.0)))
+    drawing = Worker("worker.2", "worker.2", False, time.time(), busy=True)
+    for _ in range(2):
+        stage.s.live.report(drawing)
+        keeper.turn()
+        time.sleep(1.1)
+    with redis.Redis.from_url(stage.s.settings.redis_url) as client:
+        client.delete("pipeline:lease:keeper", "pipeline:workers:worker.2")  # they ended meanwhile
+    keeper.turn()
+    assert stage.workers == 2
+    time.sleep(1.1)
+    stage.s.live.report(drawing)
+    for _ in range(3):
+        keeper.turn()
+        assert stage.workers == 2
+        time.sleep(0.5)
+
+
+def test_who_leads_no_more_asks_for_the_lease_no_more_often_than_others(stage: Stage) -> None:
+    """A worker had lingered nearly long enough when another began to lead."""
+    stage.dynos.scale({"worker": 1})
+    keeper = stage.keeper(linger_seconds=0.05, keeper_seconds=9.0)
+    keeper.turn()
+    stage.wipe_redis()
+    assert stage.s.live.lease("keeper", 60.0)
+
+    def asked() -> int:
+        with redis.Redis.from_url(stage.s.settings.redis_url) as client:
+            return int(client.info("commandstats").get("cmdstat_eval", {}).get("calls", 0))
+
+    before = asked()
+    thread = keeper.start()
+    time.sleep(1.0)
+    keeper.stop()
+    thread.join(5)
+    assert asked() - before <= 3, "to look whether it leads, and to try, once"
 
 
 # repair

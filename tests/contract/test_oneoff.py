@@ -159,6 +159,23 @@ def test_who_is_missed_for_a_moment_because_redis_was_wiped_is_paid_all_the_same
     )
 
 
+def test_who_cannot_speak_yet_after_redis_was_away_is_paid_all_the_same(
+    dynos: Dynos, ways: Make, live: Live, valkey_server: Valkey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(oneoff, "MISSED", 0.0)
+    way = ways()
+    way.resize(1)
+    live.report(Worker(dynos.dyno("run.1").order.command.split()[-1], "run.1", True, time.time()))
+    way.resize(1)
+    with redis.Redis.from_url(valkey_server.url) as client:
+        client.flushall()
+    way.forget()
+    assert way.quantity() == 1
+    assert [way.resize(0) for _ in range(3)] == [1, 1, 1]
+    dynos.stop_dyno("run.1")
+    assert way.quantity() == 0
+
+
 def test_who_leaves_is_replaced_at_once_though_heroku_lists_it_for_seconds_yet(
     dynos: Dynos, ways: Make, live: Live
 ) -> None:

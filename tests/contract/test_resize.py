@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -312,6 +313,21 @@ def test_the_number_is_asked_for_again_only_when_it_may_have_changed(
     assert [call.method for call in dynos.requests[before:]].count("GET") == asked
 
 
+def test_a_refusal_of_a_second_try_says_nothing_of_the_first(
+    dynos: Dynos, formation: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else workers that nobody knows of were not stopped for a minute."""
+    monkeypatch.setattr(door, "PAUSES", (0.01,))
+    workers = formation()
+    workers.quantity()
+    dynos.faults.extend([Fault(lost=True), Fault(409)])
+    with pytest.raises(HerokuDown, match="being changed"):
+        workers.resize(2)
+    assert dynos.row("worker").quantity == 2
+    assert workers.resize(0) == 0
+    assert dynos.row("worker").quantity == 0
+
+
 @pytest.mark.parametrize(
     "fault",
     [Fault(502, body="<html>Bad gateway</html>"), Fault(hang=1.0), Fault(reset=True)],
@@ -426,6 +442,30 @@ def test_the_quantity_goes_down_only_after_the_topmost_are_drained(dynos: Dynos,
     live.report(Worker("worker.2", "worker.2", False, time.time(), drains=line.mark))
     assert workers.resize(1) == 1
     assert dynos.row("worker").quantity == 1
+
+
+def test_who_could_not_speak_while_redis_was_away_is_not_taken_for_gone(
+    dynos: Dynos, live: Live, client: Any
+) -> None:
+    """A line that stands longer than the outage says nothing of who was silent during it."""
+    workers = Formation(settings_for(dynos), live, settled=0.5)
+    workers.resize(2)
+    drawing = [Worker(name, name, False, time.time(), busy=True) for name in ("worker.1", "worker.2")]
+    for one in drawing:
+        live.report(one)
+    assert workers.resize(1) == 2
+    time.sleep(0.6)
+    client.delete(*(f"pipeline:workers:{one.id}" for one in drawing))
+    workers.forget()  # as the keeper does, whose lease ended
+    assert workers.resize(1) == 2
+    time.sleep(0.6)  # they reach Redis again a while after us
+    assert workers.resize(1) == 2
+    for one in drawing:
+        live.report(one)
+    time.sleep(0.6)
+    assert workers.resize(1) == 2
+    client.delete("pipeline:workers:worker.2")
+    assert workers.resize(1) == 1, "that one died"
 
 
 def test_when_more_workers_are_wanted_after_all_none_is_kept_from_work(live: Live, dynos: Dynos) -> None:

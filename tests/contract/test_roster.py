@@ -10,8 +10,11 @@ import pytest
 from pipeline import presence as presences
 from pipeline import roster
 from pipeline.live import Live
+from pipeline.local.services import Valkey
 from pipeline.presence import Presence
-from pipeline.roster import Worker
+from pipeline.roster import Line, Worker
+from pipeline.settings import Settings
+from pipeline.worker import duty
 
 
 def worker(name: str, **more: Any) -> Worker:
@@ -113,6 +116,58 @@ def test_it_says_that_it_drains_only_when_it_has_laid_down_its_work(live: Live) 
     while [one.drains for one in live.workers()] != [line.mark]:
         assert time.monotonic() < deadline
         time.sleep(0.05)
+    presence.stop()
+
+
+def test_who_hears_that_it_may_work_again_does_not_say_that_it_drains(valkey_server: Valkey, live: Live) -> None:
+    """The line may fall again at once, and keeps its mark: it would be stopped, although it has taken up work."""
+    said = []
+
+    class Slow(Live):
+        def report(self, worker: Worker) -> Line | None:
+            said.append(worker.drains)
+            return super().report(worker)
+
+        def ring(self) -> None:
+            presence.note(busy=False, laid_down=True)
+
+    presence = Presence(
+        Slow.open(Settings.from_env({"REDIS_URL": valkey_server.url})), worker("worker.2"), linger=5
+    )
+    live.drain(1)
+    presence.start()
+    presence.note(busy=True, laid_down=False)
+    raised = live.drain(2)
+    presence.note(busy=False, laid_down=True)  # it has just laid down its work, which is news
+    deadline = time.monotonic() + 20
+    while not presence.may_work or len(said) < 4:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert raised.mark not in said
+    presence.stop()
+
+
+def test_who_is_kept_from_work_while_it_takes_it_up_does_not_say_that_it_has_laid_it_down(live: Live) -> None:
+    line = live.drain(1)
+    presence = Presence(live, worker("worker.2"), linger=5)
+    presence.may_work = True
+
+    class Consumer:
+        """Takes so long to take up work that another line is heard meanwhile."""
+
+        def __init__(self) -> None:
+            self.task_consumer = self
+            self.queues: list[str] = []
+
+        def add_task_queue(self, name: str) -> None:
+            self.queues.append(name)
+            presence.start()
+
+    step = duty(presence)(None)
+    step._turn(Consumer())  # what Celery's timer calls
+    assert not presence.may_work
+    time.sleep(2 * presences.TICK)
+    assert line.mark not in {one.drains for one in live.workers()}
     presence.stop()
 
 

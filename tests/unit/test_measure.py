@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from typing import cast
 
@@ -112,3 +113,17 @@ def test_a_worker_that_dies_and_is_started_again_does_not_teach_how_long_a_boot_
     gauge.forget()
     assert learned(400.0, ("worker.4", 700.0)) == 10.0, "another led, and ordered it"
     assert learned(800.0, ("worker.4", 700.0), ("worker.5", 830.0)) == pytest.approx(10 + WEIGHT * 20)
+
+
+def test_who_leads_again_does_not_take_the_work_that_another_saw_for_idleness() -> None:
+    roster, now = Roster(), time.time()
+    gauge = Gauge(cast(Live, roster))
+
+    def idle(*since: float) -> float:
+        roster.up = [Worker(str(moment), "worker", False, 60.0, idle_since=moment) for moment in since]
+        return gauge.snapshot([], standing(1), Learned())[0].idle_seconds
+
+    assert idle(now - 300) == pytest.approx(300, abs=20)
+    gauge.forget()
+    assert idle(now - 300, now - 100) == pytest.approx(100, abs=20)
+    assert idle() >= 100, "it has been idle, whoever has left since"
