@@ -9,10 +9,8 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
-from enum import StrEnum
 
 from .errors import (
     ExportFailed,
@@ -27,6 +25,7 @@ from .errors import (
 from .export import Export, State, created
 from .live import QUEUES
 from .plan import Plan
+from .repair import Repair, View, repair
 from .scaler.decide import Decision, Demand
 from .scaler.measure import demand
 from .scaler.scaler import Scaler
@@ -38,56 +37,8 @@ from .tasks.alone import Held, alone
 
 log = logging.getLogger(__name__)
 CLEAN_SECONDS = 3600.0
-NOTICE_PATIENCE = 3600.0  # a mail that cannot be sent for so long must not keep a worker up
 FAILURES = 3  # turns; a leader whose disk is full or that is out of files would lead in vain as long as it lives
 LEAD = 3.0  # seconds until a leader that died is missed; one that lives leads on, whatever it waits for
-
-
-class Repair(StrEnum):
-    """What to do about an export that does not move."""
-
-    NOTHING = "nothing"
-    PLAN = "plan"
-    RENDER = "render"
-    ASSEMBLE = "assemble"
-    DELIVER = "deliver"
-    CLOSE = "close"
-    GIVE_UP = "give up"
-
-
-@dataclass(frozen=True)
-class View:
-    """An unfinished export as the keeper sees it."""
-
-    export: Export
-    missing: Sequence[int]  # chunks with pages missing
-    unleased: Sequence[int]  # those of them that nobody is at
-    busy: bool  # somebody plans or assembles it
-    sent: bool  # messages for it went out lately
-    queue_empty: bool  # no message waits where one for it would
-    now: float
-    plan: Plan | None = None  # once there is one
-
-
-def repair(view: View, deadline: float) -> Repair:
-    """What an export needs; pure.
-
-    While messages wait in a queue, the missing one may be among them, unless they were sent long ago.
-    When no message waits and nobody is at the work, the message is lost.
-    """
-    if view.export.state.over:
-        if view.now - (view.export.finished_at or 0.0) > NOTICE_PATIENCE:
-            return Repair.CLOSE
-        return Repair.NOTHING if view.sent else Repair.DELIVER
-    if view.now - view.export.created_at > deadline:
-        return Repair.GIVE_UP
-    if view.busy or (view.sent and not view.queue_empty):
-        return Repair.NOTHING
-    if view.export.state in (State.QUEUED, State.PLANNING):
-        return Repair.PLAN
-    if not view.missing:
-        return Repair.ASSEMBLE
-    return Repair.RENDER if view.unleased else Repair.NOTHING
 
 
 class Keeper:

@@ -126,9 +126,8 @@ class OneOffs:
         for start_id, missed in list(self._missing.items()):
             if start_id in left:
                 self._leaving[start_id] = now + EXIT_MOST
-            elif (
-                now - missed > MISSED
-            ):  # it died; PRESENT before it was missed it said for the last time that it is up
+            elif now - missed > MISSED:
+                # It died. PRESENT before it was missed it said for the last time that it is up.
                 ended.append(time.time() - (now - missed) - PRESENT)
             else:
                 continue

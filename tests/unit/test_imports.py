@@ -14,7 +14,7 @@ STOREYS = [
     {"tasks"},
     {"services"},
     {"scaler", "delivery", "rendering", "representation"},
-    {"accounts", "presence"},
+    {"accounts", "presence", "repair"},
     {"ledger", "live", "freezing"},
     {"segments"},
     {"sealing"},

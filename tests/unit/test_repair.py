@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from pipeline.export import Export, State, new_id
-from pipeline.keeper import NOTICE_PATIENCE, Repair, View, repair
+from pipeline.repair import NOTICE_PATIENCE, Repair, View, repair
 
 NOW = 1_000_000.0
 EXPORT = Export(new_id(), "photos", {}, "somebody", NOW - 60)
