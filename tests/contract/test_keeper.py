@@ -21,6 +21,7 @@ import redis
 from celery.exceptions import Retry
 
 from pipeline import keeper as keepers
+from pipeline import repair
 from pipeline.accounts import Accounts
 from pipeline.errors import HerokuDown, InvalidSetting, RedisDown, StoreDown
 from pipeline.export import Charge, Export, State, new_id
@@ -613,7 +614,7 @@ def test_an_export_past_its_deadline_fails(stage: Stage) -> None:
 
 def test_a_message_that_cannot_be_delivered_for_long_keeps_no_worker_up(stage: Stage) -> None:
     export_id = stage.ready()
-    stage.age(export_id, finished_at=time.time() - keepers.NOTICE_PATIENCE - 1)
+    stage.age(export_id, finished_at=time.time() - repair.NOTICE_PATIENCE - 1)
     keeper = stage.keeper(linger_seconds=0.0)
     for _ in range(3):
         keeper.turn()
