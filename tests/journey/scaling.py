@@ -38,7 +38,7 @@ from pipeline.scaler.learned import Learned
 from tests.journey import bars, people
 from tests.readback import read
 
-DEFAULTS = {"DOCUMENTS": "tests.journey.witness"}
+DEFAULTS = {"DOCUMENTS": "tests.journey.witness", "KEEPER_SECONDS": "5", "LINGER_SECONDS": "5"}
 ENVIRON = {
     **DEFAULTS,
     "HEROKU_TIMEOUT": "1",
@@ -324,7 +324,7 @@ def main() -> None:
     options.add_argument("--seed", type=int, default=3)
     options.add_argument("--way", choices=("formation", "one-off"), default="formation")
     options.add_argument("--no-faults", action="store_true")
-    options.add_argument("--defaults", action="store_true", help="the settings as they come, not shorter times")
+    options.add_argument("--defaults", action="store_true", help="the times of an app, not shorter ones")
     options.add_argument("--fault-each", type=float, default=FAULT_EACH, help="seconds")
     options.add_argument("--folder", type=Path)
     chosen = options.parse_args()
