@@ -5,12 +5,12 @@ Read by gunicorn as `--config python:pipeline.web.gunicorn`.
 
 from __future__ import annotations
 
-import logging
 import os
 from pathlib import Path
 from threading import Thread
 from typing import Any
 
+from .. import logs
 from ..keeper import Keeper
 from ..scaler.resize import chosen_way
 from .access import EXTENSION
@@ -34,7 +34,7 @@ _keepers: list[tuple[Keeper, Thread]] = []
 
 def post_worker_init(worker: Any) -> None:
     """Start the keeper in the process that serves, after it was forked: connections must not be shared."""
-    logging.basicConfig(level=logging.INFO, format="%(name)s: %(message)s")
+    logs.begin("%(name)s: %(message)s")
     services = worker.wsgi.extensions[EXTENSION]
     keeper = Keeper(services, chosen_way(services.settings, services.live))
     _keepers.append((keeper, keeper.start()))
