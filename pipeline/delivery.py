@@ -58,7 +58,7 @@ def message(export: Export, settings: Settings) -> EmailMessage:
     ready = export.state is State.READY
     lines = list(_ready_lines(export) if ready else _failed_lines(export))
     mail = EmailMessage()
-    mail["Subject"] = f"{'Ready' if ready else 'Not made'}: {_one_line(export.name)}"
+    mail["Subject"] = f"{'Ready' if ready else 'Not made'}: {_unencoded(_one_line(export.name))}"
     mail["From"] = settings.mail_from
     mail["To"] = Address(addr_spec=export.notify or "")
     mail["Date"] = format_datetime(datetime.fromtimestamp(export.finished_at or export.created_at, UTC))
@@ -107,9 +107,9 @@ def _failed_lines(export: Export) -> Iterator[str]:
     asked = datetime.fromtimestamp(export.created_at, UTC).strftime("%Y-%m-%d %H:%M UTC")
     yield f"{_one_line(export.name)}, asked for on {asked}, could not be made."
     if export.failure:
-        yield export.failure.message
+        yield _one_line(export.failure.message)
         if export.failure.advice:
-            yield export.failure.advice
+            yield _one_line(export.failure.advice)
 
 
 def _html(lines: list[str], links: list[tuple[str, str]], until: str) -> str:
@@ -188,6 +188,11 @@ def _translated() -> Iterator[None]:
 
 def _one_line(text: str) -> str:
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+
+def _unencoded(text: str) -> str:
+    """Without what a header takes for an encoded word (RFC 2047, 2), in which any line break may stand."""
+    return text.replace("=?", "= ?")
 
 
 def _size(count: int) -> str:

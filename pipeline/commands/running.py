@@ -10,6 +10,7 @@ from math import ceil
 
 import click
 
+from .. import logs
 from ..errors import InvalidSetting, StoreDown
 from . import opening, options, terminal
 
@@ -121,7 +122,5 @@ def doctor(machine: bool) -> None:
 
 def _log() -> None:
     """Everything of note, with the time, to stderr."""
-    logging.basicConfig(
-        level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
+    logs.begin("%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("botocore").setLevel(logging.WARNING)

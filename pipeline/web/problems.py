@@ -8,7 +8,7 @@ from math import ceil
 
 import msgspec
 from flask import Flask, Response, redirect, render_template, request
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import BadRequest, HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
 from ..errors import BodyTooLarge, NotSignedIn, PipelineError
@@ -30,6 +30,7 @@ def install(app: Flask) -> None:
     """Answer every error in one form."""
     app.register_error_handler(PipelineError, _expected)
     app.register_error_handler(HTTPException, _refused)
+    app.register_error_handler(RecursionError, _too_deep)
     app.register_error_handler(Exception, _mistake)
 
 
@@ -78,6 +79,11 @@ def _refused(error: HTTPException) -> AnyResponse:
         if name in ("Allow", "Retry-After"):
             response.headers[name] = value
     return response
+
+
+def _too_deep(_: RecursionError) -> AnyResponse:
+    """JSON that could just be read is a little too deep to be written: that is done further down the stack."""
+    return _refused(BadRequest("The body has values inside of values, too many deep."))
 
 
 def _mistake(error: Exception) -> AnyResponse:

@@ -125,12 +125,20 @@ def test_what_strangers_wrote_adds_no_header_and_no_element(mail: Smtp) -> None:
     assert f"{SKIPPED_IN_MAIL + 1}. " not in text
 
 
+def test_a_title_that_looks_like_an_encoded_word_stays_as_it_was_typed(mail: Smtp) -> None:
+    found = sent(mail, ready(name="=?utf-8?q?Trip=0D=0ABcc:_eve=40example.org?="))
+    assert found["Bcc"] is None
+    assert found["Subject"] == "Ready: = ?utf-8?q?Trip=0D=0ABcc:_eve=40example.org?="
+    assert found["To"] == "admin@example.org"
+
+
 def test_a_mail_about_a_failure_gives_the_reason_and_no_link(mail: Smtp) -> None:
     failure = Failure("InvalidRequest", f"Entry 7 is wrong: {EVIL}", "Correct it & ask again.")
     found = sent(mail, ready(state=State.FAILED, result=None, failure=failure, name="Bad\nalbum"))
     assert found["Subject"] == "Not made: Bad album"
     text, html = body(found, "plain"), body(found, "html")
     assert "Bad album, asked for on 2023-11-14 22:13 UTC, could not be made." in text
+    assert "\nBcc:" not in text
     assert "Correct it & ask again." in text
     assert "Correct it &amp; ask again." in html
     assert "<script>" not in html

@@ -181,6 +181,20 @@ def test_a_body_that_is_not_a_json_object_is_400(
     assert keys(services) == []
 
 
+def test_a_body_is_taken_or_refused_however_deep_its_values_are(client: FlaskClient) -> None:
+    def status(deep: int) -> int:
+        rows = b'{"a":' + b"[" * deep + b"]" * deep + b"}"
+        body = b'{"document": "table", "params": {"rows": [' + rows + b"]}}"
+        return client.post("/exports", data=body, headers=SHOP, content_type="application/json").status_code
+
+    taken, refused = 100, 2000  # what can just be read, and cannot just be written, lies between
+    while refused - taken > 1:
+        middle = (taken + refused) // 2
+        code = status(middle)
+        assert code in (202, 400)
+        taken, refused = (middle, refused) if code == 202 else (taken, middle)
+
+
 def test_a_body_that_is_not_called_json_is_415(client: FlaskClient) -> None:
     answer = client.post("/exports", data="{}", headers=SHOP, content_type="text/plain")
     assert answer.status_code == 415 and "application/json" in error(answer)["message"]
@@ -514,9 +528,17 @@ def test_nobody_comes_in_without_a_token_or_a_session(client: FlaskClient) -> No
 def test_a_wrong_token_is_refused_also_beside_a_session(client: FlaskClient, subtests: pytest.Subtests) -> None:
     sign_in(client)
     assert client.get("/exports").status_code == 200
-    for value in ("Bearer wrong-token", "Bearer", "Bearer ", "Basic c2hvcDpzaG9w", "shop-token", "Bearer é", ""):
+    no_token = ("Bearer", "Bearer ", "shop-token", "Basic c2hvcDpzaG9w", "Basic é", "")
+    for value in ("Bearer wrong-token", "Bearer é", *no_token):
         with subtests.test(value):
             assert client.get("/exports", headers={"Authorization": value}).status_code == 401
+
+
+def test_a_token_may_have_any_sign_in_it(services: Services) -> None:
+    settings = replace(services.settings, api_tokens={"to=ken,1 2": "shop"})
+    client = create_app(replace(services, settings=settings)).test_client()
+    for value in ("Bearer to=ken,1 2", "bearer  to=ken,1 2 "):
+        assert client.get("/exports", headers={"Authorization": value}).status_code == 200
 
 
 def test_a_browser_without_a_session_is_led_to_the_sign_in_and_back(client: FlaskClient) -> None:

@@ -140,6 +140,23 @@ def test_wrapping_loses_nothing_and_every_line_fits(text: str, width: float) -> 
     assert all(face.width(line, 10) <= width or len(line) < 12 for line in lines)
 
 
+class Counting(Face):
+    """A face that counts the characters it is asked to measure."""
+
+    measured = 0
+
+    def width(self, text: str, size: float) -> float:
+        self.measured += len(text)
+        return super().width(text, size)
+
+
+def test_a_word_without_end_is_not_measured_whole_for_every_line() -> None:
+    face, word = Counting(font_files([])), "لا" * 25_000
+    lines = face.wrap(word, 8, 200, 60)
+    assert len(lines) == 60 and lines[-1].endswith("…")
+    assert face.measured < 3 * len(word)
+
+
 def test_a_word_that_is_too_long_is_broken_and_ideographs_need_no_spaces(tmp_path: Path) -> None:
     face = fonts.default_face()
     assert face.wrap("x" * 30, 10, 80, 9)[:2] == ["x" * 15, "x" * 15]

@@ -95,8 +95,9 @@ def test_what_was_not_understood_is_known() -> None:
     [
         (Currency("XXQ"), "columns", "no currency"),
         (Date("d. Q"), "columns", "no 'Q'"),
+        (Date(input="%d.%m.%d"), "columns", "stands twice"),
     ],
-    ids=["currency", "pattern"],
+    ids=["currency", "pattern", "input"],
 )
 def test_what_cannot_be_a_format_is_said(format: Format, field: str, words: str) -> None:
     with pytest.raises(InvalidRequest, match=words) as caught:

@@ -25,7 +25,7 @@ STOREYS = [
     {"upload"},
     {"s3"},
     {"export"},
-    {"errors", "settings"},
+    {"errors", "logs", "settings"},
 ]
 DOORS = {
     "boto3": {"s3.py"},

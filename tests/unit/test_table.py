@@ -141,6 +141,8 @@ def test_what_people_send_is_understood(folder: Path, data: bytes, expected: lis
         (b"a,b\n\x00\x01\x02", {}, "listing", "not text"),
         (b"a,b\n\xff,2\n", {"encoding": "utf-8"}, "encoding", "are not utf-8"),
         (b"a,b\n1,2\n", {"encoding": "klingon"}, "encoding", "no encoding"),
+        (b"a,b\n1,2\n", {"encoding": "cp\0"}, "encoding", "no encoding"),
+        (b'{"a":' + b"[" * 5000 + b"]" * 5000 + b"}\n", {}, "listing", "is not a JSON object"),
         (b"a,b\n1,2\n", {"encoding": "utf-16"}, "encoding", "Lines cannot be found in utf-16"),
         (b"a\n\\u000a\n", {"encoding": "raw_unicode_escape"}, "encoding", "Lines cannot be found in raw_unicode"),
         ("a,b\n1,2\n".encode("utf-16-le"), {}, "listing", "not text: it has null bytes"),

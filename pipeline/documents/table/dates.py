@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -40,6 +41,16 @@ class DateWriter:
             return datetime.fromisoformat(text.strip())
         except ValueError:
             return None
+
+
+def check_input(format: str) -> None:
+    """InvalidRequest for a format in which a part stands twice: strptime fails on it with an error of `re`."""
+    try:
+        datetime.strptime("", format)
+    except ValueError:  # no date is empty
+        return
+    except re.error:
+        raise InvalidRequest(f"In {format!r} a part of a date stands twice.", field="columns") from None
 
 
 def fields(pattern: str, locale: Locale) -> tuple[Part, ...]:

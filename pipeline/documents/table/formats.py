@@ -25,7 +25,7 @@ from babel.numbers import (
 from msgspec import Meta
 
 from ...errors import InvalidRequest
-from .dates import SPACES, DateWriter, fields
+from .dates import SPACES, DateWriter, check_input, fields
 
 EXACT = Context(prec=400, rounding=ROUND_HALF_UP)  # a cell has 130 digits at most, a document 10^9 rows
 Decimals = Annotated[int, Meta(ge=0, le=12)]
@@ -84,6 +84,7 @@ def known_locale(name: str) -> Locale:
 def writer(format: Format, locale: Locale) -> Writer:
     """What reads and writes cells of a format; InvalidRequest when the format cannot be."""
     if isinstance(format, Date):
+        check_input(format.input)
         return DateWriter(fields(format.pattern, locale), format.input)
     places, symbol = format.decimals, ""
     if isinstance(format, Currency):

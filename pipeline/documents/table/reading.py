@@ -243,7 +243,7 @@ def _check_encoding(given: str) -> None:
     """Only an encoding in which plain text is plain bytes can be cut at line feeds."""
     try:
         plain = PLAIN.encode(given) == PLAIN.encode("ascii") and PLAIN.encode(given).decode(given) == PLAIN
-    except (LookupError, UnicodeError):
+    except (LookupError, ValueError):  # ValueError: a null character, or bytes that are no text
         raise InvalidRequest(f"There is no encoding {given!r}.", field="encoding") from None
     if not plain:
         raise InvalidRequest(
@@ -256,7 +256,7 @@ def _check_encoding(given: str) -> None:
 def _record(line: str) -> dict[str, Any]:
     try:
         return msgspec.json.decode(line, type=dict[str, Any])
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         shown = line if len(line) <= SHOWN else f"{line[:SHOWN]}…"
         words = f"The line {shown.rstrip()!r} is not a JSON object: {error}."
         raise InvalidRequest(words, field="listing", advice="Each line is a record: {column: value}.") from None

@@ -12,6 +12,7 @@ from .font import Font
 from .line import Line, Placed, escaped, line_of
 from .shaping import COMPLEX, one_by_one, shaped
 
+LONG = 1000  # characters; more of them fit no line as a rule
 LINES = 1024  # kept, of those that are more than plain glyphs: a page of a table is measured, then drawn
 REPLACEMENT = "\ufffd"
 BLANK = 500  # width of a character that no font has when there is no replacement either
@@ -101,7 +102,7 @@ class Face:
 
     def fit(self, text: str, size: float, width: float) -> str:
         """The text itself, or as much of it as fits with an ellipsis."""
-        if self.width(text, size) <= width:
+        if self._fits(text, size, width):
             return text
         count = longest(len(text) - 1, lambda n: self.width(text[:n].rstrip() + "…", size) <= width)
         return text[: whole(text, count)].rstrip() + "…"
@@ -118,11 +119,18 @@ class Face:
         found += [self.fit(rest, size, width)] if rest else []
         return directed(found, text) if COMPLEX.search(text) else found
 
+    def _fits(self, text: str, size: float, width: float) -> bool:
+        """Whether a text is no wider. Of a long one the first half is asked first, since all of it may be a
+        million characters, and is asked for line after line."""
+        if len(text) > LONG and not self._fits(text[: len(text) // 2], size, width):
+            return False
+        return self.width(text, size) <= width
+
     def _line_break(self, text: str, size: float, width: float) -> int:
         """How many characters the first line takes, one at least."""
         taken = 0
         for piece in PIECE.finditer(text):
-            if self.width(text[: piece.end()].rstrip(), size) > width:
+            if not self._fits(text[: piece.end()].rstrip(), size, width):
                 break
             taken = piece.end()
         return taken or max(1, whole(text, longest(len(text), lambda n: self.width(text[:n], size) <= width)))
