@@ -38,7 +38,7 @@ from .tasks.alone import Held, alone
 log = logging.getLogger(__name__)
 CLEAN_SECONDS = 3600.0
 FAILURES = 3  # turns; a leader whose disk is full or that is out of files would lead in vain as long as it lives
-LEAD = 3.0  # seconds until a leader that died is missed; one that lives leads on, whatever it waits for
+LEAD = 2.0  # seconds until a leader that died is missed; one that lives leads on, whatever it waits for
 
 
 class Keeper:

@@ -64,6 +64,29 @@ class OneOffs:
         self._known = None
         self._up.clear()
 
+    def roll_call(self) -> None:
+        """Who was up and is not in Redis any more has left, or died: no call is needed to know that. Should Redis
+        have been wiped, Heroku's list is asked all the same before any other dyno is started."""
+        now, up = time.monotonic(), {worker.id for worker in self._live.workers()}
+        known = self._known if self._known is not None else {}
+        self._up = (self._up | up) & known.keys()
+        self._missing = {start_id: self._missing.get(start_id, now) for start_id in self._up - up}
+        left = self._live.left({*self._missing, *self._leaving})
+        ended = [moment for moment in left.values() if moment]
+        for start_id, missed in list(self._missing.items()):
+            if start_id in left:
+                self._leaving[start_id] = now + EXIT_MOST
+            elif now - missed > MISSED:
+                # It died. PRESENT before it was missed it said for the last time that it is up.
+                ended.append(time.time() - (now - missed) - PRESENT)
+            else:
+                continue
+            self._up.discard(start_id)
+            del known[start_id], self._missing[start_id]
+        self._ended = max(ended, default=None)
+        waited = {start_id: until for start_id, until in self._leaving.items() if until > now}
+        self._leaving = {start_id: until for start_id, until in waited.items() if not left.get(start_id)}
+
     def since(self, before: int) -> float | None:
         """Those that are new are the youngest; those that are gone said when."""
         new = len(self._known or ()) + len(self._leaving) - before
@@ -76,7 +99,7 @@ class OneOffs:
         """Say how many workers may stay; start those that are missing, counted by Heroku's own list."""
         wanted = self._limit.clip(wanted)
         self._live.drain(wanted if line is None else max(line, wanted))
-        self._forget_who_left()
+        self.roll_call()
         known = self._known
         if known is None or wanted > len(known):
             known = self._listed()
@@ -113,29 +136,6 @@ class OneOffs:
                 advice=f"heroku ps:scale {kind}=0",
             )
         return self.quantity()
-
-    def _forget_who_left(self) -> None:
-        """Who was up and is not in Redis any more has left, or died: no call is needed to know that. Should Redis
-        have been wiped, Heroku's list is asked all the same before any other dyno is started."""
-        now, up = time.monotonic(), {worker.id for worker in self._live.workers()}
-        known = self._known if self._known is not None else {}
-        self._up = (self._up | up) & known.keys()
-        self._missing = {start_id: self._missing.get(start_id, now) for start_id in self._up - up}
-        left = self._live.left({*self._missing, *self._leaving})
-        ended = [moment for moment in left.values() if moment]
-        for start_id, missed in list(self._missing.items()):
-            if start_id in left:
-                self._leaving[start_id] = now + EXIT_MOST
-            elif now - missed > MISSED:
-                # It died. PRESENT before it was missed it said for the last time that it is up.
-                ended.append(time.time() - (now - missed) - PRESENT)
-            else:
-                continue
-            self._up.discard(start_id)
-            del known[start_id], self._missing[start_id]
-        self._ended = max(ended, default=None)
-        waited = {start_id: until for start_id, until in self._leaving.items() if until > now}
-        self._leaving = {start_id: until for start_id, until in waited.items() if not left.get(start_id)}
 
     def _start(self, start_id: str) -> float | None:
         """One more dyno. After an unclear answer the list says whether there is one; if there is none, it may

@@ -94,6 +94,7 @@ class Scaler:
             raise HerokuDown("Workers are not scaled.", advice="Set HEROKU_API_KEY and HEROKU_APP_NAME.")
         if time.monotonic() - self._checked > CHECK_SECONDS or self._way.standing().quantity is None:
             self._ask()
+        self._way.roll_call()
         snapshot = self._snapshot(demands)
         if self._overdue(snapshot):
             self._ask()

@@ -53,6 +53,9 @@ class Way(Protocol):
     def forget(self) -> None:
         """Another may have resized meanwhile, or Redis was away: ask Heroku again, and let workers speak up."""
 
+    def roll_call(self) -> None:
+        """Count those no more who left by themselves, or died; asks Redis, not Heroku."""
+
     def since(self, before: int) -> float | None:
         """From when on there are as many as now, where there were `before`; None when nobody can say.
 

@@ -32,7 +32,7 @@ from pipeline.local.dynos import Dynos, Fault
 from pipeline.local.services import S3, Valkey, free_port
 from pipeline.roster import Worker
 from pipeline.s3 import BRIEF
-from pipeline.scaler import scaler
+from pipeline.scaler import oneoff, scaler
 from pipeline.scaler.formation import Formation
 from pipeline.scaler.learned import Learned
 from pipeline.scaler.measure import Gauge
@@ -793,6 +793,33 @@ def test_what_was_ordered_is_charged_from_when_heroku_got_it_though_its_answer_w
     (_, (noted, workers, _)) = stage.s.accounts.workers_since(0.0)
     assert workers == 1
     assert noted == pytest.approx(ordered, abs=1.0), "Heroku's times are whole seconds"
+
+
+def test_a_one_off_dyno_that_died_is_charged_until_it_was_last_heard_of_though_another_replaces_it_at_once(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(oneoff, "MISSED", 0.3)
+    monkeypatch.setattr(oneoff, "PRESENT", 0.5)
+    settings = dataclasses.replace(stage.s.settings, scaler_way="one-off")
+    keeper = Keeper(dataclasses.replace(stage.s, settings=settings), OneOffs(settings, stage.s.live))
+    stage.submit()
+    keeper.turn()
+    start_id = stage.dynos.dyno("run.1").order.command.split()[-1]
+    stage.s.live.report(Worker(start_id, "run.1", True, time.time()))
+    keeper.turn()
+    time.sleep(1.0)
+    stage.dynos.stop_dyno("run.1")
+    with redis.Redis.from_url(settings.redis_url) as client:
+        client.delete(f"pipeline:workers:{start_id}")
+    missed = time.time()
+    keeper.turn()
+    time.sleep(0.4)
+    keeper.turn()
+    keeper.resign()
+    assert [dyno.name for dyno in stage.dynos.one_offs()] == ["run.2"]
+    *_, (died, none, _), (_, one, _) = stage.s.accounts.workers_since(0.0)
+    assert (none, one) == (0, 1)
+    assert died == pytest.approx(missed - 0.5, abs=0.3)
 
 
 def test_what_a_leader_ordered_before_it_died_is_charged_and_nothing_is_written_twice(stage: Stage) -> None:

@@ -33,7 +33,7 @@ class Surroundings:
     lease_seconds: float = 60.0  # until a dead worker's chunk is given to another
     refusal: float = 0.0  # chance of a call that is answered with an error, though every other is carried out
     pause: float = 0.0  # chance of a look after which nobody leads until the lease runs out
-    leader_seconds: float = 4.5  # until a leader that died is missed
+    leader_seconds: float = 3.0  # until a leader that died is missed
     limit: int | None = None  # above which the platform refuses
 
 
