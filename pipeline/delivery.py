@@ -22,6 +22,7 @@ from markupsafe import Markup
 
 from .errors import InvalidSetting, LinkExpired, LinkRefused, MailDown, MailRefused, MailUnencrypted
 from .export import Export, State
+from .logs import plain
 from .settings import Settings, is_local
 
 MB = 1_000_000
@@ -187,7 +188,7 @@ def _translated() -> Iterator[None]:
 
 
 def _one_line(text: str) -> str:
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return " ".join(plain(text).split())
 
 
 def _unencoded(text: str) -> str:

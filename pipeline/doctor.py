@@ -17,8 +17,8 @@ from .live import Live
 from .pdf.fonts import default_face
 from .pdf.fonts import load as load_fonts
 from .scaler.heroku import status_of
-from .scaler.prices import price, tabled
 from .scaler.resize import chosen_way
+from .scaler.scaler import check_size
 from .scaler.way import Way
 from .settings import MIB, Settings, is_local
 
@@ -194,14 +194,10 @@ def heroku_checks(settings: Settings) -> Iterator[Check]:
 
 def _price(settings: Settings, way: Way) -> Iterator[Check]:
     """Nothing, unless nobody knows what a worker costs: then web and workers do not start."""
-    if tabled(settings.dyno_size):
-        return
     try:
-        price(settings.dyno_size, way.prices() if way.configured else None)
+        check_size(settings, way)
     except InvalidSetting as error:
         yield failed("DYNO_SIZE", error, error.advice)
-    except HerokuDown:
-        pass  # the next check says so
 
 
 def _heroku_advice(error: HerokuDown) -> str:

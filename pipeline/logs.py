@@ -5,11 +5,16 @@ from __future__ import annotations
 import logging
 
 
+def plain(text: str) -> str:
+    """Without control characters: what others wrote adds no line of its own, and does nothing to a terminal."""
+    return "".join(c if c.isprintable() else " " for c in text)
+
+
 class OneLine(logging.LogRecord):
-    """A record whose words add no line of their own, and do nothing to a terminal."""
+    """A record of plain words."""
 
     def getMessage(self) -> str:  # noqa: N802  # logging's name
-        return "".join(c if c.isprintable() else " " for c in super().getMessage())
+        return plain(super().getMessage())
 
 
 def begin(form: str) -> None:

@@ -26,7 +26,7 @@ class Presence:
         self._worker = worker
         self._linger = linger
         self._stop = False
-        self._news = threading.Event()  # there is something to say before the next second
+        self._news = threading.Event()  # there is something to say before the next tick
         self._thread = threading.Thread(target=self._run, name="presence", daemon=True)
         self._line: Line | None = None
         self._to_tell = False  # the keeper is to hear of it: there may be fewer workers now

@@ -60,8 +60,6 @@ def simulate(
     elif soak:
         _tell_soak(report.soak(soak, policy, Surroundings()), machine)
     else:
-        if picture:
-            opening.free(picture, force)
         chosen = traces.fixed() if trace is None else [traces.recorded(trace)]
         for item in chosen:
             _tell(report.compare(item, policy, Surroundings(), seed), machine)

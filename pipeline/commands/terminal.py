@@ -14,6 +14,7 @@ import msgspec
 
 from ..errors import PipelineError
 from ..export import File, Result
+from ..logs import plain
 from ..settings import MIB
 
 if TYPE_CHECKING:
@@ -46,11 +47,6 @@ def complain(error: PipelineError, machine: bool) -> None:
     note(f"Error: {error.message}{field}")
     if error.advice:
         note(error.advice)
-
-
-def plain(text: str) -> str:
-    """Without control characters: names of files and documents come from others."""
-    return "".join(c if c.isprintable() else " " for c in text)
 
 
 @contextmanager

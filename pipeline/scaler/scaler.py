@@ -46,7 +46,7 @@ class Scaler:
         self._unsettled = True
         self.holds: float | None = None
         """Seconds for which the last decision holds if nothing happens; None: until something does."""
-        self._check_size()
+        check_size(settings, way)
 
     @property
     def learned(self) -> Learned:
@@ -158,13 +158,6 @@ class Scaler:
         found = [Change(*change) for change in self._accounts.workers_since(now - DAY)]
         return found[-1] if found else None
 
-    def _check_size(self) -> None:
-        """InvalidSetting now, not at the first bill, when neither our table nor Heroku has the size."""
-        size = self._settings.paid_size
-        if not tabled(size):
-            with suppress(HerokuDown):
-                price(size, self._way.prices() if self._way.configured else None)
-
     def _ask_price(self) -> None:
         """Once a process; once a minute while nobody knows it."""
         if self._price is None and time.monotonic() - self._price_asked > CHECK_SECONDS:
@@ -228,6 +221,13 @@ class Scaler:
         begin = min(span.begin for span in spans)
         changes = [Change(*change) for change in self._accounts.workers_since(begin - DAY)]
         return [replace(change, at=max(change.at, begin)) for change in changes], spans
+
+
+def check_size(settings: Settings, way: Way) -> None:
+    """InvalidSetting now, not at the first bill, when neither our table nor Heroku has the size of a worker."""
+    if not tabled(settings.paid_size):
+        with suppress(HerokuDown):
+            price(settings.paid_size, way.prices() if way.configured else None)
 
 
 def policy(settings: Settings) -> Policy:

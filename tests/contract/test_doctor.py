@@ -91,6 +91,12 @@ def test_nothing_is_left_in_the_bucket(environ: Environ, settings: Settings) -> 
         ({"HEROKU_API_KEY": "wrong"}, "heroku", "key is not valid", "heroku authorizations:create -s write"),
         ({"HEROKU_APP_NAME": "other"}, "heroku", "no such app", "HEROKU_APP_NAME"),
         ({"DYNO_SIZE": "huge"}, "DYNO_SIZE", "no price for a dyno of size huge", "standard-1x"),
+        (
+            {"SCALER_WAY": "one-off", "ONE_OFF_SIZE": "huge"},
+            "DYNO_SIZE",
+            "no price for a dyno of size huge",
+            "standard-1x",
+        ),
         ({"WORKER_TYPE": "clock"}, "heroku", "no process type clock", "WORKER_TYPE"),
         ({"SECRET_KEY": ""}, "SECRET_KEY", "not set", "secrets.token_hex"),
         ({"BASE_URL": "http://pdf.example.org"}, "BASE_URL", "not https", "https"),
