@@ -173,7 +173,7 @@ def test_what_is_over_does_not_slow_down_what_comes_after_it() -> None:
         simulate(trace, compared(CHEAP)[0], STEADY)
         return time.process_time() - began
 
-    assert seconds(1000) < 20 * min(seconds(100) for _ in range(3))
+    assert min(seconds(1000) for _ in range(3)) < 20 * min(seconds(100) for _ in range(3))
 
 
 def test_the_command_soaks() -> None:
