@@ -13,8 +13,9 @@ from pipeline import documents
 from pipeline.commands.folder import listed
 from pipeline.documents import Params, Range
 from pipeline.pdf.assembly import About, Assembly
-from pipeline.pdf.index import Index, Lane
+from pipeline.pdf.numbering import Lane
 from pipeline.pdf.segment import SegmentWriter
+from pipeline.pdf.segment_index import SegmentIndex
 from pipeline.plan import Cost, Marks, Survey
 from pipeline.rendering import Job
 from pipeline.settings import Settings
@@ -91,7 +92,7 @@ def _write(folder: Path, job: Job, chunk_pages: int) -> None:
             write_alone(job, part, chunk.pages, file)
 
 
-def drawn(job: Job, part: Range, lane: Lane, pages: int, file: BinaryIO, header: bool) -> Index:
+def drawn(job: Job, part: Range, lane: Lane, pages: int, file: BinaryIO, header: bool) -> SegmentIndex:
     """So many pages of a part as a segment."""
     writer = SegmentWriter(file, lane, part.first, header=header)
     with closing(job.document.draw(job.params, job.listing, part, job.inputs, writer)) as drawing:

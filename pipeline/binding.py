@@ -8,10 +8,11 @@ from functools import partial
 from typing import BinaryIO
 
 from .export import File
-from .pdf.assembly import About, Assembly, Place
-from .pdf.contents import write_contents
-from .pdf.index import Index
-from .pdf.inventory import Inventory
+from .pdf.assembly import About, Assembly
+from .pdf.overlay import Place
+from .pdf.segment_index import SegmentIndex
+from .pdf.tail_bound import TailBound
+from .pdf.volume_index import write_contents
 from .volumes import Segment, Volumes, volume_name
 
 MB = 1_000_000
@@ -42,8 +43,8 @@ class Made:
 def volumes(
     planned: Volumes,
     segments: Sequence[Segment],
-    inventory: Inventory,
-    read: Callable[[range], Iterator[Index]],
+    inventory: TailBound,
+    read: Callable[[range], Iterator[SegmentIndex]],
     about: About,
     name: str,
 ) -> Iterator[Volume]:

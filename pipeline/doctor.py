@@ -14,7 +14,7 @@ from .commands.finding import Check, Outcome, failed, guarded, skipped
 from .delivery import Post
 from .errors import HerokuDown, InvalidSetting, MailDown, MailUnencrypted, RedisDown
 from .live import Live
-from .pdf.fonts import default_face
+from .pdf.fonts import default_chain
 from .pdf.fonts import load as load_fonts
 from .scaler.heroku import status_of
 from .scaler.resize import chosen_way
@@ -228,7 +228,7 @@ def font_checks(settings: Settings) -> Iterator[Check]:
     except InvalidSetting as error:
         yield failed("fonts", error, "Correct the variable, or install requirements.txt again.")
         return
-    face = default_face()
+    face = default_chain()
     words = ", then ".join(font.name for font in face.fonts)
     if all(map(face.has, "aä€Ωжשع")):
         yield Check("fonts", Outcome.OK, f"{words}: Latin, Greek, Cyrillic, Hebrew and Arabic among others.")

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from .errors import IllegalStep, InvalidRequest
+from .pdf.tally import Skipped
 from .settings import MIB
 
 
@@ -100,15 +101,6 @@ class VolumeSize:
 
 
 UNCUT = VolumeSize()
-
-
-@dataclass(frozen=True)
-class Skipped:
-    """An input that could not be read, and what was done about it."""
-
-    record: int
-    source: str
-    reason: str
 
 
 @dataclass(frozen=True)

@@ -17,12 +17,14 @@ from . import binding, freezing
 from .binding import Made, Volume
 from .documents import Document, Range
 from .errors import ChunkFailed, ExportFailed, InvalidRequest
-from .export import UNCUT, File, Result, Skipped, VolumeSize, new_id
+from .export import UNCUT, File, Result, VolumeSize, new_id
 from .pdf.assembly import About, Totals
-from .pdf.fonts import check_fonts, default_face
-from .pdf.index import Index, Lane
-from .pdf.inventory import Inventory
+from .pdf.fonts import check_fonts, default_chain
+from .pdf.numbering import Lane
 from .pdf.segment import SegmentWriter
+from .pdf.segment_index import SegmentIndex
+from .pdf.tail_bound import TailBound
+from .pdf.tally import Skipped
 from .plan import Plan, cut
 from .settings import Settings
 from .sources import Inputs
@@ -81,7 +83,7 @@ class Job:
                 advice="Ask for larger volumes.",
             )
         plan = cut(survey, settings, chunk_pages, seen, volume)
-        return replace(plan, fonts=default_face().fingerprint)
+        return replace(plan, fonts=default_chain().fingerprint)
 
     def planned(self, plan: Plan) -> Job:
         """The same job, reading what was read when it was planned, and nothing else."""
@@ -113,7 +115,7 @@ def render_range(
     between: Between,
     interruptions: tuple[type[BaseException], ...] = (),
     volumes: Volumes = WHOLE,
-) -> Index:
+) -> SegmentIndex:
     """Draw planned pages from part.first on into a segment.
 
     It ends with the chunk, or earlier when it is as large as a segment may be, when `between` says so, or when
@@ -165,7 +167,7 @@ def render_file(
         spool = Path(folder) / "segments"
         with spool.open("wb") as spooled:
             indexes = list(_segments(job.planned(plan), plan, spooled, settings, progress))
-        inventory = Inventory()
+        inventory = TailBound()
         segments = [Segment(i.chunk, i.size, i.pages, inventory.take(i)) for i in indexes]
         check_counts(inventory.totals, plan.records)
         made: list[Made] = []
@@ -190,7 +192,7 @@ def _copy(source: BinaryIO, to: BinaryIO, size: int) -> None:
         size -= len(block)
 
 
-def _part_of(indexes: list[Index]) -> Callable[[range], Iterator[Index]]:
+def _part_of(indexes: list[SegmentIndex]) -> Callable[[range], Iterator[SegmentIndex]]:
     return lambda members: iter(indexes[members.start : members.stop])
 
 
@@ -218,7 +220,7 @@ def _bound(volume: Volume, spool: Path, segments: Sequence[Segment]) -> Path:
 
 def _segments(
     job: Job, plan: Plan, file: BinaryIO, settings: Settings, progress: Callable[[int], None]
-) -> Iterator[Index]:
+) -> Iterator[SegmentIndex]:
     for chunk in plan.chunks:
         first, slot, stop = chunk.first_page, 0, chunk.first_page + chunk.pages
         lane = plan.volumes.lane(chunk.number, len(plan.chunks))
@@ -247,10 +249,10 @@ def check_counts(totals: Totals, records: int) -> None:
 
 
 def result(
-    inventory: Inventory,
+    inventory: TailBound,
     made: Sequence[Made],
     index: File | None,
-    indexes: Iterable[Index],
+    indexes: Iterable[SegmentIndex],
     noticed: tuple[str, ...] = (),
 ) -> Result:
     """What the files hold, counted over all segments; the first 1,000 skipped inputs by name.

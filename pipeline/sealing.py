@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from .errors import DamagedSegment
-from .pdf.index import Index
+from .pdf.segment_index import SegmentIndex
 from .store import Tail
 
 TAIL = 64 * 1024  # bytes to ask for: the index of a few thousand pages, or a small segment whole
@@ -23,11 +23,11 @@ DIGITS = 16
 class Stored:
     """A segment that was read: what it holds and, when it is a small one, its bytes."""
 
-    index: Index
+    index: SegmentIndex
     body: bytes | None
 
 
-def sealed(index: Index) -> bytes:
+def sealed(index: SegmentIndex) -> bytes:
     """What stands behind the bytes of a segment."""
     data = index.encode()
     return data + b"%0*d" % (DIGITS, len(data))
@@ -45,7 +45,7 @@ def opened(tail: Tail, read: Callable[[int, int], bytes]) -> Stored:
     if not 0 <= length <= tail.size - DIGITS:
         raise DamagedSegment("there is no index at its end")
     data = tail.data[size - begin : -DIGITS] if size >= begin else read(size, size + length)
-    index = replace(Index.decode(data), etag=tail.etag)
+    index = replace(SegmentIndex.decode(data), etag=tail.etag)
     body = tail.data[:size] if not begin else None
     if index.size != size or (body is not None and hashlib.sha256(body).hexdigest() != index.sha256):
         raise DamagedSegment("its bytes are not those that its index speaks of")

@@ -15,7 +15,7 @@ from typing import BinaryIO
 from .errors import Conflict, DamagedSegment, NotFound
 from .export import Chunk
 from .pdf.assembly import chain
-from .pdf.index import Index
+from .pdf.segment_index import SegmentIndex
 from .plan import Plan
 from .sealing import TAIL, Stored, opened, sealed
 from .store import Store
@@ -40,7 +40,7 @@ class Segments:
                 found.setdefault(int(number), []).append((int(first), int(pages)))
         return found
 
-    def write(self, export_id: str, index: Index, file: BinaryIO) -> None:
+    def write(self, export_id: str, index: SegmentIndex, file: BinaryIO) -> None:
         """Store a segment: its bytes and behind them its index, in one write, so that one fits the other."""
         file.seek(0)
         digest = hashlib.file_digest(file, "sha256")  # type: ignore[arg-type]  # BinaryIO lacks readinto
@@ -63,7 +63,7 @@ class Segments:
             self.drop(key)
             raise DamagedSegment(f"The segment {key} is damaged: {error}") from error
 
-    def index(self, export_id: str, chunk: int, first: int, pages: int) -> Index:
+    def index(self, export_id: str, chunk: int, first: int, pages: int) -> SegmentIndex:
         return self.read(segment_key(export_id, chunk, first, pages)).index
 
     def drop(self, key: str) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 
-from .pdf.index import Lane
+from .pdf.numbering import Lane
 
 SEGMENTS = 8  # into a volume that is cut by size; the more, the fuller it gets
 

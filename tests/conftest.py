@@ -113,7 +113,7 @@ def services(settings: Settings, messages: SentMessages) -> Services:
 @pytest.fixture
 def put_photos(services: Services) -> Callable[[int], str]:
     """Store so many small JPEGs and a listing of them below inputs/; the listing's key."""
-    from tests.pictures import jpeg
+    from .pictures import jpeg
 
     def put(count: int) -> str:
         store = services.ledger.store

@@ -9,7 +9,7 @@ import pikepdf
 import pypdfium2
 
 from pipeline.pdf.assembly import About, Assembly
-from pipeline.pdf.index import Lane
+from pipeline.pdf.numbering import Lane
 from pipeline.pdf.segment import SegmentWriter
 
 ABOUT = About("One segment", 1_700_000_000, "an-export")

@@ -17,11 +17,11 @@ import msgspec
 from msgspec import Meta
 
 from ..errors import InvalidRequest, RefusedAddress, UnreadableSource
-from ..export import Skipped
 from ..pdf.assembly import page_number
 from ..pdf.images import Picture, read_picture
 from ..pdf.page import BLACK, Page, printable
 from ..pdf.segment import SegmentWriter
+from ..pdf.tally import Skipped
 from ..plan import Cost, Marks, Survey
 from ..sources import Inputs, Opened, lines
 from . import Range, invalid, one_source, register

@@ -13,18 +13,19 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from ..errors import DamagedSegment
-from .fonts import check_fonts, default_face
-from .fonts.embed import embed
-from .fonts.used import Used
-from .index import CATALOG, FIRST, FONT, INFO, OUTLINES, PAGES, VOLUME, Bookmark, Index
+from .fonts import check_fonts, default_chain
+from .fonts.subset import embed
+from .fonts.usage import FontUsage
+from .numbering import CATALOG, FIRST, FONT, INFO, OUTLINES, PAGES, VOLUME
 from .objects import Stream, number, reference, text_string
+from .outline import outline
+from .overlay import VOLUME_FORM, VOLUME_SIZE, Place, volume_of
 from .page import Label, text_operators
 from .segment import font_resources, page_node
+from .segment_index import Bookmark, SegmentIndex
 from .xref import CrossReference
 
 PRODUCER = "pipeline"
-VOLUME_SIZE = 6.5  # points
-VOLUME_FORM = b"/Type/XObject/Subtype/Form/BBox[-1000 -100 100 100]/Resources<<%s>>"
 
 
 @dataclass(frozen=True)
@@ -37,16 +38,6 @@ class About:
 
 
 @dataclass(frozen=True)
-class Place:
-    """Which volume of how many a file is, the pages of the document before it, and all pages."""
-
-    number: int
-    count: int
-    before: int
-    pages: int
-
-
-@dataclass(frozen=True)
 class Totals:
     """What the segments hold together."""
 
@@ -55,7 +46,7 @@ class Totals:
     records: int = 0
     drawn: int = 0
 
-    def plus(self, index: Index) -> Totals:
+    def plus(self, index: SegmentIndex) -> Totals:
         return Totals(
             self.size + index.size, self.pages + index.pages, self.records + index.records, self.drawn + index.drawn
         )
@@ -88,14 +79,16 @@ class Assembly:
     not fit together.
     """
 
-    def __init__(self, indexes: Callable[[], Iterator[Index]], about: About, place: Place | None = None) -> None:
+    def __init__(
+        self, indexes: Callable[[], Iterator[SegmentIndex]], about: About, place: Place | None = None
+    ) -> None:
         self._indexes = indexes
         self._about = of_volume(about, place) if place else about
         self._place = place
         self._volumes = False
         self._rows = CrossReference(FIRST)
         self._trees: list[int] = []
-        self._used = Used()
+        self._used = FontUsage()
         self._bookmarks = 0
         self._size = self._labels = 0
         self.totals = Totals()  # what the segments hold, without the tail
@@ -114,7 +107,7 @@ class Assembly:
         yield from _spelled(*self._cross_reference())
         yield b"startxref\n%d\n%%%%EOF\n" % start
 
-    def _take(self, index: Index) -> None:
+    def _take(self, index: SegmentIndex) -> None:
         """Enter a segment's objects at their place in the file."""
         numbers = index.lane.numbers(index.first_slot, len(index.offsets))
         self._rows.set_all(numbers, index.offsets, self._size)
@@ -135,8 +128,8 @@ class Assembly:
         yield from self._page_labels()
         if self._volumes:
             yield VOLUME, self._volume_words()
-        for place, glyphs in sorted(self._used.by_font(default_face()).items()):
-            for obj, value in embed(default_face().fonts[place], glyphs, self._rows.size):
+        for place, glyphs in sorted(self._used.by_font(default_chain()).items()):
+            for obj, value in embed(default_chain().fonts[place], glyphs, self._rows.size):
                 yield obj or FONT + place, value
         if self._bookmarks:
             yield from outline(self._all_bookmarks(), self._rows.size)
@@ -157,7 +150,7 @@ class Assembly:
             if index.labels:
                 for i, obj in enumerate(index.labels.numbers):
                     text = page_number(page + i + 1, pages)
-                    self._used.add([text], default_face())
+                    self._used.add([text], default_chain())
                     yield obj, _label(index.labels.style, text)
             page += index.pages
 
@@ -168,7 +161,7 @@ class Assembly:
         """
         if not self._place:
             return Stream.of(VOLUME_FORM % b"", b"")
-        text, face = volume_of(self._place), default_face()
+        text, face = volume_of(self._place), default_chain()
         self._used.add([text], face)
         wide = face.width(text, VOLUME_SIZE)
         ground = b"1 g %s %s %s %s re f 0 g " % tuple(map(number, (-wide - 2, -2, wide + 4, VOLUME_SIZE + 3)))
@@ -193,11 +186,6 @@ def page_number(page: int, pages: int, of: str = "of") -> str:
     return f"{page} {of} {pages}"
 
 
-def volume_of(place: Place) -> str:
-    """The words on each page of a volume."""
-    return f"Volume {place.number:,} of {place.count:,}"
-
-
 def of_volume(about: About, place: Place) -> About:
     """What a volume says of itself."""
     return replace(
@@ -205,69 +193,17 @@ def of_volume(about: About, place: Place) -> About:
     )
 
 
-def outline(bookmarks: Iterator[Bookmark], first: int) -> Iterator[tuple[int, bytes]]:
-    """Outline items (12.3.3) numbered from `first`, then the root; memory grows with depth, not length.
-
-    An item is written when its next sibling, or the end of its parent, has been seen.
-    """
-    root = _Item(OUTLINES, Bookmark(0, 0, 0, ""), 0, 0)
-    path = [root]
-    for obj, bookmark in enumerate(bookmarks, first):
-        level = max(1, min(bookmark.level, len(path)))
-        sibling = 0
-        while len(path) > level:
-            item = path.pop()
-            sibling = item.obj if len(path) == level else 0
-            yield item.obj, item.spell(following=obj if sibling else 0)
-        path[-1].adopt(obj)
-        path.append(_Item(obj, bookmark, path[-1].obj, sibling))
-    while len(path) > 1:
-        item = path.pop()
-        yield item.obj, item.spell(following=0)
-    yield root.obj, b"<</Type/Outlines%s/Count %d>>" % (root.children, root.count)
-
-
-class _Item:
-    """An outline item whose children are not all seen yet; 0 stands for no object."""
-
-    def __init__(self, obj: int, bookmark: Bookmark, parent: int, previous: int) -> None:
-        self.obj = obj
-        self.count = 0
-        self._bookmark = bookmark
-        self._parent = parent
-        self._previous = previous
-        self._first = self._last = 0
-
-    def adopt(self, child: int) -> None:
-        self._first = self._first or child
-        self._last = child
-        self.count += 1
-
-    @property
-    def children(self) -> bytes:
-        return b"/First %s/Last %s" % (reference(self._first), reference(self._last)) if self.count else b""
-
-    def spell(self, following: int) -> bytes:
-        """Closed when it has children (a negative /Count), so that long outlines stay readable."""
-        links = b"/Prev %s" % reference(self._previous) if self._previous else b""
-        links += b"/Next %s" % reference(following) if following else b""
-        links += b"%s/Count %d" % (self.children, -self.count) if self.count else b""
-        to = b"/Dest[%s/XYZ null %s null]" % (reference(self._bookmark.page), number(self._bookmark.top))
-        title = text_string(self._bookmark.title)
-        return b"<</Title%s/Parent %s%s%s>>" % (title, reference(self._parent), links, to)
-
-
 def _label(style: Label, text: str) -> Stream:
-    operators = text_operators(default_face(), style.x, style.y, style.size, text, style.align)
+    operators = text_operators(default_chain(), style.x, style.y, style.size, text, style.align)
     entries = b"/Type/XObject/Subtype/Form/BBox[0 0 14400 14400]/Resources<<%s>>"
     return Stream.of(entries % _fonts_of(text), operators)
 
 
 def _fonts_of(text: str) -> bytes:
     """Resources with the fonts of one line."""
-    used = Used()
-    used.add([text], default_face())
-    return font_resources(used.fonts(default_face()))
+    used = FontUsage()
+    used.add([text], default_chain())
+    return font_resources(used.fonts(default_chain()))
 
 
 def _spelled(obj: int, value: bytes | Stream) -> Iterator[bytes]:

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from .fonts import Face, default_face
-from .fonts.used import Used
+from .fonts import FontChain, default_chain
+from .fonts.usage import FontUsage
 from .images import Picture, placement
 from .objects import Stream, name, number, reference
 
@@ -53,7 +53,7 @@ class Page:
     ) -> None:
         self.width = width
         self.height = height
-        self.used = Used()
+        self.used = FontUsage()
         self.bookmarks: list[Mark] = []
         self.label: Label | None = None
         self._add = add
@@ -64,12 +64,12 @@ class Page:
     @property
     def box(self) -> bytes:
         """Width and height, as the MediaBox wants them."""
-        return _numbers(self.width, self.height)
+        return numbers(self.width, self.height)
 
     @property
-    def face(self) -> Face:
+    def face(self) -> FontChain:
         """The font of all text."""
-        return default_face()
+        return default_chain()
 
     def text(
         self, x: float, y: float, size: float, text: str, *, align: Align = "left", colour: Colour = BLACK
@@ -85,9 +85,9 @@ class Page:
     ) -> None:  # fmt: skip
         """Draw a rectangle, filled, stroked or both."""
         paint = b"B" if stroke and fill else b"f" if fill else b"S"
-        colours = b"%s rg " % _numbers(*fill) if fill else b""
-        colours += b"%s RG %s w " % (_numbers(*stroke), number(line)) if stroke else b""
-        self._operators.append(b"q %s%s re %s Q" % (colours, _numbers(x, y, width, height), paint))
+        colours = b"%s rg " % numbers(*fill) if fill else b""
+        colours += b"%s RG %s w " % (numbers(*stroke), number(line)) if stroke else b""
+        self._operators.append(b"q %s%s re %s Q" % (colours, numbers(x, y, width, height), paint))
 
     def picture(
         self, picture: Picture, x: float, y: float, width: float, height: float, *, fill: bool = False
@@ -102,8 +102,8 @@ class Page:
         matrix = placement(picture.orientation, x + (width - w) / 2, y + (height - h) / 2, w, h)
         key = f"I{len(self._xobjects)}"
         self._xobjects[key] = self._add_picture(picture)
-        clip = b"%s re W n " % _numbers(x, y, width, height) if fill else b""
-        self._operators.append(b"q %s%s cm %s Do Q" % (clip, _numbers(*matrix), name(key)))
+        clip = b"%s re W n " % numbers(x, y, width, height) if fill else b""
+        self._operators.append(b"q %s%s cm %s Do Q" % (clip, numbers(*matrix), name(key)))
         return max(y, y + (height - h) / 2)
 
     def write(self, operators: bytes, texts: Iterable[str]) -> None:
@@ -140,29 +140,14 @@ class Page:
 
 
 def text_operators(
-    face: Face, x: float, y: float, size: float, text: str, align: Align, colour: Colour = BLACK
+    face: FontChain, x: float, y: float, size: float, text: str, align: Align, colour: Colour = BLACK
 ) -> bytes:
     """One line of text as operators, aligned to x."""
     if align != "left":
         x -= face.width(text, size) / (1 if align == "right" else 2)
-    fill = b"%s rg " % _numbers(*colour) if colour != BLACK else b""
-    body = b"BT %s/F1 %s Tf %s Td %s ET" % (fill, number(size), _numbers(x, y), face.show(text, size))
+    fill = b"%s rg " % numbers(*colour) if colour != BLACK else b""
+    body = b"BT %s/F1 %s Tf %s Td %s ET" % (fill, number(size), numbers(x, y), face.show(text, size))
     return b"q %s Q" % body if fill else body
-
-
-def volume_words(box: tuple[float, float, float, float], turned: int = 0, key: bytes = b"Volume") -> bytes:
-    """Operators that put the XObject of this name at the lower right corner of a page as it is shown.
-
-    `box` is the page's, `turned` its /Rotate: clockwise, in degrees (ISO 32000-1, 7.7.3.3).
-    """
-    left, low, right, high = box
-    matrix = {
-        0: (1, 0, 0, 1, right - FOOT_X, low + FOOT_Y),
-        90: (0, 1, -1, 0, right - FOOT_Y, high - FOOT_X),
-        180: (-1, 0, 0, -1, left + FOOT_X, high - FOOT_Y),
-        270: (0, -1, 1, 0, left + FOOT_Y, low + FOOT_X),
-    }[turned % 360]
-    return b"q %s cm /%s Do Q" % (_numbers(*matrix), key)
 
 
 def printable(text: str) -> str:
@@ -180,5 +165,5 @@ def _instead(character: str) -> str:
     return "" if unicodedata.category(character) == "Cf" else " "
 
 
-def _numbers(*values: float) -> bytes:
+def numbers(*values: float) -> bytes:
     return b" ".join([number(value) for value in values])

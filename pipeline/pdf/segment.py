@@ -10,33 +10,25 @@ import zlib
 from array import array
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
-from ..export import Skipped
-from .fonts import default_face
-from .fonts.used import Used
-from .index import FONT, PAGES, VOLUME, Bookmark, Index, Labels, Lane
+from .fonts import default_chain
+from .fonts.usage import FontUsage
+from .numbering import FONT, PAGES, VOLUME, Lane
 from .objects import Block, Stream, reference
-from .page import Label, Page, volume_words
+from .overlay import volume_words
+from .page import Label, Page
+from .segment_index import Bookmark, Labels, SegmentIndex
+from .tally import Tally
 
 if TYPE_CHECKING:
-    from .adopted import Bookmarking
+    from .adopt import Bookmarking
     from .canvas import BlankCanvas
 
 LEVEL = 4  # of compression: 6 takes a third longer for 6 % smaller pages of a table
 FANOUT = 32  # children of a node of the page tree
 HEADER = b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n"
-
-
-@dataclass
-class Tally:
-    """What a document counts while it draws: records in = drawn + skipped."""
-
-    records: int = 0
-    drawn: int = 0
-    skipped: list[Skipped] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -69,7 +61,7 @@ class SegmentWriter:
         self._offsets = array("q")
         self._pages = array("Q")  # number, and number of the leaf of the page tree, in turn
         self._bookmarks: list[Bookmark] = []
-        self._used = Used()
+        self._used = FontUsage()
         self._shared: dict[int, tuple[Stream, int]] = {}
         self._digests: dict[bytes, int] = {}
         self._label_style: Label | None = None
@@ -169,7 +161,7 @@ class SegmentWriter:
         `bookmark` makes the file's outline into the entries to write, as `list` does; without it there are
         none. When the file cannot be read, UnreadableSource is raised and nothing of it was written.
         """
-        from .adopted import adopt_pages
+        from .adopt import adopt_pages
 
         mark = self.mark()
         try:
@@ -204,11 +196,11 @@ class SegmentWriter:
         del self.tally.skipped[skipped:]
         del self.tally.warnings[warnings:]
 
-    def finish(self, planned: int) -> Index:
+    def finish(self, planned: int) -> SegmentIndex:
         """Write the branch of the page tree and return the index; `planned` pages of the plan are done."""
         tree = self._write_tree()
         self._out.flush()
-        return Index(
+        return SegmentIndex(
             chunk=self._lane.chunk,
             chunks=self._lane.chunks,
             first=self._first,
@@ -226,7 +218,7 @@ class SegmentWriter:
             skipped=self.tally.skipped,
             warnings=self.tally.warnings,
             glyphs=self._used.shaped,
-            fonts=default_face().fingerprint if self._used else "",
+            fonts=default_chain().fingerprint if self._used else "",
             before=self._lane.before,
             volumes=self.volumes,
         )

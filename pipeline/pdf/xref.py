@@ -13,23 +13,13 @@ from array import array
 from collections.abc import Iterator, Sequence
 from tempfile import TemporaryFile
 
-from ..errors import ChunkFailed, DamagedSegment
+from ..errors import DamagedSegment
+from .numbering import MAX_OBJECT, checked
 from .objects import Stream
 
-HIGHEST = 4_194_303  # PDFium's kMaxObjectNumber; Acrobat allows 8,388,607
 ROW = 8  # bytes: one of type, five of offset (files up to 1 TiB), two of generation
 ROWS_AT_ONCE = 1024  # each may lie in a memory page of its own: 4 MiB
 BLOCK = 1 << 16
-
-
-def checked(number: int) -> int:
-    """An object number that PDF readers take; ChunkFailed when it is beyond."""
-    if number > HIGHEST:
-        raise ChunkFailed(
-            f"The document needs more than {HIGHEST} objects, the most that PDF readers open.",
-            advice="Ask for volumes (volume_pages), or for fewer pages in several exports.",
-        )
-    return number
 
 
 class CrossReference:
@@ -38,7 +28,7 @@ class CrossReference:
     def __init__(self, size: int) -> None:
         self.size = size
         with TemporaryFile() as file:  # sparse, and the map keeps it
-            file.truncate(ROW * (HIGHEST + 1))
+            file.truncate(ROW * (MAX_OBJECT + 1))
             self._map = mmap.mmap(file.fileno(), 0)
         self._singles = 0
         self._store(range(1), [0xFFFF])  # object 0 is the head of the list of free ones

@@ -16,21 +16,13 @@ import msgspec
 
 from .. import binding
 from ..binding import Made, Volume
-from ..errors import (
-    Conflict,
-    DamagedSegment,
-    IllegalStep,
-    NotFound,
-    NotSupported,
-    StoreDown,
-    UploadGone,
-)
+from ..errors import Conflict, DamagedSegment, IllegalStep, NotFound, NotSupported, StoreDown, UploadGone
 from ..export import Chunk, Export, File, Result
 from ..leases import Lease
 from ..parts import LEAST, Copy, Gather, Range, parts
 from ..pdf.assembly import About, Assembly
-from ..pdf.index import Index
-from ..pdf.inventory import Inventory
+from ..pdf.segment_index import SegmentIndex
+from ..pdf.tail_bound import TailBound
 from ..plan import Plan
 from ..rendering import check_counts, result
 from ..segments import Segments, segment_key
@@ -63,11 +55,11 @@ def _assembled(
     s: Services, export: Export, cut: Plan, keys: list[str], shelf: Shelf, lease: Lease
 ) -> Result | None:
     began = time.monotonic()
-    inventory = Inventory()
+    inventory = TailBound()
     found = list(_found(s.ledger.segments, keys, shelf, inventory))
     check_counts(inventory.totals, export.records)
 
-    def indexes(members: range) -> Iterator[Index]:
+    def indexes(members: range) -> Iterator[SegmentIndex]:
         for i in members:
             index = shelf.index(keys[i])
             if index.etag != found[i].etag:  # what was joined, or will be, is another object
@@ -139,7 +131,7 @@ def _index(s: Services, export: Export, about: About, made: list[Made]) -> File:
     return File(key, name, size, 0, pages)
 
 
-def _found(stored: Segments, keys: list[str], shelf: Shelf, inventory: Inventory) -> Iterator[Segment]:
+def _found(stored: Segments, keys: list[str], shelf: Shelf, inventory: TailBound) -> Iterator[Segment]:
     """Every segment. One that does not go on where the one before ended is dropped: it belongs to a segment
     that was dropped and came back another."""
     chunk = slot = -1

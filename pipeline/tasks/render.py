@@ -18,7 +18,7 @@ from ..ledger import Ledger
 from ..live import Live
 from ..pdf.assembly import chain
 from ..pdf.fonts import check_fonts
-from ..pdf.index import Index
+from ..pdf.segment_index import SegmentIndex
 from ..plan import Plan
 from ..progress import Drawn
 from ..rendering import Job, render_range
@@ -118,7 +118,7 @@ def render(s: Services, job: Job, plan: Plan, number: int, export: Export, stopp
 def _drawn(
     s: Services, job: Job, plan: Plan, chunk: Chunk, at: tuple[int, int], export: Export, lease: Lease,
     stopping: Callable[[], bool],
-) -> Index | None:  # fmt: skip
+) -> SegmentIndex | None:  # fmt: skip
     """Draw and store pages from this page and slot `at` on, and give the lease back; None, with the lease still
     held, when none is missing or nobody wants them."""
     (first, slot), stop = at, chunk.first_page + chunk.pages

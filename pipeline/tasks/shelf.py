@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from tempfile import TemporaryFile
 from types import TracebackType
 
-from ..pdf.index import Index
+from ..pdf.segment_index import SegmentIndex
 from ..segments import Segments
 from ..settings import MIB
 
@@ -43,19 +43,19 @@ class Shelf:
     ) -> None:
         self._file.close()
 
-    def index(self, key: str) -> Index:
+    def index(self, key: str) -> SegmentIndex:
         """The index of a segment."""
         place = self._places.get(key)
         if place is None:
             return self._fetched(key)
-        return Index.decode(self._read(place.at + place.body, place.index))
+        return SegmentIndex.decode(self._read(place.at + place.body, place.index))
 
     def body(self, key: str, start: int, stop: int) -> bytes | None:
         """Bytes start..stop of a segment, when it was small enough to be kept whole."""
         place = self._places.get(key)
         return self._read(place.at + start, stop - start) if place and stop <= place.body else None
 
-    def _fetched(self, key: str) -> Index:
+    def _fetched(self, key: str) -> SegmentIndex:
         stored = self._segments.read(key)
         body, data = stored.body or b"", stored.index.encode()
         if len(body) + len(data) <= self._left:

@@ -20,9 +20,10 @@ from itsdangerous import URLSafeTimedSerializer
 
 from pipeline.delivery import SKIPPED_IN_MAIL, VOLUMES_IN_MAIL, Links, Post, message
 from pipeline.errors import InvalidSetting, LinkExpired, LinkRefused, MailDown, MailRefused, MailUnencrypted
-from pipeline.export import Export, Failure, File, Result, Skipped, State, new_id
+from pipeline.export import Export, Failure, File, Result, State, new_id
 from pipeline.local.mailbox import Controller, Mailbox
 from pipeline.local.services import Smtp, free_port, smtp
+from pipeline.pdf.tally import Skipped
 from pipeline.settings import Settings
 
 EVIL = '<script>alert("1")</script>\r\nBcc: everybody@example.org\r\n\r\nHello'

@@ -28,7 +28,8 @@ from pipeline.local import cgroup
 from pipeline.local.dyno import State, pause
 from pipeline.local.dynos import Dynos, Fault
 from pipeline.local.formation import parse_procfile
-from tests.contract.platform_api import ERROR, SCHEMAS
+
+from .platform_api import ERROR, SCHEMAS
 
 PUBLISHED = Path(__file__).parents[3] / "shared/facts/heroku-schema.json"
 ACCEPT = "application/vnd.heroku+json; version=3"

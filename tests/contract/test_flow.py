@@ -63,9 +63,10 @@ from pipeline.tasks.order import Order
 from pipeline.tasks.render import PutBack
 from pipeline.tasks.shelf import Shelf
 from pipeline.upload import Upload
-from tests.conftest import SentMessages
-from tests.pictures import jpeg
-from tests.readback import read
+
+from ..conftest import SentMessages
+from ..pictures import jpeg
+from ..readback import read
 
 ALBUM = "inputs/album.jsonl"
 

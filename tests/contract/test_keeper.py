@@ -45,8 +45,9 @@ from pipeline.tasks import flow
 from pipeline.tasks.app import CeleryMessages, make_app
 from pipeline.tasks.app import _run as run_step
 from pipeline.tasks.order import Order
-from tests.conftest import SentMessages
-from tests.pictures import jpeg
+
+from ..conftest import SentMessages
+from ..pictures import jpeg
 
 LINGER = 0.2
 

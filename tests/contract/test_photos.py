@@ -20,12 +20,13 @@ from pipeline.documents.photos import GAP, Box, Layout, PhotosParams
 from pipeline.errors import ChunkFailed, ExportFailed, InvalidRequest, UnreadableSource
 from pipeline.export import Result
 from pipeline.pdf.assembly import About
-from pipeline.pdf.fonts import default_face
+from pipeline.pdf.fonts import default_chain
 from pipeline.rendering import Job, render_file
 from pipeline.settings import Settings
 from pipeline.sources.folder import FolderInputs
-from tests.pictures import jpeg
-from tests.readback import Seen, SeenPage, read
+
+from ..pictures import jpeg
+from ..readback import Seen, SeenPage, read
 
 SETTINGS = Settings.from_env({})
 ABOUT = About("Photos", 1_700_000_000, "an-export")
@@ -194,7 +195,9 @@ def test_a_long_caption_is_cut_at_two_lines_with_an_ellipsis(album: Album) -> No
     assert re.fullmatch("x+\nx+…", second.text)
     assert "Two lines Á" in third.text
     width = Layout(PhotosParams()).cell(0).width
-    assert all(width * 0.8 < default_face().width(line, 9) <= width for line in (*lines, *second.text.splitlines()))
+    assert all(
+        width * 0.8 < default_chain().width(line, 9) <= width for line in (*lines, *second.text.splitlines())
+    )
 
 
 def test_a_caption_stands_below_its_photo_in_the_middle(album: Album) -> None:
@@ -203,7 +206,7 @@ def test_a_caption_stands_below_its_photo_in_the_middle(album: Album) -> None:
     ((box, _),) = placed(page)
     ((x, y),) = [tuple(map(float, found)) for found in re.findall(NUMBER + b" " + NUMBER + b" Td", page.operators)]
     assert 0 < box.y - y < 15
-    middle = x + default_face().width("Photo 1", 9) / 2
+    middle = x + default_chain().width("Photo 1", 9) / 2
     assert middle == pytest.approx(A4[0] / 2, abs=0.1)
 
 

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from pipeline.errors import DamagedSegment
-from pipeline.export import Chunk, Skipped, new_id
-from pipeline.pdf.index import Index
+from pipeline.export import Chunk, new_id
+from pipeline.pdf.segment_index import SegmentIndex
+from pipeline.pdf.tally import Skipped
 from pipeline.plan import Plan
 from pipeline.segments import Segments, chosen, segment_key
 from pipeline.services import Services
@@ -32,8 +33,8 @@ def segments(services: Services) -> Segments:
     return services.ledger.segments
 
 
-def index(chunk: int, first: int, pages: int, data: bytes, **changes: Any) -> Index:
-    made = Index(
+def index(chunk: int, first: int, pages: int, data: bytes, **changes: Any) -> SegmentIndex:
+    made = SegmentIndex(
         chunk, 4, first, pages, 0, [0], len(data), 16, pages, pages, pages,
         [], "ab", None, [Skipped(1, "s", "r")], ["w"],
     )  # fmt: skip

@@ -19,8 +19,9 @@ from pipeline.settings import MIB
 from pipeline.tasks import flow
 from pipeline.tasks.render import PutBack
 from pipeline.upload import Upload
-from tests.contract.test_flow import FIVE, Stage, mail, opened, put_back, stage
-from tests.unit.test_volumes import noise, seen
+
+from ..unit.test_volumes import noise, seen
+from .test_flow import FIVE, Stage, mail, opened, put_back, stage
 
 __all__ = ["mail", "opened", "stage"]  # the fixtures of test_flow
 TWO = VolumeSize(pages=2)

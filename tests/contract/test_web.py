@@ -34,7 +34,8 @@ from pipeline.settings import Settings
 from pipeline.tasks import flow
 from pipeline.tasks.app import open_with_celery
 from pipeline.web import create_app
-from tests.conftest import Environ, SentMessages
+
+from ..conftest import Environ, SentMessages
 
 SHOP = {"Authorization": "Bearer shop-token"}
 ARCHIVE = {"Authorization": "Bearer archive-token"}

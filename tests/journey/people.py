@@ -13,7 +13,8 @@ import requests
 
 from pipeline.local.demo import mails
 from pipeline.local.laptop import Laptop
-from tests.pictures import jpeg
+
+from ..pictures import jpeg
 
 PATIENCE = 120.0
 # Seconds from look to look. Each costs us, web and S3 10 ms of processor, which those we wait for need.

@@ -35,8 +35,9 @@ from pipeline.local.dynos import Fault
 from pipeline.local.formation import Refused
 from pipeline.local.laptop import ROOT, Laptop, laptop
 from pipeline.scaler.learned import Learned
-from tests.journey import bars, people
-from tests.readback import read
+
+from ..readback import read
+from . import bars, people
 
 DEFAULTS = {"DOCUMENTS": "tests.journey.witness", "KEEPER_SECONDS": "5", "LINGER_SECONDS": "5"}
 ENVIRON = {

@@ -14,8 +14,9 @@ from pipeline.live import Live
 from pipeline.local.laptop import Laptop, laptop
 from pipeline.roster import Worker
 from pipeline.scaler.formation import drained
-from tests.journey import people
-from tests.readback import read
+
+from ..readback import read
+from . import people
 
 ENVIRON = {
     "DOCUMENTS": "tests.journey.slow",

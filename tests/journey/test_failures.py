@@ -15,8 +15,9 @@ import requests
 
 from pipeline.local import cgroup
 from pipeline.local.laptop import Laptop, laptop
-from tests.journey import people
-from tests.readback import read
+
+from ..readback import read
+from . import people
 
 SLOW = "tests.journey.slow"
 TIMINGS = {

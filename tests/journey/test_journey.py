@@ -8,8 +8,9 @@ import pytest
 
 from pipeline.local.demo import fetch, link_in, mails
 from pipeline.local.laptop import Laptop, laptop
-from tests.journey import people
-from tests.readback import read
+
+from ..readback import read
+from . import people
 
 pytestmark = pytest.mark.xdist_group("journey")  # one system for all, whoever runs them
 
@@ -90,6 +91,6 @@ def test_segments_of_five_mib_are_copied_inside_the_bucket(system: Laptop, tmp_p
 
 
 def people_pictures(count: int) -> list[bytes]:
-    from tests.pictures import jpeg
+    from ..pictures import jpeg
 
     return [jpeg(n, 80, 60) for n in range(count)]

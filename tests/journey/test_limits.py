@@ -18,8 +18,9 @@ from pipeline.local.dynos import Fault
 from pipeline.local.laptop import Laptop, laptop
 from pipeline.local.services import valkey
 from pipeline.settings import MIB
-from tests.journey import people
-from tests.journey.tls import tls_in_front_of
+
+from . import people
+from .tls import tls_in_front_of
 
 LISTED = 400_000
 SLOW = "tests.journey.slow"

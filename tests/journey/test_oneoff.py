@@ -12,8 +12,9 @@ from pipeline.live import Live
 from pipeline.local.dyno import Order
 from pipeline.local.laptop import laptop
 from pipeline.scaler.oneoff import COMMAND
-from tests.journey import people
-from tests.readback import read
+
+from ..readback import read
+from . import people
 
 ENVIRON = {
     "DOCUMENTS": "tests.journey.slow",

@@ -14,7 +14,8 @@ import pytest
 from pipeline.accounts import Accounts
 from pipeline.ledger import Ledger
 from pipeline.scaler.learned import Learned
-from tests.journey import scaling
+
+from . import scaling
 
 SECONDS, FAULT_EACH = 12.0, 1.0
 SEEDS = {"formation": 0, "one-off": 8}

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.local.laptop import laptop
-from tests.journey import people
-from tests.readback import read
+
+from ..readback import read
+from . import people
 
 SLOW = {
     "DOCUMENTS": "tests.journey.slow",

@@ -20,11 +20,13 @@ from hypothesis import strategies as st
 from pikepdf import Array, Dictionary, Name
 
 from pipeline.errors import UnreadableSource
-from pipeline.pdf import adopted, foreign
-from pipeline.pdf.foreign import Heading
-from pipeline.pdf.index import Lane
+from pipeline.pdf import adopt as adopted
+from pipeline.pdf import reader as foreign
+from pipeline.pdf.numbering import Lane
+from pipeline.pdf.reader import Heading
 from pipeline.pdf.segment import FANOUT, SegmentWriter
-from tests.segments import filled, opened, pictures
+
+from ..segments import filled, opened, pictures
 
 
 def file_of(objects: dict[int, bytes], root: int = 1) -> bytes:

@@ -12,16 +12,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.errors import ChunkFailed, DamagedSegment
-from pipeline.pdf.assembly import About, Assembly, chain, outline
-from pipeline.pdf.index import FIRST, OUTLINES, Bookmark, Index, Lane
+from pipeline.pdf.assembly import About, Assembly, chain
+from pipeline.pdf.numbering import FIRST, MAX_OBJECT, OUTLINES, Lane
+from pipeline.pdf.outline import outline
 from pipeline.pdf.segment import FANOUT, SegmentWriter
-from pipeline.pdf.xref import HIGHEST
-from tests.readback import read
+from pipeline.pdf.segment_index import Bookmark, SegmentIndex
+
+from ..readback import read
 
 ABOUT = About("Title", 0.0, "id")
 
 
-def segment(chunk: int, chunks: int, pages: int, levels: list[int] | None = None) -> tuple[Index, bytes]:
+def segment(chunk: int, chunks: int, pages: int, levels: list[int] | None = None) -> tuple[SegmentIndex, bytes]:
     out = io.BytesIO()
     writer = SegmentWriter(out, Lane(chunk, chunks), chunk * 100, header=chunk == 0)
     for number in range(pages):
@@ -32,7 +34,7 @@ def segment(chunk: int, chunks: int, pages: int, levels: list[int] | None = None
     return writer.finish(pages), out.getvalue()
 
 
-def assembled(path: Path, segments: list[tuple[Index, bytes]]) -> Path:
+def assembled(path: Path, segments: list[tuple[SegmentIndex, bytes]]) -> Path:
     assembly = Assembly(lambda: (index for index, _ in segments), ABOUT)
     path.write_bytes(b"".join([*(data for _, data in segments), *assembly.tail()]))
     return path
@@ -91,15 +93,15 @@ def test_two_segments_with_the_same_numbers_are_noticed() -> None:
 
 def test_numbers_that_readers_cannot_take_are_refused() -> None:
     lane = Lane(3, 500)
-    last = (HIGHEST - FIRST - 3) // 500
-    assert lane.number(last) <= HIGHEST
+    last = (MAX_OBJECT - FIRST - 3) // 500
+    assert lane.number(last) <= MAX_OBJECT
     with pytest.raises(ChunkFailed, match="4194303"):
         lane.number(last + 1)
 
 
 def test_a_tail_that_needs_more_numbers_than_there_are_is_refused() -> None:
     index, _ = segment(0, 1, 1, [1])
-    last = dataclasses.replace(index, first_slot=HIGHEST - FIRST - len(index.offsets))
+    last = dataclasses.replace(index, first_slot=MAX_OBJECT - FIRST - len(index.offsets))
     with pytest.raises(ChunkFailed, match="4194303"):
         list(Assembly(lambda: iter([last]), ABOUT).tail())
 
@@ -132,7 +134,7 @@ def _run(program: str) -> str:
 
 def test_an_index_survives_being_stored() -> None:
     index, _ = segment(1, 3, 4, [1, 2])
-    assert Index.decode(index.encode()) == index
+    assert SegmentIndex.decode(index.encode()) == index
 
 
 @pytest.mark.parametrize(

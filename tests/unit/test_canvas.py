@@ -19,16 +19,17 @@ from reportlab.pdfgen.canvas import Canvas
 from reportlab.platypus import Frame, KeepInFrame, Paragraph, Table
 
 from pipeline.documents import Params, Range
-from pipeline.pdf.index import Lane
+from pipeline.pdf.numbering import Lane
 from pipeline.pdf.segment import SegmentWriter
 from pipeline.plan import Cost, Marks, Survey, cut
 from pipeline.rendering import Job, render_file
 from pipeline.settings import Settings
 from pipeline.sources import Inputs
 from pipeline.sources.folder import FolderInputs
-from tests.pictures import jpeg
-from tests.readback import Seen, read
-from tests.segments import ABOUT, filled, opened, pictures
+
+from ..pictures import jpeg
+from ..readback import Seen, read
+from ..segments import ABOUT, filled, opened, pictures
 
 SETTINGS = Settings.from_env({})
 LOGO = jpeg(1, 64, 48)

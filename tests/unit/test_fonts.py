@@ -24,12 +24,13 @@ from pipeline.errors import ExportFailed, InvalidSetting
 from pipeline.pdf import fonts
 from pipeline.pdf.assembly import About, Assembly
 from pipeline.pdf.fonts.bidi import visual_runs
-from pipeline.pdf.fonts.face import Face
+from pipeline.pdf.fonts.chain import FontChain
 from pipeline.pdf.fonts.files import font_files
-from pipeline.pdf.index import Lane
-from pipeline.pdf.inventory import Inventory
+from pipeline.pdf.numbering import Lane
 from pipeline.pdf.segment import SegmentWriter
-from tests.segments import filled, opened, pictures
+from pipeline.pdf.tail_bound import TailBound
+
+from ..segments import filled, opened, pictures
 
 HEBREW, ARABIC = "שלום עולם", "السلام عليكم"
 
@@ -111,7 +112,7 @@ def test_a_reader_finds_text_whose_glyphs_do_not_tell_it(line: str) -> None:
 
 
 def test_every_kind_of_text_is_measured_as_wide_as_it_is_drawn() -> None:
-    face = fonts.default_face()
+    face = fonts.default_chain()
     assert face.width(HEBREW, 10) == pytest.approx(sum(face.width(c, 10) for c in HEBREW), rel=0.02)
     assert face.width(ARABIC, 10) < sum(face.width(c, 10) for c in ARABIC)  # letters that join are narrower
     assert face.width(f"a {HEBREW}", 10) == pytest.approx(face.width("a ", 10) + face.width(HEBREW, 10), rel=0.01)
@@ -119,7 +120,7 @@ def test_every_kind_of_text_is_measured_as_wide_as_it_is_drawn() -> None:
 
 def test_a_paragraph_keeps_its_direction_on_every_line() -> None:
     text = f"{HEBREW} one two three four five six seven"
-    face = fonts.default_face()
+    face = fonts.default_chain()
     lines = face.wrap(text, 10, 80, 9)
     assert len(lines) > 2
     assert all(line.startswith("\u200f") for line in lines[1:])
@@ -132,7 +133,7 @@ def test_a_paragraph_keeps_its_direction_on_every_line() -> None:
 )
 def test_wrapping_loses_nothing_and_every_line_fits(text: str, width: float) -> None:
     text = " ".join(text.split())
-    face = fonts.default_face()
+    face = fonts.default_chain()
     lines = face.wrap(text, 10, width, 1000)
     assert "".join(lines).replace("\u200e", "").replace("\u200f", "").replace(" ", "") == text.replace(
         " ", ""
@@ -140,7 +141,7 @@ def test_wrapping_loses_nothing_and_every_line_fits(text: str, width: float) -> 
     assert all(face.width(line, 10) <= width or len(line) < 12 for line in lines)
 
 
-class Counting(Face):
+class Counting(FontChain):
     """A face that counts the characters it is asked to measure."""
 
     measured = 0
@@ -158,7 +159,7 @@ def test_a_word_without_end_is_not_measured_whole_for_every_line() -> None:
 
 
 def test_a_word_that_is_too_long_is_broken_and_ideographs_need_no_spaces(tmp_path: Path) -> None:
-    face = fonts.default_face()
+    face = fonts.default_chain()
     assert face.wrap("x" * 30, 10, 80, 9)[:2] == ["x" * 15, "x" * 15]
     broken = face.wrap("「日本」語。" * 5, 10, 60, 99)
     assert "".join(broken) == "「日本」語。" * 5
@@ -182,7 +183,7 @@ def test_what_no_font_has_is_named_and_stands_as_a_question_mark(missing: int, w
     writer = SegmentWriter(file, Lane(0, 1), 0, header=True)
     fill(writer)
     index = writer.finish(1)
-    inventory = Inventory()
+    inventory = TailBound()
     inventory.take(index)
     (warning,) = inventory.warnings
     assert words in warning
@@ -227,7 +228,7 @@ def test_collections_are_taken_by_number(tmp_path: Path) -> None:
     with pytest.raises(InvalidSetting, match="a collection of 2 fonts: add #0 to #1"):
         fonts.load([str(path)])
     fonts.load([f"{path}#1"])
-    assert fonts.default_face().name == "Two"
+    assert fonts.default_chain().name == "Two"
 
 
 def broken(data: bytes) -> Iterator[tuple[str, bytes]]:
@@ -279,8 +280,8 @@ def test_the_same_fonts_elsewhere_are_the_same(tmp_path: Path) -> None:
     path = font(tmp_path)
     copy = tmp_path / "other" / "copy.ttf"
     copy.write_bytes(path.read_bytes())
-    one, two = (Face(font_files([str(p)])) for p in (path, copy))
-    assert one.fingerprint == two.fingerprint != fonts.default_face().fingerprint
+    one, two = (FontChain(font_files([str(p)])) for p in (path, copy))
+    assert one.fingerprint == two.fingerprint != fonts.default_chain().fingerprint
 
 
 def test_a_large_cff_font_is_cut_to_what_is_used() -> None:

@@ -22,7 +22,8 @@ from pipeline.documents.table.params import TableParams
 from pipeline.errors import InputChanged, InvalidRequest
 from pipeline.settings import MIB
 from pipeline.sources.folder import FolderInputs
-from tests.readback import read
+
+from ..readback import read
 
 ROOT = Path(__file__).parents[2]
 

@@ -19,13 +19,15 @@ from pipeline.documents import Range
 from pipeline.errors import InvalidRequest
 from pipeline.export import File
 from pipeline.pdf.assembly import About, Assembly
-from pipeline.pdf.index import Index, Lane
-from pipeline.pdf.inventory import Inventory
+from pipeline.pdf.numbering import Lane
+from pipeline.pdf.segment_index import SegmentIndex
+from pipeline.pdf.tail_bound import TailBound
 from pipeline.plan import Plan
 from pipeline.rendering import Job, render_range, result
 from pipeline.sources.folder import FolderInputs
-from tests.readback import Seen, read
-from tests.unit.test_table import SETTINGS, as_csv, job, made, text_of
+
+from ..readback import Seen, read
+from .test_table import SETTINGS, as_csv, job, made, text_of
 
 FIELDS = ["region", "customer", "amount", "date", "text"]
 
@@ -87,7 +89,7 @@ wishes = st.fixed_dictionaries(
 
 def in_pieces(job: Job, plan: Plan, lengths: Iterator[int], out: Path) -> tuple[Seen, tuple[str, ...]]:
     """The file from segments of these lengths: a chunk that is cut goes on in its own lane."""
-    pieces: list[tuple[Index, bytes]] = []
+    pieces: list[tuple[SegmentIndex, bytes]] = []
     for chunk in plan.chunks:
         first, slot, stop = chunk.first_page, 0, chunk.first_page + chunk.pages
         while first < stop:
@@ -102,7 +104,7 @@ def in_pieces(job: Job, plan: Plan, lengths: Iterator[int], out: Path) -> tuple[
     indexes = [index for index, _ in pieces]
     assembly = Assembly(lambda: iter(indexes), About("T", 0.0, "id"))
     out.write_bytes(b"".join([*(data for _, data in pieces), *assembly.tail()]))
-    inventory = Inventory()
+    inventory = TailBound()
     for index in indexes:
         inventory.take(index)
     made = Made(File("", "", 0, 1, plan.pages), (), ())

@@ -15,13 +15,15 @@ from hypothesis import strategies as st
 from pipeline import documents
 from pipeline.documents import Range
 from pipeline.pdf.assembly import About, Assembly
-from pipeline.pdf.index import Index, Lane
+from pipeline.pdf.numbering import Lane
+from pipeline.pdf.segment_index import SegmentIndex
 from pipeline.plan import Plan, cut
 from pipeline.rendering import Job, render_file, render_range
 from pipeline.settings import Settings
 from pipeline.sources.folder import FolderInputs
-from tests.pictures import jpeg
-from tests.readback import Seen, read
+
+from ..pictures import jpeg
+from ..readback import Seen, read
 
 SETTINGS = Settings.from_env({})
 ABOUT = About("Álbum", 1_700_000_000, "an-export")
@@ -111,7 +113,7 @@ def test_a_chunk_that_is_cut_in_the_middle_goes_on_as_if_it_was_not(
         job = pictures.job(on_unreadable="skip")
         plan = job.plan(SETTINGS, chunk_pages)
         whole = rendered(job, plan, pictures.folder / "whole.pdf")
-        pieces: list[tuple[Index, bytes]] = []
+        pieces: list[tuple[SegmentIndex, bytes]] = []
         for chunk in plan.chunks:
             first, slot, stop = chunk.first_page, 0, chunk.first_page + chunk.pages
             while first < stop:

@@ -16,12 +16,13 @@ from pipeline import documents
 from pipeline.errors import InputChanged, InvalidRequest
 from pipeline.export import Result
 from pipeline.pdf.assembly import About
-from pipeline.pdf.fonts import default_face
+from pipeline.pdf.fonts import default_chain
 from pipeline.plan import Plan
 from pipeline.rendering import Job, render_file
 from pipeline.settings import Settings
 from pipeline.sources.folder import FolderInputs
-from tests.readback import Seen, read
+
+from ..readback import Seen, read
 
 SETTINGS = Settings.from_env({})
 
@@ -234,7 +235,7 @@ def test_numbers_stand_at_the_right_to_a_hundredth_of_a_point(folder: Path) -> N
     _, _, plan = made(job(folder, data), folder)
     (place,) = plan.found["places"]
     assert place["align"] == "right"
-    face = default_face()
+    face = default_chain()
     assert len({face.width(digit, 1000) for digit in "0123456789"}) == 1  # what TablePen counts on
 
 

@@ -22,10 +22,11 @@ from PIL import Image, ImageChops
 from pipeline import documents
 from pipeline.errors import ChunkFailed, InvalidRequest
 from pipeline.export import UNCUT, Result, VolumeSize
-from pipeline.pdf.assembly import About, Assembly, Place
-from pipeline.pdf.index import FIRST, Lane
-from pipeline.pdf.inventory import Inventory
+from pipeline.pdf.assembly import About, Assembly
+from pipeline.pdf.numbering import FIRST, Lane
+from pipeline.pdf.overlay import Place
 from pipeline.pdf.segment import SegmentWriter
+from pipeline.pdf.tail_bound import TailBound
 from pipeline.plan import Cost, Marks, Survey, cut
 from pipeline.rendering import Job, render_file
 from pipeline.settings import MIB, Settings
@@ -283,7 +284,7 @@ def test_no_tail_is_longer_than_was_reckoned(levels: list[list[str]], labels: bo
             if labels:
                 page.number_later(50, 50, 8, "center")
     index = writer.finish(len(levels))
-    inventory = Inventory()
+    inventory = TailBound()
     most = inventory.take(index) + inventory.overhead
     tail = b"".join(Assembly(lambda: iter([index]), ABOUT).tail())
     assert len(tail) <= most

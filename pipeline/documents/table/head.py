@@ -7,7 +7,7 @@ from datetime import date as Date  # noqa: N812  # a field is called date
 
 from babel.dates import format_date
 
-from ...pdf.fonts import Face
+from ...pdf.fonts import FontChain
 from ...pdf.page import Align, Colour, Page, printable
 from .dates import SPACES
 from .formats import known_locale
@@ -46,7 +46,7 @@ class Head:
             page.text(x, top - line.below, line.size, line.text, align=line.align, colour=line.colour)
 
 
-def head(params: TableParams, face: Face, width: float) -> Head:
+def head(params: TableParams, face: FontChain, width: float) -> Head:
     """The block that the parameters ask for, in a width."""
     size = params.font_size
     y, title = size * TITLE, size * TITLE

@@ -10,7 +10,7 @@ from typing import Literal
 from unicodedata import is_normalized
 
 from ...errors import InvalidRequest
-from ...pdf.fonts import Face
+from ...pdf.fonts import FontChain
 from ...pdf.page import printable
 from .cells import Cells
 from .groups import Kind
@@ -74,7 +74,7 @@ class Layout:
     size: float
     head: float
     numbered: bool
-    face: Face
+    face: FontChain
     between: float = 0
 
     @property
@@ -195,7 +195,7 @@ def units(points: float) -> int:
     return round(points * 1000)
 
 
-def placed(wishes: Sequence[Wish], width: float, x: float, size: float, face: Face) -> tuple[Place, ...]:
+def placed(wishes: Sequence[Wish], width: float, x: float, size: float, face: FontChain) -> tuple[Place, ...]:
     """Columns that fill a width: as wide as their sample needs, the widest narrowed until all fit."""
     if len(wishes) * NARROWEST * size > width:
         most = int(width / (NARROWEST * size))
@@ -214,7 +214,7 @@ def placed(wishes: Sequence[Wish], width: float, x: float, size: float, face: Fa
     return tuple(found)
 
 
-def _needed(wish: Wish, size: float, face: Face) -> float:
+def _needed(wish: Wish, size: float, face: FontChain) -> float:
     return max(face.width(printable(text), size) for text in (wish.title, *wish.texts)) + 2 * PADDING + 0.5
 
 
@@ -236,6 +236,6 @@ def _align(texts: Sequence[str]) -> Align:
     return "right" if filled and all(NUMBER.fullmatch(text) for text in filled) else "left"
 
 
-def shrunk(face: Face, text: str, size: float, width: float) -> float:
+def shrunk(face: FontChain, text: str, size: float, width: float) -> float:
     """The size at which a text fits: a sum is written smaller rather than cut."""
     return min(size, size * width / max(face.width(text, size), 0.001))

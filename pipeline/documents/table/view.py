@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import msgspec
 
 from ...errors import InvalidRequest
-from ...pdf.fonts import default_face
+from ...pdf.fonts import default_chain
 from ..paper import MM
 from .cells import Cells
 from .formats import AS_IT_IS, Date, NumberWriter, known_locale, writer
@@ -59,7 +59,7 @@ class View:
 
 def view(params: TableParams, format: Format, places: Sequence[Place]) -> View:
     """How a table looks whose columns stand at these places."""
-    face = default_face()
+    face = default_chain()
     width, height = params.paper
     margin = params.margin * MM
     columns = chosen(params, format.fields)
@@ -106,7 +106,7 @@ def measured(params: TableParams, format: Format, sample: Sequence[Row]) -> tupl
     """Where the columns stand, by the first rows."""
     margin = params.margin * MM
     wishes = list(_wishes(params, format.fields, sample))
-    return placed(wishes, params.paper[0] - 2 * margin, margin, params.font_size, default_face())
+    return placed(wishes, params.paper[0] - 2 * margin, margin, params.font_size, default_chain())
 
 
 def column_cells(params: TableParams, column: Column) -> Cells | None:

@@ -11,10 +11,10 @@ from collections.abc import Iterable
 from functools import cache
 
 from ...errors import ExportFailed
-from .face import Face
+from .chain import FontChain
 from .files import font_files
 
-__all__ = ["Face", "check_fonts", "default_face", "load"]
+__all__ = ["FontChain", "check_fonts", "default_chain", "load"]
 
 _names: tuple[str, ...] = ()
 
@@ -26,18 +26,18 @@ def load(names: Iterable[str]) -> None:
     font_files(wanted)
     if wanted != _names:
         _names = wanted
-        default_face.cache_clear()
+        default_chain.cache_clear()
 
 
 @cache
-def default_face() -> Face:
+def default_chain() -> FontChain:
     """The typeface of all text, made once a process."""
-    return Face(font_files(_names))
+    return FontChain(font_files(_names))
 
 
 def check_fonts(fingerprint: str) -> None:
     """ExportFailed when text was measured or drawn with other fonts than this process has."""
-    if fingerprint not in ("", default_face().fingerprint):
+    if fingerprint not in ("", default_chain().fingerprint):
         raise ExportFailed(
             "The fonts changed while this export was made (FONTS), so its glyphs do not match.",
             advice="Ask for the export again.",

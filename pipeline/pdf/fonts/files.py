@@ -10,10 +10,10 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from ...errors import InvalidSetting
+from ..numbering import MAX_FONTS
 
 BUILT_IN = ("fontpkg_noto_sans", "fontpkg_ibm_plex_sans_arabic", "fontpkg_heebo")
 DEFAULT = "default"  # in FONTS, stands for the built-in ones
-MOST = 11  # object numbers are reserved for so many, see index.py
 ENDINGS = {".ttf", ".otf", ".ttc", ".otc"}
 NEEDED = ("cmap", "head", "hhea", "hmtx", "maxp")
 _KINDS = (b"\0\1\0\0", b"true", b"OTTO")
@@ -43,8 +43,8 @@ def font_files(names: Iterable[str]) -> list[FontFile]:
         wanted.append(DEFAULT)
     at = wanted.index(DEFAULT)
     wanted[at : at + 1] = BUILT_IN
-    if len(wanted) > MOST:
-        raise _wrong(f"names {len(wanted) - len(BUILT_IN)} fonts; {MOST - len(BUILT_IN)} can be used.")
+    if len(wanted) > MAX_FONTS:
+        raise _wrong(f"names {len(wanted) - len(BUILT_IN)} fonts; {MAX_FONTS - len(BUILT_IN)} can be used.")
     return [_font_file(name) for name in wanted]
 
 

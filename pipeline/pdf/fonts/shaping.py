@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from .bidi import MIRRORED, visual_runs
 from .font import Font, Shaped, script
-from .line import Placed
+from .glyph_run import Placed
 
 if TYPE_CHECKING:
-    from .face import Face
+    from .chain import FontChain
 
 COMPLEX = re.compile(
     "[\u0300-\u036f\u0483-\u0489\u0590-\u08ff\u0900-\u109f\u135d-\u135f\u1700-\u18af\u1900-\u1cff\u1dc0-\u1dff"
@@ -30,7 +30,7 @@ class _Piece(NamedTuple):
     font: int | None
 
 
-def shaped(text: str, face: Face) -> tuple[list[Placed], str]:
+def shaped(text: str, face: FontChain) -> tuple[list[Placed], str]:
     """A line's glyphs from left to right, and the characters that were placed one by one."""
     found: list[Placed] = []
     lone = ""
@@ -45,7 +45,7 @@ def shaped(text: str, face: Face) -> tuple[list[Placed], str]:
     return found, lone
 
 
-def one_by_one(text: str, face: Face, at: int = 0) -> list[Placed]:
+def one_by_one(text: str, face: FontChain, at: int = 0) -> list[Placed]:
     """A glyph for each character. What stands in for a missing one tells which it is."""
     return [
         face.placed(character) if face.has(character) else face.placed(character)._replace(span=(at + i, character))
@@ -53,7 +53,7 @@ def one_by_one(text: str, face: Face, at: int = 0) -> list[Placed]:
     ]
 
 
-def _shaped(text: str, place: int, backward: bool, face: Face, at: int) -> list[Placed]:
+def _shaped(text: str, place: int, backward: bool, face: FontChain, at: int) -> list[Placed]:
     """Glyphs of one font. Of several for the same characters the widest stands for them all."""
     font = face.fonts[place]
     found: list[Placed] = []
@@ -77,7 +77,7 @@ def _stops(glyphs: Sequence[Shaped], end: int) -> dict[int, int]:
     return dict(pairwise([*sorted({glyph.cluster for glyph in glyphs}), end]))
 
 
-def _pieces(text: str, face: Face) -> Iterator[_Piece]:
+def _pieces(text: str, face: FontChain) -> Iterator[_Piece]:
     """Cut where the font or the script changes. Marks, spaces and signs stay with what is before them."""
     start, font, writing = 0, -1, None
     for i, character in enumerate(text):
@@ -90,7 +90,7 @@ def _pieces(text: str, face: Face) -> Iterator[_Piece]:
     yield _Piece(text[start:], None if font < 0 else font)
 
 
-def _font(character: str, before: int, face: Face) -> int:
+def _font(character: str, before: int, face: FontChain) -> int:
     """The font of a character after one in the font `before`; -1 when there is none."""
     if before >= 0 and (INVISIBLE.match(character) or _goes_along(character, face.fonts[before])):
         return before

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 
-from .face import Face
-from .line import Glyph
+from .chain import FontChain
+from .glyph_run import Glyph
 
 LONG = 500
 ASCII = "".join(map(chr, range(128)))
 
 
-class Used:
+class FontUsage:
     """Characters drawn one by one, and shaped glyphs with their texts."""
 
     def __init__(self) -> None:
@@ -22,7 +22,7 @@ class Used:
     def __bool__(self) -> bool:
         return bool(self.characters or self.glyphs)
 
-    def add(self, texts: Iterable[str], face: Face) -> None:
+    def add(self, texts: Iterable[str], face: FontChain) -> None:
         """Note lines of text."""
         lines = list(texts)
         characters = _of("".join(lines))
@@ -45,13 +45,13 @@ class Used:
         """The shaped glyphs, sorted."""
         return [Glyph(*key, self.glyphs[key]) for key in sorted(self.glyphs)]
 
-    def fonts(self, face: Face) -> list[int]:
+    def fonts(self, face: FontChain) -> list[int]:
         """Which fonts that takes: the first always, when there is text."""
         if not self.glyphs and face.is_plain(self.characters):
             return [0] if self.characters else []
         return sorted(self.by_font(face))
 
-    def by_font(self, face: Face) -> dict[int, dict[int, str]]:
+    def by_font(self, face: FontChain) -> dict[int, dict[int, str]]:
         """For each font its glyphs, and the text that each stands for; the first font, which every page with
         text begins with, even when it has none."""
         found: dict[int, dict[int, str]] = defaultdict(dict, {0: {}} if self else {})
@@ -62,7 +62,7 @@ class Used:
             found[placed.font][placed.id] = character if face.has(character) else "\ufffd"
         return found
 
-    def missing(self, face: Face) -> list[str]:
+    def missing(self, face: FontChain) -> list[str]:
         """The characters that no font has."""
         return sorted(character for character in self.characters if not face.has(character))
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 from itertools import chain
 
 from .assembly import Totals
-from .fonts import check_fonts, default_face
-from .fonts.embed import embed
-from .fonts.used import Used
-from .index import FIRST, Index
+from .fonts import check_fonts, default_chain
+from .fonts.subset import embed
+from .fonts.usage import FontUsage
+from .numbering import FIRST
 from .objects import Stream, text_string
+from .segment_index import SegmentIndex
 
 WARNED = 20  # characters without a glyph that are named
 # Bytes that parts of a tail have at the most.
@@ -27,15 +28,15 @@ KID = 20
 ABOUT_ITSELF = 4096
 
 
-class Inventory:
+class TailBound:
     """What all segments of a document hold, and how long a tail can become at most. Taken in one at a time."""
 
     def __init__(self) -> None:
         self.totals = Totals()
-        self._used = Used()
+        self._used = FontUsage()
         self._rows = FIRST
 
-    def take(self, index: Index) -> int:
+    def take(self, index: SegmentIndex) -> int:
         """Take a segment in; the most bytes that the tail of its file has for it: labels, outline, rows."""
         self.totals = self.totals.plus(index)
         check_fonts(index.fonts)
@@ -49,7 +50,7 @@ class Inventory:
     @property
     def overhead(self) -> int:
         """The most bytes of a tail apart from that: fonts, empty rows, what the file says of itself."""
-        face, used = default_face(), Used()
+        face, used = default_chain(), FontUsage()
         used.update(self._used.characters, self._used.shaped)
         used.add([OWN_WORDS], face)
         fonts = [embed(face.fonts[place], glyphs, FIRST) for place, glyphs in used.by_font(face).items()]
@@ -58,7 +59,7 @@ class Inventory:
     @property
     def warnings(self) -> list[str]:
         """What went wrong without spoiling a file."""
-        missing = self._used.missing(default_face())
+        missing = self._used.missing(default_chain())
         shown = ", ".join(f"{character} (U+{ord(character):04X})" for character in missing[:WARNED])
         more = f", and {len(missing) - WARNED} more" if len(missing) > WARNED else ""
         words = f"No font has {len(missing)} kinds of characters: {shown}{more}. FONTS can name one that does."

@@ -30,11 +30,13 @@ from pypdf.generic import (
 )
 
 from ..errors import UnreadableSource
-from .foreign import Box, ForeignPdf, Heading, key, opened
-from .index import VOLUME, Bookmark
+from .numbering import VOLUME
 from .objects import Stream, name, reference
-from .page import printable, volume_words
+from .overlay import volume_words
+from .page import printable
+from .reader import Box, ForeignPdf, Heading, key, opened
 from .segment import SegmentWriter
+from .segment_index import Bookmark
 
 MAX_OBJECTS = 200_000
 VOLUME_NAME = "/Pipeline.Volume"  # among a page's own names

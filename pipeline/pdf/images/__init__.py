@@ -14,10 +14,10 @@ from typing import BinaryIO
 
 from PIL import Image, UnidentifiedImageError
 
-from ..errors import UnreadableSource
+from ...errors import UnreadableSource
+from ..objects import Stream
 from .icc import DEVICE_SPACES, profile_stream
 from .jpeg import SOI, Jpeg, orientation_of, read_jpeg
-from .objects import Stream
 from .raster import encode, image_entries
 
 Matrix = tuple[float, float, float, float, float, float]

@@ -1,9 +1,4 @@
-"""What a segment says of itself, and the numbers of its objects.
-
-Chunk k of K numbers its objects FIRST + k + slot * K (slot = 0, 1, 2 …): no chunk needs to know how
-many objects another one makes, and the numbers stay dense when chunks are alike. A chunk that is cut
-in two goes on in its own lane at the slot where the finished part ended.
-"""
+"""What a segment says of itself: its pages, offsets, fonts, bookmarks, labels."""
 
 from __future__ import annotations
 
@@ -11,40 +6,10 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from ..export import Skipped
-from .fonts.files import MOST
-from .fonts.line import Glyph
+from .fonts.glyph_run import Glyph
+from .numbering import Lane
 from .page import Label
-from .xref import checked
-
-CATALOG, PAGES, INFO, OUTLINES, VOLUME, FONT = range(1, 7)  # the fonts behind the first one follow it
-FIRST = FONT + MOST  # below are the reserved numbers, the same in every file
-
-
-@dataclass(frozen=True)
-class Lane:
-    """The object numbers of one chunk: every K-th number.
-
-    Every volume numbers anew: `chunks` are those of this volume, `before` those of earlier ones.
-    """
-
-    chunk: int
-    chunks: int
-    before: int = 0
-
-    @property
-    def first(self) -> int:
-        """The number in slot 0."""
-        return FIRST + self.chunk - self.before
-
-    def number(self, slot: int) -> int:
-        """The object number in a slot; ChunkFailed when PDF readers could not take it."""
-        return checked(self.first + slot * self.chunks)
-
-    def numbers(self, slot: int, count: int) -> range:
-        """The object numbers of so many slots."""
-        first = self.first + slot * self.chunks
-        return range(first, first + count * self.chunks, self.chunks)
+from .tally import Skipped
 
 
 @dataclass(frozen=True)
@@ -66,7 +31,7 @@ class Labels:
 
 
 @dataclass(frozen=True)
-class Index:
+class SegmentIndex:
     """What a segment holds, stored behind it as JSON.
 
     `first` and `planned` are pages as the plan counts them; `pages` is how many were really made, which
@@ -116,9 +81,9 @@ class Index:
         return msgspec.json.encode(self)
 
     @classmethod
-    def decode(cls, data: bytes) -> Index:
+    def decode(cls, data: bytes) -> SegmentIndex:
         """Raises msgspec.ValidationError when the data is no index."""
         return _decoder.decode(data)
 
 
-_decoder = msgspec.json.Decoder(Index)  # made while there is one thread, see export.py
+_decoder = msgspec.json.Decoder(SegmentIndex)  # made while there is one thread, see export.py

@@ -10,7 +10,7 @@ from typing import cast
 
 from PIL import Image, ImageChops, ImageCms
 
-from .objects import Stream
+from ..objects import Stream
 
 DEVICE_SPACES = {1: b"/DeviceGray", 3: b"/DeviceRGB", 4: b"/DeviceCMYK"}
 

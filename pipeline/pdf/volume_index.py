@@ -8,7 +8,7 @@ from typing import BinaryIO
 from reportlab.lib.pagesizes import A4
 
 from .assembly import About, Assembly, page_number
-from .index import Lane
+from .numbering import Lane
 from .page import Align, Page, printable
 from .segment import SegmentWriter
 

@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping, Sequence, Set
 from functools import lru_cache
 
 from .bidi import directed
-from .breaking import PIECE, longest, whole
 from .files import FontFile, fingerprint
 from .font import Font
-from .line import Line, Placed, escaped, line_of
+from .glyph_run import Line, Placed, escaped, line_of
+from .line_breaking import PIECE, longest, whole
 from .shaping import COMPLEX, one_by_one, shaped
 
 LONG = 1000  # characters; more of them fit no line as a rule
@@ -18,7 +18,7 @@ REPLACEMENT = "\ufffd"
 BLANK = 500  # width of a character that no font has when there is no replacement either
 
 
-class Face:
+class FontChain:
     """Fonts in order, ready to measure and spell text. Sizes are in points, widths in 1/1000 of the size.
 
     A text is plain when the first font has all its characters and each is one glyph, from left to right;

@@ -13,8 +13,8 @@ from typing import cast
 
 from PIL import Image, ImageFile
 
+from ..objects import Stream
 from .icc import DEVICE_SPACES, profile_stream
-from .objects import Stream
 
 _BAND = 256  # rows
 

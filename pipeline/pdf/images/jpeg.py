@@ -9,8 +9,8 @@ from functools import cache
 from io import BytesIO
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
-from ..errors import UnreadableSource
-from .objects import Block
+from ...errors import UnreadableSource
+from ..objects import Block
 
 if TYPE_CHECKING:
     import re
