@@ -12,11 +12,11 @@ from typing import BinaryIO
 from pipeline import documents
 from pipeline.commands.folder import listed
 from pipeline.documents import Params, Range
+from pipeline.exports.plan import Cost, Marks, Survey
 from pipeline.pdf.assembly import About, Assembly
 from pipeline.pdf.numbering import Lane
 from pipeline.pdf.segment import SegmentWriter
 from pipeline.pdf.segment_index import SegmentIndex
-from pipeline.plan import Cost, Marks, Survey
 from pipeline.rendering import Job
 from pipeline.settings import Settings
 from pipeline.sources import Inputs

@@ -14,9 +14,9 @@ from uuid import uuid4
 import psutil
 import requests
 
-from pipeline.live import Live
+from pipeline.adapters.bucket.bucket import S3Bucket
+from pipeline.adapters.redis.live import Live
 from pipeline.local.laptop import Laptop, laptop
-from pipeline.store import Store
 
 from . import tables
 
@@ -46,7 +46,7 @@ def _await_workers(system: Laptop, workers: int) -> None:
         time.sleep(0.2)
 
 
-def put(store: Store, key: str, blocks: Iterable[bytes]) -> int:
+def put(store: S3Bucket, key: str, blocks: Iterable[bytes]) -> int:
     """Stream bytes into the bucket by a multipart upload; how many they are."""
     upload, waiting, part, size = store.begin_upload(key, "text/csv"), bytearray(), 0, 0
     with ExitStack() as stack:

@@ -15,8 +15,8 @@ from collections.abc import Iterator, Mapping
 
 import msgspec
 
-from .export import Charge, Export
-from .ledger import UNBILLED, Ledger
+from .exports.export import Charge, Export
+from .exports.repository import UNBILLED, ExportRepository
 
 PICO = 10**12
 _charges = msgspec.json.Decoder(dict[str, Charge])  # made while there is one thread, see export.py
@@ -25,7 +25,7 @@ _charges = msgspec.json.Decoder(dict[str, Charge])  # made while there is one th
 class Accounts:
     """How many workers there were, what exports cost, and what they taught."""
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: ExportRepository) -> None:
         self._ledger = ledger
         self._store = ledger.store
 

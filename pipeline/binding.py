@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import BinaryIO
 
-from .export import File
+from .exports.export import File
+from .exports.volumes import SegmentEntry, VolumePlan, volume_name
 from .pdf.assembly import About, Assembly
 from .pdf.overlay import Place
 from .pdf.segment_index import SegmentIndex
 from .pdf.tail_bound import TailBound
 from .pdf.volume_index import write_contents
-from .volumes import Segment, Volumes, volume_name
 
 MB = 1_000_000
 
@@ -41,8 +41,8 @@ class Made:
 
 
 def volumes(
-    planned: Volumes,
-    segments: Sequence[Segment],
+    planned: VolumePlan,
+    segments: Sequence[SegmentEntry],
     inventory: TailBound,
     read: Callable[[range], Iterator[SegmentIndex]],
     about: About,

@@ -12,7 +12,10 @@ from typing import Any
 from . import arrow, documents
 from .commands.folder import SENT
 from .errors import InvalidRequest
-from .export import Export, Result, VolumeSize, new_id
+from .exports.export import Export, Result
+from .exports.ids import new_id
+from .exports.request import ExportRequest
+from .exports.volumes import VolumeLimit
 from .pdf import fonts
 from .records import lines, plain
 from .rendering import Job, make_file, on_disk
@@ -21,7 +24,7 @@ from .settings import Settings
 from .sources.folder import FolderInputs
 from .tasks import flow
 from .tasks.app import open_with_celery
-from .tasks.order import Order, checked
+from .tasks.submit import validate
 
 WHAT = "the rows that were given"
 
@@ -43,8 +46,8 @@ def submit(
     or of at most so many bytes, when asked for. Raises InvalidRequest before anything is sent, and flow.Accepted
     when the export is kept but Redis is down.
     """
-    volume = VolumeSize(volume_pages, volume_bytes)
-    order = Order(document, dict(params or {}), owner, notify, key, volume=volume)
+    volume = VolumeLimit(volume_pages, volume_bytes)
+    order = ExportRequest(document, dict(params or {}), owner, notify, key, volume=volume)
     if rows is not None:
         order = _with(order, listing=_sent(services, order, records(rows, titles)))
     return flow.submit(services, order)
@@ -57,7 +60,7 @@ def render(
 ) -> Result:  # fmt: skip
     """Make a document in this process, without any service. `rows` and volumes as for submit; rows pass
     through a temporary file, volumes stand beside `out`. Files that params name are below `folder`."""
-    settings, volume = Settings.from_env(os.environ), VolumeSize(volume_pages, volume_bytes)
+    settings, volume = Settings.from_env(os.environ), VolumeLimit(volume_pages, volume_bytes)
     volume.check()
     documents.load(settings.documents)
     fonts.load(settings.fonts)
@@ -90,15 +93,15 @@ def _named(row: Sequence[Any], titles: Sequence[str], number: int) -> dict[str, 
     return dict(zip(titles, row, strict=True))
 
 
-def _sent(services: Services, order: Order, found: Iterator[Mapping[str, Any]]) -> str:
+def _sent(services: Services, order: ExportRequest, found: Iterator[Mapping[str, Any]]) -> str:
     """The key under which records were sent, once the order is seen to be right with the first of them."""
     first = list(islice(found, 1))
     field = documents.find(order.document).records_field
-    checked(services, _with(order, **{field: [plain(dict(record)) for record in first]}))
+    validate(services, _with(order, **{field: [plain(dict(record)) for record in first]}))
     key = f"{SENT}{new_id()}/rows.jsonl"
     services.ledger.store.write(key, lines(chain(first, found), WHAT))
     return key
 
 
-def _with(order: Order, **params: Any) -> Order:
+def _with(order: ExportRequest, **params: Any) -> ExportRequest:
     return replace(order, params={**order.params, **params})

@@ -9,11 +9,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from email.policy import EmailPolicy
 
 from . import documents
+from .adapters.mail import Mailer
+from .adapters.redis.live import Live
 from .commands.bucket import bucket_checks
 from .commands.finding import Check, Outcome, failed, guarded, skipped
-from .delivery import Post
 from .errors import HerokuDown, InvalidSetting, MailDown, MailUnencrypted, RedisDown
-from .live import Live
 from .pdf.fonts import default_chain
 from .pdf.fonts import load as load_fonts
 from .scaler.heroku import status_of
@@ -145,7 +145,7 @@ def _connections(most: int, now: int, workers: int) -> Check:
 
 def mail_checks(settings: Settings) -> Iterator[Check]:
     """Connect and sign in; nothing is sent."""
-    post = Post(settings)
+    post = Mailer(settings)
     if not post.configured:
         words, advice = "No mail is sent.", "Set SMTP_URL=smtp://user:password@host:587."
         yield Check("mail", Outcome.WARNING, words, advice)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from . import arrow, queries
 from .documents import ListingFormat, Params
 from .errors import InvalidRequest
-from .plan import Listing
+from .exports.plan import Listing
 from .records import lines
 from .sources import Inputs, RangeFile
 

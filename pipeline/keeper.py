@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack, suppress
 
+from .adapters.redis.live import QUEUES
 from .errors import (
     ExportFailed,
     HerokuRefused,
@@ -22,15 +23,15 @@ from .errors import (
     ServiceDown,
     TooManyCalls,
 )
-from .export import Export, State, created
-from .live import QUEUES
-from .plan import Plan
+from .exports.coverage import cover
+from .exports.export import Export, State
+from .exports.ids import created
+from .exports.plan import Plan
 from .repair import Repair, View, repair
 from .scaler.decide import Decision, Demand
 from .scaler.measure import demand
 from .scaler.scaler import Scaler
 from .scaler.way import Way
-from .segments import chosen
 from .services import Services
 from .tasks import flow
 from .tasks.alone import Held, alone
@@ -187,7 +188,7 @@ class Keeper:
             found = self._s.ledger.segments.found(export_id)
             with suppress(NotFound):  # lost: the assembly, which is asked for then, makes it again
                 plan = self._s.ledger.plan(export_id)
-            missing = chosen(plan, found)[1] if plan else []
+            missing = cover(plan, found)[1] if plan else []
             if self._held and live.progress(export_id) is None:  # who only observes changes nothing
                 live.restore_pages(export_id, {c: sum(n for _, n in pieces) for c, pieces in found.items()})
         held = live.held([f"{export_id}:{chunk}" for chunk in missing])

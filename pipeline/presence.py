@@ -9,9 +9,9 @@ import time
 
 import msgspec
 
+from .adapters.redis.live import Live
+from .adapters.redis.workers import Line, Worker
 from .errors import RedisDown
-from .live import Live
-from .roster import Line, Worker
 
 log = logging.getLogger(__name__)
 TICK = 0.5  # seconds

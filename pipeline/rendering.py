@@ -17,7 +17,10 @@ from . import binding, freezing
 from .binding import Made, Volume
 from .documents import Document, Range
 from .errors import ChunkFailed, ExportFailed, InvalidRequest
-from .export import UNCUT, File, Result, VolumeSize, new_id
+from .exports.export import File, Result
+from .exports.ids import new_id
+from .exports.plan import Plan, split_into_chunks
+from .exports.volumes import UNCUT, WHOLE, SegmentEntry, VolumeLimit, VolumePlan, index_name
 from .pdf.assembly import About, Totals
 from .pdf.fonts import check_fonts, default_chain
 from .pdf.numbering import Lane
@@ -25,10 +28,8 @@ from .pdf.segment import SegmentWriter
 from .pdf.segment_index import SegmentIndex
 from .pdf.tail_bound import TailBound
 from .pdf.tally import Skipped
-from .plan import Plan, cut
 from .settings import Settings
 from .sources import Inputs
-from .volumes import WHOLE, Segment, Volumes, index_name
 
 SKIPPED_SHOWN = 1000
 
@@ -64,7 +65,7 @@ class Job:
         params = msgspec.structs.replace(self.params, format=made.format)
         return replace(self, params=params, listing=keep(made.pieces))
 
-    def plan(self, settings: Settings, chunk_pages: int | None = None, volume: VolumeSize = UNCUT) -> Plan:
+    def plan(self, settings: Settings, chunk_pages: int | None = None, volume: VolumeLimit = UNCUT) -> Plan:
         """Read the input once and cut the document; the plan names the version that was read."""
         seen = self.inputs.look(self.listing)
         inputs = self.inputs.pinned(seen) if seen else self.inputs
@@ -82,7 +83,7 @@ class Job:
                 f"The document would have {volumes} volumes; {settings.max_chunks} are allowed (MAX_CHUNKS).",
                 advice="Ask for larger volumes.",
             )
-        plan = cut(survey, settings, chunk_pages, seen, volume)
+        plan = split_into_chunks(survey, settings, chunk_pages, seen, volume)
         return replace(plan, fonts=default_chain().fingerprint)
 
     def planned(self, plan: Plan) -> Job:
@@ -114,7 +115,7 @@ def render_range(
     out: BinaryIO,
     between: Between,
     interruptions: tuple[type[BaseException], ...] = (),
-    volumes: Volumes = WHOLE,
+    volumes: VolumePlan = WHOLE,
 ) -> SegmentIndex:
     """Draw planned pages from part.first on into a segment.
 
@@ -141,7 +142,7 @@ def render_range(
 
 
 def make_file(
-    job: Job, out: Path, settings: Settings, show: Show, chunk_pages: int | None = None, volume: VolumeSize = UNCUT
+    job: Job, out: Path, settings: Settings, show: Show, chunk_pages: int | None = None, volume: VolumeLimit = UNCUT
 ) -> Result:
     """A job from its check to its file, all in this process."""
     job.check()
@@ -168,7 +169,7 @@ def render_file(
         with spool.open("wb") as spooled:
             indexes = list(_segments(job.planned(plan), plan, spooled, settings, progress))
         inventory = TailBound()
-        segments = [Segment(i.chunk, i.size, i.pages, inventory.take(i)) for i in indexes]
+        segments = [SegmentEntry(i.chunk, i.size, i.pages, inventory.take(i)) for i in indexes]
         check_counts(inventory.totals, plan.records)
         made: list[Made] = []
         files: list[tuple[Path, File]] = []
@@ -203,7 +204,7 @@ def _index(folder: Path, out: Path, about: About, made: list[Made]) -> File:
         return File(str(out.with_name(name)), name, file.tell(), 0, pages)
 
 
-def _bound(volume: Volume, spool: Path, segments: Sequence[Segment]) -> Path:
+def _bound(volume: Volume, spool: Path, segments: Sequence[SegmentEntry]) -> Path:
     """A volume's file: its part of the spooled segments, and the tail. The whole of them needs no copy."""
     members = volume.members
     path = spool if len(members) == len(segments) else spool.with_name(volume.name)

@@ -7,15 +7,15 @@ from typing import Protocol
 
 from . import documents
 from .accounts import Accounts
-from .delivery import Post
-from .fetcher import Fetcher, Limits
-from .ledger import Ledger
-from .live import Live
+from .adapters.bucket.bucket import S3Bucket
+from .adapters.bucket.client import BACKGROUND, Timeouts
+from .adapters.https import Fetcher, Limits
+from .adapters.mail import Mailer
+from .adapters.redis.live import Live
+from .exports.repository import ExportRepository
 from .pdf import fonts
-from .s3 import PATIENT, Patience
 from .settings import Settings
 from .sources.bucket import SOURCE_MOST, BucketInputs
-from .store import Store
 
 
 class Messages(Protocol):
@@ -32,26 +32,26 @@ class Services:
     """Everything a step needs."""
 
     settings: Settings
-    ledger: Ledger
+    ledger: ExportRepository
     accounts: Accounts
     live: Live
     inputs: BucketInputs
-    post: Post
+    post: Mailer
     messages: Messages
 
 
-def open_services(settings: Settings, messages: Messages, patience: Patience = PATIENT) -> Services:
+def open_services(settings: Settings, messages: Messages, patience: Timeouts = BACKGROUND) -> Services:
     """Connect lazily to everything the settings name."""
     documents.load(settings.documents)
     fonts.load(settings.fonts)
-    store = Store.open(settings, patience)
-    ledger = Ledger(store)
+    store = S3Bucket.open(settings, patience)
+    ledger = ExportRepository(store)
     return Services(
         settings,
         ledger,
         Accounts(ledger),
         Live.open(settings),
         BucketInputs(store, Fetcher(Limits(bytes=SOURCE_MOST))),
-        Post(settings),
+        Mailer(settings),
         messages,
     )

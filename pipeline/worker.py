@@ -22,11 +22,11 @@ import billiard
 from celery import bootsteps, signals
 from celery.worker import state
 
+from .adapters.bucket.client import REQUEST
+from .adapters.redis.live import QUEUES
+from .adapters.redis.workers import Worker
 from .keeper import Keeper
-from .live import QUEUES
 from .presence import TICK, Presence
-from .roster import Worker
-from .s3 import BRIEF
 from .scaler.resize import chosen_way
 from .services import Services, open_services
 from .tasks.app import CeleryMessages, make_app
@@ -38,7 +38,7 @@ log = logging.getLogger(__name__)
 def run(settings: Settings, *, one_off: str | None = None) -> int:
     """Work until told to go, or, as a one-off dyno of this id, until not needed; the exit code."""
     app = make_app(settings)
-    services = open_services(settings, CeleryMessages(app), BRIEF)
+    services = open_services(settings, CeleryMessages(app), REQUEST)
     presence = Presence(services.live, introduction(one_off), settings.linger_seconds)
     stop_keeping = keep_beside(services)
     app.steps["consumer"].add(duty(presence))

@@ -9,10 +9,10 @@ from functools import cache
 import botocore.session
 import pytest
 
+from pipeline.adapters.bucket.bucket import S3Bucket
 from pipeline.local.services import S3, Valkey, s3, valkey
 from pipeline.services import Services, open_services
 from pipeline.settings import Settings
-from pipeline.store import Store
 
 Environ = dict[str, str]
 
@@ -37,7 +37,7 @@ def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3]:
                 "AWS_SECRET_ACCESS_KEY": server.secret,
             }
         )
-        Store.open(settings).create_bucket()
+        S3Bucket.open(settings).create_bucket()
         yield server
 
 

@@ -15,7 +15,7 @@ from ..errors import InvalidRequest
 from . import opening, options, terminal
 
 if TYPE_CHECKING:
-    from ..export import Export
+    from ..exports.export import Export
 
 MONTH = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
 

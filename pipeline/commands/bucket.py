@@ -11,22 +11,22 @@ from http.client import HTTPException
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
+from ..adapters.bucket.bucket import S3Bucket
+from ..adapters.bucket.multipart import Upload
 from ..errors import Conflict, PipelineError, StoreDown
 from ..settings import MIB, Settings
-from ..store import Store
-from ..upload import Upload
 from .finding import Check, Outcome, failed, guarded, skipped
 
 PART = 5 * MIB  # the least that S3 takes as a part
 NAME = "Prüfung 1.pdf"
 WRONG = '"0123456789abcdef0123456789abcdef"'  # an ETag of no object
 
-Probe = Callable[[Store, str], Check]
+Probe = Callable[[S3Bucket, str], Check]
 
 
 def bucket_checks(settings: Settings) -> Iterator[Check]:
     """What stores that speak S3 differ in, each tried on objects that are removed again."""
-    store, folder = Store.open(settings), f"doctor/{secrets.token_hex(8)}/"
+    store, folder = S3Bucket.open(settings), f"doctor/{secrets.token_hex(8)}/"
     try:
         store.put(f"{folder}first", b"one")
     except PipelineError as error:
@@ -41,11 +41,11 @@ def bucket_checks(settings: Settings) -> Iterator[Check]:
         store.delete_under(folder)
 
 
-def _one(probe: Probe, store: Store, folder: str) -> Iterator[Check]:
+def _one(probe: Probe, store: S3Bucket, folder: str) -> Iterator[Check]:
     yield probe(store, folder)
 
 
-def _objects(store: Store, folder: str) -> Check:
+def _objects(store: S3Bucket, folder: str) -> Check:
     """Write, read, remove."""
     key = f"{folder}object"
     store.put(key, b"what was written")
@@ -58,7 +58,7 @@ def _objects(store: Store, folder: str) -> Check:
     return Check("bucket", Outcome.OK, "Writes, reads and removes objects.")
 
 
-def _conditional_writes(store: Store, folder: str) -> Check:
+def _conditional_writes(store: S3Bucket, folder: str) -> Check:
     """An export is moved on by If-Match, a request claimed by If-None-Match."""
     key = f"{folder}conditional"
     lost = [
@@ -79,7 +79,7 @@ def _conditional_writes(store: Store, folder: str) -> Check:
     return Check("conditional writes", Outcome.WARNING, words, advice)
 
 
-def _refuses_second(store: Store, key: str) -> bool:
+def _refuses_second(store: S3Bucket, key: str) -> bool:
     """Whether an object that is there is not written as a new one. A store may answer "not implemented"."""
     try:
         store.put(key, b"one", new=True)
@@ -91,7 +91,7 @@ def _refuses_second(store: Store, key: str) -> bool:
     return False
 
 
-def _refuses_changed(store: Store, key: str) -> bool:
+def _refuses_changed(store: S3Bucket, key: str) -> bool:
     """Whether an object is changed by its right ETag, and not by a wrong one."""
     try:
         etag = store.put(key, b"one")
@@ -105,7 +105,7 @@ def _refuses_changed(store: Store, key: str) -> bool:
     return False
 
 
-def _part_copy(store: Store, folder: str) -> Check:
+def _part_copy(store: S3Bucket, folder: str) -> Check:
     """A file from one part that is sent and one that is copied from another object, as assembly makes it."""
     source, key = f"{folder}segment", f"{folder}file"
     etag = store.put(source, bytes(PART + 1024), content_type="application/octet-stream")
@@ -143,7 +143,7 @@ def _copy_problem(upload: Upload, source: str, etag: str) -> str:
     return ""
 
 
-def _presigned(store: Store, folder: str) -> Check:
+def _presigned(store: S3Bucket, folder: str) -> Check:
     """A signed URL gives the file under its name; a changed or an unsigned one gives nothing."""
     key, name = f"{folder}presigned.pdf", "download link"
     store.put(key, b"%PDF", content_type="application/pdf")

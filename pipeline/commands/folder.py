@@ -19,8 +19,10 @@ import msgspec
 from ..errors import InvalidRequest
 
 if TYPE_CHECKING:
+    from ..adapters.bucket.bucket import (
+        S3Bucket,  # boto3 takes a fifth of a second; a local rendering has no need of it here
+    )
     from ..rendering import Show
-    from ..store import Store  # boto3 takes a fifth of a second; a local rendering has no need of it here
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".tif", ".tiff", ".bmp")
 SENT = "inputs/sent/"  # what commands send; all else below inputs/ is its owner's affair
@@ -82,7 +84,7 @@ def listed(source: Path | None, captions: bool) -> Iterator[tuple[Path, Path]]:
         yield path, source or Path(folder)
 
 
-def send_listing(store: Store, path: Path, owner: str) -> str:
+def send_listing(store: S3Bucket, path: Path, owner: str) -> str:
     """Send a listing, unless it is there; its key, which follows from what it holds."""
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
@@ -111,7 +113,7 @@ class Upload:
         self._sizes = {name: (folder / name).stat().st_size for name in self.names}
         self.prefix = _place(owner, self._digest())
 
-    def send(self, store: Store, captions: bool) -> str:
+    def send(self, store: S3Bucket, captions: bool) -> str:
         """Send what is not there yet, and the listing beside it; the listing's key."""
         lines = b"".join(listing(self.names, captions, self.prefix))
         there = {e.key: e.size for e in store.entries(self.prefix) if time.time() - e.modified < FRESH}
@@ -123,7 +125,7 @@ class Upload:
             store.put(key, lines, content_type="application/jsonl")
         return key
 
-    def _put(self, store: Store, name: str) -> None:
+    def _put(self, store: S3Bucket, name: str) -> None:
         with (self._folder / name).open("rb") as file:
             store.put(self.prefix + name, file, content_type=guess_type(name)[0] or "application/octet-stream")
 

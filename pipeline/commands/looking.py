@@ -13,8 +13,8 @@ from ..errors import RedisDown
 from . import opening, options, terminal
 
 if TYPE_CHECKING:
-    from ..ledger import Ledger
-    from ..live import Live
+    from ..adapters.redis.live import Live
+    from ..exports.repository import ExportRepository
 
 
 @click.command()
@@ -26,7 +26,7 @@ def status(export_id: str, machine: bool) -> None:
     \b
     JSON: the export as GET /exports/ID shows it.
     """
-    from ..representation import progress
+    from ..exports.views import progress
     from .watch import steps
 
     ledger, live = opening.records()
@@ -111,7 +111,7 @@ def list_(owner: str | None, limit: int, machine: bool) -> None:
     \b
     JSON: {"exports": […]}, each as GET /exports shows it.
     """
-    from ..representation import summary
+    from ..exports.views import summary
     from .watch import newest
 
     ledger, _ = opening.records()
@@ -125,7 +125,9 @@ def list_(owner: str | None, limit: int, machine: bool) -> None:
         terminal.say(f"{e.id}  {moment}  {e.state:<10}  {e.pages:>7} pages  {e.owner}  {e.name}")
 
 
-def follow(ledger: Ledger, live: Live, export_id: str, timeout: float | None, quiet: bool, machine: bool) -> None:
+def follow(
+    ledger: ExportRepository, live: Live, export_id: str, timeout: float | None, quiet: bool, machine: bool
+) -> None:
     """Wait for an export and say what came of it; ExportFailed, IllegalStep or TimedOut."""
     from . import watch
 
@@ -138,7 +140,7 @@ def follow(ledger: Ledger, live: Live, export_id: str, timeout: float | None, qu
         terminal.tell_files(result, terminal.note)
 
 
-def save(ledger: Ledger, export_id: str, into: Path | None, quiet: bool, force: bool) -> list[Path]:
+def save(ledger: ExportRepository, export_id: str, into: Path | None, quiet: bool, force: bool) -> list[Path]:
     """Copy the files of a finished export to here; where they are."""
     from . import watch
 

@@ -15,11 +15,11 @@ from ..errors import InvalidRequest
 from . import looking, opening, options, terminal
 
 if TYPE_CHECKING:
+    from ..exports.request import ExportRequest
     from ..rendering import Show
     from ..services import Services
-    from ..tasks.order import Order
 
-    Ordering = Callable[[dict[str, Any]], Order]
+    Ordering = Callable[[dict[str, Any]], ExportRequest]
 
 
 class Kinds(click.Group):
@@ -68,7 +68,7 @@ def render(
            "volumes": [{"file", "bytes", "first_page", "pages"}]}
     """
     from .. import documents
-    from ..export import UNCUT, VolumeSize
+    from ..exports.volumes import UNCUT, VolumeLimit
     from ..pdf import fonts
     from ..rendering import Job, make_file
     from ..sources.folder import FolderInputs
@@ -76,7 +76,7 @@ def render(
 
     settings, began = opening.settings(), time.monotonic()
     fonts.load(settings.fonts)
-    volume = VolumeSize(volume_pages, volume_bytes)
+    volume = VolumeLimit(volume_pages, volume_bytes)
     volume.check()
     opening.free(output, force)
     if volume != UNCUT:
@@ -111,14 +111,16 @@ def submit(
     \b
     JSON: the export as GET /exports/ID shows it; with --wait a second line when it is ready.
     """
-    from ..export import VolumeSize
-    from ..tasks.order import Order
+    from ..exports.request import ExportRequest
+    from ..exports.volumes import VolumeLimit
 
     if output:
         opening.free(output, force)
     services, params = opening.services(), _chosen(given)
-    volume = VolumeSize(volume_pages, volume_bytes)
-    order = partial(Order, kind, owner=owner, notify=notify, key=key, chunk_pages=chunk_pages, volume=volume)
+    volume = VolumeLimit(volume_pages, volume_bytes)
+    order = partial(
+        ExportRequest, kind, owner=owner, notify=notify, key=key, chunk_pages=chunk_pages, volume=volume
+    )
     with terminal.progress(quiet) as show:
         listing = _listing(services, source, caption == "name", params, order, show)
     export_id = _hand_in(services, order(params | {"listing": listing}), machine)
@@ -133,7 +135,7 @@ def _listing(
 ) -> str:
     """The key of a listing in the bucket. A folder's pictures are sent, once the order is seen to be right."""
     from .. import documents
-    from ..tasks.order import checked
+    from ..tasks.submit import validate
     from .folder import Upload, send_listing
 
     if source is None:
@@ -147,11 +149,11 @@ def _listing(
         raise InvalidRequest(message, field="source", advice="Such a key begins with inputs/.")
     upload = Upload(Path(source), order(params).owner, show)
     first = [{"source": upload.prefix + upload.names[0]}]
-    checked(services, order(params | {documents.find(order(params).document).records_field: first}))
+    validate(services, order(params | {documents.find(order(params).document).records_field: first}))
     return upload.send(services.ledger.store, captions)
 
 
-def _hand_in(services: Services, order: Order, machine: bool) -> str:
+def _hand_in(services: Services, order: ExportRequest, machine: bool) -> str:
     """Submit and print the id, also when Redis is down: the export is kept, and the exit code says so."""
     from ..tasks import flow
 

@@ -12,10 +12,10 @@ from ..errors import InvalidRequest
 from ..settings import Settings
 
 if TYPE_CHECKING:
-    from ..export import Export
-    from ..ledger import Ledger
-    from ..live import Live
-    from ..s3 import Patience
+    from ..adapters.bucket.client import Timeouts
+    from ..adapters.redis.live import Live
+    from ..exports.export import Export
+    from ..exports.repository import ExportRepository
     from ..services import Services
 
 
@@ -23,30 +23,31 @@ def settings() -> Settings:
     return Settings.from_env(os.environ)
 
 
-def services(patience: Patience | None = None) -> Services:
+def services(patience: Timeouts | None = None) -> Services:
     """Everything, for commands that send messages."""
-    from ..s3 import PATIENT
+    from ..adapters.bucket.client import BACKGROUND
     from ..tasks.app import open_with_celery
 
-    return open_with_celery(settings(), patience or PATIENT)
+    return open_with_celery(settings(), patience or BACKGROUND)
 
 
-def records() -> tuple[Ledger, Live]:
+def records() -> tuple[ExportRepository, Live]:
     """What is needed to look at exports; no Celery."""
-    from ..ledger import Ledger
-    from ..live import Live
-    from ..store import Store
+    from ..adapters.bucket.bucket import S3Bucket
+    from ..adapters.redis.live import Live
+    from ..exports.repository import ExportRepository
 
     own = settings()
-    return Ledger(Store.open(own)), Live.open(own)
+    return ExportRepository(S3Bucket.open(own)), Live.open(own)
 
 
-def represented(ledger: Ledger, live: Live, export: Export) -> dict[str, Any]:
+def represented(ledger: ExportRepository, live: Live, export: Export) -> dict[str, Any]:
     """An export as GET /exports/ID shows it."""
-    from ..representation import full, progress, quotes
+    from ..exports.views import full, progress
+    from ..scaler.quotes import current_quotes, quotes_as_json
 
     own = settings()
-    seen, price = progress(ledger, live, export), quotes(live, export, own)
+    seen, price = progress(ledger, live, export), quotes_as_json(current_quotes(live, export, own))
     return full(export, seen, time.time(), own.base_url, price)
 
 

@@ -27,11 +27,11 @@ def keeper(dry_run: bool, machine: bool) -> None:
     JSON of a dry run: {"quantity", "drain_above", "reason"}
     """
     _log()
+    from ..adapters.bucket.client import REQUEST
     from ..keeper import Keeper
-    from ..s3 import BRIEF
     from ..scaler.resize import chosen_way
 
-    services = opening.services(BRIEF)
+    services = opening.services(REQUEST)
     keeping = Keeper(services, chosen_way(services.settings, services.live))
     if dry_run:
         decision = keeping.observe()
@@ -69,8 +69,8 @@ def prepare(machine: bool) -> None:
     \b
     JSON: {"lifecycle": true or false}
     """
+    from ..adapters.bucket.bucket import S3Bucket
     from ..doctor import settings_checks
-    from ..store import Store
     from .finding import Outcome
     from .folder import INPUT_DAYS, SENT
 
@@ -86,7 +86,7 @@ def prepare(machine: bool) -> None:
     # Read once: when the last export of a while is over, back to a day before its first one was asked for.
     days["workers/"] = ceil(settings.export_deadline / 86400) + HISTORY_DAYS
     try:
-        Store.open(settings).expire_by_itself(days)
+        S3Bucket.open(settings).expire_by_itself(days)
         done = True
     except StoreDown as error:
         done = False

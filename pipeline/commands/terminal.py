@@ -13,7 +13,7 @@ import click
 import msgspec
 
 from ..errors import PipelineError
-from ..export import File, Result
+from ..exports.export import File, Result
 from ..logs import plain
 from ..settings import MIB
 

@@ -6,21 +6,21 @@ import time
 from collections import deque
 from pathlib import Path
 
+from ..adapters.bucket.bucket import S3Bucket
+from ..adapters.redis.live import Live
+from ..adapters.redis.progress import Progress
 from ..errors import ExportFailed, IllegalStep, StoreDown, TimedOut
-from ..export import Export, File, Result, State
-from ..ledger import Ledger
-from ..live import Live
-from ..progress import Progress
+from ..exports.export import Export, File, Result, State
+from ..exports.repository import ExportRepository
+from ..exports.views import progress
+from ..exports.volumes import index_name, volume_name
 from ..rendering import Show
-from ..representation import progress
 from ..settings import MIB
-from ..store import Store
-from ..volumes import index_name, volume_name
 
 LOOK_SECONDS = 0.5
 
 
-def until_over(ledger: Ledger, live: Live, export_id: str, timeout: float | None, show: Show) -> Export:
+def until_over(ledger: ExportRepository, live: Live, export_id: str, timeout: float | None, show: Show) -> Export:
     """Wait for the end of an export, showing how far it is; TimedOut after `timeout` seconds."""
     began = time.monotonic()
     while not (export := ledger.load(export_id)).state.over:
@@ -62,7 +62,7 @@ def places(result: Result, into: Path | None) -> list[Path]:
     return [into.with_name(name) for name in names]
 
 
-def fetch(store: Store, file: File, into: Path, show: Show) -> None:
+def fetch(store: S3Bucket, file: File, into: Path, show: Show) -> None:
     """Copy a file out of the bucket. It gets its name when it is whole; StoreDown when it is not."""
     part, size = into.with_name(into.name + ".part"), 0
     try:
@@ -77,7 +77,7 @@ def fetch(store: Store, file: File, into: Path, show: Show) -> None:
         part.unlink(missing_ok=True)
 
 
-def newest(ledger: Ledger, owner: str | None, limit: int) -> list[Export]:
+def newest(ledger: ExportRepository, owner: str | None, limit: int) -> list[Export]:
     """The last exports, newest first: one person's, or everybody's, which reads all that there are."""
     if owner is not None:
         return ledger.of(owner, limit)

@@ -11,9 +11,8 @@ import msgspec
 from msgspec import Meta
 
 from ..errors import InvalidRequest, InvalidSetting, UnknownDocument
-from ..export import Chunk
+from ..exports.plan import Chunk, Survey
 from ..pdf.segment import SegmentWriter
-from ..plan import Survey
 from ..sources import Inputs
 
 ListingFormat = Literal["auto", "csv", "jsonl", "parquet"]

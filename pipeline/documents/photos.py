@@ -17,12 +17,12 @@ import msgspec
 from msgspec import Meta
 
 from ..errors import InvalidRequest, RefusedAddress, UnreadableSource
+from ..exports.plan import Cost, Marks, Survey
 from ..pdf.assembly import page_number
 from ..pdf.images import Picture, read_picture
 from ..pdf.page import BLACK, Page, printable
 from ..pdf.segment import SegmentWriter
 from ..pdf.tally import Skipped
-from ..plan import Cost, Marks, Survey
 from ..sources import Inputs, Opened, lines
 from . import Range, invalid, one_source, register
 from .paper import MM, PaperParams

@@ -22,9 +22,9 @@ import requests
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from ..adapters.bucket.bucket import S3Bucket
 from ..commands.folder import listing, pictures
 from ..errors import ExportFailed
-from ..store import Store
 from . import samples
 from .laptop import Laptop
 
@@ -63,7 +63,7 @@ def demo(laptop: Laptop, out: Path, console: Console) -> None:
     console.print(f"One mail went to {mail['To']}: “{mail['Subject']}”. Its link gave the file.")
 
 
-def upload(store: Store, bars: Progress) -> int:
+def upload(store: S3Bucket, bars: Progress) -> int:
     """Put the photos of $PHOTOS, or samples, and a listing of them into the bucket; how many there are."""
     photos = _photos()
     bar = bars.add_task("photos into the bucket", total=len(photos))

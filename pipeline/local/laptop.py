@@ -17,11 +17,11 @@ from pathlib import Path
 import requests
 
 from ..accounts import Accounts
+from ..adapters.bucket.bucket import S3Bucket
 from ..errors import ServiceDown
-from ..ledger import Ledger
+from ..exports.repository import ExportRepository
 from ..scaler.learned import Learned
 from ..settings import Settings
-from ..store import Store
 from . import process
 from .dynos import Dynos
 from .formation import parse_procfile
@@ -41,7 +41,7 @@ class Laptop:
     password: str = field(repr=False)
     env: Mapping[str, str] = field(repr=False)
     settings: Settings
-    store: Store
+    store: S3Bucket
     dynos: Dynos
     valkey: Valkey
     s3: S3
@@ -104,9 +104,9 @@ def laptop(
             **(environ or {}),
         }
         settings = Settings.from_env(env)
-        store = Store.open(settings)
+        store = S3Bucket.open(settings)
         store.create_bucket()
-        if not (accounts := Accounts(Ledger(store))).learned():  # dynos are sooner up here than on Heroku
+        if not (accounts := Accounts(ExportRepository(store))).learned():  # dynos are sooner up here than on Heroku
             accounts.write_learned(Learned(boot=boot_seconds + IMPORT_SECONDS).encode())
         dynos = stack.enter_context(
             Dynos(

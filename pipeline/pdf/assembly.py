@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
-from ..errors import DamagedSegment
 from .fonts import check_fonts, default_chain
 from .fonts.subset import embed
 from .fonts.usage import FontUsage
@@ -50,26 +49,6 @@ class Totals:
         return Totals(
             self.size + index.size, self.pages + index.pages, self.records + index.records, self.drawn + index.drawn
         )
-
-
-def chain(chunk: int, first: int, pages: int, found: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Which of the (first page, pages) segments make up a chunk, in order: always the longest next one.
-
-    A chunk may have been cut, by several workers at different places; any gapless chain is right. The
-    list stops where pages are missing.
-    """
-    longest: dict[int, int] = {}
-    for start, count in found:
-        if count:  # or it would be picked for ever
-            longest[start] = max(count, longest.get(start, 0))
-    picked: list[tuple[int, int]] = []
-    at = first
-    while at < first + pages and at in longest:
-        picked.append((at, longest[at]))
-        at += longest[at]
-    if at > first + pages:
-        raise DamagedSegment(f"Chunk {chunk} has a segment that goes beyond its last page.")
-    return picked
 
 
 class Assembly:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from ..export import Charge
+from ..exports.export import Charge
 
 
 @dataclass(frozen=True)

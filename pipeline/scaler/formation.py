@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 
+from ..adapters.redis.live import Live
+from ..adapters.redis.workers import Line, Worker
 from ..errors import HerokuDown
-from ..live import Live
-from ..roster import Line, Worker
 from ..settings import Settings
 from .answers import Processes, Unclear
 from .heroku import AboveLimit, Heroku

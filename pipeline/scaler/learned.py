@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 import msgspec
 
-from ..export import Export
+from ..exports.export import Export
 
 WEIGHT = 0.3  # of what is new
 PAGE_SECONDS = 0.02  # priors: a page between a table's and a photo's,

@@ -6,10 +6,10 @@ import time
 from collections.abc import Iterable, Sequence
 from math import ceil, inf
 
-from ..export import Chunk, Export, State
-from ..live import Live
-from ..plan import Cost, pages_per_chunk
-from ..roster import Worker
+from ..adapters.redis.live import Live
+from ..adapters.redis.workers import Worker
+from ..exports.export import Export, State
+from ..exports.plan import Chunk, Cost, pages_per_chunk
 from ..settings import Settings
 from .decide import Demand, Dyno, Snapshot
 from .learned import Learned

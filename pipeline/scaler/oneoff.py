@@ -11,9 +11,9 @@ import secrets
 import time
 from collections.abc import Sequence
 
+from ..adapters.redis.live import Live
+from ..adapters.redis.workers import PRESENT
 from ..errors import HerokuDown
-from ..live import Live
-from ..roster import PRESENT
 from ..settings import Settings
 from .answers import Dyno, Unclear
 from .heroku import AboveLimit, Heroku

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..live import Live
+from ..adapters.redis.live import Live
 from ..settings import Settings
 from .formation import Formation
 from .oneoff import OneOffs

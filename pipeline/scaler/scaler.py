@@ -9,9 +9,9 @@ from contextlib import suppress
 from dataclasses import asdict, replace
 
 from ..accounts import Accounts
+from ..adapters.redis.live import Live
 from ..errors import HerokuDown, InvalidSetting, PipelineError
-from ..export import Charge, Export
-from ..live import Live
+from ..exports.export import Charge, Export
 from ..settings import Settings
 from .costs import Change, Span, shared
 from .decide import Decision, Demand, Policy, Resizing, Snapshot, decide

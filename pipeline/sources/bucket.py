@@ -14,11 +14,11 @@ from contextlib import closing
 from tempfile import SpooledTemporaryFile
 from typing import BinaryIO, TypeVar, cast
 
+from ..adapters.bucket.bucket import S3Bucket
+from ..adapters.https import Fetcher
 from ..errors import Conflict, InvalidRequest, NotFound, UnreadableSource
-from ..fetcher import Fetcher
-from ..plan import Listing
+from ..exports.plan import Listing
 from ..settings import MIB
-from ..store import Store
 from . import BLOCK, Opened, changed
 
 INPUTS = "inputs/"  # the only part of the bucket that a request may name
@@ -34,7 +34,7 @@ class BucketInputs:
     """Inputs of an export: keys below inputs/ (or the export's own listing), and https URLs."""
 
     def __init__(
-        self, store: Store, fetcher: Fetcher, pin: Listing | None = None, window: Window | None = None
+        self, store: S3Bucket, fetcher: Fetcher, pin: Listing | None = None, window: Window | None = None
     ) -> None:
         self._store = store
         self._fetcher = fetcher
@@ -108,7 +108,7 @@ class Window:
     was read belongs to one version of the listing, and so never grows old.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: S3Bucket) -> None:
         self._store = store
         self._seen: tuple[Listing, int, bytes] | None = None
 

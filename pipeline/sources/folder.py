@@ -11,7 +11,7 @@ from stat import S_ISLNK
 from typing import BinaryIO, TypeVar
 
 from ..errors import InvalidRequest, UnreadableSource
-from ..plan import Listing
+from ..exports.plan import Listing
 from ..settings import MIB
 from . import BLOCK, Opened, changed
 

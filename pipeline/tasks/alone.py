@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Concatenate, ParamSpec
 
+from ..adapters.redis.leases import Lease
+from ..adapters.redis.live import Live
 from ..errors import Conflict, RedisDown
-from ..leases import Lease
-from ..live import Live
 from ..services import Services
 
 P = ParamSpec("P")

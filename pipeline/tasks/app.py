@@ -18,9 +18,9 @@ from celery.backends.redis import RedisBackend
 from celery.utils.log import get_task_logger
 from kombu.exceptions import OperationalError
 
+from ..adapters.bucket.client import BACKGROUND, Timeouts
+from ..adapters.redis.live import QUEUES
 from ..errors import OverLimit, PipelineError, RedisDown
-from ..live import QUEUES
-from ..s3 import PATIENT, Patience
 from ..services import Services, open_services
 from ..settings import Settings
 from . import flow
@@ -187,7 +187,7 @@ def backoff(retries: int, chance: float) -> float:
     return pause * (0.5 + chance / 2)
 
 
-def open_with_celery(settings: Settings, patience: Patience = PATIENT) -> Services:
+def open_with_celery(settings: Settings, patience: Timeouts = BACKGROUND) -> Services:
     """Everything the settings name, for who asks workers but is none."""
     return open_services(settings, CeleryMessages(make_app(settings)), patience)
 

@@ -15,20 +15,19 @@ from tempfile import TemporaryFile
 import msgspec
 
 from .. import binding
+from ..adapters.bucket.multipart import MIN_PART, Copy, Gather, Range, Upload, parts
+from ..adapters.redis.leases import Lease
 from ..binding import Made, Volume
 from ..errors import Conflict, DamagedSegment, IllegalStep, NotFound, NotSupported, StoreDown, UploadGone
-from ..export import Chunk, Export, File, Result
-from ..leases import Lease
-from ..parts import LEAST, Copy, Gather, Range, parts
+from ..exports.export import Export, File, Result
+from ..exports.plan import Chunk, Plan
+from ..exports.segments import SegmentRepository, segment_key
+from ..exports.volumes import SegmentEntry, index_name
 from ..pdf.assembly import About, Assembly
 from ..pdf.segment_index import SegmentIndex
 from ..pdf.tail_bound import TailBound
-from ..plan import Plan
 from ..rendering import check_counts, result
-from ..segments import Segments, segment_key
 from ..services import Services
-from ..upload import Upload
-from ..volumes import Segment, index_name
 from .render import NEAR
 from .shelf import Shelf
 
@@ -85,7 +84,7 @@ def _assembled(
 
 
 def _join(
-    s: Services, export: Export, key: str, volume: Volume, members: list[Segment], shelf: Shelf, lease: Lease,
+    s: Services, export: Export, key: str, volume: Volume, members: list[SegmentEntry], shelf: Shelf, lease: Lease,
     before: int, total: int,
 ) -> int:  # fmt: skip
     """Make one file from segments; its size, which was seen to be right."""
@@ -109,7 +108,7 @@ def _join(
     return size
 
 
-def _key(export: Export, volume: Volume, members: list[Segment]) -> str:
+def _key(export: Export, volume: Volume, members: list[SegmentEntry]) -> str:
     """Where a file is kept. A volume's key follows from what is in it, so that one that is there is right."""
     folder = f"exports/{export.id}/result/"
     if volume.place is None:
@@ -131,7 +130,9 @@ def _index(s: Services, export: Export, about: About, made: list[Made]) -> File:
     return File(key, name, size, 0, pages)
 
 
-def _found(stored: Segments, keys: list[str], shelf: Shelf, inventory: TailBound) -> Iterator[Segment]:
+def _found(
+    stored: SegmentRepository, keys: list[str], shelf: Shelf, inventory: TailBound
+) -> Iterator[SegmentEntry]:
     """Every segment. One that does not go on where the one before ended is dropped: it belongs to a segment
     that was dropped and came back another."""
     chunk = slot = -1
@@ -141,7 +142,7 @@ def _found(stored: Segments, keys: list[str], shelf: Shelf, inventory: TailBound
             stored.drop(key)
             raise DamagedSegment(f"{key} does not fit behind the segment before it; it is rendered again.")
         chunk, slot = index.chunk, index.stop_slot
-        yield Segment(index.chunk, index.size, index.pages, inventory.take(index), key, index.etag)
+        yield SegmentEntry(index.chunk, index.size, index.pages, inventory.take(index), key, index.etag)
 
 
 class _Joining:
@@ -156,7 +157,7 @@ class _Joining:
         export: Export,
         upload: Upload,
         lease: Lease,
-        segments: list[Segment],
+        segments: list[SegmentEntry],
         shelf: Shelf,
         before: int,
         total: int,
@@ -193,7 +194,7 @@ class _Joining:
         for piece in assembly.tail():
             size += len(piece)
             self._waiting += piece
-            if len(self._waiting) >= LEAST:
+            if len(self._waiting) >= MIN_PART:
                 self._flush()
             self._look()
         self._flush()
@@ -222,7 +223,7 @@ class _Joining:
                 self._waiting += block
             self._done += what.size
             self._look()
-        if len(self._waiting) >= LEAST:  # the last ones may be fewer, and wait for the tail
+        if len(self._waiting) >= MIN_PART:  # the last ones may be fewer, and wait for the tail
             self._flush()
 
     def _read(self, what: Range) -> Iterator[bytes]:

@@ -11,10 +11,10 @@ import dataclasses
 import logging
 import time
 
-from ..delivery import message
 from ..errors import MailDown, MailRefused, StoreDown
-from ..export import Export, State
+from ..exports.export import Export, State
 from ..services import Services
+from .notice import message
 
 log = logging.getLogger(__name__)
 

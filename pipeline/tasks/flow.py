@@ -18,33 +18,34 @@ from functools import partial
 from typing import Any
 
 from .. import documents
+from ..adapters.redis.leases import Lease
 from ..errors import DamagedSegment, ExportFailed, IllegalStep, NotFound, PipelineError, RedisDown, UploadGone
-from ..export import Export, Failure, State
-from ..leases import Lease
-from ..ledger import listing_key
-from ..plan import Plan
+from ..exports.coverage import cover
+from ..exports.export import Export, Failure, State
+from ..exports.plan import Plan
+from ..exports.repository import listing_key
+from ..exports.request import ExportRequest
 from ..rendering import Job
-from ..segments import chosen
 from ..services import Services
 from . import assemble as assembling
 from . import deliver as delivering
 from . import render as rendering
 from .alone import Held, one_at_a_time
 from .attempts import counted
-from .order import Order, checked
 from .render import PutBack
+from .submit import validate
 
 log = logging.getLogger(__name__)
 LARGE = 32  # chunks; an export with more of them is large, and small ones overtake it
 
 
-def submit(s: Services, order: Order) -> Export:
+def submit(s: Services, order: ExportRequest) -> Export:
     """Check an order, write it down, ask for a plan. Costs the same for ten pages as for a million.
 
     Raises InvalidRequest before anything is written. When Redis is down the export is accepted all the
     same and RedisDown is raised with its id; the keeper goes on with it.
     """
-    export, records = checked(s, order)
+    export, records = validate(s, order)
     accepted = s.ledger.accept(export, records, lasting=order.key is not None)
     if accepted.id == export.id:
         try:
@@ -109,7 +110,7 @@ def assemble(s: Services, export_id: str) -> None:
     if export.state not in (State.RENDERING, State.ASSEMBLING):
         return
     cut = _cut(s, export)
-    segments, missing = chosen(cut, s.ledger.segments.found(export_id))
+    segments, missing = cover(cut, s.ledger.segments.found(export_id))
     lease = None if missing else s.live.lease(f"{export_id}:assemble", s.settings.lease_seconds)
     if lease is None:
         return  # a chunk is on its way, or somebody is at it; the keeper comes back to this
@@ -118,7 +119,7 @@ def assemble(s: Services, export_id: str) -> None:
     except (DamagedSegment, UploadGone, IllegalStep):
         if s.ledger.load(export_id).state.over:
             return  # its segments and its upload were cleared away
-        dropped = chosen(s.ledger.plan(export_id), s.ledger.segments.found(export_id))[1]
+        dropped = cover(s.ledger.plan(export_id), s.ledger.segments.found(export_id))[1]
         if not dropped:
             raise
         send_chunks(s, export, dropped)

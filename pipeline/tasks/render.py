@@ -10,17 +10,17 @@ from tempfile import TemporaryFile
 import psutil
 from billiard.exceptions import SoftTimeLimitExceeded
 
+from ..adapters.redis.leases import Lease
+from ..adapters.redis.live import Live
+from ..adapters.redis.progress import Drawn
 from ..documents import Range
 from ..errors import ExportFailed, ServiceDown
-from ..export import Chunk, Export
-from ..leases import Lease
-from ..ledger import Ledger
-from ..live import Live
-from ..pdf.assembly import chain
+from ..exports.coverage import chain
+from ..exports.export import Export
+from ..exports.plan import Chunk, Plan
+from ..exports.repository import ExportRepository
 from ..pdf.fonts import check_fonts
 from ..pdf.segment_index import SegmentIndex
-from ..plan import Plan
-from ..progress import Drawn
 from ..rendering import Job, render_range
 from ..services import Services
 from ..settings import Settings
@@ -41,7 +41,7 @@ class Lookout:
     """Asked between pages: is it time to stop? Now and then it renews the lease and tells the progress."""
 
     def __init__(
-        self, settings: Settings, ledger: Ledger, live: Live, lease: Lease, export_id: str,
+        self, settings: Settings, ledger: ExportRepository, live: Live, lease: Lease, export_id: str,
         stopping: Callable[[], bool], most: int, tell: Callable[[int], None],
     ) -> None:  # fmt: skip
         self._settings = settings
@@ -154,7 +154,7 @@ def pages_for(missing: int, attempt: int) -> int:
     return max(1, missing >> (attempt - 1))
 
 
-def _missing(ledger: Ledger, export_id: str, chunk: Chunk) -> tuple[int, int]:
+def _missing(ledger: ExportRepository, export_id: str, chunk: Chunk) -> tuple[int, int]:
     """The first planned page without a segment, and the first free slot of the lane."""
     found = ledger.segments.found(export_id, chunk.number).get(chunk.number, ())
     pieces = chain(chunk.number, chunk.first_page, chunk.pages, found)

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from tempfile import TemporaryFile
 from types import TracebackType
 
+from ..exports.segments import SegmentRepository
 from ..pdf.segment_index import SegmentIndex
-from ..segments import Segments
 from ..settings import MIB
 
 ROOM = 32 * MIB
@@ -29,7 +29,7 @@ class _Place:
 class Shelf:
     """Indexes, and the bytes of small segments. DamagedSegment when the bucket has something else."""
 
-    def __init__(self, segments: Segments, room: int = ROOM) -> None:
+    def __init__(self, segments: SegmentRepository, room: int = ROOM) -> None:
         self._segments = segments
         self._left = room
         self._file = TemporaryFile()  # noqa: SIM115  # closed with the shelf

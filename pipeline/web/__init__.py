@@ -11,8 +11,8 @@ from datetime import timedelta
 from flask import Flask, Response
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from ..delivery import Links
-from ..s3 import BRIEF
+from ..adapters.bucket.client import REQUEST
+from ..exports.links import Links
 from ..services import Services
 from ..settings import Settings
 from ..tasks.app import open_with_celery
@@ -28,7 +28,7 @@ def create_app(services: Services | None = None) -> Flask:
 
     Raises InvalidSetting when a variable is missing or wrong.
     """
-    services = services or open_with_celery(Settings.from_env(os.environ), BRIEF)
+    services = services or open_with_celery(Settings.from_env(os.environ), REQUEST)
     settings = services.settings
     Links(settings)  # without SECRET_KEY it raises now, not at the first sign-in
     app = Flask(__name__)

@@ -12,13 +12,15 @@ from msgspec import Meta
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, UnsupportedMediaType
 from werkzeug.wrappers import Response as AnyResponse
 
-from .. import representation
 from ..documents import invalid
 from ..errors import IllegalStep, InvalidRequest, LinkExpired, NoExport, NotFound, PipelineError
-from ..export import Export, State, VolumeSize
+from ..exports import views
+from ..exports.export import Export, State
+from ..exports.request import ExportRequest
+from ..exports.volumes import VolumeLimit
+from ..scaler.quotes import current_quotes, quotes_as_json
 from ..services import Services
 from ..tasks import flow
-from ..tasks.order import Order
 from .access import owner, services
 from .problems import described, json_answer, retry_after
 
@@ -53,8 +55,10 @@ msgspec.json.Decoder(Body)  # so that the type is known before there are threads
 def submit() -> Response:
     """202 while the export is being made, 200 when it already was; 503 when it is kept for later."""
     s, name, body = services(), owner(), _body()
-    volume = VolumeSize(body.volume_pages, body.volume_bytes)
-    order = Order(body.document, body.params, name, body.notify, body.key, body.chunk_pages, volume, body.within)
+    volume = VolumeLimit(body.volume_pages, body.volume_bytes)
+    order = ExportRequest(
+        body.document, body.params, name, body.notify, body.key, body.chunk_pages, volume, body.within
+    )
     try:
         export = flow.submit(s, order)
         response = json_answer(_full(s, export), 200 if export.state.over else 202)
@@ -74,7 +78,7 @@ def recent() -> Response:
     if limit is None:
         raise InvalidRequest(f"limit must be a number from 1 to {LISTED_MOST}.", field="limit")
     mine = s.ledger.of(name, limit)
-    return _cheap({"exports": [representation.summary(export, s.settings.base_url) for export in mine]})
+    return _cheap({"exports": [views.summary(export, s.settings.base_url) for export in mine]})
 
 
 @blueprint.get("/exports/<export_id>")
@@ -167,9 +171,9 @@ def _own(export_id: str) -> Export:
 
 
 def _full(s: Services, export: Export) -> dict[str, Any]:
-    progress = representation.progress(s.ledger, s.live, export)
-    quotes = representation.quotes(s.live, export, s.settings)
-    return representation.full(export, progress, time.time(), s.settings.base_url, quotes)
+    progress = views.progress(s.ledger, s.live, export)
+    quotes = quotes_as_json(current_quotes(s.live, export, s.settings))
+    return views.full(export, progress, time.time(), s.settings.base_url, quotes)
 
 
 def _cheap(body: object) -> Response:

@@ -10,8 +10,8 @@ from werkzeug.exceptions import Forbidden
 from werkzeug.wrappers import Response as AnyResponse
 
 from .. import documents
-from ..delivery import Links
 from ..errors import StoreDown
+from ..exports.links import Links
 from ..sources.bucket import INPUTS
 from . import access
 from .api import to_file

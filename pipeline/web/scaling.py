@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, request
 
-from .. import documents, representation
+from .. import documents
 from ..errors import InvalidRequest
-from ..scaler.estimate import of_pages
 from ..scaler.learned import Learned
+from ..scaler.quotes import of_pages, quotes_as_json
 from .access import owner, services
 from .problems import json_answer
 
@@ -32,4 +32,4 @@ def estimate() -> Response:
         raise InvalidRequest(f"pages must be a number from 1 to {s.settings.max_pages}.", field="pages")
     learned = Learned.decode(s.accounts.learned())
     found = of_pages(document, int(pages), 0, learned, s.settings)
-    return json_answer({"learned": document in learned.page, "quotes": representation.quoted(found)})
+    return json_answer({"learned": document in learned.page, "quotes": quotes_as_json(found)})

@@ -19,9 +19,9 @@ from flask import Flask
 from playwright.sync_api import Browser, Dialog, Download, Page, expect, sync_playwright
 from werkzeug.serving import make_server
 
-from pipeline.delivery import Links
+from pipeline.adapters.redis.live import Live
 from pipeline.errors import PipelineError
-from pipeline.live import Live
+from pipeline.exports.links import Links
 from pipeline.services import Services, open_services
 from pipeline.settings import Settings
 from pipeline.tasks import flow

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import redis
 
-from pipeline.live import Live
+from pipeline.adapters.redis.live import Live
 from pipeline.local.services import Valkey
 from pipeline.settings import Settings
 

@@ -10,8 +10,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from urllib.parse import unquote, urlsplit
 
+from pipeline.adapters.bucket.bucket import S3Bucket
 from pipeline.settings import Settings
-from pipeline.store import Store
 
 NOT_IMPLEMENTED = b"<Error><Code>NotImplemented</Code><Message>no</Message></Error>"
 
@@ -95,7 +95,7 @@ class LesserServer(ThreadingHTTPServer):
     def __init__(self, settings: Settings, lacks: Lacks) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.lacks = lacks
-        self.store = Store.open(settings)
+        self.store = S3Bucket.open(settings)
         self.prefix = settings.bucket_prefix
         self.upstream = urlsplit(settings.s3_endpoint_url or "").netloc
 

@@ -7,13 +7,14 @@ import time
 import pytest
 
 from pipeline.accounts import Accounts
-from pipeline.export import Charge, Export, new_id
-from pipeline.ledger import Ledger
+from pipeline.exports.export import Charge, Export
+from pipeline.exports.ids import new_id
+from pipeline.exports.repository import ExportRepository
 from pipeline.services import Services
 
 
 @pytest.fixture
-def ledger(services: Services) -> Ledger:
+def ledger(services: Services) -> ExportRepository:
     return services.ledger
 
 
@@ -22,7 +23,7 @@ def accounts(services: Services) -> Accounts:
     return services.accounts
 
 
-def closed(ledger: Ledger) -> Export:
+def closed(ledger: ExportRepository) -> Export:
     """An export of which no work is left."""
     export_id = new_id()
     made = Export(export_id, "photos", {"title": "T"}, "shop", time.time(), request_key=export_id)
@@ -37,7 +38,7 @@ def test_changes_of_the_number_of_workers_are_read_back_in_order_from_a_time_on(
     assert list(accounts.workers_since(150.0)) == [(200.0, 5, 0.00000965), (300.5, 0, 0.00000965)]
 
 
-def test_an_export_that_is_over_waits_for_its_bill(ledger: Ledger, accounts: Accounts) -> None:
+def test_an_export_that_is_over_waits_for_its_bill(ledger: ExportRepository, accounts: Accounts) -> None:
     made = closed(ledger)
     assert [one.id for one in accounts.unbilled()] == [made.id]
     accounts.bill(made.id, Charge(12.5, 0.0001))
@@ -45,7 +46,9 @@ def test_an_export_that_is_over_waits_for_its_bill(ledger: Ledger, accounts: Acc
     assert ledger.load(made.id).charge == Charge(12.5, 0.0001)
 
 
-def test_an_export_that_is_closed_once_more_is_not_charged_again(ledger: Ledger, accounts: Accounts) -> None:
+def test_an_export_that_is_closed_once_more_is_not_charged_again(
+    ledger: ExportRepository, accounts: Accounts
+) -> None:
     """As by a message that came back after its worker died."""
     made = closed(ledger)
     accounts.bill(made.id, Charge(12.5, 0.0001))
@@ -55,7 +58,7 @@ def test_an_export_that_is_closed_once_more_is_not_charged_again(ledger: Ledger,
 
 
 def test_an_export_that_cannot_be_read_keeps_no_other_from_being_charged(
-    ledger: Ledger, accounts: Accounts
+    ledger: ExportRepository, accounts: Accounts
 ) -> None:
     garbled, made = closed(ledger), closed(ledger)
     ledger.store.put(f"exports/{garbled.id}/export.json", b"{garbled")

@@ -12,8 +12,8 @@ from signal import SIGCONT, SIGKILL, SIGSTOP, SIGTERM
 
 import pytest
 
+from pipeline.adapters.redis.live import Live
 from pipeline.errors import RedisDown
-from pipeline.live import Live
 from pipeline.local.services import Valkey
 from pipeline.settings import Settings
 from pipeline.tasks.alone import alone

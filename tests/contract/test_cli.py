@@ -27,13 +27,14 @@ from pipeline.commands import options
 from pipeline.commands.folder import listing, natural, pictures
 from pipeline.commands.terminal import Lines
 from pipeline.errors import InvalidRequest, PipelineError
-from pipeline.export import Charge, Export, State, new_id
-from pipeline.export import Result as Made
+from pipeline.exports.export import Charge, Export, State
+from pipeline.exports.export import Result as Made
+from pipeline.exports.ids import new_id
+from pipeline.exports.request import ExportRequest
 from pipeline.local.services import free_port
 from pipeline.scaler.simulate.traces import Request, recorded
 from pipeline.services import Services
 from pipeline.tasks import flow
-from pipeline.tasks.order import Order
 
 from ..conftest import Environ, SentMessages
 from ..pictures import jpeg
@@ -666,7 +667,7 @@ def test_the_keeper_repairs_until_it_is_told_to_stop(
     environ: Environ, services: Services, messages: SentMessages, put_photos: Callable[[int], str],
     number: signal.Signals,
 ) -> None:  # fmt: skip
-    order = Order("photos", {"listing": put_photos(1)}, "cli")
+    order = ExportRequest("photos", {"listing": put_photos(1)}, "cli")
     export = flow.submit(services, order)  # its message went nowhere
     with started(environ, "keeper") as keeper:
         await_that(lambda: services.live.waiting())

@@ -18,13 +18,16 @@ from urllib.parse import urlsplit
 import pytest
 from itsdangerous import URLSafeTimedSerializer
 
-from pipeline.delivery import SKIPPED_IN_MAIL, VOLUMES_IN_MAIL, Links, Post, message
+from pipeline.adapters.mail import Mailer
 from pipeline.errors import InvalidSetting, LinkExpired, LinkRefused, MailDown, MailRefused, MailUnencrypted
-from pipeline.export import Export, Failure, File, Result, State, new_id
+from pipeline.exports.export import Export, Failure, File, Result, State
+from pipeline.exports.ids import new_id
+from pipeline.exports.links import Links
 from pipeline.local.mailbox import Controller, Mailbox
 from pipeline.local.services import Smtp, free_port, smtp
 from pipeline.pdf.tally import Skipped
 from pipeline.settings import Settings
+from pipeline.tasks.notice import SKIPPED_IN_MAIL, VOLUMES_IN_MAIL, message
 
 EVIL = '<script>alert("1")</script>\r\nBcc: everybody@example.org\r\n\r\nHello'
 SETTINGS = Settings.from_env({"SECRET_KEY": "first-key", "BASE_URL": "https://pdf.example.org"})
@@ -60,7 +63,7 @@ def arrived(mail: Smtp, sent: EmailMessage) -> EmailMessage:
 
 def sent(mail: Smtp, export: Export) -> EmailMessage:
     made = message(export, settings_for(mail.url))
-    Post(settings_for(mail.url)).send(made)
+    Mailer(settings_for(mail.url)).send(made)
     return arrived(mail, made)
 
 
@@ -159,12 +162,12 @@ def test_a_wrong_password_is_not_repeated_in_the_error(mail: Smtp) -> None:
     address = urlsplit(mail.url)
     url = f"smtp://demo:hunter2@{address.hostname}:{address.port}"
     with pytest.raises(MailDown, match="The mail server answered 535") as down:
-        Post(settings_for(url)).send(message(ready(), SETTINGS))
+        Mailer(settings_for(url)).send(message(ready(), SETTINGS))
     assert "hunter2" not in str(down.value) + repr(down.value) + repr(settings_for(url))
 
 
 def test_a_mail_server_that_is_not_there_is_said_and_tried_again() -> None:
-    post = Post(settings_for(f"smtp://demo:hunter2@127.0.0.1:{free_port()}"))
+    post = Mailer(settings_for(f"smtp://demo:hunter2@127.0.0.1:{free_port()}"))
     began = time.monotonic()
     with pytest.raises(MailDown, match="cannot be reached: ConnectionRefusedError") as down:
         post.send(message(ready(), SETTINGS))
@@ -174,8 +177,8 @@ def test_a_mail_server_that_is_not_there_is_said_and_tried_again() -> None:
 
 
 def test_without_a_mail_server_nothing_is_configured() -> None:
-    assert not Post(SETTINGS).configured
-    assert Post(settings_for("smtp://127.0.0.1:25")).configured
+    assert not Mailer(SETTINGS).configured
+    assert Mailer(settings_for("smtp://127.0.0.1:25")).configured
 
 
 def test_the_password_is_sent_only_after_the_connection_is_encrypted(
@@ -198,7 +201,7 @@ def test_without_encryption_neither_password_nor_mail_leaves_this_machine(tmp_pa
         elsewhere = server.url.replace("127.0.0.1", "0.0.0.0")  # noqa: S104
         for url in (elsewhere, elsewhere.replace("demo:secret@", "")):
             with pytest.raises(MailUnencrypted, match="offers no TLS") as refused:
-                Post(settings_for(url)).send(message(ready(), SETTINGS))
+                Mailer(settings_for(url)).send(message(ready(), SETTINGS))
             assert "smtps://" in refused.value.advice
         assert Listening.heard == []
         assert sent(server, ready())["Subject"] == "Ready: Álbum"

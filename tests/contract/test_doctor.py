@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from pipeline.adapters.bucket.bucket import S3Bucket
 from pipeline.cli import program
 from pipeline.commands.bucket import bucket_checks
 from pipeline.commands.finding import Check, Outcome
@@ -18,7 +19,6 @@ from pipeline.doctor import examine, memory_check, redis_checks, sender_check, s
 from pipeline.local.dynos import Dynos
 from pipeline.local.services import free_port, smtp, valkey
 from pipeline.settings import Settings, is_local
-from pipeline.store import Store
 
 from ..conftest import Environ
 from .lesser_s3 import Lacks, lesser
@@ -60,7 +60,7 @@ def test_an_installation_that_lacks_nothing_is_all_ok(whole: Environ) -> None:
 
 
 def test_nothing_is_left_in_the_bucket(environ: Environ, settings: Settings) -> None:
-    store = Store.open(settings)
+    store = S3Bucket.open(settings)
     list(bucket_checks(settings))
     assert list(store.entries("")) == []
     assert store.uploads("") == []
@@ -170,7 +170,7 @@ def test_a_store_without_conditional_writes_is_said_to_lose_something(settings: 
 def test_a_store_without_part_copy_is_said_to_stream(settings: Settings) -> None:
     with lesser(settings, Lacks(part_copy=True)) as lacking:
         checks = list(bucket_checks(lacking))
-        assert Store.open(settings).uploads("") == []
+        assert S3Bucket.open(settings).uploads("") == []
     check = found(checks, "part copy")
     assert check.outcome is Outcome.WARNING
     assert "NotImplemented" in check.words

@@ -19,8 +19,8 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.adapters.https import BLOCK, Address, Fetcher, Limits, addresses_of, is_public
 from pipeline.errors import RefusedAddress, SourceUnavailable, UnreadableSource
-from pipeline.fetcher import BLOCK, Address, Fetcher, Limits, addresses_of, is_public
 
 HOME = ip_address("127.0.0.1")  # the only address that the tests' fetcher may connect to
 ELSEWHERE = ip_address("127.0.0.2")

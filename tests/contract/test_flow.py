@@ -29,7 +29,10 @@ import pytest
 import redis
 from PIL import Image
 
-from pipeline.delivery import Post
+from pipeline.adapters.bucket.bucket import S3Bucket
+from pipeline.adapters.bucket.multipart import Upload
+from pipeline.adapters.mail import Mailer
+from pipeline.adapters.redis.live import Live
 from pipeline.documents import Range
 from pipeline.documents.photos import Photos
 from pipeline.errors import (
@@ -42,27 +45,25 @@ from pipeline.errors import (
     RedisDown,
     StoreDown,
 )
-from pipeline.export import UNCUT, Export, State, VolumeSize
-from pipeline.ledger import Ledger
-from pipeline.live import Live
+from pipeline.exports.export import Export, State
+from pipeline.exports.plan import Listing
+from pipeline.exports.repository import ExportRepository
+from pipeline.exports.request import ExportRequest
+from pipeline.exports.segments import segment_key
+from pipeline.exports.volumes import UNCUT, VolumeLimit
 from pipeline.local.mailbox import Controller, Mailbox
 from pipeline.local.services import S3, Smtp, Valkey, free_port, smtp
 from pipeline.pdf.assembly import Assembly
-from pipeline.plan import Listing
 from pipeline.rendering import Job
-from pipeline.segments import segment_key
 from pipeline.services import Services, open_services
 from pipeline.settings import Settings
 from pipeline.sources.bucket import BucketInputs
-from pipeline.store import Store
 from pipeline.tasks import assemble as assembling
 from pipeline.tasks import flow
 from pipeline.tasks.app import _run as run_step
 from pipeline.tasks.app import make_app
-from pipeline.tasks.order import Order
 from pipeline.tasks.render import PutBack
 from pipeline.tasks.shelf import Shelf
-from pipeline.upload import Upload
 
 from ..conftest import SentMessages
 from ..pictures import jpeg
@@ -80,7 +81,7 @@ class Stage:
         self.mail = mail
 
     @property
-    def store(self) -> Store:
+    def store(self) -> S3Bucket:
         return self.s.ledger.store
 
     def put_album(self, photos: list[bytes]) -> None:
@@ -91,11 +92,11 @@ class Stage:
         self.store.put(ALBUM, b"\n".join(lines))
 
     def submit(
-        self, *, chunk_pages: int = 2, notify: str | None = "admin@example.org", volume: VolumeSize = UNCUT,
+        self, *, chunk_pages: int = 2, notify: str | None = "admin@example.org", volume: VolumeLimit = UNCUT,
         **params: Any,
     ) -> str:  # fmt: skip
         params = {"listing": ALBUM, **params}
-        order = Order("photos", params, "shop", notify, chunk_pages=chunk_pages, volume=volume)
+        order = ExportRequest("photos", params, "shop", notify, chunk_pages=chunk_pages, volume=volume)
         return flow.submit(self.s, order).id
 
     def planned(self, **order: Any) -> str:
@@ -121,7 +122,7 @@ class Stage:
 
     def restart(self) -> None:
         """As in a new process, which knows no plan."""
-        self.s = dataclasses.replace(self.s, ledger=Ledger(self.store))
+        self.s = dataclasses.replace(self.s, ledger=ExportRepository(self.store))
 
     def work(self) -> None:
         """What workers do: take each message that was sent, until none is left."""
@@ -191,7 +192,7 @@ def opened(s3_server: S3, valkey_server: Valkey, mail: Smtp) -> Services:
             "SMTP_URL": mail.url,
         }
     )
-    Store.open(settings).create_bucket()
+    S3Bucket.open(settings).create_bucket()
     return open_services(settings, SentMessages())
 
 
@@ -313,7 +314,7 @@ def test_a_planner_that_was_overtaken_changes_nothing(
     export_id = stage.submit()
     slow = Job.plan
 
-    def overtaken(job: Job, settings: Settings, chunk_pages: int | None, volume: VolumeSize) -> Any:
+    def overtaken(job: Job, settings: Settings, chunk_pages: int | None, volume: VolumeLimit) -> Any:
         monkeypatch.setattr(Job, "plan", slow)
         with redis.Redis.from_url(settings.redis_url) as client:
             client.flushall()
@@ -351,9 +352,9 @@ def test_a_request_is_kept_when_redis_is_down(stage: Stage, tmp_path: Path) -> N
         ({"listing": "exports/secret.jsonl"}, "source"),
         ({"listing": "", "photos": []}, "photos"),
         ({"chunk_pages": 0}, "chunk_pages"),
-        ({"volume": VolumeSize(pages=0)}, "volume_pages"),
-        ({"volume": VolumeSize(bytes=1000)}, "volume_bytes"),
-        ({"volume": VolumeSize(2, 5_000_000)}, "volume_bytes"),
+        ({"volume": VolumeLimit(pages=0)}, "volume_pages"),
+        ({"volume": VolumeLimit(bytes=1000)}, "volume_bytes"),
+        ({"volume": VolumeLimit(2, 5_000_000)}, "volume_bytes"),
         ({"notify": "nobody"}, "notify"),
     ],
 )
@@ -656,14 +657,14 @@ def test_a_segment_that_changes_while_it_is_joined_is_found_though_it_does_not_p
 ) -> None:  # fmt: skip
     stage.put_album([*large, jpeg(1, 40, 30)])
     export_id = stage.rendered(chunk_pages=1)
-    begin = Store.begin_upload
+    begin = S3Bucket.begin_upload
 
-    def damaged_first(store: Store, key: str) -> Upload:
+    def damaged_first(store: S3Bucket, key: str) -> Upload:
         damage(stage, segment_key(export_id, 1, 1, 1))
         return begin(store, key)
 
     with monkeypatch.context() as meanwhile:  # its index was read before
-        meanwhile.setattr(Store, "begin_upload", damaged_first)
+        meanwhile.setattr(S3Bucket, "begin_upload", damaged_first)
         flow.assemble(stage.s, export_id)
     assert stage.messages.sent == [("render", export_id, "1")]
     assert stage.store.uploads("") == []
@@ -859,7 +860,7 @@ def test_a_mail_server_that_takes_its_time_gets_the_mail_once(stage: Stage, tmp_
     flow.assemble(stage.s, export_id)
     with slow_mail_server(tmp_path) as (url, on_its_way):
         settings = dataclasses.replace(stage.s.settings, smtp_url=url, lease_seconds=0.1)
-        s = dataclasses.replace(stage.s, settings=settings, post=Post(settings))
+        s = dataclasses.replace(stage.s, settings=settings, post=Mailer(settings))
         with ThreadPoolExecutor(1) as pool:
             first = pool.submit(flow.deliver, s, export_id)
             assert on_its_way.wait(10)
@@ -906,7 +907,7 @@ def test_a_mail_that_cannot_be_sent_now_is_sent_later(stage: Stage) -> None:
     export_id = stage.rendered()
     flow.assemble(stage.s, export_id)
     settings = dataclasses.replace(stage.s.settings, smtp_url=f"smtp://127.0.0.1:{free_port()}")
-    without = dataclasses.replace(stage.s, settings=settings, post=Post(settings))
+    without = dataclasses.replace(stage.s, settings=settings, post=Mailer(settings))
     with pytest.raises(MailDown):
         flow.deliver(without, export_id)
     assert stage.s.ledger.active() == [export_id]

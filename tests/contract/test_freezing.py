@@ -13,14 +13,14 @@ from pyarrow import parquet
 
 import pipeline
 from pipeline import queries
+from pipeline.adapters.bucket.bucket import S3Bucket
 from pipeline.errors import InputChanged, InvalidRequest, StoreDown
-from pipeline.export import State
+from pipeline.exports.export import State
+from pipeline.exports.request import ExportRequest
 from pipeline.queries import Query
 from pipeline.services import Services, open_services
 from pipeline.settings import Settings
-from pipeline.store import Store
 from pipeline.tasks import flow
-from pipeline.tasks.order import Order
 
 from ..conftest import SentMessages
 
@@ -32,7 +32,7 @@ def never() -> bool:
 
 
 def planned(services: Services, **params: object) -> str:
-    export_id = flow.submit(services, Order("table", params, "shop", chunk_pages=2)).id
+    export_id = flow.submit(services, ExportRequest("table", params, "shop", chunk_pages=2)).id
     flow.plan(services, export_id)
     return export_id
 
@@ -44,12 +44,12 @@ def finished(services: Services, export_id: str) -> None:
     flow.deliver(services, export_id)
 
 
-def frozen(store: Store, export_id: str) -> list[str]:
+def frozen(store: S3Bucket, export_id: str) -> list[str]:
     return [entry.key for entry in store.entries(f"exports/{export_id}/frozen/")]
 
 
 @pytest.fixture
-def store(services: Services) -> Store:
+def store(services: Services) -> S3Bucket:
     return services.ledger.store
 
 
@@ -64,7 +64,7 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
-def test_a_parquet_file_in_the_bucket_becomes_a_document(services: Services, store: Store) -> None:
+def test_a_parquet_file_in_the_bucket_becomes_a_document(services: Services, store: S3Bucket) -> None:
     out = io.BytesIO()
     parquet.write_table(pa.table({"id": range(300), "name": [f"Name {n}" for n in range(300)]}), out)
     store.put("inputs/rows.parquet", out.getvalue())
@@ -82,7 +82,7 @@ def test_a_parquet_file_in_the_bucket_becomes_a_document(services: Services, sto
 
 
 def test_a_query_is_read_once_and_its_rows_are_those_of_one_moment(
-    services: Services, store: Store, shop: Path
+    services: Services, store: S3Bucket, shop: Path
 ) -> None:
     export_id = planned(services, query="orders")
     with closing(sqlite3.connect(shop)) as connection, connection:
@@ -94,15 +94,17 @@ def test_a_query_is_read_once_and_its_rows_are_those_of_one_moment(
     assert (result.records, result.drawn) == (300, 300)
 
 
-def test_a_plan_that_died_behind_its_snapshot_goes_on_with_it(services: Services, store: Store, shop: Path) -> None:
-    export_id = flow.submit(services, Order("table", {"query": "orders"}, "shop")).id
+def test_a_plan_that_died_behind_its_snapshot_goes_on_with_it(
+    services: Services, store: S3Bucket, shop: Path
+) -> None:
+    export_id = flow.submit(services, ExportRequest("table", {"query": "orders"}, "shop")).id
     key = services.ledger.freeze(export_id, [b'{"id": 7}\n'])
     flow.plan(services, export_id)
     assert frozen(store, export_id) == [key]
     assert services.ledger.load(export_id).records == 1
 
 
-def test_two_plans_at_once_never_mix_their_snapshots(services: Services, store: Store, shop: Path) -> None:
+def test_two_plans_at_once_never_mix_their_snapshots(services: Services, store: S3Bucket, shop: Path) -> None:
     """The slower one has a key of its own, and the plan that was written first counts."""
     export_id = planned(services, query="orders")
     before = services.ledger.plan(export_id)
@@ -115,7 +117,7 @@ def test_two_plans_at_once_never_mix_their_snapshots(services: Services, store: 
     assert services.ledger.load(export_id).records == 300
 
 
-def test_a_snapshot_that_breaks_off_leaves_nothing(services: Services, store: Store) -> None:
+def test_a_snapshot_that_breaks_off_leaves_nothing(services: Services, store: S3Bucket) -> None:
     def pieces() -> object:
         yield b"x" * (9 << 20)
         raise StoreDown("The database is gone.")
@@ -126,7 +128,7 @@ def test_a_snapshot_that_breaks_off_leaves_nothing(services: Services, store: St
     assert store.uploads("exports/broken") == []
 
 
-def test_a_large_object_is_written_in_parts(store: Store) -> None:
+def test_a_large_object_is_written_in_parts(store: S3Bucket) -> None:
     pieces = [bytes([n]) * 1_000_003 for n in range(20)]
     store.write("inputs/large", iter(pieces))
     entry = store.head("inputs/large")
@@ -140,7 +142,7 @@ def test_a_large_object_is_written_in_parts(store: Store) -> None:
 
 @pytest.mark.parametrize("what", ["replaced", "removed"])
 def test_a_listing_that_is_replaced_in_mid_export_fails_it_clearly(
-    services: Services, settings: Settings, messages: SentMessages, store: Store, what: str
+    services: Services, settings: Settings, messages: SentMessages, store: S3Bucket, what: str
 ) -> None:
     store.put("inputs/rows.csv", CSV)
     export_id = planned(services, listing="inputs/rows.csv")
@@ -156,7 +158,7 @@ def test_a_listing_that_is_replaced_in_mid_export_fails_it_clearly(
 
 
 def test_small_chunks_that_lie_side_by_side_are_read_in_one_block_of_one_version(
-    services: Services, store: Store
+    services: Services, store: S3Bucket
 ) -> None:
     lines = b"".join(b'{"n":%d}\n' % n for n in range(60_000))
     store.put("inputs/rows.jsonl", lines)
@@ -175,7 +177,7 @@ def test_small_chunks_that_lie_side_by_side_are_read_in_one_block_of_one_version
             read(start, stop)
 
 
-def test_rows_with_too_many_fields_are_named_in_the_result(services: Services, store: Store) -> None:
+def test_rows_with_too_many_fields_are_named_in_the_result(services: Services, store: S3Bucket) -> None:
     store.put("inputs/rows.csv", b"a,b\n1,2\n" + b"1,2,3,4\n" * 7 + b"5\n")
     export_id = planned(services, listing="inputs/rows.csv")
     finished(services, export_id)
@@ -205,7 +207,7 @@ def test_rows_of_a_program_come_in_volumes(services: Services) -> None:
     assert {volume.pages for volume in result.volumes[:-1]} == {2}
 
 
-def test_nothing_is_sent_for_an_order_that_is_wrong(services: Services, store: Store) -> None:
+def test_nothing_is_sent_for_an_order_that_is_wrong(services: Services, store: S3Bucket) -> None:
     with pytest.raises(InvalidRequest, match="page_size"):
         pipeline.submit(services, "table", [{"a": 1}], params={"page_size": "A9"})
     with pytest.raises(InvalidRequest, match="no rows"):
@@ -217,6 +219,6 @@ def test_nothing_is_sent_for_an_order_that_is_wrong(services: Services, store: S
 
 def test_a_query_that_there_is_not_is_refused_at_once(services: Services) -> None:
     with pytest.raises(InvalidRequest, match="There is no query"):
-        flow.submit(services, Order("table", {"query": "nothing"}, "shop"))
+        flow.submit(services, ExportRequest("table", {"query": "nothing"}, "shop"))
     with pytest.raises(InvalidRequest, match="Give one of"):
-        flow.submit(services, Order("table", {"query": ""}, "shop"))
+        flow.submit(services, ExportRequest("table", {"query": ""}, "shop"))

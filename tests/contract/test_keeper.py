@@ -23,15 +23,18 @@ from celery.exceptions import Retry
 from pipeline import keeper as keepers
 from pipeline import repair
 from pipeline.accounts import Accounts
+from pipeline.adapters.bucket.bucket import S3Bucket
+from pipeline.adapters.bucket.client import REQUEST
+from pipeline.adapters.redis.live import QUEUES
+from pipeline.adapters.redis.workers import Worker
 from pipeline.errors import HerokuDown, InvalidSetting, RedisDown, StoreDown
-from pipeline.export import Charge, Export, State, new_id
+from pipeline.exports.export import Charge, Export, State
+from pipeline.exports.ids import new_id
+from pipeline.exports.repository import ExportRepository, listing_key
+from pipeline.exports.request import ExportRequest
 from pipeline.keeper import Keeper
-from pipeline.ledger import Ledger, listing_key
-from pipeline.live import QUEUES
 from pipeline.local.dynos import Dynos, Fault
 from pipeline.local.services import S3, Valkey, free_port
-from pipeline.roster import Worker
-from pipeline.s3 import BRIEF
 from pipeline.scaler import oneoff, scaler
 from pipeline.scaler.formation import Formation
 from pipeline.scaler.learned import Learned
@@ -40,11 +43,9 @@ from pipeline.scaler.oneoff import OneOffs
 from pipeline.scaler.prices import MONTH
 from pipeline.services import Services, open_services
 from pipeline.settings import Settings
-from pipeline.store import Store
 from pipeline.tasks import flow
 from pipeline.tasks.app import CeleryMessages, make_app
 from pipeline.tasks.app import _run as run_step
-from pipeline.tasks.order import Order
 
 from ..conftest import SentMessages
 from ..pictures import jpeg
@@ -73,7 +74,7 @@ class Stage:
         return self.keepers[-1]
 
     def submit(self, **params: Any) -> str:
-        order = Order("photos", {"listing": "inputs/album.jsonl", **params}, "shop", chunk_pages=2)
+        order = ExportRequest("photos", {"listing": "inputs/album.jsonl", **params}, "shop", chunk_pages=2)
         return flow.submit(self.s, order).id
 
     def planned(self, **params: Any) -> str:
@@ -123,7 +124,7 @@ def opened(s3_server: S3, valkey_server: Valkey) -> Services:
             "MAX_WORKERS": "2",
         }
     )
-    Store.open(settings).create_bucket()
+    S3Bucket.open(settings).create_bucket()
     return open_services(settings, SentMessages())
 
 
@@ -400,7 +401,7 @@ def test_who_fails_at_every_turn_lets_another_lead(stage: Stage) -> None:
     """What is wrong with one process may be right with the next."""
     stage.submit()
     bad = dataclasses.replace(stage.s.settings, s3_endpoint_url=f"http://127.0.0.1:{free_port()}")
-    failing = open_services(bad, SentMessages(), BRIEF)
+    failing = open_services(bad, SentMessages(), REQUEST)
     first = Keeper(failing, Formation(bad, failing.live, settled=0.0))
     thread = first.start()
     until(lambda: bool(stage.s.live.held(["keeper"])))
@@ -483,14 +484,14 @@ def test_who_looks_after_many_exports_leads_until_it_has_scaled(
     monkeypatch.setattr(keepers, "LEAD", 0.9)
     for n in range(5):
         stage.submit(title=str(n))
-    load, tries = Ledger.load, []
+    load, tries = ExportRepository.load, []
 
-    def slowly(ledger: Ledger, export_id: str) -> Export:
+    def slowly(ledger: ExportRepository, export_id: str) -> Export:
         time.sleep(0.5)
         tries.append(stage.s.live.lease("keeper", 9.0))
         return load(ledger, export_id)
 
-    monkeypatch.setattr(Ledger, "load", slowly)
+    monkeypatch.setattr(ExportRepository, "load", slowly)
     stage.keeper().turn()
     assert set(tries) == {None}
     assert stage.workers
@@ -658,11 +659,13 @@ def test_an_export_that_makes_no_sense_keeps_no_worker_up_for_ever(stage: Stage)
 def test_an_export_whose_plan_is_gone_is_not_taken_for_one_that_was_never_written(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipeline.ledger.CLAIM_GRACE", -2.0)
+    monkeypatch.setattr("pipeline.exports.repository.CLAIM_GRACE", -2.0)
     export_id = stage.planned()
     store = stage.s.ledger.store
     store.delete([f"exports/{export_id}/plan.json"])
-    stage.s = dataclasses.replace(stage.s, ledger=Ledger(store))  # as in a new process, which knows no plan
+    stage.s = dataclasses.replace(
+        stage.s, ledger=ExportRepository(store)
+    )  # as in a new process, which knows no plan
     stage.keeper().turn()
     assert stage.s.ledger.load(export_id).state is State.RENDERING
 
@@ -676,7 +679,7 @@ def test_a_request_that_was_never_written_down_whole_is_cleared_away(
     keeper = stage.keeper()
     keeper.turn()
     assert stage.s.ledger.active() == [left]
-    monkeypatch.setattr("pipeline.ledger.CLAIM_GRACE", -2.0)
+    monkeypatch.setattr("pipeline.exports.repository.CLAIM_GRACE", -2.0)
     keeper.turn()
     assert stage.s.ledger.active() == []
     assert not list(stage.s.ledger.store.entries(f"exports/{left}"))
@@ -738,7 +741,7 @@ def test_who_leads_no_more_changes_tells_and_charges_nothing(stage: Stage, monke
     export_id = stage.submit()
     looking = type(stage.s.ledger).active
 
-    def overtaken(ledger: Ledger) -> list[str]:
+    def overtaken(ledger: ExportRepository) -> list[str]:
         monkeypatch.undo()
         stage.wipe_redis()
         second.turn()

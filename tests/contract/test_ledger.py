@@ -14,19 +14,20 @@ from typing import Any
 
 import pytest
 
-from pipeline import ledger as ledgers
+from pipeline.adapters.bucket.bucket import S3Bucket
 from pipeline.errors import Conflict, IllegalStep, NotFound
-from pipeline.export import Chunk, Export, State, new_id
-from pipeline.ledger import Ledger, listing_key
+from pipeline.exports import repository as ledgers
+from pipeline.exports.export import Export, State
+from pipeline.exports.ids import new_id
+from pipeline.exports.plan import Chunk, Plan
+from pipeline.exports.repository import ExportRepository, listing_key
+from pipeline.exports.segments import segment_key
 from pipeline.local.services import S3
-from pipeline.plan import Plan
-from pipeline.segments import segment_key
 from pipeline.settings import Settings
-from pipeline.store import Store
 
 
 @pytest.fixture(scope="module")
-def store(s3_server: S3) -> Store:
+def store(s3_server: S3) -> S3Bucket:
     """One for all of these tests; each begins with nothing in it."""
     settings = Settings.from_env(
         {
@@ -37,15 +38,15 @@ def store(s3_server: S3) -> Store:
             "AWS_SECRET_ACCESS_KEY": s3_server.secret,
         }
     )
-    store = Store.open(settings)
+    store = S3Bucket.open(settings)
     store.create_bucket()
     return store
 
 
 @pytest.fixture
-def ledger(store: Store) -> Ledger:
+def ledger(store: S3Bucket) -> ExportRepository:
     store.delete_under("")
-    return Ledger(store)
+    return ExportRepository(store)
 
 
 def export(request_key: str = "a-request", owner: str = "shop", now: float | None = None) -> Export:
@@ -53,18 +54,18 @@ def export(request_key: str = "a-request", owner: str = "shop", now: float | Non
     return Export(new_id(created), "photos", {"title": "T"}, owner, created, request_key=request_key)
 
 
-def keys(ledger: Ledger, prefix: str = "") -> set[str]:
+def keys(ledger: ExportRepository, prefix: str = "") -> set[str]:
     return {entry.key for entry in ledger.store.entries(prefix)}
 
 
-def end(ledger: Ledger, accepted: Export) -> None:
+def end(ledger: ExportRepository, accepted: Export) -> None:
     ledger.change(accepted.id, lambda e: e.to(State.CANCELLED))
 
 
 # accepting
 
 
-def test_what_is_accepted_is_written_down_whole(ledger: Ledger) -> None:
+def test_what_is_accepted_is_written_down_whole(ledger: ExportRepository) -> None:
     asked = export(owner="a person / with ünusual name")
     assert ledger.accept(asked, b'{"source":"inputs/a.jpg"}', lasting=False) == asked
     assert ledger.load(asked.id) == asked
@@ -74,7 +75,7 @@ def test_what_is_accepted_is_written_down_whole(ledger: Ledger) -> None:
     assert not ledger.store.head(listing_key(ledger.accept(export("another"), None, lasting=False).id))
 
 
-def test_the_same_request_gives_the_same_export_while_it_runs(ledger: Ledger) -> None:
+def test_the_same_request_gives_the_same_export_while_it_runs(ledger: ExportRepository) -> None:
     first = ledger.accept(export(), None, lasting=False)
     again = ledger.accept(export(), None, lasting=False)
     other = ledger.accept(export("another-request"), None, lasting=False)
@@ -83,7 +84,7 @@ def test_the_same_request_gives_the_same_export_while_it_runs(ledger: Ledger) ->
     assert sorted(ledger.active()) == sorted([first.id, other.id])
 
 
-def test_the_same_request_gives_a_new_export_when_the_first_is_over(ledger: Ledger) -> None:
+def test_the_same_request_gives_a_new_export_when_the_first_is_over(ledger: ExportRepository) -> None:
     first = ledger.accept(export(), None, lasting=False)
     end(ledger, first)
     second = ledger.accept(export(), None, lasting=False)
@@ -91,14 +92,14 @@ def test_the_same_request_gives_a_new_export_when_the_first_is_over(ledger: Ledg
     assert ledger.accept(export(), None, lasting=False) == second
 
 
-def test_a_key_of_the_callers_own_gives_the_same_export_for_ever(ledger: Ledger) -> None:
+def test_a_key_of_the_callers_own_gives_the_same_export_for_ever(ledger: ExportRepository) -> None:
     first = ledger.accept(export(), None, lasting=True)
     end(ledger, first)
     assert ledger.accept(export(), None, lasting=True).id == first.id
 
 
 @pytest.mark.parametrize("before", [None, "over", "broken off"])
-def test_of_many_who_ask_the_same_at_once_all_get_one_export(ledger: Ledger, before: str | None) -> None:
+def test_of_many_who_ask_the_same_at_once_all_get_one_export(ledger: ExportRepository, before: str | None) -> None:
     if before == "over":
         end(ledger, ledger.accept(export(), None, lasting=False))
     if before == "broken off":
@@ -118,7 +119,7 @@ def test_of_many_who_ask_the_same_at_once_all_get_one_export(ledger: Ledger, bef
 
 
 def test_a_request_whose_acceptance_broke_off_is_taken_over_after_the_grace(
-    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+    ledger: ExportRepository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ledger.store.put("requests/a-request", new_id().encode())
     monkeypatch.setattr(ledgers, "TRIES", 3)
@@ -131,7 +132,7 @@ def test_a_request_whose_acceptance_broke_off_is_taken_over_after_the_grace(
 
 
 def test_what_was_left_by_an_acceptance_that_broke_off_is_removed_after_the_grace(
-    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+    ledger: ExportRepository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     left = new_id()
     ledger.store.put(f"active/{left}", b"")
@@ -147,7 +148,7 @@ def test_what_was_left_by_an_acceptance_that_broke_off_is_removed_after_the_grac
 # changing
 
 
-def test_of_changes_by_many_at_once_none_is_lost(ledger: Ledger) -> None:
+def test_of_changes_by_many_at_once_none_is_lost(ledger: ExportRepository) -> None:
     accepted = ledger.accept(export(), None, lasting=False)
     start = threading.Barrier(8)
 
@@ -160,7 +161,7 @@ def test_of_changes_by_many_at_once_none_is_lost(ledger: Ledger) -> None:
     assert ledger.load(accepted.id).pages == 11_111_111
 
 
-def test_a_change_that_changes_nothing_writes_nothing(ledger: Ledger) -> None:
+def test_a_change_that_changes_nothing_writes_nothing(ledger: ExportRepository) -> None:
     accepted = ledger.accept(export(), None, lasting=False)
 
     def overtaken(e: Export) -> Export:
@@ -171,7 +172,7 @@ def test_a_change_that_changes_nothing_writes_nothing(ledger: Ledger) -> None:
     assert ledger.load(accepted.id).pages == 7
 
 
-def test_a_change_that_is_no_legal_step_is_said(ledger: Ledger) -> None:
+def test_a_change_that_is_no_legal_step_is_said(ledger: ExportRepository) -> None:
     accepted = ledger.accept(export(), None, lasting=False)
     with pytest.raises(IllegalStep, match="is queued; it cannot become ready"):
         ledger.change(accepted.id, lambda e: e.to(State.READY))
@@ -179,7 +180,7 @@ def test_a_change_that_is_no_legal_step_is_said(ledger: Ledger) -> None:
 
 
 def test_a_change_under_endless_contention_gives_up_with_words(
-    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+    ledger: ExportRepository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     accepted = ledger.accept(export(), None, lasting=False)
     monkeypatch.setattr(ledgers, "TRIES", 3)
@@ -196,7 +197,7 @@ def test_a_change_under_endless_contention_gives_up_with_words(
 
 
 @pytest.mark.parametrize("wrong", ["", "x", "../active", "0" * 25 + "/", "01hqmzbg3a8yw2d4k6n8r0t2vx"])
-def test_an_export_that_is_not_there_is_not_found(ledger: Ledger, wrong: str) -> None:
+def test_an_export_that_is_not_there_is_not_found(ledger: ExportRepository, wrong: str) -> None:
     with pytest.raises(NotFound, match="There is no export"):
         ledger.load(wrong)
 
@@ -204,7 +205,7 @@ def test_an_export_that_is_not_there_is_not_found(ledger: Ledger, wrong: str) ->
 # listing
 
 
-def test_the_newest_exports_of_a_person_come_first_and_nobody_elses(ledger: Ledger) -> None:
+def test_the_newest_exports_of_a_person_come_first_and_nobody_elses(ledger: ExportRepository) -> None:
     mine = [ledger.accept(export(f"r{n}", now=1_700_000_000.0 + n), None, lasting=False) for n in range(4)]
     theirs = ledger.accept(export("theirs", owner="archive"), None, lasting=False)
     ledger.store.delete([f"exports/{mine[2].id}/export.json"])
@@ -214,7 +215,7 @@ def test_the_newest_exports_of_a_person_come_first_and_nobody_elses(ledger: Ledg
     assert list(ledger.all()) == [mine[0], mine[1], mine[3], theirs]
 
 
-def test_the_newest_exports_cost_the_same_however_many_came_before(ledger: Ledger) -> None:
+def test_the_newest_exports_cost_the_same_however_many_came_before(ledger: ExportRepository) -> None:
     mine = [ledger.accept(export(f"r{n}", now=1_700_000_000.0 + n), None, lasting=False) for n in range(9)]
     with asked(ledger) as urls:
         assert ledger.of("shop", 3) == mine[:5:-1]
@@ -222,7 +223,9 @@ def test_the_newest_exports_cost_the_same_however_many_came_before(ledger: Ledge
     assert "max-keys=3" in urls[0] and len(urls) == 1 + 3
 
 
-def test_looking_for_what_expires_reads_neither_what_has_expired_nor_what_is_young(ledger: Ledger) -> None:
+def test_looking_for_what_expires_reads_neither_what_has_expired_nor_what_is_young(
+    ledger: ExportRepository,
+) -> None:
     mine = [ledger.accept(export(f"r{n}", now=1_700_000_000.0 + n), None, lasting=False) for n in range(9)]
     for old in mine[:4]:
         end(ledger, old)
@@ -235,7 +238,7 @@ def test_looking_for_what_expires_reads_neither_what_has_expired_nor_what_is_you
 
 
 @contextmanager
-def asked(ledger: Ledger) -> Iterator[list[str]]:
+def asked(ledger: ExportRepository) -> Iterator[list[str]]:
     """The URLs of the requests that are sent to the bucket."""
     events, urls = ledger.store._client.meta.events, list[str]()
 
@@ -249,7 +252,7 @@ def asked(ledger: Ledger) -> Iterator[list[str]]:
         events.unregister("before-send.s3", note)
 
 
-def test_closing_removes_segments_and_the_mark_and_keeps_the_rest(ledger: Ledger) -> None:
+def test_closing_removes_segments_and_the_mark_and_keeps_the_rest(ledger: ExportRepository) -> None:
     accepted = ledger.accept(export(), b"{}", lasting=False)
     other = ledger.accept(export("another"), None, lasting=False)
     ledger.write_plan(accepted.id, PLAN)
@@ -265,7 +268,7 @@ def test_closing_removes_segments_and_the_mark_and_keeps_the_rest(ledger: Ledger
     assert keys(ledger, f"exports/{accepted.id}/") == {f"exports/{accepted.id}/export.json"}
 
 
-def test_an_export_that_was_looked_at_lately_is_not_asked_for_again(ledger: Ledger) -> None:
+def test_an_export_that_was_looked_at_lately_is_not_asked_for_again(ledger: ExportRepository) -> None:
     first, second = (ledger.accept(export(key), None, lasting=False) for key in ("one", "two"))
     assert ledger.lately(first.id, 60) == first
     cancelled = ledger.change(first.id, lambda e: e.to(State.CANCELLED))
@@ -280,7 +283,7 @@ def test_an_export_that_was_looked_at_lately_is_not_asked_for_again(ledger: Ledg
 PLAN = Plan(20, 20, tuple(Chunk(n, 5 * n, 5, 50 * n, 50 * n + 50) for n in range(4)))
 
 
-def test_the_plan_that_was_written_first_counts(ledger: Ledger) -> None:
+def test_the_plan_that_was_written_first_counts(ledger: ExportRepository) -> None:
     export_id = new_id()
     with pytest.raises(NotFound, match="has no plan yet"):
         ledger.plan(export_id)

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 import redis
 
-from pipeline import roster
+from pipeline.adapters.redis import workers
+from pipeline.adapters.redis.live import Live
+from pipeline.adapters.redis.workers import Worker
 from pipeline.errors import HerokuDown, HerokuRefused
-from pipeline.live import Live
 from pipeline.local.dyno import Order
 from pipeline.local.dynos import Dynos, Fault
 from pipeline.local.services import Valkey
-from pipeline.roster import Worker
 from pipeline.scaler import oneoff
 from pipeline.scaler.formation import Formation
 from pipeline.scaler.oneoff import COMMAND, OneOffs
@@ -154,7 +154,7 @@ def test_who_is_missed_for_a_moment_because_redis_was_wiped_is_paid_all_the_same
         client.flushall()
     way.resize(0)
     assert way.resize(0) == 0, "it died"
-    assert way.since(1) == pytest.approx(time.time() - roster.PRESENT, abs=1), (
+    assert way.since(1) == pytest.approx(time.time() - workers.PRESENT, abs=1), (
         "when nobody had heard of it any more"
     )
 

@@ -18,7 +18,7 @@ from pipeline import documents
 from pipeline.documents.paper import MM
 from pipeline.documents.photos import GAP, Box, Layout, PhotosParams
 from pipeline.errors import ChunkFailed, ExportFailed, InvalidRequest, UnreadableSource
-from pipeline.export import Result
+from pipeline.exports.export import Result
 from pipeline.pdf.assembly import About
 from pipeline.pdf.fonts import default_chain
 from pipeline.rendering import Job, render_file

@@ -15,11 +15,11 @@ from typing import Any
 
 import pytest
 
+from pipeline.adapters.redis.live import Live
+from pipeline.adapters.redis.workers import Line, Worker
 from pipeline.errors import HerokuDown, HerokuRefused, TooManyCalls
-from pipeline.live import Live
 from pipeline.local.dynos import Dynos, Fault
 from pipeline.local.services import free_port
-from pipeline.roster import Line, Worker
 from pipeline.scaler import heroku as door
 from pipeline.scaler.formation import Formation, drained
 from pipeline.scaler.heroku import Heroku, silence

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from pipeline import presence as presences
-from pipeline import roster
-from pipeline.live import Live
+from pipeline.adapters.redis import workers
+from pipeline.adapters.redis.live import Live
+from pipeline.adapters.redis.workers import Line, Worker
 from pipeline.local.services import Valkey
 from pipeline.presence import Presence
-from pipeline.roster import Line, Worker
 from pipeline.settings import Settings
 from pipeline.worker import duty
 
@@ -33,7 +33,7 @@ def test_workers_are_known_as_they_describe_themselves_in_the_order_of_their_num
 
 
 def test_who_is_silent_is_forgotten(live: Live, client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(roster, "PRESENT", 0.1)
+    monkeypatch.setattr(workers, "PRESENT", 0.1)
     live.report(worker("worker.1"))
     assert live.workers()
     time.sleep(0.15)

@@ -10,26 +10,27 @@ from typing import Any
 
 import pytest
 
+from pipeline.adapters.bucket.bucket import S3Bucket
 from pipeline.errors import DamagedSegment
-from pipeline.export import Chunk, new_id
+from pipeline.exports.coverage import cover
+from pipeline.exports.ids import new_id
+from pipeline.exports.plan import Chunk, Plan
+from pipeline.exports.segments import SegmentRepository, segment_key
 from pipeline.pdf.segment_index import SegmentIndex
 from pipeline.pdf.tally import Skipped
-from pipeline.plan import Plan
-from pipeline.segments import Segments, chosen, segment_key
 from pipeline.services import Services
-from pipeline.store import Store
 from pipeline.tasks.shelf import Shelf
 
 PLAN = Plan(20, 20, tuple(Chunk(n, 5 * n, 5, 50 * n, 50 * n + 50) for n in range(4)))
 
 
 @pytest.fixture
-def store(services: Services) -> Store:
+def store(services: Services) -> S3Bucket:
     return services.ledger.store
 
 
 @pytest.fixture
-def segments(services: Services) -> Segments:
+def segments(services: Services) -> SegmentRepository:
     return services.ledger.segments
 
 
@@ -41,12 +42,12 @@ def index(chunk: int, first: int, pages: int, data: bytes, **changes: Any) -> Se
     return dataclasses.replace(made, **changes)
 
 
-def store_segment(segments: Segments, export_id: str, chunk: int, first: int, pages: int) -> None:
+def store_segment(segments: SegmentRepository, export_id: str, chunk: int, first: int, pages: int) -> None:
     data = f"{chunk} {first} {pages}".encode()
     segments.write(export_id, index(chunk, first, pages, data), io.BytesIO(data))
 
 
-def test_what_is_done_is_known_by_the_names_of_the_segments(store: Store, segments: Segments) -> None:
+def test_what_is_done_is_known_by_the_names_of_the_segments(store: S3Bucket, segments: SegmentRepository) -> None:
     export_id = new_id()
     for chunk, first, pages in ((0, 0, 5), (1, 5, 2), (1, 7, 3), (3, 15, 4)):
         store_segment(segments, export_id, chunk, first, pages)
@@ -55,13 +56,13 @@ def test_what_is_done_is_known_by_the_names_of_the_segments(store: Store, segmen
     assert found == {0: [(0, 5)], 1: [(5, 2), (7, 3)], 3: [(15, 4)]}
     assert segments.found(export_id, 1) == {1: [(5, 2), (7, 3)]}
     assert segments.found(export_id, 2) == {}
-    picked, missing = chosen(PLAN, found)
+    picked, missing = cover(PLAN, found)
     assert [(chunk.number, first, pages) for chunk, first, pages in picked] == [
         (0, 0, 5), (1, 5, 2), (1, 7, 3), (3, 15, 4)]  # fmt: skip
     assert missing == [2, 3]
 
 
-def test_a_segment_is_its_bytes_and_behind_them_its_index(store: Store, segments: Segments) -> None:
+def test_a_segment_is_its_bytes_and_behind_them_its_index(store: S3Bucket, segments: SegmentRepository) -> None:
     export_id = new_id()
     store_segment(segments, export_id, 1, 5, 5)
     stored = store.get(segment_key(export_id, 1, 5, 5))
@@ -72,7 +73,7 @@ def test_a_segment_is_its_bytes_and_behind_them_its_index(store: Store, segments
     assert dataclasses.replace(read, sha256="", etag="") == index(1, 5, 5, b"1 5 5")
 
 
-def test_an_index_that_is_longer_than_what_is_read_at_first_is_read_whole(segments: Segments) -> None:
+def test_an_index_that_is_longer_than_what_is_read_at_first_is_read_whole(segments: SegmentRepository) -> None:
     export_id, data = new_id(), b"some bytes" * 10_000
     long = index(1, 5, 5, data, warnings=[f"warning {n}" for n in range(10_000)])
     segments.write(export_id, long, io.BytesIO(data))
@@ -95,7 +96,7 @@ DAMAGE: dict[str, Callable[[bytes], bytes]] = {
 
 @pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE)
 def test_a_damaged_segment_is_said_and_counts_no_more(
-    store: Store, segments: Segments, damage: Callable[[bytes], bytes]
+    store: S3Bucket, segments: SegmentRepository, damage: Callable[[bytes], bytes]
 ) -> None:
     export_id = new_id()
     store_segment(segments, export_id, 1, 5, 5)
@@ -110,7 +111,9 @@ def test_a_damaged_segment_is_said_and_counts_no_more(
         segments.read(key)
 
 
-def test_segments_on_the_shelf_are_read_once_as_far_as_there_is_room(store: Store, segments: Segments) -> None:
+def test_segments_on_the_shelf_are_read_once_as_far_as_there_is_room(
+    store: S3Bucket, segments: SegmentRepository
+) -> None:
     """Law 2: what is kept does not grow with the document."""
     export_id = new_id()
     for n in range(3):

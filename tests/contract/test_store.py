@@ -18,10 +18,10 @@ import pytest
 import requests
 from werkzeug.http import parse_options_header
 
+from pipeline.adapters.bucket.bucket import S3Bucket
 from pipeline.errors import Conflict, NotFound, StoreDown, UnreadableSource, UploadGone
 from pipeline.local.services import S3, free_port
 from pipeline.settings import MIB, Settings
-from pipeline.store import Store
 
 
 @pytest.fixture(scope="module")
@@ -36,23 +36,23 @@ def settings(s3_server: S3) -> Settings:
             "AWS_SECRET_ACCESS_KEY": s3_server.secret,
         }
     )
-    Store.open(settings).create_bucket()
+    S3Bucket.open(settings).create_bucket()
     return settings
 
 
 @pytest.fixture(scope="module")
-def store(settings: Settings) -> Store:
-    return Store.open(settings)
+def store(settings: Settings) -> S3Bucket:
+    return S3Bucket.open(settings)
 
 
-def read(store: Store, key: str, start: int, stop: int, etag: str | None = None) -> bytes:
+def read(store: S3Bucket, key: str, start: int, stop: int, etag: str | None = None) -> bytes:
     return b"".join(store.read(key, start, stop, etag))
 
 
 # one object
 
 
-def test_what_was_written_is_read(store: Store) -> None:
+def test_what_was_written_is_read(store: S3Bucket) -> None:
     etag = store.put("a/b.json", b"{}")
     stored, entry = store.get("a/b.json"), store.head("a/b.json")
     assert stored is not None
@@ -62,7 +62,7 @@ def test_what_was_written_is_read(store: Store) -> None:
     assert abs(entry.modified - time.time()) < 60
 
 
-def test_what_is_not_there_is_none_or_not_found(store: Store) -> None:
+def test_what_is_not_there_is_none_or_not_found(store: S3Bucket) -> None:
     assert store.get("nothing") is None
     assert store.head("nothing") is None
     with pytest.raises(NotFound, match="read nothing"):
@@ -72,14 +72,14 @@ def test_what_is_not_there_is_none_or_not_found(store: Store) -> None:
     store.delete(["nothing"])
 
 
-def test_a_new_object_is_written_once(store: Store) -> None:
+def test_a_new_object_is_written_once(store: S3Bucket) -> None:
     store.put("once", b"first", new=True)
     with pytest.raises(Conflict, match="write once"):
         store.put("once", b"second", new=True)
     assert read(store, "once", 0, 5) == b"first"
 
 
-def test_an_object_is_replaced_only_if_nobody_else_did(store: Store) -> None:
+def test_an_object_is_replaced_only_if_nobody_else_did(store: S3Bucket) -> None:
     before = store.put("state", b"1")
     store.put("state", b"2", replacing=before)
     with pytest.raises(Conflict):
@@ -87,14 +87,14 @@ def test_an_object_is_replaced_only_if_nobody_else_did(store: Store) -> None:
     assert read(store, "state", 0, 1) == b"2"
 
 
-def test_bytes_that_do_not_have_the_promised_hash_are_refused(store: Store) -> None:
+def test_bytes_that_do_not_have_the_promised_hash_are_refused(store: S3Bucket) -> None:
     store.put("good", io.BytesIO(b"bytes"), sha256=hashlib.sha256(b"bytes").hexdigest())
     with pytest.raises(StoreDown, match="write bad"):
         store.put("bad", io.BytesIO(b"bytes"), sha256=hashlib.sha256(b"others").hexdigest())
     assert store.head("bad") is None
 
 
-def test_a_range_is_read_in_blocks_and_only_of_the_object_that_is_meant(store: Store) -> None:
+def test_a_range_is_read_in_blocks_and_only_of_the_object_that_is_meant(store: S3Bucket) -> None:
     data = os.urandom(600_000)
     etag = store.put("data", data)
     blocks = list(store.read("data", 1000, 590_000, etag))
@@ -106,7 +106,7 @@ def test_a_range_is_read_in_blocks_and_only_of_the_object_that_is_meant(store: S
         read(store, "data", 0, 10, etag)
 
 
-def test_a_download_stops_at_the_limit(store: Store) -> None:
+def test_a_download_stops_at_the_limit(store: S3Bucket) -> None:
     store.put("photo", b"x" * (2 * MIB))
     whole, nothing = io.BytesIO(), io.BytesIO()
     store.download("photo", whole, 2 * MIB)
@@ -118,7 +118,7 @@ def test_a_download_stops_at_the_limit(store: Store) -> None:
 # many objects
 
 
-def test_more_than_a_thousand_objects_are_removed_and_their_neighbours_stay(store: Store) -> None:
+def test_more_than_a_thousand_objects_are_removed_and_their_neighbours_stay(store: S3Bucket) -> None:
     """S3 lists and removes a thousand a request."""
     store.put("many-too", b"")
     with ThreadPoolExecutor(8) as pool:
@@ -131,7 +131,7 @@ def test_more_than_a_thousand_objects_are_removed_and_their_neighbours_stay(stor
 
 
 def test_keys_are_told_without_the_prefix_and_neighbours_are_not_seen(settings: Settings) -> None:
-    store, other, whole = (Store.open(replace(settings, bucket_prefix=name)) for name in ("mine/", "other/", ""))
+    store, other, whole = (S3Bucket.open(replace(settings, bucket_prefix=name)) for name in ("mine/", "other/", ""))
     store.put("same", b"ours")
     other.put("same", b"theirs")
     assert [entry.key for entry in store.entries("")] == ["same"]
@@ -148,7 +148,7 @@ def test_keys_are_told_without_the_prefix_and_neighbours_are_not_seen(settings: 
 # the file
 
 
-def test_written_and_copied_parts_become_one_file_in_the_order_of_their_numbers(store: Store) -> None:
+def test_written_and_copied_parts_become_one_file_in_the_order_of_their_numbers(store: S3Bucket) -> None:
     segment, head, tail = os.urandom(6 * MIB), os.urandom(5 * MIB), b"%%EOF"
     etag = store.put("segment", segment)
     upload = store.begin_upload("file.pdf")
@@ -161,7 +161,7 @@ def test_written_and_copied_parts_become_one_file_in_the_order_of_their_numbers(
     assert not store.uploads("file.pdf")
 
 
-def test_a_part_is_not_copied_from_another_object_than_is_meant(store: Store) -> None:
+def test_a_part_is_not_copied_from_another_object_than_is_meant(store: S3Bucket) -> None:
     etag = store.put("segment", b"a" * 5 * MIB)
     store.put("segment", b"b" * 5 * MIB)
     upload = store.begin_upload("file.pdf")
@@ -172,7 +172,7 @@ def test_a_part_is_not_copied_from_another_object_than_is_meant(store: Store) ->
     upload.abort()
 
 
-def test_a_small_part_that_is_not_the_last_is_refused(store: Store) -> None:
+def test_a_small_part_that_is_not_the_last_is_refused(store: S3Bucket) -> None:
     upload = store.begin_upload("small.pdf")
     upload.write(1, b"x" * (5 * MIB - 1))
     upload.write(2, b"y")
@@ -182,7 +182,7 @@ def test_a_small_part_that_is_not_the_last_is_refused(store: Store) -> None:
     upload.abort()
 
 
-def test_an_aborted_upload_leaves_nothing_and_cannot_go_on(store: Store) -> None:
+def test_an_aborted_upload_leaves_nothing_and_cannot_go_on(store: S3Bucket) -> None:
     upload = store.begin_upload("exports/1/file.pdf")
     upload.write(1, b"x")
     (left,) = store.uploads("exports/1/")
@@ -205,7 +205,7 @@ def test_an_aborted_upload_leaves_nothing_and_cannot_go_on(store: Store) -> None
         ("line\r\nX-Evil: 1.pdf", "line__X-Evil: 1.pdf"),
     ],
 )
-def test_a_signed_link_gives_the_file_under_its_name(store: Store, name: str, plain: str) -> None:
+def test_a_signed_link_gives_the_file_under_its_name(store: S3Bucket, name: str, plain: str) -> None:
     """`plain` is for clients that do not know RFC 8187."""
     store.put("file.pdf", b"%PDF", content_type="application/pdf")
     answer = requests.get(store.presign("file.pdf", name, 60), timeout=10)
@@ -217,7 +217,7 @@ def test_a_signed_link_gives_the_file_under_its_name(store: Store, name: str, pl
     assert parse_options_header(old)[1]["filename"] == plain
 
 
-def test_a_link_that_was_changed_or_is_too_old_is_refused(store: Store) -> None:
+def test_a_link_that_was_changed_or_is_too_old_is_refused(store: S3Bucket) -> None:
     store.put("file.pdf", b"%PDF")
     store.put("other.pdf", b"secret")
     url, short = store.presign("file.pdf", "file.pdf", 60), store.presign("file.pdf", "file.pdf", 1)
@@ -232,7 +232,7 @@ def test_a_link_that_was_changed_or_is_too_old_is_refused(store: Store) -> None:
 
 
 def test_a_wrong_secret_is_said(settings: Settings) -> None:
-    store = Store.open(replace(settings, s3_secret="not-the-secret"))
+    store = S3Bucket.open(replace(settings, s3_secret="not-the-secret"))
     with pytest.raises(StoreDown, match=r"could not read a: SignatureDoesNotMatch"):
         store.get("a")
     with pytest.raises(StoreDown, match=r"could not write a: SignatureDoesNotMatch") as down:
@@ -242,11 +242,11 @@ def test_a_wrong_secret_is_said(settings: Settings) -> None:
 
 def test_a_bucket_that_is_not_there_is_said(settings: Settings) -> None:
     with pytest.raises(StoreDown, match="NoSuchBucket"):
-        Store.open(replace(settings, bucket="nobodys")).get("a")
+        S3Bucket.open(replace(settings, bucket="nobodys")).get("a")
 
 
 def test_a_store_that_nobody_listens_at_is_said_soon(settings: Settings) -> None:
-    store = Store.open(replace(settings, s3_endpoint_url=f"http://127.0.0.1:{free_port()}"))
+    store = S3Bucket.open(replace(settings, s3_endpoint_url=f"http://127.0.0.1:{free_port()}"))
     began = time.monotonic()
     with pytest.raises(StoreDown, match=r"could not read a: .*Could not connect"):
         store.get("a")
@@ -255,7 +255,7 @@ def test_a_store_that_nobody_listens_at_is_said_soon(settings: Settings) -> None
 
 def test_a_store_that_breaks_off_in_the_middle_is_said(settings: Settings) -> None:
     with broken_off() as url, pytest.raises(StoreDown, match="read a"):
-        read(Store.open(replace(settings, s3_endpoint_url=url)), "a", 0, 1000)
+        read(S3Bucket.open(replace(settings, s3_endpoint_url=url)), "a", 0, 1000)
 
 
 @contextmanager

@@ -13,18 +13,19 @@ from pathlib import Path
 import pypdf
 import pytest
 
+from pipeline.adapters.bucket.multipart import Upload
 from pipeline.errors import StoreDown
-from pipeline.export import Result, State, VolumeSize
+from pipeline.exports.export import Result, State
+from pipeline.exports.volumes import VolumeLimit
 from pipeline.settings import MIB
 from pipeline.tasks import flow
 from pipeline.tasks.render import PutBack
-from pipeline.upload import Upload
 
 from ..unit.test_volumes import noise, seen
 from .test_flow import FIVE, Stage, mail, opened, put_back, stage
 
 __all__ = ["mail", "opened", "stage"]  # the fixtures of test_flow
-TWO = VolumeSize(pages=2)
+TWO = VolumeLimit(pages=2)
 
 
 def result_of(stage: Stage, export_id: str) -> Result:
@@ -89,7 +90,7 @@ def test_the_mail_leads_to_each_volume_and_to_the_index(stage: Stage) -> None:
 
 def test_the_same_volumes_whoever_renders_them(stage: Stage, tmp_path: Path) -> None:
     """Two workers, one of which is stopped after every page; the same pages as from one."""
-    export_id = stage.planned(volume=VolumeSize(pages=3), chunk_pages=3, notify=None)
+    export_id = stage.planned(volume=VolumeLimit(pages=3), chunk_pages=3, notify=None)
     workers = [
         threading.Thread(target=lambda stop=stop, chunk=chunk: _drawn(stage, export_id, chunk, stop))
         for chunk, stop in ((0, True), (1, False))
@@ -110,7 +111,7 @@ def _drawn(stage: Stage, export_id: str, chunk: int, stop: bool) -> None:
 
 def test_by_size_volumes_are_filled_and_not_larger(stage: Stage, tmp_path: Path) -> None:
     stage.put_album([noise(n, 400) for n in range(12)])
-    export_id = stage.submit(volume=VolumeSize(bytes=MIB), chunk_pages=5, page_numbers=True)
+    export_id = stage.submit(volume=VolumeLimit(bytes=MIB), chunk_pages=5, page_numbers=True)
     stage.work()
     result = result_of(stage, export_id)
     assert len(result.volumes) > 1
@@ -122,7 +123,7 @@ def test_by_size_volumes_are_filled_and_not_larger(stage: Stage, tmp_path: Path)
 
 def test_volumes_that_are_there_are_not_made_again(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     """The bucket fails at the third of five; whoever comes next begins with that one."""
-    export_id = stage.rendered(volume=VolumeSize(pages=1), chunk_pages=1)
+    export_id = stage.rendered(volume=VolumeLimit(pages=1), chunk_pages=1)
     complete, done = Upload.complete, [0]
 
     def fails_once(upload: Upload) -> None:
@@ -146,7 +147,7 @@ def test_volumes_that_are_there_are_not_made_again(stage: Stage, monkeypatch: py
 
 def test_an_assembly_whose_time_is_nearly_over_goes_on_later(stage: Stage) -> None:
     """One volume at a time when there is time for no more; attempts are not used up."""
-    export_id = stage.rendered(volume=VolumeSize(pages=1), chunk_pages=1)
+    export_id = stage.rendered(volume=VolumeLimit(pages=1), chunk_pages=1)
     hurried = dataclasses.replace(stage.s, settings=dataclasses.replace(stage.s.settings, soft_time_limit=0.0))
     for made in (1, 2, 3, 4):
         with pytest.raises(PutBack):
@@ -157,7 +158,7 @@ def test_an_assembly_whose_time_is_nearly_over_goes_on_later(stage: Stage) -> No
 
 
 def test_cancelled_between_two_volumes_it_leaves_none(stage: Stage) -> None:
-    export_id = stage.rendered(volume=VolumeSize(pages=1), chunk_pages=1)
+    export_id = stage.rendered(volume=VolumeLimit(pages=1), chunk_pages=1)
     hurried = dataclasses.replace(stage.s, settings=dataclasses.replace(stage.s.settings, soft_time_limit=0.0))
     with pytest.raises(PutBack):
         flow.assemble(hurried, export_id)
@@ -195,7 +196,7 @@ def test_expiry_removes_every_volume(stage: Stage) -> None:
 
 def test_one_volume_is_the_file_that_it_would_be_without(stage: Stage) -> None:
     files = []
-    for volume in (VolumeSize(), VolumeSize(pages=5)):
+    for volume in (VolumeLimit(), VolumeLimit(pages=5)):
         export_id = stage.submit(volume=volume, notify=None)
         stage.work()
         result = result_of(stage, export_id)

@@ -23,10 +23,11 @@ from flask.testing import FlaskClient
 from werkzeug.serving import make_server
 from werkzeug.test import TestResponse
 
-from pipeline.delivery import Links
+from pipeline.adapters.redis.live import Live
 from pipeline.errors import UnreadableSource
-from pipeline.export import Charge, Failure, State, new_id
-from pipeline.live import Live
+from pipeline.exports.export import Charge, Failure, State
+from pipeline.exports.ids import new_id
+from pipeline.exports.links import Links
 from pipeline.local.services import free_port
 from pipeline.scaler.learned import Learned
 from pipeline.services import Services, open_services

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from pipeline.export import Export
+from pipeline.exports.export import Export
 from pipeline.local.dyno import State
 from pipeline.local.formation import Event
 

@@ -28,7 +28,7 @@ import redis
 
 from pipeline.accounts import Accounts
 from pipeline.errors import PipelineError
-from pipeline.ledger import Ledger
+from pipeline.exports.repository import ExportRepository
 from pipeline.local import process
 from pipeline.local.demo import mails
 from pipeline.local.dynos import Fault
@@ -172,7 +172,7 @@ class Soak:
         """Everybody is told, nobody works, and all is charged. A machine that is busy may take long, but something
         is to end every while: that of a worker that was killed while it sent a mail, which another sends when
         the first cannot live any more."""
-        ledger, patience = Ledger(self.running.store), self.running.settings.time_limit + people.PATIENCE
+        ledger, patience = ExportRepository(self.running.store), self.running.settings.time_limit + people.PATIENCE
         for left in range(len(ledger.active()), 0, -1):
             people.wait_until("one more is told", partial(_fewer, ledger, left), patience)
         if unmet := len(self.running.dynos.faults):
@@ -182,7 +182,7 @@ class Soak:
         people.wait_until("all is charged", lambda: not Accounts(ledger).unbilled())
 
 
-def _fewer(ledger: Ledger, than: int) -> bool:
+def _fewer(ledger: ExportRepository, than: int) -> bool:
     return len(ledger.active()) < than
 
 
@@ -210,7 +210,7 @@ def befall_all(soak: Soak, those: Iterable[Happening], dice: Random) -> None:
 
 def run_often(soak: Soak, seed: int, runs: int) -> set[str]:
     """So many short runs; the exports that were still not over when nothing had happened for two minutes."""
-    dice, ledger = Random(seed), Ledger(soak.running.store)
+    dice, ledger = Random(seed), ExportRepository(soak.running.store)
     stranded: set[str] = set()
     for number in range(runs):
         those = brief(dice)
@@ -236,7 +236,7 @@ def stints(soak: Soak) -> list[bars.Stretch]:
 def measured(soak: Soak) -> bars.Bars:
     """By what dynos, workers and bucket noted."""
     now = time.time()
-    wanted = bars.outstanding(list(Ledger(soak.running.store).all()), now)
+    wanted = bars.outstanding(list(ExportRepository(soak.running.store).all()), now)
     return bars.measured(lives(soak), stints(soak), wanted, len(soak.running.dynos.requests), now)
 
 
@@ -273,14 +273,14 @@ def wrong(soak: Soak, folder: Path) -> list[str]:
 
 def charged(soak: Soak) -> float:
     """The dyno-seconds that the exports are charged together; each must have its charge."""
-    exports = list(Ledger(soak.running.store).all())
+    exports = list(ExportRepository(soak.running.store).all())
     assert all(export.charge for export in exports), [e.id for e in exports if not e.charge]
     return sum(export.charge.dyno_seconds for export in exports if export.charge)
 
 
 def refused_at_the_end(soak: Soak) -> float:
     """Seconds for which Heroku still misbehaved when the last export was over, so that nobody could be stopped."""
-    over = max(export.notified_at or 0.0 for export in Ledger(soak.running.store).all())
+    over = max(export.notified_at or 0.0 for export in ExportRepository(soak.running.store).all())
     failed = [call.time for call in soak.running.dynos.requests if not 200 <= call.status < 300]
     return max(0.0, max(failed, default=0.0) - over)
 
@@ -344,7 +344,7 @@ def _print(soak: Soak, folder: Path, stranded: set[str]) -> None:
     found, dynos = measured(soak), soak.running.dynos
     failures = wrong(soak, folder)
     billed, paid = charged(soak), dynos.dyno_seconds()
-    learned = Learned.decode(Accounts(Ledger(soak.running.store)).learned())
+    learned = Learned.decode(Accounts(ExportRepository(soak.running.store)).learned())
     print(f"{found.exports} exports, {len(soak.kills)} workers killed by us, {len(dynos.requests)} calls of Heroku")
     print("Heroku's faults:", ", ".join(f"{name} x{times}" for name, times in Counter(soak.faults).most_common()))
     for name, value, bar in (

@@ -14,8 +14,8 @@ from typing import Annotated
 from msgspec import Meta
 
 from pipeline.documents import Params, Range, register
+from pipeline.exports.plan import Cost, Marks, Survey
 from pipeline.pdf.segment import SegmentWriter
-from pipeline.plan import Cost, Marks, Survey
 from pipeline.sources import Inputs
 
 

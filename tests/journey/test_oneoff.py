@@ -8,7 +8,7 @@ from signal import SIGKILL
 
 import pytest
 
-from pipeline.live import Live
+from pipeline.adapters.redis.live import Live
 from pipeline.local.dyno import Order
 from pipeline.local.laptop import laptop
 from pipeline.scaler.oneoff import COMMAND

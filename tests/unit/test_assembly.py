@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.errors import ChunkFailed, DamagedSegment
-from pipeline.pdf.assembly import About, Assembly, chain
+from pipeline.exports.coverage import chain
+from pipeline.pdf.assembly import About, Assembly
 from pipeline.pdf.numbering import FIRST, MAX_OBJECT, OUTLINES, Lane
 from pipeline.pdf.outline import outline
 from pipeline.pdf.segment import FANOUT, SegmentWriter

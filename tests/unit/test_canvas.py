@@ -19,9 +19,9 @@ from reportlab.pdfgen.canvas import Canvas
 from reportlab.platypus import Frame, KeepInFrame, Paragraph, Table
 
 from pipeline.documents import Params, Range
+from pipeline.exports.plan import Cost, Marks, Survey, split_into_chunks
 from pipeline.pdf.numbering import Lane
 from pipeline.pdf.segment import SegmentWriter
-from pipeline.plan import Cost, Marks, Survey, cut
 from pipeline.rendering import Job, render_file
 from pipeline.settings import Settings
 from pipeline.sources import Inputs
@@ -91,7 +91,7 @@ def vera() -> None:
 
 def rendered(pages: int, chunk_pages: int, out: Path) -> Seen:
     job = Job(Drawn(pages), Params(), "", FolderInputs(out.parent))
-    plan = cut(job.document.survey(job.params, "", job.inputs), SETTINGS, chunk_pages)
+    plan = split_into_chunks(job.document.survey(job.params, "", job.inputs), SETTINGS, chunk_pages)
     render_file(job, plan, ABOUT, out, SETTINGS, lambda done: None)
     return read(out)
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.export import Export, Result, State
+from pipeline.exports.export import Export, Result, State
 from pipeline.scaler.costs import Change, Span, shared
 from pipeline.scaler.scaler import span
 

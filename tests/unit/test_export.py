@@ -5,7 +5,8 @@ import time
 import pytest
 
 from pipeline.errors import IllegalStep
-from pipeline.export import STEPS, Export, State, created, is_id, new_id
+from pipeline.exports.export import STEPS, Export, State
+from pipeline.exports.ids import created, is_id, new_id
 
 
 def an_export(state: State = State.QUEUED) -> Export:

@@ -17,12 +17,12 @@ from hypothesis import strategies as st
 from pipeline.binding import Made
 from pipeline.documents import Range
 from pipeline.errors import InvalidRequest
-from pipeline.export import File
+from pipeline.exports.export import File
+from pipeline.exports.plan import Plan
 from pipeline.pdf.assembly import About, Assembly
 from pipeline.pdf.numbering import Lane
 from pipeline.pdf.segment_index import SegmentIndex
 from pipeline.pdf.tail_bound import TailBound
-from pipeline.plan import Plan
 from pipeline.rendering import Job, render_range, result
 from pipeline.sources.folder import FolderInputs
 

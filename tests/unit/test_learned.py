@@ -4,7 +4,7 @@ from dataclasses import asdict, replace
 
 import pytest
 
-from pipeline.export import Export, Result, State
+from pipeline.exports.export import Export, Result, State
 from pipeline.scaler.learned import BOOT_SECONDS, CHUNK_SECONDS, PAGE_SECONDS, STEP_SECONDS, WEIGHT, Learned
 
 MADE = Result("key", "name.pdf", 1, 100, 100, 100, seconds=100 * 0.5 + 4 * CHUNK_SECONDS)

@@ -8,9 +8,10 @@ from typing import cast
 
 import pytest
 
-from pipeline.export import Chunk, Export, State
-from pipeline.live import Live
-from pipeline.roster import Worker
+from pipeline.adapters.redis.live import Live
+from pipeline.adapters.redis.workers import Worker
+from pipeline.exports.export import Export, State
+from pipeline.exports.plan import Chunk
 from pipeline.scaler.decide import Dyno
 from pipeline.scaler.learned import CHUNK_SECONDS, STEP_SECONDS, WEIGHT, Learned
 from pipeline.scaler.measure import Gauge, demand, dynos

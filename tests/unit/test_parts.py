@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.parts import Copy, Gather, Range, parts
+from pipeline.adapters.bucket.multipart import Copy, Gather, Range, parts
 
 LEAST, MOST = 5, 13
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.plan import MARKS, Cost, Marks, Survey, cut, pages_per_chunk
+from pipeline.exports.plan import MARKS, Cost, Marks, Survey, pages_per_chunk, split_into_chunks
 from pipeline.settings import MIB, Settings
 
 CHEAP = Cost(seconds=0.001, bytes=1000)
@@ -40,7 +40,7 @@ def test_chunks_cover_every_page_once_and_are_never_too_many(pages: int, wanted:
     marks = Marks()
     for page in range(pages):
         marks.add(page, page * 10)
-    plan = cut(Survey(pages, pages, marks, pages * 10, CHEAP), limits(MAX_CHUNKS=str(most)), wanted)
+    plan = split_into_chunks(Survey(pages, pages, marks, pages * 10, CHEAP), limits(MAX_CHUNKS=str(most)), wanted)
     at = offset = 0
     for number, chunk in enumerate(plan.chunks):
         assert (chunk.number, chunk.first_page, chunk.start) == (number, at, offset)
@@ -67,7 +67,7 @@ def test_chunks_know_the_state_at_their_ends_and_take_the_summary_along(
     for page in range(pages):
         marks.add(page, page * 10, [page])
     survey = Survey(pages, front + pages + back, marks, pages * 10, CHEAP, state=[pages], front=front, back=back)
-    plan = cut(survey, limits(), wanted)
+    plan = split_into_chunks(survey, limits(), wanted)
     assert plan.chunks[0].first_page == 0
     assert sum(chunk.pages for chunk in plan.chunks) == plan.pages == front + pages + back
     assert len(marks.states) == len(marks.offsets)

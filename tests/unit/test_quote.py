@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.scaler.quote import Quote, Task, quotes
+from pipeline.scaler.quotes import Quote, Task, quotes
 
 
 def test_the_facts_of_forty_chunks() -> None:

@@ -4,7 +4,8 @@ import dataclasses
 
 import pytest
 
-from pipeline.export import Export, State, new_id
+from pipeline.exports.export import Export, State
+from pipeline.exports.ids import new_id
 from pipeline.repair import NOTICE_PATIENCE, Repair, View, repair
 
 NOW = 1_000_000.0

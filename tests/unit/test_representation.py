@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.export import Export, State, new_id
-from pipeline.progress import Progress
-from pipeline.representation import full, percent, seconds_left
+from pipeline.adapters.redis.progress import Progress
+from pipeline.exports.export import Export, State
+from pipeline.exports.ids import new_id
+from pipeline.exports.views import full, percent, seconds_left
 
 
 def export(state: State = State.RENDERING) -> Export:

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from pipeline import documents
 from pipeline.documents import Range
+from pipeline.exports.plan import Plan, split_into_chunks
 from pipeline.pdf.assembly import About, Assembly
 from pipeline.pdf.numbering import Lane
 from pipeline.pdf.segment_index import SegmentIndex
-from pipeline.plan import Plan, cut
 from pipeline.rendering import Job, render_file, render_range
 from pipeline.settings import Settings
 from pipeline.sources.folder import FolderInputs
@@ -97,8 +97,8 @@ def test_any_number_of_chunks_gives_the_pages_of_one(
     with album(photos, broken) as pictures:
         job = pictures.job(**layout)
         survey = job.document.survey(job.params, job.listing, job.inputs)
-        whole = rendered(job, cut(survey, SETTINGS, 10_000), pictures.folder / "whole.pdf")
-        cut_up = rendered(job, cut(survey, SETTINGS, chunk_pages), pictures.folder / "cut.pdf")
+        whole = rendered(job, split_into_chunks(survey, SETTINGS, 10_000), pictures.folder / "whole.pdf")
+        cut_up = rendered(job, split_into_chunks(survey, SETTINGS, chunk_pages), pictures.folder / "cut.pdf")
     assert cut_up == whole
     assert not whole.complaints
 

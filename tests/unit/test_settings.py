@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.adapters.redis.workers import LINE
 from pipeline.errors import InvalidSetting
 from pipeline.local.__main__ import asked_port
-from pipeline.roster import LINE
-from pipeline.scaler.estimate import of_pages
 from pipeline.scaler.learned import Learned
 from pipeline.scaler.prices import price
+from pipeline.scaler.quotes import of_pages
 from pipeline.settings import KEEPER_MOST, MIB, Settings, memory_limit
 
 V1 = "sys/fs/cgroup/memory/memory.limit_in_bytes"

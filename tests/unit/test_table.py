@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from pipeline import documents
 from pipeline.errors import InputChanged, InvalidRequest
-from pipeline.export import Result
+from pipeline.exports.export import Result
+from pipeline.exports.plan import Plan
 from pipeline.pdf.assembly import About
 from pipeline.pdf.fonts import default_chain
-from pipeline.plan import Plan
 from pipeline.rendering import Job, render_file
 from pipeline.settings import Settings
 from pipeline.sources.folder import FolderInputs

@@ -21,17 +21,17 @@ from PIL import Image, ImageChops
 
 from pipeline import documents
 from pipeline.errors import ChunkFailed, InvalidRequest
-from pipeline.export import UNCUT, Result, VolumeSize
+from pipeline.exports.export import Result
+from pipeline.exports.plan import Cost, Marks, Survey, split_into_chunks
+from pipeline.exports.volumes import UNCUT, SegmentEntry, VolumeLimit, VolumePlan, index_name, volume_name
 from pipeline.pdf.assembly import About, Assembly
 from pipeline.pdf.numbering import FIRST, Lane
 from pipeline.pdf.overlay import Place
 from pipeline.pdf.segment import SegmentWriter
 from pipeline.pdf.tail_bound import TailBound
-from pipeline.plan import Cost, Marks, Survey, cut
 from pipeline.rendering import Job, render_file
 from pipeline.settings import MIB, Settings
 from pipeline.sources.folder import FolderInputs
-from pipeline.volumes import Segment, Volumes, index_name, volume_name
 
 SETTINGS = Settings.from_env({})
 ABOUT = About("Álbum", 1_700_000_000, "an-export")
@@ -90,7 +90,7 @@ def seen(path: Path) -> Seen:
         )
 
 
-def rendered(job: Job, out: Path, volume: VolumeSize = UNCUT, chunk_pages: int | None = None) -> Result:
+def rendered(job: Job, out: Path, volume: VolumeLimit = UNCUT, chunk_pages: int | None = None) -> Result:
     return render_file(job, job.plan(SETTINGS, chunk_pages, volume), ABOUT, out, SETTINGS, lambda pages: None)
 
 
@@ -129,7 +129,7 @@ def test_no_chunk_crosses_the_border_of_a_volume_however_thin_the_marks(
     survey = Survey(
         pages, pages, marks, counted * 10, Cost(0.001, 1000), state=counted, front=front, back=back
     )  # fmt: skip
-    plan = cut(survey, SETTINGS, wanted, volume=VolumeSize(pages=each))
+    plan = split_into_chunks(survey, SETTINGS, wanted, volume=VolumeLimit(pages=each))
     at = 0
     for chunk in plan.chunks:
         assert chunk.first_page == at
@@ -149,7 +149,7 @@ def test_no_chunk_crosses_the_border_of_a_volume_however_thin_the_marks(
 
 
 def test_every_volume_numbers_its_objects_anew() -> None:
-    volumes = Volumes((0, 3, 4))
+    volumes = VolumePlan((0, 3, 4))
     lanes = [volumes.lane(chunk, 6) for chunk in range(6)]
     assert lanes == [Lane(0, 3), Lane(1, 3), Lane(2, 3), Lane(3, 1, 3), Lane(4, 2, 4), Lane(5, 2, 4)]
     assert [lane.number(0) - FIRST for lane in lanes] == [0, 1, 2, 0, 0, 1]
@@ -167,18 +167,18 @@ def test_every_volume_numbers_its_objects_anew() -> None:
     ],
 )
 def test_volumes_are_filled_one_after_the_other(sizes: list[int], most: int, expected: list[int]) -> None:
-    segments = [Segment(chunk, size, 1, 0) for chunk, size in enumerate(sizes)]
-    assert [len(members) for members in Volumes(bytes=most).filled(segments, 0)] == expected
+    segments = [SegmentEntry(chunk, size, 1, 0) for chunk, size in enumerate(sizes)]
+    assert [len(members) for members in VolumePlan(bytes=most).filled(segments, 0)] == expected
 
 
 def test_what_the_tail_needs_counts() -> None:
-    segments = [Segment(chunk, 10, 1, 5) for chunk in range(4)]
-    assert [len(members) for members in Volumes(bytes=40).filled(segments, 10)] == [2, 2]
+    segments = [SegmentEntry(chunk, 10, 1, 5) for chunk in range(4)]
+    assert [len(members) for members in VolumePlan(bytes=40).filled(segments, 10)] == [2, 2]
 
 
 def test_a_volume_of_which_all_pages_were_left_out_is_none() -> None:
-    segments = [Segment(chunk, 10, pages, 0) for chunk, pages in enumerate([2, 0, 0, 1])]
-    assert Volumes((0, 1, 2, 3)).filled(segments, 0) == [range(1), range(3, 4)]
+    segments = [SegmentEntry(chunk, 10, pages, 0) for chunk, pages in enumerate([2, 0, 0, 1])]
+    assert VolumePlan((0, 1, 2, 3)).filled(segments, 0) == [range(1), range(3, 4)]
 
 
 def test_names_sort_as_volumes_do() -> None:
@@ -191,13 +191,13 @@ def test_names_sort_as_volumes_do() -> None:
 @pytest.mark.parametrize(
     ("size", "field"),
     [
-        (VolumeSize(0), "volume_pages"),
-        (VolumeSize(-1), "volume_pages"),
-        (VolumeSize(bytes=MIB - 1), "volume_bytes"),
-        (VolumeSize(5, 5 * MIB), "volume_bytes"),
+        (VolumeLimit(0), "volume_pages"),
+        (VolumeLimit(-1), "volume_pages"),
+        (VolumeLimit(bytes=MIB - 1), "volume_bytes"),
+        (VolumeLimit(5, 5 * MIB), "volume_bytes"),
     ],
 )
-def test_silly_sizes_are_refused(size: VolumeSize, field: str) -> None:
+def test_silly_sizes_are_refused(size: VolumeLimit, field: str) -> None:
     with pytest.raises(InvalidRequest) as refused:
         size.check()
     assert refused.value.field == field
@@ -206,7 +206,7 @@ def test_silly_sizes_are_refused(size: VolumeSize, field: str) -> None:
 def test_more_volumes_than_anybody_wants_are_refused(tmp_path: Path) -> None:
     few = Settings.from_env({"MAX_CHUNKS": "5"})
     with pytest.raises(ChunkFailed, match="would have 6 volumes; 5 are allowed"):
-        album(tmp_path, 6).plan(few, None, VolumeSize(pages=1))
+        album(tmp_path, 6).plan(few, None, VolumeLimit(pages=1))
 
 
 # the files
@@ -227,7 +227,7 @@ def test_volumes_by_pages_have_the_pages_of_the_whole(
         folder = Path(name)
         job = album(folder, photos, broken & {*range(1, photos)}, on_unreadable=policy)
         rendered(job, folder / "whole.pdf")
-        result = rendered(job, folder / "cut.pdf", VolumeSize(pages=each), chunk_pages)
+        result = rendered(job, folder / "cut.pdf", VolumeLimit(pages=each), chunk_pages)
         whole = seen(folder / "whole.pdf")
         if not result.volumes:
             assert result.files[0].pages == len(whole.pages)
@@ -239,7 +239,7 @@ def test_volumes_by_pages_have_the_pages_of_the_whole(
 def test_an_export_that_needs_one_volume_has_the_bytes_of_one_that_was_not_cut(tmp_path: Path) -> None:
     job = album(tmp_path, 5)
     rendered(job, tmp_path / "whole.pdf", chunk_pages=2)
-    result = rendered(job, tmp_path / "cut.pdf", VolumeSize(pages=5), chunk_pages=2)
+    result = rendered(job, tmp_path / "cut.pdf", VolumeLimit(pages=5), chunk_pages=2)
     assert (tmp_path / "whole.pdf").read_bytes() == (tmp_path / "cut.pdf").read_bytes()
     assert (result.volumes, result.index) == ((), None)
 
@@ -248,7 +248,7 @@ def test_an_export_that_needs_one_volume_has_the_bytes_of_one_that_was_not_cut(t
 def test_volumes_by_size_are_smaller_than_asked_for(tmp_path: Path, numbered: bool) -> None:
     job = album(tmp_path, 24, frozenset({5}), 250, on_unreadable="skip", page_numbers=numbered)
     rendered(job, tmp_path / "whole.pdf")
-    result = rendered(job, tmp_path / "cut.pdf", VolumeSize(bytes=MIB))
+    result = rendered(job, tmp_path / "cut.pdf", VolumeLimit(bytes=MIB))
     assert len(result.volumes) > 1
     assert max(file.bytes for file in result.volumes) <= MIB
     assert min(file.bytes for file in result.volumes[:-1]) > MIB * 0.6
@@ -259,7 +259,7 @@ def test_volumes_by_size_are_smaller_than_asked_for(tmp_path: Path, numbered: bo
 def test_by_size_what_fits_in_one_file_says_nothing_of_volumes(tmp_path: Path) -> None:
     job = album(tmp_path, 5)
     rendered(job, tmp_path / "whole.pdf")
-    result = rendered(job, tmp_path / "cut.pdf", VolumeSize(bytes=MIB))
+    result = rendered(job, tmp_path / "cut.pdf", VolumeLimit(bytes=MIB))
     assert not result.volumes
     assert seen(tmp_path / "cut.pdf") == seen(tmp_path / "whole.pdf")
 
@@ -267,7 +267,7 @@ def test_by_size_what_fits_in_one_file_says_nothing_of_volumes(tmp_path: Path) -
 def test_a_page_that_is_too_large_alone_makes_a_volume_and_a_warning(tmp_path: Path) -> None:
     job = album(tmp_path, 3)
     (tmp_path / "1.jpg").write_bytes(noise(1, 1200))
-    result = rendered(job, tmp_path / "cut.pdf", VolumeSize(bytes=MIB))
+    result = rendered(job, tmp_path / "cut.pdf", VolumeLimit(bytes=MIB))
     assert [file.pages for file in result.volumes] == [1, 1, 1]
     assert result.warnings[0].startswith("cut-2-of-3.pdf has 1,")
 
@@ -294,7 +294,7 @@ def test_a_table_is_cut_between_its_pages(tmp_path: Path) -> None:
     job = table(tmp_path, 900)
     rendered(job, tmp_path / "whole.pdf")
     whole = seen(tmp_path / "whole.pdf")
-    result = rendered(job, tmp_path / "cut.pdf", VolumeSize(pages=4), 3)
+    result = rendered(job, tmp_path / "cut.pdf", VolumeLimit(pages=4), 3)
     assert [file.pages for file in result.volumes][:-1] == [4] * (len(result.volumes) - 1)
     assert_same_pages(whole, result)
 
@@ -352,13 +352,13 @@ def shown(pdf: bytes) -> list[Image.Image]:
 
 
 def test_readers_go_on_counting_in_the_second_volume(tmp_path: Path) -> None:
-    result = rendered(album(tmp_path, 5), tmp_path / "cut.pdf", VolumeSize(pages=2))
+    result = rendered(album(tmp_path, 5), tmp_path / "cut.pdf", VolumeLimit(pages=2))
     labels = [pypdf.PdfReader(file.key).page_labels for file in result.volumes]
     assert labels == [["1", "2"], ["3", "4"], ["5"]]
 
 
 def test_the_index_names_every_volume(tmp_path: Path) -> None:
-    result = rendered(album(tmp_path, 90), tmp_path / "cut.pdf", VolumeSize(pages=2))
+    result = rendered(album(tmp_path, 90), tmp_path / "cut.pdf", VolumeLimit(pages=2))
     assert result.index is not None
     assert result.files == (result.index, *result.volumes)
     assert result.bytes == sum(Path(file.key).stat().st_size for file in result.files)
@@ -377,7 +377,7 @@ def test_a_rendering_that_fails_leaves_no_file(tmp_path: Path) -> None:
     job = album(tmp_path, 4, frozenset({3}), on_unreadable="fail")
     before = sorted(tmp_path.iterdir())
     with pytest.raises(Exception, match="Photo 4"):
-        rendered(job, tmp_path / "cut.pdf", VolumeSize(pages=2))
+        rendered(job, tmp_path / "cut.pdf", VolumeLimit(pages=2))
     assert sorted(tmp_path.iterdir()) == before
 
 
@@ -388,7 +388,9 @@ def test_borders_between_marks_are_exact(tmp_path: Path, kind: str, stride: int)
     job = album(tmp_path, 11) if kind == "photos" else table(tmp_path, 700)
     rendered(job, tmp_path / "whole.pdf")
     survey = job.document.survey(job.params, job.listing, job.inputs)
-    plan = cut(replace(survey, marks=thinned(survey.marks, stride)), SETTINGS, 1, volume=VolumeSize(pages=3))
+    plan = split_into_chunks(
+        replace(survey, marks=thinned(survey.marks, stride)), SETTINGS, 1, volume=VolumeLimit(pages=3)
+    )
     assert {chunk.lead for chunk in plan.chunks} > {0}
     result = render_file(job, plan, ABOUT, tmp_path / "cut.pdf", SETTINGS, lambda pages: None)
     assert [file.pages for file in result.volumes[:-1]] == [3] * (len(result.volumes) - 1)
@@ -429,7 +431,7 @@ def test_groups_totals_and_summary_go_on_across_borders(
     survey = job.document.survey(job.params, job.listing, job.inputs)
     assert survey.front + survey.back == 3
     thin = replace(survey, marks=thinned(survey.marks, stride))
-    plan = cut(thin, SETTINGS, 3, volume=VolumeSize(pages=each))
+    plan = split_into_chunks(thin, SETTINGS, 3, volume=VolumeLimit(pages=each))
     result = render_file(job, plan, ABOUT, tmp_path / "cut.pdf", SETTINGS, lambda pages: None)
     assert_same_pages(seen(tmp_path / "whole.pdf"), result)
 
@@ -438,7 +440,7 @@ def test_a_character_that_no_font_has_is_named_once_for_all_volumes(tmp_path: Pa
     job = album(tmp_path, 6)
     listing = tmp_path / "listing.jsonl"
     listing.write_text(listing.read_text().replace("Photo", "󠿿 中"))
-    result = rendered(job, tmp_path / "cut.pdf", VolumeSize(pages=2))
+    result = rendered(job, tmp_path / "cut.pdf", VolumeLimit(pages=2))
     assert len(result.volumes) == 3
     assert len(result.warnings) == 1
     assert "中" in result.warnings[0]

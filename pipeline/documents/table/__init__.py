@@ -14,10 +14,10 @@ from itertools import islice
 import msgspec
 
 from ...errors import InvalidRequest
+from ...exports.plan import Cost, Marks, Survey
 from ...pdf.assembly import page_number
 from ...pdf.page import Page
 from ...pdf.segment import SegmentWriter
-from ...plan import Cost, Marks, Survey
 from ...sources import Inputs
 from .. import Range, one_source, register
 from ..paper import MM

@@ -19,7 +19,7 @@ from typing import Annotated
 import msgspec
 
 from ...errors import InvalidRequest
-from ...export import Export
+from ...exports.export import Export
 
 Seconds = Annotated[float, msgspec.Meta(ge=0)]
 Work = Annotated[float, msgspec.Meta(ge=0, le=30 * 86400)]

@@ -28,23 +28,24 @@ from itertools import islice
 
 import msgspec
 
-from .errors import Conflict, DamagedExport, NoExport, NotFound
-from .export import Export, File, State, created, is_id, new_id, turned
+from ..adapters.bucket.bucket import S3Bucket
+from ..errors import Conflict, DamagedExport, NoExport, NotFound
+from .export import Export, File, State
+from .ids import created, descending, is_id, new_id
 from .plan import Plan
-from .segments import Segments
-from .store import Store
+from .segments import SegmentRepository
 
 CLAIM_GRACE = 60.0  # an accepted request is written down completely within this time, or never
 TRIES = 8
 UNBILLED = "unbilled/"
 
 
-class Ledger:
+class ExportRepository:
     """Reading and changing exports, one object at a time."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: S3Bucket) -> None:
         self.store = store
-        self.segments = Segments(store)
+        self.segments = SegmentRepository(store)
         self._last_plan: tuple[str, Plan] | None = None  # it never changes, and every chunk asks for it
         self._last_export: tuple[float, Export] | None = None
 
@@ -61,7 +62,7 @@ class Ledger:
             return existing
         self.store.put(f"active/{export.id}", b"")
         self.store.put(f"kept/{export.id}", b"")
-        self.store.put(_owner_prefix(export.owner) + turned(export.id), b"")
+        self.store.put(_owner_prefix(export.owner) + descending(export.id), b"")
         if records is not None:
             self.store.put(listing_key(export.id), records, content_type="application/jsonl")
         self.store.put(_export_key(export.id), export.encode(), new=True)
@@ -161,7 +162,7 @@ class Ledger:
     def of(self, owner: str, limit: int) -> list[Export]:
         """The newest exports of one person, newest first, from one listing of no more than those."""
         newest = islice(self.store.entries(_owner_prefix(owner), at_once=limit), limit)
-        found = [self.known(turned(entry.key.rsplit("/", 1)[1])) for entry in newest]
+        found = [self.known(descending(entry.key.rsplit("/", 1)[1])) for entry in newest]
         return [export for export in found if export]
 
     # plans

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import secrets
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -12,9 +10,9 @@ from typing import Any
 
 import msgspec
 
-from .errors import IllegalStep, InvalidRequest
-from .pdf.tally import Skipped
-from .settings import MIB
+from ..errors import IllegalStep
+from ..pdf.tally import Skipped
+from .volumes import UNCUT, VolumeLimit
 
 
 class State(StrEnum):
@@ -47,60 +45,6 @@ STEPS: Mapping[State, tuple[State, ...]] = {
     State.CANCELLED: (State.EXPIRED,),
     State.EXPIRED: (),
 }
-
-
-@dataclass(frozen=True)
-class Chunk:
-    """A page range of an export: the unit of work and of retry.
-
-    `start` and `stop` are where its records stand in the input, in bytes: at marks, so that the page which
-    begins at `start` may be up to `lead` pages before the first one. `state` and `after` are what the
-    document must know at these places beside them, such as running totals (JSON).
-    """
-
-    number: int
-    first_page: int
-    pages: int
-    start: int
-    stop: int
-    state: Any = None
-    after: Any = None
-    lead: int = 0
-
-    @property
-    def reading(self) -> Chunk:
-        """The same pages, and those from the mark on that are read over: what a document is given."""
-        return dataclasses.replace(
-            self, first_page=self.first_page - self.lead, pages=self.pages + self.lead, lead=0
-        )
-
-
-LEAST_VOLUME = 1 * MIB
-
-
-@dataclass(frozen=True)
-class VolumeSize:
-    """How large a file may become before the next one begins: in pages, in bytes, or without end."""
-
-    pages: int | None = None
-    bytes: int | None = None
-
-    def check(self) -> None:
-        """InvalidRequest when that makes no sense."""
-        if self.pages is not None and self.bytes is not None:
-            raise InvalidRequest("Give either volume_pages or volume_bytes, not both.", field="volume_bytes")
-        if self.pages is not None and self.pages < 1:
-            raise InvalidRequest(
-                f"A volume of {self.pages} pages is not possible; 1 is the least.", field="volume_pages"
-            )
-        if self.bytes is not None and self.bytes < LEAST_VOLUME:
-            raise InvalidRequest(
-                f"A volume of {self.bytes} bytes is not possible; {LEAST_VOLUME} is the least.",
-                field="volume_bytes",
-            )
-
-
-UNCUT = VolumeSize()
 
 
 @dataclass(frozen=True)
@@ -175,7 +119,7 @@ class Export:
     request_key: str = ""  # which request it answers (idempotency), see flow.submit
     chunk_pages: int | None = None  # the person's own cut, else the plan decides
     ready_by: float | None = None  # when it is wanted; workers are counted by it
-    volume: VolumeSize = UNCUT
+    volume: VolumeLimit = UNCUT
     records: int = 0
     pages: int = 0
     chunks: int = 0
@@ -207,29 +151,3 @@ class Export:
 
 # Made here, while there is one thread: msgspec 0.22.0 crashes when several threads are the first to decode a type.
 _decoder = msgspec.json.Decoder(Export)
-_CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
-_TURN = str.maketrans(_CROCKFORD, _CROCKFORD[::-1])
-
-
-def new_id(now: float | None = None) -> str:
-    """26 characters: 48 bits of milliseconds, so ids sort by time, and 80 random bits nobody guesses."""
-    value = int((now if now is not None else time.time()) * 1000) << 80 | secrets.randbits(80)
-    return "".join(_CROCKFORD[value >> shift & 31] for shift in range(125, -1, -5))
-
-
-def is_id(text: str) -> bool:
-    """Whether a text can be an export's id; everything else is kept out of keys."""
-    return len(text) == 26 and all(c in _CROCKFORD for c in text)
-
-
-def turned(export_id: str) -> str:
-    """The id with each digit turned round, so that newer ones sort first; turned again it is the id."""
-    return export_id.translate(_TURN)
-
-
-def created(export_id: str) -> float:
-    """When an id was made, in seconds since 1970."""
-    value = 0
-    for character in export_id:
-        value = value << 5 | _CROCKFORD.index(character)
-    return (value >> 80) / 1000

@@ -13,10 +13,10 @@ from itertools import islice
 from typing import Any, BinaryIO
 from urllib.parse import quote
 
-from .errors import NotFound, StoreDown, UnreadableSource
-from .s3 import PATIENT, Patience, connect, timestamp, translated
-from .settings import MIB, Settings
-from .upload import Upload
+from ...errors import NotFound, StoreDown, UnreadableSource
+from ...settings import MIB, Settings
+from .client import BACKGROUND, Timeouts, connect, timestamp, translated
+from .multipart import Upload
 
 _BLOCK = 256 * 1024
 _PART = 8 * MIB  # S3 takes 5 MiB or more, and 10,000 of them
@@ -49,7 +49,7 @@ class Entry:
     modified: float
 
 
-class Store:
+class S3Bucket:
     """One bucket under one prefix. Thread-safe; make it anew after a fork."""
 
     def __init__(self, client: Any, bucket: str, prefix: str = "") -> None:
@@ -58,7 +58,7 @@ class Store:
         self._prefix = prefix
 
     @classmethod
-    def open(cls, settings: Settings, patience: Patience = PATIENT) -> Store:
+    def open(cls, settings: Settings, patience: Timeouts = BACKGROUND) -> S3Bucket:
         """Connect as the settings say; nothing is sent yet."""
         return cls(connect(settings, patience), settings.bucket, settings.bucket_prefix)
 

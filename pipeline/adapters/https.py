@@ -22,7 +22,7 @@ from time import monotonic
 from typing import BinaryIO, cast
 from urllib.parse import SplitResult, quote, urljoin, urlsplit
 
-from .errors import RefusedAddress, SourceUnavailable, UnreadableSource
+from ..errors import RefusedAddress, SourceUnavailable, UnreadableSource
 
 Address = IPv4Address | IPv6Address
 Resolve = Callable[[str, int], Sequence[Address]]

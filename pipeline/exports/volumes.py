@@ -12,13 +12,43 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 
-from .pdf.numbering import Lane
+from ..errors import InvalidRequest
+from ..pdf.numbering import Lane
+from ..settings import MIB
+
+MIN_VOLUME = 1 * MIB
+
+
+@dataclass(frozen=True)
+class VolumeLimit:
+    """How large a file may become before the next one begins: in pages, in bytes, or without end."""
+
+    pages: int | None = None
+    bytes: int | None = None
+
+    def check(self) -> None:
+        """InvalidRequest when that makes no sense."""
+        if self.pages is not None and self.bytes is not None:
+            raise InvalidRequest("Give either volume_pages or volume_bytes, not both.", field="volume_bytes")
+        if self.pages is not None and self.pages < 1:
+            raise InvalidRequest(
+                f"A volume of {self.pages} pages is not possible; 1 is the least.", field="volume_pages"
+            )
+        if self.bytes is not None and self.bytes < MIN_VOLUME:
+            raise InvalidRequest(
+                f"A volume of {self.bytes} bytes is not possible; {MIN_VOLUME} is the least.",
+                field="volume_bytes",
+            )
+
+
+UNCUT = VolumeLimit()
+
 
 SEGMENTS = 8  # into a volume that is cut by size; the more, the fuller it gets
 
 
 @dataclass(frozen=True)
-class Segment:
+class SegmentEntry:
     """What has to be known of a segment to put it into a file; `tail` is what the tail has for it at most."""
 
     chunk: int
@@ -30,7 +60,7 @@ class Segment:
 
 
 @dataclass(frozen=True)
-class Volumes:
+class VolumePlan:
     """The volumes as they are planned: by pages, the first chunk of each; by size, the most bytes of each."""
 
     firsts: tuple[int, ...] = (0,)
@@ -52,7 +82,7 @@ class Volumes:
         before = self.firsts[behind - 1]
         return Lane(chunk, (*self.firsts, chunks)[behind] - before, before)
 
-    def filled(self, segments: Sequence[Segment], overhead: int) -> list[range]:
+    def filled(self, segments: Sequence[SegmentEntry], overhead: int) -> list[range]:
         """The positions of the segments of each volume. `overhead` is what every tail has at least.
 
         One in which all pages were left out is no volume. By size, a volume is larger than it may be only
@@ -62,7 +92,7 @@ class Volumes:
         ranges = [range(*pair) for pair in zip(starts, [*starts[1:], len(segments)], strict=True)]
         return [members for members in ranges if any(segments[i].pages for i in members)]
 
-    def _starts(self, segments: Sequence[Segment], overhead: int) -> Iterator[int]:
+    def _starts(self, segments: Sequence[SegmentEntry], overhead: int) -> Iterator[int]:
         held, volume = overhead, -1
         for i, segment in enumerate(segments):
             weight = segment.size + segment.tail
@@ -73,7 +103,7 @@ class Volumes:
             held += weight
 
 
-WHOLE = Volumes()
+WHOLE = VolumePlan()
 
 
 def volume_name(name: str, number: int, count: int) -> str:

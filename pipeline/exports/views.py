@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict
 from math import ceil
 from typing import Any
 
-from .errors import RedisDown
+from ..adapters.redis.live import Live
+from ..adapters.redis.progress import Progress
+from ..errors import RedisDown
 from .export import Export, State
-from .ledger import Ledger
-from .live import Live
-from .progress import Progress
-from .scaler.estimate import estimate
-from .scaler.learned import Learned
-from .scaler.quote import Quote
-from .settings import Settings
+from .repository import ExportRepository
 
 SKIPPED_SHOWN = 100
 RENDERED = 90  # percent at which all pages are drawn
@@ -25,7 +20,7 @@ STEPS = ((60, 5), (600, 30), (float("inf"), 60))
 """Below so many seconds, an estimate is rounded up to so many: what changes less is cheaper to poll."""
 
 
-def progress(ledger: Ledger, live: Live, export: Export) -> Progress | None:
+def progress(ledger: ExportRepository, live: Live, export: Export) -> Progress | None:
     """Live progress; what the stored segments say when Redis is down or was wiped; None before and after."""
     if export.state not in (State.RENDERING, State.ASSEMBLING):
         return None
@@ -51,28 +46,15 @@ def summary(export: Export, base_url: str) -> dict[str, Any]:
     }
 
 
-def quotes(live: Live, export: Export, settings: Settings) -> list[Quote]:
-    """What an export will take and cost; nothing when the scaler has not said what it learned."""
-    known: dict[str, Any] | None = None
-    with suppress(RedisDown):
-        known = live.scaler()
-    return estimate(export, Learned.of(known.get("learned")), settings) if known else []
-
-
-def quoted(quotes: Sequence[Quote]) -> list[dict[str, Any]]:
-    """Numbers for programs, words for people."""
-    return [{**asdict(quote), "words": quote.words} for quote in quotes]
-
-
 def full(
-    export: Export, progress: Progress | None, now: float, base_url: str, quotes: Sequence[Quote]
+    export: Export, progress: Progress | None, now: float, base_url: str, quotes: Sequence[Mapping[str, Any]]
 ) -> dict[str, Any]:
-    """Everything about an export, with its live progress as far as it is known."""
+    """Everything about an export, with its live progress as far as it is known, and quotes as JSON."""
     return summary(export, base_url) | {
         "params": export.params,
         "notify": export.notify,
         "progress": _progress(export, progress or Progress(0, 0, 0), now),
-        "cost": {"estimate": quoted(quotes), "charged": export.charge},
+        "cost": {"estimate": quotes, "charged": export.charge},
         "result": _result(export, SKIPPED_SHOWN, base_url),
     }
 

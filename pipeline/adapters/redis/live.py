@@ -15,11 +15,11 @@ from typing import Any
 
 import redis
 
+from ...settings import Settings
 from . import leases
 from .leases import Lease
 from .progress import Drawn, Progress, chunk_field
-from .roster import Roster, translated
-from .settings import Settings
+from .workers import Roster, translated
 
 QUEUES = ("pipeline.short", "pipeline.small", "pipeline.large")
 """In the order in which workers look at them: what is short; chunks of small exports; the rest."""

@@ -6,6 +6,7 @@ themselves out, and the number of chunks is bounded by making chunks larger.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from math import ceil
@@ -13,9 +14,35 @@ from typing import Any
 
 import msgspec
 
-from .export import UNCUT, Chunk, VolumeSize
-from .settings import Settings
-from .volumes import WHOLE, Volumes
+from ..settings import Settings
+from .volumes import UNCUT, WHOLE, VolumeLimit, VolumePlan
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """A page range of an export: the unit of work and of retry.
+
+    `start` and `stop` are where its records stand in the input, in bytes: at marks, so that the page which
+    begins at `start` may be up to `lead` pages before the first one. `state` and `after` are what the
+    document must know at these places beside them, such as running totals (JSON).
+    """
+
+    number: int
+    first_page: int
+    pages: int
+    start: int
+    stop: int
+    state: Any = None
+    after: Any = None
+    lead: int = 0
+
+    @property
+    def reading(self) -> Chunk:
+        """The same pages, and those from the mark on that are read over: what a document is given."""
+        return dataclasses.replace(
+            self, first_page=self.first_page - self.lead, pages=self.pages + self.lead, lead=0
+        )
+
 
 MARKS = 8192
 
@@ -95,7 +122,7 @@ class Plan:
     warnings: tuple[str, ...] = ()
     page_seconds: float = 0.0  # to draw one, as its kind says before anything was learned
     fonts: str = ""
-    volumes: Volumes = WHOLE
+    volumes: VolumePlan = WHOLE
 
     def encode(self) -> bytes:
         return msgspec.json.encode(self)
@@ -125,15 +152,15 @@ def pages_per_chunk(
     return max(1, fitting, ceil(pages / settings.max_chunks))
 
 
-def cut(
+def split_into_chunks(
     survey: Survey,
     settings: Settings,
     wanted: int | None = None,
     listing: Listing | None = None,
-    volume: VolumeSize = UNCUT,
+    volume: VolumeLimit = UNCUT,
 ) -> Plan:
     """Cut a surveyed document into chunks that begin at marks, or where a volume begins."""
-    stride, by_size = survey.marks.stride, Volumes(bytes=volume.bytes)
+    stride, by_size = survey.marks.stride, VolumePlan(bytes=volume.bytes)
     size = pages_per_chunk(survey.pages, survey.cost, settings, wanted, by_size.segment_bytes)
     at_marks = range(survey.front, survey.pages - survey.back, ceil(size / stride) * stride)
     begins = range(0, survey.pages, volume.pages or survey.pages)

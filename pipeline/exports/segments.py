@@ -1,33 +1,28 @@
-"""Segments as the bucket has them: which pages are drawn, and their bytes.
+"""A segment as one object: its bytes, behind them its index, and how long that is. Pure.
 
-    exports/<id>/segments/<chunk>-<first>-<pages>.seg   bytes, behind them their index (sealing.py)
+    <bytes of PDF objects> <index, JSON> <16 digits: bytes of the index>
 
-These keys are written here and nowhere else. A segment's name says which pages it holds, so one listing tells
-what is done.
+One write stores both or nothing, and one read of the end gives the index, and small segments whole.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import BinaryIO
 
-from .errors import Conflict, DamagedSegment, NotFound
-from .export import Chunk
-from .pdf.assembly import chain
-from .pdf.segment_index import SegmentIndex
-from .plan import Plan
-from .sealing import TAIL, Stored, opened, sealed
-from .store import Store
-
-Found = dict[int, list[tuple[int, int]]]
-"""Chunk -> the (first page, pages) of its stored segments."""
+from ..adapters.bucket.bucket import S3Bucket, Tail
+from ..errors import Conflict, DamagedSegment, NotFound
+from ..pdf.segment_index import SegmentIndex
+from .coverage import Found
 
 
-class Segments:
+class SegmentRepository:
     """Finding, writing and reading the segments of exports."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: S3Bucket) -> None:
         self._store = store
 
     def found(self, export_id: str, chunk: int | None = None) -> Found:
@@ -44,7 +39,7 @@ class Segments:
         """Store a segment: its bytes and behind them its index, in one write, so that one fits the other."""
         file.seek(0)
         digest = hashlib.file_digest(file, "sha256")  # type: ignore[arg-type]  # BinaryIO lacks readinto
-        tail = sealed(dataclasses.replace(index, sha256=digest.hexdigest()))
+        tail = footer(dataclasses.replace(index, sha256=digest.hexdigest()))
         digest.update(tail)
         file.seek(index.size)
         file.write(tail)
@@ -54,11 +49,11 @@ class Segments:
 
     def read(self, key: str) -> Stored:
         """A segment as it is stored; DamagedSegment when it is not one, after dropping it."""
-        tail = self._store.tail(key, TAIL)
+        tail = self._store.tail(key, FOOTER_READ)
         try:
             if tail is None:
                 raise DamagedSegment(f"The segment {key} is gone.")
-            return opened(tail, lambda start, stop: b"".join(self._store.read(key, start, stop, tail.etag)))
+            return parse_stored(tail, lambda start, stop: b"".join(self._store.read(key, start, stop, tail.etag)))
         except (DamagedSegment, NotFound, Conflict, ValueError) as error:  # msgspec's errors are ValueErrors
             self.drop(key)
             raise DamagedSegment(f"The segment {key} is damaged: {error}") from error
@@ -71,18 +66,42 @@ class Segments:
         self._store.delete([key])
 
 
-def chosen(plan: Plan, found: Found) -> tuple[list[tuple[Chunk, int, int]], list[int]]:
-    """The segments that make up the document, in order, as (chunk, first page, pages); and the chunks
-    of which pages are missing."""
-    picked: list[tuple[Chunk, int, int]] = []
-    missing: list[int] = []
-    for chunk in plan.chunks:
-        pieces = chain(chunk.number, chunk.first_page, chunk.pages, found.get(chunk.number, ()))
-        picked += [(chunk, first, pages) for first, pages in pieces]
-        if sum(pages for _, pages in pieces) < chunk.pages:
-            missing.append(chunk.number)
-    return picked, missing
-
-
 def segment_key(export_id: str, chunk: int, first: int, pages: int) -> str:
     return f"exports/{export_id}/segments/{chunk:05d}-{first:08d}-{pages:06d}.seg"
+
+
+FOOTER_READ = 64 * 1024  # bytes to ask for: the index of a few thousand pages, or a small segment whole
+DIGITS = 16
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A segment that was read: what it holds and, when it is a small one, its bytes."""
+
+    index: SegmentIndex
+    body: bytes | None
+
+
+def footer(index: SegmentIndex) -> bytes:
+    """What stands behind the bytes of a segment."""
+    data = index.encode()
+    return data + b"%0*d" % (DIGITS, len(data))
+
+
+def parse_stored(tail: Tail, read: Callable[[int, int], bytes]) -> Stored:
+    """The segment of which this is the end; `read` gives bytes start..stop of it.
+
+    DamagedSegment or ValueError when it is none, or its bytes, as far as they are here, are not those that its
+    index speaks of.
+    """
+    length = int(tail.data[-DIGITS:])
+    size = tail.size - DIGITS - length  # of the bytes alone
+    begin = tail.size - len(tail.data)  # of what is here
+    if not 0 <= length <= tail.size - DIGITS:
+        raise DamagedSegment("there is no index at its end")
+    data = tail.data[size - begin : -DIGITS] if size >= begin else read(size, size + length)
+    index = replace(SegmentIndex.decode(data), etag=tail.etag)
+    body = tail.data[:size] if not begin else None
+    if index.size != size or (body is not None and hashlib.sha256(body).hexdigest() != index.sha256):
+        raise DamagedSegment("its bytes are not those that its index speaks of")
+    return Stored(index, body)

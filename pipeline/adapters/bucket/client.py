@@ -14,8 +14,8 @@ import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from .errors import Conflict, NotFound, NotSupported, StoreDown, UploadGone
-from .settings import Settings
+from ...errors import Conflict, NotFound, NotSupported, StoreDown, UploadGone
+from ...settings import Settings
 
 _MISSING = {"NoSuchKey", "404", "NotFound", "InvalidRange", "416"}  # a range of no bytes
 _UNKNOWN = {"NotImplemented", "MethodNotAllowed", "501", "405"}
@@ -23,7 +23,7 @@ _CHANGED = {"PreconditionFailed", "ConditionalRequestConflict", "412", "409"}
 
 
 @dataclass(frozen=True)
-class Patience:
+class Timeouts:
     """How long one call waits for a bucket that does not answer: so many seconds for a connection, so many
     for each word, and how many tries."""
 
@@ -32,11 +32,11 @@ class Patience:
     tries: int
 
 
-PATIENT = Patience(5, 30, 3)  # joining and copying take their time
-BRIEF = Patience(2, 4, 2)  # under 10 s in all: a request may take 30
+BACKGROUND = Timeouts(5, 30, 3)  # joining and copying take their time
+REQUEST = Timeouts(2, 4, 2)  # under 10 s in all: a request may take 30
 
 
-def connect(settings: Settings, patience: Patience) -> Any:
+def connect(settings: Settings, patience: Timeouts) -> Any:
     """A client as the settings say; nothing is sent yet."""
     return _session().client(
         "s3",

@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 import redis
 
-from .errors import RedisDown
+from ...errors import RedisDown
 
 PRESENT = 6.0  # seconds; who was silent for so long is gone, or cannot reach Redis and gets no messages
 LINE = 60.0  # seconds; longer than a change of the formation takes, tries and all

@@ -6,52 +6,24 @@ times, since mail scanners fetch every link they see.
 
 from __future__ import annotations
 
-import smtplib
-import ssl
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import format_datetime
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
-from itsdangerous import BadData, SignatureExpired, URLSafeTimedSerializer
 from markupsafe import Markup
 
-from .errors import InvalidSetting, LinkExpired, LinkRefused, MailDown, MailRefused, MailUnencrypted
-from .export import Export, State
-from .logs import plain
-from .settings import Settings, is_local
+from ..exports.export import Export, State
+from ..exports.links import Links
+from ..logs import plain
+from ..settings import Settings
 
 MB = 1_000_000
 SKIPPED_IN_MAIL = 20
 VOLUMES_IN_MAIL = 20
-
-
-class Links:
-    """Signs and reads the links in mails. The first of SECRET_KEY signs, all of them are accepted."""
-
-    def __init__(self, settings: Settings) -> None:
-        if not settings.secret_keys:
-            raise InvalidSetting("SECRET_KEY is not set; links cannot be signed.", field="SECRET_KEY")
-        self._base = settings.base_url
-        self._seconds = settings.link_seconds
-        self._signer = URLSafeTimedSerializer(list(reversed(settings.secret_keys)), salt="download")
-
-    def sign(self, export_id: str, volume: int = 0) -> str:
-        """The address under which an export, or one of its volumes, can be downloaded for a while."""
-        return f"{self._base}/d/{self._signer.dumps(export_id)}{f'/{volume}' if volume else ''}"
-
-    def read(self, token: str) -> str:
-        """The export that a link leads to; LinkExpired or LinkRefused."""
-        try:
-            return str(self._signer.loads(token, max_age=self._seconds))
-        except SignatureExpired as error:
-            raise LinkExpired("The time of this link is over.") from error
-        except BadData as error:
-            raise LinkRefused("This link is not one of ours, or was changed on its way.") from error
 
 
 def message(export: Export, settings: Settings) -> EmailMessage:
@@ -121,70 +93,6 @@ def _html(lines: list[str], links: list[tuple[str, str]], until: str) -> str:
     if links:
         body += Markup("<p>{}</p>").format(until)
     return str(Markup("<!doctype html><html><body>{}</body></html>").format(body))
-
-
-class Post:
-    """Sends mail by SMTP_URL: smtp://user:password@host:587 (STARTTLS) or smtps://host:465."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._url = settings.smtp_url
-        self._timeout = 20
-
-    @property
-    def configured(self) -> bool:
-        return self._url is not None
-
-    def send(self, mail: EmailMessage) -> None:
-        """Hand a mail over; MailRefused when it never will be taken, MailDown when it may be later."""
-        with self.connection() as smtp, _translated():
-            smtp.send_message(mail)
-
-    @contextmanager
-    def connection(self) -> Iterator[smtplib.SMTP]:
-        """A connection that is encrypted and signed in; MailUnencrypted when the server offers no TLS."""
-        url = urlsplit(self._url or "")
-        host, port = url.hostname or "", url.port
-        tls = ssl.create_default_context()
-        with _translated():
-            smtp = (
-                smtplib.SMTP_SSL(host, port or 465, timeout=self._timeout, context=tls)
-                if url.scheme == "smtps"
-                else smtplib.SMTP(host, port or 587, timeout=self._timeout)
-            )
-        try:
-            with _translated():
-                smtp.ehlo_or_helo_if_needed()  # before it, smtplib knows of no extension
-                if url.scheme == "smtp":
-                    self._encrypt(smtp, tls)
-                if url.username:
-                    smtp.login(unquote(url.username), unquote(url.password or ""))
-            yield smtp
-        finally:
-            with suppress(smtplib.SMTPException):  # a mail that was taken is taken, whatever the goodbye says
-                smtp.quit()
-
-    def _encrypt(self, smtp: smtplib.SMTP, tls: ssl.SSLContext) -> None:
-        """STARTTLS. Whoever stands between can take the offer away, so without it nothing is said."""
-        if smtp.has_extn("starttls"):
-            smtp.starttls(context=tls)
-        elif not is_local(self._url or ""):
-            raise MailUnencrypted("The mail server offers no TLS; password and mail would travel in the clear.")
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    """smtplib's errors may repeat what was sent; only the server's code is passed on."""
-    try:
-        yield
-    except smtplib.SMTPRecipientsRefused as error:
-        codes = [code for code, _ in error.recipients.values()]
-        kind = MailRefused if all(code >= 500 for code in codes) else MailDown
-        raise kind(f"The mail server does not take mail for this address ({codes[0]}).") from error
-    except smtplib.SMTPResponseException as error:
-        kind = MailRefused if error.smtp_code in (550, 551, 552, 553, 554) else MailDown
-        raise kind(f"The mail server answered {error.smtp_code}.") from error
-    except (smtplib.SMTPException, OSError) as error:
-        raise MailDown(f"The mail server cannot be reached: {type(error).__name__}.") from error
 
 
 def _one_line(text: str) -> str:

@@ -1,0 +1,1 @@
+"""Redis: leases, counters, progress, workers. All of it can be rebuilt."""
