@@ -12,10 +12,10 @@ from .adapters.bucket.client import BACKGROUND, Timeouts
 from .adapters.https import Fetcher, Limits
 from .adapters.mail import Mailer
 from .adapters.redis.live import Live
+from .documents.inputs.bucket import SOURCE_MOST, BucketInputs
 from .exports.repository import ExportRepository
 from .pdf import fonts
 from .settings import Settings
-from .sources.bucket import SOURCE_MOST, BucketInputs
 
 
 class Messages(Protocol):

@@ -16,16 +16,14 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import msgspec
 
+from ..documents.inputs.bucket import SENT
 from ..errors import InvalidRequest
 
 if TYPE_CHECKING:
-    from ..adapters.bucket.bucket import (
-        S3Bucket,  # boto3 takes a fifth of a second; a local rendering has no need of it here
-    )
-    from ..rendering import Show
+    from ..adapters.bucket.bucket import S3Bucket
+    from ..tasks.inline import OnProgress
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".tif", ".tiff", ".bmp")
-SENT = "inputs/sent/"  # what commands send; all else below inputs/ is its owner's affair
 INPUT_DAYS = 7  # the bucket removes what was sent after so many
 FRESH = (INPUT_DAYS - 2) * 86400.0  # what was sent longer ago is sent again, before it goes under an export
 AT_ONCE = 4
@@ -105,7 +103,7 @@ class Upload:
     """A folder's way into the bucket. Its place follows from what the pictures hold, so that sending it
     again sends only what is missing."""
 
-    def __init__(self, folder: Path, owner: str, show: Show) -> None:
+    def __init__(self, folder: Path, owner: str, show: OnProgress) -> None:
         """Reads every picture once."""
         self._folder = folder
         self._show = show

@@ -16,8 +16,8 @@ from . import looking, opening, options, terminal
 
 if TYPE_CHECKING:
     from ..exports.request import ExportRequest
-    from ..rendering import Show
     from ..services import Services
+    from ..tasks.inline import OnProgress
 
     Ordering = Callable[[dict[str, Any]], ExportRequest]
 
@@ -68,10 +68,11 @@ def render(
            "volumes": [{"file", "bytes", "first_page", "pages"}]}
     """
     from .. import documents
+    from ..documents.inputs.folder import FolderInputs
+    from ..documents.job import DocumentJob
     from ..exports.volumes import UNCUT, VolumeLimit
     from ..pdf import fonts
-    from ..rendering import Job, make_file
-    from ..sources.folder import FolderInputs
+    from ..tasks.inline import make_file
     from .folder import listed
 
     settings, began = opening.settings(), time.monotonic()
@@ -84,7 +85,7 @@ def render(
     document = documents.find(kind)
     with listed(source, caption == "name") as (listing, folder), terminal.progress(quiet) as show:
         params = documents.decode(document, _chosen(given) | {"listing": listing.name if source else ""})
-        job = Job(document, params, str(listing), FolderInputs(folder))
+        job = DocumentJob(document, params, str(listing), FolderInputs(folder))
         result = make_file(job, output, settings, show, chunk_pages, volume)
     places = [Path(file.key) for file in result.files]
     terminal.tell_file(result, places, time.monotonic() - began, machine)
@@ -131,7 +132,12 @@ def submit(
 
 
 def _listing(
-    services: Services, source: str | None, captions: bool, params: dict[str, Any], order: Ordering, show: Show
+    services: Services,
+    source: str | None,
+    captions: bool,
+    params: dict[str, Any],
+    order: Ordering,
+    show: OnProgress,
 ) -> str:
     """The key of a listing in the bucket. A folder's pictures are sent, once the order is seen to be right."""
     from .. import documents

@@ -28,8 +28,8 @@ def keeper(dry_run: bool, machine: bool) -> None:
     """
     _log()
     from ..adapters.bucket.client import REQUEST
-    from ..keeper import Keeper
     from ..scaler.resize import chosen_way
+    from ..tasks.keeper import Keeper
 
     services = opening.services(REQUEST)
     keeping = Keeper(services, chosen_way(services.settings, services.live))
@@ -56,7 +56,7 @@ def keeper(dry_run: bool, machine: bool) -> None:
 def worker(one_off: str | None) -> None:
     """Work until told to stop."""
     _log()
-    from ..worker import run
+    from ..tasks.worker import run
 
     sys.exit(run(opening.settings(), one_off=one_off))
 
@@ -71,8 +71,9 @@ def prepare(machine: bool) -> None:
     """
     from ..adapters.bucket.bucket import S3Bucket
     from ..doctor import settings_checks
+    from ..documents.inputs.bucket import SENT
     from .finding import Outcome
-    from .folder import INPUT_DAYS, SENT
+    from .folder import INPUT_DAYS
 
     settings = opening.settings()
     for check in settings_checks(settings):

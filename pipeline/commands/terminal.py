@@ -18,7 +18,7 @@ from ..logs import plain
 from ..settings import MIB
 
 if TYPE_CHECKING:
-    from ..rendering import Show
+    from ..tasks.inline import OnProgress
 
 
 def say(text: str) -> None:
@@ -50,7 +50,7 @@ def complain(error: PipelineError, machine: bool) -> None:
 
 
 @contextmanager
-def progress(quiet: bool = False) -> Iterator[Show]:
+def progress(quiet: bool = False) -> Iterator[OnProgress]:
     """Bars on a terminal, a line now and then elsewhere, nothing when `quiet`."""
     if quiet:
         yield _nothing
@@ -80,7 +80,7 @@ class Lines:
 
 
 @contextmanager
-def _bars() -> Iterator[Show]:
+def _bars() -> Iterator[OnProgress]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 

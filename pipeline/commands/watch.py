@@ -14,13 +14,15 @@ from ..exports.export import Export, File, Result, State
 from ..exports.repository import ExportRepository
 from ..exports.views import progress
 from ..exports.volumes import index_name, volume_name
-from ..rendering import Show
 from ..settings import MIB
+from ..tasks.inline import OnProgress
 
 LOOK_SECONDS = 0.5
 
 
-def until_over(ledger: ExportRepository, live: Live, export_id: str, timeout: float | None, show: Show) -> Export:
+def until_over(
+    ledger: ExportRepository, live: Live, export_id: str, timeout: float | None, show: OnProgress
+) -> Export:
     """Wait for the end of an export, showing how far it is; TimedOut after `timeout` seconds."""
     began = time.monotonic()
     while not (export := ledger.load(export_id)).state.over:
@@ -62,7 +64,7 @@ def places(result: Result, into: Path | None) -> list[Path]:
     return [into.with_name(name) for name in names]
 
 
-def fetch(store: S3Bucket, file: File, into: Path, show: Show) -> None:
+def fetch(store: S3Bucket, file: File, into: Path, show: OnProgress) -> None:
     """Copy a file out of the bucket. It gets its name when it is whole; StoreDown when it is not."""
     part, size = into.with_name(into.name + ".part"), 0
     try:

@@ -5,28 +5,33 @@ from __future__ import annotations
 import importlib
 from collections.abc import Generator, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import msgspec
-from msgspec import Meta
 
-from ..errors import InvalidRequest, InvalidSetting, UnknownDocument
-from ..exports.plan import Chunk, Survey
+from ..errors import InvalidSetting, UnknownDocument
+from ..exports.plan import Chunk, Cost, Marks, Survey
 from ..pdf.segment import SegmentWriter
-from ..sources import Inputs
+from .inputs import Inputs
+from .params import PaperParams, Params, invalid
 
-ListingFormat = Literal["auto", "csv", "jsonl", "parquet"]
-
-
-class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The parameters of a document: one field each, with its limits and a description for people."""
-
-    listing: Annotated[str, Meta(description="key of a listing in the bucket: JSON lines or Parquet")] = ""
-    format: Annotated[ListingFormat, Meta(description="of the listing; csv is for tables")] = "auto"
-    query: Annotated[str, Meta(max_length=100, description="name of a query that gives the records")] = ""
-    arguments: Annotated[dict[str, Any], Meta(description="of the query: {name: value}")] = {}  # a Struct copies it
-    title: Annotated[str, Meta(min_length=1, max_length=200, description="title of the file")] = "Document"
-
+__all__ = [
+    "Chunk",
+    "Cost",
+    "Document",
+    "Inputs",
+    "Marks",
+    "PaperParams",
+    "Params",
+    "Range",
+    "SegmentWriter",
+    "Survey",
+    "decode",
+    "find",
+    "load",
+    "names",
+    "register",
+]
 
 P = TypeVar("P", bound=Params, contravariant=True)
 
@@ -105,42 +110,3 @@ def decode(document: Document[Any], params: Mapping[str, Any]) -> Any:
         return msgspec.convert(params, document.params)
     except msgspec.ValidationError as error:
         raise invalid(error, document.params) from None
-
-
-def one_source(document: Document[Any], params: Params) -> None:
-    """InvalidRequest unless there are records, a listing or a query, and only one of them."""
-    field = document.records_field
-    records = getattr(params, field)
-    if sum(map(bool, (records is not None, params.listing, params.query))) != 1:
-        advice = "On the command line the listing is SOURCE, and a query is --query."
-        raise InvalidRequest(f"Give one of {field}, listing and query.", field=field, advice=advice)
-    if records is not None and not records:
-        raise InvalidRequest(f"There are no {field}; a document needs one at least.", field=field)
-
-
-def invalid(error: msgspec.ValidationError, kind: type[Any]) -> InvalidRequest:
-    """The error in words for a person, with the field it is about."""
-    text = str(error)
-    _, _, path = text.partition(" - at `$.")
-    field = path.rstrip("`") or _unknown_field(text)
-    described = {f.encode_name: f.type for f in msgspec.structs.fields(kind)}
-    top = field.split(".")[0].split("[")[0]
-    right = _description(described[top]) if top in described else f"known are {', '.join(described)}"
-    return InvalidRequest(f"{text.split(' - at ')[0]} ({field or 'params'}: {right}).", field=field or "params")
-
-
-def _unknown_field(text: str) -> str:
-    """The field in "Object contains unknown field `x`"."""
-    return text.split("`")[1] if "`" in text else ""
-
-
-def _description(kind: Any) -> str:
-    """What a parameter may be: its description, and the choices of a Literal."""
-    info = msgspec.inspect.type_info(kind)
-    described = ""
-    if isinstance(info, msgspec.inspect.Metadata):
-        described = str((info.extra_json_schema or {}).get("description", ""))
-        info = info.type
-    if isinstance(info, msgspec.inspect.LiteralType):
-        return f"{described}: one of {', '.join(map(str, info.values))}"
-    return described or getattr(kind, "__name__", "see the documentation")

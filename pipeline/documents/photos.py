@@ -23,9 +23,9 @@ from ..pdf.images import Picture, read_picture
 from ..pdf.page import BLACK, Page, printable
 from ..pdf.segment import SegmentWriter
 from ..pdf.tally import Skipped
-from ..sources import Inputs, Opened, lines
-from . import Range, invalid, one_source, register
-from .paper import MM, PaperParams
+from . import Range, register
+from .inputs import Inputs, Opened, lines
+from .params import MM, PaperParams, invalid, one_source
 
 GAP = 4 * MM
 LEAST = 5 * MM  # a photo's box may be no smaller
@@ -130,7 +130,7 @@ class Photos:
     records_field = "photos"
 
     def check(self, params: PhotosParams, inputs: Inputs) -> None:
-        one_source(self, params)
+        one_source(params, self.records_field)
         params.check_paper()
         box = Layout(params).picture(0)
         if min(box.width, box.height) < LEAST:

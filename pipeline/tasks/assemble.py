@@ -14,10 +14,8 @@ from tempfile import TemporaryFile
 
 import msgspec
 
-from .. import binding
 from ..adapters.bucket.multipart import MIN_PART, Copy, Gather, Range, Upload, parts
 from ..adapters.redis.leases import Lease
-from ..binding import Made, Volume
 from ..errors import Conflict, DamagedSegment, IllegalStep, NotFound, NotSupported, StoreDown, UploadGone
 from ..exports.export import Export, File, Result
 from ..exports.plan import Chunk, Plan
@@ -26,10 +24,11 @@ from ..exports.volumes import SegmentEntry, index_name
 from ..pdf.assembly import About, Assembly
 from ..pdf.segment_index import SegmentIndex
 from ..pdf.tail_bound import TailBound
-from ..rendering import check_counts, result
 from ..services import Services
+from . import join
+from .join import FinishedFile, Volume, check_counts, result
 from .render import NEAR
-from .shelf import Shelf
+from .segment_cache import SegmentCache
 
 log = logging.getLogger(__name__)
 COPIES_AT_ONCE = 4
@@ -46,12 +45,12 @@ def assemble(s: Services, export: Export, cut: Plan, segments: list[Piece], leas
     upload whenever it does not complete.
     """
     keys = [segment_key(export.id, chunk.number, first, pages) for chunk, first, pages in segments]
-    with Shelf(s.ledger.segments) as shelf:
+    with SegmentCache(s.ledger.segments) as shelf:
         return _assembled(s, export, cut, keys, shelf, lease)
 
 
 def _assembled(
-    s: Services, export: Export, cut: Plan, keys: list[str], shelf: Shelf, lease: Lease
+    s: Services, export: Export, cut: Plan, keys: list[str], shelf: SegmentCache, lease: Lease
 ) -> Result | None:
     began = time.monotonic()
     inventory = TailBound()
@@ -66,9 +65,9 @@ def _assembled(
             yield index
 
     about, name = About(export.name, export.created_at, export.id), file_name(export)
-    made: list[Made] = []
+    made: list[FinishedFile] = []
     work = False
-    for volume in binding.volumes(cut.volumes, found, inventory, indexes, about, name):
+    for volume in join.volumes(cut.volumes, found, inventory, indexes, about, name):
         if work and time.monotonic() - began > NEAR * s.settings.soft_time_limit:
             return None
         members = found[volume.members.start : volume.members.stop]
@@ -78,14 +77,14 @@ def _assembled(
             before = sum(segment.size for segment in found[: volume.members.start])
             size = _join(s, export, key, volume, members, shelf, lease, before, inventory.totals.size)
             work = True
-        made.append(binding.made(volume, key, there.size if there else size, cut.volumes.bytes))
+        made.append(join.made(volume, key, there.size if there else size, cut.volumes.bytes))
     index = _index(s, export, about, made) if len(made) > 1 else None
     return result(inventory, made, index, indexes(range(len(keys))), cut.warnings)
 
 
 def _join(
-    s: Services, export: Export, key: str, volume: Volume, members: list[SegmentEntry], shelf: Shelf, lease: Lease,
-    before: int, total: int,
+    s: Services, export: Export, key: str, volume: Volume, members: list[SegmentEntry], shelf: SegmentCache,
+    lease: Lease, before: int, total: int,
 ) -> int:  # fmt: skip
     """Make one file from segments; its size, which was seen to be right."""
     for left in s.ledger.store.uploads(key):
@@ -118,12 +117,12 @@ def _key(export: Export, volume: Volume, members: list[SegmentEntry]) -> str:
     return f"{folder}{digest}-{ascii_name(volume.name)}"
 
 
-def _index(s: Services, export: Export, about: About, made: list[Made]) -> File:
+def _index(s: Services, export: Export, about: About, made: list[FinishedFile]) -> File:
     """Write the index of the volumes."""
     name = index_name(file_name(export))
     key = f"exports/{export.id}/result/{ascii_name(name)}"
     with TemporaryFile() as file:
-        pages = binding.write_index(file, about, made)
+        pages = join.write_index(file, about, made)
         size = file.tell()
         file.seek(0)
         s.ledger.store.put(key, file, content_type="application/pdf")
@@ -131,7 +130,7 @@ def _index(s: Services, export: Export, about: About, made: list[Made]) -> File:
 
 
 def _found(
-    stored: SegmentRepository, keys: list[str], shelf: Shelf, inventory: TailBound
+    stored: SegmentRepository, keys: list[str], shelf: SegmentCache, inventory: TailBound
 ) -> Iterator[SegmentEntry]:
     """Every segment. One that does not go on where the one before ended is dropped: it belongs to a segment
     that was dropped and came back another."""
@@ -158,7 +157,7 @@ class _Joining:
         upload: Upload,
         lease: Lease,
         segments: list[SegmentEntry],
-        shelf: Shelf,
+        shelf: SegmentCache,
         before: int,
         total: int,
     ) -> None:

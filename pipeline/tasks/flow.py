@@ -19,13 +19,13 @@ from typing import Any
 
 from .. import documents
 from ..adapters.redis.leases import Lease
+from ..documents.job import DocumentJob
 from ..errors import DamagedSegment, ExportFailed, IllegalStep, NotFound, PipelineError, RedisDown, UploadGone
 from ..exports.coverage import cover
 from ..exports.export import Export, Failure, State
 from ..exports.plan import Plan
 from ..exports.repository import listing_key
 from ..exports.request import ExportRequest
-from ..rendering import Job
 from ..services import Services
 from . import assemble as assembling
 from . import deliver as delivering
@@ -198,11 +198,11 @@ def cancel(s: Services, export_id: str) -> Export:
     return export
 
 
-def job(s: Services, export: Export) -> Job:
+def job(s: Services, export: Export) -> DocumentJob:
     """What an export is about, ready to be planned or drawn."""
     document = documents.find(export.document)
     params = documents.decode(document, export.params)
-    return Job(document, params, params.listing or listing_key(export.id), s.inputs)
+    return DocumentJob(document, params, params.listing or listing_key(export.id), s.inputs)
 
 
 def _drawing_seconds(s: Services, export: Export) -> float:

@@ -14,6 +14,7 @@ from ..adapters.redis.leases import Lease
 from ..adapters.redis.live import Live
 from ..adapters.redis.progress import Drawn
 from ..documents import Range
+from ..documents.job import DocumentJob, draw_range
 from ..errors import ExportFailed, ServiceDown
 from ..exports.coverage import chain
 from ..exports.export import Export
@@ -21,7 +22,6 @@ from ..exports.plan import Chunk, Plan
 from ..exports.repository import ExportRepository
 from ..pdf.fonts import check_fonts
 from ..pdf.segment_index import SegmentIndex
-from ..rendering import Job, render_range
 from ..services import Services
 from ..settings import Settings
 from .attempts import count, excused
@@ -91,7 +91,9 @@ def resident() -> int:
 _process = psutil.Process()
 
 
-def render(s: Services, job: Job, plan: Plan, number: int, export: Export, stopping: Callable[[], bool]) -> None:
+def render(
+    s: Services, job: DocumentJob, plan: Plan, number: int, export: Export, stopping: Callable[[], bool]
+) -> None:
     """Draw from the first missing page on and store the segment.
 
     Does nothing when no page is missing or another worker has the lease; a chunk that Redis forgot may be drawn
@@ -116,7 +118,7 @@ def render(s: Services, job: Job, plan: Plan, number: int, export: Export, stopp
 
 
 def _drawn(
-    s: Services, job: Job, plan: Plan, chunk: Chunk, at: tuple[int, int], export: Export, lease: Lease,
+    s: Services, job: DocumentJob, plan: Plan, chunk: Chunk, at: tuple[int, int], export: Export, lease: Lease,
     stopping: Callable[[], bool],
 ) -> SegmentIndex | None:  # fmt: skip
     """Draw and store pages from this page and slot `at` on, and give the lease back; None, with the lease still
@@ -134,7 +136,7 @@ def _drawn(
     lane = plan.volumes.lane(chunk.number, export.chunks)
     interruptions = (SoftTimeLimitExceeded, MemoryError)
     with excused(s, name), TemporaryFile() as file:
-        index = render_range(job, part, lane, slot, file, lookout, interruptions, plan.volumes)
+        index = draw_range(job, part, lane, slot, file, lookout, interruptions, plan.volumes)
         if not index.planned:
             raise ExportFailed(
                 f"The document ended at page {first}, but {plan.pages} pages were planned.",

@@ -7,11 +7,11 @@ import time
 import msgspec
 
 from .. import documents
+from ..documents.job import DocumentJob
 from ..errors import InvalidRequest
 from ..exports.export import Export
 from ..exports.ids import new_id
 from ..exports.request import ExportRequest, _request_key
-from ..rendering import Job
 from ..services import Services
 
 
@@ -20,7 +20,7 @@ def validate(s: Services, order: ExportRequest) -> tuple[Export, bytes | None]:
     document = documents.find(order.document)
     params = documents.decode(document, order.params)
     order.check()
-    Job(document, params, params.listing, s.inputs).check()
+    DocumentJob(document, params, params.listing, s.inputs).check()
     if params.listing and s.ledger.store.head(params.listing) is None:
         raise InvalidRequest(f"There is no {params.listing} in the bucket.", field="listing")
     records = getattr(params, document.records_field)

@@ -12,7 +12,7 @@ from msgspec import Meta
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, UnsupportedMediaType
 from werkzeug.wrappers import Response as AnyResponse
 
-from ..documents import invalid
+from ..documents.params import invalid
 from ..errors import IllegalStep, InvalidRequest, LinkExpired, NoExport, NotFound, PipelineError
 from ..exports import views
 from ..exports.export import Export, State

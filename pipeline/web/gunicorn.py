@@ -13,8 +13,8 @@ from time import monotonic
 from typing import Any
 
 from .. import logs
-from ..keeper import Keeper
 from ..scaler.resize import chosen_way
+from ..tasks.keeper import Keeper
 from .access import EXTENSION
 
 # A platform that gives PORT routes to it from outside; a laptop keeps to itself.

@@ -10,9 +10,9 @@ from werkzeug.exceptions import Forbidden
 from werkzeug.wrappers import Response as AnyResponse
 
 from .. import documents
+from ..documents.inputs.bucket import INPUTS
 from ..errors import StoreDown
 from ..exports.links import Links
-from ..sources.bucket import INPUTS
 from . import access
 from .api import to_file
 from .problems import local_path

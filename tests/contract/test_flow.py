@@ -34,6 +34,8 @@ from pipeline.adapters.bucket.multipart import Upload
 from pipeline.adapters.mail import Mailer
 from pipeline.adapters.redis.live import Live
 from pipeline.documents import Range
+from pipeline.documents.inputs.bucket import BucketInputs
+from pipeline.documents.job import DocumentJob
 from pipeline.documents.photos import Photos
 from pipeline.errors import (
     ChunkFailed,
@@ -54,16 +56,14 @@ from pipeline.exports.volumes import UNCUT, VolumeLimit
 from pipeline.local.mailbox import Controller, Mailbox
 from pipeline.local.services import S3, Smtp, Valkey, free_port, smtp
 from pipeline.pdf.assembly import Assembly
-from pipeline.rendering import Job
 from pipeline.services import Services, open_services
 from pipeline.settings import Settings
-from pipeline.sources.bucket import BucketInputs
 from pipeline.tasks import assemble as assembling
 from pipeline.tasks import flow
 from pipeline.tasks.app import _run as run_step
 from pipeline.tasks.app import make_app
 from pipeline.tasks.render import PutBack
-from pipeline.tasks.shelf import Shelf
+from pipeline.tasks.segment_cache import SegmentCache
 
 from ..conftest import SentMessages
 from ..pictures import jpeg
@@ -312,10 +312,10 @@ def test_a_planner_that_was_overtaken_changes_nothing(
 ) -> None:
     """Redis is wiped while a plan is made; somebody else plans, and everybody else goes on."""
     export_id = stage.submit()
-    slow = Job.plan
+    slow = DocumentJob.plan
 
-    def overtaken(job: Job, settings: Settings, chunk_pages: int | None, volume: VolumeLimit) -> Any:
-        monkeypatch.setattr(Job, "plan", slow)
+    def overtaken(job: DocumentJob, settings: Settings, chunk_pages: int | None, volume: VolumeLimit) -> Any:
+        monkeypatch.setattr(DocumentJob, "plan", slow)
         with redis.Redis.from_url(settings.redis_url) as client:
             client.flushall()
         flow.plan(stage.s, export_id)
@@ -323,7 +323,7 @@ def test_a_planner_that_was_overtaken_changes_nothing(
         stage.s.ledger.change(export_id, lambda e: e.to(State.ASSEMBLING))
         return job.plan(settings, 1)
 
-    monkeypatch.setattr(Job, "plan", overtaken)
+    monkeypatch.setattr(DocumentJob, "plan", overtaken)
     flow.plan(stage.s, export_id)
     assert stage.load(export_id).state is State.ASSEMBLING
     assert stage.messages.sent == [("plan", export_id), ("render", export_id, "0", "1", "2")]
@@ -691,7 +691,7 @@ def test_a_segment_that_is_stored_again_after_it_was_joined_spoils_no_file(
         yield from tail(assembly)
 
     with monkeypatch.context() as meanwhile:
-        meanwhile.setattr(assembling, "Shelf", partial(Shelf, room=0))
+        meanwhile.setattr(assembling, "Shelf", partial(SegmentCache, room=0))
         meanwhile.setattr(Assembly, "tail", another_first)
         with pytest.raises(DamagedSegment, match="stored again"):
             flow.assemble(stage.s, export_id)

@@ -12,12 +12,12 @@ import pytest
 from pyarrow import parquet
 
 import pipeline
-from pipeline import queries
 from pipeline.adapters.bucket.bucket import S3Bucket
+from pipeline.documents.inputs import sql
+from pipeline.documents.inputs.sql import Query
 from pipeline.errors import InputChanged, InvalidRequest, StoreDown
 from pipeline.exports.export import State
 from pipeline.exports.request import ExportRequest
-from pipeline.queries import Query
 from pipeline.services import Services, open_services
 from pipeline.settings import Settings
 from pipeline.tasks import flow
@@ -60,7 +60,7 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("CREATE TABLE orders (id INTEGER PRIMARY KEY)")
         connection.executemany("INSERT INTO orders VALUES (?)", ((n,) for n in range(300)))
-    queries.register(Query("orders", "SHOP_DATABASE_URL", "SELECT id FROM orders ORDER BY id"))
+    sql.register(Query("orders", "SHOP_DATABASE_URL", "SELECT id FROM orders ORDER BY id"))
     return path
 
 

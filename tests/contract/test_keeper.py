@@ -20,8 +20,6 @@ import pytest
 import redis
 from celery.exceptions import Retry
 
-from pipeline import keeper as keepers
-from pipeline import repair
 from pipeline.accounts import Accounts
 from pipeline.adapters.bucket.bucket import S3Bucket
 from pipeline.adapters.bucket.client import REQUEST
@@ -32,7 +30,6 @@ from pipeline.exports.export import Charge, Export, State
 from pipeline.exports.ids import new_id
 from pipeline.exports.repository import ExportRepository, listing_key
 from pipeline.exports.request import ExportRequest
-from pipeline.keeper import Keeper
 from pipeline.local.dynos import Dynos, Fault
 from pipeline.local.services import S3, Valkey, free_port
 from pipeline.scaler import oneoff, scaler
@@ -43,9 +40,11 @@ from pipeline.scaler.oneoff import OneOffs
 from pipeline.scaler.prices import MONTH
 from pipeline.services import Services, open_services
 from pipeline.settings import Settings
-from pipeline.tasks import flow
+from pipeline.tasks import flow, repair
+from pipeline.tasks import keeper as keepers
 from pipeline.tasks.app import CeleryMessages, make_app
 from pipeline.tasks.app import _run as run_step
+from pipeline.tasks.keeper import Keeper
 
 from ..conftest import SentMessages
 from ..pictures import jpeg

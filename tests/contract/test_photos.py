@@ -15,15 +15,16 @@ import pytest
 from PIL import Image
 
 from pipeline import documents
-from pipeline.documents.paper import MM
+from pipeline.documents.inputs.folder import FolderInputs
+from pipeline.documents.job import DocumentJob
+from pipeline.documents.params import MM
 from pipeline.documents.photos import GAP, Box, Layout, PhotosParams
 from pipeline.errors import ChunkFailed, ExportFailed, InvalidRequest, UnreadableSource
 from pipeline.exports.export import Result
 from pipeline.pdf.assembly import About
 from pipeline.pdf.fonts import default_chain
-from pipeline.rendering import Job, render_file
 from pipeline.settings import Settings
-from pipeline.sources.folder import FolderInputs
+from pipeline.tasks.inline import render_file
 
 from ..pictures import jpeg
 from ..readback import Seen, SeenPage, read
@@ -60,10 +61,10 @@ class Album:
     def listed(self, *lines: str) -> None:
         (self.folder / "listing.jsonl").write_text("\n".join(lines))
 
-    def job(self, **params: Any) -> Job:
+    def job(self, **params: Any) -> DocumentJob:
         document = documents.find("photos")
         decoded = documents.decode(document, {"listing": "listing.jsonl", **params})
-        return Job(document, decoded, str(self.folder / "listing.jsonl"), FolderInputs(self.folder))
+        return DocumentJob(document, decoded, str(self.folder / "listing.jsonl"), FolderInputs(self.folder))
 
     def made(self, chunk_pages: int = 2, **params: Any) -> tuple[Path, Result]:
         job, out = self.job(**params), self.folder / "out.pdf"

@@ -14,11 +14,11 @@ from typing import Any
 import psycopg
 import pytest
 
-from pipeline import queries
+from pipeline.documents.inputs import sql
+from pipeline.documents.inputs.jsonl import lines
+from pipeline.documents.inputs.sql import Query
 from pipeline.errors import QueryFailed
 from pipeline.local.services import free_port
-from pipeline.queries import Query
-from pipeline.records import lines
 
 pytestmark = pytest.mark.xdist_group("postgres")  # one server for all, whoever runs them
 ORDERS = Query("orders", "SHOP_DATABASE_URL", "SELECT * FROM orders ORDER BY id")
@@ -62,7 +62,7 @@ def shop(server: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[psycopg.Conne
 
 
 def test_rows_are_neither_lost_nor_doubled_while_others_write(shop: psycopg.Connection[Any]) -> None:
-    stream = queries.rows(ORDERS, {})
+    stream = sql.rows(ORDERS, {})
     seen = [next(stream)["id"] for _ in range(700)]
     busy = shop.execute("SELECT query FROM pg_stat_activity WHERE state = 'idle in transaction'").fetchall()
     assert len(busy) == 1
@@ -75,7 +75,7 @@ def test_rows_are_neither_lost_nor_doubled_while_others_write(shop: psycopg.Conn
 
 
 def test_its_types_have_their_text(shop: psycopg.Connection[Any]) -> None:
-    with closing(lines(queries.rows(ORDERS, {}), "orders")) as stream:
+    with closing(lines(sql.rows(ORDERS, {}), "orders")) as stream:
         assert next(stream) == b'{"id":1,"day":"2026-01-31","total":"0.25","tags":["a","b"],"doc":{"k":1}}\n'
 
 
@@ -83,4 +83,4 @@ def test_a_query_cannot_write(shop: psycopg.Connection[Any]) -> None:
     drop = Query("drop", "SHOP_DATABASE_URL", "WITH gone AS (SELECT 1) SELECT setval('s', 1) FROM gone")
     shop.execute("CREATE SEQUENCE IF NOT EXISTS s")
     with pytest.raises(QueryFailed, match="ReadOnlySqlTransaction"):
-        list(queries.rows(drop, {}))
+        list(sql.rows(drop, {}))

@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from pipeline import presence as presences
 from pipeline.adapters.redis import workers
 from pipeline.adapters.redis.live import Live
 from pipeline.adapters.redis.workers import Line, Worker
 from pipeline.local.services import Valkey
-from pipeline.presence import Presence
 from pipeline.settings import Settings
-from pipeline.worker import duty
+from pipeline.tasks import heartbeat as presences
+from pipeline.tasks.heartbeat import Heartbeat
+from pipeline.tasks.worker import duty
 
 
 def worker(name: str, **more: Any) -> Worker:
@@ -96,7 +96,7 @@ def test_every_key_expires(live: Live, client: Any) -> None:
 def test_a_worker_above_the_line_takes_no_work(live: Live, name: str, line: int | None, may: bool) -> None:
     if line is not None:
         live.drain(line)
-    presence = Presence(live, worker(name), linger=5)
+    presence = Heartbeat(live, worker(name), linger=5)
     presence.start()
     assert presence.may_work is may
     presence.note(busy=False, laid_down=not may)
@@ -107,7 +107,7 @@ def test_a_worker_above_the_line_takes_no_work(live: Live, name: str, line: int 
 
 def test_it_says_that_it_drains_only_when_it_has_laid_down_its_work(live: Live) -> None:
     line = live.drain(1)
-    presence = Presence(live, worker("worker.2"), linger=5)
+    presence = Heartbeat(live, worker("worker.2"), linger=5)
     presence.note(busy=True, laid_down=False)
     presence.start()
     assert [(one.busy, one.draining) for one in live.workers()] == [(True, False)]
@@ -131,7 +131,7 @@ def test_who_hears_that_it_may_work_again_does_not_say_that_it_drains(valkey_ser
         def ring(self) -> None:
             presence.note(busy=False, laid_down=True)
 
-    presence = Presence(
+    presence = Heartbeat(
         Slow.open(Settings.from_env({"REDIS_URL": valkey_server.url})), worker("worker.2"), linger=5
     )
     live.drain(1)
@@ -149,7 +149,7 @@ def test_who_hears_that_it_may_work_again_does_not_say_that_it_drains(valkey_ser
 
 def test_who_is_kept_from_work_while_it_takes_it_up_does_not_say_that_it_has_laid_it_down(live: Live) -> None:
     line = live.drain(1)
-    presence = Presence(live, worker("worker.2"), linger=5)
+    presence = Heartbeat(live, worker("worker.2"), linger=5)
     presence.may_work = True
 
     class Consumer:
@@ -166,7 +166,7 @@ def test_who_is_kept_from_work_while_it_takes_it_up_does_not_say_that_it_has_lai
     step = duty(presence)(None)
     step._turn(Consumer())  # what Celery's timer calls
     assert not presence.may_work
-    time.sleep(2 * presences.TICK)
+    time.sleep(2 * presences.HEARTBEAT_SECONDS)
     assert line.mark not in {one.drains for one in live.workers()}
     presence.stop()
 
@@ -176,7 +176,7 @@ def test_who_has_become_idle_or_laid_down_its_work_says_so_at_once_and_rings(
 ) -> None:
     monkeypatch.setattr(presences, "TICK", 60.0)
     line = live.drain(1)
-    presence = Presence(live, worker("worker.2"), linger=5)
+    presence = Heartbeat(live, worker("worker.2"), linger=5)
     presence.start()
     presence.note(busy=True, laid_down=False)
     assert not live.wait_for_ring(0.2), "to become busy is no news"
@@ -190,7 +190,7 @@ def test_who_has_become_idle_or_laid_down_its_work_says_so_at_once_and_rings(
 
 
 def test_a_start_that_took_long_is_not_taken_for_idleness(live: Live) -> None:
-    presence = Presence(live, Worker("run", "run.1", True, 7.0), linger=0.1)
+    presence = Heartbeat(live, Worker("run", "run.1", True, 7.0), linger=0.1)
     time.sleep(1.1)  # imports, on a busy machine
     presence.start()
     assert not presence.gone

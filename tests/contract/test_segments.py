@@ -19,7 +19,7 @@ from pipeline.exports.segments import SegmentRepository, segment_key
 from pipeline.pdf.segment_index import SegmentIndex
 from pipeline.pdf.tally import Skipped
 from pipeline.services import Services
-from pipeline.tasks.shelf import Shelf
+from pipeline.tasks.segment_cache import SegmentCache
 
 PLAN = Plan(20, 20, tuple(Chunk(n, 5 * n, 5, 50 * n, 50 * n + 50) for n in range(4)))
 
@@ -120,7 +120,7 @@ def test_segments_on_the_shelf_are_read_once_as_far_as_there_is_room(
         store_segment(segments, export_id, n, 5 * n, 5)
     keys = [segment_key(export_id, n, 5 * n, 5) for n in range(3)]
     one = len(index(0, 0, 5, b"0 0 5").encode()) + 150  # with its hash and ETag
-    with Shelf(segments, room=2 * one) as shelf:
+    with SegmentCache(segments, room=2 * one) as shelf:
         first = [shelf.index(key) for key in keys]
         store.delete(keys[:2])
         assert [shelf.index(key) for key in keys] == first

@@ -18,14 +18,16 @@ from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.pdfgen.canvas import Canvas
 from reportlab.platypus import Frame, KeepInFrame, Paragraph, Table
 
-from pipeline.documents import Params, Range
+from pipeline.documents import Range
+from pipeline.documents.inputs import Inputs
+from pipeline.documents.inputs.folder import FolderInputs
+from pipeline.documents.job import DocumentJob
+from pipeline.documents.params import Params
 from pipeline.exports.plan import Cost, Marks, Survey, split_into_chunks
 from pipeline.pdf.numbering import Lane
 from pipeline.pdf.segment import SegmentWriter
-from pipeline.rendering import Job, render_file
 from pipeline.settings import Settings
-from pipeline.sources import Inputs
-from pipeline.sources.folder import FolderInputs
+from pipeline.tasks.inline import render_file
 
 from ..pictures import jpeg
 from ..readback import Seen, read
@@ -90,7 +92,7 @@ def vera() -> None:
 
 
 def rendered(pages: int, chunk_pages: int, out: Path) -> Seen:
-    job = Job(Drawn(pages), Params(), "", FolderInputs(out.parent))
+    job = DocumentJob(Drawn(pages), Params(), "", FolderInputs(out.parent))
     plan = split_into_chunks(job.document.survey(job.params, "", job.inputs), SETTINGS, chunk_pages)
     render_file(job, plan, ABOUT, out, SETTINGS, lambda done: None)
     return read(out)

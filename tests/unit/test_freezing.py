@@ -17,11 +17,12 @@ import pytest
 from pyarrow import parquet
 
 import pipeline
-from pipeline import documents, freezing
+from pipeline import documents
+from pipeline.documents.inputs import snapshot
+from pipeline.documents.inputs.folder import FolderInputs
 from pipeline.documents.table.params import TableParams
 from pipeline.errors import InputChanged, InvalidRequest
 from pipeline.settings import MIB
-from pipeline.sources.folder import FolderInputs
 
 from ..readback import read
 
@@ -40,7 +41,7 @@ def frozen(folder: Path, data: bytes, **params: Any) -> bytes | None:
     path.write_bytes(data)
     inputs = FolderInputs(folder)
     decoded = documents.decode(documents.find("table"), {"listing": "rows", **params})
-    made = freezing.frozen(decoded, inputs.look(str(path)), inputs)
+    made = snapshot.snapshot(decoded, inputs.look(str(path)), inputs)
     return None if made is None else b"".join(made.pieces)
 
 
@@ -134,7 +135,7 @@ def test_a_file_that_changes_while_it_is_frozen_is_noticed(tmp_path: Path) -> No
     seen = inputs.look(str(path))
     path.write_bytes(as_parquet({"a": pa.array([1, 2])}))
     with pytest.raises(InputChanged, match="was replaced"):
-        freezing.frozen(TableParams(listing="rows"), seen, inputs)
+        snapshot.snapshot(TableParams(listing="rows"), seen, inputs)
 
 
 # rows of a program

@@ -14,8 +14,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipeline.binding import Made
 from pipeline.documents import Range
+from pipeline.documents.inputs.folder import FolderInputs
+from pipeline.documents.job import DocumentJob, draw_range
 from pipeline.errors import InvalidRequest
 from pipeline.exports.export import File
 from pipeline.exports.plan import Plan
@@ -23,8 +24,7 @@ from pipeline.pdf.assembly import About, Assembly
 from pipeline.pdf.numbering import Lane
 from pipeline.pdf.segment_index import SegmentIndex
 from pipeline.pdf.tail_bound import TailBound
-from pipeline.rendering import Job, render_range, result
-from pipeline.sources.folder import FolderInputs
+from pipeline.tasks.join import FinishedFile, result
 
 from ..readback import Seen, read
 from .test_table import SETTINGS, as_csv, job, made, text_of
@@ -87,7 +87,7 @@ wishes = st.fixed_dictionaries(
 ).map(_possible)
 
 
-def in_pieces(job: Job, plan: Plan, lengths: Iterator[int], out: Path) -> tuple[Seen, tuple[str, ...]]:
+def in_pieces(job: DocumentJob, plan: Plan, lengths: Iterator[int], out: Path) -> tuple[Seen, tuple[str, ...]]:
     """The file from segments of these lengths: a chunk that is cut goes on in its own lane."""
     pieces: list[tuple[SegmentIndex, bytes]] = []
     for chunk in plan.chunks:
@@ -97,7 +97,7 @@ def in_pieces(job: Job, plan: Plan, lengths: Iterator[int], out: Path) -> tuple[
             part = Range(chunk, first, plan.pages, SETTINGS.max_image_pixels, plan.found)
             with TemporaryFile() as file:
                 lane = Lane(chunk.number, len(plan.chunks))
-                index = render_range(job, part, lane, slot, file, lambda done, most=most: done >= most)  # type: ignore[misc]
+                index = draw_range(job, part, lane, slot, file, lambda done, most=most: done >= most)  # type: ignore[misc]
                 file.seek(0)
                 pieces.append((index, file.read()))
             first, slot = index.stop, index.stop_slot
@@ -107,7 +107,7 @@ def in_pieces(job: Job, plan: Plan, lengths: Iterator[int], out: Path) -> tuple[
     inventory = TailBound()
     for index in indexes:
         inventory.take(index)
-    made = Made(File("", "", 0, 1, plan.pages), (), ())
+    made = FinishedFile(File("", "", 0, 1, plan.pages), (), ())
     return read(out), result(inventory, [made], None, indexes, plan.warnings).warnings
 
 

@@ -11,12 +11,13 @@ from typing import Any
 
 import pytest
 
-from pipeline import documents, freezing, queries
+from pipeline import documents
+from pipeline.documents.inputs import snapshot, sql
+from pipeline.documents.inputs.folder import FolderInputs
+from pipeline.documents.inputs.sql import Query
 from pipeline.documents.table.params import TableParams
 from pipeline.errors import DatabaseDown, InvalidRequest, InvalidSetting, PipelineError, QueryFailed
-from pipeline.queries import Query
 from pipeline.settings import Settings
-from pipeline.sources.folder import FolderInputs
 
 ROWS = 5000
 ORDERS = Query(
@@ -46,11 +47,11 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[sqlite3.Co
 @pytest.fixture(autouse=True)
 def known() -> None:
     documents.load(Settings.from_env({}).documents)
-    queries.register(ORDERS)
+    sql.register(ORDERS)
 
 
 def taken(query: Query, given: dict[str, Any]) -> list[dict[str, Any]]:
-    return list(queries.rows(query, query.bind(given)))
+    return list(sql.rows(query, query.bind(given)))
 
 
 def test_arguments_are_bound_in_their_types(shop: sqlite3.Connection) -> None:
@@ -60,7 +61,7 @@ def test_arguments_are_bound_in_their_types(shop: sqlite3.Connection) -> None:
 
 
 def test_rows_are_neither_lost_nor_doubled_while_others_write(shop: sqlite3.Connection) -> None:
-    stream = queries.rows(ORDERS, ORDERS.bind(GIVEN))
+    stream = sql.rows(ORDERS, ORDERS.bind(GIVEN))
     seen = [next(stream)["id"] for _ in range(700)]
     shop.execute("DELETE FROM orders WHERE id % 2 = 0")
     shop.execute("UPDATE orders SET id = id + 100000 WHERE id < 300")  # what was read would be read again
@@ -77,8 +78,8 @@ def test_a_query_cannot_write(shop: sqlite3.Connection) -> None:
 
 def test_a_query_becomes_lines(shop: sqlite3.Connection, tmp_path: Path) -> None:
     params = TableParams(query="orders", arguments={"since": "2026-01-01", "least": 1249.5})
-    freezing.check(params)
-    made = freezing.frozen(params, None, FolderInputs(tmp_path))
+    snapshot.check(params)
+    made = snapshot.snapshot(params, None, FolderInputs(tmp_path))
     assert made is not None
     assert b"".join(made.pieces) == (
         b'{"id":4998,"day":"2026-01-03","total":1249.5}\n{"id":4999,"day":"2026-01-03","total":1249.75}\n'
@@ -102,7 +103,7 @@ def test_a_query_becomes_lines(shop: sqlite3.Connection, tmp_path: Path) -> None
 )
 def test_what_can_never_be_asked_is_refused_at_once(params: dict[str, Any], field: str, words: str) -> None:
     with pytest.raises(InvalidRequest, match=words) as caught:
-        freezing.check(TableParams(**params))
+        snapshot.check(TableParams(**params))
     assert caught.value.field == field
 
 

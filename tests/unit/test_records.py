@@ -10,8 +10,8 @@ from uuid import UUID
 
 import pytest
 
+from pipeline.documents.inputs.jsonl import RECORD_MOST, lines
 from pipeline.errors import InvalidRequest
-from pipeline.records import RECORD_MOST, lines
 
 
 @pytest.mark.parametrize(

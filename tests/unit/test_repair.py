@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.exports.export import Export, State
 from pipeline.exports.ids import new_id
-from pipeline.repair import NOTICE_PATIENCE, Repair, View, repair
+from pipeline.tasks.repair import NOTICE_PATIENCE, Repair, View, repair
 
 NOW = 1_000_000.0
 EXPORT = Export(new_id(), "photos", {}, "somebody", NOW - 60)

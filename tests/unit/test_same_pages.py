@@ -14,13 +14,14 @@ from hypothesis import strategies as st
 
 from pipeline import documents
 from pipeline.documents import Range
+from pipeline.documents.inputs.folder import FolderInputs
+from pipeline.documents.job import DocumentJob, draw_range
 from pipeline.exports.plan import Plan, split_into_chunks
 from pipeline.pdf.assembly import About, Assembly
 from pipeline.pdf.numbering import Lane
 from pipeline.pdf.segment_index import SegmentIndex
-from pipeline.rendering import Job, render_file, render_range
 from pipeline.settings import Settings
-from pipeline.sources.folder import FolderInputs
+from pipeline.tasks.inline import render_file
 
 from ..pictures import jpeg
 from ..readback import Seen, read
@@ -47,7 +48,7 @@ class Album:
     photos: int
     broken: frozenset[int]
 
-    def job(self, **params: object) -> Job:
+    def job(self, **params: object) -> DocumentJob:
         lines = [
             json.dumps({"source": f"{i}.jpg", "caption": CAPTIONS[i % len(CAPTIONS)]}) for i in range(self.photos)
         ]
@@ -56,7 +57,7 @@ class Album:
             (self.folder / f"{i}.jpg").write_bytes(b"no picture" if i in self.broken else jpeg(i, 40, 30))
         document = documents.find("photos")
         decoded = documents.decode(document, {"title": "Álbum", "listing": "unused", **params})
-        return Job(document, decoded, str(self.folder / "listing.jsonl"), FolderInputs(self.folder))
+        return DocumentJob(document, decoded, str(self.folder / "listing.jsonl"), FolderInputs(self.folder))
 
 
 @contextmanager
@@ -65,7 +66,7 @@ def album(photos: int, broken: frozenset[int]) -> Iterator[Album]:
         yield Album(Path(folder), photos, broken)
 
 
-def rendered(job: Job, plan: Plan, out: Path) -> Seen:
+def rendered(job: DocumentJob, plan: Plan, out: Path) -> Seen:
     render_file(job, plan, ABOUT, out, SETTINGS, lambda pages: None)
     return read(out)
 
@@ -124,7 +125,7 @@ def test_a_chunk_that_is_cut_in_the_middle_goes_on_as_if_it_was_not(
                     return done >= most
 
                 with TemporaryFile() as file:
-                    index = render_range(job, part, Lane(chunk.number, len(plan.chunks)), slot, file, between)
+                    index = draw_range(job, part, Lane(chunk.number, len(plan.chunks)), slot, file, between)
                     file.seek(0)
                     pieces.append((index, file.read()))
                 first, slot = index.stop, index.stop_slot
@@ -162,7 +163,7 @@ def test_an_interrupted_page_leaves_nothing_behind() -> None:
 
         job.inputs.open = strikes  # type: ignore[method-assign, assignment]
         with TemporaryFile() as file:
-            index = render_range(job, part, Lane(0, 1), 0, file, lambda done: False, (OutOfTime,))
+            index = draw_range(job, part, Lane(0, 1), 0, file, lambda done: False, (OutOfTime,))
             file.seek(0)
             data = file.read()
         assembly = Assembly(lambda: iter([index]), ABOUT)

@@ -12,15 +12,15 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pipeline import documents
-from pipeline.documents.table import Table, skimming
+from pipeline.documents.inputs.folder import FolderInputs
+from pipeline.documents.table import Table, fast_pagination
+from pipeline.documents.table.fast_pagination import Skimmer
+from pipeline.documents.table.pagination import sheets
 from pipeline.documents.table.params import Column, TableParams
-from pipeline.documents.table.reading import Format, RowReader, Surplus, detect
-from pipeline.documents.table.sheets import sheets
-from pipeline.documents.table.skimming import Skimmer
-from pipeline.documents.table.view import View, measured, view
+from pipeline.documents.table.rows import Format, RowReader, Surplus, detect
+from pipeline.documents.table.setup import TableSetup, measured, view
 from pipeline.errors import InvalidRequest
 from pipeline.settings import Settings
-from pipeline.sources.folder import FolderInputs
 
 Pages = list[tuple[int, int]]  # rows, and the byte behind
 
@@ -30,7 +30,7 @@ def known_documents() -> None:
     documents.load(Settings.from_env({}).documents)
 
 
-def seen(data: bytes, columns: int) -> tuple[Format, View]:
+def seen(data: bytes, columns: int) -> tuple[Format, TableSetup]:
     """How a small page with a few rows looks; the widths come from the first row."""
     params = TableParams(page_mm=(50.0 * columns, 60.0), margin=5, page_numbers=False)
     format = detect(data, "csv", ",", "utf-8")
@@ -43,13 +43,13 @@ def blocks(data: bytes, size: int) -> Iterator[bytes]:
         yield data[at : at + size]
 
 
-def skimmed(data: bytes, format: Format, look: View, size: int = 1000) -> tuple[Pages, tuple[str, ...]]:
+def skimmed(data: bytes, format: Format, look: TableSetup, size: int = 1000) -> tuple[Pages, tuple[str, ...]]:
     surplus = Surplus()
     pages = Skimmer(blocks(data[format.begin :], size), format, look.layout, surplus)
     return [(sheet.count, sheet.behind) for sheet in pages], surplus.warnings()
 
 
-def read(data: bytes, format: Format, look: View) -> tuple[Pages, tuple[str, ...]]:
+def read(data: bytes, format: Format, look: TableSetup) -> tuple[Pages, tuple[str, ...]]:
     surplus = Surplus()
     reader = RowReader([data[format.begin :]], format.begin, format, surplus)
     pages = sheets(reader, look.layout, look.paging, 0, (), ())
@@ -121,7 +121,7 @@ def test_many_columns_that_are_not_shown_cost_next_to_nothing() -> None:
     format = detect(",".join(titles).encode() + b"\n", "csv", ",", "utf-8")
     params = TableParams(columns=(Column("c1"), Column("c7")))
     look = view(params, format, measured(params, format, [["x"] * 3000]))
-    assert len(skimming.plain_row(format, look.layout)) < 10_000
+    assert len(fast_pagination.plain_row(format, look.layout)) < 10_000
 
 
 def test_lines_that_end_in_carriage_returns_are_not_decoded_for_every_few_pages() -> None:
@@ -147,7 +147,7 @@ def test_a_page_is_read_only_when_some_of_its_rows_need_more_than_a_line() -> No
     read_whole = [number for number, sheet in enumerate(pages) if sheet.rows]
     full = look.layout.rows_on(1)
     first = next(number for number, sheet in enumerate(pages[1:], 1) if sheet.count < full)
-    assert read_whole == [*range(first, first + skimming.STRETCH), len(pages) - 1]
+    assert read_whole == [*range(first, first + fast_pagination.STRETCH), len(pages) - 1]
 
 
 def test_what_is_held_does_not_grow_with_the_input() -> None:

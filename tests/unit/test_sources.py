@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.documents.inputs.folder import HELD, FolderInputs
 from pipeline.errors import InvalidRequest, UnreadableSource
-from pipeline.sources.folder import HELD, FolderInputs
 
 
 @pytest.fixture

@@ -13,28 +13,29 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipeline import documents
+from pipeline.documents.inputs.folder import FolderInputs
+from pipeline.documents.job import DocumentJob
 from pipeline.errors import InputChanged, InvalidRequest
 from pipeline.exports.export import Result
 from pipeline.exports.plan import Plan
 from pipeline.pdf.assembly import About
 from pipeline.pdf.fonts import default_chain
-from pipeline.rendering import Job, render_file
 from pipeline.settings import Settings
-from pipeline.sources.folder import FolderInputs
+from pipeline.tasks.inline import render_file
 
 from ..readback import Seen, read
 
 SETTINGS = Settings.from_env({})
 
 
-def job(folder: Path, data: bytes, **params: Any) -> Job:
+def job(folder: Path, data: bytes, **params: Any) -> DocumentJob:
     (folder / "rows").write_bytes(data)
     table = documents.find("table")
     decoded = documents.decode(table, {"listing": "rows", **params})
-    return Job(table, decoded, str(folder / "rows"), FolderInputs(folder))
+    return DocumentJob(table, decoded, str(folder / "rows"), FolderInputs(folder))
 
 
-def made(job: Job, folder: Path, chunk_pages: int | None = None) -> tuple[Seen, Result, Plan]:
+def made(job: DocumentJob, folder: Path, chunk_pages: int | None = None) -> tuple[Seen, Result, Plan]:
     plan = job.plan(SETTINGS, chunk_pages)
     out = folder / f"{chunk_pages}.pdf"
     result = render_file(job, plan, About("T", 0.0, "id"), out, SETTINGS, lambda pages: None)

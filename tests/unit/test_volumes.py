@@ -20,6 +20,8 @@ from hypothesis import strategies as st
 from PIL import Image, ImageChops
 
 from pipeline import documents
+from pipeline.documents.inputs.folder import FolderInputs
+from pipeline.documents.job import DocumentJob
 from pipeline.errors import ChunkFailed, InvalidRequest
 from pipeline.exports.export import Result
 from pipeline.exports.plan import Cost, Marks, Survey, split_into_chunks
@@ -29,9 +31,8 @@ from pipeline.pdf.numbering import FIRST, Lane
 from pipeline.pdf.overlay import Place
 from pipeline.pdf.segment import SegmentWriter
 from pipeline.pdf.tail_bound import TailBound
-from pipeline.rendering import Job, render_file
 from pipeline.settings import MIB, Settings
-from pipeline.sources.folder import FolderInputs
+from pipeline.tasks.inline import render_file
 
 SETTINGS = Settings.from_env({})
 ABOUT = About("Álbum", 1_700_000_000, "an-export")
@@ -48,21 +49,21 @@ def noise(number: int, pixels: int) -> bytes:
 
 def album(
     folder: Path, photos: int, broken: frozenset[int] = frozenset(), pixels: int = 30, **params: object
-) -> Job:
+) -> DocumentJob:
     lines = [json.dumps({"source": f"{i}.jpg", "caption": f"Photo {i + 1}"}) for i in range(photos)]
     (folder / "listing.jsonl").write_text("\n".join(lines))
     for i in range(photos):
         (folder / f"{i}.jpg").write_bytes(b"no picture" if i in broken else noise(i, pixels))
     document = documents.find("photos")
     decoded = documents.decode(document, {"title": "Álbum", "listing": "unused", **params})
-    return Job(document, decoded, str(folder / "listing.jsonl"), FolderInputs(folder))
+    return DocumentJob(document, decoded, str(folder / "listing.jsonl"), FolderInputs(folder))
 
 
-def table(folder: Path, rows: int) -> Job:
+def table(folder: Path, rows: int) -> DocumentJob:
     (folder / "rows.csv").write_text("n,word\n" + "".join(f"{n},Row {n} {n * 7919 % 10007}\n" for n in range(rows)))
     document = documents.find("table")
     decoded = documents.decode(document, {"title": "Rows", "listing": "unused", "bookmark_every": 3})
-    return Job(document, decoded, str(folder / "rows.csv"), FolderInputs(folder))
+    return DocumentJob(document, decoded, str(folder / "rows.csv"), FolderInputs(folder))
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ def seen(path: Path) -> Seen:
         )
 
 
-def rendered(job: Job, out: Path, volume: VolumeLimit = UNCUT, chunk_pages: int | None = None) -> Result:
+def rendered(job: DocumentJob, out: Path, volume: VolumeLimit = UNCUT, chunk_pages: int | None = None) -> Result:
     return render_file(job, job.plan(SETTINGS, chunk_pages, volume), ABOUT, out, SETTINGS, lambda pages: None)
 
 
@@ -402,7 +403,7 @@ def thinned(marks: Marks, stride: int) -> Marks:
     return Marks(stride, marks.offsets[::stride], marks.states[::stride])
 
 
-def ledger(folder: Path, summary: str) -> Job:
+def ledger(folder: Path, summary: str) -> DocumentJob:
     """A table with groups, running totals and a summary of several pages."""
     rows = "".join(f"Group {n // 9},Row {n},{n}\n" for n in range(400))
     (folder / "rows.csv").write_text("group,word,amount\n" + rows)
@@ -416,7 +417,7 @@ def ledger(folder: Path, summary: str) -> Job:
         "page_mm": [150, 120],
     }
     decoded = documents.decode(document, {"title": "Rows", "listing": "unused", **wish})
-    return Job(document, decoded, str(folder / "rows.csv"), FolderInputs(folder))
+    return DocumentJob(document, decoded, str(folder / "rows.csv"), FolderInputs(folder))
 
 
 @pytest.mark.parametrize("each", [1, 2, 5])

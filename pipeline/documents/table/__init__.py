@@ -18,20 +18,19 @@ from ...exports.plan import Cost, Marks, Survey
 from ...pdf.assembly import page_number
 from ...pdf.page import Page
 from ...pdf.segment import SegmentWriter
-from ...sources import Inputs
-from .. import Range, one_source, register
-from ..paper import MM
-from .drawing import TablePen
-from .groups import State
-from .layout import Place
-from .notes import BOOKMARKS_MOST, Notes
-from .params import TableParams
-from .reading import Format, Row, RowReader, Surplus, detect
-from .sheets import Sheet, sheets
-from .skimming import Skimmer, skimmable
+from .. import Range, register
+from ..inputs import Inputs
+from ..params import MM, one_source
+from .columns import Place
+from .draw_rows import TablePen
+from .fast_pagination import Skimmer, skimmable
+from .groups import OpenGroups
+from .pagination import Sheet, sheets
+from .params import TableParams, Words
+from .rows import Format, Row, RowReader, Surplus, detect
+from .setup import TablePlan, TableSetup, measured, view
 from .summary import Summary
-from .view import Found, View, measured, view
-from .words import Words
+from .warnings import BOOKMARKS_MOST, SurveyNotes
 
 SAMPLE_BYTES = 256 * 1024
 SAMPLE_ROWS = 1000  # by which widths are measured and numbers are recognised
@@ -40,7 +39,7 @@ COST = Cost(seconds=0.0005, bytes=4000)
 
 
 @dataclass(frozen=True)
-class Leaf:
+class PageJob:
     """A page to be drawn, and how many rows it has."""
 
     rows: int
@@ -55,7 +54,7 @@ class Table:
     records_field = "rows"
 
     def check(self, params: TableParams, inputs: Inputs) -> None:
-        one_source(self, params)
+        one_source(params, self.records_field)
         params.check_paper()
         params.check_formats()
         if params.listing:
@@ -67,7 +66,7 @@ class Table:
         places = measured(params, format, _rows(sample, format))
         seen = view(params, format, places)
         summary = Summary(params, seen)
-        notes = Notes(seen.layout, seen.watched, summary.room)
+        notes = SurveyNotes(seen.layout, seen.watched, summary.room)
         blocks, surplus, state = inputs.blocks(listing, format.begin), Surplus(), seen.books.opening()
         marks, records, pages, start = Marks(), 0, 0, format.begin
         for sheet in _sheets(blocks, format, seen, state, surplus):
@@ -86,7 +85,7 @@ class Table:
     def draw(
         self, params: TableParams, listing: str, part: Range, inputs: Inputs, out: SegmentWriter
     ) -> Generator[None, None, None]:
-        found, words = msgspec.convert(part.found, Found), params.said
+        found, words = msgspec.convert(part.found, TablePlan), params.said
         leaves = _leaves(params, found, part, listing, inputs)
         begin = part.first - part.chunk.first_page
         for number, leaf in enumerate(islice(leaves, begin, part.stop - part.chunk.first_page), part.first):
@@ -98,7 +97,9 @@ class Table:
             yield
 
 
-def _sheets(blocks: Iterator[bytes], format: Format, seen: View, state: State, surplus: Surplus) -> Iterable[Sheet]:
+def _sheets(
+    blocks: Iterator[bytes], format: Format, seen: TableSetup, state: OpenGroups, surplus: Surplus
+) -> Iterable[Sheet]:
     """All pages of the rows."""
     if seen.plain and skimmable(format):
         return Skimmer(blocks, format, seen.layout, surplus)
@@ -107,31 +108,36 @@ def _sheets(blocks: Iterator[bytes], format: Format, seen: View, state: State, s
 
 
 def _found(
-    params: TableParams, format: Format, places: tuple[Place, ...], notes: Notes, summary: Summary, records: int
-) -> Found:
+    params: TableParams,
+    format: Format,
+    places: tuple[Place, ...],
+    notes: SurveyNotes,
+    summary: Summary,
+    records: int,
+) -> TablePlan:
     pages = summary.pages(notes.entries, notes.groups)
     front = pages if params.summary == "front" else 0
-    return Found(
+    return TablePlan(
         format, places, tuple(notes.entries), notes.groups, records, notes.totals,
         front, pages - front,
     )  # fmt: skip
 
 
-def _leaves(params: TableParams, found: Found, part: Range, listing: str, inputs: Inputs) -> Iterator[Leaf]:
+def _leaves(params: TableParams, found: TablePlan, part: Range, listing: str, inputs: Inputs) -> Iterator[PageJob]:
     """The pages of a chunk: the first ones begin with the summary in front, the last ones end with that at
     the back."""
     chunk, seen = part.chunk, view(params, found.format, found.places)
     summary = Summary(params, seen)
     if chunk.first_page == 0:
-        yield from (Leaf(0, partial(summary.draw, number=n, found=found)) for n in range(found.front))
+        yield from (PageJob(0, partial(summary.draw, number=n, found=found)) for n in range(found.front))
     reader = RowReader(inputs.blocks(listing, chunk.start, chunk.stop), chunk.start, found.format)
     first = max(0, chunk.first_page - found.front)
     pen = TablePen(seen, params.stripes, not params.bookmark_every and found.groups <= BOOKMARKS_MOST)
     pages = sheets(reader, seen.layout, seen.paging, first, seen.state(chunk.state), seen.state(chunk.after))
     for number, sheet in enumerate(pages, first):
-        yield Leaf(sheet.count, partial(pen.draw, first=number == 0, sheet=sheet))
+        yield PageJob(sheet.count, partial(pen.draw, first=number == 0, sheet=sheet))
     if part.stop > part.pages - found.back:
-        yield from (Leaf(0, partial(summary.draw, number=n, found=found)) for n in range(found.back))
+        yield from (PageJob(0, partial(summary.draw, number=n, found=found)) for n in range(found.back))
 
 
 def _finish(page: Page, params: TableParams, words: Words, number: int, pages: int) -> None:

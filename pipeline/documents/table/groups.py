@@ -15,14 +15,14 @@ import msgspec
 from ...pdf.page import printable
 from .cells import Cells
 from .formats import EXACT, NumberWriter
-from .reading import Row
-from .words import Words
+from .params import Words
+from .rows import Row
 
 KEY_MOST = 200  # characters of a group's name that are kept; a longer one ends in its hash
 Kind = Literal["brought", "heading", "subtotal", "total", "carried"]
 
 
-class Account(msgspec.Struct, frozen=True, array_like=True):
+class Subtotal(msgspec.Struct, frozen=True, array_like=True):
     """What is open: the whole document, or a group. Its rows so far, and the sum of each summed column."""
 
     key: str
@@ -30,7 +30,7 @@ class Account(msgspec.Struct, frozen=True, array_like=True):
     sums: tuple[Decimal, ...]
 
 
-State = tuple[Account, ...]
+OpenGroups = tuple[Subtotal, ...]
 """The document's account, then that of each open group, outermost first; empty behind the last row."""
 
 
@@ -67,7 +67,7 @@ class Sum:
 
 
 @dataclass(frozen=True)
-class Books:
+class Grouping:
     """What is grouped and summed in a table, and the words for it."""
 
     levels: tuple[Level, ...]
@@ -75,7 +75,7 @@ class Books:
     carry: bool
     words: Words
 
-    def opening(self) -> State:
+    def opening(self) -> OpenGroups:
         """Before the first row."""
         return (self._empty(""),)
 
@@ -93,8 +93,8 @@ class Books:
         return found if last is None else [*found, last]
 
     def bands(
-        self, state: State, rows: Sequence[Row], keys: Sequence[tuple[str, ...]], staying: Sequence[int]
-    ) -> tuple[list[Band], State]:
+        self, state: OpenGroups, rows: Sequence[Row], keys: Sequence[tuple[str, ...]], staying: Sequence[int]
+    ) -> tuple[list[Band], OpenGroups]:
         """The lines between the rows of a page, and the state behind it."""
         depth, accounts, start = len(self.levels), list(state), 0
         bands = list(self.head(state))
@@ -111,7 +111,7 @@ class Books:
             bands.append(self._band(len(rows), "carried", 0, self.words.carried, accounts[0]))
         return bands, tuple(accounts)
 
-    def head(self, state: State) -> Iterator[Band]:
+    def head(self, state: OpenGroups) -> Iterator[Band]:
         """What a page begins with: the sum so far, and the groups that go on."""
         if self.carry and state[0].rows:
             yield self._band(0, "brought", 0, self.words.brought, state[0])
@@ -119,7 +119,7 @@ class Books:
             note = " · ".join(filter(None, [self.levels[level].title, self.words.continued]))
             yield Band(0, "heading", level, _title(account.key), note, continued=True)
 
-    def _closed(self, accounts: Sequence[Account], stay: int, before: int) -> Iterator[Band]:
+    def _closed(self, accounts: Sequence[Subtotal], stay: int, before: int) -> Iterator[Band]:
         """Subtotals of the groups that end, innermost first; at the very end the total."""
         if not self.sums:
             return
@@ -130,21 +130,21 @@ class Books:
         if stay < 0:
             yield self._band(before, "total", 0, self.words.total, accounts[0])
 
-    def _band(self, before: int, kind: Kind, level: int, words: str, account: Account) -> Band:
+    def _band(self, before: int, kind: Kind, level: int, words: str, account: Subtotal) -> Band:
         return Band(before, kind, level, words, "", self.shown(account))
 
-    def shown(self, account: Account) -> tuple[str, ...]:
+    def shown(self, account: Subtotal) -> tuple[str, ...]:
         """The sums of an account, as they are written."""
         return tuple(s.writer.show(value) for s, value in zip(self.sums, account.sums, strict=True))
 
-    def _booked(self, accounts: Sequence[Account], rows: Sequence[Row]) -> list[Account]:
+    def _booked(self, accounts: Sequence[Subtotal], rows: Sequence[Row]) -> list[Subtotal]:
         added = [total(s.cells.numbers([row[s.source] for row in rows])) for s in self.sums]
         return [
-            Account(a.key, a.rows + len(rows), tuple(map(EXACT.add, a.sums, added))) for a in accounts
+            Subtotal(a.key, a.rows + len(rows), tuple(map(EXACT.add, a.sums, added))) for a in accounts
         ]  # fmt: skip
 
-    def _empty(self, key: str) -> Account:
-        return Account(key, 0, (Decimal(0),) * len(self.sums))
+    def _empty(self, key: str) -> Subtotal:
+        return Subtotal(key, 0, (Decimal(0),) * len(self.sums))
 
     def _names(self, level: Level, rows: Sequence[Row]) -> list[str]:
         texts = [row[level.source] for row in rows]

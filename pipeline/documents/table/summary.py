@@ -10,9 +10,9 @@ from ...pdf.page import Colour, Page, printable
 from .cells import Cells
 from .formats import Number, known_locale, writer
 from .layout import FOOT, shrunk
-from .notes import Entry
 from .params import TableParams
-from .view import Found, View
+from .setup import TablePlan, TableSetup
+from .warnings import Entry
 
 STEP = 1.75  # from line to line, in font sizes
 HEADING = 1.35  # size of "Summary" behind a table
@@ -31,7 +31,7 @@ class Cell:
 class Summary:
     """Lays out the pages of a summary: at most as many as were asked for, whatever the number of groups."""
 
-    def __init__(self, params: TableParams, view: View) -> None:
+    def __init__(self, params: TableParams, view: TableSetup) -> None:
         self._params = params
         self._view = view
         self._layout = view.layout
@@ -58,7 +58,7 @@ class Summary:
             pages += 1
         return pages
 
-    def draw(self, page: Page, number: int, found: Found) -> None:
+    def draw(self, page: Page, number: int, found: TablePlan) -> None:
         """The n-th page, counted from 0."""
         y = self._top(page, number, found)
         if not self._view.books.levels:
@@ -75,7 +75,7 @@ class Summary:
             more = f"… {self._number(found.groups - len(found.entries))} {words.more}"
             self._line(page, y, more, 0, [], cells, GREY)
 
-    def _facts(self, found: Found | None) -> Iterator[tuple[str, str]]:
+    def _facts(self, found: TablePlan | None) -> Iterator[tuple[str, str]]:
         """What is said of the whole table, with its words."""
         words = self._view.books.words
         yield words.rows, self._number(found.records if found else 0)
@@ -96,7 +96,7 @@ class Summary:
         high = self._layout.height - 2 * self._layout.margin - self._head_height(number) - self._size * FOOT
         return max(0, int(high / (self._size * STEP)) - 1)
 
-    def _top(self, page: Page, number: int, found: Found) -> float:
+    def _top(self, page: Page, number: int, found: TablePlan) -> float:
         """Draw what stands above the list; where the list begins."""
         layout, size, top = self._layout, self._size, self._layout.height - self._layout.margin
         if number:
@@ -115,10 +115,10 @@ class Summary:
             y -= size * STEP
         return top - self._head_height(0) - size * 0.6
 
-    def _texts(self, entry: Entry, found: Found) -> list[str]:
+    def _texts(self, entry: Entry, found: TablePlan) -> list[str]:
         return [self._number(entry.rows), *entry.sums, self._number(entry.page + found.front + 1)]
 
-    def _cells(self, page: Page, found: Found) -> Iterator[Cell]:
+    def _cells(self, page: Page, found: TablePlan) -> Iterator[Cell]:
         """The columns of numbers, as wide as they need, from the right edge."""
         words, places = self._view.books.words, self._layout.places
         titles = [words.rows, *(places[i].title for i in self._layout.summed), words.page]

@@ -9,22 +9,24 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
-from . import arrow, documents
-from .commands.folder import SENT
-from .errors import InvalidRequest
-from .exports.export import Export, Result
-from .exports.ids import new_id
-from .exports.request import ExportRequest
-from .exports.volumes import VolumeLimit
-from .pdf import fonts
-from .records import lines, plain
-from .rendering import Job, make_file, on_disk
-from .services import Services
-from .settings import Settings
-from .sources.folder import FolderInputs
-from .tasks import flow
-from .tasks.app import open_with_celery
-from .tasks.submit import validate
+from .. import documents
+from ..documents.inputs import parquet
+from ..documents.inputs.bucket import SENT
+from ..documents.inputs.folder import FolderInputs
+from ..documents.inputs.jsonl import lines, plain
+from ..documents.job import DocumentJob, on_disk
+from ..errors import InvalidRequest
+from ..exports.export import Export, Result
+from ..exports.ids import new_id
+from ..exports.request import ExportRequest
+from ..exports.volumes import VolumeLimit
+from ..pdf import fonts
+from ..services import Services
+from ..settings import Settings
+from . import flow
+from .app import open_with_celery
+from .inline import make_file
+from .submit import validate
 
 WHAT = "the rows that were given"
 
@@ -70,14 +72,14 @@ def render(
         if rows is not None:
             listing = keep(lines(records(rows, titles), WHAT))
             given["listing"] = Path(listing).name
-        job = Job(kind, documents.decode(kind, given), listing, FolderInputs(folder))
+        job = DocumentJob(kind, documents.decode(kind, given), listing, FolderInputs(folder))
         return make_file(job, Path(out), settings, lambda *_: None, volume=volume)
 
 
 def records(rows: Any, titles: Sequence[str] = ()) -> Iterator[Mapping[str, Any]]:
     """Rows of any kind as records; InvalidRequest for one that has no names, or too many values."""
-    if arrow.is_stream(rows):
-        yield from arrow.stream(rows)
+    if parquet.is_stream(rows):
+        yield from parquet.stream(rows)
         return
     for number, row in enumerate(rows, 1):
         yield row if isinstance(row, Mapping) else _named(row, titles, number)

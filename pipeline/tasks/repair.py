@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from .exports.export import Export, State
-from .exports.plan import Plan
+from ..exports.export import Export, State
+from ..exports.plan import Plan
 
 NOTICE_PATIENCE = 3600.0  # a mail that cannot be sent for so long must not keep a worker up
 

@@ -11,12 +11,11 @@ import codecs
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from . import arrow, queries
-from .documents import ListingFormat, Params
-from .errors import InvalidRequest
-from .exports.plan import Listing
-from .records import lines
-from .sources import Inputs, RangeFile
+from ...errors import InvalidRequest
+from ...exports.plan import Listing
+from ..params import ListingFormat, Params
+from . import Inputs, RangeFile, parquet, sql
+from .jsonl import lines
 
 MARKS = (  # the longer first: UTF-32's begins with UTF-16's
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -27,7 +26,7 @@ MARKS = (  # the longer first: UTF-32's begins with UTF-16's
 
 
 @dataclass(frozen=True)
-class Frozen:
+class Snapshot:
     """Bytes to be written down, made as they are taken, and the format that they have."""
 
     pieces: Iterator[bytes]
@@ -37,33 +36,33 @@ class Frozen:
 def check(params: Params) -> None:
     """InvalidRequest for a query that there is not, or arguments that are not its own; nothing is read."""
     if params.query:
-        queries.find(params.query).bind(params.arguments)
+        sql.find(params.query).bind(params.arguments)
     elif params.arguments:
         raise InvalidRequest("Arguments are those of a query, and there is none.", field="arguments")
 
 
-def frozen(params: Params, listing: Listing | None, inputs: Inputs) -> Frozen | None:
+def snapshot(params: Params, listing: Listing | None, inputs: Inputs) -> Snapshot | None:
     """What has to be written down before the document can be planned; None when it is lines already."""
     if params.query:
-        query = queries.find(params.query)
-        rows = queries.rows(query, query.bind(params.arguments))
-        return Frozen(lines(rows, f"the query {query.name}"), "jsonl")
+        query = sql.find(params.query)
+        rows = sql.rows(query, query.bind(params.arguments))
+        return Snapshot(lines(rows, f"the query {query.name}"), "jsonl")
     if listing is None:
         return None
     inputs, what = inputs.pinned(listing), f"the listing {listing.key}"
     if params.format in ("auto", "parquet") and _is_parquet(listing, inputs):
-        return Frozen(lines(arrow.parquet(RangeFile(inputs, listing), what), what), "jsonl")
+        return Snapshot(lines(parquet.parquet(RangeFile(inputs, listing), what), what), "jsonl")
     if params.format == "parquet":
         raise InvalidRequest(f"There is no Parquet in {what}, or it is cut off.", field="listing")
     if encoding := _wide(b"".join(inputs.blocks(listing.key, 0, 4))):
-        return Frozen(_utf8(inputs.blocks(listing.key), encoding, what), params.format)
+        return Snapshot(_utf8(inputs.blocks(listing.key), encoding, what), params.format)
     return None
 
 
 def _is_parquet(listing: Listing, inputs: Inputs) -> bool:
     """The same four bytes at both ends: a title can begin so, but no text ends so too."""
     ends = ((0, 4), (listing.size - 4, listing.size))
-    return listing.size > 12 and all(b"".join(inputs.blocks(listing.key, *end)) == arrow.MAGIC for end in ends)
+    return listing.size > 12 and all(b"".join(inputs.blocks(listing.key, *end)) == parquet.MAGIC for end in ends)
 
 
 def _wide(head: bytes) -> str | None:

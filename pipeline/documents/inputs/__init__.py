@@ -8,8 +8,8 @@ from typing import BinaryIO, Protocol, TypeVar
 
 from typing_extensions import Buffer
 
-from ..errors import InputChanged, InvalidRequest
-from ..exports.plan import Listing
+from ...errors import InputChanged, InvalidRequest
+from ...exports.plan import Listing
 
 BLOCK = 256 * 1024
 LINE_MOST = 64 * 1024

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from io import RawIOBase
 from typing import Any
 
-from .errors import InvalidRequest, InvalidSetting
-from .settings import MIB
+from ...errors import InvalidRequest, InvalidSetting
+from ...settings import MIB
 
 MAGIC = b"PAR1"  # at both ends of a file
 FOOTER_MOST = 16 * MIB

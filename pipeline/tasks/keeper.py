@@ -12,8 +12,8 @@ import time
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack, suppress
 
-from .adapters.redis.live import QUEUES
-from .errors import (
+from ..adapters.redis.live import QUEUES
+from ..errors import (
     ExportFailed,
     HerokuRefused,
     NoExport,
@@ -23,18 +23,18 @@ from .errors import (
     ServiceDown,
     TooManyCalls,
 )
-from .exports.coverage import cover
-from .exports.export import Export, State
-from .exports.ids import created
-from .exports.plan import Plan
+from ..exports.coverage import cover
+from ..exports.export import Export, State
+from ..exports.ids import created
+from ..exports.plan import Plan
+from ..scaler.decide import Decision, Demand
+from ..scaler.measure import demand
+from ..scaler.scaler import Scaler
+from ..scaler.way import Way
+from ..services import Services
+from . import flow
+from .alone import Held, alone
 from .repair import Repair, View, repair
-from .scaler.decide import Decision, Demand
-from .scaler.measure import demand
-from .scaler.scaler import Scaler
-from .scaler.way import Way
-from .services import Services
-from .tasks import flow
-from .tasks.alone import Held, alone
 
 log = logging.getLogger(__name__)
 CLEAN_SECONDS = 3600.0

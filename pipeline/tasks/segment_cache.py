@@ -26,7 +26,7 @@ class _Place:
     index: int
 
 
-class Shelf:
+class SegmentCache:
     """Indexes, and the bytes of small segments. DamagedSegment when the bucket has something else."""
 
     def __init__(self, segments: SegmentRepository, room: int = ROOM) -> None:
@@ -35,7 +35,7 @@ class Shelf:
         self._file = TemporaryFile()  # noqa: SIM115  # closed with the shelf
         self._places: dict[str, _Place] = {}
 
-    def __enter__(self) -> Shelf:
+    def __enter__(self) -> SegmentCache:
         return self
 
     def __exit__(

@@ -9,16 +9,16 @@ import time
 
 import msgspec
 
-from .adapters.redis.live import Live
-from .adapters.redis.workers import Line, Worker
-from .errors import RedisDown
+from ..adapters.redis.live import Live
+from ..adapters.redis.workers import Line, Worker
+from ..errors import RedisDown
 
 log = logging.getLogger(__name__)
-TICK = 0.5  # seconds
-REST = 1.0  # seconds without a task, then a one-off worker may leave: the next message may be on its way
+HEARTBEAT_SECONDS = 0.5  # seconds
+IDLE_SECONDS = 1.0  # seconds without a task, then a one-off worker may leave: the next message may be on its way
 
 
-class Presence:
+class Heartbeat:
     """A thread beside the worker's loop, which must not wait for Redis. They share a few flags."""
 
     def __init__(self, live: Live, worker: Worker, linger: float) -> None:
@@ -47,7 +47,7 @@ class Presence:
         self._stop = True
         self._news.set()
         if self._thread.ident is not None:
-            self._thread.join(2 * TICK)
+            self._thread.join(2 * HEARTBEAT_SECONDS)
         try:
             self._live.sign_off(self._worker.id)
             self._live.ring()  # it is paid no more
@@ -66,7 +66,7 @@ class Presence:
 
     def _run(self) -> None:
         while not self.gone:
-            self._news.wait(TICK)
+            self._news.wait(HEARTBEAT_SECONDS)
             self._news.clear()
             if self._stop:
                 return
@@ -92,5 +92,5 @@ class Presence:
         nothing waited."""
         idle = 0.0 if self._worker.busy else time.time() - self._worker.idle_since
         alone = line is None and idle > self._linger and self._live.waiting() == 0
-        if idle > REST and (line is not None or alone) and self._live.leave(self._worker.id):
+        if idle > IDLE_SECONDS and (line is not None or alone) and self._live.leave(self._worker.id):
             self.may_work, self.gone = False, True

@@ -13,10 +13,10 @@ from math import inf
 from typing import cast
 
 from ...errors import InvalidRequest
+from .fits import fitting, run
 from .layout import Layout
-from .reading import CsvRows, Format, RowReader, Surplus
-from .sheets import Plain, Sheet, sheets
-from .surely import fitting, run
+from .pagination import Plain, Sheet, sheets
+from .rows import CsvRows, Format, RowReader, Surplus
 
 AHEAD = 64 * 1024  # bytes in which the rows of a page are looked for
 SLICE = 8 * 1024  # bytes that are decoded at once when pages are read after all

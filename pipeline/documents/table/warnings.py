@@ -15,7 +15,7 @@ from ...pdf.page import printable
 from .cells import Cells
 from .groups import Band
 from .layout import Layout
-from .sheets import Sheet
+from .pagination import Sheet
 
 ROWS_NAMED = 3
 BOOKMARKS_MOST = 100_000  # of groups; each is an object of the file, and readers hold them all
@@ -59,7 +59,7 @@ class Count:
         return f"{one} (row {rows})." if self.times == 1 else f"{self.times} {many} (rows {rows})."
 
 
-class Notes:
+class SurveyNotes:
     """Looks at every page once. Of the groups, the first `room` are kept."""
 
     def __init__(self, layout: Layout, watched: Sequence[Watched], room: int) -> None:

@@ -10,10 +10,11 @@ from operator import sub
 
 from ...pdf.objects import number
 from ...pdf.page import Page, printable
-from .bands import BandPen, bar
-from .layout import LEADING, PADDING, Layout, Place
-from .sheets import Sheet
-from .view import View
+from .columns import PADDING, Place
+from .draw_bands import BandPen, bar
+from .layout import LEADING, Layout
+from .pagination import Sheet
+from .setup import TableSetup
 
 GREY = b"0.75 G"
 STRIPE = b"0.955 g"
@@ -51,7 +52,7 @@ class Skeleton:
 class TablePen:
     """Draws pages of one view. Knows the number shapes it has met: there are few."""
 
-    def __init__(self, view: View, stripes: bool, bookmarks: bool) -> None:
+    def __init__(self, view: TableSetup, stripes: bool, bookmarks: bool) -> None:
         self._head = view.head
         self._layout = layout = view.layout
         self._stripes = stripes

@@ -9,9 +9,9 @@ from itertools import count, repeat
 from typing import Protocol
 
 from ...errors import InvalidRequest
-from .groups import Band, Books, Kind, State
+from .groups import Band, Grouping, Kind, OpenGroups
 from .layout import Layout, units
-from .reading import Row, RowReader
+from .rows import Row, RowReader
 
 Waiting = Sequence[tuple[Row, int]]
 Lines = list[list[list[str]]]  # of the cells of each row
@@ -31,7 +31,7 @@ class Sheet:
     cells: Lines
     rows: Sequence[Row]
     bands: Sequence[Band] = ()
-    state: State = ()
+    state: OpenGroups = ()
 
     @property
     def lines(self) -> list[int]:
@@ -44,12 +44,12 @@ class Paging(Protocol):
 
     ahead: int
 
-    def sheet(self, waiting: Waiting, page: int, state: State, last: int | None) -> Sheet:
+    def sheet(self, waiting: Waiting, page: int, state: OpenGroups, last: int | None) -> Sheet:
         """The first page of the rows that wait. `last`: see Books.staying."""
 
 
 def sheets(
-    reader: RowReader, layout: Layout, paging: Paging, first: int, state: State, after: State
+    reader: RowReader, layout: Layout, paging: Paging, first: int, state: OpenGroups, after: OpenGroups
 ) -> Iterator[Sheet]:
     """Put rows on pages, from page `first` on, at which `state` is open; `after` is open behind the last row."""
     waiting: list[tuple[Row, int]] = []
@@ -72,7 +72,7 @@ class Plain:
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
 
-    def sheet(self, waiting: Waiting, page: int, state: State, last: int | None) -> Sheet:  # noqa: ARG002  # Paging
+    def sheet(self, waiting: Waiting, page: int, state: OpenGroups, last: int | None) -> Sheet:  # noqa: ARG002  # Paging
         rows = [row for row, _ in waiting]
         if columns := self._layout.columns(rows):
             return Sheet(len(rows), waiting[-1][1], columns, [], rows)
@@ -91,7 +91,7 @@ class Grouped:
 
     ahead = 1
 
-    def __init__(self, layout: Layout, books: Books) -> None:
+    def __init__(self, layout: Layout, books: Grouping) -> None:
         self._layout = layout
         self._books = books
         depth = len(books.levels)
@@ -107,7 +107,7 @@ class Grouped:
         """Points that the lines between rows may take on a page of one row."""
         return (2 * self._carried + self._above[0] + self._below[-1]) / 1000
 
-    def sheet(self, waiting: Waiting, page: int, state: State, last: int | None) -> Sheet:
+    def sheet(self, waiting: Waiting, page: int, state: OpenGroups, last: int | None) -> Sheet:
         rows = [row for row, _ in waiting]
         keys = self._books.keys(rows)
         staying = self._books.staying(keys, last)
@@ -121,7 +121,7 @@ class Grouped:
         sheet = _sheet(waiting, whole, columns, cells[:whole], self._layout)
         return replace(sheet, bands=bands, state=behind)
 
-    def _fitting(self, heights: Iterable[int], staying: Sequence[int], state: State, room: int) -> int:
+    def _fitting(self, heights: Iterable[int], staying: Sequence[int], state: OpenGroups, room: int) -> int:
         """How many rows fit a page, one at least."""
         left = room - sum(self._height(band.kind, band.level) for band in self._books.head(state))
         opened, whole = len(state) - 1, 0
@@ -142,7 +142,7 @@ class Grouped:
         return sum(self._height(kind, level) for level in range(stay, len(self._books.levels)))
 
 
-def paging(layout: Layout, books: Books) -> tuple[Layout, Paging]:
+def paging(layout: Layout, books: Grouping) -> tuple[Layout, Paging]:
     """How the rows of a table are put on pages; a single row is made to fit with all lines around it."""
     plain = not books.levels and not books.sums
     most = 0 if plain else Grouped(layout, books).most

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from ...pdf.objects import number
 from ...pdf.page import Page, printable
+from .columns import PADDING
 from .groups import Band
-from .layout import PADDING, Layout, shrunk
+from .layout import Layout, shrunk
 
 BASELINE = 0.36  # above the lower edge, in font sizes; the rest of a heading's height is air above it
 SIZES = {"heading": 1.4, "total": 1.15}

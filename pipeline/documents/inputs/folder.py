@@ -10,9 +10,9 @@ from pathlib import Path
 from stat import S_ISLNK
 from typing import BinaryIO, TypeVar
 
-from ..errors import InvalidRequest, UnreadableSource
-from ..exports.plan import Listing
-from ..settings import MIB
+from ...errors import InvalidRequest, UnreadableSource
+from ...exports.plan import Listing
+from ...settings import MIB
 from . import BLOCK, Opened, changed
 
 HELD = 8 * MIB  # of a file, where one is open at a time

@@ -14,12 +14,15 @@ from contextlib import closing
 from tempfile import SpooledTemporaryFile
 from typing import BinaryIO, TypeVar, cast
 
-from ..adapters.bucket.bucket import S3Bucket
-from ..adapters.https import Fetcher
-from ..errors import Conflict, InvalidRequest, NotFound, UnreadableSource
-from ..exports.plan import Listing
-from ..settings import MIB
+from ...adapters.bucket.bucket import S3Bucket
+from ...adapters.https import Fetcher
+from ...errors import Conflict, InvalidRequest, NotFound, UnreadableSource
+from ...exports.plan import Listing
+from ...settings import MIB
 from . import BLOCK, Opened, changed
+
+SENT = "inputs/sent/"  # what commands send; all else below inputs/ is its owner's affair
+
 
 INPUTS = "inputs/"  # the only part of the bucket that a request may name
 SOURCE_MOST = 128 * MIB

@@ -15,8 +15,8 @@ from typing import Any
 
 import msgspec
 
-from .documents import invalid
-from .errors import DatabaseDown, InvalidRequest, InvalidSetting, QueryFailed
+from ...errors import DatabaseDown, InvalidRequest, InvalidSetting, QueryFailed
+from ..params import invalid
 
 ROWS_AT_ONCE = 500
 BOUND = re.compile(r"(?<![:\w\\]):(\w+)(?!:)")  # :name, as SQLAlchemy's text() finds it

@@ -10,8 +10,8 @@ from typing import Any
 
 import msgspec
 
-from .errors import InvalidRequest
-from .settings import MIB
+from ...errors import InvalidRequest
+from ...settings import MIB
 
 RECORD_MOST = 1 * MIB  # as JSON; the longest line that a table reads
 

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from .errors import RedisDown
-from .settings import Settings
+from ..errors import RedisDown
+from ..settings import Settings
 
 # Heroku stops a dyno with SIGTERM, which Celery takes as "finish everything"; SIGQUIT is the one with a
 # time limit. Celery reads this when it is imported.
@@ -22,14 +22,14 @@ import billiard
 from celery import bootsteps, signals
 from celery.worker import state
 
-from .adapters.bucket.client import REQUEST
-from .adapters.redis.live import QUEUES
-from .adapters.redis.workers import Worker
+from ..adapters.bucket.client import REQUEST
+from ..adapters.redis.live import QUEUES
+from ..adapters.redis.workers import Worker
+from ..scaler.resize import chosen_way
+from ..services import Services, open_services
+from .app import CeleryMessages, make_app
+from .heartbeat import HEARTBEAT_SECONDS, Heartbeat
 from .keeper import Keeper
-from .presence import TICK, Presence
-from .scaler.resize import chosen_way
-from .services import Services, open_services
-from .tasks.app import CeleryMessages, make_app
 
 RELEASED_WITHIN = 5.0  # seconds for the keeper to end its turn and give its lease back
 log = logging.getLogger(__name__)
@@ -39,7 +39,7 @@ def run(settings: Settings, *, one_off: str | None = None) -> int:
     """Work until told to go, or, as a one-off dyno of this id, until not needed; the exit code."""
     app = make_app(settings)
     services = open_services(settings, CeleryMessages(app), REQUEST)
-    presence = Presence(services.live, introduction(one_off), settings.linger_seconds)
+    presence = Heartbeat(services.live, introduction(one_off), settings.linger_seconds)
     stop_keeping = keep_beside(services)
     app.steps["consumer"].add(duty(presence))
     app.steps["worker"].add(departure(presence, stop_keeping))
@@ -83,7 +83,7 @@ def keep_beside(services: Services) -> Callable[[], None]:
     return stop
 
 
-def duty(presence: Presence) -> type[bootsteps.StartStopStep]:
+def duty(presence: Heartbeat) -> type[bootsteps.StartStopStep]:
     """A part of Celery's consumer that takes up work and lays it down, as presence has heard.
 
     Laying down is cancelling the consumers: a message that Redis had already handed out goes back to its
@@ -98,7 +98,7 @@ def duty(presence: Presence) -> type[bootsteps.StartStopStep]:
             """Before the first message is asked for, and again after the connection was lost."""
             presence.start()
             self._turn(consumer)
-            self._timer = consumer.timer.call_repeatedly(TICK / 5, self._turn, (consumer,))
+            self._timer = consumer.timer.call_repeatedly(HEARTBEAT_SECONDS / 5, self._turn, (consumer,))
 
         def stop(self, consumer: Any) -> None:  # noqa: ARG002  # Celery's signature
             if self._timer:
@@ -121,7 +121,7 @@ def duty(presence: Presence) -> type[bootsteps.StartStopStep]:
     return Duty
 
 
-def departure(presence: Presence, stop_keeping: Callable[[], None]) -> type[bootsteps.StartStopStep]:
+def departure(presence: Heartbeat, stop_keeping: Callable[[], None]) -> type[bootsteps.StartStopStep]:
     """The end of a one-off dyno that is not needed: paid to the last moment, so it ends with its work.
 
     Celery stops what was started last first: the consumer, which has laid down its work, has closed its

@@ -10,21 +10,22 @@ import msgspec
 
 from ...errors import InvalidRequest
 from ...pdf.fonts import default_chain
-from ..paper import MM
+from ..params import MM
 from .cells import Cells
+from .columns import Place, Wish, placed
 from .formats import AS_IT_IS, Date, NumberWriter, known_locale, writer
-from .groups import Books, Level, State, Sum, total
-from .head import Head, head
-from .layout import Layout, Place, Wish, placed
-from .notes import Entry, Watched
+from .groups import Grouping, Level, OpenGroups, Sum, total
+from .layout import Layout
+from .pagination import Paging, paging
 from .params import Column, TableParams
-from .reading import Format, Row
-from .sheets import Paging, paging
+from .rows import Format, Row
+from .title_block import Head, head
+from .warnings import Entry, Watched
 
 GROWTH = 1000  # by which a total may be larger than that of the sample, as far as widths are concerned
 
 
-class Found(msgspec.Struct, frozen=True):
+class TablePlan(msgspec.Struct, frozen=True):
     """What planning finds out and drawing needs."""
 
     format: Format
@@ -38,12 +39,12 @@ class Found(msgspec.Struct, frozen=True):
 
 
 @dataclass(frozen=True)
-class View:
+class TableSetup:
     """Everything that decides what a page looks like."""
 
     head: Head
     layout: Layout
-    books: Books
+    books: Grouping
     paging: Paging
     watched: tuple[Watched, ...]
 
@@ -52,12 +53,12 @@ class View:
         """Whether the rows stand below each other as they came."""
         return not self.books.levels and not self.watched
 
-    def state(self, kept: object) -> State:
+    def state(self, kept: object) -> OpenGroups:
         """A state from the plan."""
-        return msgspec.convert(kept, State) if kept is not None else self.books.opening()
+        return msgspec.convert(kept, OpenGroups) if kept is not None else self.books.opening()
 
 
-def view(params: TableParams, format: Format, places: Sequence[Place]) -> View:
+def view(params: TableParams, format: Format, places: Sequence[Place]) -> TableSetup:
     """How a table looks whose columns stand at these places."""
     face = default_chain()
     width, height = params.paper
@@ -77,7 +78,7 @@ def view(params: TableParams, format: Format, places: Sequence[Place]) -> View:
         ),
         books,
     )  # fmt: skip
-    return View(block, layout, books, pages, tuple(_watched(format.fields, columns, cells, books)))
+    return TableSetup(block, layout, books, pages, tuple(_watched(format.fields, columns, cells, books)))
 
 
 def chosen(params: TableParams, fields: Sequence[str]) -> tuple[Column, ...]:
@@ -139,7 +140,7 @@ def _sums(column: Column, cells: Cells, texts: Sequence[str]) -> list[str]:
 
 def _books(
     params: TableParams, fields: Sequence[str], columns: Sequence[Column], cells: Sequence[Cells | None]
-) -> Books:
+) -> Grouping:
     locale = known_locale(params.locale)
     levels = tuple(
         Level(
@@ -153,11 +154,11 @@ def _books(
         for column, c in zip(columns, cells, strict=True)
         if column.total and c and isinstance(c.writer, NumberWriter)
     )
-    return Books(levels, sums, params.carry, params.said)
+    return Grouping(levels, sums, params.carry, params.said)
 
 
 def _watched(
-    fields: Sequence[str], columns: Sequence[Column], cells: Sequence[Cells | None], books: Books
+    fields: Sequence[str], columns: Sequence[Column], cells: Sequence[Cells | None], books: Grouping
 ) -> Iterator[Watched]:
     for column, found in zip(columns, cells, strict=True):
         if found:

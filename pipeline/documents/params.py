@@ -1,0 +1,94 @@
+"""The parameters of documents: their fields, checks, and errors in words."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+from reportlab.lib import pagesizes
+
+from ..errors import InvalidRequest
+
+ListingFormat = Literal["auto", "csv", "jsonl", "parquet"]
+
+
+class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The parameters of a document: one field each, with its limits and a description for people."""
+
+    listing: Annotated[str, Meta(description="key of a listing in the bucket: JSON lines or Parquet")] = ""
+    format: Annotated[ListingFormat, Meta(description="of the listing; csv is for tables")] = "auto"
+    query: Annotated[str, Meta(max_length=100, description="name of a query that gives the records")] = ""
+    arguments: Annotated[dict[str, Any], Meta(description="of the query: {name: value}")] = {}  # a Struct copies it
+    title: Annotated[str, Meta(min_length=1, max_length=200, description="title of the file")] = "Document"
+
+
+def one_source(params: Params, field: str) -> None:
+    """InvalidRequest unless there are records, a listing or a query, and only one of them."""
+    records = getattr(params, field)
+    if sum(map(bool, (records is not None, params.listing, params.query))) != 1:
+        advice = "On the command line the listing is SOURCE, and a query is --query."
+        raise InvalidRequest(f"Give one of {field}, listing and query.", field=field, advice=advice)
+    if records is not None and not records:
+        raise InvalidRequest(f"There are no {field}; a document needs one at least.", field=field)
+
+
+def invalid(error: msgspec.ValidationError, kind: type[Any]) -> InvalidRequest:
+    """The error in words for a person, with the field it is about."""
+    text = str(error)
+    _, _, path = text.partition(" - at `$.")
+    field = path.rstrip("`") or _unknown_field(text)
+    described = {f.encode_name: f.type for f in msgspec.structs.fields(kind)}
+    top = field.split(".")[0].split("[")[0]
+    right = _description(described[top]) if top in described else f"known are {', '.join(described)}"
+    return InvalidRequest(f"{text.split(' - at ')[0]} ({field or 'params'}: {right}).", field=field or "params")
+
+
+def _unknown_field(text: str) -> str:
+    """The field in "Object contains unknown field `x`"."""
+    return text.split("`")[1] if "`" in text else ""
+
+
+def _description(kind: Any) -> str:
+    """What a parameter may be: its description, and the choices of a Literal."""
+    info = msgspec.inspect.type_info(kind)
+    described = ""
+    if isinstance(info, msgspec.inspect.Metadata):
+        described = str((info.extra_json_schema or {}).get("description", ""))
+        info = info.type
+    if isinstance(info, msgspec.inspect.LiteralType):
+        return f"{described}: one of {', '.join(map(str, info.values))}"
+    return described or getattr(kind, "__name__", "see the documentation")
+
+
+MM = 72 / 25.4
+Side = Annotated[float, Meta(ge=50, le=5000)]  # PDF allows 5,080 mm (ISO 32000-1, annex C)
+
+
+class PaperParams(Params, frozen=True):
+    """Parameters of a document whose pages are all of one size."""
+
+    page_size: Annotated[Literal["A3", "A4", "A5", "Letter", "Legal"], Meta(description="paper")] = "A4"
+    page_mm: Annotated[
+        tuple[Side, Side] | None,
+        Meta(description="[width, height] in mm, 50 to 5000 each, instead of page_size"),
+    ] = None
+    landscape: Annotated[bool, Meta(description="turn the paper")] = False
+
+    @property
+    def paper(self) -> tuple[float, float]:
+        """Width and height in points."""
+        if self.page_mm:
+            return self.page_mm[0] * MM, self.page_mm[1] * MM
+        size = getattr(pagesizes, self.page_size if self.page_size[0] == "A" else self.page_size.lower())
+        short, long = sorted(size)
+        return (long, short) if self.landscape else (short, long)
+
+    def check_paper(self) -> None:
+        """InvalidRequest when the paper is asked for in two ways."""
+        if self.page_mm and self.landscape:
+            raise InvalidRequest(
+                "page_mm says already which side is which.",
+                field="landscape",
+                advice="Leave landscape out and give [width, height] as the page is to be.",
+            )
