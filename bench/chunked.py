@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from pipeline import documents
-from pipeline.commands.folder import listed
+from pipeline.cli.folder import listed
 from pipeline.documents import Range
 from pipeline.documents.inputs import Inputs
 from pipeline.documents.inputs.folder import FolderInputs

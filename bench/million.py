@@ -18,8 +18,8 @@ from typing import Any
 import pypdfium2
 import requests
 
+from local.laptop import Laptop
 from pipeline.documents import Range
-from pipeline.local.laptop import Laptop
 from pipeline.services import open_services
 from pipeline.tasks import flow
 
@@ -100,7 +100,7 @@ def make(folder: Path, pages: int, steps: Steps) -> Found:
                 time.sleep(LOOK)
             seconds = order.wait()
         kills = sum(system.dynos.oom_kills(f"worker.{n}") for n in (1, 2))
-        export = open_services(system.settings, _Silent()).ledger.load(order.id)
+        export = open_services(system.settings, _Silent()).exports.load(order.id)
         if export.result is None:
             raise RuntimeError(f"Export {order.id} has no file.")
         steps.say(f"  {seconds:.1f} s, {export.result.bytes / MB:,.0f} MB; states first seen at {order.seen}")
@@ -112,10 +112,10 @@ def make(folder: Path, pages: int, steps: Steps) -> Found:
 
 def drop_left_over(system: Laptop) -> None:
     """What a run that broke off left unfinished would be taken up again beside this one."""
-    ledger = open_services(system.settings, _Silent()).ledger
-    for export_id in ledger.active():
+    exports = open_services(system.settings, _Silent()).exports
+    for export_id in exports.active():
         requests.delete(f"{system.url}/exports/{export_id}", headers=system.headers, timeout=60)
-    while ledger.active():
+    while exports.active():
         time.sleep(1.0)
 
 
@@ -173,8 +173,8 @@ def compared(folder: Path, export_id: str, file: Path, pages: int) -> int:
 def draw_alone(system: Laptop, export_id: str, page: int, out: Path) -> None:
     """One page of an export as a file of its own."""
     services = open_services(system.settings, _Silent())
-    job = flow.job(services, services.ledger.load(export_id))
-    plan = services.ledger.plan(export_id)
+    job = flow.job(services, services.exports.load(export_id))
+    plan = services.exports.plan(export_id)
     chunk = next(chunk for chunk in reversed(plan.chunks) if chunk.first_page <= page)
     with out.open("w+b") as file:
         write_alone(job, Range(chunk, page, plan.pages, PIXELS, plan.found), 1, file)

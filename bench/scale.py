@@ -11,10 +11,10 @@ from math import inf
 from pathlib import Path
 from statistics import median
 
-from pipeline.commands.folder import listing
+from local.laptop import Laptop
+from pipeline.cli.folder import listing
 from pipeline.exports.export import Export
 from pipeline.exports.repository import ExportRepository
-from pipeline.local.laptop import Laptop
 
 from . import inputs, registry
 from .figures import Figure

@@ -14,9 +14,9 @@ from uuid import uuid4
 import psutil
 import requests
 
+from local.laptop import Laptop, laptop
 from pipeline.adapters.bucket.bucket import S3Bucket
 from pipeline.adapters.redis.live import Live
-from pipeline.local.laptop import Laptop, laptop
 
 from . import tables
 

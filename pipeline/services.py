@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from . import documents
-from .accounts import Accounts
 from .adapters.bucket.bucket import S3Bucket
 from .adapters.bucket.client import BACKGROUND, Timeouts
 from .adapters.https import Fetcher, Limits
@@ -15,10 +14,18 @@ from .adapters.redis.live import Live
 from .documents.inputs.bucket import SOURCE_MOST, BucketInputs
 from .exports.repository import ExportRepository
 from .pdf import fonts
+from .scaler.formation import Formation
+from .scaler.one_off import OneOffs
+from .scaler.pool import WorkerPool
+from .scaler.usage import UsageLog
 from .settings import Settings
 
 
-class Messages(Protocol):
+def worker_pool(settings: Settings, live: Live) -> WorkerPool:
+    return OneOffs(settings, live) if settings.scaler_way == "one-off" else Formation(settings, live)
+
+
+class Queue(Protocol):
     """What can be asked of workers. Each message carries an export id and at most a chunk number."""
 
     def plan(self, export_id: str) -> None: ...
@@ -32,26 +39,26 @@ class Services:
     """Everything a step needs."""
 
     settings: Settings
-    ledger: ExportRepository
-    accounts: Accounts
+    exports: ExportRepository
+    usage: UsageLog
     live: Live
     inputs: BucketInputs
-    post: Mailer
-    messages: Messages
+    mailer: Mailer
+    queue: Queue
 
 
-def open_services(settings: Settings, messages: Messages, patience: Timeouts = BACKGROUND) -> Services:
+def open_services(settings: Settings, queue: Queue, patience: Timeouts = BACKGROUND) -> Services:
     """Connect lazily to everything the settings name."""
     documents.load(settings.documents)
     fonts.load(settings.fonts)
     store = S3Bucket.open(settings, patience)
-    ledger = ExportRepository(store)
+    exports = ExportRepository(store)
     return Services(
         settings,
-        ledger,
-        Accounts(ledger),
+        exports,
+        UsageLog(exports),
         Live.open(settings),
         BucketInputs(store, Fetcher(Limits(bytes=SOURCE_MOST))),
         Mailer(settings),
-        messages,
+        queue,
     )

@@ -9,8 +9,8 @@ from functools import cache
 import botocore.session
 import pytest
 
+from local.services import S3, Valkey, s3, valkey
 from pipeline.adapters.bucket.bucket import S3Bucket
-from pipeline.local.services import S3, Valkey, s3, valkey
 from pipeline.services import Services, open_services
 from pipeline.settings import Settings
 
@@ -116,7 +116,7 @@ def put_photos(services: Services) -> Callable[[int], str]:
     from .pictures import jpeg
 
     def put(count: int) -> str:
-        store = services.ledger.store
+        store = services.exports.store
         lines = []
         for i in range(count):
             key = f"inputs/album/{i:05d}.jpg"

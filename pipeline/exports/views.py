@@ -20,14 +20,14 @@ STEPS = ((60, 5), (600, 30), (float("inf"), 60))
 """Below so many seconds, an estimate is rounded up to so many: what changes less is cheaper to poll."""
 
 
-def progress(ledger: ExportRepository, live: Live, export: Export) -> Progress | None:
+def progress(exports: ExportRepository, live: Live, export: Export) -> Progress | None:
     """Live progress; what the stored segments say when Redis is down or was wiped; None before and after."""
     if export.state not in (State.RENDERING, State.ASSEMBLING):
         return None
     with suppress(RedisDown):
         if known := live.progress(export.id):
             return known
-    found = ledger.segments.found(export.id)
+    found = exports.segments.found(export.id)
     return Progress(sum(pages for pieces in found.values() for _, pages in pieces), 0, 0)
 
 

@@ -16,9 +16,9 @@ from ..adapters.redis.live import Live
 from ..adapters.redis.workers import Line, Worker
 from ..errors import HerokuDown
 from ..settings import Settings
-from .answers import Processes, Unclear
 from .heroku import AboveLimit, Heroku
-from .way import Limit, Standing, later
+from .heroku_answers import Processes, Unclear
+from .pool import Limit, PoolStatus, later
 
 log = logging.getLogger(__name__)
 SETTLED = 3.0  # seconds; each worker says twice a second that it is up, so who is silent is not
@@ -88,10 +88,10 @@ class Formation:
     def prices(self) -> dict[str, float]:
         return self._heroku.prices()
 
-    def standing(self) -> Standing:
+    def standing(self) -> PoolStatus:
         h = self._heroku
         told = (h.refused, h.silent_seconds, h.calls)
-        return Standing("formation", self._now, self._limit.now, *told, self._ordered_at)
+        return PoolStatus("formation", self._now, self._limit.now, *told, self._ordered_at)
 
     def check(self) -> int:
         """The quantity; HerokuDown when the key may not change it."""

@@ -20,7 +20,7 @@ from requests.adapters import HTTPAdapter
 
 from ..errors import HerokuDown, HerokuRefused, TooManyCalls
 from ..settings import MIB, Settings
-from .answers import Dyno, Processes, Unclear, dyno, processes, rows, text
+from .heroku_answers import Dyno, Processes, Unclear, dyno, processes, rows, text
 from .prices import parse
 
 SILENCE_LEAST, SILENCE, SILENCE_MOST = 1.0, 60.0, 900.0  # seconds without a call after a 429; the least, …

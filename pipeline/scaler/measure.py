@@ -13,7 +13,7 @@ from ..exports.plan import Chunk, Cost, pages_per_chunk
 from ..settings import Settings
 from .decide import Demand, Dyno, Snapshot
 from .learned import Learned
-from .way import Standing
+from .pool import PoolStatus
 
 UNKNOWN_BYTES = 4000  # of a page, while nothing is known of it
 API_SECONDS = 1.0  # that an order takes
@@ -50,7 +50,7 @@ def _predicted(export: Export, learned: Learned, settings: Settings, now: float)
     )
 
 
-def dynos(workers: Iterable[Worker], standing: Standing, now: float) -> list[Dyno]:
+def dynos(workers: Iterable[Worker], standing: PoolStatus, now: float) -> list[Dyno]:
     """Every worker that is ordered, by its number; one that has not said that it is up is starting.
 
     Workers without numbers, and one-off ones, are counted in any order.
@@ -90,7 +90,9 @@ class Gauge:
         self._ours = False
         self._idle_since = inf
 
-    def snapshot(self, demands: Sequence[Demand], standing: Standing, learned: Learned) -> tuple[Snapshot, Learned]:
+    def snapshot(
+        self, demands: Sequence[Demand], standing: PoolStatus, learned: Learned
+    ) -> tuple[Snapshot, Learned]:
         """A snapshot of now, and what the boots since the last one taught.
 
         A message in a dead worker's hands counts only while its export is not over.
@@ -106,7 +108,7 @@ class Gauge:
             unacknowledged, max(0.0, now - self._idle_since), standing.limit,
         ), learned  # fmt: skip
 
-    def _learn_boots(self, workers: Sequence[Worker], standing: Standing, learned: Learned) -> Learned:
+    def _learn_boots(self, workers: Sequence[Worker], standing: PoolStatus, learned: Learned) -> Learned:
         """One boot a worker and order: who dies and is started again was not ordered then."""
         if standing.ordered_at != self._order:
             self._order, self._before, self._ours = standing.ordered_at, self._up, True

@@ -24,10 +24,10 @@ def notify(s: Services, export_id: str) -> float:
 
     How many seconds another worker may still be sending it; 0 when all is done.
     """
-    if not _due(s, s.ledger.load(export_id)):
+    if not _due(s, s.exports.load(export_id)):
         return 0.0
     claimed_at = time.time()
-    export = s.ledger.change(export_id, lambda e: _claim(e, claimed_at, s.settings.time_limit))
+    export = s.exports.change(export_id, lambda e: _claim(e, claimed_at, s.settings.time_limit))
     if export.notified_at:
         return 0.0
     if export.notice_claimed_at != claimed_at:
@@ -37,25 +37,25 @@ def notify(s: Services, export_id: str) -> float:
     except MailRefused as error:
         log.error("export %s: %s", export_id, error.message)
     except BaseException:
-        s.ledger.change(export_id, lambda e: _unclaim(e, claimed_at))
+        s.exports.change(export_id, lambda e: _unclaim(e, claimed_at))
         raise
-    s.ledger.change(export_id, lambda e: dataclasses.replace(e, notified_at=time.time()))
+    s.exports.change(export_id, lambda e: dataclasses.replace(e, notified_at=time.time()))
     return 0.0
 
 
 def _due(s: Services, export: Export) -> bool:
     """Nobody wants a mail about what they cancelled themselves."""
     wanted = export.notify and export.state in (State.READY, State.FAILED)
-    return bool(wanted and s.post.configured and not export.notified_at)
+    return bool(wanted and s.mailer.configured and not export.notified_at)
 
 
 def _send(s: Services, export: Export) -> None:
-    if missing := s.ledger.missing(export):
+    if missing := s.exports.missing(export):
         raise StoreDown(f"{missing[0].name} of export {export.id} is not there.")
     mail = message(export, s.settings)
     if not s.live.allow("mail", s.settings.mails_per_minute):
         raise MailDown(f"More than {s.settings.mails_per_minute} mails in this minute.")
-    s.post.send(mail)
+    s.mailer.send(mail)
 
 
 def _claim(export: Export, now: float, patience: float) -> Export:

@@ -46,7 +46,7 @@ def submit(s: Services, order: ExportRequest) -> Export:
     same and RedisDown is raised with its id; the keeper goes on with it.
     """
     export, records = validate(s, order)
-    accepted = s.ledger.accept(export, records, lasting=order.key is not None)
+    accepted = s.exports.accept(export, records, lasting=order.key is not None)
     if accepted.id == export.id:
         try:
             send_plan(s, export.id)
@@ -66,29 +66,29 @@ class Accepted(RedisDown):
 @one_at_a_time("plan")
 def plan(held: Held, s: Services, export_id: str) -> None:
     """Count the document, cut it into chunks, send them out."""
-    export = s.ledger.change(export_id, lambda e: _once(e, State.PLANNING, started_at=time.time()))
+    export = s.exports.change(export_id, lambda e: _once(e, State.PLANNING, started_at=time.time()))
     if export.state is not State.PLANNING:
         return
     with counted(s, f"{export_id}:plan", "The document's size"):
         planned = _plan(s, export)
     held.check()
-    cut = s.ledger.write_plan(export_id, planned)
+    cut = s.exports.write_plan(export_id, planned)
     sizes = {"records": cut.records, "pages": cut.pages, "chunks": len(cut.chunks), "planned_at": time.time()}
-    export = s.ledger.change(export_id, lambda e: _once(e, State.RENDERING, **sizes))
+    export = s.exports.change(export_id, lambda e: _once(e, State.RENDERING, **sizes))
     if export.state is State.RENDERING:
         send_chunks(s, export, list(range(len(cut.chunks))))
 
 
 def send_plan(s: Services, export_id: str) -> None:
     """Ask a worker for a plan; wake the scaler."""
-    s.messages.plan(export_id)
+    s.queue.plan(export_id)
     s.live.note_sent(export_id, s.settings.repair_patience)
     s.live.ring()
 
 
 def send_chunks(s: Services, export: Export, chunks: list[int]) -> None:
     """Ask workers for these chunks, and for the assembly after them; wake the scaler."""
-    s.messages.render(export.id, chunks, large=export.chunks > LARGE)
+    s.queue.render(export.id, chunks, large=export.chunks > LARGE)
     s.live.note_sent(export.id, s.settings.repair_patience)
     s.live.ring()
 
@@ -98,7 +98,7 @@ def render(s: Services, export_id: str, chunk: int, stopping: Callable[[], bool]
 
     Between two small chunks it looks at the export as seldom as between two pages of a large one.
     """
-    export = s.ledger.lately(export_id, rendering.ASK_SECONDS)
+    export = s.exports.lately(export_id, rendering.ASK_SECONDS)
     if export.state in (State.RENDERING, State.ASSEMBLING):
         plan = _cut(s, export)
         rendering.render(s, job(s, export).planned(plan), plan, chunk, export, stopping)
@@ -106,20 +106,20 @@ def render(s: Services, export_id: str, chunk: int, stopping: Callable[[], bool]
 
 def assemble(s: Services, export_id: str) -> None:
     """Join the segments, if all are there, and say so; raises PutBack when volumes are left to be made."""
-    export = s.ledger.load(export_id)
+    export = s.exports.load(export_id)
     if export.state not in (State.RENDERING, State.ASSEMBLING):
         return
     cut = _cut(s, export)
-    segments, missing = cover(cut, s.ledger.segments.found(export_id))
+    segments, missing = cover(cut, s.exports.segments.found(export_id))
     lease = None if missing else s.live.lease(f"{export_id}:assemble", s.settings.lease_seconds)
     if lease is None:
         return  # a chunk is on its way, or somebody is at it; the keeper comes back to this
     try:
         joined = _joined(s, export_id, cut, segments, lease)
     except (DamagedSegment, UploadGone, IllegalStep):
-        if s.ledger.load(export_id).state.over:
+        if s.exports.load(export_id).state.over:
             return  # its segments and its upload were cleared away
-        dropped = cover(s.ledger.plan(export_id), s.ledger.segments.found(export_id))[1]
+        dropped = cover(s.exports.plan(export_id), s.exports.segments.found(export_id))[1]
         if not dropped:
             raise
         send_chunks(s, export, dropped)
@@ -134,7 +134,7 @@ def _joined(
     s: Services, export_id: str, cut: Plan, segments: list[assembling.Piece], lease: Lease
 ) -> Export | None:
     """The export with its file; None when nobody wants one any more."""
-    export = s.ledger.change(export_id, lambda e: _once(e, State.ASSEMBLING, rendered_at=time.time()))
+    export = s.exports.change(export_id, lambda e: _once(e, State.ASSEMBLING, rendered_at=time.time()))
     if export.state is not State.ASSEMBLING:
         return None
     with counted(s, f"{export_id}:assemble", "The file"):
@@ -142,13 +142,13 @@ def _joined(
     if made is None:
         raise PutBack("volumes are left")
     made = dataclasses.replace(made, seconds=_drawing_seconds(s, export))
-    return s.ledger.change(export_id, lambda e: _once(e, State.READY, result=made, finished_at=time.time()))
+    return s.exports.change(export_id, lambda e: _once(e, State.READY, result=made, finished_at=time.time()))
 
 
 def send_notice(s: Services, export_id: str) -> None:
     """Ask a worker to tell whoever asked; the keeper asks again when nothing came of it."""
     s.live.note_over(export_id)
-    s.messages.deliver(export_id)
+    s.queue.deliver(export_id)
     s.live.note_sent(export_id, s.settings.lease_seconds)
 
 
@@ -167,12 +167,12 @@ def deliver(s: Services, export_id: str) -> None:
 
     While another worker tells, or died at it, the keeper asks again only when that one cannot live any more.
     """
-    export = s.ledger.load(export_id)
+    export = s.exports.load(export_id)
     if export.state.over:
         if seconds := delivering.notify(s, export_id):
             s.live.note_sent(export_id, seconds)
             return
-        s.ledger.close(export_id, keep=export.state is State.READY)
+        s.exports.close(export_id, keep=export.state is State.READY)
         s.live.forget(export_id)
         s.live.ring()
 
@@ -180,7 +180,7 @@ def deliver(s: Services, export_id: str) -> None:
 def fail(s: Services, export_id: str, error: PipelineError) -> None:
     """End an export with a reason, and tell whoever asked; does nothing when it is over already."""
     failure = Failure(error.code, error.message, error.advice)
-    export = s.ledger.change(export_id, lambda e: _once(e, State.FAILED, failure=failure, finished_at=time.time()))
+    export = s.exports.change(export_id, lambda e: _once(e, State.FAILED, failure=failure, finished_at=time.time()))
     if export.failure == failure:
         send_notice(s, export_id)
 
@@ -190,7 +190,7 @@ def cancel(s: Services, export_id: str) -> Export:
 
     Raises IllegalStep when it is over already.
     """
-    export = s.ledger.change(export_id, lambda e: e.to(State.CANCELLED, finished_at=time.time()))
+    export = s.exports.change(export_id, lambda e: e.to(State.CANCELLED, finished_at=time.time()))
     try:
         send_notice(s, export_id)
     except RedisDown as error:  # it is cancelled all the same; the keeper tidies up
@@ -215,21 +215,21 @@ def _drawing_seconds(s: Services, export: Export) -> float:
 
 
 def _plan(s: Services, export: Export) -> Plan:
-    frozen = job(s, export).frozen(partial(s.ledger.freeze, export.id))
+    frozen = job(s, export).frozen(partial(s.exports.freeze, export.id))
     return frozen.plan(s.settings, export.chunk_pages, export.volume)
 
 
 def _cut(s: Services, export: Export) -> Plan:
     """The cut of an export that was planned. One that was lost is made again: the same input gives the same."""
     try:
-        return s.ledger.plan(export.id)
+        return s.exports.plan(export.id)
     except NotFound:
         log.warning("export %s: its plan is gone and is made again", export.id)
     made = _plan(s, export)
     if (made.records, made.pages, len(made.chunks)) != (export.records, export.pages, export.chunks):
         advice = "Ask for the export again."
         raise ExportFailed("Its plan was lost, and a new one is different: the input changed.", advice=advice)
-    return s.ledger.write_plan(export.id, made)
+    return s.exports.write_plan(export.id, made)
 
 
 def _once(export: Export, state: State, **changes: Any) -> Export:

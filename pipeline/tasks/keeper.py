@@ -28,9 +28,9 @@ from ..exports.export import Export, State
 from ..exports.ids import created
 from ..exports.plan import Plan
 from ..scaler.decide import Decision, Demand
+from ..scaler.loop import Scaler
 from ..scaler.measure import demand
-from ..scaler.scaler import Scaler
-from ..scaler.way import Way
+from ..scaler.pool import WorkerPool
 from ..services import Services
 from . import flow
 from .alone import Held, alone
@@ -45,9 +45,9 @@ LEAD = 2.0  # seconds until a leader that died is missed; one that lives leads o
 class Keeper:
     """Takes turns until it is stopped. `turn` is one round, for tests and for the curious."""
 
-    def __init__(self, services: Services, way: Way) -> None:
+    def __init__(self, services: Services, way: WorkerPool) -> None:
         self._s = services
-        self._scaler = Scaler(services.settings, services.accounts, services.live, way)
+        self._scaler = Scaler(services.settings, services.usage, services.live, way)
         self._term = ExitStack()
         self._held: Held | None = None
         self._seen: dict[str, Repair] = {}
@@ -100,7 +100,7 @@ class Keeper:
         """Repair, scale, clean up, if this is the leader. True when there is work or a worker."""
         if not self._leads():
             return True
-        ids = self._s.ledger.active()
+        ids = self._s.exports.active()
         self._seen = {export_id: self._seen[export_id] for export_id in ids if export_id in self._seen}
         demands = self._all(ids, self._repaired)
         workers = self._scaler.turn(demands, self._still_leads)
@@ -111,7 +111,7 @@ class Keeper:
 
     def observe(self) -> Decision:
         """What the scaler would do at this moment; nothing is repaired, led or changed."""
-        return self._scaler.decided(self._all(self._s.ledger.active(), self._outstanding))[0]
+        return self._scaler.decided(self._all(self._s.exports.active(), self._outstanding))[0]
 
     def _wait(self, busy: bool) -> None:
         """The leader sleeps until somebody rings, or a worker has waited long enough; longer when there is nothing
@@ -157,14 +157,14 @@ class Keeper:
 
     def _outstanding(self, export_id: str) -> Demand | None:
         with suppress(NoExport):
-            return self._demand(self._view(self._s.ledger.load(export_id)))
+            return self._demand(self._view(self._s.exports.load(export_id)))
         return None
 
     def _repaired(self, export_id: str) -> Demand | None:
         try:
-            view = self._view(self._s.ledger.load(export_id))
+            view = self._view(self._s.exports.load(export_id))
         except NoExport:
-            self._s.ledger.drop_unwritten(export_id)
+            self._s.exports.drop_unwritten(export_id)
             return None
         action = repair(view, self._s.settings.export_deadline)
         # Twice in a row: between two looks a message may be on its way from the queue to a lease.
@@ -185,9 +185,9 @@ class Keeper:
         missing: list[int] = []
         plan: Plan | None = None
         if export.state in (State.RENDERING, State.ASSEMBLING):
-            found = self._s.ledger.segments.found(export_id)
+            found = self._s.exports.segments.found(export_id)
             with suppress(NotFound):  # lost: the assembly, which is asked for then, makes it again
-                plan = self._s.ledger.plan(export_id)
+                plan = self._s.exports.plan(export_id)
             missing = cover(plan, found)[1] if plan else []
             if self._held and live.progress(export_id) is None:  # who only observes changes nothing
                 live.restore_pages(export_id, {c: sum(n for _, n in pieces) for c, pieces in found.items()})
@@ -210,12 +210,12 @@ class Keeper:
         elif action is Repair.RENDER:
             flow.send_chunks(s, export, list(view.unleased))
         elif action is Repair.ASSEMBLE:
-            s.messages.assemble(export.id)
+            s.queue.assemble(export.id)
         elif action is Repair.DELIVER:
             flow.send_notice(s, export.id)
         elif action is Repair.CLOSE:
             log.error("keeper: nobody could be told about export %s", export.id)
-            s.ledger.close(export.id)
+            s.exports.close(export.id)
         elif action is Repair.GIVE_UP:
             flow.fail(s, export.id, ExportFailed("It was not finished within the time an export may take."))
 
@@ -224,10 +224,10 @@ class Keeper:
     def _clean(self) -> None:
         """Expire files that were kept as long as promised."""
         now = time.time()
-        for export in self._s.ledger.kept():
+        for export in self._s.exports.kept():
             if export.created_at > now - self._s.settings.keep_seconds:
                 return  # in the order of time: all others are younger
             if export.state is not State.EXPIRED and export.state.over:
-                self._s.ledger.remove_result(export)
-                self._s.ledger.change(export.id, lambda e: e if e.state is State.EXPIRED else e.to(State.EXPIRED))
+                self._s.exports.remove_result(export)
+                self._s.exports.change(export.id, lambda e: e if e.state is State.EXPIRED else e.to(State.EXPIRED))
                 log.info("keeper: export %s expired", export.id)

@@ -41,11 +41,11 @@ class Lookout:
     """Asked between pages: is it time to stop? Now and then it renews the lease and tells the progress."""
 
     def __init__(
-        self, settings: Settings, ledger: ExportRepository, live: Live, lease: Lease, export_id: str,
+        self, settings: Settings, exports: ExportRepository, live: Live, lease: Lease, export_id: str,
         stopping: Callable[[], bool], most: int, tell: Callable[[int], None],
     ) -> None:  # fmt: skip
         self._settings = settings
-        self._ledger = ledger
+        self._exports = exports
         self._live = live
         self._lease = lease
         self._export_id = export_id
@@ -69,7 +69,7 @@ class Lookout:
             self._live.renew(self._lease, self._settings.lease_seconds)
             if now - self._asked >= ASK_SECONDS:
                 self._asked = now
-                self.cancelled = self._ledger.load(self._export_id).state.over
+                self.cancelled = self._exports.load(self._export_id).state.over
         except ServiceDown as error:  # no reason to throw finished pages away
             log.warning("export %s: %s", self._export_id, error.message)
 
@@ -107,7 +107,7 @@ def render(
         return
     index = None
     try:
-        at = _missing(s.ledger, export.id, chunk) if begun else (chunk.first_page, 0)
+        at = _missing(s.exports, export.id, chunk) if begun else (chunk.first_page, 0)
         index = _drawn(s, job, plan, chunk, at, export, lease, stopping)
     finally:
         if index is None:
@@ -129,7 +129,7 @@ def _drawn(
     began, before, name = time.monotonic(), first - chunk.first_page, f"{export.id}:{chunk.number}:{first}"
     attempt = count(s, name, f"Page {first + 1} or one soon after it")
     lookout = Lookout(
-        s.settings, s.ledger, s.live, lease, export.id, stopping, pages_for(stop - first, attempt),
+        s.settings, s.exports, s.live, lease, export.id, stopping, pages_for(stop - first, attempt),
         lambda done: s.live.note_pages(export.id, chunk.number, before + done),
     )  # fmt: skip
     part = Range(chunk.reading, first, plan.pages, s.settings.max_image_pixels, plan.found)
@@ -145,7 +145,7 @@ def _drawn(
         if lookout.cancelled or s.live.over(export.id):
             s.live.forget_attempt(name)
             return None
-        s.ledger.segments.write(export.id, index, file)
+        s.exports.segments.write(export.id, index, file)
     pages, seconds = index.stop - chunk.first_page, time.monotonic() - began
     s.live.finish(lease, Drawn(export.id, chunk.number, first, pages, seconds, name))
     return index
@@ -156,11 +156,11 @@ def pages_for(missing: int, attempt: int) -> int:
     return max(1, missing >> (attempt - 1))
 
 
-def _missing(ledger: ExportRepository, export_id: str, chunk: Chunk) -> tuple[int, int]:
+def _missing(exports: ExportRepository, export_id: str, chunk: Chunk) -> tuple[int, int]:
     """The first planned page without a segment, and the first free slot of the lane."""
-    found = ledger.segments.found(export_id, chunk.number).get(chunk.number, ())
+    found = exports.segments.found(export_id, chunk.number).get(chunk.number, ())
     pieces = chain(chunk.number, chunk.first_page, chunk.pages, found)
     if not pieces:
         return chunk.first_page, 0
-    last = ledger.segments.index(export_id, chunk.number, *pieces[-1])
+    last = exports.segments.index(export_id, chunk.number, *pieces[-1])
     return last.stop, last.stop_slot

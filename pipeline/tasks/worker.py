@@ -25,8 +25,7 @@ from celery.worker import state
 from ..adapters.bucket.client import REQUEST
 from ..adapters.redis.live import QUEUES
 from ..adapters.redis.workers import Worker
-from ..scaler.resize import chosen_way
-from ..services import Services, open_services
+from ..services import Services, open_services, worker_pool
 from .app import CeleryMessages, make_app
 from .heartbeat import HEARTBEAT_SECONDS, Heartbeat
 from .keeper import Keeper
@@ -64,7 +63,7 @@ def introduction(one_off: str | None) -> Worker:
 
 def keep_beside(services: Services) -> Callable[[], None]:
     """Run the keeper from when the worker is ready; what stops it."""
-    keeper = Keeper(services, chosen_way(services.settings, services.live))
+    keeper = Keeper(services, worker_pool(services.settings, services.live))
     threads = []
 
     @signals.worker_ready.connect(weak=False)  # type: ignore[untyped-decorator]  # Celery has no types

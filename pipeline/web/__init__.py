@@ -16,8 +16,8 @@ from ..exports.links import Links
 from ..services import Services
 from ..settings import Settings
 from ..tasks.app import open_with_celery
-from . import api, panel, problems, scaling
-from .access import EXTENSION
+from . import api, errors, panel, scaling
+from .auth import EXTENSION
 
 SESSION_HOURS = 12
 YEAR = 365 * 86400
@@ -38,7 +38,7 @@ def create_app(services: Services | None = None) -> Flask:
     app.register_blueprint(api.blueprint)
     app.register_blueprint(panel.blueprint)
     app.register_blueprint(scaling.blueprint)
-    problems.install(app)
+    errors.install(app)
     headers = _headers(settings)
 
     @app.after_request

@@ -21,8 +21,8 @@ from ..exports.volumes import VolumeLimit
 from ..scaler.quotes import current_quotes, quotes_as_json
 from ..services import Services
 from ..tasks import flow
-from .access import owner, services
-from .problems import described, json_answer, retry_after
+from .auth import owner, services
+from .errors import described, json_answer, retry_after
 
 blueprint = Blueprint("api", __name__)
 LISTED = 20
@@ -77,7 +77,7 @@ def recent() -> Response:
     limit = LIMITS.get(request.args.get("limit", str(LISTED)))
     if limit is None:
         raise InvalidRequest(f"limit must be a number from 1 to {LISTED_MOST}.", field="limit")
-    mine = s.ledger.of(name, limit)
+    mine = s.exports.of(name, limit)
     return _cheap({"exports": [views.summary(export, s.settings.base_url) for export in mine]})
 
 
@@ -117,8 +117,8 @@ def to_file(export: Export, volume: int = 0) -> AnyResponse:
         if volume >= len(made.files):
             raise NotFound(f"Export {export.id} has no volume {volume}; there are {len(made.volumes)}.")
         file = made.files[volume]
-        if s.ledger.store.head(file.key):
-            return redirect(s.ledger.store.presign(file.key, file.name, s.settings.download_seconds))
+        if s.exports.store.head(file.key):
+            return redirect(s.exports.store.presign(file.key, file.name, s.settings.download_seconds))
     raise _no_file(export)
 
 
@@ -164,14 +164,14 @@ def _data() -> bytes:
 def _own(export_id: str) -> Export:
     """The caller's export; somebody else's is as little there as one that never was."""
     name = owner()
-    export = services().ledger.load(export_id)
+    export = services().exports.load(export_id)
     if export.owner != name:
         raise NoExport(f"There is no export {export_id}.")
     return export
 
 
 def _full(s: Services, export: Export) -> dict[str, Any]:
-    progress = views.progress(s.ledger, s.live, export)
+    progress = views.progress(s.exports, s.live, export)
     quotes = quotes_as_json(current_quotes(s.live, export, s.settings))
     return views.full(export, progress, time.time(), s.settings.base_url, quotes)
 

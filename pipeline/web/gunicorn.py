@@ -13,9 +13,9 @@ from time import monotonic
 from typing import Any
 
 from .. import logs
-from ..scaler.resize import chosen_way
+from ..services import worker_pool
 from ..tasks.keeper import Keeper
-from .access import EXTENSION
+from .auth import EXTENSION
 
 # A platform that gives PORT routes to it from outside; a laptop keeps to itself.
 _host = os.environ.get("HOST", "0.0.0.0" if "PORT" in os.environ else "127.0.0.1")  # noqa: S104
@@ -39,7 +39,7 @@ def post_worker_init(worker: Any) -> None:
     """Start the keeper in the process that serves, after it was forked: connections must not be shared."""
     logs.begin("%(name)s: %(message)s")
     services = worker.wsgi.extensions[EXTENSION]
-    keeper = Keeper(services, chosen_way(services.settings, services.live))
+    keeper = Keeper(services, worker_pool(services.settings, services.live))
     _keepers.append((keeper, keeper.start()))
 
 

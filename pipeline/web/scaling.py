@@ -8,8 +8,8 @@ from .. import documents
 from ..errors import InvalidRequest
 from ..scaler.learned import Learned
 from ..scaler.quotes import of_pages, quotes_as_json
-from .access import owner, services
-from .problems import json_answer
+from .auth import owner, services
+from .errors import json_answer
 
 blueprint = Blueprint("scaling", __name__)
 
@@ -30,6 +30,6 @@ def estimate() -> Response:
     documents.find(document)
     if not (pages.isdecimal() and len(pages) < 16 and 1 <= int(pages) <= s.settings.max_pages):
         raise InvalidRequest(f"pages must be a number from 1 to {s.settings.max_pages}.", field="pages")
-    learned = Learned.decode(s.accounts.learned())
+    learned = Learned.decode(s.usage.learned())
     found = of_pages(document, int(pages), 0, learned, s.settings)
     return json_answer({"learned": document in learned.page, "quotes": quotes_as_json(found)})

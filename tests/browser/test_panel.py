@@ -303,7 +303,7 @@ def test_a_refusal_names_the_field_and_the_button_can_be_pressed_again(page: Pag
 
 
 def test_photos_that_could_not_be_read_are_named(page: Page, settings: Settings) -> None:
-    store = open_services(settings, Workers()).ledger.store
+    store = open_services(settings, Workers()).exports.store
     store.put("inputs/lost.jsonl", b'{"source":"inputs/lost.jpg","caption":"Gone"}\n')
     sign_in(page)
     with page.expect_download():
@@ -313,7 +313,7 @@ def test_photos_that_could_not_be_read_are_named(page: Page, settings: Settings)
 
 
 def test_a_failed_export_says_why(page: Page, settings: Settings) -> None:
-    store = open_services(settings, Workers()).ledger.store
+    store = open_services(settings, Workers()).exports.store
     store.put("inputs/broken.jsonl", b'{"source":"exports/secret"}\n')
     sign_in(page)
     page.get_by_role("button", name="Download").click()

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import redis
 
+from local.services import Valkey
 from pipeline.adapters.redis.live import Live
-from pipeline.local.services import Valkey
 from pipeline.settings import Settings
 
 

@@ -12,9 +12,9 @@ from signal import SIGCONT, SIGKILL, SIGSTOP, SIGTERM
 
 import pytest
 
+from local.services import Valkey
 from pipeline.adapters.redis.live import Live
 from pipeline.errors import RedisDown
-from pipeline.local.services import Valkey
 from pipeline.settings import Settings
 from pipeline.tasks.alone import alone
 
@@ -23,7 +23,7 @@ SECONDS = 1.5
 # Waits for its turn, says so, works, checks, and says how that went.
 PROGRAM = f"""
 import signal, sys, time
-from pipeline.live import Live
+from pipeline.adapters.redis.live import Live
 from pipeline.settings import Settings
 from pipeline.tasks.alone import Overtaken, alone, stopping
 signal.signal(signal.SIGTERM, lambda *_: stopping.set())

@@ -22,16 +22,15 @@ import pytest
 from click.testing import CliRunner, Result
 from msgspec import Meta
 
-from pipeline.cli import program
-from pipeline.commands import options
-from pipeline.commands.folder import listing, natural, pictures
-from pipeline.commands.terminal import Lines
+from local.services import free_port
+from pipeline.cli import options, program
+from pipeline.cli.folder import listing, natural, pictures
+from pipeline.cli.output import Lines
 from pipeline.errors import InvalidRequest, PipelineError
 from pipeline.exports.export import Charge, Export, State
 from pipeline.exports.export import Result as Made
 from pipeline.exports.ids import new_id
 from pipeline.exports.request import ExportRequest
-from pipeline.local.services import free_port
 from pipeline.scaler.simulate.traces import Request, recorded
 from pipeline.services import Services
 from pipeline.tasks import flow
@@ -132,7 +131,7 @@ def submitted(run: Run, source: object, *arguments: object) -> str:
 def finish(services: Services, export_id: str) -> None:
     """Do what workers do."""
     flow.plan(services, export_id)
-    for chunk in range(services.ledger.load(export_id).chunks):
+    for chunk in range(services.exports.load(export_id).chunks):
         flow.render(services, export_id, chunk, lambda: False)
     flow.assemble(services, export_id)
     flow.deliver(services, export_id)
@@ -363,9 +362,9 @@ def test_a_folder_is_sent_once_and_the_same_key_gives_the_same_export(
     again = run("submit", "photos", album, "--key", "album-1", "--owner", "Ann B")
     assert again.stdout.removesuffix("\n") == export_id
     assert "sending" not in again.stderr
-    export = services.ledger.load(export_id)
+    export = services.exports.load(export_id)
     assert (export.owner, export.state, list(export.params)) == ("Ann B", State.QUEUED, ["listing"])
-    keys = [entry.key for entry in services.ledger.store.entries("inputs/")]
+    keys = [entry.key for entry in services.exports.store.entries("inputs/")]
     assert len(keys) == 13
     assert export.params["listing"] in keys
     assert all(key.startswith("inputs/sent/Ann-B-") for key in keys)
@@ -373,7 +372,7 @@ def test_a_folder_is_sent_once_and_the_same_key_gives_the_same_export(
 
 def test_a_submit_that_broke_off_goes_on_where_it_was(run: Run, album: Path, services: Services) -> None:
     export_id = submitted(run, album)
-    store = services.ledger.store
+    store = services.exports.store
     lost = next(entry.key for entry in store.entries("inputs/") if entry.key.endswith("/5.jpg"))
     torn = next(entry.key for entry in store.entries("inputs/") if entry.key.endswith("/6.jpg"))
     store.delete([lost])
@@ -390,14 +389,14 @@ def test_pictures_that_the_bucket_may_soon_remove_are_sent_again(
     run: Run, album: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     submitted(run, album)
-    monkeypatch.setattr("pipeline.commands.folder.FRESH", -60.0)  # as if they had been there for long
+    monkeypatch.setattr("pipeline.cli.folder.FRESH", -60.0)  # as if they had been there for long
     assert "sending pictures: 12 of 12" in run("submit", "photos", album).stderr
 
 
 def test_ctrl_c_stops_the_sending_at_once(environ: Environ, album: Path, services: Services) -> None:
     for number in range(11, 1000):
         os.link(album / "1.jpg", album / f"{number}.jpg")
-    store = services.ledger.store
+    store = services.exports.store
     with started(environ, "submit", "photos", album) as process:
         await_that(lambda: any(store.entries("inputs/")))
         process.send_signal(signal.SIGINT)
@@ -415,7 +414,7 @@ def test_another_picture_under_the_same_name_is_not_taken_for_the_first(
     same_size = bytearray((album / "3.jpg").read_bytes())
     same_size[-3] ^= 1
     (album / "3.jpg").write_bytes(same_size)
-    export = services.ledger.load(submitted(run, album))
+    export = services.exports.load(submitted(run, album))
     with services.inputs.open(export.params["listing"].rsplit("/", 1)[0] + "/3.jpg") as file:
         assert file.read() == same_size
 
@@ -424,7 +423,7 @@ def test_a_listing_in_the_bucket_is_named_by_its_key(
     run: Run, put_photos: Callable[[int], str], services: Services
 ) -> None:
     export_id = submitted(run, put_photos(3), "--rows", 2, "--notify", "ann@example.org", "--chunk-pages", 2)
-    export = services.ledger.load(export_id)
+    export = services.exports.load(export_id)
     assert export.params == {"rows": 2, "listing": "inputs/album.jsonl"}
     assert (export.owner, export.notify, export.chunk_pages) == ("cli", "ann@example.org", 2)
 
@@ -433,7 +432,7 @@ def test_the_owner_comes_from_the_environment(
     run: Run, put_photos: Callable[[int], str], services: Services
 ) -> None:
     result = run("submit", "photos", put_photos(1), "--json", PIPELINE_OWNER="shop")
-    assert services.ledger.load(answer(result)["id"]).owner == "shop"
+    assert services.exports.load(answer(result)["id"]).owner == "shop"
 
 
 @pytest.mark.parametrize(
@@ -450,7 +449,7 @@ def test_a_wrong_order_sends_nothing(
 ) -> None:
     result = run("submit", "photos", album, *arguments, "--json")
     assert (result.exit_code, error(result)["field"]) == (2, field)
-    assert list(services.ledger.store.entries("")) == []
+    assert list(services.exports.store.entries("")) == []
 
 
 @pytest.mark.parametrize("source", ["inputs/nothing.jsonl", "nowhere", "exports/secret.jsonl"])
@@ -458,7 +457,7 @@ def test_a_source_that_is_not_there_is_refused(run: Run, services: Services, sou
     result = run("submit", "photos", source, "--json")
     assert result.exit_code == 2
     assert source in error(result)["message"]
-    assert list(services.ledger.store.entries("")) == []
+    assert list(services.exports.store.entries("")) == []
 
 
 def test_an_export_is_kept_while_redis_is_down(
@@ -466,7 +465,7 @@ def test_an_export_is_kept_while_redis_is_down(
 ) -> None:
     result = run("submit", "photos", put_photos(2), REDIS_URL=f"redis://127.0.0.1:{free_port()}/0")
     assert result.exit_code == 6
-    assert services.ledger.load(result.stdout.strip()).state is State.QUEUED
+    assert services.exports.load(result.stdout.strip()).state is State.QUEUED
     assert "it begins when Redis is back" in result.stderr
 
 
@@ -482,7 +481,7 @@ def test_a_submit_that_is_killed_after_its_answer_has_submitted(
     assert process.returncode == -signal.SIGKILL
     assert submitted(run, album, "--key", "k") == export_id
     finish(services, export_id)
-    assert services.ledger.load(export_id).state is State.READY
+    assert services.exports.load(export_id).state is State.READY
 
 
 def test_a_worker_makes_what_submit_waits_for(run: Run, environ: Environ, album: Path, tmp_path: Path) -> None:
@@ -545,9 +544,9 @@ def test_a_file_that_broke_off_gets_no_name(
 ) -> None:
     export_id = submitted(run, put_photos(1))
     finish(services, export_id)
-    result = services.ledger.load(export_id).result
+    result = services.exports.load(export_id).result
     assert result is not None
-    services.ledger.store.put(result.key, b"%PDF half")
+    services.exports.store.put(result.key, b"%PDF half")
     broken = run("fetch", export_id, "-o", tmp_path / "out.pdf", "--json")
     assert (broken.exit_code, error(broken)["code"]) == (6, "StoreDown")
     assert list(tmp_path.iterdir()) == []
@@ -587,7 +586,7 @@ def test_a_failed_export_says_why_and_exits_with_4(run: Run, album: Path, servic
 def test_an_export_is_cancelled_once(run: Run, put_photos: Callable[[int], str], services: Services) -> None:
     export_id = submitted(run, put_photos(2))
     assert run("cancel", export_id).stdout == f"{export_id}  cancelled\n"
-    assert services.ledger.load(export_id).state is State.CANCELLED
+    assert services.exports.load(export_id).state is State.CANCELLED
     for command in ("cancel", "wait", "fetch"):
         result = run(command, export_id, "--json")
         assert (result.exit_code, error(result)["code"]) == (5, "IllegalStep"), command
@@ -764,7 +763,7 @@ def test_costs_are_summed_by_month_and_document(run: Run, services: Services) ->
     ]
     for at, charge in charges:
         export = Export(new_id(at), "photos", {}, "shop", at, pages=5, charge=charge)
-        services.ledger.accept(dataclasses.replace(export, request_key=export.id), None, lasting=False)
+        services.exports.accept(dataclasses.replace(export, request_key=export.id), None, lasting=False)
     lines = answer(run("costs", "--json"))["costs"]
     assert [(line["month"], line["exports"], line["dollars"], line["open"]) for line in lines] == [
         ("2026-09", 2, 0.003, 0),
@@ -784,7 +783,7 @@ def test_exports_are_written_as_a_trace_that_the_simulator_reads(
     later = dataclasses.replace(first, id=new_id(at + 50), created_at=at + 50, ready_by=at + 200)
     failed = dataclasses.replace(first, id=new_id(at + 60), created_at=at + 60, state=State.FAILED, result=None)
     for export in (first, later, failed):
-        services.ledger.accept(dataclasses.replace(export, request_key=export.id), None, lasting=False)
+        services.exports.accept(dataclasses.replace(export, request_key=export.id), None, lasting=False)
     file = tmp_path / "real.jsonl"
     assert "2 exports" in run("costs", "--trace", str(file)).stderr
     assert recorded(file).requests == [

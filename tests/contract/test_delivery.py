@@ -18,13 +18,13 @@ from urllib.parse import urlsplit
 import pytest
 from itsdangerous import URLSafeTimedSerializer
 
+from local.mailbox import Controller, Mailbox
+from local.services import Smtp, free_port, smtp
 from pipeline.adapters.mail import Mailer
 from pipeline.errors import InvalidSetting, LinkExpired, LinkRefused, MailDown, MailRefused, MailUnencrypted
 from pipeline.exports.export import Export, Failure, File, Result, State
 from pipeline.exports.ids import new_id
 from pipeline.exports.links import Links
-from pipeline.local.mailbox import Controller, Mailbox
-from pipeline.local.services import Smtp, free_port, smtp
 from pipeline.pdf.tally import Skipped
 from pipeline.settings import Settings
 from pipeline.tasks.notice import SKIPPED_IN_MAIL, VOLUMES_IN_MAIL, message

@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from local.dynos import Dynos
+from local.services import free_port, smtp, valkey
 from pipeline.adapters.bucket.bucket import S3Bucket
 from pipeline.cli import program
-from pipeline.commands.bucket import bucket_checks
-from pipeline.commands.finding import Check, Outcome
-from pipeline.doctor import examine, memory_check, redis_checks, sender_check, settings_checks
-from pipeline.local.dynos import Dynos
-from pipeline.local.services import free_port, smtp, valkey
+from pipeline.cli.doctor import examine, memory_check, redis_checks, sender_check, settings_checks
+from pipeline.cli.doctor.bucket import bucket_checks
+from pipeline.cli.doctor.finding import Check, Outcome
 from pipeline.settings import Settings, is_local
 
 from ..conftest import Environ

@@ -23,11 +23,11 @@ import requests
 from jsonschema import Draft4Validator
 from requests.adapters import HTTPAdapter
 
+from local import cgroup
+from local.dyno import State, pause
+from local.dynos import Dynos, Fault
+from local.formation import parse_procfile
 from pipeline.errors import InvalidSetting
-from pipeline.local import cgroup
-from pipeline.local.dyno import State, pause
-from pipeline.local.dynos import Dynos, Fault
-from pipeline.local.formation import parse_procfile
 
 from .platform_api import ERROR, SCHEMAS
 
@@ -255,7 +255,7 @@ def test_dynos_die_with_a_parent_that_is_killed(stage: Stage) -> None:
     program = """
 import os, sys, time
 from pathlib import Path
-from pipeline.local.dynos import Dynos
+from local.dynos import Dynos
 folder = Path(sys.argv[1])
 dynos = Dynos(folder / "Procfile", os.environ, cwd=folder, log_folder=folder, boot_seconds=0)
 dynos.start().scale({"worker": 1})

@@ -29,6 +29,8 @@ import pytest
 import redis
 from PIL import Image
 
+from local.mailbox import Controller, Mailbox
+from local.services import S3, Smtp, Valkey, free_port, smtp
 from pipeline.adapters.bucket.bucket import S3Bucket
 from pipeline.adapters.bucket.multipart import Upload
 from pipeline.adapters.mail import Mailer
@@ -53,8 +55,6 @@ from pipeline.exports.repository import ExportRepository
 from pipeline.exports.request import ExportRequest
 from pipeline.exports.segments import segment_key
 from pipeline.exports.volumes import UNCUT, VolumeLimit
-from pipeline.local.mailbox import Controller, Mailbox
-from pipeline.local.services import S3, Smtp, Valkey, free_port, smtp
 from pipeline.pdf.assembly import Assembly
 from pipeline.services import Services, open_services
 from pipeline.settings import Settings
@@ -77,12 +77,12 @@ class Stage:
 
     def __init__(self, services: Services, messages: SentMessages, mail: Smtp) -> None:
         self.s = services
-        self.messages = messages
+        self.queue = messages
         self.mail = mail
 
     @property
     def store(self) -> S3Bucket:
-        return self.s.ledger.store
+        return self.s.exports.store
 
     def put_album(self, photos: list[bytes]) -> None:
         lines = []
@@ -103,31 +103,31 @@ class Stage:
         """An export whose chunks were asked for."""
         export_id = self.submit(**order)
         flow.plan(self.s, export_id)
-        self.messages.sent.clear()
+        self.queue.sent.clear()
         return export_id
 
     def rendered(self, **order: Any) -> str:
         """An export whose segments are all there."""
         export_id = self.planned(**order)
-        for chunk in self.s.ledger.plan(export_id).chunks:
+        for chunk in self.s.exports.plan(export_id).chunks:
             flow.render(self.s, export_id, chunk.number, never)
         return export_id
 
     def spoil(self, export_id: str, data: bytes) -> None:
         """Give the album other bytes, and let the plan say that they are the ones that were counted."""
         version = self.store.put(ALBUM, data)
-        plan = dataclasses.replace(self.s.ledger.plan(export_id), listing=Listing(ALBUM, len(data), version))
+        plan = dataclasses.replace(self.s.exports.plan(export_id), listing=Listing(ALBUM, len(data), version))
         self.store.put(f"exports/{export_id}/plan.json", plan.encode())
         self.restart()
 
     def restart(self) -> None:
         """As in a new process, which knows no plan."""
-        self.s = dataclasses.replace(self.s, ledger=ExportRepository(self.store))
+        self.s = dataclasses.replace(self.s, exports=ExportRepository(self.store))
 
     def work(self) -> None:
         """What workers do: take each message that was sent, until none is left."""
-        while self.messages.sent:
-            step, export_id, *chunks = self.messages.sent.pop(0)
+        while self.queue.sent:
+            step, export_id, *chunks = self.queue.sent.pop(0)
             if step == "render":
                 for chunk in chunks:
                     while put_back(flow.render, self.s, export_id, int(chunk), never):
@@ -136,7 +136,7 @@ class Stage:
             {"plan": flow.plan, "assemble": flow.assemble, "deliver": flow.deliver}[step](self.s, export_id)
 
     def load(self, export_id: str) -> Export:
-        return self.s.ledger.load(export_id)
+        return self.s.exports.load(export_id)
 
     def subjects(self, export_id: str) -> list[str]:
         """Of the mails about an export."""
@@ -202,7 +202,7 @@ def stage(opened: Services, mail: Smtp) -> Stage:
     with redis.Redis.from_url(opened.settings.redis_url) as client:
         client.flushall()
     messages = SentMessages()
-    stage = Stage(dataclasses.replace(opened, messages=messages), messages, mail)
+    stage = Stage(dataclasses.replace(opened, queue=messages), messages, mail)
     for left in stage.store.uploads(""):
         left.abort()
     stage.store.delete_under("")
@@ -229,7 +229,7 @@ FIVE = [f"Photo {n}" for n in range(1, 6)]
 def test_an_export_goes_all_the_way(stage: Stage, tmp_path: Path) -> None:
     export_id = stage.submit(title="Álbum")
     assert stage.load(export_id).state is State.QUEUED
-    assert stage.messages.sent == [("plan", export_id)]
+    assert stage.queue.sent == [("plan", export_id)]
     stage.work()
     export = stage.load(export_id)
     assert export.state is State.READY
@@ -238,7 +238,7 @@ def test_an_export_goes_all_the_way(stage: Stage, tmp_path: Path) -> None:
     assert (export.result.records, export.result.drawn, export.result.skipped_count) == (5, 5, 0)
     assert stage.captions(export_id, tmp_path) == FIVE
     assert stage.subjects(export_id) == ["Ready: Álbum"]
-    assert stage.s.ledger.active() == []
+    assert stage.s.exports.active() == []
     assert stage.objects(export_id, "segments/") == {}
     assert stage.store.uploads("") == []
     assert stage.s.live.progress(export_id) is None
@@ -266,12 +266,12 @@ def test_drawing_that_redis_forgot_counts_as_not_timed(stage: Stage) -> None:
 def test_each_step_may_run_twice(stage: Stage) -> None:
     export_id = stage.submit()
     assert stage.submit() == export_id
-    assert stage.messages.sent == [("plan", export_id)]
+    assert stage.queue.sent == [("plan", export_id)]
 
     flow.plan(stage.s, export_id)
     before = stage.objects(export_id)
     flow.plan(stage.s, export_id)
-    assert stage.messages.sent[1:] == [("render", export_id, "0", "1", "2")]
+    assert stage.queue.sent[1:] == [("render", export_id, "0", "1", "2")]
 
     for chunk in (0, 1, 2):
         flow.render(stage.s, export_id, chunk, never)
@@ -279,7 +279,7 @@ def test_each_step_may_run_twice(stage: Stage) -> None:
     assert len(after) == len(before) + 3
     flow.render(stage.s, export_id, 1, never)
     assert stage.objects(export_id) == after
-    stage.s.ledger.segments.drop(segment_key(export_id, 1, 2, 2))
+    stage.s.exports.segments.drop(segment_key(export_id, 1, 2, 2))
     flow.render(stage.s, export_id, 1, never)
     assert stage.objects(export_id) == after, "the same bytes under the same key"
 
@@ -287,7 +287,7 @@ def test_each_step_may_run_twice(stage: Stage) -> None:
     ready = stage.objects(export_id)
     flow.assemble(stage.s, export_id)
     assert stage.objects(export_id) == ready
-    assert stage.messages.sent[2:] == [("deliver", export_id)]
+    assert stage.queue.sent[2:] == [("deliver", export_id)]
 
     for _ in range(2):
         flow.deliver(stage.s, export_id)
@@ -296,7 +296,7 @@ def test_each_step_may_run_twice(stage: Stage) -> None:
         flow.render(stage.s, export_id, 0, never)
     assert stage.objects(export_id, "segments/") == {}
     assert stage.subjects(export_id) == ["Ready: Photos"]
-    assert len(stage.messages.sent) == 3
+    assert len(stage.queue.sent) == 3
 
 
 def test_an_assembly_that_comes_too_early_does_nothing(stage: Stage) -> None:
@@ -304,7 +304,7 @@ def test_an_assembly_that_comes_too_early_does_nothing(stage: Stage) -> None:
     flow.render(stage.s, export_id, 0, never)
     flow.assemble(stage.s, export_id)
     assert stage.load(export_id).state is State.RENDERING
-    assert stage.messages.sent == []
+    assert stage.queue.sent == []
 
 
 def test_a_planner_that_was_overtaken_changes_nothing(
@@ -320,24 +320,24 @@ def test_a_planner_that_was_overtaken_changes_nothing(
             client.flushall()
         flow.plan(stage.s, export_id)
         flow.render(stage.s, export_id, 0, never)
-        stage.s.ledger.change(export_id, lambda e: e.to(State.ASSEMBLING))
+        stage.s.exports.change(export_id, lambda e: e.to(State.ASSEMBLING))
         return job.plan(settings, 1)
 
     monkeypatch.setattr(DocumentJob, "plan", overtaken)
     flow.plan(stage.s, export_id)
     assert stage.load(export_id).state is State.ASSEMBLING
-    assert stage.messages.sent == [("plan", export_id), ("render", export_id, "0", "1", "2")]
+    assert stage.queue.sent == [("plan", export_id), ("render", export_id, "0", "1", "2")]
     stage.work()
     assert stage.captions(export_id, tmp_path) == FIVE
 
 
 def test_a_request_is_kept_when_redis_is_down(stage: Stage, tmp_path: Path) -> None:
-    stage.messages.broken = RedisDown("Redis takes no messages.")
+    stage.queue.broken = RedisDown("Redis takes no messages.")
     with pytest.raises(flow.Accepted, match="is accepted; it begins when Redis is back") as accepted:
         stage.submit()
-    stage.messages.broken = None
+    stage.queue.broken = None
     export_id = accepted.value.export.id
-    assert stage.s.ledger.active() == [export_id]
+    assert stage.s.exports.active() == [export_id]
     flow.send_plan(stage.s, export_id)
     stage.work()
     assert stage.captions(export_id, tmp_path) == FIVE
@@ -366,7 +366,7 @@ def test_what_makes_no_sense_is_refused_before_anything_is_written(
         stage.submit(**order)
     assert refused.value.field == field
     assert [entry.key for entry in stage.store.entries("")] == before
-    assert stage.messages.sent == []
+    assert stage.queue.sent == []
 
 
 def test_an_address_that_no_mail_can_be_sent_to_is_refused(stage: Stage) -> None:
@@ -443,14 +443,14 @@ def test_a_listing_that_loses_entries_while_it_is_drawn_fails_the_export(stage: 
 def test_a_chunk_reads_only_its_own_bytes_of_the_listing(stage: Stage) -> None:
     """The others are spoilt, so that whoever reads them fails."""
     export_id = stage.planned()
-    chunk = stage.s.ledger.plan(export_id).chunks[1]
+    chunk = stage.s.exports.plan(export_id).chunks[1]
     stored = stage.store.get(ALBUM)
     assert stored is not None
     own = stored.data[chunk.start : chunk.stop]
     assert own.count(b"source") == 2
     stage.spoil(export_id, b"x" * chunk.start + own + b"x" * (len(stored.data) - chunk.stop))
     flow.render(stage.s, export_id, 1, never)
-    assert stage.s.ledger.segments.found(export_id) == {1: [(2, 2)]}
+    assert stage.s.exports.segments.found(export_id) == {1: [(2, 2)]}
 
 
 # interruptions
@@ -459,15 +459,15 @@ def test_a_chunk_reads_only_its_own_bytes_of_the_listing(stage: Stage) -> None:
 @pytest.mark.parametrize("rendered", [0, 1, 3])
 def test_a_plan_that_is_lost_is_made_again(stage: Stage, tmp_path: Path, rendered: int) -> None:
     export_id = stage.planned()
-    before = stage.s.ledger.plan(export_id)
+    before = stage.s.exports.plan(export_id)
     for chunk in range(rendered):
         flow.render(stage.s, export_id, chunk, never)
     kept = stage.objects(export_id, "segments/")
     stage.store.delete([f"exports/{export_id}/plan.json"])
     stage.restart()
-    stage.messages.render(export_id, [0, 1, 2], large=False)
+    stage.queue.render(export_id, [0, 1, 2], large=False)
     stage.work()
-    assert stage.s.ledger.plan(export_id) == before
+    assert stage.s.exports.plan(export_id) == before
     assert len(kept) == rendered
     assert stage.captions(export_id, tmp_path) == FIVE
 
@@ -488,8 +488,8 @@ def test_a_chunk_that_is_put_back_goes_on_where_it_was(stage: Stage, tmp_path: P
         with pytest.raises(PutBack, match=f"1 pages are done, {5 - done} go back"):
             flow.render(stage.s, export_id, 0, lambda: True)
     flow.render(stage.s, export_id, 0, lambda: True)
-    assert stage.s.ledger.segments.found(export_id) == {0: [(n, 1) for n in range(5)]}
-    stage.messages.assemble(export_id)
+    assert stage.s.exports.segments.found(export_id) == {0: [(n, 1) for n in range(5)]}
+    stage.queue.assemble(export_id)
     stage.work()
     assert stage.captions(export_id, tmp_path) == FIVE
 
@@ -518,7 +518,7 @@ def test_an_error_after_redis_was_wiped_costs_the_page_nothing(
         with pytest.raises(StoreDown):
             flow.render(stage.s, export_id, 1, never)
     flow.render(stage.s, export_id, 1, never)
-    assert stage.s.ledger.segments.found(export_id) == {1: [(2, 2)]}
+    assert stage.s.exports.segments.found(export_id) == {1: [(2, 2)]}
 
 
 @pytest.mark.parametrize("drawn", [0, 1])
@@ -549,7 +549,7 @@ def test_a_store_that_fails_again_and_again_is_no_fault_of_the_page(
             with pytest.raises(StoreDown):
                 flow.render(stage.s, export_id, 1, never)
     flow.render(stage.s, export_id, 1, never)
-    assert stage.s.ledger.segments.found(export_id) == {1: [(2, 2)]}
+    assert stage.s.exports.segments.found(export_id) == {1: [(2, 2)]}
 
 
 def test_an_error_that_nobody_can_count_is_tried_again(stage: Stage, app: celery.Celery) -> None:
@@ -583,10 +583,10 @@ def test_a_chunk_that_somebody_is_at_is_left_to_them(stage: Stage) -> None:
     lease = stage.s.live.lease(f"{export_id}:1", 60)
     assert lease is not None
     flow.render(stage.s, export_id, 1, never)
-    assert stage.s.ledger.segments.found(export_id) == {}
+    assert stage.s.exports.segments.found(export_id) == {}
     stage.s.live.release(lease)
     flow.render(stage.s, export_id, 1, never)
-    assert stage.s.ledger.segments.found(export_id) == {1: [(2, 2)]}
+    assert stage.s.exports.segments.found(export_id) == {1: [(2, 2)]}
 
 
 # assembly
@@ -642,8 +642,8 @@ def test_a_damaged_segment_is_dropped_and_rendered_again(
     flow.assemble(stage.s, export_id)
     if damage is deleted:  # it does not count as rendered; the keeper asks for it
         assert stage.load(export_id).state is State.RENDERING
-        stage.messages.render(export_id, [1], large=False)
-    assert stage.messages.sent == [("render", export_id, "1")]
+        stage.queue.render(export_id, [1], large=False)
+    assert stage.queue.sent == [("render", export_id, "1")]
     assert stage.store.uploads("") == []
     stage.work()
     assert stage.captions(export_id, tmp_path) == FIVE
@@ -666,7 +666,7 @@ def test_a_segment_that_changes_while_it_is_joined_is_found_though_it_does_not_p
     with monkeypatch.context() as meanwhile:  # its index was read before
         meanwhile.setattr(S3Bucket, "begin_upload", damaged_first)
         flow.assemble(stage.s, export_id)
-    assert stage.messages.sent == [("render", export_id, "1")]
+    assert stage.queue.sent == [("render", export_id, "1")]
     assert stage.store.uploads("") == []
     stage.work()
     assert stage.captions(export_id, tmp_path) == FIVE[:3]
@@ -695,7 +695,7 @@ def test_a_segment_that_is_stored_again_after_it_was_joined_spoils_no_file(
         meanwhile.setattr(Assembly, "tail", another_first)
         with pytest.raises(DamagedSegment, match="stored again"):
             flow.assemble(stage.s, export_id)
-    stage.messages.assemble(export_id)
+    stage.queue.assemble(export_id)
     stage.work()
     assert stage.captions(export_id, tmp_path) == FIVE
 
@@ -761,7 +761,7 @@ def test_of_two_assemblies_at_once_one_makes_the_file(stage: Stage, tmp_path: Pa
         list(pool.map(assemble, range(2)))
     assert stage.load(export_id).state is State.READY
     assert stage.store.uploads("") == []
-    assert set(stage.messages.sent) == {("deliver", export_id)}
+    assert set(stage.queue.sent) == {("deliver", export_id)}
     stage.work()
     assert stage.captions(export_id, tmp_path) == FIVE
     assert len(stage.subjects(export_id)) == 1
@@ -773,7 +773,7 @@ def test_segments_that_do_not_fit_together_do_not_go_round_in_circles(stage: Sta
     stage.store.put(segment_key(export_id, 1, 2, 99), b"{}")
     with pytest.raises(DamagedSegment, match="beyond its last page"):
         flow.assemble(stage.s, export_id)
-    assert stage.messages.sent == []
+    assert stage.queue.sent == []
 
 
 # cancelling
@@ -783,13 +783,13 @@ def test_segments_that_do_not_fit_together_do_not_go_round_in_circles(stage: Sta
 def test_after_a_cancellation_every_step_does_nothing(stage: Stage, state: State) -> None:
     export_id = stage.submit()
     if state is State.PLANNING:
-        stage.s.ledger.change(export_id, lambda e: e.to(State.PLANNING))
+        stage.s.exports.change(export_id, lambda e: e.to(State.PLANNING))
     elif state is not State.QUEUED:
         flow.plan(stage.s, export_id)
         for chunk in (0, 1, 2) if state is State.ASSEMBLING else (0,):
             flow.render(stage.s, export_id, chunk, never)
     if state is State.ASSEMBLING:
-        stage.s.ledger.change(export_id, lambda e: e.to(State.ASSEMBLING))
+        stage.s.exports.change(export_id, lambda e: e.to(State.ASSEMBLING))
     assert flow.cancel(stage.s, export_id).state is State.CANCELLED
     with pytest.raises(IllegalStep, match="is cancelled"):
         flow.cancel(stage.s, export_id)
@@ -800,11 +800,11 @@ def test_after_a_cancellation_every_step_does_nothing(stage: Stage, state: State
     flow.assemble(stage.s, export_id)
     flow.fail(stage.s, export_id, ExportFailed("too late"))
     assert stage.objects(export_id) == before
-    assert stage.messages.sent.count(("deliver", export_id)) == 1
+    assert stage.queue.sent.count(("deliver", export_id)) == 1
     flow.deliver(stage.s, export_id)
     assert stage.load(export_id).state is State.CANCELLED
     assert stage.objects(export_id, "segments/") == {}
-    assert stage.s.ledger.active() == []
+    assert stage.s.exports.active() == []
     assert stage.subjects(export_id) == []
 
 
@@ -828,7 +828,7 @@ def test_an_export_that_is_cancelled_while_it_is_assembled_is_not_rendered_again
 
     monkeypatch.setattr(Assembly, "tail", cancelled)
     flow.assemble(stage.s, export_id)
-    assert stage.messages.sent == [("deliver", export_id)]
+    assert stage.queue.sent == [("deliver", export_id)]
     assert stage.objects(export_id, "segments/") == {}
     assert stage.objects(export_id, "result/") == {}
     assert stage.store.uploads("") == []
@@ -851,7 +851,7 @@ def test_of_two_deliveries_at_once_one_sends_the_mail(stage: Stage) -> None:
     assert stage.subjects(export_id) == ["Ready: Photos"]
     flow.deliver(stage.s, export_id)
     assert stage.subjects(export_id) == ["Ready: Photos"]
-    assert stage.s.ledger.active() == []
+    assert stage.s.exports.active() == []
 
 
 def test_a_mail_server_that_takes_its_time_gets_the_mail_once(stage: Stage, tmp_path: Path) -> None:
@@ -860,7 +860,7 @@ def test_a_mail_server_that_takes_its_time_gets_the_mail_once(stage: Stage, tmp_
     flow.assemble(stage.s, export_id)
     with slow_mail_server(tmp_path) as (url, on_its_way):
         settings = dataclasses.replace(stage.s.settings, smtp_url=url, lease_seconds=0.1)
-        s = dataclasses.replace(stage.s, settings=settings, post=Mailer(settings))
+        s = dataclasses.replace(stage.s, settings=settings, mailer=Mailer(settings))
         with ThreadPoolExecutor(1) as pool:
             first = pool.submit(flow.deliver, s, export_id)
             assert on_its_way.wait(10)
@@ -869,7 +869,7 @@ def test_a_mail_server_that_takes_its_time_gets_the_mail_once(stage: Stage, tmp_
             time.sleep(0.01)
             assert not s.live.sent(export_id)
             flow.deliver(s, export_id)
-            assert s.ledger.active() == [export_id]  # it is not told yet
+            assert s.exports.active() == [export_id]  # it is not told yet
             assert s.live.sent(export_id)  # so nobody is asked to tell it meanwhile
             first.result()
         flow.deliver(s, export_id)
@@ -907,20 +907,20 @@ def test_a_mail_that_cannot_be_sent_now_is_sent_later(stage: Stage) -> None:
     export_id = stage.rendered()
     flow.assemble(stage.s, export_id)
     settings = dataclasses.replace(stage.s.settings, smtp_url=f"smtp://127.0.0.1:{free_port()}")
-    without = dataclasses.replace(stage.s, settings=settings, post=Mailer(settings))
+    without = dataclasses.replace(stage.s, settings=settings, mailer=Mailer(settings))
     with pytest.raises(MailDown):
         flow.deliver(without, export_id)
-    assert stage.s.ledger.active() == [export_id]
+    assert stage.s.exports.active() == [export_id]
     flow.deliver(stage.s, export_id)
     assert stage.subjects(export_id) == ["Ready: Photos"]
-    assert stage.s.ledger.active() == []
+    assert stage.s.exports.active() == []
 
 
 def test_an_address_that_is_refused_ends_the_matter(stage: Stage) -> None:
     export_id = stage.submit(notify="refused@example.org")
     stage.work()
     assert stage.load(export_id).state is State.READY
-    assert stage.s.ledger.active() == []
+    assert stage.s.exports.active() == []
 
 
 def test_more_mails_than_are_allowed_in_a_minute_wait(stage: Stage) -> None:

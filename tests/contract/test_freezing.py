@@ -38,7 +38,7 @@ def planned(services: Services, **params: object) -> str:
 
 
 def finished(services: Services, export_id: str) -> None:
-    for chunk in services.ledger.plan(export_id).chunks:
+    for chunk in services.exports.plan(export_id).chunks:
         flow.render(services, export_id, chunk.number, never)
     flow.assemble(services, export_id)
     flow.deliver(services, export_id)
@@ -50,7 +50,7 @@ def frozen(store: S3Bucket, export_id: str) -> list[str]:
 
 @pytest.fixture
 def store(services: Services) -> S3Bucket:
-    return services.ledger.store
+    return services.exports.store
 
 
 @pytest.fixture
@@ -70,12 +70,12 @@ def test_a_parquet_file_in_the_bucket_becomes_a_document(services: Services, sto
     store.put("inputs/rows.parquet", out.getvalue())
     export_id = planned(services, listing="inputs/rows.parquet")
     (key,) = frozen(store, export_id)
-    listing = services.ledger.plan(export_id).listing
+    listing = services.exports.plan(export_id).listing
     assert listing is not None
     assert listing.key == key
     store.delete(["inputs/rows.parquet"])  # nobody needs it any more
     finished(services, export_id)
-    export = services.ledger.load(export_id)
+    export = services.exports.load(export_id)
     assert export.state is State.READY
     assert (export.records, export.result and export.result.drawn) == (300, 300)
     assert frozen(store, export_id) == []
@@ -89,7 +89,7 @@ def test_a_query_is_read_once_and_its_rows_are_those_of_one_moment(
         connection.execute("DROP TABLE orders")
     flow.plan(services, export_id)
     finished(services, export_id)
-    result = services.ledger.load(export_id).result
+    result = services.exports.load(export_id).result
     assert result is not None
     assert (result.records, result.drawn) == (300, 300)
 
@@ -98,23 +98,23 @@ def test_a_plan_that_died_behind_its_snapshot_goes_on_with_it(
     services: Services, store: S3Bucket, shop: Path
 ) -> None:
     export_id = flow.submit(services, ExportRequest("table", {"query": "orders"}, "shop")).id
-    key = services.ledger.freeze(export_id, [b'{"id": 7}\n'])
+    key = services.exports.freeze(export_id, [b'{"id": 7}\n'])
     flow.plan(services, export_id)
     assert frozen(store, export_id) == [key]
-    assert services.ledger.load(export_id).records == 1
+    assert services.exports.load(export_id).records == 1
 
 
 def test_two_plans_at_once_never_mix_their_snapshots(services: Services, store: S3Bucket, shop: Path) -> None:
     """The slower one has a key of its own, and the plan that was written first counts."""
     export_id = planned(services, query="orders")
-    before = services.ledger.plan(export_id)
+    before = services.exports.plan(export_id)
     assert before.listing is not None
     store.write(f"exports/{export_id}/frozen/0-earlier", [b'{"id": 7}\n'])
-    job = flow.job(services, services.ledger.load(export_id))
+    job = flow.job(services, services.exports.load(export_id))
     other = job.frozen(lambda pieces: f"exports/{export_id}/frozen/0-earlier").plan(services.settings)
-    assert services.ledger.write_plan(export_id, other) == before
+    assert services.exports.write_plan(export_id, other) == before
     finished(services, export_id)
-    assert services.ledger.load(export_id).records == 300
+    assert services.exports.load(export_id).records == 300
 
 
 def test_a_snapshot_that_breaks_off_leaves_nothing(services: Services, store: S3Bucket) -> None:
@@ -154,7 +154,7 @@ def test_a_listing_that_is_replaced_in_mid_export_fails_it_clearly(
     with pytest.raises(InputChanged, match=r"inputs/rows\.csv was replaced or removed") as caught:
         flow.render(open_services(settings, messages), export_id, 1, never)  # in another process
     assert not caught.value.retry
-    assert list(services.ledger.segments.found(export_id)) == [0]
+    assert list(services.exports.segments.found(export_id)) == [0]
 
 
 def test_small_chunks_that_lie_side_by_side_are_read_in_one_block_of_one_version(
@@ -181,7 +181,7 @@ def test_rows_with_too_many_fields_are_named_in_the_result(services: Services, s
     store.put("inputs/rows.csv", b"a,b\n1,2\n" + b"1,2,3,4\n" * 7 + b"5\n")
     export_id = planned(services, listing="inputs/rows.csv")
     finished(services, export_id)
-    result = services.ledger.load(export_id).result
+    result = services.exports.load(export_id).result
     assert result is not None
     assert result.warnings == (
         "7 rows had more fields than titles; the surplus stands in the last column: row 2, 3, 4, 5, 6 ….",
@@ -193,7 +193,7 @@ def test_rows_of_a_program_are_sent_as_they_come(services: Services, messages: S
     assert messages.sent == [("plan", export.id)]
     flow.plan(services, export.id)
     finished(services, export.id)
-    assert services.ledger.load(export.id).records == 300
+    assert services.exports.load(export.id).records == 300
 
 
 def test_rows_of_a_program_come_in_volumes(services: Services) -> None:
@@ -201,7 +201,7 @@ def test_rows_of_a_program_come_in_volumes(services: Services) -> None:
     export = pipeline.submit(services, "table", rows, volume_pages=2)
     flow.plan(services, export.id)
     finished(services, export.id)
-    result = services.ledger.load(export.id).result
+    result = services.exports.load(export.id).result
     assert result is not None
     assert len(result.volumes) > 2
     assert {volume.pages for volume in result.volumes[:-1]} == {2}

@@ -20,7 +20,8 @@ import pytest
 import redis
 from celery.exceptions import Retry
 
-from pipeline.accounts import Accounts
+from local.dynos import Dynos, Fault
+from local.services import S3, Valkey, free_port
 from pipeline.adapters.bucket.bucket import S3Bucket
 from pipeline.adapters.bucket.client import REQUEST
 from pipeline.adapters.redis.live import QUEUES
@@ -30,14 +31,13 @@ from pipeline.exports.export import Charge, Export, State
 from pipeline.exports.ids import new_id
 from pipeline.exports.repository import ExportRepository, listing_key
 from pipeline.exports.request import ExportRequest
-from pipeline.local.dynos import Dynos, Fault
-from pipeline.local.services import S3, Valkey, free_port
-from pipeline.scaler import oneoff, scaler
+from pipeline.scaler import loop, one_off
 from pipeline.scaler.formation import Formation
 from pipeline.scaler.learned import Learned
 from pipeline.scaler.measure import Gauge
-from pipeline.scaler.oneoff import OneOffs
+from pipeline.scaler.one_off import OneOffs
 from pipeline.scaler.prices import MONTH
+from pipeline.scaler.usage import UsageLog
 from pipeline.services import Services, open_services
 from pipeline.settings import Settings
 from pipeline.tasks import flow, repair
@@ -57,7 +57,7 @@ class Stage:
 
     def __init__(self, s: Services, messages: SentMessages, dynos: Dynos) -> None:
         self.s = s
-        self.messages = messages
+        self.queue = messages
         self.dynos = dynos
         self.keepers: list[Keeper] = []
 
@@ -93,7 +93,7 @@ class Stage:
 
     def forget_what_was_sent(self) -> None:
         """As when messages are lost, and it is long ago."""
-        self.messages.sent.clear()
+        self.queue.sent.clear()
         with redis.Redis.from_url(self.s.settings.redis_url) as client:
             client.delete(*client.keys("pipeline:sent:*"), "none")
 
@@ -103,7 +103,7 @@ class Stage:
 
     def age(self, export_id: str, **times: Any) -> Export:
         """Change the times in an export's record."""
-        return self.s.ledger.change(export_id, lambda e: dataclasses.replace(e, **times))
+        return self.s.exports.change(export_id, lambda e: dataclasses.replace(e, **times))
 
 
 @pytest.fixture(scope="module")
@@ -137,9 +137,9 @@ def stage(opened: Services, tmp_path: Path) -> Iterator[Stage]:
             heroku_timeout=0.25,
         )  # fmt: skip
         messages = SentMessages()
-        stage = Stage(dataclasses.replace(opened, settings=settings, messages=messages), messages, dynos)
+        stage = Stage(dataclasses.replace(opened, settings=settings, queue=messages), messages, dynos)
         stage.wipe_redis()
-        store = stage.s.ledger.store
+        store = stage.s.exports.store
         store.delete_under("")
         for n in range(5):
             store.put(f"inputs/album/{n}.jpg", jpeg(n, 40, 30))
@@ -159,7 +159,7 @@ def test_a_dry_run_says_what_would_be_done_and_changes_nothing(stage: Stage) -> 
     assert decision.quantity == 1
     assert "1 worker" in decision.reason
     assert stage.workers == 0
-    assert stage.s.ledger.load(export_id).state is State.QUEUED
+    assert stage.s.exports.load(export_id).state is State.QUEUED
     assert stage.s.live.lease("keeper", 1.0), "it did not lead"
 
 
@@ -167,15 +167,15 @@ def test_a_dry_run_passes_over_what_a_turn_passes_over_and_puts_nothing_back(sta
     export_id = stage.planned()
     stage.render(export_id, 0)
     stage.wipe_redis()
-    stage.s.ledger.store.put(f"active/{new_id()}", b"")  # its acceptance goes on, or broke off
+    stage.s.exports.store.put(f"active/{new_id()}", b"")  # its acceptance goes on, or broke off
     damaged = stage.submit(title="Damaged")
-    stage.s.ledger.store.put(f"exports/{damaged}/export.json", b"{")
+    stage.s.exports.store.put(f"exports/{damaged}/export.json", b"{")
     assert stage.keeper().observe().quantity == 1
     assert stage.s.live.progress(export_id) is None
 
 
 def test_there_are_workers_while_there_is_work_and_none_afterwards(stage: Stage) -> None:
-    stage.s.accounts.write_learned(Learned(page={"photos": 30.0}).encode())
+    stage.s.usage.write_learned(Learned(page={"photos": 30.0}).encode())
     keeper = stage.keeper()
     assert not keeper.turn()
     assert stage.workers == 0
@@ -245,7 +245,7 @@ def test_the_true_number_is_asked_for_after_redis_was_wiped_and_now_and_then(
     keeper.turn()
     assert stage.workers == 1
     stage.dynos.scale({"worker": 0})
-    monkeypatch.setattr(scaler, "CHECK_SECONDS", 0.0)
+    monkeypatch.setattr(loop, "CHECK_SECONDS", 0.0)
     keeper.turn()
     assert stage.workers == 1
 
@@ -263,7 +263,7 @@ def test_a_turn_repairs_whatever_heroku_says_and_scales_when_it_is_well_again(st
     for _ in range(2):
         with pytest.raises(HerokuDown):
             keeper.turn()
-    assert [step for step, _ in stage.messages.sent] == ["plan"]
+    assert [step for step, _ in stage.queue.sent] == ["plan"]
     assert stage.workers == 0
     stage.dynos.faults.clear()
     time.sleep(1.1 if fault.status == 429 else 0.0)
@@ -278,14 +278,14 @@ def test_the_loop_outlives_its_mistakes_and_says_so(
     keeper = stage.keeper()
     stage.dynos.faults.append(Fault(401, sticky=True))
     errors = iter([ZeroDivisionError("a mistake of ours"), StoreDown("The bucket is away."), RedisDown("Gone.")])
-    well = type(stage.s.ledger).active
+    well = type(stage.s.exports).active
 
-    def active(ledger: Any) -> list[str]:
+    def active(exports: Any) -> list[str]:
         for error in errors:
             raise error
-        return well(ledger)
+        return well(exports)
 
-    monkeypatch.setattr(type(stage.s.ledger), "active", active)
+    monkeypatch.setattr(type(stage.s.exports), "active", active)
     with caplog.at_level(logging.WARNING):
         thread = keeper.start()
         until(lambda: "the key is not valid" in caplog.text)
@@ -332,8 +332,8 @@ def test_who_has_lingered_long_enough_is_stopped_although_nobody_rings(stage: St
 def test_a_one_off_dyno_that_died_before_its_worker_was_up_is_asked_after_once_and_replaced(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(scaler, "LATE", 0.5)
-    stage.s.accounts.write_learned(Learned(boot=0.1).encode())
+    monkeypatch.setattr(loop, "LATE", 0.5)
+    stage.s.usage.write_learned(Learned(boot=0.1).encode())
     stage.submit()
     settings = dataclasses.replace(stage.s.settings, scaler_way="one-off")
     keeper = Keeper(dataclasses.replace(stage.s, settings=settings), OneOffs(settings, stage.s.live))
@@ -371,7 +371,7 @@ def test_one_keeper_leads_and_another_takes_over_when_it_is_gone(stage: Stage) -
     asked = {call.path.removeprefix("/apps/demo/") for call in stage.dynos.requests}
     assert asked == {"formation", "formation/worker", "available-dyno-sizes"}
     stage.dynos.scale({"worker": 0})
-    stage.s.ledger.close(stage.s.ledger.active()[0])
+    stage.s.exports.close(stage.s.exports.active()[0])
     first.turn()
     assert stage.workers == 0
 
@@ -485,10 +485,10 @@ def test_who_looks_after_many_exports_leads_until_it_has_scaled(
         stage.submit(title=str(n))
     load, tries = ExportRepository.load, []
 
-    def slowly(ledger: ExportRepository, export_id: str) -> Export:
+    def slowly(exports: ExportRepository, export_id: str) -> Export:
         time.sleep(0.5)
         tries.append(stage.s.live.lease("keeper", 9.0))
-        return load(ledger, export_id)
+        return load(exports, export_id)
 
     monkeypatch.setattr(ExportRepository, "load", slowly)
     stage.keeper().turn()
@@ -509,12 +509,12 @@ def test_a_step_that_comes_back_by_itself_is_not_asked_for(stage: Stage) -> None
         task.pop_request()
 
     def turns() -> list[tuple[str, ...]]:
-        stage.messages.sent.clear()
+        stage.queue.sent.clear()
         with redis.Redis.from_url(stage.s.settings.redis_url) as client:
             client.delete(*QUEUES)  # a worker takes it, and keeps it until its time has come
         keeper.turn()
         keeper.turn()
-        return stage.messages.sent.copy()
+        return stage.queue.sent.copy()
 
     def pauses_end() -> None:
         with redis.Redis.from_url(stage.s.settings.redis_url) as client:
@@ -551,9 +551,9 @@ def test_what_was_lost_is_asked_for_again(stage: Stage) -> None:
     def after_two_turns() -> list[tuple[str, ...]]:
         stage.forget_what_was_sent()
         keeper.turn()
-        assert stage.messages.sent == []
+        assert stage.queue.sent == []
         keeper.turn()
-        return stage.messages.sent.copy()
+        return stage.queue.sent.copy()
 
     export_id = stage.submit()
     assert after_two_turns() == [("plan", export_id)]
@@ -578,10 +578,10 @@ def test_a_lost_plan_or_assembly_does_not_wait_for_the_chunks_of_others(stage: S
     client.rpush("pipeline.large", "a chunk of another")
 
     def sent_after_two_turns() -> list[tuple[str, ...]]:
-        stage.messages.sent.clear()
+        stage.queue.sent.clear()
         keeper.turn()
         keeper.turn()
-        return stage.messages.sent.copy()
+        return stage.queue.sent.copy()
 
     assert stage.s.live.sent(export_id)
     assert sent_after_two_turns() == [("plan", export_id)]
@@ -609,11 +609,11 @@ def test_an_export_past_its_deadline_fails(stage: Stage) -> None:
     keeper = stage.keeper(export_deadline=0.0)
     keeper.turn()
     keeper.turn()
-    export = stage.s.ledger.load(export_id)
+    export = stage.s.exports.load(export_id)
     assert export.state is State.FAILED
     assert export.failure is not None
     assert "not finished within the time" in export.failure.message
-    assert stage.messages.sent[-1] == ("deliver", export_id)
+    assert stage.queue.sent[-1] == ("deliver", export_id)
 
 
 def test_a_message_that_cannot_be_delivered_for_long_keeps_no_worker_up(stage: Stage) -> None:
@@ -622,22 +622,22 @@ def test_a_message_that_cannot_be_delivered_for_long_keeps_no_worker_up(stage: S
     keeper = stage.keeper(linger_seconds=0.0)
     for _ in range(3):
         keeper.turn()
-    assert stage.s.ledger.active() == []
+    assert stage.s.exports.active() == []
     assert stage.workers == 0
-    assert stage.s.ledger.load(export_id).state is State.READY
+    assert stage.s.exports.load(export_id).state is State.READY
 
 
 def test_one_export_that_makes_no_sense_does_not_keep_the_others_waiting(
     stage: Stage, caplog: pytest.LogCaptureFixture
 ) -> None:
     garbled, strange, good = stage.submit(title="Garbled"), stage.planned(title="Strange"), stage.submit()
-    stage.s.ledger.store.put(f"exports/{garbled}/export.json", b"{garbled")
-    stage.s.ledger.store.put(f"exports/{strange}/segments/notes.seg", b"somebody was here")
+    stage.s.exports.store.put(f"exports/{garbled}/export.json", b"{garbled")
+    stage.s.exports.store.put(f"exports/{strange}/segments/notes.seg", b"somebody was here")
     stage.forget_what_was_sent()
     keeper = stage.keeper()
     keeper.turn()
     keeper.turn()
-    assert ("plan", good) in stage.messages.sent
+    assert ("plan", good) in stage.queue.sent
     assert stage.workers >= 1
     assert f"export {garbled} cannot be looked after" in caplog.text
     assert f"export {strange} cannot be looked after" in caplog.text
@@ -645,7 +645,7 @@ def test_one_export_that_makes_no_sense_does_not_keep_the_others_waiting(
 
 def test_an_export_that_makes_no_sense_keeps_no_worker_up_for_ever(stage: Stage) -> None:
     garbled = stage.submit()
-    stage.s.ledger.store.put(f"exports/{garbled}/export.json", b"{garbled")
+    stage.s.exports.store.put(f"exports/{garbled}/export.json", b"{garbled")
     keeper = stage.keeper()
     keeper.turn()
     assert stage.workers == 1, "one may be busy with it"
@@ -660,28 +660,28 @@ def test_an_export_whose_plan_is_gone_is_not_taken_for_one_that_was_never_writte
 ) -> None:
     monkeypatch.setattr("pipeline.exports.repository.CLAIM_GRACE", -2.0)
     export_id = stage.planned()
-    store = stage.s.ledger.store
+    store = stage.s.exports.store
     store.delete([f"exports/{export_id}/plan.json"])
     stage.s = dataclasses.replace(
-        stage.s, ledger=ExportRepository(store)
+        stage.s, exports=ExportRepository(store)
     )  # as in a new process, which knows no plan
     stage.keeper().turn()
-    assert stage.s.ledger.load(export_id).state is State.RENDERING
+    assert stage.s.exports.load(export_id).state is State.RENDERING
 
 
 def test_a_request_that_was_never_written_down_whole_is_cleared_away(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     left = new_id()
-    stage.s.ledger.store.put(f"active/{left}", b"")
-    stage.s.ledger.store.put(listing_key(left), b"{}")
+    stage.s.exports.store.put(f"active/{left}", b"")
+    stage.s.exports.store.put(listing_key(left), b"{}")
     keeper = stage.keeper()
     keeper.turn()
-    assert stage.s.ledger.active() == [left]
+    assert stage.s.exports.active() == [left]
     monkeypatch.setattr("pipeline.exports.repository.CLAIM_GRACE", -2.0)
     keeper.turn()
-    assert stage.s.ledger.active() == []
-    assert not list(stage.s.ledger.store.entries(f"exports/{left}"))
+    assert stage.s.exports.active() == []
+    assert not list(stage.s.exports.store.entries(f"exports/{left}"))
 
 
 # charge
@@ -699,7 +699,7 @@ def test_who_leads_again_charges_what_another_leader_saw_end(stage: Stage) -> No
     stage.dynos.scale({"worker": 0})
     stage.wipe_redis()
     first.turn()
-    assert stage.s.accounts.unbilled() == []
+    assert stage.s.usage.unbilled() == []
 
 
 def test_who_is_charged_after_a_mishap_in_the_middle_pays_no_more_than_its_share(
@@ -713,22 +713,22 @@ def test_who_is_charged_after_a_mishap_in_the_middle_pays_no_more_than_its_share
         flow.assemble(stage.s, export_id)
         flow.deliver(stage.s, export_id)
     stage.forget_what_was_sent()
-    charge = Accounts.bill
+    charge = UsageLog.bill
 
-    def broken(accounts: Accounts, export_id: str, amount: Charge | None) -> None:
+    def broken(accounts: UsageLog, export_id: str, amount: Charge | None) -> None:
         charge(accounts, export_id, amount)
         raise StoreDown("The bucket does not answer.")
 
-    monkeypatch.setattr(Accounts, "bill", broken)
+    monkeypatch.setattr(UsageLog, "bill", broken)
     with pytest.raises(StoreDown):
         for _ in range(3):
             keeper.turn()
     monkeypatch.undo()
     stage.keeper(linger_seconds=0.0).turn()
     keeper.turn()
-    charged = [one.charge.dyno_seconds for one in map(stage.s.ledger.load, ids) if one.charge]
-    noted = list(stage.s.accounts.workers_since(0.0))
-    begin = min(stage.s.ledger.load(export_id).created_at for export_id in ids)
+    charged = [one.charge.dyno_seconds for one in map(stage.s.exports.load, ids) if one.charge]
+    noted = list(stage.s.usage.workers_since(0.0))
+    begin = min(stage.s.exports.load(export_id).created_at for export_id in ids)
     paid = sum(n * (end - max(at, begin)) for (at, n, _), (end, _, _) in pairwise(noted) if end > begin)
     assert len(charged) == 2
     assert sum(charged) == pytest.approx(paid, abs=0.01)
@@ -738,23 +738,23 @@ def test_who_leads_no_more_changes_tells_and_charges_nothing(stage: Stage, monke
     """It lost its lease in the middle of its turn, to one that has scaled already."""
     first, second = stage.keeper(), stage.keeper()
     export_id = stage.submit()
-    looking = type(stage.s.ledger).active
+    looking = type(stage.s.exports).active
 
-    def overtaken(ledger: ExportRepository) -> list[str]:
+    def overtaken(exports: ExportRepository) -> list[str]:
         monkeypatch.undo()
         stage.wipe_redis()
         second.turn()
-        stage.s.ledger.close(export_id)
+        stage.s.exports.close(export_id)
         return []
 
-    monkeypatch.setattr(type(stage.s.ledger), "active", overtaken)
-    notes = list(stage.s.accounts.workers_since(0.0))
+    monkeypatch.setattr(type(stage.s.exports), "active", overtaken)
+    notes = list(stage.s.usage.workers_since(0.0))
     first.turn()
-    assert looking(stage.s.ledger) == []
+    assert looking(stage.s.exports) == []
     assert stage.workers == 1
-    assert [workers for _, workers, _ in stage.s.accounts.workers_since(0.0)] == [0, 1]
+    assert [workers for _, workers, _ in stage.s.usage.workers_since(0.0)] == [0, 1]
     assert notes == []
-    assert [export.id for export in stage.s.accounts.unbilled()] == [export_id], "its worker is still there"
+    assert [export.id for export in stage.s.usage.unbilled()] == [export_id], "its worker is still there"
     assert len(stage.s.live.decisions()) == 1
     shown = stage.s.live.scaler()
     assert shown is not None
@@ -796,7 +796,7 @@ def test_what_was_ordered_is_charged_from_when_heroku_got_it_though_its_answer_w
     time.sleep(2.0)
     keeper.turn()
     assert stage.workers == 1
-    (_, (noted, workers, _)) = stage.s.accounts.workers_since(0.0)
+    (_, (noted, workers, _)) = stage.s.usage.workers_since(0.0)
     assert workers == 1
     assert noted == pytest.approx(ordered, abs=1.0), "Heroku's times are whole seconds"
 
@@ -804,8 +804,8 @@ def test_what_was_ordered_is_charged_from_when_heroku_got_it_though_its_answer_w
 def test_a_one_off_dyno_that_died_is_charged_until_it_was_last_heard_of_though_another_replaces_it_at_once(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(oneoff, "MISSED", 0.3)
-    monkeypatch.setattr(oneoff, "PRESENT", 0.5)
+    monkeypatch.setattr(one_off, "MISSED", 0.3)
+    monkeypatch.setattr(one_off, "PRESENT", 0.5)
     settings = dataclasses.replace(stage.s.settings, scaler_way="one-off")
     keeper = Keeper(dataclasses.replace(stage.s, settings=settings), OneOffs(settings, stage.s.live))
     stage.submit()
@@ -823,7 +823,7 @@ def test_a_one_off_dyno_that_died_is_charged_until_it_was_last_heard_of_though_a
     keeper.turn()
     keeper.resign()
     assert [dyno.name for dyno in stage.dynos.one_offs()] == ["run.2"]
-    *_, (died, none, _), (_, one, _) = stage.s.accounts.workers_since(0.0)
+    *_, (died, none, _), (_, one, _) = stage.s.usage.workers_since(0.0)
     assert (none, one) == (0, 1)
     assert died == pytest.approx(missed - 0.5, abs=0.3)
 
@@ -837,17 +837,17 @@ def test_what_a_leader_ordered_before_it_died_is_charged_and_nothing_is_written_
         stage.wipe_redis()
         stage.submit()
         stage.keeper(waiting_price=1000.0).turn()
-    _, (noted, workers, _) = list(stage.s.accounts.workers_since(0.0))[:2]
+    _, (noted, workers, _) = list(stage.s.usage.workers_since(0.0))[:2]
     assert workers == 2
     assert noted == pytest.approx(ordered, abs=1.0)
-    changes = [workers for _, workers, _ in stage.s.accounts.workers_since(0.0)]
+    changes = [workers for _, workers, _ in stage.s.usage.workers_since(0.0)]
     assert all(before != after for before, after in pairwise(changes))
 
 
 def test_changes_are_noted_in_their_order_though_the_clock_of_an_earlier_leader_was_ahead(stage: Stage) -> None:
-    stage.s.accounts.note_workers(time.time() + 30, 2, 0.1, "As a leader with another clock saw it.")
+    stage.s.usage.note_workers(time.time() + 30, 2, 0.1, "As a leader with another clock saw it.")
     stage.keeper().turn()
-    assert [workers for _, workers, _ in stage.s.accounts.workers_since(0.0)] == [2, 0]
+    assert [workers for _, workers, _ in stage.s.usage.workers_since(0.0)] == [2, 0]
 
 
 def test_what_stays_for_days_is_noted_again_before_it_is_too_old_to_be_found(
@@ -856,21 +856,21 @@ def test_what_stays_for_days_is_noted_again_before_it_is_too_old_to_be_found(
     keeper = stage.keeper(min_workers=1)
     keeper.turn()
     keeper.turn()
-    *_, (at, workers, _) = before = list(stage.s.accounts.workers_since(0.0))
+    *_, (at, workers, _) = before = list(stage.s.usage.workers_since(0.0))
     assert workers == 1
-    monkeypatch.setattr(scaler, "DAY", time.time() - at)
+    monkeypatch.setattr(loop, "DAY", time.time() - at)
     keeper.turn()
-    assert len(list(stage.s.accounts.workers_since(0.0))) == len(before) + 1
+    assert len(list(stage.s.usage.workers_since(0.0))) == len(before) + 1
 
 
 def test_what_was_learned_is_written_when_there_is_something_to_learn_from(stage: Stage) -> None:
     stage.keeper(linger_seconds=0.0).turn()
-    assert stage.s.accounts.learned() is None
+    assert stage.s.usage.learned() is None
     export_id = stage.ready()
     flow.deliver(stage.s, export_id)
     stage.wipe_redis()
     stage.keeper(linger_seconds=0.0).turn()
-    assert stage.s.accounts.learned()
+    assert stage.s.usage.learned()
 
 
 # what a dyno costs
@@ -880,7 +880,7 @@ def test_the_price_is_what_heroku_lists_and_ours_when_it_does_not_answer(stage: 
     sizes = json.dumps([{"name": "Standard-1X", "cost": {"cents": 3600, "unit": "month"}}])
 
     def noted(size: str, **fault: Any) -> float:
-        stage.s.ledger.store.delete_under("workers/")
+        stage.s.exports.store.delete_under("workers/")
         stage.wipe_redis()
         stage.dynos.scale({"worker": 0})
         keeper = stage.keeper(dyno_size=size, heroku_timeout=1.0)
@@ -889,8 +889,8 @@ def test_the_price_is_what_heroku_lists_and_ours_when_it_does_not_answer(stage: 
         stage.dynos.faults.clear()
         export_id = stage.submit(title=f"{size} {fault}")
         keeper.turn()
-        stage.s.ledger.close(export_id)
-        *_, (_, workers, found) = stage.s.accounts.workers_since(0.0)
+        stage.s.exports.close(export_id)
+        *_, (_, workers, found) = stage.s.usage.workers_since(0.0)
         assert workers == 1
         return found
 
@@ -954,10 +954,10 @@ def test_a_file_that_was_kept_as_long_as_promised_is_removed_and_its_record_stay
     keeper = stage.keeper(keep_seconds=50, heroku_api_key=None)
     monkeypatch.setattr(time, "monotonic", lambda: 7.0)  # the machine has only just started
     keeper.turn()
-    kept = {entry.key for entry in stage.s.ledger.store.entries(f"exports/{old}/")}
+    kept = {entry.key for entry in stage.s.exports.store.entries(f"exports/{old}/")}
     assert kept == {f"exports/{old}/export.json"}
-    assert stage.s.ledger.load(old).state is State.EXPIRED
-    assert stage.s.ledger.load(running).state is State.QUEUED
-    result = stage.s.ledger.load(young).result
+    assert stage.s.exports.load(old).state is State.EXPIRED
+    assert stage.s.exports.load(running).state is State.QUEUED
+    result = stage.s.exports.load(young).result
     assert result is not None
-    assert stage.s.ledger.store.head(result.key)
+    assert stage.s.exports.store.head(result.key)

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from local.services import S3
 from pipeline.adapters.bucket.bucket import S3Bucket
 from pipeline.errors import Conflict, IllegalStep, NotFound
 from pipeline.exports import repository as ledgers
@@ -22,7 +23,6 @@ from pipeline.exports.ids import new_id
 from pipeline.exports.plan import Chunk, Plan
 from pipeline.exports.repository import ExportRepository, listing_key
 from pipeline.exports.segments import segment_key
-from pipeline.local.services import S3
 from pipeline.settings import Settings
 
 
@@ -44,7 +44,7 @@ def store(s3_server: S3) -> S3Bucket:
 
 
 @pytest.fixture
-def ledger(store: S3Bucket) -> ExportRepository:
+def exports(store: S3Bucket) -> ExportRepository:
     store.delete_under("")
     return ExportRepository(store)
 
@@ -54,193 +54,193 @@ def export(request_key: str = "a-request", owner: str = "shop", now: float | Non
     return Export(new_id(created), "photos", {"title": "T"}, owner, created, request_key=request_key)
 
 
-def keys(ledger: ExportRepository, prefix: str = "") -> set[str]:
-    return {entry.key for entry in ledger.store.entries(prefix)}
+def keys(exports: ExportRepository, prefix: str = "") -> set[str]:
+    return {entry.key for entry in exports.store.entries(prefix)}
 
 
-def end(ledger: ExportRepository, accepted: Export) -> None:
-    ledger.change(accepted.id, lambda e: e.to(State.CANCELLED))
+def end(exports: ExportRepository, accepted: Export) -> None:
+    exports.change(accepted.id, lambda e: e.to(State.CANCELLED))
 
 
 # accepting
 
 
-def test_what_is_accepted_is_written_down_whole(ledger: ExportRepository) -> None:
+def test_what_is_accepted_is_written_down_whole(exports: ExportRepository) -> None:
     asked = export(owner="a person / with ünusual name")
-    assert ledger.accept(asked, b'{"source":"inputs/a.jpg"}', lasting=False) == asked
-    assert ledger.load(asked.id) == asked
-    assert ledger.active() == [asked.id]
-    assert ledger.of("a person / with ünusual name", 10) == [asked]
-    assert ledger.store.get(listing_key(asked.id)).data == b'{"source":"inputs/a.jpg"}'  # type: ignore[union-attr]
-    assert not ledger.store.head(listing_key(ledger.accept(export("another"), None, lasting=False).id))
+    assert exports.accept(asked, b'{"source":"inputs/a.jpg"}', lasting=False) == asked
+    assert exports.load(asked.id) == asked
+    assert exports.active() == [asked.id]
+    assert exports.of("a person / with ünusual name", 10) == [asked]
+    assert exports.store.get(listing_key(asked.id)).data == b'{"source":"inputs/a.jpg"}'  # type: ignore[union-attr]
+    assert not exports.store.head(listing_key(exports.accept(export("another"), None, lasting=False).id))
 
 
-def test_the_same_request_gives_the_same_export_while_it_runs(ledger: ExportRepository) -> None:
-    first = ledger.accept(export(), None, lasting=False)
-    again = ledger.accept(export(), None, lasting=False)
-    other = ledger.accept(export("another-request"), None, lasting=False)
+def test_the_same_request_gives_the_same_export_while_it_runs(exports: ExportRepository) -> None:
+    first = exports.accept(export(), None, lasting=False)
+    again = exports.accept(export(), None, lasting=False)
+    other = exports.accept(export("another-request"), None, lasting=False)
     assert again == first
     assert other != first
-    assert sorted(ledger.active()) == sorted([first.id, other.id])
+    assert sorted(exports.active()) == sorted([first.id, other.id])
 
 
-def test_the_same_request_gives_a_new_export_when_the_first_is_over(ledger: ExportRepository) -> None:
-    first = ledger.accept(export(), None, lasting=False)
-    end(ledger, first)
-    second = ledger.accept(export(), None, lasting=False)
+def test_the_same_request_gives_a_new_export_when_the_first_is_over(exports: ExportRepository) -> None:
+    first = exports.accept(export(), None, lasting=False)
+    end(exports, first)
+    second = exports.accept(export(), None, lasting=False)
     assert second.id != first.id
-    assert ledger.accept(export(), None, lasting=False) == second
+    assert exports.accept(export(), None, lasting=False) == second
 
 
-def test_a_key_of_the_callers_own_gives_the_same_export_for_ever(ledger: ExportRepository) -> None:
-    first = ledger.accept(export(), None, lasting=True)
-    end(ledger, first)
-    assert ledger.accept(export(), None, lasting=True).id == first.id
+def test_a_key_of_the_callers_own_gives_the_same_export_for_ever(exports: ExportRepository) -> None:
+    first = exports.accept(export(), None, lasting=True)
+    end(exports, first)
+    assert exports.accept(export(), None, lasting=True).id == first.id
 
 
 @pytest.mark.parametrize("before", [None, "over", "broken off"])
-def test_of_many_who_ask_the_same_at_once_all_get_one_export(ledger: ExportRepository, before: str | None) -> None:
+def test_of_many_who_ask_the_same_at_once_all_get_one_export(exports: ExportRepository, before: str | None) -> None:
     if before == "over":
-        end(ledger, ledger.accept(export(), None, lasting=False))
+        end(exports, exports.accept(export(), None, lasting=False))
     if before == "broken off":
-        ledger.store.put("requests/a-request", new_id(time.time() - 61).encode())
-    already = set(ledger.active())
+        exports.store.put("requests/a-request", new_id(time.time() - 61).encode())
+    already = set(exports.active())
     start = threading.Barrier(6)
 
     def ask(_: int) -> Export:
         start.wait()
-        return ledger.accept(export(), None, lasting=False)
+        return exports.accept(export(), None, lasting=False)
 
     with ThreadPoolExecutor(6) as pool:
         answers = list(pool.map(ask, range(6)))
     assert len({answer.id for answer in answers}) == 1
-    assert set(ledger.active()) - already == {answers[0].id}
-    assert len(keys(ledger, "owners/")) == 1 + len(already)
+    assert set(exports.active()) - already == {answers[0].id}
+    assert len(keys(exports, "owners/")) == 1 + len(already)
 
 
 def test_a_request_whose_acceptance_broke_off_is_taken_over_after_the_grace(
-    ledger: ExportRepository, monkeypatch: pytest.MonkeyPatch
+    exports: ExportRepository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ledger.store.put("requests/a-request", new_id().encode())
+    exports.store.put("requests/a-request", new_id().encode())
     monkeypatch.setattr(ledgers, "TRIES", 3)
     with pytest.raises(Conflict, match="ask again in a minute"):
-        ledger.accept(export(), None, lasting=False)
+        exports.accept(export(), None, lasting=False)
     monkeypatch.setattr(ledgers, "CLAIM_GRACE", 0.0)
     taken = export()
-    assert ledger.accept(taken, None, lasting=False) == taken
-    assert ledger.load(taken.id) == taken
+    assert exports.accept(taken, None, lasting=False) == taken
+    assert exports.load(taken.id) == taken
 
 
 def test_what_was_left_by_an_acceptance_that_broke_off_is_removed_after_the_grace(
-    ledger: ExportRepository, monkeypatch: pytest.MonkeyPatch
+    exports: ExportRepository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     left = new_id()
-    ledger.store.put(f"active/{left}", b"")
-    ledger.store.put(listing_key(left), b"{}")
-    ledger.drop_unwritten(left)
-    assert keys(ledger) == {f"active/{left}", listing_key(left)}, "it may be going on at this moment"
+    exports.store.put(f"active/{left}", b"")
+    exports.store.put(listing_key(left), b"{}")
+    exports.drop_unwritten(left)
+    assert keys(exports) == {f"active/{left}", listing_key(left)}, "it may be going on at this moment"
     monkeypatch.setattr(ledgers, "CLAIM_GRACE", -2.0)
-    ledger.drop_unwritten(left)
-    assert keys(ledger) == set()
-    ledger.drop_unwritten(left)
+    exports.drop_unwritten(left)
+    assert keys(exports) == set()
+    exports.drop_unwritten(left)
 
 
 # changing
 
 
-def test_of_changes_by_many_at_once_none_is_lost(ledger: ExportRepository) -> None:
-    accepted = ledger.accept(export(), None, lasting=False)
+def test_of_changes_by_many_at_once_none_is_lost(exports: ExportRepository) -> None:
+    accepted = exports.accept(export(), None, lasting=False)
     start = threading.Barrier(8)
 
     def add(n: int) -> None:
         start.wait()
-        ledger.change(accepted.id, lambda e: dataclasses.replace(e, pages=e.pages + 10**n))
+        exports.change(accepted.id, lambda e: dataclasses.replace(e, pages=e.pages + 10**n))
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(add, range(8)))
-    assert ledger.load(accepted.id).pages == 11_111_111
+    assert exports.load(accepted.id).pages == 11_111_111
 
 
-def test_a_change_that_changes_nothing_writes_nothing(ledger: ExportRepository) -> None:
-    accepted = ledger.accept(export(), None, lasting=False)
+def test_a_change_that_changes_nothing_writes_nothing(exports: ExportRepository) -> None:
+    accepted = exports.accept(export(), None, lasting=False)
 
     def overtaken(e: Export) -> Export:
-        ledger.store.put(f"exports/{e.id}/export.json", dataclasses.replace(e, pages=7).encode())
+        exports.store.put(f"exports/{e.id}/export.json", dataclasses.replace(e, pages=7).encode())
         return e
 
-    assert ledger.change(accepted.id, overtaken) == accepted
-    assert ledger.load(accepted.id).pages == 7
+    assert exports.change(accepted.id, overtaken) == accepted
+    assert exports.load(accepted.id).pages == 7
 
 
-def test_a_change_that_is_no_legal_step_is_said(ledger: ExportRepository) -> None:
-    accepted = ledger.accept(export(), None, lasting=False)
+def test_a_change_that_is_no_legal_step_is_said(exports: ExportRepository) -> None:
+    accepted = exports.accept(export(), None, lasting=False)
     with pytest.raises(IllegalStep, match="is queued; it cannot become ready"):
-        ledger.change(accepted.id, lambda e: e.to(State.READY))
-    assert ledger.load(accepted.id) == accepted
+        exports.change(accepted.id, lambda e: e.to(State.READY))
+    assert exports.load(accepted.id) == accepted
 
 
 def test_a_change_under_endless_contention_gives_up_with_words(
-    ledger: ExportRepository, monkeypatch: pytest.MonkeyPatch
+    exports: ExportRepository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    accepted = ledger.accept(export(), None, lasting=False)
+    accepted = exports.accept(export(), None, lasting=False)
     monkeypatch.setattr(ledgers, "TRIES", 3)
     tried = []
 
     def overtaken(e: Export) -> Export:
         tried.append(e.pages)
-        ledger.store.put(f"exports/{e.id}/export.json", dataclasses.replace(e, pages=e.pages + 1).encode())
+        exports.store.put(f"exports/{e.id}/export.json", dataclasses.replace(e, pages=e.pages + 1).encode())
         return dataclasses.replace(e, pages=-1)
 
     with pytest.raises(Conflict, match=f"Export {accepted.id} is being changed by too many"):
-        ledger.change(accepted.id, overtaken)
+        exports.change(accepted.id, overtaken)
     assert tried == [0, 1, 2]
 
 
 @pytest.mark.parametrize("wrong", ["", "x", "../active", "0" * 25 + "/", "01hqmzbg3a8yw2d4k6n8r0t2vx"])
-def test_an_export_that_is_not_there_is_not_found(ledger: ExportRepository, wrong: str) -> None:
+def test_an_export_that_is_not_there_is_not_found(exports: ExportRepository, wrong: str) -> None:
     with pytest.raises(NotFound, match="There is no export"):
-        ledger.load(wrong)
+        exports.load(wrong)
 
 
 # listing
 
 
-def test_the_newest_exports_of_a_person_come_first_and_nobody_elses(ledger: ExportRepository) -> None:
-    mine = [ledger.accept(export(f"r{n}", now=1_700_000_000.0 + n), None, lasting=False) for n in range(4)]
-    theirs = ledger.accept(export("theirs", owner="archive"), None, lasting=False)
-    ledger.store.delete([f"exports/{mine[2].id}/export.json"])
-    assert ledger.of("shop", 3) == [mine[3], mine[1]]
-    assert ledger.of("archive", 3) == [theirs]
-    assert ledger.of("nobody", 3) == []
-    assert list(ledger.all()) == [mine[0], mine[1], mine[3], theirs]
+def test_the_newest_exports_of_a_person_come_first_and_nobody_elses(exports: ExportRepository) -> None:
+    mine = [exports.accept(export(f"r{n}", now=1_700_000_000.0 + n), None, lasting=False) for n in range(4)]
+    theirs = exports.accept(export("theirs", owner="archive"), None, lasting=False)
+    exports.store.delete([f"exports/{mine[2].id}/export.json"])
+    assert exports.of("shop", 3) == [mine[3], mine[1]]
+    assert exports.of("archive", 3) == [theirs]
+    assert exports.of("nobody", 3) == []
+    assert list(exports.all()) == [mine[0], mine[1], mine[3], theirs]
 
 
-def test_the_newest_exports_cost_the_same_however_many_came_before(ledger: ExportRepository) -> None:
-    mine = [ledger.accept(export(f"r{n}", now=1_700_000_000.0 + n), None, lasting=False) for n in range(9)]
-    with asked(ledger) as urls:
-        assert ledger.of("shop", 3) == mine[:5:-1]
+def test_the_newest_exports_cost_the_same_however_many_came_before(exports: ExportRepository) -> None:
+    mine = [exports.accept(export(f"r{n}", now=1_700_000_000.0 + n), None, lasting=False) for n in range(9)]
+    with asked(exports) as urls:
+        assert exports.of("shop", 3) == mine[:5:-1]
     assert [url for url in urls if "list-type" in url] == [urls[0]]
     assert "max-keys=3" in urls[0] and len(urls) == 1 + 3
 
 
 def test_looking_for_what_expires_reads_neither_what_has_expired_nor_what_is_young(
-    ledger: ExportRepository,
+    exports: ExportRepository,
 ) -> None:
-    mine = [ledger.accept(export(f"r{n}", now=1_700_000_000.0 + n), None, lasting=False) for n in range(9)]
+    mine = [exports.accept(export(f"r{n}", now=1_700_000_000.0 + n), None, lasting=False) for n in range(9)]
     for old in mine[:4]:
-        end(ledger, old)
-        ledger.change(old.id, lambda e: e.to(State.EXPIRED))
-    assert next(ledger.kept()) == mine[4], "which removes the marks before it"
-    with asked(ledger) as urls:
-        assert next(ledger.kept()) == mine[4]
+        end(exports, old)
+        exports.change(old.id, lambda e: e.to(State.EXPIRED))
+    assert next(exports.kept()) == mine[4], "which removes the marks before it"
+    with asked(exports) as urls:
+        assert next(exports.kept()) == mine[4]
     assert len(urls) == 2, "one listing and one record"
-    assert list(ledger.all()) != list(ledger.kept()) == mine[4:]
+    assert list(exports.all()) != list(exports.kept()) == mine[4:]
 
 
 @contextmanager
-def asked(ledger: ExportRepository) -> Iterator[list[str]]:
+def asked(exports: ExportRepository) -> Iterator[list[str]]:
     """The URLs of the requests that are sent to the bucket."""
-    events, urls = ledger.store._client.meta.events, list[str]()
+    events, urls = exports.store._client.meta.events, list[str]()
 
     def note(request: Any, **_: Any) -> None:
         urls.append(request.url)
@@ -252,30 +252,30 @@ def asked(ledger: ExportRepository) -> Iterator[list[str]]:
         events.unregister("before-send.s3", note)
 
 
-def test_closing_removes_segments_and_the_mark_and_keeps_the_rest(ledger: ExportRepository) -> None:
-    accepted = ledger.accept(export(), b"{}", lasting=False)
-    other = ledger.accept(export("another"), None, lasting=False)
-    ledger.write_plan(accepted.id, PLAN)
+def test_closing_removes_segments_and_the_mark_and_keeps_the_rest(exports: ExportRepository) -> None:
+    accepted = exports.accept(export(), b"{}", lasting=False)
+    other = exports.accept(export("another"), None, lasting=False)
+    exports.write_plan(accepted.id, PLAN)
     for one in (accepted, other):
-        ledger.store.put(segment_key(one.id, 0, 0, 5), b"")
-    ledger.store.put(f"exports/{accepted.id}/result/a.pdf", b"%PDF")
-    ledger.close(accepted.id)
-    assert ledger.active() == [other.id]
-    assert ledger.segments.found(accepted.id) == {}
-    assert ledger.segments.found(other.id) == {0: [(0, 5)]}
-    assert ledger.store.head(f"exports/{accepted.id}/result/a.pdf")
-    ledger.remove_result(accepted)
-    assert keys(ledger, f"exports/{accepted.id}/") == {f"exports/{accepted.id}/export.json"}
+        exports.store.put(segment_key(one.id, 0, 0, 5), b"")
+    exports.store.put(f"exports/{accepted.id}/result/a.pdf", b"%PDF")
+    exports.close(accepted.id)
+    assert exports.active() == [other.id]
+    assert exports.segments.found(accepted.id) == {}
+    assert exports.segments.found(other.id) == {0: [(0, 5)]}
+    assert exports.store.head(f"exports/{accepted.id}/result/a.pdf")
+    exports.remove_result(accepted)
+    assert keys(exports, f"exports/{accepted.id}/") == {f"exports/{accepted.id}/export.json"}
 
 
-def test_an_export_that_was_looked_at_lately_is_not_asked_for_again(ledger: ExportRepository) -> None:
-    first, second = (ledger.accept(export(key), None, lasting=False) for key in ("one", "two"))
-    assert ledger.lately(first.id, 60) == first
-    cancelled = ledger.change(first.id, lambda e: e.to(State.CANCELLED))
-    assert ledger.lately(first.id, 60) == first
-    assert ledger.lately(first.id, 0) == cancelled
-    assert ledger.lately(second.id, 60) == second
-    assert ledger.lately(first.id, 60) == cancelled
+def test_an_export_that_was_looked_at_lately_is_not_asked_for_again(exports: ExportRepository) -> None:
+    first, second = (exports.accept(export(key), None, lasting=False) for key in ("one", "two"))
+    assert exports.lately(first.id, 60) == first
+    cancelled = exports.change(first.id, lambda e: e.to(State.CANCELLED))
+    assert exports.lately(first.id, 60) == first
+    assert exports.lately(first.id, 0) == cancelled
+    assert exports.lately(second.id, 60) == second
+    assert exports.lately(first.id, 60) == cancelled
 
 
 # plans
@@ -283,13 +283,13 @@ def test_an_export_that_was_looked_at_lately_is_not_asked_for_again(ledger: Expo
 PLAN = Plan(20, 20, tuple(Chunk(n, 5 * n, 5, 50 * n, 50 * n + 50) for n in range(4)))
 
 
-def test_the_plan_that_was_written_first_counts(ledger: ExportRepository) -> None:
+def test_the_plan_that_was_written_first_counts(exports: ExportRepository) -> None:
     export_id = new_id()
     with pytest.raises(NotFound, match="has no plan yet"):
-        ledger.plan(export_id)
-    assert ledger.write_plan(export_id, PLAN) == PLAN
-    assert ledger.write_plan(export_id, Plan(1, 1, ())) == PLAN
-    assert ledger.plan(export_id) == PLAN
+        exports.plan(export_id)
+    assert exports.write_plan(export_id, PLAN) == PLAN
+    assert exports.write_plan(export_id, Plan(1, 1, ())) == PLAN
+    assert exports.plan(export_id) == PLAN
 
 
 def test_threads_that_are_the_first_to_read_a_record_do_not_crash() -> None:
@@ -301,8 +301,9 @@ def test_threads_that_are_the_first_to_read_a_record_do_not_crash() -> None:
 RACE = """
 import msgspec, os, sys, threading
 from pipeline import documents
-from pipeline.export import Export, Result, Skipped
-from pipeline.plan import Plan
+from pipeline.exports.export import Export, Result
+from pipeline.pdf.tally import Skipped
+from pipeline.exports.plan import Plan
 from pipeline.web.api import Body
 
 documents.load(["pipeline.documents.photos"])

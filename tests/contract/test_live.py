@@ -14,12 +14,12 @@ from typing import Any
 import celery
 import pytest
 
+from local.services import Valkey, free_port
 from pipeline.adapters.redis import live as lives
 from pipeline.adapters.redis.live import QUEUES, Live
 from pipeline.adapters.redis.progress import Drawn, Progress
 from pipeline.errors import RedisDown
 from pipeline.exports.ids import new_id
-from pipeline.local.services import Valkey, free_port
 from pipeline.settings import Settings
 from pipeline.tasks.app import CeleryMessages, make_app
 

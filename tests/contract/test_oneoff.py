@@ -10,17 +10,17 @@ from pathlib import Path
 import pytest
 import redis
 
+from local.dyno import Order
+from local.dynos import Dynos, Fault
+from local.services import Valkey
 from pipeline.adapters.redis import workers
 from pipeline.adapters.redis.live import Live
 from pipeline.adapters.redis.workers import Worker
 from pipeline.errors import HerokuDown, HerokuRefused
-from pipeline.local.dyno import Order
-from pipeline.local.dynos import Dynos, Fault
-from pipeline.local.services import Valkey
-from pipeline.scaler import oneoff
+from pipeline.scaler import one_off
 from pipeline.scaler.formation import Formation
-from pipeline.scaler.oneoff import COMMAND, OneOffs
-from pipeline.scaler.resize import chosen_way
+from pipeline.scaler.one_off import COMMAND, OneOffs
+from pipeline.services import worker_pool
 from pipeline.settings import Settings
 
 Make = Callable[..., OneOffs]
@@ -49,8 +49,8 @@ def starts(dynos: Dynos) -> int:
 
 
 def test_the_settings_choose_the_way(dynos: Dynos, live: Live) -> None:
-    assert isinstance(chosen_way(settings_for(dynos), live), OneOffs)
-    assert isinstance(chosen_way(settings_for(dynos, SCALER_WAY=""), live), Formation)
+    assert isinstance(worker_pool(settings_for(dynos), live), OneOffs)
+    assert isinstance(worker_pool(settings_for(dynos, SCALER_WAY=""), live), Formation)
 
 
 def test_so_many_dynos_are_started_with_size_and_time(dynos: Dynos, ways: Make) -> None:
@@ -116,7 +116,7 @@ def test_who_said_that_it_leaves_and_was_killed_then_is_not_paid_for_ever(
     live.report(Worker(start_id, "run.1", True, time.time()))
     way.resize(0)
     assert live.leave(start_id)
-    monkeypatch.setattr(oneoff, "EXIT_MOST", 0.0)
+    monkeypatch.setattr(one_off, "EXIT_MOST", 0.0)
     assert (way.resize(0), way.standing().leaving) == (0, 0)
     assert way.since(1) is None, "nobody knows"
 
@@ -149,7 +149,7 @@ def test_who_is_missed_for_a_moment_because_redis_was_wiped_is_paid_all_the_same
     assert way.resize(0) == 1
     live.report(worker)
     assert way.resize(0) == 1
-    monkeypatch.setattr(oneoff, "MISSED", 0.0)
+    monkeypatch.setattr(one_off, "MISSED", 0.0)
     with redis.Redis.from_url(valkey_server.url) as client:
         client.flushall()
     way.resize(0)
@@ -162,7 +162,7 @@ def test_who_is_missed_for_a_moment_because_redis_was_wiped_is_paid_all_the_same
 def test_who_cannot_speak_yet_after_redis_was_away_is_paid_all_the_same(
     dynos: Dynos, ways: Make, live: Live, valkey_server: Valkey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(oneoff, "MISSED", 0.0)
+    monkeypatch.setattr(one_off, "MISSED", 0.0)
     way = ways()
     way.resize(1)
     live.report(Worker(dynos.dyno("run.1").order.command.split()[-1], "run.1", True, time.time()))

@@ -14,11 +14,11 @@ from typing import Any
 import psycopg
 import pytest
 
+from local.services import free_port
 from pipeline.documents.inputs import sql
 from pipeline.documents.inputs.jsonl import lines
 from pipeline.documents.inputs.sql import Query
 from pipeline.errors import QueryFailed
-from pipeline.local.services import free_port
 
 pytestmark = pytest.mark.xdist_group("postgres")  # one server for all, whoever runs them
 ORDERS = Query("orders", "SHOP_DATABASE_URL", "SELECT * FROM orders ORDER BY id")

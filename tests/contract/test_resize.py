@@ -15,15 +15,15 @@ from typing import Any
 
 import pytest
 
+from local.dynos import Dynos, Fault
+from local.services import free_port
 from pipeline.adapters.redis.live import Live
 from pipeline.adapters.redis.workers import Line, Worker
 from pipeline.errors import HerokuDown, HerokuRefused, TooManyCalls
-from pipeline.local.dynos import Dynos, Fault
-from pipeline.local.services import free_port
 from pipeline.scaler import heroku as door
 from pipeline.scaler.formation import Formation, drained
 from pipeline.scaler.heroku import Heroku, silence
-from pipeline.scaler.way import Limit
+from pipeline.scaler.pool import Limit
 from pipeline.settings import Settings
 
 Make = Callable[..., Formation]

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from local.services import Valkey
 from pipeline.adapters.redis import workers
 from pipeline.adapters.redis.live import Live
 from pipeline.adapters.redis.workers import Line, Worker
-from pipeline.local.services import Valkey
 from pipeline.settings import Settings
 from pipeline.tasks import heartbeat as presences
 from pipeline.tasks.heartbeat import Heartbeat

@@ -15,9 +15,9 @@ from urllib.parse import urlsplit
 import psutil
 import pytest
 
+from local import services
+from local.__main__ import LOCK, emptied
 from pipeline.errors import PipelineError, RedisDown
-from pipeline.local import services
-from pipeline.local.__main__ import LOCK, emptied
 
 
 def test_valkey_answers_and_is_gone_after_the_block(tmp_path: Path) -> None:
@@ -57,8 +57,8 @@ def test_valkey_dies_with_a_parent_that_is_killed_though_the_thread_that_asked_e
     program = """
 import contextlib, sys, threading, time
 from pathlib import Path
-from pipeline.local import services
-from pipeline.local.__main__ import LOCK, emptied
+from local import services
+from local.__main__ import LOCK, emptied
 servers = contextlib.ExitStack()
 def begin():
     print(servers.enter_context(services.valkey(Path(sys.argv[1]))).pid, flush=True)

@@ -18,9 +18,9 @@ import pytest
 import requests
 from werkzeug.http import parse_options_header
 
+from local.services import S3, free_port
 from pipeline.adapters.bucket.bucket import S3Bucket
 from pipeline.errors import Conflict, NotFound, StoreDown, UnreadableSource, UploadGone
-from pipeline.local.services import S3, free_port
 from pipeline.settings import MIB, Settings
 
 

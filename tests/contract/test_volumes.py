@@ -67,7 +67,7 @@ def test_an_export_goes_all_the_way_in_volumes(stage: Stage, tmp_path: Path) -> 
     ]  # fmt: skip
     with pypdf.PdfReader(tmp_path / result.name) as index:
         assert all(file.name in index.pages[0].extract_text() for file in result.volumes)
-    assert stage.s.ledger.active() == []
+    assert stage.s.exports.active() == []
     assert stage.store.uploads("") == []
 
 
@@ -99,7 +99,7 @@ def test_the_same_volumes_whoever_renders_them(stage: Stage, tmp_path: Path) -> 
         worker.start()
     for worker in workers:
         worker.join()
-    assert stage.s.ledger.segments.found(export_id) == {0: [(0, 1), (1, 1), (2, 1)], 1: [(3, 2)]}
+    assert stage.s.exports.segments.found(export_id) == {0: [(0, 1), (1, 1), (2, 1)], 1: [(3, 2)]}
     flow.assemble(stage.s, export_id)
     assert photos(stage, export_id, tmp_path) == [FIVE[:3], FIVE[3:]]
 
@@ -190,7 +190,7 @@ def test_expiry_removes_every_volume(stage: Stage) -> None:
     export_id = stage.submit(volume=TWO, notify=None)
     stage.work()
     assert len(stage.objects(export_id, "result/")) == 4
-    stage.s.ledger.remove_result(stage.load(export_id))
+    stage.s.exports.remove_result(stage.load(export_id))
     assert stage.objects(export_id, "result/") == {}
 
 

@@ -23,12 +23,12 @@ from flask.testing import FlaskClient
 from werkzeug.serving import make_server
 from werkzeug.test import TestResponse
 
+from local.services import free_port
 from pipeline.adapters.redis.live import Live
 from pipeline.errors import UnreadableSource
 from pipeline.exports.export import Charge, Failure, State
 from pipeline.exports.ids import new_id
 from pipeline.exports.links import Links
-from pipeline.local.services import free_port
 from pipeline.scaler.learned import Learned
 from pipeline.services import Services, open_services
 from pipeline.settings import Settings
@@ -71,7 +71,7 @@ def asked(client: FlaskClient, put_photos: PutPhotos, photos: int = 3, **more: A
 def make(services: Services, export_id: str) -> None:
     """Do what workers do."""
     flow.plan(services, export_id)
-    for chunk in services.ledger.plan(export_id).chunks:
+    for chunk in services.exports.plan(export_id).chunks:
         flow.render(services, export_id, chunk.number, lambda: False)
     flow.assemble(services, export_id)
     flow.deliver(services, export_id)
@@ -96,7 +96,7 @@ def error(answer: TestResponse) -> dict[str, Any]:
 
 
 def keys(services: Services) -> list[str]:
-    return [entry.key for entry in services.ledger.store.entries("")]
+    return [entry.key for entry in services.exports.store.entries("")]
 
 
 # asking for an export
@@ -279,7 +279,7 @@ def test_an_export_is_followed_from_queued_to_ready(
     assert look() == ("rendering", 1, 22)
     for chunk in (1, 2, 3):
         flow.render(services, export_id, chunk, lambda: False)
-    services.ledger.change(export_id, lambda e: e.to(State.ASSEMBLING))
+    services.exports.change(export_id, lambda e: e.to(State.ASSEMBLING))
     services.live.note_bytes(export_id, 50, 100)
     assert look() == ("assembling", 4, 94)
     flow.assemble(services, export_id)
@@ -357,7 +357,7 @@ def test_an_export_of_somebody_else_is_as_missing_as_one_that_never_was(
             missing = client.open(f"/exports/{never}{end}", method=method, headers=ARCHIVE)
             assert answer.status_code == missing.status_code == 404
             assert answer.text.replace(export_id, never) == missing.text
-    assert services.ledger.load(export_id).state is State.QUEUED
+    assert services.exports.load(export_id).state is State.QUEUED
 
 
 # the file
@@ -438,9 +438,9 @@ def test_a_file_that_is_gone_is_410(
 ) -> None:
     export_id = asked(client, put_photos)
     make(services, export_id)
-    services.ledger.remove_result(services.ledger.load(export_id))
+    services.exports.remove_result(services.exports.load(export_id))
     if how == "expired by the keeper":
-        services.ledger.change(export_id, lambda e: e.to(State.EXPIRED))
+        services.exports.change(export_id, lambda e: e.to(State.EXPIRED))
     answer = client.get(f"/exports/{export_id}/download", headers=SHOP)
     assert answer.status_code == 410 and "again" in error(answer)["advice"]
 
@@ -478,12 +478,12 @@ def test_a_mail_link_is_a_grant_that_can_be_opened_any_number_of_times(
     export_id = asked(client, put_photos)
     make(services, export_id)
     path = Links(services.settings).sign(export_id).removeprefix(services.settings.base_url)
-    before = keys(services), services.ledger.load(export_id)
+    before = keys(services), services.exports.load(export_id)
     for _ in range(5):
         assert client.head(path).status_code == client.get(path).status_code == 302
         answer = client.get(path, headers=ARCHIVE)
         assert "X-Amz-Signature" in answer.headers["Location"]
-    assert (keys(services), services.ledger.load(export_id)) == before
+    assert (keys(services), services.exports.load(export_id)) == before
 
 
 def test_a_mail_link_before_the_file_is_there_explains_itself(
@@ -676,7 +676,7 @@ def test_when_redis_is_down_an_export_is_kept_and_can_be_followed_and_cancelled(
     assert int(answer.headers["Retry-After"]) >= 1
     export_id = body["export"]["id"]
     assert answer.headers["Location"].endswith(f"/exports/{export_id}")
-    assert cut_off.ledger.active() == [export_id]
+    assert cut_off.exports.active() == [export_id]
     assert client.get(f"/exports/{export_id}", headers=SHOP).json["state"] == "queued"  # type: ignore[index]
     again = ask(client, {"listing": "inputs/album.jsonl"})
     assert (again.status_code, again.json["id"]) == (202, export_id)  # type: ignore[index]
@@ -779,9 +779,9 @@ def test_addresses_come_from_base_url_and_never_from_the_host_header(
 
 def test_the_page_offers_the_listings_of_the_bucket_as_text(client: FlaskClient, services: Services) -> None:
     for name in ("a", '"><script>alert(1)</script>'):
-        services.ledger.store.put(f"inputs/{name}.jsonl", b"")
-    services.ledger.store.put("inputs/a.jpg", b"")
-    services.ledger.store.put("exports/b.jsonl", b"")
+        services.exports.store.put(f"inputs/{name}.jsonl", b"")
+    services.exports.store.put("inputs/a.jpg", b"")
+    services.exports.store.put("exports/b.jsonl", b"")
     sign_in(client)
     page = client.get("/").text
     assert '<option value="inputs/a.jsonl">' in page and "exports/b" not in page and "a.jpg" not in page
@@ -792,7 +792,7 @@ def test_the_page_offers_the_listings_of_the_bucket_as_text(client: FlaskClient,
 def test_a_failure_is_part_of_what_is_shown(client: FlaskClient, services: Services, put_photos: PutPhotos) -> None:
     export_id = asked(client, put_photos)
     gone = Failure("ExportFailed", "It took too long.", "Ask again.")
-    services.ledger.change(export_id, lambda e: e.to(State.FAILED, failure=gone))
+    services.exports.change(export_id, lambda e: e.to(State.FAILED, failure=gone))
     listed = client.get("/exports", headers=SHOP).json["exports"][0]  # type: ignore[index]
     assert listed["failure"] == {"code": "ExportFailed", "message": "It took too long.", "advice": "Ask again."}
 
@@ -842,7 +842,7 @@ def test_what_so_many_pages_would_cost_is_told_in_numbers_and_words(
     client: FlaskClient, services: Services
 ) -> None:
     assert client.get("/estimate?document=photos&pages=100", headers=SHOP).json == {"learned": False, "quotes": ANY}
-    services.accounts.write_learned(LEARNED.encode())
+    services.usage.write_learned(LEARNED.encode())
     answer = client.get("/estimate?document=photos&pages=100", headers=SHOP).json
     assert answer and answer["learned"]
     cheapest, fastest = answer["quotes"][0], answer["quotes"][-1]
@@ -865,7 +865,7 @@ def test_an_export_is_estimated_before_it_starts_and_charged_after_it(
     made = ask(client, {"photos": [{"source": "inputs/1.jpg"}]}).json
     assert made and made["cost"]["charged"] is None
     assert made["cost"]["estimate"][0]["workers"] == 1
-    services.accounts.bill(made["id"], Charge(12.0, 0.0001))
+    services.usage.bill(made["id"], Charge(12.0, 0.0001))
     after = client.get(f"/exports/{made['id']}", headers=SHOP).json
     assert after and after["cost"]["charged"] == {"dyno_seconds": 12.0, "dollars": 0.0001}
 
@@ -904,7 +904,7 @@ def test_the_scaler_is_seen_with_its_last_decisions(client: FlaskClient, service
 def test_a_wish_for_when_it_is_ready_is_kept_for_the_scaler(client: FlaskClient, services: Services) -> None:
     made = ask(client, {"photos": [{"source": "inputs/1.jpg"}]}, within=90).json
     assert made
-    export = services.ledger.load(made["id"])
+    export = services.exports.load(made["id"])
     assert export.ready_by and export.ready_by - export.created_at == pytest.approx(90, abs=1)
     refused = ask(client, {"photos": [{"source": "inputs/1.jpg"}]}, within=0)
     assert (refused.status_code, refused.json["error"]["field"]) == (422, "within")  # type: ignore[index]

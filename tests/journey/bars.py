@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from local.dyno import State
+from local.formation import Event
 from pipeline.exports.export import Export
-from pipeline.local.dyno import State
-from pipeline.local.formation import Event
 
 
 @dataclass(frozen=True)

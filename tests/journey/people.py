@@ -11,8 +11,8 @@ from typing import Any
 import msgspec
 import requests
 
-from pipeline.local.demo import mails
-from pipeline.local.laptop import Laptop
+from local.demo import mails
+from local.laptop import Laptop
 
 from ..pictures import jpeg
 

@@ -26,15 +26,15 @@ from signal import SIGKILL
 
 import redis
 
-from pipeline.accounts import Accounts
+from local import process
+from local.demo import mails
+from local.dynos import Fault
+from local.formation import Refused
+from local.laptop import ROOT, Laptop, laptop
 from pipeline.errors import PipelineError
 from pipeline.exports.repository import ExportRepository
-from pipeline.local import process
-from pipeline.local.demo import mails
-from pipeline.local.dynos import Fault
-from pipeline.local.formation import Refused
-from pipeline.local.laptop import ROOT, Laptop, laptop
 from pipeline.scaler.learned import Learned
+from pipeline.scaler.usage import UsageLog
 
 from ..readback import read
 from . import bars, people
@@ -172,18 +172,18 @@ class Soak:
         """Everybody is told, nobody works, and all is charged. A machine that is busy may take long, but something
         is to end every while: that of a worker that was killed while it sent a mail, which another sends when
         the first cannot live any more."""
-        ledger, patience = ExportRepository(self.running.store), self.running.settings.time_limit + people.PATIENCE
-        for left in range(len(ledger.active()), 0, -1):
-            people.wait_until("one more is told", partial(_fewer, ledger, left), patience)
+        exports, patience = ExportRepository(self.running.store), self.running.settings.time_limit + people.PATIENCE
+        for left in range(len(exports.active()), 0, -1):
+            people.wait_until("one more is told", partial(_fewer, exports, left), patience)
         if unmet := len(self.running.dynos.faults):
             del self.faults[-unmet:]
             self.running.dynos.faults.clear()
         people.wait_for_no_workers(self.running)
-        people.wait_until("all is charged", lambda: not Accounts(ledger).unbilled())
+        people.wait_until("all is charged", lambda: not UsageLog(exports).unbilled())
 
 
-def _fewer(ledger: ExportRepository, than: int) -> bool:
-    return len(ledger.active()) < than
+def _fewer(exports: ExportRepository, than: int) -> bool:
+    return len(exports.active()) < than
 
 
 @contextmanager
@@ -210,7 +210,7 @@ def befall_all(soak: Soak, those: Iterable[Happening], dice: Random) -> None:
 
 def run_often(soak: Soak, seed: int, runs: int) -> set[str]:
     """So many short runs; the exports that were still not over when nothing had happened for two minutes."""
-    dice, ledger = Random(seed), ExportRepository(soak.running.store)
+    dice, exports = Random(seed), ExportRepository(soak.running.store)
     stranded: set[str] = set()
     for number in range(runs):
         those = brief(dice)
@@ -219,7 +219,7 @@ def run_often(soak: Soak, seed: int, runs: int) -> set[str]:
             befall_all(soak, those, dice)
         except AssertionError as late:
             print(late, flush=True)
-            stranded |= set(ledger.active())
+            stranded |= set(exports.active())
         print(f"  {measured(soak)}, {len(stranded)} stranded", flush=True)
     return stranded
 
@@ -344,7 +344,7 @@ def _print(soak: Soak, folder: Path, stranded: set[str]) -> None:
     found, dynos = measured(soak), soak.running.dynos
     failures = wrong(soak, folder)
     billed, paid = charged(soak), dynos.dyno_seconds()
-    learned = Learned.decode(Accounts(ExportRepository(soak.running.store)).learned())
+    learned = Learned.decode(UsageLog(ExportRepository(soak.running.store)).learned())
     print(f"{found.exports} exports, {len(soak.kills)} workers killed by us, {len(dynos.requests)} calls of Heroku")
     print("Heroku's faults:", ", ".join(f"{name} x{times}" for name, times in Counter(soak.faults).most_common()))
     for name, value, bar in (

@@ -10,9 +10,9 @@ from signal import SIGKILL
 import pytest
 import redis
 
+from local.laptop import Laptop, laptop
 from pipeline.adapters.redis.live import Live
 from pipeline.adapters.redis.workers import Worker
-from pipeline.local.laptop import Laptop, laptop
 from pipeline.scaler.formation import drained
 
 from ..readback import read

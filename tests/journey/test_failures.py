@@ -13,8 +13,8 @@ import pytest
 import redis
 import requests
 
-from pipeline.local import cgroup
-from pipeline.local.laptop import Laptop, laptop
+from local import cgroup
+from local.laptop import Laptop, laptop
 
 from ..readback import read
 from . import people
@@ -157,7 +157,7 @@ def test_cancelling_stops_the_work(tmp_path: Path) -> None:
 
 def test_redis_is_down_when_somebody_asks(tmp_path: Path) -> None:
     """The export is kept, the person is told, and it is made when Redis is back."""
-    from pipeline.local.services import valkey
+    from local.services import valkey
 
     with valkey(tmp_path) as first:
         port = first.port

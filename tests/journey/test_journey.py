@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.local.demo import fetch, link_in, mails
-from pipeline.local.laptop import Laptop, laptop
+from local.demo import fetch, link_in, mails
+from local.laptop import Laptop, laptop
 
 from ..readback import read
 from . import people
@@ -72,7 +72,7 @@ def test_what_cannot_be_read_is_said_and_counted(system: Laptop, tmp_path: Path)
 
 def test_segments_of_five_mib_are_copied_inside_the_bucket(system: Laptop, tmp_path: Path) -> None:
     """Law 2: the file does not pass through the process that assembles it."""
-    from pipeline.local.samples import photo
+    from local.samples import photo
 
     listing = people.put_album(system, 60, pictures=[photo(n) for n in range(4)], name="large")
     export_id = people.ask(system, listing=listing, title="Large", chunk_pages=20)

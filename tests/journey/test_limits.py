@@ -13,10 +13,10 @@ import pytest
 import redis
 import requests
 
-from pipeline.local import cgroup, samples
-from pipeline.local.dynos import Fault
-from pipeline.local.laptop import Laptop, laptop
-from pipeline.local.services import valkey
+from local import cgroup, samples
+from local.dynos import Fault
+from local.laptop import Laptop, laptop
+from local.services import valkey
 from pipeline.settings import MIB
 
 from . import people

@@ -8,10 +8,10 @@ from signal import SIGKILL
 
 import pytest
 
+from local.dyno import Order
+from local.laptop import laptop
 from pipeline.adapters.redis.live import Live
-from pipeline.local.dyno import Order
-from pipeline.local.laptop import laptop
-from pipeline.scaler.oneoff import COMMAND
+from pipeline.scaler.one_off import COMMAND
 
 from ..readback import read
 from . import people

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pipeline.local.laptop import laptop
+from local.laptop import laptop
 
 from ..readback import read
 from . import people

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.local.formation import parse_procfile
+from local.formation import parse_procfile
 
 ROOT = Path(__file__).parents[2]
 DOCS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]

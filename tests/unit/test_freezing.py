@@ -185,7 +185,7 @@ import sys, psutil
 from pathlib import Path
 from pipeline import freezing
 from pipeline.documents.table.params import TableParams
-from pipeline.sources.folder import FolderInputs
+from pipeline.documents.inputs.folder import FolderInputs
 path = Path(sys.argv[1])
 inputs = FolderInputs(path.parent)
 made = freezing.frozen(TableParams(listing=path.name), inputs.look(str(path)), inputs)

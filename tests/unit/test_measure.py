@@ -15,7 +15,7 @@ from pipeline.exports.plan import Chunk
 from pipeline.scaler.decide import Dyno
 from pipeline.scaler.learned import CHUNK_SECONDS, STEP_SECONDS, WEIGHT, Learned
 from pipeline.scaler.measure import Gauge, demand, dynos
-from pipeline.scaler.way import Standing
+from pipeline.scaler.pool import PoolStatus
 from pipeline.settings import Settings
 
 SETTINGS = Settings.from_env({"CHUNK_SECONDS": "10", "MAX_WORKERS": "4"})
@@ -23,8 +23,8 @@ LEARNED = Learned(page={"photos": 0.1}, pages={"photos": 1000.0}, plan={"photos"
 EXPORT = Export("0" * 26, "photos", {}, "somebody", 0.0)
 
 
-def standing(quantity: int, way: str = "formation") -> Standing:
-    return Standing(way, quantity, None, None, 0.0, 0, ordered_at=50.0)
+def standing(quantity: int, way: str = "formation") -> PoolStatus:
+    return PoolStatus(way, quantity, None, None, 0.0, 0, ordered_at=50.0)
 
 
 def worker(name: str, busy: bool = False, one_off: bool = False) -> Worker:
@@ -49,7 +49,7 @@ UP, BUSY, BOOTS = (60.0, True, False), (60.0, True, True), (50.0, False, False)
     ids=["none", "second", "beyond", "numberless", "both", "stranger", "one-off", "unlisted"],
 )  # fmt: skip
 def test_every_worker_that_is_ordered_has_its_place(
-    workers: list[Worker], seen: Standing, expected: list[tuple[float, bool, bool]]
+    workers: list[Worker], seen: PoolStatus, expected: list[tuple[float, bool, bool]]
 ) -> None:
     assert dynos(workers, seen, 70.0) == [Dyno(n, *facts) for n, facts in enumerate(expected, 1)]
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from local.__main__ import asked_port
 from pipeline.adapters.redis.workers import LINE
 from pipeline.errors import InvalidSetting
-from pipeline.local.__main__ import asked_port
 from pipeline.scaler.learned import Learned
 from pipeline.scaler.prices import price
 from pipeline.scaler.quotes import of_pages

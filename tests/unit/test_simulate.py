@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 import pytest
 from click.testing import CliRunner
 
-from pipeline.commands.simulating import simulate as command
+from pipeline.cli.simulate import simulate as command
 from pipeline.errors import InvalidRequest
 from pipeline.scaler.decide import Policy
 from pipeline.scaler.simulate import picture

@@ -403,7 +403,7 @@ def thinned(marks: Marks, stride: int) -> Marks:
     return Marks(stride, marks.offsets[::stride], marks.states[::stride])
 
 
-def ledger(folder: Path, summary: str) -> DocumentJob:
+def exports(folder: Path, summary: str) -> DocumentJob:
     """A table with groups, running totals and a summary of several pages."""
     rows = "".join(f"Group {n // 9},Row {n},{n}\n" for n in range(400))
     (folder / "rows.csv").write_text("group,word,amount\n" + rows)
@@ -427,7 +427,7 @@ def test_groups_totals_and_summary_go_on_across_borders(
     tmp_path: Path, summary: str, stride: int, each: int
 ) -> None:
     """Borders inside the summary and between marks, with what is open there."""
-    job = ledger(tmp_path, summary)
+    job = exports(tmp_path, summary)
     rendered(job, tmp_path / "whole.pdf")
     survey = job.document.survey(job.params, job.listing, job.inputs)
     assert survey.front + survey.back == 3

@@ -12,7 +12,8 @@ from pathlib import Path
 from signal import Signals
 from uuid import NAMESPACE_URL, uuid5
 
-from ..errors import InvalidSetting
+from pipeline.errors import InvalidSetting
+
 from .dyno import Dyno, Machine, Order, State
 
 SIZE = "Standard-1X"

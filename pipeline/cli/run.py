@@ -12,7 +12,7 @@ import click
 
 from .. import logs
 from ..errors import InvalidSetting, StoreDown
-from . import opening, options, terminal
+from . import context, options, output
 
 HISTORY_DAYS = 90  # how long it is known that there was an export, behind the end of its file
 
@@ -28,17 +28,17 @@ def keeper(dry_run: bool, machine: bool) -> None:
     """
     _log()
     from ..adapters.bucket.client import REQUEST
-    from ..scaler.resize import chosen_way
+    from ..services import worker_pool
     from ..tasks.keeper import Keeper
 
-    services = opening.services(REQUEST)
-    keeping = Keeper(services, chosen_way(services.settings, services.live))
+    services = context.services(REQUEST)
+    keeping = Keeper(services, worker_pool(services.settings, services.live))
     if dry_run:
         decision = keeping.observe()
         if machine:
-            terminal.answer(decision)
+            output.answer(decision)
         else:
-            terminal.say(f"{decision.quantity}: {decision.reason}")
+            output.say(f"{decision.quantity}: {decision.reason}")
         return
     stop = (signal.SIGTERM, signal.SIGINT)
     # Waited for, not handled: a handler may interrupt the very thread that holds the lock stop() takes.
@@ -58,7 +58,7 @@ def worker(one_off: str | None) -> None:
     _log()
     from ..tasks.worker import run
 
-    sys.exit(run(opening.settings(), one_off=one_off))
+    sys.exit(run(context.settings(), one_off=one_off))
 
 
 @click.command()
@@ -70,17 +70,17 @@ def prepare(machine: bool) -> None:
     JSON: {"lifecycle": true or false}
     """
     from ..adapters.bucket.bucket import S3Bucket
-    from ..doctor import settings_checks
     from ..documents.inputs.bucket import SENT
-    from .finding import Outcome
+    from .doctor import settings_checks
+    from .doctor.finding import Outcome
     from .folder import INPUT_DAYS
 
-    settings = opening.settings()
+    settings = context.settings()
     for check in settings_checks(settings):
         if check.outcome is Outcome.FAILED:
             raise InvalidSetting(f"{check.name}: {check.words}", field=check.name, advice=check.advice)
         if check.outcome is Outcome.WARNING:
-            terminal.note(f"{check.name}: {check.words} {check.advice}")
+            output.note(f"{check.name}: {check.words} {check.advice}")
     # The keeper removes files when their time is over; what is left is history, and goes later.
     history = int(settings.keep_seconds // 86400) + HISTORY_DAYS
     days = {SENT: INPUT_DAYS, **dict.fromkeys(("exports/", "requests/", "owners/", "kept/"), history)}
@@ -91,11 +91,11 @@ def prepare(machine: bool) -> None:
         done = True
     except StoreDown as error:
         done = False
-        terminal.note(f"{error.message} The keeper still removes old results; old uploads stay.")
+        output.note(f"{error.message} The keeper still removes old results; old uploads stay.")
     if machine:
-        terminal.answer({"lifecycle": done})
+        output.answer({"lifecycle": done})
     elif done:
-        terminal.say(
+        output.say(
             "The bucket expires " + ", ".join(f"{prefix} after {n} days" for prefix, n in days.items()) + "."
         )
 
@@ -109,12 +109,12 @@ def doctor(machine: bool) -> None:
     JSON: {"checks": [{"name", "outcome", "words", "advice"}]}
     An outcome is ok, warning, failed or skipped. Exit code 6 when one has failed.
     """
-    from ..doctor import examine, show
-    from .finding import Outcome
+    from .doctor import examine, show
+    from .doctor.finding import Outcome
 
     checks = examine(os.environ)
     if machine:
-        terminal.answer({"checks": checks})
+        output.answer({"checks": checks})
     else:
         show(checks)
     if any(check.outcome is Outcome.FAILED for check in checks):

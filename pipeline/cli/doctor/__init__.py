@@ -8,19 +8,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from email.policy import EmailPolicy
 
-from . import documents
-from .adapters.mail import Mailer
-from .adapters.redis.live import Live
-from .commands.bucket import bucket_checks
-from .commands.finding import Check, Outcome, failed, guarded, skipped
-from .errors import HerokuDown, InvalidSetting, MailDown, MailUnencrypted, RedisDown
-from .pdf.fonts import default_chain
-from .pdf.fonts import load as load_fonts
-from .scaler.heroku import status_of
-from .scaler.resize import chosen_way
-from .scaler.scaler import check_size
-from .scaler.way import Way
-from .settings import MIB, Settings, is_local
+from ... import documents
+from ...adapters.mail import Mailer
+from ...adapters.redis.live import Live
+from ...errors import HerokuDown, InvalidSetting, MailDown, MailUnencrypted, RedisDown
+from ...pdf.fonts import default_chain
+from ...pdf.fonts import load as load_fonts
+from ...scaler.heroku import status_of
+from ...scaler.loop import check_size
+from ...scaler.pool import WorkerPool
+from ...services import worker_pool
+from ...settings import MIB, Settings, is_local
+from .bucket import bucket_checks
+from .finding import Check, Outcome, failed, guarded, skipped
 
 SECRET_LEAST = 32  # characters; what `generator: secret` of app.json makes is longer
 CLIENTS_PER_WORKER, CLIENTS_BESIDE = 6, 7  # measured: a web process and one, two, three workers had 12, 19, 24
@@ -178,7 +178,7 @@ def sender_check(settings: Settings) -> Check:
 def heroku_checks(settings: Settings) -> Iterator[Check]:
     """Count the workers, and see whether the key may change that, by a change of nothing: setting the
     quantity here could undo what the keeper does at this moment."""
-    way = chosen_way(settings, Live.open(settings))
+    way = worker_pool(settings, Live.open(settings))
     yield from _price(settings, way)
     if not way.configured:
         words, advice = "Workers are not scaled.", "Set HEROKU_API_KEY and HEROKU_APP_NAME."
@@ -192,7 +192,7 @@ def heroku_checks(settings: Settings) -> Iterator[Check]:
         yield failed("heroku", error, _heroku_advice(error))
 
 
-def _price(settings: Settings, way: Way) -> Iterator[Check]:
+def _price(settings: Settings, way: WorkerPool) -> Iterator[Check]:
     """Nothing, unless nobody knows what a worker costs: then web and workers do not start."""
     try:
         check_size(settings, way)

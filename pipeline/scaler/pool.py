@@ -10,7 +10,7 @@ REMEMBERED = 3600.0  # seconds; plans change
 
 
 @dataclass(frozen=True)
-class Standing:
+class PoolStatus:
     """What is known of the workers, without asking Heroku. None: unknown, or not so.
 
     `limit`: more than so many the plan does not allow. `refused`: why Heroku obeys the key no more; then
@@ -29,7 +29,7 @@ class Standing:
     leaving: int = 0
 
 
-class Way(Protocol):
+class WorkerPool(Protocol):
     """So many workers. Every call may raise HerokuDown, or RedisDown."""
 
     @property
@@ -66,7 +66,7 @@ class Way(Protocol):
     def prices(self) -> dict[str, float]:
         """Dollars a second of a dyno by its size, as Heroku says; asks Heroku."""
 
-    def standing(self) -> Standing:
+    def standing(self) -> PoolStatus:
         """What is known now."""
 
 

@@ -41,13 +41,13 @@ def records() -> tuple[ExportRepository, Live]:
     return ExportRepository(S3Bucket.open(own)), Live.open(own)
 
 
-def represented(ledger: ExportRepository, live: Live, export: Export) -> dict[str, Any]:
+def represented(exports: ExportRepository, live: Live, export: Export) -> dict[str, Any]:
     """An export as GET /exports/ID shows it."""
     from ..exports.views import full, progress
     from ..scaler.quotes import current_quotes, quotes_as_json
 
     own = settings()
-    seen, price = progress(ledger, live, export), quotes_as_json(current_quotes(live, export, own))
+    seen, price = progress(exports, live, export), quotes_as_json(current_quotes(live, export, own))
     return full(export, seen, time.time(), own.base_url, price)
 
 

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
 
-from ..accounts import Accounts
 from ..adapters.redis.live import Live
 from ..errors import HerokuDown, InvalidSetting, PipelineError
 from ..exports.export import Charge, Export
@@ -17,8 +16,9 @@ from .costs import Change, Span, shared
 from .decide import Decision, Demand, Policy, Resizing, Snapshot, decide
 from .learned import Learned
 from .measure import Gauge
+from .pool import PoolStatus, WorkerPool
 from .prices import price, tabled
-from .way import Standing, Way
+from .usage import UsageLog
 
 log = logging.getLogger(__name__)
 CHECK_SECONDS = 60.0  # how long the number of workers is believed without asking Heroku
@@ -29,9 +29,9 @@ DAY = 86400.0
 class Scaler:
     """Sets the number of workers, if it is asked by the one that leads; remembers nothing that matters."""
 
-    def __init__(self, settings: Settings, accounts: Accounts, live: Live, way: Way) -> None:
+    def __init__(self, settings: Settings, accounts: UsageLog, live: Live, way: WorkerPool) -> None:
         self._settings = settings
-        self._accounts = accounts
+        self._usage = accounts
         self._live = live
         self._way = way
         self._gauge = Gauge(live)
@@ -52,7 +52,7 @@ class Scaler:
     def learned(self) -> Learned:
         """What earlier exports taught; read once."""
         if self._learned is None:
-            found = Learned.decode(self._accounts.learned())
+            found = Learned.decode(self._usage.learned())
             self._learned = replace(found, prices=self._listed) if self._listed else found
         return self._learned
 
@@ -150,12 +150,12 @@ class Scaler:
         after = self._noted.at + 0.002 if self._noted else 0.0
         paid = self._known_price() if self._price is None else self._price
         change = Change(max(after, min(time.time(), since)), workers, paid or 0.0)
-        self._accounts.note_workers(change.at, workers, change.price, reason)
+        self._usage.note_workers(change.at, workers, change.price, reason)
         self._noted = change
 
     def _last_note(self, now: float) -> Change | None:
         """What a leader before this one wrote down last."""
-        found = [Change(*change) for change in self._accounts.workers_since(now - DAY)]
+        found = [Change(*change) for change in self._usage.workers_since(now - DAY)]
         return found[-1] if found else None
 
     def _ask_price(self) -> None:
@@ -177,7 +177,7 @@ class Scaler:
 
     def _show(self, demands: Sequence[Demand]) -> None:
         """Where the scaler stands, for GET /scaler and the panel."""
-        standing: Standing = self._way.standing()
+        standing: PoolStatus = self._way.standing()
         self._live.show_scaler(
             {
                 "at": time.time(),
@@ -197,33 +197,33 @@ class Scaler:
         if demands or workers > self._policy.minimum:
             self._unsettled = True
         elif self._unsettled:
-            exports = self._accounts.unbilled()
+            exports = self._usage.unbilled()
             charges = self._charges(exports) if self._way.configured and exports else {}
             for export in exports:
-                self._accounts.bill(export.id, charges.get(export.id))
+                self._usage.bill(export.id, charges.get(export.id))
                 self._learned = self.learned.after(export)
             if exports:
-                self._accounts.write_learned(self.learned.encode())
+                self._usage.write_learned(self.learned.encode())
             self._unsettled = False
 
     def _charges(self, exports: Sequence[Export]) -> Mapping[str, Charge]:
         """Should it break off in the middle, those that are left pay their own share, and not that of all."""
-        before = self._accounts.reckoned()
+        before = self._usage.reckoned()
         known = {export.id: before[export.id] for export in exports if export.id in before}
         if new := [export for export in exports if export.id not in known]:
             known |= shared(*self._while_of(new), time.time())
-            self._accounts.reckon(known)
+            self._usage.reckon(known)
         return known
 
     def _while_of(self, exports: Iterable[Export]) -> tuple[list[Change], list[Span]]:
         """The workers and the exports of one while; workers that were there before it are none of its matter."""
         spans = [span(export) for export in exports]
         begin = min(span.begin for span in spans)
-        changes = [Change(*change) for change in self._accounts.workers_since(begin - DAY)]
+        changes = [Change(*change) for change in self._usage.workers_since(begin - DAY)]
         return [replace(change, at=max(change.at, begin)) for change in changes], spans
 
 
-def check_size(settings: Settings, way: Way) -> None:
+def check_size(settings: Settings, way: WorkerPool) -> None:
     """InvalidSetting now, not at the first bill, when neither our table nor Heroku has the size of a worker."""
     if not tabled(settings.paid_size):
         with suppress(HerokuDown):

@@ -21,12 +21,12 @@ LOOK_SECONDS = 0.5
 
 
 def until_over(
-    ledger: ExportRepository, live: Live, export_id: str, timeout: float | None, show: OnProgress
+    exports: ExportRepository, live: Live, export_id: str, timeout: float | None, show: OnProgress
 ) -> Export:
     """Wait for the end of an export, showing how far it is; TimedOut after `timeout` seconds."""
     began = time.monotonic()
-    while not (export := ledger.load(export_id)).state.over:
-        show(*steps(export, progress(ledger, live, export)))
+    while not (export := exports.load(export_id)).state.over:
+        show(*steps(export, progress(exports, live, export)))
         if timeout is not None and time.monotonic() - began >= timeout:
             raise TimedOut(f"Export {export_id} is {export.state} after {timeout:g} s.")
         time.sleep(LOOK_SECONDS)
@@ -79,8 +79,8 @@ def fetch(store: S3Bucket, file: File, into: Path, show: OnProgress) -> None:
         part.unlink(missing_ok=True)
 
 
-def newest(ledger: ExportRepository, owner: str | None, limit: int) -> list[Export]:
+def newest(exports: ExportRepository, owner: str | None, limit: int) -> list[Export]:
     """The last exports, newest first: one person's, or everybody's, which reads all that there are."""
     if owner is not None:
-        return ledger.of(owner, limit)
-    return list(reversed(deque(ledger.all(), maxlen=limit)))
+        return exports.of(owner, limit)
+    return list(reversed(deque(exports.all(), maxlen=limit)))

@@ -11,10 +11,10 @@ from http.client import HTTPException
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
-from ..adapters.bucket.bucket import S3Bucket
-from ..adapters.bucket.multipart import Upload
-from ..errors import Conflict, PipelineError, StoreDown
-from ..settings import MIB, Settings
+from ...adapters.bucket.bucket import S3Bucket
+from ...adapters.bucket.multipart import Upload
+from ...errors import Conflict, PipelineError, StoreDown
+from ...settings import MIB, Settings
 from .finding import Check, Outcome, failed, guarded, skipped
 
 PART = 5 * MIB  # the least that S3 takes as a part

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import InvalidRequest
-from . import looking, opening, options, terminal
+from . import context, inspect, options
+from . import output as terminal
 
 if TYPE_CHECKING:
     from ..exports.request import ExportRequest
@@ -32,13 +33,13 @@ class Kinds(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
         from .. import documents
 
-        documents.load(opening.settings().documents)
+        documents.load(context.settings().documents)
         return documents.names()
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command:  # noqa: ARG002  # click's signature
         from .. import documents
 
-        documents.load(opening.settings().documents)
+        documents.load(context.settings().documents)
         document = documents.find(cmd_name)
         own = options.of(document.params, ("listing", document.records_field))
         callback = self._shared.callback
@@ -75,13 +76,13 @@ def render(
     from ..tasks.inline import make_file
     from .folder import listed
 
-    settings, began = opening.settings(), time.monotonic()
+    settings, began = context.settings(), time.monotonic()
     fonts.load(settings.fonts)
     volume = VolumeLimit(volume_pages, volume_bytes)
     volume.check()
-    opening.free(output, force)
+    context.free(output, force)
     if volume != UNCUT:
-        opening.free_for_volumes(output, force)
+        context.free_for_volumes(output, force)
     document = documents.find(kind)
     with listed(source, caption == "name") as (listing, folder), terminal.progress(quiet) as show:
         params = documents.decode(document, _chosen(given) | {"listing": listing.name if source else ""})
@@ -116,8 +117,8 @@ def submit(
     from ..exports.volumes import VolumeLimit
 
     if output:
-        opening.free(output, force)
-    services, params = opening.services(), _chosen(given)
+        context.free(output, force)
+    services, params = context.services(), _chosen(given)
     volume = VolumeLimit(volume_pages, volume_bytes)
     order = partial(
         ExportRequest, kind, owner=owner, notify=notify, key=key, chunk_pages=chunk_pages, volume=volume
@@ -126,9 +127,9 @@ def submit(
         listing = _listing(services, source, caption == "name", params, order, show)
     export_id = _hand_in(services, order(params | {"listing": listing}), machine)
     if waiting or output:
-        looking.follow(services.ledger, services.live, export_id, None, quiet, machine)
+        inspect.follow(services.exports, services.live, export_id, None, quiet, machine)
     if output:
-        looking.save(services.ledger, export_id, output, quiet, force)
+        inspect.save(services.exports, export_id, output, quiet, force)
 
 
 def _listing(
@@ -147,7 +148,7 @@ def _listing(
     if source is None:
         return ""
     if Path(source).is_file():
-        return send_listing(services.ledger.store, Path(source), order(params).owner)
+        return send_listing(services.exports.store, Path(source), order(params).owner)
     if not Path(source).is_dir():
         if source.startswith("inputs/"):
             return source
@@ -156,7 +157,7 @@ def _listing(
     upload = Upload(Path(source), order(params).owner, show)
     first = [{"source": upload.prefix + upload.names[0]}]
     validate(services, order(params | {documents.find(order(params).document).records_field: first}))
-    return upload.send(services.ledger.store, captions)
+    return upload.send(services.exports.store, captions)
 
 
 def _hand_in(services: Services, order: ExportRequest, machine: bool) -> str:
@@ -169,7 +170,7 @@ def _hand_in(services: Services, order: ExportRequest, machine: bool) -> str:
     except flow.Accepted as accepted:
         export, late = accepted.export, accepted
     if machine:
-        terminal.answer(opening.represented(services.ledger, services.live, export))
+        terminal.answer(context.represented(services.exports, services.live, export))
     else:
         terminal.say(export.id)
     if late:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import InvalidRequest
-from . import opening, options, terminal
+from . import context, options, output
 
 if TYPE_CHECKING:
     from ..exports.export import Export
@@ -47,22 +47,22 @@ def costs(month: str | None, trace: Path | None, force: bool, machine: bool) -> 
     """
     if month is not None and not MONTH.fullmatch(month):
         raise InvalidRequest(f"{month!r} is no month; write one as 2026-11.", field="month")
-    ledger, _ = opening.records()
+    exports, _ = context.records()
     if trace:
-        opening.free(trace, force)
-        count = write_trace(trace, (export for export in ledger.all() if month in (None, _month(export))))
-        terminal.note(f"{trace}: {count} exports that were made")
-    lines = [line for line in summed(ledger.all()) if month in (None, line.month)]
+        context.free(trace, force)
+        count = write_trace(trace, (export for export in exports.all() if month in (None, _month(export))))
+        output.note(f"{trace}: {count} exports that were made")
+    lines = [line for line in summed(exports.all()) if month in (None, line.month)]
     if machine:
-        terminal.answer({"costs": lines})
+        output.answer({"costs": lines})
         return
     for line in lines:
         uncharged = f", {line.open} not charged yet" if line.open else ""
-        terminal.say(
+        output.say(
             f"{line.month}  {line.document:<12} {line.exports:>6} exports {line.pages:>10} pages"
             f" {line.dyno_seconds:>12.0f} dyno-seconds  ${line.dollars:.4f}{uncharged}"
         )
-    terminal.say(f"Total: ${sum(line.dollars for line in lines):.4f}")
+    output.say(f"Total: ${sum(line.dollars for line in lines):.4f}")
 
 
 def summed(exports: Iterable[Export]) -> list[Line]:

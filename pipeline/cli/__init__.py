@@ -12,8 +12,8 @@ from typing import Any, NoReturn
 
 import click
 
-from .commands import accounting, looking, making, running, simulating, terminal
-from .errors import Interrupted, InvalidRequest, PipelineError
+from ..errors import Interrupted, InvalidRequest, PipelineError
+from . import costs, inspect, make, output, run, simulate
 
 HELP = """Very large PDFs on very small workers.
 
@@ -49,7 +49,7 @@ class Program(click.Group):
             code = error.exit_code
         except (PipelineError, click.ClickException, click.Abort, OSError) as error:
             told = _told(error)
-            terminal.complain(told, machine="--json" in arguments)  # also when the rest cannot be parsed
+            output.complain(told, machine="--json" in arguments)  # also when the rest cannot be parsed
             code = told.exit_code
         sys.exit(code if isinstance(code, int) else 0)
 
@@ -74,10 +74,10 @@ def program() -> None:
     pass
 
 
-program.add_command(making.Kinds(making.render))
-program.add_command(making.Kinds(making.submit))
+program.add_command(make.Kinds(make.render))
+program.add_command(make.Kinds(make.submit))
 for command in (
-    looking.status, looking.wait, looking.fetch, looking.cancel, looking.list_,
-    running.keeper, running.worker, running.prepare, running.doctor, accounting.costs, simulating.simulate,
+    inspect.status, inspect.wait, inspect.fetch, inspect.cancel, inspect.list_,
+    run.keeper, run.worker, run.prepare, run.doctor, costs.costs, simulate.simulate,
 ):  # fmt: skip
     program.add_command(command)

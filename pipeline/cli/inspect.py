@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import RedisDown
-from . import opening, options, terminal
+from . import context, options
+from . import output as terminal
 
 if TYPE_CHECKING:
     from ..adapters.redis.live import Live
@@ -29,14 +30,14 @@ def status(export_id: str, machine: bool) -> None:
     from ..exports.views import progress
     from .watch import steps
 
-    ledger, live = opening.records()
-    export = ledger.load(export_id)
+    exports, live = context.records()
+    export = exports.load(export_id)
     if machine:
-        terminal.answer(opening.represented(ledger, live, export))
+        terminal.answer(context.represented(exports, live, export))
         return
     terminal.say(f"{export.state}  {export.document}, {export.name}, asked for by {export.owner}")
     if not export.state.over:
-        what, done, total = steps(export, progress(ledger, live, export))
+        what, done, total = steps(export, progress(exports, live, export))
         terminal.say(f"{what}: {done} of {total}" if total else what)
     if export.result:
         terminal.tell_files(export.result)
@@ -56,8 +57,8 @@ def wait(export_id: str, timeout: float | None, quiet: bool, machine: bool) -> N
     \b
     JSON: the export as GET /exports/ID shows it, when it is ready.
     """
-    ledger, live = opening.records()
-    follow(ledger, live, export_id, timeout, quiet, machine)
+    exports, live = context.records()
+    follow(exports, live, export_id, timeout, quiet, machine)
 
 
 @click.command()
@@ -74,9 +75,9 @@ def fetch(export_id: str, output: Path | None, force: bool, quiet: bool, machine
     """
     from .watch import made
 
-    began, (ledger, _) = time.monotonic(), opening.records()
-    result = made(ledger.load(export_id))
-    places = save(ledger, export_id, output, quiet, force)
+    began, (exports, _) = time.monotonic(), context.records()
+    result = made(exports.load(export_id))
+    places = save(exports, export_id, output, quiet, force)
     terminal.tell_file(result, places, time.monotonic() - began, machine)
 
 
@@ -91,12 +92,12 @@ def cancel(export_id: str, machine: bool) -> None:
     """
     from ..tasks import flow
 
-    services = opening.services()
+    services = context.services()
     with suppress(RedisDown):  # cancelled is cancelled: workers look at the bucket, the keeper tidies up
         flow.cancel(services, export_id)
-    export = services.ledger.load(export_id)
+    export = services.exports.load(export_id)
     if machine:
-        terminal.answer(opening.represented(services.ledger, services.live, export))
+        terminal.answer(context.represented(services.exports, services.live, export))
     else:
         terminal.say(f"{export.id}  {export.state}")
 
@@ -114,10 +115,10 @@ def list_(owner: str | None, limit: int, machine: bool) -> None:
     from ..exports.views import summary
     from .watch import newest
 
-    ledger, _ = opening.records()
-    found = newest(ledger, owner, limit)
+    exports, _ = context.records()
+    found = newest(exports, owner, limit)
     if machine:
-        base = opening.settings().base_url
+        base = context.settings().base_url
         terminal.answer({"exports": [summary(export, base) for export in found]})
         return
     for e in found:
@@ -126,29 +127,29 @@ def list_(owner: str | None, limit: int, machine: bool) -> None:
 
 
 def follow(
-    ledger: ExportRepository, live: Live, export_id: str, timeout: float | None, quiet: bool, machine: bool
+    exports: ExportRepository, live: Live, export_id: str, timeout: float | None, quiet: bool, machine: bool
 ) -> None:
     """Wait for an export and say what came of it; ExportFailed, IllegalStep or TimedOut."""
     from . import watch
 
     with terminal.progress(quiet) as show:
-        export = watch.until_over(ledger, live, export_id, timeout, show)
+        export = watch.until_over(exports, live, export_id, timeout, show)
     result = watch.made(export)
     if machine:
-        terminal.answer(opening.represented(ledger, live, export))
+        terminal.answer(context.represented(exports, live, export))
     else:
         terminal.tell_files(result, terminal.note)
 
 
-def save(ledger: ExportRepository, export_id: str, into: Path | None, quiet: bool, force: bool) -> list[Path]:
+def save(exports: ExportRepository, export_id: str, into: Path | None, quiet: bool, force: bool) -> list[Path]:
     """Copy the files of a finished export to here; where they are."""
     from . import watch
 
-    result = watch.made(ledger.load(export_id))
+    result = watch.made(exports.load(export_id))
     places = watch.places(result, into)
     for place in places:
-        opening.free(place, force)
+        context.free(place, force)
     with terminal.progress(quiet) as show:
         for file, place in zip(result.files, places, strict=True):
-            watch.fetch(ledger.store, file, place, show)
+            watch.fetch(exports.store, file, place, show)
     return places

@@ -22,9 +22,10 @@ import requests
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from ..adapters.bucket.bucket import S3Bucket
-from ..commands.folder import listing, pictures
-from ..errors import ExportFailed
+from pipeline.adapters.bucket.bucket import S3Bucket
+from pipeline.cli.folder import listing, pictures
+from pipeline.errors import ExportFailed
+
 from . import samples
 from .laptop import Laptop
 

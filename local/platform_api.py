@@ -18,7 +18,8 @@ from uuid import NAMESPACE_URL, uuid4, uuid5
 from flask import Flask, Response, jsonify, request
 from werkzeug.exceptions import HTTPException
 
-from ..scaler.prices import MONTHLY
+from pipeline.scaler.prices import MONTHLY
+
 from .dyno import Dyno, Order
 from .formation import SIZE, Formation, Refused, Row
 
@@ -79,7 +80,7 @@ class Tokens:
 
 def application(formation: Formation, key: str, tokens: Tokens) -> Flask:
     """The API as a WSGI application; each call needs the key and version 3 in its Accept header."""
-    api = Flask("pipeline.local", static_folder=None)
+    api = Flask("local", static_folder=None)
     app_id = _id("app", formation.app)
     born = datetime.now(UTC)
 

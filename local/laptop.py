@@ -16,18 +16,19 @@ from pathlib import Path
 
 import requests
 
-from ..accounts import Accounts
-from ..adapters.bucket.bucket import S3Bucket
-from ..errors import ServiceDown
-from ..exports.repository import ExportRepository
-from ..scaler.learned import Learned
-from ..settings import Settings
+from pipeline.adapters.bucket.bucket import S3Bucket
+from pipeline.errors import ServiceDown
+from pipeline.exports.repository import ExportRepository
+from pipeline.scaler.learned import Learned
+from pipeline.scaler.usage import UsageLog
+from pipeline.settings import Settings
+
 from . import process
 from .dynos import Dynos
 from .formation import parse_procfile
 from .services import S3, Smtp, Valkey, free_port, s3, smtp, valkey
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 API_OWNER = "demo"
 IMPORT_SECONDS = 1.5  # that a worker takes from its start to its first look at the queue
 
@@ -106,7 +107,7 @@ def laptop(
         settings = Settings.from_env(env)
         store = S3Bucket.open(settings)
         store.create_bucket()
-        if not (accounts := Accounts(ExportRepository(store))).learned():  # dynos are sooner up here than on Heroku
+        if not (accounts := UsageLog(ExportRepository(store))).learned():  # dynos are sooner up here than on Heroku
             accounts.write_learned(Learned(boot=boot_seconds + IMPORT_SECONDS).encode())
         dynos = stack.enter_context(
             Dynos(

@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
-from ..errors import RedisDown, ServiceDown, StoreDown
+from pipeline.errors import RedisDown, ServiceDown, StoreDown
+
 from .process import ProcessTree, start
 
 _START_SECONDS = 30.0

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import InvalidRequest
-from . import opening, options, terminal
+from . import context, options, output
 
 if TYPE_CHECKING:
     from ..scaler.decide import Policy
@@ -51,7 +51,7 @@ def simulate(
     from ..scaler.simulate.world import Surroundings
 
     if picture:
-        opening.free(picture, force)
+        context.free(picture, force)
     policy = Policy(maximum, waiting_price=waiting_price)
     if not isfinite(waiting_price):
         raise InvalidRequest("A second of waiting must be worth a number.", field="waiting_price")
@@ -70,15 +70,15 @@ def simulate(
 def _tell(found: Sequence[Figures], machine: bool) -> None:
     if machine:
         for item in found:
-            terminal.answer(asdict(item) | {"ratio": item.ratio})
+            output.answer(asdict(item) | {"ratio": item.ratio})
         return
-    terminal.say(
+    output.say(
         f"{found[0].trace:<20} {'dyno-s':>7} {'x bound':>7} {'wait':>5} {'most':>5} {'killed':>6}"
         f" {'redone':>6} {'calls':>5} {'idle':>4} {'stranded':>8}"
     )
     for item in found:
         ratio = "-" if item.ratio is None else f"{item.ratio:.2f}"
-        terminal.say(
+        output.say(
             f"  {item.way:<18} {item.dyno_seconds:>7.0f} {ratio:>7} {item.mean_wait:>5.0f} {item.max_wait:>5.0f}"
             f" {item.killed:>6} {item.redone:>6.0f} {item.calls:>5.1f} {item.idle:>4.0f} {item.stranded:>8}"
         )
@@ -86,12 +86,12 @@ def _tell(found: Sequence[Figures], machine: bool) -> None:
 
 def _tell_soak(found: Soak, machine: bool) -> None:
     if machine:
-        terminal.answer(asdict(found))
+        output.answer(asdict(found))
         return
-    terminal.say(f"{found.runs} random runs with faults, {found.exports} exports:")
-    terminal.say(f"  {found.stranded} stranded, {found.killed} busy workers killed by a decision")
-    terminal.say(f"  {found.idle:.0f} s at the most with workers up and nothing to do")
-    terminal.say(f"  {found.calls:.1f} calls an export; {found.ratio:.2f} times the bound")
+    output.say(f"{found.runs} random runs with faults, {found.exports} exports:")
+    output.say(f"  {found.stranded} stranded, {found.killed} busy workers killed by a decision")
+    output.say(f"  {found.idle:.0f} s at the most with workers up and nothing to do")
+    output.say(f"  {found.calls:.1f} calls an export; {found.ratio:.2f} times the bound")
 
 
 def _tell_time(machine: bool) -> None:
@@ -107,9 +107,9 @@ def _tell_time(machine: bool) -> None:
             decide(now, policy)
         rounds.append((time.process_time() - began) * 1e4)
     if machine:
-        terminal.answer({"microseconds": min(rounds)})
+        output.answer({"microseconds": min(rounds)})
     else:
-        terminal.say(f"A decision about 100 exports: {min(rounds):.0f} µs, best of 1,000 rounds of 100.")
+        output.say(f"A decision about 100 exports: {min(rounds):.0f} µs, best of 1,000 rounds of 100.")
 
 
 def _draw(into: Path, chosen: Sequence[Trace], policy: Policy, seed: int) -> None:
@@ -120,4 +120,4 @@ def _draw(into: Path, chosen: Sequence[Trace], policy: Policy, seed: int) -> Non
     own, *_ = ways.compared(policy)
     worlds = [(item.name, report.simulate(item, own, Surroundings(), seed)) for item in chosen]
     into.write_text(picture.draw(worlds))
-    terminal.note(f"{into}: {len(worlds)} traces")
+    output.note(f"{into}: {len(worlds)} traces")

@@ -15,26 +15,26 @@ from collections.abc import Iterator, Mapping
 
 import msgspec
 
-from .exports.export import Charge, Export
-from .exports.repository import UNBILLED, ExportRepository
+from ..exports.export import Charge, Export
+from ..exports.repository import UNBILLED, ExportRepository
 
 PICO = 10**12
 _charges = msgspec.json.Decoder(dict[str, Charge])  # made while there is one thread, see export.py
 
 
-class Accounts:
+class UsageLog:
     """How many workers there were, what exports cost, and what they taught."""
 
-    def __init__(self, ledger: ExportRepository) -> None:
-        self._ledger = ledger
-        self._store = ledger.store
+    def __init__(self, exports: ExportRepository) -> None:
+        self._exports = exports
+        self._store = exports.store
 
     def unbilled(self) -> list[Export]:
         """Exports that are over and not charged yet. The marks of others are removed: of those that cannot be
         read, and of those that were closed once more after they were charged."""
         found = []
         for entry in self._store.entries(UNBILLED):
-            export = self._ledger.known(entry.key.removeprefix(UNBILLED))
+            export = self._exports.known(entry.key.removeprefix(UNBILLED))
             if export and export.charge is None:
                 found.append(export)
             else:
@@ -43,7 +43,7 @@ class Accounts:
 
     def bill(self, export_id: str, charge: Charge | None) -> None:
         """Write down what an export cost; nothing is known where workers are not scaled."""
-        self._ledger.change(export_id, lambda e: dataclasses.replace(e, charge=charge))
+        self._exports.change(export_id, lambda e: dataclasses.replace(e, charge=charge))
         self._store.delete([UNBILLED + export_id])
 
     def reckoned(self) -> dict[str, Charge]:

@@ -15,9 +15,9 @@ from ..adapters.redis.live import Live
 from ..adapters.redis.workers import PRESENT
 from ..errors import HerokuDown
 from ..settings import Settings
-from .answers import Dyno, Unclear
 from .heroku import AboveLimit, Heroku
-from .way import Limit, Standing, later
+from .heroku_answers import Dyno, Unclear
+from .pool import Limit, PoolStatus, later
 
 log = logging.getLogger(__name__)
 COMMAND = "exec python -m pipeline worker --one-off"
@@ -120,11 +120,11 @@ class OneOffs:
     def prices(self) -> dict[str, float]:
         return self._heroku.prices()
 
-    def standing(self) -> Standing:
+    def standing(self) -> PoolStatus:
         h = self._heroku
         told = (h.refused, h.silent_seconds, h.calls)
         now = None if self._known is None else len(self._known)
-        return Standing("one-off", now, self._limit.now, *told, self._ordered_at, len(self._leaving))
+        return PoolStatus("one-off", now, self._limit.now, *told, self._ordered_at, len(self._leaving))
 
     def check(self) -> int:
         """The quantity; HerokuDown when the key may not change anything, or workers run that nobody stops."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from ..errors import PipelineError
+from ...errors import PipelineError
 
 
 class Outcome(StrEnum):

@@ -12,7 +12,7 @@ from werkzeug.exceptions import BadRequest, HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
 from ..errors import BodyTooLarge, NotSignedIn, PipelineError
-from .access import services
+from .auth import services
 
 log = logging.getLogger(__name__)
 PAGE, JSON = "text/html", "application/json"

@@ -1,4 +1,4 @@
-"""python -m pipeline.local demo | up"""
+"""python -m local demo | up"""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from types import FrameType
 from rich.console import Console
 from rich.progress import Progress
 
-from ..errors import InvalidSetting, PipelineError
+from pipeline.errors import InvalidSetting, PipelineError
+
 from .demo import LISTING, demo, upload
 from .laptop import ROOT, laptop
 
