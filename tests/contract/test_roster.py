@@ -174,7 +174,7 @@ def test_who_is_kept_from_work_while_it_takes_it_up_does_not_say_that_it_has_lai
 def test_who_has_become_idle_or_laid_down_its_work_says_so_at_once_and_rings(
     live: Live, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(presences, "TICK", 60.0)
+    monkeypatch.setattr(presences, "HEARTBEAT_SECONDS", 60.0)
     line = live.drain(1)
     presence = Heartbeat(live, worker("worker.2"), linger=5)
     presence.start()

@@ -183,12 +183,12 @@ def test_a_row_without_a_name_for_each_value_is_refused(tmp_path: Path, row: Any
 MEASURE = """
 import sys, psutil
 from pathlib import Path
-from pipeline import freezing
+from pipeline.documents.inputs import snapshot
 from pipeline.documents.table.params import TableParams
 from pipeline.documents.inputs.folder import FolderInputs
 path = Path(sys.argv[1])
 inputs = FolderInputs(path.parent)
-made = freezing.frozen(TableParams(listing=path.name), inputs.look(str(path)), inputs)
+made = snapshot.snapshot(TableParams(listing=path.name), inputs.look(str(path)), inputs)
 for number, _ in enumerate(made.pieces):
     if number % 1000 == 0:
         print(psutil.Process().memory_info().rss)
