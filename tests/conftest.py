@@ -116,7 +116,7 @@ def put_photos(services: Services) -> Callable[[int], str]:
     from .pictures import jpeg
 
     def put(count: int) -> str:
-        store = services.exports.store
+        store = services.bucket
         lines = []
         for i in range(count):
             key = f"inputs/album/{i:05d}.jpg"

@@ -127,9 +127,9 @@ def submit(
         listing = _listing(services, source, caption == "name", params, order, show)
     export_id = _hand_in(services, order(params | {"listing": listing}), machine)
     if waiting or output:
-        inspect.follow(services.exports, services.live, export_id, None, quiet, machine)
+        inspect.follow(services, export_id, None, quiet, machine)
     if output:
-        inspect.save(services.exports, export_id, output, quiet, force)
+        inspect.save(services, export_id, output, quiet, force)
 
 
 def _listing(
@@ -148,7 +148,7 @@ def _listing(
     if source is None:
         return ""
     if Path(source).is_file():
-        return send_listing(services.exports.store, Path(source), order(params).owner)
+        return send_listing(services.bucket, Path(source), order(params).owner)
     if not Path(source).is_dir():
         if source.startswith("inputs/"):
             return source
@@ -157,7 +157,7 @@ def _listing(
     upload = Upload(Path(source), order(params).owner, show)
     first = [{"source": upload.prefix + upload.names[0]}]
     validate(services, order(params | {documents.find(order(params).document).records_field: first}))
-    return upload.send(services.exports.store, captions)
+    return upload.send(services.bucket, captions)
 
 
 def _hand_in(services: Services, order: ExportRequest, machine: bool) -> str:
@@ -170,7 +170,9 @@ def _hand_in(services: Services, order: ExportRequest, machine: bool) -> str:
     except flow.Accepted as accepted:
         export, late = accepted.export, accepted
     if machine:
-        terminal.answer(context.represented(services.exports, services.live, export))
+        from ..scaler.quotes import represent
+
+        terminal.answer(represent(services, export))
     else:
         terminal.say(export.id)
     if late:

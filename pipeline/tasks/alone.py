@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Concatenate, ParamSpec
 
+from ..adapters.redis import Coordination
 from ..adapters.redis.leases import Lease
-from ..adapters.redis.live import Live
 from ..errors import Conflict, RedisDown
 from ..services import Services
 
@@ -27,19 +27,19 @@ class Overtaken(Conflict):
 class Held:
     """The right to do one thing, renewed by a thread while this process lives."""
 
-    def __init__(self, live: Live, lease: Lease, seconds: float) -> None:
-        self._live = live
+    def __init__(self, redis: Coordination, lease: Lease, seconds: float) -> None:
+        self._redis = redis
         self._lease = lease
         self._seconds = seconds
         self._over = threading.Event()
 
     def ours(self) -> bool:
         """False when it was lost, as after a long sleep, or when Redis was wiped."""
-        return self._live.renew(self._lease, self._seconds) and self.outranks()
+        return self._redis.leases.renew(self._lease, self._seconds) and self.outranks()
 
     def outranks(self) -> bool:
         """Whether no later holder has begun; from now on an earlier one is refused."""
-        return self._live.outranks(self._lease.name, self._lease.fence)
+        return self._redis.leases.fence_is_current(self._lease.name, self._lease.fence)
 
     def check(self) -> None:
         """Before something that others see: Overtaken when it is not ours any more."""
@@ -54,22 +54,22 @@ class Held:
             if going:
                 self._seconds = told_to_go
             with suppress(RedisDown):  # it may be back before the lease ends
-                if not self._live.renew(self._lease, self._seconds) or going:
+                if not self._redis.leases.renew(self._lease, self._seconds) or going:
                     return
 
     def let_go(self) -> None:
         self._over.set()
-        self._live.release(self._lease)
+        self._redis.leases.release(self._lease)
 
 
 @contextmanager
-def alone(live: Live, name: str, seconds: float, told_to_go: float) -> Iterator[Held | None]:
+def alone(redis: Coordination, name: str, seconds: float, told_to_go: float) -> Iterator[Held | None]:
     """Hold the lease of this name; None when somebody else has it. After a crash it ends within `seconds`."""
-    lease = live.lease(name, seconds)
+    lease = redis.leases.take(name, seconds)
     if lease is None:
         yield None
         return
-    held = Held(live, lease, seconds)
+    held = Held(redis, lease, seconds)
     thread = threading.Thread(target=held.keep, args=(told_to_go,), name=f"keep {name}", daemon=True)
     thread.start()
     try:
@@ -94,7 +94,7 @@ def one_at_a_time(
     ) -> Callable[Concatenate[Services, str, P], None]:
         def guarded(s: Services, export_id: str, /, *args: P.args, **kwargs: P.kwargs) -> None:
             name, settings = f"{export_id}:{kind}", s.settings
-            with alone(s.live, name, settings.lease_seconds, settings.shutdown_seconds) as held:
+            with alone(s.redis, name, settings.lease_seconds, settings.shutdown_seconds) as held:
                 if held is not None:
                     with suppress(Overtaken):
                         step(held, s, export_id, *args, **kwargs)

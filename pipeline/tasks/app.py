@@ -19,7 +19,7 @@ from celery.utils.log import get_task_logger
 from kombu.exceptions import OperationalError
 
 from ..adapters.bucket.client import BACKGROUND, Timeouts
-from ..adapters.redis.live import QUEUES
+from ..adapters.redis.messages import QUEUES
 from ..errors import OverLimit, PipelineError, RedisDown
 from ..services import Services, open_services
 from ..settings import Settings
@@ -172,7 +172,7 @@ def _tries(services: Services, name: str) -> int:
     While Redis is down nobody can count; it is tried again as if it were the first time.
     """
     try:
-        return services.live.attempt(f"error:{name}")
+        return services.redis.counters.count_attempt(f"error:{name}")
     except RedisDown:
         return 1
 

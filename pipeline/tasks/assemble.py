@@ -45,7 +45,7 @@ def assemble(s: Services, export: Export, cut: Plan, segments: list[Piece], leas
     upload whenever it does not complete.
     """
     keys = [segment_key(export.id, chunk.number, first, pages) for chunk, first, pages in segments]
-    with SegmentCache(s.exports.segments) as shelf:
+    with SegmentCache(s.segments) as shelf:
         return _assembled(s, export, cut, keys, shelf, lease)
 
 
@@ -54,7 +54,7 @@ def _assembled(
 ) -> Result | None:
     began = time.monotonic()
     inventory = TailBound()
-    found = list(_found(s.exports.segments, keys, shelf, inventory))
+    found = list(_found(s.segments, keys, shelf, inventory))
     check_counts(inventory.totals, export.records)
 
     def indexes(members: range) -> Iterator[SegmentIndex]:
@@ -72,7 +72,7 @@ def _assembled(
             return None
         members = found[volume.members.start : volume.members.stop]
         key = _key(export, volume, members)
-        there = s.exports.store.head(key) if volume.place else None
+        there = s.bucket.head(key) if volume.place else None
         if there is None:
             before = sum(segment.size for segment in found[: volume.members.start])
             size = _join(s, export, key, volume, members, shelf, lease, before, inventory.totals.size)
@@ -87,9 +87,9 @@ def _join(
     lease: Lease, before: int, total: int,
 ) -> int:  # fmt: skip
     """Make one file from segments; its size, which was seen to be right."""
-    for left in s.exports.store.uploads(key):
+    for left in s.bucket.uploads(key):
         left.abort()
-    upload = s.exports.store.begin_upload(key)
+    upload = s.bucket.begin_upload(key)
     try:
         joining = _Joining(s, export, upload, lease, members, shelf, before, total)
         size = joining.run(volume.assembly)
@@ -97,7 +97,7 @@ def _join(
     except BaseException:
         upload.abort()
         raise
-    seen = s.exports.store.head(key)
+    seen = s.bucket.head(key)
     if seen is None or seen.size != size:
         raise StoreDown(f"The file of export {export.id} is not in the bucket as it was written.")
     log.info(
@@ -125,7 +125,7 @@ def _index(s: Services, export: Export, about: About, made: list[FinishedFile]) 
         pages = join.write_index(file, about, made)
         size = file.tell()
         file.seek(0)
-        s.exports.store.put(key, file, content_type="application/pdf")
+        s.bucket.put(key, file, content_type="application/pdf")
     return File(key, name, size, 0, pages)
 
 
@@ -233,7 +233,7 @@ class _Joining:
             yield kept
             return
         with self._sound(segment.key):
-            for block in self._s.exports.store.read(segment.key, what.start, what.stop, segment.etag):
+            for block in self._s.bucket.read(segment.key, what.start, what.stop, segment.etag):
                 self.through += len(block)
                 yield block
 
@@ -251,8 +251,8 @@ class _Joining:
         if time.monotonic() - self._looked < LOOK_SECONDS:
             return
         self._looked = time.monotonic()
-        self._s.live.note_bytes(self._export.id, self._done, self._total)
-        self._s.live.renew(self._lease, self._s.settings.lease_seconds)
+        self._s.redis.progress.note_bytes(self._export.id, self._done, self._total)
+        self._s.redis.leases.renew(self._lease, self._s.settings.lease_seconds)
         if self._s.exports.load(self._export.id).state.over:
             raise IllegalStep(f"Export {self._export.id} was ended while it was assembled.")
 
@@ -264,7 +264,7 @@ class _Joining:
         except UploadGone:
             raise
         except (Conflict, NotFound) as error:
-            self._s.exports.segments.drop(key)
+            self._s.segments.drop(key)
             raise DamagedSegment(f"{key} is not what its index says; it is rendered again.") from error
 
 

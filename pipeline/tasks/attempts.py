@@ -18,12 +18,12 @@ def counted(s: Services, name: str, what: str) -> Iterator[int]:
     attempt = count(s, name, what)
     with excused(s, name):
         yield attempt
-    s.live.forget_attempt(name)
+    s.redis.counters.uncount_attempt(name)
 
 
 def count(s: Services, name: str, what: str) -> int:
     """Count an attempt, which whoever calls this uncounts; else as `counted`."""
-    attempt = s.live.attempt(name)
+    attempt = s.redis.counters.count_attempt(name)
     if attempt > s.settings.max_attempts:
         raise ChunkFailed(
             f"{what} could not be rendered: {attempt - 1} attempts ended without a word, as when memory or time"
@@ -39,5 +39,5 @@ def excused(s: Services, name: str) -> Iterator[None]:
     try:
         yield
     except PipelineError:
-        s.live.forget_attempt(name)
+        s.redis.counters.uncount_attempt(name)
         raise

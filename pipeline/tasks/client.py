@@ -101,7 +101,7 @@ def _sent(services: Services, order: ExportRequest, found: Iterator[Mapping[str,
     field = documents.find(order.document).records_field
     validate(services, _with(order, **{field: [plain(dict(record)) for record in first]}))
     key = f"{SENT}{new_id()}/rows.jsonl"
-    services.exports.store.write(key, lines(chain(first, found), WHAT))
+    services.bucket.write(key, lines(chain(first, found), WHAT))
     return key
 
 

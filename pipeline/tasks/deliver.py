@@ -53,7 +53,7 @@ def _send(s: Services, export: Export) -> None:
     if missing := s.exports.missing(export):
         raise StoreDown(f"{missing[0].name} of export {export.id} is not there.")
     mail = message(export, s.settings)
-    if not s.live.allow("mail", s.settings.mails_per_minute):
+    if not s.redis.counters.allow("mail", s.settings.mails_per_minute):
         raise MailDown(f"More than {s.settings.mails_per_minute} mails in this minute.")
     s.mailer.send(mail)
 

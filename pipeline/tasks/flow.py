@@ -82,15 +82,15 @@ def plan(held: Held, s: Services, export_id: str) -> None:
 def send_plan(s: Services, export_id: str) -> None:
     """Ask a worker for a plan; wake the scaler."""
     s.queue.plan(export_id)
-    s.live.note_sent(export_id, s.settings.repair_patience)
-    s.live.ring()
+    s.redis.messages.note_sent(export_id, s.settings.repair_patience)
+    s.redis.wakeup.wake()
 
 
 def send_chunks(s: Services, export: Export, chunks: list[int]) -> None:
     """Ask workers for these chunks, and for the assembly after them; wake the scaler."""
     s.queue.render(export.id, chunks, large=export.chunks > LARGE)
-    s.live.note_sent(export.id, s.settings.repair_patience)
-    s.live.ring()
+    s.redis.messages.note_sent(export.id, s.settings.repair_patience)
+    s.redis.wakeup.wake()
 
 
 def render(s: Services, export_id: str, chunk: int, stopping: Callable[[], bool]) -> None:
@@ -110,8 +110,8 @@ def assemble(s: Services, export_id: str) -> None:
     if export.state not in (State.RENDERING, State.ASSEMBLING):
         return
     cut = _cut(s, export)
-    segments, missing = cover(cut, s.exports.segments.found(export_id))
-    lease = None if missing else s.live.lease(f"{export_id}:assemble", s.settings.lease_seconds)
+    segments, missing = cover(cut, s.segments.found(export_id))
+    lease = None if missing else s.redis.leases.take(f"{export_id}:assemble", s.settings.lease_seconds)
     if lease is None:
         return  # a chunk is on its way, or somebody is at it; the keeper comes back to this
     try:
@@ -119,13 +119,13 @@ def assemble(s: Services, export_id: str) -> None:
     except (DamagedSegment, UploadGone, IllegalStep):
         if s.exports.load(export_id).state.over:
             return  # its segments and its upload were cleared away
-        dropped = cover(s.exports.plan(export_id), s.exports.segments.found(export_id))[1]
+        dropped = cover(s.exports.plan(export_id), s.segments.found(export_id))[1]
         if not dropped:
             raise
         send_chunks(s, export, dropped)
         return
     finally:
-        s.live.release(lease)
+        s.redis.leases.release(lease)
     if joined and joined.state.over:
         send_notice(s, export_id)
 
@@ -147,9 +147,9 @@ def _joined(
 
 def send_notice(s: Services, export_id: str) -> None:
     """Ask a worker to tell whoever asked; the keeper asks again when nothing came of it."""
-    s.live.note_over(export_id)
+    s.redis.progress.note_over(export_id)
     s.queue.deliver(export_id)
-    s.live.note_sent(export_id, s.settings.lease_seconds)
+    s.redis.messages.note_sent(export_id, s.settings.lease_seconds)
 
 
 def note_retry(s: Services, export_id: str, step: str, seconds: float) -> None:
@@ -157,9 +157,9 @@ def note_retry(s: Services, export_id: str, step: str, seconds: float) -> None:
     until_at_it = seconds + s.settings.lease_seconds
     with suppress(RedisDown):  # it is asked for twice then
         if step == "deliver":
-            s.live.note_sent(export_id, until_at_it)
+            s.redis.messages.note_sent(export_id, until_at_it)
         else:
-            s.live.note_pause(f"{export_id}:{step}", until_at_it)
+            s.redis.leases.expect_back(f"{export_id}:{step}", until_at_it)
 
 
 def deliver(s: Services, export_id: str) -> None:
@@ -170,11 +170,11 @@ def deliver(s: Services, export_id: str) -> None:
     export = s.exports.load(export_id)
     if export.state.over:
         if seconds := delivering.notify(s, export_id):
-            s.live.note_sent(export_id, seconds)
+            s.redis.messages.note_sent(export_id, seconds)
             return
         s.exports.close(export_id, keep=export.state is State.READY)
-        s.live.forget(export_id)
-        s.live.ring()
+        s.redis.progress.forget(export_id)
+        s.redis.wakeup.wake()
 
 
 def fail(s: Services, export_id: str, error: PipelineError) -> None:
@@ -208,7 +208,7 @@ def job(s: Services, export: Export) -> DocumentJob:
 def _drawing_seconds(s: Services, export: Export) -> float:
     """How long workers drew, all together; 0 when Redis does not know it of every chunk."""
     try:
-        seen = s.live.progress(export.id)
+        seen = s.redis.progress.load(export.id)
     except RedisDown:
         return 0.0
     return seen.seconds if seen and seen.timed >= export.chunks else 0.0

@@ -9,8 +9,8 @@ import time
 
 import msgspec
 
-from ..adapters.redis.live import Live
-from ..adapters.redis.workers import Line, Worker
+from ..adapters.redis import Coordination
+from ..adapters.redis.workers import DrainOrder, Worker
 from ..errors import RedisDown
 
 log = logging.getLogger(__name__)
@@ -21,14 +21,14 @@ IDLE_SECONDS = 1.0  # seconds without a task, then a one-off worker may leave: t
 class Heartbeat:
     """A thread beside the worker's loop, which must not wait for Redis. They share a few flags."""
 
-    def __init__(self, live: Live, worker: Worker, linger: float) -> None:
-        self._live = live
+    def __init__(self, redis: Coordination, worker: Worker, linger: float) -> None:
+        self._redis = redis
         self._worker = worker
         self._linger = linger
         self._stop = False
         self._news = threading.Event()  # there is something to say before the next tick
         self._thread = threading.Thread(target=self._run, name="presence", daemon=True)
-        self._line: Line | None = None
+        self._line: DrainOrder | None = None
         self._to_tell = False  # the keeper is to hear of it: there may be fewer workers now
         self.may_work = True
         self.gone = False
@@ -49,8 +49,8 @@ class Heartbeat:
         if self._thread.ident is not None:
             self._thread.join(2 * HEARTBEAT_SECONDS)
         try:
-            self._live.sign_off(self._worker.id)
-            self._live.ring()  # it is paid no more
+            self._redis.workers.sign_off(self._worker.id)
+            self._redis.wakeup.wake()  # it is paid no more
         except RedisDown:
             log.info("presence: Redis is not told that this worker ends; it forgets by itself")
 
@@ -75,22 +75,22 @@ class Heartbeat:
     def _tick(self) -> None:
         tell, self._to_tell = self._to_tell, False  # before the report, or the keeper could look too early
         try:
-            line = self._live.report(self._worker)
+            line = self._redis.workers.report(self._worker)
             if self._worker.one_off:
                 self._consider_leaving(line)
             else:
                 ordinal = self._worker.ordinal
-                self.may_work = line is None or (line.above > 0 if ordinal is None else ordinal <= line.above)
+                self.may_work = line is None or (line.ceiling > 0 if ordinal is None else ordinal <= line.ceiling)
             self._line = line
             if tell:
-                self._live.ring()
+                self._redis.wakeup.wake()
         except RedisDown as error:  # then there are no messages either
             log.info("presence: %s", error.message)
 
-    def _consider_leaving(self, line: Line | None) -> None:
+    def _consider_leaving(self, line: DrainOrder | None) -> None:
         """When idle: at once if there are more than shall be; if nobody says how many, after a while in which
         nothing waited."""
         idle = 0.0 if self._worker.busy else time.time() - self._worker.idle_since
-        alone = line is None and idle > self._linger and self._live.waiting() == 0
-        if idle > IDLE_SECONDS and (line is not None or alone) and self._live.leave(self._worker.id):
+        alone = line is None and idle > self._linger and self._redis.messages.waiting() == 0
+        if idle > IDLE_SECONDS and (line is not None or alone) and self._redis.workers.leave(self._worker.id):
             self.may_work, self.gone = False, True

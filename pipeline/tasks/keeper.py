@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack, suppress
 
-from ..adapters.redis.live import QUEUES
+from ..adapters.redis.messages import QUEUES
 from ..errors import (
     ExportFailed,
     HerokuRefused,
@@ -47,7 +47,7 @@ class Keeper:
 
     def __init__(self, services: Services, way: WorkerPool) -> None:
         self._s = services
-        self._scaler = Scaler(services.settings, services.usage, services.live, way)
+        self._scaler = Scaler(services.settings, services.usage, services.redis, way)
         self._term = ExitStack()
         self._held: Held | None = None
         self._seen: dict[str, Repair] = {}
@@ -121,7 +121,7 @@ class Keeper:
             seconds = min(seconds, self._scaler.holds)
         until = time.monotonic() + seconds
         while self._held and not self._stop.is_set() and (left := until - time.monotonic()) > 0:
-            if self._s.live.wait_for_ring(left) or not self._leads():
+            if self._s.redis.wakeup.wait(left) or not self._leads():
                 return
         if not self._held:
             self._stop.wait(min(seconds, LEAD / 2))
@@ -132,7 +132,7 @@ class Keeper:
             return True
         self.resign()
         self._scaler.forget()  # another may have scaled meanwhile
-        self._held = self._term.enter_context(alone(self._s.live, "keeper", LEAD, LEAD))
+        self._held = self._term.enter_context(alone(self._s.redis, "keeper", LEAD, LEAD))
         return self._held is not None
 
     def _still_leads(self) -> bool:
@@ -181,24 +181,26 @@ class Keeper:
         return demand(view.export, untaken, prior, self._scaler.learned, self._s.settings, view.now)
 
     def _view(self, export: Export) -> View:
-        live, export_id = self._s.live, export.id
+        redis, export_id = self._s.redis, export.id
         missing: list[int] = []
         plan: Plan | None = None
         if export.state in (State.RENDERING, State.ASSEMBLING):
-            found = self._s.exports.segments.found(export_id)
+            found = self._s.segments.found(export_id)
             with suppress(NotFound):  # lost: the assembly, which is asked for then, makes it again
                 plan = self._s.exports.plan(export_id)
             missing = cover(plan, found)[1] if plan else []
-            if self._held and live.progress(export_id) is None:  # who only observes changes nothing
-                live.restore_pages(export_id, {c: sum(n for _, n in pieces) for c, pieces in found.items()})
-        held = live.held([f"{export_id}:{chunk}" for chunk in missing])
+            if self._held and redis.progress.load(export_id) is None:  # who only observes changes nothing
+                redis.progress.restore_pages(
+                    export_id, {c: sum(n for _, n in pieces) for c, pieces in found.items()}
+                )
+        held = redis.leases.held([f"{export_id}:{chunk}" for chunk in missing])
         return View(
             export,
             missing,
             [chunk for chunk in missing if f"{export_id}:{chunk}" not in held],
-            bool(live.held([f"{export_id}:plan", f"{export_id}:assemble"])),
-            live.sent(export_id),
-            live.waiting(QUEUES if missing else QUEUES[:1]) == 0,  # what comes alone is short
+            bool(redis.leases.held([f"{export_id}:plan", f"{export_id}:assemble"])),
+            redis.messages.sent_lately(export_id),
+            redis.messages.waiting(QUEUES if missing else QUEUES[:1]) == 0,  # what comes alone is short
             time.time(),
             plan,
         )

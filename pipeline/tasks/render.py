@@ -10,8 +10,8 @@ from tempfile import TemporaryFile
 import psutil
 from billiard.exceptions import SoftTimeLimitExceeded
 
+from ..adapters.redis import Coordination
 from ..adapters.redis.leases import Lease
-from ..adapters.redis.live import Live
 from ..adapters.redis.progress import Drawn
 from ..documents import Range
 from ..documents.job import DocumentJob, draw_range
@@ -20,6 +20,7 @@ from ..exports.coverage import chain
 from ..exports.export import Export
 from ..exports.plan import Chunk, Plan
 from ..exports.repository import ExportRepository
+from ..exports.segments import SegmentRepository
 from ..pdf.fonts import check_fonts
 from ..pdf.segment_index import SegmentIndex
 from ..services import Services
@@ -41,12 +42,12 @@ class Lookout:
     """Asked between pages: is it time to stop? Now and then it renews the lease and tells the progress."""
 
     def __init__(
-        self, settings: Settings, exports: ExportRepository, live: Live, lease: Lease, export_id: str,
+        self, settings: Settings, exports: ExportRepository, redis: Coordination, lease: Lease, export_id: str,
         stopping: Callable[[], bool], most: int, tell: Callable[[int], None],
     ) -> None:  # fmt: skip
         self._settings = settings
         self._exports = exports
-        self._live = live
+        self._redis = redis
         self._lease = lease
         self._export_id = export_id
         self._stopping = stopping
@@ -66,7 +67,7 @@ class Lookout:
     def _look(self, now: float, done: int) -> None:
         try:
             self._tell(done)
-            self._live.renew(self._lease, self._settings.lease_seconds)
+            self._redis.leases.renew(self._lease, self._settings.lease_seconds)
             if now - self._asked >= ASK_SECONDS:
                 self._asked = now
                 self.cancelled = self._exports.load(self._export_id).state.over
@@ -102,16 +103,16 @@ def render(
     """
     check_fonts(plan.fonts)
     chunk = plan.chunks[number]
-    lease, begun = s.live.begin(export.id, number, s.settings.lease_seconds)
+    lease, begun = s.redis.begin_chunk(export.id, number, s.settings.lease_seconds)
     if lease is None:
         return
     index = None
     try:
-        at = _missing(s.exports, export.id, chunk) if begun else (chunk.first_page, 0)
+        at = _missing(s.segments, export.id, chunk) if begun else (chunk.first_page, 0)
         index = _drawn(s, job, plan, chunk, at, export, lease, stopping)
     finally:
         if index is None:
-            s.live.release(lease)
+            s.redis.leases.release(lease)
     stop = chunk.first_page + chunk.pages
     if index and index.stop < stop:
         raise PutBack(f"{index.planned} pages are done, {stop - index.stop} go back")
@@ -129,8 +130,8 @@ def _drawn(
     began, before, name = time.monotonic(), first - chunk.first_page, f"{export.id}:{chunk.number}:{first}"
     attempt = count(s, name, f"Page {first + 1} or one soon after it")
     lookout = Lookout(
-        s.settings, s.exports, s.live, lease, export.id, stopping, pages_for(stop - first, attempt),
-        lambda done: s.live.note_pages(export.id, chunk.number, before + done),
+        s.settings, s.exports, s.redis, lease, export.id, stopping, pages_for(stop - first, attempt),
+        lambda done: s.redis.progress.note_pages(export.id, chunk.number, before + done),
     )  # fmt: skip
     part = Range(chunk.reading, first, plan.pages, s.settings.max_image_pixels, plan.found)
     lane = plan.volumes.lane(chunk.number, export.chunks)
@@ -142,12 +143,12 @@ def _drawn(
                 f"The document ended at page {first}, but {plan.pages} pages were planned.",
                 advice="Its `draw` must make as many pages as its `survey` counts, whatever the chunk.",
             )
-        if lookout.cancelled or s.live.over(export.id):
-            s.live.forget_attempt(name)
+        if lookout.cancelled or s.redis.progress.is_over(export.id):
+            s.redis.counters.uncount_attempt(name)
             return None
-        s.exports.segments.write(export.id, index, file)
+        s.segments.write(export.id, index, file)
     pages, seconds = index.stop - chunk.first_page, time.monotonic() - began
-    s.live.finish(lease, Drawn(export.id, chunk.number, first, pages, seconds, name))
+    s.redis.finish_chunk(lease, Drawn(export.id, chunk.number, first, pages, seconds, name))
     return index
 
 
@@ -156,11 +157,11 @@ def pages_for(missing: int, attempt: int) -> int:
     return max(1, missing >> (attempt - 1))
 
 
-def _missing(exports: ExportRepository, export_id: str, chunk: Chunk) -> tuple[int, int]:
+def _missing(segments: SegmentRepository, export_id: str, chunk: Chunk) -> tuple[int, int]:
     """The first planned page without a segment, and the first free slot of the lane."""
-    found = exports.segments.found(export_id, chunk.number).get(chunk.number, ())
+    found = segments.found(export_id, chunk.number).get(chunk.number, ())
     pieces = chain(chunk.number, chunk.first_page, chunk.pages, found)
     if not pieces:
         return chunk.first_page, 0
-    last = exports.segments.index(export_id, chunk.number, *pieces[-1])
+    last = segments.index(export_id, chunk.number, *pieces[-1])
     return last.stop, last.stop_slot

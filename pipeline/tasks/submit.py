@@ -21,7 +21,7 @@ def validate(s: Services, order: ExportRequest) -> tuple[Export, bytes | None]:
     params = documents.decode(document, order.params)
     order.check()
     DocumentJob(document, params, params.listing, s.inputs).check()
-    if params.listing and s.exports.store.head(params.listing) is None:
+    if params.listing and s.bucket.head(params.listing) is None:
         raise InvalidRequest(f"There is no {params.listing} in the bucket.", field="listing")
     records = getattr(params, document.records_field)
     lines = None if records is None else b"\n".join(msgspec.json.encode(record) for record in records)

@@ -23,7 +23,7 @@ from celery import bootsteps, signals
 from celery.worker import state
 
 from ..adapters.bucket.client import REQUEST
-from ..adapters.redis.live import QUEUES
+from ..adapters.redis.messages import QUEUES
 from ..adapters.redis.workers import Worker
 from ..services import Services, open_services, worker_pool
 from .app import CeleryMessages, make_app
@@ -38,7 +38,7 @@ def run(settings: Settings, *, one_off: str | None = None) -> int:
     """Work until told to go, or, as a one-off dyno of this id, until not needed; the exit code."""
     app = make_app(settings)
     services = open_services(settings, CeleryMessages(app), REQUEST)
-    presence = Heartbeat(services.live, introduction(one_off), settings.linger_seconds)
+    presence = Heartbeat(services.redis, introduction(one_off), settings.linger_seconds)
     stop_keeping = keep_beside(services)
     app.steps["consumer"].add(duty(presence))
     app.steps["worker"].add(departure(presence, stop_keeping))
@@ -63,7 +63,7 @@ def introduction(one_off: str | None) -> Worker:
 
 def keep_beside(services: Services) -> Callable[[], None]:
     """Run the keeper from when the worker is ready; what stops it."""
-    keeper = Keeper(services, worker_pool(services.settings, services.live))
+    keeper = Keeper(services, worker_pool(services.settings, services.redis))
     threads = []
 
     @signals.worker_ready.connect(weak=False)  # type: ignore[untyped-decorator]  # Celery has no types
@@ -75,7 +75,7 @@ def keep_beside(services: Services) -> Callable[[], None]:
     def stop() -> None:
         keeper.stop()
         with suppress(RedisDown):
-            services.live.ring()  # should it wait for one
+            services.redis.wakeup.wake()  # should it wait for one
         for thread in threads:
             thread.join(RELEASED_WITHIN)
 

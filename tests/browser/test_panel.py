@@ -19,7 +19,7 @@ from flask import Flask
 from playwright.sync_api import Browser, Dialog, Download, Page, expect, sync_playwright
 from werkzeug.serving import make_server
 
-from pipeline.adapters.redis.live import Live
+from pipeline.adapters.redis import Coordination
 from pipeline.errors import PipelineError
 from pipeline.exports.links import Links
 from pipeline.services import Services, open_services
@@ -303,7 +303,7 @@ def test_a_refusal_names_the_field_and_the_button_can_be_pressed_again(page: Pag
 
 
 def test_photos_that_could_not_be_read_are_named(page: Page, settings: Settings) -> None:
-    store = open_services(settings, Workers()).exports.store
+    store = open_services(settings, Workers()).bucket
     store.put("inputs/lost.jsonl", b'{"source":"inputs/lost.jpg","caption":"Gone"}\n')
     sign_in(page)
     with page.expect_download():
@@ -313,7 +313,7 @@ def test_photos_that_could_not_be_read_are_named(page: Page, settings: Settings)
 
 
 def test_a_failed_export_says_why(page: Page, settings: Settings) -> None:
-    store = open_services(settings, Workers()).exports.store
+    store = open_services(settings, Workers()).bucket
     store.put("inputs/broken.jsonl", b'{"source":"exports/secret"}\n')
     sign_in(page)
     page.get_by_role("button", name="Download").click()
@@ -323,7 +323,7 @@ def test_a_failed_export_says_why(page: Page, settings: Settings) -> None:
 def test_workers_that_cannot_be_counted_are_not_said_to_be_none(page: Page, settings: Settings) -> None:
     """When Heroku refuses the key they cannot be stopped either, and cost money."""
     seen = {"quantity": None, "limit": None, "maximum": 4, "boot_seconds": 15.0, "refused": "Heroku refuses."}
-    Live.open(settings).show_scaler(seen)
+    Coordination.open(settings).decisions.show_state(seen)
     sign_in(page)
     expect(page.locator("#workers-words")).to_have_text(re.compile("An unknown number of workers of at most 4"))
     expect(page.locator("#workers-problem")).to_have_text("Heroku refuses.")

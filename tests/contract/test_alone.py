@@ -13,7 +13,7 @@ from signal import SIGCONT, SIGKILL, SIGSTOP, SIGTERM
 import pytest
 
 from local.services import Valkey
-from pipeline.adapters.redis.live import Live
+from pipeline.adapters.redis import Coordination
 from pipeline.errors import RedisDown
 from pipeline.settings import Settings
 from pipeline.tasks.alone import alone
@@ -23,11 +23,11 @@ SECONDS = 1.5
 # Waits for its turn, says so, works, checks, and says how that went.
 PROGRAM = f"""
 import signal, sys, time
-from pipeline.adapters.redis.live import Live
+from pipeline.adapters.redis import Live
 from pipeline.settings import Settings
 from pipeline.tasks.alone import Overtaken, alone, stopping
 signal.signal(signal.SIGTERM, lambda *_: stopping.set())
-live = Live.open(Settings.from_env({{"REDIS_URL": sys.argv[1]}}))
+live = Coordination.open(Settings.from_env({{"REDIS_URL": sys.argv[1]}}))
 def say(word):
     print(word, time.monotonic(), flush=True)  # of one clock for all processes
 say("began")
@@ -66,7 +66,7 @@ Start = Callable[..., Process]
 
 
 @pytest.fixture
-def start(valkey_server: Valkey, tmp_path: Path, live: Live) -> Iterator[Start]:
+def start(valkey_server: Valkey, tmp_path: Path, shared: Coordination) -> Iterator[Start]:
     started: list[subprocess.Popen[bytes]] = []
 
     def begin(work: float) -> Process:
@@ -138,22 +138,24 @@ def test_who_is_told_to_go_keeps_the_lease_no_longer_than_it_may_live(start: Sta
     until(lambda: "done" in other.words())
 
 
-def test_who_is_told_to_go_and_finishes_gives_it_back(start: Start, live: Live) -> None:
+def test_who_is_told_to_go_and_finishes_gives_it_back(start: Start, shared: Coordination) -> None:
     leaving = start(0.3)
     until(lambda: holds(leaving))
     leaving.signal(SIGTERM)
     until(lambda: "done" in leaving.words())
-    until(lambda: not live.held(["tidy"]))
+    until(lambda: not shared.leases.held(["tidy"]))
 
 
-def test_a_lease_is_given_back_when_redis_fails_before_the_work_begins(valkey_server: Valkey, live: Live) -> None:
+def test_a_lease_is_given_back_when_redis_fails_before_the_work_begins(
+    valkey_server: Valkey, shared: Coordination
+) -> None:
     """Else the message that is tried again finds it taken, and is dropped."""
 
-    class Faltering(Live):
+    class Faltering(Coordination):
         def outranks(self, what: str, fence: int) -> bool:
             raise RedisDown("Redis does not answer.")
 
     faltering = Faltering.open(Settings.from_env({"REDIS_URL": valkey_server.url}))
     with pytest.raises(RedisDown), alone(faltering, "tidy", 60.0, 1.0):
         pytest.fail("it must not begin")
-    assert live.lease("tidy", 1.0)
+    assert shared.leases.take("tidy", 1.0)

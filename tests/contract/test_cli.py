@@ -364,7 +364,7 @@ def test_a_folder_is_sent_once_and_the_same_key_gives_the_same_export(
     assert "sending" not in again.stderr
     export = services.exports.load(export_id)
     assert (export.owner, export.state, list(export.params)) == ("Ann B", State.QUEUED, ["listing"])
-    keys = [entry.key for entry in services.exports.store.entries("inputs/")]
+    keys = [entry.key for entry in services.bucket.entries("inputs/")]
     assert len(keys) == 13
     assert export.params["listing"] in keys
     assert all(key.startswith("inputs/sent/Ann-B-") for key in keys)
@@ -372,7 +372,7 @@ def test_a_folder_is_sent_once_and_the_same_key_gives_the_same_export(
 
 def test_a_submit_that_broke_off_goes_on_where_it_was(run: Run, album: Path, services: Services) -> None:
     export_id = submitted(run, album)
-    store = services.exports.store
+    store = services.bucket
     lost = next(entry.key for entry in store.entries("inputs/") if entry.key.endswith("/5.jpg"))
     torn = next(entry.key for entry in store.entries("inputs/") if entry.key.endswith("/6.jpg"))
     store.delete([lost])
@@ -396,7 +396,7 @@ def test_pictures_that_the_bucket_may_soon_remove_are_sent_again(
 def test_ctrl_c_stops_the_sending_at_once(environ: Environ, album: Path, services: Services) -> None:
     for number in range(11, 1000):
         os.link(album / "1.jpg", album / f"{number}.jpg")
-    store = services.exports.store
+    store = services.bucket
     with started(environ, "submit", "photos", album) as process:
         await_that(lambda: any(store.entries("inputs/")))
         process.send_signal(signal.SIGINT)
@@ -449,7 +449,7 @@ def test_a_wrong_order_sends_nothing(
 ) -> None:
     result = run("submit", "photos", album, *arguments, "--json")
     assert (result.exit_code, error(result)["field"]) == (2, field)
-    assert list(services.exports.store.entries("")) == []
+    assert list(services.bucket.entries("")) == []
 
 
 @pytest.mark.parametrize("source", ["inputs/nothing.jsonl", "nowhere", "exports/secret.jsonl"])
@@ -457,7 +457,7 @@ def test_a_source_that_is_not_there_is_refused(run: Run, services: Services, sou
     result = run("submit", "photos", source, "--json")
     assert result.exit_code == 2
     assert source in error(result)["message"]
-    assert list(services.exports.store.entries("")) == []
+    assert list(services.bucket.entries("")) == []
 
 
 def test_an_export_is_kept_while_redis_is_down(
@@ -546,7 +546,7 @@ def test_a_file_that_broke_off_gets_no_name(
     finish(services, export_id)
     result = services.exports.load(export_id).result
     assert result is not None
-    services.exports.store.put(result.key, b"%PDF half")
+    services.bucket.put(result.key, b"%PDF half")
     broken = run("fetch", export_id, "-o", tmp_path / "out.pdf", "--json")
     assert (broken.exit_code, error(broken)["code"]) == (6, "StoreDown")
     assert list(tmp_path.iterdir()) == []
@@ -561,7 +561,7 @@ def test_progress_is_known_with_and_without_redis(
     flow.render(services, export_id, 2, lambda: False)
     closed = f"redis://127.0.0.1:{free_port()}/0"
     assert "rendering pages: 4 of 6" in run("status", export_id).stdout
-    services.live.forget(export_id)
+    services.redis.progress.forget(export_id)
     for variables in ({}, {"REDIS_URL": closed}):
         assert answer(run("status", export_id, "--json", **variables))["progress"]["pages_done"] == 4
     late = run("wait", export_id, "--timeout", 0)
@@ -669,14 +669,14 @@ def test_the_keeper_repairs_until_it_is_told_to_stop(
     order = ExportRequest("photos", {"listing": put_photos(1)}, "cli")
     export = flow.submit(services, order)  # its message went nowhere
     with started(environ, "keeper") as keeper:
-        await_that(lambda: services.live.waiting())
+        await_that(lambda: services.redis.messages.waiting())
         keeper.send_signal(number)
         out, log = keeper.communicate(timeout=SECONDS)
     assert (keeper.returncode, out) == (0, "")
     assert f"export {export.id} is queued: plan" in log
     assert f"{number.name}, it stops" in log
     assert environ["AWS_SECRET_ACCESS_KEY"] not in log
-    assert services.live.lease("keeper", 1.0) is not None  # given back
+    assert services.redis.leases.take("keeper", 1.0) is not None  # given back
 
 
 def test_the_exit_codes_are_in_the_help(alone: Run) -> None:

@@ -34,7 +34,7 @@ from local.services import S3, Smtp, Valkey, free_port, smtp
 from pipeline.adapters.bucket.bucket import S3Bucket
 from pipeline.adapters.bucket.multipart import Upload
 from pipeline.adapters.mail import Mailer
-from pipeline.adapters.redis.live import Live
+from pipeline.adapters.redis import Coordination
 from pipeline.documents import Range
 from pipeline.documents.inputs.bucket import BucketInputs
 from pipeline.documents.job import DocumentJob
@@ -82,7 +82,7 @@ class Stage:
 
     @property
     def store(self) -> S3Bucket:
-        return self.s.exports.store
+        return self.s.bucket
 
     def put_album(self, photos: list[bytes]) -> None:
         lines = []
@@ -241,7 +241,7 @@ def test_an_export_goes_all_the_way(stage: Stage, tmp_path: Path) -> None:
     assert stage.s.exports.active() == []
     assert stage.objects(export_id, "segments/") == {}
     assert stage.store.uploads("") == []
-    assert stage.s.live.progress(export_id) is None
+    assert stage.s.redis.progress.load(export_id) is None
 
 
 def test_how_long_each_step_took_is_written_down(stage: Stage) -> None:
@@ -257,7 +257,7 @@ def test_how_long_each_step_took_is_written_down(stage: Stage) -> None:
 def test_drawing_that_redis_forgot_counts_as_not_timed(stage: Stage) -> None:
     stage.put_album([jpeg(n) for n in range(5)])
     export_id = stage.rendered(notify=None)
-    stage.s.live.forget(export_id)
+    stage.s.redis.progress.forget(export_id)
     flow.assemble(stage.s, export_id)
     result = stage.load(export_id).result
     assert result and result.seconds == 0
@@ -279,7 +279,7 @@ def test_each_step_may_run_twice(stage: Stage) -> None:
     assert len(after) == len(before) + 3
     flow.render(stage.s, export_id, 1, never)
     assert stage.objects(export_id) == after
-    stage.s.exports.segments.drop(segment_key(export_id, 1, 2, 2))
+    stage.s.segments.drop(segment_key(export_id, 1, 2, 2))
     flow.render(stage.s, export_id, 1, never)
     assert stage.objects(export_id) == after, "the same bytes under the same key"
 
@@ -450,7 +450,7 @@ def test_a_chunk_reads_only_its_own_bytes_of_the_listing(stage: Stage) -> None:
     assert own.count(b"source") == 2
     stage.spoil(export_id, b"x" * chunk.start + own + b"x" * (len(stored.data) - chunk.stop))
     flow.render(stage.s, export_id, 1, never)
-    assert stage.s.exports.segments.found(export_id) == {1: [(2, 2)]}
+    assert stage.s.segments.found(export_id) == {1: [(2, 2)]}
 
 
 # interruptions
@@ -488,7 +488,7 @@ def test_a_chunk_that_is_put_back_goes_on_where_it_was(stage: Stage, tmp_path: P
         with pytest.raises(PutBack, match=f"1 pages are done, {5 - done} go back"):
             flow.render(stage.s, export_id, 0, lambda: True)
     flow.render(stage.s, export_id, 0, lambda: True)
-    assert stage.s.exports.segments.found(export_id) == {0: [(n, 1) for n in range(5)]}
+    assert stage.s.segments.found(export_id) == {0: [(n, 1) for n in range(5)]}
     stage.queue.assemble(export_id)
     stage.work()
     assert stage.captions(export_id, tmp_path) == FIVE
@@ -497,7 +497,7 @@ def test_a_chunk_that_is_put_back_goes_on_where_it_was(stage: Stage, tmp_path: P
 def test_attempts_that_end_without_a_word_are_counted(stage: Stage) -> None:
     export_id = stage.planned()
     for _ in range(3):
-        stage.s.live.attempt(f"{export_id}:1:2")  # as a worker does before it is killed
+        stage.s.redis.counters.count_attempt(f"{export_id}:1:2")  # as a worker does before it is killed
     with pytest.raises(ChunkFailed, match="Page 3 or one soon after it could not be rendered: 3 attempts"):
         flow.render(stage.s, export_id, 1, never)
     flow.render(stage.s, export_id, 0, never)
@@ -518,7 +518,7 @@ def test_an_error_after_redis_was_wiped_costs_the_page_nothing(
         with pytest.raises(StoreDown):
             flow.render(stage.s, export_id, 1, never)
     flow.render(stage.s, export_id, 1, never)
-    assert stage.s.exports.segments.found(export_id) == {1: [(2, 2)]}
+    assert stage.s.segments.found(export_id) == {1: [(2, 2)]}
 
 
 @pytest.mark.parametrize("drawn", [0, 1])
@@ -549,13 +549,13 @@ def test_a_store_that_fails_again_and_again_is_no_fault_of_the_page(
             with pytest.raises(StoreDown):
                 flow.render(stage.s, export_id, 1, never)
     flow.render(stage.s, export_id, 1, never)
-    assert stage.s.exports.segments.found(export_id) == {1: [(2, 2)]}
+    assert stage.s.segments.found(export_id) == {1: [(2, 2)]}
 
 
 def test_an_error_that_nobody_can_count_is_tried_again(stage: Stage, app: celery.Celery) -> None:
     """Redis is down for a moment; a task that ended as a failure would wait for the keeper."""
     alone = dataclasses.replace(stage.s.settings, redis_url=f"redis://127.0.0.1:{free_port()}/0")
-    without_redis = dataclasses.replace(stage.s, live=Live.open(alone))
+    without_redis = dataclasses.replace(stage.s, redis=Coordination.open(alone))
     tried: list[str] = []
 
     def step(_: Services, export_id: str) -> None:
@@ -580,13 +580,13 @@ def failing(error: Exception) -> Callable[..., Any]:
 
 def test_a_chunk_that_somebody_is_at_is_left_to_them(stage: Stage) -> None:
     export_id = stage.planned()
-    lease = stage.s.live.lease(f"{export_id}:1", 60)
+    lease = stage.s.redis.leases.take(f"{export_id}:1", 60)
     assert lease is not None
     flow.render(stage.s, export_id, 1, never)
-    assert stage.s.exports.segments.found(export_id) == {}
-    stage.s.live.release(lease)
+    assert stage.s.segments.found(export_id) == {}
+    stage.s.redis.leases.release(lease)
     flow.render(stage.s, export_id, 1, never)
-    assert stage.s.exports.segments.found(export_id) == {1: [(2, 2)]}
+    assert stage.s.segments.found(export_id) == {1: [(2, 2)]}
 
 
 # assembly
@@ -865,12 +865,12 @@ def test_a_mail_server_that_takes_its_time_gets_the_mail_once(stage: Stage, tmp_
             first = pool.submit(flow.deliver, s, export_id)
             assert on_its_way.wait(10)
             time.sleep(0.15)
-            s.live.note_sent(export_id, 0.001)  # what was asked for is long past
+            s.redis.messages.note_sent(export_id, 0.001)  # what was asked for is long past
             time.sleep(0.01)
-            assert not s.live.sent(export_id)
+            assert not s.redis.messages.sent_lately(export_id)
             flow.deliver(s, export_id)
             assert s.exports.active() == [export_id]  # it is not told yet
-            assert s.live.sent(export_id)  # so nobody is asked to tell it meanwhile
+            assert s.redis.messages.sent_lately(export_id)  # so nobody is asked to tell it meanwhile
             first.result()
         flow.deliver(s, export_id)
     assert len(list(tmp_path.glob("*.eml"))) == 1

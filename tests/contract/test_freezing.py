@@ -50,7 +50,7 @@ def frozen(store: S3Bucket, export_id: str) -> list[str]:
 
 @pytest.fixture
 def store(services: Services) -> S3Bucket:
-    return services.exports.store
+    return services.bucket
 
 
 @pytest.fixture
@@ -154,7 +154,7 @@ def test_a_listing_that_is_replaced_in_mid_export_fails_it_clearly(
     with pytest.raises(InputChanged, match=r"inputs/rows\.csv was replaced or removed") as caught:
         flow.render(open_services(settings, messages), export_id, 1, never)  # in another process
     assert not caught.value.retry
-    assert list(services.exports.segments.found(export_id)) == [0]
+    assert list(services.segments.found(export_id)) == [0]
 
 
 def test_small_chunks_that_lie_side_by_side_are_read_in_one_block_of_one_version(

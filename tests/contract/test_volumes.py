@@ -99,7 +99,7 @@ def test_the_same_volumes_whoever_renders_them(stage: Stage, tmp_path: Path) -> 
         worker.start()
     for worker in workers:
         worker.join()
-    assert stage.s.exports.segments.found(export_id) == {0: [(0, 1), (1, 1), (2, 1)], 1: [(3, 2)]}
+    assert stage.s.segments.found(export_id) == {0: [(0, 1), (1, 1), (2, 1)], 1: [(3, 2)]}
     flow.assemble(stage.s, export_id)
     assert photos(stage, export_id, tmp_path) == [FIVE[:3], FIVE[3:]]
 
