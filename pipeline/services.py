@@ -24,13 +24,24 @@ def worker_pool(settings: Settings, redis: Coordination) -> WorkerPool:
     return OneOffs(settings, redis) if settings.scaler_way == "one-off" else Formation(settings, redis)
 
 
-class Queue(Protocol):
-    """What can be asked of workers. Each message carries an export id and at most a chunk number."""
+@dataclass(frozen=True)
+class Message:
+    """What workers are asked for: a step of an export, or several of its chunks and the assembly after them.
 
-    def plan(self, export_id: str) -> None: ...
-    def render(self, export_id: str, chunks: list[int], large: bool) -> None: ...
-    def assemble(self, export_id: str) -> None: ...
-    def deliver(self, export_id: str) -> None: ...
+    `large`: the export has many chunks, and small exports overtake it.
+    """
+
+    step: str
+    export_id: str
+    chunks: tuple[int, ...] = ()
+    large: bool = False
+
+
+class Queue(Protocol):
+    """Sends messages to workers."""
+
+    def send(self, message: Message) -> None:
+        """Send a message; RedisDown when it could not be sent."""
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable
 from functools import partial
@@ -161,23 +160,19 @@ def _listing(
 
 
 def _hand_in(services: Services, order: ExportRequest, machine: bool) -> str:
-    """Submit and print the id, also when Redis is down: the export is kept, and the exit code says so."""
-    from ..tasks import flow
+    """Submit and print the id, also when Redis is down: the export is kept, and begins later."""
+    from ..tasks.submit import submit
 
-    late: flow.Accepted | None = None
-    try:
-        export = flow.submit(services, order)
-    except flow.Accepted as accepted:
-        export, late = accepted.export, accepted
+    submitted = submit(services, order)
+    export = submitted.export
     if machine:
         from ..scaler.quotes import represent
 
         terminal.answer(represent(services, export))
     else:
         terminal.say(export.id)
-    if late:
-        terminal.complain(late, machine=False)
-        sys.exit(late.exit_code)
+    if not submitted.queued:
+        terminal.note("Redis is down. The export is accepted and begins when Redis is back.")
     return export.id
 
 

@@ -31,9 +31,9 @@ from ..scaler.decide import Decision, Demand
 from ..scaler.loop import Scaler
 from ..scaler.measure import demand
 from ..scaler.pool import WorkerPool
-from ..services import Services
+from ..services import Message, Services
 from . import flow
-from .alone import Held, alone
+from .lease import HeldLease, exclusive
 from .repair import Repair, View, repair
 
 log = logging.getLogger(__name__)
@@ -49,7 +49,7 @@ class Keeper:
         self._s = services
         self._scaler = Scaler(services.settings, services.usage, services.redis, way)
         self._term = ExitStack()
-        self._held: Held | None = None
+        self._held: HeldLease | None = None
         self._seen: dict[str, Repair] = {}
         self._cleaned = float("-inf")
         self._stop = threading.Event()
@@ -132,12 +132,12 @@ class Keeper:
             return True
         self.resign()
         self._scaler.forget()  # another may have scaled meanwhile
-        self._held = self._term.enter_context(alone(self._s.redis, "keeper", LEAD, LEAD))
+        self._held = self._term.enter_context(exclusive(self._s.redis.leases, "keeper", LEAD))
         return self._held is not None
 
     def _still_leads(self) -> bool:
         """False when a later leader may have scaled already: whoever thinks it still leads must not."""
-        return self._held is not None and self._held.ours()
+        return self._held is not None and self._held.is_ours()
 
     # repair
 
@@ -198,7 +198,7 @@ class Keeper:
             export,
             missing,
             [chunk for chunk in missing if f"{export_id}:{chunk}" not in held],
-            bool(redis.leases.held([f"{export_id}:plan", f"{export_id}:assemble"])),
+            bool(redis.leases.held([f"{export_id}:{step}" for step in ("plan", "assemble", "deliver")])),
             redis.messages.sent_lately(export_id),
             redis.messages.waiting(QUEUES if missing else QUEUES[:1]) == 0,  # what comes alone is short
             time.time(),
@@ -207,19 +207,16 @@ class Keeper:
 
     def _do(self, action: Repair, view: View) -> None:
         s, export = self._s, view.export
-        if action is Repair.PLAN:
-            flow.send_plan(s, export.id)
-        elif action is Repair.RENDER:
-            flow.send_chunks(s, export, list(view.unleased))
-        elif action is Repair.ASSEMBLE:
-            s.queue.assemble(export.id)
-        elif action is Repair.DELIVER:
-            flow.send_notice(s, export.id)
-        elif action is Repair.CLOSE:
-            log.error("keeper: nobody could be told about export %s", export.id)
-            s.exports.close(export.id)
-        elif action is Repair.GIVE_UP:
-            flow.fail(s, export.id, ExportFailed("It was not finished within the time an export may take."))
+        match action:
+            case Repair.PLAN | Repair.ASSEMBLE | Repair.DELIVER:
+                flow.send(s, Message(action.value, export.id))
+            case Repair.RENDER:
+                flow.send(s, flow.chunks(export, tuple(view.unleased)))
+            case Repair.CLOSE:
+                log.error("keeper: the notice about export %s could not be sent", export.id)
+                s.exports.close(export.id)
+            case Repair.GIVE_UP:
+                flow.fail(s, export.id, ExportFailed("It was not finished within the time an export may take."))
 
     # clean up
 

@@ -19,8 +19,9 @@ from ..exports.request import ExportRequest
 from ..exports.volumes import VolumeLimit
 from ..scaler.quotes import represent
 from ..tasks import flow
+from ..tasks.submit import submit as submit_request
 from .auth import owner, services
-from .errors import described, json_answer, retry_after
+from .errors import json_answer
 
 blueprint = Blueprint("api", __name__)
 LISTED = 20
@@ -51,19 +52,16 @@ msgspec.json.Decoder(Body)  # so that the type is known before there are threads
 
 @blueprint.post("/exports")
 def submit() -> Response:
-    """202 while the export is being made, 200 when it already was; 503 when it is kept for later."""
+    """202 while the export is being made, 200 when it already was. `queued` is false while Redis is down."""
     s, name, body = services(), owner(), _body()
     volume = VolumeLimit(body.volume_pages, body.volume_bytes)
     order = ExportRequest(
         body.document, body.params, name, body.notify, body.key, body.chunk_pages, volume, body.within
     )
-    try:
-        export = flow.submit(s, order)
-        response = json_answer(represent(s, export), 200 if export.state.over else 202)
-    except flow.Accepted as kept:
-        export = kept.export
-        told = {"error": described(kept), "export": represent(s, export)}
-        response = retry_after(json_answer(told, 503))
+    submitted = submit_request(s, order)
+    export = submitted.export
+    answer = represent(s, export) | {"queued": submitted.queued}
+    response = json_answer(answer, 200 if export.state.over else 202)
     response.headers["Location"] = f"{s.settings.base_url}/exports/{export.id}"
     return response
 

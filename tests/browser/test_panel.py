@@ -22,9 +22,10 @@ from werkzeug.serving import make_server
 from pipeline.adapters.redis import Coordination
 from pipeline.errors import PipelineError
 from pipeline.exports.links import Links
-from pipeline.services import Services, open_services
+from pipeline.services import Message, Services, open_services
 from pipeline.settings import Settings
 from pipeline.tasks import flow
+from pipeline.tasks.step import Outcome
 from pipeline.web import create_app
 
 pytestmark = pytest.mark.xdist_group("browser")  # one Chromium for all, whoever runs them
@@ -35,7 +36,7 @@ PAUSE = 0.35  # seconds a worker needs for a chunk, so that there is something t
 PASSWORD = "open sesame"
 PATIENCE = 60_000  # ms; others use the machine at the same time
 PutPhotos = Callable[[int], str]
-Step = Callable[[Services, str], None]
+Step = Callable[..., Outcome]
 
 
 class Workers:
@@ -46,19 +47,13 @@ class Workers:
         self.gate = threading.Event()
         self.gate.set()
 
-    def plan(self, export_id: str) -> None:
-        self._steps.put((export_id, flow.plan))
-
-    def render(self, export_id: str, chunks: list[int], large: bool) -> None:
-        for chunk in chunks:
-            self._steps.put((export_id, partial(flow.render, chunk=chunk, stopping=lambda: False)))
-        self.assemble(export_id)
-
-    def assemble(self, export_id: str) -> None:
-        self._steps.put((export_id, flow.assemble))
-
-    def deliver(self, export_id: str) -> None:
-        self._steps.put((export_id, flow.deliver))
+    def send(self, message: Message) -> None:
+        if message.step == "render":
+            for chunk in message.chunks:
+                self._steps.put((message.export_id, partial(flow.take, step="render", chunk=chunk)))
+            self.send(Message("assemble", message.export_id))
+        else:
+            self._steps.put((message.export_id, partial(flow.take, step=message.step)))
 
     @contextmanager
     def working(self, services: Services) -> Iterator[None]:
@@ -78,7 +73,7 @@ class Workers:
             time.sleep(PAUSE)
             self.gate.wait(30)
             try:
-                step(services, export_id)
+                step(services, export_id=export_id)
             except PipelineError as error:
                 flow.fail(services, export_id, error)
 

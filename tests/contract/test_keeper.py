@@ -9,6 +9,7 @@ import dataclasses
 import json
 import logging
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +19,6 @@ from typing import Any
 
 import pytest
 import redis
-from celery.exceptions import Retry
 
 from local.dynos import Dynos, Fault
 from local.services import S3, Valkey, free_port
@@ -38,14 +38,17 @@ from pipeline.scaler.measure import Gauge
 from pipeline.scaler.one_off import OneOffs
 from pipeline.scaler.prices import MONTH
 from pipeline.scaler.usage import UsageLog
-from pipeline.services import Services, open_services
+from pipeline.services import Message, Services, open_services
 from pipeline.settings import Settings
 from pipeline.tasks import flow, repair
 from pipeline.tasks import keeper as keepers
-from pipeline.tasks.app import CeleryMessages, make_app
-from pipeline.tasks.app import _run as run_step
+from pipeline.tasks.app import make_app
 from pipeline.tasks.keeper import Keeper
+from pipeline.tasks.queue import CeleryQueue
+from pipeline.tasks.retry import Retry
+from pipeline.tasks.submit import submit
 
+from .. import steps
 from ..conftest import SentMessages
 from ..pictures import jpeg
 
@@ -74,21 +77,21 @@ class Stage:
 
     def submit(self, **params: Any) -> str:
         order = ExportRequest("photos", {"listing": "inputs/album.jsonl", **params}, "shop", chunk_pages=2)
-        return flow.submit(self.s, order).id
+        return submit(self.s, order).export.id
 
     def planned(self, **params: Any) -> str:
         export_id = self.submit(**params)
-        flow.plan(self.s, export_id)
+        steps.plan(self.s, export_id)
         return export_id
 
     def render(self, export_id: str, *chunks: int) -> None:
         for chunk in chunks:
-            flow.render(self.s, export_id, chunk, lambda: False)
+            steps.render(self.s, export_id, chunk)
 
     def ready(self, **params: Any) -> str:
         export_id = self.planned(**params)
         self.render(export_id, 0, 1, 2)
-        flow.assemble(self.s, export_id)
+        steps.assemble(self.s, export_id)
         return export_id
 
     def forget_what_was_sent(self) -> None:
@@ -182,7 +185,7 @@ def test_there_are_workers_while_there_is_work_and_none_afterwards(stage: Stage)
     export_id = stage.submit()
     assert keeper.turn()
     assert stage.workers == 1, "before it is known how much there is to do"
-    flow.plan(stage.s, export_id)
+    steps.plan(stage.s, export_id)
     keeper.turn()
     assert stage.workers == 2, "three chunks, but MAX_WORKERS"
     stage.render(export_id, 0, 1)
@@ -190,10 +193,10 @@ def test_there_are_workers_while_there_is_work_and_none_afterwards(stage: Stage)
     assert stage.workers == 2, "less work, but the highest worker may be busy"
     stage.render(export_id, 2)
     keeper.turn()
-    flow.assemble(stage.s, export_id)
+    steps.assemble(stage.s, export_id)
     keeper.turn()
     assert stage.workers == 2, "nobody was told yet"
-    flow.deliver(stage.s, export_id)
+    steps.deliver(stage.s, export_id)
     assert keeper.turn()
     assert stage.workers == 1, "one lingers"
     time.sleep(LINGER + 0.05)
@@ -207,7 +210,7 @@ def test_there_are_workers_while_there_is_work_and_none_afterwards(stage: Stage)
 def test_messages_that_wait_or_are_worked_on_keep_workers_up(stage: Stage) -> None:
     """Also when the export they are about is over: their worker may be busy with it."""
     app = make_app(stage.s.settings)
-    CeleryMessages(app).deliver(new_id())
+    CeleryQueue(app).send(Message("deliver", new_id()))
     keeper = stage.keeper(linger_seconds=0.0)
     keeper.turn()
     keeper.turn()
@@ -215,7 +218,7 @@ def test_messages_that_wait_or_are_worked_on_keep_workers_up(stage: Stage) -> No
     export_id = stage.submit()
     with app.connection_for_read() as connection, connection.channel() as channel:
         assert channel.basic_get("pipeline.short")
-        CeleryMessages(app).plan(export_id)
+        CeleryQueue(app).send(Message("plan", export_id))
         taken = channel.basic_get("pipeline.short")
         assert sorted(stage.s.redis.messages.unacknowledged())[-1] == export_id
         keeper.turn()
@@ -224,7 +227,7 @@ def test_messages_that_wait_or_are_worked_on_keep_workers_up(stage: Stage) -> No
         assert taken is not None
 
         flow.cancel(stage.s, export_id)
-        flow.deliver(stage.s, export_id)
+        steps.deliver(stage.s, export_id)
         assert len(stage.s.redis.messages.unacknowledged()) == 2, "of a worker that died"
         keeper.turn()
         keeper.turn()
@@ -496,17 +499,14 @@ def test_who_looks_after_many_exports_leads_until_it_has_scaled(
     assert stage.workers
 
 
-def test_a_step_that_comes_back_by_itself_is_not_asked_for(stage: Stage) -> None:
+def test_a_step_that_comes_back_by_itself_is_not_asked_for(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     """Celery sends it again after a pause, in which nobody has its lease and no message waits."""
-    app = make_app(stage.s.settings)
     keeper = stage.keeper()
 
-    def fails(name: str, export_id: str, *arguments: int) -> None:
-        task = app.tasks[f"pipeline.{name}"]
-        task.push_request(id=name, args=(export_id, *arguments), called_directly=False, delivery_info={})
-        with pytest.raises(Retry):
-            run_step(task, stage.s, failing, export_id, *arguments)
-        task.pop_request()
+    def fails(step: str, export_id: str, chunk: int | None = None) -> None:
+        with monkeypatch.context() as broken:
+            broken.setattr(flow, "take", failing)
+            assert isinstance(flow.handle(stage.s, step, export_id, chunk, threading.Event()), Retry)
 
     def turns() -> list[tuple[str, ...]]:
         stage.queue.sent.clear()
@@ -525,22 +525,21 @@ def test_a_step_that_comes_back_by_itself_is_not_asked_for(stage: Stage) -> None
     assert turns() == []
     pauses_end()
     assert turns() == [("plan", export_id)]
-    flow.plan(stage.s, export_id)
+    steps.plan(stage.s, export_id)
     fails("render", export_id, 1)
     assert turns() == [("render", export_id, "0", "2")]
     pauses_end()
     assert turns() == [("render", export_id, "0", "1", "2")]
     stage.render(export_id, 0, 1, 2)
-    flow.assemble(stage.s, export_id)
+    steps.assemble(stage.s, export_id)
     pauses_end()
     fails("deliver", export_id)
     assert turns() == []
     pauses_end()
     assert turns() == [("deliver", export_id)]
-    app.close()
 
 
-def failing(*_: Any) -> None:
+def failing(*_: Any, **__: Any) -> None:
     raise StoreDown("The bucket could not read it.")
 
 
@@ -557,7 +556,7 @@ def test_what_was_lost_is_asked_for_again(stage: Stage) -> None:
 
     export_id = stage.submit()
     assert after_two_turns() == [("plan", export_id)]
-    flow.plan(stage.s, export_id)
+    steps.plan(stage.s, export_id)
     assert after_two_turns() == [("render", export_id, "0", "1", "2")]
     stage.render(export_id, 1)
     lease = stage.s.redis.leases.take(f"{export_id}:2", 60)
@@ -566,9 +565,9 @@ def test_what_was_lost_is_asked_for_again(stage: Stage) -> None:
     stage.s.redis.leases.release(lease)
     stage.render(export_id, 0, 2)
     assert after_two_turns() == [("assemble", export_id)]
-    flow.assemble(stage.s, export_id)
+    steps.assemble(stage.s, export_id)
     assert after_two_turns() == [("deliver", export_id)]
-    flow.deliver(stage.s, export_id)
+    steps.deliver(stage.s, export_id)
     assert after_two_turns() == []
 
 
@@ -585,7 +584,7 @@ def test_a_lost_plan_or_assembly_does_not_wait_for_the_chunks_of_others(stage: S
 
     assert stage.s.redis.messages.sent_lately(export_id)
     assert sent_after_two_turns() == [("plan", export_id)]
-    flow.plan(stage.s, export_id)
+    steps.plan(stage.s, export_id)
     assert sent_after_two_turns() == [], "its chunks may be among those that wait"
     stage.render(export_id, 0, 1, 2)
     assert stage.s.redis.messages.sent_lately(export_id)
@@ -693,7 +692,7 @@ def test_who_leads_again_charges_what_another_leader_saw_end(stage: Stage) -> No
     stage.wipe_redis()
     export_id = stage.ready()
     other.turn()
-    flow.deliver(stage.s, export_id)
+    steps.deliver(stage.s, export_id)
     stage.forget_what_was_sent()
     assert stage.workers >= 1, "the other leads, and dies with this"
     stage.dynos.scale({"worker": 0})
@@ -710,8 +709,8 @@ def test_who_is_charged_after_a_mishap_in_the_middle_pays_no_more_than_its_share
     keeper.turn()
     for export_id in ids:
         stage.render(export_id, 0, 1, 2)
-        flow.assemble(stage.s, export_id)
-        flow.deliver(stage.s, export_id)
+        steps.assemble(stage.s, export_id)
+        steps.deliver(stage.s, export_id)
     stage.forget_what_was_sent()
     charge = UsageLog.bill
 
@@ -867,7 +866,7 @@ def test_what_was_learned_is_written_when_there_is_something_to_learn_from(stage
     stage.keeper(linger_seconds=0.0).turn()
     assert stage.s.usage.learned() is None
     export_id = stage.ready()
-    flow.deliver(stage.s, export_id)
+    steps.deliver(stage.s, export_id)
     stage.wipe_redis()
     stage.keeper(linger_seconds=0.0).turn()
     assert stage.s.usage.learned()
@@ -948,7 +947,7 @@ def test_a_file_that_was_kept_as_long_as_promised_is_removed_and_its_record_stay
 ) -> None:
     old, running, young = stage.ready(title="Old"), stage.submit(title="Running"), stage.ready(title="Young")
     for export_id in (old, young):
-        flow.deliver(stage.s, export_id)
+        steps.deliver(stage.s, export_id)
     for export_id in (old, running):
         stage.age(export_id, created_at=time.time() - 100)
     keeper = stage.keeper(keep_seconds=50, heroku_api_key=None)

@@ -21,8 +21,10 @@ from pipeline.adapters.redis.messages import QUEUES
 from pipeline.adapters.redis.progress import Drawn, Progress
 from pipeline.errors import RedisDown
 from pipeline.exports.ids import new_id
+from pipeline.services import Message
 from pipeline.settings import Settings
-from pipeline.tasks.app import CeleryMessages, make_app
+from pipeline.tasks.app import make_app
+from pipeline.tasks.queue import CeleryQueue
 
 
 @pytest.fixture
@@ -194,11 +196,11 @@ def test_messages_are_seen_while_they_wait_and_while_a_worker_has_them(
 ) -> None:
     """Of every kind that is sent, as kombu writes them."""
     app = make_app(settings)
-    messages = CeleryMessages(app)
+    messages = CeleryQueue(app)
     planned, assembled, drawn = new_id(), new_id(), new_id()
-    messages.plan(planned)
-    messages.assemble(assembled)
-    messages.render(drawn, [0, 1], large=True)
+    messages.send(Message("plan", planned))
+    messages.send(Message("assemble", assembled))
+    messages.send(Message("render", drawn, (0, 1), large=True))
     assert (shared.messages.waiting(), shared.messages.unacknowledged()) == (4, [])
     with taken(app, [QUEUES[0], QUEUES[0], QUEUES[2]]) as held:
         assert shared.messages.waiting() == 1
@@ -212,7 +214,7 @@ def test_messages_are_seen_while_they_wait_and_while_a_worker_has_them(
 def test_who_sends_messages_does_not_wait_for_their_results(settings: Settings, client: Any) -> None:
     """Else each process that sends keeps a subscription and an object for every chunk, for ever."""
     app = make_app(settings)
-    CeleryMessages(app).render(new_id(), [0, 1], large=False)
+    CeleryQueue(app).send(Message("render", new_id(), (0, 1)))
     assert client.pubsub_channels() == []
     app.close()
 

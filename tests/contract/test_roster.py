@@ -14,8 +14,9 @@ from pipeline.adapters.redis.wakeup import Wakeup
 from pipeline.adapters.redis.workers import DrainOrder, Worker, Workers
 from pipeline.settings import Settings
 from pipeline.tasks import heartbeat as presences
+from pipeline.tasks.app import make_app
 from pipeline.tasks.heartbeat import Heartbeat
-from pipeline.tasks.worker import duty
+from pipeline.tasks.worker import Companion, consuming_step
 
 
 def worker(name: str, **more: Any) -> Worker:
@@ -106,7 +107,7 @@ def test_a_worker_above_the_line_takes_no_work(
     presence = Heartbeat(shared, worker(name), linger=5)
     presence.start()
     assert presence.may_work is may
-    presence.note(busy=False, laid_down=not may)
+    presence.update(busy=False, paused=not may)
     presence.start()
     presence.stop()
     assert shared.workers.up() == []
@@ -115,10 +116,10 @@ def test_a_worker_above_the_line_takes_no_work(
 def test_it_says_that_it_drains_only_when_it_has_laid_down_its_work(shared: Coordination) -> None:
     line = shared.workers.drain(1)
     presence = Heartbeat(shared, worker("worker.2"), linger=5)
-    presence.note(busy=True, laid_down=False)
+    presence.update(busy=True, paused=False)
     presence.start()
     assert [(one.busy, bool(one.drains)) for one in shared.workers.up()] == [(True, False)]
-    presence.note(busy=False, laid_down=True)
+    presence.update(busy=False, paused=True)
     deadline = time.monotonic() + 20
     while [one.drains for one in shared.workers.up()] != [line.mark]:
         assert time.monotonic() < deadline
@@ -139,16 +140,16 @@ def test_who_hears_that_it_may_work_again_does_not_say_that_it_drains(
 
     class Late(Wakeup):
         def wake(self) -> None:
-            presence.note(busy=False, laid_down=True)
+            presence.update(busy=False, paused=True)
 
     opened = Coordination.open(Settings.from_env({"REDIS_URL": valkey_server.url}))
     slow = replace(opened, workers=Slow(opened.client), wakeup=Late(opened.client))
     presence = Heartbeat(slow, worker("worker.2"), linger=5)
     shared.workers.drain(1)
     presence.start()
-    presence.note(busy=True, laid_down=False)
+    presence.update(busy=True, paused=False)
     raised = shared.workers.drain(2)
-    presence.note(busy=False, laid_down=True)  # it has just laid down its work, which is news
+    presence.update(busy=False, paused=True)  # it has just laid down its work, which is news
     deadline = time.monotonic() + 20
     while not presence.may_work or len(said) < 4:
         assert time.monotonic() < deadline
@@ -159,6 +160,7 @@ def test_who_hears_that_it_may_work_again_does_not_say_that_it_drains(
 
 def test_who_is_kept_from_work_while_it_takes_it_up_does_not_say_that_it_has_laid_it_down(
     shared: Coordination,
+    settings: Settings,
 ) -> None:
     line = shared.workers.drain(1)
     presence = Heartbeat(shared, worker("worker.2"), linger=5)
@@ -175,7 +177,9 @@ def test_who_is_kept_from_work_while_it_takes_it_up_does_not_say_that_it_has_lai
             self.queues.append(name)
             presence.start()
 
-    step = duty(presence)(None)
+    companion = Companion(make_app(settings), None)
+    vars(companion)["heartbeat"] = presence
+    step = consuming_step(companion)(None)
     step._turn(Consumer())  # what Celery's timer calls
     assert not presence.may_work
     time.sleep(2 * presences.HEARTBEAT_SECONDS)
@@ -190,13 +194,13 @@ def test_who_has_become_idle_or_laid_down_its_work_says_so_at_once_and_rings(
     line = shared.workers.drain(1)
     presence = Heartbeat(shared, worker("worker.2"), linger=5)
     presence.start()
-    presence.note(busy=True, laid_down=False)
+    presence.update(busy=True, paused=False)
     assert not shared.wakeup.wait(0.2), "to become busy is no news"
     for laid_down, said in ((False, ""), (True, line.mark)):
-        presence.note(busy=False, laid_down=laid_down)
+        presence.update(busy=False, paused=laid_down)
         assert shared.wakeup.wait(20)
         assert [(one.busy, one.drains) for one in shared.workers.up()] == [(False, said)]
-    presence.note(busy=False, laid_down=True)
+    presence.update(busy=False, paused=True)
     assert not shared.wakeup.wait(0.2), "it was said"
     presence.stop()
 
@@ -205,6 +209,6 @@ def test_a_start_that_took_long_is_not_taken_for_idleness(shared: Coordination) 
     presence = Heartbeat(shared, Worker("run", "run.1", True, 7.0), linger=0.1)
     time.sleep(1.1)  # imports, on a busy machine
     presence.start()
-    assert not presence.gone
+    assert not presence.should_exit
     assert [one.id for one in shared.workers.up()] == ["run"]
     presence.stop()
