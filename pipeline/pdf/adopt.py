@@ -11,7 +11,6 @@ import math
 import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from typing import BinaryIO
 
 from pypdf.generic import (
@@ -35,7 +34,7 @@ from .objects import Stream, name, reference
 from .overlay import volume_words
 from .page import printable
 from .reader import Box, ForeignPdf, Heading, key, opened
-from .segment import SegmentWriter
+from .segment_body import SegmentBody
 from .segment_index import Bookmark
 
 MAX_OBJECTS = 200_000
@@ -56,21 +55,24 @@ Bookmarking = Callable[[list[Heading]], Iterable[Heading]]
 """Makes a file's own outline into the entries to write; `list` keeps it as it is."""
 
 
-@dataclass(frozen=True)
-class Adopted:
-    """How many pages came, and the bookmarks to them."""
+def adopt_pages(out: SegmentBody, file: BinaryIO, bookmark: Bookmarking | None = None) -> int:
+    """Make every page of a PDF a page of the segment `out`; how many they are.
 
-    pages: int
-    bookmarks: list[Bookmark]
-
-
-def adopt_pages(file: BinaryIO, to: SegmentWriter, bookmark: Bookmarking | None) -> Adopted:
-    """Write every page of a PDF to a segment; UnreadableSource when that cannot be done."""
-    with opened(file) as pdf:
-        numbers = _Copy(pdf, to).write()
-        headings = bookmark(pdf.headings()) if bookmark else ()
-        bookmarks = [Bookmark(h.level, numbers[h.page], h.top, printable(h.title) or "-") for h in headings]
-        return Adopted(len(numbers), bookmarks)
+    `bookmark` makes the file's outline into the entries to write, as `list` does; without it there are
+    none. When the file cannot be read, UnreadableSource is raised and nothing of it was written.
+    """
+    mark = out.mark()
+    try:
+        with opened(file) as pdf:
+            numbers = _Copy(pdf, out).write()
+            headings = bookmark(pdf.headings()) if bookmark else ()
+            out.add_bookmarks(
+                Bookmark(h.level, numbers[h.page], h.top, printable(h.title) or "-") for h in headings
+            )
+    except Exception:
+        out.back_to(mark)
+        raise
+    return len(numbers)
 
 
 class _Copy:
@@ -81,10 +83,10 @@ class _Copy:
     then all of their bytes are known, and one that the segment has already is not written again.
     """
 
-    def __init__(self, pdf: ForeignPdf, to: SegmentWriter) -> None:
+    def __init__(self, pdf: ForeignPdf, out: SegmentBody) -> None:
         self._pdf = pdf
-        self._to = to
-        self._numbers = [to.reserve() for _ in pdf.pages]
+        self._out = out
+        self._numbers = [out.reserve() for _ in pdf.pages]
         self._copied = {old: self._numbers[place] for old, place in pdf.places.items()}
         self._waiting: deque[tuple[int, PdfObject]] = deque()
         self._inherited: dict[int, int] = {}
@@ -93,11 +95,11 @@ class _Copy:
     def write(self) -> list[int]:
         """Write all pages, each one followed by what is seen on it for the first time; their numbers."""
         for page, obj in zip(self._pdf.pages, self._numbers, strict=True):
-            self._to.add_page(self._page(page), obj)
+            self._out.add_page(self._page(page), obj)
             while self._waiting:
                 waiting, value = self._waiting.popleft()
                 body = self._stream(value, 0) if isinstance(value, StreamObject) else self._spell(value, 0)
-                self._to.add(body, waiting)
+                self._out.add(body, waiting)
         return self._numbers
 
     def _page(self, page: DictionaryObject) -> bytes:
@@ -108,7 +110,7 @@ class _Copy:
         turned = self._pdf.resolve(page.get("/Rotate"))
         if isinstance(turned, int) and turned % 360 in (90, 180, 270):
             entries.append(_entry("/Rotate", b"%d" % (turned % 360)))
-        if self._to.volumes:
+        if self._out.volumes:
             entries += self._with_volume(page, turned if isinstance(turned, int) and turned % 90 == 0 else 0)
         else:
             entries.append(_entry("/Resources", self._resources(page)))
@@ -131,8 +133,8 @@ class _Copy:
         parts = contents if isinstance(contents, ArrayObject) else [page.get("/Contents")]
         spelled = [text for part in parts if (text := self._spell(part, 0)) != b"null"]
         box = self._pdf.box(page.get("/CropBox")) or self._pdf.size(page)
-        before = self._to.add_same(Stream.of(b"", b"q\n"))
-        behind = self._to.add_same(Stream.of(b"", b"\nQ " + volume_words(box, turned, VOLUME_NAME[1:].encode())))
+        before = self._out.add_same(Stream.of(b"", b"q\n"))
+        behind = self._out.add_same(Stream.of(b"", b"\nQ " + volume_words(box, turned, VOLUME_NAME[1:].encode())))
         yield _entry("/Contents", b"[%s %s %s]" % (reference(before), b" ".join(spelled), reference(behind)))
 
     def _resources(self, page: DictionaryObject) -> bytes:
@@ -141,7 +143,7 @@ class _Copy:
         if not isinstance(value, DictionaryObject):
             return self._spell(value, 0) if isinstance(value, IndirectObject) else b"<<>>"
         if id(value) not in self._inherited:
-            self._inherited[id(value)] = self._to.add(self._spell(value, 0))
+            self._inherited[id(value)] = self._out.add(self._spell(value, 0))
         return reference(self._inherited[id(value)])
 
     def _links(self, page: DictionaryObject) -> bytes:
@@ -223,8 +225,8 @@ class _Copy:
         if not isinstance(value, PdfObject) or isinstance(value, NullObject) or _kind(value) in _NOT_DRAWN:
             return 0
         if isinstance(value, StreamObject) and "/Resources" not in value:
-            return self._to.add_same(self._stream(value, depth + 1))
-        self._waiting.append((obj := self._to.reserve(), value))
+            return self._out.add_same(self._stream(value, depth + 1))
+        self._waiting.append((obj := self._out.reserve(), value))
         return obj
 
     def _spend(self, values: int, depth: int) -> None:

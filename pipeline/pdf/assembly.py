@@ -20,7 +20,8 @@ from .objects import Stream, number, reference, text_string
 from .outline import outline
 from .overlay import VOLUME_FORM, VOLUME_SIZE, Place, volume_of
 from .page import Label, text_operators
-from .segment import font_resources, page_node
+from .page_tree import page_node
+from .segment import font_resources
 from .segment_index import Bookmark, SegmentIndex
 from .xref import CrossReference
 

@@ -22,9 +22,11 @@ from pikepdf import Array, Dictionary, Name
 from pipeline.errors import UnreadableSource
 from pipeline.pdf import adopt as adopted
 from pipeline.pdf import reader as foreign
+from pipeline.pdf.adopt import adopt_pages
 from pipeline.pdf.numbering import Lane
+from pipeline.pdf.page_tree import FANOUT
 from pipeline.pdf.reader import Heading
-from pipeline.pdf.segment import FANOUT, SegmentWriter
+from pipeline.pdf.segment import SegmentWriter
 
 from ..segments import filled, opened, pictures
 
@@ -74,7 +76,7 @@ def one_page(entries: bytes, objects: dict[int, bytes], catalog: bytes = b"") ->
 
 
 def adopt(*files: bytes) -> bytes:
-    return filled(lambda out: [out.adopt(io.BytesIO(file)) for file in files])
+    return filled(lambda out: [adopt_pages(out, io.BytesIO(file)) for file in files])
 
 
 def refused(file: bytes) -> str:
@@ -82,7 +84,7 @@ def refused(file: bytes) -> str:
     out = SegmentWriter(io.BytesIO(), Lane(0, 1), 0, header=True)
     before = out.size, out.reserve()
     with pytest.raises(UnreadableSource) as error:
-        out.adopt(io.BytesIO(file))
+        adopt_pages(out, io.BytesIO(file))
     assert (out.size, out.pages, out.reserve()) == (before[0], 0, before[1] + 1)
     return error.value.message
 
@@ -96,7 +98,7 @@ def test_pages_keep_their_order_among_others_over_many_leaves_of_the_page_tree()
     def fill(out: SegmentWriter) -> None:
         with out.page(200, 200) as page:
             page.text(10, 10, 12, "before")
-        assert out.adopt(io.BytesIO(simple(2 * FANOUT - 4, "adopted"))) == 60
+        assert adopt_pages(out, io.BytesIO(simple(2 * FANOUT - 4, "adopted"))) == 60
         with out.canvas(200, 200) as canvas:
             canvas.drawString(10, 10, "after")
 
@@ -155,7 +157,7 @@ def test_one_stream_is_in_memory_at_a_time() -> None:
     with TemporaryFile() as file, TemporaryFile() as out:
         file.write(one_page(b"/Resources<</XObject<<%s>>>>" % names, pictures))
         tracemalloc.start()
-        SegmentWriter(out, Lane(0, 1), 0, header=True).adopt(file)
+        adopt_pages(SegmentWriter(out, Lane(0, 1), 0, header=True), file)
         _, most = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         assert out.tell() > 30_000_000 > 8 * most
@@ -322,7 +324,7 @@ def annexed(headings: list[Heading]) -> Iterable[Heading]:
 def test_the_outline_of_a_file_is_what_the_document_makes_of_it(
     bookmark: adopted.Bookmarking | None, expected: object, tmp_path: Path
 ) -> None:
-    pdf = filled(lambda out: out.adopt(io.BytesIO(outlined()), bookmark))
+    pdf = filled(lambda out: adopt_pages(out, io.BytesIO(outlined()), bookmark))
     (tmp_path / "file.pdf").write_bytes(pdf)
     with pypdf.PdfReader(tmp_path / "file.pdf") as reader:
         assert tuple(entries(reader, reader.outline, 1)) == expected
@@ -338,14 +340,14 @@ def entries(reader: pypdf.PdfReader, items: Any, depth: int) -> Iterable[tuple[s
 
 def test_what_is_taken_back_in_the_middle_of_a_page_leaves_nothing() -> None:
     def fill(out: SegmentWriter, *, stumble: bool) -> None:
-        out.adopt(io.BytesIO(simple(3, "kept")))
+        adopt_pages(out, io.BytesIO(simple(3, "kept")))
         mark = out.mark()
         if stumble:
-            out.adopt(io.BytesIO(simple(40, "taken back")), list)
+            adopt_pages(out, io.BytesIO(simple(40, "taken back")), list)
             with out.canvas(200, 200) as canvas:
                 canvas.drawString(10, 10, "taken back 0")
             out.back_to(mark)
-        out.adopt(io.BytesIO(simple(2, "taken back")))
+        adopt_pages(out, io.BytesIO(simple(2, "taken back")))
 
     stumbled = filled(lambda out: fill(out, stumble=True))
     assert stumbled == filled(lambda out: fill(out, stumble=False))
@@ -420,7 +422,7 @@ def test_objects_are_found_where_they_are_when_the_table_is_wrong(tmp_path: Path
     ):
         (tmp_path / "wrong.pdf").write_bytes(wrong)
         with Counted(io.FileIO(tmp_path / "wrong.pdf")) as file:
-            pdf = filled(partial(SegmentWriter.adopt, file=file))
+            pdf = filled(partial(adopt_pages, file=file))
             assert file.count < 30 * len(wrong)
         assert texts(pdf) == [f"page {i}" for i in range(50)]
 
@@ -480,7 +482,7 @@ def test_a_damaged_file_is_read_or_refused_and_never_spoils_the_document(seed: b
         with out.page(200, 200) as page:
             page.text(10, 10, 12, "before")
         try:
-            out.adopt(io.BytesIO(bytes(file)), list)
+            adopt_pages(out, io.BytesIO(bytes(file)), list)
         except UnreadableSource:
             assert out.pages == 1
         with out.page(200, 200) as page:

@@ -16,7 +16,8 @@ from pipeline.exports.coverage import chain
 from pipeline.pdf.assembly import About, Assembly
 from pipeline.pdf.numbering import FIRST, MAX_OBJECT, OUTLINES, Lane
 from pipeline.pdf.outline import outline
-from pipeline.pdf.segment import FANOUT, SegmentWriter
+from pipeline.pdf.page_tree import FANOUT
+from pipeline.pdf.segment import SegmentWriter
 from pipeline.pdf.segment_index import Bookmark, SegmentIndex
 
 from ..readback import read

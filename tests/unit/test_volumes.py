@@ -26,6 +26,7 @@ from pipeline.errors import ChunkFailed, InvalidRequest
 from pipeline.exports.export import Result
 from pipeline.exports.plan import Cost, Marks, Survey, split_into_chunks
 from pipeline.exports.volumes import UNCUT, SegmentEntry, VolumeLimit, VolumePlan, index_name, volume_name
+from pipeline.pdf.adopt import adopt_pages
 from pipeline.pdf.assembly import About, Assembly
 from pipeline.pdf.numbering import FIRST, Lane
 from pipeline.pdf.overlay import Place
@@ -307,7 +308,7 @@ def test_a_page_of_another_pdf_says_at_its_foot_which_volume_it_is_in(turned: in
     for volumes in (False, True):
         out = io.BytesIO()
         writer = SegmentWriter(out, Lane(0, 1), 0, header=True, volumes=volumes)
-        writer.adopt(foreign(turned))
+        adopt_pages(writer, foreign(turned))
         index = writer.finish(2)
         place = Place(2, 3, 10, 30) if volumes else None
         pdf = out.getvalue() + b"".join(Assembly(partial(iter, [index]), ABOUT, place).tail())

@@ -1,0 +1,135 @@
+"""The objects, pages and bookmarks of a segment while it is written, with a rollback to an earlier point."""
+
+from __future__ import annotations
+
+import hashlib
+from array import array
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from .numbering import Lane
+from .objects import Block, Stream, reference
+from .page import Label
+from .page_tree import PageTree
+from .segment_index import Bookmark
+from .tally import Tally
+
+
+@dataclass(frozen=True)
+class _Mark:
+    offset: int
+    slots: int
+    pages: int
+    bookmarks: int
+    labels: int
+    tally: tuple[int, int, int, int]
+
+
+class SegmentBody:
+    """Writes the objects and pages of a segment to a file; keeps a few numbers a page in memory.
+
+    `first_slot` is where the lane is free. When there will be `volumes`, each page gets a place for the
+    words that say which one it is in.
+    """
+
+    def __init__(self, out: BinaryIO, lane: Lane, first_slot: int, *, volumes: bool) -> None:
+        self.tally = Tally()
+        self.volumes = volumes
+        self._out = out
+        self._base = out.tell()
+        self._lane = lane
+        self._first_slot = first_slot
+        self._offsets = array("q")
+        self._pages = PageTree(self.reserve, self.add)
+        self._bookmarks: list[Bookmark] = []
+        self._label_style: Label | None = None
+        self._label_numbers: list[int] = []
+        self._shared: dict[int, tuple[Stream, int]] = {}
+        self._digests: dict[bytes, int] = {}
+        self._at = 0
+
+    @property
+    def pages(self) -> int:
+        """Pages finished so far."""
+        return len(self._pages)
+
+    @property
+    def size(self) -> int:
+        """Bytes written so far."""
+        return self._at
+
+    def reserve(self) -> int:
+        """The next object number of the lane."""
+        self._offsets.append(-1)
+        return self._lane.number(self._first_slot + len(self._offsets) - 1)
+
+    def add(self, value: bytes | Stream, obj: int | None = None) -> int:
+        """Write an object, under a reserved number or the next one; its number."""
+        number = obj if obj is not None else self.reserve()
+        self._offsets[self._slot(number)] = self._at
+        if isinstance(value, Stream):
+            self._put(b"%d 0 obj\n<<%s/Length %d>>stream\n" % (number, value.entries, value.length))
+            for block in value.read():
+                self._put(block)
+            self._put(b"\nendstream\nendobj\n")
+        else:
+            self._put(b"%d 0 obj\n%s\nendobj\n" % (number, value))
+        return number
+
+    def add_once(self, value: Stream) -> int:
+        """Write an object that many pages use, such as a colour profile; the same one is written once."""
+        if id(value) not in self._shared:
+            self._shared[id(value)] = value, self.add(value)
+        return self._shared[id(value)][1]
+
+    def add_same(self, value: Stream) -> int:
+        """Write a stream, unless the segment holds one with the same entries and bytes; its number."""
+        digest = hashlib.sha256(value.entries + b"\n")
+        for block in value.read():
+            digest.update(block)
+        key = digest.digest()
+        if key not in self._digests:
+            self._digests[key] = self.add(value)
+        return self._digests[key]
+
+    def add_page(self, entries: bytes, number: int) -> None:
+        """Write a page under a reserved number, behind the others. `entries` lack its type and parent."""
+        leaf = self._pages.next_leaf()
+        self.add(b"<</Type/Page/Parent %s%s>>" % (reference(leaf), entries), number)
+        self._pages.append(number, leaf)
+
+    def add_bookmarks(self, bookmarks: Iterable[Bookmark]) -> None:
+        """Add entries of the outline, behind the others."""
+        self._bookmarks.extend(bookmarks)
+
+    def mark(self) -> _Mark:
+        """Where the segment stands now, to come back to."""
+        t = self.tally
+        return _Mark(
+            self._at, len(self._offsets), len(self._pages), len(self._bookmarks), len(self._label_numbers),
+            (t.records, t.drawn, len(t.skipped), len(t.warnings)),
+        )  # fmt: skip
+
+    def back_to(self, mark: _Mark) -> None:
+        """Forget everything since the mark, so that a half-drawn page leaves nothing behind."""
+        self._out.seek(self._base + mark.offset)
+        self._out.truncate()
+        self._at = mark.offset
+        del self._offsets[mark.slots :]
+        kept = (entry for entry in self._shared.items() if self._slot(entry[1][1]) < mark.slots)
+        self._shared = dict(kept)
+        self._digests = {key: number for key, number in self._digests.items() if self._slot(number) < mark.slots}
+        self._pages.truncate(mark.pages)
+        del self._bookmarks[mark.bookmarks :]
+        del self._label_numbers[mark.labels :]
+        self.tally.records, self.tally.drawn, skipped, warnings = mark.tally
+        del self.tally.skipped[skipped:]
+        del self.tally.warnings[warnings:]
+
+    def _slot(self, number: int) -> int:
+        return (number - self._lane.first) // self._lane.chunks - self._first_slot
+
+    def _put(self, data: Block) -> None:
+        self._out.write(data)
+        self._at += len(data)
