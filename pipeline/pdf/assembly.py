@@ -16,7 +16,7 @@ from .fonts import check_fonts, default_chain
 from .fonts.subset import embed
 from .fonts.usage import FontUsage
 from .numbering import CATALOG, FIRST, FONT, INFO, OUTLINES, PAGES, VOLUME
-from .objects import Stream, number, reference, text_string
+from .objects import Stream, number, reference, text_string, write_object
 from .outline import outline
 from .overlay import VOLUME_FORM, VOLUME_SIZE, Place, volume_of
 from .page import Label, text_operators
@@ -80,11 +80,11 @@ class Assembly:
         """The bytes behind the last segment, a piece at a time."""
         for obj, value in self._objects():
             self._rows.set(obj, self._size)
-            for piece in _spelled(obj, value):
-                self._size += len(piece)
-                yield piece
+            for block in write_object(obj, value):
+                self._size += len(block)
+                yield bytes(block)
         start = self._size
-        yield from _spelled(*self._cross_reference())
+        yield from map(bytes, write_object(*self._cross_reference()))
         yield b"startxref\n%d\n%%%%EOF\n" % start
 
     def _take(self, index: SegmentIndex) -> None:
@@ -184,12 +184,3 @@ def _fonts_of(text: str) -> bytes:
     used = FontUsage()
     used.add([text], default_chain())
     return font_resources(used.fonts(default_chain()))
-
-
-def _spelled(obj: int, value: bytes | Stream) -> Iterator[bytes]:
-    if isinstance(value, Stream):
-        yield b"%d 0 obj\n<<%s/Length %d>>stream\n" % (obj, value.entries, value.length)
-        yield from map(bytes, value.read())
-        yield b"\nendstream\nendobj\n"
-    else:
-        yield b"%d 0 obj\n%s\nendobj\n" % (obj, value)

@@ -49,3 +49,13 @@ class Stream:
     def of(cls, entries: bytes, data: bytes) -> Stream:
         """A stream that is already in memory."""
         return cls(entries, len(data), lambda: iter((data,)))
+
+
+def write_object(number: int, value: bytes | Stream) -> Iterator[Block]:
+    """Yield the bytes of an indirect object (7.3.10); the data of a stream come in blocks, as it is read."""
+    if isinstance(value, Stream):
+        yield b"%d 0 obj\n<<%s/Length %d>>stream\n" % (number, value.entries, value.length)
+        yield from value.read()
+        yield b"\nendstream\nendobj\n"
+    else:
+        yield b"%d 0 obj\n%s\nendobj\n" % (number, value)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from .numbering import Lane
-from .objects import Block, Stream, reference
+from .objects import Block, Stream, reference, write_object
 from .page import Label
 from .page_tree import PageTree
 from .segment_index import Bookmark
@@ -68,13 +68,8 @@ class SegmentBody:
         """Write an object, under a reserved number or the next one; its number."""
         number = obj if obj is not None else self.reserve()
         self._offsets[self._slot(number)] = self._at
-        if isinstance(value, Stream):
-            self._put(b"%d 0 obj\n<<%s/Length %d>>stream\n" % (number, value.entries, value.length))
-            for block in value.read():
-                self._put(block)
-            self._put(b"\nendstream\nendobj\n")
-        else:
-            self._put(b"%d 0 obj\n%s\nendobj\n" % (number, value))
+        for block in write_object(number, value):
+            self._put(block)
         return number
 
     def add_once(self, value: Stream) -> int:
