@@ -113,7 +113,7 @@ def draw_range(
     """
     # By size, nobody knows yet which segments will stand first in a file.
     header = volumes.bytes is not None or (lane.chunk == lane.before and not first_slot)
-    writer = SegmentWriter(out, lane, part.first, first_slot, header=header, volumes=volumes.several)
+    writer = SegmentWriter(out, lane, part.first, first_slot, header=header, overlay=volumes.several)
     most = volumes.segment_bytes or inf
     done, mark = 0, writer.mark()
     with closing(job.document.draw(job.params, job.listing, part, job.inputs, writer)) as pages:

@@ -29,16 +29,15 @@ from pypdf.generic import (
 )
 
 from ..errors import UnreadableSource
-from .numbering import VOLUME
 from .objects import Stream, name, reference
-from .overlay import volume_words
+from .overlay import overlay_operators, overlay_xobjects
 from .page import printable
 from .reader import Box, ForeignPdf, Heading, key, opened
 from .segment_body import SegmentBody
 from .segment_index import Bookmark
 
 MAX_OBJECTS = 200_000
-VOLUME_NAME = "/Pipeline.Volume"  # among a page's own names
+OVERLAY_PREFIX = "Pipeline."  # of the overlay's names among a page's own
 _MAX_VALUES = 20_000_000  # entries of all the arrays and dictionaries that are written
 _MAX_DEPTH = 64
 
@@ -110,16 +109,16 @@ class _Copy:
         turned = self._pdf.resolve(page.get("/Rotate"))
         if isinstance(turned, int) and turned % 360 in (90, 180, 270):
             entries.append(_entry("/Rotate", b"%d" % (turned % 360)))
-        if self._out.volumes:
-            entries += self._with_volume(page, turned if isinstance(turned, int) and turned % 90 == 0 else 0)
+        if self._out.overlay:
+            entries += self._with_overlay(page, turned if isinstance(turned, int) and turned % 90 == 0 else 0)
         else:
             entries.append(_entry("/Resources", self._resources(page)))
             entries += self._some(page, ("/Contents",))
         entries += self._some(page, ("/Group", "/UserUnit"))
         return b"".join(entries) + self._links(page)
 
-    def _with_volume(self, page: DictionaryObject, turned: int) -> Iterator[bytes]:
-        """Resources and content of a page that says at its foot which volume it is in.
+    def _with_overlay(self, page: DictionaryObject, turned: int) -> Iterator[bytes]:
+        """Resources and content of a page with the overlay.
 
         The page's own content is put between q and Q, so that whatever it does to the axes ends with it.
         """
@@ -127,14 +126,16 @@ class _Copy:
         resources: dict[str, object] = dict(own) if isinstance(own, DictionaryObject) else {}
         drawn = self._pdf.resolve(resources.pop("/XObject", None))
         xobjects = self._entries(drawn, 0) if isinstance(drawn, DictionaryObject) else b""
-        words = b"/XObject<<%s%s>>" % (xobjects, _entry(VOLUME_NAME, reference(VOLUME)))
-        yield _entry("/Resources", b"<<%s%s>>" % (self._entries(resources, 0), words))
+        for each, obj in overlay_xobjects(OVERLAY_PREFIX).items():
+            xobjects += name(each) + b" " + reference(obj)
+        yield _entry("/Resources", b"<<%s/XObject<<%s>>>>" % (self._entries(resources, 0), xobjects))
         contents = self._pdf.resolve(page.get("/Contents"))
         parts = contents if isinstance(contents, ArrayObject) else [page.get("/Contents")]
         spelled = [text for part in parts if (text := self._spell(part, 0)) != b"null"]
         box = self._pdf.box(page.get("/CropBox")) or self._pdf.size(page)
         before = self._out.add_same(Stream.of(b"", b"q\n"))
-        behind = self._out.add_same(Stream.of(b"", b"\nQ " + volume_words(box, turned, VOLUME_NAME[1:].encode())))
+        operators = overlay_operators(box, turned, OVERLAY_PREFIX)
+        behind = self._out.add_same(Stream.of(b"", b"\nQ " + operators))
         yield _entry("/Contents", b"[%s %s %s]" % (reference(before), b" ".join(spelled), reference(behind)))
 
     def _resources(self, page: DictionaryObject) -> bytes:

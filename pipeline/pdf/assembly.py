@@ -15,13 +15,12 @@ from dataclasses import dataclass, replace
 from .fonts import check_fonts, default_chain
 from .fonts.subset import embed
 from .fonts.usage import FontUsage
-from .numbering import CATALOG, FIRST, FONT, INFO, OUTLINES, PAGES, VOLUME
-from .objects import Stream, number, reference, text_string, write_object
+from .numbering import CATALOG, FIRST, FONT, INFO, OUTLINES, PAGES
+from .objects import Stream, reference, text_string, write_object
 from .outline import outline
-from .overlay import VOLUME_FORM, VOLUME_SIZE, Place, volume_of
-from .page import Label, text_operators
+from .overlay import overlay_objects
+from .page import Label, form_of_text, text_operators
 from .page_tree import page_node
-from .segment import font_resources
 from .segment_index import Bookmark, SegmentIndex
 from .xref import CrossReference
 
@@ -35,6 +34,16 @@ class About:
     title: str
     created: float
     id: str
+
+
+@dataclass(frozen=True)
+class VolumePosition:
+    """Which volume of how many a file is, the pages of the document before it, and all pages."""
+
+    number: int
+    count: int
+    before: int
+    pages: int
 
 
 @dataclass(frozen=True)
@@ -55,17 +64,17 @@ class Totals:
 class Assembly:
     """The tail of a file whose segments stand in the order in which `indexes()` yields them.
 
-    The file is a whole document, or the volume that `place` says. Raises DamagedSegment when two segments do
+    The file is a whole document, or the volume that `position` says. Raises DamagedSegment when two segments do
     not fit together.
     """
 
     def __init__(
-        self, indexes: Callable[[], Iterator[SegmentIndex]], about: About, place: Place | None = None
+        self, indexes: Callable[[], Iterator[SegmentIndex]], about: About, position: VolumePosition | None = None
     ) -> None:
         self._indexes = indexes
-        self._about = of_volume(about, place) if place else about
-        self._place = place
-        self._volumes = False
+        self._about = about_volume(about, position) if position else about
+        self._position = position
+        self._overlay = False
         self._rows = CrossReference(FIRST)
         self._trees: list[int] = []
         self._used = FontUsage()
@@ -97,7 +106,7 @@ class Assembly:
         self._bookmarks += len(index.bookmarks)
         self._size += index.size
         self.totals = self.totals.plus(index)
-        self._volumes = self._volumes or index.volumes
+        self._overlay = self._overlay or index.overlay
         tops = [bookmark.title for bookmark in index.bookmarks if bookmark.level == 1]
         if tops:
             self.titles = (self.titles[0] if self.titles else tops[0], tops[-1])
@@ -106,8 +115,8 @@ class Assembly:
     def _objects(self) -> Iterator[tuple[int, bytes | Stream]]:
         """Every object of the tail with its number."""
         yield from self._page_labels()
-        if self._volumes:
-            yield VOLUME, self._volume_words()
+        if self._overlay:
+            yield from overlay_objects(volume_words(self._position) if self._position else "", self._used)
         for place, glyphs in sorted(self._used.by_font(default_chain()).items()):
             for obj, value in embed(default_chain().fonts[place], glyphs, self._rows.size):
                 yield obj or FONT + place, value
@@ -118,14 +127,14 @@ class Assembly:
         stamp = time.strftime("%Y%m%d%H%M%S", time.gmtime(self._about.created)).encode()
         yield INFO, b"<</Title%s/Producer(%s)/CreationDate(D:%sZ)>>" % (title, PRODUCER.encode(), stamp)
         more = b"/Outlines %s/PageMode/UseOutlines" % reference(OUTLINES) if self._bookmarks else b""
-        if self._place and self._place.before:  # readers then count as the pages do (12.4.2)
-            more += b"/PageLabels<</Nums[0<</S/D/St %d>>]>>" % (self._place.before + 1)
+        if self._position and self._position.before:  # readers then count as the pages do (12.4.2)
+            more += b"/PageLabels<</Nums[0<</S/D/St %d>>]>>" % (self._position.before + 1)
         yield CATALOG, b"<</Type/Catalog/Pages %s%s/ViewerPreferences<</DisplayDocTitle true>>>>" % (
             reference(PAGES), more)  # fmt: skip
 
     def _page_labels(self) -> Iterator[tuple[int, bytes | Stream]]:
         """ "x of y" for the pages that left a place for it; their numbers stand in the segments' lanes."""
-        page, pages = (self._place.before, self._place.pages) if self._place else (0, self.totals.pages)
+        page, pages = (self._position.before, self._position.pages) if self._position else (0, self.totals.pages)
         for index in self._indexes() if self._labels else ():
             if index.labels:
                 for i, obj in enumerate(index.labels.numbers):
@@ -133,20 +142,6 @@ class Assembly:
                     self._used.add([text], default_chain())
                     yield obj, _label(index.labels.style, text)
             page += index.pages
-
-    def _volume_words(self) -> Stream:
-        """What every page shows at its foot; nothing when the document became a single file.
-
-        On white, since a picture may reach to the foot.
-        """
-        if not self._place:
-            return Stream.of(VOLUME_FORM % b"", b"")
-        text, face = volume_of(self._place), default_chain()
-        self._used.add([text], face)
-        wide = face.width(text, VOLUME_SIZE)
-        ground = b"1 g %s %s %s %s re f 0 g " % tuple(map(number, (-wide - 2, -2, wide + 4, VOLUME_SIZE + 3)))
-        words = text_operators(face, 0, 0, VOLUME_SIZE, text, "right")
-        return Stream.of(VOLUME_FORM % _fonts_of(text), ground + words)
 
     def _all_bookmarks(self) -> Iterator[Bookmark]:
         for index in self._indexes():
@@ -166,21 +161,21 @@ def page_number(page: int, pages: int, of: str = "of") -> str:
     return f"{page} {of} {pages}"
 
 
-def of_volume(about: About, place: Place) -> About:
+def volume_words(position: VolumePosition) -> str:
+    """The words on each page of a volume."""
+    return f"Volume {position.number:,} of {position.count:,}"
+
+
+TAIL_CHARACTERS = "0123456789,Volume of"
+"""All characters of `page_number` and `volume_words`: the tail draws them, whatever the segments drew."""
+
+
+def about_volume(about: About, position: VolumePosition) -> About:
     """What a volume says of itself."""
-    return replace(
-        about, title=f"{about.title}, volume {place.number} of {place.count}", id=f"{about.id}-{place.number}"
-    )
+    title = f"{about.title}, volume {position.number} of {position.count}"
+    return replace(about, title=title, id=f"{about.id}-{position.number}")
 
 
 def _label(style: Label, text: str) -> Stream:
     operators = text_operators(default_chain(), style.x, style.y, style.size, text, style.align)
-    entries = b"/Type/XObject/Subtype/Form/BBox[0 0 14400 14400]/Resources<<%s>>"
-    return Stream.of(entries % _fonts_of(text), operators)
-
-
-def _fonts_of(text: str) -> bytes:
-    """Resources with the fonts of one line."""
-    used = FontUsage()
-    used.add([text], default_chain())
-    return font_resources(used.fonts(default_chain()))
+    return form_of_text(b"0 0 14400 14400", text, operators)

@@ -13,7 +13,7 @@ from ..errors import ChunkFailed
 
 MAX_OBJECT = 4_194_303  # PDFium's kMaxObjectNumber; Acrobat allows 8,388,607
 MAX_FONTS = 11  # so many numbers are reserved for fonts
-CATALOG, PAGES, INFO, OUTLINES, VOLUME, FONT = range(1, 7)  # the fonts behind the first one follow it
+CATALOG, PAGES, INFO, OUTLINES, OVERLAY, FONT = range(1, 7)  # the fonts behind the first one follow it
 FIRST = FONT + MAX_FONTS  # below are the reserved numbers, the same in every file
 
 

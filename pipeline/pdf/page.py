@@ -6,20 +6,20 @@ Points, origin at the bottom left (ISO 32000-1, 8.3.2.3).
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from .fonts import FontChain, default_chain
 from .fonts.usage import FontUsage
 from .images import Picture, placement
+from .numbering import FONT
 from .objects import Stream, name, number, reference
 
 Align = Literal["left", "center", "right"]
 Colour = tuple[float, float, float]
 BLACK: Colour = (0, 0, 0)
 _STEERING = "\u200c\u200d\u200e\u200f"
-FOOT_X, FOOT_Y = 14.0, 6.0  # from a page's edges to the words of its volume
 
 
 @dataclass(frozen=True)
@@ -148,6 +148,20 @@ def text_operators(
     fill = b"%s rg " % numbers(*colour) if colour != BLACK else b""
     body = b"BT %s/F1 %s Tf %s Td %s ET" % (fill, number(size), numbers(x, y), face.show(text, size))
     return b"q %s Q" % body if fill else body
+
+
+def form_of_text(box: bytes, text: str, operators: bytes) -> Stream:
+    """Return a form XObject (8.10) whose operators show one line of text; `box` is its /BBox."""
+    usage = FontUsage()
+    usage.add([text], default_chain())
+    fonts = font_resources(usage.fonts(default_chain()))
+    return Stream.of(b"/Type/XObject/Subtype/Form/BBox[%s]/Resources<<%s>>" % (box, fonts), operators)
+
+
+def font_resources(places: Sequence[int]) -> bytes:
+    """The fonts of a resource dictionary, F1 first."""
+    entries = b"".join(b"/F%d %s" % (place + 1, reference(FONT + place)) for place in places)
+    return b"/Font<<%s>>" % entries if entries else b""
 
 
 def printable(text: str) -> str:

@@ -6,16 +6,16 @@ A segment brings its own branch of the page tree, whose parent is the reserved n
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, BinaryIO
 
 from .fonts import default_chain
 from .fonts.usage import FontUsage
-from .numbering import FONT, VOLUME, Lane
+from .numbering import Lane
 from .objects import Stream, reference
-from .overlay import volume_words
-from .page import Page
+from .overlay import overlay_operators, overlay_xobjects
+from .page import Page, font_resources
 from .segment_body import SegmentBody
 from .segment_index import Bookmark, Labels, SegmentIndex
 
@@ -30,14 +30,14 @@ class SegmentWriter(SegmentBody):
     """Writes a segment to a file, page by page; keeps a few numbers a page in memory.
 
     `first` is the planned page it begins with, `first_slot` where the lane is free. The segment that
-    stands first in the file begins with the PDF header (to others it is a comment). When there will be
-    `volumes`, each page gets a place for the words that say which one it is in.
+    stands first in the file begins with the PDF header (to others it is a comment). With an
+    `overlay` each page gets a place for what the assembly puts on every page (see overlay.py).
     """
 
     def __init__(
-        self, out: BinaryIO, lane: Lane, first: int, first_slot: int = 0, *, header: bool, volumes: bool = False
+        self, out: BinaryIO, lane: Lane, first: int, first_slot: int = 0, *, header: bool, overlay: bool = False
     ) -> None:
-        super().__init__(out, lane, first_slot, volumes=volumes)
+        super().__init__(out, lane, first_slot, overlay=overlay)
         self._first = first
         self._used = FontUsage()
         if header:
@@ -53,9 +53,10 @@ class SegmentWriter(SegmentBody):
             self._label_style = page.label
             self._label_numbers.append(label := self.reserve())
             page.use("Label", label)
-        if self.volumes:
-            page.use("Volume", VOLUME)
-            page.write(volume_words((0, 0, width, height)), ())
+        if self.overlay:
+            for key, obj in overlay_xobjects().items():
+                page.use(key, obj)
+            page.write(overlay_operators((0, 0, width, height)), ())
         body, resources = page.finish()
         content = self.add(Stream.of(b"/Filter/FlateDecode", zlib.compress(body, LEVEL)))
         font = font_resources(page.used.fonts(page.face))
@@ -102,11 +103,5 @@ class SegmentWriter(SegmentBody):
             glyphs=self._used.shaped,
             fonts=default_chain().fingerprint if self._used else "",
             before=self._lane.before,
-            volumes=self.volumes,
+            overlay=self.overlay,
         )
-
-
-def font_resources(places: Sequence[int]) -> bytes:
-    """The fonts of a resource dictionary, F1 first."""
-    entries = b"".join(b"/F%d %s" % (place + 1, reference(FONT + place)) for place in places)
-    return b"/Font<<%s>>" % entries if entries else b""

@@ -29,13 +29,13 @@ class _Mark:
 class SegmentBody:
     """Writes the objects and pages of a segment to a file; keeps a few numbers a page in memory.
 
-    `first_slot` is where the lane is free. When there will be `volumes`, each page gets a place for the
-    words that say which one it is in.
+    `first_slot` is where the lane is free. With an `overlay` each page gets a place for what the assembly
+    puts on every page (see overlay.py).
     """
 
-    def __init__(self, out: BinaryIO, lane: Lane, first_slot: int, *, volumes: bool) -> None:
+    def __init__(self, out: BinaryIO, lane: Lane, first_slot: int, *, overlay: bool) -> None:
         self.tally = Tally()
-        self.volumes = volumes
+        self.overlay = overlay
         self._out = out
         self._base = out.tell()
         self._lane = lane

@@ -61,7 +61,7 @@ class SegmentIndex:
     glyphs: list[Glyph] = field(default_factory=list)
     fonts: str = ""
     before: int = 0
-    volumes: bool = False
+    overlay: bool = False
 
     @property
     def lane(self) -> Lane:

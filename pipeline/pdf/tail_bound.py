@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from itertools import chain
 
-from .assembly import Totals
+from .assembly import TAIL_CHARACTERS, Totals
 from .fonts import check_fonts, default_chain
 from .fonts.subset import embed
 from .fonts.usage import FontUsage
@@ -22,7 +22,6 @@ OBJECT = 100  # around its value
 OUTLINE_ITEM = 250  # apart from its title
 LABEL = 400
 ROW = 16  # deflated, among empty ones
-OWN_WORDS = "0123456789,Volume of"
 EMPTY_ROWS = 100  # so many have a byte: zeros shrink to a thousandth
 KID = 20
 ABOUT_ITSELF = 4096
@@ -52,7 +51,7 @@ class TailBound:
         """The most bytes of a tail apart from that: fonts, empty rows, what the file says of itself."""
         face, used = default_chain(), FontUsage()
         used.update(self._used.characters, self._used.shaped)
-        used.add([OWN_WORDS], face)
+        used.add([TAIL_CHARACTERS], face)
         fonts = [embed(face.fonts[place], glyphs, FIRST) for place, glyphs in used.by_font(face).items()]
         return sum(_size(value) for _, value in chain(*fonts)) + self._rows // EMPTY_ROWS + ABOUT_ITSELF
 

@@ -10,8 +10,7 @@ from typing import BinaryIO
 from ..errors import ExportFailed
 from ..exports.export import File, Result
 from ..exports.volumes import SegmentEntry, VolumePlan, volume_name
-from ..pdf.assembly import About, Assembly, Totals
-from ..pdf.overlay import Place
+from ..pdf.assembly import About, Assembly, Totals, VolumePosition
 from ..pdf.segment_index import SegmentIndex
 from ..pdf.tail_bound import TailBound
 from ..pdf.tally import Skipped
@@ -76,7 +75,7 @@ class Volume:
     A document that is not cut has no `place`.
     """
 
-    place: Place | None
+    place: VolumePosition | None
     name: str
     members: range
     assembly: Assembly
@@ -103,7 +102,7 @@ def volumes(
     ranges = planned.filled(segments, inventory.overhead if planned.bytes else 0)
     count, before = len(ranges), 0
     for number, members in enumerate(ranges, 1):
-        place = Place(number, count, before, inventory.totals.pages) if count > 1 else None
+        place = VolumePosition(number, count, before, inventory.totals.pages) if count > 1 else None
         assembly = Assembly(partial(read, members), about, place)
         yield Volume(place, volume_name(name, number, count) if place else name, members, assembly)
         before += assembly.totals.pages
