@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import BinaryIO
 
-from reportlab.lib.pagesizes import A4
-
 from .assembly import About, Assembly, page_number
 from .numbering import Lane
 from .page import Align, Page, printable
+from .paper import PAPER_SIZES
 from .segment import SegmentWriter
 
-HEIGHT, WIDTH = A4  # turned: names of files and bookmarks are long
+HEIGHT, WIDTH = PAPER_SIZES["A4"]  # turned: names of files and bookmarks are long
 MARGIN = 42.0
 SIZE = 8.0
 LINE = 15.0
