@@ -32,7 +32,7 @@ from ..errors import UnreadableSource
 from .objects import Stream, name, reference
 from .overlay import overlay_operators, overlay_xobjects
 from .page import printable
-from .reader import Box, ForeignPdf, Heading, key, opened
+from .reader import Box, ForeignPdf, Heading, object_key, open_pdf
 from .segment_body import SegmentBody
 from .segment_index import Bookmark
 
@@ -60,16 +60,16 @@ def adopt_pages(out: SegmentBody, file: BinaryIO, bookmark: Bookmarking | None =
     `bookmark` makes the file's outline into the entries to write, as `list` does; without it there are
     none. When the file cannot be read, UnreadableSource is raised and nothing of it was written.
     """
-    mark = out.mark()
+    start = out.rollback_point()
     try:
-        with opened(file) as pdf:
+        with open_pdf(file) as pdf:
             numbers = _Copy(pdf, out).write()
             headings = bookmark(pdf.headings()) if bookmark else ()
             out.add_bookmarks(
                 Bookmark(h.level, numbers[h.page], h.top, printable(h.title) or "-") for h in headings
             )
     except Exception:
-        out.back_to(mark)
+        out.roll_back(start)
         raise
     return len(numbers)
 
@@ -113,8 +113,8 @@ class _Copy:
             entries += self._with_overlay(page, turned if isinstance(turned, int) and turned % 90 == 0 else 0)
         else:
             entries.append(_entry("/Resources", self._resources(page)))
-            entries += self._some(page, ("/Contents",))
-        entries += self._some(page, ("/Group", "/UserUnit"))
+            entries += self._copy_entries(page, ("/Contents",))
+        entries += self._copy_entries(page, ("/Group", "/UserUnit"))
         return b"".join(entries) + self._links(page)
 
     def _with_overlay(self, page: DictionaryObject, turned: int) -> Iterator[bytes]:
@@ -133,9 +133,9 @@ class _Copy:
         parts = contents if isinstance(contents, ArrayObject) else [page.get("/Contents")]
         spelled = [text for part in parts if (text := self._spell(part, 0)) != b"null"]
         box = self._pdf.box(page.get("/CropBox")) or self._pdf.size(page)
-        before = self._out.add_same(Stream.of(b"", b"q\n"))
+        before = self._out.add_same(Stream.from_bytes(b"", b"q\n"))
         operators = overlay_operators(box, turned, OVERLAY_PREFIX)
-        behind = self._out.add_same(Stream.of(b"", b"\nQ " + operators))
+        behind = self._out.add_same(Stream.from_bytes(b"", b"\nQ " + operators))
         yield _entry("/Contents", b"[%s %s %s]" % (reference(before), b" ".join(spelled), reference(behind)))
 
     def _resources(self, page: DictionaryObject) -> bytes:
@@ -152,7 +152,7 @@ class _Copy:
         annotations = self._pdf.resolve(page.get("/Annots"))
         if not isinstance(annotations, ArrayObject):
             return b""
-        self._spend(len(annotations), 0)
+        self._count_values(len(annotations), 0)
         links = [self._link(self._pdf.resolve(annotation)) for annotation in annotations]
         return b"/Annots[%s]" % b"".join(links) if any(links) else b""
 
@@ -163,11 +163,11 @@ class _Copy:
         box = self._pdf.box(annotation.get("/Rect"))
         if self._pdf.resolve(annotation.get("/Subtype")) != "/Link" or not box:
             return b""
-        leads = self._leads(annotation)
-        kept = b"".join(self._some(annotation, _LINK_ENTRIES))
+        leads = self._link_target(annotation)
+        kept = b"".join(self._copy_entries(annotation, _LINK_ENTRIES))
         return b"<</Type/Annot/Subtype/Link/Rect%s%s%s>>" % (_rectangle(box), kept, leads) if leads else b""
 
-    def _leads(self, annotation: DictionaryObject) -> bytes:
+    def _link_target(self, annotation: DictionaryObject) -> bytes:
         """Where to: a page of this file, or the web."""
         action = self._pdf.resolve(annotation.get("/A"))
         if not isinstance(action, DictionaryObject):
@@ -186,37 +186,37 @@ class _Copy:
             return b""
         return b"/Dest[%s %s]" % (reference(self._numbers[target.page]), b" ".join(map(_scalar, target.how)))
 
-    def _some(self, value: DictionaryObject, keys: Iterable[str]) -> list[bytes]:
+    def _copy_entries(self, value: DictionaryObject, keys: Iterable[str]) -> list[bytes]:
         return [_entry(each, self._spell(value.get(each), 0)) for each in keys if each in value]
 
     def _spell(self, value: object, depth: int) -> bytes:
         """A value with its references renumbered."""
         if isinstance(value, IndirectObject):
-            return self._refer(value, depth)
+            return self._reference(value, depth)
         if isinstance(value, StreamObject) or _kind(value) in _NOT_DRAWN:
             return b"null"
         if isinstance(value, DictionaryObject):
             return b"<<%s>>" % self._entries(value, depth)
         if isinstance(value, ArrayObject):
-            self._spend(len(value), depth)
+            self._count_values(len(value), depth)
             return b"[%s]" % b" ".join([self._spell(part, depth + 1) for part in value])
         return _scalar(value)
 
     def _entries(self, value: dict[str, object], depth: int) -> bytes:
-        self._spend(len(value), depth)
+        self._count_values(len(value), depth)
         return b"".join([_entry(each, self._spell(part, depth + 1)) for each, part in value.items()])
 
     def _stream(self, value: StreamObject, depth: int) -> Stream:
         """A stream as it is: its filters are not touched."""
         kept = {each: part for each, part in value.items() if each not in _LEFT_OUT}
-        return Stream.of(self._entries(kept, depth), value._data)
+        return Stream.from_bytes(self._entries(kept, depth), value._data)
 
-    def _refer(self, old: IndirectObject, depth: int) -> bytes:
-        if key(old) not in self._copied:
-            self._copied[key(old)] = 0  # what a stream sees that refers to itself
-            self._copied[key(old)] = self._copy(self._pdf.resolve(old), depth)
+    def _reference(self, old: IndirectObject, depth: int) -> bytes:
+        if object_key(old) not in self._copied:
+            self._copied[object_key(old)] = 0  # what a stream sees that refers to itself
+            self._copied[object_key(old)] = self._copy(self._pdf.resolve(old), depth)
             self._pdf.forget(old)
-        obj = self._copied[key(old)]
+        obj = self._copied[object_key(old)]
         return reference(obj) if obj else b"null"
 
     def _copy(self, value: object, depth: int) -> int:
@@ -230,7 +230,7 @@ class _Copy:
         self._waiting.append((obj := self._out.reserve(), value))
         return obj
 
-    def _spend(self, values: int, depth: int) -> None:
+    def _count_values(self, values: int, depth: int) -> None:
         """Count what is written, so that a small file cannot ask for much by repeating itself."""
         self._values += values
         if self._values > _MAX_VALUES:

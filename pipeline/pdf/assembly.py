@@ -17,7 +17,7 @@ from .fonts.subset import embed
 from .fonts.usage import FontUsage
 from .numbering import CATALOG, FIRST, FONT, INFO, OUTLINES, PAGES
 from .objects import Stream, reference, text_string, write_object
-from .outline import outline
+from .outline import outline_objects
 from .overlay import overlay_objects
 from .page import Label, form_of_text, text_operators
 from .page_tree import page_node
@@ -75,20 +75,20 @@ class Assembly:
         self._about = about_volume(about, position) if position else about
         self._position = position
         self._overlay = False
-        self._rows = CrossReference(FIRST)
+        self._offsets = CrossReference(FIRST)
         self._trees: list[int] = []
-        self._used = FontUsage()
+        self._usage = FontUsage()
         self._bookmarks = 0
         self._size = self._labels = 0
         self.totals = Totals()  # what the segments hold, without the tail
         self.titles: tuple[str, ...] = ()  # of the first and the last bookmark at the top
         for index in indexes():
-            self._take(index)
+            self._add_segment(index)
 
     def tail(self) -> Iterator[bytes]:
         """The bytes behind the last segment, a piece at a time."""
         for obj, value in self._objects():
-            self._rows.set(obj, self._size)
+            self._offsets.set(obj, self._size)
             for block in write_object(obj, value):
                 self._size += len(block)
                 yield bytes(block)
@@ -96,13 +96,13 @@ class Assembly:
         yield from map(bytes, write_object(*self._cross_reference()))
         yield b"startxref\n%d\n%%%%EOF\n" % start
 
-    def _take(self, index: SegmentIndex) -> None:
+    def _add_segment(self, index: SegmentIndex) -> None:
         """Enter a segment's objects at their place in the file."""
         numbers = index.lane.numbers(index.first_slot, len(index.offsets))
-        self._rows.set_all(numbers, index.offsets, self._size)
+        self._offsets.set_all(numbers, index.offsets, self._size)
         self._trees.append(index.tree)
         check_fonts(index.fonts)
-        self._used.update(index.characters, index.glyphs)
+        self._usage.update(index.characters, index.glyphs)
         self._bookmarks += len(index.bookmarks)
         self._size += index.size
         self.totals = self.totals.plus(index)
@@ -116,12 +116,12 @@ class Assembly:
         """Every object of the tail with its number."""
         yield from self._page_labels()
         if self._overlay:
-            yield from overlay_objects(volume_words(self._position) if self._position else "", self._used)
-        for place, glyphs in sorted(self._used.by_font(default_chain()).items()):
-            for obj, value in embed(default_chain().fonts[place], glyphs, self._rows.size):
+            yield from overlay_objects(volume_words(self._position) if self._position else "", self._usage)
+        for place, glyphs in sorted(self._usage.by_font(default_chain()).items()):
+            for obj, value in embed(default_chain().fonts[place], glyphs, self._offsets.size):
                 yield obj or FONT + place, value
         if self._bookmarks:
-            yield from outline(self._all_bookmarks(), self._rows.size)
+            yield from outline_objects(self._all_bookmarks(), self._offsets.size)
         yield PAGES, page_node(self._trees, self.totals.pages, None)
         title = text_string(self._about.title)
         stamp = time.strftime("%Y%m%d%H%M%S", time.gmtime(self._about.created)).encode()
@@ -139,7 +139,7 @@ class Assembly:
             if index.labels:
                 for i, obj in enumerate(index.labels.numbers):
                     text = page_number(page + i + 1, pages)
-                    self._used.add([text], default_chain())
+                    self._usage.add([text], default_chain())
                     yield obj, _label(index.labels.style, text)
             page += index.pages
 
@@ -148,11 +148,11 @@ class Assembly:
             yield from index.bookmarks
 
     def _cross_reference(self) -> tuple[int, Stream]:
-        obj = self._rows.size
-        self._rows.set(obj, self._size)
-        mark = hashlib.sha256(self._about.id.encode()).hexdigest()[:32].encode()
-        return obj, self._rows.stream(
-            b"/Root %s/Info %s/ID[<%s><%s>]" % (reference(CATALOG), reference(INFO), mark, mark)
+        obj = self._offsets.size
+        self._offsets.set(obj, self._size)
+        digest = hashlib.sha256(self._about.id.encode()).hexdigest()[:32].encode()
+        return obj, self._offsets.stream(
+            b"/Root %s/Info %s/ID[<%s><%s>]" % (reference(CATALOG), reference(INFO), digest, digest)
         )
 
 

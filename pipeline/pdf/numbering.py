@@ -35,7 +35,7 @@ class Lane:
 
     def number(self, slot: int) -> int:
         """The object number in a slot; ChunkFailed when PDF readers could not take it."""
-        return checked(self.first + slot * self.chunks)
+        return check_number(self.first + slot * self.chunks)
 
     def numbers(self, slot: int, count: int) -> range:
         """The object numbers of so many slots."""
@@ -43,7 +43,7 @@ class Lane:
         return range(first, first + count * self.chunks, self.chunks)
 
 
-def checked(number: int) -> int:
+def check_number(number: int) -> int:
     """An object number that PDF readers take; ChunkFailed when it is beyond."""
     if number > MAX_OBJECT:
         raise ChunkFailed(

@@ -46,7 +46,7 @@ class Stream:
     read: Callable[[], Iterator[Block]]
 
     @classmethod
-    def of(cls, entries: bytes, data: bytes) -> Stream:
+    def from_bytes(cls, entries: bytes, data: bytes) -> Stream:
         """A stream that is already in memory."""
         return cls(entries, len(data), lambda: iter((data,)))
 

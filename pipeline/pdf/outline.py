@@ -9,7 +9,7 @@ from .objects import number, reference, text_string
 from .segment_index import Bookmark
 
 
-def outline(bookmarks: Iterator[Bookmark], first: int) -> Iterator[tuple[int, bytes]]:
+def outline_objects(bookmarks: Iterator[Bookmark], first: int) -> Iterator[tuple[int, bytes]]:
     """Outline items (12.3.3) numbered from `first`, then the root; memory grows with depth, not length.
 
     An item is written when its next sibling, or the end of its parent, has been seen.

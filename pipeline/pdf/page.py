@@ -33,7 +33,7 @@ class Label:
 
 
 @dataclass(frozen=True)
-class Mark:
+class PageBookmark:
     """A bookmark to this page."""
 
     level: int
@@ -53,8 +53,8 @@ class Page:
     ) -> None:
         self.width = width
         self.height = height
-        self.used = FontUsage()
-        self.bookmarks: list[Mark] = []
+        self.usage = FontUsage()
+        self.bookmarks: list[PageBookmark] = []
         self.label: Label | None = None
         self._add = add
         self._add_once = add_once
@@ -109,11 +109,11 @@ class Page:
     def write(self, operators: bytes, texts: Iterable[str]) -> None:
         """Draw with operators of one's own; `texts` are the lines they show."""
         self._operators.append(operators)
-        self.used.add(texts, self.face)
+        self.usage.add(texts, self.face)
 
     def bookmark(self, title: str, level: int = 1, top: float | None = None) -> None:
         """Lead here from the outline; `top` in points, the page's upper edge when not given."""
-        self.bookmarks.append(Mark(level, self.height if top is None else top, printable(title) or "-"))
+        self.bookmarks.append(PageBookmark(level, self.height if top is None else top, printable(title) or "-"))
 
     def number_later(self, x: float, y: float, size: float, align: Align = "left") -> None:
         """Leave a place for "x of y", which the tail fills in when all pages are counted."""
@@ -140,13 +140,13 @@ class Page:
 
 
 def text_operators(
-    face: FontChain, x: float, y: float, size: float, text: str, align: Align, colour: Colour = BLACK
+    chain: FontChain, x: float, y: float, size: float, text: str, align: Align, colour: Colour = BLACK
 ) -> bytes:
     """One line of text as operators, aligned to x."""
     if align != "left":
-        x -= face.width(text, size) / (1 if align == "right" else 2)
+        x -= chain.width(text, size) / (1 if align == "right" else 2)
     fill = b"%s rg " % numbers(*colour) if colour != BLACK else b""
-    body = b"BT %s/F1 %s Tf %s Td %s ET" % (fill, number(size), numbers(x, y), face.show(text, size))
+    body = b"BT %s/F1 %s Tf %s Td %s ET" % (fill, number(size), numbers(x, y), chain.show(text, size))
     return b"q %s Q" % body if fill else body
 
 
@@ -155,7 +155,7 @@ def form_of_text(box: bytes, text: str, operators: bytes) -> Stream:
     usage = FontUsage()
     usage.add([text], default_chain())
     fonts = font_resources(usage.fonts(default_chain()))
-    return Stream.of(b"/Type/XObject/Subtype/Form/BBox[%s]/Resources<<%s>>" % (box, fonts), operators)
+    return Stream.from_bytes(b"/Type/XObject/Subtype/Form/BBox[%s]/Resources<<%s>>" % (box, fonts), operators)
 
 
 def font_resources(places: Sequence[int]) -> bytes:

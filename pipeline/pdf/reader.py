@@ -33,13 +33,13 @@ Box = tuple[float, float, float, float]
 
 MAX_REFERENCES = 1_000_000
 _BLOCK = 1 << 20
-_LONGEST_HEADER = 32
-_DECODED = 20 * 2**20  # of one stream; only cross-references and object streams are decoded
+_MAX_HEADER = 32
+_MAX_DECODED = 20 * 2**20  # of one stream; only cross-references and object streams are decoded
 _LIMITS: dict[str, Any] = {
-    "zlib_maximum_output_length": _DECODED,
-    "lzw_maximum_output_length": _DECODED,
-    "run_length_maximum_output_length": _DECODED,
-    "brotli_maximum_output_length": _DECODED,
+    "zlib_maximum_output_length": _MAX_DECODED,
+    "lzw_maximum_output_length": _MAX_DECODED,
+    "run_length_maximum_output_length": _MAX_DECODED,
+    "brotli_maximum_output_length": _MAX_DECODED,
     "outline_maximum_entries": 20_000,
     "outline_maximum_depth": 50,
     "jbig2dec_binary": None,  # no file makes us start a program
@@ -76,21 +76,21 @@ class Target:
 
 
 @contextmanager
-def opened(file: BinaryIO) -> Iterator[ForeignPdf]:
+def open_pdf(file: BinaryIO) -> Iterator[ForeignPdf]:
     """A PDF with its pages; UnreadableSource when it is none, is damaged, protected or has no pages."""
     file.seek(0)
     head = file.read(1024)
     if b"%PDF-" not in head:
         raise UnreadableSource("This is no PDF file." if head else "The file is empty.")
     with apply_configuration(**_LIMITS):
-        with readable():
+        with translated_errors():
             reader = _Reader(file)
         with reader:
             yield ForeignPdf(reader)
 
 
 @contextmanager
-def readable() -> Iterator[None]:
+def translated_errors() -> Iterator[None]:
     """Translate what pypdf raises."""
     try:
         yield
@@ -126,9 +126,9 @@ class _Reader(PdfReader):
         if not known and not self._is_in_place(wanted):
             if self._seen is None:
                 self._seen = _objects_in(self.stream)
-            if key(wanted) not in self._seen:
+            if object_key(wanted) not in self._seen:
                 return NullObject()
-            self.xref.setdefault(wanted.generation, {})[wanted.idnum] = self._seen[key(wanted)]
+            self.xref.setdefault(wanted.generation, {})[wanted.idnum] = self._seen[object_key(wanted)]
         return super().get_object(wanted)
 
     def _is_in_place(self, wanted: IndirectObject) -> bool:
@@ -137,7 +137,7 @@ class _Reader(PdfReader):
             return False
         self.stream.seek(at)
         header = _HEADER.match(self.stream.read(64))
-        return header is not None and (int(header[1]), int(header[2])) == key(wanted)
+        return header is not None and (int(header[1]), int(header[2])) == object_key(wanted)
 
 
 def _objects_in(file: IO[bytes]) -> dict[tuple[int, int], int]:
@@ -146,10 +146,10 @@ def _objects_in(file: IO[bytes]) -> dict[tuple[int, int], int]:
     start, block = 0, b""
     file.seek(0)
     while read := file.read(_BLOCK):
-        kept = block[-2 * _LONGEST_HEADER :]  # what begins in its first half was seen whole before
+        kept = block[-2 * _MAX_HEADER :]  # what begins in its first half was seen whole before
         start, block = start + len(block) - len(kept), kept + read
-        for word in _OBJ.finditer(block, _LONGEST_HEADER if start else 0):
-            before = max(0, word.start() - _LONGEST_HEADER)
+        for word in _OBJ.finditer(block, _MAX_HEADER if start else 0):
+            before = max(0, word.start() - _MAX_HEADER)
             if header := _NUMBERS.search(block, before, word.start()):
                 found[int(header[1]), int(header[2])] = start + header.start()
         if len(found) > MAX_REFERENCES:
@@ -161,7 +161,7 @@ class ForeignPdf:
     """A file's pages, and what leads to them."""
 
     def __init__(self, reader: PdfReader) -> None:
-        with readable():
+        with translated_errors():
             self.pages = list(reader.pages)
         if not self.pages:
             raise UnreadableSource("The PDF has no pages.")
@@ -170,13 +170,13 @@ class ForeignPdf:
         self.places: dict[tuple[int, int], int] = {}
         for place, page in reversed(list(enumerate(self.pages))):
             if page.indirect_reference is not None:
-                self.places[key(page.indirect_reference)] = place
+                self.places[object_key(page.indirect_reference)] = place
 
     def resolve(self, value: object) -> object:
         """What a reference stands for."""
         if not isinstance(value, IndirectObject):
             return value
-        with readable():
+        with translated_errors():
             found = self._reader.get_object(value)
         return None if isinstance(found, IndirectObject) else found
 
@@ -210,12 +210,12 @@ class ForeignPdf:
             value = self.resolve(value.get("/D"))
         if not isinstance(value, ArrayObject) or len(value) < 2 or not isinstance(value[0], IndirectObject):
             return None
-        page = self.places.get(key(value[0]))
+        page = self.places.get(object_key(value[0]))
         return None if page is None else Target(page, [self.resolve(part) for part in value[1:6]])
 
     def headings(self) -> list[Heading]:
         """The file's outline. What leads nowhere in it leads where the next entry does."""
-        with readable():
+        with translated_errors():
             found = list(self._outline(self._reader.outline, 1))
         headings: list[Heading] = []
         for heading in reversed(found):
@@ -230,20 +230,20 @@ class ForeignPdf:
             if isinstance(item, list):
                 yield from self._outline(item, level + 1)
                 continue
-            page = self.places.get(key(item.page), -1) if isinstance(item.page, IndirectObject) else -1
+            page = self.places.get(object_key(item.page), -1) if isinstance(item.page, IndirectObject) else -1
             top = self.resolve(item.top)
             if not isinstance(top, int | float):
                 top = self.size(self.pages[page])[3]
             yield Heading(level, page, float(top), str(item.title or ""))
 
     def _destination(self, title: str) -> ArrayObject | None:
-        with readable():
+        with translated_errors():
             if self._named is None:
                 self._named = self._reader.named_destinations
             found = self._named.get(title)
             return found.dest_array if found is not None else None
 
 
-def key(old: IndirectObject) -> tuple[int, int]:
+def object_key(old: IndirectObject) -> tuple[int, int]:
     """The number and generation that an object has in its file."""
     return old.idnum, old.generation

@@ -22,7 +22,7 @@ from .segment_index import Bookmark, Labels, SegmentIndex
 if TYPE_CHECKING:
     from .canvas import BlankCanvas
 
-LEVEL = 4  # of compression: 6 takes a third longer for 6 % smaller pages of a table
+COMPRESSION_LEVEL = 4  # of compression: 6 takes a third longer for 6 % smaller pages of a table
 HEADER = b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n"
 
 
@@ -39,7 +39,7 @@ class SegmentWriter(SegmentBody):
     ) -> None:
         super().__init__(out, lane, first_slot, overlay=overlay)
         self._first = first
-        self._used = FontUsage()
+        self._usage = FontUsage()
         if header:
             self._put(HEADER)
 
@@ -58,11 +58,11 @@ class SegmentWriter(SegmentBody):
                 page.use(key, obj)
             page.write(overlay_operators((0, 0, width, height)), ())
         body, resources = page.finish()
-        content = self.add(Stream.of(b"/Filter/FlateDecode", zlib.compress(body, LEVEL)))
-        font = font_resources(page.used.fonts(page.face))
+        content = self.add(Stream.from_bytes(b"/Filter/FlateDecode", zlib.compress(body, COMPRESSION_LEVEL)))
+        font = font_resources(page.usage.fonts(page.face))
         entries = b"/MediaBox[0 0 %s]/Resources<<%s%s>>/Contents %s"
         self.add_page(entries % (page.box, font, resources, reference(content)), number)
-        self._used.update(page.used.characters, page.used.shaped)
+        self._usage.update(page.usage.characters, page.usage.shaped)
         self.add_bookmarks(Bookmark(m.level, number, m.top, m.title) for m in page.bookmarks)
 
     @contextmanager
@@ -96,12 +96,12 @@ class SegmentWriter(SegmentBody):
             records=self.tally.records,
             drawn=self.tally.drawn,
             bookmarks=self._bookmarks,
-            characters="".join(sorted(self._used.characters)),
+            characters="".join(sorted(self._usage.characters)),
             labels=Labels(self._label_style, self._label_numbers) if self._label_style else None,
             skipped=self.tally.skipped,
             warnings=self.tally.warnings,
-            glyphs=self._used.shaped,
-            fonts=default_chain().fingerprint if self._used else "",
+            glyphs=self._usage.shaped,
+            fonts=default_chain().fingerprint if self._usage else "",
             before=self._lane.before,
             overlay=self.overlay,
         )

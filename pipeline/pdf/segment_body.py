@@ -17,7 +17,7 @@ from .tally import Tally
 
 
 @dataclass(frozen=True)
-class _Mark:
+class Rollback:
     offset: int
     slots: int
     pages: int
@@ -98,27 +98,27 @@ class SegmentBody:
         """Add entries of the outline, behind the others."""
         self._bookmarks.extend(bookmarks)
 
-    def mark(self) -> _Mark:
+    def rollback_point(self) -> Rollback:
         """Where the segment stands now, to come back to."""
         t = self.tally
-        return _Mark(
+        return Rollback(
             self._at, len(self._offsets), len(self._pages), len(self._bookmarks), len(self._label_numbers),
             (t.records, t.drawn, len(t.skipped), len(t.warnings)),
         )  # fmt: skip
 
-    def back_to(self, mark: _Mark) -> None:
-        """Forget everything since the mark, so that a half-drawn page leaves nothing behind."""
-        self._out.seek(self._base + mark.offset)
+    def roll_back(self, to: Rollback) -> None:
+        """Forget everything since then, so that a half-drawn page leaves nothing behind."""
+        self._out.seek(self._base + to.offset)
         self._out.truncate()
-        self._at = mark.offset
-        del self._offsets[mark.slots :]
-        kept = (entry for entry in self._shared.items() if self._slot(entry[1][1]) < mark.slots)
+        self._at = to.offset
+        del self._offsets[to.slots :]
+        kept = (entry for entry in self._shared.items() if self._slot(entry[1][1]) < to.slots)
         self._shared = dict(kept)
-        self._digests = {key: number for key, number in self._digests.items() if self._slot(number) < mark.slots}
-        self._pages.truncate(mark.pages)
-        del self._bookmarks[mark.bookmarks :]
-        del self._label_numbers[mark.labels :]
-        self.tally.records, self.tally.drawn, skipped, warnings = mark.tally
+        self._digests = {key: number for key, number in self._digests.items() if self._slot(number) < to.slots}
+        self._pages.truncate(to.pages)
+        del self._bookmarks[to.bookmarks :]
+        del self._label_numbers[to.labels :]
+        self.tally.records, self.tally.drawn, skipped, warnings = to.tally
         del self.tally.skipped[skipped:]
         del self.tally.warnings[warnings:]
 

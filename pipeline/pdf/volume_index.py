@@ -27,7 +27,7 @@ COLUMNS: Sequence[tuple[str, float, Align]] = (
 )
 
 
-def write_contents(out: BinaryIO, about: About, summary: str, rows: Sequence[tuple[str, ...]]) -> int:
+def write_volume_index(out: BinaryIO, about: About, summary: str, rows: Sequence[tuple[str, ...]]) -> int:
     """Write the index, with as many texts in each row as there are columns; its pages."""
     writer = SegmentWriter(out, Lane(0, 1), 0, header=True)
     pages = [rows[at : at + LINES] for at in range(0, len(rows), LINES)]

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from tempfile import TemporaryFile
 
 from ..errors import DamagedSegment
-from .numbering import MAX_OBJECT, checked
+from .numbering import MAX_OBJECT, check_number
 from .objects import Stream
 
 ROW = 8  # bytes: one of type, five of offset (files up to 1 TiB), two of generation
@@ -35,38 +35,38 @@ class CrossReference:
 
     def set(self, number: int, offset: int) -> None:
         """Where one object begins."""
-        self.size = max(self.size, checked(number) + 1)
+        self.size = max(self.size, check_number(number) + 1)
         self._store(range(number, number + 1), [_in_use(offset)])
         self._singles += 1
         if self._singles % ROWS_AT_ONCE == 0:
-            self._let_go()
+            self._release_memory()
 
     def set_all(self, numbers: range, offsets: Sequence[int], base: int) -> None:
         """Where the objects of a segment that stands at `base` begin; -1 is one that is written later.
 
         Raises DamagedSegment when two segments use the same numbers.
         """
-        self.size = max(self.size, checked(numbers[-1]) + 1 if numbers else 0)
+        self.size = max(self.size, check_number(numbers[-1]) + 1 if numbers else 0)
         for i in range(0, len(numbers), ROWS_AT_ONCE):
             some = offsets[i : i + ROWS_AT_ONCE]
             self._store(
                 numbers[i : i + ROWS_AT_ONCE], [_in_use(base + at) if at >= 0 else 0 for at in some], new=True
             )
-            self._let_go()
+            self._release_memory()
 
     def stream(self, entries: bytes) -> Stream:
         """The stream of all rows; `entries` are those of the trailer. Packed twice: its length stands first."""
-        length = sum(map(len, self._packed()))
+        length = sum(map(len, self._compressed()))
         return Stream(
-            b"/Type/XRef/Size %d/W[1 5 2]%s/Filter/FlateDecode" % (self.size, entries), length, self._packed
+            b"/Type/XRef/Size %d/W[1 5 2]%s/Filter/FlateDecode" % (self.size, entries), length, self._compressed
         )
 
-    def _packed(self) -> Iterator[bytes]:
+    def _compressed(self) -> Iterator[bytes]:
         deflate = zlib.compressobj(6)
         end = self.size * ROW
         for at in range(0, end, BLOCK):
             yield deflate.compress(self._map[at : min(at + BLOCK, end)])
-            self._let_go()
+            self._release_memory()
         yield deflate.flush()
 
     def _store(self, numbers: range, values: list[int], *, new: bool = False) -> None:
@@ -79,7 +79,7 @@ class CrossReference:
                 raise DamagedSegment(f"Two segments use the same object numbers, from {numbers.start} on.")
             lane[:] = rows
 
-    def _let_go(self) -> None:
+    def _release_memory(self) -> None:
         self._map.madvise(mmap.MADV_DONTNEED)
 
 

@@ -141,7 +141,7 @@ def _found(
             stored.drop(key)
             raise DamagedSegment(f"{key} does not fit behind the segment before it; it is rendered again.")
         chunk, slot = index.chunk, index.stop_slot
-        yield SegmentEntry(index.chunk, index.size, index.pages, inventory.take(index), key, index.etag)
+        yield SegmentEntry(index.chunk, index.size, index.pages, inventory.add(index), key, index.etag)
 
 
 class _Joining:

@@ -59,7 +59,7 @@ def render_file(
         with spool.open("wb") as spooled:
             indexes = list(_segments(job.planned(plan), plan, spooled, settings, progress))
         inventory = TailBound()
-        segments = [SegmentEntry(i.chunk, i.size, i.pages, inventory.take(i)) for i in indexes]
+        segments = [SegmentEntry(i.chunk, i.size, i.pages, inventory.add(i)) for i in indexes]
         check_counts(inventory.totals, plan.records)
         made: list[FinishedFile] = []
         files: list[tuple[Path, File]] = []

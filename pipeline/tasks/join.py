@@ -14,7 +14,7 @@ from ..pdf.assembly import About, Assembly, Totals, VolumePosition
 from ..pdf.segment_index import SegmentIndex
 from ..pdf.tail_bound import TailBound
 from ..pdf.tally import Skipped
-from ..pdf.volume_index import write_contents
+from ..pdf.volume_index import write_volume_index
 
 SKIPPED_SHOWN = 1000
 
@@ -124,7 +124,7 @@ def write_index(out: BinaryIO, about: About, shelf: Sequence[FinishedFile]) -> i
     rows = [_row(number, each) for number, each in enumerate(shelf, 1)]
     pages, size = sum(each.file.pages for each in shelf), sum(each.file.bytes for each in shelf)
     summary = f"{len(shelf):,} volumes, {pages:,} pages, {size / MB:,.2f} MB"
-    return write_contents(out, about, summary, rows)
+    return write_volume_index(out, about, summary, rows)
 
 
 def _row(number: int, each: FinishedFile) -> tuple[str, ...]:

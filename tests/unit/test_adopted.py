@@ -341,12 +341,12 @@ def entries(reader: pypdf.PdfReader, items: Any, depth: int) -> Iterable[tuple[s
 def test_what_is_taken_back_in_the_middle_of_a_page_leaves_nothing() -> None:
     def fill(out: SegmentWriter, *, stumble: bool) -> None:
         adopt_pages(out, io.BytesIO(simple(3, "kept")))
-        mark = out.mark()
+        point = out.rollback_point()
         if stumble:
             adopt_pages(out, io.BytesIO(simple(40, "taken back")), list)
             with out.canvas(200, 200) as canvas:
                 canvas.drawString(10, 10, "taken back 0")
-            out.back_to(mark)
+            out.roll_back(point)
         adopt_pages(out, io.BytesIO(simple(2, "taken back")))
 
     stumbled = filled(lambda out: fill(out, stumble=True))

@@ -15,7 +15,7 @@ from pipeline.errors import ChunkFailed, DamagedSegment
 from pipeline.exports.coverage import chain
 from pipeline.pdf.assembly import About, Assembly
 from pipeline.pdf.numbering import FIRST, MAX_OBJECT, OUTLINES, Lane
-from pipeline.pdf.outline import outline
+from pipeline.pdf.outline import outline_objects
 from pipeline.pdf.page_tree import FANOUT
 from pipeline.pdf.segment import SegmentWriter
 from pipeline.pdf.segment_index import Bookmark, SegmentIndex
@@ -55,7 +55,7 @@ def test_page_trees_of_every_size_are_balanced_and_count_right(tmp_path: Path, p
 @given(st.lists(st.integers(1, 4), min_size=1, max_size=40))
 def test_outline_items_are_linked_both_ways_and_up(levels: list[int]) -> None:
     marks = [Bookmark(level, 7, 0.0, str(i)) for i, level in enumerate(levels)]
-    items = dict(outline(iter(marks), 100))
+    items = dict(outline_objects(iter(marks), 100))
     assert set(items) == {OUTLINES, *range(100, 100 + len(levels))}
     parsed = {obj: pikepdf.Object.parse(_plain(data)) for obj, data in items.items()}
     for obj, item in parsed.items():

@@ -183,9 +183,9 @@ def test_what_no_font_has_is_named_and_stands_as_a_question_mark(missing: int, w
     writer = SegmentWriter(file, Lane(0, 1), 0, header=True)
     fill(writer)
     index = writer.finish(1)
-    inventory = TailBound()
-    inventory.take(index)
-    (warning,) = inventory.warnings
+    bound = TailBound()
+    bound.add(index)
+    (warning,) = bound.warnings
     assert words in warning
     pdf = page_of("a中b")
     assert text_of(pdf) == "a\ufffdb"

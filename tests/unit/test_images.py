@@ -82,7 +82,7 @@ def one_page(picture: Picture) -> bytes:
         b"<</Type/Catalog/Pages 2 0 R>>",
         b"<</Type/Pages/Count 1/Kids[3 0 R]>>",
         b"<<" + page % (width, height) + b">>",
-        written(Stream.of(b"", drawing)),
+        written(Stream.from_bytes(b"", drawing)),
         written(picture.image, links),
         written(picture.mask) if picture.mask else b"null",
         written(picture.profile) if picture.profile else b"null",

@@ -282,8 +282,8 @@ def test_no_tail_is_longer_than_was_reckoned(levels: list[list[str]], labels: bo
             if labels:
                 page.number_later(50, 50, 8, "center")
     index = writer.finish(len(levels))
-    inventory = TailBound()
-    most = inventory.take(index) + inventory.overhead
+    bound = TailBound()
+    most = bound.add(index) + bound.overhead
     tail = b"".join(Assembly(lambda: iter([index]), ABOUT).tail())
     assert len(tail) <= most
 

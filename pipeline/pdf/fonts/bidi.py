@@ -35,7 +35,7 @@ class Run(NamedTuple):
         return self.level % 2 == 1
 
 
-def base(text: str) -> int:
+def base_level(text: str) -> int:
     """The level of a paragraph: 1 when its first letter is one of a script from right to left (P2, P3)."""
     for character in text:
         if (kind := bidirectional(character)) in ("L", "R", "AL"):
@@ -43,11 +43,11 @@ def base(text: str) -> int:
     return 0
 
 
-def directed(lines: Sequence[str], paragraph: str) -> list[str]:
+def keep_direction(lines: Sequence[str], paragraph: str) -> list[str]:
     """The lines of a paragraph, each with a mark in front when it alone would take another direction."""
-    level = base(paragraph)
+    level = base_level(paragraph)
     mark = RIGHT_TO_LEFT if level else LEFT_TO_RIGHT
-    return [line if base(line) == level else mark + line for line in lines]
+    return [line if base_level(line) == level else mark + line for line in lines]
 
 
 def visual_runs(text: str) -> list[Run]:
@@ -67,7 +67,7 @@ def _split(runs: Sequence[Run], least: int) -> Iterator[Iterable[Run]]:
 
 def levels(text: str) -> list[int]:
     """The level of every character of a line: odd ones are read from right to left."""
-    level = base(text)
+    level = base_level(text)
     side = "LR"[level]
     kinds = side + "".join([_LETTERS.get(bidirectional(c), "n") for c in text])
     kinds = _brackets(text, _weak(kinds), side) + side

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence, Set
 from functools import lru_cache
 
-from .bidi import directed
+from .bidi import keep_direction
 from .files import FontFile, fingerprint
 from .font import Font
-from .glyph_run import Line, Placed, escaped, line_of
-from .line_breaking import PIECE, longest, whole
+from .glyph_run import Line, Placed, escaped, make_line
+from .line_breaking import PIECE, largest_fitting, whole_letters
 from .shaping import COMPLEX, one_by_one, shaped
 
 LONG = 1000  # characters; more of them fit no line as a rule
@@ -45,9 +45,9 @@ class FontChain:
 
     def has(self, character: str) -> bool:
         """Whether a font can draw a character."""
-        return self.place(character) is not None
+        return self.font_index(character) is not None
 
-    def place(self, character: str) -> int | None:
+    def font_index(self, character: str) -> int | None:
         """Which font draws a character: the first that has it."""
         if character in self._widths:
             return 0
@@ -63,7 +63,7 @@ class FontChain:
     def placed(self, character: str) -> Placed:
         """A character by itself; one that no font has as a question mark in a box, or a blank."""
         drawn = character if self.has(character) else REPLACEMENT
-        place = self.place(drawn)
+        place = self.font_index(drawn)
         if place is None:
             return Placed(0, 0, 0, BLANK)
         glyph = self.fonts[place].glyph(drawn)
@@ -104,8 +104,8 @@ class FontChain:
         """The text itself, or as much of it as fits with an ellipsis."""
         if self._fits(text, size, width):
             return text
-        count = longest(len(text) - 1, lambda n: self.width(text[:n].rstrip() + "…", size) <= width)
-        return text[: whole(text, count)].rstrip() + "…"
+        count = largest_fitting(len(text) - 1, lambda n: self.width(text[:n].rstrip() + "…", size) <= width)
+        return text[: whole_letters(text, count)].rstrip() + "…"
 
     def wrap(self, text: str, size: float, width: float, lines: int) -> list[str]:
         """The text in at most `lines` lines, broken at spaces, between ideographs, and inside a word that is
@@ -117,7 +117,7 @@ class FontChain:
             found.append(rest[:taken].rstrip())
             rest = rest[taken:].lstrip()
         found += [self.fit(rest, size, width)] if rest else []
-        return directed(found, text) if COMPLEX.search(text) else found
+        return keep_direction(found, text) if COMPLEX.search(text) else found
 
     def _fits(self, text: str, size: float, width: float) -> bool:
         """Whether a text is no wider. Of a long one the first half is asked first, since all of it may be a
@@ -133,10 +133,13 @@ class FontChain:
             if not self._fits(text[: piece.end()].rstrip(), size, width):
                 break
             taken = piece.end()
-        return taken or max(1, whole(text, longest(len(text), lambda n: self.width(text[:n], size) <= width)))
+        if taken:
+            return taken
+        count = largest_fitting(len(text), lambda n: self.width(text[:n], size) <= width)
+        return max(1, whole_letters(text, count))
 
     def _line(self, text: str) -> Line:
-        return line_of(*(shaped(text, self) if COMPLEX.search(text) else (one_by_one(text, self), text)))
+        return make_line(*(shaped(text, self) if COMPLEX.search(text) else (one_by_one(text, self), text)))
 
 
 def _low_bytes(ids: Mapping[int, int]) -> bytes | None:

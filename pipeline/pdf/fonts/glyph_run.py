@@ -79,7 +79,7 @@ class Line:
         return b" ".join(parts).rstrip()
 
 
-def line_of(glyphs: Sequence[Placed], characters: str) -> Line:
+def make_line(glyphs: Sequence[Placed], characters: str) -> Line:
     """Glyphs from left to right as a line, of which these characters were placed one by one."""
     runs = tuple(
         Run(*key, _operator(list(group)))

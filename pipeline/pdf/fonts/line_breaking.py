@@ -18,7 +18,7 @@ PIECE = re.compile(rf"\s*[{_OPENING}]*(?:[{_IDEOGRAPH}]|[^\s{_IDEOGRAPH}{_OPENIN
 JOINERS = "\u200c\u200d"
 
 
-def longest(most: int, fits: Callable[[int], bool]) -> int:
+def largest_fitting(most: int, fits: Callable[[int], bool]) -> int:
     """The largest number up to `most` that fits, when all below it do. Looks no further than twice as far."""
     high = 1
     while high < most and fits(high):
@@ -30,7 +30,7 @@ def longest(most: int, fits: Callable[[int], bool]) -> int:
     return low
 
 
-def whole(text: str, count: int) -> int:
+def whole_letters(text: str, count: int) -> int:
     """So many characters or fewer, so that a letter keeps its marks."""
     end = count
     while 0 < end < len(text) and (category(text[end])[0] == "M" or text[end] in JOINERS):

@@ -30,7 +30,7 @@ class Glyphs(Protocol):
     def has(self, character: str) -> bool:
         """Return whether a font can draw a character."""
 
-    def place(self, character: str) -> int | None:
+    def font_index(self, character: str) -> int | None:
         """Return the position of the first font that has a character; None when no font does."""
 
     def placed(self, character: str) -> Placed:
@@ -113,7 +113,7 @@ def _font(character: str, before: int, chain: Glyphs) -> int:
     """The font of a character after one in the font `before`; -1 when there is none."""
     if before >= 0 and (INVISIBLE.match(character) or _goes_along(character, chain.fonts[before])):
         return before
-    found = chain.place(character)
+    found = chain.font_index(character)
     return (0 if INVISIBLE.match(character) else -1) if found is None else found
 
 

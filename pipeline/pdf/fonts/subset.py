@@ -80,7 +80,7 @@ def _tag(data: bytes) -> str:
 
 
 def _deflated(data: bytes, entries: bytes = b"") -> Stream:
-    return Stream.of(entries + b"/Filter/FlateDecode", zlib.compress(data, 9))
+    return Stream.from_bytes(entries + b"/Filter/FlateDecode", zlib.compress(data, 9))
 
 
 def _to_unicode(used: Mapping[int, str]) -> bytes:

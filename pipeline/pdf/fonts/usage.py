@@ -22,15 +22,15 @@ class FontUsage:
     def __bool__(self) -> bool:
         return bool(self.characters or self.glyphs)
 
-    def add(self, texts: Iterable[str], face: FontChain) -> None:
+    def add(self, texts: Iterable[str], chain: FontChain) -> None:
         """Note lines of text."""
         lines = list(texts)
-        characters = _of("".join(lines))
-        if face.is_plain(characters):
+        characters = _characters("".join(lines))
+        if chain.is_plain(characters):
             self.characters |= characters
             return
         for text in lines:
-            line = face.line(text)
+            line = chain.line(text)
             self.update(line.characters, line.shaped)
 
     def update(self, characters: Iterable[str], glyphs: Iterable[Glyph]) -> None:
@@ -45,29 +45,29 @@ class FontUsage:
         """The shaped glyphs, sorted."""
         return [Glyph(*key, self.glyphs[key]) for key in sorted(self.glyphs)]
 
-    def fonts(self, face: FontChain) -> list[int]:
+    def fonts(self, chain: FontChain) -> list[int]:
         """Which fonts that takes: the first always, when there is text."""
-        if not self.glyphs and face.is_plain(self.characters):
+        if not self.glyphs and chain.is_plain(self.characters):
             return [0] if self.characters else []
-        return sorted(self.by_font(face))
+        return sorted(self.by_font(chain))
 
-    def by_font(self, face: FontChain) -> dict[int, dict[int, str]]:
+    def by_font(self, chain: FontChain) -> dict[int, dict[int, str]]:
         """For each font its glyphs, and the text that each stands for; the first font, which every page with
         text begins with, even when it has none."""
         found: dict[int, dict[int, str]] = defaultdict(dict, {0: {}} if self else {})
         for font, glyph, text in self.shaped:
             found[font][glyph] = text
         for character in sorted(self.characters, reverse=True):
-            placed = face.placed(character)
-            found[placed.font][placed.id] = character if face.has(character) else "\ufffd"
+            placed = chain.placed(character)
+            found[placed.font][placed.id] = character if chain.has(character) else "\ufffd"
         return found
 
-    def missing(self, face: FontChain) -> list[str]:
+    def missing(self, chain: FontChain) -> list[str]:
         """The characters that no font has."""
-        return sorted(character for character in self.characters if not face.has(character))
+        return sorted(character for character in self.characters if not chain.has(character))
 
 
-def _of(text: str) -> set[str]:
+def _characters(text: str) -> set[str]:
     """The characters of a text; looked for, when it is long and those that it can have are few."""
     if len(text) > LONG and text.isascii():
         return {character for character in ASCII if character in text}

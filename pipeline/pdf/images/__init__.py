@@ -17,7 +17,7 @@ from PIL import Image, UnidentifiedImageError
 from ...errors import UnreadableSource
 from ..objects import Stream
 from .icc import DEVICE_SPACES, profile_stream
-from .jpeg import SOI, Jpeg, orientation_of, read_jpeg
+from .jpeg import SOI, Jpeg, read_jpeg, read_orientation
 from .raster import encode, image_entries
 
 Matrix = tuple[float, float, float, float, float, float]
@@ -88,11 +88,11 @@ def read_picture(file: BinaryIO, max_pixels: int) -> Picture:
     file.seek(0)
     start = file.read(32)
     if start.startswith(SOI) and (jpeg := read_jpeg(file)):
-        return _passed_through(file, jpeg, _PASSED_FACTOR * max_pixels)
+        return _pass_through(file, jpeg, _PASSED_FACTOR * max_pixels)
     _check_kind(start)
     try:
         with warnings.catch_warnings(action="ignore"):  # of what matters there is also an error
-            return _decoded(file, max_pixels)
+            return _decode(file, max_pixels)
     except UnidentifiedImageError as error:
         raise _not_a_picture(start) from error
     except Image.DecompressionBombError as error:  # Pillow's own limit, before it tells the size
@@ -104,7 +104,7 @@ def read_picture(file: BinaryIO, max_pixels: int) -> Picture:
         raise UnreadableSource(f"The picture cannot be decoded: {_reason(error)}.") from error
 
 
-def _passed_through(file: BinaryIO, jpeg: Jpeg, limit: int) -> Picture:
+def _pass_through(file: BinaryIO, jpeg: Jpeg, limit: int) -> Picture:
     """The JPEG as it is. Adobe's marker means that CMYK is stored inverted."""
     _check_size(jpeg.width, jpeg.height, limit)
     profile = profile_stream(jpeg.profile, jpeg.components) if jpeg.profile else None
@@ -119,13 +119,13 @@ def _passed_through(file: BinaryIO, jpeg: Jpeg, limit: int) -> Picture:
     return Picture(jpeg.width, jpeg.height, jpeg.orientation, image, None, profile)
 
 
-def _decoded(file: BinaryIO, max_pixels: int) -> Picture:
+def _decode(file: BinaryIO, max_pixels: int) -> Picture:
     """Pillow opens lazily, so the size is checked before a pixel is decoded."""
     source = Image.open(file, formats=_FORMATS)
     _check_size(*source.size, max_pixels // _WEBP_DIVISOR if source.format == "WEBP" else max_pixels)
     raster = encode(source)
     exif = source.info.get("exif", b"").removeprefix(b"Exif\0\0")  # Pillow has turned TIFFs already
-    return Picture(*source.size, orientation_of(exif), raster.image, raster.mask, raster.profile)
+    return Picture(*source.size, read_orientation(exif), raster.image, raster.mask, raster.profile)
 
 
 def _check_size(width: int, height: int, limit: int) -> None:

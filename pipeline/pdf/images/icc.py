@@ -39,7 +39,7 @@ def _deflated(data: bytes, components: int) -> Stream | None:
     except (OSError, ImageCms.PyCMSError):  # damaged, or for other components
         return None
     entries = b"/N %d/Alternate%s/Filter/FlateDecode" % (components, DEVICE_SPACES[components])
-    return Stream.of(entries, zlib.compress(data, 9))
+    return Stream.from_bytes(entries, zlib.compress(data, 9))
 
 
 def _changes_nothing(data: bytes, components: int) -> bool:

@@ -82,7 +82,7 @@ class _Segment(NamedTuple):
     end: int
 
 
-class _Unusual(Exception):
+class _Unsupported(Exception):
     """Nothing a PDF can hold as it is; a decoder may still make sense of it."""
 
 
@@ -95,7 +95,7 @@ def read_jpeg(file: BinaryIO) -> Jpeg | None:
     read = _reader(file)
     try:
         return _describe(read, tuple(_segments(read)))
-    except _Unusual:
+    except _Unsupported:
         return None
 
 
@@ -112,7 +112,7 @@ def _reader(file: BinaryIO) -> _Read:
     return read
 
 
-def orientation_of(tiff: bytes) -> int:
+def read_orientation(tiff: bytes) -> int:
     """The orientation 1..8 in the TIFF part of EXIF data; 1 when there is none or it makes no sense."""
     order = {b"II*\0": "<", b"MM\0*": ">"}.get(tiff[:4])
     if order is None:
@@ -143,7 +143,7 @@ def _segments(read: _Read) -> Iterator[_Segment]:
             raise _truncated()
         fill, marker, length = _HEAD.unpack(head)
         if fill != 0xFF or marker not in _WITH_LENGTH or length < 2:
-            raise _Unusual
+            raise _Unsupported
         end = offset + 2 + length
         if marker == _SOS:
             end = _scan_end(read, end)
@@ -183,16 +183,16 @@ def _describe(read: _Read, segments: Sequence[_Segment]) -> Jpeg:
     frames = [s for s in segments if s.marker in _FRAMES]
     markers = {s.marker for s in segments}
     if len(frames) != 1 or frames[0].marker not in _HUFFMAN_FRAMES or not {_DHT, _DQT, _SOS} <= markers:
-        raise _Unusual
+        raise _Unsupported
     frame = _body(read, frames[0])
     if len(frame) < 6:
-        raise _Unusual
+        raise _Unsupported
     precision, height, width, components = struct.unpack_from(">BHHB", frame)
     if len(frame) != 6 + 3 * components or components not in (1, 3, 4):
-        raise _Unusual
+        raise _Unsupported
     if precision != 8 or not width or not height:
-        raise _Unusual
-    kept = [s for s in segments if s.marker not in _METADATA or _belongs(read, s)]
+        raise _Unsupported
+    kept = [s for s in segments if s.marker not in _METADATA or _is_needed(read, s)]
     coded = {s.marker for s in kept} & {_APP0, _APP14}
     return Jpeg(
         width=width,
@@ -210,7 +210,7 @@ def _body(read: _Read, segment: _Segment, limit: int = 0xFFFF) -> bytes:
     return bytes(read(segment.body, min(limit, segment.end - segment.body)))
 
 
-def _belongs(read: _Read, segment: _Segment) -> bool:
+def _is_needed(read: _Read, segment: _Segment) -> bool:
     """Whether a reader needs the metadata. A JFIF segment longer than 14 bytes carries a thumbnail."""
     if segment.marker == _APP0:
         return segment.end - segment.body == 14 and _body(read, segment, 5) == b"JFIF\0"
@@ -222,7 +222,7 @@ def _belongs(read: _Read, segment: _Segment) -> bool:
 def _orientation(read: _Read, segments: Sequence[_Segment]) -> int:
     for segment in segments:
         if segment.marker == _APP1 and (data := _body(read, segment)).startswith(b"Exif\0"):
-            return orientation_of(data[6:])
+            return read_orientation(data[6:])
     return 1
 
 

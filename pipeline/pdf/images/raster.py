@@ -55,7 +55,7 @@ def encode(source: ImageFile.ImageFile) -> Raster:
     mask = _mask(image)
     if image.mode == "P" and profile is None:
         return Raster(_indexed(image), mask, None)
-    image = _known_to_pdf(image)
+    image = _to_pdf_mode(image)
     packed, colours, bits = _PACKING[image.mode]
     space = b"" if profile else b"/ColorSpace" + DEVICE_SPACES[colours]
     return Raster(_deflated(image, packed, colours, bits, space + key), mask, profile)
@@ -113,17 +113,17 @@ def _indexed(image: Image.Image) -> Stream:
     return _deflated(image, "P" if bits == 8 else f"P;{bits}", 1, bits, space)
 
 
-def _known_to_pdf(image: Image.Image) -> Image.Image:
+def _to_pdf_mode(image: Image.Image) -> Image.Image:
     if image.mode in _PACKING:
         return image
     if image.mode == "LA":
         return image.getchannel("L")
     if image.mode.partition(";")[0] in ("I", "F"):
-        return _grey(image)
+        return _to_grey(image)
     return _in_bands(image, "RGB", lambda band: band.convert("RGB"))
 
 
-def _grey(image: Image.Image) -> Image.Image:
+def _to_grey(image: Image.Image) -> Image.Image:
     """Numbers as 8-bit grey: scaled and rounded, where Pillow's own conversion clips."""
     black, white = _levels(image)
     scale = 255 / (white - black) if white > black else 0.0
@@ -159,7 +159,7 @@ def _deflated(image: Image.Image, packed: str, colours: int, bits: int, entries:
     """Encode with Pillow's PNG encoder: no size optimisation, level 6, default strategy and dictionary."""
     data = image.tobytes("zip", packed, False, 6, -1, b"")
     parameters = b"/DecodeParms<</Predictor 15/Colors %d/BitsPerComponent %d/Columns %d>>"
-    return Stream.of(
+    return Stream.from_bytes(
         image_entries(image.width, image.height, bits)
         + entries
         + b"/Filter/FlateDecode"
