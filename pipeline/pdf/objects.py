@@ -1,4 +1,4 @@
-"""PDF syntax: how values are spelled (ISO 32000-1, 7.3)."""
+"""PDF syntax: values and indirect objects as bytes (ISO 32000-1, 7.3). Pure."""
 
 from __future__ import annotations
 

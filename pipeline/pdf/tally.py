@@ -1,4 +1,4 @@
-"""What a document counts while it draws, and the inputs it had to leave out."""
+"""Counts of what a document draws, and the inputs it leaves out. Pure."""
 
 from __future__ import annotations
 
