@@ -1,8 +1,8 @@
-"""Pages of any PDF as pages of a segment: its objects are written under new numbers.
+"""Adopts pages: copies every page of any PDF into a segment, its objects under new numbers.
 
-What is drawn comes along, byte for byte, and so do links to the web and to pages of the same file. What
-acts, hides or tells is left behind: scripts, forms, attached files, other actions, metadata, structure,
-and which layers were switched off.
+Content is copied byte for byte. Links to the web and to pages of the same file are kept. Left out is all that
+acts, hides or reveals: scripts, forms, attached files, other actions, metadata, structure, and which layers
+were switched off.
 """
 
 from __future__ import annotations
@@ -37,28 +37,28 @@ from .segment_body import SegmentBody
 from .segment_index import Bookmark
 
 MAX_OBJECTS = 200_000
-OVERLAY_PREFIX = "Pipeline."  # of the overlay's names among a page's own
-_MAX_VALUES = 20_000_000  # entries of all the arrays and dictionaries that are written
+OVERLAY_PREFIX = "Pipeline."  # keeps the overlay's names apart from the page's own
+_MAX_VALUES = 20_000_000  # entries of all arrays and dictionaries written
 _MAX_DEPTH = 64
 
 _SAFE_LINK = re.compile(rb"(?:https?|mailto):", re.IGNORECASE)
 _LINK_ENTRIES = ("/Border", "/BS", "/C", "/F", "/H", "/QuadPoints")
 _INNER_BOXES = ("/CropBox", "/BleedBox", "/TrimBox", "/ArtBox")
-# Of a stream's dictionary. Not of others: a font may well be named /Metadata among a page's resources.
+# From a stream's dictionary only: in other dictionaries these may be names, as of a font called /Metadata.
 _LEFT_OUT = {"/F", "/FFilter", "/FDecodeParms", "/DL", "/Metadata", "/PieceInfo", "/StructParent",
              "/StructParents", "/AF", "/Ref", "/OPI"}  # fmt: skip
 _NOT_DRAWN = {"/Catalog", "/Pages", "/Page", "/Annot", "/Action", "/Filespec", "/EmbeddedFile",
               "/StructTreeRoot", "/StructElem"}  # fmt: skip
 
 Bookmarking = Callable[[list[Heading]], Iterable[Heading]]
-"""Makes a file's own outline into the entries to write; `list` keeps it as it is."""
+"""Turns a file's outline into the entries to write; `list` keeps it as it is."""
 
 
 def adopt_pages(out: SegmentBody, file: BinaryIO, bookmark: Bookmarking | None = None) -> int:
-    """Make every page of a PDF a page of the segment `out`; how many they are.
+    """Copy every page of the PDF `file` into the segment `out`. Returns the number of pages.
 
-    `bookmark` makes the file's outline into the entries to write, as `list` does; without it there are
-    none. When the file cannot be read, UnreadableSource is raised and nothing of it was written.
+    `bookmark` turns the file's outline into the entries to write: `list` keeps it as it is, None writes no
+    entry. Raises UnreadableSource when the file cannot be copied; the segment is then as before.
     """
     start = out.rollback_point()
     try:
@@ -75,11 +75,11 @@ def adopt_pages(out: SegmentBody, file: BinaryIO, bookmark: Bookmarking | None =
 
 
 class _Copy:
-    """One file on its way into a segment.
+    """Copies one file into a segment.
 
-    An object gets its number when the first reference to it is met, and is written later, so that circles
-    do no harm. Streams that refer to nothing but streams (pictures, fonts, profiles) are written at once:
-    then all of their bytes are known, and one that the segment has already is not written again.
+    An object gets its number at the first reference to it and is written later, so circular references work.
+    Streams that refer only to streams (pictures, fonts, profiles) are written at once: their bytes are then all
+    known, so a stream that the segment already holds is not written again.
     """
 
     def __init__(self, pdf: ForeignPdf, out: SegmentBody) -> None:
@@ -92,7 +92,7 @@ class _Copy:
         self._values = 0
 
     def write(self) -> list[int]:
-        """Write all pages, each one followed by what is seen on it for the first time; their numbers."""
+        """Write all pages, each followed by the objects it uses first. Returns the pages' object numbers."""
         for page, obj in zip(self._pdf.pages, self._numbers, strict=True):
             self._out.add_page(self._page(page), obj)
             while self._waiting:
@@ -102,7 +102,7 @@ class _Copy:
         return self._numbers
 
     def _page(self, page: DictionaryObject) -> bytes:
-        """The inside of a page's dictionary, with what it inherits (ISO 32000-1, 7.7.3.4)."""
+        """Return the entries of a page's dictionary, including those it inherits (ISO 32000-1, 7.7.3.4)."""
         boxes = [("/MediaBox", self._pdf.size(page))]
         boxes += [(inner, box) for inner in _INNER_BOXES if (box := self._pdf.box(page.get(inner)))]
         entries = [_entry(which, _rectangle(box)) for which, box in boxes]
@@ -118,9 +118,9 @@ class _Copy:
         return b"".join(entries) + self._links(page)
 
     def _with_overlay(self, page: DictionaryObject, turned: int) -> Iterator[bytes]:
-        """Resources and content of a page with the overlay.
+        """Yield the /Resources and /Contents entries of a page with the overlay.
 
-        The page's own content is put between q and Q, so that whatever it does to the axes ends with it.
+        The page's own content is wrapped in q and Q, so its changes of the coordinate system end with it.
         """
         own = self._pdf.resolve(page.get("/Resources"))
         resources: dict[str, object] = dict(own) if isinstance(own, DictionaryObject) else {}
@@ -139,7 +139,7 @@ class _Copy:
         yield _entry("/Contents", b"[%s %s %s]" % (reference(before), b" ".join(spelled), reference(behind)))
 
     def _resources(self, page: DictionaryObject) -> bytes:
-        """Resources that several pages inherit are the same object in all of them, and written once."""
+        """Return the page's resources. A dictionary that several pages inherit is written once, as one object."""
         value = page.get("/Resources")
         if not isinstance(value, DictionaryObject):
             return self._spell(value, 0) if isinstance(value, IndirectObject) else b"<<>>"
@@ -148,7 +148,7 @@ class _Copy:
         return reference(self._inherited[id(value)])
 
     def _links(self, page: DictionaryObject) -> bytes:
-        """The only annotations that are kept (12.5.6.5)."""
+        """Return the /Annots entry with the page's links, the only annotations that are kept (12.5.6.5)."""
         annotations = self._pdf.resolve(page.get("/Annots"))
         if not isinstance(annotations, ArrayObject):
             return b""
@@ -157,7 +157,7 @@ class _Copy:
         return b"/Annots[%s]" % b"".join(links) if any(links) else b""
 
     def _link(self, annotation: object) -> bytes:
-        """A link, or nothing when it leads to where it must not, or nowhere."""
+        """Return a link annotation; nothing when its target is not allowed or not there."""
         if not isinstance(annotation, DictionaryObject):
             return b""
         box = self._pdf.box(annotation.get("/Rect"))
@@ -168,7 +168,7 @@ class _Copy:
         return b"<</Type/Annot/Subtype/Link/Rect%s%s%s>>" % (_rectangle(box), kept, leads) if leads else b""
 
     def _link_target(self, annotation: DictionaryObject) -> bytes:
-        """Where to: a page of this file, or the web."""
+        """Return where a link leads: to a page of this file, or to the web (http, https, mailto)."""
         action = self._pdf.resolve(annotation.get("/A"))
         if not isinstance(action, DictionaryObject):
             return self._destination(annotation.get("/Dest"))
@@ -190,7 +190,7 @@ class _Copy:
         return [_entry(each, self._spell(value.get(each), 0)) for each in keys if each in value]
 
     def _spell(self, value: object, depth: int) -> bytes:
-        """A value with its references renumbered."""
+        """Return a value as bytes, with its references renumbered."""
         if isinstance(value, IndirectObject):
             return self._reference(value, depth)
         if isinstance(value, StreamObject) or _kind(value) in _NOT_DRAWN:
@@ -207,20 +207,20 @@ class _Copy:
         return b"".join([_entry(each, self._spell(part, depth + 1)) for each, part in value.items()])
 
     def _stream(self, value: StreamObject, depth: int) -> Stream:
-        """A stream as it is: its filters are not touched."""
+        """Return a stream with its data as stored; filters are not decoded."""
         kept = {each: part for each, part in value.items() if each not in _LEFT_OUT}
         return Stream.from_bytes(self._entries(kept, depth), value._data)
 
     def _reference(self, old: IndirectObject, depth: int) -> bytes:
         if object_key(old) not in self._copied:
-            self._copied[object_key(old)] = 0  # what a stream sees that refers to itself
+            self._copied[object_key(old)] = 0  # a stream that refers to itself gets null
             self._copied[object_key(old)] = self._copy(self._pdf.resolve(old), depth)
             self._pdf.forget(old)
         obj = self._copied[object_key(old)]
         return reference(obj) if obj else b"null"
 
     def _copy(self, value: object, depth: int) -> int:
-        """The new number of an object that is met for the first time; 0 when it stays behind."""
+        """Return the new number of an object at the first reference to it; 0 when it is left out."""
         if len(self._copied) > MAX_OBJECTS:
             raise UnreadableSource(f"The PDF has more than {MAX_OBJECTS:,} objects.")
         if not isinstance(value, PdfObject) or isinstance(value, NullObject) or _kind(value) in _NOT_DRAWN:
@@ -231,12 +231,12 @@ class _Copy:
         return obj
 
     def _count_values(self, values: int, depth: int) -> None:
-        """Count what is written, so that a small file cannot ask for much by repeating itself."""
+        """Count what is written, so that a small file cannot make a huge one by repeating references."""
         self._values += values
         if self._values > _MAX_VALUES:
-            raise UnreadableSource("The PDF repeats itself more than is safe to write.")
+            raise UnreadableSource("The PDF repeats its content too often to be copied safely.")
         if depth > _MAX_DEPTH:
-            raise UnreadableSource(f"The PDF has values inside of values, more than {_MAX_DEPTH} deep.")
+            raise UnreadableSource(f"The PDF nests values more than {_MAX_DEPTH} deep.")
 
 
 def _kind(value: object) -> str:
@@ -253,7 +253,7 @@ def _rectangle(box: Box) -> bytes:
 
 
 def _scalar(value: object) -> bytes:
-    """A value that holds no others. Strings become hexadecimal, whatever they mean."""
+    """Return a value without parts as bytes. Strings become hexadecimal, whatever their encoding."""
     if isinstance(value, NameObject):
         return name(value[1:])
     if isinstance(value, TextStringObject | ByteStringObject):
@@ -268,5 +268,5 @@ def _scalar(value: object) -> bytes:
 
 
 def _real(value: float) -> bytes:
-    """With ten decimals: matrices of fonts and colours need more than places on paper."""
+    """Return a number with ten decimals: matrices of fonts and colours need more than coordinates on paper."""
     return f"{value:.10f}".rstrip("0").rstrip(".").encode() if math.isfinite(value) else b"0"

@@ -1,8 +1,8 @@
-"""Assembly: segments one behind the other, then a tail, are the PDF.
+"""Assembly: segments one after another, then a tail, form the PDF.
 
-The tail holds what only the whole document knows: the font subsets, page numbers that could not be known
-earlier, the root of the page tree, the outline, metadata and the cross-reference stream (ISO 32000-1,
-7.5.8). Indexes are read one at a time, in several passes; what stays in memory does not grow with the document.
+The tail holds what only the whole document knows: font subsets, page numbers that were not known while drawing,
+the overlay, the root of the page tree, the outline, metadata and the cross-reference stream (ISO 32000-1, 7.5.8).
+Indexes are read one at a time, in several passes, so memory does not grow with the document.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ PRODUCER = "pipeline"
 
 @dataclass(frozen=True)
 class About:
-    """What the file says of itself. `created` is in seconds since 1970; `id` makes the file's /ID."""
+    """What the file says about itself. `created` is in seconds since 1970; the /ID is a hash of `id`."""
 
     title: str
     created: float
@@ -38,7 +38,10 @@ class About:
 
 @dataclass(frozen=True)
 class VolumePosition:
-    """Which volume of how many a file is, the pages of the document before it, and all pages."""
+    """The position of a file among the volumes of a document.
+
+    Volume `number` of `count`; `before` pages of the document are in earlier volumes, `pages` in all of them.
+    """
 
     number: int
     count: int
@@ -48,7 +51,7 @@ class VolumePosition:
 
 @dataclass(frozen=True)
 class Totals:
-    """What the segments hold together."""
+    """Sums over segments; `size` is in bytes, without the tail."""
 
     size: int = 0
     pages: int = 0
@@ -56,16 +59,17 @@ class Totals:
     drawn: int = 0
 
     def plus(self, index: SegmentIndex) -> Totals:
+        """Return the totals with one more segment."""
         return Totals(
             self.size + index.size, self.pages + index.pages, self.records + index.records, self.drawn + index.drawn
         )
 
 
 class Assembly:
-    """The tail of a file whose segments stand in the order in which `indexes()` yields them.
+    """Builds the tail of a file whose segments stand in the order in which `indexes()` yields them.
 
-    The file is a whole document, or the volume that `position` says. Raises DamagedSegment when two segments do
-    not fit together.
+    The file is the whole document, or the volume at `position`. Raises DamagedSegment when two segments use
+    the same object numbers, ExportFailed when they were drawn with other fonts than this process has.
     """
 
     def __init__(
@@ -80,13 +84,13 @@ class Assembly:
         self._usage = FontUsage()
         self._bookmarks = 0
         self._size = self._labels = 0
-        self.totals = Totals()  # what the segments hold, without the tail
-        self.titles: tuple[str, ...] = ()  # of the first and the last bookmark at the top
+        self.totals = Totals()
+        self.titles: tuple[str, ...] = ()  # of the first and the last top-level bookmark
         for index in indexes():
             self._add_segment(index)
 
     def tail(self) -> Iterator[bytes]:
-        """The bytes behind the last segment, a piece at a time."""
+        """Yield the bytes after the last segment, in blocks."""
         for obj, value in self._objects():
             self._offsets.set(obj, self._size)
             for block in write_object(obj, value):
@@ -97,7 +101,7 @@ class Assembly:
         yield b"startxref\n%d\n%%%%EOF\n" % start
 
     def _add_segment(self, index: SegmentIndex) -> None:
-        """Enter a segment's objects at their place in the file."""
+        """Note where a segment's objects stand in the file, and what it adds to the tail."""
         numbers = index.lane.numbers(index.first_slot, len(index.offsets))
         self._offsets.set_all(numbers, index.offsets, self._size)
         self._trees.append(index.tree)
@@ -113,7 +117,7 @@ class Assembly:
         self._labels += len(index.labels.numbers) if index.labels else 0
 
     def _objects(self) -> Iterator[tuple[int, bytes | Stream]]:
-        """Every object of the tail with its number."""
+        """Yield every object of the tail with its number, apart from the cross-reference stream."""
         yield from self._page_labels()
         if self._overlay:
             yield from overlay_objects(volume_words(self._position) if self._position else "", self._usage)
@@ -127,13 +131,13 @@ class Assembly:
         stamp = time.strftime("%Y%m%d%H%M%S", time.gmtime(self._about.created)).encode()
         yield INFO, b"<</Title%s/Producer(%s)/CreationDate(D:%sZ)>>" % (title, PRODUCER.encode(), stamp)
         more = b"/Outlines %s/PageMode/UseOutlines" % reference(OUTLINES) if self._bookmarks else b""
-        if self._position and self._position.before:  # readers then count as the pages do (12.4.2)
+        if self._position and self._position.before:  # readers then show the document's page numbers (12.4.2)
             more += b"/PageLabels<</Nums[0<</S/D/St %d>>]>>" % (self._position.before + 1)
         yield CATALOG, b"<</Type/Catalog/Pages %s%s/ViewerPreferences<</DisplayDocTitle true>>>>" % (
             reference(PAGES), more)  # fmt: skip
 
     def _page_labels(self) -> Iterator[tuple[int, bytes | Stream]]:
-        """ "x of y" for the pages that left a place for it; their numbers stand in the segments' lanes."""
+        """Yield "x of y" for the pages that left a place for it; their numbers are in the segments' lanes."""
         page, pages = (self._position.before, self._position.pages) if self._position else (0, self.totals.pages)
         for index in self._indexes() if self._labels else ():
             if index.labels:
@@ -148,6 +152,7 @@ class Assembly:
             yield from index.bookmarks
 
     def _cross_reference(self) -> tuple[int, Stream]:
+        """Return the cross-reference stream and its number. It is the last object, and has a row for itself."""
         obj = self._offsets.size
         self._offsets.set(obj, self._size)
         digest = hashlib.sha256(self._about.id.encode()).hexdigest()[:32].encode()
@@ -157,21 +162,21 @@ class Assembly:
 
 
 def page_number(page: int, pages: int, of: str = "of") -> str:
-    """The words on a page, the same whether they were known early or late."""
+    """Return the words "x of y" on a page, the same whether y was known while drawing or only later."""
     return f"{page} {of} {pages}"
 
 
 def volume_words(position: VolumePosition) -> str:
-    """The words on each page of a volume."""
+    """Return the words on each page of a volume."""
     return f"Volume {position.number:,} of {position.count:,}"
 
 
 TAIL_CHARACTERS = "0123456789,Volume of"
-"""All characters of `page_number` and `volume_words`: the tail draws them, whatever the segments drew."""
+"""All characters that `page_number` and `volume_words` can have; the tail may draw them."""
 
 
 def about_volume(about: About, position: VolumePosition) -> About:
-    """What a volume says of itself."""
+    """Return what a volume says about itself: title and id differ from volume to volume."""
     title = f"{about.title}, volume {position.number} of {position.count}"
     return replace(about, title=title, id=f"{about.id}-{position.number}")
 

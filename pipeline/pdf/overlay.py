@@ -1,8 +1,8 @@
-"""The overlay: what every page of a file shows beside its own content; today one line at the lower right corner.
+"""The overlay: what every page of a file shows beside its own content; today one line in the lower right corner.
 
-Every page that a segment holds (drawn, from a canvas, adopted) draws the form XObject OVERLAY, whose number
-is reserved. What the form shows is decided last, by the assembly, which may leave it empty. So pages need not
-know it while they are drawn. Another thing on every page is another form in each of the three functions here.
+Every page of a segment (drawn, from a canvas, or adopted) draws the form XObject OVERLAY, whose number is
+reserved. What the form shows is decided last, by the assembly; it may be nothing. So pages need not know it
+while they are drawn. Anything else on every page (a header, a stamp) is one more form in each function here.
 """
 
 from __future__ import annotations
@@ -16,22 +16,22 @@ from .objects import Stream, number
 from .page import form_of_text, numbers, text_operators
 
 SIZE = 6.5  # points
-RIGHT, BOTTOM = 14.0, 6.0  # points from the page's edges to the end of the line and its baseline
-FORM_BOX = b"-1000 -100 100 100"  # around the form's origin, the end of the line
+RIGHT, BOTTOM = 14.0, 6.0  # points, from the page's edges to the end and baseline of the line
+FORM_BOX = b"-1000 -100 100 100"  # the origin is the end of the line
 
 
 def overlay_xobjects(prefix: str = "") -> dict[str, int]:
-    """Return the XObjects that a page with an overlay names, and their object numbers.
+    """Return the XObjects that a page with an overlay names: name to object number.
 
-    `prefix` keeps the names apart from those that the page has already.
+    `prefix` keeps the names apart from those that the page already uses.
     """
     return {f"{prefix}Volume": OVERLAY}
 
 
 def overlay_operators(box: tuple[float, float, float, float], turned: int = 0, prefix: str = "") -> bytes:
-    """Return the operators that put the overlay on a page, at the corner seen by a person.
+    """Return the operators that draw the overlay in the lower right corner of the page as it is displayed.
 
-    `box` is the page's (left, bottom, right, top, in points); `turned` its /Rotate: clockwise, in degrees
+    `box` is the page's (left, bottom, right, top) in points; `turned` its /Rotate: clockwise, in degrees
     (ISO 32000-1, 7.7.3.3).
     """
     left, low, right, high = box
@@ -45,9 +45,9 @@ def overlay_operators(box: tuple[float, float, float, float], turned: int = 0, p
 
 
 def overlay_objects(text: str, usage: FontUsage) -> Iterator[tuple[int, Stream]]:
-    """Yield the forms that show `text` on every page, with their object numbers; empty ones without text.
+    """Yield the forms that show `text` on every page, with their object numbers. Without text they are empty.
 
-    Notes in `usage` which fonts that takes. The text is on white, since a picture may reach to the edge.
+    Adds the text to `usage`. The text has a white background, since a picture may reach to the page's edge.
     """
     operators = b""
     if text:

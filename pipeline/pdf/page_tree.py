@@ -13,7 +13,7 @@ FANOUT = 32  # children of a node
 
 
 class PageTree:
-    """Collects the pages of a segment, each with its leaf node; 16 bytes of memory a page."""
+    """The pages of a segment, each with its leaf node; 16 bytes of memory a page."""
 
     def __init__(self, reserve: Callable[[], int], add: Callable[[bytes, int], int]) -> None:
         self._reserve = reserve
@@ -28,15 +28,15 @@ class PageTree:
         return self._reserve() if len(self) % FANOUT == 0 else self._numbers[-1]
 
     def append(self, page: int, leaf: int) -> None:
-        """Note the object number of the next page and of its leaf."""
+        """Add a page by its object number and that of its leaf."""
         self._numbers.extend((page, leaf))
 
     def truncate(self, pages: int) -> None:
-        """Forget all pages behind this many."""
+        """Remove all pages after the first `pages`."""
         del self._numbers[2 * pages :]
 
     def write(self) -> int:
-        """Write a balanced tree over the pages; return the object number of its root."""
+        """Write a balanced tree over the pages. Returns the object number of its root."""
         leaves: dict[int, list[int]] = {}
         for i in range(0, len(self._numbers), 2):
             leaves.setdefault(self._numbers[i + 1], []).append(self._numbers[i])
@@ -48,7 +48,7 @@ class PageTree:
         return nodes[0].number
 
     def _write_level(self, nodes: list[_Node]) -> list[_Node]:
-        """Write the nodes of one level; return their parents, which are not written yet."""
+        """Write the nodes of one level. Returns their parents, which are not written yet."""
         parents = []
         for i in range(0, len(nodes), FANOUT):
             kids = nodes[i : i + FANOUT]
@@ -70,6 +70,6 @@ class _Node:
 
 
 def page_node(kids: list[int], pages: int, parent: int | None) -> bytes:
-    """Spell a node of the page tree over `pages` pages; the root has no parent."""
+    """Return a node of the page tree over `pages` pages; the root has no parent."""
     up = b"/Parent %s" % reference(parent) if parent else b""
     return b"<</Type/Pages%s/Count %d/Kids[%s]>>" % (up, pages, b" ".join(reference(kid) for kid in kids))

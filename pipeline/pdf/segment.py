@@ -1,4 +1,4 @@
-"""A segment: finished PDF objects of one page range, numbered for the final file (see index.py).
+"""A segment: finished PDF objects of one page range, numbered for the final file (see numbering.py).
 
 A segment brings its own branch of the page tree, whose parent is the reserved number PAGES.
 """
@@ -22,16 +22,16 @@ from .segment_index import Bookmark, Labels, SegmentIndex
 if TYPE_CHECKING:
     from .canvas import BlankCanvas
 
-COMPRESSION_LEVEL = 4  # of compression: 6 takes a third longer for 6 % smaller pages of a table
+COMPRESSION_LEVEL = 4  # zlib; level 6 takes a third longer for table pages that are 6 % smaller
 HEADER = b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n"
 
 
 class SegmentWriter(SegmentBody):
-    """Writes a segment to a file, page by page; keeps a few numbers a page in memory.
+    """Writes a segment to a file, page by page.
 
-    `first` is the planned page it begins with, `first_slot` where the lane is free. The segment that
-    stands first in the file begins with the PDF header (to others it is a comment). With an
-    `overlay` each page gets a place for what the assembly puts on every page (see overlay.py).
+    `first` is the planned page it begins with, `first_slot` the first free slot of the lane. The segment at the
+    start of the file begins with the PDF header; elsewhere a header would be a comment. With `overlay`, each page
+    draws what the assembly decides to show on every page.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class SegmentWriter(SegmentBody):
 
     @contextmanager
     def page(self, width: float, height: float) -> Iterator[Page]:
-        """A page to draw on, written when the block ends. Sizes in points."""
+        """Yield a page to draw on; it is written when the block ends. Width and height in points."""
         page = Page(width, height, self.add, self.add_once)
         yield page
         number = self.reserve()
@@ -67,12 +67,12 @@ class SegmentWriter(SegmentBody):
 
     @contextmanager
     def canvas(self, width: float, height: float) -> Iterator[BlankCanvas]:
-        """A reportlab canvas of one or more pages, which are written when the block ends. Sizes in points.
+        """Yield a reportlab canvas of one or more pages, written when the block ends. Sizes in points.
 
-        Its outline entries become bookmarks. Fonts and pictures are written once a segment if they are the
-        same bytes; forms (acroForm) and what belongs to a whole file (title, encryption) are not taken over.
+        Its outline entries become bookmarks. Equal fonts and pictures are written once a segment. Left out are
+        forms (acroForm) and what belongs to a whole file (title, encryption).
         """
-        from .adopt import adopt_pages  # pypdf and reportlab are loaded only by documents that need them
+        from .adopt import adopt_pages  # loads pypdf and reportlab, which most documents do not need
         from .canvas import BlankCanvas
 
         canvas = BlankCanvas(width, height)
@@ -80,7 +80,7 @@ class SegmentWriter(SegmentBody):
         adopt_pages(self, canvas.finish(), list)
 
     def finish(self, planned: int) -> SegmentIndex:
-        """Write the branch of the page tree and return the index; `planned` pages of the plan are done."""
+        """Write the branch of the page tree. Returns the index; `planned` pages of the plan are done."""
         tree = self._pages.write()
         self._out.flush()
         return SegmentIndex(

@@ -1,4 +1,4 @@
-"""The objects, pages and bookmarks of a segment while it is written, with a rollback to an earlier point."""
+"""The body of a segment while it is written: objects, pages and bookmarks, with rollback to an earlier point."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ from .tally import Tally
 
 @dataclass(frozen=True)
 class Rollback:
+    """A point that a segment can be rolled back to: how much of everything it had."""
+
     offset: int
     slots: int
     pages: int
@@ -29,8 +31,7 @@ class Rollback:
 class SegmentBody:
     """Writes the objects and pages of a segment to a file; keeps a few numbers a page in memory.
 
-    `first_slot` is where the lane is free. With an `overlay` each page gets a place for what the assembly
-    puts on every page (see overlay.py).
+    `first_slot` is the first free slot of the lane. `overlay` says whether each page draws the overlay.
     """
 
     def __init__(self, out: BinaryIO, lane: Lane, first_slot: int, *, overlay: bool) -> None:
@@ -51,21 +52,21 @@ class SegmentBody:
 
     @property
     def pages(self) -> int:
-        """Pages finished so far."""
+        """The number of pages finished so far."""
         return len(self._pages)
 
     @property
     def size(self) -> int:
-        """Bytes written so far."""
+        """The number of bytes written so far."""
         return self._at
 
     def reserve(self) -> int:
-        """The next object number of the lane."""
+        """Return the next free object number of the lane."""
         self._offsets.append(-1)
         return self._lane.number(self._first_slot + len(self._offsets) - 1)
 
     def add(self, value: bytes | Stream, obj: int | None = None) -> int:
-        """Write an object, under a reserved number or the next one; its number."""
+        """Write an object under a reserved number, or under the next free one. Returns its number."""
         number = obj if obj is not None else self.reserve()
         self._offsets[self._slot(number)] = self._at
         for block in write_object(number, value):
@@ -73,13 +74,16 @@ class SegmentBody:
         return number
 
     def add_once(self, value: Stream) -> int:
-        """Write an object that many pages use, such as a colour profile; the same one is written once."""
+        """Write a stream that many pages use, such as a colour profile, the first time only. Returns its number.
+
+        The same Python object counts as the same stream; compare `add_same`.
+        """
         if id(value) not in self._shared:
             self._shared[id(value)] = value, self.add(value)
         return self._shared[id(value)][1]
 
     def add_same(self, value: Stream) -> int:
-        """Write a stream, unless the segment holds one with the same entries and bytes; its number."""
+        """Write a stream, unless the segment already holds one with equal entries and bytes. Returns its number."""
         digest = hashlib.sha256(value.entries + b"\n")
         for block in value.read():
             digest.update(block)
@@ -89,17 +93,17 @@ class SegmentBody:
         return self._digests[key]
 
     def add_page(self, entries: bytes, number: int) -> None:
-        """Write a page under a reserved number, behind the others. `entries` lack its type and parent."""
+        """Write a page under a reserved number, after the others. `entries` lack /Type and /Parent."""
         leaf = self._pages.next_leaf()
         self.add(b"<</Type/Page/Parent %s%s>>" % (reference(leaf), entries), number)
         self._pages.append(number, leaf)
 
     def add_bookmarks(self, bookmarks: Iterable[Bookmark]) -> None:
-        """Add entries of the outline, behind the others."""
+        """Add outline entries after the others."""
         self._bookmarks.extend(bookmarks)
 
     def rollback_point(self) -> Rollback:
-        """Where the segment stands now, to come back to."""
+        """Return the point that the segment is at now."""
         t = self.tally
         return Rollback(
             self._at, len(self._offsets), len(self._pages), len(self._bookmarks), len(self._label_numbers),
@@ -107,7 +111,7 @@ class SegmentBody:
         )  # fmt: skip
 
     def roll_back(self, to: Rollback) -> None:
-        """Forget everything since then, so that a half-drawn page leaves nothing behind."""
+        """Undo everything since that point, so that a half-drawn page leaves nothing behind."""
         self._out.seek(self._base + to.offset)
         self._out.truncate()
         self._at = to.offset

@@ -1,7 +1,7 @@
-"""What segments hold, and how long the tail of a file of some of them can become at most.
+"""An upper bound for the tail of a file that holds some of a document's segments.
 
-Volumes that are cut by size are filled before their tails are written: a bound that is a little too high
-costs less than trying. `tests/unit/test_volumes.py` holds it against real tails.
+Volumes with a size limit are filled before their tails are written: a bound that is a little too high costs less
+than trying. `tests/unit/pdf/test_tail_bound.py` compares it with real tails.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from .numbering import FIRST
 from .objects import Stream, text_string
 from .segment_index import SegmentIndex
 
-MAX_NAMED = 20  # characters without a glyph that are named
-# Bytes that parts of a tail have at the most.
-OBJECT_BYTES = 100  # around its value
-OUTLINE_ITEM_BYTES = 250  # apart from its title
+MAX_NAMED = 20  # characters without a font that are named
+# The most bytes that parts of a tail have.
+OBJECT_BYTES = 100  # around an object's value
+OUTLINE_ITEM_BYTES = 250  # without its title
 LABEL_BYTES = 400
-ROW_BYTES = 16  # deflated, among empty ones
-EMPTY_ROWS_PER_BYTE = 100  # so many have a byte: zeros shrink to a thousandth
+ROW_BYTES = 16  # deflated, among empty rows
+EMPTY_ROWS_PER_BYTE = 100  # zeros shrink to a thousandth
 KID_BYTES = 20
 DOCUMENT_BYTES = 4096
 
 
 class TailBound:
-    """What all segments of a document hold, and how long a tail can become at most. Taken in one at a time."""
+    """Sums over all segments of a document, and a bound for the tails; segments are added one by one."""
 
     def __init__(self) -> None:
         self.totals = Totals()
@@ -36,7 +36,7 @@ class TailBound:
         self._rows = FIRST
 
     def add(self, index: SegmentIndex) -> int:
-        """Take a segment in; the most bytes that the tail of its file has for it: labels, outline, rows."""
+        """Add a segment. Returns the most bytes that a tail has for it: labels, outline, rows."""
         self.totals = self.totals.plus(index)
         check_fonts(index.fonts)
         self._usage.update(index.characters, index.glyphs)
@@ -49,7 +49,7 @@ class TailBound:
 
     @property
     def overhead(self) -> int:
-        """The most bytes of a tail apart from that: fonts, empty rows, what the file says of itself."""
+        """The most bytes of a tail that belong to no segment: fonts, empty rows, document-level objects."""
         fonts, usage = default_chain(), FontUsage()
         usage.update(self._usage.characters, self._usage.shaped)
         usage.add([TAIL_CHARACTERS], fonts)
@@ -59,12 +59,13 @@ class TailBound:
 
     @property
     def warnings(self) -> list[str]:
-        """What went wrong without spoiling a file."""
+        """What went wrong without failing the export: characters that no font has."""
         missing = self._usage.missing(default_chain())
-        shown = ", ".join(f"{character} (U+{ord(character):04X})" for character in missing[:MAX_NAMED])
+        if not missing:
+            return []
+        named = ", ".join(f"{character} (U+{ord(character):04X})" for character in missing[:MAX_NAMED])
         more = f", and {len(missing) - MAX_NAMED} more" if len(missing) > MAX_NAMED else ""
-        words = f"No font has {len(missing)} kinds of characters: {shown}{more}. FONTS can name one that does."
-        return [words] if missing else []
+        return [f"No font has these characters: {named}{more}. Add a font that has them to FONTS."]
 
 
 def _size(value: bytes | Stream) -> int:

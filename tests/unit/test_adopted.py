@@ -374,7 +374,7 @@ def test_protected_files_are_refused(how: pikepdf.Encryption) -> None:
     ("file", "words"),
     [
         (b"", "empty"),
-        (b"GIF89a", "no PDF"),
+        (b"GIF89a", "not a PDF"),
         (b"%PDF-1.7\n", "damaged"),
         (simple(0), "no pages"),
         (one_page(b"/Resources<</A " + b"[" * 100 + b"]" * 100 + b">>", {}), "deep"),

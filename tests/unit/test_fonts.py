@@ -169,8 +169,8 @@ def test_a_word_that_is_too_long_is_broken_and_ideographs_need_no_spaces(tmp_pat
 @pytest.mark.parametrize(
     ("missing", "words"),
     [
-        (1, "1 kinds of characters: 中 (U+4E2D). FONTS"),
-        (30, ", 丑 (U+4E11), 丒 (U+4E12), 专 (U+4E13), and 10 more. FONTS"),
+        (1, "these characters: 中 (U+4E2D). Add a font"),
+        (30, ", 丑 (U+4E11), 丒 (U+4E12), 专 (U+4E13), and 10 more. Add a font"),
     ],
     ids=["one", "many"],
 )

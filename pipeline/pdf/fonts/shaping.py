@@ -1,4 +1,4 @@
-"""Text that is more than one glyph a character from left to right: Arabic, Hebrew, Indic, combining marks."""
+"""Shapes text that is not one glyph a character from left to right: Arabic, Hebrew, Indic, combining marks."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ INVISIBLE = re.compile("[\u200c-\u200f\ufe00-\ufe0f\U000e0100-\U000e01ef]")
 
 
 class Glyphs(Protocol):
-    """What shaping asks of fonts in order; a FontChain answers."""
+    """What shaping needs to know of the fonts; a FontChain provides it."""
 
     @property
     def fonts(self) -> Sequence[Font]:
@@ -41,14 +41,14 @@ class Glyphs(Protocol):
 
 
 class _Piece(NamedTuple):
-    """Text of one font and script; no font when none has its characters."""
+    """Text of one font and script; `font` is None when no font has its characters."""
 
     text: str
     font: int | None
 
 
 def shaped(text: str, chain: Glyphs) -> tuple[list[Placed], str]:
-    """A line's glyphs from left to right, and the characters that were placed one by one."""
+    """Return a line's glyphs from left to right, and the characters that were placed one by one."""
     found: list[Placed] = []
     lone = ""
     for run in visual_runs(text):
@@ -63,7 +63,7 @@ def shaped(text: str, chain: Glyphs) -> tuple[list[Placed], str]:
 
 
 def one_by_one(text: str, chain: Glyphs, at: int = 0) -> list[Placed]:
-    """A glyph for each character. What stands in for a missing one tells which it is."""
+    """Return one glyph for each character. The substitute for a missing one carries the character as its span."""
     return [
         chain.placed(character)
         if chain.has(character)
@@ -73,7 +73,7 @@ def one_by_one(text: str, chain: Glyphs, at: int = 0) -> list[Placed]:
 
 
 def _shaped(text: str, place: int, backward: bool, chain: Glyphs, at: int) -> list[Placed]:
-    """Glyphs of one font. Of several for the same characters the widest stands for them all."""
+    """Return the glyphs of one piece. Of several for the same characters, the widest carries the text."""
     font = chain.fonts[place]
     found: list[Placed] = []
     glyphs = font.shape(text, backward)
@@ -92,12 +92,12 @@ def _shaped(text: str, place: int, backward: bool, chain: Glyphs, at: int) -> li
 
 
 def _stops(glyphs: Sequence[Shaped], end: int) -> dict[int, int]:
-    """Where the characters of each cluster end."""
+    """Return where the characters of each cluster end."""
     return dict(pairwise([*sorted({glyph.cluster for glyph in glyphs}), end]))
 
 
 def _pieces(text: str, chain: Glyphs) -> Iterator[_Piece]:
-    """Cut where the font or the script changes. Marks, spaces and signs stay with what is before them."""
+    """Yield the text, cut where font or script changes. Marks, spaces and signs stay with the text before them."""
     start, font, writing = 0, -1, None
     for i, character in enumerate(text):
         wanted = _font(character, font, chain)
@@ -110,7 +110,7 @@ def _pieces(text: str, chain: Glyphs) -> Iterator[_Piece]:
 
 
 def _font(character: str, before: int, chain: Glyphs) -> int:
-    """The font of a character after one in the font `before`; -1 when there is none."""
+    """Return the font of a character that follows one in the font `before`; -1 when no font has it."""
     if before >= 0 and (INVISIBLE.match(character) or _goes_along(character, chain.fonts[before])):
         return before
     found = chain.font_index(character)
