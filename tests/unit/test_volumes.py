@@ -24,10 +24,8 @@ from pipeline.errors import ChunkFailed, InvalidRequest
 from pipeline.exports.export import Result
 from pipeline.exports.plan import Cost, Marks, Survey, split_into_chunks
 from pipeline.exports.volumes import UNCUT, SegmentEntry, VolumeLimit, VolumePlan, index_name, volume_name
-from pipeline.pdf.assembly import About, Assembly
+from pipeline.pdf.assembly import About
 from pipeline.pdf.numbering import FIRST, Lane
-from pipeline.pdf.segment import SegmentWriter
-from pipeline.pdf.tail_bound import TailBound
 from pipeline.settings import MIB, Settings
 from pipeline.tasks.inline import render_file
 
@@ -268,24 +266,6 @@ def test_a_page_that_is_too_large_alone_makes_a_volume_and_a_warning(tmp_path: P
     result = rendered(job, tmp_path / "cut.pdf", VolumeLimit(bytes=MIB))
     assert [file.pages for file in result.volumes] == [1, 1, 1]
     assert result.warnings[0].startswith("cut-2-of-3.pdf has 1,")
-
-
-@settings(max_examples=30, deadline=None)
-@given(levels=st.lists(st.lists(st.text(max_size=30), max_size=8), min_size=1, max_size=30), labels=st.booleans())
-def test_no_tail_is_longer_than_was_reckoned(levels: list[list[str]], labels: bool) -> None:
-    out = io.BytesIO()
-    writer = SegmentWriter(out, Lane(0, 7), 0, header=True, overlay=True)
-    for titles in levels:
-        with writer.page(100, 100) as page:
-            for level, title in enumerate(titles, 1):
-                page.bookmark(title, level)
-            if labels:
-                page.number_later(50, 50, 8, "center")
-    index = writer.finish(len(levels))
-    bound = TailBound()
-    most = bound.add(index) + bound.overhead
-    tail = b"".join(Assembly(lambda: iter([index]), ABOUT).tail())
-    assert len(tail) <= most
 
 
 def test_a_table_is_cut_between_its_pages(tmp_path: Path) -> None:
