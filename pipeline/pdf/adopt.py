@@ -58,7 +58,7 @@ def adopt_pages(out: SegmentBody, file: BinaryIO, bookmark: Bookmarking | None =
     """Copy every page of the PDF `file` into the segment `out`. Returns the number of pages.
 
     `bookmark` turns the file's outline into the entries to write: `list` keeps it as it is, None writes no
-    entry. Raises UnreadableSource when the file cannot be copied; the segment is then as before.
+    entries. Raises UnreadableSource when the file cannot be copied; the segment is then as before.
     """
     start = out.rollback_point()
     try:

@@ -2,7 +2,8 @@
 
 Every page of a segment (drawn, from a canvas, or adopted) draws the form XObject OVERLAY, whose number is
 reserved. What the form shows is decided last, by the assembly; it may be nothing. So pages need not know it
-while they are drawn. Anything else on every page (a header, a stamp) is one more form in each function here.
+while they are drawn. Anything else on every page (a header, a stamp) is one more form, with a reserved number,
+in each function here; its characters must count in the bound of the tail (TailBound).
 """
 
 from __future__ import annotations
@@ -12,9 +13,10 @@ from collections.abc import Iterator
 from .fonts import default_chain
 from .fonts.usage import FontUsage
 from .numbering import OVERLAY
-from .objects import Stream, number
+from .objects import Stream, name, number
 from .page import form_of_text, numbers, text_operators
 
+NAME = "Volume"  # of the XObject
 SIZE = 6.5  # points
 RIGHT, BOTTOM = 14.0, 6.0  # points, from the page's edges to the end and baseline of the line
 FORM_BOX = b"-1000 -100 100 100"  # the origin is the end of the line
@@ -25,7 +27,7 @@ def overlay_xobjects(prefix: str = "") -> dict[str, int]:
 
     `prefix` keeps the names apart from those that the page already uses.
     """
-    return {f"{prefix}Volume": OVERLAY}
+    return {prefix + NAME: OVERLAY}
 
 
 def overlay_operators(box: tuple[float, float, float, float], turned: int = 0, prefix: str = "") -> bytes:
@@ -41,7 +43,7 @@ def overlay_operators(box: tuple[float, float, float, float], turned: int = 0, p
         180: (-1, 0, 0, -1, left + RIGHT, high - BOTTOM),
         270: (0, -1, 1, 0, left + BOTTOM, low + RIGHT),
     }[turned % 360]
-    return b"q %s cm /%sVolume Do Q" % (numbers(*matrix), prefix.encode())
+    return b"q %s cm %s Do Q" % (numbers(*matrix), name(prefix + NAME))
 
 
 def overlay_objects(text: str, usage: FontUsage) -> Iterator[tuple[int, Stream]]:

@@ -18,7 +18,7 @@ from .tally import Tally
 
 @dataclass(frozen=True)
 class Rollback:
-    """A point that a segment can be rolled back to: how much of everything it had."""
+    """A point to roll a segment back to: its bytes, slots, pages, bookmarks, labels and counts so far."""
 
     offset: int
     slots: int

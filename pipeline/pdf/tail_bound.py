@@ -20,11 +20,11 @@ MAX_NAMED = 20  # characters without a font that are named
 # The most bytes that parts of a tail have.
 OBJECT_BYTES = 100  # around an object's value
 OUTLINE_ITEM_BYTES = 250  # without its title
-LABEL_BYTES = 400
+LABEL_BYTES = 400  # "x of y" as a form
 ROW_BYTES = 16  # deflated, among empty rows
-EMPTY_ROWS_PER_BYTE = 100  # zeros shrink to a thousandth
-KID_BYTES = 20
-DOCUMENT_BYTES = 4096
+EMPTY_ROWS_PER_BYTE = 100  # deflated; zeros shrink to a thousandth
+KID_BYTES = 20  # a reference in the root of the page tree
+DOCUMENT_BYTES = 4096  # info, catalog, root of the page tree, overlay, trailer
 
 
 class TailBound:

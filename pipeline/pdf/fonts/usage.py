@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from .chain import FontChain
 from .glyph_run import Glyph
 
-LONG = 500
+LONG = 500  # characters
 ASCII = "".join(map(chr, range(128)))
 
 
