@@ -113,17 +113,17 @@ def draw_range(
     """
     # By size, nobody knows yet which segments will stand first in a file.
     header = volumes.bytes is not None or (lane.chunk == lane.before and not first_slot)
-    writer = SegmentWriter(out, lane, part.first, first_slot, header=header, volumes=volumes.several)
+    writer = SegmentWriter(out, lane, part.first, first_slot, header=header, overlay=volumes.several)
     most = volumes.segment_bytes or inf
-    done, mark = 0, writer.mark()
+    done, mark = 0, writer.rollback_point()
     with closing(job.document.draw(job.params, job.listing, part, job.inputs, writer)) as pages:
         try:
             for _ in pages:
-                done, mark = done + 1, writer.mark()
+                done, mark = done + 1, writer.rollback_point()
                 if between(done) or writer.size >= most or part.first + done == part.stop:
                     break
         except interruptions:
             if not done:
                 raise
-            writer.back_to(mark)
+            writer.roll_back(mark)
     return writer.finish(done)

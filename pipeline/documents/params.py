@@ -6,9 +6,9 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
-from reportlab.lib import pagesizes
 
 from ..errors import InvalidRequest
+from ..pdf.paper import MM, PAPER_SIZES
 
 ListingFormat = Literal["auto", "csv", "jsonl", "parquet"]
 
@@ -61,7 +61,6 @@ def _description(kind: Any) -> str:
     return described or getattr(kind, "__name__", "see the documentation")
 
 
-MM = 72 / 25.4
 Side = Annotated[float, Meta(ge=50, le=5000)]  # PDF allows 5,080 mm (ISO 32000-1, annex C)
 
 
@@ -80,8 +79,7 @@ class PaperParams(Params, frozen=True):
         """Width and height in points."""
         if self.page_mm:
             return self.page_mm[0] * MM, self.page_mm[1] * MM
-        size = getattr(pagesizes, self.page_size if self.page_size[0] == "A" else self.page_size.lower())
-        short, long = sorted(size)
+        short, long = PAPER_SIZES[self.page_size]
         return (long, short) if self.landscape else (short, long)
 
     def check_paper(self) -> None:

@@ -21,11 +21,12 @@ from ..exports.plan import Cost, Marks, Survey
 from ..pdf.assembly import page_number
 from ..pdf.images import Picture, read_picture
 from ..pdf.page import BLACK, Page, printable
+from ..pdf.paper import MM
 from ..pdf.segment import SegmentWriter
 from ..pdf.tally import Skipped
 from . import Range, register
 from .inputs import Inputs, Opened, lines
-from .params import MM, PaperParams, invalid, one_source
+from .params import PaperParams, invalid, one_source
 
 GAP = 4 * MM
 LEAST = 5 * MM  # a photo's box may be no smaller

@@ -1,8 +1,8 @@
 """Object numbers: the reserved ones, and a lane for each chunk. Pure.
 
-Chunk k of K numbers its objects FIRST + k + slot * K (slot = 0, 1, 2 …): no chunk needs to know how
-many objects another one makes, and the numbers stay dense when chunks are alike. A chunk that is cut
-in two goes on in its own lane at the slot where the finished part ended.
+Chunk k of K numbers its objects FIRST + k + slot * K (slot = 0, 1, 2 …). No chunk needs to know how many objects
+another one makes, and numbers stay dense when chunks are alike. When a chunk is cut in two, the second part
+continues in the same lane, at the slot where the first part ended.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ from dataclasses import dataclass
 from ..errors import ChunkFailed
 
 MAX_OBJECT = 4_194_303  # PDFium's kMaxObjectNumber; Acrobat allows 8,388,607
-MAX_FONTS = 11  # so many numbers are reserved for fonts
-CATALOG, PAGES, INFO, OUTLINES, VOLUME, FONT = range(1, 7)  # the fonts behind the first one follow it
-FIRST = FONT + MAX_FONTS  # below are the reserved numbers, the same in every file
+MAX_FONTS = 11  # object numbers reserved for fonts
+CATALOG, PAGES, INFO, OUTLINES, OVERLAY, FONT = range(1, 7)  # numbers after FONT are for more fonts
+FIRST = FONT + MAX_FONTS  # lower numbers are reserved, the same in every file
 
 
 @dataclass(frozen=True)
 class Lane:
-    """The object numbers of one chunk: every K-th number.
+    """The object numbers of one chunk: every `chunks`-th number.
 
-    Every volume numbers anew: `chunks` are those of this volume, `before` those of earlier ones.
+    Each volume starts numbering anew: `chunks` counts the chunks of this volume, `before` those of earlier ones.
     """
 
     chunk: int
@@ -30,24 +30,24 @@ class Lane:
 
     @property
     def first(self) -> int:
-        """The number in slot 0."""
+        """The object number in slot 0."""
         return FIRST + self.chunk - self.before
 
     def number(self, slot: int) -> int:
-        """The object number in a slot; ChunkFailed when PDF readers could not take it."""
-        return checked(self.first + slot * self.chunks)
+        """Return the object number in a slot. Raises ChunkFailed when PDF readers would not accept it."""
+        return check_number(self.first + slot * self.chunks)
 
     def numbers(self, slot: int, count: int) -> range:
-        """The object numbers of so many slots."""
+        """Return the object numbers of `count` slots, unchecked."""
         first = self.first + slot * self.chunks
         return range(first, first + count * self.chunks, self.chunks)
 
 
-def checked(number: int) -> int:
-    """An object number that PDF readers take; ChunkFailed when it is beyond."""
+def check_number(number: int) -> int:
+    """Return the number if PDF readers accept it. Raises ChunkFailed otherwise."""
     if number > MAX_OBJECT:
         raise ChunkFailed(
-            f"The document needs more than {MAX_OBJECT} objects, the most that PDF readers open.",
-            advice="Ask for volumes (volume_pages), or for fewer pages in several exports.",
+            f"The document needs more than {MAX_OBJECT} objects, the most that PDF readers accept.",
+            advice="Ask for volumes (volume_pages), or split the document into several exports.",
         )
     return number

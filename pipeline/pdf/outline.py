@@ -1,4 +1,4 @@
-"""The outline (bookmarks) of a file: items written as soon as their neighbours are known (ISO 32000-1, 12.3.3)."""
+"""The outline (bookmarks) of a file (ISO 32000-1, 12.3.3), written item by item."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from .objects import number, reference, text_string
 from .segment_index import Bookmark
 
 
-def outline(bookmarks: Iterator[Bookmark], first: int) -> Iterator[tuple[int, bytes]]:
-    """Outline items (12.3.3) numbered from `first`, then the root; memory grows with depth, not length.
+def outline_objects(bookmarks: Iterator[Bookmark], first: int) -> Iterator[tuple[int, bytes]]:
+    """Yield the outline's items, numbered from `first`, then its root. Memory grows with depth, not with length.
 
-    An item is written when its next sibling, or the end of its parent, has been seen.
+    An item is written when its next sibling, or the end of its parent, is known.
     """
     root = _Item(OUTLINES, Bookmark(0, 0, 0, ""), 0, 0)
     path = [root]
@@ -23,7 +23,7 @@ def outline(bookmarks: Iterator[Bookmark], first: int) -> Iterator[tuple[int, by
             item = path.pop()
             sibling = item.obj if len(path) == level else 0
             yield item.obj, item.spell(following=obj if sibling else 0)
-        path[-1].adopt(obj)
+        path[-1].add_child(obj)
         path.append(_Item(obj, bookmark, path[-1].obj, sibling))
     while len(path) > 1:
         item = path.pop()
@@ -32,7 +32,7 @@ def outline(bookmarks: Iterator[Bookmark], first: int) -> Iterator[tuple[int, by
 
 
 class _Item:
-    """An outline item whose children are not all seen yet; 0 stands for no object."""
+    """An outline item whose children are not all known yet; object number 0 means none."""
 
     def __init__(self, obj: int, bookmark: Bookmark, parent: int, previous: int) -> None:
         self.obj = obj
@@ -42,7 +42,7 @@ class _Item:
         self._previous = previous
         self._first = self._last = 0
 
-    def adopt(self, child: int) -> None:
+    def add_child(self, child: int) -> None:
         self._first = self._first or child
         self._last = child
         self.count += 1
@@ -52,7 +52,7 @@ class _Item:
         return b"/First %s/Last %s" % (reference(self._first), reference(self._last)) if self.count else b""
 
     def spell(self, following: int) -> bytes:
-        """Closed when it has children (a negative /Count), so that long outlines stay readable."""
+        """Return the item as bytes. A negative /Count closes it, so that long outlines stay readable."""
         links = b"/Prev %s" % reference(self._previous) if self._previous else b""
         links += b"/Next %s" % reference(following) if following else b""
         links += b"%s/Count %d" % (self.children, -self.count) if self.count else b""

@@ -1,4 +1,4 @@
-"""What a segment says of itself: its pages, offsets, fonts, bookmarks, labels."""
+"""The index of a segment: its pages, offsets, fonts, bookmarks, labels."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .tally import Skipped
 
 @dataclass(frozen=True)
 class Bookmark:
-    """One outline entry: its depth (1 is the top), where it leads, and its words."""
+    """An outline entry. `level` 1 is the top, `page` is an object number, `top` is in points."""
 
     level: int
     page: int  # object number
@@ -24,7 +24,7 @@ class Bookmark:
 
 @dataclass(frozen=True)
 class Labels:
-    """Pages whose "x of y" was not known while drawing: reserved numbers, one style for all."""
+    """The pages whose "x of y" was not known while drawing: reserved object numbers, and one style for all."""
 
     style: Label
     numbers: list[int]
@@ -32,12 +32,12 @@ class Labels:
 
 @dataclass(frozen=True)
 class SegmentIndex:
-    """What a segment holds, stored behind it as JSON.
+    """What a segment holds; stored after it as JSON.
 
-    `first` and `planned` are pages as the plan counts them; `pages` is how many were really made, which
-    is less when inputs were skipped. `offsets` is where each slot's object begins in the segment, from
-    `first_slot` on; -1 is an object that the tail writes. `characters` and `glyphs` are what was drawn with
-    the fonts that have this fingerprint.
+    `first` and `planned` count pages of the plan; `pages` is how many were made, which is fewer when inputs were
+    skipped. `offsets` says where the object of each slot begins in the segment, from `first_slot` on; -1 is an
+    object that the tail writes. `characters` and `glyphs` were drawn with the fonts whose fingerprint is `fonts`.
+    `overlay` says whether the pages draw the overlay.
     """
 
     chunk: int
@@ -56,34 +56,36 @@ class SegmentIndex:
     labels: Labels | None
     skipped: list[Skipped]
     warnings: list[str]
-    sha256: str = ""  # of the bytes before the index; known when it is stored
-    etag: str = ""  # known when it is read
+    sha256: str = ""  # of the segment's bytes; set when it is stored
+    etag: str = ""  # set when it is read
     glyphs: list[Glyph] = field(default_factory=list)
     fonts: str = ""
     before: int = 0
-    volumes: bool = False
+    overlay: bool = False
 
     @property
     def lane(self) -> Lane:
+        """The lane of the chunk."""
         return Lane(self.chunk, self.chunks, self.before)
 
     @property
     def stop(self) -> int:
-        """The first planned page behind this segment."""
+        """The first planned page after this segment."""
         return self.first + self.planned
 
     @property
     def stop_slot(self) -> int:
-        """Where the lane goes on."""
+        """The first slot of the lane after this segment."""
         return self.first_slot + len(self.offsets)
 
     def encode(self) -> bytes:
+        """Return the index as JSON."""
         return msgspec.json.encode(self)
 
     @classmethod
     def decode(cls, data: bytes) -> SegmentIndex:
-        """Raises msgspec.ValidationError when the data is no index."""
+        """Return the index from JSON. Raises msgspec.ValidationError when the data are not an index."""
         return _decoder.decode(data)
 
 
-_decoder = msgspec.json.Decoder(SegmentIndex)  # made while there is one thread, see export.py
+_decoder = msgspec.json.Decoder(SegmentIndex)  # made at import, while there is one thread

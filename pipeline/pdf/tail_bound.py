@@ -1,14 +1,14 @@
-"""What segments hold, and how long the tail of a file of some of them can become at most.
+"""An upper bound for the tail of a file that holds some of a document's segments.
 
-Volumes that are cut by size are filled before their tails are written: a bound that is a little too high
-costs less than trying. `tests/unit/test_volumes.py` holds it against real tails.
+Volumes with a size limit are filled before their tails are written: a bound that is a little too high costs less
+than trying. `tests/unit/pdf/test_tail_bound.py` compares it with real tails.
 """
 
 from __future__ import annotations
 
 from itertools import chain
 
-from .assembly import Totals
+from .assembly import TAIL_CHARACTERS, Totals
 from .fonts import check_fonts, default_chain
 from .fonts.subset import embed
 from .fonts.usage import FontUsage
@@ -16,55 +16,57 @@ from .numbering import FIRST
 from .objects import Stream, text_string
 from .segment_index import SegmentIndex
 
-WARNED = 20  # characters without a glyph that are named
-# Bytes that parts of a tail have at the most.
-OBJECT = 100  # around its value
-OUTLINE_ITEM = 250  # apart from its title
-LABEL = 400
-ROW = 16  # deflated, among empty ones
-OWN_WORDS = "0123456789,Volume of"
-EMPTY_ROWS = 100  # so many have a byte: zeros shrink to a thousandth
-KID = 20
-ABOUT_ITSELF = 4096
+MAX_NAMED = 20  # characters without a font that are named
+# The most bytes that parts of a tail have.
+OBJECT_BYTES = 100  # around an object's value
+OUTLINE_ITEM_BYTES = 250  # without its title
+LABEL_BYTES = 400  # "x of y" as a form
+ROW_BYTES = 16  # deflated, among empty rows
+EMPTY_ROWS_PER_BYTE = 100  # deflated; zeros shrink to a thousandth
+KID_BYTES = 20  # a reference in the root of the page tree
+DOCUMENT_BYTES = 4096  # info, catalog, root of the page tree, overlay, trailer
 
 
 class TailBound:
-    """What all segments of a document hold, and how long a tail can become at most. Taken in one at a time."""
+    """Sums over all segments of a document, and a bound for the tails; segments are added one by one."""
 
     def __init__(self) -> None:
         self.totals = Totals()
-        self._used = FontUsage()
+        self._usage = FontUsage()
         self._rows = FIRST
 
-    def take(self, index: SegmentIndex) -> int:
-        """Take a segment in; the most bytes that the tail of its file has for it: labels, outline, rows."""
+    def add(self, index: SegmentIndex) -> int:
+        """Add a segment. Returns the most bytes that a tail has for it: labels, outline, rows."""
         self.totals = self.totals.plus(index)
         check_fonts(index.fonts)
-        self._used.update(index.characters, index.glyphs)
+        self._usage.update(index.characters, index.glyphs)
         self._rows = max(self._rows, index.lane.numbers(index.stop_slot, 1)[0])
         labels = len(index.labels.numbers) if index.labels else 0
         titles = sum(len(text_string(bookmark.title)) for bookmark in index.bookmarks)
         objects = len(index.offsets) + len(index.bookmarks)
-        return titles + OUTLINE_ITEM * len(index.bookmarks) + LABEL * labels + ROW * objects + KID
+        items = OUTLINE_ITEM_BYTES * len(index.bookmarks)
+        return titles + items + LABEL_BYTES * labels + ROW_BYTES * objects + KID_BYTES
 
     @property
     def overhead(self) -> int:
-        """The most bytes of a tail apart from that: fonts, empty rows, what the file says of itself."""
-        face, used = default_chain(), FontUsage()
-        used.update(self._used.characters, self._used.shaped)
-        used.add([OWN_WORDS], face)
-        fonts = [embed(face.fonts[place], glyphs, FIRST) for place, glyphs in used.by_font(face).items()]
-        return sum(_size(value) for _, value in chain(*fonts)) + self._rows // EMPTY_ROWS + ABOUT_ITSELF
+        """The most bytes of a tail that belong to no segment: fonts, empty rows, document-level objects."""
+        fonts, usage = default_chain(), FontUsage()
+        usage.update(self._usage.characters, self._usage.shaped)
+        usage.add([TAIL_CHARACTERS], fonts)
+        subsets = [embed(fonts.fonts[place], glyphs, FIRST) for place, glyphs in usage.by_font(fonts).items()]
+        sizes = sum(_size(value) for _, value in chain(*subsets))
+        return sizes + self._rows // EMPTY_ROWS_PER_BYTE + DOCUMENT_BYTES
 
     @property
     def warnings(self) -> list[str]:
-        """What went wrong without spoiling a file."""
-        missing = self._used.missing(default_chain())
-        shown = ", ".join(f"{character} (U+{ord(character):04X})" for character in missing[:WARNED])
-        more = f", and {len(missing) - WARNED} more" if len(missing) > WARNED else ""
-        words = f"No font has {len(missing)} kinds of characters: {shown}{more}. FONTS can name one that does."
-        return [words] if missing else []
+        """What went wrong without failing the export: characters that no font has."""
+        missing = self._usage.missing(default_chain())
+        if not missing:
+            return []
+        named = ", ".join(f"{character} (U+{ord(character):04X})" for character in missing[:MAX_NAMED])
+        more = f", and {len(missing) - MAX_NAMED} more" if len(missing) > MAX_NAMED else ""
+        return [f"No font has these characters: {named}{more}. Add a font that has them to FONTS."]
 
 
 def _size(value: bytes | Stream) -> int:
-    return OBJECT + (len(value.entries) + value.length if isinstance(value, Stream) else len(value))
+    return OBJECT_BYTES + (len(value.entries) + value.length if isinstance(value, Stream) else len(value))

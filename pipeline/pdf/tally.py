@@ -1,4 +1,4 @@
-"""What a document counts while it draws, and the inputs it had to leave out."""
+"""Counts of what a document draws, and the inputs it leaves out. Pure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Skipped:
-    """An input that could not be read, and what was done about it."""
+    """An input that could not be read: its record number, its source, and the reason."""
 
     record: int
     source: str
@@ -16,7 +16,7 @@ class Skipped:
 
 @dataclass
 class Tally:
-    """What a document counts while it draws: records in = drawn + skipped."""
+    """Counts of a document while it draws; records in = drawn + skipped."""
 
     records: int = 0
     drawn: int = 0

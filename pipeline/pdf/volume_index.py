@@ -1,18 +1,17 @@
-"""The index of volumes: a small PDF of its own, a line for each volume."""
+"""The index of volumes: a small PDF with a line for each volume."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from typing import BinaryIO
 
-from reportlab.lib.pagesizes import A4
-
 from .assembly import About, Assembly, page_number
 from .numbering import Lane
 from .page import Align, Page, printable
+from .paper import PAPER_SIZES
 from .segment import SegmentWriter
 
-HEIGHT, WIDTH = A4  # turned: names of files and bookmarks are long
+HEIGHT, WIDTH = PAPER_SIZES["A4"]  # landscape: file names and bookmarks are long
 MARGIN = 42.0
 SIZE = 8.0
 LINE = 15.0
@@ -28,8 +27,8 @@ COLUMNS: Sequence[tuple[str, float, Align]] = (
 )
 
 
-def write_contents(out: BinaryIO, about: About, summary: str, rows: Sequence[tuple[str, ...]]) -> int:
-    """Write the index, with as many texts in each row as there are columns; its pages."""
+def write_volume_index(out: BinaryIO, about: About, summary: str, rows: Sequence[tuple[str, ...]]) -> int:
+    """Write the index, with one text a column in each row. Returns its number of pages."""
     writer = SegmentWriter(out, Lane(0, 1), 0, header=True)
     pages = [rows[at : at + LINES] for at in range(0, len(rows), LINES)]
     for number, lines in enumerate(pages, 1):
@@ -54,5 +53,5 @@ def _table(page: Page, top: float, lines: Iterable[tuple[str, ...]]) -> None:
 
 
 def _rooms() -> list[float]:
-    """How wide the texts of each column may be, before they meet their neighbours'."""
+    """Return how wide the texts of each column may be, in points, so that they do not reach the next column."""
     return [40, 230, 62, 40, 174, WIDTH - 2 * MARGIN - 582]

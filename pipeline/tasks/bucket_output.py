@@ -75,7 +75,7 @@ class BucketOutput:
         """Write a file, unless it is a volume that is there. A volume's key follows from what is in it."""
         members = segments[volume.members.start : volume.members.stop]
         key = self._key(volume, members)
-        there = self._bucket.head(key) if volume.place else None
+        there = self._bucket.head(key) if volume.position else None
         if there:
             return Written(key, there.size, new=False)
         return Written(key, self._join(key, volume, members, segments), new=True)
@@ -98,10 +98,10 @@ class BucketOutput:
         return f"exports/{self._work.export.id}/result/"
 
     def _key(self, volume: Volume, members: Sequence[SegmentEntry]) -> str:
-        if volume.place is None:
+        if volume.position is None:
             return self._folder + ascii_name(volume.name)
         held = [(segment.key, segment.etag) for segment in members]
-        text = msgspec.json.encode([self._work.export.name, volume.place, held])
+        text = msgspec.json.encode([self._work.export.name, volume.position, held])
         return f"{self._folder}{hashlib.sha256(text).hexdigest()[:16]}-{ascii_name(volume.name)}"
 
     def _join(

@@ -15,12 +15,11 @@ from ..errors import ExportFailed
 from ..exports.export import File, Result
 from ..exports.plan import Plan
 from ..exports.volumes import SegmentEntry, VolumePlan, index_name, volume_name
-from ..pdf.assembly import About, Assembly, Totals
-from ..pdf.overlay import Place
+from ..pdf.assembly import About, Assembly, Totals, VolumePosition
 from ..pdf.segment_index import SegmentIndex
 from ..pdf.tail_bound import TailBound
 from ..pdf.tally import Skipped
-from ..pdf.volume_index import write_contents
+from ..pdf.volume_index import write_volume_index
 
 SKIPPED_SHOWN = 1000
 MB = 1_000_000
@@ -30,10 +29,10 @@ MB = 1_000_000
 class Volume:
     """A file that is to be made: its segments by their positions, and the tail behind them.
 
-    A document that is not cut has no `place`.
+    A document that is not cut has no `position`.
     """
 
-    place: Place | None
+    position: VolumePosition | None
     name: str
     members: range
     assembly: Assembly
@@ -88,7 +87,7 @@ def join(
     Returns None when `may_go_on` says no between two volumes: those that are written are found the next time.
     """
     bound = TailBound()
-    entries = [SegmentEntry(i.chunk, i.size, i.pages, bound.take(i), key, i.etag) for key, i in segments.all()]
+    entries = [SegmentEntry(i.chunk, i.size, i.pages, bound.add(i), key, i.etag) for key, i in segments.all()]
     check_counts(bound.totals, plan.records)
     files: list[FinishedFile] = []
     worked = False
@@ -115,16 +114,16 @@ def volumes(
     ranges = planned.filled(segments, bound.overhead if planned.bytes else 0)
     count, before = len(ranges), 0
     for number, members in enumerate(ranges, 1):
-        place = Place(number, count, before, bound.totals.pages) if count > 1 else None
-        assembly = Assembly(partial(read, members), about, place)
-        yield Volume(place, volume_name(name, number, count) if place else name, members, assembly)
+        position = VolumePosition(number, count, before, bound.totals.pages) if count > 1 else None
+        assembly = Assembly(partial(read, members), about, position)
+        yield Volume(position, volume_name(name, number, count) if position else name, members, assembly)
         before += assembly.totals.pages
 
 
 def finished(volume: Volume, written: Written, limit: int | None) -> FinishedFile:
     """What is said of a file that is there, with a warning when it is larger than `limit` bytes."""
     pages = volume.assembly.totals.pages
-    before = volume.place.before if volume.place else 0
+    before = volume.position.before if volume.position else 0
     file = File(written.key, volume.name, written.bytes, before + 1, pages)
     warnings = []
     if limit and written.bytes > limit:
@@ -138,7 +137,7 @@ def draw_index(about: About, files: Sequence[FinishedFile], out: BinaryIO) -> in
     """Draw the index of all volumes. Returns its pages."""
     rows = [_index_row(number, each) for number, each in enumerate(files, 1)]
     pages, size = sum(each.file.pages for each in files), sum(each.file.bytes for each in files)
-    return write_contents(out, about, f"{len(files):,} volumes, {pages:,} pages, {size / MB:,.2f} MB", rows)
+    return write_volume_index(out, about, f"{len(files):,} volumes, {pages:,} pages, {size / MB:,.2f} MB", rows)
 
 
 def check_counts(totals: Totals, records: int) -> None:

@@ -17,12 +17,12 @@ from PIL import Image
 from pipeline import documents
 from pipeline.documents.inputs.folder import FolderInputs
 from pipeline.documents.job import DocumentJob
-from pipeline.documents.params import MM
 from pipeline.documents.photos import GAP, Box, Layout, PhotosParams
 from pipeline.errors import ChunkFailed, ExportFailed, InvalidRequest, UnreadableSource
 from pipeline.exports.export import Result
 from pipeline.pdf.assembly import About
 from pipeline.pdf.fonts import default_chain
+from pipeline.pdf.paper import MM
 from pipeline.settings import Settings
 from pipeline.tasks.inline import render_file
 

@@ -106,7 +106,7 @@ def in_pieces(job: DocumentJob, plan: Plan, lengths: Iterator[int], out: Path) -
     out.write_bytes(b"".join([*(data for _, data in pieces), *assembly.tail()]))
     inventory = TailBound()
     for index in indexes:
-        inventory.take(index)
+        inventory.add(index)
     made = FinishedFile(File("", "", 0, 1, plan.pages), (), ())
     return read(out), result(inventory, [made], None, indexes, plan.warnings).warnings
 

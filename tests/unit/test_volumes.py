@@ -7,17 +7,15 @@ import json
 import random
 import re
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pikepdf
 import pypdf
-import pypdfium2
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from PIL import Image, ImageChops
+from PIL import Image
 
 from pipeline import documents
 from pipeline.documents.inputs.folder import FolderInputs
@@ -26,11 +24,8 @@ from pipeline.errors import ChunkFailed, InvalidRequest
 from pipeline.exports.export import Result
 from pipeline.exports.plan import Cost, Marks, Survey, split_into_chunks
 from pipeline.exports.volumes import UNCUT, SegmentEntry, VolumeLimit, VolumePlan, index_name, volume_name
-from pipeline.pdf.assembly import About, Assembly
+from pipeline.pdf.assembly import About
 from pipeline.pdf.numbering import FIRST, Lane
-from pipeline.pdf.overlay import Place
-from pipeline.pdf.segment import SegmentWriter
-from pipeline.pdf.tail_bound import TailBound
 from pipeline.settings import MIB, Settings
 from pipeline.tasks.inline import render_file
 
@@ -273,24 +268,6 @@ def test_a_page_that_is_too_large_alone_makes_a_volume_and_a_warning(tmp_path: P
     assert result.warnings[0].startswith("cut-2-of-3.pdf has 1,")
 
 
-@settings(max_examples=30, deadline=None)
-@given(levels=st.lists(st.lists(st.text(max_size=30), max_size=8), min_size=1, max_size=30), labels=st.booleans())
-def test_no_tail_is_longer_than_was_reckoned(levels: list[list[str]], labels: bool) -> None:
-    out = io.BytesIO()
-    writer = SegmentWriter(out, Lane(0, 7), 0, header=True, volumes=True)
-    for titles in levels:
-        with writer.page(100, 100) as page:
-            for level, title in enumerate(titles, 1):
-                page.bookmark(title, level)
-            if labels:
-                page.number_later(50, 50, 8, "center")
-    index = writer.finish(len(levels))
-    inventory = TailBound()
-    most = inventory.take(index) + inventory.overhead
-    tail = b"".join(Assembly(lambda: iter([index]), ABOUT).tail())
-    assert len(tail) <= most
-
-
 def test_a_table_is_cut_between_its_pages(tmp_path: Path) -> None:
     job = table(tmp_path, 900)
     rendered(job, tmp_path / "whole.pdf")
@@ -298,58 +275,6 @@ def test_a_table_is_cut_between_its_pages(tmp_path: Path) -> None:
     result = rendered(job, tmp_path / "cut.pdf", VolumeLimit(pages=4), 3)
     assert [file.pages for file in result.volumes][:-1] == [4] * (len(result.volumes) - 1)
     assert_same_pages(whole, result)
-
-
-@pytest.mark.parametrize("turned", [0, 90, 180, 270])
-def test_a_page_of_another_pdf_says_at_its_foot_which_volume_it_is_in(turned: int) -> None:
-    """However it is turned, wherever its corner is, whatever it did to the axes; the rest looks as before."""
-    pictures = {}
-    for volumes in (False, True):
-        out = io.BytesIO()
-        writer = SegmentWriter(out, Lane(0, 1), 0, header=True, volumes=volumes)
-        writer.adopt(foreign(turned))
-        index = writer.finish(2)
-        place = Place(2, 3, 10, 30) if volumes else None
-        pdf = out.getvalue() + b"".join(Assembly(partial(iter, [index]), ABOUT, place).tail())
-        pictures[volumes] = shown(pdf)
-        with pikepdf.open(io.BytesIO(pdf)) as read:
-            assert not read.check_pdf_syntax()
-    texts = [page.extract_text() for page in pypdf.PdfReader(io.BytesIO(pdf)).pages]
-    assert ["Volume 2 of 3" in text for text in texts] == [True, True]
-    for without, words in zip(pictures[False], pictures[True], strict=True):
-        changed = ImageChops.difference(without, words).getbbox()
-        assert changed is not None
-        left, top, right, bottom = changed
-        assert left > without.width * 0.6
-        assert top > without.height * 0.85
-        assert right <= without.width - 8
-        assert bottom <= without.height - 1
-        assert right - left > 2 * (bottom - top)
-
-
-def foreign(turned: int) -> io.BytesIO:
-    """A PDF of two pages that share their resources, in a box that does not begin at 0, with axes left moved."""
-    out = io.BytesIO()
-    with pikepdf.new() as pdf:
-        resources = pdf.make_indirect(pikepdf.Dictionary())
-        for n in range(2):
-            content = pdf.make_stream(b"3 0 0 3 50 50 cm 0.5 %d 0.5 rg 40 60 20 20 re f" % n)
-            page = pikepdf.Dictionary(
-                Type=pikepdf.Name.Page, MediaBox=[100, 200, 400, 500], Rotate=turned, Resources=resources,
-                Contents=content if n else pikepdf.Array([content]),
-            )  # fmt: skip
-            pdf.pages.append(pikepdf.Page(pdf.make_indirect(page)))
-        pdf.save(out)
-    out.seek(0)
-    return out
-
-
-def shown(pdf: bytes) -> list[Image.Image]:
-    document = pypdfium2.PdfDocument(pdf)
-    try:
-        return [page.render(scale=1).to_pil().convert("RGB") for page in document]
-    finally:
-        document.close()
 
 
 def test_readers_go_on_counting_in_the_second_volume(tmp_path: Path) -> None:

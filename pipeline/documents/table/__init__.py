@@ -17,10 +17,11 @@ from ...errors import InvalidRequest
 from ...exports.plan import Cost, Marks, Survey
 from ...pdf.assembly import page_number
 from ...pdf.page import Page
+from ...pdf.paper import MM
 from ...pdf.segment import SegmentWriter
 from .. import Range, register
 from ..inputs import Inputs
-from ..params import MM, one_source
+from ..params import one_source
 from .columns import Place
 from .draw_rows import TablePen
 from .fast_pagination import Skimmer, skimmable

@@ -10,7 +10,7 @@ import msgspec
 
 from ...errors import InvalidRequest
 from ...pdf.fonts import default_chain
-from ..params import MM
+from ...pdf.paper import MM
 from .cells import Cells
 from .columns import Place, Wish, placed
 from .formats import AS_IT_IS, Date, NumberWriter, known_locale, writer

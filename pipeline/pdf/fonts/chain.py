@@ -1,28 +1,28 @@
-"""The typeface of all text: fonts in order, each taken for the characters that those before it lack."""
+"""The fonts of all text, in order: each draws the characters that the fonts before it lack."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence, Set
 from functools import lru_cache
 
-from .bidi import directed
+from .bidi import keep_direction
 from .files import FontFile, fingerprint
 from .font import Font
-from .glyph_run import Line, Placed, escaped, line_of
-from .line_breaking import PIECE, longest, whole
+from .glyph_run import Line, Placed, escaped, make_line
+from .line_breaking import PIECE, largest_fitting, whole_letters
 from .shaping import COMPLEX, one_by_one, shaped
 
-LONG = 1000  # characters; more of them fit no line as a rule
-LINES = 1024  # kept, of those that are more than plain glyphs: a page of a table is measured, then drawn
+LONG = 1000  # characters; more rarely fit a line
+LINES = 1024  # cached lines that are not plain: a page of a table is measured, then drawn
 REPLACEMENT = "\ufffd"
-BLANK = 500  # width of a character that no font has when there is no replacement either
+BLANK = 500  # width of a character without a font, when the replacement has none either
 
 
 class FontChain:
-    """Fonts in order, ready to measure and spell text. Sizes are in points, widths in 1/1000 of the size.
+    """Measures and spells text with fonts in order. Sizes are in points, widths in 1/1000 of the size.
 
-    A text is plain when the first font has all its characters and each is one glyph, from left to right;
-    plain text is measured and spelled by looking characters up. Any other is a `Line`.
+    Text is plain when the first font has all its characters and each is one glyph, from left to right; it is
+    measured and spelled by looking characters up. Any other text is a `Line`.
     """
 
     def __init__(self, files: Sequence[FontFile]) -> None:
@@ -31,7 +31,7 @@ class FontChain:
         first = self.fonts[0]
         ids = {code: glyph for code, glyph in first.characters().items() if not COMPLEX.match(chr(code))}
         self._widths = {chr(code): first.advance(glyph) for code, glyph in ids.items()}
-        # str.translate looks each code point up in C.
+        # for str.translate, which looks code points up in C
         self._spelling = {code: escaped(glyph) for code, glyph in ids.items()}
         self._low = _low_bytes(ids)
         self._places: dict[str, int | None] = {}
@@ -40,15 +40,15 @@ class FontChain:
 
     @property
     def name(self) -> str:
-        """The first font's."""
+        """The name of the first font."""
         return self.fonts[0].name
 
     def has(self, character: str) -> bool:
-        """Whether a font can draw a character."""
-        return self.place(character) is not None
+        """Return whether a font can draw a character."""
+        return self.font_index(character) is not None
 
-    def place(self, character: str) -> int | None:
-        """Which font draws a character: the first that has it."""
+    def font_index(self, character: str) -> int | None:
+        """Return the index of the first font that has a character; None when no font has it."""
         if character in self._widths:
             return 0
         if character not in self._places:
@@ -57,13 +57,13 @@ class FontChain:
         return self._places[character]
 
     def is_plain(self, characters: Set[str]) -> bool:
-        """Whether text of these characters is plain."""
+        """Return whether text of these characters is plain."""
         return self._widths.keys() >= characters
 
     def placed(self, character: str) -> Placed:
-        """A character by itself; one that no font has as a question mark in a box, or a blank."""
+        """Return one character as a glyph; without a font for it, a question mark in a box, or a blank."""
         drawn = character if self.has(character) else REPLACEMENT
-        place = self.place(drawn)
+        place = self.font_index(drawn)
         if place is None:
             return Placed(0, 0, 0, BLANK)
         glyph = self.fonts[place].glyph(drawn)
@@ -71,7 +71,7 @@ class FontChain:
         return Placed(place, glyph, width, width)
 
     def width(self, text: str, size: float) -> float:
-        """Points that a text takes."""
+        """Return the width of a text in points."""
         try:
             total: float = sum(map(self._widths.__getitem__, text))
         except KeyError:
@@ -79,14 +79,14 @@ class FontChain:
         return total * size / 1000
 
     def show(self, text: str, size: float) -> bytes:
-        """Operators that draw a text from the current point on, the first font being chosen in this size."""
+        """Return the operators that draw a text from the current point on; the first font is set in this size."""
         plain = self.spell_all([text])
         return self.line(text).show(size) if plain is None else b"(%s)Tj" % plain[0]
 
     def spell_all(self, texts: Sequence[str]) -> list[bytes] | None:
-        """The insides of literal strings of the first font, one a text; None when one is not plain.
+        """Return each text as the inside of a literal string in the first font; None when one text is not plain.
 
-        ASCII is spelled in one go, ten times as fast.
+        ASCII is spelled in one pass over all texts, ten times as fast.
         """
         joined = "\n".join(texts)
         if self._low is None or not joined.isascii():
@@ -101,15 +101,17 @@ class FontChain:
         return bytes(pairs).split(b"\0\xff")
 
     def fit(self, text: str, size: float, width: float) -> str:
-        """The text itself, or as much of it as fits with an ellipsis."""
+        """Return the text, cut with an ellipsis if it is wider than `width` points."""
         if self._fits(text, size, width):
             return text
-        count = longest(len(text) - 1, lambda n: self.width(text[:n].rstrip() + "…", size) <= width)
-        return text[: whole(text, count)].rstrip() + "…"
+        count = largest_fitting(len(text) - 1, lambda n: self.width(text[:n].rstrip() + "…", size) <= width)
+        return text[: whole_letters(text, count)].rstrip() + "…"
 
     def wrap(self, text: str, size: float, width: float, lines: int) -> list[str]:
-        """The text in at most `lines` lines, broken at spaces, between ideographs, and inside a word that is
-        too long for a line; the last one ends in … when it is cut."""
+        """Return the text in at most `lines` lines; the last one ends in … when it is cut.
+
+        Lines break at spaces, between ideographs, and inside a word that is too long for a line.
+        """
         found: list[str] = []
         rest = " ".join(text.split())
         while rest and len(found) < lines - 1:
@@ -117,30 +119,39 @@ class FontChain:
             found.append(rest[:taken].rstrip())
             rest = rest[taken:].lstrip()
         found += [self.fit(rest, size, width)] if rest else []
-        return directed(found, text) if COMPLEX.search(text) else found
+        return keep_direction(found, text) if COMPLEX.search(text) else found
 
     def _fits(self, text: str, size: float, width: float) -> bool:
-        """Whether a text is no wider. Of a long one the first half is asked first, since all of it may be a
-        million characters, and is asked for line after line."""
+        """Return whether a text is at most `width` points wide.
+
+        Of a long text the first half is tried first: it may have a million characters and is measured for
+        each line.
+        """
         if len(text) > LONG and not self._fits(text[: len(text) // 2], size, width):
             return False
         return self.width(text, size) <= width
 
     def _line_break(self, text: str, size: float, width: float) -> int:
-        """How many characters the first line takes, one at least."""
+        """Return how many characters the first line takes, at least one."""
         taken = 0
         for piece in PIECE.finditer(text):
             if not self._fits(text[: piece.end()].rstrip(), size, width):
                 break
             taken = piece.end()
-        return taken or max(1, whole(text, longest(len(text), lambda n: self.width(text[:n], size) <= width)))
+        if taken:
+            return taken
+        count = largest_fitting(len(text), lambda n: self.width(text[:n], size) <= width)
+        return max(1, whole_letters(text, count))
 
     def _line(self, text: str) -> Line:
-        return line_of(*(shaped(text, self) if COMPLEX.search(text) else (one_by_one(text, self), text)))
+        return make_line(*(shaped(text, self) if COMPLEX.search(text) else (one_by_one(text, self), text)))
 
 
 def _low_bytes(ids: Mapping[int, int]) -> bytes | None:
-    """ASCII to the low bytes of glyph ids, the line break to 255; None when they are not below it."""
+    """Return a table from ASCII to the low bytes of glyph ids, and from the line break to 255.
+
+    None when an id is 255 or above.
+    """
     table = bytearray(256)
     table[10] = 255
     for code in range(32, 127):
@@ -152,4 +163,4 @@ def _low_bytes(ids: Mapping[int, int]) -> bytes | None:
 
 
 _ESCAPES = ((b"\0\\", b"\0\\\\"), (b"\0(", b"\0\\("), (b"\0)", b"\0\\)"), (b"\0\r", b"\0\\r"))
-"""Backslash first. Every glyph's high byte is 0 and no low one is, so pairs are found at pairs only."""
+"""Backslash first. A glyph's high byte is 0 and its low byte is not, so matches begin at glyphs only."""

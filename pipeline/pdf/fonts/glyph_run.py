@@ -1,4 +1,4 @@
-"""A line of text as glyphs at their places, and as the operators that draw it."""
+"""A line of text as positioned glyphs, and the operators that draw it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..objects import number, text_string
 
 
 class Glyph(NamedTuple):
-    """A glyph that a segment used and that stands for no single character: font, id, and its text."""
+    """A glyph that a segment used and that no single character stands for: font index, glyph id, and its text."""
 
     font: int
     id: int
@@ -22,9 +22,9 @@ class Glyph(NamedTuple):
 class Placed(NamedTuple):
     """A glyph on a line, in 1/1000 of the size; id 0 draws nothing.
 
-    `width` is what the font says, `advance` how far the next one stands, `dx` and `dy` how far it is moved.
-    `text` is what a shaped one stands for. `span` is for text that its glyphs cannot tell one by one: where it
-    begins in the line, and the text.
+    `width` is the font's, `advance` the distance to the next glyph, `dx` and `dy` shift this one. `text` is what
+    a shaped glyph stands for. `span` is for text that its glyphs do not tell one by one: its start in the line,
+    and the text.
     """
 
     font: int
@@ -39,7 +39,7 @@ class Placed(NamedTuple):
 
 
 class Run(NamedTuple):
-    """Glyphs of one font, height and span, as the operator that shows them."""
+    """Glyphs of one font, height and span, with the operator that draws them."""
 
     font: int
     rise: int
@@ -49,9 +49,9 @@ class Run(NamedTuple):
 
 @dataclass(frozen=True)
 class Line:
-    """A line that is more than plain glyphs of the first font. `width` is in 1/1000 of the size.
+    """A line that is not plain (see `FontChain`). `width` is in 1/1000 of the size.
 
-    `characters` are those that were drawn one by one; `shaped` the glyphs that were not.
+    `characters` were drawn one by one; `shaped` are the other glyphs.
     """
 
     width: float
@@ -60,9 +60,9 @@ class Line:
     shaped: tuple[Glyph, ...]
 
     def show(self, size: float) -> bytes:
-        """Draw from the current point on; the first font is chosen before and after.
+        """Return the operators that draw the line from the current point; the first font is set before and after.
 
-        Spans have their text beside them (ISO 32000-1, 14.9.4).
+        Spans carry their text as /ActualText (ISO 32000-1, 14.9.4).
         """
         parts: list[bytes] = []
         font, rise, span = 0, 0, None
@@ -79,8 +79,8 @@ class Line:
         return b" ".join(parts).rstrip()
 
 
-def line_of(glyphs: Sequence[Placed], characters: str) -> Line:
-    """Glyphs from left to right as a line, of which these characters were placed one by one."""
+def make_line(glyphs: Sequence[Placed], characters: str) -> Line:
+    """Return the line of glyphs from left to right, of which `characters` were placed one by one."""
     runs = tuple(
         Run(*key, _operator(list(group)))
         for key, group in groupby(glyphs, lambda glyph: (glyph.font, round(glyph.dy), glyph.span))
@@ -91,17 +91,17 @@ def line_of(glyphs: Sequence[Placed], characters: str) -> Line:
 
 @cache
 def escaped(glyph: int) -> str:
-    """A glyph id in a literal string: two bytes, as Latin-1 (7.3.4.2)."""
+    """Return a glyph id in a literal string: two bytes, as Latin-1 (7.3.4.2)."""
     text = glyph.to_bytes(2, "big").decode("latin-1")
     return "".join({"(": "\\(", ")": "\\)", "\\": "\\\\", "\r": "\\r"}.get(c, c) for c in text)
 
 
 def _operator(glyphs: Sequence[Placed]) -> bytes:
-    """Tj, or TJ with the numbers that move the next glyph to its place."""
+    """Return Tj, or TJ with the numbers that move the next glyph to its place."""
     parts: list[bytes] = []
     waiting = ""
-    cursor = 0.0  # where the next glyph belongs
-    pen = 0  # where a reader would put it
+    cursor = 0.0  # where the next glyph should be
+    pen = 0  # where a reader would draw it
     for glyph in glyphs:
         if glyph.id:
             if gap := round(cursor + glyph.dx) - pen:

@@ -1,6 +1,6 @@
 """Where a line may end."""
 
-# ruff: noqa: RUF001  # brackets and stops of East Asia, on purpose
+# ruff: noqa: RUF001  # East Asian brackets and stops
 from __future__ import annotations
 
 import re
@@ -14,12 +14,12 @@ _IDEOGRAPH = (
 _OPENING = "「『（［｛〔【〈《"
 _CLOSING = "、。，．：；？！）］｝〕】〉》」』ー々…"
 PIECE = re.compile(rf"\s*[{_OPENING}]*(?:[{_IDEOGRAPH}]|[^\s{_IDEOGRAPH}{_OPENING}]+)[{_CLOSING}]*|\s*\S")
-"""What a line may end behind: a word, or an ideograph with its brackets and stops."""
+"""What a line may end after: a word, or an ideograph with its brackets and stops."""
 JOINERS = "\u200c\u200d"
 
 
-def longest(most: int, fits: Callable[[int], bool]) -> int:
-    """The largest number up to `most` that fits, when all below it do. Looks no further than twice as far."""
+def largest_fitting(most: int, fits: Callable[[int], bool]) -> int:
+    """Return the largest number up to `most` that fits, when all below it fit. Tries at most twice that number."""
     high = 1
     while high < most and fits(high):
         high *= 2
@@ -30,8 +30,8 @@ def longest(most: int, fits: Callable[[int], bool]) -> int:
     return low
 
 
-def whole(text: str, count: int) -> int:
-    """So many characters or fewer, so that a letter keeps its marks."""
+def whole_letters(text: str, count: int) -> int:
+    """Return `count` or fewer characters, so that a letter keeps its marks."""
     end = count
     while 0 < end < len(text) and (category(text[end])[0] == "M" or text[end] in JOINERS):
         end -= 1

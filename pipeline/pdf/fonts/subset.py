@@ -1,4 +1,4 @@
-"""A font as PDF objects: a subset with the glyph ids it always had (ISO 32000-1, 9.7 to 9.9)."""
+"""A font as PDF objects: a subset that keeps its glyph ids (ISO 32000-1, 9.7 to 9.9)."""
 
 from __future__ import annotations
 
@@ -12,22 +12,23 @@ from ...errors import ExportFailed
 from ..objects import Stream, name
 from .font import Font
 
-# What a PDF reader does not look at. Variable fonts become their default instance.
+# Tables that a PDF reader does not use. Variable fonts become their default instance.
 _DROPPED = ("BASE", "DSIG", "GDEF", "GPOS", "GSUB", "OS/2", "STAT", "VORG", "cmap", "gasp", "kern", "meta", "name",
             "post", "vhea", "vmtx")  # fmt: skip
 _FLAGS = (
     hb.SubsetFlags.RETAIN_GIDS
     | hb.SubsetFlags.NO_HINTING
     | hb.SubsetFlags.NOTDEF_OUTLINE
-    | hb.SubsetFlags.CFF_IDENTITY_CHARSET  # a CID-keyed font is asked for glyphs by CID (9.7.4.2)
+    | hb.SubsetFlags.CFF_IDENTITY_CHARSET  # glyphs of a CID-keyed font are found by CID (9.7.4.2)
     | hb.SubsetFlags.DOWNGRADE_CFF2
 )
 
 
 def embed(font: Font, used: Mapping[int, str], first: int) -> list[tuple[int, bytes | Stream]]:
-    """The font's objects for these glyphs and their texts, numbered from `first`.
+    """Return the font's objects for these glyphs and their texts, numbered from `first`.
 
-    First comes what goes into the reserved number (9.7.6.1), so its own number is 0 here.
+    The first one goes under a reserved number (9.7.6.1), so its number is 0 here. Raises ExportFailed when the
+    outlines are broken.
     """
     glyphs = sorted(glyph for glyph in used if glyph)
     program = _subset(font, glyphs)
@@ -67,24 +68,24 @@ def _subset(font: Font, glyphs: list[int]) -> bytes:
         program: bytes = hb.subset(font.face, wanted).blob.data
     except RuntimeError as error:
         raise ExportFailed(
-            f"The font {font.name} cannot be embedded; its outlines seem to be broken.",
-            advice="Take it out of FONTS.",
+            f"The font {font.name} cannot be embedded: its outlines seem to be broken.",
+            advice="Remove it from FONTS.",
         ) from error
     return program
 
 
 def _tag(data: bytes) -> str:
-    """Six capital letters that mark a subset (9.6.4), the same for the same subset."""
+    """Return the six capital letters that mark a subset (9.6.4), equal for equal subsets."""
     value = int.from_bytes(hashlib.sha256(data).digest()[:8], "big")
     return "".join(chr(65 + value // 26**i % 26) for i in range(6))
 
 
 def _deflated(data: bytes, entries: bytes = b"") -> Stream:
-    return Stream.of(entries + b"/Filter/FlateDecode", zlib.compress(data, 9))
+    return Stream.from_bytes(entries + b"/Filter/FlateDecode", zlib.compress(data, 9))
 
 
 def _to_unicode(used: Mapping[int, str]) -> bytes:
-    """A CMap from glyphs to text, several characters for a ligature (9.10.3)."""
+    """Return a CMap from glyphs to text, several characters for a ligature (9.10.3)."""
     lines = [b"<%04X> <%s>" % (glyph, text.encode("utf-16-be").hex().encode()) for glyph, text in used.items()]
     groups = [lines[i : i + 100] for i in range(0, len(lines), 100)]
     body = b"\n".join(b"%d beginbfchar\n%s\nendbfchar" % (len(g), b"\n".join(g)) for g in groups)

@@ -1,7 +1,7 @@
-"""Turns one picture file into PDF image XObjects (ISO 32000-1, 8.9.5), one picture in memory at a time.
+"""Turns a picture file into PDF image XObjects (ISO 32000-1, 8.9.5), one picture in memory at a time.
 
-JPEGs pass through undecoded, without their metadata; everything else is decoded by Pillow. Measured peaks
-in bytes a pixel: 4 for the decoded picture (WebP 16), and for a moment twice the compressed picture.
+JPEGs are copied without decoding, without their metadata; other formats are decoded by Pillow. Measured peaks, in
+bytes a pixel: 4 for the decoded picture (WebP 16), and briefly twice the compressed picture.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from PIL import Image, UnidentifiedImageError
 from ...errors import UnreadableSource
 from ..objects import Stream
 from .icc import DEVICE_SPACES, profile_stream
-from .jpeg import SOI, Jpeg, orientation_of, read_jpeg
+from .jpeg import SOI, Jpeg, read_jpeg, read_orientation
 from .raster import encode, image_entries
 
 Matrix = tuple[float, float, float, float, float, float]
@@ -28,17 +28,17 @@ _FOREIGN = {
     **dict.fromkeys((b"avif", b"avis"), "AVIF"),
 }
 _SIGNATURES = {SOI: "JPEG", b"\x89PNG": "PNG", b"GIF8": "GIF", b"II*\0": "TIFF", b"MM\0*": "TIFF", b"RIFF": "WebP"}
-_PASSED_FACTOR = 10  # a JPEG that passes through costs no memory for its pixels
+_PASSED_FACTOR = 10  # a JPEG that is copied takes no memory for its pixels
 _WEBP_DIVISOR = 2  # libwebp decodes with 16 bytes a pixel where the others need 4
 
-# What Pillow's decoders raise when they are given damaged data. Not Exception: Celery's soft time limit is
-# one, and says nothing about the picture.
+# What Pillow's decoders raise on damaged data. Not Exception: Celery's soft time limit is one, and is not the
+# picture's fault.
 _DECODER_ERRORS = (
     OSError, EOFError, SyntaxError, ValueError, TypeError, AttributeError, AssertionError, LookupError,
     ArithmeticError, RuntimeError, MemoryError, struct.error, zlib.error,
 )  # fmt: skip
 
-# EXIF orientation -> the matrix that turns the stored unit square upright
+# EXIF orientation to the matrix that turns the stored unit square upright
 _UPRIGHT: dict[int, Matrix] = {
     1: (1, 0, 0, 1, 0, 0),
     2: (-1, 0, 0, 1, 1, 0),
@@ -55,9 +55,9 @@ _UPRIGHT: dict[int, Matrix] = {
 class Picture:
     """One picture, ready to be written as an image XObject.
 
-    `width` and `height` are pixels as stored; `orientation` is EXIF's, 1..8. `image.entries` lacks
-    /Length, /SMask (a reference to `mask`, the alpha) and, when `profile` is set, /ColorSpace
-    ([/ICCBased and a reference to it]).
+    `width` and `height` are pixels as stored; `orientation` is EXIF's, 1 to 8. `image.entries` lacks /Length,
+    /SMask (a reference to `mask`, the alpha) and, when `profile` is set, /ColorSpace ([/ICCBased and a reference
+    to it]).
     """
 
     width: int
@@ -69,12 +69,12 @@ class Picture:
 
     @property
     def size(self) -> tuple[int, int]:
-        """Width and height as seen."""
+        """Width and height as displayed."""
         return (self.height, self.width) if self.orientation >= 5 else (self.width, self.height)
 
 
 def placement(orientation: int, x: float, y: float, w: float, h: float) -> Matrix:
-    """The matrix for `cm` that draws a picture upright in a box; points, from the lower left corner."""
+    """Return the matrix for `cm` that draws a picture upright in a box; points, from the lower left corner."""
     a, b, c, d, e, f = _UPRIGHT.get(orientation, _UPRIGHT[1])
     return a * w, b * h, c * w, d * h, x + e * w, y + f * h
 
@@ -82,30 +82,30 @@ def placement(orientation: int, x: float, y: float, w: float, h: float) -> Matri
 def read_picture(file: BinaryIO, max_pixels: int) -> Picture:
     """Read a JPEG, PNG, WebP, GIF, TIFF or BMP; of several frames the first.
 
-    `file` must stay open while the streams are read. `max_pixels` limits what is decoded: a WebP may have
-    half of it, a JPEG that passes through ten times. Raises UnreadableSource with what is wrong.
+    `file` must stay open while the streams are read. `max_pixels` limits what is decoded: half of it for a WebP,
+    ten times for a JPEG that is copied. Raises UnreadableSource with what is wrong.
     """
     file.seek(0)
     start = file.read(32)
     if start.startswith(SOI) and (jpeg := read_jpeg(file)):
-        return _passed_through(file, jpeg, _PASSED_FACTOR * max_pixels)
+        return _pass_through(file, jpeg, _PASSED_FACTOR * max_pixels)
     _check_kind(start)
     try:
-        with warnings.catch_warnings(action="ignore"):  # of what matters there is also an error
-            return _decoded(file, max_pixels)
+        with warnings.catch_warnings(action="ignore"):  # what matters also raises an error
+            return _decode(file, max_pixels)
     except UnidentifiedImageError as error:
         raise _not_a_picture(start) from error
-    except Image.DecompressionBombError as error:  # Pillow's own limit, before it tells the size
+    except Image.DecompressionBombError as error:  # Pillow's own limit, checked before the size is known
         most = 2 * (Image.MAX_IMAGE_PIXELS or 0)
         raise _too_large(f"More than {most // 10**6} million", min(max_pixels, most)) from error
     except _DECODER_ERRORS as error:
-        if isinstance(error, OSError) and error.errno is not None:  # the disk's fault
+        if isinstance(error, OSError) and error.errno is not None:  # a fault of the disk
             raise
         raise UnreadableSource(f"The picture cannot be decoded: {_reason(error)}.") from error
 
 
-def _passed_through(file: BinaryIO, jpeg: Jpeg, limit: int) -> Picture:
-    """The JPEG as it is. Adobe's marker means that CMYK is stored inverted."""
+def _pass_through(file: BinaryIO, jpeg: Jpeg, limit: int) -> Picture:
+    """Return the JPEG as it is. Adobe's marker means that CMYK is stored inverted."""
     _check_size(jpeg.width, jpeg.height, limit)
     profile = profile_stream(jpeg.profile, jpeg.components) if jpeg.profile else None
     entries = image_entries(jpeg.width, jpeg.height, 8) + b"/Filter/DCTDecode"
@@ -119,13 +119,13 @@ def _passed_through(file: BinaryIO, jpeg: Jpeg, limit: int) -> Picture:
     return Picture(jpeg.width, jpeg.height, jpeg.orientation, image, None, profile)
 
 
-def _decoded(file: BinaryIO, max_pixels: int) -> Picture:
-    """Pillow opens lazily, so the size is checked before a pixel is decoded."""
+def _decode(file: BinaryIO, max_pixels: int) -> Picture:
+    """Return the decoded picture. Pillow opens lazily, so the size is checked before a pixel is decoded."""
     source = Image.open(file, formats=_FORMATS)
     _check_size(*source.size, max_pixels // _WEBP_DIVISOR if source.format == "WEBP" else max_pixels)
     raster = encode(source)
-    exif = source.info.get("exif", b"").removeprefix(b"Exif\0\0")  # Pillow has turned TIFFs already
-    return Picture(*source.size, orientation_of(exif), raster.image, raster.mask, raster.profile)
+    exif = source.info.get("exif", b"").removeprefix(b"Exif\0\0")  # Pillow has already turned TIFFs
+    return Picture(*source.size, read_orientation(exif), raster.image, raster.mask, raster.profile)
 
 
 def _check_size(width: int, height: int, limit: int) -> None:

@@ -15,35 +15,35 @@ from ..objects import Stream
 DEVICE_SPACES = {1: b"/DeviceGray", 3: b"/DeviceRGB", 4: b"/DeviceCMYK"}
 
 _MODES = {1: "L", 3: "RGB", 4: "CMYK"}
-_CLASSES = (b"scnr", b"mntr", b"prtr", b"spac")  # the only ones that ICCBased may use
+_CLASSES = (b"scnr", b"mntr", b"prtr", b"spac")  # the classes that ICCBased allows
 _MAX_BYTES = 4 * 1024 * 1024
-_SAME = 2  # of 255: rounding, and the small differences between the sRGB profiles in use
+_SAME = 2  # of 255: rounding, and small differences between the sRGB profiles in use
 
 
 def profile_stream(data: bytes, components: int) -> Stream | None:
-    """The profile, deflated, for a picture with 1, 3 or 4 components.
+    """Return the profile, deflated, for a picture with 1, 3 or 4 components.
 
-    None when it is damaged, huge, made for other components, or says no more than the device space does:
-    viewers take DeviceRGB for sRGB.
+    None when it is damaged, larger than 4 MiB, made for other components, or has no effect: viewers take DeviceRGB
+    for sRGB.
     """
     if len(data) > _MAX_BYTES or data[12:16] not in _CLASSES:
         return None
     return _deflated(data, components)
 
 
-@lru_cache(maxsize=4)  # the pictures of one export mostly come from one camera
+@lru_cache(maxsize=4)  # the pictures of an export often come from one camera
 def _deflated(data: bytes, components: int) -> Stream | None:
     try:
         if _changes_nothing(data, components):
             return None
-    except (OSError, ImageCms.PyCMSError):  # damaged, or for other components
+    except (OSError, ImageCms.PyCMSError):  # damaged, or made for other components
         return None
     entries = b"/N %d/Alternate%s/Filter/FlateDecode" % (components, DEVICE_SPACES[components])
-    return Stream.of(entries, zlib.compress(data, 9))
+    return Stream.from_bytes(entries, zlib.compress(data, 9))
 
 
 def _changes_nothing(data: bytes, components: int) -> bool:
-    """Whether colours come out the same when they are taken for sRGB; raises what lcms does when unusable."""
+    """Return whether colours look the same when taken for sRGB. Raises lcms's errors for a broken profile."""
     mode = _MODES[components]
     profile = ImageCms.ImageCmsProfile(BytesIO(data))
     transform = ImageCms.buildTransform(profile, ImageCms.createProfile("sRGB"), mode, "RGB")

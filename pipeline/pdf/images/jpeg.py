@@ -1,4 +1,4 @@
-"""JPEG files, read marker by marker and copied without being decoded (ITU-T T.81, annex B)."""
+"""JPEG files, read marker by marker and copied without decoding (ITU-T T.81, annex B)."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ SOI = b"\xff\xd8"
 _BLOCK = 256 * 1024
 _MAX_SEGMENTS = 10_000
 
-_HEAD = struct.Struct(">BBH")  # of a segment: FF, the marker, the length
+_HEAD = struct.Struct(">BBH")  # of a segment: FF, marker, length
 _EOI = b"\xff\xd9"
 _DHT, _SOS, _DQT, _COM = 0xC4, 0xDA, 0xDB, 0xFE
 _APP0, _APP1, _APP2, _APP14 = 0xE0, 0xE1, 0xE2, 0xEE
 _METADATA = frozenset(range(_APP0, 0xF0)) | {_COM}
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {_DHT, 0xC8, 0xCC}  # SOF0 to SOF15
-_HUFFMAN_FRAMES = (0xC0, 0xC1, 0xC2)  # baseline, extended, progressive: all that DCTDecode knows
+_HUFFMAN_FRAMES = (0xC0, 0xC1, 0xC2)  # baseline, extended, progressive: all that DCTDecode supports
 _WITH_LENGTH = frozenset(range(0xC0, 0xFF)) - frozenset(range(0xD0, 0xDA))
 
 # Inside a scan FF is followed by 00 (a data byte FF), a restart marker or a fill byte; anything else ends it.
-# Unlike a search from the end, one that goes forward is not misled by what follows the picture: a second
-# picture (MPO), a film (motion photo), a thumbnail. RE2 needs 0.12 ms a megabyte, the module re four times that.
+# The search goes forward, so what follows the picture does not mislead it: a second picture (MPO), a film
+# (motion photo), a thumbnail. RE2 takes 0.12 ms a megabyte, the module re four times that.
 _SCAN_END = rb"\xff[^\x00\xff\xd0-\xd7]"
 
 
@@ -40,10 +40,10 @@ _Read = Callable[[int, int], Block]
 
 @dataclass(frozen=True)
 class Jpeg:
-    """What a PDF must know of a JPEG file, and which of its bytes belong into the PDF.
+    """What a PDF needs to know of a JPEG file, and which of its bytes belong in the PDF.
 
-    `pieces` are (offset, length) in the file. They leave out all comments and application segments but the
-    two that say how colours are stored (JFIF, Adobe), so no place, serial number or thumbnail gets out.
+    `pieces` are (offset, length) in the file. They leave out comments and application segments, except the two that
+    say how colours are stored (JFIF, Adobe), so no location, serial number or thumbnail is published.
     """
 
     width: int
@@ -57,11 +57,14 @@ class Jpeg:
 
     @property
     def length(self) -> int:
-        """Bytes that `blocks` yields."""
+        """The number of bytes that `blocks` yields."""
         return sum(length for _, length in self.pieces)
 
     def blocks(self, file: BinaryIO) -> Iterator[Block]:
-        """The picture's bytes, at most 256 KiB at a time; raises UnreadableSource if they are gone."""
+        """Yield the picture's bytes, at most 256 KiB at a time.
+
+        Raises UnreadableSource if the file has become shorter.
+        """
         read = _reader(file)
         for offset, length in self.pieces:
             end = offset + length
@@ -74,7 +77,7 @@ class Jpeg:
 
 
 class _Segment(NamedTuple):
-    """A marker segment: `body` is where its data starts. A scan reaches to its last byte."""
+    """A marker segment. `body` is where its data start; a scan ends after its last byte of entropy-coded data."""
 
     marker: int
     start: int
@@ -82,26 +85,26 @@ class _Segment(NamedTuple):
     end: int
 
 
-class _Unusual(Exception):
-    """Nothing a PDF can hold as it is; a decoder may still make sense of it."""
+class _Unsupported(Exception):
+    """A PDF cannot hold this JPEG as it is; a decoder may still read it."""
 
 
 def read_jpeg(file: BinaryIO) -> Jpeg | None:
-    """Read the markers of a file that begins with SOI, in one pass and without holding it.
+    """Read the markers of a file that begins with SOI, in one pass, without holding it in memory.
 
-    None when PDF's DCTDecode cannot show it (lossless, arithmetic, 12 bits, height not given, no tables).
-    Raises UnreadableSource when the picture has no end.
+    None when PDF's DCTDecode does not support it (lossless, arithmetic, 12 bits, no height, no tables). Raises
+    UnreadableSource when the file is truncated or has too many segments.
     """
     read = _reader(file)
     try:
         return _describe(read, tuple(_segments(read)))
-    except _Unusual:
+    except _Unsupported:
         return None
 
 
 def _reader(file: BinaryIO) -> _Read:
-    """Gives bytes of the file from an offset on, fewer at its end. What lies in memory is not copied."""
-    if type(file) is BytesIO:  # one of its kind may read in another way
+    """Return a function that reads bytes at an offset, fewer at the end. Data in memory are not copied."""
+    if type(file) is BytesIO:  # a subclass may read in another way
         whole = memoryview(file.getvalue())
         return lambda offset, length: whole[offset : offset + length]
 
@@ -112,8 +115,8 @@ def _reader(file: BinaryIO) -> _Read:
     return read
 
 
-def orientation_of(tiff: bytes) -> int:
-    """The orientation 1..8 in the TIFF part of EXIF data; 1 when there is none or it makes no sense."""
+def read_orientation(tiff: bytes) -> int:
+    """Return the orientation 1 to 8 in the TIFF part of EXIF data; 1 when it is missing or invalid."""
     order = {b"II*\0": "<", b"MM\0*": ">"}.get(tiff[:4])
     if order is None:
         return 1
@@ -124,7 +127,7 @@ def orientation_of(tiff: bytes) -> int:
             tag, kind, _, value = struct.unpack_from(order + "HHIH", tiff, entry)
             if tag == 0x0112 and kind == 3:
                 return value if value in range(1, 9) else 1
-    except struct.error:  # it points past its own end
+    except struct.error:  # an offset past the end
         return 1
     return 1
 
@@ -143,7 +146,7 @@ def _segments(read: _Read) -> Iterator[_Segment]:
             raise _truncated()
         fill, marker, length = _HEAD.unpack(head)
         if fill != 0xFF or marker not in _WITH_LENGTH or length < 2:
-            raise _Unusual
+            raise _Unsupported
         end = offset + 2 + length
         if marker == _SOS:
             end = _scan_end(read, end)
@@ -153,7 +156,7 @@ def _segments(read: _Read) -> Iterator[_Segment]:
 
 
 def _scan_end(read: _Read, offset: int) -> int:
-    """Where the entropy-coded data that starts at `offset` ends: at the next marker."""
+    """Return where the entropy-coded data that start at `offset` end: at the next marker."""
     search = _end_search()
     while True:
         block = read(offset, _BLOCK)
@@ -166,7 +169,7 @@ def _scan_end(read: _Read, offset: int) -> int:
 
 @cache
 def _end_search() -> Callable[[Block], re.Match[bytes] | None]:
-    """Whoever reads no JPEG does not pay for the import: 18 ms and 5 MB."""
+    """Return the search for the end of a scan. re2 is imported at the first JPEG: it takes 18 ms and 5 MB."""
     import re2
 
     options = re2.Options()
@@ -183,16 +186,16 @@ def _describe(read: _Read, segments: Sequence[_Segment]) -> Jpeg:
     frames = [s for s in segments if s.marker in _FRAMES]
     markers = {s.marker for s in segments}
     if len(frames) != 1 or frames[0].marker not in _HUFFMAN_FRAMES or not {_DHT, _DQT, _SOS} <= markers:
-        raise _Unusual
+        raise _Unsupported
     frame = _body(read, frames[0])
     if len(frame) < 6:
-        raise _Unusual
+        raise _Unsupported
     precision, height, width, components = struct.unpack_from(">BHHB", frame)
     if len(frame) != 6 + 3 * components or components not in (1, 3, 4):
-        raise _Unusual
+        raise _Unsupported
     if precision != 8 or not width or not height:
-        raise _Unusual
-    kept = [s for s in segments if s.marker not in _METADATA or _belongs(read, s)]
+        raise _Unsupported
+    kept = [s for s in segments if s.marker not in _METADATA or _is_needed(read, s)]
     coded = {s.marker for s in kept} & {_APP0, _APP14}
     return Jpeg(
         width=width,
@@ -210,8 +213,8 @@ def _body(read: _Read, segment: _Segment, limit: int = 0xFFFF) -> bytes:
     return bytes(read(segment.body, min(limit, segment.end - segment.body)))
 
 
-def _belongs(read: _Read, segment: _Segment) -> bool:
-    """Whether a reader needs the metadata. A JFIF segment longer than 14 bytes carries a thumbnail."""
+def _is_needed(read: _Read, segment: _Segment) -> bool:
+    """Return whether a reader needs this metadata. A JFIF segment longer than 14 bytes carries a thumbnail."""
     if segment.marker == _APP0:
         return segment.end - segment.body == 14 and _body(read, segment, 5) == b"JFIF\0"
     if segment.marker == _APP14:
@@ -222,12 +225,12 @@ def _belongs(read: _Read, segment: _Segment) -> bool:
 def _orientation(read: _Read, segments: Sequence[_Segment]) -> int:
     for segment in segments:
         if segment.marker == _APP1 and (data := _body(read, segment)).startswith(b"Exif\0"):
-            return orientation_of(data[6:])
+            return read_orientation(data[6:])
     return 1
 
 
 def _profile(read: _Read, segments: Sequence[_Segment]) -> bytes | None:
-    """The ICC profile, joined from its numbered parts (ICC.1:2010, B.4); None unless every part is there."""
+    """Return the ICC profile, joined from its numbered parts (ICC.1:2010, B.4); None unless every part is there."""
     parts: dict[int, _Segment] = {}
     total = 0
     for segment in segments:
@@ -240,7 +243,7 @@ def _profile(read: _Read, segments: Sequence[_Segment]) -> bytes | None:
 
 
 def _pieces(segments: Sequence[_Segment]) -> Iterator[tuple[int, int]]:
-    """(offset, length) of SOI and the segments; neighbours are one piece."""
+    """Yield (offset, length) of SOI and the segments; adjacent ones are one piece."""
     start, end = 0, len(SOI)
     for segment in segments:
         if segment.start != end:

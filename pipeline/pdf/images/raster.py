@@ -1,7 +1,7 @@
-"""Decoded pictures as PDF image streams, deflated row by row as PNG does it (ISO 32000-1, 7.4.4.4).
+"""Decoded pictures as PDF image streams, deflated row by row as in PNG (ISO 32000-1, 7.4.4.4).
 
-Pillow's PNG encoder packs alpha and colours from the decoded picture where it lies, so there is no second
-copy of it. Only what PDF does not know (16 bits, floats, LAB, YCbCr) is converted first.
+Pillow's PNG encoder packs alpha and colours straight from the decoded picture, so there is no second copy of it.
+Only what PDF does not support (16 bits, floats, LAB, YCbCr) is converted first.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from .icc import DEVICE_SPACES, profile_stream
 
 _BAND = 256  # rows
 
-# Pillow's mode -> how it is packed, components, bits
+# Pillow's mode to packing, components, bits
 _PACKING = {
     "1": ("1", 1, 1),
     "L": ("L", 1, 8),
@@ -28,7 +28,7 @@ _PACKING = {
     "CMYK": ("CMYK", 4, 8),
 }
 
-# How PNG packs its samples -> scale and offset that bring a transparent colour to the 8 bits of its pixels
+# PNG packing to the scale and offset that convert a transparent colour to the 8 bits of its pixels
 _KEY_SCALE = {"L;2": (85.0, 0.0), "L;4": (17.0, 0.0), "I;16B": (1 / 257, 0.5), "RGB;16B": (1 / 256, 0.0)}
 
 
@@ -42,12 +42,12 @@ class Raster:
 
 
 def image_entries(width: int, height: int, bits: int) -> bytes:
-    """The entries that every image XObject has (8.9.5, table 89)."""
+    """Return the entries that every image XObject has (8.9.5, table 89)."""
     return b"/Type/XObject/Subtype/Image/Width %d/Height %d/BitsPerComponent %d" % (width, height, bits)
 
 
 def encode(source: ImageFile.ImageFile) -> Raster:
-    """Decode the pixels of an opened picture and encode them; raises what Pillow raises, or ValueError."""
+    """Decode the pixels of an opened picture and encode them. Raises Pillow's errors, or ValueError."""
     key = _key_mask(source)
     source.load()
     image = _in_bands(source, "LA", lambda band: band.convert("LA")) if source.mode == "La" else source
@@ -55,7 +55,7 @@ def encode(source: ImageFile.ImageFile) -> Raster:
     mask = _mask(image)
     if image.mode == "P" and profile is None:
         return Raster(_indexed(image), mask, None)
-    image = _known_to_pdf(image)
+    image = _to_pdf_mode(image)
     packed, colours, bits = _PACKING[image.mode]
     space = b"" if profile else b"/ColorSpace" + DEVICE_SPACES[colours]
     return Raster(_deflated(image, packed, colours, bits, space + key), mask, profile)
@@ -70,9 +70,9 @@ def _profile(image: Image.Image) -> Stream | None:
 
 
 def _key_mask(image: ImageFile.ImageFile) -> bytes:
-    """A colour key mask (8.9.6.4) for the one colour that a PNG or GIF without alpha calls transparent.
+    """Return a colour key mask (8.9.6.4) for the one transparent colour of a PNG or GIF without alpha.
 
-    Must be asked before the pixels are decoded: afterwards Pillow forgets the file's depth.
+    Call it before the pixels are decoded: afterwards Pillow no longer knows the file's bit depth.
     """
     key = image.info.get("transparency")
     if key is None or image.mode == "P" or isinstance(key, bytes):
@@ -84,7 +84,7 @@ def _key_mask(image: ImageFile.ImageFile) -> bytes:
 
 
 def _mask(image: Image.Image) -> Stream | None:
-    """The alpha as a soft mask (11.6.5.3); None when all of it is opaque."""
+    """Return the alpha as a soft mask (11.6.5.3); None when all of it is opaque."""
     transparency = image.info.get("transparency")
     if image.mode == "P" and transparency is not None:
         alpha = image.point(_palette_alpha(transparency), "L")
@@ -98,14 +98,14 @@ def _mask(image: Image.Image) -> Stream | None:
 
 
 def _palette_alpha(transparency: int | bytes) -> list[int]:
-    """The alpha of each of 256 palette entries, from the one entry that is transparent or from a table."""
+    """Return the alpha of each of 256 palette entries, from the one transparent entry or from a table."""
     if isinstance(transparency, int):
         return [0 if entry == transparency else 255 for entry in range(256)]
     return list(transparency[:256].ljust(256, b"\xff"))
 
 
 def _indexed(image: Image.Image) -> Stream:
-    """A picture with a palette (8.6.6.3), packed as tightly as the highest index allows."""
+    """Return a picture with a palette (8.6.6.3), packed as tightly as its highest index allows."""
     highest = cast("tuple[int, int]", image.getextrema())[1]
     palette = bytes(image.getpalette("RGB") or ())[: 3 * (highest + 1)].ljust(3 * (highest + 1), b"\0")
     bits = next(bits for bits in (1, 2, 4, 8) if highest < 1 << bits)
@@ -113,18 +113,18 @@ def _indexed(image: Image.Image) -> Stream:
     return _deflated(image, "P" if bits == 8 else f"P;{bits}", 1, bits, space)
 
 
-def _known_to_pdf(image: Image.Image) -> Image.Image:
+def _to_pdf_mode(image: Image.Image) -> Image.Image:
     if image.mode in _PACKING:
         return image
     if image.mode == "LA":
         return image.getchannel("L")
     if image.mode.partition(";")[0] in ("I", "F"):
-        return _grey(image)
+        return _to_grey(image)
     return _in_bands(image, "RGB", lambda band: band.convert("RGB"))
 
 
-def _grey(image: Image.Image) -> Image.Image:
-    """Numbers as 8-bit grey: scaled and rounded, where Pillow's own conversion clips."""
+def _to_grey(image: Image.Image) -> Image.Image:
+    """Convert numbers to 8-bit grey by scaling and rounding; Pillow's own conversion clips."""
     black, white = _levels(image)
     scale = 255 / (white - black) if white > black else 0.0
     offset = 0.5 - black * scale
@@ -134,7 +134,7 @@ def _grey(image: Image.Image) -> Image.Image:
 
 
 def _levels(image: Image.Image) -> tuple[float, float]:
-    """Which numbers are black and white: what the mode or the usual ranges say, else the extremes."""
+    """Return the numbers for black and white: from the mode or the usual ranges, else the extremes."""
     if image.mode.startswith("I;16"):
         return 0, 65535
     low, high = cast("tuple[float, float]", image.getextrema())
@@ -147,7 +147,7 @@ def _levels(image: Image.Image) -> tuple[float, float]:
 
 
 def _in_bands(image: Image.Image, mode: str, convert: Callable[[Image.Image], Image.Image]) -> Image.Image:
-    """Convert a few rows at a time, so that steps in between cost no full copy."""
+    """Convert a few rows at a time, so that intermediate steps need no full copy."""
     result = Image.new(mode, image.size)
     for top in range(0, image.height, _BAND):
         rows = (0, top, image.width, min(top + _BAND, image.height))
@@ -159,7 +159,7 @@ def _deflated(image: Image.Image, packed: str, colours: int, bits: int, entries:
     """Encode with Pillow's PNG encoder: no size optimisation, level 6, default strategy and dictionary."""
     data = image.tobytes("zip", packed, False, 6, -1, b"")
     parameters = b"/DecodeParms<</Predictor 15/Colors %d/BitsPerComponent %d/Columns %d>>"
-    return Stream.of(
+    return Stream.from_bytes(
         image_entries(image.width, image.height, bits)
         + entries
         + b"/Filter/FlateDecode"

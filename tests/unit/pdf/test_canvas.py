@@ -29,9 +29,9 @@ from pipeline.pdf.segment import SegmentWriter
 from pipeline.settings import Settings
 from pipeline.tasks.inline import render_file
 
-from ..pictures import jpeg
-from ..readback import Seen, read
-from ..segments import ABOUT, filled, opened, pictures
+from ...pictures import jpeg
+from ...readback import Seen, read
+from ...segments import ABOUT, filled, opened, pictures
 
 SETTINGS = Settings.from_env({})
 LOGO = jpeg(1, 64, 48)
@@ -98,7 +98,7 @@ def rendered(pages: int, chunk_pages: int, out: Path) -> Seen:
     return read(out)
 
 
-def test_pages_drawn_with_reportlab_are_the_same_in_one_chunk_and_in_several(tmp_path: Path) -> None:
+def test_canvas_pages_do_not_depend_on_the_chunks(tmp_path: Path) -> None:
     whole = rendered(7, 7, tmp_path / "whole.pdf")
     for chunk_pages in (1, 3):
         assert rendered(7, chunk_pages, tmp_path / "cut.pdf") == whole
