@@ -6,7 +6,7 @@ import time
 from collections import deque
 from pathlib import Path
 
-from ..adapters.bucket.bucket import S3Bucket
+from ..adapters.bucket import Bucket
 from ..adapters.redis.progress import Progress
 from ..errors import ExportFailed, IllegalStep, StoreDown, TimedOut
 from ..exports.export import Export, File, Result, State
@@ -62,12 +62,12 @@ def places(result: Result, into: Path | None) -> list[Path]:
     return [into.with_name(name) for name in names]
 
 
-def fetch(store: S3Bucket, file: File, into: Path, show: OnProgress) -> None:
+def fetch(bucket: Bucket, file: File, into: Path, show: OnProgress) -> None:
     """Copy a file out of the bucket. It gets its name when it is whole; StoreDown when it is not."""
     part, size = into.with_name(into.name + ".part"), 0
     try:
         with part.open("wb") as written:
-            for block in store.read(file.key, 0, file.bytes):
+            for block in bucket.read(file.key, 0, file.bytes):
                 size += written.write(block)
                 show("fetching, MiB", size // MIB, file.bytes // MIB)
         if size != file.bytes:

@@ -28,7 +28,7 @@ from itertools import islice
 
 import msgspec
 
-from ..adapters.bucket.bucket import S3Bucket
+from ..adapters.bucket import Bucket
 from ..errors import Conflict, DamagedExport, NoExport, NotFound
 from .export import Export, File, State
 from .ids import created, descending, is_id, new_id
@@ -42,7 +42,7 @@ UNBILLED = "unbilled/"
 class ExportRepository:
     """Reading and changing exports, one object at a time."""
 
-    def __init__(self, bucket: S3Bucket) -> None:
+    def __init__(self, bucket: Bucket) -> None:
         self._bucket = bucket
         self._last_plan: tuple[str, Plan] | None = None  # it never changes, and every chunk asks for it
         self._last_export: tuple[float, Export] | None = None
@@ -159,7 +159,7 @@ class ExportRepository:
 
     def of(self, owner: str, limit: int) -> list[Export]:
         """The newest exports of one person, newest first, from one listing of no more than those."""
-        newest = islice(self._bucket.entries(_owner_prefix(owner), at_once=limit), limit)
+        newest = islice(self._bucket.entries(_owner_prefix(owner), page_size=limit), limit)
         found = [self.known(descending(entry.key.rsplit("/", 1)[1])) for entry in newest]
         return [export for export in found if export]
 

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import BinaryIO
 
-from ..adapters.bucket.bucket import S3Bucket, Tail
+from ..adapters.bucket import Bucket, Tail
 from ..errors import Conflict, DamagedSegment, NotFound
 from ..pdf.segment_index import SegmentIndex
 from .coverage import Found
@@ -22,14 +22,14 @@ from .coverage import Found
 class SegmentRepository:
     """Finding, writing and reading the segments of exports."""
 
-    def __init__(self, store: S3Bucket) -> None:
-        self._store = store
+    def __init__(self, bucket: Bucket) -> None:
+        self._bucket = bucket
 
     def found(self, export_id: str, chunk: int | None = None) -> Found:
         """Which segments are stored, of one chunk or of all; as their names say."""
         prefix = f"exports/{export_id}/segments/" + (f"{chunk:05d}-" if chunk is not None else "")
         found: Found = {}
-        for entry in self._store.entries(prefix):
+        for entry in self._bucket.entries(prefix):
             if entry.key.endswith(".seg"):
                 number, first, pages = entry.key.rsplit("/", 1)[1].removesuffix(".seg").split("-")
                 found.setdefault(int(number), []).append((int(first), int(pages)))
@@ -45,15 +45,15 @@ class SegmentRepository:
         file.write(tail)
         file.seek(0)
         key = segment_key(export_id, index.chunk, index.first, index.planned)
-        self._store.put(key, file, content_type="application/octet-stream", sha256=digest.hexdigest())
+        self._bucket.put(key, file, content_type="application/octet-stream", sha256=digest.hexdigest())
 
     def read(self, key: str) -> Stored:
         """A segment as it is stored; DamagedSegment when it is not one, after dropping it."""
-        tail = self._store.tail(key, FOOTER_READ)
+        tail = self._bucket.tail(key, FOOTER_READ)
         try:
             if tail is None:
                 raise DamagedSegment(f"The segment {key} is gone.")
-            return parse_stored(tail, lambda start, stop: b"".join(self._store.read(key, start, stop, tail.etag)))
+            return parse_stored(tail, lambda start, stop: b"".join(self._bucket.read(key, start, stop, tail.etag)))
         except (DamagedSegment, NotFound, Conflict, ValueError) as error:  # msgspec's errors are ValueErrors
             self.drop(key)
             raise DamagedSegment(f"The segment {key} is damaged: {error}") from error
@@ -63,7 +63,7 @@ class SegmentRepository:
 
     def drop(self, key: str) -> None:
         """Forget a segment that is not what it says, so that its pages are rendered again."""
-        self._store.delete([key])
+        self._bucket.delete([key])
 
 
 def segment_key(export_id: str, chunk: int, first: int, pages: int) -> str:

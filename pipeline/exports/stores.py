@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..adapters.bucket.bucket import S3Bucket
-from ..adapters.bucket.client import BACKGROUND, Timeouts
+from ..adapters.bucket import BACKGROUND, Bucket, Timeouts
+from ..adapters.bucket.s3 import S3Bucket
 from ..adapters.redis import Coordination
 from ..settings import Settings
 from .repository import ExportRepository
@@ -17,7 +17,7 @@ class Stores:
     """Everything that is needed to look at exports."""
 
     settings: Settings
-    bucket: S3Bucket
+    bucket: Bucket
     exports: ExportRepository
     segments: SegmentRepository
     redis: Coordination

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 
 import msgspec
 
-from ..adapters.bucket.bucket import S3Bucket
+from ..adapters.bucket import Bucket
 from ..exports.export import Charge, Export
 from ..exports.repository import UNBILLED, ExportRepository
 
@@ -26,7 +26,7 @@ _charges = msgspec.json.Decoder(dict[str, Charge])  # made while there is one th
 class UsageLog:
     """How many workers there were, what exports cost, and what they taught."""
 
-    def __init__(self, bucket: S3Bucket, exports: ExportRepository) -> None:
+    def __init__(self, bucket: Bucket, exports: ExportRepository) -> None:
         self._bucket = bucket
         self._exports = exports
 

@@ -18,7 +18,7 @@ from celery.backends.redis import RedisBackend
 from celery.utils.log import get_task_logger
 from kombu.exceptions import OperationalError
 
-from ..adapters.bucket.client import BACKGROUND, Timeouts
+from ..adapters.bucket import BACKGROUND, Timeouts
 from ..adapters.redis.messages import QUEUES
 from ..errors import OverLimit, PipelineError, RedisDown
 from ..services import Services, open_services
@@ -187,9 +187,9 @@ def backoff(retries: int, chance: float) -> float:
     return pause * (0.5 + chance / 2)
 
 
-def open_with_celery(settings: Settings, patience: Timeouts = BACKGROUND) -> Services:
+def open_with_celery(settings: Settings, timeouts: Timeouts = BACKGROUND) -> Services:
     """Everything the settings name, for who asks workers but is none."""
-    return open_services(settings, CeleryMessages(make_app(settings)), patience)
+    return open_services(settings, CeleryMessages(make_app(settings)), timeouts)
 
 
 class CeleryMessages:

@@ -14,7 +14,8 @@ from tempfile import TemporaryFile
 
 import msgspec
 
-from ..adapters.bucket.multipart import MIN_PART, Copy, Gather, Range, Upload, parts
+from ..adapters.bucket import MultipartUpload
+from ..adapters.bucket.parts import MIN_PART, ByteRange, Copy, Gather, plan_parts
 from ..adapters.redis.leases import Lease
 from ..errors import Conflict, DamagedSegment, IllegalStep, NotFound, NotSupported, StoreDown, UploadGone
 from ..exports.export import Export, File, Result
@@ -154,7 +155,7 @@ class _Joining:
         self,
         s: Services,
         export: Export,
-        upload: Upload,
+        upload: MultipartUpload,
         lease: Lease,
         segments: list[SegmentEntry],
         shelf: SegmentCache,
@@ -178,7 +179,7 @@ class _Joining:
         with ThreadPoolExecutor(COPIES_AT_ONCE) as pool:
             copies = []
             try:
-                for part in parts(segment.size for segment in self._segments):
+                for part in plan_parts(segment.size for segment in self._segments):
                     if isinstance(part, Copy):
                         self._flush()
                         copies.append(pool.submit(self._copy, self._next(), part.range))
@@ -199,7 +200,7 @@ class _Joining:
         self._flush()
         return size
 
-    def _copy(self, number: int, what: Range) -> None:
+    def _copy(self, number: int, what: ByteRange) -> None:
         segment = self._segments[what.source]
         try:
             with self._sound(segment.key):
@@ -208,7 +209,7 @@ class _Joining:
             self._carry(number, what)
         self._done += what.size
 
-    def _carry(self, number: int, what: Range) -> None:
+    def _carry(self, number: int, what: ByteRange) -> None:
         """The same by way of this machine's disk, for stores that cannot copy a part."""
         with TemporaryFile() as file:
             for block in self._read(what):
@@ -225,7 +226,7 @@ class _Joining:
         if len(self._waiting) >= MIN_PART:  # the last ones may be fewer, and wait for the tail
             self._flush()
 
-    def _read(self, what: Range) -> Iterator[bytes]:
+    def _read(self, what: ByteRange) -> Iterator[bytes]:
         segment = self._segments[what.source]
         kept = self._shelf.body(segment.key, what.start, what.stop)
         if kept is not None:

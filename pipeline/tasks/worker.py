@@ -22,7 +22,7 @@ import billiard
 from celery import bootsteps, signals
 from celery.worker import state
 
-from ..adapters.bucket.client import REQUEST
+from ..adapters.bucket import REQUEST
 from ..adapters.redis.messages import QUEUES
 from ..adapters.redis.workers import Worker
 from ..services import Services, open_services, worker_pool

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from local.services import S3
-from pipeline.adapters.bucket.bucket import S3Bucket
+from pipeline.adapters.bucket.s3 import S3Bucket
 from pipeline.errors import Conflict, IllegalStep, NotFound
 from pipeline.exports import repository as ledgers
 from pipeline.exports.export import Export, State
@@ -215,32 +215,34 @@ def test_the_newest_exports_of_a_person_come_first_and_nobody_elses(exports: Exp
     assert list(exports.all()) == [mine[0], mine[1], mine[3], theirs]
 
 
-def test_the_newest_exports_cost_the_same_however_many_came_before(exports: ExportRepository) -> None:
+def test_the_newest_exports_cost_the_same_however_many_came_before(
+    exports: ExportRepository, store: S3Bucket
+) -> None:
     mine = [exports.accept(export(f"r{n}", now=1_700_000_000.0 + n), None, lasting=False) for n in range(9)]
-    with asked(exports) as urls:
+    with asked(store) as urls:
         assert exports.of("shop", 3) == mine[:5:-1]
     assert [url for url in urls if "list-type" in url] == [urls[0]]
     assert "max-keys=3" in urls[0] and len(urls) == 1 + 3
 
 
 def test_looking_for_what_expires_reads_neither_what_has_expired_nor_what_is_young(
-    exports: ExportRepository,
+    exports: ExportRepository, store: S3Bucket
 ) -> None:
     mine = [exports.accept(export(f"r{n}", now=1_700_000_000.0 + n), None, lasting=False) for n in range(9)]
     for old in mine[:4]:
         end(exports, old)
         exports.change(old.id, lambda e: e.to(State.EXPIRED))
     assert next(exports.kept()) == mine[4], "which removes the marks before it"
-    with asked(exports) as urls:
+    with asked(store) as urls:
         assert next(exports.kept()) == mine[4]
     assert len(urls) == 2, "one listing and one record"
     assert list(exports.all()) != list(exports.kept()) == mine[4:]
 
 
 @contextmanager
-def asked(exports: ExportRepository) -> Iterator[list[str]]:
+def asked(store: S3Bucket) -> Iterator[list[str]]:
     """The URLs of the requests that are sent to the bucket."""
-    events, urls = exports._bucket._client.meta.events, list[str]()
+    events, urls = store._client.meta.events, list[str]()
 
     def note(request: Any, **_: Any) -> None:
         urls.append(request.url)

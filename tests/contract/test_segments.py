@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.adapters.bucket.bucket import S3Bucket
+from pipeline.adapters.bucket import Bucket
 from pipeline.errors import DamagedSegment
 from pipeline.exports.coverage import cover
 from pipeline.exports.ids import new_id
@@ -25,7 +25,7 @@ PLAN = Plan(20, 20, tuple(Chunk(n, 5 * n, 5, 50 * n, 50 * n + 50) for n in range
 
 
 @pytest.fixture
-def store(services: Services) -> S3Bucket:
+def store(services: Services) -> Bucket:
     return services.bucket
 
 
@@ -47,7 +47,7 @@ def store_segment(segments: SegmentRepository, export_id: str, chunk: int, first
     segments.write(export_id, index(chunk, first, pages, data), io.BytesIO(data))
 
 
-def test_what_is_done_is_known_by_the_names_of_the_segments(store: S3Bucket, segments: SegmentRepository) -> None:
+def test_what_is_done_is_known_by_the_names_of_the_segments(store: Bucket, segments: SegmentRepository) -> None:
     export_id = new_id()
     for chunk, first, pages in ((0, 0, 5), (1, 5, 2), (1, 7, 3), (3, 15, 4)):
         store_segment(segments, export_id, chunk, first, pages)
@@ -62,7 +62,7 @@ def test_what_is_done_is_known_by_the_names_of_the_segments(store: S3Bucket, seg
     assert missing == [2, 3]
 
 
-def test_a_segment_is_its_bytes_and_behind_them_its_index(store: S3Bucket, segments: SegmentRepository) -> None:
+def test_a_segment_is_its_bytes_and_behind_them_its_index(store: Bucket, segments: SegmentRepository) -> None:
     export_id = new_id()
     store_segment(segments, export_id, 1, 5, 5)
     stored = store.get(segment_key(export_id, 1, 5, 5))
@@ -96,7 +96,7 @@ DAMAGE: dict[str, Callable[[bytes], bytes]] = {
 
 @pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE)
 def test_a_damaged_segment_is_said_and_counts_no_more(
-    store: S3Bucket, segments: SegmentRepository, damage: Callable[[bytes], bytes]
+    store: Bucket, segments: SegmentRepository, damage: Callable[[bytes], bytes]
 ) -> None:
     export_id = new_id()
     store_segment(segments, export_id, 1, 5, 5)
@@ -112,7 +112,7 @@ def test_a_damaged_segment_is_said_and_counts_no_more(
 
 
 def test_segments_on_the_shelf_are_read_once_as_far_as_there_is_room(
-    store: S3Bucket, segments: SegmentRepository
+    store: Bucket, segments: SegmentRepository
 ) -> None:
     """Law 2: what is kept does not grow with the document."""
     export_id = new_id()

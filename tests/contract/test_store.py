@@ -19,7 +19,7 @@ import requests
 from werkzeug.http import parse_options_header
 
 from local.services import S3, free_port
-from pipeline.adapters.bucket.bucket import S3Bucket
+from pipeline.adapters.bucket.s3 import S3Bucket
 from pipeline.errors import Conflict, NotFound, StoreDown, UnreadableSource, UploadGone
 from pipeline.settings import MIB, Settings
 
@@ -125,7 +125,7 @@ def test_more_than_a_thousand_objects_are_removed_and_their_neighbours_stay(stor
         list(pool.map(lambda n: store.put(f"many/{n:05d}", b""), range(1005)))
     numbered = [f"many/{n:05d}" for n in range(1005)]
     assert [entry.key for entry in store.entries("many/")] == numbered
-    assert [entry.key for entry in store.entries("many/", at_once=500)] == numbered
+    assert [entry.key for entry in store.entries("many/", page_size=500)] == numbered
     store.delete_under("many/")
     assert [entry.key for entry in store.entries("many")] == ["many-too"]
 

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.adapters.bucket.multipart import Copy, Gather, Range, parts
+from pipeline.adapters.bucket.parts import ByteRange, Copy, Gather, plan_parts
 
 LEAST, MOST = 5, 13
 
@@ -10,7 +10,7 @@ LEAST, MOST = 5, 13
 def test_every_byte_stands_in_exactly_one_part_in_order(sizes: list[int]) -> None:
     ranges = [
         piece
-        for part in parts(sizes, LEAST, MOST)
+        for part in plan_parts(sizes, LEAST, MOST)
         for piece in (part.ranges if isinstance(part, Gather) else (part.range,))
     ]
     whole = [(source, byte) for source, size in enumerate(sizes) for byte in range(size)]
@@ -19,7 +19,7 @@ def test_every_byte_stands_in_exactly_one_part_in_order(sizes: list[int]) -> Non
 
 @given(st.lists(st.integers(1, 60), max_size=30))
 def test_all_parts_but_the_last_keep_to_the_limits_of_s3(sizes: list[int]) -> None:
-    *others, last = parts(sizes, LEAST, MOST)
+    *others, last = plan_parts(sizes, LEAST, MOST)
     for part in others:
         size = sum(r.size for r in part.ranges) if isinstance(part, Gather) else part.range.size
         assert LEAST <= size <= MOST
@@ -29,15 +29,17 @@ def test_all_parts_but_the_last_keep_to_the_limits_of_s3(sizes: list[int]) -> No
 
 @given(st.lists(st.integers(1, 60), max_size=30))
 def test_large_sources_are_copied_but_for_a_few_bytes_at_their_edges(sizes: list[int]) -> None:
-    through = sum(r.size for part in parts(sizes, LEAST, MOST) if isinstance(part, Gather) for r in part.ranges)
+    through = sum(
+        r.size for part in plan_parts(sizes, LEAST, MOST) if isinstance(part, Gather) for r in part.ranges
+    )
     small = sum(size for size in sizes if size < LEAST)
     assert through <= small + 2 * LEAST * sum(size >= LEAST for size in sizes)
 
 
 def test_sources_of_five_mib_never_pass_through() -> None:
-    assert list(parts([7, 5, 9], LEAST, MOST)) == [
-        Copy(Range(0, 0, 7)),
-        Copy(Range(1, 0, 5)),
-        Copy(Range(2, 0, 9)),
+    assert list(plan_parts([7, 5, 9], LEAST, MOST)) == [
+        Copy(ByteRange(0, 0, 7)),
+        Copy(ByteRange(1, 0, 5)),
+        Copy(ByteRange(2, 0, 9)),
         Gather(()),
     ]
