@@ -1,4 +1,4 @@
-"""Every error this program raises on purpose, and what a person can do about each.
+"""Every error this program raises on purpose, and what a person can do about each. Pure.
 
 PipelineError
 ├── InvalidSetting          an environment variable is missing or wrong

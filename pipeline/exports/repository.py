@@ -30,6 +30,7 @@ import msgspec
 
 from ..adapters.bucket import Bucket
 from ..errors import Conflict, DamagedExport, NoExport, NotFound
+from .encoding import decode_export, decode_plan, encode
 from .export import Export, File, State
 from .ids import created, descending, is_id, new_id
 from .plan import Plan
@@ -63,7 +64,7 @@ class ExportRepository:
         self._bucket.put(_owner_prefix(export.owner) + descending(export.id), b"")
         if records is not None:
             self._bucket.put(listing_key(export.id), records, content_type="application/jsonl")
-        self._bucket.put(_export_key(export.id), export.encode(), new=True)
+        self._bucket.put(_export_key(export.id), encode(export), new=True)
         return export
 
     def load(self, export_id: str) -> Export:
@@ -96,7 +97,7 @@ class ExportRepository:
             if changed == export:
                 return export
             try:
-                self._bucket.put(_export_key(export_id), changed.encode(), replacing=etag)
+                self._bucket.put(_export_key(export_id), encode(changed), replacing=etag)
             except Conflict:
                 time.sleep(0.02 * 2**attempt)
                 continue
@@ -181,7 +182,7 @@ class ExportRepository:
     def write_plan(self, export_id: str, plan: Plan) -> Plan:
         """Write the cut down; the one that counts, which is the first that was written."""
         try:
-            self._bucket.put(f"exports/{export_id}/plan.json", plan.encode(), new=True)
+            self._bucket.put(f"exports/{export_id}/plan.json", encode(plan), new=True)
         except Conflict:
             return self.plan(export_id)
         return plan
@@ -195,7 +196,7 @@ class ExportRepository:
         if stored is None:
             raise NotFound(f"Export {export_id} has no plan yet.")
         try:
-            self._last_plan = export_id, Plan.decode(stored.data)
+            self._last_plan = export_id, decode_plan(stored.data)
             return self._last_plan[1]
         except msgspec.DecodeError as error:
             raise DamagedExport(f"The plan of export {export_id} cannot be read: {error}.") from error
@@ -230,7 +231,7 @@ class ExportRepository:
         if stored is None:
             raise NoExport(f"There is no export {export_id}.")
         try:
-            return Export.decode(stored.data), stored.etag
+            return decode_export(stored.data), stored.etag
         except msgspec.DecodeError as error:
             raise DamagedExport(f"The record of export {export_id} cannot be read: {error}.") from error
 

@@ -41,11 +41,11 @@ class ExportRequest:
             raise InvalidRequest("notify must be one mail address, such as name@example.org.", field="notify")
 
 
-def _request_key(order: ExportRequest) -> str:
+def request_key(request: ExportRequest) -> str:
     """The same for the same request by the same person."""
-    asked = [order.document, order.params, order.notify, order.chunk_pages, order.volume]
-    what = [order.key] if order.key else asked
-    text = msgspec.json.encode([order.owner, bool(order.key), what], order="deterministic")
+    asked = [request.document, request.params, request.notify, request.chunk_pages, request.volume]
+    what = [request.key] if request.key else asked
+    text = msgspec.json.encode([request.owner, bool(request.key), what], order="deterministic")
     return hashlib.sha256(text).hexdigest()
 
 

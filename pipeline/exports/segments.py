@@ -1,4 +1,4 @@
-"""A segment as one object: its bytes, behind them its index, and how long that is. Pure.
+"""A segment as one object: its bytes, behind them its index, and how long that is.
 
     <bytes of PDF objects> <index, JSON> <16 digits: bytes of the index>
 
@@ -16,7 +16,7 @@ from typing import BinaryIO
 from ..adapters.bucket import Bucket, Tail
 from ..errors import Conflict, DamagedSegment, NotFound
 from ..pdf.segment_index import SegmentIndex
-from .coverage import Found
+from .coverage import SegmentsByChunk
 
 
 class SegmentRepository:
@@ -25,10 +25,10 @@ class SegmentRepository:
     def __init__(self, bucket: Bucket) -> None:
         self._bucket = bucket
 
-    def found(self, export_id: str, chunk: int | None = None) -> Found:
+    def found(self, export_id: str, chunk: int | None = None) -> SegmentsByChunk:
         """Which segments are stored, of one chunk or of all; as their names say."""
         prefix = f"exports/{export_id}/segments/" + (f"{chunk:05d}-" if chunk is not None else "")
-        found: Found = {}
+        found: SegmentsByChunk = {}
         for entry in self._bucket.entries(prefix):
             if entry.key.endswith(".seg"):
                 number, first, pages = entry.key.rsplit("/", 1)[1].removesuffix(".seg").split("-")

@@ -86,4 +86,4 @@ class SegmentIndex:
         return _decoder.decode(data)
 
 
-_decoder = msgspec.json.Decoder(SegmentIndex)  # made while there is one thread, see export.py
+_decoder = msgspec.json.Decoder(SegmentIndex)  # made while there is one thread, see exports/encoding.py

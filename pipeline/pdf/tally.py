@@ -1,4 +1,4 @@
-"""What a document counts while it draws, and the inputs it had to leave out."""
+"""What a document counts while it draws, and the inputs it had to leave out. Pure."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ from ..exports.export import Charge, Export
 from ..exports.repository import UNBILLED, ExportRepository
 
 PICO = 10**12
-_charges = msgspec.json.Decoder(dict[str, Charge])  # made while there is one thread, see export.py
+_charges = msgspec.json.Decoder(dict[str, Charge])  # made while there is one thread, see exports/encoding.py
 
 
 class UsageLog:

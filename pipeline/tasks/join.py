@@ -100,7 +100,7 @@ def volumes(
     name: str,
 ) -> Iterator[Volume]:
     """Every volume in order, or the whole document as one file; `read` gives the indexes of segments."""
-    ranges = planned.filled(segments, inventory.overhead if planned.bytes else 0)
+    ranges = planned.fill(segments, inventory.overhead if planned.bytes else 0)
     count, before = len(ranges), 0
     for number, members in enumerate(ranges, 1):
         place = Place(number, count, before, inventory.totals.pages) if count > 1 else None

@@ -11,7 +11,7 @@ from ..documents.job import DocumentJob
 from ..errors import InvalidRequest
 from ..exports.export import Export
 from ..exports.ids import new_id
-from ..exports.request import ExportRequest, _request_key
+from ..exports.request import ExportRequest, request_key
 from ..services import Services
 
 
@@ -34,7 +34,7 @@ def validate(s: Services, order: ExportRequest) -> tuple[Export, bytes | None]:
         created_at=time.time(),
         notify=order.notify,
         name=params.title.strip() or order.document,
-        request_key=_request_key(order),
+        request_key=request_key(order),
         chunk_pages=order.chunk_pages,
         ready_by=time.time() + order.within if order.within else None,
         volume=order.volume,

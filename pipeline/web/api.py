@@ -46,7 +46,7 @@ class Body(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = None
 
 
-msgspec.json.Decoder(Body)  # so that the type is known before there are threads, see export.py
+msgspec.json.Decoder(Body)  # so that the type is known before there are threads, see exports/encoding.py
 
 
 @blueprint.post("/exports")

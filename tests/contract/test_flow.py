@@ -50,6 +50,7 @@ from pipeline.errors import (
     RedisDown,
     StoreDown,
 )
+from pipeline.exports.encoding import encode
 from pipeline.exports.export import Export, State
 from pipeline.exports.plan import Listing
 from pipeline.exports.repository import ExportRepository
@@ -118,7 +119,7 @@ class Stage:
         """Give the album other bytes, and let the plan say that they are the ones that were counted."""
         version = self.store.put(ALBUM, data)
         plan = dataclasses.replace(self.s.exports.plan(export_id), listing=Listing(ALBUM, len(data), version))
-        self.store.put(f"exports/{export_id}/plan.json", plan.encode())
+        self.store.put(f"exports/{export_id}/plan.json", encode(plan))
         self.restart()
 
     def restart(self) -> None:

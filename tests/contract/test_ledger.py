@@ -18,6 +18,7 @@ from local.services import S3
 from pipeline.adapters.bucket.s3 import S3Bucket
 from pipeline.errors import Conflict, IllegalStep, NotFound
 from pipeline.exports import repository as ledgers
+from pipeline.exports.encoding import encode
 from pipeline.exports.export import Export, State
 from pipeline.exports.ids import new_id
 from pipeline.exports.plan import Chunk, Plan
@@ -165,7 +166,7 @@ def test_a_change_that_changes_nothing_writes_nothing(exports: ExportRepository)
     accepted = exports.accept(export(), None, lasting=False)
 
     def overtaken(e: Export) -> Export:
-        exports._bucket.put(f"exports/{e.id}/export.json", dataclasses.replace(e, pages=7).encode())
+        exports._bucket.put(f"exports/{e.id}/export.json", encode(dataclasses.replace(e, pages=7)))
         return e
 
     assert exports.change(accepted.id, overtaken) == accepted
@@ -188,7 +189,7 @@ def test_a_change_under_endless_contention_gives_up_with_words(
 
     def overtaken(e: Export) -> Export:
         tried.append(e.pages)
-        exports._bucket.put(f"exports/{e.id}/export.json", dataclasses.replace(e, pages=e.pages + 1).encode())
+        exports._bucket.put(f"exports/{e.id}/export.json", encode(dataclasses.replace(e, pages=e.pages + 1)))
         return dataclasses.replace(e, pages=-1)
 
     with pytest.raises(Conflict, match=f"Export {accepted.id} is being changed by too many"):
@@ -305,7 +306,7 @@ import msgspec, os, sys, threading
 from pipeline import documents
 from pipeline.exports.export import Export, Result
 from pipeline.pdf.tally import Skipped
-from pipeline.exports.plan import Plan
+from pipeline.exports.encoding import decode_export, decode_plan, encode
 from pipeline.web.api import Body
 
 documents.load(["pipeline.documents.photos"])
@@ -313,14 +314,14 @@ documents.load(["pipeline.documents.photos"])
 chunk = {"number": 0, "first_page": 0, "pages": 1, "start": 0, "stop": 1}
 plan = msgspec.json.encode({"records": 1, "pages": 1, "chunks": [chunk]})
 result = Result("k", "n", 1, 1, 1, 0, (Skipped(1, "s", "r"),))
-export = Export("1", "photos", {}, "shop", 1.0, result=result).encode()
+export = encode(Export("1", "photos", {}, "shop", 1.0, result=result))
 photos = documents.find("photos").params
 
 def read(barrier):
     barrier.wait()
     for _ in range(20):
-        Export.decode(export)
-        Plan.decode(plan)
+        decode_export(export)
+        decode_plan(plan)
         msgspec.convert({"photos": [{"source": "s"}]}, photos)
         msgspec.convert({"document": "photos", "params": {}}, Body)
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.exports.plan import MARKS, Cost, Marks, Survey, pages_per_chunk, split_into_chunks
+from pipeline.exports.plan import MAX_MARKS, Cost, Marks, Survey, pages_per_chunk, split_into_chunks
 from pipeline.settings import MIB, Settings
 
 CHEAP = Cost(seconds=0.001, bytes=1000)
@@ -55,7 +55,7 @@ def test_marks_stay_few_however_many_pages_there_are() -> None:
     marks = Marks()
     for page in range(300_000):
         marks.add(page, page)
-    assert len(marks.offsets) <= MARKS
+    assert len(marks.offsets) <= MAX_MARKS
     assert marks.offsets == list(range(0, 300_000, marks.stride))
 
 

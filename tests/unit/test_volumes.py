@@ -169,17 +169,17 @@ def test_every_volume_numbers_its_objects_anew() -> None:
 )
 def test_volumes_are_filled_one_after_the_other(sizes: list[int], most: int, expected: list[int]) -> None:
     segments = [SegmentEntry(chunk, size, 1, 0) for chunk, size in enumerate(sizes)]
-    assert [len(members) for members in VolumePlan(bytes=most).filled(segments, 0)] == expected
+    assert [len(members) for members in VolumePlan(bytes=most).fill(segments, 0)] == expected
 
 
 def test_what_the_tail_needs_counts() -> None:
     segments = [SegmentEntry(chunk, 10, 1, 5) for chunk in range(4)]
-    assert [len(members) for members in VolumePlan(bytes=40).filled(segments, 10)] == [2, 2]
+    assert [len(members) for members in VolumePlan(bytes=40).fill(segments, 10)] == [2, 2]
 
 
 def test_a_volume_of_which_all_pages_were_left_out_is_none() -> None:
     segments = [SegmentEntry(chunk, 10, pages, 0) for chunk, pages in enumerate([2, 0, 0, 1])]
-    assert VolumePlan((0, 1, 2, 3)).filled(segments, 0) == [range(1), range(3, 4)]
+    assert VolumePlan((0, 1, 2, 3)).fill(segments, 0) == [range(1), range(3, 4)]
 
 
 def test_names_sort_as_volumes_do() -> None:
