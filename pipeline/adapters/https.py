@@ -29,16 +29,16 @@ Resolve = Callable[[str, int], Sequence[Address]]
 
 MIB = 1024 * 1024
 BLOCK = 64 * 1024
-ADDRESSES = 4  # of one host are tried, one after the other
+MAX_ADDRESSES = 4  # of one host are tried, one after the other
 
 _REDIRECTS = {301, 302, 303, 307, 308}
 _TRANSIENT = {408, 425, 429}
 _HEADERS = {"Accept-Encoding": "identity", "User-Agent": "pipeline", "Connection": "close"}
 
 _ASCII = "".join(map(chr, range(128)))
-_PLAIN = re.compile(r"[!-\[\]-~]{1,8192}")  # printable ASCII without the backslash
+_URL = re.compile(r"[!-\[\]-~]{1,8192}")  # printable ASCII without the backslash
 # The last label begins with a letter, so 127.1, 0x7f.1 and 2130706433 are not names.
-_NAME = re.compile(r"(?=.{1,253}\Z)(?:[a-z0-9_-]{1,63}\.)+[a-z][a-z0-9-]{0,62}")
+_HOST_NAME = re.compile(r"(?=.{1,253}\Z)(?:[a-z0-9_-]{1,63}\.)+[a-z][a-z0-9-]{0,62}")
 
 # IANA special-purpose address registries (RFC 6890). Written out, because `is_global` changed within 3.11.
 # 224/3 is multicast, reserved and broadcast; 168.63.129.16 a cloud's metadata server that looks public.
@@ -67,7 +67,7 @@ def is_public(address: Address) -> bool:
     return address in _GLOBAL_V6 and not any(address in network for network in _SPECIAL_V6)
 
 
-def addresses_of(host: str, port: int) -> list[Address]:
+def look_up(host: str, port: int) -> list[Address]:
     """Ask the system's resolver, which has its own time-out; raises socket.gaierror."""
     answers = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return [ip_address(str(answer[4][0])) for answer in answers]
@@ -92,7 +92,7 @@ class Fetcher:
         may_connect: Callable[[Address], bool] = is_public,
         ca_certs: str | None = None,
         ports: frozenset[int] = frozenset({443}),
-        resolve: Resolve = addresses_of,
+        resolve: Resolve = look_up,
     ) -> None:
         self.limits = limits
         self.may_connect = may_connect
@@ -145,14 +145,14 @@ class Fetcher:
         try:
             literal = ip_address(host)
         except ValueError:
-            return _NAME.fullmatch(host) is not None
+            return _HOST_NAME.fullmatch(host) is not None
         return "%" not in host and self.may_connect(literal)
 
     def _connected(self, source: _Source, deadline: float) -> HTTPSConnection:
         """A TLS connection to an address that was checked, verified against the name."""
         addresses = self._addresses(source)
-        with _translated(source), _dial(addresses[:ADDRESSES], source.port, deadline) as raw:
-            raw.settimeout(_left(deadline))
+        with _network_errors(source), _dial(addresses[:MAX_ADDRESSES], source.port, deadline) as raw:
+            raw.settimeout(_seconds_left(deadline))
             tls = self._tls.wrap_socket(raw, server_hostname=source.host)
         cast(_TimedSocket, tls).deadline = deadline
         connection = HTTPSConnection(source.host, source.port, context=self._tls)
@@ -162,7 +162,7 @@ class Fetcher:
 
     def _addresses(self, source: _Source) -> Sequence[Address]:
         """Look the host up, once; one address that is not public spoils them all."""
-        with _translated(source):
+        with _network_errors(source):
             addresses = self.resolve(source.host, source.port)
         if not addresses:
             raise UnreadableSource(f"The host of {source} has no address.")
@@ -211,11 +211,11 @@ class _TimedSocket(ssl.SSLSocket):
     deadline: float
 
     def recv_into(self, *args: object, **kwargs: object) -> int:
-        self.settimeout(_left(self.deadline))
+        self.settimeout(_seconds_left(self.deadline))
         return super().recv_into(*args, **kwargs)  # type: ignore[arg-type]
 
 
-def _left(deadline: float) -> float:
+def _seconds_left(deadline: float) -> float:
     """Seconds until the deadline; raises TimeoutError when it has passed."""
     if (left := deadline - monotonic()) > 0:
         return left
@@ -226,7 +226,7 @@ def _split(url: str, base: str, said: str) -> tuple[SplitResult, int]:
     """Parse a URL and its port, or refuse: white space, control characters, backslashes, nonsense."""
     fault = RefusedAddress(f"{said} is not well formed (white space, backslash, brackets, port, length).")
     plain = quote(url, safe=_ASCII, errors="surrogatepass")
-    if not _PLAIN.fullmatch(plain):
+    if not _URL.fullmatch(plain):
         raise fault
     try:
         parts = urlsplit(urljoin(base, plain))
@@ -239,7 +239,7 @@ def _dial(addresses: Sequence[Address], port: int, deadline: float) -> socket.so
     """A TCP connection to the first address that answers; each gets an even share of the time left."""
     first, *others = addresses
     try:
-        return socket.create_connection((str(first), port), _left(deadline) / len(addresses))
+        return socket.create_connection((str(first), port), _seconds_left(deadline) / len(addresses))
     except OSError:
         if not others:
             raise
@@ -247,7 +247,7 @@ def _dial(addresses: Sequence[Address], port: int, deadline: float) -> socket.so
 
 
 def _answer(connection: HTTPSConnection, source: _Source) -> HTTPResponse:
-    with _translated(source):
+    with _network_errors(source):
         connection.request("GET", source.target, headers=_HEADERS)
         return connection.getresponse()
 
@@ -269,7 +269,7 @@ def _blocks(response: HTTPResponse, source: _Source) -> Iterator[bytes]:
 
     By read1, because read() takes a chunk size of -1 for "everything" and loads it into memory.
     """
-    with _translated(source):
+    with _network_errors(source):
         while block := response.read1(BLOCK):
             yield block
         if response.length:
@@ -277,14 +277,14 @@ def _blocks(response: HTTPResponse, source: _Source) -> Iterator[bytes]:
 
 
 @contextmanager
-def _translated(source: _Source) -> Iterator[None]:
+def _network_errors(source: _Source) -> Iterator[None]:
     try:
         yield
     except (OSError, HTTPException) as error:
-        raise _translation(error, source) from error
+        raise _to_source_error(error, source) from error
 
 
-def _translation(error: Exception, source: _Source) -> UnreadableSource:
+def _to_source_error(error: Exception, source: _Source) -> UnreadableSource:
     """What a failure of the network means: only what may pass by itself is SourceUnavailable."""
     match error:
         case TimeoutError():

@@ -26,7 +26,7 @@ class Mailer:
 
     def send(self, mail: EmailMessage) -> None:
         """Hand a mail over; MailRefused when it never will be taken, MailDown when it may be later."""
-        with self.connection() as smtp, _translated():
+        with self.connection() as smtp, _smtp_errors():
             smtp.send_message(mail)
 
     @contextmanager
@@ -35,14 +35,14 @@ class Mailer:
         url = urlsplit(self._url or "")
         host, port = url.hostname or "", url.port
         tls = ssl.create_default_context()
-        with _translated():
+        with _smtp_errors():
             smtp = (
                 smtplib.SMTP_SSL(host, port or 465, timeout=self._timeout, context=tls)
                 if url.scheme == "smtps"
                 else smtplib.SMTP(host, port or 587, timeout=self._timeout)
             )
         try:
-            with _translated():
+            with _smtp_errors():
                 smtp.ehlo_or_helo_if_needed()  # before it, smtplib knows of no extension
                 if url.scheme == "smtp":
                     self._encrypt(smtp, tls)
@@ -62,7 +62,7 @@ class Mailer:
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
+def _smtp_errors() -> Iterator[None]:
     """smtplib's errors may repeat what was sent; only the server's code is passed on."""
     try:
         yield

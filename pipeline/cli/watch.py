@@ -80,5 +80,5 @@ def fetch(bucket: Bucket, file: File, into: Path, show: OnProgress) -> None:
 def newest(exports: ExportRepository, owner: str | None, limit: int) -> list[Export]:
     """The last exports, newest first: one person's, or everybody's, which reads all that there are."""
     if owner is not None:
-        return exports.of(owner, limit)
+        return exports.by_owner(owner, limit)
     return list(reversed(deque(exports.all(), maxlen=limit)))

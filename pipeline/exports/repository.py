@@ -67,24 +67,24 @@ class ExportRepository:
         self._bucket.put(_export_key(export.id), encode(export), new=True)
         return export
 
-    def load(self, export_id: str) -> Export:
-        """The export; NotFound when there is none."""
-        return self._read(export_id)[0]
+    def load(self, export_id: str, max_age: float = 0.0) -> Export:
+        """Return the export; NotFound when there is none.
 
-    def known(self, export_id: str) -> Export | None:
+        With `max_age`, it may be what this process read last, up to so many seconds ago.
+        """
+        now = time.monotonic()
+        if (last := self._last_export) and last[1].id == export_id and now - last[0] < max_age:
+            return last[1]
+        export = self._read(export_id)[0]
+        self._last_export = now, export
+        return export
+
+    def find(self, export_id: str) -> Export | None:
         """The export; None when there is none, or its record cannot be read."""
         try:
             return self.load(export_id)
         except (NotFound, DamagedExport):
             return None
-
-    def lately(self, export_id: str, seconds: float) -> Export:
-        """The export as it is, or was when this process asked last, at most so long ago."""
-        now = time.monotonic()
-        if (last := self._last_export) and last[1].id == export_id and now - last[0] < seconds:
-            return last[1]
-        self._last_export = now, self.load(export_id)
-        return self._last_export[1]
 
     def change(self, export_id: str, step: Callable[[Export], Export]) -> Export:
         """Apply a step to the newest version; repeated when somebody else was faster.
@@ -134,7 +134,7 @@ class ExportRepository:
             self._bucket.delete_under(f"exports/{export.id}/{part}/")
         self._bucket.delete([listing_key(export.id), f"exports/{export.id}/plan.json"])
 
-    def missing(self, export: Export) -> list[File]:
+    def missing_files(self, export: Export) -> list[File]:
         """The files of its result that are not in the bucket."""
         if export.result is None:
             return []
@@ -145,28 +145,28 @@ class ExportRepository:
         """Every export that can be read, in the order of time, from a listing of everything below exports/."""
         for entry in self._bucket.entries("exports/"):
             if entry.key.endswith("/export.json"):
-                export = self.known(entry.key.split("/")[1])
+                export = self.find(entry.key.split("/")[1])
                 if export:
                     yield export
 
     def kept(self) -> Iterator[Export]:
         """Exports that have not expired, in the order of time; the marks of those that have are removed."""
         for entry in self._bucket.entries("kept/"):
-            export = self.known(entry.key.removeprefix("kept/"))
+            export = self.find(entry.key.removeprefix("kept/"))
             if export and export.state is State.EXPIRED:
                 self._bucket.delete([entry.key])
             elif export:
                 yield export
 
-    def of(self, owner: str, limit: int) -> list[Export]:
+    def by_owner(self, owner: str, limit: int) -> list[Export]:
         """The newest exports of one person, newest first, from one listing of no more than those."""
         newest = islice(self._bucket.entries(_owner_prefix(owner), page_size=limit), limit)
-        found = [self.known(descending(entry.key.rsplit("/", 1)[1])) for entry in newest]
+        found = [self.find(descending(entry.key.rsplit("/", 1)[1])) for entry in newest]
         return [export for export in found if export]
 
     # plans
 
-    def freeze(self, export_id: str, pieces: Iterable[bytes]) -> str:
+    def snapshot(self, export_id: str, pieces: Iterable[bytes]) -> str:
         """The key of an export's frozen listing, which is written unless a complete one is there.
 
         Each writer has a key of its own: two that plan at once make two listings, and the plan that counts
@@ -213,7 +213,7 @@ class ExportRepository:
                 claim = self._bucket.get(key)
             if claim is None:
                 continue
-            answer = self.known(claim.data.decode())
+            answer = self.find(claim.data.decode())
             if answer and (lasting or not answer.state.over):
                 return answer
             if answer is None and time.time() - created(claim.data.decode()) < CLAIM_GRACE:

@@ -47,13 +47,13 @@ class SegmentRepository:
         key = segment_key(export_id, index.chunk, index.first, index.planned)
         self._bucket.put(key, file, content_type="application/octet-stream", sha256=digest.hexdigest())
 
-    def read(self, key: str) -> Stored:
+    def read(self, key: str) -> StoredSegment:
         """A segment as it is stored; DamagedSegment when it is not one, after dropping it."""
         tail = self._bucket.tail(key, FOOTER_READ)
         try:
             if tail is None:
                 raise DamagedSegment(f"The segment {key} is gone.")
-            return parse_stored(tail, lambda start, stop: b"".join(self._bucket.read(key, start, stop, tail.etag)))
+            return parse(tail, lambda start, stop: b"".join(self._bucket.read(key, start, stop, tail.etag)))
         except (DamagedSegment, NotFound, Conflict, ValueError) as error:  # msgspec's errors are ValueErrors
             self.drop(key)
             raise DamagedSegment(f"The segment {key} is damaged: {error}") from error
@@ -75,7 +75,7 @@ DIGITS = 16
 
 
 @dataclass(frozen=True)
-class Stored:
+class StoredSegment:
     """A segment that was read: what it holds and, when it is a small one, its bytes."""
 
     index: SegmentIndex
@@ -88,7 +88,7 @@ def footer(index: SegmentIndex) -> bytes:
     return data + b"%0*d" % (DIGITS, len(data))
 
 
-def parse_stored(tail: Tail, read: Callable[[int, int], bytes]) -> Stored:
+def parse(tail: Tail, read: Callable[[int, int], bytes]) -> StoredSegment:
     """The segment of which this is the end; `read` gives bytes start..stop of it.
 
     DamagedSegment or ValueError when it is none, or its bytes, as far as they are here, are not those that its
@@ -104,4 +104,4 @@ def parse_stored(tail: Tail, read: Callable[[int, int], bytes]) -> Stored:
     body = tail.data[:size] if not begin else None
     if index.size != size or (body is not None and hashlib.sha256(body).hexdigest() != index.sha256):
         raise DamagedSegment("its bytes are not those that its index speaks of")
-    return Stored(index, body)
+    return StoredSegment(index, body)

@@ -35,7 +35,7 @@ class UsageLog:
         read, and of those that were closed once more after they were charged."""
         found = []
         for entry in self._bucket.entries(UNBILLED):
-            export = self._exports.known(entry.key.removeprefix(UNBILLED))
+            export = self._exports.find(entry.key.removeprefix(UNBILLED))
             if export and export.charge is None:
                 found.append(export)
             else:

@@ -98,7 +98,7 @@ def render(s: Services, export_id: str, chunk: int, stopping: Callable[[], bool]
 
     Between two small chunks it looks at the export as seldom as between two pages of a large one.
     """
-    export = s.exports.lately(export_id, rendering.ASK_SECONDS)
+    export = s.exports.load(export_id, max_age=rendering.ASK_SECONDS)
     if export.state in (State.RENDERING, State.ASSEMBLING):
         plan = _cut(s, export)
         rendering.render(s, job(s, export).planned(plan), plan, chunk, export, stopping)
@@ -215,7 +215,7 @@ def _drawing_seconds(s: Services, export: Export) -> float:
 
 
 def _plan(s: Services, export: Export) -> Plan:
-    frozen = job(s, export).frozen(partial(s.exports.freeze, export.id))
+    frozen = job(s, export).frozen(partial(s.exports.snapshot, export.id))
     return frozen.plan(s.settings, export.chunk_pages, export.volume)
 
 

@@ -75,7 +75,7 @@ def recent() -> Response:
     limit = LIMITS.get(request.args.get("limit", str(LISTED)))
     if limit is None:
         raise InvalidRequest(f"limit must be a number from 1 to {LISTED_MOST}.", field="limit")
-    mine = s.exports.of(name, limit)
+    mine = s.exports.by_owner(name, limit)
     return _cheap({"exports": [views.summary(export, s.settings.base_url) for export in mine]})
 
 

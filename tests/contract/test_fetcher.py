@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.adapters.https import BLOCK, Address, Fetcher, Limits, addresses_of, is_public
+from pipeline.adapters.https import BLOCK, Address, Fetcher, Limits, is_public, look_up
 from pipeline.errors import RefusedAddress, SourceUnavailable, UnreadableSource
 
 HOME = ip_address("127.0.0.1")  # the only address that the tests' fetcher may connect to
@@ -483,7 +483,7 @@ def test_only_a_lookup_that_may_work_later_is_tried_again(error: int, retry: boo
 
 @pytest.mark.parametrize("host", ["localhost", "2130706433", "0x7f.1", "127.1", "0"])
 def test_the_system_resolver_unmasks_hosts_in_disguise(host: str) -> None:
-    found = addresses_of(host, 443)
+    found = look_up(host, 443)
     assert found
     assert not any(map(is_public, found))
 

@@ -98,7 +98,7 @@ def test_a_plan_that_died_behind_its_snapshot_goes_on_with_it(
     services: Services, store: Bucket, shop: Path
 ) -> None:
     export_id = flow.submit(services, ExportRequest("table", {"query": "orders"}, "shop")).id
-    key = services.exports.freeze(export_id, [b'{"id": 7}\n'])
+    key = services.exports.snapshot(export_id, [b'{"id": 7}\n'])
     flow.plan(services, export_id)
     assert frozen(store, export_id) == [key]
     assert services.exports.load(export_id).records == 1

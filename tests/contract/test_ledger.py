@@ -17,7 +17,7 @@ import pytest
 from local.services import S3
 from pipeline.adapters.bucket.s3 import S3Bucket
 from pipeline.errors import Conflict, IllegalStep, NotFound
-from pipeline.exports import repository as ledgers
+from pipeline.exports import repository as repositories
 from pipeline.exports.encoding import encode
 from pipeline.exports.export import Export, State
 from pipeline.exports.ids import new_id
@@ -71,7 +71,7 @@ def test_what_is_accepted_is_written_down_whole(exports: ExportRepository) -> No
     assert exports.accept(asked, b'{"source":"inputs/a.jpg"}', lasting=False) == asked
     assert exports.load(asked.id) == asked
     assert exports.active() == [asked.id]
-    assert exports.of("a person / with ünusual name", 10) == [asked]
+    assert exports.by_owner("a person / with ünusual name", 10) == [asked]
     assert exports._bucket.get(listing_key(asked.id)).data == b'{"source":"inputs/a.jpg"}'  # type: ignore[union-attr]
     assert not exports._bucket.head(listing_key(exports.accept(export("another"), None, lasting=False).id))
 
@@ -123,10 +123,10 @@ def test_a_request_whose_acceptance_broke_off_is_taken_over_after_the_grace(
     exports: ExportRepository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     exports._bucket.put("requests/a-request", new_id().encode())
-    monkeypatch.setattr(ledgers, "TRIES", 3)
+    monkeypatch.setattr(repositories, "TRIES", 3)
     with pytest.raises(Conflict, match="ask again in a minute"):
         exports.accept(export(), None, lasting=False)
-    monkeypatch.setattr(ledgers, "CLAIM_GRACE", 0.0)
+    monkeypatch.setattr(repositories, "CLAIM_GRACE", 0.0)
     taken = export()
     assert exports.accept(taken, None, lasting=False) == taken
     assert exports.load(taken.id) == taken
@@ -140,7 +140,7 @@ def test_what_was_left_by_an_acceptance_that_broke_off_is_removed_after_the_grac
     exports._bucket.put(listing_key(left), b"{}")
     exports.drop_unwritten(left)
     assert keys(exports) == {f"active/{left}", listing_key(left)}, "it may be going on at this moment"
-    monkeypatch.setattr(ledgers, "CLAIM_GRACE", -2.0)
+    monkeypatch.setattr(repositories, "CLAIM_GRACE", -2.0)
     exports.drop_unwritten(left)
     assert keys(exports) == set()
     exports.drop_unwritten(left)
@@ -184,7 +184,7 @@ def test_a_change_under_endless_contention_gives_up_with_words(
     exports: ExportRepository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     accepted = exports.accept(export(), None, lasting=False)
-    monkeypatch.setattr(ledgers, "TRIES", 3)
+    monkeypatch.setattr(repositories, "TRIES", 3)
     tried = []
 
     def overtaken(e: Export) -> Export:
@@ -210,9 +210,9 @@ def test_the_newest_exports_of_a_person_come_first_and_nobody_elses(exports: Exp
     mine = [exports.accept(export(f"r{n}", now=1_700_000_000.0 + n), None, lasting=False) for n in range(4)]
     theirs = exports.accept(export("theirs", owner="archive"), None, lasting=False)
     exports._bucket.delete([f"exports/{mine[2].id}/export.json"])
-    assert exports.of("shop", 3) == [mine[3], mine[1]]
-    assert exports.of("archive", 3) == [theirs]
-    assert exports.of("nobody", 3) == []
+    assert exports.by_owner("shop", 3) == [mine[3], mine[1]]
+    assert exports.by_owner("archive", 3) == [theirs]
+    assert exports.by_owner("nobody", 3) == []
     assert list(exports.all()) == [mine[0], mine[1], mine[3], theirs]
 
 
@@ -221,7 +221,7 @@ def test_the_newest_exports_cost_the_same_however_many_came_before(
 ) -> None:
     mine = [exports.accept(export(f"r{n}", now=1_700_000_000.0 + n), None, lasting=False) for n in range(9)]
     with asked(store) as urls:
-        assert exports.of("shop", 3) == mine[:5:-1]
+        assert exports.by_owner("shop", 3) == mine[:5:-1]
     assert [url for url in urls if "list-type" in url] == [urls[0]]
     assert "max-keys=3" in urls[0] and len(urls) == 1 + 3
 
@@ -273,12 +273,12 @@ def test_closing_removes_segments_and_the_mark_and_keeps_the_rest(exports: Expor
 
 def test_an_export_that_was_looked_at_lately_is_not_asked_for_again(exports: ExportRepository) -> None:
     first, second = (exports.accept(export(key), None, lasting=False) for key in ("one", "two"))
-    assert exports.lately(first.id, 60) == first
+    assert exports.load(first.id, max_age=60) == first
     cancelled = exports.change(first.id, lambda e: e.to(State.CANCELLED))
-    assert exports.lately(first.id, 60) == first
-    assert exports.lately(first.id, 0) == cancelled
-    assert exports.lately(second.id, 60) == second
-    assert exports.lately(first.id, 60) == cancelled
+    assert exports.load(first.id, max_age=60) == first
+    assert exports.load(first.id, max_age=0) == cancelled
+    assert exports.load(second.id, max_age=60) == second
+    assert exports.load(first.id, max_age=60) == cancelled
 
 
 # plans
