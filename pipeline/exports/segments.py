@@ -1,8 +1,8 @@
-"""A segment as one object: its bytes, behind them its index, and how long that is.
+"""Segments in the bucket: one object each, with a footer that holds the index.
 
     <bytes of PDF objects> <index, JSON> <16 digits: bytes of the index>
 
-One write stores both or nothing, and one read of the end gives the index, and small segments whole.
+One write stores both or nothing. One read of the end gives the index, and a small segment as a whole.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from .coverage import SegmentsByChunk
 
 
 class SegmentRepository:
-    """Finding, writing and reading the segments of exports."""
+    """Finds, writes and reads the segments of exports."""
 
     def __init__(self, bucket: Bucket) -> None:
         self._bucket = bucket
 
     def found(self, export_id: str, chunk: int | None = None) -> SegmentsByChunk:
-        """Which segments are stored, of one chunk or of all; as their names say."""
+        """Return the stored segments of one chunk or of all, as their keys tell."""
         prefix = f"exports/{export_id}/segments/" + (f"{chunk:05d}-" if chunk is not None else "")
         found: SegmentsByChunk = {}
         for entry in self._bucket.entries(prefix):
@@ -36,7 +36,7 @@ class SegmentRepository:
         return found
 
     def write(self, export_id: str, index: SegmentIndex, file: BinaryIO) -> None:
-        """Store a segment: its bytes and behind them its index, in one write, so that one fits the other."""
+        """Store a segment with its footer in one write. `file` holds the bytes, and gets the footer too."""
         file.seek(0)
         digest = hashlib.file_digest(file, "sha256")  # type: ignore[arg-type]  # BinaryIO lacks readinto
         tail = footer(dataclasses.replace(index, sha256=digest.hexdigest()))
@@ -48,7 +48,7 @@ class SegmentRepository:
         self._bucket.put(key, file, content_type="application/octet-stream", sha256=digest.hexdigest())
 
     def read(self, key: str) -> StoredSegment:
-        """A segment as it is stored; DamagedSegment when it is not one, after dropping it."""
+        """Return a segment. One that is damaged is removed, then DamagedSegment is raised."""
         tail = self._bucket.tail(key, FOOTER_READ)
         try:
             if tail is None:
@@ -59,49 +59,51 @@ class SegmentRepository:
             raise DamagedSegment(f"The segment {key} is damaged: {error}") from error
 
     def index(self, export_id: str, chunk: int, first: int, pages: int) -> SegmentIndex:
+        """Return the index of a segment. Raises DamagedSegment like `read`."""
         return self.read(segment_key(export_id, chunk, first, pages)).index
 
     def drop(self, key: str) -> None:
-        """Forget a segment that is not what it says, so that its pages are rendered again."""
+        """Remove a segment, so that its pages are rendered again."""
         self._bucket.delete([key])
 
 
 def segment_key(export_id: str, chunk: int, first: int, pages: int) -> str:
+    """Return the key of a segment: its chunk, its first page and its number of pages, as the plan counts them."""
     return f"exports/{export_id}/segments/{chunk:05d}-{first:08d}-{pages:06d}.seg"
 
 
-FOOTER_READ = 64 * 1024  # bytes to ask for: the index of a few thousand pages, or a small segment whole
-DIGITS = 16
+FOOTER_READ = 64 * 1024  # bytes of the end: the footer of a few thousand pages, or a small segment as a whole
+DIGITS = 16  # of the length at the very end
 
 
 @dataclass(frozen=True)
 class StoredSegment:
-    """A segment that was read: what it holds and, when it is a small one, its bytes."""
+    """A segment that was read: its index, and its bytes if it is small."""
 
     index: SegmentIndex
     body: bytes | None
 
 
 def footer(index: SegmentIndex) -> bytes:
-    """What stands behind the bytes of a segment."""
+    """Return the footer of a segment: its index, and the length of that."""
     data = index.encode()
     return data + b"%0*d" % (DIGITS, len(data))
 
 
 def parse(tail: Tail, read: Callable[[int, int], bytes]) -> StoredSegment:
-    """The segment of which this is the end; `read` gives bytes start..stop of it.
+    """Return the segment that ends with `tail`. `read` returns bytes start..stop (exclusive) of it.
 
-    DamagedSegment or ValueError when it is none, or its bytes, as far as they are here, are not those that its
-    index speaks of.
+    Raises DamagedSegment or ValueError when there is no index, or when the size, or the hash of a small segment, is
+    not the one in the index.
     """
     length = int(tail.data[-DIGITS:])
-    size = tail.size - DIGITS - length  # of the bytes alone
-    begin = tail.size - len(tail.data)  # of what is here
+    size = tail.size - DIGITS - length  # of the segment without its footer
+    begin = tail.size - len(tail.data)  # offset of what was read
     if not 0 <= length <= tail.size - DIGITS:
-        raise DamagedSegment("there is no index at its end")
+        raise DamagedSegment("it does not end with an index")
     data = tail.data[size - begin : -DIGITS] if size >= begin else read(size, size + length)
     index = replace(SegmentIndex.decode(data), etag=tail.etag)
     body = tail.data[:size] if not begin else None
     if index.size != size or (body is not None and hashlib.sha256(body).hexdigest() != index.sha256):
-        raise DamagedSegment("its bytes are not those that its index speaks of")
+        raise DamagedSegment("its bytes do not match its index")
     return StoredSegment(index, body)

@@ -1,4 +1,4 @@
-"""Where exports are kept: the bucket, which is the truth, and Redis, which knows what happens now."""
+"""Where exports are kept: in the bucket, the only truth, and in Redis, which knows what happens now."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .segments import SegmentRepository
 
 @dataclass(frozen=True)
 class Stores:
-    """Everything that is needed to look at exports."""
+    """Everything needed to read and change exports."""
 
     settings: Settings
     bucket: Bucket
@@ -24,7 +24,7 @@ class Stores:
 
     @classmethod
     def open(cls, settings: Settings, timeouts: Timeouts = BACKGROUND) -> Stores:
-        """Connect lazily to what the settings name."""
+        """Connect to what the settings name. Nothing is sent yet."""
         bucket = S3Bucket.open(settings, timeouts)
         return Stores(
             settings, bucket, ExportRepository(bucket), SegmentRepository(bucket), Coordination.open(settings)

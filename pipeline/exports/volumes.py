@@ -31,12 +31,10 @@ class VolumeLimit:
         if self.pages is not None and self.bytes is not None:
             raise InvalidRequest("Give either volume_pages or volume_bytes, not both.", field="volume_bytes")
         if self.pages is not None and self.pages < 1:
-            raise InvalidRequest(
-                f"A volume of {self.pages} pages is not possible; 1 is the least.", field="volume_pages"
-            )
+            raise InvalidRequest(f"volume_pages is {self.pages}; it must be 1 or more.", field="volume_pages")
         if self.bytes is not None and self.bytes < MIN_VOLUME:
             raise InvalidRequest(
-                f"A volume of {self.bytes} bytes is not possible; {MIN_VOLUME} is the least.",
+                f"volume_bytes is {self.bytes}; it must be {MIN_VOLUME} or more.",
                 field="volume_bytes",
             )
 

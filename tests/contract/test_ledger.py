@@ -124,7 +124,7 @@ def test_a_request_whose_acceptance_broke_off_is_taken_over_after_the_grace(
 ) -> None:
     exports._bucket.put("requests/a-request", new_id().encode())
     monkeypatch.setattr(repositories, "TRIES", 3)
-    with pytest.raises(Conflict, match="ask again in a minute"):
+    with pytest.raises(Conflict, match="Send it again in a minute"):
         exports.accept(export(), None, lasting=False)
     monkeypatch.setattr(repositories, "CLAIM_GRACE", 0.0)
     taken = export()
