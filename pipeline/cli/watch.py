@@ -12,7 +12,6 @@ from ..errors import ExportFailed, IllegalStep, StoreDown, TimedOut
 from ..exports.export import Export, File, Result, State
 from ..exports.repository import ExportRepository
 from ..exports.stores import Stores
-from ..exports.views import progress
 from ..exports.volumes import index_name, volume_name
 from ..settings import MIB
 from ..tasks.inline import OnProgress
@@ -24,7 +23,7 @@ def until_over(stores: Stores, export_id: str, timeout: float | None, show: OnPr
     """Wait for the end of an export, showing how far it is; TimedOut after `timeout` seconds."""
     began = time.monotonic()
     while not (export := stores.exports.load(export_id)).state.over:
-        show(*steps(export, progress(stores, export)))
+        show(*steps(export, stores.progress(export)))
         if timeout is not None and time.monotonic() - began >= timeout:
             raise TimedOut(f"Export {export_id} is {export.state} after {timeout:g} s.")
         time.sleep(LOOK_SECONDS)

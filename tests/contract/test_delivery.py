@@ -272,7 +272,7 @@ def test_a_link_leads_to_its_export_until_its_time_is_over(monkeypatch: pytest.M
     monkeypatch.setattr(time, "time", lambda: later - 1)
     assert Links(SETTINGS).read(signed) == "an-export"
     monkeypatch.setattr(time, "time", lambda: later + 2)
-    with pytest.raises(LinkExpired, match="time of this link is over"):
+    with pytest.raises(LinkExpired, match="This link has expired"):
         Links(SETTINGS).read(signed)
 
 
