@@ -1,3 +1,7 @@
+"""The parts of a multipart upload: every byte once, within the limits of S3."""
+
+from __future__ import annotations
+
 from hypothesis import given
 from hypothesis import strategies as st
 
