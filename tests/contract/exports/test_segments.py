@@ -1,4 +1,4 @@
-"""Segments as the bucket has them: their names say which pages are there, and what is damaged is found out."""
+"""Segments in the bucket: keys tell which pages are stored, and damage is found."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import dataclasses
 import hashlib
 import io
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
@@ -14,44 +13,21 @@ from pipeline.adapters.bucket import Bucket
 from pipeline.errors import DamagedSegment
 from pipeline.exports.coverage import cover
 from pipeline.exports.ids import new_id
-from pipeline.exports.plan import Chunk, Plan
 from pipeline.exports.segments import SegmentRepository, segment_key
-from pipeline.pdf.segment_index import SegmentIndex
-from pipeline.pdf.tally import Skipped
-from pipeline.services import Services
-from pipeline.tasks.segment_cache import SegmentCache
 
-PLAN = Plan(20, 20, tuple(Chunk(n, 5 * n, 5, 50 * n, 50 * n + 50) for n in range(4)))
+from .records import PLAN, index, store_segment
 
 
 @pytest.fixture
-def store(services: Services) -> Bucket:
-    return services.bucket
+def segments(bucket: Bucket) -> SegmentRepository:
+    return SegmentRepository(bucket)
 
 
-@pytest.fixture
-def segments(services: Services) -> SegmentRepository:
-    return services.segments
-
-
-def index(chunk: int, first: int, pages: int, data: bytes, **changes: Any) -> SegmentIndex:
-    made = SegmentIndex(
-        chunk, 4, first, pages, 0, [0], len(data), 16, pages, pages, pages,
-        [], "ab", None, [Skipped(1, "s", "r")], ["w"],
-    )  # fmt: skip
-    return dataclasses.replace(made, **changes)
-
-
-def store_segment(segments: SegmentRepository, export_id: str, chunk: int, first: int, pages: int) -> None:
-    data = f"{chunk} {first} {pages}".encode()
-    segments.write(export_id, index(chunk, first, pages, data), io.BytesIO(data))
-
-
-def test_what_is_done_is_known_by_the_names_of_the_segments(store: Bucket, segments: SegmentRepository) -> None:
+def test_keys_tell_which_pages_are_stored(bucket: Bucket, segments: SegmentRepository) -> None:
     export_id = new_id()
     for chunk, first, pages in ((0, 0, 5), (1, 5, 2), (1, 7, 3), (3, 15, 4)):
         store_segment(segments, export_id, chunk, first, pages)
-    store.put(f"exports/{export_id}/segments/00002-00000010-000005.txt", b"not a segment")
+    bucket.put(f"exports/{export_id}/segments/00002-00000010-000005.txt", b"not a segment")
     found = segments.found(export_id)
     assert found == {0: [(0, 5)], 1: [(5, 2), (7, 3)], 3: [(15, 4)]}
     assert segments.found(export_id, 1) == {1: [(5, 2), (7, 3)]}
@@ -62,10 +38,10 @@ def test_what_is_done_is_known_by_the_names_of_the_segments(store: Bucket, segme
     assert missing == [2, 3]
 
 
-def test_a_segment_is_its_bytes_and_behind_them_its_index(store: Bucket, segments: SegmentRepository) -> None:
+def test_a_segment_is_its_bytes_and_its_footer(bucket: Bucket, segments: SegmentRepository) -> None:
     export_id = new_id()
     store_segment(segments, export_id, 1, 5, 5)
-    stored = store.get(segment_key(export_id, 1, 5, 5))
+    stored = bucket.get(segment_key(export_id, 1, 5, 5))
     read = segments.index(export_id, 1, 5, 5)
     assert stored is not None
     assert (read.etag, stored.data[: read.size]) == (stored.etag, b"1 5 5")
@@ -73,7 +49,7 @@ def test_a_segment_is_its_bytes_and_behind_them_its_index(store: Bucket, segment
     assert dataclasses.replace(read, sha256="", etag="") == index(1, 5, 5, b"1 5 5")
 
 
-def test_an_index_that_is_longer_than_what_is_read_at_first_is_read_whole(segments: SegmentRepository) -> None:
+def test_a_footer_longer_than_the_first_read_is_read_whole(segments: SegmentRepository) -> None:
     export_id, data = new_id(), b"some bytes" * 10_000
     long = index(1, 5, 5, data, warnings=[f"warning {n}" for n in range(10_000)])
     segments.write(export_id, long, io.BytesIO(data))
@@ -95,33 +71,17 @@ DAMAGE: dict[str, Callable[[bytes], bytes]] = {
 
 
 @pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE)
-def test_a_damaged_segment_is_said_and_counts_no_more(
-    store: Bucket, segments: SegmentRepository, damage: Callable[[bytes], bytes]
+def test_a_damaged_segment_is_removed(
+    bucket: Bucket, segments: SegmentRepository, damage: Callable[[bytes], bytes]
 ) -> None:
     export_id = new_id()
     store_segment(segments, export_id, 1, 5, 5)
     key = segment_key(export_id, 1, 5, 5)
-    stored = store.get(key)
+    stored = bucket.get(key)
     assert stored is not None
-    store.put(key, damage(stored.data))
+    bucket.put(key, damage(stored.data))
     with pytest.raises(DamagedSegment, match=key):
         segments.read(key)
     assert segments.found(export_id) == {}
     with pytest.raises(DamagedSegment, match="gone"):
         segments.read(key)
-
-
-def test_segments_on_the_shelf_are_read_once_as_far_as_there_is_room(
-    store: Bucket, segments: SegmentRepository
-) -> None:
-    """Law 2: what is kept does not grow with the document."""
-    export_id = new_id()
-    for n in range(3):
-        store_segment(segments, export_id, n, 5 * n, 5)
-    keys = [segment_key(export_id, n, 5 * n, 5) for n in range(3)]
-    one = len(index(0, 0, 5, b"0 0 5").encode()) + 150  # with its hash and ETag
-    with SegmentCache(segments, room=2 * one) as shelf:
-        first = [shelf.index(key) for key in keys]
-        store.delete(keys[:2])
-        assert [shelf.index(key) for key in keys] == first
-        assert [shelf.body(key, 1, 3) for key in keys] == [b" 0", b" 5", None]
