@@ -15,7 +15,7 @@ import psutil
 import requests
 
 from local.laptop import Laptop, laptop
-from pipeline.adapters.bucket.bucket import S3Bucket
+from pipeline.adapters.bucket.s3 import S3Bucket
 from pipeline.adapters.redis import Coordination
 
 from . import tables

@@ -22,7 +22,7 @@ import requests
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from pipeline.adapters.bucket.bucket import S3Bucket
+from pipeline.adapters.bucket.s3 import S3Bucket
 from pipeline.cli.folder import listing, pictures
 from pipeline.errors import ExportFailed
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import requests
 
-from pipeline.adapters.bucket.bucket import S3Bucket
+from pipeline.adapters.bucket.s3 import S3Bucket
 from pipeline.errors import ServiceDown
 from pipeline.exports.repository import ExportRepository
 from pipeline.scaler.learned import Learned

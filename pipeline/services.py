@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from . import documents
-from .adapters.bucket.client import BACKGROUND, Timeouts
+from .adapters.bucket import BACKGROUND, Timeouts
 from .adapters.https import Fetcher, Limits
 from .adapters.mail import Mailer
 from .adapters.redis import Coordination

@@ -10,7 +10,7 @@ import botocore.session
 import pytest
 
 from local.services import S3, Valkey, s3, valkey
-from pipeline.adapters.bucket.bucket import S3Bucket
+from pipeline.adapters.bucket.s3 import S3Bucket
 from pipeline.services import Message, Services, open_services
 from pipeline.settings import Settings
 

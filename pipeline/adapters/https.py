@@ -1,11 +1,11 @@
-"""The one way by which a URL that a stranger wrote is fetched.
+"""Fetches untrusted URLs: https only, public addresses only (against SSRF, server-side request forgery).
 
-Only https, only public addresses, and the address that was checked is the address that is connected to:
-a name is looked up once, and then serves TLS and the Host header only. Every redirect starts from the top.
-Nothing is taken from the environment (proxies, .netrc), nothing is kept (cookies), nothing is decompressed.
+A host name is looked up once. The address that was checked is the one that is connected to; the name then serves
+TLS and the Host header only. Every redirect is checked like a first URL. No proxy and no .netrc is read from the
+environment, no cookie is kept, no body is decompressed.
 
-It stands on the standard library because the deadline has to reach into every read of the socket, and
-because urllib3 2.8 logs the whole URL, signature included, when a server sends a header it cannot parse.
+It is built on the standard library, because the deadline must limit every read of the socket, and because urllib3
+2.8 logs the whole URL, signature included, when a server sends a header that it cannot parse.
 """
 
 from __future__ import annotations
@@ -17,65 +17,40 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from http.client import HTTPException, HTTPResponse, HTTPSConnection, IncompleteRead
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from ipaddress import ip_address
 from time import monotonic
 from typing import BinaryIO, cast
 from urllib.parse import SplitResult, quote, urljoin, urlsplit
 
 from ..errors import RefusedAddress, SourceUnavailable, UnreadableSource
+from .public_addresses import Address, is_public
 
-Address = IPv4Address | IPv6Address
 Resolve = Callable[[str, int], Sequence[Address]]
+"""Host name and port -> addresses; raises socket.gaierror."""
 
 MIB = 1024 * 1024
-BLOCK = 64 * 1024
-ADDRESSES = 4  # of one host are tried, one after the other
+BLOCK = 64 * 1024  # bytes read at a time
+MAX_ADDRESSES = 4  # of one host that are tried, one after the other
 
 _REDIRECTS = {301, 302, 303, 307, 308}
 _TRANSIENT = {408, 425, 429}
 _HEADERS = {"Accept-Encoding": "identity", "User-Agent": "pipeline", "Connection": "close"}
 
 _ASCII = "".join(map(chr, range(128)))
-_PLAIN = re.compile(r"[!-\[\]-~]{1,8192}")  # printable ASCII without the backslash
+_URL = re.compile(r"[!-\[\]-~]{1,8192}")  # printable ASCII without the backslash
 # The last label begins with a letter, so 127.1, 0x7f.1 and 2130706433 are not names.
-_NAME = re.compile(r"(?=.{1,253}\Z)(?:[a-z0-9_-]{1,63}\.)+[a-z][a-z0-9-]{0,62}")
-
-# IANA special-purpose address registries (RFC 6890). Written out, because `is_global` changed within 3.11.
-# 224/3 is multicast, reserved and broadcast; 168.63.129.16 a cloud's metadata server that looks public.
-# fmt: off
-_SPECIAL_V4 = [IPv4Network(network) for network in (
-    "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "168.63.129.16/32", "169.254.0.0/16",
-    "172.16.0.0/12", "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "192.168.0.0/16", "198.18.0.0/15",
-    "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/3",
-)]
-# fmt: on
-_GLOBAL_V6 = IPv6Network("2000::/3")
-# Of that, 2001::/23 holds Teredo among others, 2002::/16 is 6to4, the other two are for documentation.
-_SPECIAL_V6 = [IPv6Network(network) for network in ("2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20")]
-_NAT64 = IPv6Network("64:ff9b::/96")
+_HOST_NAME = re.compile(r"(?=.{1,253}\Z)(?:[a-z0-9_-]{1,63}\.)+[a-z][a-z0-9-]{0,62}")
 
 
-def is_public(address: Address) -> bool:
-    """Whether this is a global unicast address of the open internet.
-
-    Of the IPv6 forms that hold an IPv4 address only NAT64 can be public: an IPv6-only network needs it.
-    """
-    if isinstance(address, IPv4Address):
-        return not any(address in network for network in _SPECIAL_V4)
-    if address in _NAT64:
-        return is_public(IPv4Address(int(address) & 0xFFFFFFFF))
-    return address in _GLOBAL_V6 and not any(address in network for network in _SPECIAL_V6)
-
-
-def addresses_of(host: str, port: int) -> list[Address]:
-    """Ask the system's resolver, which has its own time-out; raises socket.gaierror."""
+def look_up(host: str, port: int) -> list[Address]:
+    """Return the addresses of a host. The system's resolver has its own time-out. Raises socket.gaierror."""
     answers = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return [ip_address(str(answer[4][0])) for answer in answers]
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What one fetch may cost: bytes of body, seconds from start to end, redirects."""
+    """What one fetch may take: bytes of body, seconds from start to end, number of redirects."""
 
     bytes: int = 32 * MIB
     seconds: float = 30.0
@@ -83,7 +58,7 @@ class Limits:
 
 
 class Fetcher:
-    """Fetches untrusted URLs within limits; one for all threads."""
+    """Fetches untrusted URLs within limits. Thread-safe."""
 
     def __init__(
         self,
@@ -92,7 +67,7 @@ class Fetcher:
         may_connect: Callable[[Address], bool] = is_public,
         ca_certs: str | None = None,
         ports: frozenset[int] = frozenset({443}),
-        resolve: Resolve = addresses_of,
+        resolve: Resolve = look_up,
     ) -> None:
         self.limits = limits
         self.may_connect = may_connect
@@ -102,9 +77,9 @@ class Fetcher:
         self._tls.sslsocket_class = _TimedSocket
 
     def fetch(self, url: str, into: BinaryIO) -> None:
-        """Write the body to `into`, which after an error holds what had come so far.
+        """Write the body to `into`; after an error it holds what was received until then.
 
-        Raises RefusedAddress, SourceUnavailable (try again later) or UnreadableSource.
+        Raises RefusedAddress, SourceUnavailable (may work later) or UnreadableSource.
         """
         deadline = monotonic() + self.limits.seconds
         source = self._source(url)
@@ -117,20 +92,20 @@ class Fetcher:
                 if location is None:
                     return self._receive(response, source, into)
             source = self._source(location, source)
-        raise UnreadableSource(f"{source} is only reached by more than {self.limits.redirects} redirects.")
+        raise UnreadableSource(f"{source} redirects more than {self.limits.redirects} times.")
 
     def check(self, url: str) -> None:
-        """Refuse what can be refused without a lookup; raises RefusedAddress."""
+        """Raise RefusedAddress for what can be refused without looking up the host."""
         self._source(url)
 
     def _source(self, url: str, before: _Source | None = None) -> _Source:
-        """Read a URL, or a redirect that came from the source before."""
+        """Check a URL, or the target of a redirect that the source `before` answered with."""
         said = f"The URL to which {before} redirects" if before else "The URL"
         parts, port = _split(url, before.url if before else "", said)
         host = parts.hostname or ""
         rules = (
             (parts.scheme == "https", "does not begin with https://"),
-            ("@" not in parts.netloc, "holds a user name or a password"),
+            ("@" not in parts.netloc, "contains a user name or a password"),
             (self._may_name(host), "does not name a public host (international names: as xn--…)"),
             (port in self.ports, f"names port {port}, which is not allowed"),
         )
@@ -141,40 +116,40 @@ class Fetcher:
         return _Source(host, port, target, parts.geturl())
 
     def _may_name(self, host: str) -> bool:
-        """A name with a dot, or the literal of an address that may be connected to (without a zone)."""
+        """Return True for a name with a dot, and for an allowed literal address without a zone."""
         try:
             literal = ip_address(host)
         except ValueError:
-            return _NAME.fullmatch(host) is not None
+            return _HOST_NAME.fullmatch(host) is not None
         return "%" not in host and self.may_connect(literal)
 
     def _connected(self, source: _Source, deadline: float) -> HTTPSConnection:
-        """A TLS connection to an address that was checked, verified against the name."""
+        """Connect by TLS to an address that was checked; the certificate must be for the host name."""
         addresses = self._addresses(source)
-        with _translated(source), _dial(addresses[:ADDRESSES], source.port, deadline) as raw:
-            raw.settimeout(_left(deadline))
+        with _network_errors(source), _dial(addresses[:MAX_ADDRESSES], source.port, deadline) as raw:
+            raw.settimeout(_seconds_left(deadline))
             tls = self._tls.wrap_socket(raw, server_hostname=source.host)
         cast(_TimedSocket, tls).deadline = deadline
         connection = HTTPSConnection(source.host, source.port, context=self._tls)
-        connection.auto_open = 0  # it must never connect by itself: it would look the name up again
+        connection.auto_open = 0  # never reconnect: that would look the name up again
         connection.sock = tls
         return connection
 
     def _addresses(self, source: _Source) -> Sequence[Address]:
-        """Look the host up, once; one address that is not public spoils them all."""
-        with _translated(source):
+        """Look up the host, once. A single address that is not public refuses them all."""
+        with _network_errors(source):
             addresses = self.resolve(source.host, source.port)
         if not addresses:
             raise UnreadableSource(f"The host of {source} has no address.")
         if not all(map(self.may_connect, addresses)):
-            raise RefusedAddress(f"The host of {source} leads to an address that is not public.")
+            raise RefusedAddress(f"The host of {source} has an address that is not public.")
         return addresses
 
     def _receive(self, response: HTTPResponse, source: _Source, into: BinaryIO) -> None:
-        """Copy the body block by block, counting what really comes."""
+        """Copy the body in blocks, and count the bytes that really arrive."""
         too_large = UnreadableSource(f"{source} is larger than {self.limits.bytes / MIB:.4g} MiB.")
         if response.getheader("Content-Encoding", "identity").lower() != "identity":
-            raise UnreadableSource(f"{source} is sent with a Content-Encoding, which was declined.")
+            raise UnreadableSource(f"{source} is sent compressed (Content-Encoding), although that was declined.")
         if (response.length or 0) > self.limits.bytes:
             raise too_large
         received = 0
@@ -189,7 +164,7 @@ class Fetcher:
 
 @dataclass(frozen=True)
 class _Source:
-    """A URL that was checked; as text only file and host, because path and query may hold a signature."""
+    """A checked URL. Its text is only file name and host: path and query may hold a signature."""
 
     host: str
     port: int
@@ -202,31 +177,31 @@ class _Source:
 
 
 class _TimedSocket(ssl.SSLSocket):
-    """Gives every read what is left until the deadline.
+    """A TLS socket whose every read ends at the deadline.
 
-    A time-out for each read alone never ends when one byte comes at a time, be it of the head, of a
-    chunk's size or of the body.
+    With a time-out for each read, a server that sends one byte at a time (of the head, a chunk size or the body)
+    would never be cut off.
     """
 
     deadline: float
 
     def recv_into(self, *args: object, **kwargs: object) -> int:
-        self.settimeout(_left(self.deadline))
+        self.settimeout(_seconds_left(self.deadline))
         return super().recv_into(*args, **kwargs)  # type: ignore[arg-type]
 
 
-def _left(deadline: float) -> float:
-    """Seconds until the deadline; raises TimeoutError when it has passed."""
+def _seconds_left(deadline: float) -> float:
+    """Return the seconds until the deadline; raises TimeoutError when it has passed."""
     if (left := deadline - monotonic()) > 0:
         return left
     raise TimeoutError
 
 
 def _split(url: str, base: str, said: str) -> tuple[SplitResult, int]:
-    """Parse a URL and its port, or refuse: white space, control characters, backslashes, nonsense."""
+    """Parse a URL and its port. Refuses white space, control characters, backslashes and what is no URL."""
     fault = RefusedAddress(f"{said} is not well formed (white space, backslash, brackets, port, length).")
     plain = quote(url, safe=_ASCII, errors="surrogatepass")
-    if not _PLAIN.fullmatch(plain):
+    if not _URL.fullmatch(plain):
         raise fault
     try:
         parts = urlsplit(urljoin(base, plain))
@@ -236,10 +211,10 @@ def _split(url: str, base: str, said: str) -> tuple[SplitResult, int]:
 
 
 def _dial(addresses: Sequence[Address], port: int, deadline: float) -> socket.socket:
-    """A TCP connection to the first address that answers; each gets an even share of the time left."""
+    """Connect by TCP to the first address that answers. Each gets an equal share of the time left."""
     first, *others = addresses
     try:
-        return socket.create_connection((str(first), port), _left(deadline) / len(addresses))
+        return socket.create_connection((str(first), port), _seconds_left(deadline) / len(addresses))
     except OSError:
         if not others:
             raise
@@ -247,13 +222,14 @@ def _dial(addresses: Sequence[Address], port: int, deadline: float) -> socket.so
 
 
 def _answer(connection: HTTPSConnection, source: _Source) -> HTTPResponse:
-    with _translated(source):
+    """Send the request, return the head of the answer."""
+    with _network_errors(source):
         connection.request("GET", source.target, headers=_HEADERS)
         return connection.getresponse()
 
 
 def _redirect(response: HTTPResponse, source: _Source) -> str | None:
-    """Where a redirect leads, or None when the body follows; any other status is an error."""
+    """Return the target of a redirect, None when a body follows. Any other status is an error."""
     if response.status == 200:
         return None
     location = response.getheader("Location")
@@ -261,15 +237,15 @@ def _redirect(response: HTTPResponse, source: _Source) -> str | None:
         return quote(location.encode("latin-1"), safe=_ASCII)
     transient = response.status >= 500 or response.status in _TRANSIENT
     kind = SourceUnavailable if transient else UnreadableSource
-    raise kind(f"{source} cannot be had: the server answers {response.status}.")
+    raise kind(f"{source} cannot be fetched: the server answers {response.status}.")
 
 
 def _blocks(response: HTTPResponse, source: _Source) -> Iterator[bytes]:
-    """The body in pieces of at most BLOCK bytes.
+    """Yield the body in pieces of at most BLOCK bytes.
 
-    By read1, because read() takes a chunk size of -1 for "everything" and loads it into memory.
+    It uses read1: read() takes a chunk size of -1 for "everything" and loads it into memory.
     """
-    with _translated(source):
+    with _network_errors(source):
         while block := response.read1(BLOCK):
             yield block
         if response.length:
@@ -277,15 +253,16 @@ def _blocks(response: HTTPResponse, source: _Source) -> Iterator[bytes]:
 
 
 @contextmanager
-def _translated(source: _Source) -> Iterator[None]:
+def _network_errors(source: _Source) -> Iterator[None]:
+    """Raise our errors for those of the network."""
     try:
         yield
     except (OSError, HTTPException) as error:
-        raise _translation(error, source) from error
+        raise _to_source_error(error, source) from error
 
 
-def _translation(error: Exception, source: _Source) -> UnreadableSource:
-    """What a failure of the network means: only what may pass by itself is SourceUnavailable."""
+def _to_source_error(error: Exception, source: _Source) -> UnreadableSource:
+    """Return our error for a failure of the network: SourceUnavailable if it may pass, else UnreadableSource."""
     match error:
         case TimeoutError():
             return SourceUnavailable(f"{source} did not arrive in the time allowed.")
@@ -296,5 +273,5 @@ def _translation(error: Exception, source: _Source) -> UnreadableSource:
         case ssl.SSLCertVerificationError(verify_message=fault):
             return UnreadableSource(f"{source} has no valid certificate: {fault}.")
         case ssl.SSLError(reason=fault) if not isinstance(error, ssl.SSLEOFError):
-            return UnreadableSource(f"{source} cannot be had over TLS: {fault}.")
-    return SourceUnavailable(f"The connection for {source} broke off or could not be made.")
+            return UnreadableSource(f"{source} cannot be fetched over TLS: {fault}.")
+    return SourceUnavailable(f"The connection to the host of {source} failed or was closed early.")

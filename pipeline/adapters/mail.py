@@ -1,4 +1,4 @@
-"""SMTP: the one door to the mail server."""
+"""Sends mail by SMTP."""
 
 from __future__ import annotations
 
@@ -18,58 +18,59 @@ class Mailer:
 
     def __init__(self, settings: Settings) -> None:
         self._url = settings.smtp_url
-        self._timeout = 20
+        self._timeout = 20  # seconds, for each reply
 
     @property
     def configured(self) -> bool:
+        """True when SMTP_URL is set."""
         return self._url is not None
 
     def send(self, mail: EmailMessage) -> None:
-        """Hand a mail over; MailRefused when it never will be taken, MailDown when it may be later."""
-        with self.connection() as smtp, _translated():
+        """Send a mail. Raises MailRefused when the server will never take it, MailDown when it may later."""
+        with self.connection() as smtp, _smtp_errors():
             smtp.send_message(mail)
 
     @contextmanager
     def connection(self) -> Iterator[smtplib.SMTP]:
-        """A connection that is encrypted and signed in; MailUnencrypted when the server offers no TLS."""
+        """Yield an encrypted, signed-in connection. Raises MailUnencrypted when the server offers no TLS."""
         url = urlsplit(self._url or "")
         host, port = url.hostname or "", url.port
         tls = ssl.create_default_context()
-        with _translated():
+        with _smtp_errors():
             smtp = (
                 smtplib.SMTP_SSL(host, port or 465, timeout=self._timeout, context=tls)
                 if url.scheme == "smtps"
                 else smtplib.SMTP(host, port or 587, timeout=self._timeout)
             )
         try:
-            with _translated():
-                smtp.ehlo_or_helo_if_needed()  # before it, smtplib knows of no extension
+            with _smtp_errors():
+                smtp.ehlo_or_helo_if_needed()  # without it, smtplib knows no extension
                 if url.scheme == "smtp":
                     self._encrypt(smtp, tls)
                 if url.username:
                     smtp.login(unquote(url.username), unquote(url.password or ""))
             yield smtp
         finally:
-            with suppress(smtplib.SMTPException):  # a mail that was taken is taken, whatever the goodbye says
+            with suppress(smtplib.SMTPException):  # a mail that was taken stays taken, whatever QUIT answers
                 smtp.quit()
 
     def _encrypt(self, smtp: smtplib.SMTP, tls: ssl.SSLContext) -> None:
-        """STARTTLS. Whoever stands between can take the offer away, so without it nothing is said."""
+        """Switch to TLS. A host in between could remove the offer, so without TLS nothing is sent."""
         if smtp.has_extn("starttls"):
             smtp.starttls(context=tls)
         elif not is_local(self._url or ""):
-            raise MailUnencrypted("The mail server offers no TLS; password and mail would travel in the clear.")
+            raise MailUnencrypted("The mail server offers no TLS; password and mail would be sent unencrypted.")
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
-    """smtplib's errors may repeat what was sent; only the server's code is passed on."""
+def _smtp_errors() -> Iterator[None]:
+    """Raise our errors for those of smtplib, with the server's code only: the rest may repeat what was sent."""
     try:
         yield
     except smtplib.SMTPRecipientsRefused as error:
         codes = [code for code, _ in error.recipients.values()]
         kind = MailRefused if all(code >= 500 for code in codes) else MailDown
-        raise kind(f"The mail server does not take mail for this address ({codes[0]}).") from error
+        raise kind(f"The mail server refuses mail to this address ({codes[0]}).") from error
     except smtplib.SMTPResponseException as error:
         kind = MailRefused if error.smtp_code in (550, 551, 552, 553, 554) else MailDown
         raise kind(f"The mail server answered {error.smtp_code}.") from error

@@ -11,7 +11,7 @@ from ..errors import InvalidRequest
 from ..settings import Settings
 
 if TYPE_CHECKING:
-    from ..adapters.bucket.client import Timeouts
+    from ..adapters.bucket import Timeouts
     from ..exports.stores import Stores
     from ..services import Services
 
@@ -20,12 +20,12 @@ def settings() -> Settings:
     return Settings.from_env(os.environ)
 
 
-def services(patience: Timeouts | None = None) -> Services:
+def services(timeouts: Timeouts | None = None) -> Services:
     """Everything, for commands that send messages."""
-    from ..adapters.bucket.client import BACKGROUND
+    from ..adapters.bucket import BACKGROUND
     from ..tasks.app import open_with_celery
 
-    return open_with_celery(settings(), patience or BACKGROUND)
+    return open_with_celery(settings(), timeouts or BACKGROUND)
 
 
 def stores() -> Stores:

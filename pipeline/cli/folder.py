@@ -20,7 +20,7 @@ from ..documents.inputs.bucket import SENT
 from ..errors import InvalidRequest
 
 if TYPE_CHECKING:
-    from ..adapters.bucket.bucket import S3Bucket
+    from ..adapters.bucket import Bucket
     from ..tasks.inline import OnProgress
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".tif", ".tiff", ".bmp")
@@ -82,15 +82,15 @@ def listed(source: Path | None, captions: bool) -> Iterator[tuple[Path, Path]]:
         yield path, source or Path(folder)
 
 
-def send_listing(store: S3Bucket, path: Path, owner: str) -> str:
+def send_listing(bucket: Bucket, path: Path, owner: str) -> str:
     """Send a listing, unless it is there; its key, which follows from what it holds."""
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
         key = f"{_place(owner, digest)}{path.name}"
-        there = store.head(key)
+        there = bucket.head(key)
         if there is None or time.time() - there.modified > FRESH:
             file.seek(0)
-            store.put(key, file, content_type=guess_type(path.name)[0] or "application/octet-stream")
+            bucket.put(key, file, content_type=guess_type(path.name)[0] or "application/octet-stream")
     return key
 
 
@@ -111,21 +111,21 @@ class Upload:
         self._sizes = {name: (folder / name).stat().st_size for name in self.names}
         self.prefix = _place(owner, self._digest())
 
-    def send(self, store: S3Bucket, captions: bool) -> str:
+    def send(self, bucket: Bucket, captions: bool) -> str:
         """Send what is not there yet, and the listing beside it; the listing's key."""
         lines = b"".join(listing(self.names, captions, self.prefix))
-        there = {e.key: e.size for e in store.entries(self.prefix) if time.time() - e.modified < FRESH}
+        there = {e.key: e.size for e in bucket.entries(self.prefix) if time.time() - e.modified < FRESH}
         missing = [name for name in self.names if there.get(self.prefix + name) != self._sizes[name]]
-        for _ in self._each("sending pictures", missing, lambda name: self._put(store, name)):
+        for _ in self._each("sending pictures", missing, lambda name: self._put(bucket, name)):
             pass
         key = f"{self.prefix}{hashlib.sha256(lines).hexdigest()[:16]}.jsonl"
         if key not in there:
-            store.put(key, lines, content_type="application/jsonl")
+            bucket.put(key, lines, content_type="application/jsonl")
         return key
 
-    def _put(self, store: S3Bucket, name: str) -> None:
+    def _put(self, bucket: Bucket, name: str) -> None:
         with (self._folder / name).open("rb") as file:
-            store.put(self.prefix + name, file, content_type=guess_type(name)[0] or "application/octet-stream")
+            bucket.put(self.prefix + name, file, content_type=guess_type(name)[0] or "application/octet-stream")
 
     def _digest(self) -> str:
         """Of names and contents: a name and a size alone may be another picture's too."""

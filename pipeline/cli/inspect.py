@@ -26,7 +26,6 @@ def status(export_id: str, machine: bool) -> None:
     \b
     JSON: the export as GET /exports/ID shows it.
     """
-    from ..exports.views import progress
     from .watch import steps
 
     stores = context.stores()
@@ -38,7 +37,7 @@ def status(export_id: str, machine: bool) -> None:
         return
     terminal.say(f"{export.state}  {export.document}, {export.name}, asked for by {export.owner}")
     if not export.state.over:
-        what, done, total = steps(export, progress(stores, export))
+        what, done, total = steps(export, stores.progress(export))
         terminal.say(f"{what}: {done} of {total}" if total else what)
     if export.result:
         terminal.tell_files(export.result)

@@ -27,7 +27,7 @@ def keeper(dry_run: bool, machine: bool) -> None:
     JSON of a dry run: {"quantity", "drain_above", "reason"}
     """
     _log()
-    from ..adapters.bucket.client import REQUEST
+    from ..adapters.bucket import REQUEST
     from ..services import worker_pool
     from ..tasks.keeper import Keeper
 
@@ -69,7 +69,7 @@ def prepare(machine: bool) -> None:
     \b
     JSON: {"lifecycle": true or false}
     """
-    from ..adapters.bucket.bucket import S3Bucket
+    from ..adapters.bucket.s3 import S3Bucket
     from ..documents.inputs.bucket import SENT
     from .doctor import settings_checks
     from .doctor.finding import Outcome
@@ -87,7 +87,7 @@ def prepare(machine: bool) -> None:
     # Read once: when the last export of a while is over, back to a day before its first one was asked for.
     days["workers/"] = ceil(settings.export_deadline / 86400) + HISTORY_DAYS
     try:
-        S3Bucket.open(settings).expire_by_itself(days)
+        S3Bucket.open(settings).set_lifecycle(days)
         done = True
     except StoreDown as error:
         done = False

@@ -6,13 +6,12 @@ import time
 from collections import deque
 from pathlib import Path
 
-from ..adapters.bucket.bucket import S3Bucket
+from ..adapters.bucket import Bucket
 from ..adapters.redis.progress import Progress
 from ..errors import ExportFailed, IllegalStep, StoreDown, TimedOut
 from ..exports.export import Export, File, Result, State
 from ..exports.repository import ExportRepository
 from ..exports.stores import Stores
-from ..exports.views import progress
 from ..exports.volumes import index_name, volume_name
 from ..settings import MIB
 from ..tasks.inline import OnProgress
@@ -24,7 +23,7 @@ def until_over(stores: Stores, export_id: str, timeout: float | None, show: OnPr
     """Wait for the end of an export, showing how far it is; TimedOut after `timeout` seconds."""
     began = time.monotonic()
     while not (export := stores.exports.load(export_id)).state.over:
-        show(*steps(export, progress(stores, export)))
+        show(*steps(export, stores.progress(export)))
         if timeout is not None and time.monotonic() - began >= timeout:
             raise TimedOut(f"Export {export_id} is {export.state} after {timeout:g} s.")
         time.sleep(LOOK_SECONDS)
@@ -62,12 +61,12 @@ def places(result: Result, into: Path | None) -> list[Path]:
     return [into.with_name(name) for name in names]
 
 
-def fetch(store: S3Bucket, file: File, into: Path, show: OnProgress) -> None:
+def fetch(bucket: Bucket, file: File, into: Path, show: OnProgress) -> None:
     """Copy a file out of the bucket. It gets its name when it is whole; StoreDown when it is not."""
     part, size = into.with_name(into.name + ".part"), 0
     try:
         with part.open("wb") as written:
-            for block in store.read(file.key, 0, file.bytes):
+            for block in bucket.read(file.key, 0, file.bytes):
                 size += written.write(block)
                 show("fetching, MiB", size // MIB, file.bytes // MIB)
         if size != file.bytes:
@@ -80,5 +79,5 @@ def fetch(store: S3Bucket, file: File, into: Path, show: OnProgress) -> None:
 def newest(exports: ExportRepository, owner: str | None, limit: int) -> list[Export]:
     """The last exports, newest first: one person's, or everybody's, which reads all that there are."""
     if owner is not None:
-        return exports.of(owner, limit)
+        return exports.by_owner(owner, limit)
     return list(reversed(deque(exports.all(), maxlen=limit)))

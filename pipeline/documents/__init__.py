@@ -78,7 +78,7 @@ _register: dict[str, Document[Any]] = {}
 
 def register(document: Document[Any]) -> None:
     """Make a kind of document known under its name; the newest wins."""
-    msgspec.json.Decoder(document.params)  # so that its type is known before there are threads, see export.py
+    msgspec.json.Decoder(document.params)  # its type is known before there are threads, see exports/encoding.py
     _register[document.name] = document
 
 

@@ -7,32 +7,34 @@ from collections.abc import Iterable
 from ..errors import DamagedSegment
 from .plan import Chunk, Plan
 
-Found = dict[int, list[tuple[int, int]]]
-"""Chunk -> the (first page, pages) of its stored segments."""
+SegmentsByChunk = dict[int, list[tuple[int, int]]]
+"""Chunk number -> (first page, pages) of each of its stored segments."""
 
 
-def cover(plan: Plan, found: Found) -> tuple[list[tuple[Chunk, int, int]], list[int]]:
-    """The segments that make up the document, in order, as (chunk, first page, pages); and the chunks
-    of which pages are missing."""
+def cover(plan: Plan, stored: SegmentsByChunk) -> tuple[list[tuple[Chunk, int, int]], list[int]]:
+    """Return the segments that make up the document, and the numbers of the chunks that have pages missing.
+
+    A segment is (chunk, first page, pages); the segments are in page order.
+    """
     picked: list[tuple[Chunk, int, int]] = []
     missing: list[int] = []
     for chunk in plan.chunks:
-        pieces = chain(chunk.number, chunk.first_page, chunk.pages, found.get(chunk.number, ()))
+        pieces = chain(chunk.number, chunk.first_page, chunk.pages, stored.get(chunk.number, ()))
         picked += [(chunk, first, pages) for first, pages in pieces]
         if sum(pages for _, pages in pieces) < chunk.pages:
             missing.append(chunk.number)
     return picked, missing
 
 
-def chain(chunk: int, first: int, pages: int, found: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Which of the (first page, pages) segments make up a chunk, in order: always the longest next one.
+def chain(chunk: int, first: int, pages: int, stored: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Return the (first page, pages) segments that make up a chunk, in page order; always the longest next one.
 
-    A chunk may have been cut, by several workers at different places; any gapless chain is right. The
-    list stops where pages are missing.
+    Several workers may have cut a chunk at different pages; any chain without a gap is right. The list stops where
+    pages are missing. Raises DamagedSegment when a segment goes beyond the chunk.
     """
     longest: dict[int, int] = {}
-    for start, count in found:
-        if count:  # or it would be picked for ever
+    for start, count in stored:
+        if count:  # a segment without pages would be picked for ever
             longest[start] = max(count, longest.get(start, 0))
     picked: list[tuple[int, int]] = []
     at = first

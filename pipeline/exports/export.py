@@ -1,4 +1,4 @@
-"""Export, Chunk and State: frozen values and the legal steps between them."""
+"""Export and State: frozen values, and the legal steps between states. Pure."""
 
 from __future__ import annotations
 
@@ -8,28 +8,26 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-import msgspec
-
 from ..errors import IllegalStep
 from ..pdf.tally import Skipped
 from .volumes import UNCUT, VolumeLimit
 
 
 class State(StrEnum):
-    """Where an export stands; it only ever moves to the right, or out."""
+    """Where an export stands. It moves down this list, or ends as failed or cancelled."""
 
-    QUEUED = "queued"  # accepted and written down
-    PLANNING = "planning"  # counting, cutting into chunks
+    QUEUED = "queued"  # accepted and stored
+    PLANNING = "planning"  # its input is counted and cut into chunks
     RENDERING = "rendering"  # chunks become segments
     ASSEMBLING = "assembling"  # segments become the file
-    READY = "ready"  # the file was seen to exist
-    FAILED = "failed"  # with a reason a person understands
-    CANCELLED = "cancelled"  # by whoever asked for it
-    EXPIRED = "expired"  # the file was kept as long as promised, and removed
+    READY = "ready"  # the file was seen in the bucket
+    FAILED = "failed"  # with a reason that a person understands
+    CANCELLED = "cancelled"  # by its owner
+    EXPIRED = "expired"  # the file was kept as long as promised, then removed
 
     @property
     def over(self) -> bool:
-        """True when no work is left to be done for it."""
+        """True when no work is left to do for the export."""
         return self not in WORKING
 
 
@@ -49,7 +47,7 @@ STEPS: Mapping[State, tuple[State, ...]] = {
 
 @dataclass(frozen=True)
 class File:
-    """One PDF of a result. Pages of the document are counted from 1."""
+    """One PDF of a result: `bytes` is its size, `first_page` counts the pages of the document from 1."""
 
     key: str
     name: str
@@ -62,8 +60,8 @@ class File:
 class Result:
     """The file: where it is and what it holds. Records in = records drawn + records skipped.
 
-    When it was cut into volumes, `key` and `name` are those of their index, and `bytes` is what all of them
-    have together.
+    For a document in several volumes, `key` and `name` are those of their index, and `bytes` is the size of all.
+    `seconds` is how long workers drew, added up; 0 when that is not known.
     """
 
     key: str
@@ -75,13 +73,13 @@ class Result:
     skipped: tuple[Skipped, ...] = ()
     skipped_count: int = 0
     warnings: tuple[str, ...] = ()
-    seconds: float = 0.0  # that workers drew, all together; 0 when it is not known
+    seconds: float = 0.0
     volumes: tuple[File, ...] = ()
     index: File | None = None
 
     @property
     def files(self) -> tuple[File, ...]:
-        """Every PDF there is to fetch; the index stands first."""
+        """Every PDF there is to fetch, the index first."""
         if self.index is None:
             return (File(self.key, self.name, self.bytes, 1, self.pages),)
         return (self.index, *self.volumes)
@@ -89,7 +87,7 @@ class Result:
 
 @dataclass(frozen=True)
 class Charge:
-    """What an export took of the workers' time, and what that cost."""
+    """The workers' time that an export took, and what it cost."""
 
     dyno_seconds: float = 0.0
     dollars: float = 0.0
@@ -97,7 +95,7 @@ class Charge:
 
 @dataclass(frozen=True)
 class Failure:
-    """Why an export ended without a file, in words for the person who asked."""
+    """Why an export ended without a file, in words for its owner. `code` is the error's class name."""
 
     code: str
     message: str
@@ -106,7 +104,10 @@ class Failure:
 
 @dataclass(frozen=True)
 class Export:
-    """One request for a document with parameters. Stored as exports/<id>/export.json."""
+    """One request for a document with parameters. Stored as exports/<id>/export.json.
+
+    Times are seconds since 1970.
+    """
 
     id: str
     document: str
@@ -114,11 +115,11 @@ class Export:
     owner: str
     created_at: float
     state: State = State.QUEUED
-    notify: str | None = None
+    notify: str | None = None  # a mail address
     name: str = "document"
-    request_key: str = ""  # which request it answers (idempotency), see flow.submit
-    chunk_pages: int | None = None  # the person's own cut, else the plan decides
-    ready_by: float | None = None  # when it is wanted; workers are counted by it
+    request_key: str = ""  # the request that it answers (idempotency), see request.py
+    chunk_pages: int | None = None  # pages per chunk as the owner asked; otherwise the plan decides
+    ready_by: float | None = None  # when the owner wants it; the scaler counts workers by it
     volume: VolumeLimit = UNCUT
     records: int = 0
     pages: int = 0
@@ -129,25 +130,12 @@ class Export:
     finished_at: float | None = None
     result: Result | None = None
     failure: Failure | None = None
-    notice_claimed_at: float | None = None  # somebody began to send the one message
-    notified_at: float | None = None  # it was sent
-    charge: Charge | None = None  # known when the workers are gone
+    notice_claimed_at: float | None = None  # a worker began to send the notification
+    notified_at: float | None = None  # the notification was sent
+    charge: Charge | None = None  # known once the workers are gone
 
     def to(self, state: State, **changes: Any) -> Export:
-        """The same export one step on; raises IllegalStep when there is no such step."""
+        """Return the export one step further; raises IllegalStep when there is no such step."""
         if state not in STEPS[self.state]:
             raise IllegalStep(f"Export {self.id} is {self.state}; it cannot become {state}.")
         return dataclasses.replace(self, state=state, **changes)
-
-    def encode(self) -> bytes:
-        """The JSON that is stored."""
-        return msgspec.json.encode(self)
-
-    @classmethod
-    def decode(cls, data: bytes) -> Export:
-        """The export from its JSON; raises msgspec.ValidationError when it is not one."""
-        return _decoder.decode(data)
-
-
-# Made here, while there is one thread: msgspec 0.22.0 crashes when several threads are the first to decode a type.
-_decoder = msgspec.json.Decoder(Export)

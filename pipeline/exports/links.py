@@ -1,4 +1,4 @@
-"""Links in mails: signed, they expire, and lead to the app, never to the bucket."""
+"""Download links for mails. They are signed, expire, and lead to the app, never to the bucket."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ..settings import Settings
 
 
 class Links:
-    """Signs and reads the links in mails. The first of SECRET_KEY signs, all of them are accepted."""
+    """Signs and reads download links. The first of SECRET_KEY signs; all of them are accepted."""
 
     def __init__(self, settings: Settings) -> None:
         if not settings.secret_keys:
@@ -19,14 +19,14 @@ class Links:
         self._signer = URLSafeTimedSerializer(list(reversed(settings.secret_keys)), salt="download")
 
     def sign(self, export_id: str, volume: int = 0) -> str:
-        """The address under which an export, or one of its volumes, can be downloaded for a while."""
+        """Return a URL that downloads an export, or one of its volumes (from 1), for LINK_DAYS."""
         return f"{self._base}/d/{self._signer.dumps(export_id)}{f'/{volume}' if volume else ''}"
 
     def read(self, token: str) -> str:
-        """The export that a link leads to; LinkExpired or LinkRefused."""
+        """Return the export id in a link's token. Raises LinkExpired or LinkRefused."""
         try:
             return str(self._signer.loads(token, max_age=self._seconds))
         except SignatureExpired as error:
-            raise LinkExpired("The time of this link is over.") from error
+            raise LinkExpired("This link has expired.") from error
         except BadData as error:
-            raise LinkRefused("This link is not one of ours, or was changed on its way.") from error
+            raise LinkRefused("This link is not valid: it was not made by this app, or it was changed.") from error

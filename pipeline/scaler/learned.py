@@ -89,7 +89,7 @@ class Learned:
             return cls()
 
 
-_decoder = msgspec.json.Decoder(Learned)  # made while there is one thread, see export.py
+_decoder = msgspec.json.Decoder(Learned)  # made while there is one thread, see exports/encoding.py
 
 
 @dataclass(frozen=True)

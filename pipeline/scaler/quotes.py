@@ -118,4 +118,4 @@ def quotes_as_json(found: Sequence[Quote]) -> list[dict[str, Any]]:
 def represent(stores: Stores, export: Export) -> dict[str, Any]:
     """An export as GET /exports/ID shows it: everything, with its live progress and what it will cost."""
     quotes = quotes_as_json(current_quotes(stores, export))
-    return views.full(export, views.progress(stores, export), time.time(), stores.settings.base_url, quotes)
+    return views.full(export, stores.progress(export), time.time(), stores.settings.base_url, quotes)

@@ -15,18 +15,18 @@ from collections.abc import Iterator, Mapping
 
 import msgspec
 
-from ..adapters.bucket.bucket import S3Bucket
+from ..adapters.bucket import Bucket
 from ..exports.export import Charge, Export
 from ..exports.repository import UNBILLED, ExportRepository
 
 PICO = 10**12
-_charges = msgspec.json.Decoder(dict[str, Charge])  # made while there is one thread, see export.py
+_charges = msgspec.json.Decoder(dict[str, Charge])  # made while there is one thread, see exports/encoding.py
 
 
 class UsageLog:
     """How many workers there were, what exports cost, and what they taught."""
 
-    def __init__(self, bucket: S3Bucket, exports: ExportRepository) -> None:
+    def __init__(self, bucket: Bucket, exports: ExportRepository) -> None:
         self._bucket = bucket
         self._exports = exports
 
@@ -35,7 +35,7 @@ class UsageLog:
         read, and of those that were closed once more after they were charged."""
         found = []
         for entry in self._bucket.entries(UNBILLED):
-            export = self._exports.known(entry.key.removeprefix(UNBILLED))
+            export = self._exports.find(entry.key.removeprefix(UNBILLED))
             if export and export.charge is None:
                 found.append(export)
             else:

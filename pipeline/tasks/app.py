@@ -13,7 +13,7 @@ import celery
 from celery.backends.redis import RedisBackend
 from kombu.entity import Exchange, Queue
 
-from ..adapters.bucket.client import BACKGROUND, Timeouts
+from ..adapters.bucket import BACKGROUND, Timeouts
 from ..adapters.redis.messages import QUEUES
 from ..services import Services, open_services
 from ..settings import Settings

@@ -14,7 +14,8 @@ from typing import BinaryIO
 
 import msgspec
 
-from ..adapters.bucket.multipart import MIN_PART, Copy, Gather, Range, Upload, parts
+from ..adapters.bucket import MultipartUpload
+from ..adapters.bucket.parts import MIN_PART, ByteRange, Copy, Gather, plan_parts
 from ..errors import Conflict, DamagedSegment, IllegalStep, NotFound, NotSupported, StoreDown, UploadGone
 from ..exports.export import Export, File
 from ..exports.segments import SegmentRepository
@@ -135,8 +136,8 @@ class _Parts:
     """
 
     def __init__(
-        self, work: Work, cache: SegmentCache, upload: Upload, segments: Sequence[SegmentEntry], before: int,
-        total: int,
+        self, work: Work, cache: SegmentCache, upload: MultipartUpload, segments: Sequence[SegmentEntry],
+        before: int, total: int,
     ) -> None:  # fmt: skip
         self._work = work
         self._cache = cache
@@ -152,7 +153,7 @@ class _Parts:
         with ThreadPoolExecutor(COPIES_AT_ONCE) as pool:
             copies = []
             try:
-                for part in parts(segment.size for segment in self._segments):
+                for part in plan_parts(segment.size for segment in self._segments):
                     if isinstance(part, Copy):
                         self._flush()
                         copies.append(pool.submit(self._copy, self._next(), part.range))
@@ -173,7 +174,7 @@ class _Parts:
         self._flush()
         return size
 
-    def _copy(self, number: int, what: Range) -> None:
+    def _copy(self, number: int, what: ByteRange) -> None:
         segment = self._segments[what.source]
         try:
             with self._sound(segment.key):
@@ -182,7 +183,7 @@ class _Parts:
             self._carry(number, what)
         self._done += what.size
 
-    def _carry(self, number: int, what: Range) -> None:
+    def _carry(self, number: int, what: ByteRange) -> None:
         """The same through this machine's disk, for stores that cannot copy a part."""
         with TemporaryFile() as file:
             for block in self._read(what):
@@ -199,7 +200,7 @@ class _Parts:
         if len(self._waiting) >= MIN_PART:  # the last ones may be fewer, and wait for the tail
             self._flush()
 
-    def _read(self, what: Range) -> Iterator[bytes]:
+    def _read(self, what: ByteRange) -> Iterator[bytes]:
         segment = self._segments[what.source]
         cached = self._cache.body(segment.key, what.start, what.stop)
         if cached is not None:

@@ -63,7 +63,7 @@ def _due(s: Services, export: Export) -> bool:
 
 
 def _send(s: Services, export: Export) -> None:
-    if missing := s.exports.missing(export):
+    if missing := s.exports.missing_files(export):
         raise StoreDown(f"{missing[0].name} of export {export.id} is not there.")
     mail = message(export, s.settings)
     if not s.redis.counters.allow("mail", s.settings.mails_per_minute):

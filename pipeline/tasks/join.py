@@ -111,7 +111,7 @@ def volumes(
     name: str,
 ) -> Iterator[Volume]:
     """Every volume in order, or the whole document as one file; `read` gives the indexes of segments."""
-    ranges = planned.filled(segments, bound.overhead if planned.bytes else 0)
+    ranges = planned.fill(segments, bound.overhead if planned.bytes else 0)
     count, before = len(ranges), 0
     for number, members in enumerate(ranges, 1):
         position = VolumePosition(number, count, before, bound.totals.pages) if count > 1 else None

@@ -203,7 +203,9 @@ def perform(
     Raises PipelineError with the reason when it fails; OverLimit when its time or memory ran out.
     """
     # Between two small chunks a process asks the bucket as seldom as between two pages of a large one.
-    export = services.exports.load(export_id) if chunk is None else services.exports.lately(export_id, ASK_SECONDS)
+    export = (
+        services.exports.load(export_id) if chunk is None else services.exports.load(export_id, max_age=ASK_SECONDS)
+    )
     if export.state not in step.wanted:
         return NotWanted(f"the export is {export.state}")
     seconds, begun, redis = services.settings.lease_seconds, False, services.redis

@@ -19,7 +19,7 @@ import celery.apps.worker
 from celery import bootsteps, signals
 from celery.worker import state
 
-from ..adapters.bucket.client import REQUEST
+from ..adapters.bucket import REQUEST
 from ..adapters.redis.messages import QUEUES
 from ..adapters.redis.workers import Worker
 from ..errors import RedisDown

@@ -11,7 +11,7 @@ from datetime import timedelta
 from flask import Flask, Response
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from ..adapters.bucket.client import REQUEST
+from ..adapters.bucket import REQUEST
 from ..exports.links import Links
 from ..services import Services
 from ..settings import Settings

@@ -47,7 +47,7 @@ class Body(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = None
 
 
-msgspec.json.Decoder(Body)  # so that the type is known before there are threads, see export.py
+msgspec.json.Decoder(Body)  # so that the type is known before there are threads, see exports/encoding.py
 
 
 @blueprint.post("/exports")
@@ -73,7 +73,7 @@ def recent() -> Response:
     limit = LIMITS.get(request.args.get("limit", str(LISTED)))
     if limit is None:
         raise InvalidRequest(f"limit must be a number from 1 to {LISTED_MOST}.", field="limit")
-    mine = s.exports.of(name, limit)
+    mine = s.exports.by_owner(name, limit)
     return _cheap({"exports": [views.summary(export, s.settings.base_url) for export in mine]})
 
 

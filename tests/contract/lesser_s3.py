@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from urllib.parse import unquote, urlsplit
 
-from pipeline.adapters.bucket.bucket import S3Bucket
+from pipeline.adapters.bucket.s3 import S3Bucket
 from pipeline.settings import Settings
 
 NOT_IMPLEMENTED = b"<Error><Code>NotImplemented</Code><Message>no</Message></Error>"

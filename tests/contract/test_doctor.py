@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 from local.dynos import Dynos
 from local.services import free_port, smtp, valkey
-from pipeline.adapters.bucket.bucket import S3Bucket
+from pipeline.adapters.bucket.s3 import S3Bucket
 from pipeline.cli import program
 from pipeline.cli.doctor import examine, memory_check, redis_checks, sender_check, settings_checks
 from pipeline.cli.doctor.bucket import bucket_checks

@@ -31,8 +31,9 @@ from PIL import Image
 
 from local.mailbox import Controller, Mailbox
 from local.services import S3, Smtp, Valkey, free_port, smtp
-from pipeline.adapters.bucket.bucket import S3Bucket
-from pipeline.adapters.bucket.multipart import Upload
+from pipeline.adapters.bucket import Bucket, MultipartUpload
+from pipeline.adapters.bucket.s3 import S3Bucket
+from pipeline.adapters.bucket.s3_upload import S3Upload
 from pipeline.adapters.mail import Mailer
 from pipeline.adapters.redis import Coordination
 from pipeline.documents import Range
@@ -49,6 +50,7 @@ from pipeline.errors import (
     RedisDown,
     StoreDown,
 )
+from pipeline.exports.encoding import encode
 from pipeline.exports.export import Export, State
 from pipeline.exports.plan import Listing
 from pipeline.exports.repository import ExportRepository
@@ -83,7 +85,7 @@ class Stage:
         self.mail = mail
 
     @property
-    def store(self) -> S3Bucket:
+    def store(self) -> Bucket:
         return self.s.bucket
 
     def put_album(self, photos: list[bytes]) -> None:
@@ -119,7 +121,7 @@ class Stage:
         """Give the album other bytes, and let the plan say that they are the ones that were counted."""
         version = self.store.put(ALBUM, data)
         plan = dataclasses.replace(self.s.exports.plan(export_id), listing=Listing(ALBUM, len(data), version))
-        self.store.put(f"exports/{export_id}/plan.json", plan.encode())
+        self.store.put(f"exports/{export_id}/plan.json", encode(plan))
         self.restart()
 
     def restart(self) -> None:
@@ -674,7 +676,7 @@ def test_a_segment_that_changes_while_it_is_joined_is_found_though_it_does_not_p
     export_id = stage.rendered(chunk_pages=1)
     begin = S3Bucket.begin_upload
 
-    def damaged_first(store: S3Bucket, key: str) -> Upload:
+    def damaged_first(store: S3Bucket, key: str) -> MultipartUpload:
         damage(stage, segment_key(export_id, 1, 1, 1))
         return begin(store, key)
 
@@ -721,13 +723,13 @@ def test_small_segments_are_gathered_a_few_mib_at_a_time(
     """Law 2: what is held does not grow with the document."""
     stage.put_album([noise(7, 2.2)] * 9)
     held: list[int] = []
-    write = Upload.write
+    write = S3Upload.write
 
-    def weighed(upload: Upload, part: int, data: bytes) -> None:
+    def weighed(upload: S3Upload, part: int, data: bytes) -> None:
         held.append(len(data))
         write(upload, part, data)
 
-    monkeypatch.setattr(Upload, "write", weighed)
+    monkeypatch.setattr(S3Upload, "write", weighed)
     export_id = stage.rendered(chunk_pages=1)
     steps.assemble(stage.s, export_id)
     assert sum(held) > 18 << 20
@@ -744,7 +746,7 @@ def test_an_assembly_that_breaks_off_leaves_no_upload(
         if kind == "a tail that fails":
             broken.setattr(Assembly, "tail", failing(ZeroDivisionError()))
         else:
-            broken.setattr(Upload, "complete", failing(StoreDown("The bucket could not complete it.")))
+            broken.setattr(S3Upload, "complete", failing(StoreDown("The bucket could not complete it.")))
         with pytest.raises((ZeroDivisionError, StoreDown)):
             steps.assemble(stage.s, export_id)
     assert stage.store.uploads("") == []

@@ -12,7 +12,7 @@ import pytest
 from pyarrow import parquet
 
 import pipeline
-from pipeline.adapters.bucket.bucket import S3Bucket
+from pipeline.adapters.bucket import Bucket
 from pipeline.documents.inputs import sql
 from pipeline.documents.inputs.sql import Query
 from pipeline.errors import InputChanged, InvalidRequest, StoreDown
@@ -46,12 +46,12 @@ def finished(services: Services, export_id: str) -> None:
     steps.deliver(services, export_id)
 
 
-def frozen(store: S3Bucket, export_id: str) -> list[str]:
+def frozen(store: Bucket, export_id: str) -> list[str]:
     return [entry.key for entry in store.entries(f"exports/{export_id}/frozen/")]
 
 
 @pytest.fixture
-def store(services: Services) -> S3Bucket:
+def store(services: Services) -> Bucket:
     return services.bucket
 
 
@@ -66,7 +66,7 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
-def test_a_parquet_file_in_the_bucket_becomes_a_document(services: Services, store: S3Bucket) -> None:
+def test_a_parquet_file_in_the_bucket_becomes_a_document(services: Services, store: Bucket) -> None:
     out = io.BytesIO()
     parquet.write_table(pa.table({"id": range(300), "name": [f"Name {n}" for n in range(300)]}), out)
     store.put("inputs/rows.parquet", out.getvalue())
@@ -84,7 +84,7 @@ def test_a_parquet_file_in_the_bucket_becomes_a_document(services: Services, sto
 
 
 def test_a_query_is_read_once_and_its_rows_are_those_of_one_moment(
-    services: Services, store: S3Bucket, shop: Path
+    services: Services, store: Bucket, shop: Path
 ) -> None:
     export_id = planned(services, query="orders")
     with closing(sqlite3.connect(shop)) as connection, connection:
@@ -97,16 +97,16 @@ def test_a_query_is_read_once_and_its_rows_are_those_of_one_moment(
 
 
 def test_a_plan_that_died_behind_its_snapshot_goes_on_with_it(
-    services: Services, store: S3Bucket, shop: Path
+    services: Services, store: Bucket, shop: Path
 ) -> None:
     export_id = submit(services, ExportRequest("table", {"query": "orders"}, "shop")).export.id
-    key = services.exports.freeze(export_id, [b'{"id": 7}\n'])
+    key = services.exports.snapshot(export_id, [b'{"id": 7}\n'])
     steps.plan(services, export_id)
     assert frozen(store, export_id) == [key]
     assert services.exports.load(export_id).records == 1
 
 
-def test_two_plans_at_once_never_mix_their_snapshots(services: Services, store: S3Bucket, shop: Path) -> None:
+def test_two_plans_at_once_never_mix_their_snapshots(services: Services, store: Bucket, shop: Path) -> None:
     """The slower one has a key of its own, and the plan that was written first counts."""
     export_id = planned(services, query="orders")
     before = services.exports.plan(export_id)
@@ -119,7 +119,7 @@ def test_two_plans_at_once_never_mix_their_snapshots(services: Services, store: 
     assert services.exports.load(export_id).records == 300
 
 
-def test_a_snapshot_that_breaks_off_leaves_nothing(services: Services, store: S3Bucket) -> None:
+def test_a_snapshot_that_breaks_off_leaves_nothing(services: Services, store: Bucket) -> None:
     def pieces() -> object:
         yield b"x" * (9 << 20)
         raise StoreDown("The database is gone.")
@@ -130,7 +130,7 @@ def test_a_snapshot_that_breaks_off_leaves_nothing(services: Services, store: S3
     assert store.uploads("exports/broken") == []
 
 
-def test_a_large_object_is_written_in_parts(store: S3Bucket) -> None:
+def test_a_large_object_is_written_in_parts(store: Bucket) -> None:
     pieces = [bytes([n]) * 1_000_003 for n in range(20)]
     store.write("inputs/large", iter(pieces))
     entry = store.head("inputs/large")
@@ -144,7 +144,7 @@ def test_a_large_object_is_written_in_parts(store: S3Bucket) -> None:
 
 @pytest.mark.parametrize("what", ["replaced", "removed"])
 def test_a_listing_that_is_replaced_in_mid_export_fails_it_clearly(
-    services: Services, settings: Settings, messages: SentMessages, store: S3Bucket, what: str
+    services: Services, settings: Settings, messages: SentMessages, store: Bucket, what: str
 ) -> None:
     store.put("inputs/rows.csv", CSV)
     export_id = planned(services, listing="inputs/rows.csv")
@@ -160,7 +160,7 @@ def test_a_listing_that_is_replaced_in_mid_export_fails_it_clearly(
 
 
 def test_small_chunks_that_lie_side_by_side_are_read_in_one_block_of_one_version(
-    services: Services, store: S3Bucket
+    services: Services, store: Bucket
 ) -> None:
     lines = b"".join(b'{"n":%d}\n' % n for n in range(60_000))
     store.put("inputs/rows.jsonl", lines)
@@ -179,7 +179,7 @@ def test_small_chunks_that_lie_side_by_side_are_read_in_one_block_of_one_version
             read(start, stop)
 
 
-def test_rows_with_too_many_fields_are_named_in_the_result(services: Services, store: S3Bucket) -> None:
+def test_rows_with_too_many_fields_are_named_in_the_result(services: Services, store: Bucket) -> None:
     store.put("inputs/rows.csv", b"a,b\n1,2\n" + b"1,2,3,4\n" * 7 + b"5\n")
     export_id = planned(services, listing="inputs/rows.csv")
     finished(services, export_id)
@@ -211,7 +211,7 @@ def test_rows_of_a_program_come_in_volumes(services: Services) -> None:
     assert {volume.pages for volume in result.volumes[:-1]} == {2}
 
 
-def test_nothing_is_sent_for_an_order_that_is_wrong(services: Services, store: S3Bucket) -> None:
+def test_nothing_is_sent_for_an_order_that_is_wrong(services: Services, store: Bucket) -> None:
     with pytest.raises(InvalidRequest, match="page_size"):
         pipeline.submit(services, "table", [{"a": 1}], params={"page_size": "A9"})
     with pytest.raises(InvalidRequest, match="no rows"):

@@ -22,8 +22,8 @@ import redis
 
 from local.dynos import Dynos, Fault
 from local.services import S3, Valkey, free_port
-from pipeline.adapters.bucket.bucket import S3Bucket
-from pipeline.adapters.bucket.client import REQUEST
+from pipeline.adapters.bucket import REQUEST
+from pipeline.adapters.bucket.s3 import S3Bucket
 from pipeline.adapters.redis.messages import QUEUES
 from pipeline.adapters.redis.workers import Worker
 from pipeline.errors import HerokuDown, InvalidSetting, RedisDown, StoreDown

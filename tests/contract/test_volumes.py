@@ -13,7 +13,7 @@ from pathlib import Path
 import pypdf
 import pytest
 
-from pipeline.adapters.bucket.multipart import Upload
+from pipeline.adapters.bucket.s3_upload import S3Upload
 from pipeline.errors import StoreDown
 from pipeline.exports.export import Result, State
 from pipeline.exports.volumes import VolumeLimit
@@ -126,15 +126,15 @@ def test_by_size_volumes_are_filled_and_not_larger(stage: Stage, tmp_path: Path)
 def test_volumes_that_are_there_are_not_made_again(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     """The bucket fails at the third of five; whoever comes next begins with that one."""
     export_id = stage.rendered(volume=VolumeLimit(pages=1), chunk_pages=1)
-    complete, done = Upload.complete, [0]
+    complete, done = S3Upload.complete, [0]
 
-    def fails_once(upload: Upload) -> None:
+    def fails_once(upload: S3Upload) -> None:
         done[0] += 1
         if done[0] == 3:
             raise StoreDown("The bucket does not answer.")
         complete(upload)
 
-    monkeypatch.setattr(Upload, "complete", fails_once)
+    monkeypatch.setattr(S3Upload, "complete", fails_once)
     with pytest.raises(StoreDown):
         steps.assemble(stage.s, export_id)
     before = stage.objects(export_id, "result/")

@@ -18,6 +18,7 @@ from pipeline.documents import Range
 from pipeline.documents.inputs.folder import FolderInputs
 from pipeline.documents.job import DocumentJob, draw_range
 from pipeline.errors import InvalidRequest
+from pipeline.exports.encoding import decode_plan, encode
 from pipeline.exports.export import File
 from pipeline.exports.plan import Plan
 from pipeline.pdf.assembly import About, Assembly
@@ -121,7 +122,7 @@ def test_any_cut_gives_the_same_pages_of_groups_and_totals(
         wanted = job(Path(name), as_csv([FIELDS, *rows]), page_mm=[150, 200], format="csv", delimiter=",", **wish)
         whole, all_at_once, _ = made(wanted, Path(name), 1000)
         cut, cut_result, _ = made(wanted, Path(name), chunk_pages)
-        plan = Plan.decode(wanted.plan(SETTINGS, chunk_pages).encode())
+        plan = decode_plan(encode(wanted.plan(SETTINGS, chunk_pages)))
         pieces, warnings = in_pieces(wanted, plan, lengths, Path(name) / "pieces.pdf")
     assert cut == whole
     assert pieces == whole
@@ -286,4 +287,4 @@ def test_a_plan_keeps_the_state_of_its_chunks_only(folder: Path) -> None:
     one, many = (made(job(folder, invoices(n, 20), **LIST), folder, 5)[2] for n in (50, 500))
     assert all(len(chunk.state) <= 2 for chunk in many.chunks)
     assert [chunk.after for chunk in many.chunks[:-1]] == [chunk.state for chunk in many.chunks[1:]]
-    assert len(many.encode()) / len(many.chunks) < 2 * len(one.encode()) / len(one.chunks)
+    assert len(encode(many)) / len(many.chunks) < 2 * len(encode(one)) / len(one.chunks)

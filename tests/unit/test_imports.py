@@ -25,6 +25,7 @@ STOREYS = [
 DOORS = {
     "boto3": "adapters/bucket/",
     "botocore": "adapters/bucket/",
+    "mypy_boto3_s3": "adapters/bucket/",
     "redis": "adapters/redis/",
     "smtplib": "adapters/mail.py",
     "celery": "tasks/",
@@ -37,6 +38,9 @@ DOORS = {
     "sqlalchemy": "documents/inputs/sql.py",
 }
 """Where alone a foreign library is imported."""
+
+CHOOSE_S3 = {"exports.stores", "cli.doctor.bucket", "cli.run"}
+"""What opens the bucket. Everything else takes any `Bucket`."""
 
 MAX_NAMES, MAX_FILES = (
     13,
@@ -137,6 +141,12 @@ def test_each_foreign_library_has_one_door() -> None:
         and module != "pipeline.celery"
     ]
     assert not wrong
+
+
+def test_s3_is_chosen_in_a_few_places_only() -> None:
+    s3 = {f"pipeline.adapters.bucket.{each}" for each in ("s3", "s3_upload", "client")}
+    users = {module.removeprefix("pipeline.") for module in modules() if imports(module) & s3}
+    assert {each for each in users if not each.startswith("adapters.bucket.")} == CHOOSE_S3
 
 
 def test_what_says_it_is_pure_imports_only_pure_modules_and_the_standard_library() -> None:

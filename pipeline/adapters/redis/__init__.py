@@ -1,6 +1,6 @@
-"""Redis: what processes tell each other. All of it can be rebuilt from the bucket.
+"""What processes share through Redis. All of it can be rebuilt from the bucket, and every key expires.
 
-When Redis is wiped, work is done twice at the worst. Every key expires.
+When Redis is wiped, some work is done twice at worst.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ __all__ = ["Coordination"]
 
 @dataclass(frozen=True)
 class Coordination:
-    """Everything that processes share through Redis. Thread-safe; RedisDown when Redis does not answer."""
+    """Everything that processes share. Thread-safe. Every method raises RedisDown when Redis does not answer."""
 
     client: Client
     leases: Leases
@@ -36,19 +36,21 @@ class Coordination:
 
     @classmethod
     def open(cls, settings: Settings) -> Coordination:
-        """Connect lazily, as the settings say."""
+        """Connect to the Redis that the settings name. Nothing is sent yet."""
         return cls.on(connect(settings))
 
     @classmethod
     def on(cls, client: Client) -> Coordination:
-        """The same on a connection that is there."""
+        """Use an existing connection."""
         return cls(
             client, Leases(client), Counters(client), ProgressNotes(client), Messages(client), Workers(client),
             Decisions(client), Wakeup(client),
         )  # fmt: skip
 
     def begin_chunk(self, export: str, chunk: int, seconds: float) -> tuple[Lease | None, bool]:
-        """Take the lease of a chunk, and ask whether Redis knows pages of it, in one round trip."""
+        """Take the lease of a chunk for `seconds`; None while another holds it. True when pages of it are drawn.
+
+        One round trip."""
         name, token = f"{export}:{chunk}", new_token()
         with redis_errors(), self.client.pipeline() as pipe:
             send_take(pipe, name, token, seconds)
@@ -57,8 +59,10 @@ class Coordination:
         return lease_of(name, token, granted), bool(begun)
 
     def finish_chunk(self, lease: Lease, drawn: Drawn) -> None:
-        """Note a piece of a chunk, uncount the attempt that drew it and release the lease, in one round trip: the
-        next holder of the lease knows what was drawn."""
+        """Note a piece of a chunk, uncount the attempt that drew it and release the lease.
+
+        One round trip, so the next holder of the lease knows what was drawn.
+        """
         with redis_errors(), self.client.pipeline() as pipe:
             send_note(pipe, drawn.export, drawn.fields())
             send_uncount(pipe, drawn.attempt)
@@ -66,7 +70,7 @@ class Coordination:
             pipe.execute()
 
     def info(self) -> dict[str, Any]:
-        """What the server says of itself (INFO)."""
+        """Return what INFO says about the server."""
         with redis_errors():
             found: dict[str, Any] = self.client.info()
             return found

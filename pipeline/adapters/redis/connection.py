@@ -12,7 +12,7 @@ import redis
 from ...errors import RedisDown
 from ...settings import Settings
 
-MAX_WAIT = 2.0  # seconds of a blocking call; a reply may take twice as long, so a Redis that hangs is noticed
+MAX_WAIT = 2.0  # seconds of a blocking call; a reply may take twice as long, so that a Redis that hangs is noticed
 DAY = 86400
 
 Client = Any
@@ -20,7 +20,7 @@ Client = Any
 
 
 def connect(settings: Settings) -> Client:
-    """Connect lazily, as the settings say; two connections at most, since small plans allow twenty in all."""
+    """Return a client; nothing is sent yet. It opens two connections at most: small plans allow twenty in all."""
     # Heroku's certificate is self-signed: encrypted, not authenticated.
     tls: dict[str, Any] = {"ssl_cert_reqs": "none", "ssl_check_hostname": False}
     pool = redis.BlockingConnectionPool.from_url(

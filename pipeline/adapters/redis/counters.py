@@ -1,4 +1,4 @@
-"""Counters: attempts at a piece of work, and how often something may happen in a minute."""
+"""Counters: attempts at a piece of work, and a limit per minute."""
 
 from __future__ import annotations
 
@@ -18,17 +18,19 @@ class Counters:
         self._redis = client
 
     def count_attempt(self, name: str) -> int:
-        """Count an attempt; returns its number, from 1. Called before the work, so that an attempt that kills its
-        worker counts as well."""
+        """Count an attempt and return its number, from 1.
+
+        Called before the work, so an attempt that kills its worker counts as well.
+        """
         return self._count(f"pipeline:attempt:{name}", DAY)
 
     def uncount_attempt(self, name: str) -> None:
-        """Take one attempt back: it succeeded, or failed with a reason."""
+        """Uncount an attempt that succeeded, or failed with a reason."""
         with redis_errors():
             send_uncount(self._redis, name)
 
     def allow(self, what: str, per_minute: int) -> bool:
-        """Count one more; True while there were at most so many in this minute."""
+        """Count one more; returns True up to `per_minute` in this minute."""
         return self._count(f"pipeline:rate:{what}:{int(time.time() // 60)}", 120) <= per_minute
 
     def _count(self, key: str, seconds: int) -> int:
@@ -39,5 +41,5 @@ class Counters:
 
 
 def send_uncount(client: Client, name: str) -> None:
-    """Send the command that takes one attempt back."""
+    """Send the command that uncounts one attempt."""
     client.eval(_UNCOUNT, 1, f"pipeline:attempt:{name}")

@@ -1,4 +1,4 @@
-"""What the scaler says of itself, for people to see."""
+"""The scaler's decisions and state, for the panel and the command line."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from typing import Any
 
 from .connection import DAY, Client, redis_errors
 
-KEPT = 50  # decisions
+MAX_DECISIONS = 50
 
 
 class Decisions:
-    """The scaler's state and its last decisions."""
+    """Stores the scaler's state and its last decisions."""
 
     def __init__(self, client: Client) -> None:
         self._redis = client
 
     def add(self, decision: Mapping[str, Any]) -> None:
-        """Keep a decision; the last fifty are kept, for a week."""
+        """Add a decision. The last fifty are kept, for a week."""
         with redis_errors(), self._redis.pipeline() as pipe:
             pipe.lpush("pipeline:decisions", json.dumps(decision))
-            pipe.ltrim("pipeline:decisions", 0, KEPT - 1)
+            pipe.ltrim("pipeline:decisions", 0, MAX_DECISIONS - 1)
             pipe.expire("pipeline:decisions", 7 * DAY)
             pipe.execute()
 
     def latest(self) -> list[dict[str, Any]]:
-        """The last decisions, newest first."""
+        """Return the last decisions, newest first."""
         with redis_errors():
             return [json.loads(text) for text in self._redis.lrange("pipeline:decisions", 0, -1)]
 
@@ -36,7 +36,7 @@ class Decisions:
             self._redis.set("pipeline:scaler", json.dumps(state), ex=DAY)
 
     def state(self) -> dict[str, Any] | None:
-        """The scaler's state at its last turn; None when there was none, or Redis was wiped."""
+        """Return the scaler's state at its last turn; None when there is none."""
         with redis_errors():
             text = self._redis.get("pipeline:scaler")
         found: dict[str, Any] | None = json.loads(text) if text else None

@@ -1,6 +1,6 @@
-"""Leases: the right to do one thing for a while, and fencing numbers that refuse an earlier holder.
+"""Leases with fencing numbers: one holder at a time, and a way to refuse a former one.
 
-The functions take the connection, which runs a command at once, or a pipeline, which runs several together.
+The `send_…` functions take a connection, which runs a command at once, or a pipeline, which runs several together.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ return 1"""
 class Lease:
     """A lease that is held.
 
-    `token` is this holder's own. `fence` is the server's time in milliseconds when the lease was taken: it grows
-    with each holder, also after Redis was wiped.
+    `token` is unique to this holder. `fence` is the server's time in milliseconds when the lease was taken: it
+    grows with each holder, even after Redis was wiped.
     """
 
     name: str
@@ -44,13 +44,13 @@ class Leases:
         self._redis = client
 
     def take(self, name: str, seconds: float) -> Lease | None:
-        """Take a lease for so many seconds; None while another holds it."""
+        """Take a lease for `seconds`; None while another process holds it."""
         token = new_token()
         with redis_errors():
             return lease_of(name, token, send_take(self._redis, name, token, seconds))
 
     def renew(self, lease: Lease, seconds: float) -> bool:
-        """Extend a lease; False when it is lost."""
+        """Extend a lease to `seconds` from now; False when it is lost."""
         with redis_errors():
             return bool(self._redis.eval(_RENEW, 1, _key(lease.name), lease.token, int(seconds * 1000)))
 
@@ -65,12 +65,12 @@ class Leases:
             return bool(self._redis.eval(_FENCE, 1, f"pipeline:fence:{name}", fence))
 
     def expect_back(self, name: str, seconds: float) -> None:
-        """Report a name as held for so long, although its lease is free to take: its last holder retries then."""
+        """Let `held` report a name for `seconds`, although its lease is free: its last holder retries then."""
         with redis_errors():
             self._redis.set(f"pipeline:pause:{name}", 1, px=max(1, int(seconds * 1000)))
 
     def held(self, names: Sequence[str]) -> set[str]:
-        """Which of these names are leased, or expected back."""
+        """Return those of the names that are leased or expected back."""
         if not names:
             return set()
         keys = [f"pipeline:{kind}:{name}" for kind in ("lease", "pause") for name in names]
@@ -80,17 +80,17 @@ class Leases:
 
 
 def new_token() -> str:
-    """A text that no other holder has."""
+    """Return a token for a new holder."""
     return secrets.token_hex(8)
 
 
 def send_take(client: Client, name: str, token: str, seconds: float) -> Any:
-    """Send the command that takes a lease; what it answers is for `lease_of`."""
+    """Send the command that takes a lease. Its answer is for `lease_of`."""
     return client.eval(_TAKE, 1, _key(name), token, int(seconds * 1000))
 
 
 def lease_of(name: str, token: str, answer: Any) -> Lease | None:
-    """The lease that an answer grants; None when another holds it."""
+    """Return the lease that an answer grants; None when another process holds it."""
     return Lease(name, token, int(answer)) if answer else None
 
 

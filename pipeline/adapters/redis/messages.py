@@ -1,4 +1,4 @@
-"""What is known of messages: the queues of the broker, and which messages went out lately."""
+"""The broker's queues, and which exports had messages sent lately."""
 
 from __future__ import annotations
 
@@ -9,34 +9,34 @@ from collections.abc import Sequence
 from .connection import Client, redis_errors
 
 QUEUES = ("pipeline.short", "pipeline.small", "pipeline.large")
-"""In the order in which workers look at them: what is short; chunks of small exports; the rest."""
+"""In the order in which workers take from them: short steps, chunks of small exports, the rest."""
 
 
 class Messages:
-    """Looks at the queues, and remembers what was sent."""
+    """Reads the queues, and remembers what was sent."""
 
     def __init__(self, client: Client) -> None:
         self._redis = client
 
     def note_sent(self, export: str, seconds: float) -> None:
-        """Messages for an export went out; `sent_lately` is true for so long."""
+        """Remember for `seconds` that messages for an export were sent."""
         with redis_errors():
             self._redis.set(f"pipeline:sent:{export}", 1, px=max(1, int(seconds * 1000)))
 
     def sent_lately(self, export: str) -> bool:
-        """True when messages for an export went out lately."""
+        """True while `note_sent` is remembered."""
         with redis_errors():
             return bool(self._redis.exists(f"pipeline:sent:{export}"))
 
     def waiting(self, queues: Sequence[str] = QUEUES) -> int:
-        """How many messages no worker has taken yet."""
+        """Return how many messages wait in the queues."""
         with redis_errors(), self._redis.pipeline() as pipe:
             for queue in queues:
                 pipe.llen(queue)
             return sum(pipe.execute())
 
     def unacknowledged(self) -> list[str]:
-        """The export ids of unacknowledged messages, including those of dead workers.
+        """Return the export id of each unacknowledged message, including those of dead workers.
 
         kombu keeps them in the hash `unacked` as [message, exchange, routing key].
         """
@@ -46,7 +46,7 @@ class Messages:
 
 
 def _export_of(message: str) -> str | None:
-    """The export that a message is about; None for one of another program that shares this Redis."""
+    """Return the export id in a message; None for a message of another program that shares this Redis."""
     envelope = json.loads(message)[0]
     if not str(envelope.get("headers", {}).get("task")).startswith("pipeline."):
         return None

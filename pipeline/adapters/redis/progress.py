@@ -1,9 +1,9 @@
-"""How far running exports are, in a hash for each:
+"""Progress of running exports, a Redis hash for each:
 
-c17       pages that are drawn of chunk 17
-t17-340   seconds that it took to draw the piece of chunk 17 that begins at page 340
-bytes     bytes of the file that are joined
-total     bytes of the file in all
+c17        pages drawn of chunk 17
+t17-340    seconds that drawing the piece of chunk 17 that begins at page 340 took
+bytes      bytes of the file that are joined
+total      bytes of the file in all
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ from .connection import DAY, Client, redis_errors
 
 @dataclass(frozen=True)
 class Drawn:
-    """A piece of a chunk, drawn from page `first` on in so many seconds, and counted as `attempt`.
+    """A piece of a chunk that was drawn.
 
-    `pages` is how many pages of the whole chunk are drawn now.
+    It begins at page `first` and took `seconds`; `attempt` is the name under which the attempt was counted. `pages`
+    is how many pages of the whole chunk are drawn now.
     """
 
     export: str
@@ -29,13 +30,13 @@ class Drawn:
     attempt: str
 
     def fields(self) -> dict[str, float]:
-        """The fields of the hash."""
+        """Return the fields of the hash."""
         return {chunk_field(self.chunk): self.pages, f"t{self.chunk}-{self.first}": round(self.seconds, 3)}
 
 
 @dataclass(frozen=True)
 class Progress:
-    """Pages drawn, bytes joined of all bytes; seconds of drawing, and in how many pieces."""
+    """Pages drawn; bytes joined and bytes in all; seconds that drawing took, and in how many pieces."""
 
     pages: int
     bytes: int
@@ -45,7 +46,7 @@ class Progress:
 
     @classmethod
     def from_fields(cls, values: Mapping[str, str]) -> Progress:
-        """The progress that a hash says."""
+        """Return the progress that a hash holds."""
         pages = sum(int(value) for key, value in values.items() if key.startswith("c"))
         times = [float(value) for key, value in values.items() if key.startswith("t") and key != "total"]
         return cls(pages, int(values.get("bytes", 0)), int(values.get("total", 0)), sum(times), len(times))
@@ -58,21 +59,21 @@ class ProgressNotes:
         self._redis = client
 
     def load(self, export: str) -> Progress | None:
-        """What is known of an export; None when Redis knows nothing."""
+        """Return the progress of an export; None when Redis has none."""
         with redis_errors():
             values: dict[str, str] = self._redis.hgetall(progress_key(export))
         return Progress.from_fields(values) if values else None
 
     def note_pages(self, export: str, chunk: int, pages: int) -> None:
-        """So many pages of a chunk are drawn."""
+        """Note how many pages of a chunk are drawn."""
         self._note(export, {chunk_field(chunk): pages})
 
     def note_bytes(self, export: str, done: int, total: int) -> None:
-        """So many bytes of the file are joined, of so many."""
+        """Note how many bytes of the file are joined, and how many there are in all."""
         self._note(export, {"bytes": done, "total": total})
 
     def restore_pages(self, export: str, pages: Mapping[int, int]) -> None:
-        """Write down what the bucket knows: pages drawn of each chunk."""
+        """Note pages drawn of each chunk, as the bucket has them, after Redis was wiped."""
         if pages:
             self._note(export, {chunk_field(chunk): count for chunk, count in pages.items()})
 
@@ -82,12 +83,12 @@ class ProgressNotes:
             self._redis.delete(progress_key(export))
 
     def note_over(self, export: str) -> None:
-        """An export is over: what is still drawn of it need not be stored."""
+        """Note that an export is over, so that what is still drawn of it need not be stored."""
         with redis_errors():
             self._redis.set(f"pipeline:over:{export}", 1, ex=DAY)
 
     def is_over(self, export: str) -> bool:
-        """True when an export is known to be over; only the bucket knows it for certain."""
+        """True if `note_over` was called. Only the bucket knows for certain."""
         with redis_errors():
             return bool(self._redis.exists(f"pipeline:over:{export}"))
 
@@ -104,9 +105,10 @@ def send_note(client: Client, export: str, values: Mapping[str, float]) -> None:
 
 
 def progress_key(export: str) -> str:
+    """Return the key of an export's hash."""
     return f"pipeline:progress:{export}"
 
 
 def chunk_field(chunk: int) -> str:
-    """The field with the pages drawn of a chunk."""
+    """Return the name of the field with the pages drawn of a chunk."""
     return f"c{chunk}"

@@ -1,4 +1,4 @@
-"""Waking the keeper that leads: whatever changes something tells it, so that it need not ask often."""
+"""Wakes the leading keeper when something changed, so that it need not poll often."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ _KEY = "pipeline:wakeup"
 
 
 class Wakeup:
-    """A signal over all processes; several before the next wait count as one."""
+    """A signal between processes. Several before the next wait count as one."""
 
     def __init__(self, client: Client) -> None:
         self._redis = client
 
     def wake(self) -> None:
-        """Wake the keeper that waits, or the next one that does."""
+        """Wake the keeper that waits, or the next one that will."""
         with redis_errors(), self._redis.pipeline() as pipe:
             pipe.rpush(_KEY, 1)
             pipe.ltrim(_KEY, -1, -1)
@@ -22,6 +22,6 @@ class Wakeup:
             pipe.execute()
 
     def wait(self, seconds: float) -> bool:
-        """Sleep so many seconds, two at most; True when woken earlier."""
+        """Sleep for `seconds`, at most two. Returns True when woken."""
         with redis_errors():
             return self._redis.blpop([_KEY], timeout=max(0.01, min(seconds, MAX_WAIT))) is not None

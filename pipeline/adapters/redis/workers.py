@@ -1,7 +1,7 @@
-"""Which workers are up, and how many of them may take work.
+"""Which workers are up, and the drain order: how many of them may take work.
 
-A worker reports twice a second, so a wiped Redis knows it again at once. One that died is forgotten after
-FORGET_SECONDS; a drain order that is not repeated ends after DRAIN_SECONDS.
+A worker reports twice a second, so it is known again soon after Redis was wiped. One that died is forgotten after
+FORGET_SECONDS. A drain order that is not repeated ends after DRAIN_SECONDS.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ import msgspec
 
 from .connection import DAY, Client, redis_errors
 
-FORGET_SECONDS = 6.0  # without a report a worker is gone, or cannot reach Redis and gets no messages
+FORGET_SECONDS = 6.0  # a worker that does not report is gone, or cannot reach Redis and gets no messages
 DRAIN_SECONDS = 60.0  # longer than a change of the formation takes, with its retries
-LEFT_SECONDS = 600  # longer than Heroku goes on listing a dyno whose worker has left
+LEFT_SECONDS = 600  # longer than Heroku lists a dyno whose worker has left
 _ALL, _ORDER, _LEFT = "pipeline:workers", "pipeline:drain", "pipeline:left"
 _DRAIN = """local now = redis.call('time')
 local ms = string.format('%.0f', now[1] * 1000 + math.floor(now[2] / 1000))
@@ -38,9 +38,8 @@ return 1"""
 class Worker(msgspec.Struct, frozen=True):
     """A worker as it describes itself.
 
-    `since` is when it was ready for work, `idle_since` when it last had any; seconds since the epoch. `drains` is
-    the mark of the drain order that keeps it from taking work, else empty; the mark tells an answer to this order
-    from an answer to an earlier one.
+    `since` is when it became ready for work, `idle_since` when it last had some; seconds since 1970. `drains`
+    acknowledges a drain order: it is the mark of the order that stops it from taking work, otherwise empty.
     """
 
     id: str
@@ -53,7 +52,7 @@ class Worker(msgspec.Struct, frozen=True):
 
     @property
     def ordinal(self) -> int | None:
-        """7 for worker.7; None where dynos have no numbers (Heroku's Fir, a terminal)."""
+        """7 for worker.7; None where dynos have no numbers (Heroku's Fir generation, a terminal)."""
         number = self.name.rpartition(".")[2]
         return int(number) if number.isdecimal() else None
 
@@ -76,7 +75,7 @@ class DrainOrder:
 
     @classmethod
     def parse(cls, text: str) -> DrainOrder:
-        """The order as a worker reads it."""
+        """Return the order as a worker reads it."""
         ceiling, mark, *_ = text.split()
         return cls(int(ceiling), mark)
 
@@ -100,12 +99,12 @@ class Workers:
         return DrainOrder.parse(order) if order else None
 
     def leave(self, worker_id: str) -> bool:
-        """Unregister a surplus worker; False when it is needed. Atomic: only the surplus is let go."""
+        """Unregister a worker if it is surplus; False when it is needed. Atomic: only the surplus is let go."""
         with redis_errors():
             return bool(self._redis.eval(_LEAVE, 3, _ALL, _ORDER, _LEFT, worker_id, LEFT_SECONDS))
 
     def sign_off(self, worker_id: str) -> None:
-        """Unregister a worker that ends at this moment."""
+        """Unregister a worker whose process ends now."""
         with redis_errors(), self._redis.pipeline() as pipe:
             pipe.srem(_ALL, worker_id)
             pipe.delete(f"{_ALL}:{worker_id}")
@@ -115,7 +114,7 @@ class Workers:
     # what the scaler does
 
     def up(self) -> list[Worker]:
-        """The workers that are up, in the order of their numbers."""
+        """Return the workers that are up, in the order of their numbers."""
         with redis_errors():
             ids = sorted(self._redis.smembers(_ALL))
             found = dict(zip(ids, self._redis.mget([f"{_ALL}:{name}" for name in ids]), strict=True)) if ids else {}
@@ -125,8 +124,10 @@ class Workers:
         return sorted(present, key=lambda worker: (worker.ordinal or 0, worker.id))
 
     def left(self, ids: Iterable[str]) -> dict[str, float | None]:
-        """Which of these workers said that they leave, and when they ended, in seconds since the epoch; None: not
-        yet."""
+        """Return those of the workers that have left or are leaving.
+
+        The value is when the process ended, in seconds since 1970; None while it is still ending.
+        """
         asked = sorted(ids)
         with redis_errors():
             said = self._redis.mget([f"{_LEFT}:{name}" for name in asked]) if asked else []
@@ -134,7 +135,7 @@ class Workers:
         return {name: float(value) if value else None for name, value in spoken.items()}
 
     def drain(self, above: int, seconds: float = DRAIN_SECONDS) -> DrainOrder:
-        """Order workers with a number above this one to take no work, for so long unless it is repeated."""
+        """Order workers with a number above this one to take no work, for `seconds` unless it is repeated."""
         with redis_errors():
             mark, raised, set_ = self._redis.eval(_DRAIN, 1, _ORDER, above, int(seconds * 1000))
         return DrainOrder(above, mark, raised / 1000, set_ / 1000)

@@ -11,8 +11,8 @@ from http.client import HTTPException
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
-from ...adapters.bucket.bucket import S3Bucket
-from ...adapters.bucket.multipart import Upload
+from ...adapters.bucket import Bucket, MultipartUpload
+from ...adapters.bucket.s3 import S3Bucket
 from ...errors import Conflict, PipelineError, StoreDown
 from ...settings import MIB, Settings
 from .finding import Check, Outcome, failed, guarded, skipped
@@ -21,14 +21,14 @@ PART = 5 * MIB  # the least that S3 takes as a part
 NAME = "Prüfung 1.pdf"
 WRONG = '"0123456789abcdef0123456789abcdef"'  # an ETag of no object
 
-Probe = Callable[[S3Bucket, str], Check]
+Probe = Callable[[Bucket, str], Check]
 
 
 def bucket_checks(settings: Settings) -> Iterator[Check]:
     """What stores that speak S3 differ in, each tried on objects that are removed again."""
-    store, folder = S3Bucket.open(settings), f"doctor/{secrets.token_hex(8)}/"
+    bucket, folder = S3Bucket.open(settings), f"doctor/{secrets.token_hex(8)}/"
     try:
-        store.put(f"{folder}first", b"one")
+        bucket.put(f"{folder}first", b"one")
     except PipelineError as error:
         yield failed("bucket", error, "Check S3_BUCKET, S3_ENDPOINT_URL, AWS_REGION and the two AWS keys.")
         for name in PROBES:
@@ -36,36 +36,36 @@ def bucket_checks(settings: Settings) -> Iterator[Check]:
         return
     try:
         for name, probe in {"bucket": _objects, **PROBES}.items():
-            yield from guarded(name, _one(probe, store, folder))
+            yield from guarded(name, _one(probe, bucket, folder))
     finally:
-        store.delete_under(folder)
+        bucket.delete_under(folder)
 
 
-def _one(probe: Probe, store: S3Bucket, folder: str) -> Iterator[Check]:
-    yield probe(store, folder)
+def _one(probe: Probe, bucket: Bucket, folder: str) -> Iterator[Check]:
+    yield probe(bucket, folder)
 
 
-def _objects(store: S3Bucket, folder: str) -> Check:
+def _objects(bucket: Bucket, folder: str) -> Check:
     """Write, read, remove."""
     key = f"{folder}object"
-    store.put(key, b"what was written")
-    stored = store.get(key)
-    store.delete([key])
+    bucket.put(key, b"what was written")
+    stored = bucket.get(key)
+    bucket.delete([key])
     if stored is None or stored.data != b"what was written":
-        return Check("bucket", Outcome.FAILED, "What is read is not what was written.", "Use another store.")
-    if store.head(key) is not None:
+        return Check("bucket", Outcome.FAILED, "What is read is not what was written.", "Use another bucket.")
+    if bucket.head(key) is not None:
         return Check("bucket", Outcome.FAILED, "What is removed is still there.", "Allow s3:DeleteObject.")
     return Check("bucket", Outcome.OK, "Writes, reads and removes objects.")
 
 
-def _conditional_writes(store: S3Bucket, folder: str) -> Check:
+def _conditional_writes(bucket: Bucket, folder: str) -> Check:
     """An export is moved on by If-Match, a request claimed by If-None-Match."""
     key = f"{folder}conditional"
     lost = [
         header
         for header, honoured in (
-            ("If-None-Match", _refuses_second(store, key)),
-            ("If-Match", _refuses_changed(store, key)),
+            ("If-None-Match", _refuses_second(bucket, key)),
+            ("If-Match", _refuses_changed(bucket, key)),
         )
         if not honoured
     ]
@@ -79,37 +79,37 @@ def _conditional_writes(store: S3Bucket, folder: str) -> Check:
     return Check("conditional writes", Outcome.WARNING, words, advice)
 
 
-def _refuses_second(store: S3Bucket, key: str) -> bool:
+def _refuses_second(bucket: Bucket, key: str) -> bool:
     """Whether an object that is there is not written as a new one. A store may answer "not implemented"."""
     try:
-        store.put(key, b"one", new=True)
-        store.put(key, b"two", new=True)
+        bucket.put(key, b"one", new=True)
+        bucket.put(key, b"two", new=True)
     except Conflict:
-        return store.head(key) is not None
+        return bucket.head(key) is not None
     except StoreDown:
         return False
     return False
 
 
-def _refuses_changed(store: S3Bucket, key: str) -> bool:
+def _refuses_changed(bucket: Bucket, key: str) -> bool:
     """Whether an object is changed by its right ETag, and not by a wrong one."""
     try:
-        etag = store.put(key, b"one")
-        etag = store.put(key, b"two", replacing=etag)
-        store.put(key, b"three", replacing=WRONG)
+        etag = bucket.put(key, b"one")
+        etag = bucket.put(key, b"two", replacing=etag)
+        bucket.put(key, b"three", replacing=WRONG)
     except Conflict:
-        stored = store.get(key)
+        stored = bucket.get(key)
         return stored is not None and stored.data == b"two"
     except StoreDown:
         return False
     return False
 
 
-def _part_copy(store: S3Bucket, folder: str) -> Check:
+def _part_copy(bucket: Bucket, folder: str) -> Check:
     """A file from one part that is sent and one that is copied from another object, as assembly makes it."""
     source, key = f"{folder}segment", f"{folder}file"
-    etag = store.put(source, bytes(PART + 1024), content_type="application/octet-stream")
-    upload = store.begin_upload(key)
+    etag = bucket.put(source, bytes(PART + 1024), content_type="application/octet-stream")
+    upload = bucket.begin_upload(key)
     try:
         upload.write(1, bytes(PART))
         problem = _copy_problem(upload, source, etag)
@@ -117,16 +117,16 @@ def _part_copy(store: S3Bucket, folder: str) -> Check:
             upload.complete()
     finally:
         upload.abort()
-    entry = store.head(key)
+    entry = bucket.head(key)
     if not problem and (entry is None or entry.size != 2 * PART):
         problem = f"the file has {entry.size if entry else 0} bytes instead of {2 * PART}"
     if not problem:
-        return Check("part copy", Outcome.OK, "Segments are joined inside the store.")
+        return Check("part copy", Outcome.OK, "Segments are joined inside the bucket.")
     words = f"Part copy does not work ({problem}): assembly streams every byte through the worker."
     return Check("part copy", Outcome.WARNING, words, "It is slower; otherwise nothing is lost.")
 
 
-def _copy_problem(upload: Upload, source: str, etag: str) -> str:
+def _copy_problem(upload: MultipartUpload, source: str, etag: str) -> str:
     """Copy a range of a larger object, once by a wrong ETag, which must be refused."""
     try:
         upload.copy(2, source, 1024, PART + 1024, WRONG)
@@ -143,11 +143,11 @@ def _copy_problem(upload: Upload, source: str, etag: str) -> str:
     return ""
 
 
-def _presigned(store: S3Bucket, folder: str) -> Check:
+def _presigned(bucket: Bucket, folder: str) -> Check:
     """A signed URL gives the file under its name; a changed or an unsigned one gives nothing."""
     key, name = f"{folder}presigned.pdf", "download link"
-    store.put(key, b"%PDF", content_type="application/pdf")
-    url = store.presign(key, NAME, 60)
+    bucket.put(key, b"%PDF", content_type="application/pdf")
+    url = bucket.presign(key, NAME, 60)
     status, data, disposition = _get(url)
     if status != 200 or data != b"%PDF":
         return Check(name, Outcome.FAILED, f"A signed URL is answered {status}.", "Check AWS_REGION and the clock.")

@@ -14,7 +14,7 @@ from contextlib import closing
 from tempfile import SpooledTemporaryFile
 from typing import BinaryIO, TypeVar, cast
 
-from ...adapters.bucket.bucket import S3Bucket
+from ...adapters.bucket import Bucket
 from ...adapters.https import Fetcher
 from ...errors import Conflict, InvalidRequest, NotFound, UnreadableSource
 from ...exports.plan import Listing
@@ -37,12 +37,12 @@ class BucketInputs:
     """Inputs of an export: keys below inputs/ (or the export's own listing), and https URLs."""
 
     def __init__(
-        self, store: S3Bucket, fetcher: Fetcher, pin: Listing | None = None, window: Window | None = None
+        self, bucket: Bucket, fetcher: Fetcher, pin: Listing | None = None, window: Window | None = None
     ) -> None:
-        self._store = store
+        self._bucket = bucket
         self._fetcher = fetcher
         self._pin = pin
-        self._window = window or Window(store)
+        self._window = window or Window(bucket)
 
     def check(self, source: str) -> None:
         if "://" in source:
@@ -66,11 +66,11 @@ class BucketInputs:
                 yield item, loading.result
 
     def look(self, listing: str) -> Listing | None:
-        entry = self._store.head(listing)
+        entry = self._bucket.head(listing)
         return Listing(listing, entry.size, entry.etag) if entry else None
 
     def pinned(self, listing: Listing) -> BucketInputs:
-        return BucketInputs(self._store, self._fetcher, listing, self._window)
+        return BucketInputs(self._bucket, self._fetcher, listing, self._window)
 
     def blocks(self, listing: str, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
         seen = self._pin if self._pin and self._pin.key == listing else self.look(listing)
@@ -99,7 +99,7 @@ class BucketInputs:
             self._fetcher.fetch(source, file)
             return
         try:
-            self._store.download(source, file, SOURCE_MOST)
+            self._bucket.download(source, file, SOURCE_MOST)
         except NotFound as error:
             raise UnreadableSource(f"There is no {source} in the bucket.") from error
 
@@ -111,14 +111,14 @@ class Window:
     was read belongs to one version of the listing, and so never grows old.
     """
 
-    def __init__(self, store: S3Bucket) -> None:
-        self._store = store
+    def __init__(self, bucket: Bucket) -> None:
+        self._bucket = bucket
         self._seen: tuple[Listing, int, bytes] | None = None
 
     def read(self, listing: Listing, start: int, stop: int) -> Iterator[bytes]:
         """Bytes start..stop of a listing, a block at a time."""
         if stop - start >= BLOCK:
-            yield from self._store.read(listing.key, start, stop, listing.version)
+            yield from self._bucket.read(listing.key, start, stop, listing.version)
         elif start < stop:
             begin, data = self._block(listing, start, stop)
             yield data[start - begin : stop - begin]
@@ -128,7 +128,7 @@ class Window:
         if seen and seen[0] == listing and seen[1] <= start and stop <= seen[1] + len(seen[2]):
             return seen[1], seen[2]
         end = min(start + BLOCK, listing.size)
-        data = b"".join(self._store.read(listing.key, start, end, listing.version))
+        data = b"".join(self._bucket.read(listing.key, start, end, listing.version))
         self._seen = listing, start, data
         return start, data
 

@@ -50,7 +50,6 @@ def test_the_celery_command_starts_the_same_worker(
     """It draws, reports its heartbeat, leads as keeper, and takes SIGTERM as it is meant on Heroku."""
     process, log = worker
     services: Services = open_services(settings, CeleryQueue(make_app(settings)))
-    services.bucket.create_bucket()
     export_id = submit(services, ExportRequest("photos", {"listing": put_photos(3)}, "shop")).export.id
     until(lambda: services.exports.load(export_id).state is State.READY, "the export is ready")
     assert [one.name for one in services.redis.workers.up()] == ["worker"]

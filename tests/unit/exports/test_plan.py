@@ -1,10 +1,12 @@
+"""A document becomes chunks: their number and size, and what they cover."""
+
 from __future__ import annotations
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.exports.plan import MARKS, Cost, Marks, Survey, pages_per_chunk, split_into_chunks
+from pipeline.exports.plan import MAX_MARKS, Cost, Marks, Survey, pages_per_chunk, split_into_chunks
 from pipeline.settings import MIB, Settings
 
 CHEAP = Cost(seconds=0.001, bytes=1000)
@@ -15,7 +17,7 @@ def limits(**changes: str) -> Settings:
 
 
 @pytest.mark.parametrize(
-    ("pages", "cost", "changes", "wanted", "expected"),
+    ("pages", "cost", "changes", "chunk_pages", "expected"),
     [
         (400, CHEAP, {}, None, 50),  # two chunks for each of four workers
         (400, CHEAP, {"MAX_WORKERS": "1"}, None, 200),
@@ -29,18 +31,20 @@ def limits(**changes: str) -> Settings:
         (1, CHEAP, {}, None, 1),
     ],
 )
-def test_pages_per_chunk(
-    pages: int, cost: Cost, changes: dict[str, str], wanted: int | None, expected: int
+def test_how_many_pages_a_chunk_gets(
+    pages: int, cost: Cost, changes: dict[str, str], chunk_pages: int | None, expected: int
 ) -> None:
-    assert pages_per_chunk(pages, cost, limits(**changes), wanted) == expected
+    assert pages_per_chunk(pages, cost, limits(**changes), chunk_pages) == expected
 
 
 @given(st.integers(1, 100_000), st.integers(1, 500), st.integers(1, 600))
-def test_chunks_cover_every_page_once_and_are_never_too_many(pages: int, wanted: int, most: int) -> None:
+def test_chunks_cover_every_page_once_and_are_not_too_many(pages: int, chunk_pages: int, max_chunks: int) -> None:
     marks = Marks()
     for page in range(pages):
         marks.add(page, page * 10)
-    plan = split_into_chunks(Survey(pages, pages, marks, pages * 10, CHEAP), limits(MAX_CHUNKS=str(most)), wanted)
+    plan = split_into_chunks(
+        Survey(pages, pages, marks, pages * 10, CHEAP), limits(MAX_CHUNKS=str(max_chunks)), chunk_pages
+    )
     at = offset = 0
     for number, chunk in enumerate(plan.chunks):
         assert (chunk.number, chunk.first_page, chunk.start) == (number, at, offset)
@@ -48,26 +52,26 @@ def test_chunks_cover_every_page_once_and_are_never_too_many(pages: int, wanted:
         assert chunk.start == chunk.first_page * 10
         at, offset = at + chunk.pages, chunk.stop
     assert (at, offset) == (pages, pages * 10)
-    assert len(plan.chunks) <= most
+    assert len(plan.chunks) <= max_chunks
 
 
-def test_marks_stay_few_however_many_pages_there_are() -> None:
+def test_marks_stay_few_for_any_number_of_pages() -> None:
     marks = Marks()
     for page in range(300_000):
         marks.add(page, page)
-    assert len(marks.offsets) <= MARKS
+    assert len(marks.offsets) <= MAX_MARKS
     assert marks.offsets == list(range(0, 300_000, marks.stride))
 
 
 @given(st.integers(1, 30_000), st.integers(1, 500), st.integers(0, 3), st.integers(0, 3))
-def test_chunks_know_the_state_at_their_ends_and_take_the_summary_along(
-    pages: int, wanted: int, front: int, back: int
+def test_chunks_know_their_states_and_include_the_summary(
+    pages: int, chunk_pages: int, front: int, back: int
 ) -> None:
     marks = Marks()
     for page in range(pages):
         marks.add(page, page * 10, [page])
     survey = Survey(pages, front + pages + back, marks, pages * 10, CHEAP, state=[pages], front=front, back=back)
-    plan = split_into_chunks(survey, limits(), wanted)
+    plan = split_into_chunks(survey, limits(), chunk_pages)
     assert plan.chunks[0].first_page == 0
     assert sum(chunk.pages for chunk in plan.chunks) == plan.pages == front + pages + back
     assert len(marks.states) == len(marks.offsets)

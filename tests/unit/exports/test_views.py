@@ -1,4 +1,4 @@
-"""The numbers that the API shows of an export's progress."""
+"""An export as JSON: percent done, seconds left."""
 
 from __future__ import annotations
 
@@ -37,16 +37,16 @@ def test_percent_moves_from_planning_to_ready(state: State, progress: Progress, 
     ("done", "elapsed", "expected"),
     [(0, 10, None), (100, 10, 10), (100, 11.2, 15), (50, 100, 300), (10, 100, 1920), (200, 10, 0), (300, 10, 0)],
 )
-def test_the_time_left_follows_from_the_rate_rounded_up(done: int, elapsed: float, expected: int | None) -> None:
+def test_the_time_left_follows_from_the_rate(done: int, elapsed: float, expected: int | None) -> None:
     assert seconds_left(export(), Progress(done, 0, 0), elapsed) == expected
 
 
-def test_only_drawing_can_be_estimated() -> None:
+def test_only_drawing_is_estimated() -> None:
     for state in set(State) - {State.RENDERING}:
         assert seconds_left(export(state), Progress(100, 0, 0), 10) is None
 
 
-def test_more_pages_than_there_are_are_never_shown() -> None:
+def test_no_more_pages_than_there_are_are_shown() -> None:
     shown = full(export(), Progress(250, 0, 0), 10.0, "https://pdf.example.org", ())
     assert (shown["progress"]["pages_done"], shown["progress"]["pages"]) == (200, 200)
     assert shown["links"]["page"] == f"https://pdf.example.org/#{shown['id']}"
