@@ -47,16 +47,16 @@ class UsageLog:
         self._exports.change(export_id, lambda e: dataclasses.replace(e, charge=charge))
         self._bucket.delete([UNBILLED + export_id])
 
-    def reckoned(self) -> dict[str, Charge]:
-        """What exports that were over together shall be charged; some of them may not be yet."""
+    def pending_charges(self) -> dict[str, Charge]:
+        """The charges that were computed last; some of them may not be on their export yet."""
         stored = self._bucket.get("charges.json")
         try:
             return _charges.decode(stored.data) if stored else {}
         except msgspec.DecodeError:
             return {}
 
-    def reckon(self, charges: Mapping[str, Charge]) -> None:
-        """Write it down as a whole, before the first of them is charged."""
+    def save_charges(self, charges: Mapping[str, Charge]) -> None:
+        """Save the charges of a period, before the first export is charged."""
         self._bucket.put("charges.json", msgspec.json.encode(charges))
 
     def note_workers(self, at: float, workers: int, price: float, why: str) -> None:

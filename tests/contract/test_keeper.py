@@ -31,7 +31,7 @@ from pipeline.exports.export import Charge, Export, State
 from pipeline.exports.ids import new_id
 from pipeline.exports.repository import ExportRepository, listing_key
 from pipeline.exports.request import ExportRequest
-from pipeline.scaler import loop, one_off
+from pipeline.scaler import billing, loop, one_off
 from pipeline.scaler.formation import Formation
 from pipeline.scaler.learned import Learned
 from pipeline.scaler.measure import Gauge
@@ -332,7 +332,7 @@ def test_who_has_lingered_long_enough_is_stopped_although_nobody_rings(stage: St
 def test_a_one_off_dyno_that_died_before_its_worker_was_up_is_asked_after_once_and_replaced(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(loop, "LATE", 0.5)
+    monkeypatch.setattr(loop, "LATE_SECONDS", 0.5)
     stage.s.usage.write_learned(Learned(boot=0.1).encode())
     stage.submit()
     settings = dataclasses.replace(stage.s.settings, scaler_way="one-off")
@@ -858,7 +858,7 @@ def test_what_stays_for_days_is_noted_again_before_it_is_too_old_to_be_found(
     keeper.turn()
     *_, (at, workers, _) = before = list(stage.s.usage.workers_since(0.0))
     assert workers == 1
-    monkeypatch.setattr(loop, "DAY", time.time() - at)
+    monkeypatch.setattr(billing, "DAY", time.time() - at)
     keeper.turn()
     assert len(list(stage.s.usage.workers_since(0.0))) == len(before) + 1
 

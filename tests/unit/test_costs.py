@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.exports.export import Export, Result, State
+from pipeline.scaler.billing import span
 from pipeline.scaler.costs import Change, Span, shared
-from pipeline.scaler.loop import span
 
 
 def seconds(changes: list[tuple[float, int]], spans: list[Span], until: float) -> dict[str, float]:

@@ -14,8 +14,8 @@ from ...adapters.redis import Coordination
 from ...errors import HerokuDown, InvalidSetting, MailDown, MailUnencrypted, RedisDown
 from ...pdf.fonts import default_chain
 from ...pdf.fonts import load as load_fonts
+from ...scaler.billing import check_price
 from ...scaler.heroku import status_of
-from ...scaler.loop import check_size
 from ...scaler.pool import WorkerPool
 from ...services import worker_pool
 from ...settings import MIB, Settings, is_local
@@ -195,7 +195,7 @@ def heroku_checks(settings: Settings) -> Iterator[Check]:
 def _price(settings: Settings, way: WorkerPool) -> Iterator[Check]:
     """Nothing, unless nobody knows what a worker costs: then web and workers do not start."""
     try:
-        check_size(settings, way)
+        check_price(settings, way)
     except InvalidSetting as error:
         yield failed("DYNO_SIZE", error, error.advice)
 
