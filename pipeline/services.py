@@ -21,7 +21,7 @@ from .settings import Settings
 
 
 def worker_pool(settings: Settings, redis: Coordination) -> WorkerPool:
-    return OneOffs(settings, redis) if settings.scaler_way == "one-off" else Formation(settings, redis)
+    return OneOffs(settings, redis) if settings.scaler_mode == "one-off" else Formation(settings, redis)
 
 
 class Queue(Protocol):

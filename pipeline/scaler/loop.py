@@ -158,5 +158,5 @@ def policy(settings: Settings) -> Policy:
         minimum=settings.min_workers,
         waiting_price=settings.waiting_price,
         linger_seconds=settings.linger_seconds,
-        resizing=Resizing(settings.scaler_way),
+        resizing=Resizing(settings.scaler_mode),
     )

@@ -55,8 +55,8 @@ def dynos(workers: Iterable[Worker], standing: PoolStatus, now: float) -> list[D
 
     Workers without numbers, and one-off ones, are counted in any order.
     """
-    ours = [worker for worker in workers if worker.one_off == (standing.way == "one-off")]
-    ordered = max(standing.quantity or 0, len(ours) if standing.way == "one-off" else 0)
+    ours = [worker for worker in workers if worker.one_off == (standing.mode == "one-off")]
+    ordered = max(standing.quantity or 0, len(ours) if standing.mode == "one-off" else 0)
     places: dict[int, Worker] = {}
     for worker in sorted(ours, key=lambda worker: worker.one_off or worker.ordinal is None):
         free = (number for number in range(1, ordered + 1) if number not in places)

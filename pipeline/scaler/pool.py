@@ -19,7 +19,7 @@ class PoolStatus:
     more work, are not in `quantity`, and are paid until they are gone.
     """
 
-    way: str
+    mode: str
     quantity: int | None
     limit: int | None
     refused: str | None

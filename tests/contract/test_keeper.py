@@ -335,7 +335,7 @@ def test_a_one_off_dyno_that_died_before_its_worker_was_up_is_asked_after_once_a
     monkeypatch.setattr(loop, "LATE_SECONDS", 0.5)
     stage.s.usage.write_learned(Learned(boot=0.1).encode())
     stage.submit()
-    settings = dataclasses.replace(stage.s.settings, scaler_way="one-off")
+    settings = dataclasses.replace(stage.s.settings, scaler_mode="one-off")
     keeper = Keeper(dataclasses.replace(stage.s, settings=settings), OneOffs(settings, stage.s.redis))
     keeper.turn()
     assert len(stage.dynos.one_offs()) == 1
@@ -806,7 +806,7 @@ def test_a_one_off_dyno_that_died_is_charged_until_it_was_last_heard_of_though_a
 ) -> None:
     monkeypatch.setattr(one_off, "MISSED", 0.3)
     monkeypatch.setattr(one_off, "FORGET_SECONDS", 0.5)
-    settings = dataclasses.replace(stage.s.settings, scaler_way="one-off")
+    settings = dataclasses.replace(stage.s.settings, scaler_mode="one-off")
     keeper = Keeper(dataclasses.replace(stage.s, settings=settings), OneOffs(settings, stage.s.redis))
     stage.submit()
     keeper.turn()

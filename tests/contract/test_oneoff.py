@@ -35,7 +35,7 @@ def dynos(tmp_path: Path) -> Iterator[Dynos]:
 
 def settings_for(dynos: Dynos, **changes: str) -> Settings:
     given = {"HEROKU_API_URL": dynos.url, "HEROKU_API_KEY": dynos.key, "HEROKU_APP_NAME": dynos.app}
-    return Settings.from_env(given | {"HEROKU_TIMEOUT": "0.25", "SCALER_WAY": "one-off"} | changes)
+    return Settings.from_env(given | {"HEROKU_TIMEOUT": "0.25", "SCALER_MODE": "one-off"} | changes)
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def starts(dynos: Dynos) -> int:
 
 def test_the_settings_choose_the_way(dynos: Dynos, shared: Coordination) -> None:
     assert isinstance(worker_pool(settings_for(dynos), shared), OneOffs)
-    assert isinstance(worker_pool(settings_for(dynos, SCALER_WAY=""), shared), Formation)
+    assert isinstance(worker_pool(settings_for(dynos, SCALER_MODE=""), shared), Formation)
 
 
 def test_so_many_dynos_are_started_with_size_and_time(dynos: Dynos, ways: Make) -> None:

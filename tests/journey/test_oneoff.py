@@ -18,7 +18,7 @@ from . import people
 
 ENVIRON = {
     "DOCUMENTS": "tests.journey.slow",
-    "SCALER_WAY": "one-off",
+    "SCALER_MODE": "one-off",
     "KEEPER_SECONDS": "0.5",
     "LEASE_SECONDS": "2",
     "LINGER_SECONDS": "1",

@@ -23,8 +23,8 @@ LEARNED = Learned(page={"photos": 0.1}, pages={"photos": 1000.0}, plan={"photos"
 EXPORT = Export("0" * 26, "photos", {}, "somebody", 0.0)
 
 
-def standing(quantity: int, way: str = "formation") -> PoolStatus:
-    return PoolStatus(way, quantity, None, None, 0.0, 0, ordered_at=50.0)
+def standing(quantity: int, mode: str = "formation") -> PoolStatus:
+    return PoolStatus(mode, quantity, None, None, 0.0, 0, ordered_at=50.0)
 
 
 def worker(name: str, busy: bool = False, one_off: bool = False) -> Worker:
@@ -79,14 +79,15 @@ def test_while_nothing_is_known_of_its_kind_an_export_has_no_size() -> None:
     assert demand(replace(EXPORT, document="table"), [], 0.0, LEARNED, SETTINGS, 0.0).untaken == 0
 
 
-class Roster:
-    """Who is up, for a gauge; nothing waits."""
+class NoMessages:
+    """What a gauge reads of Redis: the workers that are up, and no messages."""
 
     def __init__(self) -> None:
-        self.up: list[Worker] = []
+        self.online: list[Worker] = []
+        self.workers = self.messages = self
 
-    def workers(self) -> list[Worker]:
-        return self.up
+    def up(self) -> list[Worker]:
+        return self.online
 
     def waiting(self) -> int:
         return 0
@@ -96,11 +97,11 @@ class Roster:
 
 
 def test_a_worker_that_dies_and_is_started_again_does_not_teach_how_long_a_boot_takes() -> None:
-    roster = Roster()
-    gauge = Gauge(cast(Coordination, roster))
+    redis = NoMessages()
+    gauge = Gauge(cast(Coordination, redis))
 
     def learned(ordered_at: float | None, *up: tuple[str, float]) -> float:
-        roster.up = [Worker(f"{name} {since}", name, False, since) for name, since in up]
+        redis.online = [Worker(f"{name} {since}", name, False, since) for name, since in up]
         ordered = replace(standing(2), ordered_at=ordered_at)
         return gauge.snapshot([], ordered, Learned(boot=10.0))[1].boot
 
@@ -117,11 +118,11 @@ def test_a_worker_that_dies_and_is_started_again_does_not_teach_how_long_a_boot_
 
 
 def test_who_leads_again_does_not_take_the_work_that_another_saw_for_idleness() -> None:
-    roster, now = Roster(), time.time()
-    gauge = Gauge(cast(Coordination, roster))
+    redis, now = NoMessages(), time.time()
+    gauge = Gauge(cast(Coordination, redis))
 
     def idle(*since: float) -> float:
-        roster.up = [Worker(str(moment), "worker", False, 60.0, idle_since=moment) for moment in since]
+        redis.online = [Worker(str(moment), "worker", False, 60.0, idle_since=moment) for moment in since]
         return gauge.snapshot([], standing(1), Learned())[0].idle_seconds
 
     assert idle(now - 300) == pytest.approx(300, abs=20)

@@ -51,7 +51,7 @@ def test_ones_own_setting_is_stronger_than_the_machine() -> None:
         ({"S3_ENDPOINT_URL": "s3.example.org"}, "S3_ENDPOINT_URL"),
         ({"API_TOKENS": "short=abc"}, "API_TOKENS"),
         ({"API_TOKENS": "no-token"}, "API_TOKENS"),
-        ({"SCALER_WAY": "oneoff"}, "SCALER_WAY"),
+        ({"SCALER_MODE": "oneoff"}, "SCALER_MODE"),
         ({"ONE_OFF_HOURS": "25"}, "ONE_OFF_HOURS"),
         ({"KEEPER_SECONDS": "31"}, "KEEPER_SECONDS"),
         ({"MIN_WORKERS": "5", "MAX_WORKERS": "4"}, "MIN_WORKERS"),
@@ -68,16 +68,16 @@ def test_a_wrong_variable_is_named(environ: dict[str, str], field: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("way", "own", "paid"),
+    ("mode", "own", "paid"),
     [
         ("one-off", "performance-l", "performance-l"),
         ("one-off", "", "basic"),
         ("formation", "performance-l", "basic"),
     ],
 )
-def test_a_worker_is_charged_at_the_size_that_it_has(way: str, own: str, paid: str) -> None:
+def test_a_worker_is_charged_at_the_size_that_it_has(mode: str, own: str, paid: str) -> None:
     settings = Settings.from_env(
-        {"SCALER_WAY": way, "ONE_OFF_SIZE": own, "DYNO_SIZE": "basic", "WORKER_CONCURRENCY": "1"}
+        {"SCALER_MODE": mode, "ONE_OFF_SIZE": own, "DYNO_SIZE": "basic", "WORKER_CONCURRENCY": "1"}
     )
     assert settings.paid_size == paid
     (quote, *_) = of_pages("table", 10, 1, Learned(), settings)
