@@ -54,12 +54,12 @@ def demo(laptop: Laptop, out: Path, console: Console) -> None:
         _check(out, count)
         _watch_leaving(laptop, bars, workers)
     seen = laptop.dynos
-    peak = max(seen.peak_rss(f"worker.{n}") for n in range(1, seen.most_at_once + 1)) // 2**20
+    peak = max(seen.peak_rss(f"worker.{n}") for n in range(1, seen.max_at_once + 1)) // 2**20
     limit = "under a 512 MB limit" if seen.memory_limited else "no memory limit on this system"
     where, size = os.path.relpath(out), out.stat().st_size // MB  # as the bar shows it
     console.print(f"\n[bold]{where}[/] has {count} pages and {size} MB; pypdf read it all.")
     console.print(f"The request was answered in {answered * 1000:.0f} ms, the file was ready after {ready:.1f} s.")
-    console.print(f"Workers: {seen.most_at_once} at most, none now; {seen.dyno_seconds():.0f} dyno-seconds.")
+    console.print(f"Workers: {seen.max_at_once} at most, none now; {seen.dyno_seconds():.0f} dyno-seconds.")
     console.print(f"The largest worker used {peak} MB ({limit}).")
     console.print(f"One mail went to {mail['To']}: “{mail['Subject']}”. Its link gave the file.")
 

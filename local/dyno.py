@@ -24,7 +24,7 @@ _TICK = 0.05
 _serial = itertools.count()
 
 
-class State(StrEnum):
+class DynoState(StrEnum):
     """What a dyno is doing; the first four are the Platform API's words."""
 
     STARTING = "starting"
@@ -35,7 +35,7 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True)
-class Order:
+class DynoSpec:
     """What a dyno runs. `seconds`: a one-off dyno, which is stopped after so long; None: of the formation."""
 
     command: str
@@ -46,7 +46,7 @@ class Order:
 
 
 @dataclass(frozen=True)
-class Machine:
+class DynoSettings:
     """What every dyno of an app is given. Times are seconds."""
 
     env: Mapping[str, str]
@@ -63,35 +63,35 @@ def pause(crashes: int) -> float:
     return 0.0 if crashes == 1 else min(60.0, 2.0 ** min(crashes - 2, 6))
 
 
-class Dyno:
+class LocalDyno:
     """A thread that keeps one command running until `leave()`; `changed` hears of every new state."""
 
     def __init__(
-        self, kind: str, ordinal: int, order: Order, machine: Machine, changed: Callable[[Dyno], None]
+        self, kind: str, ordinal: int, spec: DynoSpec, settings: DynoSettings, changed: Callable[[LocalDyno], None]
     ) -> None:
         self.id = str(uuid4())
         self.kind = kind
         self.name = f"{kind}.{ordinal}"
-        self.order = order
+        self.spec = spec
         self.created_at = datetime.now(UTC)
         self.peak_bytes = 0
         self.oom_kills = 0
         self._ordered = time.monotonic()
         self._released: float | None = None
-        self._machine = machine
+        self._settings = settings
         self._changed = changed
         self._leave = threading.Event()
         self._changing = threading.Lock()
         self._group: cgroup.Cgroup | None = None
         self._tree: process.ProcessTree | None = None
         self._thread = threading.Thread(target=self._live, name=self.name, daemon=True)
-        self._become(State.STARTING)
+        self._become(DynoState.STARTING)
         self._thread.start()
 
     @property
     def running(self) -> bool:
         """Whether it has a process, also while that is being stopped."""
-        return self.state is not State.GONE and self._tree is not None and bool(self._tree.pids())
+        return self.state is not DynoState.GONE and self._tree is not None and bool(self._tree.pids())
 
     @property
     def billed_seconds(self) -> float:
@@ -100,14 +100,14 @@ class Dyno:
 
     @property
     def _expired(self) -> bool:
-        return self.order.seconds is not None and time.monotonic() - self._ordered > self.order.seconds
+        return self.spec.seconds is not None and time.monotonic() - self._ordered > self.spec.seconds
 
     def leave(self) -> None:
         """Scale it away, or stop it: returns at once, the processes get SIGTERM and up to `stop_seconds`."""
         with self._changing:
             if self._released is None:
                 self._released = time.monotonic()
-                self._become(State.DOWN)
+                self._become(DynoState.DOWN)
                 self._leave.set()
 
     def join(self) -> None:
@@ -126,7 +126,7 @@ class Dyno:
         if self._group is not None:
             self.oom_kills = max(self.oom_kills, self._group.oom_kills())
 
-    def _become(self, state: State) -> None:
+    def _become(self, state: DynoState) -> None:
         self.state = state
         self.updated_at = datetime.now(UTC)
         self._changed(self)
@@ -135,55 +135,55 @@ class Dyno:
         try:
             if cgroup.available():
                 group = f"pipeline-{os.getpid()}-{next(_serial)}-{self.name}"
-                self._group = cgroup.create(group, self._machine.memory_bytes)
+                self._group = cgroup.create(group, self._settings.memory_bytes)
             self._run_until_told()
         finally:
             self.leave()  # a one-off dyno that ends by itself is billed no more
             self._clear_away()
-            self._become(State.GONE)
+            self._become(DynoState.GONE)
 
     def _clear_away(self) -> None:
         if self._tree is not None:
-            self._tree.end(self._machine.stop_seconds)
+            self._tree.end(self._settings.stop_seconds)
         self.sample()
         if self._group is not None:
             self._group.remove()
 
     def _run_until_told(self) -> None:
         crashes = 0
-        while not self._leave.wait(self._machine.boot_seconds):
+        while not self._leave.wait(self._settings.boot_seconds):
             self._tree = self._start()
-            self._report(State.UP)
+            self._report(DynoState.UP)
             started = time.monotonic()
             while self._tree.running:
                 if self._leave.wait(_TICK) or self._expired:
                     return
             self._tree.end(patience=0)  # a dyno does not outlive its first process
-            if self.order.one_off:
+            if self.spec.one_off:
                 return
-            self._report(State.CRASHED)
+            self._report(DynoState.CRASHED)
             crashes = 1 if time.monotonic() - started > 60 else crashes + 1
             if self._leave.wait(pause(crashes)):
                 return
-            self._report(State.STARTING)
+            self._report(DynoState.STARTING)
 
-    def _report(self, state: State) -> None:
+    def _report(self, state: DynoState) -> None:
         with self._changing:
             if self._released is None:
                 self._become(state)
 
     def _start(self) -> process.ProcessTree:
         env = {
-            **self._machine.env,
-            **self.order.env,
+            **self._settings.env,
+            **self.spec.env,
             "DYNO": self.name,
             "HEROKU_DYNO_ID": self.id,
-            "DYNO_RAM": str(self._machine.memory_bytes // MIB),
+            "DYNO_RAM": str(self._settings.memory_bytes // MIB),
         }
         return process.start(
-            ("bash", "-c", self.order.command),
-            cwd=self._machine.cwd,
+            ("bash", "-c", self.spec.command),
+            cwd=self._settings.cwd,
             env=env,
-            output=self._machine.log_folder / f"{self.name}.log",
+            output=self._settings.log_folder / f"{self.name}.log",
             cgroup=self._group,
         )

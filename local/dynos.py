@@ -27,8 +27,8 @@ from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 from werkzeug.wrappers import Request, Response
 
 from . import cgroup
-from .dyno import MIB, Machine
-from .formation import Formation
+from .dyno import MIB, DynoSettings
+from .formation import LocalFormation
 from .platform_api import ERROR_IDS, Tokens, application
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class Call:
     status: int
 
 
-class Dynos(Formation):
+class Dynos(LocalFormation):
     """A formation with the Platform API in front of it, on a loopback port, from `start()` to `stop()`.
 
     Put Fault values into `faults` to make the API misbehave; read `requests` and `history` to see what
@@ -88,8 +88,8 @@ class Dynos(Formation):
         memory_bytes: int = 512 * MIB,
         port: int = 0,
     ) -> None:
-        machine = Machine(dict(env), cwd, log_folder, boot_seconds, stop_seconds, look_seconds, memory_bytes)
-        super().__init__(app, procfile, types, limit, machine)
+        settings = DynoSettings(dict(env), cwd, log_folder, boot_seconds, stop_seconds, look_seconds, memory_bytes)
+        super().__init__(app, procfile, types, limit, settings)
         self.key = key
         self.faults: deque[Fault] = deque()
         self.requests: list[Call] = []

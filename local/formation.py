@@ -14,7 +14,7 @@ from uuid import NAMESPACE_URL, uuid5
 
 from pipeline.errors import InvalidSetting
 
-from .dyno import Dyno, Machine, Order, State
+from .dyno import DynoSettings, DynoSpec, DynoState, LocalDyno
 
 SIZE = "Standard-1X"
 
@@ -34,7 +34,7 @@ class Event:
 
     time: float
     dyno: str
-    state: State
+    state: DynoState
 
 
 class Row:
@@ -45,7 +45,7 @@ class Row:
         self.kind = kind
         self.command = command
         self.created_at = self.updated_at = datetime.now(UTC)
-        self.dynos: dict[int, Dyno] = {}
+        self.dynos: dict[int, LocalDyno] = {}
 
     @property
     def quantity(self) -> int:
@@ -57,10 +57,10 @@ def parse_procfile(text: str) -> dict[str, str]:
     return dict(re.findall(r"^([A-Za-z0-9_-]+):[ \t]*(\S.*?)[ \t]*$", text, re.MULTILINE))
 
 
-class Formation:
+class LocalFormation:
     """The dynos of one app. Scaling returns at once; threads start and stop the processes."""
 
-    def __init__(self, app: str, procfile: Path, types: Sequence[str], limit: int, machine: Machine) -> None:
+    def __init__(self, app: str, procfile: Path, types: Sequence[str], limit: int, settings: DynoSettings) -> None:
         commands = parse_procfile(procfile.read_text())
         for kind in types:
             if kind not in commands:
@@ -70,9 +70,9 @@ class Formation:
         self.limit = limit
         self.one_off_limit = limit
         self.history: list[Event] = []
-        self.most_at_once = 0
-        self._machine = machine
-        self._all: list[Dyno] = []
+        self.max_at_once = 0
+        self._settings = settings
+        self._all: list[LocalDyno] = []
         self._runs = 0
         self._lock = threading.Lock()
         self._closing = threading.Event()
@@ -80,7 +80,7 @@ class Formation:
 
     def open(self) -> None:
         """Make the folder for logs and begin to watch memory."""
-        self._machine.log_folder.mkdir(parents=True, exist_ok=True)
+        self._settings.log_folder.mkdir(parents=True, exist_ok=True)
         self._sampler.start()
 
     def close(self) -> None:
@@ -114,25 +114,25 @@ class Formation:
             self._check_limit(sum(wanted.values()))
             for row in rows:
                 self._resize(row, wanted[row.kind])
-            self.most_at_once = max(self.most_at_once, sum(wanted.values()))
+            self.max_at_once = max(self.max_at_once, sum(wanted.values()))
         return rows
 
-    def run(self, kind: str, order: Order) -> Dyno:
+    def run(self, kind: str, spec: DynoSpec) -> LocalDyno:
         """Start a one-off dyno; Refused when there are too many."""
         with self._lock:
             self._check_open()
             running = self.one_offs()
             if len(running) >= self.one_off_limit:
-                self._refuse_above(self.one_off_limit, len(running) + 1, order.size)
+                self._refuse_above(self.one_off_limit, len(running) + 1, spec.size)
             self._runs += 1
-            dyno = Dyno(kind, self._runs, order, self._machine, self._note)
+            dyno = LocalDyno(kind, self._runs, spec, self._settings, self._note)
             self._all.append(dyno)
-            self.most_at_once = max(self.most_at_once, len(running) + 1)
+            self.max_at_once = max(self.max_at_once, len(running) + 1)
         return dyno
 
-    def one_offs(self) -> list[Dyno]:
+    def one_offs(self) -> list[LocalDyno]:
         """The one-off dynos that start or run."""
-        return [dyno for dyno in self.dynos() if dyno.order.one_off and dyno.state is not State.DOWN]
+        return [dyno for dyno in self.dynos() if dyno.spec.one_off and dyno.state is not DynoState.DOWN]
 
     def stop_dyno(self, identity: str) -> None:
         """Stop one dyno; one of the formation is started again, as Heroku does."""
@@ -144,11 +144,11 @@ class Formation:
                     if other is dyno:
                         self._add(row, ordinal)
 
-    def dynos(self) -> list[Dyno]:
+    def dynos(self) -> list[LocalDyno]:
         """Those the API lists: ordered, or released and still leaving."""
-        return [dyno for dyno in list(self._all) if dyno.state is not State.GONE]
+        return [dyno for dyno in list(self._all) if dyno.state is not DynoState.GONE]
 
-    def dyno(self, identity: str) -> Dyno:
+    def dyno(self, identity: str) -> LocalDyno:
         """By name or id, the newest first; Refused with 404 when there is none."""
         for dyno in reversed(self.dynos()):
             if identity in (dyno.name, dyno.id):
@@ -178,7 +178,7 @@ class Formation:
         """Send a signal to every process of a dyno."""
         self.dyno(name).signal(number)
 
-    def _named(self, name: str) -> Iterator[Dyno]:
+    def _named(self, name: str) -> Iterator[LocalDyno]:
         return (dyno for dyno in list(self._all) if dyno.name == name)
 
     def _check_open(self) -> None:
@@ -202,14 +202,14 @@ class Formation:
             self._add(row, ordinal)
 
     def _add(self, row: Row, ordinal: int) -> None:
-        row.dynos[ordinal] = Dyno(row.kind, ordinal, Order(row.command, SIZE), self._machine, self._note)
+        row.dynos[ordinal] = LocalDyno(row.kind, ordinal, DynoSpec(row.command, SIZE), self._settings, self._note)
         self._all.append(row.dynos[ordinal])
 
-    def _note(self, dyno: Dyno) -> None:
+    def _note(self, dyno: LocalDyno) -> None:
         self.history.append(Event(time.time(), dyno.name, dyno.state))
 
     def _sample(self) -> None:
-        while not self._closing.wait(self._machine.look_seconds):
+        while not self._closing.wait(self._settings.look_seconds):
             for dyno in self.dynos():
                 dyno.sample()
 

@@ -20,8 +20,8 @@ from werkzeug.exceptions import HTTPException
 
 from pipeline.scaler.prices import MONTHLY
 
-from .dyno import Dyno, Order
-from .formation import SIZE, Formation, Refused, Row
+from .dyno import DynoSpec, LocalDyno
+from .formation import SIZE, LocalFormation, Refused, Row
 
 Json = dict[str, Any]
 
@@ -78,7 +78,7 @@ class Tokens:
             self._left -= 1
 
 
-def application(formation: Formation, key: str, tokens: Tokens) -> Flask:
+def application(formation: LocalFormation, key: str, tokens: Tokens) -> Flask:
     """The API as a WSGI application; each call needs the key and version 3 in its Accept header."""
     api = Flask("local", static_folder=None)
     app_id = _id("app", formation.app)
@@ -149,7 +149,7 @@ def application(formation: Formation, key: str, tokens: Tokens) -> Flask:
 
     @api.post("/apps/<app>/dynos")
     def dyno_create() -> tuple[Json, int]:
-        dyno = formation.run(*_order(_body()))
+        dyno = formation.run(*_spec(_body()))
         return dyno_json(formation.app, dyno), 201
 
     @api.post("/apps/<app>/dynos/<name>/actions/stop")
@@ -220,17 +220,17 @@ def row_json(app: str, row: Row) -> Json:
     }
 
 
-def dyno_json(app: str, dyno: Dyno) -> Json:
+def dyno_json(app: str, dyno: LocalDyno) -> Json:
     """A dyno as the API shows it."""
     return {
         "app": {"id": _id("app", app), "name": app},
         "attach_url": None,
-        "command": dyno.order.command,
+        "command": dyno.spec.command,
         "created_at": _time(dyno.created_at),
         "id": dyno.id,
         "name": dyno.name,
         "release": {"id": _id("release", app), "version": 1},
-        "size": dyno.order.size,
+        "size": dyno.spec.size,
         "state": dyno.state.value,
         "type": dyno.kind,
         "updated_at": _time(dyno.updated_at),
@@ -269,17 +269,17 @@ def _update(update: object) -> tuple[str, int | str]:
     return kind, quantity
 
 
-def _order(body: Mapping[str, Any]) -> tuple[str, Order]:
+def _spec(body: Mapping[str, Any]) -> tuple[str, DynoSpec]:
     """The type and the order of a one-off dyno; Refused with 422 when a property is unknown or of another kind."""
     for name, value in body.items():
         if not _PROPERTIES.get(name, lambda _: False)(value):
             raise Refused(422, "invalid_params", f"The property {name} is not possible so.")
     if not body.get("command"):
         raise Refused(422, "invalid_params", "The body must hold a command.")
-    order = Order(
+    spec = DynoSpec(
         body["command"], str(body.get("size", SIZE)), body.get("env", {}), True, body.get("time_to_live", DAY)
     )  # fmt: skip
-    return str(body.get("type", "run")), order
+    return str(body.get("type", "run")), spec
 
 
 def _id(kind: str, name: str) -> str:

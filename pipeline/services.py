@@ -13,15 +13,15 @@ from .adapters.redis import Coordination
 from .documents.inputs.bucket import SOURCE_MOST, BucketInputs
 from .exports.stores import Stores
 from .pdf import fonts
-from .scaler.formation import Formation
-from .scaler.one_off import OneOffs
+from .scaler.formation import FormationPool
+from .scaler.one_off import OneOffPool
 from .scaler.pool import WorkerPool
 from .scaler.usage import UsageLog
 from .settings import Settings
 
 
 def worker_pool(settings: Settings, redis: Coordination) -> WorkerPool:
-    return OneOffs(settings, redis) if settings.scaler_mode == "one-off" else Formation(settings, redis)
+    return OneOffPool(settings, redis) if settings.scaler_mode == "one-off" else FormationPool(settings, redis)
 
 
 class Queue(Protocol):

@@ -11,10 +11,10 @@ from dataclasses import replace
 from ..errors import HerokuDown, InvalidSetting
 from ..exports.export import Charge, Export
 from ..settings import Settings
-from .costs import Change, Span, shared
+from .costs import Change, ExportSpan, share_costs
 from .learned import Learned
 from .pool import WorkerPool
-from .prices import price, tabled
+from .prices import is_listed, price
 from .usage import UsageLog
 
 log = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ class Billing:
 
     def record(self, reason: str, learned: Learned) -> int:
         """Write down a change of the number of paid workers. Returns that number, leaving workers included."""
-        status, now = self._pool.standing(), time.time()
+        status, now = self._pool.status(), time.time()
         workers = (status.quantity or 0) + status.leaving
         if self._recorded is None:
             self._recorded = self._last_record(now)
@@ -56,7 +56,7 @@ class Billing:
             if workers and now - last.at > DAY / 2:  # `_period` looks back one day only
                 self._write(now, workers, reason, learned)
         else:
-            self._write(self._pool.since(last.workers if last else 0) or now, workers, reason, learned)
+            self._write(self._pool.changed_at(last.workers if last else 0) or now, workers, reason, learned)
         return workers
 
     def _write(self, since: float, workers: int, reason: str, learned: Learned) -> None:
@@ -117,11 +117,11 @@ class Billing:
         pending = self._usage.pending_charges()
         known = {export.id: pending[export.id] for export in exports if export.id in pending}
         if new := [export for export in exports if export.id not in known]:
-            known |= shared(*self._period(new), time.time())
+            known |= share_costs(*self._period(new), time.time())
             self._usage.save_charges(known)
         return known
 
-    def _period(self, exports: Iterable[Export]) -> tuple[list[Change], list[Span]]:
+    def _period(self, exports: Iterable[Export]) -> tuple[list[Change], list[ExportSpan]]:
         """Returns the workers and the exports of one period. Worker time before the period is not billed to it."""
         spans = [span(export) for export in exports]
         begin = min(span.begin for span in spans)
@@ -129,7 +129,7 @@ class Billing:
         return [replace(change, at=max(change.at, begin)) for change in changes], spans
 
 
-def span(export: Export) -> Span:
+def span(export: Export) -> ExportSpan:
     """Returns an export's time, and the worker seconds that went into it.
 
     Where the seconds of drawing are unknown (the export failed or was cancelled), it counts as if one worker had
@@ -139,12 +139,12 @@ def span(export: Export) -> Span:
     planned, rendered = export.planned_at or end, export.rendered_at or end
     alone = planned - (export.started_at or planned) + end - rendered
     drawn = (export.result and export.result.seconds) or rendered - planned
-    return Span(export.id, export.created_at, end, alone + drawn)
+    return ExportSpan(export.id, export.created_at, end, alone + drawn)
 
 
 def check_price(settings: Settings, pool: WorkerPool) -> None:
     """Raise InvalidSetting at the start, not at the first bill, when neither our table nor Heroku knows the size
     of a worker."""
-    if not tabled(settings.paid_size):
+    if not is_listed(settings.paid_size):
         with suppress(HerokuDown):
             price(settings.paid_size, pool.prices() if pool.configured else None)

@@ -72,9 +72,9 @@ class Scaler:
         """Returns the decision for this moment and the snapshot it rests on; changes nothing."""
         if not self._pool.configured:
             raise HerokuDown("Workers are not scaled.", advice="Set HEROKU_API_KEY and HEROKU_APP_NAME.")
-        if time.monotonic() - self._checked > CHECK_SECONDS or self._pool.standing().quantity is None:
+        if time.monotonic() - self._checked > CHECK_SECONDS or self._pool.status().quantity is None:
             self._ask()
-        self._pool.roll_call()
+        self._pool.refresh()
         snapshot = self._snapshot(demands)
         if self._overdue(snapshot):
             self._ask()
@@ -88,7 +88,7 @@ class Scaler:
         self._checked = time.monotonic()
 
     def _snapshot(self, demands: Sequence[Demand]) -> Snapshot:
-        snapshot, self._learned = self._gauge.snapshot(demands, self._pool.standing(), self.learned)
+        snapshot, self._learned = self._gauge.snapshot(demands, self._pool.status(), self.learned)
         return snapshot
 
     def _overdue(self, now: Snapshot) -> bool:
@@ -130,7 +130,7 @@ class Scaler:
         """Charge the exports of a period once it is over, and learn from them."""
         charged = False
         for export in self._billing.settle(over=not demands and workers <= self._policy.minimum):
-            self._learned = self.learned.after(export)
+            self._learned = self.learned.with_export(export)
             charged = True
         if charged:
             self._usage.write_learned(self.learned.encode())
@@ -140,7 +140,7 @@ class Scaler:
         self._redis.decisions.show_state(
             {
                 "at": time.time(),
-                **asdict(self._pool.standing()),
+                **asdict(self._pool.status()),
                 "minimum": self._policy.minimum,
                 "maximum": self._policy.maximum,
                 "outstanding": {item.export_id: item.untaken for item in demands},

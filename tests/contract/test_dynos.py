@@ -24,7 +24,7 @@ from jsonschema import Draft4Validator
 from requests.adapters import HTTPAdapter
 
 from local import cgroup
-from local.dyno import State, pause
+from local.dyno import DynoState, pause
 from local.dynos import Dynos, Fault
 from local.formation import parse_procfile
 from pipeline.errors import InvalidSetting
@@ -123,7 +123,7 @@ def test_scaling_to_two_starts_two_dynos_and_to_zero_ends_every_process(stage: S
     assert app.scale_formation_process("worker", 0).quantity == 0
     _until(lambda: dynos.count() == 0)
     assert not any(_running(pid) for _, _, pid in stage.heard("began"))
-    assert dynos.most_at_once == 2
+    assert dynos.max_at_once == 2
 
 
 def test_sigterm_reaches_every_process_of_a_dyno(stage: Stage) -> None:
@@ -142,7 +142,7 @@ def test_scaling_down_ends_the_highest_ordinals_and_leaves_the_others_alone(stag
     dynos.scale({"worker": 1})
     _until(lambda: len(dynos.dynos()) == 1)
     assert {dyno for dyno, _, _ in stage.heard("SIGTERM")} == {"worker.2", "worker.3"}
-    assert [event.dyno for event in dynos.history if event.state is State.DOWN] == ["worker.3", "worker.2"]
+    assert [event.dyno for event in dynos.history if event.state is DynoState.DOWN] == ["worker.3", "worker.2"]
     assert [dyno.name for dyno in dynos.dynos()] == ["worker.1"]
 
 
@@ -170,7 +170,7 @@ def test_a_process_deaf_to_sigterm_is_killed_after_the_grace(stage: Stage) -> No
     dynos.scale({"worker": 0})
     _until(lambda: not dynos.dynos())
     down, gone = dynos.history[-2:]
-    assert (down.state, gone.state) == (State.DOWN, State.GONE)
+    assert (down.state, gone.state) == (DynoState.DOWN, DynoState.GONE)
     assert gone.time - down.time >= 0.5
     assert len(stage.heard("SIGTERM")) == 2
 
@@ -184,19 +184,19 @@ def test_a_new_dyno_starts_while_the_old_one_of_that_name_still_leaves(stage: St
     _until(lambda: len(stage.heard("began")) == 4)
     assert [dyno.name for dyno in dynos.dynos()] == ["worker.1", "worker.1"]
     assert dynos.count() == 2
-    assert dynos.most_at_once == 1
+    assert dynos.max_at_once == 1
     _hurry(dynos)
 
 
 def test_a_dyno_boots_before_it_runs_and_is_told_its_name_and_memory(stage: Stage) -> None:
     dynos = stage.dynos(boot_seconds=0.3, memory_bytes=256 * MIB)
     dynos.scale({"worker": 1})
-    assert dynos.dyno("worker.1").state is State.STARTING
+    assert dynos.dyno("worker.1").state is DynoState.STARTING
     assert dynos.count() == 0
     _until(lambda: bool(stage.heard("began")))
     assert stage.log.read_text().split()[4] == "256"
     starting, up = dynos.history
-    assert (starting.state, up.state) == (State.STARTING, State.UP)
+    assert (starting.state, up.state) == (DynoState.STARTING, DynoState.UP)
     assert up.time - starting.time >= 0.3
 
 
@@ -205,7 +205,7 @@ def test_a_dyno_scaled_away_while_it_boots_never_runs(stage: Stage) -> None:
     dynos.scale({"worker": 1})
     dynos.scale({"worker": 0})
     _until(lambda: not dynos.dynos())
-    assert [event.state for event in dynos.history] == [State.STARTING, State.DOWN, State.GONE]
+    assert [event.state for event in dynos.history] == [DynoState.STARTING, DynoState.DOWN, DynoState.GONE]
 
 
 def test_a_dyno_that_dies_loses_all_its_processes_and_is_started_again(stage: Stage) -> None:
@@ -217,7 +217,7 @@ def test_a_dyno_that_dies_loses_all_its_processes_and_is_started_again(stage: St
     _until(lambda: len(stage.heard("began")) == 4)
     assert not any(map(_running, first))
     states = [event.state for event in dynos.history]
-    assert states == [State.STARTING, State.UP, State.CRASHED, State.STARTING, State.UP]
+    assert states == [DynoState.STARTING, DynoState.UP, DynoState.CRASHED, DynoState.STARTING, DynoState.UP]
 
 
 def test_a_grandchild_does_not_outlive_the_first_process(stage: Stage) -> None:
@@ -232,7 +232,7 @@ def test_a_grandchild_does_not_outlive_the_first_process(stage: Stage) -> None:
 def test_a_command_that_ends_by_itself_is_a_crash_whatever_its_exit_code(stage: Stage) -> None:
     dynos = stage.dynos("echo done")
     dynos.scale({"worker": 1})
-    _until(lambda: [event.state for event in dynos.history].count(State.CRASHED) == 2)
+    _until(lambda: [event.state for event in dynos.history].count(DynoState.CRASHED) == 2)
     assert (stage.folder / "logs/worker.1.log").read_text() == "done\ndone\n"
 
 
@@ -294,7 +294,7 @@ def test_a_process_over_the_memory_limit_is_killed_and_nothing_else_is(stage: St
     assert dynos.memory_limited
     dynos.scale({"worker": 2})
     _until(lambda: dynos.oom_kills("worker.1") >= 1)
-    _until(lambda: State.CRASHED in [event.state for event in dynos.history if event.dyno == "worker.1"])
+    _until(lambda: DynoState.CRASHED in [event.state for event in dynos.history if event.dyno == "worker.1"])
     assert dynos.oom_kills("worker.2") == 0
     assert _call(dynos, "GET", "/apps/demo/dynos/worker.2").json()["state"] == "up"
     dynos.stop()
@@ -511,7 +511,7 @@ def test_a_one_off_dyno_runs_its_command_and_ends_with_it_whatever_the_formation
     _until(lambda: _call(dynos, "GET", f"/apps/demo/dynos/{dyno['id']}").status_code == 404)
     assert (stage.folder / "out").read_text() == "run.1 hello\n"
     states = [event.state for event in dynos.history if event.dyno == "run.1"]
-    assert states == [State.STARTING, State.UP, State.DOWN, State.GONE], "it is not started again"
+    assert states == [DynoState.STARTING, DynoState.UP, DynoState.DOWN, DynoState.GONE], "it is not started again"
     assert [row["quantity"] for row in _call(dynos, "GET", "/apps/demo/formation").json()] == [0]
     assert [dyno["command"] for dyno in _call(dynos, "GET", "/apps/demo/dynos").json()] == ["sleep 60"]
 

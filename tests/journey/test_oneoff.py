@@ -8,7 +8,7 @@ from signal import SIGKILL
 
 import pytest
 
-from local.dyno import Order
+from local.dyno import DynoSpec
 from local.laptop import laptop
 from pipeline.adapters.redis import Coordination
 from pipeline.scaler.one_off import COMMAND
@@ -41,7 +41,7 @@ def test_one_off_workers_come_when_there_is_work_and_leave_by_themselves(tmp_pat
         assert not [path for _, path in made if "stop" in path or "formation" in path]
         print(f"{len(made)} calls for {sum(method == 'POST' for method, _ in made)} dynos")
         assert len(made) <= 12
-        assert running.dynos.most_at_once <= 2
+        assert running.dynos.max_at_once <= 2
 
 
 @pytest.mark.parametrize("later", [0.0, 0.1, 0.25])
@@ -50,7 +50,7 @@ def test_a_message_that_comes_while_a_worker_leaves_is_not_lost(tmp_path: Path, 
     environ = {**ENVIRON, "HEROKU_API_KEY": "", "LEASE_SECONDS": "60"}  # nobody sends it again meanwhile
     with laptop(tmp_path, boot_seconds=0, stop_seconds=5, environ=environ) as running:
         shared = Coordination.open(running.settings)
-        running.dynos.run("run", Order(f"{COMMAND} leaver", "basic", one_off=True))
+        running.dynos.run("run", DynoSpec(f"{COMMAND} leaver", "basic", one_off=True))
         people.wait_until("it is up", lambda: bool(shared.workers.up()))
         shared.workers.drain(0)
         people.wait_until("it leaves", lambda: not shared.workers.up())
@@ -70,7 +70,7 @@ def test_a_worker_that_nobody_knows_of_leaves_when_nothing_is_left_for_it(tmp_pa
     """Its leader died, Redis was wiped: it must not cost money until its time is over."""
     with laptop(tmp_path, boot_seconds=0, stop_seconds=5, environ={**ENVIRON, "HEROKU_API_KEY": ""}) as running:
         shared = Coordination.open(running.settings)
-        running.dynos.run("run", Order(f"{COMMAND} forgotten", "basic", one_off=True))
+        running.dynos.run("run", DynoSpec(f"{COMMAND} forgotten", "basic", one_off=True))
         people.wait_until("it is up", lambda: [worker.id for worker in shared.workers.up()] == ["forgotten"])
         began = time.monotonic()
         people.wait_for_no_workers(running)

@@ -188,18 +188,18 @@ def test_a_one_off_dyno_that_lingers_may_stay_and_is_not_ordered_anew(idle: floa
             asked(Demand("a", 40, 6.0)),
             "40 chunks of 6 s in 1 export: 4 workers, so 10 rounds, about 75 s; each costs a boot of 15 s.",
         ),
-        (asked(Demand("a", 0, 0.0)), "How much can be done soon is not known: 1 worker to begin with."),
+        (asked(Demand("a", 0, 0.0)), "How much work there is soon is not known: 1 worker to begin with."),
         (
             asked(Demand("a", 4, 6.0), dynos=up(2, (1, 2))),
             "4 chunks of 6 s left to take, 2 workers: another, up in 15 s, would come too late.",
         ),
         (
             asked(Demand("a", 3, 2.0), dynos=up(10, (1, 9))),
-            "3 chunks of 2 s left to take, 10 workers: above 3 nobody takes more, and can go when idle.",
+            "3 chunks of 2 s left to take, 10 workers: those above 3 take no more, and can stop when idle.",
         ),
         (
             asked(Demand("a", 0, 2.0), dynos=up(10, (1,))),
-            "No chunks left to take, 10 workers: the highest 9 can go.",
+            "No chunks left to take, 10 workers: the highest 9 can stop.",
         ),
         (asked(dynos=up(1), idle_seconds=2), "Nothing is outstanding; one worker waits 3.0 s for more."),
         (asked(dynos=up(1), idle_seconds=6), "Nothing is outstanding; no workers stay."),

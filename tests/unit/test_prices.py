@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pipeline.errors import InvalidSetting
-from pipeline.scaler.prices import MONTHLY, parse, price
+from pipeline.scaler.prices import MONTHLY, parse_sizes, price
 
 
 @pytest.mark.parametrize(("size", "hour"), [("Standard-1X", 0.0347), ("basic", 0.0097), ("performance-m", 0.347)])
@@ -25,7 +25,7 @@ def test_an_unknown_size_is_named_with_those_that_are_known() -> None:
 
 
 def test_what_the_platform_lists_comes_first_and_what_it_does_not_say_is_left_out() -> None:
-    listed = parse(
+    listed = parse_sizes(
         [
             {"name": "Standard-1X", "cost": {"cents": 3600, "unit": "month"}},
             {"name": "Basic", "cost": {"cents": 1, "unit": "hour"}},
@@ -54,4 +54,4 @@ def test_what_the_platform_lists_comes_first_and_what_it_does_not_say_is_left_ou
     ids=["nameless", "null name", "odd unit", "no number", "endless", "less than nothing", "vast", "a truth"],
 )
 def test_a_price_without_sense_is_left_out_and_those_beside_it_are_taken(size: dict[str, object]) -> None:
-    assert set(parse([size, {"name": "Basic", "cost": {"cents": 1, "unit": "hour"}}])) == {"basic"}
+    assert set(parse_sizes([size, {"name": "Basic", "cost": {"cents": 1, "unit": "hour"}}])) == {"basic"}

@@ -9,7 +9,7 @@ from pipeline.adapters.redis.workers import DRAIN_SECONDS
 from pipeline.errors import InvalidSetting
 from pipeline.scaler.learned import Learned
 from pipeline.scaler.prices import price
-from pipeline.scaler.quotes import of_pages
+from pipeline.scaler.quotes import quotes_for_pages
 from pipeline.settings import KEEPER_MOST, MIB, Settings, memory_limit
 
 V1 = "sys/fs/cgroup/memory/memory.limit_in_bytes"
@@ -80,7 +80,7 @@ def test_a_worker_is_charged_at_the_size_that_it_has(mode: str, own: str, paid: 
         {"SCALER_MODE": mode, "ONE_OFF_SIZE": own, "DYNO_SIZE": "basic", "WORKER_CONCURRENCY": "1"}
     )
     assert settings.paid_size == paid
-    (quote, *_) = of_pages("table", 10, 1, Learned(), settings)
+    (quote, *_) = quotes_for_pages("table", 10, 1, Learned(), settings)
     assert quote.dollars == pytest.approx(price(paid) * quote.seconds, rel=0.01)
 
 
