@@ -1,6 +1,6 @@
-"""One local dyno: it boots, runs its command, is started again when that ends, and leaves when told to.
+"""A local dyno: boots, runs its command, restarts when the command ends, and stops when told to.
 
-A one-off dyno is not started again: it ends with its command, or when its time is over.
+A one-off dyno is not restarted: it ends with its command, or when its time is over.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ _serial = itertools.count()
 
 
 class DynoState(StrEnum):
-    """What a dyno is doing; the first four are the Platform API's words."""
+    """The state of a dyno; the first four are the Platform API's terms."""
 
     STARTING = "starting"
     UP = "up"
-    CRASHED = "crashed"  # its command ended by itself; it is started again after a pause
-    DOWN = "down"  # scaled away: SIGTERM was sent, its processes are leaving
-    GONE = "gone"  # its last process has left; the API lists it no more
+    CRASHED = "crashed"  # its command ended; it restarts after a pause
+    DOWN = "down"  # scaled away or stopped: SIGTERM was sent, its processes are ending
+    GONE = "gone"  # its last process has ended; the API no longer lists it
 
 
 @dataclass(frozen=True)
 class DynoSpec:
-    """What a dyno runs. `seconds`: a one-off dyno, which is stopped after so long; None: of the formation."""
+    """What a dyno runs. `seconds`: how long a one-off dyno may run; None: no limit."""
 
     command: str
     size: str
@@ -47,24 +47,24 @@ class DynoSpec:
 
 @dataclass(frozen=True)
 class DynoSettings:
-    """What every dyno of an app is given. Times are seconds."""
+    """The settings that all dynos of an app share. Times are seconds."""
 
     env: Mapping[str, str]
     cwd: Path
     log_folder: Path
     boot_seconds: float
     stop_seconds: float
-    look_seconds: float  # from one look at its memory to the next
+    look_seconds: float  # between two samples of its memory
     memory_bytes: int
 
 
 def pause(crashes: int) -> float:
-    """Seconds before a dyno is started again after its n-th crash in a row: 0, 1, 2, 4 … 60."""
+    """Returns the seconds before a restart after the n-th crash in a row: 0, 1, 2, 4 … 60."""
     return 0.0 if crashes == 1 else min(60.0, 2.0 ** min(crashes - 2, 6))
 
 
 class LocalDyno:
-    """A thread that keeps one command running until `leave()`; `changed` hears of every new state."""
+    """A thread that keeps one command running until `leave()`. Calls `changed` at every new state."""
 
     def __init__(
         self, kind: str, ordinal: int, spec: DynoSpec, settings: DynoSettings, changed: Callable[[LocalDyno], None]
@@ -76,8 +76,8 @@ class LocalDyno:
         self.created_at = datetime.now(UTC)
         self.peak_bytes = 0
         self.oom_kills = 0
-        self._ordered = time.monotonic()
-        self._released: float | None = None
+        self._ordered_at = time.monotonic()
+        self._released_at: float | None = None
         self._settings = settings
         self._changed = changed
         self._leave = threading.Event()
@@ -90,23 +90,23 @@ class LocalDyno:
 
     @property
     def running(self) -> bool:
-        """Whether it has a process, also while that is being stopped."""
+        """True while it has a process, also one that is being stopped."""
         return self.state is not DynoState.GONE and self._tree is not None and bool(self._tree.pids())
 
     @property
     def billed_seconds(self) -> float:
-        """From the request that ordered it to the one that released it, or to now; boot is billed too."""
-        return (time.monotonic() if self._released is None else self._released) - self._ordered
+        """Seconds from the request that ordered it to the one that released it, or to now; boot is billed too."""
+        return (time.monotonic() if self._released_at is None else self._released_at) - self._ordered_at
 
     @property
     def _expired(self) -> bool:
-        return self.spec.seconds is not None and time.monotonic() - self._ordered > self.spec.seconds
+        return self.spec.seconds is not None and time.monotonic() - self._ordered_at > self.spec.seconds
 
     def leave(self) -> None:
-        """Scale it away, or stop it: returns at once, the processes get SIGTERM and up to `stop_seconds`."""
+        """Stop it. Returns at once; the processes get SIGTERM, and `stop_seconds` to end."""
         with self._changing:
-            if self._released is None:
-                self._released = time.monotonic()
+            if self._released_at is None:
+                self._released_at = time.monotonic()
                 self._become(DynoState.DOWN)
                 self._leave.set()
 
@@ -115,12 +115,12 @@ class LocalDyno:
         self._thread.join()
 
     def signal(self, number: Signals) -> None:
-        """Send a signal to every process of it."""
+        """Send a signal to each of its processes."""
         if self._tree is not None:
             self._tree.signal(number)
 
     def sample(self) -> None:
-        """Look at its memory, and at what the kernel killed for want of it."""
+        """Sample its memory, and count the processes that the kernel killed at the limit."""
         if self._tree is not None:
             self.peak_bytes = max(self.peak_bytes, self._tree.memory())
         if self._group is not None:
@@ -138,11 +138,11 @@ class LocalDyno:
                 self._group = cgroup.create(group, self._settings.memory_bytes)
             self._run_until_told()
         finally:
-            self.leave()  # a one-off dyno that ends by itself is billed no more
-            self._clear_away()
+            self.leave()  # a one-off dyno that has ended is no longer billed
+            self._clean_up()
             self._become(DynoState.GONE)
 
-    def _clear_away(self) -> None:
+    def _clean_up(self) -> None:
         if self._tree is not None:
             self._tree.end(self._settings.stop_seconds)
         self.sample()
@@ -169,7 +169,7 @@ class LocalDyno:
 
     def _report(self, state: DynoState) -> None:
         with self._changing:
-            if self._released is None:
+            if self._released_at is None:
                 self._become(state)
 
     def _start(self) -> process.ProcessTree:

@@ -122,7 +122,7 @@ def test_of_two_runs_in_one_folder_the_second_is_told_and_takes_nothing_away(tmp
     with emptied(tmp_path / "up") as folder:
         (folder / "album.pdf").write_bytes(b"%PDF")
         (folder / "logs").mkdir()
-        with pytest.raises(PipelineError, match=r"Another run works in .*up") as told, emptied(folder):
+        with pytest.raises(PipelineError, match=r"Another run uses .*up") as told, emptied(folder):
             pass
         assert "Ctrl-C" in told.value.advice
         assert (folder / "album.pdf").exists()
