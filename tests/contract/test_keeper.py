@@ -1,4 +1,4 @@
-"""One hand on the scale: the keeper on a real bucket, Redis and local dynos; no worker does any work.
+"""Single leader: the keeper on a real bucket, Redis and local dynos; no worker does any work.
 
 Laws 3 (the bucket is the truth), 6 (every export ends) and 7 (one leader; nothing outstanding, nothing running).
 """

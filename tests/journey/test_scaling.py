@@ -21,7 +21,7 @@ SECONDS, FAULT_EACH = 12.0, 1.0
 SEEDS = {"formation": 0, "one-off": 8}
 
 
-def test_all_that_can_befall_befalls_in_the_short_soaks() -> None:
+def test_every_fault_occurs_in_the_short_soaks() -> None:
     befallen = [scaling.happenings(seed, SECONDS, FAULT_EACH) for seed in SEEDS.values()]
     assert {one.detail for happenings in befallen for one in happenings} >= set(scaling.FAULTS)
     for happenings in befallen:
@@ -29,7 +29,7 @@ def test_all_that_can_befall_befalls_in_the_short_soaks() -> None:
 
 
 @pytest.mark.parametrize("mode", SEEDS)
-def test_whatever_befalls_every_export_ends_right_and_is_paid_for(mode: str, tmp_path: Path) -> None:
+def test_every_export_ends_right_and_is_charged(mode: str, tmp_path: Path) -> None:
     with scaling.soaking(tmp_path, mode) as soak:
         happenings = scaling.happenings(SEEDS[mode], SECONDS, FAULT_EACH)
         scaling.befall_all(soak, happenings, Random(SEEDS[mode]))

@@ -47,12 +47,12 @@ def starts(dynos: Dynos) -> int:
     return sum(call.method == "POST" for call in dynos.requests)
 
 
-def test_the_settings_choose_the_way(dynos: Dynos, shared: Coordination) -> None:
+def test_the_settings_choose_the_pool(dynos: Dynos, shared: Coordination) -> None:
     assert isinstance(worker_pool(one_off_settings(dynos), shared), OneOffPool)
     assert isinstance(worker_pool(one_off_settings(dynos, SCALER_MODE=""), shared), FormationPool)
 
 
-def test_so_many_dynos_are_started_with_size_and_time(dynos: Dynos, make: Make) -> None:
+def test_dynos_are_started_with_size_and_time_limit(dynos: Dynos, make: Make) -> None:
     pool = make(ONE_OFF_SIZE="standard-2x", ONE_OFF_HOURS="2")
     assert pool.configured
     assert pool.quantity() == 0
@@ -67,14 +67,14 @@ def test_so_many_dynos_are_started_with_size_and_time(dynos: Dynos, make: Make) 
     assert pool.status().ordered_at == pytest.approx(time.time(), abs=60)
 
 
-def test_dynos_of_others_are_not_counted(dynos: Dynos, make: Make) -> None:
+def test_other_dynos_are_not_counted(dynos: Dynos, make: Make) -> None:
     dynos.scale({"worker": 1})
     dynos.run("run", DynoSpec("bash", "basic", one_off=True))
     assert make().quantity() == 0
     assert resized(make(), 1) == 1
 
 
-def test_down_is_a_word_in_redis_and_no_call(dynos: Dynos, make: Make, shared: Coordination) -> None:
+def test_shrinking_is_a_drain_order_and_no_call(dynos: Dynos, make: Make, shared: Coordination) -> None:
     pool = make()
     resized(pool, 2)
     calls = len(dynos.requests)
@@ -85,7 +85,7 @@ def test_down_is_a_word_in_redis_and_no_call(dynos: Dynos, make: Make, shared: C
     assert line.ceiling == 1
 
 
-def test_who_leaves_is_not_counted_any_more_without_a_call(dynos: Dynos, make: Make, shared: Coordination) -> None:
+def test_a_leaving_worker_is_uncounted_without_a_call(dynos: Dynos, make: Make, shared: Coordination) -> None:
     pool = make()
     resized(pool, 2)
     first, second = (dyno.spec.command.split()[-1] for dyno in dynos.dynos())
@@ -106,7 +106,7 @@ def test_who_leaves_is_not_counted_any_more_without_a_call(dynos: Dynos, make: M
     assert len(dynos.requests) == calls
 
 
-def test_who_said_that_it_leaves_and_was_killed_then_is_not_paid_for_ever(
+def test_a_worker_killed_while_leaving_is_given_up(
     dynos: Dynos, make: Make, shared: Coordination, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pool = make()
@@ -120,7 +120,7 @@ def test_who_said_that_it_leaves_and_was_killed_then_is_not_paid_for_ever(
     assert pool.changed_at(1) is None, "nobody knows"
 
 
-def test_another_leader_counts_those_that_are_leaving(dynos: Dynos, make: Make, shared: Coordination) -> None:
+def test_another_leader_counts_leaving_workers(dynos: Dynos, make: Make, shared: Coordination) -> None:
     resized(make(), 2)
     start_id = dynos.dyno("run.1").spec.command.split()[-1]
     shared.workers.report(Worker(start_id, "run.1", True, time.time()))
@@ -135,7 +135,7 @@ def test_another_leader_counts_those_that_are_leaving(dynos: Dynos, make: Make, 
     assert (resized(other, 1), other.status().leaving) == (1, 0)
 
 
-def test_who_is_missed_for_a_moment_because_redis_was_wiped_is_paid_all_the_same(
+def test_a_worker_missed_after_a_wipe_is_still_counted(
     dynos: Dynos, make: Make, shared: Coordination, valkey_server: Valkey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pool = make()
@@ -158,7 +158,7 @@ def test_who_is_missed_for_a_moment_because_redis_was_wiped_is_paid_all_the_same
     )
 
 
-def test_who_cannot_speak_yet_after_redis_was_away_is_paid_all_the_same(
+def test_a_worker_silent_after_an_outage_is_still_counted(
     dynos: Dynos, make: Make, shared: Coordination, valkey_server: Valkey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pool = OneOffPool(one_off_settings(dynos), shared, missed_seconds=0.0)
@@ -174,9 +174,7 @@ def test_who_cannot_speak_yet_after_redis_was_away_is_paid_all_the_same(
     assert pool.quantity() == 0
 
 
-def test_who_leaves_is_replaced_at_once_though_heroku_lists_it_for_seconds_yet(
-    dynos: Dynos, make: Make, shared: Coordination
-) -> None:
+def test_a_leaving_worker_is_replaced_at_once(dynos: Dynos, make: Make, shared: Coordination) -> None:
     pool = make()
     assert resized(pool, 1) == 1
     (left,) = [dyno.spec.command.removeprefix(COMMAND).strip() for dyno in dynos.dynos()]
@@ -189,7 +187,7 @@ def test_who_leaves_is_replaced_at_once_though_heroku_lists_it_for_seconds_yet(
     assert make().quantity() == 1, "another leader counts alike"
 
 
-def test_after_redis_was_wiped_no_dyno_is_started_a_second_time(
+def test_a_wipe_of_redis_starts_no_second_dyno(
     dynos: Dynos, make: Make, shared: Coordination, valkey_server: Valkey
 ) -> None:
     pool = make()
@@ -203,7 +201,7 @@ def test_after_redis_was_wiped_no_dyno_is_started_a_second_time(
     assert starts(dynos) == 1
 
 
-def test_who_has_left_is_replaced_when_there_is_work_again(dynos: Dynos, make: Make) -> None:
+def test_a_stopped_dyno_is_replaced_when_there_is_work(dynos: Dynos, make: Make) -> None:
     pool = make()
     resized(pool, 2)
     dynos.stop_dyno("run.1")
@@ -217,9 +215,7 @@ def test_who_has_left_is_replaced_when_there_is_work_again(dynos: Dynos, make: M
     [Fault(lost=True), Fault(503, lost=True), Fault(200, body="<html>", lost=True)],
     ids=["reset", "503", "garbage"],
 )
-def test_a_start_whose_answer_was_lost_is_found_in_the_list_and_not_repeated(
-    dynos: Dynos, make: Make, fault: Fault
-) -> None:
+def test_a_start_with_a_lost_answer_is_not_repeated(dynos: Dynos, make: Make, fault: Fault) -> None:
     pool = make()
     pool.quantity()
     dynos.faults.extend([Fault(), fault])
@@ -230,9 +226,7 @@ def test_a_start_whose_answer_was_lost_is_found_in_the_list_and_not_repeated(
 @pytest.mark.parametrize(
     "fault", [Fault(reset=True), Fault(500), Fault(200, body="[]")], ids=["reset", "500", "garbage"]
 )
-def test_a_start_that_did_not_arrive_is_said_and_tried_at_the_next_turn(
-    dynos: Dynos, make: Make, fault: Fault
-) -> None:
+def test_a_failed_start_is_tried_at_the_next_turn(dynos: Dynos, make: Make, fault: Fault) -> None:
     pool = make()
     pool.quantity()
     dynos.faults.extend([Fault(), fault])
@@ -243,7 +237,7 @@ def test_a_start_that_did_not_arrive_is_said_and_tried_at_the_next_turn(
     assert len(dynos.dynos()) == 1
 
 
-def test_a_start_that_arrives_late_is_counted_before_another_is_asked_for(dynos: Dynos, make: Make) -> None:
+def test_a_late_start_is_counted_before_another(dynos: Dynos, make: Make) -> None:
     pool = make()
     pool.quantity()
     dynos.faults.extend([Fault(), Fault(hang=0.6)])
@@ -254,7 +248,7 @@ def test_a_start_that_arrives_late_is_counted_before_another_is_asked_for(dynos:
     assert (starts(dynos), len(dynos.dynos())) == (1, 1)
 
 
-def test_the_list_is_asked_again_when_it_could_not_be_had_after_an_unclear_answer(dynos: Dynos, make: Make) -> None:
+def test_a_missing_list_is_asked_for_again(dynos: Dynos, make: Make) -> None:
     pool = make()
     pool.quantity()
     dynos.faults.extend([Fault(), Fault(lost=True), Fault(404)])
@@ -264,7 +258,7 @@ def test_the_list_is_asked_again_when_it_could_not_be_had_after_an_unclear_answe
     assert (starts(dynos), len(dynos.dynos())) == (1, 1)
 
 
-def test_more_than_the_plan_allows_are_as_many_as_it_allows(dynos: Dynos, make: Make) -> None:
+def test_no_more_one_off_dynos_than_the_plan_allows(dynos: Dynos, make: Make) -> None:
     dynos.one_off_limit = 2
     pool = make()
     assert resized(pool, 5) == 2
@@ -274,7 +268,7 @@ def test_more_than_the_plan_allows_are_as_many_as_it_allows(dynos: Dynos, make: 
     assert len(dynos.requests) == calls
 
 
-def test_who_was_allowed_none_asks_again(dynos: Dynos, make: Make) -> None:
+def test_a_limit_of_zero_is_tried_again(dynos: Dynos, make: Make) -> None:
     dynos.one_off_limit = 0
     pool = make()
     assert resized(pool, 2) == 0
@@ -282,7 +276,7 @@ def test_who_was_allowed_none_asks_again(dynos: Dynos, make: Make) -> None:
     assert resized(pool, 2) == 1, "not none for an hour"
 
 
-def test_a_key_that_is_refused_is_known(dynos: Dynos, make: Make) -> None:
+def test_a_refused_key_is_reported(dynos: Dynos, make: Make) -> None:
     pool = make(HEROKU_API_KEY="wrong")
     with pytest.raises(HerokuRefused):
         resized(pool, 1)
@@ -292,7 +286,7 @@ def test_a_key_that_is_refused_is_known(dynos: Dynos, make: Make) -> None:
     assert make().check() == 0
 
 
-def test_workers_of_the_formation_that_were_left_behind_are_said(dynos: Dynos, make: Make) -> None:
+def test_leftover_workers_of_the_formation_are_reported(dynos: Dynos, make: Make) -> None:
     """As when the pool was changed while they ran: they are counted by nobody, and go on costing money."""
     dynos.scale({"worker": 2})
     with pytest.raises(HerokuDown, match="2 worker dynos of the formation") as caught:
@@ -303,7 +297,7 @@ def test_workers_of_the_formation_that_were_left_behind_are_said(dynos: Dynos, m
 # leaving
 
 
-def test_of_workers_that_ask_to_leave_only_so_many_as_are_too_many_may(shared: Coordination) -> None:
+def test_only_surplus_workers_may_leave(shared: Coordination) -> None:
     for name in "abc":
         shared.workers.report(Worker(name, f"run.{name}", True, 0.0))
     shared.workers.drain(2)

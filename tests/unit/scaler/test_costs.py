@@ -41,7 +41,7 @@ def seconds(changes: list[tuple[float, int]], spans: list[ExportSpan], until: fl
     ],
     ids=["alone", "by work", "in turn", "half", "resized", "never", "equal", "clocks"],
 )
-def test_time_is_charged(
+def test_time_is_shared_by_work(
     changes: list[tuple[float, int]], spans: list[ExportSpan], expected: dict[str, float]
 ) -> None:
     assert seconds(changes, spans, 40) == expected
@@ -65,7 +65,7 @@ EXPORT = Export(
     ],
     ids=["made", "not timed", "cancelled", "not planned", "never begun"],
 )
-def test_what_was_drawn_in_vain_is_not_left_to_others(export: Export, work: float) -> None:
+def test_a_failed_export_pays_for_its_own_drawing(export: Export, work: float) -> None:
     assert span(export).work == work
 
 
@@ -75,9 +75,7 @@ resizes = st.lists(st.tuples(moments, st.integers(0, 5)), max_size=8, unique_by=
 
 
 @given(overlaps, resizes)
-def test_the_shares_sum_up_to_all_the_time_there_was(
-    spans: list[tuple[int, int, int]], changes: list[tuple[int, int]]
-) -> None:
+def test_shares_sum_up_to_all_paid_time(spans: list[tuple[int, int, int]], changes: list[tuple[int, int]]) -> None:
     changes.sort()
     asked = [ExportSpan(str(i), begin, begin + length, work) for i, (begin, length, work) in enumerate(spans)]
     paid = sum(

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from local.dynos import Dynos
+import json
+from collections.abc import Callable
+
+from local.dynos import Dynos, Fault
+from pipeline.scaler.formation import FormationPool
 from pipeline.scaler.pool import WorkerPool
 from pipeline.settings import Settings
+
+Make = Callable[..., FormationPool]
 
 
 def settings_for(dynos: Dynos, **changes: str) -> Settings:
@@ -17,3 +23,12 @@ def resized(pool: WorkerPool, wanted: int) -> int | None:
     """Take a step towards so many workers. Returns how many there are then."""
     pool.resize(wanted, wanted)
     return pool.status().quantity
+
+
+def patches(dynos: Dynos) -> int:
+    return sum(call.method == "PATCH" for call in dynos.requests)
+
+
+def above(kind: str, limit: object) -> Fault:
+    told = {"id": f"cannot_{kind}_above_limit", "message": "Cannot run more dynos.", "limit": limit, "size": 9}
+    return Fault(422, body=json.dumps(told))

@@ -34,7 +34,7 @@ def on(trace: Trace, policy: Policy = CHEAP, conditions: Conditions = CONDITIONS
 
 
 @pytest.mark.parametrize("trace", fixed_traces(), ids=lambda trace: trace.name)
-def test_ours_costs_at_most_a_tenth_more_than_the_least_possible_for_the_same_waiting(trace: Trace) -> None:
+def test_ours_costs_at_most_a_tenth_more_than_the_bound(trace: Trace) -> None:
     found = on(trace)["ours"]
     assert found.ratio is not None
     assert 1 <= found.ratio <= 1.10
@@ -44,19 +44,19 @@ def test_ours_costs_at_most_a_tenth_more_than_the_least_possible_for_the_same_wa
 
 
 @pytest.mark.parametrize("trace", fixed_traces(), ids=lambda trace: trace.name)
-def test_ours_costs_less_than_any_other_way_that_ends_every_export(trace: Trace) -> None:
+def test_ours_costs_less_than_the_other_strategies(trace: Trace) -> None:
     found = on(trace)
     for name in ("all stop at the end", "naive", "queue depth"):
         assert found["ours"].dyno_seconds < found[name].dyno_seconds or found[name].stranded
 
 
-def test_what_zero_in_the_callback_does_to_exports_that_overlap() -> None:
+def test_zero_in_the_callback_kills_overlapping_exports() -> None:
     naive = on(next(trace for trace in fixed_traces() if trace.name == "overlaps"))["naive"]
     assert naive.killed > 10
     assert naive.stranded > 0
 
 
-def test_random_requests_and_faults_strand_nobody_and_kill_nobody() -> None:
+def test_random_faults_strand_and_kill_none() -> None:
     found = soak(60, CHEAP, CONDITIONS)
     assert found.exports > 200
     assert found.stranded == found.killed == 0
@@ -64,7 +64,7 @@ def test_random_requests_and_faults_strand_nobody_and_kill_nobody() -> None:
 
 
 @pytest.mark.parametrize(("waiting_price", "wait", "dyno_seconds"), [(1, 75, 300), (10, 39, 390)])
-def test_the_rows_that_were_reckoned_by_hand(waiting_price: float, wait: float, dyno_seconds: float) -> None:
+def test_rows_computed_by_hand(waiting_price: float, wait: float, dyno_seconds: float) -> None:
     """Forty chunks of 6 s, a boot of 15 s; what is above is the last worker, which lingers."""
     trace = Trace("by hand", [Request(0, (6.0,) * 40)])
     found = on(trace, Policy(100, waiting_price=waiting_price), STEADY)["ours"]
@@ -72,11 +72,11 @@ def test_the_rows_that_were_reckoned_by_hand(waiting_price: float, wait: float, 
     assert dyno_seconds <= found.dyno_seconds < dyno_seconds * 1.15
 
 
-def test_the_same_dice_give_the_same_figures() -> None:
+def test_the_same_seed_gives_the_same_figures() -> None:
     assert compare(fixed_traces()[1], CHEAP, CONDITIONS, 5) == compare(fixed_traces()[1], CHEAP, CONDITIONS, 5)
 
 
-def test_a_dyno_that_crashes_loses_its_work_and_comes_back() -> None:
+def test_a_crashed_dyno_loses_its_work_and_restarts() -> None:
     found = on(Trace("crash", [Request(0, (6.0,) * 40)], [Crash(40, 1)]))["ours"]
     assert found.redone > 0
     assert found.stranded == 0
@@ -121,13 +121,13 @@ def test_a_trace_is_read_from_a_file(tmp_path: Path) -> None:
         ('{"event": "export\udcff", "at": 0, "chunks": [6]}', "line 1"),
     ],
 )
-def test_a_trace_that_is_wrong_is_refused_with_its_line(tmp_path: Path, text: str, words: str) -> None:
+def test_a_wrong_trace_is_refused_with_its_line(tmp_path: Path, text: str, words: str) -> None:
     (tmp_path / "wrong.jsonl").write_text(text, errors="surrogateescape")
     with pytest.raises(InvalidRequest, match=words):
         load_trace(tmp_path / "wrong.jsonl")
 
 
-def test_the_picture_has_a_panel_for_each_world_and_stays_inside() -> None:
+def test_the_picture_has_a_panel_per_world() -> None:
     worlds = [(f"<{trace.name}>", simulate(trace, compared(CHEAP)[0], CONDITIONS)) for trace in fixed_traces()[:2]]
     drawn = picture.draw(worlds)
     ElementTree.fromstring(drawn)  # noqa: S314  # our own
@@ -137,7 +137,7 @@ def test_the_picture_has_a_panel_for_each_world_and_stays_inside() -> None:
     assert 0 <= min(heights) <= max(heights) <= picture.HEIGHT
 
 
-def test_the_command_tells_figures_as_a_table_and_as_json_and_draws(tmp_path: Path) -> None:
+def test_the_command_prints_a_table_or_json_and_draws(tmp_path: Path) -> None:
     (tmp_path / "one.jsonl").write_text('{"event": "export", "at": 0, "chunks": [6, 6, 6]}\n')
     trace = ["--trace", str(tmp_path / "one.jsonl")]
     told = CliRunner().invoke(command, [*trace, "--picture", str(tmp_path / "one.svg")])
@@ -149,25 +149,25 @@ def test_the_command_tells_figures_as_a_table_and_as_json_and_draws(tmp_path: Pa
 
 
 @pytest.mark.parametrize("worth", ["nan", "inf"])
-def test_the_worth_of_waiting_is_a_number(worth: str) -> None:
+def test_the_value_of_waiting_is_a_number(worth: str) -> None:
     refused = CliRunner().invoke(command, ["--waiting-price", worth])
     assert isinstance(refused.exception, InvalidRequest)
     assert not refused.stdout
 
 
-def test_a_picture_that_may_not_be_written_is_said_before_anything_is_reckoned(tmp_path: Path) -> None:
+def test_an_unwritable_picture_is_refused_first(tmp_path: Path) -> None:
     refused = CliRunner().invoke(command, ["--picture", str(tmp_path / "none" / "one.svg")])
     assert isinstance(refused.exception, InvalidRequest)
     assert not refused.stdout
 
 
-def test_work_that_takes_long_is_not_called_stranded() -> None:
+def test_long_work_is_not_stranded() -> None:
     found = on(Trace("a long night", [Request(0, (60.0,) * 500)]), Policy(1))["ours"]
     assert found.stranded == 0
     assert found.max_wait > 500 * 60
 
 
-def test_what_is_over_does_not_slow_down_what_comes_after_it() -> None:
+def test_finished_exports_do_not_slow_down_the_rest() -> None:
     """A month's trace has thousands of exports, nearly all of them over at any moment."""
 
     def seconds(exports: int) -> float:
