@@ -26,7 +26,7 @@ LOCK = "lock"
 
 
 def main(words: list[str]) -> int:
-    """Run a command; the exit status. What it made and logged stays in demo/ or up/."""
+    """Run a command. Returns the exit status. Files and logs stay in demo/ or up/."""
     console = Console(highlight=False)
     commands = {"demo": _demo, "up": _up}
     if len(words) != 1 or words[0] not in commands:
@@ -54,37 +54,37 @@ def _up(console: Console) -> None:
         with Progress(console=console) as bars:
             upload(running.store, bars)
         console.print(f"\nOpen {running.url} and sign in with the password [bold]{running.password}[/]")
-        console.print(f"Photos to try: {LISTING}")
+        console.print(f"Sample photos: {LISTING}")
         console.print(f"API: curl -H 'Authorization: Bearer {running.token}' {running.url}/exports", soft_wrap=True)
-        console.print(f"Mail, logs and files are in {folder}. Ctrl-C ends everything.")
+        console.print(f"Mail, logs and files are in {folder}. Ctrl-C stops everything.")
         while True:
             time.sleep(3600)
 
 
 def asked_port() -> int:
-    """PORT, or 5000; InvalidSetting when somebody listens there."""
+    """Returns PORT, or 5000; InvalidSetting if the port is taken."""
     said = os.environ.get("PORT", "5000")
     if not said.isdecimal() or not 0 < (port := int(said)) < 1 << 16:
-        words = f"PORT is {said!r}; a number from 1 to 65535 is needed."
-        raise InvalidSetting(words, field="PORT", advice="Name one: PORT=5001 make up")
+        words = f"PORT is {said!r}; it must be a number from 1 to 65535."
+        raise InvalidSetting(words, field="PORT", advice="Set it: PORT=5001 make up")
     try:
         socket.create_server(("127.0.0.1", port)).close()
     except OSError as error:
         words = f"Port {port} is taken."
-        raise InvalidSetting(words, field="PORT", advice=f"Name another: PORT={port + 1} make up") from error
+        raise InvalidSetting(words, field="PORT", advice=f"Use another: PORT={port + 1} make up") from error
     return port
 
 
 @contextmanager
 def emptied(folder: Path) -> Iterator[Path]:
-    """A folder for what one run makes and logs; PipelineError while another run has it."""
+    """An empty folder for the files and logs of one run; PipelineError while another run uses it."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / LOCK).open("w") as lock:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # ends with its process, however that dies
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # released when the process ends, however it dies
         except BlockingIOError as error:
-            advice = "End that one with Ctrl-C, or start this one in a copy of the project."
-            raise PipelineError(f"Another run works in {folder}.", advice=advice) from error
+            advice = "Stop it with Ctrl-C, or start this one in a copy of the project."
+            raise PipelineError(f"Another run uses {folder}.", advice=advice) from error
         for left in folder.iterdir():
             if left.is_dir():
                 shutil.rmtree(left, ignore_errors=True)

@@ -1,8 +1,8 @@
-"""A memory limit for a whole process tree, where the kernel and our rights allow one.
+"""A memory limit for a process tree, where the kernel and our rights allow one.
 
-Version 1 (a `memory` controller of its own) and version 2 (one tree for all controllers) of Linux's
-control groups. The limit counts page cache too, and there is no swap: stricter than a dyno, which swaps
-at its quota and is killed at twice that.
+Supports versions 1 (a `memory` controller of its own) and 2 (one tree for all controllers) of Linux's control
+groups. The limit counts page cache too, and there is no swap. That is stricter than a dyno, which swaps at its
+quota and is killed at twice that.
 """
 
 from __future__ import annotations
@@ -22,27 +22,27 @@ SELF = Path("/proc/self/cgroup")
 
 @dataclass(frozen=True)
 class Cgroup:
-    """One group: a folder in the kernel's own file system."""
+    """A control group: a folder in the kernel's file system."""
 
     path: Path
 
     @property
     def procs(self) -> Path:
-        """The file that takes the id of a process to move in."""
+        """The file to write a process id to, to move that process into the group."""
         return self.path / "cgroup.procs"
 
     def pids(self) -> list[int]:
-        """The processes inside, children included wherever they went."""
+        """Returns the processes inside, with all children."""
         return [int(line) for line in self._read("cgroup.procs").split()]
 
     def oom_kills(self) -> int:
-        """How many processes the kernel killed here for want of memory; 0 where it does not say."""
+        """Returns how many processes the kernel killed here at the memory limit; 0 where it does not tell."""
         report = self._read("memory.oom_control") or self._read("memory.events")
         lines = dict(line.split(maxsplit=1) for line in report.splitlines())
         return int(lines.get("oom_kill", "0"))
 
     def _read(self, name: str) -> str:
-        """A file of the group; empty when the group, or this file in this version, does not exist."""
+        """Returns a file of the group; empty if the group, or this file in this version, does not exist."""
         try:
             return (self.path / name).read_text()
         except OSError:  # a group removed between open and read says ENODEV, not ENOENT
@@ -51,7 +51,7 @@ class Cgroup:
             return ""
 
     def remove(self, patience: float = 5.0) -> None:
-        """Remove the empty group; OSError when a process is still inside after `patience` seconds."""
+        """Remove the empty group; OSError if a process is still inside after `patience` seconds."""
         deadline = time.monotonic() + patience
         while True:
             try:
@@ -64,9 +64,11 @@ class Cgroup:
 
 @cache
 def available() -> bool:
-    """Whether a process can be limited here: found out by doing it once."""
+    """True if a process can be limited here; tries it once."""
     try:
-        group = create(f"pipeline-probe-{uuid4()}", 64 * 1024 * 1024)  # threads may ask at the same time
+        group = create(
+            f"pipeline-probe-{uuid4()}", 64 * 1024 * 1024
+        )  # a unique name: threads may ask at the same time
     except OSError:
         return False
     try:
@@ -77,7 +79,7 @@ def available() -> bool:
 
 
 def create(name: str, memory_bytes: int, root: Path = ROOT, own: Path = SELF) -> Cgroup:
-    """Make a group with a memory limit and no swap; OSError where that is not possible."""
+    """Create a group with a memory limit and no swap; OSError where that is not possible."""
     group = Cgroup(_parent(root, own) / name)
     group.path.mkdir()
     try:
@@ -89,7 +91,7 @@ def create(name: str, memory_bytes: int, root: Path = ROOT, own: Path = SELF) ->
 
 
 def _limit(folder: Path, memory_bytes: int) -> None:
-    """Write the limits of whichever version this is; the swap files are missing where swap is not counted."""
+    """Write the limits, in the version at hand. The swap files are missing where swap is not counted."""
     if (folder / "memory.limit_in_bytes").exists():
         (folder / "memory.limit_in_bytes").write_text(str(memory_bytes))
         swap, nothing = "memory.memsw.limit_in_bytes", str(memory_bytes)  # memory and swap together
@@ -101,9 +103,9 @@ def _limit(folder: Path, memory_bytes: int) -> None:
 
 
 def _parent(root: Path, own: Path) -> Path:
-    """The outermost group around our own process under which a limited group can be made.
+    """Returns the outermost group around our own process in which a limited group can be created.
 
-    Outermost, because moving a process needs the right to write to the common parent (cgroups(7)).
+    The outermost, because moving a process needs write access to the common parent (cgroups(7)).
     """
     for folder in _around_us(root, own):
         if not os.access(folder, os.W_OK):
@@ -117,7 +119,7 @@ def _parent(root: Path, own: Path) -> Path:
 
 
 def _around_us(root: Path, own: Path) -> Iterator[Path]:
-    """The groups that hold our own process, outermost first, in the hierarchies that may limit memory."""
+    """Yields the groups that hold our own process, outermost first, in hierarchies that may limit memory."""
     lines = own.read_text().splitlines() if own.exists() else []
     for _, controllers, inner in (line.split(":", 2) for line in lines):
         if controllers not in ("", "memory"):

@@ -1,6 +1,6 @@
-"""`make demo`: one export from the first request to the last worker's end, on real parts, watched.
+"""`make demo`: shows one export on real parts, from the request to the end of the last worker.
 
-It comes in as any client does: over HTTP with a token, and by the link in the mail.
+It is a client like any other: it uses HTTP with a token, and the link in the mail.
 """
 
 from __future__ import annotations
@@ -32,19 +32,19 @@ from .laptop import Laptop
 SAMPLES = 400
 LISTING = "inputs/demo/photos.jsonl"
 ASKED_BY = "admin@example.org"
-PATIENCE = 600.0
+TIMEOUT = 600.0
 MB = 1_000_000
 
 
 def demo(laptop: Laptop, out: Path, console: Console) -> None:
-    """Ask for an album, watch it being made, download and check it, see the workers go.
+    """Request an album, watch it being made, download and check it, wait for the workers to stop.
 
-    Raises ExportFailed when anything is not as it should be.
+    Raises ExportFailed if any of it goes wrong.
     """
     with _bars(console) as bars:
         count = upload(laptop.store, bars)
         started = time.monotonic()
-        export = _call(laptop, "POST", "/exports", _order())
+        export = _call(laptop, "POST", "/exports", _request())
         answered = time.monotonic() - started
         workers = bars.add_task("dynos", total=laptop.settings.max_workers)
         _watch(laptop, bars, export["id"], workers)
@@ -54,18 +54,18 @@ def demo(laptop: Laptop, out: Path, console: Console) -> None:
         _check(out, count)
         _watch_leaving(laptop, bars, workers)
     seen = laptop.dynos
-    peak = max(seen.peak_rss(f"worker.{n}") for n in range(1, seen.most_at_once + 1)) // 2**20
+    peak = max(seen.peak_rss(f"worker.{n}") for n in range(1, seen.max_at_once + 1)) // 2**20
     limit = "under a 512 MB limit" if seen.memory_limited else "no memory limit on this system"
     where, size = os.path.relpath(out), out.stat().st_size // MB  # as the bar shows it
     console.print(f"\n[bold]{where}[/] has {count} pages and {size} MB; pypdf read it all.")
     console.print(f"The request was answered in {answered * 1000:.0f} ms, the file was ready after {ready:.1f} s.")
-    console.print(f"Workers: {seen.most_at_once} at most, none now; {seen.dyno_seconds():.0f} dyno-seconds.")
+    console.print(f"Workers: {seen.max_at_once} at most, none now; {seen.dyno_seconds():.0f} dyno-seconds.")
     console.print(f"The largest worker used {peak} MB ({limit}).")
     console.print(f"One mail went to {mail['To']}: “{mail['Subject']}”. Its link gave the file.")
 
 
 def upload(store: S3Bucket, bars: Progress) -> int:
-    """Put the photos of $PHOTOS, or samples, and a listing of them into the bucket; how many there are."""
+    """Upload the photos of $PHOTOS, or samples, and a listing of them. Returns their number."""
     photos = _photos()
     bar = bars.add_task("photos into the bucket", total=len(photos))
 
@@ -81,14 +81,14 @@ def upload(store: S3Bucket, bars: Progress) -> int:
 
 
 def _photos() -> dict[str, Callable[[], bytes]]:
-    """Name -> how to get the bytes, in order."""
+    """Returns a function for the bytes of each photo, by name, in order."""
     if named := os.environ.get("PHOTOS"):
         folder = Path(named).expanduser()
         return {name: (folder / name).read_bytes for name in pictures(folder)}
     return {f"hills {number + 1:03d}.jpg": partial(samples.photo, number) for number in range(SAMPLES)}
 
 
-def _order() -> dict[str, Any]:
+def _request() -> dict[str, Any]:
     return {"document": "photos", "params": {"listing": LISTING, "title": "Album"}, "notify": ASKED_BY}
 
 
@@ -101,11 +101,11 @@ def _call(laptop: Laptop, method: str, path: str, body: dict[str, Any] | None = 
 
 
 def _watch(laptop: Laptop, bars: Progress, export_id: str, workers: TaskID) -> None:
-    """Show what the API says until the file is ready."""
+    """Show the progress that the API reports, until the file is ready."""
     planned = bars.add_task("planned", total=1)
     drawn = bars.add_task("pages rendered", total=None)
     joined = bars.add_task("MB assembled", total=None)
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + TIMEOUT
     while time.monotonic() < deadline:
         export = _call(laptop, "GET", f"/exports/{export_id}")
         state, now = export["state"], export["progress"]
@@ -121,38 +121,38 @@ def _watch(laptop: Laptop, bars: Progress, export_id: str, workers: TaskID) -> N
         if state in ("failed", "cancelled"):
             raise ExportFailed(f"The export is {state}: {(export['failure'] or {}).get('message', '')}")
         time.sleep(0.2)
-    raise ExportFailed(f"The export was not ready after {PATIENCE:.0f} s; the logs are in {laptop.folder}.")
+    raise ExportFailed(f"The export was not ready after {TIMEOUT:.0f} s; the logs are in {laptop.folder}.")
 
 
 def _watch_leaving(laptop: Laptop, bars: Progress, workers: TaskID) -> None:
-    """Wait until the last worker has gone."""
+    """Wait until the last worker is gone."""
     deadline = time.monotonic() + 60
     while laptop.dynos.count():
         bars.update(workers, completed=laptop.dynos.count())
         if time.monotonic() > deadline:
-            raise ExportFailed("Workers are still there a minute after the work was done.")
+            raise ExportFailed("Workers still run a minute after the work was done.")
         time.sleep(0.1)
     bars.update(workers, completed=0)
 
 
 def _mail(laptop: Laptop) -> EmailMessage:
-    """The one mail that was sent."""
+    """Wait for the mail, and return it."""
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
         if found := mails(laptop):
             return found[0]
         time.sleep(0.1)
-    raise ExportFailed("No mail was sent within half a minute.")
+    raise ExportFailed("No mail was sent within 30 s.")
 
 
 def mails(laptop: Laptop) -> list[EmailMessage]:
-    """Every mail that was sent so far, oldest first."""
+    """Returns every mail sent so far, oldest first."""
     files = sorted(laptop.smtp.folder.glob("*.eml"))
     return [email.message_from_bytes(file.read_bytes(), policy=email.policy.default) for file in files]
 
 
 def link_in(mail: EmailMessage) -> str:
-    """The address that the mail's text names."""
+    """Returns the link in the mail's text."""
     body = mail.get_body(("plain",))
     found = re.search(r"https?://\S+/d/\S+", body.get_content() if body else "")
     if not found:
@@ -161,7 +161,7 @@ def link_in(mail: EmailMessage) -> str:
 
 
 def fetch(laptop: Laptop, link: str, out: Path) -> None:
-    """Follow the link as a person would: sign in with the password, then download."""
+    """Follow the link as a user would: sign in with the password, then download."""
     with requests.Session() as browser:
         browser.post(f"{laptop.url}/sign-in", data={"password": laptop.password}, timeout=30).raise_for_status()
         with browser.get(link, stream=True, timeout=60) as answer:
@@ -172,13 +172,13 @@ def fetch(laptop: Laptop, link: str, out: Path) -> None:
 
 
 def _check(out: Path, count: int) -> None:
-    """Every page says which one it is; pypdf is not what wrote them."""
+    """Check that every page shows its number. pypdf reads it, as the file was written by other code."""
     with pypdf.PdfReader(out) as reader:
         for number, page in enumerate(reader.pages, 1):
             if f"{number} of {count}" not in page.extract_text():
-                raise ExportFailed(f"Page {number} does not say that it is {number} of {count}.")
+                raise ExportFailed(f"Page {number} does not show {number} of {count}.")
         if len(reader.pages) != count:
-            raise ExportFailed(f"The file has {len(reader.pages)} pages; {count} were asked for.")
+            raise ExportFailed(f"The file has {len(reader.pages)} pages instead of {count}.")
 
 
 def _bars(console: Console) -> Progress:

@@ -1,11 +1,11 @@
-"""Local dynos: real worker processes behind a small server that speaks Heroku's Platform API.
+"""Local dynos: real worker processes behind a small server with Heroku's Platform API.
 
     with Dynos(Path("Procfile"), os.environ, log_folder=Path("logs"), cwd=Path.cwd()) as dynos:
         heroku3.api.HEROKU_URL = dynos.url
         heroku3.from_key(dynos.key).app(dynos.app).scale_formation_process("worker", 2)
 
-As on Heroku: a boot delay, `$DYNO`, SIGTERM to every process of a dyno and SIGKILL after 30 s, the highest
-ordinal first, a dyno that ends by itself started again, and a memory limit where the system allows one.
+As on Heroku: a boot delay, `$DYNO`, SIGTERM to every process of a dyno and SIGKILL after 30 s, the highest ordinal
+stops first, a dyno that ends is restarted, and there is a memory limit where the system allows one.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 from werkzeug.wrappers import Request, Response
 
 from . import cgroup
-from .dyno import MIB, Machine
-from .formation import Formation
+from .dyno import MIB, DynoSettings
+from .formation import LocalFormation
 from .platform_api import ERROR_IDS, Tokens, application
 
 if TYPE_CHECKING:
@@ -37,11 +37,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Fault:
-    """What an API call meets: silence for `hang` seconds, then a reset, this status, or the true answer.
+    """A fault of an API call: no answer for `hang` seconds, then a reset, this status, or the true answer.
 
-    `lost`: the call is obeyed, and its answer lost on the way by a reset, or replaced by this status.
-    Without a `body` the answer is an error as Heroku spells it. A `sticky` fault meets every call until
-    `faults.clear()`; any other meets one.
+    `lost`: the call is obeyed, but its answer is lost by a reset, or replaced by this status. Without a `body` the
+    answer is an error in Heroku's format. A `sticky` fault affects every call until `faults.clear()`; any other
+    affects one.
     """
 
     status: int | None = None
@@ -55,7 +55,7 @@ class Fault:
 
 @dataclass(frozen=True)
 class Call:
-    """An API call that was served; `time` in seconds since the epoch, status 0 for a reset connection."""
+    """An API call that was answered; `time` in seconds since the epoch, status 0 for a reset connection."""
 
     time: float
     method: str
@@ -63,11 +63,11 @@ class Call:
     status: int
 
 
-class Dynos(Formation):
+class Dynos(LocalFormation):
     """A formation with the Platform API in front of it, on a loopback port, from `start()` to `stop()`.
 
-    Put Fault values into `faults` to make the API misbehave; read `requests` and `history` to see what
-    was asked and what happened. Times are seconds.
+    Append to `faults` to make the API fail. `requests` has the calls, `history` has what the dynos did. Times are
+    seconds.
     """
 
     def __init__(
@@ -88,8 +88,8 @@ class Dynos(Formation):
         memory_bytes: int = 512 * MIB,
         port: int = 0,
     ) -> None:
-        machine = Machine(dict(env), cwd, log_folder, boot_seconds, stop_seconds, look_seconds, memory_bytes)
-        super().__init__(app, procfile, types, limit, machine)
+        settings = DynoSettings(dict(env), cwd, log_folder, boot_seconds, stop_seconds, look_seconds, memory_bytes)
+        super().__init__(app, procfile, types, limit, settings)
         self.key = key
         self.faults: deque[Fault] = deque()
         self.requests: list[Call] = []
@@ -100,25 +100,25 @@ class Dynos(Formation):
 
     @property
     def url(self) -> str:
-        """Where the API answers, without a slash at the end."""
+        """The address of the API, without a trailing slash."""
         return f"http://127.0.0.1:{self._port}"
 
     @property
     def memory_limited(self) -> bool:
-        """Whether each dyno runs under a memory limit that the kernel keeps."""
+        """True if the kernel enforces a memory limit for each dyno."""
         return cgroup.available()
 
     def start(self) -> Dynos:
-        """Begin to answer; no dyno runs until it is asked for."""
+        """Start the API; no dyno runs until one is ordered."""
         self._server = make_server("127.0.0.1", self._port, self._serve, threaded=True, request_handler=_Handler)
         self._port = self._server.port
         self.open()
-        serve = partial(self._server.serve_forever, poll_interval=0.05)  # how long stop() may take
+        serve = partial(self._server.serve_forever, poll_interval=0.05)  # stop() takes this long
         threading.Thread(target=serve, name="platform-api", daemon=True).start()
         return self
 
     def stop(self) -> None:
-        """Answer no more, end every dyno and leave no process behind."""
+        """Stop the API and every dyno; no process is left."""
         self._stopping.set()
         if self._server is not None:
             self._server.shutdown()
@@ -132,7 +132,7 @@ class Dynos(Formation):
         self.stop()
 
     def _serve(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """The API behind the faults: one WSGI call, written down in `requests`."""
+        """One WSGI call: apply the next fault, call the API, append to `requests`."""
         call = Request(environ)
         fault = self._next_fault()
         self._stopping.wait(fault.hang)
@@ -142,8 +142,8 @@ class Dynos(Formation):
             call.get_data()  # else the client may still be sending, and would meet a broken pipe
         if fault.reset or (fault.lost and not fault.status):
             self._note_call(call, 0)
-            raise _ResetAsked
-        response = _misbehave(fault) if fault.status else Response.from_app(self._api, environ)
+            raise _Reset
+        response = _error_response(fault) if fault.status else Response.from_app(self._api, environ)
         self._note_call(call, response.status_code)
         return response(environ, start_response)
 
@@ -160,27 +160,27 @@ class Dynos(Formation):
         self.requests.append(Call(time.time(), call.method, call.path, status))
 
 
-class _ResetAsked(ConnectionResetError):
-    """Raised through the server, which treats it as a lost connection."""
+class _Reset(ConnectionResetError):
+    """Passes through the server, which treats it as a lost connection."""
 
 
 class _Handler(WSGIRequestHandler):
-    """Prints errors but not requests, which `Dynos.requests` has; resets a connection when asked to."""
+    """Logs errors but not requests, which `Dynos.requests` has; resets a connection for a fault."""
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         pass
 
     def connection_dropped(self, error: BaseException, *_: object) -> None:
         self.close_connection = True
-        if isinstance(error, _ResetAsked):
-            # Closing at once with a linger of 0 sends RST; the server itself would send FIN first.
+        if isinstance(error, _Reset):
+            # A linger of 0 sends RST at close; the server itself would send FIN first.
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             os.close(self.connection.detach())
 
 
-def _misbehave(fault: Fault) -> Response:
+def _error_response(fault: Fault) -> Response:
     status = fault.status or 500
-    error = {"id": ERROR_IDS.get(status, "bad_request"), "message": f"The fault asked for: {status}."}
+    error = {"id": ERROR_IDS.get(status, "bad_request"), "message": f"A fault of the test: {status}."}
     body = json.dumps(error) if fault.body is None else fault.body
     kind = "application/json" if fault.body is None else "text/html"
     return Response(body, status, fault.headers, content_type=kind)

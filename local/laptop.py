@@ -1,6 +1,6 @@
 """The whole system on one computer: Valkey, S3, mail, dynos, and the web process of the Procfile.
 
-What runs is what runs on Heroku; only the addresses in the environment differ.
+The code and the Procfile are those of production; only the addresses in the environment differ.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ from .services import S3, Smtp, Valkey, free_port, s3, smtp, valkey
 
 ROOT = Path(__file__).parents[1]
 API_OWNER = "demo"
-IMPORT_SECONDS = 1.5  # that a worker takes from its start to its first look at the queue
+IMPORT_SECONDS = 1.5  # from a worker's start to its first look at the queue
 
 
 @dataclass(frozen=True)
 class Laptop:
-    """A running system and how to come in."""
+    """A running system, and its addresses and passwords."""
 
     url: str
     token: str = field(repr=False)
@@ -52,7 +52,7 @@ class Laptop:
 
     @property
     def headers(self) -> dict[str, str]:
-        """What an API client sends."""
+        """The headers of an API client."""
         return {"Authorization": f"Bearer {self.token}"}
 
 
@@ -67,10 +67,10 @@ def laptop(
     look_seconds: float = 0.2,
     port: int = 0,
 ) -> Iterator[Laptop]:
-    """Run everything with its files in `folder`; nothing is left running behind the block.
+    """Run everything, with its files in `folder`; nothing is left running after the block.
 
-    `environ` changes variables of web and workers; the memory of workers is looked at every `look_seconds`.
-    Raises ServiceDown when a part does not start.
+    `environ` changes variables of web and workers. The memory of workers is sampled every `look_seconds`.
+    Raises ServiceDown if a part does not start.
     """
     folder.mkdir(parents=True, exist_ok=True)
     token, password = secrets.token_urlsafe(16), secrets.token_urlsafe(9)
@@ -107,10 +107,9 @@ def laptop(
         settings = Settings.from_env(env)
         store = S3Bucket.open(settings)
         store.create_bucket()
-        if not (
-            accounts := UsageLog(store, ExportRepository(store))
-        ).learned():  # dynos are sooner up here than on Heroku
-            accounts.write_learned(Learned(boot=boot_seconds + IMPORT_SECONDS).encode())
+        usage = UsageLog(store, ExportRepository(store))
+        if not usage.learned():  # dynos boot faster here than on Heroku
+            usage.write_learned(Learned(boot=boot_seconds + IMPORT_SECONDS).encode())
         dynos = stack.enter_context(
             Dynos(
                 ROOT / "Procfile", env, log_folder=folder / "logs", cwd=ROOT, port=api_port,
@@ -147,13 +146,13 @@ def _await(url: str, web: process.ProcessTree) -> None:
         try:
             if requests.get(url, timeout=1).ok:
                 return
-        except (requests.ConnectionError, requests.Timeout):  # a busy machine answers late
+        except (requests.ConnectionError, requests.Timeout):  # not up yet, or busy
             time.sleep(0.05)
-    raise ServiceDown("The web process did not start.", advice="Read its log, web.log.")
+    raise ServiceDown("The web process did not start.", advice="Read its log, logs/web.log.")
 
 
 def _inherited() -> dict[str, str]:
-    """This environment without anything that would lead a demo to somebody's real services."""
+    """Returns this environment without variables that would connect the demo to real services."""
     foreign = ("AWS_", "S3_", "BUCKETEER_", "HEROKU_", "REDIS_", "SMTP_", "DYNO")
     kept = {key: value for key, value in os.environ.items() if not key.startswith(foreign)}
     return {**kept, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"}

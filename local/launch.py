@@ -1,4 +1,4 @@
-"""Becomes another program: one that dies with its parent, inside a cgroup when one is named.
+"""Replaces itself by another program that dies with its parent, inside a cgroup if one is named.
 
     python -I -S launch.py PARENT_PID CGROUP_PROCS_FILE_OR_EMPTY COMMAND [ARGUMENT...]
 
@@ -16,11 +16,11 @@ PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 
 
 def main(parent: int, procs: str, *command: str) -> None:
-    """Bind this process to its parent's life and to the cgroup, then run the command in its place."""
+    """Join the cgroup, make the kernel kill this process with its parent, and run the command in its place."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:  # it ended before the line above; nothing would end us
-            sys.exit(f"{command[0]} was not started: the process that asked for it is gone.")
+        if os.getppid() != parent:  # it ended before the line above, so nothing would kill us
+            sys.exit(f"{command[0]} was not started: its parent process is gone.")
     if procs:
         Path(procs).write_text(str(os.getpid()))
     for ignored_by_python in (signal.SIGPIPE, signal.SIGXFSZ):

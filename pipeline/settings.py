@@ -54,7 +54,7 @@ class Settings:
     heroku_app: str | None
     heroku_api_url: str
     heroku_timeout: float
-    scaler_way: str
+    scaler_mode: str
     one_off_size: str | None
     one_off_seconds: int
     worker_type: str
@@ -95,7 +95,7 @@ class Settings:
     @property
     def paid_size(self) -> str:
         """The size of a worker on the bill: one-off dynos may be of one of their own."""
-        return (self.scaler_way == "one-off" and self.one_off_size) or self.dyno_size
+        return (self.scaler_mode == "one-off" and self.one_off_size) or self.dyno_size
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str], root: Path = Path("/")) -> Settings:
@@ -124,7 +124,7 @@ class Settings:
             heroku_app=env.text("HEROKU_APP_NAME", "") or None,
             heroku_api_url=env.url("HEROKU_API_URL", "https://api.heroku.com", ("http", "https")).rstrip("/"),
             heroku_timeout=env.seconds("HEROKU_TIMEOUT", 10),
-            scaler_way=env.choice("SCALER_WAY", "formation", "one-off"),
+            scaler_mode=env.choice("SCALER_MODE", "formation", "one-off"),
             one_off_size=env.text("ONE_OFF_SIZE", "") or None,
             one_off_seconds=env.integer("ONE_OFF_HOURS", 12) * 3600,
             worker_type=env.text("WORKER_TYPE", "worker"),

@@ -92,7 +92,7 @@ def write_trace(into: Path, exports: Iterable[Export]) -> int:
     with into.open("wb") as file:
         for export in exports:
             begin = export.created_at if begin is None else begin
-            if request := traces.of(export, begin):
+            if request := traces.from_export(export, begin):
                 file.write(msgspec.json.encode(request) + b"\n")
                 count += 1
     return count

@@ -1,7 +1,8 @@
-"""Workers as one-off dynos: each leaves by itself when it is idle and there are more than shall be.
+"""Workers as one-off dynos: each exits by itself when it is idle and there is a surplus.
 
-Down is therefore only a word in Redis. Up is a POST, which must not be repeated blindly: each start has an
-id, which stands in the dyno's command line, where Heroku's list shows it, and is the worker's own in Redis.
+So shrinking is a drain order in Redis and no call. Growing is a POST, which must not be repeated blindly: each
+start has an id. The id stands in the dyno's command line, where Heroku's list shows it, and is the worker's own
+id in Redis.
 """
 
 from __future__ import annotations
@@ -16,30 +17,41 @@ from ..adapters.redis.workers import FORGET_SECONDS
 from ..errors import HerokuDown
 from ..settings import Settings
 from .heroku import AboveLimit, Heroku
-from .heroku_answers import Dyno, Unclear
-from .pool import Limit, PoolStatus, later
+from .heroku_answers import ListedDyno, Unclear
+from .pool import Limit, PoolStatus, took_effect_at
 
 log = logging.getLogger(__name__)
 COMMAND = "exec python -m pipeline worker --one-off"
-KIND = "run"  # Heroku's own name for one-off dynos, which its limits for the formation leave alone
-EXIT_MOST = 10.0  # seconds; who said that it leaves and not that it is gone was killed in between
-MISSED = 2.0  # seconds; after Redis was wiped each worker is there again within one
+KIND = "run"  # Heroku's own name for one-off dynos; they do not count towards the formation's limits
+EXIT_SECONDS = 10.0  # from leaving to being gone; after that the worker was killed in between
+MISSED_SECONDS = 2.0  # without a report until a worker counts as dead; after a wipe of Redis all report within 1 s
 ALIVE = ("starting", "up", "idle")
 
 
-class OneOffs:
+class OneOffPool:
     """The one-off dynos of one app that run our worker."""
 
-    def __init__(self, settings: Settings, redis: Coordination) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        redis: Coordination,
+        *,
+        exit_seconds: float = EXIT_SECONDS,
+        missed_seconds: float = MISSED_SECONDS,
+        forget_seconds: float = FORGET_SECONDS,
+    ) -> None:
         self._settings = settings
         self._redis = redis
+        self._exit_seconds = exit_seconds
+        self._missed_seconds = missed_seconds
+        self._forget_seconds = forget_seconds
         self._heroku = Heroku(settings)
         self._limit = Limit()
-        self._known: dict[str, float | None] | None = None  # id of a start -> when, if its dyno starts or runs
-        self._up: set[str] = set()  # those of them whose worker said that it is up
-        self._missing: dict[str, float] = {}  # those of them that are up no more, and since when
-        self._leaving: dict[str, float] = {}  # who said that it leaves, and until when that is believed
-        self._ended: float | None = None  # when the last of those was gone that are not counted any more
+        self._known: dict[str, float | None] | None = None  # dynos that start or run: start id -> when ordered
+        self._up: set[str] = set()  # those of them whose worker has reported
+        self._missing: dict[str, float] = {}  # those that stopped reporting -> since when
+        self._leaving: dict[str, float] = {}  # workers that are leaving -> until when that is believed
+        self._ended_at: float | None = None  # when the last worker that is no longer counted was gone
         self._ordered_at: float | None = None
 
     @property
@@ -47,99 +59,107 @@ class OneOffs:
         return self._heroku.configured
 
     def quantity(self) -> int:
-        """How many dynos of ours start or run; who has said that it leaves is listed for seconds yet."""
-        self._ended = None
+        """Ask Heroku. Workers that are leaving do not count, though Heroku lists them for seconds."""
+        self._ended_at = None
         return len(self._listed())
 
-    def _listed(self) -> dict[str, float | None]:
-        listed = ours(self._heroku.dynos())
-        left = self._redis.workers.left(listed)
-        for start_id in [start_id for start_id, gone in left.items() if gone is None]:
-            self._leaving.setdefault(start_id, time.monotonic() + EXIT_MOST)
-        self._known = {start_id: since for start_id, since in listed.items() if start_id not in left}
-        return self._known
-
     def forget(self) -> None:
-        """Whoever was up and cannot say so yet is there, if Heroku lists it."""
+        """Trust Heroku's list: a worker that was up and cannot reach Redis yet is still there."""
         self._known = None
         self._up.clear()
 
-    def roll_call(self) -> None:
-        """Who was up and is not in Redis any more has left, or died: no call is needed to know that. Should Redis
-        have been wiped, Heroku's list is asked all the same before any other dyno is started."""
+    def refresh(self) -> None:
+        """Stop counting workers that reported once and are not in Redis any more: they left or died.
+
+        If Redis was wiped this is wrong, and harmless: Heroku's list is read before another dyno is started.
+        """
         now, up = time.monotonic(), {worker.id for worker in self._redis.workers.up()}
         known = self._known if self._known is not None else {}
         self._up = (self._up | up) & known.keys()
         self._missing = {start_id: self._missing.get(start_id, now) for start_id in self._up - up}
         left = self._redis.workers.left({*self._missing, *self._leaving})
         ended = [moment for moment in left.values() if moment]
-        for start_id, missed in list(self._missing.items()):
+        for start_id, missing_since in list(self._missing.items()):
             if start_id in left:
-                self._leaving[start_id] = now + EXIT_MOST
-            elif now - missed > MISSED:
-                # It died. PRESENT before it was missed it said for the last time that it is up.
-                ended.append(time.time() - (now - missed) - FORGET_SECONDS)
+                self._leaving[start_id] = now + self._exit_seconds
+            elif now - missing_since > self._missed_seconds:
+                # It died. Its last report was forget_seconds before it went missing.
+                ended.append(time.time() - (now - missing_since) - self._forget_seconds)
             else:
                 continue
             self._up.discard(start_id)
             del known[start_id], self._missing[start_id]
-        self._ended = max(ended, default=None)
-        waited = {start_id: until for start_id, until in self._leaving.items() if until > now}
-        self._leaving = {start_id: until for start_id, until in waited.items() if not left.get(start_id)}
+        self._ended_at = max(ended, default=None)
+        self._leaving = {
+            start_id: until for start_id, until in self._leaving.items() if until > now and not left.get(start_id)
+        }
 
-    def since(self, before: int) -> float | None:
-        """Those that are new are the youngest; those that are gone said when."""
-        new = len(self._known or ()) + len(self._leaving) - before
+    def changed_at(self, previous: int) -> float | None:
+        """New workers are the youngest; workers that are gone reported when they went."""
+        new = len(self._known or ()) + len(self._leaving) - previous
         moments = sorted(since for since in (self._known or {}).values() if since)
         if new < 0:
-            return self._ended
+            return self._ended_at
         return moments[-new] if 0 < new <= len(moments) else None
 
-    def resize(self, wanted: int, line: int | None = None) -> int:
-        """Say how many workers may stay; start those that are missing, counted by Heroku's own list."""
+    def resize(self, wanted: int, ceiling: int) -> None:
         wanted = self._limit.clip(wanted)
-        self._redis.workers.drain(wanted if line is None else max(line, wanted))
-        self.roll_call()
+        self._redis.workers.drain(max(ceiling, wanted))
+        self.refresh()
         known = self._known
         if known is None or wanted > len(known):
             known = self._listed()
         for start_id in [secrets.token_hex(8) for _ in range(wanted - len(known))]:
-            self._known = None  # if the call fails, nobody knows
+            self._known = None  # not known if the call fails
             asked = time.time()
             try:
-                said = self._start(start_id)
+                reported = self._start(start_id)
             except AboveLimit as above:
-                self._limit = Limit.of(len(known))
+                self._limit = Limit.noticed(len(known))
                 log.warning("scaler: Heroku allows %d one-off dynos: %s", len(known), above.message)
                 break
-            known[start_id] = later(asked, said)
+            known[start_id] = took_effect_at(asked, reported)
             self._ordered_at = time.time()
         self._known = known
-        return len(known)
 
     def prices(self) -> dict[str, float]:
         return self._heroku.prices()
 
-    def standing(self) -> PoolStatus:
-        h = self._heroku
-        told = (h.refused, h.silent_seconds, h.calls)
-        now = None if self._known is None else len(self._known)
-        return PoolStatus("one-off", now, self._limit.now, *told, self._ordered_at, len(self._leaving))
+    def status(self) -> PoolStatus:
+        heroku = self._heroku
+        quantity = None if self._known is None else len(self._known)
+        return PoolStatus(
+            "one-off", quantity, self._limit.current, heroku.refused, heroku.silent_seconds, heroku.calls,
+            self._ordered_at, len(self._leaving),
+        )  # fmt: skip
 
     def check(self) -> int:
-        """The quantity; HerokuDown when the key may not change anything, or workers run that nobody stops."""
+        """Returns the quantity. Raises HerokuDown when the key may not change it, or when workers of the formation
+        run beside the one-off dynos: nothing would stop those."""
         self._heroku.check_write()
         kind = self._settings.worker_type
-        if (beside := self._heroku.formation().get(kind)) and beside.quantity:
+        if (formation := self._heroku.formation().get(kind)) and formation.quantity:
             raise HerokuDown(
-                f"{beside.quantity} of the formation's {kind} run beside one-off workers, and nobody stops them.",
+                f"{formation.quantity} {kind} dynos of the formation run beside one-off ones; nothing stops them.",
                 advice=f"heroku ps:scale {kind}=0",
             )
         return self.quantity()
 
+    def _listed(self) -> dict[str, float | None]:
+        """Read Heroku's list. Returns the start ids of the dynos that start or run, and when each was ordered."""
+        listed = ours(self._heroku.dynos())
+        left = self._redis.workers.left(listed)
+        for start_id in [start_id for start_id, gone in left.items() if gone is None]:
+            self._leaving.setdefault(start_id, time.monotonic() + self._exit_seconds)
+        self._known = {start_id: since for start_id, since in listed.items() if start_id not in left}
+        return self._known
+
     def _start(self, start_id: str) -> float | None:
-        """One more dyno. After an unclear answer the list says whether there is one; if there is none, it may
-        still come, and the next turn counts again before it asks."""
+        """Start one dyno. Returns when Heroku received the order, if it says so.
+
+        After an unclear answer, Heroku's list tells whether the dyno is there. If not, it may still come: then this
+        raises, and the next turn reads the list again before it orders.
+        """
         command = f"{COMMAND} {start_id}"
         seconds = int(self._settings.one_off_seconds)
         try:
@@ -152,7 +172,7 @@ class OneOffs:
             raise
 
 
-def ours(dynos: Sequence[Dyno]) -> dict[str, float | None]:
-    """The id of each start that runs or will run our worker, and when it was."""
+def ours(dynos: Sequence[ListedDyno]) -> dict[str, float | None]:
+    """Returns the start id of each dyno that runs or will run our worker, and when it was ordered."""
     alive = [dyno for dyno in dynos if dyno.state in ALIVE and dyno.command.startswith(COMMAND)]
     return {dyno.command.removeprefix(COMMAND).strip(): dyno.since for dyno in alive}

@@ -1,4 +1,4 @@
-"""What a way to have so many workers looks like: asked for at every turn, a step at a time."""
+"""Protocol of a worker pool. Called once per keeper turn; never blocks on a worker."""
 
 from __future__ import annotations
 
@@ -6,20 +6,21 @@ import time
 from dataclasses import dataclass
 from typing import Protocol
 
-REMEMBERED = 3600.0  # seconds; plans change
+LIMIT_SECONDS = 3600.0  # how long a limit is remembered: plans change
 
 
 @dataclass(frozen=True)
 class PoolStatus:
-    """What is known of the workers, without asking Heroku. None: unknown, or not so.
+    """What is known of the workers without asking Heroku.
 
-    `limit`: more than so many the plan does not allow. `refused`: why Heroku obeys the key no more; then
-    workers cannot be stopped either. `silent_seconds`: no call is made for so long. `calls`: made by this
-    process. `ordered_at`: when more workers were last asked for, in seconds since the epoch. `leaving`: take no
-    more work, are not in `quantity`, and are paid until they are gone.
+    `mode`: formation or one-off. `quantity`: workers that run or start; None: not known. `limit`: the most that
+    the plan allows; None: no limit was met lately. `refused`: why Heroku rejects the key; workers cannot be
+    stopped then either. `silent_seconds`: how long no call is made after a 429. `calls`: made by this process.
+    `ordered_at`: when more workers were last ordered, in seconds since the epoch. `leaving`: workers that take no
+    more work; they are not in `quantity`, and are paid until they are gone.
     """
 
-    way: str
+    mode: str
     quantity: int | None
     limit: int | None
     refused: str | None
@@ -30,70 +31,70 @@ class PoolStatus:
 
 
 class WorkerPool(Protocol):
-    """So many workers. Every call may raise HerokuDown, or RedisDown."""
+    """A number of workers that can be changed. Every call may raise HerokuDown or RedisDown."""
 
     @property
     def configured(self) -> bool:
-        """Whether there is anything to scale."""
+        """True if there is an app to scale, and a key for it."""
 
     def quantity(self) -> int:
-        """How many workers there are, started or starting; asks Heroku."""
+        """Ask Heroku. Returns the number of workers that run or start."""
 
-    def resize(self, wanted: int, line: int | None = None) -> int:
-        """A step towards so many workers, and how many there are now. Above `line` (or else `wanted`) none
-        takes any more work; of one-off dynos so many may stay.
+    def resize(self, wanted: int, ceiling: int) -> None:
+        """Take one step towards `wanted` workers. Workers above `ceiling` take no more work; of one-off dynos,
+        `ceiling` may stay.
 
-        For each turn of the keeper: it never waits for a worker, and asks Heroku only if there is something
-        to change. Down takes several turns, until the workers that are too many are idle.
+        Asks Heroku only if there is something to change. Shrinking takes several turns, until the surplus workers
+        are idle.
         """
 
     def check(self) -> int:
-        """How many workers there are; HerokuDown when the key may not change that."""
+        """Returns the number of workers. Raises HerokuDown when the key may not change it."""
 
     def forget(self) -> None:
-        """Another may have resized meanwhile, or Redis was away: ask Heroku again, and let workers speak up."""
+        """Drop cached state: another leader may have resized, or Redis was away. Workers get time to report."""
 
-    def roll_call(self) -> None:
-        """Count those no more who left by themselves, or died; asks Redis, not Heroku."""
+    def refresh(self) -> None:
+        """Stop counting workers that left or died. Asks Redis, not Heroku."""
 
-    def since(self, before: int) -> float | None:
-        """From when on there are as many as now, where there were `before`; None when nobody can say.
+    def changed_at(self, previous: int) -> float | None:
+        """Returns when the number of workers changed from `previous` to the present one; None if not known.
 
-        In seconds since the epoch. An order whose answer was lost, or whose leader died, is paid from when
-        Heroku got it, not from when it was noticed.
+        In seconds since the epoch, by Heroku's record: an order whose answer was lost, or whose leader died, is
+        paid from when Heroku received it, not from when it was noticed.
         """
 
     def prices(self) -> dict[str, float]:
-        """Dollars a second of a dyno by its size, as Heroku says; asks Heroku."""
+        """Ask Heroku. Returns dollars a second by size of dyno."""
 
-    def standing(self) -> PoolStatus:
-        """What is known now."""
+    def status(self) -> PoolStatus:
+        """Returns what is known, without a call."""
 
 
-def later(asked: float, said: float | None) -> float:
-    """When an order took effect: not before we asked, and Heroku's times are whole seconds, rounded down."""
-    return max(asked, said or 0.0)
+def took_effect_at(asked: float, reported: float | None) -> float:
+    """Returns when an order took effect: not before it was sent, as Heroku reports whole seconds, rounded down."""
+    return max(asked, reported or 0.0)
 
 
 @dataclass(frozen=True)
 class Limit:
-    """What the plan allows, as far as it was noticed in the last hour.
+    """The plan's limit, as far as it was met in the last hour.
 
-    Kept in the process that leads, not in Redis: another leader learns it by one call, and nothing has to
-    be told that it is out of date.
+    Kept in the leading process, not in Redis: the next leader learns it by one call, and nothing has to be told
+    when it is out of date.
     """
 
-    most: int | None = None
+    quantity: int | None = None
     until: float = 0.0
 
     @classmethod
-    def of(cls, most: int) -> Limit:
-        """One at the least: who believed that there may be none would ask no more, and strand all work."""
-        return cls(max(1, most), time.monotonic() + REMEMBERED)
+    def noticed(cls, quantity: int) -> Limit:
+        """At least 1: a limit of 0 would stop all retries and strand the work."""
+        return cls(max(1, quantity), time.monotonic() + LIMIT_SECONDS)
 
     @property
-    def now(self) -> int | None:
-        return self.most if time.monotonic() < self.until else None
+    def current(self) -> int | None:
+        return self.quantity if time.monotonic() < self.until else None
 
     def clip(self, wanted: int) -> int:
-        return wanted if self.now is None else min(wanted, self.now)
+        return wanted if self.current is None else min(wanted, self.current)

@@ -45,9 +45,9 @@ LEAD = 2.0  # seconds until a leader that died is missed; one that lives leads o
 class Keeper:
     """Takes turns until it is stopped. `turn` is one round, for tests and for the curious."""
 
-    def __init__(self, services: Services, way: WorkerPool) -> None:
+    def __init__(self, services: Services, pool: WorkerPool) -> None:
         self._s = services
-        self._scaler = Scaler(services.settings, services.usage, services.redis, way)
+        self._scaler = Scaler(services.settings, services.usage, services.redis, pool)
         self._term = ExitStack()
         self._held: HeldLease | None = None
         self._seen: dict[str, Repair] = {}

@@ -7,7 +7,7 @@ from flask import Blueprint, Response, request
 from .. import documents
 from ..errors import InvalidRequest
 from ..scaler.learned import Learned
-from ..scaler.quotes import of_pages, quotes_as_json
+from ..scaler.quotes import quotes_as_json, quotes_for_pages
 from .auth import owner, services
 from .errors import json_answer
 
@@ -31,5 +31,5 @@ def estimate() -> Response:
     if not (pages.isdecimal() and len(pages) < 16 and 1 <= int(pages) <= s.settings.max_pages):
         raise InvalidRequest(f"pages must be a number from 1 to {s.settings.max_pages}.", field="pages")
     learned = Learned.decode(s.usage.learned())
-    found = of_pages(document, int(pages), 0, learned, s.settings)
+    found = quotes_for_pages(document, int(pages), 0, learned, s.settings)
     return json_answer({"learned": document in learned.page, "quotes": quotes_as_json(found)})

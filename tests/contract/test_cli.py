@@ -31,7 +31,7 @@ from pipeline.exports.export import Charge, Export, State
 from pipeline.exports.export import Result as Made
 from pipeline.exports.ids import new_id
 from pipeline.exports.request import ExportRequest
-from pipeline.scaler.simulate.traces import Request, recorded
+from pipeline.scaler.simulate.traces import Request, load_trace
 from pipeline.services import Services
 from pipeline.tasks import flow
 from pipeline.tasks.submit import submit
@@ -788,7 +788,7 @@ def test_exports_are_written_as_a_trace_that_the_simulator_reads(
         services.exports.accept(dataclasses.replace(export, request_key=export.id), None, lasting=False)
     file = tmp_path / "real.jsonl"
     assert "2 exports" in run("costs", "--trace", str(file)).stderr
-    assert recorded(file).requests == [
+    assert load_trace(file).requests == [
         Request(0.0, (6.0,) * 4, 2.0, 3.0),
         Request(50.0, (6.0,) * 4, 2.0, 3.0, 150.0),
     ]

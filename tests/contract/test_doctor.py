@@ -92,7 +92,7 @@ def test_nothing_is_left_in_the_bucket(environ: Environ, settings: Settings) -> 
         ({"HEROKU_APP_NAME": "other"}, "heroku", "no such app", "HEROKU_APP_NAME"),
         ({"DYNO_SIZE": "huge"}, "DYNO_SIZE", "no price for a dyno of size huge", "standard-1x"),
         (
-            {"SCALER_WAY": "one-off", "ONE_OFF_SIZE": "huge"},
+            {"SCALER_MODE": "one-off", "ONE_OFF_SIZE": "huge"},
             "DYNO_SIZE",
             "no price for a dyno of size huge",
             "standard-1x",

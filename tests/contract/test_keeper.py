@@ -1,4 +1,4 @@
-"""One hand on the scale: the keeper on a real bucket, Redis and local dynos; no worker does any work.
+"""Single leader: the keeper on a real bucket, Redis and local dynos; no worker does any work.
 
 Laws 3 (the bucket is the truth), 6 (every export ends) and 7 (one leader; nothing outstanding, nothing running).
 """
@@ -31,11 +31,11 @@ from pipeline.exports.export import Charge, Export, State
 from pipeline.exports.ids import new_id
 from pipeline.exports.repository import ExportRepository, listing_key
 from pipeline.exports.request import ExportRequest
-from pipeline.scaler import loop, one_off
-from pipeline.scaler.formation import Formation
+from pipeline.scaler import billing, loop
+from pipeline.scaler.formation import FormationPool
 from pipeline.scaler.learned import Learned
 from pipeline.scaler.measure import Gauge
-from pipeline.scaler.one_off import OneOffs
+from pipeline.scaler.one_off import OneOffPool
 from pipeline.scaler.prices import MONTH
 from pipeline.scaler.usage import UsageLog
 from pipeline.services import Message, Services, open_services
@@ -72,7 +72,7 @@ class Stage:
         settings = dataclasses.replace(self.s.settings, **changes)
         s = dataclasses.replace(self.s, settings=settings)
         # Its dynos never say that they are up.
-        self.keepers.append(Keeper(s, Formation(settings, s.redis, settled=0.0)))
+        self.keepers.append(Keeper(s, FormationPool(settings, s.redis, settle_seconds=0.0)))
         return self.keepers[-1]
 
     def submit(self, **params: Any) -> str:
@@ -335,11 +335,11 @@ def test_who_has_lingered_long_enough_is_stopped_although_nobody_rings(stage: St
 def test_a_one_off_dyno_that_died_before_its_worker_was_up_is_asked_after_once_and_replaced(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(loop, "LATE", 0.5)
+    monkeypatch.setattr(loop, "LATE_SECONDS", 0.5)
     stage.s.usage.write_learned(Learned(boot=0.1).encode())
     stage.submit()
-    settings = dataclasses.replace(stage.s.settings, scaler_way="one-off")
-    keeper = Keeper(dataclasses.replace(stage.s, settings=settings), OneOffs(settings, stage.s.redis))
+    settings = dataclasses.replace(stage.s.settings, scaler_mode="one-off")
+    keeper = Keeper(dataclasses.replace(stage.s, settings=settings), OneOffPool(settings, stage.s.redis))
     keeper.turn()
     assert len(stage.dynos.one_offs()) == 1
     stage.dynos.stop_dyno("run.1")
@@ -404,7 +404,7 @@ def test_who_fails_at_every_turn_lets_another_lead(stage: Stage) -> None:
     stage.submit()
     bad = dataclasses.replace(stage.s.settings, s3_endpoint_url=f"http://127.0.0.1:{free_port()}")
     failing = open_services(bad, SentMessages(), REQUEST)
-    first = Keeper(failing, Formation(bad, failing.redis, settled=0.0))
+    first = Keeper(failing, FormationPool(bad, failing.redis, settle_seconds=0.0))
     thread = first.start()
     until(lambda: bool(stage.s.redis.leases.held(["keeper"])))
     second = stage.keeper()
@@ -435,7 +435,7 @@ def test_no_busy_worker_is_stopped_because_redis_was_away(stage: Stage) -> None:
     """Whoever leads afterwards finds a line that has long stood, and a roster that nobody could sign."""
     stage.dynos.scale({"worker": 2})
     settings = dataclasses.replace(stage.s.settings, linger_seconds=0.0)
-    stage.keepers.append(keeper := Keeper(stage.s, Formation(settings, stage.s.redis, settled=1.0)))
+    stage.keepers.append(keeper := Keeper(stage.s, FormationPool(settings, stage.s.redis, settle_seconds=1.0)))
     drawing = Worker("worker.2", "worker.2", False, time.time(), busy=True)
     for _ in range(2):
         stage.s.redis.workers.report(drawing)
@@ -803,13 +803,12 @@ def test_what_was_ordered_is_charged_from_when_heroku_got_it_though_its_answer_w
 def test_a_one_off_dyno_that_died_is_charged_until_it_was_last_heard_of_though_another_replaces_it_at_once(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(one_off, "MISSED", 0.3)
-    monkeypatch.setattr(one_off, "FORGET_SECONDS", 0.5)
-    settings = dataclasses.replace(stage.s.settings, scaler_way="one-off")
-    keeper = Keeper(dataclasses.replace(stage.s, settings=settings), OneOffs(settings, stage.s.redis))
+    settings = dataclasses.replace(stage.s.settings, scaler_mode="one-off")
+    pool = OneOffPool(settings, stage.s.redis, missed_seconds=0.3, forget_seconds=0.5)
+    keeper = Keeper(dataclasses.replace(stage.s, settings=settings), pool)
     stage.submit()
     keeper.turn()
-    start_id = stage.dynos.dyno("run.1").order.command.split()[-1]
+    start_id = stage.dynos.dyno("run.1").spec.command.split()[-1]
     stage.s.redis.workers.report(Worker(start_id, "run.1", True, time.time()))
     keeper.turn()
     time.sleep(1.0)
@@ -857,7 +856,7 @@ def test_what_stays_for_days_is_noted_again_before_it_is_too_old_to_be_found(
     keeper.turn()
     *_, (at, workers, _) = before = list(stage.s.usage.workers_since(0.0))
     assert workers == 1
-    monkeypatch.setattr(loop, "DAY", time.time() - at)
+    monkeypatch.setattr(billing, "DAY", time.time() - at)
     keeper.turn()
     assert len(list(stage.s.usage.workers_since(0.0))) == len(before) + 1
 

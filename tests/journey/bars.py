@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from local.dyno import State
+from local.dyno import DynoState
 from local.formation import Event
 from pipeline.exports.export import Export
 
@@ -43,9 +43,9 @@ def lives(history: Iterable[Event], now: float) -> list[Stretch]:
     begun: dict[str, float] = {}
     found = []
     for event in sorted(history, key=lambda event: event.time):
-        if event.state is State.STARTING:
+        if event.state is DynoState.STARTING:
             begun.setdefault(event.dyno, event.time)  # one that crashed starts again, and is paid all along
-        elif event.state is State.DOWN and event.dyno in begun:
+        elif event.state is DynoState.DOWN and event.dyno in begun:
             found.append(Stretch(begun.pop(event.dyno), event.time, event.dyno))
     return found + [Stretch(begin, now, dyno) for dyno, begin in begun.items()]
 

@@ -1,7 +1,7 @@
 """A soak of the scaler on real parts: random arrivals, a misbehaving Heroku, two keepers, deaths and wipes.
 
-    python -m tests.journey.scaling --minutes 10 --seed 3 --way formation
-    python -m tests.journey.scaling --runs 50 --way one-off
+    python -m tests.journey.scaling --minutes 10 --seed 3 --mode formation
+    python -m tests.journey.scaling --runs 50 --mode one-off
 
 prints what docs/scaling.md promises beside what was measured, from the dyno manager's record and the bucket. Runs
 are short: a few exports and at most one mishap, then everything is to end and all workers are to go.
@@ -187,8 +187,8 @@ def _fewer(exports: ExportRepository, than: int) -> bool:
 
 
 @contextmanager
-def soaking(folder: Path, way: str, environ: Mapping[str, str] = ENVIRON) -> Iterator[Soak]:
-    environ = {**environ, "SCALER_WAY": way, "WITNESS": str(folder / "witness")}
+def soaking(folder: Path, mode: str, environ: Mapping[str, str] = ENVIRON) -> Iterator[Soak]:
+    environ = {**environ, "SCALER_MODE": mode, "WITNESS": str(folder / "witness")}
     with laptop(folder, workers=3, boot_seconds=0.5, stop_seconds=5, environ=environ) as running:
         soak = Soak(running)
         soak.start_keeper()
@@ -323,14 +323,14 @@ def main() -> None:
     options.add_argument("--minutes", type=float, default=10)
     options.add_argument("--runs", type=int, help="so many short ones instead of one that lasts")
     options.add_argument("--seed", type=int, default=3)
-    options.add_argument("--way", choices=("formation", "one-off"), default="formation")
+    options.add_argument("--mode", choices=("formation", "one-off"), default="formation")
     options.add_argument("--no-faults", action="store_true")
     options.add_argument("--defaults", action="store_true", help="the times of an app, not shorter ones")
     options.add_argument("--fault-each", type=float, default=FAULT_EACH, help="seconds")
     options.add_argument("--folder", type=Path)
     chosen = options.parse_args()
     folder = chosen.folder or Path(tempfile.mkdtemp(prefix="soak-"))
-    with soaking(folder, chosen.way, DEFAULTS if chosen.defaults else ENVIRON) as soak:
+    with soaking(folder, chosen.mode, DEFAULTS if chosen.defaults else ENVIRON) as soak:
         stranded: set[str] = set()
         if chosen.runs:
             stranded = run_often(soak, chosen.seed, chosen.runs)

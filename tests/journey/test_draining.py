@@ -60,7 +60,7 @@ def test_busy_workers_above_the_line_finish_and_take_no_more_until_it_is_lifted(
     shared.workers.drain(1)
     people.wait_until(
         "both are drained",
-        lambda: drained(shared.workers.up(), shared.workers.drain(1), 1, 3, settled=60),
+        lambda: drained(shared.workers.up(), shared.workers.drain(1), 1, 3, settle_seconds=60),
     )
     assert shared.messages.waiting(), "there is more to do"
     done = running.store.entries(f"exports/{export_id}/segments/")
@@ -84,7 +84,7 @@ def test_a_worker_that_starts_above_the_line_takes_nothing(running: Laptop, shar
     people.ask(running, "slow", pages=4, seconds=0.1, chunk_pages=2)
     people.wait_until(
         "it is up and drained",
-        lambda: drained(shared.workers.up(), shared.workers.drain(0), 0, 1, settled=60),
+        lambda: drained(shared.workers.up(), shared.workers.drain(0), 0, 1, settle_seconds=60),
     )
     assert (shared.messages.waiting(), held_messages(shared)) == (1, 0)
 
@@ -96,7 +96,7 @@ def test_after_redis_was_wiped_and_cut_off_nobody_drains_and_all_say_anew_that_t
     shared.workers.drain(1)
     people.wait_until(
         "one is drained",
-        lambda: drained(shared.workers.up(), shared.workers.drain(1), 1, 2, settled=60),
+        lambda: drained(shared.workers.up(), shared.workers.drain(1), 1, 2, settle_seconds=60),
     )
     with redis.Redis.from_url(running.valkey.url) as client:
         client.flushall()
@@ -104,7 +104,9 @@ def test_after_redis_was_wiped_and_cut_off_nobody_drains_and_all_say_anew_that_t
     people.wait_until("both are up", lambda: len(shared.workers.up()) == 2, 5)
     people.wait_until("none drains", lambda: not any(bool(worker.drains) for worker in shared.workers.up()), 5)
     shared.workers.drain(0)
-    people.wait_until("both drain", lambda: drained(shared.workers.up(), shared.workers.drain(0), 0, 2, settled=60))
+    people.wait_until(
+        "both drain", lambda: drained(shared.workers.up(), shared.workers.drain(0), 0, 2, settle_seconds=60)
+    )
     shared.workers.end_drain()
     export_id = people.ask(running, "slow", pages=4, seconds=0, chunk_pages=2)
     assert people.wait_for_end(running, export_id)["state"] == "ready"

@@ -44,7 +44,7 @@ def test_an_album_arrives_as_it_was_asked_for(system: Laptop, tmp_path: Path) ->
     assert linked.read_bytes() == (tmp_path / f"{export_id}.pdf").read_bytes()
 
     people.wait_for_no_workers(system)
-    assert system.dynos.most_at_once <= 2
+    assert system.dynos.max_at_once <= 2
     assert not list(system.store.entries(f"exports/{export_id}/segments/"))
     assert not system.store.uploads(f"exports/{export_id}/")
 

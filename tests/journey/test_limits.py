@@ -28,7 +28,7 @@ SLOW = "tests.journey.slow"
 
 def peak(system: Laptop) -> int:
     """Bytes of the largest worker so far, all its processes together."""
-    return max(system.dynos.peak_rss(f"worker.{n}") for n in range(1, system.dynos.most_at_once + 1))
+    return max(system.dynos.peak_rss(f"worker.{n}") for n in range(1, system.dynos.max_at_once + 1))
 
 
 def made(system: Laptop, photos: int, pictures: list[bytes]) -> dict[str, object]:
@@ -98,7 +98,7 @@ def test_twenty_redis_connections_are_enough(tmp_path: Path) -> None:
         with laptop(tmp_path / "system", boot_seconds=0.2, environ=environ) as system:
             export_id = people.ask(system, "slow", pages=40, seconds=0.05, chunk_pages=5)
             assert people.wait_for_end(system, export_id)["state"] == "ready"
-            assert system.dynos.most_at_once == 2
+            assert system.dynos.max_at_once == 2
         with redis.Redis.from_url(small.url) as client:
             assert client.info("stats")["rejected_connections"] == 0
 

@@ -8,7 +8,7 @@ from signal import SIGKILL
 
 import pytest
 
-from local.dyno import Order
+from local.dyno import DynoSpec
 from local.laptop import laptop
 from pipeline.adapters.redis import Coordination
 from pipeline.scaler.one_off import COMMAND
@@ -18,7 +18,7 @@ from . import people
 
 ENVIRON = {
     "DOCUMENTS": "tests.journey.slow",
-    "SCALER_WAY": "one-off",
+    "SCALER_MODE": "one-off",
     "KEEPER_SECONDS": "0.5",
     "LEASE_SECONDS": "2",
     "LINGER_SECONDS": "1",
@@ -27,7 +27,7 @@ ENVIRON = {
 }
 
 
-def test_one_off_workers_come_when_there_is_work_and_leave_by_themselves(tmp_path: Path) -> None:
+def test_one_off_workers_come_for_work_and_exit(tmp_path: Path) -> None:
     with laptop(tmp_path, boot_seconds=0.1, stop_seconds=5, environ=ENVIRON) as running:
         export_id = people.ask(running, "slow", pages=60, seconds=0.1, chunk_pages=10)
         people.wait_until("two are at work", lambda: running.dynos.count() == 2)
@@ -41,16 +41,16 @@ def test_one_off_workers_come_when_there_is_work_and_leave_by_themselves(tmp_pat
         assert not [path for _, path in made if "stop" in path or "formation" in path]
         print(f"{len(made)} calls for {sum(method == 'POST' for method, _ in made)} dynos")
         assert len(made) <= 12
-        assert running.dynos.most_at_once <= 2
+        assert running.dynos.max_at_once <= 2
 
 
 @pytest.mark.parametrize("later", [0.0, 0.1, 0.25])
-def test_a_message_that_comes_while_a_worker_leaves_is_not_lost(tmp_path: Path, later: float) -> None:
+def test_a_message_to_a_leaving_worker_is_not_lost(tmp_path: Path, later: float) -> None:
     """Redis may have handed it out already, to one whose process ends within a second."""
     environ = {**ENVIRON, "HEROKU_API_KEY": "", "LEASE_SECONDS": "60"}  # nobody sends it again meanwhile
     with laptop(tmp_path, boot_seconds=0, stop_seconds=5, environ=environ) as running:
         shared = Coordination.open(running.settings)
-        running.dynos.run("run", Order(f"{COMMAND} leaver", "basic", one_off=True))
+        running.dynos.run("run", DynoSpec(f"{COMMAND} leaver", "basic", one_off=True))
         people.wait_until("it is up", lambda: bool(shared.workers.up()))
         shared.workers.drain(0)
         people.wait_until("it leaves", lambda: not shared.workers.up())
@@ -66,11 +66,11 @@ def test_a_message_that_comes_while_a_worker_leaves_is_not_lost(tmp_path: Path, 
             )  # on a busy machine the keeper may have asked again: that is harmless
 
 
-def test_a_worker_that_nobody_knows_of_leaves_when_nothing_is_left_for_it(tmp_path: Path) -> None:
+def test_an_unknown_worker_exits_when_there_is_no_work(tmp_path: Path) -> None:
     """Its leader died, Redis was wiped: it must not cost money until its time is over."""
     with laptop(tmp_path, boot_seconds=0, stop_seconds=5, environ={**ENVIRON, "HEROKU_API_KEY": ""}) as running:
         shared = Coordination.open(running.settings)
-        running.dynos.run("run", Order(f"{COMMAND} forgotten", "basic", one_off=True))
+        running.dynos.run("run", DynoSpec(f"{COMMAND} forgotten", "basic", one_off=True))
         people.wait_until("it is up", lambda: [worker.id for worker in shared.workers.up()] == ["forgotten"])
         began = time.monotonic()
         people.wait_for_no_workers(running)

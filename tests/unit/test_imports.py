@@ -164,3 +164,14 @@ def test_what_says_it_is_pure_imports_only_pure_modules_and_the_standard_library
 def says_pure(path: Path) -> bool:
     words = ast.get_docstring(ast.parse(path.read_text())) or ""
     return "pure" in words.lower().replace(".", " ").replace(";", " ").split()
+
+
+def test_wiring_does_not_load_the_client_of_heroku() -> None:
+    """It takes a tenth of a second; only processes that scale need it."""
+    loaded, todo = set[str](), ["pipeline.services"]
+    while todo:
+        if (module := todo.pop()) in modules() and module not in loaded:
+            loaded.add(module)
+            todo += imports(module, at_once=True)
+    assert "pipeline.scaler.usage" in loaded
+    assert "pipeline.scaler.heroku" not in loaded

@@ -9,7 +9,7 @@ from pipeline.adapters.redis.workers import DRAIN_SECONDS
 from pipeline.errors import InvalidSetting
 from pipeline.scaler.learned import Learned
 from pipeline.scaler.prices import price
-from pipeline.scaler.quotes import of_pages
+from pipeline.scaler.quotes import quotes_for_pages
 from pipeline.settings import KEEPER_MOST, MIB, Settings, memory_limit
 
 V1 = "sys/fs/cgroup/memory/memory.limit_in_bytes"
@@ -51,7 +51,7 @@ def test_ones_own_setting_is_stronger_than_the_machine() -> None:
         ({"S3_ENDPOINT_URL": "s3.example.org"}, "S3_ENDPOINT_URL"),
         ({"API_TOKENS": "short=abc"}, "API_TOKENS"),
         ({"API_TOKENS": "no-token"}, "API_TOKENS"),
-        ({"SCALER_WAY": "oneoff"}, "SCALER_WAY"),
+        ({"SCALER_MODE": "oneoff"}, "SCALER_MODE"),
         ({"ONE_OFF_HOURS": "25"}, "ONE_OFF_HOURS"),
         ({"KEEPER_SECONDS": "31"}, "KEEPER_SECONDS"),
         ({"MIN_WORKERS": "5", "MAX_WORKERS": "4"}, "MIN_WORKERS"),
@@ -68,19 +68,19 @@ def test_a_wrong_variable_is_named(environ: dict[str, str], field: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("way", "own", "paid"),
+    ("mode", "own", "paid"),
     [
         ("one-off", "performance-l", "performance-l"),
         ("one-off", "", "basic"),
         ("formation", "performance-l", "basic"),
     ],
 )
-def test_a_worker_is_charged_at_the_size_that_it_has(way: str, own: str, paid: str) -> None:
+def test_a_worker_is_charged_at_the_size_that_it_has(mode: str, own: str, paid: str) -> None:
     settings = Settings.from_env(
-        {"SCALER_WAY": way, "ONE_OFF_SIZE": own, "DYNO_SIZE": "basic", "WORKER_CONCURRENCY": "1"}
+        {"SCALER_MODE": mode, "ONE_OFF_SIZE": own, "DYNO_SIZE": "basic", "WORKER_CONCURRENCY": "1"}
     )
     assert settings.paid_size == paid
-    (quote, *_) = of_pages("table", 10, 1, Learned(), settings)
+    (quote, *_) = quotes_for_pages("table", 10, 1, Learned(), settings)
     assert quote.dollars == pytest.approx(price(paid) * quote.seconds, rel=0.01)
 
 

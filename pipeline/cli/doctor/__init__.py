@@ -14,8 +14,8 @@ from ...adapters.redis import Coordination
 from ...errors import HerokuDown, InvalidSetting, MailDown, MailUnencrypted, RedisDown
 from ...pdf.fonts import default_chain
 from ...pdf.fonts import load as load_fonts
+from ...scaler.billing import check_price
 from ...scaler.heroku import status_of
-from ...scaler.loop import check_size
 from ...scaler.pool import WorkerPool
 from ...services import worker_pool
 from ...settings import MIB, Settings, is_local
@@ -178,24 +178,24 @@ def sender_check(settings: Settings) -> Check:
 def heroku_checks(settings: Settings) -> Iterator[Check]:
     """Count the workers, and see whether the key may change that, by a change of nothing: setting the
     quantity here could undo what the keeper does at this moment."""
-    way = worker_pool(settings, Coordination.open(settings))
-    yield from _price(settings, way)
-    if not way.configured:
+    pool = worker_pool(settings, Coordination.open(settings))
+    yield from _price(settings, pool)
+    if not pool.configured:
         words, advice = "Workers are not scaled.", "Set HEROKU_API_KEY and HEROKU_APP_NAME."
         yield Check("heroku", Outcome.WARNING, words, advice)
         return
     try:
-        now = way.check()
+        now = pool.check()
         words = f"{settings.heroku_app}: {now} of at most {settings.max_workers} workers; the key may scale them."
         yield Check("heroku", Outcome.OK, words)
     except HerokuDown as error:
         yield failed("heroku", error, _heroku_advice(error))
 
 
-def _price(settings: Settings, way: WorkerPool) -> Iterator[Check]:
+def _price(settings: Settings, pool: WorkerPool) -> Iterator[Check]:
     """Nothing, unless nobody knows what a worker costs: then web and workers do not start."""
     try:
-        check_size(settings, way)
+        check_price(settings, pool)
     except InvalidSetting as error:
         yield failed("DYNO_SIZE", error, error.advice)
 

@@ -41,7 +41,7 @@ def asked(*demands: Demand, dynos: list[Dyno] | None = None, policy: Policy = PL
         (400, 15, 1, 1, 4, 4),
     ],
 )
-def test_from_zero_at_once(
+def test_the_first_order_is_the_whole_number(
     chunks: int, seconds: float, slots: int, waiting_price: float, maximum: int, expected: int
 ) -> None:
     policy = Policy(maximum, slots, waiting_price=waiting_price)
@@ -49,19 +49,17 @@ def test_from_zero_at_once(
 
 
 @pytest.mark.parametrize(("deadline", "expected"), [(None, 4), (75, 4), (74, 5), (39, 10), (21, 40), (5, 40)])
-def test_a_deadline_raises_it(deadline: float | None, expected: int) -> None:
+def test_a_deadline_raises_the_number(deadline: float | None, expected: int) -> None:
     assert asked(Demand("a", 40, 6.0, deadline=deadline)).quantity == expected
 
 
-def test_what_comes_alone_is_taken_off_the_deadline() -> None:
+def test_the_steps_after_chunks_shorten_the_deadline() -> None:
     assert asked(Demand("a", 40, 6.0, after_seconds=5.0, deadline=80)).quantity == 4
     assert asked(Demand("a", 40, 6.0, after_seconds=6.0, deadline=80)).quantity == 5
 
 
 @pytest.mark.parametrize(("planning", "dynos", "expected"), [(3, 0, 4), (30, 0, 1), (30, 1, 1), (12, 1, 4)])
-def test_they_are_ordered_while_the_plan_is_made_but_not_long_before_it_is(
-    planning: float, dynos: int, expected: int
-) -> None:
+def test_workers_are_ordered_just_in_time_for_the_plan(planning: float, dynos: int, expected: int) -> None:
     assert asked(Demand("a", 40, 6.0, planning), dynos=up(dynos)).quantity == expected
 
 
@@ -75,7 +73,7 @@ def test_they_are_ordered_while_the_plan_is_made_but_not_long_before_it_is(
         (12, up(4), 4),
     ],
 )
-def test_nobody_is_ordered_who_would_come_too_late(untaken: int, dynos: list[Dyno], expected: int) -> None:
+def test_a_worker_that_would_come_too_late_is_not_ordered(untaken: int, dynos: list[Dyno], expected: int) -> None:
     assert asked(Demand("a", untaken, 6.0), dynos=dynos).quantity == expected
 
 
@@ -88,14 +86,12 @@ def test_nobody_is_ordered_who_would_come_too_late(untaken: int, dynos: list[Dyn
         (120.0, 0, 1, 1),
     ],
 )
-def test_a_worker_with_long_to_go_does_not_keep_the_rest_waiting(
-    seconds: float, untaken: int, busy: int, expected: int
-) -> None:
+def test_chunks_do_not_wait_for_one_long_chunk(seconds: float, untaken: int, busy: int, expected: int) -> None:
     dynos = up(busy, tuple(range(1, busy + 1)))
     assert asked(Demand("a", untaken, seconds), dynos=dynos).quantity == expected
 
 
-def test_one_that_is_late_is_believed_to_be_late_for_as_long_again() -> None:
+def test_a_late_worker_is_expected_to_be_late_again() -> None:
     def wanted(since: float) -> int:
         policy = Policy(100, waiting_price=10)
         return asked(Demand("a", 40, 6.0), dynos=starting(6, since), policy=policy).quantity
@@ -117,24 +113,24 @@ def test_one_that_is_late_is_believed_to_be_late_for_as_long_again() -> None:
         (0, (), 1, 1),
     ],
 )
-def test_down_from_the_top_as_the_work_runs_out(
+def test_workers_leave_from_the_top_as_work_runs_out(
     untaken: int, busy: tuple[int, ...], keep: int, quantity: int
 ) -> None:
     decision = asked(Demand("a", untaken, 2.0, after_seconds=5.0), dynos=up(10, busy))
     assert (decision.drain_above, decision.quantity) == (keep, quantity)
 
 
-def test_who_is_in_a_hurry_keeps_all_until_everything_is_taken() -> None:
+def test_expensive_waiting_keeps_all_until_all_is_taken() -> None:
     fast = Policy(100, waiting_price=10)
     assert asked(Demand("a", 3, 2.0), dynos=up(10), policy=fast).drain_above == 10
     assert asked(Demand("a", 0, 2.0, after_seconds=5.0), dynos=up(10), policy=fast).drain_above == 1
 
 
-def test_one_less_is_worth_a_call_when_the_others_have_long_to_go() -> None:
+def test_stopping_one_is_worth_a_call_if_others_run_long() -> None:
     assert asked(Demand("a", 1, 120.0), dynos=up(4, (1, 3))).quantity == 3
 
 
-def test_who_is_still_starting_goes_when_the_others_have_taken_everything() -> None:
+def test_a_starting_worker_without_work_left_is_released() -> None:
     dynos = [*up(1, (1,)), *starting(4, -1)[1:]]
     assert asked(Demand("a", 4, 2.0), dynos=dynos).quantity == 1
 
@@ -143,40 +139,40 @@ def test_who_is_still_starting_goes_when_the_others_have_taken_everything() -> N
     ("dynos", "idle", "expected"),
     [([], 0, 0), (up(4), 0, 1), (up(4), 4.9, 1), (up(4), 5.1, 0), (up(1), 60, 0), (up(3, (2,)), 60, 2)],
 )
-def test_when_nothing_is_left_one_lingers_and_then_nobody(dynos: list[Dyno], idle: float, expected: int) -> None:
+def test_one_worker_lingers_and_then_none_is_left(dynos: list[Dyno], idle: float, expected: int) -> None:
     assert asked(dynos=dynos, idle_seconds=idle).quantity == expected
 
 
 @pytest.mark.parametrize(("idle", "holds"), [(0, 5.0), (4.5, 0.5), (5.0, None)])
-def test_a_decision_to_linger_holds_until_it_is_over(idle: float, holds: float | None) -> None:
+def test_a_decision_holds_until_lingering_ends(idle: float, holds: float | None) -> None:
     assert asked(dynos=up(2), idle_seconds=idle).holds == holds
     assert asked(Demand("a", 40, 6.0), dynos=up(2)).holds is None, "until something happens"
 
 
 @pytest.mark.parametrize("what", ["waiting", "unacknowledged"])
-def test_a_message_is_work_whatever_it_is_about(what: str) -> None:
+def test_any_message_counts_as_work(what: str) -> None:
     message: dict[str, Any] = {what: 1}
     assert asked(**message).quantity == 1
 
 
-def test_the_minimum_stays_and_the_limit_of_the_platform_holds() -> None:
+def test_the_minimum_and_the_limit_of_the_platform_hold() -> None:
     assert asked(policy=Policy(9, minimum=2), dynos=up(4), idle_seconds=60).quantity == 2
     assert asked(Demand("a", 400, 6.0), limit=2).quantity == 2
 
 
-def test_every_export_has_its_waiting_person() -> None:
+def test_waiting_counts_once_per_export() -> None:
     one = asked(Demand("a", 160, 6.0)).quantity
     four = asked(*[Demand(name, 40, 6.0) for name in "abcd"]).quantity
     assert (one, four) == (8, 13)
 
 
-def test_one_off_dynos_leave_alone_so_an_ordinal_keeps_nobody() -> None:
+def test_high_one_off_dynos_keep_no_others() -> None:
     one_off = Policy(100, resizing=Resizing.ONE_OFF)
     assert asked(Demand("a", 0, 6.0, after_seconds=5), dynos=up(10, (3, 10)), policy=one_off).quantity == 2
 
 
 @pytest.mark.parametrize(("idle", "may_stay"), [(0, 1), (4.9, 1), (5.1, 0)])
-def test_a_one_off_dyno_that_lingers_may_stay_and_is_not_ordered_anew(idle: float, may_stay: int) -> None:
+def test_a_lingering_one_off_dyno_may_stay(idle: float, may_stay: int) -> None:
     decision = asked(dynos=up(2), idle_seconds=idle, policy=Policy(9, resizing=Resizing.ONE_OFF))
     assert (decision.quantity, decision.drain_above) == (0, may_stay)
 
@@ -188,24 +184,24 @@ def test_a_one_off_dyno_that_lingers_may_stay_and_is_not_ordered_anew(idle: floa
             asked(Demand("a", 40, 6.0)),
             "40 chunks of 6 s in 1 export: 4 workers, so 10 rounds, about 75 s; each costs a boot of 15 s.",
         ),
-        (asked(Demand("a", 0, 0.0)), "How much can be done soon is not known: 1 worker to begin with."),
+        (asked(Demand("a", 0, 0.0)), "How much work there is soon is not known: 1 worker to begin with."),
         (
             asked(Demand("a", 4, 6.0), dynos=up(2, (1, 2))),
             "4 chunks of 6 s left to take, 2 workers: another, up in 15 s, would come too late.",
         ),
         (
             asked(Demand("a", 3, 2.0), dynos=up(10, (1, 9))),
-            "3 chunks of 2 s left to take, 10 workers: above 3 nobody takes more, and can go when idle.",
+            "3 chunks of 2 s left to take, 10 workers: those above 3 take no more, and can stop when idle.",
         ),
         (
             asked(Demand("a", 0, 2.0), dynos=up(10, (1,))),
-            "No chunks left to take, 10 workers: the highest 9 can go.",
+            "No chunks left to take, 10 workers: the highest 9 can stop.",
         ),
         (asked(dynos=up(1), idle_seconds=2), "Nothing is outstanding; one worker waits 3.0 s for more."),
         (asked(dynos=up(1), idle_seconds=6), "Nothing is outstanding; no workers stay."),
     ],
 )
-def test_the_reason_is_a_sentence_with_the_numbers(decision: Decision, reason: str) -> None:
+def test_the_reason_is_a_sentence_with_numbers(decision: Decision, reason: str) -> None:
     assert decision.reason == reason
 
 
@@ -257,7 +253,7 @@ def busy(now: Snapshot) -> list[int]:
 
 
 @given(snapshots(), policies)
-def test_never_more_than_allowed_unless_they_are_there_and_busy(now: Snapshot, policy: Policy) -> None:
+def test_the_maximum_holds_unless_more_are_busy(now: Snapshot, policy: Policy) -> None:
     assert decide(now, policy).quantity <= max(policy.maximum, *busy(now), 0)
 
 
@@ -268,7 +264,7 @@ def test_no_busy_worker_is_stopped(now: Snapshot, policy: Policy) -> None:
 
 
 @given(snapshots(), policies)
-def test_somebody_while_there_is_work_and_nobody_without(now: Snapshot, policy: Policy) -> None:
+def test_there_are_workers_only_while_there_is_work(now: Snapshot, policy: Policy) -> None:
     work = bool(now.demands or now.waiting or now.unacknowledged)
     if work:
         assert decide(now, policy).quantity >= 1
@@ -277,20 +273,20 @@ def test_somebody_while_there_is_work_and_nobody_without(now: Snapshot, policy: 
 
 
 @given(snapshots(), policies)
-def test_an_empty_queue_orders_nobody_but_the_first(now: Snapshot, policy: Policy) -> None:
+def test_an_empty_queue_orders_at_most_one_worker(now: Snapshot, policy: Policy) -> None:
     finishing = replace(now, demands=[demand._replace(untaken=0) for demand in now.demands])
     assert decide(finishing, policy).quantity <= max(1, len(now.dynos))
 
 
 @given(snapshots(), policies, st.floats(1, 100))
-def test_who_values_time_more_never_has_fewer_from_zero(now: Snapshot, policy: Policy, more: float) -> None:
+def test_a_higher_value_of_time_never_orders_fewer(now: Snapshot, policy: Policy, more: float) -> None:
     dear = replace(policy, waiting_price=policy.waiting_price * more)
     cold = replace(now, dynos=[])
     assert decide(cold, dear).quantity >= decide(cold, policy).quantity
 
 
 @given(snapshots(), policies)
-def test_what_was_decided_is_not_decided_otherwise_in_the_same_moment(now: Snapshot, policy: Policy) -> None:
+def test_a_decision_brings_no_second_order(now: Snapshot, policy: Policy) -> None:
     """Ordering what is asked for brings no second order."""
     cold = replace(now, dynos=[])
     first = decide(cold, policy).quantity
@@ -298,7 +294,7 @@ def test_what_was_decided_is_not_decided_otherwise_in_the_same_moment(now: Snaps
 
 
 @given(snapshots(), policies)
-def test_from_zero_nobody_sits_out_the_last_round(now: Snapshot, policy: Policy) -> None:
+def test_no_worker_is_idle_in_the_last_round(now: Snapshot, policy: Policy) -> None:
     work = Demand("a", sum(demand.untaken for demand in now.demands), 6.0)
     wanted = decide(replace(now, demands=[work], dynos=[]), policy).quantity
     rounds = -(-work.untaken // (policy.slots * wanted))

@@ -19,7 +19,7 @@ def exports(services: Services) -> ExportRepository:
 
 
 @pytest.fixture
-def accounts(services: Services) -> UsageLog:
+def usage(services: Services) -> UsageLog:
     return services.usage
 
 
@@ -32,35 +32,31 @@ def closed(exports: ExportRepository) -> Export:
     return made
 
 
-def test_changes_of_the_number_of_workers_are_read_back_in_order_from_a_time_on(accounts: UsageLog) -> None:
+def test_changes_of_workers_are_read_in_order_of_time(usage: UsageLog) -> None:
     for at, workers in ((300.5, 0), (100.25, 2), (200.0, 5)):
-        accounts.note_workers(at, workers, 0.00000965, "because")
-    assert list(accounts.workers_since(150.0)) == [(200.0, 5, 0.00000965), (300.5, 0, 0.00000965)]
+        usage.note_workers(at, workers, 0.00000965, "because")
+    assert list(usage.workers_since(150.0)) == [(200.0, 5, 0.00000965), (300.5, 0, 0.00000965)]
 
 
-def test_an_export_that_is_over_waits_for_its_bill(exports: ExportRepository, accounts: UsageLog) -> None:
+def test_a_finished_export_waits_for_its_charge(exports: ExportRepository, usage: UsageLog) -> None:
     made = closed(exports)
-    assert [one.id for one in accounts.unbilled()] == [made.id]
-    accounts.bill(made.id, Charge(12.5, 0.0001))
-    assert not accounts.unbilled()
+    assert [one.id for one in usage.unbilled()] == [made.id]
+    usage.bill(made.id, Charge(12.5, 0.0001))
+    assert not usage.unbilled()
     assert exports.load(made.id).charge == Charge(12.5, 0.0001)
 
 
-def test_an_export_that_is_closed_once_more_is_not_charged_again(
-    exports: ExportRepository, accounts: UsageLog
-) -> None:
+def test_an_export_closed_twice_is_charged_once(exports: ExportRepository, usage: UsageLog) -> None:
     """As by a message that came back after its worker died."""
     made = closed(exports)
-    accounts.bill(made.id, Charge(12.5, 0.0001))
+    usage.bill(made.id, Charge(12.5, 0.0001))
     exports.close(made.id)
-    assert not accounts.unbilled()
+    assert not usage.unbilled()
     assert not list(exports._bucket.entries("unbilled/"))
 
 
-def test_an_export_that_cannot_be_read_keeps_no_other_from_being_charged(
-    exports: ExportRepository, accounts: UsageLog
-) -> None:
+def test_an_unreadable_export_does_not_block_charging(exports: ExportRepository, usage: UsageLog) -> None:
     garbled, made = closed(exports), closed(exports)
     exports._bucket.put(f"exports/{garbled.id}/export.json", b"{garbled")
-    assert [one.id for one in accounts.unbilled()] == [made.id]
+    assert [one.id for one in usage.unbilled()] == [made.id]
     assert [entry.key for entry in exports._bucket.entries("unbilled/")] == [f"unbilled/{made.id}"]

@@ -23,8 +23,8 @@ LEARNED = Learned(page={"photos": 0.1}, pages={"photos": 1000.0}, plan={"photos"
 EXPORT = Export("0" * 26, "photos", {}, "somebody", 0.0)
 
 
-def standing(quantity: int, way: str = "formation") -> PoolStatus:
-    return PoolStatus(way, quantity, None, None, 0.0, 0, ordered_at=50.0)
+def standing(quantity: int, mode: str = "formation") -> PoolStatus:
+    return PoolStatus(mode, quantity, None, None, 0.0, 0, ordered_at=50.0)
 
 
 def worker(name: str, busy: bool = False, one_off: bool = False) -> Worker:
@@ -48,13 +48,13 @@ UP, BUSY, BOOTS = (60.0, True, False), (60.0, True, True), (50.0, False, False)
     ],
     ids=["none", "second", "beyond", "numberless", "both", "stranger", "one-off", "unlisted"],
 )  # fmt: skip
-def test_every_worker_that_is_ordered_has_its_place(
+def test_every_ordered_worker_has_its_number(
     workers: list[Worker], seen: PoolStatus, expected: list[tuple[float, bool, bool]]
 ) -> None:
     assert dynos(workers, seen, 70.0) == [Dyno(n, *facts) for n, facts in enumerate(expected, 1)]
 
 
-def test_an_export_that_is_rendered_needs_the_chunks_that_nobody_took() -> None:
+def test_a_rendered_export_needs_its_untaken_chunks() -> None:
     export = replace(EXPORT, state=State.RENDERING, pages=500, ready_by=99.0)
     found = demand(export, [Chunk(3, 0, 40, 0, 0), Chunk(4, 40, 20, 0, 0)], 7.0, LEARNED, SETTINGS, 0.0)
     assert (found.untaken, found.deadline) == (2, 99.0)
@@ -62,12 +62,12 @@ def test_an_export_that_is_rendered_needs_the_chunks_that_nobody_took() -> None:
     assert found.after_seconds == pytest.approx(STEP_SECONDS + 500 * 0.002)
 
 
-def test_of_a_kind_that_was_never_made_the_plan_says_how_long_a_page_takes() -> None:
+def test_the_plan_times_pages_of_a_new_kind() -> None:
     export = replace(EXPORT, document="table", state=State.RENDERING)
     assert demand(export, [Chunk(0, 0, 10, 0, 0)], 7.0, LEARNED, SETTINGS, 0.0).chunk_seconds == CHUNK_SECONDS + 70
 
 
-def test_while_it_is_planned_an_export_is_as_large_as_its_kind_is() -> None:
+def test_while_planned_an_export_has_its_kinds_size() -> None:
     found = demand(replace(EXPORT, state=State.PLANNING, started_at=100.0), [], 0.0, LEARNED, SETTINGS, 104.0)
     assert found.before_seconds == pytest.approx(STEP_SECONDS + 10 - 4)
     assert found.untaken * found.chunk_seconds == pytest.approx(
@@ -75,18 +75,19 @@ def test_while_it_is_planned_an_export_is_as_large_as_its_kind_is() -> None:
     )
 
 
-def test_while_nothing_is_known_of_its_kind_an_export_has_no_size() -> None:
+def test_an_export_of_an_unknown_kind_has_no_size() -> None:
     assert demand(replace(EXPORT, document="table"), [], 0.0, LEARNED, SETTINGS, 0.0).untaken == 0
 
 
-class Roster:
-    """Who is up, for a gauge; nothing waits."""
+class NoMessages:
+    """What a gauge reads of Redis: the workers that are up, and no messages."""
 
     def __init__(self) -> None:
-        self.up: list[Worker] = []
+        self.online: list[Worker] = []
+        self.workers = self.messages = self
 
-    def workers(self) -> list[Worker]:
-        return self.up
+    def up(self) -> list[Worker]:
+        return self.online
 
     def waiting(self) -> int:
         return 0
@@ -95,12 +96,12 @@ class Roster:
         return []
 
 
-def test_a_worker_that_dies_and_is_started_again_does_not_teach_how_long_a_boot_takes() -> None:
-    roster = Roster()
-    gauge = Gauge(cast(Coordination, roster))
+def test_a_restarted_worker_does_not_count_as_a_boot() -> None:
+    redis = NoMessages()
+    gauge = Gauge(cast(Coordination, redis))
 
     def learned(ordered_at: float | None, *up: tuple[str, float]) -> float:
-        roster.up = [Worker(f"{name} {since}", name, False, since) for name, since in up]
+        redis.online = [Worker(f"{name} {since}", name, False, since) for name, since in up]
         ordered = replace(standing(2), ordered_at=ordered_at)
         return gauge.snapshot([], ordered, Learned(boot=10.0))[1].boot
 
@@ -116,12 +117,12 @@ def test_a_worker_that_dies_and_is_started_again_does_not_teach_how_long_a_boot_
     assert learned(800.0, ("worker.4", 700.0), ("worker.5", 830.0)) == pytest.approx(10 + WEIGHT * 20)
 
 
-def test_who_leads_again_does_not_take_the_work_that_another_saw_for_idleness() -> None:
-    roster, now = Roster(), time.time()
-    gauge = Gauge(cast(Coordination, roster))
+def test_a_new_term_asks_workers_since_when_they_idle() -> None:
+    redis, now = NoMessages(), time.time()
+    gauge = Gauge(cast(Coordination, redis))
 
     def idle(*since: float) -> float:
-        roster.up = [Worker(str(moment), "worker", False, 60.0, idle_since=moment) for moment in since]
+        redis.online = [Worker(str(moment), "worker", False, 60.0, idle_since=moment) for moment in since]
         return gauge.snapshot([], standing(1), Learned())[0].idle_seconds
 
     assert idle(now - 300) == pytest.approx(300, abs=20)

@@ -2,12 +2,12 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.scaler.quotes import Quote, Task, quotes
+from pipeline.scaler.quotes import Quote, Workload, quotes
 
 
-def test_the_facts_of_forty_chunks() -> None:
+def test_quotes_for_forty_chunks() -> None:
     """40 chunks of 6 s, boots of 15 s, a price of 1: from one worker to one a chunk."""
-    found = {q.workers: (q.seconds, q.dollars) for q in quotes(Task(40, 6, 0, 0), 40, 1, 15, 1.0)}
+    found = {q.workers: (q.seconds, q.dollars) for q in quotes(Workload(40, 6, 0, 0), 40, 1, 15, 1.0)}
     assert found[1] == (255, 255)
     assert found[4] == (75, 300)
     assert found[10] == (39, 390)
@@ -20,12 +20,14 @@ def test_the_facts_of_forty_chunks() -> None:
     ("chunks", "maximum", "slots", "workers"),
     [(1, 10, 1, [1]), (5, 3, 1, [1, 2, 3]), (5, 3, 2, [1, 2, 3]), (8, 3, 4, [1, 2]), (7, 7, 1, [1, 2, 3, 4, 7])],
 )
-def test_no_worker_sits_out_the_last_round(chunks: int, maximum: int, slots: int, workers: list[int]) -> None:
-    assert [q.workers for q in quotes(Task(chunks, 6, 0, 0), maximum, slots, 15, 1.0)] == workers
+def test_no_quote_has_idle_workers_in_the_last_round(
+    chunks: int, maximum: int, slots: int, workers: list[int]
+) -> None:
+    assert [q.workers for q in quotes(Workload(chunks, 6, 0, 0), maximum, slots, 15, 1.0)] == workers
 
 
-def test_what_comes_alone_is_paid_once() -> None:
-    (only,) = quotes(Task(1, 6, 10, 20), 1, 1, 15, 1.0)
+def test_steps_that_run_alone_are_paid_once() -> None:
+    (only,) = quotes(Workload(1, 6, 10, 20), 1, 1, 15, 1.0)
     assert (only.seconds, only.dollars) == (51, 51)
 
 
@@ -37,5 +39,5 @@ def test_what_comes_alone_is_paid_once() -> None:
         (Quote(1, 9000.0, 0.25), "about 2.5 h, $0.25"),
     ],
 )
-def test_it_speaks_to_a_person(quote: Quote, words: str) -> None:
+def test_a_quote_in_words(quote: Quote, words: str) -> None:
     assert quote.words == words

@@ -29,20 +29,20 @@ def test_valkey_answers_and_is_gone_after_the_block(tmp_path: Path) -> None:
         _command(valkey.port, b"PING\r\n")
 
 
-def test_valkey_takes_more_arguments_and_keeps_nothing_on_disk(tmp_path: Path) -> None:
+def test_valkey_takes_arguments_and_writes_no_disk(tmp_path: Path) -> None:
     with services.valkey(tmp_path, extra=("--maxclients", "20")) as valkey:
         assert _command(valkey.port, b"CONFIG GET maxclients\r\n").endswith(b"$2\r\n20\r\n")
         assert _command(valkey.port, b"CONFIG GET save\r\n").endswith(b"$0\r\n\r\n")
         assert _command(valkey.port, b"CONFIG GET bind\r\n").endswith(b"$9\r\n127.0.0.1\r\n")
 
 
-def test_valkey_is_gone_even_when_the_block_fails(tmp_path: Path) -> None:
+def test_valkey_is_gone_even_if_the_block_fails(tmp_path: Path) -> None:
     with pytest.raises(KeyError), services.valkey(tmp_path) as valkey:
         raise KeyError
     assert not psutil.pid_exists(valkey.pid)
 
 
-def test_valkey_says_where_to_read_why_it_did_not_start(tmp_path: Path) -> None:
+def test_a_failed_start_of_valkey_names_its_log(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other, pytest.raises(RedisDown, match=r"valkey\.log"):
         port: int = other.getsockname()[1]
         with services.valkey(tmp_path, port=port):
@@ -51,7 +51,7 @@ def test_valkey_says_where_to_read_why_it_did_not_start(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a child with its parent")
-def test_valkey_dies_with_a_parent_that_is_killed_though_the_thread_that_asked_ended_before(
+def test_valkey_dies_with_a_parent_but_not_with_its_thread(
     tmp_path: Path,
 ) -> None:
     program = """
@@ -92,7 +92,7 @@ def test_s3_refuses_a_request_without_a_signature(tmp_path: Path) -> None:
     assert not psutil.pid_exists(s3.pid)
 
 
-def test_mail_is_stored_in_the_order_it_came(tmp_path: Path) -> None:
+def test_mail_is_stored_in_order(tmp_path: Path) -> None:
     with services.smtp(tmp_path) as mail, _login(mail) as client:
         client.sendmail("a@example.com", ["b@example.com"], "Subject: first\r\n\r\nOne\r\n")
         client.sendmail("a@example.com", ["b@example.com"], "Subject: second\r\n\r\nTwo\r\n")
@@ -100,7 +100,7 @@ def test_mail_is_stored_in_the_order_it_came(tmp_path: Path) -> None:
         assert (mail.folder / "0001.eml").read_bytes() == b"Subject: first\r\n\r\nOne\r\n"
 
 
-def test_mail_to_a_refused_recipient_is_a_550_and_nothing_is_stored(tmp_path: Path) -> None:
+def test_mail_to_a_refused_recipient_is_answered_550(tmp_path: Path) -> None:
     with services.smtp(tmp_path) as mail, _login(mail) as client:
         with pytest.raises(smtplib.SMTPRecipientsRefused) as refusal:
             client.sendmail("a@example.com", ["refused@example.com"], "Subject: no\r\n\r\n")
@@ -108,7 +108,7 @@ def test_mail_to_a_refused_recipient_is_a_550_and_nothing_is_stored(tmp_path: Pa
         assert not list(mail.folder.iterdir())
 
 
-def test_mail_without_or_with_a_wrong_password_is_refused(tmp_path: Path) -> None:
+def test_mail_without_the_right_password_is_refused(tmp_path: Path) -> None:
     with services.smtp(tmp_path) as mail, _connect(mail) as client:
         with pytest.raises(smtplib.SMTPSenderRefused) as refusal:
             client.sendmail("a@example.com", ["b@example.com"], "Subject: no\r\n\r\n")
@@ -118,11 +118,11 @@ def test_mail_without_or_with_a_wrong_password_is_refused(tmp_path: Path) -> Non
         assert not list(mail.folder.iterdir())
 
 
-def test_of_two_runs_in_one_folder_the_second_is_told_and_takes_nothing_away(tmp_path: Path) -> None:
+def test_a_second_run_in_a_folder_is_refused(tmp_path: Path) -> None:
     with emptied(tmp_path / "up") as folder:
         (folder / "album.pdf").write_bytes(b"%PDF")
         (folder / "logs").mkdir()
-        with pytest.raises(PipelineError, match=r"Another run works in .*up") as told, emptied(folder):
+        with pytest.raises(PipelineError, match=r"Another run uses .*up") as told, emptied(folder):
             pass
         assert "Ctrl-C" in told.value.advice
         assert (folder / "album.pdf").exists()

@@ -14,64 +14,64 @@ EXPORT = Export(
 )  # fmt: skip
 
 
-def test_before_the_first_time_a_prior_stands_in() -> None:
+def test_a_prior_stands_in_before_the_first_export() -> None:
     assert Learned().chunk_seconds("photos", 10) == CHUNK_SECONDS + 10 * PAGE_SECONDS
 
 
-def test_the_first_export_is_believed_and_the_next_ones_move_it() -> None:
-    once = Learned().after(EXPORT)
+def test_the_first_export_counts_and_later_ones_adjust() -> None:
+    once = Learned().with_export(EXPORT)
     assert once.chunk_seconds("photos", 10) == pytest.approx(CHUNK_SECONDS + 5)
     assert once.plan_seconds("photos", 50) == pytest.approx(STEP_SECONDS + 1)
     assert once.assembly_seconds("photos", 50) == pytest.approx(STEP_SECONDS + 0.5)
-    slower = once.after(replace(EXPORT, result=replace(MADE, seconds=100 * 1.5 + 4 * CHUNK_SECONDS)))
+    slower = once.with_export(replace(EXPORT, result=replace(MADE, seconds=100 * 1.5 + 4 * CHUNK_SECONDS)))
     share = 150 / (150 + 4 * CHUNK_SECONDS)  # of the seconds that were of pages
     assert slower.page["photos"] == pytest.approx(0.5 + WEIGHT * share)
     assert slower.chunk_seconds("table", 10) == CHUNK_SECONDS + 10 * PAGE_SECONDS
 
 
-def test_small_exports_do_not_make_a_large_one_look_quick() -> None:
+def test_small_exports_do_not_make_large_ones_look_fast() -> None:
     """Ten letters of one page, each drawn before a chunk's own seconds are over, between two long albums."""
     small = replace(
         EXPORT, chunks=1, result=replace(MADE, pages=1, seconds=0.25), planned_at=10.1, finished_at=30.1
     )
-    learned = Learned().after(EXPORT)
+    learned = Learned().with_export(EXPORT)
     for _ in range(10):
-        learned = learned.after(small)
+        learned = learned.with_export(small)
     assert learned.page["photos"] > 0.2, "a page took 0.25 s at the most, and that is all they say"
     for _ in range(10):
-        learned = learned.after(replace(small, result=replace(MADE, pages=1, seconds=0.31)))
+        learned = learned.with_export(replace(small, result=replace(MADE, pages=1, seconds=0.31)))
     assert learned.page["photos"] > 0.15
     assert learned.plan["photos"] == pytest.approx(0.02), "a page's share cannot be told from one page"
 
 
-def test_of_a_kind_that_is_quick_no_more_is_believed_than_it_took() -> None:
+def test_a_fast_kind_is_bounded_by_what_it_took() -> None:
     quick = replace(EXPORT, chunks=1, result=replace(MADE, pages=1000, seconds=0.2), planned_at=10.1)
-    assert Learned().after(quick).page["photos"] == pytest.approx(0.0002)
-    assert Learned().after(quick).plan["photos"] == 0.0
+    assert Learned().with_export(quick).page["photos"] == pytest.approx(0.0002)
+    assert Learned().with_export(quick).plan["photos"] == 0.0
 
 
-def test_an_export_that_failed_or_was_not_timed_teaches_nothing() -> None:
-    assert Learned().after(replace(EXPORT, result=replace(MADE, seconds=0.0))) == Learned()
-    assert Learned().after(replace(EXPORT, result=None, rendered_at=None)) == Learned()
+def test_a_failed_or_untimed_export_teaches_nothing() -> None:
+    assert Learned().with_export(replace(EXPORT, result=replace(MADE, seconds=0.0))) == Learned()
+    assert Learned().with_export(replace(EXPORT, result=None, rendered_at=None)) == Learned()
 
 
-def test_a_worker_that_came_after_half_an_hour_of_crashes_says_nothing_of_boots() -> None:
+def test_a_boot_of_half_an_hour_is_ignored() -> None:
     """Else nobody would be ordered for the next exports: each would come too late."""
-    assert Learned().booted(1800.0) == Learned()
+    assert Learned().with_boot(1800.0) == Learned()
 
 
 def test_boots_are_averaged() -> None:
-    assert Learned().booted(BOOT_SECONDS + 10).boot == pytest.approx(BOOT_SECONDS + 10 * WEIGHT)
+    assert Learned().with_boot(BOOT_SECONDS + 10).boot == pytest.approx(BOOT_SECONDS + 10 * WEIGHT)
 
 
-def test_it_survives_being_stored_and_damage_is_forgotten() -> None:
-    learned = Learned().after(EXPORT).booted(40)
+def test_it_is_stored_and_damage_is_ignored() -> None:
+    learned = Learned().with_export(EXPORT).with_boot(40)
     assert Learned.decode(learned.encode()) == learned
     assert Learned.decode(None) == Learned.decode(b"{damaged") == Learned()
 
 
-def test_what_another_version_of_the_program_learned_is_forgotten() -> None:
-    assert Learned.of(asdict(Learned().after(EXPORT))) == Learned().after(EXPORT)
-    assert Learned.of({"boot": 7.0, "since_then": 1}).boot == 7.0
+def test_values_of_another_version_are_ignored() -> None:
+    assert Learned.from_dict(asdict(Learned().with_export(EXPORT))) == Learned().with_export(EXPORT)
+    assert Learned.from_dict({"boot": 7.0, "since_then": 1}).boot == 7.0
     for strange in ({"page": 0.5}, {"boot": "soon"}, ["boot"], "boot", None):
-        assert Learned.of(strange) == Learned()
+        assert Learned.from_dict(strange) == Learned()
