@@ -143,7 +143,7 @@ def _listing(
     """The key of a listing in the bucket. A folder's pictures are sent, once the order is seen to be right."""
     from .. import documents
     from ..tasks.submit import validate
-    from .folder import Upload, send_listing
+    from .send import Upload, send_listing
 
     if source is None:
         return ""

@@ -73,7 +73,7 @@ def prepare(machine: bool) -> None:
     from ..documents.inputs.bucket import SENT
     from .doctor import settings_checks
     from .doctor.finding import Outcome
-    from .folder import INPUT_DAYS
+    from .send import INPUT_DAYS
 
     settings = context.settings()
     for check in settings_checks(settings):

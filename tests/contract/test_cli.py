@@ -26,6 +26,7 @@ from local.services import free_port
 from pipeline.cli import options, program
 from pipeline.cli.folder import listing, natural, pictures
 from pipeline.cli.output import Lines
+from pipeline.cli.send import in_threads
 from pipeline.errors import InvalidRequest, PipelineError
 from pipeline.exports.export import Charge, Export, State
 from pipeline.exports.export import Result as Made
@@ -389,7 +390,7 @@ def test_pictures_that_the_bucket_may_soon_remove_are_sent_again(
     run: Run, album: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     submitted(run, album)
-    monkeypatch.setattr("pipeline.cli.folder.FRESH", -60.0)  # as if they had been there for long
+    monkeypatch.setattr("pipeline.cli.send.FRESH", -60.0)  # as if they had been there for long
     assert "sending pictures: 12 of 12" in run("submit", "photos", album).stderr
 
 
@@ -405,6 +406,22 @@ def test_ctrl_c_stops_the_sending_at_once(environ: Environ, album: Path, service
     assert "Traceback" not in said
     assert len(list(store.entries("inputs/"))) < 900
     assert list(store.entries("exports/")) == []
+
+
+def test_ctrl_c_while_the_queue_fills_drops_what_has_not_begun() -> None:
+    done: list[int] = []
+
+    def numbers() -> Iterator[int]:
+        yield from range(500)
+        raise KeyboardInterrupt
+
+    def slowly(number: int) -> None:
+        time.sleep(0.01)
+        done.append(number)
+
+    with pytest.raises(KeyboardInterrupt):
+        list(in_threads(slowly, numbers()))
+    assert len(done) < 400
 
 
 def test_another_picture_under_the_same_name_is_not_taken_for_the_first(
