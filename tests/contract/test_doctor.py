@@ -18,7 +18,8 @@ from pipeline.cli import program
 from pipeline.cli.doctor import examine, memory_check, redis_checks, sender_check, settings_checks
 from pipeline.cli.doctor.bucket import bucket_checks
 from pipeline.cli.doctor.finding import Check, Outcome
-from pipeline.settings import Settings, is_local
+from pipeline.settings import Settings
+from pipeline.settings.urls import is_local
 
 from ..conftest import Environ
 from .lesser_s3 import Lacks, lesser

@@ -10,7 +10,8 @@ from pipeline.errors import InvalidSetting
 from pipeline.scaler.learned import Learned
 from pipeline.scaler.prices import price
 from pipeline.scaler.quotes import of_pages
-from pipeline.settings import KEEPER_MOST, MIB, Settings, memory_limit
+from pipeline.settings import MAX_KEEPER_SECONDS, MIB, Settings
+from pipeline.settings.memory import memory_limit
 
 V1 = "sys/fs/cgroup/memory/memory.limit_in_bytes"
 V2 = "sys/fs/cgroup/memory.max"
@@ -85,7 +86,7 @@ def test_a_worker_is_charged_at_the_size_that_it_has(way: str, own: str, paid: s
 
 
 def test_a_line_of_the_keeper_stands_until_it_looks_again() -> None:
-    assert DRAIN_SECONDS >= 2 * KEEPER_MOST
+    assert DRAIN_SECONDS >= 2 * MAX_KEEPER_SECONDS
 
 
 def test_secrets_are_not_shown() -> None:

@@ -18,7 +18,8 @@ from ...scaler.heroku import status_of
 from ...scaler.loop import check_size
 from ...scaler.pool import WorkerPool
 from ...services import worker_pool
-from ...settings import MIB, Settings, is_local
+from ...settings import MIB, Settings
+from ...settings.urls import is_local
 from .bucket import bucket_checks
 from .finding import Check, Outcome, failed, guarded, skipped
 
