@@ -12,6 +12,7 @@ import click
 
 from .. import logs
 from ..errors import InvalidSetting, StoreDown
+from ..settings import Settings
 from . import context, options, output
 
 HISTORY_DAYS = 90  # how long it is known that there was an export, behind the end of its file
@@ -26,11 +27,11 @@ def keeper(dry_run: bool, machine: bool) -> None:
     \b
     JSON of a dry run: {"quantity", "drain_above", "reason"}
     """
-    _log()
     from ..adapters.bucket.client import REQUEST
     from ..services import worker_pool
     from ..tasks.keeper import Keeper
 
+    _log(context.settings())
     services = context.services(REQUEST)
     keeping = Keeper(services, worker_pool(services.settings, services.redis))
     if dry_run:
@@ -55,10 +56,11 @@ def keeper(dry_run: bool, machine: bool) -> None:
 @click.option("--one-off", metavar="ID", help="Leave when not needed; ID tells this start from others.")
 def worker(one_off: str | None) -> None:
     """Work until told to stop."""
-    _log()
     from ..tasks.worker import run
 
-    sys.exit(run(context.settings(), one_off=one_off))
+    settings = context.settings()
+    _log(settings)
+    sys.exit(run(settings, one_off=one_off))
 
 
 @click.command()
@@ -121,7 +123,7 @@ def doctor(machine: bool) -> None:
         sys.exit(6)
 
 
-def _log() -> None:
-    """Everything of note, with the time, to stderr."""
-    logs.begin("%(asctime)s %(levelname)s %(name)s: %(message)s")
+def _log(settings: Settings) -> None:
+    """Log to stderr, with the time."""
+    logs.begin(settings.log_format, "%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("botocore").setLevel(logging.WARNING)

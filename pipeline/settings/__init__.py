@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InvalidSetting
+from ..logs import LogFormat
 from .environment import Environment
 from .memory import MIB, memory_limit
 
-__all__ = ["BYTES_PER_PIXEL", "MAX_KEEPER_SECONDS", "MIB", "Settings"]
+__all__ = ["BYTES_PER_PIXEL", "MAX_KEEPER_SECONDS", "MIB", "Settings", "log_format"]
 
 BYTES_PER_PIXEL = 24  # measured: decoding and packing a picture takes up to 10; the rest is for everything else
 MAX_KEEPER_SECONDS = 30.0  # between two turns; a drain order expires after twice this time
@@ -72,7 +73,7 @@ class Settings:
     max_body_bytes: int
     max_image_pixels: int
 
-    # time limits and retries
+    # time limits, retries and logs
     soft_time_limit: float
     time_limit: float
     visibility_timeout: float
@@ -83,6 +84,7 @@ class Settings:
     export_deadline: float
     keep_seconds: float
     max_attempts: int
+    log_format: LogFormat
 
     @property
     def memory_per_process(self) -> int:
@@ -182,7 +184,14 @@ def _times(env: Environment) -> dict[str, Any]:
         "export_deadline": env.seconds("EXPORT_DEADLINE", DAY),
         "keep_seconds": env.integer("KEEP_DAYS", 7) * DAY,
         "max_attempts": env.integer("MAX_ATTEMPTS", 3),
+        "log_format": log_format(env.environ),
     }
+
+
+def log_format(environ: Mapping[str, str]) -> LogFormat:
+    """Read LOG_FORMAT alone, for a process that logs before it reads its settings."""
+    env = Environment(environ)
+    return LogFormat(env.choice("LOG_FORMAT", *LogFormat))
 
 
 def _check_times(settings: Settings) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from math import ceil
+from typing import Any
 
 import msgspec
 from flask import Flask, Response, redirect, render_template, request
@@ -12,12 +13,15 @@ from werkzeug.exceptions import BadRequest, HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
 from ..errors import BodyTooLarge, NotSignedIn, PipelineError
+from ..logs import fields
 from .auth import services
 
 log = logging.getLogger(__name__)
 PAGE, JSON = "text/html", "application/json"
 LOCAL = re.compile(r"/((d/[\w.-]+|exports/[0-9a-z]+/download)(/[0-9]+)?)?", re.ASCII)
 """Where signing in may lead; everything else is refused, so that it cannot lead to another site."""
+
+REPORT = "It was logged; please report it."
 
 _SAY = {
     404: "There is nothing at this address.",
@@ -31,7 +35,7 @@ def install(app: Flask) -> None:
     app.register_error_handler(PipelineError, _expected)
     app.register_error_handler(HTTPException, _refused)
     app.register_error_handler(RecursionError, _too_deep)
-    app.register_error_handler(Exception, _mistake)
+    app.register_error_handler(Exception, _internal_error)
 
 
 def json_answer(body: object, status: int = 200) -> Response:
@@ -59,7 +63,7 @@ def _expected(error: PipelineError) -> AnyResponse:
     if isinstance(error, NotSignedIn) and request.method == "GET" and _wants_page():
         return redirect(f"/sign-in?next={local_path(request.path)}")
     if error.http_status >= 500:
-        log.warning("%s %s: %s", request.method, request.endpoint, error.message)
+        log.warning("%s", error.message, extra=_asked(error.http_status))
     response = _answer(error.http_status, described(error))
     if error.http_status == 401:
         response.headers["WWW-Authenticate"] = "Bearer"
@@ -86,11 +90,16 @@ def _too_deep(_: RecursionError) -> AnyResponse:
     return _refused(BadRequest("The body has values inside of values, too many deep."))
 
 
-def _mistake(error: Exception) -> AnyResponse:
-    # The endpoint, not the path: a path may hold the token of a mail link.
-    log.error("%s %s", request.method, request.endpoint, exc_info=error)
-    message = "The program made a mistake; it is written in its log."
-    return _answer(500, {"code": "Mistake", "message": message, "advice": "Try again.", "field": None})
+def _internal_error(error: Exception) -> AnyResponse:
+    name = type(error).__name__
+    log.error("Internal error (%s).", name, extra=_asked(500), exc_info=error)
+    message = f"Internal error ({name})."
+    return _answer(500, {"code": "InternalError", "message": message, "advice": REPORT, "field": None})
+
+
+def _asked(status: int) -> dict[str, Any]:
+    """Return a request as fields of a log record: its endpoint, as its path may contain a link's token."""
+    return fields(method=request.method, endpoint=request.endpoint, status=status)
 
 
 def _answer(status: int, error: dict[str, str | None]) -> Response:

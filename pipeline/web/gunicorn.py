@@ -12,8 +12,11 @@ from threading import Thread
 from time import monotonic
 from typing import Any
 
+from gunicorn import glogging
+
 from .. import logs
 from ..services import worker_pool
+from ..settings import log_format
 from ..tasks.keeper import Keeper
 from .auth import EXTENSION
 
@@ -37,10 +40,22 @@ _keepers: list[tuple[Keeper, Thread]] = []
 
 def post_worker_init(worker: Any) -> None:
     """Start the keeper in the process that serves, after it was forked: connections must not be shared."""
-    logs.begin("%(name)s: %(message)s")
     services = worker.wsgi.extensions[EXTENSION]
+    logs.begin(services.settings.log_format, "%(name)s: %(message)s")
     keeper = Keeper(services, worker_pool(services.settings, services.redis))
     _keepers.append((keeper, keeper.start()))
+
+
+class GunicornLog(glogging.Logger):  # type: ignore[misc]  # gunicorn has no types
+    """Gunicorn's own records in the format of all others; its form of a line of text stays."""
+
+    def setup(self, cfg: Any) -> None:
+        super().setup(cfg)
+        for handler in self.error_log.handlers:
+            handler.setFormatter(logs.formatter(log_format(os.environ), self.error_fmt))
+
+
+logger_class = GunicornLog
 
 
 class Hurried:

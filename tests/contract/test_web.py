@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import signal
 import socket
@@ -806,6 +807,7 @@ def test_gunicorn_serves_it_with_a_keeper_that_gives_its_lease_back(
     port, log = free_port(), tmp_path / "log"
     command = [sys.executable, "-m", "gunicorn", "--config", "python:pipeline.web.gunicorn"]
     env = environ | {"PORT": str(port), "HOST": "127.0.0.1", "HOME": str(tmp_path), "WEB_CONCURRENCY": "3"}
+    env["LOG_FORMAT"] = "json"
     shared = Coordination.open(settings)
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -821,7 +823,9 @@ def test_gunicorn_serves_it_with_a_keeper_that_gives_its_lease_back(
     finally:
         process.kill()
         process.wait()
-    assert log.read_text().count("Booting worker") == 1 and "Traceback" not in log.read_text()
+    records = [json.loads(line) for line in log.read_text().splitlines()]
+    assert len([each for each in records if each["message"].startswith("Booting worker")]) == 1
+    assert not [each for each in records if "exception" in each]
     assert list(tmp_path.iterdir()) == [log]
 
 
