@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import InvalidRequest
-from . import context, options, output
+from . import context, destination, options, output
 
 if TYPE_CHECKING:
     from ..exports.export import Export
@@ -49,7 +49,7 @@ def costs(month: str | None, trace: Path | None, force: bool, machine: bool) -> 
         raise InvalidRequest(f"{month!r} is no month; write one as 2026-11.", field="month")
     exports = context.stores().exports
     if trace:
-        context.free(trace, force)
+        destination.check_free(trace, force)
         count = write_trace(trace, (export for export in exports.all() if month in (None, _month(export))))
         output.note(f"{trace}: {count} exports that were made")
     lines = [line for line in summed(exports.all()) if month in (None, line.month)]

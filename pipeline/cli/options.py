@@ -73,7 +73,7 @@ class Json(click.ParamType[Any]):
 _SIMPLE: dict[type[inspect.Type], type] = {inspect.IntType: int, inspect.FloatType: float, inspect.StrType: str}
 
 
-def of(kind: type[Any], without: Collection[str] = ()) -> list[click.Parameter]:
+def options_for(kind: type[Any], without: Collection[str] = ()) -> list[click.Parameter]:
     """An option for each field of a parameter class. None means: not given, the class decides."""
     return [_option(field) for field in msgspec.structs.fields(kind) if field.name not in without]
 

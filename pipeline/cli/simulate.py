@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import InvalidRequest
-from . import context, options, output
+from . import destination, options, output
 
 if TYPE_CHECKING:
     from ..scaler.decide import Policy
@@ -51,7 +51,7 @@ def simulate(
     from ..scaler.simulate.world import Surroundings
 
     if picture:
-        context.free(picture, force)
+        destination.check_free(picture, force)
     policy = Policy(maximum, waiting_price=waiting_price)
     if not isfinite(waiting_price):
         raise InvalidRequest("A second of waiting must be worth a number.", field="waiting_price")
