@@ -1,4 +1,4 @@
-"""simulate: the scaler on paper, beside other ways of scaling."""
+"""simulate: run the scaler in a simulation, next to other strategies."""
 
 from __future__ import annotations
 
@@ -25,12 +25,18 @@ TRACE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 @click.command()
 @click.option("--trace", type=TRACE, help="A trace of your own, as JSON lines (docs/scaling.md).")
-@click.option("--maximum", type=click.IntRange(1), default=20, show_default=True, help="Workers at the most.")
+@click.option("--maximum", type=click.IntRange(1), default=20, show_default=True, help="Maximum number of workers.")
 @click.option("--waiting-price", type=click.FloatRange(0.01), default=1.0, show_default=True,
-              help="Worth of a second of waiting, in dyno-seconds: 1 is cheap, 10 fast.")  # fmt: skip
-@click.option("--seed", type=int, default=1, show_default=True, help="Of the dice: boots, who takes what.")
-@click.option("--soak", type=click.IntRange(1), help="So many random runs with faults instead.")
-@click.option("--time-decide", is_flag=True, help="How long a decision about 100 exports takes, instead.")
+              help="Price of a second of waiting, in dyno-seconds: 1 is cheap, 10 fast.")  # fmt: skip
+@click.option(
+    "--seed",
+    type=int,
+    default=1,
+    show_default=True,
+    help="Seed of the random numbers: boot times, which worker takes what.",
+)
+@click.option("--soak", type=click.IntRange(1), help="Do this many random runs with faults instead.")
+@click.option("--time-decide", is_flag=True, help="Measure a decision about 100 exports instead.")
 @click.option("--picture", type=FILE, help="Draw dynos and queue over time, as SVG.")
 @options.force
 @options.machine
@@ -38,10 +44,10 @@ def simulate(
     trace: Path | None, maximum: int, waiting_price: float, seed: int, soak: int | None, time_decide: bool,
     picture: Path | None, force: bool, machine: bool,
 ) -> None:  # fmt: skip
-    """Try the scaler on paper: what it costs beside other ways, and beside the least possible.
+    """Simulate the scaler: its cost next to other strategies and to the lowest possible cost.
 
     \b
-    JSON, a line for each way on each trace: {"trace", "way", "dyno_seconds", "bound", "ratio", "mean_wait",
+    JSON, a line per strategy and trace: {"trace", "way", "dyno_seconds", "bound", "ratio", "mean_wait",
     "max_wait", "killed", "redone", "calls", "idle", "stranded"}; times in seconds.
     --soak: {"runs", "exports", "stranded", "killed", "idle", "calls", "ratio"}
     --time-decide: {"microseconds"}
@@ -54,7 +60,7 @@ def simulate(
         destination.check_free(picture, force)
     policy = Policy(maximum, waiting_price=waiting_price)
     if not isfinite(waiting_price):
-        raise InvalidRequest("A second of waiting must be worth a number.", field="waiting_price")
+        raise InvalidRequest("--waiting-price must be a finite number.", field="waiting_price")
     if time_decide:
         _tell_time(machine)
     elif soak:
@@ -90,12 +96,12 @@ def _tell_soak(found: Soak, machine: bool) -> None:
         return
     output.say(f"{found.runs} random runs with faults, {found.exports} exports:")
     output.say(f"  {found.stranded} stranded, {found.killed} busy workers killed by a decision")
-    output.say(f"  {found.idle:.0f} s at the most with workers up and nothing to do")
-    output.say(f"  {found.calls:.1f} calls an export; {found.ratio:.2f} times the bound")
+    output.say(f"  at most {found.idle:.0f} s with idle workers")
+    output.say(f"  {found.calls:.1f} calls per export; {found.ratio:.2f} times the bound")
 
 
 def _tell_time(machine: bool) -> None:
-    """The best of many short rounds, in processor time: others may be at work here."""
+    """Print the best of many short rounds, in processor time, as the machine may be busy."""
     from ..scaler.decide import Demand, Dyno, Policy, Snapshot, decide
 
     demands = [Demand(str(number), 40, 6.0, 0.0, 5.0) for number in range(100)]
@@ -113,7 +119,7 @@ def _tell_time(machine: bool) -> None:
 
 
 def _draw(into: Path, chosen: Sequence[Trace], policy: Policy, seed: int) -> None:
-    """Each trace as ours goes through it."""
+    """Draw each trace as this scaler handles it."""
     from ..scaler.simulate import picture, report, ways
     from ..scaler.simulate.world import Surroundings
 

@@ -493,7 +493,7 @@ def test_a_mail_link_before_the_file_is_there_explains_itself(
     export_id = asked(client, put_photos)
     path = Links(services.settings).sign(export_id).removeprefix(services.settings.base_url)
     answer = client.get(path, headers=SHOP)
-    assert answer.status_code == 409 and "<h1>" in answer.text and "not there yet" in answer.text
+    assert answer.status_code == 409 and "<h1>" in answer.text and "not ready yet" in answer.text
 
 
 def test_a_forged_link_is_403_and_an_expired_one_410_as_a_page_or_as_json(services: Services) -> None:
@@ -552,7 +552,7 @@ def test_a_browser_without_a_session_is_led_to_the_sign_in_and_back(client: Flas
 
 def test_the_password_opens_the_panel_for_twelve_hours(client: FlaskClient, services: Services) -> None:
     wrong = client.post("/sign-in", data={"password": "open barley"})
-    assert wrong.status_code == 401 and "not the password" in wrong.text and "Set-Cookie" not in wrong.headers
+    assert wrong.status_code == 401 and "password is wrong" in wrong.text and "Set-Cookie" not in wrong.headers
     answer = sign_in(client)
     cookie = answer.headers["Set-Cookie"]
     assert "HttpOnly" in cookie and "SameSite=Lax" in cookie and "Secure" not in cookie
