@@ -206,7 +206,7 @@ def _listing(
 
 
 def _submit(services: Services, request: ExportRequest, machine: bool) -> str:
-    """Submit and print the id. If Redis is down, the export is kept all the same, and the exit code is 6."""
+    """Submit and print the id. If Redis is down, the export is kept, and the exit code is 6."""
     from ..tasks import flow
 
     late: flow.Accepted | None = None
