@@ -26,7 +26,7 @@ from pipeline.pdf.numbering import Lane
 from pipeline.pdf.reader import Heading
 from pipeline.pdf.segment import FANOUT, SegmentWriter
 
-from ..segments import filled, opened, pictures
+from ..make_pdf import filled, opened, pictures
 
 
 def file_of(objects: dict[int, bytes], root: int = 1) -> bytes:

@@ -30,7 +30,7 @@ from pipeline.pdf.numbering import Lane
 from pipeline.pdf.segment import SegmentWriter
 from pipeline.pdf.tail_bound import TailBound
 
-from ..segments import filled, opened, pictures
+from ..make_pdf import filled, opened, pictures
 
 HEBREW, ARABIC = "שלום עולם", "السلام عليكم"
 
