@@ -1,4 +1,4 @@
-"""Bodies that come one byte at a time, from people who may not even be signed in."""
+"""Bodies that arrive one byte at a time."""
 
 from __future__ import annotations
 
