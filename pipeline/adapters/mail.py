@@ -10,7 +10,8 @@ from email.message import EmailMessage
 from urllib.parse import unquote, urlsplit
 
 from ..errors import MailDown, MailRefused, MailUnencrypted
-from ..settings import Settings, is_local
+from ..settings import Settings
+from ..settings.urls import is_local
 
 
 class Mailer:

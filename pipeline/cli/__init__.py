@@ -1,7 +1,7 @@
 """The command line, for a laptop and for `heroku run`.
 
-Whatever lasts is in the bucket before a command answers, so a command may die and be repeated. What only
-some commands need (Celery, boto3, rich) is imported by them.
+A command stores its result in the bucket before it answers, so an interrupted command can be repeated. Commands
+import what only they need (Celery, boto3, rich).
 """
 
 from __future__ import annotations
@@ -21,41 +21,41 @@ HELP = """Very large PDFs on very small workers.
 Exit codes:
     0  done
     1  any other error
-    2  wrong use: a parameter, a setting
+    2  a wrong parameter or setting
     3  not found
     4  the export failed
-    5  cancelled, or not possible in the state it is in
+    5  cancelled, or not possible in the export's state
     6  a service is down: Redis, S3, mail, Heroku
     7  not allowed
-    8  the time to wait is over
+    8  timed out
   130  interrupted
 
-With --json a command writes one JSON value a line to stdout, and an error as
+With --json a command writes one JSON value per line to stdout, and an error as
 {"error": {"code", "message", "advice", "field"}}.
 """
 
 
 class Program(click.Group):
-    """Every error ends with a sentence, an advice and its exit code; none that is foreseen with a stack trace."""
+    """A group that prints an expected error as message and advice, and exits with its exit code."""
 
-    def main(  # type: ignore[override]  # it always ends the process, so `standalone_mode` means nothing
+    def main(  # type: ignore[override]  # it always exits, so `standalone_mode` has no effect
         self, args: Sequence[str] | None = None, prog_name: str | None = None, **extra: Any
     ) -> NoReturn:
         arguments = list(sys.argv[1:] if args is None else args)
         try:
             code = super().main(arguments, prog_name, **extra | {"standalone_mode": False})
         except click.exceptions.NoArgsIsHelpError as error:
-            click.echo(error.format_message(), err=True)  # the whole help, in its lines
+            click.echo(error.format_message(), err=True)  # the whole help, line by line
             code = error.exit_code
         except (PipelineError, click.ClickException, click.Abort, OSError) as error:
             told = _told(error)
-            output.complain(told, machine="--json" in arguments)  # also when the rest cannot be parsed
+            output.complain(told, machine="--json" in arguments)  # looked up here, since parsing may have failed
             code = told.exit_code
         sys.exit(code if isinstance(code, int) else 0)
 
 
 def _told(error: Exception) -> PipelineError:
-    """Any error that ends a command, as one of ours."""
+    """Return any error that ends a command as a PipelineError."""
     if isinstance(error, PipelineError):
         return error
     if isinstance(error, click.Abort):

@@ -1,4 +1,4 @@
-"""costs: what exports cost, by month and kind of document."""
+"""costs: the cost of exports, by month and document."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import InvalidRequest
-from . import context, options, output
+from . import context, destination, options, output
 
 if TYPE_CHECKING:
     from ..exports.export import Export
@@ -22,7 +22,7 @@ MONTH = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
 
 @dataclass(frozen=True)
 class Line:
-    """What one kind of document cost in one month. `open` exports are not charged yet."""
+    """The cost of one document in one month. `open` counts exports that are not charged yet."""
 
     month: str
     document: str
@@ -34,24 +34,24 @@ class Line:
 
 
 @click.command()
-@click.option("--month", help="Only this one, such as 2026-11.")
+@click.option("--month", help="Only this month, such as 2026-11.")
 @click.option("--trace", type=click.Path(dir_okay=False, path_type=Path),
-              help="Write what each took, for simulate --trace.")  # fmt: skip
+              help="Write each export as a line for simulate --trace.")  # fmt: skip
 @options.force
 @options.machine
 def costs(month: str | None, trace: Path | None, force: bool, machine: bool) -> None:
-    """What exports cost, by month (UTC) and kind of document.
+    """Show the cost of exports, by month (UTC) and document.
 
     \b
     JSON: {"costs": [{"month", "document", "exports", "pages", "dyno_seconds", "dollars", "open"}]}
     """
     if month is not None and not MONTH.fullmatch(month):
-        raise InvalidRequest(f"{month!r} is no month; write one as 2026-11.", field="month")
+        raise InvalidRequest(f"{month!r} is not a month such as 2026-11.", field="month")
     exports = context.stores().exports
     if trace:
-        context.free(trace, force)
+        destination.check_free(trace, force)
         count = write_trace(trace, (export for export in exports.all() if month in (None, _month(export))))
-        output.note(f"{trace}: {count} exports that were made")
+        output.note(f"{trace}: {count} finished exports")
     lines = [line for line in summed(exports.all()) if month in (None, line.month)]
     if machine:
         output.answer({"costs": lines})
@@ -66,7 +66,7 @@ def costs(month: str | None, trace: Path | None, force: bool, machine: bool) -> 
 
 
 def summed(exports: Iterable[Export]) -> list[Line]:
-    """A line for each month and kind of document, in their order; holds one line each, not the exports."""
+    """Return a line per month and document, sorted. Keeps only the lines in memory, not the exports."""
     lines: dict[tuple[str, str], Line] = {}
     for export in exports:
         key = _month(export), export.document
@@ -83,7 +83,7 @@ def summed(exports: Iterable[Export]) -> list[Line]:
 
 
 def write_trace(into: Path, exports: Iterable[Export]) -> int:
-    """Write exports, given in the order of time, as a trace for the simulator, a line each; how many."""
+    """Write exports, oldest first, as a trace for the simulator, one line each. Returns their number."""
     import msgspec
 
     from ..scaler.simulate import traces

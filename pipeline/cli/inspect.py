@@ -1,8 +1,9 @@
-"""status, wait, fetch, cancel, list: what became of an export."""
+"""status, wait, fetch, cancel, list: look at exports, get their files, cancel them."""
 
 from __future__ import annotations
 
 import time
+from collections import deque
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,18 +11,18 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import RedisDown
-from . import context, options
-from . import output as terminal
+from . import context, options, output
 
 if TYPE_CHECKING:
-    from ..exports.stores import Stores
+    from ..exports.export import Export
+    from ..exports.repository import ExportRepository
 
 
 @click.command()
 @options.export_id
 @options.machine
 def status(export_id: str, machine: bool) -> None:
-    """How far an export is.
+    """Show the state and progress of an export.
 
     \b
     JSON: the export as GET /exports/ID shows it.
@@ -33,22 +34,22 @@ def status(export_id: str, machine: bool) -> None:
     if machine:
         from ..scaler.quotes import represent
 
-        terminal.answer(represent(stores, export))
+        output.answer(represent(stores, export))
         return
-    terminal.say(f"{export.state}  {export.document}, {export.name}, asked for by {export.owner}")
+    output.say(f"{export.state}  {export.document}, {export.name}, requested by {export.owner}")
     if not export.state.over:
         what, done, total = steps(export, stores.progress(export))
-        terminal.say(f"{what}: {done} of {total}" if total else what)
+        output.say(f"{what}: {done} of {total}" if total else what)
     if export.result:
-        terminal.tell_files(export.result)
-        terminal.tell_skipped(export.result)
+        output.tell_files(export.result)
+        output.tell_skipped(export.result)
     if export.failure:
-        terminal.say(f"{export.failure.message} {export.failure.advice}".rstrip())
+        output.say(f"{export.failure.message} {export.failure.advice}".rstrip())
 
 
 @click.command()
 @options.export_id
-@click.option("--timeout", type=click.FloatRange(0), help="Wait so many seconds at the most.")
+@click.option("--timeout", type=click.FloatRange(0), help="Wait at most this many seconds.")
 @options.quiet
 @options.machine
 def wait(export_id: str, timeout: float | None, quiet: bool, machine: bool) -> None:
@@ -57,7 +58,9 @@ def wait(export_id: str, timeout: float | None, quiet: bool, machine: bool) -> N
     \b
     JSON: the export as GET /exports/ID shows it, when it is ready.
     """
-    follow(context.stores(), export_id, timeout, quiet, machine)
+    from .watch import follow
+
+    follow(context.stores(), export_id, timeout, quiet=quiet, machine=machine)
 
 
 @click.command()
@@ -66,25 +69,25 @@ def wait(export_id: str, timeout: float | None, quiet: bool, machine: bool) -> N
 @options.force
 @options.quiet
 @options.machine
-def fetch(export_id: str, output: Path | None, force: bool, quiet: bool, machine: bool) -> None:
-    """Copy the file of an export to here; volumes and their index as FILE-1-of-5.pdf and FILE-index.pdf.
+def fetch(export_id: str, force: bool, quiet: bool, machine: bool, **where: Path | None) -> None:
+    """Download the file of an export; volumes and their index as FILE-1-of-5.pdf and FILE-index.pdf.
 
     \b
     JSON: as of render.
     """
-    from .watch import made
+    from .download import result_of, save
 
     began, stores = time.monotonic(), context.stores()
-    result = made(stores.exports.load(export_id))
-    places = save(stores, export_id, output, quiet, force)
-    terminal.tell_file(result, places, time.monotonic() - began, machine)
+    result = result_of(stores.exports.load(export_id))
+    paths = save(stores, export_id, where["output"], quiet=quiet, force=force)
+    output.tell_file(result, paths, time.monotonic() - began, machine)
 
 
 @click.command()
 @options.export_id
 @options.machine
 def cancel(export_id: str, machine: bool) -> None:
-    """End an export that is not over yet.
+    """Cancel an export that is not over yet.
 
     \b
     JSON: the export as GET /exports/ID shows it.
@@ -92,64 +95,41 @@ def cancel(export_id: str, machine: bool) -> None:
     from ..tasks import flow
 
     services = context.services()
-    with suppress(RedisDown):  # cancelled is cancelled: workers look at the bucket, the keeper tidies up
+    with suppress(RedisDown):  # the bucket has the new state: workers read it there, and the keeper cleans up
         flow.cancel(services, export_id)
     export = services.exports.load(export_id)
     if machine:
         from ..scaler.quotes import represent
 
-        terminal.answer(represent(services, export))
+        output.answer(represent(services, export))
     else:
-        terminal.say(f"{export.id}  {export.state}")
+        output.say(f"{export.id}  {export.state}")
 
 
 @click.command("list")
-@click.option("--owner", help="Only this person's.")
-@click.option("--limit", type=click.IntRange(1), default=20, help="So many at the most [20].")
+@click.option("--owner", help="Only exports of this owner.")
+@click.option("--limit", type=click.IntRange(1), default=20, help="At most this many [20].")
 @options.machine
 def list_(owner: str | None, limit: int, machine: bool) -> None:
-    """The last exports, newest first.
+    """List the last exports, newest first.
 
     \b
     JSON: {"exports": […]}, each as GET /exports shows it.
     """
     from ..exports.views import summary
-    from .watch import newest
 
-    found = newest(context.stores().exports, owner, limit)
+    found = _newest(context.stores().exports, owner, limit)
     if machine:
         base = context.settings().base_url
-        terminal.answer({"exports": [summary(export, base) for export in found]})
+        output.answer({"exports": [summary(export, base) for export in found]})
         return
     for e in found:
-        moment = terminal.moment(e.created_at)
-        terminal.say(f"{e.id}  {moment}  {e.state:<10}  {e.pages:>7} pages  {e.owner}  {e.name}")
+        moment = output.moment(e.created_at)
+        output.say(f"{e.id}  {moment}  {e.state:<10}  {e.pages:>7} pages  {e.owner}  {e.name}")
 
 
-def follow(stores: Stores, export_id: str, timeout: float | None, quiet: bool, machine: bool) -> None:
-    """Wait for an export and say what came of it; ExportFailed, IllegalStep or TimedOut."""
-    from . import watch
-
-    with terminal.progress(quiet) as show:
-        export = watch.until_over(stores, export_id, timeout, show)
-    result = watch.made(export)
-    if machine:
-        from ..scaler.quotes import represent
-
-        terminal.answer(represent(stores, export))
-    else:
-        terminal.tell_files(result, terminal.note)
-
-
-def save(stores: Stores, export_id: str, into: Path | None, quiet: bool, force: bool) -> list[Path]:
-    """Copy the files of a finished export to here; where they are."""
-    from . import watch
-
-    result = watch.made(stores.exports.load(export_id))
-    places = watch.places(result, into)
-    for place in places:
-        context.free(place, force)
-    with terminal.progress(quiet) as show:
-        for file, place in zip(result.files, places, strict=True):
-            watch.fetch(stores.bucket, file, place, show)
-    return places
+def _newest(exports: ExportRepository, owner: str | None, limit: int) -> list[Export]:
+    """Return the last exports, newest first. Without an owner it reads all exports of the bucket."""
+    if owner is not None:
+        return exports.by_owner(owner, limit)
+    return list(reversed(deque(exports.all(), maxlen=limit)))

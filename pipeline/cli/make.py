@@ -3,27 +3,69 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from ..errors import InvalidRequest
-from . import context, inspect, options
-from . import output as terminal
+from . import context, destination, options, output
 
 if TYPE_CHECKING:
+    from ..exports.export import Result
     from ..exports.request import ExportRequest
     from ..services import Services
     from ..tasks.inline import OnProgress
 
-    Ordering = Callable[[dict[str, Any]], ExportRequest]
+
+@dataclass(frozen=True, kw_only=True)
+class MakeOptions:
+    """The options of render and submit, apart from the document's own."""
+
+    force: bool
+    chunk_pages: int | None
+    volume_pages: int | None
+    volume_bytes: int | None
+    quiet: bool
+    machine: bool
+    caption: str = "none"
+
+    @property
+    def captions(self) -> bool:
+        """Whether the file name of a picture becomes its caption."""
+        return self.caption == "name"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RenderOptions(MakeOptions):
+    output: Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class SubmitOptions(MakeOptions):
+    output: Path | None
+    notify: str | None
+    key: str | None
+    owner: str
+    waiting: bool
+
+
+Chosen = TypeVar("Chosen", bound=MakeOptions)
+
+
+def split(kind: type[Chosen], given: Mapping[str, Any]) -> tuple[Chosen, dict[str, Any]]:
+    """Split click's values into the options of `kind`, and the document's parameters that were given."""
+    names = {field.name for field in fields(kind)}
+    chosen = {name: value for name, value in given.items() if name in names}
+    params = {name: value for name, value in given.items() if name not in names and value is not None}
+    return kind(**chosen), params
 
 
 class Kinds(click.Group):
-    """A subcommand for each kind of document: what is the same for all, and the document's own options."""
+    """A subcommand for each kind of document, with the shared options and the document's own."""
 
     def __init__(self, shared: click.Command) -> None:
         super().__init__(shared.name, help=shared.help, short_help=shared.short_help)
@@ -40,7 +82,7 @@ class Kinds(click.Group):
 
         documents.load(context.settings().documents)
         document = documents.find(cmd_name)
-        own = options.of(document.params, ("listing", document.records_field))
+        own = options.options_for(document.params, ("listing", document.records_field))
         callback = self._shared.callback
         return click.Command(
             cmd_name,
@@ -54,19 +96,24 @@ class Kinds(click.Group):
 @click.argument("source", type=click.Path(path_type=Path), required=False)
 @options.output("The file to write.", required=True)
 @options.making
-def render(
-    kind: str, source: Path | None, output: Path, force: bool, caption: str, chunk_pages: int | None,
-    volume_pages: int | None, volume_bytes: int | None, quiet: bool, machine: bool, **given: Any,
-) -> None:  # fmt: skip
+def render(kind: str, source: Path | None, **given: Any) -> None:
     """Make a document here, without any service. SOURCE is a folder of pictures, or a listing of records:
-    JSON lines, or a CSV for a table. Documents that read nothing need none. Volumes stand beside the FILE
-    that is named by -o, as FILE-1-of-5.pdf, and FILE-index.pdf.
+    JSON lines, or CSV for a table. Some documents need no SOURCE. Volumes are written beside FILE (-o), as
+    FILE-1-of-5.pdf and FILE-index.pdf.
 
     \b
     JSON: {"file", "seconds", "bytes", "pages", "records", "drawn",
            "skipped": [{"record", "source", "reason"}], "skipped_count", "warnings",
            "volumes": [{"file", "bytes", "first_page", "pages"}]}
     """
+    chosen, params = split(RenderOptions, given)
+    began = time.monotonic()
+    result = _render(kind, source, chosen, params)
+    paths = [Path(file.key) for file in result.files]
+    output.tell_file(result, paths, time.monotonic() - began, chosen.machine)
+
+
+def _render(kind: str, source: Path | None, chosen: RenderOptions, params: dict[str, Any]) -> Result:
     from .. import documents
     from ..documents.inputs.folder import FolderInputs
     from ..documents.job import DocumentJob
@@ -75,39 +122,33 @@ def render(
     from ..tasks.inline import make_file
     from .folder import listed
 
-    settings, began = context.settings(), time.monotonic()
+    settings = context.settings()
     fonts.load(settings.fonts)
-    volume = VolumeLimit(volume_pages, volume_bytes)
+    volume = VolumeLimit(chosen.volume_pages, chosen.volume_bytes)
     volume.check()
-    context.free(output, force)
+    destination.check_free(chosen.output, chosen.force)
     if volume != UNCUT:
-        context.free_for_volumes(output, force)
+        destination.check_free_for_volumes(chosen.output, chosen.force)
     document = documents.find(kind)
-    with listed(source, caption == "name") as (listing, folder), terminal.progress(quiet) as show:
-        params = documents.decode(document, _chosen(given) | {"listing": listing.name if source else ""})
-        job = DocumentJob(document, params, str(listing), FolderInputs(folder))
-        result = make_file(job, output, settings, show, chunk_pages, volume)
-    places = [Path(file.key) for file in result.files]
-    terminal.tell_file(result, places, time.monotonic() - began, machine)
+    with listed(source, chosen.captions) as (listing, folder), output.progress(chosen.quiet) as show:
+        decoded = documents.decode(document, params | {"listing": listing.name if source else ""})
+        job = DocumentJob(document, decoded, str(listing), FolderInputs(folder))
+        return make_file(job, chosen.output, settings, show, chosen.chunk_pages, volume)
 
 
-@click.command("submit", short_help="Ask workers for a document.")
+@click.command("submit", short_help="Request a document from the workers.")
 @click.argument("source", required=False)
-@click.option("--notify", help="A mail address to tell when it is over.")
+@click.option("--notify", help="A mail address to notify when the export is over.")
 @click.option("--key", help="Your own text: the same key gives the same export.")
-@click.option("--owner", envvar="PIPELINE_OWNER", default="cli", help="Whose it is [PIPELINE_OWNER, else cli].")
+@click.option("--owner", envvar="PIPELINE_OWNER", default="cli", help="The owner [PIPELINE_OWNER, else cli].")
 @click.option("--wait", "waiting", is_flag=True, help="Wait until it is over.")
-@options.output("Wait, then fetch the file to here.")
+@options.output("Wait, then download the file to here.")
 @options.making
-def submit(
-    kind: str, source: str | None, notify: str | None, key: str | None, owner: str, waiting: bool,
-    output: Path | None, force: bool, caption: str, chunk_pages: int | None, volume_pages: int | None,
-    volume_bytes: int | None, quiet: bool, machine: bool, **given: Any,
-) -> None:  # fmt: skip
-    """Ask workers for a document. SOURCE is a folder of pictures or a listing, which are sent to the bucket,
-    or the key of a listing that is there (inputs/….jsonl).
+def submit(kind: str, source: str | None, **given: Any) -> None:
+    """Request a document from the workers. SOURCE is a folder of pictures or a listing, which are sent to the
+    bucket, or the key of a listing that is there (inputs/….jsonl).
 
-    Prints the export's id. Repeat a command that broke off: what was sent is not sent again.
+    Prints the export's id. An interrupted command can be repeated: what was sent is not sent again.
 
     \b
     JSON: the export as GET /exports/ID shows it; with --wait a second line when it is ready.
@@ -115,67 +156,66 @@ def submit(
     from ..exports.request import ExportRequest
     from ..exports.volumes import VolumeLimit
 
-    if output:
-        context.free(output, force)
-    services, params = context.services(), _chosen(given)
-    volume = VolumeLimit(volume_pages, volume_bytes)
-    order = partial(
-        ExportRequest, kind, owner=owner, notify=notify, key=key, chunk_pages=chunk_pages, volume=volume
+    chosen, params = split(SubmitOptions, given)
+    if chosen.output:
+        destination.check_free(chosen.output, chosen.force)
+    services = context.services()
+    volume = VolumeLimit(chosen.volume_pages, chosen.volume_bytes)
+    request = ExportRequest(
+        kind, params, chosen.owner, chosen.notify, chosen.key, chunk_pages=chosen.chunk_pages, volume=volume
     )
-    with terminal.progress(quiet) as show:
-        listing = _listing(services, source, caption == "name", params, order, show)
-    export_id = _hand_in(services, order(params | {"listing": listing}), machine)
-    if waiting or output:
-        inspect.follow(services, export_id, None, quiet, machine)
-    if output:
-        inspect.save(services, export_id, output, quiet, force)
+    with output.progress(chosen.quiet) as show:
+        listing = _listing(services, source, request, chosen.captions, show)
+    export_id = _submit(services, _with(request, listing=listing), chosen.machine)
+    if chosen.waiting or chosen.output:
+        from .watch import follow
+
+        follow(services, export_id, None, quiet=chosen.quiet, machine=chosen.machine)
+    if chosen.output:
+        from .download import save
+
+        save(services, export_id, chosen.output, quiet=chosen.quiet, force=chosen.force)
+
+
+def _with(request: ExportRequest, **params: Any) -> ExportRequest:
+    return replace(request, params={**request.params, **params})
 
 
 def _listing(
-    services: Services,
-    source: str | None,
-    captions: bool,
-    params: dict[str, Any],
-    order: Ordering,
-    show: OnProgress,
+    services: Services, source: str | None, request: ExportRequest, captions: bool, show: OnProgress
 ) -> str:
-    """The key of a listing in the bucket. A folder's pictures are sent, once the order is seen to be right."""
+    """Return the key of the listing. Sends a local one; a folder's pictures only once the request is valid."""
     from .. import documents
     from ..tasks.submit import validate
-    from .folder import Upload, send_listing
+    from .send import Upload, send_listing
 
     if source is None:
         return ""
     if Path(source).is_file():
-        return send_listing(services.bucket, Path(source), order(params).owner)
+        return send_listing(services.bucket, Path(source), request.owner)
     if not Path(source).is_dir():
         if source.startswith("inputs/"):
             return source
         message = f"{source} is neither a folder, nor a file, nor the key of a listing in the bucket."
         raise InvalidRequest(message, field="source", advice="Such a key begins with inputs/.")
-    upload = Upload(Path(source), order(params).owner, show)
+    upload = Upload(Path(source), request.owner, show)
     first = [{"source": upload.prefix + upload.names[0]}]
-    validate(services, order(params | {documents.find(order(params).document).records_field: first}))
+    validate(services, _with(request, **{documents.find(request.document).records_field: first}))
     return upload.send(services.bucket, captions)
 
 
-def _hand_in(services: Services, order: ExportRequest, machine: bool) -> str:
-    """Submit and print the id, also when Redis is down: the export is kept, and begins later."""
+def _submit(services: Services, request: ExportRequest, machine: bool) -> str:
+    """Submit and print the id, also while Redis is down: the export is accepted, and begins later."""
     from ..tasks.submit import submit
 
-    submitted = submit(services, order)
+    submitted = submit(services, request)
     export = submitted.export
     if machine:
         from ..scaler.quotes import represent
 
-        terminal.answer(represent(services, export))
+        output.answer(represent(services, export))
     else:
-        terminal.say(export.id)
+        output.say(export.id)
     if not submitted.queued:
-        terminal.note("Redis is down. The export is accepted and begins when Redis is back.")
+        output.note("Redis is down. The export is accepted and begins when Redis is back.")
     return export.id
-
-
-def _chosen(given: dict[str, Any]) -> dict[str, Any]:
-    """The document's parameters that were given."""
-    return {name: value for name, value in given.items() if value is not None}

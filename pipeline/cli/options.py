@@ -1,4 +1,4 @@
-"""Options of the command line: those that commands share, and those that a document's parameters bring."""
+"""Options of the command line: those that commands share, and those of a document's parameters."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ import msgspec
 from msgspec import NODEFAULT, inspect
 
 Decorator = Callable[[Callable[..., None]], Callable[..., None]]
-machine: Decorator = click.option("--json", "machine", is_flag=True, help="Answer in JSON, for programs.")
+machine: Decorator = click.option("--json", "machine", is_flag=True, help="Print JSON, for programs.")
 quiet: Decorator = click.option("--quiet", is_flag=True, help="Show no progress.")
 force: Decorator = click.option("--force", is_flag=True, help="Overwrite the file if it exists.")
 caption: Decorator = click.option(
     "--caption", type=click.Choice(("name", "none")), default="name", help="Caption of a picture: its file name."
 )
-chunk_pages: Decorator = click.option("--chunk-pages", type=click.IntRange(1), help="Pages of a chunk.")
+chunk_pages: Decorator = click.option("--chunk-pages", type=click.IntRange(1), help="Pages per chunk.")
 export_id: Decorator = click.argument("export_id", metavar="ID")
 
 
 def output(words: str, required: bool = False) -> Decorator:
-    """-o FILE"""
+    """Return the option -o FILE."""
     kind = click.Path(dir_okay=False, path_type=Path)
     return click.option("-o", "--output", type=kind, required=required, help=words)
 
 
 class Size(click.ParamType[int]):
-    """Bytes as people write them: 25MB, 1.5 GB, 10MiB, 25000000."""
+    """A size such as 25MB, 1.5 GB, 10MiB or 25000000, as bytes."""
 
     name = "size"
 
@@ -38,28 +38,28 @@ class Size(click.ParamType[int]):
             return value
         match = re.fullmatch(r"(\d+(?:\.\d+)?) *(?:([KMG])(i?)B?)?B?", value.strip(), re.IGNORECASE | re.ASCII)
         if not match:
-            self.fail(f"{value!r} is no size; 25MB is one.", param, ctx)
+            self.fail(f"{value!r} is not a size such as 25MB.", param, ctx)
         power = " KMG".index((match[2] or " ").upper())
         return int(float(match[1]) * (1024 if match[3] else 1000) ** power)
 
 
 volume_pages: Decorator = click.option(
-    "--volume-pages", type=click.IntRange(1), help="Cut it into files of so many pages."
+    "--volume-pages", type=click.IntRange(1), help="Split into files of this many pages."
 )
 volume_bytes: Decorator = click.option(
-    "--volume-size", "volume_bytes", type=Size(), help="Cut it into files of at most so much, such as 25MB."
+    "--volume-size", "volume_bytes", type=Size(), help="Split into files of at most this size, such as 25MB."
 )
 
 
 def making(command: Callable[..., None]) -> Callable[..., None]:
-    """What commands share that make a document; --help shows the last one first."""
+    """Add the options that render and submit share; --help shows the last one first."""
     for option in (machine, quiet, volume_bytes, volume_pages, chunk_pages, caption, force):
         command = option(command)
     return command
 
 
 class Json(click.ParamType[Any]):
-    """Whatever has no simpler form, such as a list, is given as JSON."""
+    """A value without a simpler form, such as a list, written as JSON."""
 
     name = "json"
 
@@ -73,8 +73,8 @@ class Json(click.ParamType[Any]):
 _SIMPLE: dict[type[inspect.Type], type] = {inspect.IntType: int, inspect.FloatType: float, inspect.StrType: str}
 
 
-def of(kind: type[Any], without: Collection[str] = ()) -> list[click.Parameter]:
-    """An option for each field of a parameter class. None means: not given, the class decides."""
+def options_for(kind: type[Any], without: Collection[str] = ()) -> list[click.Parameter]:
+    """Return an option for each field of a parameter class. None means not given: the class has the default."""
     return [_option(field) for field in msgspec.structs.fields(kind) if field.name not in without]
 
 
@@ -83,14 +83,14 @@ def _option(field: msgspec.structs.FieldInfo) -> click.Option:
     name = field.encode_name.replace("_", "-")
     flag = isinstance(info, inspect.BoolType)
     declared = f"--{name}/--no-{name}" if flag else f"--{name}"
-    # Not both: click takes any default, even None, for what is required.
+    # Not both: with a default, even None, click does not require the option.
     needed: dict[str, Any] = {"required": True} if field.required else {"default": None}
     words += _default(field.default)
     return click.Option([declared, field.encode_name], type=bool if flag else _type(info), help=words, **needed)
 
 
 def _described(annotation: Any) -> tuple[inspect.Type, str]:
-    """What a field holds, without its metadata and without None; and its description."""
+    """Return the type of a field, without metadata and None, and its description."""
     info, words = inspect.type_info(annotation), ""
     if isinstance(info, inspect.Metadata):
         words = str((info.extra_json_schema or {}).get("description", ""))
@@ -111,4 +111,4 @@ def _default(value: Any) -> str:
     if value in (None, NODEFAULT, "", ()):
         return ""
     shown = {True: "yes", False: "no"}[value] if isinstance(value, bool) else value
-    return f" [{shown} unless given]"
+    return f" [default: {shown}]"

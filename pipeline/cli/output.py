@@ -1,4 +1,4 @@
-"""What a person sees of the command line: progress, notes, errors. Results go to stdout, all else to stderr."""
+"""What commands print: results to stdout; progress, notes and errors to stderr."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ if TYPE_CHECKING:
 
 
 def say(text: str) -> None:
-    """A line of the result."""
+    """Print a line of the result."""
     click.echo(plain(text))
 
 
 def note(text: str) -> None:
-    """A line beside the result."""
+    """Print a line to stderr."""
     click.echo(plain(text), err=True)
 
 
 def answer(body: Any) -> None:
-    """The result for machines: one JSON value on one line."""
+    """Print the result for programs: one JSON value on one line."""
     click.echo(msgspec.json.encode(body))
 
 
 def complain(error: PipelineError, machine: bool) -> None:
-    """An error with its advice, and the field it is about."""
+    """Print an error with its field and its advice."""
     if machine:
         told = {"code": error.code, "message": error.message, "advice": error.advice, "field": error.field}
         answer({"error": told})
@@ -51,7 +51,7 @@ def complain(error: PipelineError, machine: bool) -> None:
 
 @contextmanager
 def progress(quiet: bool = False) -> Iterator[OnProgress]:
-    """Bars on a terminal, a line now and then elsewhere, nothing when `quiet`."""
+    """Yield a function that shows progress: bars on a terminal, lines elsewhere, nothing if `quiet`."""
     if quiet:
         yield _nothing
     elif sys.stderr.isatty():
@@ -62,11 +62,11 @@ def progress(quiet: bool = False) -> Iterator[OnProgress]:
 
 
 def _nothing(*_: object) -> None:
-    """Progress that nobody sees."""
+    """Show no progress."""
 
 
 class Lines:
-    """Progress in lines: one when something begins, then one for every tenth of it."""
+    """Progress as lines: one at the start of a step, then one per 10 %."""
 
     def __init__(self, write: Callable[[str], None]) -> None:
         self._write = write
@@ -97,7 +97,7 @@ def _bars() -> Iterator[OnProgress]:
 
 
 def tell_file(result: Result, places: Sequence[Path], seconds: float, machine: bool) -> None:
-    """What was made: pages, size, seconds; what was skipped and why; warnings. `places` are of result.files."""
+    """Print pages, size, seconds, skipped inputs and warnings. `places` are the paths of `result.files`."""
     where, *volumes = places
     if machine:
         shown = msgspec.to_builtins(result)
@@ -114,7 +114,7 @@ def tell_file(result: Result, places: Sequence[Path], seconds: float, machine: b
 
 
 def tell_files(result: Result, write: Callable[[str], None] = say) -> None:
-    """The file and its size, or every volume's."""
+    """Print the file and its size, and those of every volume."""
     write(f"{result.name}: {_count(result.pages)}, {result.bytes} bytes")
     for volume in result.volumes:
         write(f"{volume.name}: {_pages(volume)}, {volume.bytes} bytes")
@@ -129,7 +129,7 @@ def _pages(volume: File) -> str:
 
 
 def tell_skipped(result: Result) -> None:
-    """Inputs that could not be read, each with its reason, and warnings."""
+    """Print inputs that could not be read, with reasons, and warnings."""
     if result.skipped_count:
         say(f"{result.skipped_count} of {result.records} could not be read:")
     for item in result.skipped:
@@ -141,5 +141,5 @@ def tell_skipped(result: Result) -> None:
 
 
 def moment(seconds: float) -> str:
-    """A time of this place, to the minute."""
+    """Return a time in the local time zone, to the minute."""
     return datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M")

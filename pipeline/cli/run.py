@@ -1,4 +1,4 @@
-"""keeper, worker, prepare, doctor: what keeps the whole going."""
+"""keeper, worker, prepare, doctor: run processes, and check an installation."""
 
 from __future__ import annotations
 
@@ -12,25 +12,26 @@ import click
 
 from .. import logs
 from ..errors import InvalidSetting, StoreDown
+from ..settings import Settings
 from . import context, options, output
 
-HISTORY_DAYS = 90  # how long it is known that there was an export, behind the end of its file
+HISTORY_DAYS = 90  # how long the record of an export outlives its file
 
 
 @click.command()
-@click.option("--dry-run", is_flag=True, help="Say what the scaler would do at this moment, and change nothing.")
+@click.option("--dry-run", is_flag=True, help="Print what the scaler would do now, and change nothing.")
 @options.machine
 def keeper(dry_run: bool, machine: bool) -> None:
-    """Repair, scale and clean up until told to stop. Web and worker processes do so anyway.
+    """Repair, scale and clean up until stopped. Web and worker processes do this anyway.
 
     \b
     JSON of a dry run: {"quantity", "drain_above", "reason"}
     """
-    _log()
     from ..adapters.bucket import REQUEST
     from ..services import worker_pool
     from ..tasks.keeper import Keeper
 
+    _log(context.settings())
     services = context.services(REQUEST)
     keeping = Keeper(services, worker_pool(services.settings, services.redis))
     if dry_run:
@@ -41,30 +42,31 @@ def keeper(dry_run: bool, machine: bool) -> None:
             output.say(f"{decision.quantity}: {decision.reason}")
         return
     stop = (signal.SIGTERM, signal.SIGINT)
-    # Waited for, not handled: a handler may interrupt the very thread that holds the lock stop() takes.
+    # sigwait, not a handler: a handler could interrupt the thread that holds the lock that stop() needs.
     signal.pthread_sigmask(signal.SIG_BLOCK, stop)
     thread = keeping.start()
     log = logging.getLogger(__name__)
-    log.info("keeper: it runs")
-    log.info("keeper: %s, it stops", signal.Signals(signal.sigwait(stop)).name)
+    log.info("keeper: started")
+    log.info("keeper: stopping after %s", signal.Signals(signal.sigwait(stop)).name)
     keeping.stop()
     thread.join()
 
 
 @click.command()
-@click.option("--one-off", metavar="ID", help="Leave when not needed; ID tells this start from others.")
+@click.option("--one-off", metavar="ID", help="Exit when not needed. ID identifies this dyno.")
 def worker(one_off: str | None) -> None:
-    """Work until told to stop."""
-    _log()
+    """Run a worker until stopped."""
     from ..tasks.worker import run
 
-    sys.exit(run(context.settings(), one_off=one_off))
+    settings = context.settings()
+    _log(settings)
+    sys.exit(run(settings, one_off=one_off))
 
 
 @click.command()
 @options.machine
 def prepare(machine: bool) -> None:
-    """Before a release: check the settings, let the bucket expire what is old.
+    """Prepare a release: check the settings, and set the lifecycle rules of the bucket.
 
     \b
     JSON: {"lifecycle": true or false}
@@ -73,7 +75,7 @@ def prepare(machine: bool) -> None:
     from ..documents.inputs.bucket import SENT
     from .doctor import settings_checks
     from .doctor.finding import Outcome
-    from .folder import INPUT_DAYS
+    from .send import INPUT_DAYS
 
     settings = context.settings()
     for check in settings_checks(settings):
@@ -81,33 +83,33 @@ def prepare(machine: bool) -> None:
             raise InvalidSetting(f"{check.name}: {check.words}", field=check.name, advice=check.advice)
         if check.outcome is Outcome.WARNING:
             output.note(f"{check.name}: {check.words} {check.advice}")
-    # The keeper removes files when their time is over; what is left is history, and goes later.
+    # The keeper removes expired files. The bucket removes the records that are left, later.
     history = int(settings.keep_seconds // 86400) + HISTORY_DAYS
     days = {SENT: INPUT_DAYS, **dict.fromkeys(("exports/", "requests/", "owners/", "kept/"), history)}
-    # Read once: when the last export of a while is over, back to a day before its first one was asked for.
+    # Billing reads them once a busy period is over, back to a day before its first request.
     days["workers/"] = ceil(settings.export_deadline / 86400) + HISTORY_DAYS
     try:
         S3Bucket.open(settings).set_lifecycle(days)
         done = True
     except StoreDown as error:
         done = False
-        output.note(f"{error.message} The keeper still removes old results; old uploads stay.")
+        output.note(f"{error.message} The keeper still removes old results, but old uploads stay.")
     if machine:
         output.answer({"lifecycle": done})
     elif done:
         output.say(
-            "The bucket expires " + ", ".join(f"{prefix} after {n} days" for prefix, n in days.items()) + "."
+            "The bucket removes " + ", ".join(f"{prefix} after {n} days" for prefix, n in days.items()) + "."
         )
 
 
 @click.command()
 @options.machine
 def doctor(machine: bool) -> None:
-    """Check every setting and service, and say what to do.
+    """Check every setting and service, and print what to do.
 
     \b
     JSON: {"checks": [{"name", "outcome", "words", "advice"}]}
-    An outcome is ok, warning, failed or skipped. Exit code 6 when one has failed.
+    An outcome is ok, warning, failed or skipped. The exit code is 6 if a check failed.
     """
     from .doctor import examine, show
     from .doctor.finding import Outcome
@@ -121,7 +123,7 @@ def doctor(machine: bool) -> None:
         sys.exit(6)
 
 
-def _log() -> None:
-    """Everything of note, with the time, to stderr."""
-    logs.begin("%(asctime)s %(levelname)s %(name)s: %(message)s")
+def _log(settings: Settings) -> None:
+    """Log to stderr, with the time."""
+    logs.begin(settings.log_format, "%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("botocore").setLevel(logging.WARNING)

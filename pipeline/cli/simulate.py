@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import InvalidRequest
-from . import context, options, output
+from . import destination, options, output
 
 if TYPE_CHECKING:
     from ..scaler.decide import Policy
@@ -46,7 +46,7 @@ def simulate(
     from ..scaler.simulate.world import Conditions
 
     if picture:
-        context.free(picture, force)
+        destination.check_free(picture, force)
     policy = Policy(maximum, waiting_price=waiting_price)
     if not isfinite(waiting_price):
         raise InvalidRequest("The value of a second of waiting must be a number.", field="waiting_price")

@@ -1,6 +1,6 @@
-"""What a request may use: the services, and the name of whoever asks.
+"""The services and the owner of a request.
 
-People sign in with the panel's password and get a session cookie; programs send a bearer token.
+People sign in with the panel's password and get a session cookie. Programs send a bearer token.
 """
 
 from __future__ import annotations
@@ -21,19 +21,22 @@ from ..settings import Settings
 
 EXTENSION = "pipeline"
 PANEL_OWNER = "panel"
-FORM_TOKEN = "form"  # noqa: S105  # its name in the session
+FORM_TOKEN = "form"  # noqa: S105  # a key in the session
 SIGN_INS_PER_MINUTE = 10
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
 
 def services() -> Services:
-    """The services of the running application."""
+    """Return the services of the running application."""
     return cast(Services, current_app.extensions[EXTENSION])
 
 
 def owner() -> str:
-    """The name of whoever asks. NotSignedIn without a valid token or session; Forbidden for a write with
-    a session that another site's page may have caused."""
+    """Return the owner's name.
+
+    Raises NotSignedIn without a valid token or session, and Forbidden for a write with a session that a page of
+    another site may have caused.
+    """
     settings = services().settings
     if "Authorization" in request.headers:
         name = _token_owner(settings.api_tokens)
@@ -43,14 +46,14 @@ def owner() -> str:
             _refuse_foreign_write()
     if name is None:
         raise NotSignedIn(
-            "This needs a sign-in.",
+            "You are not signed in.",
             advice="Sign in on the panel, or send the header Authorization: Bearer <token>.",
         )
     return name
 
 
 def signed_in() -> bool:
-    """Whether the request comes with a valid token or session."""
+    """Return whether the request has a valid token or session."""
     try:
         owner()
     except NotSignedIn:
@@ -59,7 +62,7 @@ def signed_in() -> bool:
 
 
 def sign_in(password: str) -> bool:
-    """Begin a session if this is the panel's password."""
+    """Start a session if this is the panel's password. Returns whether it is."""
     settings = services().settings
     if settings.panel_password is None or not _same(password, settings.panel_password):
         return False
@@ -71,21 +74,21 @@ def sign_in(password: str) -> bool:
 
 
 def form_token() -> str:
-    """What forms of our own page carry, so that no other page can send them."""
+    """Return the CSRF token of the panel's forms."""
     return str(session.get(FORM_TOKEN, ""))
 
 
 def sign_out(token: str) -> None:
-    """End the session, if there is one; Forbidden without the token of our own page."""
+    """End the session, if there is one. Raises Forbidden without the CSRF token."""
     if FORM_TOKEN not in session:
-        return  # nothing is cleared: another site's request comes without our cookie, and must not remove it
+        return  # another site's request has no session cookie; clearing would remove the user's
     if not _same(token, form_token()):
-        raise Forbidden("Sign out on our own page.")
+        raise Forbidden("Sign out on the panel.")
     session.clear()
 
 
 def may_try_sign_in() -> bool:
-    """Whether this address may try one more password in this minute; nobody counts while Redis is down."""
+    """Count a sign-in attempt. Returns False over 10 per minute and address; True while Redis is down."""
     try:
         return services().redis.counters.allow(f"sign-in:{request.remote_addr}", SIGN_INS_PER_MINUTE)
     except RedisDown:
@@ -93,7 +96,7 @@ def may_try_sign_in() -> bool:
 
 
 def comes_from_elsewhere() -> bool:
-    """Whether the browser says that another site's page sent this request."""
+    """Return whether the Origin header names another site."""
     origin = request.headers.get("Origin")
     base = urlsplit(services().settings.base_url)
     own = (f"{base.scheme}://{base.netloc}", f"http://{request.host}", f"https://{request.host}")
@@ -101,14 +104,14 @@ def comes_from_elsewhere() -> bool:
 
 
 def _refuse_foreign_write() -> None:
-    # Another site's page can send our cookie, but not a header of its own without asking us first.
+    # A page of another site can send the cookie, but no custom header without a CORS preflight.
     if request.headers.get("X-Pipeline") != "1" or comes_from_elsewhere():
-        raise Forbidden("A write with a session needs the header X-Pipeline: 1 and must come from our own page.")
+        raise Forbidden("A write with a session needs the header X-Pipeline: 1 and must come from the panel.")
 
 
 def _token_owner(tokens: Mapping[str, str]) -> str | None:
-    """Every token is compared, each in constant time, so the time taken says nothing."""
-    # Not by Werkzeug (3.1.9): it fails on "Basic ÿ", and takes a token with = in it for parameters.
+    """Return the owner of the bearer token. Compares every token, in constant time, so timing reveals nothing."""
+    # Not parsed by Werkzeug (3.1.9): it fails on "Basic ÿ" and splits a token that contains "=".
     scheme, _, rest = request.headers["Authorization"].partition(" ")
     offered = rest.strip() if scheme.lower() == "bearer" else ""
     found = None
@@ -126,7 +129,7 @@ def _session_owner(settings: Settings) -> str | None:
 
 
 def _proofs(settings: Settings, password: str) -> list[str]:
-    """What a session holds to show which password began it: a changed password ends every session."""
+    """Return a session's possible proofs of the password. A changed password ends every session."""
     return [hmac.new(key.encode(), password.encode(), hashlib.sha256).hexdigest() for key in settings.secret_keys]
 
 

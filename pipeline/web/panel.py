@@ -1,4 +1,4 @@
-"""The page with the Download button, signing in, and the links in mails."""
+"""The panel: the page with the Download button, sign-in, and the links in mails."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from .errors import local_path
 blueprint = Blueprint("panel", __name__)
 LISTINGS_MOST = 100
 LOOKED_AT = 3000  # objects: three requests, however many photos lie below inputs/
-NO_PASSWORD = "Signing in is not set up: set PANEL_PASSWORD for the web process."  # noqa: S105  # a message
+NO_PASSWORD = "Sign-in is not configured. Set PANEL_PASSWORD for the web process."  # noqa: S105  # a message
 
 
 @blueprint.get("/")
 def home() -> AnyResponse:
-    """The page, for whoever is signed in."""
+    """Show the panel, or redirect to the sign-in page."""
     if not auth.signed_in():
         return redirect("/sign-in")
     schema = msgspec.json.schema(documents.find("photos").params)
@@ -41,17 +41,17 @@ def ask_password() -> AnyResponse:
 
 @blueprint.post("/sign-in")
 def sign_in() -> AnyResponse:
-    """A session for the right password; ten tries a minute for each address."""
+    """Start a session if the password is right. Ten attempts per minute and address."""
     target = local_path(request.form.get("next", ""))
-    # Under no-referrer browsers send the origin of a plain form as "null".
+    # With the policy no-referrer, browsers send "null" as the origin of a form.
     if auth.comes_from_elsewhere() and request.headers["Origin"] != "null":
-        raise Forbidden("Sign in on our own page.")
+        raise Forbidden("Sign in on the panel.")
     if not auth.may_try_sign_in():
-        response = _sign_in_page(target, "Too many tries. Wait a minute.", 429)
+        response = _sign_in_page(target, "Too many attempts. Wait a minute.", 429)
         response.headers["Retry-After"] = "60"
         return response
     if not auth.sign_in(request.form.get("password", "")):
-        return _sign_in_page(target, "That is not the password.", 401)
+        return _sign_in_page(target, "The password is wrong.", 401)
     return redirect(target, 303)
 
 
@@ -64,8 +64,7 @@ def sign_out() -> AnyResponse:
 @blueprint.get("/d/<token>")
 @blueprint.get("/d/<token>/<int:volume>")
 def follow_link(token: str, volume: int = 0) -> AnyResponse:
-    """The link in a mail. It is the owner's grant: it works for everybody who is signed in, any number of
-    times, since mail scanners open every link."""
+    """Follow the link in a mail. It works for any signed-in user, and more than once: mail scanners open links."""
     s = auth.services()
     export_id = Links(s.settings).read(token)
     if not auth.signed_in():
@@ -82,9 +81,9 @@ def _sign_in_page(target: str, problem: str = "", status: int = 200) -> Response
 
 
 def _listings() -> list[str]:
-    """Keys of listings to choose from; any other can be typed."""
+    """Return keys of listings to choose from. Any other key can be typed."""
     entries = islice(auth.services().bucket.entries(INPUTS), LOOKED_AT)
     try:
         return list(islice((entry.key for entry in entries if entry.key.endswith(".jsonl")), LISTINGS_MOST))
     except StoreDown:
-        return []  # the page says what is wrong when something is asked for
+        return []  # the page shows the error when an export is requested

@@ -1,4 +1,4 @@
-"""The scaler, as people see it: where it stands, what it decided and why, what an export would cost."""
+"""The scaler over HTTP: its state, its last decisions with reasons, and estimates."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ blueprint = Blueprint("scaling", __name__)
 
 @blueprint.get("/scaler")
 def scaler() -> Response:
-    """Workers, limits and the last decisions, newest first."""
+    """Show workers, limits and the last decisions, newest first."""
     owner()
     redis = services().redis
     return json_answer({"scaler": redis.decisions.state(), "decisions": redis.decisions.latest()})
@@ -24,7 +24,7 @@ def scaler() -> Response:
 
 @blueprint.get("/estimate")
 def estimate() -> Response:
-    """What so many pages of a kind would take and cost, from the cheapest number of workers to the fastest."""
+    """Estimate time and cost of a document, from the cheapest number of workers to the fastest."""
     owner()
     s, document, pages = services(), request.args.get("document", ""), request.args.get("pages", "")
     documents.find(document)

@@ -184,7 +184,7 @@ def test_download_shows_progress_and_then_the_file_comes_by_itself(
 def test_volumes_are_listed_each_with_its_link(page: Page, put_photos: PutPhotos) -> None:
     put_photos(5)
     sign_in(page)
-    page.get_by_label("Pages of a volume").fill("2")
+    page.get_by_label("Pages per volume").fill("2")
     with page.expect_download() as index:
         page.get_by_role("button", name="Download").click()
     assert index.value.suggested_filename.endswith("-index.pdf")
@@ -242,7 +242,7 @@ def test_cancel_ends_it(page: Page, put_photos: PutPhotos, workers: Workers) -> 
 
 def test_a_wrong_password_does_not_open_the_panel(page: Page) -> None:
     sign_in(page, "open barley")
-    expect(page.get_by_role("alert")).to_have_text("That is not the password.")
+    expect(page.get_by_role("alert")).to_have_text("The password is wrong.")
     page.goto("/")
     expect(page).to_have_url(re.compile("/sign-in$"))
 

@@ -37,9 +37,9 @@ from pipeline.scaler.learned import Learned
 from pipeline.scaler.usage import UsageLog
 
 from ..readback import read
-from . import bars, people
+from . import client, figures
 
-DEFAULTS = {"DOCUMENTS": "tests.journey.witness", "KEEPER_SECONDS": "5", "LINGER_SECONDS": "5"}
+DEFAULTS = {"DOCUMENTS": "tests.journey.task_log", "KEEPER_SECONDS": "5", "LINGER_SECONDS": "5"}
 ENVIRON = {
     **DEFAULTS,
     "HEROKU_TIMEOUT": "1",
@@ -136,7 +136,7 @@ class Soak:
         if one.what == "export":
             title = f"Soak {len(self.asked) + 1}"
             chunk = max(2, one.pages // 5)
-            export_id = people.ask(
+            export_id = client.ask(
                 self.running, "slow", pages=one.pages, seconds=one.page_seconds, chunk_pages=chunk, title=title
             )
             self.asked[export_id] = one.pages
@@ -148,8 +148,8 @@ class Soak:
         elif one.what == "kill keeper":
             self.start_keeper()
         elif one.what == "wipe":
-            with redis.Redis.from_url(self.running.valkey.url) as client:
-                client.flushall()
+            with redis.Redis.from_url(self.running.valkey.url) as connection:
+                connection.flushall()
 
     def start_keeper(self) -> None:
         """A keeper beside those of web and workers; the one before dies without a word."""
@@ -172,14 +172,14 @@ class Soak:
         """Everybody is told, nobody works, and all is charged. A machine that is busy may take long, but something
         is to end every while: that of a worker that was killed while it sent a mail, which another sends when
         the first cannot live any more."""
-        exports, patience = ExportRepository(self.running.store), self.running.settings.time_limit + people.PATIENCE
+        exports, patience = ExportRepository(self.running.store), self.running.settings.time_limit + client.PATIENCE
         for left in range(len(exports.active()), 0, -1):
-            people.wait_until("one more is told", partial(_fewer, exports, left), patience)
+            client.wait_until("one more is told", partial(_fewer, exports, left), patience)
         if unmet := len(self.running.dynos.faults):
             del self.faults[-unmet:]
             self.running.dynos.faults.clear()
-        people.wait_for_no_workers(self.running)
-        people.wait_until("all is charged", lambda: not UsageLog(self.running.store, exports).unbilled())
+        client.wait_for_no_workers(self.running)
+        client.wait_until("all is charged", lambda: not UsageLog(self.running.store, exports).unbilled())
 
 
 def _fewer(exports: ExportRepository, than: int) -> bool:
@@ -188,7 +188,7 @@ def _fewer(exports: ExportRepository, than: int) -> bool:
 
 @contextmanager
 def soaking(folder: Path, mode: str, environ: Mapping[str, str] = ENVIRON) -> Iterator[Soak]:
-    environ = {**environ, "SCALER_MODE": mode, "WITNESS": str(folder / "witness")}
+    environ = {**environ, "SCALER_MODE": mode, "TASK_LOG": str(folder / "task-log")}
     with laptop(folder, workers=3, boot_seconds=0.5, stop_seconds=5, environ=environ) as running:
         soak = Soak(running)
         soak.start_keeper()
@@ -224,23 +224,23 @@ def run_often(soak: Soak, seed: int, runs: int) -> set[str]:
     return stranded
 
 
-def lives(soak: Soak) -> list[bars.Stretch]:
-    return bars.lives(list(soak.running.dynos.history), time.time())
+def lives(soak: Soak) -> list[figures.Stretch]:
+    return figures.lives(list(soak.running.dynos.history), time.time())
 
 
-def stints(soak: Soak) -> list[bars.Stretch]:
-    lines = (soak.running.folder / "witness").read_text().splitlines()
-    return bars.stints(lines, soak.kills, time.time())
+def stints(soak: Soak) -> list[figures.Stretch]:
+    lines = (soak.running.folder / "task-log").read_text().splitlines()
+    return figures.stints(lines, soak.kills, time.time())
 
 
-def measured(soak: Soak) -> bars.Bars:
+def measured(soak: Soak) -> figures.Figures:
     """By what dynos, workers and bucket noted."""
     now = time.time()
-    wanted = bars.outstanding(list(ExportRepository(soak.running.store).all()), now)
-    return bars.measured(lives(soak), stints(soak), wanted, len(soak.running.dynos.requests), now)
+    wanted = figures.outstanding(list(ExportRepository(soak.running.store).all()), now)
+    return figures.measured(lives(soak), stints(soak), wanted, len(soak.running.dynos.requests), now)
 
 
-def told(tail: bars.Stretch, soak: Soak) -> str:
+def told(tail: figures.Stretch, soak: Soak) -> str:
     """What happened from the last task until all workers were gone, in seconds after it."""
     dynos, workers = soak.running.dynos, lives(soak)
     befell = [(call.time, f"{call.method} {call.status}") for call in dynos.requests]
@@ -248,7 +248,7 @@ def told(tail: bars.Stretch, soak: Soak) -> str:
     befell += [(at, f"{name} killed") for at, name in soak.kills]
     there = [f"{at - tail.begin:.1f} {what}" for at, what in sorted(befell) if tail.begin <= at <= tail.end]
     first = sum(life.begin < tail.begin < life.end for life in workers)
-    return f"{bars.paid(tail, workers):.1f} dyno-seconds, {first} workers at the last task; {', '.join(there)}"
+    return f"{figures.paid(tail, workers):.1f} dyno-seconds, {first} workers at the last task; {', '.join(there)}"
 
 
 def wrong(soak: Soak, folder: Path) -> list[str]:
@@ -262,7 +262,7 @@ def wrong(soak: Soak, folder: Path) -> list[str]:
         if told[f"Ready: Soak {number}"] != 1:
             found.append(f"{export_id}: {told[f'Ready: Soak {number}']} mails")
         try:
-            texts = [page.text for page in read(people.download(soak.running, export_id, folder)).pages]
+            texts = [page.text for page in read(client.download(soak.running, export_id, folder)).pages]
         except (AssertionError, PipelineError) as error:
             found.append(f"{export_id}: {error}")
             continue
@@ -314,7 +314,7 @@ def costs(soak: Soak) -> dict[str, float]:
 def worst(soak: Soak) -> list[str]:
     """The dearest ends of a while, the dearest first."""
     workers = lives(soak)
-    tails = sorted(bars.tails(workers, stints(soak)), key=lambda tail: bars.paid(tail, workers), reverse=True)
+    tails = sorted(figures.tails(workers, stints(soak)), key=lambda tail: figures.paid(tail, workers), reverse=True)
     return [told(tail, soak) for tail in tails[:5]]
 
 

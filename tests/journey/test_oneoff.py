@@ -14,7 +14,7 @@ from pipeline.adapters.redis import Coordination
 from pipeline.scaler.one_off import COMMAND
 
 from ..readback import read
-from . import people
+from . import client
 
 ENVIRON = {
     "DOCUMENTS": "tests.journey.slow",
@@ -29,13 +29,13 @@ ENVIRON = {
 
 def test_one_off_workers_come_for_work_and_exit(tmp_path: Path) -> None:
     with laptop(tmp_path, boot_seconds=0.1, stop_seconds=5, environ=ENVIRON) as running:
-        export_id = people.ask(running, "slow", pages=60, seconds=0.1, chunk_pages=10)
-        people.wait_until("two are at work", lambda: running.dynos.count() == 2)
+        export_id = client.ask(running, "slow", pages=60, seconds=0.1, chunk_pages=10)
+        client.wait_until("two are at work", lambda: running.dynos.count() == 2)
         running.dynos.kill("run.1", SIGKILL)
-        assert people.wait_for_end(running, export_id)["state"] == "ready"
-        assert len(read(people.download(running, export_id, tmp_path)).pages) == 60
-        people.wait_until_told(running, export_id)
-        people.wait_for_no_workers(running)
+        assert client.wait_for_end(running, export_id)["state"] == "ready"
+        assert len(read(client.download(running, export_id, tmp_path)).pages) == 60
+        client.wait_until_told(running, export_id)
+        client.wait_for_no_workers(running)
         made = [(call.method, call.path) for call in running.dynos.requests]
         assert {method for method, _ in made} == {"GET", "POST"}
         assert not [path for _, path in made if "stop" in path or "formation" in path]
@@ -51,16 +51,16 @@ def test_a_message_to_a_leaving_worker_is_not_lost(tmp_path: Path, later: float)
     with laptop(tmp_path, boot_seconds=0, stop_seconds=5, environ=environ) as running:
         shared = Coordination.open(running.settings)
         running.dynos.run("run", DynoSpec(f"{COMMAND} leaver", "basic", one_off=True))
-        people.wait_until("it is up", lambda: bool(shared.workers.up()))
+        client.wait_until("it is up", lambda: bool(shared.workers.up()))
         shared.workers.drain(0)
-        people.wait_until("it leaves", lambda: not shared.workers.up())
+        client.wait_until("it leaves", lambda: not shared.workers.up())
         time.sleep(later)
-        export_id = people.ask(running, "slow", pages=2, seconds=0)
-        people.wait_for_no_workers(running)
+        export_id = client.ask(running, "slow", pages=2, seconds=0)
+        client.wait_for_no_workers(running)
         assert shared.messages.unacknowledged() == [], "it would come back after an hour"
         left = shared.workers.left(["leaver"])["leaver"]
         assert left is not None, "it said when it was gone"
-        if people.look(running, export_id)["state"] == "queued":
+        if client.look(running, export_id)["state"] == "queued":
             assert (
                 shared.messages.waiting() >= 1
             )  # on a busy machine the keeper may have asked again: that is harmless
@@ -71,8 +71,8 @@ def test_an_unknown_worker_exits_when_there_is_no_work(tmp_path: Path) -> None:
     with laptop(tmp_path, boot_seconds=0, stop_seconds=5, environ={**ENVIRON, "HEROKU_API_KEY": ""}) as running:
         shared = Coordination.open(running.settings)
         running.dynos.run("run", DynoSpec(f"{COMMAND} forgotten", "basic", one_off=True))
-        people.wait_until("it is up", lambda: [worker.id for worker in shared.workers.up()] == ["forgotten"])
+        client.wait_until("it is up", lambda: [worker.id for worker in shared.workers.up()] == ["forgotten"])
         began = time.monotonic()
-        people.wait_for_no_workers(running)
+        client.wait_for_no_workers(running)
         assert time.monotonic() - began < 30
         assert shared.workers.up() == []

@@ -20,7 +20,7 @@ DOCS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 def variables() -> set[str]:
     """Every environment variable that the settings read."""
-    return set(re.findall(r'env\.[a-z]+\(\s*"([A-Z0-9_]+)"', (ROOT / "pipeline/settings.py").read_text()))
+    return set(re.findall(r'env\.[a-z]+\(\s*"([A-Z0-9_]+)"', (ROOT / "pipeline/settings/__init__.py").read_text()))
 
 
 def test_every_setting_is_documented() -> None:

@@ -1,6 +1,6 @@
-"""What to check before trusting an installation: every service really used once, every finding a value.
+"""Check an installation by using every service once. Each check returns a finding.
 
-Checks are independent: one that fails does not keep the others from running.
+Checks are independent: the others run if one fails.
 """
 
 from __future__ import annotations
@@ -18,24 +18,25 @@ from ...scaler.billing import check_price
 from ...scaler.heroku import status_of
 from ...scaler.pool import WorkerPool
 from ...services import worker_pool
-from ...settings import MIB, Settings, is_local
+from ...settings import MIB, Settings
+from ...settings.urls import is_local
 from .bucket import bucket_checks
 from .finding import Check, Outcome, failed, guarded, skipped
 
-SECRET_LEAST = 32  # characters; what `generator: secret` of app.json makes is longer
-CLIENTS_PER_WORKER, CLIENTS_BESIDE = 6, 7  # measured: a web process and one, two, three workers had 12, 19, 24
-INTERPRETER = 64 * MIB  # a rendering process before its first page: 57 MB were measured
-DECODING = 10  # bytes a pixel, measured, see settings.BYTES_PER_PIXEL
+MIN_SECRET = 32  # characters; `generator: secret` in app.json makes longer ones
+CLIENTS_PER_WORKER, CLIENTS_BESIDE = 6, 7  # measured: a web process with 1, 2 and 3 workers had 12, 19 and 24
+INTERPRETER = 64 * MIB  # bytes of a rendering process before its first page; measured: 57 MB
+DECODING = 10  # bytes per pixel, measured; see settings.BYTES_PER_PIXEL
 
 
 def examine(environ: Mapping[str, str]) -> list[Check]:
-    """Every check, in the order of a table."""
+    """Run every check. Returns the findings in the order of the table."""
     try:
         settings = Settings.from_env(environ)
     except InvalidSetting as error:
         return [
             failed("settings", error, "Correct the variable."),
-            skipped("everything else", "it needs settings"),
+            skipped("everything else", "the settings are wrong"),
         ]
     return [
         *settings_checks(settings),
@@ -50,7 +51,7 @@ def examine(environ: Mapping[str, str]) -> list[Check]:
 
 
 def show(checks: Iterable[Check]) -> None:
-    """The checks as a table."""
+    """Print the findings as a table."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -59,7 +60,7 @@ def show(checks: Iterable[Check]) -> None:
         Outcome.OK: ("✓", "green"), Outcome.WARNING: ("!", "yellow"),
         Outcome.FAILED: ("✗", "bold red"), Outcome.SKIPPED: ("-", "dim"),
     }  # fmt: skip
-    table = Table("check", "", "what was found, and what to do")
+    table = Table("check", "", "result, and what to do")
     for check in checks:
         mark, style = marks[check.outcome]
         words = Text(check.words).append(f"\n{check.advice}" if check.advice else "", style="italic")
@@ -71,34 +72,34 @@ def show(checks: Iterable[Check]) -> None:
 
 
 def settings_checks(settings: Settings) -> Iterator[Check]:
-    """What is there and can still be wrong: secrets, the public address, who may come in."""
+    """Check settings that are valid and may still be wrong: secrets, the public address, sign-in."""
     yield _secret_key(settings)
     yield _base_url(settings)
     ways = {"PANEL_PASSWORD": settings.panel_password, "API_TOKENS": settings.api_tokens}
     if given := [name for name, value in ways.items() if value]:
         yield Check("sign-in", Outcome.OK, f"By {' and '.join(given)}.")
     else:
-        advice = "Set PANEL_PASSWORD or API_TOKENS; the command line needs neither."
-        yield Check("sign-in", Outcome.WARNING, "Nobody can sign in to the web process.", advice)
+        advice = "Set PANEL_PASSWORD or API_TOKENS. The command line needs neither."
+        yield Check("sign-in", Outcome.WARNING, "No one can sign in to the web process.", advice)
 
 
 def _secret_key(settings: Settings) -> Check:
-    new = "what this prints: python -c 'import secrets; print(secrets.token_hex(32))'"
+    new = "the output of: python -c 'import secrets; print(secrets.token_hex(32))'"
     if not settings.secret_keys:
-        return Check("SECRET_KEY", Outcome.FAILED, "It is not set; links cannot be signed.", f"Set it to {new}")
-    if len(settings.secret_keys[0]) < SECRET_LEAST:
-        words = f"It has fewer than {SECRET_LEAST} characters; links signed with it could be forged."
+        return Check("SECRET_KEY", Outcome.FAILED, "It is not set, so links cannot be signed.", f"Set it to {new}")
+    if len(settings.secret_keys[0]) < MIN_SECRET:
+        words = f"It has fewer than {MIN_SECRET} characters, so its links could be forged."
         return Check("SECRET_KEY", Outcome.WARNING, words, f"Put a longer one before it: {new}")
-    return Check("SECRET_KEY", Outcome.OK, f"{len(settings.secret_keys)} key(s), the first signs.")
+    return Check("SECRET_KEY", Outcome.OK, f"{len(settings.secret_keys)} key(s). The first one signs.")
 
 
 def _base_url(settings: Settings) -> Check:
     local, secure = is_local(settings.base_url), settings.base_url.startswith("https:")
     if local and settings.heroku_app:
-        words = f"Mails lead to {settings.base_url}, which only this machine can reach."
+        words = f"Links in mails begin with {settings.base_url}, which only this machine can reach."
         return Check("BASE_URL", Outcome.WARNING, words, "Set BASE_URL to the app's https address.")
     if not local and not secure:
-        words = f"{settings.base_url} is not https: passwords and links travel in the clear."
+        words = f"{settings.base_url} is not https: passwords and links are sent unencrypted."
         return Check("BASE_URL", Outcome.FAILED, words, "Set BASE_URL to an https address.")
     return Check("BASE_URL", Outcome.OK, settings.base_url)
 
@@ -107,17 +108,17 @@ def _base_url(settings: Settings) -> Check:
 
 
 def redis_checks(settings: Settings) -> Iterator[Check]:
-    """Whether it answers, keeps what it is given, and has connections left."""
+    """Check that Redis answers, does not evict keys, and has connections left."""
     try:
         info = Coordination.open(settings).info()
     except RedisDown as error:
-        yield failed("redis", error, "Check REDIS_URL; rediss:// when the server wants TLS, redis:// when not.")
+        yield failed("redis", error, "Check REDIS_URL: rediss:// if the server uses TLS, else redis://.")
         return
     version = info.get("valkey_version") or info.get("redis_version", "?")
     if settings.redis_url.startswith("rediss:") or is_local(settings.redis_url):
-        yield Check("redis", Outcome.OK, f"It answers, version {version}.")
+        yield Check("redis", Outcome.OK, f"Version {version} answers.")
     else:
-        words = f"It answers, version {version}, but not over TLS."
+        words = f"Version {version} answers, but not over TLS."
         yield Check("redis", Outcome.WARNING, words, "Use a rediss:// URL.")
     yield _eviction(str(info.get("maxmemory_policy", "unknown")))
     yield _connections(int(info.get("maxclients", 0)), int(info.get("connected_clients", 0)), settings.max_workers)
@@ -126,25 +127,25 @@ def redis_checks(settings: Settings) -> Iterator[Check]:
 def _eviction(policy: str) -> Check:
     if policy == "noeviction":
         return Check("redis memory", Outcome.OK, "maxmemory-policy is noeviction.")
-    words = f"maxmemory-policy is {policy}: when memory runs out, messages vanish; the keeper sends them again."
+    words = f"maxmemory-policy is {policy}: when memory is full, messages are lost; the keeper resends them."
     return Check("redis memory", Outcome.WARNING, words, "Set noeviction (heroku redis:maxmemory -p noeviction).")
 
 
 def _connections(most: int, now: int, workers: int) -> Check:
-    """Every worker at once must find a connection: Heroku's smallest Redis allows twenty in all."""
+    """Check that all workers together can connect: Heroku's smallest Redis allows 20 connections."""
     needed = CLIENTS_PER_WORKER * workers + CLIENTS_BESIDE
-    words = f"{now} of {most} connections are in use; web process and {workers} workers need about {needed}."
+    words = f"{now} of {most} connections are in use. A web process and {workers} workers need about {needed}."
     if most >= needed:
         return Check("redis connections", Outcome.OK, words)
     fitting = max(1, (most - CLIENTS_BESIDE) // CLIENTS_PER_WORKER)
-    return Check("redis connections", Outcome.WARNING, words, f"Set MAX_WORKERS={fitting}, or take a larger plan.")
+    return Check("redis connections", Outcome.WARNING, words, f"Set MAX_WORKERS={fitting}, or use a larger plan.")
 
 
 # mail, workers, this machine
 
 
 def mail_checks(settings: Settings) -> Iterator[Check]:
-    """Connect and sign in; nothing is sent."""
+    """Connect and sign in to the mail server. Sends nothing."""
     post = Mailer(settings)
     if not post.configured:
         words, advice = "No mail is sent.", "Set SMTP_URL=smtp://user:password@host:587."
@@ -154,16 +155,16 @@ def mail_checks(settings: Settings) -> Iterator[Check]:
     try:
         with post.connection() as smtp:
             smtp.noop()
-        yield Check("mail", Outcome.OK, "The server takes our sign-in.")
+        yield Check("mail", Outcome.OK, "The server accepts the sign-in.")
     except MailUnencrypted as error:
         yield failed("mail", error, error.advice)
     except MailDown as error:
-        advice = "Check SMTP_URL, smtp://user:password@host:587, with special characters written as %40."
+        advice = "Check SMTP_URL, smtp://user:password@host:587. Write special characters as %40."
         yield failed("mail", error, advice)
 
 
 def sender_check(settings: Settings) -> Check:
-    """Whether MAIL_FROM is one address at a host that others know."""
+    """Check that MAIL_FROM is one address, at a public host."""
     name, wanted = "MAIL_FROM", "Set it to one address, such as Documents <documents@example.org>."
     header = EmailPolicy().header_factory("From", settings.mail_from)
     if header.defects or len(header.addresses) != 1 or not header.addresses[0].domain:
@@ -176,8 +177,10 @@ def sender_check(settings: Settings) -> Check:
 
 
 def heroku_checks(settings: Settings) -> Iterator[Check]:
-    """Count the workers, and see whether the key may change that, by a change of nothing: setting the
-    quantity here could undo what the keeper does at this moment."""
+    """Count the workers, and check that the key may scale them, with a request that changes nothing.
+
+    Setting the quantity here could undo what the keeper does at the same time.
+    """
     pool = worker_pool(settings, Coordination.open(settings))
     yield from _price(settings, pool)
     if not pool.configured:
@@ -186,14 +189,14 @@ def heroku_checks(settings: Settings) -> Iterator[Check]:
         return
     try:
         now = pool.check()
-        words = f"{settings.heroku_app}: {now} of at most {settings.max_workers} workers; the key may scale them."
+        words = f"{settings.heroku_app}: {now} of at most {settings.max_workers} workers. The key may scale them."
         yield Check("heroku", Outcome.OK, words)
     except HerokuDown as error:
         yield failed("heroku", error, _heroku_advice(error))
 
 
 def _price(settings: Settings, pool: WorkerPool) -> Iterator[Check]:
-    """Nothing, unless nobody knows what a worker costs: then web and workers do not start."""
+    """Yield a failure if the price of a worker is unknown: web and workers would not start."""
     try:
         check_price(settings, pool)
     except InvalidSetting as error:
@@ -203,14 +206,14 @@ def _price(settings: Settings, pool: WorkerPool) -> Iterator[Check]:
 def _heroku_advice(error: HerokuDown) -> str:
     status = status_of(error)
     if status == 404:
-        return "Check HEROKU_APP_NAME, and that the key's account may use this app."
+        return "Check HEROKU_APP_NAME, and that the account of the key has access to this app."
     return error.advice if error.advice != HerokuDown.advice else "Try again; check HEROKU_API_URL."
 
 
 def memory_check(settings: Settings, environ: Mapping[str, str]) -> Check:
-    """Whether the largest picture that is let through can be decoded beside the program."""
+    """Check that a process has enough memory to decode the largest allowed picture."""
     named = [name for name in ("WORKER_MEMORY_MB", "DYNO_RAM") if environ.get(name, "0") != "0"]
-    source = named[0] if named else "the system's limit, or 512 where there is none"
+    source = named[0] if named else "the system's limit, else 512"
     each = settings.memory_per_process
     words = (
         f"{settings.memory_bytes // MIB} MiB ({source}) for {settings.concurrency} process(es): {each // MIB} each."
@@ -218,7 +221,7 @@ def memory_check(settings: Settings, environ: Mapping[str, str]) -> Check:
     needed = INTERPRETER + DECODING * settings.max_image_pixels
     if each >= needed:
         return Check("memory", Outcome.OK, words)
-    words += f" A picture of MAX_IMAGE_PIXELS needs {needed // MIB}."
+    words += f" A picture of MAX_IMAGE_PIXELS needs {needed // MIB} MiB."
     return Check("memory", Outcome.WARNING, words, "Lower WORKER_CONCURRENCY or MAX_IMAGE_PIXELS.")
 
 
@@ -231,16 +234,16 @@ def font_checks(settings: Settings) -> Iterator[Check]:
     face = default_chain()
     words = ", then ".join(font.name for font in face.fonts)
     if all(map(face.has, "aä€Ωжשع")):
-        yield Check("fonts", Outcome.OK, f"{words}: Latin, Greek, Cyrillic, Hebrew and Arabic among others.")
+        yield Check("fonts", Outcome.OK, f"{words}: they contain Latin, Greek, Cyrillic, Hebrew and Arabic.")
     else:
-        yield Check("fonts", Outcome.FAILED, f"{words} lack letters.", "Install requirements.txt again.")
+        yield Check("fonts", Outcome.FAILED, f"{words}: letters are missing.", "Install requirements.txt again.")
 
 
 def document_checks(settings: Settings) -> Iterator[Check]:
-    """Import every module with documents, as each process does when it starts."""
+    """Import every module of DOCUMENTS, as each process does at its start."""
     try:
         documents.load(settings.documents)
     except InvalidSetting as error:
-        yield failed("DOCUMENTS", error, "Name modules that can be imported here, with spaces between them.")
+        yield failed("DOCUMENTS", error, "Name modules that can be imported, separated by spaces.")
     else:
-        yield Check("DOCUMENTS", Outcome.OK, f"Can be made: {', '.join(documents.names())}.")
+        yield Check("DOCUMENTS", Outcome.OK, f"Available: {', '.join(documents.names())}.")

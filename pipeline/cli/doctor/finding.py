@@ -1,4 +1,4 @@
-"""What a check found, as a value."""
+"""The result of a check."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ...errors import PipelineError
 
 
 class Outcome(StrEnum):
-    """How a check ended; only `failed` is in the way of an export."""
+    """How a check ended. Only `failed` prevents exports."""
 
     OK = "ok"
     WARNING = "warning"
@@ -20,7 +20,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True)
 class Check:
-    """A finding: what was looked at, how it is, and what to do about it."""
+    """A finding: what was checked, the outcome, and what to do."""
 
     name: str
     outcome: Outcome
@@ -29,14 +29,14 @@ class Check:
 
 
 def guarded(name: str, checks: Iterable[Check]) -> Iterator[Check]:
-    """The checks; and what breaks them, as a failed one, so that the others still run."""
+    """Yield the checks. An error becomes a failed check, so that the others still run."""
     try:
         yield from checks
     except PipelineError as error:
         yield failed(name, error, error.advice)
-    except Exception as error:  # noqa: BLE001  # a service may answer in ways that nobody thought of
-        words = f"It answered in a way that was not expected: {type(error).__name__}."
-        yield Check(name, Outcome.FAILED, words, "Try again; if it stays, report it with this line.")
+    except Exception as error:  # noqa: BLE001  # a service may answer in an unforeseen way
+        words = f"Unexpected error ({type(error).__name__})."
+        yield Check(name, Outcome.FAILED, words, "Try again. If it remains, report it with this line.")
 
 
 def failed(name: str, error: PipelineError, advice: str) -> Check:

@@ -12,7 +12,7 @@ from pipeline.pdf.adopt import adopt_pages
 from pipeline.pdf.numbering import Lane
 from pipeline.pdf.segment import SegmentWriter
 
-from ...segments import filled
+from ...make_pdf import filled
 
 
 def file_of(objects: dict[int, bytes], root: int = 1) -> bytes:

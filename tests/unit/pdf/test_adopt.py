@@ -19,7 +19,7 @@ from pipeline.pdf.numbering import Lane
 from pipeline.pdf.page_tree import FANOUT
 from pipeline.pdf.segment import SegmentWriter
 
-from ...segments import filled, opened, pictures
+from ...make_pdf import filled, opened, pictures
 from .foreign_files import adopt, file_of, one_page, refused, simple, stream, texts
 
 

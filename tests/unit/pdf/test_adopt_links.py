@@ -16,7 +16,7 @@ from pipeline.pdf import adopt as adopted
 from pipeline.pdf.adopt import adopt_pages
 from pipeline.pdf.reader import Heading
 
-from ...segments import filled, opened
+from ...make_pdf import filled, opened
 from .foreign_files import adopt, link, outlined, simple, texts
 
 

@@ -29,9 +29,9 @@ from pipeline.pdf.segment import SegmentWriter
 from pipeline.settings import Settings
 from pipeline.tasks.inline import render_file
 
+from ...make_pdf import ABOUT, filled, opened, pictures
 from ...pictures import jpeg
 from ...readback import Seen, read
-from ...segments import ABOUT, filled, opened, pictures
 
 SETTINGS = Settings.from_env({})
 LOGO = jpeg(1, 64, 48)

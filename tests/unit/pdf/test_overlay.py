@@ -16,7 +16,7 @@ from pipeline.pdf.assembly import Assembly, VolumePosition
 from pipeline.pdf.numbering import Lane
 from pipeline.pdf.segment import SegmentWriter
 
-from ...segments import ABOUT
+from ...make_pdf import ABOUT
 
 POSITION = VolumePosition(2, 3, 10, 30)
 

@@ -18,7 +18,7 @@ from pipeline.pdf import reader as foreign
 from pipeline.pdf.adopt import adopt_pages
 from pipeline.pdf.segment import SegmentWriter
 
-from ...segments import filled
+from ...make_pdf import filled
 from .foreign_files import adopt, link, one_page, outlined, refused, simple, texts
 
 

@@ -7,7 +7,7 @@ import io
 from pipeline.pdf.adopt import adopt_pages
 from pipeline.pdf.segment import SegmentWriter
 
-from ...segments import filled
+from ...make_pdf import filled
 from .foreign_files import simple, texts
 
 

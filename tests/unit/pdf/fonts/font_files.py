@@ -12,7 +12,7 @@ from fontTools.pens.ttGlyphPen import TTGlyphPen
 
 from pipeline.pdf.segment import SegmentWriter
 
-from ....segments import filled
+from ....make_pdf import filled
 
 HEBREW, ARABIC = "שלום עולם", "السلام عليكم"
 

@@ -15,7 +15,7 @@ from pipeline.pdf.numbering import Lane
 from pipeline.pdf.segment import SegmentWriter
 from pipeline.pdf.tail_bound import TailBound
 
-from ....segments import opened, pictures
+from ....make_pdf import opened, pictures
 from .font_files import ARABIC, HEBREW, font, page_of, text_of
 
 

@@ -1,4 +1,4 @@
-"""Bodies that come one byte at a time, from people who may not even be signed in."""
+"""Bodies that arrive one byte at a time."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from gunicorn.http.unreader import SocketUnreader
 from pipeline.web import gunicorn
 
 
-def test_a_body_that_drips_holds_its_thread_until_a_deadline_and_no_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_slow_body_ends_at_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gunicorn, "BODY_SECONDS", 0.2)
     ours, theirs = socket.socketpair()
     with ours, theirs:
@@ -25,7 +25,7 @@ def test_a_body_that_drips_holds_its_thread_until_a_deadline_and_no_longer(monke
         assert request.unreader.sock is ours and ours.gettimeout() is None
 
 
-def test_a_body_that_stops_coming_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stalled_body_ends_at_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gunicorn, "BODY_SECONDS", 0.1)
     ours, theirs = socket.socketpair()
     with ours, theirs:

@@ -1,4 +1,4 @@
-"""A document of one segment, made in memory, and how readers see it."""
+"""Make a PDF of one segment in memory, and open it with other libraries."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ABOUT = About("One segment", 1_700_000_000, "an-export")
 
 
 def filled(fill: Callable[[SegmentWriter], object]) -> bytes:
-    """A document of one segment."""
+    """Return a document of one segment."""
     file = io.BytesIO()
     writer = SegmentWriter(file, Lane(0, 1), 0, header=True)
     fill(writer)
@@ -25,14 +25,14 @@ def filled(fill: Callable[[SegmentWriter], object]) -> bytes:
 
 
 def opened(pdf: bytes) -> pikepdf.Pdf:
-    """The file, checked by qpdf."""
+    """Open the file, after qpdf checked it."""
     file = pikepdf.open(io.BytesIO(pdf))
     assert not file.check_pdf_syntax()
     return file
 
 
 def pictures(pdf: bytes) -> list[bytes]:
-    """Every page as PDFium shows it."""
+    """Return every page as PDFium renders it."""
     document = pypdfium2.PdfDocument(pdf)
     try:
         return [page.render(scale=0.5).to_pil().tobytes() for page in document]

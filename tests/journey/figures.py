@@ -1,4 +1,4 @@
-"""What a run of the scaler is measured by: pure, from what the dyno manager, the workers and the bucket noted."""
+"""Figures of a run of the scaler, from the records of the dyno manager, the workers and the bucket. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pipeline.exports.export import Export
 
 @dataclass(frozen=True)
 class Stretch:
-    """From when to when something was so, in seconds since the epoch."""
+    """An interval, in seconds since the epoch."""
 
     begin: float
     end: float
@@ -27,8 +27,8 @@ class Stretch:
 
 
 @dataclass(frozen=True)
-class Bars:
-    """Seconds, dyno-seconds and numbers; the promises of docs/scaling.md."""
+class Figures:
+    """The figures that docs/scaling.md promises."""
 
     exports: int
     killed: int  # workers that had a task when they were told to stop
@@ -73,13 +73,13 @@ def outstanding(exports: Iterable[Export], now: float) -> list[Stretch]:
 
 def measured(
     workers: Sequence[Stretch], tasks: Sequence[Stretch], wanted: Sequence[Stretch], calls: int, now: float
-) -> Bars:
+) -> Figures:
     cut = [
         life
         for life in workers
         if life.end < now and any(t.dyno == life.dyno and t.begin < life.end < t.end for t in tasks)
     ]
-    return Bars(
+    return Figures(
         len(wanted),
         len(cut),
         max((paid(tail, workers) for tail in tails(workers, tasks)), default=0.0),

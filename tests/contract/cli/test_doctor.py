@@ -18,10 +18,11 @@ from pipeline.cli import program
 from pipeline.cli.doctor import examine, memory_check, redis_checks, sender_check, settings_checks
 from pipeline.cli.doctor.bucket import bucket_checks
 from pipeline.cli.doctor.finding import Check, Outcome
-from pipeline.settings import Settings, is_local
+from pipeline.settings import Settings
+from pipeline.settings.urls import is_local
 
-from ..conftest import Environ
-from .lesser_s3 import Lacks, lesser
+from ...conftest import Environ
+from ..lesser_s3 import Lacks, lesser
 
 LONG = "0123456789abcdef" * 4
 
@@ -49,7 +50,7 @@ def found(checks: list[Check], name: str) -> Check:
     return next(check for check in checks if check.name == name)
 
 
-def test_an_installation_that_lacks_nothing_is_all_ok(whole: Environ) -> None:
+def test_a_complete_installation_is_ok(whole: Environ) -> None:
     checks = examine(whole)
     assert [check for check in checks if check.outcome is not Outcome.OK] == []
     assert {check.name for check in checks} == {
@@ -102,7 +103,7 @@ def test_nothing_is_left_in_the_bucket(environ: Environ, settings: Settings) -> 
         ({"BASE_URL": "http://pdf.example.org"}, "BASE_URL", "not https", "https"),
     ],
 )
-def test_what_is_wrong_fails_alone(
+def test_one_failure_leaves_the_others(
     whole: Environ, variables: dict[str, str], name: str, words: str, advice: str
 ) -> None:
     if variables.get("REDIS_URL") == "closed":
@@ -121,7 +122,7 @@ def test_what_is_wrong_fails_alone(
     assert len({"redis", "bucket", "mail", "heroku"} & tried) >= 3
 
 
-def test_a_sender_that_only_this_machine_knows_is_a_warning(settings: Settings) -> None:
+def test_a_local_sender_is_a_warning(settings: Settings) -> None:
     elsewhere = replace(settings, smtp_url="smtps://mail.example.org", mail_from="Us <us@localhost>")
     assert sender_check(elsewhere).outcome is Outcome.WARNING
     assert sender_check(replace(elsewhere, mail_from="Us <us@example.org>")).outcome is Outcome.OK
@@ -132,20 +133,20 @@ def test_a_wrong_secret_is_not_repeated(whole: Environ) -> None:
     assert "hunter22" not in repr(checks)
 
 
-def test_what_is_not_configured_is_a_warning(environ: Environ, settings: Settings) -> None:
+def test_missing_settings_are_warnings(environ: Environ, settings: Settings) -> None:
     checks = outcomes(examine(environ | {"PANEL_PASSWORD": "", "API_TOKENS": ""}))
     assert checks["mail"] is checks["heroku"] is checks["sign-in"] is Outcome.WARNING
     assert checks["SECRET_KEY"] is Outcome.WARNING  # the one of the tests is short
     assert Outcome.FAILED not in checks.values()
 
 
-def test_a_setting_that_cannot_be_read_is_said_and_the_rest_skipped(environ: Environ) -> None:
+def test_a_wrong_setting_skips_the_rest(environ: Environ) -> None:
     checks = examine(environ | {"MAX_WORKERS": "many"})
     assert [check.outcome for check in checks] == [Outcome.FAILED, Outcome.SKIPPED]
     assert "MAX_WORKERS is 'many'" in checks[0].words
 
 
-def test_a_small_redis_that_forgets_is_warned_of(environ: Environ, tmp_path: Path) -> None:
+def test_a_small_evicting_redis_is_a_warning(environ: Environ, tmp_path: Path) -> None:
     with valkey(tmp_path, extra=("--maxclients", "20", "--maxmemory-policy", "allkeys-lru")) as server:
         checks = list(redis_checks(Settings.from_env(environ | {"REDIS_URL": server.url})))
     assert outcomes(checks) == {
@@ -156,18 +157,18 @@ def test_a_small_redis_that_forgets_is_warned_of(environ: Environ, tmp_path: Pat
     assert "MAX_WORKERS=2" in found(checks, "redis connections").advice
 
 
-def test_a_store_without_conditional_writes_is_said_to_lose_something(settings: Settings) -> None:
+def test_missing_conditional_writes_are_a_warning(settings: Settings) -> None:
     with lesser(settings, Lacks(conditions=True)) as lacking:
         checks = list(bucket_checks(lacking))
     check = found(checks, "conditional writes")
     assert check.outcome is Outcome.WARNING
     assert "If-None-Match and If-Match" in check.words
-    assert "two processes may both move an export on" in check.words
+    assert "two processes may advance the same export" in check.words
     assert "one worker" in check.advice
     assert outcomes(checks)["part copy"] is Outcome.OK
 
 
-def test_a_store_without_part_copy_is_said_to_stream(settings: Settings) -> None:
+def test_missing_part_copy_is_a_warning(settings: Settings) -> None:
     with lesser(settings, Lacks(part_copy=True)) as lacking:
         checks = list(bucket_checks(lacking))
         assert S3Bucket.open(settings).uploads("") == []
@@ -178,14 +179,14 @@ def test_a_store_without_part_copy_is_said_to_stream(settings: Settings) -> None
     assert outcomes(checks)["conditional writes"] is Outcome.OK
 
 
-def test_a_bucket_that_everybody_can_read_fails(settings: Settings) -> None:
+def test_a_public_bucket_fails(settings: Settings) -> None:
     with lesser(settings, Lacks(signatures=True)) as lacking:
         check = found(list(bucket_checks(lacking)), "download link")
     assert check.outcome is Outcome.FAILED
-    assert "everybody can read" in check.words
+    assert "the bucket is public" in check.words
 
 
-def test_a_store_that_passes_requests_on_is_ok(settings: Settings) -> None:
+def test_a_proxied_store_is_ok(settings: Settings) -> None:
     with lesser(settings, Lacks()) as same:
         assert {check.outcome for check in bucket_checks(same)} == {Outcome.OK}
 
@@ -202,7 +203,7 @@ def test_a_store_that_passes_requests_on_is_ok(settings: Settings) -> None:
         ),
     ],
 )
-def test_memory_is_said_with_its_source_and_share(variables: dict[str, str], words: str, outcome: Outcome) -> None:
+def test_memory_is_shown_with_its_source(variables: dict[str, str], words: str, outcome: Outcome) -> None:
     check = memory_check(Settings.from_env(variables), variables)
     assert words in check.words
     assert check.outcome is outcome
@@ -217,7 +218,7 @@ def test_memory_is_said_with_its_source_and_share(variables: dict[str, str], wor
         ({"BASE_URL": "http://pdf.example.org"}, Outcome.FAILED),
     ],
 )
-def test_the_public_address_is_https_unless_it_is_local(variables: dict[str, str], outcome: Outcome) -> None:
+def test_the_public_address_is_https_unless_local(variables: dict[str, str], outcome: Outcome) -> None:
     assert outcomes(list(settings_checks(Settings.from_env(variables))))["BASE_URL"] is outcome
 
 
@@ -228,11 +229,11 @@ def test_the_public_address_is_https_unless_it_is_local(variables: dict[str, str
         ("https://localhost.example.org", False), ("http://10.0.0.1", False),
     ],
 )  # fmt: skip
-def test_a_local_address_is_one_of_this_machine(url: str, local: bool) -> None:
+def test_a_local_address_is_this_machine(url: str, local: bool) -> None:
     assert is_local(url) is local
 
 
-def test_the_command_exits_with_6_only_when_something_failed(environ: Environ, settings: Settings) -> None:
+def test_the_exit_code_is_6_if_a_check_failed(environ: Environ, settings: Settings) -> None:
     run = CliRunner(env=environ).invoke
     good = run(program, ["doctor", "--json"])
     assert good.exit_code == 0

@@ -1,4 +1,4 @@
-"""What a person does with a running system, over HTTP."""
+"""A client of a running system, over HTTP."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from local.laptop import Laptop
 from ..pictures import jpeg
 
 PATIENCE = 120.0
-# Seconds from look to look. Each costs us, web and S3 10 ms of processor, which those we wait for need.
+# Seconds between two polls. Each costs 10 ms of processor time, which the system under test needs.
 SOON, AT_LEISURE = 0.05, 0.25
 
 
 def put_album(laptop: Laptop, photos: int, *, pictures: list[bytes] | None = None, name: str = "album") -> str:
-    """Photos and a listing of them in the bucket; the listing's key."""
+    """Store photos and a listing of them in the bucket. Returns the listing's key."""
     made = pictures or [jpeg(i, 80, 60) for i in range(min(photos, 50))]
     with ThreadPoolExecutor(8) as pool:
         keys = [f"inputs/{name}/{i:06d}.jpg" for i in range(photos)]
@@ -34,7 +34,7 @@ def put_album(laptop: Laptop, photos: int, *, pictures: list[bytes] | None = Non
 
 
 def ask(laptop: Laptop, document: str = "photos", notify: str | None = "admin@example.org", **order: Any) -> str:
-    """Ask for an export; its id."""
+    """Request an export. Returns its id."""
     chunk_pages = order.pop("chunk_pages", None)
     body = {"document": document, "params": order, "notify": notify, "chunk_pages": chunk_pages}
     answer = requests.post(f"{laptop.url}/exports", json=body, headers=laptop.headers, timeout=30)
@@ -57,14 +57,14 @@ def wait_until(what: str, true: Callable[[], bool], patience: float = PATIENCE, 
 
 
 def wait_for_end(laptop: Laptop, export_id: str) -> dict[str, Any]:
-    """The export once it is over."""
+    """Wait until the export is over, and return it."""
     over = ("ready", "failed", "cancelled")
     wait_until("the export ends", lambda: look(laptop, export_id)["state"] in over, look_each=AT_LEISURE)
     return look(laptop, export_id)
 
 
 def wait_until_told(laptop: Laptop, export_id: str) -> None:
-    """Until nothing is left to be done for the export, its mail included."""
+    """Wait until nothing is left to do for the export, including its mail."""
     open_mark = f"active/{export_id}"
     wait_until("the export is closed", lambda: laptop.store.head(open_mark) is None, look_each=AT_LEISURE)
 
@@ -74,7 +74,7 @@ def wait_for_no_workers(laptop: Laptop) -> None:
 
 
 def download(laptop: Laptop, export_id: str, folder: Path) -> Path:
-    """The file, by the API."""
+    """Download the file by the API. Returns its path."""
     path = folder / f"{export_id}.pdf"
     with requests.get(f"{laptop.url}/exports/{export_id}/download", headers=laptop.headers, timeout=60) as answer:
         assert answer.ok, answer.text
@@ -83,5 +83,5 @@ def download(laptop: Laptop, export_id: str, folder: Path) -> Path:
 
 
 def mails_to(laptop: Laptop, address: str) -> list[str]:
-    """The subjects of the mails that one person got."""
+    """Return the subjects of the mails to one address."""
     return [str(mail["Subject"]) for mail in mails(laptop) if mail["To"] == address]
