@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import msgspec
 
-from ..documents.inputs.bucket import SENT
+from ..documents.inputs import SENT
 from ..errors import InvalidRequest
 
 if TYPE_CHECKING:

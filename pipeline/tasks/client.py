@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import documents
-from ..documents.inputs import parquet
-from ..documents.inputs.bucket import SENT
+from ..documents.inputs import SENT, parquet
 from ..documents.inputs.folder import FolderInputs
 from ..documents.inputs.jsonl import lines, plain
 from ..documents.job import DocumentJob, on_disk

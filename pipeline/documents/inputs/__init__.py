@@ -11,6 +11,8 @@ from typing_extensions import Buffer
 from ...errors import InputChanged, InvalidRequest
 from ...exports.plan import Listing
 
+INPUTS = "inputs/"  # the only part of the bucket that a request may name
+SENT = "inputs/sent/"  # where commands put what they send; it expires, the rest of inputs/ belongs to its owner
 BLOCK = 256 * 1024
 LINE_MOST = 64 * 1024
 

@@ -19,12 +19,8 @@ from ...adapters.https import Fetcher
 from ...errors import Conflict, InvalidRequest, NotFound, UnreadableSource
 from ...exports.plan import Listing
 from ...settings import MIB
-from . import BLOCK, Opened, changed
+from . import BLOCK, INPUTS, Opened, changed
 
-SENT = "inputs/sent/"  # what commands send; all else below inputs/ is its owner's affair
-
-
-INPUTS = "inputs/"  # the only part of the bucket that a request may name
 SOURCE_MOST = 128 * MIB
 IN_MEMORY = 1 * MIB
 TRIES = 3
