@@ -135,7 +135,7 @@ class Settings:
             linger_seconds=env.seconds("LINGER_SECONDS", 5),
             memory_bytes=memory,
             concurrency=concurrency,
-            documents=("pipeline.documents.photos", "pipeline.documents.table", *env.text("DOCUMENTS", "").split()),
+            documents=tuple(env.text("DOCUMENTS", "").split()),
             fonts=env.words("FONTS"),
             chunk_seconds=env.seconds("CHUNK_SECONDS", 15),
             max_chunks=env.integer("MAX_CHUNKS", 500),

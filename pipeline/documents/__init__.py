@@ -1,35 +1,41 @@
-"""What can be made: the Document protocol and the register of kinds."""
+"""The extension API: what a module that makes a document imports, and the register of documents.
+
+A module in this folder is found by its being here; `DOCUMENTS` names modules elsewhere.
+"""
 
 from __future__ import annotations
 
 import importlib
+import pkgutil
 from collections.abc import Generator, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
 import msgspec
 
-from ..errors import InvalidSetting, UnknownDocument
+from ..errors import InvalidRequest, InvalidSetting, UnknownDocument, UnreadableSource
 from ..exports.plan import Chunk, Cost, Marks, Survey
 from ..pdf.segment import SegmentWriter
-from .inputs import Inputs
-from .params import PaperParams, Params, invalid
+from ..pdf.tally import Skipped
+from .inputs import Inputs, lines
+from .params import PaperParams, Params, invalid, one_source
 
 __all__ = [
     "Chunk",
     "Cost",
     "Document",
     "Inputs",
+    "InvalidRequest",
     "Marks",
     "PaperParams",
     "Params",
     "Range",
     "SegmentWriter",
+    "Skipped",
     "Survey",
-    "decode",
-    "find",
-    "load",
-    "names",
+    "UnreadableSource",
+    "lines",
+    "one_source",
     "register",
 ]
 
@@ -55,7 +61,10 @@ class Range:
 
 
 class Document(Protocol[P]):
-    """A kind of document. One object serves all exports and threads, so it keeps nothing."""
+    """A kind of document. One object serves all exports and threads, so it keeps nothing.
+
+    The first line of its class's docstring describes it to people.
+    """
 
     name: str
     params: type[Any]
@@ -82,13 +91,22 @@ def register(document: Document[Any]) -> None:
     _register[document.name] = document
 
 
-def load(modules: Iterable[str]) -> None:
-    """Import modules that register documents; InvalidSetting when one cannot be imported."""
+def load(modules: Iterable[str] = ()) -> None:
+    """Import every module of this package, then `modules`; each registers its documents.
+
+    Raises InvalidSetting when one cannot be imported.
+    """
+    for found in pkgutil.iter_modules(__path__, f"{__name__}."):
+        _load(found.name, f"{found.name} cannot be imported")
     for module in modules:
-        try:
-            importlib.import_module(module)
-        except Exception as error:  # whatever a module of somebody else raises
-            raise InvalidSetting(f"DOCUMENTS names {module}: {error!r}.", field="DOCUMENTS") from error
+        _load(module, f"DOCUMENTS names {module}")
+
+
+def _load(module: str, told: str) -> None:
+    try:
+        importlib.import_module(module)
+    except Exception as error:  # a module may raise anything while it is imported
+        raise InvalidSetting(f"{told}: {error!r}.", field="DOCUMENTS") from error
 
 
 def find(name: str) -> Document[Any]:
@@ -100,8 +118,35 @@ def find(name: str) -> Document[Any]:
 
 
 def names() -> list[str]:
-    """Every known kind."""
+    """Names of all registered documents, sorted."""
     return sorted(_register)
+
+
+def description(document: Document[Any]) -> str:
+    """Returns the first line of its class's docstring, empty if it has none."""
+    return (type(document).__doc__ or "").strip().partition("\n")[0]
+
+
+def record_fields(document: Document[Any]) -> tuple[str, ...]:
+    """Returns the names of a record's fields; empty if records are no structs, so any field is possible."""
+    fields = {each.encode_name: each.type for each in msgspec.structs.fields(document.params)}
+    for kind in _types(msgspec.inspect.type_info(fields.get(document.records_field))):
+        if isinstance(kind, msgspec.inspect.StructType):
+            return tuple(each.encode_name for each in kind.fields)
+    return ()
+
+
+def _types(info: msgspec.inspect.Type) -> Generator[msgspec.inspect.Type, None, None]:
+    """The types that a records field allows for one record."""
+    if isinstance(info, msgspec.inspect.Metadata):
+        yield from _types(info.type)
+    elif isinstance(info, msgspec.inspect.UnionType):
+        for each in info.types:
+            yield from _types(each)
+    elif isinstance(info, msgspec.inspect.CollectionType | msgspec.inspect.VarTupleType):
+        yield from _types(info.item_type)
+    else:
+        yield info
 
 
 def decode(document: Document[Any], params: Mapping[str, Any]) -> Any:

@@ -10,11 +10,15 @@ from reportlab.lib import pagesizes
 
 from ..errors import InvalidRequest
 
+PageSize = Literal["A3", "A4", "A5", "Letter", "Legal"]
 ListingFormat = Literal["auto", "csv", "jsonl", "parquet"]
 
 
 class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The parameters of a document: one field each, with its limits and a description for people."""
+    """The parameters of a document: one field each, with its limits and a description for people.
+
+    The panel shows fields with a `title` at once, those without under "More options".
+    """
 
     listing: Annotated[str, Meta(description="key of a listing in the bucket: JSON lines or Parquet")] = ""
     format: Annotated[ListingFormat, Meta(description="of the listing; csv is for tables")] = "auto"
@@ -68,7 +72,7 @@ Side = Annotated[float, Meta(ge=50, le=5000)]  # PDF allows 5,080 mm (ISO 32000-
 class PaperParams(Params, frozen=True):
     """Parameters of a document whose pages are all of one size."""
 
-    page_size: Annotated[Literal["A3", "A4", "A5", "Letter", "Legal"], Meta(description="paper")] = "A4"
+    page_size: Annotated[PageSize, Meta(title="Paper", description="paper")] = "A4"
     page_mm: Annotated[
         tuple[Side, Side] | None,
         Meta(description="[width, height] in mm, 50 to 5000 each, instead of page_size"),

@@ -60,8 +60,10 @@ class PhotosParams(PaperParams, frozen=True):
 
     photos: Annotated[list[Photo] | None, Meta(description="a list of {source, caption}")] = None
     title: Annotated[str, Meta(min_length=1, max_length=200, description="title of the file")] = "Photos"
-    rows: Annotated[int, Meta(ge=1, le=20, description="photos down a page, 1 to 20")] = 1
-    columns: Annotated[int, Meta(ge=1, le=20, description="photos across a page, 1 to 20")] = 1
+    columns: Annotated[
+        int, Meta(ge=1, le=20, title="Photos across", description="photos across a page, 1 to 20")
+    ] = 1
+    rows: Annotated[int, Meta(ge=1, le=20, title="Photos down", description="photos down a page, 1 to 20")] = 1
     fit: Annotated[Literal["fit", "fill"], Meta(description="whole photo, or cut to fill its box")] = "fit"
     margin: Annotated[float, Meta(ge=0, le=60, description="margin in mm, 0 to 60")] = 15
     captions: Annotated[bool, Meta(description="print captions")] = True
@@ -123,7 +125,7 @@ class Layout:
 
 
 class Photos:
-    """The document kind `photos`."""
+    """Photos with captions: one on each page, or several as a contact sheet."""
 
     name = "photos"
     params = PhotosParams

@@ -47,7 +47,7 @@ class PageJob:
 
 
 class Table:
-    """The document kind `table`."""
+    """Rows as a ruled table, with groups, totals and a summary if asked for."""
 
     name = "table"
     params = TableParams
