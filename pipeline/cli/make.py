@@ -16,6 +16,7 @@ from . import context, inspect, options
 from . import output as terminal
 
 if TYPE_CHECKING:
+    from ..documents import Document
     from ..exports.request import ExportRequest
     from ..services import Services
     from ..tasks.inline import OnProgress
@@ -41,7 +42,9 @@ class Kinds(click.Group):
 
         documents.load(context.settings().documents)
         document = documents.find(cmd_name)
-        own = options.of(document.params, ("listing", document.records_field))
+        own = options.options_for(document.params, ("listing", document.records_field))
+        if _has_captions(document):
+            own.append(options.caption())
         callback = self._shared.callback
         return click.Command(
             cmd_name,
@@ -56,8 +59,9 @@ class Kinds(click.Group):
 @options.output("The file to write.", required=True)
 @options.making
 def render(
-    kind: str, source: Path | None, output: Path, force: bool, caption: str, chunk_pages: int | None,
-    volume_pages: int | None, volume_bytes: int | None, quiet: bool, machine: bool, **given: Any,
+    kind: str, source: Path | None, output: Path, force: bool, chunk_pages: int | None,
+    volume_pages: int | None, volume_bytes: int | None, quiet: bool, machine: bool,
+    picture_caption: str = "none", **given: Any,
 ) -> None:  # fmt: skip
     """Make a document here, without any service. SOURCE is a folder of pictures, or a listing of records:
     JSON lines, or a CSV for a table. Documents that read nothing need none. Volumes stand beside the FILE
@@ -84,7 +88,7 @@ def render(
     if volume != UNCUT:
         context.free_for_volumes(output, force)
     document = documents.find(kind)
-    with listed(source, caption == "name") as (listing, folder), terminal.progress(quiet) as show:
+    with listed(source, picture_caption == "name") as (listing, folder), terminal.progress(quiet) as show:
         params = documents.decode(document, _chosen(given) | {"listing": listing.name if source else ""})
         job = DocumentJob(document, params, str(listing), FolderInputs(folder))
         result = make_file(job, output, settings, show, chunk_pages, volume)
@@ -102,8 +106,8 @@ def render(
 @options.making
 def submit(
     kind: str, source: str | None, notify: str | None, key: str | None, owner: str, waiting: bool,
-    output: Path | None, force: bool, caption: str, chunk_pages: int | None, volume_pages: int | None,
-    volume_bytes: int | None, quiet: bool, machine: bool, **given: Any,
+    output: Path | None, force: bool, chunk_pages: int | None, volume_pages: int | None,
+    volume_bytes: int | None, quiet: bool, machine: bool, picture_caption: str = "none", **given: Any,
 ) -> None:  # fmt: skip
     """Ask workers for a document. SOURCE is a folder of pictures or a listing, which are sent to the bucket,
     or the key of a listing that is there (inputs/….jsonl).
@@ -124,7 +128,7 @@ def submit(
         ExportRequest, kind, owner=owner, notify=notify, key=key, chunk_pages=chunk_pages, volume=volume
     )
     with terminal.progress(quiet) as show:
-        listing = _listing(services, source, caption == "name", params, order, show)
+        listing = _listing(services, source, picture_caption == "name", params, order, show)
     export_id = _hand_in(services, order(params | {"listing": listing}), machine)
     if waiting or output:
         inspect.follow(services.exports, services.live, export_id, None, quiet, machine)
@@ -177,6 +181,14 @@ def _hand_in(services: Services, order: ExportRequest, machine: bool) -> str:
         terminal.complain(late, machine=False)
         sys.exit(late.exit_code)
     return export.id
+
+
+def _has_captions(document: Document[Any]) -> bool:
+    """True if a picture's file name can be its caption: records have both, and no parameter has that name."""
+    from .. import documents
+
+    fields = documents.record_fields(document)
+    return {"source", "caption"} <= set(fields) and "caption" not in document.params.__struct_fields__
 
 
 def _chosen(given: dict[str, Any]) -> dict[str, Any]:

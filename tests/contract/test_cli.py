@@ -743,7 +743,7 @@ class NewParams(msgspec.Struct, kw_only=True):
 
 def test_a_new_document_brings_its_own_options() -> None:
     found: dict[str, Any] = {}
-    command = click.Command("new", params=options.of(NewParams, {"listing"}), callback=found.update)
+    command = click.Command("new", params=options.options_for(NewParams, {"listing"}), callback=found.update)
     run = CliRunner().invoke
     arguments = ["--name", "N", "--copies", "2", "--no-zebra", "--max-rows", "7", "--columns", '["a", "b"]']
     assert run(command, arguments).exit_code == 0
