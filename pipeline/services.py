@@ -11,7 +11,7 @@ from .adapters.bucket.client import BACKGROUND, Timeouts
 from .adapters.https import Fetcher, Limits
 from .adapters.mail import Mailer
 from .adapters.redis.live import Live
-from .documents.inputs.bucket import SOURCE_MOST, BucketInputs
+from .documents.inputs.bucket import MAX_SOURCE, BucketInputs
 from .exports.repository import ExportRepository
 from .pdf import fonts
 from .scaler.formation import Formation
@@ -58,7 +58,7 @@ def open_services(settings: Settings, queue: Queue, patience: Timeouts = BACKGRO
         exports,
         UsageLog(exports),
         Live.open(settings),
-        BucketInputs(store, Fetcher(Limits(bytes=SOURCE_MOST))),
+        BucketInputs(store, Fetcher(Limits(bytes=MAX_SOURCE))),
         Mailer(settings),
         queue,
     )

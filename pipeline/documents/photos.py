@@ -24,11 +24,11 @@ from ..pdf.page import BLACK, Page, printable
 from ..pdf.segment import SegmentWriter
 from ..pdf.tally import Skipped
 from . import Range, register
-from .inputs import Inputs, Opened, lines
+from .inputs import Inputs, OpenInput, lines
 from .params import MM, PaperParams, invalid, one_source
 
 GAP = 4 * MM
-LEAST = 5 * MM  # a photo's box may be no smaller
+MIN_PHOTO = 5 * MM  # a photo's box may be no smaller
 CAPTION = 9.0
 NUMBER = 8.0
 LEADING = 1.25
@@ -90,7 +90,7 @@ class Box:
 
 
 @dataclass(frozen=True)
-class Layout:
+class PhotoLayout:
     """Where things stand on every page: a pure function of the parameters."""
 
     params: PhotosParams
@@ -134,8 +134,8 @@ class Photos:
     def check(self, params: PhotosParams, inputs: Inputs) -> None:
         one_source(params, self.records_field)
         params.check_paper()
-        box = Layout(params).picture(0)
-        if min(box.width, box.height) < LEAST:
+        box = PhotoLayout(params).picture(0)
+        if min(box.width, box.height) < MIN_PHOTO:
             raise InvalidRequest(
                 f"{params.rows} rows and {params.columns} columns leave no room for photos.",
                 field="margin",
@@ -174,19 +174,19 @@ class Photos:
         chunk = part.chunk
         photos = (_decode(line) for _, line in lines(inputs, listing, chunk.start, chunk.stop))
         behind = (part.first - chunk.first_page) * params.per_page
-        layout = Layout(params)
+        layout = PhotoLayout(params)
         with closing(inputs.each(islice(photos, behind, None), lambda photo: photo.source)) as opened:
             for page in range(part.first, part.stop):
-                with _Sheet(layout, part, page, out) as sheet:
+                with _PhotoPage(layout, part, page, out) as photo_page:
                     for photo, file in islice(opened, params.per_page):
-                        sheet.place(photo, file)
+                        photo_page.place(photo, file)
                 yield
 
 
-class _Sheet:
+class _PhotoPage:
     """One page of photos. It begins with the first thing drawn, so a page of skipped ones is left out."""
 
-    def __init__(self, layout: Layout, part: Range, number: int, out: SegmentWriter) -> None:
+    def __init__(self, layout: PhotoLayout, part: Range, number: int, out: SegmentWriter) -> None:
         self._params = layout.params
         self._layout = layout
         self._part = part
@@ -196,13 +196,13 @@ class _Sheet:
         self._open = ExitStack()
         self._page: Page | None = None
 
-    def __enter__(self) -> _Sheet:
+    def __enter__(self) -> _PhotoPage:
         return self
 
     def __exit__(self, *error: object) -> None:
         self._open.__exit__(*error)  # type: ignore[arg-type]  # the three values of the protocol
 
-    def place(self, photo: Photo, opened: Opened) -> None:
+    def place(self, photo: Photo, opened: OpenInput) -> None:
         """Draw the next photo, or do with it what the parameters say when it cannot be read."""
         position = self._position
         self._position += 1

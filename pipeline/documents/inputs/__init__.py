@@ -17,7 +17,7 @@ BLOCK = 256 * 1024
 LINE_MOST = 64 * 1024
 
 T = TypeVar("T")
-Opened = Callable[[], BinaryIO]
+OpenInput = Callable[[], BinaryIO]
 """Waits for an input and gives it; raises what `open` raises."""
 
 
@@ -30,7 +30,7 @@ class Inputs(Protocol):
     def open(self, source: str) -> BinaryIO:
         """A seekable copy of one input; UnreadableSource when there is none."""
 
-    def each(self, items: Iterable[T], source: Callable[[T], str]) -> Generator[tuple[T, Opened], None, None]:
+    def each(self, items: Iterable[T], source: Callable[[T], str]) -> Generator[tuple[T, OpenInput], None, None]:
         """Every item with its input, in order; what takes time to come is loaded ahead."""
 
     def look(self, listing: str) -> Listing | None:

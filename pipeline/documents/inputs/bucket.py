@@ -19,9 +19,9 @@ from ...adapters.https import Fetcher
 from ...errors import Conflict, InvalidRequest, NotFound, UnreadableSource
 from ...exports.plan import Listing
 from ...settings import MIB
-from . import BLOCK, INPUTS, Opened, changed
+from . import BLOCK, INPUTS, OpenInput, changed
 
-SOURCE_MOST = 128 * MIB
+MAX_SOURCE = 128 * MIB
 IN_MEMORY = 1 * MIB
 TRIES = 3
 AHEAD = 4
@@ -33,12 +33,12 @@ class BucketInputs:
     """Inputs of an export: keys below inputs/ (or the export's own listing), and https URLs."""
 
     def __init__(
-        self, store: S3Bucket, fetcher: Fetcher, pin: Listing | None = None, window: Window | None = None
+        self, store: S3Bucket, fetcher: Fetcher, pin: Listing | None = None, last_block: LastBlock | None = None
     ) -> None:
         self._store = store
         self._fetcher = fetcher
         self._pin = pin
-        self._window = window or Window(store)
+        self._last_block = last_block or LastBlock(store)
 
     def check(self, source: str) -> None:
         if "://" in source:
@@ -56,8 +56,8 @@ class BucketInputs:
                 time.sleep(0.2 * attempt)
         return self._copy(source)
 
-    def each(self, items: Iterable[T], source: Callable[[T], str]) -> Generator[tuple[T, Opened], None, None]:
-        with closing(_ahead(items, lambda item: self.open(source(item)))) as loaded:
+    def each(self, items: Iterable[T], source: Callable[[T], str]) -> Generator[tuple[T, OpenInput], None, None]:
+        with closing(_load_ahead(items, lambda item: self.open(source(item)))) as loaded:
             for item, loading in loaded:
                 yield item, loading.result
 
@@ -66,7 +66,7 @@ class BucketInputs:
         return Listing(listing, entry.size, entry.etag) if entry else None
 
     def pinned(self, listing: Listing) -> BucketInputs:
-        return BucketInputs(self._store, self._fetcher, listing, self._window)
+        return BucketInputs(self._store, self._fetcher, listing, self._last_block)
 
     def blocks(self, listing: str, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
         seen = self._pin if self._pin and self._pin.key == listing else self.look(listing)
@@ -76,7 +76,7 @@ class BucketInputs:
 
     def _read(self, seen: Listing, start: int, stop: int) -> Iterator[bytes]:
         try:
-            yield from self._window.read(seen, start, stop)
+            yield from self._last_block.read(seen, start, stop)
         except (Conflict, NotFound) as error:
             raise changed(seen) from error
 
@@ -95,12 +95,12 @@ class BucketInputs:
             self._fetcher.fetch(source, file)
             return
         try:
-            self._store.download(source, file, SOURCE_MOST)
+            self._store.download(source, file, MAX_SOURCE)
         except NotFound as error:
             raise UnreadableSource(f"There is no {source} in the bucket.") from error
 
 
-class Window:
+class LastBlock:
     """The block of a listing that was read last, and what is read of it again without asking the bucket.
 
     Chunks that are small lie side by side in a block, and a call of the bucket costs more than drawing one. What
@@ -135,7 +135,9 @@ def _is_plain(key: str) -> bool:
     return key.isprintable() and len(key.encode()) <= 1024 and not {".", "..", ""} & set(steps)
 
 
-def _ahead(items: Iterable[T], load: Callable[[T], BinaryIO]) -> Generator[tuple[T, Future[BinaryIO]], None, None]:
+def _load_ahead(
+    items: Iterable[T], load: Callable[[T], BinaryIO]
+) -> Generator[tuple[T, Future[BinaryIO]], None, None]:
     """Load a few items in threads while earlier ones are drawn; order is kept, at most AHEAD wait."""
     waiting: deque[tuple[T, Future[BinaryIO]]] = deque()
     with ThreadPoolExecutor(AHEAD) as pool:

@@ -13,9 +13,9 @@ from typing import BinaryIO, TypeVar
 from ...errors import InvalidRequest, UnreadableSource
 from ...exports.plan import Listing
 from ...settings import MIB
-from . import BLOCK, Opened, changed
+from . import BLOCK, OpenInput, changed
 
-HELD = 8 * MIB  # of a file, where one is open at a time
+MAX_IN_MEMORY = 8 * MIB  # of a file, where one is open at a time
 _STEPS = ("", ".", "..")
 
 T = TypeVar("T")
@@ -66,7 +66,7 @@ class FolderInputs:
         real = (self._folder / source).resolve()
         return str(real) if real.is_relative_to(self._folder) else None
 
-    def each(self, items: Iterable[T], source: Callable[[T], str]) -> Generator[tuple[T, Opened], None, None]:
+    def each(self, items: Iterable[T], source: Callable[[T], str]) -> Generator[tuple[T, OpenInput], None, None]:
         for item in items:
             yield item, partial(self.open, source(item))
 
@@ -99,7 +99,7 @@ def _opened(path: str) -> BinaryIO:
     """A file; when it is not large, its bytes, read at one go."""
     file = FileIO(path)
     size = os.fstat(file.fileno()).st_size
-    if size > HELD:
+    if size > MAX_IN_MEMORY:
         return BufferedReader(file)
     with file:
         return BytesIO(file.read(size))

@@ -15,12 +15,12 @@ from ...errors import InvalidRequest, InvalidSetting
 from ...settings import MIB
 
 MAGIC = b"PAR1"  # at both ends of a file
-FOOTER_MOST = 16 * MIB
-COLUMNS_MOST = 2000
+MAX_FOOTER = 16 * MIB
+MAX_COLUMNS = 2000
 BATCH_ROWS = 1024
 BATCH_BYTES = 4 * MIB
 BUFFERS = 8 * MIB  # read ahead, by all columns together
-BUFFER_LEAST = 64 * 1024
+MIN_BUFFER = 64 * 1024
 
 Record = dict[str, Any]
 
@@ -59,7 +59,7 @@ def _read(file: RawIOBase, what: str) -> Iterator[Record]:
         file,
         metadata=found,
         pre_buffer=False,
-        buffer_size=max(BUFFER_LEAST, BUFFERS // found.num_columns),
+        buffer_size=max(MIN_BUFFER, BUFFERS // found.num_columns),
     ) as opened:
         for batch in opened.iter_batches(_batch_rows(found), use_threads=False):
             yield from _records(batch)
@@ -70,9 +70,9 @@ def _check_footer(file: RawIOBase, what: str) -> None:
     size = file.seek(0, 2)
     file.seek(max(0, size - 8))
     (length,) = struct.unpack("<I", file.read(4) or b"\0\0\0\0")
-    if length > FOOTER_MOST:
+    if length > MAX_FOOTER:
         raise InvalidRequest(
-            f"The footer of the Parquet file in {what} has {length // MIB} MiB; {FOOTER_MOST // MIB} are allowed.",
+            f"The footer of the Parquet file in {what} has {length // MIB} MiB; {MAX_FOOTER // MIB} are allowed.",
             field="listing",
             advice="Write it with larger row groups, or fewer columns.",
         )
@@ -80,9 +80,9 @@ def _check_footer(file: RawIOBase, what: str) -> None:
 
 
 def _check_columns(names: list[str], what: str) -> None:
-    if not 0 < len(names) <= COLUMNS_MOST:
+    if not 0 < len(names) <= MAX_COLUMNS:
         raise InvalidRequest(
-            f"The Parquet file in {what} has {len(names):,} columns; 1 to {COLUMNS_MOST:,} are possible.",
+            f"The Parquet file in {what} has {len(names):,} columns; 1 to {MAX_COLUMNS:,} are possible.",
             field="listing",
         )
     if twice := [name for name in names if names.count(name) > 1]:

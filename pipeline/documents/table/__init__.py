@@ -21,16 +21,16 @@ from ...pdf.segment import SegmentWriter
 from .. import Range, register
 from ..inputs import Inputs
 from ..params import MM, one_source
-from .columns import Place
+from .columns import PlacedColumn
 from .draw_rows import TablePen
-from .fast_pagination import Skimmer, skimmable
+from .fast_pagination import FastPagination, can_paginate_fast
 from .groups import OpenGroups
-from .pagination import Sheet, sheets
+from .pagination import PageRows, paginate
 from .params import TableParams, Words
-from .rows import Format, Row, RowReader, Surplus, detect
-from .setup import TablePlan, TableSetup, measured, view
+from .rows import InputFormat, Row, RowReader, SurplusFields, detect
+from .setup import TablePlan, TableSetup, measure_columns, table_setup
 from .summary import Summary
-from .warnings import BOOKMARKS_MOST, SurveyNotes
+from .warnings import MAX_BOOKMARKS, SurveyNotes
 
 SAMPLE_BYTES = 256 * 1024
 SAMPLE_ROWS = 1000  # by which widths are measured and numbers are recognised
@@ -63,32 +63,32 @@ class Table:
     def survey(self, params: TableParams, listing: str, inputs: Inputs) -> Survey:
         sample = b"".join(_head(inputs.blocks(listing, 0, SAMPLE_BYTES)))
         format = detect(sample, params.format, params.delimiter, params.encoding)
-        places = measured(params, format, _rows(sample, format))
-        seen = view(params, format, places)
-        summary = Summary(params, seen)
-        notes = SurveyNotes(seen.layout, seen.watched, summary.room)
-        blocks, surplus, state = inputs.blocks(listing, format.begin), Surplus(), seen.books.opening()
+        places = measure_columns(params, format, _rows(sample, format))
+        setup = table_setup(params, format, places)
+        summary = Summary(params, setup)
+        notes = SurveyNotes(setup.layout, setup.watched, summary.room)
+        blocks, surplus, state = inputs.blocks(listing, format.begin), SurplusFields(), setup.grouping.opening()
         marks, records, pages, start = Marks(), 0, 0, format.begin
-        for sheet in _sheets(blocks, format, seen, state, surplus):
+        for page_rows in _pages(blocks, format, setup, state, surplus):
             marks.add(pages, start, msgspec.to_builtins(state))
-            notes.look(sheet, pages, records)
-            pages, records, start, state = pages + 1, records + sheet.count, sheet.behind, sheet.state
+            notes.look(page_rows, pages, records)
+            pages, records, start, state = pages + 1, records + page_rows.count, page_rows.behind, page_rows.state
         if not records:
             raise InvalidRequest(f"The listing {listing} has no rows.", field="listing")
         notes.finish(records)
-        found = _found(params, format, places, notes, summary, records)
+        plan = _table_plan(params, format, places, notes, summary, records)
         return Survey(
-            records, pages + found.front + found.back, marks, start, COST, msgspec.to_builtins(found), [],
-            found.front, found.back, (*surplus.warnings(), *notes.warnings),
+            records, pages + plan.front + plan.back, marks, start, COST, msgspec.to_builtins(plan), [],
+            plan.front, plan.back, (*surplus.warnings(), *notes.warnings),
         )  # fmt: skip
 
     def draw(
         self, params: TableParams, listing: str, part: Range, inputs: Inputs, out: SegmentWriter
     ) -> Generator[None, None, None]:
-        found, words = msgspec.convert(part.found, TablePlan), params.said
-        leaves = _leaves(params, found, part, listing, inputs)
+        plan, words = msgspec.convert(part.found, TablePlan), params.wording
+        page_jobs = _page_jobs(params, plan, part, listing, inputs)
         begin = part.first - part.chunk.first_page
-        for number, leaf in enumerate(islice(leaves, begin, part.stop - part.chunk.first_page), part.first):
+        for number, leaf in enumerate(islice(page_jobs, begin, part.stop - part.chunk.first_page), part.first):
             with out.page(*params.paper) as page:
                 leaf.draw(page)
                 _finish(page, params, words, number, part.pages)
@@ -97,20 +97,20 @@ class Table:
             yield
 
 
-def _sheets(
-    blocks: Iterator[bytes], format: Format, seen: TableSetup, state: OpenGroups, surplus: Surplus
-) -> Iterable[Sheet]:
+def _pages(
+    blocks: Iterator[bytes], format: InputFormat, setup: TableSetup, state: OpenGroups, surplus: SurplusFields
+) -> Iterable[PageRows]:
     """All pages of the rows."""
-    if seen.plain and skimmable(format):
-        return Skimmer(blocks, format, seen.layout, surplus)
+    if setup.plain and can_paginate_fast(format):
+        return FastPagination(blocks, format, setup.layout, surplus)
     reader = RowReader(blocks, format.begin, format, surplus)
-    return sheets(reader, seen.layout, seen.paging, 0, state, ())
+    return paginate(reader, setup.layout, setup.paginator, 0, state, ())
 
 
-def _found(
+def _table_plan(
     params: TableParams,
-    format: Format,
-    places: tuple[Place, ...],
+    format: InputFormat,
+    places: tuple[PlacedColumn, ...],
     notes: SurveyNotes,
     summary: Summary,
     records: int,
@@ -123,21 +123,25 @@ def _found(
     )  # fmt: skip
 
 
-def _leaves(params: TableParams, found: TablePlan, part: Range, listing: str, inputs: Inputs) -> Iterator[PageJob]:
+def _page_jobs(
+    params: TableParams, plan: TablePlan, part: Range, listing: str, inputs: Inputs
+) -> Iterator[PageJob]:
     """The pages of a chunk: the first ones begin with the summary in front, the last ones end with that at
     the back."""
-    chunk, seen = part.chunk, view(params, found.format, found.places)
-    summary = Summary(params, seen)
+    chunk, setup = part.chunk, table_setup(params, plan.format, plan.places)
+    summary = Summary(params, setup)
     if chunk.first_page == 0:
-        yield from (PageJob(0, partial(summary.draw, number=n, found=found)) for n in range(found.front))
-    reader = RowReader(inputs.blocks(listing, chunk.start, chunk.stop), chunk.start, found.format)
-    first = max(0, chunk.first_page - found.front)
-    pen = TablePen(seen, params.stripes, not params.bookmark_every and found.groups <= BOOKMARKS_MOST)
-    pages = sheets(reader, seen.layout, seen.paging, first, seen.state(chunk.state), seen.state(chunk.after))
-    for number, sheet in enumerate(pages, first):
-        yield PageJob(sheet.count, partial(pen.draw, first=number == 0, sheet=sheet))
-    if part.stop > part.pages - found.back:
-        yield from (PageJob(0, partial(summary.draw, number=n, found=found)) for n in range(found.back))
+        yield from (PageJob(0, partial(summary.draw, number=n, plan=plan)) for n in range(plan.front))
+    reader = RowReader(inputs.blocks(listing, chunk.start, chunk.stop), chunk.start, plan.format)
+    first = max(0, chunk.first_page - plan.front)
+    pen = TablePen(setup, params.stripes, not params.bookmark_every and plan.groups <= MAX_BOOKMARKS)
+    pages = paginate(
+        reader, setup.layout, setup.paginator, first, setup.state(chunk.state), setup.state(chunk.after)
+    )
+    for number, page_rows in enumerate(pages, first):
+        yield PageJob(page_rows.count, partial(pen.draw, first=number == 0, page_rows=page_rows))
+    if part.stop > part.pages - plan.back:
+        yield from (PageJob(0, partial(summary.draw, number=n, plan=plan)) for n in range(plan.back))
 
 
 def _finish(page: Page, params: TableParams, words: Words, number: int, pages: int) -> None:
@@ -150,7 +154,7 @@ def _finish(page: Page, params: TableParams, words: Words, number: int, pages: i
         page.bookmark(f"{words.page} {number + 1}")
 
 
-def _rows(sample: bytes, format: Format) -> list[Row]:
+def _rows(sample: bytes, format: InputFormat) -> list[Row]:
     """The first rows, whole ones only."""
     cut = sample.rfind(b"\n") + 1 if len(sample) == SAMPLE_BYTES else len(sample)
     return [row for row, _ in RowReader([sample[format.begin : cut]], 0, format).take(SAMPLE_ROWS)]

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from .formats import Writer
 
-REMEMBERED = 200_000  # characters of cells a column: 4 MB as a rule
+MAX_CACHED = 200_000  # characters of cells a column: 4 MB as a rule
 Seen = tuple[str, Decimal | None, bool]  # what is shown, what it is worth, and whether it was not understood
 
 
@@ -39,7 +39,7 @@ class Cells:
         return not self._known([text])[text][2]
 
     def _known(self, column: Sequence[str]) -> dict[str, Seen]:
-        if self._size > REMEMBERED:
+        if self._size > MAX_CACHED:
             self._seen.clear()
             self._size = 0
         if new := [text for text in set(column) if text not in self._seen]:

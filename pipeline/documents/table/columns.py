@@ -12,13 +12,13 @@ from ...pdf.fonts import FontChain
 from ...pdf.page import printable
 
 PADDING = 2.2  # left and right of a cell
-NARROWEST = 3.0  # of a column, in font sizes
+MIN_COLUMN = 3.0  # of a column, in font sizes
 NUMBER = re.compile(r"[-+(]?[$€£]?\s?\d[\d.,' ]*\s?[%)]?")
 Align = Literal["left", "right", "center"]
 
 
 @dataclass(frozen=True)
-class Place:
+class PlacedColumn:
     """A column as it is drawn: where it stands in an input row, and on the page."""
 
     source: int
@@ -34,7 +34,7 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Wish:
+class WantedColumn:
     """A column as it was asked for; `width` in points, None to be measured. `texts` are a sample of it."""
 
     source: int
@@ -44,30 +44,32 @@ class Wish:
     texts: Sequence[str]
 
 
-def placed(wishes: Sequence[Wish], width: float, x: float, size: float, face: FontChain) -> tuple[Place, ...]:
+def place_columns(
+    wishes: Sequence[WantedColumn], width: float, x: float, size: float, face: FontChain
+) -> tuple[PlacedColumn, ...]:
     """Columns that fill a width: as wide as their sample needs, the widest narrowed until all fit."""
-    if len(wishes) * NARROWEST * size > width:
-        most = int(width / (NARROWEST * size))
+    if len(wishes) * MIN_COLUMN * size > width:
+        most = int(width / (MIN_COLUMN * size))
         raise InvalidRequest(
             f"{len(wishes)} columns do not fit this page; {most} would.",
             field="columns",
             advice="Choose columns, turn the paper, or take a smaller font.",
         )
-    needed = [wish.width or _needed(wish, size, face) for wish in wishes]
-    widths = _shared(needed, width, NARROWEST * size)
+    needed = [wish.width or _needed_width(wish, size, face) for wish in wishes]
+    widths = _share_width(needed, width, MIN_COLUMN * size)
     found = []
     for wish, wide in zip(wishes, widths, strict=True):
         align = wish.align if wish.align != "auto" else _align(wish.texts)
-        found.append(Place(wish.source, wish.title, round(x, 2), round(wide, 2), align))
+        found.append(PlacedColumn(wish.source, wish.title, round(x, 2), round(wide, 2), align))
         x += wide
     return tuple(found)
 
 
-def _needed(wish: Wish, size: float, face: FontChain) -> float:
+def _needed_width(wish: WantedColumn, size: float, face: FontChain) -> float:
     return max(face.width(printable(text), size) for text in (wish.title, *wish.texts)) + 2 * PADDING + 0.5
 
 
-def _shared(needed: list[float], width: float, least: float) -> list[float]:
+def _share_width(needed: list[float], width: float, least: float) -> list[float]:
     """Widths that sum up to `width`: none above a common limit when space is short, all grown when not."""
     wanted = [max(least, value) for value in needed]
     if sum(wanted) > width:

@@ -9,7 +9,7 @@ from ...pdf.objects import number
 from ...pdf.page import Page, printable
 from .columns import PADDING
 from .groups import Band
-from .layout import Layout, shrunk
+from .layout import Layout, size_that_fits
 
 BASELINE = 0.36  # above the lower edge, in font sizes; the rest of a heading's height is air above it
 SIZES = {"heading": 1.4, "total": 1.15}
@@ -67,7 +67,7 @@ class BandPen:
         for i, text in zip(layout.summed, band.sums, strict=True):
             place = layout.places[i]
             room = place.inside
-            smaller = shrunk(layout.face, text, size, room)
+            smaller = size_that_fits(layout.face, text, size, room)
             free = room - layout.face.width(text, smaller)
             x = place.x + PADDING + free * {"left": 0.0, "center": 0.5, "right": 1.0}[place.align]
             self._write(page, x, y, smaller, text, ink)

@@ -15,23 +15,25 @@ from typing import cast
 from ...errors import InvalidRequest
 from .fits import fitting, run
 from .layout import Layout
-from .pagination import Plain, Sheet, sheets
-from .rows import CsvRows, Format, RowReader, Surplus
+from .pagination import PageRows, PlainPaginator, paginate
+from .rows import CsvRows, InputFormat, RowReader, SurplusFields
 
-AHEAD = 64 * 1024  # bytes in which the rows of a page are looked for
-SLICE = 8 * 1024  # bytes that are decoded at once when pages are read after all
-STRETCH = 16  # pages that are read when one has to be; twice as many when the next has to be, too
-ODD = 3  # rows of a page that may have to be read
+LOOKAHEAD = 64 * 1024  # bytes in which the rows of a page are looked for
+SLICE_BYTES = 8 * 1024  # bytes that are decoded at once when pages are read after all
+FIRST_STRETCH = 16  # pages that are read when one has to be; twice as many when the next has to be, too
+MAX_ODD_ROWS = 3  # rows of a page that may have to be read
 QUOTE = '"'
 
 
-class Skimmer:
+class FastPagination:
     """The pages of a CSV whose rows stand one below the other as they came, without lines between them.
 
-    Of a page that was not read, the sheet says only how many rows it has and where it ends.
+    Of a page that was not read, the page_rows says only how many rows it has and where it ends.
     """
 
-    def __init__(self, blocks: Iterable[bytes], format: Format, layout: Layout, surplus: Surplus) -> None:
+    def __init__(
+        self, blocks: Iterable[bytes], format: InputFormat, layout: Layout, surplus: SurplusFields
+    ) -> None:
         self._blocks = iter(blocks)
         self._format = format
         self._layout = layout
@@ -40,14 +42,14 @@ class Skimmer:
         self._start = self._at = format.begin  # the byte of the input at which the data begins; the next page
         self._plain = re.compile(b"(?:%s){0,%d}+" % (plain_row(format, layout), layout.rows_on(1)))
 
-    def __iter__(self) -> Iterator[Sheet]:
-        pages, more, rows, stretch = 0, True, 0, STRETCH
+    def __iter__(self) -> Iterator[PageRows]:
+        pages, more, rows, stretch = 0, True, 0, FIRST_STRETCH
         while more:
-            more, found = False, self._skimmed(pages)
-            for sheet in found or self._read(pages, rows, stretch):
-                yield sheet
-                pages, more, rows, self._at = pages + 1, True, rows + sheet.count, sheet.behind
-            stretch = STRETCH if found else 2 * stretch
+            more, found = False, self._fast_page(pages)
+            for page_rows in found or self._read(pages, rows, stretch):
+                yield page_rows
+                pages, more, rows, self._at = pages + 1, True, rows + page_rows.count, page_rows.behind
+            stretch = FIRST_STRETCH if found else 2 * stretch
 
     def _grow(self) -> bool:
         """Have more of the input in the data, and nothing before the next page."""
@@ -55,17 +57,17 @@ class Skimmer:
         self._data, self._start = self._data[self._at - self._start :] + block, self._at
         return bool(block)
 
-    def _skimmed(self, page: int) -> list[Sheet]:
+    def _fast_page(self, page: int) -> list[PageRows]:
         """The next page, if all its rows are there and need one line each."""
-        while self._start + len(self._data) - self._at < AHEAD and self._grow():
+        while self._start + len(self._data) - self._at < LOOKAHEAD and self._grow():
             pass
         most = self._layout.rows_on(page)
         stop = self._behind(self._at - self._start, most)
-        return [Sheet(most, self._start + stop, (), [], [])] if stop else []
+        return [PageRows(most, self._start + stop, (), [], [])] if stop else []
 
     def _behind(self, at: int, rows: int) -> int | None:
         """Where in the data so many rows of one line end; None when one may need more, or is not there."""
-        for _ in range(ODD + 1):
+        for _ in range(MAX_ODD_ROWS + 1):
             stop = cast(re.Match[bytes], self._plain.match(self._data, at)).end()  # it matches nothing, at least
             lines = self._data.count(b"\n", at, stop)
             if lines >= rows:
@@ -87,27 +89,27 @@ class Skimmer:
             return False
         return self._layout.columns(rows) is not None
 
-    def _read(self, page: int, rows: int, stretch: int) -> Iterator[Sheet]:
+    def _read(self, page: int, rows: int, stretch: int) -> Iterator[PageRows]:
         """The next pages, before which so many rows were given; none at the end."""
         reader = RowReader(self._slices(), self._at, self._format, self._surplus, rows)
-        return islice(sheets(reader, self._layout, Plain(self._layout), page, (), ()), stretch)
+        return islice(paginate(reader, self._layout, PlainPaginator(self._layout), page, (), ()), stretch)
 
     def _slices(self) -> Iterator[bytes]:
         """The input from the next page on; asked for more, while `_at` goes from page to page."""
         at = self._at
         while at < self._start + len(self._data) or self._grow():
-            piece = self._data[at - self._start : at - self._start + SLICE]
+            piece = self._data[at - self._start : at - self._start + SLICE_BYTES]
             yield piece
             at += len(piece)
 
 
-def skimmable(format: Format) -> bool:
+def can_paginate_fast(format: InputFormat) -> bool:
     """Whether rows can be told by their bytes: not where what stands before decides what a byte means."""
     told = format.delimiter.isascii() and format.delimiter not in '"\r\n'
     return format.kind == "csv" and told and not format.encoding.startswith("iso2022")
 
 
-def plain_row(format: Format, layout: Layout) -> bytes:
+def plain_row(format: InputFormat, layout: Layout) -> bytes:
     """A regular expression for rows of which every cell surely has one line, in quotes or not."""
     room = [inf] * len(format.fields)
     for place in layout.places:

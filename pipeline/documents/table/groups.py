@@ -18,7 +18,7 @@ from .formats import EXACT, NumberWriter
 from .params import Words
 from .rows import Row
 
-KEY_MOST = 200  # characters of a group's name that are kept; a longer one ends in its hash
+MAX_KEY = 200  # characters of a group's name that are kept; a longer one ends in its hash
 Kind = Literal["brought", "heading", "subtotal", "total", "carried"]
 
 
@@ -89,7 +89,7 @@ class Grouping:
         """How many groups stay open behind each row. Behind the last one it is `last` (-1: the document is
         over); None when nobody knows yet, and then the last row is left out."""
         depth = len(self.levels)
-        found = [depth if one == two else _shared(one, two) for one, two in pairwise(keys)]
+        found = [depth if one == two else _common_levels(one, two) for one, two in pairwise(keys)]
         return found if last is None else [*found, last]
 
     def bands(
@@ -103,8 +103,8 @@ class Grouping:
             for level in range(len(accounts) - 1, depth):
                 bands.append(Band(start, "heading", level, _title(keys[start][level]), self.levels[level].title))
                 accounts.append(self._empty(keys[start][level]))
-            accounts = self._booked(accounts, rows[start:stop])
-            bands += self._closed(accounts, staying[stop - 1], stop)
+            accounts = self._add_rows(accounts, rows[start:stop])
+            bands += self._closing_bands(accounts, staying[stop - 1], stop)
             del accounts[staying[stop - 1] + 1 :]
             start = stop
         if self.carry and accounts:
@@ -119,7 +119,7 @@ class Grouping:
             note = " · ".join(filter(None, [self.levels[level].title, self.words.continued]))
             yield Band(0, "heading", level, _title(account.key), note, continued=True)
 
-    def _closed(self, accounts: Sequence[Subtotal], stay: int, before: int) -> Iterator[Band]:
+    def _closing_bands(self, accounts: Sequence[Subtotal], stay: int, before: int) -> Iterator[Band]:
         """Subtotals of the groups that end, innermost first; at the very end the total."""
         if not self.sums:
             return
@@ -137,7 +137,7 @@ class Grouping:
         """The sums of an account, as they are written."""
         return tuple(s.writer.show(value) for s, value in zip(self.sums, account.sums, strict=True))
 
-    def _booked(self, accounts: Sequence[Subtotal], rows: Sequence[Row]) -> list[Subtotal]:
+    def _add_rows(self, accounts: Sequence[Subtotal], rows: Sequence[Row]) -> list[Subtotal]:
         added = [total(s.cells.numbers([row[s.source] for row in rows])) for s in self.sums]
         return [
             Subtotal(a.key, a.rows + len(rows), tuple(map(EXACT.add, a.sums, added))) for a in accounts
@@ -149,7 +149,7 @@ class Grouping:
     def _names(self, level: Level, rows: Sequence[Row]) -> list[str]:
         texts = [row[level.source] for row in rows]
         shown = level.cells.texts(texts) if level.cells else texts
-        return [text if len(text) <= KEY_MOST else _shortened(text) for text in shown]
+        return [text if len(text) <= MAX_KEY else _shortened(text) for text in shown]
 
 
 def total(values: Sequence[Decimal]) -> Decimal:
@@ -157,13 +157,13 @@ def total(values: Sequence[Decimal]) -> Decimal:
     return reduce(EXACT.add, values, Decimal(0))
 
 
-def _shared(one: tuple[str, ...], two: tuple[str, ...]) -> int:
+def _common_levels(one: tuple[str, ...], two: tuple[str, ...]) -> int:
     """How many groups, from the outermost on, two rows have in common."""
     return next((i for i, (a, b) in enumerate(zip(one, two, strict=True)) if a != b), len(one))
 
 
 def _shortened(text: str) -> str:
-    return text[:KEY_MOST] + "… " + sha256(text.encode()).hexdigest()[:12]
+    return text[:MAX_KEY] + "… " + sha256(text.encode()).hexdigest()[:12]
 
 
 def _title(key: str) -> str:

@@ -11,14 +11,14 @@ from unicodedata import is_normalized
 from ...pdf.fonts import FontChain
 from ...pdf.page import printable
 from .cells import Cells
-from .columns import Place
+from .columns import PlacedColumn
 from .fits import SLACK, fitting
 from .groups import Kind
 from .rows import Row
 
 LEADING = 1.3  # line to line, in font sizes
-AIR = 0.45  # above and below the text of a row together, in font sizes
-FOOT = 2.4  # height of the line for the page number, in font sizes
+ROW_PADDING = 0.45  # above and below the text of a row together, in font sizes
+FOOTER = 2.4  # height of the line for the page number, in font sizes
 # Heights of the lines between rows, in rows; headings by their level.
 HEIGHTS = {"brought": 1.0, "carried": 1.0, "subtotal": 1.1, "total": 1.35}
 HEADINGS = (1.9, 1.5)
@@ -33,7 +33,7 @@ class Layout:
     may take on a page of one row; both in points.
     """
 
-    places: tuple[Place, ...]
+    places: tuple[PlacedColumn, ...]
     cells: tuple[Cells | None, ...]
     summed: tuple[int, ...]
     width: float
@@ -52,7 +52,7 @@ class Layout:
 
     def row_height(self, lines: int = 1) -> float:
         """Height of a row with so many lines of text."""
-        return self.size * (lines * LEADING + AIR)
+        return self.size * (lines * LEADING + ROW_PADDING)
 
     @cached_property
     def words(self) -> tuple[float, float]:
@@ -74,7 +74,7 @@ class Layout:
 
     def bottom(self) -> float:
         """Where rows must end."""
-        return self.margin + (self.size * FOOT if self.numbered else 0)
+        return self.margin + (self.size * FOOTER if self.numbered else 0)
 
     def room(self, page: int) -> float:
         """Points of height for rows, below the column titles."""
@@ -87,9 +87,9 @@ class Layout:
         return tuple(int(place.inside / widest - SLACK) for place in self.places)
 
     @cached_property
-    def most_lines(self) -> int:
+    def max_lines(self) -> int:
         """A row is never higher than the first page; a longer cell is cut with an ellipsis."""
-        return max(1, int(((self.room(0) - self.between) / self.size - AIR) / LEADING))
+        return max(1, int(((self.room(0) - self.between) / self.size - ROW_PADDING) / LEADING))
 
     def rows_on(self, page: int) -> int:
         """How many rows of one line a page holds."""
@@ -155,7 +155,7 @@ class Layout:
     def _broken(self, text: str, width: float) -> list[str]:
         if self.face.width(text, self.size) <= width:
             return [text]
-        return self.face.wrap(text, self.size, width, self.most_lines)
+        return self.face.wrap(text, self.size, width, self.max_lines)
 
 
 def units(points: float) -> int:
@@ -163,6 +163,6 @@ def units(points: float) -> int:
     return round(points * 1000)
 
 
-def shrunk(face: FontChain, text: str, size: float, width: float) -> float:
+def size_that_fits(face: FontChain, text: str, size: float, width: float) -> float:
     """The size at which a text fits: a sum is written smaller rather than cut."""
     return min(size, size * width / max(face.width(text, size), 0.001))

@@ -115,7 +115,7 @@ class TableParams(PaperParams, frozen=True):
     ] = 0
 
     @property
-    def said(self) -> Words:
+    def wording(self) -> Words:
         """The words of this table."""
         return words(self.words or Words(), known_locale(self.locale).language)
 

@@ -24,7 +24,7 @@ csv.field_size_limit(LINE_MOST)
 
 
 @dataclass(frozen=True)
-class Format:
+class InputFormat:
     """How the bytes of an input are to be read. `fields` are the columns' names in the input."""
 
     kind: str  # "csv" or "jsonl"
@@ -34,7 +34,7 @@ class Format:
     begin: int  # the byte behind the titles
 
 
-class Lines:
+class LineReader:
     """Lines of a stream of blocks as text, and where each ends. Blocks are decoded whole: it is 20 times
     faster than line by line."""
 
@@ -88,12 +88,17 @@ class RowReader:
     """
 
     def __init__(
-        self, blocks: Iterable[bytes], start: int, format: Format, surplus: Surplus | None = None, given: int = 0
+        self,
+        blocks: Iterable[bytes],
+        start: int,
+        format: InputFormat,
+        surplus: SurplusFields | None = None,
+        given: int = 0,
     ) -> None:
-        self._lines = Lines(blocks, start, format.encoding)
+        self._lines = LineReader(blocks, start, format.encoding)
         self._format = format
         self._given = given
-        self._surplus = surplus or Surplus()
+        self._surplus = surplus or SurplusFields()
         if format.kind == "csv":
             self._source: CsvRows | JsonRows = CsvRows(self._lines, format.delimiter)
         else:
@@ -127,7 +132,7 @@ class RowReader:
 
 
 @dataclass
-class Surplus:
+class SurplusFields:
     """Rows with more fields than titles: how many, and the numbers of the first."""
 
     count: int = 0
@@ -200,23 +205,23 @@ def fitted(row: Row, width: int, delimiter: str) -> Row:
     return [*row[: width - 1], delimiter.join(row[width - 1 :])]
 
 
-def detect(sample: bytes, format: str, delimiter: str, encoding: str) -> Format:
+def detect(sample: bytes, format: str, delimiter: str, encoding: str) -> InputFormat:
     """Find out what a text is by its first bytes; what is given is taken as given."""
     marked = sample.startswith(codecs.BOM_UTF8)
     encoding = _encoding(sample, "utf-8" if marked else encoding)
     begin = len(codecs.BOM_UTF8) if marked else 0
     first = sample[begin:].lstrip()[:1]
     if format == "jsonl" or (format == "auto" and first == b"{"):
-        line = next((line for line in Lines([sample[begin:]], 0, "utf-8") if line.strip()), "")
-        return Format("jsonl", "utf-8", "", tuple(_record(line)), begin)
-    head = next(iter(Lines([sample[begin:]], begin, encoding)), "")
+        line = next((line for line in LineReader([sample[begin:]], 0, "utf-8") if line.strip()), "")
+        return InputFormat("jsonl", "utf-8", "", tuple(_record(line)), begin)
+    head = next(iter(LineReader([sample[begin:]], begin, encoding)), "")
     delimiter = delimiter or max(DELIMITERS, key=head.count)
-    lines = Lines([sample[begin:]], begin, encoding)
+    lines = LineReader([sample[begin:]], begin, encoding)
     titles, numbers = CsvRows(lines, delimiter).take(1)
     if not titles or not any(titles[0]):
         raise InvalidRequest("The listing is empty, or its first line has no titles.", field="listing")
     (begin,) = lines.ends(numbers)
-    return Format("csv", encoding, delimiter, tuple(title.strip() for title in titles[0]), begin)
+    return InputFormat("csv", encoding, delimiter, tuple(title.strip() for title in titles[0]), begin)
 
 
 def _encoding(sample: bytes, given: str) -> str:

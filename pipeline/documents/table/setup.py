@@ -12,15 +12,15 @@ from ...errors import InvalidRequest
 from ...pdf.fonts import default_chain
 from ..params import MM
 from .cells import Cells
-from .columns import Place, Wish, placed
+from .columns import PlacedColumn, WantedColumn, place_columns
 from .formats import AS_IT_IS, Date, NumberWriter, known_locale, writer
 from .groups import Grouping, Level, OpenGroups, Sum, total
 from .layout import Layout
-from .pagination import Paging, paging
+from .pagination import Paginator, paginator
 from .params import Column, TableParams
-from .rows import Format, Row
-from .title_block import Head, head
-from .warnings import Entry, Watched
+from .rows import InputFormat, Row
+from .title_block import TitleBlock, title_block
+from .warnings import GroupEntry, WatchedColumn
 
 GROWTH = 1000  # by which a total may be larger than that of the sample, as far as widths are concerned
 
@@ -28,9 +28,9 @@ GROWTH = 1000  # by which a total may be larger than that of the sample, as far 
 class TablePlan(msgspec.Struct, frozen=True):
     """What planning finds out and drawing needs."""
 
-    format: Format
-    places: tuple[Place, ...]
-    entries: tuple[Entry, ...] = ()  # for the summary
+    format: InputFormat
+    places: tuple[PlacedColumn, ...]
+    entries: tuple[GroupEntry, ...] = ()  # for the summary
     groups: int = 0
     records: int = 0
     totals: tuple[str, ...] = ()
@@ -42,32 +42,32 @@ class TablePlan(msgspec.Struct, frozen=True):
 class TableSetup:
     """Everything that decides what a page looks like."""
 
-    head: Head
+    title_block: TitleBlock
     layout: Layout
-    books: Grouping
-    paging: Paging
-    watched: tuple[Watched, ...]
+    grouping: Grouping
+    paginator: Paginator
+    watched: tuple[WatchedColumn, ...]
 
     @property
     def plain(self) -> bool:
         """Whether the rows stand below each other as they came."""
-        return not self.books.levels and not self.watched
+        return not self.grouping.levels and not self.watched
 
     def state(self, kept: object) -> OpenGroups:
         """A state from the plan."""
-        return msgspec.convert(kept, OpenGroups) if kept is not None else self.books.opening()
+        return msgspec.convert(kept, OpenGroups) if kept is not None else self.grouping.opening()
 
 
-def view(params: TableParams, format: Format, places: Sequence[Place]) -> TableSetup:
+def table_setup(params: TableParams, format: InputFormat, places: Sequence[PlacedColumn]) -> TableSetup:
     """How a table looks whose columns stand at these places."""
     face = default_chain()
     width, height = params.paper
     margin = params.margin * MM
-    columns = chosen(params, format.fields)
+    columns = chosen_columns(params, format.fields)
     cells = [column_cells(params, column) for column in columns]
-    books = _books(params, format.fields, columns, cells)
-    block = head(params, face, width - 2 * margin)
-    layout, pages = paging(
+    grouping = _grouping(params, format.fields, columns, cells)
+    block = title_block(params, face, width - 2 * margin)
+    layout, pages = paginator(
         Layout(
             tuple(places),
             tuple(c if column.format else None for c, column in zip(cells, columns, strict=True)),
@@ -76,12 +76,12 @@ def view(params: TableParams, format: Format, places: Sequence[Place]) -> TableS
             0 if params.summary == "front" else block.height,
             params.page_numbers, face,
         ),
-        books,
+        grouping,
     )  # fmt: skip
-    return TableSetup(block, layout, books, pages, tuple(_watched(format.fields, columns, cells, books)))
+    return TableSetup(block, layout, grouping, pages, tuple(_watched(format.fields, columns, cells, grouping)))
 
 
-def chosen(params: TableParams, fields: Sequence[str]) -> tuple[Column, ...]:
+def chosen_columns(params: TableParams, fields: Sequence[str]) -> tuple[Column, ...]:
     """The columns that were asked for, or all by which nothing is grouped."""
     grouped = {group.field for group in params.group_by}
     columns = params.columns or tuple(Column(field) for field in fields if field not in grouped)
@@ -94,7 +94,7 @@ def chosen(params: TableParams, fields: Sequence[str]) -> tuple[Column, ...]:
     return columns
 
 
-def position(fields: Sequence[str], name: str, parameter: str, nth: int = 0) -> int:
+def column_index(fields: Sequence[str], name: str, parameter: str, nth: int = 0) -> int:
     """Where a column stands in an input row; of several with one name the `nth`, or else the last."""
     found = [place for place, field in enumerate(fields) if field == name]
     if not found:
@@ -103,11 +103,11 @@ def position(fields: Sequence[str], name: str, parameter: str, nth: int = 0) -> 
     return found[min(nth, len(found) - 1)]
 
 
-def measured(params: TableParams, format: Format, sample: Sequence[Row]) -> tuple[Place, ...]:
+def measure_columns(params: TableParams, format: InputFormat, sample: Sequence[Row]) -> tuple[PlacedColumn, ...]:
     """Where the columns stand, by the first rows."""
     margin = params.margin * MM
-    wishes = list(_wishes(params, format.fields, sample))
-    return placed(wishes, params.paper[0] - 2 * margin, margin, params.font_size, default_chain())
+    wanted = list(_wanted_columns(params, format.fields, sample))
+    return place_columns(wanted, params.paper[0] - 2 * margin, margin, params.font_size, default_chain())
 
 
 def column_cells(params: TableParams, column: Column) -> Cells | None:
@@ -118,10 +118,10 @@ def column_cells(params: TableParams, column: Column) -> Cells | None:
     return Cells(writer(column.format or AS_IT_IS, locale), shown=column.format is not None)
 
 
-def _wishes(params: TableParams, fields: Sequence[str], sample: Sequence[Row]) -> Iterator[Wish]:
+def _wanted_columns(params: TableParams, fields: Sequence[str], sample: Sequence[Row]) -> Iterator[WantedColumn]:
     met: Counter[str] = Counter()
-    for column in chosen(params, fields):
-        source = position(fields, column.field, "columns", met[column.field])
+    for column in chosen_columns(params, fields):
+        source = column_index(fields, column.field, "columns", met[column.field])
         met[column.field] += 1
         texts = [row[source] for row in sample]
         align = column.align
@@ -129,7 +129,7 @@ def _wishes(params: TableParams, fields: Sequence[str], sample: Sequence[Row]) -
             align = "right" if align == "auto" and not isinstance(column.format, Date) else align
             texts = [*cells.texts(texts), *_sums(column, cells, texts)]
         title = column.title if column.title is not None else column.field
-        yield Wish(source, title, column.width * MM if column.width else None, align, texts)
+        yield WantedColumn(source, title, column.width * MM if column.width else None, align, texts)
 
 
 def _sums(column: Column, cells: Cells, texts: Sequence[str]) -> list[str]:
@@ -138,13 +138,13 @@ def _sums(column: Column, cells: Cells, texts: Sequence[str]) -> list[str]:
     return [cells.writer.show(total(cells.numbers(texts)) * GROWTH)]
 
 
-def _books(
+def _grouping(
     params: TableParams, fields: Sequence[str], columns: Sequence[Column], cells: Sequence[Cells | None]
 ) -> Grouping:
     locale = known_locale(params.locale)
     levels = tuple(
         Level(
-            position(fields, group.field, "group_by"), group.title, group.page_break,
+            column_index(fields, group.field, "group_by"), group.title, group.page_break,
             Cells(writer(group.format, locale)) if group.format else None,
         )
         for group in params.group_by
@@ -154,15 +154,15 @@ def _books(
         for column, c in zip(columns, cells, strict=True)
         if column.total and c and isinstance(c.writer, NumberWriter)
     )
-    return Grouping(levels, sums, params.carry, params.said)
+    return Grouping(levels, sums, params.carry, params.wording)
 
 
 def _watched(
-    fields: Sequence[str], columns: Sequence[Column], cells: Sequence[Cells | None], books: Grouping
-) -> Iterator[Watched]:
+    fields: Sequence[str], columns: Sequence[Column], cells: Sequence[Cells | None], grouping: Grouping
+) -> Iterator[WatchedColumn]:
     for column, found in zip(columns, cells, strict=True):
         if found:
-            yield Watched(column.field, fields.index(column.field), found, column.total)
-    for level in books.levels:
+            yield WatchedColumn(column.field, fields.index(column.field), found, column.total)
+    for level in grouping.levels:
         if level.cells:
-            yield Watched(fields[level.source], level.source, level.cells, False)
+            yield WatchedColumn(fields[level.source], level.source, level.cells, False)

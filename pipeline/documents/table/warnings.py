@@ -15,13 +15,13 @@ from ...pdf.page import printable
 from .cells import Cells
 from .groups import Band
 from .layout import Layout
-from .pagination import Sheet
+from .pagination import PageRows
 
 ROWS_NAMED = 3
-BOOKMARKS_MOST = 100_000  # of groups; each is an object of the file, and readers hold them all
+MAX_BOOKMARKS = 100_000  # of groups; each is an object of the file, and readers hold them all
 
 
-class Entry(msgspec.Struct, array_like=True):
+class GroupEntry(msgspec.Struct, array_like=True):
     """A group in the summary. `page` is counted from 0, without the summary."""
 
     level: int
@@ -32,7 +32,7 @@ class Entry(msgspec.Struct, array_like=True):
 
 
 @dataclass(frozen=True)
-class Watched:
+class WatchedColumn:
     """A column that is formatted or summed: its name, and where it stands in an input row."""
 
     name: str
@@ -42,7 +42,7 @@ class Watched:
 
 
 @dataclass
-class Count:
+class Occurrences:
     """How often something was met, and in which rows first."""
 
     times: int = 0
@@ -62,23 +62,23 @@ class Count:
 class SurveyNotes:
     """Looks at every page once. Of the groups, the first `room` are kept."""
 
-    def __init__(self, layout: Layout, watched: Sequence[Watched], room: int) -> None:
+    def __init__(self, layout: Layout, watched: Sequence[WatchedColumn], room: int) -> None:
         self._layout = layout
         self._watched = watched
         self._room = room
-        self._failed: dict[int, Count] = defaultdict(Count)  # by watched column
-        self._cut: dict[int, Count] = defaultdict(Count)  # by place
-        self._open: list[tuple[Entry, int]] = []  # with the rows before it
+        self._failed: dict[int, Occurrences] = defaultdict(Occurrences)  # by watched column
+        self._cut: dict[int, Occurrences] = defaultdict(Occurrences)  # by place
+        self._open: list[tuple[GroupEntry, int]] = []  # with the rows before it
         self.groups = 0
-        self.entries: list[Entry] = []
+        self.entries: list[GroupEntry] = []
         self.totals: tuple[str, ...] = ()
 
-    def look(self, sheet: Sheet, page: int, before: int) -> None:
+    def look(self, page_rows: PageRows, page: int, before: int) -> None:
         """Note what is on a page; `before` rows stand on those before it."""
-        self._look_for_failures(sheet, before)
-        if sheet.columns is None:
-            self._look_for_cuts(sheet, before)
-        for band in sheet.bands:
+        self._look_for_failures(page_rows, before)
+        if page_rows.columns is None:
+            self._look_for_cuts(page_rows, before)
+        for band in page_rows.bands:
             self._look_at(band, page, before + band.before)
 
     def finish(self, rows: int) -> None:
@@ -89,8 +89,8 @@ class SurveyNotes:
     def warnings(self) -> list[str]:
         """Sentences for the result."""
         found = [_failure(self._watched[i], count) for i, count in self._failed.items()]
-        if self.groups > BOOKMARKS_MOST:
-            found.append(f"{self.groups} groups are too many for bookmarks; {BOOKMARKS_MOST} would have them.")
+        if self.groups > MAX_BOOKMARKS:
+            found.append(f"{self.groups} groups are too many for bookmarks; {MAX_BOOKMARKS} would have them.")
         titles = [place.title for place in self._layout.places]
         return found + [
             count.say(
@@ -100,15 +100,15 @@ class SurveyNotes:
             for i, count in self._cut.items()
         ]
 
-    def _look_for_failures(self, sheet: Sheet, before: int) -> None:
+    def _look_for_failures(self, page_rows: PageRows, before: int) -> None:
         for i, column in enumerate(self._watched):
             if column.cells.failed:
-                for number, row in enumerate(sheet.rows, before + 1):
+                for number, row in enumerate(page_rows.rows, before + 1):
                     if not column.cells.understood(row[column.source]):
                         self._failed[i].add(number)
 
-    def _look_for_cuts(self, sheet: Sheet, before: int) -> None:
-        for number, (row, cells) in enumerate(zip(sheet.rows, sheet.cells, strict=True), before + 1):
+    def _look_for_cuts(self, page_rows: PageRows, before: int) -> None:
+        for number, (row, cells) in enumerate(zip(page_rows.rows, page_rows.cells, strict=True), before + 1):
             for i, (text, lines) in enumerate(zip(self._layout.texts(row), cells, strict=True)):
                 if "".join(lines).replace(" ", "") != printable(text).replace(" ", ""):
                     self._cut[i].add(number)
@@ -116,7 +116,7 @@ class SurveyNotes:
     def _look_at(self, band: Band, page: int, rows: int) -> None:
         if band.kind == "heading" and not band.continued:
             self._close(band.level, rows)
-            entry = Entry(band.level, band.words, page)
+            entry = GroupEntry(band.level, band.words, page)
             self._open.append((entry, rows))
             self.groups += 1
             if len(self.entries) < self._room:
@@ -132,7 +132,7 @@ class SurveyNotes:
         del self._open[level:]
 
 
-def _failure(column: Watched, count: Count) -> str:
+def _failure(column: WatchedColumn, count: Occurrences) -> str:
     noun = column.cells.writer.noun
     left_out = " and not in the total" if column.summed else ""
     return count.say(
