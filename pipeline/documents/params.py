@@ -6,11 +6,9 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
-from reportlab.lib import pagesizes
 
 from ..errors import InvalidRequest
 
-PageSize = Literal["A3", "A4", "A5", "Letter", "Legal"]
 ListingFormat = Literal["auto", "csv", "jsonl", "parquet"]
 
 
@@ -65,8 +63,19 @@ def _description(kind: Any) -> str:
     return described or getattr(kind, "__name__", "see the documentation")
 
 
-MM = 72 / 25.4
+MM = 72 / 25.4  # points
+INCH = 72.0
 Side = Annotated[float, Meta(ge=50, le=5000)]  # PDF allows 5,080 mm (ISO 32000-1, annex C)
+
+
+PageSize = Literal["A3", "A4", "A5", "Letter", "Legal"]
+_PAPER: dict[PageSize, tuple[float, float]] = {  # width and height in points
+    "A3": (297 * MM, 420 * MM),
+    "A4": (210 * MM, 297 * MM),
+    "A5": (148 * MM, 210 * MM),
+    "Letter": (8.5 * INCH, 11 * INCH),
+    "Legal": (8.5 * INCH, 14 * INCH),
+}
 
 
 class PaperParams(Params, frozen=True):
@@ -84,8 +93,7 @@ class PaperParams(Params, frozen=True):
         """Width and height in points."""
         if self.page_mm:
             return self.page_mm[0] * MM, self.page_mm[1] * MM
-        size = getattr(pagesizes, self.page_size if self.page_size[0] == "A" else self.page_size.lower())
-        short, long = sorted(size)
+        short, long = _PAPER[self.page_size]
         return (long, short) if self.landscape else (short, long)
 
     def check_paper(self) -> None:
