@@ -215,8 +215,8 @@ def _drawing_seconds(s: Services, export: Export) -> float:
 
 
 def _plan(s: Services, export: Export) -> Plan:
-    frozen = job(s, export).frozen(partial(s.exports.freeze, export.id))
-    return frozen.plan(s.settings, export.chunk_pages, export.volume)
+    snapshot = job(s, export).snapshot(partial(s.exports.freeze, export.id))
+    return snapshot.plan(s.settings, export.chunk_pages, export.volume)
 
 
 def _cut(s: Services, export: Export) -> Plan:

@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import BinaryIO
 
 from ..documents import Range
-from ..documents.job import DocumentJob, draw_range, on_disk
+from ..documents.job import DocumentJob, draw_range, spool_to_disk
 from ..exports.export import File, Result
 from ..exports.ids import new_id
 from ..exports.plan import Plan
@@ -37,8 +37,8 @@ def make_file(
     """A job from its check to its file, all in this process."""
     job.check()
     show("planning", 0, 0)
-    with on_disk() as keep:
-        job = job.frozen(keep)
+    with spool_to_disk() as spool:
+        job = job.snapshot(spool)
         plan = job.plan(settings, chunk_pages, volume)
         about = About(job.params.title, time.time(), new_id())
         return render_file(job, plan, about, out, settings, lambda done: show("rendering pages", done, plan.pages))

@@ -111,7 +111,7 @@ def test_two_plans_at_once_never_mix_their_snapshots(services: Services, store: 
     assert before.listing is not None
     store.write(f"exports/{export_id}/frozen/0-earlier", [b'{"id": 7}\n'])
     job = flow.job(services, services.exports.load(export_id))
-    other = job.frozen(lambda pieces: f"exports/{export_id}/frozen/0-earlier").plan(services.settings)
+    other = job.snapshot(lambda pieces: f"exports/{export_id}/frozen/0-earlier").plan(services.settings)
     assert services.exports.write_plan(export_id, other) == before
     finished(services, export_id)
     assert services.exports.load(export_id).records == 300
@@ -162,7 +162,7 @@ def test_small_chunks_that_lie_side_by_side_are_read_in_one_block_of_one_version
 ) -> None:
     lines = b"".join(b'{"n":%d}\n' % n for n in range(60_000))
     store.put("inputs/rows.jsonl", lines)
-    seen = services.inputs.look("inputs/rows.jsonl")
+    seen = services.inputs.find("inputs/rows.jsonl")
     assert seen is not None
 
     def read(start: int, stop: int) -> bytes:

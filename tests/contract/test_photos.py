@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 
 from pipeline import documents
+from pipeline.documents.inputs import MAX_LINE
 from pipeline.documents.inputs.folder import FolderInputs
 from pipeline.documents.job import DocumentJob
 from pipeline.documents.params import MM
@@ -384,9 +385,21 @@ def test_a_listing_without_photos_makes_no_document(album: Album, content: str) 
 
 
 @pytest.mark.parametrize("behind", [[], ['{"source":"0.jpg"}']])
-def test_an_entry_that_is_too_long_is_said(album: Album, behind: list[str]) -> None:
-    album.listed('{"source":"0.jpg"}', '{"source":"0.jpg","caption":"' + "x" * 70_000 + '"}', *behind)
-    with pytest.raises(InvalidRequest, match=r"longer than 65536 bytes"):
+def test_a_line_over_the_limit_is_named(album: Album, behind: list[str]) -> None:
+    album.listed('{"source":"0.jpg"}', '{"source":"0.jpg","caption":"' + "x" * MAX_LINE + '"}', *behind)
+    with pytest.raises(InvalidRequest, match=r"The line at byte 19 is longer than 1 MiB"):
+        album.made()
+
+
+def test_a_line_of_100_kib_is_drawn(album: Album) -> None:
+    album.put(jpeg(1, 40, 30))
+    album.listed('{"source":"0.jpg"' + " " * 100_000 + "}", '{"source":"0.jpg"}')
+    assert len(album.seen().pages) == 2
+
+
+def test_a_caption_of_100_kib_is_named_for_what_it_is(album: Album) -> None:
+    album.listed('{"source":"0.jpg","caption":"' + "x" * 100_000 + '"}')
+    with pytest.raises(InvalidRequest, match=r"length <= 1000"):
         album.made()
 
 

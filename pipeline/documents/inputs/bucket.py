@@ -61,7 +61,7 @@ class BucketInputs:
             for item, loading in loaded:
                 yield item, loading.result
 
-    def look(self, listing: str) -> Listing | None:
+    def find(self, listing: str) -> Listing | None:
         entry = self._store.head(listing)
         return Listing(listing, entry.size, entry.etag) if entry else None
 
@@ -69,7 +69,7 @@ class BucketInputs:
         return BucketInputs(self._store, self._fetcher, listing, self._last_block)
 
     def blocks(self, listing: str, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
-        seen = self._pin if self._pin and self._pin.key == listing else self.look(listing)
+        seen = self._pin if self._pin and self._pin.key == listing else self.find(listing)
         if seen is None:
             raise InvalidRequest(f"There is no listing {listing} in the bucket.", field="listing")
         return self._read(seen, start, seen.size if stop is None else min(stop, seen.size))

@@ -70,7 +70,7 @@ class FolderInputs:
         for item in items:
             yield item, partial(self.open, source(item))
 
-    def look(self, listing: str) -> Listing | None:
+    def find(self, listing: str) -> Listing | None:
         return _file(listing, Path(listing).stat()) if Path(listing).is_file() else None
 
     def pinned(self, listing: Listing) -> FolderInputs:

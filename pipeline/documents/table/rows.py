@@ -13,14 +13,14 @@ from typing import Any
 import msgspec
 
 from ...errors import InvalidRequest
+from ..inputs import MAX_LINE
 
 Row = list[str]
 DELIMITERS = ",;\t|"
-LINE_MOST = 1024 * 1024
 SHOWN = 60  # characters of a line that is wrong
 NAMED = 5  # rows of which a warning gives the number
 PLAIN = "".join(map(chr, range(32, 127))) + "\t\r\n" + r"\u000a"
-csv.field_size_limit(LINE_MOST)
+csv.field_size_limit(MAX_LINE)
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class LineReader:
             data = rest + block
             cut = data.rfind(b"\n") + 1 if block else len(data)
             rest = data[cut:]
-            if len(rest) > LINE_MOST:
+            if len(rest) > MAX_LINE:
                 raise InvalidRequest(f"The line at byte {at + cut} does not end; is this text?", field="listing")
             self._ends += list(accumulate(map(len, data[:cut].splitlines(keepends=True)), initial=at))[1:]
             yield StringIO(self._text(data[:cut], at), newline="")
