@@ -264,7 +264,7 @@ def test_pages_are_counted_in_the_words_of_the_table(
     [
         ({"locale": "xx_YY"}, "locale", "no locale"),
         ({"group_by": [{"field": "nothing"}]}, "group_by", "no column 'nothing'"),
-        ({"columns": [{"field": "amount", "total": True}]}, "columns", "one without is needed"),
+        ({"columns": [{"field": "amount", "total": True}]}, "columns", "need a column without one"),
         ({"columns": [{"field": "text", "format": {"kind": "date"}, "total": True}]}, "columns", "no total"),
         ({"carry": True}, "carry", "no total to carry"),
         ({"page_mm": [100, 200], "landscape": True}, "landscape", "which side"),

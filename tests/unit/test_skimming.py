@@ -45,7 +45,7 @@ def blocks(data: bytes, size: int) -> Iterator[bytes]:
 
 def skimmed(data: bytes, format: InputFormat, look: TableSetup, size: int = 1000) -> tuple[Pages, tuple[str, ...]]:
     surplus = SurplusFields()
-    pages = FastPagination(blocks(data[format.begin :], size), format, look.layout, surplus)
+    pages = FastPagination(blocks(data[format.begin :], size), format, look.texts, surplus)
     return [(sheet.count, sheet.behind) for sheet in pages], surplus.warnings()
 
 
@@ -137,7 +137,7 @@ def test_lines_that_end_in_carriage_returns_are_not_decoded_for_every_few_pages(
                 yield piece
 
     data = b"x\r" * 50_000
-    assert sum(sheet.count for sheet in Counting([data], format, look.layout, SurplusFields())) == 50_000
+    assert sum(sheet.count for sheet in Counting([data], format, look.texts, SurplusFields())) == 50_000
     assert sum(map(len, asked)) < 10 * len(data)
 
 
@@ -145,7 +145,7 @@ def test_a_page_is_read_only_when_some_of_its_rows_need_more_than_a_line() -> No
     row, accented, long = b'Ada,"Rome, Italy",2.50\n', "Zoé,Genève,7\n".encode(), b"A b,c,%s\n" % (b"1 " * 50)
     data = b"a,b,c\n" + (row * 40 + accented) * 30 + long + row * 1000
     format, look = seen(data, 3)
-    pages = list(FastPagination(blocks(data[format.begin :], 999), format, look.layout, SurplusFields()))
+    pages = list(FastPagination(blocks(data[format.begin :], 999), format, look.texts, SurplusFields()))
     read_whole = [number for number, sheet in enumerate(pages) if sheet.rows]
     full = look.layout.rows_on(1)
     first = next(number for number, sheet in enumerate(pages[1:], 1) if sheet.count < full)
@@ -158,7 +158,7 @@ def test_what_is_held_does_not_grow_with_the_input() -> None:
         format, look = seen(b"a,b\n", 2)
         tracemalloc.start()
         some = b"".join(b"Ada,%s\n" % (b"2 " * (n % 12)) for n in range(500))
-        for _ in FastPagination((some for _ in range(rows // 500)), format, look.layout, SurplusFields()):
+        for _ in FastPagination((some for _ in range(rows // 500)), format, look.texts, SurplusFields()):
             pass
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
@@ -171,4 +171,5 @@ def test_what_surely_has_one_line_has_one_when_it_is_measured(size: float, width
     _, look = seen(b"a\n", 1)
     layout = replace(look.layout, size=size, places=(replace(look.layout.places[0], width=width),))
     row = ["m" * most]
-    assert layout.columns([row]) is None or max(map(len, layout.lines(row))) == 1
+    texts = replace(look.texts, layout=layout)
+    assert texts.one_line_columns([row]) is None or max(map(len, texts.lines(row))) == 1

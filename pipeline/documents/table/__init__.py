@@ -66,7 +66,7 @@ class Table:
         places = measure_columns(params, format, _rows(sample, format))
         setup = table_setup(params, format, places)
         summary = Summary(params, setup)
-        notes = SurveyNotes(setup.layout, setup.watched, summary.room)
+        notes = SurveyNotes(setup.texts, setup.watched, summary.room)
         blocks, surplus, state = inputs.blocks(listing, format.begin), SurplusFields(), setup.grouping.opening()
         marks, records, pages, start = Marks(), 0, 0, format.begin
         for page_rows in _pages(blocks, format, setup, state, surplus):
@@ -102,7 +102,7 @@ def _pages(
 ) -> Iterable[PageRows]:
     """All pages of the rows."""
     if setup.plain and can_paginate_fast(format):
-        return FastPagination(blocks, format, setup.layout, surplus)
+        return FastPagination(blocks, format, setup.texts, surplus)
     reader = RowReader(blocks, format.begin, format, surplus)
     return paginate(reader, setup.layout, setup.paginator, 0, state, ())
 

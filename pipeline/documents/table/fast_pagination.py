@@ -13,7 +13,7 @@ from math import inf
 from typing import cast
 
 from ...errors import InvalidRequest
-from .fits import fitting, run
+from .fits import CellTexts, fitting, run
 from .layout import Layout
 from .pagination import PageRows, PlainPaginator, paginate
 from .rows import CsvRows, InputFormat, RowReader, SurplusFields
@@ -32,11 +32,12 @@ class FastPagination:
     """
 
     def __init__(
-        self, blocks: Iterable[bytes], format: InputFormat, layout: Layout, surplus: SurplusFields
+        self, blocks: Iterable[bytes], format: InputFormat, texts: CellTexts, surplus: SurplusFields
     ) -> None:
         self._blocks = iter(blocks)
         self._format = format
-        self._layout = layout
+        self._texts = texts
+        self._layout = layout = texts.layout
         self._surplus = surplus
         self._data = b""
         self._start = self._at = format.begin  # the byte of the input at which the data begins; the next page
@@ -87,12 +88,12 @@ class FastPagination:
             return False  # it is read again, and said where
         if lines != [1] or len(rows[0]) != len(self._format.fields):
             return False
-        return self._layout.columns(rows) is not None
+        return self._texts.one_line_columns(rows) is not None
 
     def _read(self, page: int, rows: int, stretch: int) -> Iterator[PageRows]:
         """The next pages, before which so many rows were given; none at the end."""
         reader = RowReader(self._slices(), self._at, self._format, self._surplus, rows)
-        return islice(paginate(reader, self._layout, PlainPaginator(self._layout), page, (), ()), stretch)
+        return islice(paginate(reader, self._layout, PlainPaginator(self._texts), page, (), ()), stretch)
 
     def _slices(self) -> Iterator[bytes]:
         """The input from the next page on; asked for more, while `_at` goes from page to page."""

@@ -13,8 +13,8 @@ import msgspec
 
 from ...pdf.page import printable
 from .cells import Cells
+from .fits import CellTexts
 from .groups import Band
-from .layout import Layout
 from .pagination import PageRows
 
 ROWS_NAMED = 3
@@ -62,8 +62,8 @@ class Occurrences:
 class SurveyNotes:
     """Looks at every page once. Of the groups, the first `room` are kept."""
 
-    def __init__(self, layout: Layout, watched: Sequence[WatchedColumn], room: int) -> None:
-        self._layout = layout
+    def __init__(self, texts: CellTexts, watched: Sequence[WatchedColumn], room: int) -> None:
+        self._texts = texts
         self._watched = watched
         self._room = room
         self._failed: dict[int, Occurrences] = defaultdict(Occurrences)  # by watched column
@@ -91,7 +91,7 @@ class SurveyNotes:
         found = [_failure(self._watched[i], count) for i, count in self._failed.items()]
         if self.groups > MAX_BOOKMARKS:
             found.append(f"{self.groups} groups are too many for bookmarks; {MAX_BOOKMARKS} would have them.")
-        titles = [place.title for place in self._layout.places]
+        titles = [place.title for place in self._texts.layout.places]
         return found + [
             count.say(
                 f"A cell of column {titles[i]!r} is too long and cut with …",
@@ -109,7 +109,7 @@ class SurveyNotes:
 
     def _look_for_cuts(self, page_rows: PageRows, before: int) -> None:
         for number, (row, cells) in enumerate(zip(page_rows.rows, page_rows.cells, strict=True), before + 1):
-            for i, (text, lines) in enumerate(zip(self._layout.texts(row), cells, strict=True)):
+            for i, (text, lines) in enumerate(zip(self._texts.texts(row), cells, strict=True)):
                 if "".join(lines).replace(" ", "") != printable(text).replace(" ", ""):
                     self._cut[i].add(number)
 
