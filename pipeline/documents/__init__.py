@@ -44,9 +44,10 @@ P = TypeVar("P", bound=Params, contravariant=True)
 
 @dataclass(frozen=True)
 class Range:
-    """What is to be drawn now: a chunk from its planned page `first` on, of `pages` in the document.
+    """The pages to draw now: from planned page `first`, counted from 0, to the end of the chunk.
 
-    `found` is what planning found out.
+    `chunk` says where its records stand in the listing, `pages` how many pages the document has, and `found`
+    is what `survey` returned as found.
     """
 
     chunk: Chunk
@@ -57,37 +58,77 @@ class Range:
 
     @property
     def stop(self) -> int:
+        """The planned page behind the last one to draw."""
         return self.chunk.first_page + self.chunk.pages
 
 
 class Document(Protocol[P]):
-    """A kind of document. One object serves all exports and threads, so it keeps nothing.
+    """A kind of document. One object serves all exports and threads, so it must not keep state.
 
-    The first line of its class's docstring describes it to people.
+    The first line of its class's docstring describes it on the panel. A document with one page per record:
+
+        class Letters:
+            name, params, records_field = "letters", LettersParams, "letters"
+
+            def check(self, params, inputs):
+                one_source(params, self.records_field)
+
+            def survey(self, params, listing, inputs):
+                marks, count, end = Marks(), 0, 0
+                for offset, line in lines(inputs, listing):
+                    marks.add(count, offset)
+                    count, end = count + 1, offset + len(line)
+                return Survey(records=count, pages=count, marks=marks, end=end, cost=Cost(0.001, 2000))
+
+            def draw(self, params, listing, part, inputs, out):
+                records = lines(inputs, listing, part.chunk.start, part.chunk.stop)
+                for _, line in islice(records, part.first - part.chunk.first_page, None):
+                    with out.page(420, 200) as page:
+                        page.text(40, 100, 12, decode(line).text)
+                    out.tally.records += 1
+                    out.tally.drawn += 1
+                    yield
+
+        register(Letters())
     """
 
     name: str
-    params: type[Any]
-    records_field: str  # the parameter that holds records when they come inside the request
+    params: type[Any]  # a subclass of Params
+    records_field: str  # the parameter for records that come inside the request
 
     def check(self, params: P, inputs: Inputs) -> None:
-        """Raise InvalidRequest for what can be seen without reading any input: the request waits."""
+        """Raise InvalidRequest for errors that show without reading a listing: a request waits for this."""
 
     def survey(self, params: P, listing: str, inputs: Inputs) -> Survey:
-        """Count records and pages, reading the input once in a stream."""
+        """Count records and pages. Read the listing once, as a stream: memory must not grow with it.
+
+        The survey says how many records and pages there are, at which byte of the listing pages begin (a mark
+        for every page, added in order; Marks thins them out), where the last record ends, and what one page
+        costs in seconds and bytes. `found` (as JSON) reaches `draw` as part.found.
+        """
 
     def draw(
         self, params: P, listing: str, part: Range, inputs: Inputs, out: SegmentWriter
     ) -> Generator[None, None, None]:
-        """Draw planned pages part.first … part.stop, yielding after each one."""
+        """Draw planned pages part.first to part.stop, and yield once after each of them.
+
+        Bytes part.chunk.start to part.chunk.stop of the listing hold the records of the chunk, from its page
+        chunk.first_page on: skip those of the pages before part.first. Count every record in out.tally.records
+        and either in out.tally.drawn or in out.tally.skipped. A planned page whose records are all skipped may
+        draw nothing, but is yielded as well.
+
+        The generator may be closed at any yield, and a page may be interrupted in the middle. Then what it
+        drew is taken back, and another call goes on with that page as part.first, probably in another process.
+        So a page may depend on the parameters, its records and part alone, and must come out the same each time.
+        """
 
 
 _register: dict[str, Document[Any]] = {}
 
 
 def register(document: Document[Any]) -> None:
-    """Make a kind of document known under its name; the newest wins."""
-    msgspec.json.Decoder(document.params)  # so that its type is known before there are threads, see export.py
+    """Make a document known under its name. The last one registered under a name is used."""
+    msgspec.json.Decoder(document.params)  # analyses the type before there are threads, see exports/export.py
     _register[document.name] = document
 
 
@@ -110,7 +151,7 @@ def _load(module: str, told: str) -> None:
 
 
 def find(name: str) -> Document[Any]:
-    """The kind with this name; UnknownDocument when there is none."""
+    """Returns the document with this name. Raises UnknownDocument."""
     if name not in _register:
         known = ", ".join(sorted(_register))
         raise UnknownDocument(f"There is no document {name!r}. Known: {known}.", field="document")
@@ -150,7 +191,7 @@ def _types(info: msgspec.inspect.Type) -> Generator[msgspec.inspect.Type, None, 
 
 
 def decode(document: Document[Any], params: Mapping[str, Any]) -> Any:
-    """Checked parameters; InvalidRequest names the field that is wrong and what would be right."""
+    """Returns checked parameters. InvalidRequest names the wrong field and what it may be."""
     try:
         return msgspec.convert(params, document.params)
     except msgspec.ValidationError as error:

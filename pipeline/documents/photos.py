@@ -1,6 +1,7 @@
-"""photos: one picture a page, or a contact sheet, each with a caption.
+"""photos: one picture on each page, or a contact sheet, with captions.
 
-What cannot be read becomes a page (or cell) that says so, is left out, or fails the export, as asked.
+`on_unreadable` says what happens to a photo that cannot be read: a placeholder with the reason, nothing, or the
+end of the export.
 """
 
 from __future__ import annotations
@@ -28,30 +29,30 @@ from .inputs import Inputs, OpenInput, lines
 from .params import MM, PaperParams, invalid, one_source
 
 GAP = 4 * MM
-MIN_PHOTO = 5 * MM  # a photo's box may be no smaller
+MIN_PHOTO = 5 * MM  # smallest side of a photo's box
 CAPTION = 9.0
 NUMBER = 8.0
 LEADING = 1.25
 GREY = (0.45, 0.45, 0.45)
-# One photo of 0.5 MB took 3 ms to draw on a 2.5 GHz core; fetching it takes longer and is what counts.
+# A photo of 0.5 MB took 3 ms to draw on a 2.5 GHz core; fetching it takes longer and decides.
 SECONDS_PER_PHOTO = 0.05
 BYTES_PER_PHOTO = 1_000_000
 
 
 class Photo(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One record: where the picture is, and the words below it."""
+    """One record: the source of a picture, and its caption."""
 
     source: Annotated[str, Meta(min_length=1, max_length=2048)]
     caption: Annotated[str, Meta(max_length=1000)] = ""
 
     @property
     def file(self) -> str:
-        """Its file name, without what may be secret in a URL."""
+        """The file name, without the query of a URL, which may be secret."""
         return posixpath.basename(self.source.split("?")[0])
 
     @property
     def title(self) -> str:
-        """What to call it: its caption, else its file name."""
+        """The caption, or else the file name."""
         return printable(self.caption) or self.file
 
 
@@ -64,7 +65,7 @@ class PhotosParams(PaperParams, frozen=True):
         int, Meta(ge=1, le=20, title="Photos across", description="photos across a page, 1 to 20")
     ] = 1
     rows: Annotated[int, Meta(ge=1, le=20, title="Photos down", description="photos down a page, 1 to 20")] = 1
-    fit: Annotated[Literal["fit", "fill"], Meta(description="whole photo, or cut to fill its box")] = "fit"
+    fit: Annotated[Literal["fit", "fill"], Meta(description="whole photo, or cropped to fill its box")] = "fit"
     margin: Annotated[float, Meta(ge=0, le=60, description="margin in mm, 0 to 60")] = 15
     captions: Annotated[bool, Meta(description="print captions")] = True
     page_numbers: Annotated[bool, Meta(description="print `x of y`")] = True
@@ -91,13 +92,13 @@ class Box:
 
 @dataclass(frozen=True)
 class PhotoLayout:
-    """Where things stand on every page: a pure function of the parameters."""
+    """The geometry of every page; it depends on the parameters only."""
 
     params: PhotosParams
 
     @cached_property
     def area(self) -> Box:
-        """What the margins and the line for the page number leave."""
+        """The page without its margins and the line of the page number."""
         width, height = self.params.paper
         margin = self.params.margin * MM
         foot = NUMBER * 2 if self.params.page_numbers else 0
@@ -109,7 +110,7 @@ class PhotoLayout:
         return max(4.0, min(CAPTION, self.cell(0).width / 14))
 
     def cell(self, position: int) -> Box:
-        """The place of the n-th photo of a page, row by row from the top."""
+        """The cell of the n-th photo of a page, counted row by row from the top."""
         rows, columns, area = self.params.rows, self.params.columns, self.area
         width = (area.width - GAP * (columns - 1)) / columns
         height = (area.height - GAP * (rows - 1)) / rows
@@ -184,7 +185,7 @@ class Photos:
 
 
 class _PhotoPage:
-    """One page of photos. It begins with the first thing drawn, so a page of skipped ones is left out."""
+    """One page of photos. It is begun by the first thing drawn, so a page of skipped photos is left out."""
 
     def __init__(self, layout: PhotoLayout, part: Range, number: int, out: SegmentWriter) -> None:
         self._params = layout.params
@@ -203,7 +204,7 @@ class _PhotoPage:
         self._open.__exit__(*error)  # type: ignore[arg-type]  # the three values of the protocol
 
     def place(self, photo: Photo, opened: OpenInput) -> None:
-        """Draw the next photo, or do with it what the parameters say when it cannot be read."""
+        """Draw the next photo; if it cannot be read, do what `on_unreadable` says."""
         position = self._position
         self._position += 1
         self._out.tally.records += 1
@@ -246,7 +247,7 @@ class _PhotoPage:
             y -= size * LEADING
 
     def _begun(self, photo: Photo, position: int) -> Page:
-        """The page, begun if it was not; its number and the photo's bookmark are on it."""
+        """Returns the page, begun if necessary, after adding the photo's bookmark."""
         params = self._params
         if self._page is None:
             self._page = self._open.enter_context(self._out.page(*params.paper))
@@ -260,7 +261,7 @@ class _PhotoPage:
         return self._page
 
     def _write_number(self, page: Page) -> None:
-        """ "x of y"; y is known only at the end when unreadable photos may leave pages out."""
+        """Write "x of y". Where pages may be left out, y is known only when the file is assembled."""
         area = self._layout.area
         x, y = area.x + area.width / 2, area.y - NUMBER * 1.6
         if self._params.on_unreadable == "skip":

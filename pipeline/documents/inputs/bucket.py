@@ -1,7 +1,7 @@
-"""What an export may read: listings and sources in the bucket, and sources on the web.
+"""Inputs of an export: listings and sources in the bucket, and sources on the web.
 
-Sources are copied into spooled temporary files: small ones stay in memory, large ones lie on the disk, so
-what is held does not depend on what is sent.
+Sources are copied into spooled temporary files, in memory up to 1 MiB and on disk above it, so memory does not
+depend on their size.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ T = TypeVar("T")
 
 
 class BucketInputs:
-    """Inputs of an export: keys below inputs/ (or the export's own listing), and https URLs."""
+    """Reads keys below inputs/, the export's own listing, and https URLs."""
 
     def __init__(
         self, store: S3Bucket, fetcher: Fetcher, pin: Listing | None = None, last_block: LastBlock | None = None
@@ -101,10 +101,10 @@ class BucketInputs:
 
 
 class LastBlock:
-    """The block of a listing that was read last, and what is read of it again without asking the bucket.
+    """Caches the block of a listing that was read last.
 
-    Chunks that are small lie side by side in a block, and a call of the bucket costs more than drawing one. What
-    was read belongs to one version of the listing, and so never grows old.
+    Small chunks lie side by side in one block, and a request to the bucket takes longer than drawing one. The
+    block belongs to one version of the listing, so it is never out of date.
     """
 
     def __init__(self, store: S3Bucket) -> None:
@@ -112,7 +112,7 @@ class LastBlock:
         self._seen: tuple[Listing, int, bytes] | None = None
 
     def read(self, listing: Listing, start: int, stop: int) -> Iterator[bytes]:
-        """Bytes start..stop of a listing, a block at a time."""
+        """Yields bytes `start` to `stop` of a listing, a block at a time."""
         if stop - start >= BLOCK:
             yield from self._store.read(listing.key, start, stop, listing.version)
         elif start < stop:
@@ -120,7 +120,7 @@ class LastBlock:
             yield data[start - begin : stop - begin]
 
     def _block(self, listing: Listing, start: int, stop: int) -> tuple[int, bytes]:
-        seen = self._seen  # once: other threads may read something else meanwhile
+        seen = self._seen  # read once: another thread may replace it meanwhile
         if seen and seen[0] == listing and seen[1] <= start and stop <= seen[1] + len(seen[2]):
             return seen[1], seen[2]
         end = min(start + BLOCK, listing.size)
@@ -130,7 +130,7 @@ class LastBlock:
 
 
 def _is_plain(key: str) -> bool:
-    """Whether a store takes this key as it is: no control characters, no . or .. on the way, 1,024 bytes."""
+    """True if every store takes this key: printable, at most 1,024 bytes, no empty, `.` or `..` step."""
     steps = key.split("/")
     return key.isprintable() and len(key.encode()) <= 1024 and not {".", "..", ""} & set(steps)
 
@@ -138,7 +138,7 @@ def _is_plain(key: str) -> bool:
 def _load_ahead(
     items: Iterable[T], load: Callable[[T], BinaryIO]
 ) -> Generator[tuple[T, Future[BinaryIO]], None, None]:
-    """Load a few items in threads while earlier ones are drawn; order is kept, at most AHEAD wait."""
+    """Load up to AHEAD items in threads while earlier ones are drawn. The order is kept."""
     waiting: deque[tuple[T, Future[BinaryIO]]] = deque()
     with ThreadPoolExecutor(AHEAD) as pool:
         try:
@@ -153,7 +153,7 @@ def _load_ahead(
 
 
 def _discard(loaded: Iterable[Future[BinaryIO]]) -> None:
-    """Close what was loaded and is not wanted any more."""
+    """Close inputs that were loaded but are not used."""
     for loading in loaded:
         if not loading.cancel() and not loading.exception():
             loading.result().close()
