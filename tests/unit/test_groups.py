@@ -211,7 +211,7 @@ def test_cells_that_are_not_understood_are_counted_and_stand_as_they_came(folder
     )
     seen, result, _ = made(job(folder, data, **LIST), folder)
     assert result.warnings == (
-        "4 cells of column 'amount' are no numbers; they stand as they came and not in the total "
+        "4 cells of column 'amount' are not numbers; they are shown as they are and left out of the total "
         "(rows 2, 4, 6 and others).",
     )
     assert "€3.00" in seen.pages[0].text
@@ -221,7 +221,7 @@ def test_cells_that_are_not_understood_are_counted_and_stand_as_they_came(folder
 def test_a_cell_longer_than_a_page_is_named(folder: Path) -> None:
     data = as_csv([["a", "b"], ["1", "short"], ["2", " ".join(f"w{i}" for i in range(20_000))]])
     _, result, _ = made(job(folder, data), folder, 1)
-    assert result.warnings == ("A cell of column 'b' is too long and cut with … (row 2).",)
+    assert result.warnings == ("A cell of column 'b' is too long; it is cut with … (row 2).",)
 
 
 def test_the_title_block_stands_on_the_first_page(folder: Path) -> None:
@@ -267,7 +267,7 @@ def test_pages_are_counted_in_the_words_of_the_table(
         ({"columns": [{"field": "amount", "total": True}]}, "columns", "need a column without one"),
         ({"columns": [{"field": "text", "format": {"kind": "date"}, "total": True}]}, "columns", "no total"),
         ({"carry": True}, "carry", "no total to carry"),
-        ({"page_mm": [100, 200], "landscape": True}, "landscape", "which side"),
+        ({"page_mm": [100, 200], "landscape": True}, "landscape", "already gives width and height"),
         (LIST | {"page_mm": [200, 50], "margin": 15}, "font_size", "too low"),
         ({"text": ["a line"] * 12, "page_mm": [100, 50]}, "font_size", "too low"),
         ({"summary": "back", "page_mm": [100, 50]}, "summary", "too low"),

@@ -189,7 +189,7 @@ def test_a_byte_order_mark_says_more_than_the_encoding_that_is_given(folder: Pat
 @pytest.mark.parametrize(
     ("rows", "words"),
     [
-        (["1,2,3"], "1 row had more fields than titles; the surplus stands in the last column: row 1."),
+        (["1,2,3"], "1 row had more fields than titles; the extra fields are in the last column: row 1."),
         (["1,2", "", "1,2,3", "4", "1,2,3"], "2 rows had more fields than titles; .*: row 2, 4."),
         (["1,2,3"] * 3000, "3,000 rows had more fields .*: row 1, 2, 3, 4, 5 …."),
     ],

@@ -1,4 +1,4 @@
-"""A page of rows as a content stream, written directly: a tenth of what a canvas takes (see docs/benchmarks.md)."""
+"""Draws pages of rows as content streams, in a tenth of the time of a canvas (see docs/benchmarks.md)."""
 
 from __future__ import annotations
 
@@ -26,22 +26,25 @@ _DIGITS = str.maketrans("123456789", "000000000")
 
 @dataclass(frozen=True)
 class RowRun:
-    """Rows with nothing between them: the number of the first, where 0 is the column titles, and all edges."""
+    """Rows without a band between them: the number of the first one and all edges. Row 0 are the titles."""
 
     first: int
     edges: list[float]
 
     @property
     def shaded(self) -> Iterator[tuple[float, float]]:
-        """Upper and lower edge of every other row."""
+        """Upper and lower edges of every other row."""
         begin = 2 if self.first == 0 else 1
         return zip(self.edges[begin:-1:2], self.edges[begin + 1 :: 2], strict=False)
 
 
 @dataclass(frozen=True)
 class PageGeometry:
-    """A page without its words: rows, upper edges of the lines between them, how far each run lies below the
-    one before (by the number of its first row), and the ruling."""
+    """A page without its texts.
+
+    `tops` are the upper edges of the bands. `drops` has the number of each run's first row, and its distance from
+    the run before. `ruling` are operators for stripes and lines.
+    """
 
     runs: list[RowRun]
     tops: list[float]
@@ -50,7 +53,7 @@ class PageGeometry:
 
 
 class TablePen:
-    """Draws pages of one setup. Knows the number shapes it has met: there are few."""
+    """Draws the pages of one table. Caches the positions of numbers by their shape: there are few shapes."""
 
     def __init__(self, setup: TableSetup, stripes: bool, bookmarks: bool) -> None:
         self._head = setup.title_block
@@ -58,7 +61,7 @@ class TablePen:
         self._stripes = stripes
         self._bookmarks = bookmarks  # one for each group
         self._bands = BandPen(layout)
-        self._known: dict[float, dict[str, float]] = defaultdict(dict)  # column -> shape -> where it begins
+        self._known: dict[float, dict[str, float]] = defaultdict(dict)  # x of column -> shape -> where it begins
         self._geometries: dict[object, PageGeometry] = {}
         self._begin = b"/F1 %s Tf %s TL" % (number(layout.size), number(layout.row_height()))
         self._titles = [
@@ -66,7 +69,7 @@ class TablePen:
         ]
 
     def draw(self, page: Page, first: bool, page_rows: PageRows) -> None:
-        """The column titles, the rows, and the lines between them."""
+        """Draw the column titles, the rows, and the bands between them."""
         layout = self._layout
         top = layout.top(0 if first else 1)
         if first and layout.head:
@@ -91,7 +94,7 @@ class TablePen:
         page.write(b"\n".join(shown), chain.from_iterable(texts))
 
     def _spelled(self, columns: Sequence[Sequence[str]]) -> Iterable[list[bytes] | None]:
-        """The texts of each column; None where one is not plain, see Face. ASCII is spelled in one go."""
+        """Returns the glyphs of each column's texts, None if one needs shaping. ASCII is converted in one call."""
         flat = [text for column in columns for text in column]
         spelled = self._layout.face.spell_all(flat) if "".join(flat).isascii() else None
         if spelled is None:
@@ -108,9 +111,9 @@ class TablePen:
     def _whole_column(
         self, place: PlacedColumn, texts: Sequence[str], spelled: list[bytes] | None, geometry: PageGeometry
     ) -> bytes:
-        """All cells of a column, one line each; ' goes to the next line and shows (ISO 32000-1, 9.4.3).
+        """Returns a column of cells with one line each. ' moves to the next line and shows (ISO 32000-1, 9.4.3).
 
-        Before the n-th text, a drop of so many points leaves room for a line between rows.
+        A drop before the n-th text leaves room for the bands there.
         """
         layout, drops = self._layout, geometry.drops
         y = geometry.runs[0].edges[0] - layout.size * ASCENT + layout.row_height()
@@ -130,7 +133,7 @@ class TablePen:
         return b"BT %s 0 %.2f Td%s ET" % (self._begin, y, b"".join(parts))
 
     def _cell(self, place: PlacedColumn, lines: Sequence[str], edge: float) -> bytes:
-        """The lines of one cell."""
+        """Returns the operators that draw the lines of one cell."""
         layout = self._layout
         y = edge - layout.size * ASCENT
         parts = []
@@ -140,11 +143,11 @@ class TablePen:
         return b"\n".join(parts)
 
     def _starts(self, place: PlacedColumn, texts: Sequence[str]) -> list[float]:
-        """Where texts begin so that they are aligned in their column, to a hundredth of a point."""
+        """Returns where aligned texts begin, to a hundredth of a point."""
         layout = self._layout
         if place.align == "left":
             return [place.x + PADDING] * len(texts)
-        # Where all digits are as wide, one number of a shape is measured for all.
+        # If all digits have one width, numbers of one shape begin at one place: 1.50 and 7.25.
         joined = "\n".join(texts)
         shapes = (joined.translate(_DIGITS) if layout.face.even_digits else joined).split("\n")
         known = self._known[place.x]
@@ -156,7 +159,7 @@ class TablePen:
         return [known[shape] for shape in shapes]
 
     def _geometry(self, first: bool, page_rows: PageRows) -> PageGeometry:
-        """Where things stand on a page; pages of one-line rows with the same lines between them share it."""
+        """Returns the geometry of a page. Pages of one-line rows with equal bands share it."""
         if page_rows.columns is None:
             return self._built(first, page_rows)
         key = first, page_rows.count, tuple([(band.before, band.kind, band.level) for band in page_rows.bands])
@@ -173,7 +176,7 @@ class TablePen:
         return PageGeometry(runs, tops, drops, self._ruling(runs))
 
     def _ruling(self, runs: Sequence[RowRun]) -> bytes:
-        """Stripes, then one path for all lines."""
+        """Returns the operators for stripes, then one path for all lines."""
         layout = self._layout
         left, right = layout.places[0].x, layout.right
         parts = [b"q %s" % HEAD, bar(left, right, runs[0].edges[0], runs[0].edges[1])]
@@ -190,7 +193,7 @@ class TablePen:
 
 
 def place_rows(layout: Layout, top: float, page_rows: PageRows) -> tuple[list[RowRun], list[float]]:
-    """Where the rows of a page stand, and the upper edges of the lines between them."""
+    """Returns the runs of rows of a page, and the upper edges of the bands between them."""
     heights = [layout.row_height(), *map(layout.row_height, page_rows.lines)]
     runs, tops, at = [], [], 0
     for band in page_rows.bands:

@@ -1,7 +1,7 @@
-"""Where the pages of a plain table begin, found out without reading its cells.
+"""Page breaks of a plain CSV table, found without reading its cells.
 
-Most rows of most tables are ASCII, and short enough for their columns whatever characters they are made of.
-One regular expression runs over those, many times faster than they are read; any other row is read.
+Most rows of most tables are ASCII, and short enough for their columns whatever their characters are. One regular
+expression matches those rows, many times faster than they are read. Any other row is read.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from .layout import Layout
 from .pagination import PageRows, PlainPaginator, paginate
 from .rows import CsvRows, InputFormat, RowReader, SurplusFields
 
-LOOKAHEAD = 64 * 1024  # bytes in which the rows of a page are looked for
-SLICE_BYTES = 8 * 1024  # bytes that are decoded at once when pages are read after all
-FIRST_STRETCH = 16  # pages that are read when one has to be; twice as many when the next has to be, too
-MAX_ODD_ROWS = 3  # rows of a page that may have to be read
+LOOKAHEAD = 64 * 1024  # bytes in which the rows of a page are searched
+SLICE_BYTES = 8 * 1024  # bytes decoded at once when pages are read
+FIRST_STRETCH = 16  # pages to read if one must be read; doubled each time the next one must be read too
+MAX_ODD_ROWS = 3  # rows of a page that may need reading, else the whole page is read
 QUOTE = '"'
 
 
 class FastPagination:
-    """The pages of a CSV whose rows stand one below the other as they came, without lines between them.
+    """Yields the pages of a CSV without formats, groups or totals.
 
-    Of a page that was not read, the page_rows says only how many rows it has and where it ends.
+    A page that was not read has its number of rows and the offset behind it, but no texts.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class FastPagination:
         self._layout = layout = texts.layout
         self._surplus = surplus
         self._data = b""
-        self._start = self._at = format.begin  # the byte of the input at which the data begins; the next page
+        self._start = self._at = format.begin  # offsets: of the data, of the next page
         self._plain = re.compile(b"(?:%s){0,%d}+" % (plain_row(format, layout), layout.rows_on(1)))
 
     def __iter__(self) -> Iterator[PageRows]:
@@ -53,13 +53,13 @@ class FastPagination:
             stretch = FIRST_STRETCH if found else 2 * stretch
 
     def _grow(self) -> bool:
-        """Have more of the input in the data, and nothing before the next page."""
+        """Drop the data before the next page and append a block. Returns False at the end of the input."""
         block = next(self._blocks, b"")
         self._data, self._start = self._data[self._at - self._start :] + block, self._at
         return bool(block)
 
     def _fast_page(self, page: int) -> list[PageRows]:
-        """The next page, if all its rows are there and need one line each."""
+        """Returns the next page if all its rows are in the data and certainly have one line each."""
         while self._start + len(self._data) - self._at < LOOKAHEAD and self._grow():
             pass
         most = self._layout.rows_on(page)
@@ -67,9 +67,9 @@ class FastPagination:
         return [PageRows(most, self._start + stop, (), [], [])] if stop else []
 
     def _behind(self, at: int, rows: int) -> int | None:
-        """Where in the data so many rows of one line end; None when one may need more, or is not there."""
+        """Returns where in the data this many rows of one line end; None if one may need more or is missing."""
         for _ in range(MAX_ODD_ROWS + 1):
-            stop = cast(re.Match[bytes], self._plain.match(self._data, at)).end()  # it matches nothing, at least
+            stop = cast(re.Match[bytes], self._plain.match(self._data, at)).end()  # it may match nothing
             lines = self._data.count(b"\n", at, stop)
             if lines >= rows:
                 return stop if lines == rows else _after(self._data, at, rows)
@@ -81,22 +81,22 @@ class FastPagination:
         return None
 
     def _has_one_line(self, line: bytes) -> bool:
-        """Whether this is a whole row, and surely drawn in one line."""
+        """True if this is a whole row that certainly has one line."""
         try:
             rows, lines = CsvRows([line.decode(self._format.encoding), ""], self._format.delimiter).take(1)
         except (UnicodeDecodeError, InvalidRequest):
-            return False  # it is read again, and said where
+            return False  # reading it again raises the error, with its place
         if lines != [1] or len(rows[0]) != len(self._format.fields):
             return False
         return self._texts.one_line_columns(rows) is not None
 
     def _read(self, page: int, rows: int, stretch: int) -> Iterator[PageRows]:
-        """The next pages, before which so many rows were given; none at the end."""
+        """Reads the next `stretch` pages; `rows` is the number of rows before them."""
         reader = RowReader(self._slices(), self._at, self._format, self._surplus, rows)
         return islice(paginate(reader, self._layout, PlainPaginator(self._texts), page, (), ()), stretch)
 
     def _slices(self) -> Iterator[bytes]:
-        """The input from the next page on; asked for more, while `_at` goes from page to page."""
+        """The input from the next page on. `_at` moves on with each page while this generator runs."""
         at = self._at
         while at < self._start + len(self._data) or self._grow():
             piece = self._data[at - self._start : at - self._start + SLICE_BYTES]
@@ -105,13 +105,13 @@ class FastPagination:
 
 
 def can_paginate_fast(format: InputFormat) -> bool:
-    """Whether rows can be told by their bytes: not where what stands before decides what a byte means."""
+    """True if bytes tell where rows end. Not in encodings where a byte's meaning depends on those before it."""
     told = format.delimiter.isascii() and format.delimiter not in '"\r\n'
     return format.kind == "csv" and told and not format.encoding.startswith("iso2022")
 
 
 def plain_row(format: InputFormat, layout: Layout) -> bytes:
-    """A regular expression for rows of which every cell surely has one line, in quotes or not."""
+    """Returns an expression for rows whose cells, in quotes or not, certainly have one line each."""
     room = [inf] * len(format.fields)
     for place in layout.places:
         room[place.source] = min(room[place.source], place.inside)
@@ -124,7 +124,7 @@ def plain_row(format: InputFormat, layout: Layout) -> bytes:
             f'(?:"{run(points, advances, advances.keys() - {QUOTE}, 0)}"|'
             f"{fitting(points, advances, advances.keys() - {QUOTE, delimiter}, least, end)})"
         )
-        more = len(list(alike)) - 1  # neighbours are written once: thousands may be left out of the pages
+        more = len(list(alike)) - 1  # equal neighbours are written once: thousands of columns may not be shown
         cells.append(cell + (f"(?:{re.escape(delimiter)}{cell}){{{more}}}+" if more else ""))
     return (re.escape(delimiter).join(cells) + r"\r?\n").encode()
 

@@ -1,4 +1,4 @@
-"""The summary: rows, totals and groups with their pages, before the table or behind it."""
+"""The summary: number of rows, totals, and groups with their pages, before or behind the table."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from .setup import TablePlan, TableSetup
 from .warnings import GroupEntry
 
 STEP = 1.75  # from line to line, in font sizes
-HEADING = 1.35  # size of "Summary" behind a table
+HEADING = 1.35  # font size of "Summary" behind a table
 GREY: Colour = (0.42, 0.42, 0.42)
-MIN_NAME_SHARE = 0.3  # of the width is for the names of groups
+MIN_NAME_SHARE = 0.3  # of the width is kept for the names of groups
 
 
 @dataclass(frozen=True)
 class NumberColumn:
-    """A column of the list of groups: its right edge, and how wide it is."""
+    """A column of numbers in the list of groups: its right edge and its width."""
 
     right: float
     width: float
 
 
 class Summary:
-    """Lays out the pages of a summary: at most as many as were asked for, whatever the number of groups."""
+    """Lays out the pages of a summary: at most `summary_pages`, however many groups there are."""
 
     def __init__(self, params: TableParams, setup: TableSetup) -> None:
         self._params = params
@@ -45,10 +45,10 @@ class Summary:
 
     @property
     def room(self) -> int:
-        """How many groups are named at the most."""
+        """Most groups that are listed."""
         if not self._wanted or not self._setup.grouping.levels:
             return 0
-        # One line is kept for saying how many are not named.
+        # One line is kept for the number of groups that are not listed.
         return max(0, sum(self._lines(page) for page in range(self._params.summary_pages)) - 1)
 
     def pages(self, entries: Sequence[GroupEntry], groups: int) -> int:
@@ -59,7 +59,7 @@ class Summary:
         return pages
 
     def draw(self, page: Page, number: int, plan: TablePlan) -> None:
-        """The n-th page, counted from 0."""
+        """Draw a page, counted from 0."""
         y = self._top(page, number, plan)
         if not self._setup.grouping.levels:
             return
@@ -76,7 +76,7 @@ class Summary:
             self._line(page, y, more, 0, [], cells, GREY)
 
     def _facts(self, plan: TablePlan | None) -> Iterator[tuple[str, str]]:
-        """What is said of the whole table, with its words."""
+        """Words and values about the whole table."""
         words = self._setup.grouping.words
         yield words.rows, self._number(plan.records if plan else 0)
         for i, place in enumerate(self._layout.summed):
@@ -84,7 +84,7 @@ class Summary:
             yield title, plan.totals[i] if plan else ""
 
     def _head_height(self, number: int) -> float:
-        """Above the list of groups."""
+        """Height above the list of groups."""
         if number:
             return self._size * HEADING
         facts = sum(1 for _ in self._facts(None)) * self._size * STEP
@@ -92,12 +92,12 @@ class Summary:
         return title + facts + self._size * STEP
 
     def _lines(self, number: int) -> int:
-        """How many lines of the list fit a page, below its titles."""
+        """How many lines of the list fit a page below its titles."""
         high = self._layout.height - 2 * self._layout.margin - self._head_height(number) - self._size * FOOTER
         return max(0, int(high / (self._size * STEP)) - 1)
 
     def _top(self, page: Page, number: int, plan: TablePlan) -> float:
-        """Draw what stands above the list; where the list begins."""
+        """Draw what stands above the list. Returns where the list begins."""
         layout, size, top = self._layout, self._size, self._layout.height - self._layout.margin
         if number:
             return top - self._head_height(number)
@@ -119,7 +119,7 @@ class Summary:
         return [self._number(entry.rows), *entry.sums, self._number(entry.page + plan.front + 1)]
 
     def _cells(self, page: Page, plan: TablePlan) -> Iterator[NumberColumn]:
-        """The columns of numbers, as wide as they need, from the right edge."""
+        """The columns of numbers at the right edge, as wide as their texts."""
         words, places = self._setup.grouping.words, self._layout.places
         titles = [words.rows, *(places[i].title for i in self._layout.summed), words.page]
         rows = [titles, *(self._texts(entry, plan) for entry in plan.entries)]

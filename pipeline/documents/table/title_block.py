@@ -23,7 +23,7 @@ GREY: Colour = (0.42, 0.42, 0.42)
 
 @dataclass(frozen=True)
 class TextLine:
-    """A line of the block: its baseline in points below the top margin."""
+    """A line of the block. `below` is the distance of its baseline from the top margin, in points."""
 
     below: float
     size: float
@@ -40,14 +40,14 @@ class TitleBlock:
     height: float
 
     def draw(self, page: Page, left: float, right: float, top: float) -> None:
-        """Write it below `top`."""
+        """Draw the block below `top`."""
         for line in self.lines:
             x = left if line.align == "left" else right
             page.text(x, top - line.below, line.size, line.text, align=line.align, colour=line.colour)
 
 
 def title_block(params: TableParams, face: FontChain, width: float) -> TitleBlock:
-    """The block that the parameters ask for, in a width."""
+    """Returns the block that the parameters ask for, at most `width` points wide."""
     size = params.font_size
     y, title = size * TITLE, size * TITLE
     day = printable(date_in_words(params.date, params.locale))
@@ -69,7 +69,7 @@ def title_block(params: TableParams, face: FontChain, width: float) -> TitleBloc
 
 
 def date_in_words(date: str, locale: str) -> str:
-    """A date in words; anything else as it is."""
+    """Returns an ISO date in words, any other text as it is."""
     try:
         return format_date(Date.fromisoformat(date), "long", known_locale(locale)).translate(SPACES)
     except ValueError:

@@ -1,6 +1,6 @@
-"""What planning notes while it reads every row: what people must be told, and the groups for the summary.
+"""What planning notes while it reads every row: warnings for people, and groups for the summary.
 
-All of it is bounded: a few rows a column, and as many groups as the summary has lines.
+Its memory is bounded: a few row numbers for each column, and as many groups as the summary has lines.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from .groups import Band
 from .pagination import PageRows
 
 ROWS_NAMED = 3
-MAX_BOOKMARKS = 100_000  # of groups; each is an object of the file, and readers hold them all
+MAX_BOOKMARKS = 100_000  # for groups; each is an object of the file, and PDF readers load all of them
 
 
 class GroupEntry(msgspec.Struct, array_like=True):
-    """A group in the summary. `page` is counted from 0, without the summary."""
+    """A group in the summary. `page` counts from 0, without the pages of the summary."""
 
     level: int
     words: str
@@ -33,7 +33,7 @@ class GroupEntry(msgspec.Struct, array_like=True):
 
 @dataclass(frozen=True)
 class WatchedColumn:
-    """A column that is formatted or summed: its name, and where it stands in an input row."""
+    """A formatted or summed column: its name, and its index in an input row."""
 
     name: str
     source: int
@@ -43,7 +43,7 @@ class WatchedColumn:
 
 @dataclass
 class Occurrences:
-    """How often something was met, and in which rows first."""
+    """How often something happened, and in which rows first."""
 
     times: int = 0
     rows: list[int] = field(default_factory=list)
@@ -54,13 +54,13 @@ class Occurrences:
             self.rows.append(row)
 
     def say(self, one: str, many: str) -> str:
-        """The words for one or many, and the rows: such as "(rows 3, 7, 9 and others)"."""
+        """Returns the words for one or many with the row numbers, such as "(rows 3, 7, 9 and others)"."""
         rows = ", ".join(map(str, self.rows)) + (" and others" if self.times > len(self.rows) else "")
         return f"{one} (row {rows})." if self.times == 1 else f"{self.times} {many} (rows {rows})."
 
 
 class SurveyNotes:
-    """Looks at every page once. Of the groups, the first `room` are kept."""
+    """Looks at every page once. Keeps the first `room` groups."""
 
     def __init__(self, texts: CellTexts, watched: Sequence[WatchedColumn], room: int) -> None:
         self._texts = texts
@@ -68,13 +68,13 @@ class SurveyNotes:
         self._room = room
         self._failed: dict[int, Occurrences] = defaultdict(Occurrences)  # by watched column
         self._cut: dict[int, Occurrences] = defaultdict(Occurrences)  # by place
-        self._open: list[tuple[GroupEntry, int]] = []  # with the rows before it
+        self._open: list[tuple[GroupEntry, int]] = []  # with the number of rows before it
         self.groups = 0
         self.entries: list[GroupEntry] = []
         self.totals: tuple[str, ...] = ()
 
     def look(self, page_rows: PageRows, page: int, before: int) -> None:
-        """Note what is on a page; `before` rows stand on those before it."""
+        """Note what is on a page. `before` is the number of rows on the pages before it."""
         self._look_for_failures(page_rows, before)
         if page_rows.columns is None:
             self._look_for_cuts(page_rows, before)
@@ -82,20 +82,20 @@ class SurveyNotes:
             self._look_at(band, page, before + band.before)
 
     def finish(self, rows: int) -> None:
-        """The groups that are open end behind the last row."""
+        """Close the groups that are open behind the last row."""
         self._close(0, rows)
 
     @property
     def warnings(self) -> list[str]:
-        """Sentences for the result."""
+        """The warnings for the result, as sentences."""
         found = [_failure(self._watched[i], count) for i, count in self._failed.items()]
         if self.groups > MAX_BOOKMARKS:
-            found.append(f"{self.groups} groups are too many for bookmarks; {MAX_BOOKMARKS} would have them.")
+            found.append(f"{self.groups} groups are too many for bookmarks; {MAX_BOOKMARKS} are possible.")
         titles = [place.title for place in self._texts.layout.places]
         return found + [
             count.say(
-                f"A cell of column {titles[i]!r} is too long and cut with …",
-                f"cells of column {titles[i]!r} are too long and cut with …",
+                f"A cell of column {titles[i]!r} is too long; it is cut with …",
+                f"cells of column {titles[i]!r} are too long; they are cut with …",
             )
             for i, count in self._cut.items()
         ]
@@ -134,8 +134,8 @@ class SurveyNotes:
 
 def _failure(column: WatchedColumn, count: Occurrences) -> str:
     noun = column.cells.writer.noun
-    left_out = " and not in the total" if column.summed else ""
+    left_out = " and left out of the total" if column.summed else ""
     return count.say(
-        f"A cell of column {column.name!r} is no {noun[:-1]}; it stands as it came{left_out}",
-        f"cells of column {column.name!r} are no {noun}; they stand as they came{left_out}",
+        f"A cell of column {column.name!r} is not a {noun[:-1]}; it is shown as it is{left_out}",
+        f"cells of column {column.name!r} are not {noun}; they are shown as they are{left_out}",
     )
