@@ -3,84 +3,26 @@
 from __future__ import annotations
 
 import io
-import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pypdfium2
 import pytest
 from PIL import Image
 
-from pipeline import documents
-from pipeline.documents.inputs import MAX_LINE
-from pipeline.documents.inputs.folder import FolderInputs
-from pipeline.documents.job import DocumentJob
 from pipeline.documents.params import MM
 from pipeline.documents.photos import GAP, Box, PhotoLayout, PhotosParams
-from pipeline.errors import ChunkFailed, ExportFailed, InvalidRequest, UnreadableSource
-from pipeline.exports.export import Result
-from pipeline.pdf.assembly import About
+from pipeline.errors import ExportFailed, UnreadableSource
 from pipeline.pdf.fonts import default_chain
-from pipeline.settings import Settings
-from pipeline.tasks.inline import render_file
 
-from ..pictures import jpeg
-from ..readback import Seen, SeenPage, read
+from ...pictures import jpeg
+from ...readback import SeenPage, read
+from .album import Album
 
-SETTINGS = Settings.from_env({})
-ABOUT = About("Photos", 1_700_000_000, "an-export")
 A4 = (595.276, 841.89)
 NUMBER = rb"(-?[\d.]+)"
 PLACED = re.compile(rb"q (?:%s re W n )?%s cm /I\d+ Do Q" % (b" ".join([NUMBER] * 4), b" ".join([NUMBER] * 6)))
-
-
-@pytest.fixture(scope="module", autouse=True)
-def known_documents() -> None:
-    documents.load(SETTINGS.documents)
-
-
-@dataclass(frozen=True)
-class Album:
-    """A folder with photos and a listing of them."""
-
-    folder: Path
-
-    def put(self, *photos: bytes | None, captions: list[str] | None = None) -> None:
-        """None is a photo that is missing."""
-        lines = []
-        for n, photo in enumerate(photos):
-            if photo is not None:
-                (self.folder / f"{n}.jpg").write_bytes(photo)
-            lines.append(
-                json.dumps({"source": f"{n}.jpg", "caption": captions[n] if captions else f"Photo {n + 1}"})
-            )
-        self.listed(*lines)
-
-    def listed(self, *lines: str) -> None:
-        (self.folder / "listing.jsonl").write_text("\n".join(lines))
-
-    def job(self, **params: Any) -> DocumentJob:
-        document = documents.find("photos")
-        decoded = documents.decode(document, {"listing": "listing.jsonl", **params})
-        return DocumentJob(document, decoded, str(self.folder / "listing.jsonl"), FolderInputs(self.folder))
-
-    def made(self, chunk_pages: int = 2, **params: Any) -> tuple[Path, Result]:
-        job, out = self.job(**params), self.folder / "out.pdf"
-        made = render_file(job, job.plan(SETTINGS, chunk_pages), ABOUT, out, SETTINGS, lambda pages: None)
-        return out, made
-
-    def seen(self, **params: Any) -> Seen:
-        seen = read(self.made(**params)[0])
-        assert not seen.complaints
-        return seen
-
-
-@pytest.fixture
-def album(tmp_path: Path) -> Album:
-    return Album(tmp_path)
 
 
 def placed(page: SeenPage) -> list[tuple[Box, Box | None]]:
@@ -293,7 +235,7 @@ def near(colour: Any) -> tuple[int, int, int]:
 # what cannot be read
 
 
-def test_a_photo_that_cannot_be_read_fails_the_document_when_asked_to(album: Album) -> None:
+def test_an_unreadable_photo_fails_the_document_when_asked_to(album: Album) -> None:
     album.put(jpeg(1, 40, 30), jpeg(2, 40, 30), b"GIF89a no more", captions=["", "", "Holiday"])
     with pytest.raises(UnreadableSource, match=r"^Photo 3, Holiday: The GIF is damaged"):
         album.made(on_unreadable="fail")
@@ -329,81 +271,3 @@ def test_a_placeholder_says_which_photo_is_missing_and_why(album: Album) -> None
     assert "1.jpg" in page.text
     assert "cannot be opened: No such file" in page.text
     assert (result.drawn, result.skipped_count) == (2, 1)
-
-
-# what makes no sense
-
-
-@pytest.mark.parametrize(
-    ("params", "words"),
-    [
-        ({"photos": []}, "There are no photos"),
-        ({}, "Give one of photos, listing and query"),
-        ({"photos": [{"source": "a.jpg"}], "listing": "listing.jsonl"}, "Give one of photos, listing and query"),
-        ({"listing": "../secret.jsonl"}, "outside"),
-        ({"photos": [{"source": "../secret.jpg"}]}, "outside"),
-    ],
-)
-def test_what_can_never_be_made_is_refused_at_once(album: Album, params: dict[str, Any], words: str) -> None:
-    document = documents.find("photos")
-    with pytest.raises(InvalidRequest, match=words):
-        document.check(documents.decode(document, params), FolderInputs(album.folder))
-
-
-@pytest.mark.parametrize(
-    ("params", "field"),
-    [
-        ({"rows": 21}, "rows"),
-        ({"columns": 0}, "columns"),
-        ({"margin": 61}, "margin"),
-        ({"page_size": "A0"}, "page_size"),
-        ({"title": ""}, "title"),
-        ({"photos": [{"source": ""}]}, "photos[0].source"),
-        ({"photos": [{"source": "a", "caption": "x" * 1001}]}, "photos[0].caption"),
-        ({"fill": True}, "fill"),
-    ],
-)
-def test_a_wrong_parameter_is_named(params: dict[str, Any], field: str) -> None:
-    with pytest.raises(InvalidRequest) as refused:
-        documents.decode(documents.find("photos"), params)
-    assert refused.value.field == field
-    assert field.split("[")[0] in str(refused.value)
-
-
-def test_blank_lines_of_a_listing_are_no_photos(album: Album) -> None:
-    album.put(jpeg(1, 40, 30), jpeg(2, 40, 30))
-    one, two = (album.folder / "listing.jsonl").read_text().split("\n")
-    album.listed("", one, "  ", two, "", "")
-    assert len(album.seen().pages) == 2
-
-
-@pytest.mark.parametrize("content", ["", "\n\n"])
-def test_a_listing_without_photos_makes_no_document(album: Album, content: str) -> None:
-    (album.folder / "listing.jsonl").write_text(content)
-    with pytest.raises(InvalidRequest, match="names no photos"):
-        album.made()
-
-
-@pytest.mark.parametrize("behind", [[], ['{"source":"0.jpg"}']])
-def test_a_line_over_the_limit_is_named(album: Album, behind: list[str]) -> None:
-    album.listed('{"source":"0.jpg"}', '{"source":"0.jpg","caption":"' + "x" * MAX_LINE + '"}', *behind)
-    with pytest.raises(InvalidRequest, match=r"The line at byte 19 is longer than 1 MiB"):
-        album.made()
-
-
-def test_a_line_of_100_kib_is_drawn(album: Album) -> None:
-    album.put(jpeg(1, 40, 30))
-    album.listed('{"source":"0.jpg"' + " " * 100_000 + "}", '{"source":"0.jpg"}')
-    assert len(album.seen().pages) == 2
-
-
-def test_a_caption_of_100_kib_is_named_for_what_it_is(album: Album) -> None:
-    album.listed('{"source":"0.jpg","caption":"' + "x" * 100_000 + '"}')
-    with pytest.raises(InvalidRequest, match=r"length <= 1000"):
-        album.made()
-
-
-def test_a_document_with_more_pages_than_allowed_is_refused(album: Album) -> None:
-    album.put(*[jpeg(1, 40, 30)] * 3)
-    with pytest.raises(ChunkFailed, match="has 3 pages; 2 are allowed"):
-        album.job().plan(Settings.from_env({"MAX_PAGES": "2"}))

@@ -26,7 +26,7 @@ from pipeline.pdf.segment_index import SegmentIndex
 from pipeline.pdf.tail_bound import TailBound
 from pipeline.tasks.join import FinishedFile, result
 
-from ..readback import Seen, read
+from ....readback import Seen, read
 from .test_table import SETTINGS, as_csv, job, made, text_of
 
 FIELDS = ["region", "customer", "amount", "date", "text"]
@@ -205,7 +205,7 @@ def test_a_summary_has_a_bound_and_says_what_it_leaves_out(folder: Path) -> None
     assert plan.found["front"] == 1
 
 
-def test_cells_that_are_not_understood_are_counted_and_stand_as_they_came(folder: Path) -> None:
+def test_unreadable_cells_are_counted_and_shown_as_they_are(folder: Path) -> None:
     data = as_csv(
         [["region", "text", "amount"], *([["A", "t", text] for text in ["1", "x", "", "y", "2", "z", "z"]])]
     )

@@ -22,7 +22,7 @@ from pipeline.services import Services, open_services
 from pipeline.settings import Settings
 from pipeline.tasks import flow
 
-from ..conftest import SentMessages
+from ...conftest import SentMessages
 
 CSV = b"id,name\n" + b"".join(b"%d,Name %d\n" % (n, n) for n in range(300))
 
@@ -81,9 +81,7 @@ def test_a_parquet_file_in_the_bucket_becomes_a_document(services: Services, sto
     assert frozen(store, export_id) == []
 
 
-def test_a_query_is_read_once_and_its_rows_are_those_of_one_moment(
-    services: Services, store: S3Bucket, shop: Path
-) -> None:
+def test_a_query_is_read_once_and_sees_one_moment(services: Services, store: S3Bucket, shop: Path) -> None:
     export_id = planned(services, query="orders")
     with closing(sqlite3.connect(shop)) as connection, connection:
         connection.execute("DROP TABLE orders")
@@ -141,7 +139,7 @@ def test_a_large_object_is_written_in_parts(store: S3Bucket) -> None:
 
 
 @pytest.mark.parametrize("what", ["replaced", "removed"])
-def test_a_listing_that_is_replaced_in_mid_export_fails_it_clearly(
+def test_a_listing_replaced_in_mid_export_fails_it_clearly(
     services: Services, settings: Settings, messages: SentMessages, store: S3Bucket, what: str
 ) -> None:
     store.put("inputs/rows.csv", CSV)
@@ -157,9 +155,7 @@ def test_a_listing_that_is_replaced_in_mid_export_fails_it_clearly(
     assert list(services.exports.segments.found(export_id)) == [0]
 
 
-def test_small_chunks_that_lie_side_by_side_are_read_in_one_block_of_one_version(
-    services: Services, store: S3Bucket
-) -> None:
+def test_small_chunks_are_read_in_one_block_of_one_version(services: Services, store: S3Bucket) -> None:
     lines = b"".join(b'{"n":%d}\n' % n for n in range(60_000))
     store.put("inputs/rows.jsonl", lines)
     seen = services.inputs.find("inputs/rows.jsonl")

@@ -24,9 +24,9 @@ from pipeline.documents.table.params import TableParams
 from pipeline.errors import InputChanged, InvalidRequest
 from pipeline.settings import MIB
 
-from ..readback import read
+from ....readback import read
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[4]
 
 
 def as_parquet(columns: dict[str, pa.Array], **options: Any) -> bytes:
@@ -81,7 +81,7 @@ def test_every_type_of_a_parquet_file_has_its_text(tmp_path: Path, column: pa.Ar
     assert records(taken(tmp_path, as_parquet({"v": column}))) == [{"v": expected}]
 
 
-def test_a_parquet_file_of_many_batches_and_row_groups_keeps_every_row(tmp_path: Path) -> None:
+def test_many_parquet_batches_and_row_groups_keep_every_row(tmp_path: Path) -> None:
     numbers = list(range(20_000))
     names = pa.array([f"name {n % 7}" for n in numbers])
     data = as_parquet({"n": pa.array(numbers), "name": names}, row_group_size=3000, data_page_size=500)
@@ -128,7 +128,7 @@ def test_wide_text_with_a_byte_order_mark_becomes_utf_8(tmp_path: Path, encoding
         taken(tmp_path, data.encode(encoding)[:-1])
 
 
-def test_a_file_that_changes_while_it_is_frozen_is_noticed(tmp_path: Path) -> None:
+def test_a_file_changed_during_the_snapshot_is_noticed(tmp_path: Path) -> None:
     path = tmp_path / "rows"
     path.write_bytes(as_parquet({"a": pa.array([1])}))
     inputs = FolderInputs(tmp_path)
@@ -195,7 +195,7 @@ for number, _ in enumerate(made.pieces):
 """
 
 
-def test_freezing_does_not_hold_more_the_longer_it_lasts(tmp_path: Path) -> None:
+def test_a_snapshot_does_not_hold_more_the_longer_it_lasts(tmp_path: Path) -> None:
     """There is one row group, as large as the file, so that it would show if it were held."""
     path = tmp_path / "rows.parquet"
     texts = pa.array([f"{n:0300d}" for n in range(200_000)])

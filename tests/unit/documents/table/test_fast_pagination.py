@@ -126,7 +126,7 @@ def test_many_columns_that_are_not_shown_cost_next_to_nothing() -> None:
     assert len(fast_pagination.plain_row(format, look.layout)) < 10_000
 
 
-def test_lines_that_end_in_carriage_returns_are_not_decoded_for_every_few_pages() -> None:
+def test_carriage_returns_are_not_decoded_again_for_each_page() -> None:
     format, look = seen(b"a\n", 1)
     asked: list[bytes] = []
 
@@ -141,7 +141,7 @@ def test_lines_that_end_in_carriage_returns_are_not_decoded_for_every_few_pages(
     assert sum(map(len, asked)) < 10 * len(data)
 
 
-def test_a_page_is_read_only_when_some_of_its_rows_need_more_than_a_line() -> None:
+def test_only_pages_with_rows_of_several_lines_are_read() -> None:
     row, accented, long = b'Ada,"Rome, Italy",2.50\n', "Zoé,Genève,7\n".encode(), b"A b,c,%s\n" % (b"1 " * 50)
     data = b"a,b,c\n" + (row * 40 + accented) * 30 + long + row * 1000
     format, look = seen(data, 3)
@@ -166,7 +166,7 @@ def test_what_is_held_does_not_grow_with_the_input() -> None:
 
 
 @pytest.mark.parametrize(("size", "width", "most"), [(4.1, 81.07, 20), (4.4, 66.11, 15), (4.4, 107.25, 25)])
-def test_what_surely_has_one_line_has_one_when_it_is_measured(size: float, width: float, most: int) -> None:
+def test_a_text_proved_to_fit_has_one_line_when_measured(size: float, width: float, most: int) -> None:
     """That many of the widest characters fill the column to the last bit, and a little more."""
     _, look = seen(b"a\n", 1)
     layout = replace(look.layout, size=size, places=(replace(look.layout.places[0], width=width),))
