@@ -1,4 +1,4 @@
-"""The geometry of a table's pages; pure. Points, from the bottom left."""
+"""The geometry of a table's pages. Points, from the bottom left."""
 
 from __future__ import annotations
 
