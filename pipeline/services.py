@@ -10,7 +10,7 @@ from .adapters.bucket import BACKGROUND, Timeouts
 from .adapters.https import Fetcher, Limits
 from .adapters.mail import Mailer
 from .adapters.redis import Coordination
-from .documents.inputs.bucket import SOURCE_MOST, BucketInputs
+from .documents.inputs.bucket import MAX_SOURCE, BucketInputs
 from .exports.stores import Stores
 from .pdf import fonts
 from .scaler.pool import WorkerPool
@@ -67,7 +67,7 @@ def open_services(settings: Settings, queue: Queue, timeouts: Timeouts = BACKGRO
     documents.load(settings.documents)
     fonts.load(settings.fonts)
     stores = Stores.open(settings, timeouts)
-    inputs = BucketInputs(stores.bucket, Fetcher(Limits(bytes=SOURCE_MOST)))
+    inputs = BucketInputs(stores.bucket, Fetcher(Limits(bytes=MAX_SOURCE)))
     return Services(
         stores.settings, stores.bucket, stores.exports, stores.segments, stores.redis,
         UsageLog(stores.bucket, stores.exports), inputs, Mailer(settings), queue,

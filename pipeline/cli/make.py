@@ -15,6 +15,7 @@ from ..errors import InvalidRequest
 from . import context, destination, options, output
 
 if TYPE_CHECKING:
+    from ..documents import Document
     from ..exports.export import Result
     from ..exports.request import ExportRequest
     from ..services import Services
@@ -83,6 +84,8 @@ class Kinds(click.Group):
         documents.load(context.settings().documents)
         document = documents.find(cmd_name)
         own = options.options_for(document.params, ("listing", document.records_field))
+        if _has_captions(document):
+            own.append(options.caption())
         callback = self._shared.callback
         return click.Command(
             cmd_name,
@@ -219,3 +222,11 @@ def _submit(services: Services, request: ExportRequest, machine: bool) -> str:
     if not submitted.queued:
         output.note("Redis is down. The export is accepted and begins when Redis is back.")
     return export.id
+
+
+def _has_captions(document: Document[Any]) -> bool:
+    """True if a picture's file name can be its caption: records have both, and no parameter has that name."""
+    from .. import documents
+
+    fields = documents.record_fields(document)
+    return {"source", "caption"} <= set(fields) and "caption" not in document.params.__struct_fields__

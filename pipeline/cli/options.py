@@ -15,9 +15,6 @@ Decorator = Callable[[Callable[..., None]], Callable[..., None]]
 machine: Decorator = click.option("--json", "machine", is_flag=True, help="Print JSON, for programs.")
 quiet: Decorator = click.option("--quiet", is_flag=True, help="Show no progress.")
 force: Decorator = click.option("--force", is_flag=True, help="Overwrite the file if it exists.")
-caption: Decorator = click.option(
-    "--caption", type=click.Choice(("name", "none")), default="name", help="Caption of a picture: its file name."
-)
 chunk_pages: Decorator = click.option("--chunk-pages", type=click.IntRange(1), help="Pages per chunk.")
 export_id: Decorator = click.argument("export_id", metavar="ID")
 
@@ -53,7 +50,7 @@ volume_bytes: Decorator = click.option(
 
 def making(command: Callable[..., None]) -> Callable[..., None]:
     """Add the options that render and submit share; --help shows the last one first."""
-    for option in (machine, quiet, volume_bytes, volume_pages, chunk_pages, caption, force):
+    for option in (machine, quiet, volume_bytes, volume_pages, chunk_pages, force):
         command = option(command)
     return command
 
@@ -76,6 +73,13 @@ _SIMPLE: dict[type[inspect.Type], type] = {inspect.IntType: int, inspect.FloatTy
 def options_for(kind: type[Any], without: Collection[str] = ()) -> list[click.Parameter]:
     """Return an option for each field of a parameter class. None means not given: the class has the default."""
     return [_option(field) for field in msgspec.structs.fields(kind) if field.name not in without]
+
+
+def caption() -> click.Option:
+    """For documents whose records have a caption: what to write there for the pictures of a folder."""
+    kind = click.Choice(("name", "none"))
+    words = "Caption of a picture: its file name."
+    return click.Option(("--caption", "picture_caption"), type=kind, default="name", help=words)
 
 
 def _option(field: msgspec.structs.FieldInfo) -> click.Option:

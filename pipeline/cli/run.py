@@ -72,7 +72,7 @@ def prepare(machine: bool) -> None:
     JSON: {"lifecycle": true or false}
     """
     from ..adapters.bucket.s3 import S3Bucket
-    from ..documents.inputs.bucket import SENT
+    from ..documents.inputs import SENT
     from .doctor import settings_checks
     from .doctor.finding import Outcome
     from .send import INPUT_DAYS

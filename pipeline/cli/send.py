@@ -15,7 +15,7 @@ from mimetypes import guess_type
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from ..documents.inputs.bucket import SENT
+from ..documents.inputs import SENT
 from .folder import listing, pictures
 
 if TYPE_CHECKING:

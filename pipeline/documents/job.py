@@ -1,4 +1,4 @@
-"""A document with its parameters and inputs: checked, cut into chunks, drawn a range at a time."""
+"""A document with its parameters and inputs: check it, take a snapshot, plan it, draw a range of it."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ from . import Document, Range
 from .inputs import Inputs, snapshot
 
 Spool = Callable[[Iterable[bytes]], str]
-"""Writes pieces down once and says where they are."""
+"""Writes pieces to a new listing and returns its key or path."""
 
 ShouldStop = Callable[[int], bool]
-"""Asked after each page, with the number of pages done: is it time to stop?"""
+"""Asked after each page, with the number of pages drawn so far: stop here?"""
 
 
 @dataclass(frozen=True)
 class DocumentJob:
-    """A document with its checked parameters and what it reads."""
+    """A document, its checked parameters, and what it reads."""
 
     document: Document[Any]
     params: Any
@@ -41,25 +41,28 @@ class DocumentJob:
     inputs: Inputs
 
     def check(self) -> None:
-        """InvalidRequest for what can be seen without reading anything."""
+        """Raise InvalidRequest for errors that show without reading any input."""
         self.document.check(self.params, self.inputs)
         snapshot.check(self.params)
 
-    def frozen(self, keep: Spool) -> DocumentJob:
-        """The same job on a listing that can be cut: this one, or what was made of it and kept."""
-        made = snapshot.snapshot(self.params, self.inputs.look(self.listing), self.inputs)
-        if made is None:
+    def snapshot(self, spool: Spool) -> DocumentJob:
+        """Returns the job on lines of text, which can be cut by byte ranges.
+
+        A query, a Parquet file or UTF-16 text is written to `spool` first. Any other listing is used as it is.
+        """
+        taken = snapshot.take(self.params, self.inputs.find(self.listing), self.inputs)
+        if taken is None:
             return self
-        params = msgspec.structs.replace(self.params, format=made.format)
-        return replace(self, params=params, listing=keep(made.pieces))
+        params = msgspec.structs.replace(self.params, format=taken.format)
+        return replace(self, params=params, listing=spool(taken.pieces))
 
     def plan(self, settings: Settings, chunk_pages: int | None = None, volume: VolumeLimit = UNCUT) -> Plan:
-        """Read the input once and cut the document; the plan names the version that was read."""
-        seen = self.inputs.look(self.listing)
-        inputs = self.inputs.pinned(seen) if seen else self.inputs
+        """Read the input once and split the document into chunks. The plan names the version that was read."""
+        listing = self.inputs.find(self.listing)
+        inputs = self.inputs.pinned(listing) if listing else self.inputs
         survey = self.document.survey(self.params, self.listing, inputs)
         if survey.pages < 1:
-            raise InvalidRequest("There is nothing in it: the document would have no pages.", field="params")
+            raise InvalidRequest("The input has no records, so the document would be empty.", field="params")
         if survey.pages > settings.max_pages:
             raise ChunkFailed(
                 f"The document has {survey.pages} pages; {settings.max_pages} are allowed (MAX_PAGES).",
@@ -71,28 +74,28 @@ class DocumentJob:
                 f"The document would have {volumes} volumes; {settings.max_chunks} are allowed (MAX_CHUNKS).",
                 advice="Ask for larger volumes.",
             )
-        plan = split_into_chunks(survey, settings, chunk_pages, seen, volume)
+        plan = split_into_chunks(survey, settings, chunk_pages, listing, volume)
         return replace(plan, fonts=default_chain().fingerprint)
 
     def planned(self, plan: Plan) -> DocumentJob:
-        """The same job, reading what was read when it was planned, and nothing else."""
+        """Returns the job on the version of the listing that was planned; any other raises InputChanged."""
         if plan.listing is None:
             return self
         return replace(self, listing=plan.listing.key, inputs=self.inputs.pinned(plan.listing))
 
 
 @contextmanager
-def on_disk() -> Iterator[Spool]:
-    """Keeps pieces in temporary files, as long as the context lasts."""
+def spool_to_disk() -> Iterator[Spool]:
+    """Yields a spool that writes temporary files; they are removed when the context ends."""
     with TemporaryDirectory() as folder:
 
-        def keep(pieces: Iterable[bytes]) -> str:
+        def spool(pieces: Iterable[bytes]) -> str:
             path = Path(folder) / new_id()
             with path.open("wb") as file:
                 file.writelines(pieces)
             return str(path)
 
-        yield keep
+        yield spool
 
 
 def draw_range(
@@ -101,26 +104,26 @@ def draw_range(
     lane: Lane,
     first_slot: int,
     out: BinaryIO,
-    between: ShouldStop,
+    should_stop: ShouldStop,
     interruptions: tuple[type[BaseException], ...] = (),
     volumes: VolumePlan = WHOLE,
 ) -> SegmentIndex:
-    """Draw planned pages from part.first on into a segment.
+    """Draw planned pages from part.first on into a segment, and return its index.
 
-    It ends with the chunk, or earlier when it is as large as a segment may be, when `between` says so, or when
-    one of `interruptions` is raised in the middle of a page: that page is taken back, and what was finished
-    is kept. An interruption before any page was finished is raised again.
+    The segment ends with the chunk, or earlier: when it has the size that a segment may have, when
+    `should_stop` says so, or when one of `interruptions` is raised within a page. Then that page is rolled
+    back and the pages before it are kept. An interruption within the first page is raised again.
     """
-    # By size, nobody knows yet which segments will stand first in a file.
+    # With volumes by size, it is not known yet which segments begin a file: all of them get a header.
     header = volumes.bytes is not None or (lane.chunk == lane.before and not first_slot)
     writer = SegmentWriter(out, lane, part.first, first_slot, header=header, overlay=volumes.several)
-    most = volumes.segment_bytes or inf
+    max_size = volumes.segment_bytes or inf
     done, mark = 0, writer.rollback_point()
     with closing(job.document.draw(job.params, job.listing, part, job.inputs, writer)) as pages:
         try:
             for _ in pages:
                 done, mark = done + 1, writer.rollback_point()
-                if between(done) or writer.size >= most or part.first + done == part.stop:
+                if should_stop(done) or writer.size >= max_size or part.first + done == part.stop:
                     break
         except interruptions:
             if not done:

@@ -1,4 +1,4 @@
-"""The parameters of documents: their fields, checks, and errors in words."""
+"""Parameters that documents share, and validation errors in words."""
 
 from __future__ import annotations
 
@@ -14,27 +14,34 @@ ListingFormat = Literal["auto", "csv", "jsonl", "parquet"]
 
 
 class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The parameters of a document: one field each, with its limits and a description for people."""
+    """The parameters of a document: fields with limits and a description for people.
+
+    They become options of the command line and fields of the panel, which puts those without a `title` under
+    "More options":
+
+        copies: Annotated[int, Meta(ge=1, le=9, title="Copies", description="of each letter, 1 to 9")] = 1
+    """
 
     listing: Annotated[str, Meta(description="key of a listing in the bucket: JSON lines or Parquet")] = ""
-    format: Annotated[ListingFormat, Meta(description="of the listing; csv is for tables")] = "auto"
+    format: Annotated[ListingFormat, Meta(description="format of the listing; csv is for tables")] = "auto"
     query: Annotated[str, Meta(max_length=100, description="name of a query that gives the records")] = ""
-    arguments: Annotated[dict[str, Any], Meta(description="of the query: {name: value}")] = {}  # a Struct copies it
+    # msgspec copies the empty default for each object.
+    arguments: Annotated[dict[str, Any], Meta(description="arguments of the query: {name: value}")] = {}
     title: Annotated[str, Meta(min_length=1, max_length=200, description="title of the file")] = "Document"
 
 
 def one_source(params: Params, field: str) -> None:
-    """InvalidRequest unless there are records, a listing or a query, and only one of them."""
+    """Raise InvalidRequest unless there is exactly one of records, listing and query."""
     records = getattr(params, field)
     if sum(map(bool, (records is not None, params.listing, params.query))) != 1:
         advice = "On the command line the listing is SOURCE, and a query is --query."
         raise InvalidRequest(f"Give one of {field}, listing and query.", field=field, advice=advice)
     if records is not None and not records:
-        raise InvalidRequest(f"There are no {field}; a document needs one at least.", field=field)
+        raise InvalidRequest(f"There are no {field}; a document needs at least one.", field=field)
 
 
 def invalid(error: msgspec.ValidationError, kind: type[Any]) -> InvalidRequest:
-    """The error in words for a person, with the field it is about."""
+    """Returns a validation error in words, with the field it is about."""
     text = str(error)
     _, _, path = text.partition(" - at `$.")
     field = path.rstrip("`") or _unknown_field(text)
@@ -50,7 +57,7 @@ def _unknown_field(text: str) -> str:
 
 
 def _description(kind: Any) -> str:
-    """What a parameter may be: its description, and the choices of a Literal."""
+    """Returns what a parameter may be: its description, and the choices of a Literal."""
     info = msgspec.inspect.type_info(kind)
     described = ""
     if isinstance(info, msgspec.inspect.Metadata):
@@ -62,17 +69,18 @@ def _description(kind: Any) -> str:
 
 
 Side = Annotated[float, Meta(ge=50, le=5000)]  # PDF allows 5,080 mm (ISO 32000-1, annex C)
+PageSize = Literal["A3", "A4", "A5", "Letter", "Legal"]
 
 
 class PaperParams(Params, frozen=True):
-    """Parameters of a document whose pages are all of one size."""
+    """Parameters of a document whose pages all have one size."""
 
-    page_size: Annotated[Literal["A3", "A4", "A5", "Letter", "Legal"], Meta(description="paper")] = "A4"
+    page_size: Annotated[PageSize, Meta(title="Paper", description="paper")] = "A4"
     page_mm: Annotated[
         tuple[Side, Side] | None,
         Meta(description="[width, height] in mm, 50 to 5000 each, instead of page_size"),
     ] = None
-    landscape: Annotated[bool, Meta(description="turn the paper")] = False
+    landscape: Annotated[bool, Meta(description="long side across")] = False
 
     @property
     def paper(self) -> tuple[float, float]:
@@ -83,10 +91,10 @@ class PaperParams(Params, frozen=True):
         return (long, short) if self.landscape else (short, long)
 
     def check_paper(self) -> None:
-        """InvalidRequest when the paper is asked for in two ways."""
+        """Raise InvalidRequest if the paper is given in two ways."""
         if self.page_mm and self.landscape:
             raise InvalidRequest(
-                "page_mm says already which side is which.",
+                "page_mm already gives width and height, so landscape has no meaning.",
                 field="landscape",
-                advice="Leave landscape out and give [width, height] as the page is to be.",
+                advice="Leave out landscape, and give page_mm as [width, height].",
             )

@@ -162,7 +162,7 @@ def _workers(env: Environment, root: Path) -> dict[str, Any]:
 
 def _documents(env: Environment, memory_per_process: int) -> dict[str, Any]:
     return {
-        "documents": ("pipeline.documents.photos", "pipeline.documents.table", *env.text("DOCUMENTS", "").split()),
+        "documents": tuple(env.text("DOCUMENTS", "").split()),
         "fonts": env.words("FONTS"),
         "chunk_seconds": env.seconds("CHUNK_SECONDS", 15),
         "max_chunks": env.integer("MAX_CHUNKS", 500),

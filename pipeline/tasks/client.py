@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from .. import documents
-from ..documents.inputs import parquet
-from ..documents.inputs.bucket import SENT
+from ..documents.inputs import SENT, parquet
 from ..documents.inputs.folder import FolderInputs
-from ..documents.inputs.jsonl import lines, plain
-from ..documents.job import DocumentJob, on_disk
+from ..documents.inputs.jsonl import encode_records, to_json_value
+from ..documents.job import DocumentJob, spool_to_disk
 from ..errors import InvalidRequest
 from ..exports.export import Result
 from ..exports.ids import new_id
@@ -66,10 +65,10 @@ def render(
     documents.load(settings.documents)
     fonts.load(settings.fonts)
     kind, given, folder = documents.find(document), dict(params or {}), Path(folder)
-    with on_disk() as keep:
+    with spool_to_disk() as spool:
         listing = str(folder / given.get("listing", ""))
         if rows is not None:
-            listing = keep(lines(records(rows, titles), WHAT))
+            listing = spool(encode_records(records(rows, titles), WHAT))
             given["listing"] = Path(listing).name
         job = DocumentJob(kind, documents.decode(kind, given), listing, FolderInputs(folder))
         return make_file(job, Path(out), settings, lambda *_: None, volume=volume)
@@ -98,9 +97,9 @@ def _sent(services: Services, order: ExportRequest, found: Iterator[Mapping[str,
     """The key under which records were sent, once the order is seen to be right with the first of them."""
     first = list(islice(found, 1))
     field = documents.find(order.document).records_field
-    validate(services, _with(order, **{field: [plain(dict(record)) for record in first]}))
+    validate(services, _with(order, **{field: [to_json_value(dict(record)) for record in first]}))
     key = f"{SENT}{new_id()}/rows.jsonl"
-    services.bucket.write(key, lines(chain(first, found), WHAT))
+    services.bucket.write(key, encode_records(chain(first, found), WHAT))
     return key
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import BinaryIO
 
-from ..documents.job import DocumentJob, on_disk
+from ..documents.job import DocumentJob, spool_to_disk
 from ..exports.export import Result
 from ..exports.ids import new_id
 from ..exports.plan import Plan
@@ -39,8 +39,8 @@ def make_file(
     """
     job.check()
     show("planning", 0, 0)
-    with on_disk() as keep:
-        job = job.frozen(keep)
+    with spool_to_disk() as spool:
+        job = job.snapshot(spool)
         plan = job.plan(settings, chunk_pages, volume)
         about = About(job.params.title, time.time(), new_id())
         return render_file(job, plan, about, out, settings, lambda done: show("rendering pages", done, plan.pages))

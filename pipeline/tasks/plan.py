@@ -43,7 +43,7 @@ def job_of(services: Services, export: Export) -> DocumentJob:
 
 def make_plan(services: Services, export: Export) -> Plan:
     """Read the input once; a query or a file that is not lines is written down as lines first."""
-    job = job_of(services, export).frozen(partial(services.exports.snapshot, export.id))
+    job = job_of(services, export).snapshot(partial(services.exports.snapshot, export.id))
     return job.plan(services.settings, export.chunk_pages, export.volume)
 
 

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from itertools import islice
 
-import msgspec
 from flask import Blueprint, Response, redirect, render_template, request
 from werkzeug.exceptions import Forbidden
 from werkzeug.wrappers import Response as AnyResponse
 
-from .. import documents
-from ..documents.inputs.bucket import INPUTS
+from ..documents.inputs import INPUTS
 from ..errors import StoreDown
 from ..exports.links import Links
 from . import auth
 from .api import to_file
 from .errors import local_path
+from .forms import forms
 
 blueprint = Blueprint("panel", __name__)
-LISTINGS_MOST = 100
-LOOKED_AT = 3000  # objects: three requests, however many photos lie below inputs/
+MAX_LISTINGS = 100
+LISTINGS = (".jsonl", ".csv", ".parquet")
+LOOKED_AT = 3000  # objects: three requests, however many files lie below inputs/
 NO_PASSWORD = "Sign-in is not configured. Set PANEL_PASSWORD for the web process."  # noqa: S105  # a message
 
 
@@ -28,9 +28,8 @@ def home() -> AnyResponse:
     """Show the panel, or redirect to the sign-in page."""
     if not auth.signed_in():
         return redirect("/sign-in")
-    schema = msgspec.json.schema(documents.find("photos").params)
-    fields = next(iter(schema["$defs"].values()))["properties"]
-    return Response(render_template("panel.html", fields=fields, listings=_listings(), token=auth.form_token()))
+    page = render_template("panel.html", forms=forms(), listings=_listings(), token=auth.form_token())
+    return Response(page)
 
 
 @blueprint.get("/sign-in")
@@ -84,6 +83,6 @@ def _listings() -> list[str]:
     """Return keys of listings to choose from. Any other key can be typed."""
     entries = islice(auth.services().bucket.entries(INPUTS), LOOKED_AT)
     try:
-        return list(islice((entry.key for entry in entries if entry.key.endswith(".jsonl")), LISTINGS_MOST))
+        return list(islice((entry.key for entry in entries if entry.key.endswith(LISTINGS)), MAX_LISTINGS))
     except StoreDown:
         return []  # the page shows the error when an export is requested

@@ -1,4 +1,4 @@
-"""What a document may read: a listing and the sources it names, wherever they are."""
+"""What a document may read: a listing of records, and the sources that records name."""
 
 from __future__ import annotations
 
@@ -10,44 +10,47 @@ from typing_extensions import Buffer
 
 from ...errors import InputChanged, InvalidRequest
 from ...exports.plan import Listing
+from ...settings import MIB
 
+INPUTS = "inputs/"  # the only part of the bucket that a request may name
+SENT = "inputs/sent/"  # where commands put what they send; it expires, the rest of inputs/ belongs to its owner
 BLOCK = 256 * 1024
-LINE_MOST = 64 * 1024
+MAX_LINE = 1 * MIB  # bytes of a line, for all that write or read a listing
 
 T = TypeVar("T")
-Opened = Callable[[], BinaryIO]
-"""Waits for an input and gives it; raises what `open` raises."""
+OpenInput = Callable[[], BinaryIO]
+"""Waits until an input is loaded and returns it; raises what `Inputs.open` raises."""
 
 
 class Inputs(Protocol):
-    """What a document may read."""
+    """Reads a listing and the sources that its records name."""
 
     def check(self, source: str) -> None:
-        """Raise InvalidRequest or RefusedAddress when a source could never be read; nothing is sent."""
+        """Raise InvalidRequest or RefusedAddress for a source that may not be read. Sends nothing."""
 
     def open(self, source: str) -> BinaryIO:
-        """A seekable copy of one input; UnreadableSource when there is none."""
+        """Returns a seekable copy of one source. Raises UnreadableSource."""
 
-    def each(self, items: Iterable[T], source: Callable[[T], str]) -> Generator[tuple[T, Opened], None, None]:
-        """Every item with its input, in order; what takes time to come is loaded ahead."""
+    def each(self, items: Iterable[T], source: Callable[[T], str]) -> Generator[tuple[T, OpenInput], None, None]:
+        """Yields every item with its source, in order. Slow sources are loaded ahead."""
 
-    def look(self, listing: str) -> Listing | None:
-        """A listing as it is now; None when there is none."""
+    def find(self, listing: str) -> Listing | None:
+        """Returns the current version of a listing, None if there is none."""
 
     def pinned(self, listing: Listing) -> Inputs:
-        """The same inputs, which give this version of a listing and raise InputChanged when it is gone."""
+        """Returns the same inputs on this version of the listing. They raise InputChanged when it is gone."""
 
     def blocks(self, listing: str, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
-        """The bytes of a listing between two places, a block at a time."""
+        """Yields the bytes of a listing from `start` to `stop`, a block at a time."""
 
 
 def changed(listing: Listing) -> InputChanged:
-    """The error about a listing that has other bytes than the ones that were counted."""
+    """Returns the error for a listing whose bytes differ from those that were counted."""
     return InputChanged(f"The listing {listing.key} was replaced or removed while the document was being made.")
 
 
 class RangeFile(RawIOBase):
-    """One version of a listing as a file that can be read anywhere, by ranges; nothing of it is kept."""
+    """One version of a listing as a seekable file. It reads ranges and keeps no bytes."""
 
     def __init__(self, inputs: Inputs, listing: Listing) -> None:
         self._inputs = inputs.pinned(listing)
@@ -68,16 +71,19 @@ class RangeFile(RawIOBase):
         return self._at
 
     def readinto(self, into: Buffer) -> int:
-        view = memoryview(into)
-        begin, stop = self._at, min(self._at + len(view), self._listing.size)
+        target = memoryview(into)
+        begin, stop = self._at, min(self._at + len(target), self._listing.size)
         for block in self._inputs.blocks(self._listing.key, begin, stop):
-            view[self._at - begin : self._at - begin + len(block)] = block
+            target[self._at - begin : self._at - begin + len(block)] = block
             self._at += len(block)
         return self._at - begin
 
 
 def lines(inputs: Inputs, listing: str, start: int = 0, stop: int | None = None) -> Iterator[tuple[int, bytes]]:
-    """The lines of a listing between two bytes, each with the byte at which it begins; blank ones are left out."""
+    """Yields the lines of a listing from byte `start` to `stop`, each with the offset of its first byte.
+
+    Blank lines are left out. Raises InvalidRequest for a line over MAX_LINE bytes.
+    """
     at, rest = start, b""
     for block in inputs.blocks(listing, start, stop):
         *whole, rest = (rest + block).split(b"\n")
@@ -92,7 +98,9 @@ def lines(inputs: Inputs, listing: str, start: int = 0, stop: int | None = None)
 
 
 def _check_length(line: bytes, at: int) -> None:
-    if len(line) > LINE_MOST:
+    if len(line) > MAX_LINE:
         raise InvalidRequest(
-            f"The line at byte {at} is longer than {LINE_MOST} bytes; is this JSON lines?", field="listing"
+            f"The line at byte {at} is longer than {MAX_LINE // MIB} MiB.",
+            field="listing",
+            advice="Send JSON lines, with one record on each line.",
         )

@@ -1,7 +1,7 @@
-"""What an export may read: listings and sources in the bucket, and sources on the web.
+"""Inputs of an export: listings and sources in the bucket, and sources on the web.
 
-Sources are copied into spooled temporary files: small ones stay in memory, large ones lie on the disk, so
-what is held does not depend on what is sent.
+Sources are copied into spooled temporary files, in memory up to 1 MiB and on disk above it, so memory does not
+depend on their size.
 """
 
 from __future__ import annotations
@@ -19,13 +19,9 @@ from ...adapters.https import Fetcher
 from ...errors import Conflict, InvalidRequest, NotFound, UnreadableSource
 from ...exports.plan import Listing
 from ...settings import MIB
-from . import BLOCK, Opened, changed
+from . import BLOCK, INPUTS, OpenInput, changed
 
-SENT = "inputs/sent/"  # what commands send; all else below inputs/ is its owner's affair
-
-
-INPUTS = "inputs/"  # the only part of the bucket that a request may name
-SOURCE_MOST = 128 * MIB
+MAX_SOURCE = 128 * MIB
 IN_MEMORY = 1 * MIB
 TRIES = 3
 AHEAD = 4
@@ -34,15 +30,15 @@ T = TypeVar("T")
 
 
 class BucketInputs:
-    """Inputs of an export: keys below inputs/ (or the export's own listing), and https URLs."""
+    """Reads keys below inputs/, the export's own listing, and https URLs."""
 
     def __init__(
-        self, bucket: Bucket, fetcher: Fetcher, pin: Listing | None = None, window: Window | None = None
+        self, bucket: Bucket, fetcher: Fetcher, pin: Listing | None = None, last_block: LastBlock | None = None
     ) -> None:
         self._bucket = bucket
         self._fetcher = fetcher
         self._pin = pin
-        self._window = window or Window(bucket)
+        self._last_block = last_block or LastBlock(bucket)
 
     def check(self, source: str) -> None:
         if "://" in source:
@@ -60,27 +56,27 @@ class BucketInputs:
                 time.sleep(0.2 * attempt)
         return self._copy(source)
 
-    def each(self, items: Iterable[T], source: Callable[[T], str]) -> Generator[tuple[T, Opened], None, None]:
-        with closing(_ahead(items, lambda item: self.open(source(item)))) as loaded:
+    def each(self, items: Iterable[T], source: Callable[[T], str]) -> Generator[tuple[T, OpenInput], None, None]:
+        with closing(_load_ahead(items, lambda item: self.open(source(item)))) as loaded:
             for item, loading in loaded:
                 yield item, loading.result
 
-    def look(self, listing: str) -> Listing | None:
+    def find(self, listing: str) -> Listing | None:
         entry = self._bucket.head(listing)
         return Listing(listing, entry.size, entry.etag) if entry else None
 
     def pinned(self, listing: Listing) -> BucketInputs:
-        return BucketInputs(self._bucket, self._fetcher, listing, self._window)
+        return BucketInputs(self._bucket, self._fetcher, listing, self._last_block)
 
     def blocks(self, listing: str, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
-        seen = self._pin if self._pin and self._pin.key == listing else self.look(listing)
+        seen = self._pin if self._pin and self._pin.key == listing else self.find(listing)
         if seen is None:
             raise InvalidRequest(f"There is no listing {listing} in the bucket.", field="listing")
         return self._read(seen, start, seen.size if stop is None else min(stop, seen.size))
 
     def _read(self, seen: Listing, start: int, stop: int) -> Iterator[bytes]:
         try:
-            yield from self._window.read(seen, start, stop)
+            yield from self._last_block.read(seen, start, stop)
         except (Conflict, NotFound) as error:
             raise changed(seen) from error
 
@@ -99,16 +95,16 @@ class BucketInputs:
             self._fetcher.fetch(source, file)
             return
         try:
-            self._bucket.download(source, file, SOURCE_MOST)
+            self._bucket.download(source, file, MAX_SOURCE)
         except NotFound as error:
             raise UnreadableSource(f"There is no {source} in the bucket.") from error
 
 
-class Window:
-    """The block of a listing that was read last, and what is read of it again without asking the bucket.
+class LastBlock:
+    """Caches the block of a listing that was read last.
 
-    Chunks that are small lie side by side in a block, and a call of the bucket costs more than drawing one. What
-    was read belongs to one version of the listing, and so never grows old.
+    Small chunks lie side by side in one block, and a request to the bucket takes longer than drawing one. The
+    block belongs to one version of the listing, so it is never out of date.
     """
 
     def __init__(self, bucket: Bucket) -> None:
@@ -116,7 +112,7 @@ class Window:
         self._seen: tuple[Listing, int, bytes] | None = None
 
     def read(self, listing: Listing, start: int, stop: int) -> Iterator[bytes]:
-        """Bytes start..stop of a listing, a block at a time."""
+        """Yields bytes `start` to `stop` of a listing, a block at a time."""
         if stop - start >= BLOCK:
             yield from self._bucket.read(listing.key, start, stop, listing.version)
         elif start < stop:
@@ -124,7 +120,7 @@ class Window:
             yield data[start - begin : stop - begin]
 
     def _block(self, listing: Listing, start: int, stop: int) -> tuple[int, bytes]:
-        seen = self._seen  # once: other threads may read something else meanwhile
+        seen = self._seen  # read once: another thread may replace it meanwhile
         if seen and seen[0] == listing and seen[1] <= start and stop <= seen[1] + len(seen[2]):
             return seen[1], seen[2]
         end = min(start + BLOCK, listing.size)
@@ -134,13 +130,15 @@ class Window:
 
 
 def _is_plain(key: str) -> bool:
-    """Whether a store takes this key as it is: no control characters, no . or .. on the way, 1,024 bytes."""
+    """True if every store takes this key: printable, at most 1,024 bytes, no empty, `.` or `..` step."""
     steps = key.split("/")
     return key.isprintable() and len(key.encode()) <= 1024 and not {".", "..", ""} & set(steps)
 
 
-def _ahead(items: Iterable[T], load: Callable[[T], BinaryIO]) -> Generator[tuple[T, Future[BinaryIO]], None, None]:
-    """Load a few items in threads while earlier ones are drawn; order is kept, at most AHEAD wait."""
+def _load_ahead(
+    items: Iterable[T], load: Callable[[T], BinaryIO]
+) -> Generator[tuple[T, Future[BinaryIO]], None, None]:
+    """Load up to AHEAD items in threads while earlier ones are drawn. The order is kept."""
     waiting: deque[tuple[T, Future[BinaryIO]]] = deque()
     with ThreadPoolExecutor(AHEAD) as pool:
         try:
@@ -155,7 +153,7 @@ def _ahead(items: Iterable[T], load: Callable[[T], BinaryIO]) -> Generator[tuple
 
 
 def _discard(loaded: Iterable[Future[BinaryIO]]) -> None:
-    """Close what was loaded and is not wanted any more."""
+    """Close inputs that were loaded but are not used."""
     for loading in loaded:
         if not loading.cancel() and not loading.exception():
             loading.result().close()

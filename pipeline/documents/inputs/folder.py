@@ -1,4 +1,4 @@
-"""Inputs on this machine: what a rendering without services reads."""
+"""Inputs on this machine, for rendering without services."""
 
 from __future__ import annotations
 
@@ -13,21 +13,24 @@ from typing import BinaryIO, TypeVar
 from ...errors import InvalidRequest, UnreadableSource
 from ...exports.plan import Listing
 from ...settings import MIB
-from . import BLOCK, Opened, changed
+from . import BLOCK, OpenInput, changed
 
-HELD = 8 * MIB  # of a file, where one is open at a time
+MAX_IN_MEMORY = 8 * MIB  # a file up to this size is read at once; one is open at a time
 _STEPS = ("", ".", "..")
 
 T = TypeVar("T")
 
 
 class FolderInputs:
-    """Inputs on this machine: a listing file whose sources are paths below one folder."""
+    """Reads a listing file whose sources are paths below one folder."""
 
     def __init__(self, folder: Path, pin: Listing | None = None) -> None:
         self._folder = folder.resolve()
         self._pin = pin
-        self._last: tuple[str, str | None] = ("", str(self._folder))  # a folder of sources, and where it is
+        self._last: tuple[str, str | None] = (
+            "",
+            str(self._folder),
+        )  # of the last source: folder, real path
 
     def check(self, source: str) -> None:
         self._path(source)
@@ -37,17 +40,18 @@ class FolderInputs:
         try:
             return _opened(path)
         except (OSError, ValueError) as error:  # ValueError: a null character
-            why = getattr(error, "strerror", None) or error  # not the whole path: this is printed in the document
+            why = getattr(error, "strerror", None) or error  # without the path: it is printed on the page
             raise UnreadableSource(f"{source!r} cannot be opened: {why}.") from error
 
     def _path(self, source: str) -> str:
-        """Where a source really is; InvalidRequest when that is on the web, or outside the folder through links.
+        """Returns the real path of a source. InvalidRequest for a URL, and for a path outside the folder.
 
-        Sources come folder by folder: a folder is looked up once, and a file only when it is a link.
+        Links are followed first. Sources come folder by folder, so a folder is resolved once, and a file only
+        if it is a link.
         """
         if "://" in source:
             raise InvalidRequest(
-                f"{source.split('?')[0]} is a URL; a rendering without services reads files only.",
+                f"{source.split('?')[0]} is a URL, but a rendering without services reads files only.",
                 field="source",
                 advice="Use submit, or download the file.",
             )
@@ -62,15 +66,15 @@ class FolderInputs:
         return path
 
     def _real(self, source: str) -> str | None:
-        """Where links lead; None when that is outside."""
+        """Returns the path with links followed, None if it is outside the folder."""
         real = (self._folder / source).resolve()
         return str(real) if real.is_relative_to(self._folder) else None
 
-    def each(self, items: Iterable[T], source: Callable[[T], str]) -> Generator[tuple[T, Opened], None, None]:
+    def each(self, items: Iterable[T], source: Callable[[T], str]) -> Generator[tuple[T, OpenInput], None, None]:
         for item in items:
             yield item, partial(self.open, source(item))
 
-    def look(self, listing: str) -> Listing | None:
+    def find(self, listing: str) -> Listing | None:
         return _file(listing, Path(listing).stat()) if Path(listing).is_file() else None
 
     def pinned(self, listing: Listing) -> FolderInputs:
@@ -91,15 +95,15 @@ class FolderInputs:
 def _is_link(path: str) -> bool:
     try:
         return S_ISLNK(os.lstat(path).st_mode)
-    except (OSError, ValueError):  # whoever opens it says why
+    except (OSError, ValueError):  # opening it tells the reason
         return False
 
 
 def _opened(path: str) -> BinaryIO:
-    """A file; when it is not large, its bytes, read at one go."""
+    """Opens a file; reads all of a small one at once."""
     file = FileIO(path)
     size = os.fstat(file.fileno()).st_size
-    if size > HELD:
+    if size > MAX_IN_MEMORY:
         return BufferedReader(file)
     with file:
         return BytesIO(file.read(size))

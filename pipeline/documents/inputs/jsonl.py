@@ -1,4 +1,4 @@
-"""Records become JSON lines: the same text for the same value, wherever it came from."""
+"""Records as JSON lines: the same text for the same value, whatever its source."""
 
 from __future__ import annotations
 
@@ -12,18 +12,20 @@ import msgspec
 
 from ...errors import InvalidRequest
 from ...settings import MIB
+from . import MAX_LINE
 
-RECORD_MOST = 1 * MIB  # as JSON; the longest line that a table reads
 
+def encode_records(records: Iterable[Mapping[str, Any]], what: str) -> Generator[bytes, None, None]:
+    """Yields one line for each record; `what` names them in messages.
 
-def lines(records: Iterable[Mapping[str, Any]], what: str) -> Generator[bytes, None, None]:
-    """One line a record; InvalidRequest when there is none, or one is too large. `what` they are, for messages."""
+    Raises InvalidRequest if there are none, or if a line has more than MAX_LINE bytes.
+    """
     number = 0
     for number, record in enumerate(records, 1):
         line = _line(record, f"Row {number:,} of {what}")
-        if len(line) > RECORD_MOST:
+        if len(line) > MAX_LINE:
             raise InvalidRequest(
-                f"Row {number:,} of {what} is longer than {RECORD_MOST // MIB} MiB as text.",
+                f"Row {number:,} of {what} is longer than {MAX_LINE // MIB} MiB as text.",
                 field="listing",
                 advice="Leave out columns that hold pictures or files.",
             )
@@ -34,14 +36,14 @@ def lines(records: Iterable[Mapping[str, Any]], what: str) -> Generator[bytes, N
 
 def _line(record: Mapping[str, Any], what: str) -> bytes:
     try:
-        return _encoder.encode({name: plain(value) for name, value in record.items()}) + b"\n"
+        return _encoder.encode({name: to_json_value(value) for name, value in record.items()}) + b"\n"
     except (ValueError, TypeError, RecursionError) as error:
-        raise InvalidRequest(f"{what} cannot be written as text: {error}.", field="listing") from None
+        raise InvalidRequest(f"{what} cannot be written as JSON: {error}.", field="listing") from None
 
 
-def plain(value: Any) -> Any:
-    """A value as JSON takes it: dates as ISO 8601, decimals with all their digits, bytes in hexadecimal."""
-    write = _WRITE.get(type(value))
+def to_json_value(value: Any) -> Any:
+    """Returns a value that JSON can hold: dates as ISO 8601, decimals with all digits, bytes in hexadecimal."""
+    write = _WRITERS.get(type(value))
     return write(value) if write else value
 
 
@@ -54,15 +56,15 @@ def _int(value: int) -> int | str:
 
 
 def _list(value: Iterable[Any]) -> list[Any]:
-    return [plain(item) for item in value]
+    return [to_json_value(item) for item in value]
 
 
 def _dict(value: Mapping[Any, Any]) -> dict[str, Any]:
-    return {str(key): plain(item) for key, item in value.items()}
+    return {str(key): to_json_value(item) for key, item in value.items()}
 
 
-# What msgspec would write in another way, or not at all; dates, times and UUIDs are ISO already.
-_WRITE: dict[type, Callable[[Any], Any]] = {
+# Types that msgspec writes differently or not at all. It writes dates, times and UUIDs in ISO format by itself.
+_WRITERS: dict[type, Callable[[Any], Any]] = {
     float: _float,
     int: _int,
     Decimal: lambda value: format(value, "f"),

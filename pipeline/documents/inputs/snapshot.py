@@ -1,8 +1,7 @@
-"""What is not lines of text is written down once as such, and read from there.
+"""A snapshot: rows of a query or a Parquet file as JSON lines, UTF-16 text as UTF-8.
 
-Rows of a query or a Parquet file become JSON lines, UTF-16 becomes UTF-8. From then on they are a listing
-like any other, cut by byte ranges: one state of the data, whatever happens to its source meanwhile, and
-whoever renders needs neither the database nor its libraries.
+It is written once, before planning, and read like any other listing: by byte ranges, always the same state of
+the data, whatever happens to its source. A process that renders needs no database and no optional library.
 """
 
 from __future__ import annotations
@@ -15,9 +14,9 @@ from ...errors import InvalidRequest
 from ...exports.plan import Listing
 from ..params import ListingFormat, Params
 from . import Inputs, RangeFile, parquet, sql
-from .jsonl import lines
+from .jsonl import encode_records
 
-MARKS = (  # the longer first: UTF-32's begins with UTF-16's
+BYTE_ORDER_MARKS = (  # the longer ones first: that of UTF-32 begins with that of UTF-16
     (codecs.BOM_UTF32_LE, "utf-32"),
     (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF16_LE, "utf-16"),
@@ -27,51 +26,55 @@ MARKS = (  # the longer first: UTF-32's begins with UTF-16's
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Bytes to be written down, made as they are taken, and the format that they have."""
+    """The bytes to write, made while they are read, and their format."""
 
     pieces: Iterator[bytes]
     format: ListingFormat
 
 
 def check(params: Params) -> None:
-    """InvalidRequest for a query that there is not, or arguments that are not its own; nothing is read."""
+    """Raise InvalidRequest for an unknown query or arguments that are not its own. Reads nothing."""
     if params.query:
         sql.find(params.query).bind(params.arguments)
     elif params.arguments:
-        raise InvalidRequest("Arguments are those of a query, and there is none.", field="arguments")
+        raise InvalidRequest("There are arguments but no query.", field="arguments", advice="Name a query as well.")
 
 
-def snapshot(params: Params, listing: Listing | None, inputs: Inputs) -> Snapshot | None:
-    """What has to be written down before the document can be planned; None when it is lines already."""
+def take(params: Params, listing: Listing | None, inputs: Inputs) -> Snapshot | None:
+    """Returns the snapshot of a query or listing; None for a listing that is lines of text already."""
     if params.query:
         query = sql.find(params.query)
         rows = sql.rows(query, query.bind(params.arguments))
-        return Snapshot(lines(rows, f"the query {query.name}"), "jsonl")
+        return Snapshot(encode_records(rows, f"the query {query.name}"), "jsonl")
     if listing is None:
         return None
     inputs, what = inputs.pinned(listing), f"the listing {listing.key}"
     if params.format in ("auto", "parquet") and _is_parquet(listing, inputs):
-        return Snapshot(lines(parquet.parquet(RangeFile(inputs, listing), what), what), "jsonl")
+        return Snapshot(encode_records(parquet.parquet(RangeFile(inputs, listing), what), what), "jsonl")
     if params.format == "parquet":
-        raise InvalidRequest(f"There is no Parquet in {what}, or it is cut off.", field="listing")
-    if encoding := _wide(b"".join(inputs.blocks(listing.key, 0, 4))):
-        return Snapshot(_utf8(inputs.blocks(listing.key), encoding, what), params.format)
+        raise InvalidRequest(
+            f"There is no Parquet file in {what}, or its end is missing.",
+            field="listing",
+            advice="Send the whole file again, or leave out format.",
+        )
+    if encoding := _wide_encoding(b"".join(inputs.blocks(listing.key, 0, 4))):
+        return Snapshot(_as_utf8(inputs.blocks(listing.key), encoding, what), params.format)
     return None
 
 
 def _is_parquet(listing: Listing, inputs: Inputs) -> bool:
-    """The same four bytes at both ends: a title can begin so, but no text ends so too."""
+    """True if the magic bytes stand at both ends: a text may begin with them, but does not end with them."""
     ends = ((0, 4), (listing.size - 4, listing.size))
     return listing.size > 12 and all(b"".join(inputs.blocks(listing.key, *end)) == parquet.MAGIC for end in ends)
 
 
-def _wide(head: bytes) -> str | None:
-    """The encoding that a byte order mark stands for, when it is one in which a line feed is several bytes."""
-    return next((encoding for mark, encoding in MARKS if head.startswith(mark)), None)
+def _wide_encoding(head: bytes) -> str | None:
+    """Returns the encoding of a byte order mark, if a line feed takes several bytes in it."""
+    return next((encoding for mark, encoding in BYTE_ORDER_MARKS if head.startswith(mark)), None)
 
 
-def _utf8(blocks: Iterable[bytes], encoding: str, what: str) -> Iterator[bytes]:
-    """The same text in UTF-8, marked as such."""
+def _as_utf8(blocks: Iterable[bytes], encoding: str, what: str) -> Iterator[bytes]:
+    """Yields the text in UTF-8, with a byte order mark."""
     decoder = codecs.getincrementaldecoder(encoding)()
     yield codecs.BOM_UTF8
     try:
@@ -80,5 +83,7 @@ def _utf8(blocks: Iterable[bytes], encoding: str, what: str) -> Iterator[bytes]:
         yield decoder.decode(b"", final=True).encode()
     except UnicodeError as error:
         raise InvalidRequest(
-            f"Its byte order mark says that {what} is {encoding.upper()}, but it is not: {error}.", field="listing"
+            f"The byte order mark of {what} says {encoding.upper()}, but its bytes are not: {error}.",
+            field="listing",
+            advice="Save the file again, in UTF-8.",
         ) from None

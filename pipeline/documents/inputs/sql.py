@@ -1,7 +1,7 @@
-"""Named queries that an operator registers: the one door to SQLAlchemy, which is an optional extra.
+"""Registered queries. SQLAlchemy, an optional extra, is imported here only.
 
-A request names a query and gives its arguments; SQL comes from modules that DOCUMENTS names, never from a
-request. The URL of a database is read from the environment when it is needed, and told to nobody.
+A request names a query and gives its arguments. SQL comes from modules that DOCUMENTS names, never from a
+request. The URL of a database is read from the environment when it is needed, and appears in no message.
 """
 
 from __future__ import annotations
@@ -25,13 +25,17 @@ ONE_SNAPSHOT: Mapping[str, Mapping[str, Any]] = {
     "mysql": {"isolation_level": "REPEATABLE READ"},
     "mariadb": {"isolation_level": "REPEATABLE READ"},
 }
-"""What a connection is told, by dialect. SQLite's one statement sees one state of the file by itself."""
+"""Options of a connection by dialect, so that a query sees one state of the data. SQLite needs none."""
 
 
 @dataclass(frozen=True)
 class Query:
-    """A statement that requests may name. `database` is the environment variable that holds the URL;
-    `arguments` are the :names in the statement and the type of each."""
+    """A statement that requests may name.
+
+    `database` is the environment variable with the URL, `arguments` the type of each :name in the statement:
+
+        register(Query("orders", "SHOP_URL", "SELECT * FROM orders WHERE day >= :since", {"since": date}))
+    """
 
     name: str
     database: str
@@ -47,7 +51,7 @@ class Query:
             )
 
     def bind(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """Arguments of a request in their types; InvalidRequest names the one that is wrong."""
+        """Returns the arguments of a request in their types. InvalidRequest names a wrong one."""
         kind = msgspec.defstruct("Arguments", list(self.arguments.items()), forbid_unknown_fields=True)
         try:
             return msgspec.structs.asdict(msgspec.convert(given, kind))
@@ -61,12 +65,12 @@ _register: dict[str, Query] = {}
 
 
 def register(query: Query) -> None:
-    """Make a query known under its name; the newest wins."""
+    """Make a query known under its name. The last one registered under a name is used."""
     _register[query.name] = query
 
 
 def find(name: str) -> Query:
-    """The query with this name; InvalidRequest when there is none."""
+    """Returns the query with this name. Raises InvalidRequest."""
     if name not in _register:
         known = ", ".join(sorted(_register)) or "none"
         raise InvalidRequest(f"There is no query {name!r}. Known: {known}.", field="query")
@@ -74,7 +78,7 @@ def find(name: str) -> Query:
 
 
 def rows(query: Query, values: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """The rows of a query, read by one statement in one read-only transaction, a few hundred at a time."""
+    """Yields the rows of a query: one statement in one read-only transaction, 500 rows at a time."""
     with _translated(query), _connected(query) as connection:
         from sqlalchemy import text
 
@@ -101,18 +105,20 @@ def _connected(query: Query) -> Iterator[Any]:
 
 
 def _url(query: Query) -> str:
-    """Heroku's URLs name no driver; psycopg is the one that the extra brings."""
+    """Returns the URL of the database. Heroku's name no driver; the extra brings psycopg."""
     url = os.environ.get(query.database, "")
     if not url:
         raise InvalidSetting(
-            f"{query.database} is not set; query {query.name} needs it.", field=query.database, advice="Set it."
+            f"{query.database} is not set, but query {query.name} needs it.",
+            field=query.database,
+            advice="Set it to the URL of the database.",
         )
     return re.sub(r"^postgres(ql)?://", "postgresql+psycopg://", url)
 
 
 @contextmanager
 def _translated(query: Query) -> Iterator[None]:
-    """Errors without their text, which may hold the statement, its arguments, or parts of the URL."""
+    """Translates errors, without their text: it may hold the statement, arguments or parts of the URL."""
     try:
         from sqlalchemy import exc
     except ImportError:
@@ -135,7 +141,7 @@ def _translated(query: Query) -> Iterator[None]:
 
 
 def _kind(error: Any) -> str:
-    """The driver's name for what happened, with its SQLSTATE where there is one."""
+    """Returns the driver's name of the error, with its SQLSTATE if it has one."""
     origin = getattr(error, "orig", None) or error
     state = getattr(origin, "sqlstate", None)
     return type(origin).__name__ + (f" ({state})" if state else "")

@@ -1,4 +1,4 @@
-"""The widths of columns, from a sample of their cells."""
+"""Places and widths of columns, from a sample of their cells."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from ...errors import InvalidRequest
 from ...pdf.fonts import FontChain
 from ...pdf.page import printable
 
-PADDING = 2.2  # left and right of a cell
-NARROWEST = 3.0  # of a column, in font sizes
+PADDING = 2.2  # points, on each side of a cell
+MIN_COLUMN = 3.0  # narrowest column, in font sizes
 NUMBER = re.compile(r"[-+(]?[$€£]?\s?\d[\d.,' ]*\s?[%)]?")
 Align = Literal["left", "right", "center"]
 
 
 @dataclass(frozen=True)
-class Place:
-    """A column as it is drawn: where it stands in an input row, and on the page."""
+class PlacedColumn:
+    """A column as it is drawn: its index in an input row, and its place on the page in points."""
 
     source: int
     title: str
@@ -29,13 +29,13 @@ class Place:
 
     @property
     def inside(self) -> float:
-        """Points for text, between the paddings."""
+        """Width for text, between the paddings."""
         return self.width - 2 * PADDING
 
 
 @dataclass(frozen=True)
-class Wish:
-    """A column as it was asked for; `width` in points, None to be measured. `texts` are a sample of it."""
+class WantedColumn:
+    """A column as it was asked for. `width` is in points, None to measure `texts`, a sample of it."""
 
     source: int
     title: str
@@ -44,31 +44,33 @@ class Wish:
     texts: Sequence[str]
 
 
-def placed(wishes: Sequence[Wish], width: float, x: float, size: float, face: FontChain) -> tuple[Place, ...]:
-    """Columns that fill a width: as wide as their sample needs, the widest narrowed until all fit."""
-    if len(wishes) * NARROWEST * size > width:
-        most = int(width / (NARROWEST * size))
+def place_columns(
+    wanted_columns: Sequence[WantedColumn], width: float, x: float, size: float, face: FontChain
+) -> tuple[PlacedColumn, ...]:
+    """Returns columns that fill `width`: as wide as their texts, the widest ones narrowed until all fit."""
+    if len(wanted_columns) * MIN_COLUMN * size > width:
+        most = int(width / (MIN_COLUMN * size))
         raise InvalidRequest(
-            f"{len(wishes)} columns do not fit this page; {most} would.",
+            f"{len(wanted_columns)} columns do not fit this page; {most} fit.",
             field="columns",
             advice="Choose columns, turn the paper, or take a smaller font.",
         )
-    needed = [wish.width or _needed(wish, size, face) for wish in wishes]
-    widths = _shared(needed, width, NARROWEST * size)
+    needed = [wanted_column.width or _needed_width(wanted_column, size, face) for wanted_column in wanted_columns]
+    widths = _share_width(needed, width, MIN_COLUMN * size)
     found = []
-    for wish, wide in zip(wishes, widths, strict=True):
-        align = wish.align if wish.align != "auto" else _align(wish.texts)
-        found.append(Place(wish.source, wish.title, round(x, 2), round(wide, 2), align))
+    for wanted_column, wide in zip(wanted_columns, widths, strict=True):
+        align = wanted_column.align if wanted_column.align != "auto" else _align(wanted_column.texts)
+        found.append(PlacedColumn(wanted_column.source, wanted_column.title, round(x, 2), round(wide, 2), align))
         x += wide
     return tuple(found)
 
 
-def _needed(wish: Wish, size: float, face: FontChain) -> float:
-    return max(face.width(printable(text), size) for text in (wish.title, *wish.texts)) + 2 * PADDING + 0.5
+def _needed_width(wanted: WantedColumn, size: float, face: FontChain) -> float:
+    return max(face.width(printable(text), size) for text in (wanted.title, *wanted.texts)) + 2 * PADDING + 0.5
 
 
-def _shared(needed: list[float], width: float, least: float) -> list[float]:
-    """Widths that sum up to `width`: none above a common limit when space is short, all grown when not."""
+def _share_width(needed: list[float], width: float, least: float) -> list[float]:
+    """Returns widths with the sum `width`: all grow if there is space left, else a common limit cuts the widest."""
     wanted = [max(least, value) for value in needed]
     if sum(wanted) > width:
         low, high = least, max(wanted)
@@ -80,6 +82,6 @@ def _shared(needed: list[float], width: float, least: float) -> list[float]:
 
 
 def _align(texts: Sequence[str]) -> Align:
-    """Numbers stand at the right."""
+    """Right if all filled cells are numbers, else left."""
     filled = [text.strip() for text in texts if text.strip()]
     return "right" if filled and all(NUMBER.fullmatch(text) for text in filled) else "left"

@@ -1,6 +1,7 @@
-"""The lines between the rows: headings of groups, sums, what is carried.
+"""Draws bands, the lines between rows: headings of groups, totals, sums carried forward.
 
-There is one font, so weight comes from size and greys: readers draw a thin outline a pixel wide, which blots.
+There is one font, so emphasis comes from size and greys. An outline around letters is no way: PDF viewers draw it
+at least a pixel wide, which makes small text blurred.
 """
 
 from __future__ import annotations
@@ -9,24 +10,23 @@ from ...pdf.objects import number
 from ...pdf.page import Page, printable
 from .columns import PADDING
 from .groups import Band
-from .layout import Layout, shrunk
+from .layout import Layout, size_that_fits
 
-BASELINE = 0.36  # above the lower edge, in font sizes; the rest of a heading's height is air above it
 SIZES = {"heading": 1.4, "total": 1.15}
-DEEPER = 1.15  # size of headings below the outermost
+DEEPER = 1.15  # font size of headings below the outermost level
 FILLS = {"subtotal": b"0.9 g", "total": b"0.85 g"}
 INK = {"carried": b"0.4", "brought": b"0.4"}
 NOTE = b"0.45"
 
 
 class BandPen:
-    """Draws the lines between the rows of one layout."""
+    """Draws the bands of one layout."""
 
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
 
     def draw(self, page: Page, band: Band, top: float) -> None:
-        """A line whose upper edge is at `top`."""
+        """Draw a band whose upper edge is at `top`."""
         bottom = top - self._layout.band_height(band.kind, band.level)
         if band.kind in FILLS:
             page.write(self._ground(band, top, bottom), ())
@@ -36,7 +36,7 @@ class BandPen:
             self._sums(page, band, bottom)
 
     def _ground(self, band: Band, top: float, bottom: float) -> bytes:
-        """A tint and rules for sums; the total ends in two."""
+        """Returns a tint with rules for a subtotal or total; two rules end the total."""
         left, right = self._layout.places[0].x, self._layout.right
         rules = [(top, 0.7)] if band.kind == "subtotal" else [(top, 1.0), (bottom, 1.0), (bottom - 1.8, 0.4)]
         lines = [b"%s w %.2f %.2f m %.2f %.2f l S" % (number(w), left, y, right, y) for y, w in rules]
@@ -67,7 +67,7 @@ class BandPen:
         for i, text in zip(layout.summed, band.sums, strict=True):
             place = layout.places[i]
             room = place.inside
-            smaller = shrunk(layout.face, text, size, room)
+            smaller = size_that_fits(layout.face, text, size, room)
             free = room - layout.face.width(text, smaller)
             x = place.x + PADDING + free * {"left": 0.0, "center": 0.5, "right": 1.0}[place.align]
             self._write(page, x, y, smaller, text, ink)
@@ -78,5 +78,5 @@ class BandPen:
 
 
 def bar(left: float, right: float, top: float, bottom: float) -> bytes:
-    """A filled rectangle."""
+    """Returns the operators that fill a rectangle with the current colour."""
     return b"%.2f %.2f %.2f %.2f re f" % (left, bottom, right - left, top - bottom)

@@ -1,4 +1,4 @@
-"""Rows from bytes: CSV with quoted line breaks, or JSON lines. Each row comes with where the next begins."""
+"""Rows from bytes: CSV with quoted line breaks, or JSON lines. Each row comes with the offset behind it."""
 
 from __future__ import annotations
 
@@ -13,40 +13,42 @@ from typing import Any
 import msgspec
 
 from ...errors import InvalidRequest
+from ..inputs import MAX_LINE
 
 Row = list[str]
 DELIMITERS = ",;\t|"
-LINE_MOST = 1024 * 1024
-SHOWN = 60  # characters of a line that is wrong
-NAMED = 5  # rows of which a warning gives the number
+SHOWN = 60  # characters of a wrong line that a message shows
+NAMED = 5  # row numbers in a warning
 PLAIN = "".join(map(chr, range(32, 127))) + "\t\r\n" + r"\u000a"
-csv.field_size_limit(LINE_MOST)
+csv.field_size_limit(MAX_LINE)
 
 
 @dataclass(frozen=True)
-class Format:
-    """How the bytes of an input are to be read. `fields` are the columns' names in the input."""
+class InputFormat:
+    """How to read the bytes of an input. `fields` are the names of its columns."""
 
     kind: str  # "csv" or "jsonl"
     encoding: str
     delimiter: str
     fields: tuple[str, ...]
-    begin: int  # the byte behind the titles
+    begin: int  # offset behind the line of titles
 
 
-class Lines:
-    """Lines of a stream of blocks as text, and where each ends. Blocks are decoded whole: it is 20 times
-    faster than line by line."""
+class LineReader:
+    """Lines of text from a stream of blocks, and where each ends.
+
+    Blocks are decoded as a whole, 20 times faster than line by line.
+    """
 
     def __init__(self, blocks: Iterable[bytes], start: int, encoding: str) -> None:
         self._blocks = blocks
         self._encoding = encoding
         self._start = start
-        self._ends: list[int] = []  # of the lines that nobody has asked for
-        self._first = 1  # the number of the first of them
+        self._ends: list[int] = []  # of the lines whose ends were not asked for yet
+        self._first = 1  # number of the first of those lines
 
     def __iter__(self) -> Iterator[str]:
-        return chain.from_iterable(self._texts())  # without a step in Python for each line
+        return chain.from_iterable(self._texts())  # no Python code runs for each line
 
     def _texts(self) -> Iterator[StringIO]:
         rest, at = b"", self._start
@@ -54,14 +56,14 @@ class Lines:
             data = rest + block
             cut = data.rfind(b"\n") + 1 if block else len(data)
             rest = data[cut:]
-            if len(rest) > LINE_MOST:
+            if len(rest) > MAX_LINE:
                 raise InvalidRequest(f"The line at byte {at + cut} does not end; is this text?", field="listing")
             self._ends += list(accumulate(map(len, data[:cut].splitlines(keepends=True)), initial=at))[1:]
             yield StringIO(self._text(data[:cut], at), newline="")
             at += cut
 
     def ends(self, lines: Sequence[int]) -> list[int]:
-        """The bytes behind these lines, counted from 1; they and all before them are forgotten."""
+        """Returns the offsets behind these lines, numbered from 1. Forgets them and all lines before."""
         ends, first = self._ends, self._first
         found = [ends[line - first] for line in lines]
         if lines:
@@ -81,26 +83,31 @@ class Lines:
 
 
 class RowReader:
-    """Rows as texts, each with the byte at which the next one begins; blank lines are no rows.
+    """Rows as texts, each with the offset behind it. Blank lines are left out.
 
-    A short row is filled up; fields beyond the last column are joined to it, so that none is lost, and
-    counted in `surplus`. So many rows were `given` before by others.
+    A short row is filled up. Fields beyond the last column are joined to it, so that none is lost, and counted in
+    `surplus`. `given` is the number of rows before the first one, for row numbers in messages.
     """
 
     def __init__(
-        self, blocks: Iterable[bytes], start: int, format: Format, surplus: Surplus | None = None, given: int = 0
+        self,
+        blocks: Iterable[bytes],
+        start: int,
+        format: InputFormat,
+        surplus: SurplusFields | None = None,
+        given: int = 0,
     ) -> None:
-        self._lines = Lines(blocks, start, format.encoding)
+        self._lines = LineReader(blocks, start, format.encoding)
         self._format = format
         self._given = given
-        self._surplus = surplus or Surplus()
+        self._surplus = surplus or SurplusFields()
         if format.kind == "csv":
             self._source: CsvRows | JsonRows = CsvRows(self._lines, format.delimiter)
         else:
             self._source = JsonRows(self._lines, format.fields)
 
     def take(self, count: int) -> list[tuple[Row, int]]:
-        """The next so many rows, fewer at the end."""
+        """Returns the next `count` rows, fewer at the end."""
         taken: list[tuple[Row, int]] = []
         while (wanted := count - len(taken)) > 0:
             rows, lines = self._source.take(wanted)
@@ -115,7 +122,7 @@ class RowReader:
         return taken
 
     def _fitted(self, found: Iterable[tuple[Row, int]], before: int) -> Iterator[tuple[Row, int]]:
-        """Rows as long as the titles; blank lines left out."""
+        """Rows with as many fields as titles, without blank lines."""
         width = len(self._format.fields)
         number = self._given + before
         for row, end in found:
@@ -127,15 +134,15 @@ class RowReader:
 
 
 @dataclass
-class Surplus:
-    """Rows with more fields than titles: how many, and the numbers of the first."""
+class SurplusFields:
+    """Counts rows with more fields than titles, and keeps the numbers of the first ones."""
 
     count: int = 0
     first: list[int] = field(default_factory=list)
     _last: int = 0
 
     def note(self, row: int) -> None:
-        """Rows come in order; one that is met again is not counted again."""
+        """Count a row. Rows come in order; one that is read twice is counted once."""
         if row <= self._last:
             return
         self._last = row
@@ -144,23 +151,25 @@ class Surplus:
             self.first.append(row)
 
     def warnings(self) -> tuple[str, ...]:
-        """In words; none when there was no such row."""
+        """Returns the warning, none if there was no such row."""
         if not self.count:
             return ()
         rows = ", ".join(map(str, self.first)) + (" …" if self.count > len(self.first) else "")
         had = "row had" if self.count == 1 else "rows had"
-        words = f"{self.count:,} {had} more fields than titles; the surplus stands in the last column: row {rows}."
+        words = (
+            f"{self.count:,} {had} more fields than titles; the extra fields are in the last column: row {rows}."
+        )
         return (words,)
 
 
 class CsvRows:
-    """Rows of a CSV; InvalidRequest when it is none."""
+    """Rows of a CSV. Raises InvalidRequest for text that is not CSV."""
 
     def __init__(self, lines: Iterable[str], delimiter: str) -> None:
         self._reader = csv.reader(lines, delimiter=delimiter)
 
     def take(self, count: int) -> tuple[list[Row], list[int]]:
-        """The next so many rows, and the number of the last line of each."""
+        """Returns the next `count` rows, and the number of the last line of each."""
         rows, lines, reader = [], [], self._reader
         try:
             for row in islice(reader, count):
@@ -179,14 +188,14 @@ class JsonRows:
         self._fields = fields
 
     def take(self, count: int) -> tuple[list[Row], list[int]]:
-        """The next so many rows, and the number of the line of each."""
+        """Returns the next `count` rows, and the line number of each."""
         some = list(islice(self._lines, count))
         return [self._row(_record(line)) for _, line in some], [number for number, _ in some]
 
     def _row(self, record: dict[str, Any]) -> Row:
         if unknown := record.keys() - set(self._fields):
             raise InvalidRequest(
-                f"A record has the field {min(unknown)!r}, which the first one has not.",
+                f"A record has the field {min(unknown)!r}, which the first record does not have.",
                 field="listing",
                 advice="Give every record the same fields.",
             )
@@ -194,33 +203,33 @@ class JsonRows:
 
 
 def fitted(row: Row, width: int, delimiter: str) -> Row:
-    """A row of another length than the titles."""
+    """Returns a row with `width` fields from one that has more or fewer."""
     if len(row) < width:
         return row + [""] * (width - len(row))
     return [*row[: width - 1], delimiter.join(row[width - 1 :])]
 
 
-def detect(sample: bytes, format: str, delimiter: str, encoding: str) -> Format:
-    """Find out what a text is by its first bytes; what is given is taken as given."""
+def detect(sample: bytes, format: str, delimiter: str, encoding: str) -> InputFormat:
+    """Returns the format of a text from its first bytes. Given values are not checked against them."""
     marked = sample.startswith(codecs.BOM_UTF8)
     encoding = _encoding(sample, "utf-8" if marked else encoding)
     begin = len(codecs.BOM_UTF8) if marked else 0
     first = sample[begin:].lstrip()[:1]
     if format == "jsonl" or (format == "auto" and first == b"{"):
-        line = next((line for line in Lines([sample[begin:]], 0, "utf-8") if line.strip()), "")
-        return Format("jsonl", "utf-8", "", tuple(_record(line)), begin)
-    head = next(iter(Lines([sample[begin:]], begin, encoding)), "")
+        line = next((line for line in LineReader([sample[begin:]], 0, "utf-8") if line.strip()), "")
+        return InputFormat("jsonl", "utf-8", "", tuple(_record(line)), begin)
+    head = next(iter(LineReader([sample[begin:]], begin, encoding)), "")
     delimiter = delimiter or max(DELIMITERS, key=head.count)
-    lines = Lines([sample[begin:]], begin, encoding)
+    lines = LineReader([sample[begin:]], begin, encoding)
     titles, numbers = CsvRows(lines, delimiter).take(1)
     if not titles or not any(titles[0]):
         raise InvalidRequest("The listing is empty, or its first line has no titles.", field="listing")
     (begin,) = lines.ends(numbers)
-    return Format("csv", encoding, delimiter, tuple(title.strip() for title in titles[0]), begin)
+    return InputFormat("csv", encoding, delimiter, tuple(title.strip() for title in titles[0]), begin)
 
 
 def _encoding(sample: bytes, given: str) -> str:
-    """UTF-8 when it is, else Windows-1252, in which every byte means something."""
+    """Returns the given encoding, else UTF-8 if it can be decoded, else Windows-1252, which decodes any byte."""
     if given:
         _check_encoding(given)
     if b"\0" in sample:
@@ -228,7 +237,7 @@ def _encoding(sample: bytes, given: str) -> str:
         raise InvalidRequest(
             "This Parquet file is cut off: its end is missing." if cut else "This is not text: it has null bytes.",
             field="listing",
-            advice="Send it again, whole." if cut else "Send CSV or JSON lines in UTF-8, or Parquet.",
+            advice="Send the whole file again." if cut else "Send CSV or JSON lines in UTF-8, or Parquet.",
         )
     if given:
         return codecs.lookup(given).name
@@ -240,10 +249,10 @@ def _encoding(sample: bytes, given: str) -> str:
 
 
 def _check_encoding(given: str) -> None:
-    """Only an encoding in which plain text is plain bytes can be cut at line feeds."""
+    """Check that ASCII text has the same bytes in it, so that it can be cut at line feeds."""
     try:
         plain = PLAIN.encode(given) == PLAIN.encode("ascii") and PLAIN.encode(given).decode(given) == PLAIN
-    except (LookupError, ValueError):  # ValueError: a null character, or bytes that are no text
+    except (LookupError, ValueError):  # ValueError: a null character, or a codec for bytes
         raise InvalidRequest(f"There is no encoding {given!r}.", field="encoding") from None
     if not plain:
         raise InvalidRequest(
@@ -263,7 +272,7 @@ def _record(line: str) -> dict[str, Any]:
 
 
 def _text(value: object) -> str:
-    """A JSON value as it stands in a cell."""
+    """Returns the text of a JSON value in a cell."""
     if value is None:
         return ""
     if isinstance(value, bool):

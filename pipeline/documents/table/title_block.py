@@ -22,8 +22,8 @@ GREY: Colour = (0.42, 0.42, 0.42)
 
 
 @dataclass(frozen=True)
-class Words:
-    """A line of the block: its baseline in points below the top margin."""
+class TextLine:
+    """A line of the block. `below` is the distance of its baseline from the top margin, in points."""
 
     below: float
     size: float
@@ -33,43 +33,43 @@ class Words:
 
 
 @dataclass(frozen=True)
-class Head:
+class TitleBlock:
     """The block, and its height in points."""
 
-    lines: tuple[Words, ...]
+    lines: tuple[TextLine, ...]
     height: float
 
     def draw(self, page: Page, left: float, right: float, top: float) -> None:
-        """Write it below `top`."""
+        """Draw the block below `top`."""
         for line in self.lines:
             x = left if line.align == "left" else right
             page.text(x, top - line.below, line.size, line.text, align=line.align, colour=line.colour)
 
 
-def head(params: TableParams, face: FontChain, width: float) -> Head:
-    """The block that the parameters ask for, in a width."""
+def title_block(params: TableParams, face: FontChain, width: float) -> TitleBlock:
+    """Returns the block that the parameters ask for, at most `width` points wide."""
     size = params.font_size
     y, title = size * TITLE, size * TITLE
-    day = printable(spelled(params.date, params.locale))
+    day = printable(date_in_words(params.date, params.locale))
     room = width - (face.width(day, size) + 2 * size if day else 0)
-    lines = [Words(y, title, face.fit(printable(params.title), title, room), "left", BLACK)]
+    lines = [TextLine(y, title, face.fit(printable(params.title), title, room), "left", BLACK)]
     if day:
-        lines.append(Words(y, size, face.fit(day, size, width / 2), "right", GREY))
+        lines.append(TextLine(y, size, face.fit(day, size, width / 2), "right", GREY))
     if params.subtitle:
         y += size * SUBTITLE * LEADING
         subtitle = face.fit(printable(params.subtitle), size * SUBTITLE, width)
-        lines.append(Words(y, size * SUBTITLE, subtitle, "left", DARK))
+        lines.append(TextLine(y, size * SUBTITLE, subtitle, "left", DARK))
     y += size * 0.4 if params.text else 0
     for text in params.text:
         for line in face.wrap(printable(text), size, width, 4) or [""]:
             y += size * LEADING
-            lines.append(Words(y, size, line, "left", GREY))
+            lines.append(TextLine(y, size, line, "left", GREY))
     more = len(lines) > 1
-    return Head(tuple(lines), y + size * (TITLE * 0.6 + (0.3 if more else 0)))
+    return TitleBlock(tuple(lines), y + size * (TITLE * 0.6 + (0.3 if more else 0)))
 
 
-def spelled(date: str, locale: str) -> str:
-    """A date in words; anything else as it is."""
+def date_in_words(date: str, locale: str) -> str:
+    """Returns an ISO date in words, any other text as it is."""
     try:
         return format_date(Date.fromisoformat(date), "long", known_locale(locale)).translate(SPACES)
     except ValueError:

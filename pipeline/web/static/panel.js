@@ -134,7 +134,7 @@ function showSkipped(result) {
   const [box, list] = [by("skipped"), by("skipped").querySelector("ul")];
   box.hidden = !result?.skipped_count;
   if (box.hidden) return;
-  box.querySelector("summary").textContent = `${count(result.skipped_count, "photo")} could not be read`;
+  box.querySelector("summary").textContent = `${count(result.skipped_count, "record")} could not be read`;
   const line = ({ record, source, reason }) => element("li", `${record}. ${source}: ${reason}`);
   list.replaceChildren(...result.skipped.map(line));
 }
@@ -193,25 +193,69 @@ async function cancel(id) {
 
 // asking
 
+function chosen() {
+  return document.querySelector(`template[data-document="${CSS.escape(by("document").value)}"]`);
+}
+
+function showForm() {
+  const template = chosen();
+  if (!template) return;
+  const { description, record, title, titleLength } = template.dataset;
+  const [fields, more] = template.content.cloneNode(true).children;
+  const input = by("param-title");
+  if (input.value === (input.dataset.suggested ?? "")) input.value = title; // what was typed stays
+  input.dataset.suggested = title;
+  if (titleLength) input.maxLength = Number(titleLength);
+  else input.removeAttribute("maxlength");
+  by("document-note").textContent = description;
+  by("record").hidden = !record;
+  by("record").querySelector("code").textContent = `{${record}}`;
+  by("fields").replaceChildren(...fields.children);
+  by("more").hidden = !more.children.length;
+  by("more").querySelector(".fields").replaceChildren(...more.children);
+}
+
+// What an input holds, undefined when it is what the document takes anyway. Throws a complaint.
+function value(input) {
+  const { type, name } = input.dataset;
+  if (type === "checkbox") return input.checked === input.defaultChecked ? undefined : input.checked;
+  if (type === "select") {
+    const option = input.selectedOptions[0];
+    return option.defaultSelected ? undefined : JSON.parse(option.value);
+  }
+  const text = input.value.trim();
+  if (text === input.defaultValue.trim()) return undefined;
+  if (text === "") return type === "text" ? "" : undefined;
+  if (type === "number") return Number(text);
+  if (type !== "json") return text;
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw { message: `${name} is not JSON.`, advice: "Write a list as [1, 2], an object as {\"name\": 1}.", field: name };
+  }
+}
+
 function order() {
   const data = new FormData(by("ask"));
-  const params = {
-    listing: data.get("listing").trim(),
-    title: data.get("title").trim(),
-    page_size: data.get("page_size"),
-    rows: Number(data.get("rows")),
-    columns: Number(data.get("columns")),
-  };
+  const params = { title: data.get("param-title").trim() };
+  const listing = data.get("param-listing").trim();
+  if (listing) params.listing = listing;
+  for (const input of by("ask").querySelectorAll("[data-type]")) {
+    const given = value(input);
+    if (given !== undefined) params[input.dataset.name] = given;
+  }
   const volume_pages = Number(data.get("volume_pages")) || null;
-  return { document: "photos", params, notify: data.get("notify").trim() || null, volume_pages };
+  return { document: data.get("document"), params, notify: data.get("notify").trim() || null, volume_pages };
 }
 
 function complain(error) {
   const box = by("problem");
   box.textContent = [error.message, error.advice].filter(Boolean).join(" ");
   box.hidden = false;
-  const input = error.field ? by("ask").elements[error.field] : null;
+  const [field] = (error.field ?? "").split(/[.[]/); // "photos[2].source" is in the input of photos
+  const input = field && (by("ask").elements[`param-${field}`] ?? by("ask").elements[field]);
   if (!input) return;
+  if (by("more").contains(input)) by("more").open = true;
   input.setAttribute("aria-invalid", "true");
   input.setAttribute("aria-errormessage", "problem");
   input.focus();
@@ -229,11 +273,17 @@ async function ask(event) {
   event.preventDefault();
   const button = by("download");
   if (button.disabled) return;
-  button.disabled = true; // at once: a second click must not make a second copy
   forgive();
+  let body;
+  try {
+    body = JSON.stringify(order());
+  } catch (problem) {
+    return complain(problem);
+  }
+  button.disabled = true; // before the request: a second click must not make a second copy
   try {
     const headers = { "Content-Type": "application/json" };
-    const response = await call("/exports", { method: "POST", body: JSON.stringify(order()), headers });
+    const response = await call("/exports", { method: "POST", body, headers });
     const answer = await response.json();
     if (answer.error) complain(answer.error);
     else begin(answer);
@@ -331,6 +381,8 @@ async function scaler() {
   }
 }
 
+by("document").addEventListener("change", showForm);
+showForm();
 by("ask").addEventListener("submit", ask);
 by("ask").addEventListener("input", forgive);
 by("download").disabled = false; // before this, a click would submit the form without this script

@@ -16,7 +16,7 @@ import pytest
 
 from local.services import free_port
 from pipeline.documents.inputs import sql
-from pipeline.documents.inputs.jsonl import lines
+from pipeline.documents.inputs.jsonl import encode_records
 from pipeline.documents.inputs.sql import Query
 from pipeline.errors import QueryFailed
 
@@ -75,7 +75,7 @@ def test_rows_are_neither_lost_nor_doubled_while_others_write(shop: psycopg.Conn
 
 
 def test_its_types_have_their_text(shop: psycopg.Connection[Any]) -> None:
-    with closing(lines(sql.rows(ORDERS, {}), "orders")) as stream:
+    with closing(encode_records(sql.rows(ORDERS, {}), "orders")) as stream:
         assert next(stream) == b'{"id":1,"day":"2026-01-31","total":"0.25","tags":["a","b"],"doc":{"k":1}}\n'
 
 

@@ -23,7 +23,7 @@ from pipeline.pdf.fonts import default_chain
 from pipeline.settings import Settings
 from pipeline.tasks.inline import render_file
 
-from ..readback import Seen, read
+from ....readback import Seen, read
 
 SETTINGS = Settings.from_env({})
 
@@ -163,7 +163,7 @@ def test_what_cannot_be_a_table_is_said(
     assert caught.value.field == field
 
 
-def test_long_cells_are_wrapped_and_a_cell_longer_than_a_page_is_cut(folder: Path) -> None:
+def test_long_cells_wrap_and_one_longer_than_a_page_is_cut(folder: Path) -> None:
     words = " ".join(f"word{i}" for i in range(100))
     endless = " ".join(f"w{i}" for i in range(20_000))
     data = as_csv([["a", "b"], ["1", words], ["2", endless], ["3", "after"]])
@@ -181,7 +181,7 @@ def test_columns_of_one_name_keep_their_own_values(folder: Path) -> None:
     assert "second" in seen.pages[0].text
 
 
-def test_a_byte_order_mark_says_more_than_the_encoding_that_is_given(folder: Path) -> None:
+def test_a_byte_order_mark_overrides_the_given_encoding(folder: Path) -> None:
     seen, _, _ = made(job(folder, "\ufeffa,b\nGrün,2\n".encode(), encoding="cp1252"), folder)
     assert "Grün" in seen.pages[0].text
 
@@ -189,7 +189,7 @@ def test_a_byte_order_mark_says_more_than_the_encoding_that_is_given(folder: Pat
 @pytest.mark.parametrize(
     ("rows", "words"),
     [
-        (["1,2,3"], "1 row had more fields than titles; the surplus stands in the last column: row 1."),
+        (["1,2,3"], "1 row had more fields than titles; the extra fields are in the last column: row 1."),
         (["1,2", "", "1,2,3", "4", "1,2,3"], "2 rows had more fields than titles; .*: row 2, 4."),
         (["1,2,3"] * 3000, "3,000 rows had more fields .*: row 1, 2, 3, 4, 5 …."),
     ],
@@ -204,7 +204,7 @@ def test_rows_with_too_many_fields_are_drawn_and_named(folder: Path, rows: list[
     assert result.records == result.drawn == len([row for row in rows if row])
 
 
-def test_a_listing_that_changes_between_counting_and_drawing_is_noticed(folder: Path) -> None:
+def test_a_listing_changed_between_plan_and_draw_is_noticed(folder: Path) -> None:
     wanted = job(folder, b"a\n1\n2\n")
     plan = wanted.plan(SETTINGS)
     (folder / "rows").write_bytes(b"a\n1\n2\n3\n")

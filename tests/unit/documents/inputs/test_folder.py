@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.documents.inputs.folder import HELD, FolderInputs
+from pipeline.documents.inputs.folder import MAX_IN_MEMORY, FolderInputs
 from pipeline.errors import InvalidRequest, UnreadableSource
 
 
@@ -74,11 +74,11 @@ def test_each_opens_an_input_only_when_it_is_asked_for(folder: Path) -> None:
 
 def test_a_large_file_is_not_held(folder: Path) -> None:
     with (folder / "large.jpg").open("wb") as file:
-        file.truncate(HELD + 1)
+        file.truncate(MAX_IN_MEMORY + 1)
     tracemalloc.start()
     try:
         with FolderInputs(folder).open("large.jpg") as opened:
-            assert opened.seek(0, 2) == HELD + 1
-        assert tracemalloc.get_traced_memory()[1] < HELD / 8
+            assert opened.seek(0, 2) == MAX_IN_MEMORY + 1
+        assert tracemalloc.get_traced_memory()[1] < MAX_IN_MEMORY / 8
     finally:
         tracemalloc.stop()

@@ -3,83 +3,26 @@
 from __future__ import annotations
 
 import io
-import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pypdfium2
 import pytest
 from PIL import Image
 
-from pipeline import documents
-from pipeline.documents.inputs.folder import FolderInputs
-from pipeline.documents.job import DocumentJob
-from pipeline.documents.photos import GAP, Box, Layout, PhotosParams
-from pipeline.errors import ChunkFailed, ExportFailed, InvalidRequest, UnreadableSource
-from pipeline.exports.export import Result
-from pipeline.pdf.assembly import About
+from pipeline.documents.photos import GAP, Box, PhotoLayout, PhotosParams
+from pipeline.errors import ExportFailed, UnreadableSource
 from pipeline.pdf.fonts import default_chain
 from pipeline.pdf.paper import MM
-from pipeline.settings import Settings
-from pipeline.tasks.inline import render_file
 
-from ..pictures import jpeg
-from ..readback import Seen, SeenPage, read
+from ...pictures import jpeg
+from ...readback import SeenPage, read
+from .album import Album
 
-SETTINGS = Settings.from_env({})
-ABOUT = About("Photos", 1_700_000_000, "an-export")
 A4 = (595.276, 841.89)
 NUMBER = rb"(-?[\d.]+)"
 PLACED = re.compile(rb"q (?:%s re W n )?%s cm /I\d+ Do Q" % (b" ".join([NUMBER] * 4), b" ".join([NUMBER] * 6)))
-
-
-@pytest.fixture(scope="module", autouse=True)
-def known_documents() -> None:
-    documents.load(SETTINGS.documents)
-
-
-@dataclass(frozen=True)
-class Album:
-    """A folder with photos and a listing of them."""
-
-    folder: Path
-
-    def put(self, *photos: bytes | None, captions: list[str] | None = None) -> None:
-        """None is a photo that is missing."""
-        lines = []
-        for n, photo in enumerate(photos):
-            if photo is not None:
-                (self.folder / f"{n}.jpg").write_bytes(photo)
-            lines.append(
-                json.dumps({"source": f"{n}.jpg", "caption": captions[n] if captions else f"Photo {n + 1}"})
-            )
-        self.listed(*lines)
-
-    def listed(self, *lines: str) -> None:
-        (self.folder / "listing.jsonl").write_text("\n".join(lines))
-
-    def job(self, **params: Any) -> DocumentJob:
-        document = documents.find("photos")
-        decoded = documents.decode(document, {"listing": "listing.jsonl", **params})
-        return DocumentJob(document, decoded, str(self.folder / "listing.jsonl"), FolderInputs(self.folder))
-
-    def made(self, chunk_pages: int = 2, **params: Any) -> tuple[Path, Result]:
-        job, out = self.job(**params), self.folder / "out.pdf"
-        made = render_file(job, job.plan(SETTINGS, chunk_pages), ABOUT, out, SETTINGS, lambda pages: None)
-        return out, made
-
-    def seen(self, **params: Any) -> Seen:
-        seen = read(self.made(**params)[0])
-        assert not seen.complaints
-        return seen
-
-
-@pytest.fixture
-def album(tmp_path: Path) -> Album:
-    return Album(tmp_path)
 
 
 def placed(page: SeenPage) -> list[tuple[Box, Box | None]]:
@@ -123,15 +66,15 @@ def test_photos_stand_row_by_row_inside_the_margins_and_apart(album: Album, rows
 
 
 def test_the_cells_fill_what_margins_and_page_numbers_leave() -> None:
-    layout = Layout(PhotosParams(rows=2, columns=2, margin=10))
+    layout = PhotoLayout(PhotosParams(rows=2, columns=2, margin=10))
     first, last = layout.cell(0), layout.cell(3)
     assert first.x == pytest.approx(10 * MM)
     assert first.y + first.height == pytest.approx(A4[1] - 10 * MM, abs=0.01)
     assert last.x - (first.x + first.width) == pytest.approx(GAP)
     assert last.x + last.width == pytest.approx(A4[0] - 10 * MM, abs=0.01)
     assert last.y == pytest.approx(10 * MM + 16)
-    assert Layout(PhotosParams(margin=10, page_numbers=False)).cell(0).y == pytest.approx(10 * MM)
-    assert Layout(PhotosParams(captions=False)).picture(0) == Layout(PhotosParams()).cell(0)
+    assert PhotoLayout(PhotosParams(margin=10, page_numbers=False)).cell(0).y == pytest.approx(10 * MM)
+    assert PhotoLayout(PhotosParams(captions=False)).picture(0) == PhotoLayout(PhotosParams()).cell(0)
 
 
 @pytest.mark.parametrize(
@@ -158,7 +101,7 @@ def test_a_photo_that_fits_is_whole_in_the_middle_of_its_box(album: Album) -> No
     params = PhotosParams(rows=2)
     (page,) = album.seen(rows=2, fit="fit").pages
     for n, ((box, cut), (wide, high)) in enumerate(zip(placed(page), [(40, 30), (30, 90)], strict=True)):
-        cell = Layout(params).picture(n)
+        cell = PhotoLayout(params).picture(n)
         assert cut is None
         assert inside(box, cell)
         assert box.width / box.height == pytest.approx(wide / high, rel=0.001)
@@ -173,7 +116,7 @@ def test_a_photo_that_fills_covers_its_box_and_is_cut_to_it(album: Album) -> Non
     album.put(jpeg(1, 40, 30), jpeg(2, 30, 90))
     (page,) = album.seen(rows=2, fit="fill").pages
     for n, (box, cut) in enumerate(placed(page)):
-        cell = Layout(PhotosParams(rows=2)).picture(n)
+        cell = PhotoLayout(PhotosParams(rows=2)).picture(n)
         assert cut is not None
         assert inside(cut, cell)
         assert inside(cell, cut)
@@ -195,7 +138,7 @@ def test_a_long_caption_is_cut_at_two_lines_with_an_ellipsis(album: Album) -> No
     assert re.search(" w(o(rd?)?)?…$", lines[1])
     assert re.fullmatch("x+\nx+…", second.text)
     assert "Two lines Á" in third.text
-    width = Layout(PhotosParams()).cell(0).width
+    width = PhotoLayout(PhotosParams()).cell(0).width
     assert all(
         width * 0.8 < default_chain().width(line, 9) <= width for line in (*lines, *second.text.splitlines())
     )
@@ -233,7 +176,7 @@ def test_pages_are_numbered_unless_they_are_not_to_be(album: Album, policy: str)
 
 def test_bookmarks_lead_to_photos_or_pages_or_are_none(album: Album) -> None:
     album.put(*[jpeg(n, 40, 30) for n in range(4)], captions=["First", "", "Third", "Ünïcödé"])
-    cells = [Layout(PhotosParams(rows=3)).cell(n) for n in range(3)]
+    cells = [PhotoLayout(PhotosParams(rows=3)).cell(n) for n in range(3)]
     tops = [cell.y + cell.height for cell in cells]
     by_photo = album.seen(rows=3, bookmarks="photo").bookmarks
     assert [(title, page, depth) for title, page, _, depth in by_photo] == [
@@ -279,7 +222,7 @@ def test_photos_are_upright_however_the_camera_was_held(album: Album, fit: str) 
     with pypdfium2.PdfDocument(out) as pdf:
         for number in range(8):
             shown = pdf[number].render(scale=0.5).to_pil().convert("RGB")
-            box = Layout(PhotosParams()).picture(0)
+            box = PhotoLayout(PhotosParams()).picture(0)
             x, y = (box.x + box.width / 2) / 2, (A4[1] - box.y - box.height / 2) / 2
             seen = [shown.getpixel((int(x + dx), int(y + dy))) for dy in (-30, 30) for dx in (-30, 30)]
             assert [near(colour) for colour in seen] == [RED, GREEN, BLUE, WHITE], f"orientation {number + 1}"
@@ -292,7 +235,7 @@ def near(colour: Any) -> tuple[int, int, int]:
 # what cannot be read
 
 
-def test_a_photo_that_cannot_be_read_fails_the_document_when_asked_to(album: Album) -> None:
+def test_an_unreadable_photo_fails_the_document_when_asked_to(album: Album) -> None:
     album.put(jpeg(1, 40, 30), jpeg(2, 40, 30), b"GIF89a no more", captions=["", "", "Holiday"])
     with pytest.raises(UnreadableSource, match=r"^Photo 3, Holiday: The GIF is damaged"):
         album.made(on_unreadable="fail")
@@ -328,69 +271,3 @@ def test_a_placeholder_says_which_photo_is_missing_and_why(album: Album) -> None
     assert "1.jpg" in page.text
     assert "cannot be opened: No such file" in page.text
     assert (result.drawn, result.skipped_count) == (2, 1)
-
-
-# what makes no sense
-
-
-@pytest.mark.parametrize(
-    ("params", "words"),
-    [
-        ({"photos": []}, "There are no photos"),
-        ({}, "Give one of photos, listing and query"),
-        ({"photos": [{"source": "a.jpg"}], "listing": "listing.jsonl"}, "Give one of photos, listing and query"),
-        ({"listing": "../secret.jsonl"}, "outside"),
-        ({"photos": [{"source": "../secret.jpg"}]}, "outside"),
-    ],
-)
-def test_what_can_never_be_made_is_refused_at_once(album: Album, params: dict[str, Any], words: str) -> None:
-    document = documents.find("photos")
-    with pytest.raises(InvalidRequest, match=words):
-        document.check(documents.decode(document, params), FolderInputs(album.folder))
-
-
-@pytest.mark.parametrize(
-    ("params", "field"),
-    [
-        ({"rows": 21}, "rows"),
-        ({"columns": 0}, "columns"),
-        ({"margin": 61}, "margin"),
-        ({"page_size": "A0"}, "page_size"),
-        ({"title": ""}, "title"),
-        ({"photos": [{"source": ""}]}, "photos[0].source"),
-        ({"photos": [{"source": "a", "caption": "x" * 1001}]}, "photos[0].caption"),
-        ({"fill": True}, "fill"),
-    ],
-)
-def test_a_wrong_parameter_is_named(params: dict[str, Any], field: str) -> None:
-    with pytest.raises(InvalidRequest) as refused:
-        documents.decode(documents.find("photos"), params)
-    assert refused.value.field == field
-    assert field.split("[")[0] in str(refused.value)
-
-
-def test_blank_lines_of_a_listing_are_no_photos(album: Album) -> None:
-    album.put(jpeg(1, 40, 30), jpeg(2, 40, 30))
-    one, two = (album.folder / "listing.jsonl").read_text().split("\n")
-    album.listed("", one, "  ", two, "", "")
-    assert len(album.seen().pages) == 2
-
-
-@pytest.mark.parametrize("content", ["", "\n\n"])
-def test_a_listing_without_photos_makes_no_document(album: Album, content: str) -> None:
-    (album.folder / "listing.jsonl").write_text(content)
-    with pytest.raises(InvalidRequest, match="names no photos"):
-        album.made()
-
-
-@pytest.mark.parametrize("behind", [[], ['{"source":"0.jpg"}']])
-def test_an_entry_that_is_too_long_is_said(album: Album, behind: list[str]) -> None:
-    album.listed('{"source":"0.jpg"}', '{"source":"0.jpg","caption":"' + "x" * 70_000 + '"}', *behind)
-    with pytest.raises(InvalidRequest, match=r"longer than 65536 bytes"):
-        album.made()
-
-
-def test_a_document_with_more_pages_than_allowed_is_refused(album: Album) -> None:
-    album.put(*[jpeg(1, 40, 30)] * 3)
-    with pytest.raises(ChunkFailed, match="has 3 pages; 2 are allowed"):
-        album.job().plan(Settings.from_env({"MAX_PAGES": "2"}))

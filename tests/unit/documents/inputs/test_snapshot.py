@@ -24,9 +24,9 @@ from pipeline.documents.table.params import TableParams
 from pipeline.errors import InputChanged, InvalidRequest
 from pipeline.settings import MIB
 
-from ..readback import read
+from ....readback import read
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[4]
 
 
 def as_parquet(columns: dict[str, pa.Array], **options: Any) -> bytes:
@@ -35,13 +35,13 @@ def as_parquet(columns: dict[str, pa.Array], **options: Any) -> bytes:
     return out.getvalue()
 
 
-def frozen(folder: Path, data: bytes, **params: Any) -> bytes | None:
+def taken(folder: Path, data: bytes, **params: Any) -> bytes | None:
     """What is written down of a listing, None when it stays as it is."""
     path = folder / "rows"
     path.write_bytes(data)
     inputs = FolderInputs(folder)
     decoded = documents.decode(documents.find("table"), {"listing": "rows", **params})
-    made = snapshot.snapshot(decoded, inputs.look(str(path)), inputs)
+    made = snapshot.take(decoded, inputs.find(str(path)), inputs)
     return None if made is None else b"".join(made.pieces)
 
 
@@ -78,18 +78,18 @@ TYPES: list[tuple[pa.Array, Any]] = [
     ("column", "expected"), TYPES, ids=[f"{n}-{column.type}" for n, (column, _) in enumerate(TYPES)]
 )
 def test_every_type_of_a_parquet_file_has_its_text(tmp_path: Path, column: pa.Array, expected: Any) -> None:
-    assert records(frozen(tmp_path, as_parquet({"v": column}))) == [{"v": expected}]
+    assert records(taken(tmp_path, as_parquet({"v": column}))) == [{"v": expected}]
 
 
-def test_a_parquet_file_of_many_batches_and_row_groups_keeps_every_row(tmp_path: Path) -> None:
+def test_many_parquet_batches_and_row_groups_keep_every_row(tmp_path: Path) -> None:
     numbers = list(range(20_000))
     names = pa.array([f"name {n % 7}" for n in numbers])
     data = as_parquet({"n": pa.array(numbers), "name": names}, row_group_size=3000, data_page_size=500)
-    assert records(frozen(tmp_path, data)) == [{"n": n, "name": f"name {n % 7}"} for n in numbers]
+    assert records(taken(tmp_path, data)) == [{"n": n, "name": f"name {n % 7}"} for n in numbers]
 
 
 def damaged(whole: bytes) -> Iterator[tuple[str, bytes, str]]:
-    yield "cut off", whole[: len(whole) // 2], "cut off"
+    yield "cut off", whole[: len(whole) // 2], "its end is missing"
     yield "no rows", as_parquet({"a": pa.array([], pa.int64())}), "no rows"
     yield "two columns", two_columns(), "two columns 'a'"
     yield "a footer of lies", whole[:-200] + b"\xff" * 192 + whole[-8:], "damaged"
@@ -109,33 +109,33 @@ DAMAGED = list(damaged(as_parquet({"a": pa.array([f"text {n}" for n in range(200
 @pytest.mark.parametrize(("data", "words"), [case[1:] for case in DAMAGED], ids=[case[0] for case in DAMAGED])
 def test_a_parquet_file_that_cannot_be_read_is_said_to_be(tmp_path: Path, data: bytes, words: str) -> None:
     with pytest.raises(InvalidRequest, match=words) as caught:
-        frozen(tmp_path, data, format="parquet")
+        taken(tmp_path, data, format="parquet")
     assert caught.value.field == "listing"
 
 
 def test_what_begins_like_parquet_and_is_text_is_left_alone(tmp_path: Path) -> None:
-    assert frozen(tmp_path, b"PAR1,b\n1,2\n3,4\n") is None
-    assert frozen(tmp_path, as_parquet({"a": pa.array([1])}), format="csv") is None
-    assert frozen(tmp_path, b"") is None
+    assert taken(tmp_path, b"PAR1,b\n1,2\n3,4\n") is None
+    assert taken(tmp_path, as_parquet({"a": pa.array([1])}), format="csv") is None
+    assert taken(tmp_path, b"") is None
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "utf-16-be"])
 def test_wide_text_with_a_byte_order_mark_becomes_utf_8(tmp_path: Path, encoding: str) -> None:
     text = "Straße\tb\r\n日本\t2\r\n"
     data = ("\ufeff" if encoding.endswith("be") else "") + text
-    assert frozen(tmp_path, data.encode(encoding), encoding="cp1252") == ("\ufeff" + text).encode()
-    with pytest.raises(InvalidRequest, match="it is not"):
-        frozen(tmp_path, data.encode(encoding)[:-1])
+    assert taken(tmp_path, data.encode(encoding), encoding="cp1252") == ("\ufeff" + text).encode()
+    with pytest.raises(InvalidRequest, match="its bytes are not"):
+        taken(tmp_path, data.encode(encoding)[:-1])
 
 
-def test_a_file_that_changes_while_it_is_frozen_is_noticed(tmp_path: Path) -> None:
+def test_a_file_changed_during_the_snapshot_is_noticed(tmp_path: Path) -> None:
     path = tmp_path / "rows"
     path.write_bytes(as_parquet({"a": pa.array([1])}))
     inputs = FolderInputs(tmp_path)
-    seen = inputs.look(str(path))
+    seen = inputs.find(str(path))
     path.write_bytes(as_parquet({"a": pa.array([1, 2])}))
     with pytest.raises(InputChanged, match="was replaced"):
-        snapshot.snapshot(TableParams(listing="rows"), seen, inputs)
+        snapshot.take(TableParams(listing="rows"), seen, inputs)
 
 
 # rows of a program
@@ -188,14 +188,14 @@ from pipeline.documents.table.params import TableParams
 from pipeline.documents.inputs.folder import FolderInputs
 path = Path(sys.argv[1])
 inputs = FolderInputs(path.parent)
-made = snapshot.snapshot(TableParams(listing=path.name), inputs.look(str(path)), inputs)
+made = snapshot.take(TableParams(listing=path.name), inputs.find(str(path)), inputs)
 for number, _ in enumerate(made.pieces):
     if number % 1000 == 0:
         print(psutil.Process().memory_info().rss)
 """
 
 
-def test_freezing_does_not_hold_more_the_longer_it_lasts(tmp_path: Path) -> None:
+def test_a_snapshot_does_not_hold_more_the_longer_it_lasts(tmp_path: Path) -> None:
     """There is one row group, as large as the file, so that it would show if it were held."""
     path = tmp_path / "rows.parquet"
     texts = pa.array([f"{n:0300d}" for n in range(200_000)])

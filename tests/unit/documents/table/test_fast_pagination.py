@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from pipeline import documents
 from pipeline.documents.inputs.folder import FolderInputs
 from pipeline.documents.table import Table, fast_pagination
-from pipeline.documents.table.fast_pagination import Skimmer
-from pipeline.documents.table.pagination import sheets
+from pipeline.documents.table.fast_pagination import FastPagination
+from pipeline.documents.table.pagination import paginate
 from pipeline.documents.table.params import Column, TableParams
-from pipeline.documents.table.rows import Format, RowReader, Surplus, detect
-from pipeline.documents.table.setup import TableSetup, measured, view
+from pipeline.documents.table.rows import InputFormat, RowReader, SurplusFields, detect
+from pipeline.documents.table.setup import TableSetup, measure_columns, table_setup
 from pipeline.errors import InvalidRequest
 from pipeline.settings import Settings
 
@@ -30,12 +30,12 @@ def known_documents() -> None:
     documents.load(Settings.from_env({}).documents)
 
 
-def seen(data: bytes, columns: int) -> tuple[Format, TableSetup]:
+def seen(data: bytes, columns: int) -> tuple[InputFormat, TableSetup]:
     """How a small page with a few rows looks; the widths come from the first row."""
     params = TableParams(page_mm=(50.0 * columns, 60.0), margin=5, page_numbers=False)
     format = detect(data, "csv", ",", "utf-8")
     sample = [row for row, _ in RowReader([b"x" * 9 + b",12.50" * (columns - 1)], 0, format).take(1)]
-    return format, view(params, format, measured(params, format, sample))
+    return format, table_setup(params, format, measure_columns(params, format, sample))
 
 
 def blocks(data: bytes, size: int) -> Iterator[bytes]:
@@ -43,16 +43,16 @@ def blocks(data: bytes, size: int) -> Iterator[bytes]:
         yield data[at : at + size]
 
 
-def skimmed(data: bytes, format: Format, look: TableSetup, size: int = 1000) -> tuple[Pages, tuple[str, ...]]:
-    surplus = Surplus()
-    pages = Skimmer(blocks(data[format.begin :], size), format, look.layout, surplus)
+def skimmed(data: bytes, format: InputFormat, look: TableSetup, size: int = 1000) -> tuple[Pages, tuple[str, ...]]:
+    surplus = SurplusFields()
+    pages = FastPagination(blocks(data[format.begin :], size), format, look.texts, surplus)
     return [(sheet.count, sheet.behind) for sheet in pages], surplus.warnings()
 
 
-def read(data: bytes, format: Format, look: TableSetup) -> tuple[Pages, tuple[str, ...]]:
-    surplus = Surplus()
+def read(data: bytes, format: InputFormat, look: TableSetup) -> tuple[Pages, tuple[str, ...]]:
+    surplus = SurplusFields()
     reader = RowReader([data[format.begin :]], format.begin, format, surplus)
-    pages = sheets(reader, look.layout, look.paging, 0, (), ())
+    pages = paginate(reader, look.layout, look.paginator, 0, (), ())
     return [(sheet.count, sheet.behind) for sheet in pages], surplus.warnings()
 
 
@@ -104,7 +104,9 @@ def test_pages_begin_there_whatever_the_delimiter(tmp_path: Path, delimiter: str
     survey = Table().survey(params, str(tmp_path / "rows.csv"), FolderInputs(tmp_path))
     format = detect(data.encode(encoding), "csv", delimiter, encoding)
     sample = [row for row, _ in RowReader([data.encode(encoding)[format.begin :]], 0, format).take(1000)]
-    pages, warnings = read(data.encode(encoding), format, view(params, format, measured(params, format, sample)))
+    pages, warnings = read(
+        data.encode(encoding), format, table_setup(params, format, measure_columns(params, format, sample))
+    )
     assert (survey.pages, survey.records) == (len(pages), sum(rows for rows, _ in pages))
     assert survey.warnings[: len(warnings)] == warnings
 
@@ -120,34 +122,34 @@ def test_many_columns_that_are_not_shown_cost_next_to_nothing() -> None:
     titles = [f"c{n}" for n in range(3000)]
     format = detect(",".join(titles).encode() + b"\n", "csv", ",", "utf-8")
     params = TableParams(columns=(Column("c1"), Column("c7")))
-    look = view(params, format, measured(params, format, [["x"] * 3000]))
+    look = table_setup(params, format, measure_columns(params, format, [["x"] * 3000]))
     assert len(fast_pagination.plain_row(format, look.layout)) < 10_000
 
 
-def test_lines_that_end_in_carriage_returns_are_not_decoded_for_every_few_pages() -> None:
+def test_carriage_returns_are_not_decoded_again_for_each_page() -> None:
     format, look = seen(b"a\n", 1)
     asked: list[bytes] = []
 
-    class Watched(Skimmer):
+    class Counting(FastPagination):
         def _slices(self) -> Iterator[bytes]:
             for piece in super()._slices():
                 asked.append(piece)
                 yield piece
 
     data = b"x\r" * 50_000
-    assert sum(sheet.count for sheet in Watched([data], format, look.layout, Surplus())) == 50_000
+    assert sum(sheet.count for sheet in Counting([data], format, look.texts, SurplusFields())) == 50_000
     assert sum(map(len, asked)) < 10 * len(data)
 
 
-def test_a_page_is_read_only_when_some_of_its_rows_need_more_than_a_line() -> None:
+def test_only_pages_with_rows_of_several_lines_are_read() -> None:
     row, accented, long = b'Ada,"Rome, Italy",2.50\n', "Zoé,Genève,7\n".encode(), b"A b,c,%s\n" % (b"1 " * 50)
     data = b"a,b,c\n" + (row * 40 + accented) * 30 + long + row * 1000
     format, look = seen(data, 3)
-    pages = list(Skimmer(blocks(data[format.begin :], 999), format, look.layout, Surplus()))
+    pages = list(FastPagination(blocks(data[format.begin :], 999), format, look.texts, SurplusFields()))
     read_whole = [number for number, sheet in enumerate(pages) if sheet.rows]
     full = look.layout.rows_on(1)
     first = next(number for number, sheet in enumerate(pages[1:], 1) if sheet.count < full)
-    assert read_whole == [*range(first, first + fast_pagination.STRETCH), len(pages) - 1]
+    assert read_whole == [*range(first, first + fast_pagination.FIRST_STRETCH), len(pages) - 1]
 
 
 def test_what_is_held_does_not_grow_with_the_input() -> None:
@@ -156,7 +158,7 @@ def test_what_is_held_does_not_grow_with_the_input() -> None:
         format, look = seen(b"a,b\n", 2)
         tracemalloc.start()
         some = b"".join(b"Ada,%s\n" % (b"2 " * (n % 12)) for n in range(500))
-        for _ in Skimmer((some for _ in range(rows // 500)), format, look.layout, Surplus()):
+        for _ in FastPagination((some for _ in range(rows // 500)), format, look.texts, SurplusFields()):
             pass
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
@@ -164,9 +166,10 @@ def test_what_is_held_does_not_grow_with_the_input() -> None:
 
 
 @pytest.mark.parametrize(("size", "width", "most"), [(4.1, 81.07, 20), (4.4, 66.11, 15), (4.4, 107.25, 25)])
-def test_what_surely_has_one_line_has_one_when_it_is_measured(size: float, width: float, most: int) -> None:
+def test_a_text_proved_to_fit_has_one_line_when_measured(size: float, width: float, most: int) -> None:
     """That many of the widest characters fill the column to the last bit, and a little more."""
     _, look = seen(b"a\n", 1)
     layout = replace(look.layout, size=size, places=(replace(look.layout.places[0], width=width),))
     row = ["m" * most]
-    assert layout.columns([row]) is None or max(map(len, layout.lines(row))) == 1
+    texts = replace(look.texts, layout=layout)
+    assert texts.one_line_columns([row]) is None or max(map(len, texts.lines(row))) == 1

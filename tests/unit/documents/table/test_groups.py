@@ -27,7 +27,7 @@ from pipeline.pdf.segment_index import SegmentIndex
 from pipeline.pdf.tail_bound import TailBound
 from pipeline.tasks.join import FinishedFile, result
 
-from ..readback import Seen, read
+from ....readback import Seen, read
 from .test_table import SETTINGS, as_csv, job, made, text_of
 
 FIELDS = ["region", "customer", "amount", "date", "text"]
@@ -206,13 +206,13 @@ def test_a_summary_has_a_bound_and_says_what_it_leaves_out(folder: Path) -> None
     assert plan.found["front"] == 1
 
 
-def test_cells_that_are_not_understood_are_counted_and_stand_as_they_came(folder: Path) -> None:
+def test_unreadable_cells_are_counted_and_shown_as_they_are(folder: Path) -> None:
     data = as_csv(
         [["region", "text", "amount"], *([["A", "t", text] for text in ["1", "x", "", "y", "2", "z", "z"]])]
     )
     seen, result, _ = made(job(folder, data, **LIST), folder)
     assert result.warnings == (
-        "4 cells of column 'amount' are no numbers; they stand as they came and not in the total "
+        "4 cells of column 'amount' are not numbers; they are shown as they are and left out of the total "
         "(rows 2, 4, 6 and others).",
     )
     assert "€3.00" in seen.pages[0].text
@@ -222,7 +222,7 @@ def test_cells_that_are_not_understood_are_counted_and_stand_as_they_came(folder
 def test_a_cell_longer_than_a_page_is_named(folder: Path) -> None:
     data = as_csv([["a", "b"], ["1", "short"], ["2", " ".join(f"w{i}" for i in range(20_000))]])
     _, result, _ = made(job(folder, data), folder, 1)
-    assert result.warnings == ("A cell of column 'b' is too long and cut with … (row 2).",)
+    assert result.warnings == ("A cell of column 'b' is too long; it is cut with … (row 2).",)
 
 
 def test_the_title_block_stands_on_the_first_page(folder: Path) -> None:
@@ -265,10 +265,10 @@ def test_pages_are_counted_in_the_words_of_the_table(
     [
         ({"locale": "xx_YY"}, "locale", "no locale"),
         ({"group_by": [{"field": "nothing"}]}, "group_by", "no column 'nothing'"),
-        ({"columns": [{"field": "amount", "total": True}]}, "columns", "one without is needed"),
+        ({"columns": [{"field": "amount", "total": True}]}, "columns", "need a column without one"),
         ({"columns": [{"field": "text", "format": {"kind": "date"}, "total": True}]}, "columns", "no total"),
         ({"carry": True}, "carry", "no total to carry"),
-        ({"page_mm": [100, 200], "landscape": True}, "landscape", "which side"),
+        ({"page_mm": [100, 200], "landscape": True}, "landscape", "already gives width and height"),
         (LIST | {"page_mm": [200, 50], "margin": 15}, "font_size", "too low"),
         ({"text": ["a line"] * 12, "page_mm": [100, 50]}, "font_size", "too low"),
         ({"summary": "back", "page_mm": [100, 50]}, "summary", "too low"),

@@ -23,8 +23,8 @@ from pipeline.settings import Settings
 from pipeline.tasks.plan import job_of
 from pipeline.tasks.submit import submit
 
-from .. import steps
-from ..conftest import SentMessages
+from ... import steps
+from ...conftest import SentMessages
 
 CSV = b"id,name\n" + b"".join(b"%d,Name %d\n" % (n, n) for n in range(300))
 
@@ -83,9 +83,7 @@ def test_a_parquet_file_in_the_bucket_becomes_a_document(services: Services, sto
     assert frozen(store, export_id) == []
 
 
-def test_a_query_is_read_once_and_its_rows_are_those_of_one_moment(
-    services: Services, store: Bucket, shop: Path
-) -> None:
+def test_a_query_is_read_once_and_sees_one_moment(services: Services, store: Bucket, shop: Path) -> None:
     export_id = planned(services, query="orders")
     with closing(sqlite3.connect(shop)) as connection, connection:
         connection.execute("DROP TABLE orders")
@@ -113,7 +111,7 @@ def test_two_plans_at_once_never_mix_their_snapshots(services: Services, store: 
     assert before.listing is not None
     store.write(f"exports/{export_id}/frozen/0-earlier", [b'{"id": 7}\n'])
     job = job_of(services, services.exports.load(export_id))
-    other = job.frozen(lambda pieces: f"exports/{export_id}/frozen/0-earlier").plan(services.settings)
+    other = job.snapshot(lambda pieces: f"exports/{export_id}/frozen/0-earlier").plan(services.settings)
     assert services.exports.write_plan(export_id, other) == before
     finished(services, export_id)
     assert services.exports.load(export_id).records == 300
@@ -143,7 +141,7 @@ def test_a_large_object_is_written_in_parts(store: Bucket) -> None:
 
 
 @pytest.mark.parametrize("what", ["replaced", "removed"])
-def test_a_listing_that_is_replaced_in_mid_export_fails_it_clearly(
+def test_a_listing_replaced_in_mid_export_fails_it_clearly(
     services: Services, settings: Settings, messages: SentMessages, store: Bucket, what: str
 ) -> None:
     store.put("inputs/rows.csv", CSV)
@@ -159,12 +157,10 @@ def test_a_listing_that_is_replaced_in_mid_export_fails_it_clearly(
     assert list(services.segments.found(export_id)) == [0]
 
 
-def test_small_chunks_that_lie_side_by_side_are_read_in_one_block_of_one_version(
-    services: Services, store: Bucket
-) -> None:
+def test_small_chunks_are_read_in_one_block_of_one_version(services: Services, store: Bucket) -> None:
     lines = b"".join(b'{"n":%d}\n' % n for n in range(60_000))
     store.put("inputs/rows.jsonl", lines)
-    seen = services.inputs.look("inputs/rows.jsonl")
+    seen = services.inputs.find("inputs/rows.jsonl")
     assert seen is not None
 
     def read(start: int, stop: int) -> bytes:
@@ -186,7 +182,7 @@ def test_rows_with_too_many_fields_are_named_in_the_result(services: Services, s
     result = services.exports.load(export_id).result
     assert result is not None
     assert result.warnings == (
-        "7 rows had more fields than titles; the surplus stands in the last column: row 2, 3, 4, 5, 6 ….",
+        "7 rows had more fields than titles; the extra fields are in the last column: row 2, 3, 4, 5, 6 ….",
     )
 
 

@@ -79,7 +79,7 @@ def test_a_query_cannot_write(shop: sqlite3.Connection) -> None:
 def test_a_query_becomes_lines(shop: sqlite3.Connection, tmp_path: Path) -> None:
     params = TableParams(query="orders", arguments={"since": "2026-01-01", "least": 1249.5})
     snapshot.check(params)
-    made = snapshot.snapshot(params, None, FolderInputs(tmp_path))
+    made = snapshot.take(params, None, FolderInputs(tmp_path))
     assert made is not None
     assert b"".join(made.pieces) == (
         b'{"id":4998,"day":"2026-01-03","total":1249.5}\n{"id":4999,"day":"2026-01-03","total":1249.75}\n'
@@ -97,7 +97,7 @@ def test_a_query_becomes_lines(shop: sqlite3.Connection, tmp_path: Path) -> None
             "arguments.since",
             r"RFC3339 encoded date \(since: date\)",
         ),
-        ({"listing": "a.csv", "arguments": {"a": 1}}, "arguments", "there is none"),
+        ({"listing": "a.csv", "arguments": {"a": 1}}, "arguments", "arguments but no query"),
     ],
     ids=["name", "missing", "unknown", "type", "none"],
 )

@@ -23,8 +23,8 @@ from pipeline.pdf.segment_index import SegmentIndex
 from pipeline.settings import Settings
 from pipeline.tasks.inline import render_file
 
-from ..pictures import jpeg
-from ..readback import Seen, read
+from ...pictures import jpeg
+from ...readback import Seen, read
 
 SETTINGS = Settings.from_env({})
 ABOUT = About("Álbum", 1_700_000_000, "an-export")
@@ -106,7 +106,7 @@ def test_any_number_of_chunks_gives_the_pages_of_one(
 
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(photos=st.integers(2, 20), chunk_pages=st.integers(2, 9), data=st.data())
-def test_a_chunk_that_is_cut_in_the_middle_goes_on_as_if_it_was_not(
+def test_a_chunk_cut_in_the_middle_goes_on_as_if_it_was_not(
     photos: int, chunk_pages: int, data: st.DataObject
 ) -> None:
     """A worker may stop after any page; another goes on in the same lane."""

@@ -5,12 +5,15 @@ from __future__ import annotations
 import itertools
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
 
-from pipeline.documents.inputs.jsonl import RECORD_MOST, lines
+from pipeline.documents.inputs import MAX_LINE, lines
+from pipeline.documents.inputs.folder import FolderInputs
+from pipeline.documents.inputs.jsonl import encode_records
 from pipeline.errors import InvalidRequest
 
 
@@ -39,25 +42,34 @@ from pipeline.errors import InvalidRequest
     ids=repr,
 )
 def test_a_value_becomes_its_canonical_text(value: Any, expected: bytes) -> None:
-    assert list(lines([{"v": value}], "the rows")) == [b'{"v":' + expected + b"}\n"]
+    assert list(encode_records([{"v": value}], "the rows")) == [b'{"v":' + expected + b"}\n"]
 
 
 @pytest.mark.parametrize(
     ("records", "words"),
     [
         ([], "no rows in the rows"),
-        ([{"a": 1}, {"a": "x" * RECORD_MOST}], "Row 2 of the rows is longer than 1 MiB"),
-        ([{"a": "\ud800"}], "Row 1 of the rows cannot be written as text"),
+        ([{"a": 1}, {"a": "x" * MAX_LINE}], "Row 2 of the rows is longer than 1 MiB"),
+        ([{"a": "\ud800"}], "Row 1 of the rows cannot be written as JSON"),
     ],
     ids=["none", "long", "surrogate"],
 )
 def test_records_that_cannot_be_lines_are_named(records: list[dict[str, Any]], words: str) -> None:
     with pytest.raises(InvalidRequest, match=words):
-        list(lines(records, "the rows"))
+        list(encode_records(records, "the rows"))
 
 
 def test_a_line_is_made_when_it_is_taken() -> None:
     endless = itertools.count()
-    stream = lines(({"n": n} for n in endless), "the rows")
+    stream = encode_records(({"n": n} for n in endless), "the rows")
     assert [next(stream), next(stream)] == [b'{"n":0}\n', b'{"n":1}\n']
     assert next(endless) == 2
+
+
+def test_the_longest_record_that_is_written_can_be_read(tmp_path: Path) -> None:
+    """A query's rows are written by one function and read by another: both have one limit."""
+    longest = {"v": "x" * (MAX_LINE - len(b'{"v":""}\n'))}
+    written = list(encode_records([longest, {"v": 1}], "the rows"))
+    assert [len(line) for line in written] == [MAX_LINE, len(b'{"v":1}\n')]
+    (tmp_path / "rows.jsonl").write_bytes(b"".join(written))
+    assert [line + b"\n" for _, line in lines(FolderInputs(tmp_path), str(tmp_path / "rows.jsonl"))] == written

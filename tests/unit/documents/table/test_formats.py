@@ -94,8 +94,8 @@ def test_what_was_not_understood_is_known() -> None:
     ("format", "field", "words"),
     [
         (Currency("XXQ"), "columns", "no currency"),
-        (Date("d. Q"), "columns", "no 'Q'"),
-        (Date(input="%d.%m.%d"), "columns", "stands twice"),
+        (Date("d. Q"), "columns", "cannot have 'Q'"),
+        (Date(input="%d.%m.%d"), "columns", "has a part twice"),
     ],
     ids=["currency", "pattern", "input"],
 )
