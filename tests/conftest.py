@@ -100,17 +100,17 @@ def services(settings: Settings, messages: SentMessages) -> Services:
 
 @pytest.fixture
 def put_photos(services: Services) -> Callable[[int], str]:
-    """Store so many small JPEGs and a listing of them below inputs/; the listing's key."""
+    """Stores small JPEGs and a listing of them below inputs/; returns the listing's key."""
     from .pictures import jpeg
 
     def put(count: int) -> str:
-        store = services.bucket
+        bucket = services.bucket
         lines = []
         for i in range(count):
             key = f"inputs/album/{i:05d}.jpg"
-            store.put(key, jpeg(i), content_type="image/jpeg")
+            bucket.put(key, jpeg(i), content_type="image/jpeg")
             lines.append(f'{{"source":"{key}","caption":"Photo number {i + 1}"}}')
-        store.put("inputs/album.jsonl", "\n".join(lines).encode())
+        bucket.put("inputs/album.jsonl", "\n".join(lines).encode())
         return "inputs/album.jsonl"
 
     return put

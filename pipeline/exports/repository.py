@@ -70,14 +70,15 @@ class ExportRepository:
     def load(self, export_id: str, max_age: float = 0.0) -> Export:
         """Return the export; NotFound when there is none.
 
-        With `max_age`, it may be what this process read last, up to so many seconds ago.
+        With `max_age`, it may be what the last such call returned, up to so many seconds ago.
         """
+        if not max_age:
+            return self._read(export_id)[0]
         now = time.monotonic()
         if (last := self._last_export) and last[1].id == export_id and now - last[0] < max_age:
             return last[1]
-        export = self._read(export_id)[0]
-        self._last_export = now, export
-        return export
+        self._last_export = now, self._read(export_id)[0]
+        return self._last_export[1]
 
     def find(self, export_id: str) -> Export | None:
         """Return the export; None when there is none, or its record cannot be read."""

@@ -1,4 +1,4 @@
-"""Redis for those tests that speak to it directly."""
+"""Redis for tests that use it directly."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pipeline.settings import Settings
 
 @pytest.fixture
 def client(valkey_server: Valkey) -> Iterator[Any]:
-    """The server without a door, and with nothing in it."""
+    """A plain client of the server, which is emptied."""
     with redis.Redis.from_url(valkey_server.url, decode_responses=True) as client:
         client.flushall()
         yield client
@@ -23,5 +23,5 @@ def client(valkey_server: Valkey) -> Iterator[Any]:
 
 @pytest.fixture
 def shared(valkey_server: Valkey, client: Any) -> Coordination:
-    """The door to a server in which nothing is."""
+    """The adapters on an emptied server."""
     return Coordination.open(Settings.from_env({"REDIS_URL": valkey_server.url}))

@@ -149,6 +149,14 @@ def test_a_record_is_not_read_again_within_max_age(exports: ExportRepository) ->
     assert exports.load(first.id, max_age=60) == cancelled
 
 
+def test_a_plain_load_is_not_remembered(exports: ExportRepository) -> None:
+    """Otherwise a step would work on the state from before it was advanced."""
+    accepted = exports.accept(export(), None, lasting=False)
+    exports.load(accepted.id)
+    cancelled = exports.change(accepted.id, lambda e: e.to(State.CANCELLED))
+    assert exports.load(accepted.id, max_age=60) == cancelled
+
+
 def test_the_first_plan_counts(exports: ExportRepository) -> None:
     export_id = new_id()
     with pytest.raises(NotFound, match="has no plan yet"):

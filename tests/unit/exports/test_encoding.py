@@ -8,5 +8,5 @@ from pipeline.exports.ids import new_id
 
 
 def test_an_export_survives_being_stored() -> None:
-    export = Export(new_id(), "photos", {"title": "T"}, "somebody", 1.0, state=State.PLANNING)
+    export = Export(new_id(), "photos", {"title": "T"}, "shop", 1.0, state=State.PLANNING)
     assert decode_export(encode(export)) == export

@@ -10,7 +10,7 @@ from pipeline.exports.ids import new_id
 
 
 def an_export(state: State = State.QUEUED) -> Export:
-    return Export(new_id(), "photos", {"title": "T"}, "somebody", 1.0, state=state)
+    return Export(new_id(), "photos", {"title": "T"}, "shop", 1.0, state=state)
 
 
 @pytest.mark.parametrize("before", list(State))
