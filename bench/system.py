@@ -16,7 +16,7 @@ import requests
 
 from local.laptop import Laptop, laptop
 from pipeline.adapters.bucket.bucket import S3Bucket
-from pipeline.adapters.redis.live import Live
+from pipeline.adapters.redis import Coordination
 
 from . import tables
 
@@ -38,9 +38,9 @@ def running(folder: Path, workers: int, **environ: str) -> Iterator[Laptop]:
 
 
 def _await_workers(system: Laptop, workers: int) -> None:
-    live = Live.open(system.settings)
+    shared = Coordination.open(system.settings)
     deadline = time.monotonic() + 120
-    while len(live.workers()) < workers:
+    while len(shared.workers.up()) < workers:
         if time.monotonic() > deadline:
             raise RuntimeError(f"{workers} workers did not start within two minutes.")
         time.sleep(0.2)

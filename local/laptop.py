@@ -107,7 +107,9 @@ def laptop(
         settings = Settings.from_env(env)
         store = S3Bucket.open(settings)
         store.create_bucket()
-        if not (accounts := UsageLog(ExportRepository(store))).learned():  # dynos are sooner up here than on Heroku
+        if not (
+            accounts := UsageLog(store, ExportRepository(store))
+        ).learned():  # dynos are sooner up here than on Heroku
             accounts.write_learned(Learned(boot=boot_seconds + IMPORT_SECONDS).encode())
         dynos = stack.enter_context(
             Dynos(

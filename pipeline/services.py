@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from . import documents
-from .adapters.bucket.bucket import S3Bucket
 from .adapters.bucket.client import BACKGROUND, Timeouts
 from .adapters.https import Fetcher, Limits
 from .adapters.mail import Mailer
-from .adapters.redis.live import Live
+from .adapters.redis import Coordination
 from .documents.inputs.bucket import SOURCE_MOST, BucketInputs
-from .exports.repository import ExportRepository
+from .exports.stores import Stores
 from .pdf import fonts
 from .scaler.formation import Formation
 from .scaler.one_off import OneOffs
@@ -21,44 +20,47 @@ from .scaler.usage import UsageLog
 from .settings import Settings
 
 
-def worker_pool(settings: Settings, live: Live) -> WorkerPool:
-    return OneOffs(settings, live) if settings.scaler_way == "one-off" else Formation(settings, live)
-
-
-class Queue(Protocol):
-    """What can be asked of workers. Each message carries an export id and at most a chunk number."""
-
-    def plan(self, export_id: str) -> None: ...
-    def render(self, export_id: str, chunks: list[int], large: bool) -> None: ...
-    def assemble(self, export_id: str) -> None: ...
-    def deliver(self, export_id: str) -> None: ...
+def worker_pool(settings: Settings, redis: Coordination) -> WorkerPool:
+    return OneOffs(settings, redis) if settings.scaler_way == "one-off" else Formation(settings, redis)
 
 
 @dataclass(frozen=True)
-class Services:
+class Message:
+    """What workers are asked for: a step of an export, or several of its chunks and the assembly after them.
+
+    `large`: the export has many chunks, and small exports overtake it.
+    """
+
+    step: str
+    export_id: str
+    chunks: tuple[int, ...] = ()
+    large: bool = False
+
+
+class Queue(Protocol):
+    """Sends messages to workers."""
+
+    def send(self, message: Message) -> None:
+        """Send a message; RedisDown when it could not be sent."""
+
+
+@dataclass(frozen=True)
+class Services(Stores):
     """Everything a step needs."""
 
-    settings: Settings
-    exports: ExportRepository
     usage: UsageLog
-    live: Live
     inputs: BucketInputs
     mailer: Mailer
     queue: Queue
 
 
-def open_services(settings: Settings, queue: Queue, patience: Timeouts = BACKGROUND) -> Services:
+def open_services(settings: Settings, queue: Queue, timeouts: Timeouts = BACKGROUND) -> Services:
     """Connect lazily to everything the settings name."""
     documents.load(settings.documents)
     fonts.load(settings.fonts)
-    store = S3Bucket.open(settings, patience)
-    exports = ExportRepository(store)
+    stores = Stores.open(settings, timeouts)
+    inputs = BucketInputs(stores.bucket, Fetcher(Limits(bytes=SOURCE_MOST)))
     return Services(
-        settings,
-        exports,
-        UsageLog(exports),
-        Live.open(settings),
-        BucketInputs(store, Fetcher(Limits(bytes=SOURCE_MOST))),
-        Mailer(settings),
-        queue,
-    )
+        stores.settings, stores.bucket, stores.exports, stores.segments, stores.redis,
+        UsageLog(stores.bucket, stores.exports), inputs, Mailer(settings), queue,
+    )  # fmt: skip

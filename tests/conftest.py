@@ -11,7 +11,7 @@ import pytest
 
 from local.services import S3, Valkey, s3, valkey
 from pipeline.adapters.bucket.bucket import S3Bucket
-from pipeline.services import Services, open_services
+from pipeline.services import Message, Services, open_services
 from pipeline.settings import Settings
 
 Environ = dict[str, str]
@@ -82,22 +82,10 @@ class SentMessages:
         self.sent: list[tuple[str, ...]] = []
         self.broken: Exception | None = None
 
-    def plan(self, export_id: str) -> None:
-        self._send("plan", export_id)
-
-    def render(self, export_id: str, chunks: list[int], large: bool) -> None:
-        self._send("render", export_id, *map(str, chunks))
-
-    def assemble(self, export_id: str) -> None:
-        self._send("assemble", export_id)
-
-    def deliver(self, export_id: str) -> None:
-        self._send("deliver", export_id)
-
-    def _send(self, *message: str) -> None:
+    def send(self, message: Message) -> None:
         if self.broken:
             raise self.broken
-        self.sent.append(message)
+        self.sent.append((message.step, message.export_id, *map(str, message.chunks)))
 
 
 @pytest.fixture
@@ -116,7 +104,7 @@ def put_photos(services: Services) -> Callable[[int], str]:
     from .pictures import jpeg
 
     def put(count: int) -> str:
-        store = services.exports.store
+        store = services.bucket
         lines = []
         for i in range(count):
             key = f"inputs/album/{i:05d}.jpg"

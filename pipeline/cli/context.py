@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import os
-import time
 from glob import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..errors import InvalidRequest
 from ..settings import Settings
 
 if TYPE_CHECKING:
     from ..adapters.bucket.client import Timeouts
-    from ..adapters.redis.live import Live
-    from ..exports.export import Export
-    from ..exports.repository import ExportRepository
+    from ..exports.stores import Stores
     from ..services import Services
 
 
@@ -31,24 +28,11 @@ def services(patience: Timeouts | None = None) -> Services:
     return open_with_celery(settings(), patience or BACKGROUND)
 
 
-def records() -> tuple[ExportRepository, Live]:
+def stores() -> Stores:
     """What is needed to look at exports; no Celery."""
-    from ..adapters.bucket.bucket import S3Bucket
-    from ..adapters.redis.live import Live
-    from ..exports.repository import ExportRepository
+    from ..exports.stores import Stores
 
-    own = settings()
-    return ExportRepository(S3Bucket.open(own)), Live.open(own)
-
-
-def represented(exports: ExportRepository, live: Live, export: Export) -> dict[str, Any]:
-    """An export as GET /exports/ID shows it."""
-    from ..exports.views import full, progress
-    from ..scaler.quotes import current_quotes, quotes_as_json
-
-    own = settings()
-    seen, price = progress(exports, live, export), quotes_as_json(current_quotes(live, export, own))
-    return full(export, seen, time.time(), own.base_url, price)
+    return Stores.open(settings())
 
 
 def free(output: Path, force: bool) -> None:

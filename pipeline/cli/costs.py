@@ -47,7 +47,7 @@ def costs(month: str | None, trace: Path | None, force: bool, machine: bool) -> 
     """
     if month is not None and not MONTH.fullmatch(month):
         raise InvalidRequest(f"{month!r} is no month; write one as 2026-11.", field="month")
-    exports, _ = context.records()
+    exports = context.stores().exports
     if trace:
         context.free(trace, force)
         count = write_trace(trace, (export for export in exports.all() if month in (None, _month(export))))

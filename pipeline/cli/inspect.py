@@ -14,8 +14,7 @@ from . import context, options
 from . import output as terminal
 
 if TYPE_CHECKING:
-    from ..adapters.redis.live import Live
-    from ..exports.repository import ExportRepository
+    from ..exports.stores import Stores
 
 
 @click.command()
@@ -30,14 +29,16 @@ def status(export_id: str, machine: bool) -> None:
     from ..exports.views import progress
     from .watch import steps
 
-    exports, live = context.records()
-    export = exports.load(export_id)
+    stores = context.stores()
+    export = stores.exports.load(export_id)
     if machine:
-        terminal.answer(context.represented(exports, live, export))
+        from ..scaler.quotes import represent
+
+        terminal.answer(represent(stores, export))
         return
     terminal.say(f"{export.state}  {export.document}, {export.name}, asked for by {export.owner}")
     if not export.state.over:
-        what, done, total = steps(export, progress(exports, live, export))
+        what, done, total = steps(export, progress(stores, export))
         terminal.say(f"{what}: {done} of {total}" if total else what)
     if export.result:
         terminal.tell_files(export.result)
@@ -57,8 +58,7 @@ def wait(export_id: str, timeout: float | None, quiet: bool, machine: bool) -> N
     \b
     JSON: the export as GET /exports/ID shows it, when it is ready.
     """
-    exports, live = context.records()
-    follow(exports, live, export_id, timeout, quiet, machine)
+    follow(context.stores(), export_id, timeout, quiet, machine)
 
 
 @click.command()
@@ -75,9 +75,9 @@ def fetch(export_id: str, output: Path | None, force: bool, quiet: bool, machine
     """
     from .watch import made
 
-    began, (exports, _) = time.monotonic(), context.records()
-    result = made(exports.load(export_id))
-    places = save(exports, export_id, output, quiet, force)
+    began, stores = time.monotonic(), context.stores()
+    result = made(stores.exports.load(export_id))
+    places = save(stores, export_id, output, quiet, force)
     terminal.tell_file(result, places, time.monotonic() - began, machine)
 
 
@@ -97,7 +97,9 @@ def cancel(export_id: str, machine: bool) -> None:
         flow.cancel(services, export_id)
     export = services.exports.load(export_id)
     if machine:
-        terminal.answer(context.represented(services.exports, services.live, export))
+        from ..scaler.quotes import represent
+
+        terminal.answer(represent(services, export))
     else:
         terminal.say(f"{export.id}  {export.state}")
 
@@ -115,8 +117,7 @@ def list_(owner: str | None, limit: int, machine: bool) -> None:
     from ..exports.views import summary
     from .watch import newest
 
-    exports, _ = context.records()
-    found = newest(exports, owner, limit)
+    found = newest(context.stores().exports, owner, limit)
     if machine:
         base = context.settings().base_url
         terminal.answer({"exports": [summary(export, base) for export in found]})
@@ -126,30 +127,30 @@ def list_(owner: str | None, limit: int, machine: bool) -> None:
         terminal.say(f"{e.id}  {moment}  {e.state:<10}  {e.pages:>7} pages  {e.owner}  {e.name}")
 
 
-def follow(
-    exports: ExportRepository, live: Live, export_id: str, timeout: float | None, quiet: bool, machine: bool
-) -> None:
+def follow(stores: Stores, export_id: str, timeout: float | None, quiet: bool, machine: bool) -> None:
     """Wait for an export and say what came of it; ExportFailed, IllegalStep or TimedOut."""
     from . import watch
 
     with terminal.progress(quiet) as show:
-        export = watch.until_over(exports, live, export_id, timeout, show)
+        export = watch.until_over(stores, export_id, timeout, show)
     result = watch.made(export)
     if machine:
-        terminal.answer(context.represented(exports, live, export))
+        from ..scaler.quotes import represent
+
+        terminal.answer(represent(stores, export))
     else:
         terminal.tell_files(result, terminal.note)
 
 
-def save(exports: ExportRepository, export_id: str, into: Path | None, quiet: bool, force: bool) -> list[Path]:
+def save(stores: Stores, export_id: str, into: Path | None, quiet: bool, force: bool) -> list[Path]:
     """Copy the files of a finished export to here; where they are."""
     from . import watch
 
-    result = watch.made(exports.load(export_id))
+    result = watch.made(stores.exports.load(export_id))
     places = watch.places(result, into)
     for place in places:
         context.free(place, force)
     with terminal.progress(quiet) as show:
         for file, place in zip(result.files, places, strict=True):
-            watch.fetch(exports.store, file, place, show)
+            watch.fetch(stores.bucket, file, place, show)
     return places

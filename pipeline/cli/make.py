@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable
 from functools import partial
@@ -127,9 +126,9 @@ def submit(
         listing = _listing(services, source, caption == "name", params, order, show)
     export_id = _hand_in(services, order(params | {"listing": listing}), machine)
     if waiting or output:
-        inspect.follow(services.exports, services.live, export_id, None, quiet, machine)
+        inspect.follow(services, export_id, None, quiet, machine)
     if output:
-        inspect.save(services.exports, export_id, output, quiet, force)
+        inspect.save(services, export_id, output, quiet, force)
 
 
 def _listing(
@@ -148,7 +147,7 @@ def _listing(
     if source is None:
         return ""
     if Path(source).is_file():
-        return send_listing(services.exports.store, Path(source), order(params).owner)
+        return send_listing(services.bucket, Path(source), order(params).owner)
     if not Path(source).is_dir():
         if source.startswith("inputs/"):
             return source
@@ -157,25 +156,23 @@ def _listing(
     upload = Upload(Path(source), order(params).owner, show)
     first = [{"source": upload.prefix + upload.names[0]}]
     validate(services, order(params | {documents.find(order(params).document).records_field: first}))
-    return upload.send(services.exports.store, captions)
+    return upload.send(services.bucket, captions)
 
 
 def _hand_in(services: Services, order: ExportRequest, machine: bool) -> str:
-    """Submit and print the id, also when Redis is down: the export is kept, and the exit code says so."""
-    from ..tasks import flow
+    """Submit and print the id, also when Redis is down: the export is kept, and begins later."""
+    from ..tasks.submit import submit
 
-    late: flow.Accepted | None = None
-    try:
-        export = flow.submit(services, order)
-    except flow.Accepted as accepted:
-        export, late = accepted.export, accepted
+    submitted = submit(services, order)
+    export = submitted.export
     if machine:
-        terminal.answer(context.represented(services.exports, services.live, export))
+        from ..scaler.quotes import represent
+
+        terminal.answer(represent(services, export))
     else:
         terminal.say(export.id)
-    if late:
-        terminal.complain(late, machine=False)
-        sys.exit(late.exit_code)
+    if not submitted.queued:
+        terminal.note("Redis is down. The export is accepted and begins when Redis is back.")
     return export.id
 
 

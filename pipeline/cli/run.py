@@ -32,7 +32,7 @@ def keeper(dry_run: bool, machine: bool) -> None:
     from ..tasks.keeper import Keeper
 
     services = context.services(REQUEST)
-    keeping = Keeper(services, worker_pool(services.settings, services.live))
+    keeping = Keeper(services, worker_pool(services.settings, services.redis))
     if dry_run:
         decision = keeping.observe()
         if machine:

@@ -7,11 +7,11 @@ from collections import deque
 from pathlib import Path
 
 from ..adapters.bucket.bucket import S3Bucket
-from ..adapters.redis.live import Live
 from ..adapters.redis.progress import Progress
 from ..errors import ExportFailed, IllegalStep, StoreDown, TimedOut
 from ..exports.export import Export, File, Result, State
 from ..exports.repository import ExportRepository
+from ..exports.stores import Stores
 from ..exports.views import progress
 from ..exports.volumes import index_name, volume_name
 from ..settings import MIB
@@ -20,13 +20,11 @@ from ..tasks.inline import OnProgress
 LOOK_SECONDS = 0.5
 
 
-def until_over(
-    exports: ExportRepository, live: Live, export_id: str, timeout: float | None, show: OnProgress
-) -> Export:
+def until_over(stores: Stores, export_id: str, timeout: float | None, show: OnProgress) -> Export:
     """Wait for the end of an export, showing how far it is; TimedOut after `timeout` seconds."""
     began = time.monotonic()
-    while not (export := exports.load(export_id)).state.over:
-        show(*steps(export, progress(exports, live, export)))
+    while not (export := stores.exports.load(export_id)).state.over:
+        show(*steps(export, progress(stores, export)))
         if timeout is not None and time.monotonic() - began >= timeout:
             raise TimedOut(f"Export {export_id} is {export.state} after {timeout:g} s.")
         time.sleep(LOOK_SECONDS)

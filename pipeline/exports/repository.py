@@ -33,7 +33,6 @@ from ..errors import Conflict, DamagedExport, NoExport, NotFound
 from .export import Export, File, State
 from .ids import created, descending, is_id, new_id
 from .plan import Plan
-from .segments import SegmentRepository
 
 CLAIM_GRACE = 60.0  # an accepted request is written down completely within this time, or never
 TRIES = 8
@@ -43,9 +42,8 @@ UNBILLED = "unbilled/"
 class ExportRepository:
     """Reading and changing exports, one object at a time."""
 
-    def __init__(self, store: S3Bucket) -> None:
-        self.store = store
-        self.segments = SegmentRepository(store)
+    def __init__(self, bucket: S3Bucket) -> None:
+        self._bucket = bucket
         self._last_plan: tuple[str, Plan] | None = None  # it never changes, and every chunk asks for it
         self._last_export: tuple[float, Export] | None = None
 
@@ -60,12 +58,12 @@ class ExportRepository:
         existing = self._claim(export, lasting)
         if existing:
             return existing
-        self.store.put(f"active/{export.id}", b"")
-        self.store.put(f"kept/{export.id}", b"")
-        self.store.put(_owner_prefix(export.owner) + descending(export.id), b"")
+        self._bucket.put(f"active/{export.id}", b"")
+        self._bucket.put(f"kept/{export.id}", b"")
+        self._bucket.put(_owner_prefix(export.owner) + descending(export.id), b"")
         if records is not None:
-            self.store.put(listing_key(export.id), records, content_type="application/jsonl")
-        self.store.put(_export_key(export.id), export.encode(), new=True)
+            self._bucket.put(listing_key(export.id), records, content_type="application/jsonl")
+        self._bucket.put(_export_key(export.id), export.encode(), new=True)
         return export
 
     def load(self, export_id: str) -> Export:
@@ -98,7 +96,7 @@ class ExportRepository:
             if changed == export:
                 return export
             try:
-                self.store.put(_export_key(export_id), changed.encode(), replacing=etag)
+                self._bucket.put(_export_key(export_id), changed.encode(), replacing=etag)
             except Conflict:
                 time.sleep(0.02 * 2**attempt)
                 continue
@@ -107,7 +105,7 @@ class ExportRepository:
 
     def active(self) -> list[str]:
         """Ids of exports for which work is left."""
-        ids = (entry.key.removeprefix("active/") for entry in self.store.entries("active/"))
+        ids = (entry.key.removeprefix("active/") for entry in self._bucket.entries("active/"))
         return [export_id for export_id in ids if is_id(export_id)]
 
     def close(self, export_id: str, *, keep: bool = True) -> None:
@@ -115,36 +113,36 @@ class ExportRepository:
 
         Without `keep`, volumes that were made before it ended go as well.
         """
-        for upload in self.store.uploads(f"exports/{export_id}/"):
+        for upload in self._bucket.uploads(f"exports/{export_id}/"):
             upload.abort()
         for part in ("segments", "frozen") if keep else ("segments", "frozen", "result"):
-            self.store.delete_under(f"exports/{export_id}/{part}/")
-        self.store.put(UNBILLED + export_id, b"")
-        self.store.delete([f"active/{export_id}"])
+            self._bucket.delete_under(f"exports/{export_id}/{part}/")
+        self._bucket.put(UNBILLED + export_id, b"")
+        self._bucket.delete([f"active/{export_id}"])
 
     def drop_unwritten(self, export_id: str) -> None:
         """Remove the mark of a request whose acceptance broke off, once it cannot be going on any more."""
-        entry = self.store.head(f"active/{export_id}")
+        entry = self._bucket.head(f"active/{export_id}")
         if entry and time.time() - entry.modified > CLAIM_GRACE:
-            self.store.delete_under(f"exports/{export_id}/")
-            self.store.delete([f"kept/{export_id}", f"active/{export_id}"])
+            self._bucket.delete_under(f"exports/{export_id}/")
+            self._bucket.delete([f"kept/{export_id}", f"active/{export_id}"])
 
     def remove_result(self, export: Export) -> None:
         """Remove the file and the inputs that were copied; the export itself stays as history."""
         for part in ("result", "segments", "frozen"):
-            self.store.delete_under(f"exports/{export.id}/{part}/")
-        self.store.delete([listing_key(export.id), f"exports/{export.id}/plan.json"])
+            self._bucket.delete_under(f"exports/{export.id}/{part}/")
+        self._bucket.delete([listing_key(export.id), f"exports/{export.id}/plan.json"])
 
     def missing(self, export: Export) -> list[File]:
         """The files of its result that are not in the bucket."""
         if export.result is None:
             return []
-        there = {entry.key for entry in self.store.entries(f"exports/{export.id}/result/")}
+        there = {entry.key for entry in self._bucket.entries(f"exports/{export.id}/result/")}
         return [file for file in export.result.files if file.key not in there]
 
     def all(self) -> Iterator[Export]:
         """Every export that can be read, in the order of time, from a listing of everything below exports/."""
-        for entry in self.store.entries("exports/"):
+        for entry in self._bucket.entries("exports/"):
             if entry.key.endswith("/export.json"):
                 export = self.known(entry.key.split("/")[1])
                 if export:
@@ -152,16 +150,16 @@ class ExportRepository:
 
     def kept(self) -> Iterator[Export]:
         """Exports that have not expired, in the order of time; the marks of those that have are removed."""
-        for entry in self.store.entries("kept/"):
+        for entry in self._bucket.entries("kept/"):
             export = self.known(entry.key.removeprefix("kept/"))
             if export and export.state is State.EXPIRED:
-                self.store.delete([entry.key])
+                self._bucket.delete([entry.key])
             elif export:
                 yield export
 
     def of(self, owner: str, limit: int) -> list[Export]:
         """The newest exports of one person, newest first, from one listing of no more than those."""
-        newest = islice(self.store.entries(_owner_prefix(owner), at_once=limit), limit)
+        newest = islice(self._bucket.entries(_owner_prefix(owner), at_once=limit), limit)
         found = [self.known(descending(entry.key.rsplit("/", 1)[1])) for entry in newest]
         return [export for export in found if export]
 
@@ -174,16 +172,16 @@ class ExportRepository:
         names one of them.
         """
         folder = f"exports/{export_id}/frozen/"
-        for entry in self.store.entries(folder):
+        for entry in self._bucket.entries(folder):
             return entry.key
         key = folder + new_id()
-        self.store.write(key, pieces)
+        self._bucket.write(key, pieces)
         return key
 
     def write_plan(self, export_id: str, plan: Plan) -> Plan:
         """Write the cut down; the one that counts, which is the first that was written."""
         try:
-            self.store.put(f"exports/{export_id}/plan.json", plan.encode(), new=True)
+            self._bucket.put(f"exports/{export_id}/plan.json", plan.encode(), new=True)
         except Conflict:
             return self.plan(export_id)
         return plan
@@ -193,7 +191,7 @@ class ExportRepository:
         last = self._last_plan
         if last and last[0] == export_id:
             return last[1]
-        stored = self.store.get(f"exports/{export_id}/plan.json")
+        stored = self._bucket.get(f"exports/{export_id}/plan.json")
         if stored is None:
             raise NotFound(f"Export {export_id} has no plan yet.")
         try:
@@ -208,10 +206,10 @@ class ExportRepository:
         key = f"requests/{export.request_key}"
         for attempt in range(TRIES):
             try:
-                self.store.put(key, export.id.encode(), new=True)
+                self._bucket.put(key, export.id.encode(), new=True)
                 return None
             except Conflict:
-                claim = self.store.get(key)
+                claim = self._bucket.get(key)
             if claim is None:
                 continue
             answer = self.known(claim.data.decode())
@@ -221,14 +219,14 @@ class ExportRepository:
                 time.sleep(0.02 * 2**attempt)  # its acceptance is going on at this moment
                 continue
             try:
-                self.store.put(key, export.id.encode(), replacing=claim.etag)
+                self._bucket.put(key, export.id.encode(), replacing=claim.etag)
                 return None
             except Conflict:
                 continue
         raise Conflict("The same request is being accepted at this moment; ask again in a minute.")
 
     def _read(self, export_id: str) -> tuple[Export, str]:
-        stored = self.store.get(_export_key(export_id)) if is_id(export_id) else None
+        stored = self._bucket.get(_export_key(export_id)) if is_id(export_id) else None
         if stored is None:
             raise NoExport(f"There is no export {export_id}.")
         try:

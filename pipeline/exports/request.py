@@ -41,7 +41,7 @@ class ExportRequest:
             raise InvalidRequest("notify must be one mail address, such as name@example.org.", field="notify")
 
 
-def _request_key(order: ExportRequest) -> str:
+def request_key(order: ExportRequest) -> str:
     """The same for the same request by the same person."""
     asked = [order.document, order.params, order.notify, order.chunk_pages, order.volume]
     what = [order.key] if order.key else asked

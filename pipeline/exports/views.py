@@ -7,11 +7,10 @@ from contextlib import suppress
 from math import ceil
 from typing import Any
 
-from ..adapters.redis.live import Live
 from ..adapters.redis.progress import Progress
 from ..errors import RedisDown
 from .export import Export, State
-from .repository import ExportRepository
+from .stores import Stores
 
 SKIPPED_SHOWN = 100
 RENDERED = 90  # percent at which all pages are drawn
@@ -20,14 +19,14 @@ STEPS = ((60, 5), (600, 30), (float("inf"), 60))
 """Below so many seconds, an estimate is rounded up to so many: what changes less is cheaper to poll."""
 
 
-def progress(exports: ExportRepository, live: Live, export: Export) -> Progress | None:
+def progress(stores: Stores, export: Export) -> Progress | None:
     """Live progress; what the stored segments say when Redis is down or was wiped; None before and after."""
     if export.state not in (State.RENDERING, State.ASSEMBLING):
         return None
     with suppress(RedisDown):
-        if known := live.progress(export.id):
+        if known := stores.redis.progress.load(export.id):
             return known
-    found = exports.segments.found(export.id)
+    found = stores.segments.found(export.id)
     return Progress(sum(pages for pieces in found.values() for _, pages in pieces), 0, 0)
 
 

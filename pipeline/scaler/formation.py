@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 
-from ..adapters.redis.live import Live
-from ..adapters.redis.workers import Line, Worker
+from ..adapters.redis import Coordination
+from ..adapters.redis.workers import DrainOrder, Worker
 from ..errors import HerokuDown
 from ..settings import Settings
 from .heroku import AboveLimit, Heroku
@@ -27,9 +27,9 @@ SETTLED = 3.0  # seconds; each worker says twice a second that it is up, so who 
 class Formation:
     """One process type of one app."""
 
-    def __init__(self, settings: Settings, live: Live, *, settled: float = SETTLED) -> None:
+    def __init__(self, settings: Settings, redis: Coordination, *, settled: float = SETTLED) -> None:
         self._settings = settings
-        self._live = live
+        self._redis = redis
         self._settled = settled
         self._heroku = Heroku(settings)
         self._limit = Limit()
@@ -66,9 +66,9 @@ class Formation:
         wanted = self._limit.clip(wanted)
         line = wanted if line is None else min(line, wanted)
         if line >= now:
-            self._live.lift()
+            self._redis.workers.end_drain()
         else:
-            drawn = self._live.drain(line)
+            drawn = self._redis.workers.drain(line)
             if wanted < now and not self._drained(drawn, wanted, now):
                 return now
         if wanted == now:
@@ -108,11 +108,11 @@ class Formation:
             advice="Deploy the Procfile, or correct WORKER_TYPE.",
         )
 
-    def _drained(self, line: Line, wanted: int, now: int) -> bool:
+    def _drained(self, line: DrainOrder, wanted: int, now: int) -> bool:
         # Nothing runs longer than TIME_LIMIT: a worker that says so then is beyond help.
-        hopeless = line.stood > self._settings.time_limit + self._settled
-        line = replace(line, drawn=min(line.drawn, time.monotonic() - self._listens))
-        return hopeless or drained(self._live.workers(), line, wanted, now, self._settled)
+        hopeless = line.since_set > self._settings.time_limit + self._settled
+        line = replace(line, since_raised=min(line.since_raised, time.monotonic() - self._listens))
+        return hopeless or drained(self._redis.workers.up(), line, wanted, now, self._settled)
 
     def _set(self, wanted: int, now: int) -> Processes:
         """Set the quantity, to what the plan allows when it does not allow so many."""
@@ -136,7 +136,7 @@ class Formation:
         return found
 
 
-def drained(workers: Sequence[Worker], line: Line, wanted: int, now: int, settled: float) -> bool:
+def drained(workers: Sequence[Worker], line: DrainOrder, wanted: int, now: int, settled: float) -> bool:
     """Whether the dynos above `wanted`, up to `now`, may be stopped: all that are up say that they drain and
     are idle, and the others had time to say that they are up. A worker without a number may be any of them.
     """
@@ -147,4 +147,4 @@ def drained(workers: Sequence[Worker], line: Line, wanted: int, now: int, settle
     if any(worker.busy or worker.drains != line.mark for worker in above):
         return False
     silent = set(range(wanted + 1, now + 1)) - {worker.ordinal for worker in above}
-    return not silent or line.drawn >= settled
+    return not silent or line.since_raised >= settled

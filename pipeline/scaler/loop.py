@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
 
-from ..adapters.redis.live import Live
+from ..adapters.redis import Coordination
 from ..errors import HerokuDown, InvalidSetting, PipelineError
 from ..exports.export import Charge, Export
 from ..settings import Settings
@@ -29,12 +29,12 @@ DAY = 86400.0
 class Scaler:
     """Sets the number of workers, if it is asked by the one that leads; remembers nothing that matters."""
 
-    def __init__(self, settings: Settings, accounts: UsageLog, live: Live, way: WorkerPool) -> None:
+    def __init__(self, settings: Settings, accounts: UsageLog, redis: Coordination, way: WorkerPool) -> None:
         self._settings = settings
         self._usage = accounts
-        self._live = live
+        self._redis = redis
         self._way = way
-        self._gauge = Gauge(live)
+        self._gauge = Gauge(redis)
         self._policy = policy(settings)
         self._price: float | None = None
         self._price_asked = float("-inf")
@@ -129,7 +129,7 @@ class Scaler:
         if decision.quantity != before or decision.drain_above < before:
             after = max(what)  # of one-off dynos more may stay than would be ordered
             log.info("scaler: %d -> %d. %s", before, after, decision.reason)
-            self._live.note_decision({"at": time.time(), "from": before, **asdict(decision), "quantity": after})
+            self._redis.decisions.add({"at": time.time(), "from": before, **asdict(decision), "quantity": after})
 
     def _write_down(self, reason: str) -> int:
         """How many workers are paid; a change of that is written down, for the accounts."""
@@ -178,7 +178,7 @@ class Scaler:
     def _show(self, demands: Sequence[Demand]) -> None:
         """Where the scaler stands, for GET /scaler and the panel."""
         standing: PoolStatus = self._way.standing()
-        self._live.show_scaler(
+        self._redis.decisions.show_state(
             {
                 "at": time.time(),
                 **asdict(standing),

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable, Sequence
 from math import ceil, inf
 
-from ..adapters.redis.live import Live
+from ..adapters.redis import Coordination
 from ..adapters.redis.workers import Worker
 from ..exports.export import Export, State
 from ..exports.plan import Chunk, Cost, pages_per_chunk
@@ -77,8 +77,8 @@ def rested(workers: Iterable[Worker], now: float) -> float:
 class Gauge:
     """Takes snapshots. Remembers since when nothing is outstanding, and whose boot it has seen."""
 
-    def __init__(self, live: Live) -> None:
-        self._live = live
+    def __init__(self, redis: Coordination) -> None:
+        self._redis = redis
         self._idle_since = inf
         self._order: float | None = None  # the last that was seen, when
         self._ours = True  # that order was given while we led
@@ -98,8 +98,8 @@ class Gauge:
         A message in a dead worker's hands counts only while its export is not over.
         """
         unfinished = {item.export_id for item in demands}
-        unacknowledged = sum(export_id in unfinished for export_id in self._live.unacknowledged())
-        waiting, workers, now = self._live.waiting(), self._live.workers(), time.time()
+        unacknowledged = sum(export_id in unfinished for export_id in self._redis.messages.unacknowledged())
+        waiting, workers, now = self._redis.messages.waiting(), self._redis.workers.up(), time.time()
         learned = self._learn_boots(workers, standing, learned)
         outstanding = bool(demands or waiting or unacknowledged)
         self._idle_since = inf if outstanding else min(self._idle_since, rested(workers, now))

@@ -11,8 +11,8 @@ import secrets
 import time
 from collections.abc import Sequence
 
-from ..adapters.redis.live import Live
-from ..adapters.redis.workers import PRESENT
+from ..adapters.redis import Coordination
+from ..adapters.redis.workers import FORGET_SECONDS
 from ..errors import HerokuDown
 from ..settings import Settings
 from .heroku import AboveLimit, Heroku
@@ -30,9 +30,9 @@ ALIVE = ("starting", "up", "idle")
 class OneOffs:
     """The one-off dynos of one app that run our worker."""
 
-    def __init__(self, settings: Settings, live: Live) -> None:
+    def __init__(self, settings: Settings, redis: Coordination) -> None:
         self._settings = settings
-        self._live = live
+        self._redis = redis
         self._heroku = Heroku(settings)
         self._limit = Limit()
         self._known: dict[str, float | None] | None = None  # id of a start -> when, if its dyno starts or runs
@@ -53,7 +53,7 @@ class OneOffs:
 
     def _listed(self) -> dict[str, float | None]:
         listed = ours(self._heroku.dynos())
-        left = self._live.left(listed)
+        left = self._redis.workers.left(listed)
         for start_id in [start_id for start_id, gone in left.items() if gone is None]:
             self._leaving.setdefault(start_id, time.monotonic() + EXIT_MOST)
         self._known = {start_id: since for start_id, since in listed.items() if start_id not in left}
@@ -67,18 +67,18 @@ class OneOffs:
     def roll_call(self) -> None:
         """Who was up and is not in Redis any more has left, or died: no call is needed to know that. Should Redis
         have been wiped, Heroku's list is asked all the same before any other dyno is started."""
-        now, up = time.monotonic(), {worker.id for worker in self._live.workers()}
+        now, up = time.monotonic(), {worker.id for worker in self._redis.workers.up()}
         known = self._known if self._known is not None else {}
         self._up = (self._up | up) & known.keys()
         self._missing = {start_id: self._missing.get(start_id, now) for start_id in self._up - up}
-        left = self._live.left({*self._missing, *self._leaving})
+        left = self._redis.workers.left({*self._missing, *self._leaving})
         ended = [moment for moment in left.values() if moment]
         for start_id, missed in list(self._missing.items()):
             if start_id in left:
                 self._leaving[start_id] = now + EXIT_MOST
             elif now - missed > MISSED:
                 # It died. PRESENT before it was missed it said for the last time that it is up.
-                ended.append(time.time() - (now - missed) - PRESENT)
+                ended.append(time.time() - (now - missed) - FORGET_SECONDS)
             else:
                 continue
             self._up.discard(start_id)
@@ -98,7 +98,7 @@ class OneOffs:
     def resize(self, wanted: int, line: int | None = None) -> int:
         """Say how many workers may stay; start those that are missing, counted by Heroku's own list."""
         wanted = self._limit.clip(wanted)
-        self._live.drain(wanted if line is None else max(line, wanted))
+        self._redis.workers.drain(wanted if line is None else max(line, wanted))
         self.roll_call()
         known = self._known
         if known is None or wanted > len(known):

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from math import ceil
 from typing import Any
 
-from ..adapters.redis.live import Live
 from ..errors import InvalidSetting, RedisDown
+from ..exports import views
 from ..exports.export import Export, State
 from ..exports.plan import Cost, pages_per_chunk
+from ..exports.stores import Stores
 from ..settings import Settings
 from .learned import Learned
 from .measure import UNKNOWN_BYTES
@@ -100,14 +102,20 @@ def of_pages(document: str, pages: int, chunks: int, learned: Learned, settings:
     return quotes(task, settings.max_workers, settings.concurrency, learned.boot, each)
 
 
-def current_quotes(live: Live, export: Export, settings: Settings) -> list[Quote]:
+def current_quotes(stores: Stores, export: Export) -> list[Quote]:
     """What an export will take and cost; nothing when the scaler has not said what it learned."""
     known: dict[str, Any] | None = None
     with suppress(RedisDown):
-        known = live.scaler()
-    return estimate(export, Learned.of(known.get("learned")), settings) if known else []
+        known = stores.redis.decisions.state()
+    return estimate(export, Learned.of(known.get("learned")), stores.settings) if known else []
 
 
 def quotes_as_json(found: Sequence[Quote]) -> list[dict[str, Any]]:
     """Numbers for programs, words for people."""
     return [{**asdict(quote), "words": quote.words} for quote in found]
+
+
+def represent(stores: Stores, export: Export) -> dict[str, Any]:
+    """An export as GET /exports/ID shows it: everything, with its live progress and what it will cost."""
+    quotes = quotes_as_json(current_quotes(stores, export))
+    return views.full(export, views.progress(stores, export), time.time(), stores.settings.base_url, quotes)

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping
 
 import msgspec
 
+from ..adapters.bucket.bucket import S3Bucket
 from ..exports.export import Charge, Export
 from ..exports.repository import UNBILLED, ExportRepository
 
@@ -25,30 +26,30 @@ _charges = msgspec.json.Decoder(dict[str, Charge])  # made while there is one th
 class UsageLog:
     """How many workers there were, what exports cost, and what they taught."""
 
-    def __init__(self, exports: ExportRepository) -> None:
+    def __init__(self, bucket: S3Bucket, exports: ExportRepository) -> None:
+        self._bucket = bucket
         self._exports = exports
-        self._store = exports.store
 
     def unbilled(self) -> list[Export]:
         """Exports that are over and not charged yet. The marks of others are removed: of those that cannot be
         read, and of those that were closed once more after they were charged."""
         found = []
-        for entry in self._store.entries(UNBILLED):
+        for entry in self._bucket.entries(UNBILLED):
             export = self._exports.known(entry.key.removeprefix(UNBILLED))
             if export and export.charge is None:
                 found.append(export)
             else:
-                self._store.delete([entry.key])
+                self._bucket.delete([entry.key])
         return found
 
     def bill(self, export_id: str, charge: Charge | None) -> None:
         """Write down what an export cost; nothing is known where workers are not scaled."""
         self._exports.change(export_id, lambda e: dataclasses.replace(e, charge=charge))
-        self._store.delete([UNBILLED + export_id])
+        self._bucket.delete([UNBILLED + export_id])
 
     def reckoned(self) -> dict[str, Charge]:
         """What exports that were over together shall be charged; some of them may not be yet."""
-        stored = self._store.get("charges.json")
+        stored = self._bucket.get("charges.json")
         try:
             return _charges.decode(stored.data) if stored else {}
         except msgspec.DecodeError:
@@ -56,23 +57,23 @@ class UsageLog:
 
     def reckon(self, charges: Mapping[str, Charge]) -> None:
         """Write it down as a whole, before the first of them is charged."""
-        self._store.put("charges.json", msgspec.json.encode(charges))
+        self._bucket.put("charges.json", msgspec.json.encode(charges))
 
     def note_workers(self, at: float, workers: int, price: float, why: str) -> None:
         """From `at` on there are so many workers, each at `price` dollars a second."""
         key = f"workers/{int(at * 1000):013d}-{workers}-{round(price * PICO)}"
-        self._store.put(key, why.encode(), content_type="text/plain; charset=utf-8")
+        self._bucket.put(key, why.encode(), content_type="text/plain; charset=utf-8")
 
     def workers_since(self, at: float) -> Iterator[tuple[float, int, float]]:
         """The changes (when, how many, price) from `at` on; all is in the keys, so it costs a listing."""
-        for entry in self._store.entries("workers/", after=f"workers/{int(at * 1000):013d}"):
+        for entry in self._bucket.entries("workers/", after=f"workers/{int(at * 1000):013d}"):
             moment, workers, price = entry.key.removeprefix("workers/").split("-")
             yield int(moment) / 1000, int(workers), int(price) / PICO
 
     def learned(self) -> bytes | None:
         """What the scaler learned; None before the first time."""
-        stored = self._store.get("learned.json")
+        stored = self._bucket.get("learned.json")
         return stored.data if stored else None
 
     def write_learned(self, data: bytes) -> None:
-        self._store.put("learned.json", data)
+        self._bucket.put("learned.json", data)

@@ -16,17 +16,17 @@ from ..documents.inputs.folder import FolderInputs
 from ..documents.inputs.jsonl import lines, plain
 from ..documents.job import DocumentJob, on_disk
 from ..errors import InvalidRequest
-from ..exports.export import Export, Result
+from ..exports.export import Result
 from ..exports.ids import new_id
 from ..exports.request import ExportRequest
 from ..exports.volumes import VolumeLimit
 from ..pdf import fonts
 from ..services import Services
 from ..settings import Settings
-from . import flow
 from .app import open_with_celery
 from .inline import make_file
-from .submit import validate
+from .submit import Submitted, validate
+from .submit import submit as tasks_submit
 
 WHAT = "the rows that were given"
 
@@ -40,19 +40,18 @@ def submit(
     services: Services, document: str, rows: Any = None, *, titles: Sequence[str] = (),
     params: Mapping[str, Any] | None = None, owner: str = "cli", notify: str | None = None, key: str | None = None,
     volume_pages: int | None = None, volume_bytes: int | None = None,
-) -> Export:  # fmt: skip
+) -> Submitted:  # fmt: skip
     """Ask workers for a document. `rows` are sent to the bucket while they come, a few MiB at a time.
 
     Rows are mappings, or sequences named by `titles`, or whatever speaks Arrow (a table, a RecordBatchReader,
     a data frame). Without a `key`, each call with rows is an export of its own. Cut into files of so many pages,
-    or of at most so many bytes, when asked for. Raises InvalidRequest before anything is sent, and flow.Accepted
-    when the export is kept but Redis is down.
+    or of at most so many bytes, when asked for. Raises InvalidRequest before anything is sent.
     """
     volume = VolumeLimit(volume_pages, volume_bytes)
     order = ExportRequest(document, dict(params or {}), owner, notify, key, volume=volume)
     if rows is not None:
         order = _with(order, listing=_sent(services, order, records(rows, titles)))
-    return flow.submit(services, order)
+    return tasks_submit(services, order)
 
 
 def render(
@@ -101,7 +100,7 @@ def _sent(services: Services, order: ExportRequest, found: Iterator[Mapping[str,
     field = documents.find(order.document).records_field
     validate(services, _with(order, **{field: [plain(dict(record)) for record in first]}))
     key = f"{SENT}{new_id()}/rows.jsonl"
-    services.exports.store.write(key, lines(chain(first, found), WHAT))
+    services.bucket.write(key, lines(chain(first, found), WHAT))
     return key
 
 

@@ -1,29 +1,28 @@
-"""The steps of an export in one process, without any service."""
+"""The steps of an export in one process, without any service: plan, draw, join."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import BinaryIO
 
-from ..documents import Range
-from ..documents.job import DocumentJob, draw_range, on_disk
-from ..exports.export import File, Result
+from ..documents.job import DocumentJob, on_disk
+from ..exports.export import Result
 from ..exports.ids import new_id
 from ..exports.plan import Plan
-from ..exports.volumes import UNCUT, SegmentEntry, VolumeLimit, index_name
+from ..exports.volumes import UNCUT, VolumeLimit
 from ..pdf.assembly import About
 from ..pdf.fonts import check_fonts
 from ..pdf.segment_index import SegmentIndex
-from ..pdf.tail_bound import TailBound
 from ..settings import Settings
-from . import join
-from .join import FinishedFile, Volume, check_counts, result
+from .drawing import draw_chunk
+from .folder_output import FolderOutput, SpooledSegments
+from .join import join
 
 OnProgress = Callable[[str, int, int], None]
-"""Told what is being done, how many are done, of how many (0: nobody knows)."""
+"""Told what is being done, how many are done, of how many (0: not known)."""
 
 
 def make_file(
@@ -34,7 +33,10 @@ def make_file(
     chunk_pages: int | None = None,
     volume: VolumeLimit = UNCUT,
 ) -> Result:
-    """A job from its check to its file, all in this process."""
+    """Make a document's file, or its volumes, from the check of its parameters on.
+
+    When it fails, no file is left.
+    """
     job.check()
     show("planning", 0, 0)
     with on_disk() as keep:
@@ -47,66 +49,20 @@ def make_file(
 def render_file(
     job: DocumentJob, plan: Plan, about: About, out: Path, settings: Settings, progress: Callable[[int], None]
 ) -> Result:
-    """The whole document in this process: chunk after chunk into segments, then assembled into `out`, or into
-    volumes and an index beside it.
+    """Draw a planned document chunk after chunk, and join it into `out`, or into volumes and an index beside it.
 
-    Everything is drawn into a folder beside it first. `progress` is told the pages done so far. When it
-    fails, no file is left.
+    `progress` is told the pages done so far.
     """
     check_fonts(plan.fonts)
     with TemporaryDirectory(prefix=".", dir=out.parent) as folder:
         spool = Path(folder) / "segments"
         with spool.open("wb") as spooled:
             indexes = list(_segments(job.planned(plan), plan, spooled, settings, progress))
-        inventory = TailBound()
-        segments = [SegmentEntry(i.chunk, i.size, i.pages, inventory.add(i)) for i in indexes]
-        check_counts(inventory.totals, plan.records)
-        made: list[FinishedFile] = []
-        files: list[tuple[Path, File]] = []
-        for volume in join.volumes(plan.volumes, segments, inventory, _part_of(indexes), about, out.name):
-            path = _bound(volume, spool, segments)
-            key = str(out.with_name(volume.name))
-            made.append(join.made(volume, key, path.stat().st_size, plan.volumes.bytes))
-            files.append((path, made[-1].file))
-        index = _index(Path(folder), out, about, made) if len(made) > 1 else None
-        if index:
-            files.append((Path(folder) / index.name, index))
-        for path, file in files:
-            path.replace(file.key)
-    return result(inventory, made, index, indexes, plan.warnings)
-
-
-def _copy(source: BinaryIO, to: BinaryIO, size: int) -> None:
-    while size:
-        block = source.read(min(size, 1 << 20))
-        to.write(block)
-        size -= len(block)
-
-
-def _part_of(indexes: list[SegmentIndex]) -> Callable[[range], Iterator[SegmentIndex]]:
-    return lambda members: iter(indexes[members.start : members.stop])
-
-
-def _index(folder: Path, out: Path, about: About, made: list[FinishedFile]) -> File:
-    name = index_name(out.name)
-    with (folder / name).open("w+b") as file:
-        pages = join.write_index(file, about, made)
-        return File(str(out.with_name(name)), name, file.tell(), 0, pages)
-
-
-def _bound(volume: Volume, spool: Path, segments: Sequence[SegmentEntry]) -> Path:
-    """A volume's file: its part of the spooled segments, and the tail. The whole of them needs no copy."""
-    members = volume.members
-    path = spool if len(members) == len(segments) else spool.with_name(volume.name)
-    with path.open("ab") as file:
-        if path != spool:
-            with spool.open("rb") as source:
-                source.seek(sum(segment.size for segment in segments[: members.start]))
-                for i in members:
-                    _copy(source, file, segments[i].size)
-        for piece in volume.assembly.tail():
-            file.write(piece)
-    return path
+        segments, output = SpooledSegments(indexes), FolderOutput(spool, out.parent)
+        result = join(plan, segments, about, out.name, output, lambda: True)
+    if result is None:
+        raise AssertionError("a join that may always go on ends with a result")
+    return result
 
 
 def _segments(
@@ -114,15 +70,11 @@ def _segments(
 ) -> Iterator[SegmentIndex]:
     for chunk in plan.chunks:
         first, slot, stop = chunk.first_page, 0, chunk.first_page + chunk.pages
-        lane = plan.volumes.lane(chunk.number, len(plan.chunks))
         while first < stop:
-            part = Range(chunk.reading, first, plan.pages, settings.max_image_pixels, plan.found)
 
-            def between(done: int, before: int = first) -> bool:
+            def should_stop(done: int, before: int = first) -> bool:
                 progress(before + done)
                 return False
 
-            yield (index := draw_range(job, part, lane, slot, file, between, volumes=plan.volumes))
-            if not index.planned:
-                break  # the document ends early; the counts tell
+            yield (index := draw_chunk(job, plan, chunk, first, slot, settings.max_image_pixels, file, should_stop))
             first, slot = index.stop, index.stop_slot

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack, suppress
 
-from ..adapters.redis.live import QUEUES
+from ..adapters.redis.messages import QUEUES
 from ..errors import (
     ExportFailed,
     HerokuRefused,
@@ -31,9 +31,9 @@ from ..scaler.decide import Decision, Demand
 from ..scaler.loop import Scaler
 from ..scaler.measure import demand
 from ..scaler.pool import WorkerPool
-from ..services import Services
+from ..services import Message, Services
 from . import flow
-from .alone import Held, alone
+from .lease import HeldLease, exclusive
 from .repair import Repair, View, repair
 
 log = logging.getLogger(__name__)
@@ -47,9 +47,9 @@ class Keeper:
 
     def __init__(self, services: Services, way: WorkerPool) -> None:
         self._s = services
-        self._scaler = Scaler(services.settings, services.usage, services.live, way)
+        self._scaler = Scaler(services.settings, services.usage, services.redis, way)
         self._term = ExitStack()
-        self._held: Held | None = None
+        self._held: HeldLease | None = None
         self._seen: dict[str, Repair] = {}
         self._cleaned = float("-inf")
         self._stop = threading.Event()
@@ -121,7 +121,7 @@ class Keeper:
             seconds = min(seconds, self._scaler.holds)
         until = time.monotonic() + seconds
         while self._held and not self._stop.is_set() and (left := until - time.monotonic()) > 0:
-            if self._s.live.wait_for_ring(left) or not self._leads():
+            if self._s.redis.wakeup.wait(left) or not self._leads():
                 return
         if not self._held:
             self._stop.wait(min(seconds, LEAD / 2))
@@ -132,12 +132,12 @@ class Keeper:
             return True
         self.resign()
         self._scaler.forget()  # another may have scaled meanwhile
-        self._held = self._term.enter_context(alone(self._s.live, "keeper", LEAD, LEAD))
+        self._held = self._term.enter_context(exclusive(self._s.redis.leases, "keeper", LEAD))
         return self._held is not None
 
     def _still_leads(self) -> bool:
         """False when a later leader may have scaled already: whoever thinks it still leads must not."""
-        return self._held is not None and self._held.ours()
+        return self._held is not None and self._held.is_ours()
 
     # repair
 
@@ -181,43 +181,42 @@ class Keeper:
         return demand(view.export, untaken, prior, self._scaler.learned, self._s.settings, view.now)
 
     def _view(self, export: Export) -> View:
-        live, export_id = self._s.live, export.id
+        redis, export_id = self._s.redis, export.id
         missing: list[int] = []
         plan: Plan | None = None
         if export.state in (State.RENDERING, State.ASSEMBLING):
-            found = self._s.exports.segments.found(export_id)
+            found = self._s.segments.found(export_id)
             with suppress(NotFound):  # lost: the assembly, which is asked for then, makes it again
                 plan = self._s.exports.plan(export_id)
             missing = cover(plan, found)[1] if plan else []
-            if self._held and live.progress(export_id) is None:  # who only observes changes nothing
-                live.restore_pages(export_id, {c: sum(n for _, n in pieces) for c, pieces in found.items()})
-        held = live.held([f"{export_id}:{chunk}" for chunk in missing])
+            if self._held and redis.progress.load(export_id) is None:  # who only observes changes nothing
+                redis.progress.restore_pages(
+                    export_id, {c: sum(n for _, n in pieces) for c, pieces in found.items()}
+                )
+        held = redis.leases.held([f"{export_id}:{chunk}" for chunk in missing])
         return View(
             export,
             missing,
             [chunk for chunk in missing if f"{export_id}:{chunk}" not in held],
-            bool(live.held([f"{export_id}:plan", f"{export_id}:assemble"])),
-            live.sent(export_id),
-            live.waiting(QUEUES if missing else QUEUES[:1]) == 0,  # what comes alone is short
+            bool(redis.leases.held([f"{export_id}:{step}" for step in ("plan", "assemble", "deliver")])),
+            redis.messages.sent_lately(export_id),
+            redis.messages.waiting(QUEUES if missing else QUEUES[:1]) == 0,  # what comes alone is short
             time.time(),
             plan,
         )
 
     def _do(self, action: Repair, view: View) -> None:
         s, export = self._s, view.export
-        if action is Repair.PLAN:
-            flow.send_plan(s, export.id)
-        elif action is Repair.RENDER:
-            flow.send_chunks(s, export, list(view.unleased))
-        elif action is Repair.ASSEMBLE:
-            s.queue.assemble(export.id)
-        elif action is Repair.DELIVER:
-            flow.send_notice(s, export.id)
-        elif action is Repair.CLOSE:
-            log.error("keeper: nobody could be told about export %s", export.id)
-            s.exports.close(export.id)
-        elif action is Repair.GIVE_UP:
-            flow.fail(s, export.id, ExportFailed("It was not finished within the time an export may take."))
+        match action:
+            case Repair.PLAN | Repair.ASSEMBLE | Repair.DELIVER:
+                flow.send(s, Message(action.value, export.id))
+            case Repair.RENDER:
+                flow.send(s, flow.chunks(export, tuple(view.unleased)))
+            case Repair.CLOSE:
+                log.error("keeper: the notice about export %s could not be sent", export.id)
+                s.exports.close(export.id)
+            case Repair.GIVE_UP:
+                flow.fail(s, export.id, ExportFailed("It was not finished within the time an export may take."))
 
     # clean up
 

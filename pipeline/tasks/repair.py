@@ -30,8 +30,8 @@ class View:
 
     export: Export
     missing: Sequence[int]  # chunks with pages missing
-    unleased: Sequence[int]  # those of them that nobody is at
-    busy: bool  # somebody plans or assembles it
+    unleased: Sequence[int]  # those of them that no worker is at
+    busy: bool  # a step of the whole export is at work
     sent: bool  # messages for it went out lately
     queue_empty: bool  # no message waits where one for it would
     now: float
@@ -42,12 +42,12 @@ def repair(view: View, deadline: float) -> Repair:
     """What an export needs; pure.
 
     While messages wait in a queue, the missing one may be among them, unless they were sent long ago.
-    When no message waits and nobody is at the work, the message is lost.
+    When no message waits and no worker is at the work, the message is lost.
     """
     if view.export.state.over:
         if view.now - (view.export.finished_at or 0.0) > NOTICE_PATIENCE:
             return Repair.CLOSE
-        return Repair.NOTHING if view.sent else Repair.DELIVER
+        return Repair.NOTHING if view.sent or view.busy else Repair.DELIVER
     if view.now - view.export.created_at > deadline:
         return Repair.GIVE_UP
     if view.busy or (view.sent and not view.queue_empty):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import time
 from typing import Annotated, Any
 
 import msgspec
@@ -18,11 +17,11 @@ from ..exports import views
 from ..exports.export import Export, State
 from ..exports.request import ExportRequest
 from ..exports.volumes import VolumeLimit
-from ..scaler.quotes import current_quotes, quotes_as_json
-from ..services import Services
+from ..scaler.quotes import represent
 from ..tasks import flow
+from ..tasks.submit import submit as submit_request
 from .auth import owner, services
-from .errors import described, json_answer, retry_after
+from .errors import json_answer
 
 blueprint = Blueprint("api", __name__)
 LISTED = 20
@@ -53,19 +52,16 @@ msgspec.json.Decoder(Body)  # so that the type is known before there are threads
 
 @blueprint.post("/exports")
 def submit() -> Response:
-    """202 while the export is being made, 200 when it already was; 503 when it is kept for later."""
+    """202 while the export is being made, 200 when it already was. `queued` is false while Redis is down."""
     s, name, body = services(), owner(), _body()
     volume = VolumeLimit(body.volume_pages, body.volume_bytes)
     order = ExportRequest(
         body.document, body.params, name, body.notify, body.key, body.chunk_pages, volume, body.within
     )
-    try:
-        export = flow.submit(s, order)
-        response = json_answer(_full(s, export), 200 if export.state.over else 202)
-    except flow.Accepted as kept:
-        export = kept.export
-        told = {"error": described(kept), "export": _full(s, export)}
-        response = retry_after(json_answer(told, 503))
+    submitted = submit_request(s, order)
+    export = submitted.export
+    answer = represent(s, export) | {"queued": submitted.queued}
+    response = json_answer(answer, 200 if export.state.over else 202)
     response.headers["Location"] = f"{s.settings.base_url}/exports/{export.id}"
     return response
 
@@ -83,7 +79,7 @@ def recent() -> Response:
 
 @blueprint.get("/exports/<export_id>")
 def show(export_id: str) -> Response:
-    return _cheap(_full(services(), _own(export_id)))
+    return _cheap(represent(services(), _own(export_id)))
 
 
 @blueprint.delete("/exports/<export_id>")
@@ -91,7 +87,7 @@ def cancel(export_id: str) -> Response:
     """Cancelled is cancelled, also when Redis is down: workers look at the bucket, the keeper tidies up."""
     s = services()
     _own(export_id)
-    return json_answer(_full(s, flow.cancel(s, export_id)))
+    return json_answer(represent(s, flow.cancel(s, export_id)))
 
 
 @blueprint.get("/exports/<export_id>/download")
@@ -117,8 +113,8 @@ def to_file(export: Export, volume: int = 0) -> AnyResponse:
         if volume >= len(made.files):
             raise NotFound(f"Export {export.id} has no volume {volume}; there are {len(made.volumes)}.")
         file = made.files[volume]
-        if s.exports.store.head(file.key):
-            return redirect(s.exports.store.presign(file.key, file.name, s.settings.download_seconds))
+        if s.bucket.head(file.key):
+            return redirect(s.bucket.presign(file.key, file.name, s.settings.download_seconds))
     raise _no_file(export)
 
 
@@ -168,12 +164,6 @@ def _own(export_id: str) -> Export:
     if export.owner != name:
         raise NoExport(f"There is no export {export_id}.")
     return export
-
-
-def _full(s: Services, export: Export) -> dict[str, Any]:
-    progress = views.progress(s.exports, s.live, export)
-    quotes = quotes_as_json(current_quotes(s.live, export, s.settings))
-    return views.full(export, progress, time.time(), s.settings.base_url, quotes)
 
 
 def _cheap(body: object) -> Response:

@@ -87,7 +87,7 @@ def sign_out(token: str) -> None:
 def may_try_sign_in() -> bool:
     """Whether this address may try one more password in this minute; nobody counts while Redis is down."""
     try:
-        return services().live.allow(f"sign-in:{request.remote_addr}", SIGN_INS_PER_MINUTE)
+        return services().redis.counters.allow(f"sign-in:{request.remote_addr}", SIGN_INS_PER_MINUTE)
     except RedisDown:
         return True
 

@@ -39,7 +39,7 @@ def post_worker_init(worker: Any) -> None:
     """Start the keeper in the process that serves, after it was forked: connections must not be shared."""
     logs.begin("%(name)s: %(message)s")
     services = worker.wsgi.extensions[EXTENSION]
-    keeper = Keeper(services, worker_pool(services.settings, services.live))
+    keeper = Keeper(services, worker_pool(services.settings, services.redis))
     _keepers.append((keeper, keeper.start()))
 
 

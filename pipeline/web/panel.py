@@ -83,7 +83,7 @@ def _sign_in_page(target: str, problem: str = "", status: int = 200) -> Response
 
 def _listings() -> list[str]:
     """Keys of listings to choose from; any other can be typed."""
-    entries = islice(auth.services().exports.store.entries(INPUTS), LOOKED_AT)
+    entries = islice(auth.services().bucket.entries(INPUTS), LOOKED_AT)
     try:
         return list(islice((entry.key for entry in entries if entry.key.endswith(".jsonl")), LISTINGS_MOST))
     except StoreDown:

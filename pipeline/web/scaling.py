@@ -18,8 +18,8 @@ blueprint = Blueprint("scaling", __name__)
 def scaler() -> Response:
     """Workers, limits and the last decisions, newest first."""
     owner()
-    live = services().live
-    return json_answer({"scaler": live.scaler(), "decisions": live.decisions()})
+    redis = services().redis
+    return json_answer({"scaler": redis.decisions.state(), "decisions": redis.decisions.latest()})
 
 
 @blueprint.get("/estimate")

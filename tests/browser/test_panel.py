@@ -19,12 +19,13 @@ from flask import Flask
 from playwright.sync_api import Browser, Dialog, Download, Page, expect, sync_playwright
 from werkzeug.serving import make_server
 
-from pipeline.adapters.redis.live import Live
+from pipeline.adapters.redis import Coordination
 from pipeline.errors import PipelineError
 from pipeline.exports.links import Links
-from pipeline.services import Services, open_services
+from pipeline.services import Message, Services, open_services
 from pipeline.settings import Settings
 from pipeline.tasks import flow
+from pipeline.tasks.step import Outcome
 from pipeline.web import create_app
 
 pytestmark = pytest.mark.xdist_group("browser")  # one Chromium for all, whoever runs them
@@ -35,7 +36,7 @@ PAUSE = 0.35  # seconds a worker needs for a chunk, so that there is something t
 PASSWORD = "open sesame"
 PATIENCE = 60_000  # ms; others use the machine at the same time
 PutPhotos = Callable[[int], str]
-Step = Callable[[Services, str], None]
+Step = Callable[..., Outcome]
 
 
 class Workers:
@@ -46,19 +47,13 @@ class Workers:
         self.gate = threading.Event()
         self.gate.set()
 
-    def plan(self, export_id: str) -> None:
-        self._steps.put((export_id, flow.plan))
-
-    def render(self, export_id: str, chunks: list[int], large: bool) -> None:
-        for chunk in chunks:
-            self._steps.put((export_id, partial(flow.render, chunk=chunk, stopping=lambda: False)))
-        self.assemble(export_id)
-
-    def assemble(self, export_id: str) -> None:
-        self._steps.put((export_id, flow.assemble))
-
-    def deliver(self, export_id: str) -> None:
-        self._steps.put((export_id, flow.deliver))
+    def send(self, message: Message) -> None:
+        if message.step == "render":
+            for chunk in message.chunks:
+                self._steps.put((message.export_id, partial(flow.take, step="render", chunk=chunk)))
+            self.send(Message("assemble", message.export_id))
+        else:
+            self._steps.put((message.export_id, partial(flow.take, step=message.step)))
 
     @contextmanager
     def working(self, services: Services) -> Iterator[None]:
@@ -78,7 +73,7 @@ class Workers:
             time.sleep(PAUSE)
             self.gate.wait(30)
             try:
-                step(services, export_id)
+                step(services, export_id=export_id)
             except PipelineError as error:
                 flow.fail(services, export_id, error)
 
@@ -303,7 +298,7 @@ def test_a_refusal_names_the_field_and_the_button_can_be_pressed_again(page: Pag
 
 
 def test_photos_that_could_not_be_read_are_named(page: Page, settings: Settings) -> None:
-    store = open_services(settings, Workers()).exports.store
+    store = open_services(settings, Workers()).bucket
     store.put("inputs/lost.jsonl", b'{"source":"inputs/lost.jpg","caption":"Gone"}\n')
     sign_in(page)
     with page.expect_download():
@@ -313,7 +308,7 @@ def test_photos_that_could_not_be_read_are_named(page: Page, settings: Settings)
 
 
 def test_a_failed_export_says_why(page: Page, settings: Settings) -> None:
-    store = open_services(settings, Workers()).exports.store
+    store = open_services(settings, Workers()).bucket
     store.put("inputs/broken.jsonl", b'{"source":"exports/secret"}\n')
     sign_in(page)
     page.get_by_role("button", name="Download").click()
@@ -323,7 +318,7 @@ def test_a_failed_export_says_why(page: Page, settings: Settings) -> None:
 def test_workers_that_cannot_be_counted_are_not_said_to_be_none(page: Page, settings: Settings) -> None:
     """When Heroku refuses the key they cannot be stopped either, and cost money."""
     seen = {"quantity": None, "limit": None, "maximum": 4, "boot_seconds": 15.0, "refused": "Heroku refuses."}
-    Live.open(settings).show_scaler(seen)
+    Coordination.open(settings).decisions.show_state(seen)
     sign_in(page)
     expect(page.locator("#workers-words")).to_have_text(re.compile("An unknown number of workers of at most 4"))
     expect(page.locator("#workers-problem")).to_have_text("Heroku refuses.")

@@ -9,7 +9,7 @@ import pytest
 import redis
 
 from local.services import Valkey
-from pipeline.adapters.redis.live import Live
+from pipeline.adapters.redis import Coordination
 from pipeline.settings import Settings
 
 
@@ -22,6 +22,6 @@ def client(valkey_server: Valkey) -> Iterator[Any]:
 
 
 @pytest.fixture
-def live(valkey_server: Valkey, client: Any) -> Live:
+def shared(valkey_server: Valkey, client: Any) -> Coordination:
     """The door to a server in which nothing is."""
-    return Live.open(Settings.from_env({"REDIS_URL": valkey_server.url}))
+    return Coordination.open(Settings.from_env({"REDIS_URL": valkey_server.url}))

@@ -54,13 +54,13 @@ def test_an_export_that_is_closed_once_more_is_not_charged_again(
     accounts.bill(made.id, Charge(12.5, 0.0001))
     exports.close(made.id)
     assert not accounts.unbilled()
-    assert not list(exports.store.entries("unbilled/"))
+    assert not list(exports._bucket.entries("unbilled/"))
 
 
 def test_an_export_that_cannot_be_read_keeps_no_other_from_being_charged(
     exports: ExportRepository, accounts: UsageLog
 ) -> None:
     garbled, made = closed(exports), closed(exports)
-    exports.store.put(f"exports/{garbled.id}/export.json", b"{garbled")
+    exports._bucket.put(f"exports/{garbled.id}/export.json", b"{garbled")
     assert [one.id for one in accounts.unbilled()] == [made.id]
-    assert [entry.key for entry in exports.store.entries("unbilled/")] == [f"unbilled/{made.id}"]
+    assert [entry.key for entry in exports._bucket.entries("unbilled/")] == [f"unbilled/{made.id}"]

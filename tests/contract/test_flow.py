@@ -34,7 +34,7 @@ from local.services import S3, Smtp, Valkey, free_port, smtp
 from pipeline.adapters.bucket.bucket import S3Bucket
 from pipeline.adapters.bucket.multipart import Upload
 from pipeline.adapters.mail import Mailer
-from pipeline.adapters.redis.live import Live
+from pipeline.adapters.redis import Coordination
 from pipeline.documents import Range
 from pipeline.documents.inputs.bucket import BucketInputs
 from pipeline.documents.job import DocumentJob
@@ -56,15 +56,17 @@ from pipeline.exports.request import ExportRequest
 from pipeline.exports.segments import segment_key
 from pipeline.exports.volumes import UNCUT, VolumeLimit
 from pipeline.pdf.assembly import Assembly
-from pipeline.services import Services, open_services
+from pipeline.services import Message, Services, open_services
 from pipeline.settings import Settings
 from pipeline.tasks import assemble as assembling
 from pipeline.tasks import flow
-from pipeline.tasks.app import _run as run_step
 from pipeline.tasks.app import make_app
-from pipeline.tasks.render import PutBack
+from pipeline.tasks.retry import Fail, Retry
 from pipeline.tasks.segment_cache import SegmentCache
+from pipeline.tasks.step import Again, NotWanted, StepRecord
+from pipeline.tasks.submit import submit
 
+from .. import steps
 from ..conftest import SentMessages
 from ..pictures import jpeg
 from ..readback import read
@@ -82,7 +84,7 @@ class Stage:
 
     @property
     def store(self) -> S3Bucket:
-        return self.s.exports.store
+        return self.s.bucket
 
     def put_album(self, photos: list[bytes]) -> None:
         lines = []
@@ -97,12 +99,12 @@ class Stage:
     ) -> str:  # fmt: skip
         params = {"listing": ALBUM, **params}
         order = ExportRequest("photos", params, "shop", notify, chunk_pages=chunk_pages, volume=volume)
-        return flow.submit(self.s, order).id
+        return submit(self.s, order).export.id
 
     def planned(self, **order: Any) -> str:
         """An export whose chunks were asked for."""
         export_id = self.submit(**order)
-        flow.plan(self.s, export_id)
+        steps.plan(self.s, export_id)
         self.queue.sent.clear()
         return export_id
 
@@ -110,7 +112,7 @@ class Stage:
         """An export whose segments are all there."""
         export_id = self.planned(**order)
         for chunk in self.s.exports.plan(export_id).chunks:
-            flow.render(self.s, export_id, chunk.number, never)
+            steps.render(self.s, export_id, chunk.number)
         return export_id
 
     def spoil(self, export_id: str, data: bytes) -> None:
@@ -128,12 +130,10 @@ class Stage:
         """What workers do: take each message that was sent, until none is left."""
         while self.queue.sent:
             step, export_id, *chunks = self.queue.sent.pop(0)
-            if step == "render":
-                for chunk in chunks:
-                    while put_back(flow.render, self.s, export_id, int(chunk), never):
-                        pass
-                step = "assemble"
-            {"plan": flow.plan, "assemble": flow.assemble, "deliver": flow.deliver}[step](self.s, export_id)
+            for chunk in chunks:
+                while isinstance(steps.render(self.s, export_id, int(chunk)), Again):
+                    pass
+            flow.take(self.s, "assemble" if step == "render" else step, export_id)
 
     def load(self, export_id: str) -> Export:
         return self.s.exports.load(export_id)
@@ -157,19 +157,6 @@ class Stage:
         seen = read(path)
         assert not seen.complaints
         return [page.text.splitlines()[-1] for page in seen.pages]
-
-
-def never() -> bool:
-    return False
-
-
-def put_back(step: Callable[..., None], *arguments: Any) -> bool:
-    """Whether a message that is at this step comes back."""
-    try:
-        step(*arguments)
-    except PutBack:
-        return True
-    return False
 
 
 @pytest.fixture(scope="module")
@@ -241,7 +228,7 @@ def test_an_export_goes_all_the_way(stage: Stage, tmp_path: Path) -> None:
     assert stage.s.exports.active() == []
     assert stage.objects(export_id, "segments/") == {}
     assert stage.store.uploads("") == []
-    assert stage.s.live.progress(export_id) is None
+    assert stage.s.redis.progress.load(export_id) is None
 
 
 def test_how_long_each_step_took_is_written_down(stage: Stage) -> None:
@@ -257,8 +244,8 @@ def test_how_long_each_step_took_is_written_down(stage: Stage) -> None:
 def test_drawing_that_redis_forgot_counts_as_not_timed(stage: Stage) -> None:
     stage.put_album([jpeg(n) for n in range(5)])
     export_id = stage.rendered(notify=None)
-    stage.s.live.forget(export_id)
-    flow.assemble(stage.s, export_id)
+    stage.s.redis.progress.forget(export_id)
+    steps.assemble(stage.s, export_id)
     result = stage.load(export_id).result
     assert result and result.seconds == 0
 
@@ -268,32 +255,32 @@ def test_each_step_may_run_twice(stage: Stage) -> None:
     assert stage.submit() == export_id
     assert stage.queue.sent == [("plan", export_id)]
 
-    flow.plan(stage.s, export_id)
+    steps.plan(stage.s, export_id)
     before = stage.objects(export_id)
-    flow.plan(stage.s, export_id)
+    steps.plan(stage.s, export_id)
     assert stage.queue.sent[1:] == [("render", export_id, "0", "1", "2")]
 
     for chunk in (0, 1, 2):
-        flow.render(stage.s, export_id, chunk, never)
+        steps.render(stage.s, export_id, chunk)
     after = stage.objects(export_id)
     assert len(after) == len(before) + 3
-    flow.render(stage.s, export_id, 1, never)
+    steps.render(stage.s, export_id, 1)
     assert stage.objects(export_id) == after
-    stage.s.exports.segments.drop(segment_key(export_id, 1, 2, 2))
-    flow.render(stage.s, export_id, 1, never)
+    stage.s.segments.drop(segment_key(export_id, 1, 2, 2))
+    steps.render(stage.s, export_id, 1)
     assert stage.objects(export_id) == after, "the same bytes under the same key"
 
-    flow.assemble(stage.s, export_id)
+    steps.assemble(stage.s, export_id)
     ready = stage.objects(export_id)
-    flow.assemble(stage.s, export_id)
+    steps.assemble(stage.s, export_id)
     assert stage.objects(export_id) == ready
     assert stage.queue.sent[2:] == [("deliver", export_id)]
 
     for _ in range(2):
-        flow.deliver(stage.s, export_id)
-        for step in (flow.plan, flow.assemble):
+        steps.deliver(stage.s, export_id)
+        for step in (steps.plan, steps.assemble):
             step(stage.s, export_id)
-        flow.render(stage.s, export_id, 0, never)
+        steps.render(stage.s, export_id, 0)
     assert stage.objects(export_id, "segments/") == {}
     assert stage.subjects(export_id) == ["Ready: Photos"]
     assert len(stage.queue.sent) == 3
@@ -301,8 +288,8 @@ def test_each_step_may_run_twice(stage: Stage) -> None:
 
 def test_an_assembly_that_comes_too_early_does_nothing(stage: Stage) -> None:
     export_id = stage.planned()
-    flow.render(stage.s, export_id, 0, never)
-    flow.assemble(stage.s, export_id)
+    steps.render(stage.s, export_id, 0)
+    steps.assemble(stage.s, export_id)
     assert stage.load(export_id).state is State.RENDERING
     assert stage.queue.sent == []
 
@@ -318,13 +305,13 @@ def test_a_planner_that_was_overtaken_changes_nothing(
         monkeypatch.setattr(DocumentJob, "plan", slow)
         with redis.Redis.from_url(settings.redis_url) as client:
             client.flushall()
-        flow.plan(stage.s, export_id)
-        flow.render(stage.s, export_id, 0, never)
+        steps.plan(stage.s, export_id)
+        steps.render(stage.s, export_id, 0)
         stage.s.exports.change(export_id, lambda e: e.to(State.ASSEMBLING))
         return job.plan(settings, 1)
 
     monkeypatch.setattr(DocumentJob, "plan", overtaken)
-    flow.plan(stage.s, export_id)
+    steps.plan(stage.s, export_id)
     assert stage.load(export_id).state is State.ASSEMBLING
     assert stage.queue.sent == [("plan", export_id), ("render", export_id, "0", "1", "2")]
     stage.work()
@@ -333,12 +320,13 @@ def test_a_planner_that_was_overtaken_changes_nothing(
 
 def test_a_request_is_kept_when_redis_is_down(stage: Stage, tmp_path: Path) -> None:
     stage.queue.broken = RedisDown("Redis takes no messages.")
-    with pytest.raises(flow.Accepted, match="is accepted; it begins when Redis is back") as accepted:
-        stage.submit()
+    request = ExportRequest("photos", {"listing": ALBUM}, "shop", "admin@example.org", chunk_pages=2)
+    submitted = submit(stage.s, request)
+    assert not submitted.queued
     stage.queue.broken = None
-    export_id = accepted.value.export.id
+    export_id = submitted.export.id
     assert stage.s.exports.active() == [export_id]
-    flow.send_plan(stage.s, export_id)
+    flow.send(stage.s, Message("plan", export_id))
     stage.work()
     assert stage.captions(export_id, tmp_path) == FIVE
 
@@ -435,9 +423,9 @@ def test_a_listing_that_loses_entries_while_it_is_drawn_fails_the_export(stage: 
     first, _, rest = stored.data.partition(b"\n")
     stage.spoil(export_id, b" " * len(first) + b"\n" + rest)
     for chunk in (0, 1, 2):
-        flow.render(stage.s, export_id, chunk, never)
+        steps.render(stage.s, export_id, chunk)
     with pytest.raises(ExportFailed, match="5 entries were planned, but 4"):
-        flow.assemble(stage.s, export_id)
+        steps.assemble(stage.s, export_id)
 
 
 def test_a_chunk_reads_only_its_own_bytes_of_the_listing(stage: Stage) -> None:
@@ -449,8 +437,8 @@ def test_a_chunk_reads_only_its_own_bytes_of_the_listing(stage: Stage) -> None:
     own = stored.data[chunk.start : chunk.stop]
     assert own.count(b"source") == 2
     stage.spoil(export_id, b"x" * chunk.start + own + b"x" * (len(stored.data) - chunk.stop))
-    flow.render(stage.s, export_id, 1, never)
-    assert stage.s.exports.segments.found(export_id) == {1: [(2, 2)]}
+    steps.render(stage.s, export_id, 1)
+    assert stage.s.segments.found(export_id) == {1: [(2, 2)]}
 
 
 # interruptions
@@ -461,11 +449,11 @@ def test_a_plan_that_is_lost_is_made_again(stage: Stage, tmp_path: Path, rendere
     export_id = stage.planned()
     before = stage.s.exports.plan(export_id)
     for chunk in range(rendered):
-        flow.render(stage.s, export_id, chunk, never)
+        steps.render(stage.s, export_id, chunk)
     kept = stage.objects(export_id, "segments/")
     stage.store.delete([f"exports/{export_id}/plan.json"])
     stage.restart()
-    stage.queue.render(export_id, [0, 1, 2], large=False)
+    stage.queue.send(Message("render", export_id, (0, 1, 2)))
     stage.work()
     assert stage.s.exports.plan(export_id) == before
     assert len(kept) == rendered
@@ -478,18 +466,18 @@ def test_a_plan_that_is_lost_is_not_replaced_by_one_of_another_input(stage: Stag
     stage.restart()
     stage.put_album([jpeg(n, 40, 30) for n in range(4)])
     with pytest.raises(ExportFailed, match="plan was lost"):
-        flow.render(stage.s, export_id, 0, never)
+        steps.render(stage.s, export_id, 0)
 
 
 def test_a_chunk_that_is_put_back_goes_on_where_it_was(stage: Stage, tmp_path: Path) -> None:
     """Its worker is told to stop, again and again."""
     export_id = stage.planned(chunk_pages=5)
     for done in (1, 2, 3, 4):
-        with pytest.raises(PutBack, match=f"1 pages are done, {5 - done} go back"):
-            flow.render(stage.s, export_id, 0, lambda: True)
-    flow.render(stage.s, export_id, 0, lambda: True)
-    assert stage.s.exports.segments.found(export_id) == {0: [(n, 1) for n in range(5)]}
-    stage.queue.assemble(export_id)
+        outcome = steps.render(stage.s, export_id, 0, steps.STOPPING)
+        assert outcome == Again(f"1 pages are done, {5 - done} go back", 1)
+    steps.render(stage.s, export_id, 0, steps.STOPPING)
+    assert stage.s.segments.found(export_id) == {0: [(n, 1) for n in range(5)]}
+    stage.queue.send(Message("assemble", export_id))
     stage.work()
     assert stage.captions(export_id, tmp_path) == FIVE
 
@@ -497,10 +485,10 @@ def test_a_chunk_that_is_put_back_goes_on_where_it_was(stage: Stage, tmp_path: P
 def test_attempts_that_end_without_a_word_are_counted(stage: Stage) -> None:
     export_id = stage.planned()
     for _ in range(3):
-        stage.s.live.attempt(f"{export_id}:1:2")  # as a worker does before it is killed
+        stage.s.redis.counters.count_attempt(f"{export_id}:1:2")  # as a worker does before it is killed
     with pytest.raises(ChunkFailed, match="Page 3 or one soon after it could not be rendered: 3 attempts"):
-        flow.render(stage.s, export_id, 1, never)
-    flow.render(stage.s, export_id, 0, never)
+        steps.render(stage.s, export_id, 1)
+    steps.render(stage.s, export_id, 0)
 
 
 def test_an_error_after_redis_was_wiped_costs_the_page_nothing(
@@ -516,9 +504,9 @@ def test_an_error_after_redis_was_wiped_costs_the_page_nothing(
     with monkeypatch.context() as broken:
         broken.setattr(BucketInputs, "open", wiped)
         with pytest.raises(StoreDown):
-            flow.render(stage.s, export_id, 1, never)
-    flow.render(stage.s, export_id, 1, never)
-    assert stage.s.exports.segments.found(export_id) == {1: [(2, 2)]}
+            steps.render(stage.s, export_id, 1)
+    steps.render(stage.s, export_id, 1)
+    assert stage.s.segments.found(export_id) == {1: [(2, 2)]}
 
 
 @pytest.mark.parametrize("drawn", [0, 1])
@@ -534,9 +522,9 @@ def test_a_document_that_ends_early_fails_the_export(
 
     monkeypatch.setattr(Photos, "draw", shorter)
     if drawn:
-        assert put_back(flow.render, stage.s, export_id, 1, never)
+        assert isinstance(steps.render(stage.s, export_id, 1), Again)
     with pytest.raises(ExportFailed, match=f"ended at page {2 + drawn}, but 5 pages were planned"):
-        flow.render(stage.s, export_id, 1, never)
+        steps.render(stage.s, export_id, 1)
 
 
 def test_a_store_that_fails_again_and_again_is_no_fault_of_the_page(
@@ -547,28 +535,55 @@ def test_a_store_that_fails_again_and_again_is_no_fault_of_the_page(
         broken.setattr(BucketInputs, "open", failing(StoreDown("The bucket could not read it.")))
         for _ in range(5):
             with pytest.raises(StoreDown):
-                flow.render(stage.s, export_id, 1, never)
-    flow.render(stage.s, export_id, 1, never)
-    assert stage.s.exports.segments.found(export_id) == {1: [(2, 2)]}
+                steps.render(stage.s, export_id, 1)
+    steps.render(stage.s, export_id, 1)
+    assert stage.s.segments.found(export_id) == {1: [(2, 2)]}
 
 
-def test_an_error_that_nobody_can_count_is_tried_again(stage: Stage, app: celery.Celery) -> None:
-    """Redis is down for a moment; a task that ended as a failure would wait for the keeper."""
+def test_an_error_while_redis_is_down_is_tried_again(stage: Stage) -> None:
+    """A task that ended as a failure would wait for the keeper."""
     alone = dataclasses.replace(stage.s.settings, redis_url=f"redis://127.0.0.1:{free_port()}/0")
-    without_redis = dataclasses.replace(stage.s, live=Live.open(alone))
-    tried: list[str] = []
+    without_redis = dataclasses.replace(stage.s, redis=Coordination.open(alone))
+    outcome = flow.handle(without_redis, "render", stage.planned(), 0, threading.Event())
+    assert isinstance(outcome, Retry)
+    assert isinstance(outcome.error, RedisDown)
 
-    def step(_: Services, export_id: str) -> None:
-        tried.append(export_id)
-        if len(tried) < 3:
-            raise StoreDown("The bucket could not read it.")
 
-    @app.task(bind=True, max_retries=None)  # type: ignore[untyped-decorator]  # Celery has no types
-    def run(self: Any, export_id: str) -> Any:
-        return run_step(self, without_redis, step, export_id)
+def test_a_step_that_fails_often_enough_ends_the_export(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    export_id = stage.planned()
+    monkeypatch.setattr(BucketInputs, "open", failing(StoreDown("The bucket could not read it.")))
+    outcomes = [flow.handle(stage.s, "render", export_id, 1, threading.Event()) for _ in range(9)]
+    assert [type(outcome) for outcome in outcomes] == [Retry] * 8 + [Fail]
+    failure = stage.load(export_id).failure
+    assert failure is not None
+    assert (failure.code, failure.message) == ("StoreDown", "The bucket could not read it.")
+    assert stage.queue.sent == [("deliver", export_id)]
 
-    assert run.apply(("an-export",)).state == "SUCCESS"
-    assert tried == ["an-export"] * 3
+
+def test_an_error_of_the_program_ends_the_export(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    export_id = stage.planned()
+    monkeypatch.setattr(BucketInputs, "open", failing(ZeroDivisionError("a secret")))
+    assert isinstance(flow.handle(stage.s, "render", export_id, 1, threading.Event()), Fail)
+    failure = stage.load(export_id).failure
+    assert failure is not None
+    assert failure.message == "Internal error (ZeroDivisionError). It was logged; please report it."
+    assert any(record.exc_info for record in caplog.records)
+
+
+def test_every_step_is_recorded_once(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    records: list[StepRecord] = []
+    monkeypatch.setattr(flow, "OBSERVERS", [records.append])
+    export_id = stage.submit(notify=None)
+    for step, chunk in (("plan", None), ("render", 0), ("render", 0), ("assemble", None), ("render", 1)):
+        flow.handle(stage.s, step, export_id, chunk, threading.Event())
+    seen = [(record.step, record.chunk, record.outcome, record.pages) for record in records]
+    assert seen == [
+        ("plan", None, "done", 5), ("render", 0, "done", 2), ("render", 0, "not wanted", 0),
+        ("assemble", None, "not wanted", 0), ("render", 1, "done", 2),
+    ]  # fmt: skip
+    assert all(record.export == export_id and record.ms >= 0 and record.peak_mb > 10 for record in records)
 
 
 def failing(error: Exception) -> Callable[..., Any]:
@@ -580,13 +595,13 @@ def failing(error: Exception) -> Callable[..., Any]:
 
 def test_a_chunk_that_somebody_is_at_is_left_to_them(stage: Stage) -> None:
     export_id = stage.planned()
-    lease = stage.s.live.lease(f"{export_id}:1", 60)
+    lease = stage.s.redis.leases.take(f"{export_id}:1", 60)
     assert lease is not None
-    flow.render(stage.s, export_id, 1, never)
-    assert stage.s.exports.segments.found(export_id) == {}
-    stage.s.live.release(lease)
-    flow.render(stage.s, export_id, 1, never)
-    assert stage.s.exports.segments.found(export_id) == {1: [(2, 2)]}
+    steps.render(stage.s, export_id, 1)
+    assert stage.s.segments.found(export_id) == {}
+    stage.s.redis.leases.release(lease)
+    steps.render(stage.s, export_id, 1)
+    assert stage.s.segments.found(export_id) == {1: [(2, 2)]}
 
 
 # assembly
@@ -639,10 +654,10 @@ def test_a_damaged_segment_is_dropped_and_rendered_again(
 ) -> None:
     export_id = stage.rendered()
     damage(stage, segment_key(export_id, 1, 2, 2))
-    flow.assemble(stage.s, export_id)
+    steps.assemble(stage.s, export_id)
     if damage is deleted:  # it does not count as rendered; the keeper asks for it
         assert stage.load(export_id).state is State.RENDERING
-        stage.queue.render(export_id, [1], large=False)
+        stage.queue.send(Message("render", export_id, (1,)))
     assert stage.queue.sent == [("render", export_id, "1")]
     assert stage.store.uploads("") == []
     stage.work()
@@ -665,7 +680,7 @@ def test_a_segment_that_changes_while_it_is_joined_is_found_though_it_does_not_p
 
     with monkeypatch.context() as meanwhile:  # its index was read before
         meanwhile.setattr(S3Bucket, "begin_upload", damaged_first)
-        flow.assemble(stage.s, export_id)
+        steps.assemble(stage.s, export_id)
     assert stage.queue.sent == [("render", export_id, "1")]
     assert stage.store.uploads("") == []
     stage.work()
@@ -687,15 +702,15 @@ def test_a_segment_that_is_stored_again_after_it_was_joined_spoils_no_file(
         stage.spoil(export_id, album)
         with redis.Redis.from_url(stage.s.settings.redis_url) as client:
             client.flushall()
-        flow.render(stage.s, export_id, 1, never)
+        steps.render(stage.s, export_id, 1)
         yield from tail(assembly)
 
     with monkeypatch.context() as meanwhile:
         meanwhile.setattr(assembling, "SegmentCache", partial(SegmentCache, room=0))
         meanwhile.setattr(Assembly, "tail", another_first)
         with pytest.raises(DamagedSegment, match="stored again"):
-            flow.assemble(stage.s, export_id)
-    stage.queue.assemble(export_id)
+            steps.assemble(stage.s, export_id)
+    stage.queue.send(Message("assemble", export_id))
     stage.work()
     assert stage.captions(export_id, tmp_path) == FIVE
 
@@ -714,7 +729,7 @@ def test_small_segments_are_gathered_a_few_mib_at_a_time(
 
     monkeypatch.setattr(Upload, "write", weighed)
     export_id = stage.rendered(chunk_pages=1)
-    flow.assemble(stage.s, export_id)
+    steps.assemble(stage.s, export_id)
     assert sum(held) > 18 << 20
     assert max(held) <= 8 << 20
     assert stage.captions(export_id, tmp_path) == [f"Photo {n}" for n in range(1, 10)]
@@ -731,16 +746,16 @@ def test_an_assembly_that_breaks_off_leaves_no_upload(
         else:
             broken.setattr(Upload, "complete", failing(StoreDown("The bucket could not complete it.")))
         with pytest.raises((ZeroDivisionError, StoreDown)):
-            flow.assemble(stage.s, export_id)
+            steps.assemble(stage.s, export_id)
     assert stage.store.uploads("") == []
     assert stage.objects(export_id, "result/") == {}
-    flow.assemble(stage.s, export_id)
+    steps.assemble(stage.s, export_id)
     assert stage.captions(export_id, tmp_path) == FIVE
 
 
 def test_what_was_left_of_an_assembly_that_was_killed_is_cleared_away(stage: Stage, tmp_path: Path) -> None:
     export_id = stage.rendered()
-    flow.assemble(stage.s, export_id)
+    steps.assemble(stage.s, export_id)
     result = stage.load(export_id).result
     assert result is not None
     stage.store.begin_upload(result.key).write(1, b"as far as it came")
@@ -755,7 +770,7 @@ def test_of_two_assemblies_at_once_one_makes_the_file(stage: Stage, tmp_path: Pa
 
     def assemble(_: int) -> None:
         start.wait()
-        flow.assemble(stage.s, export_id)
+        steps.assemble(stage.s, export_id)
 
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(assemble, range(2)))
@@ -772,7 +787,7 @@ def test_segments_that_do_not_fit_together_do_not_go_round_in_circles(stage: Sta
     export_id = stage.rendered()
     stage.store.put(segment_key(export_id, 1, 2, 99), b"{}")
     with pytest.raises(DamagedSegment, match="beyond its last page"):
-        flow.assemble(stage.s, export_id)
+        steps.assemble(stage.s, export_id)
     assert stage.queue.sent == []
 
 
@@ -785,23 +800,23 @@ def test_after_a_cancellation_every_step_does_nothing(stage: Stage, state: State
     if state is State.PLANNING:
         stage.s.exports.change(export_id, lambda e: e.to(State.PLANNING))
     elif state is not State.QUEUED:
-        flow.plan(stage.s, export_id)
+        steps.plan(stage.s, export_id)
         for chunk in (0, 1, 2) if state is State.ASSEMBLING else (0,):
-            flow.render(stage.s, export_id, chunk, never)
+            steps.render(stage.s, export_id, chunk)
     if state is State.ASSEMBLING:
         stage.s.exports.change(export_id, lambda e: e.to(State.ASSEMBLING))
     assert flow.cancel(stage.s, export_id).state is State.CANCELLED
     with pytest.raises(IllegalStep, match="is cancelled"):
         flow.cancel(stage.s, export_id)
     before = stage.objects(export_id)
-    flow.plan(stage.s, export_id)
+    steps.plan(stage.s, export_id)
     for chunk in (0, 1, 2):
-        flow.render(stage.s, export_id, chunk, never)
-    flow.assemble(stage.s, export_id)
+        steps.render(stage.s, export_id, chunk)
+    steps.assemble(stage.s, export_id)
     flow.fail(stage.s, export_id, ExportFailed("too late"))
     assert stage.objects(export_id) == before
     assert stage.queue.sent.count(("deliver", export_id)) == 1
-    flow.deliver(stage.s, export_id)
+    steps.deliver(stage.s, export_id)
     assert stage.load(export_id).state is State.CANCELLED
     assert stage.objects(export_id, "segments/") == {}
     assert stage.s.exports.active() == []
@@ -823,11 +838,11 @@ def test_an_export_that_is_cancelled_while_it_is_assembled_is_not_rendered_again
 
     def cancelled(assembly: Assembly) -> Iterator[bytes]:
         flow.cancel(stage.s, export_id)
-        flow.deliver(stage.s, export_id)
+        steps.deliver(stage.s, export_id)
         return tail(assembly)
 
     monkeypatch.setattr(Assembly, "tail", cancelled)
-    flow.assemble(stage.s, export_id)
+    steps.assemble(stage.s, export_id)
     assert stage.queue.sent == [("deliver", export_id)]
     assert stage.objects(export_id, "segments/") == {}
     assert stage.objects(export_id, "result/") == {}
@@ -839,17 +854,17 @@ def test_an_export_that_is_cancelled_while_it_is_assembled_is_not_rendered_again
 
 def test_of_two_deliveries_at_once_one_sends_the_mail(stage: Stage) -> None:
     export_id = stage.rendered()
-    flow.assemble(stage.s, export_id)
+    steps.assemble(stage.s, export_id)
     start = threading.Barrier(4)
 
     def deliver(_: int) -> None:
         start.wait()
-        flow.deliver(stage.s, export_id)
+        steps.deliver(stage.s, export_id)
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(deliver, range(4)))
     assert stage.subjects(export_id) == ["Ready: Photos"]
-    flow.deliver(stage.s, export_id)
+    steps.deliver(stage.s, export_id)
     assert stage.subjects(export_id) == ["Ready: Photos"]
     assert stage.s.exports.active() == []
 
@@ -857,22 +872,19 @@ def test_of_two_deliveries_at_once_one_sends_the_mail(stage: Stage) -> None:
 def test_a_mail_server_that_takes_its_time_gets_the_mail_once(stage: Stage, tmp_path: Path) -> None:
     """Longer than a lease lasts."""
     export_id = stage.rendered()
-    flow.assemble(stage.s, export_id)
+    steps.assemble(stage.s, export_id)
     with slow_mail_server(tmp_path) as (url, on_its_way):
         settings = dataclasses.replace(stage.s.settings, smtp_url=url, lease_seconds=0.1)
         s = dataclasses.replace(stage.s, settings=settings, mailer=Mailer(settings))
         with ThreadPoolExecutor(1) as pool:
-            first = pool.submit(flow.deliver, s, export_id)
+            first = pool.submit(steps.deliver, s, export_id)
             assert on_its_way.wait(10)
             time.sleep(0.15)
-            s.live.note_sent(export_id, 0.001)  # what was asked for is long past
-            time.sleep(0.01)
-            assert not s.live.sent(export_id)
-            flow.deliver(s, export_id)
+            assert steps.deliver(s, export_id) == NotWanted("another worker is at it")
             assert s.exports.active() == [export_id]  # it is not told yet
-            assert s.live.sent(export_id)  # so nobody is asked to tell it meanwhile
+            assert s.redis.leases.held([f"{export_id}:deliver"])  # so the keeper does not send it again
             first.result()
-        flow.deliver(s, export_id)
+        steps.deliver(s, export_id)
     assert len(list(tmp_path.glob("*.eml"))) == 1
 
 
@@ -905,13 +917,13 @@ def slow_mail_server(folder: Path) -> Iterator[tuple[str, threading.Event]]:
 
 def test_a_mail_that_cannot_be_sent_now_is_sent_later(stage: Stage) -> None:
     export_id = stage.rendered()
-    flow.assemble(stage.s, export_id)
+    steps.assemble(stage.s, export_id)
     settings = dataclasses.replace(stage.s.settings, smtp_url=f"smtp://127.0.0.1:{free_port()}")
     without = dataclasses.replace(stage.s, settings=settings, mailer=Mailer(settings))
     with pytest.raises(MailDown):
-        flow.deliver(without, export_id)
+        steps.deliver(without, export_id)
     assert stage.s.exports.active() == [export_id]
-    flow.deliver(stage.s, export_id)
+    steps.deliver(stage.s, export_id)
     assert stage.subjects(export_id) == ["Ready: Photos"]
     assert stage.s.exports.active() == []
 
@@ -928,21 +940,21 @@ def test_more_mails_than_are_allowed_in_a_minute_wait(stage: Stage) -> None:
     s = dataclasses.replace(stage.s, settings=settings)
     first, second = (stage.rendered(title=title) for title in ("First", "Second"))
     for export_id in (first, second):
-        flow.assemble(s, export_id)
-    flow.deliver(s, first)
+        steps.assemble(s, export_id)
+    steps.deliver(s, first)
     with pytest.raises(MailDown, match="More than 1 mails in this minute"):
-        flow.deliver(s, second)
+        steps.deliver(s, second)
     assert stage.subjects(second) == []
-    flow.deliver(stage.s, second)
+    steps.deliver(stage.s, second)
     assert (stage.subjects(first), stage.subjects(second)) == (["Ready: First"], ["Ready: Second"])
 
 
 def test_nobody_is_told_that_a_file_is_ready_that_is_not_there(stage: Stage) -> None:
     export_id = stage.rendered()
-    flow.assemble(stage.s, export_id)
+    steps.assemble(stage.s, export_id)
     result = stage.load(export_id).result
     assert result is not None
     stage.store.delete([result.key])
     with pytest.raises(StoreDown, match="is not there"):
-        flow.deliver(stage.s, export_id)
+        steps.deliver(stage.s, export_id)
     assert stage.subjects(export_id) == []

@@ -20,8 +20,10 @@ from pipeline.exports.export import State
 from pipeline.exports.request import ExportRequest
 from pipeline.services import Services, open_services
 from pipeline.settings import Settings
-from pipeline.tasks import flow
+from pipeline.tasks.plan import job_of
+from pipeline.tasks.submit import submit
 
+from .. import steps
 from ..conftest import SentMessages
 
 CSV = b"id,name\n" + b"".join(b"%d,Name %d\n" % (n, n) for n in range(300))
@@ -32,16 +34,16 @@ def never() -> bool:
 
 
 def planned(services: Services, **params: object) -> str:
-    export_id = flow.submit(services, ExportRequest("table", params, "shop", chunk_pages=2)).id
-    flow.plan(services, export_id)
+    export_id = submit(services, ExportRequest("table", params, "shop", chunk_pages=2)).export.id
+    steps.plan(services, export_id)
     return export_id
 
 
 def finished(services: Services, export_id: str) -> None:
     for chunk in services.exports.plan(export_id).chunks:
-        flow.render(services, export_id, chunk.number, never)
-    flow.assemble(services, export_id)
-    flow.deliver(services, export_id)
+        steps.render(services, export_id, chunk.number)
+    steps.assemble(services, export_id)
+    steps.deliver(services, export_id)
 
 
 def frozen(store: S3Bucket, export_id: str) -> list[str]:
@@ -50,7 +52,7 @@ def frozen(store: S3Bucket, export_id: str) -> list[str]:
 
 @pytest.fixture
 def store(services: Services) -> S3Bucket:
-    return services.exports.store
+    return services.bucket
 
 
 @pytest.fixture
@@ -87,7 +89,7 @@ def test_a_query_is_read_once_and_its_rows_are_those_of_one_moment(
     export_id = planned(services, query="orders")
     with closing(sqlite3.connect(shop)) as connection, connection:
         connection.execute("DROP TABLE orders")
-    flow.plan(services, export_id)
+    steps.plan(services, export_id)
     finished(services, export_id)
     result = services.exports.load(export_id).result
     assert result is not None
@@ -97,9 +99,9 @@ def test_a_query_is_read_once_and_its_rows_are_those_of_one_moment(
 def test_a_plan_that_died_behind_its_snapshot_goes_on_with_it(
     services: Services, store: S3Bucket, shop: Path
 ) -> None:
-    export_id = flow.submit(services, ExportRequest("table", {"query": "orders"}, "shop")).id
+    export_id = submit(services, ExportRequest("table", {"query": "orders"}, "shop")).export.id
     key = services.exports.freeze(export_id, [b'{"id": 7}\n'])
-    flow.plan(services, export_id)
+    steps.plan(services, export_id)
     assert frozen(store, export_id) == [key]
     assert services.exports.load(export_id).records == 1
 
@@ -110,7 +112,7 @@ def test_two_plans_at_once_never_mix_their_snapshots(services: Services, store: 
     before = services.exports.plan(export_id)
     assert before.listing is not None
     store.write(f"exports/{export_id}/frozen/0-earlier", [b'{"id": 7}\n'])
-    job = flow.job(services, services.exports.load(export_id))
+    job = job_of(services, services.exports.load(export_id))
     other = job.frozen(lambda pieces: f"exports/{export_id}/frozen/0-earlier").plan(services.settings)
     assert services.exports.write_plan(export_id, other) == before
     finished(services, export_id)
@@ -146,15 +148,15 @@ def test_a_listing_that_is_replaced_in_mid_export_fails_it_clearly(
 ) -> None:
     store.put("inputs/rows.csv", CSV)
     export_id = planned(services, listing="inputs/rows.csv")
-    flow.render(services, export_id, 0, never)
+    steps.render(services, export_id, 0)
     if what == "replaced":
         store.put("inputs/rows.csv", CSV.replace(b"Name", b"Nome"))
     else:
         store.delete(["inputs/rows.csv"])
     with pytest.raises(InputChanged, match=r"inputs/rows\.csv was replaced or removed") as caught:
-        flow.render(open_services(settings, messages), export_id, 1, never)  # in another process
+        steps.render(open_services(settings, messages), export_id, 1)  # in another process
     assert not caught.value.retry
-    assert list(services.exports.segments.found(export_id)) == [0]
+    assert list(services.segments.found(export_id)) == [0]
 
 
 def test_small_chunks_that_lie_side_by_side_are_read_in_one_block_of_one_version(
@@ -189,17 +191,19 @@ def test_rows_with_too_many_fields_are_named_in_the_result(services: Services, s
 
 
 def test_rows_of_a_program_are_sent_as_they_come(services: Services, messages: SentMessages) -> None:
-    export = pipeline.submit(services, "table", ((n, f"Name {n}") for n in range(300)), titles=["id", "name"])
+    export = pipeline.submit(
+        services, "table", ((n, f"Name {n}") for n in range(300)), titles=["id", "name"]
+    ).export
     assert messages.sent == [("plan", export.id)]
-    flow.plan(services, export.id)
+    steps.plan(services, export.id)
     finished(services, export.id)
     assert services.exports.load(export.id).records == 300
 
 
 def test_rows_of_a_program_come_in_volumes(services: Services) -> None:
     rows = [{"id": n} for n in range(300)]
-    export = pipeline.submit(services, "table", rows, volume_pages=2)
-    flow.plan(services, export.id)
+    export = pipeline.submit(services, "table", rows, volume_pages=2).export
+    steps.plan(services, export.id)
     finished(services, export.id)
     result = services.exports.load(export.id).result
     assert result is not None
@@ -219,6 +223,6 @@ def test_nothing_is_sent_for_an_order_that_is_wrong(services: Services, store: S
 
 def test_a_query_that_there_is_not_is_refused_at_once(services: Services) -> None:
     with pytest.raises(InvalidRequest, match="There is no query"):
-        flow.submit(services, ExportRequest("table", {"query": "nothing"}, "shop"))
+        submit(services, ExportRequest("table", {"query": "nothing"}, "shop"))
     with pytest.raises(InvalidRequest, match="Give one of"):
-        flow.submit(services, ExportRequest("table", {"query": ""}, "shop"))
+        submit(services, ExportRequest("table", {"query": ""}, "shop"))

@@ -9,6 +9,7 @@ import dataclasses
 import json
 import logging
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,13 +19,12 @@ from typing import Any
 
 import pytest
 import redis
-from celery.exceptions import Retry
 
 from local.dynos import Dynos, Fault
 from local.services import S3, Valkey, free_port
 from pipeline.adapters.bucket.bucket import S3Bucket
 from pipeline.adapters.bucket.client import REQUEST
-from pipeline.adapters.redis.live import QUEUES
+from pipeline.adapters.redis.messages import QUEUES
 from pipeline.adapters.redis.workers import Worker
 from pipeline.errors import HerokuDown, InvalidSetting, RedisDown, StoreDown
 from pipeline.exports.export import Charge, Export, State
@@ -38,14 +38,17 @@ from pipeline.scaler.measure import Gauge
 from pipeline.scaler.one_off import OneOffs
 from pipeline.scaler.prices import MONTH
 from pipeline.scaler.usage import UsageLog
-from pipeline.services import Services, open_services
+from pipeline.services import Message, Services, open_services
 from pipeline.settings import Settings
 from pipeline.tasks import flow, repair
 from pipeline.tasks import keeper as keepers
-from pipeline.tasks.app import CeleryMessages, make_app
-from pipeline.tasks.app import _run as run_step
+from pipeline.tasks.app import make_app
 from pipeline.tasks.keeper import Keeper
+from pipeline.tasks.queue import CeleryQueue
+from pipeline.tasks.retry import Retry
+from pipeline.tasks.submit import submit
 
+from .. import steps
 from ..conftest import SentMessages
 from ..pictures import jpeg
 
@@ -69,26 +72,26 @@ class Stage:
         settings = dataclasses.replace(self.s.settings, **changes)
         s = dataclasses.replace(self.s, settings=settings)
         # Its dynos never say that they are up.
-        self.keepers.append(Keeper(s, Formation(settings, s.live, settled=0.0)))
+        self.keepers.append(Keeper(s, Formation(settings, s.redis, settled=0.0)))
         return self.keepers[-1]
 
     def submit(self, **params: Any) -> str:
         order = ExportRequest("photos", {"listing": "inputs/album.jsonl", **params}, "shop", chunk_pages=2)
-        return flow.submit(self.s, order).id
+        return submit(self.s, order).export.id
 
     def planned(self, **params: Any) -> str:
         export_id = self.submit(**params)
-        flow.plan(self.s, export_id)
+        steps.plan(self.s, export_id)
         return export_id
 
     def render(self, export_id: str, *chunks: int) -> None:
         for chunk in chunks:
-            flow.render(self.s, export_id, chunk, lambda: False)
+            steps.render(self.s, export_id, chunk)
 
     def ready(self, **params: Any) -> str:
         export_id = self.planned(**params)
         self.render(export_id, 0, 1, 2)
-        flow.assemble(self.s, export_id)
+        steps.assemble(self.s, export_id)
         return export_id
 
     def forget_what_was_sent(self) -> None:
@@ -139,7 +142,7 @@ def stage(opened: Services, tmp_path: Path) -> Iterator[Stage]:
         messages = SentMessages()
         stage = Stage(dataclasses.replace(opened, settings=settings, queue=messages), messages, dynos)
         stage.wipe_redis()
-        store = stage.s.exports.store
+        store = stage.s.bucket
         store.delete_under("")
         for n in range(5):
             store.put(f"inputs/album/{n}.jpg", jpeg(n, 40, 30))
@@ -160,18 +163,18 @@ def test_a_dry_run_says_what_would_be_done_and_changes_nothing(stage: Stage) -> 
     assert "1 worker" in decision.reason
     assert stage.workers == 0
     assert stage.s.exports.load(export_id).state is State.QUEUED
-    assert stage.s.live.lease("keeper", 1.0), "it did not lead"
+    assert stage.s.redis.leases.take("keeper", 1.0), "it did not lead"
 
 
 def test_a_dry_run_passes_over_what_a_turn_passes_over_and_puts_nothing_back(stage: Stage) -> None:
     export_id = stage.planned()
     stage.render(export_id, 0)
     stage.wipe_redis()
-    stage.s.exports.store.put(f"active/{new_id()}", b"")  # its acceptance goes on, or broke off
+    stage.s.bucket.put(f"active/{new_id()}", b"")  # its acceptance goes on, or broke off
     damaged = stage.submit(title="Damaged")
-    stage.s.exports.store.put(f"exports/{damaged}/export.json", b"{")
+    stage.s.bucket.put(f"exports/{damaged}/export.json", b"{")
     assert stage.keeper().observe().quantity == 1
-    assert stage.s.live.progress(export_id) is None
+    assert stage.s.redis.progress.load(export_id) is None
 
 
 def test_there_are_workers_while_there_is_work_and_none_afterwards(stage: Stage) -> None:
@@ -182,7 +185,7 @@ def test_there_are_workers_while_there_is_work_and_none_afterwards(stage: Stage)
     export_id = stage.submit()
     assert keeper.turn()
     assert stage.workers == 1, "before it is known how much there is to do"
-    flow.plan(stage.s, export_id)
+    steps.plan(stage.s, export_id)
     keeper.turn()
     assert stage.workers == 2, "three chunks, but MAX_WORKERS"
     stage.render(export_id, 0, 1)
@@ -190,10 +193,10 @@ def test_there_are_workers_while_there_is_work_and_none_afterwards(stage: Stage)
     assert stage.workers == 2, "less work, but the highest worker may be busy"
     stage.render(export_id, 2)
     keeper.turn()
-    flow.assemble(stage.s, export_id)
+    steps.assemble(stage.s, export_id)
     keeper.turn()
     assert stage.workers == 2, "nobody was told yet"
-    flow.deliver(stage.s, export_id)
+    steps.deliver(stage.s, export_id)
     assert keeper.turn()
     assert stage.workers == 1, "one lingers"
     time.sleep(LINGER + 0.05)
@@ -207,7 +210,7 @@ def test_there_are_workers_while_there_is_work_and_none_afterwards(stage: Stage)
 def test_messages_that_wait_or_are_worked_on_keep_workers_up(stage: Stage) -> None:
     """Also when the export they are about is over: their worker may be busy with it."""
     app = make_app(stage.s.settings)
-    CeleryMessages(app).deliver(new_id())
+    CeleryQueue(app).send(Message("deliver", new_id()))
     keeper = stage.keeper(linger_seconds=0.0)
     keeper.turn()
     keeper.turn()
@@ -215,17 +218,17 @@ def test_messages_that_wait_or_are_worked_on_keep_workers_up(stage: Stage) -> No
     export_id = stage.submit()
     with app.connection_for_read() as connection, connection.channel() as channel:
         assert channel.basic_get("pipeline.short")
-        CeleryMessages(app).plan(export_id)
+        CeleryQueue(app).send(Message("plan", export_id))
         taken = channel.basic_get("pipeline.short")
-        assert sorted(stage.s.live.unacknowledged())[-1] == export_id
+        assert sorted(stage.s.redis.messages.unacknowledged())[-1] == export_id
         keeper.turn()
         assert stage.workers == 1
         channel.qos.restore_at_shutdown = False
         assert taken is not None
 
         flow.cancel(stage.s, export_id)
-        flow.deliver(stage.s, export_id)
-        assert len(stage.s.live.unacknowledged()) == 2, "of a worker that died"
+        steps.deliver(stage.s, export_id)
+        assert len(stage.s.redis.messages.unacknowledged()) == 2, "of a worker that died"
         keeper.turn()
         keeper.turn()
         assert stage.workers == 0, "nobody will ever finish what is over"
@@ -296,7 +299,7 @@ def test_the_loop_outlives_its_mistakes_and_says_so(
     assert not thread.is_alive()
     for words in ("a mistake of ours", "The bucket is away.", "Gone."):
         assert words in caplog.text
-    assert stage.s.live.lease("keeper", 1), "whoever stops leading says so"
+    assert stage.s.redis.leases.take("keeper", 1), "whoever stops leading says so"
 
 
 def until(true: Callable[[], bool]) -> None:
@@ -315,7 +318,7 @@ def test_a_ring_wakes_the_leader(stage: Stage) -> None:
     until(lambda: stage.workers == 1)
     assert time.monotonic() - began < 1.5
     keeper.stop()
-    stage.s.live.ring()
+    stage.s.redis.wakeup.wake()
     thread.join(5)
 
 
@@ -325,7 +328,7 @@ def test_who_has_lingered_long_enough_is_stopped_although_nobody_rings(stage: St
     thread = keeper.start()
     until(lambda: stage.workers == 0)
     keeper.stop()
-    stage.s.live.ring()
+    stage.s.redis.wakeup.wake()
     thread.join(5)
 
 
@@ -336,7 +339,7 @@ def test_a_one_off_dyno_that_died_before_its_worker_was_up_is_asked_after_once_a
     stage.s.usage.write_learned(Learned(boot=0.1).encode())
     stage.submit()
     settings = dataclasses.replace(stage.s.settings, scaler_way="one-off")
-    keeper = Keeper(dataclasses.replace(stage.s, settings=settings), OneOffs(settings, stage.s.live))
+    keeper = Keeper(dataclasses.replace(stage.s, settings=settings), OneOffs(settings, stage.s.redis))
     keeper.turn()
     assert len(stage.dynos.one_offs()) == 1
     stage.dynos.stop_dyno("run.1")
@@ -401,9 +404,9 @@ def test_who_fails_at_every_turn_lets_another_lead(stage: Stage) -> None:
     stage.submit()
     bad = dataclasses.replace(stage.s.settings, s3_endpoint_url=f"http://127.0.0.1:{free_port()}")
     failing = open_services(bad, SentMessages(), REQUEST)
-    first = Keeper(failing, Formation(bad, failing.live, settled=0.0))
+    first = Keeper(failing, Formation(bad, failing.redis, settled=0.0))
     thread = first.start()
-    until(lambda: bool(stage.s.live.held(["keeper"])))
+    until(lambda: bool(stage.s.redis.leases.held(["keeper"])))
     second = stage.keeper()
     other = second.start()
     until(lambda: stage.workers == 1)
@@ -432,10 +435,10 @@ def test_no_busy_worker_is_stopped_because_redis_was_away(stage: Stage) -> None:
     """Whoever leads afterwards finds a line that has long stood, and a roster that nobody could sign."""
     stage.dynos.scale({"worker": 2})
     settings = dataclasses.replace(stage.s.settings, linger_seconds=0.0)
-    stage.keepers.append(keeper := Keeper(stage.s, Formation(settings, stage.s.live, settled=1.0)))
+    stage.keepers.append(keeper := Keeper(stage.s, Formation(settings, stage.s.redis, settled=1.0)))
     drawing = Worker("worker.2", "worker.2", False, time.time(), busy=True)
     for _ in range(2):
-        stage.s.live.report(drawing)
+        stage.s.redis.workers.report(drawing)
         keeper.turn()
         time.sleep(1.1)
     with redis.Redis.from_url(stage.s.settings.redis_url) as client:
@@ -443,7 +446,7 @@ def test_no_busy_worker_is_stopped_because_redis_was_away(stage: Stage) -> None:
     keeper.turn()
     assert stage.workers == 2
     time.sleep(1.1)
-    stage.s.live.report(drawing)
+    stage.s.redis.workers.report(drawing)
     for _ in range(3):
         keeper.turn()
         assert stage.workers == 2
@@ -459,7 +462,7 @@ def test_who_leads_no_more_asks_for_the_lease_no_more_often_than_others(
     keeper = stage.keeper(linger_seconds=0.05, keeper_seconds=9.0)
     keeper.turn()
     stage.wipe_redis()
-    assert stage.s.live.lease("keeper", 60.0)
+    assert stage.s.redis.leases.take("keeper", 60.0)
 
     def asked() -> int:
         with redis.Redis.from_url(stage.s.settings.redis_url) as client:
@@ -487,7 +490,7 @@ def test_who_looks_after_many_exports_leads_until_it_has_scaled(
 
     def slowly(exports: ExportRepository, export_id: str) -> Export:
         time.sleep(0.5)
-        tries.append(stage.s.live.lease("keeper", 9.0))
+        tries.append(stage.s.redis.leases.take("keeper", 9.0))
         return load(exports, export_id)
 
     monkeypatch.setattr(ExportRepository, "load", slowly)
@@ -496,17 +499,14 @@ def test_who_looks_after_many_exports_leads_until_it_has_scaled(
     assert stage.workers
 
 
-def test_a_step_that_comes_back_by_itself_is_not_asked_for(stage: Stage) -> None:
+def test_a_step_that_comes_back_by_itself_is_not_asked_for(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     """Celery sends it again after a pause, in which nobody has its lease and no message waits."""
-    app = make_app(stage.s.settings)
     keeper = stage.keeper()
 
-    def fails(name: str, export_id: str, *arguments: int) -> None:
-        task = app.tasks[f"pipeline.{name}"]
-        task.push_request(id=name, args=(export_id, *arguments), called_directly=False, delivery_info={})
-        with pytest.raises(Retry):
-            run_step(task, stage.s, failing, export_id, *arguments)
-        task.pop_request()
+    def fails(step: str, export_id: str, chunk: int | None = None) -> None:
+        with monkeypatch.context() as broken:
+            broken.setattr(flow, "take", failing)
+            assert isinstance(flow.handle(stage.s, step, export_id, chunk, threading.Event()), Retry)
 
     def turns() -> list[tuple[str, ...]]:
         stage.queue.sent.clear()
@@ -525,22 +525,21 @@ def test_a_step_that_comes_back_by_itself_is_not_asked_for(stage: Stage) -> None
     assert turns() == []
     pauses_end()
     assert turns() == [("plan", export_id)]
-    flow.plan(stage.s, export_id)
+    steps.plan(stage.s, export_id)
     fails("render", export_id, 1)
     assert turns() == [("render", export_id, "0", "2")]
     pauses_end()
     assert turns() == [("render", export_id, "0", "1", "2")]
     stage.render(export_id, 0, 1, 2)
-    flow.assemble(stage.s, export_id)
+    steps.assemble(stage.s, export_id)
     pauses_end()
     fails("deliver", export_id)
     assert turns() == []
     pauses_end()
     assert turns() == [("deliver", export_id)]
-    app.close()
 
 
-def failing(*_: Any) -> None:
+def failing(*_: Any, **__: Any) -> None:
     raise StoreDown("The bucket could not read it.")
 
 
@@ -557,18 +556,18 @@ def test_what_was_lost_is_asked_for_again(stage: Stage) -> None:
 
     export_id = stage.submit()
     assert after_two_turns() == [("plan", export_id)]
-    flow.plan(stage.s, export_id)
+    steps.plan(stage.s, export_id)
     assert after_two_turns() == [("render", export_id, "0", "1", "2")]
     stage.render(export_id, 1)
-    lease = stage.s.live.lease(f"{export_id}:2", 60)
+    lease = stage.s.redis.leases.take(f"{export_id}:2", 60)
     assert lease is not None
     assert after_two_turns() == [("render", export_id, "0")], "somebody is at chunk 2"
-    stage.s.live.release(lease)
+    stage.s.redis.leases.release(lease)
     stage.render(export_id, 0, 2)
     assert after_two_turns() == [("assemble", export_id)]
-    flow.assemble(stage.s, export_id)
+    steps.assemble(stage.s, export_id)
     assert after_two_turns() == [("deliver", export_id)]
-    flow.deliver(stage.s, export_id)
+    steps.deliver(stage.s, export_id)
     assert after_two_turns() == []
 
 
@@ -583,12 +582,12 @@ def test_a_lost_plan_or_assembly_does_not_wait_for_the_chunks_of_others(stage: S
         keeper.turn()
         return stage.queue.sent.copy()
 
-    assert stage.s.live.sent(export_id)
+    assert stage.s.redis.messages.sent_lately(export_id)
     assert sent_after_two_turns() == [("plan", export_id)]
-    flow.plan(stage.s, export_id)
+    steps.plan(stage.s, export_id)
     assert sent_after_two_turns() == [], "its chunks may be among those that wait"
     stage.render(export_id, 0, 1, 2)
-    assert stage.s.live.sent(export_id)
+    assert stage.s.redis.messages.sent_lately(export_id)
     assert sent_after_two_turns() == [("assemble", export_id)]
     client.rpush("pipeline.short", "the assembly may be this")
     assert sent_after_two_turns() == []
@@ -599,7 +598,7 @@ def test_progress_that_redis_forgot_is_put_back_from_the_bucket(stage: Stage) ->
     stage.render(export_id, 0, 2)
     stage.wipe_redis()
     stage.keeper().turn()
-    progress = stage.s.live.progress(export_id)
+    progress = stage.s.redis.progress.load(export_id)
     assert progress is not None
     assert progress.pages == 3
 
@@ -631,8 +630,8 @@ def test_one_export_that_makes_no_sense_does_not_keep_the_others_waiting(
     stage: Stage, caplog: pytest.LogCaptureFixture
 ) -> None:
     garbled, strange, good = stage.submit(title="Garbled"), stage.planned(title="Strange"), stage.submit()
-    stage.s.exports.store.put(f"exports/{garbled}/export.json", b"{garbled")
-    stage.s.exports.store.put(f"exports/{strange}/segments/notes.seg", b"somebody was here")
+    stage.s.bucket.put(f"exports/{garbled}/export.json", b"{garbled")
+    stage.s.bucket.put(f"exports/{strange}/segments/notes.seg", b"somebody was here")
     stage.forget_what_was_sent()
     keeper = stage.keeper()
     keeper.turn()
@@ -645,7 +644,7 @@ def test_one_export_that_makes_no_sense_does_not_keep_the_others_waiting(
 
 def test_an_export_that_makes_no_sense_keeps_no_worker_up_for_ever(stage: Stage) -> None:
     garbled = stage.submit()
-    stage.s.exports.store.put(f"exports/{garbled}/export.json", b"{garbled")
+    stage.s.bucket.put(f"exports/{garbled}/export.json", b"{garbled")
     keeper = stage.keeper()
     keeper.turn()
     assert stage.workers == 1, "one may be busy with it"
@@ -660,7 +659,7 @@ def test_an_export_whose_plan_is_gone_is_not_taken_for_one_that_was_never_writte
 ) -> None:
     monkeypatch.setattr("pipeline.exports.repository.CLAIM_GRACE", -2.0)
     export_id = stage.planned()
-    store = stage.s.exports.store
+    store = stage.s.bucket
     store.delete([f"exports/{export_id}/plan.json"])
     stage.s = dataclasses.replace(
         stage.s, exports=ExportRepository(store)
@@ -673,15 +672,15 @@ def test_a_request_that_was_never_written_down_whole_is_cleared_away(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     left = new_id()
-    stage.s.exports.store.put(f"active/{left}", b"")
-    stage.s.exports.store.put(listing_key(left), b"{}")
+    stage.s.bucket.put(f"active/{left}", b"")
+    stage.s.bucket.put(listing_key(left), b"{}")
     keeper = stage.keeper()
     keeper.turn()
     assert stage.s.exports.active() == [left]
     monkeypatch.setattr("pipeline.exports.repository.CLAIM_GRACE", -2.0)
     keeper.turn()
     assert stage.s.exports.active() == []
-    assert not list(stage.s.exports.store.entries(f"exports/{left}"))
+    assert not list(stage.s.bucket.entries(f"exports/{left}"))
 
 
 # charge
@@ -693,7 +692,7 @@ def test_who_leads_again_charges_what_another_leader_saw_end(stage: Stage) -> No
     stage.wipe_redis()
     export_id = stage.ready()
     other.turn()
-    flow.deliver(stage.s, export_id)
+    steps.deliver(stage.s, export_id)
     stage.forget_what_was_sent()
     assert stage.workers >= 1, "the other leads, and dies with this"
     stage.dynos.scale({"worker": 0})
@@ -710,8 +709,8 @@ def test_who_is_charged_after_a_mishap_in_the_middle_pays_no_more_than_its_share
     keeper.turn()
     for export_id in ids:
         stage.render(export_id, 0, 1, 2)
-        flow.assemble(stage.s, export_id)
-        flow.deliver(stage.s, export_id)
+        steps.assemble(stage.s, export_id)
+        steps.deliver(stage.s, export_id)
     stage.forget_what_was_sent()
     charge = UsageLog.bill
 
@@ -755,8 +754,8 @@ def test_who_leads_no_more_changes_tells_and_charges_nothing(stage: Stage, monke
     assert [workers for _, workers, _ in stage.s.usage.workers_since(0.0)] == [0, 1]
     assert notes == []
     assert [export.id for export in stage.s.usage.unbilled()] == [export_id], "its worker is still there"
-    assert len(stage.s.live.decisions()) == 1
-    shown = stage.s.live.scaler()
+    assert len(stage.s.redis.decisions.latest()) == 1
+    shown = stage.s.redis.decisions.state()
     assert shown is not None
     assert shown["outstanding"] == {export_id: 0}, "what the one that leads sees"
 
@@ -805,13 +804,13 @@ def test_a_one_off_dyno_that_died_is_charged_until_it_was_last_heard_of_though_a
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(one_off, "MISSED", 0.3)
-    monkeypatch.setattr(one_off, "PRESENT", 0.5)
+    monkeypatch.setattr(one_off, "FORGET_SECONDS", 0.5)
     settings = dataclasses.replace(stage.s.settings, scaler_way="one-off")
-    keeper = Keeper(dataclasses.replace(stage.s, settings=settings), OneOffs(settings, stage.s.live))
+    keeper = Keeper(dataclasses.replace(stage.s, settings=settings), OneOffs(settings, stage.s.redis))
     stage.submit()
     keeper.turn()
     start_id = stage.dynos.dyno("run.1").order.command.split()[-1]
-    stage.s.live.report(Worker(start_id, "run.1", True, time.time()))
+    stage.s.redis.workers.report(Worker(start_id, "run.1", True, time.time()))
     keeper.turn()
     time.sleep(1.0)
     stage.dynos.stop_dyno("run.1")
@@ -867,7 +866,7 @@ def test_what_was_learned_is_written_when_there_is_something_to_learn_from(stage
     stage.keeper(linger_seconds=0.0).turn()
     assert stage.s.usage.learned() is None
     export_id = stage.ready()
-    flow.deliver(stage.s, export_id)
+    steps.deliver(stage.s, export_id)
     stage.wipe_redis()
     stage.keeper(linger_seconds=0.0).turn()
     assert stage.s.usage.learned()
@@ -880,7 +879,7 @@ def test_the_price_is_what_heroku_lists_and_ours_when_it_does_not_answer(stage: 
     sizes = json.dumps([{"name": "Standard-1X", "cost": {"cents": 3600, "unit": "month"}}])
 
     def noted(size: str, **fault: Any) -> float:
-        stage.s.exports.store.delete_under("workers/")
+        stage.s.bucket.delete_under("workers/")
         stage.wipe_redis()
         stage.dynos.scale({"worker": 0})
         keeper = stage.keeper(dyno_size=size, heroku_timeout=1.0)
@@ -921,7 +920,7 @@ def test_what_heroku_listed_is_known_after_another_led(stage: Stage) -> None:
     keeper.turn()
     stage.wipe_redis()
     keeper.turn()
-    seen = stage.s.live.scaler()
+    seen = stage.s.redis.decisions.state()
     assert seen and "standard-9x" in seen["learned"]["prices"]
 
 
@@ -948,16 +947,16 @@ def test_a_file_that_was_kept_as_long_as_promised_is_removed_and_its_record_stay
 ) -> None:
     old, running, young = stage.ready(title="Old"), stage.submit(title="Running"), stage.ready(title="Young")
     for export_id in (old, young):
-        flow.deliver(stage.s, export_id)
+        steps.deliver(stage.s, export_id)
     for export_id in (old, running):
         stage.age(export_id, created_at=time.time() - 100)
     keeper = stage.keeper(keep_seconds=50, heroku_api_key=None)
     monkeypatch.setattr(time, "monotonic", lambda: 7.0)  # the machine has only just started
     keeper.turn()
-    kept = {entry.key for entry in stage.s.exports.store.entries(f"exports/{old}/")}
+    kept = {entry.key for entry in stage.s.bucket.entries(f"exports/{old}/")}
     assert kept == {f"exports/{old}/export.json"}
     assert stage.s.exports.load(old).state is State.EXPIRED
     assert stage.s.exports.load(running).state is State.QUEUED
     result = stage.s.exports.load(young).result
     assert result is not None
-    assert stage.s.exports.store.head(result.key)
+    assert stage.s.bucket.head(result.key)

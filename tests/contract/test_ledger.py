@@ -22,7 +22,7 @@ from pipeline.exports.export import Export, State
 from pipeline.exports.ids import new_id
 from pipeline.exports.plan import Chunk, Plan
 from pipeline.exports.repository import ExportRepository, listing_key
-from pipeline.exports.segments import segment_key
+from pipeline.exports.segments import SegmentRepository, segment_key
 from pipeline.settings import Settings
 
 
@@ -55,7 +55,7 @@ def export(request_key: str = "a-request", owner: str = "shop", now: float | Non
 
 
 def keys(exports: ExportRepository, prefix: str = "") -> set[str]:
-    return {entry.key for entry in exports.store.entries(prefix)}
+    return {entry.key for entry in exports._bucket.entries(prefix)}
 
 
 def end(exports: ExportRepository, accepted: Export) -> None:
@@ -71,8 +71,8 @@ def test_what_is_accepted_is_written_down_whole(exports: ExportRepository) -> No
     assert exports.load(asked.id) == asked
     assert exports.active() == [asked.id]
     assert exports.of("a person / with ünusual name", 10) == [asked]
-    assert exports.store.get(listing_key(asked.id)).data == b'{"source":"inputs/a.jpg"}'  # type: ignore[union-attr]
-    assert not exports.store.head(listing_key(exports.accept(export("another"), None, lasting=False).id))
+    assert exports._bucket.get(listing_key(asked.id)).data == b'{"source":"inputs/a.jpg"}'  # type: ignore[union-attr]
+    assert not exports._bucket.head(listing_key(exports.accept(export("another"), None, lasting=False).id))
 
 
 def test_the_same_request_gives_the_same_export_while_it_runs(exports: ExportRepository) -> None:
@@ -103,7 +103,7 @@ def test_of_many_who_ask_the_same_at_once_all_get_one_export(exports: ExportRepo
     if before == "over":
         end(exports, exports.accept(export(), None, lasting=False))
     if before == "broken off":
-        exports.store.put("requests/a-request", new_id(time.time() - 61).encode())
+        exports._bucket.put("requests/a-request", new_id(time.time() - 61).encode())
     already = set(exports.active())
     start = threading.Barrier(6)
 
@@ -121,7 +121,7 @@ def test_of_many_who_ask_the_same_at_once_all_get_one_export(exports: ExportRepo
 def test_a_request_whose_acceptance_broke_off_is_taken_over_after_the_grace(
     exports: ExportRepository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    exports.store.put("requests/a-request", new_id().encode())
+    exports._bucket.put("requests/a-request", new_id().encode())
     monkeypatch.setattr(ledgers, "TRIES", 3)
     with pytest.raises(Conflict, match="ask again in a minute"):
         exports.accept(export(), None, lasting=False)
@@ -135,8 +135,8 @@ def test_what_was_left_by_an_acceptance_that_broke_off_is_removed_after_the_grac
     exports: ExportRepository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     left = new_id()
-    exports.store.put(f"active/{left}", b"")
-    exports.store.put(listing_key(left), b"{}")
+    exports._bucket.put(f"active/{left}", b"")
+    exports._bucket.put(listing_key(left), b"{}")
     exports.drop_unwritten(left)
     assert keys(exports) == {f"active/{left}", listing_key(left)}, "it may be going on at this moment"
     monkeypatch.setattr(ledgers, "CLAIM_GRACE", -2.0)
@@ -165,7 +165,7 @@ def test_a_change_that_changes_nothing_writes_nothing(exports: ExportRepository)
     accepted = exports.accept(export(), None, lasting=False)
 
     def overtaken(e: Export) -> Export:
-        exports.store.put(f"exports/{e.id}/export.json", dataclasses.replace(e, pages=7).encode())
+        exports._bucket.put(f"exports/{e.id}/export.json", dataclasses.replace(e, pages=7).encode())
         return e
 
     assert exports.change(accepted.id, overtaken) == accepted
@@ -188,7 +188,7 @@ def test_a_change_under_endless_contention_gives_up_with_words(
 
     def overtaken(e: Export) -> Export:
         tried.append(e.pages)
-        exports.store.put(f"exports/{e.id}/export.json", dataclasses.replace(e, pages=e.pages + 1).encode())
+        exports._bucket.put(f"exports/{e.id}/export.json", dataclasses.replace(e, pages=e.pages + 1).encode())
         return dataclasses.replace(e, pages=-1)
 
     with pytest.raises(Conflict, match=f"Export {accepted.id} is being changed by too many"):
@@ -208,7 +208,7 @@ def test_an_export_that_is_not_there_is_not_found(exports: ExportRepository, wro
 def test_the_newest_exports_of_a_person_come_first_and_nobody_elses(exports: ExportRepository) -> None:
     mine = [exports.accept(export(f"r{n}", now=1_700_000_000.0 + n), None, lasting=False) for n in range(4)]
     theirs = exports.accept(export("theirs", owner="archive"), None, lasting=False)
-    exports.store.delete([f"exports/{mine[2].id}/export.json"])
+    exports._bucket.delete([f"exports/{mine[2].id}/export.json"])
     assert exports.of("shop", 3) == [mine[3], mine[1]]
     assert exports.of("archive", 3) == [theirs]
     assert exports.of("nobody", 3) == []
@@ -240,7 +240,7 @@ def test_looking_for_what_expires_reads_neither_what_has_expired_nor_what_is_you
 @contextmanager
 def asked(exports: ExportRepository) -> Iterator[list[str]]:
     """The URLs of the requests that are sent to the bucket."""
-    events, urls = exports.store._client.meta.events, list[str]()
+    events, urls = exports._bucket._client.meta.events, list[str]()
 
     def note(request: Any, **_: Any) -> None:
         urls.append(request.url)
@@ -257,13 +257,13 @@ def test_closing_removes_segments_and_the_mark_and_keeps_the_rest(exports: Expor
     other = exports.accept(export("another"), None, lasting=False)
     exports.write_plan(accepted.id, PLAN)
     for one in (accepted, other):
-        exports.store.put(segment_key(one.id, 0, 0, 5), b"")
-    exports.store.put(f"exports/{accepted.id}/result/a.pdf", b"%PDF")
+        exports._bucket.put(segment_key(one.id, 0, 0, 5), b"")
+    exports._bucket.put(f"exports/{accepted.id}/result/a.pdf", b"%PDF")
     exports.close(accepted.id)
     assert exports.active() == [other.id]
-    assert exports.segments.found(accepted.id) == {}
-    assert exports.segments.found(other.id) == {0: [(0, 5)]}
-    assert exports.store.head(f"exports/{accepted.id}/result/a.pdf")
+    assert SegmentRepository(exports._bucket).found(accepted.id) == {}
+    assert SegmentRepository(exports._bucket).found(other.id) == {0: [(0, 5)]}
+    assert exports._bucket.head(f"exports/{accepted.id}/result/a.pdf")
     exports.remove_result(accepted)
     assert keys(exports, f"exports/{accepted.id}/") == {f"exports/{accepted.id}/export.json"}
 

@@ -13,8 +13,7 @@ import redis
 from local.dyno import Order
 from local.dynos import Dynos, Fault
 from local.services import Valkey
-from pipeline.adapters.redis import workers
-from pipeline.adapters.redis.live import Live
+from pipeline.adapters.redis import Coordination, workers
 from pipeline.adapters.redis.workers import Worker
 from pipeline.errors import HerokuDown, HerokuRefused
 from pipeline.scaler import one_off
@@ -40,17 +39,17 @@ def settings_for(dynos: Dynos, **changes: str) -> Settings:
 
 
 @pytest.fixture
-def ways(dynos: Dynos, live: Live) -> Make:
-    return lambda **changes: OneOffs(settings_for(dynos, **changes), live)
+def ways(dynos: Dynos, shared: Coordination) -> Make:
+    return lambda **changes: OneOffs(settings_for(dynos, **changes), shared)
 
 
 def starts(dynos: Dynos) -> int:
     return sum(call.method == "POST" for call in dynos.requests)
 
 
-def test_the_settings_choose_the_way(dynos: Dynos, live: Live) -> None:
-    assert isinstance(worker_pool(settings_for(dynos), live), OneOffs)
-    assert isinstance(worker_pool(settings_for(dynos, SCALER_WAY=""), live), Formation)
+def test_the_settings_choose_the_way(dynos: Dynos, shared: Coordination) -> None:
+    assert isinstance(worker_pool(settings_for(dynos), shared), OneOffs)
+    assert isinstance(worker_pool(settings_for(dynos, SCALER_WAY=""), shared), Formation)
 
 
 def test_so_many_dynos_are_started_with_size_and_time(dynos: Dynos, ways: Make) -> None:
@@ -75,97 +74,97 @@ def test_dynos_of_others_are_not_counted(dynos: Dynos, ways: Make) -> None:
     assert ways().resize(1) == 1
 
 
-def test_down_is_a_word_in_redis_and_no_call(dynos: Dynos, ways: Make, live: Live) -> None:
+def test_down_is_a_word_in_redis_and_no_call(dynos: Dynos, ways: Make, shared: Coordination) -> None:
     way = ways()
     way.resize(2)
     calls = len(dynos.requests)
     assert way.resize(1) == 2
     assert len(dynos.requests) == calls
-    line = live.report(Worker("a", "run.1", True, time.time()))
+    line = shared.workers.report(Worker("a", "run.1", True, time.time()))
     assert line is not None
-    assert line.above == 1
+    assert line.ceiling == 1
 
 
-def test_who_leaves_is_not_counted_any_more_without_a_call(dynos: Dynos, ways: Make, live: Live) -> None:
+def test_who_leaves_is_not_counted_any_more_without_a_call(dynos: Dynos, ways: Make, shared: Coordination) -> None:
     way = ways()
     way.resize(2)
     first, second = (dyno.order.command.split()[-1] for dyno in dynos.dynos())
     for start_id in (first, second):
-        live.report(Worker(start_id, "run.7", True, time.time()))
+        shared.workers.report(Worker(start_id, "run.7", True, time.time()))
     assert way.resize(0) == 2
     calls = len(dynos.requests)
-    assert live.leave(first)
+    assert shared.workers.leave(first)
     assert (way.resize(0), way.standing().leaving) == (1, 1), "and is paid until it is gone"
     before = time.time()
-    live.sign_off(first)
+    shared.workers.sign_off(first)
     assert (way.resize(0), way.standing().leaving) == (1, 0)
     gone = way.since(2)
     assert gone is not None
     assert before <= gone <= time.time()
-    live.sign_off(second)
+    shared.workers.sign_off(second)
     assert way.resize(0) == 0
     assert len(dynos.requests) == calls
 
 
 def test_who_said_that_it_leaves_and_was_killed_then_is_not_paid_for_ever(
-    dynos: Dynos, ways: Make, live: Live, monkeypatch: pytest.MonkeyPatch
+    dynos: Dynos, ways: Make, shared: Coordination, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     way = ways()
     way.resize(1)
     start_id = dynos.dyno("run.1").order.command.split()[-1]
-    live.report(Worker(start_id, "run.1", True, time.time()))
+    shared.workers.report(Worker(start_id, "run.1", True, time.time()))
     way.resize(0)
-    assert live.leave(start_id)
+    assert shared.workers.leave(start_id)
     monkeypatch.setattr(one_off, "EXIT_MOST", 0.0)
     assert (way.resize(0), way.standing().leaving) == (0, 0)
     assert way.since(1) is None, "nobody knows"
 
 
-def test_another_leader_counts_those_that_are_leaving(dynos: Dynos, ways: Make, live: Live) -> None:
+def test_another_leader_counts_those_that_are_leaving(dynos: Dynos, ways: Make, shared: Coordination) -> None:
     ways().resize(2)
     start_id = dynos.dyno("run.1").order.command.split()[-1]
-    live.report(Worker(start_id, "run.1", True, time.time()))
-    live.drain(0)
-    assert live.leave(start_id)
+    shared.workers.report(Worker(start_id, "run.1", True, time.time()))
+    shared.workers.drain(0)
+    assert shared.workers.leave(start_id)
     other = ways()
     assert (other.quantity(), other.standing().leaving) == (1, 1)
     ordered = other.since(1)
     assert ordered is not None
     assert ordered == pytest.approx(time.time(), abs=60)
-    live.sign_off(start_id)
+    shared.workers.sign_off(start_id)
     assert (other.resize(1), other.standing().leaving) == (1, 0)
 
 
 def test_who_is_missed_for_a_moment_because_redis_was_wiped_is_paid_all_the_same(
-    dynos: Dynos, ways: Make, live: Live, valkey_server: Valkey, monkeypatch: pytest.MonkeyPatch
+    dynos: Dynos, ways: Make, shared: Coordination, valkey_server: Valkey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     way = ways()
     way.resize(1)
     worker = Worker(dynos.dyno("run.1").order.command.split()[-1], "run.1", True, time.time())
-    live.report(worker)
+    shared.workers.report(worker)
     way.resize(1)
     with redis.Redis.from_url(valkey_server.url) as client:
         client.flushall()
     assert way.resize(0) == 1
-    live.report(worker)
+    shared.workers.report(worker)
     assert way.resize(0) == 1
     monkeypatch.setattr(one_off, "MISSED", 0.0)
     with redis.Redis.from_url(valkey_server.url) as client:
         client.flushall()
     way.resize(0)
     assert way.resize(0) == 0, "it died"
-    assert way.since(1) == pytest.approx(time.time() - workers.PRESENT, abs=1), (
+    assert way.since(1) == pytest.approx(time.time() - workers.FORGET_SECONDS, abs=1), (
         "when nobody had heard of it any more"
     )
 
 
 def test_who_cannot_speak_yet_after_redis_was_away_is_paid_all_the_same(
-    dynos: Dynos, ways: Make, live: Live, valkey_server: Valkey, monkeypatch: pytest.MonkeyPatch
+    dynos: Dynos, ways: Make, shared: Coordination, valkey_server: Valkey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(one_off, "MISSED", 0.0)
     way = ways()
     way.resize(1)
-    live.report(Worker(dynos.dyno("run.1").order.command.split()[-1], "run.1", True, time.time()))
+    shared.workers.report(Worker(dynos.dyno("run.1").order.command.split()[-1], "run.1", True, time.time()))
     way.resize(1)
     with redis.Redis.from_url(valkey_server.url) as client:
         client.flushall()
@@ -177,14 +176,14 @@ def test_who_cannot_speak_yet_after_redis_was_away_is_paid_all_the_same(
 
 
 def test_who_leaves_is_replaced_at_once_though_heroku_lists_it_for_seconds_yet(
-    dynos: Dynos, ways: Make, live: Live
+    dynos: Dynos, ways: Make, shared: Coordination
 ) -> None:
     way = ways()
     assert way.resize(1) == 1
     (left,) = [dyno.order.command.removeprefix(COMMAND).strip() for dyno in dynos.dynos()]
-    live.report(Worker(left, "run.1", True, 0.0))
+    shared.workers.report(Worker(left, "run.1", True, 0.0))
     assert way.resize(0) == 1
-    assert live.leave(left)
+    assert shared.workers.leave(left)
     assert way.resize(0) == 0
     assert way.resize(1) == 1
     assert (starts(dynos), len(dynos.dynos())) == (2, 2)
@@ -192,12 +191,12 @@ def test_who_leaves_is_replaced_at_once_though_heroku_lists_it_for_seconds_yet(
 
 
 def test_after_redis_was_wiped_no_dyno_is_started_a_second_time(
-    dynos: Dynos, ways: Make, live: Live, valkey_server: Valkey
+    dynos: Dynos, ways: Make, shared: Coordination, valkey_server: Valkey
 ) -> None:
     way = ways()
     way.resize(1)
     start_id = dynos.dyno("run.1").order.command.split()[-1]
-    live.report(Worker(start_id, "run.1", True, time.time()))
+    shared.workers.report(Worker(start_id, "run.1", True, time.time()))
     way.resize(1)
     with redis.Redis.from_url(valkey_server.url) as client:
         client.flushall()
@@ -305,11 +304,11 @@ def test_workers_of_the_formation_that_were_left_behind_are_said(dynos: Dynos, w
 # leaving
 
 
-def test_of_workers_that_ask_to_leave_only_so_many_as_are_too_many_may(live: Live) -> None:
+def test_of_workers_that_ask_to_leave_only_so_many_as_are_too_many_may(shared: Coordination) -> None:
     for name in "abc":
-        live.report(Worker(name, f"run.{name}", True, 0.0))
-    live.drain(2)
-    assert [live.leave(name) for name in "abc"] == [True, False, False]
-    assert [worker.id for worker in live.workers()] == ["b", "c"]
-    live.lift()
-    assert live.leave("b"), "nobody says how many there shall be"
+        shared.workers.report(Worker(name, f"run.{name}", True, 0.0))
+    shared.workers.drain(2)
+    assert [shared.workers.leave(name) for name in "abc"] == [True, False, False]
+    assert [worker.id for worker in shared.workers.up()] == ["b", "c"]
+    shared.workers.end_drain()
+    assert shared.workers.leave("b"), "nobody says how many there shall be"

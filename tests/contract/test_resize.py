@@ -17,8 +17,8 @@ import pytest
 
 from local.dynos import Dynos, Fault
 from local.services import free_port
-from pipeline.adapters.redis.live import Live
-from pipeline.adapters.redis.workers import Line, Worker
+from pipeline.adapters.redis import Coordination
+from pipeline.adapters.redis.workers import DrainOrder, Worker
 from pipeline.errors import HerokuDown, HerokuRefused, TooManyCalls
 from pipeline.scaler import heroku as door
 from pipeline.scaler.formation import Formation, drained
@@ -46,9 +46,9 @@ def settings_for(dynos: Dynos, **changes: str) -> Settings:
 
 
 @pytest.fixture
-def formation(dynos: Dynos, live: Live) -> Make:
+def formation(dynos: Dynos, shared: Coordination) -> Make:
     """The formation of dynos that never say that they are up, with changed settings."""
-    return lambda **changes: Formation(settings_for(dynos, **changes), live, settled=0.0)
+    return lambda **changes: Formation(settings_for(dynos, **changes), shared, settled=0.0)
 
 
 def patches(dynos: Dynos) -> int:
@@ -424,35 +424,35 @@ def worker(name: str, drains: str = "1", **more: bool) -> Worker:
 def test_dynos_are_stopped_when_all_above_the_line_are_up_and_idle_and_obey_this_very_line(
     workers: list[Worker], drawn: float, may: bool
 ) -> None:
-    assert drained(workers, Line(2, "1", drawn), 2, 4, settled=4.0) is may
+    assert drained(workers, DrainOrder(2, "1", drawn), 2, 4, settled=4.0) is may
 
 
-def test_the_quantity_goes_down_only_after_the_topmost_are_drained(dynos: Dynos, live: Live) -> None:
-    workers = Formation(settings_for(dynos), live)
+def test_the_quantity_goes_down_only_after_the_topmost_are_drained(dynos: Dynos, shared: Coordination) -> None:
+    workers = Formation(settings_for(dynos), shared)
     workers.resize(3)
     for name in ("worker.1", "worker.2", "worker.3"):
-        live.report(Worker(name, name, False, time.time()))
+        shared.workers.report(Worker(name, name, False, time.time()))
     assert workers.resize(1) == 3
-    line = live.report(Worker("worker.1", "worker.1", False, time.time(), busy=True))
+    line = shared.workers.report(Worker("worker.1", "worker.1", False, time.time(), busy=True))
     assert line is not None
-    live.report(Worker("worker.2", "worker.2", False, time.time(), busy=True, drains=line.mark))
-    live.report(Worker("worker.3", "worker.3", False, time.time(), drains=line.mark))
+    shared.workers.report(Worker("worker.2", "worker.2", False, time.time(), busy=True, drains=line.mark))
+    shared.workers.report(Worker("worker.3", "worker.3", False, time.time(), drains=line.mark))
     assert workers.resize(1) == 3
     assert patches(dynos) == 1
-    live.report(Worker("worker.2", "worker.2", False, time.time(), drains=line.mark))
+    shared.workers.report(Worker("worker.2", "worker.2", False, time.time(), drains=line.mark))
     assert workers.resize(1) == 1
     assert dynos.row("worker").quantity == 1
 
 
 def test_who_could_not_speak_while_redis_was_away_is_not_taken_for_gone(
-    dynos: Dynos, live: Live, client: Any
+    dynos: Dynos, shared: Coordination, client: Any
 ) -> None:
     """A line that stands longer than the outage says nothing of who was silent during it."""
-    workers = Formation(settings_for(dynos), live, settled=0.5)
+    workers = Formation(settings_for(dynos), shared, settled=0.5)
     workers.resize(2)
     drawing = [Worker(name, name, False, time.time(), busy=True) for name in ("worker.1", "worker.2")]
     for one in drawing:
-        live.report(one)
+        shared.workers.report(one)
     assert workers.resize(1) == 2
     time.sleep(0.6)
     client.delete(*(f"pipeline:workers:{one.id}" for one in drawing))
@@ -461,31 +461,31 @@ def test_who_could_not_speak_while_redis_was_away_is_not_taken_for_gone(
     time.sleep(0.6)  # they reach Redis again a while after us
     assert workers.resize(1) == 2
     for one in drawing:
-        live.report(one)
+        shared.workers.report(one)
     time.sleep(0.6)
     assert workers.resize(1) == 2
     client.delete("pipeline:workers:worker.2")
     assert workers.resize(1) == 1, "that one died"
 
 
-def test_when_more_workers_are_wanted_after_all_none_is_kept_from_work(live: Live, dynos: Dynos) -> None:
+def test_when_more_workers_are_wanted_after_all_none_is_kept_from_work(shared: Coordination, dynos: Dynos) -> None:
     me = Worker("worker.2", "worker.2", False, time.time())
-    live.report(me)
-    workers = Formation(settings_for(dynos), live)
+    shared.workers.report(me)
+    workers = Formation(settings_for(dynos), shared)
     workers.resize(2)
     workers.resize(1)
-    assert live.report(me) is not None
+    assert shared.workers.report(me) is not None
     assert workers.resize(2) == 2
-    assert live.report(me) is None
+    assert shared.workers.report(me) is None
     assert patches(dynos) == 1
 
 
 def test_a_worker_that_says_it_is_busy_for_longer_than_any_task_may_run_is_waited_for_no_more(
-    live: Live, dynos: Dynos
+    shared: Coordination, dynos: Dynos
 ) -> None:
-    live.report(Worker("worker.1", "worker.1", False, time.time(), busy=True))
+    shared.workers.report(Worker("worker.1", "worker.1", False, time.time(), busy=True))
     limits = {"SOFT_TIME_LIMIT": "0.1", "TIME_LIMIT": "0.2", "VISIBILITY_TIMEOUT": "1"}
-    workers = Formation(settings_for(dynos, **limits), live, settled=0.1)
+    workers = Formation(settings_for(dynos, **limits), shared, settled=0.1)
     workers.resize(1)
     assert workers.resize(0) == 1
     time.sleep(0.4)

@@ -26,12 +26,12 @@ PLAN = Plan(20, 20, tuple(Chunk(n, 5 * n, 5, 50 * n, 50 * n + 50) for n in range
 
 @pytest.fixture
 def store(services: Services) -> S3Bucket:
-    return services.exports.store
+    return services.bucket
 
 
 @pytest.fixture
 def segments(services: Services) -> SegmentRepository:
-    return services.exports.segments
+    return services.segments
 
 
 def index(chunk: int, first: int, pages: int, data: bytes, **changes: Any) -> SegmentIndex:

@@ -19,10 +19,11 @@ from pipeline.exports.export import Result, State
 from pipeline.exports.volumes import VolumeLimit
 from pipeline.settings import MIB
 from pipeline.tasks import flow
-from pipeline.tasks.render import PutBack
+from pipeline.tasks.step import Again
 
+from .. import steps
 from ..unit.test_volumes import noise, seen
-from .test_flow import FIVE, Stage, mail, opened, put_back, stage
+from .test_flow import FIVE, Stage, mail, opened, stage
 
 __all__ = ["mail", "opened", "stage"]  # the fixtures of test_flow
 TWO = VolumeLimit(pages=2)
@@ -99,13 +100,14 @@ def test_the_same_volumes_whoever_renders_them(stage: Stage, tmp_path: Path) -> 
         worker.start()
     for worker in workers:
         worker.join()
-    assert stage.s.exports.segments.found(export_id) == {0: [(0, 1), (1, 1), (2, 1)], 1: [(3, 2)]}
-    flow.assemble(stage.s, export_id)
+    assert stage.s.segments.found(export_id) == {0: [(0, 1), (1, 1), (2, 1)], 1: [(3, 2)]}
+    steps.assemble(stage.s, export_id)
     assert photos(stage, export_id, tmp_path) == [FIVE[:3], FIVE[3:]]
 
 
 def _drawn(stage: Stage, export_id: str, chunk: int, stop: bool) -> None:
-    while put_back(flow.render, stage.s, export_id, chunk, lambda: stop):
+    stopping = steps.STOPPING if stop else None
+    while isinstance(steps.render(stage.s, export_id, chunk, stopping), Again):
         pass
 
 
@@ -134,10 +136,10 @@ def test_volumes_that_are_there_are_not_made_again(stage: Stage, monkeypatch: py
 
     monkeypatch.setattr(Upload, "complete", fails_once)
     with pytest.raises(StoreDown):
-        flow.assemble(stage.s, export_id)
+        steps.assemble(stage.s, export_id)
     before = stage.objects(export_id, "result/")
     assert len(before) == 2
-    flow.assemble(stage.s, export_id)
+    steps.assemble(stage.s, export_id)
     assert done[0] == 6
     after = stage.objects(export_id, "result/")
     assert before.items() <= after.items()
@@ -150,21 +152,19 @@ def test_an_assembly_whose_time_is_nearly_over_goes_on_later(stage: Stage) -> No
     export_id = stage.rendered(volume=VolumeLimit(pages=1), chunk_pages=1)
     hurried = dataclasses.replace(stage.s, settings=dataclasses.replace(stage.s.settings, soft_time_limit=0.0))
     for made in (1, 2, 3, 4):
-        with pytest.raises(PutBack):
-            flow.assemble(hurried, export_id)
+        assert steps.assemble(hurried, export_id) == Again("volumes are left")
         assert len(stage.objects(export_id, "result/")) == made
-    flow.assemble(hurried, export_id)
+    steps.assemble(hurried, export_id)
     assert len(result_of(stage, export_id).volumes) == 5
 
 
 def test_cancelled_between_two_volumes_it_leaves_none(stage: Stage) -> None:
     export_id = stage.rendered(volume=VolumeLimit(pages=1), chunk_pages=1)
     hurried = dataclasses.replace(stage.s, settings=dataclasses.replace(stage.s.settings, soft_time_limit=0.0))
-    with pytest.raises(PutBack):
-        flow.assemble(hurried, export_id)
+    assert steps.assemble(hurried, export_id) == Again("volumes are left")
     flow.cancel(stage.s, export_id)
-    flow.deliver(stage.s, export_id)
-    flow.assemble(stage.s, export_id)
+    steps.deliver(stage.s, export_id)
+    steps.assemble(stage.s, export_id)
     assert stage.objects(export_id, "result/") == stage.objects(export_id, "segments/") == {}
 
 
@@ -179,10 +179,10 @@ def test_a_volume_of_left_out_photos_is_none(stage: Stage, tmp_path: Path) -> No
 
 def test_nobody_is_told_while_a_volume_is_missing(stage: Stage) -> None:
     export_id = stage.rendered(volume=TWO)
-    flow.assemble(stage.s, export_id)
+    steps.assemble(stage.s, export_id)
     stage.store.delete([result_of(stage, export_id).volumes[1].key])
     with pytest.raises(StoreDown, match=r"2-of-3\.pdf of export"):
-        flow.deliver(stage.s, export_id)
+        steps.deliver(stage.s, export_id)
     assert stage.subjects(export_id) == []
 
 

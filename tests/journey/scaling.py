@@ -179,7 +179,7 @@ class Soak:
             del self.faults[-unmet:]
             self.running.dynos.faults.clear()
         people.wait_for_no_workers(self.running)
-        people.wait_until("all is charged", lambda: not UsageLog(exports).unbilled())
+        people.wait_until("all is charged", lambda: not UsageLog(self.running.store, exports).unbilled())
 
 
 def _fewer(exports: ExportRepository, than: int) -> bool:
@@ -344,7 +344,7 @@ def _print(soak: Soak, folder: Path, stranded: set[str]) -> None:
     found, dynos = measured(soak), soak.running.dynos
     failures = wrong(soak, folder)
     billed, paid = charged(soak), dynos.dyno_seconds()
-    learned = Learned.decode(UsageLog(ExportRepository(soak.running.store)).learned())
+    learned = Learned.decode(UsageLog(soak.running.store, ExportRepository(soak.running.store)).learned())
     print(f"{found.exports} exports, {len(soak.kills)} workers killed by us, {len(dynos.requests)} calls of Heroku")
     print("Heroku's faults:", ", ".join(f"{name} x{times}" for name, times in Counter(soak.faults).most_common()))
     for name, value, bar in (

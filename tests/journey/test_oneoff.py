@@ -10,7 +10,7 @@ import pytest
 
 from local.dyno import Order
 from local.laptop import laptop
-from pipeline.adapters.redis.live import Live
+from pipeline.adapters.redis import Coordination
 from pipeline.scaler.one_off import COMMAND
 
 from ..readback import read
@@ -49,28 +49,30 @@ def test_a_message_that_comes_while_a_worker_leaves_is_not_lost(tmp_path: Path, 
     """Redis may have handed it out already, to one whose process ends within a second."""
     environ = {**ENVIRON, "HEROKU_API_KEY": "", "LEASE_SECONDS": "60"}  # nobody sends it again meanwhile
     with laptop(tmp_path, boot_seconds=0, stop_seconds=5, environ=environ) as running:
-        live = Live.open(running.settings)
+        shared = Coordination.open(running.settings)
         running.dynos.run("run", Order(f"{COMMAND} leaver", "basic", one_off=True))
-        people.wait_until("it is up", lambda: bool(live.workers()))
-        live.drain(0)
-        people.wait_until("it leaves", lambda: not live.workers())
+        people.wait_until("it is up", lambda: bool(shared.workers.up()))
+        shared.workers.drain(0)
+        people.wait_until("it leaves", lambda: not shared.workers.up())
         time.sleep(later)
         export_id = people.ask(running, "slow", pages=2, seconds=0)
         people.wait_for_no_workers(running)
-        assert live.unacknowledged() == [], "it would come back after an hour"
-        left = live.left(["leaver"])["leaver"]
+        assert shared.messages.unacknowledged() == [], "it would come back after an hour"
+        left = shared.workers.left(["leaver"])["leaver"]
         assert left is not None, "it said when it was gone"
         if people.look(running, export_id)["state"] == "queued":
-            assert live.waiting() >= 1  # on a busy machine the keeper may have asked again: that is harmless
+            assert (
+                shared.messages.waiting() >= 1
+            )  # on a busy machine the keeper may have asked again: that is harmless
 
 
 def test_a_worker_that_nobody_knows_of_leaves_when_nothing_is_left_for_it(tmp_path: Path) -> None:
     """Its leader died, Redis was wiped: it must not cost money until its time is over."""
     with laptop(tmp_path, boot_seconds=0, stop_seconds=5, environ={**ENVIRON, "HEROKU_API_KEY": ""}) as running:
-        live = Live.open(running.settings)
+        shared = Coordination.open(running.settings)
         running.dynos.run("run", Order(f"{COMMAND} forgotten", "basic", one_off=True))
-        people.wait_until("it is up", lambda: [worker.id for worker in live.workers()] == ["forgotten"])
+        people.wait_until("it is up", lambda: [worker.id for worker in shared.workers.up()] == ["forgotten"])
         began = time.monotonic()
         people.wait_for_no_workers(running)
         assert time.monotonic() - began < 30
-        assert live.workers() == []
+        assert shared.workers.up() == []

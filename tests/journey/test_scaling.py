@@ -45,6 +45,6 @@ def test_whatever_befalls_every_export_ends_right_and_is_paid_for(way: str, tmp_
         unknown, missed = scaling.unknown(soak), scaling.missed(soak) if way == "one-off" else 0.0
         assert paid - unknown < billed < paid + unknown + missed
         assert scaling.costs(soak)["dyno_seconds"] == pytest.approx(billed)
-        learned = Learned.decode(UsageLog(ExportRepository(soak.running.store)).learned())
+        learned = Learned.decode(UsageLog(soak.running.store, ExportRepository(soak.running.store)).learned())
         assert 0.01 < learned.page["slow"] < 1
         assert 0 < learned.boot < 60

@@ -8,7 +8,7 @@ from typing import cast
 
 import pytest
 
-from pipeline.adapters.redis.live import Live
+from pipeline.adapters.redis import Coordination
 from pipeline.adapters.redis.workers import Worker
 from pipeline.exports.export import Export, State
 from pipeline.exports.plan import Chunk
@@ -97,7 +97,7 @@ class Roster:
 
 def test_a_worker_that_dies_and_is_started_again_does_not_teach_how_long_a_boot_takes() -> None:
     roster = Roster()
-    gauge = Gauge(cast(Live, roster))
+    gauge = Gauge(cast(Coordination, roster))
 
     def learned(ordered_at: float | None, *up: tuple[str, float]) -> float:
         roster.up = [Worker(f"{name} {since}", name, False, since) for name, since in up]
@@ -118,7 +118,7 @@ def test_a_worker_that_dies_and_is_started_again_does_not_teach_how_long_a_boot_
 
 def test_who_leads_again_does_not_take_the_work_that_another_saw_for_idleness() -> None:
     roster, now = Roster(), time.time()
-    gauge = Gauge(cast(Live, roster))
+    gauge = Gauge(cast(Coordination, roster))
 
     def idle(*since: float) -> float:
         roster.up = [Worker(str(moment), "worker", False, 60.0, idle_since=moment) for moment in since]

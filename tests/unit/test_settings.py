@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from local.__main__ import asked_port
-from pipeline.adapters.redis.workers import LINE
+from pipeline.adapters.redis.workers import DRAIN_SECONDS
 from pipeline.errors import InvalidSetting
 from pipeline.scaler.learned import Learned
 from pipeline.scaler.prices import price
@@ -85,7 +85,7 @@ def test_a_worker_is_charged_at_the_size_that_it_has(way: str, own: str, paid: s
 
 
 def test_a_line_of_the_keeper_stands_until_it_looks_again() -> None:
-    assert LINE >= 2 * KEEPER_MOST
+    assert DRAIN_SECONDS >= 2 * KEEPER_MOST
 
 
 def test_secrets_are_not_shown() -> None:

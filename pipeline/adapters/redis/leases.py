@@ -1,20 +1,24 @@
-"""Leases in Redis: take one, keep it, give it back; and the numbers by which an earlier holder is refused.
+"""Leases: the right to do one thing for a while, and fencing numbers that refuse an earlier holder.
 
-`on` is the connection, which does it at once, or a pipeline of it, which does it together with other things.
+The functions take the connection, which runs a command at once, or a pipeline, which runs several together.
 """
 
 from __future__ import annotations
 
+import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from .connection import Client, redis_errors
 
 _TAKE = """if not redis.call('set', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) then return 0 end
 local now = redis.call('time')
 return now[1] * 1000 + math.floor(now[2] / 1000)"""
-_KEEP = """if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('pexpire', KEYS[1], ARGV[2]) end
+_RENEW = """if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('pexpire', KEYS[1], ARGV[2]) end
 return 0"""
-_DROP = "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) end return 0"
-_RANK = """local highest = tonumber(redis.call('get', KEYS[1]) or '0')
+_RELEASE = "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) end return 0"
+_FENCE = """local highest = tonumber(redis.call('get', KEYS[1]) or '0')
 if tonumber(ARGV[1]) < highest then return 0 end
 redis.call('set', KEYS[1], ARGV[1], 'EX', 86400)
 return 1"""
@@ -22,10 +26,10 @@ return 1"""
 
 @dataclass(frozen=True)
 class Lease:
-    """The right to do one thing, for a while.
+    """A lease that is held.
 
-    `fence` is the server's time in milliseconds when it was taken: it grows with each holder, also after
-    Redis was wiped.
+    `token` is this holder's own. `fence` is the server's time in milliseconds when the lease was taken: it grows
+    with each holder, also after Redis was wiped.
     """
 
     name: str
@@ -33,30 +37,67 @@ class Lease:
     fence: int
 
 
-def _key(name: str) -> str:
-    return f"pipeline:lease:{name}"
+class Leases:
+    """Takes, renews and releases leases by name."""
+
+    def __init__(self, client: Client) -> None:
+        self._redis = client
+
+    def take(self, name: str, seconds: float) -> Lease | None:
+        """Take a lease for so many seconds; None while another holds it."""
+        token = new_token()
+        with redis_errors():
+            return lease_of(name, token, send_take(self._redis, name, token, seconds))
+
+    def renew(self, lease: Lease, seconds: float) -> bool:
+        """Extend a lease; False when it is lost."""
+        with redis_errors():
+            return bool(self._redis.eval(_RENEW, 1, _key(lease.name), lease.token, int(seconds * 1000)))
+
+    def release(self, lease: Lease) -> None:
+        """Release a lease, if it is still held."""
+        with redis_errors():
+            send_release(self._redis, lease)
+
+    def fence_is_current(self, name: str, fence: int) -> bool:
+        """True if `fence` is the highest seen so far under this name; records it."""
+        with redis_errors():
+            return bool(self._redis.eval(_FENCE, 1, f"pipeline:fence:{name}", fence))
+
+    def expect_back(self, name: str, seconds: float) -> None:
+        """Report a name as held for so long, although its lease is free to take: its last holder retries then."""
+        with redis_errors():
+            self._redis.set(f"pipeline:pause:{name}", 1, px=max(1, int(seconds * 1000)))
+
+    def held(self, names: Sequence[str]) -> set[str]:
+        """Which of these names are leased, or expected back."""
+        if not names:
+            return set()
+        keys = [f"pipeline:{kind}:{name}" for kind in ("lease", "pause") for name in names]
+        with redis_errors():
+            values = self._redis.mget(keys)
+        return {name for name, value in zip([*names, *names], values, strict=True) if value}
 
 
-def take(on: Any, name: str, token: str, seconds: float) -> Any:
-    """The answer is for `taken`."""
-    return on.eval(_TAKE, 1, _key(name), token, int(seconds * 1000))
+def new_token() -> str:
+    """A text that no other holder has."""
+    return secrets.token_hex(8)
 
 
-def taken(name: str, token: str, answer: Any) -> Lease | None:
-    """The lease, or None when somebody else has it."""
+def send_take(client: Client, name: str, token: str, seconds: float) -> Any:
+    """Send the command that takes a lease; what it answers is for `lease_of`."""
+    return client.eval(_TAKE, 1, _key(name), token, int(seconds * 1000))
+
+
+def lease_of(name: str, token: str, answer: Any) -> Lease | None:
+    """The lease that an answer grants; None when another holds it."""
     return Lease(name, token, int(answer)) if answer else None
 
 
-def keep(on: Any, lease: Lease, seconds: float) -> Any:
-    """The answer is false when the lease is lost."""
-    return on.eval(_KEEP, 1, _key(lease.name), lease.token, int(seconds * 1000))
+def send_release(client: Client, lease: Lease) -> None:
+    """Send the command that releases a lease, if it is still held."""
+    client.eval(_RELEASE, 1, _key(lease.name), lease.token)
 
 
-def drop(on: Any, lease: Lease) -> Any:
-    """Give it back, if it still is ours."""
-    return on.eval(_DROP, 1, _key(lease.name), lease.token)
-
-
-def outrank(on: Any, what: str, fence: int) -> Any:
-    """The answer is false when a higher number is noted; else this one is."""
-    return on.eval(_RANK, 1, f"pipeline:fence:{what}", fence)
+def _key(name: str) -> str:
+    return f"pipeline:lease:{name}"

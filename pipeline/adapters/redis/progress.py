@@ -1,9 +1,9 @@
-"""How far a running export is, and how that is written into a hash.
+"""How far running exports are, in a hash for each:
 
 c17       pages that are drawn of chunk 17
-t17-340   seconds that it took to draw the piece of it that begins at page 340
-bytes     of the file that are joined, of so many in total
-total
+t17-340   seconds that it took to draw the piece of chunk 17 that begins at page 340
+bytes     bytes of the file that are joined
+total     bytes of the file in all
 """
 
 from __future__ import annotations
@@ -11,11 +11,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from .connection import DAY, Client, redis_errors
+
 
 @dataclass(frozen=True)
 class Drawn:
-    """A piece of a chunk, from page `first` on, that took so many seconds and was counted as `attempt`; `pages`
-    of the chunk are drawn now."""
+    """A piece of a chunk, drawn from page `first` on in so many seconds, and counted as `attempt`.
+
+    `pages` is how many pages of the whole chunk are drawn now.
+    """
 
     export: str
     chunk: int
@@ -25,12 +29,13 @@ class Drawn:
     attempt: str
 
     def fields(self) -> dict[str, float]:
+        """The fields of the hash."""
         return {chunk_field(self.chunk): self.pages, f"t{self.chunk}-{self.first}": round(self.seconds, 3)}
 
 
 @dataclass(frozen=True)
 class Progress:
-    """What is known of a running export: pages drawn, bytes joined; seconds of drawing, and of how many pieces."""
+    """Pages drawn, bytes joined of all bytes; seconds of drawing, and in how many pieces."""
 
     pages: int
     bytes: int
@@ -39,12 +44,69 @@ class Progress:
     timed: int = 0
 
     @classmethod
-    def read(cls, values: Mapping[str, str]) -> Progress:
+    def from_fields(cls, values: Mapping[str, str]) -> Progress:
+        """The progress that a hash says."""
         pages = sum(int(value) for key, value in values.items() if key.startswith("c"))
         times = [float(value) for key, value in values.items() if key.startswith("t") and key != "total"]
         return cls(pages, int(values.get("bytes", 0)), int(values.get("total", 0)), sum(times), len(times))
 
 
+class ProgressNotes:
+    """Writes and reads the progress of exports, and whether they are over."""
+
+    def __init__(self, client: Client) -> None:
+        self._redis = client
+
+    def load(self, export: str) -> Progress | None:
+        """What is known of an export; None when Redis knows nothing."""
+        with redis_errors():
+            values: dict[str, str] = self._redis.hgetall(progress_key(export))
+        return Progress.from_fields(values) if values else None
+
+    def note_pages(self, export: str, chunk: int, pages: int) -> None:
+        """So many pages of a chunk are drawn."""
+        self._note(export, {chunk_field(chunk): pages})
+
+    def note_bytes(self, export: str, done: int, total: int) -> None:
+        """So many bytes of the file are joined, of so many."""
+        self._note(export, {"bytes": done, "total": total})
+
+    def restore_pages(self, export: str, pages: Mapping[int, int]) -> None:
+        """Write down what the bucket knows: pages drawn of each chunk."""
+        if pages:
+            self._note(export, {chunk_field(chunk): count for chunk, count in pages.items()})
+
+    def forget(self, export: str) -> None:
+        """Remove the progress of an export; its other keys expire."""
+        with redis_errors():
+            self._redis.delete(progress_key(export))
+
+    def note_over(self, export: str) -> None:
+        """An export is over: what is still drawn of it need not be stored."""
+        with redis_errors():
+            self._redis.set(f"pipeline:over:{export}", 1, ex=DAY)
+
+    def is_over(self, export: str) -> bool:
+        """True when an export is known to be over; only the bucket knows it for certain."""
+        with redis_errors():
+            return bool(self._redis.exists(f"pipeline:over:{export}"))
+
+    def _note(self, export: str, values: Mapping[str, float]) -> None:
+        with redis_errors(), self._redis.pipeline() as pipe:
+            send_note(pipe, export, values)
+            pipe.execute()
+
+
+def send_note(client: Client, export: str, values: Mapping[str, float]) -> None:
+    """Send the commands that write fields of an export's progress."""
+    client.hset(progress_key(export), mapping=values)
+    client.expire(progress_key(export), DAY)
+
+
+def progress_key(export: str) -> str:
+    return f"pipeline:progress:{export}"
+
+
 def chunk_field(chunk: int) -> str:
-    """Where the pages that are drawn of a chunk stand."""
+    """The field with the pages drawn of a chunk."""
     return f"c{chunk}"

@@ -1,38 +1,34 @@
-"""Which workers are up, and how many of them shall take work; kept in Redis.
+"""Which workers are up, and how many of them may take work.
 
-Workers say so themselves, twice a second, so a wiped Redis knows it again at once; a worker that died is
-forgotten after PRESENT seconds, and a line that nobody draws any more after LINE seconds.
+A worker reports twice a second, so a wiped Redis knows it again at once. One that died is forgotten after
+FORGET_SECONDS; a drain order that is not repeated ends after DRAIN_SECONDS.
 """
 
 from __future__ import annotations
 
-import ssl
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import msgspec
-import redis
 
-from ...errors import RedisDown
+from .connection import DAY, Client, redis_errors
 
-PRESENT = 6.0  # seconds; who was silent for so long is gone, or cannot reach Redis and gets no messages
-LINE = 60.0  # seconds; longer than a change of the formation takes, tries and all
-LEFT = 600  # seconds; longer than Heroku goes on listing a dyno whose worker has left
-_ALL, _LINE, _LEFT = "pipeline:workers", "pipeline:line", "pipeline:left"
-_DRAW = """local now = redis.call('time')
+FORGET_SECONDS = 6.0  # without a report a worker is gone, or cannot reach Redis and gets no messages
+DRAIN_SECONDS = 60.0  # longer than a change of the formation takes, with its retries
+LEFT_SECONDS = 600  # longer than Heroku goes on listing a dyno whose worker has left
+_ALL, _ORDER, _LEFT = "pipeline:workers", "pipeline:drain", "pipeline:left"
+_DRAIN = """local now = redis.call('time')
 local ms = string.format('%.0f', now[1] * 1000 + math.floor(now[2] / 1000))
-local above, mark, since = string.match(redis.call('get', KEYS[1]) or '', '(%d+) (%d+) (%d+)')
-if not above or tonumber(above) < tonumber(ARGV[1]) then mark = ms end
-if above ~= ARGV[1] then since = ms end
+local ceiling, mark, since = string.match(redis.call('get', KEYS[1]) or '', '(%d+) (%d+) (%d+)')
+if not ceiling or tonumber(ceiling) < tonumber(ARGV[1]) then mark = ms end
+if ceiling ~= ARGV[1] then since = ms end
 redis.call('set', KEYS[1], ARGV[1] .. ' ' .. mark .. ' ' .. since, 'PX', ARGV[2])
 return {mark, ms - mark, ms - since}"""
 _LEAVE = """local up = 0
 for _, id in ipairs(redis.call('smembers', KEYS[1])) do up = up + redis.call('exists', KEYS[1] .. ':' .. id) end
-local line = string.match(redis.call('get', KEYS[2]) or '0', '%d+')
-if up <= tonumber(line) then return 0 end
+local ceiling = string.match(redis.call('get', KEYS[2]) or '0', '%d+')
+if up <= tonumber(ceiling) then return 0 end
 redis.call('srem', KEYS[1], ARGV[1])
 redis.call('del', KEYS[1] .. ':' .. ARGV[1])
 redis.call('set', KEYS[3] .. ':' .. ARGV[1], '', 'EX', ARGV[2])
@@ -42,9 +38,9 @@ return 1"""
 class Worker(msgspec.Struct, frozen=True):
     """A worker as it describes itself.
 
-    `since`: when it was ready for work, `idle_since`: when it last had any, in seconds since the epoch. `drains`:
-    the mark of the line because of which it takes no work, or nothing; with the mark, or who looks could believe
-    what was true of an earlier one.
+    `since` is when it was ready for work, `idle_since` when it last had any; seconds since the epoch. `drains` is
+    the mark of the drain order that keeps it from taking work, else empty; the mark tells an answer to this order
+    from an answer to an earlier one.
     """
 
     id: str
@@ -54,10 +50,6 @@ class Worker(msgspec.Struct, frozen=True):
     busy: bool = False
     drains: str = ""
     idle_since: float = 0.0
-
-    @property
-    def draining(self) -> bool:
-        return bool(self.drains)
 
     @property
     def ordinal(self) -> int | None:
@@ -70,57 +62,61 @@ _decode = msgspec.json.Decoder(Worker).decode
 
 
 @dataclass(frozen=True)
-class Line:
-    """Workers above it take no work. It keeps its `mark` as long as it only falls: whoever was above it then has
-    been above it since. `drawn`: seconds since it got its mark; `stood`: since it got its number."""
+class DrainOrder:
+    """Workers with a number above `ceiling` take no work.
 
-    above: int
+    `mark` changes only when the ceiling rises, so acknowledgements stay valid while it falls. `since_raised` and
+    `since_set` are the seconds since the mark and the ceiling changed.
+    """
+
+    ceiling: int
     mark: str
-    drawn: float = 0.0
-    stood: float = 0.0
+    since_raised: float = 0.0
+    since_set: float = 0.0
 
     @classmethod
-    def read(cls, said: str) -> Line:
-        above, mark, *_ = said.split()
-        return cls(int(above), mark)
+    def parse(cls, text: str) -> DrainOrder:
+        """The order as a worker reads it."""
+        ceiling, mark, *_ = text.split()
+        return cls(int(ceiling), mark)
 
 
-class Roster:
-    """Who is up, and the line above which no work is taken. RedisDown when Redis does not answer."""
+class Workers:
+    """The workers that are up, and the drain order."""
 
-    def __init__(self, client: Any) -> None:
+    def __init__(self, client: Client) -> None:
         self._redis = client
 
     # what a worker does
 
-    def report(self, worker: Worker) -> Line | None:
-        """Say that a worker is up and how it does; the line, or None when none is drawn."""
-        with translated(), self._redis.pipeline() as pipe:
-            pipe.set(f"{_ALL}:{worker.id}", msgspec.json.encode(worker), px=int(PRESENT * 1000))
+    def report(self, worker: Worker) -> DrainOrder | None:
+        """Report that a worker is up and what it does. Returns the drain order, if there is one."""
+        with redis_errors(), self._redis.pipeline() as pipe:
+            pipe.set(f"{_ALL}:{worker.id}", msgspec.json.encode(worker), px=int(FORGET_SECONDS * 1000))
             pipe.sadd(_ALL, worker.id)
-            pipe.expire(_ALL, 86400)
-            pipe.get(_LINE)
-            line = pipe.execute()[-1]
-        return Line.read(line) if line else None
+            pipe.expire(_ALL, DAY)
+            pipe.get(_ORDER)
+            order = pipe.execute()[-1]
+        return DrainOrder.parse(order) if order else None
 
     def leave(self, worker_id: str) -> bool:
-        """Strike a worker off, if there are more than shall be; of several who ask at once, only so many go."""
-        with translated():
-            return bool(self._redis.eval(_LEAVE, 3, _ALL, _LINE, _LEFT, worker_id, LEFT))
+        """Unregister a surplus worker; False when it is needed. Atomic: only the surplus is let go."""
+        with redis_errors():
+            return bool(self._redis.eval(_LEAVE, 3, _ALL, _ORDER, _LEFT, worker_id, LEFT_SECONDS))
 
     def sign_off(self, worker_id: str) -> None:
-        """Strike a worker off that ends at this moment."""
-        with translated(), self._redis.pipeline() as pipe:
+        """Unregister a worker that ends at this moment."""
+        with redis_errors(), self._redis.pipeline() as pipe:
             pipe.srem(_ALL, worker_id)
             pipe.delete(f"{_ALL}:{worker_id}")
-            pipe.set(f"{_LEFT}:{worker_id}", time.time(), ex=LEFT)
+            pipe.set(f"{_LEFT}:{worker_id}", time.time(), ex=LEFT_SECONDS)
             pipe.execute()
 
     # what the scaler does
 
-    def workers(self) -> list[Worker]:
-        """Those that are up, in the order of their numbers."""
-        with translated():
+    def up(self) -> list[Worker]:
+        """The workers that are up, in the order of their numbers."""
+        with redis_errors():
             ids = sorted(self._redis.smembers(_ALL))
             found = dict(zip(ids, self._redis.mget([f"{_ALL}:{name}" for name in ids]), strict=True)) if ids else {}
             if gone := [name for name, value in found.items() if value is None]:
@@ -129,30 +125,21 @@ class Roster:
         return sorted(present, key=lambda worker: (worker.ordinal or 0, worker.id))
 
     def left(self, ids: Iterable[str]) -> dict[str, float | None]:
-        """Which of these said that they leave, and when they were gone, in seconds since the epoch; None: they
-        are not gone yet."""
+        """Which of these workers said that they leave, and when they ended, in seconds since the epoch; None: not
+        yet."""
         asked = sorted(ids)
-        with translated():
+        with redis_errors():
             said = self._redis.mget([f"{_LEFT}:{name}" for name in asked]) if asked else []
         spoken = {name: value for name, value in zip(asked, said, strict=True) if value is not None}
         return {name: float(value) if value else None for name, value in spoken.items()}
 
-    def drain(self, above: int, seconds: float = LINE) -> Line:
-        """Workers above this number take no work any more, for so long unless it is said again."""
-        with translated():
-            mark, drawn, stood = self._redis.eval(_DRAW, 1, _LINE, above, int(seconds * 1000))
-        return Line(above, mark, drawn / 1000, stood / 1000)
+    def drain(self, above: int, seconds: float = DRAIN_SECONDS) -> DrainOrder:
+        """Order workers with a number above this one to take no work, for so long unless it is repeated."""
+        with redis_errors():
+            mark, raised, set_ = self._redis.eval(_DRAIN, 1, _ORDER, above, int(seconds * 1000))
+        return DrainOrder(above, mark, raised / 1000, set_ / 1000)
 
-    def lift(self) -> None:
-        """All workers take work."""
-        with translated():
-            self._redis.delete(_LINE)
-
-
-@contextmanager
-def translated() -> Iterator[None]:
-    """Redis's errors as ours."""
-    try:
-        yield
-    except (redis.RedisError, OSError, ssl.SSLError) as error:
-        raise RedisDown(f"Redis does not answer: {type(error).__name__}.") from error
+    def end_drain(self) -> None:
+        """Let all workers take work."""
+        with redis_errors():
+            self._redis.delete(_ORDER)

@@ -10,7 +10,7 @@ from email.policy import EmailPolicy
 
 from ... import documents
 from ...adapters.mail import Mailer
-from ...adapters.redis.live import Live
+from ...adapters.redis import Coordination
 from ...errors import HerokuDown, InvalidSetting, MailDown, MailUnencrypted, RedisDown
 from ...pdf.fonts import default_chain
 from ...pdf.fonts import load as load_fonts
@@ -109,7 +109,7 @@ def _base_url(settings: Settings) -> Check:
 def redis_checks(settings: Settings) -> Iterator[Check]:
     """Whether it answers, keeps what it is given, and has connections left."""
     try:
-        info = Live.open(settings).ping()
+        info = Coordination.open(settings).info()
     except RedisDown as error:
         yield failed("redis", error, "Check REDIS_URL; rediss:// when the server wants TLS, redis:// when not.")
         return
@@ -178,7 +178,7 @@ def sender_check(settings: Settings) -> Check:
 def heroku_checks(settings: Settings) -> Iterator[Check]:
     """Count the workers, and see whether the key may change that, by a change of nothing: setting the
     quantity here could undo what the keeper does at this moment."""
-    way = worker_pool(settings, Live.open(settings))
+    way = worker_pool(settings, Coordination.open(settings))
     yield from _price(settings, way)
     if not way.configured:
         words, advice = "Workers are not scaled.", "Set HEROKU_API_KEY and HEROKU_APP_NAME."

@@ -235,9 +235,9 @@ async function ask(event) {
     const headers = { "Content-Type": "application/json" };
     const response = await call("/exports", { method: "POST", body: JSON.stringify(order()), headers });
     const answer = await response.json();
-    const accepted = answer.export ?? answer; // 503 with an export: it is kept and begins later
     if (answer.error) complain(answer.error);
-    if (accepted.id) begin(accepted);
+    else begin(answer);
+    if (answer.queued === false) complain({ message: "Redis is down.", advice: "The export begins when it is back." });
   } catch {
     complain({ message: "The server does not answer.", advice: "Try again; the same export is not made twice." });
   } finally {

@@ -1,4 +1,4 @@
-"""One at a time, by processes that are killed, stopped and told to go while they hold the lease."""
+"""Leases of processes that are killed, frozen and told to stop while they hold them."""
 
 from __future__ import annotations
 
@@ -13,36 +13,36 @@ from signal import SIGCONT, SIGKILL, SIGSTOP, SIGTERM
 import pytest
 
 from local.services import Valkey
-from pipeline.adapters.redis.live import Live
+from pipeline.adapters.redis import Coordination
+from pipeline.adapters.redis.leases import Leases
 from pipeline.errors import RedisDown
-from pipeline.settings import Settings
-from pipeline.tasks.alone import alone
+from pipeline.tasks.lease import exclusive
 
 SECONDS = 1.5
 
-# Waits for its turn, says so, works, checks, and says how that went.
+# Waits for its turn, says so, works, checks its fence, and says how that went.
 PROGRAM = f"""
-import signal, sys, time
-from pipeline.adapters.redis.live import Live
+import signal, sys, threading, time
+from pipeline.adapters.redis import Coordination
 from pipeline.settings import Settings
-from pipeline.tasks.alone import Overtaken, alone, stopping
+from pipeline.tasks.lease import HeldLease, LeaseLost
+stopping = threading.Event()
 signal.signal(signal.SIGTERM, lambda *_: stopping.set())
-live = Live.open(Settings.from_env({{"REDIS_URL": sys.argv[1]}}))
+leases = Coordination.open(Settings.from_env({{"REDIS_URL": sys.argv[1]}})).leases
 def say(word):
     print(word, time.monotonic(), flush=True)  # of one clock for all processes
 say("began")
-while True:
-    with alone(live, "tidy", {SECONDS}, told_to_go=0.5) as held:
-        if held:
-            say("holds")
-            time.sleep(float(sys.argv[2]))
-            try:
-                held.check()
-                say("done")
-            except Overtaken:
-                say("refused")
-            break
+while not (lease := leases.take("tidy", {SECONDS})):
     time.sleep(0.05)
+with HeldLease(leases, lease, {SECONDS}, stopping, shutdown_seconds=0.5) as held:
+    held.fence_is_current()
+    say("holds")
+    time.sleep(float(sys.argv[2]))
+    try:
+        held.fence()
+        say("done")
+    except LeaseLost:
+        say("refused")
 """
 
 
@@ -66,7 +66,7 @@ Start = Callable[..., Process]
 
 
 @pytest.fixture
-def start(valkey_server: Valkey, tmp_path: Path, live: Live) -> Iterator[Start]:
+def start(valkey_server: Valkey, tmp_path: Path, shared: Coordination) -> Iterator[Start]:
     started: list[subprocess.Popen[bytes]] = []
 
     def begin(work: float) -> Process:
@@ -95,7 +95,7 @@ def holds(process: Process) -> bool:
     return "holds" in process.words()
 
 
-def test_work_that_takes_longer_than_the_lease_keeps_it_and_gives_it_back(start: Start) -> None:
+def test_work_longer_than_its_lease_keeps_the_lease(start: Start) -> None:
     first = start(6 * SECONDS)
     until(lambda: holds(first))
     second = start(0)
@@ -105,7 +105,7 @@ def test_work_that_takes_longer_than_the_lease_keeps_it_and_gives_it_back(start:
 
 
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)], ids=["the first is killed", "the second is killed"])
-def test_after_a_kill_the_other_has_its_turn_when_the_lease_has_ended(start: Start, order: tuple[int, int]) -> None:
+def test_after_a_kill_the_lease_runs_out(start: Start, order: tuple[int, int]) -> None:
     processes = [start(60), start(60)]
     until(lambda: any(map(holds, processes)))
     if not holds(processes[order[0]]):  # it lost the race: let it win the next
@@ -119,7 +119,7 @@ def test_after_a_kill_the_other_has_its_turn_when_the_lease_has_ended(start: Sta
     until(lambda: holds(other))
 
 
-def test_who_slept_through_the_end_of_its_lease_is_refused(start: Start) -> None:
+def test_a_process_that_slept_too_long_is_refused(start: Start) -> None:
     sleeper = start(0.5)
     until(lambda: holds(sleeper))
     sleeper.signal(SIGSTOP)
@@ -130,7 +130,7 @@ def test_who_slept_through_the_end_of_its_lease_is_refused(start: Start) -> None
     assert sleeper.words()[-1] == "refused"
 
 
-def test_who_is_told_to_go_keeps_the_lease_no_longer_than_it_may_live(start: Start) -> None:
+def test_a_stopping_process_shortens_its_lease(start: Start) -> None:
     leaving = start(60)
     until(lambda: holds(leaving))
     other = start(0)
@@ -138,22 +138,29 @@ def test_who_is_told_to_go_keeps_the_lease_no_longer_than_it_may_live(start: Sta
     until(lambda: "done" in other.words())
 
 
-def test_who_is_told_to_go_and_finishes_gives_it_back(start: Start, live: Live) -> None:
+def test_a_stopping_process_that_finishes_releases_its_lease(start: Start, shared: Coordination) -> None:
     leaving = start(0.3)
     until(lambda: holds(leaving))
     leaving.signal(SIGTERM)
     until(lambda: "done" in leaving.words())
-    until(lambda: not live.held(["tidy"]))
+    until(lambda: not shared.leases.held(["tidy"]))
 
 
-def test_a_lease_is_given_back_when_redis_fails_before_the_work_begins(valkey_server: Valkey, live: Live) -> None:
+def test_a_lease_is_released_when_redis_fails_before_the_work(shared: Coordination) -> None:
     """Else the message that is tried again finds it taken, and is dropped."""
 
-    class Faltering(Live):
-        def outranks(self, what: str, fence: int) -> bool:
+    class Faltering(Leases):
+        def fence_is_current(self, name: str, fence: int) -> bool:
             raise RedisDown("Redis does not answer.")
 
-    faltering = Faltering.open(Settings.from_env({"REDIS_URL": valkey_server.url}))
-    with pytest.raises(RedisDown), alone(faltering, "tidy", 60.0, 1.0):
+    with pytest.raises(RedisDown), exclusive(Faltering(shared.client), "tidy", 60.0):
         pytest.fail("it must not begin")
-    assert live.lease("tidy", 1.0)
+    assert shared.leases.take("tidy", 1.0)
+
+
+def test_only_one_holds_an_exclusive_lease(shared: Coordination) -> None:
+    with exclusive(shared.leases, "tidy", 60.0) as first, exclusive(shared.leases, "tidy", 60.0) as second:
+        assert first is not None
+        assert second is None
+    with exclusive(shared.leases, "tidy", 60.0) as again:
+        assert again is not None
