@@ -113,5 +113,5 @@ def test_an_empty_bucket_is_none_that_was_named() -> None:
 @pytest.mark.parametrize("port", ["", "http", "-1", "0", "65536"])
 def test_a_port_that_is_none_is_refused_before_anything_starts(port: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PORT", port)
-    with pytest.raises(InvalidSetting, match="a number from 1 to 65535 is needed"):
+    with pytest.raises(InvalidSetting, match="must be a number from 1 to 65535"):
         asked_port()
