@@ -73,66 +73,73 @@ def laptop(
     Raises ServiceDown if a part does not start.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    token, password = secrets.token_urlsafe(16), secrets.token_urlsafe(9)
     with ExitStack() as stack:
         redis = stack.enter_context(valkey(folder))
         bucket = stack.enter_context(
             s3(_made(folder / "s3"), key_id="demo", secret=secrets.token_hex(16), bucket="pipeline")
         )
         mail = stack.enter_context(smtp(folder))
-        port = port or free_port()
-        api_port = free_port()
+        token, password = secrets.token_urlsafe(16), secrets.token_urlsafe(9)
+        ports = port or free_port(), free_port()
         env = {
             **_inherited(),
-            "REDIS_URL": redis.url,
-            "S3_ENDPOINT_URL": bucket.endpoint_url,
-            "S3_BUCKET": bucket.bucket,
-            "AWS_ACCESS_KEY_ID": bucket.key_id,
-            "AWS_SECRET_ACCESS_KEY": bucket.secret,
-            "SMTP_URL": mail.url,
-            "BASE_URL": f"http://127.0.0.1:{port}",
-            "HOST": "127.0.0.1",
-            "PORT": str(port),
-            "SECRET_KEY": secrets.token_hex(32),
-            "PANEL_PASSWORD": password,
-            "API_TOKENS": f"{API_OWNER}={token}",
-            "HEROKU_API_URL": f"http://127.0.0.1:{api_port}",
-            "HEROKU_APP_NAME": "demo",
-            "HEROKU_API_KEY": "local-key",
-            "MAX_WORKERS": str(workers),
-            "KEEPER_SECONDS": "1",
-            "LINGER_SECONDS": "2",
+            **_services(redis, bucket, mail),
+            **_processes(*ports, token, password, workers),
             **(environ or {}),
         }
         settings = Settings.from_env(env)
-        store = S3Bucket.open(settings)
-        store.create_bucket()
-        usage = UsageLog(store, ExportRepository(store))
-        if not usage.learned():  # dynos boot faster here than on Heroku
-            usage.write_learned(Learned(boot=boot_seconds + IMPORT_SECONDS).encode())
+        store = _bucket(settings, boot_seconds)
         dynos = stack.enter_context(
             Dynos(
-                ROOT / "Procfile", env, log_folder=folder / "logs", cwd=ROOT, port=api_port,
+                ROOT / "Procfile", env, log_folder=folder / "logs", cwd=ROOT, port=ports[1],
                 boot_seconds=boot_seconds, stop_seconds=stop_seconds, look_seconds=look_seconds,
             )
         )  # fmt: skip
         web = _web(env, folder / "logs" / "web.log")
         stack.callback(web.end, 10.0)
-        _await(f"http://127.0.0.1:{port}/health", web)
-        yield Laptop(
-            f"http://127.0.0.1:{port}",
-            token,
-            password,
-            env,
-            settings,
-            store,
-            dynos,
-            redis,
-            bucket,
-            mail,
-            web,
-            folder,
-        )
+        url = f"http://127.0.0.1:{ports[0]}"
+        _await(f"{url}/health", web)
+        yield Laptop(url, token, password, env, settings, store, dynos, redis, bucket, mail, web, folder)
+
+
+def _services(redis: Valkey, bucket: S3, mail: Smtp) -> dict[str, str]:
+    """Returns the variables that name the services."""
+    return {
+        "REDIS_URL": redis.url,
+        "S3_ENDPOINT_URL": bucket.endpoint_url,
+        "S3_BUCKET": bucket.bucket,
+        "AWS_ACCESS_KEY_ID": bucket.key_id,
+        "AWS_SECRET_ACCESS_KEY": bucket.secret,
+        "SMTP_URL": mail.url,
+    }
+
+
+def _processes(port: int, api_port: int, token: str, password: str, workers: int) -> dict[str, str]:
+    """Returns the variables for web and workers."""
+    return {
+        "BASE_URL": f"http://127.0.0.1:{port}",
+        "HOST": "127.0.0.1",
+        "PORT": str(port),
+        "SECRET_KEY": secrets.token_hex(32),
+        "PANEL_PASSWORD": password,
+        "API_TOKENS": f"{API_OWNER}={token}",
+        "HEROKU_API_URL": f"http://127.0.0.1:{api_port}",
+        "HEROKU_APP_NAME": "demo",
+        "HEROKU_API_KEY": "local-key",
+        "MAX_WORKERS": str(workers),
+        "KEEPER_SECONDS": "1",
+        "LINGER_SECONDS": "2",
+    }
+
+
+def _bucket(settings: Settings, boot_seconds: float) -> S3Bucket:
+    """Create the bucket, and tell the scaler how fast local dynos boot."""
+    store = S3Bucket.open(settings)
+    store.create_bucket()
+    usage = UsageLog(store, ExportRepository(store))
+    if not usage.learned():
+        usage.write_learned(Learned(boot=boot_seconds + IMPORT_SECONDS).encode())
+    return store
 
 
 def _web(env: Mapping[str, str], log: Path) -> process.ProcessTree:

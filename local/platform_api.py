@@ -81,8 +81,16 @@ class Tokens:
 def application(formation: LocalFormation, key: str, tokens: Tokens) -> Flask:
     """Returns the API as a WSGI application. Each call needs the key, and version 3 in its Accept header."""
     api = Flask("local", static_folder=None)
-    app_id = _id("app", formation.app)
-    born = datetime.now(UTC)
+    _add_checks(api, formation.app, key, tokens)
+    _add_errors(api)
+    _add_app_calls(api, formation, tokens)
+    _add_formation_calls(api, formation)
+    _add_dyno_calls(api, formation)
+    return api
+
+
+def _add_checks(api: Flask, app: str, key: str, tokens: Tokens) -> None:
+    app_id = _id("app", app)
 
     @api.before_request
     def admit() -> None:
@@ -91,7 +99,7 @@ def application(formation: LocalFormation, key: str, tokens: Tokens) -> Flask:
             raise Refused(406, "not_acceptable", "The Accept header must name a version of this API: 3.")
         if request.endpoint != "rate_limits":  # this call takes no token
             tokens.take()
-        if request.view_args and request.view_args.pop("app", app_id) not in (app_id, formation.app):
+        if request.view_args and request.view_args.pop("app", app_id) not in (app_id, app):
             raise Refused(404, "not_found", "Couldn't find that app.")
 
     @api.after_request
@@ -100,6 +108,8 @@ def application(formation: LocalFormation, key: str, tokens: Tokens) -> Flask:
         response.headers["Request-Id"] = str(uuid4())
         return response
 
+
+def _add_errors(api: Flask) -> None:
     @api.errorhandler(Refused)
     def refuse(refused: Refused) -> tuple[Json, int]:
         return refused.body, refused.status
@@ -109,6 +119,10 @@ def application(formation: LocalFormation, key: str, tokens: Tokens) -> Flask:
         status = error.code or 500
         return {"id": ERROR_IDS.get(status, "bad_request"), "message": error.description or ""}, status
 
+
+def _add_app_calls(api: Flask, formation: LocalFormation, tokens: Tokens) -> None:
+    born = datetime.now(UTC)
+
     @api.get("/account/rate-limits")
     def rate_limits() -> Json:
         return {"remaining": tokens.remaining()}
@@ -117,6 +131,12 @@ def application(formation: LocalFormation, key: str, tokens: Tokens) -> Flask:
     def app_info() -> Json:
         return app_json(formation.app, born)
 
+    @api.get("/apps/<app>/available-dyno-sizes")
+    def dyno_sizes() -> Response:
+        return jsonify([size_json(name, dollars) for name, dollars in MONTHLY.items()])
+
+
+def _add_formation_calls(api: Flask, formation: LocalFormation) -> None:
     @api.get("/apps/<app>/formation")
     def formation_list() -> Response:
         return jsonify([row_json(formation.app, row) for row in formation.rows.values()])
@@ -135,10 +155,8 @@ def application(formation: LocalFormation, key: str, tokens: Tokens) -> Flask:
         (row,) = formation.scale(dict([_update({"type": kind, **_body()})]))
         return row_json(formation.app, row)
 
-    @api.get("/apps/<app>/available-dyno-sizes")
-    def dyno_sizes() -> Response:
-        return jsonify([size_json(name, dollars) for name, dollars in MONTHLY.items()])
 
+def _add_dyno_calls(api: Flask, formation: LocalFormation) -> None:
     @api.get("/apps/<app>/dynos")
     def dyno_list() -> Response:
         return jsonify([dyno_json(formation.app, dyno) for dyno in formation.dynos()])
@@ -156,8 +174,6 @@ def application(formation: LocalFormation, key: str, tokens: Tokens) -> Flask:
     def dyno_stop(name: str) -> tuple[Json, int]:
         formation.stop_dyno(name)
         return {}, 202
-
-    return api
 
 
 def app_json(name: str, born: datetime) -> Json:

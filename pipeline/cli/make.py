@@ -32,12 +32,12 @@ class MakeOptions:
     volume_bytes: int | None
     quiet: bool
     machine: bool
-    caption: str = "none"
+    picture_caption: str = "none"
 
     @property
     def captions(self) -> bool:
         """Whether the file name of a picture becomes its caption."""
-        return self.caption == "name"
+        return self.picture_caption == "name"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -53,10 +53,10 @@ class Scaler:
         self._gauge.forget()
         self._billing.forget()
 
-    def turn(self, demands: Sequence[Demand], may: Callable[[], bool]) -> int:
+    def turn(self, demands: Sequence[Demand], still_leads: Callable[[], bool]) -> int:
         """One turn: decide, resize if still leader, bill. Returns the number of workers.
 
-        `may` says whether this process still leads.
+        `still_leads` is asked before anything is changed.
         """
         if not self._pool.configured:
             self._settle(demands, 0)
@@ -66,7 +66,7 @@ class Scaler:
         except PipelineError:
             self._show(demands)  # why there is no decision
             raise
-        return self._carry_out(decision, demands, len(now.dynos)) if may() else len(now.dynos)
+        return self._carry_out(decision, demands, len(now.dynos)) if still_leads() else len(now.dynos)
 
     def decided(self, demands: Sequence[Demand]) -> tuple[Decision, Snapshot]:
         """Returns the decision for this moment and the snapshot it rests on; changes nothing."""

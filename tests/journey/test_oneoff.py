@@ -1,4 +1,4 @@
-"""An export by one-off dynos: they come, work, and leave by themselves; nobody stops them."""
+"""An export by one-off dynos: they start, work, and exit by themselves."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ENVIRON = {
     "LEASE_SECONDS": "2",
     "LINGER_SECONDS": "1",
     "SHUTDOWN_SECONDS": "2",
-    "WAITING_PRICE": "1000",  # as many workers as there may be, and at once
+    "WAITING_PRICE": "1000",  # the maximum of workers, at once
 }
 
 
@@ -46,8 +46,8 @@ def test_one_off_workers_come_for_work_and_exit(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("later", [0.0, 0.1, 0.25])
 def test_a_message_to_a_leaving_worker_is_not_lost(tmp_path: Path, later: float) -> None:
-    """Redis may have handed it out already, to one whose process ends within a second."""
-    environ = {**ENVIRON, "HEROKU_API_KEY": "", "LEASE_SECONDS": "60"}  # nobody sends it again meanwhile
+    """Redis may have given it already to a worker whose process ends within a second."""
+    environ = {**ENVIRON, "HEROKU_API_KEY": "", "LEASE_SECONDS": "60"}  # it is not sent again meanwhile
     with laptop(tmp_path, boot_seconds=0, stop_seconds=5, environ=environ) as running:
         shared = Coordination.open(running.settings)
         running.dynos.run("run", DynoSpec(f"{COMMAND} leaver", "basic", one_off=True))
@@ -63,11 +63,11 @@ def test_a_message_to_a_leaving_worker_is_not_lost(tmp_path: Path, later: float)
         if client.look(running, export_id)["state"] == "queued":
             assert (
                 shared.messages.waiting() >= 1
-            )  # on a busy machine the keeper may have asked again: that is harmless
+            )  # on a busy machine the keeper may have sent it again, which is harmless
 
 
 def test_an_unknown_worker_exits_when_there_is_no_work(tmp_path: Path) -> None:
-    """Its leader died, Redis was wiped: it must not cost money until its time is over."""
+    """Its leader died and Redis was wiped: it must not cost money until its time limit."""
     with laptop(tmp_path, boot_seconds=0, stop_seconds=5, environ={**ENVIRON, "HEROKU_API_KEY": ""}) as running:
         shared = Coordination.open(running.settings)
         running.dynos.run("run", DynoSpec(f"{COMMAND} forgotten", "basic", one_off=True))

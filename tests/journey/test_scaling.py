@@ -1,7 +1,7 @@
-"""The promises of the scaler, kept on real workers while Heroku, Redis and the workers misbehave.
+"""The scaler keeps its promises on real workers while Heroku, Redis and the workers fail.
 
-A short soak, the same each time; `python -m tests.journey.scaling` is a long one. Its bounds are generous,
-for machines that are busy.
+A short soak, the same each time; `python -m tests.journey.scaling` is a long one. The bounds are generous, for
+busy machines.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ SEEDS = {"formation": 0, "one-off": 8}
 
 
 def test_every_fault_occurs_in_the_short_soaks() -> None:
-    befallen = [scaling.happenings(seed, SECONDS, FAULT_EACH) for seed in SEEDS.values()]
-    assert {one.detail for happenings in befallen for one in happenings} >= set(scaling.FAULTS)
-    for happenings in befallen:
-        assert {"export", "fault", "kill", "wipe"} <= {one.what for one in happenings}
+    soaks = [scaling.random_events(seed, SECONDS, FAULT_EACH) for seed in SEEDS.values()]
+    assert {one.detail for events in soaks for one in events} >= set(scaling.FAULTS)
+    for events in soaks:
+        assert {"export", "fault", "kill", "wipe"} <= {one.what for one in events}
 
 
 @pytest.mark.parametrize("mode", SEEDS)
 def test_every_export_ends_right_and_is_charged(mode: str, tmp_path: Path) -> None:
     with scaling.soaking(tmp_path, mode) as soak:
-        happenings = scaling.happenings(SEEDS[mode], SECONDS, FAULT_EACH)
-        scaling.befall_all(soak, happenings, Random(SEEDS[mode]))
+        events = scaling.random_events(SEEDS[mode], SECONDS, FAULT_EACH)
+        scaling.apply_all(soak, events, Random(SEEDS[mode]))
         assert scaling.wrong(soak, tmp_path) == []
         found = scaling.measured(soak)
         assert found.killed == 0, "a worker that had a task was told to stop"

@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -99,6 +100,15 @@ def test_the_package_has_every_file_and_the_extras_that_are_named() -> None:
     named = {name for path in DOCS for name in re.findall(r"`pipeline\[(\w+)\]`", path.read_text())}
     assert named
     assert named <= set(project["project"]["optional-dependencies"])
+
+
+def test_only_the_package_is_installed() -> None:
+    """`local`, `bench` and `tests` are for development."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    patterns = project["tool"]["setuptools"]["packages"]["find"]["include"]
+    found = {path.parent.name for path in ROOT.glob("*/__init__.py")}
+    assert {"local", "bench", "tests"} <= found
+    assert {name for name in found if any(fnmatch(name, pattern) for pattern in patterns)} == {"pipeline"}
 
 
 def test_the_document_of_the_readme_can_be_made(tmp_path: Path) -> None:

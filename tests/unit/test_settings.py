@@ -114,5 +114,5 @@ def test_an_empty_bucket_name_is_unset() -> None:
 @pytest.mark.parametrize("port", ["", "http", "-1", "0", "65536"])
 def test_an_invalid_port_is_refused(port: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PORT", port)
-    with pytest.raises(InvalidSetting, match="a number from 1 to 65535 is needed"):
+    with pytest.raises(InvalidSetting, match="must be a number from 1 to 65535"):
         asked_port()

@@ -26,7 +26,7 @@ MIB = 1024 * 1024
 ACCEPT = "application/vnd.heroku+json; version=3"
 
 
-# A worker and its child; each writes down who it is and what signals it hears. `deaf` ignores SIGTERM.
+# A worker and its child; each logs its name and the signals it gets. `deaf` ignores SIGTERM.
 WORKER = """
 import os, signal, subprocess, sys, time
 log, deaf, role = sys.argv[1], sys.argv[2] == "deaf", sys.argv[3]

@@ -177,7 +177,7 @@ time.sleep(600)
         parent.kill()
     assert was_running
     until(lambda: not running(pid))
-    for group in cgroup.ROOT.rglob(f"pipeline-{parent.pid}-*"):  # nobody was left to remove it
+    for group in cgroup.ROOT.rglob(f"pipeline-{parent.pid}-*"):  # nothing was left to remove it
         until(lambda group=group: not cgroup.Cgroup(group).pids())  # type: ignore[misc]
         cgroup.Cgroup(group).remove()
 

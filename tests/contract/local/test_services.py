@@ -1,4 +1,4 @@
-"""The laptop's servers are real, refuse what real ones refuse, and leave nothing behind."""
+"""The local servers are real, refuse what real ones refuse, and leave nothing behind."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ def settings_for(dynos: Dynos, **changes: str) -> Settings:
 
 
 def resized(pool: WorkerPool, wanted: int) -> int | None:
-    """Take a step towards so many workers. Returns how many there are then."""
+    """Take one step towards `wanted` workers. Returns the quantity after it."""
     pool.resize(wanted, wanted)
     return pool.status().quantity
 

@@ -181,7 +181,7 @@ def test_the_quantity_falls_after_the_highest_are_drained(dynos: Dynos, shared: 
 
 
 def test_silence_during_an_outage_is_not_death(dynos: Dynos, shared: Coordination, client: Any) -> None:
-    """A line that stands longer than the outage says nothing of who was silent during it."""
+    """A drain order older than the outage says nothing about workers that were silent during it."""
     workers = FormationPool(settings_for(dynos), shared, settle_seconds=0.5)
     resized(workers, 2)
     drawing = [Worker(name, name, False, time.time(), busy=True) for name in ("worker.1", "worker.2")]
@@ -190,7 +190,7 @@ def test_silence_during_an_outage_is_not_death(dynos: Dynos, shared: Coordinatio
     assert resized(workers, 1) == 2
     time.sleep(0.6)
     client.delete(*(f"pipeline:workers:{one.id}" for one in drawing))
-    workers.forget()  # as the keeper does, whose lease ended
+    workers.forget()  # as the keeper does when its lease has ended
     assert resized(workers, 1) == 2
     time.sleep(0.6)  # they reach Redis again a while after us
     assert resized(workers, 1) == 2

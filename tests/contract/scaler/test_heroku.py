@@ -142,7 +142,7 @@ def test_the_quantity_is_read_again_if_it_may_have_changed(
 
 
 def test_a_refused_retry_says_nothing_of_the_first_try(dynos: Dynos, formation: Make) -> None:
-    """Else workers that nobody knows of were not stopped for a minute."""
+    """Else unknown workers would run for a minute."""
     workers = formation(pauses=(0.01,))
     workers.quantity()
     dynos.faults.extend([Fault(lost=True), Fault(409)])

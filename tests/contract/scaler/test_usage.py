@@ -1,4 +1,4 @@
-"""What is paid for: every export is charged once, for workers that are written down in order."""
+"""The usage log: every export is charged once, and workers are recorded in order."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def usage(services: Services) -> UsageLog:
 
 
 def closed(exports: ExportRepository) -> Export:
-    """An export of which no work is left."""
+    """An export that is over."""
     export_id = new_id()
     made = Export(export_id, "photos", {"title": "T"}, "shop", time.time(), request_key=export_id)
     exports.accept(made, None, lasting=False)
@@ -47,7 +47,7 @@ def test_a_finished_export_waits_for_its_charge(exports: ExportRepository, usage
 
 
 def test_an_export_closed_twice_is_charged_once(exports: ExportRepository, usage: UsageLog) -> None:
-    """As by a message that came back after its worker died."""
+    """As by a message that is delivered again after its worker died."""
     made = closed(exports)
     usage.bill(made.id, Charge(12.5, 0.0001))
     exports.close(made.id)

@@ -1,4 +1,4 @@
-"""Who pays for which second of which worker."""
+"""Sharing the cost of workers between exports."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def seconds(changes: list[tuple[float, int]], spans: list[ExportSpan], until: fl
         ([(0, 1), (5, 3), (8, 1), (12, 0)], [ExportSpan("a", 0, 12, 1)], {"a": 18}),
         # an export that never got a worker pays nothing
         ([], [ExportSpan("a", 0, 10, 0)], {"a": 0}),
-        # what nobody worked on is shared equally
+        # time without work is shared equally
         ([(0, 2), (10, 0)], [ExportSpan("a", 0, 10, 0), ExportSpan("b", 0, 10, 0)], {"a": 10, "b": 10}),
         # two machines whose clocks differ may say that work took less than no time
         ([(0, 2), (10, 0)], [ExportSpan("a", 0, 10, -1), ExportSpan("b", 0, 10, 1)], {"a": 0, "b": 20}),
@@ -49,7 +49,7 @@ def test_time_is_shared_by_work(
 
 MADE = Result("key", "name.pdf", 1, 100, 100, 100, seconds=50.0)
 EXPORT = Export(
-    "0" * 26, "photos", {}, "somebody", 0.0, State.READY, result=MADE,
+    "0" * 26, "photos", {}, "shop", 0.0, State.READY, result=MADE,
     started_at=1.0, planned_at=3.0, rendered_at=13.0, finished_at=17.0,
 )  # fmt: skip
 

@@ -31,9 +31,9 @@ def asked(*demands: Demand, dynos: list[Dyno] | None = None, policy: Policy = PL
     ("chunks", "seconds", "slots", "waiting_price", "maximum", "expected"),
     [
         (40, 6, 1, 1, 100, 4),  # sqrt(240 / 15) = 4: ten rounds, 75 s
-        (40, 6, 1, 10, 100, 10),  # sqrt(2400 / 15) = 12.6; as fast as 10, which leave nobody idle: 39 s
+        (40, 6, 1, 10, 100, 10),  # sqrt(2400 / 15) = 12.6; as fast as 10, of which none is idle: 39 s
         (40, 6, 1, 100, 100, 40),  # one round
-        (40, 6, 1, 0.01, 100, 1),  # nobody minds waiting
+        (40, 6, 1, 0.01, 100, 1),  # waiting costs nothing
         (40, 6, 1, 10, 9, 8),  # 9 would take five rounds, and so do 8
         (40, 6, 2, 1, 100, 3),  # sqrt(240 / 30) = 2.8: 14 rounds on 3 x 2 slots
         (1, 6, 1, 100, 100, 1),
@@ -98,7 +98,7 @@ def test_a_late_worker_is_expected_to_be_late_again() -> None:
 
     assert wanted(since=-20) == wanted(since=-10)
     assert wanted(since=-16) < wanted(since=-40)
-    assert wanted(since=-40) == 10, "as if there was nobody"
+    assert wanted(since=-40) == 10, "as if there were none"
 
 
 @pytest.mark.parametrize(

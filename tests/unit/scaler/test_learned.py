@@ -9,7 +9,7 @@ from pipeline.scaler.learned import BOOT_SECONDS, CHUNK_SECONDS, PAGE_SECONDS, S
 
 MADE = Result("key", "name.pdf", 1, 100, 100, 100, seconds=100 * 0.5 + 4 * CHUNK_SECONDS)
 EXPORT = Export(
-    "0" * 26, "photos", {}, "somebody", 0.0, State.READY, chunks=4, result=MADE,
+    "0" * 26, "photos", {}, "shop", 0.0, State.READY, chunks=4, result=MADE,
     started_at=10.0, planned_at=10.0 + STEP_SECONDS + 2, rendered_at=30.0, finished_at=30.0 + STEP_SECONDS + 1,
 )  # fmt: skip
 
@@ -56,7 +56,7 @@ def test_a_failed_or_untimed_export_teaches_nothing() -> None:
 
 
 def test_a_boot_of_half_an_hour_is_ignored() -> None:
-    """Else nobody would be ordered for the next exports: each would come too late."""
+    """Else no worker would be ordered for the next exports: each would come too late."""
     assert Learned().with_boot(1800.0) == Learned()
 
 

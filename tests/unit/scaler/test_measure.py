@@ -1,4 +1,4 @@
-"""What the scaler sees: workers by their numbers, and what an export still needs."""
+"""Measuring: workers by their numbers, and what an export still needs."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from pipeline.settings import Settings
 
 SETTINGS = Settings.from_env({"CHUNK_SECONDS": "10", "MAX_WORKERS": "4"})
 LEARNED = Learned(page={"photos": 0.1}, pages={"photos": 1000.0}, plan={"photos": 0.01}, assembly={"photos": 0.002})
-EXPORT = Export("0" * 26, "photos", {}, "somebody", 0.0)
+EXPORT = Export("0" * 26, "photos", {}, "shop", 0.0)
 
 
-def standing(quantity: int, mode: str = "formation") -> PoolStatus:
+def status_of(quantity: int, mode: str = "formation") -> PoolStatus:
     return PoolStatus(mode, quantity, None, None, 0.0, 0, ordered_at=50.0)
 
 
@@ -37,14 +37,14 @@ UP, BUSY, BOOTS = (60.0, True, False), (60.0, True, True), (50.0, False, False)
 @pytest.mark.parametrize(
     ("workers", "seen", "expected"),
     [
-        ([], standing(2), [BOOTS, BOOTS]),
-        ([worker("worker.2", busy=True)], standing(2), [BOOTS, BUSY]),
-        ([worker("worker.1"), worker("worker.3")], standing(2), [UP, BOOTS]),  # the third is on its way out
-        ([worker("worker-x9k2", busy=True)], standing(2), [BUSY, BOOTS]),  # no numbers: any of them
-        ([worker("worker-x9k2"), worker("worker.1", busy=True)], standing(2), [BUSY, UP]),
-        ([worker("run.7", one_off=True)], standing(1), [BOOTS]),  # not of the formation
-        ([worker("run.7", one_off=True), worker("run.9", True, True)], standing(3, "one-off"), [UP, BUSY, BOOTS]),
-        ([worker("run.7", one_off=True)], standing(0, "one-off"), [UP]),  # it is there, whatever the list says
+        ([], status_of(2), [BOOTS, BOOTS]),
+        ([worker("worker.2", busy=True)], status_of(2), [BOOTS, BUSY]),
+        ([worker("worker.1"), worker("worker.3")], status_of(2), [UP, BOOTS]),  # the third is being stopped
+        ([worker("worker-x9k2", busy=True)], status_of(2), [BUSY, BOOTS]),  # no numbers: any of them
+        ([worker("worker-x9k2"), worker("worker.1", busy=True)], status_of(2), [BUSY, UP]),
+        ([worker("run.7", one_off=True)], status_of(1), [BOOTS]),  # not of the formation
+        ([worker("run.7", one_off=True), worker("run.9", True, True)], status_of(3, "one-off"), [UP, BUSY, BOOTS]),
+        ([worker("run.7", one_off=True)], status_of(0, "one-off"), [UP]),  # it is there, whatever the list says
     ],
     ids=["none", "second", "beyond", "numberless", "both", "stranger", "one-off", "unlisted"],
 )  # fmt: skip
@@ -102,7 +102,7 @@ def test_a_restarted_worker_does_not_count_as_a_boot() -> None:
 
     def learned(ordered_at: float | None, *up: tuple[str, float]) -> float:
         redis.online = [Worker(f"{name} {since}", name, False, since) for name, since in up]
-        ordered = replace(standing(2), ordered_at=ordered_at)
+        ordered = replace(status_of(2), ordered_at=ordered_at)
         return gauge.snapshot([], ordered, Learned(boot=10.0))[1].boot
 
     assert learned(None, ("worker.1", 20.0)) == 10.0, "nobody knows when it was ordered"
@@ -123,9 +123,9 @@ def test_a_new_term_asks_workers_since_when_they_idle() -> None:
 
     def idle(*since: float) -> float:
         redis.online = [Worker(str(moment), "worker", False, 60.0, idle_since=moment) for moment in since]
-        return gauge.snapshot([], standing(1), Learned())[0].idle_seconds
+        return gauge.snapshot([], status_of(1), Learned())[0].idle_seconds
 
     assert idle(now - 300) == pytest.approx(300, abs=20)
     gauge.forget()
     assert idle(now - 300, now - 100) == pytest.approx(100, abs=20)
-    assert idle() >= 100, "it has been idle, whoever has left since"
+    assert idle() >= 100, "idle since then, although workers have left"

@@ -1,4 +1,4 @@
-"""The scaler on paper keeps its promises: cost, nobody killed, nobody stranded."""
+"""The simulated scaler keeps its promises: its cost, no busy worker killed, no export stranded."""
 
 from __future__ import annotations
 
