@@ -1,3 +1,5 @@
+"""What the keeper does about an export that does not move, as a table."""
+
 from __future__ import annotations
 
 import dataclasses
