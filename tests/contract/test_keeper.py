@@ -41,9 +41,8 @@ from pipeline.scaler.usage import UsageLog
 from pipeline.services import Message, Services, open_services
 from pipeline.settings import Settings
 from pipeline.tasks import flow, repair
-from pipeline.tasks import keeper as keepers
 from pipeline.tasks.app import make_app
-from pipeline.tasks.keeper import Keeper
+from pipeline.tasks.keeper import LEADER_LEASE_SECONDS, Keeper
 from pipeline.tasks.queue import CeleryQueue
 from pipeline.tasks.retry import Retry
 from pipeline.tasks.submit import submit
@@ -68,11 +67,12 @@ class Stage:
     def workers(self) -> int:
         return self.dynos.row("worker").quantity
 
-    def keeper(self, **changes: Any) -> Keeper:
+    def keeper(self, lease_seconds: float = LEADER_LEASE_SECONDS, **changes: Any) -> Keeper:
         settings = dataclasses.replace(self.s.settings, **changes)
         s = dataclasses.replace(self.s, settings=settings)
         # Its dynos never say that they are up.
-        self.keepers.append(Keeper(s, Formation(settings, s.redis, settled=0.0)))
+        pool = Formation(settings, s.redis, settled=0.0)
+        self.keepers.append(Keeper(s, pool, lease_seconds=lease_seconds))
         return self.keepers[-1]
 
     def submit(self, **params: Any) -> str:
@@ -379,13 +379,10 @@ def test_one_keeper_leads_and_another_takes_over_when_it_is_gone(stage: Stage) -
     assert stage.workers == 0
 
 
-def test_who_leads_leads_on_however_long_heroku_takes_to_answer(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_who_leads_leads_on_however_long_heroku_takes_to_answer(stage: Stage) -> None:
     """Or a call of its own could arrive after one of the next leader, and stop what that one started."""
-    monkeypatch.setattr(keepers, "LEAD", 0.3)
     stage.submit()
-    first, second = stage.keeper(heroku_timeout=5.0), stage.keeper()
+    first, second = stage.keeper(lease_seconds=0.3, heroku_timeout=5.0), stage.keeper(lease_seconds=0.3)
     stage.dynos.faults.append(Fault(hang=1.5, status=409))
     with ThreadPoolExecutor() as threads:
         turn = threads.submit(first.turn)
@@ -453,13 +450,11 @@ def test_no_busy_worker_is_stopped_because_redis_was_away(stage: Stage) -> None:
         time.sleep(0.5)
 
 
-def test_who_leads_no_more_asks_for_the_lease_no_more_often_than_others(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_who_leads_no_more_asks_for_the_lease_no_more_often_than_others(stage: Stage) -> None:
     """A worker had lingered nearly long enough when another began to lead."""
-    monkeypatch.setattr(keepers, "LEAD", 20.0)  # so that no second try is due while it is counted
     stage.dynos.scale({"worker": 1})
-    keeper = stage.keeper(linger_seconds=0.05, keeper_seconds=9.0)
+    # With so long a lease no second try is due while it is counted.
+    keeper = stage.keeper(lease_seconds=20.0, linger_seconds=0.05, keeper_seconds=9.0)
     keeper.turn()
     stage.wipe_redis()
     assert stage.s.redis.leases.take("keeper", 60.0)
@@ -483,7 +478,6 @@ def test_who_looks_after_many_exports_leads_until_it_has_scaled(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Else a turn that takes longer than a lease is never the leader's at its end, whoever takes it."""
-    monkeypatch.setattr(keepers, "LEAD", 0.9)
     for n in range(5):
         stage.submit(title=str(n))
     load, tries = ExportRepository.load, []
@@ -494,7 +488,7 @@ def test_who_looks_after_many_exports_leads_until_it_has_scaled(
         return load(exports, export_id)
 
     monkeypatch.setattr(ExportRepository, "load", slowly)
-    stage.keeper().turn()
+    stage.keeper(lease_seconds=0.9).turn()
     assert set(tries) == {None}
     assert stage.workers
 
@@ -617,7 +611,7 @@ def test_an_export_past_its_deadline_fails(stage: Stage) -> None:
 
 def test_a_message_that_cannot_be_delivered_for_long_keeps_no_worker_up(stage: Stage) -> None:
     export_id = stage.ready()
-    stage.age(export_id, finished_at=time.time() - repair.NOTICE_PATIENCE - 1)
+    stage.age(export_id, finished_at=time.time() - repair.NOTICE_SECONDS - 1)
     keeper = stage.keeper(linger_seconds=0.0)
     for _ in range(3):
         keeper.turn()
@@ -638,8 +632,8 @@ def test_one_export_that_makes_no_sense_does_not_keep_the_others_waiting(
     keeper.turn()
     assert ("plan", good) in stage.queue.sent
     assert stage.workers >= 1
-    assert f"export {garbled} cannot be looked after" in caplog.text
-    assert f"export {strange} cannot be looked after" in caplog.text
+    assert f"export {garbled} could not be checked" in caplog.text
+    assert f"export {strange} could not be checked" in caplog.text
 
 
 def test_an_export_that_makes_no_sense_keeps_no_worker_up_for_ever(stage: Stage) -> None:

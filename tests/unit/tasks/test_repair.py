@@ -8,14 +8,14 @@ import pytest
 
 from pipeline.exports.export import Export, State
 from pipeline.exports.ids import new_id
-from pipeline.tasks.repair import NOTICE_PATIENCE, Repair, View, repair
+from pipeline.tasks.repair import NOTICE_SECONDS, ExportStatus, Repair, repair
 
 NOW = 1_000_000.0
 EXPORT = Export(new_id(), "photos", {}, "somebody", NOW - 60)
-WORKING = View(EXPORT, [], [], busy=False, sent=True, queue_empty=True, now=NOW)
+WORKING = ExportStatus(EXPORT, [], [], busy=False, sent=True, queue_empty=True, now=NOW)
 
 
-def view(state: State, **changes: object) -> View:
+def status(state: State, **changes: object) -> ExportStatus:
     export = dataclasses.replace(EXPORT, state=state, finished_at=NOW - 10 if state.over else None)
     return dataclasses.replace(WORKING, export=export, **changes)  # type: ignore[arg-type]  # any field
 
@@ -23,25 +23,25 @@ def view(state: State, **changes: object) -> View:
 @pytest.mark.parametrize(
     ("seen", "expected"),
     [
-        (view(State.QUEUED), Repair.PLAN),  # the message is gone
-        (view(State.QUEUED, queue_empty=False), Repair.NOTHING),  # it may be in the queue
-        (view(State.QUEUED, queue_empty=False, sent=False), Repair.PLAN),  # but not for so long
-        (view(State.PLANNING, busy=True), Repair.NOTHING),
-        (view(State.PLANNING), Repair.PLAN),  # the planner died
-        (view(State.RENDERING, missing=[1, 2], unleased=[2]), Repair.RENDER),
-        (view(State.RENDERING, missing=[1, 2], unleased=[]), Repair.NOTHING),  # both are being drawn
-        (view(State.RENDERING, missing=[1], unleased=[1], queue_empty=False), Repair.NOTHING),
-        (view(State.RENDERING), Repair.ASSEMBLE),  # the chord's callback is lost
-        (view(State.ASSEMBLING, busy=True), Repair.NOTHING),
-        (view(State.ASSEMBLING), Repair.ASSEMBLE),
-        (view(State.ASSEMBLING, missing=[3], unleased=[3]), Repair.RENDER),  # a damaged segment was dropped
-        (view(State.READY), Repair.NOTHING),  # the mail is on its way
-        (view(State.READY, sent=False), Repair.DELIVER),
-        (view(State.FAILED, sent=False), Repair.DELIVER),
-        (view(State.READY, sent=False, now=NOW + NOTICE_PATIENCE), Repair.CLOSE),
-        (view(State.RENDERING, now=NOW + 90_000), Repair.GIVE_UP),
-        (view(State.QUEUED, busy=True, now=NOW + 90_000), Repair.GIVE_UP),
+        (status(State.QUEUED), Repair.PLAN),  # the message is gone
+        (status(State.QUEUED, queue_empty=False), Repair.NOTHING),  # it may be in the queue
+        (status(State.QUEUED, queue_empty=False, sent=False), Repair.PLAN),  # but not for so long
+        (status(State.PLANNING, busy=True), Repair.NOTHING),
+        (status(State.PLANNING), Repair.PLAN),  # the planner died
+        (status(State.RENDERING, missing=[1, 2], unleased=[2]), Repair.RENDER),
+        (status(State.RENDERING, missing=[1, 2], unleased=[]), Repair.NOTHING),  # both are being drawn
+        (status(State.RENDERING, missing=[1], unleased=[1], queue_empty=False), Repair.NOTHING),
+        (status(State.RENDERING), Repair.ASSEMBLE),  # the chord's callback is lost
+        (status(State.ASSEMBLING, busy=True), Repair.NOTHING),
+        (status(State.ASSEMBLING), Repair.ASSEMBLE),
+        (status(State.ASSEMBLING, missing=[3], unleased=[3]), Repair.RENDER),  # a damaged segment was dropped
+        (status(State.READY), Repair.NOTHING),  # the mail is on its way
+        (status(State.READY, sent=False), Repair.DELIVER),
+        (status(State.FAILED, sent=False), Repair.DELIVER),
+        (status(State.READY, sent=False, now=NOW + NOTICE_SECONDS), Repair.CLOSE),
+        (status(State.RENDERING, now=NOW + 90_000), Repair.GIVE_UP),
+        (status(State.QUEUED, busy=True, now=NOW + 90_000), Repair.GIVE_UP),
     ],
 )
-def test_what_an_export_needs(seen: View, expected: Repair) -> None:
+def test_what_an_export_needs(seen: ExportStatus, expected: Repair) -> None:
     assert repair(seen, deadline=86_400) is expected
