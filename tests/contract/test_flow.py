@@ -706,7 +706,7 @@ def test_a_segment_that_is_stored_again_after_it_was_joined_spoils_no_file(
         yield from tail(assembly)
 
     with monkeypatch.context() as meanwhile:
-        meanwhile.setattr(assembling, "SegmentCache", partial(SegmentCache, room=0))
+        meanwhile.setattr(assembling, "SegmentCache", partial(SegmentCache, max_bytes=0))
         meanwhile.setattr(Assembly, "tail", another_first)
         with pytest.raises(DamagedSegment, match="stored again"):
             steps.assemble(stage.s, export_id)

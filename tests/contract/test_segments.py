@@ -120,7 +120,7 @@ def test_segments_on_the_shelf_are_read_once_as_far_as_there_is_room(
         store_segment(segments, export_id, n, 5 * n, 5)
     keys = [segment_key(export_id, n, 5 * n, 5) for n in range(3)]
     one = len(index(0, 0, 5, b"0 0 5").encode()) + 150  # with its hash and ETag
-    with SegmentCache(segments, room=2 * one) as shelf:
+    with SegmentCache(segments, max_bytes=2 * one) as shelf:
         first = [shelf.index(key) for key in keys]
         store.delete(keys[:2])
         assert [shelf.index(key) for key in keys] == first
