@@ -404,7 +404,7 @@ def test_a_wrong_entry_fails_the_export_and_is_named_in_the_one_mail(
     assert export.state is State.FAILED
     assert export.failure is not None
     assert re.match(words, export.failure.message)
-    assert stage.subjects(export_id) == ["Not made: Photos"]
+    assert stage.subjects(export_id) == ["Failed: Photos"]
 
 
 def test_a_listing_without_entries_fails_the_export(stage: Stage, app: celery.Celery) -> None:
