@@ -68,7 +68,7 @@ def make_app(settings: Settings) -> PipelineApp:
 def _messages(settings: Settings) -> dict[str, Any]:
     """How messages are written, routed and acknowledged."""
     return {
-        # JSON only: who can write to Redis must not be able to run code.
+        # JSON only: write access to Redis must not be enough to run code.
         "task_serializer": "json",
         "result_serializer": "json",
         "accept_content": ["json"],

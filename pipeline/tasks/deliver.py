@@ -57,7 +57,7 @@ def notify(s: Services, export: Export) -> float:
 
 
 def _due(s: Services, export: Export) -> bool:
-    """True when a mail is asked for and not sent. A person who cancels an export needs no mail about it."""
+    """True when a mail is requested and not sent. A cancelled export needs none."""
     wanted = export.notify and export.state in (State.READY, State.FAILED)
     return bool(wanted and s.mailer.configured and not export.notified_at)
 
