@@ -11,7 +11,7 @@ from pipeline.exports.ids import new_id
 from pipeline.tasks.repair import NOTICE_SECONDS, ExportStatus, Repair, repair
 
 NOW = 1_000_000.0
-EXPORT = Export(new_id(), "photos", {}, "somebody", NOW - 60)
+EXPORT = Export(new_id(), "photos", {}, "shop", NOW - 60)
 WORKING = ExportStatus(EXPORT, [], [], busy=False, sent=True, queue_empty=True, now=NOW)
 
 

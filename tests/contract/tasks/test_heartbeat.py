@@ -1,0 +1,143 @@
+"""What a worker reports, and when it may work, on a real Redis."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from local.services import Valkey
+from pipeline.adapters.redis import Coordination
+from pipeline.adapters.redis.wakeup import Wakeup
+from pipeline.adapters.redis.workers import DrainOrder, Worker, Workers
+from pipeline.settings import Settings
+from pipeline.tasks import heartbeat as heartbeats
+from pipeline.tasks.app import make_app
+from pipeline.tasks.heartbeat import Heartbeat
+from pipeline.tasks.worker import Companion, consuming_step
+
+
+def worker(name: str, **more: Any) -> Worker:
+    return Worker(name, name, False, 7.0, **more)
+
+
+@pytest.mark.parametrize(
+    ("name", "ceiling", "may"),
+    [
+        ("worker.3", None, True), ("worker.3", 3, True), ("worker.4", 3, False), ("worker.1", 0, False),
+        ("worker-x9k2", 1, True), ("worker-x9k2", 0, False), ("worker", 1, True),
+    ],
+)  # fmt: skip
+def test_a_worker_above_the_ceiling_takes_no_work(
+    shared: Coordination, name: str, ceiling: int | None, may: bool
+) -> None:
+    if ceiling is not None:
+        shared.workers.drain(ceiling)
+    heartbeat = Heartbeat(shared, worker(name), linger=5)
+    heartbeat.start()
+    assert heartbeat.may_work is may
+    heartbeat.update(busy=False, paused=not may)
+    heartbeat.start()
+    heartbeat.stop()
+    assert shared.workers.up() == []
+
+
+def test_a_worker_drains_only_once_it_has_paused(shared: Coordination) -> None:
+    order = shared.workers.drain(1)
+    heartbeat = Heartbeat(shared, worker("worker.2"), linger=5)
+    heartbeat.update(busy=True, paused=False)
+    heartbeat.start()
+    assert [(one.busy, bool(one.drains)) for one in shared.workers.up()] == [(True, False)]
+    heartbeat.update(busy=False, paused=True)
+    deadline = time.monotonic() + 20
+    while [one.drains for one in shared.workers.up()] != [order.mark]:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    heartbeat.stop()
+
+
+def test_a_worker_that_may_work_again_does_not_drain(valkey_server: Valkey, shared: Coordination) -> None:
+    """The ceiling may fall again at once, with the same mark: the worker would be stopped while it works."""
+    said = []
+
+    class Slow(Workers):
+        def report(self, worker: Worker) -> DrainOrder | None:
+            said.append(worker.drains)
+            return super().report(worker)
+
+    class Late(Wakeup):
+        def wake(self) -> None:
+            heartbeat.update(busy=False, paused=True)
+
+    opened = Coordination.open(Settings.from_env({"REDIS_URL": valkey_server.url}))
+    slow = replace(opened, workers=Slow(opened.client), wakeup=Late(opened.client))
+    heartbeat = Heartbeat(slow, worker("worker.2"), linger=5)
+    shared.workers.drain(1)
+    heartbeat.start()
+    heartbeat.update(busy=True, paused=False)
+    raised = shared.workers.drain(2)
+    heartbeat.update(busy=False, paused=True)  # it has just paused, which is reported at once
+    deadline = time.monotonic() + 20
+    while not heartbeat.may_work or len(said) < 4:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert raised.mark not in said
+    heartbeat.stop()
+
+
+def test_a_worker_stopped_while_resuming_does_not_drain(
+    shared: Coordination,
+    settings: Settings,
+) -> None:
+    order = shared.workers.drain(1)
+    heartbeat = Heartbeat(shared, worker("worker.2"), linger=5)
+    heartbeat.may_work = True
+
+    class Consumer:
+        """Takes so long to resume that the worker hears another drain order meanwhile."""
+
+        def __init__(self) -> None:
+            self.task_consumer = self
+            self.queues: list[str] = []
+
+        def add_task_queue(self, name: str) -> None:
+            self.queues.append(name)
+            heartbeat.start()
+
+    companion = Companion(make_app(settings), None)
+    vars(companion)["heartbeat"] = heartbeat
+    step = consuming_step(companion)(None)
+    step._turn(Consumer())  # what Celery's timer calls
+    assert not heartbeat.may_work
+    time.sleep(2 * heartbeats.HEARTBEAT_SECONDS)
+    assert order.mark not in {one.drains for one in shared.workers.up()}
+    heartbeat.stop()
+
+
+def test_a_worker_that_becomes_idle_or_pauses_reports_at_once(
+    shared: Coordination, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(heartbeats, "HEARTBEAT_SECONDS", 60.0)
+    order = shared.workers.drain(1)
+    heartbeat = Heartbeat(shared, worker("worker.2"), linger=5)
+    heartbeat.start()
+    heartbeat.update(busy=True, paused=False)
+    assert not shared.wakeup.wait(0.2), "becoming busy is not reported at once"
+    for paused, said in ((False, ""), (True, order.mark)):
+        heartbeat.update(busy=False, paused=paused)
+        assert shared.wakeup.wait(20)
+        assert [(one.busy, one.drains) for one in shared.workers.up()] == [(False, said)]
+    heartbeat.update(busy=False, paused=True)
+    assert not shared.wakeup.wait(0.2), "it was reported"
+    heartbeat.stop()
+
+
+def test_a_slow_start_does_not_count_as_idle(shared: Coordination) -> None:
+    heartbeat = Heartbeat(shared, Worker("run", "run.1", True, 7.0), linger=0.1)
+    time.sleep(1.1)  # imports, on a busy machine
+    heartbeat.start()
+    assert not heartbeat.should_exit
+    assert [one.id for one in shared.workers.up()] == ["run"]
+    heartbeat.stop()
