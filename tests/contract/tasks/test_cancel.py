@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
-from pipeline.errors import (
-    ExportFailed,
-    IllegalStep,
-)
+from pipeline.errors import ExportFailed, IllegalStep
 from pipeline.exports.export import State
+from pipeline.exports.volumes import VolumeLimit
 from pipeline.pdf.assembly import Assembly
-from pipeline.tasks import flow
+from pipeline.tasks import flow, step
+from pipeline.tasks.bucket_output import BucketOutput
+from pipeline.tasks.join import Written
+from pipeline.tasks.step import NotWanted
 
 from ... import steps
 from .stage import Stage
@@ -69,3 +71,54 @@ def test_an_assembly_that_is_cancelled_renders_nothing_again(stage: Stage, monke
     assert stage.objects(export_id, "segments/") == {}
     assert stage.objects(export_id, "result/") == {}
     assert stage.store.uploads("") == []
+
+
+@pytest.mark.parametrize("volume", [1, 2])
+def test_files_written_after_a_cancellation_are_removed(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, volume: int
+) -> None:
+    """The export is over and cleaned up before its assembler asks the bucket whether it is still wanted."""
+    export_id = stage.rendered(volume=VolumeLimit(pages=2))
+    write, begun = BucketOutput.write, []
+
+    def cancelled_first(output: BucketOutput, *args: Any) -> Written:
+        begun.append(output)
+        if len(begun) == volume:
+            flow.cancel(stage.s, export_id)
+            steps.deliver(stage.s, export_id)
+        return write(output, *args)
+
+    monkeypatch.setattr(BucketOutput, "write", cancelled_first)
+    steps.assemble(stage.s, export_id)
+    assert stage.objects(export_id, "result/"), "the join was not stopped in time"
+    stage.work()
+    assert_nothing_left(stage, export_id)
+    assert stage.subjects(export_id) == []
+
+
+def test_a_cancelled_assembly_stops_at_its_next_checkpoint(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(step, "LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(step, "ASK_SECONDS", 0.0)
+    export_id = stage.rendered()
+    tail, pieces = Assembly.tail, []
+
+    def cancelled(assembly: Assembly) -> Iterator[bytes]:
+        flow.cancel(stage.s, export_id)
+        for piece in tail(assembly):
+            pieces.append(piece)
+            yield piece
+
+    monkeypatch.setattr(Assembly, "tail", cancelled)
+    assert isinstance(steps.assemble(stage.s, export_id), NotWanted)
+    assert len(pieces) == 1
+    assert stage.objects(export_id, "result/") == {}
+    assert stage.store.uploads("") == []
+    steps.deliver(stage.s, export_id)
+    assert_nothing_left(stage, export_id)
+
+
+def assert_nothing_left(stage: Stage, export_id: str) -> None:
+    assert stage.load(export_id).state is State.CANCELLED
+    assert stage.objects(export_id, "segments/") == stage.objects(export_id, "result/") == {}
+    assert stage.store.uploads("") == []
+    assert stage.s.exports.active() == []
