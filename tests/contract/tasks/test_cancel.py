@@ -85,12 +85,13 @@ def test_files_written_after_a_cancellation_are_removed(
         begun.append(output)
         if len(begun) == volume:
             flow.cancel(stage.s, export_id)
-            steps.deliver(stage.s, export_id)
+            stage.work()
         return write(output, *args)
 
     monkeypatch.setattr(BucketOutput, "write", cancelled_first)
     steps.assemble(stage.s, export_id)
     assert stage.objects(export_id, "result/"), "the join was not stopped in time"
+    assert stage.queue.sent == [("deliver", export_id)], "once more, for these files"
     stage.work()
     assert_nothing_left(stage, export_id)
     assert stage.subjects(export_id) == []
