@@ -174,7 +174,7 @@ def test_rows_of_a_program_become_volumes(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("row", [(1, 2, 3), "text"])
 def test_a_row_without_a_name_for_each_value_is_refused(tmp_path: Path, row: Any) -> None:
-    with pytest.raises(InvalidRequest, match="Row 2 of the rows that were given"):
+    with pytest.raises(InvalidRequest, match="Row 2 of the given rows"):
         pipeline.render("table", tmp_path / "out.pdf", [(1, 2), row], titles=["a", "b"])
 
 
