@@ -19,10 +19,12 @@ ROOT = Path(__file__).parents[2]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 SOURCES = ("pyproject.toml", "README.md", "LICENSE", "NOTICE")
 
+pytestmark = pytest.mark.xdist_group("wheel")  # it is built once
+
 
 @pytest.fixture(scope="session")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel, unpacked. It is built from a copy: a build leaves files beside its sources."""
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel's file. It is built from a copy: a build leaves files beside its sources."""
     (required,) = PYPROJECT["build-system"]["requires"]
     if required != f"setuptools=={version('setuptools')}":
         reason = f"{required} is not installed; run `make`, which installs requirements-dev.txt"
@@ -32,12 +34,19 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copy(ROOT / name, folder)
     shutil.copytree(ROOT / "pipeline", folder / "pipeline", ignore=shutil.ignore_patterns("__pycache__"))
     command = ["-m", "pip", "wheel", "--no-index", "--no-deps", "--no-build-isolation", "--wheel-dir", "dist", "."]
-    built = subprocess.run([sys.executable, *command], cwd=folder, capture_output=True, text=True)
-    assert built.returncode == 0, built.stderr
+    ended = subprocess.run([sys.executable, *command], cwd=folder, capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stderr
     (file,) = (folder / "dist").glob("*.whl")
-    with ZipFile(file) as archive:
-        archive.extractall(folder / "unpacked")
-    return folder / "unpacked"
+    return file
+
+
+@pytest.fixture(scope="session")
+def wheel(built: Path) -> Path:
+    """The wheel, unpacked."""
+    folder = built.parent / "unpacked"
+    with ZipFile(built) as archive:
+        archive.extractall(folder)
+    return folder
 
 
 @pytest.fixture(scope="session")
@@ -73,3 +82,17 @@ def test_the_wheel_pins_nothing(metadata: Message) -> None:
     required = metadata.get_all("Requires-Dist") or []
     assert len(required) >= len(PYPROJECT["project"]["dependencies"])
     assert not [requirement for requirement in required if "==" in requirement.split(";")[0]]
+
+
+def test_the_wheel_tells_type_checkers_that_it_has_types(wheel: Path) -> None:
+    assert (wheel / "pipeline/py.typed").exists()
+
+
+def test_the_installed_command_says_the_version_of_the_wheel(
+    built: Path, metadata: Message, tmp_path: Path
+) -> None:
+    command = ["-m", "pip", "install", "--quiet", "--no-index", "--no-deps", "--target", str(tmp_path), str(built)]
+    subprocess.run([sys.executable, *command], check=True, capture_output=True)
+    environ = {"PATH": os.environ["PATH"], "PYTHONPATH": str(tmp_path)}
+    shown = subprocess.check_output([tmp_path / "bin/pipeline", "--version"], text=True, env=environ)
+    assert shown == f"pipeline {metadata['Version']}\n" == f"pipeline {PYPROJECT['project']['version']}\n"
