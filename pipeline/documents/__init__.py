@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib
 from collections.abc import Generator, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
+from importlib.metadata import entry_points
 from typing import Annotated, Any, Literal, Protocol, TypeVar
 
 import msgspec
@@ -15,6 +17,8 @@ from ..export import Chunk
 from ..pdf.segment import SegmentWriter
 from ..plan import Survey
 from ..sources import Inputs
+
+ENTRY_POINTS = "pipeline.documents"  # the group in which a distribution names modules that register documents
 
 ListingFormat = Literal["auto", "csv", "jsonl", "parquet"]
 
@@ -79,12 +83,30 @@ def register(document: Document[Any]) -> None:
 
 
 def load(modules: Iterable[str]) -> None:
-    """Import modules that register documents; InvalidSetting when one cannot be imported."""
+    """Import modules that register documents; InvalidSetting when one cannot be imported.
+
+    Those of installed distributions come first, so that a kind that DOCUMENTS names replaces one of theirs.
+    """
+    _load_installed()
     for module in modules:
         try:
             importlib.import_module(module)
         except Exception as error:  # whatever a module of somebody else raises
             raise InvalidSetting(f"DOCUMENTS names {module}: {error!r}.", field="DOCUMENTS") from error
+
+
+@cache  # reading the metadata of all that is installed takes 10 ms
+def _load_installed() -> None:
+    """Import what installed distributions name in the entry point group `pipeline.documents`."""
+    for point in entry_points(group=ENTRY_POINTS):
+        try:
+            point.load()
+        except Exception as error:  # whatever a module of somebody else raises
+            name = point.dist.name if point.dist else "an unknown distribution"
+            raise InvalidSetting(
+                f"{name} registers documents in {point.value}, which cannot be imported: {error!r}.",
+                advice=f"Upgrade {name}, or uninstall it.",
+            ) from error
 
 
 def find(name: str) -> Document[Any]:
