@@ -4,8 +4,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .PHONY: demo up test lint types check bench-smoke bench clean
-demo: .venv/ready ; $(BIN)/python -m pipeline.local demo
-up: .venv/ready ; $(BIN)/python -m pipeline.local up
+demo: .venv/ready ; $(BIN)/python -m local demo
+up: .venv/ready ; $(BIN)/python -m local up
 test: lint types check bench-smoke
 
 lint: .venv/ready ; $(BIN)/ruff check . && $(BIN)/ruff format --check .

@@ -13,8 +13,11 @@ from typing import Any
 
 import click
 
+from pipeline.scaler.decide import Policy
+from pipeline.scaler.simulate.world import Conditions
+
 from . import curves as curving
-from . import figures, inputs, machine, measure, registry, report, scale, smoke
+from . import figures, inputs, machine, measure, registry, report, scale, scaling, smoke
 from .figures import Figure
 from .measure import ROOT
 
@@ -105,6 +108,18 @@ def run_smoke(work: Path) -> None:
     found = smoke.figures(work)
     show(found)
     sys.exit(0 if all(figure.holds for figure in found) else 1)
+
+
+@bench.command("decide", help="Time a decision of the scaler about 100 exports.")
+def run_decide() -> None:
+    say(f"A decision about 100 exports: {scaling.decision_microseconds():.0f} µs, best of 1,000 rounds of 100.")
+
+
+@bench.command("scaling-soak", help="Simulate the scaler in random runs with faults.")
+@click.option("--runs", type=click.IntRange(1), default=1000, help="How many [1000].")
+def run_scaling_soak(runs: int) -> None:
+    for line in scaling.soak(runs, Policy(20), Conditions()).lines:
+        say(line)
 
 
 @bench.command("million", help="A table of a million pages, made, opened and compared; goes on where it broke off.")

@@ -10,16 +10,18 @@ from pathlib import Path
 from typing import BinaryIO
 
 from pipeline import documents
-from pipeline.commands.folder import listed
-from pipeline.documents import Params, Range
+from pipeline.cli.folder import listed
+from pipeline.documents import Range
+from pipeline.documents.inputs import Inputs
+from pipeline.documents.inputs.folder import FolderInputs
+from pipeline.documents.job import DocumentJob
+from pipeline.documents.params import Params
+from pipeline.exports.plan import Cost, Marks, Survey
 from pipeline.pdf.assembly import About, Assembly
-from pipeline.pdf.index import Index, Lane
+from pipeline.pdf.numbering import Lane
 from pipeline.pdf.segment import SegmentWriter
-from pipeline.plan import Cost, Marks, Survey
-from pipeline.rendering import Job
+from pipeline.pdf.segment_index import SegmentIndex
 from pipeline.settings import Settings
-from pipeline.sources import Inputs
-from pipeline.sources.folder import FolderInputs
 
 LINES = 12
 PIXELS = 50_000_000
@@ -64,7 +66,7 @@ class Text:
 def write_text(folder: Path, pages: int, chunk: int) -> None:
     """A folder of chunks of plain text pages."""
     documents.register(Text())
-    job = Job(Text(), TextParams(pages=pages), "", FolderInputs(folder))
+    job = DocumentJob(Text(), TextParams(pages=pages), "", FolderInputs(folder))
     _write(folder, job, chunk)
 
 
@@ -74,10 +76,10 @@ def write_album(folder: Path, album: Path, chunk: int) -> None:
         documents.load(["pipeline.documents.photos"])
         document = documents.find("photos")
         params = documents.decode(document, {"listing": listing.name, "captions": False, "bookmarks": "none"})
-        _write(folder, Job(document, params, str(listing), FolderInputs(sources)), chunk)
+        _write(folder, DocumentJob(document, params, str(listing), FolderInputs(sources)), chunk)
 
 
-def _write(folder: Path, job: Job, chunk_pages: int) -> None:
+def _write(folder: Path, job: DocumentJob, chunk_pages: int) -> None:
     folder.mkdir()
     plan = job.plan(Settings.from_env({}), chunk_pages)
     for chunk in plan.chunks:
@@ -91,7 +93,7 @@ def _write(folder: Path, job: Job, chunk_pages: int) -> None:
             write_alone(job, part, chunk.pages, file)
 
 
-def drawn(job: Job, part: Range, lane: Lane, pages: int, file: BinaryIO, header: bool) -> Index:
+def drawn(job: DocumentJob, part: Range, lane: Lane, pages: int, file: BinaryIO, header: bool) -> SegmentIndex:
     """So many pages of a part as a segment."""
     writer = SegmentWriter(file, lane, part.first, header=header)
     with closing(job.document.draw(job.params, job.listing, part, job.inputs, writer)) as drawing:
@@ -100,7 +102,7 @@ def drawn(job: Job, part: Range, lane: Lane, pages: int, file: BinaryIO, header:
     return writer.finish(pages)
 
 
-def write_alone(job: Job, part: Range, pages: int, file: BinaryIO) -> None:
+def write_alone(job: DocumentJob, part: Range, pages: int, file: BinaryIO) -> None:
     """So many pages of a part as a PDF of their own."""
     index = drawn(job, part, Lane(0, 1), pages, file, header=True)
     file.seek(0, SEEK_END)

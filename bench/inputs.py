@@ -103,7 +103,7 @@ def _photo(folder: Path, number: int) -> bytes:
     def write(path: Path) -> None:
         from PIL import Image
 
-        from pipeline.local import samples
+        from local import samples
 
         Image.open(io.BytesIO(samples.photo(number))).save(path, "JPEG", quality=95)
 

@@ -19,10 +19,10 @@ def chunks(source: Path, suffix: str = ".pdf") -> list[Path]:
 @tool("joining", OURS, "segments one behind the other, then the tail: `pipeline.pdf.assembly`")
 def ours(source: Path, out: Path, pages: int) -> None:
     from pipeline.pdf.assembly import About, Assembly
-    from pipeline.pdf.index import Index
+    from pipeline.pdf.segment_index import SegmentIndex
 
-    def indexes() -> Iterator[Index]:
-        return (Index.decode(path.read_bytes()) for path in chunks(source, ".json"))
+    def indexes() -> Iterator[SegmentIndex]:
+        return (SegmentIndex.decode(path.read_bytes()) for path in chunks(source, ".json"))
 
     concatenation(source, out, pages)
     with out.open("ab") as file:

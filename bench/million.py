@@ -18,10 +18,11 @@ from typing import Any
 import pypdfium2
 import requests
 
+from local.laptop import Laptop
 from pipeline.documents import Range
-from pipeline.local.laptop import Laptop
-from pipeline.services import open_services
-from pipeline.tasks import flow
+from pipeline.exports.stores import Stores
+from pipeline.tasks.app import open_with_celery
+from pipeline.tasks.plan import job_of
 
 from . import inputs, measure, readers, registry
 from .chunked import PIXELS, write_alone
@@ -100,7 +101,7 @@ def make(folder: Path, pages: int, steps: Steps) -> Found:
                 time.sleep(LOOK)
             seconds = order.wait()
         kills = sum(system.dynos.oom_kills(f"worker.{n}") for n in (1, 2))
-        export = open_services(system.settings, _Silent()).ledger.load(order.id)
+        export = Stores.open(system.settings).exports.load(order.id)
         if export.result is None:
             raise RuntimeError(f"Export {order.id} has no file.")
         steps.say(f"  {seconds:.1f} s, {export.result.bytes / MB:,.0f} MB; states first seen at {order.seen}")
@@ -112,10 +113,10 @@ def make(folder: Path, pages: int, steps: Steps) -> Found:
 
 def drop_left_over(system: Laptop) -> None:
     """What a run that broke off left unfinished would be taken up again beside this one."""
-    ledger = open_services(system.settings, _Silent()).ledger
-    for export_id in ledger.active():
+    exports = Stores.open(system.settings).exports
+    for export_id in exports.active():
         requests.delete(f"{system.url}/exports/{export_id}", headers=system.headers, timeout=60)
-    while ledger.active():
+    while exports.active():
         time.sleep(1.0)
 
 
@@ -172,9 +173,9 @@ def compared(folder: Path, export_id: str, file: Path, pages: int) -> int:
 
 def draw_alone(system: Laptop, export_id: str, page: int, out: Path) -> None:
     """One page of an export as a file of its own."""
-    services = open_services(system.settings, _Silent())
-    job = flow.job(services, services.ledger.load(export_id))
-    plan = services.ledger.plan(export_id)
+    services = open_with_celery(system.settings)
+    job = job_of(services, services.exports.load(export_id))
+    plan = services.exports.plan(export_id)
     chunk = next(chunk for chunk in reversed(plan.chunks) if chunk.first_page <= page)
     with out.open("w+b") as file:
         write_alone(job, Range(chunk, page, plan.pages, PIXELS, plan.found), 1, file)
@@ -207,12 +208,3 @@ def figures(pages: int, made: dict[int, Found], cairo: float, seen: list[Found],
         f"{name}: pages that look as if drawn alone", same, "", "first, middle, last; pixel by pixel", least=3
     )
     yield Figure(f"{name}: size", whole["bytes"] / MB, "MB", f"{whole['chunks']} chunks")
-
-
-class _Silent:
-    """Messages that nobody sends: this process only reads."""
-
-    def plan(self, export_id: str) -> None: ...
-    def render(self, export_id: str, chunks: list[int], large: bool) -> None: ...
-    def assemble(self, export_id: str) -> None: ...
-    def deliver(self, export_id: str) -> None: ...

@@ -11,10 +11,10 @@ from math import inf
 from pathlib import Path
 from statistics import median
 
-from pipeline.commands.folder import listing
-from pipeline.export import Export
-from pipeline.ledger import Ledger
-from pipeline.local.laptop import Laptop
+from local.laptop import Laptop
+from pipeline.cli.folder import listing
+from pipeline.exports.export import Export
+from pipeline.exports.repository import ExportRepository
 
 from . import inputs, registry
 from .figures import Figure
@@ -63,7 +63,7 @@ def two_workers(work: Path, pages: int) -> list[Figure]:
         with tempfile.TemporaryDirectory() as folder, running(Path(folder), workers) as system:
             order = Order(system, "table", {**TABLE, "listing": _put_table(system, count)})
             order.wait(1.0)
-            took[workers].append(Ledger(system.store).load(order.id))
+            took[workers].append(ExportRepository(system.store).load(order.id))
     pairs = list(zip(took[1], took[2], strict=True))
     whole = median(_seconds(a) / _seconds(b) for a, b in pairs)
     drawn = median(_drawing(a) / _drawing(b) for a, b in pairs)

@@ -14,9 +14,9 @@ from uuid import uuid4
 import psutil
 import requests
 
-from pipeline.live import Live
-from pipeline.local.laptop import Laptop, laptop
-from pipeline.store import Store
+from local.laptop import Laptop, laptop
+from pipeline.adapters.bucket.s3 import S3Bucket
+from pipeline.adapters.redis import Coordination
 
 from . import tables
 
@@ -38,15 +38,15 @@ def running(folder: Path, workers: int, **environ: str) -> Iterator[Laptop]:
 
 
 def _await_workers(system: Laptop, workers: int) -> None:
-    live = Live.open(system.settings)
+    shared = Coordination.open(system.settings)
     deadline = time.monotonic() + 120
-    while len(live.workers()) < workers:
+    while len(shared.workers.up()) < workers:
         if time.monotonic() > deadline:
             raise RuntimeError(f"{workers} workers did not start within two minutes.")
         time.sleep(0.2)
 
 
-def put(store: Store, key: str, blocks: Iterable[bytes]) -> int:
+def put(store: S3Bucket, key: str, blocks: Iterable[bytes]) -> int:
     """Stream bytes into the bucket by a multipart upload; how many they are."""
     upload, waiting, part, size = store.begin_upload(key, "text/csv"), bytearray(), 0, 0
     with ExitStack() as stack:

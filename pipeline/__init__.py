@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .client import connect, render, submit
+    from .tasks.client import connect, render, submit
 
 __all__ = ["connect", "render", "submit"]
 
@@ -18,6 +18,6 @@ def __getattr__(name: str) -> Any:
     """Public names, imported when they are first used: `import pipeline.errors` must not bring Celery."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from . import client
+    from .tasks import client
 
     return getattr(client, name)

@@ -1,51 +1,51 @@
-"""Every error this program raises on purpose, and what a person can do about each.
+"""Every error that this program raises on purpose. Pure.
 
 PipelineError
-├── InvalidSetting          an environment variable is missing or wrong
-├── InvalidRequest          what was asked makes no sense; names the field
-│   ├── UnknownDocument     no such kind of document
-│   └── BodyTooLarge        the request body is over the limit
-├── NotSignedIn             no password, token or session
-├── LinkRefused             a link that is forged, or not for this
-│   └── LinkExpired         a link whose time is over
-├── NotFound                no such object, or not this person's
-│   └── NoExport            no such export
-├── IllegalStep             the export is not in a state that allows this
-├── UnreadableSource        one input cannot be read; the export's policy decides what follows
-│   ├── RefusedAddress      a URL that must not be fetched
-│   └── SourceUnavailable   a URL that fails for now; the same request may work later
-├── InputChanged            a listing was replaced or removed while it was being read
-├── QueryFailed             a database does not understand a registered query
-├── OverLimit               a step took all the time or memory it may have
-├── ChunkFailed             a page range could not be rendered, however small it was cut
-├── ExportFailed            the export ended without a file
-├── DamagedExport           what is stored of an export cannot be understood
-├── DamagedSegment          a stored segment does not match its index; it is rendered again
-├── TimedOut                the time to wait is over, the export is not
-├── Interrupted             Ctrl-C at the command line
-├── Conflict                somebody else changed the object first; look again
-│   └── UploadGone          the multipart upload was aborted by somebody else
-└── ServiceDown             a foreign service does not answer, or refuses
-    ├── StoreDown           S3
-    │   └── NotSupported    this S3-compatible store cannot do that
-    ├── RedisDown           Redis
-    ├── DatabaseDown        the database behind a registered query
-    ├── MailDown            SMTP
-    │   ├── MailUnencrypted the mail server offers no TLS
-    │   └── MailRefused     the mail server will never take this mail
-    └── HerokuDown          the Platform API
-        ├── HerokuRefused   the key is refused: workers can be neither started nor stopped
-        └── TooManyCalls    the account made too many calls; none is made for a while
+├── InvalidSetting
+├── InvalidRequest
+│   ├── UnknownDocument
+│   └── BodyTooLarge
+├── NotSignedIn
+├── LinkRefused
+│   └── LinkExpired
+├── NotFound
+│   └── NoExport
+├── IllegalStep
+├── UnreadableSource
+│   ├── RefusedAddress
+│   └── SourceUnavailable
+├── InputChanged
+├── QueryFailed
+├── OverLimit
+├── ChunkFailed
+├── ExportFailed
+├── DamagedExport
+├── DamagedSegment
+├── TimedOut
+├── Interrupted
+├── Conflict
+│   └── UploadGone
+└── ServiceDown
+    ├── StoreDown
+    │   └── NotSupported
+    ├── RedisDown
+    ├── DatabaseDown
+    ├── MailDown
+    │   ├── MailUnencrypted
+    │   └── MailRefused
+    └── HerokuDown
+        ├── HerokuRefused
+        └── TooManyCalls
 
-`retry` says whether the same step may succeed when it is tried again; `exit_code` and `http_status`
-are what the command line and the web process answer; `advice` is what the person can do.
+Attributes of each class: `retry`, whether the same step may succeed when it is tried again; `exit_code` of the
+command line; `http_status` of the web process; `advice`, what the person can do.
 """
 
 from __future__ import annotations
 
 
 class PipelineError(Exception):
-    """The root: a message for a person, and a class that says how to go on."""
+    """The base of all errors: a message for a person, and what can be done."""
 
     retry = False
     exit_code = 1
@@ -60,171 +60,237 @@ class PipelineError(Exception):
 
     @property
     def code(self) -> str:
-        """The class name, as machines read it."""
+        """The class name, for programs."""
         return type(self).__name__
 
 
 class InvalidSetting(PipelineError):
+    """An environment variable is missing or wrong."""
+
     exit_code = 2
-    advice = "Correct the environment variable; `python -m pipeline doctor` checks what it leads to."
+    advice = "Correct the environment variable; `python -m pipeline doctor` checks the result."
 
 
 class InvalidRequest(PipelineError):
+    """A request cannot be fulfilled as it is written. `field` names the part that is wrong."""
+
     exit_code = 2
     http_status = 422
 
 
 class UnknownDocument(InvalidRequest):
-    advice = "A kind of your own is known when DOCUMENTS names its module."
+    """There is no document of this kind."""
+
+    advice = "To use a document of your own, name its module in DOCUMENTS."
 
 
 class BodyTooLarge(InvalidRequest):
+    """The body of a request is over the limit (MAX_BODY_BYTES)."""
+
     http_status = 413
     advice = "Put the entries in a listing in the bucket and send its key."
 
 
 class NotSignedIn(PipelineError):
+    """A request has no valid password, token or session."""
+
     exit_code = 7
     http_status = 401
 
 
 class LinkRefused(PipelineError):
+    """A signed link is forged, or is for something else."""
+
     exit_code = 7
     http_status = 403
-    advice = "Open the newest message about this export, or ask for the export again."
+    advice = "Open the newest mail about this export, or request the export again."
 
 
 class LinkExpired(LinkRefused):
+    """A link, or the file behind it, has expired."""
+
     http_status = 410
-    advice = "Ask for the export again; it is made anew."
+    advice = "Request the export again."
 
 
 class NotFound(PipelineError):
+    """There is no such object, or it belongs to another owner."""
+
     exit_code = 3
     http_status = 404
 
 
 class NoExport(NotFound):
-    pass
+    """There is no such export."""
 
 
 class IllegalStep(PipelineError):
+    """The state of an export does not allow this."""
+
     exit_code = 5
     http_status = 409
 
 
 class UnreadableSource(PipelineError):
+    """One input cannot be read. `on_unreadable` decides whether the export fails."""
+
     http_status = 422
-    advice = "Replace the file, or choose `on_unreadable` = skip or placeholder."
+    advice = "Replace the file, or set `on_unreadable` to skip or placeholder."
 
 
 class RefusedAddress(UnreadableSource):
+    """A URL that must not be fetched, such as one of a private network."""
+
     advice = "Use an https URL of a public host."
 
 
 class SourceUnavailable(UnreadableSource):
+    """A URL fails now, and may work later."""
+
     retry = True
-    advice = "Ask again later, or choose `on_unreadable` = skip or placeholder."
+    advice = "Try again later, or set `on_unreadable` to skip or placeholder."
 
 
 class InputChanged(PipelineError):
+    """A listing was replaced or removed while it was being read."""
+
     exit_code = 5
     http_status = 409
-    advice = "Ask for the export again; put new rows under a key of their own."
+    advice = "Request the export again. Store new rows under a new key."
 
 
 class QueryFailed(PipelineError):
+    """A database refuses a registered query."""
+
     exit_code = 4
-    advice = "Whoever registered the query can try its statement in the database's own program."
+    advice = "Try the query's statement in the database's own client, then correct it where it is registered."
 
 
 class OverLimit(PipelineError):
+    """A step used all the time or memory that it may use."""
+
     retry = True
     exit_code = 4
-    advice = "Ask for less in one export, or raise SOFT_TIME_LIMIT, TIME_LIMIT and VISIBILITY_TIMEOUT."
+    advice = "Request less in one export, or raise SOFT_TIME_LIMIT, TIME_LIMIT and VISIBILITY_TIMEOUT."
 
 
 class ChunkFailed(PipelineError):
+    """A range of pages could not be rendered, even in the smallest pieces."""
+
     exit_code = 4
 
 
 class ExportFailed(PipelineError):
+    """An export ended without a file."""
+
     exit_code = 4
 
 
 class DamagedExport(PipelineError):
-    advice = "It was written by another version, or by hand; remove active/<id> to leave it alone."
+    """The stored record of an export cannot be read."""
+
+    advice = "Another version wrote it, or it was edited. To stop work on it, remove active/<id> from the bucket."
 
 
 class DamagedSegment(PipelineError):
+    """A stored segment does not match its index. It is rendered again."""
+
     retry = True
 
 
 class TimedOut(PipelineError):
+    """The time to wait is over, but the export is not."""
+
     retry = True
     exit_code = 8
     http_status = 504
-    advice = "It goes on by itself; ask again later."
+    advice = "The export continues; check again later."
 
 
 class Interrupted(PipelineError):
+    """Ctrl-C on the command line."""
+
     exit_code = 130
 
 
 class Conflict(PipelineError):
+    """Another process changed the object first. Read it again before writing."""
+
     retry = True
     http_status = 409
 
 
 class UploadGone(Conflict):
-    pass
+    """Another process aborted the multipart upload."""
 
 
 class ServiceDown(PipelineError):
+    """An external service does not answer, or refuses."""
+
     retry = True
     exit_code = 6
     http_status = 503
 
 
 class StoreDown(ServiceDown):
+    """The bucket (S3) does not answer, or refuses."""
+
     advice = "Check S3_BUCKET, the keys and the endpoint with `python -m pipeline doctor`."
 
 
 class NotSupported(StoreDown):
+    """This S3-compatible store lacks an operation."""
+
     retry = False
 
 
 class RedisDown(ServiceDown):
-    advice = "Check REDIS_URL with `python -m pipeline doctor`. What was accepted is kept and goes on by itself."
+    """Redis does not answer, or refuses."""
+
+    advice = "Check REDIS_URL with `python -m pipeline doctor`. Accepted exports are kept, and continue later."
 
 
 class DatabaseDown(ServiceDown):
-    advice = "Check that the database runs and that its variable holds the right URL."
+    """The database of a registered query does not answer."""
+
+    advice = "Check that the database is running and that its variable contains the right URL."
 
 
 class MailDown(ServiceDown):
+    """The mail server (SMTP) does not answer, or refuses for now."""
+
     advice = "Check SMTP_URL with `python -m pipeline doctor`."
 
 
 class MailUnencrypted(MailDown):
-    advice = "Use smtps://user:password@host:465, or the port at which the server offers STARTTLS, often 587."
+    """The mail server offers no TLS."""
+
+    advice = "Use smtps://user:password@host:465, or a port where the server offers STARTTLS, often 587."
 
 
 class MailRefused(MailDown):
+    """The mail server will never accept this mail."""
+
     retry = False
 
 
 class HerokuDown(ServiceDown):
+    """The Heroku Platform API does not answer, or refuses."""
+
     advice = "Check HEROKU_API_KEY and HEROKU_APP_NAME with `python -m pipeline doctor`."
 
 
 class HerokuRefused(HerokuDown):
+    """Heroku refuses the key, so workers can be neither started nor stopped."""
+
     retry = False
     advice = (
-        "Set HEROKU_API_KEY to what `heroku authorizations:create -s write` prints;"
-        " until then stop workers by hand: heroku ps:scale worker=0."
+        "Set HEROKU_API_KEY to the output of `heroku authorizations:create -s write -S`."
+        " Until then, stop workers by hand: heroku ps:scale worker=0."
     )
 
 
 class TooManyCalls(HerokuDown):
-    advice = "It goes on by itself. The limit is the account's: look for another program that uses it up."
+    """The account made too many calls to Heroku. The program makes none for a while."""
+
+    advice = "It resumes by itself. The limit is per account: check for another program that uses it up."

@@ -6,52 +6,69 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from . import documents
-from .accounts import Accounts
-from .delivery import Post
-from .fetcher import Fetcher, Limits
-from .ledger import Ledger
-from .live import Live
+from .adapters.bucket import BACKGROUND, Timeouts
+from .adapters.https import Fetcher, Limits
+from .adapters.mail import Mailer
+from .adapters.redis import Coordination
+from .documents.inputs.bucket import MAX_SOURCE, BucketInputs
+from .exports.stores import Stores
 from .pdf import fonts
-from .s3 import PATIENT, Patience
+from .scaler.pool import WorkerPool
+from .scaler.usage import UsageLog
 from .settings import Settings
-from .sources.bucket import SOURCE_MOST, BucketInputs
-from .store import Store
 
 
-class Messages(Protocol):
-    """What can be asked of workers. Each message carries an export id and at most a chunk number."""
+def worker_pool(settings: Settings, redis: Coordination) -> WorkerPool:
+    """Returns the pool that SCALER_MODE names: one-off dynos, or dynos of the formation.
 
-    def plan(self, export_id: str) -> None: ...
-    def render(self, export_id: str, chunks: list[int], large: bool) -> None: ...
-    def assemble(self, export_id: str) -> None: ...
-    def deliver(self, export_id: str) -> None: ...
+    Imports Heroku's client only here: it takes a tenth of a second, and most commands do not scale.
+    """
+    if settings.scaler_mode == "one-off":
+        from .scaler.one_off import OneOffPool
+
+        return OneOffPool(settings, redis)
+    from .scaler.formation import FormationPool
+
+    return FormationPool(settings, redis)
 
 
 @dataclass(frozen=True)
-class Services:
+class Message:
+    """What workers are asked for: a step of an export, or several of its chunks and the assembly after them.
+
+    `large`: the export has many chunks, and small exports overtake it.
+    """
+
+    step: str
+    export_id: str
+    chunks: tuple[int, ...] = ()
+    large: bool = False
+
+
+class Queue(Protocol):
+    """Sends messages to workers."""
+
+    def send(self, message: Message) -> None:
+        """Send a message; RedisDown when it could not be sent."""
+
+
+@dataclass(frozen=True)
+class Services(Stores):
     """Everything a step needs."""
 
-    settings: Settings
-    ledger: Ledger
-    accounts: Accounts
-    live: Live
+    usage: UsageLog
     inputs: BucketInputs
-    post: Post
-    messages: Messages
+    mailer: Mailer
+    queue: Queue
 
 
-def open_services(settings: Settings, messages: Messages, patience: Patience = PATIENT) -> Services:
+def open_services(settings: Settings, queue: Queue, timeouts: Timeouts = BACKGROUND) -> Services:
     """Connect lazily to everything the settings name."""
     documents.load(settings.documents)
     fonts.load(settings.fonts)
-    store = Store.open(settings, patience)
-    ledger = Ledger(store)
+    stores = Stores.open(settings, timeouts)
+    inputs = BucketInputs(stores.bucket, Fetcher(Limits(bytes=MAX_SOURCE)))
     return Services(
-        settings,
-        ledger,
-        Accounts(ledger),
-        Live.open(settings),
-        BucketInputs(store, Fetcher(Limits(bytes=SOURCE_MOST))),
-        Post(settings),
-        messages,
-    )
+        stores.settings, stores.bucket, stores.exports, stores.segments, stores.redis,
+        UsageLog(stores.bucket, stores.exports), inputs, Mailer(settings), queue,
+    )  # fmt: skip

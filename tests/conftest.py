@@ -9,10 +9,10 @@ from functools import cache
 import botocore.session
 import pytest
 
-from pipeline.local.services import S3, Valkey, s3, valkey
-from pipeline.services import Services, open_services
+from local.services import S3, Valkey, s3, valkey
+from pipeline.adapters.bucket.s3 import S3Bucket
+from pipeline.services import Message, Services, open_services
 from pipeline.settings import Settings
-from pipeline.store import Store
 
 Environ = dict[str, str]
 
@@ -37,7 +37,7 @@ def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3]:
                 "AWS_SECRET_ACCESS_KEY": server.secret,
             }
         )
-        Store.open(settings).create_bucket()
+        S3Bucket.open(settings).create_bucket()
         yield server
 
 
@@ -82,22 +82,10 @@ class SentMessages:
         self.sent: list[tuple[str, ...]] = []
         self.broken: Exception | None = None
 
-    def plan(self, export_id: str) -> None:
-        self._send("plan", export_id)
-
-    def render(self, export_id: str, chunks: list[int], large: bool) -> None:
-        self._send("render", export_id, *map(str, chunks))
-
-    def assemble(self, export_id: str) -> None:
-        self._send("assemble", export_id)
-
-    def deliver(self, export_id: str) -> None:
-        self._send("deliver", export_id)
-
-    def _send(self, *message: str) -> None:
+    def send(self, message: Message) -> None:
         if self.broken:
             raise self.broken
-        self.sent.append(message)
+        self.sent.append((message.step, message.export_id, *map(str, message.chunks)))
 
 
 @pytest.fixture
@@ -112,17 +100,17 @@ def services(settings: Settings, messages: SentMessages) -> Services:
 
 @pytest.fixture
 def put_photos(services: Services) -> Callable[[int], str]:
-    """Store so many small JPEGs and a listing of them below inputs/; the listing's key."""
-    from tests.pictures import jpeg
+    """Stores small JPEGs and a listing of them below inputs/; returns the listing's key."""
+    from .pictures import jpeg
 
     def put(count: int) -> str:
-        store = services.ledger.store
+        bucket = services.bucket
         lines = []
         for i in range(count):
             key = f"inputs/album/{i:05d}.jpg"
-            store.put(key, jpeg(i), content_type="image/jpeg")
+            bucket.put(key, jpeg(i), content_type="image/jpeg")
             lines.append(f'{{"source":"{key}","caption":"Photo number {i + 1}"}}')
-        store.put("inputs/album.jsonl", "\n".join(lines).encode())
+        bucket.put("inputs/album.jsonl", "\n".join(lines).encode())
         return "inputs/album.jsonl"
 
     return put

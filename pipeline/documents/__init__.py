@@ -1,46 +1,58 @@
-"""What can be made: the Document protocol and the register of kinds."""
+"""The extension API: what a module that makes a document imports, and the register of documents.
+
+A module in this folder is found by its being here; an installed distribution names its modules in the entry point
+group `pipeline.documents`; `DOCUMENTS` names modules elsewhere.
+"""
 
 from __future__ import annotations
 
 import importlib
+import pkgutil
 from collections.abc import Generator, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import entry_points
-from typing import Annotated, Any, Literal, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import msgspec
-from msgspec import Meta
 
-from ..errors import InvalidRequest, InvalidSetting, UnknownDocument
-from ..export import Chunk
+from ..errors import InvalidRequest, InvalidSetting, UnknownDocument, UnreadableSource
+from ..exports.plan import Chunk, Cost, Marks, Survey
 from ..pdf.segment import SegmentWriter
-from ..plan import Survey
-from ..sources import Inputs
+from ..pdf.tally import Skipped
+from .inputs import Inputs, lines
+from .params import PaperParams, Params, invalid, one_source
+
+__all__ = [
+    "Chunk",
+    "Cost",
+    "Document",
+    "Inputs",
+    "InvalidRequest",
+    "Marks",
+    "PaperParams",
+    "Params",
+    "Range",
+    "SegmentWriter",
+    "Skipped",
+    "Survey",
+    "UnreadableSource",
+    "lines",
+    "one_source",
+    "register",
+]
 
 ENTRY_POINTS = "pipeline.documents"  # the group in which a distribution names modules that register documents
-
-ListingFormat = Literal["auto", "csv", "jsonl", "parquet"]
-
-
-class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The parameters of a document: one field each, with its limits and a description for people."""
-
-    listing: Annotated[str, Meta(description="key of a listing in the bucket: JSON lines or Parquet")] = ""
-    format: Annotated[ListingFormat, Meta(description="of the listing; csv is for tables")] = "auto"
-    query: Annotated[str, Meta(max_length=100, description="name of a query that gives the records")] = ""
-    arguments: Annotated[dict[str, Any], Meta(description="of the query: {name: value}")] = {}  # a Struct copies it
-    title: Annotated[str, Meta(min_length=1, max_length=200, description="title of the file")] = "Document"
-
 
 P = TypeVar("P", bound=Params, contravariant=True)
 
 
 @dataclass(frozen=True)
 class Range:
-    """What is to be drawn now: a chunk from its planned page `first` on, of `pages` in the document.
+    """The pages to draw now: from planned page `first`, counted from 0, to the end of the chunk.
 
-    `found` is what planning found out.
+    `chunk` says where its records stand in the listing, `pages` how many pages the document has, and `found`
+    is what `survey` returned as found.
     """
 
     chunk: Chunk
@@ -51,48 +63,98 @@ class Range:
 
     @property
     def stop(self) -> int:
+        """The planned page behind the last one to draw."""
         return self.chunk.first_page + self.chunk.pages
 
 
 class Document(Protocol[P]):
-    """A kind of document. One object serves all exports and threads, so it keeps nothing."""
+    """A kind of document. One object serves all exports and threads, so it must not keep state.
+
+    The first line of its class's docstring describes it on the panel. A document with one page per record:
+
+        class Letters:
+            name, params, records_field = "letters", LettersParams, "letters"
+
+            def check(self, params, inputs):
+                one_source(params, self.records_field)
+
+            def survey(self, params, listing, inputs):
+                marks, count, end = Marks(), 0, 0
+                for offset, line in lines(inputs, listing):
+                    marks.add(count, offset)
+                    count, end = count + 1, offset + len(line)
+                return Survey(records=count, pages=count, marks=marks, end=end, cost=Cost(0.001, 2000))
+
+            def draw(self, params, listing, part, inputs, out):
+                records = lines(inputs, listing, part.chunk.start, part.chunk.stop)
+                for _, line in islice(records, part.first - part.chunk.first_page, None):
+                    with out.page(420, 200) as page:
+                        page.text(40, 100, 12, decode(line).text)
+                    out.tally.records += 1
+                    out.tally.drawn += 1
+                    yield
+
+        register(Letters())
+    """
 
     name: str
-    params: type[Any]
-    records_field: str  # the parameter that holds records when they come inside the request
+    params: type[Any]  # a subclass of Params
+    records_field: str  # the parameter for records that come inside the request
 
     def check(self, params: P, inputs: Inputs) -> None:
-        """Raise InvalidRequest for what can be seen without reading any input: the request waits."""
+        """Raise InvalidRequest for errors that show without reading a listing: a request waits for this."""
 
     def survey(self, params: P, listing: str, inputs: Inputs) -> Survey:
-        """Count records and pages, reading the input once in a stream."""
+        """Count records and pages. Read the listing once, as a stream: memory must not grow with it.
+
+        The survey says how many records and pages there are, at which byte of the listing pages begin (a mark
+        for every page, added in order; Marks thins them out), where the last record ends, and what one page
+        costs in seconds and bytes. `found` (as JSON) reaches `draw` as part.found.
+        """
 
     def draw(
         self, params: P, listing: str, part: Range, inputs: Inputs, out: SegmentWriter
     ) -> Generator[None, None, None]:
-        """Draw planned pages part.first … part.stop, yielding after each one."""
+        """Draw planned pages part.first to part.stop, and yield once after each of them.
+
+        Bytes part.chunk.start to part.chunk.stop of the listing hold the records of the chunk, from its page
+        chunk.first_page on: skip those of the pages before part.first. Count every record in out.tally.records
+        and either in out.tally.drawn or in out.tally.skipped. A planned page whose records are all skipped may
+        draw nothing, but is yielded as well.
+
+        The generator may be closed at any yield, and a page may be interrupted in the middle. Then what it
+        drew is taken back, and another call goes on with that page as part.first, probably in another process.
+        So a page may depend on the parameters, its records and part alone, and must come out the same each time.
+        """
 
 
 _register: dict[str, Document[Any]] = {}
 
 
 def register(document: Document[Any]) -> None:
-    """Make a kind of document known under its name; the newest wins."""
-    msgspec.json.Decoder(document.params)  # so that its type is known before there are threads, see export.py
+    """Make a document known under its name. The last one registered under a name is used."""
+    msgspec.json.Decoder(document.params)  # analyses the type before there are threads, see exports/encoding.py
     _register[document.name] = document
 
 
-def load(modules: Iterable[str]) -> None:
-    """Import modules that register documents; InvalidSetting when one cannot be imported.
+def load(modules: Iterable[str] = ()) -> None:
+    """Import the modules of installed distributions, then those of this package, then `modules`.
 
-    Those of installed distributions come first, so that a kind that DOCUMENTS names replaces one of theirs.
+    Each registers its documents, so one that DOCUMENTS names replaces others of its name. Raises InvalidSetting
+    when one cannot be imported.
     """
     _load_installed()
+    for found in pkgutil.iter_modules(__path__, f"{__name__}."):
+        _load(found.name, f"{found.name} cannot be imported")
     for module in modules:
-        try:
-            importlib.import_module(module)
-        except Exception as error:  # whatever a module of somebody else raises
-            raise InvalidSetting(f"DOCUMENTS names {module}: {error!r}.", field="DOCUMENTS") from error
+        _load(module, f"DOCUMENTS names {module}")
+
+
+def _load(module: str, told: str) -> None:
+    try:
+        importlib.import_module(module)
+    except Exception as error:  # a module may raise anything while it is imported
+        raise InvalidSetting(f"{told}: {error!r}.", field="DOCUMENTS") from error
 
 
 @cache  # reading the metadata of all that is installed takes 10 ms
@@ -101,7 +163,7 @@ def _load_installed() -> None:
     for point in entry_points(group=ENTRY_POINTS):
         try:
             point.load()
-        except Exception as error:  # whatever a module of somebody else raises
+        except Exception as error:  # a module may raise anything while it is imported
             name = point.dist.name if point.dist else "an unknown distribution"
             raise InvalidSetting(
                 f"{name} registers documents in {point.value}, which cannot be imported: {error!r}.",
@@ -110,7 +172,7 @@ def _load_installed() -> None:
 
 
 def find(name: str) -> Document[Any]:
-    """The kind with this name; UnknownDocument when there is none."""
+    """Returns the document with this name. Raises UnknownDocument."""
     if name not in _register:
         known = ", ".join(sorted(_register))
         raise UnknownDocument(f"There is no document {name!r}. Known: {known}.", field="document")
@@ -118,52 +180,40 @@ def find(name: str) -> Document[Any]:
 
 
 def names() -> list[str]:
-    """Every known kind."""
+    """Names of all registered documents, sorted."""
     return sorted(_register)
 
 
+def description(document: Document[Any]) -> str:
+    """Returns the first line of its class's docstring, empty if it has none."""
+    return (type(document).__doc__ or "").strip().partition("\n")[0]
+
+
+def record_fields(document: Document[Any]) -> tuple[str, ...]:
+    """Returns the names of a record's fields; empty if records are no structs, so any field is possible."""
+    fields = {each.encode_name: each.type for each in msgspec.structs.fields(document.params)}
+    for kind in _types(msgspec.inspect.type_info(fields.get(document.records_field))):
+        if isinstance(kind, msgspec.inspect.StructType):
+            return tuple(each.encode_name for each in kind.fields)
+    return ()
+
+
+def _types(info: msgspec.inspect.Type) -> Generator[msgspec.inspect.Type, None, None]:
+    """The types that a records field allows for one record."""
+    if isinstance(info, msgspec.inspect.Metadata):
+        yield from _types(info.type)
+    elif isinstance(info, msgspec.inspect.UnionType):
+        for each in info.types:
+            yield from _types(each)
+    elif isinstance(info, msgspec.inspect.CollectionType | msgspec.inspect.VarTupleType):
+        yield from _types(info.item_type)
+    else:
+        yield info
+
+
 def decode(document: Document[Any], params: Mapping[str, Any]) -> Any:
-    """Checked parameters; InvalidRequest names the field that is wrong and what would be right."""
+    """Returns checked parameters. InvalidRequest names the wrong field and what it may be."""
     try:
         return msgspec.convert(params, document.params)
     except msgspec.ValidationError as error:
         raise invalid(error, document.params) from None
-
-
-def one_source(document: Document[Any], params: Params) -> None:
-    """InvalidRequest unless there are records, a listing or a query, and only one of them."""
-    field = document.records_field
-    records = getattr(params, field)
-    if sum(map(bool, (records is not None, params.listing, params.query))) != 1:
-        advice = "On the command line the listing is SOURCE, and a query is --query."
-        raise InvalidRequest(f"Give one of {field}, listing and query.", field=field, advice=advice)
-    if records is not None and not records:
-        raise InvalidRequest(f"There are no {field}; a document needs one at least.", field=field)
-
-
-def invalid(error: msgspec.ValidationError, kind: type[Any]) -> InvalidRequest:
-    """The error in words for a person, with the field it is about."""
-    text = str(error)
-    _, _, path = text.partition(" - at `$.")
-    field = path.rstrip("`") or _unknown_field(text)
-    described = {f.encode_name: f.type for f in msgspec.structs.fields(kind)}
-    top = field.split(".")[0].split("[")[0]
-    right = _description(described[top]) if top in described else f"known are {', '.join(described)}"
-    return InvalidRequest(f"{text.split(' - at ')[0]} ({field or 'params'}: {right}).", field=field or "params")
-
-
-def _unknown_field(text: str) -> str:
-    """The field in "Object contains unknown field `x`"."""
-    return text.split("`")[1] if "`" in text else ""
-
-
-def _description(kind: Any) -> str:
-    """What a parameter may be: its description, and the choices of a Literal."""
-    info = msgspec.inspect.type_info(kind)
-    described = ""
-    if isinstance(info, msgspec.inspect.Metadata):
-        described = str((info.extra_json_schema or {}).get("description", ""))
-        info = info.type
-    if isinstance(info, msgspec.inspect.LiteralType):
-        return f"{described}: one of {', '.join(map(str, info.values))}"
-    return described or getattr(kind, "__name__", "see the documentation")

@@ -1,6 +1,7 @@
-"""photos: one picture a page, or a contact sheet, each with a caption.
+"""photos: one picture on each page, or a contact sheet, with captions.
 
-What cannot be read becomes a page (or cell) that says so, is left out, or fails the export, as asked.
+`on_unreadable` says what happens to a photo that cannot be read: a placeholder with the reason, nothing, or the
+end of the export.
 """
 
 from __future__ import annotations
@@ -17,41 +18,42 @@ import msgspec
 from msgspec import Meta
 
 from ..errors import InvalidRequest, RefusedAddress, UnreadableSource
-from ..export import Skipped
+from ..exports.plan import Cost, Marks, Survey
 from ..pdf.assembly import page_number
 from ..pdf.images import Picture, read_picture
 from ..pdf.page import BLACK, Page, printable
+from ..pdf.paper import MM
 from ..pdf.segment import SegmentWriter
-from ..plan import Cost, Marks, Survey
-from ..sources import Inputs, Opened, lines
-from . import Range, invalid, one_source, register
-from .paper import MM, PaperParams
+from ..pdf.tally import Skipped
+from . import Range, register
+from .inputs import Inputs, OpenInput, lines
+from .params import PaperParams, invalid, one_source
 
 GAP = 4 * MM
-LEAST = 5 * MM  # a photo's box may be no smaller
+MIN_PHOTO = 5 * MM  # smallest side of a photo's box
 CAPTION = 9.0
 NUMBER = 8.0
 LEADING = 1.25
 GREY = (0.45, 0.45, 0.45)
-# One photo of 0.5 MB took 3 ms to draw on a 2.5 GHz core; fetching it takes longer and is what counts.
+# A photo of 0.5 MB took 3 ms to draw on a 2.5 GHz core; fetching it takes longer and decides.
 SECONDS_PER_PHOTO = 0.05
 BYTES_PER_PHOTO = 1_000_000
 
 
 class Photo(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One record: where the picture is, and the words below it."""
+    """One record: the source of a picture, and its caption."""
 
     source: Annotated[str, Meta(min_length=1, max_length=2048)]
     caption: Annotated[str, Meta(max_length=1000)] = ""
 
     @property
     def file(self) -> str:
-        """Its file name, without what may be secret in a URL."""
+        """The file name, without the query of a URL, which may be secret."""
         return posixpath.basename(self.source.split("?")[0])
 
     @property
     def title(self) -> str:
-        """What to call it: its caption, else its file name."""
+        """The caption, or else the file name."""
         return printable(self.caption) or self.file
 
 
@@ -60,9 +62,11 @@ class PhotosParams(PaperParams, frozen=True):
 
     photos: Annotated[list[Photo] | None, Meta(description="a list of {source, caption}")] = None
     title: Annotated[str, Meta(min_length=1, max_length=200, description="title of the file")] = "Photos"
-    rows: Annotated[int, Meta(ge=1, le=20, description="photos down a page, 1 to 20")] = 1
-    columns: Annotated[int, Meta(ge=1, le=20, description="photos across a page, 1 to 20")] = 1
-    fit: Annotated[Literal["fit", "fill"], Meta(description="whole photo, or cut to fill its box")] = "fit"
+    columns: Annotated[
+        int, Meta(ge=1, le=20, title="Photos across", description="photos across a page, 1 to 20")
+    ] = 1
+    rows: Annotated[int, Meta(ge=1, le=20, title="Photos down", description="photos down a page, 1 to 20")] = 1
+    fit: Annotated[Literal["fit", "fill"], Meta(description="whole photo, or cropped to fill its box")] = "fit"
     margin: Annotated[float, Meta(ge=0, le=60, description="margin in mm, 0 to 60")] = 15
     captions: Annotated[bool, Meta(description="print captions")] = True
     page_numbers: Annotated[bool, Meta(description="print `x of y`")] = True
@@ -88,14 +92,14 @@ class Box:
 
 
 @dataclass(frozen=True)
-class Layout:
-    """Where things stand on every page: a pure function of the parameters."""
+class PhotoLayout:
+    """The geometry of every page; it depends on the parameters only."""
 
     params: PhotosParams
 
     @cached_property
     def area(self) -> Box:
-        """What the margins and the line for the page number leave."""
+        """The page without its margins and the line of the page number."""
         width, height = self.params.paper
         margin = self.params.margin * MM
         foot = NUMBER * 2 if self.params.page_numbers else 0
@@ -107,7 +111,7 @@ class Layout:
         return max(4.0, min(CAPTION, self.cell(0).width / 14))
 
     def cell(self, position: int) -> Box:
-        """The place of the n-th photo of a page, row by row from the top."""
+        """The cell of the n-th photo of a page, counted row by row from the top."""
         rows, columns, area = self.params.rows, self.params.columns, self.area
         width = (area.width - GAP * (columns - 1)) / columns
         height = (area.height - GAP * (rows - 1)) / rows
@@ -123,17 +127,17 @@ class Layout:
 
 
 class Photos:
-    """The document kind `photos`."""
+    """Photos with captions: one on each page, or several as a contact sheet."""
 
     name = "photos"
     params = PhotosParams
     records_field = "photos"
 
     def check(self, params: PhotosParams, inputs: Inputs) -> None:
-        one_source(self, params)
+        one_source(params, self.records_field)
         params.check_paper()
-        box = Layout(params).picture(0)
-        if min(box.width, box.height) < LEAST:
+        box = PhotoLayout(params).picture(0)
+        if min(box.width, box.height) < MIN_PHOTO:
             raise InvalidRequest(
                 f"{params.rows} rows and {params.columns} columns leave no room for photos.",
                 field="margin",
@@ -172,19 +176,19 @@ class Photos:
         chunk = part.chunk
         photos = (_decode(line) for _, line in lines(inputs, listing, chunk.start, chunk.stop))
         behind = (part.first - chunk.first_page) * params.per_page
-        layout = Layout(params)
+        layout = PhotoLayout(params)
         with closing(inputs.each(islice(photos, behind, None), lambda photo: photo.source)) as opened:
             for page in range(part.first, part.stop):
-                with _Sheet(layout, part, page, out) as sheet:
+                with _PhotoPage(layout, part, page, out) as photo_page:
                     for photo, file in islice(opened, params.per_page):
-                        sheet.place(photo, file)
+                        photo_page.place(photo, file)
                 yield
 
 
-class _Sheet:
-    """One page of photos. It begins with the first thing drawn, so a page of skipped ones is left out."""
+class _PhotoPage:
+    """One page of photos. It is begun by the first thing drawn, so a page of skipped photos is left out."""
 
-    def __init__(self, layout: Layout, part: Range, number: int, out: SegmentWriter) -> None:
+    def __init__(self, layout: PhotoLayout, part: Range, number: int, out: SegmentWriter) -> None:
         self._params = layout.params
         self._layout = layout
         self._part = part
@@ -194,14 +198,14 @@ class _Sheet:
         self._open = ExitStack()
         self._page: Page | None = None
 
-    def __enter__(self) -> _Sheet:
+    def __enter__(self) -> _PhotoPage:
         return self
 
     def __exit__(self, *error: object) -> None:
         self._open.__exit__(*error)  # type: ignore[arg-type]  # the three values of the protocol
 
-    def place(self, photo: Photo, opened: Opened) -> None:
-        """Draw the next photo, or do with it what the parameters say when it cannot be read."""
+    def place(self, photo: Photo, opened: OpenInput) -> None:
+        """Draw the next photo; if it cannot be read, do what `on_unreadable` says."""
         position = self._position
         self._position += 1
         self._out.tally.records += 1
@@ -244,7 +248,7 @@ class _Sheet:
             y -= size * LEADING
 
     def _begun(self, photo: Photo, position: int) -> Page:
-        """The page, begun if it was not; its number and the photo's bookmark are on it."""
+        """Returns the page, begun if necessary, after adding the photo's bookmark."""
         params = self._params
         if self._page is None:
             self._page = self._open.enter_context(self._out.page(*params.paper))
@@ -258,7 +262,7 @@ class _Sheet:
         return self._page
 
     def _write_number(self, page: Page) -> None:
-        """ "x of y"; y is known only at the end when unreadable photos may leave pages out."""
+        """Write "x of y". Where pages may be left out, y is known only when the file is assembled."""
         area = self._layout.area
         x, y = area.x + area.width / 2, area.y - NUMBER * 1.6
         if self._params.on_unreadable == "skip":

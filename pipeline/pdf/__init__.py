@@ -1,1 +1,1 @@
-"""How pages become bytes: objects, text, pictures, segments, assembly."""
+"""The PDF engine: objects, text, pictures, segments and their assembly. Knows bytes, no services."""

@@ -1,35 +1,35 @@
-"""Assembly: segments one behind the other, then a tail, are the PDF.
+"""Assembly: segments one after another, then a tail, form the PDF.
 
-The tail holds what only the whole document knows: the font subsets, page numbers that could not be known
-earlier, the root of the page tree, the outline, metadata and the cross-reference stream (ISO 32000-1,
-7.5.8). Indexes are read one at a time, in several passes; what stays in memory does not grow with the document.
+The tail holds what only the whole document knows: font subsets, page numbers that were not known while drawing,
+the overlay, the root of the page tree, the outline, metadata and the cross-reference stream (ISO 32000-1, 7.5.8).
+Indexes are read one at a time, in several passes, so memory does not grow with the document.
 """
 
 from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
-from ..errors import DamagedSegment
-from .fonts import check_fonts, default_face
-from .fonts.embed import embed
-from .fonts.used import Used
-from .index import CATALOG, FIRST, FONT, INFO, OUTLINES, PAGES, VOLUME, Bookmark, Index
-from .objects import Stream, number, reference, text_string
-from .page import Label, text_operators
-from .segment import font_resources, page_node
+from .fonts import check_fonts, default_chain
+from .fonts.subset import embed
+from .fonts.usage import FontUsage
+from .numbering import CATALOG, FIRST, FONT, INFO, OUTLINES, PAGES
+from .objects import Stream, reference, text_string, write_object
+from .outline import outline_objects
+from .overlay import overlay_objects
+from .page import Label, form_of_text, text_operators
+from .page_tree import page_node
+from .segment_index import Bookmark, SegmentIndex
 from .xref import CrossReference
 
 PRODUCER = "pipeline"
-VOLUME_SIZE = 6.5  # points
-VOLUME_FORM = b"/Type/XObject/Subtype/Form/BBox[-1000 -100 100 100]/Resources<<%s>>"
 
 
 @dataclass(frozen=True)
 class About:
-    """What the file says of itself. `created` is in seconds since 1970; `id` makes the file's /ID."""
+    """What the file says about itself. `created` is in seconds since 1970; the /ID is a hash of `id`."""
 
     title: str
     created: float
@@ -37,8 +37,11 @@ class About:
 
 
 @dataclass(frozen=True)
-class Place:
-    """Which volume of how many a file is, the pages of the document before it, and all pages."""
+class VolumePosition:
+    """The position of a file among the volumes of a document.
+
+    Volume `number` of `count`; `before` pages of the document are in earlier volumes, `pages` in all of them.
+    """
 
     number: int
     count: int
@@ -48,232 +51,136 @@ class Place:
 
 @dataclass(frozen=True)
 class Totals:
-    """What the segments hold together."""
+    """Sums over segments; `size` is in bytes, without the tail."""
 
     size: int = 0
     pages: int = 0
     records: int = 0
     drawn: int = 0
 
-    def plus(self, index: Index) -> Totals:
+    def plus(self, index: SegmentIndex) -> Totals:
+        """Return the totals with one more segment."""
         return Totals(
             self.size + index.size, self.pages + index.pages, self.records + index.records, self.drawn + index.drawn
         )
 
 
-def chain(chunk: int, first: int, pages: int, found: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Which of the (first page, pages) segments make up a chunk, in order: always the longest next one.
-
-    A chunk may have been cut, by several workers at different places; any gapless chain is right. The
-    list stops where pages are missing.
-    """
-    longest: dict[int, int] = {}
-    for start, count in found:
-        if count:  # or it would be picked for ever
-            longest[start] = max(count, longest.get(start, 0))
-    picked: list[tuple[int, int]] = []
-    at = first
-    while at < first + pages and at in longest:
-        picked.append((at, longest[at]))
-        at += longest[at]
-    if at > first + pages:
-        raise DamagedSegment(f"Chunk {chunk} has a segment that goes beyond its last page.")
-    return picked
-
-
 class Assembly:
-    """The tail of a file whose segments stand in the order in which `indexes()` yields them.
+    """Builds the tail of a file whose segments stand in the order in which `indexes()` yields them.
 
-    The file is a whole document, or the volume that `place` says. Raises DamagedSegment when two segments do
-    not fit together.
+    The file is the whole document, or the volume at `position`. Raises DamagedSegment when two segments use
+    the same object numbers, ExportFailed when they were drawn with other fonts than this process has.
     """
 
-    def __init__(self, indexes: Callable[[], Iterator[Index]], about: About, place: Place | None = None) -> None:
+    def __init__(
+        self, indexes: Callable[[], Iterator[SegmentIndex]], about: About, position: VolumePosition | None = None
+    ) -> None:
         self._indexes = indexes
-        self._about = of_volume(about, place) if place else about
-        self._place = place
-        self._volumes = False
-        self._rows = CrossReference(FIRST)
+        self._about = about_volume(about, position) if position else about
+        self._position = position
+        self._overlay = False
+        self._offsets = CrossReference(FIRST)
         self._trees: list[int] = []
-        self._used = Used()
+        self._usage = FontUsage()
         self._bookmarks = 0
         self._size = self._labels = 0
-        self.totals = Totals()  # what the segments hold, without the tail
-        self.titles: tuple[str, ...] = ()  # of the first and the last bookmark at the top
+        self.totals = Totals()
+        self.titles: tuple[str, ...] = ()  # of the first and the last top-level bookmark
         for index in indexes():
-            self._take(index)
+            self._add_segment(index)
 
     def tail(self) -> Iterator[bytes]:
-        """The bytes behind the last segment, a piece at a time."""
+        """Yield the bytes after the last segment, in blocks."""
         for obj, value in self._objects():
-            self._rows.set(obj, self._size)
-            for piece in _spelled(obj, value):
-                self._size += len(piece)
-                yield piece
+            self._offsets.set(obj, self._size)
+            for block in write_object(obj, value):
+                self._size += len(block)
+                yield bytes(block)
         start = self._size
-        yield from _spelled(*self._cross_reference())
+        yield from map(bytes, write_object(*self._cross_reference()))
         yield b"startxref\n%d\n%%%%EOF\n" % start
 
-    def _take(self, index: Index) -> None:
-        """Enter a segment's objects at their place in the file."""
+    def _add_segment(self, index: SegmentIndex) -> None:
+        """Note where a segment's objects stand in the file, and what it adds to the tail."""
         numbers = index.lane.numbers(index.first_slot, len(index.offsets))
-        self._rows.set_all(numbers, index.offsets, self._size)
+        self._offsets.set_all(numbers, index.offsets, self._size)
         self._trees.append(index.tree)
         check_fonts(index.fonts)
-        self._used.update(index.characters, index.glyphs)
+        self._usage.update(index.characters, index.glyphs)
         self._bookmarks += len(index.bookmarks)
         self._size += index.size
         self.totals = self.totals.plus(index)
-        self._volumes = self._volumes or index.volumes
+        self._overlay = self._overlay or index.overlay
         tops = [bookmark.title for bookmark in index.bookmarks if bookmark.level == 1]
         if tops:
             self.titles = (self.titles[0] if self.titles else tops[0], tops[-1])
         self._labels += len(index.labels.numbers) if index.labels else 0
 
     def _objects(self) -> Iterator[tuple[int, bytes | Stream]]:
-        """Every object of the tail with its number."""
+        """Yield every object of the tail with its number, apart from the cross-reference stream."""
         yield from self._page_labels()
-        if self._volumes:
-            yield VOLUME, self._volume_words()
-        for place, glyphs in sorted(self._used.by_font(default_face()).items()):
-            for obj, value in embed(default_face().fonts[place], glyphs, self._rows.size):
+        if self._overlay:
+            yield from overlay_objects(volume_words(self._position) if self._position else "", self._usage)
+        for place, glyphs in sorted(self._usage.by_font(default_chain()).items()):
+            for obj, value in embed(default_chain().fonts[place], glyphs, self._offsets.size):
                 yield obj or FONT + place, value
         if self._bookmarks:
-            yield from outline(self._all_bookmarks(), self._rows.size)
+            yield from outline_objects(self._all_bookmarks(), self._offsets.size)
         yield PAGES, page_node(self._trees, self.totals.pages, None)
         title = text_string(self._about.title)
         stamp = time.strftime("%Y%m%d%H%M%S", time.gmtime(self._about.created)).encode()
         yield INFO, b"<</Title%s/Producer(%s)/CreationDate(D:%sZ)>>" % (title, PRODUCER.encode(), stamp)
         more = b"/Outlines %s/PageMode/UseOutlines" % reference(OUTLINES) if self._bookmarks else b""
-        if self._place and self._place.before:  # readers then count as the pages do (12.4.2)
-            more += b"/PageLabels<</Nums[0<</S/D/St %d>>]>>" % (self._place.before + 1)
+        if self._position and self._position.before:  # readers then show the document's page numbers (12.4.2)
+            more += b"/PageLabels<</Nums[0<</S/D/St %d>>]>>" % (self._position.before + 1)
         yield CATALOG, b"<</Type/Catalog/Pages %s%s/ViewerPreferences<</DisplayDocTitle true>>>>" % (
             reference(PAGES), more)  # fmt: skip
 
     def _page_labels(self) -> Iterator[tuple[int, bytes | Stream]]:
-        """ "x of y" for the pages that left a place for it; their numbers stand in the segments' lanes."""
-        page, pages = (self._place.before, self._place.pages) if self._place else (0, self.totals.pages)
+        """Yield "x of y" for the pages that left a place for it; their numbers are in the segments' lanes."""
+        page, pages = (self._position.before, self._position.pages) if self._position else (0, self.totals.pages)
         for index in self._indexes() if self._labels else ():
             if index.labels:
                 for i, obj in enumerate(index.labels.numbers):
                     text = page_number(page + i + 1, pages)
-                    self._used.add([text], default_face())
+                    self._usage.add([text], default_chain())
                     yield obj, _label(index.labels.style, text)
             page += index.pages
-
-    def _volume_words(self) -> Stream:
-        """What every page shows at its foot; nothing when the document became a single file.
-
-        On white, since a picture may reach to the foot.
-        """
-        if not self._place:
-            return Stream.of(VOLUME_FORM % b"", b"")
-        text, face = volume_of(self._place), default_face()
-        self._used.add([text], face)
-        wide = face.width(text, VOLUME_SIZE)
-        ground = b"1 g %s %s %s %s re f 0 g " % tuple(map(number, (-wide - 2, -2, wide + 4, VOLUME_SIZE + 3)))
-        words = text_operators(face, 0, 0, VOLUME_SIZE, text, "right")
-        return Stream.of(VOLUME_FORM % _fonts_of(text), ground + words)
 
     def _all_bookmarks(self) -> Iterator[Bookmark]:
         for index in self._indexes():
             yield from index.bookmarks
 
     def _cross_reference(self) -> tuple[int, Stream]:
-        obj = self._rows.size
-        self._rows.set(obj, self._size)
-        mark = hashlib.sha256(self._about.id.encode()).hexdigest()[:32].encode()
-        return obj, self._rows.stream(
-            b"/Root %s/Info %s/ID[<%s><%s>]" % (reference(CATALOG), reference(INFO), mark, mark)
+        """Return the cross-reference stream and its number. It is the last object, and has a row for itself."""
+        obj = self._offsets.size
+        self._offsets.set(obj, self._size)
+        digest = hashlib.sha256(self._about.id.encode()).hexdigest()[:32].encode()
+        return obj, self._offsets.stream(
+            b"/Root %s/Info %s/ID[<%s><%s>]" % (reference(CATALOG), reference(INFO), digest, digest)
         )
 
 
 def page_number(page: int, pages: int, of: str = "of") -> str:
-    """The words on a page, the same whether they were known early or late."""
+    """Return the words "x of y" on a page, the same whether y was known while drawing or only later."""
     return f"{page} {of} {pages}"
 
 
-def volume_of(place: Place) -> str:
-    """The words on each page of a volume."""
-    return f"Volume {place.number:,} of {place.count:,}"
+def volume_words(position: VolumePosition) -> str:
+    """Return the words on each page of a volume."""
+    return f"Volume {position.number:,} of {position.count:,}"
 
 
-def of_volume(about: About, place: Place) -> About:
-    """What a volume says of itself."""
-    return replace(
-        about, title=f"{about.title}, volume {place.number} of {place.count}", id=f"{about.id}-{place.number}"
-    )
+TAIL_CHARACTERS = "0123456789,Volume of"
+"""All characters that `page_number` and `volume_words` can have; the tail may draw them."""
 
 
-def outline(bookmarks: Iterator[Bookmark], first: int) -> Iterator[tuple[int, bytes]]:
-    """Outline items (12.3.3) numbered from `first`, then the root; memory grows with depth, not length.
-
-    An item is written when its next sibling, or the end of its parent, has been seen.
-    """
-    root = _Item(OUTLINES, Bookmark(0, 0, 0, ""), 0, 0)
-    path = [root]
-    for obj, bookmark in enumerate(bookmarks, first):
-        level = max(1, min(bookmark.level, len(path)))
-        sibling = 0
-        while len(path) > level:
-            item = path.pop()
-            sibling = item.obj if len(path) == level else 0
-            yield item.obj, item.spell(following=obj if sibling else 0)
-        path[-1].adopt(obj)
-        path.append(_Item(obj, bookmark, path[-1].obj, sibling))
-    while len(path) > 1:
-        item = path.pop()
-        yield item.obj, item.spell(following=0)
-    yield root.obj, b"<</Type/Outlines%s/Count %d>>" % (root.children, root.count)
-
-
-class _Item:
-    """An outline item whose children are not all seen yet; 0 stands for no object."""
-
-    def __init__(self, obj: int, bookmark: Bookmark, parent: int, previous: int) -> None:
-        self.obj = obj
-        self.count = 0
-        self._bookmark = bookmark
-        self._parent = parent
-        self._previous = previous
-        self._first = self._last = 0
-
-    def adopt(self, child: int) -> None:
-        self._first = self._first or child
-        self._last = child
-        self.count += 1
-
-    @property
-    def children(self) -> bytes:
-        return b"/First %s/Last %s" % (reference(self._first), reference(self._last)) if self.count else b""
-
-    def spell(self, following: int) -> bytes:
-        """Closed when it has children (a negative /Count), so that long outlines stay readable."""
-        links = b"/Prev %s" % reference(self._previous) if self._previous else b""
-        links += b"/Next %s" % reference(following) if following else b""
-        links += b"%s/Count %d" % (self.children, -self.count) if self.count else b""
-        to = b"/Dest[%s/XYZ null %s null]" % (reference(self._bookmark.page), number(self._bookmark.top))
-        title = text_string(self._bookmark.title)
-        return b"<</Title%s/Parent %s%s%s>>" % (title, reference(self._parent), links, to)
+def about_volume(about: About, position: VolumePosition) -> About:
+    """Return what a volume says about itself: title and id differ from volume to volume."""
+    title = f"{about.title}, volume {position.number} of {position.count}"
+    return replace(about, title=title, id=f"{about.id}-{position.number}")
 
 
 def _label(style: Label, text: str) -> Stream:
-    operators = text_operators(default_face(), style.x, style.y, style.size, text, style.align)
-    entries = b"/Type/XObject/Subtype/Form/BBox[0 0 14400 14400]/Resources<<%s>>"
-    return Stream.of(entries % _fonts_of(text), operators)
-
-
-def _fonts_of(text: str) -> bytes:
-    """Resources with the fonts of one line."""
-    used = Used()
-    used.add([text], default_face())
-    return font_resources(used.fonts(default_face()))
-
-
-def _spelled(obj: int, value: bytes | Stream) -> Iterator[bytes]:
-    if isinstance(value, Stream):
-        yield b"%d 0 obj\n<<%s/Length %d>>stream\n" % (obj, value.entries, value.length)
-        yield from map(bytes, value.read())
-        yield b"\nendstream\nendobj\n"
-    else:
-        yield b"%d 0 obj\n%s\nendobj\n" % (obj, value)
+    operators = text_operators(default_chain(), style.x, style.y, style.size, text, style.align)
+    return form_of_text(b"0 0 14400 14400", text, operators)

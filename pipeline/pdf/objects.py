@@ -1,4 +1,4 @@
-"""PDF syntax: how values are spelled (ISO 32000-1, 7.3)."""
+"""PDF syntax: values and indirect objects as bytes (ISO 32000-1, 7.3). Pure."""
 
 from __future__ import annotations
 
@@ -7,38 +7,37 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 Block = bytes | memoryview
-"""A piece of a stream; a view is of something that stays as it is."""
+"""A piece of a stream; a view must be of memory that does not change."""
 
 _NAME_UNSAFE = re.compile(rb"[^!-~]|[#%()/<>\[\]{}]")
 
 
 def number(value: float) -> bytes:
-    """Spell a number with at most three decimals: 1/3000 inch is finer than any printer."""
+    """Return a number with at most three decimals: 1/3000 inch is finer than any printer."""
     text = (b"%.3f" % value).rstrip(b"0").rstrip(b".")
     return b"0" if text in (b"", b"-0") else text
 
 
 def name(text: str) -> bytes:
-    """Spell a name, escaping what 7.3.5 says must be."""
+    """Return a name, escaped as 7.3.5 requires."""
     return b"/" + _NAME_UNSAFE.sub(lambda m: b"#%02X" % m[0][0], text.encode())
 
 
 def text_string(text: str) -> bytes:
-    """Spell a text string for people (7.9.2.2): UTF-16BE in hexadecimal, so nothing needs escaping."""
+    """Return a text string for people (7.9.2.2): UTF-16BE in hexadecimal, so nothing needs escaping."""
     return b"<FEFF" + text.encode("utf-16-be", "replace").hex().upper().encode() + b">"
 
 
 def reference(obj: int) -> bytes:
-    """Point at an indirect object."""
+    """Return a reference to an indirect object (7.3.10)."""
     return b"%d 0 R" % obj
 
 
 @dataclass(frozen=True)
 class Stream:
-    """A stream whose length is known before its bytes are read.
+    """A stream whose length is known before its data are read.
 
-    `entries` is the inside of the dictionary without /Length; `read` yields `length` bytes, and can be
-    called again.
+    `entries` are those of its dictionary without /Length. `read` yields `length` bytes, and can be called again.
     """
 
     entries: bytes
@@ -46,6 +45,16 @@ class Stream:
     read: Callable[[], Iterator[Block]]
 
     @classmethod
-    def of(cls, entries: bytes, data: bytes) -> Stream:
-        """A stream that is already in memory."""
+    def from_bytes(cls, entries: bytes, data: bytes) -> Stream:
+        """Return a stream of data in memory."""
         return cls(entries, len(data), lambda: iter((data,)))
+
+
+def write_object(number: int, value: bytes | Stream) -> Iterator[Block]:
+    """Yield the bytes of an indirect object (7.3.10). A stream's data come in the blocks that its `read` yields."""
+    if isinstance(value, Stream):
+        yield b"%d 0 obj\n<<%s/Length %d>>stream\n" % (number, value.entries, value.length)
+        yield from value.read()
+        yield b"\nendstream\nendobj\n"
+    else:
+        yield b"%d 0 obj\n%s\nendobj\n" % (number, value)

@@ -1,30 +1,30 @@
 """The drawing surface of the built-in documents: a content stream, written directly.
 
-Points, origin at the bottom left (ISO 32000-1, 8.3.2.3).
+Units are points; the origin is at the bottom left (ISO 32000-1, 8.3.2.3).
 """
 
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from .fonts import Face, default_face
-from .fonts.used import Used
+from .fonts import FontChain, default_chain
+from .fonts.usage import FontUsage
 from .images import Picture, placement
+from .numbering import FONT
 from .objects import Stream, name, number, reference
 
 Align = Literal["left", "center", "right"]
 Colour = tuple[float, float, float]
 BLACK: Colour = (0, 0, 0)
-_STEERING = "\u200c\u200d\u200e\u200f"
-FOOT_X, FOOT_Y = 14.0, 6.0  # from a page's edges to the words of its volume
+_JOINERS_AND_MARKS = "\u200c\u200d\u200e\u200f"
 
 
 @dataclass(frozen=True)
 class Label:
-    """Where "x of y" is to stand, when y is known only at the end."""
+    """Where "x of y" stands on a page, for when y is known only at the end. Points."""
 
     x: float
     y: float
@@ -33,8 +33,8 @@ class Label:
 
 
 @dataclass(frozen=True)
-class Mark:
-    """A bookmark to this page."""
+class PageBookmark:
+    """A bookmark to a page that has no object number yet."""
 
     level: int
     top: float
@@ -42,7 +42,7 @@ class Mark:
 
 
 class Page:
-    """One page. What is drawn is kept as operators until the page is finished."""
+    """One page. Operators are kept in memory until it is finished."""
 
     def __init__(
         self,
@@ -53,8 +53,8 @@ class Page:
     ) -> None:
         self.width = width
         self.height = height
-        self.used = Used()
-        self.bookmarks: list[Mark] = []
+        self.usage = FontUsage()
+        self.bookmarks: list[PageBookmark] = []
         self.label: Label | None = None
         self._add = add
         self._add_once = add_once
@@ -63,13 +63,13 @@ class Page:
 
     @property
     def box(self) -> bytes:
-        """Width and height, as the MediaBox wants them."""
-        return _numbers(self.width, self.height)
+        """Width and height as the MediaBox needs them."""
+        return numbers(self.width, self.height)
 
     @property
-    def face(self) -> Face:
-        """The font of all text."""
-        return default_face()
+    def face(self) -> FontChain:
+        """The fonts of all text."""
+        return default_chain()
 
     def text(
         self, x: float, y: float, size: float, text: str, *, align: Align = "left", colour: Colour = BLACK
@@ -83,18 +83,18 @@ class Page:
         self, x: float, y: float, width: float, height: float, *, stroke: Colour | None = None,
         fill: Colour | None = None, line: float = 0.5
     ) -> None:  # fmt: skip
-        """Draw a rectangle, filled, stroked or both."""
+        """Draw a rectangle, filled, stroked or both; `line` is the stroke's width in points."""
         paint = b"B" if stroke and fill else b"f" if fill else b"S"
-        colours = b"%s rg " % _numbers(*fill) if fill else b""
-        colours += b"%s RG %s w " % (_numbers(*stroke), number(line)) if stroke else b""
-        self._operators.append(b"q %s%s re %s Q" % (colours, _numbers(x, y, width, height), paint))
+        colours = b"%s rg " % numbers(*fill) if fill else b""
+        colours += b"%s RG %s w " % (numbers(*stroke), number(line)) if stroke else b""
+        self._operators.append(b"q %s%s re %s Q" % (colours, numbers(x, y, width, height), paint))
 
     def picture(
         self, picture: Picture, x: float, y: float, width: float, height: float, *, fill: bool = False
     ) -> float:
-        """Draw a picture upright in the middle of a box: wholly inside it, or filling it and cut off.
+        """Draw a picture upright in the middle of a box: scaled to fit inside, or to fill the box and be clipped.
 
-        The y of its lower edge.
+        Returns the y of its lower edge.
         """
         wide, high = picture.size
         scale = (max if fill else min)(width / wide, height / high)
@@ -102,18 +102,18 @@ class Page:
         matrix = placement(picture.orientation, x + (width - w) / 2, y + (height - h) / 2, w, h)
         key = f"I{len(self._xobjects)}"
         self._xobjects[key] = self._add_picture(picture)
-        clip = b"%s re W n " % _numbers(x, y, width, height) if fill else b""
-        self._operators.append(b"q %s%s cm %s Do Q" % (clip, _numbers(*matrix), name(key)))
+        clip = b"%s re W n " % numbers(x, y, width, height) if fill else b""
+        self._operators.append(b"q %s%s cm %s Do Q" % (clip, numbers(*matrix), name(key)))
         return max(y, y + (height - h) / 2)
 
     def write(self, operators: bytes, texts: Iterable[str]) -> None:
-        """Draw with operators of one's own; `texts` are the lines they show."""
+        """Add operators of your own; `texts` are the lines they show, for the fonts."""
         self._operators.append(operators)
-        self.used.add(texts, self.face)
+        self.usage.add(texts, self.face)
 
     def bookmark(self, title: str, level: int = 1, top: float | None = None) -> None:
-        """Lead here from the outline; `top` in points, the page's upper edge when not given."""
-        self.bookmarks.append(Mark(level, self.height if top is None else top, printable(title) or "-"))
+        """Add an outline entry that leads here; `top` is in points, the page's upper edge by default."""
+        self.bookmarks.append(PageBookmark(level, self.height if top is None else top, printable(title) or "-"))
 
     def number_later(self, x: float, y: float, size: float, align: Align = "left") -> None:
         """Leave a place for "x of y", which the tail fills in when all pages are counted."""
@@ -125,7 +125,7 @@ class Page:
         self._xobjects[key] = obj
 
     def finish(self) -> tuple[bytes, bytes]:
-        """The content stream, and the inside of the resource dictionary apart from fonts."""
+        """Return the content stream, and the entries of the resource dictionary apart from fonts."""
         entries = b"".join(name(key) + b" " + reference(obj) for key, obj in self._xobjects.items())
         return b"\n".join(self._operators), b"/XObject<<%s>>" % entries if entries else b""
 
@@ -140,45 +140,45 @@ class Page:
 
 
 def text_operators(
-    face: Face, x: float, y: float, size: float, text: str, align: Align, colour: Colour = BLACK
+    chain: FontChain, x: float, y: float, size: float, text: str, align: Align, colour: Colour = BLACK
 ) -> bytes:
-    """One line of text as operators, aligned to x."""
+    """Return the operators of one line of text, aligned to x."""
     if align != "left":
-        x -= face.width(text, size) / (1 if align == "right" else 2)
-    fill = b"%s rg " % _numbers(*colour) if colour != BLACK else b""
-    body = b"BT %s/F1 %s Tf %s Td %s ET" % (fill, number(size), _numbers(x, y), face.show(text, size))
+        x -= chain.width(text, size) / (1 if align == "right" else 2)
+    fill = b"%s rg " % numbers(*colour) if colour != BLACK else b""
+    body = b"BT %s/F1 %s Tf %s Td %s ET" % (fill, number(size), numbers(x, y), chain.show(text, size))
     return b"q %s Q" % body if fill else body
 
 
-def volume_words(box: tuple[float, float, float, float], turned: int = 0, key: bytes = b"Volume") -> bytes:
-    """Operators that put the XObject of this name at the lower right corner of a page as it is shown.
+def form_of_text(box: bytes, text: str, operators: bytes) -> Stream:
+    """Return a form XObject (8.10) whose operators show one line of text; `box` is its /BBox."""
+    usage = FontUsage()
+    usage.add([text], default_chain())
+    fonts = font_resources(usage.fonts(default_chain()))
+    return Stream.from_bytes(b"/Type/XObject/Subtype/Form/BBox[%s]/Resources<<%s>>" % (box, fonts), operators)
 
-    `box` is the page's, `turned` its /Rotate: clockwise, in degrees (ISO 32000-1, 7.7.3.3).
-    """
-    left, low, right, high = box
-    matrix = {
-        0: (1, 0, 0, 1, right - FOOT_X, low + FOOT_Y),
-        90: (0, 1, -1, 0, right - FOOT_Y, high - FOOT_X),
-        180: (-1, 0, 0, -1, left + FOOT_X, high - FOOT_Y),
-        270: (0, -1, 1, 0, left + FOOT_Y, low + FOOT_X),
-    }[turned % 360]
-    return b"q %s cm /%s Do Q" % (_numbers(*matrix), key)
+
+def font_resources(places: Sequence[int]) -> bytes:
+    """Return the /Font entry of a resource dictionary; the font at index 0 is named F1."""
+    entries = b"".join(b"/F%d %s" % (place + 1, reference(FONT + place)) for place in places)
+    return b"/Font<<%s>>" % entries if entries else b""
 
 
 def printable(text: str) -> str:
-    """The text without control characters and line breaks, in composed form, so that it is one line.
+    """Return the text as one line: without control characters and line breaks, in composed form (NFC).
 
-    Of the characters that only steer, those that join letters or mark a direction stay.
+    Format characters that join letters or mark a direction are kept; the others are removed.
     """
     composed = unicodedata.normalize("NFC", text)
     if not composed.isprintable():
-        composed = "".join([c if c.isprintable() or c in _STEERING else _instead(c) for c in composed])
+        composed = "".join([c if c.isprintable() or c in _JOINERS_AND_MARKS else _replacement(c) for c in composed])
     return composed.strip()
 
 
-def _instead(character: str) -> str:
+def _replacement(character: str) -> str:
     return "" if unicodedata.category(character) == "Cf" else " "
 
 
-def _numbers(*values: float) -> bytes:
+def numbers(*values: float) -> bytes:
+    """Return numbers separated by spaces."""
     return b" ".join([number(value) for value in values])

@@ -1,8 +1,8 @@
-"""What exports cost: the time of workers, shared between the exports that overlapped; pure.
+"""Shares the cost of the workers between the exports that overlapped. No I/O.
 
-Billing runs from the request that starts a worker to the request that ends it, so booting and waiting are
-paid for too. Whoever has work at a moment shares that moment, in proportion to the work it has done by
-the second; a moment without any belongs to the export that ended last, or else to the one that came next.
+Workers are billed from the request that starts them to the request that ends them, so booting and idling are paid
+for too. At each moment the exports that have work share the cost, in proportion to their work per second. A moment
+without any export belongs to the one that ended last, or else to the next one.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from ..export import Charge
+from ..exports.export import Charge
 
 
 @dataclass(frozen=True)
 class Change:
-    """From `at` on there were so many workers, each at `price` dollars a second."""
+    """From `at` on there are so many workers, each at `price` dollars a second."""
 
     at: float
     workers: int
@@ -24,8 +24,8 @@ class Change:
 
 
 @dataclass(frozen=True)
-class Span:
-    """An export from its request to its end, and the worker seconds that were spent on it."""
+class ExportSpan:
+    """An export from its request to its end, and the worker seconds spent on it."""
 
     export_id: str
     begin: float
@@ -34,39 +34,39 @@ class Span:
 
     @property
     def rate(self) -> float:
-        """Work by the second; never nothing, so that equals share equally, nor less, as by clocks that differ."""
+        """Work per second. Above zero: exports without work share equally, and clocks may differ."""
         return max(self.work, 1e-6) / max(self.end - self.begin, 1e-3)
 
 
-def shared(changes: Sequence[Change], spans: Sequence[Span], until: float) -> dict[str, Charge]:
-    """What each export is charged of the workers' time up to `until`. The shares sum up to all of it.
+def share_costs(changes: Sequence[Change], spans: Sequence[ExportSpan], until: float) -> dict[str, Charge]:
+    """Returns each export's share of the workers' time up to `until`. The shares sum up to all of it.
 
-    `changes` are in the order of time. Costs one sort and one pass, whatever overlaps.
+    `changes` are in order of time. One sort and one pass, whatever overlaps.
     """
     shares = {span.export_id: Charge() for span in spans}
     if not spans:
         return shares
     waiting = sorted(spans, key=lambda span: span.begin, reverse=True)
-    alive: list[Span] = []
+    alive: list[ExportSpan] = []
     last = waiting[-1]
-    for begin, end, workers, price in _stretches(changes, spans, until):
+    for begin, end, workers, price in _intervals(changes, spans, until):
         while waiting and waiting[-1].begin <= begin:
             alive.append(waiting.pop())
             last = max(last, alive[-1], key=lambda span: span.end)
         alive = [span for span in alive if span.end > begin]
-        those = alive or [last]
-        whole = sum(span.rate for span in those)
-        for span in those:
-            seconds = workers * (end - begin) * span.rate / whole
+        payers = alive or [last]
+        total = sum(span.rate for span in payers)
+        for span in payers:
+            seconds = workers * (end - begin) * span.rate / total
             before = shares[span.export_id]
             shares[span.export_id] = Charge(before.dyno_seconds + seconds, before.dollars + seconds * price)
     return shares
 
 
-def _stretches(
-    changes: Sequence[Change], spans: Iterable[Span], until: float
+def _intervals(
+    changes: Sequence[Change], spans: Iterable[ExportSpan], until: float
 ) -> Iterable[tuple[float, float, int, float]]:
-    """Begin, end, workers and price of stretches in which nothing changes and somebody is paid."""
+    """Begin, end, workers and price of the intervals in which nothing changes and workers are paid."""
     borders = sorted({moment for span in spans for moment in (span.begin, span.end)})
     moments = sorted({*(change.at for change in changes), *borders, until})
     left = list(reversed(changes))

@@ -1,7 +1,7 @@
-"""Workers as dynos of the formation: an absolute quantity, and down only after the topmost are idle.
+"""Workers as dynos of the formation: one absolute quantity, lowered only after the highest dynos are idle.
 
-Heroku stops the highest ordinals, busy or not. So those are drained first: they take no work any more, are
-waited for, and only then is the quantity lowered.
+Heroku stops the highest ordinals, busy or not. So those are drained first: they stop taking work, finish what
+they have, and only then is the quantity lowered.
 """
 
 from __future__ import annotations
@@ -12,31 +12,38 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 
+from ..adapters.redis import Coordination
+from ..adapters.redis.workers import DrainOrder, Worker
 from ..errors import HerokuDown
-from ..live import Live
-from ..roster import Line, Worker
 from ..settings import Settings
-from .answers import Processes, Unclear
-from .heroku import AboveLimit, Heroku
-from .way import Limit, Standing, later
+from .heroku import PAUSES, AboveLimit, Heroku
+from .heroku_answers import Processes, Unclear
+from .pool import Limit, PoolStatus, took_effect_at
 
 log = logging.getLogger(__name__)
-SETTLED = 3.0  # seconds; each worker says twice a second that it is up, so who is silent is not
+SETTLE_SECONDS = 3.0  # a worker reports twice a second; without a report for this long it is not up
 
 
-class Formation:
-    """One process type of one app."""
+class FormationPool:
+    """The dynos of one process type of one app."""
 
-    def __init__(self, settings: Settings, live: Live, *, settled: float = SETTLED) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        redis: Coordination,
+        *,
+        settle_seconds: float = SETTLE_SECONDS,
+        pauses: Sequence[float] = PAUSES,
+    ) -> None:
         self._settings = settings
-        self._live = live
-        self._settled = settled
-        self._heroku = Heroku(settings)
+        self._redis = redis
+        self._settle_seconds = settle_seconds
+        self._heroku = Heroku(settings, pauses)
         self._limit = Limit()
-        self._now: int | None = None
-        self._since: float | None = None
+        self._quantity: int | None = None
+        self._changed_at: float | None = None
         self._ordered_at: float | None = None
-        self._listens = 0.0  # from when on it counts who is silent, on the monotonic clock
+        self._listening_since = 0.0  # silence counts from here on, on the monotonic clock
         self.forget()
 
     @property
@@ -44,57 +51,45 @@ class Formation:
         return self._heroku.configured
 
     def quantity(self) -> int:
-        """How many workers Heroku is told to run."""
         found = self._of_type(self._heroku.formation())
-        self._now, self._since = found.quantity, found.since
-        return self._now
+        self._quantity, self._changed_at = found.quantity, found.since
+        return self._quantity
 
     def forget(self) -> None:
-        """Where Redis was away nobody could speak, and it takes workers a while to reach it again."""
-        self._now = None
-        self._listens = time.monotonic() + self._settled
+        """Ask Heroku again, and give workers time: if Redis was away, they reach it again later than we do."""
+        self._quantity = None
+        self._listening_since = time.monotonic() + self._settle_seconds
 
-    def roll_call(self) -> None:
-        """Nobody leaves a formation: who dies is started again."""
+    def refresh(self) -> None:
+        """Nothing to do: Heroku restarts a dyno of a formation when it dies."""
 
-    def since(self, before: int) -> float | None:  # noqa: ARG002  # it is one number with one time
-        return self._since
+    def changed_at(self, previous: int) -> float | None:  # noqa: ARG002  # one quantity has one time
+        return self._changed_at
 
-    def resize(self, wanted: int, line: int | None = None) -> int:
-        """Towards so many workers; how many Heroku is told to run now."""
-        now = self.quantity() if self._now is None else self._now
+    def resize(self, wanted: int, ceiling: int) -> None:
+        now = self.quantity() if self._quantity is None else self._quantity
         wanted = self._limit.clip(wanted)
-        line = wanted if line is None else min(line, wanted)
-        if line >= now:
-            self._live.lift()
+        ceiling = min(ceiling, wanted)
+        if ceiling >= now:
+            self._redis.workers.end_drain()
         else:
-            drawn = self._live.drain(line)
-            if wanted < now and not self._drained(drawn, wanted, now):
-                return now
-        if wanted == now:
-            return now
-        asked, calls = time.time(), self._heroku.calls
-        try:
-            found = self._set(wanted, now)
-        except HerokuDown as error:
-            if isinstance(error, Unclear) or self._heroku.calls > calls + 1:
-                self._now = None  # an earlier try may have been obeyed, whatever the last was told
-            raise
-        self._now, self._since = found.quantity, later(asked, found.since)
-        if self._now > now:
-            self._ordered_at = time.time()
-        return self._now
+            order = self._redis.workers.drain(ceiling)
+            if wanted < now and not self._is_drained(order, wanted, now):
+                return
+        if wanted != now:
+            self._change(wanted, now)
 
     def prices(self) -> dict[str, float]:
         return self._heroku.prices()
 
-    def standing(self) -> Standing:
-        h = self._heroku
-        told = (h.refused, h.silent_seconds, h.calls)
-        return Standing("formation", self._now, self._limit.now, *told, self._ordered_at)
+    def status(self) -> PoolStatus:
+        heroku = self._heroku
+        return PoolStatus(
+            "formation", self._quantity, self._limit.current, heroku.refused, heroku.silent_seconds, heroku.calls,
+            self._ordered_at,
+        )  # fmt: skip
 
     def check(self) -> int:
-        """The quantity; HerokuDown when the key may not change it."""
         now = self.quantity()
         self._heroku.check_write()
         return now
@@ -108,43 +103,59 @@ class Formation:
             advice="Deploy the Procfile, or correct WORKER_TYPE.",
         )
 
-    def _drained(self, line: Line, wanted: int, now: int) -> bool:
-        # Nothing runs longer than TIME_LIMIT: a worker that says so then is beyond help.
-        hopeless = line.stood > self._settings.time_limit + self._settled
-        line = replace(line, drawn=min(line.drawn, time.monotonic() - self._listens))
-        return hopeless or drained(self._live.workers(), line, wanted, now, self._settled)
+    def _is_drained(self, order: DrainOrder, wanted: int, now: int) -> bool:
+        # Nothing runs longer than TIME_LIMIT: a worker that still reports busy after that hangs.
+        hangs = order.since_set > self._settings.time_limit + self._settle_seconds
+        order = replace(order, since_raised=min(order.since_raised, time.monotonic() - self._listening_since))
+        return hangs or drained(self._redis.workers.up(), order, wanted, now, self._settle_seconds)
+
+    def _change(self, wanted: int, now: int) -> None:
+        """Set the quantity and note what Heroku answers."""
+        asked, calls = time.time(), self._heroku.calls
+        try:
+            found = self._set(wanted, now)
+        except HerokuDown as error:
+            if isinstance(error, Unclear) or self._heroku.calls > calls + 1:
+                self._quantity = None  # an earlier try may have been obeyed, whatever the last one was told
+            raise
+        self._quantity, self._changed_at = found.quantity, took_effect_at(asked, found.since)
+        if self._quantity > now:
+            self._ordered_at = time.time()
 
     def _set(self, wanted: int, now: int) -> Processes:
-        """Set the quantity, to what the plan allows when it does not allow so many."""
+        """Set the quantity, or the most that the plan allows if that is less."""
         kind = self._settings.worker_type
         try:
             return self._heroku.scale(kind, wanted)
         except AboveLimit as above:
-            # Some limits count this type, some all dynos; the body does not always say which.
+            # Some limits count this type only, some all dynos; the answer does not always say which.
             formation = self._heroku.formation()
-            beside = sum(row.quantity for name, row in formation.items() if name != kind)
-            for fewer in [above.limit - beside] if above.shared else [above.limit, above.limit - beside]:
+            others = sum(row.quantity for name, row in formation.items() if name != kind)
+            for fewer in [above.limit - others] if above.shared else [above.limit, above.limit - others]:
                 if now < fewer < wanted:
                     with suppress(AboveLimit):
                         return self._limited(self._heroku.scale(kind, fewer))
-            return self._limited(Processes(now, self._since))
+            return self._limited(Processes(now, self._changed_at))
 
     def _limited(self, found: Processes) -> Processes:
-        self._limit = Limit.of(found.quantity)
-        most = self._settings.max_workers
-        log.warning("scaler: Heroku allows %d workers; MAX_WORKERS=%d.", found.quantity, most)
+        """Remember the limit that Heroku set."""
+        self._limit = Limit.noticed(found.quantity)
+        maximum = self._settings.max_workers
+        log.warning("scaler: Heroku allows %d workers; MAX_WORKERS=%d.", found.quantity, maximum)
         return found
 
 
-def drained(workers: Sequence[Worker], line: Line, wanted: int, now: int, settled: float) -> bool:
-    """Whether the dynos above `wanted`, up to `now`, may be stopped: all that are up say that they drain and
-    are idle, and the others had time to say that they are up. A worker without a number may be any of them.
+def drained(workers: Sequence[Worker], order: DrainOrder, wanted: int, now: int, settle_seconds: float) -> bool:
+    """True if the dynos above `wanted`, up to `now`, may be stopped.
+
+    All that are up must be idle and acknowledge this order; the others must have had time to report. A worker
+    without a number may be any of the dynos.
     """
     above = [
         worker for worker in workers
         if not worker.one_off and (worker.ordinal is None or worker.ordinal > wanted)
     ]  # fmt: skip
-    if any(worker.busy or worker.drains != line.mark for worker in above):
+    if any(worker.busy or worker.drains != order.mark for worker in above):
         return False
     silent = set(range(wanted + 1, now + 1)) - {worker.ordinal for worker in above}
-    return not silent or line.drawn >= settled
+    return not silent or order.since_raised >= settle_seconds

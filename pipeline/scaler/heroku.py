@@ -1,14 +1,14 @@
-"""The one door to Heroku's Platform API, and the only importer of heroku3.
+"""Client of Heroku's Platform API; the only importer of heroku3.
 
-heroku3 has no time limit of its own, hides what a 429 says, and knows neither `type` nor `time_to_live` of
-a one-off dyno: it is given a session that is patient and counts, and is asked for the calls themselves.
+heroku3 has no timeout, hides the Retry-After of a 429, and knows neither `type` nor `time_to_live` of a one-off
+dyno. So it gets a session that has timeouts, retries and counts, and only its raw calls are used.
 """
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -20,15 +20,18 @@ from requests.adapters import HTTPAdapter
 
 from ..errors import HerokuDown, HerokuRefused, TooManyCalls
 from ..settings import MIB, Settings
-from .answers import Dyno, Processes, Unclear, dyno, processes, rows, text
-from .prices import parse
+from .heroku_answers import ListedDyno, Processes, Unclear, dyno, processes, rows, text
+from .prices import parse_sizes
 
-SILENCE_LEAST, SILENCE, SILENCE_MOST = 1.0, 60.0, 900.0  # seconds without a call after a 429; the least, …
+MIN_SILENCE, SILENCE, MAX_SILENCE = 1.0, 60.0, 900.0  # seconds without a call after a 429: least, default, most
 PAUSES = (0.5, 1.0)  # seconds between tries
-REPEATABLE = ("GET", "PATCH")  # the quantity is absolute, so a PATCH is harmless twice; a POST starts two dynos
-ANSWER_MOST = 8 * MIB
+REPEATABLE = (
+    "GET",
+    "PATCH",
+)  # a PATCH sets an absolute quantity; a second POST would start a second dyno
+MAX_ANSWER_BYTES = 8 * MIB
 LIMIT_IDS = ("cannot_run_above_limit", "cannot_update_above_limit")
-_SAY = {
+_STATUS_WORDS = {
     401: "the key is not valid",
     402: "the account has unpaid bills",
     403: "the key may not do this",
@@ -36,11 +39,11 @@ _SAY = {
     409: "the app is being changed",
     422: "the quantity is not possible",
 }
-_UNSTOPPABLE = "Workers cannot be stopped either, and those that run go on costing money"
+_UNSTOPPABLE = "Running workers cannot be stopped either, and go on costing money"
 
 
 class AboveLimit(HerokuDown):
-    """The plan does not allow so many dynos. `shared`: the limit counts dynos of other types too."""
+    """The plan allows only `limit` dynos. `shared`: the limit counts dynos of other types too."""
 
     def __init__(self, message: str, limit: int, shared: bool) -> None:
         super().__init__(message)
@@ -49,62 +52,62 @@ class AboveLimit(HerokuDown):
 
 
 class Heroku:
-    """One app on the Platform API. HerokuDown says in words for a person what is wrong."""
+    """One app on the Platform API. Every failure is HerokuDown, with a message for a person."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, pauses: Sequence[float] = PAUSES) -> None:
         self._app = settings.heroku_app or ""
         self.configured = bool(settings.heroku_api_key and settings.heroku_app)
         self.refused: str | None = None
-        """Why Heroku obeys this key no more, until it does again."""
-        self._line = _Line(settings.heroku_timeout)
+        """Why Heroku rejects this key; None once it accepts it again."""
+        self._transport = _Transport(settings.heroku_timeout, pauses)
         session = requests.Session()
         session.trust_env = False  # a netrc would replace the key
         session.auth = ("", settings.heroku_api_key or "")
         for scheme in ("https://", "http://"):
-            session.mount(scheme, self._line)
-        # Not heroku3.from_key(): that asks the platform something, and a wrong key goes unnoticed.
+            session.mount(scheme, self._transport)
+        # Not heroku3.from_key(): it makes a call of its own, and does not notice a wrong key.
         self._heroku = heroku3.api.Heroku(session)
         self._heroku._heroku_url = settings.heroku_api_url
 
     @property
     def calls(self) -> int:
-        """How many calls were made, tries that failed included."""
-        return self._line.calls
+        """The number of calls made, failed tries included."""
+        return self._transport.calls
 
     @property
     def silent_seconds(self) -> float:
-        """For how long no call may be made, because there were too many."""
-        return max(0.0, self._line.silent_until - time.monotonic())
+        """Seconds for which no call may be made after a 429."""
+        return max(0.0, self._transport.silent_until - time.monotonic())
 
     def formation(self) -> dict[str, Processes]:
-        """How many dynos of each process type there should be."""
+        """Returns the quantity of each process type."""
         found = rows(self._ask("GET", "formation"))
         return {text(row, "type"): processes(row) for row in found}
 
     def scale(self, kind: str, quantity: int) -> Processes:
-        """Run so many dynos of a type; what Heroku then says. AboveLimit when there is a limit."""
+        """Set the quantity of a process type. Returns what Heroku then reports; AboveLimit if it allows less."""
         return processes(self._ask("PATCH", "formation", kind, body={"quantity": quantity}))
 
-    def dynos(self) -> list[Dyno]:
-        """All of the app's, also those that start or are leaving."""
+    def dynos(self) -> list[ListedDyno]:
+        """Returns all dynos of the app, also those that start or are leaving."""
         return [dyno(row) for row in rows(self._ask("GET", "dynos"))]
 
-    def start(self, command: str, *, kind: str, size: str | None, seconds: int) -> Dyno:
-        """Start a one-off dyno that Heroku ends after so many seconds; never asked twice.
+    def start(self, command: str, *, kind: str, size: str | None, seconds: int) -> ListedDyno:
+        """Start a one-off dyno that Heroku ends after so many seconds. Never repeated.
 
-        Unclear when it may have been started, or may yet be.
+        Raises Unclear if it may have started, or may still start.
         """
         body = {"attach": False, "command": command, "time_to_live": seconds, "type": kind}
         return dyno(self._ask("POST", "dynos", body=body | ({"size": size} if size else {})))
 
     def prices(self) -> dict[str, float]:
-        """Dollars a second by size, as Heroku lists them for this app."""
-        return parse([row for row in rows(self._ask("GET", "available-dyno-sizes")) if isinstance(row, dict)])
+        """Returns dollars a second by size, as Heroku lists them for this app."""
+        return parse_sizes([row for row in rows(self._ask("GET", "available-dyno-sizes")) if isinstance(row, dict)])
 
     def check_write(self) -> None:
-        """Raise HerokuDown when the key may only read: ask for a change of nothing.
+        """Raise HerokuDown if the key may only read. Requests an empty change.
 
-        Whoever may write is answered, or told that there is nothing to change (422).
+        A key that may write gets an answer, or a 422: nothing to change.
         """
         try:
             self._ask("PATCH", "formation", body={"updates": []})
@@ -113,7 +116,7 @@ class Heroku:
                 raise
 
     def _ask(self, method: str, *path: str, body: Mapping[str, Any] | None = None) -> Any:
-        """What Heroku answers, from JSON."""
+        """Make a call. Returns the answer's JSON."""
         data = None if body is None else json.dumps(body)
         try:
             with _translated(method):
@@ -127,22 +130,23 @@ class Heroku:
 
 
 def status_of(error: HerokuDown) -> int | None:
-    """The HTTP status that Heroku answered, if it did."""
+    """Returns the HTTP status that Heroku answered, if it did."""
     status: int | None = getattr(getattr(error.__cause__, "response", None), "status_code", None)
     return status
 
 
-class _Line(HTTPAdapter):
-    """Carries a request: within a time limit, again when that is harmless, not at all after a 429, counted."""
+class _Transport(HTTPAdapter):
+    """Sends requests: with a timeout, with retries where they are harmless, with none after a 429. Counts them."""
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, pauses: Sequence[float]) -> None:
         super().__init__()
+        self._pauses = pauses
         self.calls = 0
         self.silent_until = 0.0
         self._seconds = seconds
 
     def send(self, request: Any, **options: Any) -> requests.Response:  # type: ignore[override]  # same call
-        for pause in PAUSES if request.method in REPEATABLE else ():
+        for pause in self._pauses if request.method in REPEATABLE else ():
             with suppress(requests.ConnectionError, requests.Timeout):
                 answer = self._once(request, options)
                 if answer.status_code < 500:
@@ -152,32 +156,32 @@ class _Line(HTTPAdapter):
 
     def _once(self, request: Any, options: dict[str, Any]) -> requests.Response:
         if (left := self.silent_until - time.monotonic()) > 0:
-            raise TooManyCalls(f"Heroku had too many calls; none is made for {left:.0f} s.")
+            raise TooManyCalls(f"Heroku had too many calls. No call is made for {left:.0f} s.")
         self.calls += 1
         until = time.monotonic() + self._seconds
         answer = super().send(request, **options | {"timeout": self._seconds})
-        answer._content = _read(answer, until)  # requests would wait for each byte as long again
+        answer._content = _read(answer, until)  # requests restarts its timeout at every byte
         if answer.status_code == 429:
             self.silent_until = time.monotonic() + silence(answer.headers.get("Retry-After"), time.time())
         return answer
 
 
 def _read(answer: requests.Response, until: float) -> bytes:
-    """The body, unless it is long in coming or endless."""
+    """Returns the body; ReadTimeout if it takes too long or does not end."""
     body = bytearray()
     try:
         while piece := answer.raw.read1(65536, decode_content=True):
             body += piece
-            if time.monotonic() > until or len(body) > ANSWER_MOST:
+            if time.monotonic() > until or len(body) > MAX_ANSWER_BYTES:
                 answer.close()
-                raise requests.ReadTimeout("The answer does not end.")
+                raise requests.ReadTimeout("The answer took too long.")
     except (urllib3.exceptions.HTTPError, OSError) as error:
         raise requests.ConnectionError("The answer broke off.") from error
     return bytes(body)
 
 
 def silence(retry_after: str | None, now: float) -> float:
-    """Seconds without a call after a 429: as Heroku says (seconds, a moment in epoch seconds, a date), or 60."""
+    """Returns seconds without a call after a 429. Heroku names seconds, epoch seconds or a date; else it is 60."""
     try:
         said = float(retry_after or "")
     except ValueError:
@@ -186,12 +190,12 @@ def silence(retry_after: str | None, now: float) -> float:
         except (ValueError, OverflowError):
             return SILENCE
     seconds = said - now if said > 1e9 else said
-    return min(SILENCE_MOST, max(SILENCE_LEAST, seconds)) if seconds == seconds else SILENCE  # NaN is not itself
+    return min(MAX_SILENCE, max(MIN_SILENCE, seconds)) if seconds == seconds else SILENCE  # NaN is not itself
 
 
 @contextmanager
 def _translated(method: str) -> Iterator[None]:
-    """heroku3's errors, and those that it lets through, as ours. Unclear when something may have changed."""
+    """Translate the errors of heroku3 and requests. Unclear if the call may have changed something."""
     unclear = HerokuDown if method == "GET" else Unclear
     try:
         yield
@@ -200,25 +204,25 @@ def _translated(method: str) -> Iterator[None]:
     except requests.HTTPError as error:
         raise _refusal(error, unclear) from error
     except (requests.RequestException, ValueError) as error:
-        raise unclear(f"Heroku does not answer sensibly: {type(error).__name__}.") from error
+        raise unclear(f"Heroku gave no usable answer: {type(error).__name__}.") from error
 
 
 def _refusal(error: requests.HTTPError, unclear: type[HerokuDown]) -> HerokuDown:
-    """What an answer of 400 and above means."""
+    """Returns the error for an answer of 400 and above."""
     status = error.response.status_code
-    words = f"Heroku refuses: {_SAY.get(status, f'it answered {status}')}."
+    words = f"Heroku refuses: {_STATUS_WORDS.get(status, f'it answered {status}')}."
     if status in (401, 402, 403):
         return HerokuRefused(f"{words} {_UNSTOPPABLE}.")
     if status >= 500:
         return unclear(words)
-    told = _told(error.response)
+    told = _error_body(error.response)
     limit = told.get("limit")
     if status == 422 and told.get("id") in LIMIT_IDS and type(limit) is int and limit >= 0:
         return AboveLimit(words, limit, shared=told["id"] == "cannot_update_above_limit")
     return HerokuDown(f"{words} {str(told.get('message', ''))[:200]}".rstrip())
 
 
-def _told(answer: requests.Response) -> Mapping[str, Any]:
+def _error_body(answer: requests.Response) -> Mapping[str, Any]:
     with suppress(ValueError):
         found = answer.json()
         if isinstance(found, dict):

@@ -1,4 +1,4 @@
-"""What is there to do, and who is there to do it: from the ledger, the broker and the workers themselves."""
+"""Measures the work and the workers, from the repository, the broker and the workers themselves."""
 
 from __future__ import annotations
 
@@ -6,24 +6,27 @@ import time
 from collections.abc import Iterable, Sequence
 from math import ceil, inf
 
-from ..export import Chunk, Export, State
-from ..live import Live
-from ..plan import Cost, pages_per_chunk
-from ..roster import Worker
+from ..adapters.redis import Coordination
+from ..adapters.redis.workers import Worker
+from ..exports.export import Export, State
+from ..exports.plan import Chunk, Cost, pages_per_chunk
 from ..settings import Settings
 from .decide import Demand, Dyno, Snapshot
 from .learned import Learned
-from .way import Standing
+from .pool import PoolStatus
 
-UNKNOWN_BYTES = 4000  # of a page, while nothing is known of it
-API_SECONDS = 1.0  # that an order takes
+UNKNOWN_BYTES = 4000  # of a page, until its kind is known
+API_SECONDS = 1.0  # for the call that orders a dyno
 
 
 def demand(
     export: Export, untaken: Sequence[Chunk], page_seconds: float, learned: Learned, settings: Settings, now: float
 ) -> Demand:
-    """What an export still needs. `untaken` are the chunks that nobody is at; `page_seconds` is what its plan
-    says of a page, which what was learned of its kind replaces. While it is planned, both are a prediction."""
+    """Returns what an export still needs.
+
+    `untaken` are the chunks that no worker has; `page_seconds` is the plan's estimate for a page, used until its
+    kind is learned. While the export is planned, both are predicted.
+    """
     if export.state in (State.QUEUED, State.PLANNING):
         return _predicted(export, learned, settings, now)
     pages = export.pages or learned.pages.get(export.document, 0.0)
@@ -35,7 +38,7 @@ def demand(
 
 
 def _predicted(export: Export, learned: Learned, settings: Settings, now: float) -> Demand:
-    """As large as its kind is as a rule; of no size when there was none of its kind."""
+    """Predicts an export of its kind's average size; of size 0 if there was none of its kind."""
     pages = learned.pages.get(export.document, 0.0)
     seconds = learned.page_seconds(export.document)
     each = pages_per_chunk(ceil(pages), Cost(seconds, UNKNOWN_BYTES), settings, export.chunk_pages) if pages else 0
@@ -50,69 +53,70 @@ def _predicted(export: Export, learned: Learned, settings: Settings, now: float)
     )
 
 
-def dynos(workers: Iterable[Worker], standing: Standing, now: float) -> list[Dyno]:
-    """Every worker that is ordered, by its number; one that has not said that it is up is starting.
+def dynos(workers: Iterable[Worker], status: PoolStatus, now: float) -> list[Dyno]:
+    """Returns every ordered worker by its number; one that has not reported yet is starting.
 
-    Workers without numbers, and one-off ones, are counted in any order.
+    Workers without numbers, and one-off workers, get any free number.
     """
-    ours = [worker for worker in workers if worker.one_off == (standing.way == "one-off")]
-    ordered = max(standing.quantity or 0, len(ours) if standing.way == "one-off" else 0)
-    places: dict[int, Worker] = {}
+    ours = [worker for worker in workers if worker.one_off == (status.mode == "one-off")]
+    ordered = max(status.quantity or 0, len(ours) if status.mode == "one-off" else 0)
+    numbered: dict[int, Worker] = {}
     for worker in sorted(ours, key=lambda worker: worker.one_off or worker.ordinal is None):
-        free = (number for number in range(1, ordered + 1) if number not in places)
-        number = None if worker.one_off else worker.ordinal
-        if (place := number or next(free, 0)) and place <= ordered:
-            places[place] = worker
-    since = standing.ordered_at or now
+        free = (number for number in range(1, ordered + 1) if number not in numbered)
+        own = None if worker.one_off else worker.ordinal
+        if (number := own or next(free, 0)) and number <= ordered:
+            numbered[number] = worker
+    since = status.ordered_at or now
     starting = {number: Dyno(number, since, False, False) for number in range(1, ordered + 1)}
-    up = {number: Dyno(number, worker.since, True, worker.busy) for number, worker in places.items()}
+    up = {number: Dyno(number, worker.since, True, worker.busy) for number, worker in numbered.items()}
     return list((starting | up).values())
 
 
-def rested(workers: Iterable[Worker], now: float) -> float:
-    """Since when none of the workers has had any work: a leader that is new has not seen it."""
+def idle_since(workers: Iterable[Worker], now: float) -> float:
+    """Returns since when no worker has had work, as the workers report it; a new leader has not seen it itself."""
     return min(now, max((max(worker.since, worker.idle_since) for worker in workers), default=now))
 
 
 class Gauge:
-    """Takes snapshots. Remembers since when nothing is outstanding, and whose boot it has seen."""
+    """Takes snapshots. Remembers since when nothing is outstanding, and which boots it has counted."""
 
-    def __init__(self, live: Live) -> None:
-        self._live = live
+    def __init__(self, redis: Coordination) -> None:
+        self._redis = redis
         self._idle_since = inf
-        self._order: float | None = None  # the last that was seen, when
-        self._ours = True  # that order was given while we led
-        self._up: set[str] = set()  # names of workers that were up at the last look,
-        self._before: set[str] = set()  # or whose boot after that order is no news
+        self._ordered_at: float | None = None  # the latest order seen
+        self._ordered_by_us = True  # it was given while this process led
+        self._up: set[str] = set()  # workers that were up in the last snapshot
+        self._counted: set[str] = set()  # workers that were up before that order, or whose boot is counted
 
     def forget(self) -> None:
-        """Another may have led meanwhile: there may have been work, and our last order says nothing of boots."""
-        self._ours = False
+        """Another process may have led: there may have been work, and the last order may not be ours."""
+        self._ordered_by_us = False
         self._idle_since = inf
 
-    def snapshot(self, demands: Sequence[Demand], standing: Standing, learned: Learned) -> tuple[Snapshot, Learned]:
-        """A snapshot of now, and what the boots since the last one taught.
+    def snapshot(self, demands: Sequence[Demand], status: PoolStatus, learned: Learned) -> tuple[Snapshot, Learned]:
+        """Returns a snapshot of now, and `learned` with the boots since the last one.
 
-        A message in a dead worker's hands counts only while its export is not over.
+        An unacknowledged message of a dead worker counts only while its export is not over.
         """
         unfinished = {item.export_id for item in demands}
-        unacknowledged = sum(export_id in unfinished for export_id in self._live.unacknowledged())
-        waiting, workers, now = self._live.waiting(), self._live.workers(), time.time()
-        learned = self._learn_boots(workers, standing, learned)
+        unacknowledged = sum(export_id in unfinished for export_id in self._redis.messages.unacknowledged())
+        waiting, workers, now = self._redis.messages.waiting(), self._redis.workers.up(), time.time()
+        learned = self._learn_boots(workers, status, learned)
         outstanding = bool(demands or waiting or unacknowledged)
-        self._idle_since = inf if outstanding else min(self._idle_since, rested(workers, now))
+        self._idle_since = inf if outstanding else min(self._idle_since, idle_since(workers, now))
         return Snapshot(
-            now, demands, dynos(workers, standing, now), learned.boot, API_SECONDS, waiting,
-            unacknowledged, max(0.0, now - self._idle_since), standing.limit,
+            now, demands, dynos(workers, status, now), learned.boot, API_SECONDS, waiting,
+            unacknowledged, max(0.0, now - self._idle_since), status.limit,
         ), learned  # fmt: skip
 
-    def _learn_boots(self, workers: Sequence[Worker], standing: Standing, learned: Learned) -> Learned:
-        """One boot a worker and order: who dies and is started again was not ordered then."""
-        if standing.ordered_at != self._order:
-            self._order, self._before, self._ours = standing.ordered_at, self._up, True
+    def _learn_boots(self, workers: Sequence[Worker], status: PoolStatus, learned: Learned) -> Learned:
+        """Count one boot per worker and order: a worker that died and was restarted was not ordered then."""
+        if status.ordered_at != self._ordered_at:
+            self._ordered_at, self._counted, self._ordered_by_us = status.ordered_at, self._up, True
         for worker in workers:
-            if self._order and self._ours and worker.name not in self._before and worker.since > self._order:
-                learned = learned.booted(worker.since - self._order)
+            new = worker.name not in self._counted
+            if new and self._ordered_by_us and self._ordered_at and worker.since > self._ordered_at:
+                learned = learned.with_boot(worker.since - self._ordered_at)
         self._up = {worker.name for worker in workers}
-        self._before = self._before | self._up
+        self._counted = self._counted | self._up
         return learned

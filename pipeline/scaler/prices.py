@@ -1,4 +1,4 @@
-"""What a dyno costs: Heroku's list, and the platform's own answer where it can be asked."""
+"""The price of a dyno: a copy of Heroku's list, and Heroku's own answer where it was asked."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ from typing import Any, TypeGuard
 
 from ..errors import InvalidSetting
 
-AS_OF = "2026-08"
-MONTH = 720 * 3600  # seconds that a month's price is for; less is charged by the second
-CENTS_MOST = 1e9  # for one dyno, whatever the unit
+MONTH = 720 * 3600  # seconds that a month's price covers; less is charged by the second
+MAX_CENTS = 1e9  # for one dyno, in any unit
 SECONDS = {"month": MONTH, "hour": 3600, "second": 1}
 
-# Dollars a month, by the names of `heroku ps:type`. Eco is a pool of 1,000 hours.
+# Heroku's list of 2026-08: dollars a month, by the names of `heroku ps:type`. Eco is a pool of 1,000 hours.
 MONTHLY: Mapping[str, float] = {
     "eco": 5 * 720 / 1000,
     "basic": 7,
@@ -29,13 +28,16 @@ MONTHLY: Mapping[str, float] = {
 }
 
 
-def tabled(size: str) -> bool:
-    """Whether the table has it, so that nobody need be asked."""
+def is_listed(size: str) -> bool:
+    """True if the table has this size, so that Heroku need not be asked."""
     return size.lower() in MONTHLY
 
 
 def price(size: str, listed: Mapping[str, float] | None = None) -> float:
-    """Dollars for one second of a dyno of this size: by what the platform listed, else by the table."""
+    """Returns dollars a second for a dyno of this size: as Heroku listed it, else by the table.
+
+    Raises InvalidSetting if neither has the size.
+    """
     name = size.lower()
     if listed and name in listed:
         return listed[name]
@@ -46,22 +48,22 @@ def price(size: str, listed: Mapping[str, float] | None = None) -> float:
     return MONTHLY[name] / MONTH
 
 
-def parse(answer: Sequence[Mapping[str, Any]]) -> dict[str, float]:
-    """Dollars a second by size, from what `GET /apps/{app}/available-dyno-sizes` answered.
+def parse_sizes(answer: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """Returns dollars a second by size, from the answer of `GET /apps/{app}/available-dyno-sizes`.
 
-    A size without a name, or without a sensible price in a unit we know, is left out: that end point is a
-    prototype, and no export must wait for a price.
+    Leaves out a size without a name, or without a sensible price in a known unit: that endpoint is a prototype,
+    and no export must wait for a price.
     """
     found: dict[str, float] = {}
     for size in answer:
         name, cost = size.get("name"), size.get("cost")
         if isinstance(name, str) and isinstance(cost, Mapping):
             cents, unit = cost.get("cents"), cost.get("unit")
-            if isinstance(unit, str) and unit in SECONDS and _sensible(cents):
+            if isinstance(unit, str) and unit in SECONDS and _is_amount(cents):
                 found[name.lower()] = cents / 100 / SECONDS[unit]
     return found
 
 
-def _sensible(cents: object) -> TypeGuard[float]:
-    """Whether it is an amount of money: Python reads NaN, too, from what is called JSON."""
-    return isinstance(cents, int | float) and not isinstance(cents, bool) and 0 <= cents < CENTS_MOST
+def _is_amount(cents: object) -> TypeGuard[float]:
+    """True for an amount of money. Python's JSON parser accepts NaN too."""
+    return isinstance(cents, int | float) and not isinstance(cents, bool) and 0 <= cents < MAX_CENTS

@@ -1,36 +1,31 @@
-"""Celery: how workers are run, each choice with its reason, and how messages are sent."""
+"""The Celery application: its configuration, each choice with its reason, and its tasks."""
 
 from __future__ import annotations
 
 import os
-import random
 import signal
 import ssl
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import threading
+from functools import cached_property
 from typing import Any
 
 import celery
-import redis
-from billiard.exceptions import SoftTimeLimitExceeded
-from celery import chord
 from celery.backends.redis import RedisBackend
-from celery.utils.log import get_task_logger
-from kombu.exceptions import OperationalError
+from kombu.entity import Exchange, Queue
 
-from ..errors import OverLimit, PipelineError, RedisDown
-from ..live import QUEUES
-from ..s3 import PATIENT, Patience
+from ..adapters.bucket import BACKGROUND, Timeouts
+from ..adapters.redis.messages import QUEUES
 from ..services import Services, open_services
 from ..settings import Settings
 from . import flow
-from .alone import stopping
-from .render import PutBack
+from .queue import SHORT, SMALL, CeleryQueue
+from .retry import Retry
+from .step import Again
 
-SHORT, SMALL, LARGE = QUEUES
 RESULTS_KEPT = 8 * 86400  # longer than an export may wait (EXPORT_DEADLINE), or its chord loses its counter
-RETRIES = 8
-log = get_task_logger(__name__)
+
+stopping = threading.Event()
+"""Set in a process that renders when its dyno is told to stop: finish the page, keep what is done."""
 
 
 class Results(RedisBackend):  # type: ignore[misc]  # Celery has no types
@@ -47,10 +42,21 @@ class Results(RedisBackend):  # type: ignore[misc]  # Celery has no types
         pass
 
 
-def make_app(settings: Settings) -> celery.Celery:
+class PipelineApp(celery.Celery):  # type: ignore[misc]  # Celery has no types
+    """A Celery application with the worker of `worker.py`."""
+
+    settings: Settings
+
+    @cached_property
+    def Worker(self) -> Any:  # noqa: N802  # Celery's name
+        return self.subclass_with_self("pipeline.tasks.worker:PipelineWorker", name="Worker")
+
+
+def make_app(settings: Settings) -> PipelineApp:
     """The Celery application of these settings, with its tasks."""
     results = f"{__name__}:Results+{settings.redis_url}"
-    app = celery.Celery("pipeline", broker=settings.redis_url, backend=results, set_as_current=False)
+    app = PipelineApp("pipeline", broker=settings.redis_url, backend=results, set_as_current=False)
+    app.settings = settings
     transport = {
         # A message of a dead worker comes back after this; it must be longer than any task runs, and
         # longer than the 21 s for which Celery holds the claim on a chord's callback.
@@ -103,7 +109,9 @@ def make_app(settings: Settings) -> celery.Celery:
         task_ignore_result=True,
         task_track_started=False,
         result_extended=False,
+        task_queues=[Queue(name, Exchange(name), name) for name in QUEUES],  # type: ignore[no-untyped-call]
         task_default_queue=SHORT,
+        task_routes={"pipeline.render": {"queue": SMALL}},
         worker_send_task_events=False,
         worker_enable_remote_control=False,  # nothing uses it, and it costs connections
         worker_hijack_root_logger=False,
@@ -113,7 +121,7 @@ def make_app(settings: Settings) -> celery.Celery:
     return app
 
 
-def _define_tasks(app: celery.Celery, settings: Settings) -> None:
+def _define_tasks(app: PipelineApp, settings: Settings) -> None:
     opened: dict[int, Services] = {}
 
     def services() -> Services:
@@ -123,109 +131,37 @@ def _define_tasks(app: celery.Celery, settings: Settings) -> None:
             # Heroku sends SIGTERM to every process of a dyno: finish the page, keep what is done, put the
             # rest back. Set here, since billiard ignores SIGTERM after its own initialisers have run.
             signal.signal(signal.SIGTERM, lambda *_: stopping.set())
-            opened[process] = open_services(settings, CeleryMessages(app))
+            opened[process] = open_services(settings, CeleryQueue(app))
         return opened[process]
 
-    def task(name: str, step: Callable[..., Any]) -> None:
-        @app.task(name=name, bind=True, shared=False, max_retries=None)  # type: ignore[untyped-decorator]  # Celery has no types
-        def run(self: Any, export_id: str, *arguments: Any) -> None:
-            _run(self, services(), step, export_id, *arguments)
+    def take(task: Any, step: str, export_id: str, chunk: int | None = None) -> None:
+        """Do a step; a message that is not done comes back."""
+        match flow.handle(services(), step, export_id, chunk, stopping):
+            case Again():
+                raise task.retry(countdown=0)
+            case Retry(after):
+                raise task.retry(countdown=after)
 
-    task("pipeline.plan", flow.plan)
-    task("pipeline.render", lambda s, export_id, chunk: flow.render(s, export_id, chunk, stopping.is_set))
+    options: dict[str, Any] = {"bind": True, "shared": False, "max_retries": None}
 
-    @app.task(name="pipeline.assemble", bind=True, shared=False, max_retries=None)  # type: ignore[untyped-decorator]  # Celery has no types
+    @app.task(name="pipeline.plan", **options)  # type: ignore[untyped-decorator]  # Celery has no types
+    def plan(self: Any, export_id: str) -> None:
+        take(self, "plan", export_id)
+
+    @app.task(name="pipeline.render", **options)  # type: ignore[untyped-decorator]
+    def render(self: Any, export_id: str, chunk: int) -> None:
+        take(self, "render", export_id, chunk)
+
+    @app.task(name="pipeline.assemble", **options)  # type: ignore[untyped-decorator]
     def assemble(self: Any, _: list[None], export_id: str) -> None:
-        """The chord's callback; of its parts it is told nothing, it trusts the bucket alone."""
-        _run(self, services(), flow.assemble, export_id)
+        """The chord's callback. What the parts returned says nothing: the bucket alone is trusted."""
+        take(self, "assemble", export_id)
 
-    task("pipeline.deliver", flow.deliver)
-
-
-def _run(task: Any, services: Services, step: Callable[..., Any], export_id: str, *arguments: Any) -> None:
-    """One step of an export. Errors that may pass are retried with growing pauses; others end the export."""
-    name = f"{task.name} {export_id} {' '.join(map(str, arguments[:1]))}".rstrip()
-    try:
-        step(services, export_id, *arguments)
-    except PutBack as back:
-        log.info("%s: %s", name, back)
-        raise task.retry(countdown=0) from None
-    except (PipelineError, SoftTimeLimitExceeded, MemoryError) as error:
-        told = error if isinstance(error, PipelineError) else OverLimit(f"{name} ran out of {_ran_out(error)}.")
-        tries = _tries(services, name) if told.retry else RETRIES + 1
-        if tries <= RETRIES:
-            pause = backoff(tries - 1, random.random())  # noqa: S311  # jitter, no secret
-            log.warning("%s: %s Trying again in %.1f s.", name, told.message, pause)
-            step_name = str(arguments[0]) if arguments else task.name.removeprefix("pipeline.")
-            flow.note_retry(services, export_id, step_name, pause)
-            raise task.retry(countdown=pause) from None
-        log.error("%s: %s", name, told.message)
-        flow.fail(services, export_id, told)
-    except Exception as error:  # a mistake of ours must end the export too, and be seen
-        log.exception("%s", name)
-        flow.fail(services, export_id, PipelineError(f"The program made a mistake: {type(error).__name__}."))
+    @app.task(name="pipeline.deliver", **options)  # type: ignore[untyped-decorator]
+    def deliver(self: Any, export_id: str) -> None:
+        take(self, "deliver", export_id)
 
 
-def _tries(services: Services, name: str) -> int:
-    """How often this step has failed. Counted here, not by Celery: a chunk that was put back is no error.
-
-    While Redis is down nobody can count; it is tried again as if it were the first time.
-    """
-    try:
-        return services.live.attempt(f"error:{name}")
-    except RedisDown:
-        return 1
-
-
-def _ran_out(error: BaseException) -> str:
-    return "memory" if isinstance(error, MemoryError) else "time"
-
-
-def backoff(retries: int, chance: float) -> float:
-    """Seconds before the next try: doubling from half a second to 30 s, then shortened by up to a half."""
-    pause: float = min(30.0, 0.5 * 2**retries)
-    return pause * (0.5 + chance / 2)
-
-
-def open_with_celery(settings: Settings, patience: Patience = PATIENT) -> Services:
-    """Everything the settings name, for who asks workers but is none."""
-    return open_services(settings, CeleryMessages(make_app(settings)), patience)
-
-
-class CeleryMessages:
-    """Messages by way of Celery. RedisDown when they cannot be sent; they are never sent twice by us."""
-
-    def __init__(self, app: celery.Celery) -> None:
-        self._app = app
-
-    def plan(self, export_id: str) -> None:
-        self._send("pipeline.plan", export_id)
-
-    def render(self, export_id: str, chunks: list[int], large: bool) -> None:
-        """A chord: the chunks side by side, then the assembly. Fast, but not the record (see keeper)."""
-        queue = LARGE if large else SMALL
-        render = self._app.tasks["pipeline.render"]
-        assemble = self._app.tasks["pipeline.assemble"]
-        header = [render.si(export_id, chunk).set(queue=queue) for chunk in chunks]
-        with _translated():
-            chord(header, app=self._app)(assemble.s(export_id).set(queue=SHORT))
-
-    def assemble(self, export_id: str) -> None:
-        self._send("pipeline.assemble", [], export_id)
-
-    def deliver(self, export_id: str) -> None:
-        self._send("pipeline.deliver", export_id)
-
-    def _send(self, name: str, *arguments: Any) -> None:
-        # retry: the request must not wait; the keeper sends it again.
-        with _translated():
-            self._app.tasks[name].apply_async(arguments, queue=SHORT, retry=False)
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    try:
-        yield
-    except (OperationalError, OSError, redis.RedisError, RuntimeError) as error:
-        # RuntimeError is what Celery's result store raises when it has retried often enough.
-        raise RedisDown(f"Redis takes no messages: {type(error).__name__}.") from error
+def open_with_celery(settings: Settings, timeouts: Timeouts = BACKGROUND) -> Services:
+    """Everything the settings name, for a process that sends messages to workers."""
+    return open_services(settings, CeleryQueue(make_app(settings)), timeouts)

@@ -1,238 +1,172 @@
 """The order of things, written once:
 
-    request -> plan -> render (many, side by side) -> assemble -> deliver
-
-Each function is a step. It looks at the bucket to see whether it is wanted, does its work, moves the
-export on by a conditional write, and sends the message for the next step. Every step may run twice, at
-any time, and may die anywhere: what is missing, the keeper asks for again.
+request -> plan -> render (many, side by side) -> assemble -> deliver
 """
 
 from __future__ import annotations
 
-import dataclasses
 import logging
+import random
+import threading
 import time
-from collections.abc import Callable
 from contextlib import suppress
-from functools import partial
-from typing import Any
 
-from .. import documents
-from ..errors import DamagedSegment, ExportFailed, IllegalStep, NotFound, PipelineError, RedisDown, UploadGone
-from ..export import Export, Failure, State
-from ..leases import Lease
-from ..ledger import listing_key
-from ..plan import Plan
-from ..rendering import Job
-from ..segments import chosen
-from ..services import Services
-from . import assemble as assembling
-from . import deliver as delivering
-from . import render as rendering
-from .alone import Held, one_at_a_time
-from .attempts import counted
-from .order import Order, checked
-from .render import PutBack
+from ..errors import PipelineError, RedisDown
+from ..exports.export import Export, Failure, State
+from ..services import Message, Services
+from . import assemble, deliver, plan, render
+from .retry import Fail, Retry, RetryPolicy
+from .step import OBSERVERS, Again, Done, Missing, NotWanted, Outcome, Step, StepRecord, peak, perform
 
 log = logging.getLogger(__name__)
 LARGE = 32  # chunks; an export with more of them is large, and small ones overtake it
+POLICY = RetryPolicy()
+
+STEPS = {
+    step.name: step
+    for step in (
+        Step("plan", frozenset({State.QUEUED, State.PLANNING}), plan.body),
+        Step("render", frozenset({State.RENDERING, State.ASSEMBLING}), render.body),
+        Step("assemble", frozenset({State.RENDERING, State.ASSEMBLING}), assemble.body),
+        Step("deliver", frozenset(state for state in State if state.over), deliver.body),
+    )
+}
 
 
-def submit(s: Services, order: Order) -> Export:
-    """Check an order, write it down, ask for a plan. Costs the same for ten pages as for a million.
+def after(step: str, outcome: Outcome) -> list[Message]:
+    """The messages that follow from a step. The assembly follows from the chord of the chunks."""
+    match step, outcome:
+        case "plan", Done(export):
+            return [chunks(export, range(export.chunks))]
+        case "assemble", Missing(export, missing):
+            return [chunks(export, missing)]
+        case "assemble", Done(export):
+            return [Message("deliver", export.id)]
+    return []
 
-    Raises InvalidRequest before anything is written. When Redis is down the export is accepted all the
-    same and RedisDown is raised with its id; the keeper goes on with it.
+
+def chunks(export: Export, numbers: range | tuple[int, ...]) -> Message:
+    """Ask for chunks of an export, and for the assembly after them."""
+    return Message("render", export.id, tuple(numbers), large=export.chunks > LARGE)
+
+
+def send(services: Services, message: Message) -> None:
+    """Send a message and remember that it went out; wake the scaler when it brings work.
+
+    RedisDown when it could not be sent; the keeper sends it later.
     """
-    export, records = checked(s, order)
-    accepted = s.ledger.accept(export, records, lasting=order.key is not None)
-    if accepted.id == export.id:
-        try:
-            send_plan(s, export.id)
-        except RedisDown as error:
-            raise Accepted(accepted, error) from error
-    return accepted
+    redis, settings = services.redis, services.settings
+    if message.step == "deliver":
+        redis.progress.note_over(message.export_id)
+    services.queue.send(message)
+    seconds = settings.lease_seconds if message.step == "deliver" else settings.repair_patience
+    redis.messages.note_sent(message.export_id, seconds)
+    if message.step in ("plan", "render"):
+        redis.wakeup.wake()
 
 
-class Accepted(RedisDown):
-    """The export is written down, but nobody could be told yet; the keeper will."""
-
-    def __init__(self, export: Export, cause: RedisDown) -> None:
-        super().__init__(f"Export {export.id} is accepted; it begins when Redis is back. {cause.message}")
-        self.export = export
-
-
-@one_at_a_time("plan")
-def plan(held: Held, s: Services, export_id: str) -> None:
-    """Count the document, cut it into chunks, send them out."""
-    export = s.ledger.change(export_id, lambda e: _once(e, State.PLANNING, started_at=time.time()))
-    if export.state is not State.PLANNING:
-        return
-    with counted(s, f"{export_id}:plan", "The document's size"):
-        planned = _plan(s, export)
-    held.check()
-    cut = s.ledger.write_plan(export_id, planned)
-    sizes = {"records": cut.records, "pages": cut.pages, "chunks": len(cut.chunks), "planned_at": time.time()}
-    export = s.ledger.change(export_id, lambda e: _once(e, State.RENDERING, **sizes))
-    if export.state is State.RENDERING:
-        send_chunks(s, export, list(range(len(cut.chunks))))
+def take(
+    services: Services, step: str, export_id: str, chunk: int | None = None,
+    stopping: threading.Event | None = None,
+) -> Outcome:  # fmt: skip
+    """Do a step and send what follows from it. Raises PipelineError when it fails."""
+    outcome = perform(STEPS[step], services, export_id, chunk, stopping or threading.Event())
+    for message in after(step, outcome):
+        send(services, message)
+    return outcome
 
 
-def send_plan(s: Services, export_id: str) -> None:
-    """Ask a worker for a plan; wake the scaler."""
-    s.messages.plan(export_id)
-    s.live.note_sent(export_id, s.settings.repair_patience)
-    s.live.ring()
-
-
-def send_chunks(s: Services, export: Export, chunks: list[int]) -> None:
-    """Ask workers for these chunks, and for the assembly after them; wake the scaler."""
-    s.messages.render(export.id, chunks, large=export.chunks > LARGE)
-    s.live.note_sent(export.id, s.settings.repair_patience)
-    s.live.ring()
-
-
-def render(s: Services, export_id: str, chunk: int, stopping: Callable[[], bool]) -> None:
-    """Draw a chunk, or what is missing of it, into a segment; raises PutBack when some of it is left.
-
-    Between two small chunks it looks at the export as seldom as between two pages of a large one.
-    """
-    export = s.ledger.lately(export_id, rendering.ASK_SECONDS)
-    if export.state in (State.RENDERING, State.ASSEMBLING):
-        plan = _cut(s, export)
-        rendering.render(s, job(s, export).planned(plan), plan, chunk, export, stopping)
-
-
-def assemble(s: Services, export_id: str) -> None:
-    """Join the segments, if all are there, and say so; raises PutBack when volumes are left to be made."""
-    export = s.ledger.load(export_id)
-    if export.state not in (State.RENDERING, State.ASSEMBLING):
-        return
-    cut = _cut(s, export)
-    segments, missing = chosen(cut, s.ledger.segments.found(export_id))
-    lease = None if missing else s.live.lease(f"{export_id}:assemble", s.settings.lease_seconds)
-    if lease is None:
-        return  # a chunk is on its way, or somebody is at it; the keeper comes back to this
+def handle(
+    services: Services, step: str, export_id: str, chunk: int | None, stopping: threading.Event
+) -> Outcome | Retry | Fail:
+    """Do a step as a message asks for it; an error becomes a retry, or ends the export."""
+    began = time.monotonic()
+    outcome: Outcome | Retry | Fail
     try:
-        joined = _joined(s, export_id, cut, segments, lease)
-    except (DamagedSegment, UploadGone, IllegalStep):
-        if s.ledger.load(export_id).state.over:
-            return  # its segments and its upload were cleared away
-        dropped = chosen(s.ledger.plan(export_id), s.ledger.segments.found(export_id))[1]
-        if not dropped:
-            raise
-        send_chunks(s, export, dropped)
-        return
-    finally:
-        s.live.release(lease)
-    if joined and joined.state.over:
-        send_notice(s, export_id)
+        outcome = take(services, step, export_id, chunk, stopping)
+    except Exception as error:  # noqa: BLE001  # an error of the program ends the export too
+        outcome = _decide(services, step, export_id, chunk, error)
+    record = StepRecord(
+        export_id, step, chunk, *_words(outcome), round(1000 * (time.monotonic() - began)), peak() // 1_000_000,
+        _reason(outcome),
+    )  # fmt: skip
+    for observe in OBSERVERS:
+        observe(record)
+    if isinstance(outcome, Fail):
+        fail(services, export_id, outcome.error)
+    return outcome
 
 
-def _joined(
-    s: Services, export_id: str, cut: Plan, segments: list[assembling.Piece], lease: Lease
-) -> Export | None:
-    """The export with its file; None when nobody wants one any more."""
-    export = s.ledger.change(export_id, lambda e: _once(e, State.ASSEMBLING, rendered_at=time.time()))
-    if export.state is not State.ASSEMBLING:
-        return None
-    with counted(s, f"{export_id}:assemble", "The file"):
-        made = assembling.assemble(s, export, cut, segments, lease)
-    if made is None:
-        raise PutBack("volumes are left")
-    made = dataclasses.replace(made, seconds=_drawing_seconds(s, export))
-    return s.ledger.change(export_id, lambda e: _once(e, State.READY, result=made, finished_at=time.time()))
-
-
-def send_notice(s: Services, export_id: str) -> None:
-    """Ask a worker to tell whoever asked; the keeper asks again when nothing came of it."""
-    s.live.note_over(export_id)
-    s.messages.deliver(export_id)
-    s.live.note_sent(export_id, s.settings.lease_seconds)
-
-
-def note_retry(s: Services, export_id: str, step: str, seconds: float) -> None:
-    """A step that failed comes back by itself after so long; the keeper need not ask for it before."""
-    until_at_it = seconds + s.settings.lease_seconds
-    with suppress(RedisDown):  # it is asked for twice then
-        if step == "deliver":
-            s.live.note_sent(export_id, until_at_it)
-        else:
-            s.live.note_pause(f"{export_id}:{step}", until_at_it)
-
-
-def deliver(s: Services, export_id: str) -> None:
-    """Tell whoever asked, once; then remove what is not needed any more.
-
-    While another worker tells, or died at it, the keeper asks again only when that one cannot live any more.
-    """
-    export = s.ledger.load(export_id)
-    if export.state.over:
-        if seconds := delivering.notify(s, export_id):
-            s.live.note_sent(export_id, seconds)
-            return
-        s.ledger.close(export_id, keep=export.state is State.READY)
-        s.live.forget(export_id)
-        s.live.ring()
-
-
-def fail(s: Services, export_id: str, error: PipelineError) -> None:
-    """End an export with a reason, and tell whoever asked; does nothing when it is over already."""
+def fail(services: Services, export_id: str, error: PipelineError) -> None:
+    """End an export with a reason and send the notice; does nothing when it is over already."""
     failure = Failure(error.code, error.message, error.advice)
-    export = s.ledger.change(export_id, lambda e: _once(e, State.FAILED, failure=failure, finished_at=time.time()))
-    if export.failure == failure:
-        send_notice(s, export_id)
+
+    def step(export: Export) -> Export:
+        return export if export.state.over else export.to(State.FAILED, failure=failure, finished_at=time.time())
+
+    if services.exports.change(export_id, step).failure == failure:
+        send(services, Message("deliver", export_id))
 
 
-def cancel(s: Services, export_id: str) -> Export:
-    """End an export because whoever asked for it says so; workers stop at their next page.
-
-    Raises IllegalStep when it is over already.
-    """
-    export = s.ledger.change(export_id, lambda e: e.to(State.CANCELLED, finished_at=time.time()))
+def cancel(services: Services, export_id: str) -> Export:
+    """End an export on request; workers stop at their next page. Raises IllegalStep when it is over already."""
+    export = services.exports.change(export_id, lambda e: e.to(State.CANCELLED, finished_at=time.time()))
     try:
-        send_notice(s, export_id)
-    except RedisDown as error:  # it is cancelled all the same; the keeper tidies up
+        send(services, Message("deliver", export_id))
+    except RedisDown as error:  # it is cancelled all the same; the keeper cleans up
         log.warning("export %s: %s", export_id, error.message)
     return export
 
 
-def job(s: Services, export: Export) -> Job:
-    """What an export is about, ready to be planned or drawn."""
-    document = documents.find(export.document)
-    params = documents.decode(document, export.params)
-    return Job(document, params, params.listing or listing_key(export.id), s.inputs)
+def _decide(services: Services, step: str, export_id: str, chunk: int | None, error: Exception) -> Retry | Fail:
+    """Count the failure and decide what follows; a step that will be retried counts as held until then."""
+    if not isinstance(error, PipelineError):
+        log.error("step %s of export %s", step, export_id, exc_info=error)
+    name = " ".join(map(str, filter(lambda part: part is not None, (step, export_id, chunk))))
+    failures = _failures(services, name) if isinstance(error, PipelineError) and error.retry else 1
+    decision = POLICY.decide(error, failures, random.random())  # noqa: S311  # jitter, no secret
+    if isinstance(decision, Retry):
+        until_at_work = decision.after + services.settings.lease_seconds
+        with suppress(RedisDown):  # the keeper asks for it once more then
+            if step == "deliver":
+                services.redis.messages.note_sent(export_id, until_at_work)
+            else:
+                services.redis.leases.expect_back(f"{export_id}:{step if chunk is None else chunk}", until_at_work)
+    return decision
 
 
-def _drawing_seconds(s: Services, export: Export) -> float:
-    """How long workers drew, all together; 0 when Redis does not know it of every chunk."""
+def _failures(services: Services, name: str) -> int:
+    """How often this step has failed; 1 while Redis is down. Celery's own count would include what was put back."""
     try:
-        seen = s.live.progress(export.id)
+        return services.redis.counters.count_attempt(f"error:{name}")
     except RedisDown:
-        return 0.0
-    return seen.seconds if seen and seen.timed >= export.chunks else 0.0
+        return 1
 
 
-def _plan(s: Services, export: Export) -> Plan:
-    frozen = job(s, export).frozen(partial(s.ledger.freeze, export.id))
-    return frozen.plan(s.settings, export.chunk_pages, export.volume)
+def _words(outcome: Outcome | Retry | Fail) -> tuple[str, int]:
+    """The outcome in a word, and the pages of it."""
+    match outcome:
+        case Done(_, pages):
+            return "done", pages
+        case Again(_, pages):
+            return "again", pages
+        case Missing():
+            return "missing", 0
+        case NotWanted():
+            return "not wanted", 0
+        case Retry():
+            return "retry", 0
+    return "failed", 0
 
 
-def _cut(s: Services, export: Export) -> Plan:
-    """The cut of an export that was planned. One that was lost is made again: the same input gives the same."""
-    try:
-        return s.ledger.plan(export.id)
-    except NotFound:
-        log.warning("export %s: its plan is gone and is made again", export.id)
-    made = _plan(s, export)
-    if (made.records, made.pages, len(made.chunks)) != (export.records, export.pages, export.chunks):
-        advice = "Ask for the export again."
-        raise ExportFailed("Its plan was lost, and a new one is different: the input changed.", advice=advice)
-    return s.ledger.write_plan(export.id, made)
-
-
-def _once(export: Export, state: State, **changes: Any) -> Export:
-    """A step that several may try: whoever comes late finds it done, and the export there or further."""
-    steps = list(State)
-    late = export.state.over or steps.index(export.state) >= steps.index(state)
-    return export if late else export.to(state, **changes)
+def _reason(outcome: Outcome | Retry | Fail) -> str:
+    match outcome:
+        case Again(reason) | NotWanted(reason):
+            return reason
+        case Missing(_, chunks):
+            return f"{len(chunks)} chunks are rendered again"
+        case Retry(after, error):
+            return f"{error.message} Retry in {after:.1f} s."
+        case Fail(error):
+            return error.message
+    return ""

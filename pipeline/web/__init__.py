@@ -11,34 +11,34 @@ from datetime import timedelta
 from flask import Flask, Response
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from ..delivery import Links
-from ..s3 import BRIEF
+from ..adapters.bucket import REQUEST
+from ..exports.links import Links
 from ..services import Services
 from ..settings import Settings
 from ..tasks.app import open_with_celery
-from . import api, panel, problems, scaling
-from .access import EXTENSION
+from . import api, errors, panel, scaling
+from .auth import EXTENSION
 
 SESSION_HOURS = 12
 YEAR = 365 * 86400
 
 
 def create_app(services: Services | None = None) -> Flask:
-    """The WSGI application; without services it connects as the environment says.
+    """Return the WSGI application. Without `services` it opens those of the environment.
 
-    Raises InvalidSetting when a variable is missing or wrong.
+    Raises InvalidSetting if a variable is missing or wrong.
     """
-    services = services or open_with_celery(Settings.from_env(os.environ), BRIEF)
+    services = services or open_with_celery(Settings.from_env(os.environ), REQUEST)
     settings = services.settings
-    Links(settings)  # without SECRET_KEY it raises now, not at the first sign-in
+    Links(settings)  # raises now if SECRET_KEY is missing, not at the first sign-in
     app = Flask(__name__)
     app.extensions[EXTENSION] = services
     app.config.update(_config(settings))
-    app.url_map.merge_slashes = False  # its redirects are built from the Host header
+    app.url_map.merge_slashes = False  # its redirects use the Host header, which the client chooses
     app.register_blueprint(api.blueprint)
     app.register_blueprint(panel.blueprint)
     app.register_blueprint(scaling.blueprint)
-    problems.install(app)
+    errors.install(app)
     headers = _headers(settings)
 
     @app.after_request
@@ -48,7 +48,7 @@ def create_app(services: Services | None = None) -> Flask:
         return response
 
     if _is_https(settings):
-        # TLS ends at a router in front of us, which adds the caller's address as the last of X-Forwarded-For.
+        # A router in front ends TLS and appends the client's address to X-Forwarded-For.
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1)  # type: ignore[method-assign]  # Flask's way
     return app
 
@@ -59,7 +59,7 @@ def _config(settings: Settings) -> dict[str, object]:
         "SECRET_KEY_FALLBACKS": list(settings.secret_keys[1:]),
         "MAX_CONTENT_LENGTH": settings.max_body_bytes,
         "PERMANENT_SESSION_LIFETIME": timedelta(hours=SESSION_HOURS),
-        "SESSION_REFRESH_EACH_REQUEST": False,  # twelve hours since signing in, however long somebody looks
+        "SESSION_REFRESH_EACH_REQUEST": False,  # the session ends 12 hours after sign-in, used or not
         "SESSION_COOKIE_NAME": "pipeline",
         "SESSION_COOKIE_HTTPONLY": True,
         "SESSION_COOKIE_SAMESITE": "Lax",
@@ -68,7 +68,7 @@ def _config(settings: Settings) -> dict[str, object]:
 
 
 def _headers(settings: Settings) -> dict[str, str]:
-    """What every response says. No form-action: the redirect after signing in may end at the bucket."""
+    """Return the headers of every response. No form-action: the redirect after sign-in may lead to the bucket."""
     headers = {
         "Cache-Control": "no-store",
         "Content-Security-Policy": "default-src 'self'; base-uri 'none'; frame-ancestors 'none'",

@@ -1,4 +1,4 @@
-"""How the web process is run: one process, eight threads, and the keeper beside them.
+"""Gunicorn's configuration: one process with eight threads, and the keeper in a thread of its own.
 
 Read by gunicorn as `--config python:pipeline.web.gunicorn`.
 """
@@ -12,67 +12,82 @@ from threading import Thread
 from time import monotonic
 from typing import Any
 
-from .. import logs
-from ..keeper import Keeper
-from ..scaler.resize import chosen_way
-from .access import EXTENSION
+from gunicorn import glogging
 
-# A platform that gives PORT routes to it from outside; a laptop keeps to itself.
+from .. import logs
+from ..services import worker_pool
+from ..settings import log_format
+from ..tasks.keeper import Keeper
+from .auth import EXTENSION
+
+# A platform that sets PORT routes requests from outside. Without it, listen on this machine only.
 _host = os.environ.get("HOST", "0.0.0.0" if "PORT" in os.environ else "127.0.0.1")  # noqa: S104
 bind = f"{_host}:{os.environ.get('PORT', '5000')}"
-workers = 1  # said aloud: Heroku sets WEB_CONCURRENCY, and requests here wait for S3, not for the processor
+workers = 1  # explicit, since Heroku sets WEB_CONCURRENCY; requests wait for S3, not for the processor
 worker_class = "gthread"
 threads = 8
 timeout = 30
-graceful_timeout = 25  # Heroku kills after 30
-# The heartbeat file must not wait for a disk.
+graceful_timeout = 25  # seconds; Heroku kills after 30
+# Gunicorn touches a heartbeat file; on a slow disk that could block.
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108  # gunicorn makes it safely
-control_socket_disable = True  # nobody uses it, and it lies in the home directory
-accesslog = None  # paths hold the tokens of mail links
+control_socket_disable = True  # unused, and it would be in the home directory
+accesslog = None  # paths contain the tokens of mail links
 
-BODY_SECONDS = 10.0  # in which a body must have come: gunicorn (27.0) lets one drip hold a thread for ever
-_RELEASED_WITHIN = 5.0  # seconds for a keeper to end its turn and give its lease back
+BODY_SECONDS = 10.0  # time for a whole body; gunicorn (27.0) lets a slow one block a thread for ever
+_RELEASED_WITHIN = 5.0  # seconds for a keeper to end its turn and release its lease
 _keepers: list[tuple[Keeper, Thread]] = []
 
 
 def post_worker_init(worker: Any) -> None:
-    """Start the keeper in the process that serves, after it was forked: connections must not be shared."""
-    logs.begin("%(name)s: %(message)s")
+    """Start the keeper after the fork: processes must not share connections."""
     services = worker.wsgi.extensions[EXTENSION]
-    keeper = Keeper(services, chosen_way(services.settings, services.live))
+    logs.begin(services.settings.log_format, "%(name)s: %(message)s")
+    keeper = Keeper(services, worker_pool(services.settings, services.redis))
     _keepers.append((keeper, keeper.start()))
 
 
-class Hurried:
-    """A connection from which a body is read: all of it until the deadline, or TimeoutError, which is a 400."""
+class GunicornLog(glogging.Logger):  # type: ignore[misc]  # gunicorn has no types
+    """Gunicorn's own records in the format of all others; its form of a line of text stays."""
+
+    def setup(self, cfg: Any) -> None:
+        super().setup(cfg)
+        for handler in self.error_log.handlers:
+            handler.setFormatter(logs.formatter(log_format(os.environ), self.error_fmt))
+
+
+logger_class = GunicornLog
+
+
+class DeadlineSocket:
+    """A socket that must deliver a body before a deadline. Raises TimeoutError, which gunicorn answers with 400."""
 
     def __init__(self, connection: socket, deadline: float) -> None:
         self.connection = connection
         self._deadline = deadline
 
     def recv(self, size: int) -> bytes:
-        """What came next."""
+        """Return the next bytes."""
         if (left := self._deadline - monotonic()) <= 0:
             raise TimeoutError
         self.connection.settimeout(left)
         try:
             return self.connection.recv(size)
         finally:
-            self.connection.settimeout(None)  # the answer may take its time
+            self.connection.settimeout(None)  # no limit for the response
 
 
 def pre_request(worker: Any, request: Any) -> None:  # noqa: ARG001  # gunicorn's signature
-    """The head is read, and no more of the body than came with it."""
-    request.unreader.sock = Hurried(request.unreader.sock, monotonic() + BODY_SECONDS)
+    """Set the deadline once the head of a request is read."""
+    request.unreader.sock = DeadlineSocket(request.unreader.sock, monotonic() + BODY_SECONDS)
 
 
 def post_request(worker: Any, request: Any, environ: Any, response: Any) -> None:  # noqa: ARG001  # as above
-    """The next request may come much later on the same connection."""
+    """Remove the deadline: the next request on this connection may come much later."""
     request.unreader.sock = request.unreader.sock.connection
 
 
 def worker_exit(server: Any, worker: Any) -> None:  # noqa: ARG001  # gunicorn's signature
-    """Stop the keeper, so that another process leads at once."""
+    """Stop the keeper, so that another process can lead at once."""
     for keeper, thread in _keepers:
         keeper.stop()
         thread.join(_RELEASED_WITHIN)

@@ -1,80 +1,78 @@
-"""The page with the Download button, signing in, and the links in mails."""
+"""The panel: the page with the Download button, sign-in, and the links in mails."""
 
 from __future__ import annotations
 
 from itertools import islice
 
-import msgspec
 from flask import Blueprint, Response, redirect, render_template, request
 from werkzeug.exceptions import Forbidden
 from werkzeug.wrappers import Response as AnyResponse
 
-from .. import documents
-from ..delivery import Links
+from ..documents.inputs import INPUTS
 from ..errors import StoreDown
-from ..sources.bucket import INPUTS
-from . import access
+from ..exports.links import Links
+from . import auth
 from .api import to_file
-from .problems import local_path
+from .errors import local_path
+from .forms import forms
 
 blueprint = Blueprint("panel", __name__)
-LISTINGS_MOST = 100
-LOOKED_AT = 3000  # objects: three requests, however many photos lie below inputs/
-NO_PASSWORD = "Signing in is not set up: set PANEL_PASSWORD for the web process."  # noqa: S105  # a message
+MAX_LISTINGS = 100
+LISTINGS = (".jsonl", ".csv", ".parquet")
+LOOKED_AT = 3000  # objects: three requests, however many files lie below inputs/
+NO_PASSWORD = "Sign-in is not configured. Set PANEL_PASSWORD for the web process."  # noqa: S105  # a message
 
 
 @blueprint.get("/")
 def home() -> AnyResponse:
-    """The page, for whoever is signed in."""
-    if not access.signed_in():
+    """Show the panel, or redirect to the sign-in page."""
+    if not auth.signed_in():
         return redirect("/sign-in")
-    schema = msgspec.json.schema(documents.find("photos").params)
-    fields = next(iter(schema["$defs"].values()))["properties"]
-    return Response(render_template("panel.html", fields=fields, listings=_listings(), token=access.form_token()))
+    page = render_template("panel.html", forms=forms(), listings=_listings(), token=auth.form_token())
+    return Response(page)
 
 
 @blueprint.get("/sign-in")
 def ask_password() -> AnyResponse:
     target = local_path(request.args.get("next", ""))
-    return redirect(target) if access.signed_in() else _sign_in_page(target)
+    return redirect(target) if auth.signed_in() else _sign_in_page(target)
 
 
 @blueprint.post("/sign-in")
 def sign_in() -> AnyResponse:
-    """A session for the right password; ten tries a minute for each address."""
+    """Start a session if the password is right. Ten attempts per minute and address."""
     target = local_path(request.form.get("next", ""))
-    # Under no-referrer browsers send the origin of a plain form as "null".
-    if access.comes_from_elsewhere() and request.headers["Origin"] != "null":
-        raise Forbidden("Sign in on our own page.")
-    if not access.may_try_sign_in():
-        response = _sign_in_page(target, "Too many tries. Wait a minute.", 429)
+    # With the policy no-referrer, browsers send "null" as the origin of a form.
+    if auth.comes_from_elsewhere() and request.headers["Origin"] != "null":
+        raise Forbidden("Sign in on the panel.")
+    if not auth.may_try_sign_in():
+        response = _sign_in_page(target, "Too many attempts. Wait a minute.", 429)
         response.headers["Retry-After"] = "60"
         return response
-    if not access.sign_in(request.form.get("password", "")):
-        return _sign_in_page(target, "That is not the password.", 401)
+    if not auth.sign_in(request.form.get("password", "")):
+        return _sign_in_page(target, "The password is wrong.", 401)
     return redirect(target, 303)
 
 
 @blueprint.post("/sign-out")
 def sign_out() -> AnyResponse:
-    access.sign_out(request.form.get("token", ""))
+    auth.sign_out(request.form.get("token", ""))
     return redirect("/sign-in", 303)
 
 
 @blueprint.get("/d/<token>")
 @blueprint.get("/d/<token>/<int:volume>")
 def follow_link(token: str, volume: int = 0) -> AnyResponse:
-    """The link in a mail. It is the owner's grant: it works for everybody who is signed in, any number of
-    times, since mail scanners open every link."""
-    s = access.services()
+    """Follow the link in a mail. It works for any signed-in user, and more than once: mail scanners open links."""
+    s = auth.services()
     export_id = Links(s.settings).read(token)
-    if not access.signed_in():
+    if not auth.signed_in():
         return redirect(f"/sign-in?next={request.path}")
-    return to_file(s.ledger.load(export_id), volume)
+    return to_file(s.exports.load(export_id), volume)
 
 
 def _sign_in_page(target: str, problem: str = "", status: int = 200) -> Response:
-    configured = access.services().settings.panel_password is not None
+    configured = auth.services().settings.panel_password is not None
     if not configured:
         problem, status = NO_PASSWORD, 403 if request.method == "POST" else 200
     page = render_template("sign_in.html", target=target, problem=problem, configured=configured)
@@ -82,9 +80,9 @@ def _sign_in_page(target: str, problem: str = "", status: int = 200) -> Response
 
 
 def _listings() -> list[str]:
-    """Keys of listings to choose from; any other can be typed."""
-    entries = islice(access.services().ledger.store.entries(INPUTS), LOOKED_AT)
+    """Return keys of listings to choose from. Any other key can be typed."""
+    entries = islice(auth.services().bucket.entries(INPUTS), LOOKED_AT)
     try:
-        return list(islice((entry.key for entry in entries if entry.key.endswith(".jsonl")), LISTINGS_MOST))
+        return list(islice((entry.key for entry in entries if entry.key.endswith(LISTINGS)), MAX_LISTINGS))
     except StoreDown:
-        return []  # the page says what is wrong when something is asked for
+        return []  # the page shows the error when an export is requested

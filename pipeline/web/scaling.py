@@ -1,35 +1,35 @@
-"""The scaler, as people see it: where it stands, what it decided and why, what an export would cost."""
+"""The scaler over HTTP: its state, its last decisions with reasons, and estimates."""
 
 from __future__ import annotations
 
 from flask import Blueprint, Response, request
 
-from .. import documents, representation
+from .. import documents
 from ..errors import InvalidRequest
-from ..scaler.estimate import of_pages
 from ..scaler.learned import Learned
-from .access import owner, services
-from .problems import json_answer
+from ..scaler.quotes import quotes_as_json, quotes_for_pages
+from .auth import owner, services
+from .errors import json_answer
 
 blueprint = Blueprint("scaling", __name__)
 
 
 @blueprint.get("/scaler")
 def scaler() -> Response:
-    """Workers, limits and the last decisions, newest first."""
+    """Show workers, limits and the last decisions, newest first."""
     owner()
-    live = services().live
-    return json_answer({"scaler": live.scaler(), "decisions": live.decisions()})
+    redis = services().redis
+    return json_answer({"scaler": redis.decisions.state(), "decisions": redis.decisions.latest()})
 
 
 @blueprint.get("/estimate")
 def estimate() -> Response:
-    """What so many pages of a kind would take and cost, from the cheapest number of workers to the fastest."""
+    """Estimate time and cost of a document, from the cheapest number of workers to the fastest."""
     owner()
     s, document, pages = services(), request.args.get("document", ""), request.args.get("pages", "")
     documents.find(document)
     if not (pages.isdecimal() and len(pages) < 16 and 1 <= int(pages) <= s.settings.max_pages):
         raise InvalidRequest(f"pages must be a number from 1 to {s.settings.max_pages}.", field="pages")
-    learned = Learned.decode(s.accounts.learned())
-    found = of_pages(document, int(pages), 0, learned, s.settings)
-    return json_answer({"learned": document in learned.page, "quotes": representation.quoted(found)})
+    learned = Learned.decode(s.usage.learned())
+    found = quotes_for_pages(document, int(pages), 0, learned, s.settings)
+    return json_answer({"learned": document in learned.page, "quotes": quotes_as_json(found)})

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pypdf
 import pytest
@@ -19,12 +20,13 @@ from flask import Flask
 from playwright.sync_api import Browser, Dialog, Download, Page, expect, sync_playwright
 from werkzeug.serving import make_server
 
-from pipeline.delivery import Links
+from pipeline.adapters.redis import Coordination
 from pipeline.errors import PipelineError
-from pipeline.live import Live
-from pipeline.services import Services, open_services
+from pipeline.exports.links import Links
+from pipeline.services import Message, Services, open_services
 from pipeline.settings import Settings
 from pipeline.tasks import flow
+from pipeline.tasks.step import Outcome
 from pipeline.web import create_app
 
 pytestmark = pytest.mark.xdist_group("browser")  # one Chromium for all, whoever runs them
@@ -35,7 +37,7 @@ PAUSE = 0.35  # seconds a worker needs for a chunk, so that there is something t
 PASSWORD = "open sesame"
 PATIENCE = 60_000  # ms; others use the machine at the same time
 PutPhotos = Callable[[int], str]
-Step = Callable[[Services, str], None]
+Step = Callable[..., Outcome]
 
 
 class Workers:
@@ -46,19 +48,13 @@ class Workers:
         self.gate = threading.Event()
         self.gate.set()
 
-    def plan(self, export_id: str) -> None:
-        self._steps.put((export_id, flow.plan))
-
-    def render(self, export_id: str, chunks: list[int], large: bool) -> None:
-        for chunk in chunks:
-            self._steps.put((export_id, partial(flow.render, chunk=chunk, stopping=lambda: False)))
-        self.assemble(export_id)
-
-    def assemble(self, export_id: str) -> None:
-        self._steps.put((export_id, flow.assemble))
-
-    def deliver(self, export_id: str) -> None:
-        self._steps.put((export_id, flow.deliver))
+    def send(self, message: Message) -> None:
+        if message.step == "render":
+            for chunk in message.chunks:
+                self._steps.put((message.export_id, partial(flow.take, step="render", chunk=chunk)))
+            self.send(Message("assemble", message.export_id))
+        else:
+            self._steps.put((message.export_id, partial(flow.take, step=message.step)))
 
     @contextmanager
     def working(self, services: Services) -> Iterator[None]:
@@ -78,7 +74,7 @@ class Workers:
             time.sleep(PAUSE)
             self.gate.wait(30)
             try:
-                step(services, export_id)
+                step(services, export_id=export_id)
             except PipelineError as error:
                 flow.fail(services, export_id, error)
 
@@ -149,6 +145,12 @@ def sign_in(page: Page, password: str = PASSWORD) -> None:
     page.wait_for_load_state("networkidle")  # the script has come, and with it what buttons do
 
 
+def open_album(page: Page) -> None:
+    """Sign in and choose the document of these tests."""
+    sign_in(page)
+    page.get_by_label("Document").select_option("photos")
+
+
 def pdf(download: Download) -> pypdf.PdfReader:
     data = Path(download.path()).read_bytes()
     assert data.startswith(b"%PDF-")
@@ -159,7 +161,7 @@ def test_download_shows_progress_and_then_the_file_comes_by_itself(
     page: Page, put_photos: PutPhotos, workers: Workers, tmp_path: Path
 ) -> None:
     put_photos(8)
-    sign_in(page)
+    open_album(page)
     expect(page.get_by_label("Listing")).to_have_value("inputs/album.jsonl")
     page.get_by_label("Title").fill("Summer 2026")
     words, bar = page.locator("#words"), page.get_by_role("progressbar")
@@ -188,8 +190,8 @@ def test_download_shows_progress_and_then_the_file_comes_by_itself(
 
 def test_volumes_are_listed_each_with_its_link(page: Page, put_photos: PutPhotos) -> None:
     put_photos(5)
-    sign_in(page)
-    page.get_by_label("Pages of a volume").fill("2")
+    open_album(page)
+    page.get_by_label("Pages per volume").fill("2")
     with page.expect_download() as index:
         page.get_by_role("button", name="Download").click()
     assert index.value.suggested_filename.endswith("-index.pdf")
@@ -208,7 +210,7 @@ def test_a_reload_in_the_middle_goes_on_and_still_downloads(
     page: Page, put_photos: PutPhotos, workers: Workers
 ) -> None:
     put_photos(3)
-    sign_in(page)
+    open_album(page)
     workers.gate.clear()
     page.get_by_role("button", name="Download").click()
     expect(page.get_by_role("progressbar")).to_be_visible()
@@ -222,7 +224,7 @@ def test_a_reload_in_the_middle_goes_on_and_still_downloads(
 
 def test_a_lost_connection_is_said_and_got_over(page: Page, put_photos: PutPhotos, workers: Workers) -> None:
     put_photos(2)
-    sign_in(page)
+    open_album(page)
     workers.gate.clear()
     page.get_by_role("button", name="Download").click()
     expect(page.locator("#words")).to_have_text(re.compile("Waiting|Planning"))
@@ -236,7 +238,7 @@ def test_a_lost_connection_is_said_and_got_over(page: Page, put_photos: PutPhoto
 
 def test_cancel_ends_it(page: Page, put_photos: PutPhotos, workers: Workers) -> None:
     put_photos(3)
-    sign_in(page)
+    open_album(page)
     workers.gate.clear()
     page.get_by_role("button", name="Download").click()
     page.get_by_role("button", name="Cancel", exact=True).click()
@@ -247,7 +249,7 @@ def test_cancel_ends_it(page: Page, put_photos: PutPhotos, workers: Workers) -> 
 
 def test_a_wrong_password_does_not_open_the_panel(page: Page) -> None:
     sign_in(page, "open barley")
-    expect(page.get_by_role("alert")).to_have_text("That is not the password.")
+    expect(page.get_by_role("alert")).to_have_text("The password is wrong.")
     page.goto("/")
     expect(page).to_have_url(re.compile("/sign-in$"))
 
@@ -276,7 +278,7 @@ def test_signing_out_needs_no_script(browser: Browser, address: str) -> None:
 def test_what_people_type_is_shown_as_text(page: Page, put_photos: PutPhotos) -> None:
     title = "<img src=x onerror=alert(1)>"
     put_photos(1)
-    sign_in(page)
+    open_album(page)
     page.get_by_label("Title").fill(title)
     with page.expect_download():
         page.get_by_role("button", name="Download").click()
@@ -290,7 +292,7 @@ def test_what_people_type_is_shown_as_text(page: Page, put_photos: PutPhotos) ->
 
 
 def test_a_refusal_names_the_field_and_the_button_can_be_pressed_again(page: Page) -> None:
-    sign_in(page)
+    open_album(page)
     listing = page.get_by_label("Listing")
     listing.fill("inputs/nothing.jsonl")
     listing.press("Enter")
@@ -303,19 +305,19 @@ def test_a_refusal_names_the_field_and_the_button_can_be_pressed_again(page: Pag
 
 
 def test_photos_that_could_not_be_read_are_named(page: Page, settings: Settings) -> None:
-    store = open_services(settings, Workers()).ledger.store
+    store = open_services(settings, Workers()).bucket
     store.put("inputs/lost.jsonl", b'{"source":"inputs/lost.jpg","caption":"Gone"}\n')
-    sign_in(page)
+    open_album(page)
     with page.expect_download():
         page.get_by_role("button", name="Download").click()
-    page.get_by_text("1 photo could not be read").click()
+    page.get_by_text("1 record could not be read").click()
     expect(page.locator("#skipped li")).to_contain_text("inputs/lost.jpg")
 
 
 def test_a_failed_export_says_why(page: Page, settings: Settings) -> None:
-    store = open_services(settings, Workers()).ledger.store
+    store = open_services(settings, Workers()).bucket
     store.put("inputs/broken.jsonl", b'{"source":"exports/secret"}\n')
-    sign_in(page)
+    open_album(page)
     page.get_by_role("button", name="Download").click()
     expect(page.locator("#words")).to_contain_text("Failed: Entry 1 of inputs/broken.jsonl")
 
@@ -323,7 +325,7 @@ def test_a_failed_export_says_why(page: Page, settings: Settings) -> None:
 def test_workers_that_cannot_be_counted_are_not_said_to_be_none(page: Page, settings: Settings) -> None:
     """When Heroku refuses the key they cannot be stopped either, and cost money."""
     seen = {"quantity": None, "limit": None, "maximum": 4, "boot_seconds": 15.0, "refused": "Heroku refuses."}
-    Live.open(settings).show_scaler(seen)
+    Coordination.open(settings).decisions.show_state(seen)
     sign_in(page)
     expect(page.locator("#workers-words")).to_have_text(re.compile("An unknown number of workers of at most 4"))
     expect(page.locator("#workers-problem")).to_have_text("Heroku refuses.")
@@ -333,7 +335,7 @@ def test_a_mail_link_leads_through_signing_in_to_the_file(
     page: Page, put_photos: PutPhotos, settings: Settings
 ) -> None:
     put_photos(1)
-    sign_in(page)
+    open_album(page)
     with page.expect_download():
         page.get_by_role("button", name="Download").click()
     export_id = page.url.partition("#")[2]
@@ -353,7 +355,7 @@ def test_it_fits_a_phone_and_can_be_read_in_the_dark(
     put_photos(1)
     page.set_viewport_size({"width": 360, "height": 740})
     page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]  # one of the two
-    sign_in(page)
+    open_album(page)
     page.get_by_label("Title").fill("A-title-without-any-space-" * 4)
     with page.expect_download():
         page.get_by_role("button", name="Download").click()
@@ -361,6 +363,64 @@ def test_it_fits_a_phone_and_can_be_read_in_the_dark(
     page.screenshot(path=tmp_path / f"phone-{scheme}.png", full_page=True)
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
     assert page.evaluate(CONTRAST) == []
+
+
+def test_each_document_has_its_own_form(page: Page, settings: Settings) -> None:
+    store = open_services(settings, Workers()).bucket
+    store.put("inputs/sales.csv", b"item,net\nPens,10\nInk,32\n")
+    sign_in(page)
+    document, title = page.get_by_label("Document"), page.get_by_label("Title", exact=True)
+    document.select_option("photos")
+    expect(page.get_by_label("Photos across")).to_have_value("1")
+    expect(title).to_have_value("Photos")
+    document.select_option("table")
+    expect(page.locator("#document-note")).to_contain_text("Rows as a ruled table")
+    expect(page.get_by_label("Photos across")).to_have_count(0)
+    expect(title).to_have_value("Table")
+    title.fill("Sales")
+    document.select_option("photos")
+    document.select_option("table")
+    expect(title).to_have_value("Sales")
+
+
+def test_a_table_is_made_with_its_options(page: Page, settings: Settings, tmp_path: Path) -> None:
+    store = open_services(settings, Workers()).bucket
+    store.put("inputs/sales.csv", b"item,net\nPens,10\nInk,32\n")
+    sign_in(page)
+    page.get_by_label("Document").select_option("table")
+    expect(page.get_by_label("Listing", exact=True)).to_have_value("inputs/sales.csv")
+    page.get_by_label("Paper", exact=True).select_option("A5")
+    page.get_by_text("More options").click()
+    page.get_by_label("Font size").fill("10")
+    page.get_by_label("Landscape").check()
+    page.get_by_label("Columns").fill("[{")
+    page.get_by_role("button", name="Download").click()
+    expect(page.get_by_role("alert")).to_contain_text("columns is not JSON.")
+    expect(page.get_by_label("Columns")).to_be_focused()
+    page.get_by_label("Columns").fill('[{"field": "item"}, {"field": "net", "total": true}]')
+    page.screenshot(path=tmp_path / "table.png", full_page=True)
+    with page.expect_request(lambda request: request.method == "POST") as asked, page.expect_download() as coming:
+        page.get_by_role("button", name="Download").click()
+    body: dict[str, Any] = asked.value.post_data_json or {}
+    assert body["params"] == {
+        "title": "Table", "listing": "inputs/sales.csv", "page_size": "A5", "landscape": True, "font_size": 10,
+        "columns": [{"field": "item"}, {"field": "net", "total": True}],
+    }  # fmt: skip
+    (sheet,) = pdf(coming.value).pages
+    assert float(sheet.mediabox.width) > float(sheet.mediabox.height)
+    assert "Total" in sheet.extract_text() and "42" in sheet.extract_text()
+
+
+def test_a_refused_option_is_shown_where_it_is(page: Page, put_photos: PutPhotos) -> None:
+    put_photos(1)
+    open_album(page)
+    page.get_by_text("More options").click()
+    page.get_by_label("Margin").fill("99")
+    page.get_by_text("More options").click()
+    page.get_by_role("button", name="Download").click()
+    expect(page.get_by_role("alert")).to_contain_text("margin in mm, 0 to 60")
+    expect(page.get_by_label("Margin")).to_be_focused()
+    expect(page.get_by_label("Margin")).to_have_attribute("aria-invalid", "true")
 
 
 CONTRAST = """() => {

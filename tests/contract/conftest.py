@@ -1,4 +1,4 @@
-"""Redis for those tests that speak to it directly."""
+"""Redis for tests that use it directly."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from typing import Any
 import pytest
 import redis
 
-from pipeline.live import Live
-from pipeline.local.services import Valkey
+from local.services import Valkey
+from pipeline.adapters.redis import Coordination
 from pipeline.settings import Settings
 
 
 @pytest.fixture
 def client(valkey_server: Valkey) -> Iterator[Any]:
-    """The server without a door, and with nothing in it."""
+    """A plain client of the server, which is emptied."""
     with redis.Redis.from_url(valkey_server.url, decode_responses=True) as client:
         client.flushall()
         yield client
 
 
 @pytest.fixture
-def live(valkey_server: Valkey, client: Any) -> Live:
-    """The door to a server in which nothing is."""
-    return Live.open(Settings.from_env({"REDIS_URL": valkey_server.url}))
+def shared(valkey_server: Valkey, client: Any) -> Coordination:
+    """The adapters on an emptied server."""
+    return Coordination.open(Settings.from_env({"REDIS_URL": valkey_server.url}))

@@ -10,23 +10,23 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from urllib.parse import unquote, urlsplit
 
+from pipeline.adapters.bucket.s3 import S3Bucket
 from pipeline.settings import Settings
-from pipeline.store import Store
 
 NOT_IMPLEMENTED = b"<Error><Code>NotImplemented</Code><Message>no</Message></Error>"
 
 
 @dataclass(frozen=True)
 class Lacks:
-    """What the store in front of us does not do."""
+    """What the weaker store does not do."""
 
     conditions: bool = False  # writes whatever the condition says
     part_copy: bool = False  # answers 501
-    signatures: bool = False  # gives every object to everybody
+    signatures: bool = False  # gives every object to anyone
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Passes a request on as it came, so that its signature still holds, or answers by itself."""
+    """Passes a request on unchanged, so that its signature stays valid, or answers it itself."""
 
     protocol_version = "HTTP/1.1"
     server: LesserServer
@@ -37,13 +37,13 @@ class Handler(BaseHTTPRequestHandler):
         if lacks.part_copy and self.headers.get("x-amz-copy-source"):
             self._answer(501, {"Content-Type": "application/xml"}, NOT_IMPLEMENTED)
         elif lacks.conditions and conditional:
-            self._answer(200, {"ETag": self.server.store.put(self._key(), body)}, b"")
+            self._answer(200, {"ETag": self.server.bucket.put(self._key(), body)}, b"")
         else:
             self._pass_on(body)
 
     def do_GET(self) -> None:
         if self.server.lacks.signatures and self._key().startswith("doctor/"):
-            stored = self.server.store.get(self._key())
+            stored = self.server.bucket.get(self._key())
             self._answer(200, {}, stored.data if stored else b"")
         else:
             self._pass_on(self._body())
@@ -95,14 +95,14 @@ class LesserServer(ThreadingHTTPServer):
     def __init__(self, settings: Settings, lacks: Lacks) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.lacks = lacks
-        self.store = Store.open(settings)
+        self.bucket = S3Bucket.open(settings)
         self.prefix = settings.bucket_prefix
         self.upstream = urlsplit(settings.s3_endpoint_url or "").netloc
 
 
 @contextmanager
 def lesser(settings: Settings, lacks: Lacks) -> Iterator[Settings]:
-    """The same store with less ability, as settings to reach it by."""
+    """Yield settings that lead to the same store, made less able."""
     with LesserServer(settings, lacks) as server:
         thread = Thread(target=server.serve_forever, args=(0.05,))
         thread.start()

@@ -20,8 +20,8 @@ from pathlib import Path
 import pytest
 import requests
 
-from pipeline.local.formation import parse_procfile
-from pipeline.local.services import free_port
+from local.formation import parse_procfile
+from local.services import free_port
 
 from ..conftest import Environ
 

@@ -29,8 +29,16 @@ import pytest
 import redis
 from PIL import Image
 
-from pipeline.delivery import Post
+from local.mailbox import Controller, Mailbox
+from local.services import S3, Smtp, Valkey, free_port, smtp
+from pipeline.adapters.bucket import Bucket, MultipartUpload
+from pipeline.adapters.bucket.s3 import S3Bucket
+from pipeline.adapters.bucket.s3_upload import S3Upload
+from pipeline.adapters.mail import Mailer
+from pipeline.adapters.redis import Coordination
 from pipeline.documents import Range
+from pipeline.documents.inputs.bucket import BucketInputs
+from pipeline.documents.job import DocumentJob
 from pipeline.documents.photos import Photos
 from pipeline.errors import (
     ChunkFailed,
@@ -42,30 +50,28 @@ from pipeline.errors import (
     RedisDown,
     StoreDown,
 )
-from pipeline.export import UNCUT, Export, State, VolumeSize
-from pipeline.ledger import Ledger
-from pipeline.live import Live
-from pipeline.local.mailbox import Controller, Mailbox
-from pipeline.local.services import S3, Smtp, Valkey, free_port, smtp
+from pipeline.exports.encoding import encode
+from pipeline.exports.export import Export, State
+from pipeline.exports.plan import Listing
+from pipeline.exports.repository import ExportRepository
+from pipeline.exports.request import ExportRequest
+from pipeline.exports.segments import segment_key
+from pipeline.exports.volumes import UNCUT, VolumeLimit
 from pipeline.pdf.assembly import Assembly
-from pipeline.plan import Listing
-from pipeline.rendering import Job
-from pipeline.segments import segment_key
-from pipeline.services import Services, open_services
+from pipeline.services import Message, Services, open_services
 from pipeline.settings import Settings
-from pipeline.sources.bucket import BucketInputs
-from pipeline.store import Store
 from pipeline.tasks import assemble as assembling
 from pipeline.tasks import flow
-from pipeline.tasks.app import _run as run_step
 from pipeline.tasks.app import make_app
-from pipeline.tasks.order import Order
-from pipeline.tasks.render import PutBack
-from pipeline.tasks.shelf import Shelf
-from pipeline.upload import Upload
-from tests.conftest import SentMessages
-from tests.pictures import jpeg
-from tests.readback import read
+from pipeline.tasks.retry import Fail, Retry
+from pipeline.tasks.segment_cache import SegmentCache
+from pipeline.tasks.step import Again, NotWanted, StepRecord
+from pipeline.tasks.submit import submit
+
+from .. import steps
+from ..conftest import SentMessages
+from ..pictures import jpeg
+from ..readback import read
 
 ALBUM = "inputs/album.jsonl"
 
@@ -75,12 +81,12 @@ class Stage:
 
     def __init__(self, services: Services, messages: SentMessages, mail: Smtp) -> None:
         self.s = services
-        self.messages = messages
+        self.queue = messages
         self.mail = mail
 
     @property
-    def store(self) -> Store:
-        return self.s.ledger.store
+    def store(self) -> Bucket:
+        return self.s.bucket
 
     def put_album(self, photos: list[bytes]) -> None:
         lines = []
@@ -90,51 +96,49 @@ class Stage:
         self.store.put(ALBUM, b"\n".join(lines))
 
     def submit(
-        self, *, chunk_pages: int = 2, notify: str | None = "admin@example.org", volume: VolumeSize = UNCUT,
+        self, *, chunk_pages: int = 2, notify: str | None = "admin@example.org", volume: VolumeLimit = UNCUT,
         **params: Any,
     ) -> str:  # fmt: skip
         params = {"listing": ALBUM, **params}
-        order = Order("photos", params, "shop", notify, chunk_pages=chunk_pages, volume=volume)
-        return flow.submit(self.s, order).id
+        order = ExportRequest("photos", params, "shop", notify, chunk_pages=chunk_pages, volume=volume)
+        return submit(self.s, order).export.id
 
     def planned(self, **order: Any) -> str:
         """An export whose chunks were asked for."""
         export_id = self.submit(**order)
-        flow.plan(self.s, export_id)
-        self.messages.sent.clear()
+        steps.plan(self.s, export_id)
+        self.queue.sent.clear()
         return export_id
 
     def rendered(self, **order: Any) -> str:
         """An export whose segments are all there."""
         export_id = self.planned(**order)
-        for chunk in self.s.ledger.plan(export_id).chunks:
-            flow.render(self.s, export_id, chunk.number, never)
+        for chunk in self.s.exports.plan(export_id).chunks:
+            steps.render(self.s, export_id, chunk.number)
         return export_id
 
     def spoil(self, export_id: str, data: bytes) -> None:
         """Give the album other bytes, and let the plan say that they are the ones that were counted."""
         version = self.store.put(ALBUM, data)
-        plan = dataclasses.replace(self.s.ledger.plan(export_id), listing=Listing(ALBUM, len(data), version))
-        self.store.put(f"exports/{export_id}/plan.json", plan.encode())
+        plan = dataclasses.replace(self.s.exports.plan(export_id), listing=Listing(ALBUM, len(data), version))
+        self.store.put(f"exports/{export_id}/plan.json", encode(plan))
         self.restart()
 
     def restart(self) -> None:
         """As in a new process, which knows no plan."""
-        self.s = dataclasses.replace(self.s, ledger=Ledger(self.store))
+        self.s = dataclasses.replace(self.s, exports=ExportRepository(self.store))
 
     def work(self) -> None:
         """What workers do: take each message that was sent, until none is left."""
-        while self.messages.sent:
-            step, export_id, *chunks = self.messages.sent.pop(0)
-            if step == "render":
-                for chunk in chunks:
-                    while put_back(flow.render, self.s, export_id, int(chunk), never):
-                        pass
-                step = "assemble"
-            {"plan": flow.plan, "assemble": flow.assemble, "deliver": flow.deliver}[step](self.s, export_id)
+        while self.queue.sent:
+            step, export_id, *chunks = self.queue.sent.pop(0)
+            for chunk in chunks:
+                while isinstance(steps.render(self.s, export_id, int(chunk)), Again):
+                    pass
+            flow.take(self.s, "assemble" if step == "render" else step, export_id)
 
     def load(self, export_id: str) -> Export:
-        return self.s.ledger.load(export_id)
+        return self.s.exports.load(export_id)
 
     def subjects(self, export_id: str) -> list[str]:
         """Of the mails about an export."""
@@ -157,19 +161,6 @@ class Stage:
         return [page.text.splitlines()[-1] for page in seen.pages]
 
 
-def never() -> bool:
-    return False
-
-
-def put_back(step: Callable[..., None], *arguments: Any) -> bool:
-    """Whether a message that is at this step comes back."""
-    try:
-        step(*arguments)
-    except PutBack:
-        return True
-    return False
-
-
 @pytest.fixture(scope="module")
 def mail(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Smtp]:
     with smtp(tmp_path_factory.mktemp("smtp")) as server:
@@ -190,7 +181,7 @@ def opened(s3_server: S3, valkey_server: Valkey, mail: Smtp) -> Services:
             "SMTP_URL": mail.url,
         }
     )
-    Store.open(settings).create_bucket()
+    S3Bucket.open(settings).create_bucket()
     return open_services(settings, SentMessages())
 
 
@@ -200,7 +191,7 @@ def stage(opened: Services, mail: Smtp) -> Stage:
     with redis.Redis.from_url(opened.settings.redis_url) as client:
         client.flushall()
     messages = SentMessages()
-    stage = Stage(dataclasses.replace(opened, messages=messages), messages, mail)
+    stage = Stage(dataclasses.replace(opened, queue=messages), messages, mail)
     for left in stage.store.uploads(""):
         left.abort()
     stage.store.delete_under("")
@@ -227,7 +218,7 @@ FIVE = [f"Photo {n}" for n in range(1, 6)]
 def test_an_export_goes_all_the_way(stage: Stage, tmp_path: Path) -> None:
     export_id = stage.submit(title="Álbum")
     assert stage.load(export_id).state is State.QUEUED
-    assert stage.messages.sent == [("plan", export_id)]
+    assert stage.queue.sent == [("plan", export_id)]
     stage.work()
     export = stage.load(export_id)
     assert export.state is State.READY
@@ -236,10 +227,10 @@ def test_an_export_goes_all_the_way(stage: Stage, tmp_path: Path) -> None:
     assert (export.result.records, export.result.drawn, export.result.skipped_count) == (5, 5, 0)
     assert stage.captions(export_id, tmp_path) == FIVE
     assert stage.subjects(export_id) == ["Ready: Álbum"]
-    assert stage.s.ledger.active() == []
+    assert stage.s.exports.active() == []
     assert stage.objects(export_id, "segments/") == {}
     assert stage.store.uploads("") == []
-    assert stage.s.live.progress(export_id) is None
+    assert stage.s.redis.progress.load(export_id) is None
 
 
 def test_how_long_each_step_took_is_written_down(stage: Stage) -> None:
@@ -255,8 +246,8 @@ def test_how_long_each_step_took_is_written_down(stage: Stage) -> None:
 def test_drawing_that_redis_forgot_counts_as_not_timed(stage: Stage) -> None:
     stage.put_album([jpeg(n) for n in range(5)])
     export_id = stage.rendered(notify=None)
-    stage.s.live.forget(export_id)
-    flow.assemble(stage.s, export_id)
+    stage.s.redis.progress.forget(export_id)
+    steps.assemble(stage.s, export_id)
     result = stage.load(export_id).result
     assert result and result.seconds == 0
 
@@ -264,45 +255,45 @@ def test_drawing_that_redis_forgot_counts_as_not_timed(stage: Stage) -> None:
 def test_each_step_may_run_twice(stage: Stage) -> None:
     export_id = stage.submit()
     assert stage.submit() == export_id
-    assert stage.messages.sent == [("plan", export_id)]
+    assert stage.queue.sent == [("plan", export_id)]
 
-    flow.plan(stage.s, export_id)
+    steps.plan(stage.s, export_id)
     before = stage.objects(export_id)
-    flow.plan(stage.s, export_id)
-    assert stage.messages.sent[1:] == [("render", export_id, "0", "1", "2")]
+    steps.plan(stage.s, export_id)
+    assert stage.queue.sent[1:] == [("render", export_id, "0", "1", "2")]
 
     for chunk in (0, 1, 2):
-        flow.render(stage.s, export_id, chunk, never)
+        steps.render(stage.s, export_id, chunk)
     after = stage.objects(export_id)
     assert len(after) == len(before) + 3
-    flow.render(stage.s, export_id, 1, never)
+    steps.render(stage.s, export_id, 1)
     assert stage.objects(export_id) == after
-    stage.s.ledger.segments.drop(segment_key(export_id, 1, 2, 2))
-    flow.render(stage.s, export_id, 1, never)
+    stage.s.segments.drop(segment_key(export_id, 1, 2, 2))
+    steps.render(stage.s, export_id, 1)
     assert stage.objects(export_id) == after, "the same bytes under the same key"
 
-    flow.assemble(stage.s, export_id)
+    steps.assemble(stage.s, export_id)
     ready = stage.objects(export_id)
-    flow.assemble(stage.s, export_id)
+    steps.assemble(stage.s, export_id)
     assert stage.objects(export_id) == ready
-    assert stage.messages.sent[2:] == [("deliver", export_id)]
+    assert stage.queue.sent[2:] == [("deliver", export_id)]
 
     for _ in range(2):
-        flow.deliver(stage.s, export_id)
-        for step in (flow.plan, flow.assemble):
+        steps.deliver(stage.s, export_id)
+        for step in (steps.plan, steps.assemble):
             step(stage.s, export_id)
-        flow.render(stage.s, export_id, 0, never)
+        steps.render(stage.s, export_id, 0)
     assert stage.objects(export_id, "segments/") == {}
     assert stage.subjects(export_id) == ["Ready: Photos"]
-    assert len(stage.messages.sent) == 3
+    assert len(stage.queue.sent) == 3
 
 
 def test_an_assembly_that_comes_too_early_does_nothing(stage: Stage) -> None:
     export_id = stage.planned()
-    flow.render(stage.s, export_id, 0, never)
-    flow.assemble(stage.s, export_id)
+    steps.render(stage.s, export_id, 0)
+    steps.assemble(stage.s, export_id)
     assert stage.load(export_id).state is State.RENDERING
-    assert stage.messages.sent == []
+    assert stage.queue.sent == []
 
 
 def test_a_planner_that_was_overtaken_changes_nothing(
@@ -310,33 +301,34 @@ def test_a_planner_that_was_overtaken_changes_nothing(
 ) -> None:
     """Redis is wiped while a plan is made; somebody else plans, and everybody else goes on."""
     export_id = stage.submit()
-    slow = Job.plan
+    slow = DocumentJob.plan
 
-    def overtaken(job: Job, settings: Settings, chunk_pages: int | None, volume: VolumeSize) -> Any:
-        monkeypatch.setattr(Job, "plan", slow)
+    def overtaken(job: DocumentJob, settings: Settings, chunk_pages: int | None, volume: VolumeLimit) -> Any:
+        monkeypatch.setattr(DocumentJob, "plan", slow)
         with redis.Redis.from_url(settings.redis_url) as client:
             client.flushall()
-        flow.plan(stage.s, export_id)
-        flow.render(stage.s, export_id, 0, never)
-        stage.s.ledger.change(export_id, lambda e: e.to(State.ASSEMBLING))
+        steps.plan(stage.s, export_id)
+        steps.render(stage.s, export_id, 0)
+        stage.s.exports.change(export_id, lambda e: e.to(State.ASSEMBLING))
         return job.plan(settings, 1)
 
-    monkeypatch.setattr(Job, "plan", overtaken)
-    flow.plan(stage.s, export_id)
+    monkeypatch.setattr(DocumentJob, "plan", overtaken)
+    steps.plan(stage.s, export_id)
     assert stage.load(export_id).state is State.ASSEMBLING
-    assert stage.messages.sent == [("plan", export_id), ("render", export_id, "0", "1", "2")]
+    assert stage.queue.sent == [("plan", export_id), ("render", export_id, "0", "1", "2")]
     stage.work()
     assert stage.captions(export_id, tmp_path) == FIVE
 
 
 def test_a_request_is_kept_when_redis_is_down(stage: Stage, tmp_path: Path) -> None:
-    stage.messages.broken = RedisDown("Redis takes no messages.")
-    with pytest.raises(flow.Accepted, match="is accepted; it begins when Redis is back") as accepted:
-        stage.submit()
-    stage.messages.broken = None
-    export_id = accepted.value.export.id
-    assert stage.s.ledger.active() == [export_id]
-    flow.send_plan(stage.s, export_id)
+    stage.queue.broken = RedisDown("Redis takes no messages.")
+    request = ExportRequest("photos", {"listing": ALBUM}, "shop", "admin@example.org", chunk_pages=2)
+    submitted = submit(stage.s, request)
+    assert not submitted.queued
+    stage.queue.broken = None
+    export_id = submitted.export.id
+    assert stage.s.exports.active() == [export_id]
+    flow.send(stage.s, Message("plan", export_id))
     stage.work()
     assert stage.captions(export_id, tmp_path) == FIVE
 
@@ -350,9 +342,9 @@ def test_a_request_is_kept_when_redis_is_down(stage: Stage, tmp_path: Path) -> N
         ({"listing": "exports/secret.jsonl"}, "source"),
         ({"listing": "", "photos": []}, "photos"),
         ({"chunk_pages": 0}, "chunk_pages"),
-        ({"volume": VolumeSize(pages=0)}, "volume_pages"),
-        ({"volume": VolumeSize(bytes=1000)}, "volume_bytes"),
-        ({"volume": VolumeSize(2, 5_000_000)}, "volume_bytes"),
+        ({"volume": VolumeLimit(pages=0)}, "volume_pages"),
+        ({"volume": VolumeLimit(bytes=1000)}, "volume_bytes"),
+        ({"volume": VolumeLimit(2, 5_000_000)}, "volume_bytes"),
         ({"notify": "nobody"}, "notify"),
     ],
 )
@@ -364,7 +356,7 @@ def test_what_makes_no_sense_is_refused_before_anything_is_written(
         stage.submit(**order)
     assert refused.value.field == field
     assert [entry.key for entry in stage.store.entries("")] == before
-    assert stage.messages.sent == []
+    assert stage.queue.sent == []
 
 
 def test_an_address_that_no_mail_can_be_sent_to_is_refused(stage: Stage) -> None:
@@ -433,22 +425,22 @@ def test_a_listing_that_loses_entries_while_it_is_drawn_fails_the_export(stage: 
     first, _, rest = stored.data.partition(b"\n")
     stage.spoil(export_id, b" " * len(first) + b"\n" + rest)
     for chunk in (0, 1, 2):
-        flow.render(stage.s, export_id, chunk, never)
+        steps.render(stage.s, export_id, chunk)
     with pytest.raises(ExportFailed, match="5 entries were planned, but 4"):
-        flow.assemble(stage.s, export_id)
+        steps.assemble(stage.s, export_id)
 
 
 def test_a_chunk_reads_only_its_own_bytes_of_the_listing(stage: Stage) -> None:
     """The others are spoilt, so that whoever reads them fails."""
     export_id = stage.planned()
-    chunk = stage.s.ledger.plan(export_id).chunks[1]
+    chunk = stage.s.exports.plan(export_id).chunks[1]
     stored = stage.store.get(ALBUM)
     assert stored is not None
     own = stored.data[chunk.start : chunk.stop]
     assert own.count(b"source") == 2
     stage.spoil(export_id, b"x" * chunk.start + own + b"x" * (len(stored.data) - chunk.stop))
-    flow.render(stage.s, export_id, 1, never)
-    assert stage.s.ledger.segments.found(export_id) == {1: [(2, 2)]}
+    steps.render(stage.s, export_id, 1)
+    assert stage.s.segments.found(export_id) == {1: [(2, 2)]}
 
 
 # interruptions
@@ -457,15 +449,15 @@ def test_a_chunk_reads_only_its_own_bytes_of_the_listing(stage: Stage) -> None:
 @pytest.mark.parametrize("rendered", [0, 1, 3])
 def test_a_plan_that_is_lost_is_made_again(stage: Stage, tmp_path: Path, rendered: int) -> None:
     export_id = stage.planned()
-    before = stage.s.ledger.plan(export_id)
+    before = stage.s.exports.plan(export_id)
     for chunk in range(rendered):
-        flow.render(stage.s, export_id, chunk, never)
+        steps.render(stage.s, export_id, chunk)
     kept = stage.objects(export_id, "segments/")
     stage.store.delete([f"exports/{export_id}/plan.json"])
     stage.restart()
-    stage.messages.render(export_id, [0, 1, 2], large=False)
+    stage.queue.send(Message("render", export_id, (0, 1, 2)))
     stage.work()
-    assert stage.s.ledger.plan(export_id) == before
+    assert stage.s.exports.plan(export_id) == before
     assert len(kept) == rendered
     assert stage.captions(export_id, tmp_path) == FIVE
 
@@ -476,18 +468,18 @@ def test_a_plan_that_is_lost_is_not_replaced_by_one_of_another_input(stage: Stag
     stage.restart()
     stage.put_album([jpeg(n, 40, 30) for n in range(4)])
     with pytest.raises(ExportFailed, match="plan was lost"):
-        flow.render(stage.s, export_id, 0, never)
+        steps.render(stage.s, export_id, 0)
 
 
 def test_a_chunk_that_is_put_back_goes_on_where_it_was(stage: Stage, tmp_path: Path) -> None:
     """Its worker is told to stop, again and again."""
     export_id = stage.planned(chunk_pages=5)
     for done in (1, 2, 3, 4):
-        with pytest.raises(PutBack, match=f"1 pages are done, {5 - done} go back"):
-            flow.render(stage.s, export_id, 0, lambda: True)
-    flow.render(stage.s, export_id, 0, lambda: True)
-    assert stage.s.ledger.segments.found(export_id) == {0: [(n, 1) for n in range(5)]}
-    stage.messages.assemble(export_id)
+        outcome = steps.render(stage.s, export_id, 0, steps.STOPPING)
+        assert outcome == Again(f"1 pages are done, {5 - done} go back", 1)
+    steps.render(stage.s, export_id, 0, steps.STOPPING)
+    assert stage.s.segments.found(export_id) == {0: [(n, 1) for n in range(5)]}
+    stage.queue.send(Message("assemble", export_id))
     stage.work()
     assert stage.captions(export_id, tmp_path) == FIVE
 
@@ -495,10 +487,10 @@ def test_a_chunk_that_is_put_back_goes_on_where_it_was(stage: Stage, tmp_path: P
 def test_attempts_that_end_without_a_word_are_counted(stage: Stage) -> None:
     export_id = stage.planned()
     for _ in range(3):
-        stage.s.live.attempt(f"{export_id}:1:2")  # as a worker does before it is killed
+        stage.s.redis.counters.count_attempt(f"{export_id}:1:2")  # as a worker does before it is killed
     with pytest.raises(ChunkFailed, match="Page 3 or one soon after it could not be rendered: 3 attempts"):
-        flow.render(stage.s, export_id, 1, never)
-    flow.render(stage.s, export_id, 0, never)
+        steps.render(stage.s, export_id, 1)
+    steps.render(stage.s, export_id, 0)
 
 
 def test_an_error_after_redis_was_wiped_costs_the_page_nothing(
@@ -514,9 +506,9 @@ def test_an_error_after_redis_was_wiped_costs_the_page_nothing(
     with monkeypatch.context() as broken:
         broken.setattr(BucketInputs, "open", wiped)
         with pytest.raises(StoreDown):
-            flow.render(stage.s, export_id, 1, never)
-    flow.render(stage.s, export_id, 1, never)
-    assert stage.s.ledger.segments.found(export_id) == {1: [(2, 2)]}
+            steps.render(stage.s, export_id, 1)
+    steps.render(stage.s, export_id, 1)
+    assert stage.s.segments.found(export_id) == {1: [(2, 2)]}
 
 
 @pytest.mark.parametrize("drawn", [0, 1])
@@ -532,9 +524,9 @@ def test_a_document_that_ends_early_fails_the_export(
 
     monkeypatch.setattr(Photos, "draw", shorter)
     if drawn:
-        assert put_back(flow.render, stage.s, export_id, 1, never)
+        assert isinstance(steps.render(stage.s, export_id, 1), Again)
     with pytest.raises(ExportFailed, match=f"ended at page {2 + drawn}, but 5 pages were planned"):
-        flow.render(stage.s, export_id, 1, never)
+        steps.render(stage.s, export_id, 1)
 
 
 def test_a_store_that_fails_again_and_again_is_no_fault_of_the_page(
@@ -545,28 +537,55 @@ def test_a_store_that_fails_again_and_again_is_no_fault_of_the_page(
         broken.setattr(BucketInputs, "open", failing(StoreDown("The bucket could not read it.")))
         for _ in range(5):
             with pytest.raises(StoreDown):
-                flow.render(stage.s, export_id, 1, never)
-    flow.render(stage.s, export_id, 1, never)
-    assert stage.s.ledger.segments.found(export_id) == {1: [(2, 2)]}
+                steps.render(stage.s, export_id, 1)
+    steps.render(stage.s, export_id, 1)
+    assert stage.s.segments.found(export_id) == {1: [(2, 2)]}
 
 
-def test_an_error_that_nobody_can_count_is_tried_again(stage: Stage, app: celery.Celery) -> None:
-    """Redis is down for a moment; a task that ended as a failure would wait for the keeper."""
+def test_an_error_while_redis_is_down_is_tried_again(stage: Stage) -> None:
+    """A task that ended as a failure would wait for the keeper."""
     alone = dataclasses.replace(stage.s.settings, redis_url=f"redis://127.0.0.1:{free_port()}/0")
-    without_redis = dataclasses.replace(stage.s, live=Live.open(alone))
-    tried: list[str] = []
+    without_redis = dataclasses.replace(stage.s, redis=Coordination.open(alone))
+    outcome = flow.handle(without_redis, "render", stage.planned(), 0, threading.Event())
+    assert isinstance(outcome, Retry)
+    assert isinstance(outcome.error, RedisDown)
 
-    def step(_: Services, export_id: str) -> None:
-        tried.append(export_id)
-        if len(tried) < 3:
-            raise StoreDown("The bucket could not read it.")
 
-    @app.task(bind=True, max_retries=None)  # type: ignore[untyped-decorator]  # Celery has no types
-    def run(self: Any, export_id: str) -> Any:
-        return run_step(self, without_redis, step, export_id)
+def test_a_step_that_fails_often_enough_ends_the_export(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    export_id = stage.planned()
+    monkeypatch.setattr(BucketInputs, "open", failing(StoreDown("The bucket could not read it.")))
+    outcomes = [flow.handle(stage.s, "render", export_id, 1, threading.Event()) for _ in range(9)]
+    assert [type(outcome) for outcome in outcomes] == [Retry] * 8 + [Fail]
+    failure = stage.load(export_id).failure
+    assert failure is not None
+    assert (failure.code, failure.message) == ("StoreDown", "The bucket could not read it.")
+    assert stage.queue.sent == [("deliver", export_id)]
 
-    assert run.apply(("an-export",)).state == "SUCCESS"
-    assert tried == ["an-export"] * 3
+
+def test_an_error_of_the_program_ends_the_export(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    export_id = stage.planned()
+    monkeypatch.setattr(BucketInputs, "open", failing(ZeroDivisionError("a secret")))
+    assert isinstance(flow.handle(stage.s, "render", export_id, 1, threading.Event()), Fail)
+    failure = stage.load(export_id).failure
+    assert failure is not None
+    assert failure.message == "Internal error (ZeroDivisionError). It was logged; please report it."
+    assert any(record.exc_info for record in caplog.records)
+
+
+def test_every_step_is_recorded_once(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    records: list[StepRecord] = []
+    monkeypatch.setattr(flow, "OBSERVERS", [records.append])
+    export_id = stage.submit(notify=None)
+    for step, chunk in (("plan", None), ("render", 0), ("render", 0), ("assemble", None), ("render", 1)):
+        flow.handle(stage.s, step, export_id, chunk, threading.Event())
+    seen = [(record.step, record.chunk, record.outcome, record.pages) for record in records]
+    assert seen == [
+        ("plan", None, "done", 5), ("render", 0, "done", 2), ("render", 0, "not wanted", 0),
+        ("assemble", None, "not wanted", 0), ("render", 1, "done", 2),
+    ]  # fmt: skip
+    assert all(record.export == export_id and record.ms >= 0 and record.peak_mb > 10 for record in records)
 
 
 def failing(error: Exception) -> Callable[..., Any]:
@@ -578,13 +597,13 @@ def failing(error: Exception) -> Callable[..., Any]:
 
 def test_a_chunk_that_somebody_is_at_is_left_to_them(stage: Stage) -> None:
     export_id = stage.planned()
-    lease = stage.s.live.lease(f"{export_id}:1", 60)
+    lease = stage.s.redis.leases.take(f"{export_id}:1", 60)
     assert lease is not None
-    flow.render(stage.s, export_id, 1, never)
-    assert stage.s.ledger.segments.found(export_id) == {}
-    stage.s.live.release(lease)
-    flow.render(stage.s, export_id, 1, never)
-    assert stage.s.ledger.segments.found(export_id) == {1: [(2, 2)]}
+    steps.render(stage.s, export_id, 1)
+    assert stage.s.segments.found(export_id) == {}
+    stage.s.redis.leases.release(lease)
+    steps.render(stage.s, export_id, 1)
+    assert stage.s.segments.found(export_id) == {1: [(2, 2)]}
 
 
 # assembly
@@ -637,11 +656,11 @@ def test_a_damaged_segment_is_dropped_and_rendered_again(
 ) -> None:
     export_id = stage.rendered()
     damage(stage, segment_key(export_id, 1, 2, 2))
-    flow.assemble(stage.s, export_id)
+    steps.assemble(stage.s, export_id)
     if damage is deleted:  # it does not count as rendered; the keeper asks for it
         assert stage.load(export_id).state is State.RENDERING
-        stage.messages.render(export_id, [1], large=False)
-    assert stage.messages.sent == [("render", export_id, "1")]
+        stage.queue.send(Message("render", export_id, (1,)))
+    assert stage.queue.sent == [("render", export_id, "1")]
     assert stage.store.uploads("") == []
     stage.work()
     assert stage.captions(export_id, tmp_path) == FIVE
@@ -655,16 +674,16 @@ def test_a_segment_that_changes_while_it_is_joined_is_found_though_it_does_not_p
 ) -> None:  # fmt: skip
     stage.put_album([*large, jpeg(1, 40, 30)])
     export_id = stage.rendered(chunk_pages=1)
-    begin = Store.begin_upload
+    begin = S3Bucket.begin_upload
 
-    def damaged_first(store: Store, key: str) -> Upload:
+    def damaged_first(store: S3Bucket, key: str) -> MultipartUpload:
         damage(stage, segment_key(export_id, 1, 1, 1))
         return begin(store, key)
 
     with monkeypatch.context() as meanwhile:  # its index was read before
-        meanwhile.setattr(Store, "begin_upload", damaged_first)
-        flow.assemble(stage.s, export_id)
-    assert stage.messages.sent == [("render", export_id, "1")]
+        meanwhile.setattr(S3Bucket, "begin_upload", damaged_first)
+        steps.assemble(stage.s, export_id)
+    assert stage.queue.sent == [("render", export_id, "1")]
     assert stage.store.uploads("") == []
     stage.work()
     assert stage.captions(export_id, tmp_path) == FIVE[:3]
@@ -685,15 +704,15 @@ def test_a_segment_that_is_stored_again_after_it_was_joined_spoils_no_file(
         stage.spoil(export_id, album)
         with redis.Redis.from_url(stage.s.settings.redis_url) as client:
             client.flushall()
-        flow.render(stage.s, export_id, 1, never)
+        steps.render(stage.s, export_id, 1)
         yield from tail(assembly)
 
     with monkeypatch.context() as meanwhile:
-        meanwhile.setattr(assembling, "Shelf", partial(Shelf, room=0))
+        meanwhile.setattr(assembling, "SegmentCache", partial(SegmentCache, room=0))
         meanwhile.setattr(Assembly, "tail", another_first)
         with pytest.raises(DamagedSegment, match="stored again"):
-            flow.assemble(stage.s, export_id)
-    stage.messages.assemble(export_id)
+            steps.assemble(stage.s, export_id)
+    stage.queue.send(Message("assemble", export_id))
     stage.work()
     assert stage.captions(export_id, tmp_path) == FIVE
 
@@ -704,15 +723,15 @@ def test_small_segments_are_gathered_a_few_mib_at_a_time(
     """Law 2: what is held does not grow with the document."""
     stage.put_album([noise(7, 2.2)] * 9)
     held: list[int] = []
-    write = Upload.write
+    write = S3Upload.write
 
-    def weighed(upload: Upload, part: int, data: bytes) -> None:
+    def weighed(upload: S3Upload, part: int, data: bytes) -> None:
         held.append(len(data))
         write(upload, part, data)
 
-    monkeypatch.setattr(Upload, "write", weighed)
+    monkeypatch.setattr(S3Upload, "write", weighed)
     export_id = stage.rendered(chunk_pages=1)
-    flow.assemble(stage.s, export_id)
+    steps.assemble(stage.s, export_id)
     assert sum(held) > 18 << 20
     assert max(held) <= 8 << 20
     assert stage.captions(export_id, tmp_path) == [f"Photo {n}" for n in range(1, 10)]
@@ -727,18 +746,18 @@ def test_an_assembly_that_breaks_off_leaves_no_upload(
         if kind == "a tail that fails":
             broken.setattr(Assembly, "tail", failing(ZeroDivisionError()))
         else:
-            broken.setattr(Upload, "complete", failing(StoreDown("The bucket could not complete it.")))
+            broken.setattr(S3Upload, "complete", failing(StoreDown("The bucket could not complete it.")))
         with pytest.raises((ZeroDivisionError, StoreDown)):
-            flow.assemble(stage.s, export_id)
+            steps.assemble(stage.s, export_id)
     assert stage.store.uploads("") == []
     assert stage.objects(export_id, "result/") == {}
-    flow.assemble(stage.s, export_id)
+    steps.assemble(stage.s, export_id)
     assert stage.captions(export_id, tmp_path) == FIVE
 
 
 def test_what_was_left_of_an_assembly_that_was_killed_is_cleared_away(stage: Stage, tmp_path: Path) -> None:
     export_id = stage.rendered()
-    flow.assemble(stage.s, export_id)
+    steps.assemble(stage.s, export_id)
     result = stage.load(export_id).result
     assert result is not None
     stage.store.begin_upload(result.key).write(1, b"as far as it came")
@@ -753,13 +772,13 @@ def test_of_two_assemblies_at_once_one_makes_the_file(stage: Stage, tmp_path: Pa
 
     def assemble(_: int) -> None:
         start.wait()
-        flow.assemble(stage.s, export_id)
+        steps.assemble(stage.s, export_id)
 
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(assemble, range(2)))
     assert stage.load(export_id).state is State.READY
     assert stage.store.uploads("") == []
-    assert set(stage.messages.sent) == {("deliver", export_id)}
+    assert set(stage.queue.sent) == {("deliver", export_id)}
     stage.work()
     assert stage.captions(export_id, tmp_path) == FIVE
     assert len(stage.subjects(export_id)) == 1
@@ -770,8 +789,8 @@ def test_segments_that_do_not_fit_together_do_not_go_round_in_circles(stage: Sta
     export_id = stage.rendered()
     stage.store.put(segment_key(export_id, 1, 2, 99), b"{}")
     with pytest.raises(DamagedSegment, match="beyond its last page"):
-        flow.assemble(stage.s, export_id)
-    assert stage.messages.sent == []
+        steps.assemble(stage.s, export_id)
+    assert stage.queue.sent == []
 
 
 # cancelling
@@ -781,28 +800,28 @@ def test_segments_that_do_not_fit_together_do_not_go_round_in_circles(stage: Sta
 def test_after_a_cancellation_every_step_does_nothing(stage: Stage, state: State) -> None:
     export_id = stage.submit()
     if state is State.PLANNING:
-        stage.s.ledger.change(export_id, lambda e: e.to(State.PLANNING))
+        stage.s.exports.change(export_id, lambda e: e.to(State.PLANNING))
     elif state is not State.QUEUED:
-        flow.plan(stage.s, export_id)
+        steps.plan(stage.s, export_id)
         for chunk in (0, 1, 2) if state is State.ASSEMBLING else (0,):
-            flow.render(stage.s, export_id, chunk, never)
+            steps.render(stage.s, export_id, chunk)
     if state is State.ASSEMBLING:
-        stage.s.ledger.change(export_id, lambda e: e.to(State.ASSEMBLING))
+        stage.s.exports.change(export_id, lambda e: e.to(State.ASSEMBLING))
     assert flow.cancel(stage.s, export_id).state is State.CANCELLED
     with pytest.raises(IllegalStep, match="is cancelled"):
         flow.cancel(stage.s, export_id)
     before = stage.objects(export_id)
-    flow.plan(stage.s, export_id)
+    steps.plan(stage.s, export_id)
     for chunk in (0, 1, 2):
-        flow.render(stage.s, export_id, chunk, never)
-    flow.assemble(stage.s, export_id)
+        steps.render(stage.s, export_id, chunk)
+    steps.assemble(stage.s, export_id)
     flow.fail(stage.s, export_id, ExportFailed("too late"))
     assert stage.objects(export_id) == before
-    assert stage.messages.sent.count(("deliver", export_id)) == 1
-    flow.deliver(stage.s, export_id)
+    assert stage.queue.sent.count(("deliver", export_id)) == 1
+    steps.deliver(stage.s, export_id)
     assert stage.load(export_id).state is State.CANCELLED
     assert stage.objects(export_id, "segments/") == {}
-    assert stage.s.ledger.active() == []
+    assert stage.s.exports.active() == []
     assert stage.subjects(export_id) == []
 
 
@@ -821,12 +840,12 @@ def test_an_export_that_is_cancelled_while_it_is_assembled_is_not_rendered_again
 
     def cancelled(assembly: Assembly) -> Iterator[bytes]:
         flow.cancel(stage.s, export_id)
-        flow.deliver(stage.s, export_id)
+        steps.deliver(stage.s, export_id)
         return tail(assembly)
 
     monkeypatch.setattr(Assembly, "tail", cancelled)
-    flow.assemble(stage.s, export_id)
-    assert stage.messages.sent == [("deliver", export_id)]
+    steps.assemble(stage.s, export_id)
+    assert stage.queue.sent == [("deliver", export_id)]
     assert stage.objects(export_id, "segments/") == {}
     assert stage.objects(export_id, "result/") == {}
     assert stage.store.uploads("") == []
@@ -837,40 +856,37 @@ def test_an_export_that_is_cancelled_while_it_is_assembled_is_not_rendered_again
 
 def test_of_two_deliveries_at_once_one_sends_the_mail(stage: Stage) -> None:
     export_id = stage.rendered()
-    flow.assemble(stage.s, export_id)
+    steps.assemble(stage.s, export_id)
     start = threading.Barrier(4)
 
     def deliver(_: int) -> None:
         start.wait()
-        flow.deliver(stage.s, export_id)
+        steps.deliver(stage.s, export_id)
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(deliver, range(4)))
     assert stage.subjects(export_id) == ["Ready: Photos"]
-    flow.deliver(stage.s, export_id)
+    steps.deliver(stage.s, export_id)
     assert stage.subjects(export_id) == ["Ready: Photos"]
-    assert stage.s.ledger.active() == []
+    assert stage.s.exports.active() == []
 
 
 def test_a_mail_server_that_takes_its_time_gets_the_mail_once(stage: Stage, tmp_path: Path) -> None:
     """Longer than a lease lasts."""
     export_id = stage.rendered()
-    flow.assemble(stage.s, export_id)
+    steps.assemble(stage.s, export_id)
     with slow_mail_server(tmp_path) as (url, on_its_way):
         settings = dataclasses.replace(stage.s.settings, smtp_url=url, lease_seconds=0.1)
-        s = dataclasses.replace(stage.s, settings=settings, post=Post(settings))
+        s = dataclasses.replace(stage.s, settings=settings, mailer=Mailer(settings))
         with ThreadPoolExecutor(1) as pool:
-            first = pool.submit(flow.deliver, s, export_id)
+            first = pool.submit(steps.deliver, s, export_id)
             assert on_its_way.wait(10)
             time.sleep(0.15)
-            s.live.note_sent(export_id, 0.001)  # what was asked for is long past
-            time.sleep(0.01)
-            assert not s.live.sent(export_id)
-            flow.deliver(s, export_id)
-            assert s.ledger.active() == [export_id]  # it is not told yet
-            assert s.live.sent(export_id)  # so nobody is asked to tell it meanwhile
+            assert steps.deliver(s, export_id) == NotWanted("another worker is at it")
+            assert s.exports.active() == [export_id]  # it is not told yet
+            assert s.redis.leases.held([f"{export_id}:deliver"])  # so the keeper does not send it again
             first.result()
-        flow.deliver(s, export_id)
+        steps.deliver(s, export_id)
     assert len(list(tmp_path.glob("*.eml"))) == 1
 
 
@@ -903,22 +919,22 @@ def slow_mail_server(folder: Path) -> Iterator[tuple[str, threading.Event]]:
 
 def test_a_mail_that_cannot_be_sent_now_is_sent_later(stage: Stage) -> None:
     export_id = stage.rendered()
-    flow.assemble(stage.s, export_id)
+    steps.assemble(stage.s, export_id)
     settings = dataclasses.replace(stage.s.settings, smtp_url=f"smtp://127.0.0.1:{free_port()}")
-    without = dataclasses.replace(stage.s, settings=settings, post=Post(settings))
+    without = dataclasses.replace(stage.s, settings=settings, mailer=Mailer(settings))
     with pytest.raises(MailDown):
-        flow.deliver(without, export_id)
-    assert stage.s.ledger.active() == [export_id]
-    flow.deliver(stage.s, export_id)
+        steps.deliver(without, export_id)
+    assert stage.s.exports.active() == [export_id]
+    steps.deliver(stage.s, export_id)
     assert stage.subjects(export_id) == ["Ready: Photos"]
-    assert stage.s.ledger.active() == []
+    assert stage.s.exports.active() == []
 
 
 def test_an_address_that_is_refused_ends_the_matter(stage: Stage) -> None:
     export_id = stage.submit(notify="refused@example.org")
     stage.work()
     assert stage.load(export_id).state is State.READY
-    assert stage.s.ledger.active() == []
+    assert stage.s.exports.active() == []
 
 
 def test_more_mails_than_are_allowed_in_a_minute_wait(stage: Stage) -> None:
@@ -926,21 +942,21 @@ def test_more_mails_than_are_allowed_in_a_minute_wait(stage: Stage) -> None:
     s = dataclasses.replace(stage.s, settings=settings)
     first, second = (stage.rendered(title=title) for title in ("First", "Second"))
     for export_id in (first, second):
-        flow.assemble(s, export_id)
-    flow.deliver(s, first)
+        steps.assemble(s, export_id)
+    steps.deliver(s, first)
     with pytest.raises(MailDown, match="More than 1 mails in this minute"):
-        flow.deliver(s, second)
+        steps.deliver(s, second)
     assert stage.subjects(second) == []
-    flow.deliver(stage.s, second)
+    steps.deliver(stage.s, second)
     assert (stage.subjects(first), stage.subjects(second)) == (["Ready: First"], ["Ready: Second"])
 
 
 def test_nobody_is_told_that_a_file_is_ready_that_is_not_there(stage: Stage) -> None:
     export_id = stage.rendered()
-    flow.assemble(stage.s, export_id)
+    steps.assemble(stage.s, export_id)
     result = stage.load(export_id).result
     assert result is not None
     stage.store.delete([result.key])
     with pytest.raises(StoreDown, match="is not there"):
-        flow.deliver(stage.s, export_id)
+        steps.deliver(stage.s, export_id)
     assert stage.subjects(export_id) == []

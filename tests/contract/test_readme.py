@@ -20,6 +20,8 @@ from pipeline.services import Services
 from pipeline.tasks import flow
 from pipeline.web import create_app
 
+from .. import steps
+
 README = (Path(__file__).parents[2] / "README.md").read_text()
 Ask = Callable[[str, str], tuple[int, str, str]]
 """Method and path -> status, Location and body."""
@@ -94,11 +96,11 @@ def test_a_button_in_an_app_of_ones_own_leads_to_the_file(
     status, following, _ = ask("POST", "/orders/pdf")
     assert (status, following) == (303 if app is flask_app else 302, "/orders/pdf")
     assert ask("GET", following)[2].endswith("Your PDF: 0 %")
-    (export_id,) = installed.ledger.active()
-    flow.plan(installed, export_id)
-    for chunk in installed.ledger.plan(export_id).chunks:
-        flow.render(installed, export_id, chunk.number, lambda: False)
-    flow.assemble(installed, export_id)
+    (export_id,) = installed.exports.active()
+    steps.plan(installed, export_id)
+    for chunk in installed.exports.plan(export_id).chunks:
+        steps.render(installed, export_id, chunk.number)
+    steps.assemble(installed, export_id)
     status, file, _ = ask("GET", following)
     assert status == 302
     (tmp_path / "orders.pdf").write_bytes(requests.get(file, timeout=30).content)
@@ -109,6 +111,6 @@ def test_a_button_in_an_app_of_ones_own_leads_to_the_file(
 def test_an_app_of_ones_own_says_why_there_is_no_file(installed: Services, app: Callable[[], Ask]) -> None:
     ask = app()
     ask("POST", "/orders/pdf")
-    (export_id,) = installed.ledger.active()
+    (export_id,) = installed.exports.active()
     flow.fail(installed, export_id, ExportFailed("Row 7 is <b>wrong</b>."))
     assert ask("GET", "/orders/pdf")[2] == "Row 7 is &lt;b&gt;wrong&lt;/b&gt;."

@@ -13,17 +13,20 @@ from pathlib import Path
 import pypdf
 import pytest
 
+from pipeline.adapters.bucket.s3_upload import S3Upload
 from pipeline.errors import StoreDown
-from pipeline.export import Result, State, VolumeSize
+from pipeline.exports.export import Result, State
+from pipeline.exports.volumes import VolumeLimit
 from pipeline.settings import MIB
 from pipeline.tasks import flow
-from pipeline.tasks.render import PutBack
-from pipeline.upload import Upload
-from tests.contract.test_flow import FIVE, Stage, mail, opened, put_back, stage
-from tests.unit.test_volumes import noise, seen
+from pipeline.tasks.step import Again
+
+from .. import steps
+from ..unit.test_volumes import noise, seen
+from .test_flow import FIVE, Stage, mail, opened, stage
 
 __all__ = ["mail", "opened", "stage"]  # the fixtures of test_flow
-TWO = VolumeSize(pages=2)
+TWO = VolumeLimit(pages=2)
 
 
 def result_of(stage: Stage, export_id: str) -> Result:
@@ -65,7 +68,7 @@ def test_an_export_goes_all_the_way_in_volumes(stage: Stage, tmp_path: Path) -> 
     ]  # fmt: skip
     with pypdf.PdfReader(tmp_path / result.name) as index:
         assert all(file.name in index.pages[0].extract_text() for file in result.volumes)
-    assert stage.s.ledger.active() == []
+    assert stage.s.exports.active() == []
     assert stage.store.uploads("") == []
 
 
@@ -88,7 +91,7 @@ def test_the_mail_leads_to_each_volume_and_to_the_index(stage: Stage) -> None:
 
 def test_the_same_volumes_whoever_renders_them(stage: Stage, tmp_path: Path) -> None:
     """Two workers, one of which is stopped after every page; the same pages as from one."""
-    export_id = stage.planned(volume=VolumeSize(pages=3), chunk_pages=3, notify=None)
+    export_id = stage.planned(volume=VolumeLimit(pages=3), chunk_pages=3, notify=None)
     workers = [
         threading.Thread(target=lambda stop=stop, chunk=chunk: _drawn(stage, export_id, chunk, stop))
         for chunk, stop in ((0, True), (1, False))
@@ -97,19 +100,20 @@ def test_the_same_volumes_whoever_renders_them(stage: Stage, tmp_path: Path) -> 
         worker.start()
     for worker in workers:
         worker.join()
-    assert stage.s.ledger.segments.found(export_id) == {0: [(0, 1), (1, 1), (2, 1)], 1: [(3, 2)]}
-    flow.assemble(stage.s, export_id)
+    assert stage.s.segments.found(export_id) == {0: [(0, 1), (1, 1), (2, 1)], 1: [(3, 2)]}
+    steps.assemble(stage.s, export_id)
     assert photos(stage, export_id, tmp_path) == [FIVE[:3], FIVE[3:]]
 
 
 def _drawn(stage: Stage, export_id: str, chunk: int, stop: bool) -> None:
-    while put_back(flow.render, stage.s, export_id, chunk, lambda: stop):
+    stopping = steps.STOPPING if stop else None
+    while isinstance(steps.render(stage.s, export_id, chunk, stopping), Again):
         pass
 
 
 def test_by_size_volumes_are_filled_and_not_larger(stage: Stage, tmp_path: Path) -> None:
     stage.put_album([noise(n, 400) for n in range(12)])
-    export_id = stage.submit(volume=VolumeSize(bytes=MIB), chunk_pages=5, page_numbers=True)
+    export_id = stage.submit(volume=VolumeLimit(bytes=MIB), chunk_pages=5, page_numbers=True)
     stage.work()
     result = result_of(stage, export_id)
     assert len(result.volumes) > 1
@@ -121,21 +125,21 @@ def test_by_size_volumes_are_filled_and_not_larger(stage: Stage, tmp_path: Path)
 
 def test_volumes_that_are_there_are_not_made_again(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     """The bucket fails at the third of five; whoever comes next begins with that one."""
-    export_id = stage.rendered(volume=VolumeSize(pages=1), chunk_pages=1)
-    complete, done = Upload.complete, [0]
+    export_id = stage.rendered(volume=VolumeLimit(pages=1), chunk_pages=1)
+    complete, done = S3Upload.complete, [0]
 
-    def fails_once(upload: Upload) -> None:
+    def fails_once(upload: S3Upload) -> None:
         done[0] += 1
         if done[0] == 3:
             raise StoreDown("The bucket does not answer.")
         complete(upload)
 
-    monkeypatch.setattr(Upload, "complete", fails_once)
+    monkeypatch.setattr(S3Upload, "complete", fails_once)
     with pytest.raises(StoreDown):
-        flow.assemble(stage.s, export_id)
+        steps.assemble(stage.s, export_id)
     before = stage.objects(export_id, "result/")
     assert len(before) == 2
-    flow.assemble(stage.s, export_id)
+    steps.assemble(stage.s, export_id)
     assert done[0] == 6
     after = stage.objects(export_id, "result/")
     assert before.items() <= after.items()
@@ -145,24 +149,22 @@ def test_volumes_that_are_there_are_not_made_again(stage: Stage, monkeypatch: py
 
 def test_an_assembly_whose_time_is_nearly_over_goes_on_later(stage: Stage) -> None:
     """One volume at a time when there is time for no more; attempts are not used up."""
-    export_id = stage.rendered(volume=VolumeSize(pages=1), chunk_pages=1)
+    export_id = stage.rendered(volume=VolumeLimit(pages=1), chunk_pages=1)
     hurried = dataclasses.replace(stage.s, settings=dataclasses.replace(stage.s.settings, soft_time_limit=0.0))
     for made in (1, 2, 3, 4):
-        with pytest.raises(PutBack):
-            flow.assemble(hurried, export_id)
+        assert steps.assemble(hurried, export_id) == Again("volumes are left")
         assert len(stage.objects(export_id, "result/")) == made
-    flow.assemble(hurried, export_id)
+    steps.assemble(hurried, export_id)
     assert len(result_of(stage, export_id).volumes) == 5
 
 
 def test_cancelled_between_two_volumes_it_leaves_none(stage: Stage) -> None:
-    export_id = stage.rendered(volume=VolumeSize(pages=1), chunk_pages=1)
+    export_id = stage.rendered(volume=VolumeLimit(pages=1), chunk_pages=1)
     hurried = dataclasses.replace(stage.s, settings=dataclasses.replace(stage.s.settings, soft_time_limit=0.0))
-    with pytest.raises(PutBack):
-        flow.assemble(hurried, export_id)
+    assert steps.assemble(hurried, export_id) == Again("volumes are left")
     flow.cancel(stage.s, export_id)
-    flow.deliver(stage.s, export_id)
-    flow.assemble(stage.s, export_id)
+    steps.deliver(stage.s, export_id)
+    steps.assemble(stage.s, export_id)
     assert stage.objects(export_id, "result/") == stage.objects(export_id, "segments/") == {}
 
 
@@ -177,10 +179,10 @@ def test_a_volume_of_left_out_photos_is_none(stage: Stage, tmp_path: Path) -> No
 
 def test_nobody_is_told_while_a_volume_is_missing(stage: Stage) -> None:
     export_id = stage.rendered(volume=TWO)
-    flow.assemble(stage.s, export_id)
+    steps.assemble(stage.s, export_id)
     stage.store.delete([result_of(stage, export_id).volumes[1].key])
     with pytest.raises(StoreDown, match=r"2-of-3\.pdf of export"):
-        flow.deliver(stage.s, export_id)
+        steps.deliver(stage.s, export_id)
     assert stage.subjects(export_id) == []
 
 
@@ -188,13 +190,13 @@ def test_expiry_removes_every_volume(stage: Stage) -> None:
     export_id = stage.submit(volume=TWO, notify=None)
     stage.work()
     assert len(stage.objects(export_id, "result/")) == 4
-    stage.s.ledger.remove_result(stage.load(export_id))
+    stage.s.exports.remove_result(stage.load(export_id))
     assert stage.objects(export_id, "result/") == {}
 
 
 def test_one_volume_is_the_file_that_it_would_be_without(stage: Stage) -> None:
     files = []
-    for volume in (VolumeSize(), VolumeSize(pages=5)):
+    for volume in (VolumeLimit(), VolumeLimit(pages=5)):
         export_id = stage.submit(volume=volume, notify=None)
         stage.work()
         result = result_of(stage, export_id)

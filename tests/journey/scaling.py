@@ -1,10 +1,10 @@
-"""A soak of the scaler on real parts: random arrivals, a misbehaving Heroku, two keepers, deaths and wipes.
+"""A soak of the scaler on real parts: random requests, a failing Heroku, two keepers, deaths and wipes.
 
-    python -m tests.journey.scaling --minutes 10 --seed 3 --way formation
-    python -m tests.journey.scaling --runs 50 --way one-off
+    python -m tests.journey.scaling --minutes 10 --seed 3 --mode formation
+    python -m tests.journey.scaling --runs 50 --mode one-off
 
-prints what docs/scaling.md promises beside what was measured, from the dyno manager's record and the bucket. Runs
-are short: a few exports and at most one mishap, then everything is to end and all workers are to go.
+prints the promises of docs/scaling.md beside what was measured, from the record of the local dynos and the bucket.
+With --runs the runs are short: a few exports and at most one fault, then all exports must end and all workers stop.
 """
 
 from __future__ import annotations
@@ -26,19 +26,20 @@ from signal import SIGKILL
 
 import redis
 
-from pipeline.accounts import Accounts
+from local import process
+from local.demo import mails
+from local.dynos import Fault
+from local.formation import Refused
+from local.laptop import ROOT, Laptop, laptop
 from pipeline.errors import PipelineError
-from pipeline.ledger import Ledger
-from pipeline.local import process
-from pipeline.local.demo import mails
-from pipeline.local.dynos import Fault
-from pipeline.local.formation import Refused
-from pipeline.local.laptop import ROOT, Laptop, laptop
+from pipeline.exports.repository import ExportRepository
 from pipeline.scaler.learned import Learned
-from tests.journey import bars, people
-from tests.readback import read
+from pipeline.scaler.usage import UsageLog
 
-DEFAULTS = {"DOCUMENTS": "tests.journey.witness", "KEEPER_SECONDS": "5", "LINGER_SECONDS": "5"}
+from ..readback import read
+from . import client, figures
+
+DEFAULTS = {"DOCUMENTS": "tests.journey.task_log", "KEEPER_SECONDS": "5", "LINGER_SECONDS": "5"}
 ENVIRON = {
     **DEFAULTS,
     "HEROKU_TIMEOUT": "1",
@@ -70,8 +71,8 @@ FAULT_EACH = 8.0  # seconds; about every third call meets one
 
 
 @dataclass(frozen=True)
-class Happening:
-    """Something that befalls the system: an export, a fault, kill, kill keeper, or wipe."""
+class Event:
+    """An event of a soak: export, fault, kill, kill keeper, or wipe."""
 
     at: float
     what: str
@@ -80,35 +81,35 @@ class Happening:
     page_seconds: float = 0.0
 
 
-def happenings(seed: int, seconds: float, fault_each: float | None = FAULT_EACH) -> list[Happening]:
-    """All that befalls in so many seconds, in order; the same for the same seed. No harm without `fault_each`."""
+def random_events(seed: int, seconds: float, fault_each: float | None = FAULT_EACH) -> list[Event]:
+    """Returns the events of so many seconds, in order, by the seed. No faults without `fault_each`."""
     dice = Random(seed)
     found, at = [], 0.0
-    while at < seconds:  # a few at a time, and often a pause in which everybody leaves
+    while at < seconds:  # a few at a time, and often a pause in which all workers stop
         for _ in range(dice.choice((1, 1, 2, 4))):
-            found.append(Happening(at, "export", "", dice.randint(4, 40), dice.uniform(0.02, 0.15)))
+            found.append(Event(at, "export", "", dice.randint(4, 40), dice.uniform(0.02, 0.15)))
             at += dice.uniform(0, 1)
         at += dice.choice((2, 5, 12, 25))
     if fault_each:
         names = sorted(FAULTS)
         dice.shuffle(names)
         for n in range(int(seconds / fault_each)):
-            found.append(Happening(fault_each * (n + dice.random()), "fault", names[n % len(names)]))
-        found += [Happening(x, "kill") for x in _now_and_then(dice, 17, seconds)]
-        found += [Happening(x, "kill keeper") for x in _now_and_then(dice, 45, seconds)]
-        found += [Happening(seconds / 2, "wipe"), *(Happening(x, "wipe") for x in _now_and_then(dice, 60, seconds))]
+            found.append(Event(fault_each * (n + dice.random()), "fault", names[n % len(names)]))
+        found += [Event(x, "kill") for x in _now_and_then(dice, 17, seconds)]
+        found += [Event(x, "kill keeper") for x in _now_and_then(dice, 45, seconds)]
+        found += [Event(seconds / 2, "wipe"), *(Event(x, "wipe") for x in _now_and_then(dice, 60, seconds))]
     return sorted(found, key=lambda one: one.at)
 
 
-def brief(dice: Random) -> list[Happening]:
-    """What befalls in a short run, in order."""
+def short_run_events(dice: Random) -> list[Event]:
+    """Returns the events of a short run, in order."""
     found = [
-        Happening(dice.uniform(0, 3), "export", "", dice.randint(4, 24), dice.uniform(0.02, 0.1))
+        Event(dice.uniform(0, 3), "export", "", dice.randint(4, 24), dice.uniform(0.02, 0.1))
         for _ in range(dice.randint(1, 3))
     ]
     what = dice.choice(("nothing", "fault", "fault", "fault", "kill", "kill keeper", "wipe"))
     if what != "nothing":
-        found.append(Happening(dice.uniform(0, 6), what, dice.choice(sorted(FAULTS)) if what == "fault" else ""))
+        found.append(Event(dice.uniform(0, 6), what, dice.choice(sorted(FAULTS)) if what == "fault" else ""))
     return sorted(found, key=lambda one: one.at)
 
 
@@ -121,21 +122,21 @@ def _now_and_then(dice: Random, each: float, until: float) -> Iterator[float]:
 
 @dataclass
 class Soak:
-    """A running system, what was asked of it, and what we did to it."""
+    """A running system, its exports, and the faults that the soak caused."""
 
     running: Laptop
     asked: dict[str, int] = field(default_factory=dict)  # export -> pages
     kills: list[tuple[float, str]] = field(default_factory=list)
-    faults: list[str] = field(default_factory=list)  # by name; the last may wait for a call yet
+    faults: list[str] = field(default_factory=list)  # by name; the last ones may still wait for a call
     keeper: process.ProcessTree | None = None
     pending: int = len(FAULTS)
-    """So many faults wait for a call at the most: when calls are rare, more would let none through."""
+    """At most so many faults wait for a call: when calls are rare, more would let no call succeed."""
 
-    def befall(self, one: Happening, dice: Random) -> None:
+    def apply(self, one: Event, dice: Random) -> None:
         if one.what == "export":
             title = f"Soak {len(self.asked) + 1}"
             chunk = max(2, one.pages // 5)
-            export_id = people.ask(
+            export_id = client.ask(
                 self.running, "slow", pages=one.pages, seconds=one.page_seconds, chunk_pages=chunk, title=title
             )
             self.asked[export_id] = one.pages
@@ -147,11 +148,11 @@ class Soak:
         elif one.what == "kill keeper":
             self.start_keeper()
         elif one.what == "wipe":
-            with redis.Redis.from_url(self.running.valkey.url) as client:
-                client.flushall()
+            with redis.Redis.from_url(self.running.valkey.url) as connection:
+                connection.flushall()
 
     def start_keeper(self) -> None:
-        """A keeper beside those of web and workers; the one before dies without a word."""
+        """Start a keeper beside those of web and workers; the previous one is killed."""
         if self.keeper:
             self.keeper.signal(SIGKILL)
         log = self.running.folder / "logs" / "keeper.log"
@@ -163,31 +164,33 @@ class Soak:
         dynos = self.running.dynos
         if names := sorted(dyno.name for dyno in dynos.dynos() if dyno.running):
             name = dice.choice(names)
-            with suppress(Refused):  # it left in between
+            with suppress(Refused):  # it stopped in between
                 dynos.kill(name, SIGKILL)
                 self.kills.append((time.time(), name))
 
     def wait_for_the_end(self) -> None:
-        """Everybody is told, nobody works, and all is charged. A machine that is busy may take long, but something
-        is to end every while: that of a worker that was killed while it sent a mail, which another sends when
-        the first cannot live any more."""
-        ledger, patience = Ledger(self.running.store), self.running.settings.time_limit + people.PATIENCE
-        for left in range(len(ledger.active()), 0, -1):
-            people.wait_until("one more is told", partial(_fewer, ledger, left), patience)
+        """Wait until every notification is sent, no worker is left, and all is charged.
+
+        A busy machine may take long, but one export after another must end in time. The longest wait is for the
+        mail of a worker that was killed while it sent it: another sends it after TIME_LIMIT.
+        """
+        exports, patience = ExportRepository(self.running.store), self.running.settings.time_limit + client.PATIENCE
+        for left in range(len(exports.active()), 0, -1):
+            client.wait_until("one more is told", partial(_fewer, exports, left), patience)
         if unmet := len(self.running.dynos.faults):
             del self.faults[-unmet:]
             self.running.dynos.faults.clear()
-        people.wait_for_no_workers(self.running)
-        people.wait_until("all is charged", lambda: not Accounts(ledger).unbilled())
+        client.wait_for_no_workers(self.running)
+        client.wait_until("all is charged", lambda: not UsageLog(self.running.store, exports).unbilled())
 
 
-def _fewer(ledger: Ledger, than: int) -> bool:
-    return len(ledger.active()) < than
+def _fewer(exports: ExportRepository, than: int) -> bool:
+    return len(exports.active()) < than
 
 
 @contextmanager
-def soaking(folder: Path, way: str, environ: Mapping[str, str] = ENVIRON) -> Iterator[Soak]:
-    environ = {**environ, "SCALER_WAY": way, "WITNESS": str(folder / "witness")}
+def soaking(folder: Path, mode: str, environ: Mapping[str, str] = ENVIRON) -> Iterator[Soak]:
+    environ = {**environ, "SCALER_MODE": mode, "TASK_LOG": str(folder / "task-log")}
     with laptop(folder, workers=3, boot_seconds=0.5, stop_seconds=5, environ=environ) as running:
         soak = Soak(running)
         soak.start_keeper()
@@ -198,61 +201,64 @@ def soaking(folder: Path, way: str, environ: Mapping[str, str] = ENVIRON) -> Ite
                 soak.keeper.end(5)
 
 
-def befall_all(soak: Soak, those: Iterable[Happening], dice: Random) -> None:
-    """Let everything befall, each at its time, and wait until nothing is left."""
+def apply_all(soak: Soak, events: Iterable[Event], dice: Random) -> None:
+    """Apply each event at its time, and wait until nothing is left."""
     began = time.monotonic()
-    for one in those:
+    for one in events:
         time.sleep(max(0.0, began + one.at - time.monotonic()))
-        soak.befall(one, dice)
+        soak.apply(one, dice)
     soak.wait_for_the_end()
 
 
 def run_often(soak: Soak, seed: int, runs: int) -> set[str]:
-    """So many short runs; the exports that were still not over when nothing had happened for two minutes."""
-    dice, ledger = Random(seed), Ledger(soak.running.store)
+    """Do so many short runs. Returns the exports that were not over after two minutes without progress."""
+    dice, exports = Random(seed), ExportRepository(soak.running.store)
     stranded: set[str] = set()
     for number in range(runs):
-        those = brief(dice)
-        print(f"run {number + 1}:", *(one.detail or one.what for one in those), flush=True)
+        events = short_run_events(dice)
+        print(f"run {number + 1}:", *(one.detail or one.what for one in events), flush=True)
         try:
-            befall_all(soak, those, dice)
+            apply_all(soak, events, dice)
         except AssertionError as late:
             print(late, flush=True)
-            stranded |= set(ledger.active())
+            stranded |= set(exports.active())
         print(f"  {measured(soak)}, {len(stranded)} stranded", flush=True)
     return stranded
 
 
-def lives(soak: Soak) -> list[bars.Stretch]:
-    return bars.lives(list(soak.running.dynos.history), time.time())
+def lives(soak: Soak) -> list[figures.Stretch]:
+    return figures.lives(list(soak.running.dynos.history), time.time())
 
 
-def stints(soak: Soak) -> list[bars.Stretch]:
-    lines = (soak.running.folder / "witness").read_text().splitlines()
-    return bars.stints(lines, soak.kills, time.time())
+def stints(soak: Soak) -> list[figures.Stretch]:
+    lines = (soak.running.folder / "task-log").read_text().splitlines()
+    return figures.stints(lines, soak.kills, time.time())
 
 
-def measured(soak: Soak) -> bars.Bars:
-    """By what dynos, workers and bucket noted."""
+def measured(soak: Soak) -> figures.Figures:
+    """Returns the figures, from the records of dynos, workers and bucket."""
     now = time.time()
-    wanted = bars.outstanding(list(Ledger(soak.running.store).all()), now)
-    return bars.measured(lives(soak), stints(soak), wanted, len(soak.running.dynos.requests), now)
+    wanted = figures.outstanding(list(ExportRepository(soak.running.store).all()), now)
+    return figures.measured(lives(soak), stints(soak), wanted, len(soak.running.dynos.requests), now)
 
 
-def told(tail: bars.Stretch, soak: Soak) -> str:
-    """What happened from the last task until all workers were gone, in seconds after it."""
+def told(tail: figures.Stretch, soak: Soak) -> str:
+    """Returns in words what happened from the last task until all workers were gone, in seconds after it."""
     dynos, workers = soak.running.dynos, lives(soak)
-    befell = [(call.time, f"{call.method} {call.status}") for call in dynos.requests]
-    befell += [(event.time, f"{event.dyno} {event.state.value}") for event in dynos.history]
-    befell += [(at, f"{name} killed") for at, name in soak.kills]
-    there = [f"{at - tail.begin:.1f} {what}" for at, what in sorted(befell) if tail.begin <= at <= tail.end]
+    events = [(call.time, f"{call.method} {call.status}") for call in dynos.requests]
+    events += [(event.time, f"{event.dyno} {event.state.value}") for event in dynos.history]
+    events += [(at, f"{name} killed") for at, name in soak.kills]
+    there = [f"{at - tail.begin:.1f} {what}" for at, what in sorted(events) if tail.begin <= at <= tail.end]
     first = sum(life.begin < tail.begin < life.end for life in workers)
-    return f"{bars.paid(tail, workers):.1f} dyno-seconds, {first} workers at the last task; {', '.join(there)}"
+    return f"{figures.paid(tail, workers):.1f} dyno-seconds, {first} workers at the last task; {', '.join(there)}"
 
 
 def wrong(soak: Soak, folder: Path) -> list[str]:
-    """What did not end as it should: the pages that were asked for, and one mail about each export. Who is killed
-    after the mail server's yes, before it can note it, is followed by another, whose mail has the same number."""
+    """Returns what went wrong: other pages than requested, or not one mail per export.
+
+    A worker killed after the mail server accepted a mail, and before that was noted, is followed by another that
+    sends it again with the same Message-ID; both count as one.
+    """
     told = Counter(
         subject for subject, _ in {(str(m["Subject"]), str(m["Message-ID"])) for m in mails(soak.running)}
     )
@@ -261,7 +267,7 @@ def wrong(soak: Soak, folder: Path) -> list[str]:
         if told[f"Ready: Soak {number}"] != 1:
             found.append(f"{export_id}: {told[f'Ready: Soak {number}']} mails")
         try:
-            texts = [page.text for page in read(people.download(soak.running, export_id, folder)).pages]
+            texts = [page.text for page in read(client.download(soak.running, export_id, folder)).pages]
         except (AssertionError, PipelineError) as error:
             found.append(f"{export_id}: {error}")
             continue
@@ -271,22 +277,24 @@ def wrong(soak: Soak, folder: Path) -> list[str]:
 
 
 def charged(soak: Soak) -> float:
-    """The dyno-seconds that the exports are charged together; each must have its charge."""
-    exports = list(Ledger(soak.running.store).all())
+    """Returns the dyno-seconds charged to all exports; each must have its charge."""
+    exports = list(ExportRepository(soak.running.store).all())
     assert all(export.charge for export in exports), [e.id for e in exports if not e.charge]
     return sum(export.charge.dyno_seconds for export in exports if export.charge)
 
 
 def refused_at_the_end(soak: Soak) -> float:
-    """Seconds for which Heroku still misbehaved when the last export was over, so that nobody could be stopped."""
-    over = max(export.notified_at or 0.0 for export in Ledger(soak.running.store).all())
+    """Returns the seconds after the last export in which Heroku still failed, so no worker could be stopped."""
+    over = max(export.notified_at or 0.0 for export in ExportRepository(soak.running.store).all())
     failed = [call.time for call in soak.running.dynos.requests if not 200 <= call.status < 300]
     return max(0.0, max(failed, default=0.0) - over)
 
 
 def unknown(soak: Soak) -> float:
-    """Dyno-seconds by which charges may be wrong either way: Heroku says in whole seconds when a dyno was ordered
-    or released, and where an answer was lost nobody else knows."""
+    """Returns the dyno-seconds by which charges may be wrong.
+
+    Heroku reports in whole seconds when a dyno was ordered or stopped; after a lost answer nothing else is known.
+    """
     return len(lives(soak))
 
 
@@ -300,7 +308,7 @@ def missed(soak: Soak) -> float:
 
 
 def costs(soak: Soak) -> dict[str, float]:
-    """What the command says that they cost."""
+    """Returns what the command `costs` reports."""
     said = subprocess.run(
         [sys.executable, "-m", "pipeline", "costs", "--json"],
         cwd=ROOT, env=dict(soak.running.env), capture_output=True, check=True, timeout=60,
@@ -311,31 +319,31 @@ def costs(soak: Soak) -> dict[str, float]:
 
 
 def worst(soak: Soak) -> list[str]:
-    """The dearest ends of a while, the dearest first."""
+    """Returns the most expensive ends of a period, in words, the most expensive first."""
     workers = lives(soak)
-    tails = sorted(bars.tails(workers, stints(soak)), key=lambda tail: bars.paid(tail, workers), reverse=True)
+    tails = sorted(figures.tails(workers, stints(soak)), key=lambda tail: figures.paid(tail, workers), reverse=True)
     return [told(tail, soak) for tail in tails[:5]]
 
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--minutes", type=float, default=10)
-    options.add_argument("--runs", type=int, help="so many short ones instead of one that lasts")
+    options.add_argument("--runs", type=int, help="so many short runs instead of a long one")
     options.add_argument("--seed", type=int, default=3)
-    options.add_argument("--way", choices=("formation", "one-off"), default="formation")
+    options.add_argument("--mode", choices=("formation", "one-off"), default="formation")
     options.add_argument("--no-faults", action="store_true")
-    options.add_argument("--defaults", action="store_true", help="the times of an app, not shorter ones")
+    options.add_argument("--defaults", action="store_true", help="the times of an app instead of shorter ones")
     options.add_argument("--fault-each", type=float, default=FAULT_EACH, help="seconds")
     options.add_argument("--folder", type=Path)
     chosen = options.parse_args()
     folder = chosen.folder or Path(tempfile.mkdtemp(prefix="soak-"))
-    with soaking(folder, chosen.way, DEFAULTS if chosen.defaults else ENVIRON) as soak:
+    with soaking(folder, chosen.mode, DEFAULTS if chosen.defaults else ENVIRON) as soak:
         stranded: set[str] = set()
         if chosen.runs:
             stranded = run_often(soak, chosen.seed, chosen.runs)
         else:
             fault_each, soak.pending = None if chosen.no_faults else chosen.fault_each, 1
-            befall_all(soak, happenings(chosen.seed, chosen.minutes * 60, fault_each), Random(chosen.seed))
+            apply_all(soak, random_events(chosen.seed, chosen.minutes * 60, fault_each), Random(chosen.seed))
         _print(soak, folder, stranded)
 
 
@@ -343,7 +351,7 @@ def _print(soak: Soak, folder: Path, stranded: set[str]) -> None:
     found, dynos = measured(soak), soak.running.dynos
     failures = wrong(soak, folder)
     billed, paid = charged(soak), dynos.dyno_seconds()
-    learned = Learned.decode(Accounts(Ledger(soak.running.store)).learned())
+    learned = Learned.decode(UsageLog(soak.running.store, ExportRepository(soak.running.store)).learned())
     print(f"{found.exports} exports, {len(soak.kills)} workers killed by us, {len(dynos.requests)} calls of Heroku")
     print("Heroku's faults:", ", ".join(f"{name} x{times}" for name, times in Counter(soak.faults).most_common()))
     for name, value, bar in (

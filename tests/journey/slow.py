@@ -13,10 +13,11 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from pipeline.documents import Params, Range, register
+from pipeline.documents import Range, register
+from pipeline.documents.inputs import Inputs
+from pipeline.documents.params import Params
+from pipeline.exports.plan import Cost, Marks, Survey
 from pipeline.pdf.segment import SegmentWriter
-from pipeline.plan import Cost, Marks, Survey
-from pipeline.sources import Inputs
 
 
 class SlowParams(Params, frozen=True):

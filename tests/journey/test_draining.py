@@ -10,12 +10,13 @@ from signal import SIGKILL
 import pytest
 import redis
 
-from pipeline.live import Live
-from pipeline.local.laptop import Laptop, laptop
-from pipeline.roster import Worker
+from local.laptop import Laptop, laptop
+from pipeline.adapters.redis import Coordination
+from pipeline.adapters.redis.workers import Worker
 from pipeline.scaler.formation import drained
-from tests.journey import people
-from tests.readback import read
+
+from ..readback import read
+from . import client
 
 ENVIRON = {
     "DOCUMENTS": "tests.journey.slow",
@@ -33,89 +34,102 @@ def running(tmp_path: Path) -> Iterator[Laptop]:
 
 
 @pytest.fixture
-def live(running: Laptop) -> Live:
-    return Live.open(running.settings)
+def shared(running: Laptop) -> Coordination:
+    return Coordination.open(running.settings)
 
 
-def start(running: Laptop, live: Live, count: int) -> None:
+def start(running: Laptop, shared: Coordination, count: int) -> None:
     running.dynos.scale({"worker": count})
-    people.wait_until("all are up", lambda: len(live.workers()) == count)
+    client.wait_until("all are up", lambda: len(shared.workers.up()) == count)
 
 
-def by_name(live: Live) -> dict[str, Worker]:
-    return {worker.name: worker for worker in live.workers()}
+def by_name(shared: Coordination) -> dict[str, Worker]:
+    return {worker.name: worker for worker in shared.workers.up()}
 
 
-def held_messages(live: Live) -> int:
-    return len(live.unacknowledged())
+def held_messages(shared: Coordination) -> int:
+    return len(shared.messages.unacknowledged())
 
 
 def test_busy_workers_above_the_line_finish_and_take_no_more_until_it_is_lifted(
-    running: Laptop, live: Live, tmp_path: Path
+    running: Laptop, shared: Coordination, tmp_path: Path
 ) -> None:
-    start(running, live, 3)
-    export_id = people.ask(running, "slow", pages=300, seconds=0.1, chunk_pages=10)
-    people.wait_until("all are busy", lambda: all(worker.busy for worker in live.workers()))
-    live.drain(1)
-    people.wait_until("both are drained", lambda: drained(live.workers(), live.drain(1), 1, 3, settled=60))
-    assert live.waiting(), "there is more to do"
+    start(running, shared, 3)
+    export_id = client.ask(running, "slow", pages=300, seconds=0.1, chunk_pages=10)
+    client.wait_until("all are busy", lambda: all(worker.busy for worker in shared.workers.up()))
+    shared.workers.drain(1)
+    client.wait_until(
+        "both are drained",
+        lambda: drained(shared.workers.up(), shared.workers.drain(1), 1, 3, settle_seconds=60),
+    )
+    assert shared.messages.waiting(), "there is more to do"
     done = running.store.entries(f"exports/{export_id}/segments/")
     assert len({entry.key for entry in done}) >= 2, "what they had is finished, not put back"
     for _ in range(10):
         time.sleep(0.2)
-        now = by_name(live)
-        assert not now["worker.2"].busy and now["worker.2"].draining
-        assert not now["worker.3"].busy and now["worker.3"].draining
-        assert not now["worker.1"].draining
-        assert held_messages(live) <= 1, "no idle worker holds a message"
-    live.lift()
-    people.wait_until("all are busy again", lambda: all(worker.busy for worker in live.workers()))
-    assert people.wait_for_end(running, export_id)["state"] == "ready"
-    assert len(read(people.download(running, export_id, tmp_path)).pages) == 300
+        now = by_name(shared)
+        assert not now["worker.2"].busy and now["worker.2"].drains
+        assert not now["worker.3"].busy and now["worker.3"].drains
+        assert not now["worker.1"].drains
+        assert held_messages(shared) <= 1, "no idle worker holds a message"
+    shared.workers.end_drain()
+    client.wait_until("all are busy again", lambda: all(worker.busy for worker in shared.workers.up()))
+    assert client.wait_for_end(running, export_id)["state"] == "ready"
+    assert len(read(client.download(running, export_id, tmp_path)).pages) == 300
 
 
-def test_a_worker_that_starts_above_the_line_takes_nothing(running: Laptop, live: Live) -> None:
-    live.drain(0)
+def test_a_worker_that_starts_above_the_line_takes_nothing(running: Laptop, shared: Coordination) -> None:
+    shared.workers.drain(0)
     running.dynos.scale({"worker": 1})
-    people.ask(running, "slow", pages=4, seconds=0.1, chunk_pages=2)
-    people.wait_until("it is up and drained", lambda: drained(live.workers(), live.drain(0), 0, 1, settled=60))
-    assert (live.waiting(), held_messages(live)) == (1, 0)
+    client.ask(running, "slow", pages=4, seconds=0.1, chunk_pages=2)
+    client.wait_until(
+        "it is up and drained",
+        lambda: drained(shared.workers.up(), shared.workers.drain(0), 0, 1, settle_seconds=60),
+    )
+    assert (shared.messages.waiting(), held_messages(shared)) == (1, 0)
 
 
 def test_after_redis_was_wiped_and_cut_off_nobody_drains_and_all_say_anew_that_they_are_up(
-    running: Laptop, live: Live
+    running: Laptop, shared: Coordination
 ) -> None:
-    start(running, live, 2)
-    live.drain(1)
-    people.wait_until("one is drained", lambda: drained(live.workers(), live.drain(1), 1, 2, settled=60))
-    with redis.Redis.from_url(running.valkey.url) as client:
-        client.flushall()
-        client.client_kill_filter(_type="normal", skipme=True)
-    people.wait_until("both are up", lambda: len(live.workers()) == 2, 5)
-    people.wait_until("none drains", lambda: not any(worker.draining for worker in live.workers()), 5)
-    live.drain(0)
-    people.wait_until("both drain", lambda: drained(live.workers(), live.drain(0), 0, 2, settled=60))
-    live.lift()
-    export_id = people.ask(running, "slow", pages=4, seconds=0, chunk_pages=2)
-    assert people.wait_for_end(running, export_id)["state"] == "ready"
+    start(running, shared, 2)
+    shared.workers.drain(1)
+    client.wait_until(
+        "one is drained",
+        lambda: drained(shared.workers.up(), shared.workers.drain(1), 1, 2, settle_seconds=60),
+    )
+    with redis.Redis.from_url(running.valkey.url) as connection:
+        connection.flushall()
+        connection.client_kill_filter(_type="normal", skipme=True)
+    client.wait_until("both are up", lambda: len(shared.workers.up()) == 2, 5)
+    client.wait_until("none drains", lambda: not any(bool(worker.drains) for worker in shared.workers.up()), 5)
+    shared.workers.drain(0)
+    client.wait_until(
+        "both drain", lambda: drained(shared.workers.up(), shared.workers.drain(0), 0, 2, settle_seconds=60)
+    )
+    shared.workers.end_drain()
+    export_id = client.ask(running, "slow", pages=4, seconds=0, chunk_pages=2)
+    assert client.wait_for_end(running, export_id)["state"] == "ready"
 
 
-def test_a_draining_worker_is_killed_and_nothing_is_lost(running: Laptop, live: Live, tmp_path: Path) -> None:
-    start(running, live, 2)
-    export_id = people.ask(running, "slow", pages=60, seconds=0.1, chunk_pages=15)
-    people.wait_until("both are busy", lambda: all(worker.busy for worker in live.workers()))
-    live.drain(1)
-    people.wait_until("it knows", lambda: by_name(live)["worker.2"].draining)
+def test_a_draining_worker_is_killed_and_nothing_is_lost(
+    running: Laptop, shared: Coordination, tmp_path: Path
+) -> None:
+    start(running, shared, 2)
+    export_id = client.ask(running, "slow", pages=60, seconds=0.1, chunk_pages=15)
+    client.wait_until("both are busy", lambda: all(worker.busy for worker in shared.workers.up()))
+    shared.workers.drain(1)
+    client.wait_until("it knows", lambda: bool(by_name(shared)["worker.2"].drains))
     running.dynos.kill("worker.2", SIGKILL)
-    live.lift()
-    assert people.wait_for_end(running, export_id)["state"] == "ready"
-    texts = [page.text for page in read(people.download(running, export_id, tmp_path)).pages]
+    shared.workers.end_drain()
+    assert client.wait_for_end(running, export_id)["state"] == "ready"
+    texts = [page.text for page in read(client.download(running, export_id, tmp_path)).pages]
     assert texts == [f"slow page {n + 1} of 60" for n in range(60)]
 
 
-def test_who_is_gone_is_struck_off(running: Laptop, live: Live) -> None:
-    start(running, live, 2)
+def test_who_is_gone_is_struck_off(running: Laptop, shared: Coordination) -> None:
+    start(running, shared, 2)
     running.dynos.scale({"worker": 1})
-    people.wait_until("it signs off", lambda: list(by_name(live)) == ["worker.1"], 5)
-    (worker,) = live.workers()
+    client.wait_until("it signs off", lambda: list(by_name(shared)) == ["worker.1"], 5)
+    (worker,) = shared.workers.up()
     assert 0 < time.time() - worker.since < 60

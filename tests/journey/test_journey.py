@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.local.demo import fetch, link_in, mails
-from pipeline.local.laptop import Laptop, laptop
-from tests.journey import people
-from tests.readback import read
+from local.demo import fetch, link_in, mails
+from local.laptop import Laptop, laptop
+
+from ..readback import read
+from . import client
 
 pytestmark = pytest.mark.xdist_group("journey")  # one system for all, whoever runs them
 
@@ -21,13 +22,13 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Laptop:  # type: ignore[
 
 
 def test_an_album_arrives_as_it_was_asked_for(system: Laptop, tmp_path: Path) -> None:
-    listing = people.put_album(system, 40)
-    export_id = people.ask(system, listing=listing, title="Álbum", chunk_pages=3)
-    export = people.wait_for_end(system, export_id)
+    listing = client.put_album(system, 40)
+    export_id = client.ask(system, listing=listing, title="Álbum", chunk_pages=3)
+    export = client.wait_for_end(system, export_id)
     assert export["state"] == "ready", export
     assert (export["result"]["records"], export["result"]["drawn"]) == (40, 40)
 
-    seen = read(people.download(system, export_id, tmp_path))
+    seen = read(client.download(system, export_id, tmp_path))
     assert not seen.complaints
     assert [page.text.split("\n")[0] for page in seen.pages] == [f"{n} of 40" for n in range(1, 41)]
     assert all(f"Photo number {n}" in page.text for n, page in enumerate(seen.pages, 1))
@@ -35,49 +36,49 @@ def test_an_album_arrives_as_it_was_asked_for(system: Laptop, tmp_path: Path) ->
         (f"Photo number {n + 1}", n) for n in range(40)
     ]
 
-    people.wait_until_told(system, export_id)
+    client.wait_until_told(system, export_id)
     (mail,) = [mail for mail in mails(system) if export_id in str(mail["Message-ID"])]
     assert mail["Subject"] == "Ready: Álbum"
     linked = tmp_path / "linked.pdf"
     fetch(system, link_in(mail), linked)
     assert linked.read_bytes() == (tmp_path / f"{export_id}.pdf").read_bytes()
 
-    people.wait_for_no_workers(system)
-    assert system.dynos.most_at_once <= 2
+    client.wait_for_no_workers(system)
+    assert system.dynos.max_at_once <= 2
     assert not list(system.store.entries(f"exports/{export_id}/segments/"))
     assert not system.store.uploads(f"exports/{export_id}/")
 
 
 def test_what_cannot_be_read_is_said_and_counted(system: Laptop, tmp_path: Path) -> None:
-    listing = people.put_album(system, 6, pictures=[*(b"not a picture",), *people_pictures(5)], name="broken")
+    listing = client.put_album(system, 6, pictures=[*(b"not a picture",), *people_pictures(5)], name="broken")
     for policy, pages in (("placeholder", 6), ("skip", 5)):
-        export_id = people.ask(system, listing=listing, on_unreadable=policy, title=f"Broken {policy}")
-        export = people.wait_for_end(system, export_id)
+        export_id = client.ask(system, listing=listing, on_unreadable=policy, title=f"Broken {policy}")
+        export = client.wait_for_end(system, export_id)
         assert export["state"] == "ready", export
         result = export["result"]
         assert (result["pages"], result["drawn"], result["skipped_count"]) == (pages, 5, 1)
         assert result["skipped"][0]["source"] == "inputs/broken/000000.jpg"
-        seen = read(people.download(system, export_id, tmp_path))
+        seen = read(client.download(system, export_id, tmp_path))
         assert [page.text.split("\n")[0] for page in seen.pages][-1] == f"{pages} of {pages}"
-    export_id = people.ask(system, listing=listing, on_unreadable="fail", title="Broken fail")
-    export = people.wait_for_end(system, export_id)
+    export_id = client.ask(system, listing=listing, on_unreadable="fail", title="Broken fail")
+    export = client.wait_for_end(system, export_id)
     assert export["state"] == "failed"
     assert "Photo number 1" in export["failure"]["message"]
-    people.wait_until_told(system, export_id)
-    assert people.mails_to(system, "admin@example.org").count("Not made: Broken fail") == 1
+    client.wait_until_told(system, export_id)
+    assert client.mails_to(system, "admin@example.org").count("Not made: Broken fail") == 1
     assert not list(system.store.entries(f"exports/{export_id}/result/"))
     assert not list(system.store.entries(f"exports/{export_id}/segments/"))
 
 
 def test_segments_of_five_mib_are_copied_inside_the_bucket(system: Laptop, tmp_path: Path) -> None:
     """Law 2: the file does not pass through the process that assembles it."""
-    from pipeline.local.samples import photo
+    from local.samples import photo
 
-    listing = people.put_album(system, 60, pictures=[photo(n) for n in range(4)], name="large")
-    export_id = people.ask(system, listing=listing, title="Large", chunk_pages=20)
-    export = people.wait_for_end(system, export_id)
+    listing = client.put_album(system, 60, pictures=[photo(n) for n in range(4)], name="large")
+    export_id = client.ask(system, listing=listing, title="Large", chunk_pages=20)
+    export = client.wait_for_end(system, export_id)
     assert export["state"] == "ready", export
-    seen = read(people.download(system, export_id, tmp_path))
+    seen = read(client.download(system, export_id, tmp_path))
     assert len(seen.pages) == 60
     assert not seen.complaints
     logs = "".join(path.read_text() for path in (system.folder / "logs").glob("worker.*.log"))
@@ -90,6 +91,6 @@ def test_segments_of_five_mib_are_copied_inside_the_bucket(system: Laptop, tmp_p
 
 
 def people_pictures(count: int) -> list[bytes]:
-    from tests.pictures import jpeg
+    from ..pictures import jpeg
 
     return [jpeg(n, 80, 60) for n in range(count)]

@@ -13,13 +13,14 @@ import pytest
 import redis
 import requests
 
-from pipeline.local import cgroup, samples
-from pipeline.local.dynos import Fault
-from pipeline.local.laptop import Laptop, laptop
-from pipeline.local.services import valkey
+from local import cgroup, samples
+from local.dynos import Fault
+from local.laptop import Laptop, laptop
+from local.services import valkey
 from pipeline.settings import MIB
-from tests.journey import people
-from tests.journey.tls import tls_in_front_of
+
+from . import client
+from .tls import tls_in_front_of
 
 LISTED = 400_000
 SLOW = "tests.journey.slow"
@@ -27,14 +28,14 @@ SLOW = "tests.journey.slow"
 
 def peak(system: Laptop) -> int:
     """Bytes of the largest worker so far, all its processes together."""
-    return max(system.dynos.peak_rss(f"worker.{n}") for n in range(1, system.dynos.most_at_once + 1))
+    return max(system.dynos.peak_rss(f"worker.{n}") for n in range(1, system.dynos.max_at_once + 1))
 
 
 def made(system: Laptop, photos: int, pictures: list[bytes]) -> dict[str, object]:
-    listing = people.put_album(system, photos, pictures=pictures, name=f"album-{photos}")
-    export = people.wait_for_end(system, people.ask(system, listing=listing, title=f"{photos} photos"))
+    listing = client.put_album(system, photos, pictures=pictures, name=f"album-{photos}")
+    export = client.wait_for_end(system, client.ask(system, listing=listing, title=f"{photos} photos"))
     assert export["state"] == "ready", export
-    people.wait_for_no_workers(system)
+    client.wait_for_no_workers(system)
     result: dict[str, object] = export["result"]
     return result
 
@@ -95,11 +96,11 @@ def test_twenty_redis_connections_are_enough(tmp_path: Path) -> None:
     with valkey(tmp_path, extra=("--maxclients", "20")) as small:
         environ = {"DOCUMENTS": SLOW, "REDIS_URL": small.url, "MIN_WORKERS": "2"}
         with laptop(tmp_path / "system", boot_seconds=0.2, environ=environ) as system:
-            export_id = people.ask(system, "slow", pages=40, seconds=0.05, chunk_pages=5)
-            assert people.wait_for_end(system, export_id)["state"] == "ready"
-            assert system.dynos.most_at_once == 2
-        with redis.Redis.from_url(small.url) as client:
-            assert client.info("stats")["rejected_connections"] == 0
+            export_id = client.ask(system, "slow", pages=40, seconds=0.05, chunk_pages=5)
+            assert client.wait_for_end(system, export_id)["state"] == "ready"
+            assert system.dynos.max_at_once == 2
+        with redis.Redis.from_url(small.url) as connection:
+            assert connection.info("stats")["rejected_connections"] == 0
 
 
 def test_redis_behind_a_self_signed_certificate(tmp_path: Path) -> None:
@@ -111,7 +112,7 @@ def test_redis_behind_a_self_signed_certificate(tmp_path: Path) -> None:
             boot_seconds=0.2,
             environ={"DOCUMENTS": SLOW, "REDIS_URL": secure},
         ) as system:
-            export_id = people.ask(system, "slow", pages=4, seconds=0.01, chunk_pages=2)
-            assert people.wait_for_end(system, export_id)["state"] == "ready"
-            people.wait_until_told(system, export_id)
-            people.wait_for_no_workers(system)
+            export_id = client.ask(system, "slow", pages=4, seconds=0.01, chunk_pages=2)
+            assert client.wait_for_end(system, export_id)["state"] == "ready"
+            client.wait_until_told(system, export_id)
+            client.wait_for_no_workers(system)

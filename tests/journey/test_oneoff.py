@@ -1,4 +1,4 @@
-"""An export by one-off dynos: they come, work, and leave by themselves; nobody stops them."""
+"""An export by one-off dynos: they start, work, and exit by themselves."""
 
 from __future__ import annotations
 
@@ -8,68 +8,71 @@ from signal import SIGKILL
 
 import pytest
 
-from pipeline.live import Live
-from pipeline.local.dyno import Order
-from pipeline.local.laptop import laptop
-from pipeline.scaler.oneoff import COMMAND
-from tests.journey import people
-from tests.readback import read
+from local.dyno import DynoSpec
+from local.laptop import laptop
+from pipeline.adapters.redis import Coordination
+from pipeline.scaler.one_off import COMMAND
+
+from ..readback import read
+from . import client
 
 ENVIRON = {
     "DOCUMENTS": "tests.journey.slow",
-    "SCALER_WAY": "one-off",
+    "SCALER_MODE": "one-off",
     "KEEPER_SECONDS": "0.5",
     "LEASE_SECONDS": "2",
     "LINGER_SECONDS": "1",
     "SHUTDOWN_SECONDS": "2",
-    "WAITING_PRICE": "1000",  # as many workers as there may be, and at once
+    "WAITING_PRICE": "1000",  # the maximum of workers, at once
 }
 
 
-def test_one_off_workers_come_when_there_is_work_and_leave_by_themselves(tmp_path: Path) -> None:
+def test_one_off_workers_come_for_work_and_exit(tmp_path: Path) -> None:
     with laptop(tmp_path, boot_seconds=0.1, stop_seconds=5, environ=ENVIRON) as running:
-        export_id = people.ask(running, "slow", pages=60, seconds=0.1, chunk_pages=10)
-        people.wait_until("two are at work", lambda: running.dynos.count() == 2)
+        export_id = client.ask(running, "slow", pages=60, seconds=0.1, chunk_pages=10)
+        client.wait_until("two are at work", lambda: running.dynos.count() == 2)
         running.dynos.kill("run.1", SIGKILL)
-        assert people.wait_for_end(running, export_id)["state"] == "ready"
-        assert len(read(people.download(running, export_id, tmp_path)).pages) == 60
-        people.wait_until_told(running, export_id)
-        people.wait_for_no_workers(running)
+        assert client.wait_for_end(running, export_id)["state"] == "ready"
+        assert len(read(client.download(running, export_id, tmp_path)).pages) == 60
+        client.wait_until_told(running, export_id)
+        client.wait_for_no_workers(running)
         made = [(call.method, call.path) for call in running.dynos.requests]
         assert {method for method, _ in made} == {"GET", "POST"}
         assert not [path for _, path in made if "stop" in path or "formation" in path]
         print(f"{len(made)} calls for {sum(method == 'POST' for method, _ in made)} dynos")
         assert len(made) <= 12
-        assert running.dynos.most_at_once <= 2
+        assert running.dynos.max_at_once <= 2
 
 
 @pytest.mark.parametrize("later", [0.0, 0.1, 0.25])
-def test_a_message_that_comes_while_a_worker_leaves_is_not_lost(tmp_path: Path, later: float) -> None:
-    """Redis may have handed it out already, to one whose process ends within a second."""
-    environ = {**ENVIRON, "HEROKU_API_KEY": "", "LEASE_SECONDS": "60"}  # nobody sends it again meanwhile
+def test_a_message_to_a_leaving_worker_is_not_lost(tmp_path: Path, later: float) -> None:
+    """Redis may have given it already to a worker whose process ends within a second."""
+    environ = {**ENVIRON, "HEROKU_API_KEY": "", "LEASE_SECONDS": "60"}  # it is not sent again meanwhile
     with laptop(tmp_path, boot_seconds=0, stop_seconds=5, environ=environ) as running:
-        live = Live.open(running.settings)
-        running.dynos.run("run", Order(f"{COMMAND} leaver", "basic", one_off=True))
-        people.wait_until("it is up", lambda: bool(live.workers()))
-        live.drain(0)
-        people.wait_until("it leaves", lambda: not live.workers())
+        shared = Coordination.open(running.settings)
+        running.dynos.run("run", DynoSpec(f"{COMMAND} leaver", "basic", one_off=True))
+        client.wait_until("it is up", lambda: bool(shared.workers.up()))
+        shared.workers.drain(0)
+        client.wait_until("it leaves", lambda: not shared.workers.up())
         time.sleep(later)
-        export_id = people.ask(running, "slow", pages=2, seconds=0)
-        people.wait_for_no_workers(running)
-        assert live.unacknowledged() == [], "it would come back after an hour"
-        left = live.left(["leaver"])["leaver"]
+        export_id = client.ask(running, "slow", pages=2, seconds=0)
+        client.wait_for_no_workers(running)
+        assert shared.messages.unacknowledged() == [], "it would come back after an hour"
+        left = shared.workers.left(["leaver"])["leaver"]
         assert left is not None, "it said when it was gone"
-        if people.look(running, export_id)["state"] == "queued":
-            assert live.waiting() >= 1  # on a busy machine the keeper may have asked again: that is harmless
+        if client.look(running, export_id)["state"] == "queued":
+            assert (
+                shared.messages.waiting() >= 1
+            )  # on a busy machine the keeper may have sent it again, which is harmless
 
 
-def test_a_worker_that_nobody_knows_of_leaves_when_nothing_is_left_for_it(tmp_path: Path) -> None:
-    """Its leader died, Redis was wiped: it must not cost money until its time is over."""
+def test_an_unknown_worker_exits_when_there_is_no_work(tmp_path: Path) -> None:
+    """Its leader died and Redis was wiped: it must not cost money until its time limit."""
     with laptop(tmp_path, boot_seconds=0, stop_seconds=5, environ={**ENVIRON, "HEROKU_API_KEY": ""}) as running:
-        live = Live.open(running.settings)
-        running.dynos.run("run", Order(f"{COMMAND} forgotten", "basic", one_off=True))
-        people.wait_until("it is up", lambda: [worker.id for worker in live.workers()] == ["forgotten"])
+        shared = Coordination.open(running.settings)
+        running.dynos.run("run", DynoSpec(f"{COMMAND} forgotten", "basic", one_off=True))
+        client.wait_until("it is up", lambda: [worker.id for worker in shared.workers.up()] == ["forgotten"])
         began = time.monotonic()
-        people.wait_for_no_workers(running)
+        client.wait_for_no_workers(running)
         assert time.monotonic() - began < 30
-        assert live.workers() == []
+        assert shared.workers.up() == []

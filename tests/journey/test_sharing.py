@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pipeline.local.laptop import laptop
-from tests.journey import people
-from tests.readback import read
+from local.laptop import laptop
+
+from ..readback import read
+from . import client
 
 SLOW = {
     "DOCUMENTS": "tests.journey.slow",
@@ -19,11 +20,11 @@ SLOW = {
 
 def test_a_small_export_does_not_wait_for_a_huge_one(tmp_path: Path) -> None:
     with laptop(tmp_path, boot_seconds=0.1, environ=SLOW) as system:
-        huge = people.ask(system, "slow", notify=None, pages=400, seconds=0.05, chunk_pages=4, title="Huge")
-        people.wait_until("it is drawn", lambda: people.look(system, huge)["progress"]["pages_done"] > 8)
-        small = people.ask(system, "slow", notify=None, pages=4, seconds=0.05, chunk_pages=2, title="Small")
-        assert people.wait_for_end(system, small)["state"] == "ready"
-        behind = people.look(system, huge)
+        huge = client.ask(system, "slow", notify=None, pages=400, seconds=0.05, chunk_pages=4, title="Huge")
+        client.wait_until("it is drawn", lambda: client.look(system, huge)["progress"]["pages_done"] > 8)
+        small = client.ask(system, "slow", notify=None, pages=4, seconds=0.05, chunk_pages=2, title="Small")
+        assert client.wait_for_end(system, small)["state"] == "ready"
+        behind = client.look(system, huge)
         assert behind["state"] == "rendering"
         assert behind["progress"]["pages_done"] < 300
 
@@ -31,9 +32,9 @@ def test_a_small_export_does_not_wait_for_a_huge_one(tmp_path: Path) -> None:
 def test_a_chunk_that_nears_its_time_limit_keeps_what_it_has(tmp_path: Path) -> None:
     limits = {"SOFT_TIME_LIMIT": "3", "TIME_LIMIT": "5", "VISIBILITY_TIMEOUT": "60"}
     with laptop(tmp_path, boot_seconds=0.1, environ=SLOW | limits) as system:
-        export_id = people.ask(system, "slow", pages=70, seconds=0.1, chunk_pages=70)
-        assert people.wait_for_end(system, export_id)["state"] == "ready"
-        seen = read(people.download(system, export_id, tmp_path))
+        export_id = client.ask(system, "slow", pages=70, seconds=0.1, chunk_pages=70)
+        assert client.wait_for_end(system, export_id)["state"] == "ready"
+        seen = read(client.download(system, export_id, tmp_path))
         assert [page.text for page in seen.pages] == [f"slow page {n + 1} of 70" for n in range(70)]
         assert not seen.complaints
         logs = "".join(path.read_text() for path in (tmp_path / "logs").glob("worker.*.log"))
@@ -44,9 +45,9 @@ def test_a_chunk_that_nears_its_time_limit_keeps_what_it_has(tmp_path: Path) -> 
 def test_a_chunk_that_nears_its_memory_limit_goes_on_in_a_fresh_process(tmp_path: Path) -> None:
     """So little memory that every page is near the limit: page by page, and each in a new process."""
     with laptop(tmp_path, boot_seconds=0.1, environ=SLOW | {"WORKER_MEMORY_MB": "80"}) as system:
-        export_id = people.ask(system, "slow", pages=6, seconds=0.01, chunk_pages=6)
-        assert people.wait_for_end(system, export_id)["state"] == "ready"
-        seen = read(people.download(system, export_id, tmp_path))
+        export_id = client.ask(system, "slow", pages=6, seconds=0.01, chunk_pages=6)
+        assert client.wait_for_end(system, export_id)["state"] == "ready"
+        seen = read(client.download(system, export_id, tmp_path))
         assert [page.text for page in seen.pages] == [f"slow page {n + 1} of 6" for n in range(6)]
         logs = "".join(path.read_text() for path in (tmp_path / "logs").glob("worker.*.log"))
         assert "1 pages are done, 5 go back" in logs
@@ -55,9 +56,9 @@ def test_a_chunk_that_nears_its_memory_limit_goes_on_in_a_fresh_process(tmp_path
 def test_the_same_request_gets_the_same_export(tmp_path: Path) -> None:
     with laptop(tmp_path, boot_seconds=0.1, environ=SLOW) as system:
         order: dict[str, Any] = {"notify": None, "pages": 20, "seconds": 0.1, "chunk_pages": 5}
-        first = people.ask(system, "slow", **order)
-        assert people.ask(system, "slow", **order) == first
-        assert people.ask(system, "slow", **(order | {"pages": 19})) != first
-        assert people.wait_for_end(system, first)["state"] == "ready"
-        people.wait_until_told(system, first)
-        assert people.ask(system, "slow", **order) != first
+        first = client.ask(system, "slow", **order)
+        assert client.ask(system, "slow", **order) == first
+        assert client.ask(system, "slow", **(order | {"pages": 19})) != first
+        assert client.wait_for_end(system, first)["state"] == "ready"
+        client.wait_until_told(system, first)
+        assert client.ask(system, "slow", **order) != first

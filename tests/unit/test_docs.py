@@ -8,11 +8,12 @@ import re
 import subprocess
 import sys
 import tomllib
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
 
-from pipeline.local.formation import parse_procfile
+from local.formation import parse_procfile
 
 ROOT = Path(__file__).parents[2]
 DOCS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
@@ -20,7 +21,7 @@ DOCS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 
 def variables() -> set[str]:
     """Every environment variable that the settings read."""
-    return set(re.findall(r'env\.[a-z]+\(\s*"([A-Z0-9_]+)"', (ROOT / "pipeline/settings.py").read_text()))
+    return set(re.findall(r'env\.[a-z]+\(\s*"([A-Z0-9_]+)"', (ROOT / "pipeline/settings/__init__.py").read_text()))
 
 
 def test_every_setting_is_documented() -> None:
@@ -99,6 +100,15 @@ def test_the_package_has_every_file_and_the_extras_that_are_named() -> None:
     named = {name for path in DOCS for name in re.findall(r"`pipeline\[(\w+)\]`", path.read_text())}
     assert named
     assert named <= set(project["project"]["optional-dependencies"])
+
+
+def test_only_the_package_is_installed() -> None:
+    """`local`, `bench` and `tests` are for development."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    patterns = project["tool"]["setuptools"]["packages"]["find"]["include"]
+    found = {path.parent.name for path in ROOT.glob("*/__init__.py")}
+    assert {"local", "bench", "tests"} <= found
+    assert {name for name in found if any(fnmatch(name, pattern) for pattern in patterns)} == {"pipeline"}
 
 
 def test_the_document_of_the_readme_can_be_made(tmp_path: Path) -> None:

@@ -1,100 +1,177 @@
-"""Imports go down only, and every foreign service has one door."""
+"""The order of the packages, the doors to foreign libraries, and what `pure` promises; read from the imports."""
 
 from __future__ import annotations
 
 import ast
+import sys
+from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2] / "pipeline"
 
 STOREYS = [
-    {"local"},
-    {"__main__", "cli", "client", "commands", "doctor", "web", "worker"},
-    {"keeper"},
+    {"__main__", "cli", "web"},
+    {"celery"},
     {"tasks"},
     {"services"},
-    {"scaler", "delivery", "rendering", "representation"},
-    {"accounts", "presence", "repair"},
-    {"ledger", "live", "freezing"},
-    {"segments"},
-    {"sealing"},
-    {"roster", "leases", "progress"},
-    {"documents", "queries"},
-    {"binding", "sources", "plan", "volumes", "pdf", "parts", "records", "arrow"},
-    {"store", "fetcher"},
-    {"upload"},
-    {"s3"},
-    {"export"},
-    {"errors", "logs", "settings"},
+    {"documents", "scaler"},
+    {"exports"},
+    {"adapters", "pdf"},
+    {"settings", "logs", "errors"},
 ]
+"""From the top: a package imports from its own storey or from a lower one."""
+
 DOORS = {
-    "boto3": {"s3.py"},
-    "botocore": {"s3.py"},
-    "heroku3": {"scaler/heroku.py"},
-    "pyarrow": {"arrow.py"},
-    "sqlalchemy": {"queries.py"},
-    "smtplib": {"delivery.py"},
-    "celery": {"tasks/app.py", "worker.py"},
+    "boto3": "adapters/bucket/",
+    "botocore": "adapters/bucket/",
+    "mypy_boto3_s3": "adapters/bucket/",
+    "redis": "adapters/redis/",
+    "smtplib": "adapters/mail.py",
+    "celery": "tasks/",
+    "kombu": "tasks/",
+    "billiard": "tasks/",
+    "heroku3": "scaler/",
+    "reportlab": "pdf/",
+    "pypdf": "pdf/",
+    "pyarrow": "documents/inputs/parquet.py",
+    "sqlalchemy": "documents/inputs/sql.py",
 }
+"""Where alone a foreign library is imported."""
+
+CHOOSE_S3 = {"exports.stores", "cli.doctor.bucket", "cli.run"}
+"""What opens the bucket. Everything else takes any `Bucket`."""
+
+MAX_NAMES, MAX_FILES = (
+    13,
+    6,
+)  # at the top of the package, apart from `__init__`, `__main__` and the mark of its types
 
 
-def imports(path: Path) -> list[str]:
-    """The modules that a file imports, in full."""
-    package = [ROOT.name, *path.relative_to(ROOT).parts[:-1]]
-    found = []
-    for node in ast.walk(ast.parse(path.read_text())):
+def modules() -> dict[str, Path]:
+    """Every module of the package by its dotted name."""
+    return {name(path): path for path in sorted(ROOT.rglob("*.py"))}
+
+
+def name(path: Path) -> str:
+    parts = path.relative_to(ROOT.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def absolute(module: str, path: Path, node: ast.ImportFrom) -> str:
+    package = module.split(".") if path.name == "__init__.py" else module.split(".")[:-1]
+    base = package[: len(package) + 1 - node.level] if node.level else []
+    return ".".join([*base, *([node.module] if node.module else [])])
+
+
+@cache
+def imports(module: str, *, at_once: bool = False) -> frozenset[str]:
+    """What a module imports: modules of the package, and foreign ones. `at_once`: only while it is loaded."""
+    known, path = modules(), modules()[module]
+    tree = ast.parse(path.read_text())
+    found = set()
+    for node in loaded(tree) if at_once else ast.walk(tree):
         if isinstance(node, ast.Import):
-            found += [alias.name for alias in node.names]
+            found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            base = package[: len(package) + 1 - node.level] if node.level else []
-            module = ".".join([*base, *([node.module] if node.module else [])])
-            found += [f"{module}.{alias.name}" for alias in node.names] if node.level else [module]
-    return found
+            base = absolute(module, path, node)
+            whole = {f"{base}.{alias.name}" for alias in node.names}
+            found |= {each if each in known else base for each in whole}
+    return frozenset(found - {module})
+
+
+def loaded(tree: ast.AST) -> Iterator[ast.AST]:
+    """The nodes that run when the module is loaded: none inside functions, nor for type checkers alone."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            continue
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            continue
+        yield node
+        yield from loaded(node)
 
 
 def storey(module: str) -> int | None:
     parts = module.split(".")
     if parts[0] != ROOT.name or len(parts) < 2:
         return None
-    return next((i for i, names in enumerate(STOREYS) if parts[1] in names), None)
+    return next(i for i, names in enumerate(STOREYS) if parts[1] in names)
 
 
-def files() -> list[tuple[str, Path]]:
-    return [(str(path.relative_to(ROOT)), path) for path in sorted(ROOT.rglob("*.py"))]
-
-
-def test_every_module_has_its_storey() -> None:
-    named = {name.split("/")[0].removesuffix(".py") for name, _ in files()} - {"__init__"}
-    assert named == set().union(*STOREYS)
+def test_the_top_of_the_package_fits_one_look() -> None:
+    names = {path.name for path in ROOT.iterdir()} - {"__init__.py", "__main__.py", "__pycache__", "py.typed"}
+    assert len(names) <= MAX_NAMES
+    assert len([each for each in names if each.endswith(".py")]) <= MAX_FILES
+    assert {each.removesuffix(".py") for each in names} <= set().union(*STOREYS)
 
 
 def test_imports_go_down_only() -> None:
+    wrong = []
+    for module in modules():
+        here = storey(module)
+        for target in imports(module):
+            there = storey(target)
+            if here is not None and there is not None and there < here:
+                wrong.append(f"{module} imports {target}")
+    assert not wrong
+
+
+def test_no_module_imports_itself_in_a_circle() -> None:
+    known, safe = modules(), set[str]()
+
+    def visit(module: str, path: tuple[str, ...]) -> None:
+        assert module not in path, " -> ".join([*path[path.index(module) :], module])
+        if module not in safe:
+            for target in imports(module):
+                if target in known:
+                    visit(target, (*path, module))
+            safe.add(module)
+
+    for module in known:
+        visit(module, ())
+
+
+def test_each_foreign_library_has_one_door() -> None:
     wrong = [
-        f"{name} imports {module}"
-        for name, path in files()
-        for module in imports(path)
-        if (here := storey(f"pipeline.{name.split('/')[0].removesuffix('.py')}")) is not None
-        and (there := storey(module)) is not None
-        and there < here
+        f"{module} imports {target}"
+        for module, path in modules().items()
+        for target in imports(module)
+        if (door := DOORS.get(target.split(".")[0]))
+        and not path.relative_to(ROOT).as_posix().startswith(door)
+        and module != "pipeline.celery"
     ]
     assert not wrong
 
 
-def test_the_scaler_does_not_know_the_tasks() -> None:
-    assert not [
-        module
-        for name, path in files()
-        for module in imports(path)
-        if name.startswith("scaler/") and module.startswith("pipeline.tasks")
-    ]
+def test_s3_is_chosen_in_a_few_places_only() -> None:
+    s3 = {f"pipeline.adapters.bucket.{each}" for each in ("s3", "s3_upload", "client")}
+    users = {module.removeprefix("pipeline.") for module in modules() if imports(module) & s3}
+    assert {each for each in users if not each.startswith("adapters.bucket.")} == CHOOSE_S3
 
 
-def test_each_foreign_service_has_one_door() -> None:
+def test_what_says_it_is_pure_imports_only_pure_modules_and_the_standard_library() -> None:
+    pure = {module for module, path in modules().items() if says_pure(path)}
+    assert len(pure) > 10
     wrong = [
-        f"{name} imports {module}"
-        for name, path in files()
-        for module in imports(path)
-        for library, doors in DOORS.items()
-        if module.split(".")[0] == library and name not in doors and not name.startswith("local/")
+        f"{module} imports {target}"
+        for module in pure
+        for target in imports(module, at_once=True)
+        if target not in pure and target.split(".")[0] not in sys.stdlib_module_names
     ]
     assert not wrong
+
+
+def says_pure(path: Path) -> bool:
+    words = ast.get_docstring(ast.parse(path.read_text())) or ""
+    return "pure" in words.lower().replace(".", " ").replace(";", " ").split()
+
+
+def test_wiring_does_not_load_the_client_of_heroku() -> None:
+    """It takes a tenth of a second; only processes that scale need it."""
+    loaded, todo = set[str](), ["pipeline.services"]
+    while todo:
+        if (module := todo.pop()) in modules() and module not in loaded:
+            loaded.add(module)
+            todo += imports(module, at_once=True)
+    assert "pipeline.scaler.usage" in loaded
+    assert "pipeline.scaler.heroku" not in loaded

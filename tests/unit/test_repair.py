@@ -4,8 +4,9 @@ import dataclasses
 
 import pytest
 
-from pipeline.export import Export, State, new_id
-from pipeline.repair import NOTICE_PATIENCE, Repair, View, repair
+from pipeline.exports.export import Export, State
+from pipeline.exports.ids import new_id
+from pipeline.tasks.repair import NOTICE_PATIENCE, Repair, View, repair
 
 NOW = 1_000_000.0
 EXPORT = Export(new_id(), "photos", {}, "somebody", NOW - 60)

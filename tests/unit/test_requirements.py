@@ -19,7 +19,6 @@ PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 PROJECT = PYPROJECT["project"]
 DEPENDENCIES = [Requirement(line) for line in PROJECT["dependencies"]]
 EXTRAS = [Requirement(line) for lines in PROJECT["optional-dependencies"].values() for line in lines]
-TYPES_ONLY = {"_typeshed"}  # imported for the type checker; no distribution has it
 
 
 def pins(file: str) -> dict[str, str]:
@@ -29,16 +28,24 @@ def pins(file: str) -> dict[str, str]:
     return {canonicalize_name(it.name): str(it.specifier).removeprefix("==") for it in requirements}
 
 
+def statements(tree: ast.AST) -> Iterator[ast.AST]:
+    """Every node that is executed: imports for the type checker alone are left out."""
+    if isinstance(tree, ast.If) and ast.unparse(tree.test) == "TYPE_CHECKING":
+        return
+    yield tree
+    for child in ast.iter_child_nodes(tree):
+        yield from statements(child)
+
+
 def third_party(path: Path) -> Iterator[str]:
     """The top-level modules that a file imports and that are neither ours nor Python's."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in statements(ast.parse(path.read_text())):
         names: list[str] = []
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and not node.level:
             names = [node.module or ""]
-        tops = {name.split(".")[0] for name in names}
-        yield from tops - sys.stdlib_module_names - TYPES_ONLY - {"pipeline"}
+        yield from {name.split(".")[0] for name in names} - sys.stdlib_module_names - {"pipeline"}
 
 
 def test_the_app_is_pinned_with_all_that_its_requirements_need() -> None:
@@ -69,15 +76,13 @@ def test_a_program_that_imports_pipeline_gets_a_range_up_to_a_major_version(requ
 
 
 def test_each_third_party_import_is_declared() -> None:
-    """The laptop's parts (`local`) come with requirements-dev.txt only."""
     declared = {canonicalize_name(it.name) for it in DEPENDENCIES + EXTRAS}
     distributions = packages_distributions()
     undeclared = [
         f"{path.relative_to(ROOT)} imports {module}"
         for path in sorted((ROOT / "pipeline").rglob("*.py"))
         for module in third_party(path)
-        if not {canonicalize_name(name) for name in distributions.get(module, [])}
-        & (declared | (pins("requirements-dev.txt").keys() if "local" in path.parts else set()))
+        if not declared & {canonicalize_name(name) for name in distributions.get(module, [])}
     ]
     assert not undeclared
 

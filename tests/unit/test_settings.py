@@ -4,13 +4,14 @@ from pathlib import Path
 
 import pytest
 
+from local.__main__ import asked_port
+from pipeline.adapters.redis.workers import DRAIN_SECONDS
 from pipeline.errors import InvalidSetting
-from pipeline.local.__main__ import asked_port
-from pipeline.roster import LINE
-from pipeline.scaler.estimate import of_pages
 from pipeline.scaler.learned import Learned
 from pipeline.scaler.prices import price
-from pipeline.settings import KEEPER_MOST, MIB, Settings, memory_limit
+from pipeline.scaler.quotes import quotes_for_pages
+from pipeline.settings import MAX_KEEPER_SECONDS, MIB, Settings
+from pipeline.settings.memory import memory_limit
 
 V1 = "sys/fs/cgroup/memory/memory.limit_in_bytes"
 V2 = "sys/fs/cgroup/memory.max"
@@ -35,7 +36,7 @@ def test_the_memory_limit_is_found(
     assert memory_limit(environ, tmp_path) == expected
 
 
-def test_ones_own_setting_is_stronger_than_the_machine() -> None:
+def test_a_setting_overrides_the_machine() -> None:
     settings = Settings.from_env({"WORKER_MEMORY_MB": "700", "DYNO_RAM": "1024", "WORKER_CONCURRENCY": "2"})
     assert settings.memory_per_process == 350 * MIB
 
@@ -51,7 +52,7 @@ def test_ones_own_setting_is_stronger_than_the_machine() -> None:
         ({"S3_ENDPOINT_URL": "s3.example.org"}, "S3_ENDPOINT_URL"),
         ({"API_TOKENS": "short=abc"}, "API_TOKENS"),
         ({"API_TOKENS": "no-token"}, "API_TOKENS"),
-        ({"SCALER_WAY": "oneoff"}, "SCALER_WAY"),
+        ({"SCALER_MODE": "oneoff"}, "SCALER_MODE"),
         ({"ONE_OFF_HOURS": "25"}, "ONE_OFF_HOURS"),
         ({"KEEPER_SECONDS": "31"}, "KEEPER_SECONDS"),
         ({"MIN_WORKERS": "5", "MAX_WORKERS": "4"}, "MIN_WORKERS"),
@@ -68,24 +69,24 @@ def test_a_wrong_variable_is_named(environ: dict[str, str], field: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("way", "own", "paid"),
+    ("mode", "own", "paid"),
     [
         ("one-off", "performance-l", "performance-l"),
         ("one-off", "", "basic"),
         ("formation", "performance-l", "basic"),
     ],
 )
-def test_a_worker_is_charged_at_the_size_that_it_has(way: str, own: str, paid: str) -> None:
+def test_a_worker_is_charged_at_its_size(mode: str, own: str, paid: str) -> None:
     settings = Settings.from_env(
-        {"SCALER_WAY": way, "ONE_OFF_SIZE": own, "DYNO_SIZE": "basic", "WORKER_CONCURRENCY": "1"}
+        {"SCALER_MODE": mode, "ONE_OFF_SIZE": own, "DYNO_SIZE": "basic", "WORKER_CONCURRENCY": "1"}
     )
     assert settings.paid_size == paid
-    (quote, *_) = of_pages("table", 10, 1, Learned(), settings)
+    (quote, *_) = quotes_for_pages("table", 10, 1, Learned(), settings)
     assert quote.dollars == pytest.approx(price(paid) * quote.seconds, rel=0.01)
 
 
-def test_a_line_of_the_keeper_stands_until_it_looks_again() -> None:
-    assert LINE >= 2 * KEEPER_MOST
+def test_a_drain_order_outlives_a_turn_of_the_keeper() -> None:
+    assert DRAIN_SECONDS >= 2 * MAX_KEEPER_SECONDS
 
 
 def test_secrets_are_not_shown() -> None:
@@ -105,13 +106,13 @@ def test_secrets_are_not_shown() -> None:
     assert "hush" not in str(caught.value)
 
 
-def test_an_empty_bucket_is_none_that_was_named() -> None:
+def test_an_empty_bucket_name_is_unset() -> None:
     assert Settings.from_env({"S3_BUCKET": ""}).bucket == "pipeline"
     assert Settings.from_env({"S3_BUCKET": "", "BUCKETEER_BUCKET_NAME": "bucketeer-1"}).bucket == "bucketeer-1"
 
 
 @pytest.mark.parametrize("port", ["", "http", "-1", "0", "65536"])
-def test_a_port_that_is_none_is_refused_before_anything_starts(port: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_invalid_port_is_refused(port: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PORT", port)
-    with pytest.raises(InvalidSetting, match="a number from 1 to 65535 is needed"):
+    with pytest.raises(InvalidSetting, match="must be a number from 1 to 65535"):
         asked_port()

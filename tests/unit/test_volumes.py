@@ -7,30 +7,26 @@ import json
 import random
 import re
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pikepdf
 import pypdf
-import pypdfium2
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from PIL import Image, ImageChops
+from PIL import Image
 
 from pipeline import documents
-from pipeline.errors import ChunkFailed, InvalidRequest
-from pipeline.export import UNCUT, Result, VolumeSize
-from pipeline.pdf.assembly import About, Assembly, Place
-from pipeline.pdf.index import FIRST, Lane
-from pipeline.pdf.inventory import Inventory
-from pipeline.pdf.segment import SegmentWriter
-from pipeline.plan import Cost, Marks, Survey, cut
-from pipeline.rendering import Job, render_file
+from pipeline.documents.inputs.folder import FolderInputs
+from pipeline.documents.job import DocumentJob
+from pipeline.errors import ChunkFailed
+from pipeline.exports.export import Result
+from pipeline.exports.plan import Marks, split_into_chunks
+from pipeline.exports.volumes import UNCUT, VolumeLimit
+from pipeline.pdf.assembly import About
 from pipeline.settings import MIB, Settings
-from pipeline.sources.folder import FolderInputs
-from pipeline.volumes import Segment, Volumes, index_name, volume_name
+from pipeline.tasks.inline import render_file
 
 SETTINGS = Settings.from_env({})
 ABOUT = About("Álbum", 1_700_000_000, "an-export")
@@ -47,21 +43,21 @@ def noise(number: int, pixels: int) -> bytes:
 
 def album(
     folder: Path, photos: int, broken: frozenset[int] = frozenset(), pixels: int = 30, **params: object
-) -> Job:
+) -> DocumentJob:
     lines = [json.dumps({"source": f"{i}.jpg", "caption": f"Photo {i + 1}"}) for i in range(photos)]
     (folder / "listing.jsonl").write_text("\n".join(lines))
     for i in range(photos):
         (folder / f"{i}.jpg").write_bytes(b"no picture" if i in broken else noise(i, pixels))
     document = documents.find("photos")
     decoded = documents.decode(document, {"title": "Álbum", "listing": "unused", **params})
-    return Job(document, decoded, str(folder / "listing.jsonl"), FolderInputs(folder))
+    return DocumentJob(document, decoded, str(folder / "listing.jsonl"), FolderInputs(folder))
 
 
-def table(folder: Path, rows: int) -> Job:
+def table(folder: Path, rows: int) -> DocumentJob:
     (folder / "rows.csv").write_text("n,word\n" + "".join(f"{n},Row {n} {n * 7919 % 10007}\n" for n in range(rows)))
     document = documents.find("table")
     decoded = documents.decode(document, {"title": "Rows", "listing": "unused", "bookmark_every": 3})
-    return Job(document, decoded, str(folder / "rows.csv"), FolderInputs(folder))
+    return DocumentJob(document, decoded, str(folder / "rows.csv"), FolderInputs(folder))
 
 
 @dataclass(frozen=True)
@@ -89,7 +85,7 @@ def seen(path: Path) -> Seen:
         )
 
 
-def rendered(job: Job, out: Path, volume: VolumeSize = UNCUT, chunk_pages: int | None = None) -> Result:
+def rendered(job: DocumentJob, out: Path, volume: VolumeLimit = UNCUT, chunk_pages: int | None = None) -> Result:
     return render_file(job, job.plan(SETTINGS, chunk_pages, volume), ABOUT, out, SETTINGS, lambda pages: None)
 
 
@@ -107,105 +103,13 @@ def assert_same_pages(whole: Seen, result: Result) -> None:
         first += file.pages
 
 
-# the cut
-
-
-@given(
-    pages=st.integers(1, 30_000),
-    each=st.integers(1, 30_000),
-    wanted=st.integers(1, 500),
-    stride=st.sampled_from([1, 2, 8, 128]),
-    front=st.integers(0, 5),
-    back=st.integers(0, 5),
-)
-def test_no_chunk_crosses_the_border_of_a_volume_however_thin_the_marks(
-    pages: int, each: int, wanted: int, stride: int, front: int, back: int
-) -> None:
-    """Pages that are read over are those from a mark on, or the ones in front."""
-    counted, pages = pages, pages + front + back
-    each = max(each, pages // 400 + 1)
-    marks = Marks(stride, [page * 10 for page in range(0, counted, stride)], list(range(0, counted, stride)))
-    survey = Survey(
-        pages, pages, marks, counted * 10, Cost(0.001, 1000), state=counted, front=front, back=back
-    )  # fmt: skip
-    plan = cut(survey, SETTINGS, wanted, volume=VolumeSize(pages=each))
-    at = 0
-    for chunk in plan.chunks:
-        assert chunk.first_page == at
-        assert chunk.first_page // each == (chunk.first_page + chunk.pages - 1) // each
-        begin, stop = chunk.reading.first_page, chunk.first_page + chunk.pages
-        assert chunk.start == max(0, begin - front) * 10
-        assert begin == 0 or (begin - front) % stride == 0
-        assert chunk.lead < front + stride + back
-        assert chunk.stop >= min(stop - front, counted) * 10
-        assert chunk.stop > chunk.start
-        assert (chunk.state, chunk.after) == (chunk.start // 10, chunk.stop // 10)
-        at += chunk.pages
-    assert at == pages
-    firsts = [plan.chunks[k].first_page for k in plan.volumes.firsts]
-    assert firsts == list(range(0, pages, each))
-    assert len(plan.chunks) <= SETTINGS.max_chunks + len(firsts)
-
-
-def test_every_volume_numbers_its_objects_anew() -> None:
-    volumes = Volumes((0, 3, 4))
-    lanes = [volumes.lane(chunk, 6) for chunk in range(6)]
-    assert lanes == [Lane(0, 3), Lane(1, 3), Lane(2, 3), Lane(3, 1, 3), Lane(4, 2, 4), Lane(5, 2, 4)]
-    assert [lane.number(0) - FIRST for lane in lanes] == [0, 1, 2, 0, 0, 1]
-
-
-@pytest.mark.parametrize(
-    ("sizes", "most", "expected"),
-    [
-        ([3, 3, 3], 100, [3]),
-        ([3, 3, 3], 9, [3]),
-        ([3, 3, 3], 8, [2, 1]),
-        ([9, 1, 1], 5, [1, 2]),  # a segment that alone is too large
-        ([1, 9, 1], 5, [1, 1, 1]),
-        ([5], 1, [1]),
-    ],
-)
-def test_volumes_are_filled_one_after_the_other(sizes: list[int], most: int, expected: list[int]) -> None:
-    segments = [Segment(chunk, size, 1, 0) for chunk, size in enumerate(sizes)]
-    assert [len(members) for members in Volumes(bytes=most).filled(segments, 0)] == expected
-
-
-def test_what_the_tail_needs_counts() -> None:
-    segments = [Segment(chunk, 10, 1, 5) for chunk in range(4)]
-    assert [len(members) for members in Volumes(bytes=40).filled(segments, 10)] == [2, 2]
-
-
-def test_a_volume_of_which_all_pages_were_left_out_is_none() -> None:
-    segments = [Segment(chunk, 10, pages, 0) for chunk, pages in enumerate([2, 0, 0, 1])]
-    assert Volumes((0, 1, 2, 3)).filled(segments, 0) == [range(1), range(3, 4)]
-
-
-def test_names_sort_as_volumes_do() -> None:
-    assert volume_name("Über 1.2 2026.pdf", 2, 5) == "Über 1.2 2026-2-of-5.pdf"
-    names = [volume_name("a.pdf", number, 120) for number in range(1, 121)]
-    assert names == sorted(names)
-    assert index_name("a.pdf") == "a-index.pdf"
-
-
-@pytest.mark.parametrize(
-    ("size", "field"),
-    [
-        (VolumeSize(0), "volume_pages"),
-        (VolumeSize(-1), "volume_pages"),
-        (VolumeSize(bytes=MIB - 1), "volume_bytes"),
-        (VolumeSize(5, 5 * MIB), "volume_bytes"),
-    ],
-)
-def test_silly_sizes_are_refused(size: VolumeSize, field: str) -> None:
-    with pytest.raises(InvalidRequest) as refused:
-        size.check()
-    assert refused.value.field == field
+# the plan
 
 
 def test_more_volumes_than_anybody_wants_are_refused(tmp_path: Path) -> None:
     few = Settings.from_env({"MAX_CHUNKS": "5"})
     with pytest.raises(ChunkFailed, match="would have 6 volumes; 5 are allowed"):
-        album(tmp_path, 6).plan(few, None, VolumeSize(pages=1))
+        album(tmp_path, 6).plan(few, None, VolumeLimit(pages=1))
 
 
 # the files
@@ -226,7 +130,7 @@ def test_volumes_by_pages_have_the_pages_of_the_whole(
         folder = Path(name)
         job = album(folder, photos, broken & {*range(1, photos)}, on_unreadable=policy)
         rendered(job, folder / "whole.pdf")
-        result = rendered(job, folder / "cut.pdf", VolumeSize(pages=each), chunk_pages)
+        result = rendered(job, folder / "cut.pdf", VolumeLimit(pages=each), chunk_pages)
         whole = seen(folder / "whole.pdf")
         if not result.volumes:
             assert result.files[0].pages == len(whole.pages)
@@ -238,7 +142,7 @@ def test_volumes_by_pages_have_the_pages_of_the_whole(
 def test_an_export_that_needs_one_volume_has_the_bytes_of_one_that_was_not_cut(tmp_path: Path) -> None:
     job = album(tmp_path, 5)
     rendered(job, tmp_path / "whole.pdf", chunk_pages=2)
-    result = rendered(job, tmp_path / "cut.pdf", VolumeSize(pages=5), chunk_pages=2)
+    result = rendered(job, tmp_path / "cut.pdf", VolumeLimit(pages=5), chunk_pages=2)
     assert (tmp_path / "whole.pdf").read_bytes() == (tmp_path / "cut.pdf").read_bytes()
     assert (result.volumes, result.index) == ((), None)
 
@@ -247,7 +151,7 @@ def test_an_export_that_needs_one_volume_has_the_bytes_of_one_that_was_not_cut(t
 def test_volumes_by_size_are_smaller_than_asked_for(tmp_path: Path, numbered: bool) -> None:
     job = album(tmp_path, 24, frozenset({5}), 250, on_unreadable="skip", page_numbers=numbered)
     rendered(job, tmp_path / "whole.pdf")
-    result = rendered(job, tmp_path / "cut.pdf", VolumeSize(bytes=MIB))
+    result = rendered(job, tmp_path / "cut.pdf", VolumeLimit(bytes=MIB))
     assert len(result.volumes) > 1
     assert max(file.bytes for file in result.volumes) <= MIB
     assert min(file.bytes for file in result.volumes[:-1]) > MIB * 0.6
@@ -258,7 +162,7 @@ def test_volumes_by_size_are_smaller_than_asked_for(tmp_path: Path, numbered: bo
 def test_by_size_what_fits_in_one_file_says_nothing_of_volumes(tmp_path: Path) -> None:
     job = album(tmp_path, 5)
     rendered(job, tmp_path / "whole.pdf")
-    result = rendered(job, tmp_path / "cut.pdf", VolumeSize(bytes=MIB))
+    result = rendered(job, tmp_path / "cut.pdf", VolumeLimit(bytes=MIB))
     assert not result.volumes
     assert seen(tmp_path / "cut.pdf") == seen(tmp_path / "whole.pdf")
 
@@ -266,98 +170,28 @@ def test_by_size_what_fits_in_one_file_says_nothing_of_volumes(tmp_path: Path) -
 def test_a_page_that_is_too_large_alone_makes_a_volume_and_a_warning(tmp_path: Path) -> None:
     job = album(tmp_path, 3)
     (tmp_path / "1.jpg").write_bytes(noise(1, 1200))
-    result = rendered(job, tmp_path / "cut.pdf", VolumeSize(bytes=MIB))
+    result = rendered(job, tmp_path / "cut.pdf", VolumeLimit(bytes=MIB))
     assert [file.pages for file in result.volumes] == [1, 1, 1]
     assert result.warnings[0].startswith("cut-2-of-3.pdf has 1,")
-
-
-@settings(max_examples=30, deadline=None)
-@given(levels=st.lists(st.lists(st.text(max_size=30), max_size=8), min_size=1, max_size=30), labels=st.booleans())
-def test_no_tail_is_longer_than_was_reckoned(levels: list[list[str]], labels: bool) -> None:
-    out = io.BytesIO()
-    writer = SegmentWriter(out, Lane(0, 7), 0, header=True, volumes=True)
-    for titles in levels:
-        with writer.page(100, 100) as page:
-            for level, title in enumerate(titles, 1):
-                page.bookmark(title, level)
-            if labels:
-                page.number_later(50, 50, 8, "center")
-    index = writer.finish(len(levels))
-    inventory = Inventory()
-    most = inventory.take(index) + inventory.overhead
-    tail = b"".join(Assembly(lambda: iter([index]), ABOUT).tail())
-    assert len(tail) <= most
 
 
 def test_a_table_is_cut_between_its_pages(tmp_path: Path) -> None:
     job = table(tmp_path, 900)
     rendered(job, tmp_path / "whole.pdf")
     whole = seen(tmp_path / "whole.pdf")
-    result = rendered(job, tmp_path / "cut.pdf", VolumeSize(pages=4), 3)
+    result = rendered(job, tmp_path / "cut.pdf", VolumeLimit(pages=4), 3)
     assert [file.pages for file in result.volumes][:-1] == [4] * (len(result.volumes) - 1)
     assert_same_pages(whole, result)
 
 
-@pytest.mark.parametrize("turned", [0, 90, 180, 270])
-def test_a_page_of_another_pdf_says_at_its_foot_which_volume_it_is_in(turned: int) -> None:
-    """However it is turned, wherever its corner is, whatever it did to the axes; the rest looks as before."""
-    pictures = {}
-    for volumes in (False, True):
-        out = io.BytesIO()
-        writer = SegmentWriter(out, Lane(0, 1), 0, header=True, volumes=volumes)
-        writer.adopt(foreign(turned))
-        index = writer.finish(2)
-        place = Place(2, 3, 10, 30) if volumes else None
-        pdf = out.getvalue() + b"".join(Assembly(partial(iter, [index]), ABOUT, place).tail())
-        pictures[volumes] = shown(pdf)
-        with pikepdf.open(io.BytesIO(pdf)) as read:
-            assert not read.check_pdf_syntax()
-    texts = [page.extract_text() for page in pypdf.PdfReader(io.BytesIO(pdf)).pages]
-    assert ["Volume 2 of 3" in text for text in texts] == [True, True]
-    for without, words in zip(pictures[False], pictures[True], strict=True):
-        changed = ImageChops.difference(without, words).getbbox()
-        assert changed is not None
-        left, top, right, bottom = changed
-        assert left > without.width * 0.6
-        assert top > without.height * 0.85
-        assert right <= without.width - 8
-        assert bottom <= without.height - 1
-        assert right - left > 2 * (bottom - top)
-
-
-def foreign(turned: int) -> io.BytesIO:
-    """A PDF of two pages that share their resources, in a box that does not begin at 0, with axes left moved."""
-    out = io.BytesIO()
-    with pikepdf.new() as pdf:
-        resources = pdf.make_indirect(pikepdf.Dictionary())
-        for n in range(2):
-            content = pdf.make_stream(b"3 0 0 3 50 50 cm 0.5 %d 0.5 rg 40 60 20 20 re f" % n)
-            page = pikepdf.Dictionary(
-                Type=pikepdf.Name.Page, MediaBox=[100, 200, 400, 500], Rotate=turned, Resources=resources,
-                Contents=content if n else pikepdf.Array([content]),
-            )  # fmt: skip
-            pdf.pages.append(pikepdf.Page(pdf.make_indirect(page)))
-        pdf.save(out)
-    out.seek(0)
-    return out
-
-
-def shown(pdf: bytes) -> list[Image.Image]:
-    document = pypdfium2.PdfDocument(pdf)
-    try:
-        return [page.render(scale=1).to_pil().convert("RGB") for page in document]
-    finally:
-        document.close()
-
-
 def test_readers_go_on_counting_in_the_second_volume(tmp_path: Path) -> None:
-    result = rendered(album(tmp_path, 5), tmp_path / "cut.pdf", VolumeSize(pages=2))
+    result = rendered(album(tmp_path, 5), tmp_path / "cut.pdf", VolumeLimit(pages=2))
     labels = [pypdf.PdfReader(file.key).page_labels for file in result.volumes]
     assert labels == [["1", "2"], ["3", "4"], ["5"]]
 
 
 def test_the_index_names_every_volume(tmp_path: Path) -> None:
-    result = rendered(album(tmp_path, 90), tmp_path / "cut.pdf", VolumeSize(pages=2))
+    result = rendered(album(tmp_path, 90), tmp_path / "cut.pdf", VolumeLimit(pages=2))
     assert result.index is not None
     assert result.files == (result.index, *result.volumes)
     assert result.bytes == sum(Path(file.key).stat().st_size for file in result.files)
@@ -376,7 +210,7 @@ def test_a_rendering_that_fails_leaves_no_file(tmp_path: Path) -> None:
     job = album(tmp_path, 4, frozenset({3}), on_unreadable="fail")
     before = sorted(tmp_path.iterdir())
     with pytest.raises(Exception, match="Photo 4"):
-        rendered(job, tmp_path / "cut.pdf", VolumeSize(pages=2))
+        rendered(job, tmp_path / "cut.pdf", VolumeLimit(pages=2))
     assert sorted(tmp_path.iterdir()) == before
 
 
@@ -387,7 +221,9 @@ def test_borders_between_marks_are_exact(tmp_path: Path, kind: str, stride: int)
     job = album(tmp_path, 11) if kind == "photos" else table(tmp_path, 700)
     rendered(job, tmp_path / "whole.pdf")
     survey = job.document.survey(job.params, job.listing, job.inputs)
-    plan = cut(replace(survey, marks=thinned(survey.marks, stride)), SETTINGS, 1, volume=VolumeSize(pages=3))
+    plan = split_into_chunks(
+        replace(survey, marks=thinned(survey.marks, stride)), SETTINGS, 1, volume=VolumeLimit(pages=3)
+    )
     assert {chunk.lead for chunk in plan.chunks} > {0}
     result = render_file(job, plan, ABOUT, tmp_path / "cut.pdf", SETTINGS, lambda pages: None)
     assert [file.pages for file in result.volumes[:-1]] == [3] * (len(result.volumes) - 1)
@@ -399,7 +235,7 @@ def thinned(marks: Marks, stride: int) -> Marks:
     return Marks(stride, marks.offsets[::stride], marks.states[::stride])
 
 
-def ledger(folder: Path, summary: str) -> Job:
+def exports(folder: Path, summary: str) -> DocumentJob:
     """A table with groups, running totals and a summary of several pages."""
     rows = "".join(f"Group {n // 9},Row {n},{n}\n" for n in range(400))
     (folder / "rows.csv").write_text("group,word,amount\n" + rows)
@@ -413,7 +249,7 @@ def ledger(folder: Path, summary: str) -> Job:
         "page_mm": [150, 120],
     }
     decoded = documents.decode(document, {"title": "Rows", "listing": "unused", **wish})
-    return Job(document, decoded, str(folder / "rows.csv"), FolderInputs(folder))
+    return DocumentJob(document, decoded, str(folder / "rows.csv"), FolderInputs(folder))
 
 
 @pytest.mark.parametrize("each", [1, 2, 5])
@@ -423,12 +259,12 @@ def test_groups_totals_and_summary_go_on_across_borders(
     tmp_path: Path, summary: str, stride: int, each: int
 ) -> None:
     """Borders inside the summary and between marks, with what is open there."""
-    job = ledger(tmp_path, summary)
+    job = exports(tmp_path, summary)
     rendered(job, tmp_path / "whole.pdf")
     survey = job.document.survey(job.params, job.listing, job.inputs)
     assert survey.front + survey.back == 3
     thin = replace(survey, marks=thinned(survey.marks, stride))
-    plan = cut(thin, SETTINGS, 3, volume=VolumeSize(pages=each))
+    plan = split_into_chunks(thin, SETTINGS, 3, volume=VolumeLimit(pages=each))
     result = render_file(job, plan, ABOUT, tmp_path / "cut.pdf", SETTINGS, lambda pages: None)
     assert_same_pages(seen(tmp_path / "whole.pdf"), result)
 
@@ -437,7 +273,7 @@ def test_a_character_that_no_font_has_is_named_once_for_all_volumes(tmp_path: Pa
     job = album(tmp_path, 6)
     listing = tmp_path / "listing.jsonl"
     listing.write_text(listing.read_text().replace("Photo", "󠿿 中"))
-    result = rendered(job, tmp_path / "cut.pdf", VolumeSize(pages=2))
+    result = rendered(job, tmp_path / "cut.pdf", VolumeLimit(pages=2))
     assert len(result.volumes) == 3
     assert len(result.warnings) == 1
     assert "中" in result.warnings[0]

@@ -1,7 +1,7 @@
-"""table: rows of CSV or JSON lines become ruled pages, grouped and summed when asked for.
+"""table: rows of CSV or JSON lines as ruled pages, with groups and totals if asked for.
 
-The plan reads the input once: it finds out the format, fixes the widths of the columns, and notes where
-each page begins and what is open there. A chunk then reads its own bytes only.
+Planning reads the input once: it detects the format, measures the columns, and notes where each page begins and
+which groups are open there. A chunk then reads its own bytes only.
 """
 
 from __future__ import annotations
@@ -14,48 +14,48 @@ from itertools import islice
 import msgspec
 
 from ...errors import InvalidRequest
+from ...exports.plan import Cost, Marks, Survey
 from ...pdf.assembly import page_number
 from ...pdf.page import Page
+from ...pdf.paper import MM
 from ...pdf.segment import SegmentWriter
-from ...plan import Cost, Marks, Survey
-from ...sources import Inputs
-from .. import Range, one_source, register
-from ..paper import MM
-from .drawing import TablePen
-from .groups import State
-from .layout import Place
-from .notes import BOOKMARKS_MOST, Notes
-from .params import TableParams
-from .reading import Format, Row, RowReader, Surplus, detect
-from .sheets import Sheet, sheets
-from .skimming import Skimmer, skimmable
+from .. import Range, register
+from ..inputs import Inputs
+from ..params import one_source
+from .columns import PlacedColumn
+from .draw_rows import TablePen
+from .fast_pagination import FastPagination, can_paginate_fast
+from .groups import OpenGroups
+from .pagination import PageRows, paginate
+from .params import TableParams, Words
+from .rows import InputFormat, Row, RowReader, SurplusFields, detect
+from .setup import TablePlan, TableSetup, measure_columns, table_setup
 from .summary import Summary
-from .view import Found, View, measured, view
-from .words import Words
+from .warnings import MAX_BOOKMARKS, SurveyNotes
 
 SAMPLE_BYTES = 256 * 1024
-SAMPLE_ROWS = 1000  # by which widths are measured and numbers are recognised
-# One page of 240 cells took 0.4 ms to draw and packed to 3 kB on a 2.5 GHz core.
+SAMPLE_ROWS = 1000  # for measuring columns and recognising numbers
+# A page of 240 cells took 0.4 ms to draw on a 2.5 GHz core, and 3 kB when compressed.
 COST = Cost(seconds=0.0005, bytes=4000)
 
 
 @dataclass(frozen=True)
-class Leaf:
-    """A page to be drawn, and how many rows it has."""
+class PageJob:
+    """A page to draw, and how many rows it has."""
 
     rows: int
     draw: Callable[[Page], None]
 
 
 class Table:
-    """The document kind `table`."""
+    """Rows as a ruled table, with groups, totals and a summary if asked for."""
 
     name = "table"
     params = TableParams
     records_field = "rows"
 
     def check(self, params: TableParams, inputs: Inputs) -> None:
-        one_source(self, params)
+        one_source(params, self.records_field)
         params.check_paper()
         params.check_formats()
         if params.listing:
@@ -64,32 +64,32 @@ class Table:
     def survey(self, params: TableParams, listing: str, inputs: Inputs) -> Survey:
         sample = b"".join(_head(inputs.blocks(listing, 0, SAMPLE_BYTES)))
         format = detect(sample, params.format, params.delimiter, params.encoding)
-        places = measured(params, format, _rows(sample, format))
-        seen = view(params, format, places)
-        summary = Summary(params, seen)
-        notes = Notes(seen.layout, seen.watched, summary.room)
-        blocks, surplus, state = inputs.blocks(listing, format.begin), Surplus(), seen.books.opening()
+        places = measure_columns(params, format, _rows(sample, format))
+        setup = table_setup(params, format, places)
+        summary = Summary(params, setup)
+        notes = SurveyNotes(setup.texts, setup.watched, summary.room)
+        blocks, surplus, state = inputs.blocks(listing, format.begin), SurplusFields(), setup.grouping.opening()
         marks, records, pages, start = Marks(), 0, 0, format.begin
-        for sheet in _sheets(blocks, format, seen, state, surplus):
+        for page_rows in _pages(blocks, format, setup, state, surplus):
             marks.add(pages, start, msgspec.to_builtins(state))
-            notes.look(sheet, pages, records)
-            pages, records, start, state = pages + 1, records + sheet.count, sheet.behind, sheet.state
+            notes.look(page_rows, pages, records)
+            pages, records, start, state = pages + 1, records + page_rows.count, page_rows.behind, page_rows.state
         if not records:
             raise InvalidRequest(f"The listing {listing} has no rows.", field="listing")
         notes.finish(records)
-        found = _found(params, format, places, notes, summary, records)
+        plan = _table_plan(params, format, places, notes, summary, records)
         return Survey(
-            records, pages + found.front + found.back, marks, start, COST, msgspec.to_builtins(found), [],
-            found.front, found.back, (*surplus.warnings(), *notes.warnings),
+            records, pages + plan.front + plan.back, marks, start, COST, msgspec.to_builtins(plan), [],
+            plan.front, plan.back, (*surplus.warnings(), *notes.warnings),
         )  # fmt: skip
 
     def draw(
         self, params: TableParams, listing: str, part: Range, inputs: Inputs, out: SegmentWriter
     ) -> Generator[None, None, None]:
-        found, words = msgspec.convert(part.found, Found), params.said
-        leaves = _leaves(params, found, part, listing, inputs)
+        plan, words = msgspec.convert(part.found, TablePlan), params.wording
+        page_jobs = _page_jobs(params, plan, part, listing, inputs)
         begin = part.first - part.chunk.first_page
-        for number, leaf in enumerate(islice(leaves, begin, part.stop - part.chunk.first_page), part.first):
+        for number, leaf in enumerate(islice(page_jobs, begin, part.stop - part.chunk.first_page), part.first):
             with out.page(*params.paper) as page:
                 leaf.draw(page)
                 _finish(page, params, words, number, part.pages)
@@ -98,44 +98,54 @@ class Table:
             yield
 
 
-def _sheets(blocks: Iterator[bytes], format: Format, seen: View, state: State, surplus: Surplus) -> Iterable[Sheet]:
-    """All pages of the rows."""
-    if seen.plain and skimmable(format):
-        return Skimmer(blocks, format, seen.layout, surplus)
+def _pages(
+    blocks: Iterator[bytes], format: InputFormat, setup: TableSetup, state: OpenGroups, surplus: SurplusFields
+) -> Iterable[PageRows]:
+    """All pages of the table itself."""
+    if setup.plain and can_paginate_fast(format):
+        return FastPagination(blocks, format, setup.texts, surplus)
     reader = RowReader(blocks, format.begin, format, surplus)
-    return sheets(reader, seen.layout, seen.paging, 0, state, ())
+    return paginate(reader, setup.layout, setup.paginator, 0, state, ())
 
 
-def _found(
-    params: TableParams, format: Format, places: tuple[Place, ...], notes: Notes, summary: Summary, records: int
-) -> Found:
+def _table_plan(
+    params: TableParams,
+    format: InputFormat,
+    places: tuple[PlacedColumn, ...],
+    notes: SurveyNotes,
+    summary: Summary,
+    records: int,
+) -> TablePlan:
     pages = summary.pages(notes.entries, notes.groups)
     front = pages if params.summary == "front" else 0
-    return Found(
+    return TablePlan(
         format, places, tuple(notes.entries), notes.groups, records, notes.totals,
         front, pages - front,
     )  # fmt: skip
 
 
-def _leaves(params: TableParams, found: Found, part: Range, listing: str, inputs: Inputs) -> Iterator[Leaf]:
-    """The pages of a chunk: the first ones begin with the summary in front, the last ones end with that at
-    the back."""
-    chunk, seen = part.chunk, view(params, found.format, found.places)
-    summary = Summary(params, seen)
+def _page_jobs(
+    params: TableParams, plan: TablePlan, part: Range, listing: str, inputs: Inputs
+) -> Iterator[PageJob]:
+    """The pages of a chunk. Those of the summary belong to the first chunk or the last one."""
+    chunk, setup = part.chunk, table_setup(params, plan.format, plan.places)
+    summary = Summary(params, setup)
     if chunk.first_page == 0:
-        yield from (Leaf(0, partial(summary.draw, number=n, found=found)) for n in range(found.front))
-    reader = RowReader(inputs.blocks(listing, chunk.start, chunk.stop), chunk.start, found.format)
-    first = max(0, chunk.first_page - found.front)
-    pen = TablePen(seen, params.stripes, not params.bookmark_every and found.groups <= BOOKMARKS_MOST)
-    pages = sheets(reader, seen.layout, seen.paging, first, seen.state(chunk.state), seen.state(chunk.after))
-    for number, sheet in enumerate(pages, first):
-        yield Leaf(sheet.count, partial(pen.draw, first=number == 0, sheet=sheet))
-    if part.stop > part.pages - found.back:
-        yield from (Leaf(0, partial(summary.draw, number=n, found=found)) for n in range(found.back))
+        yield from (PageJob(0, partial(summary.draw, number=n, plan=plan)) for n in range(plan.front))
+    reader = RowReader(inputs.blocks(listing, chunk.start, chunk.stop), chunk.start, plan.format)
+    first = max(0, chunk.first_page - plan.front)
+    pen = TablePen(setup, params.stripes, not params.bookmark_every and plan.groups <= MAX_BOOKMARKS)
+    pages = paginate(
+        reader, setup.layout, setup.paginator, first, setup.state(chunk.state), setup.state(chunk.after)
+    )
+    for number, page_rows in enumerate(pages, first):
+        yield PageJob(page_rows.count, partial(pen.draw, first=number == 0, page_rows=page_rows))
+    if part.stop > part.pages - plan.back:
+        yield from (PageJob(0, partial(summary.draw, number=n, plan=plan)) for n in range(plan.back))
 
 
 def _finish(page: Page, params: TableParams, words: Words, number: int, pages: int) -> None:
-    """The page number, and the bookmark of every n-th page."""
+    """Draw the page number, and add the bookmark of every n-th page."""
     if params.page_numbers:
         size = params.font_size
         y = params.margin * MM + size * 0.4
@@ -144,14 +154,14 @@ def _finish(page: Page, params: TableParams, words: Words, number: int, pages: i
         page.bookmark(f"{words.page} {number + 1}")
 
 
-def _rows(sample: bytes, format: Format) -> list[Row]:
-    """The first rows, whole ones only."""
+def _rows(sample: bytes, format: InputFormat) -> list[Row]:
+    """The complete rows of the sample, up to SAMPLE_ROWS."""
     cut = sample.rfind(b"\n") + 1 if len(sample) == SAMPLE_BYTES else len(sample)
     return [row for row, _ in RowReader([sample[format.begin : cut]], 0, format).take(SAMPLE_ROWS)]
 
 
 def _head(blocks: Iterator[bytes]) -> Iterator[bytes]:
-    """The first bytes; a sample that is cut keeps to its size."""
+    """The first SAMPLE_BYTES bytes, or fewer if there are no more."""
     left = SAMPLE_BYTES
     for block in blocks:
         yield block[:left]

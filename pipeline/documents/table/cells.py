@@ -1,4 +1,4 @@
-"""What the cells of a formatted or summed column show and are worth."""
+"""Texts and values of the cells of a formatted or summed column."""
 
 from __future__ import annotations
 
@@ -7,52 +7,52 @@ from decimal import Decimal
 
 from .formats import Writer
 
-REMEMBERED = 200_000  # characters of cells a column: 4 MB as a rule
-Seen = tuple[str, Decimal | None, bool]  # what is shown, what it is worth, and whether it was not understood
+MAX_CACHED = 200_000  # characters of cells in the cache of a column: usually 4 MB
+CellValue = tuple[str, Decimal | None, bool]  # what is shown, the number, and whether it could not be read
 
 
 class Cells:
-    """What the cells of one column show and are worth, by their text in the input.
+    """Texts and numbers of the cells of one column, by their text in the input.
 
-    It remembers those it met: dates and prices come again. `failed`: some were not understood.
+    Dates and prices repeat, so values are cached. `failed` is True once a cell could not be read.
     """
 
     def __init__(self, writer: Writer, shown: bool = True) -> None:
         self.writer = writer
         self.failed = False
-        self._shown = shown  # else the cells stand as they came, and are only summed
-        self._seen: dict[str, Seen] = {}
+        self._shown = shown  # else the cells show the input and are only summed
+        self._cache: dict[str, CellValue] = {}
         self._size = 0
 
     def texts(self, column: Sequence[str]) -> list[str]:
-        """What is shown for each cell."""
-        seen = self._known(column)
-        return [seen[text][0] for text in column]
+        """Returns what each cell shows."""
+        cache = self._cached(column)
+        return [cache[text][0] for text in column]
 
     def numbers(self, column: Sequence[str]) -> list[Decimal]:
-        """The numbers among the cells."""
-        seen = self._known(column)
-        return [value for text in column if (value := seen[text][1]) is not None]
+        """Returns the numbers among the cells."""
+        cache = self._cached(column)
+        return [value for text in column if (value := cache[text][1]) is not None]
 
     def understood(self, text: str) -> bool:
-        """Whether a cell is blank or what its column is to hold."""
-        return not self._known([text])[text][2]
+        """True if a cell is blank, or a number or date as its column should hold."""
+        return not self._cached([text])[text][2]
 
-    def _known(self, column: Sequence[str]) -> dict[str, Seen]:
-        if self._size > REMEMBERED:
-            self._seen.clear()
+    def _cached(self, column: Sequence[str]) -> dict[str, CellValue]:
+        if self._size > MAX_CACHED:
+            self._cache.clear()
             self._size = 0
-        if new := [text for text in set(column) if text not in self._seen]:
-            self._learn(new)
-        return self._seen
+        if new := [text for text in set(column) if text not in self._cache]:
+            self._read(new)
+        return self._cache
 
-    def _learn(self, texts: Sequence[str]) -> None:
+    def _read(self, texts: Sequence[str]) -> None:
         self._size += sum(map(len, texts))
         values = self.writer.read_all(texts)
         good = [(text, value) for text, value in zip(texts, values, strict=True) if value is not None]
         for text in texts if len(good) < len(texts) else ():
-            self._seen[text] = text, None, bool(text.strip())
+            self._cache[text] = text, None, bool(text.strip())
             self.failed |= bool(text.strip())
         shown = self.writer.show_all([value for _, value in good]) if self._shown else [text for text, _ in good]
         for (text, value), spelled in zip(good, shown, strict=True):
-            self._seen[text] = spelled, value if isinstance(value, Decimal) else None, False
+            self._cache[text] = spelled, value if isinstance(value, Decimal) else None, False

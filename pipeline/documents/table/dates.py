@@ -1,4 +1,4 @@
-"""Dates by a CLDR pattern: names are looked up once, then each part of a date is one call."""
+"""Dates by a CLDR pattern. Names are looked up once; then each part of a date is one call."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from babel.dates import tokenize_pattern
 
 from ...errors import InvalidRequest
 
-# Spaces that do not break stand as plain ones, direction marks not at all: neither is printed.
+# No-break spaces become plain ones, direction marks are removed: fonts need not have them.
 SPACES = dict.fromkeys(map(ord, "\u00a0\u202f\u2009"), " ") | dict.fromkeys(map(ord, "\u200e\u200f\u061c"))
 Part = Callable[[datetime], str]
 
 
 @dataclass(frozen=True)
 class DateWriter:
-    """Reads and writes the dates of one column. `input` is as strptime has it; empty for ISO 8601."""
+    """Reads and writes the dates of one column. `input` is a format of strptime, empty for ISO 8601."""
 
     parts: tuple[Part, ...]
     input: str
     noun = "dates"
 
     def read_all(self, texts: Sequence[str]) -> Sequence[datetime | None]:
-        """What each cell says."""
+        """Returns the date of each cell, None for one without."""
         return list(map(self._read, texts))
 
     def show_all(self, values: Sequence[datetime]) -> Sequence[str]:
-        """Dates as they are written."""
+        """Returns dates as they are written."""
         return ["".join([part(value) for part in self.parts]) for value in values]
 
     def _read(self, text: str) -> datetime | None:
-        """The time that a cell says, None when it says none."""
+        """Returns the date of a cell, None if there is none."""
         try:
             if self.input:
                 return datetime.strptime(text.strip(), self.input)
@@ -44,17 +44,17 @@ class DateWriter:
 
 
 def check_input(format: str) -> None:
-    """InvalidRequest for a format in which a part stands twice: strptime fails on it with an error of `re`."""
+    """Raise InvalidRequest if a part occurs twice: strptime then fails with an error of `re`."""
     try:
         datetime.strptime("", format)
-    except ValueError:  # no date is empty
+    except ValueError:  # expected: an empty text is no date
         return
     except re.error:
-        raise InvalidRequest(f"In {format!r} a part of a date stands twice.", field="columns") from None
+        raise InvalidRequest(f"The date format {format!r} has a part twice.", field="columns") from None
 
 
 def fields(pattern: str, locale: Locale) -> tuple[Part, ...]:
-    """The parts of a pattern, or of the one that the locale has for short, medium, long or full."""
+    """Returns the parts of a pattern; short, medium, long and full name a pattern of the locale."""
     if pattern in ("short", "medium", "long", "full"):
         pattern = locale.date_formats[pattern].pattern
     return tuple(_part(value, locale) for _, value in tokenize_pattern(pattern))
@@ -68,12 +68,12 @@ def _part(value: str | tuple[str, int], locale: Locale) -> Part:
     make = _NUMBERS.get(letter) or _NAMES.get(letter)
     if make is None:
         known = " ".join([*_NUMBERS, *_NAMES])
-        raise InvalidRequest(f"A date pattern has no {letter!r} here; it may have {known}.", field="columns")
+        raise InvalidRequest(f"A date pattern cannot have {letter!r}; possible are {known}.", field="columns")
     return make(locale, count)
 
 
 def _padded(value: Callable[[datetime], int]) -> Callable[[Locale, int], Part]:
-    """A number with as many digits as the pattern has letters, at least."""
+    """A number with at least as many digits as the pattern has letters."""
     return lambda _, count: lambda date: f"{value(date):0{count}}"
 
 

@@ -1,7 +1,7 @@
-"""Numbers and dates as they are written where the reader lives.
+"""Numbers and dates in the format of a locale.
 
-CLDR, through Babel, is asked once a column for its marks and names; the cells, of which there may be
-40 million, are then written by a short way of our own, 20 times as fast.
+Babel (CLDR) gives marks and names once for each column. The cells, up to 40 million, are then written by code
+here, 20 times as fast.
 """
 
 from __future__ import annotations
@@ -27,14 +27,16 @@ from msgspec import Meta
 from ...errors import InvalidRequest
 from .dates import SPACES, DateWriter, check_input, fields
 
-EXACT = Context(prec=400, rounding=ROUND_HALF_UP)  # a cell has 130 digits at most, a document 10^9 rows
+EXACT = Context(prec=400, rounding=ROUND_HALF_UP)  # a cell has at most 130 digits, a document at most 10^9 rows
 Decimals = Annotated[int, Meta(ge=0, le=12)]
 Mark = Literal[".", ","]
 
 
 class Number(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="number"):
-    """A number; `decimals` as in the cell when not given. `mark` is the decimal mark of the input: when given,
-    the input may also have the other one between thousands."""
+    """A number, with the decimals of the cell unless given.
+
+    `mark` is the decimal mark of the input. If it is given, the other mark may stand between thousands there.
+    """
 
     decimals: Decimals | None = None
     grouping: bool = True
@@ -50,7 +52,7 @@ class Percent(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field
 
 
 class Currency(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="currency"):
-    """An amount in a currency such as EUR; as many decimals as the currency has when not given."""
+    """An amount in a currency such as EUR, with the decimals of the currency unless given."""
 
     currency: str
     decimals: Decimals | None = None
@@ -61,7 +63,7 @@ class Currency(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_fiel
 class Date(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="date"):
     """A date or time: `pattern` is short, medium, long, full or a CLDR pattern such as "d. MMM y, HH:mm".
 
-    `input` says how it stands in the input, as strptime has it; ISO 8601 when not given.
+    `input` is the format of the input, as for strptime; ISO 8601 unless given.
     """
 
     pattern: Annotated[str, Meta(min_length=1, max_length=60)] = "medium"
@@ -72,17 +74,17 @@ Format = Number | Percent | Currency | Date
 
 
 def known_locale(name: str) -> Locale:
-    """The locale with this name, such as de_DE; InvalidRequest when CLDR has none."""
+    """Returns the locale with this name, such as de_DE. Raises InvalidRequest."""
     try:
         return Locale.parse(name.replace("-", "_"))
     except (UnknownLocaleError, ValueError):
         raise InvalidRequest(
-            f"There is no locale {name!r}.", field="locale", advice="Give one such as en_US or de_DE."
+            f"There is no locale {name!r}.", field="locale", advice="Use a locale such as en_US or de_DE."
         ) from None
 
 
 def writer(format: Format, locale: Locale) -> Writer:
-    """What reads and writes cells of a format; InvalidRequest when the format cannot be."""
+    """Returns the writer of a format. InvalidRequest for an unknown currency or a wrong date format."""
     if isinstance(format, Date):
         check_input(format.input)
         return DateWriter(fields(format.pattern, locale), format.input)
@@ -113,18 +115,18 @@ class Writer(Protocol):
 class NumberWriter:
     """Reads and writes the numbers of one column."""
 
-    prefixes: tuple[str, str]  # of a positive number and of a negative one
+    prefixes: tuple[str, str]  # of a positive and of a negative number
     suffixes: tuple[str, str]
-    marks: dict[int, str]  # from those of Python to those of the locale
-    unit: Decimal | None  # the last digit that is shown; None: all of them
-    shift: int  # 2 for per cent
+    marks: dict[int, str]  # Python's marks -> those of the locale
+    unit: Decimal | None  # the last decimal shown; None: as many as there are
+    shift: int  # decimal places to the left: 2 for per cent
     spell: Callable[[Decimal], str]
     pattern: re.Pattern[str]
     replaced: dict[int, str]
     noun = "numbers"
 
     def read_all(self, texts: Sequence[str]) -> Sequence[Decimal | None]:
-        """The exact values of cells, None for what is no number; at once when all are plain numbers."""
+        """Returns the exact values of cells, None for text; in one pass if all are plain numbers."""
         joined = "\n".join(texts)
         one_line_each = joined.count("\n") == len(texts) - 1
         if not self.replaced and one_line_each and PLAIN_LINES.fullmatch(joined):
@@ -132,7 +134,7 @@ class NumberWriter:
         return list(map(self.read, texts))
 
     def show_all(self, values: Sequence[Decimal]) -> Sequence[str]:
-        """Cells as they are written; at once when none of them is negative, with one call for all marks."""
+        """Returns values as they are written; if none is negative, marks are replaced in one call for all."""
         if self.shift or self.unit is None or not values or any(value.is_signed() for value in values):
             return list(map(self.show, values))
         spell, unit, quantize = self.spell, self.unit, EXACT.quantize
@@ -143,14 +145,14 @@ class NumberWriter:
         return [before + text + behind for text in joined.split("\n")]
 
     def read(self, text: str) -> Decimal | None:
-        """The exact value of a cell, None when it is no number."""
+        """Returns the exact value of a cell, None if it is not a number."""
         text = text.strip()
         if not self.pattern.fullmatch(text):
             return None
         return Decimal(text.translate(self.replaced) if self.replaced else text)
 
     def show(self, value: Decimal) -> str:
-        """Rounded half up, as invoices are."""
+        """Returns a value as it is written, rounded half up as on invoices."""
         if self.shift:
             value = EXACT.scaleb(value, self.shift)
         if self.unit is not None:
@@ -163,7 +165,7 @@ class NumberWriter:
 
 PLAIN = r"[-+]?(?:\d{1,40}(?:\.\d{0,40})?|\.\d{1,40})(?:[eE][-+]?\d{1,2})?"
 PLAIN_LINES = re.compile(rf"(?:{PLAIN}\n)*+{PLAIN}", re.ASCII)
-AS_IT_IS = Number(grouping=False)  # by which a summed column without a format is read
+AS_IT_IS = Number(grouping=False)  # how a summed column without a format is read
 
 
 def _number_writer(
@@ -193,7 +195,7 @@ def _cldr(format: Number | Percent | Currency, locale: Locale) -> NumberPattern:
 
 
 def _spelling(grouping: tuple[int, int] | None) -> Callable[[Decimal], str]:
-    """Digits with Python's marks: thousands by Python itself, other groups (3, then 2 in India) by hand."""
+    """Digits with Python's marks: Python groups thousands, the code here other groups (3, then 2 in India)."""
     if grouping is None:
         return lambda value: f"{value:f}"
     if grouping == (3, 3):
@@ -209,8 +211,10 @@ def _spelling(grouping: tuple[int, int] | None) -> Callable[[Decimal], str]:
 
 
 def _reading(mark: Mark | None) -> tuple[re.Pattern[str], dict[int, str]]:
-    """What counts as a number, and what to replace in it. Without a mark it is as programs write it: nobody
-    can say what 1,234 is."""
+    """Returns what counts as a number, and what to replace in it.
+
+    Without a mark numbers are read as programs write them: 1,234 could be either thousands or decimals.
+    """
     if mark is None:
         return re.compile(PLAIN, re.ASCII), {}
     between = {".": ",", ",": "."}[mark] + "'\u2019 \u00a0\u202f"

@@ -1,4 +1,4 @@
-"""Groups of rows, and what they sum up to; exact, and carried from page to page as a small state."""
+"""Groups of rows and their exact totals, carried from page to page as a small state."""
 
 from __future__ import annotations
 
@@ -15,28 +15,29 @@ import msgspec
 from ...pdf.page import printable
 from .cells import Cells
 from .formats import EXACT, NumberWriter
-from .reading import Row
-from .words import Words
+from .params import Words
+from .rows import Row
 
-KEY_MOST = 200  # characters of a group's name that are kept; a longer one ends in its hash
+MAX_KEY = 200  # characters of a group's name that are kept; a longer one ends in its hash
 Kind = Literal["brought", "heading", "subtotal", "total", "carried"]
+GroupKeys = tuple[str, ...]  # the names of a row's groups, outermost first
 
 
-class Account(msgspec.Struct, frozen=True, array_like=True):
-    """What is open: the whole document, or a group. Its rows so far, and the sum of each summed column."""
+class Subtotal(msgspec.Struct, frozen=True, array_like=True):
+    """An open group, or the whole document: its rows so far, and the total of each summed column."""
 
     key: str
     rows: int
     sums: tuple[Decimal, ...]
 
 
-State = tuple[Account, ...]
-"""The document's account, then that of each open group, outermost first; empty behind the last row."""
+OpenGroups = tuple[Subtotal, ...]
+"""The whole document, then each open group, outermost first. Empty behind the last row."""
 
 
 @dataclass(frozen=True)
 class Band:
-    """A line across the table that is no row; it stands before the n-th row of its page."""
+    """A line across the table that is no row. It stands before the row with index `before` of its page."""
 
     before: int
     kind: Kind
@@ -49,7 +50,7 @@ class Band:
 
 @dataclass(frozen=True)
 class Level:
-    """A column that makes groups: where it stands in an input row, and how it is shown."""
+    """A column that makes groups: its index in an input row, and what its cells show."""
 
     source: int
     title: str
@@ -59,7 +60,7 @@ class Level:
 
 @dataclass(frozen=True)
 class Sum:
-    """A column that is summed: where it stands in an input row, and how sums are written."""
+    """A summed column: its index in an input row, and how its totals are written."""
 
     source: int
     cells: Cells
@@ -67,103 +68,116 @@ class Sum:
 
 
 @dataclass(frozen=True)
-class Books:
-    """What is grouped and summed in a table, and the words for it."""
+class Grouping:
+    """What a table groups by and sums, and the words for it."""
 
     levels: tuple[Level, ...]
     sums: tuple[Sum, ...]
     carry: bool
     words: Words
 
-    def opening(self) -> State:
-        """Before the first row."""
+    def opening(self) -> OpenGroups:
+        """The state before the first row."""
         return (self._empty(""),)
 
-    def keys(self, rows: Sequence[Row]) -> list[tuple[str, ...]]:
+    def keys(self, rows: Sequence[Row]) -> list[GroupKeys]:
         """The names of the groups that each row belongs to."""
         if not self.levels:
             return [()] * len(rows)
         return list(zip(*(self._names(level, rows) for level in self.levels), strict=True))
 
-    def staying(self, keys: Sequence[tuple[str, ...]], last: int | None) -> list[int]:
-        """How many groups stay open behind each row. Behind the last one it is `last` (-1: the document is
-        over); None when nobody knows yet, and then the last row is left out."""
+    def still_open(self, keys: Sequence[GroupKeys], last: int | None) -> list[int]:
+        """How many groups are still open behind each row.
+
+        Behind the last row it is `last`, -1 if the document ends there. With None the last row is left out:
+        the row that follows is not read yet.
+        """
         depth = len(self.levels)
-        found = [depth if one == two else _shared(one, two) for one, two in pairwise(keys)]
+        found = [depth if one == two else _common_levels(one, two) for one, two in pairwise(keys)]
         return found if last is None else [*found, last]
 
     def bands(
-        self, state: State, rows: Sequence[Row], keys: Sequence[tuple[str, ...]], staying: Sequence[int]
-    ) -> tuple[list[Band], State]:
-        """The lines between the rows of a page, and the state behind it."""
-        depth, accounts, start = len(self.levels), list(state), 0
-        bands = list(self.head(state))
-        borders = [i for i, stay in enumerate(staying, 1) if stay < depth]
-        for stop in borders if borders and borders[-1] == len(rows) else [*borders, len(rows)]:
-            for level in range(len(accounts) - 1, depth):
-                bands.append(Band(start, "heading", level, _title(keys[start][level]), self.levels[level].title))
-                accounts.append(self._empty(keys[start][level]))
-            accounts = self._booked(accounts, rows[start:stop])
-            bands += self._closed(accounts, staying[stop - 1], stop)
-            del accounts[staying[stop - 1] + 1 :]
+        self, state: OpenGroups, rows: Sequence[Row], keys: Sequence[GroupKeys], still_open: Sequence[int]
+    ) -> tuple[list[Band], OpenGroups]:
+        """Returns the bands between the rows of a page, and the groups that are open behind it."""
+        depth, start = len(self.levels), 0
+        groups, bands = list(state), list(self.continued(state))
+        for stop in _run_ends(still_open, depth):  # rows start to stop are in the same groups: one sum for all
+            for level in range(len(groups) - 1, depth):
+                key = keys[start][level]
+                bands.append(Band(start, "heading", level, _title(key), self.levels[level].title))
+                groups.append(self._empty(key))
+            groups = self._add_rows(groups, rows[start:stop])
+            stay = still_open[stop - 1]
+            bands += self._closing_bands(groups, stay, stop)
+            del groups[stay + 1 :]  # at -1, the end of the document, the document's own subtotal too
             start = stop
-        if self.carry and accounts:
-            bands.append(self._band(len(rows), "carried", 0, self.words.carried, accounts[0]))
-        return bands, tuple(accounts)
+        if self.carry and groups:
+            bands.append(self._band(len(rows), "carried", 0, self.words.carried, groups[0]))
+        return bands, tuple(groups)
 
-    def head(self, state: State) -> Iterator[Band]:
-        """What a page begins with: the sum so far, and the groups that go on."""
+    def continued(self, state: OpenGroups) -> Iterator[Band]:
+        """The bands that a page begins with: the sum brought forward, and the headings of groups that go on."""
         if self.carry and state[0].rows:
             yield self._band(0, "brought", 0, self.words.brought, state[0])
-        for level, account in enumerate(state[1:]):
+        for level, subtotal in enumerate(state[1:]):
             note = " · ".join(filter(None, [self.levels[level].title, self.words.continued]))
-            yield Band(0, "heading", level, _title(account.key), note, continued=True)
+            yield Band(0, "heading", level, _title(subtotal.key), note, continued=True)
 
-    def _closed(self, accounts: Sequence[Account], stay: int, before: int) -> Iterator[Band]:
-        """Subtotals of the groups that end, innermost first; at the very end the total."""
+    def _closing_bands(self, groups: Sequence[Subtotal], stay: int, before: int) -> Iterator[Band]:
+        """Subtotals of the groups that end, innermost first; at the end of the document the total."""
         if not self.sums:
             return
-        for level in range(len(accounts) - 2, max(stay, 0) - 1, -1):
-            account = accounts[level + 1]
-            words = f"{self.words.total} {_title(account.key)}"
-            yield self._band(before, "subtotal", level, words, account)
+        for level in range(len(groups) - 2, max(stay, 0) - 1, -1):
+            subtotal = groups[level + 1]
+            words = f"{self.words.total} {_title(subtotal.key)}"
+            yield self._band(before, "subtotal", level, words, subtotal)
         if stay < 0:
-            yield self._band(before, "total", 0, self.words.total, accounts[0])
+            yield self._band(before, "total", 0, self.words.total, groups[0])
 
-    def _band(self, before: int, kind: Kind, level: int, words: str, account: Account) -> Band:
-        return Band(before, kind, level, words, "", self.shown(account))
+    def _band(self, before: int, kind: Kind, level: int, words: str, subtotal: Subtotal) -> Band:
+        return Band(before, kind, level, words, "", self.shown(subtotal))
 
-    def shown(self, account: Account) -> tuple[str, ...]:
-        """The sums of an account, as they are written."""
-        return tuple(s.writer.show(value) for s, value in zip(self.sums, account.sums, strict=True))
+    def shown(self, subtotal: Subtotal) -> tuple[str, ...]:
+        """The totals as they are written."""
+        return tuple(s.writer.show(value) for s, value in zip(self.sums, subtotal.sums, strict=True))
 
-    def _booked(self, accounts: Sequence[Account], rows: Sequence[Row]) -> list[Account]:
+    def _add_rows(self, groups: Sequence[Subtotal], rows: Sequence[Row]) -> list[Subtotal]:
         added = [total(s.cells.numbers([row[s.source] for row in rows])) for s in self.sums]
         return [
-            Account(a.key, a.rows + len(rows), tuple(map(EXACT.add, a.sums, added))) for a in accounts
-        ]  # fmt: skip
+            Subtotal(group.key, group.rows + len(rows), tuple(map(EXACT.add, group.sums, added)))
+            for group in groups
+        ]
 
-    def _empty(self, key: str) -> Account:
-        return Account(key, 0, (Decimal(0),) * len(self.sums))
+    def _empty(self, key: str) -> Subtotal:
+        return Subtotal(key, 0, (Decimal(0),) * len(self.sums))
 
     def _names(self, level: Level, rows: Sequence[Row]) -> list[str]:
         texts = [row[level.source] for row in rows]
         shown = level.cells.texts(texts) if level.cells else texts
-        return [text if len(text) <= KEY_MOST else _shortened(text) for text in shown]
+        return [text if len(text) <= MAX_KEY else _shortened(text) for text in shown]
 
 
 def total(values: Sequence[Decimal]) -> Decimal:
-    """The exact sum."""
+    """Returns the exact sum."""
     return reduce(EXACT.add, values, Decimal(0))
 
 
-def _shared(one: tuple[str, ...], two: tuple[str, ...]) -> int:
-    """How many groups, from the outermost on, two rows have in common."""
+def _run_ends(still_open: Sequence[int], depth: int) -> list[int]:
+    """The indexes behind which a group ends, and the end of the page."""
+    ends = [number for number, stay in enumerate(still_open, 1) if stay < depth]
+    if not ends or ends[-1] < len(still_open):
+        ends.append(len(still_open))
+    return ends
+
+
+def _common_levels(one: GroupKeys, two: GroupKeys) -> int:
+    """How many groups two rows have in common, from the outermost on."""
     return next((i for i, (a, b) in enumerate(zip(one, two, strict=True)) if a != b), len(one))
 
 
 def _shortened(text: str) -> str:
-    return text[:KEY_MOST] + "… " + sha256(text.encode()).hexdigest()[:12]
+    return text[:MAX_KEY] + "… " + sha256(text.encode()).hexdigest()[:12]
 
 
 def _title(key: str) -> str:

@@ -1,4 +1,4 @@
-"""What a request may say about a table."""
+"""The parameters of a table, and the words it prints by itself, in four languages."""
 
 from __future__ import annotations
 
@@ -8,20 +8,64 @@ import msgspec
 from msgspec import Meta
 
 from ...errors import InvalidRequest
-from ..paper import PaperParams
+from ..params import PaperParams
 from .formats import Date, Format, known_locale, writer
-from .words import Words, words
+
+Word = Annotated[str, Meta(max_length=60)]
+
+
+class Words(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Words that a table prints. Empty ones are in the language of the locale, or else in English."""
+
+    total: Word = ""
+    carried: Word = ""
+    brought: Word = ""
+    continued: Word = ""
+    summary: Word = ""
+    group: Word = ""
+    rows: Word = ""
+    page: Word = ""
+    of: Word = ""
+    more: Word = ""
+
+
+ENGLISH = Words(
+    "Total", "Carried forward", "Brought forward", "continued", "Summary", "Group", "Rows", "Page",
+    "of", "groups more, not listed here",
+)  # fmt: skip
+LANGUAGES = {
+    "de": Words(
+        "Summe", "Übertrag", "Übertrag von der vorigen Seite", "Fortsetzung", "Zusammenfassung", "Gruppe", "Zeilen",
+        "Seite", "von", "weitere Gruppen, hier nicht aufgeführt",
+    ),
+    "fr": Words(
+        "Total", "À reporter", "Report", "suite", "Récapitulatif", "Groupe", "Lignes", "Page",
+        "sur", "autres groupes, non repris ici",
+    ),
+    "es": Words(
+        "Total", "Suma y sigue", "Suma anterior", "continuación", "Resumen", "Grupo", "Filas", "Página",
+        "de", "grupos más, que no figuran aquí",
+    ),
+}  # fmt: skip
+
+
+def words(given: Words, language: str) -> Words:
+    """Returns the words of a language, with the given ones in their place."""
+    known = msgspec.structs.asdict(LANGUAGES.get(language, ENGLISH))
+    chosen = {name: word for name, word in msgspec.structs.asdict(given).items() if word}
+    return Words(**known | chosen)
+
 
 LEVELS = 4  # of groups
 Text = Annotated[str, Meta(max_length=200)]
 
 
 class Column(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How one column is shown. `field` is its name in the input."""
+    """How a column is shown. `field` is its name in the input."""
 
     field: str
     title: str | None = None
-    width: Annotated[Annotated[float, Meta(gt=0)] | None, Meta(description="mm; measured when not given")] = None
+    width: Annotated[Annotated[float, Meta(gt=0)] | None, Meta(description="mm; measured if not given")] = None
     align: Literal["auto", "left", "right", "center"] = "auto"
     format: Format | None = None
     locale: str = ""
@@ -29,7 +73,10 @@ class Column(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Group(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A column whose change begins a group; told apart by what is shown of it. `title` stands before it."""
+    """A column by which rows are grouped: a new group begins where the text shown changes.
+
+    `title` is printed beside the group's name.
+    """
 
     field: str
     title: Text = ""
@@ -41,42 +88,42 @@ class TableParams(PaperParams, frozen=True):
     """Parameters of `table`."""
 
     rows: Annotated[list[dict[str, Any]] | None, Meta(description="a list of {column: value}")] = None
-    title: Annotated[str, Meta(min_length=1, max_length=200, description="stands on the first page")] = "Table"
-    subtitle: Annotated[str, Meta(max_length=200, description="stands below the title")] = ""
+    title: Annotated[str, Meta(min_length=1, max_length=200, description="printed on the first page")] = "Table"
+    subtitle: Annotated[str, Meta(max_length=200, description="printed below the title")] = ""
     text: Annotated[
         tuple[Annotated[str, Meta(max_length=500)], ...], Meta(max_length=12, description="lines below the title")
     ] = ()
-    date: Annotated[str, Meta(max_length=60, description="stands beside the title; 2026-01-31 in words")] = ""
-    delimiter: Annotated[str, Meta(max_length=1, description="of a CSV; found out when not given")] = ""
-    encoding: Annotated[str, Meta(max_length=20, description="of a CSV; found out when not given")] = ""
+    date: Annotated[str, Meta(max_length=60, description="printed beside the title; 2026-01-31 in words")] = ""
+    delimiter: Annotated[str, Meta(max_length=1, description="of a CSV; detected if not given")] = ""
+    encoding: Annotated[str, Meta(max_length=20, description="of a CSV; detected if not given")] = ""
     columns: Annotated[
         tuple[Column, ...],
-        Meta(description='which columns, in order, such as [{"field": "net", "total": true}]; all when empty'),
+        Meta(description='columns in order, such as [{"field": "net", "total": true}]; all if empty'),
     ] = ()
     locale: Annotated[str, Meta(max_length=30, description="of numbers, dates and words, such as de_DE")] = "en_US"
     group_by: Annotated[
         tuple[Group, ...],
-        Meta(max_length=LEVELS, description='columns by which the rows are sorted already: [{"field": "region"}]'),
+        Meta(max_length=LEVELS, description='columns by which the rows are already sorted: [{"field": "region"}]'),
     ] = ()
     carry: Annotated[bool, Meta(description="carry totals forward from page to page")] = False
     summary: Annotated[Literal["none", "front", "back"], Meta(description="pages of totals and groups")] = "none"
-    summary_pages: Annotated[int, Meta(ge=1, le=20, description="pages of the summary at the most, 1 to 20")] = 2
+    summary_pages: Annotated[int, Meta(ge=1, le=20, description="most pages of the summary, 1 to 20")] = 2
     words: Annotated[Words | None, Meta(description="words of your own, such as {total: ...}")] = None
     margin: Annotated[float, Meta(ge=5, le=40, description="margin in mm, 5 to 40")] = 12
     font_size: Annotated[float, Meta(ge=4, le=24, description="points, 4 to 24")] = 8
     stripes: Annotated[bool, Meta(description="shade every other row")] = True
     page_numbers: Annotated[bool, Meta(description="print `x of y`")] = True
     bookmark_every: Annotated[
-        int, Meta(ge=0, description="pages from one outline entry to the next; 0: one a group")
+        int, Meta(ge=0, description="pages from one bookmark to the next; 0: a bookmark for each group")
     ] = 0
 
     @property
-    def said(self) -> Words:
-        """The words of this table."""
+    def wording(self) -> Words:
+        """The words of this table in its language."""
         return words(self.words or Words(), known_locale(self.locale).language)
 
     def check_formats(self) -> None:
-        """InvalidRequest for a locale or format that nobody can write, and for sums of what is no number."""
+        """Raise InvalidRequest for an unknown locale or format, and for totals without numbers."""
         known_locale(self.locale)
         formats = [(column.format, column.locale) for column in self.columns]
         for format, locale in [*formats, *((group.format, "") for group in self.group_by)]:

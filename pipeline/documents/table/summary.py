@@ -1,4 +1,4 @@
-"""The summary: rows, totals and groups with their pages, before the table or behind it."""
+"""The summary: number of rows, totals, and groups with their pages, before or behind the table."""
 
 from __future__ import annotations
 
@@ -9,32 +9,32 @@ from ...errors import InvalidRequest
 from ...pdf.page import Colour, Page, printable
 from .cells import Cells
 from .formats import Number, known_locale, writer
-from .layout import FOOT, shrunk
-from .notes import Entry
+from .layout import FOOTER, size_that_fits
 from .params import TableParams
-from .view import Found, View
+from .setup import TablePlan, TableSetup
+from .warnings import GroupEntry
 
 STEP = 1.75  # from line to line, in font sizes
-HEADING = 1.35  # size of "Summary" behind a table
+HEADING = 1.35  # font size of "Summary" behind a table
 GREY: Colour = (0.42, 0.42, 0.42)
-NAME_LEAST = 0.3  # of the width is for the names of groups
+MIN_NAME_SHARE = 0.3  # of the width is kept for the names of groups
 
 
 @dataclass(frozen=True)
-class Cell:
-    """A column of the list of groups: its right edge, and how wide it is."""
+class NumberColumn:
+    """A column of numbers in the list of groups: its right edge and its width."""
 
     right: float
     width: float
 
 
 class Summary:
-    """Lays out the pages of a summary: at most as many as were asked for, whatever the number of groups."""
+    """Lays out the pages of a summary: at most `summary_pages`, however many groups there are."""
 
-    def __init__(self, params: TableParams, view: View) -> None:
+    def __init__(self, params: TableParams, setup: TableSetup) -> None:
         self._params = params
-        self._view = view
-        self._layout = view.layout
+        self._setup = setup
+        self._layout = setup.layout
         self._size = params.font_size
         self._count = Cells(writer(Number(decimals=0), known_locale(params.locale)))
         self._wanted = params.summary != "none"
@@ -45,104 +45,104 @@ class Summary:
 
     @property
     def room(self) -> int:
-        """How many groups are named at the most."""
-        if not self._wanted or not self._view.books.levels:
+        """Most groups that are listed."""
+        if not self._wanted or not self._setup.grouping.levels:
             return 0
-        # One line is kept for saying how many are not named.
+        # One line is kept for the number of groups that are not listed.
         return max(0, sum(self._lines(page) for page in range(self._params.summary_pages)) - 1)
 
-    def pages(self, entries: Sequence[Entry], groups: int) -> int:
+    def pages(self, entries: Sequence[GroupEntry], groups: int) -> int:
         """How many pages are needed."""
         lines, pages = len(entries) + (groups > len(entries)), int(self._wanted)
         while self._wanted and lines > sum(map(self._lines, range(pages))) and pages < self._params.summary_pages:
             pages += 1
         return pages
 
-    def draw(self, page: Page, number: int, found: Found) -> None:
-        """The n-th page, counted from 0."""
-        y = self._top(page, number, found)
-        if not self._view.books.levels:
+    def draw(self, page: Page, number: int, plan: TablePlan) -> None:
+        """Draw a page, counted from 0."""
+        y = self._top(page, number, plan)
+        if not self._setup.grouping.levels:
             return
         before = sum(map(self._lines, range(number)))
-        entries = found.entries[before : before + self._lines(number)]
-        cells = list(self._cells(page, found))
-        words, titles = self._view.books.words, [self._layout.places[i].title for i in self._layout.summed]
+        entries = plan.entries[before : before + self._lines(number)]
+        cells = list(self._cells(page, plan))
+        words, titles = self._setup.grouping.words, [self._layout.places[i].title for i in self._layout.summed]
         y = self._line(page, y, words.group, 0, [words.rows, *titles, words.page], cells, GREY)
         for entry in entries:
             self._rule(page, y)
-            y = self._line(page, y, entry.words, entry.level, self._texts(entry, found), cells)
-        if found.groups > len(found.entries) and before + len(entries) == len(found.entries):
-            more = f"… {self._number(found.groups - len(found.entries))} {words.more}"
+            y = self._line(page, y, entry.words, entry.level, self._texts(entry, plan), cells)
+        if plan.groups > len(plan.entries) and before + len(entries) == len(plan.entries):
+            more = f"… {self._number(plan.groups - len(plan.entries))} {words.more}"
             self._line(page, y, more, 0, [], cells, GREY)
 
-    def _facts(self, found: Found | None) -> Iterator[tuple[str, str]]:
-        """What is said of the whole table, with its words."""
-        words = self._view.books.words
-        yield words.rows, self._number(found.records if found else 0)
+    def _facts(self, plan: TablePlan | None) -> Iterator[tuple[str, str]]:
+        """Words and values about the whole table."""
+        words = self._setup.grouping.words
+        yield words.rows, self._number(plan.records if plan else 0)
         for i, place in enumerate(self._layout.summed):
             title = f"{words.total} {self._layout.places[place].title}"
-            yield title, found.totals[i] if found else ""
+            yield title, plan.totals[i] if plan else ""
 
     def _head_height(self, number: int) -> float:
-        """Above the list of groups."""
+        """Height above the list of groups."""
         if number:
             return self._size * HEADING
         facts = sum(1 for _ in self._facts(None)) * self._size * STEP
-        title = self._view.head.height if self._params.summary == "front" else self._size * HEADING * 2
+        title = self._setup.title_block.height if self._params.summary == "front" else self._size * HEADING * 2
         return title + facts + self._size * STEP
 
     def _lines(self, number: int) -> int:
-        """How many lines of the list fit a page, below its titles."""
-        high = self._layout.height - 2 * self._layout.margin - self._head_height(number) - self._size * FOOT
+        """How many lines of the list fit a page below its titles."""
+        high = self._layout.height - 2 * self._layout.margin - self._head_height(number) - self._size * FOOTER
         return max(0, int(high / (self._size * STEP)) - 1)
 
-    def _top(self, page: Page, number: int, found: Found) -> float:
-        """Draw what stands above the list; where the list begins."""
+    def _top(self, page: Page, number: int, plan: TablePlan) -> float:
+        """Draw what stands above the list. Returns where the list begins."""
         layout, size, top = self._layout, self._size, self._layout.height - self._layout.margin
         if number:
             return top - self._head_height(number)
         y = top
         if self._params.summary == "front":
-            self._view.head.draw(page, layout.margin, layout.width - layout.margin, top)
-            y -= self._view.head.height + size * STEP
+            self._setup.title_block.draw(page, layout.margin, layout.width - layout.margin, top)
+            y -= self._setup.title_block.height + size * STEP
         else:
-            page.text(layout.margin, top - size * HEADING, size * HEADING, self._view.books.words.summary)
+            page.text(layout.margin, top - size * HEADING, size * HEADING, self._setup.grouping.words.summary)
             y -= size * HEADING * 2 + size
-        widest = max(page.face.width(printable(title), size) for title, _ in self._facts(found))
-        for title, value in self._facts(found):
+        widest = max(page.face.width(printable(title), size) for title, _ in self._facts(plan))
+        for title, value in self._facts(plan):
             page.text(layout.margin, y, size, title, colour=GREY)
             page.text(layout.margin + min(widest, layout.width / 2) + 2 * size, y, size, value)
             y -= size * STEP
         return top - self._head_height(0) - size * 0.6
 
-    def _texts(self, entry: Entry, found: Found) -> list[str]:
-        return [self._number(entry.rows), *entry.sums, self._number(entry.page + found.front + 1)]
+    def _texts(self, entry: GroupEntry, plan: TablePlan) -> list[str]:
+        return [self._number(entry.rows), *entry.sums, self._number(entry.page + plan.front + 1)]
 
-    def _cells(self, page: Page, found: Found) -> Iterator[Cell]:
-        """The columns of numbers, as wide as they need, from the right edge."""
-        words, places = self._view.books.words, self._layout.places
+    def _cells(self, page: Page, plan: TablePlan) -> Iterator[NumberColumn]:
+        """The columns of numbers at the right edge, as wide as their texts."""
+        words, places = self._setup.grouping.words, self._layout.places
         titles = [words.rows, *(places[i].title for i in self._layout.summed), words.page]
-        rows = [titles, *(self._texts(entry, found) for entry in found.entries)]
+        rows = [titles, *(self._texts(entry, plan) for entry in plan.entries)]
         widths = [
             max(page.face.width(printable(t), self._size) for t in column) + 2 * self._size
             for column in zip(*rows, strict=True)
         ]
         full = self._layout.width - 2 * self._layout.margin
-        scale = min(1.0, full * (1 - NAME_LEAST) / sum(widths))
+        scale = min(1.0, full * (1 - MIN_NAME_SHARE) / sum(widths))
         right = self._layout.margin + full - scale * sum(widths)
         for width in widths:
             right += width * scale
-            yield Cell(right, (width - self._size) * scale)
+            yield NumberColumn(right, (width - self._size) * scale)
 
     def _line(
-        self, page: Page, y: float, words: str, level: int, texts: Sequence[str], cells: Sequence[Cell],
+        self, page: Page, y: float, words: str, level: int, texts: Sequence[str], cells: Sequence[NumberColumn],
         colour: Colour = (0, 0, 0),
     ) -> float:  # fmt: skip
         size, x = self._size, self._layout.margin + level * self._size * 1.5
         room = cells[0].right - cells[0].width - self._size - x
         page.text(x, y, size, page.face.fit(printable(words), size, room), colour=colour)
         for cell, text in zip(cells, texts, strict=False):
-            smaller = shrunk(page.face, printable(text), size, cell.width)
+            smaller = size_that_fits(page.face, printable(text), size, cell.width)
             page.text(cell.right, y, smaller, text, align="right", colour=colour)
         return y - size * STEP
 

@@ -1,9 +1,9 @@
-"""Which part of a line stands where when it is read from both sides (Unicode Standard Annex 9).
+"""The order in which a line of mixed directions is displayed (Unicode Standard Annex 9).
 
-Explicit embeddings, overrides and isolates do not occur: `printable` leaves them out of every text.
+Explicit embeddings, overrides and isolates do not occur: `printable` removes them from every text.
 """
 
-# ruff: noqa: RUF001  # brackets of other scripts, on purpose
+# ruff: noqa: RUF001  # brackets of other scripts
 from __future__ import annotations
 
 import re
@@ -12,12 +12,12 @@ from itertools import groupby
 from typing import NamedTuple
 from unicodedata import bidirectional
 
-LEFT_TO_RIGHT, RIGHT_TO_LEFT = "\u200e", "\u200f"  # marks that draw nothing and count as a letter
+LEFT_TO_RIGHT, RIGHT_TO_LEFT = "\u200e", "\u200f"  # marks: draw nothing, count as a letter
 _BRACKETS = "()[]{}⁽⁾₍₎〈〉《》「」『』【】〔〕（）［］｛｝｢｣"
 _CLOSING = dict(zip(_BRACKETS[::2], _BRACKETS[1::2], strict=True))
 _SIGNS = _BRACKETS + "<>«»‹›≤≥"
-MIRRORED = str.maketrans(_SIGNS, "".join(_SIGNS[i ^ 1] for i in range(len(_SIGNS))))  # what is drawn backward
-# A letter for each class that the rules tell apart; the others are neutral (n).
+MIRRORED = str.maketrans(_SIGNS, "".join(_SIGNS[i ^ 1] for i in range(len(_SIGNS))))  # for text drawn backward
+# A letter for each class that the rules distinguish; the others are neutral (n).
 _LETTERS = {"L": "L", "R": "R", "AL": "A", "EN": "e", "AN": "a", "ES": "+", "ET": "%", "CS": ",",
             "NSM": "m", "BN": "m"}  # fmt: skip
 
@@ -35,23 +35,23 @@ class Run(NamedTuple):
         return self.level % 2 == 1
 
 
-def base(text: str) -> int:
-    """The level of a paragraph: 1 when its first letter is one of a script from right to left (P2, P3)."""
+def base_level(text: str) -> int:
+    """Return the level of a paragraph: 1 when its first letter is of a right-to-left script, else 0 (P2, P3)."""
     for character in text:
         if (kind := bidirectional(character)) in ("L", "R", "AL"):
             return int(kind != "L")
     return 0
 
 
-def directed(lines: Sequence[str], paragraph: str) -> list[str]:
-    """The lines of a paragraph, each with a mark in front when it alone would take another direction."""
-    level = base(paragraph)
+def keep_direction(lines: Sequence[str], paragraph: str) -> list[str]:
+    """Return the lines of a paragraph, with a mark in front of each that alone would get another direction."""
+    level = base_level(paragraph)
     mark = RIGHT_TO_LEFT if level else LEFT_TO_RIGHT
-    return [line if base(line) == level else mark + line for line in lines]
+    return [line if base_level(line) == level else mark + line for line in lines]
 
 
 def visual_runs(text: str) -> list[Run]:
-    """The runs of a line as they stand from left to right (L2)."""
+    """Return the runs of a line in display order, from left to right (L2)."""
     runs = list(_runs(levels(text)))
     for level in range(max((run.level for run in runs), default=0), 0, -1):
         runs = [run for group in _split(runs, level) for run in group]
@@ -59,15 +59,15 @@ def visual_runs(text: str) -> list[Run]:
 
 
 def _split(runs: Sequence[Run], least: int) -> Iterator[Iterable[Run]]:
-    """Runs of a level and above together and turned round, the others as they are."""
+    """Yield runs of level `least` and above grouped and reversed, the others as they are."""
     for high, group in groupby(runs, lambda run: run.level >= least):
         found = list(group)
         yield reversed(found) if high else found
 
 
 def levels(text: str) -> list[int]:
-    """The level of every character of a line: odd ones are read from right to left."""
-    level = base(text)
+    """Return the level of each character of a line; odd levels are read from right to left."""
+    level = base_level(text)
     side = "LR"[level]
     kinds = side + "".join([_LETTERS.get(bidirectional(c), "n") for c in text])
     kinds = _brackets(text, _weak(kinds), side) + side
@@ -80,7 +80,7 @@ def levels(text: str) -> list[int]:
 
 
 def _weak(kinds: str) -> str:
-    """W1 to W7. The first letter stands for what is before the line."""
+    """Apply W1 to W7. The first letter stands for what is before the line."""
     kinds = re.sub(r"([^m])(m+)", lambda m: m[1] * len(m[0]), kinds)
     kinds = re.sub(r"A[^LRA]*", lambda m: m[0].replace("e", "a"), kinds).replace("A", "R")
     kinds = re.sub(r"(?<=e)[+,](?=e)", "e", kinds)
@@ -91,7 +91,7 @@ def _weak(kinds: str) -> str:
 
 
 def _brackets(text: str, kinds: str, side: str) -> str:
-    """N0: both brackets of a pair go one way."""
+    """Apply N0: both brackets of a pair get one direction."""
     found = list(kinds)
     other = "R" if side == "L" else "L"
     for start, stop in _pairs(text, kinds):
@@ -105,7 +105,7 @@ def _brackets(text: str, kinds: str, side: str) -> str:
 
 
 def _pairs(text: str, kinds: str) -> list[tuple[int, int]]:
-    """Where pairs of brackets begin and end in `kinds`, which has one letter before the text (BD16)."""
+    """Return where pairs of brackets begin and end in `kinds`, which has one letter before the text (BD16)."""
     waiting: list[tuple[str, int]] = []
     found = []
     for i, character in enumerate(text, 1):

@@ -1,4 +1,4 @@
-"""Font files: where FONTS names them, and whether a PDF may and can hold them."""
+"""Font files: finds the fonts that FONTS names, and checks that a PDF can and may embed them."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from ...errors import InvalidSetting
+from ..numbering import MAX_FONTS
 
 BUILT_IN = ("fontpkg_noto_sans", "fontpkg_ibm_plex_sans_arabic", "fontpkg_heebo")
-DEFAULT = "default"  # in FONTS, stands for the built-in ones
-MOST = 11  # object numbers are reserved for so many, see index.py
+DEFAULT = "default"  # in FONTS, means the built-in ones
 ENDINGS = {".ttf", ".otf", ".ttc", ".otc"}
 NEEDED = ("cmap", "head", "hhea", "hmtx", "maxp")
 _KINDS = (b"\0\1\0\0", b"true", b"OTTO")
@@ -21,7 +21,7 @@ _KINDS = (b"\0\1\0\0", b"true", b"OTTO")
 
 @dataclass(frozen=True)
 class FontFile:
-    """One font of a file. `directory` is its list of tables with their checksums: another font, other bytes."""
+    """One font of a file. `directory` is its list of tables with their checksums, so it identifies the font."""
 
     path: Path
     index: int
@@ -29,27 +29,29 @@ class FontFile:
 
     @property
     def outlines(self) -> str:
-        """The table that holds them: glyf, CFF or CFF2."""
+        """The table with the outlines: glyf, CFF or CFF2."""
         return next(tag for tag in ("glyf", "CFF ", "CFF2") if tag in _tables(self.directory))
 
 
 def font_files(names: Iterable[str]) -> list[FontFile]:
-    """The files of FONTS in their order, the built-in ones behind them unless they are named `default`.
+    """Return the fonts that FONTS names, in order, then the built-in ones unless `default` says where they go.
 
-    InvalidSetting when one is missing, broken, or may not be embedded.
+    Raises InvalidSetting when a font is missing, broken, or may not be embedded.
     """
     wanted = list(names)
     if DEFAULT not in wanted:
         wanted.append(DEFAULT)
     at = wanted.index(DEFAULT)
     wanted[at : at + 1] = BUILT_IN
-    if len(wanted) > MOST:
-        raise _wrong(f"names {len(wanted) - len(BUILT_IN)} fonts; {MOST - len(BUILT_IN)} can be used.")
+    if len(wanted) > MAX_FONTS:
+        raise _wrong(
+            f"names {len(wanted) - len(BUILT_IN)} fonts; at most {MAX_FONTS - len(BUILT_IN)} are possible."
+        )
     return [_font_file(name) for name in wanted]
 
 
 def fingerprint(files: Iterable[FontFile]) -> str:
-    """The same for the same fonts in the same order."""
+    """Return a hash of the fonts and their order."""
     digest = hashlib.sha256()
     for file in files:
         digest.update(file.directory)
@@ -79,7 +81,7 @@ def _font_file(name: str) -> FontFile:
 
 
 def _path(name: str) -> Path:
-    """A file, or the upright regular font of an installed package."""
+    """Return the path of a file, or of the upright regular font of an installed package."""
     if Path(name).is_file():
         return Path(name)
     spec = find_spec(name) if name.isidentifier() else None
@@ -90,15 +92,15 @@ def _path(name: str) -> Path:
     upright = [path for path in found if "italic" not in path.name.lower()]
     regular = [path for path in upright if path.stem.endswith("-Regular")] if len(upright) > 1 else upright
     if len(regular) != 1:
-        raise _wrong(f"names the package {name}, which has {len(upright)} upright fonts: name the file instead.")
+        raise _wrong(f"names the package {name}, which has {len(upright)} upright fonts: name a file instead.")
     return regular[0]
 
 
 def _start(name: str, data: bytes, index: int | None) -> int:
-    """Where the font begins in its file: collections have several."""
+    """Return the offset of the font in its file; a collection has several fonts."""
     if not data.startswith(b"ttcf"):
         if index:
-            raise _wrong(f"names {name}, but that file holds one font only.")
+            raise _wrong(f"names {name}, but the file has only one font.")
         return 0
     count: int = struct.unpack_from(">I", _read(data, 12, name), 8)[0]
     if index is None or index >= count:
@@ -109,27 +111,24 @@ def _start(name: str, data: bytes, index: int | None) -> int:
 
 def _check(name: str, directory: bytes, size: int) -> None:
     if directory[:4] not in _KINDS:
-        raise _wrong(f"names {name}, which is no TrueType or OpenType font.")
+        raise _wrong(f"names {name}, which is not a TrueType or OpenType font.")
     tables = _tables(directory)
     missing = [tag for tag in NEEDED if tag not in tables]
     cut_off = [tag for tag, (offset, length) in tables.items() if offset + length > size]
     if missing or cut_off:
-        raise _wrong(f"names {name}, a broken font: its table {(missing + cut_off)[0].strip()} is not there.")
+        raise _wrong(f"names {name}, a broken font: its table {(missing + cut_off)[0].strip()} is missing.")
     if not {"glyf", "CFF ", "CFF2"} & tables.keys():
-        raise _wrong(f"names {name}, which has pictures or nothing for glyphs; outlines are needed.")
+        raise _wrong(f"names {name}, whose glyphs are not outlines; bitmap fonts cannot be used.")
 
 
 def _check_licence(name: str, bits: int) -> None:
-    """OS/2 fsType: only the lowest set of bits 1 to 3 counts, bit 8 forbids subsets, bit 9 outlines."""
+    """Check OS/2 fsType: of bits 1 to 3 only the lowest set one counts; bit 8 forbids subsets, bit 9 outlines."""
     if bits & 0xE == 2 or bits & 0x300:
-        raise _wrong(
-            f"names {name}, whose licence bits (fsType {bits:#06x}) forbid what every PDF does: to hold the"
-            " outlines of the characters it uses."
-        )
+        raise _wrong(f"names {name}, whose licence bits (fsType {bits:#06x}) forbid embedding it in a PDF.")
 
 
 def _tables(directory: bytes) -> dict[str, tuple[int, int]]:
-    """Tag to offset and length."""
+    """Return tag to offset and length."""
     count = struct.unpack_from(">H", directory, 4)[0]
     entries = [struct.unpack_from(">4sIII", directory, 12 + 16 * i) for i in range(count)]
     return {tag.decode("latin-1"): (offset, length) for tag, _, offset, length in entries}
@@ -137,7 +136,7 @@ def _tables(directory: bytes) -> dict[str, tuple[int, int]]:
 
 def _read(data: bytes, least: int, name: str) -> bytes:
     if len(data) < least:
-        raise _wrong(f"names {name}, a broken font: it ends too early.")
+        raise _wrong(f"names {name}, a broken font: the file ends too early.")
     return data
 
 

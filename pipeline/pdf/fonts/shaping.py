@@ -1,18 +1,15 @@
-"""Text that is more than one glyph a character from left to right: Arabic, Hebrew, Indic, combining marks."""
+"""Shapes text that is not one glyph a character from left to right: Arabic, Hebrew, Indic, combining marks."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from itertools import groupby, pairwise
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple, Protocol
 
 from .bidi import MIRRORED, visual_runs
 from .font import Font, Shaped, script
-from .line import Placed
-
-if TYPE_CHECKING:
-    from .face import Face
+from .glyph_run import Placed
 
 COMPLEX = re.compile(
     "[\u0300-\u036f\u0483-\u0489\u0590-\u08ff\u0900-\u109f\u135d-\u135f\u1700-\u18af\u1900-\u1cff\u1dc0-\u1dff"
@@ -23,39 +20,61 @@ COMPLEX = re.compile(
 INVISIBLE = re.compile("[\u200c-\u200f\ufe00-\ufe0f\U000e0100-\U000e01ef]")
 
 
+class Glyphs(Protocol):
+    """What shaping needs to know of the fonts; a FontChain provides it."""
+
+    @property
+    def fonts(self) -> Sequence[Font]:
+        """The fonts in order."""
+
+    def has(self, character: str) -> bool:
+        """Return whether a font can draw a character."""
+
+    def font_index(self, character: str) -> int | None:
+        """Return the position of the first font that has a character; None when no font does."""
+
+    def placed(self, character: str) -> Placed:
+        """Return a character as one glyph, or what stands in for it."""
+
+    def is_plain(self, characters: Set[str]) -> bool:
+        """Return whether the first font has all characters, each as one glyph from left to right."""
+
+
 class _Piece(NamedTuple):
-    """Text of one font and script; no font when none has its characters."""
+    """Text of one font and script; `font` is None when no font has its characters."""
 
     text: str
     font: int | None
 
 
-def shaped(text: str, face: Face) -> tuple[list[Placed], str]:
-    """A line's glyphs from left to right, and the characters that were placed one by one."""
+def shaped(text: str, chain: Glyphs) -> tuple[list[Placed], str]:
+    """Return a line's glyphs from left to right, and the characters that were placed one by one."""
     found: list[Placed] = []
     lone = ""
     for run in visual_runs(text):
-        pieces = list(_pieces(text[run.start : run.stop], face))
+        pieces = list(_pieces(text[run.start : run.stop], chain))
         for piece in reversed(pieces) if run.backward else pieces:
-            if piece.font is None or (not run.backward and face.is_plain(set(piece.text))):
-                found += one_by_one(piece.text[::-1] if run.backward else piece.text, face, len(found))
+            if piece.font is None or (not run.backward and chain.is_plain(set(piece.text))):
+                found += one_by_one(piece.text[::-1] if run.backward else piece.text, chain, len(found))
                 lone += piece.text
             else:
-                found += _shaped(piece.text, piece.font, run.backward, face, len(found))
+                found += _shaped(piece.text, piece.font, run.backward, chain, len(found))
     return found, lone
 
 
-def one_by_one(text: str, face: Face, at: int = 0) -> list[Placed]:
-    """A glyph for each character. What stands in for a missing one tells which it is."""
+def one_by_one(text: str, chain: Glyphs, at: int = 0) -> list[Placed]:
+    """Return one glyph for each character. The substitute for a missing one carries the character as its span."""
     return [
-        face.placed(character) if face.has(character) else face.placed(character)._replace(span=(at + i, character))
+        chain.placed(character)
+        if chain.has(character)
+        else chain.placed(character)._replace(span=(at + i, character))
         for i, character in enumerate(text)
     ]
 
 
-def _shaped(text: str, place: int, backward: bool, face: Face, at: int) -> list[Placed]:
-    """Glyphs of one font. Of several for the same characters the widest stands for them all."""
-    font = face.fonts[place]
+def _shaped(text: str, place: int, backward: bool, chain: Glyphs, at: int) -> list[Placed]:
+    """Return the glyphs of one piece. Of several for the same characters, the widest carries the text."""
+    font = chain.fonts[place]
     found: list[Placed] = []
     glyphs = font.shape(text, backward)
     stops = _stops(glyphs, len(text))
@@ -73,15 +92,15 @@ def _shaped(text: str, place: int, backward: bool, face: Face, at: int) -> list[
 
 
 def _stops(glyphs: Sequence[Shaped], end: int) -> dict[int, int]:
-    """Where the characters of each cluster end."""
+    """Return where the characters of each cluster end."""
     return dict(pairwise([*sorted({glyph.cluster for glyph in glyphs}), end]))
 
 
-def _pieces(text: str, face: Face) -> Iterator[_Piece]:
-    """Cut where the font or the script changes. Marks, spaces and signs stay with what is before them."""
+def _pieces(text: str, chain: Glyphs) -> Iterator[_Piece]:
+    """Yield the text, cut where font or script changes. Marks, spaces and signs stay with the text before them."""
     start, font, writing = 0, -1, None
     for i, character in enumerate(text):
-        wanted = _font(character, font, face)
+        wanted = _font(character, font, chain)
         other = script(character)
         if i and (wanted != font or (other and writing and other != writing)):
             yield _Piece(text[start:i], None if font < 0 else font)
@@ -90,11 +109,11 @@ def _pieces(text: str, face: Face) -> Iterator[_Piece]:
     yield _Piece(text[start:], None if font < 0 else font)
 
 
-def _font(character: str, before: int, face: Face) -> int:
-    """The font of a character after one in the font `before`; -1 when there is none."""
-    if before >= 0 and (INVISIBLE.match(character) or _goes_along(character, face.fonts[before])):
+def _font(character: str, before: int, chain: Glyphs) -> int:
+    """Return the font of a character that follows one in the font `before`; -1 when no font has it."""
+    if before >= 0 and (INVISIBLE.match(character) or _goes_along(character, chain.fonts[before])):
         return before
-    found = face.place(character)
+    found = chain.font_index(character)
     return (0 if INVISIBLE.match(character) else -1) if found is None else found
 
 

@@ -1,1 +1,1 @@
-"""A world of exports and dynos on paper, in which the scaler's own `decide` and other ways are tried."""
+"""A discrete-event simulation of exports and dynos, in which `decide` is compared with other strategies."""

@@ -1,23 +1,23 @@
-"""Dynos and queue over time, as SVG."""
+"""Draws dynos and queue over time, as SVG."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from html import escape
 
-from .world import Moment, World
+from .world import Sample, World
 
 WIDTH, HEIGHT, LEFT, TOP, GAP = 720, 96, 56, 30, 44
-Pick = Callable[[Moment], int]
-SERIES: tuple[tuple[str, str, Pick], ...] = (  # the later ones cover the earlier
-    ("ordered, starting", 'fill="#f3b562"', lambda moment: moment.ordered),
-    ("dynos that are up", 'fill="#7fa8d4"', lambda moment: moment.up),
-    ("messages waiting", 'fill="none" stroke="#222"', lambda moment: moment.queue),
+Pick = Callable[[Sample], int]
+SERIES: tuple[tuple[str, str, Pick], ...] = (  # later ones cover earlier ones
+    ("ordered, starting", 'fill="#f3b562"', lambda sample: sample.ordered),
+    ("dynos that are up", 'fill="#7fa8d4"', lambda sample: sample.up),
+    ("messages waiting", 'fill="none" stroke="#222"', lambda sample: sample.queue),
 )
 
 
 def draw(worlds: Sequence[tuple[str, World]]) -> str:
-    """One panel under another: what is ordered, what of it is up, and how many messages wait, scaled to fit."""
+    """Returns an SVG with a panel per world: dynos ordered, dynos up, and messages waiting, scaled to fit."""
     panels = [_panel(n, name, world) for n, (name, world) in enumerate(worlds)]
     height = TOP + len(panels) * (HEIGHT + GAP)
     legend = "".join(
@@ -34,12 +34,12 @@ def draw(worlds: Sequence[tuple[str, World]]) -> str:
 
 def _panel(number: int, name: str, world: World) -> str:
     top = TOP + number * (HEIGHT + GAP)
-    dynos = max(moment.ordered for moment in world.moments) or 1
-    queue = max(moment.queue for moment in world.moments) or 1
+    dynos = max(sample.ordered for sample in world.samples) or 1
+    queue = max(sample.queue for sample in world.samples) or 1
     end = world.now or 1.0
     shapes = "".join(
-        f'<path {look} d="{_steps(world.moments, pick, end, most)}"/>'
-        for (_, look, pick), most in zip(SERIES, (dynos, dynos, queue), strict=True)
+        f'<path {look} d="{_steps(world.samples, pick, end, maximum)}"/>'
+        for (_, look, pick), maximum in zip(SERIES, (dynos, dynos, queue), strict=True)
     )
     return (
         f'<g transform="translate({LEFT} {top})"><text y="14" font-weight="bold">{escape(name)}</text>'
@@ -52,11 +52,11 @@ def _panel(number: int, name: str, world: World) -> str:
     )
 
 
-def _steps(moments: Sequence[Moment], pick: Pick, end: float, most: int) -> str:
-    """A staircase down to the axis; only where something changes."""
+def _steps(samples: Sequence[Sample], pick: Pick, end: float, maximum: int) -> str:
+    """Returns a path of steps that ends on the axis, with a point per change."""
     path, before = [f"M0 {HEIGHT}"], -1
-    for moment in moments:
-        if (value := pick(moment)) != before:
-            path.append(f"H{moment.at / end * WIDTH:.1f}V{HEIGHT - value / most * HEIGHT:.1f}")
+    for sample in samples:
+        if (value := pick(sample)) != before:
+            path.append(f"H{sample.at / end * WIDTH:.1f}V{HEIGHT - value / maximum * HEIGHT:.1f}")
             before = value
     return "".join([*path, f"H{WIDTH}V{HEIGHT}Z"])

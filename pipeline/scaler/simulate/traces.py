@@ -1,11 +1,11 @@
-"""What happens in a simulation: the fixed traces, random ones, and those that were recorded in a file.
+"""Traces: what happens in a simulation. Five fixed ones, and those recorded in a file.
 
-A file has one event a line, times in seconds from its beginning:
+A file has one event per line, with times in seconds from its beginning:
 
     {"event": "export", "at": 0.0, "chunks": [6.1, 5.9], "planning": 2.0, "assembly": 4.0}
     {"event": "crash", "at": 40.0, "dyno": 2}
 
-`chunks` are the seconds that each took; `planning`, `assembly` and `deadline` may be missing.
+`chunks` are the seconds that each chunk took; `planning`, `assembly` and `deadline` are optional.
 """
 
 from __future__ import annotations
@@ -19,27 +19,27 @@ from typing import Annotated
 import msgspec
 
 from ...errors import InvalidRequest
-from ...export import Export
+from ...exports.export import Export
 
-Seconds = Annotated[float, msgspec.Meta(ge=0)]
-Work = Annotated[float, msgspec.Meta(ge=0, le=30 * 86400)]
-Moment = Annotated[float, msgspec.Meta(ge=0, le=366 * 86400)]  # not since 1970: each second is gone through
+_Seconds = Annotated[float, msgspec.Meta(ge=0)]
+_WorkSeconds = Annotated[float, msgspec.Meta(ge=0, le=30 * 86400)]
+_TraceSeconds = Annotated[float, msgspec.Meta(ge=0, le=366 * 86400)]  # not epoch seconds: every second is simulated
 
 
 class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="event", tag="export"):
-    """An export that is asked for, and what it takes."""
+    """A request for an export, and the work it takes."""
 
-    at: Moment
-    chunks: tuple[Work, ...]
-    planning: Work = 0.0
-    assembly: Work = 0.0
-    deadline: Seconds | None = None  # after `at`
+    at: _TraceSeconds
+    chunks: tuple[_WorkSeconds, ...]
+    planning: _WorkSeconds = 0.0
+    assembly: _WorkSeconds = 0.0
+    deadline: _Seconds | None = None  # after `at`
 
 
 class Crash(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="event", tag="crash"):
-    """The dyno at this place dies with all that it has in hand; the platform starts it again."""
+    """The dyno with this number dies with its work; the platform starts it again."""
 
-    at: Moment
+    at: _TraceSeconds
     dyno: Annotated[int, msgspec.Meta(ge=1)]
 
 
@@ -52,35 +52,29 @@ class Trace:
     crashes: Sequence[Crash] = ()
 
 
-def fixed() -> list[Trace]:
-    """The five that the figures in docs/scaling.md are of."""
-    dice = Random(7)  # noqa: S311  # a repeatable simulation, no secret
-    bursts = [_request(dice, at + n * 2, 20) for at in (0, 400, 900) for n in range(3)]
-    overlaps = [_request(dice, 25 * n + dice.uniform(0, 20), dice.randint(10, 60)) for n in range(12)]
+def fixed_traces() -> list[Trace]:
+    """Returns the five traces of the figures in docs/scaling.md."""
+    random = Random(7)  # noqa: S311  # a repeatable simulation, no secret
+    bursts = [request(random, at + n * 2, 20) for at in (0, 400, 900) for n in range(3)]
+    overlaps = [request(random, 25 * n + random.uniform(0, 20), random.randint(10, 60)) for n in range(12)]
     # Most chunks are short and a few are very long, at random places.
-    tail = [dice.lognormvariate(1.2, 1.0) for _ in range(150)]
+    tail = [random.lognormvariate(1.2, 1.0) for _ in range(150)]
     return [
-        Trace("single", [_request(dice, 0, 40)]),
+        Trace("single", [request(random, 0, 40)]),
         Trace("bursts", bursts),
         Trace("overlaps", overlaps),
         Trace("long tail", [Request(0, tuple(tail), planning=2, assembly=5)]),
-        Trace("crash", [_request(dice, 0, 120)], [Crash(40, 1)]),
+        Trace("crash", [request(random, 0, 120)], [Crash(40, 1)]),
     ]
 
 
-def chance(seed: int) -> Trace:
-    """An hour or so of exports of all sizes, with crashes."""
-    dice = Random(seed)  # noqa: S311
-    at, requests = 0.0, []
-    for _ in range(dice.randint(1, 12)):
-        requests.append(_request(dice, at, min(400, int(dice.lognormvariate(2.5, 1.2)) + 1)))
-        at += dice.expovariate(1 / dice.choice((5, 60, 400)))
-    crashes = [Crash(dice.uniform(0, at + 120), dice.randint(1, 8)) for _ in range(dice.randint(0, 4))]
-    return Trace(f"random {seed}", requests, crashes)
+def request(random: Random, at: float, chunks: int) -> Request:
+    """Returns a request with chunks of about six seconds."""
+    return Request(at, tuple(6 * random.lognormvariate(0, 0.15) for _ in range(chunks)), planning=2, assembly=4)
 
 
-def recorded(path: Path) -> Trace:
-    """A trace from a file of JSON lines; InvalidRequest names the line that is wrong."""
+def load_trace(path: Path) -> Trace:
+    """Reads a trace from a file of JSON lines; InvalidRequest names the line that is wrong."""
     decoder = msgspec.json.Decoder(Request | Crash)
     events: list[Request | Crash] = []
     for number, line in enumerate(path.read_bytes().splitlines(), 1):
@@ -91,28 +85,23 @@ def recorded(path: Path) -> Trace:
                 raise InvalidRequest(f"{path}, line {number}: {error}.", field="trace") from error
     requests = sorted((event for event in events if isinstance(event, Request)), key=lambda event: event.at)
     if not requests:
-        raise InvalidRequest(f"{path} has no export.", field="trace", advice="Each is one line of JSON.")
+        raise InvalidRequest(f"{path} has no export.", field="trace", advice="Add one: a line of JSON for each.")
     return Trace(path.stem, requests, [event for event in events if isinstance(event, Crash)])
 
 
-def of(export: Export, begin: float) -> Request | None:
-    """What an export took, in a trace that begins then; none of one that was not made, or not timed.
+def from_export(export: Export, begin: float) -> Request | None:
+    """Returns what an export took, in a trace that begins at `begin`; None if it was not made or not timed.
 
-    What each chunk took is not kept, so all of them take their mean.
+    The seconds of single chunks are not kept, so each gets their mean.
     """
     made, times = export.result, (export.started_at, export.planned_at, export.rendered_at, export.finished_at)
     if made is None or not made.seconds or not export.chunks or None in times:
         return None
     started, planned, rendered, finished = (moment or 0.0 for moment in times)
     return Request(
-        round(max(0.0, export.created_at - begin), 3),  # ids and times are not taken at the same moment
+        round(max(0.0, export.created_at - begin), 3),  # ids are nearly in order of time
         (round(made.seconds / export.chunks, 3),) * export.chunks,
         round(max(0.0, planned - started), 3),
         round(max(0.0, finished - rendered), 3),
         export.ready_by and max(0.0, round(export.ready_by - export.created_at, 3)),
     )
-
-
-def _request(dice: Random, at: float, chunks: int) -> Request:
-    """About six seconds a chunk, as CHUNK_SECONDS' planner would cut them, give or take."""
-    return Request(at, tuple(6 * dice.lognormvariate(0, 0.15) for _ in range(chunks)), planning=2, assembly=4)

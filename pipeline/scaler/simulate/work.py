@@ -1,4 +1,4 @@
-"""Exports on their way, and the messages about them that wait."""
+"""Simulated exports, and the queue of their tasks."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .traces import Request
 
 
 class Step(IntEnum):
-    """What a worker may have in hand; what is short goes first."""
+    """The step of a task; short steps go first."""
 
     PLAN = 0
     ASSEMBLE = 1
@@ -22,17 +22,17 @@ class Step(IntEnum):
 
 
 class Task(NamedTuple):
-    """A message."""
+    """A message in the queue."""
 
     step: Step
     order: int
-    job: int
+    export: int
     seconds: float
 
 
 @dataclass(eq=False)
-class Job:
-    """An export and how far it is."""
+class SimulatedExport:
+    """An export and its progress."""
 
     request: Request
     predicted: float  # seconds of a chunk
@@ -44,12 +44,12 @@ class Job:
 
 
 class Work:
-    """All exports and the queue. It says that there is something to take (`offer`), and what an export has come
-    to (`tell`): planned or over."""
+    """All exports and the queue. Calls `offer` when there is a task to take, and `tell` when an export is planned
+    or over."""
 
     def __init__(self, offer: Callable[[], None], tell: Callable[[str], None]) -> None:
-        self.jobs: list[Job] = []
-        self._open: dict[int, Job] = {}  # those that are not done, by their place among all
+        self.exports: list[SimulatedExport] = []
+        self._open: dict[int, SimulatedExport] = {}  # exports that are not done, by their index
         self.queue: list[Task] = []
         self._offer = offer
         self._tell = tell
@@ -59,58 +59,62 @@ class Work:
     def outstanding(self) -> bool:
         return bool(self._open)
 
-    def ask(self, request: Request, predicted: float) -> None:
-        number, job = len(self.jobs), Job(request, predicted)
-        self.jobs.append(job)
-        self._open[number] = job
+    def submit(self, request: Request, predicted: float) -> None:
+        """Add an export; `predicted` is the scaler's estimate of a chunk."""
+        number, export = len(self.exports), SimulatedExport(request, predicted)
+        self.exports.append(export)
+        self._open[number] = export
         self._send(Step.PLAN, number, request.planning)
 
     def put(self, task: Task) -> None:
-        """Into the queue; also what was taken and got lost."""
+        """Queue a task, also one that was taken and lost."""
         heappush(self.queue, task)
         if task.step is not Step.PLAN:
-            self.jobs[task.job].untaken += 1
+            self.exports[task.export].untaken += 1
         self._offer()
 
     def take(self) -> Task:
         task = heappop(self.queue)
         if task.step is not Step.PLAN:
-            self.jobs[task.job].untaken -= 1
+            self.exports[task.export].untaken -= 1
         return task
 
     def finish(self, task: Task, now: float) -> None:
-        """A task is done; the export goes on."""
-        step, job = task.step, self.jobs[task.job]
+        """Finish a task, and queue what follows it."""
+        step, export = task.step, self.exports[task.export]
         if step is Step.PLAN:
-            job.planned, job.unfinished = True, len(job.request.chunks)
-            for seconds in job.request.chunks:
-                self._send(Step.RENDER, task.job, seconds)
+            export.planned, export.unfinished = True, len(export.request.chunks)
+            for seconds in export.request.chunks:
+                self._send(Step.RENDER, task.export, seconds)
             self._tell("planned")
         elif step is Step.RENDER:
-            job.unfinished -= 1
-        if job.planned and not job.unfinished and not job.assembling:
-            job.assembling = True
-            self._send(Step.ASSEMBLE, task.job, job.request.assembly)
+            export.unfinished -= 1
+        if export.planned and not export.unfinished and not export.assembling:
+            export.assembling = True
+            self._send(Step.ASSEMBLE, task.export, export.request.assembly)
         elif step is Step.ASSEMBLE:
-            job.done_at = now
-            self._open.pop(task.job, None)
+            export.done_at = now
+            self._open.pop(task.export, None)
             self._tell("over")
 
     def demands(self, planned_for: Callable[[int], float]) -> list[Demand]:
-        """What the keeper would see of each export that is not over; `planned_for`: seconds since its plan was
-        begun."""
-        return [self._demand(n, job, planned_for) for n, job in self._open.items()]
+        """Returns what the keeper would measure of each open export.
 
-    def _demand(self, number: int, job: Job, planned_for: Callable[[int], float]) -> Demand:
-        request, deadline = job.request, None
+        `planned_for` returns the seconds since an export's planning began.
+        """
+        return [self._demand(n, export, planned_for) for n, export in self._open.items()]
+
+    def _demand(self, number: int, export: SimulatedExport, planned_for: Callable[[int], float]) -> Demand:
+        request, deadline = export.request, None
         if request.deadline is not None:
             deadline = request.at + request.deadline
-        if not job.planned:
+        if not export.planned:
             planning = max(0.1, request.planning - planned_for(number))
-            return Demand(str(number), len(request.chunks), job.predicted, planning, request.assembly, deadline)
-        if job.assembling:
-            return Demand(str(number), job.untaken, request.assembly, deadline=deadline)
-        return Demand(str(number), job.untaken, job.predicted, 0.0, request.assembly, deadline)
+            chunks = len(request.chunks)
+            return Demand(str(number), chunks, export.predicted, planning, request.assembly, deadline)
+        if export.assembling:
+            return Demand(str(number), export.untaken, request.assembly, deadline=deadline)
+        return Demand(str(number), export.untaken, export.predicted, 0.0, request.assembly, deadline)
 
-    def _send(self, step: Step, job: int, seconds: float) -> None:
-        self.put(Task(step, next(self._numbers), job, seconds))
+    def _send(self, step: Step, export: int, seconds: float) -> None:
+        self.put(Task(step, next(self._numbers), export, seconds))

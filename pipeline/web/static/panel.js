@@ -1,9 +1,9 @@
-// The page's behaviour. What people typed is only ever put in by textContent.
+// The behaviour of the panel. Text from users is only inserted with textContent.
 "use strict";
 
-const FASTEST = 1000; // ms between two looks at an export, and
-const SLOWEST = 3000; // while nothing changes, or nobody answers
-const LIST_EVERY = 5000; // ms between two looks at the list while something in it is running
+const FASTEST = 1000; // ms between two polls of an export, and
+const SLOWEST = 3000; // while nothing changes, or the server does not answer
+const LIST_EVERY = 5000; // ms between two polls of the list while an export in it is running
 const RUNNING = ["queued", "planning", "rendering", "assembling"];
 const MB = 1_000_000;
 
@@ -12,19 +12,19 @@ const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
 const running = (item) => RUNNING.includes(item.state);
 const count = (number, word) => `${number.toLocaleString("en")} ${word}${number === 1 ? "" : "s"}`;
 
-let watched = null; // { id } of the export in the middle card; a new one for each watch
+let watched = null; // { id } of the export in the middle card; a new object for each watch
 let listed = null; // the ETag of the list on the page
-let busy = true; // whether something in the list is running, as far as is known
-let refreshing = 0; // the timer of the list
+let busy = true; // whether an export in the list is running, as of the last poll
+let refreshing = 0; // the timer that polls the list
 
-// talking to the server
+// requests
 
 async function call(path, options = {}) {
   const headers = { Accept: "application/json", "X-Pipeline": "1", ...options.headers };
   const response = await fetch(path, { ...options, headers });
   if (response.status === 401) {
     location.assign("/sign-in");
-    await new Promise(() => {}); // the page is being left
+    await new Promise(() => {}); // never: the browser leaves the page
   }
   return response;
 }
@@ -33,7 +33,7 @@ async function errorOf(response) {
   try {
     return (await response.json()).error;
   } catch {
-    return { message: `The server answered ${response.status}.`, advice: "Try again in a minute.", field: null };
+    return { message: `The server returned an error (${response.status}).`, advice: "Try again in a minute.", field: null };
   }
 }
 
@@ -75,18 +75,18 @@ function words(item) {
   const { state, progress, result, failure } = item;
   if (state === "queued") return "Waiting for a worker";
   if (state === "planning") return "Planning";
-  if (state === "rendering") return progress ? drawing(progress) : "Drawing pages";
+  if (state === "rendering") return progress ? drawing(progress) : "Rendering pages";
   if (state === "assembling") return progress?.bytes_total ? joining(progress) : "Joining";
   if (state === "ready") return `Ready: ${count(result.pages, "page")}${files(result)}, ${size(result.bytes)}`;
-  if (state === "failed") return `Failed: ${failure?.message ?? "no reason is known."}`;
-  return state === "cancelled" ? "Cancelled" : "Expired: the file was removed. Make it again.";
+  if (state === "failed") return `Failed: ${failure?.message ?? "unknown reason."}`;
+  return state === "cancelled" ? "Cancelled" : "Expired: the file was removed. Request it again.";
 }
 
 function cost({ estimate, charged }) {
-  if (charged) return `It took ${Math.round(charged.dyno_seconds)} worker seconds, $${charged.dollars.toFixed(4)}.`;
+  if (charged) return `Cost: ${Math.round(charged.dyno_seconds)} worker seconds, $${charged.dollars.toFixed(4)}.`;
   const [cheapest, fastest] = [estimate[0], estimate[estimate.length - 1]];
   if (!cheapest) return "";
-  return cheapest === fastest ? `In all ${cheapest.words}` : `In all ${cheapest.words}; or ${fastest.words}`;
+  return cheapest === fastest ? `Estimate: ${cheapest.words}` : `Estimate: ${cheapest.words}; or ${fastest.words}`;
 }
 
 // the export that is watched
@@ -96,7 +96,7 @@ function show(item) {
   const percent = item.progress.percent;
   if (card.dataset.state !== item.state) {
     card.dataset.state = item.state;
-    by("said").textContent = words(item); // read aloud once a step, not every second
+    by("said").textContent = words(item); // screen readers read it once per step, not every second
     list();
   }
   card.className = `card ${item.state}`;
@@ -134,7 +134,7 @@ function showSkipped(result) {
   const [box, list] = [by("skipped"), by("skipped").querySelector("ul")];
   box.hidden = !result?.skipped_count;
   if (box.hidden) return;
-  box.querySelector("summary").textContent = `${count(result.skipped_count, "photo")} could not be read`;
+  box.querySelector("summary").textContent = `${count(result.skipped_count, "record")} could not be read`;
   const line = ({ record, source, reason }) => element("li", `${record}. ${source}: ${reason}`);
   list.replaceChildren(...result.skipped.map(line));
 }
@@ -170,7 +170,7 @@ async function watch(id, { started }) {
 }
 
 function finish(item, started) {
-  if (item.state === "ready" && started) location.assign(`/exports/${item.id}/download`); // the page stays
+  if (item.state === "ready" && started) location.assign(`/exports/${item.id}/download`); // a download does not leave the page
 }
 
 function leave(error) {
@@ -193,25 +193,69 @@ async function cancel(id) {
 
 // asking
 
+function chosen() {
+  return document.querySelector(`template[data-document="${CSS.escape(by("document").value)}"]`);
+}
+
+function showForm() {
+  const template = chosen();
+  if (!template) return;
+  const { description, record, title, titleLength } = template.dataset;
+  const [fields, more] = template.content.cloneNode(true).children;
+  const input = by("param-title");
+  if (input.value === (input.dataset.suggested ?? "")) input.value = title; // what was typed stays
+  input.dataset.suggested = title;
+  if (titleLength) input.maxLength = Number(titleLength);
+  else input.removeAttribute("maxlength");
+  by("document-note").textContent = description;
+  by("record").hidden = !record;
+  by("record").querySelector("code").textContent = `{${record}}`;
+  by("fields").replaceChildren(...fields.children);
+  by("more").hidden = !more.children.length;
+  by("more").querySelector(".fields").replaceChildren(...more.children);
+}
+
+// What an input holds, undefined when it is what the document takes anyway. Throws a complaint.
+function value(input) {
+  const { type, name } = input.dataset;
+  if (type === "checkbox") return input.checked === input.defaultChecked ? undefined : input.checked;
+  if (type === "select") {
+    const option = input.selectedOptions[0];
+    return option.defaultSelected ? undefined : JSON.parse(option.value);
+  }
+  const text = input.value.trim();
+  if (text === input.defaultValue.trim()) return undefined;
+  if (text === "") return type === "text" ? "" : undefined;
+  if (type === "number") return Number(text);
+  if (type !== "json") return text;
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw { message: `${name} is not JSON.`, advice: "Write a list as [1, 2], an object as {\"name\": 1}.", field: name };
+  }
+}
+
 function order() {
   const data = new FormData(by("ask"));
-  const params = {
-    listing: data.get("listing").trim(),
-    title: data.get("title").trim(),
-    page_size: data.get("page_size"),
-    rows: Number(data.get("rows")),
-    columns: Number(data.get("columns")),
-  };
+  const params = { title: data.get("param-title").trim() };
+  const listing = data.get("param-listing").trim();
+  if (listing) params.listing = listing;
+  for (const input of by("ask").querySelectorAll("[data-type]")) {
+    const given = value(input);
+    if (given !== undefined) params[input.dataset.name] = given;
+  }
   const volume_pages = Number(data.get("volume_pages")) || null;
-  return { document: "photos", params, notify: data.get("notify").trim() || null, volume_pages };
+  return { document: data.get("document"), params, notify: data.get("notify").trim() || null, volume_pages };
 }
 
 function complain(error) {
   const box = by("problem");
   box.textContent = [error.message, error.advice].filter(Boolean).join(" ");
   box.hidden = false;
-  const input = error.field ? by("ask").elements[error.field] : null;
+  const [field] = (error.field ?? "").split(/[.[]/); // "photos[2].source" is in the input of photos
+  const input = field && (by("ask").elements[`param-${field}`] ?? by("ask").elements[field]);
   if (!input) return;
+  if (by("more").contains(input)) by("more").open = true;
   input.setAttribute("aria-invalid", "true");
   input.setAttribute("aria-errormessage", "problem");
   input.focus();
@@ -229,17 +273,23 @@ async function ask(event) {
   event.preventDefault();
   const button = by("download");
   if (button.disabled) return;
-  button.disabled = true; // at once: a second click must not make a second copy
   forgive();
+  let body;
+  try {
+    body = JSON.stringify(order());
+  } catch (problem) {
+    return complain(problem);
+  }
+  button.disabled = true; // before the request: a second click must not make a second copy
   try {
     const headers = { "Content-Type": "application/json" };
-    const response = await call("/exports", { method: "POST", body: JSON.stringify(order()), headers });
+    const response = await call("/exports", { method: "POST", body, headers });
     const answer = await response.json();
-    const accepted = answer.export ?? answer; // 503 with an export: it is kept and begins later
     if (answer.error) complain(answer.error);
-    if (accepted.id) begin(accepted);
+    else begin(answer);
+    if (answer.queued === false) complain({ message: "Redis is down.", advice: "The export begins when it is back." });
   } catch {
-    complain({ message: "The server does not answer.", advice: "Try again; the same export is not made twice." });
+    complain({ message: "The server does not answer.", advice: "Try again. The same export is not made twice." });
   } finally {
     button.disabled = false;
   }
@@ -303,7 +353,7 @@ async function list() {
       scaler();
     }
   } catch {
-    // offline: what was listed stays, and is looked at again
+    // offline: keep the list and poll again
   }
   clearTimeout(refreshing);
   if (busy) refreshing = setTimeout(list, LIST_EVERY);
@@ -320,20 +370,22 @@ async function scaler() {
     const limit = seen.limit === null ? seen.maximum : Math.min(seen.limit, seen.maximum);
     const now = seen.quantity === null ? "An unknown number of workers" : count(seen.quantity, "worker");
     by("workers-words").textContent =
-      `${now} of at most ${limit}; a new one is there in ${seen.boot_seconds} s`;
+      `${now} of at most ${limit}; a new one starts in ${seen.boot_seconds} s`;
     by("workers-problem").textContent = seen.refused ?? "";
     by("workers-problem").hidden = !seen.refused;
     const line = ({ at, from, quantity, reason }) => element("li", `${age(at)}: ${from} to ${quantity}. ${reason}`);
     by("decisions").querySelector("ul").replaceChildren(...decisions.slice(0, 10).map(line));
     by("decisions").hidden = decisions.length === 0;
   } catch {
-    // offline: what was said stays
+    // offline: keep what is shown
   }
 }
 
+by("document").addEventListener("change", showForm);
+showForm();
 by("ask").addEventListener("submit", ask);
 by("ask").addEventListener("input", forgive);
-by("download").disabled = false; // a press before this would send the form as a plain one
+by("download").disabled = false; // before this, a click would submit the form without this script
 by("cancel").addEventListener("click", () => cancel(watched.id));
 list();
 if (/^#[0-9a-z]{26}$/.test(location.hash)) watch(location.hash.slice(1), { started: false });

@@ -1,0 +1,101 @@
+"""python -m local demo | up"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import signal
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+from rich.console import Console
+from rich.progress import Progress
+
+from pipeline.errors import InvalidSetting, PipelineError
+
+from .demo import LISTING, demo, upload
+from .laptop import ROOT, laptop
+
+LOCK = "lock"
+
+
+def main(words: list[str]) -> int:
+    """Run a command. Returns the exit status. Files and logs stay in demo/ or up/."""
+    console = Console(highlight=False)
+    commands = {"demo": _demo, "up": _up}
+    if len(words) != 1 or words[0] not in commands:
+        console.print(__doc__)
+        return 2
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        commands[words[0]](console)
+    except PipelineError as error:
+        console.print(f"[bold]{error.message}[/] {error.advice}")
+        return error.exit_code
+    except KeyboardInterrupt:
+        console.print("stopped")
+    return 0
+
+
+def _demo(console: Console) -> None:
+    with emptied(ROOT / "demo") as folder, laptop(folder) as running:
+        demo(running, folder / "album.pdf", console)
+
+
+def _up(console: Console) -> None:
+    """Run until Ctrl-C, with sample photos to try."""
+    with emptied(ROOT / "up") as folder, laptop(folder, port=asked_port()) as running:
+        with Progress(console=console) as bars:
+            upload(running.store, bars)
+        console.print(f"\nOpen {running.url} and sign in with the password [bold]{running.password}[/]")
+        console.print(f"Sample photos: {LISTING}")
+        console.print(f"API: curl -H 'Authorization: Bearer {running.token}' {running.url}/exports", soft_wrap=True)
+        console.print(f"Mail, logs and files are in {folder}. Ctrl-C stops everything.")
+        while True:
+            time.sleep(3600)
+
+
+def asked_port() -> int:
+    """Returns PORT, or 5000; InvalidSetting if the port is taken."""
+    said = os.environ.get("PORT", "5000")
+    if not said.isdecimal() or not 0 < (port := int(said)) < 1 << 16:
+        words = f"PORT is {said!r}; it must be a number from 1 to 65535."
+        raise InvalidSetting(words, field="PORT", advice="Set it: PORT=5001 make up")
+    try:
+        socket.create_server(("127.0.0.1", port)).close()
+    except OSError as error:
+        words = f"Port {port} is taken."
+        raise InvalidSetting(words, field="PORT", advice=f"Use another: PORT={port + 1} make up") from error
+    return port
+
+
+@contextmanager
+def emptied(folder: Path) -> Iterator[Path]:
+    """An empty folder for the files and logs of one run; PipelineError while another run uses it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / LOCK).open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # released when the process ends, however it dies
+        except BlockingIOError as error:
+            advice = "Stop it with Ctrl-C, or start this one in a copy of the project."
+            raise PipelineError(f"Another run uses {folder}.", advice=advice) from error
+        for left in folder.iterdir():
+            if left.is_dir():
+                shutil.rmtree(left, ignore_errors=True)
+            elif left.name != LOCK:
+                left.unlink()
+        yield folder
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

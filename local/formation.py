@@ -1,0 +1,226 @@
+"""The local formation: the quantity of each process type, its dynos, and what happened to them."""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from signal import Signals
+from uuid import NAMESPACE_URL, uuid5
+
+from pipeline.errors import InvalidSetting
+
+from .dyno import DynoSettings, DynoSpec, DynoState, LocalDyno
+
+SIZE = "Standard-1X"
+
+
+class Refused(Exception):
+    """A request that the Platform API answers with an error: HTTP status, Heroku's error id, more fields."""
+
+    def __init__(self, status: int, id: str, message: str, **more: object) -> None:
+        super().__init__(message)
+        self.status = status
+        self.body = {"id": id, "message": message, **more}
+
+
+@dataclass(frozen=True)
+class Event:
+    """A dyno's new state; `time` in seconds since the epoch."""
+
+    time: float
+    dyno: str
+    state: DynoState
+
+
+class Row:
+    """A process type of the formation, and its dynos by ordinal."""
+
+    def __init__(self, app: str, kind: str, command: str) -> None:
+        self.id = str(uuid5(NAMESPACE_URL, f"local:{app}/{kind}"))
+        self.kind = kind
+        self.command = command
+        self.created_at = self.updated_at = datetime.now(UTC)
+        self.dynos: dict[int, LocalDyno] = {}
+
+    @property
+    def quantity(self) -> int:
+        return len(self.dynos)
+
+
+def parse_procfile(text: str) -> dict[str, str]:
+    """Returns the command of each type, from lines `type: command`; ignores other lines, as Heroku does."""
+    return dict(re.findall(r"^([A-Za-z0-9_-]+):[ \t]*(\S.*?)[ \t]*$", text, re.MULTILINE))
+
+
+class LocalFormation:
+    """The dynos of one app. Scaling returns at once; threads start and stop the processes."""
+
+    def __init__(self, app: str, procfile: Path, types: Sequence[str], limit: int, settings: DynoSettings) -> None:
+        commands = parse_procfile(procfile.read_text())
+        for kind in types:
+            if kind not in commands:
+                raise InvalidSetting(f"{procfile} has no line `{kind}: command`.", field=kind)
+        self.app = app
+        self.rows = {kind: Row(app, kind, commands[kind]) for kind in types}
+        self.limit = limit
+        self.one_off_limit = limit
+        self.history: list[Event] = []
+        self.max_at_once = 0
+        self._settings = settings
+        self._all: list[LocalDyno] = []
+        self._runs = 0
+        self._lock = threading.Lock()
+        self._closing = threading.Event()
+        self._sampler = threading.Thread(target=self._sample, name="memory", daemon=True)
+
+    def open(self) -> None:
+        """Create the folder for logs and start sampling memory."""
+        self._settings.log_folder.mkdir(parents=True, exist_ok=True)
+        self._sampler.start()
+
+    def close(self) -> None:
+        """Scale all types to zero and wait until every process is gone: a little over `stop_seconds` at most."""
+        with self._lock:
+            self._closing.set()
+            for row in self.rows.values():
+                self._resize(row, 0)
+            for dyno in self.one_offs():
+                dyno.leave()
+        for dyno in self._all:
+            dyno.join()
+        if self._sampler.ident is not None:
+            self._sampler.join()
+
+    def row(self, identity: str) -> Row:
+        """Returns a row by type or id; Refused with 404 if there is none."""
+        for row in self.rows.values():
+            if identity in (row.kind, row.id):
+                return row
+        raise Refused(404, "not_found", f"Couldn't find that process type ({identity}).")
+
+    def scale(self, quantities: Mapping[str, int | str]) -> list[Row]:
+        """Set quantities by type; "+1" and "-1" are relative. Refused, and nothing changed, if one is wrong."""
+        with self._lock:
+            self._check_open()
+            wanted = {row.kind: row.quantity for row in self.rows.values()}
+            rows = [self.row(identity) for identity in quantities]
+            for row, quantity in zip(rows, quantities.values(), strict=True):
+                wanted[row.kind] = _absolute(quantity, row.quantity)
+            self._check_limit(sum(wanted.values()))
+            for row in rows:
+                self._resize(row, wanted[row.kind])
+            self.max_at_once = max(self.max_at_once, sum(wanted.values()))
+        return rows
+
+    def run(self, kind: str, spec: DynoSpec) -> LocalDyno:
+        """Start a one-off dyno; Refused above the limit."""
+        with self._lock:
+            self._check_open()
+            running = self.one_offs()
+            if len(running) >= self.one_off_limit:
+                self._refuse_above(self.one_off_limit, len(running) + 1, spec.size)
+            self._runs += 1
+            dyno = LocalDyno(kind, self._runs, spec, self._settings, self._note)
+            self._all.append(dyno)
+            self.max_at_once = max(self.max_at_once, len(running) + 1)
+        return dyno
+
+    def one_offs(self) -> list[LocalDyno]:
+        """Returns the one-off dynos that start or run."""
+        return [dyno for dyno in self.dynos() if dyno.spec.one_off and dyno.state is not DynoState.DOWN]
+
+    def stop_dyno(self, identity: str) -> None:
+        """Stop one dyno; one of the formation is replaced, as on Heroku."""
+        dyno = self.dyno(identity)
+        with self._lock:
+            dyno.leave()
+            for row in self.rows.values():
+                for ordinal, other in row.dynos.items():
+                    if other is dyno:
+                        self._add(row, ordinal)
+
+    def dynos(self) -> list[LocalDyno]:
+        """Returns the dynos that the API lists: ordered, or stopped and not gone yet."""
+        return [dyno for dyno in list(self._all) if dyno.state is not DynoState.GONE]
+
+    def dyno(self, identity: str) -> LocalDyno:
+        """Returns the newest dyno of a name or id; Refused with 404 if there is none."""
+        for dyno in reversed(self.dynos()):
+            if identity in (dyno.name, dyno.id):
+                return dyno
+        raise Refused(404, "not_found", f"Couldn't find that dyno ({identity}).")
+
+    def count(self) -> int:
+        """Returns how many dynos have a process now, those being stopped included."""
+        return sum(dyno.running for dyno in self.dynos())
+
+    def dyno_seconds(self) -> float:
+        """Returns what Heroku would bill: for each dyno, from the request to start it to the request to stop it."""
+        return sum(dyno.billed_seconds for dyno in list(self._all))
+
+    def peak_rss(self, name: str) -> int:
+        """Returns the most bytes that the dyno's processes were seen to use, sampled five times a second.
+
+        The sum of PSS on Linux (a page that forked children share counts once), of RSS elsewhere.
+        """
+        return max((dyno.peak_bytes for dyno in self._named(name)), default=0)
+
+    def oom_kills(self, name: str) -> int:
+        """Returns how many of the dyno's processes the kernel killed at the memory limit; 0 without cgroups."""
+        return sum(dyno.oom_kills for dyno in self._named(name))
+
+    def kill(self, name: str, number: Signals) -> None:
+        """Send a signal to each process of a dyno."""
+        self.dyno(name).signal(number)
+
+    def _named(self, name: str) -> Iterator[LocalDyno]:
+        return (dyno for dyno in list(self._all) if dyno.name == name)
+
+    def _check_open(self) -> None:
+        if self._closing.is_set():
+            raise Refused(503, "service_unavailable", "The local dynos are being stopped.")
+
+    def _check_limit(self, total: int) -> None:
+        if total > self.limit:
+            self._refuse_above(self.limit, total, SIZE)
+
+    def _refuse_above(self, limit: int, total: int, size: str) -> None:
+        message = f"Cannot run more than {limit} {size} size dynos."
+        raise Refused(422, "cannot_run_above_limit", message, limit=limit, size=total)
+
+    def _resize(self, row: Row, quantity: int) -> None:
+        if quantity != row.quantity:
+            row.updated_at = datetime.now(UTC)
+        for ordinal in range(row.quantity, quantity, -1):  # Heroku stops the highest ordinals
+            row.dynos.pop(ordinal).leave()
+        for ordinal in range(row.quantity + 1, quantity + 1):
+            self._add(row, ordinal)
+
+    def _add(self, row: Row, ordinal: int) -> None:
+        row.dynos[ordinal] = LocalDyno(row.kind, ordinal, DynoSpec(row.command, SIZE), self._settings, self._note)
+        self._all.append(row.dynos[ordinal])
+
+    def _note(self, dyno: LocalDyno) -> None:
+        self.history.append(Event(time.time(), dyno.name, dyno.state))
+
+    def _sample(self) -> None:
+        while not self._closing.wait(self._settings.look_seconds):
+            for dyno in self.dynos():
+                dyno.sample()
+
+
+def _absolute(quantity: int | str, now: int) -> int:
+    """Returns the number for a quantity of the API or the Heroku CLI; Refused with 422 if it is not one."""
+    text = str(quantity)
+    if isinstance(quantity, bool) or not re.fullmatch(r"[+-]?[0-9]{1,9}", text):
+        raise Refused(422, "invalid_params", f"Quantity must be a whole number, not {text}.")
+    relative = isinstance(quantity, str) and text[0] in "+-"
+    wanted = now + int(text) if relative else int(text)
+    if wanted < 0:
+        raise Refused(422, "invalid_params", f"Quantity must not be negative; {text} would make it {wanted}.")
+    return wanted

@@ -1,0 +1,170 @@
+"""The whole system on one computer: Valkey, S3, mail, dynos, and the web process of the Procfile.
+
+The code and the Procfile are those of production; only the addresses in the environment differ.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import requests
+
+from pipeline.adapters.bucket.s3 import S3Bucket
+from pipeline.errors import ServiceDown
+from pipeline.exports.repository import ExportRepository
+from pipeline.scaler.learned import Learned
+from pipeline.scaler.usage import UsageLog
+from pipeline.settings import Settings
+
+from . import process
+from .dynos import Dynos
+from .formation import parse_procfile
+from .services import S3, Smtp, Valkey, free_port, s3, smtp, valkey
+
+ROOT = Path(__file__).parents[1]
+API_OWNER = "demo"
+IMPORT_SECONDS = 1.5  # from a worker's start to its first look at the queue
+
+
+@dataclass(frozen=True)
+class Laptop:
+    """A running system, and its addresses and passwords."""
+
+    url: str
+    token: str = field(repr=False)
+    password: str = field(repr=False)
+    env: Mapping[str, str] = field(repr=False)
+    settings: Settings
+    store: S3Bucket
+    dynos: Dynos
+    valkey: Valkey
+    s3: S3
+    smtp: Smtp
+    web: process.ProcessTree
+    folder: Path
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The headers of an API client."""
+        return {"Authorization": f"Bearer {self.token}"}
+
+
+@contextmanager
+def laptop(
+    folder: Path,
+    *,
+    environ: Mapping[str, str] | None = None,
+    workers: int = 2,
+    boot_seconds: float = 1.0,
+    stop_seconds: float = 30.0,
+    look_seconds: float = 0.2,
+    port: int = 0,
+) -> Iterator[Laptop]:
+    """Run everything, with its files in `folder`; nothing is left running after the block.
+
+    `environ` changes variables of web and workers. The memory of workers is sampled every `look_seconds`.
+    Raises ServiceDown if a part does not start.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as stack:
+        redis = stack.enter_context(valkey(folder))
+        bucket = stack.enter_context(
+            s3(_made(folder / "s3"), key_id="demo", secret=secrets.token_hex(16), bucket="pipeline")
+        )
+        mail = stack.enter_context(smtp(folder))
+        token, password = secrets.token_urlsafe(16), secrets.token_urlsafe(9)
+        ports = port or free_port(), free_port()
+        env = {
+            **_inherited(),
+            **_services(redis, bucket, mail),
+            **_processes(*ports, token, password, workers),
+            **(environ or {}),
+        }
+        settings = Settings.from_env(env)
+        store = _bucket(settings, boot_seconds)
+        dynos = stack.enter_context(
+            Dynos(
+                ROOT / "Procfile", env, log_folder=folder / "logs", cwd=ROOT, port=ports[1],
+                boot_seconds=boot_seconds, stop_seconds=stop_seconds, look_seconds=look_seconds,
+            )
+        )  # fmt: skip
+        web = _web(env, folder / "logs" / "web.log")
+        stack.callback(web.end, 10.0)
+        url = f"http://127.0.0.1:{ports[0]}"
+        _await(f"{url}/health", web)
+        yield Laptop(url, token, password, env, settings, store, dynos, redis, bucket, mail, web, folder)
+
+
+def _services(redis: Valkey, bucket: S3, mail: Smtp) -> dict[str, str]:
+    """Returns the variables that name the services."""
+    return {
+        "REDIS_URL": redis.url,
+        "S3_ENDPOINT_URL": bucket.endpoint_url,
+        "S3_BUCKET": bucket.bucket,
+        "AWS_ACCESS_KEY_ID": bucket.key_id,
+        "AWS_SECRET_ACCESS_KEY": bucket.secret,
+        "SMTP_URL": mail.url,
+    }
+
+
+def _processes(port: int, api_port: int, token: str, password: str, workers: int) -> dict[str, str]:
+    """Returns the variables for web and workers."""
+    return {
+        "BASE_URL": f"http://127.0.0.1:{port}",
+        "HOST": "127.0.0.1",
+        "PORT": str(port),
+        "SECRET_KEY": secrets.token_hex(32),
+        "PANEL_PASSWORD": password,
+        "API_TOKENS": f"{API_OWNER}={token}",
+        "HEROKU_API_URL": f"http://127.0.0.1:{api_port}",
+        "HEROKU_APP_NAME": "demo",
+        "HEROKU_API_KEY": "local-key",
+        "MAX_WORKERS": str(workers),
+        "KEEPER_SECONDS": "1",
+        "LINGER_SECONDS": "2",
+    }
+
+
+def _bucket(settings: Settings, boot_seconds: float) -> S3Bucket:
+    """Create the bucket, and tell the scaler how fast local dynos boot."""
+    store = S3Bucket.open(settings)
+    store.create_bucket()
+    usage = UsageLog(store, ExportRepository(store))
+    if not usage.learned():
+        usage.write_learned(Learned(boot=boot_seconds + IMPORT_SECONDS).encode())
+    return store
+
+
+def _web(env: Mapping[str, str], log: Path) -> process.ProcessTree:
+    command = parse_procfile((ROOT / "Procfile").read_text())["web"]
+    return process.start(("bash", "-c", command), cwd=ROOT, env={**env, "DYNO": "web.1"}, output=log)
+
+
+def _await(url: str, web: process.ProcessTree) -> None:
+    deadline = time.monotonic() + 30
+    while web.running and time.monotonic() < deadline:
+        try:
+            if requests.get(url, timeout=1).ok:
+                return
+        except (requests.ConnectionError, requests.Timeout):  # not up yet, or busy
+            time.sleep(0.05)
+    raise ServiceDown("The web process did not start.", advice="Read its log, logs/web.log.")
+
+
+def _inherited() -> dict[str, str]:
+    """Returns this environment without variables that would connect the demo to real services."""
+    foreign = ("AWS_", "S3_", "BUCKETEER_", "HEROKU_", "REDIS_", "SMTP_", "DYNO")
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(foreign)}
+    return {**kept, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"}
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder

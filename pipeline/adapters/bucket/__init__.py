@@ -1,0 +1,179 @@
+"""Object storage as the program needs it: the protocols `Bucket` and `MultipartUpload`, and their values. Pure.
+
+`s3.py` implements them. Another store, such as Google Cloud Storage, would be a second file beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import BinaryIO, Protocol
+
+
+@dataclass(frozen=True)
+class Timeouts:
+    """How long one call waits for a bucket that does not answer.
+
+    `connect` and `read` are seconds, for the connection and for each read from it; `tries` counts all attempts.
+    """
+
+    connect: float
+    read: float
+    tries: int
+
+
+BACKGROUND = Timeouts(5, 30, 3)  # joining and copying take their time
+REQUEST = Timeouts(2, 4, 2)  # under 10 s in all: a web request may take 30
+
+
+@dataclass(frozen=True)
+class StoredObject:
+    """An object that was read as a whole. A conditional write needs the ETag."""
+
+    data: bytes
+    etag: str
+
+
+@dataclass(frozen=True)
+class Tail:
+    """The last bytes of an object of `size` bytes, and its ETag."""
+
+    data: bytes
+    size: int
+    etag: str
+
+
+@dataclass(frozen=True)
+class ObjectInfo:
+    """An object without its bytes: `size` in bytes, `modified` in seconds since 1970."""
+
+    key: str
+    size: int
+    etag: str
+    modified: float
+
+
+class Bucket(Protocol):
+    """One bucket under one prefix: keys are given and returned without the prefix.
+
+    Thread-safe; a process opens its own after a fork. Every method raises StoreDown when the store does not
+    answer or refuses, and NotSupported, a subclass of it, when the store does not know the operation.
+    """
+
+    # one object
+
+    def get(self, key: str) -> StoredObject | None:
+        """Return a whole object, None if there is none. For small objects."""
+        ...
+
+    def tail(self, key: str, size: int) -> Tail | None:
+        """Return the last `size` bytes of an object, or all if it is shorter; None if it is missing or empty."""
+        ...
+
+    def head(self, key: str) -> ObjectInfo | None:
+        """Return an object's size and ETag, None if there is none."""
+        ...
+
+    def read(self, key: str, start: int, stop: int, etag: str | None = None) -> Iterator[bytes]:
+        """Yield bytes start..stop (exclusive) in blocks of at most 256 KiB.
+
+        Raises NotFound, and Conflict when the object no longer has this ETag.
+        """
+        ...
+
+    def download(self, key: str, into: BinaryIO, limit: int) -> None:
+        """Copy an object into a file. Raises NotFound, and UnreadableSource when it has more than `limit` bytes."""
+        ...
+
+    def put(
+        self,
+        key: str,
+        data: bytes | BinaryIO,
+        *,
+        content_type: str = "application/json",
+        new: bool = False,
+        replacing: str | None = None,
+        sha256: str | None = None,
+    ) -> str:
+        """Write an object and return its ETag.
+
+        `new`: write only if there is no object; `replacing`: only if it still has this ETag. Otherwise Conflict.
+        `sha256`, in hexadecimal: the store refuses bytes with another hash (StoreDown).
+        """
+        ...
+
+    def write(self, key: str, pieces: Iterable[bytes], content_type: str = "application/jsonl") -> None:
+        """Write an object of unknown size. Holds one part in memory; a failure leaves no object behind."""
+        ...
+
+    def delete(self, keys: Iterable[str]) -> None:
+        """Remove any number of objects, a thousand per request. Missing ones are ignored."""
+        ...
+
+    def presign(self, key: str, name: str, seconds: int) -> str:
+        """Return a URL that downloads a PDF under a file name, without any other permission, for `seconds`."""
+        ...
+
+    # many objects
+
+    def entries(self, prefix: str, page_size: int = 1000, after: str = "") -> Iterator[ObjectInfo]:
+        """Yield the objects under a prefix in key order, those behind the key `after`.
+
+        `page_size` objects are asked for per request, at most 1,000.
+        """
+        ...
+
+    def delete_under(self, prefix: str) -> None:
+        """Remove every object under a prefix."""
+        ...
+
+    # multipart uploads
+
+    def begin_upload(self, key: str, content_type: str = "application/pdf") -> MultipartUpload:
+        """Begin an upload. The object appears when it is completed; until then its parts cost storage."""
+        ...
+
+    def uploads(self, prefix: str) -> list[MultipartUpload]:
+        """Return uploads under a prefix that were begun and neither completed nor aborted, at most 1,000."""
+        ...
+
+    # the bucket itself
+
+    def set_lifecycle(self, days: Mapping[str, int]) -> None:
+        """Let the store remove objects under each prefix after so many days, and unfinished uploads after one.
+
+        It backs up the keeper's own clean-up. It replaces all lifecycle rules that the bucket has.
+        """
+        ...
+
+
+class MultipartUpload(Protocol):
+    """An object that is made of parts, sent in any order and from several threads.
+
+    Part numbers run from 1 to 10,000. Every part but the last has 5 MiB to 5 GiB. Raises UploadGone when the
+    upload was aborted.
+    """
+
+    @property
+    def key(self) -> str:
+        """The key of the object."""
+        ...
+
+    def write(self, part: int, data: bytes | bytearray | BinaryIO) -> None:
+        """Send one part."""
+        ...
+
+    def copy(self, part: int, key: str, start: int, stop: int, etag: str) -> None:
+        """Make bytes start..stop (exclusive) of another object a part, inside the store.
+
+        Raises NotFound, Conflict when the object no longer has this ETag, and NotSupported.
+        """
+        ...
+
+    def complete(self) -> None:
+        """Make the object from its parts, in the order of their numbers."""
+        ...
+
+    def abort(self) -> None:
+        """Drop all parts. Does nothing when the upload is completed or aborted already."""
+        ...

@@ -1,0 +1,236 @@
+"""S3, and other stores that speak its protocol."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
+from itertools import islice
+from typing import TYPE_CHECKING, BinaryIO
+from urllib.parse import quote
+
+from ...errors import NotFound, StoreDown, UnreadableSource
+from ...settings import MIB, Settings
+from . import BACKGROUND, Bucket, MultipartUpload, ObjectInfo, StoredObject, Tail, Timeouts
+from .client import connect, s3_errors, timestamp
+from .s3_upload import S3Upload
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import GetObjectOutputTypeDef, GetObjectRequestTypeDef, PutObjectRequestTypeDef
+
+_BLOCK = 256 * 1024
+_PART = 8 * MIB  # a part of an object of unknown size: S3 takes 5 MiB or more, and 10,000 of them
+
+
+class S3Bucket(Bucket):
+    """A bucket in S3; the protocol says what its methods do. `prefix` stands before every key."""
+
+    def __init__(self, client: S3Client, bucket: str, prefix: str = "") -> None:
+        self._client = client
+        self._bucket = bucket
+        self._prefix = prefix
+
+    @classmethod
+    def open(cls, settings: Settings, timeouts: Timeouts = BACKGROUND) -> S3Bucket:
+        """Connect to the bucket that the settings name. Nothing is sent yet."""
+        return cls(connect(settings, timeouts), settings.bucket, settings.bucket_prefix)
+
+    # one object
+
+    def get(self, key: str) -> StoredObject | None:
+        try:
+            with self._got(self._at(key)) as answer:
+                return StoredObject(answer["Body"].read(), answer["ETag"])
+        except NotFound:
+            return None
+
+    def tail(self, key: str, size: int) -> Tail | None:
+        try:
+            with self._got(self._at(key) | {"Range": f"bytes=-{size}"}) as answer:
+                data = answer["Body"].read()
+        except NotFound:
+            return None
+        whole = answer.get("ContentRange", "").rpartition("/")[2]  # a store may leave it out for a short object
+        return Tail(data, int(whole or len(data)), answer["ETag"])
+
+    def head(self, key: str) -> ObjectInfo | None:
+        try:
+            with s3_errors(f"look at {key}"):
+                answer = self._client.head_object(Bucket=self._bucket, Key=self._full_key(key))
+        except NotFound:
+            return None
+        return ObjectInfo(key, answer["ContentLength"], answer["ETag"], timestamp(answer["LastModified"]))
+
+    def read(self, key: str, start: int, stop: int, etag: str | None = None) -> Iterator[bytes]:
+        if stop <= start:
+            return
+        request = self._at(key) | {"Range": f"bytes={start}-{stop - 1}"}
+        if etag:
+            request["IfMatch"] = etag
+        with self._got(request) as answer:
+            yield from answer["Body"].iter_chunks(_BLOCK)
+
+    def download(self, key: str, into: BinaryIO, limit: int) -> None:
+        with self._got(self._at(key)) as answer:
+            size = answer["ContentLength"]
+            if size > limit:
+                raise UnreadableSource(f"{key} has {size // MIB} MiB; the limit is {limit // MIB} MiB.")
+            for block in answer["Body"].iter_chunks(_BLOCK):
+                into.write(block)
+
+    def put(
+        self,
+        key: str,
+        data: bytes | BinaryIO,
+        *,
+        content_type: str = "application/json",
+        new: bool = False,
+        replacing: str | None = None,
+        sha256: str | None = None,
+    ) -> str:
+        request: PutObjectRequestTypeDef = {
+            "Bucket": self._bucket,
+            "Key": self._full_key(key),
+            "Body": data,
+            "ContentType": content_type,
+        }
+        if new:
+            request["IfNoneMatch"] = "*"
+        elif replacing:
+            request["IfMatch"] = replacing
+        if sha256:
+            request["ChecksumSHA256"] = base64.b64encode(bytes.fromhex(sha256)).decode()
+        with s3_errors(f"write {key}"):
+            return self._client.put_object(**request)["ETag"]
+
+    def write(self, key: str, pieces: Iterable[bytes], content_type: str = "application/jsonl") -> None:
+        upload = self.begin_upload(key, content_type)
+        try:
+            for number, part in enumerate(_parts(pieces), 1):
+                upload.write(number, part)
+            upload.complete()
+        except BaseException:
+            with suppress(StoreDown):
+                upload.abort()
+            raise
+
+    def delete(self, keys: Iterable[str]) -> None:
+        names = iter(keys)
+        while batch := list(islice(names, 1000)):
+            with s3_errors("remove objects"):
+                answer = self._client.delete_objects(
+                    Bucket=self._bucket,
+                    Delete={"Objects": [{"Key": self._full_key(key)} for key in batch], "Quiet": True},
+                )
+            if errors := answer.get("Errors"):
+                raise StoreDown(f"{errors[0]['Key']} could not be removed: {errors[0].get('Message', '')}")
+
+    def presign(self, key: str, name: str, seconds: int) -> str:
+        """See Bucket. The file name is sent twice, as in RFC 6266: in ASCII, and as it is (RFC 8187)."""
+        ascii_name = "".join(c if " " <= c <= "~" and c not in '"\\' else "_" for c in name)
+        with s3_errors(f"sign {key}"):
+            return self._client.generate_presigned_url(
+                "get_object",
+                Params={
+                    "Bucket": self._bucket,
+                    "Key": self._full_key(key),
+                    "ResponseContentDisposition": (
+                        f"attachment; filename=\"{ascii_name}\"; filename*=UTF-8''{quote(name, safe='')}"
+                    ),
+                    "ResponseContentType": "application/pdf",
+                },
+                ExpiresIn=seconds,
+            )
+
+    # many objects
+
+    def entries(self, prefix: str, page_size: int = 1000, after: str = "") -> Iterator[ObjectInfo]:
+        pages = self._client.get_paginator("list_objects_v2").paginate(
+            Bucket=self._bucket,
+            Prefix=self._full_key(prefix),
+            StartAfter=self._full_key(after) if after else "",
+            PaginationConfig={"PageSize": page_size},
+        )
+        with s3_errors(f"list {prefix}"):
+            for page in pages:
+                for item in page.get("Contents", ()):
+                    key = item["Key"].removeprefix(self._prefix)
+                    yield ObjectInfo(key, item["Size"], item["ETag"], timestamp(item["LastModified"]))
+
+    def delete_under(self, prefix: str) -> None:
+        self.delete(entry.key for entry in self.entries(prefix))
+
+    # multipart uploads
+
+    def begin_upload(self, key: str, content_type: str = "application/pdf") -> MultipartUpload:
+        with s3_errors(f"begin {key}"):
+            answer = self._client.create_multipart_upload(
+                Bucket=self._bucket, Key=self._full_key(key), ContentType=content_type
+            )
+        return self._upload(key, answer["UploadId"])
+
+    def uploads(self, prefix: str) -> list[MultipartUpload]:
+        with s3_errors(f"list uploads of {prefix}"):
+            answer = self._client.list_multipart_uploads(Bucket=self._bucket, Prefix=self._full_key(prefix))
+        return [
+            self._upload(item["Key"].removeprefix(self._prefix), item["UploadId"])
+            for item in answer.get("Uploads", ())
+        ]
+
+    # the bucket itself
+
+    def create_bucket(self) -> None:
+        """Make the bucket if it is not there. For laptops and tests: on S3 it is made beforehand."""
+        with (
+            s3_errors(f"make the bucket {self._bucket}"),
+            suppress(self._client.exceptions.BucketAlreadyOwnedByYou),
+        ):
+            self._client.create_bucket(Bucket=self._bucket)
+
+    def set_lifecycle(self, days: Mapping[str, int]) -> None:
+        with s3_errors("set the lifecycle"):
+            self._client.put_bucket_lifecycle_configuration(
+                Bucket=self._bucket,
+                LifecycleConfiguration={
+                    "Rules": [
+                        {
+                            "ID": f"pipeline {prefix}",
+                            "Status": "Enabled",
+                            "Filter": {"Prefix": self._full_key(prefix)},
+                            "Expiration": {"Days": count},
+                            "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 1},
+                        }
+                        for prefix, count in days.items()
+                    ]
+                },
+            )
+
+    def _full_key(self, key: str) -> str:
+        return self._prefix + key
+
+    def _at(self, key: str) -> GetObjectRequestTypeDef:
+        return {"Bucket": self._bucket, "Key": self._full_key(key)}
+
+    def _upload(self, key: str, upload_id: str) -> S3Upload:
+        return S3Upload(self._client, self._bucket, self._full_key, key, upload_id)
+
+    @contextmanager
+    def _got(self, request: GetObjectRequestTypeDef) -> Iterator[GetObjectOutputTypeDef]:
+        """Yield the answer to a request for an object; close its body afterwards."""
+        with s3_errors(f"read {request['Key'].removeprefix(self._prefix)}"):
+            answer = self._client.get_object(**request)
+            with closing(answer["Body"]):
+                yield answer
+
+
+def _parts(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Gather pieces into parts of at least _PART bytes; only the last may be smaller."""
+    waiting = bytearray()
+    for piece in pieces:
+        waiting += piece
+        if len(waiting) >= _PART:
+            yield bytes(waiting)
+            waiting.clear()
+    if waiting:
+        yield bytes(waiting)

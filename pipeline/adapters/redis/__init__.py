@@ -1,0 +1,76 @@
+"""What processes share through Redis. All of it can be rebuilt from the bucket, and every key expires.
+
+When Redis is wiped, some work is done twice at worst.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ...settings import Settings
+from .connection import Client, connect, redis_errors
+from .counters import Counters, send_uncount
+from .decisions import Decisions
+from .leases import Lease, Leases, lease_of, new_token, send_release, send_take
+from .messages import Messages
+from .progress import Drawn, ProgressNotes, chunk_field, progress_key, send_note
+from .wakeup import Wakeup
+from .workers import Workers
+
+__all__ = ["Coordination"]
+
+
+@dataclass(frozen=True)
+class Coordination:
+    """Everything that processes share. Thread-safe. Every method raises RedisDown when Redis does not answer."""
+
+    client: Client
+    leases: Leases
+    counters: Counters
+    progress: ProgressNotes
+    messages: Messages
+    workers: Workers
+    decisions: Decisions
+    wakeup: Wakeup
+
+    @classmethod
+    def open(cls, settings: Settings) -> Coordination:
+        """Connect to the Redis that the settings name. Nothing is sent yet."""
+        return cls.on(connect(settings))
+
+    @classmethod
+    def on(cls, client: Client) -> Coordination:
+        """Use an existing connection."""
+        return cls(
+            client, Leases(client), Counters(client), ProgressNotes(client), Messages(client), Workers(client),
+            Decisions(client), Wakeup(client),
+        )  # fmt: skip
+
+    def begin_chunk(self, export: str, chunk: int, seconds: float) -> tuple[Lease | None, bool]:
+        """Take the lease of a chunk for `seconds`; None while another holds it. True when pages of it are drawn.
+
+        One round trip."""
+        name, token = f"{export}:{chunk}", new_token()
+        with redis_errors(), self.client.pipeline() as pipe:
+            send_take(pipe, name, token, seconds)
+            pipe.hexists(progress_key(export), chunk_field(chunk))
+            granted, begun = pipe.execute()
+        return lease_of(name, token, granted), bool(begun)
+
+    def finish_chunk(self, lease: Lease, drawn: Drawn) -> None:
+        """Note a piece of a chunk, uncount the attempt that drew it and release the lease.
+
+        One round trip, so the next holder of the lease knows what was drawn.
+        """
+        with redis_errors(), self.client.pipeline() as pipe:
+            send_note(pipe, drawn.export, drawn.fields())
+            send_uncount(pipe, drawn.attempt)
+            send_release(pipe, lease)
+            pipe.execute()
+
+    def info(self) -> dict[str, Any]:
+        """Return what INFO says about the server."""
+        with redis_errors():
+            found: dict[str, Any] = self.client.info()
+            return found

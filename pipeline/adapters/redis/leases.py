@@ -1,0 +1,103 @@
+"""Leases with fencing numbers: one holder at a time, and a way to refuse a former one.
+
+The `send_…` functions take a connection, which runs a command at once, or a pipeline, which runs several together.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .connection import Client, redis_errors
+
+_TAKE = """if not redis.call('set', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) then return 0 end
+local now = redis.call('time')
+return now[1] * 1000 + math.floor(now[2] / 1000)"""
+_RENEW = """if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('pexpire', KEYS[1], ARGV[2]) end
+return 0"""
+_RELEASE = "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) end return 0"
+_FENCE = """local highest = tonumber(redis.call('get', KEYS[1]) or '0')
+if tonumber(ARGV[1]) < highest then return 0 end
+redis.call('set', KEYS[1], ARGV[1], 'EX', 86400)
+return 1"""
+
+
+@dataclass(frozen=True)
+class Lease:
+    """A lease that is held.
+
+    `token` is unique to this holder. `fence` is the server's time in milliseconds when the lease was taken: it
+    grows with each holder, even after Redis was wiped.
+    """
+
+    name: str
+    token: str
+    fence: int
+
+
+class Leases:
+    """Takes, renews and releases leases by name."""
+
+    def __init__(self, client: Client) -> None:
+        self._redis = client
+
+    def take(self, name: str, seconds: float) -> Lease | None:
+        """Take a lease for `seconds`; None while another process holds it."""
+        token = new_token()
+        with redis_errors():
+            return lease_of(name, token, send_take(self._redis, name, token, seconds))
+
+    def renew(self, lease: Lease, seconds: float) -> bool:
+        """Extend a lease to `seconds` from now; False when it is lost."""
+        with redis_errors():
+            return bool(self._redis.eval(_RENEW, 1, _key(lease.name), lease.token, int(seconds * 1000)))
+
+    def release(self, lease: Lease) -> None:
+        """Release a lease, if it is still held."""
+        with redis_errors():
+            send_release(self._redis, lease)
+
+    def fence_is_current(self, name: str, fence: int) -> bool:
+        """True if `fence` is the highest seen so far under this name; records it."""
+        with redis_errors():
+            return bool(self._redis.eval(_FENCE, 1, f"pipeline:fence:{name}", fence))
+
+    def expect_back(self, name: str, seconds: float) -> None:
+        """Let `held` report a name for `seconds`, although its lease is free: its last holder retries then."""
+        with redis_errors():
+            self._redis.set(f"pipeline:pause:{name}", 1, px=max(1, int(seconds * 1000)))
+
+    def held(self, names: Sequence[str]) -> set[str]:
+        """Return those of the names that are leased or expected back."""
+        if not names:
+            return set()
+        keys = [f"pipeline:{kind}:{name}" for kind in ("lease", "pause") for name in names]
+        with redis_errors():
+            values = self._redis.mget(keys)
+        return {name for name, value in zip([*names, *names], values, strict=True) if value}
+
+
+def new_token() -> str:
+    """Return a token for a new holder."""
+    return secrets.token_hex(8)
+
+
+def send_take(client: Client, name: str, token: str, seconds: float) -> Any:
+    """Send the command that takes a lease. Its answer is for `lease_of`."""
+    return client.eval(_TAKE, 1, _key(name), token, int(seconds * 1000))
+
+
+def lease_of(name: str, token: str, answer: Any) -> Lease | None:
+    """Return the lease that an answer grants; None when another process holds it."""
+    return Lease(name, token, int(answer)) if answer else None
+
+
+def send_release(client: Client, lease: Lease) -> None:
+    """Send the command that releases a lease, if it is still held."""
+    client.eval(_RELEASE, 1, _key(lease.name), lease.token)
+
+
+def _key(name: str) -> str:
+    return f"pipeline:lease:{name}"

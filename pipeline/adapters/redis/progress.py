@@ -1,0 +1,114 @@
+"""Progress of running exports, a Redis hash for each:
+
+c17        pages drawn of chunk 17
+t17-340    seconds that drawing the piece of chunk 17 that begins at page 340 took
+bytes      bytes of the file that are joined
+total      bytes of the file in all
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from .connection import DAY, Client, redis_errors
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A piece of a chunk that was drawn.
+
+    It begins at page `first` and took `seconds`; `attempt` is the name under which the attempt was counted. `pages`
+    is how many pages of the whole chunk are drawn now.
+    """
+
+    export: str
+    chunk: int
+    first: int
+    pages: int
+    seconds: float
+    attempt: str
+
+    def fields(self) -> dict[str, float]:
+        """Return the fields of the hash."""
+        return {chunk_field(self.chunk): self.pages, f"t{self.chunk}-{self.first}": round(self.seconds, 3)}
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Pages drawn; bytes joined and bytes in all; seconds that drawing took, and in how many pieces."""
+
+    pages: int
+    bytes: int
+    bytes_total: int
+    seconds: float = 0.0
+    timed: int = 0
+
+    @classmethod
+    def from_fields(cls, values: Mapping[str, str]) -> Progress:
+        """Return the progress that a hash holds."""
+        pages = sum(int(value) for key, value in values.items() if key.startswith("c"))
+        times = [float(value) for key, value in values.items() if key.startswith("t") and key != "total"]
+        return cls(pages, int(values.get("bytes", 0)), int(values.get("total", 0)), sum(times), len(times))
+
+
+class ProgressNotes:
+    """Writes and reads the progress of exports, and whether they are over."""
+
+    def __init__(self, client: Client) -> None:
+        self._redis = client
+
+    def load(self, export: str) -> Progress | None:
+        """Return the progress of an export; None when Redis has none."""
+        with redis_errors():
+            values: dict[str, str] = self._redis.hgetall(progress_key(export))
+        return Progress.from_fields(values) if values else None
+
+    def note_pages(self, export: str, chunk: int, pages: int) -> None:
+        """Note how many pages of a chunk are drawn."""
+        self._note(export, {chunk_field(chunk): pages})
+
+    def note_bytes(self, export: str, done: int, total: int) -> None:
+        """Note how many bytes of the file are joined, and how many there are in all."""
+        self._note(export, {"bytes": done, "total": total})
+
+    def restore_pages(self, export: str, pages: Mapping[int, int]) -> None:
+        """Note pages drawn of each chunk, as the bucket has them, after Redis was wiped."""
+        if pages:
+            self._note(export, {chunk_field(chunk): count for chunk, count in pages.items()})
+
+    def forget(self, export: str) -> None:
+        """Remove the progress of an export; its other keys expire."""
+        with redis_errors():
+            self._redis.delete(progress_key(export))
+
+    def note_over(self, export: str) -> None:
+        """Note that an export is over, so that what is still drawn of it need not be stored."""
+        with redis_errors():
+            self._redis.set(f"pipeline:over:{export}", 1, ex=DAY)
+
+    def is_over(self, export: str) -> bool:
+        """True if `note_over` was called. Only the bucket knows for certain."""
+        with redis_errors():
+            return bool(self._redis.exists(f"pipeline:over:{export}"))
+
+    def _note(self, export: str, values: Mapping[str, float]) -> None:
+        with redis_errors(), self._redis.pipeline() as pipe:
+            send_note(pipe, export, values)
+            pipe.execute()
+
+
+def send_note(client: Client, export: str, values: Mapping[str, float]) -> None:
+    """Send the commands that write fields of an export's progress."""
+    client.hset(progress_key(export), mapping=values)
+    client.expire(progress_key(export), DAY)
+
+
+def progress_key(export: str) -> str:
+    """Return the key of an export's hash."""
+    return f"pipeline:progress:{export}"
+
+
+def chunk_field(chunk: int) -> str:
+    """Return the name of the field with the pages drawn of a chunk."""
+    return f"c{chunk}"

@@ -1,0 +1,18 @@
+"""The Celery application for the `celery` command: `celery -A pipeline.celery worker | inspect | report`."""
+
+from __future__ import annotations
+
+import importlib
+import os
+
+# Heroku stops a dyno with SIGTERM, which Celery takes as "finish everything"; SIGQUIT is the one with a time limit.
+# The `celery` command has read this before it imports an application, so it is read once more.
+if os.environ.setdefault("REMAP_SIGTERM", "SIGQUIT") == "SIGQUIT":
+    import billiard.common
+
+    importlib.reload(billiard.common)
+
+from .settings import Settings
+from .tasks.app import make_app
+
+app = make_app(Settings.from_env(os.environ))

@@ -1,0 +1,85 @@
+"""A folder of pictures as records, in the order in which a person would count them. Imports no service."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
+from typing import Any, NoReturn
+
+import msgspec
+
+from ..errors import InvalidRequest
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".tif", ".tiff", ".bmp")
+
+
+def pictures(folder: Path) -> list[str]:
+    """Return the pictures below a folder, as paths relative to it, in natural order.
+
+    Hidden files and folders are left out. Raises InvalidRequest if there is no folder, or no picture in it.
+    """
+    if not folder.is_dir():
+        raise InvalidRequest(f"There is no folder {folder}.", field="source", advice="Check the path.")
+    names = sorted(_files(folder), key=natural)
+    if not names:
+        known = " ".join(sorted(SUFFIXES))
+        raise InvalidRequest(
+            f"There are no pictures in {folder}.", field="source", advice=f"Pictures end in {known}."
+        )
+    return names
+
+
+def natural(name: str) -> tuple[list[list[Any]], str]:
+    """Return a sort key that puts 2.jpg before 10.jpg, folder by folder."""
+    parts = [re.split(r"([0-9]+)", part.casefold()) for part in name.split("/")]
+    return [[int(text) if i % 2 else text for i, text in enumerate(part)] for part in parts], name
+
+
+def listing(names: Iterable[str], captions: bool, below: str = "") -> Iterator[bytes]:
+    """Yield one JSON line for each picture: its path, and as caption its file name without the suffix."""
+    for name in names:
+        record = {"source": below + name} | ({"caption": PurePosixPath(name).stem} if captions else {})
+        try:
+            yield msgspec.json.encode(record) + b"\n"
+        except UnicodeEncodeError:
+            raise InvalidRequest(
+                f"The file name {name!r} is not UTF-8.", field="source", advice="Rename the file."
+            ) from None
+
+
+@contextmanager
+def listed(source: Path | None, captions: bool) -> Iterator[tuple[Path, Path]]:
+    """Yield a listing file and the folder that its paths are relative to.
+
+    A file is its own listing; a folder gets a temporary one; without a source the listing is empty.
+    """
+    if source and source.is_file():
+        yield source, source.parent
+        return
+    if source and not source.exists():
+        raise InvalidRequest(f"{source} is neither a folder nor a file.", field="source", advice="Check the path.")
+    names = pictures(source) if source else []
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / f"{source.resolve().name if source else 'nothing'}.jsonl"
+        with path.open("wb") as file:
+            file.writelines(listing(names, captions))
+        yield path, source or Path(folder)
+
+
+def _files(folder: Path) -> Iterator[str]:
+    for path, folders, files in os.walk(folder, onerror=_fail):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        below = Path(path).relative_to(folder).as_posix()
+        above = "" if below == "." else f"{below}/"
+        for name in files:
+            if not name.startswith(".") and name.lower().endswith(SUFFIXES):
+                yield above + name
+
+
+def _fail(error: OSError) -> NoReturn:
+    """A folder that cannot be read must not look like an empty one."""
+    raise error

@@ -1,0 +1,129 @@
+"""keeper, worker, prepare, doctor: run processes, and check an installation."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+from math import ceil
+
+import click
+
+from .. import logs
+from ..errors import InvalidSetting, StoreDown
+from ..settings import Settings
+from . import context, options, output
+
+HISTORY_DAYS = 90  # how long the record of an export outlives its file
+
+
+@click.command()
+@click.option("--dry-run", is_flag=True, help="Print what the scaler would do now, and change nothing.")
+@options.machine
+def keeper(dry_run: bool, machine: bool) -> None:
+    """Repair, scale and clean up until stopped. Web and worker processes do this anyway.
+
+    \b
+    JSON of a dry run: {"quantity", "drain_above", "reason"}
+    """
+    from ..adapters.bucket import REQUEST
+    from ..services import worker_pool
+    from ..tasks.keeper import Keeper
+
+    _log(context.settings())
+    services = context.services(REQUEST)
+    keeping = Keeper(services, worker_pool(services.settings, services.redis))
+    if dry_run:
+        decision = keeping.observe()
+        if machine:
+            output.answer(decision)
+        else:
+            output.say(f"{decision.quantity}: {decision.reason}")
+        return
+    stop = (signal.SIGTERM, signal.SIGINT)
+    # sigwait, not a handler: a handler could interrupt the thread that holds the lock that stop() needs.
+    signal.pthread_sigmask(signal.SIG_BLOCK, stop)
+    thread = keeping.start()
+    log = logging.getLogger(__name__)
+    log.info("keeper: started")
+    log.info("keeper: stopping after %s", signal.Signals(signal.sigwait(stop)).name)
+    keeping.stop()
+    thread.join()
+
+
+@click.command()
+@click.option("--one-off", metavar="ID", help="Exit when not needed. ID identifies this dyno.")
+def worker(one_off: str | None) -> None:
+    """Run a worker until stopped."""
+    from ..tasks.worker import run
+
+    settings = context.settings()
+    _log(settings)
+    sys.exit(run(settings, one_off=one_off))
+
+
+@click.command()
+@options.machine
+def prepare(machine: bool) -> None:
+    """Prepare a release: check the settings, and set the lifecycle rules of the bucket.
+
+    \b
+    JSON: {"lifecycle": true or false}
+    """
+    from ..adapters.bucket.s3 import S3Bucket
+    from ..documents.inputs import SENT
+    from .doctor import settings_checks
+    from .doctor.finding import Outcome
+    from .send import INPUT_DAYS
+
+    settings = context.settings()
+    for check in settings_checks(settings):
+        if check.outcome is Outcome.FAILED:
+            raise InvalidSetting(f"{check.name}: {check.words}", field=check.name, advice=check.advice)
+        if check.outcome is Outcome.WARNING:
+            output.note(f"{check.name}: {check.words} {check.advice}")
+    # The keeper removes expired files. The bucket removes the records that are left, later.
+    history = int(settings.keep_seconds // 86400) + HISTORY_DAYS
+    days = {SENT: INPUT_DAYS, **dict.fromkeys(("exports/", "requests/", "owners/", "kept/"), history)}
+    # Billing reads them once a busy period is over, back to a day before its first request.
+    days["workers/"] = ceil(settings.export_deadline / 86400) + HISTORY_DAYS
+    try:
+        S3Bucket.open(settings).set_lifecycle(days)
+        done = True
+    except StoreDown as error:
+        done = False
+        output.note(f"{error.message} The keeper still removes old results, but old uploads stay.")
+    if machine:
+        output.answer({"lifecycle": done})
+    elif done:
+        output.say(
+            "The bucket removes " + ", ".join(f"{prefix} after {n} days" for prefix, n in days.items()) + "."
+        )
+
+
+@click.command()
+@options.machine
+def doctor(machine: bool) -> None:
+    """Check every setting and service, and print what to do.
+
+    \b
+    JSON: {"checks": [{"name", "outcome", "words", "advice"}]}
+    An outcome is ok, warning, failed or skipped. The exit code is 6 if a check failed.
+    """
+    from .doctor import examine, show
+    from .doctor.finding import Outcome
+
+    checks = examine(os.environ)
+    if machine:
+        output.answer({"checks": checks})
+    else:
+        show(checks)
+    if any(check.outcome is Outcome.FAILED for check in checks):
+        sys.exit(6)
+
+
+def _log(settings: Settings) -> None:
+    """Log to stderr, with the time."""
+    logs.begin(settings.log_format, "%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("botocore").setLevel(logging.WARNING)

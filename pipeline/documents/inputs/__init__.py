@@ -1,0 +1,106 @@
+"""What a document may read: a listing of records, and the sources that records name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable, Iterator
+from io import SEEK_CUR, SEEK_END, SEEK_SET, RawIOBase
+from typing import BinaryIO, Protocol, TypeVar
+
+from typing_extensions import Buffer
+
+from ...errors import InputChanged, InvalidRequest
+from ...exports.plan import Listing
+from ...settings import MIB
+
+INPUTS = "inputs/"  # the only part of the bucket that a request may name
+SENT = "inputs/sent/"  # where commands put what they send; it expires, the rest of inputs/ belongs to its owner
+BLOCK = 256 * 1024
+MAX_LINE = 1 * MIB  # bytes of a line, for all that write or read a listing
+
+T = TypeVar("T")
+OpenInput = Callable[[], BinaryIO]
+"""Waits until an input is loaded and returns it; raises what `Inputs.open` raises."""
+
+
+class Inputs(Protocol):
+    """Reads a listing and the sources that its records name."""
+
+    def check(self, source: str) -> None:
+        """Raise InvalidRequest or RefusedAddress for a source that may not be read. Sends nothing."""
+
+    def open(self, source: str) -> BinaryIO:
+        """Returns a seekable copy of one source. Raises UnreadableSource."""
+
+    def each(self, items: Iterable[T], source: Callable[[T], str]) -> Generator[tuple[T, OpenInput], None, None]:
+        """Yields every item with its source, in order. Slow sources are loaded ahead."""
+
+    def find(self, listing: str) -> Listing | None:
+        """Returns the current version of a listing, None if there is none."""
+
+    def pinned(self, listing: Listing) -> Inputs:
+        """Returns the same inputs on this version of the listing. They raise InputChanged when it is gone."""
+
+    def blocks(self, listing: str, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
+        """Yields the bytes of a listing from `start` to `stop`, a block at a time."""
+
+
+def changed(listing: Listing) -> InputChanged:
+    """Returns the error for a listing whose bytes differ from those that were counted."""
+    return InputChanged(f"The listing {listing.key} was replaced or removed while the document was being made.")
+
+
+class RangeFile(RawIOBase):
+    """One version of a listing as a seekable file. It reads ranges and keeps no bytes."""
+
+    def __init__(self, inputs: Inputs, listing: Listing) -> None:
+        self._inputs = inputs.pinned(listing)
+        self._listing = listing
+        self._at = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._at
+
+    def seek(self, offset: int, whence: int = SEEK_SET) -> int:
+        self._at = offset + {SEEK_SET: 0, SEEK_CUR: self._at, SEEK_END: self._listing.size}[whence]
+        return self._at
+
+    def readinto(self, into: Buffer) -> int:
+        target = memoryview(into)
+        begin, stop = self._at, min(self._at + len(target), self._listing.size)
+        for block in self._inputs.blocks(self._listing.key, begin, stop):
+            target[self._at - begin : self._at - begin + len(block)] = block
+            self._at += len(block)
+        return self._at - begin
+
+
+def lines(inputs: Inputs, listing: str, start: int = 0, stop: int | None = None) -> Iterator[tuple[int, bytes]]:
+    """Yields the lines of a listing from byte `start` to `stop`, each with the offset of its first byte.
+
+    Blank lines are left out. Raises InvalidRequest for a line over MAX_LINE bytes.
+    """
+    at, rest = start, b""
+    for block in inputs.blocks(listing, start, stop):
+        *whole, rest = (rest + block).split(b"\n")
+        for line in whole:
+            _check_length(line, at)
+            if line.strip():
+                yield at, line
+            at += len(line) + 1
+        _check_length(rest, at)
+    if rest.strip():
+        yield at, rest
+
+
+def _check_length(line: bytes, at: int) -> None:
+    if len(line) > MAX_LINE:
+        raise InvalidRequest(
+            f"The line at byte {at} is longer than {MAX_LINE // MIB} MiB.",
+            field="listing",
+            advice="Send JSON lines, with one record on each line.",
+        )

@@ -1,0 +1,159 @@
+"""Inputs of an export: listings and sources in the bucket, and sources on the web.
+
+Sources are copied into spooled temporary files, in memory up to 1 MiB and on disk above it, so memory does not
+depend on their size.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
+from tempfile import SpooledTemporaryFile
+from typing import BinaryIO, TypeVar, cast
+
+from ...adapters.bucket import Bucket
+from ...adapters.https import Fetcher
+from ...errors import Conflict, InvalidRequest, NotFound, UnreadableSource
+from ...exports.plan import Listing
+from ...settings import MIB
+from . import BLOCK, INPUTS, OpenInput, changed
+
+MAX_SOURCE = 128 * MIB
+IN_MEMORY = 1 * MIB
+TRIES = 3
+AHEAD = 4
+
+T = TypeVar("T")
+
+
+class BucketInputs:
+    """Reads keys below inputs/, the export's own listing, and https URLs."""
+
+    def __init__(
+        self, bucket: Bucket, fetcher: Fetcher, pin: Listing | None = None, last_block: LastBlock | None = None
+    ) -> None:
+        self._bucket = bucket
+        self._fetcher = fetcher
+        self._pin = pin
+        self._last_block = last_block or LastBlock(bucket)
+
+    def check(self, source: str) -> None:
+        if "://" in source:
+            self._fetcher.check(source)
+        elif not (source.startswith(INPUTS) and _is_plain(source)):
+            raise InvalidRequest(f"{source!r} is neither a key below {INPUTS} nor an https URL.", field="source")
+
+    def open(self, source: str) -> BinaryIO:
+        for attempt in range(1, TRIES):
+            try:
+                return self._copy(source)
+            except UnreadableSource as error:
+                if not error.retry:
+                    raise
+                time.sleep(0.2 * attempt)
+        return self._copy(source)
+
+    def each(self, items: Iterable[T], source: Callable[[T], str]) -> Generator[tuple[T, OpenInput], None, None]:
+        with closing(_load_ahead(items, lambda item: self.open(source(item)))) as loaded:
+            for item, loading in loaded:
+                yield item, loading.result
+
+    def find(self, listing: str) -> Listing | None:
+        entry = self._bucket.head(listing)
+        return Listing(listing, entry.size, entry.etag) if entry else None
+
+    def pinned(self, listing: Listing) -> BucketInputs:
+        return BucketInputs(self._bucket, self._fetcher, listing, self._last_block)
+
+    def blocks(self, listing: str, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
+        seen = self._pin if self._pin and self._pin.key == listing else self.find(listing)
+        if seen is None:
+            raise InvalidRequest(f"There is no listing {listing} in the bucket.", field="listing")
+        return self._read(seen, start, seen.size if stop is None else min(stop, seen.size))
+
+    def _read(self, seen: Listing, start: int, stop: int) -> Iterator[bytes]:
+        try:
+            yield from self._last_block.read(seen, start, stop)
+        except (Conflict, NotFound) as error:
+            raise changed(seen) from error
+
+    def _copy(self, source: str) -> BinaryIO:
+        file = cast(BinaryIO, SpooledTemporaryFile(IN_MEMORY))  # noqa: SIM115  # the caller closes it
+        try:
+            self._fill(file, source)
+        except BaseException:
+            file.close()
+            raise
+        file.seek(0)
+        return file
+
+    def _fill(self, file: BinaryIO, source: str) -> None:
+        if "://" in source:
+            self._fetcher.fetch(source, file)
+            return
+        try:
+            self._bucket.download(source, file, MAX_SOURCE)
+        except NotFound as error:
+            raise UnreadableSource(f"There is no {source} in the bucket.") from error
+
+
+class LastBlock:
+    """Caches the block of a listing that was read last.
+
+    Small chunks lie side by side in one block, and a request to the bucket takes longer than drawing one. The
+    block belongs to one version of the listing, so it is never out of date.
+    """
+
+    def __init__(self, bucket: Bucket) -> None:
+        self._bucket = bucket
+        self._seen: tuple[Listing, int, bytes] | None = None
+
+    def read(self, listing: Listing, start: int, stop: int) -> Iterator[bytes]:
+        """Yields bytes `start` to `stop` of a listing, a block at a time."""
+        if stop - start >= BLOCK:
+            yield from self._bucket.read(listing.key, start, stop, listing.version)
+        elif start < stop:
+            begin, data = self._block(listing, start, stop)
+            yield data[start - begin : stop - begin]
+
+    def _block(self, listing: Listing, start: int, stop: int) -> tuple[int, bytes]:
+        seen = self._seen  # read once: another thread may replace it meanwhile
+        if seen and seen[0] == listing and seen[1] <= start and stop <= seen[1] + len(seen[2]):
+            return seen[1], seen[2]
+        end = min(start + BLOCK, listing.size)
+        data = b"".join(self._bucket.read(listing.key, start, end, listing.version))
+        self._seen = listing, start, data
+        return start, data
+
+
+def _is_plain(key: str) -> bool:
+    """True if every store takes this key: printable, at most 1,024 bytes, no empty, `.` or `..` step."""
+    steps = key.split("/")
+    return key.isprintable() and len(key.encode()) <= 1024 and not {".", "..", ""} & set(steps)
+
+
+def _load_ahead(
+    items: Iterable[T], load: Callable[[T], BinaryIO]
+) -> Generator[tuple[T, Future[BinaryIO]], None, None]:
+    """Load up to AHEAD items in threads while earlier ones are drawn. The order is kept."""
+    waiting: deque[tuple[T, Future[BinaryIO]]] = deque()
+    with ThreadPoolExecutor(AHEAD) as pool:
+        try:
+            for item in items:
+                waiting.append((item, pool.submit(load, item)))
+                if len(waiting) == AHEAD:
+                    yield waiting.popleft()
+            while waiting:
+                yield waiting.popleft()
+        finally:
+            _discard(loading for _, loading in waiting)
+
+
+def _discard(loaded: Iterable[Future[BinaryIO]]) -> None:
+    """Close inputs that were loaded but are not used."""
+    for loading in loaded:
+        if not loading.cancel() and not loading.exception():
+            loading.result().close()

@@ -1,0 +1,79 @@
+"""Records as JSON lines: the same text for the same value, whatever its source."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable, Mapping
+from datetime import timedelta
+from decimal import Decimal
+from math import isfinite, isnan
+from typing import Any
+
+import msgspec
+
+from ...errors import InvalidRequest
+from ...settings import MIB
+from . import MAX_LINE
+
+
+def encode_records(records: Iterable[Mapping[str, Any]], what: str) -> Generator[bytes, None, None]:
+    """Yields one line for each record; `what` names them in messages.
+
+    Raises InvalidRequest if there are none, or if a line has more than MAX_LINE bytes.
+    """
+    number = 0
+    for number, record in enumerate(records, 1):
+        line = _line(record, f"Row {number:,} of {what}")
+        if len(line) > MAX_LINE:
+            raise InvalidRequest(
+                f"Row {number:,} of {what} is longer than {MAX_LINE // MIB} MiB as text.",
+                field="listing",
+                advice="Leave out columns that hold pictures or files.",
+            )
+        yield line
+    if not number:
+        raise InvalidRequest(f"There are no rows in {what}.", field="listing")
+
+
+def _line(record: Mapping[str, Any], what: str) -> bytes:
+    try:
+        return _encoder.encode({name: to_json_value(value) for name, value in record.items()}) + b"\n"
+    except (ValueError, TypeError, RecursionError) as error:
+        raise InvalidRequest(f"{what} cannot be written as JSON: {error}.", field="listing") from None
+
+
+def to_json_value(value: Any) -> Any:
+    """Returns a value that JSON can hold: dates as ISO 8601, decimals with all digits, bytes in hexadecimal."""
+    write = _WRITERS.get(type(value))
+    return write(value) if write else value
+
+
+def _float(value: float) -> float | str:
+    return value if isfinite(value) else "NaN" if isnan(value) else "Infinity" if value > 0 else "-Infinity"
+
+
+def _int(value: int) -> int | str:
+    return value if -(2**63) <= value < 2**63 else str(value)
+
+
+def _list(value: Iterable[Any]) -> list[Any]:
+    return [to_json_value(item) for item in value]
+
+
+def _dict(value: Mapping[Any, Any]) -> dict[str, Any]:
+    return {str(key): to_json_value(item) for key, item in value.items()}
+
+
+# Types that msgspec writes differently or not at all. It writes dates, times and UUIDs in ISO format by itself.
+_WRITERS: dict[type, Callable[[Any], Any]] = {
+    float: _float,
+    int: _int,
+    Decimal: lambda value: format(value, "f"),
+    bytes: bytes.hex,
+    bytearray: bytearray.hex,
+    memoryview: memoryview.hex,
+    timedelta: str,
+    list: _list,
+    tuple: _list,
+    dict: _dict,
+}
+_encoder = msgspec.json.Encoder(enc_hook=str)

@@ -1,0 +1,89 @@
+"""A snapshot: rows of a query or a Parquet file as JSON lines, UTF-16 text as UTF-8.
+
+It is written once, before planning, and read like any other listing: by byte ranges, always the same state of
+the data, whatever happens to its source. A process that renders needs no database and no optional library.
+"""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from ...errors import InvalidRequest
+from ...exports.plan import Listing
+from ..params import ListingFormat, Params
+from . import Inputs, RangeFile, parquet, sql
+from .jsonl import encode_records
+
+BYTE_ORDER_MARKS = (  # the longer ones first: that of UTF-32 begins with that of UTF-16
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The bytes to write, made while they are read, and their format."""
+
+    pieces: Iterator[bytes]
+    format: ListingFormat
+
+
+def check(params: Params) -> None:
+    """Raise InvalidRequest for an unknown query or arguments that are not its own. Reads nothing."""
+    if params.query:
+        sql.find(params.query).bind(params.arguments)
+    elif params.arguments:
+        raise InvalidRequest("There are arguments but no query.", field="arguments", advice="Name a query as well.")
+
+
+def take(params: Params, listing: Listing | None, inputs: Inputs) -> Snapshot | None:
+    """Returns the snapshot of a query or listing; None for a listing that is lines of text already."""
+    if params.query:
+        query = sql.find(params.query)
+        rows = sql.rows(query, query.bind(params.arguments))
+        return Snapshot(encode_records(rows, f"the query {query.name}"), "jsonl")
+    if listing is None:
+        return None
+    inputs, what = inputs.pinned(listing), f"the listing {listing.key}"
+    if params.format in ("auto", "parquet") and _is_parquet(listing, inputs):
+        return Snapshot(encode_records(parquet.parquet(RangeFile(inputs, listing), what), what), "jsonl")
+    if params.format == "parquet":
+        raise InvalidRequest(
+            f"There is no Parquet file in {what}, or its end is missing.",
+            field="listing",
+            advice="Send the whole file again, or leave out format.",
+        )
+    if encoding := _wide_encoding(b"".join(inputs.blocks(listing.key, 0, 4))):
+        return Snapshot(_as_utf8(inputs.blocks(listing.key), encoding, what), params.format)
+    return None
+
+
+def _is_parquet(listing: Listing, inputs: Inputs) -> bool:
+    """True if the magic bytes stand at both ends: a text may begin with them, but does not end with them."""
+    ends = ((0, 4), (listing.size - 4, listing.size))
+    return listing.size > 12 and all(b"".join(inputs.blocks(listing.key, *end)) == parquet.MAGIC for end in ends)
+
+
+def _wide_encoding(head: bytes) -> str | None:
+    """Returns the encoding of a byte order mark, if a line feed takes several bytes in it."""
+    return next((encoding for mark, encoding in BYTE_ORDER_MARKS if head.startswith(mark)), None)
+
+
+def _as_utf8(blocks: Iterable[bytes], encoding: str, what: str) -> Iterator[bytes]:
+    """Yields the text in UTF-8, with a byte order mark."""
+    decoder = codecs.getincrementaldecoder(encoding)()
+    yield codecs.BOM_UTF8
+    try:
+        for block in blocks:
+            yield decoder.decode(block).encode()
+        yield decoder.decode(b"", final=True).encode()
+    except UnicodeError as error:
+        raise InvalidRequest(
+            f"The byte order mark of {what} says {encoding.upper()}, but its bytes are not: {error}.",
+            field="listing",
+            advice="Save the file again, in UTF-8.",
+        ) from None

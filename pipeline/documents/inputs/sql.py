@@ -1,0 +1,147 @@
+"""Registered queries. SQLAlchemy, an optional extra, is imported here only.
+
+A request names a query and gives its arguments. SQL comes from modules that DOCUMENTS names, never from a
+request. The URL of a database is read from the environment when it is needed, and appears in no message.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from ...errors import DatabaseDown, InvalidRequest, InvalidSetting, QueryFailed
+from ..params import invalid
+
+ROWS_AT_ONCE = 500
+BOUND = re.compile(r"(?<![:\w\\]):(\w+)(?!:)")  # :name, as SQLAlchemy's text() finds it
+ONE_SNAPSHOT: Mapping[str, Mapping[str, Any]] = {
+    "postgresql": {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True},
+    "mysql": {"isolation_level": "REPEATABLE READ"},
+    "mariadb": {"isolation_level": "REPEATABLE READ"},
+}
+"""Options of a connection by dialect, so that a query sees one state of the data. SQLite needs none."""
+
+
+@dataclass(frozen=True)
+class Query:
+    """A statement that requests may name.
+
+    `database` is the environment variable with the URL, `arguments` the type of each :name in the statement:
+
+        register(Query("orders", "SHOP_URL", "SELECT * FROM orders WHERE day >= :since", {"since": date}))
+    """
+
+    name: str
+    database: str
+    statement: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        bound = set(BOUND.findall(self.statement))
+        if bound != set(self.arguments):
+            raise InvalidSetting(
+                f"The query {self.name} binds {sorted(bound)}, but its arguments are {sorted(self.arguments)}.",
+                field="DOCUMENTS",
+            )
+
+    def bind(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Returns the arguments of a request in their types. InvalidRequest names a wrong one."""
+        kind = msgspec.defstruct("Arguments", list(self.arguments.items()), forbid_unknown_fields=True)
+        try:
+            return msgspec.structs.asdict(msgspec.convert(given, kind))
+        except msgspec.ValidationError as error:
+            told = invalid(error, kind)
+            field = "arguments" if told.field == "params" else f"arguments.{told.field}"
+            raise InvalidRequest(f"Query {self.name}: {told.message}", field=field) from None
+
+
+_register: dict[str, Query] = {}
+
+
+def register(query: Query) -> None:
+    """Make a query known under its name. The last one registered under a name is used."""
+    _register[query.name] = query
+
+
+def find(name: str) -> Query:
+    """Returns the query with this name. Raises InvalidRequest."""
+    if name not in _register:
+        known = ", ".join(sorted(_register)) or "none"
+        raise InvalidRequest(f"There is no query {name!r}. Known: {known}.", field="query")
+    return _register[name]
+
+
+def rows(query: Query, values: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yields the rows of a query: one statement in one read-only transaction, 500 rows at a time."""
+    with _translated(query), _connected(query) as connection:
+        from sqlalchemy import text
+
+        statement = text(query.statement).bindparams(**values)
+        with closing(connection.execution_options(yield_per=ROWS_AT_ONCE).execute(statement)) as result:
+            names = list(result.keys())
+            if twice := [name for name in names if names.count(name) > 1]:
+                raise QueryFailed(f"The query {query.name} has two columns {twice[0]!r}; name them with AS.")
+            for row in result:
+                yield dict(zip(names, row, strict=True))
+
+
+@contextmanager
+def _connected(query: Query) -> Iterator[Any]:
+    from sqlalchemy import create_engine
+    from sqlalchemy.pool import NullPool
+
+    engine = create_engine(_url(query), poolclass=NullPool, hide_parameters=True)
+    with engine.connect() as connection:
+        connection = connection.execution_options(**ONE_SNAPSHOT.get(engine.dialect.name, {}))
+        if engine.dialect.name == "sqlite":
+            connection.exec_driver_sql("PRAGMA query_only = ON")
+        yield connection
+
+
+def _url(query: Query) -> str:
+    """Returns the URL of the database. Heroku's name no driver; the extra brings psycopg."""
+    url = os.environ.get(query.database, "")
+    if not url:
+        raise InvalidSetting(
+            f"{query.database} is not set, but query {query.name} needs it.",
+            field=query.database,
+            advice="Set it to the URL of the database.",
+        )
+    return re.sub(r"^postgres(ql)?://", "postgresql+psycopg://", url)
+
+
+@contextmanager
+def _translated(query: Query) -> Iterator[None]:
+    """Translates errors, without their text: it may hold the statement, arguments or parts of the URL."""
+    try:
+        from sqlalchemy import exc
+    except ImportError:
+        raise InvalidSetting(
+            "Queries need SQLAlchemy, which is not installed here.",
+            advice="Add SQLAlchemy and the database's driver to requirements.txt, or install pipeline[sql].",
+        ) from None
+    try:
+        yield
+    except (exc.ArgumentError, exc.NoSuchModuleError, ImportError):
+        raise InvalidSetting(
+            f"{query.database} does not hold the URL of a database whose driver is installed.",
+            field=query.database,
+            advice="Correct the environment variable, or add the driver to requirements.txt.",
+        ) from None
+    except (exc.OperationalError, exc.InterfaceError, exc.TimeoutError) as error:
+        raise DatabaseDown(f"The database of query {query.name} failed: {_kind(error)}.") from None
+    except exc.SQLAlchemyError as error:
+        raise QueryFailed(f"The query {query.name} failed: {_kind(error)}.") from None
+
+
+def _kind(error: Any) -> str:
+    """Returns the driver's name of the error, with its SQLSTATE if it has one."""
+    origin = getattr(error, "orig", None) or error
+    state = getattr(origin, "sqlstate", None)
+    return type(origin).__name__ + (f" ({state})" if state else "")

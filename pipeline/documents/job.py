@@ -1,0 +1,132 @@
+"""A document with its parameters and inputs: check it, take a snapshot, plan it, draw a range of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
+from math import ceil, inf
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, BinaryIO
+
+import msgspec
+
+from ..errors import ChunkFailed, InvalidRequest
+from ..exports.ids import new_id
+from ..exports.plan import Plan, split_into_chunks
+from ..exports.volumes import UNCUT, WHOLE, VolumeLimit, VolumePlan
+from ..pdf.fonts import default_chain
+from ..pdf.numbering import Lane
+from ..pdf.segment import SegmentWriter
+from ..pdf.segment_index import SegmentIndex
+from ..settings import Settings
+from . import Document, Range
+from .inputs import Inputs, snapshot
+
+Spool = Callable[[Iterable[bytes]], str]
+"""Writes pieces to a new listing and returns its key or path."""
+
+ShouldStop = Callable[[int], bool]
+"""Asked after each page, with the number of pages drawn so far: stop here?"""
+
+
+@dataclass(frozen=True)
+class DocumentJob:
+    """A document, its checked parameters, and what it reads."""
+
+    document: Document[Any]
+    params: Any
+    listing: str
+    inputs: Inputs
+
+    def check(self) -> None:
+        """Raise InvalidRequest for errors that show without reading any input."""
+        self.document.check(self.params, self.inputs)
+        snapshot.check(self.params)
+
+    def snapshot(self, spool: Spool) -> DocumentJob:
+        """Returns the job on lines of text, which can be cut by byte ranges.
+
+        A query, a Parquet file or UTF-16 text is written to `spool` first. Any other listing is used as it is.
+        """
+        taken = snapshot.take(self.params, self.inputs.find(self.listing), self.inputs)
+        if taken is None:
+            return self
+        params = msgspec.structs.replace(self.params, format=taken.format)
+        return replace(self, params=params, listing=spool(taken.pieces))
+
+    def plan(self, settings: Settings, chunk_pages: int | None = None, volume: VolumeLimit = UNCUT) -> Plan:
+        """Read the input once and split the document into chunks. The plan names the version that was read."""
+        listing = self.inputs.find(self.listing)
+        inputs = self.inputs.pinned(listing) if listing else self.inputs
+        survey = self.document.survey(self.params, self.listing, inputs)
+        if survey.pages < 1:
+            raise InvalidRequest("The input has no records, so the document would be empty.", field="params")
+        if survey.pages > settings.max_pages:
+            raise ChunkFailed(
+                f"The document has {survey.pages} pages; {settings.max_pages} are allowed (MAX_PAGES).",
+                advice="Ask for it in several exports.",
+            )
+        volumes = ceil(survey.pages / volume.pages) if volume.pages else 1
+        if volumes > settings.max_chunks:
+            raise ChunkFailed(
+                f"The document would have {volumes} volumes; {settings.max_chunks} are allowed (MAX_CHUNKS).",
+                advice="Ask for larger volumes.",
+            )
+        plan = split_into_chunks(survey, settings, chunk_pages, listing, volume)
+        return replace(plan, fonts=default_chain().fingerprint)
+
+    def planned(self, plan: Plan) -> DocumentJob:
+        """Returns the job on the version of the listing that was planned; any other raises InputChanged."""
+        if plan.listing is None:
+            return self
+        return replace(self, listing=plan.listing.key, inputs=self.inputs.pinned(plan.listing))
+
+
+@contextmanager
+def spool_to_disk() -> Iterator[Spool]:
+    """Yields a spool that writes temporary files; they are removed when the context ends."""
+    with TemporaryDirectory() as folder:
+
+        def spool(pieces: Iterable[bytes]) -> str:
+            path = Path(folder) / new_id()
+            with path.open("wb") as file:
+                file.writelines(pieces)
+            return str(path)
+
+        yield spool
+
+
+def draw_range(
+    job: DocumentJob,
+    part: Range,
+    lane: Lane,
+    first_slot: int,
+    out: BinaryIO,
+    should_stop: ShouldStop,
+    interruptions: tuple[type[BaseException], ...] = (),
+    volumes: VolumePlan = WHOLE,
+) -> SegmentIndex:
+    """Draw planned pages from part.first on into a segment, and return its index.
+
+    The segment ends with the chunk, or earlier: when it has the size that a segment may have, when
+    `should_stop` says so, or when one of `interruptions` is raised within a page. Then that page is rolled
+    back and the pages before it are kept. An interruption within the first page is raised again.
+    """
+    # With volumes by size, it is not known yet which segments begin a file: all of them get a header.
+    header = volumes.bytes is not None or (lane.chunk == lane.before and not first_slot)
+    writer = SegmentWriter(out, lane, part.first, first_slot, header=header, overlay=volumes.several)
+    max_size = volumes.segment_bytes or inf
+    done, mark = 0, writer.rollback_point()
+    with closing(job.document.draw(job.params, job.listing, part, job.inputs, writer)) as pages:
+        try:
+            for _ in pages:
+                done, mark = done + 1, writer.rollback_point()
+                if should_stop(done) or writer.size >= max_size or part.first + done == part.stop:
+                    break
+        except interruptions:
+            if not done:
+                raise
+            writer.roll_back(mark)
+    return writer.finish(done)

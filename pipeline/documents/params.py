@@ -1,0 +1,100 @@
+"""Parameters that documents share, and validation errors in words."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from ..errors import InvalidRequest
+from ..pdf.paper import MM, PAPER_SIZES
+
+ListingFormat = Literal["auto", "csv", "jsonl", "parquet"]
+
+
+class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The parameters of a document: fields with limits and a description for people.
+
+    They become options of the command line and fields of the panel, which puts those without a `title` under
+    "More options":
+
+        copies: Annotated[int, Meta(ge=1, le=9, title="Copies", description="of each letter, 1 to 9")] = 1
+    """
+
+    listing: Annotated[str, Meta(description="key of a listing in the bucket: JSON lines or Parquet")] = ""
+    format: Annotated[ListingFormat, Meta(description="format of the listing; csv is for tables")] = "auto"
+    query: Annotated[str, Meta(max_length=100, description="name of a query that gives the records")] = ""
+    # msgspec copies the empty default for each object.
+    arguments: Annotated[dict[str, Any], Meta(description="arguments of the query: {name: value}")] = {}
+    title: Annotated[str, Meta(min_length=1, max_length=200, description="title of the file")] = "Document"
+
+
+def one_source(params: Params, field: str) -> None:
+    """Raise InvalidRequest unless there is exactly one of records, listing and query."""
+    records = getattr(params, field)
+    if sum(map(bool, (records is not None, params.listing, params.query))) != 1:
+        advice = "On the command line the listing is SOURCE, and a query is --query."
+        raise InvalidRequest(f"Give one of {field}, listing and query.", field=field, advice=advice)
+    if records is not None and not records:
+        raise InvalidRequest(f"There are no {field}; a document needs at least one.", field=field)
+
+
+def invalid(error: msgspec.ValidationError, kind: type[Any]) -> InvalidRequest:
+    """Returns a validation error in words, with the field it is about."""
+    text = str(error)
+    _, _, path = text.partition(" - at `$.")
+    field = path.rstrip("`") or _unknown_field(text)
+    described = {f.encode_name: f.type for f in msgspec.structs.fields(kind)}
+    top = field.split(".")[0].split("[")[0]
+    right = _description(described[top]) if top in described else f"known are {', '.join(described)}"
+    return InvalidRequest(f"{text.split(' - at ')[0]} ({field or 'params'}: {right}).", field=field or "params")
+
+
+def _unknown_field(text: str) -> str:
+    """The field in "Object contains unknown field `x`"."""
+    return text.split("`")[1] if "`" in text else ""
+
+
+def _description(kind: Any) -> str:
+    """Returns what a parameter may be: its description, and the choices of a Literal."""
+    info = msgspec.inspect.type_info(kind)
+    described = ""
+    if isinstance(info, msgspec.inspect.Metadata):
+        described = str((info.extra_json_schema or {}).get("description", ""))
+        info = info.type
+    if isinstance(info, msgspec.inspect.LiteralType):
+        return f"{described}: one of {', '.join(map(str, info.values))}"
+    return described or getattr(kind, "__name__", "see the documentation")
+
+
+Side = Annotated[float, Meta(ge=50, le=5000)]  # PDF allows 5,080 mm (ISO 32000-1, annex C)
+PageSize = Literal["A3", "A4", "A5", "Letter", "Legal"]
+
+
+class PaperParams(Params, frozen=True):
+    """Parameters of a document whose pages all have one size."""
+
+    page_size: Annotated[PageSize, Meta(title="Paper", description="paper")] = "A4"
+    page_mm: Annotated[
+        tuple[Side, Side] | None,
+        Meta(description="[width, height] in mm, 50 to 5000 each, instead of page_size"),
+    ] = None
+    landscape: Annotated[bool, Meta(description="long side across")] = False
+
+    @property
+    def paper(self) -> tuple[float, float]:
+        """Width and height in points."""
+        if self.page_mm:
+            return self.page_mm[0] * MM, self.page_mm[1] * MM
+        short, long = PAPER_SIZES[self.page_size]
+        return (long, short) if self.landscape else (short, long)
+
+    def check_paper(self) -> None:
+        """Raise InvalidRequest if the paper is given in two ways."""
+        if self.page_mm and self.landscape:
+            raise InvalidRequest(
+                "page_mm already gives width and height, so landscape has no meaning.",
+                field="landscape",
+                advice="Leave out landscape, and give page_mm as [width, height].",
+            )

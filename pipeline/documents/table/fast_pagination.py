@@ -1,0 +1,135 @@
+"""Page breaks of a plain CSV table, found without reading its cells.
+
+Most rows of most tables are ASCII, and short enough for their columns whatever their characters are. One regular
+expression matches those rows, many times faster than they are read. Any other row is read.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from itertools import groupby, islice
+from math import inf
+from typing import cast
+
+from ...errors import InvalidRequest
+from .fits import CellTexts, fitting, run
+from .layout import Layout
+from .pagination import PageRows, PlainPaginator, paginate
+from .rows import CsvRows, InputFormat, RowReader, SurplusFields
+
+LOOKAHEAD = 64 * 1024  # bytes in which the rows of a page are searched
+SLICE_BYTES = 8 * 1024  # bytes decoded at once when pages are read
+FIRST_STRETCH = 16  # pages to read if one must be read; doubled each time the next one must be read too
+MAX_ODD_ROWS = 3  # rows of a page that may need reading, else the whole page is read
+QUOTE = '"'
+
+
+class FastPagination:
+    """Yields the pages of a CSV without formats, groups or totals.
+
+    A page that was not read has its number of rows and the offset behind it, but no texts.
+    """
+
+    def __init__(
+        self, blocks: Iterable[bytes], format: InputFormat, texts: CellTexts, surplus: SurplusFields
+    ) -> None:
+        self._blocks = iter(blocks)
+        self._format = format
+        self._texts = texts
+        self._layout = layout = texts.layout
+        self._surplus = surplus
+        self._data = b""
+        self._start = self._at = format.begin  # offsets: of the data, of the next page
+        self._plain = re.compile(b"(?:%s){0,%d}+" % (plain_row(format, layout), layout.rows_on(1)))
+
+    def __iter__(self) -> Iterator[PageRows]:
+        pages, more, rows, stretch = 0, True, 0, FIRST_STRETCH
+        while more:
+            more, found = False, self._fast_page(pages)
+            for page_rows in found or self._read(pages, rows, stretch):
+                yield page_rows
+                pages, more, rows, self._at = pages + 1, True, rows + page_rows.count, page_rows.behind
+            stretch = FIRST_STRETCH if found else 2 * stretch
+
+    def _grow(self) -> bool:
+        """Drop the data before the next page and append a block. Returns False at the end of the input."""
+        block = next(self._blocks, b"")
+        self._data, self._start = self._data[self._at - self._start :] + block, self._at
+        return bool(block)
+
+    def _fast_page(self, page: int) -> list[PageRows]:
+        """Returns the next page if all its rows are in the data and certainly have one line each."""
+        while self._start + len(self._data) - self._at < LOOKAHEAD and self._grow():
+            pass
+        most = self._layout.rows_on(page)
+        stop = self._behind(self._at - self._start, most)
+        return [PageRows(most, self._start + stop, (), [], [])] if stop else []
+
+    def _behind(self, at: int, rows: int) -> int | None:
+        """Returns where in the data this many rows of one line end; None if one may need more or is missing."""
+        for _ in range(MAX_ODD_ROWS + 1):
+            stop = cast(re.Match[bytes], self._plain.match(self._data, at)).end()  # it may match nothing
+            lines = self._data.count(b"\n", at, stop)
+            if lines >= rows:
+                return stop if lines == rows else _after(self._data, at, rows)
+            at, rows = self._data.find(b"\n", stop) + 1, rows - lines - 1
+            if not at or not self._has_one_line(self._data[stop:at]):
+                return None
+            if not rows:
+                return at
+        return None
+
+    def _has_one_line(self, line: bytes) -> bool:
+        """True if this is a whole row that certainly has one line."""
+        try:
+            rows, lines = CsvRows([line.decode(self._format.encoding), ""], self._format.delimiter).take(1)
+        except (UnicodeDecodeError, InvalidRequest):
+            return False  # reading it again raises the error, with its place
+        if lines != [1] or len(rows[0]) != len(self._format.fields):
+            return False
+        return self._texts.one_line_columns(rows) is not None
+
+    def _read(self, page: int, rows: int, stretch: int) -> Iterator[PageRows]:
+        """Reads the next `stretch` pages; `rows` is the number of rows before them."""
+        reader = RowReader(self._slices(), self._at, self._format, self._surplus, rows)
+        return islice(paginate(reader, self._layout, PlainPaginator(self._texts), page, (), ()), stretch)
+
+    def _slices(self) -> Iterator[bytes]:
+        """The input from the next page on. `_at` moves on with each page while this generator runs."""
+        at = self._at
+        while at < self._start + len(self._data) or self._grow():
+            piece = self._data[at - self._start : at - self._start + SLICE_BYTES]
+            yield piece
+            at += len(piece)
+
+
+def can_paginate_fast(format: InputFormat) -> bool:
+    """True if bytes tell where rows end. Not in encodings where a byte's meaning depends on those before it."""
+    told = format.delimiter.isascii() and format.delimiter not in '"\r\n'
+    return format.kind == "csv" and told and not format.encoding.startswith("iso2022")
+
+
+def plain_row(format: InputFormat, layout: Layout) -> bytes:
+    """Returns an expression for rows whose cells, in quotes or not, certainly have one line each."""
+    room = [inf] * len(format.fields)
+    for place in layout.places:
+        room[place.source] = min(room[place.source], place.inside)
+    advances, delimiter = layout.advances, format.delimiter
+    least = 1 if len(room) == 1 else 0  # a blank line is no row
+    end = rf"(?={re.escape(delimiter)}|\r?\n)"
+    cells = []
+    for points, alike in groupby(room):
+        cell = (
+            f'(?:"{run(points, advances, advances.keys() - {QUOTE}, 0)}"|'
+            f"{fitting(points, advances, advances.keys() - {QUOTE, delimiter}, least, end)})"
+        )
+        more = len(list(alike)) - 1  # equal neighbours are written once: thousands of columns may not be shown
+        cells.append(cell + (f"(?:{re.escape(delimiter)}{cell}){{{more}}}+" if more else ""))
+    return (re.escape(delimiter).join(cells) + r"\r?\n").encode()
+
+
+def _after(data: bytes, at: int, lines: int) -> int:
+    for _ in range(lines):
+        at = data.index(b"\n", at) + 1
+    return at

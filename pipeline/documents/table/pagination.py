@@ -1,0 +1,207 @@
+"""Which rows stand on which page.
+
+A page depends only on the groups that are open before it, its first row and the rows behind that. So planning,
+which reads all rows, and drawing, which begins anywhere, find the same pages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import count, repeat
+from typing import Protocol
+
+from ...errors import InvalidRequest
+from .fits import CellTexts
+from .groups import Band, Grouping, Kind, OpenGroups
+from .layout import Layout, units
+from .rows import Row, RowReader
+
+Waiting = Sequence[tuple[Row, int]]  # rows that are not on a page yet, each with the offset behind it
+CellLines = list[list[list[str]]]  # for each row, the lines of each cell
+
+
+@dataclass(frozen=True)
+class PageRows:
+    """The rows of a page, the offset of the next row, and the groups that are open there.
+
+    Most pages have rows of one line each, kept as the texts of each column in `columns`. Other pages have
+    `cells`. `bands` stand between the rows; `rows` are the rows of the input.
+    """
+
+    count: int
+    behind: int
+    columns: Sequence[Sequence[str]] | None
+    cells: CellLines
+    rows: Sequence[Row]
+    bands: Sequence[Band] = ()
+    state: OpenGroups = ()
+
+    @property
+    def lines(self) -> list[int]:
+        """How many lines each row has."""
+        return [max(map(len, row)) for row in self.cells] if self.columns is None else [1] * self.count
+
+
+class Paginator(Protocol):
+    """Puts rows on a page. It needs to see `ahead` rows more than fit."""
+
+    ahead: int
+
+    def page_rows(self, waiting: Waiting, page: int, state: OpenGroups, last: int | None) -> PageRows:
+        """Returns the first page of the rows that wait. `last`: see Grouping.still_open."""
+
+
+def paginate(
+    reader: RowReader, layout: Layout, paginator: Paginator, first: int, state: OpenGroups, after: OpenGroups
+) -> Iterator[PageRows]:
+    """Yields page after page from number `first` on.
+
+    `state` are the groups open before the first row, `after` those open behind the last one.
+    """
+    waiting: list[tuple[Row, int]] = []
+    for page in count(first):
+        wanted = layout.rows_on(page) + paginator.ahead
+        waiting += reader.take(wanted - len(waiting))
+        if not waiting:
+            return
+        page_rows = paginator.page_rows(waiting, page, state, None if len(waiting) == wanted else len(after) - 1)
+        yield page_rows
+        state = page_rows.state
+        del waiting[: page_rows.count]
+
+
+class PlainPaginator:
+    """Rows, one below the other."""
+
+    ahead = 0
+
+    def __init__(self, texts: CellTexts) -> None:
+        self._texts = texts
+
+    def page_rows(self, waiting: Waiting, page: int, state: OpenGroups, last: int | None) -> PageRows:  # noqa: ARG002  # of Paginator
+        rows = [row for row, _ in waiting]
+        if columns := self._texts.one_line_columns(rows):
+            return PageRows(len(rows), waiting[-1][1], columns, [], rows)
+        left = units(self._texts.layout.room(page))
+        cells: CellLines = []
+        for height in break_rows(rows, self._texts, cells):
+            left -= height
+            if left < 0 and len(cells) > 1:
+                cells.pop()
+                break
+        return _page_rows(waiting, len(cells), None, cells, self._texts)
+
+
+class BandHeights:
+    """Heights of the bands that belong to a row, in units.
+
+    An index is the number of groups that are open: before the row in `above`, behind it in `below`.
+    """
+
+    def __init__(self, layout: Layout, grouping: Grouping) -> None:
+        self._layout = layout
+        self._levels = len(grouping.levels)
+        stays = range(self._levels + 1)
+        self.above = [self._each_level("heading", stay) for stay in stays]
+        self.below = [self._each_level("subtotal", stay) if grouping.sums else 0 for stay in stays]
+        self.below.append(self.below[0] + (self.of("total") if grouping.sums else 0))  # [-1]: the document's end
+        self.carried = self.of("carried") if grouping.carry else 0
+
+    @property
+    def most(self) -> float:
+        """Points that bands may take on a page of one row."""
+        return (2 * self.carried + self.above[0] + self.below[-1]) / 1000
+
+    def of(self, kind: Kind, level: int = 0) -> int:
+        return units(self._layout.band_height(kind, level))
+
+    def _each_level(self, kind: Kind, stay: int) -> int:
+        """Of all levels but the `stay` outermost."""
+        return sum(self.of(kind, level) for level in range(stay, self._levels))
+
+
+class GroupedPaginator:
+    """Rows with bands between them. A row shares a page with the headings before it and the totals behind it."""
+
+    ahead = 1
+
+    def __init__(self, texts: CellTexts, grouping: Grouping) -> None:
+        self._texts = texts
+        self._grouping = grouping
+        self._heights = BandHeights(texts.layout, grouping)
+        levels = grouping.levels
+        self._breaks = [any(level.page_break for level in levels[stay:]) for stay in range(len(levels) + 1)]
+
+    def page_rows(self, waiting: Waiting, page: int, state: OpenGroups, last: int | None) -> PageRows:
+        layout = self._texts.layout
+        rows = [row for row, _ in waiting]
+        keys = self._grouping.keys(rows)
+        still_open = self._grouping.still_open(keys, last)
+        candidates = rows[: len(still_open)]
+        columns = self._texts.one_line_columns(candidates)
+        cells: CellLines = []
+        row_height = units(layout.row_height())
+        heights = repeat(row_height) if columns else break_rows(candidates, self._texts, cells)
+        whole = self._rows_that_fit(heights, still_open, state, units(layout.room(page)))
+        bands, behind = self._grouping.bands(state, rows[:whole], keys, still_open[:whole])
+        page_rows = _page_rows(waiting, whole, columns, cells[:whole], self._texts)
+        return replace(page_rows, bands=bands, state=behind)
+
+    def _rows_that_fit(
+        self, heights: Iterable[int], still_open: Sequence[int], state: OpenGroups, room: int
+    ) -> int:
+        """Returns how many rows fit a page, at least one.
+
+        A row brings the headings of groups that begin with it and the totals of groups that end behind it.
+        Unless the document ends there, the sum carried forward must fit as well; it stands once, at the end of
+        the page, so it is not taken off for every row.
+        """
+        above, below, carried = self._heights.above, self._heights.below, self._heights.carried
+        left = room - sum(self._heights.of(band.kind, band.level) for band in self._grouping.continued(state))
+        open_before, whole = len(state) - 1, 0
+        for row_height, stay in zip(heights, still_open, strict=False):
+            needed = row_height + above[open_before] + below[stay]
+            if whole and left < needed + (carried if stay >= 0 else 0):
+                break
+            left, open_before, whole = left - needed, stay, whole + 1
+            if self._breaks[stay]:
+                break
+        return whole
+
+
+def keep_band_room(layout: Layout, grouping: Grouping) -> Layout:
+    """Returns the layout with room for all bands around a single row. InvalidRequest if a row does not fit."""
+    needed = 0 if _is_plain(grouping) else BandHeights(layout, grouping).most
+    if layout.room(0) < needed + layout.row_height():
+        raise InvalidRequest(
+            "The first page is too low for a row with its title, headings and totals.",
+            field="font_size",
+            advice="Take a smaller font, larger paper, fewer lines of text, or fewer groups.",
+        )
+    return replace(layout, band_room=needed)
+
+
+def paginator_for(texts: CellTexts, grouping: Grouping) -> Paginator:
+    """Returns what puts the rows of a table on pages."""
+    return PlainPaginator(texts) if _is_plain(grouping) else GroupedPaginator(texts, grouping)
+
+
+def _is_plain(grouping: Grouping) -> bool:
+    return not grouping.levels and not grouping.sums
+
+
+def break_rows(rows: Iterable[Row], texts: CellTexts, into: CellLines) -> Iterator[int]:
+    """Break the cells of row after row into lines, append them to `into`, and yield the height of each row."""
+    for row in rows:
+        into.append(texts.lines(row))
+        yield units(texts.layout.row_height(max(map(len, into[-1]))))
+
+
+def _page_rows(
+    waiting: Waiting, whole: int, columns: Sequence[Sequence[str]] | None, cells: CellLines, texts: CellTexts
+) -> PageRows:
+    """The first rows of those that wait. They may have one line each although the ones behind them have more."""
+    rows = [row for row, _ in waiting[:whole]]
+    columns = [column[:whole] for column in columns] if columns else texts.one_line_columns(rows)
+    return PageRows(whole, waiting[whole - 1][1], columns, cells, rows)

@@ -1,0 +1,180 @@
+"""Everything that decides what a table's pages look like, from the parameters and the columns' places.
+
+Planning and drawing build it from the same values, so they lay out the same pages.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from ...errors import InvalidRequest
+from ...pdf.fonts import default_chain
+from ...pdf.paper import MM
+from .cells import Cells
+from .columns import PlacedColumn, WantedColumn, place_columns
+from .fits import CellTexts
+from .formats import AS_IT_IS, Date, NumberWriter, known_locale, writer
+from .groups import Grouping, Level, OpenGroups, Sum, total
+from .layout import Layout
+from .pagination import Paginator, keep_band_room, paginator_for
+from .params import Column, TableParams
+from .rows import InputFormat, Row
+from .title_block import TitleBlock, title_block
+from .warnings import GroupEntry, WatchedColumn
+
+GROWTH = 1000  # columns are wide enough for a total this many times that of the sample
+
+
+class TablePlan(msgspec.Struct, frozen=True):
+    """What planning finds out and drawing needs; stored as JSON in the plan."""
+
+    format: InputFormat
+    places: tuple[PlacedColumn, ...]
+    entries: tuple[GroupEntry, ...] = ()  # for the summary
+    groups: int = 0
+    records: int = 0
+    totals: tuple[str, ...] = ()
+    front: int = 0  # pages of the summary before the table
+    back: int = 0  # and behind it
+
+
+@dataclass(frozen=True)
+class TableSetup:
+    """The parts that lay out the pages of one table."""
+
+    title_block: TitleBlock
+    layout: Layout
+    texts: CellTexts
+    grouping: Grouping
+    paginator: Paginator
+    watched: tuple[WatchedColumn, ...]
+
+    @property
+    def plain(self) -> bool:
+        """True if pages hold the rows of the input as they are, and nothing between them."""
+        return not self.grouping.levels and not self.watched
+
+    def state(self, stored: object) -> OpenGroups:
+        """The open groups that a plan stores for a mark."""
+        return msgspec.convert(stored, OpenGroups) if stored is not None else self.grouping.opening()
+
+
+def table_setup(params: TableParams, format: InputFormat, places: Sequence[PlacedColumn]) -> TableSetup:
+    """Returns the setup of a table whose columns stand at `places`."""
+    face = default_chain()
+    width, height = params.paper
+    margin = params.margin * MM
+    columns = chosen_columns(params, format.fields)
+    cells = [column_cells(params, column) for column in columns]
+    grouping = _grouping(params, format.fields, columns, cells)
+    block = title_block(params, face, width - 2 * margin)
+    layout = Layout(
+        tuple(places),
+        tuple(i for i, column in enumerate(columns) if column.total),
+        width, height, margin, params.font_size,
+        0 if params.summary == "front" else block.height,
+        params.page_numbers, face,
+    )  # fmt: skip
+    formatted = tuple(c if column.format else None for c, column in zip(cells, columns, strict=True))
+    texts = CellTexts(keep_band_room(layout, grouping), formatted)
+    watched = tuple(_watched(format.fields, columns, cells, grouping))
+    return TableSetup(block, texts.layout, texts, grouping, paginator_for(texts, grouping), watched)
+
+
+def chosen_columns(params: TableParams, fields: Sequence[str]) -> tuple[Column, ...]:
+    """Returns the columns that were asked for, or all that make no groups."""
+    grouped = {group.field for group in params.group_by}
+    columns = params.columns or tuple(Column(field) for field in fields if field not in grouped)
+    if not columns:
+        raise InvalidRequest(
+            "Every column makes a group, so no column is left to show.",
+            field="group_by",
+            advice="Name the columns to show in columns.",
+        )
+    if all(column.total for column in columns):
+        raise InvalidRequest(
+            "Every column has a total; the words of a total need a column without one.",
+            field="columns",
+            advice="Add a column without a total.",
+        )
+    return columns
+
+
+def column_index(fields: Sequence[str], name: str, parameter: str, nth: int = 0) -> int:
+    """Returns the index of a column in an input row; of several with one name the `nth`, or else the last."""
+    found = [index for index, field in enumerate(fields) if field == name]
+    if not found:
+        known = ", ".join(fields[:20])
+        raise InvalidRequest(f"There is no column {name!r}. There are: {known}.", field=parameter)
+    return found[min(nth, len(found) - 1)]
+
+
+def measure_columns(params: TableParams, format: InputFormat, sample: Sequence[Row]) -> tuple[PlacedColumn, ...]:
+    """Returns the places of the columns, as wide as the first rows need."""
+    margin = params.margin * MM
+    wanted = list(_wanted_columns(params, format.fields, sample))
+    return place_columns(wanted, params.paper[0] - 2 * margin, margin, params.font_size, default_chain())
+
+
+def column_cells(params: TableParams, column: Column) -> Cells | None:
+    """Returns the cells of a formatted or summed column; None for one that shows its input."""
+    if not column.format and not column.total:
+        return None
+    locale = known_locale(column.locale or params.locale)
+    return Cells(writer(column.format or AS_IT_IS, locale), shown=column.format is not None)
+
+
+def _wanted_columns(params: TableParams, fields: Sequence[str], sample: Sequence[Row]) -> Iterator[WantedColumn]:
+    met: Counter[str] = Counter()
+    for column in chosen_columns(params, fields):
+        source = column_index(fields, column.field, "columns", met[column.field])
+        met[column.field] += 1
+        texts = [row[source] for row in sample]
+        align = column.align
+        if cells := column_cells(params, column):
+            align = "right" if align == "auto" and not isinstance(column.format, Date) else align
+            texts = [*cells.texts(texts), *_large_total(column, cells, texts)]
+        title = column.title if column.title is not None else column.field
+        yield WantedColumn(source, title, column.width * MM if column.width else None, align, texts)
+
+
+def _large_total(column: Column, cells: Cells, texts: Sequence[str]) -> list[str]:
+    """A total that is larger than most will be; none for a column that is not summed."""
+    if not column.total or not isinstance(cells.writer, NumberWriter):
+        return []
+    return [cells.writer.show(total(cells.numbers(texts)) * GROWTH)]
+
+
+def _grouping(
+    params: TableParams, fields: Sequence[str], columns: Sequence[Column], cells: Sequence[Cells | None]
+) -> Grouping:
+    locale = known_locale(params.locale)
+    levels = tuple(
+        Level(
+            column_index(fields, group.field, "group_by"), group.title, group.page_break,
+            Cells(writer(group.format, locale)) if group.format else None,
+        )
+        for group in params.group_by
+    )  # fmt: skip
+    sums = tuple(
+        Sum(fields.index(column.field), c, c.writer)
+        for column, c in zip(columns, cells, strict=True)
+        if column.total and c and isinstance(c.writer, NumberWriter)
+    )
+    return Grouping(levels, sums, params.carry, params.wording)
+
+
+def _watched(
+    fields: Sequence[str], columns: Sequence[Column], cells: Sequence[Cells | None], grouping: Grouping
+) -> Iterator[WatchedColumn]:
+    """The columns whose cells may be unreadable."""
+    for column, c in zip(columns, cells, strict=True):
+        if c:
+            yield WatchedColumn(column.field, fields.index(column.field), c, column.total)
+    for level in grouping.levels:
+        if level.cells:
+            yield WatchedColumn(fields[level.source], level.source, level.cells, False)

@@ -1,0 +1,141 @@
+"""Export and State: frozen values, and the legal steps between states. Pure."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from ..errors import IllegalStep
+from ..pdf.tally import Skipped
+from .volumes import UNCUT, VolumeLimit
+
+
+class State(StrEnum):
+    """Where an export stands. It moves down this list, or ends as failed or cancelled."""
+
+    QUEUED = "queued"  # accepted and stored
+    PLANNING = "planning"  # its input is counted and cut into chunks
+    RENDERING = "rendering"  # chunks become segments
+    ASSEMBLING = "assembling"  # segments become the file
+    READY = "ready"  # the file was seen in the bucket
+    FAILED = "failed"  # with a reason that a person understands
+    CANCELLED = "cancelled"  # by its owner
+    EXPIRED = "expired"  # the file was kept as long as promised, then removed
+
+    @property
+    def over(self) -> bool:
+        """True when no work is left to do for the export."""
+        return self not in WORKING
+
+
+WORKING = (State.QUEUED, State.PLANNING, State.RENDERING, State.ASSEMBLING)
+
+STEPS: Mapping[State, tuple[State, ...]] = {
+    State.QUEUED: (State.PLANNING, State.FAILED, State.CANCELLED),
+    State.PLANNING: (State.RENDERING, State.FAILED, State.CANCELLED),
+    State.RENDERING: (State.ASSEMBLING, State.FAILED, State.CANCELLED),
+    State.ASSEMBLING: (State.READY, State.FAILED, State.CANCELLED),
+    State.READY: (State.EXPIRED,),
+    State.FAILED: (State.EXPIRED,),
+    State.CANCELLED: (State.EXPIRED,),
+    State.EXPIRED: (),
+}
+
+
+@dataclass(frozen=True)
+class File:
+    """One PDF of a result: `bytes` is its size, `first_page` counts the pages of the document from 1."""
+
+    key: str
+    name: str
+    bytes: int
+    first_page: int
+    pages: int
+
+
+@dataclass(frozen=True)
+class Result:
+    """The file: where it is and what it holds. Records in = records drawn + records skipped.
+
+    For a document in several volumes, `key` and `name` are those of their index, and `bytes` is the size of all.
+    `seconds` is how long workers drew, added up; 0 when that is not known.
+    """
+
+    key: str
+    name: str
+    bytes: int
+    pages: int
+    records: int
+    drawn: int
+    skipped: tuple[Skipped, ...] = ()
+    skipped_count: int = 0
+    warnings: tuple[str, ...] = ()
+    seconds: float = 0.0
+    volumes: tuple[File, ...] = ()
+    index: File | None = None
+
+    @property
+    def files(self) -> tuple[File, ...]:
+        """Every PDF there is to fetch, the index first."""
+        if self.index is None:
+            return (File(self.key, self.name, self.bytes, 1, self.pages),)
+        return (self.index, *self.volumes)
+
+
+@dataclass(frozen=True)
+class Charge:
+    """The workers' time that an export took, and what it cost."""
+
+    dyno_seconds: float = 0.0
+    dollars: float = 0.0
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why an export ended without a file, in words for its owner. `code` is the error's class name."""
+
+    code: str
+    message: str
+    advice: str = ""
+
+
+@dataclass(frozen=True)
+class Export:
+    """One request for a document with parameters. Stored as exports/<id>/export.json.
+
+    Times are seconds since 1970.
+    """
+
+    id: str
+    document: str
+    params: Mapping[str, Any]
+    owner: str
+    created_at: float
+    state: State = State.QUEUED
+    notify: str | None = None  # a mail address
+    name: str = "document"
+    request_key: str = ""  # the request that it answers (idempotency), see request.py
+    chunk_pages: int | None = None  # pages per chunk as the owner asked; otherwise the plan decides
+    ready_by: float | None = None  # when the owner wants it; the scaler counts workers by it
+    volume: VolumeLimit = UNCUT
+    records: int = 0
+    pages: int = 0
+    chunks: int = 0
+    started_at: float | None = None
+    planned_at: float | None = None
+    rendered_at: float | None = None
+    finished_at: float | None = None
+    result: Result | None = None
+    failure: Failure | None = None
+    notice_claimed_at: float | None = None  # a worker began to send the notification
+    notified_at: float | None = None  # the notification was sent
+    charge: Charge | None = None  # known once the workers are gone
+
+    def to(self, state: State, **changes: Any) -> Export:
+        """Return the export one step further; raises IllegalStep when there is no such step."""
+        if state not in STEPS[self.state]:
+            raise IllegalStep(f"Export {self.id} is {self.state}; it cannot become {state}.")
+        return dataclasses.replace(self, state=state, **changes)

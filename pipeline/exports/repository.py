@@ -1,0 +1,252 @@
+"""Exports in the bucket, which is the only truth about where they stand. This module writes:
+
+    exports/<id>/export.json         the export; changed by conditional writes
+    exports/<id>/plan.json           the plan
+    exports/<id>/listing.jsonl       records that came inside the request
+    exports/<id>/frozen/<id>         the snapshot: what a query or file gave, as lines; plan.json names the one used
+    active/<id>                      the export has work left
+    kept/<id>                        its file may exist or come; oldest first
+    owners/<hash>/<descending id>    the exports of an owner, newest first
+    requests/<hash>                  the id of the export that answers a request (idempotency)
+    unbilled/<id>                    the export is over, its cost is not known yet
+
+Elsewhere: `tasks/assemble.py` writes
+
+    exports/<id>/result/<name>.pdf                   the file, or the index of its volumes
+    exports/<id>/result/<hash>-<name>-2-of-5.pdf     a volume; the hash is of what it was made from
+
+`segments.py` writes exports/<id>/segments/, and `scaler/usage.py` what workers cost and what the scaler learned.
+Everything below inputs/ belongs to its owner.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+
+import msgspec
+
+from ..adapters.bucket import Bucket
+from ..errors import Conflict, DamagedExport, NoExport, NotFound
+from .encoding import decode_export, decode_plan, encode
+from .export import Export, File, State
+from .ids import created, descending, is_id, new_id
+from .plan import Plan
+
+CLAIM_GRACE = 60.0  # seconds after which an acceptance that is not complete is abandoned
+TRIES = 8  # of a conditional write; between them 20 ms, then twice as long each time
+UNBILLED = "unbilled/"
+
+
+class ExportRepository:
+    """Reads and changes exports, one object at a time."""
+
+    def __init__(self, bucket: Bucket) -> None:
+        self._bucket = bucket
+        self._last_plan: tuple[str, Plan] | None = None  # a plan never changes, and every chunk asks for it
+        self._last_export: tuple[float, Export] | None = None  # and when it was read
+
+    # exports
+
+    def accept(self, export: Export, records: bytes | None, *, lasting: bool) -> Export:
+        """Store a new export, or return the one that already answers the same request.
+
+        `records` are JSON lines that came inside the request. A `lasting` request key (the caller's own idempotency
+        key) always gives the same export; any other key only while that export is not over.
+        """
+        existing = self._claim(export, lasting)
+        if existing:
+            return existing
+        self._bucket.put(f"active/{export.id}", b"")
+        self._bucket.put(f"kept/{export.id}", b"")
+        self._bucket.put(_owner_prefix(export.owner) + descending(export.id), b"")
+        if records is not None:
+            self._bucket.put(listing_key(export.id), records, content_type="application/jsonl")
+        self._bucket.put(_export_key(export.id), encode(export), new=True)
+        return export
+
+    def load(self, export_id: str, max_age: float = 0.0) -> Export:
+        """Return the export; NotFound when there is none.
+
+        With `max_age`, it may be what the last such call returned, up to so many seconds ago.
+        """
+        if not max_age:
+            return self._read(export_id)[0]
+        now = time.monotonic()
+        if (last := self._last_export) and last[1].id == export_id and now - last[0] < max_age:
+            return last[1]
+        self._last_export = now, self._read(export_id)[0]
+        return self._last_export[1]
+
+    def find(self, export_id: str) -> Export | None:
+        """Return the export; None when there is none, or its record cannot be read."""
+        try:
+            return self.load(export_id)
+        except (NotFound, DamagedExport):
+            return None
+
+    def change(self, export_id: str, step: Callable[[Export], Export]) -> Export:
+        """Apply a step to the stored export and return the new one.
+
+        The step is applied again when another process changed the export in between. A step that returns an equal
+        export writes nothing; what it raises is passed on. Raises Conflict after eight tries.
+        """
+        for attempt in range(TRIES):
+            export, etag = self._read(export_id)
+            changed = step(export)
+            if changed == export:
+                return export
+            try:
+                self._bucket.put(_export_key(export_id), encode(changed), replacing=etag)
+            except Conflict:
+                time.sleep(0.02 * 2**attempt)
+                continue
+            return changed
+        raise Conflict(f"Export {export_id} is being changed by too many processes at once.")
+
+    def active(self) -> list[str]:
+        """Return the ids of exports that have work left, oldest first."""
+        ids = (entry.key.removeprefix("active/") for entry in self._bucket.entries("active/"))
+        return [export_id for export_id in ids if is_id(export_id)]
+
+    def close(self, export_id: str, *, keep: bool = True) -> None:
+        """Clean up after an export that is over: remove its segments and unfinished uploads, then its active mark.
+
+        `keep=False` also removes volumes that were made before the export failed or was cancelled.
+        """
+        for upload in self._bucket.uploads(f"exports/{export_id}/"):
+            upload.abort()
+        for part in ("segments", "frozen") if keep else ("segments", "frozen", "result"):
+            self._bucket.delete_under(f"exports/{export_id}/{part}/")
+        self._bucket.put(UNBILLED + export_id, b"")
+        self._bucket.delete([f"active/{export_id}"])
+
+    def drop_unwritten(self, export_id: str) -> None:
+        """Remove an export whose acceptance never completed, CLAIM_GRACE after it began."""
+        entry = self._bucket.head(f"active/{export_id}")
+        if entry and time.time() - entry.modified > CLAIM_GRACE:
+            self._bucket.delete_under(f"exports/{export_id}/")
+            self._bucket.delete([f"kept/{export_id}", f"active/{export_id}"])
+
+    def remove_result(self, export: Export) -> None:
+        """Remove the file and the copied inputs. The export itself stays as history."""
+        for part in ("result", "segments", "frozen"):
+            self._bucket.delete_under(f"exports/{export.id}/{part}/")
+        self._bucket.delete([listing_key(export.id), f"exports/{export.id}/plan.json"])
+
+    def missing_files(self, export: Export) -> list[File]:
+        """Return the files of an export's result that are not in the bucket."""
+        if export.result is None:
+            return []
+        there = {entry.key for entry in self._bucket.entries(f"exports/{export.id}/result/")}
+        return [file for file in export.result.files if file.key not in there]
+
+    def all(self) -> Iterator[Export]:
+        """Yield every readable export, oldest first. Lists everything below exports/."""
+        for entry in self._bucket.entries("exports/"):
+            if entry.key.endswith("/export.json"):
+                export = self.find(entry.key.split("/")[1])
+                if export:
+                    yield export
+
+    def kept(self) -> Iterator[Export]:
+        """Yield the exports that have not expired, oldest first. Removes the marks of those that have."""
+        for entry in self._bucket.entries("kept/"):
+            export = self.find(entry.key.removeprefix("kept/"))
+            if export and export.state is State.EXPIRED:
+                self._bucket.delete([entry.key])
+            elif export:
+                yield export
+
+    def by_owner(self, owner: str, limit: int) -> list[Export]:
+        """Return an owner's newest exports, newest first. Lists no more than `limit` keys."""
+        newest = islice(self._bucket.entries(_owner_prefix(owner), page_size=limit), limit)
+        found = [self.find(descending(entry.key.rsplit("/", 1)[1])) for entry in newest]
+        return [export for export in found if export]
+
+    # plans and snapshots
+
+    def snapshot(self, export_id: str, pieces: Iterable[bytes]) -> str:
+        """Return the key of an export's snapshot. Writes it from `pieces`, unless a complete one exists.
+
+        Each writer has its own key: two that plan at once make two snapshots, and the plan that counts names one.
+        """
+        folder = f"exports/{export_id}/frozen/"
+        for entry in self._bucket.entries(folder):
+            return entry.key
+        key = folder + new_id()
+        self._bucket.write(key, pieces)
+        return key
+
+    def write_plan(self, export_id: str, plan: Plan) -> Plan:
+        """Store the plan, unless there is one. Returns the plan that counts: the first that was stored."""
+        try:
+            self._bucket.put(f"exports/{export_id}/plan.json", encode(plan), new=True)
+        except Conflict:
+            return self.plan(export_id)
+        return plan
+
+    def plan(self, export_id: str) -> Plan:
+        """Return the plan; NotFound before there is one."""
+        last = self._last_plan
+        if last and last[0] == export_id:
+            return last[1]
+        stored = self._bucket.get(f"exports/{export_id}/plan.json")
+        if stored is None:
+            raise NotFound(f"Export {export_id} has no plan yet.")
+        try:
+            self._last_plan = export_id, decode_plan(stored.data)
+            return self._last_plan[1]
+        except msgspec.DecodeError as error:
+            raise DamagedExport(f"The plan of export {export_id} cannot be read: {error}.") from error
+
+    # claims
+
+    def _claim(self, export: Export, lasting: bool) -> Export | None:
+        """Claim the request key for a new export. Returns the export that holds it already, otherwise None."""
+        key = f"requests/{export.request_key}"
+        for attempt in range(TRIES):
+            try:
+                self._bucket.put(key, export.id.encode(), new=True)
+                return None
+            except Conflict:
+                claim = self._bucket.get(key)
+            if claim is None:
+                continue
+            answer = self.find(claim.data.decode())
+            if answer and (lasting or not answer.state.over):
+                return answer
+            if answer is None and time.time() - created(claim.data.decode()) < CLAIM_GRACE:
+                time.sleep(0.02 * 2**attempt)  # it is being accepted at this moment
+                continue
+            try:
+                self._bucket.put(key, export.id.encode(), replacing=claim.etag)
+                return None
+            except Conflict:
+                continue
+        raise Conflict("The same request is being accepted at this moment. Send it again in a minute.")
+
+    def _read(self, export_id: str) -> tuple[Export, str]:
+        """Return an export and the ETag of its record."""
+        stored = self._bucket.get(_export_key(export_id)) if is_id(export_id) else None
+        if stored is None:
+            raise NoExport(f"There is no export {export_id}.")
+        try:
+            return decode_export(stored.data), stored.etag
+        except msgspec.DecodeError as error:
+            raise DamagedExport(f"The record of export {export_id} cannot be read: {error}.") from error
+
+
+def listing_key(export_id: str) -> str:
+    """Return the key of the records that came inside a request."""
+    return f"exports/{export_id}/listing.jsonl"
+
+
+def _owner_prefix(owner: str) -> str:
+    return f"owners/{hashlib.sha256(owner.encode()).hexdigest()[:32]}/"
+
+
+def _export_key(export_id: str) -> str:
+    return f"exports/{export_id}/export.json"

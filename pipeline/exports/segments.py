@@ -1,0 +1,109 @@
+"""Segments in the bucket: one object each, with a footer that holds the index.
+
+    <bytes of PDF objects> <index, JSON> <16 digits: bytes of the index>
+
+One write stores both or nothing. One read of the end gives the index, and a small segment as a whole.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import BinaryIO
+
+from ..adapters.bucket import Bucket, Tail
+from ..errors import Conflict, DamagedSegment, NotFound
+from ..pdf.segment_index import SegmentIndex
+from .coverage import SegmentsByChunk
+
+
+class SegmentRepository:
+    """Finds, writes and reads the segments of exports."""
+
+    def __init__(self, bucket: Bucket) -> None:
+        self._bucket = bucket
+
+    def found(self, export_id: str, chunk: int | None = None) -> SegmentsByChunk:
+        """Return the stored segments of one chunk or of all, as their keys tell."""
+        prefix = f"exports/{export_id}/segments/" + (f"{chunk:05d}-" if chunk is not None else "")
+        found: SegmentsByChunk = {}
+        for entry in self._bucket.entries(prefix):
+            if entry.key.endswith(".seg"):
+                number, first, pages = entry.key.rsplit("/", 1)[1].removesuffix(".seg").split("-")
+                found.setdefault(int(number), []).append((int(first), int(pages)))
+        return found
+
+    def write(self, export_id: str, index: SegmentIndex, file: BinaryIO) -> None:
+        """Store a segment with its footer in one write. `file` holds the bytes, and gets the footer too."""
+        file.seek(0)
+        digest = hashlib.file_digest(file, "sha256")  # type: ignore[arg-type]  # BinaryIO lacks readinto
+        tail = footer(dataclasses.replace(index, sha256=digest.hexdigest()))
+        digest.update(tail)
+        file.seek(index.size)
+        file.write(tail)
+        file.seek(0)
+        key = segment_key(export_id, index.chunk, index.first, index.planned)
+        self._bucket.put(key, file, content_type="application/octet-stream", sha256=digest.hexdigest())
+
+    def read(self, key: str) -> StoredSegment:
+        """Return a segment. One that is damaged is removed, then DamagedSegment is raised."""
+        tail = self._bucket.tail(key, FOOTER_READ)
+        try:
+            if tail is None:
+                raise DamagedSegment(f"The segment {key} is gone.")
+            return parse(tail, lambda start, stop: b"".join(self._bucket.read(key, start, stop, tail.etag)))
+        except (DamagedSegment, NotFound, Conflict, ValueError) as error:  # msgspec's errors are ValueErrors
+            self.drop(key)
+            raise DamagedSegment(f"The segment {key} is damaged: {error}") from error
+
+    def index(self, export_id: str, chunk: int, first: int, pages: int) -> SegmentIndex:
+        """Return the index of a segment. Raises DamagedSegment like `read`."""
+        return self.read(segment_key(export_id, chunk, first, pages)).index
+
+    def drop(self, key: str) -> None:
+        """Remove a segment, so that its pages are rendered again."""
+        self._bucket.delete([key])
+
+
+def segment_key(export_id: str, chunk: int, first: int, pages: int) -> str:
+    """Return the key of a segment: its chunk, its first page and its number of pages, as the plan counts them."""
+    return f"exports/{export_id}/segments/{chunk:05d}-{first:08d}-{pages:06d}.seg"
+
+
+FOOTER_READ = 64 * 1024  # bytes of the end: the footer of a few thousand pages, or a small segment as a whole
+DIGITS = 16  # of the length at the very end
+
+
+@dataclass(frozen=True)
+class StoredSegment:
+    """A segment that was read: its index, and its bytes if it is small."""
+
+    index: SegmentIndex
+    body: bytes | None
+
+
+def footer(index: SegmentIndex) -> bytes:
+    """Return the footer of a segment: its index, and the length of that."""
+    data = index.encode()
+    return data + b"%0*d" % (DIGITS, len(data))
+
+
+def parse(tail: Tail, read: Callable[[int, int], bytes]) -> StoredSegment:
+    """Return the segment that ends with `tail`. `read` returns bytes start..stop (exclusive) of it.
+
+    Raises DamagedSegment or ValueError when there is no index, or when the size, or the hash of a small segment, is
+    not the one in the index.
+    """
+    length = int(tail.data[-DIGITS:])
+    size = tail.size - DIGITS - length  # of the segment without its footer
+    begin = tail.size - len(tail.data)  # offset of what was read
+    if not 0 <= length <= tail.size - DIGITS:
+        raise DamagedSegment("it does not end with an index")
+    data = tail.data[size - begin : -DIGITS] if size >= begin else read(size, size + length)
+    index = replace(SegmentIndex.decode(data), etag=tail.etag)
+    body = tail.data[:size] if not begin else None
+    if index.size != size or (body is not None and hashlib.sha256(body).hexdigest() != index.sha256):
+        raise DamagedSegment("its bytes do not match its index")
+    return StoredSegment(index, body)

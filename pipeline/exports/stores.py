@@ -1,0 +1,48 @@
+"""Where exports are kept: in the bucket, the only truth, and in Redis, which knows what happens now."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+
+from ..adapters.bucket import BACKGROUND, Bucket, Timeouts
+from ..adapters.bucket.s3 import S3Bucket
+from ..adapters.redis import Coordination
+from ..adapters.redis.progress import Progress
+from ..errors import RedisDown
+from ..settings import Settings
+from .export import Export, State
+from .repository import ExportRepository
+from .segments import SegmentRepository
+
+
+@dataclass(frozen=True)
+class Stores:
+    """Everything needed to read and change exports."""
+
+    settings: Settings
+    bucket: Bucket
+    exports: ExportRepository
+    segments: SegmentRepository
+    redis: Coordination
+
+    @classmethod
+    def open(cls, settings: Settings, timeouts: Timeouts = BACKGROUND) -> Stores:
+        """Connect to what the settings name. Nothing is sent yet."""
+        bucket = S3Bucket.open(settings, timeouts)
+        return Stores(
+            settings, bucket, ExportRepository(bucket), SegmentRepository(bucket), Coordination.open(settings)
+        )
+
+    def progress(self, export: Export) -> Progress | None:
+        """Return the live progress of an export; None before it is rendered and when it is over.
+
+        The stored segments tell it when Redis is down or was wiped.
+        """
+        if export.state not in (State.RENDERING, State.ASSEMBLING):
+            return None
+        with suppress(RedisDown):
+            if progress := self.redis.progress.load(export.id):
+                return progress
+        stored = self.segments.found(export.id)
+        return Progress(sum(pages for pieces in stored.values() for _, pages in pieces), 0, 0)

@@ -1,0 +1,120 @@
+"""A line of text as positioned glyphs, and the operators that draw it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from itertools import groupby
+from typing import NamedTuple
+
+from ..objects import number, text_string
+
+
+class Glyph(NamedTuple):
+    """A glyph that a segment used and that no single character stands for: font index, glyph id, and its text."""
+
+    font: int
+    id: int
+    text: str
+
+
+class Placed(NamedTuple):
+    """A glyph on a line, in 1/1000 of the size; id 0 draws nothing.
+
+    `width` is the font's, `advance` the distance to the next glyph, `dx` and `dy` shift this one. `text` is what
+    a shaped glyph stands for. `span` is for text that its glyphs do not tell one by one: its start in the line,
+    and the text.
+    """
+
+    font: int
+    id: int
+    width: int
+    advance: float
+    dx: float = 0.0
+    dy: float = 0.0
+    shaped: bool = False
+    text: str = ""
+    span: tuple[int, str] | None = None
+
+
+class Run(NamedTuple):
+    """Glyphs of one font, height and span, with the operator that draws them."""
+
+    font: int
+    rise: int
+    span: tuple[int, str] | None
+    operator: bytes
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line that is not plain (see `FontChain`). `width` is in 1/1000 of the size.
+
+    `characters` were drawn one by one; `shaped` are the other glyphs.
+    """
+
+    width: float
+    runs: tuple[Run, ...]
+    characters: str
+    shaped: tuple[Glyph, ...]
+
+    def show(self, size: float) -> bytes:
+        """Return the operators that draw the line from the current point; the first font is set before and after.
+
+        Spans carry their text as /ActualText (ISO 32000-1, 14.9.4).
+        """
+        parts: list[bytes] = []
+        font, rise, span = 0, 0, None
+        for run in (*self.runs, Run(0, 0, None, b"")):
+            if run.span != span:
+                parts += [b"EMC"] if span else []
+                parts += [b"/Span<</ActualText%s>>BDC" % text_string(run.span[1])] if run.span else []
+            if run.font != font:
+                parts.append(b"/F%d %s Tf" % (run.font + 1, number(size)))
+            if run.rise != rise:
+                parts.append(b"%s Ts" % number(run.rise * size / 1000))
+            font, rise, span = run.font, run.rise, run.span
+            parts.append(run.operator)
+        return b" ".join(parts).rstrip()
+
+
+def make_line(glyphs: Sequence[Placed], characters: str) -> Line:
+    """Return the line of glyphs from left to right, of which `characters` were placed one by one."""
+    runs = tuple(
+        Run(*key, _operator(list(group)))
+        for key, group in groupby(glyphs, lambda glyph: (glyph.font, round(glyph.dy), glyph.span))
+    )
+    shaped = {Glyph(glyph.font, glyph.id, glyph.text) for glyph in glyphs if glyph.shaped}
+    return Line(sum(glyph.advance for glyph in glyphs), runs, characters, tuple(sorted(shaped)))
+
+
+@cache
+def escaped(glyph: int) -> str:
+    """Return a glyph id in a literal string: two bytes, as Latin-1 (7.3.4.2)."""
+    text = glyph.to_bytes(2, "big").decode("latin-1")
+    return "".join({"(": "\\(", ")": "\\)", "\\": "\\\\", "\r": "\\r"}.get(c, c) for c in text)
+
+
+def _operator(glyphs: Sequence[Placed]) -> bytes:
+    """Return Tj, or TJ with the numbers that move the next glyph to its place."""
+    parts: list[bytes] = []
+    waiting = ""
+    cursor = 0.0  # where the next glyph should be
+    pen = 0  # where a reader would draw it
+    for glyph in glyphs:
+        if glyph.id:
+            if gap := round(cursor + glyph.dx) - pen:
+                parts += [_literal(waiting), b"%d" % -gap]
+                waiting = ""
+            waiting += escaped(glyph.id)
+            pen += gap + glyph.width
+        cursor += glyph.advance
+    parts.append(_literal(waiting))
+    if gap := round(cursor) - pen:
+        parts.append(b"%d" % -gap)
+    return parts[0] + b"Tj" if len(parts) == 1 else b"[%s]TJ" % b"".join(parts)
+
+
+def _literal(text: str) -> bytes:
+    return b"(%s)" % text.encode("latin-1") if text else b""

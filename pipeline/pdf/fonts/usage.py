@@ -1,0 +1,76 @@
+"""What a segment drew, as far as the fonts at the end of the file need to know."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+from .chain import FontChain
+from .glyph_run import Glyph
+
+LONG = 500  # characters
+ASCII = "".join(map(chr, range(128)))
+
+
+class FontUsage:
+    """The characters drawn one by one, and the shaped glyphs with their texts."""
+
+    def __init__(self) -> None:
+        self.characters: set[str] = set()
+        self.glyphs: dict[tuple[int, int], str] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self.characters or self.glyphs)
+
+    def add(self, texts: Iterable[str], chain: FontChain) -> None:
+        """Add lines of text."""
+        lines = list(texts)
+        characters = _characters("".join(lines))
+        if chain.is_plain(characters):
+            self.characters |= characters
+            return
+        for text in lines:
+            line = chain.line(text)
+            self.update(line.characters, line.shaped)
+
+    def update(self, characters: Iterable[str], glyphs: Iterable[Glyph]) -> None:
+        """Add what another segment used. Of several texts of a glyph the smallest counts, whatever the order."""
+        self.characters.update(characters)
+        for font, glyph, text in glyphs:
+            known = self.glyphs.get((font, glyph))
+            self.glyphs[font, glyph] = min(filter(None, (known, text)), default="")
+
+    @property
+    def shaped(self) -> list[Glyph]:
+        """The shaped glyphs, sorted."""
+        return [Glyph(*key, self.glyphs[key]) for key in sorted(self.glyphs)]
+
+    def fonts(self, chain: FontChain) -> list[int]:
+        """Return the indexes of the fonts used. The first font is used whenever there is text."""
+        if not self.glyphs and chain.is_plain(self.characters):
+            return [0] if self.characters else []
+        return sorted(self.by_font(chain))
+
+    def by_font(self, chain: FontChain) -> dict[int, dict[int, str]]:
+        """Return, for each font, its glyphs and the text that each stands for.
+
+        The first font is included even without glyphs, since every page with text sets it.
+        """
+        found: dict[int, dict[int, str]] = defaultdict(dict, {0: {}} if self else {})
+        for font, glyph, text in self.shaped:
+            found[font][glyph] = text
+        for character in sorted(self.characters, reverse=True):
+            placed = chain.placed(character)
+            found[placed.font][placed.id] = character if chain.has(character) else "\ufffd"
+        return found
+
+    def missing(self, chain: FontChain) -> list[str]:
+        """Return the characters that no font has."""
+        return sorted(character for character in self.characters if not chain.has(character))
+
+
+def _characters(text: str) -> set[str]:
+    """Return the characters of a text. In long ASCII text, each possible character is searched for instead."""
+    if len(text) > LONG and text.isascii():
+        return {character for character in ASCII if character in text}
+    return set(text)

@@ -1,0 +1,134 @@
+"""The body of a segment while it is written: objects, pages and bookmarks, with rollback to an earlier point."""
+
+from __future__ import annotations
+
+import hashlib
+from array import array
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from .numbering import Lane
+from .objects import Block, Stream, reference, write_object
+from .page import Label
+from .page_tree import PageTree
+from .segment_index import Bookmark
+from .tally import Tally
+
+
+@dataclass(frozen=True)
+class Rollback:
+    """A point to roll a segment back to: its bytes, slots, pages, bookmarks, labels and counts so far."""
+
+    offset: int
+    slots: int
+    pages: int
+    bookmarks: int
+    labels: int
+    tally: tuple[int, int, int, int]
+
+
+class SegmentBody:
+    """Writes the objects and pages of a segment to a file; keeps a few numbers a page in memory.
+
+    `first_slot` is the first free slot of the lane. `overlay` says whether each page draws the overlay.
+    """
+
+    def __init__(self, out: BinaryIO, lane: Lane, first_slot: int, *, overlay: bool) -> None:
+        self.tally = Tally()
+        self.overlay = overlay
+        self._out = out
+        self._base = out.tell()
+        self._lane = lane
+        self._first_slot = first_slot
+        self._offsets = array("q")
+        self._pages = PageTree(self.reserve, self.add)
+        self._bookmarks: list[Bookmark] = []
+        self._label_style: Label | None = None
+        self._label_numbers: list[int] = []
+        self._shared: dict[int, tuple[Stream, int]] = {}
+        self._digests: dict[bytes, int] = {}
+        self._at = 0
+
+    @property
+    def pages(self) -> int:
+        """The number of pages finished so far."""
+        return len(self._pages)
+
+    @property
+    def size(self) -> int:
+        """The number of bytes written so far."""
+        return self._at
+
+    def reserve(self) -> int:
+        """Return the next free object number of the lane."""
+        self._offsets.append(-1)
+        return self._lane.number(self._first_slot + len(self._offsets) - 1)
+
+    def add(self, value: bytes | Stream, obj: int | None = None) -> int:
+        """Write an object under a reserved number, or under the next free one. Returns its number."""
+        number = obj if obj is not None else self.reserve()
+        self._offsets[self._slot(number)] = self._at
+        for block in write_object(number, value):
+            self._put(block)
+        return number
+
+    def add_once(self, value: Stream) -> int:
+        """Write a stream that many pages use, such as a colour profile, the first time only. Returns its number.
+
+        The same Python object counts as the same stream; compare `add_same`.
+        """
+        if id(value) not in self._shared:
+            self._shared[id(value)] = value, self.add(value)
+        return self._shared[id(value)][1]
+
+    def add_same(self, value: Stream) -> int:
+        """Write a stream, unless the segment already holds one with equal entries and bytes. Returns its number."""
+        digest = hashlib.sha256(value.entries + b"\n")
+        for block in value.read():
+            digest.update(block)
+        key = digest.digest()
+        if key not in self._digests:
+            self._digests[key] = self.add(value)
+        return self._digests[key]
+
+    def add_page(self, entries: bytes, number: int) -> None:
+        """Write a page under a reserved number, after the others. `entries` lack /Type and /Parent."""
+        leaf = self._pages.next_leaf()
+        self.add(b"<</Type/Page/Parent %s%s>>" % (reference(leaf), entries), number)
+        self._pages.append(number, leaf)
+
+    def add_bookmarks(self, bookmarks: Iterable[Bookmark]) -> None:
+        """Add outline entries after the others."""
+        self._bookmarks.extend(bookmarks)
+
+    def rollback_point(self) -> Rollback:
+        """Return the point that the segment is at now."""
+        t = self.tally
+        return Rollback(
+            self._at, len(self._offsets), len(self._pages), len(self._bookmarks), len(self._label_numbers),
+            (t.records, t.drawn, len(t.skipped), len(t.warnings)),
+        )  # fmt: skip
+
+    def roll_back(self, to: Rollback) -> None:
+        """Undo everything since that point, so that a half-drawn page leaves nothing behind."""
+        self._out.seek(self._base + to.offset)
+        self._out.truncate()
+        self._at = to.offset
+        del self._offsets[to.slots :]
+        kept = (entry for entry in self._shared.items() if self._slot(entry[1][1]) < to.slots)
+        self._shared = dict(kept)
+        self._digests = {key: number for key, number in self._digests.items() if self._slot(number) < to.slots}
+        self._pages.truncate(to.pages)
+        del self._bookmarks[to.bookmarks :]
+        del self._label_numbers[to.labels :]
+        self.tally.records, self.tally.drawn, skipped, warnings = to.tally
+        del self.tally.skipped[skipped:]
+        del self.tally.warnings[warnings:]
+
+    def _slot(self, number: int) -> int:
+        return (number - self._lane.first) // self._lane.chunks - self._first_slot
+
+    def _put(self, data: Block) -> None:
+        self._out.write(data)
+        self._at += len(data)

@@ -1,0 +1,91 @@
+"""The index of a segment: its pages, offsets, fonts, bookmarks, labels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import msgspec
+
+from .fonts.glyph_run import Glyph
+from .numbering import Lane
+from .page import Label
+from .tally import Skipped
+
+
+@dataclass(frozen=True)
+class Bookmark:
+    """An outline entry. `level` 1 is the top, `page` is an object number, `top` is in points."""
+
+    level: int
+    page: int  # object number
+    top: float
+    title: str
+
+
+@dataclass(frozen=True)
+class Labels:
+    """The pages whose "x of y" was not known while drawing: reserved object numbers, and one style for all."""
+
+    style: Label
+    numbers: list[int]
+
+
+@dataclass(frozen=True)
+class SegmentIndex:
+    """What a segment holds; stored after it as JSON.
+
+    `first` and `planned` count pages of the plan; `pages` is how many were made, which is fewer when inputs were
+    skipped. `offsets` says where the object of each slot begins in the segment, from `first_slot` on; -1 is an
+    object that the tail writes. `characters` and `glyphs` were drawn with the fonts whose fingerprint is `fonts`.
+    `overlay` says whether the pages draw the overlay.
+    """
+
+    chunk: int
+    chunks: int
+    first: int
+    planned: int
+    first_slot: int
+    offsets: list[int]
+    size: int
+    tree: int
+    pages: int
+    records: int
+    drawn: int
+    bookmarks: list[Bookmark]
+    characters: str
+    labels: Labels | None
+    skipped: list[Skipped]
+    warnings: list[str]
+    sha256: str = ""  # of the segment's bytes; set when it is stored
+    etag: str = ""  # set when it is read
+    glyphs: list[Glyph] = field(default_factory=list)
+    fonts: str = ""
+    before: int = 0
+    overlay: bool = False
+
+    @property
+    def lane(self) -> Lane:
+        """The lane of the chunk."""
+        return Lane(self.chunk, self.chunks, self.before)
+
+    @property
+    def stop(self) -> int:
+        """The first planned page after this segment."""
+        return self.first + self.planned
+
+    @property
+    def stop_slot(self) -> int:
+        """The first slot of the lane after this segment."""
+        return self.first_slot + len(self.offsets)
+
+    def encode(self) -> bytes:
+        """Return the index as JSON."""
+        return msgspec.json.encode(self)
+
+    @classmethod
+    def decode(cls, data: bytes) -> SegmentIndex:
+        """Return the index from JSON. Raises msgspec.ValidationError when the data are not an index."""
+        return _decoder.decode(data)
+
+
+_decoder = msgspec.json.Decoder(SegmentIndex)  # made at import, while there is one thread

@@ -1,0 +1,162 @@
+"""One turn of the scaler: measure -> decide -> resize. When all work is over, billing.py charges for it."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+
+from ..adapters.redis import Coordination
+from ..errors import HerokuDown, PipelineError
+from ..settings import Settings
+from .billing import Billing, check_price
+from .decide import Decision, Demand, Policy, Resizing, Snapshot, decide
+from .learned import Learned
+from .measure import Gauge
+from .pool import WorkerPool
+from .usage import UsageLog
+
+log = logging.getLogger(__name__)
+CHECK_SECONDS = 60.0  # how long the number of workers is trusted without asking Heroku
+LATE_SECONDS = 2.0  # beyond twice the learned boot; then Heroku is asked once about a one-off dyno
+
+
+class Scaler:
+    """Sets the number of workers when the leading keeper asks. Its state is a cache and may be lost."""
+
+    def __init__(self, settings: Settings, usage: UsageLog, redis: Coordination, pool: WorkerPool) -> None:
+        self._usage = usage
+        self._redis = redis
+        self._pool = pool
+        self._gauge = Gauge(redis)
+        self._policy = policy(settings)
+        self._billing = Billing(settings, usage, pool)
+        self._learned: Learned | None = None
+        self._checked = float("-inf")
+        self._announced: tuple[int, int] | None = None
+        self.holds: float | None = None
+        """Seconds until the next decision is due if nothing happens; None: wait for the next event."""
+        check_price(settings, pool)
+
+    @property
+    def learned(self) -> Learned:
+        """What earlier exports taught; read from the bucket once."""
+        if self._learned is None:
+            self._learned = self._billing.with_listed_prices(Learned.decode(self._usage.learned()))
+        return self._learned
+
+    def forget(self) -> None:
+        """Drop all cached state, since another process may have led meanwhile."""
+        self._pool.forget()
+        self._learned = self.holds = None
+        self._gauge.forget()
+        self._billing.forget()
+
+    def turn(self, demands: Sequence[Demand], still_leads: Callable[[], bool]) -> int:
+        """One turn: decide, resize if still leader, bill. Returns the number of workers.
+
+        `still_leads` is asked before anything is changed.
+        """
+        if not self._pool.configured:
+            self._settle(demands, 0)
+            return 0
+        try:
+            decision, now = self.decided(demands)
+        except PipelineError:
+            self._show(demands)  # why there is no decision
+            raise
+        return self._carry_out(decision, demands, len(now.dynos)) if still_leads() else len(now.dynos)
+
+    def decided(self, demands: Sequence[Demand]) -> tuple[Decision, Snapshot]:
+        """Returns the decision for this moment and the snapshot it rests on; changes nothing."""
+        if not self._pool.configured:
+            raise HerokuDown("Workers are not scaled.", advice="Set HEROKU_API_KEY and HEROKU_APP_NAME.")
+        if time.monotonic() - self._checked > CHECK_SECONDS or self._pool.status().quantity is None:
+            self._ask()
+        self._pool.refresh()
+        snapshot = self._snapshot(demands)
+        if self._overdue(snapshot):
+            self._ask()
+            snapshot = self._snapshot(demands)
+        decision = decide(snapshot, self._policy)
+        self.holds = decision.holds
+        return decision, snapshot
+
+    def _ask(self) -> None:
+        self._pool.quantity()
+        self._checked = time.monotonic()
+
+    def _snapshot(self, demands: Sequence[Demand]) -> Snapshot:
+        snapshot, self._learned = self._gauge.snapshot(demands, self._pool.status(), self.learned)
+        return snapshot
+
+    def _overdue(self, now: Snapshot) -> bool:
+        """True if a one-off dyno should have come up since Heroku was last asked, and did not.
+
+        It may have died, and only Heroku's list would say so: nothing restarts a one-off dyno.
+        """
+        if self._policy.resizing is not Resizing.ONE_OFF:
+            return False
+        asked = now.now - (time.monotonic() - self._checked)
+        due = (dyno.since + 2 * now.boot_seconds + LATE_SECONDS for dyno in now.dynos if not dyno.up)
+        return any(asked < moment < now.now for moment in due)
+
+    def _carry_out(self, decision: Decision, demands: Sequence[Demand], before: int) -> int:
+        """Resize, announce and bill. Returns the number of workers."""
+        try:
+            self._billing.record("Reported by Heroku.", self.learned)
+            self._pool.resize(decision.quantity, decision.drain_above)
+            self._announce(decision, before)
+            self._learned = self._billing.ask_price(self.learned)  # last: workers do not wait for it
+            workers = self._billing.record(decision.reason, self.learned)
+            self._settle(demands, workers)
+            return workers
+        finally:
+            self._show(demands)
+
+    def _announce(self, decision: Decision, before: int) -> None:
+        """Log the decision and show it on the panel, if it changes anything."""
+        what = (decision.quantity, decision.drain_above)
+        if what == self._announced:
+            return
+        self._announced = what
+        if decision.quantity != before or decision.drain_above < before:
+            after = max(what)  # more one-off dynos may stay than would be started
+            log.info("scaler: %d -> %d. %s", before, after, decision.reason)
+            self._redis.decisions.add({"at": time.time(), "from": before, **asdict(decision), "quantity": after})
+
+    def _settle(self, demands: Sequence[Demand], workers: int) -> None:
+        """Charge the exports of a period once it is over, and learn from them."""
+        charged = False
+        for export in self._billing.settle(over=not demands and workers <= self._policy.minimum):
+            self._learned = self.learned.with_export(export)
+            charged = True
+        if charged:
+            self._usage.write_learned(self.learned.encode())
+
+    def _show(self, demands: Sequence[Demand]) -> None:
+        """Publish the state for GET /scaler and the panel."""
+        self._redis.decisions.show_state(
+            {
+                "at": time.time(),
+                **asdict(self._pool.status()),
+                "minimum": self._policy.minimum,
+                "maximum": self._policy.maximum,
+                "outstanding": {item.export_id: item.untaken for item in demands},
+                "boot_seconds": round(self.learned.boot, 1),
+                "learned": asdict(self.learned),
+            }
+        )
+
+
+def policy(settings: Settings) -> Policy:
+    """Returns the limits and values that the settings name."""
+    return Policy(
+        maximum=settings.max_workers,
+        slots=settings.concurrency,
+        minimum=settings.min_workers,
+        waiting_price=settings.waiting_price,
+        linger_seconds=settings.linger_seconds,
+        resizing=Resizing(settings.scaler_mode),
+    )

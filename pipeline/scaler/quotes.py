@@ -1,0 +1,122 @@
+"""Quotes: what an export will take and cost, from the cheapest number of workers to the fastest."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from math import ceil
+from typing import Any
+
+from ..errors import InvalidSetting, RedisDown
+from ..exports import views
+from ..exports.export import Export, State
+from ..exports.plan import Cost, pages_per_chunk
+from ..exports.stores import Stores
+from ..settings import Settings
+from .learned import Learned
+from .measure import UNKNOWN_BYTES
+from .prices import price
+
+
+@dataclass(frozen=True)
+class Workload:
+    """Chunks that can run side by side, and the seconds of the steps that run alone before and after them."""
+
+    chunks: int
+    chunk_seconds: float
+    before_seconds: float
+    after_seconds: float
+
+
+@dataclass(frozen=True)
+class Quote:
+    """So many workers finish in so many seconds, for so many dollars."""
+
+    workers: int
+    seconds: float
+    dollars: float
+
+    @property
+    def words(self) -> str:
+        """For a person: about 3 min, $0.004."""
+        return f"about {_duration(self.seconds)}, ${self.dollars:.{4 if self.dollars < 0.1 else 2}f}"
+
+
+def quotes(work: Workload, maximum: int, slots: int, boot: float, price: float) -> list[Quote]:
+    """Returns a quote for each number of workers that leaves none idle in the last round."""
+    found = []
+    for workers in _worker_counts(work.chunks, maximum, slots):
+        rounds = ceil(work.chunks / (slots * workers))
+        seconds = boot + work.before_seconds + rounds * work.chunk_seconds + work.after_seconds
+        paid = work.before_seconds + work.chunks * work.chunk_seconds / slots + work.after_seconds
+        found.append(Quote(workers, round(seconds, 1), (paid + workers * boot) * price))
+    return found
+
+
+def _worker_counts(chunks: int, maximum: int, slots: int) -> Iterator[int]:
+    """Yields 1, and each larger number that saves a round."""
+    before = 0
+    for workers in range(1, min(maximum, ceil(chunks / slots)) + 1):
+        rounds = ceil(chunks / (slots * workers))
+        if rounds != before:
+            before = rounds
+            yield workers
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{ceil(seconds / 5) * 5} s"
+    if seconds < 5400:
+        return f"{round(seconds / 60)} min"
+    return f"{seconds / 3600:.1f} h"
+
+
+def quotes_for_pages(document: str, pages: int, chunks: int, learned: Learned, settings: Settings) -> list[Quote]:
+    """Returns the quotes for so many pages of a kind; `chunks` is 0 before it is cut.
+
+    Empty while the price of a worker is not known: Heroku may know it, but is not asked for a quote.
+    """
+    try:
+        each = price(settings.paid_size, learned.prices)
+    except InvalidSetting:
+        return []
+    cost = Cost(learned.page_seconds(document), UNKNOWN_BYTES)
+    count = chunks or ceil(pages / pages_per_chunk(pages, cost, settings))
+    work = Workload(
+        count,
+        learned.chunk_seconds(document, pages / count),
+        learned.plan_seconds(document, pages),
+        learned.assembly_seconds(document, pages),
+    )
+    return quotes(work, settings.max_workers, settings.concurrency, learned.boot, each)
+
+
+def quotes_for_export(export: Export, learned: Learned, settings: Settings) -> list[Quote]:
+    """Returns the quotes for an export; empty once it is being joined, or for a kind that was never made."""
+    pages = export.pages or ceil(learned.pages.get(export.document, 0.0))
+    if not pages or export.document not in learned.page:
+        return []
+    if export.state not in (State.QUEUED, State.PLANNING, State.RENDERING):
+        return []
+    return quotes_for_pages(export.document, pages, export.chunks, learned, settings)
+
+
+def current_quotes(stores: Stores, export: Export) -> list[Quote]:
+    """Returns the quotes for an export by what the scaler last published; empty when there is nothing."""
+    known: dict[str, Any] | None = None
+    with suppress(RedisDown):
+        known = stores.redis.decisions.state()
+    return quotes_for_export(export, Learned.from_dict(known.get("learned")), stores.settings) if known else []
+
+
+def quotes_as_json(found: Sequence[Quote]) -> list[dict[str, Any]]:
+    """Returns numbers for programs and words for people."""
+    return [{**asdict(quote), "words": quote.words} for quote in found]
+
+
+def represent(stores: Stores, export: Export) -> dict[str, Any]:
+    """Returns an export as GET /exports/ID shows it: everything, with its live progress and its quotes."""
+    quotes = quotes_as_json(current_quotes(stores, export))
+    return views.full(export, stores.progress(export), time.time(), stores.settings.base_url, quotes)

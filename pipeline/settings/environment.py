@@ -1,0 +1,74 @@
+"""Environment variables as typed values. Each error names the variable and what is needed."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Mapping
+from math import inf
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+from ..errors import InvalidSetting
+
+N = TypeVar("N", int, float)
+
+
+class Environment:
+    """Variables by name. Every method raises InvalidSetting for a value of the wrong form."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self.environ = environ
+
+    def text(self, key: str, default: str = "") -> str:
+        return self.environ.get(key, default)
+
+    def first(self, *keys: str) -> str:
+        """Return the first of these variables that is not empty, else an empty text."""
+        return next((value for key in keys if (value := self.text(key))), "")
+
+    def choice(self, key: str, default: str, *others: str) -> str:
+        value = self.environ.get(key, "") or default
+        if value not in (default, *others):
+            words = " or ".join((default, *others))
+            raise InvalidSetting(f"{key} is {value!r}; {words} is needed.", field=key)
+        return value
+
+    def words(self, key: str) -> tuple[str, ...]:
+        """Return words separated by spaces; a word with spaces is in quotation marks."""
+        try:
+            return tuple(shlex.split(self.environ.get(key, "")))
+        except ValueError:
+            raise InvalidSetting(f"{key} has a quotation mark that is not closed.", field=key) from None
+
+    def integer(self, key: str, default: int, least: int = 1) -> int:
+        return self._number(key, default, int, least, "a whole number")
+
+    def seconds(self, key: str, default: float) -> float:
+        return self._number(key, float(default), float, 0.1, "a number of seconds")
+
+    def url(self, key: str, default: str, schemes: tuple[str, ...]) -> str:
+        value = self.environ.get(key, default)
+        if value and (urlsplit(value).scheme not in schemes or not urlsplit(value).hostname):
+            # The message leaves the value out: it may contain a password.
+            raise InvalidSetting(f"{key} is not a URL of the form {schemes[0]}://host.", field=key)
+        return value
+
+    def pairs(self, key: str) -> Mapping[str, str]:
+        """Return `name=token other=token` as a mapping from token to name."""
+        found: dict[str, str] = {}
+        for pair in self.environ.get(key, "").split():
+            owner, _, token = pair.partition("=")
+            if not owner or len(token) < 8:
+                raise InvalidSetting(f"{key} must be name=token, with tokens of at least 8 characters.", field=key)
+            found[token] = owner
+        return found
+
+    def _number(self, key: str, default: N, kind: Callable[[str], N], least: N, what: str) -> N:
+        text = self.environ.get(key, "")
+        try:
+            value = kind(text) if text else default
+        except ValueError:
+            raise InvalidSetting(f"{key} is {text!r}; {what} is needed.", field=key) from None
+        if not (least <= value < inf):
+            raise InvalidSetting(f"{key} is {text or value}; it must be finite and at least {least:g}.", field=key)
+        return value

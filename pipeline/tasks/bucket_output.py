@@ -1,0 +1,248 @@
+"""Joining in the bucket: segments are read from it, and become the parts of multipart uploads inside it."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import time
+import unicodedata
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from tempfile import TemporaryFile
+from typing import BinaryIO
+
+import msgspec
+
+from ..adapters.bucket import MultipartUpload
+from ..adapters.bucket.parts import MIN_PART, ByteRange, Copy, Gather, plan_parts
+from ..errors import Conflict, DamagedSegment, IllegalStep, NotFound, NotSupported, StoreDown, UploadGone
+from ..exports.export import Export, File
+from ..exports.segments import SegmentRepository
+from ..exports.volumes import SegmentEntry
+from ..pdf.assembly import Assembly
+from ..pdf.segment_index import SegmentIndex
+from .join import Volume, Written
+from .segment_cache import SegmentCache
+from .step import Signal, Work
+
+COPIES_AT_ONCE = 4
+
+
+class StoredSegments:
+    """The segments of an export in the bucket, by their keys.
+
+    Every segment is asked for by the ETag under which its index was read first, which stands for the bytes whose
+    hash the bucket checked when they were stored.
+    """
+
+    def __init__(self, segments: SegmentRepository, cache: SegmentCache, keys: Sequence[str]) -> None:
+        self._segments = segments
+        self._cache = cache
+        self._keys = keys
+        self._etags: list[str] = []
+
+    def all(self) -> Iterator[tuple[str, SegmentIndex]]:
+        """Key and index of every segment. One that does not go on where the one before ended is dropped: it belongs
+        to a segment that was dropped, and was rendered again with other objects."""
+        chunk = slot = -1
+        for key in self._keys:
+            index = self._cache.index(key)
+            if index.first_slot != (slot if index.chunk == chunk else 0):
+                self._segments.drop(key)
+                raise DamagedSegment(f"{key} does not fit behind the segment before it; it is rendered again.")
+            chunk, slot = index.chunk, index.stop_slot
+            self._etags.append(index.etag)
+            yield key, index
+
+    def some(self, members: range) -> Iterator[SegmentIndex]:
+        """The indexes at these positions; DamagedSegment when a segment was stored again meanwhile."""
+        for i in members:
+            index = self._cache.index(self._keys[i])
+            if index.etag != self._etags[i]:  # what was joined, or will be, is another object
+                raise DamagedSegment(f"{self._keys[i]} was stored again while it was joined.")
+            yield index
+
+
+class BucketOutput:
+    """Files in the bucket, each by a multipart upload that completes as a whole or is aborted."""
+
+    def __init__(self, work: Work, cache: SegmentCache) -> None:
+        self._work = work
+        self._bucket = work.services.bucket
+        self._cache = cache
+
+    def write(self, volume: Volume, segments: Sequence[SegmentEntry]) -> Written:
+        """Write a file, unless it is a volume that is there. A volume's key follows from what is in it."""
+        members = segments[volume.members.start : volume.members.stop]
+        key = self._key(volume, members)
+        there = self._bucket.head(key) if volume.position else None
+        if there:
+            return Written(key, there.size, new=False)
+        return Written(key, self._join(key, volume, members, segments), new=True)
+
+    def write_index(self, name: str, draw: Callable[[BinaryIO], int]) -> File:
+        """Write the index of the volumes in one piece."""
+        key = self._folder + ascii_name(name)
+        with TemporaryFile() as file:
+            pages = draw(file)
+            size = file.tell()
+            file.seek(0)
+            self._bucket.put(key, file, content_type="application/pdf")
+        return File(key, name, size, 0, pages)
+
+    def finish(self) -> None:
+        """Nothing is left to do: an upload is seen when it completes."""
+
+    @property
+    def _folder(self) -> str:
+        return f"exports/{self._work.export.id}/result/"
+
+    def _key(self, volume: Volume, members: Sequence[SegmentEntry]) -> str:
+        if volume.position is None:
+            return self._folder + ascii_name(volume.name)
+        held = [(segment.key, segment.etag) for segment in members]
+        text = msgspec.json.encode([self._work.export.name, volume.position, held])
+        return f"{self._folder}{hashlib.sha256(text).hexdigest()[:16]}-{ascii_name(volume.name)}"
+
+    def _join(
+        self, key: str, volume: Volume, members: Sequence[SegmentEntry], segments: Sequence[SegmentEntry]
+    ) -> int:
+        """Make one file from segments. Returns its size, which was seen to be right."""
+        for left in self._bucket.uploads(key):
+            left.abort()
+        before = sum(segment.size for segment in segments[: volume.members.start])
+        upload = self._bucket.begin_upload(key)
+        try:
+            parts = _Parts(self._work, self._cache, upload, members, before, sum(each.size for each in segments))
+            size = parts.upload(volume.assembly)
+            self._work.fence()
+            upload.complete()
+        except BaseException:
+            upload.abort()
+            raise
+        seen = self._bucket.head(key)
+        if seen is None or seen.size != size:
+            raise StoreDown(
+                f"{volume.name} of export {self._work.export.id} is not in the bucket as it was written."
+            )
+        return size
+
+
+class _Parts:
+    """The parts of one file: one pass over the segments. What passes through is held a few MiB at a time.
+
+    `before` are bytes of the `total` that were joined in earlier files.
+    """
+
+    def __init__(
+        self, work: Work, cache: SegmentCache, upload: MultipartUpload, segments: Sequence[SegmentEntry],
+        before: int, total: int,
+    ) -> None:  # fmt: skip
+        self._work = work
+        self._cache = cache
+        self._upload = upload
+        self._segments = segments
+        self._done = before
+        self._total = total
+        self._part = 0
+        self._waiting = bytearray()
+
+    def upload(self, assembly: Assembly) -> int:
+        """Upload every part, segments then tail. Returns the size of the file."""
+        with ThreadPoolExecutor(COPIES_AT_ONCE) as pool:
+            copies = []
+            try:
+                for part in plan_parts(segment.size for segment in self._segments):
+                    if isinstance(part, Copy):
+                        self._flush()
+                        copies.append(pool.submit(self._copy, self._next(), part.range))
+                    else:
+                        self._gather(part)
+                for copy in copies:
+                    copy.result()
+                    self._checkpoint()
+            finally:
+                pool.shutdown(cancel_futures=True)
+        size = sum(segment.size for segment in self._segments)
+        for piece in assembly.tail():
+            size += len(piece)
+            self._waiting += piece
+            if len(self._waiting) >= MIN_PART:
+                self._flush()
+            self._checkpoint()
+        self._flush()
+        return size
+
+    def _copy(self, number: int, what: ByteRange) -> None:
+        segment = self._segments[what.source]
+        try:
+            with self._sound(segment.key):
+                self._upload.copy(number, segment.key, what.start, what.stop, segment.etag)
+        except NotSupported:
+            self._carry(number, what)
+        self._done += what.size
+
+    def _carry(self, number: int, what: ByteRange) -> None:
+        """The same through this machine's disk, for stores that cannot copy a part."""
+        with TemporaryFile() as file:
+            for block in self._read(what):
+                file.write(block)
+            file.seek(0)
+            self._upload.write(number, file)
+
+    def _gather(self, part: Gather) -> None:
+        for what in part.ranges:
+            for block in self._read(what):
+                self._waiting += block
+            self._done += what.size
+            self._checkpoint()
+        if len(self._waiting) >= MIN_PART:  # the last ones may be fewer, and wait for the tail
+            self._flush()
+
+    def _read(self, what: ByteRange) -> Iterator[bytes]:
+        segment = self._segments[what.source]
+        cached = self._cache.body(segment.key, what.start, what.stop)
+        if cached is not None:
+            yield cached
+            return
+        with self._sound(segment.key):
+            yield from self._work.services.bucket.read(segment.key, what.start, what.stop, segment.etag)
+
+    def _flush(self) -> None:
+        if self._waiting:
+            self._upload.write(self._next(), self._waiting)
+            self._waiting = bytearray()
+
+    def _next(self) -> int:
+        self._part += 1
+        return self._part
+
+    def _checkpoint(self) -> None:
+        note, export_id = self._work.services.redis.progress.note_bytes, self._work.export.id
+        if self._work.checkpoint(lambda: note(export_id, self._done, self._total)) is Signal.UNWANTED:
+            raise IllegalStep(f"Export {export_id} was ended while it was assembled.")
+
+    @contextmanager
+    def _sound(self, key: str) -> Iterator[None]:
+        """Drop a segment that is gone, or is not the object whose index was read."""
+        try:
+            yield
+        except UploadGone:
+            raise
+        except (Conflict, NotFound) as error:
+            self._work.services.segments.drop(key)
+            raise DamagedSegment(f"{key} is not what its index says; it is rendered again.") from error
+
+
+def file_name(export: Export) -> str:
+    """The name of a person's file: title and day."""
+    title = "".join(c if c.isalnum() or c in " -_." else " " for c in export.name)
+    day = time.strftime("%Y-%m-%d", time.gmtime(export.created_at))
+    return f"{' '.join(title.split())[:80] or 'document'} {day}.pdf"
+
+
+def ascii_name(name: str) -> str:
+    """The same for a key: letters, digits and dashes."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    return re.sub(r"[^A-Za-z0-9.]+", "-", plain).strip("-.") or "document.pdf"

@@ -1,0 +1,27 @@
+"""Drawing a chunk into a segment: the same for a worker and for the command line."""
+
+from __future__ import annotations
+
+from typing import BinaryIO
+
+from ..documents import Range
+from ..documents.job import DocumentJob, ShouldStop, draw_range
+from ..errors import ExportFailed
+from ..exports.plan import Chunk, Plan
+from ..pdf.segment_index import SegmentIndex
+
+
+def draw_chunk(
+    job: DocumentJob, plan: Plan, chunk: Chunk, first: int, slot: int, max_image_pixels: int, file: BinaryIO,
+    should_stop: ShouldStop, interruptions: tuple[type[BaseException], ...] = (),
+) -> SegmentIndex:  # fmt: skip
+    """Draw a chunk from page `first` and slot `slot` on into a segment; ExportFailed when it has no page there."""
+    part = Range(chunk.reading, first, plan.pages, max_image_pixels, plan.found)
+    lane = plan.volumes.lane(chunk.number, len(plan.chunks))
+    index = draw_range(job, part, lane, slot, file, should_stop, interruptions, plan.volumes)
+    if not index.planned:
+        raise ExportFailed(
+            f"The document ended at page {first}, but {plan.pages} pages were planned.",
+            advice="Its `draw` must make as many pages as its `survey` counts, whatever the chunk.",
+        )
+    return index

@@ -1,0 +1,100 @@
+"""The heartbeat of a worker: it reports what the worker does, and hears whether it may work or should exit."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+
+import msgspec
+
+from ..adapters.redis import Coordination
+from ..adapters.redis.workers import DrainOrder, Worker
+from ..errors import RedisDown
+
+log = logging.getLogger(__name__)
+HEARTBEAT_SECONDS = 0.5  # between two reports
+IDLE_SECONDS = 1.0  # without a task before a one-off worker may leave: the next message may be on its way
+
+
+class Heartbeat:
+    """A thread beside the worker's loop, which must not wait for Redis. They share a few flags.
+
+    It reports twice a second, and at once when the worker becomes idle or pauses.
+    """
+
+    def __init__(self, redis: Coordination, worker: Worker, linger: float) -> None:
+        """`linger`: seconds that a one-off worker stays without work and without a drain order."""
+        self._redis = redis
+        self._worker = worker
+        self._linger = linger
+        self._stop = False
+        self._news = threading.Event()  # there is something to report before the next heartbeat
+        self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
+        self._order: DrainOrder | None = None
+        self._wake_keeper = False  # there may be fewer workers now
+        self.may_work = True
+        self.should_exit = False  # it is unregistered, so it must end
+
+    def start(self) -> None:
+        """Report once before any work is taken, then twice a second. Celery's consumer calls it again after it lost
+        its connection: then it does nothing."""
+        if self._thread.ident is None:
+            now = time.time()
+            self._worker = msgspec.structs.replace(self._worker, since=now, idle_since=now)  # booting is not idle
+            self._report()
+            self._thread.start()
+
+    def stop(self) -> None:
+        """Stop reporting and unregister the worker."""
+        self._stop = True
+        self._news.set()
+        if self._thread.ident is not None:
+            self._thread.join(2 * HEARTBEAT_SECONDS)
+        try:
+            self._redis.workers.sign_off(self._worker.id)
+            self._redis.wakeup.wake()  # it is not paid any more
+        except RedisDown:
+            log.info("heartbeat: Redis does not know that this worker ends; it forgets the worker by itself")
+
+    def update(self, *, busy: bool, paused: bool) -> None:
+        """Note what the worker's loop does at this moment."""
+        order = self._order  # read before `may_work`, which is set before it
+        drains = order.mark if order and paused and not self.may_work else ""
+        before, idle_since = self._worker, time.time() if busy else self._worker.idle_since
+        self._worker = msgspec.structs.replace(before, busy=busy, drains=drains, idle_since=idle_since)
+        if (before.busy and not busy) or (drains and drains != before.drains):
+            self._wake_keeper = True
+            self._news.set()
+
+    def _run(self) -> None:
+        while not self.should_exit:
+            self._news.wait(HEARTBEAT_SECONDS)
+            self._news.clear()
+            if self._stop:
+                return
+            self._report()
+
+    def _report(self) -> None:
+        wake, self._wake_keeper = self._wake_keeper, False  # before the report, or the keeper could look too early
+        try:
+            order = self._redis.workers.report(self._worker)
+            if self._worker.one_off:
+                self._exit_when_surplus(order)
+            else:
+                ordinal = self._worker.ordinal
+                above_zero = order is None or order.ceiling > 0
+                self.may_work = above_zero if order is None or ordinal is None else ordinal <= order.ceiling
+            self._order = order
+            if wake:
+                self._redis.wakeup.wake()
+        except RedisDown as error:  # then there are no messages either
+            log.info("heartbeat: %s", error.message)
+
+    def _exit_when_surplus(self, order: DrainOrder | None) -> None:
+        """When idle: exit at once if there is a surplus; without a drain order, after `linger` seconds with empty
+        queues."""
+        idle = 0.0 if self._worker.busy else time.time() - self._worker.idle_since
+        unneeded = order is None and idle > self._linger and self._redis.messages.waiting() == 0
+        if idle > IDLE_SECONDS and (order is not None or unneeded) and self._redis.workers.leave(self._worker.id):
+            self.may_work, self.should_exit = False, True

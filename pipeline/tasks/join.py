@@ -1,0 +1,191 @@
+"""Segments and tails become files: the same for the bucket and for a folder.
+
+`join` reads the indexes of all segments in several passes, one at a time: what it holds does not grow with the
+pages, only with the number of segments.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import BinaryIO, Protocol
+
+from ..errors import ExportFailed
+from ..exports.export import File, Result
+from ..exports.plan import Plan
+from ..exports.volumes import SegmentEntry, VolumePlan, index_name, volume_name
+from ..pdf.assembly import About, Assembly, Totals, VolumePosition
+from ..pdf.segment_index import SegmentIndex
+from ..pdf.tail_bound import TailBound
+from ..pdf.tally import Skipped
+from ..pdf.volume_index import write_volume_index
+
+SKIPPED_SHOWN = 1000
+MB = 1_000_000
+
+
+@dataclass(frozen=True)
+class Volume:
+    """A file that is to be made: its segments by their positions, and the tail behind them.
+
+    A document that is not cut has no `position`.
+    """
+
+    position: VolumePosition | None
+    name: str
+    members: range
+    assembly: Assembly
+
+
+@dataclass(frozen=True)
+class Written:
+    """Where a file is, its size in bytes, and whether it was written just now."""
+
+    key: str
+    bytes: int
+    new: bool
+
+
+@dataclass(frozen=True)
+class FinishedFile:
+    """A file that was made: what the index and the result say of it."""
+
+    file: File
+    titles: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+
+class Segments(Protocol):
+    """The segments of a document, in order."""
+
+    def all(self) -> Iterator[tuple[str, SegmentIndex]]:
+        """Key and index of every segment. The first pass."""
+
+    def some(self, members: range) -> Iterator[SegmentIndex]:
+        """The indexes of the segments at these positions; DamagedSegment when one is not what it was."""
+
+
+class Output(Protocol):
+    """Where files are written. A file that broke off is not seen."""
+
+    def write(self, volume: Volume, segments: Sequence[SegmentEntry]) -> Written:
+        """Write a file from its segments (of all) and its tail; or find it, when it was written before."""
+
+    def write_index(self, name: str, draw: Callable[[BinaryIO], int]) -> File:
+        """Write the index of the volumes; `draw` writes it to a file and returns its pages."""
+
+    def finish(self) -> None:
+        """Let all files be seen."""
+
+
+def join(
+    plan: Plan, segments: Segments, about: About, name: str, output: Output, may_go_on: Callable[[], bool]
+) -> Result | None:
+    """Join all segments into one file, or into volumes with an index of them.
+
+    Returns None when `may_go_on` says no between two volumes: those that are written are found the next time.
+    """
+    bound = TailBound()
+    entries = [SegmentEntry(i.chunk, i.size, i.pages, bound.add(i), key, i.etag) for key, i in segments.all()]
+    check_counts(bound.totals, plan.records)
+    files: list[FinishedFile] = []
+    worked = False
+    for volume in volumes(plan.volumes, entries, bound, segments.some, about, name):
+        if worked and not may_go_on():
+            return None
+        written = output.write(volume, entries)
+        worked = worked or written.new
+        files.append(finished(volume, written, plan.volumes.bytes))
+    index = output.write_index(index_name(name), partial(draw_index, about, files)) if len(files) > 1 else None
+    output.finish()
+    return result(bound, files, index, segments.some(range(len(entries))), plan.warnings)
+
+
+def volumes(
+    planned: VolumePlan,
+    segments: Sequence[SegmentEntry],
+    bound: TailBound,
+    read: Callable[[range], Iterator[SegmentIndex]],
+    about: About,
+    name: str,
+) -> Iterator[Volume]:
+    """Every volume in order, or the whole document as one file; `read` gives the indexes of segments."""
+    ranges = planned.fill(segments, bound.overhead if planned.bytes else 0)
+    count, before = len(ranges), 0
+    for number, members in enumerate(ranges, 1):
+        position = VolumePosition(number, count, before, bound.totals.pages) if count > 1 else None
+        assembly = Assembly(partial(read, members), about, position)
+        yield Volume(position, volume_name(name, number, count) if position else name, members, assembly)
+        before += assembly.totals.pages
+
+
+def finished(volume: Volume, written: Written, limit: int | None) -> FinishedFile:
+    """What is said of a file that is there, with a warning when it is larger than `limit` bytes."""
+    pages = volume.assembly.totals.pages
+    before = volume.position.before if volume.position else 0
+    file = File(written.key, volume.name, written.bytes, before + 1, pages)
+    warnings = []
+    if limit and written.bytes > limit:
+        warnings.append(
+            f"{file.name} has {file.bytes:,} bytes, more than {limit:,}: one page takes nearly all of it."
+        )
+    return FinishedFile(file, volume.assembly.titles, tuple(warnings))
+
+
+def draw_index(about: About, files: Sequence[FinishedFile], out: BinaryIO) -> int:
+    """Draw the index of all volumes. Returns its pages."""
+    rows = [_index_row(number, each) for number, each in enumerate(files, 1)]
+    pages, size = sum(each.file.pages for each in files), sum(each.file.bytes for each in files)
+    return write_volume_index(out, about, f"{len(files):,} volumes, {pages:,} pages, {size / MB:,.2f} MB", rows)
+
+
+def check_counts(totals: Totals, records: int) -> None:
+    """Raise ExportFailed unless every record was drawn or named as left out, and something was drawn."""
+    if totals.records != records:
+        raise ExportFailed(f"{records} entries were planned, but {totals.records} were drawn or named as left out.")
+    if not totals.pages:
+        raise ExportFailed(
+            "Every entry was left out, so the document has no pages.",
+            advice="Look at the inputs, or choose on_unreadable = placeholder to see what is wrong with each.",
+        )
+
+
+def result(
+    bound: TailBound,
+    files: Sequence[FinishedFile],
+    index: File | None,
+    indexes: Iterable[SegmentIndex],
+    plan_warnings: tuple[str, ...],
+) -> Result:
+    """What the files hold, counted over all segments; the first 1,000 skipped inputs by name."""
+    totals = bound.totals
+    skipped: list[Skipped] = []
+    warnings: dict[str, None] = {}
+    for each in indexes:
+        skipped += each.skipped[: SKIPPED_SHOWN - len(skipped)]
+        warnings.update(dict.fromkeys(each.warnings[: SKIPPED_SHOWN - len(warnings)]))
+    own = [warning for each in files for warning in each.warnings]
+    made = tuple(each.file for each in files)
+    first = index or made[0]
+    return Result(
+        key=first.key,
+        name=first.name,
+        bytes=sum(file.bytes for file in (*made, *([index] if index else ()))),
+        pages=totals.pages,
+        records=totals.records,
+        drawn=totals.drawn,
+        skipped=tuple(skipped),
+        skipped_count=totals.records - totals.drawn,
+        warnings=(*plan_warnings, *bound.warnings, *own, *warnings),
+        volumes=made if index else (),
+        index=index,
+    )
+
+
+def _index_row(number: int, each: FinishedFile) -> tuple[str, ...]:
+    file, (first, last) = each.file, each.titles or ("", "")
+    last_page = file.first_page + file.pages - 1
+    return (
+        f"{number:,}", file.name, f"{file.first_page:,}-{last_page:,}", f"{file.bytes / MB:,.2f}", first, last
+    )  # fmt: skip

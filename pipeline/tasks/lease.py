@@ -1,0 +1,91 @@
+"""One at a time over all processes: a lease that a thread renews as long as its process lives."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from types import TracebackType
+
+from ..adapters.redis.leases import Lease, Leases
+from ..errors import Conflict, RedisDown
+
+RENEW_SECONDS = 1.0  # at the latest; a short lease is renewed three times in its life
+
+
+class LeaseLost(Conflict):
+    """Another process holds the lease, or it ran out: nothing may be written any more."""
+
+
+class HeldLease:
+    """A lease that is held. As a context it is renewed until the context ends, and then released."""
+
+    def __init__(
+        self, leases: Leases, lease: Lease, seconds: float, stopping: threading.Event, shutdown_seconds: float
+    ) -> None:
+        """`stopping` is set when the process is told to end: `shutdown_seconds` are left to it then, and to its
+        lease, so that the message that goes back to the queue does not find the lease taken."""
+        self._leases = leases
+        self._lease = lease
+        self._seconds = seconds
+        self._stopping = stopping
+        self._shutdown_seconds = shutdown_seconds
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._renew, name=f"lease {lease.name}", daemon=True)
+
+    def __enter__(self) -> HeldLease:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        released = self._over.is_set()
+        self._over.set()
+        try:
+            if not released:
+                self._leases.release(self._lease)
+        finally:
+            self._thread.join()
+
+    @property
+    def lease(self) -> Lease:
+        return self._lease
+
+    def is_ours(self) -> bool:
+        """False when the lease was lost, as after a long sleep, or when a later holder has begun."""
+        return self._leases.renew(self._lease, self._seconds) and self.fence_is_current()
+
+    def fence_is_current(self) -> bool:
+        """Record this holder's fencing number; False when a later holder has recorded its own."""
+        return self._leases.fence_is_current(self._lease.name, self._lease.fence)
+
+    def fence(self) -> None:
+        """Raise LeaseLost unless the lease is still held; called before a write that others see."""
+        if not self.is_ours():
+            raise LeaseLost(f"Another process has taken over {self._lease.name}.")
+
+    def was_released(self) -> None:
+        """The lease was released together with other commands: it is not renewed or released again."""
+        self._over.set()
+
+    def _renew(self) -> None:
+        while not self._over.wait(min(RENEW_SECONDS, self._seconds / 3)):
+            stopping = self._stopping.is_set()
+            if stopping:
+                self._seconds = self._shutdown_seconds
+            with suppress(RedisDown):  # Redis may be back before the lease ends
+                if not self._leases.renew(self._lease, self._seconds) or stopping:
+                    return
+
+
+@contextmanager
+def exclusive(leases: Leases, name: str, seconds: float) -> Iterator[HeldLease | None]:
+    """Hold the lease of this name; None while another process holds it. After a crash it ends within `seconds`."""
+    lease = leases.take(name, seconds)
+    if lease is None:
+        yield None
+        return
+    with HeldLease(leases, lease, seconds, threading.Event(), seconds) as held:
+        held.fence_is_current()
+        yield held

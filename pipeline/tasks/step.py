@@ -1,0 +1,272 @@
+"""The frame of every step: is it wanted, lease, attempt, checkpoints, fence, outcome, one record.
+
+A step looks at the bucket to see whether it is wanted, does its work and moves the export on by a conditional
+write. It may run twice, at any time, and may die anywhere: what is missing, the keeper asks for again.
+"""
+
+from __future__ import annotations
+
+import logging
+import resource
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+import psutil
+from billiard.exceptions import SoftTimeLimitExceeded
+
+from ..adapters.redis.progress import Drawn
+from ..errors import ChunkFailed, OverLimit, PipelineError, ServiceDown
+from ..exports.export import Export, State
+from ..services import Services
+from .lease import HeldLease, LeaseLost
+
+log = logging.getLogger(__name__)
+LOOK_SECONDS = 0.5  # how often a checkpoint reports progress
+ASK_SECONDS = 2.0  # how often it asks the bucket whether the export is still wanted
+WEIGH_SECONDS = 0.02  # how often it looks at the memory in use: that takes 24 us, a twentieth of a page of a table
+NEAR = 0.7  # this much of the time or memory that is allowed counts as near the limit
+
+INTERRUPTIONS = (SoftTimeLimitExceeded, MemoryError)
+"""What ends a step from outside when its time or memory runs out."""
+
+
+class Signal(Enum):
+    """What a checkpoint says."""
+
+    GO_ON = "go on"
+    ENOUGH = "enough"  # time or memory is nearly used up, or the process is told to end: store what is done
+    UNWANTED = "unwanted"  # the export is over: drop the work
+
+
+@dataclass(frozen=True)
+class Done:
+    """The step is done; `export` as it is now, `pages` that were counted, drawn or joined."""
+
+    export: Export
+    pages: int = 0
+
+
+@dataclass(frozen=True)
+class Again:
+    """What is done is stored; the same message comes back for the rest."""
+
+    reason: str
+    pages: int = 0
+
+
+@dataclass(frozen=True)
+class Missing:
+    """The assembly dropped damaged segments: these chunks must be rendered again."""
+
+    export: Export
+    chunks: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class NotWanted:
+    """There is nothing to do, or another process does it."""
+
+    reason: str
+
+
+Outcome = Done | Again | Missing | NotWanted
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step of the journey: its name, the states in which it is wanted, and what it does."""
+
+    name: str
+    wanted: frozenset[State]
+    body: Callable[[Work], Outcome]
+
+
+class Work:
+    """One attempt at one step of an export, while its lease is held.
+
+    `chunk` is None for steps of a whole export. `begun`: Redis knows pages of the chunk.
+    """
+
+    def __init__(
+        self, services: Services, export: Export, chunk: int | None, begun: bool, held: HeldLease,
+        stopping: threading.Event,
+    ) -> None:  # fmt: skip
+        self.services = services
+        self.export = export
+        self.chunk = chunk
+        self.begun = begun
+        self.unwanted = False
+        self._held = held
+        self._stopping = stopping
+        self._attempt: str | None = None
+        self._began = self._looked = self._asked = time.monotonic()
+        self._weighed = float("-inf")  # look at the memory at the first checkpoint in any case
+
+    @property
+    def seconds(self) -> float:
+        """How long this attempt has lasted."""
+        return time.monotonic() - self._began
+
+    def advance(self, to: State, **changes: Any) -> Export:
+        """Move the export on, unless it is there or further: several may try, the first one wins.
+
+        Returns the export as it is now.
+        """
+        states = list(State)
+
+        def step(export: Export) -> Export:
+            late = export.state.over or states.index(export.state) >= states.index(to)
+            return export if late else export.to(to, **changes)
+
+        self.export = self.services.exports.change(self.export.id, step)
+        return self.export
+
+    @contextmanager
+    def attempt(self, subject: str, name: str) -> Iterator[int]:
+        """Count an attempt before the work; uncount it on success or on an error with a reason. Yields its number.
+
+        Raises ChunkFailed when MAX_ATTEMPTS were killed; `subject` says what could not be made.
+        """
+        counters, full = self.services.redis.counters, f"{self.export.id}:{name}"
+        number = counters.count_attempt(full)
+        if number > self.services.settings.max_attempts:
+            raise ChunkFailed(
+                f"{subject} could not be rendered: {number - 1} attempts were killed,"
+                " probably out of memory or time.",
+                advice="Look for an unusually large input there.",
+            )
+        self._attempt = full
+        try:
+            yield number
+        except PipelineError:
+            counters.uncount_attempt(full)
+            raise
+        if self._attempt:
+            counters.uncount_attempt(full)
+
+    def finish_chunk(self, first: int, pages: int) -> None:
+        """Note that `pages` of the chunk are drawn now, those from `first` on by this attempt; uncount the attempt
+        and release the lease, all at once."""
+        if self.chunk is None or self._attempt is None:
+            raise AssertionError("only an attempt at a chunk can finish one")
+        drawn = Drawn(self.export.id, self.chunk, first, pages, self.seconds, self._attempt)
+        self.services.redis.finish_chunk(self._held.lease, drawn)
+        self._attempt = None
+        self._held.was_released()
+
+    def checkpoint(self, report: Callable[[], None]) -> Signal:
+        """Called between pages or parts: whether to go on. Now and then it calls `report` with the progress, and
+        asks whether the export is still wanted."""
+        now = time.monotonic()
+        if now - self._looked >= LOOK_SECONDS:
+            self._looked = now
+            self._look(now, report)
+        if self.unwanted:
+            return Signal.UNWANTED
+        return Signal.ENOUGH if self._stopping.is_set() or self._near_a_limit(now) else Signal.GO_ON
+
+    def fence(self) -> None:
+        """Raise LeaseLost unless this is still the only process at this step; called before a write that others
+        see. Segments need none: two processes that draw a chunk store the same bytes under the same key."""
+        self._held.fence()
+
+    def _look(self, now: float, report: Callable[[], None]) -> None:
+        try:
+            report()
+            if now - self._asked >= ASK_SECONDS:
+                self._asked = now
+                self.unwanted = self.services.exports.load(self.export.id).state.over
+        except ServiceDown as error:  # no reason to throw finished work away
+            log.warning("export %s: %s", self.export.id, error.message)
+
+    def _near_a_limit(self, now: float) -> bool:
+        settings = self.services.settings
+        if now - self._began > NEAR * settings.soft_time_limit:
+            return True
+        if now - self._weighed < WEIGH_SECONDS:
+            return False
+        self._weighed = now
+        return resident() > NEAR * settings.memory_per_process
+
+
+def perform(
+    step: Step, services: Services, export_id: str, chunk: int | None, stopping: threading.Event
+) -> Outcome:
+    """Do one step of an export, or one chunk of it, if it is wanted and no other process is at it.
+
+    Raises PipelineError with the reason when it fails; OverLimit when its time or memory ran out.
+    """
+    # Between two small chunks a process asks the bucket as seldom as between two pages of a large one.
+    export = (
+        services.exports.load(export_id) if chunk is None else services.exports.load(export_id, max_age=ASK_SECONDS)
+    )
+    if export.state not in step.wanted:
+        return NotWanted(f"the export is {export.state}")
+    seconds, begun, redis = services.settings.lease_seconds, False, services.redis
+    if chunk is None:
+        lease = redis.leases.take(f"{export_id}:{step.name}", seconds)
+    else:
+        lease, begun = redis.begin_chunk(export_id, chunk, seconds)
+    if lease is None:
+        return NotWanted("another worker is at it")
+    with HeldLease(redis.leases, lease, seconds, stopping, services.settings.shutdown_seconds) as held:
+        if chunk is None:
+            held.fence_is_current()
+        try:
+            return step.body(Work(services, export, chunk, begun, held, stopping))
+        except LeaseLost as lost:
+            return NotWanted(lost.message)
+        except INTERRUPTIONS as error:
+            what = "memory" if isinstance(error, MemoryError) else "time"
+            raise OverLimit(f"The step {step.name} of export {export_id} ran out of {what}.") from error
+        except PipelineError:
+            with suppress(ServiceDown):
+                if services.exports.load(export_id).state not in step.wanted:
+                    return NotWanted("the export ended meanwhile")  # its segments and uploads were removed
+            raise
+
+
+def resident() -> int:
+    """Bytes of memory that this process has in use."""
+    size: int = _process.memory_info().rss
+    return size
+
+
+def peak() -> int:
+    """The most bytes of memory that this process ever had in use."""
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most if sys.platform == "darwin" else most * 1024
+
+
+_process = psutil.Process()
+
+
+@dataclass(frozen=True)
+class StepRecord:
+    """What is known of a step that ended: for the log, and for whatever else counts steps."""
+
+    export: str
+    step: str
+    chunk: int | None
+    outcome: str  # done, again, missing, not wanted, retry, failed
+    pages: int
+    ms: int
+    peak_mb: int
+    reason: str = ""
+
+
+def log_record(record: StepRecord) -> None:
+    """One line for each step that did something, or failed."""
+    level = {"retry": logging.WARNING, "failed": logging.ERROR, "not wanted": logging.DEBUG}
+    fields = {name: value for name, value in vars(record).items() if value not in (None, "")}
+    log.log(level.get(record.outcome, logging.INFO), "step", extra={"fields": fields})
+
+
+OBSERVERS: list[Callable[[StepRecord], None]] = [log_record]
+"""Called with the record of each step that ended."""

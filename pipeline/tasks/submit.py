@@ -1,0 +1,70 @@
+"""A request becomes an accepted export. Costs the same for ten pages as for a million."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import msgspec
+
+from .. import documents
+from ..documents.job import DocumentJob
+from ..errors import InvalidRequest, RedisDown
+from ..exports.export import Export
+from ..exports.ids import new_id
+from ..exports.request import ExportRequest, request_key
+from ..services import Message, Services
+from .flow import send
+
+
+@dataclass(frozen=True)
+class Submitted:
+    """An export that was accepted.
+
+    `queued` is False while Redis is down; the keeper starts the export when Redis is back.
+    """
+
+    export: Export
+    queued: bool
+
+
+def submit(s: Services, request: ExportRequest) -> Submitted:
+    """Check a request, write it down, ask for a plan. A request that was made before gives the same export.
+
+    Raises InvalidRequest before anything is written.
+    """
+    export, records = validate(s, request)
+    accepted = s.exports.accept(export, records, lasting=request.key is not None)
+    if accepted.id == export.id:
+        try:
+            send(s, Message("plan", export.id))
+        except RedisDown:
+            return Submitted(accepted, queued=False)
+    return Submitted(accepted, queued=True)
+
+
+def validate(s: Services, request: ExportRequest) -> tuple[Export, bytes | None]:
+    """The export that a request asks for, and its records as JSON lines; InvalidRequest names what is wrong."""
+    document = documents.find(request.document)
+    params = documents.decode(document, request.params)
+    request.check()
+    DocumentJob(document, params, params.listing, s.inputs).check()
+    if params.listing and s.bucket.head(params.listing) is None:
+        raise InvalidRequest(f"There is no {params.listing} in the bucket.", field="listing")
+    records = getattr(params, document.records_field)
+    lines = None if records is None else b"\n".join(msgspec.json.encode(record) for record in records)
+    kept = {key: value for key, value in request.params.items() if key != document.records_field}
+    export = Export(
+        id=new_id(),
+        document=request.document,
+        params=kept,
+        owner=request.owner,
+        created_at=time.time(),
+        notify=request.notify,
+        name=params.title.strip() or request.document,
+        request_key=request_key(request),
+        chunk_pages=request.chunk_pages,
+        ready_by=time.time() + request.within if request.within else None,
+        volume=request.volume,
+    )
+    return export, lines

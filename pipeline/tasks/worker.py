@@ -1,0 +1,184 @@
+"""A worker process: Celery, and beside it the heartbeat and the keeper.
+
+`python -m pipeline worker` and `celery -A pipeline.celery worker` start the same worker.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import time
+import uuid
+from contextlib import suppress
+from functools import cached_property
+from typing import Any
+
+import billiard
+import celery.apps.worker
+from celery import bootsteps, signals
+from celery.worker import state
+
+from ..adapters.bucket import REQUEST
+from ..adapters.redis.messages import QUEUES
+from ..adapters.redis.workers import Worker
+from ..errors import RedisDown
+from ..services import Services, open_services, worker_pool
+from ..settings import Settings
+from .app import PipelineApp, make_app
+from .heartbeat import HEARTBEAT_SECONDS, Heartbeat
+from .keeper import Keeper
+from .queue import CeleryQueue
+
+RELEASE_SECONDS = 5.0  # for the keeper to end its turn and release its lease
+log = logging.getLogger(__name__)
+
+
+def run(settings: Settings, *, one_off: str | None = None) -> int:
+    """Work until told to stop, or, as a one-off dyno of this id, until not needed. Returns the exit code."""
+    worker = make_app(settings).Worker(one_off=one_off, loglevel="INFO")
+    worker.start()
+    return int(worker.exitcode or 0)
+
+
+class Companion:
+    """What runs beside Celery in a worker process. Its connections open when it starts."""
+
+    def __init__(self, app: PipelineApp, one_off: str | None) -> None:
+        self._app = app
+        self._one_off = one_off
+        self._stopped = False
+
+    @cached_property
+    def services(self) -> Services:
+        return open_services(self._app.settings, CeleryQueue(self._app), REQUEST)
+
+    @cached_property
+    def heartbeat(self) -> Heartbeat:
+        return Heartbeat(self.services.redis, worker_record(self._one_off), self._app.settings.linger_seconds)
+
+    @cached_property
+    def keeper(self) -> Keeper:
+        return Keeper(self.services, worker_pool(self._app.settings, self.services.redis))
+
+    @property
+    def should_exit(self) -> bool:
+        """True when this worker is a surplus one-off dyno."""
+        return "heartbeat" in vars(self) and self.heartbeat.should_exit
+
+    def start_keeper(self) -> None:
+        """Start the keeper; it ends early when the worker is told to stop, so that another leads at once."""
+        self._keeping = self.keeper.start()
+        signals.worker_shutting_down.connect(lambda **_: self.keeper.stop(), weak=False)
+
+    def stop(self) -> None:
+        """Stop the keeper and the heartbeat, once."""
+        if self._stopped:
+            return
+        self._stopped = True
+        if "keeper" in vars(self):
+            self.keeper.stop()
+            with suppress(RedisDown):
+                self.services.redis.wakeup.wake()  # should it wait for one
+            self._keeping.join(RELEASE_SECONDS)
+        if "heartbeat" in vars(self):
+            self.heartbeat.stop()
+
+
+class PipelineWorker(celery.apps.worker.Worker):  # type: ignore[misc]  # Celery has no types
+    """Celery's worker with a companion, and without what costs connections and serves nothing here."""
+
+    def __init__(self, app: PipelineApp | None = None, one_off: str | None = None, **options: Any) -> None:
+        self.companion = Companion(app or self.app, one_off)
+        steps = (app or self.app).steps
+        steps["consumer"].add(consuming_step(self.companion))
+        steps["worker"].add(exit_step(self.companion))
+        for chatty in ("kombu", "pypdf"):
+            logging.getLogger(chatty).setLevel(logging.WARNING)
+        options |= {
+            "without_gossip": True,
+            "without_mingle": True,
+            "without_heartbeat": True,
+            "optimization": "fair",
+        }
+        options["queues"] = options.get("queues") or list(QUEUES)
+        super().__init__(app, **options)
+
+    def start(self) -> None:
+        try:
+            super().start()
+        finally:
+            self.companion.stop()
+
+    def on_consumer_ready(self, consumer: Any) -> None:
+        super().on_consumer_ready(consumer)
+        self.companion.start_keeper()
+
+
+def worker_record(one_off: str | None) -> Worker:
+    """This worker, as others see it."""
+    # Two dynos may have one name for a moment, during a deploy.
+    identity = one_off or os.environ.get("HEROKU_DYNO_ID") or str(uuid.uuid4())
+    return Worker(identity, os.environ.get("DYNO", "worker"), one_off is not None, time.time())
+
+
+def consuming_step(companion: Companion) -> type[bootsteps.StartStopStep]:
+    """Consumer bootstep that pauses and resumes consuming when the drain order changes.
+
+    Pausing cancels the consumers: a message that Redis had already handed out goes back to its queue (kombu does
+    that), and one that is at work is finished.
+    """
+
+    class Consuming(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has no types
+        requires = ("celery.worker.consumer.tasks:Tasks",)
+        _timer: Any = None
+
+        def start(self, consumer: Any) -> None:
+            """Before the first message is asked for, and again after the connection was lost."""
+            companion.heartbeat.start()
+            self._turn(consumer)
+            self._timer = consumer.timer.call_repeatedly(HEARTBEAT_SECONDS / 5, self._turn, (consumer,))
+
+        def stop(self, consumer: Any) -> None:  # noqa: ARG002  # Celery's signature
+            if self._timer:
+                self._timer.cancel()
+
+        terminate = stop
+
+        def _turn(self, consumer: Any) -> None:
+            heartbeat = companion.heartbeat
+            paused = not consumer.task_consumer.queues
+            busy = bool(state.reserved_requests)
+            if heartbeat.should_exit and paused and not busy:
+                log.info("worker: it is not needed any more")
+                state.should_stop = os.EX_OK
+            heartbeat.update(busy=busy, paused=paused)  # before it resumes, should the ceiling fall meanwhile
+            if heartbeat.may_work == paused:
+                change = consumer.add_task_queue if paused else consumer.cancel_task_queue
+                for queue in QUEUES:  # in the order in which they are looked at
+                    change(queue)
+
+    return Consuming
+
+
+def exit_step(companion: Companion) -> type[bootsteps.StartStopStep]:
+    """Worker bootstep that ends a surplus one-off dyno at once: it is paid to the last moment.
+
+    Celery stops what was started last first: the consumer, which is paused, has closed its connection by now, and
+    so has put back what Redis may have handed out meanwhile. Each acknowledgement was sent when its task was done.
+    What is left is a pool without tasks, for which Celery waits 1.5 s and Python another one: 3.4 to 4 s in all,
+    and 1 s without.
+    """
+
+    class Exit(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has no types
+        requires = ("celery.worker.components:Pool",)
+
+        def stop(self, worker: Any) -> None:  # noqa: ARG002  # Celery's signature
+            if companion.should_exit and not state.reserved_requests:
+                for child in billiard.active_children():
+                    os.kill(child.pid, signal.SIGKILL)
+                companion.stop()
+                logging.shutdown()
+                os._exit(os.EX_OK)
+
+    return Exit

@@ -1,0 +1,137 @@
+"""The services and the owner of a request.
+
+People sign in with the panel's password and get a session cookie. Programs send a bearer token.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Mapping
+from typing import cast
+from urllib.parse import urlsplit
+
+from flask import current_app, request, session
+from werkzeug.exceptions import Forbidden
+
+from ..errors import NotSignedIn, RedisDown
+from ..services import Services
+from ..settings import Settings
+
+EXTENSION = "pipeline"
+PANEL_OWNER = "panel"
+FORM_TOKEN = "form"  # noqa: S105  # a key in the session
+SIGN_INS_PER_MINUTE = 10
+SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
+
+
+def services() -> Services:
+    """Return the services of the running application."""
+    return cast(Services, current_app.extensions[EXTENSION])
+
+
+def owner() -> str:
+    """Return the owner's name.
+
+    Raises NotSignedIn without a valid token or session, and Forbidden for a write with a session that a page of
+    another site may have caused.
+    """
+    settings = services().settings
+    if "Authorization" in request.headers:
+        name = _token_owner(settings.api_tokens)
+    else:
+        name = _session_owner(settings)
+        if name and request.method not in SAFE_METHODS:
+            _refuse_foreign_write()
+    if name is None:
+        raise NotSignedIn(
+            "You are not signed in.",
+            advice="Sign in on the panel, or send the header Authorization: Bearer <token>.",
+        )
+    return name
+
+
+def signed_in() -> bool:
+    """Return whether the request has a valid token or session."""
+    try:
+        owner()
+    except NotSignedIn:
+        return False
+    return True
+
+
+def sign_in(password: str) -> bool:
+    """Start a session if this is the panel's password. Returns whether it is."""
+    settings = services().settings
+    if settings.panel_password is None or not _same(password, settings.panel_password):
+        return False
+    session.clear()
+    session.permanent = True
+    session["proof"] = _proofs(settings, settings.panel_password)[0]
+    session[FORM_TOKEN] = secrets.token_urlsafe(16)
+    return True
+
+
+def form_token() -> str:
+    """Return the CSRF token of the panel's forms."""
+    return str(session.get(FORM_TOKEN, ""))
+
+
+def sign_out(token: str) -> None:
+    """End the session, if there is one. Raises Forbidden without the CSRF token."""
+    if FORM_TOKEN not in session:
+        return  # another site's request has no session cookie; clearing would remove the user's
+    if not _same(token, form_token()):
+        raise Forbidden("Sign out on the panel.")
+    session.clear()
+
+
+def may_try_sign_in() -> bool:
+    """Count a sign-in attempt. Returns False over 10 per minute and address; True while Redis is down."""
+    try:
+        return services().redis.counters.allow(f"sign-in:{request.remote_addr}", SIGN_INS_PER_MINUTE)
+    except RedisDown:
+        return True
+
+
+def comes_from_elsewhere() -> bool:
+    """Return whether the Origin header names another site."""
+    origin = request.headers.get("Origin")
+    base = urlsplit(services().settings.base_url)
+    own = (f"{base.scheme}://{base.netloc}", f"http://{request.host}", f"https://{request.host}")
+    return origin is not None and origin not in own
+
+
+def _refuse_foreign_write() -> None:
+    # A page of another site can send the cookie, but no custom header without a CORS preflight.
+    if request.headers.get("X-Pipeline") != "1" or comes_from_elsewhere():
+        raise Forbidden("A write with a session needs the header X-Pipeline: 1 and must come from the panel.")
+
+
+def _token_owner(tokens: Mapping[str, str]) -> str | None:
+    """Return the owner of the bearer token. Compares every token, in constant time, so timing reveals nothing."""
+    # Not parsed by Werkzeug (3.1.9): it fails on "Basic ÿ" and splits a token that contains "=".
+    scheme, _, rest = request.headers["Authorization"].partition(" ")
+    offered = rest.strip() if scheme.lower() == "bearer" else ""
+    found = None
+    for token, name in tokens.items():
+        if _same(offered, token):
+            found = name
+    return found
+
+
+def _session_owner(settings: Settings) -> str | None:
+    password, proof = settings.panel_password, session.get("proof")
+    if password is None or proof is None:
+        return None
+    return PANEL_OWNER if any(_same(proof, valid) for valid in _proofs(settings, password)) else None
+
+
+def _proofs(settings: Settings, password: str) -> list[str]:
+    """Return a session's possible proofs of the password. A changed password ends every session."""
+    return [hmac.new(key.encode(), password.encode(), hashlib.sha256).hexdigest() for key in settings.secret_keys]
+
+
+def _same(one: str, other: str) -> bool:
+    return hmac.compare_digest(one.encode(), other.encode())

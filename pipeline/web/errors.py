@@ -1,0 +1,114 @@
+"""Errors as responses: JSON for programs, a page for people, never a stack trace."""
+
+from __future__ import annotations
+
+import logging
+import re
+from math import ceil
+from typing import Any
+
+import msgspec
+from flask import Flask, Response, redirect, render_template, request
+from werkzeug.exceptions import BadRequest, HTTPException
+from werkzeug.wrappers import Response as AnyResponse
+
+from ..errors import BodyTooLarge, NotSignedIn, PipelineError
+from ..logs import fields
+from .auth import services
+
+log = logging.getLogger(__name__)
+PAGE, JSON = "text/html", "application/json"
+LOCAL = re.compile(r"/((d/[\w.-]+|exports/[0-9a-z]+/download)(/[0-9]+)?)?", re.ASCII)
+"""Paths to which sign-in may redirect. Anything else could lead to another site."""
+
+REPORT = "It was logged; please report it."
+
+_MESSAGES = {
+    404: "There is no page at this address.",
+    405: "This address does not support this method.",
+    413: "The request is too large.",
+}
+
+
+def install(app: Flask) -> None:
+    """Register the handlers, so that every error has one form."""
+    app.register_error_handler(PipelineError, _expected)
+    app.register_error_handler(HTTPException, _refused)
+    app.register_error_handler(RecursionError, _too_deep)
+    app.register_error_handler(Exception, _internal_error)
+
+
+def json_answer(body: object, status: int = 200) -> Response:
+    """Return a JSON response of anything msgspec can encode."""
+    return Response(msgspec.json.encode(body), status, mimetype=JSON)
+
+
+def described(error: PipelineError) -> dict[str, str | None]:
+    """Return an error as the API shows it."""
+    return {"code": error.code, "message": error.message, "advice": error.advice, "field": error.field}
+
+
+def retry_after(response: Response) -> Response:
+    """Add Retry-After: one turn of the keeper."""
+    response.headers["Retry-After"] = str(ceil(services().settings.keeper_seconds))
+    return response
+
+
+def local_path(path: str) -> str:
+    """Return the path if sign-in may redirect to it, else the panel's."""
+    return path if LOCAL.fullmatch(path) else "/"
+
+
+def _expected(error: PipelineError) -> AnyResponse:
+    if isinstance(error, NotSignedIn) and request.method == "GET" and _wants_page():
+        return redirect(f"/sign-in?next={local_path(request.path)}")
+    if error.http_status >= 500:
+        log.warning("%s", error.message, extra=_asked(error.http_status))
+    response = _answer(error.http_status, described(error))
+    if error.http_status == 401:
+        response.headers["WWW-Authenticate"] = "Bearer"
+    return retry_after(response) if error.http_status == 503 else response
+
+
+def _refused(error: HTTPException) -> AnyResponse:
+    """Answer an error of HTTP itself: unknown route, wrong method, too large, not JSON."""
+    status = error.code or 500
+    if status < 400:
+        return error.get_response()
+    advice = BodyTooLarge.advice if status == 413 else ""
+    code = BodyTooLarge.__name__ if status == 413 else type(error).__name__
+    message = _MESSAGES.get(status, error.description or error.name)
+    response = _answer(status, {"code": code, "message": message, "advice": advice, "field": None})
+    for name, value in error.get_headers():
+        if name in ("Allow", "Retry-After"):
+            response.headers[name] = value
+    return response
+
+
+def _too_deep(_: RecursionError) -> AnyResponse:
+    """Answer JSON that is nested too deeply to be encoded again, though it could be decoded."""
+    return _refused(BadRequest("The body is nested too deeply."))
+
+
+def _internal_error(error: Exception) -> AnyResponse:
+    name = type(error).__name__
+    log.error("Internal error (%s).", name, extra=_asked(500), exc_info=error)
+    message = f"Internal error ({name})."
+    return _answer(500, {"code": "InternalError", "message": message, "advice": REPORT, "field": None})
+
+
+def _asked(status: int) -> dict[str, Any]:
+    """Return a request as fields of a log record: its endpoint, as its path may contain a link's token."""
+    return fields(method=request.method, endpoint=request.endpoint, status=status)
+
+
+def _answer(status: int, error: dict[str, str | None]) -> Response:
+    if _wants_page():
+        return Response(render_template("problem.html", error=error), status, mimetype=PAGE)
+    return json_answer({"error": error}, status)
+
+
+def _wants_page() -> bool:
+    """Return whether the client prefers HTML. By default the panel answers HTML and the API JSON."""
+    order = (PAGE, JSON) if request.blueprint == "panel" else (JSON, PAGE)
+    return request.accept_mimetypes.best_match(order, default=order[0]) == PAGE

@@ -1,0 +1,144 @@
+"""Chunks, progress and wake-ups on a real Redis; every key expires, and a dead Redis is named soon."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from local.services import Valkey, free_port
+from pipeline.adapters.redis import Coordination
+from pipeline.adapters.redis import connection as connections
+from pipeline.adapters.redis.progress import Drawn, Progress
+from pipeline.errors import RedisDown
+from pipeline.settings import Settings
+
+
+@pytest.fixture
+def settings(valkey_server: Valkey) -> Settings:
+    return Settings.from_env({"REDIS_URL": valkey_server.url})
+
+
+DRAWN = Drawn("1", 7, first=20, pages=5, seconds=1.5, attempt="1:7:20")
+
+
+def test_beginning_a_chunk_tells_whether_pages_are_drawn(shared: Coordination) -> None:
+    lease, begun = shared.begin_chunk("1", 7, 10)
+    assert lease is not None
+    assert not begun
+    assert shared.leases.held(["1:7"]) == {"1:7"}
+    assert shared.begin_chunk("1", 7, 10)[0] is None
+    shared.finish_chunk(lease, DRAWN)
+    other, begun = shared.begin_chunk("1", 7, 10)
+    assert other is not None
+    assert begun
+    assert other.fence >= lease.fence
+    assert shared.begin_chunk("1", 8, 10)[1] is False
+
+
+def test_finishing_a_chunk_notes_uncounts_and_releases(
+    shared: Coordination,
+) -> None:
+    lease, _ = shared.begin_chunk("1", 7, 10)
+    assert lease is not None
+    assert shared.counters.count_attempt(DRAWN.attempt) == 1
+    shared.finish_chunk(lease, DRAWN)
+    assert shared.progress.load("1") == Progress(5, 0, 0, 1.5, 1)
+    assert shared.counters.count_attempt(DRAWN.attempt) == 1
+    assert shared.leases.held(["1:7"]) == set()
+
+
+def test_finishing_late_leaves_the_next_lease_alone(shared: Coordination) -> None:
+    former, _ = shared.begin_chunk("1", 7, 0.05)
+    assert former is not None
+    time.sleep(0.1)
+    holder, _ = shared.begin_chunk("1", 7, 10)
+    assert holder is not None
+    shared.finish_chunk(former, DRAWN)
+    assert shared.leases.held(["1:7"]) == {"1:7"}
+
+
+def test_a_forgotten_attempt_is_not_uncounted_below_zero(shared: Coordination) -> None:
+    shared.counters.uncount_attempt("1:0")
+    assert shared.counters.count_attempt("1:0") == 1
+    lease, _ = shared.begin_chunk("1", 7, 10)
+    assert lease is not None
+    shared.finish_chunk(lease, DRAWN)
+    assert shared.counters.count_attempt(DRAWN.attempt) == 1
+
+
+def test_progress_is_a_sum_over_chunks_and_can_be_restored(shared: Coordination, client: Any) -> None:
+    assert shared.progress.load("1") is None
+    shared.progress.note_pages("1", 0, 5)
+    shared.progress.note_pages("1", 1, 3)
+    shared.progress.note_pages("1", 0, 7)
+    shared.progress.note_pages("2", 0, 100)
+    shared.progress.note_bytes("1", 10, 40)
+    assert shared.progress.load("1") == Progress(10, 10, 40)
+    client.flushall()
+    shared.progress.restore_pages("1", {})
+    assert shared.progress.load("1") is None
+    shared.progress.restore_pages("1", {0: 7, 1: 3})
+    assert shared.progress.load("1") == Progress(10, 0, 0)
+    shared.progress.forget("1")
+    assert shared.progress.load("1") is None
+
+
+def test_several_wake_ups_count_as_one(shared: Coordination) -> None:
+    for _ in range(5):
+        shared.wakeup.wake()
+    assert shared.wakeup.wait(1)
+    assert not shared.wakeup.wait(0.05)
+    later = threading.Timer(0.2, shared.wakeup.wake)
+    later.start()
+    began = time.monotonic()
+    assert shared.wakeup.wait(1.9)
+    assert time.monotonic() - began < 1.5
+    later.join()
+
+
+def test_every_key_expires(shared: Coordination, client: Any) -> None:
+    shared.leases.take("chunk", 10)
+    shared.counters.count_attempt("1:0")
+    assert [shared.counters.count_attempt("2:0") for _ in range(2)] == [1, 2]
+    shared.counters.uncount_attempt("2:0")
+    shared.counters.allow("mail", 1)
+    shared.progress.note_pages("1", 0, 1)
+    shared.progress.note_bytes("2", 1, 2)
+    shared.progress.restore_pages("3", {0: 1})
+    lease, _ = shared.begin_chunk("4", 7, 10)
+    assert lease is not None
+    shared.finish_chunk(lease, replace(DRAWN, export="4"))
+    shared.messages.note_sent("1", 10)
+    shared.wakeup.wake()
+    keys = list(client.scan_iter())
+    assert len(keys) == 10
+    assert not [key for key in keys if client.ttl(key) <= 0]
+
+
+def test_info_tells_the_memory_used(shared: Coordination) -> None:
+    assert "used_memory" in shared.info()
+
+
+def test_a_redis_that_does_not_answer_is_named_soon(settings: Settings) -> None:
+    shared = Coordination.open(replace(settings, redis_url=f"redis://:hunter2@127.0.0.1:{free_port()}/0"))
+    began = time.monotonic()
+    with pytest.raises(RedisDown, match="Redis does not answer: ConnectionError") as down:
+        shared.leases.take("chunk", 1)
+    assert time.monotonic() - began < 5
+    assert "hunter2" not in str(down.value)
+
+
+def test_a_redis_that_hangs_is_named_soon(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Noticed after twice MAX_WAIT."""
+    monkeypatch.setattr(connections, "MAX_WAIT", 0.3)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        shared = Coordination.open(replace(settings, redis_url=f"redis://127.0.0.1:{silent.getsockname()[1]}/0"))
+        began = time.monotonic()
+        with pytest.raises(RedisDown, match="TimeoutError"):
+            shared.wakeup.wake()
+        assert time.monotonic() - began < 4

@@ -1,0 +1,83 @@
+"""Messages as Celery and kombu leave them in a real Redis."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import celery
+import pytest
+
+from local.services import Valkey
+from pipeline.adapters.redis import Coordination
+from pipeline.adapters.redis.messages import QUEUES
+from pipeline.exports.ids import new_id
+from pipeline.services import Message
+from pipeline.settings import Settings
+from pipeline.tasks.app import make_app
+from pipeline.tasks.queue import CeleryQueue
+
+
+@pytest.fixture
+def settings(valkey_server: Valkey) -> Settings:
+    return Settings.from_env({"REDIS_URL": valkey_server.url})
+
+
+def test_sent_messages_are_remembered_for_a_while(shared: Coordination) -> None:
+    assert not shared.messages.sent_lately("1")
+    shared.messages.note_sent("1", 0.1)
+    assert shared.messages.sent_lately("1")
+    assert not shared.messages.sent_lately("2")
+    time.sleep(0.15)
+    assert not shared.messages.sent_lately("1")
+
+
+def test_messages_are_seen_waiting_and_unacknowledged(shared: Coordination, settings: Settings) -> None:
+    """Of every kind that is sent, as kombu writes them."""
+    app = make_app(settings)
+    messages = CeleryQueue(app)
+    planned, assembled, drawn = new_id(), new_id(), new_id()
+    messages.send(Message("plan", planned))
+    messages.send(Message("assemble", assembled))
+    messages.send(Message("render", drawn, (0, 1), large=True))
+    assert (shared.messages.waiting(), shared.messages.unacknowledged()) == (4, [])
+    with taken(app, [QUEUES[0], QUEUES[0], QUEUES[2]]) as held:
+        assert shared.messages.waiting() == 1
+        assert sorted(shared.messages.unacknowledged()) == sorted([planned, assembled, drawn])
+        for message in held:
+            message.ack()
+        assert shared.messages.unacknowledged() == []
+    app.close()
+
+
+def test_a_sender_does_not_subscribe_to_results(settings: Settings, client: Any) -> None:
+    """Otherwise each sender would keep a subscription and an object per chunk for ever."""
+    app = make_app(settings)
+    CeleryQueue(app).send(Message("render", new_id(), (0, 1)))
+    assert client.pubsub_channels() == []
+    app.close()
+
+
+def test_messages_of_another_program_are_not_ours(shared: Coordination, settings: Settings) -> None:
+    """Every Celery app keeps unacknowledged messages in the same hash."""
+    other = celery.Celery("shop", broker=settings.redis_url, set_as_current=False)
+    other.conf.update(task_serializer="pickle", accept_content=["pickle"])
+    for arguments in ((), (7,), ("an-id",)):
+        other.send_task("shop.tidy", arguments, queue="shop")
+    with other.connection_for_write() as connection:
+        connection.SimpleQueue("shop").put({"no": "task"})
+    with taken(other, ["shop"] * 4):
+        assert (shared.messages.waiting(), shared.messages.unacknowledged()) == (0, [])
+    other.close()
+
+
+@contextmanager
+def taken(app: celery.Celery, queues: list[str]) -> Iterator[list[Any]]:
+    """Take a message from each queue as a worker does, without acknowledging it."""
+    with app.connection_for_read() as connection, connection.channel() as channel:
+        held = [channel.basic_get(name) for name in queues]
+        assert all(held)
+        yield held
+        channel.qos.restore_at_shutdown = False

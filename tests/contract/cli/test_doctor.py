@@ -1,0 +1,246 @@
+"""The doctor finds what is wrong, says what to do, and goes on with the rest."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from local.dynos import Dynos
+from local.services import free_port, smtp, valkey
+from pipeline.adapters.bucket.s3 import S3Bucket
+from pipeline.cli import program
+from pipeline.cli.doctor import examine, memory_check, redis_checks, sender_check, settings_checks
+from pipeline.cli.doctor.bucket import bucket_checks
+from pipeline.cli.doctor.finding import Check, Outcome
+from pipeline.settings import Settings
+from pipeline.settings.urls import is_local
+
+from ...conftest import Environ
+from ..lesser_s3 import Lacks, lesser
+
+LONG = "0123456789abcdef" * 4
+
+
+@pytest.fixture
+def whole(environ: Environ, settings: Settings, tmp_path: Path) -> Iterator[Environ]:
+    """Variables of an installation that lacks nothing."""
+    (tmp_path / "Procfile").write_text("worker: sleep 60\n")
+    env = {"PATH": os.environ["PATH"]}
+    with (
+        smtp(tmp_path) as mail,
+        Dynos(tmp_path / "Procfile", env, cwd=tmp_path, log_folder=tmp_path / "logs") as dynos,
+    ):
+        yield environ | {
+            "SECRET_KEY": LONG, "SMTP_URL": mail.url, "HEROKU_API_URL": dynos.url,
+            "HEROKU_API_KEY": dynos.key, "HEROKU_APP_NAME": dynos.app, "BASE_URL": "https://pdf.example.org",
+        }  # fmt: skip
+
+
+def outcomes(checks: list[Check]) -> dict[str, Outcome]:
+    return {check.name: check.outcome for check in checks}
+
+
+def found(checks: list[Check], name: str) -> Check:
+    return next(check for check in checks if check.name == name)
+
+
+def test_a_complete_installation_is_ok(whole: Environ) -> None:
+    checks = examine(whole)
+    assert [check for check in checks if check.outcome is not Outcome.OK] == []
+    assert {check.name for check in checks} == {
+        "SECRET_KEY", "BASE_URL", "sign-in", "redis", "redis memory", "redis connections", "bucket",
+        "conditional writes", "part copy", "download link", "mail", "heroku", "memory", "fonts",
+        "MAIL_FROM", "DOCUMENTS",
+    }  # fmt: skip
+
+
+def test_nothing_is_left_in_the_bucket(environ: Environ, settings: Settings) -> None:
+    store = S3Bucket.open(settings)
+    list(bucket_checks(settings))
+    assert list(store.entries("")) == []
+    assert store.uploads("") == []
+
+
+@pytest.mark.parametrize(
+    ("variables", "name", "words", "advice"),
+    [
+        ({"AWS_SECRET_ACCESS_KEY": "wrong"}, "bucket", "SignatureDoesNotMatch", "S3_BUCKET"),
+        ({"REDIS_URL": "closed"}, "redis", "does not answer", "REDIS_URL"),
+        ({"SMTP_URL": "wrong password"}, "mail", "535", "SMTP_URL"),
+        ({"SMTP_URL": "no TLS elsewhere"}, "mail", "offers no TLS", "smtps://"),
+        ({"MAIL_FROM": "the office"}, "MAIL_FROM", "not one mail address", "documents@example.org"),
+        (
+            {"MAIL_FROM": "a@example.org, b@example.org"},
+            "MAIL_FROM",
+            "not one mail address",
+            "documents@example.org",
+        ),
+        (
+            {"MAIL_FROM": "a@example.org\nBcc: b@example.org"},
+            "MAIL_FROM",
+            "not one mail address",
+            "documents@example.org",
+        ),
+        ({"MAIL_FROM": ""}, "MAIL_FROM", "not one mail address", "documents@example.org"),
+        ({"DOCUMENTS": "no_such_module"}, "DOCUMENTS", "No module named 'no_such_module'", "imported"),
+        ({"HEROKU_API_KEY": "wrong"}, "heroku", "key is not valid", "heroku authorizations:create -s write"),
+        ({"HEROKU_APP_NAME": "other"}, "heroku", "no such app", "HEROKU_APP_NAME"),
+        ({"DYNO_SIZE": "huge"}, "DYNO_SIZE", "no price for a dyno of size huge", "standard-1x"),
+        (
+            {"SCALER_MODE": "one-off", "ONE_OFF_SIZE": "huge"},
+            "DYNO_SIZE",
+            "no price for a dyno of size huge",
+            "standard-1x",
+        ),
+        ({"WORKER_TYPE": "clock"}, "heroku", "no process type clock", "WORKER_TYPE"),
+        ({"SECRET_KEY": ""}, "SECRET_KEY", "not set", "secrets.token_hex"),
+        ({"BASE_URL": "http://pdf.example.org"}, "BASE_URL", "not https", "https"),
+    ],
+)
+def test_one_failure_leaves_the_others(
+    whole: Environ, variables: dict[str, str], name: str, words: str, advice: str
+) -> None:
+    if variables.get("REDIS_URL") == "closed":
+        variables = {"REDIS_URL": f"redis://127.0.0.1:{free_port()}/0"}
+    if variables.get("SMTP_URL") == "wrong password":
+        variables = {"SMTP_URL": whole["SMTP_URL"].replace("demo:", "demo:not-")}
+    if variables.get("SMTP_URL") == "no TLS elsewhere":  # 0.0.0.0 leads here and is no loopback address
+        variables = {"SMTP_URL": whole["SMTP_URL"].replace("127.0.0.1", "0.0.0.0")}  # noqa: S104
+    checks = examine(whole | variables)
+    failed = [check for check in checks if check.outcome is Outcome.FAILED]
+    assert [check.name for check in failed] == [name]
+    assert words in failed[0].words
+    assert advice in failed[0].advice
+    tried = {check.name for check in checks if check.outcome is Outcome.OK}
+    assert {"sign-in", "memory", "fonts"} <= tried
+    assert len({"redis", "bucket", "mail", "heroku"} & tried) >= 3
+
+
+def test_a_local_sender_is_a_warning(settings: Settings) -> None:
+    elsewhere = replace(settings, smtp_url="smtps://mail.example.org", mail_from="Us <us@localhost>")
+    assert sender_check(elsewhere).outcome is Outcome.WARNING
+    assert sender_check(replace(elsewhere, mail_from="Us <us@example.org>")).outcome is Outcome.OK
+
+
+def test_a_wrong_secret_is_not_repeated(whole: Environ) -> None:
+    checks = examine(whole | {"AWS_SECRET_ACCESS_KEY": "hunter22", "HEROKU_API_KEY": "hunter22"})
+    assert "hunter22" not in repr(checks)
+
+
+def test_missing_settings_are_warnings(environ: Environ, settings: Settings) -> None:
+    checks = outcomes(examine(environ | {"PANEL_PASSWORD": "", "API_TOKENS": ""}))
+    assert checks["mail"] is checks["heroku"] is checks["sign-in"] is Outcome.WARNING
+    assert checks["SECRET_KEY"] is Outcome.WARNING  # the one of the tests is short
+    assert Outcome.FAILED not in checks.values()
+
+
+def test_a_wrong_setting_skips_the_rest(environ: Environ) -> None:
+    checks = examine(environ | {"MAX_WORKERS": "many"})
+    assert [check.outcome for check in checks] == [Outcome.FAILED, Outcome.SKIPPED]
+    assert "MAX_WORKERS is 'many'" in checks[0].words
+
+
+def test_a_small_evicting_redis_is_a_warning(environ: Environ, tmp_path: Path) -> None:
+    with valkey(tmp_path, extra=("--maxclients", "20", "--maxmemory-policy", "allkeys-lru")) as server:
+        checks = list(redis_checks(Settings.from_env(environ | {"REDIS_URL": server.url})))
+    assert outcomes(checks) == {
+        "redis": Outcome.OK, "redis memory": Outcome.WARNING, "redis connections": Outcome.WARNING,
+    }  # fmt: skip
+    assert "allkeys-lru" in found(checks, "redis memory").words
+    assert "of 20 connections" in found(checks, "redis connections").words
+    assert "MAX_WORKERS=2" in found(checks, "redis connections").advice
+
+
+def test_missing_conditional_writes_are_a_warning(settings: Settings) -> None:
+    with lesser(settings, Lacks(conditions=True)) as lacking:
+        checks = list(bucket_checks(lacking))
+    check = found(checks, "conditional writes")
+    assert check.outcome is Outcome.WARNING
+    assert "If-None-Match and If-Match" in check.words
+    assert "two processes may advance the same export" in check.words
+    assert "one worker" in check.advice
+    assert outcomes(checks)["part copy"] is Outcome.OK
+
+
+def test_missing_part_copy_is_a_warning(settings: Settings) -> None:
+    with lesser(settings, Lacks(part_copy=True)) as lacking:
+        checks = list(bucket_checks(lacking))
+        assert S3Bucket.open(settings).uploads("") == []
+    check = found(checks, "part copy")
+    assert check.outcome is Outcome.WARNING
+    assert "NotImplemented" in check.words
+    assert "streams every byte through the worker" in check.words
+    assert outcomes(checks)["conditional writes"] is Outcome.OK
+
+
+def test_a_public_bucket_fails(settings: Settings) -> None:
+    with lesser(settings, Lacks(signatures=True)) as lacking:
+        check = found(list(bucket_checks(lacking)), "download link")
+    assert check.outcome is Outcome.FAILED
+    assert "the bucket is public" in check.words
+
+
+def test_a_proxied_store_is_ok(settings: Settings) -> None:
+    with lesser(settings, Lacks()) as same:
+        assert {check.outcome for check in bucket_checks(same)} == {Outcome.OK}
+
+
+@pytest.mark.parametrize(
+    ("variables", "words", "outcome"),
+    [
+        ({"WORKER_MEMORY_MB": "1024", "WORKER_CONCURRENCY": "2"}, "1024 MiB (WORKER_MEMORY_MB)", Outcome.OK),
+        ({"DYNO_RAM": "512"}, "512 MiB (DYNO_RAM) for 1 process(es): 512 each", Outcome.OK),
+        (
+            {"DYNO_RAM": "512", "WORKER_CONCURRENCY": "4", "MAX_IMAGE_PIXELS": "40000000"},
+            "128 each",
+            Outcome.WARNING,
+        ),
+    ],
+)
+def test_memory_is_shown_with_its_source(variables: dict[str, str], words: str, outcome: Outcome) -> None:
+    check = memory_check(Settings.from_env(variables), variables)
+    assert words in check.words
+    assert check.outcome is outcome
+
+
+@pytest.mark.parametrize(
+    ("variables", "outcome"),
+    [
+        ({"BASE_URL": "http://127.0.0.1:5000"}, Outcome.OK),
+        ({"BASE_URL": "http://127.0.0.1:5000", "HEROKU_APP_NAME": "app"}, Outcome.WARNING),
+        ({"BASE_URL": "https://pdf.example.org"}, Outcome.OK),
+        ({"BASE_URL": "http://pdf.example.org"}, Outcome.FAILED),
+    ],
+)
+def test_the_public_address_is_https_unless_local(variables: dict[str, str], outcome: Outcome) -> None:
+    assert outcomes(list(settings_checks(Settings.from_env(variables))))["BASE_URL"] is outcome
+
+
+@pytest.mark.parametrize(
+    ("url", "local"),
+    [
+        ("http://localhost:5000", True), ("redis://127.0.0.2/0", True), ("http://[::1]/", True),
+        ("https://localhost.example.org", False), ("http://10.0.0.1", False),
+    ],
+)  # fmt: skip
+def test_a_local_address_is_this_machine(url: str, local: bool) -> None:
+    assert is_local(url) is local
+
+
+def test_the_exit_code_is_6_if_a_check_failed(environ: Environ, settings: Settings) -> None:
+    run = CliRunner(env=environ).invoke
+    good = run(program, ["doctor", "--json"])
+    assert good.exit_code == 0
+    shown = json.loads(good.stdout)["checks"]
+    assert {"name", "outcome", "words", "advice"} == set(shown[0])
+    bad = run(program, ["doctor"], env={"REDIS_URL": f"redis://127.0.0.1:{free_port()}/0"})
+    assert bad.exit_code == 6
+    assert "✗ failed" in bad.stdout
+    assert "! warning" in bad.stdout
+    assert "✓ ok" in bad.stdout

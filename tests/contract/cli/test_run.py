@@ -1,0 +1,55 @@
+"""keeper and prepare."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+
+import pytest
+
+from pipeline.exports.request import ExportRequest
+from pipeline.services import Services
+from pipeline.tasks.submit import submit
+
+from ...conftest import Environ, SentMessages
+from .conftest import SECONDS, Run, answer, await_that, error, started
+
+
+def test_prepare_sets_the_lifecycle(run: Run) -> None:
+    result = run("prepare", KEEP_DAYS="3")
+    assert result.exit_code == 0, result.output
+    assert "inputs/sent/ after 7 days, exports/ after 93 days" in result.stdout
+    assert "workers/ after 91 days" in result.stdout, "longer than an export may take that is charged for them"
+    assert answer(run("prepare", "--json")) == {"lifecycle": True}
+
+
+def test_prepare_needs_a_secret_but_no_lifecycle(run: Run) -> None:
+    refused = run("prepare", "--json", AWS_SECRET_ACCESS_KEY="wrong")
+    assert (refused.exit_code, answer(refused)) == (0, {"lifecycle": False})
+    assert "could not set the lifecycle" in refused.stderr
+    unsafe = run("prepare", "--json", SECRET_KEY="")
+    assert (unsafe.exit_code, error(unsafe)["field"]) == (2, "SECRET_KEY")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_the_keeper_repairs_until_stopped(
+    environ: Environ, services: Services, messages: SentMessages, put_photos: Callable[[int], str],
+    number: signal.Signals,
+) -> None:  # fmt: skip
+    order = ExportRequest("photos", {"listing": put_photos(1)}, "cli")
+    export = submit(services, order).export  # its message went nowhere
+    with started(environ, "keeper") as keeper:
+        await_that(lambda: services.redis.messages.waiting())
+        keeper.send_signal(number)
+        out, log = keeper.communicate(timeout=SECONDS)
+    assert (keeper.returncode, out) == (0, "")
+    assert f"export {export.id} is queued: plan" in log
+    assert f"stopping after {number.name}" in log
+    assert environ["AWS_SECRET_ACCESS_KEY"] not in log
+    assert services.redis.leases.take("keeper", 1.0) is not None  # given back
+
+
+def test_a_dry_run_without_heroku_says_what_is_missing(run: Run) -> None:
+    result = run("keeper", "--dry-run", "--json")
+    assert result.exit_code == 6
+    assert "HEROKU_API_KEY" in error(result)["advice"]

@@ -1,0 +1,91 @@
+"""Photos that make no document: wrong parameters, wrong listings, too many pages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from pipeline import documents
+from pipeline.documents.inputs import MAX_LINE
+from pipeline.documents.inputs.folder import FolderInputs
+from pipeline.errors import ChunkFailed, InvalidRequest
+from pipeline.settings import Settings
+
+from ...pictures import jpeg
+from .album import Album
+
+
+@pytest.mark.parametrize(
+    ("params", "words"),
+    [
+        ({"photos": []}, "There are no photos"),
+        ({}, "Give one of photos, listing and query"),
+        ({"photos": [{"source": "a.jpg"}], "listing": "listing.jsonl"}, "Give one of photos, listing and query"),
+        ({"listing": "../secret.jsonl"}, "outside"),
+        ({"photos": [{"source": "../secret.jpg"}]}, "outside"),
+    ],
+)
+def test_what_can_never_be_made_is_refused_at_once(album: Album, params: dict[str, Any], words: str) -> None:
+    document = documents.find("photos")
+    with pytest.raises(InvalidRequest, match=words):
+        document.check(documents.decode(document, params), FolderInputs(album.folder))
+
+
+@pytest.mark.parametrize(
+    ("params", "field"),
+    [
+        ({"rows": 21}, "rows"),
+        ({"columns": 0}, "columns"),
+        ({"margin": 61}, "margin"),
+        ({"page_size": "A0"}, "page_size"),
+        ({"title": ""}, "title"),
+        ({"photos": [{"source": ""}]}, "photos[0].source"),
+        ({"photos": [{"source": "a", "caption": "x" * 1001}]}, "photos[0].caption"),
+        ({"fill": True}, "fill"),
+    ],
+)
+def test_a_wrong_parameter_is_named(params: dict[str, Any], field: str) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        documents.decode(documents.find("photos"), params)
+    assert refused.value.field == field
+    assert field.split("[")[0] in str(refused.value)
+
+
+def test_blank_lines_of_a_listing_are_no_photos(album: Album) -> None:
+    album.put(jpeg(1, 40, 30), jpeg(2, 40, 30))
+    one, two = (album.folder / "listing.jsonl").read_text().split("\n")
+    album.listed("", one, "  ", two, "", "")
+    assert len(album.seen().pages) == 2
+
+
+@pytest.mark.parametrize("content", ["", "\n\n"])
+def test_a_listing_without_photos_makes_no_document(album: Album, content: str) -> None:
+    (album.folder / "listing.jsonl").write_text(content)
+    with pytest.raises(InvalidRequest, match="names no photos"):
+        album.made()
+
+
+@pytest.mark.parametrize("behind", [[], ['{"source":"0.jpg"}']])
+def test_a_line_over_the_limit_is_named(album: Album, behind: list[str]) -> None:
+    album.listed('{"source":"0.jpg"}', '{"source":"0.jpg","caption":"' + "x" * MAX_LINE + '"}', *behind)
+    with pytest.raises(InvalidRequest, match=r"The line at byte 19 is longer than 1 MiB"):
+        album.made()
+
+
+def test_a_line_of_100_kib_is_drawn(album: Album) -> None:
+    album.put(jpeg(1, 40, 30))
+    album.listed('{"source":"0.jpg"' + " " * 100_000 + "}", '{"source":"0.jpg"}')
+    assert len(album.seen().pages) == 2
+
+
+def test_a_caption_of_100_kib_is_named_for_what_it_is(album: Album) -> None:
+    album.listed('{"source":"0.jpg","caption":"' + "x" * 100_000 + '"}')
+    with pytest.raises(InvalidRequest, match=r"length <= 1000"):
+        album.made()
+
+
+def test_a_document_with_more_pages_than_allowed_is_refused(album: Album) -> None:
+    album.put(*[jpeg(1, 40, 30)] * 3)
+    with pytest.raises(ChunkFailed, match="has 3 pages; 2 are allowed"):
+        album.job().plan(Settings.from_env({"MAX_PAGES": "2"}))

@@ -1,0 +1,86 @@
+"""A registered query on a real PostgreSQL: a cursor on the server, in one snapshot."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import subprocess
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import psycopg
+import pytest
+
+from local.services import free_port
+from pipeline.documents.inputs import sql
+from pipeline.documents.inputs.jsonl import encode_records
+from pipeline.documents.inputs.sql import Query
+from pipeline.errors import QueryFailed
+
+pytestmark = pytest.mark.xdist_group("postgres")  # one server for all, whoever runs them
+ORDERS = Query("orders", "SHOP_DATABASE_URL", "SELECT * FROM orders ORDER BY id")
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[int]:
+    """The port of a PostgreSQL server as the system has it. In CI it must be there; .ci/run installs it."""
+    programs = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+    if not programs and not os.environ.get("CI"):
+        pytest.skip("There is no PostgreSQL here; on Debian: apt-get install postgresql")
+    assert programs, "PostgreSQL is needed in CI"
+    port, root = free_port(), os.geteuid() == 0
+    user: dict[str, Any] = {"user": "postgres"} if root else {}  # it does not run as root
+    with TemporaryDirectory(prefix="pg") as folder:
+        if root:
+            os.chown(folder, pwd.getpwnam("postgres").pw_uid, -1)
+        data, run = f"{folder}/data", {"check": True, "cwd": folder, "stdout": subprocess.DEVNULL, **user}
+        subprocess.run([str(programs[-1] / "initdb"), "-D", data, "-A", "trust", "-U", "shop", "-N"], **run)
+        options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off"
+        control = [str(programs[-1] / "pg_ctl"), "-D", data, "-w", "-l", f"{folder}/log"]
+        subprocess.run([*control, "-o", options, "start"], **run)
+        try:
+            yield port
+        finally:
+            subprocess.run([*control, "-m", "immediate", "stop"], **run)
+
+
+@pytest.fixture
+def shop(server: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[psycopg.Connection[Any]]:
+    monkeypatch.setenv("SHOP_DATABASE_URL", f"postgres://shop@127.0.0.1:{server}/postgres")
+    url = f"postgresql://shop@127.0.0.1:{server}/postgres"
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("DROP TABLE IF EXISTS orders")
+        connection.execute("CREATE TABLE orders (id int, day date, total numeric(12, 2), tags text[], doc jsonb)")
+        connection.execute(
+            "INSERT INTO orders SELECT n, '2026-01-31', n / 4.0, array['a', 'b'], '{\"k\": 1}'"
+            " FROM generate_series(1, 5000) n"
+        )
+        yield connection
+
+
+def test_rows_are_neither_lost_nor_doubled_while_others_write(shop: psycopg.Connection[Any]) -> None:
+    stream = sql.rows(ORDERS, {})
+    seen = [next(stream)["id"] for _ in range(700)]
+    busy = shop.execute("SELECT query FROM pg_stat_activity WHERE state = 'idle in transaction'").fetchall()
+    assert len(busy) == 1
+    assert busy[0][0].startswith("FETCH FORWARD"), "rows wait on the server, not in this process"
+    shop.execute("DELETE FROM orders WHERE id % 2 = 0")
+    shop.execute("UPDATE orders SET id = id + 100000 WHERE id < 300")
+    shop.execute("INSERT INTO orders (id) VALUES (99999)")
+    seen += [row["id"] for row in stream]
+    assert seen == list(range(1, 5001))
+
+
+def test_its_types_have_their_text(shop: psycopg.Connection[Any]) -> None:
+    with closing(encode_records(sql.rows(ORDERS, {}), "orders")) as stream:
+        assert next(stream) == b'{"id":1,"day":"2026-01-31","total":"0.25","tags":["a","b"],"doc":{"k":1}}\n'
+
+
+def test_a_query_cannot_write(shop: psycopg.Connection[Any]) -> None:
+    drop = Query("drop", "SHOP_DATABASE_URL", "WITH gone AS (SELECT 1) SELECT setval('s', 1) FROM gone")
+    shop.execute("CREATE SEQUENCE IF NOT EXISTS s")
+    with pytest.raises(QueryFailed, match="ReadOnlySqlTransaction"):
+        list(sql.rows(drop, {}))

@@ -1,0 +1,100 @@
+"""A request is accepted completely or not at all, and equal requests get one export."""
+
+from __future__ import annotations
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from pipeline.adapters.bucket.s3 import S3Bucket
+from pipeline.errors import Conflict
+from pipeline.exports import repository as repositories
+from pipeline.exports.export import Export
+from pipeline.exports.ids import new_id
+from pipeline.exports.repository import ExportRepository, listing_key
+
+from .records import end, export, keys
+
+
+def test_an_accepted_export_is_stored_completely(exports: ExportRepository, bucket: S3Bucket) -> None:
+    asked = export(owner="a person / with ünusual name")
+    assert exports.accept(asked, b'{"source":"inputs/a.jpg"}', lasting=False) == asked
+    assert exports.load(asked.id) == asked
+    assert exports.active() == [asked.id]
+    assert exports.by_owner("a person / with ünusual name", 10) == [asked]
+    assert bucket.get(listing_key(asked.id)).data == b'{"source":"inputs/a.jpg"}'  # type: ignore[union-attr]
+    assert not bucket.head(listing_key(exports.accept(export("another"), None, lasting=False).id))
+
+
+def test_the_same_request_gives_the_same_running_export(exports: ExportRepository) -> None:
+    first = exports.accept(export(), None, lasting=False)
+    again = exports.accept(export(), None, lasting=False)
+    other = exports.accept(export("another-request"), None, lasting=False)
+    assert again == first
+    assert other != first
+    assert sorted(exports.active()) == sorted([first.id, other.id])
+
+
+def test_the_same_request_gives_a_new_export_after_the_first(exports: ExportRepository) -> None:
+    first = exports.accept(export(), None, lasting=False)
+    end(exports, first)
+    second = exports.accept(export(), None, lasting=False)
+    assert second.id != first.id
+    assert exports.accept(export(), None, lasting=False) == second
+
+
+def test_the_callers_own_key_always_gives_the_same_export(exports: ExportRepository) -> None:
+    first = exports.accept(export(), None, lasting=True)
+    end(exports, first)
+    assert exports.accept(export(), None, lasting=True).id == first.id
+
+
+@pytest.mark.parametrize("before", [None, "over", "broken off"])
+def test_equal_requests_at_once_get_one_export(
+    exports: ExportRepository, bucket: S3Bucket, before: str | None
+) -> None:
+    if before == "over":
+        end(exports, exports.accept(export(), None, lasting=False))
+    if before == "broken off":
+        bucket.put("requests/a-request", new_id(time.time() - 61).encode())
+    already = set(exports.active())
+    start = threading.Barrier(6)
+
+    def ask(_: int) -> Export:
+        start.wait()
+        return exports.accept(export(), None, lasting=False)
+
+    with ThreadPoolExecutor(6) as pool:
+        answers = list(pool.map(ask, range(6)))
+    assert len({answer.id for answer in answers}) == 1
+    assert set(exports.active()) - already == {answers[0].id}
+    assert len(keys(bucket, "owners/")) == 1 + len(already)
+
+
+def test_an_incomplete_acceptance_is_taken_over_later(
+    exports: ExportRepository, bucket: S3Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bucket.put("requests/a-request", new_id().encode())
+    monkeypatch.setattr(repositories, "TRIES", 3)
+    with pytest.raises(Conflict, match="Send it again in a minute"):
+        exports.accept(export(), None, lasting=False)
+    monkeypatch.setattr(repositories, "CLAIM_GRACE", 0.0)
+    taken = export()
+    assert exports.accept(taken, None, lasting=False) == taken
+    assert exports.load(taken.id) == taken
+
+
+def test_an_incomplete_acceptance_is_removed_later(
+    exports: ExportRepository, bucket: S3Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = new_id()
+    bucket.put(f"active/{left}", b"")
+    bucket.put(listing_key(left), b"{}")
+    exports.drop_unwritten(left)
+    assert keys(bucket) == {f"active/{left}", listing_key(left)}, "it may be going on at this moment"
+    monkeypatch.setattr(repositories, "CLAIM_GRACE", -2.0)
+    exports.drop_unwritten(left)
+    assert keys(bucket) == set()
+    exports.drop_unwritten(left)

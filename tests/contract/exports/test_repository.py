@@ -1,0 +1,166 @@
+"""Exports and plans in the bucket: no change is lost, and listings cost little."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from pipeline.adapters.bucket.s3 import S3Bucket
+from pipeline.errors import Conflict, IllegalStep, NotFound
+from pipeline.exports import repository as repositories
+from pipeline.exports.encoding import encode
+from pipeline.exports.export import Export, State
+from pipeline.exports.ids import new_id
+from pipeline.exports.plan import Plan
+from pipeline.exports.repository import ExportRepository
+from pipeline.exports.segments import SegmentRepository, segment_key
+
+from .records import PLAN, end, export, keys
+
+
+def test_no_concurrent_change_is_lost(exports: ExportRepository) -> None:
+    accepted = exports.accept(export(), None, lasting=False)
+    start = threading.Barrier(8)
+
+    def add(n: int) -> None:
+        start.wait()
+        exports.change(accepted.id, lambda e: dataclasses.replace(e, pages=e.pages + 10**n))
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(add, range(8)))
+    assert exports.load(accepted.id).pages == 11_111_111
+
+
+def test_a_change_that_changes_nothing_writes_nothing(exports: ExportRepository, bucket: S3Bucket) -> None:
+    accepted = exports.accept(export(), None, lasting=False)
+
+    def overtaken(e: Export) -> Export:
+        bucket.put(f"exports/{e.id}/export.json", encode(dataclasses.replace(e, pages=7)))
+        return e
+
+    assert exports.change(accepted.id, overtaken) == accepted
+    assert exports.load(accepted.id).pages == 7
+
+
+def test_an_illegal_step_is_refused(exports: ExportRepository) -> None:
+    accepted = exports.accept(export(), None, lasting=False)
+    with pytest.raises(IllegalStep, match="is queued; it cannot become ready"):
+        exports.change(accepted.id, lambda e: e.to(State.READY))
+    assert exports.load(accepted.id) == accepted
+
+
+def test_a_change_gives_up_when_it_is_always_overtaken(
+    exports: ExportRepository, bucket: S3Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accepted = exports.accept(export(), None, lasting=False)
+    monkeypatch.setattr(repositories, "TRIES", 3)
+    tried = []
+
+    def overtaken(e: Export) -> Export:
+        tried.append(e.pages)
+        bucket.put(f"exports/{e.id}/export.json", encode(dataclasses.replace(e, pages=e.pages + 1)))
+        return dataclasses.replace(e, pages=-1)
+
+    with pytest.raises(Conflict, match=f"Export {accepted.id} is being changed by too many"):
+        exports.change(accepted.id, overtaken)
+    assert tried == [0, 1, 2]
+
+
+@pytest.mark.parametrize("wrong", ["", "x", "../active", "0" * 25 + "/", "01hqmzbg3a8yw2d4k6n8r0t2vx"])
+def test_a_missing_export_is_not_found(exports: ExportRepository, wrong: str) -> None:
+    with pytest.raises(NotFound, match="There is no export"):
+        exports.load(wrong)
+
+
+def test_an_owners_newest_exports_come_first(exports: ExportRepository, bucket: S3Bucket) -> None:
+    mine = [exports.accept(export(f"r{n}", now=1_700_000_000.0 + n), None, lasting=False) for n in range(4)]
+    theirs = exports.accept(export("theirs", owner="archive"), None, lasting=False)
+    bucket.delete([f"exports/{mine[2].id}/export.json"])
+    assert exports.by_owner("shop", 3) == [mine[3], mine[1]]
+    assert exports.by_owner("archive", 3) == [theirs]
+    assert exports.by_owner("nobody", 3) == []
+    assert list(exports.all()) == [mine[0], mine[1], mine[3], theirs]
+
+
+def test_listing_an_owner_costs_the_same_for_any_history(exports: ExportRepository, bucket: S3Bucket) -> None:
+    mine = [exports.accept(export(f"r{n}", now=1_700_000_000.0 + n), None, lasting=False) for n in range(9)]
+    with asked(bucket) as urls:
+        assert exports.by_owner("shop", 3) == mine[:5:-1]
+    assert [url for url in urls if "list-type" in url] == [urls[0]]
+    assert "max-keys=3" in urls[0] and len(urls) == 1 + 3
+
+
+def test_looking_for_expired_exports_reads_one_record(exports: ExportRepository, bucket: S3Bucket) -> None:
+    mine = [exports.accept(export(f"r{n}", now=1_700_000_000.0 + n), None, lasting=False) for n in range(9)]
+    for old in mine[:4]:
+        end(exports, old)
+        exports.change(old.id, lambda e: e.to(State.EXPIRED))
+    assert next(exports.kept()) == mine[4], "which removes the marks before it"
+    with asked(bucket) as urls:
+        assert next(exports.kept()) == mine[4]
+    assert len(urls) == 2, "one listing and one record"
+    assert list(exports.all()) != list(exports.kept()) == mine[4:]
+
+
+@contextmanager
+def asked(bucket: S3Bucket) -> Iterator[list[str]]:
+    """The URLs of the requests that are sent to the bucket."""
+    events, urls = bucket._client.meta.events, list[str]()
+
+    def note(request: Any, **_: Any) -> None:
+        urls.append(request.url)
+
+    events.register("before-send.s3", note)
+    try:
+        yield urls
+    finally:
+        events.unregister("before-send.s3", note)
+
+
+def test_closing_removes_segments_and_the_active_mark(exports: ExportRepository, bucket: S3Bucket) -> None:
+    accepted = exports.accept(export(), b"{}", lasting=False)
+    other = exports.accept(export("another"), None, lasting=False)
+    exports.write_plan(accepted.id, PLAN)
+    for one in (accepted, other):
+        bucket.put(segment_key(one.id, 0, 0, 5), b"")
+    bucket.put(f"exports/{accepted.id}/result/a.pdf", b"%PDF")
+    exports.close(accepted.id)
+    assert exports.active() == [other.id]
+    assert SegmentRepository(bucket).found(accepted.id) == {}
+    assert SegmentRepository(bucket).found(other.id) == {0: [(0, 5)]}
+    assert bucket.head(f"exports/{accepted.id}/result/a.pdf")
+    exports.remove_result(accepted)
+    assert keys(bucket, f"exports/{accepted.id}/") == {f"exports/{accepted.id}/export.json"}
+
+
+def test_a_record_is_not_read_again_within_max_age(exports: ExportRepository) -> None:
+    first, second = (exports.accept(export(key), None, lasting=False) for key in ("one", "two"))
+    assert exports.load(first.id, max_age=60) == first
+    cancelled = exports.change(first.id, lambda e: e.to(State.CANCELLED))
+    assert exports.load(first.id, max_age=60) == first
+    assert exports.load(first.id, max_age=0) == cancelled
+    assert exports.load(second.id, max_age=60) == second
+    assert exports.load(first.id, max_age=60) == cancelled
+
+
+def test_a_plain_load_is_not_remembered(exports: ExportRepository) -> None:
+    """Otherwise a step would work on the state from before it was advanced."""
+    accepted = exports.accept(export(), None, lasting=False)
+    exports.load(accepted.id)
+    cancelled = exports.change(accepted.id, lambda e: e.to(State.CANCELLED))
+    assert exports.load(accepted.id, max_age=60) == cancelled
+
+
+def test_the_first_plan_counts(exports: ExportRepository) -> None:
+    export_id = new_id()
+    with pytest.raises(NotFound, match="has no plan yet"):
+        exports.plan(export_id)
+    assert exports.write_plan(export_id, PLAN) == PLAN
+    assert exports.write_plan(export_id, Plan(1, 1, ())) == PLAN
+    assert exports.plan(export_id) == PLAN

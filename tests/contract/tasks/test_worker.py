@@ -1,0 +1,70 @@
+"""The worker as the `celery` command starts it, beside a real Redis and bucket."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from signal import SIGTERM
+
+import pytest
+
+from pipeline.exports.export import State
+from pipeline.exports.request import ExportRequest
+from pipeline.services import Services, open_services
+from pipeline.settings import Settings
+from pipeline.tasks.app import make_app
+from pipeline.tasks.queue import CeleryQueue
+from pipeline.tasks.submit import submit
+
+CELERY = [sys.executable, "-m", "celery", "-A", "pipeline.celery"]
+SECONDS = 60
+Environ = dict[str, str]
+
+
+@pytest.fixture
+def worker(environ: Environ, tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
+    env = {**os.environ, **environ, "WORKER_CONCURRENCY": "1", "SHUTDOWN_SECONDS": "3"}
+    env.pop("REMAP_SIGTERM", None)
+    log = tmp_path / "worker.log"
+    with log.open("wb") as out:
+        process = subprocess.Popen([*CELERY, "worker", "-l", "info"], env=env, stdout=out, stderr=out)
+    yield process, log
+    process.kill()
+    process.wait()
+
+
+def until(true: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + SECONDS
+    while not true():
+        assert time.monotonic() < deadline, f"waited {SECONDS} s in vain: {what}"
+        time.sleep(0.05)
+
+
+def test_the_celery_command_starts_the_same_worker(
+    worker: tuple[subprocess.Popen[bytes], Path], settings: Settings, put_photos: Callable[[int], str]
+) -> None:
+    """It draws, reports its heartbeat, leads as keeper, and takes SIGTERM as it is meant on Heroku."""
+    process, log = worker
+    services: Services = open_services(settings, CeleryQueue(make_app(settings)))
+    export_id = submit(services, ExportRequest("photos", {"listing": put_photos(3)}, "shop")).export.id
+    until(lambda: services.exports.load(export_id).state is State.READY, "the export is ready")
+    assert [one.name for one in services.redis.workers.up()] == ["worker"]
+    until(lambda: services.redis.leases.held(["keeper"]) == {"keeper"}, "the keeper leads")
+    process.send_signal(SIGTERM)
+    assert process.wait(SECONDS) == 0
+    assert "Initiating Soft Shutdown" in log.read_text(), "not the warm shutdown, which has no limit"
+    assert services.redis.workers.up() == []
+    assert not services.redis.leases.held(["keeper"])
+
+
+def test_the_celery_command_reports_the_application(environ: Environ) -> None:
+    said = subprocess.run(
+        [*CELERY, "report"], env={**os.environ, **environ}, capture_output=True, text=True, timeout=SECONDS
+    )
+    assert said.returncode == 0, said.stderr
+    for name in ("pipeline.short", "pipeline.small", "pipeline.large"):
+        assert name in said.stdout

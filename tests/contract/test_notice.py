@@ -1,0 +1,130 @@
+"""Mails that arrive as they were meant, whatever is in them."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from email.message import EmailMessage
+from typing import Any
+
+import pytest
+
+from local.services import Smtp, smtp
+from pipeline.adapters.mail import Mailer
+from pipeline.exports.export import Export, Failure, File, Result, State
+from pipeline.exports.ids import new_id
+from pipeline.exports.links import Links
+from pipeline.pdf.tally import Skipped
+from pipeline.settings import Settings
+from pipeline.tasks.notice import SKIPPED_IN_MAIL, VOLUMES_IN_MAIL, message
+
+from ..mails import arrived
+
+EVIL = '<script>alert("1")</script>\r\nBcc: everybody@example.org\r\n\r\nHello'
+
+
+SETTINGS = Settings.from_env({"SECRET_KEY": "first-key", "BASE_URL": "https://pdf.example.org"})
+
+
+@pytest.fixture(scope="module")
+def mail(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Smtp]:
+    with smtp(tmp_path_factory.mktemp("smtp")) as server:
+        yield server
+
+
+def settings_for(url: str) -> Settings:
+    return dataclasses.replace(SETTINGS, smtp_url=url)
+
+
+def ready(**changes: Any) -> Export:
+    result = Result("exports/1/result/a.pdf", "Álbum 2026-01-02.pdf", 1_500_000, 1234, 1300, 1300)
+    export = Export(
+        new_id(), "photos", {}, "shop", 1_700_000_000.0, State.READY,
+        notify="admin@example.org", name="Álbum", finished_at=1_700_000_100.0, result=result,
+    )  # fmt: skip
+    return dataclasses.replace(export, **changes)
+
+
+def sent(mail: Smtp, export: Export) -> EmailMessage:
+    made = message(export, settings_for(mail.url))
+    Mailer(settings_for(mail.url)).send(made)
+    return arrived(mail, made)
+
+
+def body(found: EmailMessage, kind: str) -> str:
+    part = found.get_body((kind,))
+    assert part is not None
+    text: str = part.get_content()
+    return text
+
+
+def test_a_mail_says_in_text_and_html_what_is_ready(mail: Smtp) -> None:
+    export = ready()
+    found = sent(mail, export)
+    assert found["Subject"] == "Ready: Álbum"
+    assert found["To"] == "admin@example.org"
+    assert found["Auto-Submitted"] == "auto-generated"
+    assert found["Message-ID"] == f"<{export.id}@pdf.example.org>"
+    text, html = body(found, "plain"), body(found, "html")
+    for words in ("Álbum is ready: 1,234 pages, 1.5 MB.", "File: Álbum 2026-01-02.pdf", "The link works until"):
+        assert words in text
+        assert words in html
+    (link,) = [line for line in text.splitlines() if line.startswith("https://pdf.example.org/d/")]
+    assert f'<a href="{link}">' in html
+    assert Links(SETTINGS).read(link.rsplit("/", 1)[1]) == export.id
+
+
+def test_a_mail_about_volumes_links_to_the_index_and_volumes(mail: Smtp) -> None:
+    count = VOLUMES_IN_MAIL + 5
+    volumes = tuple(File(f"v{n}", f"a-{n}.pdf", 1_000_000, 10 * n - 9, 10) for n in range(1, count + 1))
+    index = File("i", "a-index.pdf", 1000, 0, 1)
+    result = Result("i", "a-index.pdf", count * 1_000_000 + 1000, 10 * count, 9, 9, volumes=volumes, index=index)
+    export = ready(result=result)
+    found = sent(mail, export)
+    text, html = body(found, "plain"), body(found, "html")
+    for words in (f"250 pages in {count} volumes", "Index: a-index.pdf", "The links work until"):
+        assert words in text
+        assert words in html
+    links = [line for line in text.splitlines() if line.startswith("https://")]
+    assert len(links) == 1 + VOLUMES_IN_MAIL + 1
+    assert [link.rsplit("/", 1)[1] for link in links[1:-1]] == [str(n) for n in range(1, VOLUMES_IN_MAIL + 1)]
+    assert links[-1] == f"https://pdf.example.org/#{export.id}"
+    assert "Volume 2 of 25 (pages 11-20, 1.0 MB)" in html
+    for link in links:
+        assert f'<a href="{link}">' in html
+
+
+def test_untrusted_text_adds_no_header_and_no_element(mail: Smtp) -> None:
+    skipped = tuple(Skipped(n, f"{n} {EVIL}", EVIL) for n in range(1, 31))
+    result = Result("k", "a.pdf", 10, 1, 1300, 1270, skipped, 30, (EVIL,))
+    found = sent(mail, ready(name=EVIL, result=result))
+    assert found["Bcc"] is None
+    assert found["Subject"] == 'Ready: <script>alert("1")</script> Bcc: everybody@example.org Hello'
+    text, html = body(found, "plain"), body(found, "html")
+    assert "<script>" not in html
+    assert "&lt;script&gt;" in html
+    assert "\nBcc:" not in text
+    assert "30 of 1,300 inputs could not be read:" in text
+    assert f"and {30 - SKIPPED_IN_MAIL} more" in text
+    assert f"{SKIPPED_IN_MAIL}. {SKIPPED_IN_MAIL} <script>" in text
+    assert f"{SKIPPED_IN_MAIL + 1}. " not in text
+
+
+def test_a_title_like_an_encoded_word_stays_as_typed(mail: Smtp) -> None:
+    found = sent(mail, ready(name="=?utf-8?q?Trip=0D=0ABcc:_eve=40example.org?="))
+    assert found["Bcc"] is None
+    assert found["Subject"] == "Ready: = ?utf-8?q?Trip=0D=0ABcc:_eve=40example.org?="
+    assert found["To"] == "admin@example.org"
+
+
+def test_a_mail_about_a_failure_gives_the_reason(mail: Smtp) -> None:
+    failure = Failure("InvalidRequest", f"Entry 7 is wrong: {EVIL}", "Correct it & ask again.")
+    found = sent(mail, ready(state=State.FAILED, result=None, failure=failure, name="Bad\nalbum"))
+    assert found["Subject"] == "Not made: Bad album"
+    text, html = body(found, "plain"), body(found, "html")
+    assert "Bad album, asked for on 2023-11-14 22:13 UTC, could not be made." in text
+    assert "\nBcc:" not in text
+    assert "Correct it & ask again." in text
+    assert "Correct it &amp; ask again." in html
+    assert "<script>" not in html
+    assert "/d/" not in text + html

@@ -1,0 +1,134 @@
+"""GET and DELETE /exports: state, progress, the list, cancelling."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from flask.testing import FlaskClient
+
+from pipeline.exports.export import Failure, State
+from pipeline.exports.ids import new_id
+from pipeline.services import Services
+
+from ... import steps
+from ...conftest import SentMessages
+from .conftest import ARCHIVE, SHOP, PutPhotos, ask, asked, error, make
+
+
+def test_an_export_is_followed_from_queued_to_ready(
+    client: FlaskClient, services: Services, put_photos: PutPhotos
+) -> None:
+    export_id = asked(client, put_photos, 4, chunk_pages=1)
+
+    def look() -> tuple[str, int, int]:
+        body = client.get(f"/exports/{export_id}", headers=SHOP).json
+        assert body
+        return body["state"], body["progress"]["pages_done"], body["progress"]["percent"]
+
+    assert look() == ("queued", 0, 0)
+    steps.plan(services, export_id)
+    assert look() == ("rendering", 0, 0)
+    steps.render(services, export_id, 0)
+    services.redis.progress.note_pages(export_id, 0, 1)
+    assert look() == ("rendering", 1, 22)
+    services.redis.progress.forget(export_id)  # Redis was wiped: the bucket knows
+    assert look() == ("rendering", 1, 22)
+    for chunk in (1, 2, 3):
+        steps.render(services, export_id, chunk)
+    services.exports.change(export_id, lambda e: e.to(State.ASSEMBLING))
+    services.redis.progress.note_bytes(export_id, 50, 100)
+    assert look() == ("assembling", 4, 94)
+    steps.assemble(services, export_id)
+    assert look() == ("ready", 4, 100)
+    body = client.get(f"/exports/{export_id}", headers=SHOP).json
+    assert body and body["result"]["pages"] == body["result"]["drawn"] == body["result"]["records"] == 4
+    assert body["result"]["skipped_count"] == 0 and body["result"]["bytes"] > 1000
+
+
+def test_polling_is_304_until_something_changes(
+    client: FlaskClient, services: Services, put_photos: PutPhotos
+) -> None:
+    path = f"/exports/{asked(client, put_photos)}"
+    first = client.get(path, headers=SHOP)
+    assert first.headers["Cache-Control"] == "private, no-cache"
+    etag = first.headers["ETag"]
+    assert re.fullmatch(r'"[0-9a-f]{32}"', etag)
+    again = client.get(path, headers=SHOP | {"If-None-Match": etag})
+    assert (again.status_code, again.data, again.headers["ETag"]) == (304, b"", etag)
+    steps.plan(services, path.rsplit("/", 1)[1])
+    changed = client.get(path, headers=SHOP | {"If-None-Match": etag})
+    assert changed.status_code == 200 and changed.headers["ETag"] != etag
+
+
+def test_the_first_100_skipped_photos_are_listed(
+    client: FlaskClient, services: Services, put_photos: PutPhotos
+) -> None:
+    put_photos(1)
+    photos = [{"source": "inputs/album/00000.jpg"}, *({"source": f"inputs/no/{i}.jpg"} for i in range(101))]
+    answer = ask(client, {"photos": photos, "rows": 20, "columns": 20})
+    make(services, answer.json["id"])  # type: ignore[index]
+    result = client.get(answer.headers["Location"], headers=SHOP).json["result"]  # type: ignore[index]
+    assert (result["drawn"], result["skipped_count"], len(result["skipped"])) == (1, 101, 100)
+    assert result["skipped"][0]["source"] == "inputs/no/0.jpg"
+
+
+def test_the_list_shows_own_exports_newest_first(client: FlaskClient, put_photos: PutPhotos) -> None:
+    made = [asked(client, put_photos, key=str(i)) for i in range(3)]
+    client.post(
+        "/exports", json={"document": "photos", "params": {"listing": "inputs/album.jsonl"}}, headers=ARCHIVE
+    )
+    answer = client.get("/exports", headers=SHOP)
+    assert [export["id"] for export in answer.json["exports"]] == made[::-1]  # type: ignore[index]
+    two = client.get("/exports?limit=2", headers=SHOP).json["exports"]  # type: ignore[index]
+    assert [export["id"] for export in two] == made[:0:-1]
+    etag = answer.headers["ETag"]
+    assert client.get("/exports", headers=SHOP | {"If-None-Match": etag}).status_code == 304
+
+
+def test_an_invalid_limit_is_refused(client: FlaskClient, subtests: pytest.Subtests) -> None:
+    for limit in ("0", "101", "-1", "x", "", "²", "9" * 5000):
+        with subtests.test(limit=limit[:5]):
+            answer = client.get("/exports", query_string={"limit": limit}, headers=SHOP)
+            assert answer.status_code == 422 and error(answer)["field"] == "limit"
+
+
+WAYS = (("GET", ""), ("DELETE", ""), ("GET", "/download"))
+
+
+def test_an_invalid_id_is_404(client: FlaskClient, subtests: pytest.Subtests) -> None:
+    for export_id in ("x", "0" * 26, "0" * 27, "..", "%2e%2e", "%00", new_id().upper(), "é"):
+        for method, end in WAYS:
+            with subtests.test(id=export_id, method=method, end=end):
+                answer = client.open(f"/exports/{export_id}{end}", method=method, headers=SHOP)
+                assert answer.status_code == 404 and error(answer)["code"] == "NoExport"
+
+
+def test_another_owners_export_looks_missing(
+    client: FlaskClient, services: Services, put_photos: PutPhotos, subtests: pytest.Subtests
+) -> None:
+    export_id, never = asked(client, put_photos), new_id()
+    for method, end in WAYS:
+        with subtests.test(method=method, end=end):
+            answer = client.open(f"/exports/{export_id}{end}", method=method, headers=ARCHIVE)
+            missing = client.open(f"/exports/{never}{end}", method=method, headers=ARCHIVE)
+            assert answer.status_code == missing.status_code == 404
+            assert answer.text.replace(export_id, never) == missing.text
+    assert services.exports.load(export_id).state is State.QUEUED
+
+
+def test_cancelling_ends_an_export_once(client: FlaskClient, messages: SentMessages, put_photos: PutPhotos) -> None:
+    path = f"/exports/{asked(client, put_photos)}"
+    answer = client.delete(path, headers=SHOP)
+    assert (answer.status_code, answer.json["state"]) == (200, "cancelled")  # type: ignore[index]
+    assert client.delete(path, headers=SHOP).status_code == 409
+    assert client.get(f"{path}/download", headers=SHOP).status_code == 409
+    assert messages.sent[-1][0] == "deliver"
+
+
+def test_the_list_shows_failures(client: FlaskClient, services: Services, put_photos: PutPhotos) -> None:
+    export_id = asked(client, put_photos)
+    gone = Failure("ExportFailed", "It took too long.", "Ask again.")
+    services.exports.change(export_id, lambda e: e.to(State.FAILED, failure=gone))
+    listed = client.get("/exports", headers=SHOP).json["exports"][0]  # type: ignore[index]
+    assert listed["failure"] == {"code": "ExportFailed", "message": "It took too long.", "advice": "Ask again."}

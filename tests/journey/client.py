@@ -1,0 +1,87 @@
+"""A client of a running system, over HTTP."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import requests
+
+from local.demo import mails
+from local.laptop import Laptop
+
+from ..pictures import jpeg
+
+PATIENCE = 120.0
+# Seconds between two polls. Each costs 10 ms of processor time, which the system under test needs.
+SOON, AT_LEISURE = 0.05, 0.25
+
+
+def put_album(laptop: Laptop, photos: int, *, pictures: list[bytes] | None = None, name: str = "album") -> str:
+    """Store photos and a listing of them in the bucket. Returns the listing's key."""
+    made = pictures or [jpeg(i, 80, 60) for i in range(min(photos, 50))]
+    with ThreadPoolExecutor(8) as pool:
+        keys = [f"inputs/{name}/{i:06d}.jpg" for i in range(photos)]
+        list(pool.map(lambda i: laptop.store.put(keys[i], made[i % len(made)]), range(photos)))
+    lines = [{"source": key, "caption": f"Photo number {i + 1}"} for i, key in enumerate(keys)]
+    listing = f"inputs/{name}.jsonl"
+    laptop.store.put(listing, b"\n".join(map(msgspec.json.encode, lines)))
+    return listing
+
+
+def ask(laptop: Laptop, document: str = "photos", notify: str | None = "admin@example.org", **order: Any) -> str:
+    """Request an export. Returns its id."""
+    chunk_pages = order.pop("chunk_pages", None)
+    body = {"document": document, "params": order, "notify": notify, "chunk_pages": chunk_pages}
+    answer = requests.post(f"{laptop.url}/exports", json=body, headers=laptop.headers, timeout=30)
+    assert answer.status_code == 202, answer.text
+    return str(answer.json()["id"])
+
+
+def look(laptop: Laptop, export_id: str) -> dict[str, Any]:
+    answer = requests.get(f"{laptop.url}/exports/{export_id}", headers=laptop.headers, timeout=30)
+    assert answer.ok, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def wait_until(what: str, true: Callable[[], bool], patience: float = PATIENCE, look_each: float = SOON) -> None:
+    deadline = time.monotonic() + patience
+    while not true():
+        assert time.monotonic() < deadline, f"not within {patience} s: {what}"
+        time.sleep(look_each)
+
+
+def wait_for_end(laptop: Laptop, export_id: str) -> dict[str, Any]:
+    """Wait until the export is over, and return it."""
+    over = ("ready", "failed", "cancelled")
+    wait_until("the export ends", lambda: look(laptop, export_id)["state"] in over, look_each=AT_LEISURE)
+    return look(laptop, export_id)
+
+
+def wait_until_told(laptop: Laptop, export_id: str) -> None:
+    """Wait until nothing is left to do for the export, including its mail."""
+    open_mark = f"active/{export_id}"
+    wait_until("the export is closed", lambda: laptop.store.head(open_mark) is None, look_each=AT_LEISURE)
+
+
+def wait_for_no_workers(laptop: Laptop) -> None:
+    wait_until("the workers are gone", lambda: laptop.dynos.count() == 0, look_each=AT_LEISURE)
+
+
+def download(laptop: Laptop, export_id: str, folder: Path) -> Path:
+    """Download the file by the API. Returns its path."""
+    path = folder / f"{export_id}.pdf"
+    with requests.get(f"{laptop.url}/exports/{export_id}/download", headers=laptop.headers, timeout=60) as answer:
+        assert answer.ok, answer.text
+        path.write_bytes(answer.content)
+    return path
+
+
+def mails_to(laptop: Laptop, address: str) -> list[str]:
+    """Return the subjects of the mails to one address."""
+    return [str(mail["Subject"]) for mail in mails(laptop) if mail["To"] == address]

@@ -1,0 +1,16 @@
+"""Progress as lines."""
+
+from __future__ import annotations
+
+from pipeline.cli.output import Lines
+
+
+def test_progress_has_a_line_per_tenth() -> None:
+    lines: list[str] = []
+    show = Lines(lines.append)
+    show("planning", 0, 0)
+    for done in range(1, 1001):
+        show("rendering", done, 1000)
+    assert lines[:3] == ["planning", "rendering: 1 of 1000", "rendering: 100 of 1000"]
+    assert lines[-1] == "rendering: 1000 of 1000"
+    assert len(lines) == 12

@@ -1,0 +1,175 @@
+"""Pages that were skimmed begin where pages that were read do."""
+
+from __future__ import annotations
+
+import tracemalloc
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from pipeline import documents
+from pipeline.documents.inputs.folder import FolderInputs
+from pipeline.documents.table import Table, fast_pagination
+from pipeline.documents.table.fast_pagination import FastPagination
+from pipeline.documents.table.pagination import paginate
+from pipeline.documents.table.params import Column, TableParams
+from pipeline.documents.table.rows import InputFormat, RowReader, SurplusFields, detect
+from pipeline.documents.table.setup import TableSetup, measure_columns, table_setup
+from pipeline.errors import InvalidRequest
+from pipeline.settings import Settings
+
+Pages = list[tuple[int, int]]  # rows, and the byte behind
+
+
+@pytest.fixture(scope="module", autouse=True)
+def known_documents() -> None:
+    documents.load(Settings.from_env({}).documents)
+
+
+def seen(data: bytes, columns: int) -> tuple[InputFormat, TableSetup]:
+    """How a small page with a few rows looks; the widths come from the first row."""
+    params = TableParams(page_mm=(50.0 * columns, 60.0), margin=5, page_numbers=False)
+    format = detect(data, "csv", ",", "utf-8")
+    sample = [row for row, _ in RowReader([b"x" * 9 + b",12.50" * (columns - 1)], 0, format).take(1)]
+    return format, table_setup(params, format, measure_columns(params, format, sample))
+
+
+def blocks(data: bytes, size: int) -> Iterator[bytes]:
+    for at in range(0, len(data), size):
+        yield data[at : at + size]
+
+
+def skimmed(data: bytes, format: InputFormat, look: TableSetup, size: int = 1000) -> tuple[Pages, tuple[str, ...]]:
+    surplus = SurplusFields()
+    pages = FastPagination(blocks(data[format.begin :], size), format, look.texts, surplus)
+    return [(sheet.count, sheet.behind) for sheet in pages], surplus.warnings()
+
+
+def read(data: bytes, format: InputFormat, look: TableSetup) -> tuple[Pages, tuple[str, ...]]:
+    surplus = SurplusFields()
+    reader = RowReader([data[format.begin :]], format.begin, format, surplus)
+    pages = paginate(reader, look.layout, look.paginator, 0, (), ())
+    return [(sheet.count, sheet.behind) for sheet in pages], surplus.warnings()
+
+
+plain_cell = st.text("abcWm 1.-", max_size=9)
+any_cell = st.one_of(
+    plain_cell,
+    plain_cell,
+    plain_cell,
+    st.text("mW", min_size=8, max_size=60),
+    st.sampled_from(
+        ['"a,b"', '"a\nb"', '"', '""', '"x""y"', 'a"b', "é", "日本", "a\tb", "\u0301x", "1,2", "\r", ""]
+    ),
+)
+row = st.lists(any_cell, min_size=1, max_size=4).map(",".join)
+ends = st.sampled_from(["\n", "\n", "\r\n", "\n\n"])
+
+
+@given(st.integers(1, 3), st.lists(st.tuples(row, ends), max_size=60), st.sampled_from([7, 100, 4000]))
+@settings(deadline=None)
+@example(1, [("", "\n"), ('""', "\n")] * 9, 7)
+def test_pages_begin_where_they_begin_when_every_cell_is_read(
+    columns: int, rows: list[tuple[str, str]], size: int
+) -> None:
+    titles = ",".join("abc"[:columns])
+    data = "\n".join([titles, "".join(text + end for text, end in rows)]).encode()
+    format, look = seen(data, columns)
+    assert look.plain
+    try:
+        wanted = read(data, format, look)
+    except InvalidRequest as error:
+        with pytest.raises(InvalidRequest, match=error.message.split("byte")[0]):
+            skimmed(data, format, look, size)
+    else:
+        assert skimmed(data, format, look, size) == wanted
+
+
+@pytest.mark.parametrize(
+    ("delimiter", "encoding", "data"),
+    [
+        ('"', "utf-8", 'a"b"c\n' + 'x"y"z\n' * 50 + 'x""y\n' + 'x"y"z\n' * 90),  # quotes may delimit or begin
+        ("→", "cp1252", "a\n" + "x\n" * 50),  # cannot be met
+        ("ソ", "shift_jis", "aソb\n" + "xソy\n" * 50),  # ends in a backslash
+        ("\n", "utf-8", "a\n" + '"x"\n' * 50),
+    ],
+)
+def test_pages_begin_there_whatever_the_delimiter(tmp_path: Path, delimiter: str, encoding: str, data: str) -> None:
+    params = TableParams(page_mm=(60, 60), delimiter=delimiter, encoding=encoding)
+    (tmp_path / "rows.csv").write_bytes(data.encode(encoding))
+    survey = Table().survey(params, str(tmp_path / "rows.csv"), FolderInputs(tmp_path))
+    format = detect(data.encode(encoding), "csv", delimiter, encoding)
+    sample = [row for row, _ in RowReader([data.encode(encoding)[format.begin :]], 0, format).take(1000)]
+    pages, warnings = read(
+        data.encode(encoding), format, table_setup(params, format, measure_columns(params, format, sample))
+    )
+    assert (survey.pages, survey.records) == (len(pages), sum(rows for rows, _ in pages))
+    assert survey.warnings[: len(warnings)] == warnings
+
+
+def test_bytes_that_mean_something_else_after_an_escape_are_read(tmp_path: Path) -> None:
+    # behind the sample, which is read at any rate
+    (tmp_path / "rows.csv").write_bytes(b"a\n" + b"x\n" * 150_000 + b"\x1b$B0!\n" + b"xyz\n" * 500)
+    with pytest.raises(InvalidRequest, match="are not iso2022_jp"):
+        Table().survey(TableParams(encoding="iso2022_jp"), str(tmp_path / "rows.csv"), FolderInputs(tmp_path))
+
+
+def test_many_columns_that_are_not_shown_cost_next_to_nothing() -> None:
+    titles = [f"c{n}" for n in range(3000)]
+    format = detect(",".join(titles).encode() + b"\n", "csv", ",", "utf-8")
+    params = TableParams(columns=(Column("c1"), Column("c7")))
+    look = table_setup(params, format, measure_columns(params, format, [["x"] * 3000]))
+    assert len(fast_pagination.plain_row(format, look.layout)) < 10_000
+
+
+def test_carriage_returns_are_not_decoded_again_for_each_page() -> None:
+    format, look = seen(b"a\n", 1)
+    asked: list[bytes] = []
+
+    class Counting(FastPagination):
+        def _slices(self) -> Iterator[bytes]:
+            for piece in super()._slices():
+                asked.append(piece)
+                yield piece
+
+    data = b"x\r" * 50_000
+    assert sum(sheet.count for sheet in Counting([data], format, look.texts, SurplusFields())) == 50_000
+    assert sum(map(len, asked)) < 10 * len(data)
+
+
+def test_only_pages_with_rows_of_several_lines_are_read() -> None:
+    row, accented, long = b'Ada,"Rome, Italy",2.50\n', "Zoé,Genève,7\n".encode(), b"A b,c,%s\n" % (b"1 " * 50)
+    data = b"a,b,c\n" + (row * 40 + accented) * 30 + long + row * 1000
+    format, look = seen(data, 3)
+    pages = list(FastPagination(blocks(data[format.begin :], 999), format, look.texts, SurplusFields()))
+    read_whole = [number for number, sheet in enumerate(pages) if sheet.rows]
+    full = look.layout.rows_on(1)
+    first = next(number for number, sheet in enumerate(pages[1:], 1) if sheet.count < full)
+    assert read_whole == [*range(first, first + fast_pagination.FIRST_STRETCH), len(pages) - 1]
+
+
+def test_what_is_held_does_not_grow_with_the_input() -> None:
+    peaks = []
+    for rows in (10_000, 40_000):
+        format, look = seen(b"a,b\n", 2)
+        tracemalloc.start()
+        some = b"".join(b"Ada,%s\n" % (b"2 " * (n % 12)) for n in range(500))
+        for _ in FastPagination((some for _ in range(rows // 500)), format, look.texts, SurplusFields()):
+            pass
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < 1.2 * peaks[0]
+
+
+@pytest.mark.parametrize(("size", "width", "most"), [(4.1, 81.07, 20), (4.4, 66.11, 15), (4.4, 107.25, 25)])
+def test_a_text_proved_to_fit_has_one_line_when_measured(size: float, width: float, most: int) -> None:
+    """That many of the widest characters fill the column to the last bit, and a little more."""
+    _, look = seen(b"a\n", 1)
+    layout = replace(look.layout, size=size, places=(replace(look.layout.places[0], width=width),))
+    row = ["m" * most]
+    texts = replace(look.texts, layout=layout)
+    assert texts.one_line_columns([row]) is None or max(map(len, texts.lines(row))) == 1

@@ -1,0 +1,120 @@
+"""Numbers and dates are written as CLDR, by way of Babel, writes them; only faster."""
+
+from __future__ import annotations
+
+import tracemalloc
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from babel import Locale
+from babel.dates import format_date, format_datetime
+from babel.numbers import format_currency, format_decimal, format_percent
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.documents.table.cells import Cells
+from pipeline.documents.table.dates import SPACES
+from pipeline.documents.table.formats import Currency, Date, Format, Number, Percent, known_locale, writer
+from pipeline.errors import InvalidRequest
+
+LOCALES = ["de_DE", "en_US", "de_CH", "fr_FR", "es_ES", "hi_IN", "sv_SE", "pl_PL", "pt_BR", "he_IL"]
+amounts = st.decimals(-(10**15), 10**15, places=2)
+
+
+def shown(format: Format, locale: str, text: str) -> str:
+    return Cells(writer(format, known_locale(locale))).texts([text])[0]
+
+
+@given(amounts, st.sampled_from(LOCALES))
+def test_numbers_are_written_as_babel_writes_them(value: Decimal, locale: str) -> None:
+    text = str(value)
+    number = format_decimal(value, "#,##0.00" if locale != "hi_IN" else "#,##,##0.00", locale=locale)
+    assert shown(Number(decimals=2), locale, text) == number.translate(SPACES)
+    euros = format_currency(value, "EUR", locale=locale)
+    assert shown(Currency("EUR"), locale, text) == euros.translate(SPACES)
+
+
+@given(st.integers(-(10**6), 10**6), st.sampled_from(LOCALES))
+def test_shares_are_written_as_babel_writes_them(value: int, locale: str) -> None:
+    share = Decimal(value) / 100
+    assert shown(Percent(), locale, str(share)) == format_percent(share, locale=locale).translate(SPACES)
+
+
+@given(
+    st.datetimes(datetime(1800, 1, 1), datetime(2200, 1, 1)),
+    st.sampled_from(LOCALES),
+    st.sampled_from(["short", "medium", "long", "full"]),
+)
+def test_dates_are_written_as_babel_writes_them(time: datetime, locale: str, width: Any) -> None:
+    date = time.date()
+    assert shown(Date(width), locale, date.isoformat()) == format_date(date, width, locale).translate(SPACES)
+    pattern = "EEE d. LLL yy, HH:mm:ss h a"
+    expected = format_datetime(time, pattern, locale=locale).translate(SPACES)
+    assert shown(Date(pattern), locale, time.isoformat()) == expected
+
+
+@pytest.mark.parametrize(
+    ("format", "text", "expected"),
+    [
+        (Number(decimals=2), "2.345", "2,35"),  # half up, as on an invoice
+        (Number(decimals=2), "-0.001", "0,00"),
+        (Number(), "1234567.1230", "1.234.567,1230"),
+        (Number(), "1e3", "1.000"),
+        (Number(decimals=0, grouping=False), "1234.5", "1235"),
+        (Number(decimals=1), "1,234", "1,234"),  # nobody can say which it is, so it stands as it came
+        (Number(decimals=1, mark=","), "1.234,56", "1.234,6"),
+        (Number(decimals=1, mark="."), "1,234.56", "1.234,6"),
+        (Number(decimals=1, mark="."), "1,23.4", "1,23.4"),
+        (Number(decimals=2), "  12 ", "12,00"),
+        (Number(decimals=2), "n/a", "n/a"),
+        (Number(decimals=2), "", ""),
+        (Number(decimals=2), "NaN", "NaN"),
+        (Number(decimals=2), "1\n2", "1\n2"),
+        (Number(decimals=2), "-0", "0,00"),
+        (Currency("JPY"), "1234", "1.234 ¥"),
+        (Date(), "2026-02-30", "2026-02-30"),
+        (Date(input="%d/%m/%Y"), "03/02/2026", "03.02.2026"),
+        (Date("d. MMMM y"), "2026-03-01T10:00:00Z", "1. März 2026"),
+    ],
+)
+def test_a_cell_that_is_not_understood_stands_as_it_came(format: Format, text: str, expected: str) -> None:
+    assert shown(format, "de_DE", text) == expected
+
+
+def test_what_was_not_understood_is_known() -> None:
+    cells = Cells(writer(Number(decimals=2), Locale.parse("en_US")))
+    assert cells.numbers(["1.10", "", "x", "2.20"]) == [Decimal("1.10"), Decimal("2.20")]
+    assert cells.failed
+    assert [cells.understood(text) for text in ["1.10", "", "x"]] == [True, True, False]
+
+
+@pytest.mark.parametrize(
+    ("format", "field", "words"),
+    [
+        (Currency("XXQ"), "columns", "no currency"),
+        (Date("d. Q"), "columns", "cannot have 'Q'"),
+        (Date(input="%d.%m.%d"), "columns", "has a part twice"),
+    ],
+    ids=["currency", "pattern", "input"],
+)
+def test_what_cannot_be_a_format_is_said(format: Format, field: str, words: str) -> None:
+    with pytest.raises(InvalidRequest, match=words) as caught:
+        shown(format, "en_US", "1")
+    assert caught.value.field == field
+
+
+def test_an_unknown_locale_is_said() -> None:
+    with pytest.raises(InvalidRequest, match="no locale 'klingon'"):
+        known_locale("klingon")
+
+
+def test_long_cells_are_not_kept_in_memory() -> None:
+    cells = Cells(writer(Number(), Locale.parse("en_US")))
+    tracemalloc.start()
+    for i in range(100):
+        assert cells.texts([f"{i} " * 50_000, "7"])[1] == "7"
+    kept, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert kept < 2_000_000

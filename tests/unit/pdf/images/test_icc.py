@@ -1,0 +1,86 @@
+"""Colour profiles: which are kept."""
+
+from __future__ import annotations
+
+import io
+import zlib
+from typing import Any
+
+import pytest
+from PIL import ImageCms
+
+from .picture_files import (
+    display_p3,
+    palette,
+    quadrants,
+    read,
+    saved,
+    srgb,
+    with_segment,
+)
+from .shown import (
+    assert_looks_like,
+    content,
+    corners,
+    samples,
+)
+
+MUTED = ((200, 60, 60), (60, 200, 60), (60, 60, 200), (200, 200, 60))
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"), [("PNG", {}), ("TIFF", {}), ("JPEG", {"quality": 95, "subsampling": 0})]
+)
+def test_a_wide_profile_is_kept_and_shown(kind: str, options: dict[str, Any]) -> None:
+    picture = read(saved(quadrants(MUTED), kind, icc_profile=display_p3(), **options))
+    assert picture.profile is not None
+    assert b"/N 3/Alternate/DeviceRGB" in picture.profile.entries
+    assert zlib.decompress(content(picture.profile)) == display_p3()
+    assert b"/ColorSpace" not in picture.image.entries
+    as_p3 = ImageCms.ImageCmsProfile(io.BytesIO(display_p3()))
+    expected = ImageCms.profileToProfile(quadrants(MUTED), as_p3, ImageCms.createProfile("sRGB"))
+    assert expected is not None
+    assert corners(expected) != corners(quadrants(MUTED))
+    assert_looks_like(picture, expected, 6)
+
+
+def test_a_palette_with_a_profile_becomes_colours() -> None:
+    picture = read(saved(palette(), "PNG", icc_profile=display_p3()))
+    assert picture.profile is not None
+    assert b"/Indexed" not in picture.image.entries
+    assert samples(picture) == quadrants().tobytes()
+
+
+@pytest.mark.parametrize("data", [srgb(), display_p3()[:300], b"no profile at all" * 20, b""])
+def test_a_plain_or_damaged_profile_is_dropped(data: bytes) -> None:
+    for kind in ("JPEG", "TIFF"):
+        picture = read(saved(quadrants(), kind, icc_profile=data))
+        assert picture.profile is None
+        assert b"/ColorSpace/DeviceRGB" in picture.image.entries
+
+
+@pytest.mark.parametrize(("offset", "value"), [(12, b"link"), (12, b"\xff\xfe\0\0"), (16, b"\xc3RGB")])
+def test_a_profile_that_pdf_forbids_is_dropped(offset: int, value: bytes) -> None:
+    data = display_p3()[:offset] + value + display_p3()[offset + 4 :]
+    assert read(saved(quadrants(), "JPEG", icc_profile=data)).profile is None
+
+
+def test_a_profile_for_other_components_is_dropped() -> None:
+    picture = read(saved(quadrants((0, 90, 180, 255), "L"), "JPEG", icc_profile=display_p3()))
+    assert picture.profile is None
+    assert b"/ColorSpace/DeviceGray" in picture.image.entries
+
+
+def test_a_profile_in_parts_is_put_together_by_their_numbers() -> None:
+    data, profile = saved(quadrants(), "JPEG"), display_p3()
+    first = with_segment(data, 0xE2, b"ICC_PROFILE\0\x01\x02" + profile[:200])
+    both = with_segment(first, 0xE2, b"ICC_PROFILE\0\x02\x02" + profile[200:])
+    whole = read(both).profile
+    assert whole is not None
+    assert zlib.decompress(content(whole)) == profile
+    assert read(with_segment(data, 0xE2, b"ICC_PROFILE\0\x01\x02" + profile)).profile is None
+
+
+def test_a_huge_profile_is_left_out() -> None:
+    data = saved(quadrants(), "JPEG", icc_profile=display_p3() + bytes(5_000_000))
+    assert read(data).profile is None

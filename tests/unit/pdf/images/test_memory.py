@@ -1,0 +1,68 @@
+"""How much memory reading a picture takes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import zlib
+from pathlib import Path
+
+from PIL import Image
+
+from .picture_files import (
+    png,
+    quadrants,
+    saved,
+)
+
+ROOT = Path(__file__).parents[4]
+
+
+PNG = saved(quadrants(), "PNG")
+
+
+PEAK = """
+import resource, sys
+from pipeline.errors import UnreadableSource
+from pipeline.pdf.images import read_picture
+
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+with open(sys.argv[1], "rb") as small, open(sys.argv[2], "rb") as big:
+    read_picture(small, 40_000_000)
+    before = peak()
+    try:
+        read_picture(big, 40_000_000)
+    except UnreadableSource as error:
+        print(error)
+    print(peak() - before)
+"""
+
+
+def growth(folder: Path, data: bytes) -> tuple[str, int]:
+    """What a process of its own said about the picture, and how many bytes its peak grew."""
+    (folder / "small").write_bytes(PNG)
+    (folder / "big").write_bytes(data)
+    command = [sys.executable, "-c", PEAK, str(folder / "small"), str(folder / "big")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=60)
+    *said, grown = done.stdout.splitlines()
+    return "".join(said), int(grown)
+
+
+def test_a_bomb_is_refused_without_being_decoded(tmp_path: Path) -> None:
+    rows = zlib.compressobj(1)
+    packed = b"".join(rows.compress(bytes(6251 * 500)) for _ in range(100)) + rows.flush()
+    bomb = png(50_000, 50_000, 1, 0, b"").replace(zlib.compress(b""), packed)
+    assert len(bomb) < 2_000_000
+    said, grown = growth(tmp_path, bomb)
+    assert said == "More than 178 million pixels is over the limit of 40 million."
+    assert grown < 4_000_000
+
+
+def test_decoding_holds_one_picture(tmp_path: Path) -> None:
+    gradient = Image.linear_gradient("L").resize((2500, 2500))
+    bands = [gradient, gradient.transpose(Image.Transpose.ROTATE_90), gradient, gradient]
+    said, grown = growth(tmp_path, saved(Image.merge("RGBA", bands), "PNG", compress_level=1))
+    assert said == ""
+    assert grown < 7 * 2500 * 2500  # 4 for the picture, 1 for its alpha, and what is compressed

@@ -1,0 +1,76 @@
+"""Pictures that are refused, and what is said."""
+
+from __future__ import annotations
+
+import pytest
+
+from pipeline.errors import UnreadableSource
+
+from .picture_files import (
+    png,
+    png_of,
+    quadrants,
+    read,
+    saved,
+)
+
+PNG = saved(quadrants(), "PNG")
+
+
+HEADER = (b"IHDR", PNG[16:29])
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"", "empty"),
+        (b"Dear customer,\nplease find", "begins with 'Dear customer,'"),
+        (b"%PDF-1.7\n\xff", "begins with '%PDF-1.7'"),
+        (b"\0\1\2\3\xff\xfe\xfd\xfc", "begins with the bytes 00 01 02 03"),
+        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "HEIC pictures are not supported; convert it to JPEG"),
+        (b"\0\0\0\x18ftypavif\0\0\0\0mif1avif", "AVIF pictures"),
+        (b"\xff\xd8", "truncated"),
+        (b"\xff\xd8 not at all a JPEG", "JPEG is damaged"),
+        (PNG[: len(PNG) // 2], "ends before its picture does"),
+        (png(8, 8, 8, 2, b"\0" * 30), "ends before its picture does"),
+        (png_of(HEADER, (b"IDAT", b"\x78"), (b"\0\0\0\0", b"no chunk")), "broken PNG file"),
+        (PNG[:20] + b"\xff" + PNG[21:], "PNG is damaged"),
+        (saved(quadrants(), "GIF")[:-60], "ends before its picture does"),
+        (saved(quadrants(), "WEBP")[:-60], "cannot be decoded"),
+        (saved(quadrants(), "BMP")[:-60], "ends before its picture does"),
+        (saved(quadrants(), "TIFF")[:-60], "cannot be decoded|truncated"),
+    ],
+)
+def test_a_refusal_says_what_is_wrong(data: bytes, message: str) -> None:
+    with pytest.raises(UnreadableSource, match=message):
+        read(data)
+
+
+@pytest.mark.parametrize(
+    ("kind", "limit"),
+    [
+        ("PNG", 64 * 32),
+        ("GIF", 64 * 32),
+        ("BMP", 64 * 32),
+        ("WEBP", 2 * 64 * 32),
+        ("JPEG", 64 * 32 // 10 + 1),
+    ],
+)
+def test_the_pixel_limit_is_exact(kind: str, limit: int) -> None:
+    data = saved(quadrants(), kind)
+    assert read(data, limit).width == 64
+    with pytest.raises(UnreadableSource, match="64 x 32 pixels is over the limit"):
+        read(data, limit - 1)
+
+
+def test_pillow_s_own_bomb_error_does_not_get_out() -> None:
+    data = png(50_000, 50_000, 1, 0, b"\0")
+    with pytest.raises(UnreadableSource, match="More than 178 million pixels is over the limit of 178"):
+        read(data, 10**10)
+
+
+def test_our_pixel_limit_counts_where_pillow_only_warns() -> None:
+    data = png(10_000, 10_000, 1, 0, (b"\0" + bytes(1250)) * 10_000)
+    with pytest.raises(UnreadableSource, match="over the limit of 40 million"):
+        read(data)
+    assert read(data, 10**8).width == 10_000

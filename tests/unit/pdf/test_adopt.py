@@ -1,0 +1,201 @@
+"""Pages of other PDFs as pages of a segment, seen by qpdf, PDFium and pypdf."""
+
+from __future__ import annotations
+
+import io
+import tracemalloc
+from tempfile import TemporaryFile
+from typing import Any
+
+import pikepdf
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pikepdf import Array, Dictionary, Name
+
+from pipeline.pdf import adopt as adopted
+from pipeline.pdf.adopt import adopt_pages
+from pipeline.pdf.numbering import Lane
+from pipeline.pdf.page_tree import FANOUT
+from pipeline.pdf.segment import SegmentWriter
+
+from ...make_pdf import filled, opened, pictures
+from .foreign_files import adopt, file_of, one_page, refused, simple, stream, texts
+
+
+def test_adopted_pages_keep_their_order_among_others() -> None:
+    def fill(out: SegmentWriter) -> None:
+        with out.page(200, 200) as page:
+            page.text(10, 10, 12, "before")
+        assert adopt_pages(out, io.BytesIO(simple(2 * FANOUT - 4, "adopted"))) == 60
+        with out.canvas(200, 200) as canvas:
+            canvas.drawString(10, 10, "after")
+
+    pdf = filled(fill)
+    assert texts(pdf) == ["before", *(f"adopted {i}" for i in range(60)), "after"]
+    with opened(pdf) as file:
+        assert len(file.pages) == 62
+        nodes = [obj for obj in file.objects if isinstance(obj, Dictionary) and obj.get("/Type") == "/Pages"]
+        assert max(len(node.Kids) for node in nodes) == FANOUT
+
+
+def test_pages_look_as_in_the_file_they_come_from() -> None:
+    file = simple(3, entries=b"/Rotate 90/CropBox[10 10 250 150]")
+    assert pictures(adopt(file)) == pictures(file)
+
+
+def test_inherited_entries_are_copied_and_shared_ones_once() -> None:
+    with opened(adopt(simple(4, entries=b"/Rotate 450/CropBox[10 10 250 150]"))) as pdf:
+        pages = [page.obj for page in pdf.pages]
+        assert [int(page.Rotate) for page in pages] == [90] * 4
+        assert [[int(side) for side in page.CropBox] for page in pages] == [[10, 10, 250, 150]] * 4
+        assert len({page.Resources.objgen for page in pages}) == 1
+        assert sum(obj.get("/Type") == "/Font" for obj in pdf.objects if isinstance(obj, Dictionary)) == 1
+
+
+def test_direct_resources_that_pages_inherit_are_written_once() -> None:
+    file = simple(4).replace(b"/Resources 3 0 R", b"/Resources<</A 3 0 R>>")
+    with opened(adopt(file)) as pdf:
+        assert len({page.Resources.objgen for page in pdf.pages}) == 1
+
+
+def test_the_same_stream_in_several_files_is_written_once() -> None:
+    pdf = adopt(simple(2, "twice"), simple(3, "twice"))
+    assert [pdf.count(b"(twice %d)" % i) for i in range(3)] == [1, 1, 1]
+    assert texts(pdf) == ["twice 0", "twice 1", "twice 0", "twice 1", "twice 2"]
+
+
+def test_streams_are_copied_without_being_decoded() -> None:
+    data = bytes(range(256)) * 3
+    file = one_page(
+        b"/Resources<</XObject<</A 4 0 R>>>>",
+        {4: stream(data, b"/Subtype/Image/Filter[/JBIG2Decode/Unheard]/DecodeParms[5 0 R null]/F(/etc/passwd)"),
+         5: b"<</K -1/Globals 6 0 R>>", 6: stream(b"globals")},
+    )  # fmt: skip
+    with opened(adopt(file)) as pdf:
+        image = pdf.pages[0].Resources.XObject.A
+        assert image.read_raw_bytes() == data
+        assert list(image.Filter) == ["/JBIG2Decode", "/Unheard"]
+        assert "/F" not in image
+        assert image.DecodeParms[0].Globals.read_raw_bytes() == b"globals"
+
+
+def test_one_stream_is_in_memory_at_a_time() -> None:
+    pictures = {obj: stream(b"%d" % obj * 500_000, b"/Subtype/Image") for obj in range(10, 40)}
+    names = b"".join(b"/I%d %d 0 R" % (obj, obj) for obj in pictures)
+    with TemporaryFile() as file, TemporaryFile() as out:
+        file.write(one_page(b"/Resources<</XObject<<%s>>>>" % names, pictures))
+        tracemalloc.start()
+        adopt_pages(SegmentWriter(out, Lane(0, 1), 0, header=True), file)
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert out.tell() > 30_000_000 > 8 * most
+
+
+def test_circles_are_copied_as_circles_or_cut() -> None:
+    file = one_page(
+        b"/Resources<</XObject<</Form 4 0 R/Image 5 0 R>>/Properties<</Me 6 0 R/Page 3 0 R/Tree 2 0 R>>>>",
+        {4: stream(b"", b"/Subtype/Form/Resources<</XObject<</Again 4 0 R/Image 5 0 R>>>>"),
+         5: stream(b"x", b"/Subtype/Image/SMask 5 0 R"), 6: b"<</Me 6 0 R/Gone 99 0 R>>"},
+    )  # fmt: skip
+    with opened(adopt(file)) as pdf:
+        page = pdf.pages[0].obj
+        form, properties = page.Resources.XObject.Form, page.Resources.Properties
+        assert form.Resources.XObject.Again.objgen == form.objgen
+        assert form.Resources.XObject.Image.objgen == page.Resources.XObject.Image.objgen
+        assert "/SMask" not in page.Resources.XObject.Image
+        assert properties.Me.Me.objgen == properties.Me.objgen
+        assert properties.Page.objgen == page.objgen
+        assert "/Tree" not in properties
+        assert "/Gone" not in properties.Me
+
+
+def test_scripts_forms_files_and_metadata_are_left_out() -> None:
+    script = b"<</S/JavaScript/JS(alert)>>"
+    form = stream(
+        b"", b"/Subtype/Form/Resources<<>>/Metadata 5 0 R/PieceInfo<</App 7 0 R>>/StructParent 3/AF[6 0 R]"
+    )
+    file = one_page(
+        b"/AA<</O%s>>/Metadata 5 0 R/StructParents 0/PieceInfo<</App 7 0 R>>/AF[6 0 R]/Thumb 5 0 R"
+        b"/Resources<</XObject<</A 4 0 R>>/Properties<</P 6 0 R/Q<</Type/Filespec/F(direct)>>/R 8 0 R>>>>" % script,
+        {
+            4: form,
+            5: stream(b"<x:xmpmeta/>", b"/Type/Metadata"),
+            6: b"<</Type/Filespec/EF<</F 8 0 R>>>>",
+            7: b"<</Private(secret)>>",
+            8: stream(b"attached", b"/Type/EmbeddedFile"),
+        },
+        catalog=b"/OpenAction %s/Names<</JavaScript<</Names[(a) %s]>>/EmbeddedFiles<</Names[(f) 6 0 R]>>>>"
+        b"/AcroForm<</XFA(x)>>/Metadata 5 0 R" % (script, script),
+    )
+    pdf = adopt(file)
+    opened(pdf).close()
+    acting = b"JavaScript /AA OpenAction Filespec attached AcroForm"
+    telling = b"Metadata xmpmeta StructParent PieceInfo Private /Thumb"
+    for word in (acting + b" " + telling).split():
+        assert word in file
+        assert word not in pdf
+
+
+def test_a_font_may_have_the_name_of_a_left_out_entry() -> None:
+    file = simple(1).replace(b"/F ", b"/Metadata ").replace(b"<</F<", b"<</Metadata<")
+    assert texts(adopt(file)) == ["page 0"]
+
+
+words = st.text("abz#()/ <>[]{}%é", min_size=1, max_size=5)
+
+
+scalars = (
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**31), 2**31 - 1)
+    | st.decimals(-10000, 10000, places=6)
+    | st.binary(max_size=20)
+    | words.map(lambda word: Name("/" + word))
+)
+
+
+values = st.recursive(
+    scalars,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(words, inner, max_size=4),
+    max_leaves=20,
+)
+
+
+def pdf_value(value: Any) -> Any:
+    if isinstance(value, list):
+        return Array([pdf_value(part) for part in value])
+    if isinstance(value, dict):
+        return Dictionary({f"/{key}": pdf_value(part) for key, part in value.items() if part is not None})
+    return pikepdf.String(value) if isinstance(value, bytes) else value
+
+
+@settings(max_examples=60, deadline=None)
+@given(value=values, packed=st.booleans())
+def test_values_of_every_kind_mean_the_same_afterwards(value: Any, packed: bool) -> None:
+    with pikepdf.new() as pdf:
+        pdf.add_blank_page()
+        pdf.pages[0].obj.Resources = Dictionary(Properties=Dictionary(P=Array([pdf_value(value)])))
+        file = io.BytesIO()
+        mode = pikepdf.ObjectStreamMode.generate if packed else pikepdf.ObjectStreamMode.disable
+        pdf.save(file, object_stream_mode=mode)
+        with opened(adopt(file.getvalue())) as copy:
+            assert copy.pages[0].Resources.Properties.P == pdf.pages[0].Resources.Properties.P
+
+
+def test_a_page_that_cannot_be_copied_undoes_the_file() -> None:
+    deep = b"/Group<</A " + b"[" * 100 + b"]" * 100 + b">>"
+    assert "deep" in refused(simple(3).replace(b"/Contents 15 0 R", b"/Contents 15 0 R" + deep))
+
+
+def test_there_is_a_limit_to_what_one_file_asks_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(adopted, "MAX_OBJECTS", 40)
+    assert "objects" in refused(simple(60))
+    monkeypatch.undo()
+    monkeypatch.setattr(adopted, "_MAX_VALUES", 1000)
+    again = file_of(
+        {1: b"<</Type/Catalog/Pages 2 0 R>>",
+         2: b"<</Type/Pages/Count 90/Kids[%s]>>" % (b"3 0 R " * 90),
+         3: b"<</Type/Page/Parent 2 0 R/Contents[%s]>>" % (b"4 0 R " * 90), 4: stream(b"")}
+    )  # fmt: skip
+    assert "repeats" in refused(again)

@@ -1,0 +1,86 @@
+"""Sharing the cost of workers between exports."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.exports.export import Export, Result, State
+from pipeline.scaler.billing import span
+from pipeline.scaler.costs import Change, ExportSpan, share_costs
+
+
+def seconds(changes: list[tuple[float, int]], spans: list[ExportSpan], until: float) -> dict[str, float]:
+    charges = share_costs([Change(at, workers, 0.5) for at, workers in changes], spans, until)
+    assert all(charge.dollars == pytest.approx(charge.dyno_seconds * 0.5) for charge in charges.values())
+    return {export_id: round(charge.dyno_seconds, 4) for export_id, charge in charges.items()}
+
+
+@pytest.mark.parametrize(
+    ("changes", "spans", "expected"),
+    [
+        # boot and the time until the stop are paid for
+        ([(0, 2), (10, 0)], [ExportSpan("a", 0, 9, 5)], {"a": 20}),
+        # two that overlap wholly share by their work
+        ([(0, 4), (10, 0)], [ExportSpan("a", 0, 10, 30), ExportSpan("b", 0, 10, 10)], {"a": 30, "b": 10}),
+        # one after the other, the same workers: each its own time, the wait between them is the first one's
+        ([(0, 1), (30, 0)], [ExportSpan("a", 0, 10, 9), ExportSpan("b", 20, 30, 9)], {"a": 20, "b": 10}),
+        # half overlapping: the common part is shared, the rest is not
+        ([(0, 1), (30, 0)], [ExportSpan("a", 0, 20, 20), ExportSpan("b", 10, 30, 20)], {"a": 15, "b": 15}),
+        # workers come and go in the middle
+        ([(0, 1), (5, 3), (8, 1), (12, 0)], [ExportSpan("a", 0, 12, 1)], {"a": 18}),
+        # an export that never got a worker pays nothing
+        ([], [ExportSpan("a", 0, 10, 0)], {"a": 0}),
+        # time without work is shared equally
+        ([(0, 2), (10, 0)], [ExportSpan("a", 0, 10, 0), ExportSpan("b", 0, 10, 0)], {"a": 10, "b": 10}),
+        # two machines whose clocks differ may say that work took less than no time
+        ([(0, 2), (10, 0)], [ExportSpan("a", 0, 10, -1), ExportSpan("b", 0, 10, 1)], {"a": 0, "b": 20}),
+    ],
+    ids=["alone", "by work", "in turn", "half", "resized", "never", "equal", "clocks"],
+)
+def test_time_is_shared_by_work(
+    changes: list[tuple[float, int]], spans: list[ExportSpan], expected: dict[str, float]
+) -> None:
+    assert seconds(changes, spans, 40) == expected
+
+
+MADE = Result("key", "name.pdf", 1, 100, 100, 100, seconds=50.0)
+EXPORT = Export(
+    "0" * 26, "photos", {}, "shop", 0.0, State.READY, result=MADE,
+    started_at=1.0, planned_at=3.0, rendered_at=13.0, finished_at=17.0,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("export", "work"),
+    [
+        (EXPORT, 2 + 50 + 4),
+        (replace(EXPORT, result=replace(MADE, seconds=0.0)), 2 + 10 + 4),
+        (replace(EXPORT, result=None, rendered_at=None, state=State.CANCELLED), 2 + 14),
+        (replace(EXPORT, result=None, rendered_at=None, planned_at=None, state=State.FAILED), 16),
+        (replace(EXPORT, result=None, rendered_at=None, planned_at=None, started_at=None), 0),
+    ],
+    ids=["made", "not timed", "cancelled", "not planned", "never begun"],
+)
+def test_a_failed_export_pays_for_its_own_drawing(export: Export, work: float) -> None:
+    assert span(export).work == work
+
+
+moments = st.integers(0, 100)
+overlaps = st.lists(st.tuples(moments, st.integers(0, 50), st.integers(0, 90)), min_size=1, max_size=8)
+resizes = st.lists(st.tuples(moments, st.integers(0, 5)), max_size=8, unique_by=lambda change: change[0])
+
+
+@given(overlaps, resizes)
+def test_shares_sum_up_to_all_paid_time(spans: list[tuple[int, int, int]], changes: list[tuple[int, int]]) -> None:
+    changes.sort()
+    asked = [ExportSpan(str(i), begin, begin + length, work) for i, (begin, length, work) in enumerate(spans)]
+    paid = sum(
+        workers * (end - at)
+        for (at, workers), end in zip(changes, [*(at for at, _ in changes[1:]), 150], strict=False)
+    )
+    charged = share_costs([Change(at, workers, 1.0) for at, workers in changes], asked, 150)
+    assert sum(charge.dyno_seconds for charge in charged.values()) == pytest.approx(paid)
