@@ -56,7 +56,8 @@ def test_the_celery_command_starts_the_same_worker(
     until(lambda: services.redis.leases.held(["keeper"]) == {"keeper"}, "the keeper leads")
     process.send_signal(SIGTERM)
     assert process.wait(SECONDS) == 0
-    assert "Initiating Soft Shutdown" in log.read_text(), "not the warm shutdown, which has no limit"
+    said = log.read_text()
+    assert "Cold shutdown" in said and "Warm shutdown" not in said, "the warm one has no time limit"
     assert services.redis.workers.up() == []
     assert not services.redis.leases.held(["keeper"])
 

@@ -168,7 +168,7 @@ def test_rows_of_a_program_become_volumes(tmp_path: Path) -> None:
     made = [len(read(Path(volume.key)).pages) for volume in result.volumes]
     assert made == [2] * (result.pages // 2) + [1] * (result.pages % 2)
     assert Path(result.key) == tmp_path / "out-index.pdf"
-    with pytest.raises(InvalidRequest, match="0 pages"):
+    with pytest.raises(InvalidRequest, match="volume_pages is 0"):
         pipeline.render("table", tmp_path / "none.pdf", [{"id": 1}], volume_pages=0)
 
 
