@@ -9,7 +9,7 @@ from ..errors import PipelineError
 
 @dataclass(frozen=True)
 class Retry:
-    """Try the step again after so many seconds."""
+    """Try the step again `after` seconds later."""
 
     after: float
     error: PipelineError
