@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import re
 import time
 import unicodedata
@@ -26,6 +27,7 @@ from .join import Volume, Written
 from .segment_cache import SegmentCache
 from .step import Signal, Work
 
+log = logging.getLogger(__name__)
 COPIES_AT_ONCE = 4
 
 
@@ -126,6 +128,10 @@ class BucketOutput:
             raise StoreDown(
                 f"{volume.name} of export {self._work.export.id} is not in the bucket as it was written."
             )
+        log.info(
+            "export %s: %d segments became %d bytes; %d bytes passed through",
+            self._work.export.id, len(members), size, parts.through,
+        )  # fmt: skip
         return size
 
 
@@ -147,6 +153,7 @@ class _Parts:
         self._total = total
         self._part = 0
         self._waiting = bytearray()
+        self.through = 0  # bytes that were not copied inside the bucket
 
     def upload(self, assembly: Assembly) -> int:
         """Upload every part, segments then tail. Returns the size of the file."""
@@ -190,6 +197,7 @@ class _Parts:
                 file.write(block)
             file.seek(0)
             self._upload.write(number, file)
+        self.through += what.size
 
     def _gather(self, part: Gather) -> None:
         for what in part.ranges:
@@ -212,6 +220,7 @@ class _Parts:
     def _flush(self) -> None:
         if self._waiting:
             self._upload.write(self._next(), self._waiting)
+            self.through += len(self._waiting)
             self._waiting = bytearray()
 
     def _next(self) -> int:

@@ -231,7 +231,7 @@ def test_warnings_come_in_order_and_once() -> None:
     result = result_of(indexes, MemoryOutput(), VolumePlan(bytes=1_000), warnings=("A column is empty.",))
     planned, missing, large, first, second, third = result.warnings
     assert planned == "A column is empty."
-    assert missing.startswith("No font has 1 kinds of characters: \U0010fffd (U+10FFFD)")
+    assert "\U0010fffd (U+10FFFD)" in missing
     assert large.startswith("Album-2-of-3.pdf has ")
     assert large.endswith(" bytes, more than 1,000: one page takes nearly all of it.")
     assert (first, second, third) == ("Row 1 is cut.", "Row 2 is cut.", "Row 3 is cut.")
