@@ -39,6 +39,7 @@ def opened(s3_server: S3, valkey_server: Valkey, mail: Smtp) -> Services:
             "AWS_SECRET_ACCESS_KEY": s3_server.secret,
             "SECRET_KEY": "test-secret-key",
             "WORKER_MEMORY_MB": "4096",  # the tests of a process share its memory
+            "WORKER_CONCURRENCY": "2",
             "SMTP_URL": mail.url,
         }
     )
