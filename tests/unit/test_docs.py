@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 import json
 import re
 import subprocess
@@ -12,8 +13,11 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
+import werkzeug.exceptions
 
 from local.formation import parse_procfile
+from pipeline import errors
+from pipeline.tasks.step import StepRecord
 
 ROOT = Path(__file__).parents[2]
 DOCS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -137,6 +141,20 @@ def test_the_walk_of_an_export_names_no_file_twice() -> None:
     files = [span for span in spans(walk) if is_path(span)]
     assert len(files) > 50
     assert sorted(files) == sorted(set(files))
+
+
+def test_error_codes_of_the_api_are_classes() -> None:
+    section = (ROOT / "docs/api.md").read_text().partition("\n## Errors\n")[2]
+    codes = {span for span in spans(section) if re.fullmatch(r"(?:[A-Z][a-z]+){2,}", span)}
+    assert len(codes) > 15
+    known = {*vars(errors), *vars(werkzeug.exceptions), "InternalError"}
+    assert codes <= known
+
+
+def test_fields_of_a_step_are_documented() -> None:
+    rows = (ROOT / "docs/operations.md").read_text().partition("\n## Logs\n")[2].partition("\n## ")[0]
+    documented = set(re.findall(r"^\| `(\w+)` \| [^|]* \|$", rows, re.MULTILINE))
+    assert documented == {field.name for field in dataclasses.fields(StepRecord)}
 
 
 def test_commands_of_the_readme_exist() -> None:
