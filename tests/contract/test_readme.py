@@ -44,7 +44,8 @@ def installed(services: Services, monkeypatch: pytest.MonkeyPatch) -> Iterator[S
 
 def block(words: str) -> str:
     """The one code block that has these words."""
-    (code,) = [code for code in re.findall(r"```python\n(.*?)```", README, re.DOTALL) if words in code]
+    blocks: list[str] = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    (code,) = [code for code in blocks if words in code]
     return code
 
 
