@@ -63,6 +63,7 @@ def environ(s3_server: S3, valkey_server: Valkey, request: pytest.FixtureRequest
         "AWS_ACCESS_KEY_ID": s3_server.key_id,
         "AWS_SECRET_ACCESS_KEY": s3_server.secret,
         "SECRET_KEY": "test-secret-key",
+        "WORKER_MEMORY_MB": "4096",  # the tests of a process share its memory
         "PANEL_PASSWORD": "open sesame",
         "API_TOKENS": "shop=shop-token archive=archive-token",
         "KEEPER_SECONDS": "0.3",

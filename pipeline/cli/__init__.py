@@ -7,7 +7,10 @@ import what only they need (Celery, boto3, rich).
 from __future__ import annotations
 
 import sys
+import tomllib
 from collections.abc import Sequence
+from importlib import metadata, resources
+from pathlib import Path
 from typing import Any, NoReturn
 
 import click
@@ -69,7 +72,30 @@ def _told(error: Exception) -> PipelineError:
     return InvalidRequest(message, field=parameter.name if parameter else None, advice=advice)
 
 
+def _version() -> str:
+    """Returns the version in pyproject.toml: from the installed metadata, or from the file beside the package.
+
+    The app on Heroku runs from its checkout and is not installed.
+    """
+    try:
+        return metadata.version("pipeline")
+    except metadata.PackageNotFoundError:
+        pyproject = Path(str(resources.files("pipeline"))).parent / "pyproject.toml"
+        return str(tomllib.loads(pyproject.read_text(encoding="utf-8"))["project"]["version"])
+
+
+def _show_version(context: click.Context, _: click.Parameter, wanted: bool) -> None:
+    """Print the version and exit, when --version is given."""
+    if wanted:
+        click.echo(f"pipeline {_version()}")
+        context.exit()
+
+
 @click.group(cls=Program, help=HELP)
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_show_version,
+    help="Show the version and exit.",
+)  # fmt: skip
 def program() -> None:
     pass
 

@@ -1,6 +1,7 @@
 """The extension API: what a module that makes a document imports, and the register of documents.
 
-A module in this folder is found by its being here; `DOCUMENTS` names modules elsewhere.
+A module in this folder is found by its being here; an installed distribution names its modules in the entry point
+group `pipeline.documents`; `DOCUMENTS` names modules elsewhere.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ import importlib
 import pkgutil
 from collections.abc import Generator, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
+from importlib.metadata import entry_points
 from typing import Any, Protocol, TypeVar
 
 import msgspec
@@ -38,6 +41,8 @@ __all__ = [
     "one_source",
     "register",
 ]
+
+ENTRY_POINTS = "pipeline.documents"  # the group in which a distribution names modules that register documents
 
 P = TypeVar("P", bound=Params, contravariant=True)
 
@@ -133,10 +138,12 @@ def register(document: Document[Any]) -> None:
 
 
 def load(modules: Iterable[str] = ()) -> None:
-    """Import every module of this package, then `modules`; each registers its documents.
+    """Import the modules of installed distributions, then those of this package, then `modules`.
 
-    Raises InvalidSetting when one cannot be imported.
+    Each registers its documents, so one that DOCUMENTS names replaces others of its name. Raises InvalidSetting
+    when one cannot be imported.
     """
+    _load_installed()
     for found in pkgutil.iter_modules(__path__, f"{__name__}."):
         _load(found.name, f"{found.name} cannot be imported")
     for module in modules:
@@ -148,6 +155,20 @@ def _load(module: str, told: str) -> None:
         importlib.import_module(module)
     except Exception as error:  # a module may raise anything while it is imported
         raise InvalidSetting(f"{told}: {error!r}.", field="DOCUMENTS") from error
+
+
+@cache  # reading the metadata of all that is installed takes 10 ms
+def _load_installed() -> None:
+    """Import what installed distributions name in the entry point group `pipeline.documents`."""
+    for point in entry_points(group=ENTRY_POINTS):
+        try:
+            point.load()
+        except Exception as error:  # a module may raise anything while it is imported
+            name = point.dist.name if point.dist else "an unknown distribution"
+            raise InvalidSetting(
+                f"{name} registers documents in {point.value}, which cannot be imported: {error!r}.",
+                advice=f"Upgrade {name}, or uninstall it.",
+            ) from error
 
 
 def find(name: str) -> Document[Any]:

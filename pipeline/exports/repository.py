@@ -70,7 +70,7 @@ class ExportRepository:
     def load(self, export_id: str, max_age: float = 0.0) -> Export:
         """Return the export; NotFound when there is none.
 
-        With `max_age`, it may be what the last such call returned, up to so many seconds ago.
+        With `max_age`, it may be what the last such call returned, up to `max_age` seconds ago.
         """
         if not max_age:
             return self._read(export_id)[0]

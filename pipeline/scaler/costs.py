@@ -16,7 +16,7 @@ from ..exports.export import Charge
 
 @dataclass(frozen=True)
 class Change:
-    """From `at` on there are so many workers, each at `price` dollars a second."""
+    """From `at` on there are this many workers, each at `price` dollars a second."""
 
     at: float
     workers: int

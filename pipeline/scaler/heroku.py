@@ -93,7 +93,7 @@ class Heroku:
         return [dyno(row) for row in rows(self._ask("GET", "dynos"))]
 
     def start(self, command: str, *, kind: str, size: str | None, seconds: int) -> ListedDyno:
-        """Start a one-off dyno that Heroku ends after so many seconds. Never repeated.
+        """Start a one-off dyno that Heroku ends after `seconds`. Never repeated.
 
         Raises Unclear if it may have started, or may still start.
         """

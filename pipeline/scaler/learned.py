@@ -40,15 +40,15 @@ class Learned:
         return self.page.get(document, prior)
 
     def chunk_seconds(self, document: str, pages: float, prior: float = PAGE_SECONDS) -> float:
-        """Predicts the seconds for a chunk of so many pages."""
+        """Predicts the seconds for a chunk of `pages` pages."""
         return CHUNK_SECONDS + pages * self.page_seconds(document, prior)
 
     def plan_seconds(self, document: str, pages: float) -> float:
-        """Predicts the seconds to plan so many pages."""
+        """Predicts the seconds to plan `pages` pages."""
         return STEP_SECONDS + pages * self.plan.get(document, 0.0)
 
     def assembly_seconds(self, document: str, pages: float) -> float:
-        """Predicts the seconds to assemble so many pages."""
+        """Predicts the seconds to assemble `pages` pages."""
         return STEP_SECONDS + pages * self.assembly.get(document, 0.0)
 
     def with_export(self, export: Export) -> Learned:
@@ -99,7 +99,7 @@ _decoder = msgspec.json.Decoder(Learned)  # made while there is one thread, see 
 
 @dataclass(frozen=True)
 class _Timing:
-    """What a step took for so many pages."""
+    """What a step took for a number of pages."""
 
     seconds: float
     pages: int

@@ -32,7 +32,7 @@ class Workload:
 
 @dataclass(frozen=True)
 class Quote:
-    """So many workers finish in so many seconds, for so many dollars."""
+    """The time and the price of an export with a number of workers."""
 
     workers: int
     seconds: float
@@ -74,7 +74,7 @@ def _duration(seconds: float) -> str:
 
 
 def quotes_for_pages(document: str, pages: int, chunks: int, learned: Learned, settings: Settings) -> list[Quote]:
-    """Returns the quotes for so many pages of a kind; `chunks` is 0 before it is cut.
+    """Returns the quotes for a number of pages of a kind; `chunks` is 0 before it is cut.
 
     Empty while the price of a worker is not known: Heroku may know it, but is not asked for a quote.
     """

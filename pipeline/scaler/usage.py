@@ -1,6 +1,6 @@
 """The usage log: what the scaler keeps in the bucket.
 
-    workers/<milliseconds>-<workers>-<picodollars>    from then on so many workers, at so much a second; inside: why
+    workers/<milliseconds>-<workers>-<picodollars>    the number of workers from then on, and the price of a second; inside: why
     charges.json                                      the charges of the last period
     learned.json                                      seconds of pages, chunks and boots, learned lately
 
@@ -62,7 +62,7 @@ class UsageLog:
         self._bucket.put("charges.json", msgspec.json.encode(charges))
 
     def note_workers(self, at: float, workers: int, price: float, why: str) -> None:
-        """Write down that from `at` on there are so many workers, each at `price` dollars a second."""
+        """Write down the number of workers from `at` on, each at `price` dollars a second."""
         key = f"workers/{int(at * 1000):013d}-{workers}-{round(price * PICO)}"
         self._bucket.put(key, why.encode(), content_type="text/plain; charset=utf-8")
 

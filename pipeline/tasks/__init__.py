@@ -1,1 +1,1 @@
-"""What workers do. `flow` is the order of things; the other modules are its steps; `app` is Celery."""
+"""The steps of an export. `flow` holds their order, `step` their common frame, `app` the Celery application."""

@@ -1,4 +1,4 @@
-"""The Celery application: its configuration, each choice with its reason, and its tasks."""
+"""The Celery application: its configuration, with the reason for each choice, and its tasks."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ from .queue import SHORT, SMALL, CeleryQueue
 from .retry import Retry
 from .step import Again
 
-RESULTS_KEPT = 8 * 86400  # longer than an export may wait (EXPORT_DEADLINE), or its chord loses its counter
+RESULT_SECONDS = 8 * 86400  # longer than EXPORT_DEADLINE, or the chord of a waiting export loses its counter
 
 stopping = threading.Event()
-"""Set in a process that renders when its dyno is told to stop: finish the page, keep what is done."""
+"""Set in a worker process when its dyno is told to stop: finish the page and store what is done."""
 
 
 class Results(RedisBackend):  # type: ignore[misc]  # Celery has no types
-    """Results in Redis, for which nobody waits.
+    """A result backend that waits for no result.
 
-    Without this, whoever sends a chord subscribes to each part's result and keeps an object for it, for
-    as long as the process lives (Celery 5.7.0).
+    Without this, a process that sends a chord subscribes to the result of each part, and keeps an object for it
+    until the process ends (Celery 5.7.0).
     """
 
     def add_pending_result(self, result: Any, **_: Any) -> Any:
@@ -53,89 +53,110 @@ class PipelineApp(celery.Celery):  # type: ignore[misc]  # Celery has no types
 
 
 def make_app(settings: Settings) -> PipelineApp:
-    """The Celery application of these settings, with its tasks."""
+    """Returns the Celery application of these settings, with its tasks."""
     results = f"{__name__}:Results+{settings.redis_url}"
     app = PipelineApp("pipeline", broker=settings.redis_url, backend=results, set_as_current=False)
     app.settings = settings
+    app.conf.update(
+        **_messages(settings), **_limits(settings), **_connections(settings), **_results(settings),
+        worker_send_task_events=False, event_queue_expires=60, worker_hijack_root_logger=False,
+    )  # fmt: skip
+    _define_tasks(app, settings)
+    return app
+
+
+def _messages(settings: Settings) -> dict[str, Any]:
+    """How messages are written, routed and acknowledged."""
+    return {
+        # JSON only: write access to Redis must not be enough to run code.
+        "task_serializer": "json",
+        "result_serializer": "json",
+        "accept_content": ["json"],
+        # A message is acknowledged after its work, and comes back when the worker dies. Attempts are
+        # counted before the work, so a message that always kills its worker does not loop.
+        "task_acks_late": True,
+        "task_reject_on_worker_lost": True,
+        "worker_deduplicate_successful_tasks": False,  # its fast path forgets to count chord parts
+        # One message at a time per process: a long chunk must not hold others back.
+        "worker_prefetch_multiplier": 1,
+        "visibility_timeout": settings.visibility_timeout,
+        "task_queues": [Queue(name, Exchange(name), name) for name in QUEUES],  # type: ignore[no-untyped-call]
+        "task_default_queue": SHORT,
+        "task_routes": {"pipeline.render": {"queue": SMALL}},
+    }
+
+
+def _limits(settings: Settings) -> dict[str, Any]:
+    """How much time and memory a task may use, and how many run at once."""
+    return {
+        "worker_concurrency": settings.concurrency,
+        # CPython does not give all memory back: a process is replaced now and then. KiB.
+        "worker_max_memory_per_child": settings.memory_per_process * 6 // 10 // 1024,
+        "worker_max_tasks_per_child": 1000,  # a new process costs as much as twenty chunks
+        "task_soft_time_limit": settings.soft_time_limit,
+        "task_time_limit": settings.time_limit,
+        # With REMAP_SIGTERM=SIGQUIT a stopped worker has this long to finish, inside Heroku's 30 s.
+        "worker_soft_shutdown_timeout": settings.shutdown_seconds,
+        "worker_cancel_long_running_tasks_on_connection_loss": False,  # a task that finishes stores a segment
+    }
+
+
+def _connections(settings: Settings) -> dict[str, Any]:
+    """How Redis is reached. There are few connections: Heroku's smallest Redis allows twenty."""
     transport = {
-        # A message of a dead worker comes back after this; it must be longer than any task runs, and
+        # A message of a dead worker comes back after this. It must be longer than any task runs, and
         # longer than the 21 s for which Celery holds the claim on a chord's callback.
         "visibility_timeout": settings.visibility_timeout,
         "unacked_restore_interval": 5,
         "unacked_restore_throttle": 1,
-        # Look at the queues in the order of QUEUES: what is short or small never waits behind what is large.
+        # Read the queues in the order of QUEUES: short and small messages never wait behind large ones.
         "queue_order_strategy": "priority",
         "socket_keepalive": True,
         "health_check_interval": 60,
         "socket_connect_timeout": 2,
-        "max_retries": 0,  # a request must not wait for Redis; the keeper sends again what was not sent
+        "max_retries": 0,  # a web request must not wait for Redis; the keeper sends lost messages again
     }
-    if settings.redis_url.startswith("rediss:"):
-        tls = {"ssl_cert_reqs": ssl.CERT_NONE}  # Heroku's certificate is self-signed
-        app.conf.update(broker_use_ssl=tls, redis_backend_use_ssl=tls)
-    app.conf.update(
-        # JSON only: whoever can write to Redis must not be able to run code.
-        task_serializer="json",
-        result_serializer="json",
-        accept_content=["json"],
-        # A message is done when its work is done, and comes back when the worker dies. Attempts are
-        # counted before the work, so one that always kills its worker does not loop.
-        task_acks_late=True,
-        task_reject_on_worker_lost=True,
-        worker_deduplicate_successful_tasks=False,  # its fast path forgets to count chord parts
-        # One message at a time a process: a long chunk must not hold others back.
-        worker_prefetch_multiplier=1,
-        worker_concurrency=settings.concurrency,
-        # CPython does not give all memory back: a fresh process now and then. KiB.
-        worker_max_memory_per_child=settings.memory_per_process * 6 // 10 // 1024,
-        worker_max_tasks_per_child=1000,  # a fresh one costs as much as twenty chunks
-        task_soft_time_limit=settings.soft_time_limit,
-        task_time_limit=settings.time_limit,
-        # With REMAP_SIGTERM=SIGQUIT a stopped worker gets so long to finish, inside Heroku's 30 s.
-        worker_soft_shutdown_timeout=settings.shutdown_seconds,
-        worker_cancel_long_running_tasks_on_connection_loss=False,  # what finishes is a stored segment
-        broker_transport_options=transport,
-        result_backend_transport_options={"visibility_timeout": settings.visibility_timeout},
-        visibility_timeout=settings.visibility_timeout,
-        broker_connection_retry_on_startup=True,
-        # Few connections: Heroku's smallest Redis allows twenty.
-        broker_pool_limit=1,
-        redis_max_connections=4,
-        redis_socket_timeout=10,
-        redis_socket_connect_timeout=2,
-        result_backend_always_retry=True,
-        # Nobody asks for a result; the chord keeps count of its parts by itself, for as long as this.
-        result_expires=RESULTS_KEPT,
-        task_ignore_result=True,
-        task_track_started=False,
-        result_extended=False,
-        task_queues=[Queue(name, Exchange(name), name) for name in QUEUES],  # type: ignore[no-untyped-call]
-        task_default_queue=SHORT,
-        task_routes={"pipeline.render": {"queue": SMALL}},
-        worker_send_task_events=False,
-        worker_enable_remote_control=False,  # nothing uses it, and it costs connections
-        worker_hijack_root_logger=False,
-        event_queue_expires=60,
-    )
-    _define_tasks(app, settings)
-    return app
+    tls = {"ssl_cert_reqs": ssl.CERT_NONE}  # Heroku's certificate is self-signed
+    encrypted = {"broker_use_ssl": tls, "redis_backend_use_ssl": tls}
+    return {
+        **(encrypted if settings.redis_url.startswith("rediss:") else {}),
+        "broker_transport_options": transport,
+        "broker_connection_retry_on_startup": True,
+        "broker_pool_limit": 1,
+        "redis_max_connections": 4,
+        "redis_socket_timeout": 10,
+        "redis_socket_connect_timeout": 2,
+        "worker_enable_remote_control": False,  # nothing uses it, and it costs connections
+    }
+
+
+def _results(settings: Settings) -> dict[str, Any]:
+    """What is kept of finished tasks: only the chord's count of its parts."""
+    return {
+        "result_backend_transport_options": {"visibility_timeout": settings.visibility_timeout},
+        "result_backend_always_retry": True,
+        "result_expires": RESULT_SECONDS,
+        "task_ignore_result": True,
+        "task_track_started": False,
+        "result_extended": False,
+    }
 
 
 def _define_tasks(app: PipelineApp, settings: Settings) -> None:
     opened: dict[int, Services] = {}
 
     def services() -> Services:
-        """This process's own, made after the fork: connections must not be shared."""
+        """Returns this process's services, opened after the fork: processes must not share connections."""
         process = os.getpid()
         if process not in opened:
-            # Heroku sends SIGTERM to every process of a dyno: finish the page, keep what is done, put the
-            # rest back. Set here, since billiard ignores SIGTERM after its own initialisers have run.
+            # Heroku sends SIGTERM to every process of a dyno: finish the page, store what is done, requeue the
+            # rest. Set here, because billiard ignores SIGTERM after its own initialisers have run.
             signal.signal(signal.SIGTERM, lambda *_: stopping.set())
             opened[process] = open_services(settings, CeleryQueue(app))
         return opened[process]
 
     def take(task: Any, step: str, export_id: str, chunk: int | None = None) -> None:
-        """Do a step; a message that is not done comes back."""
+        """Do a step. Celery sends the message again when the step is not done."""
         match flow.handle(services(), step, export_id, chunk, stopping):
             case Again():
                 raise task.retry(countdown=0)
@@ -154,7 +175,7 @@ def _define_tasks(app: PipelineApp, settings: Settings) -> None:
 
     @app.task(name="pipeline.assemble", **options)  # type: ignore[untyped-decorator]
     def assemble(self: Any, _: list[None], export_id: str) -> None:
-        """The chord's callback. What the parts returned says nothing: the bucket alone is trusted."""
+        """The chord's callback. It ignores what the parts returned: only the bucket is trusted."""
         take(self, "assemble", export_id)
 
     @app.task(name="pipeline.deliver", **options)  # type: ignore[untyped-decorator]
@@ -163,5 +184,5 @@ def _define_tasks(app: PipelineApp, settings: Settings) -> None:
 
 
 def open_with_celery(settings: Settings, timeouts: Timeouts = BACKGROUND) -> Services:
-    """Everything the settings name, for a process that sends messages to workers."""
+    """Returns the services of a process that sends messages to workers."""
     return open_services(settings, CeleryQueue(make_app(settings)), timeouts)

@@ -1,4 +1,4 @@
-"""assemble: segments become the file, inside S3 where that is possible."""
+"""assemble: join the segments into the file, inside S3 where possible."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from .step import Again, Done, Missing, NotWanted, Outcome, Signal, Work
 
 
 def body(work: Work) -> Outcome:
-    """Join the segments, if all are there, into the file or its volumes; the export is ready then."""
+    """Join the segments into the file or its volumes, if none is missing. The export is ready then."""
     s, export = work.services, work.export
     plan = load_plan(s, export)
     picked, missing = cover(plan, s.segments.found(export.id))
     if missing:
-        return NotWanted("chunks are missing")  # they are on their way, or the keeper asks for them
+        return NotWanted("chunks are missing")  # they are being rendered, or the keeper sends them again
     if work.advance(State.ASSEMBLING, rendered_at=time.time()).state is not State.ASSEMBLING:
         return NotWanted(f"the export is {work.export.state}")
     keys = [segment_key(export.id, chunk.number, first, pages) for chunk, first, pages in picked]
@@ -50,7 +50,7 @@ def body(work: Work) -> Outcome:
 
 
 def _drawing_seconds(work: Work) -> float:
-    """How long workers drew, all together; 0 when Redis does not know it of every chunk."""
+    """Returns the seconds that all workers drew; 0 when Redis does not know them for every chunk."""
     try:
         known = work.services.redis.progress.load(work.export.id)
     except RedisDown:

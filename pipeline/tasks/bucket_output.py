@@ -1,4 +1,4 @@
-"""Joining in the bucket: segments are read from it, and become the parts of multipart uploads inside it."""
+"""Joining in the bucket: segments become the parts of a multipart upload, copied inside the bucket if large."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ class StoredSegments:
         self._etags: list[str] = []
 
     def all(self) -> Iterator[tuple[str, SegmentIndex]]:
-        """Key and index of every segment. One that does not go on where the one before ended is dropped: it belongs
-        to a segment that was dropped, and was rendered again with other objects."""
+        """Yields key and index of every segment. Drops a segment that does not continue the one before it: it
+        followed a segment that was dropped, and rendered again with other objects."""
         chunk = slot = -1
         for key in self._keys:
             index = self._cache.index(key)
@@ -56,7 +56,7 @@ class StoredSegments:
             yield key, index
 
     def some(self, members: range) -> Iterator[SegmentIndex]:
-        """The indexes at these positions; DamagedSegment when a segment was stored again meanwhile."""
+        """Yields the indexes at these positions. Raises DamagedSegment when a segment was stored again."""
         for i in members:
             index = self._cache.index(self._keys[i])
             if index.etag != self._etags[i]:  # what was joined, or will be, is another object
@@ -73,7 +73,7 @@ class BucketOutput:
         self._cache = cache
 
     def write(self, volume: Volume, segments: Sequence[SegmentEntry]) -> Written:
-        """Write a file, unless it is a volume that is there. A volume's key follows from what is in it."""
+        """Write a file, unless it is a volume that exists. The key of a volume is a hash of its contents."""
         members = segments[volume.members.start : volume.members.stop]
         key = self._key(volume, members)
         there = self._bucket.head(key) if volume.position else None
@@ -92,7 +92,7 @@ class BucketOutput:
         return File(key, name, size, 0, pages)
 
     def finish(self) -> None:
-        """Nothing is left to do: an upload is seen when it completes."""
+        """Does nothing: a completed upload is visible at once."""
 
     @property
     def _folder(self) -> str:
@@ -108,7 +108,7 @@ class BucketOutput:
     def _join(
         self, key: str, volume: Volume, members: Sequence[SegmentEntry], segments: Sequence[SegmentEntry]
     ) -> int:
-        """Make one file from segments. Returns its size, which was seen to be right."""
+        """Make one file from segments. Returns its size, checked in the bucket."""
         for left in self._bucket.uploads(key):
             left.abort()
         before = sum(segment.size for segment in segments[: volume.members.start])
@@ -184,7 +184,7 @@ class _Parts:
         self._done += what.size
 
     def _carry(self, number: int, what: ByteRange) -> None:
-        """The same through this machine's disk, for stores that cannot copy a part."""
+        """Copy through this machine's disk, for stores that cannot copy a part."""
         with TemporaryFile() as file:
             for block in self._read(what):
                 file.write(block)
@@ -236,13 +236,13 @@ class _Parts:
 
 
 def file_name(export: Export) -> str:
-    """The name of a person's file: title and day."""
+    """Returns the file name that people see: title and day."""
     title = "".join(c if c.isalnum() or c in " -_." else " " for c in export.name)
     day = time.strftime("%Y-%m-%d", time.gmtime(export.created_at))
     return f"{' '.join(title.split())[:80] or 'document'} {day}.pdf"
 
 
 def ascii_name(name: str) -> str:
-    """The same for a key: letters, digits and dashes."""
+    """Returns a file name for a key: ASCII letters, digits, dots and dashes."""
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
     return re.sub(r"[^A-Za-z0-9.]+", "-", plain).strip("-.") or "document.pdf"

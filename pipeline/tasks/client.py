@@ -1,4 +1,4 @@
-"""Documents from a program in Python: made by workers, or here; their rows may come as an endless stream."""
+"""The Python API: make a document with workers, or in this process. Rows may come as a stream."""
 
 from __future__ import annotations
 
@@ -22,16 +22,15 @@ from ..exports.volumes import VolumeLimit
 from ..pdf import fonts
 from ..services import Services
 from ..settings import Settings
+from . import submit as submission
 from .app import open_with_celery
 from .inline import make_file
-from .submit import Submitted, validate
-from .submit import submit as tasks_submit
 
-WHAT = "the rows that were given"
+ROWS = "the given rows"  # what errors call them
 
 
 def connect() -> Services:
-    """The services that the environment names, to be kept as long as the process lives; nothing is sent yet."""
+    """Returns the services that the environment names. Open them once per process; they connect when first used."""
     return open_with_celery(Settings.from_env(os.environ))
 
 
@@ -39,18 +38,18 @@ def submit(
     services: Services, document: str, rows: Any = None, *, titles: Sequence[str] = (),
     params: Mapping[str, Any] | None = None, owner: str = "cli", notify: str | None = None, key: str | None = None,
     volume_pages: int | None = None, volume_bytes: int | None = None,
-) -> Submitted:  # fmt: skip
-    """Ask workers for a document. `rows` are sent to the bucket while they come, a few MiB at a time.
+) -> submission.Submitted:  # fmt: skip
+    """Submit an export, which workers make. `rows` are uploaded to the bucket as a stream, a few MiB at a time.
 
-    Rows are mappings, or sequences named by `titles`, or whatever speaks Arrow (a table, a RecordBatchReader,
-    a data frame). Without a `key`, each call with rows is an export of its own. Cut into files of so many pages,
-    or of at most so many bytes, when asked for. Raises InvalidRequest before anything is sent.
+    Rows are mappings, or sequences named by `titles`, or an Arrow source (a table, a RecordBatchReader, a data
+    frame). `key` makes a repeated call return the same export; without it, each call with rows is a new one.
+    `volume_pages` or `volume_bytes` limits the size of a file. Raises InvalidRequest before anything is uploaded.
     """
     volume = VolumeLimit(volume_pages, volume_bytes)
-    order = ExportRequest(document, dict(params or {}), owner, notify, key, volume=volume)
+    request = ExportRequest(document, dict(params or {}), owner, notify, key, volume=volume)
     if rows is not None:
-        order = _with(order, listing=_sent(services, order, records(rows, titles)))
-    return tasks_submit(services, order)
+        request = _with_params(request, listing=_upload(services, request, records(rows, titles)))
+    return submission.submit(services, request)
 
 
 def render(
@@ -58,8 +57,8 @@ def render(
     params: Mapping[str, Any] | None = None, folder: Path | str = "",
     volume_pages: int | None = None, volume_bytes: int | None = None,
 ) -> Result:  # fmt: skip
-    """Make a document in this process, without any service. `rows` and volumes as for submit; rows pass
-    through a temporary file, volumes stand beside `out`. Files that params name are below `folder`."""
+    """Make a document in this process, without any service. `rows` and volumes as for `submit`; rows pass through
+    a temporary file, and volumes are written beside `out`. File names in `params` are relative to `folder`."""
     settings, volume = Settings.from_env(os.environ), VolumeLimit(volume_pages, volume_bytes)
     volume.check()
     documents.load(settings.documents)
@@ -68,14 +67,14 @@ def render(
     with spool_to_disk() as spool:
         listing = str(folder / given.get("listing", ""))
         if rows is not None:
-            listing = spool(encode_records(records(rows, titles), WHAT))
+            listing = spool(encode_records(records(rows, titles), ROWS))
             given["listing"] = Path(listing).name
         job = DocumentJob(kind, documents.decode(kind, given), listing, FolderInputs(folder))
         return make_file(job, Path(out), settings, lambda *_: None, volume=volume)
 
 
 def records(rows: Any, titles: Sequence[str] = ()) -> Iterator[Mapping[str, Any]]:
-    """Rows of any kind as records; InvalidRequest for one that has no names, or too many values."""
+    """Yields rows of any kind as records. Raises InvalidRequest for a row that does not match the titles."""
     if parquet.is_stream(rows):
         yield from parquet.stream(rows)
         return
@@ -86,22 +85,24 @@ def records(rows: Any, titles: Sequence[str] = ()) -> Iterator[Mapping[str, Any]
 def _named(row: Sequence[Any], titles: Sequence[str], number: int) -> dict[str, Any]:
     if isinstance(row, str | bytes) or len(row) != len(titles):
         raise InvalidRequest(
-            f"Row {number:,} of {WHAT} does not have one value for each of {len(titles)} titles.",
+            f"Row {number:,} of {ROWS} does not have one value for each of the {len(titles)} titles.",
             field="rows",
-            advice="Give mappings, or sequences together with titles.",
+            advice="Pass mappings, or sequences together with `titles`.",
         )
     return dict(zip(titles, row, strict=True))
 
 
-def _sent(services: Services, order: ExportRequest, found: Iterator[Mapping[str, Any]]) -> str:
-    """The key under which records were sent, once the order is seen to be right with the first of them."""
+def _upload(services: Services, request: ExportRequest, found: Iterator[Mapping[str, Any]]) -> str:
+    """Check the request with the first record, then upload all records. Returns their key."""
     first = list(islice(found, 1))
-    field = documents.find(order.document).records_field
-    validate(services, _with(order, **{field: [to_json_value(dict(record)) for record in first]}))
+    field = documents.find(request.document).records_field
+    submission.validate(
+        services, _with_params(request, **{field: [to_json_value(dict(record)) for record in first]})
+    )
     key = f"{SENT}{new_id()}/rows.jsonl"
-    services.bucket.write(key, encode_records(chain(first, found), WHAT))
+    services.bucket.write(key, encode_records(chain(first, found), ROWS))
     return key
 
 
-def _with(order: ExportRequest, **params: Any) -> ExportRequest:
-    return replace(order, params={**order.params, **params})
+def _with_params(request: ExportRequest, **params: Any) -> ExportRequest:
+    return replace(request, params={**request.params, **params})

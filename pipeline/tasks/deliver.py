@@ -1,8 +1,8 @@
-"""deliver: exactly one message about an export that is over; then what is not needed any more is removed.
+"""deliver: send one mail about an export that is over, then remove what is not needed any more.
 
-The claim is written to the bucket before the mail goes out, so that of several deliveries one sends. When the
-sender dies before the mail was taken, another follows after a while. Only a death between the mail server's
-acceptance and our note of it can lead to a second mail; it has the same Message-ID.
+A claim is written to the bucket before the mail is sent, so that only one of several deliveries sends it. The claim
+of a dead worker expires, and another worker sends the mail. A second mail, with the same Message-ID, is possible
+only when a worker dies after the mail server accepted the mail and before that is recorded.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ log = logging.getLogger(__name__)
 
 
 def body(work: Work) -> Outcome:
-    """Send the message if one is due, then close the export."""
+    """Send the mail if it is due, then close the export."""
     s, export = work.services, work.export
     if seconds := notify(s, export):
         s.redis.messages.note_sent(export.id, seconds)
-        return NotWanted("another worker may still be sending the message")
+        return NotWanted("another worker may still be sending the mail")
     s.exports.close(export.id, keep=export.state is State.READY)
     s.redis.progress.forget(export.id)
     s.redis.wakeup.wake()
@@ -33,7 +33,7 @@ def body(work: Work) -> Outcome:
 
 
 def notify(s: Services, export: Export) -> float:
-    """Send the message if one is due and was not sent; MailDown when it has to be tried again.
+    """Send the mail if it is due and was not sent. Raises MailDown when it must be tried again.
 
     Returns the seconds for which another worker may still be sending it; 0 when all is done.
     """
@@ -57,7 +57,7 @@ def notify(s: Services, export: Export) -> float:
 
 
 def _due(s: Services, export: Export) -> bool:
-    """True when a mail is asked for and not sent. A person who cancels an export needs no mail about it."""
+    """True when a mail is requested and not sent. A cancelled export needs none."""
     wanted = export.notify and export.state in (State.READY, State.FAILED)
     return bool(wanted and s.mailer.configured and not export.notified_at)
 
@@ -72,12 +72,12 @@ def _send(s: Services, export: Export) -> None:
 
 
 def _claim(export: Export, now: float, seconds: float) -> Export:
-    """Claim the message, unless it is sent or was claimed in the last `seconds`: no task lives longer."""
+    """Claim the mail, unless it was sent, or claimed in the last `seconds`: no task lives longer."""
     taken = export.notice_claimed_at is not None and now - export.notice_claimed_at < seconds
     return export if export.notified_at or taken else dataclasses.replace(export, notice_claimed_at=now)
 
 
 def _unclaim(export: Export, claimed_at: float) -> Export:
-    """Give a claim back, unless another worker has it by now."""
+    """Release this worker's claim, unless another worker has claimed the mail since."""
     ours = export.notice_claimed_at == claimed_at
     return dataclasses.replace(export, notice_claimed_at=None) if ours else export

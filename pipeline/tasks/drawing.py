@@ -1,4 +1,4 @@
-"""Drawing a chunk into a segment: the same for a worker and for the command line."""
+"""Draws a chunk into a segment, for workers and for the command line alike."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def draw_chunk(
     job: DocumentJob, plan: Plan, chunk: Chunk, first: int, slot: int, max_image_pixels: int, file: BinaryIO,
     should_stop: ShouldStop, interruptions: tuple[type[BaseException], ...] = (),
 ) -> SegmentIndex:  # fmt: skip
-    """Draw a chunk from page `first` and slot `slot` on into a segment; ExportFailed when it has no page there."""
+    """Draw a chunk from page `first` and slot `slot` on. Raises ExportFailed when there is no such page."""
     part = Range(chunk.reading, first, plan.pages, max_image_pixels, plan.found)
     lane = plan.volumes.lane(chunk.number, len(plan.chunks))
     index = draw_range(job, part, lane, slot, file, should_stop, interruptions, plan.volumes)

@@ -1,4 +1,4 @@
-"""The order of things, written once:
+"""The order of the steps:
 
 request -> plan -> render (many, side by side) -> assemble -> deliver
 """
@@ -34,7 +34,7 @@ STEPS = {
 
 
 def after(step: str, outcome: Outcome) -> list[Message]:
-    """The messages that follow from a step. The assembly follows from the chord of the chunks."""
+    """Returns the messages to send after a step. The chord of the chunks sends the assembly."""
     match step, outcome:
         case "plan", Done(export):
             return [chunks(export, range(export.chunks))]
@@ -46,14 +46,14 @@ def after(step: str, outcome: Outcome) -> list[Message]:
 
 
 def chunks(export: Export, numbers: range | tuple[int, ...]) -> Message:
-    """Ask for chunks of an export, and for the assembly after them."""
+    """Returns the message that renders these chunks of an export, and assembles it after them."""
     return Message("render", export.id, tuple(numbers), large=export.chunks > LARGE)
 
 
 def send(services: Services, message: Message) -> None:
-    """Send a message and remember that it went out; wake the scaler when it brings work.
+    """Send a message and note when; wake the keeper when it brings work.
 
-    RedisDown when it could not be sent; the keeper sends it later.
+    Raises RedisDown when it could not be sent; the keeper sends it later.
     """
     redis, settings = services.redis, services.settings
     if message.step == "deliver":
@@ -79,7 +79,7 @@ def take(
 def handle(
     services: Services, step: str, export_id: str, chunk: int | None, stopping: threading.Event
 ) -> Outcome | Retry | Fail:
-    """Do a step as a message asks for it; an error becomes a retry, or ends the export."""
+    """Handle the message for a step. An error becomes a retry, or ends the export."""
     began = time.monotonic()
     outcome: Outcome | Retry | Fail
     try:
@@ -98,7 +98,7 @@ def handle(
 
 
 def fail(services: Services, export_id: str, error: PipelineError) -> None:
-    """End an export with a reason and send the notice; does nothing when it is over already."""
+    """End an export with a reason and send the message to deliver it. Does nothing when it is already over."""
     failure = Failure(error.code, error.message, error.advice)
 
     def step(export: Export) -> Export:
@@ -109,11 +109,11 @@ def fail(services: Services, export_id: str, error: PipelineError) -> None:
 
 
 def cancel(services: Services, export_id: str) -> Export:
-    """End an export on request; workers stop at their next page. Raises IllegalStep when it is over already."""
+    """End an export on request; workers stop at their next page. Raises IllegalStep when it is already over."""
     export = services.exports.change(export_id, lambda e: e.to(State.CANCELLED, finished_at=time.time()))
     try:
         send(services, Message("deliver", export_id))
-    except RedisDown as error:  # it is cancelled all the same; the keeper cleans up
+    except RedisDown as error:  # it is cancelled anyway; the keeper sends the message again
         log.warning("export %s: %s", export_id, error.message)
     return export
 
@@ -127,7 +127,7 @@ def _decide(services: Services, step: str, export_id: str, chunk: int | None, er
     decision = POLICY.decide(error, failures, random.random())  # noqa: S311  # jitter, no secret
     if isinstance(decision, Retry):
         until_at_work = decision.after + services.settings.lease_seconds
-        with suppress(RedisDown):  # the keeper asks for it once more then
+        with suppress(RedisDown):  # then the keeper may send the step once more
             if step == "deliver":
                 services.redis.messages.note_sent(export_id, until_at_work)
             else:
@@ -136,7 +136,7 @@ def _decide(services: Services, step: str, export_id: str, chunk: int | None, er
 
 
 def _failures(services: Services, name: str) -> int:
-    """How often this step has failed; 1 while Redis is down. Celery's own count would include what was put back."""
+    """Returns how often this step failed; 1 while Redis is down. Celery's own count includes requeued messages."""
     try:
         return services.redis.counters.count_attempt(f"error:{name}")
     except RedisDown:
@@ -144,7 +144,7 @@ def _failures(services: Services, name: str) -> int:
 
 
 def _words(outcome: Outcome | Retry | Fail) -> tuple[str, int]:
-    """The outcome in a word, and the pages of it."""
+    """Returns the outcome as a word, and its pages."""
     match outcome:
         case Done(_, pages):
             return "done", pages

@@ -1,4 +1,4 @@
-"""Joining in a folder: segments stand in one file, and become files beside it."""
+"""Joining in a folder: the segments are in one temporary file, and become the files of the result."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from .join import Volume, Written
 
 
 class SpooledSegments:
-    """Segments that stand one behind the other in a file; their indexes are in memory."""
+    """Segments one after another in a file. Their indexes are in memory."""
 
     def __init__(self, indexes: Sequence[SegmentIndex]) -> None:
         self._indexes = indexes
 
     def all(self) -> Iterator[tuple[str, SegmentIndex]]:
-        """Every index; segments of one file need no key."""
+        """Yields every index. Segments of one file need no key."""
         return (("", index) for index in self._indexes)
 
     def some(self, members: range) -> Iterator[SegmentIndex]:
-        """The indexes at these positions."""
+        """Returns the indexes at these positions."""
         return iter(self._indexes[members.start : members.stop])
 
 
 class FolderOutput:
-    """Files in a folder. They are written into a folder beside it, and moved there when all are finished."""
+    """Files in a folder. They are written to a temporary folder, and moved when all are finished."""
 
     def __init__(self, spool: Path, into: Path) -> None:
         """`spool` holds the segments; it becomes the file when there is only one."""
@@ -37,7 +37,7 @@ class FolderOutput:
         self._finished: list[Path] = []
 
     def write(self, volume: Volume, segments: Sequence[SegmentEntry]) -> Written:
-        """Write a file: its part of the spooled segments, and the tail. The whole of them needs no copy."""
+        """Write a file: its segments, then the tail. A file of all segments needs no copy."""
         whole = len(volume.members) == len(segments)
         path = self._spool.with_name(volume.name)
         if whole:
@@ -61,7 +61,7 @@ class FolderOutput:
         return File(str(self._into / name), name, size, 0, pages)
 
     def finish(self) -> None:
-        """Move all files to where they belong."""
+        """Move all files into the folder."""
         for path in self._finished:
             path.replace(self._into / path.name)
 

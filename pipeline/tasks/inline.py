@@ -22,7 +22,7 @@ from .folder_output import FolderOutput, SpooledSegments
 from .join import join
 
 OnProgress = Callable[[str, int, int], None]
-"""Told what is being done, how many are done, of how many (0: not known)."""
+"""Called with the current step, how many are done, and of how many (0: not known)."""
 
 
 def make_file(
@@ -33,7 +33,7 @@ def make_file(
     chunk_pages: int | None = None,
     volume: VolumeLimit = UNCUT,
 ) -> Result:
-    """Make a document's file, or its volumes, from the check of its parameters on.
+    """Check, plan, draw and join a document into its file or its volumes.
 
     When it fails, no file is left.
     """
@@ -51,7 +51,7 @@ def render_file(
 ) -> Result:
     """Draw a planned document chunk after chunk, and join it into `out`, or into volumes and an index beside it.
 
-    `progress` is told the pages done so far.
+    `progress` is called with the number of pages done.
     """
     check_fonts(plan.fonts)
     with TemporaryDirectory(prefix=".", dir=out.parent) as folder:

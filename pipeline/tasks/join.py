@@ -1,4 +1,4 @@
-"""Segments and tails become files: the same for the bucket and for a folder.
+"""Joins segments and tails into files, in the bucket and in a folder alike.
 
 `join` reads the indexes of all segments in several passes, one at a time: what it holds does not grow with the
 pages, only with the number of segments.
@@ -27,7 +27,7 @@ MB = 1_000_000
 
 @dataclass(frozen=True)
 class Volume:
-    """A file that is to be made: its segments by their positions, and the tail behind them.
+    """A file to be made: the positions of its segments, and the tail after them.
 
     A document that is not cut has no `position`.
     """
@@ -49,7 +49,7 @@ class Written:
 
 @dataclass(frozen=True)
 class FinishedFile:
-    """A file that was made: what the index and the result say of it."""
+    """A file that was made, with what the index and the result say about it."""
 
     file: File
     titles: tuple[str, ...]
@@ -60,23 +60,23 @@ class Segments(Protocol):
     """The segments of a document, in order."""
 
     def all(self) -> Iterator[tuple[str, SegmentIndex]]:
-        """Key and index of every segment. The first pass."""
+        """Yields key and index of every segment; the first pass."""
 
     def some(self, members: range) -> Iterator[SegmentIndex]:
-        """The indexes of the segments at these positions; DamagedSegment when one is not what it was."""
+        """Yields the indexes at these positions. Raises DamagedSegment when one changed since the first pass."""
 
 
 class Output(Protocol):
-    """Where files are written. A file that broke off is not seen."""
+    """Where files are written. An incomplete file is never visible."""
 
     def write(self, volume: Volume, segments: Sequence[SegmentEntry]) -> Written:
-        """Write a file from its segments (of all) and its tail; or find it, when it was written before."""
+        """Write a file from its tail and its members of all `segments`, or find it when it was written before."""
 
     def write_index(self, name: str, draw: Callable[[BinaryIO], int]) -> File:
         """Write the index of the volumes; `draw` writes it to a file and returns its pages."""
 
     def finish(self) -> None:
-        """Let all files be seen."""
+        """Make all files visible."""
 
 
 def join(
@@ -84,7 +84,7 @@ def join(
 ) -> Result | None:
     """Join all segments into one file, or into volumes with an index of them.
 
-    Returns None when `may_go_on` says no between two volumes: those that are written are found the next time.
+    Returns None when `may_go_on` returns False between two volumes: the written ones are found the next time.
     """
     bound = TailBound()
     entries = [SegmentEntry(i.chunk, i.size, i.pages, bound.add(i), key, i.etag) for key, i in segments.all()]
@@ -110,7 +110,7 @@ def volumes(
     about: About,
     name: str,
 ) -> Iterator[Volume]:
-    """Every volume in order, or the whole document as one file; `read` gives the indexes of segments."""
+    """Yields every volume in order, or the document as one file. `read` returns the indexes of segments."""
     ranges = planned.fill(segments, bound.overhead if planned.bytes else 0)
     count, before = len(ranges), 0
     for number, members in enumerate(ranges, 1):
@@ -121,7 +121,7 @@ def volumes(
 
 
 def finished(volume: Volume, written: Written, limit: int | None) -> FinishedFile:
-    """What is said of a file that is there, with a warning when it is larger than `limit` bytes."""
+    """Describes a written file, with a warning when it is larger than `limit` bytes."""
     pages = volume.assembly.totals.pages
     before = volume.position.before if volume.position else 0
     file = File(written.key, volume.name, written.bytes, before + 1, pages)
@@ -158,7 +158,7 @@ def result(
     indexes: Iterable[SegmentIndex],
     plan_warnings: tuple[str, ...],
 ) -> Result:
-    """What the files hold, counted over all segments; the first 1,000 skipped inputs by name."""
+    """Returns the result of all files: counts over all segments, and the first 1,000 skipped inputs."""
     totals = bound.totals
     skipped: list[Skipped] = []
     warnings: dict[str, None] = {}

@@ -1,4 +1,4 @@
-"""One at a time over all processes: a lease that a thread renews as long as its process lives."""
+"""Leases that a thread renews as long as its process lives: one holder at a time over all processes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ RENEW_SECONDS = 1.0  # at the latest; a short lease is renewed three times in it
 
 
 class LeaseLost(Conflict):
-    """Another process holds the lease, or it ran out: nothing may be written any more."""
+    """The lease expired or another process holds it: this one must not write any more."""
 
 
 class HeldLease:
@@ -23,8 +23,8 @@ class HeldLease:
     def __init__(
         self, leases: Leases, lease: Lease, seconds: float, stopping: threading.Event, shutdown_seconds: float
     ) -> None:
-        """`stopping` is set when the process is told to end: `shutdown_seconds` are left to it then, and to its
-        lease, so that the message that goes back to the queue does not find the lease taken."""
+        """`stopping` is set when the process is told to end. It then has `shutdown_seconds` left, and so does its
+        lease: the requeued message must not find the lease taken."""
         self._leases = leases
         self._lease = lease
         self._seconds = seconds
@@ -53,7 +53,7 @@ class HeldLease:
         return self._lease
 
     def is_ours(self) -> bool:
-        """False when the lease was lost, as after a long sleep, or when a later holder has begun."""
+        """False when the lease was lost, for example while the process was frozen, or a later holder has begun."""
         return self._leases.renew(self._lease, self._seconds) and self.fence_is_current()
 
     def fence_is_current(self) -> bool:
@@ -66,7 +66,7 @@ class HeldLease:
             raise LeaseLost(f"Another process has taken over {self._lease.name}.")
 
     def was_released(self) -> None:
-        """The lease was released together with other commands: it is not renewed or released again."""
+        """Note that the lease was released together with other commands: stop renewing it."""
         self._over.set()
 
     def _renew(self) -> None:
@@ -81,7 +81,7 @@ class HeldLease:
 
 @contextmanager
 def exclusive(leases: Leases, name: str, seconds: float) -> Iterator[HeldLease | None]:
-    """Hold the lease of this name; None while another process holds it. After a crash it ends within `seconds`."""
+    """Hold the lease of this name. Yields None if another process holds it. After a crash it ends in `seconds`."""
     lease = leases.take(name, seconds)
     if lease is None:
         yield None

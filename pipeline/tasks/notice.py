@@ -1,7 +1,7 @@
-"""Links and mail: the one door to SMTP.
+"""Composes the mail about an export that is over.
 
-A link leads to the app, never to the bucket; it is signed, expires, and can be fetched any number of
-times, since mail scanners fetch every link they see.
+Its links lead to the app, never to the bucket. They are signed and expire, but may be fetched any number of times:
+mail scanners fetch every link they see.
 """
 
 from __future__ import annotations
@@ -27,20 +27,20 @@ VOLUMES_IN_MAIL = 20
 
 
 def message(export: Export, settings: Settings) -> EmailMessage:
-    """The one mail about an export that is over, in text and HTML."""
+    """Returns the mail about an export that is ready or failed, in text and HTML."""
     ready = export.state is State.READY
     lines = list(_ready_lines(export) if ready else _failed_lines(export))
     mail = EmailMessage()
-    mail["Subject"] = f"{'Ready' if ready else 'Not made'}: {_unencoded(_one_line(export.name))}"
+    mail["Subject"] = f"{'Ready' if ready else 'Failed'}: {_unencoded(_one_line(export.name))}"
     mail["From"] = settings.mail_from
     mail["To"] = Address(addr_spec=export.notify or "")
     mail["Date"] = format_datetime(datetime.fromtimestamp(export.finished_at or export.created_at, UTC))
-    # The same for every attempt: a mail that is sent twice after a crash counts as one for most readers.
+    # The same at each attempt: most mail programs show a mail that was sent twice after a crash only once.
     mail["Message-ID"] = f"<{export.id}@{urlsplit(settings.base_url).hostname}>"
     mail["Auto-Submitted"] = "auto-generated"
     links = list(_links(export, settings)) if ready else []
     works = "The link works" if len(links) == 1 else "The links work"
-    until = f"{works} until {_day(time.time() + settings.link_seconds)}, once you are signed in."
+    until = f"{works} until {_day(time.time() + settings.link_seconds)}. You must be signed in."
     named = [url if len(links) == 1 else f"{words}:\n{url}" for words, url in links]
     mail.set_content("\n".join([*lines, *(f"\n{line}" for line in named), *([until] if links else [])]) + "\n")
     mail.add_alternative(_html(lines, links, until), subtype="html")
@@ -48,7 +48,7 @@ def message(export: Export, settings: Settings) -> EmailMessage:
 
 
 def _links(export: Export, settings: Settings) -> Iterator[tuple[str, str]]:
-    """What a mail leads to, as (words, address): the file; or volumes, the first ones at least, and their index."""
+    """Yields the links of the mail as (text, URL): the file, or the index of the volumes and the first 20."""
     links, volumes = Links(settings), export.result.volumes if export.result else ()
     yield "Index of the volumes" if volumes else "Download", links.sign(export.id)
     for number, file in enumerate(volumes[:VOLUMES_IN_MAIL], 1):
@@ -77,8 +77,8 @@ def _ready_lines(export: Export) -> Iterator[str]:
 
 
 def _failed_lines(export: Export) -> Iterator[str]:
-    asked = datetime.fromtimestamp(export.created_at, UTC).strftime("%Y-%m-%d %H:%M UTC")
-    yield f"{_one_line(export.name)}, asked for on {asked}, could not be made."
+    requested = datetime.fromtimestamp(export.created_at, UTC).strftime("%Y-%m-%d %H:%M UTC")
+    yield f"{_one_line(export.name)}, requested on {requested}, failed."
     if export.failure:
         yield _one_line(export.failure.message)
         if export.failure.advice:
@@ -86,7 +86,7 @@ def _failed_lines(export: Export) -> Iterator[str]:
 
 
 def _html(lines: list[str], links: list[tuple[str, str]], until: str) -> str:
-    """Everything from outside is escaped by Markup.format."""
+    """Returns the mail as HTML. Markup.format escapes every value."""
     body = Markup("").join(Markup("<p>{}</p>").format(line) for line in lines)
     for words, url in links:
         body += Markup('<p><a href="{}">{}</a></p>').format(url, words)
@@ -100,7 +100,7 @@ def _one_line(text: str) -> str:
 
 
 def _unencoded(text: str) -> str:
-    """Without what a header takes for an encoded word (RFC 2047, 2), in which any line break may stand."""
+    """Returns the text without the start of an encoded word (RFC 2047, 2), which could hide a line break."""
     return text.replace("=?", "= ?")
 
 

@@ -1,4 +1,4 @@
-"""plan: count the document and cut it into chunks."""
+"""plan: count the pages of the document and split it into chunks."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 
 def body(work: Work) -> Outcome:
-    """Write the plan down, then let its chunks be rendered."""
+    """Make and store the plan. The chunks are rendered next."""
     if work.advance(State.PLANNING, started_at=time.time()).state is not State.PLANNING:
         return NotWanted(f"the export is {work.export.state}")
     with work.attempt("The document's size", "plan"):
@@ -35,26 +35,26 @@ def body(work: Work) -> Outcome:
 
 
 def job_of(services: Services, export: Export) -> DocumentJob:
-    """The document of an export with its parameters and inputs."""
+    """Returns the document of an export with its parameters and inputs."""
     document = documents.find(export.document)
     params = documents.decode(document, export.params)
     return DocumentJob(document, params, params.listing or listing_key(export.id), services.inputs)
 
 
 def make_plan(services: Services, export: Export) -> Plan:
-    """Read the input once; a query or a file that is not lines is written down as lines first."""
+    """Read the input once and plan it. A query, or a file of another format, is stored as lines first."""
     job = job_of(services, export).snapshot(partial(services.exports.snapshot, export.id))
     return job.plan(services.settings, export.chunk_pages, export.volume)
 
 
 def load_plan(services: Services, export: Export) -> Plan:
-    """The plan of an export. One that was lost is made again: the same input gives the same plan."""
+    """Returns the plan of an export. A lost plan is made again: the same input gives the same plan."""
     try:
         return services.exports.plan(export.id)
     except NotFound:
-        log.warning("export %s: its plan is gone and is made again", export.id)
+        log.warning("export %s: its plan is lost and is made again", export.id)
     made = make_plan(services, export)
     if (made.records, made.pages, len(made.chunks)) != (export.records, export.pages, export.chunks):
-        advice = "Ask for the export again."
+        advice = "Request the export again."
         raise ExportFailed("Its plan was lost, and a new one is different: the input changed.", advice=advice)
     return services.exports.write_plan(export.id, made)

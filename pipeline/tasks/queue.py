@@ -1,4 +1,4 @@
-"""Sending messages to workers by Celery."""
+"""Sends messages to workers with Celery."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SHORT, SMALL, LARGE = QUEUES
 
 
 class CeleryQueue:
-    """Messages by way of Celery. RedisDown when they cannot be sent; they are never sent twice by us."""
+    """A queue of Celery. Raises RedisDown when a message cannot be sent; sends no message twice."""
 
     def __init__(self, app: celery.Celery) -> None:
         self._app = app

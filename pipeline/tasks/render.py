@@ -1,4 +1,4 @@
-"""render: a chunk, or what is missing of it, becomes a segment."""
+"""render: draw a chunk, or its missing pages, into a segment."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def body(work: Work) -> Outcome:
 
 
 def _first_missing(segments: SegmentRepository, export_id: str, chunk: Chunk) -> tuple[int, int]:
-    """The first planned page without a segment, and the first free slot of the lane."""
+    """Returns the first planned page without a segment, and the first free slot of the lane."""
     found = segments.found(export_id, chunk.number).get(chunk.number, ())
     pieces = chain(chunk.number, chunk.first_page, chunk.pages, found)
     if not pieces:

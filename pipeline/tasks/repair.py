@@ -1,4 +1,4 @@
-"""What an export that does not move needs: pure, from what is seen of it."""
+"""Decides which message an unfinished export needs; pure."""
 
 from __future__ import annotations
 
@@ -9,51 +9,51 @@ from enum import StrEnum
 from ..exports.export import Export, State
 from ..exports.plan import Plan
 
-NOTICE_PATIENCE = 3600.0  # a mail that cannot be sent for so long must not keep a worker up
+NOTICE_SECONDS = 3600.0  # a mail that cannot be sent within this time must not keep a worker running
 
 
 class Repair(StrEnum):
-    """What to do about an export that does not move."""
+    """What the keeper does about an export."""
 
-    NOTHING = "nothing"
-    PLAN = "plan"
+    NOTHING = "nothing"  # it makes progress, or its message waits
+    PLAN = "plan"  # send the message for this step again, and so on
     RENDER = "render"
     ASSEMBLE = "assemble"
     DELIVER = "deliver"
-    CLOSE = "close"
-    GIVE_UP = "give up"
+    CLOSE = "close"  # stop trying to send its mail
+    GIVE_UP = "give up"  # it is past its deadline: it fails
 
 
 @dataclass(frozen=True)
-class View:
-    """An unfinished export as the keeper sees it."""
+class ExportStatus:
+    """An unfinished export, with what the bucket and Redis know of its work."""
 
     export: Export
     missing: Sequence[int]  # chunks with pages missing
-    unleased: Sequence[int]  # those of them that no worker is at
-    busy: bool  # a step of the whole export is at work
-    sent: bool  # messages for it went out lately
-    queue_empty: bool  # no message waits where one for it would
+    unleased: Sequence[int]  # those of them without a lease: no worker draws them
+    busy: bool  # a step of the whole export holds its lease
+    sent: bool  # a message for it was sent lately
+    queue_empty: bool  # no message waits in the queues that its next message uses
     now: float
-    plan: Plan | None = None  # once there is one
+    plan: Plan | None = None  # None before it is planned
 
 
-def repair(view: View, deadline: float) -> Repair:
-    """What an export needs; pure.
+def repair(status: ExportStatus, deadline: float) -> Repair:
+    """Returns what an export needs. `deadline`: seconds after which an unfinished export fails.
 
-    While messages wait in a queue, the missing one may be among them, unless they were sent long ago.
-    When no message waits and no worker is at the work, the message is lost.
+    A message counts as lost when no worker holds the lease of its step, and its queue is empty or it was sent
+    long ago. Until then it may still be in the queue.
     """
-    if view.export.state.over:
-        if view.now - (view.export.finished_at or 0.0) > NOTICE_PATIENCE:
+    if status.export.state.over:
+        if status.now - (status.export.finished_at or 0.0) > NOTICE_SECONDS:
             return Repair.CLOSE
-        return Repair.NOTHING if view.sent or view.busy else Repair.DELIVER
-    if view.now - view.export.created_at > deadline:
+        return Repair.NOTHING if status.sent or status.busy else Repair.DELIVER
+    if status.now - status.export.created_at > deadline:
         return Repair.GIVE_UP
-    if view.busy or (view.sent and not view.queue_empty):
+    if status.busy or (status.sent and not status.queue_empty):
         return Repair.NOTHING
-    if view.export.state in (State.QUEUED, State.PLANNING):
+    if status.export.state in (State.QUEUED, State.PLANNING):
         return Repair.PLAN
-    if not view.missing:
+    if not status.missing:
         return Repair.ASSEMBLE
-    return Repair.RENDER if view.unleased else Repair.NOTHING
+    return Repair.RENDER if status.unleased else Repair.NOTHING

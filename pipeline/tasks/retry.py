@@ -9,7 +9,7 @@ from ..errors import PipelineError
 
 @dataclass(frozen=True)
 class Retry:
-    """Try the step again after so many seconds."""
+    """Try the step again `after` seconds later."""
 
     after: float
     error: PipelineError
@@ -31,7 +31,7 @@ class RetryPolicy:
     longest: float = 30.0  # seconds
 
     def decide(self, error: Exception, failures: int, chance: float) -> Retry | Fail:
-        """What follows from the `failures`-th failure of a step.
+        """Returns what to do after the `failures`-th failure of a step.
 
         `chance`, from 0 to 1, spreads the retries of many steps: a pause is shortened by up to a half.
         """
@@ -44,5 +44,5 @@ class RetryPolicy:
 
 
 def pages_to_try(missing: int, attempt: int) -> int:
-    """How many pages of a chunk to draw: all at first; after each attempt that was killed half as many."""
+    """Returns how many pages of a chunk to draw: all at first, half as many after each killed attempt."""
     return max(1, missing >> (attempt - 1))

@@ -1,7 +1,6 @@
-"""Segments that were read, kept for as long as they are joined.
+"""A disk cache for the segments of one assembly, of at most 32 MiB; misses go to the bucket.
 
-Their indexes are asked for in several passes, and a call of the bucket costs as much as drawing a page. They
-lie in a file that is as large as ROOM at most; for what finds no room the bucket is asked again.
+Assembling reads all indexes in several passes, and each request to the bucket takes as long as drawing a page.
 """
 
 from __future__ import annotations
@@ -14,26 +13,26 @@ from ..exports.segments import SegmentRepository
 from ..pdf.segment_index import SegmentIndex
 from ..settings import MIB
 
-ROOM = 32 * MIB
+CACHE_BYTES = 32 * MIB
 
 
 @dataclass(frozen=True)
-class _Place:
-    """Where in the file a segment lies: its bytes, when they were small, and its index."""
+class _Entry:
+    """Where a cached segment is in the file: its body (empty when it is large), then its index. In bytes."""
 
-    at: int
-    body: int
-    index: int
+    offset: int
+    body_size: int
+    index_size: int
 
 
 class SegmentCache:
-    """Indexes, and the bytes of small segments. DamagedSegment when the bucket has something else."""
+    """The indexes, and the bodies of small segments. Raises DamagedSegment when the bucket holds something else."""
 
-    def __init__(self, segments: SegmentRepository, room: int = ROOM) -> None:
+    def __init__(self, segments: SegmentRepository, max_bytes: int = CACHE_BYTES) -> None:
         self._segments = segments
-        self._left = room
-        self._file = TemporaryFile()  # noqa: SIM115  # closed with the shelf
-        self._places: dict[str, _Place] = {}
+        self._left = max_bytes
+        self._file = TemporaryFile()  # noqa: SIM115  # closed with the cache
+        self._entries: dict[str, _Entry] = {}
 
     def __enter__(self) -> SegmentCache:
         return self
@@ -44,26 +43,26 @@ class SegmentCache:
         self._file.close()
 
     def index(self, key: str) -> SegmentIndex:
-        """The index of a segment."""
-        place = self._places.get(key)
-        if place is None:
-            return self._fetched(key)
-        return SegmentIndex.decode(self._read(place.at + place.body, place.index))
+        """Returns the index of a segment, from the cache or from the bucket."""
+        entry = self._entries.get(key)
+        if entry is None:
+            return self._fetch(key)
+        return SegmentIndex.decode(self._read(entry.offset + entry.body_size, entry.index_size))
 
     def body(self, key: str, start: int, stop: int) -> bytes | None:
-        """Bytes start..stop of a segment, when it was small enough to be kept whole."""
-        place = self._places.get(key)
-        return self._read(place.at + start, stop - start) if place and stop <= place.body else None
+        """Returns bytes `start` to `stop` of a segment, or None when its body is not in the cache."""
+        entry = self._entries.get(key)
+        return self._read(entry.offset + start, stop - start) if entry and stop <= entry.body_size else None
 
-    def _fetched(self, key: str) -> SegmentIndex:
+    def _fetch(self, key: str) -> SegmentIndex:
         stored = self._segments.read(key)
         body, data = stored.body or b"", stored.index.encode()
         if len(body) + len(data) <= self._left:
             self._left -= len(body) + len(data)
-            self._places[key] = _Place(self._file.seek(0, 2), len(body), len(data))
+            self._entries[key] = _Entry(self._file.seek(0, 2), len(body), len(data))
             self._file.write(body + data)
         return stored.index
 
-    def _read(self, at: int, size: int) -> bytes:
-        self._file.seek(at)
+    def _read(self, offset: int, size: int) -> bytes:
+        self._file.seek(offset)
         return self._file.read(size)

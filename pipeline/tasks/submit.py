@@ -1,4 +1,4 @@
-"""A request becomes an accepted export. Costs the same for ten pages as for a million."""
+"""Turns a request into an accepted export, in the same time for ten pages as for a million."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Submitted:
 
 
 def submit(s: Services, request: ExportRequest) -> Submitted:
-    """Check a request, write it down, ask for a plan. A request that was made before gives the same export.
+    """Check and store a request, then send the message that plans it. A repeated request gives the same export.
 
     Raises InvalidRequest before anything is written.
     """
@@ -44,7 +44,7 @@ def submit(s: Services, request: ExportRequest) -> Submitted:
 
 
 def validate(s: Services, request: ExportRequest) -> tuple[Export, bytes | None]:
-    """The export that a request asks for, and its records as JSON lines; InvalidRequest names what is wrong."""
+    """Returns the export of a request, and its records as JSON lines. InvalidRequest names the wrong field."""
     document = documents.find(request.document)
     params = documents.decode(document, request.params)
     request.check()

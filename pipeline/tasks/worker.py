@@ -67,7 +67,7 @@ class Companion:
         return "heartbeat" in vars(self) and self.heartbeat.should_exit
 
     def start_keeper(self) -> None:
-        """Start the keeper; it ends early when the worker is told to stop, so that another leads at once."""
+        """Start the keeper. It ends when the worker is told to stop, so that another process leads at once."""
         self._keeping = self.keeper.start()
         signals.worker_shutting_down.connect(lambda **_: self.keeper.stop(), weak=False)
 
@@ -86,7 +86,7 @@ class Companion:
 
 
 class PipelineWorker(celery.apps.worker.Worker):  # type: ignore[misc]  # Celery has no types
-    """Celery's worker with a companion, and without what costs connections and serves nothing here."""
+    """Celery's worker with a companion, and without features that cost connections and are not used here."""
 
     def __init__(self, app: PipelineApp | None = None, one_off: str | None = None, **options: Any) -> None:
         self.companion = Companion(app or self.app, one_off)
@@ -116,7 +116,7 @@ class PipelineWorker(celery.apps.worker.Worker):  # type: ignore[misc]  # Celery
 
 
 def worker_record(one_off: str | None) -> Worker:
-    """This worker, as others see it."""
+    """Returns this worker as it reports itself."""
     # Two dynos may have one name for a moment, during a deploy.
     identity = one_off or os.environ.get("HEROKU_DYNO_ID") or str(uuid.uuid4())
     return Worker(identity, os.environ.get("DYNO", "worker"), one_off is not None, time.time())
@@ -134,7 +134,7 @@ def consuming_step(companion: Companion) -> type[bootsteps.StartStopStep]:
         _timer: Any = None
 
         def start(self, consumer: Any) -> None:
-            """Before the first message is asked for, and again after the connection was lost."""
+            """Called before the first message is read, and again after a lost connection."""
             companion.heartbeat.start()
             self._turn(consumer)
             self._timer = consumer.timer.call_repeatedly(HEARTBEAT_SECONDS / 5, self._turn, (consumer,))

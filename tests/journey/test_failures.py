@@ -126,7 +126,7 @@ def test_a_page_that_always_kills_its_worker_ends_the_export_with_a_reason(tmp_p
         assert export["state"] == "failed"
         assert "could not be rendered" in export["failure"]["message"]
         client.wait_until_told(running, export_id)
-        assert client.mails_to(running, "admin@example.org") == ["Not made: Document"]
+        assert client.mails_to(running, "admin@example.org") == ["Failed: Document"]
 
 
 def test_a_page_that_takes_all_memory_does_not_take_the_others_along(tmp_path: Path) -> None:

@@ -65,7 +65,7 @@ def test_what_cannot_be_read_is_said_and_counted(system: Laptop, tmp_path: Path)
     assert export["state"] == "failed"
     assert "Photo number 1" in export["failure"]["message"]
     client.wait_until_told(system, export_id)
-    assert client.mails_to(system, "admin@example.org").count("Not made: Broken fail") == 1
+    assert client.mails_to(system, "admin@example.org").count("Failed: Broken fail") == 1
     assert not list(system.store.entries(f"exports/{export_id}/result/"))
     assert not list(system.store.entries(f"exports/{export_id}/segments/"))
 

@@ -20,7 +20,7 @@ from pipeline import errors
 from pipeline.tasks.step import StepRecord
 
 ROOT = Path(__file__).parents[2]
-DOCS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+DOCS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def variables() -> set[str]:

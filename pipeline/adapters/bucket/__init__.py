@@ -140,7 +140,7 @@ class Bucket(Protocol):
     # the bucket itself
 
     def set_lifecycle(self, days: Mapping[str, int]) -> None:
-        """Let the store remove objects under each prefix after so many days, and unfinished uploads after one.
+        """Let the store remove objects under each prefix after a number of days, and unfinished uploads after one.
 
         It backs up the keeper's own clean-up. It replaces all lifecycle rules that the bucket has.
         """

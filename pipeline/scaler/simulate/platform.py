@@ -62,7 +62,7 @@ class Platform:
         dyno.up = False
 
     def crash(self, place: int, until_found: float) -> None:
-        """Let a dyno die and start again. What it worked on is found after so many seconds."""
+        """Let a dyno die and start again. What it worked on is found some seconds later."""
         if self.dynos:
             dyno = self.dynos[(place - 1) % len(self.dynos)]
             self._drop_tasks(dyno, until_found)

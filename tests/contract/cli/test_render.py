@@ -121,7 +121,7 @@ def test_a_listing_is_rendered(alone: Run, album: Path, tmp_path: Path) -> None:
         (("empty",), "source", "There are no pictures"),
         (("album", "--chunk-pages", "0"), "chunk_pages", "x>=1"),
         (("album", "--volume-pages", "0"), "volume_pages", "x>=1"),
-        (("album", "--volume-size", "10kB"), "volume_bytes", "1048576 is the least"),
+        (("album", "--volume-size", "10kB"), "volume_bytes", "must be 1048576 or more"),
         (("album", "--volume-size", "many"), "volume_bytes", "such as 25MB"),
         (("album", "--volume-size", "5MB", "--volume-pages", "5"), "volume_bytes", "not both"),
         (("album", "--page-size", "A9"), "page_size", "'A9' is not one of"),

@@ -20,6 +20,8 @@ from pipeline.tasks.app import make_app
 from pipeline.tasks.queue import CeleryQueue
 from pipeline.tasks.submit import submit
 
+from ...journey import slow
+
 CELERY = [sys.executable, "-m", "celery", "-A", "pipeline.celery"]
 SECONDS = 60
 Environ = dict[str, str]
@@ -28,6 +30,7 @@ Environ = dict[str, str]
 @pytest.fixture
 def worker(environ: Environ, tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
     env = {**os.environ, **environ, "WORKER_CONCURRENCY": "1", "SHUTDOWN_SECONDS": "3"}
+    env["DOCUMENTS"] = slow.__name__
     env.pop("REMAP_SIGTERM", None)
     log = tmp_path / "worker.log"
     with log.open("wb") as out:
@@ -47,16 +50,23 @@ def until(true: Callable[[], bool], what: str) -> None:
 def test_the_celery_command_starts_the_same_worker(
     worker: tuple[subprocess.Popen[bytes], Path], settings: Settings, put_photos: Callable[[int], str]
 ) -> None:
-    """It draws, reports its heartbeat, leads as keeper, and takes SIGTERM as it is meant on Heroku."""
+    """It draws, reports its heartbeat, leads as keeper, and finishes its page after SIGTERM, as on Heroku.
+
+    Celery logs a soft shutdown only when a task is at work.
+    """
     process, log = worker
     services: Services = open_services(settings, CeleryQueue(make_app(settings)))
     export_id = submit(services, ExportRequest("photos", {"listing": put_photos(3)}, "shop")).export.id
     until(lambda: services.exports.load(export_id).state is State.READY, "the export is ready")
     assert [one.name for one in services.redis.workers.up()] == ["worker"]
     until(lambda: services.redis.leases.held(["keeper"]) == {"keeper"}, "the keeper leads")
+    params = {"pages": 100, "seconds": 0.2}
+    drawing = submit(services, ExportRequest("slow", params, "shop", chunk_pages=100)).export.id
+    until(lambda: bool(services.redis.leases.held([f"{drawing}:0"])), "a chunk is being drawn")
     process.send_signal(SIGTERM)
     assert process.wait(SECONDS) == 0
-    assert "Initiating Soft Shutdown" in log.read_text(), "not the warm shutdown, which has no limit"
+    said = log.read_text()
+    assert "Cold shutdown" in said and "Warm shutdown" not in said, "the warm one has no time limit"
     assert services.redis.workers.up() == []
     assert not services.redis.leases.held(["keeper"])
 

@@ -168,13 +168,13 @@ def test_rows_of_a_program_become_volumes(tmp_path: Path) -> None:
     made = [len(read(Path(volume.key)).pages) for volume in result.volumes]
     assert made == [2] * (result.pages // 2) + [1] * (result.pages % 2)
     assert Path(result.key) == tmp_path / "out-index.pdf"
-    with pytest.raises(InvalidRequest, match="0 pages"):
+    with pytest.raises(InvalidRequest, match="volume_pages is 0"):
         pipeline.render("table", tmp_path / "none.pdf", [{"id": 1}], volume_pages=0)
 
 
 @pytest.mark.parametrize("row", [(1, 2, 3), "text"])
 def test_a_row_without_a_name_for_each_value_is_refused(tmp_path: Path, row: Any) -> None:
-    with pytest.raises(InvalidRequest, match="Row 2 of the rows that were given"):
+    with pytest.raises(InvalidRequest, match="Row 2 of the given rows"):
         pipeline.render("table", tmp_path / "out.pdf", [(1, 2), row], titles=["a", "b"])
 
 

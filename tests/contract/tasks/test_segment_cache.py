@@ -7,7 +7,7 @@ from pipeline.exports.segments import segment_key
 from pipeline.services import Services
 from pipeline.tasks.segment_cache import SegmentCache
 
-from .exports.records import index, store_segment
+from ..exports.records import index, store_segment
 
 
 def test_segments_are_read_once_while_there_is_room(services: Services) -> None:
@@ -17,7 +17,7 @@ def test_segments_are_read_once_while_there_is_room(services: Services) -> None:
         store_segment(segments, export_id, n, 5 * n, 5)
     keys = [segment_key(export_id, n, 5 * n, 5) for n in range(3)]
     one = len(index(0, 0, 5, b"0 0 5").encode()) + 150  # with its hash and ETag
-    with SegmentCache(segments, room=2 * one) as cache:
+    with SegmentCache(segments, max_bytes=2 * one) as cache:
         first = [cache.index(key) for key in keys]
         bucket.delete(keys[:2])
         assert [cache.index(key) for key in keys] == first

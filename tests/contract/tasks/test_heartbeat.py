@@ -1,4 +1,4 @@
-"""A worker that reports, and obeys the drain order, on a real Redis."""
+"""What a worker reports, and when it may work, on a real Redis."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pipeline.adapters.redis import Coordination
 from pipeline.adapters.redis.wakeup import Wakeup
 from pipeline.adapters.redis.workers import DrainOrder, Worker, Workers
 from pipeline.settings import Settings
-from pipeline.tasks import heartbeat as presences
+from pipeline.tasks import heartbeat as heartbeats
 from pipeline.tasks.app import make_app
 from pipeline.tasks.heartbeat import Heartbeat
 from pipeline.tasks.worker import Companion, consuming_step
@@ -35,31 +35,31 @@ def test_a_worker_above_the_ceiling_takes_no_work(
 ) -> None:
     if ceiling is not None:
         shared.workers.drain(ceiling)
-    presence = Heartbeat(shared, worker(name), linger=5)
-    presence.start()
-    assert presence.may_work is may
-    presence.update(busy=False, paused=not may)
-    presence.start()
-    presence.stop()
+    heartbeat = Heartbeat(shared, worker(name), linger=5)
+    heartbeat.start()
+    assert heartbeat.may_work is may
+    heartbeat.update(busy=False, paused=not may)
+    heartbeat.start()
+    heartbeat.stop()
     assert shared.workers.up() == []
 
 
-def test_a_drain_is_acknowledged_when_work_is_laid_down(shared: Coordination) -> None:
+def test_a_worker_drains_only_once_it_has_paused(shared: Coordination) -> None:
     order = shared.workers.drain(1)
-    presence = Heartbeat(shared, worker("worker.2"), linger=5)
-    presence.update(busy=True, paused=False)
-    presence.start()
+    heartbeat = Heartbeat(shared, worker("worker.2"), linger=5)
+    heartbeat.update(busy=True, paused=False)
+    heartbeat.start()
     assert [(one.busy, bool(one.drains)) for one in shared.workers.up()] == [(True, False)]
-    presence.update(busy=False, paused=True)
+    heartbeat.update(busy=False, paused=True)
     deadline = time.monotonic() + 20
     while [one.drains for one in shared.workers.up()] != [order.mark]:
         assert time.monotonic() < deadline
         time.sleep(0.05)
-    presence.stop()
+    heartbeat.stop()
 
 
-def test_a_worker_that_may_work_again_acknowledges_nothing(valkey_server: Valkey, shared: Coordination) -> None:
-    """The order may fall again at once, and keeps its mark: it would be stopped, although it has taken up work."""
+def test_a_worker_that_may_work_again_does_not_drain(valkey_server: Valkey, shared: Coordination) -> None:
+    """The ceiling may fall again at once, with the same mark: the worker would be stopped while it works."""
     said = []
 
     class Slow(Workers):
@@ -69,31 +69,34 @@ def test_a_worker_that_may_work_again_acknowledges_nothing(valkey_server: Valkey
 
     class Late(Wakeup):
         def wake(self) -> None:
-            presence.update(busy=False, paused=True)
+            heartbeat.update(busy=False, paused=True)
 
     opened = Coordination.open(Settings.from_env({"REDIS_URL": valkey_server.url}))
     slow = replace(opened, workers=Slow(opened.client), wakeup=Late(opened.client))
-    presence = Heartbeat(slow, worker("worker.2"), linger=5)
+    heartbeat = Heartbeat(slow, worker("worker.2"), linger=5)
     shared.workers.drain(1)
-    presence.start()
-    presence.update(busy=True, paused=False)
+    heartbeat.start()
+    heartbeat.update(busy=True, paused=False)
     raised = shared.workers.drain(2)
-    presence.update(busy=False, paused=True)  # it has just laid down its work, which is news
+    heartbeat.update(busy=False, paused=True)  # it has just paused, which is reported at once
     deadline = time.monotonic() + 20
-    while not presence.may_work or len(said) < 4:
+    while not heartbeat.may_work or len(said) < 4:
         assert time.monotonic() < deadline
         time.sleep(0.05)
     assert raised.mark not in said
-    presence.stop()
+    heartbeat.stop()
 
 
-def test_a_worker_still_taking_up_work_acknowledges_nothing(shared: Coordination, settings: Settings) -> None:
+def test_a_worker_stopped_while_resuming_does_not_drain(
+    shared: Coordination,
+    settings: Settings,
+) -> None:
     order = shared.workers.drain(1)
-    presence = Heartbeat(shared, worker("worker.2"), linger=5)
-    presence.may_work = True
+    heartbeat = Heartbeat(shared, worker("worker.2"), linger=5)
+    heartbeat.may_work = True
 
     class Consumer:
-        """Takes up work so slowly that another order arrives in between."""
+        """Takes so long to resume that the worker hears another drain order meanwhile."""
 
         def __init__(self) -> None:
             self.task_consumer = self
@@ -101,40 +104,40 @@ def test_a_worker_still_taking_up_work_acknowledges_nothing(shared: Coordination
 
         def add_task_queue(self, name: str) -> None:
             self.queues.append(name)
-            presence.start()
+            heartbeat.start()
 
     companion = Companion(make_app(settings), None)
-    vars(companion)["heartbeat"] = presence
+    vars(companion)["heartbeat"] = heartbeat
     step = consuming_step(companion)(None)
     step._turn(Consumer())  # what Celery's timer calls
-    assert not presence.may_work
-    time.sleep(2 * presences.HEARTBEAT_SECONDS)
+    assert not heartbeat.may_work
+    time.sleep(2 * heartbeats.HEARTBEAT_SECONDS)
     assert order.mark not in {one.drains for one in shared.workers.up()}
-    presence.stop()
+    heartbeat.stop()
 
 
-def test_becoming_idle_or_draining_is_reported_at_once(
+def test_a_worker_that_becomes_idle_or_pauses_reports_at_once(
     shared: Coordination, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(presences, "HEARTBEAT_SECONDS", 60.0)
+    monkeypatch.setattr(heartbeats, "HEARTBEAT_SECONDS", 60.0)
     order = shared.workers.drain(1)
-    presence = Heartbeat(shared, worker("worker.2"), linger=5)
-    presence.start()
-    presence.update(busy=True, paused=False)
-    assert not shared.wakeup.wait(0.2), "to become busy is no news"
-    for laid_down, said in ((False, ""), (True, order.mark)):
-        presence.update(busy=False, paused=laid_down)
+    heartbeat = Heartbeat(shared, worker("worker.2"), linger=5)
+    heartbeat.start()
+    heartbeat.update(busy=True, paused=False)
+    assert not shared.wakeup.wait(0.2), "becoming busy is not reported at once"
+    for paused, said in ((False, ""), (True, order.mark)):
+        heartbeat.update(busy=False, paused=paused)
         assert shared.wakeup.wait(20)
         assert [(one.busy, one.drains) for one in shared.workers.up()] == [(False, said)]
-    presence.update(busy=False, paused=True)
-    assert not shared.wakeup.wait(0.2), "it was said"
-    presence.stop()
+    heartbeat.update(busy=False, paused=True)
+    assert not shared.wakeup.wait(0.2), "it was reported"
+    heartbeat.stop()
 
 
 def test_a_slow_start_does_not_count_as_idle(shared: Coordination) -> None:
-    presence = Heartbeat(shared, Worker("run", "run.1", True, 7.0), linger=0.1)
+    heartbeat = Heartbeat(shared, Worker("run", "run.1", True, 7.0), linger=0.1)
     time.sleep(1.1)  # imports, on a busy machine
-    presence.start()
-    assert not presence.should_exit
+    heartbeat.start()
+    assert not heartbeat.should_exit
     assert [one.id for one in shared.workers.up()] == ["run"]
-    presence.stop()
+    heartbeat.stop()

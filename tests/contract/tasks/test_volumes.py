@@ -21,11 +21,10 @@ from pipeline.settings import MIB
 from pipeline.tasks import flow
 from pipeline.tasks.step import Again
 
-from .. import steps
-from ..unit.test_volumes import noise, seen
-from .test_flow import FIVE, Stage, mail, opened, stage
+from ... import steps
+from ...unit.test_volumes import noise, seen
+from .stage import FIVE, Stage
 
-__all__ = ["mail", "opened", "stage"]  # the fixtures of test_flow
 TWO = VolumeLimit(pages=2)
 
 
@@ -48,7 +47,7 @@ def fetched(stage: Stage, result: Result, folder: Path) -> list[Path]:
 
 
 def photos(stage: Stage, export_id: str, folder: Path) -> list[list[str]]:
-    """The captions in each volume, whose pages all say which one they are in."""
+    """Returns the captions in each volume, after checking that each page names its volume."""
     result = result_of(stage, export_id)
     volumes = [seen(path) for path in fetched(stage, result, folder)[1:]]
     count = str(len(volumes))
@@ -72,7 +71,7 @@ def test_an_export_goes_all_the_way_in_volumes(stage: Stage, tmp_path: Path) -> 
     assert stage.store.uploads("") == []
 
 
-def test_the_mail_leads_to_each_volume_and_to_the_index(stage: Stage) -> None:
+def test_the_mail_links_each_volume_and_the_index(stage: Stage) -> None:
     export_id = stage.submit(title="Álbum", volume=TWO)
     stage.work()
     (mail,) = (
@@ -89,8 +88,8 @@ def test_the_mail_leads_to_each_volume_and_to_the_index(stage: Stage) -> None:
     assert "The links work until" in text
 
 
-def test_the_same_volumes_whoever_renders_them(stage: Stage, tmp_path: Path) -> None:
-    """Two workers, one of which is stopped after every page; the same pages as from one."""
+def test_volumes_are_the_same_from_one_worker_or_two(stage: Stage, tmp_path: Path) -> None:
+    """One of the two workers is stopped after every page; the pages are the same."""
     export_id = stage.planned(volume=VolumeLimit(pages=3), chunk_pages=3, notify=None)
     workers = [
         threading.Thread(target=lambda stop=stop, chunk=chunk: _drawn(stage, export_id, chunk, stop))
@@ -111,7 +110,7 @@ def _drawn(stage: Stage, export_id: str, chunk: int, stop: bool) -> None:
         pass
 
 
-def test_by_size_volumes_are_filled_and_not_larger(stage: Stage, tmp_path: Path) -> None:
+def test_volumes_by_size_are_filled_and_not_larger(stage: Stage, tmp_path: Path) -> None:
     stage.put_album([noise(n, 400) for n in range(12)])
     export_id = stage.submit(volume=VolumeLimit(bytes=MIB), chunk_pages=5, page_numbers=True)
     stage.work()
@@ -123,8 +122,8 @@ def test_by_size_volumes_are_filled_and_not_larger(stage: Stage, tmp_path: Path)
     assert not result.warnings
 
 
-def test_volumes_that_are_there_are_not_made_again(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The bucket fails at the third of five; whoever comes next begins with that one."""
+def test_finished_volumes_are_not_made_again(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bucket fails at the third of five; the next assembly begins with that one."""
     export_id = stage.rendered(volume=VolumeLimit(pages=1), chunk_pages=1)
     complete, done = S3Upload.complete, [0]
 
@@ -147,8 +146,8 @@ def test_volumes_that_are_there_are_not_made_again(stage: Stage, monkeypatch: py
     assert {file.key for file in result_of(stage, export_id).files} == set(after)
 
 
-def test_an_assembly_whose_time_is_nearly_over_goes_on_later(stage: Stage) -> None:
-    """One volume at a time when there is time for no more; attempts are not used up."""
+def test_an_assembly_short_of_time_continues_later(stage: Stage) -> None:
+    """It writes one volume at a time, and uses up no attempts."""
     export_id = stage.rendered(volume=VolumeLimit(pages=1), chunk_pages=1)
     hurried = dataclasses.replace(stage.s, settings=dataclasses.replace(stage.s.settings, soft_time_limit=0.0))
     for made in (1, 2, 3, 4):
@@ -158,7 +157,7 @@ def test_an_assembly_whose_time_is_nearly_over_goes_on_later(stage: Stage) -> No
     assert len(result_of(stage, export_id).volumes) == 5
 
 
-def test_cancelled_between_two_volumes_it_leaves_none(stage: Stage) -> None:
+def test_cancelled_between_two_volumes_none_is_left(stage: Stage) -> None:
     export_id = stage.rendered(volume=VolumeLimit(pages=1), chunk_pages=1)
     hurried = dataclasses.replace(stage.s, settings=dataclasses.replace(stage.s.settings, soft_time_limit=0.0))
     assert steps.assemble(hurried, export_id) == Again("volumes are left")
@@ -168,7 +167,7 @@ def test_cancelled_between_two_volumes_it_leaves_none(stage: Stage) -> None:
     assert stage.objects(export_id, "result/") == stage.objects(export_id, "segments/") == {}
 
 
-def test_a_volume_of_left_out_photos_is_none(stage: Stage, tmp_path: Path) -> None:
+def test_a_volume_of_skipped_photos_is_left_out(stage: Stage, tmp_path: Path) -> None:
     for broken in (2, 3):
         stage.store.put(f"inputs/album/{broken}.jpg", b"no picture")
     export_id = stage.submit(volume=TWO, on_unreadable="skip")
@@ -177,7 +176,7 @@ def test_a_volume_of_left_out_photos_is_none(stage: Stage, tmp_path: Path) -> No
     assert result_of(stage, export_id).skipped_count == 2
 
 
-def test_nobody_is_told_while_a_volume_is_missing(stage: Stage) -> None:
+def test_no_mail_is_sent_while_a_volume_is_missing(stage: Stage) -> None:
     export_id = stage.rendered(volume=TWO)
     steps.assemble(stage.s, export_id)
     stage.store.delete([result_of(stage, export_id).volumes[1].key])
@@ -194,7 +193,7 @@ def test_expiry_removes_every_volume(stage: Stage) -> None:
     assert stage.objects(export_id, "result/") == {}
 
 
-def test_one_volume_is_the_file_that_it_would_be_without(stage: Stage) -> None:
+def test_one_volume_is_the_same_file_as_without_volumes(stage: Stage) -> None:
     files = []
     for volume in (VolumeLimit(), VolumeLimit(pages=5)):
         export_id = stage.submit(volume=volume, notify=None)

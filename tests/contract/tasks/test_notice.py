@@ -18,7 +18,7 @@ from pipeline.pdf.tally import Skipped
 from pipeline.settings import Settings
 from pipeline.tasks.notice import SKIPPED_IN_MAIL, VOLUMES_IN_MAIL, message
 
-from ..mails import arrived
+from ...mails import arrived
 
 EVIL = '<script>alert("1")</script>\r\nBcc: everybody@example.org\r\n\r\nHello'
 
@@ -120,9 +120,9 @@ def test_a_title_like_an_encoded_word_stays_as_typed(mail: Smtp) -> None:
 def test_a_mail_about_a_failure_gives_the_reason(mail: Smtp) -> None:
     failure = Failure("InvalidRequest", f"Entry 7 is wrong: {EVIL}", "Correct it & ask again.")
     found = sent(mail, ready(state=State.FAILED, result=None, failure=failure, name="Bad\nalbum"))
-    assert found["Subject"] == "Not made: Bad album"
+    assert found["Subject"] == "Failed: Bad album"
     text, html = body(found, "plain"), body(found, "html")
-    assert "Bad album, asked for on 2023-11-14 22:13 UTC, could not be made." in text
+    assert "Bad album, requested on 2023-11-14 22:13 UTC, failed." in text
     assert "\nBcc:" not in text
     assert "Correct it & ask again." in text
     assert "Correct it &amp; ask again." in html

@@ -1,0 +1,85 @@
+"""Services whose messages are kept, an album of five photos, and local dynos that do no work."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable
+from typing import Any
+
+import redis
+
+from local.dynos import Dynos
+from pipeline.exports.export import Export
+from pipeline.exports.request import ExportRequest
+from pipeline.scaler.formation import FormationPool
+from pipeline.services import Services
+from pipeline.tasks.keeper import LEADER_LEASE_SECONDS, Keeper
+from pipeline.tasks.submit import submit
+
+from .... import steps
+from ....conftest import SentMessages
+
+LINGER = 0.2
+
+
+class KeeperStage:
+    """Services whose messages are kept, an album of five photos, and local dynos that do no work."""
+
+    def __init__(self, s: Services, messages: SentMessages, dynos: Dynos) -> None:
+        self.s = s
+        self.queue = messages
+        self.dynos = dynos
+        self.keepers: list[Keeper] = []
+
+    @property
+    def workers(self) -> int:
+        return self.dynos.row("worker").quantity
+
+    def keeper(self, lease_seconds: float = LEADER_LEASE_SECONDS, **changes: Any) -> Keeper:
+        settings = dataclasses.replace(self.s.settings, **changes)
+        s = dataclasses.replace(self.s, settings=settings)
+        # Its dynos never say that they are up.
+        pool = FormationPool(settings, s.redis, settle_seconds=0.0)
+        self.keepers.append(Keeper(s, pool, lease_seconds=lease_seconds))
+        return self.keepers[-1]
+
+    def submit(self, **params: Any) -> str:
+        order = ExportRequest("photos", {"listing": "inputs/album.jsonl", **params}, "shop", chunk_pages=2)
+        return submit(self.s, order).export.id
+
+    def planned(self, **params: Any) -> str:
+        export_id = self.submit(**params)
+        steps.plan(self.s, export_id)
+        return export_id
+
+    def render(self, export_id: str, *chunks: int) -> None:
+        for chunk in chunks:
+            steps.render(self.s, export_id, chunk)
+
+    def ready(self, **params: Any) -> str:
+        export_id = self.planned(**params)
+        self.render(export_id, 0, 1, 2)
+        steps.assemble(self.s, export_id)
+        return export_id
+
+    def forget_what_was_sent(self) -> None:
+        """As if all messages were lost long ago."""
+        self.queue.sent.clear()
+        with redis.Redis.from_url(self.s.settings.redis_url) as client:
+            client.delete(*client.keys("pipeline:sent:*"), "none")
+
+    def wipe_redis(self) -> None:
+        with redis.Redis.from_url(self.s.settings.redis_url) as client:
+            client.flushall()
+
+    def age(self, export_id: str, **times: Any) -> Export:
+        """Change the times in an export's record."""
+        return self.s.exports.change(export_id, lambda e: dataclasses.replace(e, **times))
+
+
+def until(true: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)

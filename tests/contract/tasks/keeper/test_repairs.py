@@ -1,0 +1,186 @@
+"""The keeper sends lost messages again, and ends exports that cannot go on."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+import time
+from typing import Any
+
+import pytest
+import redis
+
+from pipeline.adapters.redis.messages import QUEUES
+from pipeline.errors import StoreDown
+from pipeline.exports.export import State
+from pipeline.exports.repository import ExportRepository
+from pipeline.tasks import flow, repair
+from pipeline.tasks.retry import Retry
+
+from .... import steps
+from .stage import KeeperStage
+
+
+def test_a_step_that_will_be_retried_is_not_sent_again(stage: KeeperStage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Celery sends it again after a pause, in which its lease is free and no message waits."""
+    keeper = stage.keeper()
+
+    def fails(step: str, export_id: str, chunk: int | None = None) -> None:
+        with monkeypatch.context() as broken:
+            broken.setattr(flow, "take", failing)
+            assert isinstance(flow.handle(stage.s, step, export_id, chunk, threading.Event()), Retry)
+
+    def turns() -> list[tuple[str, ...]]:
+        stage.queue.sent.clear()
+        with redis.Redis.from_url(stage.s.settings.redis_url) as client:
+            client.delete(*QUEUES)  # a worker takes it, and keeps it until its time has come
+        keeper.turn()
+        keeper.turn()
+        return stage.queue.sent.copy()
+
+    def pauses_end() -> None:
+        with redis.Redis.from_url(stage.s.settings.redis_url) as client:
+            client.delete(*client.keys("pipeline:pause:*"), *client.keys("pipeline:sent:*"))
+
+    export_id = stage.submit()
+    fails("plan", export_id)
+    assert turns() == []
+    pauses_end()
+    assert turns() == [("plan", export_id)]
+    steps.plan(stage.s, export_id)
+    fails("render", export_id, 1)
+    assert turns() == [("render", export_id, "0", "2")]
+    pauses_end()
+    assert turns() == [("render", export_id, "0", "1", "2")]
+    stage.render(export_id, 0, 1, 2)
+    steps.assemble(stage.s, export_id)
+    pauses_end()
+    fails("deliver", export_id)
+    assert turns() == []
+    pauses_end()
+    assert turns() == [("deliver", export_id)]
+
+
+def failing(*_: Any, **__: Any) -> None:
+    raise StoreDown("The bucket could not read it.")
+
+
+def test_a_lost_message_is_sent_again(stage: KeeperStage) -> None:
+    """Only after two turns: a message may be on its way in one."""
+    keeper = stage.keeper()
+
+    def after_two_turns() -> list[tuple[str, ...]]:
+        stage.forget_what_was_sent()
+        keeper.turn()
+        assert stage.queue.sent == []
+        keeper.turn()
+        return stage.queue.sent.copy()
+
+    export_id = stage.submit()
+    assert after_two_turns() == [("plan", export_id)]
+    steps.plan(stage.s, export_id)
+    assert after_two_turns() == [("render", export_id, "0", "1", "2")]
+    stage.render(export_id, 1)
+    lease = stage.s.redis.leases.take(f"{export_id}:2", 60)
+    assert lease is not None
+    assert after_two_turns() == [("render", export_id, "0")], "chunk 2 is leased"
+    stage.s.redis.leases.release(lease)
+    stage.render(export_id, 0, 2)
+    assert after_two_turns() == [("assemble", export_id)]
+    steps.assemble(stage.s, export_id)
+    assert after_two_turns() == [("deliver", export_id)]
+    steps.deliver(stage.s, export_id)
+    assert after_two_turns() == []
+
+
+def test_a_lost_plan_or_assembly_is_sent_despite_other_chunks(stage: KeeperStage, client: Any) -> None:
+    """A worker died with the message, and the queue of large chunks is never empty."""
+    keeper, export_id = stage.keeper(), stage.submit()
+    client.rpush("pipeline.large", "a chunk of another")
+
+    def sent_after_two_turns() -> list[tuple[str, ...]]:
+        stage.queue.sent.clear()
+        keeper.turn()
+        keeper.turn()
+        return stage.queue.sent.copy()
+
+    assert stage.s.redis.messages.sent_lately(export_id)
+    assert sent_after_two_turns() == [("plan", export_id)]
+    steps.plan(stage.s, export_id)
+    assert sent_after_two_turns() == [], "its chunks may be among those that wait"
+    stage.render(export_id, 0, 1, 2)
+    assert stage.s.redis.messages.sent_lately(export_id)
+    assert sent_after_two_turns() == [("assemble", export_id)]
+    client.rpush("pipeline.short", "the assembly may be this")
+    assert sent_after_two_turns() == []
+
+
+def test_lost_progress_is_restored_from_the_bucket(stage: KeeperStage) -> None:
+    export_id = stage.planned()
+    stage.render(export_id, 0, 2)
+    stage.wipe_redis()
+    stage.keeper().turn()
+    progress = stage.s.redis.progress.load(export_id)
+    assert progress is not None
+    assert progress.pages == 3
+
+
+def test_an_export_past_its_deadline_fails(stage: KeeperStage) -> None:
+    export_id = stage.planned()
+    keeper = stage.keeper(export_deadline=0.0)
+    keeper.turn()
+    keeper.turn()
+    export = stage.s.exports.load(export_id)
+    assert export.state is State.FAILED
+    assert export.failure is not None
+    assert "not finished within the time" in export.failure.message
+    assert stage.queue.sent[-1] == ("deliver", export_id)
+
+
+def test_an_undeliverable_mail_keeps_no_worker_up(stage: KeeperStage) -> None:
+    export_id = stage.ready()
+    stage.age(export_id, finished_at=time.time() - repair.NOTICE_SECONDS - 1)
+    keeper = stage.keeper(linger_seconds=0.0)
+    for _ in range(3):
+        keeper.turn()
+    assert stage.s.exports.active() == []
+    assert stage.workers == 0
+    assert stage.s.exports.load(export_id).state is State.READY
+
+
+def test_a_damaged_export_does_not_delay_the_others(stage: KeeperStage, caplog: pytest.LogCaptureFixture) -> None:
+    garbled, strange, good = stage.submit(title="Garbled"), stage.planned(title="Strange"), stage.submit()
+    stage.s.bucket.put(f"exports/{garbled}/export.json", b"{garbled")
+    stage.s.bucket.put(f"exports/{strange}/segments/notes.seg", b"not a segment")
+    stage.forget_what_was_sent()
+    keeper = stage.keeper()
+    keeper.turn()
+    keeper.turn()
+    assert ("plan", good) in stage.queue.sent
+    assert stage.workers >= 1
+    assert f"export {garbled} could not be checked" in caplog.text
+    assert f"export {strange} could not be checked" in caplog.text
+
+
+def test_a_damaged_export_keeps_no_worker_up_past_its_deadline(stage: KeeperStage) -> None:
+    garbled = stage.submit()
+    stage.s.bucket.put(f"exports/{garbled}/export.json", b"{garbled")
+    keeper = stage.keeper()
+    keeper.turn()
+    assert stage.workers == 1, "one may be busy with it"
+    late = stage.keeper(export_deadline=0.0, linger_seconds=0.0)
+    stage.wipe_redis()
+    late.turn()
+    assert stage.workers == 0
+
+
+def test_an_export_without_its_plan_is_not_dropped(stage: KeeperStage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.exports.repository.CLAIM_GRACE", -2.0)
+    export_id = stage.planned()
+    store = stage.s.bucket
+    store.delete([f"exports/{export_id}/plan.json"])
+    stage.s = dataclasses.replace(
+        stage.s, exports=ExportRepository(store)
+    )  # as in a new process, which knows no plan
+    stage.keeper().turn()
+    assert stage.s.exports.load(export_id).state is State.RENDERING

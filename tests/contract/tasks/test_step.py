@@ -1,0 +1,108 @@
+"""The frame of a step: errors become retries or end the export; every step is recorded."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import threading
+
+import pytest
+
+from local.services import free_port
+from pipeline.adapters.redis import Coordination
+from pipeline.documents.inputs.bucket import BucketInputs
+from pipeline.errors import RedisDown, StoreDown
+from pipeline.exports.segments import segment_key
+from pipeline.tasks import flow
+from pipeline.tasks.retry import Fail, Retry
+from pipeline.tasks.step import StepRecord
+
+from ... import steps
+from .stage import Stage, failing
+
+
+@pytest.fixture
+def records(monkeypatch: pytest.MonkeyPatch) -> list[StepRecord]:
+    """The records of steps that ended."""
+    found: list[StepRecord] = []
+    monkeypatch.setattr(flow, "OBSERVERS", [found.append])
+    return found
+
+
+def test_an_error_while_redis_is_down_is_retried(stage: Stage) -> None:
+    """A task that ended as a failure would wait for the keeper."""
+    alone = dataclasses.replace(stage.s.settings, redis_url=f"redis://127.0.0.1:{free_port()}/0")
+    without_redis = dataclasses.replace(stage.s, redis=Coordination.open(alone))
+    outcome = flow.handle(without_redis, "render", stage.planned(), 0, threading.Event())
+    assert isinstance(outcome, Retry)
+    assert isinstance(outcome.error, RedisDown)
+
+
+def test_the_ninth_failure_of_a_step_ends_the_export(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    export_id = stage.planned()
+    monkeypatch.setattr(BucketInputs, "open", failing(StoreDown("The bucket could not read it.")))
+    outcomes = [flow.handle(stage.s, "render", export_id, 1, threading.Event()) for _ in range(9)]
+    assert [type(outcome) for outcome in outcomes] == [Retry] * 8 + [Fail]
+    failure = stage.load(export_id).failure
+    assert failure is not None
+    assert (failure.code, failure.message) == ("StoreDown", "The bucket could not read it.")
+    assert stage.queue.sent == [("deliver", export_id)]
+
+
+def test_an_internal_error_ends_the_export(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    export_id = stage.planned()
+    monkeypatch.setattr(BucketInputs, "open", failing(ZeroDivisionError("a secret")))
+    assert isinstance(flow.handle(stage.s, "render", export_id, 1, threading.Event()), Fail)
+    failure = stage.load(export_id).failure
+    assert failure is not None
+    assert failure.message == "Internal error (ZeroDivisionError). It was logged; please report it."
+    assert any(record.exc_info for record in caplog.records)
+
+
+def test_every_step_is_recorded_once(stage: Stage, records: list[StepRecord]) -> None:
+    export_id = stage.submit(notify=None)
+    for step, chunk in (("plan", None), ("render", 0), ("render", 0), ("assemble", None), ("render", 1)):
+        flow.handle(stage.s, step, export_id, chunk, threading.Event())
+    seen = [(record.step, record.chunk, record.outcome, record.pages) for record in records]
+    assert seen == [
+        ("plan", None, "done", 5), ("render", 0, "done", 2), ("render", 0, "not wanted", 0),
+        ("assemble", None, "not wanted", 0), ("render", 1, "done", 2),
+    ]  # fmt: skip
+    assert all(record.export == export_id and record.ms >= 0 and record.peak_mb > 10 for record in records)
+
+
+def test_each_outcome_has_one_record(
+    stage: Stage, records: list[StepRecord], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also an error that is retried, and one that ends the export."""
+    export_id = stage.planned()
+
+    def handle(step: str, chunk: int | None, stopping: threading.Event | None = None) -> None:
+        flow.handle(stage.s, step, export_id, chunk, stopping or threading.Event())
+
+    def render_broken(chunk: int, error: Exception) -> None:
+        with monkeypatch.context() as broken:
+            broken.setattr(BucketInputs, "open", failing(error))
+            handle("render", chunk)
+
+    render_broken(0, StoreDown("The bucket could not read it."))
+    handle("render", 0, steps.STOPPING)
+    for chunk in (0, 1, 2):
+        handle("render", chunk)
+    stage.store.put(segment_key(export_id, 1, 2, 2), b"")
+    for _ in range(2):
+        handle("assemble", None)
+    render_broken(1, KeyError("a secret"))
+    assert [(each.step, each.chunk, each.outcome, each.pages) for each in records] == [
+        ("render", 0, "retry", 0), ("render", 0, "again", 1), ("render", 0, "done", 1), ("render", 1, "done", 2),
+        ("render", 2, "done", 1), ("assemble", None, "missing", 0), ("assemble", None, "not wanted", 0),
+        ("render", 1, "failed", 0),
+    ]  # fmt: skip
+    reasons = [each.reason for each in records if each.outcome != "done"]
+    assert re.fullmatch(r"The bucket could not read it\. Retry in 0\.[2-5] s\.", reasons[0])
+    assert reasons[1:] == [
+        "1 pages are done, 1 go back", "1 chunks are rendered again", "chunks are missing",
+        "Internal error (KeyError). It was logged; please report it.",
+    ]  # fmt: skip

@@ -1,0 +1,64 @@
+"""Accepting requests: what is refused, and what happens while Redis is down."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.errors import InvalidRequest, RedisDown
+from pipeline.exports.request import ExportRequest
+from pipeline.exports.volumes import VolumeLimit
+from pipeline.services import Message
+from pipeline.tasks import flow
+from pipeline.tasks.submit import submit
+
+from .stage import ALBUM, FIVE, Stage
+
+
+def test_a_request_is_accepted_while_redis_is_down(stage: Stage, tmp_path: Path) -> None:
+    stage.queue.broken = RedisDown("Redis takes no messages.")
+    request = ExportRequest("photos", {"listing": ALBUM}, "shop", "admin@example.org", chunk_pages=2)
+    submitted = submit(stage.s, request)
+    assert not submitted.queued
+    stage.queue.broken = None
+    export_id = submitted.export.id
+    assert stage.s.exports.active() == [export_id]
+    flow.send(stage.s, Message("plan", export_id))
+    stage.work()
+    assert stage.captions(export_id, tmp_path) == FIVE
+
+
+@pytest.mark.parametrize(
+    ("order", "field"),
+    [
+        ({"rows": 0}, "rows"),
+        ({"colour": "red"}, "colour"),
+        ({"listing": "inputs/none.jsonl"}, "listing"),
+        ({"listing": "exports/secret.jsonl"}, "source"),
+        ({"listing": "", "photos": []}, "photos"),
+        ({"chunk_pages": 0}, "chunk_pages"),
+        ({"volume": VolumeLimit(pages=0)}, "volume_pages"),
+        ({"volume": VolumeLimit(bytes=1000)}, "volume_bytes"),
+        ({"volume": VolumeLimit(2, 5_000_000)}, "volume_bytes"),
+        ({"notify": "nobody"}, "notify"),
+    ],
+)
+def test_an_invalid_request_writes_nothing(stage: Stage, order: dict[str, Any], field: str) -> None:
+    before = [entry.key for entry in stage.store.entries("")]
+    with pytest.raises(InvalidRequest) as refused:
+        stage.submit(**order)
+    assert refused.value.field == field
+    assert [entry.key for entry in stage.store.entries("")] == before
+    assert stage.queue.sent == []
+
+
+def test_an_invalid_mail_address_is_refused(stage: Stage) -> None:
+    """At once, not when there is a mail to send."""
+    wrong = ["a..b@c.org", "a@b@c.org", "a@c.org.", "a:b@c.org", "=?utf-8?q?x?=@c.org", "@c.org", "a@", "é@c.org"]
+    for address in [*wrong, "a@b.org\r\nBcc: c@d.org", "a@b.org, c@d.org", f"{'a' * 250}@c.org"]:
+        with pytest.raises(InvalidRequest, match="notify must be one mail address"):
+            stage.submit(notify=address)
+    for address in ("a@localhost", "first.last+tag@sub-domain.example.org"):
+        assert stage.submit(notify=address)

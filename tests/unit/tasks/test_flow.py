@@ -1,0 +1,71 @@
+"""Which step is wanted in which state, and which messages follow from it."""
+
+from __future__ import annotations
+
+import pytest
+
+from pipeline.exports.export import Export, State
+from pipeline.exports.ids import new_id
+from pipeline.services import Message
+from pipeline.tasks.flow import LARGE, STEPS, after, chunks
+from pipeline.tasks.step import Again, Done, Missing, NotWanted, Outcome
+
+ID = new_id()
+EXPORT = Export(ID, "photos", {}, "shop", 0.0, chunks=3)
+DONE, AGAIN = Done(EXPORT, 5), Again("volumes are left", 2)
+MISSING, NOT_WANTED = Missing(EXPORT, (0, 2)), NotWanted("the export is over")
+NOTHING: list[Message] = []
+
+
+@pytest.mark.parametrize(
+    ("step", "outcome", "messages"),
+    [
+        ("plan", DONE, [Message("render", ID, (0, 1, 2))]),
+        ("plan", AGAIN, NOTHING),
+        ("plan", MISSING, NOTHING),
+        ("plan", NOT_WANTED, NOTHING),
+        ("render", DONE, NOTHING),  # the assembly follows from the chord of all chunks
+        ("render", AGAIN, NOTHING),
+        ("render", MISSING, NOTHING),
+        ("render", NOT_WANTED, NOTHING),
+        ("assemble", DONE, [Message("deliver", ID)]),
+        ("assemble", AGAIN, NOTHING),  # Celery sends the same message again
+        ("assemble", MISSING, [Message("render", ID, (0, 2))]),
+        ("assemble", NOT_WANTED, NOTHING),
+        ("deliver", DONE, NOTHING),
+        ("deliver", AGAIN, NOTHING),
+        ("deliver", MISSING, NOTHING),
+        ("deliver", NOT_WANTED, NOTHING),
+    ],
+)
+def test_what_follows_from_each_outcome(step: str, outcome: Outcome, messages: list[Message]) -> None:
+    assert after(step, outcome) == messages
+
+
+def test_the_steps_stand_in_their_order() -> None:
+    assert list(STEPS) == ["plan", "render", "assemble", "deliver"]
+    assert [step.name for step in STEPS.values()] == list(STEPS)
+
+
+WANTED = {
+    State.QUEUED: {"plan"},
+    State.PLANNING: {"plan"},
+    State.RENDERING: {"render", "assemble"},
+    State.ASSEMBLING: {"render", "assemble"},
+    State.READY: {"deliver"},
+    State.FAILED: {"deliver"},
+    State.CANCELLED: {"deliver"},
+    State.EXPIRED: {"deliver"},
+}
+
+
+@pytest.mark.parametrize("state", State)
+def test_each_state_wants_its_steps(state: State) -> None:
+    assert {name for name, step in STEPS.items() if state in step.wanted} == WANTED[state]
+
+
+@pytest.mark.parametrize(("count", "large"), [(1, False), (LARGE, False), (LARGE + 1, True)])
+def test_an_export_of_many_chunks_is_large(count: int, large: bool) -> None:
+    export = Export(ID, "photos", {}, "shop", 0.0, chunks=count)
+    assert chunks(export, range(count)) == Message("render", ID, tuple(range(count)), large=large)
+    assert chunks(export, (0,)).large is large, "also when only one of them is missing"

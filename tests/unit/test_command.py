@@ -1,0 +1,80 @@
+"""The command `pipeline`, as `pip install .` brings it: version and completion."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+LINES = re.findall(r"`([^`]*_PIPELINE_COMPLETE=(\w+)_source[^`]*)`", (ROOT / "docs/cli.md").read_text())
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A PATH that begins with a folder in which pip would have written the console script."""
+    folder = tmp_path_factory.mktemp("bin")
+    module, _, name = PROJECT["scripts"]["pipeline"].partition(":")
+    script = folder / "pipeline"
+    script.write_text(f"#!{sys.executable}\nimport sys\nfrom {module} import {name}\nsys.exit({name}())\n")
+    script.chmod(0o755)
+    return f"{folder}:{os.environ['PATH']}"
+
+
+def run(path: str, *command: str, **variables: str) -> str:
+    """Returns what a command prints; it must succeed and print no error."""
+    environ = {"PATH": path, "PYTHONPATH": str(ROOT), **variables}
+    ended = subprocess.run(command, capture_output=True, text=True, env=environ)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    return ended.stdout
+
+
+def completed(path: str, words: str) -> list[str]:
+    """What bash offers for the last word of a line, once the line of docs/cli.md was executed."""
+    (line,) = [line for line, shell in LINES if shell == "bash"]
+    script = f"""
+        {line}
+        COMP_WORDS=({words}) COMP_CWORD=$(({len(words.split())} - 1))
+        _pipeline_completion pipeline
+        printf '%s\\n' "${{COMPREPLY[@]}}"
+    """
+    return run(path, "bash", "--norc", "-c", script).split()
+
+
+def test_the_version_of_a_checkout_is_the_one_of_pyproject(path: str) -> None:
+    assert run(path, "pipeline", "--version") == f"pipeline {PROJECT['version']}\n"
+
+
+def test_the_version_is_the_one_of_the_installed_distribution(path: str, tmp_path: Path) -> None:
+    info = tmp_path / "pipeline-7.8.9.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.4\nName: pipeline\nVersion: 7.8.9\n")
+    assert run(path, "pipeline", "--version", PYTHONPATH=f"{tmp_path}:{ROOT}") == "pipeline 7.8.9\n"
+
+
+def test_python_m_pipeline_shows_the_same_version(path: str) -> None:
+    assert run(path, sys.executable, "-m", "pipeline", "--version") == run(path, "pipeline", "--version")
+
+
+def test_the_docs_have_a_line_for_each_shell() -> None:
+    assert [shell for _, shell in LINES] == ["bash", "zsh", "fish"]
+
+
+@pytest.mark.parametrize(("shell", "sign"), [("bash", "complete -o"), ("zsh", "compdef "), ("fish", "complete --")])
+def test_the_completion_script_of_each_shell_is_printed(path: str, shell: str, sign: str) -> None:
+    script = run(path, "pipeline", _PIPELINE_COMPLETE=f"{shell}_source")
+    assert sign in script and f"_PIPELINE_COMPLETE={shell}_complete" in script
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [("pipeline ren", "render"), ("pipeline render pho", "photos"), ("pipeline render photos --row", "--rows")],
+)
+def test_bash_completes_commands_documents_and_options(path: str, words: str, expected: str) -> None:
+    assert expected in completed(path, words)
