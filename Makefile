@@ -1,5 +1,6 @@
-# make demo: the whole journey on real parts, once.   make up: the same, until Ctrl-C.   make test: every check.
-# make bench: side by side with other libraries, which go into .venv-bench; options: make bench BENCH="--only table".
+# make demo: one export on real parts, from the request to the mail.   make up: the same system until Ctrl-C.
+# make test: every check.   make bench: compare with other libraries, installed into .venv-bench;
+# with options: make bench BENCH="--only table".
 PYTHON ?= python3
 BIN := .venv/bin
 
@@ -10,7 +11,7 @@ test: lint types check bench-smoke
 
 lint: .venv/ready ; $(BIN)/ruff check . && $(BIN)/ruff format --check .
 types: .venv/ready ; $(BIN)/mypy
-# More than cores: the longest tests wait for servers and workers most of the time.
+# More processes than cores: the longest tests mostly wait for servers and workers.
 check: .venv/ready ; $(BIN)/pytest -n 3 --dist loadgroup
 bench-smoke: .venv/ready ; $(BIN)/python -m bench smoke
 bench: .venv/ready .venv-bench/ready ; $(BIN)/python -m bench --json bench-work/results.json $(BENCH)

@@ -44,7 +44,7 @@ def draw(found: Curves, out: Path) -> None:
 
 def lines(found: dict[str, Any]) -> list[str]:
     """The same as a table: the peak at the largest size of each tool."""
-    rows = ["| | tool | MiB at so many pages |", "|---|---|---|"]
+    rows = ["| | tool | peak MiB, by pages |", "|---|---|---|"]
     for subject, tools in found.items():
         for tool, points in tools.items():
             shown = ", ".join(f"{peak:.0f} at {pages:,}" for pages, peak in points)

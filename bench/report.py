@@ -14,21 +14,20 @@ PICTURE = "memory.svg"
 
 INTRODUCTION = """# Benchmarks
 
-Written by `python -m bench report`; nothing here is typed by hand. What stands in one table ran side by side in
-one run on one machine: each tool in a process of its own, one after the other, round after round. **Absolute
-times mean little on another machine, or on this one on another day; the ratios are what counts.** A ratio is
-ours by theirs, processor time a page (all threads), the median of the rounds: 0.20 means a fifth of their cost.
-Every tool makes one page first, so imports and the reading of fonts are not counted for anybody. Memory is the
-peak of the process.
+Written by `python -m bench report`; no figure is typed by hand. The tools of one table were measured in one run
+on one machine: each in a process of its own, one after the other, in several rounds. **Absolute times differ on
+another machine, or on another day; compare the ratios.** A ratio is our processor time per page divided by
+theirs (all threads, median of the rounds): 0.20 means a fifth of their cost. Every tool makes one page first,
+so that imports and reading fonts do not count. Memory is the peak of the process.
 
-To repeat: `make bench` (about 25 minutes; `python -m bench --help` for parts of it). The document of a million
+To repeat: `make bench` (about 25 minutes; `python -m bench --help` lists its parts). The document of a million
 pages is `python -m bench million`.
 """
 
 TITLES = {
     "table": ("Tables", "Six columns, 40 rows a page, ruled, 240 cells, numbers at the right, column titles and"
-              " page number on every page; from the same CSV, whose reading counts for all. For us that is plan,"
-              " drawing and assembly."),
+              " page number on every page; from the same CSV, and reading it counts. Ours is plan, render and"
+              " assemble."),
     "photos": ("Photos", "One JPEG of half a megabyte (1200 × 1600) a page, with its number."),
     "join text": ("Joining text pages", "Finished chunks of 100 pages of twelve lines become one file."),
     "join photos": ("Joining photo pages", "Finished chunks of 50 photo pages become one file."),
@@ -53,7 +52,7 @@ def _lines(results: Sequence[Result], picture: bool) -> Iterator[str]:
         if found := result.get("curves"):
             yield "## Memory over pages\n"
             if picture:
-                yield f"![Memory over pages, peers and this]({PICTURE})\n"
+                yield f"![Memory over pages: other tools and this]({PICTURE})\n"
             yield from curve_lines(found)
             yield ""
     for result in results:

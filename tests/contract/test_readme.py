@@ -1,11 +1,11 @@
-"""The examples of the README, put into apps of somebody else, as they stand there."""
+"""The examples of the README run as they are: in apps of their own, and as a program."""
 
 from __future__ import annotations
 
 import re
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -29,7 +29,7 @@ Ask = Callable[[str, str], tuple[int, str, str]]
 
 @pytest.fixture
 def installed(services: Services, monkeypatch: pytest.MonkeyPatch) -> Iterator[Services]:
-    """The system at PDF_URL, in which no worker runs."""
+    """The system at PDF_URL, without a worker."""
     server = make_server("127.0.0.1", 0, create_app(services), threaded=True)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
@@ -42,11 +42,16 @@ def installed(services: Services, monkeypatch: pytest.MonkeyPatch) -> Iterator[S
     server.server_close()
 
 
+def block(words: str) -> str:
+    """The one code block that has these words."""
+    blocks: list[str] = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    (code,) = [code for code in blocks if words in code]
+    return code
+
+
 def example(framework: str) -> ModuleType:
     """The code block that imports a framework, as a module."""
-    (code,) = [
-        code for code in re.findall(r"```python\n(.*?)```", README, re.DOTALL) if f"from {framework}" in code
-    ]
+    code = block(f"from {framework}")
     module = sys.modules[f"{framework}_example"] = ModuleType(f"{framework}_example")
     exec(code, module.__dict__)  # noqa: S102  # our own
     return module
@@ -114,3 +119,17 @@ def test_an_app_of_ones_own_says_why_there_is_no_file(installed: Services, app: 
     (export_id,) = installed.exports.active()
     flow.fail(installed, export_id, ExportFailed("Row 7 is <b>wrong</b>."))
     assert ask("GET", "/orders/pdf")[2] == "Row 7 is &lt;b&gt;wrong&lt;/b&gt;."
+
+
+def test_the_python_example_submits_and_renders(
+    installed: Services, environ: Mapping[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(tmp_path)
+    found: dict[str, Any] = {}
+    exec(block("pipeline.connect()"), found)  # noqa: S102  # our own
+    submitted = found["submitted"]
+    assert submitted.queued
+    assert installed.exports.active() == [submitted.export.id]
+    assert "Order" in pypdf.PdfReader("orders.pdf").pages[0].extract_text()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 import json
 import re
 import subprocess
@@ -12,8 +13,11 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
+import werkzeug.exceptions
 
 from local.formation import parse_procfile
+from pipeline import errors
+from pipeline.tasks.step import StepRecord
 
 ROOT = Path(__file__).parents[2]
 DOCS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
@@ -68,11 +72,89 @@ def headings(path: Path) -> set[str]:
 
 @pytest.mark.parametrize("path", DOCS, ids=lambda path: path.name)
 def test_files_and_tests_that_are_named_exist(path: Path) -> None:
-    text = path.read_text()
-    named = set(re.findall(r"`((?:tests|pipeline|docs)/[\w/.-]+\.(?:py|md))`", text))
-    assert not [name for name in named if not (ROOT / name).exists()]
+    named = spans(path.read_text())
+    assert not [name for name in named if is_path(name) and not exists(name)]
+    assert not [name for name in named if MODULE.fullmatch(name) and not is_defined(name)]
     tests = "\n".join(file.read_text() for file in (ROOT / "tests").rglob("test_*.py"))
-    assert not [name for name in re.findall(r"`(test_\w+)`", text) if f"def {name}(" not in tests]
+    assert not [name for name in named if re.fullmatch(r"test_\w+", name) and f"def {name}(" not in tests]
+
+
+def spans(text: str) -> list[str]:
+    """What stands in backticks, outside of code blocks; of a command the module that it runs."""
+    prose = re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE)
+    return [re.sub(r"^python -m ([\w.]+).*", r"\1", span) for span in re.findall(r"`([^`\n]+)`", prose)]
+
+
+PACKAGES = {path.name for root in (ROOT, ROOT / "pipeline") for path in root.iterdir() if path.is_dir()}
+MODULE = re.compile(r"(?:pipeline|local|bench|tests)(?:\.[A-Za-z_]\w*)*")
+EXAMPLES = {"tickets.py"}  # what a reader writes
+
+
+def is_path(span: str) -> bool:
+    """True for a Python file, and for any path that begins with a folder of the project or of the package."""
+    python = re.fullmatch(r"[\w/-]+\.py", span) is not None and span not in EXAMPLES
+    return python or (re.fullmatch(r"[\w.-]+/[\w./-]*", span) is not None and span.split("/")[0] in PACKAGES)
+
+
+def exists(span: str) -> bool:
+    return (ROOT / span).exists() or (ROOT / "pipeline" / span).exists()
+
+
+def is_defined(name: str) -> bool:
+    """True for a module or package; for a name at the top of one, when its text has it."""
+    path = ROOT / name.replace(".", "/")
+    if path.is_dir() or path.with_suffix(".py").exists():
+        return True
+    module = path.parent / "__init__.py" if path.parent.is_dir() else path.parent.with_suffix(".py")
+    return module.exists() and re.search(rf"\b{path.name}\b", module.read_text()) is not None
+
+
+@pytest.mark.parametrize(
+    ("span", "there"),
+    [
+        ("tasks/flow.py", True), ("pipeline/tasks/flow.py", True), ("docs/panel.png", True),
+        ("tasks/flew.py", False), ("flow.py", False), ("web/nothing/", False),
+        ("inputs/orders.csv", None), ("exports/<id>/export.json", None),
+    ],
+)  # fmt: skip
+def test_paths_are_told_from_keys_of_the_bucket(span: str, there: bool | None) -> None:
+    assert (exists(span) if is_path(span) else None) is there
+
+
+@pytest.mark.parametrize(
+    ("name", "there"),
+    [
+        ("pipeline.pdf.assembly", True),
+        ("pipeline.connect", True),
+        ("pipeline.local", False),
+        ("bench.report", True),
+    ],
+)
+def test_modules_and_their_names_are_found(name: str, there: bool) -> None:
+    assert MODULE.fullmatch(name)
+    assert is_defined(name) is there
+
+
+def test_the_walk_of_an_export_names_no_file_twice() -> None:
+    text = (ROOT / "docs/architecture.md").read_text()
+    walk = text.partition("\n## The walk of one export\n")[2].partition("\n## ")[0]
+    files = [span for span in spans(walk) if is_path(span)]
+    assert len(files) > 50
+    assert sorted(files) == sorted(set(files))
+
+
+def test_error_codes_of_the_api_are_classes() -> None:
+    section = (ROOT / "docs/api.md").read_text().partition("\n## Errors\n")[2]
+    codes = {span for span in spans(section) if re.fullmatch(r"(?:[A-Z][a-z]+){2,}", span)}
+    assert len(codes) > 15
+    known = {*vars(errors), *vars(werkzeug.exceptions), "InternalError"}
+    assert codes <= known
+
+
+def test_fields_of_a_step_are_documented() -> None:
+    rows = (ROOT / "docs/operations.md").read_text().partition("\n## Logs\n")[2].partition("\n## ")[0]
+    documented = set(re.findall(r"^\| `(\w+)` \| [^|]* \|$", rows, re.MULTILINE))
+    assert documented == {field.name for field in dataclasses.fields(StepRecord)}
 
 
 def test_commands_of_the_readme_exist() -> None:
