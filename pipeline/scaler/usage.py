@@ -1,6 +1,6 @@
 """The usage log: what the scaler keeps in the bucket.
 
-    workers/<milliseconds>-<workers>-<picodollars>    the number of workers from then on, and the price of a second; inside: why
+    workers/<milliseconds>-<workers>-<picodollars>    workers from then on, and the price of a second; inside: why
     charges.json                                      the charges of the last period
     learned.json                                      seconds of pages, chunks and boots, learned lately
 
