@@ -13,7 +13,7 @@ from local.dynos import Fault
 from pipeline.adapters.redis.workers import Worker
 from pipeline.errors import HerokuDown, StoreDown
 from pipeline.exports.export import Charge
-from pipeline.scaler import billing, one_off
+from pipeline.scaler import billing
 from pipeline.scaler.one_off import OneOffPool
 from pipeline.scaler.usage import UsageLog
 from pipeline.tasks.keeper import Keeper
@@ -85,13 +85,10 @@ def test_workers_are_billed_from_when_heroku_got_the_order(stage: KeeperStage) -
     assert noted == pytest.approx(ordered, abs=1.0), "Heroku's times are whole seconds"
 
 
-def test_a_dead_one_off_dyno_is_billed_to_its_last_report(
-    stage: KeeperStage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(one_off, "MISSED", 0.3)
-    monkeypatch.setattr(one_off, "FORGET_SECONDS", 0.5)
+def test_a_dead_one_off_dyno_is_billed_to_its_last_report(stage: KeeperStage) -> None:
     settings = dataclasses.replace(stage.s.settings, scaler_mode="one-off")
-    keeper = Keeper(dataclasses.replace(stage.s, settings=settings), OneOffPool(settings, stage.s.redis))
+    pool = OneOffPool(settings, stage.s.redis, missed_seconds=0.3, forget_seconds=0.5)
+    keeper = Keeper(dataclasses.replace(stage.s, settings=settings), pool)
     stage.submit()
     keeper.turn()
     start_id = stage.dynos.dyno("run.1").spec.command.split()[-1]
