@@ -7,9 +7,7 @@ import what only they need (Celery, boto3, rich).
 from __future__ import annotations
 
 import sys
-import tomllib
 from collections.abc import Sequence
-from importlib import metadata, resources
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -73,15 +71,17 @@ def _told(error: Exception) -> PipelineError:
 
 
 def _version() -> str:
-    """Returns the version in pyproject.toml: from the installed metadata, or from the file beside the package.
+    """Returns the version in pyproject.toml: from the file beside the package, or from the installed metadata.
 
     The app on Heroku runs from its checkout and is not installed.
     """
-    try:
-        return metadata.version("pipeline")
-    except metadata.PackageNotFoundError:
-        pyproject = Path(str(resources.files("pipeline"))).parent / "pyproject.toml"
-        return str(tomllib.loads(pyproject.read_text(encoding="utf-8"))["project"]["version"])
+    import tomllib
+    from importlib import metadata
+
+    checkout = Path(__file__).parents[2] / "pyproject.toml"
+    if checkout.is_file():
+        return str(tomllib.loads(checkout.read_text(encoding="utf-8"))["project"]["version"])
+    return metadata.version("pipeline")
 
 
 def _show_version(context: click.Context, _: click.Parameter, wanted: bool) -> None:

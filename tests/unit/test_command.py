@@ -51,11 +51,13 @@ def test_the_version_of_a_checkout_is_the_one_of_pyproject(path: str) -> None:
     assert run(path, "pipeline", "--version") == f"pipeline {PROJECT['version']}\n"
 
 
-def test_the_version_is_the_one_of_the_installed_distribution(path: str, tmp_path: Path) -> None:
+def test_a_checkout_does_not_show_the_version_of_another_installation(path: str, tmp_path: Path) -> None:
+    """`tests/unit/test_wheel.py` shows the version of an installed one."""
     info = tmp_path / "pipeline-7.8.9.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.4\nName: pipeline\nVersion: 7.8.9\n")
-    assert run(path, "pipeline", "--version", PYTHONPATH=f"{tmp_path}:{ROOT}") == "pipeline 7.8.9\n"
+    shown = run(path, "pipeline", "--version", PYTHONPATH=f"{tmp_path}:{ROOT}")
+    assert shown == f"pipeline {PROJECT['version']}\n"
 
 
 def test_python_m_pipeline_shows_the_same_version(path: str) -> None:
