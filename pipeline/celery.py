@@ -1,4 +1,7 @@
-"""The Celery application for the `celery` command: `celery -A pipeline.celery worker | inspect | report`."""
+"""The Celery application for the `celery` command: `celery -A pipeline.celery worker | inspect | report`.
+
+`inspect` gets an answer with MONITORING=on.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,16 @@ if os.environ.setdefault("REMAP_SIGTERM", "SIGQUIT") == "SIGQUIT":
 
     importlib.reload(billiard.common)
 
+from celery import signals
+
+from . import logs
 from .settings import Settings
 from .tasks.app import make_app
 
 app = make_app(Settings.from_env(os.environ))
+
+
+@signals.setup_logging.connect(weak=False)  # type: ignore[untyped-decorator]  # Celery has no types
+def set_up_logging(**_: object) -> None:
+    """Log as LOG_FORMAT says, instead of Celery's own format."""
+    logs.begin(app.settings.log_format, logs.PROCESS_TEXT)

@@ -15,6 +15,8 @@ from enum import StrEnum
 from typing import Any
 
 NAME = "fields"  # the attribute of a record that holds its fields
+PROCESS_TEXT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+"""The form of a line of text in a process whose lines nothing else gives a time."""
 ELSEWHERE = ("celery.task", "multiprocessing")
 """Loggers to which Celery gives a handler and a format of its own unless they have a handler."""
 

@@ -125,5 +125,5 @@ def doctor(machine: bool) -> None:
 
 def _log(settings: Settings) -> None:
     """Log to stderr, with the time."""
-    logs.begin(settings.log_format, "%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logs.begin(settings.log_format, logs.PROCESS_TEXT)
     logging.getLogger("botocore").setLevel(logging.WARNING)

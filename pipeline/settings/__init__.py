@@ -85,6 +85,7 @@ class Settings:
     keep_seconds: float
     max_attempts: int
     log_format: LogFormat
+    monitoring: bool
 
     @property
     def memory_per_process(self) -> int:
@@ -185,6 +186,7 @@ def _times(env: Environment) -> dict[str, Any]:
         "keep_seconds": env.integer("KEEP_DAYS", 7) * DAY,
         "max_attempts": env.integer("MAX_ATTEMPTS", 3),
         "log_format": log_format(env.environ),
+        "monitoring": env.choice("MONITORING", "off", "on") == "on",
     }
 
 

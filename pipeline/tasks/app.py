@@ -59,7 +59,7 @@ def make_app(settings: Settings) -> PipelineApp:
     app.settings = settings
     app.conf.update(
         **_messages(settings), **_limits(settings), **_connections(settings), **_results(settings),
-        worker_send_task_events=False, event_queue_expires=60, worker_hijack_root_logger=False,
+        worker_send_task_events=settings.monitoring, event_queue_expires=60, worker_hijack_root_logger=False,
     )  # fmt: skip
     _define_tasks(app, settings)
     return app
@@ -122,11 +122,12 @@ def _connections(settings: Settings) -> dict[str, Any]:
         **(encrypted if settings.redis_url.startswith("rediss:") else {}),
         "broker_transport_options": transport,
         "broker_connection_retry_on_startup": True,
-        "broker_pool_limit": 1,
+        # `celery inspect` holds one connection while it sends by another.
+        "broker_pool_limit": 2 if settings.monitoring else 1,
         "redis_max_connections": 4,
         "redis_socket_timeout": 10,
         "redis_socket_connect_timeout": 2,
-        "worker_enable_remote_control": False,  # nothing uses it, and it costs connections
+        "worker_enable_remote_control": settings.monitoring,  # it costs connections
     }
 
 

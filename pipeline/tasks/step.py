@@ -23,6 +23,7 @@ from billiard.exceptions import SoftTimeLimitExceeded
 from ..adapters.redis.progress import Drawn
 from ..errors import ChunkFailed, OverLimit, PipelineError, ServiceDown
 from ..exports.export import Export, State
+from ..logs import fields
 from ..services import Services
 from .lease import HeldLease, LeaseLost
 
@@ -264,8 +265,8 @@ class StepRecord:
 def log_record(record: StepRecord) -> None:
     """One line for each step that did something, or failed."""
     level = {"retry": logging.WARNING, "failed": logging.ERROR, "not wanted": logging.DEBUG}
-    fields = {name: value for name, value in vars(record).items() if value not in (None, "")}
-    log.log(level.get(record.outcome, logging.INFO), "step", extra={"fields": fields})
+    values = {name: value for name, value in vars(record).items() if value not in (None, "")}
+    log.log(level.get(record.outcome, logging.INFO), "step", extra=fields(**values))
 
 
 OBSERVERS: list[Callable[[StepRecord], None]] = [log_record]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -12,6 +13,7 @@ from signal import SIGTERM
 
 import pytest
 
+from pipeline.adapters.redis import Coordination
 from pipeline.exports.export import State
 from pipeline.exports.request import ExportRequest
 from pipeline.services import Services, open_services
@@ -29,7 +31,8 @@ Environ = dict[str, str]
 
 @pytest.fixture
 def worker(environ: Environ, tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
-    env = {**os.environ, **environ, "WORKER_CONCURRENCY": "1", "SHUTDOWN_SECONDS": "3"}
+    env = {**os.environ, **environ, "WORKER_CONCURRENCY": "1", "SHUTDOWN_SECONDS": "3", "MONITORING": "on"}
+    env["LOG_FORMAT"] = "logfmt"
     env["DOCUMENTS"] = slow.__name__
     env.pop("REMAP_SIGTERM", None)
     log = tmp_path / "worker.log"
@@ -60,6 +63,8 @@ def test_the_celery_command_starts_the_same_worker(
     until(lambda: services.exports.load(export_id).state is State.READY, "the export is ready")
     assert [one.name for one in services.redis.workers.up()] == ["worker"]
     until(lambda: services.redis.leases.held(["keeper"]) == {"keeper"}, "the keeper leads")
+    record = r"^ts=\S+ level=info logger=pipeline.tasks.step .*step=render chunk=0 outcome=done pages="
+    assert re.search(record, log.read_text(), re.MULTILINE)
     params = {"pages": 100, "seconds": 0.2}
     drawing = submit(services, ExportRequest("slow", params, "shop", chunk_pages=100)).export.id
     until(lambda: bool(services.redis.leases.held([f"{drawing}:0"])), "a chunk is being drawn")
@@ -69,6 +74,20 @@ def test_the_celery_command_starts_the_same_worker(
     assert "Cold shutdown" in said and "Warm shutdown" not in said, "the warm one has no time limit"
     assert services.redis.workers.up() == []
     assert not services.redis.leases.held(["keeper"])
+
+
+def test_celery_inspect_gets_an_answer(
+    worker: tuple[subprocess.Popen[bytes], Path], environ: Environ, settings: Settings
+) -> None:
+    """With MONITORING=on."""
+    until(lambda: bool(Coordination.open(settings).workers.up()), "the worker is up")
+    env = {**os.environ, **environ, "MONITORING": "on"}
+    for what, word in (("ping", "pong"), ("registered", "pipeline.render"), ("stats", "broker")):
+        said = subprocess.run(
+            [*CELERY, "inspect", what, "--timeout", "10"], env=env, capture_output=True, text=True, timeout=SECONDS
+        )
+        assert said.returncode == 0, said.stderr
+        assert word in said.stdout
 
 
 def test_the_celery_command_reports_the_application(environ: Environ) -> None:
