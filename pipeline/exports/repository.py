@@ -21,6 +21,7 @@ Everything below inputs/ belongs to its owner.
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -36,6 +37,8 @@ from .ids import created, descending, is_id, new_id
 from .plan import Plan
 
 CLAIM_GRACE = 60.0  # seconds after which an acceptance that is not complete is abandoned
+COMPLETE_SECONDS = 45.0  # for which the same request may complete it; the rest is time for its writes
+CLAIM_TRIES = 6  # of a claim, 1.2 s in all: a web thread waits meanwhile
 TRIES = 8  # of a conditional write; between them 20 ms, then twice as long each time
 UNBILLED = "unbilled/"
 
@@ -55,17 +58,19 @@ class ExportRepository:
 
         `records` are JSON lines that came inside the request. A `lasting` request key (the caller's own idempotency
         key) always gives the same export; any other key only while that export is not over.
+
+        An acceptance that broke off is completed under the id that it began with. When another process completes it
+        at the same moment, the export that was stored first counts. Raises Conflict while the records of another
+        request with the same key are there, and from COMPLETE_SECONDS to CLAIM_GRACE.
         """
-        existing = self._claim(export, lasting)
-        if existing:
-            return existing
-        self._bucket.put(f"active/{export.id}", b"")
-        self._bucket.put(f"kept/{export.id}", b"")
-        self._bucket.put(_owner_prefix(export.owner) + descending(export.id), b"")
-        if records is not None:
-            self._bucket.put(listing_key(export.id), records, content_type="application/jsonl")
-        self._bucket.put(_export_key(export.id), encode(export), new=True)
-        return export
+        for attempt in range(CLAIM_TRIES):
+            time.sleep(0.02 * 2**attempt if attempt else 0.0)
+            claimed = self._claim(export, lasting)
+            if isinstance(claimed, Export):
+                return claimed
+            if claimed and (accepted := self._complete(dataclasses.replace(export, id=claimed), records)):
+                return accepted
+        raise Conflict("The same request is being accepted at this moment. Send it again in a minute.")
 
     def load(self, export_id: str, max_age: float = 0.0) -> Export:
         """Return the export; NotFound when there is none.
@@ -204,29 +209,58 @@ class ExportRepository:
 
     # claims
 
-    def _claim(self, export: Export, lasting: bool) -> Export | None:
-        """Claim the request key for a new export. Returns the export that holds it already, otherwise None."""
+    def _claim(self, export: Export, lasting: bool) -> Export | str | None:
+        """Claim the request key for a new export.
+
+        Returns the export that answers the request already; otherwise the id to complete: that of an acceptance
+        which began less than COMPLETE_SECONDS ago, or the new one. None when it must be tried again.
+        """
         key = f"requests/{export.request_key}"
-        for attempt in range(TRIES):
-            try:
-                self._bucket.put(key, export.id.encode(), new=True)
-                return None
-            except Conflict:
-                claim = self._bucket.get(key)
-            if claim is None:
-                continue
-            answer = self.find(claim.data.decode())
-            if answer and (lasting or not answer.state.over):
-                return answer
-            if answer is None and time.time() - created(claim.data.decode()) < CLAIM_GRACE:
-                time.sleep(0.02 * 2**attempt)  # it is being accepted at this moment
-                continue
-            try:
-                self._bucket.put(key, export.id.encode(), replacing=claim.etag)
-                return None
-            except Conflict:
-                continue
-        raise Conflict("The same request is being accepted at this moment. Send it again in a minute.")
+        try:
+            self._bucket.put(key, export.id.encode(), new=True)
+            return export.id
+        except Conflict:
+            claim = self._bucket.get(key)
+        if claim is None:
+            return None
+        claimed = claim.data.decode()
+        answer = self.find(claimed)
+        if answer and (lasting or not answer.state.over):
+            return answer
+        age = time.time() - created(claimed)
+        if answer is None and age < CLAIM_GRACE:
+            return claimed if age < COMPLETE_SECONDS else None
+        try:
+            self._bucket.put(key, export.id.encode(), replacing=claim.etag)
+            return export.id
+        except Conflict:
+            return None
+
+    def _complete(self, export: Export, records: bytes | None) -> Export | None:
+        """Write what a new export consists of; several processes may do so at once.
+
+        Returns the export that was stored first; None if the records of another request are there.
+        """
+        self._bucket.put(f"active/{export.id}", b"")
+        self._bucket.put(f"kept/{export.id}", b"")
+        self._bucket.put(_owner_prefix(export.owner) + descending(export.id), b"")
+        if records is not None and not self._put_listing(export.id, records):
+            return None
+        try:
+            self._bucket.put(_export_key(export.id), encode(export), new=True)
+        except Conflict:
+            return self.find(export.id)
+        return export
+
+    def _put_listing(self, export_id: str, records: bytes) -> bool:
+        """Write the records of a request. Returns False if others are there."""
+        key = listing_key(export_id)
+        try:
+            self._bucket.put(key, records, content_type="application/jsonl", new=True)
+            return True
+        except Conflict:
+            stored = self._bucket.get(key)
+        return stored is not None and stored.data == records
 
     def _read(self, export_id: str) -> tuple[Export, str]:
         """Return an export and the ETag of its record."""

@@ -10,7 +10,7 @@ import msgspec
 from .. import documents
 from ..documents.job import DocumentJob
 from ..errors import InvalidRequest, RedisDown
-from ..exports.export import Export
+from ..exports.export import Export, State
 from ..exports.ids import new_id
 from ..exports.request import ExportRequest, request_key
 from ..services import Message, Services
@@ -35,9 +35,10 @@ def submit(s: Services, request: ExportRequest) -> Submitted:
     """
     export, records = validate(s, request)
     accepted = s.exports.accept(export, records, lasting=request.key is not None)
-    if accepted.id == export.id:
+    if accepted.state is State.QUEUED:
         try:
-            send(s, Message("plan", export.id))
+            if not s.redis.messages.sent_lately(accepted.id):  # also when an earlier try stored it and broke off
+                send(s, Message("plan", accepted.id))
         except RedisDown:
             return Submitted(accepted, queued=False)
     return Submitted(accepted, queued=True)

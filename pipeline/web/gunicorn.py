@@ -19,12 +19,13 @@ from ..services import worker_pool
 from ..settings import log_format
 from ..tasks.keeper import Keeper
 from .auth import EXTENSION
+from .connections import CompleteRequestWorker
 
 # A platform that sets PORT routes requests from outside. Without it, listen on this machine only.
 _host = os.environ.get("HOST", "0.0.0.0" if "PORT" in os.environ else "127.0.0.1")  # noqa: S104
 bind = f"{_host}:{os.environ.get('PORT', '5000')}"
 workers = 1  # explicit, since Heroku sets WEB_CONCURRENCY; requests wait for S3, not for the processor
-worker_class = "gthread"
+worker_class = CompleteRequestWorker
 threads = 8
 timeout = 30
 graceful_timeout = 25  # seconds; Heroku kills after 30
@@ -69,11 +70,12 @@ class DeadlineSocket:
         """Return the next bytes."""
         if (left := self._deadline - monotonic()) <= 0:
             raise TimeoutError
+        before = self.connection.gettimeout()
         self.connection.settimeout(left)
         try:
             return self.connection.recv(size)
         finally:
-            self.connection.settimeout(None)  # no limit for the response
+            self.connection.settimeout(before)  # the limit for the response
 
 
 def pre_request(worker: Any, request: Any) -> None:  # noqa: ARG001  # gunicorn's signature

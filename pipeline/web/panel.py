@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import islice
 
 from flask import Blueprint, Response, redirect, render_template, request
-from werkzeug.exceptions import Forbidden
+from werkzeug.exceptions import Forbidden, RequestEntityTooLarge
 from werkzeug.wrappers import Response as AnyResponse
 
 from ..documents.inputs import INPUTS
@@ -17,6 +17,7 @@ from .errors import local_path
 from .forms import forms
 
 blueprint = Blueprint("panel", __name__)
+MAX_FORM = 8192  # bytes
 MAX_LISTINGS = 100
 LISTINGS = (".jsonl", ".csv", ".parquet")
 LOOKED_AT = 3000  # objects: three requests, however many files lie below inputs/
@@ -30,6 +31,15 @@ def home() -> AnyResponse:
         return redirect("/sign-in")
     page = render_template("panel.html", forms=forms(), listings=_listings(), token=auth.form_token())
     return Response(page)
+
+
+@blueprint.before_request
+def refuse_large_forms() -> None:
+    """Refuse a form that gunicorn did not read before it gave a thread, see connections.py."""
+    if request.method == "POST" and (
+        "Transfer-Encoding" in request.headers or (request.content_length or 0) > MAX_FORM
+    ):
+        raise RequestEntityTooLarge
 
 
 @blueprint.get("/sign-in")

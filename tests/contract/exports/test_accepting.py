@@ -5,17 +5,41 @@ from __future__ import annotations
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any
 
 import pytest
 
 from pipeline.adapters.bucket.s3 import S3Bucket
-from pipeline.errors import Conflict
+from pipeline.errors import Conflict, StoreDown
 from pipeline.exports import repository as repositories
 from pipeline.exports.export import Export
 from pipeline.exports.ids import new_id
 from pipeline.exports.repository import ExportRepository, listing_key
 
 from .records import end, export, keys
+
+RECORDS = b'{"source":"inputs/a.jpg"}'
+
+
+class FailingOnce:
+    """A bucket that fails once: at the write with this number, from 0, before or after it is done."""
+
+    def __init__(self, bucket: S3Bucket, write: int, after: bool) -> None:
+        self._bucket, self._writes_left, self._after = bucket, write, after
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._bucket, name)
+
+    def put(self, key: str, data: bytes, **how: Any) -> str:
+        self._writes_left -= 1
+        failing = self._writes_left == -1
+        if failing and not self._after:
+            raise StoreDown(f"write {key}")
+        etag = self._bucket.put(key, data, **how)
+        if failing:
+            raise StoreDown(f"write {key}")
+        return etag
 
 
 def test_an_accepted_export_is_stored_completely(exports: ExportRepository, bucket: S3Bucket) -> None:
@@ -73,11 +97,60 @@ def test_equal_requests_at_once_get_one_export(
     assert len(keys(bucket, "owners/")) == 1 + len(already)
 
 
+@pytest.mark.parametrize("lasting", [True, False])
+@pytest.mark.parametrize("after", [False, True], ids=["before the write", "after the write"])
+@pytest.mark.parametrize("write", range(6))
+def test_the_same_request_is_accepted_at_once_after_a_failed_write(
+    bucket: S3Bucket, write: int, after: bool, lasting: bool
+) -> None:
+    exports = ExportRepository(FailingOnce(bucket, write, after))  # type: ignore[arg-type]
+    with pytest.raises(StoreDown):
+        exports.accept(export(), RECORDS, lasting=lasting)
+    began = time.monotonic()
+    accepted = exports.accept(export(), RECORDS, lasting=lasting)
+    assert time.monotonic() - began < 2.0
+    assert exports.load(accepted.id) == accepted
+    assert exports.accept(export(), RECORDS, lasting=lasting) == accepted
+    assert bucket.get("requests/a-request").data.decode() == accepted.id  # type: ignore[union-attr]
+    assert keys(bucket) == {
+        "requests/a-request",
+        f"active/{accepted.id}",
+        f"kept/{accepted.id}",
+        *keys(bucket, "owners/"),
+        listing_key(accepted.id),
+        f"exports/{accepted.id}/export.json",
+    }
+    assert exports.by_owner("shop", 10) == [accepted]
+    assert len(keys(bucket, "owners/")) == 1
+
+
+def test_a_failed_acceptance_is_completed_once_by_several_at_once(bucket: S3Bucket) -> None:
+    for write in range(6):
+        exports = ExportRepository(FailingOnce(bucket, write, after=True))  # type: ignore[arg-type]
+        with pytest.raises(StoreDown):
+            exports.accept(export(f"request-{write}"), RECORDS, lasting=False)
+        accept = partial(exports.accept, records=RECORDS, lasting=False)
+        with ThreadPoolExecutor(6) as pool:
+            answers = list(pool.map(accept, [export(f"request-{write}") for _ in range(6)]))
+        assert len({answer.id for answer in answers}) == 1
+        assert {answer.created_at for answer in answers} == {exports.load(answers[0].id).created_at}
+        assert len(exports.active()) == len(keys(bucket, "owners/")) == write + 1
+
+
+def test_records_of_two_requests_with_the_same_key_are_not_mixed(bucket: S3Bucket) -> None:
+    exports = ExportRepository(FailingOnce(bucket, 5, after=False))  # type: ignore[arg-type]
+    with pytest.raises(StoreDown):
+        exports.accept(export(), RECORDS, lasting=True)
+    with pytest.raises(Conflict, match="Send it again in a minute"):
+        exports.accept(export(), b'{"source":"inputs/b.jpg"}', lasting=True)
+    accepted = exports.accept(export(), RECORDS, lasting=True)
+    assert bucket.get(listing_key(accepted.id)).data == RECORDS  # type: ignore[union-attr]
+
+
 def test_an_incomplete_acceptance_is_taken_over_later(
     exports: ExportRepository, bucket: S3Bucket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bucket.put("requests/a-request", new_id().encode())
-    monkeypatch.setattr(repositories, "TRIES", 3)
+    bucket.put("requests/a-request", new_id(time.time() - 50).encode())
     with pytest.raises(Conflict, match="Send it again in a minute"):
         exports.accept(export(), None, lasting=False)
     monkeypatch.setattr(repositories, "CLAIM_GRACE", 0.0)

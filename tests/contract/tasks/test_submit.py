@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.errors import InvalidRequest, RedisDown
+from pipeline.errors import InvalidRequest, RedisDown, StoreDown
 from pipeline.exports.request import ExportRequest
 from pipeline.exports.volumes import VolumeLimit
 from pipeline.services import Message
@@ -28,6 +28,27 @@ def test_a_request_is_accepted_while_redis_is_down(stage: Stage, tmp_path: Path)
     flow.send(stage.s, Message("plan", export_id))
     stage.work()
     assert stage.captions(export_id, tmp_path) == FIVE
+
+
+def test_a_repeated_request_sends_the_message_that_is_missing(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first try stored the export, but its caller was told that the bucket is down."""
+    accept = stage.s.exports.accept
+
+    def accept_and_fail(*args: Any, **named: Any) -> None:
+        accept(*args, **named)
+        raise StoreDown("The bucket does not answer.")
+
+    request = ExportRequest("photos", {"listing": ALBUM}, "shop")
+    with monkeypatch.context() as patch:
+        patch.setattr(stage.s.exports, "accept", accept_and_fail)
+        with pytest.raises(StoreDown):
+            submit(stage.s, request)
+    assert stage.queue.sent == []
+    export_id = submit(stage.s, request).export.id
+    assert submit(stage.s, request).export.id == export_id
+    assert stage.queue.sent == [("plan", export_id)]
 
 
 @pytest.mark.parametrize(

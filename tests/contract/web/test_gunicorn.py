@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+
+import pytest
 
 from local.services import free_port
 from pipeline.adapters.redis import Coordination
@@ -17,31 +22,168 @@ from pipeline.settings import Settings
 
 from ...conftest import Environ
 
+HEAD = b"GET /health HTTP/1.1\r\nHost: localhost\r\n"
+REFUSED = (
+    b"POST /exports HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100000\r\n\r\n"
+)
+FORM = b"POST /sign-in HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\npassword="
+DRIPS, READERS = 50, 50
 
-def test_gunicorn_runs_a_keeper_and_logs_json(environ: Environ, settings: Settings, tmp_path: Path) -> None:
-    port, log = free_port(), tmp_path / "log"
+
+@dataclass
+class Server:
+    process: subprocess.Popen[bytes]
+    port: int
+
+    def connect(self, *, receive_buffer: int | None = None) -> socket.socket:
+        client = socket.socket()
+        if receive_buffer:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        client.settimeout(20)
+        client.connect(("127.0.0.1", self.port))
+        return client
+
+    def exchange(self, sent: bytes) -> bytes:
+        """Send bytes on a new connection; return all that comes until the server closes it."""
+        with self.connect() as client:
+            client.sendall(sent)
+            return all_of(client)
+
+    def assert_quick(self, requests: int = 200) -> None:
+        """Other clients do not wait: 99 of 100 requests take at most 0.2 s."""
+        took = []
+        for _ in range(requests):
+            began = time.monotonic()
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/health", timeout=10) as answer:
+                assert answer.read() == b'{"ok":true}'
+            took.append(time.monotonic() - began)
+        assert sorted(took)[requests * 99 // 100 - 1] <= 0.2
+
+
+@contextmanager
+def serving(environ: Environ, home: Path) -> Iterator[Server]:
+    port = free_port()
     command = [sys.executable, "-m", "gunicorn", "--config", "python:pipeline.web.gunicorn"]
-    env = environ | {"PORT": str(port), "HOST": "127.0.0.1", "HOME": str(tmp_path), "WEB_CONCURRENCY": "3"}
+    env = environ | {"PORT": str(port), "HOST": "127.0.0.1", "HOME": str(home), "WEB_CONCURRENCY": "3"}
     env["LOG_FORMAT"] = "json"
-    shared = Coordination.open(settings)
-    with log.open("wb") as output:
+    with (home / "log").open("wb") as output:
         process = subprocess.Popen(
             [*command, "pipeline.web:create_app()"], env=env, stdout=output, stderr=subprocess.STDOUT
         )
     try:
-        await_true(lambda: shared.leases.held(["keeper"]) == {"keeper"})
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/health") as answer:
-            assert answer.read() == b'{"ok":true}'
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(20) == 0
-        assert shared.leases.held(["keeper"]) == set()
+        yield Server(process, port)
     finally:
         process.kill()
         process.wait()
+
+
+@pytest.fixture
+def server(environ: Environ, tmp_path: Path) -> Iterator[Server]:
+    with serving(environ, tmp_path) as server:
+        await_true(lambda: accepts(server.port))
+        yield server
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait(20) == 0
+    assert "Traceback" not in (tmp_path / "log").read_text()
+
+
+def test_gunicorn_runs_a_keeper_and_logs_json(environ: Environ, settings: Settings, tmp_path: Path) -> None:
+    shared = Coordination.open(settings)
+    with serving(environ, tmp_path) as server:
+        await_true(lambda: shared.leases.held(["keeper"]) == {"keeper"})
+        with urllib.request.urlopen(f"http://127.0.0.1:{server.port}/health") as answer:
+            assert answer.read() == b'{"ok":true}'
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait(20) == 0
+        assert shared.leases.held(["keeper"]) == set()
+    log = tmp_path / "log"
     records = [json.loads(line) for line in log.read_text().splitlines()]
     assert len([each for each in records if each["message"].startswith("Booting worker")]) == 1
     assert not [each for each in records if "exception" in each]
     assert list(tmp_path.iterdir()) == [log]
+
+
+@pytest.mark.parametrize("part", [HEAD, FORM, b"\r\n\r\n", b""], ids=["head", "form", "empty lines", "nothing"])
+def test_half_a_request_holds_no_thread_and_ends(server: Server, part: bytes) -> None:
+    with ExitStack() as stack:
+        halves = [stack.enter_context(server.connect()) for _ in range(16)]
+        for half in halves:
+            half.sendall(part)
+        began = time.monotonic()
+        server.assert_quick()
+        for half in halves:
+            assert half.recv(1) == b""
+        assert time.monotonic() - began < 8
+
+
+def test_a_head_that_drips_holds_no_thread_and_ends(server: Server) -> None:
+    with ExitStack() as stack:
+        drips = [stack.enter_context(server.connect()) for _ in range(DRIPS)]
+        for sent in range(3):
+            for drip in drips:
+                drip.sendall(HEAD[sent : sent + 1])
+            server.assert_quick()
+            time.sleep(1)
+        for drip in drips:
+            assert drip.recv(1) == b""
+
+
+def test_slow_readers_hold_no_thread(server: Server) -> None:
+    page = b"GET /static/panel.js HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    with ExitStack() as stack:
+        for _ in range(READERS):
+            stack.enter_context(server.connect(receive_buffer=1024)).sendall(page * 8)
+        server.assert_quick()
+
+
+def test_bodies_without_a_token_hold_no_thread(server: Server) -> None:
+    with ExitStack() as stack:
+        refused = [stack.enter_context(server.connect()) for _ in range(16)]
+        for each in refused:
+            each.sendall(REFUSED)
+        began = time.monotonic()
+        for each in refused:
+            assert each.recv(12) == b"HTTP/1.1 401"
+        assert time.monotonic() - began < 1
+        server.assert_quick()
+
+
+def test_clients_that_do_not_close_delay_no_other(server: Server) -> None:
+    with ExitStack() as stack:
+        answered = [stack.enter_context(server.connect()) for _ in range(16)]
+        for each in answered:
+            each.sendall(HEAD + b"Connection: close\r\n\r\n")
+        server.assert_quick()
+        for each in answered:
+            assert all_of(each).endswith(b'{"ok":true}')
+
+
+def test_requests_that_arrive_in_pieces_are_answered(server: Server) -> None:
+    end = b"Connection: close\r\n\r\n"
+    assert server.exchange(b"\r\n" + HEAD + b"\r\n" + HEAD + end).count(b'{"ok":true}') == 2
+    with server.connect() as client:
+        for part in (HEAD + b"\r", b"\n" + HEAD[:9], HEAD[9:], end):
+            client.sendall(part)
+            time.sleep(0.1)
+        assert all_of(client).count(b'{"ok":true}') == 2
+    with server.connect() as client:
+        for part in (FORM, b"x" * 91):
+            client.sendall(part)
+            time.sleep(0.1)
+        assert client.recv(12) == b"HTTP/1.1 401"
+    assert server.exchange(HEAD + b"X: " + b"x" * 70_000).startswith(b"HTTP/1.1 431")
+    chunked = FORM.replace(b"Content-Length: 100", b"Transfer-Encoding: chunked").removesuffix(b"password=")
+    assert server.exchange(chunked).startswith(b"HTTP/1.1 413")
+
+
+def all_of(client: socket.socket) -> bytes:
+    """Returns all that comes until the server closes the connection."""
+    return b"".join(iter(lambda: client.recv(65536), b""))
+
+
+def accepts(port: int) -> bool:
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
 
 
 def await_true(true: Callable[[], bool]) -> None:
