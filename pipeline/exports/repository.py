@@ -10,7 +10,7 @@
     requests/<hash>                  the id of the export that answers a request (idempotency)
     unbilled/<id>                    the export is over, its cost is not known yet
 
-Elsewhere: `tasks/assemble.py` writes
+Elsewhere: `tasks/bucket_output.py` writes
 
     exports/<id>/result/<name>.pdf                   the file, or the index of its volumes
     exports/<id>/result/<hash>-<name>-2-of-5.pdf     a volume; the hash is of what it was made from

@@ -57,9 +57,9 @@ def percent(export: Export, progress: Progress) -> int:
 
 def seconds_left(export: Export, progress: Progress, now: float) -> int | None:
     """Return how long drawing will take at the rate so far, rounded up; None while that is not known."""
-    if export.state is not State.RENDERING or not progress.pages or export.started_at is None:
+    if export.state is not State.RENDERING or not progress.pages or export.planned_at is None:
         return None
-    left = (now - export.started_at) * max(0, export.pages - progress.pages) / progress.pages
+    left = (now - export.planned_at) * max(0, export.pages - progress.pages) / progress.pages
     step = next(step for below, step in ROUNDING if left < below)
     return ceil(left / step) * step
 

@@ -11,7 +11,7 @@ from pipeline.exports.views import full, percent, seconds_left
 
 
 def export(state: State = State.RENDERING) -> Export:
-    return Export(new_id(), "photos", {}, "shop", 0.0, state, pages=200, started_at=0.0)
+    return Export(new_id(), "photos", {}, "shop", 0.0, state, pages=200, started_at=-60.0, planned_at=0.0)
 
 
 @pytest.mark.parametrize(
