@@ -114,6 +114,8 @@ class PipelineWorker(celery.apps.worker.Worker):  # type: ignore[misc]  # Celery
     def on_consumer_ready(self, consumer: Any) -> None:
         super().on_consumer_ready(consumer)
         self.companion.start_keeper()
+        # Celery checks next that its child processes live. SIGTERM may have ended them too: that is no error.
+        state.maybe_shutdown()
 
 
 def worker_record(one_off: str | None) -> Worker:

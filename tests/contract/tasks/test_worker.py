@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from signal import SIGTERM
 
+import psutil
 import pytest
 
 from pipeline.exports.export import State
@@ -69,6 +70,21 @@ def test_the_celery_command_starts_the_same_worker(
     assert "Cold shutdown" in said and "Warm shutdown" not in said, "the warm one has no time limit"
     assert services.redis.workers.up() == []
     assert not services.redis.leases.held(["keeper"])
+
+
+def test_a_worker_that_is_told_to_stop_while_it_starts_logs_no_error(
+    worker: tuple[subprocess.Popen[bytes], Path],
+) -> None:
+    """Heroku sends SIGTERM to every process of a dyno; a child that has just been forked ends at once."""
+    process, log = worker
+    main = psutil.Process(process.pid)
+    until(lambda: bool(main.children()), "a child is forked")
+    for child in main.children():
+        child.kill()
+    process.send_signal(SIGTERM)
+    assert process.wait(SECONDS) == 0, log.read_text()
+    assert "CRITICAL" not in log.read_text()
+    assert "Traceback" not in log.read_text()
 
 
 def test_the_celery_command_reports_the_application(environ: Environ) -> None:
