@@ -17,6 +17,7 @@ PipelineError
 ├── InputChanged
 ├── QueryFailed
 ├── OverLimit
+├── ResourceShort
 ├── ChunkFailed
 ├── ExportFailed
 ├── DamagedExport
@@ -27,6 +28,7 @@ PipelineError
 │   └── UploadGone
 └── ServiceDown
     ├── StoreDown
+    │   ├── StoreRefused
     │   └── NotSupported
     ├── RedisDown
     ├── DatabaseDown
@@ -174,6 +176,14 @@ class OverLimit(PipelineError):
     advice = "Request less in one export, or raise SOFT_TIME_LIMIT, TIME_LIMIT and VISIBILITY_TIMEOUT."
 
 
+class ResourceShort(PipelineError):
+    """A machine lacks disk space, memory or file descriptors for a step."""
+
+    retry = True
+    exit_code = 4
+    advice = "Look at what else runs on the machine, or use larger dynos."
+
+
 class ChunkFailed(PipelineError):
     """A range of pages could not be rendered, even in the smallest pieces."""
 
@@ -236,6 +246,10 @@ class StoreDown(ServiceDown):
     """The bucket (S3) does not answer, or refuses."""
 
     advice = "Check S3_BUCKET, the keys and the endpoint with `python -m pipeline doctor`."
+
+
+class StoreRefused(StoreDown):
+    """The bucket does not exist, or refuses the key; or an object is missing, and the key may not list."""
 
 
 class NotSupported(StoreDown):

@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 from ..adapters.bucket import Bucket, Tail
-from ..errors import Conflict, DamagedSegment, NotFound
+from ..errors import Conflict, DamagedSegment, NotFound, StoreDown
 from ..pdf.segment_index import SegmentIndex
 from .coverage import SegmentsByChunk
+
+log = logging.getLogger(__name__)
 
 
 class SegmentRepository:
@@ -51,19 +54,63 @@ class SegmentRepository:
         """Return a segment. One that is damaged is removed, then DamagedSegment is raised."""
         tail = self._bucket.tail(key, FOOTER_READ)
         try:
-            if tail is None:
-                raise DamagedSegment(f"The segment {key} is gone.")
-            return parse(tail, lambda start, stop: b"".join(self._bucket.read(key, start, stop, tail.etag)))
-        except (DamagedSegment, NotFound, Conflict, ValueError) as error:  # msgspec's errors are ValueErrors
-            self.drop(key)
-            raise DamagedSegment(f"The segment {key} is damaged: {error}") from error
+            if tail:
+                return self._parse(key, tail)
+        except (DamagedSegment, ValueError):  # msgspec's errors are ValueErrors
+            pass  # the store may have answered with other bytes than it holds
+        return self.verify(key)
+
+    def verify(self, key: str) -> StoredSegment:
+        """Return a segment after reading all its bytes. Removes it and raises DamagedSegment if they do not match.
+
+        It raises DamagedSegment and removes nothing when the segment is gone, or is stored again meanwhile.
+        """
+        there = self._bucket.head(key)
+        if there is None:
+            raise DamagedSegment(f"The segment {key} is gone.")
+        try:
+            begin = max(0, there.size - FOOTER_READ)
+            tail = Tail(self._read(key, begin, there.size, there.etag), there.size, there.etag)
+            stored = parse(tail, lambda start, stop: self._read(key, start, stop, there.etag))
+            if self._hash(key, stored.index.size, there.etag) == stored.index.sha256:
+                return stored
+            reason = "its bytes do not match its index"
+        except (DamagedSegment, ValueError) as error:
+            reason = str(error)
+        except (NotFound, Conflict) as error:
+            raise DamagedSegment(f"The segment {key} changed while it was read.") from error
+        self.drop(key, reason)
+        raise DamagedSegment(f"The segment {key} is damaged: {reason}. It is rendered again.")
+
+    def _parse(self, key: str, tail: Tail) -> StoredSegment:
+        try:
+            return parse(tail, lambda start, stop: self._read(key, start, stop, tail.etag))
+        except (NotFound, Conflict) as error:
+            raise DamagedSegment(f"The segment {key} changed while it was read.") from error
+
+    def _read(self, key: str, start: int, stop: int, etag: str) -> bytes:
+        """Return these bytes, and no fewer."""
+        data = b"".join(self._bucket.read(key, start, stop, etag))
+        if len(data) != stop - start:
+            raise StoreDown(f"The bucket returned {len(data)} instead of {stop - start} bytes of {key}.")
+        return data
+
+    def _hash(self, key: str, size: int, etag: str) -> str:
+        digest, seen = hashlib.sha256(), 0
+        for block in self._bucket.read(key, 0, size, etag):
+            digest.update(block)
+            seen += len(block)
+        if seen != size:
+            raise StoreDown(f"The bucket returned {seen} instead of {size} bytes of {key}.")
+        return digest.hexdigest()
 
     def index(self, export_id: str, chunk: int, first: int, pages: int) -> SegmentIndex:
         """Return the index of a segment. Raises DamagedSegment like `read`."""
         return self.read(segment_key(export_id, chunk, first, pages)).index
 
-    def drop(self, key: str) -> None:
+    def drop(self, key: str, reason: str) -> None:
         """Remove a segment, so that its pages are rendered again."""
+        log.warning("the segment %s is removed: %s; its pages are rendered again", key, reason)
         self._bucket.delete([key])
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 
-from ..errors import DamagedSegment, RedisDown, UploadGone
+from ..errors import ChunkFailed, DamagedSegment, RedisDown, UploadGone
 from ..exports.coverage import cover
 from ..exports.export import State
+from ..exports.plan import Plan
 from ..exports.segments import segment_key
 from ..pdf.assembly import About
 from .bucket_output import BucketOutput, StoredSegments, file_name
@@ -40,6 +41,7 @@ def body(work: Work) -> Outcome:
     except (DamagedSegment, UploadGone):
         dropped = cover(plan, s.segments.found(export.id))[1]
         if dropped and not s.exports.load(export.id).state.over:
+            _count_damage(work, plan, dropped)
             return Missing(export, tuple(dropped))
         raise
     if result is None:
@@ -47,6 +49,19 @@ def body(work: Work) -> Outcome:
     result = replace(result, seconds=_drawing_seconds(work))
     made = work.advance(State.READY, result=result, finished_at=time.time())
     return Done(made, result.pages) if made.state.over else NotWanted(f"the export is {made.state}")
+
+
+def _count_damage(work: Work, plan: Plan, dropped: list[int]) -> None:
+    """Raise ChunkFailed when segments of one chunk were damaged more than MAX_ATTEMPTS times."""
+    limit = work.services.settings.max_attempts
+    for number in dropped:
+        times = work.services.redis.counters.count_attempt(f"{work.export.id}:damaged:{number}")
+        if times > limit:
+            page = plan.chunks[number].first_page + 1
+            raise ChunkFailed(
+                f"The pages from {page} on were stored {times} times; each time the bucket returned other bytes.",
+                advice="Check the bucket with `python -m pipeline doctor`.",
+            )
 
 
 def _drawing_seconds(work: Work) -> float:

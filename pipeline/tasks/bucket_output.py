@@ -51,7 +51,7 @@ class StoredSegments:
         for key in self._keys:
             index = self._cache.index(key)
             if index.first_slot != (slot if index.chunk == chunk else 0):
-                self._segments.drop(key)
+                self._segments.drop(key, "it does not fit behind the segment before it")
                 raise DamagedSegment(f"{key} does not fit behind the segment before it; it is rendered again.")
             chunk, slot = index.chunk, index.stop_slot
             self._etags.append(index.etag)
@@ -234,14 +234,14 @@ class _Parts:
 
     @contextmanager
     def _sound(self, key: str) -> Iterator[None]:
-        """Drop a segment that is gone, or is not the object whose index was read."""
+        """Raise DamagedSegment when a segment is gone, or is not the object whose index was read."""
         try:
             yield
         except UploadGone:
             raise
         except (Conflict, NotFound) as error:
-            self._work.services.segments.drop(key)
-            raise DamagedSegment(f"{key} is not what its index says; it is rendered again.") from error
+            self._work.services.segments.verify(key)  # another sound one may be there: the next try reads its index
+            raise DamagedSegment(f"{key} is not the object whose index was read.") from error
 
 
 def file_name(export: Export) -> str:

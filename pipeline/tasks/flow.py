@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import random
+import tempfile
 import threading
 import time
 from contextlib import suppress
@@ -15,7 +16,7 @@ from ..errors import PipelineError, RedisDown
 from ..exports.export import Export, Failure, State
 from ..services import Message, Services
 from . import assemble, deliver, plan, render
-from .retry import Fail, Retry, RetryPolicy
+from .retry import Fail, Retry, RetryPolicy, kind, named
 from .step import OBSERVERS, Again, Done, Missing, NotWanted, Outcome, Step, StepRecord, peak, perform
 
 log = logging.getLogger(__name__)
@@ -120,9 +121,11 @@ def cancel(services: Services, export_id: str) -> Export:
 
 def _decide(services: Services, step: str, export_id: str, chunk: int | None, error: Exception) -> Retry | Fail:
     """Count the failure and decide what follows; a step that will be retried counts as held until then."""
+    error = named(error, tempfile.gettempdir())
     if not isinstance(error, PipelineError):
         log.error("step %s of export %s", step, export_id, exc_info=error)
-    name = " ".join(map(str, filter(lambda part: part is not None, (step, export_id, chunk))))
+    # By kind: the failures of a service that was down for an hour must not use up the tries for a conflict.
+    name = " ".join(map(str, filter(lambda part: part is not None, (kind(error), step, export_id, chunk))))
     failures = _failures(services, name) if isinstance(error, PipelineError) and error.retry else 1
     decision = POLICY.decide(error, failures, random.random())  # noqa: S311  # jitter, no secret
     if isinstance(decision, Retry):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 from dataclasses import dataclass
+from enum import StrEnum
 
-from ..errors import PipelineError
+from ..errors import PipelineError, ResourceShort, ServiceDown, StoreRefused
 
 
 @dataclass(frozen=True)
@@ -22,24 +24,79 @@ class Fail:
     error: PipelineError
 
 
+class Kind(StrEnum):
+    """What went wrong, as far as trying again is concerned."""
+
+    SERVICE_DOWN = "service down"  # tried again until the keeper ends the export (EXPORT_DEADLINE)
+    RESOURCE_SHORT = "resource short"  # of this machine: tried again, `tries` times
+    PASSING = "passing"  # a conflict, a time limit, a refused key: tried again, `tries` times
+    WRONG_INPUT = "wrong input"  # it would fail again: ends the export
+    PROGRAM_ERROR = "program error"  # ends the export without the error's text, which may hold data
+
+
+SHORTAGES = {
+    errno.ENOSPC: ("The disk is full", "Free disk space there, or set TMPDIR to a larger disk."),
+    errno.EDQUOT: ("The disk quota is used up", "Free disk space there, or set TMPDIR to a larger disk."),
+    errno.EMFILE: ("The process has too many open files", "Raise its limit (`ulimit -n`)."),
+    errno.ENFILE: ("The machine has too many open files", "Raise its limit, or run fewer processes on it."),
+    errno.ENOMEM: ("The machine has no memory left", "Lower WORKER_CONCURRENCY, or use larger dynos."),
+}
+"""By errno: what is short on this machine, and what to do."""
+
+
+def kind(error: Exception) -> Kind:
+    """Returns what kind of failure an error is."""
+    match error:
+        case StoreRefused():
+            return Kind.PASSING
+        case ServiceDown(retry=True):
+            return Kind.SERVICE_DOWN
+        case ResourceShort():
+            return Kind.RESOURCE_SHORT
+        case PipelineError(retry=True):
+            return Kind.PASSING
+        case PipelineError():
+            return Kind.WRONG_INPUT
+    return Kind.PROGRAM_ERROR
+
+
+def named(error: Exception, folder: str) -> Exception:
+    """Returns ResourceShort for an error that says that this machine lacks something; any other as it is.
+
+    `folder`: where temporary files are; the error of a full disk seldom names a file.
+    """
+    if isinstance(error, MemoryError):
+        what, advice = SHORTAGES[errno.ENOMEM]
+    elif isinstance(error, OSError) and error.errno in SHORTAGES:
+        what, advice = SHORTAGES[error.errno]
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            what += f": {error.filename or folder}"
+    else:
+        return error
+    return ResourceShort(f"{what}.", advice=advice)
+
+
 @dataclass(frozen=True)
 class RetryPolicy:
     """Retries with growing pauses: if `first` is 0.5 and `longest` 30, pauses of about 0.5, 1, 2, 4 … 30 s."""
 
-    tries: int = 8
+    tries: int = 8  # unless a service is down
     first: float = 0.5  # seconds
     longest: float = 30.0  # seconds
 
     def decide(self, error: Exception, failures: int, chance: float) -> Retry | Fail:
-        """Returns what to do after the `failures`-th failure of a step.
+        """Returns what to do after the `failures`-th failure of this kind of a step.
 
         `chance`, from 0 to 1, spreads the retries of many steps: a pause is shortened by up to a half.
         """
         if not isinstance(error, PipelineError):
             return Fail(PipelineError(f"Internal error ({type(error).__name__}). It was logged; please report it."))
-        if not error.retry or failures > self.tries:
-            return Fail(error)
-        pause: float = min(self.longest, self.first * 2 ** (failures - 1))
+        match kind(error):
+            case Kind.WRONG_INPUT:
+                return Fail(error)
+            case Kind.RESOURCE_SHORT | Kind.PASSING if failures > self.tries:
+                return Fail(error)
+        pause: float = min(self.longest, self.first * 2 ** min(failures - 1, 100))  # 2 ** 1024 is no float
         return Retry(pause * (0.5 + chance / 2), error)
 
 

@@ -130,7 +130,8 @@ class Work:
 
     @contextmanager
     def attempt(self, subject: str, name: str) -> Iterator[int]:
-        """Count an attempt before the work; uncount it on success or on an error with a reason. Yields its number.
+        """Count an attempt before the work; uncount it on success or on an error with a reason, such as a full
+        disk. Yields its number.
 
         Raises ChunkFailed when MAX_ATTEMPTS were killed; `subject` says what could not be made.
         """
@@ -145,7 +146,7 @@ class Work:
         self._attempt = full
         try:
             yield number
-        except PipelineError:
+        except (PipelineError, OSError):  # a full disk kills no process
             counters.uncount_attempt(full)
             raise
         if self._attempt:

@@ -31,6 +31,7 @@ from .keeper import Keeper
 from .queue import CeleryQueue
 
 RELEASE_SECONDS = 5.0  # for the keeper to end its turn and release its lease
+STUCK_SECONDS = 2.0  # without a task, and with an acknowledgement that failed, before the worker reconnects
 log = logging.getLogger(__name__)
 
 
@@ -113,6 +114,8 @@ class PipelineWorker(celery.apps.worker.Worker):  # type: ignore[misc]  # Celery
     def on_consumer_ready(self, consumer: Any) -> None:
         super().on_consumer_ready(consumer)
         self.companion.start_keeper()
+        # Celery checks next that its child processes live. SIGTERM may have ended them too: that is no error.
+        state.maybe_shutdown()
 
 
 def worker_record(one_off: str | None) -> Worker:
@@ -132,9 +135,11 @@ def consuming_step(companion: Companion) -> type[bootsteps.StartStopStep]:
     class Consuming(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has no types
         requires = ("celery.worker.consumer.tasks:Tasks",)
         _timer: Any = None
+        _stuck_since: float | None = None
 
         def start(self, consumer: Any) -> None:
             """Called before the first message is read, and again after a lost connection."""
+            self._stuck_since = None
             companion.heartbeat.start()
             self._turn(consumer)
             self._timer = consumer.timer.call_repeatedly(HEARTBEAT_SECONDS / 5, self._turn, (consumer,))
@@ -148,7 +153,8 @@ def consuming_step(companion: Companion) -> type[bootsteps.StartStopStep]:
         def _turn(self, consumer: Any) -> None:
             heartbeat = companion.heartbeat
             paused = not consumer.task_consumer.queues
-            busy = bool(state.reserved_requests)
+            stuck = is_stuck(consumer)
+            busy = stuck or bool(state.reserved_requests)  # stuck, it takes no message: it must not count as idle
             if heartbeat.should_exit and paused and not busy:
                 log.info("worker: it is not needed any more")
                 state.should_stop = os.EX_OK
@@ -157,8 +163,28 @@ def consuming_step(companion: Companion) -> type[bootsteps.StartStopStep]:
                 change = consumer.add_task_queue if paused else consumer.cancel_task_queue
                 for queue in QUEUES:  # in the order in which they are looked at
                     change(queue)
+            self._reconnect_when_stuck(stuck)
+
+        def _reconnect_when_stuck(self, stuck: bool) -> None:
+            """Raise what Celery takes for a lost connection: it connects anew, and its messages come back."""
+            now = time.monotonic()
+            self._stuck_since = (self._stuck_since or now) if stuck else None
+            if self._stuck_since is not None and now - self._stuck_since >= STUCK_SECONDS:
+                log.warning("worker: a message could not be acknowledged while Redis was away; it connects again")
+                raise ConnectionResetError("a message could not be acknowledged")
 
     return Consuming
+
+
+def is_stuck(consumer: Any) -> bool:
+    """Returns True when this worker has no task and may not take a message for each process.
+
+    kombu 5.7 forgets a message only after Redis took its acknowledgement. One that failed is never sent again, and
+    its place is never free: with one process the worker reads nothing any more, not even that its connection was
+    closed. A message that waits for its countdown has a place of its own.
+    """
+    places = consumer.task_consumer.channel.qos.can_consume_max_estimate()
+    return not state.reserved_requests and places is not None and places < consumer.initial_prefetch_count
 
 
 def exit_step(companion: Companion) -> type[bootsteps.StartStopStep]:

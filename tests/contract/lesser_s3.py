@@ -13,6 +13,7 @@ from urllib.parse import unquote, urlsplit
 from pipeline.adapters.bucket.s3 import S3Bucket
 from pipeline.settings import Settings
 
+OUT_OF_RANGE = b"<Error><Code>InvalidRange</Code><Message>no</Message></Error>"
 NOT_IMPLEMENTED = b"<Error><Code>NotImplemented</Code><Message>no</Message></Error>"
 
 
@@ -23,6 +24,7 @@ class Lacks:
     conditions: bool = False  # writes whatever the condition says
     part_copy: bool = False  # answers 501
     signatures: bool = False  # gives every object to anyone
+    long_suffixes: bool = False  # answers 416 to the last n bytes of an object that is shorter
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -45,6 +47,8 @@ class Handler(BaseHTTPRequestHandler):
         if self.server.lacks.signatures and self._key().startswith("doctor/"):
             stored = self.server.bucket.get(self._key())
             self._answer(200, {}, stored.data if stored else b"")
+        elif self.server.lacks.long_suffixes and self._wants_more_than_there_is():
+            self._answer(416, {"Content-Type": "application/xml"}, OUT_OF_RANGE)
         else:
             self._pass_on(self._body())
 
@@ -61,6 +65,11 @@ class Handler(BaseHTTPRequestHandler):
         """The key without the bucket and the prefix."""
         path = unquote(urlsplit(self.path).path).split("/", 2)[-1]
         return path.removeprefix(self.server.prefix)
+
+    def _wants_more_than_there_is(self) -> bool:
+        wanted = self.headers.get("Range", "").removeprefix("bytes=-")
+        stored = self.server.bucket.head(self._key()) if wanted.isdigit() else None
+        return stored is not None and stored.size < int(wanted)
 
     def _body(self) -> bytes:
         return self.rfile.read(int(self.headers.get("Content-Length") or 0))

@@ -13,7 +13,7 @@ import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ...errors import Conflict, NotFound, NotSupported, StoreDown, UploadGone
+from ...errors import Conflict, NotFound, NotSupported, StoreDown, StoreRefused, UploadGone
 from ...settings import Settings
 from . import Timeouts
 
@@ -84,6 +84,9 @@ def s3_errors(action: str) -> Iterator[None]:
             raise UploadGone(f"The bucket could not {action}: the upload was aborted.") from error
         if code in _CHANGED:
             raise Conflict(f"The bucket did not {action}: another process changed it first.") from error
-        raise StoreDown(f"The bucket could not {action}: {code or error}.") from error
+        refused = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") in (401, 403, 404)
+        raise (StoreRefused if refused else StoreDown)(
+            f"The bucket could not {action}: {code or error}."
+        ) from error
     except BotoCoreError as error:
         raise StoreDown(f"The bucket could not {action}: {error}.") from error

@@ -16,18 +16,23 @@ class Counters:
 
     def __init__(self, client: Client) -> None:
         self._redis = client
+        self._owed: set[str] = set()  # attempts that could not be uncounted while Redis was down
 
     def count_attempt(self, name: str) -> int:
         """Count an attempt and return its number, from 1.
 
         Called before the work, so an attempt that kills its worker counts as well.
         """
+        for owed in list(self._owed):
+            self.uncount_attempt(owed)
         return self._count(f"pipeline:attempt:{name}", DAY)
 
     def uncount_attempt(self, name: str) -> None:
-        """Uncount an attempt that succeeded, or failed with a reason."""
+        """Uncount an attempt that succeeded, or failed with a reason: later, if Redis is down now."""
+        self._owed.add(name)
         with redis_errors():
             send_uncount(self._redis, name)
+        self._owed.discard(name)
 
     def allow(self, what: str, per_minute: int) -> bool:
         """Count one more; returns True up to `per_minute` in this minute."""

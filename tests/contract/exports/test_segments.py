@@ -9,12 +9,15 @@ from collections.abc import Callable
 
 import pytest
 
-from pipeline.adapters.bucket import Bucket
+from pipeline.adapters.bucket import Bucket, Tail
+from pipeline.adapters.bucket.s3 import S3Bucket
 from pipeline.errors import DamagedSegment
 from pipeline.exports.coverage import cover
 from pipeline.exports.ids import new_id
 from pipeline.exports.segments import SegmentRepository, segment_key
+from pipeline.settings import Settings
 
+from ..lesser_s3 import Lacks, lesser
 from .records import PLAN, index, store_segment
 
 
@@ -85,3 +88,36 @@ def test_a_damaged_segment_is_removed(
     assert segments.found(export_id) == {}
     with pytest.raises(DamagedSegment, match="gone"):
         segments.read(key)
+
+
+def test_a_store_that_refuses_long_suffixes_removes_no_sound_segment(settings: Settings) -> None:
+    """It answers 416 to a request for the last 64 KiB of a small segment."""
+    export_id = new_id()
+    with lesser(settings, Lacks(long_suffixes=True)) as lacking:
+        segments = SegmentRepository(S3Bucket.open(lacking))
+        store_segment(segments, export_id, 1, 5, 5)
+        assert segments.read(segment_key(export_id, 1, 5, 5)).body == b"1 5 5"
+        assert segments.found(export_id) == {1: [(5, 5)]}
+
+
+def test_a_wrong_answer_removes_no_sound_segment(
+    bucket: Bucket, segments: SegmentRepository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All its bytes are read before it is removed."""
+    export_id = new_id()
+    store_segment(segments, export_id, 1, 5, 5)
+    monkeypatch.setattr(bucket, "tail", lambda *_: Tail(b"an error page of a proxy", 24, '"x"'))
+    assert segments.read(segment_key(export_id, 1, 5, 5)).body == b"1 5 5"
+    assert segments.found(export_id) == {1: [(5, 5)]}
+
+
+def test_a_removed_segment_is_logged(
+    bucket: Bucket, segments: SegmentRepository, caplog: pytest.LogCaptureFixture
+) -> None:
+    export_id = new_id()
+    store_segment(segments, export_id, 1, 5, 5)
+    key = segment_key(export_id, 1, 5, 5)
+    bucket.put(key, b"")
+    with pytest.raises(DamagedSegment):
+        segments.read(key)
+    assert f"the segment {key} is removed" in caplog.text

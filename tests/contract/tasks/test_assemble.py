@@ -23,7 +23,10 @@ from pipeline.exports.segments import segment_key
 from pipeline.pdf.assembly import Assembly
 from pipeline.services import Message
 from pipeline.tasks import assemble as assembling
+from pipeline.tasks import flow
+from pipeline.tasks.retry import Fail
 from pipeline.tasks.segment_cache import SegmentCache
+from pipeline.tasks.step import Missing
 
 from ... import steps
 from ...pictures import jpeg
@@ -211,6 +214,22 @@ def test_of_two_assemblies_at_once_one_makes_the_file(stage: Stage, tmp_path: Pa
     stage.work()
     assert stage.captions(export_id, tmp_path) == FIVE
     assert len(stage.subjects(export_id)) == 1
+
+
+def test_a_segment_that_is_damaged_again_and_again_ends_the_export(stage: Stage) -> None:
+    export_id, limit = stage.rendered(), stage.s.settings.max_attempts
+    outcomes = []
+    for _ in range(limit + 1):
+        steps.render(stage.s, export_id, 1)
+        emptied(stage, segment_key(export_id, 1, 2, 2))
+        outcomes.append(flow.handle(stage.s, "assemble", export_id, None, threading.Event()))
+    assert [type(outcome) for outcome in outcomes] == [Missing] * limit + [Fail]
+    failure = stage.load(export_id).failure
+    assert failure is not None
+    assert (failure.code, failure.message) == (
+        "ChunkFailed",
+        f"The pages from 3 on were stored {limit + 1} times; each time the bucket returned other bytes.",
+    )
 
 
 def test_a_segment_longer_than_its_chunk_is_not_rendered_again(stage: Stage) -> None:

@@ -99,8 +99,11 @@ def test_a_worker_stopped_while_resuming_does_not_drain(
         """Takes so long to resume that the worker hears another drain order meanwhile."""
 
         def __init__(self) -> None:
-            self.task_consumer = self
+            self.task_consumer = self.channel = self.qos = self
             self.queues: list[str] = []
+
+        def can_consume_max_estimate(self) -> None:
+            """Messages that it may take: without limit."""
 
         def add_task_queue(self, name: str) -> None:
             self.queues.append(name)

@@ -67,7 +67,7 @@ def test_each_step_may_run_twice(stage: Stage) -> None:
     assert len(after) == len(before) + 3
     steps.render(stage.s, export_id, 1)
     assert stage.objects(export_id) == after
-    stage.s.segments.drop(segment_key(export_id, 1, 2, 2))
+    stage.s.segments.drop(segment_key(export_id, 1, 2, 2), "a test")
     steps.render(stage.s, export_id, 1)
     assert stage.objects(export_id) == after, "the same bytes under the same key"
 

@@ -11,7 +11,8 @@ import pytest
 from local.services import free_port
 from pipeline.adapters.redis import Coordination
 from pipeline.documents.inputs.bucket import BucketInputs
-from pipeline.errors import RedisDown, StoreDown
+from pipeline.errors import Conflict, RedisDown, StoreDown
+from pipeline.exports.export import State
 from pipeline.exports.segments import segment_key
 from pipeline.tasks import flow
 from pipeline.tasks.retry import Fail, Retry
@@ -38,14 +39,24 @@ def test_an_error_while_redis_is_down_is_retried(stage: Stage) -> None:
     assert isinstance(outcome.error, RedisDown)
 
 
+def test_a_service_that_is_down_ends_no_export(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long it is down: finished chunks would be lost. Its failures leave the tries for others."""
+    export_id = stage.planned()
+    for error, count in ((StoreDown("The bucket could not read it."), 20), (Conflict("It was changed."), 1)):
+        monkeypatch.setattr(BucketInputs, "open", failing(error))
+        for _ in range(count):
+            assert isinstance(flow.handle(stage.s, "render", export_id, 1, threading.Event()), Retry)
+    assert stage.load(export_id).state is State.RENDERING
+
+
 def test_the_ninth_failure_of_a_step_ends_the_export(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     export_id = stage.planned()
-    monkeypatch.setattr(BucketInputs, "open", failing(StoreDown("The bucket could not read it.")))
+    monkeypatch.setattr(BucketInputs, "open", failing(Conflict("It was changed.")))
     outcomes = [flow.handle(stage.s, "render", export_id, 1, threading.Event()) for _ in range(9)]
     assert [type(outcome) for outcome in outcomes] == [Retry] * 8 + [Fail]
     failure = stage.load(export_id).failure
     assert failure is not None
-    assert (failure.code, failure.message) == ("StoreDown", "The bucket could not read it.")
+    assert (failure.code, failure.message) == ("Conflict", "It was changed.")
     assert stage.queue.sent == [("deliver", export_id)]
 
 

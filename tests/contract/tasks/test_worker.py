@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from signal import SIGTERM
 
+import psutil
 import pytest
 
 from pipeline.adapters.redis import Coordination
@@ -88,6 +89,21 @@ def test_celery_inspect_gets_an_answer(
         )
         assert said.returncode == 0, said.stderr
         assert word in said.stdout
+
+
+def test_a_worker_that_is_told_to_stop_while_it_starts_logs_no_error(
+    worker: tuple[subprocess.Popen[bytes], Path],
+) -> None:
+    """Heroku sends SIGTERM to every process of a dyno; a child that has just been forked ends at once."""
+    process, log = worker
+    main = psutil.Process(process.pid)
+    until(lambda: bool(main.children()), "a child is forked")
+    for child in main.children():
+        child.kill()
+    process.send_signal(SIGTERM)
+    assert process.wait(SECONDS) == 0, log.read_text()
+    assert "CRITICAL" not in log.read_text()
+    assert "Traceback" not in log.read_text()
 
 
 def test_the_celery_command_reports_the_application(environ: Environ) -> None:

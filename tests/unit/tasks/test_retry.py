@@ -2,27 +2,82 @@
 
 from __future__ import annotations
 
+import errno
+
 import pytest
 
 from pipeline.errors import (
     ChunkFailed,
     Conflict,
     DamagedSegment,
+    DatabaseDown,
     ExportFailed,
     IllegalStep,
     InvalidRequest,
     MailDown,
     MailRefused,
+    NotSupported,
     OverLimit,
     PipelineError,
     RedisDown,
+    ResourceShort,
+    SourceUnavailable,
     StoreDown,
+    StoreRefused,
 )
-from pipeline.tasks.retry import Fail, Retry, RetryPolicy, pages_to_try
+from pipeline.tasks.retry import Fail, Kind, Retry, RetryPolicy, kind, named, pages_to_try
 
 POLICY = RetryPolicy()
-TRY_AGAIN = (StoreDown, RedisDown, MailDown, OverLimit, DamagedSegment, Conflict)
-GIVE_UP = (InvalidRequest, ExportFailed, ChunkFailed, IllegalStep, MailRefused)
+SERVICES = (StoreDown, RedisDown, MailDown, DatabaseDown)
+TRY_AGAIN = (OverLimit, DamagedSegment, Conflict, SourceUnavailable, ResourceShort, StoreRefused)
+GIVE_UP = (InvalidRequest, ExportFailed, ChunkFailed, IllegalStep, MailRefused, NotSupported)
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        *[(each("It went wrong."), Kind.SERVICE_DOWN) for each in SERVICES],
+        *[(each("It went wrong."), Kind.PASSING) for each in TRY_AGAIN if each is not ResourceShort],
+        (ResourceShort("The disk is full."), Kind.RESOURCE_SHORT),
+        *[(each("It went wrong."), Kind.WRONG_INPUT) for each in GIVE_UP],
+        (ZeroDivisionError(), Kind.PROGRAM_ERROR),
+        (OSError(errno.ENOENT, "no such file"), Kind.PROGRAM_ERROR),
+    ],
+)
+def test_every_error_is_of_one_kind(error: Exception, expected: Kind) -> None:
+    assert kind(error) is expected
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (OSError(errno.ENOSPC, "No space left"), "The disk is full: /tmp."),
+        (OSError(errno.ENOSPC, "No space left", "/data/x"), "The disk is full: /data/x."),
+        (OSError(errno.EDQUOT, "Disk quota exceeded"), "The disk quota is used up: /tmp."),
+        (OSError(errno.EMFILE, "Too many open files", "x"), "The process has too many open files."),
+        (OSError(errno.ENFILE, "Too many open files"), "The machine has too many open files."),
+        (OSError(errno.ENOMEM, "Cannot allocate"), "The machine has no memory left."),
+        (MemoryError(), "The machine has no memory left."),
+    ],
+)
+def test_what_a_machine_lacks_is_named(error: Exception, message: str) -> None:
+    short = named(error, "/tmp")  # noqa: S108  # a name, no file
+    assert isinstance(short, ResourceShort)
+    assert short.message == message
+    assert short.advice.endswith(".")
+
+
+@pytest.mark.parametrize("error", [OSError(errno.EIO, "I/O error"), StoreDown("It is down."), KeyError("x")])
+def test_another_error_stays_as_it_is(error: Exception) -> None:
+    assert named(error, "/tmp") is error  # noqa: S108  # a name, no file
+
+
+@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize("failures", [9, 100, 100_000])
+def test_a_service_that_is_down_is_waited_for(service: type[PipelineError], failures: int) -> None:
+    """The keeper ends the export at its deadline; the pause stays a number however often it failed."""
+    error = service("It is down.")
+    assert POLICY.decide(error, failures, chance=1.0) == Retry(30.0, error)
 
 
 @pytest.mark.parametrize(
@@ -71,7 +126,7 @@ def test_an_unknown_error_fails_without_its_text(error: Exception, failures: int
     ],
 )
 def test_a_policy_has_its_own_numbers(policy: RetryPolicy, failures: int, expected: float | None) -> None:
-    decision = policy.decide(RedisDown("Redis does not answer."), failures, chance=1.0)
+    decision = policy.decide(Conflict("Another process changed it first."), failures, chance=1.0)
     assert (decision.after if isinstance(decision, Retry) else None) == expected
 
 

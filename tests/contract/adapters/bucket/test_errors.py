@@ -14,7 +14,7 @@ import pytest
 
 from local.services import free_port
 from pipeline.adapters.bucket.s3 import S3Bucket
-from pipeline.errors import StoreDown
+from pipeline.errors import StoreDown, StoreRefused
 from pipeline.settings import Settings
 
 from .conftest import read
@@ -22,7 +22,7 @@ from .conftest import read
 
 def test_a_wrong_secret_is_named(settings: Settings) -> None:
     bucket = S3Bucket.open(replace(settings, s3_secret="not-the-secret"))
-    with pytest.raises(StoreDown, match=r"could not read a: SignatureDoesNotMatch"):
+    with pytest.raises(StoreRefused, match=r"could not read a: SignatureDoesNotMatch"):
         bucket.get("a")
     with pytest.raises(StoreDown, match=r"could not write a: SignatureDoesNotMatch") as down:
         bucket.put("a", b"")
@@ -30,15 +30,16 @@ def test_a_wrong_secret_is_named(settings: Settings) -> None:
 
 
 def test_a_missing_bucket_is_named(settings: Settings) -> None:
-    with pytest.raises(StoreDown, match="NoSuchBucket"):
+    with pytest.raises(StoreRefused, match="NoSuchBucket"):
         S3Bucket.open(replace(settings, bucket="nobodys")).get("a")
 
 
 def test_a_store_that_does_not_answer_is_named_soon(settings: Settings) -> None:
     bucket = S3Bucket.open(replace(settings, s3_endpoint_url=f"http://127.0.0.1:{free_port()}"))
     began = time.monotonic()
-    with pytest.raises(StoreDown, match=r"could not read a: .*Could not connect"):
+    with pytest.raises(StoreDown, match=r"could not read a: .*Could not connect") as down:
         bucket.get("a")
+    assert not isinstance(down.value, StoreRefused)
     assert time.monotonic() - began < 30
 
 

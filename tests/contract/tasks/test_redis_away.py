@@ -1,0 +1,87 @@
+"""A worker takes messages again after Redis was away for seconds while its chunks ended."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from local.services import valkey
+from pipeline.exports.export import State
+from pipeline.exports.request import ExportRequest
+from pipeline.services import Services, open_services
+from pipeline.settings import Settings
+from pipeline.tasks.app import make_app
+from pipeline.tasks.queue import CeleryQueue
+from pipeline.tasks.submit import submit
+
+from ...journey import slow
+from .faulty_redis import passage, refuse_connections, refuse_writes
+from .test_worker import CELERY, Environ, until
+
+AWAY_SECONDS = 2.0
+RECONNECTS = "a message could not be acknowledged"
+
+
+@contextmanager
+def worker(environ: Environ, redis_url: str, log: Path) -> Iterator[None]:
+    """Run a worker of one process, which holds one message at a time."""
+    own = {"REDIS_URL": redis_url, "WORKER_CONCURRENCY": "1", "DOCUMENTS": slow.__name__}
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            [*CELERY, "worker", "-l", "info"], env={**os.environ, **environ, **own}, stdout=out, stderr=out
+        )
+    try:
+        yield
+    finally:
+        process.kill()
+        process.wait()
+
+
+def ask(services: Services, pages: int) -> str:
+    order = ExportRequest("slow", {"pages": pages, "seconds": 0.1}, "shop", chunk_pages=2)
+    return submit(services, order).export.id
+
+
+@pytest.mark.parametrize("fault", ["writes", "connections"])
+def test_a_worker_takes_messages_after_redis_refused(
+    environ: Environ, settings: Settings, tmp_path: Path, fault: str
+) -> None:
+    """The end of a chunk could not be acknowledged, so kombu gives the worker no other message."""
+    log = tmp_path / "worker.log"
+    with valkey(tmp_path) as server, passage(server) as between:
+        direct = dataclasses.replace(settings, redis_url=server.url)
+        services = open_services(direct, CeleryQueue(make_app(direct)))
+        with worker(environ, between.url, log):
+            long = ask(services, 200)
+            until(lambda: services.redis.messages.waiting() > 50, "the chunks are sent")
+            until(lambda: bool(services.segments.found(long)), "a chunk is drawn")
+            if fault == "writes":
+                refuse_writes(server, AWAY_SECONDS)
+            else:
+                refuse_connections(between, AWAY_SECONDS)
+            short = ask(services, 2)
+            until(lambda: services.exports.load(short).state.over, "the export ends")
+        assert services.exports.load(short).state is State.READY
+        assert RECONNECTS in log.read_text()
+
+
+def test_a_message_that_waits_for_its_countdown_is_left_alone(
+    environ: Environ, settings: Settings, tmp_path: Path
+) -> None:
+    """Such a message is not acknowledged either, and the worker has no task."""
+    log = tmp_path / "worker.log"
+    with valkey(tmp_path) as server, worker(environ, server.url, log):
+        direct = dataclasses.replace(settings, redis_url=server.url)
+        app = make_app(direct)
+        services = open_services(direct, CeleryQueue(app))
+        until(lambda: bool(services.redis.workers.up()), "the worker is up")
+        app.tasks["pipeline.plan"].apply_async(("no-export",), queue="pipeline.short", countdown=4)
+        until(lambda: "received" in log.read_text(), "it waits in the worker")
+        until(lambda: "raised" in log.read_text(), "it was done: there is no such export")
+        assert RECONNECTS not in log.read_text()
