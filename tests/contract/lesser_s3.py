@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -14,6 +14,7 @@ from pipeline.adapters.bucket.s3 import S3Bucket
 from pipeline.settings import Settings
 
 NOT_IMPLEMENTED = b"<Error><Code>NotImplemented</Code><Message>no</Message></Error>"
+REFUSED = b"<Error><Code>AccessDenied</Code><Message>no</Message></Error>"
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,7 @@ class Lacks:
     conditions: bool = False  # writes whatever the condition says
     part_copy: bool = False  # answers 501
     signatures: bool = False  # gives every object to anyone
+    unreadable: Mapping[str, int] = field(default_factory=dict)  # keys, and the status that reading one answers
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -45,6 +47,8 @@ class Handler(BaseHTTPRequestHandler):
         if self.server.lacks.signatures and self._key().startswith("doctor/"):
             stored = self.server.bucket.get(self._key())
             self._answer(200, {}, stored.data if stored else b"")
+        elif status := self.server.lacks.unreadable.get(self._key()):
+            self._answer(status, {"Content-Type": "application/xml"}, REFUSED)
         else:
             self._pass_on(self._body())
 
