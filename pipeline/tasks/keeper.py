@@ -31,11 +31,11 @@ from ..scaler.pool import WorkerPool
 from ..services import Message, Services
 from . import flow
 from .checks import ExportChecks
+from .clean_up import CLEAN_SECONDS, CleanUp
 from .lease import HeldLease, exclusive
 from .repair import ExportStatus, Repair, repair
 
 log = logging.getLogger(__name__)
-CLEAN_SECONDS = 3600.0  # between two removals of old files
 MAX_FAILED_TURNS = (
     3  # in a row, before the leader resigns: its disk may be full, or it has no file descriptors left
 )
@@ -56,6 +56,7 @@ class Keeper:
         self._term = ExitStack()
         self._held: HeldLease | None = None
         self._last_needed: dict[str, Repair] = {}  # by export: what it needed at the last turn
+        self._clean_up = CleanUp(services.exports, services.settings)
         self._cleaned = float("-inf")
         self._checks = ExportChecks(services.settings.export_deadline)
         self._stop = threading.Event()
@@ -116,7 +117,7 @@ class Keeper:
         workers = self._scaler.turn(demands, self._still_leads, self._checks.failing)
         if time.monotonic() - self._cleaned > CLEAN_SECONDS:
             self._cleaned = time.monotonic()
-            self._clean()
+            self._clean_up.run()
         return bool(demands or workers)
 
     def observe(self) -> Decision:
@@ -223,16 +224,3 @@ class Keeper:
                 flow.fail(
                     s, export.id, ExportFailed("It was not finished within the time allowed (EXPORT_DEADLINE).")
                 )
-
-    # clean up
-
-    def _clean(self) -> None:
-        """Remove the files of exports that are older than KEEP_DAYS; their records stay."""
-        now = time.time()
-        for export in self._s.exports.kept():
-            if export.created_at > now - self._s.settings.keep_seconds:
-                return  # they come in order of age: all others are younger
-            if export.state is not State.EXPIRED and export.state.over:
-                self._s.exports.remove_result(export)
-                self._s.exports.change(export.id, lambda e: e if e.state is State.EXPIRED else e.to(State.EXPIRED))
-                log.info("keeper: export %s expired", export.id)
