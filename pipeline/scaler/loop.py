@@ -68,7 +68,12 @@ class Scaler:
         except PipelineError:
             self._show(demands)  # why there is no decision
             raise
-        return self._carry_out(decision, demands, len(now.dynos)) if still_leads() else len(now.dynos)
+        if not still_leads():
+            return len(now.dynos)
+        workers = self._carry_out(decision, demands, len(now.dynos))
+        if demands and still_leads():  # without work they are stopped anyway
+            self._pool.restart_silent(self.learned.boot)
+        return workers
 
     def decided(self, demands: Sequence[Demand]) -> tuple[Decision, Snapshot]:
         """Returns the decision for this moment and the snapshot it rests on; changes nothing."""
