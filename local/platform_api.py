@@ -170,6 +170,11 @@ def _add_dyno_calls(api: Flask, formation: LocalFormation) -> None:
         dyno = formation.run(*_spec(_body()))
         return dyno_json(formation.app, dyno), 201
 
+    @api.delete("/apps/<app>/dynos/<name>")
+    def dyno_restart(name: str) -> tuple[Json, int]:
+        formation.stop_dyno(name)  # one of the formation is replaced
+        return {}, 202
+
     @api.post("/apps/<app>/dynos/<name>/actions/stop")
     def dyno_stop(name: str) -> tuple[Json, int]:
         formation.stop_dyno(name)

@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import logging
 import time
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
@@ -30,16 +31,18 @@ from itertools import islice
 import msgspec
 
 from ..adapters.bucket import Bucket
-from ..errors import Conflict, DamagedExport, NoExport, NotFound
+from ..errors import Conflict, DamagedExport, NoExport, NotFound, StoreDown
 from .encoding import decode_export, decode_plan, encode
 from .export import Export, File, State
 from .ids import created, descending, is_id, new_id
 from .plan import Plan
 
+log = logging.getLogger(__name__)
 CLAIM_GRACE = 60.0  # seconds after which an acceptance that is not complete is abandoned
 COMPLETE_SECONDS = 45.0  # for which the same request may complete it; the rest is time for its writes
 CLAIM_TRIES = 6  # of a claim, 1.2 s in all: a web thread waits meanwhile
 TRIES = 8  # of a conditional write; between them 20 ms, then twice as long each time
+MAX_REFUSED = 3  # exports that the bucket refuses, before a walk through them ends
 UNBILLED = "unbilled/"
 
 
@@ -157,13 +160,45 @@ class ExportRepository:
                     yield export
 
     def kept(self) -> Iterator[Export]:
-        """Yield the exports that have not expired, oldest first. Removes the marks of those that have."""
+        """Yield the exports that have not expired, oldest first. Removes the marks of those that have.
+
+        Skips an export that the bucket refuses; raises StoreDown at the third.
+        """
+        refused = 0
         for entry in self._bucket.entries("kept/"):
-            export = self.find(entry.key.removeprefix("kept/"))
+            try:
+                export = self.find(entry.key.removeprefix("kept/"))
+            except StoreDown as error:
+                log.warning("%s is skipped: %s", entry.key, error.message)
+                refused += 1
+                if refused == MAX_REFUSED:
+                    raise
+                continue
             if export and export.state is State.EXPIRED:
                 self._bucket.delete([entry.key])
             elif export:
                 yield export
+
+    def kept_ids(self, after: str, limit: int) -> list[str]:
+        """Return up to `limit` ids of exports that have not expired, oldest first, made after the id `after`."""
+        marks = islice(self._bucket.entries("kept/", page_size=limit, after=f"kept/{after}"), limit)
+        return [entry.key.removeprefix("kept/") for entry in marks]
+
+    def remove_late(self, export_id: str) -> int:
+        """Remove segments and snapshots that were stored after the export was closed. Returns how many."""
+        entries = self._bucket.entries(f"exports/{export_id}/")
+        late = [entry.key for entry in entries if entry.key.split("/")[2] in ("segments", "frozen")]
+        self._bucket.delete(late)
+        return len(late)
+
+    def abort_late_uploads(self) -> int:
+        """Abort unfinished uploads of exports that are closed. Returns how many."""
+        uploads = self._bucket.uploads("exports/")
+        active = set(self.active())  # listed after the uploads: an export is active before it has any
+        late = [upload for upload in uploads if upload.key.split("/")[1] not in active]
+        for upload in late:
+            upload.abort()
+        return len(late)
 
     def by_owner(self, owner: str, limit: int) -> list[Export]:
         """Return an owner's newest exports, newest first. Lists no more than `limit` keys."""

@@ -50,6 +50,7 @@ class Dyno(NamedTuple):
     since: float  # when it was ordered, on the snapshot's clock
     up: bool
     busy: bool
+    unable: bool = False  # it is listed as up and its worker is silent, or it is being restarted for that
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +183,8 @@ def _slots_for(demand: Demand, begin: float) -> float:
 
 def _seconds_until_up(now: Snapshot, dyno: Dyno) -> float:
     """Seconds until a dyno can take work. One that is late is expected to be late by as much again."""
+    if dyno.unable:
+        return 2 * (now.api_seconds + now.boot_seconds)
     return 0.0 if dyno.up else abs(dyno.since + now.boot_seconds - now.now)
 
 
@@ -215,11 +218,20 @@ def _decide_fewer(now: Snapshot, policy: Policy, load: _Load, maximum: int) -> D
         return Decision(quantity, quantity, _why_fewer(load, ordered, keep, quantity))
     if load.untaken and ordered <= maximum and ordered - keep < _waiting_value(load, policy):
         keep = ordered  # waiting for a low worker would cost more than keeping those below a high one
+    keep = _ceiling(now, keep)
     quantity = max(keep, max(busy, default=0))
     saved = (ordered - quantity) * load.chunk * (0.5 + load.untaken / (policy.slots * keep))
     if ordered <= maximum and quantity > ordered / 3 and saved < 4 * now.boot_seconds:
         quantity = ordered  # too little to be worth a call
     return Decision(quantity, keep, _why_fewer(load, ordered, keep, quantity))
+
+
+def _ceiling(now: Snapshot, workers: int) -> int:
+    """Returns the ordinal up to which there are this many dynos that are able to work, or the highest."""
+    able = [dyno.number for dyno in now.dynos if not dyno.unable]
+    if len(able) == len(now.dynos):
+        return workers
+    return sorted(able)[workers - 1] if workers <= len(able) else len(now.dynos)
 
 
 def _highest_useful(now: Snapshot, policy: Policy, load: _Load) -> int:

@@ -19,6 +19,7 @@ from ..settings import Settings
 from .heroku import PAUSES, AboveLimit, Heroku
 from .heroku_answers import Processes, Unclear
 from .pool import Limit, PoolStatus, took_effect_at
+from .silent import BOOTS, SilenceWatch, UpDyno
 
 log = logging.getLogger(__name__)
 SETTLE_SECONDS = 3.0  # a worker reports twice a second; without a report for this long it is not up
@@ -43,6 +44,7 @@ class FormationPool:
         self._quantity: int | None = None
         self._changed_at: float | None = None
         self._ordered_at: float | None = None
+        self._watch = SilenceWatch()
         self._listening_since = 0.0  # silence counts from here on, on the monotonic clock
         self.forget()
 
@@ -58,6 +60,7 @@ class FormationPool:
     def forget(self) -> None:
         """Ask Heroku again, and give workers time: if Redis was away, they reach it again later than we do."""
         self._quantity = None
+        self._watch.forget()
         self._listening_since = time.monotonic() + self._settle_seconds
 
     def refresh(self) -> None:
@@ -79,6 +82,21 @@ class FormationPool:
         if wanted != now:
             self._change(wanted, now)
 
+    def restart_silent(self, boot_seconds: float) -> None:
+        reporting = {worker.name for worker in self._redis.workers.up() if not worker.one_off}
+        booted = time.time() - (self._ordered_at or 0.0) > BOOTS * boot_seconds
+        short = booted and len(reporting) < (self._quantity or 0)
+        for dyno in self._watch.find(short, reporting, boot_seconds, self._dynos_up):
+            log.warning("scaler: dyno %s is up and silent; it is restarted", dyno.name)
+            self._heroku.restart(dyno.name)
+
+    def _dynos_up(self) -> list[UpDyno]:
+        kind = self._settings.worker_type
+        return [
+            UpDyno(dyno.name, dyno.name, dyno.updated)
+            for dyno in self._heroku.dynos() if dyno.kind == kind and dyno.state == "up"
+        ]  # fmt: skip
+
     def prices(self) -> dict[str, float]:
         return self._heroku.prices()
 
@@ -86,7 +104,7 @@ class FormationPool:
         heroku = self._heroku
         return PoolStatus(
             "formation", self._quantity, self._limit.current, heroku.refused, heroku.silent_seconds, heroku.calls,
-            self._ordered_at,
+            self._ordered_at, unable=self._watch.unable,
         )  # fmt: skip
 
     def check(self) -> int:

@@ -100,6 +100,14 @@ class Heroku:
         body = {"attach": False, "command": command, "time_to_live": seconds, "type": kind}
         return dyno(self._ask("POST", "dynos", body=body | ({"size": size} if size else {})))
 
+    def restart(self, name: str) -> None:
+        """Restart a dyno of the formation, or stop a one-off dyno. Never repeated; does nothing if it is gone."""
+        try:
+            self._ask("DELETE", "dynos", name)
+        except HerokuDown as error:
+            if status_of(error) != 404:
+                raise
+
     def prices(self) -> dict[str, float]:
         """Returns dollars a second by size, as Heroku lists them for this app."""
         return parse_sizes([row for row in rows(self._ask("GET", "available-dyno-sizes")) if isinstance(row, dict)])

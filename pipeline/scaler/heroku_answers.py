@@ -15,11 +15,17 @@ class Unclear(HerokuDown):
 
 @dataclass(frozen=True)
 class ListedDyno:
-    """A dyno as Heroku lists it."""
+    """A dyno as Heroku lists it.
 
+    `since` is when it was ordered, `updated` when its state changed, in seconds since the epoch.
+    """
+
+    name: str
+    kind: str
     command: str
     state: str
-    since: float | None = None  # when it was ordered, in seconds since the epoch
+    since: float | None = None
+    updated: float | None = None
 
 
 @dataclass(frozen=True)
@@ -47,7 +53,10 @@ def processes(row: object) -> Processes:
 
 def dyno(row: object) -> ListedDyno:
     """Returns a row of the list of dynos."""
-    return ListedDyno(text(row, "command"), text(row, "state"), _moment(row, "created_at"))
+    return ListedDyno(
+        text(row, "name"), text(row, "type"), text(row, "command"), text(row, "state"),
+        _moment(row, "created_at"), _moment(row, "updated_at"),
+    )  # fmt: skip
 
 
 def text(row: object, name: str) -> str:

@@ -35,6 +35,7 @@ class Scaler:
         self._learned: Learned | None = None
         self._checked = float("-inf")
         self._announced: tuple[int, int] | None = None
+        self._unchecked = 0
         self.holds: float | None = None
         """Seconds until the next decision is due if nothing happens; None: wait for the next event."""
         check_price(settings, pool)
@@ -53,11 +54,12 @@ class Scaler:
         self._gauge.forget()
         self._billing.forget()
 
-    def turn(self, demands: Sequence[Demand], still_leads: Callable[[], bool]) -> int:
+    def turn(self, demands: Sequence[Demand], still_leads: Callable[[], bool], unchecked: int = 0) -> int:
         """One turn: decide, resize if still leader, bill. Returns the number of workers.
 
-        `still_leads` is asked before anything is changed.
+        `still_leads` is asked before anything is changed. `unchecked`: exports with an assumed demand; shown.
         """
+        self._unchecked = unchecked
         if not self._pool.configured:
             self._settle(demands, 0)
             return 0
@@ -66,7 +68,12 @@ class Scaler:
         except PipelineError:
             self._show(demands)  # why there is no decision
             raise
-        return self._carry_out(decision, demands, len(now.dynos)) if still_leads() else len(now.dynos)
+        if not still_leads():
+            return len(now.dynos)
+        workers = self._carry_out(decision, demands, len(now.dynos))
+        if demands and still_leads():  # without work they are stopped anyway
+            self._pool.restart_silent(self.learned.boot)
+        return workers
 
     def decided(self, demands: Sequence[Demand]) -> tuple[Decision, Snapshot]:
         """Returns the decision for this moment and the snapshot it rests on; changes nothing."""
@@ -144,6 +151,7 @@ class Scaler:
                 "minimum": self._policy.minimum,
                 "maximum": self._policy.maximum,
                 "outstanding": {item.export_id: item.untaken for item in demands},
+                "unchecked": self._unchecked,
                 "boot_seconds": round(self.learned.boot, 1),
                 "learned": asdict(self.learned),
             }

@@ -67,7 +67,8 @@ def dynos(workers: Iterable[Worker], status: PoolStatus, now: float) -> list[Dyn
         if (number := own or next(free, 0)) and number <= ordered:
             numbered[number] = worker
     since = status.ordered_at or now
-    starting = {number: Dyno(number, since, False, False) for number in range(1, ordered + 1)}
+    unable = {int(name.rpartition(".")[2]) for name in status.unable if name.rpartition(".")[2].isdecimal()}
+    starting = {number: Dyno(number, since, False, False, number in unable) for number in range(1, ordered + 1)}
     up = {number: Dyno(number, worker.since, True, worker.busy) for number, worker in numbered.items()}
     return list((starting | up).values())
 

@@ -19,6 +19,7 @@ from ..settings import Settings
 from .heroku import AboveLimit, Heroku
 from .heroku_answers import ListedDyno, Unclear
 from .pool import Limit, PoolStatus, took_effect_at
+from .silent import BOOTS, SilenceWatch, UpDyno
 
 log = logging.getLogger(__name__)
 COMMAND = "exec python -m pipeline worker --one-off"
@@ -50,6 +51,8 @@ class OneOffPool:
         self._known: dict[str, float | None] | None = None  # dynos that start or run: start id -> when ordered
         self._up: set[str] = set()  # those of them whose worker has reported
         self._missing: dict[str, float] = {}  # those that stopped reporting -> since when
+        self._watch = SilenceWatch()
+        self._suspects: set[str] = set()  # workers that seem dead, but whose dyno may be listed
         self._leaving: dict[str, float] = {}  # workers that are leaving -> until when that is believed
         self._ended_at: float | None = None  # when the last worker that is no longer counted was gone
         self._ordered_at: float | None = None
@@ -67,6 +70,8 @@ class OneOffPool:
         """Trust Heroku's list: a worker that was up and cannot reach Redis yet is still there."""
         self._known = None
         self._up.clear()
+        self._suspects.clear()
+        self._watch.forget()
 
     def refresh(self) -> None:
         """Stop counting workers that reported once and are not in Redis any more: they left or died.
@@ -85,6 +90,7 @@ class OneOffPool:
             elif now - missing_since > self._missed_seconds:
                 # It died. Its last report was forget_seconds before it went missing.
                 ended.append(time.time() - (now - missing_since) - self._forget_seconds)
+                self._suspects.add(start_id)
             else:
                 continue
             self._up.discard(start_id)
@@ -122,6 +128,26 @@ class OneOffPool:
             self._ordered_at = time.time()
         self._known = known
 
+    def restart_silent(self, boot_seconds: float) -> None:
+        reporting = {worker.id for worker in self._redis.workers.up()}
+        late = time.time() - BOOTS * boot_seconds
+        known = {start_id for start_id, since in (self._known or {}).items() if since and since < late}
+        short = bool((known | self._suspects) - reporting)
+        for dyno in self._watch.find(short, reporting, boot_seconds, self._dynos_up):
+            log.warning("scaler: dyno %s is up and silent; it is stopped", dyno.name)
+            self._heroku.restart(dyno.name)
+            self._suspects.discard(dyno.worker)
+            if self._known is not None:
+                self._known.pop(dyno.worker, None)
+
+    def _dynos_up(self) -> list[UpDyno]:
+        """Returns our dynos that are up; those that are leaving are silent, and stop by themselves."""
+        found = [dyno for dyno in ours(self._heroku.dynos()) if dyno.state == "up"]
+        up = [UpDyno(dyno.name, start_id_of(dyno), dyno.updated) for dyno in found]
+        left = self._redis.workers.left(dyno.worker for dyno in up)
+        self._suspects &= {dyno.worker for dyno in up}
+        return [dyno for dyno in up if dyno.worker not in left]
+
     def prices(self) -> dict[str, float]:
         return self._heroku.prices()
 
@@ -147,7 +173,7 @@ class OneOffPool:
 
     def _listed(self) -> dict[str, float | None]:
         """Read Heroku's list. Returns the start ids of the dynos that start or run, and when each was ordered."""
-        listed = ours(self._heroku.dynos())
+        listed = {start_id_of(dyno): dyno.since for dyno in ours(self._heroku.dynos())}
         left = self._redis.workers.left(listed)
         for start_id in [start_id for start_id, gone in left.items() if gone is None]:
             self._leaving.setdefault(start_id, time.monotonic() + self._exit_seconds)
@@ -165,14 +191,18 @@ class OneOffPool:
         try:
             return self._heroku.start(command, kind=KIND, size=self._settings.one_off_size, seconds=seconds).since
         except Unclear:
-            for start, since in ours(self._heroku.dynos()).items():
-                if start == start_id:
+            for dyno in ours(self._heroku.dynos()):
+                if start_id_of(dyno) == start_id:
                     log.info("scaler: Heroku's answer was unclear, but the dyno is there")
-                    return since
+                    return dyno.since
             raise
 
 
-def ours(dynos: Sequence[ListedDyno]) -> dict[str, float | None]:
-    """Returns the start id of each dyno that runs or will run our worker, and when it was ordered."""
-    alive = [dyno for dyno in dynos if dyno.state in ALIVE and dyno.command.startswith(COMMAND)]
-    return {dyno.command.removeprefix(COMMAND).strip(): dyno.since for dyno in alive}
+def ours(dynos: Sequence[ListedDyno]) -> list[ListedDyno]:
+    """Returns the dynos that run or will run our worker."""
+    return [dyno for dyno in dynos if dyno.state in ALIVE and dyno.command.startswith(COMMAND)]
+
+
+def start_id_of(dyno: ListedDyno) -> str:
+    """Returns the start id in a dyno's command line."""
+    return dyno.command.removeprefix(COMMAND).strip()

@@ -17,7 +17,8 @@ class PoolStatus:
     the plan allows; None: no limit was met lately. `refused`: why Heroku rejects the key; workers cannot be
     stopped then either. `silent_seconds`: how long no call is made after a 429. `calls`: made by this process.
     `ordered_at`: when more workers were last ordered, in seconds since the epoch. `leaving`: workers that take no
-    more work; they are not in `quantity`, and are paid until they are gone.
+    more work; they are not in `quantity`, and are paid until they are gone. `unable`: names of dynos of the
+    formation that are silent, or were restarted and are not up yet.
     """
 
     mode: str
@@ -28,6 +29,7 @@ class PoolStatus:
     calls: int
     ordered_at: float | None
     leaving: int = 0
+    unable: tuple[str, ...] = ()
 
 
 class WorkerPool(Protocol):
@@ -56,6 +58,12 @@ class WorkerPool(Protocol):
 
     def refresh(self) -> None:
         """Stop counting workers that left or died. Asks Redis, not Heroku."""
+
+    def restart_silent(self, boot_seconds: float) -> None:
+        """Restart dynos that are up and whose worker is silent for too long; one-off dynos are stopped.
+
+        Asks Heroku only if workers are missing. Call it once per turn, if this process leads.
+        """
 
     def changed_at(self, previous: int) -> float | None:
         """Returns when the number of workers changed from `previous` to the present one; None if not known.

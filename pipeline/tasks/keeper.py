@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable
 from contextlib import ExitStack, suppress
 
 from ..adapters.redis.messages import QUEUES
@@ -20,12 +19,10 @@ from ..errors import (
     NotFound,
     PipelineError,
     RedisDown,
-    ServiceDown,
     TooManyCalls,
 )
 from ..exports.coverage import cover
 from ..exports.export import Export, State
-from ..exports.ids import created
 from ..exports.plan import Plan
 from ..scaler.decide import Decision, Demand
 from ..scaler.loop import Scaler
@@ -33,11 +30,12 @@ from ..scaler.measure import demand
 from ..scaler.pool import WorkerPool
 from ..services import Message, Services
 from . import flow
+from .checks import ExportChecks
+from .clean_up import CLEAN_SECONDS, CleanUp
 from .lease import HeldLease, exclusive
 from .repair import ExportStatus, Repair, repair
 
 log = logging.getLogger(__name__)
-CLEAN_SECONDS = 3600.0  # between two removals of old files
 MAX_FAILED_TURNS = (
     3  # in a row, before the leader resigns: its disk may be full, or it has no file descriptors left
 )
@@ -58,7 +56,9 @@ class Keeper:
         self._term = ExitStack()
         self._held: HeldLease | None = None
         self._last_needed: dict[str, Repair] = {}  # by export: what it needed at the last turn
+        self._clean_up = CleanUp(services.exports, services.settings)
         self._cleaned = float("-inf")
+        self._checks = ExportChecks(services.settings.export_deadline)
         self._stop = threading.Event()
 
     def start(self) -> threading.Thread:
@@ -113,16 +113,16 @@ class Keeper:
             return True
         ids = self._s.exports.active()
         self._last_needed = {each: self._last_needed[each] for each in ids if each in self._last_needed}
-        demands = self._demands(ids, self._repair)
-        workers = self._scaler.turn(demands, self._still_leads)
+        demands = self._checks.demands(ids, self._repair)
+        workers = self._scaler.turn(demands, self._still_leads, self._checks.failing)
         if time.monotonic() - self._cleaned > CLEAN_SECONDS:
             self._cleaned = time.monotonic()
-            self._clean()
+            self._clean_up.run()
         return bool(demands or workers)
 
     def observe(self) -> Decision:
         """Returns what the scaler would decide now. Changes nothing and takes no lease."""
-        return self._scaler.decided(self._demands(self._s.exports.active(), self._observe))[0]
+        return self._scaler.decided(self._checks.demands(self._s.exports.active(), self._observe))[0]
 
     def _wait(self, busy: bool) -> None:
         """Wait for the next turn. New work wakes a leader, and so does the end of a worker's linger time; when
@@ -143,6 +143,7 @@ class Keeper:
             return True
         self.resign()
         self._scaler.forget()  # another leader may have scaled meanwhile
+        self._checks.forget()
         self._held = self._term.enter_context(exclusive(self._s.redis.leases, "keeper", self._lease_seconds))
         return self._held is not None
 
@@ -152,21 +153,6 @@ class Keeper:
 
     # repair
 
-    def _demands(self, ids: Iterable[str], check: Callable[[str], Demand | None]) -> list[Demand]:
-        found = (self._demand_of(export_id, check) for export_id in ids)
-        return [demand for demand in found if demand]
-
-    def _demand_of(self, export_id: str, check: Callable[[str], Demand | None]) -> Demand | None:
-        """Returns the outstanding work of one export. An error in it does not affect other exports."""
-        try:
-            return check(export_id)
-        except ServiceDown:
-            raise
-        except Exception:
-            log.exception("keeper: export %s could not be checked", export_id)
-            late = time.time() - created(export_id) > self._s.settings.export_deadline
-            return None if late else Demand(export_id, 0, 0.0)
-
     def _observe(self, export_id: str) -> Demand | None:
         """Returns the outstanding work of an export, without any repair."""
         with suppress(NoExport):
@@ -175,6 +161,7 @@ class Keeper:
 
     def _repair(self, export_id: str) -> Demand | None:
         """Send what an export needs. Returns its outstanding work."""
+        before = self._last_needed.pop(export_id, None)  # an error here means that this turn saw nothing
         try:
             status = self._status(self._s.exports.load(export_id))
         except NoExport:
@@ -182,7 +169,7 @@ class Keeper:
             return None
         action = repair(status, self._s.settings.export_deadline)
         # Act only when two turns agree: in one, a message may be on its way from the queue to a lease.
-        if action is self._last_needed.get(export_id) and action is not Repair.NOTHING:
+        if action is before and action is not Repair.NOTHING:
             log.info("keeper: export %s is %s: %s", export_id, status.export.state, action)
             self._act(action, status)
             action = Repair.NOTHING
@@ -237,16 +224,3 @@ class Keeper:
                 flow.fail(
                     s, export.id, ExportFailed("It was not finished within the time allowed (EXPORT_DEADLINE).")
                 )
-
-    # clean up
-
-    def _clean(self) -> None:
-        """Remove the files of exports that are older than KEEP_DAYS; their records stay."""
-        now = time.time()
-        for export in self._s.exports.kept():
-            if export.created_at > now - self._s.settings.keep_seconds:
-                return  # they come in order of age: all others are younger
-            if export.state is not State.EXPIRED and export.state.over:
-                self._s.exports.remove_result(export)
-                self._s.exports.change(export.id, lambda e: e if e.state is State.EXPIRED else e.to(State.EXPIRED))
-                log.info("keeper: export %s expired", export.id)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -15,6 +15,7 @@ from pipeline.settings import Settings
 
 OUT_OF_RANGE = b"<Error><Code>InvalidRange</Code><Message>no</Message></Error>"
 NOT_IMPLEMENTED = b"<Error><Code>NotImplemented</Code><Message>no</Message></Error>"
+REFUSED = b"<Error><Code>AccessDenied</Code><Message>no</Message></Error>"
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class Lacks:
     part_copy: bool = False  # answers 501
     signatures: bool = False  # gives every object to anyone
     long_suffixes: bool = False  # answers 416 to the last n bytes of an object that is shorter
+    unreadable: Mapping[str, int] = field(default_factory=dict)  # keys, and the status that reading one answers
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -49,6 +51,8 @@ class Handler(BaseHTTPRequestHandler):
             self._answer(200, {}, stored.data if stored else b"")
         elif self.server.lacks.long_suffixes and self._wants_more_than_there_is():
             self._answer(416, {"Content-Type": "application/xml"}, OUT_OF_RANGE)
+        elif status := self.server.lacks.unreadable.get(self._key()):
+            self._answer(status, {"Content-Type": "application/xml"}, REFUSED)
         else:
             self._pass_on(self._body())
 

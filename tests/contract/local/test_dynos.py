@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from signal import SIGKILL
+from signal import SIGKILL, SIGSTOP
 
 import pytest
 import requests
@@ -19,6 +19,20 @@ from local.formation import parse_procfile
 from pipeline.errors import InvalidSetting
 
 from .stage import MIB, Stage, call, hurry, running, until
+
+
+def test_a_restarted_dyno_has_the_same_name_and_a_new_process(stage: Stage) -> None:
+    dynos = stage.dynos(stop_seconds=0.5)
+    dynos.scale({"worker": 2})
+    until(lambda: len(stage.heard("began")) == 4)
+    before = {role: pid for name, role, pid in stage.heard("began") if name == "worker.1"}
+    dynos.kill("worker.1", SIGSTOP)
+    assert call(dynos, "DELETE", "/apps/demo/dynos/worker.1").status_code == 202
+    until(lambda: len(stage.heard("began")) == 6)
+    assert [name for name, _, _ in stage.heard("began")[4:]] == ["worker.1"] * 2
+    until(lambda: not any(map(running, before.values())))
+    until(lambda: sorted(dyno.name for dyno in dynos.dynos()) == ["worker.1", "worker.2"])
+    assert dynos.row("worker").quantity == 2
 
 
 def test_scaling_starts_and_ends_processes(stage: Stage) -> None:

@@ -29,6 +29,14 @@ def test_a_one_off_dyno_ends_with_its_command(stage: Stage) -> None:
     assert [dyno["command"] for dyno in call(dynos, "GET", "/apps/demo/dynos").json()] == ["sleep 60"]
 
 
+def test_a_one_off_dyno_that_is_restarted_stops(stage: Stage) -> None:
+    dynos = stage.dynos()
+    name = run_one_off(dynos, command="sleep 60").json()["name"]
+    until(lambda: dynos.count() == 1)
+    assert call(dynos, "DELETE", f"/apps/demo/dynos/{name}").status_code == 202
+    until(lambda: not dynos.dynos())
+
+
 def test_an_ended_one_off_dyno_is_no_longer_billed(stage: Stage) -> None:
     dynos = stage.dynos()
     run_one_off(dynos, command="true")

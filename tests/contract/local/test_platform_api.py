@@ -154,6 +154,21 @@ def test_replies_fit_the_published_schema(replies: list[tuple[str, Any]]) -> Non
         assert set(reply) == set(definitions[kind]["properties"])  # "strictProperties": true
 
 
+def test_a_restart_answers_as_the_published_schema_says(stage: Stage) -> None:
+    dynos = stage.dynos()
+    dynos.scale({"worker": 1})
+    reply = call(dynos, "DELETE", "/apps/demo/dynos/worker.1")
+    assert (reply.status_code, reply.json()) == (202, {})
+    if PUBLISHED.exists():
+        (link,) = (
+            link for link in json.loads(PUBLISHED.read_text())["definitions"]["dyno"]["links"]
+            if link["title"] == "Restart"
+        )  # fmt: skip
+        assert link["method"] == "DELETE"
+        Draft4Validator(link["targetSchema"]).validate(reply.json())
+    assert call(dynos, "DELETE", "/apps/demo/dynos/worker.9").status_code == 404
+
+
 def test_errors_have_an_id_and_a_message(stage: Stage) -> None:
     dynos = stage.dynos()
     dynos.faults.append(Fault(500))

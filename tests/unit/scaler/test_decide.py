@@ -299,3 +299,34 @@ def test_no_worker_is_idle_in_the_last_round(now: Snapshot, policy: Policy) -> N
     wanted = decide(replace(now, demands=[work], dynos=[]), policy).quantity
     rounds = -(-work.untaken // (policy.slots * wanted))
     assert wanted == 1 or -(-work.untaken // (policy.slots * (wanted - 1))) > rounds
+
+
+@pytest.mark.parametrize(
+    ("unable", "count", "chunks", "keep"),
+    [
+        ((), 3, 1, 1),
+        ((1,), 3, 1, 2),  # the first is frozen: the second works on
+        ((1, 2), 3, 1, 3),
+        ((1,), 3, 2, 3),
+        ((3,), 3, 1, 1),
+        ((1, 2, 3), 3, 1, 3),
+    ],
+)
+def test_a_dyno_that_is_not_able_to_work_is_not_kept_for_one_that_is(
+    unable: tuple[int, ...], count: int, chunks: int, keep: int
+) -> None:
+    dynos = [Dyno(n, -100.0, n not in unable, False, n in unable) for n in range(1, count + 1)]
+    cheap = Policy(100, waiting_price=0.1)
+    decision = asked(Demand("a", chunks, 2.0), dynos=dynos, policy=cheap)
+    assert decision.drain_above == keep
+    assert decision.quantity >= keep
+
+
+def test_a_dyno_that_is_not_able_to_work_takes_no_chunk_in_the_forecast() -> None:
+    """A boot of 15 s is worth it when none of the chunks is taken meanwhile."""
+    frozen, demand = [Dyno(1, -20.0, False, False, True)], Demand("a", 16, 1.0)
+    fast = Policy(100, waiting_price=100)
+    assert (
+        asked(demand, dynos=up(1), policy=fast).quantity,
+        asked(demand, dynos=frozen, policy=fast).quantity,
+    ) == (1, 8)

@@ -54,6 +54,12 @@ def test_every_ordered_worker_has_its_number(
     assert dynos(workers, seen, 70.0) == [Dyno(n, *facts) for n, facts in enumerate(expected, 1)]
 
 
+def test_a_silent_dyno_is_not_able_to_work_until_it_reports() -> None:
+    status = replace(status_of(3), unable=("worker.1", "worker.2", "worker-x9k2"))
+    found = dynos([worker("worker.2"), worker("worker.3")], status, 70.0)
+    assert [dyno.unable for dyno in found] == [True, False, False]
+
+
 def test_a_rendered_export_needs_its_untaken_chunks() -> None:
     export = replace(EXPORT, state=State.RENDERING, pages=500, ready_by=99.0)
     found = demand(export, [Chunk(3, 0, 40, 0, 0), Chunk(4, 40, 20, 0, 0)], 7.0, LEARNED, SETTINGS, 0.0)

@@ -1,4 +1,4 @@
-"""The keeper removes old files and incomplete requests."""
+"""The keeper removes old files, incomplete requests, and what comes after an export was closed."""
 
 from __future__ import annotations
 
@@ -6,11 +6,17 @@ import time
 
 import pytest
 
+from pipeline.adapters.bucket import REQUEST
+from pipeline.errors import StoreDown
 from pipeline.exports.export import State
 from pipeline.exports.ids import new_id
 from pipeline.exports.repository import listing_key
+from pipeline.services import open_services
+from pipeline.tasks import clean_up
+from pipeline.tasks.clean_up import CleanUp
 
 from .... import steps
+from ...lesser_s3 import Lacks, lesser
 from .stage import KeeperStage
 
 
@@ -45,3 +51,67 @@ def test_a_request_that_was_not_fully_written_is_removed(
     keeper.turn()
     assert stage.s.exports.active() == []
     assert not list(stage.s.bucket.entries(f"exports/{left}"))
+
+
+def delivered(stage: KeeperStage, count: int) -> list[str]:
+    """Ready exports that are closed, oldest first."""
+    ids = [stage.ready(title=str(n)) for n in range(count)]
+    for export_id in ids:
+        steps.deliver(stage.s, export_id)
+    return ids
+
+
+def test_a_refused_export_does_not_keep_the_others(stage: KeeperStage) -> None:
+    bad, *others = delivered(stage, 3)
+    for export_id in (bad, *others):
+        stage.age(export_id, created_at=time.time() - 100)
+    unreadable = {f"exports/{bad}/export.json": 500}
+    with lesser(stage.s.settings, Lacks(unreadable=unreadable)) as settings:
+        stage.s = open_services(settings, stage.queue, REQUEST)
+        clean = stage.keeper(keep_seconds=50)._clean_up
+        clean.run()
+        assert {stage.s.exports.load(export_id).state for export_id in others} == {State.EXPIRED}
+        unreadable.clear()
+        clean.run()
+        assert stage.s.exports.load(bad).state is State.EXPIRED
+
+
+def test_a_bucket_that_is_down_ends_the_clean_up(stage: KeeperStage) -> None:
+    ids = delivered(stage, 4)
+    unreadable = {f"exports/{export_id}/export.json": 500 for export_id in ids}
+    with lesser(stage.s.settings, Lacks(unreadable=unreadable)) as settings:
+        stage.s = open_services(settings, stage.queue, REQUEST)
+        with pytest.raises(StoreDown):
+            stage.keeper(keep_seconds=50)._clean_up.run()
+
+
+def test_what_comes_after_an_export_was_closed_is_removed(stage: KeeperStage) -> None:
+    (closed,), active = delivered(stage, 1), stage.planned(title="Active")
+    before = {entry.key for entry in stage.s.bucket.entries(f"exports/{closed}/")}
+    stage.render(active, 0)
+    for export_id in (closed, active):
+        stage.s.bucket.put(f"exports/{export_id}/segments/late.seg", b"late")
+        stage.s.bucket.put(f"exports/{export_id}/frozen/late", b"late")
+        stage.s.bucket.begin_upload(f"exports/{export_id}/result/late.pdf").write(1, b"late")
+    kept = {entry.key for entry in stage.s.bucket.entries(f"exports/{active}/")}
+    stage.keeper().turn()
+    assert {entry.key for entry in stage.s.bucket.entries(f"exports/{closed}/")} == before
+    assert {entry.key for entry in stage.s.bucket.entries(f"exports/{active}/")} == kept
+    uploads = stage.s.bucket.uploads("exports/")
+    assert [upload.key for upload in uploads] == [f"exports/{active}/result/late.pdf"]
+
+
+def test_many_closed_exports_are_looked_at_in_turn(stage: KeeperStage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clean_up, "LATE_EXPORTS", 2)
+    ids = delivered(stage, 3)
+    late = [f"exports/{export_id}/segments/late.seg" for export_id in ids]
+    for key in late:
+        stage.s.bucket.put(key, b"late")
+    clean, left = CleanUp(stage.s.exports, stage.s.settings), []
+    for _ in range(2):
+        clean.run()
+        left.append([key for key in late if stage.s.bucket.head(key)])
+    assert left == [late[2:], []]
+    stage.s.bucket.put(late[0], b"late")
+    clean.run()
+    assert stage.s.bucket.head(late[0]) is None, "it begins again"

@@ -1,0 +1,94 @@
+"""Finds dynos that Heroku lists as up, but whose worker does not report: it is frozen, or cannot reach Redis.
+
+Heroku restarts a dyno whose process ends, but not one whose process hangs. So the leader restarts it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from ..adapters.redis.workers import FORGET_SECONDS
+
+BOOTS = 2.0  # a worker that does not report within this many learned boots is late
+MAX_PAUSE = 60.0  # seconds between two looks at Heroku's list, while workers are missing and no dyno is silent
+
+
+@dataclass(frozen=True)
+class UpDyno:
+    """A dyno that Heroku lists as up. `worker`: by which its worker is known in Redis; `since`: when it came up."""
+
+    name: str
+    worker: str
+    since: float | None
+
+
+def silent_dynos(up: Sequence[UpDyno], reporting: Collection[str], now: float, boot_seconds: float) -> list[UpDyno]:
+    """Returns the dynos that have been up for longer than two boots, and whose worker does not report."""
+    late = now - BOOTS * boot_seconds
+    return [dyno for dyno in up if dyno.worker not in reporting and dyno.since is not None and dyno.since < late]
+
+
+def to_restart(
+    silent: Sequence[UpDyno],
+    silent_since: Mapping[str, float],
+    restarted_at: Mapping[str, float],
+    now: float,
+    boot_seconds: float,
+) -> list[UpDyno]:
+    """Returns the dynos to restart: those silent for FORGET_SECONDS, and not restarted within the last two boots.
+
+    `silent_since` and `restarted_at` are by name; in seconds since 1970, as all times here.
+    """
+    return [
+        dyno for dyno in silent
+        if now - silent_since.get(dyno.name, now) >= FORGET_SECONDS
+        and now - restarted_at.get(dyno.name, 0.0) >= BOOTS * boot_seconds
+    ]  # fmt: skip
+
+
+class SilenceWatch:
+    """Remembers which dynos are silent, and which were restarted. Its state is a cache and may be lost."""
+
+    def __init__(self) -> None:
+        self._silent_since: dict[str, float] = {}
+        self._restarted_at: dict[str, float] = {}
+        self._ask_at = self._pause = 0.0
+        self._unable: dict[str, str] = {}  # name -> worker, of dynos that were silent and have not reported since
+
+    @property
+    def unable(self) -> tuple[str, ...]:
+        """The names of dynos that are not able to work: silent, or restarted and not up yet."""
+        return tuple(sorted(self._unable))
+
+    def forget(self) -> None:
+        """Redis was away, or another process led: silence counts from now on."""
+        self._silent_since.clear()
+        self._unable.clear()
+
+    def find(
+        self, short: bool, reporting: Collection[str], boot_seconds: float, listed: Callable[[], Sequence[UpDyno]]
+    ) -> list[UpDyno]:
+        """Returns the dynos to restart now, and counts them as restarted. Call it once per turn.
+
+        `short`: workers are missing that had time to boot. Only then Heroku is asked for its list (`listed`).
+        """
+        now = time.time()
+        self._unable = {name: worker for name, worker in self._unable.items() if worker not in reporting}
+        self._silent_since = {name: since for name, since in self._silent_since.items() if name in self._unable}
+        if not short:
+            self._ask_at = self._pause = 0.0
+        if not short or now < self._ask_at:
+            return []
+        silent = silent_dynos(listed(), reporting, now, boot_seconds)
+        self._silent_since = {dyno.name: self._silent_since.get(dyno.name, now) for dyno in silent}
+        restarted = {name for name, at in self._restarted_at.items() if now - at < BOOTS * boot_seconds}
+        self._unable = {name: worker for name, worker in self._unable.items() if name in restarted}
+        self._unable |= {dyno.name: dyno.worker for dyno in silent}
+        found = to_restart(silent, self._silent_since, self._restarted_at, now, boot_seconds)
+        self._restarted_at |= {dyno.name: now for dyno in found}
+        least = max(FORGET_SECONDS, boot_seconds)
+        self._pause = least if silent else min(MAX_PAUSE, max(least, 2 * self._pause))
+        self._ask_at = now + self._pause
+        return found

@@ -1,0 +1,75 @@
+"""Removes old files, and what arrived after an export was closed. The leading keeper calls it once an hour."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+from ..errors import PipelineError
+from ..exports.export import Export, State
+from ..exports.ids import new_id
+from ..exports.repository import MAX_REFUSED, ExportRepository
+from ..settings import Settings
+
+log = logging.getLogger(__name__)
+CLEAN_SECONDS = 3600.0  # between two clean-ups
+T = TypeVar("T")
+LATE_EXPORTS = 200  # looked at in one clean-up for late objects: each costs a listing
+
+
+class CleanUp:
+    """One bad export does not stop the others: it is tried again at the next clean-up."""
+
+    def __init__(self, exports: ExportRepository, settings: Settings) -> None:
+        self._exports = exports
+        self._settings = settings
+        self._last_seen = ""  # id of the export at which the last search for late objects ended
+
+    def run(self) -> None:
+        """Clean up. Raises PipelineError at the third export that cannot be cleaned up: the bucket may be down."""
+        _each(self._old(), self._expire)
+        self._exports.abort_late_uploads()
+        _each(self._closed(), self._remove_late)
+
+    def _old(self) -> Iterable[Export]:
+        """Yields the exports that are over and older than KEEP_DAYS."""
+        youngest = time.time() - self._settings.keep_seconds
+        for export in self._exports.kept():
+            if export.created_at > youngest:
+                return  # they come in order of age: all others are younger
+            if export.state.over:
+                yield export
+
+    def _expire(self, export: Export) -> None:
+        """Remove the files; the record stays."""
+        self._exports.remove_result(export)
+        self._exports.change(export.id, lambda e: e if e.state is State.EXPIRED else e.to(State.EXPIRED))
+        log.info("keeper: export %s expired", export.id)
+
+    def _closed(self) -> list[str]:
+        """Returns the exports that may have been closed since the last clean-up; of many, the next 200."""
+        earliest = new_id(time.time() - self._settings.export_deadline - 2 * CLEAN_SECONDS)
+        ids = self._exports.kept_ids(max(earliest, self._last_seen), LATE_EXPORTS)
+        self._last_seen = ids[-1] if len(ids) == LATE_EXPORTS else ""
+        active = set(self._exports.active())  # listed last: a new export is marked active before it is kept
+        return [export_id for export_id in ids if export_id not in active]
+
+    def _remove_late(self, export_id: str) -> None:
+        """Remove what a slow worker stored after its export was closed."""
+        if removed := self._exports.remove_late(export_id):
+            log.info("keeper: export %s: %d objects that came late are removed", export_id, removed)
+
+
+def _each(items: Iterable[T], act: Callable[[T], None]) -> None:
+    """Do this for each item. Logs an error and goes on; raises the third one."""
+    refused = 0
+    for item in items:
+        try:
+            act(item)
+        except PipelineError as error:
+            refused += 1
+            if refused == MAX_REFUSED:
+                raise
+            log.warning("keeper: an export is cleaned up later: %s", error.message)

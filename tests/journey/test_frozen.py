@@ -1,0 +1,54 @@
+"""A dyno that hangs as a whole, without ending: nothing but the scaler would replace it."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from signal import SIGSTOP
+
+import pytest
+
+from local.laptop import Laptop, laptop
+from pipeline.adapters.redis import Coordination
+from pipeline.adapters.redis.workers import FORGET_SECONDS
+
+from ..readback import read
+from . import client
+
+PAGES, PAGE_SECONDS, LEASE, BOOT = 200, 0.1, 10, 5.0
+ENVIRON = {
+    "DOCUMENTS": "tests.journey.slow",
+    "KEEPER_SECONDS": "0.5",
+    "LEASE_SECONDS": str(LEASE),
+    "LINGER_SECONDS": "1",
+    "SHUTDOWN_SECONDS": "1",
+    "WAITING_PRICE": "1000",  # the maximum of workers, at once
+}
+
+
+def restarts(running: Laptop) -> list[str]:
+    return [call.path.rpartition("/")[2] for call in running.dynos.requests if call.method == "DELETE"]
+
+
+@pytest.mark.parametrize(("mode", "name"), [("formation", "worker.1"), ("one-off", "run.1")])
+def test_a_frozen_dyno_is_replaced_and_its_work_comes_back(tmp_path: Path, mode: str, name: str) -> None:
+    environ = {**ENVIRON, "SCALER_MODE": mode}
+    with laptop(tmp_path, boot_seconds=0.1, stop_seconds=2, environ=environ) as running:
+        workers = Coordination.open(running.settings).workers
+        export_id = client.ask(running, "slow", pages=PAGES, seconds=PAGE_SECONDS, chunk_pages=10)
+        client.wait_until("both are busy", lambda: [worker.busy for worker in workers.up()] == [True, True])
+        time.sleep(2 * running.settings.keeper_seconds)  # it is in the middle of a chunk
+        first = running.dynos.dyno(name).id
+        running.dynos.kill(name, SIGSTOP)
+        frozen = time.monotonic()
+        client.wait_until("it is restarted", lambda: bool(restarts(running)), 2 * FORGET_SECONDS + 2 * BOOT)
+        print(f"{mode}: restarted after {time.monotonic() - frozen:.1f} s")
+        client.wait_until("two are up", lambda: len(workers.up()) == 2, 2 * BOOT)
+        assert client.wait_for_end(running, export_id)["state"] == "ready"
+        print(f"{mode}: ready after {time.monotonic() - frozen:.1f} s")
+        assert time.monotonic() - frozen < PAGES * PAGE_SECONDS + 2 * LEASE + BOOT
+        assert restarts(running) == [name]
+        assert first not in [dyno.id for dyno in running.dynos.dynos() if dyno.state == "up"]
+        texts = [page.text for page in read(client.download(running, export_id, tmp_path)).pages]
+        assert texts == [f"slow page {n + 1} of {PAGES}" for n in range(PAGES)]
+        client.wait_for_no_workers(running)
