@@ -122,6 +122,8 @@ def _connections(settings: Settings) -> dict[str, Any]:
         **(encrypted if settings.redis_url.startswith("rediss:") else {}),
         "broker_transport_options": transport,
         "broker_connection_retry_on_startup": True,
+        # Redis answers with an error, such as READONLY, during a failover: connect again, do not end the process.
+        "broker_channel_error_retry": True,
         # `celery inspect` holds one connection while it sends by another.
         "broker_pool_limit": 2 if settings.monitoring else 1,
         "redis_max_connections": 4,
