@@ -72,6 +72,8 @@ def started(environ: dict[str, str], *arguments: object, **options: Any) -> Iter
     """Run the program as a process, and kill it if it is still running at the end."""
     command = [sys.executable, "-m", "pipeline", *map(str, arguments)]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options
+    # A shell may let this process ignore Ctrl-C, and its children would ignore it too.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with subprocess.Popen(command, cwd=ROOT, env=environ, text=True, start_new_session=True, **pipes) as process:
         try:
             yield process
