@@ -14,6 +14,10 @@ from contextlib import suppress
 from functools import cached_property
 from typing import Any
 
+# Heroku stops a dyno with SIGTERM, which Celery takes as "finish everything"; SIGQUIT is the one with a time limit.
+# Celery reads this when it is imported.
+os.environ.setdefault("REMAP_SIGTERM", "SIGQUIT")
+
 import billiard
 import celery.apps.worker
 from celery import bootsteps, signals

@@ -1,4 +1,4 @@
-"""The worker as the `celery` command starts it, beside a real Redis and bucket."""
+"""The worker as each of its two commands starts it, beside a real Redis and bucket."""
 
 from __future__ import annotations
 
@@ -25,19 +25,22 @@ from pipeline.tasks.submit import submit
 from ...journey import slow
 
 CELERY = [sys.executable, "-m", "celery", "-A", "pipeline.celery"]
+OURS = [sys.executable, "-m", "pipeline"]
 SECONDS = 60
 Environ = dict[str, str]
 
 
-@pytest.fixture
-def worker(environ: Environ, tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
+@pytest.fixture(params=[[*CELERY, "worker", "-l", "info"]], ids=["celery"])
+def worker(
+    environ: Environ, tmp_path: Path, request: pytest.FixtureRequest
+) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
     env = {**os.environ, **environ, "WORKER_CONCURRENCY": "1", "SHUTDOWN_SECONDS": "3", "MONITORING": "on"}
     env["LOG_FORMAT"] = "logfmt"
     env["DOCUMENTS"] = slow.__name__
     env.pop("REMAP_SIGTERM", None)
     log = tmp_path / "worker.log"
     with log.open("wb") as out:
-        process = subprocess.Popen([*CELERY, "worker", "-l", "info"], env=env, stdout=out, stderr=out)
+        process = subprocess.Popen(request.param, env=env, stdout=out, stderr=out)
     yield process, log
     process.kill()
     process.wait()
@@ -50,7 +53,10 @@ def until(true: Callable[[], bool], what: str) -> None:
         time.sleep(0.05)
 
 
-def test_the_celery_command_starts_the_same_worker(
+@pytest.mark.parametrize(
+    "worker", [[*CELERY, "worker", "-l", "info"], [*OURS, "worker"]], ids=["celery", "pipeline"], indirect=True
+)
+def test_both_commands_start_the_same_worker(
     worker: tuple[subprocess.Popen[bytes], Path], settings: Settings, put_photos: Callable[[int], str]
 ) -> None:
     """It draws, reports its heartbeat, leads as keeper, and finishes its page after SIGTERM, as on Heroku.
