@@ -7,11 +7,14 @@ import re
 import threading
 
 import pytest
+from billiard.exceptions import SoftTimeLimitExceeded
 
 from local.services import free_port
 from pipeline.adapters.redis import Coordination
+from pipeline.adapters.redis.leases import Leases
 from pipeline.documents.inputs.bucket import BucketInputs
-from pipeline.errors import RedisDown, StoreDown
+from pipeline.errors import OverLimit, RedisDown, StoreDown
+from pipeline.exports.export import State
 from pipeline.exports.segments import segment_key
 from pipeline.tasks import flow
 from pipeline.tasks.retry import Fail, Retry
@@ -59,6 +62,26 @@ def test_an_internal_error_ends_the_export(
     assert failure is not None
     assert failure.message == "Internal error (ZeroDivisionError). It was logged; please report it."
     assert any(record.exc_info for record in caplog.records)
+
+
+@pytest.mark.parametrize("error", [SoftTimeLimitExceeded(), MemoryError()])
+def test_running_out_of_time_or_memory_while_sending_is_retried(stage: Stage, error: Exception) -> None:
+    """A plan that took long, and 50,000 messages after it: the limits end a step at any of its lines."""
+    export_id = stage.submit()
+    stage.queue.broken = error
+    outcome = flow.handle(stage.s, "plan", export_id, None, threading.Event())
+    assert isinstance(outcome, Retry)
+    assert isinstance(outcome.error, OverLimit)
+    assert stage.load(export_id).state is State.RENDERING
+
+
+@pytest.mark.parametrize("method", ["take", "release"])
+def test_running_out_of_time_at_the_lease_is_retried(
+    stage: Stage, method: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    export_id = stage.rendered()
+    monkeypatch.setattr(Leases, method, failing(SoftTimeLimitExceeded()))
+    assert isinstance(flow.handle(stage.s, "assemble", export_id, None, threading.Event()), Retry)
 
 
 def test_every_step_is_recorded_once(stage: Stage, records: list[StepRecord]) -> None:
