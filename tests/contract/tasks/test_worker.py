@@ -19,7 +19,7 @@ from pipeline.exports.request import ExportRequest
 from pipeline.services import Services, open_services
 from pipeline.settings import Settings
 from pipeline.tasks.app import make_app
-from pipeline.tasks.queue import CeleryQueue
+from pipeline.tasks.queue import SMALL, CeleryQueue
 from pipeline.tasks.submit import submit
 
 from ...journey import slow
@@ -28,6 +28,9 @@ CELERY = [sys.executable, "-m", "celery", "-A", "pipeline.celery"]
 OURS = [sys.executable, "-m", "pipeline"]
 SECONDS = 60
 Environ = dict[str, str]
+both_commands = pytest.mark.parametrize(
+    "worker", [[*CELERY, "worker", "-l", "info"], [*OURS, "worker"]], ids=["celery", "pipeline"], indirect=True
+)
 
 
 @pytest.fixture(params=[[*CELERY, "worker", "-l", "info"]], ids=["celery"])
@@ -53,9 +56,7 @@ def until(true: Callable[[], bool], what: str) -> None:
         time.sleep(0.05)
 
 
-@pytest.mark.parametrize(
-    "worker", [[*CELERY, "worker", "-l", "info"], [*OURS, "worker"]], ids=["celery", "pipeline"], indirect=True
-)
+@both_commands
 def test_both_commands_start_the_same_worker(
     worker: tuple[subprocess.Popen[bytes], Path], settings: Settings, put_photos: Callable[[int], str]
 ) -> None:
@@ -80,6 +81,22 @@ def test_both_commands_start_the_same_worker(
     assert "Cold shutdown" in said and "Warm shutdown" not in said, "the warm one has no time limit"
     assert services.redis.workers.up() == []
     assert not services.redis.leases.held(["keeper"])
+
+
+@both_commands
+def test_a_page_that_takes_too_long_is_dropped_at_a_stop(
+    worker: tuple[subprocess.Popen[bytes], Path], settings: Settings
+) -> None:
+    """After SHUTDOWN_SECONDS, here 3: Heroku kills 30 s after SIGTERM. The message is back in its queue by then."""
+    process, _ = worker
+    services: Services = open_services(settings, CeleryQueue(make_app(settings)))
+    params = {"pages": 2, "seconds": SECONDS}
+    drawing = submit(services, ExportRequest("slow", params, "shop", chunk_pages=2)).export.id
+    until(lambda: bool(services.redis.leases.held([f"{drawing}:0"])), "a chunk is being drawn")
+    process.send_signal(SIGTERM)
+    assert process.wait(SECONDS / 3) == 0
+    assert services.redis.messages.waiting([SMALL]) > 0
+    assert services.redis.messages.unacknowledged() == []
 
 
 def test_celery_inspect_gets_an_answer(
