@@ -108,7 +108,10 @@ def handle(
         _reason(outcome),
     )  # fmt: skip
     for observe in OBSERVERS:
-        observe(record)
+        try:
+            observe(record)
+        except Exception:
+            log.exception("the record of step %s of export %s", step, export_id)
     if isinstance(outcome, Fail):
         fail(services, export_id, outcome.error)
     return outcome

@@ -267,4 +267,4 @@ def log_record(record: StepRecord) -> None:
 
 
 OBSERVERS: list[Callable[[StepRecord], None]] = [log_record]
-"""Called with the record of each step that ended."""
+"""Called with the record of each step that ended. What they raise is logged, and changes nothing else."""

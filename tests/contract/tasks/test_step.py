@@ -96,6 +96,18 @@ def test_every_step_is_recorded_once(stage: Stage, records: list[StepRecord]) ->
     assert all(record.export == export_id and record.ms >= 0 and record.peak_mb > 10 for record in records)
 
 
+def test_an_observer_that_fails_changes_no_outcome(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A retry that is not sent, or a failure that is not stored, would wait for the keeper."""
+    export_id = stage.planned()
+    monkeypatch.setattr(flow, "OBSERVERS", [failing(ZeroDivisionError())])
+    monkeypatch.setattr(BucketInputs, "open", failing(KeyError("a secret")))
+    assert isinstance(flow.handle(stage.s, "render", export_id, 0, threading.Event()), Fail)
+    assert stage.load(export_id).state is State.FAILED
+    assert "the record of step render" in caplog.text
+
+
 def test_each_outcome_has_one_record(
     stage: Stage, records: list[StepRecord], monkeypatch: pytest.MonkeyPatch
 ) -> None:
