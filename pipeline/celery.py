@@ -9,11 +9,15 @@ import importlib
 import os
 
 # Heroku stops a dyno with SIGTERM, which Celery takes as "finish everything"; SIGQUIT is the one with a time limit.
-# The `celery` command has read this before it imports an application, so it is read once more.
+# The `celery` command has read this before it imports an application, so it is read once more. With the old name,
+# SIGTERM, the shutdown would ask a process for its page a second time instead of ending it.
 if os.environ.setdefault("REMAP_SIGTERM", "SIGQUIT") == "SIGQUIT":
     import billiard.common
+    from celery.worker import control, request
 
     importlib.reload(billiard.common)
+    for module in (control, request):
+        module.TERM_SIGNAME = billiard.common.TERM_SIGNAME
 
 from celery import signals
 

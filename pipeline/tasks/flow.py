@@ -12,12 +12,24 @@ import threading
 import time
 from contextlib import suppress
 
-from ..errors import PipelineError, RedisDown
+from ..errors import OverLimit, PipelineError, RedisDown
 from ..exports.export import Export, Failure, State
 from ..services import Message, Services
 from . import assemble, deliver, plan, render
 from .retry import Fail, Retry, RetryPolicy, kind, named
-from .step import OBSERVERS, Again, Done, Missing, NotWanted, Outcome, Step, StepRecord, peak, perform
+from .step import (
+    INTERRUPTIONS,
+    OBSERVERS,
+    Again,
+    Done,
+    Missing,
+    NotWanted,
+    Outcome,
+    Step,
+    StepRecord,
+    peak,
+    perform,
+)
 
 log = logging.getLogger(__name__)
 LARGE = 32  # chunks; an export with more of them is large, and small ones overtake it
@@ -70,10 +82,15 @@ def take(
     services: Services, step: str, export_id: str, chunk: int | None = None,
     stopping: threading.Event | None = None,
 ) -> Outcome:  # fmt: skip
-    """Do a step and send what follows from it. Raises PipelineError when it fails."""
-    outcome = perform(STEPS[step], services, export_id, chunk, stopping or threading.Event())
-    for message in after(step, outcome):
-        send(services, message)
+    """Do a step and send what follows from it. Raises PipelineError when it fails; OverLimit when its time or
+    memory ran out, also before its work, or while it sends."""
+    try:
+        outcome = perform(STEPS[step], services, export_id, chunk, stopping or threading.Event())
+        for message in after(step, outcome):
+            send(services, message)
+    except INTERRUPTIONS as error:
+        what = "memory" if isinstance(error, MemoryError) else "time"
+        raise OverLimit(f"The step {step} of export {export_id} ran out of {what}.") from error
     return outcome
 
 
@@ -92,7 +109,10 @@ def handle(
         _reason(outcome),
     )  # fmt: skip
     for observe in OBSERVERS:
-        observe(record)
+        try:
+            observe(record)
+        except Exception:
+            log.exception("the record of step %s of export %s", step, export_id)
     if isinstance(outcome, Fail):
         fail(services, export_id, outcome.error)
     return outcome

@@ -21,7 +21,7 @@ import psutil
 from billiard.exceptions import SoftTimeLimitExceeded
 
 from ..adapters.redis.progress import Drawn
-from ..errors import ChunkFailed, OverLimit, PipelineError, ServiceDown
+from ..errors import ChunkFailed, PipelineError, ServiceDown
 from ..exports.export import Export, State
 from ..logs import fields
 from ..services import Services
@@ -202,7 +202,7 @@ def perform(
 ) -> Outcome:
     """Do one step of an export, or one chunk of it, if it is wanted and no other process is at it.
 
-    Raises PipelineError with the reason when it fails; OverLimit when its time or memory ran out.
+    Raises PipelineError with the reason when it fails; what INTERRUPTIONS name when its time or memory ran out.
     """
     # Between two small chunks a process asks the bucket as seldom as between two pages of a large one.
     export = (
@@ -224,9 +224,6 @@ def perform(
             return step.body(Work(services, export, chunk, begun, held, stopping))
         except LeaseLost as lost:
             return NotWanted(lost.message)
-        except INTERRUPTIONS as error:
-            what = "memory" if isinstance(error, MemoryError) else "time"
-            raise OverLimit(f"The step {step.name} of export {export_id} ran out of {what}.") from error
         except PipelineError:
             with suppress(ServiceDown):
                 if services.exports.load(export_id).state not in step.wanted:
@@ -271,4 +268,4 @@ def log_record(record: StepRecord) -> None:
 
 
 OBSERVERS: list[Callable[[StepRecord], None]] = [log_record]
-"""Called with the record of each step that ended."""
+"""Called with the record of each step that ended. What they raise is logged, and changes nothing else."""

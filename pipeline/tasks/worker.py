@@ -14,6 +14,10 @@ from contextlib import suppress
 from functools import cached_property
 from typing import Any
 
+# Heroku stops a dyno with SIGTERM, which Celery takes as "finish everything"; SIGQUIT is the one with a time limit.
+# Celery reads this when it is imported.
+os.environ.setdefault("REMAP_SIGTERM", "SIGQUIT")
+
 import billiard
 import celery.apps.worker
 from celery import bootsteps, signals
@@ -23,7 +27,7 @@ from ..adapters.bucket import REQUEST
 from ..adapters.redis.messages import QUEUES
 from ..adapters.redis.workers import Worker
 from ..errors import RedisDown
-from ..services import Services, open_services, worker_pool
+from ..services import open_services, worker_pool
 from ..settings import Settings
 from .app import PipelineApp, make_app
 from .heartbeat import HEARTBEAT_SECONDS, Heartbeat
@@ -43,16 +47,16 @@ def run(settings: Settings, *, one_off: str | None = None) -> int:
 
 
 class Companion:
-    """What runs beside Celery in a worker process. Its connections open when it starts."""
+    """What runs beside Celery in a worker process. Its connections open when it starts.
+
+    Raises InvalidSetting before Celery starts. What it loads, the pool's processes share: they are forked later.
+    """
 
     def __init__(self, app: PipelineApp, one_off: str | None) -> None:
         self._app = app
         self._one_off = one_off
         self._stopped = False
-
-    @cached_property
-    def services(self) -> Services:
-        return open_services(self._app.settings, CeleryQueue(self._app), REQUEST)
+        self.services = open_services(app.settings, CeleryQueue(app), REQUEST)
 
     @cached_property
     def heartbeat(self) -> Heartbeat:

@@ -1,4 +1,4 @@
-"""keeper and prepare."""
+"""keeper, worker and prepare."""
 
 from __future__ import annotations
 
@@ -53,3 +53,12 @@ def test_a_dry_run_without_heroku_says_what_is_missing(run: Run) -> None:
     result = run("keeper", "--dry-run", "--json")
     assert result.exit_code == 6
     assert "HEROKU_API_KEY" in error(result)["advice"]
+
+
+@pytest.mark.parametrize(("name", "value"), [("DOCUMENTS", "no_such_module"), ("FONTS", "no_such_file.ttf")])
+def test_a_worker_with_a_wrong_setting_does_not_start(environ: Environ, name: str, value: str) -> None:
+    """It says what to correct, as every command does."""
+    with started(environ | {name: value}, "worker") as worker:
+        _, log = worker.communicate(timeout=SECONDS)
+    assert (worker.returncode, "Traceback" in log) == (2, False)
+    assert log.startswith(f"Error: {name} names {value}")

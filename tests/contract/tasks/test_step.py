@@ -7,11 +7,13 @@ import re
 import threading
 
 import pytest
+from billiard.exceptions import SoftTimeLimitExceeded
 
 from local.services import free_port
 from pipeline.adapters.redis import Coordination
+from pipeline.adapters.redis.leases import Leases
 from pipeline.documents.inputs.bucket import BucketInputs
-from pipeline.errors import Conflict, RedisDown, StoreDown
+from pipeline.errors import Conflict, OverLimit, RedisDown, StoreDown
 from pipeline.exports.export import State
 from pipeline.exports.segments import segment_key
 from pipeline.tasks import flow
@@ -72,6 +74,26 @@ def test_an_internal_error_ends_the_export(
     assert any(record.exc_info for record in caplog.records)
 
 
+@pytest.mark.parametrize("error", [SoftTimeLimitExceeded(), MemoryError()])
+def test_running_out_of_time_or_memory_while_sending_is_retried(stage: Stage, error: Exception) -> None:
+    """A plan that took long, and 50,000 messages after it: the limits end a step at any of its lines."""
+    export_id = stage.submit()
+    stage.queue.broken = error
+    outcome = flow.handle(stage.s, "plan", export_id, None, threading.Event())
+    assert isinstance(outcome, Retry)
+    assert isinstance(outcome.error, OverLimit)
+    assert stage.load(export_id).state is State.RENDERING
+
+
+@pytest.mark.parametrize("method", ["take", "release"])
+def test_running_out_of_time_at_the_lease_is_retried(
+    stage: Stage, method: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    export_id = stage.rendered()
+    monkeypatch.setattr(Leases, method, failing(SoftTimeLimitExceeded()))
+    assert isinstance(flow.handle(stage.s, "assemble", export_id, None, threading.Event()), Retry)
+
+
 def test_every_step_is_recorded_once(stage: Stage, records: list[StepRecord]) -> None:
     export_id = stage.submit(notify=None)
     for step, chunk in (("plan", None), ("render", 0), ("render", 0), ("assemble", None), ("render", 1)):
@@ -82,6 +104,18 @@ def test_every_step_is_recorded_once(stage: Stage, records: list[StepRecord]) ->
         ("assemble", None, "not wanted", 0), ("render", 1, "done", 2),
     ]  # fmt: skip
     assert all(record.export == export_id and record.ms >= 0 and record.peak_mb > 10 for record in records)
+
+
+def test_an_observer_that_fails_changes_no_outcome(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A retry that is not sent, or a failure that is not stored, would wait for the keeper."""
+    export_id = stage.planned()
+    monkeypatch.setattr(flow, "OBSERVERS", [failing(ZeroDivisionError())])
+    monkeypatch.setattr(BucketInputs, "open", failing(KeyError("a secret")))
+    assert isinstance(flow.handle(stage.s, "render", export_id, 0, threading.Event()), Fail)
+    assert stage.load(export_id).state is State.FAILED
+    assert "the record of step render" in caplog.text
 
 
 def test_each_outcome_has_one_record(

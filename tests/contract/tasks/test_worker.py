@@ -1,4 +1,4 @@
-"""The worker as the `celery` command starts it, beside a real Redis and bucket."""
+"""The worker as each of its two commands starts it, beside a real Redis and bucket."""
 
 from __future__ import annotations
 
@@ -20,25 +20,31 @@ from pipeline.exports.request import ExportRequest
 from pipeline.services import Services, open_services
 from pipeline.settings import Settings
 from pipeline.tasks.app import make_app
-from pipeline.tasks.queue import CeleryQueue
+from pipeline.tasks.queue import SMALL, CeleryQueue
 from pipeline.tasks.submit import submit
 
 from ...journey import slow
 
 CELERY = [sys.executable, "-m", "celery", "-A", "pipeline.celery"]
+OURS = [sys.executable, "-m", "pipeline"]
 SECONDS = 60
 Environ = dict[str, str]
+both_commands = pytest.mark.parametrize(
+    "worker", [[*CELERY, "worker", "-l", "info"], [*OURS, "worker"]], ids=["celery", "pipeline"], indirect=True
+)
 
 
-@pytest.fixture
-def worker(environ: Environ, tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
+@pytest.fixture(params=[[*CELERY, "worker", "-l", "info"]], ids=["celery"])
+def worker(
+    environ: Environ, tmp_path: Path, request: pytest.FixtureRequest
+) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
     env = {**os.environ, **environ, "WORKER_CONCURRENCY": "1", "SHUTDOWN_SECONDS": "3", "MONITORING": "on"}
     env["LOG_FORMAT"] = "logfmt"
     env["DOCUMENTS"] = slow.__name__
     env.pop("REMAP_SIGTERM", None)
     log = tmp_path / "worker.log"
     with log.open("wb") as out:
-        process = subprocess.Popen([*CELERY, "worker", "-l", "info"], env=env, stdout=out, stderr=out)
+        process = subprocess.Popen(request.param, env=env, stdout=out, stderr=out)
     yield process, log
     process.kill()
     process.wait()
@@ -51,7 +57,8 @@ def until(true: Callable[[], bool], what: str) -> None:
         time.sleep(0.05)
 
 
-def test_the_celery_command_starts_the_same_worker(
+@both_commands
+def test_both_commands_start_the_same_worker(
     worker: tuple[subprocess.Popen[bytes], Path], settings: Settings, put_photos: Callable[[int], str]
 ) -> None:
     """It draws, reports its heartbeat, leads as keeper, and finishes its page after SIGTERM, as on Heroku.
@@ -75,6 +82,22 @@ def test_the_celery_command_starts_the_same_worker(
     assert "Cold shutdown" in said and "Warm shutdown" not in said, "the warm one has no time limit"
     assert services.redis.workers.up() == []
     assert not services.redis.leases.held(["keeper"])
+
+
+@both_commands
+def test_a_page_that_takes_too_long_is_dropped_at_a_stop(
+    worker: tuple[subprocess.Popen[bytes], Path], settings: Settings
+) -> None:
+    """After SHUTDOWN_SECONDS, here 3: Heroku kills 30 s after SIGTERM. The message is back in its queue by then."""
+    process, _ = worker
+    services: Services = open_services(settings, CeleryQueue(make_app(settings)))
+    params = {"pages": 2, "seconds": SECONDS}
+    drawing = submit(services, ExportRequest("slow", params, "shop", chunk_pages=2)).export.id
+    until(lambda: bool(services.redis.leases.held([f"{drawing}:0"])), "a chunk is being drawn")
+    process.send_signal(SIGTERM)
+    assert process.wait(SECONDS / 3) == 0
+    assert services.redis.messages.waiting([SMALL]) > 0
+    assert services.redis.messages.unacknowledged() == []
 
 
 def test_celery_inspect_gets_an_answer(
