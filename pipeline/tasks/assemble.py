@@ -48,7 +48,8 @@ def body(work: Work) -> Outcome:
         return Again("volumes are left")
     result = replace(result, seconds=_drawing_seconds(work))
     made = work.advance(State.READY, result=result, finished_at=time.time())
-    return Done(made, result.pages) if made.state.over else NotWanted(f"the export is {made.state}")
+    # Over in any case. If it was cancelled meanwhile, the delivery that follows removes these files.
+    return Done(made, result.pages)
 
 
 def _count_damage(work: Work, plan: Plan, dropped: list[int]) -> None:
