@@ -2,18 +2,12 @@
 
 PipelineError
 ├── InvalidSetting
-├── InvalidRequest
-│   ├── UnknownDocument
-│   └── BodyTooLarge
+├── InvalidRequest: UnknownDocument, BodyTooLarge
 ├── NotSignedIn
-├── LinkRefused
-│   └── LinkExpired
-├── NotFound
-│   └── NoExport
+├── LinkRefused: LinkExpired
+├── NotFound: NoExport
 ├── IllegalStep
-├── UnreadableSource
-│   ├── RefusedAddress
-│   └── SourceUnavailable
+├── UnreadableSource: RefusedAddress, SourceUnavailable
 ├── InputChanged
 ├── QueryFailed
 ├── OverLimit
@@ -24,20 +18,13 @@ PipelineError
 ├── DamagedSegment
 ├── TimedOut
 ├── Interrupted
-├── Conflict
-│   └── UploadGone
+├── Conflict: UploadGone
 └── ServiceDown
-    ├── StoreDown
-    │   ├── StoreRefused
-    │   └── NotSupported
+    ├── StoreDown: StoreRefused, NotSupported
     ├── RedisDown
     ├── DatabaseDown
-    ├── MailDown
-    │   ├── MailUnencrypted
-    │   └── MailRefused
-    └── HerokuDown
-        ├── HerokuRefused
-        └── TooManyCalls
+    ├── MailDown: MailUnencrypted, MailRefused
+    └── HerokuDown: HerokuRefused, TooManyCalls
 
 Attributes of each class: `retry`, whether the same step may succeed when it is tried again; `exit_code` of the
 command line; `http_status` of the web process; `advice`, what the person can do.

@@ -179,27 +179,6 @@ class ExportRepository:
             elif export:
                 yield export
 
-    def kept_ids(self, after: str, limit: int) -> list[str]:
-        """Return up to `limit` ids of exports that have not expired, oldest first, made after the id `after`."""
-        marks = islice(self._bucket.entries("kept/", page_size=limit, after=f"kept/{after}"), limit)
-        return [entry.key.removeprefix("kept/") for entry in marks]
-
-    def remove_late(self, export_id: str) -> int:
-        """Remove segments and snapshots that were stored after the export was closed. Returns how many."""
-        entries = self._bucket.entries(f"exports/{export_id}/")
-        late = [entry.key for entry in entries if entry.key.split("/")[2] in ("segments", "frozen")]
-        self._bucket.delete(late)
-        return len(late)
-
-    def abort_late_uploads(self) -> int:
-        """Abort unfinished uploads of exports that are closed. Returns how many."""
-        uploads = self._bucket.uploads("exports/")
-        active = set(self.active())  # listed after the uploads: an export is active before it has any
-        late = [upload for upload in uploads if upload.key.split("/")[1] not in active]
-        for upload in late:
-            upload.abort()
-        return len(late)
-
     def by_owner(self, owner: str, limit: int) -> list[Export]:
         """Return an owner's newest exports, newest first. Lists no more than `limit` keys."""
         newest = islice(self._bucket.entries(_owner_prefix(owner), page_size=limit), limit)

@@ -7,9 +7,11 @@ import time
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
+from ..adapters.bucket import Bucket
 from ..errors import PipelineError
 from ..exports.export import Export, State
 from ..exports.ids import new_id
+from ..exports.late import abort_late_uploads, kept_ids, remove_late_objects
 from ..exports.repository import MAX_REFUSED, ExportRepository
 from ..settings import Settings
 
@@ -22,7 +24,8 @@ LATE_EXPORTS = 200  # looked at in one clean-up for late objects: each costs a l
 class CleanUp:
     """One bad export does not stop the others: it is tried again at the next clean-up."""
 
-    def __init__(self, exports: ExportRepository, settings: Settings) -> None:
+    def __init__(self, bucket: Bucket, exports: ExportRepository, settings: Settings) -> None:
+        self._bucket = bucket
         self._exports = exports
         self._settings = settings
         self._last_seen = ""  # id of the export at which the last search for late objects ended
@@ -30,7 +33,7 @@ class CleanUp:
     def run(self) -> None:
         """Clean up. Raises PipelineError at the third export that cannot be cleaned up: the bucket may be down."""
         _each(self._old(), self._expire)
-        self._exports.abort_late_uploads()
+        abort_late_uploads(self._bucket)
         _each(self._closed(), self._remove_late)
 
     def _old(self) -> Iterable[Export]:
@@ -51,14 +54,14 @@ class CleanUp:
     def _closed(self) -> list[str]:
         """Returns the exports that may have been closed since the last clean-up; of many, the next 200."""
         earliest = new_id(time.time() - self._settings.export_deadline - 2 * CLEAN_SECONDS)
-        ids = self._exports.kept_ids(max(earliest, self._last_seen), LATE_EXPORTS)
+        ids = kept_ids(self._bucket, max(earliest, self._last_seen), LATE_EXPORTS)
         self._last_seen = ids[-1] if len(ids) == LATE_EXPORTS else ""
         active = set(self._exports.active())  # listed last: a new export is marked active before it is kept
         return [export_id for export_id in ids if export_id not in active]
 
     def _remove_late(self, export_id: str) -> None:
         """Remove what a slow worker stored after its export was closed."""
-        if removed := self._exports.remove_late(export_id):
+        if removed := remove_late_objects(self._bucket, export_id):
             log.info("keeper: export %s: %d objects that came late are removed", export_id, removed)
 
 

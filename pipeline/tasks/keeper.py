@@ -56,7 +56,7 @@ class Keeper:
         self._term = ExitStack()
         self._held: HeldLease | None = None
         self._last_needed: dict[str, Repair] = {}  # by export: what it needed at the last turn
-        self._clean_up = CleanUp(services.exports, services.settings)
+        self._clean_up = CleanUp(services.bucket, services.exports, services.settings)
         self._cleaned = float("-inf")
         self._checks = ExportChecks(services.settings.export_deadline)
         self._stop = threading.Event()

@@ -129,55 +129,58 @@ def worker_record(one_off: str | None) -> Worker:
     return Worker(identity, os.environ.get("DYNO", "worker"), one_off is not None, time.time())
 
 
-def consuming_step(companion: Companion) -> type[bootsteps.StartStopStep]:
+class ConsumingStep(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has no types
     """Consumer bootstep that pauses and resumes consuming when the drain order changes.
 
     Pausing cancels the consumers: a message that Redis had already handed out goes back to its queue (kombu does
     that), and one that is at work is finished.
     """
 
-    class Consuming(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has no types
-        requires = ("celery.worker.consumer.tasks:Tasks",)
-        _timer: Any = None
-        _stuck_since: float | None = None
+    requires = ("celery.worker.consumer.tasks:Tasks",)
+    companion: Companion
+    _timer: Any = None
+    _stuck_since: float | None = None
 
-        def start(self, consumer: Any) -> None:
-            """Called before the first message is read, and again after a lost connection."""
-            self._stuck_since = None
-            companion.heartbeat.start()
-            self._turn(consumer)
-            self._timer = consumer.timer.call_repeatedly(HEARTBEAT_SECONDS / 5, self._turn, (consumer,))
+    def start(self, consumer: Any) -> None:
+        """Called before the first message is read, and again after a lost connection."""
+        self._stuck_since = None
+        self.companion.heartbeat.start()
+        self._turn(consumer)
+        self._timer = consumer.timer.call_repeatedly(HEARTBEAT_SECONDS / 5, self._turn, (consumer,))
 
-        def stop(self, consumer: Any) -> None:  # noqa: ARG002  # Celery's signature
-            if self._timer:
-                self._timer.cancel()
+    def stop(self, consumer: Any) -> None:  # noqa: ARG002  # Celery's signature
+        if self._timer:
+            self._timer.cancel()
 
-        terminate = stop
+    terminate = stop
 
-        def _turn(self, consumer: Any) -> None:
-            heartbeat = companion.heartbeat
-            paused = not consumer.task_consumer.queues
-            stuck = is_stuck(consumer)
-            busy = stuck or bool(state.reserved_requests)  # stuck, it takes no message: it must not count as idle
-            if heartbeat.should_exit and paused and not busy:
-                log.info("worker: it is not needed any more")
-                state.should_stop = os.EX_OK
-            heartbeat.update(busy=busy, paused=paused)  # before it resumes, should the ceiling fall meanwhile
-            if heartbeat.may_work == paused:
-                change = consumer.add_task_queue if paused else consumer.cancel_task_queue
-                for queue in QUEUES:  # in the order in which they are looked at
-                    change(queue)
-            self._reconnect_when_stuck(stuck)
+    def _turn(self, consumer: Any) -> None:
+        heartbeat = self.companion.heartbeat
+        paused = not consumer.task_consumer.queues
+        stuck = is_stuck(consumer)
+        busy = stuck or bool(state.reserved_requests)  # stuck, it takes no message: it must not count as idle
+        if heartbeat.should_exit and paused and not busy:
+            log.info("worker: it is not needed any more")
+            state.should_stop = os.EX_OK
+        heartbeat.update(busy=busy, paused=paused)  # before it resumes, should the ceiling fall meanwhile
+        if heartbeat.may_work == paused:
+            change = consumer.add_task_queue if paused else consumer.cancel_task_queue
+            for queue in QUEUES:  # in the order in which they are looked at
+                change(queue)
+        self._reconnect_when_stuck(stuck)
 
-        def _reconnect_when_stuck(self, stuck: bool) -> None:
-            """Raise what Celery takes for a lost connection: it connects anew, and its messages come back."""
-            now = time.monotonic()
-            self._stuck_since = (self._stuck_since or now) if stuck else None
-            if self._stuck_since is not None and now - self._stuck_since >= STUCK_SECONDS:
-                log.warning("worker: a message could not be acknowledged while Redis was away; it connects again")
-                raise ConnectionResetError("a message could not be acknowledged")
+    def _reconnect_when_stuck(self, stuck: bool) -> None:
+        """Raise what Celery takes for a lost connection: it connects anew, and its messages come back."""
+        now = time.monotonic()
+        self._stuck_since = (self._stuck_since or now) if stuck else None
+        if self._stuck_since is not None and now - self._stuck_since >= STUCK_SECONDS:
+            log.warning("worker: a message could not be acknowledged while Redis was away; it connects again")
+            raise ConnectionResetError("a message could not be acknowledged")
 
-    return Consuming
+
+def consuming_step(companion: Companion) -> type[ConsumingStep]:
+    """Returns the bootstep of this worker."""
+    return type("Consuming", (ConsumingStep,), {"companion": companion})
 
 
 def is_stuck(consumer: Any) -> bool:

@@ -107,7 +107,7 @@ def test_many_closed_exports_are_looked_at_in_turn(stage: KeeperStage, monkeypat
     late = [f"exports/{export_id}/segments/late.seg" for export_id in ids]
     for key in late:
         stage.s.bucket.put(key, b"late")
-    clean, left = CleanUp(stage.s.exports, stage.s.settings), []
+    clean, left = CleanUp(stage.s.bucket, stage.s.exports, stage.s.settings), []
     for _ in range(2):
         clean.run()
         left.append([key for key in late if stage.s.bucket.head(key)])

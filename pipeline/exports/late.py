@@ -1,0 +1,32 @@
+"""Objects that arrive after their export was closed: stored by a worker that was slow, or frozen. Listings only."""
+
+from __future__ import annotations
+
+from itertools import islice
+
+from ..adapters.bucket import Bucket
+
+
+def kept_ids(bucket: Bucket, after: str, limit: int) -> list[str]:
+    """Return up to `limit` ids of exports that have not expired, oldest first, made after the id `after`."""
+    marks = islice(bucket.entries("kept/", page_size=limit, after=f"kept/{after}"), limit)
+    return [entry.key.removeprefix("kept/") for entry in marks]
+
+
+def remove_late_objects(bucket: Bucket, export_id: str) -> int:
+    """Remove segments and snapshots of a closed export. Returns how many."""
+    entries = bucket.entries(f"exports/{export_id}/")
+    late = [entry.key for entry in entries if entry.key.split("/")[2] in ("segments", "frozen")]
+    bucket.delete(late)
+    return len(late)
+
+
+def abort_late_uploads(bucket: Bucket) -> int:
+    """Abort unfinished uploads of exports that are closed. Returns how many."""
+    uploads = bucket.uploads("exports/")
+    # Listed after the uploads: an export is active before it has any.
+    active = {entry.key.removeprefix("active/") for entry in bucket.entries("active/")}
+    late = [upload for upload in uploads if upload.key.split("/")[1] not in active]
+    for upload in late:
+        upload.abort()
+    return len(late)
