@@ -104,9 +104,10 @@ def handle(
         outcome = take(services, step, export_id, chunk, stopping)
     except Exception as error:  # noqa: BLE001  # an error of the program ends the export too
         outcome = _decide(services, step, export_id, chunk, error)
+    word, pages = _words(outcome)
     record = StepRecord(
-        export_id, step, chunk, *_words(outcome), round(1000 * (time.monotonic() - began)), peak() // 1_000_000,
-        _reason(outcome),
+        export=export_id, step=step, chunk=chunk, outcome=word, pages=pages,
+        ms=round(1000 * (time.monotonic() - began)), peak_mb=peak() // 1_000_000, reason=_reason(outcome),
     )  # fmt: skip
     for observe in OBSERVERS:
         try:
