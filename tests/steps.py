@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-from pipeline.services import Services
+from pipeline.services import Services, open_services
+from pipeline.settings import Settings
 from pipeline.tasks import flow
+from pipeline.tasks.app import PipelineApp, make_app
+from pipeline.tasks.queue import CeleryQueue
 from pipeline.tasks.step import Outcome
 
 STOPPING = threading.Event()
@@ -27,3 +32,15 @@ def assemble(s: Services, export_id: str) -> Outcome:
 
 def deliver(s: Services, export_id: str) -> Outcome:
     return flow.take(s, "deliver", export_id)
+
+
+@contextmanager
+def sending(settings: Settings) -> Iterator[tuple[Services, PipelineApp]]:
+    """Services that send real messages; their connections are closed at the end."""
+    app = make_app(settings)
+    services = open_services(settings, CeleryQueue(app))
+    try:
+        yield services, app
+    finally:
+        app.close()
+        services.redis.client.connection_pool.disconnect()

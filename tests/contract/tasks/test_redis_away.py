@@ -14,12 +14,11 @@ import pytest
 from local.services import valkey
 from pipeline.exports.export import State
 from pipeline.exports.request import ExportRequest
-from pipeline.services import Services, open_services
+from pipeline.services import Services
 from pipeline.settings import Settings
-from pipeline.tasks.app import make_app
-from pipeline.tasks.queue import CeleryQueue
 from pipeline.tasks.submit import submit
 
+from ... import steps
 from ...journey import slow
 from .faulty_redis import passage, refuse_connections, refuse_writes
 from .test_worker import CELERY, Environ, until
@@ -56,18 +55,18 @@ def test_a_worker_takes_messages_after_redis_refused(
     log = tmp_path / "worker.log"
     with valkey(tmp_path) as server, passage(server) as between:
         direct = dataclasses.replace(settings, redis_url=server.url)
-        services = open_services(direct, CeleryQueue(make_app(direct)))
-        with worker(environ, between.url, log):
-            long = ask(services, 200)
-            until(lambda: services.redis.messages.waiting() > 50, "the chunks are sent")
-            until(lambda: bool(services.segments.found(long)), "a chunk is drawn")
-            if fault == "writes":
-                refuse_writes(server, AWAY_SECONDS)
-            else:
-                refuse_connections(between, AWAY_SECONDS)
-            short = ask(services, 2)
-            until(lambda: services.exports.load(short).state.over, "the export ends")
-        assert services.exports.load(short).state is State.READY
+        with steps.sending(direct) as (services, _):
+            with worker(environ, between.url, log):
+                long = ask(services, 200)
+                until(lambda: services.redis.messages.waiting() > 50, "the chunks are sent")
+                until(lambda: bool(services.segments.found(long)), "a chunk is drawn")
+                if fault == "writes":
+                    refuse_writes(server, AWAY_SECONDS)
+                else:
+                    refuse_connections(between, AWAY_SECONDS)
+                short = ask(services, 2)
+                until(lambda: services.exports.load(short).state.over, "the export ends")
+            assert services.exports.load(short).state is State.READY
 
 
 def test_an_idle_worker_goes_on_after_redis_refused_writes(
@@ -77,14 +76,14 @@ def test_an_idle_worker_goes_on_after_redis_refused_writes(
     log = tmp_path / "worker.log"
     with valkey(tmp_path) as server, worker(environ, server.url, log):
         direct = dataclasses.replace(settings, redis_url=server.url)
-        services = open_services(direct, CeleryQueue(make_app(direct)))
-        until(lambda: bool(services.redis.workers.up()), "the worker is up")
-        until(lambda: "ready" in log.read_text(), "it waits for messages")
-        refuse_writes(server, AWAY_SECONDS)
-        short = ask(services, 2)
-        until(lambda: services.exports.load(short).state.over, "the export ends")
-        assert services.exports.load(short).state is State.READY
-        assert "Unrecoverable" not in log.read_text()
+        with steps.sending(direct) as (services, _):
+            until(lambda: bool(services.redis.workers.up()), "the worker is up")
+            until(lambda: "ready" in log.read_text(), "it waits for messages")
+            refuse_writes(server, AWAY_SECONDS)
+            short = ask(services, 2)
+            until(lambda: services.exports.load(short).state.over, "the export ends")
+            assert services.exports.load(short).state is State.READY
+            assert "Unrecoverable" not in log.read_text()
 
 
 def test_a_message_that_waits_for_its_countdown_is_left_alone(
@@ -94,10 +93,9 @@ def test_a_message_that_waits_for_its_countdown_is_left_alone(
     log = tmp_path / "worker.log"
     with valkey(tmp_path) as server, worker(environ, server.url, log):
         direct = dataclasses.replace(settings, redis_url=server.url)
-        app = make_app(direct)
-        services = open_services(direct, CeleryQueue(app))
-        until(lambda: bool(services.redis.workers.up()), "the worker is up")
-        app.tasks["pipeline.plan"].apply_async(("no-export",), queue="pipeline.short", countdown=4)
-        until(lambda: "received" in log.read_text(), "it waits in the worker")
-        until(lambda: "raised" in log.read_text(), "it was done: there is no such export")
-        assert RECONNECTS not in log.read_text()
+        with steps.sending(direct) as (services, app):
+            until(lambda: bool(services.redis.workers.up()), "the worker is up")
+            app.tasks["pipeline.plan"].apply_async(("no-export",), queue="pipeline.short", countdown=4)
+            until(lambda: "received" in log.read_text(), "it waits in the worker")
+            until(lambda: "raised" in log.read_text(), "it was done: there is no such export")
+            assert RECONNECTS not in log.read_text()

@@ -14,15 +14,14 @@ from signal import SIGTERM
 import psutil
 import pytest
 
-from pipeline.adapters.redis import Coordination
 from pipeline.exports.export import State
 from pipeline.exports.request import ExportRequest
-from pipeline.services import Services, open_services
+from pipeline.services import Services
 from pipeline.settings import Settings
-from pipeline.tasks.app import make_app
-from pipeline.tasks.queue import SMALL, CeleryQueue
+from pipeline.tasks.queue import SMALL
 from pipeline.tasks.submit import submit
 
+from ... import steps
 from ...journey import slow
 
 CELERY = [sys.executable, "-m", "celery", "-A", "pipeline.celery"]
@@ -66,22 +65,22 @@ def test_both_commands_start_the_same_worker(
     Celery logs a soft shutdown only when a task is at work.
     """
     process, log = worker
-    services: Services = open_services(settings, CeleryQueue(make_app(settings)))
-    export_id = submit(services, ExportRequest("photos", {"listing": put_photos(3)}, "shop")).export.id
-    until(lambda: services.exports.load(export_id).state is State.READY, "the export is ready")
-    assert [one.name for one in services.redis.workers.up()] == ["worker"]
-    until(lambda: services.redis.leases.held(["keeper"]) == {"keeper"}, "the keeper leads")
-    record = r"^ts=\S+ level=info logger=pipeline.tasks.step .*step=render chunk=0 outcome=done pages="
-    assert re.search(record, log.read_text(), re.MULTILINE)
-    params = {"pages": 100, "seconds": 0.2}
-    drawing = submit(services, ExportRequest("slow", params, "shop", chunk_pages=100)).export.id
-    until(lambda: bool(services.redis.leases.held([f"{drawing}:0"])), "a chunk is being drawn")
-    process.send_signal(SIGTERM)
-    assert process.wait(SECONDS) == 0
-    said = log.read_text()
-    assert "Cold shutdown" in said and "Warm shutdown" not in said, "the warm one has no time limit"
-    assert services.redis.workers.up() == []
-    assert not services.redis.leases.held(["keeper"])
+    with steps.sending(settings) as (services, _):
+        export_id = submit(services, ExportRequest("photos", {"listing": put_photos(3)}, "shop")).export.id
+        until(lambda: services.exports.load(export_id).state is State.READY, "the export is ready")
+        assert [one.name for one in services.redis.workers.up()] == ["worker"]
+        until(lambda: services.redis.leases.held(["keeper"]) == {"keeper"}, "the keeper leads")
+        record = r"^ts=\S+ level=info logger=pipeline.tasks.step .*step=render chunk=0 outcome=done pages="
+        assert re.search(record, log.read_text(), re.MULTILINE)
+        params = {"pages": 100, "seconds": 0.2}
+        drawing = submit(services, ExportRequest("slow", params, "shop", chunk_pages=100)).export.id
+        until(lambda: bool(services.redis.leases.held([f"{drawing}:0"])), "a chunk is being drawn")
+        process.send_signal(SIGTERM)
+        assert process.wait(SECONDS) == 0
+        said = log.read_text()
+        assert "Cold shutdown" in said and "Warm shutdown" not in said, "the warm one has no time limit"
+        assert services.redis.workers.up() == []
+        assert not services.redis.leases.held(["keeper"])
 
 
 @both_commands
@@ -90,21 +89,21 @@ def test_a_page_that_takes_too_long_is_dropped_at_a_stop(
 ) -> None:
     """After SHUTDOWN_SECONDS, here 3: Heroku kills 30 s after SIGTERM. The message is back in its queue by then."""
     process, _ = worker
-    services: Services = open_services(settings, CeleryQueue(make_app(settings)))
-    params = {"pages": 2, "seconds": SECONDS}
-    drawing = submit(services, ExportRequest("slow", params, "shop", chunk_pages=2)).export.id
-    until(lambda: bool(services.redis.leases.held([f"{drawing}:0"])), "a chunk is being drawn")
-    process.send_signal(SIGTERM)
-    assert process.wait(SECONDS / 3) == 0
-    assert services.redis.messages.waiting([SMALL]) > 0
-    assert services.redis.messages.unacknowledged() == []
+    with steps.sending(settings) as (services, _):
+        params = {"pages": 2, "seconds": SECONDS}
+        drawing = submit(services, ExportRequest("slow", params, "shop", chunk_pages=2)).export.id
+        until(lambda: bool(services.redis.leases.held([f"{drawing}:0"])), "a chunk is being drawn")
+        process.send_signal(SIGTERM)
+        assert process.wait(SECONDS / 3) == 0
+        assert services.redis.messages.waiting([SMALL]) > 0
+        assert services.redis.messages.unacknowledged() == []
 
 
 def test_celery_inspect_gets_an_answer(
-    worker: tuple[subprocess.Popen[bytes], Path], environ: Environ, settings: Settings
+    worker: tuple[subprocess.Popen[bytes], Path], environ: Environ, services: Services
 ) -> None:
     """With MONITORING=on."""
-    until(lambda: bool(Coordination.open(settings).workers.up()), "the worker is up")
+    until(lambda: bool(services.redis.workers.up()), "the worker is up")
     env = {**os.environ, **environ, "MONITORING": "on"}
     for what, word in (("ping", "pong"), ("registered", "pipeline.render"), ("stats", "broker")):
         said = subprocess.run(

@@ -19,6 +19,7 @@ import pytest
 from local.services import free_port
 from pipeline.adapters.redis import Coordination
 from pipeline.settings import Settings
+from pipeline.web.connections import WAIT_SECONDS
 
 from ...conftest import Environ
 
@@ -50,14 +51,14 @@ class Server:
             return all_of(client)
 
     def assert_quick(self, requests: int = 200) -> None:
-        """Other clients do not wait: 99 of 100 requests take at most 0.2 s."""
+        """Other clients do not wait until a slow one is given up."""
         took = []
         for _ in range(requests):
             began = time.monotonic()
             with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/health", timeout=10) as answer:
                 assert answer.read() == b'{"ok":true}'
             took.append(time.monotonic() - began)
-        assert sorted(took)[requests * 99 // 100 - 1] <= 0.2
+        assert max(took) < WAIT_SECONDS / 2
 
 
 @contextmanager
