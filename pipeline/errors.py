@@ -13,7 +13,7 @@ PipelineError
 ├── OverLimit
 ├── ResourceShort
 ├── ChunkFailed
-├── ExportFailed
+├── ExportFailed: NotExact
 ├── DamagedExport
 ├── DamagedSegment
 ├── TimedOut
@@ -181,6 +181,12 @@ class ExportFailed(PipelineError):
     """An export ended without a file."""
 
     exit_code = 4
+
+
+class NotExact(ExportFailed):
+    """A strict export would have a warning: something was guessed, repaired, cut or left out."""
+
+    advice = "Correct the input, or ask for the export without `strict`: the warning then stands in its result."
 
 
 class DamagedExport(PipelineError):

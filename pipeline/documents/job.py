@@ -15,6 +15,7 @@ import msgspec
 from ..errors import ChunkFailed, InvalidRequest
 from ..exports.ids import new_id
 from ..exports.plan import Plan, split_into_chunks
+from ..exports.strict import refuse
 from ..exports.volumes import UNCUT, WHOLE, VolumeLimit, VolumePlan
 from ..pdf.fonts import default_chain
 from ..pdf.numbering import Lane
@@ -75,7 +76,8 @@ class DocumentJob:
                 advice="Ask for larger volumes.",
             )
         plan = split_into_chunks(survey, settings, chunk_pages, listing, volume)
-        return replace(plan, fonts=default_chain().fingerprint)
+        refuse(self.params.strict, survey.warnings)
+        return replace(plan, fonts=default_chain().fingerprint, strict=self.params.strict)
 
     def planned(self, plan: Plan) -> DocumentJob:
         """Returns the job on the version of the listing that was planned; any other raises InputChanged."""

@@ -28,6 +28,9 @@ class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     # msgspec copies the empty default for each object.
     arguments: Annotated[dict[str, Any], Meta(description="arguments of the query: {name: value}")] = {}
     title: Annotated[str, Meta(min_length=1, max_length=200, description="title of the file")] = "Document"
+    strict: Annotated[bool, Meta(description="fail where anything would be guessed, repaired, cut or left out")] = (
+        False
+    )
 
 
 def one_source(params: Params, field: str) -> None:

@@ -146,6 +146,7 @@ class Plan:
     page_seconds: float = 0.0
     fonts: str = ""
     volumes: VolumePlan = WHOLE
+    strict: bool = False  # a warning fails the export
 
 
 def pages_per_chunk(

@@ -99,7 +99,7 @@ class SegmentWriter(SegmentBody):
             characters="".join(sorted(self._usage.characters)),
             labels=Labels(self._label_style, self._label_numbers) if self._label_style else None,
             skipped=self.tally.skipped,
-            warnings=self.tally.warnings,
+            remarks=list(self.tally.remarks),
             glyphs=self._usage.shaped,
             fonts=default_chain().fingerprint if self._usage else "",
             before=self._lane.before,

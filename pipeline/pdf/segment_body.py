@@ -13,7 +13,7 @@ from .objects import Block, Stream, reference, write_object
 from .page import Label
 from .page_tree import PageTree
 from .segment_index import Bookmark
-from .tally import Tally
+from .tally import Remarks, Tally
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Rollback:
     pages: int
     bookmarks: int
     labels: int
-    tally: tuple[int, int, int, int]
+    tally: tuple[int, int, int, Remarks]
 
 
 class SegmentBody:
@@ -107,7 +107,7 @@ class SegmentBody:
         t = self.tally
         return Rollback(
             self._at, len(self._offsets), len(self._pages), len(self._bookmarks), len(self._label_numbers),
-            (t.records, t.drawn, len(t.skipped), len(t.warnings)),
+            (t.records, t.drawn, len(t.skipped), Remarks(t.remarks)),
         )  # fmt: skip
 
     def roll_back(self, to: Rollback) -> None:
@@ -122,9 +122,8 @@ class SegmentBody:
         self._pages.truncate(to.pages)
         del self._bookmarks[to.bookmarks :]
         del self._label_numbers[to.labels :]
-        self.tally.records, self.tally.drawn, skipped, warnings = to.tally
+        self.tally.records, self.tally.drawn, skipped, self.tally.remarks = to.tally
         del self.tally.skipped[skipped:]
-        del self.tally.warnings[warnings:]
 
     def _slot(self, number: int) -> int:
         return (number - self._lane.first) // self._lane.chunks - self._first_slot

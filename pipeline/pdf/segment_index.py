@@ -9,7 +9,7 @@ import msgspec
 from .fonts.glyph_run import Glyph
 from .numbering import Lane
 from .page import Label
-from .tally import Skipped
+from .tally import Remark, Skipped
 
 
 @dataclass(frozen=True)
@@ -55,13 +55,13 @@ class SegmentIndex:
     characters: str
     labels: Labels | None
     skipped: list[Skipped]
-    warnings: list[str]
     sha256: str = ""  # of the segment's bytes; set when it is stored
     etag: str = ""  # set when it is read
     glyphs: list[Glyph] = field(default_factory=list)
     fonts: str = ""
     before: int = 0
     overlay: bool = False
+    remarks: list[Remark] = field(default_factory=list)
 
     @property
     def lane(self) -> Lane:

@@ -1,8 +1,13 @@
-"""Counts of what a document draws, and the inputs it leaves out. Pure."""
+"""What a document counts while it draws: records, inputs left out, and remarks for the result. Pure."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+
+EXAMPLES = 3  # that a remark names
+KINDS = 100  # different remarks of one export
+FURTHER = "More kinds of remarks were made than are listed"
 
 
 @dataclass(frozen=True)
@@ -14,6 +19,59 @@ class Skipped:
     reason: str
 
 
+@dataclass(frozen=True)
+class Remark:
+    """What was guessed, repaired, cut or left out: a sentence, how often it happened, and where first.
+
+    >>> str(Remark("Text of column 'note' is cut with …", 5, ("row 3", "row 8", "row 9")))
+    "Text of column 'note' is cut with … (5 times: row 3, row 8, row 9 and others)."
+    """
+
+    words: str  # without a full stop at the end
+    times: int = 1
+    examples: tuple[str, ...] = ()
+
+    def __add__(self, later: Remark) -> Remark:
+        return Remark(self.words, self.times + later.times, (self.examples + later.examples)[:EXAMPLES])
+
+    def __str__(self) -> str:
+        places = ", ".join(self.examples)
+        if self.times == 1:
+            return f"{self.words} ({places})." if places else f"{self.words}."
+        more = " and others" if places and self.times > len(self.examples) else ""
+        return f"{self.words} ({self.times:,} times{': ' if places else ''}{places}{more})."
+
+
+class Remarks:
+    """Remarks by their words, in the order of the first of each; at most KINDS, so that memory is bounded."""
+
+    def __init__(self, remarks: Iterable[Remark] = ()) -> None:
+        self._by_words: dict[str, Remark] = {}
+        self.extend(remarks)
+
+    def __iter__(self) -> Iterator[Remark]:
+        return iter(self._by_words.values())
+
+    def __len__(self) -> int:
+        return len(self._by_words)
+
+    def add(self, words: str, example: str = "", times: int = 1) -> None:
+        """Count a remark. `words` say what happened and to what; `example` where, such as "row 7"."""
+        self._count(Remark(words, times, (example,) if example else ()))
+
+    def extend(self, remarks: Iterable[Remark]) -> None:
+        """Count the remarks of later pages."""
+        for remark in remarks:
+            self._count(remark)
+
+    def _count(self, remark: Remark) -> None:
+        known = self._by_words.get(remark.words)
+        if known is None and len(self._by_words) >= KINDS:
+            remark = Remark(FURTHER, remark.times)
+            known = self._by_words.get(FURTHER)
+        self._by_words[remark.words] = known + remark if known else remark
+
+
 @dataclass
 class Tally:
     """Counts of a document while it draws; records in = drawn + skipped."""
@@ -21,4 +79,8 @@ class Tally:
     records: int = 0
     drawn: int = 0
     skipped: list[Skipped] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
+    remarks: Remarks = field(default_factory=Remarks)
+
+    def warn(self, words: str, example: str = "", times: int = 1) -> None:
+        """Name in the result what was guessed, repaired, cut or left out. `words` and `example` as in Remarks."""
+        self.remarks.add(words, example, times)

@@ -8,6 +8,7 @@ from ..documents import Range
 from ..documents.job import DocumentJob, ShouldStop, draw_range
 from ..errors import ExportFailed
 from ..exports.plan import Chunk, Plan
+from ..exports.strict import refuse
 from ..pdf.segment_index import SegmentIndex
 
 
@@ -24,4 +25,5 @@ def draw_chunk(
             f"The document ended at page {first}, but {plan.pages} pages were planned.",
             advice="Its `draw` must make as many pages as its `survey` counts, whatever the chunk.",
         )
+    refuse(plan.strict, map(str, index.remarks), index.skipped)
     return index

@@ -14,11 +14,12 @@ from typing import BinaryIO, Protocol
 from ..errors import ExportFailed
 from ..exports.export import File, Result
 from ..exports.plan import Plan
+from ..exports.strict import refuse
 from ..exports.volumes import SegmentEntry, VolumePlan, index_name, volume_name
 from ..pdf.assembly import About, Assembly, Totals, VolumePosition
 from ..pdf.segment_index import SegmentIndex
 from ..pdf.tail_bound import TailBound
-from ..pdf.tally import Skipped
+from ..pdf.tally import Remarks, Skipped
 from ..pdf.volume_index import write_volume_index
 
 SKIPPED_SHOWN = 1000
@@ -89,6 +90,7 @@ def join(
     bound = TailBound()
     entries = [SegmentEntry(i.chunk, i.size, i.pages, bound.add(i), key, i.etag) for key, i in segments.all()]
     check_counts(bound.totals, plan.records)
+    refuse(plan.strict, bound.warnings)
     files: list[FinishedFile] = []
     worked = False
     for volume in volumes(plan.volumes, entries, bound, segments.some, about, name):
@@ -98,8 +100,10 @@ def join(
         worked = worked or written.new
         files.append(finished(volume, written, plan.volumes.bytes))
     index = output.write_index(index_name(name), partial(draw_index, about, files)) if len(files) > 1 else None
+    made = result(bound, files, index, segments.some(range(len(entries))), plan.warnings)
+    refuse(plan.strict, made.warnings)
     output.finish()
-    return result(bound, files, index, segments.some(range(len(entries))), plan.warnings)
+    return made
 
 
 def volumes(
@@ -161,10 +165,10 @@ def result(
     """Returns the result of all files: counts over all segments, and the first 1,000 skipped inputs."""
     totals = bound.totals
     skipped: list[Skipped] = []
-    warnings: dict[str, None] = {}
+    remarks = Remarks()
     for each in indexes:
         skipped += each.skipped[: SKIPPED_SHOWN - len(skipped)]
-        warnings.update(dict.fromkeys(each.warnings[: SKIPPED_SHOWN - len(warnings)]))
+        remarks.extend(each.remarks)
     own = [warning for each in files for warning in each.warnings]
     made = tuple(each.file for each in files)
     first = index or made[0]
@@ -177,7 +181,7 @@ def result(
         drawn=totals.drawn,
         skipped=tuple(skipped),
         skipped_count=totals.records - totals.drawn,
-        warnings=(*plan_warnings, *bound.warnings, *own, *warnings),
+        warnings=(*plan_warnings, *bound.warnings, *own, *map(str, remarks)),
         volumes=made if index else (),
         index=index,
     )

@@ -19,6 +19,7 @@ from ...pdf.assembly import page_number
 from ...pdf.page import Page
 from ...pdf.paper import MM
 from ...pdf.segment import SegmentWriter
+from ...pdf.tally import Remarks
 from .. import Range, register
 from ..inputs import Inputs
 from ..params import one_source
@@ -62,13 +63,18 @@ class Table:
             inputs.check(params.listing)
 
     def survey(self, params: TableParams, listing: str, inputs: Inputs) -> Survey:
+        remarks = Remarks()
         sample = b"".join(_head(inputs.blocks(listing, 0, SAMPLE_BYTES)))
         format = detect(sample, params.format, params.delimiter, params.encoding)
         places = measure_columns(params, format, _rows(sample, format))
         setup = table_setup(params, format, places)
         summary = Summary(params, setup)
-        notes = SurveyNotes(setup.texts, setup.watched, summary.room)
-        blocks, surplus, state = inputs.blocks(listing, format.begin), SurplusFields(), setup.grouping.opening()
+        notes = SurveyNotes(setup.texts, setup.watched, summary.room, remarks)
+        blocks, surplus, state = (
+            inputs.blocks(listing, format.begin),
+            SurplusFields(remarks),
+            setup.grouping.opening(),
+        )
         marks, records, pages, start = Marks(), 0, 0, format.begin
         for page_rows in _pages(blocks, format, setup, state, surplus):
             marks.add(pages, start, msgspec.to_builtins(state))
@@ -80,7 +86,7 @@ class Table:
         plan = _table_plan(params, format, places, notes, summary, records)
         return Survey(
             records, pages + plan.front + plan.back, marks, start, COST, msgspec.to_builtins(plan), [],
-            plan.front, plan.back, (*surplus.warnings(), *notes.warnings),
+            plan.front, plan.back, tuple(map(str, remarks)),
         )  # fmt: skip
 
     def draw(

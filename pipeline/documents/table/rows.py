@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from io import StringIO
 from itertools import accumulate, chain, islice
 from typing import Any
@@ -13,12 +13,12 @@ from typing import Any
 import msgspec
 
 from ...errors import InvalidRequest
+from ...pdf.tally import Remarks
 from ..inputs import MAX_LINE
 
 Row = list[str]
 DELIMITERS = ",;\t|"
 SHOWN = 60  # characters of a wrong line that a message shows
-NAMED = 5  # row numbers in a warning
 PLAIN = "".join(map(chr, range(32, 127))) + "\t\r\n" + r"\u000a"
 csv.field_size_limit(MAX_LINE)
 
@@ -100,7 +100,7 @@ class RowReader:
         self._lines = LineReader(blocks, start, format.encoding)
         self._format = format
         self._given = given
-        self._surplus = surplus or SurplusFields()
+        self._surplus = surplus or SurplusFields(Remarks())
         if format.kind == "csv":
             self._source: CsvRows | JsonRows = CsvRows(self._lines, format.delimiter)
         else:
@@ -135,10 +135,9 @@ class RowReader:
 
 @dataclass
 class SurplusFields:
-    """Counts rows with more fields than titles, and keeps the numbers of the first ones."""
+    """Counts rows with more fields than titles."""
 
-    count: int = 0
-    first: list[int] = field(default_factory=list)
+    remarks: Remarks
     _last: int = 0
 
     def note(self, row: int) -> None:
@@ -146,20 +145,8 @@ class SurplusFields:
         if row <= self._last:
             return
         self._last = row
-        self.count += 1
-        if len(self.first) < NAMED:
-            self.first.append(row)
-
-    def warnings(self) -> tuple[str, ...]:
-        """Returns the warning, none if there was no such row."""
-        if not self.count:
-            return ()
-        rows = ", ".join(map(str, self.first)) + (" …" if self.count > len(self.first) else "")
-        had = "row had" if self.count == 1 else "rows had"
-        words = (
-            f"{self.count:,} {had} more fields than titles; the extra fields are in the last column: row {rows}."
-        )
-        return (words,)
+        words = "Rows have more fields than titles; the extra fields are in the last column"
+        self.remarks.add(words, f"row {row}")
 
 
 class CsvRows:

@@ -5,19 +5,18 @@ Its memory is bounded: a few row numbers for each column, and as many groups as 
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import msgspec
 
 from ...pdf.page import printable
+from ...pdf.tally import Remarks
 from .cells import Cells
 from .fits import CellTexts
 from .groups import Band
 from .pagination import PageRows
 
-ROWS_NAMED = 3
 MAX_BOOKMARKS = 100_000  # for groups; each is an object of the file, and PDF readers load all of them
 
 
@@ -41,33 +40,14 @@ class WatchedColumn:
     summed: bool
 
 
-@dataclass
-class Occurrences:
-    """How often something happened, and in which rows first."""
-
-    times: int = 0
-    rows: list[int] = field(default_factory=list)
-
-    def add(self, row: int) -> None:
-        self.times += 1
-        if len(self.rows) < ROWS_NAMED:
-            self.rows.append(row)
-
-    def say(self, one: str, many: str) -> str:
-        """Returns the words for one or many with the row numbers, such as "(rows 3, 7, 9 and others)"."""
-        rows = ", ".join(map(str, self.rows)) + (" and others" if self.times > len(self.rows) else "")
-        return f"{one} (row {rows})." if self.times == 1 else f"{self.times} {many} (rows {rows})."
-
-
 class SurveyNotes:
     """Looks at every page once. Keeps the first `room` groups."""
 
-    def __init__(self, texts: CellTexts, watched: Sequence[WatchedColumn], room: int) -> None:
+    def __init__(self, texts: CellTexts, watched: Sequence[WatchedColumn], room: int, remarks: Remarks) -> None:
         self._texts = texts
         self._watched = watched
         self._room = room
-        self._failed: dict[int, Occurrences] = defaultdict(Occurrences)  # by watched column
-        self._cut: dict[int, Occurrences] = defaultdict(Occurrences)  # by place
+        self._remarks = remarks
         self._open: list[tuple[GroupEntry, int]] = []  # with the number of rows before it
         self.groups = 0
         self.entries: list[GroupEntry] = []
@@ -84,34 +64,22 @@ class SurveyNotes:
     def finish(self, rows: int) -> None:
         """Close the groups that are open behind the last row."""
         self._close(0, rows)
-
-    @property
-    def warnings(self) -> list[str]:
-        """The warnings for the result, as sentences."""
-        found = [_failure(self._watched[i], count) for i, count in self._failed.items()]
         if self.groups > MAX_BOOKMARKS:
-            found.append(f"{self.groups} groups are too many for bookmarks; {MAX_BOOKMARKS} are possible.")
-        titles = [place.title for place in self._texts.layout.places]
-        return found + [
-            count.say(
-                f"A cell of column {titles[i]!r} is too long; it is cut with …",
-                f"cells of column {titles[i]!r} are too long; they are cut with …",
-            )
-            for i, count in self._cut.items()
-        ]
+            self._remarks.add(f"Of {self.groups} groups, the first {MAX_BOOKMARKS} have bookmarks")
 
     def _look_for_failures(self, page_rows: PageRows, before: int) -> None:
-        for i, column in enumerate(self._watched):
+        for column in self._watched:
             if column.cells.failed:
                 for number, row in enumerate(page_rows.rows, before + 1):
                     if not column.cells.understood(row[column.source]):
-                        self._failed[i].add(number)
+                        self._remarks.add(_failure(column), f"row {number}")
 
     def _look_for_cuts(self, page_rows: PageRows, before: int) -> None:
         for number, (row, cells) in enumerate(zip(page_rows.rows, page_rows.cells, strict=True), before + 1):
             for i, (text, lines) in enumerate(zip(self._texts.texts(row), cells, strict=True)):
                 if "".join(lines).replace(" ", "") != printable(text).replace(" ", ""):
-                    self._cut[i].add(number)
+                    title = self._texts.layout.places[i].title
+                    self._remarks.add(f"Cells of column {title!r} are too long and end with …", f"row {number}")
 
     def _look_at(self, band: Band, page: int, rows: int) -> None:
         if band.kind == "heading" and not band.continued:
@@ -132,10 +100,8 @@ class SurveyNotes:
         del self._open[level:]
 
 
-def _failure(column: WatchedColumn, count: Occurrences) -> str:
-    noun = column.cells.writer.noun
+def _failure(column: WatchedColumn) -> str:
     left_out = " and left out of the total" if column.summed else ""
-    return count.say(
-        f"A cell of column {column.name!r} is not a {noun[:-1]}; it is shown as it is{left_out}",
-        f"cells of column {column.name!r} are not {noun}; they are shown as they are{left_out}",
+    return (
+        f"Cells of column {column.name!r} that are not {column.cells.writer.noun} are shown as they are{left_out}"
     )

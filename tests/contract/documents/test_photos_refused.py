@@ -9,7 +9,7 @@ import pytest
 from pipeline import documents
 from pipeline.documents.inputs import MAX_LINE
 from pipeline.documents.inputs.folder import FolderInputs
-from pipeline.errors import ChunkFailed, InvalidRequest
+from pipeline.errors import ChunkFailed, InvalidRequest, NotExact
 from pipeline.settings import Settings
 
 from ...pictures import jpeg
@@ -64,6 +64,15 @@ def test_a_listing_without_photos_makes_no_document(album: Album, content: str) 
     (album.folder / "listing.jsonl").write_text(content)
     with pytest.raises(InvalidRequest, match="names no photos"):
         album.made()
+
+
+@pytest.mark.parametrize("on_unreadable", ["placeholder", "skip"])
+def test_a_strict_album_fails_where_a_photo_would_be_left_out(album: Album, on_unreadable: str) -> None:
+    album.put(jpeg(1, 40, 30), b"not a picture")
+    with pytest.raises(NotExact, match=r"Record 2, .* is left out"):
+        album.made(on_unreadable=on_unreadable, strict=True)
+    album.put(jpeg(1, 40, 30))
+    assert len(album.seen(strict=True).pages) == 1
 
 
 @pytest.mark.parametrize("behind", [[], ['{"source":"0.jpg"}']])

@@ -182,7 +182,8 @@ def test_rows_with_too_many_fields_are_named_in_the_result(services: Services, s
     result = services.exports.load(export_id).result
     assert result is not None
     assert result.warnings == (
-        "7 rows had more fields than titles; the extra fields are in the last column: row 2, 3, 4, 5, 6 ….",
+        "Rows have more fields than titles; the extra fields are in the last column "
+        "(7 times: row 2, row 3, row 4 and others).",
     )
 
 

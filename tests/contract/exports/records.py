@@ -14,7 +14,7 @@ from pipeline.exports.plan import Chunk, Plan
 from pipeline.exports.repository import ExportRepository
 from pipeline.exports.segments import SegmentRepository
 from pipeline.pdf.segment_index import SegmentIndex
-from pipeline.pdf.tally import Skipped
+from pipeline.pdf.tally import Remark, Skipped
 
 PLAN = Plan(20, 20, tuple(Chunk(n, 5 * n, 5, 50 * n, 50 * n + 50) for n in range(4)))
 
@@ -35,7 +35,7 @@ def keys(bucket: Bucket, prefix: str = "") -> set[str]:
 def index(chunk: int, first: int, pages: int, data: bytes, **changes: Any) -> SegmentIndex:
     made = SegmentIndex(
         chunk, 4, first, pages, 0, [0], len(data), 16, pages, pages, pages,
-        [], "ab", None, [Skipped(1, "s", "r")], ["w"],
+        [], "ab", None, [Skipped(1, "s", "r")], remarks=[Remark("w")],
     )  # fmt: skip
     return dataclasses.replace(made, **changes)
 

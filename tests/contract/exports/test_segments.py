@@ -15,6 +15,7 @@ from pipeline.errors import DamagedSegment
 from pipeline.exports.coverage import cover
 from pipeline.exports.ids import new_id
 from pipeline.exports.segments import SegmentRepository, segment_key
+from pipeline.pdf.tally import Remark
 from pipeline.settings import Settings
 
 from ..lesser_s3 import Lacks, lesser
@@ -54,10 +55,10 @@ def test_a_segment_is_its_bytes_and_its_footer(bucket: Bucket, segments: Segment
 
 def test_a_footer_longer_than_the_first_read_is_read_whole(segments: SegmentRepository) -> None:
     export_id, data = new_id(), b"some bytes" * 10_000
-    long = index(1, 5, 5, data, warnings=[f"warning {n}" for n in range(10_000)])
+    long = index(1, 5, 5, data, remarks=[Remark(f"warning {n}") for n in range(10_000)])
     segments.write(export_id, long, io.BytesIO(data))
     stored = segments.read(segment_key(export_id, 1, 5, 5))
-    assert stored.index.warnings == long.warnings
+    assert stored.index.remarks == long.remarks
     assert stored.body is None
 
 

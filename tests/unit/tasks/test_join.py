@@ -10,14 +10,14 @@ from typing import BinaryIO
 import pypdf
 import pytest
 
-from pipeline.errors import DamagedSegment, ExportFailed
+from pipeline.errors import DamagedSegment, ExportFailed, NotExact
 from pipeline.exports.export import File, Result
 from pipeline.exports.plan import Plan
 from pipeline.exports.volumes import WHOLE, SegmentEntry, VolumePlan
 from pipeline.pdf.assembly import About
 from pipeline.pdf.numbering import FIRST
 from pipeline.pdf.segment_index import SegmentIndex
-from pipeline.pdf.tally import Skipped
+from pipeline.pdf.tally import Remark, Skipped
 from pipeline.tasks.join import SKIPPED_SHOWN, Volume, Written, join
 
 ABOUT = About("Album", 1_700_000_000, "an-export")
@@ -29,7 +29,7 @@ def index(chunk: int, pages: int = 1, **changes: object) -> SegmentIndex:
     """A segment of 100 bytes and one object, with a record for each page."""
     plain = SegmentIndex(
         chunk, CHUNKS, first=chunk, planned=1, first_slot=0, offsets=[0], size=100, tree=FIRST + chunk,
-        pages=pages, records=1, drawn=pages, bookmarks=[], characters="", labels=None, skipped=[], warnings=[],
+        pages=pages, records=1, drawn=pages, bookmarks=[], characters="", labels=None, skipped=[],
     )  # fmt: skip
     return replace(plain, **changes)  # type: ignore[arg-type]  # any field
 
@@ -80,8 +80,9 @@ class MemoryOutput:
 def joined(
     indexes: Sequence[SegmentIndex], output: MemoryOutput, volumes: VolumePlan = WHOLE,
     may_go_on: Callable[[], bool] = lambda: True, warnings: tuple[str, ...] = (), damaged: int | None = None,
+    strict: bool = False,
 ) -> Result | None:  # fmt: skip
-    plan = Plan(len(indexes), len(indexes), (), warnings=warnings, volumes=volumes)
+    plan = Plan(len(indexes), len(indexes), (), warnings=warnings, volumes=volumes, strict=strict)
     return join(plan, MemorySegments(indexes, damaged), ABOUT, "Album.pdf", output, may_go_on)
 
 
@@ -220,21 +221,39 @@ def test_a_segment_that_changed_ends_the_join(volumes: VolumePlan, written: list
 # what the result says
 
 
-def test_warnings_come_in_order_and_once() -> None:
-    """First the plan's, then of missing characters, of a file that is too large, of each segment."""
+def test_warnings_come_in_order_and_are_counted() -> None:
+    """First the plan's, then of missing characters, of a file that is too large, of all segments."""
     indexes = [
-        index(0, warnings=["Row 1 is cut.", "Row 2 is cut."]),
+        index(0, remarks=[Remark("A row is cut", 2, ("row 1", "row 2")), Remark("A font is missing")]),
         index(1, size=2_000, characters="\U0010fffd"),
-        index(2, warnings=["Row 2 is cut.", "Row 3 is cut."]),
+        index(2, remarks=[Remark("A row is cut", 2, ("row 7", "row 8"))]),
     ]
     indexes = [replace(each, chunks=3) for each in indexes]
     result = result_of(indexes, MemoryOutput(), VolumePlan(bytes=1_000), warnings=("A column is empty.",))
-    planned, missing, large, first, second, third = result.warnings
+    planned, missing, large, first, second = result.warnings
     assert planned == "A column is empty."
     assert "\U0010fffd (U+10FFFD)" in missing
     assert large.startswith("Album-2-of-3.pdf has ")
     assert large.endswith(" bytes, more than 1,000: one page takes nearly all of it.")
-    assert (first, second, third) == ("Row 1 is cut.", "Row 2 is cut.", "Row 3 is cut.")
+    assert first == "A row is cut (4 times: row 1, row 2, row 7 and others)."
+    assert second == "A font is missing."
+
+
+@pytest.mark.parametrize(
+    ("segment", "size", "warning"),
+    [
+        (index(0, remarks=[Remark("A row is cut", 1, ("row 1",))]), None, "A row is cut (row 1)."),
+        (index(0, characters="\U0010fffd"), None, "No font has these characters"),
+        (index(0, size=2_000), 1_000, "one page takes nearly all of it"),
+    ],
+    ids=["of a segment", "of the fonts", "of a file"],
+)
+def test_a_strict_join_with_a_warning_makes_no_file(segment: SegmentIndex, size: int | None, warning: str) -> None:
+    output = MemoryOutput()
+    with pytest.raises(NotExact, match="The export is strict") as failed:
+        joined([replace(segment, chunks=1)], output, VolumePlan(bytes=size), strict=True)
+    assert warning in failed.value.message
+    assert "finish" not in output.calls
 
 
 def test_the_first_1000_skipped_inputs_are_named() -> None:

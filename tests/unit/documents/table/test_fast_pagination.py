@@ -20,6 +20,7 @@ from pipeline.documents.table.params import Column, TableParams
 from pipeline.documents.table.rows import InputFormat, RowReader, SurplusFields, detect
 from pipeline.documents.table.setup import TableSetup, measure_columns, table_setup
 from pipeline.errors import InvalidRequest
+from pipeline.pdf.tally import Remarks
 from pipeline.settings import Settings
 
 Pages = list[tuple[int, int]]  # rows, and the byte behind
@@ -44,16 +45,18 @@ def blocks(data: bytes, size: int) -> Iterator[bytes]:
 
 
 def skimmed(data: bytes, format: InputFormat, look: TableSetup, size: int = 1000) -> tuple[Pages, tuple[str, ...]]:
-    surplus = SurplusFields()
+    remarks = Remarks()
+    surplus = SurplusFields(remarks)
     pages = FastPagination(blocks(data[format.begin :], size), format, look.texts, surplus)
-    return [(sheet.count, sheet.behind) for sheet in pages], surplus.warnings()
+    return [(sheet.count, sheet.behind) for sheet in pages], tuple(map(str, remarks))
 
 
 def read(data: bytes, format: InputFormat, look: TableSetup) -> tuple[Pages, tuple[str, ...]]:
-    surplus = SurplusFields()
+    remarks = Remarks()
+    surplus = SurplusFields(remarks)
     reader = RowReader([data[format.begin :]], format.begin, format, surplus)
     pages = paginate(reader, look.layout, look.paginator, 0, (), ())
-    return [(sheet.count, sheet.behind) for sheet in pages], surplus.warnings()
+    return [(sheet.count, sheet.behind) for sheet in pages], tuple(map(str, remarks))
 
 
 plain_cell = st.text("abcWm 1.-", max_size=9)
@@ -137,7 +140,7 @@ def test_carriage_returns_are_not_decoded_again_for_each_page() -> None:
                 yield piece
 
     data = b"x\r" * 50_000
-    assert sum(sheet.count for sheet in Counting([data], format, look.texts, SurplusFields())) == 50_000
+    assert sum(sheet.count for sheet in Counting([data], format, look.texts, SurplusFields(Remarks()))) == 50_000
     assert sum(map(len, asked)) < 10 * len(data)
 
 
@@ -145,7 +148,7 @@ def test_only_pages_with_rows_of_several_lines_are_read() -> None:
     row, accented, long = b'Ada,"Rome, Italy",2.50\n', "Zoé,Genève,7\n".encode(), b"A b,c,%s\n" % (b"1 " * 50)
     data = b"a,b,c\n" + (row * 40 + accented) * 30 + long + row * 1000
     format, look = seen(data, 3)
-    pages = list(FastPagination(blocks(data[format.begin :], 999), format, look.texts, SurplusFields()))
+    pages = list(FastPagination(blocks(data[format.begin :], 999), format, look.texts, SurplusFields(Remarks())))
     read_whole = [number for number, sheet in enumerate(pages) if sheet.rows]
     full = look.layout.rows_on(1)
     first = next(number for number, sheet in enumerate(pages[1:], 1) if sheet.count < full)
@@ -158,7 +161,7 @@ def test_what_is_held_does_not_grow_with_the_input() -> None:
         format, look = seen(b"a,b\n", 2)
         tracemalloc.start()
         some = b"".join(b"Ada,%s\n" % (b"2 " * (n % 12)) for n in range(500))
-        for _ in FastPagination((some for _ in range(rows // 500)), format, look.texts, SurplusFields()):
+        for _ in FastPagination((some for _ in range(rows // 500)), format, look.texts, SurplusFields(Remarks())):
             pass
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from pipeline.documents import Range
 from pipeline.documents.inputs.folder import FolderInputs
 from pipeline.documents.job import DocumentJob, draw_range
-from pipeline.errors import InvalidRequest
+from pipeline.errors import InvalidRequest, NotExact
 from pipeline.exports.encoding import decode_plan, encode
 from pipeline.exports.export import File
 from pipeline.exports.plan import Plan
@@ -212,8 +212,8 @@ def test_unreadable_cells_are_counted_and_shown_as_they_are(folder: Path) -> Non
     )
     seen, result, _ = made(job(folder, data, **LIST), folder)
     assert result.warnings == (
-        "4 cells of column 'amount' are not numbers; they are shown as they are and left out of the total "
-        "(rows 2, 4, 6 and others).",
+        "Cells of column 'amount' that are not numbers are shown as they are and left out of the total "
+        "(4 times: row 2, row 4, row 6 and others).",
     )
     assert "€3.00" in seen.pages[0].text
     assert "z" in seen.pages[0].text.split()
@@ -222,7 +222,13 @@ def test_unreadable_cells_are_counted_and_shown_as_they_are(folder: Path) -> Non
 def test_a_cell_longer_than_a_page_is_named(folder: Path) -> None:
     data = as_csv([["a", "b"], ["1", "short"], ["2", " ".join(f"w{i}" for i in range(20_000))]])
     _, result, _ = made(job(folder, data), folder, 1)
-    assert result.warnings == ("A cell of column 'b' is too long; it is cut with … (row 2).",)
+    assert result.warnings == ("Cells of column 'b' are too long and end with … (row 2).",)
+
+
+def test_a_strict_table_fails_where_a_cell_would_be_cut(folder: Path) -> None:
+    data = as_csv([["a", "b"], ["1", "short"], ["2", " ".join(f"w{i}" for i in range(20_000))]])
+    with pytest.raises(NotExact, match=r"Cells of column 'b' are too long and end with … \(row 2\)"):
+        made(job(folder, data, strict=True), folder, 1)
 
 
 def test_the_title_block_stands_on_the_first_page(folder: Path) -> None:

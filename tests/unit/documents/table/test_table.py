@@ -189,9 +189,9 @@ def test_a_byte_order_mark_overrides_the_given_encoding(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("rows", "words"),
     [
-        (["1,2,3"], "1 row had more fields than titles; the extra fields are in the last column: row 1."),
-        (["1,2", "", "1,2,3", "4", "1,2,3"], "2 rows had more fields than titles; .*: row 2, 4."),
-        (["1,2,3"] * 3000, "3,000 rows had more fields .*: row 1, 2, 3, 4, 5 …."),
+        (["1,2,3"], r"Rows have more fields than titles; the extra fields are in the last column \(row 1\)."),
+        (["1,2", "", "1,2,3", "4", "1,2,3"], r"Rows have more fields than titles; .* \(2 times: row 2, row 4\)."),
+        (["1,2,3"] * 3000, r"Rows have more fields .* \(3,000 times: row 1, row 2, row 3 and others\)."),
     ],
     ids=["one", "two", "many"],
 )
