@@ -23,11 +23,10 @@ PipelineError
     ├── StoreDown: StoreRefused, NotSupported
     ├── RedisDown
     ├── DatabaseDown
-    ├── MailDown: MailUnencrypted, MailRefused
+    ├── MailDown: MailUnencrypted, MailRefused, MailUnanswered
     └── HerokuDown: HerokuRefused, TooManyCalls
 
-Attributes of each class: `retry`, whether the same step may succeed when it is tried again; `exit_code` of the
-command line; `http_status` of the web process; `advice`, what the person can do.
+Each class has `retry` (another try may succeed), `exit_code`, `http_status` and `advice` (what the person can do).
 """
 
 from __future__ import annotations
@@ -281,6 +280,10 @@ class MailRefused(MailDown):
     retry = False
 
 
+class MailUnanswered(MailDown):
+    """The mail server did not say whether it took a mail."""
+
+
 class HerokuDown(ServiceDown):
     """The Heroku Platform API does not answer, or refuses."""
 
@@ -291,10 +294,7 @@ class HerokuRefused(HerokuDown):
     """Heroku refuses the key, so workers can be neither started nor stopped."""
 
     retry = False
-    advice = (
-        "Set HEROKU_API_KEY to the output of `heroku authorizations:create -s write -S`."
-        " Until then, stop workers by hand: heroku ps:scale worker=0."
-    )
+    advice = "Renew HEROKU_API_KEY (heroku authorizations:create -s write -S); until then heroku ps:scale worker=0."
 
 
 class TooManyCalls(HerokuDown):

@@ -130,8 +130,11 @@ class Export:
     finished_at: float | None = None
     result: Result | None = None
     failure: Failure | None = None
-    notice_claimed_at: float | None = None  # a worker began to send the notification
-    notified_at: float | None = None  # the notification was sent
+    notice_claimed_at: float | None = None  # a sender began to hand the mail over
+    notice_handed_over: int = 0  # times that the mail was handed over and no answer is known
+    notice_problem: str = ""  # why the mail waits, or was given up
+    notice_given_up: bool = False
+    notified_at: float | None = None  # the mail server took the mail
     charge: Charge | None = None  # known once the workers are gone
 
     def to(self, state: State, **changes: Any) -> Export:

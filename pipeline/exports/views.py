@@ -7,6 +7,7 @@ from math import ceil
 from typing import Any
 
 from ..adapters.redis.progress import Progress
+from . import notices
 from .export import Export, Result, State
 
 MAX_SKIPPED = 100  # skipped inputs that are shown
@@ -28,6 +29,7 @@ def summary(export: Export, base_url: str) -> dict[str, Any]:
         "finished_at": export.finished_at,
         "result": _result(export, 0, base_url),
         "failure": export.failure,
+        "mail": _mail(export),
         "links": _links(export, base_url),
     }
 
@@ -105,6 +107,11 @@ def _volumes(export: Export, result: Result, base_url: str) -> list[dict[str, An
         }
         for number, file in enumerate(result.volumes, 1)
     ]
+
+
+def _mail(export: Export) -> dict[str, str] | None:
+    state = notices.state(export)
+    return None if state is None else {"state": state, "problem": export.notice_problem}
 
 
 def _links(export: Export, base_url: str) -> dict[str, str]:

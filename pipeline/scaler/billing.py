@@ -135,7 +135,7 @@ def span(export: Export) -> ExportSpan:
     Where the seconds of drawing are unknown (the export failed or was cancelled), it counts as if one worker had
     drawn all the time; else the exports beside it would pay for it.
     """
-    end = export.notified_at or export.finished_at or export.created_at
+    end = export.finished_at or export.created_at
     planned, rendered = export.planned_at or end, export.rendered_at or end
     alone = planned - (export.started_at or planned) + end - rendered
     drawn = (export.result and export.result.seconds) or rendered - planned

@@ -1,4 +1,4 @@
-"""The keeper: the loop that repairs exports, scales workers and removes old files.
+"""The keeper: the loop that repairs exports, scales workers, sends mails and removes old files.
 
 It runs in every long-running process. A lease in Redis chooses one leader; the others wait. It keeps no state that
 matters: after Redis is wiped it finds everything in the bucket.
@@ -33,6 +33,7 @@ from . import flow
 from .checks import ExportChecks
 from .clean_up import CLEAN_SECONDS, CleanUp
 from .lease import HeldLease, exclusive
+from .mails import Mails
 from .repair import ExportStatus, Repair, repair
 
 log = logging.getLogger(__name__)
@@ -42,6 +43,7 @@ MAX_FAILED_TURNS = (
 LEADER_LEASE_SECONDS = (
     2.0  # a dead leader is replaced after this; a live one renews its lease, however long it waits
 )
+MAIL_SECONDS = 3.0  # for the mail that is being sent when the process ends
 
 
 class Keeper:
@@ -59,6 +61,7 @@ class Keeper:
         self._clean_up = CleanUp(services.bucket, services.exports, services.settings)
         self._cleaned = float("-inf")
         self._checks = ExportChecks(services.settings.export_deadline)
+        self._mails = Mails(services)
         self._stop = threading.Event()
 
     def start(self) -> threading.Thread:
@@ -87,6 +90,7 @@ class Keeper:
                 self.resign()
             self._stop.wait(self._s.settings.keeper_seconds)
         self.resign()
+        self._mails.stop(MAIL_SECONDS)
 
     def _try_turn(self) -> Exception | None:
         """Take a turn and wait for the next. Returns the error that ended it, after logging it."""
@@ -111,6 +115,7 @@ class Keeper:
         """Repair, scale and clean up once, if this process leads. Returns False without work and workers."""
         if not self._leads():
             return True
+        self._mails.wake(self._still_leads)
         ids = self._s.exports.active()
         self._last_needed = {each: self._last_needed[each] for each in ids if each in self._last_needed}
         demands = self._checks.demands(ids, self._repair)
@@ -149,7 +154,8 @@ class Keeper:
 
     def _still_leads(self) -> bool:
         """Returns False once another process may lead: this one must not scale then."""
-        return self._held is not None and self._held.is_ours()
+        held = self._held  # the thread that sends mails asks too
+        return held is not None and held.is_ours()
 
     # repair
 
@@ -215,11 +221,6 @@ class Keeper:
                 flow.send(s, Message(action.value, export.id))
             case Repair.RENDER:
                 flow.send(s, flow.chunks(export, tuple(status.unleased)))
-            case Repair.CLOSE:
-                log.error(
-                    "keeper: the mail about export %s could not be sent for an hour; it is given up", export.id
-                )
-                s.exports.close(export.id)
             case Repair.GIVE_UP:
                 flow.fail(
                     s, export.id, ExportFailed("It was not finished within the time allowed (EXPORT_DEADLINE).")

@@ -9,8 +9,6 @@ from enum import StrEnum
 from ..exports.export import Export, State
 from ..exports.plan import Plan
 
-NOTICE_SECONDS = 3600.0  # a mail that cannot be sent within this time must not keep a worker running
-
 
 class Repair(StrEnum):
     """What the keeper does about an export."""
@@ -20,7 +18,6 @@ class Repair(StrEnum):
     RENDER = "render"
     ASSEMBLE = "assemble"
     DELIVER = "deliver"
-    CLOSE = "close"  # stop trying to send its mail
     GIVE_UP = "give up"  # it is past its deadline: it fails
 
 
@@ -45,8 +42,6 @@ def repair(status: ExportStatus, deadline: float) -> Repair:
     long ago. Until then it may still be in the queue.
     """
     if status.export.state.over:
-        if status.now - (status.export.finished_at or 0.0) > NOTICE_SECONDS:
-            return Repair.CLOSE
         return Repair.NOTHING if status.sent or status.busy else Repair.DELIVER
     if status.now - status.export.created_at > deadline:
         return Repair.GIVE_UP

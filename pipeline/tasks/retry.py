@@ -96,8 +96,12 @@ class RetryPolicy:
                 return Fail(error)
             case Kind.RESOURCE_SHORT | Kind.PASSING if failures > self.tries:
                 return Fail(error)
+        return Retry(self.pause(failures, chance), error)
+
+    def pause(self, failures: int, chance: float) -> float:
+        """Returns the seconds to wait after the `failures`-th failure."""
         pause: float = min(self.longest, self.first * 2 ** min(failures - 1, 100))  # 2 ** 1024 is no float
-        return Retry(pause * (0.5 + chance / 2), error)
+        return pause * (0.5 + chance / 2)
 
 
 def pages_to_try(missing: int, attempt: int) -> int:

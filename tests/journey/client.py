@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -65,8 +66,13 @@ def wait_for_end(laptop: Laptop, export_id: str) -> dict[str, Any]:
 
 def wait_until_told(laptop: Laptop, export_id: str) -> None:
     """Wait until nothing is left to do for the export, including its mail."""
-    open_mark = f"active/{export_id}"
-    wait_until("the export is closed", lambda: laptop.store.head(open_mark) is None, look_each=AT_LEISURE)
+    for what, mark in (("the export is closed", "active"), ("its mail is sent", "unsent")):
+        key = f"{mark}/{export_id}"
+        wait_until(what, partial(_is_gone, laptop, key), look_each=AT_LEISURE)
+
+
+def _is_gone(laptop: Laptop, key: str) -> bool:
+    return laptop.store.head(key) is None
 
 
 def wait_for_no_workers(laptop: Laptop) -> None:

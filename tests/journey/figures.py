@@ -67,8 +67,8 @@ def stints(lines: Iterable[str], kills: Sequence[tuple[float, str]], now: float)
 
 
 def outstanding(exports: Iterable[Export], now: float) -> list[Stretch]:
-    """Each export from the request to the mail."""
-    return [Stretch(export.created_at, export.notified_at or now) for export in exports]
+    """Each export from the request to its end."""
+    return [Stretch(export.created_at, export.finished_at or now) for export in exports]
 
 
 def measured(

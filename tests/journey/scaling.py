@@ -32,6 +32,7 @@ from local.dynos import Fault
 from local.formation import Refused
 from local.laptop import ROOT, Laptop, laptop
 from pipeline.errors import PipelineError
+from pipeline.exports.notices import unsent
 from pipeline.exports.repository import ExportRepository
 from pipeline.scaler.learned import Learned
 from pipeline.scaler.usage import UsageLog
@@ -171,21 +172,25 @@ class Soak:
     def wait_for_the_end(self) -> None:
         """Wait until every notification is sent, no worker is left, and all is charged.
 
-        A busy machine may take long, but one export after another must end in time. The longest wait is for the
-        mail of a worker that was killed while it sent it: another sends it after TIME_LIMIT.
+        A busy machine may take long, but one export after another must end in time.
         """
-        exports, patience = ExportRepository(self.running.store), self.running.settings.time_limit + client.PATIENCE
-        for left in range(len(exports.active()), 0, -1):
-            client.wait_until("one more is told", partial(_fewer, exports, left), patience)
+        for left in range(len(_unfinished(self.running)), 0, -1):
+            client.wait_until("one more is told", partial(_fewer, self.running, left))
         if unmet := len(self.running.dynos.faults):
             del self.faults[-unmet:]
             self.running.dynos.faults.clear()
         client.wait_for_no_workers(self.running)
-        client.wait_until("all is charged", lambda: not UsageLog(self.running.store, exports).unbilled())
+        usage = UsageLog(self.running.store, ExportRepository(self.running.store))
+        client.wait_until("all is charged", lambda: not usage.unbilled())
 
 
-def _fewer(exports: ExportRepository, than: int) -> bool:
-    return len(exports.active()) < than
+def _unfinished(running: Laptop) -> set[str]:
+    """Returns the exports with work left, and those whose mail waits."""
+    return {*ExportRepository(running.store).active(), *unsent(running.store)}
+
+
+def _fewer(running: Laptop, than: int) -> bool:
+    return len(_unfinished(running)) < than
 
 
 @contextmanager
@@ -256,7 +261,7 @@ def told(tail: figures.Stretch, soak: Soak) -> str:
 def wrong(soak: Soak, folder: Path) -> list[str]:
     """Returns what went wrong: other pages than requested, or not one mail per export.
 
-    A worker killed after the mail server accepted a mail, and before that was noted, is followed by another that
+    A process killed after the mail server accepted a mail, and before that was noted, is followed by another that
     sends it again with the same Message-ID; both count as one.
     """
     told = Counter(
@@ -285,7 +290,7 @@ def charged(soak: Soak) -> float:
 
 def refused_at_the_end(soak: Soak) -> float:
     """Returns the seconds after the last export in which Heroku still failed, so no worker could be stopped."""
-    over = max(export.notified_at or 0.0 for export in ExportRepository(soak.running.store).all())
+    over = max(export.finished_at or 0.0 for export in ExportRepository(soak.running.store).all())
     failed = [call.time for call in soak.running.dynos.requests if not 200 <= call.status < 300]
     return max(0.0, max(failed, default=0.0) - over)
 

@@ -153,8 +153,8 @@ def mail_checks(settings: Settings) -> Iterator[Check]:
         return
     yield sender_check(settings)
     try:
-        with post.connection() as smtp:
-            smtp.noop()
+        with post.connection() as server:
+            server.check()
         yield Check("mail", Outcome.OK, "The server accepts the sign-in.")
     except MailUnencrypted as error:
         yield failed("mail", error, error.advice)

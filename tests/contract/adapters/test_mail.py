@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
 from email.message import EmailMessage
 from email.utils import make_msgid
 from pathlib import Path
@@ -15,13 +16,13 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from local.mailbox import Controller, Mailbox
+from local.mailbox import Mailbox
 from local.services import Smtp, free_port, smtp
 from pipeline.adapters.mail import Mailer
-from pipeline.errors import MailDown, MailRefused, MailUnencrypted
+from pipeline.errors import MailDown, MailRefused, MailUnanswered, MailUnencrypted
 from pipeline.settings import Settings
 
-from ...mails import arrived
+from ...mails import Moody, arrived, mail_server
 
 
 @pytest.fixture(scope="module")
@@ -41,9 +42,14 @@ def letter(to: str = "admin@example.org") -> EmailMessage:
     return made
 
 
+def send(url: str, made: EmailMessage) -> None:
+    with Mailer(settings_for(url)).connection() as server:
+        server.send(made)
+
+
 def sent(server: Smtp, made: EmailMessage) -> EmailMessage:
     """Send a mail; return it as it arrived."""
-    Mailer(settings_for(server.url)).send(made)
+    send(server.url, made)
     return arrived(server, made)
 
 
@@ -57,15 +63,14 @@ def test_a_wrong_password_is_not_repeated_in_the_error(mail: Smtp) -> None:
     address = urlsplit(mail.url)
     url = f"smtp://demo:hunter2@{address.hostname}:{address.port}"
     with pytest.raises(MailDown, match="The mail server answered 535") as down:
-        Mailer(settings_for(url)).send(letter())
+        send(url, letter())
     assert "hunter2" not in str(down.value) + repr(down.value) + repr(settings_for(url))
 
 
 def test_a_missing_mail_server_is_tried_again() -> None:
-    post = Mailer(settings_for(f"smtp://demo:hunter2@127.0.0.1:{free_port()}"))
     began = time.monotonic()
     with pytest.raises(MailDown, match="cannot be reached: ConnectionRefusedError") as down:
-        post.send(letter())
+        send(f"smtp://demo:hunter2@127.0.0.1:{free_port()}", letter())
     assert time.monotonic() - began < 10
     assert "hunter2" not in str(down.value)
     assert MailDown.retry
@@ -94,7 +99,7 @@ def test_without_encryption_nothing_is_sent_elsewhere(tmp_path: Path) -> None:
         elsewhere = server.url.replace("127.0.0.1", "0.0.0.0")  # noqa: S104
         for url in (elsewhere, elsewhere.replace("demo:secret@", "")):
             with pytest.raises(MailUnencrypted, match="offers no TLS") as refused:
-                Mailer(settings_for(url)).send(letter())
+                send(url, letter())
             assert "smtps://" in refused.value.advice
         assert Listening.heard == []
         assert sent(server, letter())["Subject"] == "Álbum"
@@ -124,18 +129,49 @@ class Rude(Mailbox):
         return "421 4.3.2 Too busy for goodbyes"
 
 
-@contextmanager
-def mail_server(folder: Path, kind: type[Mailbox] = Mailbox, **options: Any) -> Iterator[Smtp]:
-    """A mail server that behaves differently from the laptop's."""
-    mails, port = folder / "mail", free_port()
-    mails.mkdir()
-    mailbox = kind(mails, "demo", "secret")
-    server = Controller(mailbox, hostname="127.0.0.1", port=port, auth_callback=mailbox.knows, **options)
-    server.start()
-    try:
-        yield Smtp(f"smtp://demo:secret@127.0.0.1:{port}", mails)
-    finally:
-        server.stop()
+@pytest.mark.parametrize(
+    ("mood", "kind", "words"),
+    [
+        ({"on_login": False}, MailDown, "answered 535"),
+        ({"on_sender": "553 5.7.1 Not yours"}, MailDown, r"from MAIL_FROM \(553\)"),
+        ({"on_recipient": "451 4.7.1 Greylisted"}, MailDown, r"\(451\)"),
+        ({"on_recipient": "530 5.7.0 Authentication required"}, MailDown, r"\(530\)"),
+        ({"on_recipient": "cut"}, MailDown, "broke off"),
+        ({"on_recipient": "550 5.1.1 Unknown"}, MailRefused, r"\(550\)"),
+        ({"on_text": "452 4.3.1 Full"}, MailDown, "answered 452"),
+        ({"on_text": "554 5.6.0 Spam"}, MailRefused, "answered 554"),
+        ({"on_text": "cut"}, MailUnanswered, "broke off"),
+        ({"on_text": "garbled"}, MailUnanswered, "answered -1"),
+    ],
+)
+def test_what_is_known_after_an_error(
+    tmp_path: Path, mood: dict[str, Any], kind: type[MailDown], words: str
+) -> None:
+    with mail_server(tmp_path, Moody, auth_require_tls=False) as server:
+        vars(server.mailbox).update(mood)
+        with pytest.raises(MailDown, match=words) as down:
+            send(server.url, letter())
+        assert type(down.value) is kind
+
+
+def test_any_yes_after_the_text_is_a_yes(tmp_path: Path) -> None:
+    with mail_server(tmp_path, Moody, auth_require_tls=False) as server:
+        server.mailbox.on_text = "251 2.1.5 Will forward"
+        send(server.url, letter())
+
+
+def test_a_server_that_lets_nothing_in_refuses_no_mail(tmp_path: Path) -> None:
+    """554 instead of a greeting, for example because this host's address is on a list."""
+    with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor(1) as pool:
+        pool.submit(lambda: greet(server, b"554 5.7.1 Go away\r\n"))
+        with pytest.raises(MailDown, match="answered 554") as down:
+            send(f"smtp://127.0.0.1:{server.getsockname()[1]}", letter())
+    assert type(down.value) is MailDown
+
+
+def greet(server: socket.socket, line: bytes) -> None:
+    with server.accept()[0] as client:
+        client.sendall(line)
 
 
 def self_signed(folder: Path) -> tuple[Path, Path]:

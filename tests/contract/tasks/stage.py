@@ -21,6 +21,7 @@ from pipeline.exports.request import ExportRequest
 from pipeline.exports.volumes import UNCUT, VolumeLimit
 from pipeline.services import Services
 from pipeline.tasks import flow
+from pipeline.tasks.mails import Mails
 from pipeline.tasks.step import Again
 from pipeline.tasks.submit import submit
 
@@ -93,11 +94,16 @@ class Stage:
                     pass
             flow.take(self.s, "assemble" if step == "render" else step, export_id)
 
+    def send_mails(self) -> None:
+        """What a leading keeper does."""
+        Mails(self.s).send_due(lambda: True)
+
     def load(self, export_id: str) -> Export:
         return self.s.exports.load(export_id)
 
     def subjects(self, export_id: str) -> list[str]:
-        """Of the mails about an export."""
+        """Of the mails about an export, after those that wait were sent."""
+        self.send_mails()
         mails = [message_from_bytes(path.read_bytes(), policy=default) for path in self.mail.folder.glob("*.eml")]
         return [str(mail["Subject"]) for mail in mails if export_id in str(mail["Message-ID"])]
 

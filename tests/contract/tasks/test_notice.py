@@ -47,7 +47,8 @@ def ready(**changes: Any) -> Export:
 
 def sent(mail: Smtp, export: Export) -> EmailMessage:
     made = message(export, settings_for(mail.url))
-    Mailer(settings_for(mail.url)).send(made)
+    with Mailer(settings_for(mail.url)).connection() as server:
+        server.send(made)
     return arrived(mail, made)
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.exports.export import Export, State
 from pipeline.exports.ids import new_id
-from pipeline.tasks.repair import NOTICE_SECONDS, ExportStatus, Repair, repair
+from pipeline.tasks.repair import ExportStatus, Repair, repair
 
 NOW = 1_000_000.0
 EXPORT = Export(new_id(), "photos", {}, "shop", NOW - 60)
@@ -38,7 +38,6 @@ def status(state: State, **changes: object) -> ExportStatus:
         (status(State.READY), Repair.NOTHING),  # the mail is on its way
         (status(State.READY, sent=False), Repair.DELIVER),
         (status(State.FAILED, sent=False), Repair.DELIVER),
-        (status(State.READY, sent=False, now=NOW + NOTICE_SECONDS), Repair.CLOSE),
         (status(State.RENDERING, now=NOW + 90_000), Repair.GIVE_UP),
         (status(State.QUEUED, busy=True, now=NOW + 90_000), Repair.GIVE_UP),
     ],

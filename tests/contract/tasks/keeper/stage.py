@@ -44,8 +44,9 @@ class KeeperStage:
         self.keepers.append(Keeper(s, pool, lease_seconds=lease_seconds))
         return self.keepers[-1]
 
-    def submit(self, **params: Any) -> str:
-        order = ExportRequest("photos", {"listing": "inputs/album.jsonl", **params}, "shop", chunk_pages=2)
+    def submit(self, notify: str | None = None, **params: Any) -> str:
+        params = {"listing": "inputs/album.jsonl", **params}
+        order = ExportRequest("photos", params, "shop", notify, chunk_pages=2)
         return submit(self.s, order).export.id
 
     def planned(self, **params: Any) -> str:

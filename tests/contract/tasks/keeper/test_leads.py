@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -14,8 +15,10 @@ import redis
 from local.dynos import Fault
 from local.services import free_port
 from pipeline.adapters.bucket import REQUEST
+from pipeline.adapters.mail import Mailer
 from pipeline.errors import HerokuDown, RedisDown, StoreDown
 from pipeline.exports.export import Export
+from pipeline.exports.notices import mark_unsent
 from pipeline.exports.repository import ExportRepository
 from pipeline.scaler.formation import FormationPool
 from pipeline.scaler.measure import Gauge
@@ -209,6 +212,27 @@ def test_the_loop_continues_after_errors(
     for words in ("a mistake of ours", "The bucket is away.", "Gone."):
         assert words in caplog.text
     assert stage.s.redis.leases.take("keeper", 1), "the lease is released"
+
+
+def test_a_mail_server_that_hangs_delays_no_turn(stage: KeeperStage) -> None:
+    """It takes the connection and says nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        settings = dataclasses.replace(
+            stage.s.settings, smtp_url=f"smtp://127.0.0.1:{server.getsockname()[1]}", keeper_seconds=0.05
+        )
+        stage.s = dataclasses.replace(stage.s, settings=settings, mailer=Mailer(settings))
+        mark_unsent(stage.s.bucket, waiting := stage.ready(notify="admin@example.org"))
+        keeper = stage.keeper()
+        thread = keeper.start()
+        client, _ = server.accept()
+        with client:
+            stage.submit()
+            stage.s.redis.wakeup.wake()
+            until(lambda: stage.workers == 1)
+            assert stage.s.exports.load(waiting).notice_problem == "", "it still hangs"
+        keeper.stop()
+        thread.join(10)
+    assert not thread.is_alive()
 
 
 def test_new_work_wakes_the_leader(stage: KeeperStage) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import threading
-import time
 from typing import Any
 
 import pytest
@@ -14,7 +13,7 @@ from pipeline.adapters.redis.messages import QUEUES
 from pipeline.errors import StoreDown
 from pipeline.exports.export import State
 from pipeline.exports.repository import ExportRepository
-from pipeline.tasks import flow, repair
+from pipeline.tasks import flow
 from pipeline.tasks.retry import Retry
 
 from .... import steps
@@ -135,17 +134,6 @@ def test_an_export_past_its_deadline_fails(stage: KeeperStage) -> None:
     assert export.failure is not None
     assert "not finished within the time" in export.failure.message
     assert stage.queue.sent[-1] == ("deliver", export_id)
-
-
-def test_an_undeliverable_mail_keeps_no_worker_up(stage: KeeperStage) -> None:
-    export_id = stage.ready()
-    stage.age(export_id, finished_at=time.time() - repair.NOTICE_SECONDS - 1)
-    keeper = stage.keeper(linger_seconds=0.0)
-    for _ in range(3):
-        keeper.turn()
-    assert stage.s.exports.active() == []
-    assert stage.workers == 0
-    assert stage.s.exports.load(export_id).state is State.READY
 
 
 def test_a_damaged_export_does_not_delay_the_others(stage: KeeperStage, caplog: pytest.LogCaptureFixture) -> None:

@@ -1,0 +1,297 @@
+"""The mails that wait are sent once, whatever the mail server, the bucket or the sender does."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from email import message_from_bytes
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+
+from pipeline.adapters.mail import Mailer
+from pipeline.errors import StoreDown
+from pipeline.exports import notices
+from pipeline.exports.repository import ExportRepository
+from pipeline.services import Services
+from pipeline.tasks.mails import Mails
+from pipeline.tasks.notice import message
+from pipeline.tasks.retry import RetryPolicy
+
+from ... import steps
+from ...mails import Moody, Running, mail_server
+from .stage import Stage
+
+SOON = RetryPolicy(first=0.02, longest=0.05)
+
+
+@pytest.fixture
+def moody(tmp_path: Path) -> Iterator[Running]:
+    with mail_server(tmp_path, Moody, auth_require_tls=False) as server:
+        yield server
+
+
+@pytest.fixture
+def s(stage: Stage, moody: Running) -> Services:
+    """The services of the stage, with a mail server that does what it is told."""
+    settings = dataclasses.replace(stage.s.settings, smtp_url=moody.url, lease_seconds=0.3)
+    stage.s = dataclasses.replace(stage.s, settings=settings, mailer=Mailer(settings))
+    return stage.s
+
+
+def waiting(stage: Stage, **order: Any) -> str:
+    """Returns an export that is closed and whose mail waits."""
+    export_id = stage.rendered(**order)
+    steps.assemble(stage.s, export_id)
+    steps.deliver(stage.s, export_id)
+    assert stage.s.exports.active() == []
+    return export_id
+
+
+def ids(server: Running) -> list[str]:
+    """The Message-IDs of the mails that arrived."""
+    return [message_from_bytes(path.read_bytes())["Message-ID"] for path in server.folder.glob("*.eml")]
+
+
+def send(mails: Mails, times: int = 1) -> None:
+    for _ in range(times):
+        mails.send_due(lambda: True)
+        time.sleep(SOON.longest)
+
+
+@pytest.mark.parametrize(
+    ("mood", "problem"),
+    [
+        ({"on_login": False}, "answered 535"),
+        ({"on_sender": "553 5.7.1 Not yours"}, "MAIL_FROM (553)"),
+        ({"on_recipient": "451 4.7.1 Greylisted"}, "this address (451)"),
+        ({"on_recipient": "cut"}, "broke off"),
+        ({"on_text": "452 4.3.1 Full"}, "answered 452"),
+    ],
+)
+def test_a_mail_waits_until_the_server_is_well(
+    stage: Stage, s: Services, moody: Running, mood: dict[str, Any], problem: str
+) -> None:
+    first, second = waiting(stage), waiting(stage, title="Other")
+    well = {name: getattr(moody.mailbox, name) for name in mood}
+    vars(moody.mailbox).update(mood)
+    mails = Mails(s, SOON)
+    send(mails, 4)
+    for export_id in (first, second):
+        assert problem in stage.load(export_id).notice_problem
+        assert notices.state(stage.load(export_id)) == "waiting"
+    vars(moody.mailbox).update(well)
+    send(mails, 3)
+    assert len(ids(moody)) == len(set(ids(moody))) == 2
+    assert notices.state(stage.load(first)) == "sent"
+    assert stage.load(first).notice_problem == ""
+    assert notices.unsent(stage.store) == []
+
+
+def test_pauses_grow_and_one_mail_does_not_delay_others(stage: Stage, s: Services, moody: Running) -> None:
+    first = waiting(stage)
+    moody.mailbox.on_recipient = "451 4.7.1 Greylisted"
+    mails = Mails(s, RetryPolicy(first=60, longest=300))
+    assert 25 < (mails.send_due(lambda: True) or 0) <= 60
+    moody.mailbox.on_recipient = None
+    second = waiting(stage, title="Other")
+    mails.send_due(lambda: True)
+    assert notices.unsent(stage.store) == [first]
+    assert notices.state(stage.load(second)) == "sent"
+
+
+def test_a_server_that_is_down_is_tried_once_for_all_mails(
+    stage: Stage, s: Services, moody: Running, caplog: pytest.LogCaptureFixture
+) -> None:
+    for n in range(3):
+        waiting(stage, title=str(n))
+    moody.mailbox.on_login = False
+    Mails(s).send_due(lambda: True)
+    assert caplog.text.count("answered 535") == 1
+    assert all("535" in stage.load(each).notice_problem for each in notices.unsent(stage.store))
+
+
+def test_a_refused_address_is_not_tried_again(stage: Stage, s: Services, moody: Running) -> None:
+    export_id = waiting(stage, notify="refused@example.org")
+    send(Mails(s, SOON), 3)
+    assert moody.mailbox.recipients == 1
+    assert notices.state(stage.load(export_id)) == "given up"
+    assert "(550)" in stage.load(export_id).notice_problem
+    steps.deliver(s, export_id)
+    assert notices.unsent(stage.store) == []
+
+
+@pytest.mark.parametrize("answer", ["cut", "garbled"])
+def test_a_mail_without_an_answer_is_sent_once_more_at_most(
+    stage: Stage, s: Services, moody: Running, answer: str
+) -> None:
+    export_id = waiting(stage)
+    moody.mailbox.on_text = answer
+    send(Mails(s, SOON), 6)
+    assert len(ids(moody)) == 2
+    assert len(set(ids(moody))) == 1
+    assert notices.state(stage.load(export_id)) == "given up"
+
+
+def test_a_mail_that_was_taken_is_never_sent_again(
+    stage: Stage, s: Services, moody: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its sender cannot reach the bucket to note it, for longer than a lease; another one could."""
+    export_id, change = waiting(stage), ExportRepository.change
+    refused: list[str] = []
+
+    def down(exports: ExportRepository, which: str, step: Any) -> Any:
+        if threading.current_thread().name.startswith("first") and ids(moody) and len(refused) < 3:
+            refused.append(which)
+            raise StoreDown("The bucket is away.")
+        return change(exports, which, step)
+
+    monkeypatch.setattr(ExportRepository, "change", down)
+    monkeypatch.setattr("pipeline.tasks.mails.STORE_SECONDS", s.settings.lease_seconds)
+    with ThreadPoolExecutor(1, "first") as pool:
+        first = pool.submit(send, Mails(s, SOON))
+        while not ids(moody):
+            time.sleep(0.01)
+        while not first.done():
+            send(Mails(s, SOON))
+    assert refused == [export_id] * 3
+    assert len(ids(moody)) == 1
+    assert notices.state(stage.load(export_id)) == "sent"
+
+
+def test_without_leases_the_claim_in_the_bucket_holds(
+    stage: Stage, s: Services, moody: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Redis was wiped, and two senders saw at the same moment that the mail waits."""
+    waiting(stage)
+    both = threading.Barrier(2, timeout=10)
+
+    def together(*arguments: Any) -> Any:
+        with redis.Redis.from_url(s.settings.redis_url) as client:
+            client.flushall()
+        both.wait()
+        return message(*arguments)
+
+    monkeypatch.setattr("pipeline.tasks.mails.message", together)
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(Mails(s, SOON).send_due, lambda: True)
+        while not both.n_waiting:
+            time.sleep(0.01)
+        pool.submit(Mails(s, SOON).send_due, lambda: True).result()
+        first.result()
+    assert len(ids(moody)) == 1
+
+
+@pytest.mark.parametrize("wiped", [False, True])
+def test_two_senders_send_one_mail(stage: Stage, s: Services, moody: Running, wiped: bool) -> None:
+    """Also when Redis is wiped while the mail is being sent: the claim in the bucket holds then."""
+    settings = dataclasses.replace(s.settings, lease_seconds=2.0)
+    s = dataclasses.replace(s, settings=settings)
+    waiting(stage)
+    moody.mailbox.slow = 0.5
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(send, Mails(s, SOON))
+        while not moody.mailbox.recipients:
+            time.sleep(0.01)
+        if wiped:
+            with redis.Redis.from_url(s.settings.redis_url) as client:
+                client.flushall()
+        while not first.done():
+            send(Mails(s, SOON))
+    assert moody.mailbox.recipients == 1
+    assert len(ids(moody)) == 1
+
+
+def test_a_dead_sender_delays_the_mail_by_a_lease(stage: Stage, s: Services, moody: Running) -> None:
+    """It died between its claim and the mail."""
+    export_id = waiting(stage)
+    s.redis.leases.take(f"{export_id}:mail", s.settings.lease_seconds)
+    s.exports.change(export_id, notices.handing_over(time.time(), s.settings.lease_seconds))
+    mails = Mails(s, SOON)
+    send(mails)
+    assert ids(moody) == []
+    time.sleep(s.settings.lease_seconds)
+    send(mails)
+    assert len(ids(moody)) == 1
+    assert notices.state(stage.load(export_id)) == "sent"
+
+
+def test_a_mail_that_two_dead_senders_had_is_given_up(stage: Stage, s: Services, moody: Running) -> None:
+    export_id = waiting(stage)
+    for _ in range(2):
+        s.exports.change(export_id, notices.handing_over(time.time(), 0.0))
+    send(Mails(s, SOON))
+    assert notices.state(stage.load(export_id)) == "waiting", "the second may be alive"
+    time.sleep(s.settings.lease_seconds)
+    send(Mails(s, SOON))
+    assert ids(moody) == []
+    assert notices.state(stage.load(export_id)) == "given up"
+
+
+def test_a_mail_is_tried_for_three_days(stage: Stage, s: Services, moody: Running) -> None:
+    export_id = waiting(stage)
+    ended = time.time() - notices.NOTICE_DAYS * 86400 - 1
+    s.exports.change(export_id, lambda e: dataclasses.replace(e, finished_at=ended))
+    send(Mails(s, SOON))
+    assert (ids(moody), notices.unsent(stage.store)) == ([], [])
+    assert "could not be sent for 3 days" in stage.load(export_id).notice_problem
+
+
+def test_mails_over_the_limit_per_minute_wait(stage: Stage, s: Services, moody: Running) -> None:
+    settings = dataclasses.replace(s.settings, mails_per_minute=1)
+    limited = dataclasses.replace(s, settings=settings)
+    first, second = waiting(stage), waiting(stage, title="Other")
+    until = Mails(limited, SOON).send_due(lambda: True)
+    assert until is not None
+    assert until <= 60
+    assert notices.unsent(stage.store) == [second]
+    assert notices.state(stage.load(first)) == "sent"
+    send(Mails(s, SOON))
+    assert len(ids(moody)) == 2
+
+
+def test_no_mail_is_sent_about_a_missing_file(stage: Stage, s: Services, moody: Running) -> None:
+    export_id = waiting(stage)
+    result = stage.load(export_id).result
+    assert result is not None
+    stage.store.delete([result.key])
+    send(Mails(s, SOON), 2)
+    assert ids(moody) == []
+    assert "is not there" in stage.load(export_id).notice_problem
+
+
+def test_the_mark_of_an_export_that_is_gone_is_removed(stage: Stage, s: Services) -> None:
+    export_id = waiting(stage)
+    stage.store.delete([f"exports/{export_id}/export.json"])
+    send(Mails(s, SOON))
+    assert notices.unsent(stage.store) == []
+
+
+def test_a_server_that_hangs_stops_neither_its_caller_nor_the_process(
+    stage: Stage, s: Services, moody: Running
+) -> None:
+    waiting(stage)
+    moody.mailbox.slow = 1.5
+    mails = Mails(s, SOON)
+    began = time.monotonic()
+    for _ in range(3):
+        mails.wake(lambda: True)
+    assert time.monotonic() - began < 1
+    while not moody.mailbox.recipients:
+        time.sleep(0.01)
+    assert sum(thread.name == "mails" for thread in threading.enumerate()) == 1
+    mails.stop(0.05)
+    assert time.monotonic() - began < 10
+    mails.stop(10)
+    assert len(ids(moody)) == 1, "the mail that was on its way is finished"
+
+
+def test_a_process_that_does_not_lead_sends_nothing(stage: Stage, s: Services, moody: Running) -> None:
+    waiting(stage)
+    Mails(s).send_due(lambda: False)
+    assert ids(moody) == []
