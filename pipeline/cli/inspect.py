@@ -27,6 +27,7 @@ def status(export_id: str, machine: bool) -> None:
     \b
     JSON: the export as GET /exports/ID shows it.
     """
+    from ..exports import notices
     from .watch import steps
 
     stores = context.stores()
@@ -45,6 +46,8 @@ def status(export_id: str, machine: bool) -> None:
         output.tell_skipped(export.result)
     if export.failure:
         output.say(f"{export.failure.message} {export.failure.advice}".rstrip())
+    if mail := notices.state(export):
+        output.say(f"mail to {export.notify}: {mail}. {export.notice_problem}".rstrip())
 
 
 @click.command()

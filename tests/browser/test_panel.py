@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -320,6 +321,20 @@ def test_a_failed_export_says_why(page: Page, settings: Settings) -> None:
     open_album(page)
     page.get_by_role("button", name="Download").click()
     expect(page.locator("#words")).to_contain_text("Failed: Entry 1 of inputs/broken.jsonl")
+
+
+def test_a_mail_that_waits_says_why(page: Page, put_photos: PutPhotos, settings: Settings) -> None:
+    put_photos(1)
+    open_album(page)
+    with page.expect_download():
+        page.get_by_role("button", name="Download").click()
+    exports = open_services(settings, Workers()).exports
+    (export,) = exports.all()
+    problem = "The mail server answered 535."
+    exports.change(export.id, lambda e: replace(e, notify="a@example.org", notice_problem=problem))
+    page.goto(f"{page.url.partition('#')[0]}#{export.id}")
+    page.reload()
+    expect(page.locator("#advice")).to_have_text(f"The mail waits: {problem}")
 
 
 def test_workers_that_cannot_be_counted_are_not_said_to_be_none(page: Page, settings: Settings) -> None:

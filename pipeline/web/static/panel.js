@@ -82,6 +82,11 @@ function words(item) {
   return state === "cancelled" ? "Cancelled" : "Expired: the file was removed. Request it again.";
 }
 
+function mailWords(mail) {
+  if (!mail?.problem || mail.state === "sent") return "";
+  return `${mail.state === "waiting" ? "The mail waits" : "The mail was given up"}: ${mail.problem}`;
+}
+
 function cost({ estimate, charged }) {
   if (charged) return `Cost: ${Math.round(charged.dyno_seconds)} worker seconds, $${charged.dollars.toFixed(4)}.`;
   const [cheapest, fastest] = [estimate[0], estimate[estimate.length - 1]];
@@ -109,8 +114,8 @@ function show(item) {
   by("bar").setAttribute("aria-valuenow", percent);
   by("bar").setAttribute("aria-valuetext", words(item));
   by("filled").style.width = `${percent}%`;
-  by("advice").textContent = item.failure?.advice ?? "";
-  by("advice").hidden = !item.failure?.advice;
+  by("advice").textContent = [item.failure?.advice, mailWords(item.mail)].filter(Boolean).join(" ");
+  by("advice").hidden = !by("advice").textContent;
   by("cancel").hidden = !running(item);
   by("file").hidden = item.state !== "ready";
   by("file").href = `/exports/${item.id}/download`;

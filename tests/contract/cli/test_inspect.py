@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 from local.services import free_port
 from pipeline.errors import PipelineError
+from pipeline.exports import notices
 from pipeline.exports.export import State
 from pipeline.services import Services
 from pipeline.tasks import flow
@@ -100,6 +102,18 @@ def test_a_failed_export_says_why_and_exits_with_4(run: Run, album: Path, servic
         assert (result.exit_code, error(result)["code"]) == (4, "ExportFailed")
         assert "Photo 7, 7: This is not a picture" in error(result)["message"]
     assert "Photo 7, 7: This is not a picture" in run("status", export_id).stdout
+
+
+def test_a_mail_that_waits_says_why(run: Run, put_photos: Callable[[int], str], services: Services) -> None:
+    export_id = submitted(run, put_photos(1))
+    finish(services, export_id)
+    assert "mail" not in run("status", export_id).stdout, "none is requested"
+    services.exports.change(export_id, lambda e: dataclasses.replace(e, notify="a@example.org"))
+    services.exports.change(export_id, notices.waiting("The mail server answered 535."))
+    told = run("status", export_id).stdout
+    assert "mail to a@example.org: waiting. The mail server answered 535.\n" in told
+    problem = {"state": "waiting", "problem": "The mail server answered 535."}
+    assert answer(run("status", export_id, "--json"))["mail"] == problem
 
 
 def test_an_export_is_cancelled_once(run: Run, put_photos: Callable[[int], str], services: Services) -> None:
