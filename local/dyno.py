@@ -18,6 +18,7 @@ from signal import Signals
 from uuid import uuid4
 
 from . import cgroup, process
+from .sizes import memory_units
 
 MIB = 1024 * 1024
 _TICK = 0.05
@@ -36,18 +37,19 @@ class DynoState(StrEnum):
 
 @dataclass(frozen=True)
 class DynoSpec:
-    """What a dyno runs. `seconds`: how long a one-off dyno may run; None: no limit."""
+    """What a dyno runs. `seconds`: how long a one-off dyno may run; None: no limit. `release`: its version."""
 
     command: str
     size: str
     env: Mapping[str, str] = field(default_factory=dict)
     one_off: bool = False
     seconds: float | None = None
+    release: int = 1
 
 
 @dataclass(frozen=True)
 class DynoSettings:
-    """The settings that all dynos of an app share. Times are seconds."""
+    """The settings that all dynos of an app share. Times are seconds. `memory_bytes`: of the smallest size."""
 
     env: Mapping[str, str]
     cwd: Path
@@ -99,6 +101,11 @@ class LocalDyno:
         return (time.monotonic() if self._released_at is None else self._released_at) - self._ordered_at
 
     @property
+    def memory_bytes(self) -> int:
+        """The memory of its size."""
+        return self._settings.memory_bytes * memory_units(self.spec.size)
+
+    @property
     def _expired(self) -> bool:
         return self.spec.seconds is not None and time.monotonic() - self._ordered_at > self.spec.seconds
 
@@ -135,7 +142,7 @@ class LocalDyno:
         try:
             if cgroup.available():
                 group = f"pipeline-{os.getpid()}-{next(_serial)}-{self.name}"
-                self._group = cgroup.create(group, self._settings.memory_bytes)
+                self._group = cgroup.create(group, self.memory_bytes)
             self._run_until_told()
         finally:
             self.leave()  # a one-off dyno that has ended is no longer billed
@@ -178,7 +185,7 @@ class LocalDyno:
             **self.spec.env,
             "DYNO": self.name,
             "HEROKU_DYNO_ID": self.id,
-            "DYNO_RAM": str(self._settings.memory_bytes // MIB),
+            "DYNO_RAM": str(self.memory_bytes // MIB),
         }
         return process.start(
             ("bash", "-c", self.spec.command),

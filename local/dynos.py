@@ -66,8 +66,8 @@ class Call:
 class Dynos(LocalFormation):
     """A formation with the Platform API in front of it, on a loopback port, from `start()` to `stop()`.
 
-    Append to `faults` to make the API fail. `requests` has the calls, `history` has what the dynos did. Times are
-    seconds.
+    `env` is the machine's, `config_vars` are the app's. Append to `faults` to make the API fail. `requests` has the
+    calls, `history` has what the dynos did. Times are seconds.
     """
 
     def __init__(
@@ -77,6 +77,7 @@ class Dynos(LocalFormation):
         *,
         log_folder: Path,
         cwd: Path,
+        config_vars: Mapping[str, str] | None = None,
         app: str = "demo",
         key: str = "local-key",
         types: Sequence[str] = ("worker",),
@@ -89,12 +90,12 @@ class Dynos(LocalFormation):
         port: int = 0,
     ) -> None:
         settings = DynoSettings(dict(env), cwd, log_folder, boot_seconds, stop_seconds, look_seconds, memory_bytes)
-        super().__init__(app, procfile, types, limit, settings)
+        super().__init__(app, procfile, types, limit, settings, config_vars or {})
         self.key = key
         self.faults: deque[Fault] = deque()
         self.requests: list[Call] = []
         self._port = port
-        self._api = application(self, key, Tokens(tokens))
+        self._api = application(self, key, Tokens(tokens), log_folder)
         self._server: BaseWSGIServer | None = None
         self._stopping = threading.Event()
 

@@ -6,7 +6,7 @@ import re
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from signal import Signals
@@ -15,8 +15,9 @@ from uuid import NAMESPACE_URL, uuid5
 from pipeline.errors import InvalidSetting
 
 from .dyno import DynoSettings, DynoSpec, DynoState, LocalDyno
+from .sizes import STANDARD
 
-SIZE = "Standard-1X"
+LIMITS_PAGE = "https://devcenter.heroku.com/articles/limits"
 
 
 class Refused(Exception):
@@ -37,6 +38,25 @@ class Event:
     state: DynoState
 
 
+@dataclass(frozen=True)
+class Change:
+    """What a row is set to. `quantity` may be relative ("+1"); None: stays."""
+
+    kind: str
+    quantity: int | str | None = None
+    size: str | None = None
+
+
+@dataclass(frozen=True)
+class Release:
+    """A version of the app: its code never changes here, its config vars do."""
+
+    version: int
+    description: str
+    created_at: datetime
+    config_vars: Mapping[str, str]
+
+
 class Row:
     """A process type of the formation, and its dynos by ordinal."""
 
@@ -44,6 +64,7 @@ class Row:
         self.id = str(uuid5(NAMESPACE_URL, f"local:{app}/{kind}"))
         self.kind = kind
         self.command = command
+        self.size = STANDARD
         self.created_at = self.updated_at = datetime.now(UTC)
         self.dynos: dict[int, LocalDyno] = {}
 
@@ -60,7 +81,15 @@ def parse_procfile(text: str) -> dict[str, str]:
 class LocalFormation:
     """The dynos of one app. Scaling returns at once; threads start and stop the processes."""
 
-    def __init__(self, app: str, procfile: Path, types: Sequence[str], limit: int, settings: DynoSettings) -> None:
+    def __init__(
+        self,
+        app: str,
+        procfile: Path,
+        types: Sequence[str],
+        limit: int,
+        settings: DynoSettings,
+        config_vars: Mapping[str, str],
+    ) -> None:
         commands = parse_procfile(procfile.read_text())
         for kind in types:
             if kind not in commands:
@@ -69,6 +98,7 @@ class LocalFormation:
         self.rows = {kind: Row(app, kind, commands[kind]) for kind in types}
         self.limit = limit
         self.one_off_limit = limit
+        self.releases = [Release(1, "Initial release", datetime.now(UTC), dict(config_vars))]
         self.history: list[Event] = []
         self.max_at_once = 0
         self._settings = settings
@@ -96,6 +126,11 @@ class LocalFormation:
         if self._sampler.ident is not None:
             self._sampler.join()
 
+    @property
+    def release(self) -> Release:
+        """The current release."""
+        return self.releases[-1]
+
     def row(self, identity: str) -> Row:
         """Returns a row by type or id; Refused with 404 if there is none."""
         for row in self.rows.values():
@@ -105,17 +140,50 @@ class LocalFormation:
 
     def scale(self, quantities: Mapping[str, int | str]) -> list[Row]:
         """Set quantities by type; "+1" and "-1" are relative. Refused, and nothing changed, if one is wrong."""
+        return self.update([Change(kind, quantity) for kind, quantity in quantities.items()])
+
+    def update(self, changes: Sequence[Change]) -> list[Row]:
+        """Set quantities and sizes. Refused, and nothing changed, if one is wrong."""
         with self._lock:
             self._check_open()
             wanted = {row.kind: row.quantity for row in self.rows.values()}
-            rows = [self.row(identity) for identity in quantities]
-            for row, quantity in zip(rows, quantities.values(), strict=True):
-                wanted[row.kind] = _absolute(quantity, row.quantity)
+            rows = [self.row(change.kind) for change in changes]
+            for row, change in zip(rows, changes, strict=True):
+                if change.quantity is not None:
+                    wanted[row.kind] = _absolute(change.quantity, row.quantity)
             self._check_limit(sum(wanted.values()))
-            for row in rows:
+            for row, change in zip(rows, changes, strict=True):
+                if change.size not in (None, row.size):
+                    row.size, row.updated_at = change.size or row.size, datetime.now(UTC)
                 self._resize(row, wanted[row.kind])
+                self._replace(row, [n for n, dyno in row.dynos.items() if dyno.spec.size != row.size])
             self.max_at_once = max(self.max_at_once, sum(wanted.values()))
         return rows
+
+    def set_config(self, changes: Mapping[str, str | None]) -> None:
+        """Set config vars, or remove those that are None: a new release, with which the formation restarts."""
+        with self._lock:
+            self._check_open()
+            merged = {**self.release.config_vars, **changes}
+            values = {name: value for name, value in merged.items() if value is not None}
+            verb = "Set" if any(changes.values()) else "Remove"
+            words = f"{verb} {', '.join(sorted(changes))} config vars"
+            self.releases.append(Release(self.release.version + 1, words, datetime.now(UTC), values))
+            for row in self.rows.values():
+                self._replace(row, list(row.dynos))
+
+    def restart(self, kind: str | None = None) -> None:
+        """Restart the dynos of one type, or of all. Of a type of one-off dynos: stop them."""
+        with self._lock:
+            self._check_open()
+            one_offs = [dyno for dyno in self.one_offs() if dyno.kind == kind]
+            for dyno in one_offs:
+                dyno.leave()
+            rows = [row for row in self.rows.values() if kind in (None, row.kind, row.id)]
+            if not rows and not one_offs:
+                raise Refused(404, "not_found", f"Couldn't find that process type ({kind}).")
+            for row in rows:
+                self._replace(row, list(row.dynos))
 
     def run(self, kind: str, spec: DynoSpec) -> LocalDyno:
         """Start a one-off dyno; Refused above the limit."""
@@ -125,7 +193,7 @@ class LocalFormation:
             if len(running) >= self.one_off_limit:
                 self._refuse_above(self.one_off_limit, len(running) + 1, spec.size)
             self._runs += 1
-            dyno = LocalDyno(kind, self._runs, spec, self._settings, self._note)
+            dyno = LocalDyno(kind, self._runs, self._released(spec), self._settings, self._note)
             self._all.append(dyno)
             self.max_at_once = max(self.max_at_once, len(running) + 1)
         return dyno
@@ -187,11 +255,11 @@ class LocalFormation:
 
     def _check_limit(self, total: int) -> None:
         if total > self.limit:
-            self._refuse_above(self.limit, total, SIZE)
+            self._refuse_above(self.limit, total, STANDARD)
 
     def _refuse_above(self, limit: int, total: int, size: str) -> None:
         message = f"Cannot run more than {limit} {size} size dynos."
-        raise Refused(422, "cannot_run_above_limit", message, limit=limit, size=total)
+        raise Refused(422, "cannot_run_above_limit", message, limit=limit, size=total, url=LIMITS_PAGE)
 
     def _resize(self, row: Row, quantity: int) -> None:
         if quantity != row.quantity:
@@ -201,9 +269,20 @@ class LocalFormation:
         for ordinal in range(row.quantity + 1, quantity + 1):
             self._add(row, ordinal)
 
+    def _replace(self, row: Row, ordinals: Sequence[int]) -> None:
+        """Stop these dynos of a row and start others in their places, at the same moment, as Heroku does."""
+        for ordinal in ordinals:
+            row.dynos[ordinal].leave()
+            self._add(row, ordinal)
+
     def _add(self, row: Row, ordinal: int) -> None:
-        row.dynos[ordinal] = LocalDyno(row.kind, ordinal, DynoSpec(row.command, SIZE), self._settings, self._note)
+        spec = self._released(DynoSpec(row.command, row.size))
+        row.dynos[ordinal] = LocalDyno(row.kind, ordinal, spec, self._settings, self._note)
         self._all.append(row.dynos[ordinal])
+
+    def _released(self, spec: DynoSpec) -> DynoSpec:
+        """Returns a spec with the config vars of the current release; its own variables come first."""
+        return replace(spec, env={**self.release.config_vars, **spec.env}, release=self.release.version)
 
     def _note(self, dyno: LocalDyno) -> None:
         self.history.append(Event(time.time(), dyno.name, dyno.state))

@@ -1,4 +1,4 @@
-"""Heroku's Platform API for local dynos: the calls about apps, formations and dynos, and their errors.
+"""Heroku's Platform API for local dynos: the calls about formations and dynos, keys, limits and errors.
 
 The answers follow the schema published as heroku/platform-api `schema.json`. The two errors of scaling, and the
 quantities that the Heroku CLI sends ("+1"), are not in the schema; they follow real traffic.
@@ -11,31 +11,33 @@ import re
 import threading
 import time
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
-from uuid import NAMESPACE_URL, uuid4, uuid5
+from uuid import uuid4
 
 from flask import Flask, Response, jsonify, request
 from werkzeug.exceptions import HTTPException
 
-from pipeline.scaler.prices import MONTHLY
-
-from .dyno import DynoSpec, LocalDyno
-from .formation import SIZE, LocalFormation, Refused, Row
-
-Json = dict[str, Any]
+from .answers import Json, dyno_json, identity, row_json
+from .app_calls import add_account_calls, add_app_calls, add_log_calls
+from .dyno import DynoSpec
+from .formation import Change, LocalFormation, Refused
+from .paging import page
+from .sizes import STANDARD, spelled
 
 _ACCEPTED = re.compile(r"application/vnd\.heroku\+json;\s*version=3(\.[\w.-]+)?\s*(,|;|$)")
+RATE_LIMITS_PAGE = "https://devcenter.heroku.com/articles/platform-api-reference#rate-limits"
+FREE = ("rate_limits", "log_lines")  # calls that take no token
 DAY = 86400
 # The properties of POST /apps/…/dynos, and a check of each value.
 _PROPERTIES: Mapping[str, Callable[[Any], bool]] = {
-    "attach": lambda value: value is False,  # output is not streamed here
+    "attach": lambda value: isinstance(value, bool),
     "command": lambda value: isinstance(value, str),
     "env": lambda value: (
         isinstance(value, dict) and all(re.fullmatch(r"\w+", k) and isinstance(v, str) for k, v in value.items())
     ),
     "force_no_tty": lambda value: value is None or isinstance(value, bool),
-    "size": lambda value: isinstance(value, str),
+    "size": lambda value: isinstance(value, str) and spelled(value) is not None,
     "time_to_live": lambda value: type(value) is int and 0 < value <= DAY,
     "type": lambda value: isinstance(value, str) and re.fullmatch(r"[-\w]{1,128}", value) is not None,
 }
@@ -47,6 +49,7 @@ ERROR_IDS = {
     405: "method_not_allowed",
     406: "not_acceptable",
     409: "conflict",
+    416: "requested_range_not_satisfiable",
     422: "invalid_params",
     429: "rate_limit",
     500: "internal_server_error",
@@ -73,31 +76,38 @@ class Tokens:
     def take(self) -> None:
         """Take one token; Refused with 429 if none is left."""
         if self.remaining() < 1:
-            raise Refused(429, "rate_limit", "Your account reached the API rate limit.")
+            raise Refused(429, "rate_limit", "Your account reached the API rate limit.", url=RATE_LIMITS_PAGE)
         with self._lock:
             self._left -= 1
 
 
-def application(formation: LocalFormation, key: str, tokens: Tokens) -> Flask:
-    """Returns the API as a WSGI application. Each call needs the key, and version 3 in its Accept header."""
+def application(formation: LocalFormation, key: str, tokens: Tokens, log_folder: Path) -> Flask:
+    """Returns the API as a WSGI application. Each call needs the key, and version 3 in its Accept header.
+
+    `log_folder` has the output of each dyno, in a file of its name.
+    """
     api = Flask("local", static_folder=None)
     _add_checks(api, formation.app, key, tokens)
     _add_errors(api)
-    _add_app_calls(api, formation, tokens)
+    add_account_calls(api, formation.app, tokens.remaining)
+    add_app_calls(api, formation, json_body)
+    add_log_calls(api, log_folder, json_body)
     _add_formation_calls(api, formation)
     _add_dyno_calls(api, formation)
     return api
 
 
 def _add_checks(api: Flask, app: str, key: str, tokens: Tokens) -> None:
-    app_id = _id("app", app)
+    app_id = identity("app", app)
 
     @api.before_request
     def admit() -> None:
+        if request.endpoint == "log_lines":
+            return  # the address itself is the secret, as with Heroku's
         _authorise(key)
         if not _ACCEPTED.search(request.headers.get("Accept", "")):
             raise Refused(406, "not_acceptable", "The Accept header must name a version of this API: 3.")
-        if request.endpoint != "rate_limits":  # this call takes no token
+        if request.endpoint not in FREE:
             tokens.take()
         if request.view_args and request.view_args.pop("app", app_id) not in (app_id, app):
             raise Refused(404, "not_found", "Couldn't find that app.")
@@ -106,6 +116,9 @@ def _add_checks(api: Flask, app: str, key: str, tokens: Tokens) -> None:
     def label(response: Response) -> Response:
         response.headers["RateLimit-Remaining"] = str(tokens.remaining())
         response.headers["Request-Id"] = str(uuid4())
+        if request.method == "GET" and response.status_code == 200 and request.endpoint != "log_lines":
+            response.add_etag()
+            response.make_conditional(request)
         return response
 
 
@@ -120,26 +133,10 @@ def _add_errors(api: Flask) -> None:
         return {"id": ERROR_IDS.get(status, "bad_request"), "message": error.description or ""}, status
 
 
-def _add_app_calls(api: Flask, formation: LocalFormation, tokens: Tokens) -> None:
-    born = datetime.now(UTC)
-
-    @api.get("/account/rate-limits")
-    def rate_limits() -> Json:
-        return {"remaining": tokens.remaining()}
-
-    @api.get("/apps/<app>")
-    def app_info() -> Json:
-        return app_json(formation.app, born)
-
-    @api.get("/apps/<app>/available-dyno-sizes")
-    def dyno_sizes() -> Response:
-        return jsonify([size_json(name, dollars) for name, dollars in MONTHLY.items()])
-
-
 def _add_formation_calls(api: Flask, formation: LocalFormation) -> None:
     @api.get("/apps/<app>/formation")
     def formation_list() -> Response:
-        return jsonify([row_json(formation.app, row) for row in formation.rows.values()])
+        return page([row_json(formation.app, row) for row in formation.rows.values()], "id")
 
     @api.get("/apps/<app>/formation/<kind>")
     def formation_info(kind: str) -> Json:
@@ -147,19 +144,19 @@ def _add_formation_calls(api: Flask, formation: LocalFormation) -> None:
 
     @api.patch("/apps/<app>/formation")
     def formation_batch_update() -> Response:
-        rows = formation.scale(dict(map(_update, _updates(_body()))))
+        rows = formation.update([_update(each) for each in _updates(json_body())])
         return jsonify([row_json(formation.app, row) for row in rows])
 
     @api.patch("/apps/<app>/formation/<kind>")
     def formation_update(kind: str) -> Json:
-        (row,) = formation.scale(dict([_update({"type": kind, **_body()})]))
+        (row,) = formation.update([_update({"type": kind, **json_body()})])
         return row_json(formation.app, row)
 
 
 def _add_dyno_calls(api: Flask, formation: LocalFormation) -> None:
     @api.get("/apps/<app>/dynos")
     def dyno_list() -> Response:
-        return jsonify([dyno_json(formation.app, dyno) for dyno in formation.dynos()])
+        return page([dyno_json(formation.app, dyno) for dyno in formation.dynos()], "id")
 
     @api.get("/apps/<app>/dynos/<name>")
     def dyno_info(name: str) -> Json:
@@ -167,95 +164,25 @@ def _add_dyno_calls(api: Flask, formation: LocalFormation) -> None:
 
     @api.post("/apps/<app>/dynos")
     def dyno_create() -> tuple[Json, int]:
-        dyno = formation.run(*_spec(_body()))
+        dyno = formation.run(*_spec(json_body()))
         return dyno_json(formation.app, dyno), 201
 
+    @api.delete("/apps/<app>/dynos")
+    def dyno_restart_all() -> tuple[Json, int]:
+        formation.restart()
+        return {}, 202
+
+    @api.delete("/apps/<app>/formations/<kind>")
+    @api.post("/apps/<app>/formations/<kind>/actions/stop")
+    def formation_restart(kind: str) -> tuple[Json, int]:
+        formation.restart(kind)  # the dynos of a formation are replaced, also if they are only stopped
+        return {}, 202
+
     @api.delete("/apps/<app>/dynos/<name>")
+    @api.post("/apps/<app>/dynos/<name>/actions/stop")
     def dyno_restart(name: str) -> tuple[Json, int]:
         formation.stop_dyno(name)  # one of the formation is replaced
         return {}, 202
-
-    @api.post("/apps/<app>/dynos/<name>/actions/stop")
-    def dyno_stop(name: str) -> tuple[Json, int]:
-        formation.stop_dyno(name)
-        return {}, 202
-
-
-def app_json(name: str, born: datetime) -> Json:
-    """Returns an app as the API shows it."""
-    stack = {"id": _id("stack", "heroku-24"), "name": "heroku-24"}
-    return {
-        "acm": False,
-        "archived_at": None,
-        "build_stack": stack,
-        "buildpack_provided_description": "Python",
-        "created_at": _time(born),
-        "generation": {"id": _id("generation", "cedar"), "name": "cedar"},
-        "git_url": f"https://git.heroku.com/{name}.git",
-        "id": _id("app", name),
-        "internal_routing": None,
-        "maintenance": False,
-        "name": name,
-        "organization": None,
-        "owner": {"email": "owner@example.com", "id": _id("account", "owner")},
-        "region": {"id": _id("region", "us"), "name": "us"},
-        "released_at": _time(born),
-        "repo_size": None,
-        "slug_size": None,
-        "space": None,
-        "stack": stack,
-        "team": None,
-        "updated_at": _time(born),
-        "web_url": None,
-    }
-
-
-def size_json(name: str, dollars: float) -> Json:
-    """A dyno size with its price as the API shows it."""
-    return {
-        "architecture": "amd64",
-        "compute": 1,
-        "cost": {"cents": round(dollars * 100), "unit": "month"},
-        "dedicated": name.startswith("performance"),
-        "generation": {"id": _id("generation", "cedar"), "name": "cedar"},
-        "id": _id("dyno-size", name),
-        "memory": 0.5,
-        "name": name,
-        "precise_dyno_units": round(dollars / 25, 2),
-        "private_space_only": False,
-    }
-
-
-def row_json(app: str, row: Row) -> Json:
-    """Returns a process type of the formation as the API shows it."""
-    return {
-        "app": {"id": _id("app", app), "name": app},
-        "command": row.command,
-        "created_at": _time(row.created_at),
-        "dyno_size": {"id": _id("dyno-size", SIZE), "name": SIZE},
-        "id": row.id,
-        "quantity": row.quantity,
-        "size": SIZE,
-        "type": row.kind,
-        "updated_at": _time(row.updated_at),
-    }
-
-
-def dyno_json(app: str, dyno: LocalDyno) -> Json:
-    """Returns a dyno as the API shows it."""
-    return {
-        "app": {"id": _id("app", app), "name": app},
-        "attach_url": None,
-        "command": dyno.spec.command,
-        "created_at": _time(dyno.created_at),
-        "id": dyno.id,
-        "name": dyno.name,
-        "release": {"id": _id("release", app), "version": 1},
-        "size": dyno.spec.size,
-        "state": dyno.state.value,
-        "type": dyno.kind,
-        "updated_at": _time(dyno.updated_at),
-    }
 
 
 def _authorise(key: str) -> None:
@@ -266,7 +193,8 @@ def _authorise(key: str) -> None:
         raise Refused(401, "unauthorized", "Invalid credentials provided.")
 
 
-def _body() -> Mapping[str, Any]:
+def json_body() -> Mapping[str, Any]:
+    """Returns the body of the request; Refused with 400 if it is not a JSON object."""
     body = request.get_json(force=True, silent=True)
     if not isinstance(body, dict):
         raise Refused(400, "bad_request", "The request body is not a JSON object.")
@@ -280,14 +208,26 @@ def _updates(body: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return updates
 
 
-def _update(update: object) -> tuple[str, int | str]:
-    """Returns an entry as (type, quantity). Refuses other properties: local dynos have one size."""
-    if not isinstance(update, dict) or set(update) != {"type", "quantity"}:
-        raise Refused(422, "invalid_params", "An update must hold type and quantity, and nothing else.")
-    kind, quantity = update["type"], update["quantity"]
-    if not isinstance(kind, str) or not isinstance(quantity, int | str):
+def _update(update: object) -> Change:
+    """Returns an entry of a formation update; Refused with 422 if it is not one."""
+    allowed = {"type", "quantity", "size", "dyno_size"}
+    if not isinstance(update, dict) or not {"type"} < set(update) <= allowed:
+        raise Refused(422, "invalid_params", "An update must hold type, and quantity or size, and nothing else.")
+    kind, quantity = update["type"], update.get("quantity")
+    if not isinstance(kind, str) or not ("quantity" not in update or isinstance(quantity, int | str)):
         raise Refused(422, "invalid_params", "Type must be a string and quantity a whole number.")
-    return kind, quantity
+    return Change(kind, quantity, _size(update))
+
+
+def _size(update: Mapping[str, Any]) -> str | None:
+    """Returns the size in an update, spelled as Heroku does: `size`, or `dyno_size` with a name."""
+    given = update.get("dyno_size", update.get("size"))
+    name = given.get("name") if isinstance(given, dict) else given
+    if name is None and {"size", "dyno_size"}.isdisjoint(update):
+        return None
+    if not isinstance(name, str) or not (size := spelled(name)):
+        raise Refused(422, "invalid_params", f"No such dyno size: {name}.")
+    return size
 
 
 def _spec(body: Mapping[str, Any]) -> tuple[str, DynoSpec]:
@@ -297,15 +237,11 @@ def _spec(body: Mapping[str, Any]) -> tuple[str, DynoSpec]:
             raise Refused(422, "invalid_params", f"The property {name} is unknown or has a wrong value.")
     if not body.get("command"):
         raise Refused(422, "invalid_params", "The body must hold a command.")
+    if body.get("attach"):
+        words = "An attached dyno is not available here, as output is not streamed. Use heroku run:detached."
+        raise Refused(422, "invalid_params", words)
+    size = spelled(body.get("size", STANDARD)) or STANDARD
     spec = DynoSpec(
-        body["command"], str(body.get("size", SIZE)), body.get("env", {}), True, body.get("time_to_live", DAY)
+        body["command"], size, body.get("env", {}), True, body.get("time_to_live", DAY)
     )  # fmt: skip
     return str(body.get("type", "run")), spec
-
-
-def _id(kind: str, name: str) -> str:
-    return str(uuid5(NAMESPACE_URL, f"local:{kind}/{name}"))
-
-
-def _time(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -47,8 +47,8 @@ APP = _exactly(
     owner=_exactly(email=_TEXT, id=_UUID),
     region=_NAMED,
     released_at=_TIME,
-    repo_size=_NOTHING,
-    slug_size=_NOTHING,
+    repo_size={"type": "integer"},
+    slug_size={"type": "integer"},
     space=_NOTHING,
     stack=_NAMED,
     team=_NOTHING,
@@ -101,4 +101,68 @@ ERROR: Schema = {
     "required": ["id", "message"],
 }
 
-SCHEMAS = {"app": APP, "formation": FORMATION, "dyno": DYNO, "dyno-size": DYNO_SIZE}
+ACCOUNT = _exactly(
+    allow_tracking=_FLAG,
+    beta=_FLAG,
+    country_of_residence=_NOTHING,
+    created_at=_TIME,
+    default_organization=_NOTHING,
+    default_team=_NOTHING,
+    delinquent_at=_NOTHING,
+    email=_TEXT,
+    federated=_FLAG,
+    id=_UUID,
+    identity_provider=_NOTHING,
+    last_login=_NOTHING,
+    name=_TEXT,
+    sms_number=_NOTHING,
+    suspended_at=_NOTHING,
+    two_factor_authentication=_FLAG,
+    updated_at=_TIME,
+    verified=_FLAG,
+)
+
+COLLABORATOR = _exactly(
+    app=_APP,
+    created_at=_TIME,
+    id=_UUID,
+    permissions={"type": "array"},
+    role=_TEXT,
+    updated_at=_TIME,
+    user=_exactly(email=_TEXT, federated=_FLAG, id=_UUID),
+)
+
+RELEASE = _exactly(
+    addon_plan_names={"type": "array"},
+    app=_APP,
+    artifacts={"type": "array"},
+    created_at=_TIME,
+    current=_FLAG,
+    description=_TEXT,
+    eligible_for_rollback=_FLAG,
+    id=_UUID,
+    output_stream_url=_NOTHING,
+    slug=_NOTHING,
+    status={"enum": ["expired", "failed", "pending", "succeeded"]},
+    updated_at=_TIME,
+    user=_exactly(email=_TEXT, id=_UUID),
+    version={"type": "integer"},
+)
+
+LOG_SESSION = _exactly(
+    created_at=_TIME,
+    id=_UUID,
+    logplex_url={"type": "string", "pattern": "^https?://"},
+    updated_at=_TIME,
+)
+
+SCHEMAS = {
+    "account": ACCOUNT,
+    "app": APP,
+    "collaborator": COLLABORATOR,
+    "dyno": DYNO,
+    "dyno-size": DYNO_SIZE,
+    "formation": FORMATION,
+    "log-session": LOG_SESSION,
+    "release": RELEASE,
+}

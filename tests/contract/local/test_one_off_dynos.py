@@ -19,7 +19,7 @@ def test_a_one_off_dyno_ends_with_its_command(stage: Stage) -> None:
     )
     assert made.status_code == 201
     dyno = made.json()
-    assert (dyno["name"], dyno["type"], dyno["size"], dyno["state"]) == ("run.1", "run", "standard-2x", "starting")
+    assert (dyno["name"], dyno["type"], dyno["size"], dyno["state"]) == ("run.1", "run", "Standard-2X", "starting")
     assert run_one_off(dynos, command="sleep 60").json()["name"] == "run.2"
     until(lambda: call(dynos, "GET", f"/apps/demo/dynos/{dyno['id']}").status_code == 404)
     assert (stage.folder / "out").read_text() == "run.1 hello\n"

@@ -12,7 +12,7 @@ import pytest
 import requests
 from jsonschema import Draft4Validator
 
-from local.dynos import Fault
+from local.dynos import Dynos, Fault
 
 from .schemas import ERROR, SCHEMAS
 from .stage import ACCEPT, Stage, call, hurry, until
@@ -56,6 +56,7 @@ def test_a_quantity_above_the_limit_changes_nothing(stage: Stage) -> None:
     reply = call(dynos, "PATCH", "/apps/demo/formation/worker", {"quantity": 3})
     assert reply.status_code == 422
     assert (reply.json()["id"], reply.json()["limit"]) == ("cannot_run_above_limit", 2)
+    assert reply.json()["url"].startswith("https://devcenter.heroku.com/")
     assert dynos.history == []
     with pytest.raises(requests.HTTPError, match="cannot_run_above_limit"):
         stage.heroku(dynos).app("demo").scale_formation_process("worker", 3)
@@ -73,7 +74,9 @@ def test_a_quantity_that_is_no_number_is_refused(stage: Stage, quantity: object)
     ("path", "body", "status"),
     [
         ("/formation/worker", {}, 422),
-        ("/formation/worker", {"quantity": 1, "size": "Performance-L"}, 422),
+        ("/formation/worker", {"quantity": 1, "size": "Huge-1X"}, 422),
+        ("/formation/worker", {"quantity": 1, "size": None}, 422),
+        ("/formation/worker", {"quantity": 1, "colour": "blue"}, 422),
         ("/formation/worker", [1], 400),
         ("/formation", {"updates": {}}, 422),
         ("/formation", {"updates": ["worker"]}, 422),
@@ -92,6 +95,60 @@ def test_relative_quantities_of_the_cli_are_understood(stage: Stage) -> None:
     for quantity, result in (("3", 3), ("+1", 4), ("-2", 2), (1, 1)):
         body = {"updates": [{"type": "worker", "quantity": quantity}]}
         assert call(dynos, "PATCH", "/apps/demo/formation", body).json()[0]["quantity"] == result
+
+
+def test_a_dyno_has_the_memory_of_its_size(stage: Stage) -> None:
+    dynos = stage.dynos()
+    call(dynos, "PATCH", "/apps/demo/formation/worker", {"quantity": 2})
+    until(lambda: len(stage.heard("began")) == 4)
+    body = {"quantity": 1, "dyno_size": {"name": "standard-2x"}}
+    row = call(dynos, "PATCH", "/apps/demo/formation/worker", body).json()
+    assert (row["quantity"], row["size"]) == (1, "Standard-2X")
+    until(lambda: len(stage.heard("began")) == 6)
+    assert [line.split()[-1] for line in stage.log.read_text().splitlines() if "began" in line][4:] == ["1024"] * 2
+
+
+def test_config_vars_reach_dynos_by_a_release_that_restarts_them(stage: Stage) -> None:
+    dynos = stage.dynos("echo $COLOUR >> colours; exec sleep 60", config_vars={"COLOUR": "red", "SHAPE": "round"})
+    dynos.scale({"worker": 1})
+    colours = stage.folder / "colours"
+    until(lambda: colours.exists() and colours.read_text() == "red\n")
+    changed = call(dynos, "PATCH", "/apps/demo/config-vars", {"COLOUR": "blue", "SHAPE": None})
+    assert changed.json() == call(dynos, "GET", "/apps/demo/config-vars").json() == {"COLOUR": "blue"}
+    until(lambda: colours.read_text() == "red\nblue\n")
+    assert call(dynos, "GET", "/apps/demo/releases/1/config-vars").json() == {"COLOUR": "red", "SHAPE": "round"}
+    assert call(dynos, "GET", "/apps/demo/dynos/worker.1").json()["release"]["version"] == 2
+    assert call(dynos, "PATCH", "/apps/demo/config-vars", {"COLOUR": 1}).status_code == 422
+
+
+def test_lists_come_in_pages(stage: Stage) -> None:
+    dynos = stage.dynos()
+    for number in range(4):
+        call(dynos, "PATCH", "/apps/demo/config-vars", {"N": str(number)})
+    whole = _ranged(dynos, "")
+    assert (whole.status_code, len(whole.json())) == (200, 5)
+    asked, versions = "version ..; order=desc, max=2", []
+    while asked:
+        reply = _ranged(dynos, asked)
+        versions.append([release["version"] for release in reply.json()])
+        asked = reply.headers.get("Next-Range", "")
+        assert reply.status_code == (206 if asked else 200)
+    assert versions == [[5, 4], [3, 2], [1]]
+    assert _ranged(dynos, "version 2..3").headers["Content-Range"] == "version 2..3"
+    for wrong in ("colour ..", "version", "version ..; max=0", "version ..; max=1001"):
+        assert _ranged(dynos, wrong).status_code == 416
+
+
+def _ranged(dynos: Dynos, asked: str) -> requests.Response:
+    headers = {"Accept": ACCEPT, "Authorization": f"Bearer {dynos.key}"} | ({"Range": asked} if asked else {})
+    return requests.get(dynos.url + "/apps/demo/releases", headers=headers, timeout=10)
+
+
+def test_an_answer_that_is_known_is_not_sent_again(stage: Stage) -> None:
+    dynos = stage.dynos()
+    tag = call(dynos, "GET", "/apps/demo").headers["ETag"]
+    headers = {"Accept": ACCEPT, "Authorization": f"Bearer {dynos.key}", "If-None-Match": tag}
+    assert requests.get(dynos.url + "/apps/demo", headers=headers, timeout=10).status_code == 304
 
 
 def test_an_app_and_a_type_are_found_by_id(stage: Stage) -> None:
@@ -134,7 +191,17 @@ def replies(stage: Stage) -> list[tuple[str, Any]]:
     found += [("dyno", call(dynos, "POST", "/apps/demo/dynos", {"command": "sleep 60", "size": "basic"}).json())]
     found += [("dyno-size", size) for size in call(dynos, "GET", "/apps/demo/available-dyno-sizes").json()]
     hurry(dynos)
-    return found
+    return found + _about_the_app(dynos)
+
+
+def _about_the_app(dynos: Dynos) -> list[tuple[str, Any]]:
+    call(dynos, "PATCH", "/apps/demo/config-vars", {"COLOUR": "blue"})
+    found = [("account", call(dynos, "GET", "/account").json())]
+    found += [("app", app) for app in call(dynos, "GET", "/users/~/apps").json()]
+    found += [("collaborator", each) for each in call(dynos, "GET", "/apps/demo/collaborators").json()]
+    found += [("release", release) for release in call(dynos, "GET", "/apps/demo/releases").json()]
+    found += [("release", call(dynos, "GET", "/apps/demo/releases/2").json())]
+    return [*found, ("log-session", call(dynos, "POST", "/apps/demo/log-sessions", {}).json())]
 
 
 def test_replies_have_exactly_the_documented_properties(replies: list[tuple[str, Any]]) -> None:

@@ -68,7 +68,7 @@ def test_dynos_are_started_with_size_and_time_limit(dynos: Dynos, make: Make) ->
     assert resized(pool, 2) == 2
     assert pool.quantity() == 2
     first, second = dynos.dynos()
-    assert (first.spec.size, first.spec.seconds, first.kind) == ("standard-2x", 7200, "run")
+    assert (first.spec.size, first.spec.seconds, first.kind) == ("Standard-2X", 7200, "run")
     assert first.spec.command.startswith(COMMAND)
     assert first.spec.command != second.spec.command, "each start has an id"
     assert pool.status().calls == len(dynos.requests) == 5
