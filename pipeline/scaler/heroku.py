@@ -30,6 +30,8 @@ REPEATABLE = (
     "PATCH",
 )  # a PATCH sets an absolute quantity; a second POST would start a second dyno
 MAX_ANSWER_BYTES = 8 * MIB
+MAX_LIST_PAGES = 50  # of 200 rows, unless Heroku sends more in one
+MAX_WORDS = 200  # characters of Heroku's own message
 LIMIT_IDS = ("cannot_run_above_limit", "cannot_update_above_limit")
 _STATUS_WORDS = {
     401: "the key is not valid",
@@ -39,6 +41,7 @@ _STATUS_WORDS = {
     409: "the app is being changed",
     422: "the quantity is not possible",
 }
+_UNPAID = "Do what Heroku says about the account. Until then, stop workers by hand: heroku ps:scale worker=0."
 _UNSTOPPABLE = "Running workers cannot be stopped either, and go on costing money"
 
 
@@ -60,7 +63,7 @@ class Heroku:
         self.refused: str | None = None
         """Why Heroku rejects this key; None once it accepts it again."""
         self._transport = _Transport(settings.heroku_timeout, pauses)
-        session = requests.Session()
+        session = _Session()
         session.trust_env = False  # a netrc would replace the key
         session.auth = ("", settings.heroku_api_key or "")
         for scheme in ("https://", "http://"):
@@ -81,7 +84,7 @@ class Heroku:
 
     def formation(self) -> dict[str, Processes]:
         """Returns the quantity of each process type."""
-        found = rows(self._ask("GET", "formation"))
+        found = self._list("formation")
         return {text(row, "type"): processes(row) for row in found}
 
     def scale(self, kind: str, quantity: int) -> Processes:
@@ -90,7 +93,7 @@ class Heroku:
 
     def dynos(self) -> list[ListedDyno]:
         """Returns all dynos of the app, also those that start or are leaving."""
-        return [dyno(row) for row in rows(self._ask("GET", "dynos"))]
+        return [dyno(row) for row in self._list("dynos")]
 
     def start(self, command: str, *, kind: str, size: str | None, seconds: int) -> ListedDyno:
         """Start a one-off dyno that Heroku ends after `seconds`. Never repeated.
@@ -110,7 +113,7 @@ class Heroku:
 
     def prices(self) -> dict[str, float]:
         """Returns dollars a second by size, as Heroku lists them for this app."""
-        return parse_sizes([row for row in rows(self._ask("GET", "available-dyno-sizes")) if isinstance(row, dict)])
+        return parse_sizes([row for row in self._list("available-dyno-sizes") if isinstance(row, dict)])
 
     def check_write(self) -> None:
         """Raise HerokuDown if the key may only read. Requests an empty change.
@@ -123,24 +126,50 @@ class Heroku:
             if status_of(error) != 422:
                 raise
 
+    def _list(self, *path: str) -> list[object]:
+        """Returns all rows of a list. Heroku sends it in pages, and names the next one."""
+        found: list[object] = []
+        wanted: str | None = None
+        for _ in range(MAX_LIST_PAGES):
+            page, wanted = self._call("GET", path, wanted=wanted)
+            found += rows(page)
+            if wanted is None:
+                return found
+        raise HerokuDown(f"Heroku's list of {path[-1]} does not end: {len(found)} rows so far.")
+
     def _ask(self, method: str, *path: str, body: Mapping[str, Any] | None = None) -> Any:
         """Make a call. Returns the answer's JSON."""
+        return self._call(method, path, body)[0]
+
+    def _call(
+        self, method: str, path: Sequence[str], body: Mapping[str, Any] | None = None, wanted: str | None = None
+    ) -> tuple[Any, str | None]:
+        """Make a call; of a list, for the range `wanted`. Returns the answer's JSON, and the next range, if any."""
         data = None if body is None else json.dumps(body)
         try:
             with _translated(method):
-                answer = self._heroku._http_resource(method, ("apps", self._app, *path), data=data)
+                answer = self._heroku._http_resource(method, ("apps", self._app, *path), data=data, valrange=wanted)
+                if answer.status_code >= 300:
+                    raise requests.HTTPError(response=answer)
                 found = answer.json()
         except HerokuRefused as error:
             self.refused = error.message
             raise
         self.refused = None
-        return found
+        return found, answer.headers.get("Next-Range") if answer.status_code == 206 else None
 
 
 def status_of(error: HerokuDown) -> int | None:
     """Returns the HTTP status that Heroku answered, if it did."""
     status: int | None = getattr(getattr(error.__cause__, "response", None), "status_code", None)
     return status
+
+
+class _Session(requests.Session):
+    """Follows no redirect: a PATCH would become a GET, and what that answers would look like success."""
+
+    def get_redirect_target(self, resp: requests.Response) -> None:  # noqa: ARG002  # the same for each answer
+        return None
 
 
 class _Transport(HTTPAdapter):
@@ -216,18 +245,20 @@ def _translated(method: str) -> Iterator[None]:
 
 
 def _refusal(error: requests.HTTPError, unclear: type[HerokuDown]) -> HerokuDown:
-    """Returns the error for an answer of 400 and above."""
-    status = error.response.status_code
+    """Returns the error for an answer of 300 and above, with Heroku's own words if it has some."""
+    status, told = error.response.status_code, _error_body(error.response)
+    if status < 400:
+        return unclear(f"Heroku redirects ({status}). HEROKU_API_URL must be the API's own address.")
     words = f"Heroku refuses: {_STATUS_WORDS.get(status, f'it answered {status}')}."
-    if status in (401, 402, 403):
-        return HerokuRefused(f"{words} {_UNSTOPPABLE}.")
     if status >= 500:
         return unclear(words)
-    told = _error_body(error.response)
+    words = f"{words} {' '.join(str(told.get('message', '')).split())[:MAX_WORDS]}".rstrip()
+    if status in (401, 402, 403):
+        return HerokuRefused(f"{words} {_UNSTOPPABLE}.", advice=_UNPAID if status == 402 else None)
     limit = told.get("limit")
     if status == 422 and told.get("id") in LIMIT_IDS and type(limit) is int and limit >= 0:
         return AboveLimit(words, limit, shared=told["id"] == "cannot_update_above_limit")
-    return HerokuDown(f"{words} {str(told.get('message', ''))[:200]}".rstrip())
+    return HerokuDown(words)
 
 
 def _error_body(answer: requests.Response) -> Mapping[str, Any]:

@@ -84,7 +84,8 @@ def test_a_refused_key_is_reported_until_it_works_again(dynos: Dynos, formation:
     with pytest.raises(HerokuRefused, match=r"cannot be stopped either.*money") as refused:
         resized(workers, 0)
     assert not refused.value.retry
-    assert "heroku authorizations:create" in refused.value.advice
+    assert ("heroku authorizations:create" in refused.value.advice) == (status != 402)
+    assert "heroku ps:scale worker=0" in refused.value.advice
     assert workers.status().refused == refused.value.message
     assert resized(workers, 0) == 0
     assert workers.status().refused is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import socket
 import threading
 import time
@@ -17,7 +18,7 @@ from pipeline.errors import HerokuDown, TooManyCalls
 from pipeline.scaler.heroku import Heroku, silence
 from pipeline.settings import Settings
 
-from .pools import Make, above, resized
+from .pools import Make, above, resized, settings_for
 
 
 @pytest.mark.parametrize("limit", [-1, "2", None, 1.5, [2], True])
@@ -67,6 +68,8 @@ FAULTS = {
     "422": (Fault(422), "the quantity is not possible"),
     "422 without sense": (Fault(422, body="<html>"), "the quantity is not possible"),
     "422 as a list": (Fault(422, body="[1]"), "the quantity is not possible"),
+    "302": (Fault(302, {"Location": "/apps/demo/formation/worker"}, body=""), r"redirects \(302\)"),
+    "303": (Fault(303, {"Location": "/apps/demo/formation/worker"}, body=""), r"redirects \(303\)"),
     "500": (Fault(500), "it answered 500"),
     "503": (Fault(503, headers={"Retry-After": "60"}), "it answered 503"),
     "silence": (Fault(hang=1.0), "gave no usable answer"),
@@ -91,7 +94,7 @@ FAULTS = {
         *((fault, "while it resizes") for fault in FAULTS),
         *(
             (fault, "while it counts")
-            for fault in ("401", "silence", "no JSON", "a list of nulls", "another object")
+            for fault in ("401", "302", "silence", "no JSON", "a list of nulls", "another object")
         ),
     ],
 )
@@ -116,16 +119,49 @@ def test_a_failing_platform_is_reported_and_recovers(
     assert dynos.row("worker").quantity == 2
 
 
+@pytest.mark.parametrize("status", [401, 402, 403, 409, 422])
+def test_what_heroku_says_is_passed_on(dynos: Dynos, formation: Make, status: int) -> None:
+    said = json.dumps({"id": "refused", "message": "Verify\n your\taccount at heroku.com/verify. " + "x" * 999})
+    dynos.faults.append(Fault(status, body=said))
+    with pytest.raises(HerokuDown, match=r"\. Verify your account at heroku\.com/verify\. x+") as down:
+        formation().quantity()
+    assert len(down.value.message) < 400
+
+
+def test_a_redirect_is_not_taken_for_success(dynos: Dynos, formation: Make) -> None:
+    workers = formation(pauses=())
+    workers.quantity()
+    dynos.faults.append(Fault(303, {"Location": "/apps/demo/formation/worker"}, body=""))
+    with pytest.raises(HerokuDown, match="HEROKU_API_URL"):
+        resized(workers, 2)
+    assert [call.method for call in dynos.requests[1:]] == ["PATCH"]
+    assert resized(workers, 2) == dynos.row("worker").quantity == 2
+
+
+def test_a_long_list_is_read_to_its_end(dynos: Dynos) -> None:
+    heroku = Heroku(settings_for(dynos, HEROKU_TIMEOUT="5"), pauses=())
+    dynos.limit = 1000
+    dynos.scale({"worker": 401})
+    before = heroku.calls
+    names = [dyno.name for dyno in heroku.dynos()]
+    assert sorted(names) == sorted(f"worker.{number}" for number in range(1, 402))
+    assert heroku.calls - before == 3
+    dynos.faults.append(Fault(206, {"Next-Range": "id ]x..; max=200"}, body="[]", sticky=True))
+    with pytest.raises(HerokuDown, match="does not end"):
+        heroku.dynos()
+
+
 @pytest.mark.parametrize(
     ("fault", "asked"),
     [
+        (Fault(302, {"Location": "/apps/demo/formation/worker"}, body=""), 1),
         (Fault(403), 0),
         (Fault(409), 0),
         (Fault(429, {"Retry-After": "1"}), 0),
         (Fault(503), 1),
         (Fault(lost=True), 1),
     ],
-    ids=["403", "409", "429", "503", "reset, but obeyed"],
+    ids=["302", "403", "409", "429", "503", "reset, but obeyed"],
 )
 def test_the_quantity_is_read_again_if_it_may_have_changed(
     dynos: Dynos, formation: Make, fault: Fault, asked: int
