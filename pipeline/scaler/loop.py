@@ -11,7 +11,7 @@ from ..adapters.redis import Coordination
 from ..errors import HerokuDown, PipelineError
 from ..settings import Settings
 from .billing import Billing, check_price
-from .decide import Decision, Demand, Policy, Resizing, Snapshot, decide
+from .decide import Decision, Demand, Dyno, Policy, Resizing, Snapshot, decide
 from .learned import Learned
 from .measure import Gauge
 from .pool import WorkerPool
@@ -19,7 +19,8 @@ from .usage import UsageLog
 
 log = logging.getLogger(__name__)
 CHECK_SECONDS = 60.0  # how long the number of workers is trusted without asking Heroku
-LATE_SECONDS = 2.0  # beyond twice the learned boot; then Heroku is asked once about a one-off dyno
+LATE_SECONDS = 2.0  # beyond twice the learned boot; then Heroku is asked once about a dyno
+LOST_SECONDS = 5.0  # between two questions about lost workers: at most 720 of the 4,500 calls an hour
 
 
 class Scaler:
@@ -36,6 +37,8 @@ class Scaler:
         self._checked = float("-inf")
         self._announced: tuple[int, int] | None = None
         self._unchecked = 0
+        self._up: set[int] = set()  # dynos whose worker reported at the last turn
+        self._lost: set[int] = set()  # those that stopped on their own, until Heroku is asked
         self.holds: float | None = None
         """Seconds until the next decision is due if nothing happens; None: wait for the next event."""
         check_price(settings, pool)
@@ -51,6 +54,7 @@ class Scaler:
         """Drop all cached state, since another process may have led meanwhile."""
         self._pool.forget()
         self._learned = self.holds = None
+        self._up, self._lost = set(), set()
         self._gauge.forget()
         self._billing.forget()
 
@@ -83,7 +87,7 @@ class Scaler:
             self._ask()
         self._pool.refresh()
         snapshot = self._snapshot(demands)
-        if self._overdue(snapshot):
+        if self._overdue(snapshot) or self._missed(snapshot.dynos):
             self._ask()
             snapshot = self._snapshot(demands)
         decision = decide(snapshot, self._policy)
@@ -93,21 +97,31 @@ class Scaler:
     def _ask(self) -> None:
         self._pool.quantity()
         self._checked = time.monotonic()
+        self._lost.clear()
 
     def _snapshot(self, demands: Sequence[Demand]) -> Snapshot:
         snapshot, self._learned = self._gauge.snapshot(demands, self._pool.status(), self.learned)
         return snapshot
 
     def _overdue(self, now: Snapshot) -> bool:
-        """True if a one-off dyno should have come up since Heroku was last asked, and did not.
+        """True if a dyno should have come up since Heroku was last asked, and did not.
 
-        It may have died, and only Heroku's list would say so: nothing restarts a one-off dyno.
+        It may have died, and nothing restarts a one-off dyno; or the formation was scaled down by hand.
         """
-        if self._policy.resizing is not Resizing.ONE_OFF:
-            return False
         asked = now.now - (time.monotonic() - self._checked)
         due = (dyno.since + 2 * now.boot_seconds + LATE_SECONDS for dyno in now.dynos if not dyno.up)
         return any(asked < moment < now.now for moment in due)
+
+    def _missed(self, dynos: Sequence[Dyno]) -> bool:
+        """True if workers stopped reporting since Heroku was last asked: they may have been scaled away by hand.
+
+        One-off dynos are not scaled by hand, and their pool looks after those that die.
+        """
+        up = {dyno.number for dyno in dynos if dyno.up}
+        self._lost |= (self._up & {dyno.number for dyno in dynos}) - up
+        self._up = up
+        late = time.monotonic() - self._checked > LOST_SECONDS
+        return self._policy.resizing is not Resizing.ONE_OFF and late and bool(self._lost)
 
     def _carry_out(self, decision: Decision, demands: Sequence[Demand], before: int) -> int:
         """Resize, announce and bill. Returns the number of workers."""

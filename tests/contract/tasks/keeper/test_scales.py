@@ -122,6 +122,42 @@ def test_heroku_is_asked_again_after_redis_was_wiped(stage: KeeperStage, monkeyp
     assert stage.workers == 1
 
 
+def test_a_formation_that_was_scaled_by_hand_is_noticed_when_its_workers_go(
+    stage: KeeperStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "LOST_SECONDS", 0.5)
+    stage.submit()
+    keeper = stage.keeper()
+    keeper.turn()
+    stage.s.redis.workers.report(Worker("worker.1", "worker.1", False, time.time()))
+    keeper.turn()
+    stage.dynos.scale({"worker": 0})
+    with redis.Redis.from_url(stage.s.settings.redis_url) as client:
+        client.delete("pipeline:workers:worker.1")  # it got SIGTERM
+    keeper.turn()
+    time.sleep(0.6)
+    keeper.turn()
+    assert stage.workers == 1
+    calls = len(stage.dynos.requests)
+    for _ in range(3):
+        keeper.turn()
+    assert len(stage.dynos.requests) == calls, "one question for each loss"
+
+
+def test_a_formation_that_was_scaled_by_hand_while_it_booted_is_noticed(
+    stage: KeeperStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "LATE_SECONDS", 0.5)
+    stage.s.usage.write_learned(Learned(boot=0.1).encode())
+    stage.submit()
+    keeper = stage.keeper()
+    keeper.turn()
+    stage.dynos.scale({"worker": 0})
+    time.sleep(1.0)
+    keeper.turn()
+    assert stage.workers == 1
+
+
 @pytest.mark.parametrize(
     "fault",
     [Fault(401), Fault(429, headers={"Retry-After": "1"}), Fault(200, body="<html>")],
