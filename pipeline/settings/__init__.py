@@ -20,6 +20,7 @@ __all__ = ["BYTES_PER_PIXEL", "MAX_KEEPER_SECONDS", "MIB", "Settings", "log_form
 
 BYTES_PER_PIXEL = 24  # measured: decoding and packing a picture takes up to 10; the rest is for everything else
 MAX_KEEPER_SECONDS = 30.0  # between two turns; a drain order expires after twice this time
+LOCAL_REDIS = "redis://127.0.0.1:6379/0"
 DAY = 86400  # seconds
 
 
@@ -97,6 +98,14 @@ class Settings:
         """The dyno size on the bill. One-off dynos may have a size of their own."""
         return (self.scaler_mode == "one-off" and self.one_off_size) or self.dyno_size
 
+    @property
+    def broker_url(self) -> str:
+        """The address of Redis. Raises InvalidSetting if a dyno has none."""
+        if not self.redis_url:
+            advice = "Add Redis: heroku addons:create heroku-redis:mini --wait, or set REDIS_URL."
+            raise InvalidSetting("REDIS_URL is not set, and a dyno has no Redis.", field="REDIS_URL", advice=advice)
+        return self.redis_url
+
     @classmethod
     def from_env(cls, environ: Mapping[str, str], root: Path = Path("/")) -> Settings:
         """Read and check every variable. Raises InvalidSetting that names the first wrong one."""
@@ -116,7 +125,8 @@ class Settings:
 
 def _services(env: Environment) -> dict[str, Any]:
     return {
-        "redis_url": env.url("REDIS_URL", "redis://127.0.0.1:6379/0", ("redis", "rediss")),
+        # On a dyno there is no Redis of its own; what needs none works there without the variable.
+        "redis_url": env.url("REDIS_URL", "" if env.text("DYNO") else LOCAL_REDIS, ("redis", "rediss")),
         "bucket": env.first("S3_BUCKET", "BUCKETEER_BUCKET_NAME") or "pipeline",
         "bucket_prefix": env.text("S3_PREFIX"),
         "s3_endpoint_url": env.url("S3_ENDPOINT_URL", "", ("https", "http")) or None,

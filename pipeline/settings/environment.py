@@ -47,7 +47,7 @@ class Environment:
         return self._number(key, float(default), float, 0.1, "a number of seconds")
 
     def url(self, key: str, default: str, schemes: tuple[str, ...]) -> str:
-        value = self.environ.get(key, default)
+        value = self.environ.get(key, "") or default
         if value and (urlsplit(value).scheme not in schemes or not urlsplit(value).hostname):
             # The message leaves the value out: it may contain a password.
             raise InvalidSetting(f"{key} is not a URL of the form {schemes[0]}://host.", field=key)

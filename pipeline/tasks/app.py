@@ -54,8 +54,8 @@ class PipelineApp(celery.Celery):  # type: ignore[misc]  # Celery has no types
 
 def make_app(settings: Settings) -> PipelineApp:
     """Returns the Celery application of these settings, with its tasks."""
-    results = f"{__name__}:Results+{settings.redis_url}"
-    app = PipelineApp("pipeline", broker=settings.redis_url, backend=results, set_as_current=False)
+    results = f"{__name__}:Results+{settings.broker_url}"
+    app = PipelineApp("pipeline", broker=settings.broker_url, backend=results, set_as_current=False)
     app.settings = settings
     app.conf.update(
         **_messages(settings), **_limits(settings), **_connections(settings), **_results(settings),
@@ -119,7 +119,7 @@ def _connections(settings: Settings) -> dict[str, Any]:
     tls = {"ssl_cert_reqs": ssl.CERT_NONE}  # Heroku's certificate is self-signed
     encrypted = {"broker_use_ssl": tls, "redis_backend_use_ssl": tls}
     return {
-        **(encrypted if settings.redis_url.startswith("rediss:") else {}),
+        **(encrypted if settings.broker_url.startswith("rediss:") else {}),
         "broker_transport_options": transport,
         "broker_connection_retry_on_startup": True,
         # Redis answers with an error, such as READONLY, during a failover: connect again, do not end the process.

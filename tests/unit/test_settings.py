@@ -68,6 +68,15 @@ def test_a_wrong_variable_is_named(environ: dict[str, str], field: str) -> None:
     assert field in caught.value.message
 
 
+@pytest.mark.parametrize("said", [{}, {"REDIS_URL": ""}])
+def test_a_dyno_without_redis_is_not_sent_to_its_own_machine(said: dict[str, str]) -> None:
+    settings = Settings.from_env({"DYNO": "worker.1", **said})  # rendering without services needs no Redis
+    with pytest.raises(InvalidSetting, match="REDIS_URL is not set") as caught:
+        _ = settings.broker_url
+    assert "heroku addons:create heroku-redis:mini --wait" in caught.value.advice
+    assert Settings.from_env(said).broker_url == "redis://127.0.0.1:6379/0"
+
+
 @pytest.mark.parametrize(
     ("mode", "own", "paid"),
     [

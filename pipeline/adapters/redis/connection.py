@@ -24,7 +24,7 @@ def connect(settings: Settings) -> Client:
     # Heroku's certificate is self-signed: encrypted, not authenticated.
     tls: dict[str, Any] = {"ssl_cert_reqs": "none", "ssl_check_hostname": False}
     pool = redis.BlockingConnectionPool.from_url(
-        settings.redis_url,
+        settings.broker_url,
         max_connections=2,  # one waits for a wake-up, everything else takes turns
         timeout=2,
         socket_connect_timeout=2,
@@ -32,7 +32,7 @@ def connect(settings: Settings) -> Client:
         socket_keepalive=True,
         health_check_interval=60,
         decode_responses=True,
-        **(tls if settings.redis_url.startswith("rediss:") else {}),
+        **(tls if settings.broker_url.startswith("rediss:") else {}),
     )
     return redis.Redis(connection_pool=pool)
 

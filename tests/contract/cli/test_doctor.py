@@ -122,6 +122,14 @@ def test_one_failure_leaves_the_others(
     assert len({"redis", "bucket", "mail", "heroku"} & tried) >= 3
 
 
+def test_a_dyno_without_redis_is_told_so(whole: Environ) -> None:
+    checks = examine({name: value for name, value in whole.items() if name != "REDIS_URL"} | {"DYNO": "web.1"})
+    assert found(checks, "redis").outcome is Outcome.FAILED
+    assert "REDIS_URL is not set" in found(checks, "redis").words
+    assert "heroku addons:create heroku-redis:mini" in found(checks, "redis").advice
+    assert found(checks, "bucket").outcome is Outcome.OK
+
+
 def test_a_local_sender_is_a_warning(settings: Settings) -> None:
     elsewhere = replace(settings, smtp_url="smtps://mail.example.org", mail_from="Us <us@localhost>")
     assert sender_check(elsewhere).outcome is Outcome.WARNING
