@@ -24,7 +24,7 @@ from .. import steps
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
 Ask = Callable[[str, str], tuple[int, str, str]]
-"""Method and path -> status, Location and body."""
+"""Method and path -> status, Location and body, in one session."""
 
 
 @pytest.fixture
@@ -57,18 +57,22 @@ def example(framework: str) -> ModuleType:
     return module
 
 
-def flask_app() -> Ask:
-    client = example("flask").app.test_client()
-    assert 'action="/orders/pdf"' in client.get("/orders").text
+def flask_app() -> Callable[[], Ask]:
+    app = example("flask").app
 
-    def ask(method: str, path: str) -> tuple[int, str, str]:
-        answer = client.open(path, method=method)
-        return answer.status_code, answer.headers.get("Location", ""), answer.text
+    def session() -> Ask:
+        client = app.test_client()
 
-    return ask
+        def ask(method: str, path: str) -> tuple[int, str, str]:
+            answer = client.open(path, method=method)
+            return answer.status_code, answer.headers.get("Location", ""), answer.text
+
+        return ask
+
+    return session
 
 
-def django_app() -> Ask:
+def django_app() -> Callable[[], Ask]:
     import django
     from django.conf import settings
 
@@ -84,41 +88,86 @@ def django_app() -> Ask:
     from django.test import Client
 
     example("django")
-    client = Client()
 
-    def ask(method: str, path: str) -> tuple[int, str, str]:
-        answer: Any = client.generic(method, "/orders/pdf/ask" if method == "POST" else path)
-        return answer.status_code, answer.headers.get("Location", ""), answer.content.decode()
+    def session() -> Ask:
+        client = Client()
 
-    return ask
+        def ask(method: str, path: str) -> tuple[int, str, str]:
+            answer: Any = client.generic(method, path)
+            return answer.status_code, answer.headers.get("Location", ""), answer.content.decode()
+
+        return ask
+
+    return session
 
 
-@pytest.mark.parametrize("app", [flask_app, django_app], ids=("flask", "django"))
+@pytest.fixture(params=[flask_app, django_app], ids=("flask", "django"))
+def session(installed: Services, request: pytest.FixtureRequest) -> Callable[[], Ask]:
+    """Begins a session in an app of one's own."""
+    made: Callable[[], Ask] = request.param()
+    return made
+
+
+def finish(services: Services, export_id: str) -> None:
+    steps.plan(services, export_id)
+    for chunk in services.exports.plan(export_id).chunks:
+        steps.render(services, export_id, chunk.number)
+    steps.assemble(services, export_id)
+
+
+def linked(page: str) -> list[str]:
+    return re.findall(r'href="([^"]+)"', page)
+
+
 def test_a_button_in_an_app_of_ones_own_leads_to_the_file(
-    installed: Services, app: Callable[[], Ask], tmp_path: Path
+    installed: Services, session: Callable[[], Ask], tmp_path: Path
 ) -> None:
-    ask = app()
+    ask = session()
     status, following, _ = ask("POST", "/orders/pdf")
-    assert (status, following) == (303 if app is flask_app else 302, "/orders/pdf")
-    assert ask("GET", following)[2].endswith("Your PDF: 0 %")
-    (export_id,) = installed.exports.active()
-    steps.plan(installed, export_id)
-    for chunk in installed.exports.plan(export_id).chunks:
-        steps.render(installed, export_id, chunk.number)
-    steps.assemble(installed, export_id)
-    status, file, _ = ask("GET", following)
+    assert status in (302, 303)
+    assert "Your PDF: 0 %" in ask("GET", following)[2]
+    finish(installed, *installed.exports.active())
+    status, _, page = ask("GET", following)
+    assert status == 200
+    assert page.startswith("Your PDF is ready")
+    assert "refresh" not in page, "it stays as it is"
+    status, file, _ = ask("GET", linked(page)[0])
     assert status == 302
     (tmp_path / "orders.pdf").write_bytes(requests.get(file, timeout=30).content)
     assert "Orders" in pypdf.PdfReader(tmp_path / "orders.pdf").pages[0].extract_text()
 
 
-@pytest.mark.parametrize("app", [flask_app, django_app], ids=("flask", "django"))
-def test_an_app_of_ones_own_says_why_there_is_no_file(installed: Services, app: Callable[[], Ask]) -> None:
-    ask = app()
-    ask("POST", "/orders/pdf")
+def test_a_page_of_an_export_needs_no_session(installed: Services, session: Callable[[], Ask]) -> None:
+    _, following, _ = session()("POST", "/orders/pdf")
+    finish(installed, *installed.exports.active())
+    page = session()("GET", following)[2]
+    assert page.startswith("Your PDF is ready")
+    assert session()("GET", linked(page)[0])[0] == 302
+    for wrong in (f"{following}x", f"{following}x/file"):
+        assert session()("GET", wrong)[0] == 404
+    installed.bucket.delete_under("exports/")
+    assert session()("GET", following)[0] == 404, "the record of the export was removed"
+
+
+def test_a_second_export_does_not_forget_the_first(
+    installed: Services, session: Callable[[], Ask], request: pytest.FixtureRequest
+) -> None:
+    ask, pages = session(), []
+    for _ in range(3):  # the last one equals the second, which is not over yet
+        pages.append(ask("POST", "/orders/pdf")[1])
+        if len(pages) == 1:
+            finish(installed, *installed.exports.active())
+    assert len(set(pages)) == 2
+    listing = ask("GET", "/orders" if "flask" in request.node.name else pages[1])[2]
+    assert [page for page in linked(listing) if page in pages] == pages[:2]
+
+
+def test_an_app_of_ones_own_says_why_there_is_no_file(installed: Services, session: Callable[[], Ask]) -> None:
+    ask = session()
+    _, following, _ = ask("POST", "/orders/pdf")
     (export_id,) = installed.exports.active()
     flow.fail(installed, export_id, ExportFailed("Row 7 is <b>wrong</b>."))
-    assert ask("GET", "/orders/pdf")[2] == "Row 7 is &lt;b&gt;wrong&lt;/b&gt;."
+    assert ask("GET", following)[2].startswith("Row 7 is &lt;b&gt;wrong&lt;/b&gt;.")
 
 
 def test_the_python_example_submits_and_renders(
