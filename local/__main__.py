@@ -20,7 +20,7 @@ from rich.progress import Progress
 from pipeline.errors import InvalidSetting, PipelineError
 
 from .demo import LISTING, demo, upload
-from .laptop import ROOT, laptop
+from .laptop import ENV_FILE, ROOT, laptop
 
 LOCK = "lock"
 
@@ -56,6 +56,8 @@ def _up(console: Console) -> None:
         console.print(f"\nOpen {running.url} and sign in with the password [bold]{running.password}[/]")
         console.print(f"Sample photos: {LISTING}")
         console.print(f"API: curl -H 'Authorization: Bearer {running.token}' {running.url}/exports", soft_wrap=True)
+        env = os.path.relpath(running.folder / ENV_FILE)
+        console.print(f"Commands, in another terminal: . {env}; .venv/bin/python -m pipeline doctor")
         console.print(f"Mail, logs and files are in {folder}. Ctrl-C stops everything.")
         while True:
             time.sleep(3600)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import shlex
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -30,6 +31,7 @@ from .services import S3, Smtp, Valkey, free_port, s3, smtp, valkey
 
 ROOT = Path(__file__).parents[1]
 API_OWNER = "demo"
+ENV_FILE = "env"
 IMPORT_SECONDS = 1.5  # from a worker's start to its first look at the queue
 
 
@@ -69,6 +71,7 @@ def laptop(
 ) -> Iterator[Laptop]:
     """Run everything, with its files in `folder`; nothing is left running after the block.
 
+    `folder`/env exports the settings to a shell, for commands beside it.
     `environ` changes variables of web and workers. The memory of workers is sampled every `look_seconds`.
     Raises ServiceDown if a part does not start.
     """
@@ -81,18 +84,20 @@ def laptop(
         mail = stack.enter_context(smtp(folder))
         token, password = secrets.token_urlsafe(16), secrets.token_urlsafe(9)
         ports = port or free_port(), free_port()
-        env = {
-            **_inherited(),
+        config = {
             **_services(redis, bucket, mail),
             **_processes(*ports, token, password, workers),
             **(environ or {}),
         }
+        _write_exports(folder / ENV_FILE, config)
+        env = {**_inherited(), **config}
         settings = Settings.from_env(env)
         store = _bucket(settings, boot_seconds)
         dynos = stack.enter_context(
             Dynos(
-                ROOT / "Procfile", env, log_folder=folder / "logs", cwd=ROOT, port=ports[1],
-                boot_seconds=boot_seconds, stop_seconds=stop_seconds, look_seconds=look_seconds,
+                ROOT / "Procfile", _inherited(), config_vars=config, cwd=ROOT, port=ports[1],
+                log_folder=folder / "logs", boot_seconds=boot_seconds,
+                stop_seconds=stop_seconds, look_seconds=look_seconds,
             )
         )  # fmt: skip
         web = _web(env, folder / "logs" / "web.log")
@@ -100,6 +105,13 @@ def laptop(
         url = f"http://127.0.0.1:{ports[0]}"
         _await(f"{url}/health", web)
         yield Laptop(url, token, password, env, settings, store, dynos, redis, bucket, mail, web, folder)
+
+
+def _write_exports(file: Path, config: Mapping[str, str]) -> None:
+    """Write lines for a shell. With HEROKU_HOST and HEROKU_APP, the Heroku CLI there drives the local dynos."""
+    words = {**config, "HEROKU_HOST": config["HEROKU_API_URL"], "HEROKU_APP": config["HEROKU_APP_NAME"]}
+    file.touch(mode=0o600)  # it holds keys
+    file.write_text("".join(f"export {name}={shlex.quote(value)}\n" for name, value in words.items()))
 
 
 def _services(redis: Valkey, bucket: S3, mail: Smtp) -> dict[str, str]:

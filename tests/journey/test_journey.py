@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from local.demo import fetch, link_in, mails
-from local.laptop import Laptop, laptop
+from local.laptop import ROOT, Laptop, laptop
 
 from ..readback import read
 from . import client
@@ -94,3 +97,18 @@ def people_pictures(count: int) -> list[bytes]:
     from ..pictures import jpeg
 
     return [jpeg(n, 80, 60) for n in range(count)]
+
+
+def test_commands_work_beside_it(system: Laptop, tmp_path: Path) -> None:
+    """In a shell that knows nothing but the file of exports."""
+    (tmp_path / "rows.csv").write_text("Order,Total\n1,9.50\n")
+    submit = f"submit table {tmp_path / 'rows.csv'} --wait -o {tmp_path / 'rows.pdf'} --quiet"
+    for command in (submit, "list", "doctor"):
+        script = f". {system.folder}/env && exec {sys.executable} -m pipeline {command}"
+        env = {"PATH": os.environ["PATH"]}
+        done = subprocess.run(
+            ["bash", "-c", script], cwd=ROOT, env=env, capture_output=True, text=True, timeout=120, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+    assert "9.50" in read(tmp_path / "rows.pdf").pages[0].text
+    assert (system.folder / "env").stat().st_mode & 0o077 == 0
