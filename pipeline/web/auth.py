@@ -40,6 +40,8 @@ def owner() -> str:
     settings = services().settings
     if "Authorization" in request.headers:
         name = _token_owner(settings.api_tokens)
+        if name is None:
+            raise _wrong_token()
     else:
         name = _session_owner(settings)
         if name and request.method not in SAFE_METHODS:
@@ -50,6 +52,13 @@ def owner() -> str:
             advice="Sign in on the panel, or send the header Authorization: Bearer <token>.",
         )
     return name
+
+
+def _wrong_token() -> NotSignedIn:
+    """Return the error for a header Authorization without a token, or with one that is not in API_TOKENS."""
+    advice = "Send Authorization: Bearer <token>. Of shop=s3cret in API_TOKENS, the token is s3cret."
+    known = "names no token that this app knows" if _offered() else "has no bearer token"
+    return NotSignedIn(f"The header Authorization {known}.", advice=advice)
 
 
 def signed_in() -> bool:
@@ -111,14 +120,18 @@ def _refuse_foreign_write() -> None:
 
 def _token_owner(tokens: Mapping[str, str]) -> str | None:
     """Return the owner of the bearer token. Compares every token, in constant time, so timing reveals nothing."""
-    # Not parsed by Werkzeug (3.1.9): it fails on "Basic ÿ" and splits a token that contains "=".
-    scheme, _, rest = request.headers["Authorization"].partition(" ")
-    offered = rest.strip() if scheme.lower() == "bearer" else ""
-    found = None
+    offered, found = _offered(), None
     for token, name in tokens.items():
         if _same(offered, token):
             found = name
     return found
+
+
+def _offered() -> str:
+    """Return the bearer token of the request, else an empty text."""
+    # Not parsed by Werkzeug (3.1.9): it fails on "Basic ÿ" and splits a token that contains "=".
+    scheme, _, rest = request.headers["Authorization"].partition(" ")
+    return rest.strip() if scheme.lower() == "bearer" else ""
 
 
 def _session_owner(settings: Settings) -> str | None:

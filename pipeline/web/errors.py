@@ -26,7 +26,6 @@ REPORT = "It was logged; please report it."
 _MESSAGES = {
     404: "There is no page at this address.",
     405: "This address does not support this method.",
-    413: "The request is too large.",
 }
 
 
@@ -78,6 +77,10 @@ def _refused(error: HTTPException) -> AnyResponse:
     advice = BodyTooLarge.advice if status == 413 else ""
     code = BodyTooLarge.__name__ if status == 413 else type(error).__name__
     message = _MESSAGES.get(status, error.description or error.name)
+    if status == 413:
+        message = (
+            f"The request is too large; it may have {services().settings.max_body_bytes:,} bytes (MAX_BODY_BYTES)."
+        )
     response = _answer(status, {"code": code, "message": message, "advice": advice, "field": None})
     for name, value in error.get_headers():
         if name in ("Allow", "Retry-After"):

@@ -126,6 +126,7 @@ def test_a_large_body_is_413_with_advice(client: FlaskClient, services: Services
     answer = client.post("/exports", data=b" " * (most + 1), headers=SHOP, content_type="application/json")
     assert answer.status_code == 413 and error(answer)["code"] == "BodyTooLarge"
     assert "listing" in error(answer)["advice"] and keys(services) == []
+    assert f"{most:,} bytes (MAX_BODY_BYTES)" in error(answer)["message"]
 
 
 def test_a_large_chunked_body_is_413(services: Services, put_photos: PutPhotos) -> None:

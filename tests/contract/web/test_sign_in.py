@@ -36,7 +36,11 @@ def test_a_wrong_token_is_refused_even_with_a_session(client: FlaskClient, subte
     no_token = ("Bearer", "Bearer ", "shop-token", "Basic c2hvcDpzaG9w", "Basic é", "")
     for value in ("Bearer wrong-token", "Bearer é", *no_token):
         with subtests.test(value):
-            assert client.get("/exports", headers={"Authorization": value}).status_code == 401
+            answer = client.get("/exports", headers={"Authorization": value})
+            assert answer.status_code == 401
+            said = "has no bearer token" if value in no_token else "names no token that this app knows"
+            assert said in error(answer)["message"]
+            assert "API_TOKENS" in error(answer)["advice"]
 
 
 def test_a_token_may_have_any_sign_in_it(services: Services) -> None:
