@@ -64,7 +64,23 @@ class Json(click.ParamType[Any]):
         try:
             return msgspec.json.decode(value) if isinstance(value, str) else value
         except msgspec.DecodeError as error:
-            self.fail(f"{value!r} is not JSON: {error}.", param, ctx)
+            words = 'Write a list as ["a", "b"], an object as {"name": 1}'
+            self.fail(f"{value!r} is not JSON ({error}). {words}.", param, ctx)
+
+
+class Named(Json):
+    """A list of objects as JSON. Where one field of them is enough, its values separated by commas: net,gross."""
+
+    def __init__(self, field: str) -> None:
+        self._field = field
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if not isinstance(value, str) or value.lstrip()[:1] in ("[", "{", '"'):
+            return super().convert(value, param, ctx)
+        names = [name.strip() for name in value.split(",")]
+        if not all(names):
+            self.fail(f"{value!r} has an empty name. Write names as net,gross.", param, ctx)
+        return [{self._field: name} for name in names]
 
 
 _SIMPLE: dict[type[inspect.Type], type] = {inspect.IntType: int, inspect.FloatType: float, inspect.StrType: str}
@@ -108,7 +124,16 @@ def _described(annotation: Any) -> tuple[inspect.Type, str]:
 def _type(info: inspect.Type) -> Any:
     if isinstance(info, inspect.LiteralType):
         return click.Choice(info.values)
-    return _SIMPLE.get(type(info)) or Json()
+    return _SIMPLE.get(type(info)) or (Named(field) if (field := _only_field(info)) else Json())
+
+
+def _only_field(info: inspect.Type) -> str | None:
+    """Return the field that is enough for an object of a list, if it is a text: `field` of a table's columns."""
+    item = getattr(info, "item_type", None)
+    if not isinstance(item, inspect.StructType):
+        return None
+    required = [field for field in item.fields if field.required]
+    return required[0].encode_name if len(required) == 1 and isinstance(required[0].type, inspect.StrType) else None
 
 
 def _default(value: Any) -> str:
