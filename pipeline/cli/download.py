@@ -10,6 +10,7 @@ from ..exports.export import Export, File, Result, State
 from ..exports.stores import Stores
 from ..settings import MIB
 from ..tasks.inline import OnProgress
+from ..tasks.retry import shortages
 from . import destination, output
 
 
@@ -39,7 +40,7 @@ def _copy(bucket: Bucket, file: File, path: Path, show: OnProgress) -> None:
     """Copy one file. It gets its name when it is complete. Raises StoreDown if it is cut short."""
     part, size = path.with_name(path.name + ".part"), 0
     try:
-        with part.open("wb") as written:
+        with shortages(str(path.parent)), part.open("wb") as written:
             for block in bucket.read(file.key, 0, file.bytes):
                 size += written.write(block)
                 show("downloading, MiB", size // MIB, file.bytes // MIB)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain, islice
@@ -25,6 +26,7 @@ from ..settings import Settings
 from . import submit as submission
 from .app import open_with_celery
 from .inline import make_file
+from .retry import shortages
 
 ROWS = "the given rows"  # what errors call them
 
@@ -64,7 +66,7 @@ def render(
     documents.load(settings.documents)
     fonts.load(settings.fonts)
     kind, given, folder = documents.find(document), dict(params or {}), Path(folder)
-    with spool_to_disk() as spool:
+    with shortages(tempfile.gettempdir()), spool_to_disk() as spool:
         listing = str(folder / given.get("listing", ""))
         if rows is not None:
             listing = spool(encode_records(records(rows, titles), ROWS))

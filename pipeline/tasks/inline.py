@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import BinaryIO
@@ -20,6 +22,7 @@ from ..settings import Settings
 from .drawing import draw_chunk
 from .folder_output import FolderOutput, SpooledSegments
 from .join import join
+from .retry import shortages
 
 OnProgress = Callable[[str, int, int], None]
 """Called with the current step, how many are done, and of how many (0: not known)."""
@@ -33,17 +36,21 @@ def make_file(
     chunk_pages: int | None = None,
     volume: VolumeLimit = UNCUT,
 ) -> Result:
-    """Check, plan, draw and join a document into its file or its volumes.
+    """Check, plan, draw and join a document into its file or its volumes. The result's `seconds` are those of all.
 
     When it fails, no file is left.
     """
+    began = time.monotonic()
     job.check()
     show("planning", 0, 0)
-    with spool_to_disk() as spool:
+    with shortages(tempfile.gettempdir()), spool_to_disk() as spool:
         job = job.snapshot(spool)
         plan = job.plan(settings, chunk_pages, volume)
         about = About(job.params.title, time.time(), new_id())
-        return render_file(job, plan, about, out, settings, lambda done: show("rendering pages", done, plan.pages))
+        result = render_file(
+            job, plan, about, out, settings, lambda done: show("rendering pages", done, plan.pages)
+        )
+    return replace(result, seconds=round(time.monotonic() - began, 3))
 
 
 def render_file(
@@ -54,7 +61,7 @@ def render_file(
     `progress` is called with the number of pages done.
     """
     check_fonts(plan.fonts)
-    with TemporaryDirectory(prefix=".", dir=out.parent) as folder:
+    with shortages(str(out.parent)), TemporaryDirectory(prefix=".", dir=out.parent) as folder:
         spool = Path(folder) / "segments"
         with spool.open("wb") as spooled:
             indexes = list(_segments(job.planned(plan), plan, spooled, settings, progress))

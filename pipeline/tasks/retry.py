@@ -1,8 +1,10 @@
-"""When a step that failed is tried again; pure."""
+"""When a step that failed is tried again, and what the failure is called; pure."""
 
 from __future__ import annotations
 
 import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -34,9 +36,10 @@ class Kind(StrEnum):
     PROGRAM_ERROR = "program error"  # ends the export without the error's text, which may hold data
 
 
+_LARGER_DISK = "Free disk space there, or use a larger disk (TMPDIR for temporary files)."
 SHORTAGES = {
-    errno.ENOSPC: ("The disk is full", "Free disk space there, or set TMPDIR to a larger disk."),
-    errno.EDQUOT: ("The disk quota is used up", "Free disk space there, or set TMPDIR to a larger disk."),
+    errno.ENOSPC: ("The disk is full", _LARGER_DISK),
+    errno.EDQUOT: ("The disk quota is used up", _LARGER_DISK),
     errno.EMFILE: ("The process has too many open files", "Raise its limit (`ulimit -n`)."),
     errno.ENFILE: ("The machine has too many open files", "Raise its limit, or run fewer processes on it."),
     errno.ENOMEM: ("The machine has no memory left", "Lower WORKER_CONCURRENCY, or use larger dynos."),
@@ -74,6 +77,17 @@ def named(error: Exception, folder: str) -> Exception:
     else:
         return error
     return ResourceShort(f"{what}.", advice=advice)
+
+
+@contextmanager
+def shortages(folder: str) -> Iterator[None]:
+    """Raise ResourceShort, which names the place, for an error that says that this machine lacks something."""
+    try:
+        yield
+    except (OSError, MemoryError) as error:
+        if (short := named(error, folder)) is error:
+            raise
+        raise short from error
 
 
 @dataclass(frozen=True)

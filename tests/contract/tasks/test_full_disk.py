@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import subprocess
 import tempfile
 import threading
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+import pipeline
 from pipeline.errors import ResourceShort
 from pipeline.exports.export import State
 from pipeline.tasks import flow
@@ -58,3 +60,17 @@ def test_a_full_disk_ends_no_export(stage: Stage, small_disk: Path, tmp_path: Pa
         assert isinstance(flow.handle(stage.s, step, export_id, chunk, threading.Event()), Done)
     assert stage.load(export_id).state is State.READY
     assert stage.captions(export_id, tmp_path) == FIVE
+
+
+@pytest.mark.parametrize("place", ["the file's", "temporary files'"])
+def test_rendering_without_services_names_the_full_disk(
+    small_disk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    folder = small_disk if place == "the file's" else tmp_path
+    if folder is small_disk:
+        monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    (small_disk / "filler").write_bytes(b"x" * ((1 << 20) - (64 << 10)))
+    rows = ({"number": number, "text": secrets.token_hex(80)} for number in range(5_000))
+    with pytest.raises(ResourceShort, match=f"The disk is full: {small_disk}"):
+        pipeline.render("table", folder / "out.pdf", rows)
+    assert not (folder / "out.pdf").exists()

@@ -25,7 +25,7 @@ from pipeline.errors import (
     StoreDown,
     StoreRefused,
 )
-from pipeline.tasks.retry import Fail, Kind, Retry, RetryPolicy, kind, named, pages_to_try
+from pipeline.tasks.retry import Fail, Kind, Retry, RetryPolicy, kind, named, pages_to_try, shortages
 
 POLICY = RetryPolicy()
 SERVICES = (StoreDown, RedisDown, MailDown, DatabaseDown)
@@ -138,3 +138,12 @@ def test_a_policy_has_its_own_numbers(policy: RetryPolicy, failures: int, expect
 )  # fmt: skip
 def test_each_killed_attempt_halves_the_pages(missing: int, attempt: int, pages: int) -> None:
     assert pages_to_try(missing, attempt) == pages
+
+
+def test_a_shortage_names_the_place_that_is_nearest() -> None:
+    full = pytest.raises(ResourceShort, match=r"The disk is full: /out\.")
+    with full as short, shortages("/temporary"), shortages("/out"):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert "Free disk space there" in short.value.advice
+    with pytest.raises(FileNotFoundError), shortages("/out"):
+        raise FileNotFoundError(errno.ENOENT, "No such file or directory")
