@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 
 import msgspec
 
+from ..documents import Document, record_fields
 from ..errors import InvalidRequest
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".tif", ".tiff", ".bmp")
@@ -31,6 +32,26 @@ def pictures(folder: Path) -> list[str]:
             f"There are no pictures in {folder}.", field="source", advice=f"Pictures end in {known}."
         )
     return names
+
+
+def is_picture(path: Path) -> bool:
+    """Return whether this is the file of a picture, by its name."""
+    return path.is_file() and path.name.lower().endswith(SUFFIXES)
+
+
+def chosen(source: Path) -> tuple[Path, list[str]]:
+    """Return a folder, and the pictures there that `source` names: one of them, or a folder for all."""
+    return (source.parent, [source.name]) if is_picture(source) else (source, pictures(source))
+
+
+def check_source(document: Document[Any], source: Path) -> None:
+    """Raise InvalidRequest for pictures where a document takes records without a source."""
+    if (source.is_dir() or is_picture(source)) and "source" not in record_fields(document):
+        what = "a folder" if source.is_dir() else "a picture"
+        advice = "Name a file of records: JSON lines, or for a table also CSV or Parquet."
+        raise InvalidRequest(
+            f"{source} is {what}; {document.name} takes no pictures.", field="source", advice=advice
+        )
 
 
 def natural(name: str) -> tuple[list[list[Any]], str]:
@@ -55,19 +76,19 @@ def listing(names: Iterable[str], captions: bool, below: str = "") -> Iterator[b
 def listed(source: Path | None, captions: bool) -> Iterator[tuple[Path, Path]]:
     """Yield a listing file and the folder that its paths are relative to.
 
-    A file is its own listing; a folder gets a temporary one; without a source the listing is empty.
+    A file is its own listing; a folder or a picture gets a temporary one; without a source the listing is empty.
     """
-    if source and source.is_file():
+    if source and source.is_file() and not is_picture(source):
         yield source, source.parent
         return
     if source and not source.exists():
         raise InvalidRequest(f"{source} is neither a folder nor a file.", field="source", advice="Check the path.")
-    names = pictures(source) if source else []
+    above, names = chosen(source) if source else (None, [])
     with TemporaryDirectory() as folder:
         path = Path(folder) / f"{source.resolve().name if source else 'nothing'}.jsonl"
         with path.open("wb") as file:
             file.writelines(listing(names, captions))
-        yield path, source or Path(folder)
+        yield path, above or Path(folder)
 
 
 def _files(folder: Path) -> Iterator[str]:

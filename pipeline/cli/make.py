@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from functools import partial
@@ -100,8 +99,8 @@ class Kinds(click.Group):
 @options.output("The file to write.", required=True)
 @options.making
 def render(kind: str, source: Path | None, **given: Any) -> None:
-    """Make a document here, without any service. SOURCE is a folder of pictures, or a listing of records:
-    JSON lines, or CSV for a table. Some documents need no SOURCE. Volumes are written beside FILE (-o), as
+    """Make a document here, without any service. SOURCE is a folder of pictures, a picture, or a listing of
+    records: JSON lines, or CSV for a table. Some documents need no SOURCE. Volumes are written beside FILE (-o), as
     FILE-1-of-5.pdf and FILE-index.pdf.
 
     \b
@@ -110,10 +109,8 @@ def render(kind: str, source: Path | None, **given: Any) -> None:
            "volumes": [{"file", "bytes", "first_page", "pages"}]}
     """
     chosen, params = split(RenderOptions, given)
-    began = time.monotonic()
     result = _render(kind, source, chosen, params)
-    paths = [Path(file.key) for file in result.files]
-    output.tell_file(result, paths, time.monotonic() - began, chosen.machine)
+    output.tell_file(result, [Path(file.key) for file in result.files], result.seconds, chosen.machine)
 
 
 def _render(kind: str, source: Path | None, chosen: RenderOptions, params: dict[str, Any]) -> Result:
@@ -123,7 +120,7 @@ def _render(kind: str, source: Path | None, chosen: RenderOptions, params: dict[
     from ..exports.volumes import UNCUT, VolumeLimit
     from ..pdf import fonts
     from ..tasks.inline import make_file
-    from .folder import listed
+    from .folder import check_source, listed
 
     settings = context.settings()
     fonts.load(settings.fonts)
@@ -133,6 +130,8 @@ def _render(kind: str, source: Path | None, chosen: RenderOptions, params: dict[
     if volume != UNCUT:
         destination.check_free_for_volumes(chosen.output, chosen.force)
     document = documents.find(kind)
+    if source:
+        check_source(document, source)
     with listed(source, chosen.captions) as (listing, folder), output.progress(chosen.quiet) as show:
         decoded = documents.decode(document, params | {"listing": listing.name if source else ""})
         job = DocumentJob(document, decoded, str(listing), FolderInputs(folder))
@@ -148,8 +147,8 @@ def _render(kind: str, source: Path | None, chosen: RenderOptions, params: dict[
 @options.output("Wait, then download the file to here.")
 @options.making
 def submit(kind: str, source: str | None, **given: Any) -> None:
-    """Request a document from the workers. SOURCE is a folder of pictures or a listing, which are sent to the
-    bucket, or the key of a listing that is there (inputs/….jsonl).
+    """Request a document from the workers. SOURCE is a folder of pictures, a picture or a listing, which are
+    sent to the bucket, or the key of a listing that is there (inputs/….jsonl).
 
     Prints the export's id. An interrupted command can be repeated: what was sent is not sent again.
 
@@ -190,13 +189,15 @@ def _listing(
     """Return the key of the listing. Sends a local one; a folder's pictures only once the request is valid."""
     from .. import documents
     from ..tasks.submit import validate
+    from .folder import check_source, is_picture
     from .send import Upload, send_listing
 
     if source is None:
         return ""
-    if Path(source).is_file():
+    check_source(documents.find(request.document), Path(source))
+    if Path(source).is_file() and not is_picture(Path(source)):
         return send_listing(services.bucket, Path(source), request.owner)
-    if not Path(source).is_dir():
+    if not Path(source).exists():
         if source.startswith("inputs/"):
             return source
         message = f"{source} is neither a folder, nor a file, nor the key of a listing in the bucket."

@@ -17,6 +17,8 @@ from ..exports.export import File, Result
 from ..logs import plain
 from ..settings import MIB
 
+KIB = 1024
+
 if TYPE_CHECKING:
     from ..tasks.inline import OnProgress
 
@@ -97,7 +99,10 @@ def _bars() -> Iterator[OnProgress]:
 
 
 def tell_file(result: Result, places: Sequence[Path], seconds: float, machine: bool) -> None:
-    """Print pages, size, seconds, skipped inputs and warnings. `places` are the paths of `result.files`."""
+    """Print pages, size, `seconds` of the command, skipped inputs and warnings. `places`: where the files are.
+
+    In JSON, seconds are the result's: how long it was drawn.
+    """
     where, *volumes = places
     if machine:
         shown = msgspec.to_builtins(result)
@@ -105,11 +110,11 @@ def tell_file(result: Result, places: Sequence[Path], seconds: float, machine: b
         for volume, place in zip(shown["volumes"], volumes, strict=True):
             del volume["key"], volume["name"]
             volume["file"] = str(place)
-        answer({"file": str(where), "seconds": round(seconds, 3), **shown})
+        answer({"file": str(where), **shown})
         return
-    say(f"{where}: {_count(result.pages)}, {result.bytes / MIB:.1f} MiB, {seconds:.1f} s")
+    say(f"{where}: {_count(result.pages)}, {size(result.bytes)}, {seconds:.1f} s")
     for file, place in zip(result.volumes, volumes, strict=True):
-        say(f"{place}: {_pages(file)}, {file.bytes / MIB:.1f} MiB")
+        say(f"{place}: {_pages(file)}, {size(file.bytes)}")
     tell_skipped(result)
 
 
@@ -118,6 +123,13 @@ def tell_files(result: Result, write: Callable[[str], None] = say) -> None:
     write(f"{result.name}: {_count(result.pages)}, {result.bytes} bytes")
     for volume in result.volumes:
         write(f"{volume.name}: {_pages(volume)}, {volume.bytes} bytes")
+
+
+def size(count: int) -> str:
+    """Return a number of bytes in words: 940 bytes, 3.2 KiB, 12.0 MiB."""
+    if count < KIB:
+        return f"{count} bytes"
+    return f"{count / KIB:.1f} KiB" if count < MIB else f"{count / MIB:.1f} MiB"
 
 
 def _count(pages: int) -> str:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from ..documents.inputs import SENT
-from .folder import listing, pictures
+from .folder import chosen, listing
 
 if TYPE_CHECKING:
     from ..adapters.bucket import Bucket
@@ -43,14 +43,13 @@ def send_listing(bucket: Bucket, path: Path, owner: str) -> str:
 
 
 class Upload:
-    """The upload of one folder. Its prefix depends on the contents of the pictures."""
+    """The upload of a folder's pictures, or of one. Its prefix depends on the contents of the pictures."""
 
-    def __init__(self, folder: Path, owner: str, show: OnProgress) -> None:
+    def __init__(self, source: Path, owner: str, show: OnProgress) -> None:
         """Read every picture once, to hash it."""
-        self._folder = folder
+        self._folder, self.names = chosen(source)
         self._show = show
-        self.names = pictures(folder)
-        self._sizes = {name: (folder / name).stat().st_size for name in self.names}
+        self._sizes = {name: (self._folder / name).stat().st_size for name in self.names}
         self.prefix = _prefix(owner, self._digest())
 
     def send(self, bucket: Bucket, captions: bool) -> str:

@@ -14,6 +14,7 @@ from pathlib import Path
 import pypdf
 import pytest
 
+import pipeline
 from pipeline.cli.folder import pictures
 
 from .conftest import ROOT, SECONDS, Run, answer, await_that, error, started
@@ -215,3 +216,28 @@ def test_a_terminal_shows_a_bar(album: Path, tmp_path: Path) -> None:
 
 def test_only_visible_pictures_are_listed(album: Path) -> None:
     assert pictures(album) == [*(f"{n}.jpg" for n in range(1, 11)), "trip/1.JPEG", "trip/2.png"]
+
+
+def test_a_single_picture_is_rendered(alone: Run, album: Path, tmp_path: Path) -> None:
+    made = answer(alone("render", "photos", album / "trip/1.JPEG", "-o", tmp_path / "out.pdf", "--json"))
+    assert (made["pages"], made["drawn"], made["skipped_count"]) == (1, 1, 0)
+
+
+@pytest.mark.parametrize(("source", "what"), [("", "a folder"), ("1.jpg", "a picture")])
+def test_a_table_takes_no_pictures(alone: Run, album: Path, tmp_path: Path, source: str, what: str) -> None:
+    result = alone("render", "table", album / source, "-o", tmp_path / "out.pdf", "--json")
+    assert result.exit_code == 2
+    assert f"is {what}; table takes no pictures" in error(result)["message"]
+    assert "CSV" in error(result)["advice"]
+
+
+def test_the_result_has_the_seconds_it_took(alone: Run, tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_text("net,gross,name\n1,2,Ada\n")
+    arguments = ("render", "table", tmp_path / "rows.csv", "--columns", "net,gross", "-o", tmp_path / "out.pdf")
+    made = answer(alone(*arguments, "--json"))
+    assert made["seconds"] > 0
+    result = alone(*arguments, "--force")
+    assert " KiB, " in result.stdout
+    with pypdf.PdfReader(tmp_path / "out.pdf") as reader:
+        assert "Ada" not in reader.pages[0].extract_text()
+    assert pipeline.render("table", tmp_path / "second.pdf", [{"net": 1}]).seconds > 0

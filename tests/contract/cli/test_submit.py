@@ -155,3 +155,16 @@ def test_submit_waits_for_a_worker(run: Run, environ: Environ, album: Path, tmp_
         assert len(reader.pages) == 12
     assert environ["AWS_SECRET_ACCESS_KEY"] not in said
     assert worker.returncode == 0
+
+
+def test_a_single_picture_is_sent(run: Run, services: Services, album: Path) -> None:
+    export_id = submitted(run, album / "trip/1.JPEG")
+    finish(services, export_id)
+    assert (made := services.exports.load(export_id).result)
+    assert (made.pages, made.drawn) == (1, 1)
+
+
+def test_a_table_of_pictures_is_refused_before_anything_is_sent(run: Run, services: Services, album: Path) -> None:
+    result = run("submit", "table", album, "--json")
+    assert (result.exit_code, error(result)["field"]) == (2, "source")
+    assert list(services.bucket.entries("inputs/")) == []
