@@ -102,7 +102,7 @@ class Settings:
     def broker_url(self) -> str:
         """The address of Redis. Raises InvalidSetting if a dyno has none."""
         if not self.redis_url:
-            advice = "Add Redis: heroku addons:create heroku-redis:mini --wait, or set REDIS_URL."
+            advice = "Add Redis (heroku addons:create heroku-redis:mini --wait), or set REDIS_URL."
             raise InvalidSetting("REDIS_URL is not set, and a dyno has no Redis.", field="REDIS_URL", advice=advice)
         return self.redis_url
 
