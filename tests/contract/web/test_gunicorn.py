@@ -145,7 +145,7 @@ def test_bodies_without_a_token_hold_no_thread(server: Server) -> None:
         began = time.monotonic()
         for each in refused:
             assert each.recv(12) == b"HTTP/1.1 401"
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < WAIT_SECONDS
         server.assert_quick()
 
 
