@@ -1,4 +1,4 @@
-"""python -m local demo | up"""
+"""python -m local demo | up | store URL"""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -21,20 +21,26 @@ from pipeline.errors import InvalidSetting, PipelineError
 
 from .demo import LISTING, demo, upload
 from .laptop import ENV_FILE, ROOT, laptop
+from .store import try_store
 
 LOCK = "lock"
 
 
 def main(words: list[str]) -> int:
-    """Run a command. Returns the exit status. Files and logs stay in demo/ or up/."""
+    """Run a command. Returns the exit status. Files and logs stay in demo/, up/ or store/."""
     console = Console(highlight=False)
-    commands = {"demo": _demo, "up": _up}
-    if len(words) != 1 or words[0] not in commands:
+    commands: dict[tuple[str, int], Callable[..., None]] = {
+        ("demo", 0): _demo,
+        ("up", 0): _up,
+        ("store", 1): _store,
+    }
+    command = commands.get((words[0], len(words) - 1)) if words else None
+    if command is None:
         console.print(__doc__)
         return 2
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        commands[words[0]](console)
+        command(console, *words[1:])
     except PipelineError as error:
         console.print(f"[bold]{error.message}[/] {error.advice}")
         return error.exit_code
@@ -61,6 +67,11 @@ def _up(console: Console) -> None:
         console.print(f"Mail, logs and files are in {folder}. Ctrl-C stops everything.")
         while True:
             time.sleep(3600)
+
+
+def _store(console: Console, url: str) -> None:
+    with emptied(ROOT / "store") as folder:
+        try_store(url, folder, console)
 
 
 def asked_port() -> int:

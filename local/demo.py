@@ -36,13 +36,13 @@ TIMEOUT = 600.0
 MB = 1_000_000
 
 
-def demo(laptop: Laptop, out: Path, console: Console) -> None:
+def demo(laptop: Laptop, out: Path, console: Console, samples: int = SAMPLES) -> None:
     """Request an album, watch it being made, download and check it, wait for the workers to stop.
 
-    Raises ExportFailed if any of it goes wrong.
+    It has `samples` photos, or those of $PHOTOS. Raises ExportFailed if any of it goes wrong.
     """
     with _bars(console) as bars:
-        count = upload(laptop.store, bars)
+        count = upload(laptop.store, bars, samples)
         started = time.monotonic()
         export = _call(laptop, "POST", "/exports", _request())
         answered = time.monotonic() - started
@@ -64,9 +64,9 @@ def demo(laptop: Laptop, out: Path, console: Console) -> None:
     console.print(f"One mail went to {mail['To']}: “{mail['Subject']}”. Its link gave the file.")
 
 
-def upload(store: S3Bucket, bars: Progress) -> int:
-    """Upload the photos of $PHOTOS, or samples, and a listing of them. Returns their number."""
-    photos = _photos()
+def upload(store: S3Bucket, bars: Progress, samples: int = SAMPLES) -> int:
+    """Upload the photos of $PHOTOS, or this many samples, and a listing of them. Returns their number."""
+    photos = _photos(samples)
     bar = bars.add_task("photos into the bucket", total=len(photos))
 
     def put(name: str) -> None:
@@ -80,12 +80,12 @@ def upload(store: S3Bucket, bars: Progress) -> int:
     return len(photos)
 
 
-def _photos() -> dict[str, Callable[[], bytes]]:
+def _photos(count: int) -> dict[str, Callable[[], bytes]]:
     """Returns a function for the bytes of each photo, by name, in order."""
     if named := os.environ.get("PHOTOS"):
         folder = Path(named).expanduser()
         return {name: (folder / name).read_bytes for name in pictures(folder)}
-    return {f"hills {number + 1:03d}.jpg": partial(samples.photo, number) for number in range(SAMPLES)}
+    return {f"hills {number + 1:03d}.jpg": partial(samples.photo, number) for number in range(count)}
 
 
 def _request() -> dict[str, Any]:

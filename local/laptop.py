@@ -47,7 +47,6 @@ class Laptop:
     store: S3Bucket
     dynos: Dynos
     valkey: Valkey
-    s3: S3
     smtp: Smtp
     web: process.ProcessTree
     folder: Path
@@ -68,31 +67,36 @@ def laptop(
     stop_seconds: float = 30.0,
     look_seconds: float = 0.2,
     port: int = 0,
+    store: Mapping[str, str] | None = None,
 ) -> Iterator[Laptop]:
     """Run everything, with its files in `folder`; nothing is left running after the block.
 
     `folder`/env exports the settings to a shell, for commands beside it.
-    `environ` changes variables of web and workers. The memory of workers is sampled every `look_seconds`.
+    `environ` changes variables of web and workers; `store` are those of a store elsewhere, used instead of a local
+    one. The memory of workers is sampled every `look_seconds`.
     Raises ServiceDown if a part does not start.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         redis = stack.enter_context(valkey(folder))
-        bucket = stack.enter_context(
-            s3(_made(folder / "s3"), key_id="demo", secret=secrets.token_hex(16), bucket="pipeline")
-        )
+        if store is None:
+            secret = secrets.token_hex(16)
+            made = s3(_made(folder / "s3"), key_id="demo", secret=secret, bucket="pipeline")
+            store = _variables(stack.enter_context(made))
         mail = stack.enter_context(smtp(folder))
         token, password = secrets.token_urlsafe(16), secrets.token_urlsafe(9)
         ports = port or free_port(), free_port()
         config = {
-            **_services(redis, bucket, mail),
+            **store,
+            "REDIS_URL": redis.url,
+            "SMTP_URL": mail.url,
             **_processes(*ports, token, password, workers),
             **(environ or {}),
         }
         _write_exports(folder / ENV_FILE, config)
         env = {**_inherited(), **config}
         settings = Settings.from_env(env)
-        store = _bucket(settings, boot_seconds)
+        bucket = _bucket(settings, boot_seconds)
         dynos = stack.enter_context(
             Dynos(
                 ROOT / "Procfile", _inherited(), config_vars=config, cwd=ROOT, port=ports[1],
@@ -104,7 +108,7 @@ def laptop(
         stack.callback(web.end, 10.0)
         url = f"http://127.0.0.1:{ports[0]}"
         _await(f"{url}/health", web)
-        yield Laptop(url, token, password, env, settings, store, dynos, redis, bucket, mail, web, folder)
+        yield Laptop(url, token, password, env, settings, bucket, dynos, redis, mail, web, folder)
 
 
 def _write_exports(file: Path, config: Mapping[str, str]) -> None:
@@ -114,15 +118,13 @@ def _write_exports(file: Path, config: Mapping[str, str]) -> None:
     file.write_text("".join(f"export {name}={shlex.quote(value)}\n" for name, value in words.items()))
 
 
-def _services(redis: Valkey, bucket: S3, mail: Smtp) -> dict[str, str]:
-    """Returns the variables that name the services."""
+def _variables(store: S3) -> dict[str, str]:
+    """Returns the variables that name a store."""
     return {
-        "REDIS_URL": redis.url,
-        "S3_ENDPOINT_URL": bucket.endpoint_url,
-        "S3_BUCKET": bucket.bucket,
-        "AWS_ACCESS_KEY_ID": bucket.key_id,
-        "AWS_SECRET_ACCESS_KEY": bucket.secret,
-        "SMTP_URL": mail.url,
+        "S3_ENDPOINT_URL": store.endpoint_url,
+        "S3_BUCKET": store.bucket,
+        "AWS_ACCESS_KEY_ID": store.key_id,
+        "AWS_SECRET_ACCESS_KEY": store.secret,
     }
 
 

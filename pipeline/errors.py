@@ -20,7 +20,7 @@ PipelineError
 ├── Interrupted
 ├── Conflict: UploadGone
 └── ServiceDown
-    ├── StoreDown: StoreRefused, NotSupported
+    ├── StoreDown: StoreRefused, ReadFailed, NotSupported
     ├── RedisDown
     ├── DatabaseDown
     ├── MailDown: MailUnencrypted, MailRefused, MailUnanswered
@@ -242,6 +242,10 @@ class StoreDown(ServiceDown):
 
 class StoreRefused(StoreDown):
     """The bucket does not exist, or refuses the key; or an object is missing, and the key may not list."""
+
+
+class ReadFailed(StoreDown):
+    """The bucket lacks what was written to it, or sends other bytes of it. It is asked again, a few times."""
 
 
 class NotSupported(StoreDown):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from functools import cache
 
@@ -59,7 +60,7 @@ def environ(s3_server: S3, valkey_server: Valkey, request: pytest.FixtureRequest
         "REDIS_URL": valkey_server.url,
         "S3_ENDPOINT_URL": s3_server.endpoint_url,
         "S3_BUCKET": s3_server.bucket,
-        "S3_PREFIX": f"{request.node.name}-{os.urandom(3).hex()}/",
+        "S3_PREFIX": f"{re.sub(r'[^A-Za-z0-9_]+', '-', request.node.name)}-{os.urandom(3).hex()}/",
         "AWS_ACCESS_KEY_ID": s3_server.key_id,
         "AWS_SECRET_ACCESS_KEY": s3_server.secret,
         "SECRET_KEY": "test-secret-key",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..adapters.bucket import Bucket
-from ..errors import ExportFailed, IllegalStep, StoreDown
+from ..errors import ExportFailed, IllegalStep
 from ..exports.export import Export, File, Result, State
 from ..exports.stores import Stores
 from ..settings import MIB
@@ -37,17 +37,13 @@ def result_of(export: Export) -> Result:
 
 
 def _copy(bucket: Bucket, file: File, path: Path, show: OnProgress) -> None:
-    """Copy one file. It gets its name when it is complete. Raises StoreDown if it is cut short."""
+    """Copy one file. It gets its name when it is complete. Raises ReadFailed if its size is another."""
     part, size = path.with_name(path.name + ".part"), 0
     try:
         with shortages(str(path.parent)), part.open("wb") as written:
             for block in bucket.read(file.key, 0, file.bytes):
                 size += written.write(block)
                 show("downloading, MiB", size // MIB, file.bytes // MIB)
-        if size != file.bytes:
-            raise StoreDown(
-                f"{file.name} was cut short after {size} of {file.bytes} bytes.", advice="Fetch it again."
-            )
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)

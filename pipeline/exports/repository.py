@@ -31,7 +31,7 @@ from itertools import islice
 import msgspec
 
 from ..adapters.bucket import Bucket
-from ..errors import Conflict, DamagedExport, NoExport, NotFound, StoreDown
+from ..errors import Conflict, DamagedExport, NoExport, NotFound, PipelineError, ReadFailed, StoreDown
 from .encoding import decode_export, decode_plan, encode
 from .export import Export, File, State
 from .ids import created, descending, is_id, new_id
@@ -203,18 +203,18 @@ class ExportRepository:
         """Store the plan, unless there is one. Returns the plan that counts: the first that was stored."""
         try:
             self._bucket.put(f"exports/{export_id}/plan.json", encode(plan), new=True)
+            return plan
         except Conflict:
-            return self.plan(export_id)
-        return plan
+            return self._read_plan(export_id, ReadFailed)
 
     def plan(self, export_id: str) -> Plan:
         """Return the plan; NotFound before there is one."""
         last = self._last_plan
-        if last and last[0] == export_id:
-            return last[1]
-        stored = self._bucket.get(f"exports/{export_id}/plan.json")
-        if stored is None:
-            raise NotFound(f"Export {export_id} has no plan yet.")
+        return last[1] if last and last[0] == export_id else self._read_plan(export_id, NotFound)
+
+    def _read_plan(self, export_id: str, missing: type[PipelineError]) -> Plan:
+        if (stored := self._bucket.get(f"exports/{export_id}/plan.json")) is None:
+            raise missing(f"The plan of export {export_id} is not in the bucket.")
         try:
             self._last_plan = export_id, decode_plan(stored.data)
             return self._last_plan[1]

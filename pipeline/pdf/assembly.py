@@ -88,9 +88,11 @@ class Assembly:
         self.titles: tuple[str, ...] = ()  # of the first and the last top-level bookmark
         for index in indexes():
             self._add_segment(index)
+        self._begin = self._size, self._offsets.size
 
     def tail(self) -> Iterator[bytes]:
-        """Yield the bytes after the last segment, in blocks."""
+        """Yield the bytes after the last segment, in blocks. A second call yields the same."""
+        self._size, self._offsets.size = self._begin
         for obj, value in self._objects():
             self._offsets.set(obj, self._size)
             for block in write_object(obj, value):

@@ -36,6 +36,7 @@ class Settings:
     s3_region: str | None
     s3_key_id: str | None = field(repr=False)
     s3_secret: str | None = field(repr=False)
+    s3_session_token: str | None = field(repr=False)
     base_url: str
 
     # sign-in, mail and links
@@ -129,10 +130,15 @@ def _services(env: Environment) -> dict[str, Any]:
         "redis_url": env.url("REDIS_URL", "" if env.text("DYNO") else LOCAL_REDIS, ("redis", "rediss")),
         "bucket": env.first("S3_BUCKET", "BUCKETEER_BUCKET_NAME") or "pipeline",
         "bucket_prefix": env.text("S3_PREFIX"),
-        "s3_endpoint_url": env.url("S3_ENDPOINT_URL", "", ("https", "http")) or None,
-        "s3_region": env.first("AWS_REGION", "BUCKETEER_AWS_REGION") or None,
+        "s3_endpoint_url": env.url(
+            "S3_ENDPOINT_URL", "", ("https", "http"), "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"
+        )
+        or None,
+        "s3_region": env.first("AWS_REGION", "BUCKETEER_AWS_REGION", "AWS_DEFAULT_REGION") or None,
         "s3_key_id": env.first("AWS_ACCESS_KEY_ID", "BUCKETEER_AWS_ACCESS_KEY_ID") or None,
         "s3_secret": env.first("AWS_SECRET_ACCESS_KEY", "BUCKETEER_AWS_SECRET_ACCESS_KEY") or None,
+        # It belongs to the key beside it, never to one of Bucketeer.
+        "s3_session_token": (env.text("AWS_ACCESS_KEY_ID") and env.text("AWS_SESSION_TOKEN")) or None,
         "base_url": env.url("BASE_URL", "http://127.0.0.1:5000", ("http", "https")).rstrip("/"),
     }
 

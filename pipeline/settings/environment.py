@@ -46,11 +46,13 @@ class Environment:
     def seconds(self, key: str, default: float) -> float:
         return self._number(key, float(default), float, 0.1, "a number of seconds")
 
-    def url(self, key: str, default: str, schemes: tuple[str, ...]) -> str:
-        value = self.environ.get(key, "") or default
+    def url(self, key: str, default: str, schemes: tuple[str, ...], *others: str) -> str:
+        """Return the URL in `key`, or in the first of the `others` that is not empty."""
+        used = next((name for name in (key, *others) if self.text(name)), key)
+        value = self.text(used) or default
         if value and (urlsplit(value).scheme not in schemes or not urlsplit(value).hostname):
             # The message leaves the value out: it may contain a password.
-            raise InvalidSetting(f"{key} is not a URL of the form {schemes[0]}://host.", field=key)
+            raise InvalidSetting(f"{used} is not a URL of the form {schemes[0]}://host.", field=used)
         return value
 
     def pairs(self, key: str) -> Mapping[str, str]:

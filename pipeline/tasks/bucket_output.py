@@ -9,14 +9,23 @@ import time
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from tempfile import TemporaryFile
 from typing import BinaryIO
 
 import msgspec
 
 from ..adapters.bucket import MultipartUpload
-from ..adapters.bucket.parts import MIN_PART, ByteRange, Copy, Gather, plan_parts
+from ..adapters.bucket.parts import (
+    MIN_PART,
+    ByteRange,
+    Copy,
+    Gather,
+    Joining,
+    equal_part_size,
+    plan_equal_parts,
+    plan_parts,
+)
 from ..errors import Conflict, DamagedSegment, IllegalStep, NotFound, NotSupported, StoreDown, UploadGone
 from ..exports.export import Export, File
 from ..exports.segments import SegmentRepository
@@ -110,18 +119,37 @@ class BucketOutput:
     def _join(
         self, key: str, volume: Volume, members: Sequence[SegmentEntry], segments: Sequence[SegmentEntry]
     ) -> int:
-        """Make one file from segments. Returns its size, checked in the bucket."""
+        """Make one file from segments, in the first way that the store supports. Returns its size."""
+        before = sum(segment.size for segment in segments[: volume.members.start])
+        total = sum(segment.size for segment in segments)
+        ways = list(Joining)
+        for way in ways[ways.index(self._bucket.joining) :]:
+            try:
+                size = self._upload(key, volume, members, before, total, way)
+            except NotSupported as error:
+                if way is ways[-1]:
+                    raise
+                log.warning("export %s: %s It is joined in another way.", self._work.export.id, error.message)
+            else:
+                self._bucket.joining = way
+                return size
+        raise AssertionError("the last way returns or raises")
+
+    def _upload(
+        self, key: str, volume: Volume, members: Sequence[SegmentEntry], before: int, total: int, way: Joining
+    ) -> int:
+        """Upload one file. Returns its size, checked in the bucket."""
         for left in self._bucket.uploads(key):
             left.abort()
-        before = sum(segment.size for segment in segments[: volume.members.start])
         upload = self._bucket.begin_upload(key)
         try:
-            parts = _Parts(self._work, self._cache, upload, members, before, sum(each.size for each in segments))
+            parts = _Parts(self._work, self._cache, upload, members, before, total, way)
             size = parts.upload(volume.assembly)
             self._work.fence()
             upload.complete()
         except BaseException:
-            upload.abort()
+            with suppress(StoreDown):  # the clean-up removes it later
+                upload.abort()
             raise
         seen = self._bucket.head(key)
         if seen is None or seen.size != size:
@@ -143,7 +171,7 @@ class _Parts:
 
     def __init__(
         self, work: Work, cache: SegmentCache, upload: MultipartUpload, segments: Sequence[SegmentEntry],
-        before: int, total: int,
+        before: int, total: int, way: Joining,
     ) -> None:  # fmt: skip
         self._work = work
         self._cache = cache
@@ -151,6 +179,8 @@ class _Parts:
         self._segments = segments
         self._done = before
         self._total = total
+        self._way = way
+        self._size = MIN_PART if way is Joining.COPIED else equal_part_size(sum(each.size for each in segments))
         self._part = 0
         self._waiting = bytearray()
         self.through = 0  # bytes that were not copied inside the bucket
@@ -160,9 +190,8 @@ class _Parts:
         with ThreadPoolExecutor(COPIES_AT_ONCE) as pool:
             copies = []
             try:
-                for part in plan_parts(segment.size for segment in self._segments):
+                for part in self._plan():
                     if isinstance(part, Copy):
-                        self._flush()
                         copies.append(pool.submit(self._copy, self._next(), part.range))
                     else:
                         self._gather(part)
@@ -175,29 +204,23 @@ class _Parts:
         for piece in assembly.tail():
             size += len(piece)
             self._waiting += piece
-            if len(self._waiting) >= MIN_PART:
-                self._flush()
+            self._send_full()
             self._checkpoint()
-        self._flush()
+        if self._waiting:
+            self._send(self._waiting)
         return size
+
+    def _plan(self) -> Iterator[Copy | Gather]:
+        sizes = (segment.size for segment in self._segments)
+        if self._way is Joining.COPIED:
+            return plan_parts(sizes, self._size)
+        return plan_equal_parts(sizes, self._size, copied=self._way is Joining.EQUAL)
 
     def _copy(self, number: int, what: ByteRange) -> None:
         segment = self._segments[what.source]
-        try:
-            with self._sound(segment.key):
-                self._upload.copy(number, segment.key, what.start, what.stop, segment.etag)
-        except NotSupported:
-            self._carry(number, what)
+        with self._sound(segment.key):
+            self._upload.copy(number, segment.key, what.start, what.stop, segment.etag)
         self._done += what.size
-
-    def _carry(self, number: int, what: ByteRange) -> None:
-        """Copy through this machine's disk, for stores that cannot copy a part."""
-        with TemporaryFile() as file:
-            for block in self._read(what):
-                file.write(block)
-            file.seek(0)
-            self._upload.write(number, file)
-        self.through += what.size
 
     def _gather(self, part: Gather) -> None:
         for what in part.ranges:
@@ -205,8 +228,7 @@ class _Parts:
                 self._waiting += block
             self._done += what.size
             self._checkpoint()
-        if len(self._waiting) >= MIN_PART:  # the last ones may be fewer, and wait for the tail
-            self._flush()
+        self._send_full()  # the last ones may be fewer, and wait for the tail
 
     def _read(self, what: ByteRange) -> Iterator[bytes]:
         segment = self._segments[what.source]
@@ -217,11 +239,14 @@ class _Parts:
         with self._sound(segment.key):
             yield from self._work.services.bucket.read(segment.key, what.start, what.stop, segment.etag)
 
-    def _flush(self) -> None:
-        if self._waiting:
-            self._upload.write(self._next(), self._waiting)
-            self.through += len(self._waiting)
-            self._waiting = bytearray()
+    def _send_full(self) -> None:
+        while len(self._waiting) >= self._size:
+            self._send(self._waiting[: self._size])
+            del self._waiting[: self._size]
+
+    def _send(self, part: bytearray) -> None:
+        self._upload.write(self._next(), part)
+        self.through += len(part)
 
     def _next(self) -> int:
         self._part += 1

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 
-from ..errors import PipelineError, ResourceShort, ServiceDown, StoreRefused
+from ..errors import PipelineError, ReadFailed, ResourceShort, ServiceDown, StoreRefused
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Kind(StrEnum):
 
     SERVICE_DOWN = "service down"  # tried again until the keeper ends the export (EXPORT_DEADLINE)
     RESOURCE_SHORT = "resource short"  # of this machine: tried again, `tries` times
-    PASSING = "passing"  # a conflict, a time limit, a refused key: tried again, `tries` times
+    PASSING = "passing"  # a conflict, a time limit, a refused key, a bad read: tried again, `tries` times
     WRONG_INPUT = "wrong input"  # it would fail again: ends the export
     PROGRAM_ERROR = "program error"  # ends the export without the error's text, which may hold data
 
@@ -50,7 +50,7 @@ SHORTAGES = {
 def kind(error: Exception) -> Kind:
     """Returns what kind of failure an error is."""
     match error:
-        case StoreRefused():
+        case StoreRefused() | ReadFailed():
             return Kind.PASSING
         case ServiceDown(retry=True):
             return Kind.SERVICE_DOWN

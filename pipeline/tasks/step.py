@@ -21,7 +21,7 @@ import psutil
 from billiard.exceptions import SoftTimeLimitExceeded
 
 from ..adapters.redis.progress import Drawn
-from ..errors import ChunkFailed, PipelineError, ServiceDown
+from ..errors import ChunkFailed, NoExport, PipelineError, ReadFailed, ServiceDown
 from ..exports.export import Export, State
 from ..logs import fields
 from ..services import Services
@@ -205,9 +205,10 @@ def perform(
     Raises PipelineError with the reason when it fails; what INTERRUPTIONS name when its time or memory ran out.
     """
     # Between two small chunks a process asks the bucket as seldom as between two pages of a large one.
-    export = (
-        services.exports.load(export_id) if chunk is None else services.exports.load(export_id, max_age=ASK_SECONDS)
-    )
+    try:
+        export = services.exports.load(export_id, max_age=0.0 if chunk is None else ASK_SECONDS)
+    except NoExport as error:  # it was stored before the message was sent
+        raise ReadFailed(error.message) from error
     if export.state not in step.wanted:
         return NotWanted(f"the export is {export.state}")
     seconds, begun, redis = services.settings.lease_seconds, False, services.redis

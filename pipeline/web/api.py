@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from flask import Blueprint, Response, redirect, request
@@ -114,7 +114,8 @@ def to_file(export: Export, volume: int = 0) -> AnyResponse:
             raise NotFound(f"Export {export.id} has no volume {volume}; there are {len(made.volumes)}.")
         file = made.files[volume]
         if s.bucket.head(file.key):
-            return redirect(s.bucket.presign(file.key, file.name, s.settings.download_seconds))
+            method: Literal["GET", "HEAD"] = "HEAD" if request.method == "HEAD" else "GET"
+            return redirect(s.bucket.presign(file.key, file.name, s.settings.download_seconds, method))
     raise _no_file(export)
 
 

@@ -2,31 +2,62 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
+from xml.sax.saxutils import escape
 
+from pipeline.adapters.bucket import BACKGROUND
+from pipeline.adapters.bucket.client import connect
 from pipeline.adapters.bucket.s3 import S3Bucket
 from pipeline.settings import Settings
 
-OUT_OF_RANGE = b"<Error><Code>InvalidRange</Code><Message>no</Message></Error>"
-NOT_IMPLEMENTED = b"<Error><Code>NotImplemented</Code><Message>no</Message></Error>"
-REFUSED = b"<Error><Code>AccessDenied</Code><Message>no</Message></Error>"
+
+def error(code: str) -> bytes:
+    return f"<Error><Code>{code}</Code><Message>no</Message></Error>".encode()
 
 
 @dataclass(frozen=True)
 class Lacks:
-    """What the weaker store does not do."""
+    """What the weaker store does not do, or does in its own way."""
 
     conditions: bool = False  # writes whatever the condition says
+    quotes: bool | None = None  # in If-Match of a write: True wants them, False refuses them
+    lost: tuple[int, str] | None = None  # status and code for a conditional write that comes second
+    own_etag: bool = False  # refuses every If-Match
+    ranges: bool = False  # sends the whole object
+    checksums: bool = False  # writes whatever the checksum says
+    pages: bool = False  # ends each listing after its first page
     part_copy: bool = False  # answers 501
+    copy_guard: bool = False  # copies whatever the condition says
+    copied_etag: bool = False  # answers a part copy without it
+    listed_parts: bool = False  # answers 501
+    equal_parts: bool = False  # takes no others, like Cloudflare R2
     signatures: bool = False  # gives every object to anyone
     long_suffixes: bool = False  # answers 416 to the last n bytes of an object that is shorter
+    token: str = ""  # the session token without which it refuses everything
     unreadable: Mapping[str, int] = field(default_factory=dict)  # keys, and the status that reading one answers
+    late: Mapping[str, int] = field(
+        default_factory=dict
+    )  # ends of keys, and how often reading one answers 404 at first
+    flipped: frozenset[str] = frozenset()  # keys that are sent with a wrong first byte
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    headers: Mapping[str, str]
+    data: bytes
+    length: str | None = None
+
+
+def refusal(status: int, code: str) -> Answer:
+    return Answer(status, {"Content-Type": "application/xml"}, error(code))
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -36,34 +67,105 @@ class Handler(BaseHTTPRequestHandler):
     server: LesserServer
 
     def do_PUT(self) -> None:
-        lacks, body = self.server.lacks, self._body()
-        conditional = self.headers.get("If-None-Match") or self.headers.get("If-Match")
-        if lacks.part_copy and self.headers.get("x-amz-copy-source"):
-            self._answer(501, {"Content-Type": "application/xml"}, NOT_IMPLEMENTED)
-        elif lacks.conditions and conditional:
-            self._answer(200, {"ETag": self.server.bucket.put(self._key(), body)}, b"")
-        else:
-            self._pass_on(body)
+        body = self._body()
+        self._send(self._put_part(body) if "partNumber=" in self.path else self._put_object(body))
 
     def do_GET(self) -> None:
-        if self.server.lacks.signatures and self._key().startswith("doctor/"):
-            stored = self.server.bucket.get(self._key())
-            self._answer(200, {}, stored.data if stored else b"")
-        elif self.server.lacks.long_suffixes and self._wants_more_than_there_is():
-            self._answer(416, {"Content-Type": "application/xml"}, OUT_OF_RANGE)
-        elif status := self.server.lacks.unreadable.get(self._key()):
-            self._answer(status, {"Content-Type": "application/xml"}, REFUSED)
-        else:
-            self._pass_on(self._body())
+        self._send(self._got(self._body()))
+
+    do_HEAD = do_GET  # noqa: N815  # http.server names them
 
     def do_POST(self) -> None:
-        self._pass_on(self._body())
+        body, lacks = self._body(), self.server.lacks
+        if lacks.equal_parts and "uploadId=" in self.path:
+            parts = self.server.parts.pop(self._upload_id(), {})
+            sizes = [size for _, size in sorted(parts.items(), key=lambda part: int(part[0]))]
+            if len(set(sizes[:-1])) > 1 or sizes[-1] > sizes[0]:
+                return self._send(refusal(400, "InvalidPart"))
+        return self._send(self._forward(body))
 
-    do_DELETE = do_POST  # noqa: N815  # http.server names them
-    do_HEAD = do_POST  # noqa: N815
+    def do_DELETE(self) -> None:
+        self._send(self._forward(self._body()))
 
     def log_message(self, format: str, *args: object) -> None:
         pass
+
+    def _put_object(self, body: bytes) -> Answer:
+        lacks, etag = self.server.lacks, self.headers.get("If-Match")
+        if lacks.token:
+            return self._for_temporary_keys(body)
+        conditional = etag or self.headers.get("If-None-Match")
+        checksum = any(name.startswith("x-amz-checksum-") for name in map(str.lower, self.headers))
+        if (lacks.conditions and conditional) or (lacks.checksums and checksum):
+            return Answer(200, {"ETag": self.server.bucket.put(self._key(), body)}, b"")
+        if etag and (lacks.own_etag or lacks.quotes not in (None, etag.startswith('"'))):
+            return refusal(412, "PreconditionFailed")
+        answer = self._forward(body)
+        return refusal(*lacks.lost) if conditional and lacks.lost and answer.status == 412 else answer
+
+    def _for_temporary_keys(self, body: bytes) -> Answer:
+        """Answer with the server's own keys: the real store knows no temporary ones."""
+        if self.headers.get("x-amz-security-token") != self.server.lacks.token:
+            return refusal(403, "InvalidToken")
+        if self.command == "PUT":
+            return Answer(200, {"ETag": self.server.bucket.put(self._key(), body)}, b"")
+        stored = self.server.bucket.get(self._key())
+        return Answer(200, {"ETag": stored.etag}, stored.data) if stored else refusal(404, "NoSuchKey")
+
+    def _put_part(self, body: bytes) -> Answer:
+        lacks, size = self.server.lacks, len(body)
+        if copied := self.headers.get("x-amz-copy-source-range"):
+            if lacks.part_copy:
+                return refusal(501, "NotImplemented")
+            first, last = map(int, copied.removeprefix("bytes=").split("-"))
+            size = last + 1 - first
+        self.server.parts.setdefault(self._upload_id(), {})[self._query("partNumber")] = size
+        answer = self._forward(body)
+        if copied and answer.status == 412 and lacks.copy_guard:
+            return self._copied_unguarded(copied)
+        if copied and lacks.copied_etag and answer.status == 200:
+            return replace(answer, data=re.sub(b"<ETag>.*</ETag>", b"", answer.data))
+        return answer
+
+    def _copied_unguarded(self, copied: str) -> Answer:
+        bucket, _, key = unquote(urlsplit(self.path).path).lstrip("/").partition("/")
+        done = self.server.client.upload_part_copy(
+            Bucket=bucket, Key=key, UploadId=self._upload_id(), PartNumber=int(self._query("partNumber")),
+            CopySource=unquote(self.headers["x-amz-copy-source"]), CopySourceRange=copied,
+        )["CopyPartResult"]["ETag"]  # fmt: skip
+        return Answer(200, {}, f"<CopyPartResult><ETag>{escape(done)}</ETag></CopyPartResult>".encode())
+
+    def _got(self, body: bytes) -> Answer:
+        lacks, key = self.server.lacks, self._key()
+        if lacks.token:
+            return self._for_temporary_keys(body)
+        if lacks.signatures and key.startswith("doctor/"):
+            stored = self.server.bucket.get(key)
+            return Answer(200, {}, stored.data if stored else b"")
+        if lacks.long_suffixes and self._wants_more_than_there_is():
+            return refusal(416, "InvalidRange")
+        if lacks.listed_parts and "uploadId=" in self.path:
+            return refusal(501, "NotImplemented")
+        if status := lacks.unreadable.get(key):
+            return refusal(status, "AccessDenied")
+        for end, times in self.server.missing.items():
+            if times and key.endswith(end):
+                self.server.missing[end] -= 1
+                return refusal(404, "NoSuchKey")
+        return self._changed(key, self._forward(body))
+
+    def _changed(self, key: str, answer: Answer) -> Answer:
+        lacks = self.server.lacks
+        if key in lacks.flipped and answer.data:
+            return replace(answer, data=bytes([answer.data[0] ^ 1]) + answer.data[1:])
+        if lacks.ranges and answer.status == 206:
+            stored = self.server.bucket.get(key)
+            headers = {name: value for name, value in answer.headers.items() if name.lower() != "content-range"}
+            return Answer(200, headers, stored.data if stored else b"")
+        if lacks.pages and "list-type" in self.path:
+            whole = answer.data.replace(b"<IsTruncated>true", b"<IsTruncated>false")
+            return replace(answer, data=re.sub(b"<NextContinuationToken>.*?</NextContinuationToken>", b"", whole))
+        return answer
 
     def _key(self) -> str:
         """The key without the bucket and the prefix."""
@@ -78,7 +180,13 @@ class Handler(BaseHTTPRequestHandler):
     def _body(self) -> bytes:
         return self.rfile.read(int(self.headers.get("Content-Length") or 0))
 
-    def _pass_on(self, body: bytes) -> None:
+    def _query(self, name: str) -> str:
+        return parse_qs(urlsplit(self.path).query)[name][0]
+
+    def _upload_id(self) -> str:
+        return self._query("uploadId")
+
+    def _forward(self, body: bytes) -> Answer:
         upstream = HTTPConnection(self.server.upstream, timeout=30)
         try:
             upstream.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
@@ -93,13 +201,14 @@ class Handler(BaseHTTPRequestHandler):
         own = {"transfer-encoding", "connection", "content-length"}
         headers = {name: value for name, value in answer.getheaders() if name.lower() not in own}
         length = answer.getheader("Content-Length") if self.command == "HEAD" else None
-        self._answer(answer.status, headers, data, length)
+        return Answer(answer.status, headers, data, length)
 
-    def _answer(self, status: int, headers: dict[str, str], data: bytes, length: str | None = None) -> None:
-        self.send_response(status)
-        for name, value in headers.items():
+    def _send(self, answer: Answer) -> None:
+        data = b"" if self.command == "HEAD" or answer.status == 304 else answer.data
+        self.send_response(answer.status)
+        for name, value in answer.headers.items():
             self.send_header(name, value)
-        self.send_header("Content-Length", length or str(len(data)))
+        self.send_header("Content-Length", answer.length or str(len(data)))
         self.end_headers()
         self.wfile.write(data)
 
@@ -108,7 +217,10 @@ class LesserServer(ThreadingHTTPServer):
     def __init__(self, settings: Settings, lacks: Lacks) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.lacks = lacks
-        self.bucket = S3Bucket.open(settings)
+        self.client = connect(settings, BACKGROUND)
+        self.bucket = S3Bucket(self.client, settings.bucket, settings.bucket_prefix)
+        self.parts: dict[str, dict[str, int]] = {}  # by upload: sizes by number
+        self.missing = dict(lacks.late)
         self.prefix = settings.bucket_prefix
         self.upstream = urlsplit(settings.s3_endpoint_url or "").netloc
 

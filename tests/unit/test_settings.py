@@ -108,11 +108,35 @@ def test_secrets_are_not_shown() -> None:
         "HEROKU_API_KEY": "hush-6",
         "AWS_SECRET_ACCESS_KEY": "hush-7",
         "AWS_ACCESS_KEY_ID": "hush-8",
+        "AWS_SESSION_TOKEN": "hush-9",
     }
     assert "hush" not in repr(Settings.from_env(secrets))
     with pytest.raises(InvalidSetting) as caught:
         Settings.from_env({"REDIS_URL": "http://:hush@host"})
     assert "hush" not in str(caught.value)
+
+
+def test_the_usual_variables_of_aws_are_used() -> None:
+    usual = {
+        "AWS_DEFAULT_REGION": "eu-central-1", "AWS_ENDPOINT_URL": "https://all.example.org",
+        "AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_SESSION_TOKEN": "token",
+    }  # fmt: skip
+    settings = Settings.from_env(usual)
+    assert (settings.s3_region, settings.s3_endpoint_url) == ("eu-central-1", "https://all.example.org")
+    assert (settings.s3_key_id, settings.s3_secret, settings.s3_session_token) == ("id", "secret", "token")
+    more = usual | {"AWS_REGION": "eu-west-1", "AWS_ENDPOINT_URL_S3": "https://s3.example.org"}
+    assert Settings.from_env(more).s3_region == "eu-west-1"
+    assert Settings.from_env(more).s3_endpoint_url == "https://s3.example.org"
+    ours = Settings.from_env(more | {"S3_ENDPOINT_URL": "https://ours.example.org"})
+    assert ours.s3_endpoint_url == "https://ours.example.org"
+    with pytest.raises(InvalidSetting, match="AWS_ENDPOINT_URL_S3 is not a URL"):
+        Settings.from_env(usual | {"AWS_ENDPOINT_URL_S3": "s3.example.org"})
+
+
+def test_a_session_token_goes_with_the_key_beside_it() -> None:
+    bucketeer = {"BUCKETEER_AWS_ACCESS_KEY_ID": "id", "BUCKETEER_AWS_SECRET_ACCESS_KEY": "secret"}
+    settings = Settings.from_env(bucketeer | {"AWS_SESSION_TOKEN": "of another key"})
+    assert (settings.s3_key_id, settings.s3_session_token) == ("id", None)
 
 
 def test_an_empty_bucket_name_is_unset() -> None:

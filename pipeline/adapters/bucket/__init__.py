@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Literal, Protocol
+
+from .parts import Joining
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,11 @@ class Bucket(Protocol):
 
     Thread-safe; a process opens its own after a fork. Every method raises StoreDown when the store does not
     answer or refuses, and NotSupported, a subclass of it, when the store does not know the operation.
+
+    `joining`: how files are joined here, as learned when the store did not support another way.
     """
+
+    joining: Joining
 
     # one object
 
@@ -77,12 +83,15 @@ class Bucket(Protocol):
     def read(self, key: str, start: int, stop: int, etag: str | None = None) -> Iterator[bytes]:
         """Yield bytes start..stop (exclusive) in blocks of at most 256 KiB.
 
-        Raises NotFound, and Conflict when the object no longer has this ETag.
+        Raises NotFound, Conflict when the object no longer has this ETag, and ReadFailed when other bytes come.
         """
         ...
 
     def download(self, key: str, into: BinaryIO, limit: int) -> None:
-        """Copy an object into a file. Raises NotFound, and UnreadableSource when it has more than `limit` bytes."""
+        """Copy an object into a file. Raises NotFound, and UnreadableSource when it has more than `limit` bytes.
+
+        Raises ReadFailed when the store has a checksum of the object, and its bytes have another.
+        """
         ...
 
     def put(
@@ -110,8 +119,11 @@ class Bucket(Protocol):
         """Remove any number of objects, a thousand per request. Missing ones are ignored."""
         ...
 
-    def presign(self, key: str, name: str, seconds: int) -> str:
-        """Return a URL that downloads a PDF under a file name, without any other permission, for `seconds`."""
+    def presign(self, key: str, name: str, seconds: int, method: Literal["GET", "HEAD"] = "GET") -> str:
+        """Return a URL that downloads a PDF under a file name, without any other permission, for `seconds`.
+
+        It works with the one method: the method is part of the signature.
+        """
         ...
 
     # many objects
@@ -171,7 +183,10 @@ class MultipartUpload(Protocol):
         ...
 
     def complete(self) -> None:
-        """Make the object from its parts, in the order of their numbers."""
+        """Make the object from its parts, in the order of their numbers.
+
+        Raises NotSupported when the store refuses them, and their sizes differ.
+        """
         ...
 
     def abort(self) -> None:

@@ -11,9 +11,24 @@ from typing import TYPE_CHECKING
 import boto3
 import botocore.session
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    FlexibleChecksumError,
+    NoCredentialsError,
+    PartialCredentialsError,
+)
 
-from ...errors import Conflict, NotFound, NotSupported, StoreDown, StoreRefused, UploadGone
+from ...errors import (
+    Conflict,
+    NotFound,
+    NotSupported,
+    PipelineError,
+    ReadFailed,
+    StoreDown,
+    StoreRefused,
+    UploadGone,
+)
 from ...settings import Settings
 from . import Timeouts
 
@@ -22,17 +37,49 @@ if TYPE_CHECKING:
 
 _MISSING = {"NoSuchKey", "404", "NotFound", "InvalidRange", "416"}  # 416: a range of an empty object
 _UNKNOWN = {"NotImplemented", "MethodNotAllowed", "501", "405"}
-_CHANGED = {"PreconditionFailed", "ConditionalRequestConflict", "412", "409"}
+_CHANGED = (304, 409, 412)  # whatever the code says: stores differ in it
+_KEYS = "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+_EXPIRED = "Set new temporary keys, all three: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN."
+_REGION = ("this is not the bucket's region", "Set AWS_REGION to the region of the bucket.")
+_REDIRECTED = "Check S3_ENDPOINT_URL: https instead of http? AWS_REGION: the bucket's region?"
+_FORBIDDEN = (
+    "the key may not do this",
+    f"Check that {_KEYS} are this bucket's, and that the key may read, write, list and delete there.",
+)
+_REFUSALS = {
+    "SignatureDoesNotMatch": (
+        "the secret does not fit the key",
+        f"Check {_KEYS} (copied whole?), AWS_REGION, and this machine's clock.",
+    ),
+    "InvalidAccessKeyId": ("the store does not know the key", f"Check {_KEYS}, and the address of the store."),
+    "AccessDenied": _FORBIDDEN,
+    "403": _FORBIDDEN,
+    "401": _FORBIDDEN,
+    "RequestTimeTooSkewed": ("this machine's clock is wrong", "Set the clock; the store allows 15 minutes."),
+    "ExpiredToken": ("the temporary keys have expired", _EXPIRED),
+    "InvalidToken": ("the session token does not fit the key", _EXPIRED),
+    "AuthorizationHeaderMalformed": _REGION,
+    "PermanentRedirect": _REGION,
+    "301": _REGION,
+    "NoSuchBucket": (
+        "there is no such bucket",
+        "Make it, or check S3_BUCKET and the address of the store.",
+    ),
+}
+"""What the codes of S3 mean, and what to do. They are S3's; other stores use the same."""
 
 
 def connect(settings: Settings, timeouts: Timeouts) -> S3Client:
     """Return a client for the bucket that the settings name. Nothing is sent yet."""
-    return _session().client(
+    session = _session()
+    return session.client(
         "s3",
-        region_name=settings.s3_region or "us-east-1",
+        region_name=settings.s3_region or session.region_name or "us-east-1",
         endpoint_url=settings.s3_endpoint_url,
+        # Without keys boto3 looks for them itself: AWS_PROFILE, its files, the role of a container or a machine.
         aws_access_key_id=settings.s3_key_id,
         aws_secret_access_key=settings.s3_secret,
+        aws_session_token=settings.s3_session_token,
         config=Config(
             signature_version="s3v4",
             connect_timeout=timeouts.connect,
@@ -75,18 +122,40 @@ def s3_errors(action: str) -> Iterator[None]:
     try:
         yield
     except ClientError as error:
-        code = error.response.get("Error", {}).get("Code", "")
-        if code in _MISSING:
-            raise NotFound(f"The bucket could not {action}: there is no such object.") from error
-        if code in _UNKNOWN:
-            raise NotSupported(f"The bucket cannot {action}: {code}.") from error
-        if code == "NoSuchUpload":
-            raise UploadGone(f"The bucket could not {action}: the upload was aborted.") from error
-        if code in _CHANGED:
-            raise Conflict(f"The bucket did not {action}: another process changed it first.") from error
-        refused = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") in (401, 403, 404)
-        raise (StoreRefused if refused else StoreDown)(
-            f"The bucket could not {action}: {code or error}."
-        ) from error
+        raise _ours(error, action) from error
+    except FlexibleChecksumError as error:
+        raise ReadFailed(f"The bucket could not {action}: what it sent does not match its checksum.") from error
+    except (NoCredentialsError, PartialCredentialsError) as error:
+        raise StoreRefused(f"The bucket could not {action}: there are no keys.", advice=f"Set {_KEYS}.") from error
     except BotoCoreError as error:
         raise StoreDown(f"The bucket could not {action}: {error}.") from error
+    except RecursionError as error:  # botocore asks for the bucket's region, is redirected again, and so on
+        words = "the store redirects every request."
+        raise StoreRefused(f"The bucket could not {action}: {words}", advice=_REDIRECTED) from error
+    except KeyError as error:  # of an answer
+        raise NotSupported(f"The bucket cannot {action}: its answer has no {error.args[0]}.") from error
+
+
+def status_of(error: BaseException) -> int:
+    """Return the HTTP status that S3 answered to raise this error, 0 if it answered nothing."""
+    while error.__cause__:
+        error = error.__cause__
+    response = error.response if isinstance(error, ClientError) else {}
+    return int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+
+
+def _ours(error: ClientError, action: str) -> PipelineError:
+    code, status = error.response.get("Error", {}).get("Code", ""), status_of(error)
+    if code in _MISSING:
+        return NotFound(f"The bucket could not {action}: there is no such object.")
+    if code in _UNKNOWN:
+        return NotSupported(f"The bucket cannot {action}: {code}.")
+    if code == "NoSuchUpload":
+        return UploadGone(f"The bucket could not {action}: the upload was aborted.")
+    if status in _CHANGED:
+        return Conflict(f"The bucket did not {action}: another process changed it first.")
+    if code in _REFUSALS:
+        words, advice = _REFUSALS[code]
+        return StoreRefused(f"The bucket could not {action}: {words} ({code}).", advice=advice)
+    kind = StoreRefused if status in (401, 403, 404) else StoreDown
+    return kind(f"The bucket could not {action}: {code or error}.")

@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from enum import Enum
 
 MIB = 1024 * 1024
 MIN_PART = 5 * MIB  # of every part but the last (S3 user guide, "Amazon S3 multipart upload limits")
 MAX_PART = 5 * 1024 * MIB
+MAX_SHARES = 9_000  # parts of equal size for segments; the other 1,000 of a file are for its tail
+
+
+class Joining(Enum):
+    """How a store makes one file of segments: each way asks for less than the one before it."""
+
+    COPIED = "parts of any size, copied"  # S3
+    EQUAL = "parts of equal size, copied where they can be"  # Cloudflare R2
+    SENT = "parts of equal size, sent by the worker in order"  # rclone
 
 
 @dataclass(frozen=True)
@@ -66,3 +76,29 @@ def plan_parts(sizes: Iterable[int], smallest: int = MIN_PART, largest: int = MA
             waiting.append(ByteRange(source, start, size))
             held += size - start
     yield Gather(tuple(waiting))
+
+
+def plan_equal_parts(sizes: Iterable[int], size: int, *, copied: bool) -> Iterator[Copy | Gather]:
+    """Cut a sequence of sources into parts of `size` bytes, the last one of less. Every byte is in one part.
+
+    If `copied`, a part within one source is a Copy: between two large sources, one part is gathered. The last part
+    is a Gather, possibly empty, as in `plan_parts`.
+    """
+    waiting: list[ByteRange] = []
+    held = 0
+    for source, whole in enumerate(sizes):
+        start = 0
+        while start < whole:
+            stop = min(whole, start + size - held)
+            waiting.append(ByteRange(source, start, stop))
+            held += stop - start
+            start = stop
+            if held == size:
+                yield Copy(waiting[0]) if copied and len(waiting) == 1 else Gather(tuple(waiting))
+                waiting, held = [], 0
+    yield Gather(tuple(waiting))
+
+
+def equal_part_size(total: int) -> int:
+    """Return the size of equal parts for a file whose segments have `total` bytes."""
+    return max(MIN_PART, -(-total // MAX_SHARES))

@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from itertools import islice
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, Literal
 from urllib.parse import quote
 
-from ...errors import NotFound, StoreDown, UnreadableSource
+from ...errors import Conflict, NotFound, ReadFailed, StoreDown, StoreRefused, UnreadableSource
 from ...settings import MIB, Settings
 from . import BACKGROUND, Bucket, MultipartUpload, ObjectInfo, StoredObject, Tail, Timeouts
-from .client import connect, s3_errors, timestamp
+from .client import connect, s3_errors, status_of, timestamp
+from .etags import EtagForms, same
+from .parts import Joining
 from .s3_upload import S3Upload
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
-    from mypy_boto3_s3.type_defs import GetObjectOutputTypeDef, GetObjectRequestTypeDef, PutObjectRequestTypeDef
+    from mypy_boto3_s3.type_defs import (
+        GetObjectOutputTypeDef,
+        GetObjectRequestTypeDef,
+        ListObjectsV2RequestPaginateTypeDef,
+        PutObjectRequestTypeDef,
+    )
 
 _BLOCK = 256 * 1024
 _PART = 8 * MIB  # a part of an object of unknown size: S3 takes 5 MiB or more, and 10,000 of them
+_LOST = (400, 404, 405, 500, 501)  # also answered, by some stores, to a conditional write that came second
 
 
 class S3Bucket(Bucket):
@@ -30,6 +38,8 @@ class S3Bucket(Bucket):
         self._client = client
         self._bucket = bucket
         self._prefix = prefix
+        self._forms = EtagForms()
+        self.joining = Joining.COPIED
 
     @classmethod
     def open(cls, settings: Settings, timeouts: Timeouts = BACKGROUND) -> S3Bucket:
@@ -40,23 +50,23 @@ class S3Bucket(Bucket):
 
     def get(self, key: str) -> StoredObject | None:
         try:
-            with self._got(self._at(key)) as answer:
+            with self._got(self._whole(key)) as answer:
                 return StoredObject(answer["Body"].read(), answer["ETag"])
         except NotFound:
             return None
 
     def tail(self, key: str, size: int) -> Tail | None:
-        try:
-            with self._got(self._at(key) | {"Range": f"bytes=-{size}"}) as answer:
+        with suppress(NotFound), self._got(self._at(key) | {"Range": f"bytes=-{size}"}) as answer:
+            if answer["ContentLength"] <= size:
                 data = answer["Body"].read()
-        except NotFound:  # or it is shorter than `size`, and the store answers 416 to that
-            there = self.head(key)
-            if there is None or not there.size:
-                return None
-            data = b"".join(self.read(key, max(0, there.size - size), there.size, there.etag))
-            return Tail(data, there.size, there.etag)
-        whole = answer.get("ContentRange", "").rpartition("/")[2]  # a store may leave it out for a short object
-        return Tail(data, int(whole or len(data)), answer["ETag"])
+                whole = answer.get("ContentRange", "").rpartition("/")[2]  # left out for a short object, by some
+                return Tail(data, int(whole or len(data)), answer["ETag"])
+        # It is missing; or shorter than `size`, to which a store may answer 416; or a store sends the whole object.
+        there = self.head(key)
+        if there is None or not there.size:
+            return None
+        data = b"".join(self.read(key, max(0, there.size - size), there.size, there.etag))
+        return Tail(data, there.size, there.etag)
 
     def head(self, key: str) -> ObjectInfo | None:
         try:
@@ -69,14 +79,16 @@ class S3Bucket(Bucket):
     def read(self, key: str, start: int, stop: int, etag: str | None = None) -> Iterator[bytes]:
         if stop <= start:
             return
-        request = self._at(key) | {"Range": f"bytes={start}-{stop - 1}"}
-        if etag:
-            request["IfMatch"] = etag
-        with self._got(request) as answer:
+        with self._got(self._at(key) | {"Range": f"bytes={start}-{stop - 1}"}, etag) as answer:
+            if etag and not same(answer["ETag"], etag):  # a store may ignore the condition
+                raise Conflict(f"The bucket did not read {key}: another process changed it first.")
+            if answer["ContentLength"] != stop - start:
+                sent = answer["ContentLength"]
+                raise ReadFailed(f"The bucket sent {sent} instead of {stop - start} bytes of {key}.")
             yield from answer["Body"].iter_chunks(_BLOCK)
 
     def download(self, key: str, into: BinaryIO, limit: int) -> None:
-        with self._got(self._at(key)) as answer:
+        with self._got(self._whole(key)) as answer:
             size = answer["ContentLength"]
             if size > limit:
                 raise UnreadableSource(f"{key} has {size // MIB} MiB; the limit is {limit // MIB} MiB.")
@@ -99,14 +111,24 @@ class S3Bucket(Bucket):
             "Body": data,
             "ContentType": content_type,
         }
-        if new:
-            request["IfNoneMatch"] = "*"
-        elif replacing:
-            request["IfMatch"] = replacing
         if sha256:
             request["ChecksumSHA256"] = base64.b64encode(bytes.fromhex(sha256)).decode()
-        with s3_errors(f"write {key}"):
-            return self._client.put_object(**request)["ETag"]
+        if not new and not replacing:
+            return self._put(key, request)
+
+        def replace(form: str) -> str:
+            return self._put(key, request | {"IfMatch": form})
+
+        try:
+            if replacing:
+                return self._forms.send("write", replacing, replace, self._etag_of(key))
+            return self._put(key, request | {"IfNoneMatch": "*"})
+        except StoreRefused:
+            raise
+        except (NotFound, StoreDown) as error:
+            if status_of(error) in _LOST and not self._holds(key, replacing):
+                raise Conflict(f"The bucket did not write {key}: another process changed it first.") from error
+            raise
 
     def write(self, key: str, pieces: Iterable[bytes], content_type: str = "application/jsonl") -> None:
         upload = self.begin_upload(key, content_type)
@@ -130,12 +152,12 @@ class S3Bucket(Bucket):
             if errors := answer.get("Errors"):
                 raise StoreDown(f"{errors[0]['Key']} could not be removed: {errors[0].get('Message', '')}")
 
-    def presign(self, key: str, name: str, seconds: int) -> str:
+    def presign(self, key: str, name: str, seconds: int, method: Literal["GET", "HEAD"] = "GET") -> str:
         """See Bucket. The file name is sent twice, as in RFC 6266: in ASCII, and as it is (RFC 8187)."""
         ascii_name = "".join(c if " " <= c <= "~" and c not in '"\\' else "_" for c in name)
         with s3_errors(f"sign {key}"):
             return self._client.generate_presigned_url(
-                "get_object",
+                "get_object" if method == "GET" else "head_object",
                 Params={
                     "Bucket": self._bucket,
                     "Key": self._full_key(key),
@@ -150,12 +172,14 @@ class S3Bucket(Bucket):
     # many objects
 
     def entries(self, prefix: str, page_size: int = 1000, after: str = "") -> Iterator[ObjectInfo]:
-        pages = self._client.get_paginator("list_objects_v2").paginate(
-            Bucket=self._bucket,
-            Prefix=self._full_key(prefix),
-            StartAfter=self._full_key(after) if after else "",
-            PaginationConfig={"PageSize": page_size},
-        )
+        request: ListObjectsV2RequestPaginateTypeDef = {
+            "Bucket": self._bucket,
+            "Prefix": self._full_key(prefix),
+            "PaginationConfig": {"PageSize": page_size},
+        }
+        if after:
+            request["StartAfter"] = self._full_key(after)
+        pages = self._client.get_paginator("list_objects_v2").paginate(**request)
         with s3_errors(f"list {prefix}"):
             for page in pages:
                 for item in page.get("Contents", ()):
@@ -186,10 +210,7 @@ class S3Bucket(Bucket):
 
     def create_bucket(self) -> None:
         """Make the bucket if it is not there. For laptops and tests: on S3 it is made beforehand."""
-        with (
-            s3_errors(f"make the bucket {self._bucket}"),
-            suppress(self._client.exceptions.BucketAlreadyOwnedByYou),
-        ):
+        with suppress(Conflict), s3_errors(f"make the bucket {self._bucket}"):
             self._client.create_bucket(Bucket=self._bucket)
 
     def set_lifecycle(self, days: Mapping[str, int]) -> None:
@@ -216,25 +237,52 @@ class S3Bucket(Bucket):
     def _at(self, key: str) -> GetObjectRequestTypeDef:
         return {"Bucket": self._bucket, "Key": self._full_key(key)}
 
+    def _whole(self, key: str) -> GetObjectRequestTypeDef:
+        """Ask for a whole object and its checksum, if there is one: botocore compares it at the end."""
+        return {**self._at(key), "ChecksumMode": "ENABLED"}
+
     def _upload(self, key: str, upload_id: str) -> S3Upload:
-        return S3Upload(self._client, self._bucket, self._full_key, key, upload_id)
+        return S3Upload(self._client, self._bucket, self._full_key, key, upload_id, self._forms, self._etag_of)
+
+    def _put(self, key: str, request: PutObjectRequestTypeDef) -> str:
+        with s3_errors(f"write {key}"):
+            return self._client.put_object(**request)["ETag"]
+
+    def _etag_of(self, key: str) -> Callable[[], str | None]:
+        """Return a function that asks for the ETag of an object, None if there is none."""
+
+        def ask() -> str | None:
+            there = self.head(key)
+            return there.etag if there else None
+
+        return ask
+
+    def _holds(self, key: str, replacing: str | None) -> bool:
+        """Return whether the condition of a write that was refused is true: the refusal has another reason."""
+        there = self._etag_of(key)()
+        return same(there, replacing) if replacing else there is None
 
     @contextmanager
-    def _got(self, request: GetObjectRequestTypeDef) -> Iterator[GetObjectOutputTypeDef]:
-        """Yield the answer to a request for an object; close its body afterwards."""
-        with s3_errors(f"read {request['Key'].removeprefix(self._prefix)}"):
-            answer = self._client.get_object(**request)
-            with closing(answer["Body"]):
-                yield answer
+    def _got(self, request: GetObjectRequestTypeDef, etag: str | None = None) -> Iterator[GetObjectOutputTypeDef]:
+        """Yield the answer to a request for an object, of this ETag if one is given; close its body afterwards."""
+        key = request["Key"].removeprefix(self._prefix)
+
+        def get(form: str) -> GetObjectOutputTypeDef:
+            with s3_errors(f"read {key}"):
+                return self._client.get_object(**(request | {"IfMatch": form} if form else request))
+
+        answer = self._forms.send("read", etag, get, self._etag_of(key)) if etag else get("")
+        with s3_errors(f"read {key}"), closing(answer["Body"]):
+            yield answer
 
 
 def _parts(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """Gather pieces into parts of at least _PART bytes; only the last may be smaller."""
+    """Cut pieces into parts of _PART bytes, the last one of what is left: Cloudflare R2 wants them equal."""
     waiting = bytearray()
     for piece in pieces:
         waiting += piece
-        if len(waiting) >= _PART:
-            yield bytes(waiting)
-            waiting.clear()
+        while len(waiting) >= _PART:
+            yield bytes(waiting[:_PART])
+            del waiting[:_PART]
     if waiting:
         yield bytes(waiting)

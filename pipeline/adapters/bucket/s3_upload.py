@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from io import SEEK_END
 from typing import TYPE_CHECKING, BinaryIO, cast
 
-from ...errors import UploadGone
+from ...errors import NotSupported, StoreDown, UploadGone
 from . import MultipartUpload
-from .client import s3_errors
+from .client import s3_errors, status_of
+from .etags import EtagForms
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -17,14 +19,18 @@ class S3Upload(MultipartUpload):
     """A multipart upload to S3; the protocol says what its methods do. `full_key` puts the prefix before a key."""
 
     def __init__(
-        self, client: S3Client, bucket: str, full_key: Callable[[str], str], key: str, upload_id: str
-    ) -> None:
+        self, client: S3Client, bucket: str, full_key: Callable[[str], str], key: str, upload_id: str,
+        forms: EtagForms, etag_of: Callable[[str], Callable[[], str | None]],
+    ) -> None:  # fmt: skip
         self._client = client
         self._bucket = bucket
         self._full_key = full_key
         self._key = key
         self._id = upload_id
+        self._forms = forms
+        self._etag_of = etag_of
         self._etags: dict[int, str] = {}
+        self._sizes: dict[int, int] = {}
 
     @property
     def key(self) -> str:
@@ -39,31 +45,53 @@ class S3Upload(MultipartUpload):
                 PartNumber=part,
                 Body=cast(bytes, data),  # boto3 takes a bytearray; its types do not know it
             )
-        self._etags[part] = answer["ETag"]
+            self._etags[part], self._sizes[part] = answer["ETag"], _size(data)
 
     def copy(self, part: int, key: str, start: int, stop: int, etag: str) -> None:
-        with s3_errors(f"copy {key} into {self._key}"):
-            answer = self._client.upload_part_copy(
-                Bucket=self._bucket,
-                Key=self._full_key(self._key),
-                UploadId=self._id,
-                PartNumber=part,
-                CopySource={"Bucket": self._bucket, "Key": self._full_key(key)},
-                CopySourceRange=f"bytes={start}-{stop - 1}",
-                CopySourceIfMatch=etag,
-            )
-        self._etags[part] = answer["CopyPartResult"]["ETag"]
+        def call(form: str) -> str | None:
+            with s3_errors(f"copy {key} into {self._key}"):
+                answer = self._client.upload_part_copy(
+                    Bucket=self._bucket,
+                    Key=self._full_key(self._key),
+                    UploadId=self._id,
+                    PartNumber=part,
+                    CopySource={"Bucket": self._bucket, "Key": self._full_key(key)},
+                    CopySourceRange=f"bytes={start}-{stop - 1}",
+                    CopySourceIfMatch=form,
+                )
+            return answer.get("CopyPartResult", {}).get("ETag")
+
+        copied = self._forms.send("copy", etag, call, self._etag_of(key))
+        self._etags[part], self._sizes[part] = copied or self._listed(part, stop - start), stop - start
+
+    def _listed(self, part: int, size: int) -> str:
+        """Return the ETag of a part as the store lists it. Raises NotSupported if it does not."""
+        with s3_errors(f"list part {part} of {self._key}"):
+            answer = self._client.list_parts(
+                Bucket=self._bucket, Key=self._full_key(self._key), UploadId=self._id,
+                PartNumberMarker=part - 1, MaxParts=1,
+            )  # fmt: skip
+            found = answer.get("Parts", [])
+            if [(each["PartNumber"], each["Size"]) for each in found] == [(part, size)]:
+                return found[0]["ETag"]
+        raise NotSupported(f"The bucket cannot copy a part of {self._key}: neither answer nor list has its ETag.")
 
     def complete(self) -> None:
-        with s3_errors(f"complete {self._key}"):
-            self._client.complete_multipart_upload(
-                Bucket=self._bucket,
-                Key=self._full_key(self._key),
-                UploadId=self._id,
-                MultipartUpload={
-                    "Parts": [{"PartNumber": part, "ETag": etag} for part, etag in sorted(self._etags.items())]
-                },
-            )
+        try:
+            with s3_errors(f"complete {self._key}"):
+                self._client.complete_multipart_upload(
+                    Bucket=self._bucket,
+                    Key=self._full_key(self._key),
+                    UploadId=self._id,
+                    MultipartUpload={
+                        "Parts": [{"PartNumber": part, "ETag": etag} for part, etag in sorted(self._etags.items())]
+                    },
+                )
+        except StoreDown as error:
+            *even, last = (self._sizes[part] for part in sorted(self._sizes))
+            if status_of(error) == 400 and (len(set(even)) > 1 or last > max(even, default=last)):
+                raise NotSupported(f"{error.message} Its parts are of different sizes.") from error
+            raise
 
     def abort(self) -> None:
         try:
@@ -73,3 +101,7 @@ class S3Upload(MultipartUpload):
                 )
         except UploadGone:
             return
+
+
+def _size(data: bytes | bytearray | BinaryIO) -> int:
+    return len(data) if isinstance(data, bytes | bytearray) else data.seek(0, SEEK_END)

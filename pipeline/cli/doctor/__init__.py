@@ -114,12 +114,17 @@ def redis_checks(settings: Settings) -> Iterator[Check]:
     except RedisDown as error:
         yield failed("redis", error, "Check REDIS_URL: rediss:// if the server uses TLS, else redis://.")
         return
-    version = info.get("valkey_version") or info.get("redis_version", "?")
+    known = info or {}
+    version = known.get("valkey_version") or known.get("redis_version")
+    words = f"Version {version} answers" if version else "It answers"
     if settings.redis_url.startswith("rediss:") or is_local(settings.redis_url):
-        yield Check("redis", Outcome.OK, f"Version {version} answers.")
+        yield Check("redis", Outcome.OK, f"{words}.")
     else:
-        words = f"Version {version} answers, but not over TLS."
-        yield Check("redis", Outcome.WARNING, words, "Use a rediss:// URL.")
+        yield Check("redis", Outcome.WARNING, f"{words}, but not over TLS.", "Use a rediss:// URL.")
+    if info is None:
+        for name in ("redis memory", "redis connections"):
+            yield skipped(name, "this user may not use INFO (ACL)")
+        return
     yield _eviction(str(info.get("maxmemory_policy", "unknown")))
     yield _connections(int(info.get("maxclients", 0)), int(info.get("connected_clients", 0)), settings.max_workers)
 

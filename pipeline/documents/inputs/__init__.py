@@ -35,7 +35,7 @@ class Inputs(Protocol):
         """Yields every item with its source, in order. Slow sources are loaded ahead."""
 
     def find(self, listing: str) -> Listing | None:
-        """Returns the current version of a listing, None if there is none."""
+        """Returns the current version of a listing, None if there is none. ReadFailed if it was there before."""
 
     def pinned(self, listing: Listing) -> Inputs:
         """Returns the same inputs on this version of the listing. They raise InputChanged when it is gone."""
@@ -46,7 +46,7 @@ class Inputs(Protocol):
 
 def changed(listing: Listing) -> InputChanged:
     """Returns the error for a listing whose bytes differ from those that were counted."""
-    return InputChanged(f"The listing {listing.key} was replaced or removed while the document was being made.")
+    return InputChanged(f"The listing {listing.key} was replaced while the document was being made.")
 
 
 class RangeFile(RawIOBase):

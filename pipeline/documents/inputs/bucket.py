@@ -16,7 +16,7 @@ from typing import BinaryIO, TypeVar, cast
 
 from ...adapters.bucket import Bucket
 from ...adapters.https import Fetcher
-from ...errors import Conflict, InvalidRequest, NotFound, UnreadableSource
+from ...errors import Conflict, InvalidRequest, NotFound, ReadFailed, UnreadableSource
 from ...exports.plan import Listing
 from ...settings import MIB
 from . import BLOCK, INPUTS, OpenInput, changed
@@ -50,11 +50,14 @@ class BucketInputs:
         for attempt in range(1, TRIES):
             try:
                 return self._copy(source)
-            except UnreadableSource as error:
-                if not error.retry:
+            except (UnreadableSource, NotFound) as error:
+                if isinstance(error, UnreadableSource) and not error.retry:
                     raise
                 time.sleep(0.2 * attempt)
-        return self._copy(source)
+        try:
+            return self._copy(source)
+        except NotFound as error:
+            raise UnreadableSource(f"There is no {source} in the bucket.") from error
 
     def each(self, items: Iterable[T], source: Callable[[T], str]) -> Generator[tuple[T, OpenInput], None, None]:
         with closing(_load_ahead(items, lambda item: self.open(source(item)))) as loaded:
@@ -63,6 +66,8 @@ class BucketInputs:
 
     def find(self, listing: str) -> Listing | None:
         entry = self._bucket.head(listing)
+        if entry is None and listing.startswith(INPUTS):  # it was there when the export was requested
+            raise _missing(listing)
         return Listing(listing, entry.size, entry.etag) if entry else None
 
     def pinned(self, listing: Listing) -> BucketInputs:
@@ -71,13 +76,15 @@ class BucketInputs:
     def blocks(self, listing: str, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
         seen = self._pin if self._pin and self._pin.key == listing else self.find(listing)
         if seen is None:
-            raise InvalidRequest(f"There is no listing {listing} in the bucket.", field="listing")
+            raise _missing(listing)
         return self._read(seen, start, seen.size if stop is None else min(stop, seen.size))
 
     def _read(self, seen: Listing, start: int, stop: int) -> Iterator[bytes]:
         try:
             yield from self._last_block.read(seen, start, stop)
-        except (Conflict, NotFound) as error:
+        except NotFound as error:
+            raise _missing(seen.key) from error
+        except Conflict as error:
             raise changed(seen) from error
 
     def _copy(self, source: str) -> BinaryIO:
@@ -94,10 +101,7 @@ class BucketInputs:
         if "://" in source:
             self._fetcher.fetch(source, file)
             return
-        try:
-            self._bucket.download(source, file, MAX_SOURCE)
-        except NotFound as error:
-            raise UnreadableSource(f"There is no {source} in the bucket.") from error
+        self._bucket.download(source, file, MAX_SOURCE)
 
 
 class LastBlock:
@@ -127,6 +131,11 @@ class LastBlock:
         data = b"".join(self._bucket.read(listing.key, start, end, listing.version))
         self._seen = listing, start, data
         return start, data
+
+
+def _missing(listing: str) -> ReadFailed:
+    advice = "Store it there, and request the export again."
+    return ReadFailed(f"There is no {listing} in the bucket.", field="listing", advice=advice)
 
 
 def _is_plain(key: str) -> bool:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import redis
 from click.testing import CliRunner
 
 from local.dynos import Dynos
@@ -55,8 +56,8 @@ def test_a_complete_installation_is_ok(whole: Environ) -> None:
     assert [check for check in checks if check.outcome is not Outcome.OK] == []
     assert {check.name for check in checks} == {
         "SECRET_KEY", "BASE_URL", "sign-in", "redis", "redis memory", "redis connections", "bucket",
-        "conditional writes", "part copy", "download link", "mail", "heroku", "memory", "fonts",
-        "MAIL_FROM", "DOCUMENTS",
+        "conditional writes", "ranges", "checksums", "listing", "part copy", "parts", "uploads", "download link",
+        "mail", "heroku", "memory", "fonts", "MAIL_FROM", "DOCUMENTS",
     }  # fmt: skip
 
 
@@ -70,7 +71,7 @@ def test_nothing_is_left_in_the_bucket(environ: Environ, settings: Settings) -> 
 @pytest.mark.parametrize(
     ("variables", "name", "words", "advice"),
     [
-        ({"AWS_SECRET_ACCESS_KEY": "wrong"}, "bucket", "SignatureDoesNotMatch", "S3_BUCKET"),
+        ({"AWS_SECRET_ACCESS_KEY": "wrong"}, "bucket", "SignatureDoesNotMatch", "clock"),
         ({"REDIS_URL": "closed"}, "redis", "does not answer", "REDIS_URL"),
         ({"SMTP_URL": "wrong password"}, "mail", "535", "SMTP_URL"),
         ({"SMTP_URL": "no TLS elsewhere"}, "mail", "offers no TLS", "smtps://"),
@@ -171,7 +172,7 @@ def test_missing_conditional_writes_are_a_warning(settings: Settings) -> None:
     check = found(checks, "conditional writes")
     assert check.outcome is Outcome.WARNING
     assert "If-None-Match and If-Match" in check.words
-    assert "two processes may advance the same export" in check.words
+    assert "Two processes may advance the same export" in check.words
     assert "one worker" in check.advice
     assert outcomes(checks)["part copy"] is Outcome.OK
 
@@ -183,8 +184,49 @@ def test_missing_part_copy_is_a_warning(settings: Settings) -> None:
     check = found(checks, "part copy")
     assert check.outcome is Outcome.WARNING
     assert "NotImplemented" in check.words
-    assert "streams every byte through the worker" in check.words
+    assert "files pass through the worker" in check.words
     assert outcomes(checks)["conditional writes"] is Outcome.OK
+
+
+@pytest.mark.parametrize(
+    ("lacks", "name", "outcome", "words"),
+    [
+        (Lacks(own_etag=True), "conditional writes", Outcome.FAILED, "is refused with the object's own ETag"),
+        (Lacks(lost=(503, "SlowDown")), "conditional writes", Outcome.FAILED, "is answered with another error"),
+        (Lacks(quotes=False), "conditional writes", Outcome.OK, "refused when another was first"),
+        (Lacks(lost=(501, "NotImplemented")), "conditional writes", Outcome.OK, "refused when another was first"),
+        (Lacks(ranges=True), "ranges", Outcome.FAILED, "sent 100 instead of 10 bytes"),
+        (Lacks(long_suffixes=True), "ranges", Outcome.OK, "Any part of an object"),
+        (Lacks(checksums=True), "checksums", Outcome.WARNING, "SHA-256 is ignored"),
+        (Lacks(pages=True), "listing", Outcome.FAILED, "not complete and in order"),
+        (Lacks(copy_guard=True), "part copy", Outcome.WARNING, "copied inside the bucket, but whatever their ETag"),
+        (Lacks(copied_etag=True), "part copy", Outcome.OK, "copied inside the bucket"),
+        (Lacks(copied_etag=True, listed_parts=True), "part copy", Outcome.WARNING, "pass through the worker"),
+        (Lacks(equal_parts=True), "parts", Outcome.WARNING, "Only parts of equal size are taken"),
+    ],
+)
+def test_what_a_store_does_otherwise_is_said(
+    settings: Settings, lacks: Lacks, name: str, outcome: Outcome, words: str
+) -> None:
+    with lesser(settings, lacks) as other:
+        checks = list(bucket_checks(other))
+    check = found(checks, name)
+    assert check.outcome is outcome
+    assert words in check.words
+    assert [each.name for each in checks if each.outcome is not Outcome.OK] == [name] * (outcome is not Outcome.OK)
+
+
+def test_a_redis_that_forbids_info_is_ok(environ: Environ, tmp_path: Path) -> None:
+    with valkey(tmp_path) as server:
+        with redis.Redis.from_url(server.url) as client:
+            client.execute_command("ACL", "SETUSER", "app", "on", ">hunter22", "~*", "&*", "+@all", "-info")
+        url = server.url.replace("//", "//app:hunter22@")
+        checks = list(redis_checks(Settings.from_env(environ | {"REDIS_URL": url})))
+    assert outcomes(checks) == {
+        "redis": Outcome.OK, "redis memory": Outcome.SKIPPED, "redis connections": Outcome.SKIPPED,
+    }  # fmt: skip
+    assert found(checks, "redis").words == "It answers."
+    assert "INFO" in found(checks, "redis memory").words
 
 
 def test_a_public_bucket_fails(settings: Settings) -> None:

@@ -159,7 +159,7 @@ def test_a_plain_load_is_not_remembered(exports: ExportRepository) -> None:
 
 def test_the_first_plan_counts(exports: ExportRepository) -> None:
     export_id = new_id()
-    with pytest.raises(NotFound, match="has no plan yet"):
+    with pytest.raises(NotFound, match=r"plan of export .* is not in the bucket"):
         exports.plan(export_id)
     assert exports.write_plan(export_id, PLAN) == PLAN
     assert exports.write_plan(export_id, Plan(1, 1, ())) == PLAN

@@ -38,6 +38,20 @@ def test_a_download_redirects_and_is_not_logged(
     assert not [r for r in caplog.records if r.name.startswith("pipeline") and "Amz" in r.getMessage()]
 
 
+def test_the_size_of_a_download_can_be_asked(
+    client: FlaskClient, services: Services, put_photos: PutPhotos
+) -> None:
+    export_id = asked(client, put_photos)
+    make(services, export_id)
+    result = services.exports.load(export_id).result
+    assert result is not None
+    answer = client.head(f"/exports/{export_id}/download", headers=SHOP)
+    assert answer.status_code == 302
+    with urllib.request.urlopen(urllib.request.Request(answer.headers["Location"], method="HEAD")) as file:
+        assert (file.status, file.headers["Content-Length"]) == (200, str(result.bytes))
+        assert "attachment" in file.headers["Content-Disposition"]
+
+
 def test_each_volume_can_be_downloaded(client: FlaskClient, services: Services, put_photos: PutPhotos) -> None:
     export_id = asked(client, put_photos, 5, volume_pages=2)
     make(services, export_id)

@@ -22,9 +22,11 @@ from .conftest import read
 
 def test_a_wrong_secret_is_named(settings: Settings) -> None:
     bucket = S3Bucket.open(replace(settings, s3_secret="not-the-secret"))
-    with pytest.raises(StoreRefused, match=r"could not read a: SignatureDoesNotMatch"):
+    with pytest.raises(
+        StoreRefused, match=r"could not read a: the secret does not fit the key \(SignatureDoesNotMatch\)"
+    ):
         bucket.get("a")
-    with pytest.raises(StoreDown, match=r"could not write a: SignatureDoesNotMatch") as down:
+    with pytest.raises(StoreDown, match=r"could not write a: .*SignatureDoesNotMatch") as down:
         bucket.put("a", b"")
     assert "not-the-secret" not in str(down.value)
 
@@ -44,17 +46,17 @@ def test_a_store_that_does_not_answer_is_named_soon(settings: Settings) -> None:
 
 
 def test_a_body_that_breaks_off_is_an_error(settings: Settings) -> None:
-    with broken_off() as url, pytest.raises(StoreDown, match="read a"):
+    with answering("206 Partial Content", b"0123456789", 1000) as url, pytest.raises(StoreDown, match="read a"):
         read(S3Bucket.open(replace(settings, s3_endpoint_url=url)), "a", 0, 1000)
 
 
 @contextmanager
-def broken_off() -> Iterator[str]:
-    """An S3 server that promises a thousand bytes and sends ten."""
+def answering(status: str, body: bytes, length: int | None = None) -> Iterator[str]:
+    """An S3 server that answers everything in this way, and may promise more bytes than it sends."""
 
     def answer(environ: Any, start_response: Any) -> list[bytes]:
-        start_response("206 Partial Content", [("Content-Length", "1000"), ("ETag", '"x"')])
-        return [b"0123456789"]
+        start_response(status, [("Content-Length", str(length or len(body))), ("ETag", '"x"')])
+        return [body]
 
     with make_server("127.0.0.1", 0, answer, handler_class=Silent) as server:
         thread = Thread(target=server.serve_forever, args=(0.02,))
@@ -69,3 +71,30 @@ def broken_off() -> Iterator[str]:
 class Silent(WSGIRequestHandler):
     def log_message(self, format: str, *args: object) -> None:
         pass
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "words", "advice"),
+    [
+        (403, "", r"the key may not do this \(403\)", "may read, write, list and delete"),
+        (403, "AccessDenied", r"the key may not do this \(AccessDenied\)", "AWS_SECRET_ACCESS_KEY"),
+        (403, "InvalidAccessKeyId", "does not know the key", "the address of the store"),
+        (403, "RequestTimeTooSkewed", "clock is wrong", "15 minutes"),
+        (400, "ExpiredToken", "have expired", "AWS_SESSION_TOKEN"),
+        (400, "AuthorizationHeaderMalformed", "not the bucket's region", "AWS_REGION"),
+        (301, "PermanentRedirect", "redirects every request", "S3_ENDPOINT_URL"),
+        (404, "NoSuchBucket", "there is no such bucket", "S3_BUCKET"),
+    ],
+)
+def test_the_codes_of_s3_are_said_in_words(
+    settings: Settings, status: int, code: str, words: str, advice: str
+) -> None:
+    body = f"<Error><Code>{code}</Code><Message>no</Message></Error>".encode() if code else b""
+    with answering(f"{status} No", body) as url:
+        bucket = S3Bucket.open(replace(settings, s3_endpoint_url=url))
+        with pytest.raises(StoreRefused, match=f"could not .* a: .*{words}") as refused:
+            if code:
+                bucket.get("a")
+            else:
+                bucket.head("a")
+    assert advice in refused.value.advice

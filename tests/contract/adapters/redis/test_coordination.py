@@ -121,7 +121,7 @@ def test_every_key_expires(shared: Coordination, client: Any) -> None:
 
 
 def test_info_tells_the_memory_used(shared: Coordination) -> None:
-    assert "used_memory" in shared.info()
+    assert "used_memory" in (shared.info() or {})
 
 
 def test_a_redis_that_does_not_answer_is_named_soon(settings: Settings) -> None:

@@ -1,0 +1,134 @@
+"""Stores that differ from S3: what they do otherwise is noticed, and got along with where that is possible."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+
+import pytest
+
+from pipeline.adapters.bucket.s3 import S3Bucket
+from pipeline.errors import Conflict, NotSupported, ReadFailed, StoreRefused
+from pipeline.settings import MIB, Settings
+
+from ...lesser_s3 import Lacks, lesser
+from .conftest import read
+
+
+@pytest.mark.parametrize("quotes", [True, False])
+def test_an_etag_is_compared_with_or_without_its_quotes(settings: Settings, quotes: bool) -> None:
+    with lesser(settings, Lacks(quotes=quotes)) as other:
+        bucket, key = S3Bucket.open(other), f"quotes-{quotes}"
+        first = bucket.put(key, b"1")
+        second = bucket.put(key, b"2", replacing=first)
+        for old in (first, '"0123456789abcdef0123456789abcdef"'):
+            with pytest.raises(Conflict):
+                bucket.put(key, b"3", replacing=old)
+        assert bucket.put(key, b"4", replacing=second)
+        assert read(bucket, key, 0, 1) == b"4"
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [(404, "NoSuchKey"), (409, "OperationAborted"), (409, "Anything"), (412, "Else"), (400, "InvalidRequest"),
+     (405, "MethodNotAllowed"), (501, "NotImplemented"), (304, "NotModified")],
+)  # fmt: skip
+def test_the_loser_of_a_race_gets_a_conflict_whatever_the_code(settings: Settings, status: int, code: str) -> None:
+    with lesser(settings, Lacks(lost=(status, code))) as other:
+        bucket, key = S3Bucket.open(other), f"lost-{status}-{code}"
+        before = bucket.put(key, b"1", new=True)
+        with pytest.raises(Conflict):
+            bucket.put(key, b"2", new=True)
+        bucket.put(key, b"3", replacing=before)
+        with pytest.raises(Conflict):
+            bucket.put(key, b"4", replacing=before)
+        bucket.delete([key])
+        with pytest.raises(Conflict):
+            bucket.put(key, b"5", replacing=before)
+        assert bucket.get(key) is None
+
+
+def test_a_refusal_is_not_taken_for_a_conflict(settings: Settings) -> None:
+    with lesser(settings, Lacks(lost=(404, "NoSuchBucket"))) as other:
+        bucket = S3Bucket.open(other)
+        before = bucket.put("refused", b"1")
+        bucket.put("refused", b"2", replacing=before)
+        with pytest.raises(StoreRefused, match="there is no such bucket"):
+            bucket.put("refused", b"3", replacing=before)
+
+
+def test_a_store_that_refuses_every_etag_gives_a_conflict(settings: Settings) -> None:
+    with lesser(settings, Lacks(own_etag=True)) as other:
+        bucket = S3Bucket.open(other)
+        with pytest.raises(Conflict):
+            bucket.put("strict", b"2", replacing=bucket.put("strict", b"1"))
+
+
+def test_a_part_copy_without_an_etag_takes_it_from_the_list(settings: Settings) -> None:
+    segment, head = os.urandom(5 * MIB), os.urandom(5 * MIB)
+    with lesser(settings, Lacks(copied_etag=True)) as other:
+        bucket = S3Bucket.open(other)
+        etag = bucket.put("segment", segment)
+        upload = bucket.begin_upload("file.pdf")
+        upload.copy(2, "segment", 0, 5 * MIB, etag)
+        upload.write(1, head)
+        upload.complete()
+        assert read(bucket, "file.pdf", 0, 10 * MIB) == head + segment
+
+
+def test_a_part_copy_whose_etag_is_nowhere_is_not_supported(settings: Settings) -> None:
+    with lesser(settings, Lacks(copied_etag=True, listed_parts=True)) as other:
+        bucket = S3Bucket.open(other)
+        etag = bucket.put("segment", bytes(5 * MIB))
+        upload = bucket.begin_upload("nowhere.pdf")
+        with pytest.raises(NotSupported, match=r"part 1 of nowhere\.pdf"):
+            upload.copy(1, "segment", 0, 5 * MIB, etag)
+        upload.abort()
+
+
+def test_parts_of_different_sizes_may_be_refused_and_equal_ones_are_taken(settings: Settings) -> None:
+    with lesser(settings, Lacks(equal_parts=True)) as other:
+        bucket = S3Bucket.open(other)
+        upload = bucket.begin_upload("unequal.pdf")
+        for number, size in enumerate((5 * MIB + 1, 5 * MIB, 1), 1):
+            upload.write(number, io.BytesIO(bytes(size)))
+        with pytest.raises(NotSupported, match="parts are of different sizes"):
+            upload.complete()
+        upload.abort()
+        bucket.write("snapshot", (bytes(3 * MIB + 1) for _ in range(6)))
+        entry = bucket.head("snapshot")
+        assert entry is not None
+        assert entry.size == 6 * (3 * MIB + 1)
+
+
+def test_a_store_that_sends_the_whole_object_is_noticed(settings: Settings) -> None:
+    with lesser(settings, Lacks(ranges=True)) as other:
+        bucket = S3Bucket.open(other)
+        etag = bucket.put("whole", b"0123456789")
+        with pytest.raises(ReadFailed, match="sent 10 instead of 2 bytes of whole"):
+            read(bucket, "whole", 2, 4, etag)
+        with pytest.raises(ReadFailed):
+            bucket.tail("whole", 4)
+
+
+def test_bytes_that_change_on_their_way_are_noticed_by_their_checksum(settings: Settings) -> None:
+    with lesser(settings, Lacks(flipped=frozenset({"flipped"}))) as other:
+        bucket = S3Bucket.open(other)
+        bucket.put("flipped", b"0123456789", sha256=hashlib.sha256(b"0123456789").hexdigest())
+        with pytest.raises(ReadFailed, match="read flipped: what it sent does not match its checksum"):
+            bucket.get("flipped")
+        with pytest.raises(ReadFailed):
+            bucket.download("flipped", io.BytesIO(), 100)
+        bucket.put("sound", b"0123456789", sha256=hashlib.sha256(b"0123456789").hexdigest())
+        stored = bucket.get("sound")
+        assert stored is not None
+        assert stored.data == b"0123456789"
+
+
+def test_an_answer_without_an_etag_is_said(settings: Settings) -> None:
+    with lesser(settings, Lacks(copied_etag=True)) as other:
+        bucket = S3Bucket.open(other)
+        bucket._client.meta.events.register("after-call.s3.PutObject", lambda parsed, **_: parsed.pop("ETag"))
+        with pytest.raises(NotSupported, match="cannot write a: its answer has no ETag"):
+            bucket.put("a", b"")
