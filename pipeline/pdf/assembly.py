@@ -82,6 +82,8 @@ class Assembly:
         self._offsets = CrossReference(FIRST)
         self._trees: list[int] = []
         self._usage = FontUsage()
+        self._layers: list[int] = []
+        self._hidden: list[int] = []
         self._bookmarks = 0
         self._size = self._labels = 0
         self.totals = Totals()
@@ -109,6 +111,8 @@ class Assembly:
         self._trees.append(index.tree)
         check_fonts(index.fonts)
         self._usage.update(index.characters, index.glyphs)
+        self._layers += index.layers
+        self._hidden += index.hidden
         self._bookmarks += len(index.bookmarks)
         self._size += index.size
         self.totals = self.totals.plus(index)
@@ -135,6 +139,9 @@ class Assembly:
         more = b"/Outlines %s/PageMode/UseOutlines" % reference(OUTLINES) if self._bookmarks else b""
         if self._position and self._position.before:  # readers then show the document's page numbers (12.4.2)
             more += b"/PageLabels<</Nums[0<</S/D/St %d>>]>>" % (self._position.before + 1)
+        if self._layers:
+            shown = b"/OCProperties<</OCGs[%s]/D<</OFF[%s]>>>>"
+            more += shown % tuple(b" ".join(map(reference, groups)) for groups in (self._layers, self._hidden))
         yield CATALOG, b"<</Type/Catalog/Pages %s%s/ViewerPreferences<</DisplayDocTitle true>>>>" % (
             reference(PAGES), more)  # fmt: skip
 

@@ -104,4 +104,6 @@ class SegmentWriter(SegmentBody):
             fonts=default_chain().fingerprint if self._usage else "",
             before=self._lane.before,
             overlay=self.overlay,
+            layers=list(self._layers.values()),
+            hidden=[number for (visible, _), number in self._layers.items() if not visible],
         )

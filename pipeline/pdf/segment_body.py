@@ -48,6 +48,7 @@ class SegmentBody:
         self._label_numbers: list[int] = []
         self._shared: dict[int, tuple[Stream, int]] = {}
         self._digests: dict[bytes, int] = {}
+        self._layers: dict[tuple[bool, bytes], int] = {}  # by state and value
         self._at = 0
 
     @property
@@ -82,15 +83,29 @@ class SegmentBody:
             self._shared[id(value)] = value, self.add(value)
         return self._shared[id(value)][1]
 
-    def add_same(self, value: Stream) -> int:
-        """Write a stream, unless the segment already holds one with equal entries and bytes. Returns its number."""
-        digest = hashlib.sha256(value.entries + b"\n")
-        for block in value.read():
-            digest.update(block)
+    def add_same(self, value: bytes | Stream) -> int:
+        """Write an object, unless the segment already holds an equal one. Returns its number.
+
+        For a stream, entries and bytes count.
+        """
+        if isinstance(value, Stream):
+            digest = hashlib.sha256(value.entries + b"\n")
+            for block in value.read():
+                digest.update(block)
+        else:
+            digest = hashlib.sha256(b"\n" + value)
         key = digest.digest()
         if key not in self._digests:
             self._digests[key] = self.add(value)
         return self._digests[key]
+
+    def add_layer(self, value: bytes, visible: bool) -> int:
+        """Write an optional content group, unless the segment holds an equal one in the same state. Returns its
+        number; the catalog repeats the state."""
+        key = visible, value
+        if key not in self._layers:
+            self._layers[key] = self.add(value)
+        return self._layers[key]
 
     def add_page(self, entries: bytes, number: int) -> None:
         """Write a page under a reserved number, after the others. `entries` lack /Type and /Parent."""
@@ -119,6 +134,7 @@ class SegmentBody:
         kept = (entry for entry in self._shared.items() if self._slot(entry[1][1]) < to.slots)
         self._shared = dict(kept)
         self._digests = {key: number for key, number in self._digests.items() if self._slot(number) < to.slots}
+        self._layers = {key: number for key, number in self._layers.items() if self._slot(number) < to.slots}
         self._pages.truncate(to.pages)
         del self._bookmarks[to.bookmarks :]
         del self._label_numbers[to.labels :]

@@ -37,7 +37,8 @@ class SegmentIndex:
     `first` and `planned` count pages of the plan; `pages` is how many were made, which is fewer when inputs were
     skipped. `offsets` says where the object of each slot begins in the segment, from `first_slot` on; -1 is an
     object that the tail writes. `characters` and `glyphs` were drawn with the fonts whose fingerprint is `fonts`.
-    `overlay` says whether the pages draw the overlay.
+    `overlay` says whether the pages draw the overlay. `layers` are the optional content groups of adopted pages,
+    by object number; `hidden` are those of them that are off.
     """
 
     chunk: int
@@ -62,6 +63,8 @@ class SegmentIndex:
     before: int = 0
     overlay: bool = False
     remarks: list[Remark] = field(default_factory=list)
+    layers: list[int] = field(default_factory=list)
+    hidden: list[int] = field(default_factory=list)
 
     @property
     def lane(self) -> Lane:

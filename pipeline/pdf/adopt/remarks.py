@@ -1,0 +1,13 @@
+"""What is left out of copied pages, in words for the person who gets the file."""
+
+ATTACHED = "Files attached to a copied PDF were left out"
+CLICK = "Things to click on pages of a copied PDF do nothing any more, such as buttons and scripts"
+FIELD = "Form fields of a copied PDF look as they were filled in, but can no longer be changed"
+LAYERS = "Layers of a copied PDF look as when it is opened, and can no longer be switched"
+LINK = "Links of a copied PDF were left out that lead to no page, or to a file, a program or an unusual address"
+LONG = "Content of a copied page could not be checked, so what is added to it may be out of place"
+MEDIA = "Of sounds, films and attached files on pages of a copied PDF only the picture was kept"
+NO_LOOK = "Notes or filled form fields of a copied PDF were left out, because they have no picture"
+SCRIPT = "Scripts of a copied PDF were left out"
+SIGNATURE = "Signatures of a copied PDF are only pictures now, and can no longer be checked"
+TAGS = "Tags of a copied PDF, for screen readers, were left out"
