@@ -56,6 +56,7 @@ _READER_ERRORS = (
 _HEADER = re.compile(rb"(?:\s|%[^\r\n]*[\r\n])*(\d+)\s+(\d+)\s+obj")
 _OBJ = re.compile(rb"obj(?<=\sobj)\b")  # a pattern that begins with letters is searched 30 times as fast
 _NUMBERS = re.compile(rb"(?<!\d)(\d{1,10})\s{1,4}(\d{1,5})\s{1,4}\Z")
+_NAME_END = re.compile(rb"[\s\0]+|[()<>\[\]{}/%]")  # with the null byte (7.2.2)
 _LETTER: Box = (0.0, 0.0, 612.0, 792.0)  # what readers use for a page without a size
 
 
@@ -111,6 +112,7 @@ _as_bytes: ContextVar[bool] = ContextVar("as_bytes", default=False)
 @contextmanager
 def _names_as_bytes() -> Iterator[None]:
     if not isinstance(NameObject.CHARSETS, _Charsets):
+        NameObject.delimiter_pattern = _NAME_END
         NameObject.CHARSETS = _Charsets(NameObject.CHARSETS)  # type: ignore[assignment]  # it is only iterated
     token = _as_bytes.set(True)
     try:

@@ -78,7 +78,7 @@ class AnnotationCopy:
         box = self._pdf.box(value.get("/Rect"))
         look = appearance(self._pdf, value)
         if look is None or not box:
-            if not field or (inherited(self._pdf, value, "/V") or "") not in ("", "/Off"):
+            if not field or "/MK" in value or (inherited(self._pdf, value, "/V") or "") not in ("", "/Off"):
                 self._out.tally.warn(remarks.NO_LOOK, where)
             return []
         matrix = placement(self._pdf, look, box)

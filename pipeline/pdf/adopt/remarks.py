@@ -10,4 +10,5 @@ MEDIA = "Of sounds, films and attached files on pages of a copied PDF only the p
 NO_LOOK = "Notes or filled form fields of a copied PDF were left out, because they have no picture"
 SCRIPT = "Scripts of a copied PDF were left out"
 SIGNATURE = "Signatures of a copied PDF are only pictures now, and can no longer be checked"
+STALE = "Form fields of a copied PDF may look other than filled in, because the file lets readers draw them"
 TAGS = "Tags of a copied PDF, for screen readers, were left out"

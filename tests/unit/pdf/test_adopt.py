@@ -164,6 +164,12 @@ def test_names_keep_their_bytes(packed: bool) -> None:
     assert pictures(copy) == pictures(file)
 
 
+def test_a_null_byte_ends_a_name() -> None:
+    file = one_page(b"/Resources<</Properties<</P[/DeviceRGB\x00255/Q\x00]>>>>", {})
+    with opened(adopt(file)) as pdf:
+        assert list(pdf.pages[0].Resources.Properties.P) == [Name.DeviceRGB, 255, Name.Q]
+
+
 def test_names_of_other_readers_in_the_process_are_decoded_as_ever() -> None:
     file = one_page(b"/Resources<</XObject<</Caf\xc3\xa9 4 0 R>>>>", {4: stream(b"")})
     adopt(file)

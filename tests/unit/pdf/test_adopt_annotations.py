@@ -72,6 +72,9 @@ def test_a_field_without_a_picture_is_named_only_when_it_was_filled_in() -> None
         remarks.NO_LOOK
     ]
     assert warnings(annotated(b"/Subtype/Widget/FT/Tx")) == [remarks.FIELD]
+    assert warnings(annotated(b"/Subtype/Widget/FT/Tx/MK<</BG[1 0 0]>>")) == [remarks.FIELD, remarks.NO_LOOK]
+    drawn_by_readers = annotated(FIELD + b"/AP<</N 7 0 R>>", catalog=b"/AcroForm<</NeedAppearances true>>")
+    assert warnings(drawn_by_readers) == [remarks.STALE, remarks.FIELD]
 
 
 def test_a_note_keeps_its_window_and_its_answers() -> None:
