@@ -9,7 +9,11 @@ from contextvars import ContextVar
 from typing import Any
 
 from reportlab import rl_config
+from reportlab.pdfbase import pdfmetrics
+from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.pdfgen.canvas import Canvas
+
+from .canvas_fonts import FixedCodes, install, take_fonts
 
 _disabled: ContextVar[bool] = ContextVar("disabled", default=False)
 
@@ -25,6 +29,14 @@ class BlankCanvas(Canvas):  # type: ignore[misc]  # reportlab has no types
         _replace_setting()
         self._file = io.BytesIO()
         super().__init__(self._file, pagesize=(width, height), pageCompression=1, invariant=1)
+        self._fonts_known = 0
+
+    def beginText(self, *args: Any, **kwargs: Any) -> Any:  # noqa: N802  # reportlab's name
+        """Return a text object, as reportlab's method does."""
+        if self._fonts_known != (known := len(pdfmetrics._fonts)):
+            self._fonts_known = known
+            install(self._doc)
+        return super().beginText(*args, **kwargs)
 
     def drawImage(self, *args: Any, **kwargs: Any) -> Any:  # noqa: N802  # reportlab's name
         """Draw an image, as reportlab's method does."""
@@ -36,14 +48,15 @@ class BlankCanvas(Canvas):  # type: ignore[misc]  # reportlab has no types
         if self._code:
             self.showPage()
 
-    def finish(self) -> io.BytesIO:
-        """Return the finished PDF, at its start; it has at least one page."""
+    def finish(self) -> tuple[io.BytesIO, list[tuple[TTFont, FixedCodes]]]:
+        """Return the finished PDF, at its start, and the TrueType fonts it only names; it has at least one page."""
         if self._code or self.getPageNumber() == 1:
             self.showPage()
+        fonts = take_fonts(self._doc)
         with _without_ascii85():
             super().save()
         self._file.seek(0)
-        return self._file
+        return self._file, fonts
 
 
 class _Ascii85Setting:

@@ -69,7 +69,7 @@ class SegmentBody:
     def add(self, value: bytes | Stream, obj: int | None = None) -> int:
         """Write an object under a reserved number, or under the next free one. Returns its number."""
         number = obj if obj is not None else self.reserve()
-        self._offsets[self._slot(number)] = self._at
+        self._offsets[self.slot(number)] = self._at
         for block in write_object(number, value):
             self._put(block)
         return number
@@ -131,17 +131,23 @@ class SegmentBody:
         self._out.truncate()
         self._at = to.offset
         del self._offsets[to.slots :]
-        kept = (entry for entry in self._shared.items() if self._slot(entry[1][1]) < to.slots)
+        kept = (entry for entry in self._shared.items() if self.slot(entry[1][1]) < to.slots)
         self._shared = dict(kept)
-        self._digests = {key: number for key, number in self._digests.items() if self._slot(number) < to.slots}
-        self._layers = {key: number for key, number in self._layers.items() if self._slot(number) < to.slots}
+        self._digests = {key: number for key, number in self._digests.items() if self.slot(number) < to.slots}
+        self._layers = {key: number for key, number in self._layers.items() if self.slot(number) < to.slots}
         self._pages.truncate(to.pages)
         del self._bookmarks[to.bookmarks :]
         del self._label_numbers[to.labels :]
         self.tally.records, self.tally.drawn, skipped, self.tally.remarks = to.tally
         del self.tally.skipped[skipped:]
 
-    def _slot(self, number: int) -> int:
+    @property
+    def slots(self) -> int:
+        """The number of slots in use so far."""
+        return len(self._offsets)
+
+    def slot(self, number: int) -> int:
+        """Return which slot of this segment an object number is."""
         return (number - self._lane.first) // self._lane.chunks - self._first_slot
 
     def _put(self, data: Block) -> None:

@@ -10,7 +10,7 @@ from . import remarks
 
 
 def note_losses(pdf: ForeignPdf, tally: Tally) -> None:
-    """Note scripts, attached files, tags and fields without pictures of a file. Names of destinations need no mention: links are kept."""
+    """Note what a file has of scripts, attached files, tags, and fields whose pictures are left to readers."""
     catalog = pdf.catalog
     names, opening, form = (_entry(pdf, key) for key in ("/Names", "/OpenAction", "/AcroForm"))
     opens = pdf.resolve(opening.get("/S"))
