@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
@@ -77,13 +78,25 @@ class DocumentJob:
             )
         plan = split_into_chunks(survey, settings, chunk_pages, listing, volume)
         refuse(self.params.strict, survey.warnings)
-        return replace(plan, fonts=default_chain().fingerprint, strict=self.params.strict)
+        told = language(self.params)
+        return replace(plan, fonts=default_chain().fingerprint, strict=self.params.strict, language=told)
 
     def planned(self, plan: Plan) -> DocumentJob:
         """Returns the job on the version of the listing that was planned; any other raises InputChanged."""
         if plan.listing is None:
             return self
         return replace(self, listing=plan.listing.key, inputs=self.inputs.pinned(plan.listing))
+
+
+def language(params: Any) -> str:
+    """Return the language of a document as a tag (RFC 5646), from its parameter `locale` if it has one. Without,
+    English, as the words that this package writes.
+
+    >>> language(TableParams(locale="de_DE"))
+    'de-DE'
+    """
+    locale = str(getattr(params, "locale", "") or "en")
+    return re.split("[.@]", locale)[0].replace("_", "-")
 
 
 @contextmanager

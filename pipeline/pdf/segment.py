@@ -71,18 +71,20 @@ class SegmentWriter(SegmentBody):
     def canvas(self, width: float, height: float) -> Iterator[BlankCanvas]:
         """Yield a reportlab canvas of one or more pages, written when the block ends. Sizes in points.
 
-        Its outline entries become bookmarks. Fonts and equal pictures are written once a segment. Form fields
-        (acroForm) become pictures; what belongs to a whole file (title, encryption) is left out.
+        Its outline entries become bookmarks; its links may lead to pages of other canvases. Fonts and equal
+        pictures are written once a segment. Form fields (acroForm) become pictures; what belongs to a whole file
+        (title, encryption) is left out.
         """
-        from .adopt import adopt_pages  # loads pypdf and reportlab, which most documents do not need
+        from .adopt import OwnPages, adopt_pages  # loads pypdf and reportlab, which most documents do not need
         from .canvas import BlankCanvas
         from .canvas_fonts import CanvasFonts
 
         canvas = BlankCanvas(width, height)
         yield canvas
-        file, fonts = canvas.finish()
+        drawn = canvas.finish()
         self._canvas_fonts = self._canvas_fonts or CanvasFonts(self)
-        adopt_pages(self, file, list, self._canvas_fonts.add(fonts))
+        own = OwnPages(self._canvas_fonts.add(drawn.fonts), drawn.destinations)
+        adopt_pages(self, drawn.file, list, own)
 
     def roll_back(self, to: Rollback) -> None:
         """Undo everything since that point."""
@@ -117,6 +119,8 @@ class SegmentWriter(SegmentBody):
             fonts=default_chain().fingerprint if self._usage else "",
             before=self._lane.before,
             overlay=self.overlay,
+            destinations=self._destinations,
+            links=list(self._links),
             layers=list(self._layers.values()),
             hidden=[number for (visible, _), number in self._layers.items() if not visible],
         )

@@ -12,7 +12,7 @@ from .numbering import Lane
 from .objects import Block, Stream, reference, write_object
 from .page import Label
 from .page_tree import PageTree
-from .segment_index import Bookmark
+from .segment_index import Bookmark, Place
 from .tally import Remarks, Tally
 
 
@@ -49,6 +49,8 @@ class SegmentBody:
         self._shared: dict[int, tuple[Stream, int]] = {}
         self._digests: dict[bytes, int] = {}
         self._layers: dict[tuple[bool, bytes], int] = {}  # by state and value
+        self._destinations: dict[str, Place] = {}
+        self._links: dict[str, int] = {}  # a name, and the slot at its first use
         self._at = 0
 
     @property
@@ -113,6 +115,14 @@ class SegmentBody:
         self.add(b"<</Type/Page/Parent %s%s>>" % (reference(leaf), entries), number)
         self._pages.append(number, leaf)
 
+    def add_destination(self, name: str, place: Place) -> None:
+        """Add a named destination; of several with one name, the first counts."""
+        self._destinations.setdefault(name, place)
+
+    def add_link(self, name: str) -> None:
+        """Note that a link leads to a named destination, perhaps of another segment."""
+        self._links.setdefault(name, self.slots)
+
     def add_bookmarks(self, bookmarks: Iterable[Bookmark]) -> None:
         """Add outline entries after the others."""
         self._bookmarks.extend(bookmarks)
@@ -135,6 +145,9 @@ class SegmentBody:
         self._shared = dict(kept)
         self._digests = {key: number for key, number in self._digests.items() if self.slot(number) < to.slots}
         self._layers = {key: number for key, number in self._layers.items() if self.slot(number) < to.slots}
+        places = self._destinations.items()
+        self._destinations = {name: place for name, place in places if self.slot(place.page) < to.slots}
+        self._links = {name: slot for name, slot in self._links.items() if slot < to.slots}
         self._pages.truncate(to.pages)
         del self._bookmarks[to.bookmarks :]
         del self._label_numbers[to.labels :]

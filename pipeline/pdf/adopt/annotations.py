@@ -24,13 +24,19 @@ _UNSEEN = 2 | 32  # the flags Hidden and NoView
 
 
 class AnnotationCopy:
-    """Copies the annotations of one file's pages; `numbers` are those of its pages."""
+    """Copies the annotations of one file's pages; `numbers` are those of its pages.
 
-    def __init__(self, pdf: ForeignPdf, out: SegmentBody, objects: ObjectCopy, numbers: Sequence[int]) -> None:
+    Links of our `own` canvas may lead to named destinations elsewhere.
+    """
+
+    def __init__(
+        self, pdf: ForeignPdf, out: SegmentBody, objects: ObjectCopy, numbers: Sequence[int], *, own: bool
+    ) -> None:
         self._pdf = pdf
         self._out = out
         self._objects = objects
         self._numbers = numbers
+        self._own = own
 
     def copy(self, page: DictionaryObject, where: str) -> tuple[bytes, list[Look]]:
         """Return a page's /Annots entry, and what the page must draw instead of annotations that are not kept."""
@@ -123,5 +129,11 @@ class AnnotationCopy:
     def _destination(self, value: object) -> bytes:
         target = self._pdf.target(value)
         if not target:
-            return b""
+            return self._named(self._pdf.resolve(value)) if self._own else b""
         return b"/Dest[%s %s]" % (reference(self._numbers[target.page]), b" ".join(map(scalar, target.how)))
+
+    def _named(self, value: object) -> bytes:
+        if not isinstance(value, TextStringObject | ByteStringObject):
+            return b""
+        self._out.add_link(value.original_bytes.decode())
+        return b"/Dest" + scalar(value)

@@ -23,14 +23,14 @@ _COMPRESSION_LEVEL = 4
 
 
 class PageCopy:
-    """Copies the pages of one file into a segment."""
+    """Copies the pages of one file into a segment. `fonts` are given for pages of our own canvas only."""
 
-    def __init__(self, pdf: ForeignPdf, out: SegmentBody, fonts: Mapping[str, int]) -> None:
+    def __init__(self, pdf: ForeignPdf, out: SegmentBody, fonts: Mapping[str, int] | None) -> None:
         self._pdf = pdf
         self._out = out
-        self._objects = ObjectCopy(pdf, out, fonts)
+        self._objects = ObjectCopy(pdf, out, fonts or {})
         self._numbers = [out.reserve() for _ in pdf.pages]
-        self._annotations = AnnotationCopy(pdf, out, self._objects, self._numbers)
+        self._annotations = AnnotationCopy(pdf, out, self._objects, self._numbers, own=fonts is not None)
         self._inherited: dict[int, int] = {}
         for old, place in pdf.places.items():
             self._objects.place(old, self._numbers[place])

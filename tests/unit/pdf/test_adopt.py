@@ -132,10 +132,11 @@ def test_scripts_files_and_metadata_are_left_out() -> None:
     pdf = adopt(file)
     opened(pdf).close()
     acting = b"JavaScript /AA OpenAction Filespec attached AcroForm"
-    telling = b"Metadata xmpmeta StructParent PieceInfo Private /Thumb"
+    telling = b"<x:xmpmeta/> StructParent PieceInfo Private /Thumb"
     for word in (acting + b" " + telling).split():
         assert word in file
         assert word not in pdf
+    assert pdf.count(b"/Metadata") == 2  # of the new file: the stream and the catalog's entry
 
 
 def test_a_font_may_have_the_name_of_a_left_out_entry() -> None:
