@@ -34,10 +34,10 @@ def seen(pdf: bytes) -> list[bytes]:
 
 
 def warnings(pdf: bytes) -> list[str]:
-    """The words of the warnings, without full stops."""
+    """The words of the remarks."""
     out = SegmentWriter(io.BytesIO(), Lane(0, 1), 0, header=True)
     adopt_pages(out, io.BytesIO(pdf))
-    return [warning.rstrip(".") for warning in out.tally.warnings]
+    return [remark.words for remark in out.tally.remarks]
 
 
 FIELD = b"/Subtype/Widget/FT/Tx/T(n)/V(Filled in)"

@@ -62,7 +62,7 @@ def test_layers_of_many_files_and_segments_stand_in_one_catalog(tmp_path: Path) 
         writer = SegmentWriter(out, Lane(chunk, 2), chunk, header=chunk == 0)
         for default in (b"/OFF[6 0 R]", b"", b"/OFF[6 0 R]"):
             adopt_pages(writer, io.BytesIO(layered(default, member=b"7 0 R")))
-        assert [warning.rstrip(".") for warning in writer.tally.warnings] == [remarks.LAYERS]
+        assert [remark.words for remark in writer.tally.remarks] == [remarks.LAYERS]
         parts.append((writer.finish(1), out.getvalue()))
     pdf = assembled(tmp_path / "file.pdf", parts).read_bytes()
     shown, hidden = pictures(layered(b"", member=b"7 0 R")), pictures(layered(b"/OFF[6 0 R]", member=b"7 0 R"))
