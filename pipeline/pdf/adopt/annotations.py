@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 
 from pypdf.generic import ArrayObject, ByteStringObject, DictionaryObject, IndirectObject, TextStringObject
@@ -37,6 +38,7 @@ class AnnotationCopy:
         self._objects = objects
         self._numbers = numbers
         self._own = own
+        self._losses: Counter[str] = Counter()  # of the present page
 
     def copy(self, page: DictionaryObject, where: str) -> tuple[bytes, list[Look]]:
         """Return a page's /Annots entry, and what the page must draw instead of annotations that are not kept."""
@@ -50,12 +52,15 @@ class AnnotationCopy:
         spelled, looks = [], []
         for place, (_, value) in enumerate(annotations):
             if place in kept:
-                self._out.add(self._mark(value, where), kept[place])
+                self._out.add(self._mark(value), kept[place])
                 spelled.append(reference(kept[place]))
             elif self._pdf.resolve(value.get("/Subtype")) == "/Link":
-                spelled.append(self._link(value, where))
+                spelled.append(self._link(value))
             else:
-                looks += self._look(value, where)
+                looks += self._look(value)
+        for words, times in self._losses.items():
+            self._out.tally.warn(words, where, times)
+        self._losses.clear()
         return b"/Annots[%s]" % b" ".join(filter(None, spelled)) if any(spelled) else b"", looks
 
     def _stays(self, value: DictionaryObject) -> bool:
@@ -68,16 +73,16 @@ class AnnotationCopy:
             self._objects.place(each, obj)
         return obj
 
-    def _mark(self, value: DictionaryObject, where: str) -> bytes:
+    def _mark(self, value: DictionaryObject) -> bytes:
         """Return a note or another mark, without what it does when it is clicked."""
-        self._note_action(value, where)
+        self._note_action(value)
         kept = {key: part for key, part in value.items() if key not in _LEFT_OUT}
         return b"<<%s>>" % self._objects.entries(kept)
 
-    def _look(self, value: DictionaryObject, where: str) -> list[Look]:
+    def _look(self, value: DictionaryObject) -> list[Look]:
         """Return how an annotation looks that is not kept itself: a form field, or a sound, film or file."""
         field = self._pdf.resolve(value.get("/Subtype")) == "/Widget"
-        self._note_kind(value, field, where)
+        self._note_kind(value, field)
         flags = self._pdf.resolve(value.get("/F"))
         if isinstance(flags, int) and flags & _UNSEEN:
             return []
@@ -85,30 +90,30 @@ class AnnotationCopy:
         look = appearance(self._pdf, value)
         if look is None or not box:
             if not field or "/MK" in value or (inherited(self._pdf, value, "/V") or "") not in ("", "/Off"):
-                self._out.tally.warn(remarks.NO_LOOK, where)
+                self._losses[remarks.NO_LOOK] += 1
             return []
         matrix = placement(self._pdf, look, box)
         layer = self._objects.spell(value.get("/OC")) if "/OC" in value else b""
         return [Look(self._objects.spell(look), matrix, layer)] if matrix else []
 
-    def _note_kind(self, value: DictionaryObject, field: bool, where: str) -> None:
+    def _note_kind(self, value: DictionaryObject, field: bool) -> None:
         if not field:
-            self._out.tally.warn(remarks.MEDIA, where)
+            self._losses[remarks.MEDIA] += 1
             return
         signed = inherited(self._pdf, value, "/FT") == "/Sig"
-        self._out.tally.warn(remarks.SIGNATURE if signed else remarks.FIELD, where)
-        self._note_action(value, where)
+        self._losses[remarks.SIGNATURE if signed else remarks.FIELD] += 1
+        self._note_action(value)
 
-    def _note_action(self, value: DictionaryObject, where: str) -> None:
+    def _note_action(self, value: DictionaryObject) -> None:
         if "/A" in value or "/AA" in value:
-            self._out.tally.warn(remarks.CLICK, where)
+            self._losses[remarks.CLICK] += 1
 
-    def _link(self, annotation: DictionaryObject, where: str) -> bytes:
+    def _link(self, annotation: DictionaryObject) -> bytes:
         """Return a link annotation; nothing when its target is not allowed or not there."""
         box = self._pdf.box(annotation.get("/Rect"))
         leads = self._link_target(annotation) if box else b""
         if not leads or not box:
-            self._out.tally.warn(remarks.LINK, where)
+            self._losses[remarks.LINK] += 1
             return b""
         kept = b"".join(self._objects.copy_entries(annotation, _LINK_ENTRIES))
         return b"<</Type/Annot/Subtype/Link/Rect%s%s%s>>" % (rectangle(box), kept, leads)

@@ -105,6 +105,13 @@ def test_what_belongs_to_the_whole_file_is_named() -> None:
     assert warnings(annotated(link)) == [remarks.LINK]
 
 
+def test_losses_are_counted_and_the_page_is_named_once() -> None:
+    held = dict.fromkeys((10, 11, 12), b"<</Type/Annot/Rect[20 20 180 40]%s/AP<</N 7 0 R>>>>" % FIELD) | {7: RED}
+    out = SegmentWriter(io.BytesIO(), Lane(0, 1), 0, header=True)
+    adopt_pages(out, io.BytesIO(one_page(b"/Annots[10 0 R 11 0 R 12 0 R]", held)))
+    assert [str(remark) for remark in out.tally.remarks] == [f"{remarks.FIELD} (3 times: its page 1 and others)."]
+
+
 def test_a_field_may_be_on_a_layer_that_is_off() -> None:
     file = annotated(
         FIELD + b"/AP<</N 7 0 R>>/OC 9 0 R", {9: b"<</Type/OCG/Name(n)>>"},

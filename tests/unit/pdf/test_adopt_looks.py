@@ -9,11 +9,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pipeline.pdf.adopt import adopt_pages
+from pipeline.pdf.assembly import Assembly
 from pipeline.pdf.numbering import Lane
 from pipeline.pdf.segment import SegmentWriter
 
 from ...make_pdf import ABOUT, filled
-from .chunk_segments import Assembly
 from .foreign_files import one_page, stream
 
 PARTS = [
@@ -61,7 +61,9 @@ def pages(draw: st.DrawFn) -> bytes:
     held = {30 + i: stream(b"\n".join(parts)) for i, parts in enumerate(streams)}
     notes = draw(st.lists(st.sampled_from(ANNOTATIONS), max_size=3, unique=True))
     held |= {40 + i: b"<</Type/Annot/F 4%s>>" % note for i, note in enumerate(notes)}
-    entries = b"".join(draw(st.lists(st.sampled_from(ENTRIES), max_size=3, unique_by=lambda entry: bytes(entry)[:5])))
+    entries = b"".join(
+        draw(st.lists(st.sampled_from(ENTRIES), max_size=3, unique_by=lambda entry: bytes(entry)[:5]))
+    )
     contents = b"/Contents[%s]" % b" ".join(b"%d 0 R" % (30 + i) for i in range(len(streams)))
     annotations = b"/Annots[%s]" % b" ".join(b"%d 0 R" % (40 + i) for i in range(len(notes)))
     fields = b" ".join(b"%d 0 R" % (40 + i) for i, note in enumerate(notes) if b"/Widget" in note)
