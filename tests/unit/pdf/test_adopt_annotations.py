@@ -121,7 +121,7 @@ def test_a_field_may_be_on_a_layer_that_is_off() -> None:
 
 
 def test_a_page_with_fields_may_leave_states_open() -> None:
-    content = stream(b"q 0 0 1 rg 3 0 0 3 50 50 cm BT /OC /X BDC")
+    content = stream(b"3 0 0 3 50 50 cm q q 0 0 1 rg BT /OC /X BDC")
     held = {6: b"<</Type/Annot/Rect[20 20 180 40]%s/AP<</N 7 0 R>>>>" % FIELD, 7: RED, 5: content}
     pdf = filled(lambda out: adopt_pages(out, io.BytesIO(one_page(b"/Contents 5 0 R/Annots[6 0 R]", held))))
     document = pypdfium2.PdfDocument(pdf)
