@@ -17,7 +17,8 @@ from pipeline.documents.inputs.folder import FolderInputs
 from pipeline.documents.job import DocumentJob
 from pipeline.documents.params import Params
 from pipeline.exports.plan import Cost, Marks, Survey
-from pipeline.pdf.assembly import About, Assembly
+from pipeline.pdf.assembly import Assembly
+from pipeline.pdf.catalog import About
 from pipeline.pdf.numbering import Lane
 from pipeline.pdf.segment import SegmentWriter
 from pipeline.pdf.segment_index import SegmentIndex

@@ -18,7 +18,8 @@ def chunks(source: Path, suffix: str = ".pdf") -> list[Path]:
 
 @tool("joining", OURS, "segments one behind the other, then the tail: `pipeline.pdf.assembly`")
 def ours(source: Path, out: Path, pages: int) -> None:
-    from pipeline.pdf.assembly import About, Assembly
+    from pipeline.pdf.assembly import Assembly
+    from pipeline.pdf.catalog import About
     from pipeline.pdf.segment_index import SegmentIndex
 
     def indexes() -> Iterator[SegmentIndex]:

@@ -8,7 +8,8 @@ from collections.abc import Callable
 import pikepdf
 import pypdfium2
 
-from pipeline.pdf.assembly import About, Assembly
+from pipeline.pdf.assembly import Assembly
+from pipeline.pdf.catalog import About
 from pipeline.pdf.numbering import Lane
 from pipeline.pdf.segment import SegmentWriter
 

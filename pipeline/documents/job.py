@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
@@ -23,6 +24,7 @@ from ..pdf.segment import SegmentWriter
 from ..pdf.segment_index import SegmentIndex
 from ..settings import Settings
 from . import Document, Range
+from .failure import Interruptions, named, named_pages
 from .inputs import Inputs, snapshot
 
 Spool = Callable[[Iterable[bytes]], str]
@@ -43,7 +45,8 @@ class DocumentJob:
 
     def check(self) -> None:
         """Raise InvalidRequest for errors that show without reading any input."""
-        self.document.check(self.params, self.inputs)
+        with named(self.document.name, "while it was checked"):
+            self.document.check(self.params, self.inputs)
         snapshot.check(self.params)
 
     def snapshot(self, spool: Spool) -> DocumentJob:
@@ -57,11 +60,15 @@ class DocumentJob:
         params = msgspec.structs.replace(self.params, format=taken.format)
         return replace(self, params=params, listing=spool(taken.pieces))
 
-    def plan(self, settings: Settings, chunk_pages: int | None = None, volume: VolumeLimit = UNCUT) -> Plan:
+    def plan(
+        self, settings: Settings, chunk_pages: int | None = None, volume: VolumeLimit = UNCUT,
+        interruptions: Interruptions = (),
+    ) -> Plan:  # fmt: skip
         """Read the input once and split the document into chunks. The plan names the version that was read."""
         listing = self.inputs.find(self.listing)
         inputs = self.inputs.pinned(listing) if listing else self.inputs
-        survey = self.document.survey(self.params, self.listing, inputs)
+        with named(self.document.name, "while its pages were counted", interruptions):
+            survey = self.document.survey(self.params, self.listing, inputs)
         if survey.pages < 1:
             raise InvalidRequest("The input has no records, so the document would be empty.", field="params")
         if survey.pages > settings.max_pages:
@@ -77,13 +84,25 @@ class DocumentJob:
             )
         plan = split_into_chunks(survey, settings, chunk_pages, listing, volume)
         refuse(self.params.strict, survey.warnings)
-        return replace(plan, fonts=default_chain().fingerprint, strict=self.params.strict)
+        told = language(self.params)
+        return replace(plan, fonts=default_chain().fingerprint, strict=self.params.strict, language=told)
 
     def planned(self, plan: Plan) -> DocumentJob:
         """Returns the job on the version of the listing that was planned; any other raises InputChanged."""
         if plan.listing is None:
             return self
         return replace(self, listing=plan.listing.key, inputs=self.inputs.pinned(plan.listing))
+
+
+def language(params: Any) -> str:
+    """Return the language of a document as a tag (RFC 5646), from its parameter `locale` if it has one. Without,
+    English, as the words that this package writes.
+
+    >>> language(TableParams(locale="de_DE"))
+    'de-DE'
+    """
+    locale = str(getattr(params, "locale", "") or "en")
+    return re.split("[.@]", locale)[0].replace("_", "-")
 
 
 @contextmanager
@@ -107,7 +126,7 @@ def draw_range(
     first_slot: int,
     out: BinaryIO,
     should_stop: ShouldStop,
-    interruptions: tuple[type[BaseException], ...] = (),
+    interruptions: Interruptions = (),
     volumes: VolumePlan = WHOLE,
 ) -> SegmentIndex:
     """Draw planned pages from part.first on into a segment, and return its index.
@@ -123,7 +142,7 @@ def draw_range(
     done, mark = 0, writer.rollback_point()
     with closing(job.document.draw(job.params, job.listing, part, job.inputs, writer)) as pages:
         try:
-            for _ in pages:
+            for _ in named_pages(pages, job.document.name, part.first, interruptions):
                 done, mark = done + 1, writer.rollback_point()
                 if should_stop(done) or writer.size >= max_size or part.first + done == part.stop:
                     break

@@ -134,7 +134,7 @@ class Plan:
     """The cut of an export, stored as exports/<id>/plan.json.
 
     `fonts` is the fingerprint of the fonts that it was planned with. `page_seconds` is how long drawing a page
-    takes, as the document estimates it before the scaler learned anything.
+    takes, as the document estimates it before the scaler learned anything. `language` is that of the document.
     """
 
     records: int
@@ -147,6 +147,7 @@ class Plan:
     fonts: str = ""
     volumes: VolumePlan = WHOLE
     strict: bool = False  # a warning fails the export
+    language: str = "en"
 
 
 def pages_per_chunk(

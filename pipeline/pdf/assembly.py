@@ -7,33 +7,23 @@ Indexes are read one at a time, in several passes, so memory does not grow with 
 
 from __future__ import annotations
 
-import hashlib
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 
+from .catalog import About, Features, catalog, information, metadata
+from .destinations import destinations_of, name_tree
 from .fonts import check_fonts, default_chain
 from .fonts.subset import embed
 from .fonts.usage import FontUsage
-from .numbering import CATALOG, FIRST, FONT, INFO, OUTLINES, PAGES
-from .objects import Stream, reference, text_string, write_object
+from .numbering import CATALOG, FIRST, FONT, INFO, PAGES
+from .objects import Stream, reference, write_object
 from .outline import outline_objects
 from .overlay import overlay_objects
 from .page import Label, form_of_text, text_operators
 from .page_tree import page_node
 from .segment_index import Bookmark, SegmentIndex
 from .xref import CrossReference
-
-PRODUCER = "pipeline"
-
-
-@dataclass(frozen=True)
-class About:
-    """What the file says about itself. `created` is in seconds since 1970; the /ID is a hash of `id`."""
-
-    title: str
-    created: float
-    id: str
 
 
 @dataclass(frozen=True)
@@ -82,6 +72,9 @@ class Assembly:
         self._offsets = CrossReference(FIRST)
         self._trees: list[int] = []
         self._usage = FontUsage()
+        self._layers: list[int] = []
+        self._hidden: list[int] = []
+        self._links: set[str] = set()
         self._bookmarks = 0
         self._size = self._labels = 0
         self.totals = Totals()
@@ -102,6 +95,15 @@ class Assembly:
         yield from map(bytes, write_object(*self._cross_reference()))
         yield b"startxref\n%d\n%%%%EOF\n" % start
 
+    @property
+    def lost_links(self) -> list[str]:
+        """The names that links lead to and that are nowhere in the file."""
+        return sorted(self._links - self._destinations.keys())
+
+    @cached_property
+    def _destinations(self) -> dict[str, bytes]:
+        return destinations_of(self._indexes, self._links)
+
     def _add_segment(self, index: SegmentIndex) -> None:
         """Note where a segment's objects stand in the file, and what it adds to the tail."""
         numbers = index.lane.numbers(index.first_slot, len(index.offsets))
@@ -109,6 +111,9 @@ class Assembly:
         self._trees.append(index.tree)
         check_fonts(index.fonts)
         self._usage.update(index.characters, index.glyphs)
+        self._layers += index.layers
+        self._hidden += index.hidden
+        self._links.update(index.links)
         self._bookmarks += len(index.bookmarks)
         self._size += index.size
         self.totals = self.totals.plus(index)
@@ -120,6 +125,7 @@ class Assembly:
 
     def _objects(self) -> Iterator[tuple[int, bytes | Stream]]:
         """Yield every object of the tail with its number, apart from the cross-reference stream."""
+        names = 0
         yield from self._page_labels()
         if self._overlay:
             yield from overlay_objects(volume_words(self._position) if self._position else "", self._usage)
@@ -128,15 +134,20 @@ class Assembly:
                 yield obj or FONT + place, value
         if self._bookmarks:
             yield from outline_objects(self._all_bookmarks(), self._offsets.size)
+        if self._destinations:
+            for names, value in name_tree(self._destinations, self._offsets.size):  # the last is the root
+                yield names, value
         yield PAGES, page_node(self._trees, self.totals.pages, None)
-        title = text_string(self._about.title)
-        stamp = time.strftime("%Y%m%d%H%M%S", time.gmtime(self._about.created)).encode()
-        yield INFO, b"<</Title%s/Producer(%s)/CreationDate(D:%sZ)>>" % (title, PRODUCER.encode(), stamp)
-        more = b"/Outlines %s/PageMode/UseOutlines" % reference(OUTLINES) if self._bookmarks else b""
-        if self._position and self._position.before:  # readers then show the document's page numbers (12.4.2)
-            more += b"/PageLabels<</Nums[0<</S/D/St %d>>]>>" % (self._position.before + 1)
-        yield CATALOG, b"<</Type/Catalog/Pages %s%s/ViewerPreferences<</DisplayDocTitle true>>>>" % (
-            reference(PAGES), more)  # fmt: skip
+        yield INFO, information(self._about)
+        described = self._offsets.size
+        yield described, metadata(self._about)
+        yield CATALOG, catalog(
+            self._about,
+            Features(
+                described, bool(self._bookmarks), names, self._position.before + 1 if self._position else 1,
+                self._layers, self._hidden,
+            ),
+        )  # fmt: skip
 
     def _page_labels(self) -> Iterator[tuple[int, bytes | Stream]]:
         """Yield "x of y" for the pages that left a place for it; their numbers are in the segments' lanes."""
@@ -157,7 +168,7 @@ class Assembly:
         """Return the cross-reference stream and its number. It is the last object, and has a row for itself."""
         obj = self._offsets.size
         self._offsets.set(obj, self._size)
-        digest = hashlib.sha256(self._about.id.encode()).hexdigest()[:32].encode()
+        digest = self._about.digest.encode()
         return obj, self._offsets.stream(
             b"/Root %s/Info %s/ID[<%s><%s>]" % (reference(CATALOG), reference(INFO), digest, digest)
         )

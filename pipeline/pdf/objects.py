@@ -18,9 +18,10 @@ def number(value: float) -> bytes:
     return b"0" if text in (b"", b"-0") else text
 
 
-def name(text: str) -> bytes:
-    """Return a name, escaped as 7.3.5 requires."""
-    return b"/" + _NAME_UNSAFE.sub(lambda m: b"#%02X" % m[0][0], text.encode())
+def name(text: str | bytes) -> bytes:
+    """Return a name, escaped as 7.3.5 requires. A name is bytes; text is written as UTF-8."""
+    raw = text.encode() if isinstance(text, str) else text
+    return b"/" + _NAME_UNSAFE.sub(lambda m: b"#%02X" % m[0][0], raw)
 
 
 def text_string(text: str) -> bytes:

@@ -11,6 +11,7 @@ import struct
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from typing import IO, Any, BinaryIO
 
@@ -21,6 +22,7 @@ from pypdf.generic import (
     Destination,
     DictionaryObject,
     IndirectObject,
+    NameObject,
     NullObject,
     PdfObject,
     StreamObject,
@@ -54,6 +56,7 @@ _READER_ERRORS = (
 _HEADER = re.compile(rb"(?:\s|%[^\r\n]*[\r\n])*(\d+)\s+(\d+)\s+obj")
 _OBJ = re.compile(rb"obj(?<=\sobj)\b")  # a pattern that begins with letters is searched 30 times as fast
 _NUMBERS = re.compile(rb"(?<!\d)(\d{1,10})\s{1,4}(\d{1,5})\s{1,4}\Z")
+_NAME_END = re.compile(rb"[\s\0]+|[()<>\[\]{}/%]")  # with the null byte (7.2.2)
 _LETTER: Box = (0.0, 0.0, 612.0, 792.0)  # what readers use for a page without a size
 
 
@@ -82,11 +85,40 @@ def open_pdf(file: BinaryIO) -> Iterator[ForeignPdf]:
     head = file.read(1024)
     if b"%PDF-" not in head:
         raise UnreadableSource("This is not a PDF file." if head else "The file is empty.")
-    with apply_configuration(**_LIMITS):
+    with apply_configuration(**_LIMITS), _names_as_bytes():
         with translated_errors():
             reader = _Reader(file)
         with reader:
             yield ForeignPdf(reader)
+
+
+class _Charsets:
+    """pypdf's list of encodings to try for names, but only Latin-1 inside of `_names_as_bytes`.
+
+    Latin-1 gives each byte a character, so a name can be written as it was; pypdf's usual choice cannot be undone.
+    Only the current thread (context) sees the difference.
+    """
+
+    def __init__(self, usual: tuple[str, ...]) -> None:
+        self._usual = usual
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(("latin-1",) if _as_bytes.get() else self._usual)
+
+
+_as_bytes: ContextVar[bool] = ContextVar("as_bytes", default=False)
+
+
+@contextmanager
+def _names_as_bytes() -> Iterator[None]:
+    if not isinstance(NameObject.CHARSETS, _Charsets):
+        NameObject.delimiter_pattern = _NAME_END
+        NameObject.CHARSETS = _Charsets(NameObject.CHARSETS)  # type: ignore[assignment]  # it is only iterated
+    token = _as_bytes.set(True)
+    try:
+        yield
+    finally:
+        _as_bytes.reset(token)
 
 
 @contextmanager
@@ -174,6 +206,20 @@ class ForeignPdf:
         for place, page in reversed(list(enumerate(self.pages))):
             if page.indirect_reference is not None:
                 self.places[object_key(page.indirect_reference)] = place
+
+    @property
+    def catalog(self) -> DictionaryObject:
+        """The root of the file's objects (7.7.2)."""
+        with translated_errors():
+            return self._reader.root_object
+
+    def decoded(self, value: StreamObject) -> bytes | None:
+        """Return a stream's data without its filters; None when they cannot be undone, or give too much."""
+        try:
+            with translated_errors():
+                return value.get_data()
+        except UnreadableSource:
+            return None
 
     def resolve(self, value: object) -> object:
         """Return the value that a reference stands for; any other value as it is."""

@@ -16,11 +16,12 @@ from .numbering import Lane
 from .objects import Stream, reference
 from .overlay import overlay_operators, overlay_xobjects
 from .page import Page, font_resources
-from .segment_body import SegmentBody
+from .segment_body import Rollback, SegmentBody
 from .segment_index import Bookmark, Labels, SegmentIndex
 
 if TYPE_CHECKING:
     from .canvas import BlankCanvas
+    from .canvas_fonts import CanvasFonts
 
 COMPRESSION_LEVEL = 4  # zlib; level 6 takes a third longer for table pages that are 6 % smaller
 HEADER = b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n"
@@ -40,6 +41,7 @@ class SegmentWriter(SegmentBody):
         super().__init__(out, lane, first_slot, overlay=overlay)
         self._first = first
         self._usage = FontUsage()
+        self._canvas_fonts: CanvasFonts | None = None
         if header:
             self._put(HEADER)
 
@@ -69,18 +71,31 @@ class SegmentWriter(SegmentBody):
     def canvas(self, width: float, height: float) -> Iterator[BlankCanvas]:
         """Yield a reportlab canvas of one or more pages, written when the block ends. Sizes in points.
 
-        Its outline entries become bookmarks. Equal fonts and pictures are written once a segment. Left out are
-        forms (acroForm) and what belongs to a whole file (title, encryption).
+        Its outline entries become bookmarks; its links may lead to pages of other canvases. Fonts and equal
+        pictures are written once a segment. Form fields (acroForm) become pictures; what belongs to a whole file
+        (title, encryption) is left out.
         """
-        from .adopt import adopt_pages  # loads pypdf and reportlab, which most documents do not need
+        from .adopt import OwnPages, adopt_pages  # loads pypdf and reportlab, which most documents do not need
         from .canvas import BlankCanvas
+        from .canvas_fonts import CanvasFonts
 
         canvas = BlankCanvas(width, height)
         yield canvas
-        adopt_pages(self, canvas.finish(), list)
+        drawn = canvas.finish()
+        self._canvas_fonts = self._canvas_fonts or CanvasFonts(self)
+        own = OwnPages(self._canvas_fonts.add(drawn.fonts), drawn.destinations)
+        adopt_pages(self, drawn.file, list, own)
+
+    def roll_back(self, to: Rollback) -> None:
+        """Undo everything since that point."""
+        super().roll_back(to)
+        if self._canvas_fonts:
+            self._canvas_fonts.roll_back(to.slots)
 
     def finish(self, planned: int) -> SegmentIndex:
         """Write the branch of the page tree. Returns the index; `planned` pages of the plan are done."""
+        if self._canvas_fonts:
+            self._canvas_fonts.write()
         tree = self._pages.write()
         self._out.flush()
         return SegmentIndex(
@@ -104,4 +119,8 @@ class SegmentWriter(SegmentBody):
             fonts=default_chain().fingerprint if self._usage else "",
             before=self._lane.before,
             overlay=self.overlay,
+            destinations=self._destinations,
+            links=list(self._links),
+            layers=list(self._layers.values()),
+            hidden=[number for (visible, _), number in self._layers.items() if not visible],
         )

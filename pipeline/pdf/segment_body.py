@@ -12,7 +12,7 @@ from .numbering import Lane
 from .objects import Block, Stream, reference, write_object
 from .page import Label
 from .page_tree import PageTree
-from .segment_index import Bookmark
+from .segment_index import Bookmark, Place
 from .tally import Remarks, Tally
 
 
@@ -48,6 +48,9 @@ class SegmentBody:
         self._label_numbers: list[int] = []
         self._shared: dict[int, tuple[Stream, int]] = {}
         self._digests: dict[bytes, int] = {}
+        self._layers: dict[tuple[bool, bytes], int] = {}  # by state and value
+        self._destinations: dict[str, Place] = {}
+        self._links: dict[str, int] = {}  # a name, and the slot at its first use
         self._at = 0
 
     @property
@@ -68,7 +71,7 @@ class SegmentBody:
     def add(self, value: bytes | Stream, obj: int | None = None) -> int:
         """Write an object under a reserved number, or under the next free one. Returns its number."""
         number = obj if obj is not None else self.reserve()
-        self._offsets[self._slot(number)] = self._at
+        self._offsets[self.slot(number)] = self._at
         for block in write_object(number, value):
             self._put(block)
         return number
@@ -82,21 +85,43 @@ class SegmentBody:
             self._shared[id(value)] = value, self.add(value)
         return self._shared[id(value)][1]
 
-    def add_same(self, value: Stream) -> int:
-        """Write a stream, unless the segment already holds one with equal entries and bytes. Returns its number."""
-        digest = hashlib.sha256(value.entries + b"\n")
-        for block in value.read():
-            digest.update(block)
+    def add_same(self, value: bytes | Stream) -> int:
+        """Write an object, unless the segment already holds an equal one. Returns its number.
+
+        For a stream, entries and bytes count.
+        """
+        if isinstance(value, Stream):
+            digest = hashlib.sha256(value.entries + b"\n")
+            for block in value.read():
+                digest.update(block)
+        else:
+            digest = hashlib.sha256(b"\n" + value)
         key = digest.digest()
         if key not in self._digests:
             self._digests[key] = self.add(value)
         return self._digests[key]
+
+    def add_layer(self, value: bytes, visible: bool) -> int:
+        """Write an optional content group, unless the segment holds an equal one in the same state. Returns its
+        number; the catalog repeats the state."""
+        key = visible, value
+        if key not in self._layers:
+            self._layers[key] = self.add(value)
+        return self._layers[key]
 
     def add_page(self, entries: bytes, number: int) -> None:
         """Write a page under a reserved number, after the others. `entries` lack /Type and /Parent."""
         leaf = self._pages.next_leaf()
         self.add(b"<</Type/Page/Parent %s%s>>" % (reference(leaf), entries), number)
         self._pages.append(number, leaf)
+
+    def add_destination(self, name: str, place: Place) -> None:
+        """Add a named destination; of several with one name, the first counts."""
+        self._destinations.setdefault(name, place)
+
+    def add_link(self, name: str) -> None:
+        """Note that a link leads to a named destination, perhaps of another segment."""
+        self._links.setdefault(name, self.slots)
 
     def add_bookmarks(self, bookmarks: Iterable[Bookmark]) -> None:
         """Add outline entries after the others."""
@@ -116,16 +141,26 @@ class SegmentBody:
         self._out.truncate()
         self._at = to.offset
         del self._offsets[to.slots :]
-        kept = (entry for entry in self._shared.items() if self._slot(entry[1][1]) < to.slots)
+        kept = (entry for entry in self._shared.items() if self.slot(entry[1][1]) < to.slots)
         self._shared = dict(kept)
-        self._digests = {key: number for key, number in self._digests.items() if self._slot(number) < to.slots}
+        self._digests = {key: number for key, number in self._digests.items() if self.slot(number) < to.slots}
+        self._layers = {key: number for key, number in self._layers.items() if self.slot(number) < to.slots}
+        places = self._destinations.items()
+        self._destinations = {name: place for name, place in places if self.slot(place.page) < to.slots}
+        self._links = {name: slot for name, slot in self._links.items() if slot < to.slots}
         self._pages.truncate(to.pages)
         del self._bookmarks[to.bookmarks :]
         del self._label_numbers[to.labels :]
         self.tally.records, self.tally.drawn, skipped, self.tally.remarks = to.tally
         del self.tally.skipped[skipped:]
 
-    def _slot(self, number: int) -> int:
+    @property
+    def slots(self) -> int:
+        """The number of slots in use so far."""
+        return len(self._offsets)
+
+    def slot(self, number: int) -> int:
+        """Return which slot of this segment an object number is."""
         return (number - self._lane.first) // self._lane.chunks - self._first_slot
 
     def _put(self, data: Block) -> None:

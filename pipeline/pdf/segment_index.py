@@ -23,6 +23,14 @@ class Bookmark:
 
 
 @dataclass(frozen=True)
+class Place:
+    """Where a named destination leads: the page's object number, and how it is shown (ISO 32000-1, 12.3.2.2)."""
+
+    page: int
+    how: str
+
+
+@dataclass(frozen=True)
 class Labels:
     """The pages whose "x of y" was not known while drawing: reserved object numbers, and one style for all."""
 
@@ -37,7 +45,9 @@ class SegmentIndex:
     `first` and `planned` count pages of the plan; `pages` is how many were made, which is fewer when inputs were
     skipped. `offsets` says where the object of each slot begins in the segment, from `first_slot` on; -1 is an
     object that the tail writes. `characters` and `glyphs` were drawn with the fonts whose fingerprint is `fonts`.
-    `overlay` says whether the pages draw the overlay.
+    `overlay` says whether the pages draw the overlay. `layers` are the optional content groups of adopted pages,
+    by object number; `hidden` are those of them that are off. `destinations` are those with a name;
+    `links` are the names that links lead to.
     """
 
     chunk: int
@@ -62,6 +72,10 @@ class SegmentIndex:
     before: int = 0
     overlay: bool = False
     remarks: list[Remark] = field(default_factory=list)
+    layers: list[int] = field(default_factory=list)
+    hidden: list[int] = field(default_factory=list)
+    destinations: dict[str, Place] = field(default_factory=dict)
+    links: list[str] = field(default_factory=list)
 
     @property
     def lane(self) -> Lane:

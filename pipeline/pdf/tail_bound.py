@@ -23,8 +23,8 @@ OUTLINE_ITEM_BYTES = 250  # without its title
 LABEL_BYTES = 400  # "x of y" as a form
 ROW_BYTES = 16  # deflated, among empty rows
 EMPTY_ROWS_PER_BYTE = 100  # deflated; zeros shrink to a thousandth
-KID_BYTES = 20  # a reference in the root of the page tree
-DOCUMENT_BYTES = 4096  # info, catalog, root of the page tree, overlay, trailer
+KID_BYTES = 20  # a reference in the root of the page tree, or in the list of layers
+DOCUMENT_BYTES = 8192  # info, metadata, catalog, root of the page tree, overlay, trailer
 
 
 class TailBound:
@@ -36,7 +36,8 @@ class TailBound:
         self._rows = FIRST
 
     def add(self, index: SegmentIndex) -> int:
-        """Add a segment. Returns the most bytes that a tail has for it: labels, outline, rows."""
+        """Add a segment. Returns the most bytes that a tail has for it: labels, outline, rows,
+        layers, destinations."""
         self.totals = self.totals.plus(index)
         check_fonts(index.fonts)
         self._usage.update(index.characters, index.glyphs)
@@ -45,7 +46,9 @@ class TailBound:
         titles = sum(len(text_string(bookmark.title)) for bookmark in index.bookmarks)
         objects = len(index.offsets) + len(index.bookmarks)
         items = OUTLINE_ITEM_BYTES * len(index.bookmarks)
-        return titles + items + LABEL_BYTES * labels + ROW_BYTES * objects + KID_BYTES
+        names = sum(OBJECT_BYTES + 4 * len(name.encode()) for name in index.destinations)
+        references = KID_BYTES * (1 + len(index.layers) + len(index.hidden))
+        return titles + items + LABEL_BYTES * labels + names + ROW_BYTES * objects + references
 
     @property
     def overhead(self) -> int:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import BinaryIO
 
-from .assembly import About, Assembly, page_number
+from .assembly import Assembly, page_number
+from .catalog import About
 from .numbering import Lane
 from .page import Align, Page, printable
 from .paper import PAPER_SIZES

@@ -10,7 +10,7 @@ from ..exports.coverage import cover
 from ..exports.export import State
 from ..exports.plan import Plan
 from ..exports.segments import segment_key
-from ..pdf.assembly import About
+from ..pdf.catalog import About
 from .bucket_output import BucketOutput, StoredSegments, file_name
 from .join import join
 from .plan import load_plan

@@ -15,7 +15,7 @@ from ..exports.export import Result
 from ..exports.ids import new_id
 from ..exports.plan import Plan
 from ..exports.volumes import UNCUT, VolumeLimit
-from ..pdf.assembly import About
+from ..pdf.catalog import About
 from ..pdf.fonts import check_fonts
 from ..pdf.segment_index import SegmentIndex
 from ..settings import Settings

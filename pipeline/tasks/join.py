@@ -7,7 +7,7 @@ pages, only with the number of segments.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import BinaryIO, Protocol
 
@@ -16,13 +16,15 @@ from ..exports.export import File, Result
 from ..exports.plan import Plan
 from ..exports.strict import refuse
 from ..exports.volumes import SegmentEntry, VolumePlan, index_name, volume_name
-from ..pdf.assembly import About, Assembly, Totals, VolumePosition
+from ..pdf.assembly import Assembly, Totals, VolumePosition
+from ..pdf.catalog import About
 from ..pdf.segment_index import SegmentIndex
 from ..pdf.tail_bound import TailBound
 from ..pdf.tally import Remarks, Skipped
 from ..pdf.volume_index import write_volume_index
 
 SKIPPED_SHOWN = 1000
+LINKS_SHOWN = 3
 MB = 1_000_000
 
 
@@ -87,7 +89,7 @@ def join(
 
     Returns None when `may_go_on` returns False between two volumes: the written ones are found the next time.
     """
-    bound = TailBound()
+    bound, about = TailBound(), replace(about, language=plan.language)
     entries = [SegmentEntry(i.chunk, i.size, i.pages, bound.add(i), key, i.etag) for key, i in segments.all()]
     check_counts(bound.totals, plan.records)
     refuse(plan.strict, bound.warnings)
@@ -125,7 +127,7 @@ def volumes(
 
 
 def finished(volume: Volume, written: Written, limit: int | None) -> FinishedFile:
-    """Describes a written file, with a warning when it is larger than `limit` bytes."""
+    """Describes a written file, with warnings: it is larger than `limit` bytes, or links lead nowhere."""
     pages = volume.assembly.totals.pages
     before = volume.position.before if volume.position else 0
     file = File(written.key, volume.name, written.bytes, before + 1, pages)
@@ -134,6 +136,9 @@ def finished(volume: Volume, written: Written, limit: int | None) -> FinishedFil
         warnings.append(
             f"{file.name} has {file.bytes:,} bytes, more than {limit:,}: one page takes nearly all of it."
         )
+    if lost := volume.assembly.lost_links:
+        named = ", ".join(lost[:LINKS_SHOWN]) + (" and others" if len(lost) > LINKS_SHOWN else "")
+        warnings.append(f"Links in {file.name} lead to places that it does not have: {named}.")
     return FinishedFile(file, volume.assembly.titles, tuple(warnings))
 
 

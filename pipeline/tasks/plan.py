@@ -13,7 +13,7 @@ from ..exports.export import Export, State
 from ..exports.plan import Plan
 from ..exports.repository import listing_key
 from ..services import Services
-from .step import Done, NotWanted, Outcome, Work
+from .step import INTERRUPTIONS, Done, NotWanted, Outcome, Work
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ def job_of(services: Services, export: Export) -> DocumentJob:
 def make_plan(services: Services, export: Export) -> Plan:
     """Read the input once and plan it. A query, or a file of another format, is stored as lines first."""
     job = job_of(services, export).snapshot(partial(services.exports.snapshot, export.id))
-    return job.plan(services.settings, export.chunk_pages, export.volume)
+    return job.plan(services.settings, export.chunk_pages, export.volume, INTERRUPTIONS)
 
 
 def load_plan(services: Services, export: Export) -> Plan:

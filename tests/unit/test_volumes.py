@@ -24,7 +24,7 @@ from pipeline.errors import ChunkFailed
 from pipeline.exports.export import Result
 from pipeline.exports.plan import Marks, split_into_chunks
 from pipeline.exports.volumes import UNCUT, VolumeLimit
-from pipeline.pdf.assembly import About
+from pipeline.pdf.catalog import About
 from pipeline.settings import MIB, Settings
 from pipeline.tasks.inline import render_file
 

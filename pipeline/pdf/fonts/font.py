@@ -5,13 +5,19 @@ The file is memory-mapped: a Chinese font of 19 MB takes as much memory as the g
 
 from __future__ import annotations
 
+import re
 import struct
 from functools import cache, cached_property
+from itertools import pairwise
 from typing import NamedTuple
 
 import uharfbuzz as hb
 
 from .files import FontFile
+
+_ARABIC = re.compile("[\u0620-\u064a\u066e-\u06d3\u06d5\u06ee-\u06ff\u0750-\u077f\u08a0-\u08c9]+")
+_LAM_ALEF = re.compile("\u0644[\u0622\u0623\u0625\u0627\u0671]")
+_MARKS = re.compile("[\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06ed\u08ca-\u08ff\u200c-\u200f]")
 
 
 class Shaped(NamedTuple):
@@ -78,7 +84,21 @@ class Font:
         return width * self._scale
 
     def shape(self, text: str, backward: bool) -> list[Shaped]:
-        """Return the glyphs of a run of one script and direction, from left to right."""
+        """Return the glyphs of a run of one script and direction, from left to right.
+
+        Arabic letters get a glyph each, apart from lam with alef: readers copy and search other ligatures
+        letter by letter in the wrong order, or not at all.
+        """
+        apart: list[tuple[int, int]] = []
+        while True:
+            found = self._shape(text, backward, apart)
+            more = [pair for pair in _ligatures(found, text) if pair not in apart]
+            if not more:
+                return found
+            apart += more
+
+    def _shape(self, text: str, backward: bool, apart: list[tuple[int, int]]) -> list[Shaped]:
+        """Shape a run without ligatures in the parts `apart`, by start and stop."""
         buffer = hb.Buffer()
         buffer.add_codepoints([ord(c) for c in text])
         buffer.direction = "rtl" if backward else "ltr"
@@ -86,7 +106,8 @@ class Font:
         buffer.flags = hb.BufferFlags.REMOVE_DEFAULT_IGNORABLES
         buffer.cluster_level = hb.BufferClusterLevel.MONOTONE_CHARACTERS  # a mark keeps its own character
         buffer.guess_segment_properties()
-        hb.shape(self._font, buffer)
+        off = [(start, stop, False) for start, stop in apart]
+        hb.shape(self._font, buffer, {"rlig": off, "liga": off} if off else {})
         s = self._scale
         return [
             Shaped(info.codepoint, info.cluster, place.x_advance * s, place.x_offset * s, place.y_offset * s)
@@ -101,6 +122,18 @@ class Font:
     def _scale(self) -> float:
         units: int = self.face.upem
         return 1000 / units
+
+
+def _ligatures(found: list[Shaped], text: str) -> list[tuple[int, int]]:
+    """Return start and stop of the letters of each Arabic ligature apart from lam with alef."""
+    starts = sorted({glyph.cluster for glyph in found})
+    return [
+        (start, stop)
+        for start, stop in pairwise([*starts, len(text)])
+        if len(letters := _MARKS.sub("", text[start:stop])) > 1
+        and _ARABIC.fullmatch(letters)
+        and not _LAM_ALEF.fullmatch(letters)
+    ]
 
 
 @cache

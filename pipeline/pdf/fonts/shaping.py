@@ -83,7 +83,8 @@ def _shaped(text: str, place: int, backward: bool, chain: Glyphs, at: int) -> li
         words = text[cluster : stops[cluster]]
         widest = max(same, key=lambda glyph: glyph.advance)
         told = words.translate(MIRRORED) if backward and len(words) == 1 else words
-        span = (at + len(found), words) if len(same) > 1 else None
+        several = len(same) > 1 or (backward and len(words) > 1)  # readers turn a ligature's letters around
+        span = (at + len(found), words) if several else None
         for glyph in same:
             width = round(font.advance(glyph.id))
             said = told if glyph is widest else ""

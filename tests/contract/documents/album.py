@@ -11,7 +11,7 @@ from pipeline import documents
 from pipeline.documents.inputs.folder import FolderInputs
 from pipeline.documents.job import DocumentJob
 from pipeline.exports.export import Result
-from pipeline.pdf.assembly import About
+from pipeline.pdf.catalog import About
 from pipeline.settings import Settings
 from pipeline.tasks.inline import render_file
 

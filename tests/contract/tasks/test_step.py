@@ -66,7 +66,7 @@ def test_an_internal_error_ends_the_export(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     export_id = stage.planned()
-    monkeypatch.setattr(BucketInputs, "open", failing(ZeroDivisionError("a secret")))
+    monkeypatch.setattr("pipeline.tasks.render.draw_chunk", failing(ZeroDivisionError("a secret")))
     assert isinstance(flow.handle(stage.s, "render", export_id, 1, threading.Event()), Fail)
     failure = stage.load(export_id).failure
     assert failure is not None
@@ -149,5 +149,5 @@ def test_each_outcome_has_one_record(
     assert re.fullmatch(r"The bucket could not read it\. Retry in 0\.[2-5] s\.", reasons[0])
     assert reasons[1:] == [
         "1 pages are done, 1 go back", "1 chunks are rendered again", "chunks are missing",
-        "Internal error (KeyError). It was logged; please report it.",
+        "The document 'photos' failed on page 3: KeyError.",
     ]  # fmt: skip

@@ -17,7 +17,8 @@ from pipeline.documents import Range
 from pipeline.documents.inputs.folder import FolderInputs
 from pipeline.documents.job import DocumentJob, draw_range
 from pipeline.exports.plan import Plan, split_into_chunks
-from pipeline.pdf.assembly import About, Assembly
+from pipeline.pdf.assembly import Assembly
+from pipeline.pdf.catalog import About
 from pipeline.pdf.numbering import Lane
 from pipeline.pdf.segment_index import SegmentIndex
 from pipeline.settings import Settings

@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
-from pipeline.pdf.assembly import About, Assembly
+from pipeline.pdf.assembly import Assembly
+from pipeline.pdf.catalog import About
 from pipeline.pdf.numbering import Lane
 from pipeline.pdf.segment import SegmentWriter
 from pipeline.pdf.segment_index import SegmentIndex

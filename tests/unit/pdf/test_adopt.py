@@ -8,13 +8,14 @@ from tempfile import TemporaryFile
 from typing import Any
 
 import pikepdf
+import pypdf
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pikepdf import Array, Dictionary, Name
 
-from pipeline.pdf import adopt as adopted
 from pipeline.pdf.adopt import adopt_pages
+from pipeline.pdf.adopt import values as adopted
 from pipeline.pdf.numbering import Lane
 from pipeline.pdf.page_tree import FANOUT
 from pipeline.pdf.segment import SegmentWriter
@@ -110,7 +111,7 @@ def test_circles_are_copied_as_circles_or_cut() -> None:
         assert "/Gone" not in properties.Me
 
 
-def test_scripts_forms_files_and_metadata_are_left_out() -> None:
+def test_scripts_files_and_metadata_are_left_out() -> None:
     script = b"<</S/JavaScript/JS(alert)>>"
     form = stream(
         b"", b"/Subtype/Form/Resources<<>>/Metadata 5 0 R/PieceInfo<</App 7 0 R>>/StructParent 3/AF[6 0 R]"
@@ -131,15 +132,50 @@ def test_scripts_forms_files_and_metadata_are_left_out() -> None:
     pdf = adopt(file)
     opened(pdf).close()
     acting = b"JavaScript /AA OpenAction Filespec attached AcroForm"
-    telling = b"Metadata xmpmeta StructParent PieceInfo Private /Thumb"
+    telling = b"<x:xmpmeta/> StructParent PieceInfo Private /Thumb"
     for word in (acting + b" " + telling).split():
         assert word in file
         assert word not in pdf
+    assert pdf.count(b"/Metadata") == 2  # of the new file: the stream and the catalog's entry
 
 
 def test_a_font_may_have_the_name_of_a_left_out_entry() -> None:
     file = simple(1).replace(b"/F ", b"/Metadata ").replace(b"<</F<", b"<</Metadata<")
     assert texts(adopt(file)) == ["page 0"]
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_names_keep_their_bytes(packed: bool) -> None:
+    form = stream(b"1 0 0 rg 0 0 300 200 re f", b"/Type/Page/Subtype/Form/BBox[0 0 300 200]")
+    content = stream(b"/\xe9\xc0\xff 1 Do /Caf#e9 Do /Caf\xc3\xa9 Do".replace(b" 1 ", b" "))
+    names = b"/\xe9\xc0\xff 4 0 R/Caf\xe9 4 0 R/Caf\xc3\xa9 5 0 R/\xc4\xe3 7 0 R"  # the last are letters in GBK
+    file = one_page(
+        b"/Contents 6 0 R/Resources<</XObject<<%s>>/ColorSpace<</S[/Separation/Rot\xe4/DeviceGray 5 0 R]>>>>"
+        % names,
+        {4: form, 5: form, 6: content, 7: form},
+    )
+    if packed:
+        packing = io.BytesIO()
+        with pikepdf.open(io.BytesIO(file)) as pdf:
+            pdf.save(packing, object_stream_mode=pikepdf.ObjectStreamMode.generate)
+        file = packing.getvalue()
+    copy = adopt(file)
+    for name in (b"/#E9#C0#FF ", b"/Caf#E9 ", b"/Caf#C3#A9 ", b"/#C4#E3 ", b"/Rot#E4"):
+        assert copy.count(name) == 1
+    assert pictures(copy) == pictures(file)
+
+
+def test_a_null_byte_ends_a_name() -> None:
+    file = one_page(b"/Resources<</Properties<</P[/DeviceRGB\x00255/Q\x00]>>>>", {})
+    with opened(adopt(file)) as pdf:
+        assert list(pdf.pages[0].Resources.Properties.P) == [Name.DeviceRGB, 255, Name.Q]
+
+
+def test_names_of_other_readers_in_the_process_are_decoded_as_ever() -> None:
+    file = one_page(b"/Resources<</XObject<</Caf\xc3\xa9 4 0 R>>>>", {4: stream(b"")})
+    adopt(file)
+    with pypdf.PdfReader(io.BytesIO(file)) as reader:
+        assert list(reader.pages[0]["/Resources"]["/XObject"]) == ["/Café"]  # type: ignore[index]
 
 
 words = st.text("abz#()/ <>[]{}%é", min_size=1, max_size=5)

@@ -27,6 +27,7 @@ def test_links_to_the_web_and_to_own_pages_are_kept() -> None:
         b"/Dest/named",
         b"/A<</S/URI/URI(https://example.com)>>",
         b"/A<</S/URI/URI(MAILTO:a@example.com)>>",
+        b"/A<</S/URI/URI(tel:+49-30-1234)>>",
     ]
     dropped = [
         b"/Dest[99 0 R/Fit]",  # a page that is not there
@@ -53,10 +54,12 @@ def test_links_to_the_web_and_to_own_pages_are_kept() -> None:
     file += b"trailer<</Root 1 0 R/Size 99>>\nstartxref\n0\n%%EOF"
     with opened(adopt(file)) as pdf:
         first, second = (page.obj for page in pdf.pages)
-        place, action, named, web, mail = second.Annots
+        place, action, named, web, mail, phone = second.Annots
         assert [each.Dest[0].objgen for each in (place, action, named)] == [first.objgen] * 2 + [second.objgen]
         assert place.Dest[1:] == [Name.XYZ, 0, 50, None] or list(place.Dest)[1:4] == [Name.XYZ, 0, 50]
-        assert [str(each.A.URI) for each in (web, mail)] == ["https://example.com", "MAILTO:a@example.com"]
+        assert [str(each.A.URI) for each in (web, mail, phone)] == [
+            "https://example.com", "MAILTO:a@example.com", "tel:+49-30-1234"
+        ]  # fmt: skip
         assert list(place.Border) == [0, 0, 1]
 
 

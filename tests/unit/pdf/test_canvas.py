@@ -7,6 +7,7 @@ from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
+import pypdfium2
 import pytest
 from PIL import Image
 from reportlab.graphics.barcode import createBarcodeDrawing
@@ -195,3 +196,16 @@ def test_outline_and_links_of_a_canvas_are_kept(tmp_path: Path) -> None:
         inside, web = pdf.pages[1].Annots
         assert inside.Dest[0].objgen == pdf.pages[2].obj.objgen
         assert str(web.A.URI) == "https://example.com/?a=(b)"
+
+
+def test_form_fields_of_a_canvas_become_pictures_with_their_text() -> None:
+    def fill(out: SegmentWriter) -> None:
+        with out.canvas(300, 200) as canvas:
+            canvas.acroForm.textfield(name="a", value="Filled in", x=20, y=20, width=100, height=20)
+            canvas.linkURL("tel:+49-30-1234", (0, 0, 10, 10))
+
+    with opened(filled(fill)) as pdf:
+        assert [str(link.A.URI) for link in pdf.pages[0].Annots] == ["tel:+49-30-1234"]
+    document = pypdfium2.PdfDocument(filled(fill))
+    assert document[0].get_textpage().get_text_range() == "Filled in"
+    document.close()

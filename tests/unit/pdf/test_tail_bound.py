@@ -7,7 +7,8 @@ import io
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.pdf.assembly import About, Assembly
+from pipeline.pdf.assembly import Assembly
+from pipeline.pdf.catalog import About
 from pipeline.pdf.numbering import Lane
 from pipeline.pdf.segment import SegmentWriter
 from pipeline.pdf.tail_bound import TailBound

@@ -14,7 +14,7 @@ from pipeline.errors import DamagedSegment, ExportFailed, NotExact
 from pipeline.exports.export import File, Result
 from pipeline.exports.plan import Plan
 from pipeline.exports.volumes import WHOLE, SegmentEntry, VolumePlan
-from pipeline.pdf.assembly import About
+from pipeline.pdf.catalog import About
 from pipeline.pdf.numbering import FIRST
 from pipeline.pdf.segment_index import SegmentIndex
 from pipeline.pdf.tally import Remark, Skipped
@@ -225,16 +225,16 @@ def test_warnings_come_in_order_and_are_counted() -> None:
     """First the plan's, then of missing characters, of a file that is too large, of all segments."""
     indexes = [
         index(0, remarks=[Remark("A row is cut", 2, ("row 1", "row 2")), Remark("A font is missing")]),
-        index(1, size=2_000, characters="\U0010fffd"),
+        index(1, size=20_000, characters="\U0010fffd"),
         index(2, remarks=[Remark("A row is cut", 2, ("row 7", "row 8"))]),
     ]
     indexes = [replace(each, chunks=3) for each in indexes]
-    result = result_of(indexes, MemoryOutput(), VolumePlan(bytes=1_000), warnings=("A column is empty.",))
+    result = result_of(indexes, MemoryOutput(), VolumePlan(bytes=10_000), warnings=("A column is empty.",))
     planned, missing, large, first, second = result.warnings
     assert planned == "A column is empty."
     assert "\U0010fffd (U+10FFFD)" in missing
     assert large.startswith("Album-2-of-3.pdf has ")
-    assert large.endswith(" bytes, more than 1,000: one page takes nearly all of it.")
+    assert large.endswith(" bytes, more than 10,000: one page takes nearly all of it.")
     assert first == "A row is cut (4 times: row 1, row 2, row 7 and others)."
     assert second == "A font is missing."
 

@@ -21,7 +21,8 @@ from pipeline.errors import InvalidRequest, NotExact
 from pipeline.exports.encoding import decode_plan, encode
 from pipeline.exports.export import File
 from pipeline.exports.plan import Plan
-from pipeline.pdf.assembly import About, Assembly
+from pipeline.pdf.assembly import Assembly
+from pipeline.pdf.catalog import About
 from pipeline.pdf.numbering import Lane
 from pipeline.pdf.segment_index import SegmentIndex
 from pipeline.pdf.tail_bound import TailBound

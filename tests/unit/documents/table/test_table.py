@@ -18,7 +18,7 @@ from pipeline.documents.job import DocumentJob
 from pipeline.errors import InputChanged, InvalidRequest
 from pipeline.exports.export import Result
 from pipeline.exports.plan import Plan
-from pipeline.pdf.assembly import About
+from pipeline.pdf.catalog import About
 from pipeline.pdf.fonts import default_chain
 from pipeline.settings import Settings
 from pipeline.tasks.inline import render_file

@@ -10,7 +10,8 @@ import pytest
 
 from pipeline.errors import ExportFailed
 from pipeline.pdf import fonts
-from pipeline.pdf.assembly import About, Assembly
+from pipeline.pdf.assembly import Assembly
+from pipeline.pdf.catalog import About
 from pipeline.pdf.numbering import Lane
 from pipeline.pdf.segment import SegmentWriter
 from pipeline.pdf.tail_bound import TailBound

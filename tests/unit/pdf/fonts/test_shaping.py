@@ -32,3 +32,20 @@ def test_every_kind_of_text_is_measured_as_wide_as_it_is_drawn() -> None:
     assert face.width(HEBREW, 10) == pytest.approx(sum(face.width(c, 10) for c in HEBREW), rel=0.02)
     assert face.width(ARABIC, 10) < sum(face.width(c, 10) for c in ARABIC)  # letters that join are narrower
     assert face.width(f"a {HEBREW}", 10) == pytest.approx(face.width("a ", 10) + face.width(HEBREW, 10), rel=0.01)
+
+
+@pytest.mark.parametrize("word", ["شركة", "مصرف", "الأسرة", "كتابي", "بنسبة", "على", "السلام عليكم", "سلام"])
+def test_pdfium_finds_arabic_words(word: str) -> None:
+    with pypdfium2.PdfDocument(page_of(word)) as document:
+        text = document[0].get_textpage()
+        assert text.get_text_bounded() == word
+        assert text.search(word).get_next()
+
+
+def test_arabic_letters_have_a_glyph_each_apart_from_lam_with_alef() -> None:
+    chain = fonts.default_chain()
+    font = chain.fonts[chain.font_index("ش") or 0]
+    assert [len(font.shape(word, True)) for word in ("شر", "صى", "سز", "بي", "ببن", "لا", "لأ", "سلام")] == [
+        2, 2, 2, 2, 3, 1, 1, 3
+    ]  # fmt: skip
+    assert len(font.shape("لَا", True)) == 2  # the vowel is above the ligature

@@ -1,0 +1,59 @@
+"""What a person reads when the code of a document fails: which document, on which page, and the error's text."""
+
+from __future__ import annotations
+
+import errno
+import logging
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from traceback import walk_tb
+
+from ..errors import ChunkFailed, PipelineError
+
+log = logging.getLogger(__name__)
+Interruptions = tuple[type[BaseException], ...]
+
+OF_THE_MACHINE = (errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+"""Errors that say nothing about a document: the step says what is short."""
+
+_MAX_TEXT = 500  # characters
+_DOORS = ("pipeline.adapters.", "pipeline.documents.inputs.")  # their errors may hold keys and signed addresses
+
+
+def named_pages(
+    drawing: Generator[None, None, None], name: str, first: int, interruptions: Interruptions
+) -> Iterator[None]:
+    """Yield after each page that a document draws, from page `first` on. Raises ChunkFailed when its code fails."""
+    page = first
+    while True:
+        with named(name, f"on page {page + 1:,}", interruptions):
+            try:
+                next(drawing)
+            except StopIteration:
+                return
+        yield
+        page += 1
+
+
+@contextmanager
+def named(name: str, where: str, interruptions: Interruptions = ()) -> Iterator[None]:
+    """Raise ChunkFailed in place of an unforeseen error of a document's own code; the log has its stack trace."""
+    try:
+        yield
+    except Exception as error:
+        short = isinstance(error, OSError) and error.errno in OF_THE_MACHINE
+        if short or isinstance(error, (PipelineError, MemoryError, *interruptions)):
+            raise
+        log.exception("the document %s failed %s", name, where)
+        raise ChunkFailed(
+            f"The document {name!r} failed {where}: {_words(error)}.",
+            advice="It is an error in the document's code, or in what it was given; the log has the stack trace.",
+        ) from error
+
+
+def _words(error: Exception) -> str:
+    """Return class and text of an error; the class alone when it comes from a service."""
+    kind = type(error).__name__
+    through = [frame.f_globals.get("__name__", "") for frame, _ in walk_tb(error.__traceback__)]
+    text = " ".join(str(error).split())[:_MAX_TEXT].rstrip(".")
+    return kind if not text or any(module.startswith(_DOORS) for module in through) else f"{kind}: {text}"

@@ -1,0 +1,144 @@
+"""Annotations of copied pages (ISO 32000-1, 12.5): links, notes and marks are kept, form fields become pictures."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+
+from pypdf.generic import ArrayObject, ByteStringObject, DictionaryObject, IndirectObject, TextStringObject
+
+from ..objects import reference
+from ..reader import ForeignPdf
+from ..segment_body import SegmentBody
+from . import remarks
+from .looks import Look, appearance, inherited, placement
+from .values import ObjectCopy, rectangle, scalar
+
+_SAFE_LINK = re.compile(rb"(?:https?|mailto|tel):", re.IGNORECASE)
+_LINK_ENTRIES = ("/Border", "/BS", "/C", "/Contents", "/F", "/H", "/OC", "/QuadPoints")
+_KEPT = {"/Text", "/FreeText", "/Line", "/Square", "/Circle", "/Polygon", "/PolyLine", "/Highlight", "/Underline",
+         "/Squiggly", "/StrikeOut", "/Stamp", "/Caret", "/Ink", "/Popup", "/Redact", "/Watermark",
+         "/PrinterMark"}  # fmt: skip
+_LEFT_OUT = {"/A", "/AA", "/P", "/Dest", "/PA", "/StructParent", "/AF", "/ExData", "/FS", "/Sound", "/Movie"}
+_UNSEEN = 2 | 32  # the flags Hidden and NoView
+
+
+class AnnotationCopy:
+    """Copies the annotations of one file's pages; `numbers` are those of its pages.
+
+    Links of our `own` canvas may lead to named destinations elsewhere.
+    """
+
+    def __init__(
+        self, pdf: ForeignPdf, out: SegmentBody, objects: ObjectCopy, numbers: Sequence[int], *, own: bool
+    ) -> None:
+        self._pdf = pdf
+        self._out = out
+        self._objects = objects
+        self._numbers = numbers
+        self._own = own
+        self._losses: Counter[str] = Counter()  # of the present page
+
+    def copy(self, page: DictionaryObject, where: str) -> tuple[bytes, list[Look]]:
+        """Return a page's /Annots entry, and what the page must draw instead of annotations that are not kept."""
+        found = self._pdf.resolve(page.get("/Annots"))
+        if not isinstance(found, ArrayObject):
+            return b"", []
+        self._objects.count_values(len(found), 0)
+        pairs = [(each, self._pdf.resolve(each)) for each in found]
+        annotations = [(each, value) for each, value in pairs if isinstance(value, DictionaryObject)]
+        kept = {place: self._reserve(each) for place, (each, value) in enumerate(annotations) if self._stays(value)}
+        spelled, looks = [], []
+        for place, (_, value) in enumerate(annotations):
+            if place in kept:
+                self._out.add(self._mark(value), kept[place])
+                spelled.append(reference(kept[place]))
+            elif self._pdf.resolve(value.get("/Subtype")) == "/Link":
+                spelled.append(self._link(value))
+            else:
+                looks += self._look(value)
+        for words, times in self._losses.items():
+            self._out.tally.warn(words, where, times)
+        self._losses.clear()
+        return b"/Annots[%s]" % b" ".join(filter(None, spelled)) if any(spelled) else b"", looks
+
+    def _stays(self, value: DictionaryObject) -> bool:
+        return self._pdf.resolve(value.get("/Subtype")) in _KEPT
+
+    def _reserve(self, each: object) -> int:
+        """Return a number for an annotation, by which others refer to it: a note to its window, an answer to it."""
+        obj = self._out.reserve()
+        if isinstance(each, IndirectObject):
+            self._objects.place(each, obj)
+        return obj
+
+    def _mark(self, value: DictionaryObject) -> bytes:
+        """Return a note or another mark, without what it does when it is clicked."""
+        self._note_action(value)
+        kept = {key: part for key, part in value.items() if key not in _LEFT_OUT}
+        return b"<<%s>>" % self._objects.entries(kept)
+
+    def _look(self, value: DictionaryObject) -> list[Look]:
+        """Return how an annotation looks that is not kept itself: a form field, or a sound, film or file."""
+        field = self._pdf.resolve(value.get("/Subtype")) == "/Widget"
+        self._note_kind(value, field)
+        flags = self._pdf.resolve(value.get("/F"))
+        if isinstance(flags, int) and flags & _UNSEEN:
+            return []
+        box = self._pdf.box(value.get("/Rect"))
+        look = appearance(self._pdf, value)
+        if look is None or not box:
+            if not field or "/MK" in value or (inherited(self._pdf, value, "/V") or "") not in ("", "/Off"):
+                self._losses[remarks.NO_LOOK] += 1
+            return []
+        matrix = placement(self._pdf, look, box)
+        layer = self._objects.spell(value.get("/OC")) if "/OC" in value else b""
+        return [Look(self._objects.spell(look), matrix, layer)] if matrix else []
+
+    def _note_kind(self, value: DictionaryObject, field: bool) -> None:
+        if not field:
+            self._losses[remarks.MEDIA] += 1
+            return
+        signed = inherited(self._pdf, value, "/FT") == "/Sig"
+        self._losses[remarks.SIGNATURE if signed else remarks.FIELD] += 1
+        self._note_action(value)
+
+    def _note_action(self, value: DictionaryObject) -> None:
+        if "/A" in value or "/AA" in value:
+            self._losses[remarks.CLICK] += 1
+
+    def _link(self, annotation: DictionaryObject) -> bytes:
+        """Return a link annotation; nothing when its target is not allowed or not there."""
+        box = self._pdf.box(annotation.get("/Rect"))
+        leads = self._link_target(annotation) if box else b""
+        if not leads or not box:
+            self._losses[remarks.LINK] += 1
+            return b""
+        kept = b"".join(self._objects.copy_entries(annotation, _LINK_ENTRIES))
+        return b"<</Type/Annot/Subtype/Link/Rect%s%s%s>>" % (rectangle(box), kept, leads)
+
+    def _link_target(self, annotation: DictionaryObject) -> bytes:
+        """Return where a link leads: to a page of this file, or to an address (http, https, mailto, tel)."""
+        action = self._pdf.resolve(annotation.get("/A"))
+        if not isinstance(action, DictionaryObject):
+            return self._destination(annotation.get("/Dest"))
+        kind = self._pdf.resolve(action.get("/S"))
+        if kind == "/GoTo":
+            return self._destination(action.get("/D"))
+        uri = self._pdf.resolve(action.get("/URI"))
+        if kind != "/URI" or not isinstance(uri, TextStringObject | ByteStringObject):
+            return b""
+        return b"/A<</S/URI/URI%s>>" % scalar(uri) if _SAFE_LINK.match(uri.original_bytes) else b""
+
+    def _destination(self, value: object) -> bytes:
+        target = self._pdf.target(value)
+        if not target:
+            return self._named(self._pdf.resolve(value)) if self._own else b""
+        return b"/Dest[%s %s]" % (reference(self._numbers[target.page]), b" ".join(map(scalar, target.how)))
+
+    def _named(self, value: object) -> bytes:
+        if not isinstance(value, TextStringObject | ByteStringObject):
+            return b""
+        self._out.add_link(value.original_bytes.decode())
+        return b"/Dest" + scalar(value)

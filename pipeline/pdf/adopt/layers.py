@@ -1,0 +1,72 @@
+"""Which layers of a file are hidden when it is opened: its default configuration (ISO 32000-1, 8.11.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pypdf.generic import ArrayObject, DictionaryObject, IndirectObject
+
+from ..reader import ForeignPdf, object_key
+
+Keys = frozenset[tuple[int, int]]
+
+
+def hidden_layers(pdf: ForeignPdf) -> Keys:
+    """Return the optional content groups that are off."""
+    properties = _dictionary(pdf, pdf.catalog.get("/OCProperties"))
+    default = _dictionary(pdf, properties.get("/D"))
+    every = _references(pdf, properties.get("/OCGs"))
+    off = {object_key(group) for group in every} if pdf.resolve(default.get("/BaseState")) == "/OFF" else set()
+    off -= {object_key(group) for group in _references(pdf, default.get("/ON"))}
+    off |= {object_key(group) for group in _references(pdf, default.get("/OFF"))}
+    automatic = dict(_automatic(pdf, default))
+    intents = _names(pdf, default.get("/Intent"))
+    return frozenset(
+        object_key(group)
+        for group in every
+        if (automatic.get(object_key(group), object_key(group) in off))
+        and _intended(_names(pdf, _dictionary(pdf, group).get("/Intent")), intents)
+    )
+
+
+def _automatic(pdf: ForeignPdf, default: DictionaryObject) -> Iterator[tuple[tuple[int, int], bool]]:
+    """Yield the groups whose state on a screen follows from their usage (8.11.4.4), and whether it is off."""
+    for each in _list(pdf, default.get("/AS")):
+        usage = _dictionary(pdf, each)
+        if pdf.resolve(usage.get("/Event")) != "/View":
+            continue
+        categories = _names(pdf, usage.get("/Category"))
+        for group in _references(pdf, usage.get("/OCGs")):
+            told = _dictionary(pdf, _dictionary(pdf, group).get("/Usage"))
+            states = [
+                pdf.resolve(_dictionary(pdf, told.get(category)).get(f"{category}State")) for category in categories
+            ]
+            if known := [state for state in states if state in ("/ON", "/OFF")]:
+                yield object_key(group), "/OFF" in known
+
+
+def _intended(group: list[str], configuration: list[str]) -> bool:
+    """Return whether a group obeys the configuration; if not, it is always seen."""
+    wanted = set(configuration or ["/View"])
+    return "/All" in wanted or bool(wanted & set(group or ["/View"]))
+
+
+def _dictionary(pdf: ForeignPdf, value: object) -> DictionaryObject:
+    found = pdf.resolve(value)
+    return found if isinstance(found, DictionaryObject) else DictionaryObject()
+
+
+def _list(pdf: ForeignPdf, value: object) -> list[object]:
+    found = pdf.resolve(value)
+    return list(found) if isinstance(found, ArrayObject) else []
+
+
+def _references(pdf: ForeignPdf, value: object) -> list[IndirectObject]:
+    return [each for each in _list(pdf, value) if isinstance(each, IndirectObject)]
+
+
+def _names(pdf: ForeignPdf, value: object) -> list[str]:
+    """Return one name, or an array of names."""
+    found = pdf.resolve(value)
+    parts = found if isinstance(found, ArrayObject) else [found]
+    return [str(name) for part in parts if isinstance(name := pdf.resolve(part), str)]

@@ -1,0 +1,120 @@
+"""Pages of a file: their dictionaries, and what is drawn on top of their content."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping
+
+from pypdf.generic import ArrayObject, DictionaryObject, IndirectObject, StreamObject
+
+from ..objects import Stream, name, reference
+from ..overlay import overlay_operators, overlay_xobjects
+from ..reader import ForeignPdf
+from ..segment_body import SegmentBody
+from . import remarks
+from .annotations import AnnotationCopy
+from .content import Balance, balance, without
+from .looks import Look, form_of_looks
+from .values import ObjectCopy, entry, rectangle
+
+PREFIX = "Pipeline."  # keeps the names of what is added apart from the page's own
+_INNER_BOXES = ("/CropBox", "/BleedBox", "/TrimBox", "/ArtBox")
+_COMPRESSION_LEVEL = 4
+
+
+class PageCopy:
+    """Copies the pages of one file into a segment. `fonts` are given for pages of our own canvas only."""
+
+    def __init__(self, pdf: ForeignPdf, out: SegmentBody, fonts: Mapping[str, int] | None) -> None:
+        self._pdf = pdf
+        self._out = out
+        self._objects = ObjectCopy(pdf, out, fonts or {})
+        self._numbers = [out.reserve() for _ in pdf.pages]
+        self._annotations = AnnotationCopy(pdf, out, self._objects, self._numbers, own=fonts is not None)
+        self._inherited: dict[int, int] = {}
+        for old, place in pdf.places.items():
+            self._objects.place(old, self._numbers[place])
+
+    def write(self) -> list[int]:
+        """Write all pages, each followed by the objects it uses first. Returns the pages' object numbers."""
+        for place, page in enumerate(self._pdf.pages):
+            self._out.add_page(self._page(page, f"its page {place + 1}"), self._numbers[place])
+            self._objects.write_waiting()
+        return self._numbers
+
+    def _page(self, page: DictionaryObject, where: str) -> bytes:
+        """Return the entries of a page's dictionary, including those it inherits (ISO 32000-1, 7.7.3.4)."""
+        boxes = [("/MediaBox", self._pdf.size(page))]
+        boxes += [(inner, box) for inner in _INNER_BOXES if (box := self._pdf.box(page.get(inner)))]
+        entries = [entry(which, rectangle(box)) for which, box in boxes]
+        turned = self._pdf.resolve(page.get("/Rotate"))
+        if isinstance(turned, int) and turned % 360 in (90, 180, 270):
+            entries.append(entry("/Rotate", b"%d" % (turned % 360)))
+        if "/AA" in page:
+            self._out.tally.warn(remarks.CLICK, where)
+        annotations, looks = self._annotations.copy(page, where)
+        if self._out.overlay or looks:
+            entries.append(self._with_more(page, turned if isinstance(turned, int) else 0, looks, where))
+        else:
+            entries.append(entry("/Resources", self._resources(page)))
+            entries += self._objects.copy_entries(page, ("/Contents",))
+        entries += self._objects.copy_entries(page, ("/Group", "/UserUnit"))
+        return b"".join(entries) + annotations
+
+    def _with_more(self, page: DictionaryObject, turned: int, looks: list[Look], where: str) -> bytes:
+        """Return /Resources and /Contents of a page that shows the looks of form fields, or the overlay."""
+        box = self._pdf.box(page.get("/CropBox")) or self._pdf.size(page)
+        drawn: dict[str, int] = {}
+        operators = b""
+        if looks:
+            drawn[f"{PREFIX}Fields"] = self._out.add(form_of_looks(looks, self._pdf.size(page)))
+            operators += b"%s Do " % name(f"{PREFIX}Fields")
+        if self._out.overlay:
+            drawn |= overlay_xobjects(PREFIX)
+            operators += overlay_operators(box, turned if turned % 90 == 0 else 0, PREFIX)
+        return self._more_resources(page, drawn) + entry("/Contents", self._contents(page, operators, where))
+
+    def _more_resources(self, page: DictionaryObject, drawn: Mapping[str, int]) -> bytes:
+        own = self._pdf.resolve(page.get("/Resources"))
+        resources: dict[str, object] = dict(own) if isinstance(own, DictionaryObject) else {}
+        named = self._pdf.resolve(resources.pop("/XObject", None))
+        xobjects = self._objects.entries(named) if isinstance(named, DictionaryObject) else b""
+        xobjects += b"".join(name(each) + b" " + reference(obj) for each, obj in drawn.items())
+        return entry("/Resources", b"<<%s/XObject<<%s>>>>" % (self._objects.entries(resources), xobjects))
+
+    def _contents(self, page: DictionaryObject, operators: bytes, where: str) -> bytes:
+        """Return the page's content with operators behind it.
+
+        The page's own content is wrapped in q and Q, so its changes of the coordinate system end with it.
+        """
+        contents = self._pdf.resolve(page.get("/Contents"))
+        parts = list(contents) if isinstance(contents, ArrayObject) else [page.get("/Contents")]
+        content = self._decoded(parts)
+        if content is None:
+            self._out.tally.warn(remarks.LONG, where)
+        left = balance(content) if content is not None else Balance(b"", (), 0)
+        if content is not None and (left.surplus or left.end < len(content)):
+            data = zlib.compress(without(content, left), _COMPRESSION_LEVEL)
+            spelled = [reference(self._out.add_same(Stream.from_bytes(b"/Filter/FlateDecode", data)))]
+        else:
+            spelled = [text for part in parts if (text := self._objects.spell(part)) != b"null"]
+        before = self._out.add_same(Stream.from_bytes(b"", b"q\n"))
+        behind = self._out.add_same(Stream.from_bytes(b"", b"\n%sQ %s" % (left.closing, operators)))
+        return b"[%s %s %s]" % (reference(before), b" ".join(spelled), reference(behind))
+
+    def _decoded(self, parts: list[object]) -> bytes | None:
+        found = []
+        for part in parts:
+            value = self._pdf.resolve(part)
+            if isinstance(value, StreamObject):
+                found.append(self._pdf.decoded(value))
+        return None if None in found else b"\n".join(data for data in found if data is not None)
+
+    def _resources(self, page: DictionaryObject) -> bytes:
+        """Return the page's resources. A dictionary that several pages inherit is written once, as one object."""
+        value = page.get("/Resources")
+        if not isinstance(value, DictionaryObject):
+            return self._objects.spell(value) if isinstance(value, IndirectObject) else b"<<>>"
+        if id(value) not in self._inherited:
+            self._inherited[id(value)] = self._out.add(self._objects.spell(value))
+        return reference(self._inherited[id(value)])

@@ -1,0 +1,99 @@
+"""What a file says about itself: catalog, information dictionary and XMP metadata (ISO 32000-1, 7.7.2, 14.3)."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from xml.sax.saxutils import escape
+
+from .numbering import OUTLINES, PAGES
+from .objects import Stream, reference, text_string
+
+PRODUCER = "pipeline"
+_NOT_XML = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # XML 1.0, 2.2
+
+
+@dataclass(frozen=True)
+class About:
+    """What the file says about itself. `created` is in seconds since 1970; the /ID is a hash of `id`; `language` is
+    a tag such as de-DE (RFC 5646)."""
+
+    title: str
+    created: float
+    id: str
+    language: str = "en"
+
+    @property
+    def digest(self) -> str:
+        """The /ID of the file, 32 hexadecimal digits."""
+        return hashlib.sha256(self.id.encode()).hexdigest()[:32]
+
+
+@dataclass(frozen=True)
+class Features:
+    """What the catalog of a file names; object numbers, 0 when the file has none."""
+
+    metadata: int
+    outline: bool = False
+    names: int = 0
+    first_label: int = 1
+    layers: Sequence[int] = ()
+    hidden: Sequence[int] = ()
+
+
+def catalog(about: About, features: Features) -> bytes:
+    """Return the catalog."""
+    entries = b"/Pages %s/Lang(%s)/Metadata %s" % (
+        reference(PAGES), about.language.encode("ascii", "ignore"), reference(features.metadata),
+    )  # fmt: skip
+    if features.outline:
+        entries += b"/Outlines %s/PageMode/UseOutlines" % reference(OUTLINES)
+    if features.names:
+        entries += b"/Names<</Dests %s>>" % reference(features.names)
+    if features.first_label > 1:  # readers then show the document's page numbers (12.4.2)
+        entries += b"/PageLabels<</Nums[0<</S/D/St %d>>]>>" % features.first_label
+    if features.layers:
+        groups = (b" ".join(map(reference, some)) for some in (features.layers, features.hidden))
+        entries += b"/OCProperties<</OCGs[%s]/D<</OFF[%s]>>>>" % tuple(groups)
+    return b"<</Type/Catalog%s/ViewerPreferences<</DisplayDocTitle true>>>>" % entries
+
+
+def information(about: About) -> bytes:
+    """Return the information dictionary; it says the same as the metadata."""
+    stamp = time.strftime("D:%Y%m%d%H%M%SZ", time.gmtime(about.created)).encode()
+    return b"<</Title%s/Creator(%s)/Producer(%s)/CreationDate(%s)/ModDate(%s)>>" % (
+        text_string(about.title), PRODUCER.encode(), PRODUCER.encode(), stamp, stamp,
+    )  # fmt: skip
+
+
+def metadata(about: About) -> Stream:
+    """Return the XMP packet. It is not compressed, so that programs find it without reading PDF."""
+    stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(about.created))
+    packet = _PACKET.format(
+        title=_text(about.title), language=_text(about.language), stamp=stamp, producer=PRODUCER, id=about.digest
+    )
+    return Stream.from_bytes(b"/Type/Metadata/Subtype/XML", packet.encode())
+
+
+def _text(text: str) -> str:
+    return escape(_NOT_XML.sub(" ", text))
+
+
+_PACKET = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
+<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
+<rdf:Description rdf:about="" xmlns:dc="http://purl.org/dc/elements/1.1/" xmlns:xmp="http://ns.adobe.com/xap/1.0/"
+ xmlns:pdf="http://ns.adobe.com/pdf/1.3/" xmlns:xmpMM="http://ns.adobe.com/xap/1.0/mm/">
+<dc:format>application/pdf</dc:format>
+<dc:title><rdf:Alt><rdf:li xml:lang="x-default">{title}</rdf:li></rdf:Alt></dc:title>
+<dc:language><rdf:Bag><rdf:li>{language}</rdf:li></rdf:Bag></dc:language>
+<xmp:CreateDate>{stamp}</xmp:CreateDate>
+<xmp:ModifyDate>{stamp}</xmp:ModifyDate>
+<xmp:MetadataDate>{stamp}</xmp:MetadataDate>
+<xmp:CreatorTool>{producer}</xmp:CreatorTool>
+<pdf:Producer>{producer}</pdf:Producer>
+<xmpMM:DocumentID>uuid:{id}</xmpMM:DocumentID>
+</rdf:Description></rdf:RDF></x:xmpmeta>
+<?xpacket end="r"?>"""

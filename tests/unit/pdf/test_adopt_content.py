@@ -1,0 +1,54 @@
+"""What the content of pages leaves open."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.pdf.adopt.content import balance, without
+
+
+@pytest.mark.parametrize(
+    ("content", "closing"),
+    [
+        (b"", b""),
+        (b"q Q", b""),
+        (b"q q Q", b"Q "),
+        (b"q BT", b"ET Q "),
+        (b"/a BMC/b<</c(EMC)>>BDC EMC", b"EMC "),
+        (b"EMC EMC /a BMC", b"EMC "),
+        (b"(q (q) \\) q)Tj q", b"Q "),
+        (b"%q q q\rq", b"Q "),
+        (b"/q gs/q/q Do<</q(q)>>q", b"Q "),
+        (b"<AB>Tj[(q)-1(q)]TJ q", b"Q "),
+        (b"(a)q(b)q", b"Q Q "),
+        (b"qq Qq BTq", b""),
+        (b"BI/W 1/H 1 ID q q q\nEI q", b"Q "),
+        (b"BI\n/F/A85/W 1/H 1\nID\nq q~>EI\nQ q", b"Q "),
+        (b"BI/W 9/H 1/BPC 8/CS/G ID q EI \x01q \nEI\nq q", b"Q Q "),
+        (b"q (never closed q q", b"Q "),
+    ],
+)
+def test_what_is_open_is_closed(content: bytes, closing: bytes) -> None:
+    assert balance(content).closing == closing
+
+
+def test_a_q_that_closes_nothing_is_taken_out() -> None:
+    content = b"Q q Q Q 1 w"
+    assert without(content, balance(content)) == b"  q Q   1 w"
+    assert without(b"q (never", balance(b"q (never")) == b"q "
+
+
+tokens = st.sampled_from(
+    [b"q", b"Q", b"BT", b"ET", b"/a BMC", b"EMC", b"(q\\)", b")", b"<<", b">>", b"%Q\n", b"1 w"]
+)
+
+
+@given(st.lists(tokens | st.binary(max_size=4), max_size=30).map(b" ".join))
+def test_content_that_was_closed_is_balanced(content: bytes) -> None:
+    found = balance(content)
+    changed = without(content, found)
+    assert len(changed) == found.end
+    again = balance(changed + b"\n" + found.closing)
+    assert (again.closing, again.surplus, again.end) == (b"", (), len(changed) + 1 + len(found.closing))
