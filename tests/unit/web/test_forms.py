@@ -53,8 +53,8 @@ def fields() -> dict[str, Field]:
 def test_fields_have_inputs_by_their_types() -> None:
     assert {name: field.type for name, field in fields().items()} == {
         "records": "json", "count": "number", "size": "number", "word": "text", "paper": "select",
-        "level": "select", "flag": "checkbox", "strict": "checkbox", "maybe": "json", "many": "json", "none": "json", "needed": "text",
-        "format": "select", "query": "text", "arguments": "json",
+        "level": "select", "flag": "checkbox", "maybe": "json", "many": "json", "none": "json", "needed": "text",
+        "strict": "checkbox", "format": "select", "query": "text", "arguments": "json",
     }  # fmt: skip
 
 
