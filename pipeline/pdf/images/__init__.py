@@ -1,7 +1,8 @@
 """Turns a picture file into PDF image XObjects (ISO 32000-1, 8.9.5), one picture in memory at a time.
 
-JPEGs are copied without decoding, without their metadata; other formats are decoded by Pillow. Measured peaks, in
-bytes a pixel: 4 for the decoded picture (WebP 16), and briefly twice the compressed picture.
+JPEGs are copied without decoding, without their metadata, unless they are scaled down; other formats are decoded by
+Pillow. Measured peaks, in bytes a pixel: 4 for the decoded picture (WebP and AVIF 16), and briefly twice the
+compressed picture.
 """
 
 from __future__ import annotations
@@ -9,27 +10,33 @@ from __future__ import annotations
 import struct
 import warnings
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageFile, UnidentifiedImageError
 
 from ...errors import UnreadableSource
 from ..objects import Stream
-from .icc import DEVICE_SPACES, profile_stream
-from .jpeg import SOI, Jpeg, read_jpeg, read_orientation
-from .raster import encode, image_entries
+from . import formats, png, tiff
+from .exif import read_orientation
+from .icc import DEVICE_SPACES, UNUSABLE, profile_stream
+from .jpeg import SOI, Jpeg, read_jpeg
+from .jpeg_end import MENDED, mended
+from .pieces import view
+from .raster import decode, encode, image_entries
+from .scaling import Room, scaled_jpeg, scaled_raster
 
 Matrix = tuple[float, float, float, float, float, float]
 
-_FORMATS = ("PNG", "WEBP", "GIF", "TIFF", "BMP", "JPEG")
-_FOREIGN = {
-    **dict.fromkeys((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"), "HEIC"),
-    **dict.fromkeys((b"avif", b"avis"), "AVIF"),
-}
-_SIGNATURES = {SOI: "JPEG", b"\x89PNG": "PNG", b"GIF8": "GIF", b"II*\0": "TIFF", b"MM\0*": "TIFF", b"RIFF": "WebP"}
+MAX_FRAMES = 1000
+ONLY_FIRST = (
+    f"Of several pages or frames in a picture only the first is drawn; `frames` = all draws up to {MAX_FRAMES:,}"
+)
+
 _PASSED_FACTOR = 10  # a JPEG that is copied takes no memory for its pixels
-_WEBP_DIVISOR = 2  # libwebp decodes with 16 bytes a pixel where the others need 4
+_DIVISORS = {"WEBP": 2, "AVIF": 2, "HEIF": 2}  # these decode with up to 16 bytes a pixel where the others need 4
 
 # What Pillow's decoders raise on damaged data. Not Exception: Celery's soft time limit is one, and is not the
 # picture's fault.
@@ -57,7 +64,7 @@ class Picture:
 
     `width` and `height` are pixels as stored; `orientation` is EXIF's, 1 to 8. `image.entries` lacks /Length,
     /SMask (a reference to `mask`, the alpha) and, when `profile` is set, /ColorSpace ([/ICCBased and a reference
-    to it]).
+    to it]). `remarks` say what was guessed, repaired or left out.
     """
 
     width: int
@@ -66,6 +73,7 @@ class Picture:
     image: Stream
     mask: Stream | None
     profile: Stream | None
+    remarks: tuple[str, ...] = ()
 
     @property
     def size(self) -> tuple[int, int]:
@@ -79,35 +87,73 @@ def placement(orientation: int, x: float, y: float, w: float, h: float) -> Matri
     return a * w, b * h, c * w, d * h, x + e * w, y + f * h
 
 
-def read_picture(file: BinaryIO, max_pixels: int) -> Picture:
-    """Read a JPEG, PNG, WebP, GIF, TIFF or BMP; of several frames the first.
+def read_picture(file: BinaryIO, max_pixels: int, room: Room | None = None, frame: int | None = None) -> Picture:
+    """Read a JPEG, PNG, WebP, GIF, TIFF, BMP, AVIF or HEIC; of several frames the one with this number, from 0.
 
-    `file` must stay open while the streams are read. `max_pixels` limits what is decoded: half of it for a WebP,
-    ten times for a JPEG that is copied. Raises UnreadableSource with what is wrong.
+    `file` must stay open while the streams are read. `max_pixels` limits what is decoded: half of it for WebP, AVIF
+    and HEIC, ten times for a JPEG that is copied. A picture with more pixels than `room` is scaled down. Raises
+    UnreadableSource with what is wrong.
     """
     file.seek(0)
     start = file.read(32)
     if start.startswith(SOI) and (jpeg := read_jpeg(file)):
-        return _pass_through(file, jpeg, _PASSED_FACTOR * max_pixels)
-    _check_kind(start)
+        return _jpeg(file, jpeg, max_pixels, room)
+    with _refusals(file, max_pixels):
+        formats.check_kind(start)
+        return _decoded(file, start, max_pixels, room, frame)
+
+
+def count_frames(file: BinaryIO) -> int:
+    """Return how many pages or frames a picture has; 1 for what cannot be read, or has more than MAX_FRAMES."""
+    file.seek(0)
+    start = file.read(32)
+    if start.startswith(SOI):  # other pictures in an MPO are views or thumbnails of the first
+        return 1
     try:
-        with warnings.catch_warnings(action="ignore"):  # what matters also raises an error
-            return _decode(file, max_pixels)
-    except UnidentifiedImageError as error:
-        raise _not_a_picture(start) from error
-    except Image.DecompressionBombError as error:  # Pillow's own limit, checked before the size is known
-        most = 2 * (Image.MAX_IMAGE_PIXELS or 0)
-        raise _too_large(f"More than {most // 10**6} million", min(max_pixels, most)) from error
-    except _DECODER_ERRORS as error:
-        if isinstance(error, OSError) and error.errno is not None:  # a fault of the disk
-            raise
-        raise UnreadableSource(f"The picture cannot be decoded: {_reason(error)}.") from error
+        with _refusals(file, 0):
+            formats.check_kind(start)
+            chunks = png.read_png(file, frames=True) if start.startswith(png.SIGNATURE) else None
+            count = getattr(_opened(file, chunks), "n_frames", 1)
+            return count if count <= MAX_FRAMES else 1
+    except UnreadableSource:  # drawing it says why
+        return 1
 
 
-def _pass_through(file: BinaryIO, jpeg: Jpeg, limit: int) -> Picture:
+@contextmanager
+def _refusals(file: BinaryIO, max_pixels: int) -> Iterator[None]:
+    """Turn what decoders raise into UnreadableSource."""
+    with warnings.catch_warnings(action="ignore"):  # what matters also raises an error
+        try:
+            yield
+        except UnidentifiedImageError as error:
+            raise formats.not_a_picture(file) from error
+        except Image.DecompressionBombError as error:  # Pillow's own limit, checked before the size is known
+            most = 2 * (Image.MAX_IMAGE_PIXELS or 0)
+            raise _too_large(f"More than {most // 10**6} million", min(max_pixels, most)) from error
+        except _DECODER_ERRORS as error:
+            if isinstance(error, OSError) and error.errno is not None:  # a fault of the disk
+                raise
+            raise UnreadableSource(f"The picture cannot be decoded: {_reason(error)}.") from error
+
+
+def _jpeg(file: BinaryIO, jpeg: Jpeg, max_pixels: int, room: Room | None) -> Picture:
+    _check_size(jpeg.width, jpeg.height, _PASSED_FACTOR * max_pixels)
+    remarks: tuple[str, ...] = ()
+    if not jpeg.ended:
+        with _refusals(file, max_pixels):
+            jpeg, remarks = mended(file, jpeg, max_pixels), (MENDED,)
+    profile, remark = _profile(jpeg.profile, jpeg.components)
+    room = room.turned() if room and jpeg.orientation >= 5 else room
+    orientation = jpeg.orientation
+    if room and (smaller := scaled_jpeg(file, jpeg, room, max_pixels)):
+        file, jpeg = smaller, read_jpeg(smaller) or jpeg
+    return Picture(
+        jpeg.width, jpeg.height, orientation, _passed(file, jpeg, profile), None, profile, remarks + remark
+    )
+
+
+def _passed(file: BinaryIO, jpeg: Jpeg, profile: Stream | None) -> Stream:
     """Return the JPEG as it is. Adobe's marker means that CMYK is stored inverted."""
-    _check_size(jpeg.width, jpeg.height, limit)
-    profile = profile_stream(jpeg.profile, jpeg.components) if jpeg.profile else None
     entries = image_entries(jpeg.width, jpeg.height, 8) + b"/Filter/DCTDecode"
     if profile is None:
         entries += b"/ColorSpace" + DEVICE_SPACES[jpeg.components]
@@ -115,17 +161,50 @@ def _pass_through(file: BinaryIO, jpeg: Jpeg, limit: int) -> Picture:
         entries += b"/Decode[1 0 1 0 1 0 1 0]"
     if jpeg.plain_rgb:
         entries += b"/DecodeParms<</ColorTransform 0>>"
-    image = Stream(entries, jpeg.length, lambda: jpeg.blocks(file))
-    return Picture(jpeg.width, jpeg.height, jpeg.orientation, image, None, profile)
+    return Stream(entries, jpeg.length, lambda: jpeg.blocks(file))
 
 
-def _decode(file: BinaryIO, max_pixels: int) -> Picture:
+def _decoded(file: BinaryIO, start: bytes, max_pixels: int, room: Room | None, frame: int | None) -> Picture:
     """Return the decoded picture. Pillow opens lazily, so the size is checked before a pixel is decoded."""
-    source = Image.open(file, formats=_FORMATS)
-    _check_size(*source.size, max_pixels // _WEBP_DIVISOR if source.format == "WEBP" else max_pixels)
-    raster = encode(source)
-    exif = source.info.get("exif", b"").removeprefix(b"Exif\0\0")  # Pillow has already turned TIFFs
-    return Picture(*source.size, read_orientation(exif), raster.image, raster.mask, raster.profile)
+    chunks = png.read_png(file, bool(frame)) if start.startswith(png.SIGNATURE) else None
+    source = _opened(file, chunks)
+    if frame:
+        source.seek(frame)
+    if tiff.is_tiff(source) and tiff.is_misread(source):
+        raise UnidentifiedImageError  # another picture would be drawn
+    _check_size(*source.size, max_pixels // _DIVISORS.get(source.format or "", 1))
+    several = frame is None and (chunks.animated if chunks else getattr(source, "is_animated", False))
+    raster = decode(source)
+    orientation = chunks.orientation if chunks else _orientation(source)
+    if room:
+        raster = scaled_raster(raster, room.turned() if orientation >= 5 else room)
+    data = chunks.profile if chunks else _icc(source)
+    profile, remark = _profile(data, raster.components)
+    image, mask = encode(raster, profile is not None)
+    remarks = (*(chunks.remarks if chunks else ()), *raster.remarks, *remark, *((ONLY_FIRST,) if several else ()))
+    return Picture(*raster.image.size, orientation, image, mask, profile, remarks)
+
+
+def _opened(file: BinaryIO, chunks: png.Png | None) -> ImageFile.ImageFile:
+    return Image.open(view(file, chunks.pieces, png.END) if chunks else file, formats=formats.readable())
+
+
+def _orientation(source: ImageFile.ImageFile) -> int:
+    """Return the orientation in EXIF data; Pillow has turned TIFFs already, and the decoder of HEIC resets it."""
+    return 1 if source.format == "TIFF" else read_orientation(source.info.get("exif") or b"")
+
+
+def _icc(source: ImageFile.ImageFile) -> bytes | None:
+    """Return the ICC profile; not that of L*a*b*, which is converted to sRGB."""
+    return None if source.mode == "LAB" else source.info.get("icc_profile") or None
+
+
+def _profile(data: bytes | None, components: int) -> tuple[Stream | None, tuple[str, ...]]:
+    """Return the colour profile as a stream, and a remark when it is left out."""
+    try:
+        return (profile_stream(data, components) if data else None), ()
+    except ValueError:
+        return None, (UNUSABLE,)
 
 
 def _check_size(width: int, height: int, limit: int) -> None:
@@ -137,24 +216,6 @@ def _too_large(count: str, limit: int) -> UnreadableSource:
     return UnreadableSource(
         f"{count} pixels is over the limit of {limit / 1e6:g} million.",
         advice="Make the picture smaller, or raise MAX_IMAGE_PIXELS if the workers have the memory.",
-    )
-
-
-def _check_kind(start: bytes) -> None:
-    if not start:
-        raise UnreadableSource("The file is empty.")
-    if start[4:8] == b"ftyp" and (kind := _FOREIGN.get(start[8:12])):
-        raise UnreadableSource(f"{kind} pictures are not supported; convert it to JPEG.")
-
-
-def _not_a_picture(start: bytes) -> UnreadableSource:
-    if kind := next((name for mark, name in _SIGNATURES.items() if start.startswith(mark)), None):
-        return UnreadableSource(f"The {kind} is damaged: its header makes no sense.")
-    text = start.decode("ascii", "replace").split("\n")[0].strip()
-    shown = repr(text) if text.isascii() and text.isprintable() and text else f"the bytes {start[:8].hex(' ')}"
-    return UnreadableSource(
-        f"This is not a picture: it begins with {shown}.",
-        advice="Use JPEG, PNG, WebP, GIF, TIFF or BMP; or choose `on_unreadable` = skip or placeholder.",
     )
 
 

@@ -16,18 +16,20 @@ DEVICE_SPACES = {1: b"/DeviceGray", 3: b"/DeviceRGB", 4: b"/DeviceCMYK"}
 
 _MODES = {1: "L", 3: "RGB", 4: "CMYK"}
 _CLASSES = (b"scnr", b"mntr", b"prtr", b"spac")  # the classes that ICCBased allows
-_MAX_BYTES = 4 * 1024 * 1024
+MAX_PROFILE = 4 * 1024 * 1024  # bytes
+UNUSABLE = "A colour profile is damaged, too large or not for the colours of its picture, and is left out"
+
 _SAME = 2  # of 255: rounding, and small differences between the sRGB profiles in use
 
 
 def profile_stream(data: bytes, components: int) -> Stream | None:
     """Return the profile, deflated, for a picture with 1, 3 or 4 components.
 
-    None when it is damaged, larger than 4 MiB, made for other components, or has no effect: viewers take DeviceRGB
-    for sRGB.
+    None when it has no effect: viewers take DeviceRGB for sRGB. Raises ValueError when it is damaged, larger than
+    4 MiB, or made for other components.
     """
-    if len(data) > _MAX_BYTES or data[12:16] not in _CLASSES:
-        return None
+    if len(data) > MAX_PROFILE or data[12:16] not in _CLASSES:
+        raise ValueError(UNUSABLE)
     return _deflated(data, components)
 
 
@@ -36,8 +38,8 @@ def _deflated(data: bytes, components: int) -> Stream | None:
     try:
         if _changes_nothing(data, components):
             return None
-    except (OSError, ImageCms.PyCMSError):  # damaged, or made for other components
-        return None
+    except (OSError, ImageCms.PyCMSError) as error:
+        raise ValueError(UNUSABLE) from error
     entries = b"/N %d/Alternate%s/Filter/FlateDecode" % (components, DEVICE_SPACES[components])
     return Stream.from_bytes(entries, zlib.compress(data, 9))
 

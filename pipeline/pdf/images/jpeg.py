@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from ...errors import UnreadableSource
 from ..objects import Block
+from .exif import read_orientation
+from .pieces import Piece, joined
 
 if TYPE_CHECKING:
     import re
@@ -21,8 +23,8 @@ _BLOCK = 256 * 1024
 _MAX_SEGMENTS = 10_000
 
 _HEAD = struct.Struct(">BBH")  # of a segment: FF, marker, length
-_EOI = b"\xff\xd9"
-_DHT, _SOS, _DQT, _COM = 0xC4, 0xDA, 0xDB, 0xFE
+EOI = b"\xff\xd9"
+_DHT, _END, _SOS, _DQT, _COM = 0xC4, 0xD9, 0xDA, 0xDB, 0xFE
 _APP0, _APP1, _APP2, _APP14 = 0xE0, 0xE1, 0xE2, 0xEE
 _METADATA = frozenset(range(_APP0, 0xF0)) | {_COM}
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {_DHT, 0xC8, 0xCC}  # SOF0 to SOF15
@@ -52,13 +54,16 @@ class Jpeg:
     orientation: int
     adobe: bool
     plain_rgb: bool
+    buffered: bool  # in several scans, so a decoder holds all of it
     profile: bytes | None
-    pieces: tuple[tuple[int, int], ...]
+    pieces: tuple[Piece, ...]
+    unfinished: bool  # without the end marker, and scans are missing: coefficients or their last bits
+    ended: bool  # with the end marker; without it the last piece may run on into what is not the picture
 
     @property
     def length(self) -> int:
         """The number of bytes that `blocks` yields."""
-        return sum(length for _, length in self.pieces)
+        return sum(length for _, length in self.pieces) + (0 if self.ended else len(EOI))
 
     def blocks(self, file: BinaryIO) -> Iterator[Block]:
         """Yield the picture's bytes, at most 256 KiB at a time.
@@ -74,6 +79,8 @@ class Jpeg:
                     raise UnreadableSource("The JPEG became shorter while it was being read.")
                 yield block
                 offset += len(block)
+        if not self.ended:
+            yield EOI
 
 
 class _Segment(NamedTuple):
@@ -115,55 +122,43 @@ def _reader(file: BinaryIO) -> _Read:
     return read
 
 
-def read_orientation(tiff: bytes) -> int:
-    """Return the orientation 1 to 8 in the TIFF part of EXIF data; 1 when it is missing or invalid."""
-    order = {b"II*\0": "<", b"MM\0*": ">"}.get(tiff[:4])
-    if order is None:
-        return 1
-    try:
-        (directory,) = struct.unpack_from(order + "I", tiff, 4)
-        (count,) = struct.unpack_from(order + "H", tiff, directory)
-        for entry in range(directory + 2, directory + 2 + 12 * count, 12):
-            tag, kind, _, value = struct.unpack_from(order + "HHIH", tiff, entry)
-            if tag == 0x0112 and kind == 3:
-                return value if value in range(1, 9) else 1
-    except struct.error:  # an offset past the end
-        return 1
-    return 1
-
-
 def _segments(read: _Read) -> Iterator[_Segment]:
-    offset = len(SOI)
+    """Yield the segments up to the end marker. Where a scan is followed by none, it is the last one."""
+    offset, drawn = len(SOI), False
     for _ in range(_MAX_SEGMENTS):
         head = bytes(read(offset, 4))
         if head.startswith(b"\xff\xff"):  # a fill byte (B.1.1.2)
             offset += 1
             continue
-        if head.startswith(_EOI):
-            yield _Segment(0xD9, offset, offset + 2, offset + 2)
+        if head.startswith(EOI):
+            yield _Segment(_END, offset, offset + 2, offset + 2)
             return
         if len(head) < 4:
-            raise _truncated()
+            if drawn:
+                return
+            raise truncated()
         fill, marker, length = _HEAD.unpack(head)
         if fill != 0xFF or marker not in _WITH_LENGTH or length < 2:
+            if drawn:
+                return
             raise _Unsupported
         end = offset + 2 + length
         if marker == _SOS:
-            end = _scan_end(read, end)
+            end, drawn = _scan_end(read, end), True
         yield _Segment(marker, offset, offset + 4, end)
         offset = end
     raise UnreadableSource(f"The JPEG has more than {_MAX_SEGMENTS} marker segments.")
 
 
 def _scan_end(read: _Read, offset: int) -> int:
-    """Return where the entropy-coded data that start at `offset` end: at the next marker."""
+    """Return where the entropy-coded data that start at `offset` end: at the next marker, or with the file."""
     search = _end_search()
     while True:
         block = read(offset, _BLOCK)
         if found := search(block):
             return offset + found.start()
         if len(block) < 2:
-            raise _truncated()
+            return offset + len(block)
         offset += len(block) - (block[-1] == 0xFF)
 
 
@@ -178,7 +173,8 @@ def _end_search() -> Callable[[Block], re.Match[bytes] | None]:
     return search
 
 
-def _truncated() -> UnreadableSource:
+def truncated() -> UnreadableSource:
+    """Return the error for a JPEG of which the end of the picture is missing."""
     return UnreadableSource("The JPEG ends before its picture does (truncated).")
 
 
@@ -195,6 +191,7 @@ def _describe(read: _Read, segments: Sequence[_Segment]) -> Jpeg:
         raise _Unsupported
     if precision != 8 or not width or not height:
         raise _Unsupported
+    ended = segments[-1].marker == _END
     kept = [s for s in segments if s.marker not in _METADATA or _is_needed(read, s)]
     coded = {s.marker for s in kept} & {_APP0, _APP14}
     return Jpeg(
@@ -204,8 +201,11 @@ def _describe(read: _Read, segments: Sequence[_Segment]) -> Jpeg:
         orientation=_orientation(read, segments),
         adobe=_APP14 in coded,
         plain_rgb=not coded and frame[6::3] == b"RGB",
+        buffered=sum(s.marker == _SOS for s in segments) > 1,
         profile=_profile(read, segments),
-        pieces=tuple(_pieces(kept)),
+        pieces=tuple(joined([(0, len(SOI)), *((s.start, s.end - s.start) for s in kept)])),
+        unfinished=not ended and _is_unfinished(read, segments, frame[6::3]),
+        ended=ended,
     )
 
 
@@ -222,10 +222,24 @@ def _is_needed(read: _Read, segment: _Segment) -> bool:
     return False
 
 
+def _is_unfinished(read: _Read, segments: Sequence[_Segment], components: bytes) -> bool:
+    """Return whether the scans leave out coefficients or their last bits (G.1.1.1)."""
+    missing = {(component, coefficient) for component in components for coefficient in range(64)}
+    for segment in segments:
+        if segment.marker == _SOS:
+            head = bytes(read(segment.body, 12))
+            count = head[0] if head else 0
+            first, last, bits = (head[1 + 2 * count :] + bytes(3))[:3]
+            if not bits & 15:
+                drawn = range(first, last + 1)
+                missing -= {(each, coefficient) for each in head[1 : 1 + 2 * count : 2] for coefficient in drawn}
+    return bool(missing)
+
+
 def _orientation(read: _Read, segments: Sequence[_Segment]) -> int:
     for segment in segments:
         if segment.marker == _APP1 and (data := _body(read, segment)).startswith(b"Exif\0"):
-            return read_orientation(data[6:])
+            return read_orientation(data)
     return 1
 
 
@@ -240,14 +254,3 @@ def _profile(read: _Read, segments: Sequence[_Segment]) -> bytes | None:
     if not parts or sorted(parts) != list(range(1, total + 1)):
         return None
     return b"".join(_body(read, parts[number])[14:] for number in sorted(parts))
-
-
-def _pieces(segments: Sequence[_Segment]) -> Iterator[tuple[int, int]]:
-    """Yield (offset, length) of SOI and the segments; adjacent ones are one piece."""
-    start, end = 0, len(SOI)
-    for segment in segments:
-        if segment.start != end:
-            yield start, end - start
-            start = segment.start
-        end = segment.end
-    yield start, end - start

@@ -6,17 +6,19 @@ Only what PDF does not support (16 bits, floats, LAB, YCbCr) is converted first.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
 
 from PIL import Image, ImageFile
 
 from ..objects import Stream
-from .icc import DEVICE_SPACES, profile_stream
+from . import greys, tiff
+from .greys import in_bands
+from .icc import DEVICE_SPACES
 
-_BAND = 256  # rows
+NO_ALPHA = "The alpha of a BMP or TIFF is 0 everywhere; it is taken as unused"
+ROUGH_KEY = "The transparent colour of a PNG of 16 bits a colour is compared by its upper 8 bits"
+INVISIBLE = "A picture is transparent everywhere, so nothing of it is seen"
 
 # Pillow's mode to packing, components, bits
 _PACKING = {
@@ -28,17 +30,27 @@ _PACKING = {
     "CMYK": ("CMYK", 4, 8),
 }
 
-# PNG packing to the scale and offset that convert a transparent colour to the 8 bits of its pixels
-_KEY_SCALE = {"L;2": (85.0, 0.0), "L;4": (17.0, 0.0), "I;16B": (1 / 257, 0.5), "RGB;16B": (1 / 256, 0.0)}
+# PNG packing to the scale that converts a transparent colour to the 8 bits of its pixels
+_KEY_SCALE = {"L;2": 85.0, "L;4": 17.0, "RGB;16B": 1 / 256}
 
 
 @dataclass(frozen=True)
 class Raster:
-    """The streams of one picture, as in `images.Picture`."""
+    """The pixels of one picture, decoded.
 
-    image: Stream
-    mask: Stream | None
-    profile: Stream | None
+    `image` has a mode that PDF supports, `alpha` is None where all of it is opaque. `key` is a colour key mask,
+    and `remarks` say what was guessed.
+    """
+
+    image: Image.Image
+    alpha: Image.Image | None
+    key: bytes
+    remarks: tuple[str, ...]
+
+    @property
+    def components(self) -> int:
+        """How many numbers a colour has; 3 for one in a palette."""
+        return 3 if self.image.mode == "P" else _PACKING[self.image.mode][1]
 
 
 def image_entries(width: int, height: int, bits: int) -> bytes:
@@ -46,27 +58,47 @@ def image_entries(width: int, height: int, bits: int) -> bytes:
     return b"/Type/XObject/Subtype/Image/Width %d/Height %d/BitsPerComponent %d" % (width, height, bits)
 
 
-def encode(source: ImageFile.ImageFile) -> Raster:
-    """Decode the pixels of an opened picture and encode them. Raises Pillow's errors, or ValueError."""
-    key = _key_mask(source)
+def decode(source: ImageFile.ImageFile) -> Raster:
+    """Decode the pixels of an opened picture. Raises Pillow's errors, or ValueError."""
+    remarks = []
+    if tiff.is_tiff(source):
+        remarks += [tiff.DARK_PALETTE] if tiff.mend_palette(source) else []
+        remarks += [tiff.SIGNED] if tiff.has_signed_bytes(source) else []
+    key, covered, numbers = _key_mask(source), _covered(source), greys.Numbers.of(source)
+    if key and source.tile and source.tile[0].args == "RGB;16B":
+        remarks.append(ROUGH_KEY)
     source.load()
-    image = _in_bands(source, "LA", lambda band: band.convert("LA")) if source.mode == "La" else source
-    profile = _profile(source)
-    mask = _mask(image)
-    if image.mode == "P" and profile is None:
-        return Raster(_indexed(image), mask, None)
-    image = _to_pdf_mode(image)
+    image = in_bands(source, "LA", lambda band: band.convert("LA")) if source.mode == "La" else source
+    alpha, remark = _alpha(image, covered, source.format)
+    remarks += [remark] if remark else []
+    if image.mode.partition(";")[0] in ("I", "F"):
+        image, guessed = greys.to_grey(image, numbers)
+        remarks += [greys.GUESSED] if guessed else []
+    return Raster(_to_pdf_mode(image), alpha, key, tuple(remarks))
+
+
+def encode(raster: Raster, profile: bool) -> tuple[Stream, Stream | None]:
+    """Return the streams of the colours and of the alpha. With a profile, the colour space is left out."""
+    image = raster.image
+    mask = _deflated(raster.alpha, "L", 1, 8, b"/ColorSpace/DeviceGray") if raster.alpha else None
+    if image.mode == "P" and not profile:
+        return _indexed(image), mask
+    if image.mode == "P":
+        image = in_bands(image, "RGB", lambda band: band.convert("RGB"))
     packed, colours, bits = _PACKING[image.mode]
     space = b"" if profile else b"/ColorSpace" + DEVICE_SPACES[colours]
-    return Raster(_deflated(image, packed, colours, bits, space + key), mask, profile)
+    return _deflated(image, packed, colours, bits, space + raster.key), mask
 
 
-def _profile(image: Image.Image) -> Stream | None:
-    data = image.info.get("icc_profile")
-    if not data:
+def _covered(source: ImageFile.ImageFile) -> tuple[int, int, int, int] | None:
+    """Return the part of the canvas that the first frame of a GIF covers; None for all of it.
+
+    Call it before the pixels are decoded.
+    """
+    if source.format != "GIF" or not source.tile or source.tell():
         return None
-    components = {"CMYK": 4, "1": 1, "L": 1, "LA": 1, "La": 1, "I": 1, "F": 1}.get(image.mode.partition(";")[0], 3)
-    return profile_stream(data, components)
+    box = source.tile[0].extents
+    return None if box == (0, 0, *source.size) else box
 
 
 def _key_mask(image: ImageFile.ImageFile) -> bytes:
@@ -75,26 +107,45 @@ def _key_mask(image: ImageFile.ImageFile) -> bytes:
     Call it before the pixels are decoded: afterwards Pillow no longer knows the file's bit depth.
     """
     key = image.info.get("transparency")
-    if key is None or image.mode == "P" or isinstance(key, bytes):
+    if key is None or image.mode in ("P", "I;16") or isinstance(key, bytes):
         return b""
     tile = image.tile[0].args if image.tile else ""
-    scale, offset = (1 / 255, 0.0) if image.mode == "1" else _KEY_SCALE.get(str(tile), (1.0, 0.0))
-    samples = [int(sample * scale + offset) & 0xFF for sample in (key if isinstance(key, tuple) else (key,))]
+    scale = 1 / 255 if image.mode == "1" else _KEY_SCALE.get(str(tile), 1.0)
+    samples = [int(sample * scale) & 0xFF for sample in (key if isinstance(key, tuple) else (key,))]
     return b"/Mask[" + b" ".join(b"%d %d" % (sample, sample) for sample in samples) + b"]"
 
 
-def _mask(image: Image.Image) -> Stream | None:
-    """Return the alpha as a soft mask (11.6.5.3); None when all of it is opaque."""
+def _alpha(
+    image: Image.Image, covered: tuple[int, int, int, int] | None, kind: str | None
+) -> tuple[Image.Image | None, str]:
+    """Return the alpha, None when all of it is opaque, and a remark.
+
+    Many programs write BMPs and TIFFs with an alpha of 0 everywhere, and viewers show the colours.
+    """
+    alpha = _stored_alpha(image)
+    if covered:
+        part = (
+            alpha.crop(covered)
+            if alpha
+            else Image.new("L", (covered[2] - covered[0], covered[3] - covered[1]), 255)
+        )
+        alpha = Image.new("L", image.size)
+        alpha.paste(part, covered)
+    extremes = alpha.getextrema() if alpha else (255, 255)
+    if extremes == (0, 0):
+        return (None, NO_ALPHA) if kind in ("BMP", "TIFF") else (alpha, INVISIBLE)
+    return (None if extremes == (255, 255) else alpha), ""
+
+
+def _stored_alpha(image: Image.Image) -> Image.Image | None:
     transparency = image.info.get("transparency")
     if image.mode == "P" and transparency is not None:
-        alpha = image.point(_palette_alpha(transparency), "L")
-    elif "A" in image.getbands() and image.mode != "LAB":
-        alpha = image.getchannel("A")
-    else:
-        return None
-    if alpha.getextrema() == (255, 255):
-        return None
-    return _deflated(alpha, "L", 1, 8, b"/ColorSpace/DeviceGray")
+        return image.point(_palette_alpha(transparency), "L")
+    if image.mode == "I;16" and isinstance(transparency, int):
+        return greys.all_but(image, transparency)
+    if "A" in image.getbands() and image.mode != "LAB":
+        return image.getchannel("A")
+    return None
 
 
 def _palette_alpha(transparency: int | bytes) -> list[int]:
@@ -114,45 +165,11 @@ def _indexed(image: Image.Image) -> Stream:
 
 
 def _to_pdf_mode(image: Image.Image) -> Image.Image:
-    if image.mode in _PACKING:
+    if image.mode in _PACKING or image.mode == "P":
         return image
     if image.mode == "LA":
         return image.getchannel("L")
-    if image.mode.partition(";")[0] in ("I", "F"):
-        return _to_grey(image)
-    return _in_bands(image, "RGB", lambda band: band.convert("RGB"))
-
-
-def _to_grey(image: Image.Image) -> Image.Image:
-    """Convert numbers to 8-bit grey by scaling and rounding; Pillow's own conversion clips."""
-    black, white = _levels(image)
-    scale = 255 / (white - black) if white > black else 0.0
-    offset = 0.5 - black * scale
-    return _in_bands(
-        image, "L", lambda band: band.convert("F").point(lambda value: value * scale + offset).convert("L")
-    )
-
-
-def _levels(image: Image.Image) -> tuple[float, float]:
-    """Return the numbers for black and white: from the mode or the usual ranges, else the extremes."""
-    if image.mode.startswith("I;16"):
-        return 0, 65535
-    low, high = cast("tuple[float, float]", image.getextrema())
-    if not math.isfinite(low) or not math.isfinite(high):
-        raise ValueError("it holds numbers that are not finite")
-    for white in (65535,) if image.mode == "I" else (1, 255):
-        if low >= 0 and high <= white:
-            return 0, white
-    return low, high
-
-
-def _in_bands(image: Image.Image, mode: str, convert: Callable[[Image.Image], Image.Image]) -> Image.Image:
-    """Convert a few rows at a time, so that intermediate steps need no full copy."""
-    result = Image.new(mode, image.size)
-    for top in range(0, image.height, _BAND):
-        rows = (0, top, image.width, min(top + _BAND, image.height))
-        result.paste(convert(image.crop(rows)), (0, top))
-    return result
+    return in_bands(image, "RGB", lambda band: band.convert("RGB"))
 
 
 def _deflated(image: Image.Image, packed: str, colours: int, bits: int, entries: bytes) -> Stream:

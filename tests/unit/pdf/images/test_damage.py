@@ -3,29 +3,41 @@
 from __future__ import annotations
 
 import io
+import os
+import struct
+import time
 
 import pytest
 from celery.exceptions import SoftTimeLimitExceeded
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from pipeline.errors import UnreadableSource
-from pipeline.pdf.images import read_picture
+from pipeline.pdf.images import count_frames, read_picture
+from pipeline.pdf.images.scaling import Room
 
 from .picture_files import (
+    INKS,
     LIMIT,
     display_p3,
     exif,
     palette,
     quadrants,
-    read,
     saved,
     translucent,
 )
 from .shown import (
     content,
 )
+
+
+def _text() -> PngInfo:
+    info = PngInfo()
+    info.add_text("Raw profile type exif", "\nexif\n 4\n00ff\n", zip=True)
+    return info
+
 
 SAMPLES = {
     "jpeg": saved(quadrants().resize((16, 16)), "JPEG", exif=exif(6), icc_profile=display_p3()),
@@ -39,9 +51,9 @@ SAMPLES = {
 }
 
 
-def reads_or_refuses(data: bytes) -> None:
+def reads_or_refuses(data: bytes, room: Room | None = None, frame: int | None = None) -> None:
     try:
-        picture = read(data, 100_000)
+        picture = read_picture(io.BytesIO(data), 100_000, room, frame)
     except UnreadableSource as error:
         assert str(error).endswith((".", "JPEG"))
     else:
@@ -64,6 +76,66 @@ def test_any_damaged_byte_reads_or_is_refused(kind: str, data: st.DataObject, va
     sample = bytearray(SAMPLES[kind])
     sample[data.draw(st.integers(0, len(sample) - 1))] = value
     reads_or_refuses(bytes(sample))
+
+
+FUZZED = {
+    **SAMPLES,
+    "restarts": saved(quadrants().resize((40, 24)), "JPEG", restart_marker_rows=1),
+    "ink": saved(quadrants(INKS, "CMYK"), "JPEG", progressive=True),
+    "grey jpeg": saved(quadrants((0, 90, 180, 255), "L"), "JPEG"),
+    "no end": saved(quadrants(), "JPEG")[:-2] + bytes(40),
+    "interlaced": saved(translucent(), "PNG", interlace=1),
+    "animated png": saved(translucent(), "PNG", save_all=True, append_images=[quadrants().convert("RGBA")]),
+    "16 bits": saved(Image.linear_gradient("L").resize((16, 16)).convert("I;16"), "PNG"),
+    "text": saved(quadrants(), "PNG", pnginfo=_text()),
+    "tiff of pages": saved(quadrants(), "TIFF", save_all=True, append_images=[quadrants()] * 3),
+    "tiff deflated": saved(translucent(), "TIFF", compression="tiff_adobe_deflate"),
+    "avif": saved(quadrants(), "AVIF"),
+}
+EDITS = ("byte", "bytes", "cut", "repeat", "insert", "swap", "length")
+
+
+def edited(sample: bytes, edits: list[tuple[str, int, int, bytes]]) -> bytes:
+    """The file after some edits, each at a place, over a length, with bytes of its own."""
+    data = bytearray(sample)
+    for kind, at, size, new in edits:
+        begin, end = at % (len(data) + 1), min(len(data), at % (len(data) + 1) + size)
+        if kind in ("byte", "bytes"):
+            data[begin : begin + len(new)] = new
+        elif kind == "cut":
+            del data[begin:end]
+        elif kind == "repeat":
+            data[begin:begin] = data[begin:end] * 3
+        elif kind == "insert":
+            data[begin:begin] = new
+        elif kind == "swap":
+            data[begin:end] = data[begin:end][::-1]
+        else:
+            data[begin : begin + 4] = struct.pack(">I", size * 0x01010101 & 0xFFFFFFFF)
+    return bytes(data)
+
+
+@settings(
+    max_examples=int(os.environ.get("EXAMPLES", "300")), deadline=None, derandomize="EXAMPLES" not in os.environ
+)
+@given(
+    kind=st.sampled_from(sorted(FUZZED)),
+    edits=st.lists(
+        st.tuples(st.sampled_from(EDITS), st.integers(0, 4000), st.integers(0, 300), st.binary(max_size=12)),
+        min_size=1,
+        max_size=6,
+    ),
+    room=st.sampled_from([None, Room(9, 9), Room(3, 3, fill=True)]),
+    frame=st.sampled_from([None, 0, 1]),
+)
+def test_any_edited_file_reads_or_is_refused(
+    kind: str, edits: list[tuple[str, int, int, bytes]], room: Room | None, frame: int | None
+) -> None:
+    data = edited(FUZZED[kind], edits)
+    began = time.monotonic()
+    reads_or_refuses(data, room, frame)
+    assert count_frames(io.BytesIO(data)) >= 1
+    assert time.monotonic() - began < 20
 
 
 class Interrupted(io.BytesIO):

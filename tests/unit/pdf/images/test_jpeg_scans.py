@@ -14,6 +14,7 @@ from PIL import Image
 
 from pipeline.errors import UnreadableSource
 from pipeline.pdf.images import read_picture
+from pipeline.pdf.images.jpeg_end import MENDED
 
 from .picture_files import (
     LIMIT,
@@ -88,8 +89,25 @@ def test_a_picture_that_is_cut_off_anywhere_is_refused(
     for cut in range(3, len(data), 7):
         with place(data[:cut], tmp_path) as file, pytest.raises(UnreadableSource):
             read_picture(file, LIMIT)
-    with place(data[:-1], tmp_path) as file, pytest.raises(UnreadableSource, match="truncated"):
-        read_picture(file, LIMIT)
+
+
+@everywhere
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"restart_marker_rows": 1}], ids=str)
+@pytest.mark.parametrize(
+    "film", [b"", b"\xff", b"\0\0\1\nImage_UTC_Data\0\0\0\x18ftypmp42" + bytes(range(256)) * 20]
+)
+def test_a_missing_end_is_added_and_what_stands_there_is_left_out(
+    place: Place, options: dict[str, Any], film: bytes, tmp_path: Path
+) -> None:
+    data = saved(quadrants(), "JPEG", **options)
+    with place(data[:-2] + film, tmp_path) as file:
+        picture = read_picture(file, LIMIT)
+        drawn = content(picture.image)
+    assert picture.remarks == (MENDED,)
+    assert drawn.endswith(b"\xff\xd9") and len(drawn) <= len(data)
+    assert list(Image.open(io.BytesIO(drawn)).get_flattened_data()) == list(
+        Image.open(io.BytesIO(data)).get_flattened_data()
+    )
 
 
 def test_fill_bytes_before_a_marker_do_no_harm() -> None:
@@ -100,7 +118,7 @@ def test_fill_bytes_before_a_marker_do_no_harm() -> None:
 def test_a_thumbnail_s_end_is_not_the_picture_s_end() -> None:
     data = with_segment(saved(quadrants(), "JPEG"), 0xE1, b"Exif\0\0" + saved(quadrants(), "JPEG"))
     assert read(data).image.length
-    for cut in (10, len(data) // 2, len(data) - 1):
+    for cut in (10, len(data) // 2, len(data) - 60):
         with pytest.raises(UnreadableSource, match="truncated"):
             read(data[:cut])
 
@@ -119,5 +137,4 @@ def test_an_end_across_two_blocks_is_found() -> None:
     for size in (256 * 1024 + shift for shift in range(-3, 4)):
         long = data[:start] + bytes(size) + b"\xff\xd9"
         assert content(read(long + b"trailer").image) == long
-        with pytest.raises(UnreadableSource, match="truncated"):
-            read(long[:-1])
+        assert read(long[:-1]).remarks == (MENDED,)

@@ -1,0 +1,112 @@
+"""Grey pictures of more than 8 bits, and of floating-point numbers, as 8-bit grey.
+
+Pillow gives the numbers as they are stored. Which of them are black and white is in the tags of a TIFF, but for
+numbers of 32 bits it is not in the file at all.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from PIL import Image, ImageChops
+
+from . import tiff
+
+GUESSED = "Black and white of pictures with 32-bit or floating-point numbers are guessed from their values"
+
+_ROUNDING = 1e-6  # the float of 2^32 - 1 is 2^32
+_ROUNDING = 1e-6  # the float next to 2^32 - 1 is 2^32
+_BAND = 256  # rows
+_UNSIGNED, _SIGNED, _FLOAT = 1, 2, 3  # TIFF's SampleFormat
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """What the numbers of a grey picture are; `inverted` where the highest is black (WhiteIsZero)."""
+
+    bits: int = 16
+    form: int = _UNSIGNED
+    inverted: bool = False
+
+    @classmethod
+    def of(cls, source: Image.Image) -> Numbers:
+        """Return what an opened picture's numbers are. Other formats than TIFF have 16 bits."""
+        if not tiff.is_tiff(source):
+            return cls()
+        tags = source.tag_v2
+        bits, form = tags.get(258, (1,)), tags.get(339, (1,))
+        return cls(bits[0], form[0], tags.get(262, 0) == 0)
+
+
+def in_bands(image: Image.Image, mode: str, convert: Callable[[Image.Image], Image.Image]) -> Image.Image:
+    """Convert a few rows at a time, so that intermediate steps need no full copy."""
+    result = Image.new(mode, image.size)
+    for top, band in _bands(image):
+        result.paste(convert(band), (0, top))
+    return result
+
+
+def to_grey(image: Image.Image, numbers: Numbers) -> tuple[Image.Image, bool]:
+    """Return the picture in 8-bit grey, and whether its black and white are a guess. Pillow's own conversion clips.
+
+    Raises ValueError for numbers that are not finite.
+    """
+    black, white, guessed = _levels(image, numbers)
+    if numbers.inverted:
+        black, white = white, black
+    scale = 255 / (white - black) if white != black else 0.0
+    offset = 0.5 - black * scale
+
+    def convert(band: Image.Image) -> Image.Image:
+        return _floats(band, numbers).point(lambda value: value * scale + offset).convert("L")
+
+    return in_bands(image, "L", convert), guessed
+
+
+def all_but(image: Image.Image, number: int) -> Image.Image:
+    """Return an alpha that is 0 where the picture has this number, and 255 elsewhere."""
+
+    def convert(band: Image.Image) -> Image.Image:
+        floats = band.convert("F")
+        above = floats.point(lambda value: value * 255 - number * 255).convert("L")
+        below = floats.point(lambda value: value * -255 + number * 255).convert("L")
+        return ImageChops.lighter(above, below)
+
+    return in_bands(image, "L", convert)
+
+
+def _levels(image: Image.Image, numbers: Numbers) -> tuple[float, float, bool]:
+    """Return black, white, and whether these are a guess: a usual range that holds all numbers, or the extremes."""
+    if numbers.form == _UNSIGNED and numbers.bits <= 16:
+        return 0, 2**numbers.bits - 1, False
+    low, high = _extremes(image, numbers)
+    full = 1 if numbers.form == _FLOAT else 2 ** (numbers.bits - (numbers.form == _SIGNED)) - 1
+    if low >= 0 and high <= full * (1 + _ROUNDING) and (numbers.form == _FLOAT or high > full / 2):
+        return 0, full, False
+    for usual in (255,) if numbers.form == _FLOAT else (65535,):
+        if low >= 0 and high <= usual:
+            return 0, usual, True
+    return low, high, True
+
+
+def _extremes(image: Image.Image, numbers: Numbers) -> tuple[float, float]:
+    low, high = math.inf, -math.inf
+    for _, band in _bands(image):
+        least, most = _floats(band, numbers).getextrema()
+        low, high = min(low, float(least)), max(high, float(most))  # type: ignore[arg-type]  # F has one band
+    if not math.isfinite(low) or not math.isfinite(high):
+        raise ValueError("it holds numbers that are not finite")
+    return low, high
+
+
+def _bands(image: Image.Image) -> Iterator[tuple[int, Image.Image]]:
+    for top in range(0, image.height, _BAND):
+        yield top, image.crop((0, top, image.width, min(top + _BAND, image.height)))
+
+
+def _floats(band: Image.Image, numbers: Numbers) -> Image.Image:
+    if numbers.form == _UNSIGNED and numbers.bits == 32:  # Pillow's mode I is signed
+        return Image.frombytes("F", band.size, band.tobytes(), "raw", "F;32N")
+    return band.convert("F")

@@ -1,0 +1,158 @@
+"""PNG files, read chunk by chunk before their pixels are decoded (PNG specification, third edition).
+
+Pillow ignores the checksums of picture data, but refuses a file for a comment that is damaged or long. So the
+checksums are verified here, and Pillow sees only the chunks that the picture needs.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import BinaryIO, NamedTuple
+
+from ...errors import UnreadableSource
+from .exif import read_orientation
+from .icc import MAX_PROFILE
+from .pieces import Piece, joined
+
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+DAMAGED = "The image data of a PNG do not match their checksum, so parts of the picture may be wrong"
+NO_END = "The end of a PNG is missing behind its picture and is added"
+END = b"\0\0\0\0IEND\xaeB`\x82"
+LEFT_OUT = "Transparency, a colour profile or an orientation in a PNG is damaged and is left out"
+
+_BLOCK = 256 * 1024
+_MAX_CHUNKS = 100_000
+_MAX_TEXT = 1024 * 1024  # bytes of EXIF data that are decompressed
+_PICTURE = (b"IDAT", b"fdAT")
+_FRAMES = (b"acTL", b"fcTL", b"fdAT")  # of an animated PNG
+_TEXTS = (b"tEXt", b"zTXt", b"iTXt")
+_EXIF_TEXTS = (b"Raw profile type exif\0", b"Raw profile type APP1\0")  # by ImageMagick and ExifTool
+_COLOUR = (b"iCCP", b"eXIf", b"tRNS")
+
+
+@dataclass(frozen=True)
+class Png:
+    """What is known of a PNG before it is decoded. `pieces` hold what the decoder needs."""
+
+    pieces: tuple[Piece, ...]
+    orientation: int
+    profile: bytes | None
+    animated: bool
+    remarks: tuple[str, ...]
+
+
+class _Chunk(NamedTuple):
+    kind: bytes
+    start: int
+    length: int
+    whole: bool
+    sound: bool  # its checksum is right
+
+    @property
+    def piece(self) -> Piece:
+        return self.start, self.length + 12
+
+    def needed(self, frames: bool) -> bool:
+        """Whether a decoder needs it: critical chunks (5.4), transparency, and those of an animation."""
+        if self.kind in _FRAMES:
+            return frames
+        if not self.whole:
+            return self.kind == b"IDAT"
+        return self.kind[:1].isupper() or (self.kind == b"tRNS" and self.sound)
+
+
+def read_png(file: BinaryIO, frames: bool) -> Png:
+    """Read the chunks of a PNG in one pass, without holding them in memory; those of an animation with `frames`.
+
+    Raises UnreadableSource when there are too many. What is missing or makes no sense is left to the decoder.
+    """
+    chunks = list(_chunks(file))
+    remarks = []
+    if any(each.kind in _PICTURE and not each.sound for each in chunks):
+        remarks.append(DAMAGED)
+    if not chunks or chunks[-1].kind != b"IEND" or not chunks[-1].whole:
+        remarks.append(NO_END)
+    profile, damaged = _profile(file, chunks)
+    if damaged or any(each.kind in _COLOUR and not each.sound for each in chunks):
+        remarks.append(LEFT_OUT)
+    pieces = joined([(0, len(SIGNATURE)), *(each.piece for each in chunks if each.needed(frames))])
+    animated = any(each.kind == b"acTL" and _body(file, each, 4) > b"\0\0\0\1" for each in chunks)
+    return Png(tuple(pieces), _orientation(file, chunks), profile, animated, tuple(remarks))
+
+
+def _chunks(file: BinaryIO) -> Iterator[_Chunk]:
+    """Yield the chunks up to IEND, or to one that is cut off; that one counts as sound."""
+    start = len(SIGNATURE)
+    for _ in range(_MAX_CHUNKS):
+        file.seek(start)
+        head = file.read(8)
+        if len(head) < 8:
+            return
+        length, kind = struct.unpack(">I4s", head)
+        checksum, left = zlib.crc32(kind), length
+        while left and (block := file.read(min(_BLOCK, left))):
+            checksum = zlib.crc32(block, checksum)
+            left -= len(block)
+        stored = file.read(4)
+        whole = not left and len(stored) == 4
+        yield _Chunk(kind, start, length, whole, not whole or stored == checksum.to_bytes(4))
+        if not whole or kind == b"IEND":
+            return
+        start += length + 12
+    raise UnreadableSource(f"The PNG has more than {_MAX_CHUNKS:,} chunks.")
+
+
+def _body(file: BinaryIO, chunk: _Chunk, most: int) -> bytes:
+    file.seek(chunk.start + 8)
+    return file.read(min(chunk.length, most))
+
+
+def _profile(file: BinaryIO, chunks: list[_Chunk]) -> tuple[bytes | None, bool]:
+    """Return the ICC profile, and whether there is one that cannot be used."""
+    for chunk in chunks:
+        if chunk.kind == b"iCCP" and chunk.sound:
+            _, _, rest = _body(file, chunk, MAX_PROFILE).partition(b"\0")
+            data = _inflated(rest[1:], MAX_PROFILE)
+            return data, data is None
+    return None, False
+
+
+def _inflated(data: bytes, most: int) -> bytes | None:
+    """Return the data decompressed; None when they are damaged or would be longer than `most`."""
+    inflate = zlib.decompressobj()
+    try:
+        plain = inflate.decompress(data, most)
+    except zlib.error:
+        return None
+    return plain if inflate.eof else None
+
+
+def _orientation(file: BinaryIO, chunks: list[_Chunk]) -> int:
+    """Return the orientation of the eXIf chunk; without one, of EXIF data in a text."""
+    for chunk in chunks:
+        if chunk.kind == b"eXIf" and chunk.sound:
+            return read_orientation(_body(file, chunk, _MAX_TEXT))
+    for chunk in chunks:
+        if chunk.kind in _TEXTS and chunk.sound and (exif := _exif_text(chunk.kind, _body(file, chunk, _MAX_TEXT))):
+            return read_orientation(exif)
+    return 1
+
+
+def _exif_text(kind: bytes, body: bytes) -> bytes | None:
+    """Return the EXIF data in a text chunk: hexadecimal digits after the lines "exif" and their number."""
+    keyword = next((word for word in _EXIF_TEXTS if body.startswith(word)), None)
+    if keyword is None:
+        return None
+    text: bytes | None = body[len(keyword) :]
+    if kind == b"zTXt":
+        text = _inflated(body[len(keyword) + 1 :], _MAX_TEXT)
+    elif kind == b"iTXt":  # compression flag and method, language, translated keyword
+        *_, text = body[len(keyword) + 2 :].split(b"\0", 2)
+        text = _inflated(text, _MAX_TEXT) if body[len(keyword)] else text
+    try:
+        return bytes.fromhex(b"".join((text or b"").split()[2:]).decode("ascii"))
+    except ValueError:  # no digits
+        return None
