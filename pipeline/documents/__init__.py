@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import entry_points
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import msgspec
 
@@ -27,6 +27,7 @@ __all__ = [
     "Chunk",
     "Cost",
     "Document",
+    "Expands",
     "Inputs",
     "InvalidRequest",
     "Marks",
@@ -125,6 +126,17 @@ class Document(Protocol[P]):
         The generator may be closed at any yield, and a page may be interrupted in the middle. Then what it
         drew is taken back, and another call goes on with that page as part.first, probably in another process.
         So a page may depend on the parameters, its records and part alone, and must come out the same each time.
+        """
+
+
+@runtime_checkable
+class Expands(Protocol):
+    """What a document may have beside `Document`: records that become several before pages are counted."""
+
+    def expand(self, params: Any, lines: Iterator[bytes], inputs: Inputs) -> Iterator[bytes] | None:
+        """Yields the lines of a new listing, each with its line feed; None to keep the listing as it is.
+
+        `lines` are those of the listing, as a stream. The new one is stored once, and drawn from.
         """
 
 

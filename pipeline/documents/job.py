@@ -15,7 +15,7 @@ import msgspec
 
 from ..errors import ChunkFailed, InvalidRequest
 from ..exports.ids import new_id
-from ..exports.plan import Plan, split_into_chunks
+from ..exports.plan import Listing, Plan, split_into_chunks
 from ..exports.strict import refuse
 from ..exports.volumes import UNCUT, WHOLE, VolumeLimit, VolumePlan
 from ..pdf.fonts import default_chain
@@ -23,9 +23,10 @@ from ..pdf.numbering import Lane
 from ..pdf.segment import SegmentWriter
 from ..pdf.segment_index import SegmentIndex
 from ..settings import Settings
-from . import Document, Range
+from . import Document, Expands, Range
 from .failure import Interruptions, named, named_pages
-from .inputs import Inputs, snapshot
+from .inputs import Inputs, snapshot, split
+from .inputs.snapshot import Snapshot
 
 Spool = Callable[[Iterable[bytes]], str]
 """Writes pieces to a new listing and returns its key or path."""
@@ -52,13 +53,28 @@ class DocumentJob:
     def snapshot(self, spool: Spool) -> DocumentJob:
         """Returns the job on lines of text, which can be cut by byte ranges.
 
-        A query, a Parquet file or UTF-16 text is written to `spool` first. Any other listing is used as it is.
+        A query, a Parquet file, UTF-16 text, or records that the document expands are written to `spool` first.
+        Any other listing is used as it is.
         """
-        taken = snapshot.take(self.params, self.inputs.find(self.listing), self.inputs)
+        found = self.inputs.find(self.listing)
+        taken = snapshot.take(self.params, found, self.inputs)
+        if isinstance(self.document, Expands):
+            taken = self._expanded(self.document, taken, found) or taken
         if taken is None:
             return self
         params = msgspec.structs.replace(self.params, format=taken.format)
         return replace(self, params=params, listing=spool(taken.pieces))
+
+    def _expanded(self, document: Expands, taken: Snapshot | None, found: Listing | None) -> Snapshot | None:
+        """Returns the snapshot, or the listing, with the records that the document adds to it."""
+        if taken:
+            blocks: Iterable[bytes] = taken.pieces
+        elif found:
+            blocks = self.inputs.pinned(found).blocks(found.key)
+        else:
+            return None
+        pieces = document.expand(self.params, (line for _, line in split(blocks)), self.inputs)
+        return Snapshot(pieces, "jsonl") if pieces is not None else None
 
     def plan(
         self, settings: Settings, chunk_pages: int | None = None, volume: VolumeLimit = UNCUT,
@@ -69,6 +85,7 @@ class DocumentJob:
         inputs = self.inputs.pinned(listing) if listing else self.inputs
         with named(self.document.name, "while its pages were counted", interruptions):
             survey = self.document.survey(self.params, self.listing, inputs)
+        survey = replace(survey, warnings=(*self.params.left_out, *survey.warnings))
         if survey.pages < 1:
             raise InvalidRequest("The input has no records, so the document would be empty.", field="params")
         if survey.pages > settings.max_pages:

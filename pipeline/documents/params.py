@@ -13,6 +13,9 @@ from ..pdf.paper import MM, PAPER_SIZES
 ListingFormat = Literal["auto", "csv", "jsonl", "parquet"]
 
 
+MAX_REMARK = 1000  # characters
+
+
 class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The parameters of a document: fields with limits and a description for people.
 
@@ -27,6 +30,10 @@ class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     query: Annotated[str, Meta(max_length=100, description="name of a query that gives the records")] = ""
     # msgspec copies the empty default for each object.
     arguments: Annotated[dict[str, Any], Meta(description="arguments of the query: {name: value}")] = {}
+    left_out: Annotated[
+        tuple[Annotated[str, Meta(max_length=MAX_REMARK)], ...],
+        Meta(max_length=100, description="what the listing leaves out, in words; shown with the result"),
+    ] = ()
     title: Annotated[str, Meta(min_length=1, max_length=200, description="title of the file")] = "Document"
     strict: Annotated[bool, Meta(description="fail where anything would be guessed, repaired, cut or left out")] = (
         False

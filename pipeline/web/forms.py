@@ -12,7 +12,7 @@ import msgspec
 from .. import documents
 from ..documents import Document
 
-NOT_FIELDS = ("listing", "title")  # the page has inputs of its own for these
+NOT_FIELDS = ("listing", "title", "left_out")  # inputs of its own for the first two; the last is for programs
 TYPES = {"integer": "number", "number": "number", "boolean": "checkbox", "string": "text"}
 
 

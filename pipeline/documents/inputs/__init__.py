@@ -84,8 +84,13 @@ def lines(inputs: Inputs, listing: str, start: int = 0, stop: int | None = None)
 
     Blank lines are left out. Raises InvalidRequest for a line over MAX_LINE bytes.
     """
+    return split(inputs.blocks(listing, start, stop), start)
+
+
+def split(blocks: Iterable[bytes], start: int = 0) -> Iterator[tuple[int, bytes]]:
+    """Yields lines as `lines` does, of blocks that begin at byte `start`."""
     at, rest = start, b""
-    for block in inputs.blocks(listing, start, stop):
+    for block in blocks:
         *whole, rest = (rest + block).split(b"\n")
         for line in whole:
             _check_length(line, at)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from functools import partial
 from io import BufferedReader, BytesIO, FileIO
 from pathlib import Path
-from stat import S_ISLNK
+from stat import S_ISLNK, S_ISREG
 from typing import BinaryIO, TypeVar
 
 from ...errors import InvalidRequest, UnreadableSource
@@ -101,12 +101,21 @@ def _is_link(path: str) -> bool:
 
 def _opened(path: str) -> BinaryIO:
     """Opens a file; reads all of a small one at once."""
-    file = FileIO(path)
-    size = os.fstat(file.fileno()).st_size
+    file = FileIO(path, opener=_without_waiting)
+    stat = os.fstat(file.fileno())
+    size = stat.st_size
+    if not S_ISREG(stat.st_mode):
+        file.close()
+        raise OSError(None, "it is not a file")
     if size > MAX_IN_MEMORY:
         return BufferedReader(file)
     with file:
         return BytesIO(file.read(size))
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    """Opens a pipe without waiting for its other end."""
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def _file(path: str, stat: os.stat_result) -> Listing:

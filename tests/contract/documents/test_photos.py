@@ -11,7 +11,8 @@ import pypdfium2
 import pytest
 from PIL import Image
 
-from pipeline.documents.photos import GAP, Box, PhotoLayout, PhotosParams
+from pipeline.documents.photos.layout import GAP, Box, PhotoLayout
+from pipeline.documents.photos.params import PhotosParams
 from pipeline.errors import ExportFailed, UnreadableSource
 from pipeline.pdf.fonts import default_chain
 from pipeline.pdf.paper import MM

@@ -1,0 +1,92 @@
+"""What a request for photos may say, and one record of its listing."""
+
+from __future__ import annotations
+
+import posixpath
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from ...errors import InvalidRequest
+from ...pdf.images import MAX_FRAMES
+from ...pdf.page import printable
+from ..params import PaperParams, invalid
+
+Frame = Annotated[int, Meta(ge=1, le=MAX_FRAMES)]
+Dpi = Annotated[int, Meta(ge=0, le=2400)]
+
+SHEET_DPI = 300  # of print; 400 photos of 0.4 MB on 34 sheets then have 12.5 MB instead of 153
+
+
+class Photo(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One record: the source of a picture, and its caption."""
+
+    source: Annotated[str, Meta(min_length=1, max_length=2048)]
+    caption: Annotated[str, Meta(max_length=1000)] = ""
+    frame: Annotated[Frame | None, Meta(description="page or frame of the file, from 1")] = None
+
+    @property
+    def file(self) -> str:
+        """The file name, without the query of a URL, which may be secret."""
+        return posixpath.basename(self.source.split("?")[0])
+
+    @property
+    def title(self) -> str:
+        """The caption, or else the file name; with the number of the frame."""
+        title = printable(self.caption) or self.file
+        return f"{title} ({self.frame})" if self.frame else title
+
+
+class PhotosParams(PaperParams, frozen=True):
+    """Parameters of `photos`."""
+
+    photos: Annotated[list[Photo] | None, Meta(description="a list of {source, caption}")] = None
+    title: Annotated[str, Meta(min_length=1, max_length=200, description="title of the file")] = "Photos"
+    columns: Annotated[
+        int, Meta(ge=1, le=20, title="Photos across", description="photos across a page, 1 to 20")
+    ] = 1
+    rows: Annotated[int, Meta(ge=1, le=20, title="Photos down", description="photos down a page, 1 to 20")] = 1
+    fit: Annotated[Literal["fit", "fill"], Meta(description="whole photo, or cropped to fill its box")] = "fit"
+    margin: Annotated[float, Meta(ge=0, le=60, description="margin in mm, 0 to 60")] = 15
+    captions: Annotated[bool, Meta(description="print captions")] = True
+    page_numbers: Annotated[bool, Meta(description="print `x of y`")] = True
+    bookmarks: Annotated[Literal["photo", "page", "none"], Meta(description="outline entries")] = "photo"
+    on_unreadable: Annotated[
+        Literal["fail", "skip", "placeholder"],
+        Meta(description="what to do with a photo that cannot be read"),
+    ] = "placeholder"
+
+    frames: Annotated[
+        Literal["first", "all"],
+        Meta(description="of a TIFF or animation of several pages or frames: the first, or a photo for each"),
+    ] = "first"
+    dpi: Annotated[
+        Dpi | None,
+        Meta(description="scale larger photos down to this, up to 2400; 0: never [0; contact sheets: 300]"),
+    ] = None
+
+    @property
+    def most_dpi(self) -> int:
+        """The resolution above which photos are scaled down; 0 for none."""
+        if self.dpi is None:
+            return SHEET_DPI if self.per_page > 1 else 0
+        return self.dpi
+
+    @property
+    def per_page(self) -> int:
+        return self.rows * self.columns
+
+
+def decode(line: bytes) -> Photo:
+    """Return one record of a listing. Raises InvalidRequest."""
+    try:
+        return _decoder.decode(line)
+    except msgspec.ValidationError as error:
+        raise invalid(error, Photo) from None
+    except msgspec.DecodeError as error:
+        advice = 'A listing of photos is JSON lines, each {"source": …, "caption": …}; CSV is for tables.'
+        raise InvalidRequest(f"this is not JSON: {error}.", field="listing", advice=advice) from None
+
+
+_decoder = msgspec.json.Decoder(Photo)
