@@ -73,7 +73,7 @@ def write_text(folder: Path, pages: int, chunk: int) -> None:
 
 def write_album(folder: Path, album: Path, chunk: int) -> None:
     """A folder of chunks of an album."""
-    with listed(album, captions=False) as (listing, sources):
+    with listed(album, captions=False) as (listing, sources, _):
         documents.load(["pipeline.documents.photos"])
         document = documents.find("photos")
         params = documents.decode(document, {"listing": listing.name, "captions": False, "bookmarks": "none"})

@@ -84,7 +84,7 @@ def _photos(count: int) -> dict[str, Callable[[], bytes]]:
     """Returns a function for the bytes of each photo, by name, in order."""
     if named := os.environ.get("PHOTOS"):
         folder = Path(named).expanduser()
-        return {name: (folder / name).read_bytes for name in pictures(folder)}
+        return {name: (folder / name).read_bytes for name in pictures(folder).names}
     return {f"hills {number + 1:03d}.jpg": partial(samples.photo, number) for number in range(count)}
 
 

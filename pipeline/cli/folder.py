@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import Any, NoReturn
@@ -13,25 +14,48 @@ from typing import Any, NoReturn
 import msgspec
 
 from ..documents import Document, record_fields
+from ..documents.params import MAX_REMARK
 from ..errors import InvalidRequest
+from ..pdf.tally import Remarks
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".tif", ".tiff", ".bmp")
+SUFFIXES = (
+    ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".webp", ".gif", ".tif", ".tiff", ".bmp", ".dib",
+    ".avif", ".heic", ".heif",
+)  # fmt: skip
+
+LINKED_FOLDER = "A folder behind a link is left out"
+OUTSIDE = "A picture behind a link to outside the folder is left out"
+NO_FILE = "What is no file (a pipe, or a link that leads nowhere) is left out"
+OTHER = "A file whose name does not end like that of a picture is left out"
 
 
-def pictures(folder: Path) -> list[str]:
-    """Return the pictures below a folder, as paths relative to it, in natural order.
+@dataclass(frozen=True)
+class Pictures:
+    """The pictures below a folder, as paths relative to it in natural order, and what was left out, in words."""
 
-    Hidden files and folders are left out. Raises InvalidRequest if there is no folder, or no picture in it.
+    names: list[str]
+    left_out: tuple[str, ...]
+
+
+def pictures(folder: Path) -> Pictures:
+    """Return the pictures below a folder. Hidden files and folders are left out, and not named.
+
+    Raises InvalidRequest if there is no folder, or no picture in it.
     """
     if not folder.is_dir():
         raise InvalidRequest(f"There is no folder {folder}.", field="source", advice="Check the path.")
-    names = sorted(_files(folder), key=natural)
+    found = sorted(_entries(folder), key=lambda entry: natural(entry[0]))
+    remarks = Remarks()
+    for name, words in found:
+        if words:
+            remarks.add(words, os.fsencode(name).decode("utf-8", "replace"))
+    names = [name for name, words in found if not words]
     if not names:
         known = " ".join(sorted(SUFFIXES))
         raise InvalidRequest(
             f"There are no pictures in {folder}.", field="source", advice=f"Pictures end in {known}."
         )
-    return names
+    return Pictures(names, tuple(str(each)[:MAX_REMARK] for each in remarks))
 
 
 def is_picture(path: Path) -> bool:
@@ -39,9 +63,9 @@ def is_picture(path: Path) -> bool:
     return path.is_file() and path.name.lower().endswith(SUFFIXES)
 
 
-def chosen(source: Path) -> tuple[Path, list[str]]:
+def chosen(source: Path) -> tuple[Path, Pictures]:
     """Return a folder, and the pictures there that `source` names: one of them, or a folder for all."""
-    return (source.parent, [source.name]) if is_picture(source) else (source, pictures(source))
+    return (source.parent, Pictures([source.name], ())) if is_picture(source) else (source, pictures(source))
 
 
 def check_source(document: Document[Any], source: Path) -> None:
@@ -73,32 +97,43 @@ def listing(names: Iterable[str], captions: bool, below: str = "") -> Iterator[b
 
 
 @contextmanager
-def listed(source: Path | None, captions: bool) -> Iterator[tuple[Path, Path]]:
-    """Yield a listing file and the folder that its paths are relative to.
+def listed(source: Path | None, captions: bool) -> Iterator[tuple[Path, Path, tuple[str, ...]]]:
+    """Yield a listing file, the folder that its paths are relative to, and what the listing leaves out, in words.
 
     A file is its own listing; a folder or a picture gets a temporary one; without a source the listing is empty.
     """
     if source and source.is_file() and not is_picture(source):
-        yield source, source.parent
+        yield source, source.parent, ()
         return
     if source and not source.exists():
         raise InvalidRequest(f"{source} is neither a folder nor a file.", field="source", advice="Check the path.")
-    above, names = chosen(source) if source else (None, [])
+    above, found = chosen(source) if source else (None, Pictures([], ()))
     with TemporaryDirectory() as folder:
         path = Path(folder) / f"{source.resolve().name if source else 'nothing'}.jsonl"
         with path.open("wb") as file:
-            file.writelines(listing(names, captions))
-        yield path, above or Path(folder)
+            file.writelines(listing(found.names, captions))
+        yield path, above or Path(folder), found.left_out
 
 
-def _files(folder: Path) -> Iterator[str]:
+def _entries(folder: Path) -> Iterator[tuple[str, str]]:
+    """Yield the name of each entry that is not hidden, and why it is left out; the empty string for a picture."""
+    real = folder.resolve()
     for path, folders, files in os.walk(folder, onerror=_fail):
         folders[:] = [name for name in folders if not name.startswith(".")]
         below = Path(path).relative_to(folder).as_posix()
         above = "" if below == "." else f"{below}/"
+        yield from ((above + name, LINKED_FOLDER) for name in folders if (Path(path) / name).is_symlink())
         for name in files:
-            if not name.startswith(".") and name.lower().endswith(SUFFIXES):
-                yield above + name
+            if not name.startswith("."):
+                yield above + name, _why_left_out(Path(path) / name, real)
+
+
+def _why_left_out(path: Path, real: Path) -> str:
+    if path.suffix.lower() not in SUFFIXES:
+        return OTHER
+    if path.is_symlink() and not path.resolve().is_relative_to(real):
+        return OUTSIDE
+    return "" if path.is_file() else NO_FILE
 
 
 def _fail(error: OSError) -> NoReturn:

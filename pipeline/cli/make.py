@@ -82,7 +82,7 @@ class Kinds(click.Group):
 
         documents.load(context.settings().documents)
         document = documents.find(cmd_name)
-        own = options.options_for(document.params, ("listing", document.records_field))
+        own = options.options_for(document.params, ("listing", "left_out", document.records_field))
         if _has_captions(document):
             own.append(options.caption())
         callback = self._shared.callback
@@ -132,8 +132,9 @@ def _render(kind: str, source: Path | None, chosen: RenderOptions, params: dict[
     document = documents.find(kind)
     if source:
         check_source(document, source)
-    with listed(source, chosen.captions) as (listing, folder), output.progress(chosen.quiet) as show:
-        decoded = documents.decode(document, params | {"listing": listing.name if source else ""})
+    with listed(source, chosen.captions) as (listing, folder, left_out), output.progress(chosen.quiet) as show:
+        named = {"listing": listing.name if source else "", "left_out": left_out}
+        decoded = documents.decode(document, params | named)
         job = DocumentJob(document, decoded, str(listing), FolderInputs(folder))
         return make_file(job, chosen.output, settings, show, chosen.chunk_pages, volume)
 
@@ -167,8 +168,8 @@ def submit(kind: str, source: str | None, **given: Any) -> None:
         kind, params, chosen.owner, chosen.notify, chosen.key, chunk_pages=chosen.chunk_pages, volume=volume
     )
     with output.progress(chosen.quiet) as show:
-        listing = _listing(services, source, request, chosen.captions, show)
-    export_id = _submit(services, _with(request, listing=listing), chosen.machine)
+        request = _with_listing(services, source, request, chosen.captions, show)
+    export_id = _submit(services, request, chosen.machine)
     if chosen.waiting or chosen.output:
         from .watch import follow
 
@@ -183,29 +184,31 @@ def _with(request: ExportRequest, **params: Any) -> ExportRequest:
     return replace(request, params={**request.params, **params})
 
 
-def _listing(
+def _with_listing(
     services: Services, source: str | None, request: ExportRequest, captions: bool, show: OnProgress
-) -> str:
-    """Return the key of the listing. Sends a local one; a folder's pictures only once the request is valid."""
+) -> ExportRequest:
+    """Return the request with its listing's key. Sends a local listing; pictures only once the request is valid."""
     from .. import documents
     from ..tasks.submit import validate
     from .folder import check_source, is_picture
     from .send import Upload, send_listing
 
     if source is None:
-        return ""
+        return _with(request, listing="")
     check_source(documents.find(request.document), Path(source))
     if Path(source).is_file() and not is_picture(Path(source)):
-        return send_listing(services.bucket, Path(source), request.owner)
+        return _with(request, listing=send_listing(services.bucket, Path(source), request.owner))
     if not Path(source).exists():
         if source.startswith("inputs/"):
-            return source
+            return _with(request, listing=source)
         message = f"{source} is neither a folder, nor a file, nor the key of a listing in the bucket."
         raise InvalidRequest(message, field="source", advice="Such a key begins with inputs/.")
     upload = Upload(Path(source), request.owner, show)
+    if upload.left_out:
+        request = _with(request, left_out=upload.left_out)
     first = [{"source": upload.prefix + upload.names[0]}]
     validate(services, _with(request, **{documents.find(request.document).records_field: first}))
-    return upload.send(services.bucket, captions)
+    return _with(request, listing=upload.send(services.bucket, captions))
 
 
 def _submit(services: Services, request: ExportRequest, machine: bool) -> str:

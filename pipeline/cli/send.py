@@ -47,7 +47,8 @@ class Upload:
 
     def __init__(self, source: Path, owner: str, show: OnProgress) -> None:
         """Read every picture once, to hash it."""
-        self._folder, self.names = chosen(source)
+        self._folder, found = chosen(source)
+        self.names, self.left_out = found.names, found.left_out
         self._show = show
         self._sizes = {name: (self._folder / name).stat().st_size for name in self.names}
         self.prefix = _prefix(owner, self._digest())

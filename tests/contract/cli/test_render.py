@@ -17,6 +17,7 @@ import pytest
 import pipeline
 from pipeline.cli.folder import pictures
 
+from ...pictures import jpeg
 from .conftest import ROOT, SECONDS, Run, answer, await_that, error, started
 
 
@@ -215,7 +216,7 @@ def test_a_terminal_shows_a_bar(album: Path, tmp_path: Path) -> None:
 
 
 def test_only_visible_pictures_are_listed(album: Path) -> None:
-    assert pictures(album) == [*(f"{n}.jpg" for n in range(1, 11)), "trip/1.JPEG", "trip/2.png"]
+    assert pictures(album).names == [*(f"{n}.jpg" for n in range(1, 11)), "trip/1.JPEG", "trip/2.png"]
 
 
 def test_a_single_picture_is_rendered(alone: Run, album: Path, tmp_path: Path) -> None:
@@ -241,3 +242,31 @@ def test_the_result_has_the_seconds_it_took(alone: Run, tmp_path: Path) -> None:
     with pypdf.PdfReader(tmp_path / "out.pdf") as reader:
         assert "Ada" not in reader.pages[0].extract_text()
     assert pipeline.render("table", tmp_path / "second.pdf", [{"net": 1}]).seconds > 0
+
+
+def test_what_a_folder_has_beside_pictures_is_named_and_the_rest_is_drawn(
+    alone: Run, tmp_path: Path, album: Path
+) -> None:
+    outside = tmp_path / "elsewhere"
+    outside.mkdir()
+    (outside / "8.jpg").write_bytes(jpeg(8))
+    for name in ("2.jfif", "3.jpe", "6.mpo"):
+        (album / name).write_bytes(jpeg(1))
+    (album / "linked").symlink_to(outside)
+    (album / "9.jpg").unlink()
+    (album / "9.jpg").symlink_to(outside / "8.jpg")
+    (album / "gone.png").symlink_to(album / "nowhere")
+    (album / "inside.jpg").symlink_to(album / "1.jpg")
+    os.mkfifo(album / "pipe.jpg")
+    (album / "notes.txt").write_text("x")
+    found = pictures(album)
+    assert found.names == [
+        *(f"{n}" for n in ("1.jpg", "2.jfif", "2.jpg", "3.jpe", "3.jpg", "4.jpg", "5.jpg", "6.jpg", "6.mpo")),
+        "7.jpg", "8.jpg", "10.jpg", "inside.jpg", "trip/1.JPEG", "trip/2.png",
+    ]  # fmt: skip
+    told = answer(alone("render", "photos", album, "-o", tmp_path / "out.pdf", "--json"))
+    assert told["records"] == told["drawn"] + 1 == len(found.names)  # 7.jpg is damaged
+    assert told["warnings"] == list(found.left_out)
+    words = " ".join(found.left_out)
+    for name in ("linked", "9.jpg", "gone.png, pipe.jpg", "notes.txt"):
+        assert f"({name})" in words or f": {name})" in words

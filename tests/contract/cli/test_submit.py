@@ -29,11 +29,21 @@ def test_a_folder_is_sent_once(run: Run, album: Path, services: Services) -> Non
     assert again.stdout.removesuffix("\n") == export_id
     assert "sending" not in again.stderr
     export = services.exports.load(export_id)
-    assert (export.owner, export.state, list(export.params)) == ("Ann B", State.QUEUED, ["listing"])
+    assert (export.owner, export.state) == ("Ann B", State.QUEUED)
+    assert list(export.params) == ["left_out", "listing"]
     keys = [entry.key for entry in services.bucket.entries("inputs/")]
     assert len(keys) == 13
     assert export.params["listing"] in keys
     assert all(key.startswith("inputs/sent/Ann-B-") for key in keys)
+
+
+def test_what_is_left_out_of_a_folder_goes_with_the_request(run: Run, album: Path, services: Services) -> None:
+    (album / "linked").symlink_to(album / "trip")
+    export = services.exports.load(submitted(run, album))
+    assert list(export.params["left_out"]) == [
+        "A folder behind a link is left out (linked).",
+        "A file whose name does not end like that of a picture is left out (notes.txt).",
+    ]
 
 
 def test_a_repeated_submit_sends_what_is_missing(run: Run, album: Path, services: Services) -> None:
