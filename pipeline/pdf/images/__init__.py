@@ -133,7 +133,8 @@ def _refusals(file: BinaryIO, max_pixels: int) -> Iterator[None]:
         except _DECODER_ERRORS as error:
             if isinstance(error, OSError) and error.errno is not None:  # a fault of the disk
                 raise
-            raise UnreadableSource(f"The picture cannot be decoded: {_reason(error)}.") from error
+            words = f"The picture cannot be decoded: {_reason(error)}."
+            raise formats.unsupported(file) or UnreadableSource(words) from error
 
 
 def _jpeg(file: BinaryIO, jpeg: Jpeg, max_pixels: int, room: Room | None) -> Picture:

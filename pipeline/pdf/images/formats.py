@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 from ...errors import UnreadableSource
 from . import tiff
-from .jpeg import SOI
+from .jpeg import SOI, unsupported_kind
 
 _READ = ("PNG", "WEBP", "GIF", "TIFF", "BMP", "DIB", "JPEG", "AVIF")
 _HEIC = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
@@ -17,6 +17,7 @@ _SIGNATURES = {
     SOI: "JPEG", b"\x89PNG": "PNG", b"GIF8": "GIF", b"II*\0": "TIFF", b"MM\0*": "TIFF", b"II+\0": "TIFF",
     b"MM\0+": "TIFF", b"RIFF": "WebP",
 }  # fmt: skip
+_NO_CODECS = ("webp", "zstd", "lzma")  # which Pillow's wheels do not bring for TIFF
 _ADVICE = "Use JPEG, PNG, WebP, GIF, TIFF, BMP or AVIF; or choose `on_unreadable` = skip or placeholder."
 
 
@@ -50,8 +51,21 @@ def _box_kind(start: bytes) -> str | None:
     return "AVIF" if brands & _AVIF else "HEIC" if brands & _HEIC else None
 
 
+def unsupported(file: BinaryIO) -> UnreadableSource | None:
+    """Return the error for a JPEG or TIFF of a kind that no decoder here reads; None for others."""
+    file.seek(0)
+    if file.read(2) == SOI and (kind := unsupported_kind(file)):
+        return UnreadableSource(f"This kind of JPEG is not supported: {kind}.", advice="Convert it to PNG.")
+    words = tiff.description(file) or ""
+    if words[-1:].isdigit() or words.endswith(_NO_CODECS):  # a compression without a name ends in its number
+        return UnreadableSource(f"This kind of TIFF is not supported: {words}.", advice="Convert it to PNG.")
+    return None
+
+
 def not_a_picture(file: BinaryIO) -> UnreadableSource:
     """Return the error for a file that no decoder takes."""
+    if known := unsupported(file):
+        return known
     file.seek(0)
     start = file.read(32)
     if kind := _box_kind(start) or next(

@@ -109,6 +109,20 @@ def read_jpeg(file: BinaryIO) -> Jpeg | None:
         return None
 
 
+def unsupported_kind(file: BinaryIO) -> str | None:
+    """Return what kind of JPEG it is, in words, when no decoder here reads it."""
+    read = _reader(file)
+    try:
+        frame = next((s for s in _segments(read) if s.marker in _FRAMES), None)
+    except (_Unsupported, UnreadableSource):
+        return None
+    if frame is None:
+        return None
+    kind = "lossless" if frame.marker & 3 == 3 else "hierarchical" if frame.marker & 4 else ""
+    precision = _body(read, frame, 1)[:1] or b"\x08"
+    return kind or (f"{precision[0]} bits" if precision != b"\x08" else None)
+
+
 def _reader(file: BinaryIO) -> _Read:
     """Return a function that reads bytes at an offset, fewer at the end. Data in memory are not copied."""
     if type(file) is BytesIO:  # a subclass may read in another way

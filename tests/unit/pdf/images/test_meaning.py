@@ -253,3 +253,27 @@ def test_a_transparent_colour_of_16_bits_is_named_as_rough() -> None:
     header = struct.pack(">IIBBBBB", 1, 1, 16, 2, 0, 0, 0)
     row = (b"IDAT", zlib.compress(bytes(7)))
     assert read(png_of((b"IHDR", header), (b"tRNS", bytes(6)), row, (b"IEND", b""))).remarks == (raster.ROUGH_KEY,)
+
+
+@pytest.mark.parametrize(
+    ("marker", "precision", "kind"),
+    [
+        (0xC1, 12, "12 bits"),
+        (0xC0, 12, "12 bits"),
+        (0xC3, 8, "lossless"),
+        (0xC3, 16, "lossless"),
+        (0xC5, 8, "hierarch"),
+    ],
+)
+def test_a_jpeg_that_is_not_supported_is_called_so(marker: int, precision: int, kind: str) -> None:
+    data = bytearray(saved(quadrants(), "JPEG"))
+    at = data.index(b"\xff\xc0")
+    data[at + 1], data[at + 4] = marker, precision
+    with pytest.raises(UnreadableSource, match=f"This kind of JPEG is not supported: {kind}"):
+        read(bytes(data))
+
+
+def test_a_tiff_with_an_unknown_compression_is_called_so() -> None:
+    data = raw_tiff(2, 2, 1, 8, [0] * 4, more=[(259, [34892])])
+    with pytest.raises(UnreadableSource, match="not supported: grey, 8 bits, compression 34892"):
+        read(data)

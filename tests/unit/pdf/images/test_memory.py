@@ -18,33 +18,32 @@ from .picture_files import (
 ROOT = Path(__file__).parents[4]
 
 
-PNG = saved(quadrants(), "PNG")
-
-
 PEAK = """
 import resource, sys
 from pipeline.errors import UnreadableSource
 from pipeline.pdf.images import read_picture
+from pipeline.pdf.images.scaling import Room
 
 def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
+room = Room(500, 500) if sys.argv[3] == "scaled" else None
 with open(sys.argv[1], "rb") as small, open(sys.argv[2], "rb") as big:
-    read_picture(small, 40_000_000)
+    read_picture(small, 40_000_000, Room(9, 9))
     before = peak()
     try:
-        read_picture(big, 40_000_000)
+        read_picture(big, 40_000_000, room)
     except UnreadableSource as error:
         print(error)
     print(peak() - before)
 """
 
 
-def growth(folder: Path, data: bytes) -> tuple[str, int]:
+def growth(folder: Path, data: bytes, kind: str = "PNG", scaled: bool = False) -> tuple[str, int]:
     """What a process of its own said about the picture, and how many bytes its peak grew."""
-    (folder / "small").write_bytes(PNG)
+    (folder / "small").write_bytes(saved(quadrants(), kind))
     (folder / "big").write_bytes(data)
-    command = [sys.executable, "-c", PEAK, str(folder / "small"), str(folder / "big")]
+    command = [sys.executable, "-c", PEAK, str(folder / "small"), str(folder / "big"), "scaled" if scaled else ""]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=60)
     *said, grown = done.stdout.splitlines()
     return "".join(said), int(grown)
@@ -66,3 +65,10 @@ def test_decoding_holds_one_picture(tmp_path: Path) -> None:
     said, grown = growth(tmp_path, saved(Image.merge("RGBA", bands), "PNG", compress_level=1))
     assert said == ""
     assert grown < 7 * 2500 * 2500  # 4 for the picture, 1 for its alpha, and what is compressed
+
+
+def test_a_jpeg_is_scaled_down_without_holding_its_pixels(tmp_path: Path) -> None:
+    large = saved(quadrants().resize((9000, 8000)), "JPEG")
+    said, grown = growth(tmp_path, large, "JPEG", scaled=True)
+    assert said == ""
+    assert grown < 3 * 9000 * 8000 / 10
