@@ -13,7 +13,7 @@ from typing import Any
 from .. import documents
 from ..documents.inputs import SENT, parquet
 from ..documents.inputs.folder import FolderInputs
-from ..documents.inputs.jsonl import encode_records, to_json_value
+from ..documents.inputs.jsonl import check_names, encode_records, to_json_value
 from ..documents.job import DocumentJob, spool_to_disk
 from ..errors import InvalidRequest
 from ..exports.export import Result
@@ -78,8 +78,9 @@ def render(
 def records(rows: Any, titles: Sequence[str] = ()) -> Iterator[Mapping[str, Any]]:
     """Yields rows of any kind as records. Raises InvalidRequest for a row that does not match the titles."""
     if parquet.is_stream(rows):
-        yield from parquet.stream(rows)
+        yield from parquet.stream(rows, ROWS)
         return
+    check_names(titles, "`titles`", "titles")
     for number, row in enumerate(rows, 1):
         yield row if isinstance(row, Mapping) else _named(row, titles, number)
 
