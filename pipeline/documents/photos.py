@@ -41,10 +41,10 @@ BYTES_PER_PHOTO = 1_000_000
 
 
 class Photo(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One record: the source of a picture, and its caption."""
+    """One record: the source of a picture, and its caption; null, as a query gives it, is no caption."""
 
     source: Annotated[str, Meta(min_length=1, max_length=2048)]
-    caption: Annotated[str, Meta(max_length=1000)] = ""
+    caption: Annotated[str, Meta(max_length=1000)] | None = ""
 
     @property
     def file(self) -> str:
@@ -54,7 +54,7 @@ class Photo(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     @property
     def title(self) -> str:
         """The caption, or else the file name."""
-        return printable(self.caption) or self.file
+        return printable(self.caption or "") or self.file
 
 
 class PhotosParams(PaperParams, frozen=True):
@@ -159,7 +159,7 @@ class Photos:
             try:
                 inputs.check(_decode(line).source)
             except (InvalidRequest, RefusedAddress) as error:
-                words = f"Entry {count + 1} of {listing}: {error.message}"
+                words = f"Entry {count + 1} of {params.listing or listing}: {error.message}"
                 raise InvalidRequest(words, field="listing", advice=error.advice) from error
             if count % params.per_page == 0:
                 marks.add(count // params.per_page, offset)
@@ -221,7 +221,7 @@ class _PhotoPage:
         page = self._begun(photo, position)
         bottom = page.picture(picture, box.x, box.y, box.width, box.height, fill=self._params.fit == "fill")
         if self._params.captions:
-            self._caption(page, position, bottom, photo.caption)
+            self._caption(page, position, bottom, photo.caption or "")
         self._out.tally.drawn += 1
 
     def _unreadable(self, photo: Photo, position: int, error: UnreadableSource) -> None:

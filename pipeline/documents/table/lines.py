@@ -8,7 +8,7 @@ from io import StringIO
 from itertools import accumulate, chain
 
 from ...errors import InvalidRequest
-from ..inputs import MAX_LINE, Inputs
+from ..inputs import MAX_LINE, Inputs, line_number
 
 
 class BadLine(Exception):
@@ -28,8 +28,7 @@ def line_numbers(inputs: Inputs, listing: str, name: str) -> Iterator[None]:
     try:
         yield
     except BadLine as bad:
-        number = 1 + sum(block.count(b"\n") for block in inputs.blocks(listing, 0, bad.at))
-        words = f"Line {number:,} of {name}{bad.words}"
+        words = f"Line {line_number(inputs, listing, bad.at):,} of {name}{bad.words}"
         raise InvalidRequest(words, field=bad.field, advice=bad.advice) from None
 
 
