@@ -166,7 +166,7 @@ class Photos:
             count += 1
             end = offset + len(line)
         if not count:
-            raise InvalidRequest(f"The listing {listing} names no photos.", field="listing")
+            raise InvalidRequest(f"The listing {params.listing or listing} names no photos.", field="listing")
         cost = Cost(SECONDS_PER_PHOTO * params.per_page, BYTES_PER_PHOTO * params.per_page)
         return Survey(count, -(-count // params.per_page), marks, end, cost)
 

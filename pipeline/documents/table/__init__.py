@@ -173,8 +173,9 @@ def _name(params: TableParams, listing: str) -> str:
 
 def _rows(sample: bytes, format: InputFormat) -> list[Row]:
     """The complete rows of the sample, up to SAMPLE_ROWS."""
-    cut = sample.rfind(b"\n") + 1 if len(sample) >= SAMPLE_BYTES else len(sample)
-    return [row for row, _ in RowReader([sample[format.begin : cut]], format.begin, format).take(SAMPLE_ROWS)]
+    cut = len(sample) >= SAMPLE_BYTES
+    whole = sample[format.begin : sample.rfind(b"\n") + 1 if cut else None]
+    return [row for row, _ in RowReader([whole], format.begin, format, cut=cut).take(SAMPLE_ROWS)]
 
 
 def _head(inputs: Inputs, listing: str) -> bytes:

@@ -22,8 +22,9 @@ class CsvRows:
     have been meant to open another cell, so this is an error.
     """
 
-    def __init__(self, lines: LineReader, delimiter: str) -> None:
+    def __init__(self, lines: LineReader, delimiter: str, cut: bool = False) -> None:
         self._lines = lines
+        self._cut = cut  # the text is a sample that may end within a row
         self._delimiter = delimiter
         self._reader = csv.reader(lines, delimiter=delimiter, strict=True)
         self._last = 0  # number of the last line of the last row
@@ -42,6 +43,8 @@ class CsvRows:
                     lines.append(reader.line_num)
                 more = False
             except csv.Error as error:  # the reader goes on with the next line
+                if self._cut and UNEXPECTED_END in str(error):
+                    break
                 rows.append(self._misquoted_row(lines[-1] if lines else self._last, error))
                 lines.append(reader.line_num)
         self._last = lines[-1] if lines else self._last

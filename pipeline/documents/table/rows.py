@@ -11,6 +11,7 @@ from .json_rows import JsonRows
 from .lines import LineReader
 
 SURPLUS = "Rows have more fields than titles; the extra fields are in the last column"
+SHORT = "Rows have fewer fields than titles; the columns behind them are empty"
 
 
 @dataclass(frozen=True)
@@ -27,8 +28,9 @@ class InputFormat:
 class RowReader:
     """Rows as texts, each with the offset behind it. Blank lines are left out.
 
-    A short row is filled up. Fields beyond the last column are joined to it, which is noted.
-    `given` is the number of rows before the first one, for row numbers in messages.
+    A short row is filled up. Fields beyond the last column are joined to it. Both are noted.
+    `given` is the number of rows before the first one, for row numbers in messages. `cut`: the blocks may end
+    in the middle of a row, which is left out.
     """
 
     def __init__(
@@ -38,13 +40,14 @@ class RowReader:
         format: InputFormat,
         notes: RowNotes | None = None,
         given: int = 0,
+        cut: bool = False,
     ) -> None:
         self._lines = LineReader(blocks, start, format.encoding)
         self._format = format
         self._given = given
         self._notes = notes or RowNotes(Remarks())
         if format.kind == "csv":
-            self._source: CsvRows | JsonRows = CsvRows(self._lines, format.delimiter)
+            self._source: CsvRows | JsonRows = CsvRows(self._lines, format.delimiter, cut)
         else:
             self._source = JsonRows(self._lines, format.fields)
 
@@ -70,8 +73,8 @@ class RowReader:
         for row, line, end in found:
             if row:
                 number += 1
-                if len(row) > width:
-                    self._notes.note(SURPLUS, number)
+                if len(row) != width:
+                    self._notes.note(SURPLUS if len(row) > width else SHORT, number)
                 if line in self._source.misquoted:
                     self._notes.note(MISQUOTED, number)
                 yield (row if len(row) == width else fitted(row, width, self._format.delimiter)), end

@@ -185,6 +185,7 @@ def test_rows_with_too_many_fields_are_named_in_the_result(services: Services, s
     assert result.warnings == (
         "Rows have more fields than titles; the extra fields are in the last column "
         "(7 times: row 2, row 3, row 4 and others).",
+        "Rows have fewer fields than titles; the columns behind them are empty (row 9).",
     )
 
 

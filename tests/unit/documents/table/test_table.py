@@ -186,6 +186,9 @@ def test_a_byte_order_mark_overrides_the_given_encoding(folder: Path) -> None:
     assert "Grün" in seen.pages[0].text
 
 
+SHORT = "Rows have fewer fields than titles; the columns behind them are empty (row 3)."
+
+
 @pytest.mark.parametrize(
     ("rows", "words"),
     [
@@ -198,8 +201,8 @@ def test_a_byte_order_mark_overrides_the_given_encoding(folder: Path) -> None:
 def test_rows_with_too_many_fields_are_drawn_and_named(folder: Path, rows: list[str], words: str) -> None:
     data = "\n".join(["a,b", *rows]).encode()
     seen, result, _ = made(job(folder, data), folder, 1)
-    assert len(result.warnings) == 1
     assert re.fullmatch(words, result.warnings[0])
+    assert result.warnings[1:] == ((SHORT,) if "4" in rows else ())
     assert "2,3" in seen.pages[0].text
     assert result.records == result.drawn == len([row for row in rows if row])
 
