@@ -79,7 +79,10 @@ def _list(value: Iterable[Any]) -> list[Any]:
 
 
 def _dict(value: Mapping[Any, Any]) -> dict[str, Any]:
-    return {str(key): to_json_value(item) for key, item in value.items()}
+    found = {str(key): to_json_value(item) for key, item in value.items()}
+    if len(found) < len(value):
+        raise ValueError("two of its names are equal as text")
+    return found
 
 
 # Types that msgspec writes differently or not at all. It writes dates, times and UUIDs in ISO format by itself.
