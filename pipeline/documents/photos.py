@@ -26,7 +26,7 @@ from ..pdf.paper import MM
 from ..pdf.segment import SegmentWriter
 from ..pdf.tally import Skipped
 from . import Range, register
-from .inputs import Inputs, OpenInput, lines
+from .inputs import Inputs, OpenInput, line_number, lines
 from .params import PaperParams, invalid, one_source
 
 GAP = 4 * MM
@@ -159,7 +159,8 @@ class Photos:
             try:
                 inputs.check(_decode(line).source)
             except (InvalidRequest, RefusedAddress) as error:
-                words = f"Entry {count + 1} of {params.listing or listing}: {error.message}"
+                number = line_number(inputs, listing, offset)
+                words = f"Line {number:,} of {params.listing or 'the photos'}: {error.message}"
                 raise InvalidRequest(words, field="listing", advice=error.advice) from error
             if count % params.per_page == 0:
                 marks.add(count // params.per_page, offset)

@@ -49,11 +49,11 @@ def test_a_planner_that_lost_its_lease_changes_nothing(
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        (b"{not json", "Entry 3 of inputs/album.jsonl: this is not JSON"),
-        (b'{"caption":"no source"}', "Entry 3 of inputs/album.jsonl: Object missing required field `source`"),
-        (b'{"source":"inputs/a.jpg","sauce":1}', "Entry 3 of inputs/album.jsonl: .*unknown field `sauce`"),
-        (b'{"source":"exports/1/result/a.pdf"}', "Entry 3 of inputs/album.jsonl: .*neither a key below inputs/"),
-        (b'{"source":"http://10.0.0.1/a.jpg"}', "Entry 3 of inputs/album.jsonl: "),
+        (b"{not json", "Line 4 of inputs/album.jsonl: this is not JSON"),
+        (b'{"caption":"no source"}', "Line 4 of inputs/album.jsonl: Object missing required field `source`"),
+        (b'{"source":"inputs/a.jpg","sauce":1}', "Line 4 of inputs/album.jsonl: .*unknown field `sauce`"),
+        (b'{"source":"exports/1/result/a.pdf"}', "Line 4 of inputs/album.jsonl: .*neither a key below inputs/"),
+        (b'{"source":"http://10.0.0.1/a.jpg"}', "Line 4 of inputs/album.jsonl: "),
     ],
 )
 def test_an_invalid_entry_fails_the_export_and_is_named(
