@@ -13,7 +13,6 @@ import redis
 from pipeline.documents.job import DocumentJob
 from pipeline.errors import ExportFailed
 from pipeline.exports.export import State
-from pipeline.exports.volumes import VolumeLimit
 from pipeline.services import Message
 from pipeline.settings import Settings
 
@@ -29,7 +28,7 @@ def test_a_planner_that_lost_its_lease_changes_nothing(
     export_id = stage.submit()
     slow = DocumentJob.plan
 
-    def overtaken(job: DocumentJob, settings: Settings, chunk_pages: int | None, volume: VolumeLimit) -> Any:
+    def overtaken(job: DocumentJob, settings: Settings, *_: Any) -> Any:
         monkeypatch.setattr(DocumentJob, "plan", slow)
         with redis.Redis.from_url(settings.redis_url) as client:
             client.flushall()
