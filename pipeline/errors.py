@@ -2,7 +2,7 @@
 
 PipelineError
 ├── InvalidSetting
-├── InvalidRequest: UnknownDocument, BodyTooLarge
+├── InvalidRequest: UnknownDocument, BodyTooLarge, KeyReused
 ├── NotSignedIn
 ├── LinkRefused: LinkExpired
 ├── NotFound: NoExport
@@ -77,6 +77,12 @@ class BodyTooLarge(InvalidRequest):
 
     http_status = 413
     advice = "Put the entries in a listing in the bucket and send its key."
+
+
+class KeyReused(InvalidRequest):
+    """An idempotency key was used before, for a request with other parameters."""
+
+    advice = "Send a new key with a new request. The same key is for the same request only."
 
 
 class NotSignedIn(PipelineError):

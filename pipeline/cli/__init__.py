@@ -24,7 +24,7 @@ Exit codes:
     1  any other error
     2  a wrong parameter or setting
     3  not found
-    4  the export failed
+    4  the export failed, or none of its records could be drawn
     5  cancelled, or not possible in the export's state
     6  a service is down: Redis, S3, mail, Heroku
     7  not allowed

@@ -63,7 +63,7 @@ def wait(export_id: str, timeout: float | None, quiet: bool, machine: bool) -> N
     """
     from .watch import follow
 
-    follow(context.stores(), export_id, timeout, quiet=quiet, machine=machine)
+    output.end(follow(context.stores(), export_id, timeout, quiet=quiet, machine=machine))
 
 
 @click.command()

@@ -111,6 +111,7 @@ def render(kind: str, source: Path | None, **given: Any) -> None:
     chosen, params = split(RenderOptions, given)
     result = _render(kind, source, chosen, params)
     output.tell_file(result, [Path(file.key) for file in result.files], result.seconds, chosen.machine)
+    output.end(result)
 
 
 def _render(kind: str, source: Path | None, chosen: RenderOptions, params: dict[str, Any]) -> Result:
@@ -173,11 +174,12 @@ def submit(kind: str, source: str | None, **given: Any) -> None:
     if chosen.waiting or chosen.output:
         from .watch import follow
 
-        follow(services, export_id, None, quiet=chosen.quiet, machine=chosen.machine)
-    if chosen.output:
-        from .download import save
+        result = follow(services, export_id, None, quiet=chosen.quiet, machine=chosen.machine)
+        if chosen.output:
+            from .download import save
 
-        save(services, export_id, chosen.output, quiet=chosen.quiet, force=chosen.force)
+            save(services, export_id, chosen.output, quiet=chosen.quiet, force=chosen.force)
+        output.end(result)
 
 
 def _with(request: ExportRequest, **params: Any) -> ExportRequest:

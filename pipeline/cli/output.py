@@ -152,6 +152,12 @@ def tell_skipped(result: Result) -> None:
         say(f"Warning: {warning}")
 
 
+def end(result: Result) -> None:
+    """Exit with 4 if none of the records was drawn. The file is there; it shows why."""
+    if result.records and not result.drawn:
+        sys.exit(4)
+
+
 def moment(seconds: float) -> str:
     """Return a time in the local time zone, to the minute."""
     return datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M")

@@ -6,7 +6,7 @@ import time
 
 from ..adapters.redis.progress import Progress
 from ..errors import TimedOut
-from ..exports.export import Export, State
+from ..exports.export import Export, Result, State
 from ..exports.stores import Stores
 from ..settings import MIB
 from ..tasks.inline import OnProgress
@@ -16,8 +16,8 @@ from .download import result_of
 LOOK_SECONDS = 0.5
 
 
-def follow(stores: Stores, export_id: str, timeout: float | None, *, quiet: bool, machine: bool) -> None:
-    """Wait for an export and print its result. Raises ExportFailed, IllegalStep or TimedOut."""
+def follow(stores: Stores, export_id: str, timeout: float | None, *, quiet: bool, machine: bool) -> Result:
+    """Wait for an export, print its result and return it. Raises ExportFailed, IllegalStep or TimedOut."""
     with output.progress(quiet) as show:
         export = until_over(stores, export_id, timeout, show)
     result = result_of(export)
@@ -27,6 +27,7 @@ def follow(stores: Stores, export_id: str, timeout: float | None, *, quiet: bool
         output.answer(represent(stores, export))
     else:
         output.tell_files(result, output.note)
+    return result
 
 
 def until_over(stores: Stores, export_id: str, timeout: float | None, show: OnProgress) -> Export:

@@ -118,6 +118,7 @@ class Export:
     notify: str | None = None  # a mail address
     name: str = "document"
     request_key: str = ""  # the request that it answers (idempotency), see request.py
+    fingerprint: str = ""  # of what was asked for, see request.py; empty in exports of older versions
     chunk_pages: int | None = None  # pages per chunk as the owner asked; otherwise the plan decides
     ready_by: float | None = None  # when the owner wants it; the scaler counts workers by it
     volume: VolumeLimit = UNCUT

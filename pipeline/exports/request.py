@@ -29,6 +29,7 @@ class ExportRequest:
     chunk_pages: int | None = None
     volume: VolumeLimit = UNCUT
     within: float | None = None  # seconds until it is wanted; the scaler orders workers by it, nothing is promised
+    content: str = ""  # a hash of the listing's bytes, where each call uploads them under another key
 
     def check(self) -> None:
         """Raise InvalidRequest for what is wrong with any document."""
@@ -40,11 +41,23 @@ class ExportRequest:
 
 
 def request_key(request: ExportRequest) -> str:
-    """Return a hash that is the same for equal requests of one owner."""
-    parts = [request.document, request.params, request.notify, request.chunk_pages, request.volume]
-    what = [request.key] if request.key else parts
-    text = msgspec.json.encode([request.owner, bool(request.key), what], order="deterministic")
-    return hashlib.sha256(text).hexdigest()
+    """Return a hash that is the same for equal requests of one owner, or for those with one idempotency key."""
+    what = [request.key] if request.key else _asked(request, request.params)
+    return _hash([request.owner, bool(request.key), what])
+
+
+def fingerprint(request: ExportRequest) -> str:
+    """Return a hash of what is asked for, whatever the idempotency key."""
+    params = {**request.params, "listing": request.content} if request.content else request.params
+    return _hash(_asked(request, params))
+
+
+def _asked(request: ExportRequest, params: Mapping[str, Any]) -> list[Any]:
+    return [request.document, params, request.notify, request.chunk_pages, request.volume]
+
+
+def _hash(value: object) -> str:
+    return hashlib.sha256(msgspec.json.encode(value, order="deterministic")).hexdigest()
 
 
 def _is_address(text: str) -> bool:

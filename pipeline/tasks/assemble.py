@@ -8,10 +8,11 @@ from dataclasses import replace
 from ..errors import ChunkFailed, DamagedSegment, RedisDown, UploadGone
 from ..exports.coverage import cover
 from ..exports.export import State
+from ..exports.names import file_name
 from ..exports.plan import Plan
 from ..exports.segments import segment_key
 from ..pdf.catalog import About
-from .bucket_output import BucketOutput, StoredSegments, file_name
+from .bucket_output import BucketOutput, StoredSegments
 from .join import join
 from .plan import load_plan
 from .segment_cache import SegmentCache

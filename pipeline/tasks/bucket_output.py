@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import re
-import time
-import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -27,7 +24,8 @@ from ..adapters.bucket.parts import (
     plan_parts,
 )
 from ..errors import Conflict, DamagedSegment, IllegalStep, NotFound, NotSupported, StoreDown, UploadGone
-from ..exports.export import Export, File
+from ..exports.export import File
+from ..exports.names import ascii_name
 from ..exports.segments import SegmentRepository
 from ..exports.volumes import SegmentEntry
 from ..pdf.assembly import Assembly
@@ -267,16 +265,3 @@ class _Parts:
         except (Conflict, NotFound) as error:
             self._work.services.segments.verify(key)  # another sound one may be there: the next try reads its index
             raise DamagedSegment(f"{key} is not the object whose index was read.") from error
-
-
-def file_name(export: Export) -> str:
-    """Returns the file name that people see: title and day."""
-    title = "".join(c if c.isalnum() or c in " -_." else " " for c in export.name)
-    day = time.strftime("%Y-%m-%d", time.gmtime(export.created_at))
-    return f"{' '.join(title.split())[:80] or 'document'} {day}.pdf"
-
-
-def ascii_name(name: str) -> str:
-    """Returns a file name for a key: ASCII letters, digits, dots and dashes."""
-    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
-    return re.sub(r"[^A-Za-z0-9.]+", "-", plain).strip("-.") or "document.pdf"

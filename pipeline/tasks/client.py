@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from hashlib import sha256
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 from .. import documents
 from ..documents.inputs import SENT, parquet
 from ..documents.inputs.folder import FolderInputs
-from ..documents.inputs.jsonl import encode_records, to_json_value
+from ..documents.inputs.jsonl import check_names, encode_records, to_json_value
 from ..documents.job import DocumentJob, spool_to_disk
 from ..errors import InvalidRequest
 from ..exports.export import Result
@@ -44,13 +45,14 @@ def submit(
     """Submit an export, which workers make. `rows` are uploaded to the bucket as a stream, a few MiB at a time.
 
     Rows are mappings, or sequences named by `titles`, or an Arrow source (a table, a RecordBatchReader, a data
-    frame). `key` makes a repeated call return the same export; without it, each call with rows is a new one.
+    frame). `key` makes a repeated call with the same rows return the same export, and is refused with other rows
+    (KeyReused); without it, each call with rows is a new one.
     `volume_pages` or `volume_bytes` limits the size of a file. Raises InvalidRequest before anything is uploaded.
     """
     volume = VolumeLimit(volume_pages, volume_bytes)
     request = ExportRequest(document, dict(params or {}), owner, notify, key, volume=volume)
     if rows is not None:
-        request = _with_params(request, listing=_upload(services, request, records(rows, titles)))
+        request = _uploaded(services, request, records(rows, titles))
     return submission.submit(services, request)
 
 
@@ -78,8 +80,9 @@ def render(
 def records(rows: Any, titles: Sequence[str] = ()) -> Iterator[Mapping[str, Any]]:
     """Yields rows of any kind as records. Raises InvalidRequest for a row that does not match the titles."""
     if parquet.is_stream(rows):
-        yield from parquet.stream(rows)
+        yield from parquet.stream(rows, ROWS)
         return
+    check_names(titles, "`titles`", "titles")
     for number, row in enumerate(rows, 1):
         yield row if isinstance(row, Mapping) else _named(row, titles, number)
 
@@ -94,16 +97,22 @@ def _named(row: Sequence[Any], titles: Sequence[str], number: int) -> dict[str, 
     return dict(zip(titles, row, strict=True))
 
 
-def _upload(services: Services, request: ExportRequest, found: Iterator[Mapping[str, Any]]) -> str:
-    """Check the request with the first record, then upload all records. Returns their key."""
+def _uploaded(services: Services, request: ExportRequest, found: Iterator[Mapping[str, Any]]) -> ExportRequest:
+    """Check the request with the first record, then upload all records. Returns the request for them."""
     first = list(islice(found, 1))
     field = documents.find(request.document).records_field
     submission.validate(
         services, _with_params(request, **{field: [to_json_value(dict(record)) for record in first]})
     )
-    key = f"{SENT}{new_id()}/rows.jsonl"
-    services.bucket.write(key, encode_records(chain(first, found), ROWS))
-    return key
+    key, digest = f"{SENT}{new_id()}/rows.jsonl", sha256()
+    services.bucket.write(key, _hashed(encode_records(chain(first, found), ROWS), digest.update))
+    return replace(_with_params(request, listing=key), content=digest.hexdigest())
+
+
+def _hashed(pieces: Iterable[bytes], update: Callable[[bytes], None]) -> Iterator[bytes]:
+    for piece in pieces:
+        update(piece)
+        yield piece
 
 
 def _with_params(request: ExportRequest, **params: Any) -> ExportRequest:

@@ -174,6 +174,7 @@ def result(
     for each in indexes:
         skipped += each.skipped[: SKIPPED_SHOWN - len(skipped)]
         remarks.extend(each.remarks)
+    nothing = (f"None of the {totals.records:,} records could be drawn.",) if not totals.drawn else ()
     own = [warning for each in files for warning in each.warnings]
     made = tuple(each.file for each in files)
     first = index or made[0]
@@ -186,7 +187,7 @@ def result(
         drawn=totals.drawn,
         skipped=tuple(skipped),
         skipped_count=totals.records - totals.drawn,
-        warnings=(*plan_warnings, *bound.warnings, *own, *map(str, remarks)),
+        warnings=(*nothing, *plan_warnings, *bound.warnings, *own, *map(str, remarks)),
         volumes=made if index else (),
         index=index,
     )

@@ -9,12 +9,14 @@ import msgspec
 
 from .. import documents
 from ..documents.job import DocumentJob
-from ..errors import InvalidRequest, RedisDown
+from ..errors import InvalidRequest, KeyReused, RedisDown
 from ..exports.export import Export, State
 from ..exports.ids import new_id
-from ..exports.request import ExportRequest, request_key
+from ..exports.request import ExportRequest, fingerprint, request_key
 from ..services import Message, Services
 from .flow import send
+
+_exact = msgspec.json.Encoder(decimal_format="number")  # a body's numbers, which come as Decimal
 
 
 @dataclass(frozen=True)
@@ -31,10 +33,12 @@ class Submitted:
 def submit(s: Services, request: ExportRequest) -> Submitted:
     """Check and store a request, then send the message that plans it. A repeated request gives the same export.
 
-    Raises InvalidRequest before anything is written.
+    Raises InvalidRequest before anything is written; KeyReused if the key belongs to another request.
     """
     export, records = validate(s, request)
     accepted = s.exports.accept(export, records, lasting=request.key is not None)
+    if request.key and accepted.fingerprint not in ("", export.fingerprint):
+        raise KeyReused(f"The key {request.key!r} was used before, for another request.", field="key")
     if accepted.state is State.QUEUED:
         try:
             if not s.redis.messages.sent_lately(accepted.id):  # also when an earlier try stored it and broke off
@@ -53,17 +57,18 @@ def validate(s: Services, request: ExportRequest) -> tuple[Export, bytes | None]
     if params.listing and s.bucket.head(params.listing) is None:
         raise InvalidRequest(f"There is no {params.listing} in the bucket.", field="listing")
     records = getattr(params, document.records_field)
-    lines = None if records is None else b"\n".join(msgspec.json.encode(record) for record in records)
+    lines = None if records is None else b"\n".join(map(_exact.encode, records))
     kept = {key: value for key, value in request.params.items() if key != document.records_field}
     export = Export(
         id=new_id(),
         document=request.document,
-        params=kept,
+        params=msgspec.json.decode(_exact.encode(kept)),
         owner=request.owner,
         created_at=time.time(),
         notify=request.notify,
         name=params.title.strip() or request.document,
         request_key=request_key(request),
+        fingerprint=fingerprint(request),
         chunk_pages=request.chunk_pages,
         ready_by=time.time() + request.within if request.within else None,
         volume=request.volume,

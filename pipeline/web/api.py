@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from decimal import Decimal
+from math import isfinite
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -136,7 +138,9 @@ def _body() -> Body:
     if not request.is_json:
         raise UnsupportedMediaType("Send JSON, with the header Content-Type: application/json.")
     try:
-        sent = msgspec.json.decode(_data())
+        sent = _exact.decode(_data())
+    except UnicodeDecodeError:
+        raise BadRequest("The body is not UTF-8. JSON is always sent in UTF-8.") from None
     except (msgspec.DecodeError, RecursionError) as error:
         raise BadRequest(f"The body is not JSON: {error}.") from None
     if not isinstance(sent, dict):
@@ -156,6 +160,14 @@ def _data() -> bytes:
     if streamed and request.environ["wsgi.input"].read(1):
         raise RequestEntityTooLarge  # Werkzeug silently stops at the limit (3.1.9)
     return data
+
+
+def _number(text: str) -> Decimal | str:
+    """Returns a number with all its digits. One that is too large for a parameter becomes the text of a cell."""
+    return Decimal(text) if isfinite(float(text)) else text
+
+
+_exact = msgspec.json.Decoder(float_hook=_number)
 
 
 def _own(export_id: str) -> Export:

@@ -320,7 +320,7 @@ def test_a_failed_export_says_why(page: Page, settings: Settings) -> None:
     store.put("inputs/broken.jsonl", b'{"source":"exports/secret"}\n')
     open_album(page)
     page.get_by_role("button", name="Download").click()
-    expect(page.locator("#words")).to_contain_text("Failed: Entry 1 of inputs/broken.jsonl")
+    expect(page.locator("#words")).to_contain_text("Failed: Line 1 of inputs/broken.jsonl")
 
 
 def test_a_mail_that_waits_says_why(page: Page, put_photos: PutPhotos, settings: Settings) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from collections.abc import Callable, Generator, Iterable, Iterator
 from io import SEEK_CUR, SEEK_END, SEEK_SET, RawIOBase
 from typing import BinaryIO, Protocol, TypeVar
@@ -82,24 +83,50 @@ class RangeFile(RawIOBase):
 def lines(inputs: Inputs, listing: str, start: int = 0, stop: int | None = None) -> Iterator[tuple[int, bytes]]:
     """Yields the lines of a listing from byte `start` to `stop`, each with the offset of its first byte.
 
-    Blank lines are left out. Raises InvalidRequest for a line over MAX_LINE bytes.
+    Blank lines and a byte order mark are left out. Raises InvalidRequest for a line that is not UTF-8, or is over
+    MAX_LINE bytes.
     """
-    return split(inputs.blocks(listing, start, stop), start)
+    try:
+        for at, line in split(inputs.blocks(listing, start, stop), start):
+            if not line.isascii():
+                line.decode()
+            yield at, line
+    except UnicodeDecodeError as error:
+        raise InvalidRequest(
+            f"Line {line_number(inputs, listing, at):,} of the listing is not UTF-8: "
+            f"its byte {error.start + 1} is {line[error.start]:02X}.",
+            field="listing",
+            advice="Save the listing in UTF-8.",
+        ) from None
+
+
+def line_number(inputs: Inputs, listing: str, at: int) -> int:
+    """Returns the number of the line at a byte of a listing. Reads all that is before it."""
+    return 1 + sum(block.count(b"\n") for block in inputs.blocks(listing, 0, at))
 
 
 def split(blocks: Iterable[bytes], start: int = 0) -> Iterator[tuple[int, bytes]]:
-    """Yields lines as `lines` does, of blocks that begin at byte `start`."""
+    """Yields the lines of blocks that begin at byte `start`, as `lines` does, of any encoding."""
+    return ((at, line) for at, line in _lines(blocks, start) if line.strip())
+
+
+def _lines(blocks: Iterable[bytes], start: int) -> Iterator[tuple[int, bytes]]:
     at, rest = start, b""
     for block in blocks:
         *whole, rest = (rest + block).split(b"\n")
         for line in whole:
             _check_length(line, at)
-            if line.strip():
-                yield at, line
+            yield _unmarked(at, line)
             at += len(line) + 1
         _check_length(rest, at)
-    if rest.strip():
-        yield at, rest
+    yield _unmarked(at, rest)
+
+
+def _unmarked(at: int, line: bytes) -> tuple[int, bytes]:
+    """Returns the first line of a listing without its byte order mark."""
+    if at or not line.startswith(BOM_UTF8):
+        return at, line
+    return len(BOM_UTF8), line.removeprefix(BOM_UTF8)
 
 
 def _check_length(line: bytes, at: int) -> None:

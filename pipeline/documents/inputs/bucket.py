@@ -13,6 +13,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from tempfile import SpooledTemporaryFile
 from typing import BinaryIO, TypeVar, cast
+from unicodedata import category
 
 from ...adapters.bucket import Bucket
 from ...adapters.https import Fetcher
@@ -139,9 +140,11 @@ def _missing(listing: str) -> ReadFailed:
 
 
 def _is_plain(key: str) -> bool:
-    """True if every store takes this key: printable, at most 1,024 bytes, no empty, `.` or `..` step."""
+    """True if every store takes a key: no control characters, at most 1,024 bytes, no empty, `.` or `..` step."""
+    if not key.isprintable() and any(category(character) in ("Cc", "Cs") for character in key):
+        return False
     steps = key.split("/")
-    return key.isprintable() and len(key.encode()) <= 1024 and not {".", "..", ""} & set(steps)
+    return len(key.encode()) <= 1024 and not {".", "..", ""} & set(steps)
 
 
 def _load_ahead(

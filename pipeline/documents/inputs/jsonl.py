@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections import Counter
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from datetime import timedelta
 from decimal import Decimal
 from math import isfinite, isnan
@@ -47,6 +48,24 @@ def to_json_value(value: Any) -> Any:
     return write(value) if write else value
 
 
+def duration(nanoseconds: int) -> str:
+    """Returns a duration: 1 day, 2:03:04.5. Of a negative one, each part has the sign: -1 day, -2:03:04.5."""
+    sign = "-" if nanoseconds < 0 else ""
+    seconds, rest = divmod(abs(nanoseconds), 10**9)
+    days, seconds = divmod(seconds, 86_400)
+    clock = f"{sign}{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}"
+    if rest:
+        clock += f".{rest:09}" if rest % 1000 else f".{rest // 1000:06}"
+    return f"{sign}{days} day{'' if days == 1 else 's'}, {clock}" if days else clock
+
+
+def check_names(names: Sequence[str], what: str, field: str = "listing") -> None:
+    """Raise InvalidRequest if two columns have one name: as records they would lose one of their values."""
+    if twice := [name for name, count in Counter(names).items() if count > 1]:
+        advice = "Give each column a name of its own."
+        raise InvalidRequest(f"There are two columns {twice[0]!r} in {what}.", field=field, advice=advice)
+
+
 def _float(value: float) -> float | str:
     return value if isfinite(value) else "NaN" if isnan(value) else "Infinity" if value > 0 else "-Infinity"
 
@@ -60,7 +79,10 @@ def _list(value: Iterable[Any]) -> list[Any]:
 
 
 def _dict(value: Mapping[Any, Any]) -> dict[str, Any]:
-    return {str(key): to_json_value(item) for key, item in value.items()}
+    found = {str(key): to_json_value(item) for key, item in value.items()}
+    if len(found) < len(value):
+        raise ValueError("two of its names are equal as text")
+    return found
 
 
 # Types that msgspec writes differently or not at all. It writes dates, times and UUIDs in ISO format by itself.
@@ -71,7 +93,7 @@ _WRITERS: dict[type, Callable[[Any], Any]] = {
     bytes: bytes.hex,
     bytearray: bytearray.hex,
     memoryview: memoryview.hex,
-    timedelta: str,
+    timedelta: lambda value: duration((value.days * 86_400 + value.seconds) * 10**9 + value.microseconds * 1000),
     list: _list,
     tuple: _list,
     dict: _dict,

@@ -6,13 +6,16 @@ one still kills its process, its export fails after a few attempts.
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Iterator
 from io import RawIOBase
+from itertools import islice
 from typing import Any
 
 from ...errors import InvalidRequest, InvalidSetting
 from ...settings import MIB
+from .jsonl import check_names, duration
 
 MAGIC = b"PAR1"  # at both ends of a file
 MAX_FOOTER = 16 * MIB
@@ -30,11 +33,13 @@ def is_stream(source: object) -> bool:
     return hasattr(source, "__arrow_c_stream__")
 
 
-def stream(source: Any) -> Iterator[Record]:
+def stream(source: Any, what: str) -> Iterator[Record]:
     """Yields the records of an Arrow stream, a batch at a time."""
-    for batch in _pyarrow().RecordBatchReader.from_stream(source):
+    reader = _pyarrow().RecordBatchReader.from_stream(source)
+    check_names(reader.schema.names, what)
+    for batch in reader:
         for at in range(0, batch.num_rows, BATCH_ROWS):
-            yield from _records(batch.slice(at, BATCH_ROWS))
+            yield from _records(batch.slice(at, BATCH_ROWS), what)
 
 
 def parquet(file: RawIOBase, what: str) -> Iterator[Record]:
@@ -64,7 +69,7 @@ def _read(file: RawIOBase, what: str) -> Iterator[Record]:
         buffer_size=max(MIN_BUFFER, BUFFERS // found.num_columns),
     ) as opened:
         for batch in opened.iter_batches(_batch_rows(found), use_threads=False):
-            yield from _records(batch)
+            yield from _records(batch, what)
 
 
 def _check_footer(file: RawIOBase, what: str) -> None:
@@ -87,8 +92,7 @@ def _check_columns(names: list[str], what: str) -> None:
             f"The Parquet file in {what} has {len(names):,} columns; 1 to {MAX_COLUMNS:,} are allowed.",
             field="listing",
         )
-    if twice := [name for name in names if names.count(name) > 1]:
-        raise InvalidRequest(f"The Parquet file in {what} has two columns {twice[0]!r}.", field="listing")
+    check_names(names, what)
 
 
 def _batch_rows(found: Any) -> int:
@@ -98,10 +102,24 @@ def _batch_rows(found: Any) -> int:
     return max(1, min(BATCH_ROWS, rows))
 
 
-def _records(batch: Any) -> Iterator[Record]:
+def _records(batch: Any, what: str) -> Iterator[Record]:
     names = batch.schema.names
-    for row in zip(*map(_values, batch.columns), strict=True):
+    columns = [_column(column, name, what) for column, name in zip(batch.columns, names, strict=True)]
+    for row in zip(*columns, strict=True):
         yield dict(zip(names, row, strict=True))
+
+
+def _column(column: Any, name: str, what: str) -> list[Any]:
+    """Returns a column's values. InvalidRequest names a column that has a value without a text."""
+    try:
+        return _values(column)
+    except (_pyarrow().ArrowException, ValueError, OverflowError) as error:
+        words = next(iter(str(error).splitlines()), type(error).__name__).rstrip(".")
+        raise InvalidRequest(
+            f"The column {name!r} in {what}, of type {column.type}, cannot be read: {words[:200]}.",
+            field="listing",
+            advice="Write it as text, or leave out the column.",
+        ) from None
 
 
 def _values(column: Any) -> list[Any]:
@@ -110,25 +128,79 @@ def _values(column: Any) -> list[Any]:
     kind, types = column.type, arrow.types
     if types.is_dictionary(kind):
         return _values(column.dictionary_decode())
+    if isinstance(kind, arrow.BaseExtensionType):
+        return _values(column.storage)
     if types.is_float16(kind) or types.is_float32(kind):  # as 0.1, not 0.10000000149011612
         return [None if text is None else float(text) for text in column.cast(arrow.string()).to_pylist()]
-    if types.is_temporal(kind) and getattr(kind, "unit", "") == "ns":
-        return _nanoseconds(column)
+    if types.is_duration(kind):
+        unit = {"s": 10**9, "ms": 10**6, "us": 1000, "ns": 1}[kind.unit]
+        numbers = column.cast(arrow.int64()).to_pylist()
+        return [None if number is None else duration(number * unit) for number in numbers]
+    if types.is_interval(kind):
+        return [None if value is None else _interval(value) for value in column.to_pylist()]
+    if types.is_temporal(kind):
+        return _times(column)
+    if types.is_struct(kind):
+        return _structs(column)
+    if types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind) or types.is_map(kind):
+        return _lists(column)
     values: list[Any] = column.to_pylist()
     return values
 
 
-def _nanoseconds(column: Any) -> list[Any]:
-    """Returns times in nanoseconds: text if some are finer than Python's microseconds."""
-    arrow = _pyarrow()
-    kind, types = column.type, arrow.types
+def _structs(column: Any) -> list[Any]:
+    names = [column.type.field(i).name for i in range(column.type.num_fields)]
+    check_names(names, f"the nested values of type {column.type}")
+    rows = zip(*map(_values, column.flatten()), strict=True) if names else iter([()] * len(column))
+    there = column.is_valid().to_pylist()
+    return [dict(zip(names, row, strict=True)) if valid else None for row, valid in zip(rows, there, strict=True)]
+
+
+def _lists(column: Any) -> list[Any]:
+    from pyarrow import compute
+
+    arrow, kind = _pyarrow(), column.type
+    if arrow.types.is_map(kind):
+        pair = arrow.struct([("key", kind.key_type), ("value", kind.item_type)])
+        lists = _lists(column.cast(arrow.list_(pair)))
+        return [each and [[item["key"], item["value"]] for item in each] for each in lists]
+    items = iter(_values(column.flatten()))
+    lengths = compute.list_value_length(column).to_pylist()
+    return [None if length is None else list(islice(items, length)) for length in lengths]
+
+
+def _times(column: Any) -> list[Any]:
+    """Returns times: text for those that are finer than Python's microseconds, or past the year 9999."""
     try:
-        if types.is_timestamp(kind):
-            return list(column.cast(arrow.timestamp("us", kind.tz)).to_pylist())
-        return list(column.cast(arrow.time64("us") if types.is_time(kind) else arrow.duration("us")).to_pylist())
-    except arrow.ArrowInvalid:
-        texts = column.cast(arrow.string()).to_pylist()
-        return [text and text.replace(" ", "T", 1) for text in texts]
+        values: list[Any] = _as_microseconds(column).to_pylist()
+        return values
+    except (_pyarrow().ArrowException, ValueError, OverflowError):
+        if len(column) > 1:
+            return [value for i in range(len(column)) for value in _times(column.slice(i, 1))]
+    zone = getattr(column.type, "tz", None)
+    try:
+        (text,) = column.cast(_pyarrow().string()).to_pylist()
+    except _pyarrow().ArrowException:
+        raise ValueError(f"There is no time zone {zone!r}" if zone else "it is no time") from None
+    if "out of range" in text:  # so Arrow writes a time past the year 32767
+        raise ValueError(f"{column[0].value} is no time")
+    text = re.sub(r"\.0+(?!\d)", "", text.replace(" ", "T", 1))
+    return [re.sub(r"([+-]\d\d)(\d\d)$", r"\1:\2", text) if zone else text]
+
+
+def _as_microseconds(column: Any) -> Any:
+    """Returns times in nanoseconds in microseconds; raises ArrowInvalid if that would cut one."""
+    arrow, kind = _pyarrow(), column.type
+    if getattr(kind, "unit", "") != "ns":
+        return column
+    return column.cast(arrow.timestamp("us", kind.tz) if arrow.types.is_timestamp(kind) else arrow.time64("us"))
+
+
+def _interval(value: Any) -> str:
+    """Returns an interval of months, days and nanoseconds, none of which is a fixed number of another."""
+    named = [(value.months, "month"), (value.days, "day")]
+    parts = [f"{number} {word}{'' if abs(number) == 1 else 's'}" for number, word in named if number]
+    return ", ".join([*parts, duration(value.nanoseconds)])
 
 
 def _pyarrow() -> Any:

@@ -1,4 +1,4 @@
-"""A snapshot: rows of a query or a Parquet file as JSON lines, UTF-16 text as UTF-8.
+"""A snapshot: rows of a query, a Parquet file or a JSON array as JSON lines, UTF-16 text as UTF-8.
 
 It is written once, before planning, and read like any other listing: by byte ranges, always the same state of
 the data, whatever happens to its source. A process that renders needs no database and no optional library.
@@ -14,8 +14,11 @@ from ...errors import InvalidRequest
 from ...exports.plan import Listing
 from ..params import ListingFormat, Params
 from . import Inputs, RangeFile, parquet, sql
+from .json_array import array_lines, is_array
 from .jsonl import encode_records
+from .other_files import refuse_other_files
 
+HEAD = 512  # bytes that tell what a listing is
 BYTE_ORDER_MARKS = (  # the longer ones first: that of UTF-32 begins with that of UTF-16
     (codecs.BOM_UTF32_LE, "utf-32"),
     (codecs.BOM_UTF32_BE, "utf-32"),
@@ -48,7 +51,7 @@ def take(params: Params, listing: Listing | None, inputs: Inputs) -> Snapshot | 
         return Snapshot(encode_records(rows, f"the query {query.name}"), "jsonl")
     if listing is None:
         return None
-    inputs, what = inputs.pinned(listing), f"the listing {listing.key}"
+    inputs, what = inputs.pinned(listing), f"the listing {params.listing or listing.key}"
     if params.format in ("auto", "parquet") and _is_parquet(listing, inputs):
         return Snapshot(encode_records(parquet.parquet(RangeFile(inputs, listing), what), what), "jsonl")
     if params.format == "parquet":
@@ -57,9 +60,21 @@ def take(params: Params, listing: Listing | None, inputs: Inputs) -> Snapshot | 
             field="listing",
             advice="Send the whole file again, or leave out format.",
         )
-    if encoding := _wide_encoding(b"".join(inputs.blocks(listing.key, 0, 4))):
-        return Snapshot(_as_utf8(inputs.blocks(listing.key), encoding, what), params.format)
-    return None
+    return _text_snapshot(params.format, listing, inputs, what)
+
+
+def _text_snapshot(format: ListingFormat, listing: Listing, inputs: Inputs, what: str) -> Snapshot | None:
+    """Returns the snapshot of a text that cannot be cut at line feeds."""
+    head = b"".join(inputs.blocks(listing.key, 0, HEAD))
+    refuse_other_files(head, what)
+    pieces = inputs.blocks(listing.key)
+    encoding = _wide_encoding(head)
+    if encoding:
+        pieces = _as_utf8(pieces, encoding, what)
+        head = head.decode(encoding, "ignore").encode()
+    if format in ("auto", "jsonl") and is_array(head):
+        return Snapshot(array_lines(pieces, what), "jsonl")
+    return Snapshot(pieces, format) if encoding else None
 
 
 def _is_parquet(listing: Listing, inputs: Inputs) -> bool:

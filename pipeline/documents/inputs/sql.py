@@ -6,6 +6,7 @@ request. The URL of a database is read from the environment when it is needed, a
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -101,7 +102,56 @@ def _connected(query: Query) -> Iterator[Any]:
         connection = connection.execution_options(**ONE_SNAPSHOT.get(engine.dialect.name, {}))
         if engine.dialect.name == "sqlite":
             connection.exec_driver_sql("PRAGMA query_only = ON")
+        if engine.dialect.driver == "psycopg":
+            _load_exactly(connection.connection.driver_connection)
         yield connection
+
+
+def _load_exactly(connection: Any) -> None:
+    """Makes psycopg keep what Python's types cannot hold.
+
+    Text: times such as `infinity`, before the year 1 or past 9999, and intervals with months, which psycopg counts
+    as 30 days. JSON: the digits of numbers.
+    """
+    from psycopg.types import datetime as times
+    from psycopg.types.json import set_json_loads
+
+    set_json_loads(_json, connection)
+    loaders = {
+        "date": times.DateLoader,
+        "time": times.TimeLoader,
+        "timetz": times.TimetzLoader,
+        "timestamp": times.TimestampLoader,
+        "timestamptz": times.TimestamptzLoader,
+        "interval": times.IntervalLoader,
+    }
+    for name, loader in loaders.items():
+        connection.adapters.register_loader(name, _or_text(loader))
+
+
+def _or_text(loader: Any) -> type[Any]:
+    from psycopg import DataError
+
+    class OrText(loader):  # type: ignore[misc]  # a class that is chosen at run time
+        def load(self, data: Any) -> Any:
+            text = bytes(data).decode()
+            if "mon" in text or "year" in text:
+                return text
+            try:
+                return super().load(data)
+            except DataError:
+                return re.sub(r"(?<=\d) (?=\d)", "T", text, count=1)
+
+    return OrText
+
+
+def _json(text: str | bytes) -> Any:
+    return json.loads(text, parse_float=_digits, parse_int=_digits)
+
+
+def _digits(number: str) -> msgspec.Raw:
+    """Returns a number that is written to JSON as it is."""
+    return msgspec.Raw(number.encode())
 
 
 def _url(query: Query) -> str:

@@ -15,7 +15,7 @@ from ...exports.plan import Cost, Marks, Survey
 from ...pdf.paper import MM
 from ...pdf.segment import SegmentWriter
 from .. import Range, register
-from ..inputs import Inputs, lines
+from ..inputs import Inputs, line_number, lines
 from ..params import one_source
 from . import frames
 from .layout import PhotoLayout
@@ -64,14 +64,15 @@ class Photos:
             try:
                 inputs.check(decode(line).source)
             except (InvalidRequest, RefusedAddress) as error:
-                words = f"Entry {count + 1} of {listing}: {error.message}"
+                number = line_number(inputs, listing, offset)
+                words = f"Line {number:,} of {params.listing or 'the photos'}: {error.message}"
                 raise InvalidRequest(words, field="listing", advice=error.advice) from error
             if count % params.per_page == 0:
                 marks.add(count // params.per_page, offset)
             count += 1
             end = offset + len(line)
         if not count:
-            raise InvalidRequest(f"The listing {listing} names no photos.", field="listing")
+            raise InvalidRequest(f"The listing {params.listing or listing} names no photos.", field="listing")
         cost = Cost(SECONDS_PER_PHOTO * params.per_page, BYTES_PER_PHOTO * params.per_page)
         return Survey(count, -(-count // params.per_page), marks, end, cost)
 

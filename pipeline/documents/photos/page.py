@@ -62,7 +62,7 @@ class PhotoPage:
         page = self._begun(photo, position)
         bottom = page.picture(picture, box.x, box.y, box.width, box.height, fill=self._params.fit == "fill")
         if self._params.captions:
-            self._caption(page, position, bottom, photo.caption)
+            self._caption(page, position, bottom, photo.caption or "")
         self._out.tally.drawn += 1
 
     def _unreadable(self, photo: Photo, position: int, error: UnreadableSource) -> None:

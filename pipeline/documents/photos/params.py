@@ -20,10 +20,10 @@ SHEET_DPI = 300  # of print; 400 photos of 0.4 MB on 34 sheets then have 12.5 MB
 
 
 class Photo(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One record: the source of a picture, and its caption."""
+    """One record: the source of a picture, and its caption; null, as a query gives it, is no caption."""
 
     source: Annotated[str, Meta(min_length=1, max_length=2048)]
-    caption: Annotated[str, Meta(max_length=1000)] = ""
+    caption: Annotated[str, Meta(max_length=1000)] | None = ""
     frame: Annotated[Frame | None, Meta(description="page or frame of the file, from 1")] = None
 
     @property
@@ -34,7 +34,7 @@ class Photo(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     @property
     def title(self) -> str:
         """The caption, or else the file name; with the number of the frame."""
-        title = printable(self.caption) or self.file
+        title = printable(self.caption or "") or self.file
         return f"{title} ({self.frame})" if self.frame else title
 
 
@@ -84,7 +84,7 @@ def decode(line: bytes) -> Photo:
         return _decoder.decode(line)
     except msgspec.ValidationError as error:
         raise invalid(error, Photo) from None
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         advice = 'A listing of photos is JSON lines, each {"source": …, "caption": …}; CSV is for tables.'
         raise InvalidRequest(f"this is not JSON: {error}.", field="listing", advice=advice) from None
 

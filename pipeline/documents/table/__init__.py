@@ -21,15 +21,18 @@ from ...pdf.paper import MM
 from ...pdf.segment import SegmentWriter
 from ...pdf.tally import Remarks
 from .. import Range, register
-from ..inputs import Inputs
+from ..inputs import MAX_LINE, Inputs
 from ..params import one_source
 from .columns import PlacedColumn
+from .csv_rows import Row
+from .detect import detect
 from .draw_rows import TablePen
 from .fast_pagination import FastPagination, can_paginate_fast
 from .groups import OpenGroups
+from .lines import line_numbers
 from .pagination import PageRows, paginate
 from .params import TableParams, Words
-from .rows import InputFormat, Row, RowReader, SurplusFields, detect
+from .rows import InputFormat, RowNotes, RowReader
 from .setup import TablePlan, TableSetup, measure_columns, table_setup
 from .summary import Summary
 from .warnings import MAX_BOOKMARKS, SurveyNotes
@@ -63,25 +66,25 @@ class Table:
             inputs.check(params.listing)
 
     def survey(self, params: TableParams, listing: str, inputs: Inputs) -> Survey:
+        with line_numbers(inputs, listing, _name(params, listing)):
+            return self._survey(params, listing, inputs)
+
+    def _survey(self, params: TableParams, listing: str, inputs: Inputs) -> Survey:
         remarks = Remarks()
-        sample = b"".join(_head(inputs.blocks(listing, 0, SAMPLE_BYTES)))
-        format = detect(sample, params.format, params.delimiter, params.encoding)
+        sample = _head(inputs, listing)
+        format = detect(sample, params.format, params.delimiter, params.encoding, remarks)
         places = measure_columns(params, format, _rows(sample, format))
         setup = table_setup(params, format, places)
         summary = Summary(params, setup)
         notes = SurveyNotes(setup.texts, setup.watched, summary.room, remarks)
-        blocks, surplus, state = (
-            inputs.blocks(listing, format.begin),
-            SurplusFields(remarks),
-            setup.grouping.opening(),
-        )
+        blocks, state = inputs.blocks(listing, format.begin), setup.grouping.opening()
         marks, records, pages, start = Marks(), 0, 0, format.begin
-        for page_rows in _pages(blocks, format, setup, state, surplus):
+        for page_rows in _pages(blocks, format, setup, state, RowNotes(remarks)):
             marks.add(pages, start, msgspec.to_builtins(state))
             notes.look(page_rows, pages, records)
             pages, records, start, state = pages + 1, records + page_rows.count, page_rows.behind, page_rows.state
         if not records:
-            raise InvalidRequest(f"The listing {listing} has no rows.", field="listing")
+            raise InvalidRequest(f"There are no rows in {_name(params, listing)}.", field="listing")
         notes.finish(records)
         plan = _table_plan(params, format, places, notes, summary, records)
         return Survey(
@@ -95,22 +98,23 @@ class Table:
         plan, words = msgspec.convert(part.found, TablePlan), params.wording
         page_jobs = _page_jobs(params, plan, part, listing, inputs)
         begin = part.first - part.chunk.first_page
-        for number, leaf in enumerate(islice(page_jobs, begin, part.stop - part.chunk.first_page), part.first):
-            with out.page(*params.paper) as page:
-                leaf.draw(page)
-                _finish(page, params, words, number, part.pages)
-            out.tally.records += leaf.rows
-            out.tally.drawn += leaf.rows
-            yield
+        with line_numbers(inputs, listing, _name(params, listing)):
+            for number, leaf in enumerate(islice(page_jobs, begin, part.stop - part.chunk.first_page), part.first):
+                with out.page(*params.paper) as page:
+                    leaf.draw(page)
+                    _finish(page, params, words, number, part.pages)
+                out.tally.records += leaf.rows
+                out.tally.drawn += leaf.rows
+                yield
 
 
 def _pages(
-    blocks: Iterator[bytes], format: InputFormat, setup: TableSetup, state: OpenGroups, surplus: SurplusFields
+    blocks: Iterator[bytes], format: InputFormat, setup: TableSetup, state: OpenGroups, notes: RowNotes
 ) -> Iterable[PageRows]:
     """All pages of the table itself."""
     if setup.plain and can_paginate_fast(format):
-        return FastPagination(blocks, format, setup.texts, surplus)
-    reader = RowReader(blocks, format.begin, format, surplus)
+        return FastPagination(blocks, format, setup.texts, notes)
+    reader = RowReader(blocks, format.begin, format, notes)
     return paginate(reader, setup.layout, setup.paginator, 0, state, ())
 
 
@@ -160,20 +164,24 @@ def _finish(page: Page, params: TableParams, words: Words, number: int, pages: i
         page.bookmark(f"{words.page} {number + 1}")
 
 
+def _name(params: TableParams, listing: str) -> str:
+    """What messages call the listing. The lines of a snapshot are not those of its file."""
+    if not params.listing:
+        return f"the query {params.query}" if params.query else "the rows"
+    return params.listing if listing.endswith(params.listing) else f"the rows of {params.listing}"
+
+
 def _rows(sample: bytes, format: InputFormat) -> list[Row]:
     """The complete rows of the sample, up to SAMPLE_ROWS."""
-    cut = sample.rfind(b"\n") + 1 if len(sample) == SAMPLE_BYTES else len(sample)
-    return [row for row, _ in RowReader([sample[format.begin : cut]], 0, format).take(SAMPLE_ROWS)]
+    cut = len(sample) >= SAMPLE_BYTES
+    whole = sample[format.begin : sample.rfind(b"\n") + 1 if cut else None]
+    return [row for row, _ in RowReader([whole], format.begin, format, cut=cut).take(SAMPLE_ROWS)]
 
 
-def _head(blocks: Iterator[bytes]) -> Iterator[bytes]:
-    """The first SAMPLE_BYTES bytes, or fewer if there are no more."""
-    left = SAMPLE_BYTES
-    for block in blocks:
-        yield block[:left]
-        left -= len(block)
-        if left <= 0:
-            return
+def _head(inputs: Inputs, listing: str) -> bytes:
+    """The first SAMPLE_BYTES bytes, or fewer if there are no more. More if the first line is longer."""
+    head = b"".join(inputs.blocks(listing, 0, SAMPLE_BYTES))
+    return head if b"\n" in head else b"".join(inputs.blocks(listing, 0, MAX_LINE))
 
 
 register(Table())

@@ -12,11 +12,11 @@ from itertools import groupby, islice
 from math import inf
 from typing import cast
 
-from ...errors import InvalidRequest
+from .csv_rows import whole_row
 from .fits import CellTexts, fitting, run
 from .layout import Layout
 from .pagination import PageRows, PlainPaginator, paginate
-from .rows import CsvRows, InputFormat, RowReader, SurplusFields
+from .rows import InputFormat, RowNotes, RowReader
 
 LOOKAHEAD = 64 * 1024  # bytes in which the rows of a page are searched
 SLICE_BYTES = 8 * 1024  # bytes decoded at once when pages are read
@@ -31,14 +31,12 @@ class FastPagination:
     A page that was not read has its number of rows and the offset behind it, but no texts.
     """
 
-    def __init__(
-        self, blocks: Iterable[bytes], format: InputFormat, texts: CellTexts, surplus: SurplusFields
-    ) -> None:
+    def __init__(self, blocks: Iterable[bytes], format: InputFormat, texts: CellTexts, notes: RowNotes) -> None:
         self._blocks = iter(blocks)
         self._format = format
         self._texts = texts
         self._layout = layout = texts.layout
-        self._surplus = surplus
+        self._notes = notes
         self._data = b""
         self._start = self._at = format.begin  # offsets: of the data, of the next page
         self._plain = re.compile(b"(?:%s){0,%d}+" % (plain_row(format, layout), layout.rows_on(1)))
@@ -83,16 +81,16 @@ class FastPagination:
     def _has_one_line(self, line: bytes) -> bool:
         """True if this is a whole row that certainly has one line."""
         try:
-            rows, lines = CsvRows([line.decode(self._format.encoding), ""], self._format.delimiter).take(1)
-        except (UnicodeDecodeError, InvalidRequest):
+            row = whole_row(line.decode(self._format.encoding), self._format.delimiter)
+        except UnicodeDecodeError:
             return False  # reading it again raises the error, with its place
-        if lines != [1] or len(rows[0]) != len(self._format.fields):
+        if row is None or len(row) != len(self._format.fields):
             return False
-        return self._texts.one_line_columns(rows) is not None
+        return self._texts.one_line_columns([row]) is not None
 
     def _read(self, page: int, rows: int, stretch: int) -> Iterator[PageRows]:
         """Reads the next `stretch` pages; `rows` is the number of rows before them."""
-        reader = RowReader(self._slices(), self._at, self._format, self._surplus, rows)
+        reader = RowReader(self._slices(), self._at, self._format, self._notes, rows)
         return islice(paginate(reader, self._layout, PlainPaginator(self._texts), page, (), ()), stretch)
 
     def _slices(self) -> Iterator[bytes]:
@@ -106,8 +104,7 @@ class FastPagination:
 
 def can_paginate_fast(format: InputFormat) -> bool:
     """True if bytes tell where rows end. Not in encodings where a byte's meaning depends on those before it."""
-    told = format.delimiter.isascii() and format.delimiter not in '"\r\n'
-    return format.kind == "csv" and told and not format.encoding.startswith("iso2022")
+    return format.kind == "csv" and format.delimiter.isascii() and not format.encoding.startswith("iso2022")
 
 
 def plain_row(format: InputFormat, layout: Layout) -> bytes:

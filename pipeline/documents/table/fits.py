@@ -16,8 +16,8 @@ from unicodedata import is_normalized
 
 from ...pdf.page import printable
 from .cells import Cells
+from .csv_rows import Row
 from .layout import Layout
-from .rows import Row
 
 STEPS = "Hn0"  # more characters fit when all of them are no wider than one of these
 SLACK = 1e-6  # of a character: measuring sums up widths in another order

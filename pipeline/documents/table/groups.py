@@ -14,9 +14,9 @@ import msgspec
 
 from ...pdf.page import printable
 from .cells import Cells
+from .csv_rows import Row
 from .formats import EXACT, NumberWriter
 from .params import Words
-from .rows import Row
 
 MAX_KEY = 200  # characters of a group's name that are kept; a longer one ends in its hash
 Kind = Literal["brought", "heading", "subtotal", "total", "carried"]

@@ -12,10 +12,11 @@ from itertools import count, repeat
 from typing import Protocol
 
 from ...errors import InvalidRequest
+from .csv_rows import Row
 from .fits import CellTexts
 from .groups import Band, Grouping, Kind, OpenGroups
 from .layout import Layout, units
-from .rows import Row, RowReader
+from .rows import RowReader
 
 Waiting = Sequence[tuple[Row, int]]  # rows that are not on a page yet, each with the offset behind it
 CellLines = list[list[list[str]]]  # for each row, the lines of each cell

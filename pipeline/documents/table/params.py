@@ -124,6 +124,8 @@ class TableParams(PaperParams, frozen=True):
 
     def check_formats(self) -> None:
         """Raise InvalidRequest for an unknown locale or format, and for totals without numbers."""
+        if self.delimiter and self.delimiter in '"\r\n':
+            raise InvalidRequest("A quote or a line break cannot be the delimiter.", field="delimiter")
         known_locale(self.locale)
         formats = [(column.format, column.locale) for column in self.columns]
         for format, locale in [*formats, *((group.format, "") for group in self.group_by)]:

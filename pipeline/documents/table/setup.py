@@ -16,13 +16,14 @@ from ...pdf.fonts import default_chain
 from ...pdf.paper import MM
 from .cells import Cells
 from .columns import PlacedColumn, WantedColumn, place_columns
+from .csv_rows import Row
 from .fits import CellTexts
 from .formats import AS_IT_IS, Date, NumberWriter, known_locale, writer
 from .groups import Grouping, Level, OpenGroups, Sum, total
 from .layout import Layout
 from .pagination import Paginator, keep_band_room, paginator_for
 from .params import Column, TableParams
-from .rows import InputFormat, Row
+from .rows import InputFormat
 from .title_block import TitleBlock, title_block
 from .warnings import GroupEntry, WatchedColumn
 
@@ -68,9 +69,9 @@ def table_setup(params: TableParams, format: InputFormat, places: Sequence[Place
     face = default_chain()
     width, height = params.paper
     margin = params.margin * MM
-    columns = chosen_columns(params, format.fields)
+    columns = [column for column, _ in chosen_columns(params, format.fields)]
     cells = [column_cells(params, column) for column in columns]
-    grouping = _grouping(params, format.fields, columns, cells)
+    grouping = _grouping(params, format.fields, places, columns, cells)
     block = title_block(params, face, width - 2 * margin)
     layout = Layout(
         tuple(places),
@@ -81,27 +82,37 @@ def table_setup(params: TableParams, format: InputFormat, places: Sequence[Place
     )  # fmt: skip
     formatted = tuple(c if column.format else None for c, column in zip(cells, columns, strict=True))
     texts = CellTexts(keep_band_room(layout, grouping), formatted)
-    watched = tuple(_watched(format.fields, columns, cells, grouping))
+    watched = tuple(_watched(format.fields, places, columns, cells, grouping))
     return TableSetup(block, texts.layout, texts, grouping, paginator_for(texts, grouping), watched)
 
 
-def chosen_columns(params: TableParams, fields: Sequence[str]) -> tuple[Column, ...]:
-    """Returns the columns that were asked for, or all that make no groups."""
-    grouped = {group.field for group in params.group_by}
-    columns = params.columns or tuple(Column(field) for field in fields if field not in grouped)
+def chosen_columns(params: TableParams, fields: Sequence[str]) -> list[tuple[Column, int]]:
+    """Returns the columns that were asked for, or all that make no groups, each with its index in an input row."""
+    if params.columns:
+        columns = list(_places(params.columns, fields))
+    else:
+        grouped = {column_index(fields, group.field, "group_by") for group in params.group_by}
+        columns = [(Column(field), index) for index, field in enumerate(fields) if index not in grouped]
     if not columns:
         raise InvalidRequest(
             "Every column makes a group, so no column is left to show.",
             field="group_by",
             advice="Name the columns to show in columns.",
         )
-    if all(column.total for column in columns):
+    if all(column.total for column, _ in columns):
         raise InvalidRequest(
             "Every column has a total; the words of a total need a column without one.",
             field="columns",
             advice="Add a column without a total.",
         )
     return columns
+
+
+def _places(columns: Sequence[Column], fields: Sequence[str]) -> Iterator[tuple[Column, int]]:
+    met: Counter[str] = Counter()
+    for column in columns:
+        yield column, column_index(fields, column.field, "columns", met[column.field])
+        met[column.field] += 1
 
 
 def column_index(fields: Sequence[str], name: str, parameter: str, nth: int = 0) -> int:
@@ -129,10 +140,7 @@ def column_cells(params: TableParams, column: Column) -> Cells | None:
 
 
 def _wanted_columns(params: TableParams, fields: Sequence[str], sample: Sequence[Row]) -> Iterator[WantedColumn]:
-    met: Counter[str] = Counter()
-    for column in chosen_columns(params, fields):
-        source = column_index(fields, column.field, "columns", met[column.field])
-        met[column.field] += 1
+    for column, source in chosen_columns(params, fields):
         texts = [row[source] for row in sample]
         align = column.align
         if cells := column_cells(params, column):
@@ -150,7 +158,11 @@ def _large_total(column: Column, cells: Cells, texts: Sequence[str]) -> list[str
 
 
 def _grouping(
-    params: TableParams, fields: Sequence[str], columns: Sequence[Column], cells: Sequence[Cells | None]
+    params: TableParams,
+    fields: Sequence[str],
+    places: Sequence[PlacedColumn],
+    columns: Sequence[Column],
+    cells: Sequence[Cells | None],
 ) -> Grouping:
     locale = known_locale(params.locale)
     levels = tuple(
@@ -161,20 +173,24 @@ def _grouping(
         for group in params.group_by
     )  # fmt: skip
     sums = tuple(
-        Sum(fields.index(column.field), c, c.writer)
-        for column, c in zip(columns, cells, strict=True)
+        Sum(place.source, c, c.writer)
+        for place, column, c in zip(places, columns, cells, strict=True)
         if column.total and c and isinstance(c.writer, NumberWriter)
     )
     return Grouping(levels, sums, params.carry, params.wording)
 
 
 def _watched(
-    fields: Sequence[str], columns: Sequence[Column], cells: Sequence[Cells | None], grouping: Grouping
+    fields: Sequence[str],
+    places: Sequence[PlacedColumn],
+    columns: Sequence[Column],
+    cells: Sequence[Cells | None],
+    grouping: Grouping,
 ) -> Iterator[WatchedColumn]:
     """The columns whose cells may be unreadable."""
-    for column, c in zip(columns, cells, strict=True):
+    for place, column, c in zip(places, columns, cells, strict=True):
         if c:
-            yield WatchedColumn(column.field, fields.index(column.field), c, column.total)
+            yield WatchedColumn(column.field, place.source, c, column.total)
     for level in grouping.levels:
         if level.cells:
             yield WatchedColumn(fields[level.source], level.source, level.cells, False)

@@ -1,6 +1,7 @@
 """What planning notes while it reads every row: warnings for people, and groups for the summary.
 
-Its memory is bounded: a few row numbers for each column, and as many groups as the summary has lines.
+Its memory is bounded: a few row numbers for each column, as many groups as the summary has lines, and a number for
+each of MAX_KNOWN groups.
 """
 
 from __future__ import annotations
@@ -17,7 +18,10 @@ from .fits import CellTexts
 from .groups import Band
 from .pagination import PageRows
 
+MAX_KNOWN = 100_000  # groups that are remembered to notice when one begins again: about 10 MB
 MAX_BOOKMARKS = 100_000  # for groups; each is an object of the file, and PDF readers load all of them
+
+RETURN = "Groups begin again after they ended, each time as a group of its own"
 
 
 class GroupEntry(msgspec.Struct, array_like=True):
@@ -49,6 +53,7 @@ class SurveyNotes:
         self._room = room
         self._remarks = remarks
         self._open: list[tuple[GroupEntry, int]] = []  # with the number of rows before it
+        self._known: set[int] = set()  # hashes of the names of groups, each with those around it
         self.groups = 0
         self.entries: list[GroupEntry] = []
         self.totals: tuple[str, ...] = ()
@@ -66,6 +71,8 @@ class SurveyNotes:
         self._close(0, rows)
         if self.groups > MAX_BOOKMARKS:
             self._remarks.add(f"Of {self.groups} groups, the first {MAX_BOOKMARKS} have bookmarks")
+        if len(self._known) == MAX_KNOWN:
+            self._remarks.add(f"Whether a group begins again was checked for the first {MAX_KNOWN:,} groups only")
 
     def _look_for_failures(self, page_rows: PageRows, before: int) -> None:
         for column in self._watched:
@@ -86,6 +93,7 @@ class SurveyNotes:
             self._close(band.level, rows)
             entry = GroupEntry(band.level, band.words, page)
             self._open.append((entry, rows))
+            self._look_for_return(rows)
             self.groups += 1
             if len(self.entries) < self._room:
                 self.entries.append(entry)
@@ -93,6 +101,14 @@ class SurveyNotes:
             self._open[band.level][0].sums = band.sums
         elif band.kind == "total":
             self.totals = band.sums
+
+    def _look_for_return(self, rows: int) -> None:
+        """Note that the innermost open group was open before: the rows are not sorted."""
+        group = hash(tuple(entry.words for entry, _ in self._open))
+        if group in self._known:
+            self._remarks.add(f"{RETURN}; sort the rows by the columns of group_by", f"row {rows + 1}")
+        elif len(self._known) < MAX_KNOWN:
+            self._known.add(group)
 
     def _close(self, level: int, rows: int) -> None:
         for entry, before in self._open[level:]:

@@ -69,7 +69,7 @@ def test_an_incomplete_file_gets_no_name(
     assert result is not None
     services.bucket.put(result.key, b"%PDF half")
     broken = run("fetch", export_id, "-o", tmp_path / "out.pdf", "--json")
-    assert (broken.exit_code, error(broken)["code"]) == (6, "StoreDown")
+    assert (broken.exit_code, error(broken)["code"]) == (6, "ReadFailed")
     assert list(tmp_path.iterdir()) == []
 
 

@@ -25,7 +25,7 @@ def test_an_error_has_a_message_and_advice(alone: Run, tmp_path: Path) -> None:
     assert result.stdout == ""
     said = result.stderr.splitlines()
     assert said[0].startswith(f"Error: There are no pictures in {tmp_path}.")
-    assert said[1].startswith("Pictures end in .bmp .gif .jpeg .jpg")
+    assert said[1].startswith("Pictures end in .apng .avif .bmp")
 
 
 def test_an_unknown_document_names_the_known_ones(alone: Run, album: Path) -> None:

@@ -151,7 +151,7 @@ def test_an_unfit_listing_is_explained(alone: Run, tmp_path: Path) -> None:
     rows, out = tmp_path / "rows.jsonl", tmp_path / "out.pdf"
     rows.write_text('{"order": 1}\n{"order": 2\n')
     broken = alone("render", "table", rows, "-o", out, "--quiet").stderr.splitlines()
-    assert broken[0].startswith("Error: The line '{\"order\": 2' is not a JSON object")
+    assert broken[0].startswith("Error: Line 2 of rows.jsonl is not a JSON object")
     assert broken[1] == "Each line is a record: {column: value}."
     rows.write_text("source;caption\n1.jpg;Sea\n")
     assert "CSV is for tables" in alone("render", "photos", rows, "-o", out, "--quiet").stderr
@@ -173,6 +173,15 @@ def test_an_unreadable_photo_can_fail_the_export(alone: Run, album: Path, tmp_pa
     assert (result.exit_code, error(result)["code"]) == (1, "UnreadableSource")
     assert "Photo 7, 7: This is not a picture" in error(result)["message"]
     assert list(tmp_path.iterdir()) == [album]
+
+
+def test_an_album_of_nothing_but_placeholders_ends_with_4(alone: Run, album: Path, tmp_path: Path) -> None:
+    for name in pictures(album).names:
+        (album / name).write_bytes(b"no picture")
+    result = alone("render", "photos", album, "-o", tmp_path / "out.pdf")
+    assert result.exit_code == 4
+    assert "Warning: None of the 12 records could be drawn." in result.stdout
+    assert (tmp_path / "out.pdf").exists()
 
 
 def test_ctrl_c_leaves_no_file_and_exits_with_130(album: Path, tmp_path: Path) -> None:

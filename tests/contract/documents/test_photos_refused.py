@@ -11,9 +11,11 @@ from pipeline.documents.inputs import MAX_LINE
 from pipeline.documents.inputs.folder import FolderInputs
 from pipeline.errors import ChunkFailed, InvalidRequest, NotExact
 from pipeline.settings import Settings
+from pipeline.tasks.inline import make_file
 
 from ...pictures import jpeg
-from .album import Album
+from ...readback import read
+from .album import SETTINGS, Album
 
 
 @pytest.mark.parametrize(
@@ -80,6 +82,35 @@ def test_a_line_over_the_limit_is_named(album: Album, behind: list[str]) -> None
     album.listed('{"source":"0.jpg"}', '{"source":"0.jpg","caption":"' + "x" * MAX_LINE + '"}', *behind)
     with pytest.raises(InvalidRequest, match=r"The line at byte 19 is longer than 1 MiB"):
         album.made()
+
+
+def test_a_listing_that_is_not_utf_8_is_named_with_its_line(album: Album) -> None:
+    line = '{"source":"0.jpg","caption":"Mü"}\n'
+    (album.folder / "listing.jsonl").write_bytes(b'{"source":"0.jpg"}\n\n' + line.encode("latin-1"))
+    with pytest.raises(InvalidRequest, match="Line 3 of the listing is not UTF-8: its byte 31 is FC"):
+        album.made()
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-8"])
+@pytest.mark.parametrize("array", [False, True], ids=["lines", "array"])
+def test_a_listing_in_any_unicode_encoding_is_drawn(album: Album, encoding: str, array: bool) -> None:
+    album.put(jpeg(1, 40, 30), jpeg(2, 40, 30))
+    lines = ['{"source":"0.jpg","caption":"Mü"}', '{"source":"1.jpg","caption":null}']
+    text = f"[{', '.join(lines)}]" if array else "\n".join(lines)
+    (album.folder / "listing.jsonl").write_bytes(text.encode(encoding))
+    out = album.folder / "out.pdf"
+    made = make_file(album.job(), out, SETTINGS, lambda *_: None)
+    assert (made.records, made.drawn) == (2, 2)
+    assert "Mü" in read(out).pages[0].text
+    assert [title for title, *_ in read(out).bookmarks] == ["Mü", "1.jpg"]
+
+
+def test_an_album_without_a_photo_that_can_be_read_says_so(album: Album) -> None:
+    album.put(None, None)
+    _, made = album.made()
+    assert made.warnings == ("None of the 2 records could be drawn.",)
+    album.put(jpeg(1, 40, 30), None)
+    assert album.made()[1].warnings == ()
 
 
 def test_a_line_of_100_kib_is_drawn(album: Album) -> None:

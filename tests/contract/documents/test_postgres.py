@@ -79,6 +79,33 @@ def test_its_types_have_their_text(shop: psycopg.Connection[Any]) -> None:
         assert next(stream) == b'{"id":1,"day":"2026-01-31","total":"0.25","tags":["a","b"],"doc":{"k":1}}\n'
 
 
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("'1 month'::interval", '"1 mon"'),
+        ("'1 year 2 mons 3 days 04:05:06'::interval", '"1 year 2 mons 3 days 04:05:06"'),
+        ("'-90 seconds'::interval", '"-0:01:30"'),
+        ("'36 hours'::interval", '"1 day, 12:00:00"'),
+        ("'infinity'::date", '"infinity"'),
+        ("'-infinity'::timestamptz", '"-infinity"'),
+        ("'12000-01-01 01:02:03'::timestamp", '"12000-01-01T01:02:03"'),
+        ("'0044-03-15 BC'::date", '"0044-03-15 BC"'),
+        ("'24:00'::time", '"24:00:00"'),
+        ("'2026-01-31 12:00'::timestamp", '"2026-01-31T12:00:00"'),
+        ("'[1.10, 1e400, 12345678901234567.89, 123456789012345678901, 7]'::json",
+         "[1.10,1e400,12345678901234567.89,123456789012345678901,7]"),
+        ("'{\"price\": 1.10}'::jsonb", '{"price":1.10}'),
+        ("'1.10'::jsonb", "1.10"),
+    ],
+)  # fmt: skip
+def test_a_value_that_python_cannot_hold_keeps_its_text(
+    shop: psycopg.Connection[Any], value: str, expected: str
+) -> None:
+    statement = f"SELECT {value} AS v".replace(":", "\\:")  # else :00 would be an argument
+    rows = sql.rows(Query("one", "SHOP_DATABASE_URL", statement), {})
+    assert b"".join(encode_records(rows, "one")).decode() == f'{{"v":{expected}}}\n'
+
+
 def test_a_query_cannot_write(shop: psycopg.Connection[Any]) -> None:
     drop = Query("drop", "SHOP_DATABASE_URL", "WITH gone AS (SELECT 1) SELECT setval('s', 1) FROM gone")
     shop.execute("CREATE SEQUENCE IF NOT EXISTS s")

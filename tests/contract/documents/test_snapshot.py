@@ -15,7 +15,7 @@ import pipeline
 from pipeline.adapters.bucket import Bucket
 from pipeline.documents.inputs import sql
 from pipeline.documents.inputs.sql import Query
-from pipeline.errors import InputChanged, InvalidRequest, PipelineError, ReadFailed, StoreDown
+from pipeline.errors import InputChanged, InvalidRequest, KeyReused, PipelineError, ReadFailed, StoreDown
 from pipeline.exports.export import State
 from pipeline.exports.request import ExportRequest
 from pipeline.services import Services, open_services
@@ -185,6 +185,7 @@ def test_rows_with_too_many_fields_are_named_in_the_result(services: Services, s
     assert result.warnings == (
         "Rows have more fields than titles; the extra fields are in the last column "
         "(7 times: row 2, row 3, row 4 and others).",
+        "Rows have fewer fields than titles; the columns behind them are empty (row 9).",
     )
 
 
@@ -207,6 +208,38 @@ def test_rows_of_a_program_come_in_volumes(services: Services) -> None:
     assert result is not None
     assert len(result.volumes) > 2
     assert {volume.pages for volume in result.volumes[:-1]} == {2}
+
+
+def test_a_key_is_for_the_same_rows(services: Services) -> None:
+    def submitted(*names: str) -> str:
+        return pipeline.submit(services, "table", [{"name": name} for name in names], key="monday").export.id
+
+    first = submitted("Ann", "Ben")
+    assert submitted("Ann", "Ben") == first
+    with pytest.raises(KeyReused, match="'monday' was used before"):
+        submitted("Ann", "Eve")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["at 9.41.00\u202fPM.jpg", "\u200eWhatsApp.jpg", "nb\u00a0sp.jpg", "\U0001f468\u200d\U0001f469.jpg"],
+    ids=["macOS", "WhatsApp", "no-break", "joined"],
+)
+def test_a_source_may_have_any_name_without_control_characters(services: Services, name: str) -> None:
+    key = f"inputs/{name}"
+    services.bucket.put(key, b"a picture")
+    services.inputs.check(key)
+    with services.inputs.open(key) as file:
+        assert file.read() == b"a picture"
+    assert [entry.key for entry in services.bucket.entries("inputs/")] == [key]
+
+
+@pytest.mark.parametrize(
+    "name", ["a\n.jpg", "a\x7f.jpg", "a\0.jpg", "a\udcff.jpg", "a//b.jpg", "../b.jpg", "é" * 512]
+)
+def test_a_source_that_no_store_has_is_refused(services: Services, name: str) -> None:
+    with pytest.raises(InvalidRequest, match="neither a key below inputs/"):
+        services.inputs.check(f"inputs/{name}")
 
 
 def test_nothing_is_sent_for_an_order_that_is_wrong(services: Services, store: Bucket) -> None:

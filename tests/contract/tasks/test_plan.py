@@ -13,7 +13,6 @@ import redis
 from pipeline.documents.job import DocumentJob
 from pipeline.errors import ExportFailed
 from pipeline.exports.export import State
-from pipeline.exports.volumes import VolumeLimit
 from pipeline.services import Message
 from pipeline.settings import Settings
 
@@ -29,7 +28,7 @@ def test_a_planner_that_lost_its_lease_changes_nothing(
     export_id = stage.submit()
     slow = DocumentJob.plan
 
-    def overtaken(job: DocumentJob, settings: Settings, chunk_pages: int | None, volume: VolumeLimit) -> Any:
+    def overtaken(job: DocumentJob, settings: Settings, *_: Any) -> Any:
         monkeypatch.setattr(DocumentJob, "plan", slow)
         with redis.Redis.from_url(settings.redis_url) as client:
             client.flushall()
@@ -49,11 +48,11 @@ def test_a_planner_that_lost_its_lease_changes_nothing(
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        (b"{not json", "Entry 3 of inputs/album.jsonl: this is not JSON"),
-        (b'{"caption":"no source"}', "Entry 3 of inputs/album.jsonl: Object missing required field `source`"),
-        (b'{"source":"inputs/a.jpg","sauce":1}', "Entry 3 of inputs/album.jsonl: .*unknown field `sauce`"),
-        (b'{"source":"exports/1/result/a.pdf"}', "Entry 3 of inputs/album.jsonl: .*neither a key below inputs/"),
-        (b'{"source":"http://10.0.0.1/a.jpg"}', "Entry 3 of inputs/album.jsonl: "),
+        (b"{not json", "Line 4 of inputs/album.jsonl: this is not JSON"),
+        (b'{"caption":"no source"}', "Line 4 of inputs/album.jsonl: Object missing required field `source`"),
+        (b'{"source":"inputs/a.jpg","sauce":1}', "Line 4 of inputs/album.jsonl: .*unknown field `sauce`"),
+        (b'{"source":"exports/1/result/a.pdf"}', "Line 4 of inputs/album.jsonl: .*neither a key below inputs/"),
+        (b'{"source":"http://10.0.0.1/a.jpg"}', "Line 4 of inputs/album.jsonl: "),
     ],
 )
 def test_an_invalid_entry_fails_the_export_and_is_named(

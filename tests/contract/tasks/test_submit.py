@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,15 @@ def test_an_invalid_request_writes_nothing(stage: Stage, order: dict[str, Any], 
     assert refused.value.field == field
     assert [entry.key for entry in stage.store.entries("")] == before
     assert stage.queue.sent == []
+
+
+def test_a_key_of_an_older_version_still_gives_its_export(stage: Stage) -> None:
+    """Exports that were stored before requests were compared have no fingerprint."""
+    request = ExportRequest("photos", {"listing": ALBUM}, "shop", key="order-7")
+    first = submit(stage.s, request).export
+    stage.s.exports.change(first.id, lambda export: replace(export, fingerprint=""))
+    other = replace(request, notify="other@example.org")
+    assert submit(stage.s, other).export.id == first.id
 
 
 def test_an_invalid_mail_address_is_refused(stage: Stage) -> None:

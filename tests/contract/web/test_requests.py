@@ -11,6 +11,8 @@ import requests
 from flask.testing import FlaskClient
 from werkzeug.serving import make_server
 
+from pipeline.exports.export import State
+from pipeline.exports.repository import listing_key
 from pipeline.services import Services
 from pipeline.settings import Settings
 from pipeline.web import create_app
@@ -100,6 +102,43 @@ def test_a_body_that_is_not_a_json_object_is_400(
             answer = client.post("/exports", data=body, headers=SHOP, content_type="application/json")
             assert answer.status_code == 400 and error(answer)["code"] == "BadRequest"
     assert keys(services) == []
+
+
+def test_a_body_that_is_not_utf_8_is_400(client: FlaskClient, services: Services) -> None:
+    body = '{"document": "photos", "params": {"title": "ü"}}'.encode("latin-1")
+    answer = client.post("/exports", data=body, headers=SHOP, content_type="application/json")
+    assert answer.status_code == 400 and "not UTF-8" in error(answer)["message"]
+    assert keys(services) == []
+
+
+def test_numbers_of_rows_keep_their_digits(client: FlaskClient, services: Services) -> None:
+    rows = '[{"v":1.10,"w":{"k":12345678901234567.89}},{"v":1e400,"w":12345678901234567890123}]'
+    body = f'{{"document": "table", "params": {{"margin": 7.50, "rows": {rows}}}}}'
+    answer = client.post("/exports", data=body, headers=SHOP, content_type="application/json")
+    assert answer.status_code == 202, answer.text
+    export = services.exports.load(answer.json["id"])  # type: ignore[index]
+    stored = services.bucket.get(listing_key(export.id))
+    assert stored is not None
+    first, second = stored.data.split(b"\n")
+    assert first == b'{"v":1.10,"w":{"k":12345678901234567.89}}'
+    assert second == b'{"v":"1e400","w":12345678901234567890123}'
+    assert export.params == {"margin": 7.5}
+    make(services, export.id)
+    assert services.exports.load(export.id).state is State.READY
+
+
+def test_a_key_is_for_one_request(client: FlaskClient, services: Services, put_photos: PutPhotos) -> None:
+    first = ask(client, {"listing": put_photos(2), "title": "Ann"}, key="order-7")
+    assert first.status_code == 202
+    for params, more in (
+        ({"title": "Ben"}, {}),
+        ({"title": "Ann"}, {"notify": "ben@example.org"}),
+        ({"title": "Ann"}, {"chunk_pages": 3}),
+    ):
+        refused = ask(client, {"listing": put_photos(2), **params}, key="order-7", **more)
+        assert (refused.status_code, error(refused)["code"], error(refused)["field"]) == (422, "KeyReused", "key")
+    assert ask(client, {"title": "Ann", "listing": put_photos(2)}, key="order-7").json["id"] == first.json["id"]  # type: ignore[index]
+    assert len(services.exports.active()) == 1
 
 
 def test_a_deeply_nested_body_is_never_a_500(client: FlaskClient) -> None:

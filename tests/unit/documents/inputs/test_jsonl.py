@@ -35,6 +35,8 @@ from pipeline.errors import InvalidRequest
         (datetime(2026, 1, 31, 12, tzinfo=UTC), b'"2026-01-31T12:00:00Z"'),
         (time(7, 30), b'"07:30:00"'),
         (timedelta(days=1, hours=2), b'"1 day, 2:00:00"'),
+        (timedelta(seconds=-90), b'"-0:01:30"'),
+        (timedelta(days=-2, microseconds=-1), b'"-2 days, -0:00:00.000001"'),
         (UUID(int=1), b'"00000000-0000-0000-0000-000000000001"'),
         (b"\x00\xff", b'"00ff"'),
         ([Decimal("1.50"), {"a": b"\x01"}], b'["1.50",{"a":"01"}]'),
@@ -51,8 +53,9 @@ def test_a_value_becomes_its_canonical_text(value: Any, expected: bytes) -> None
         ([], "no rows in the rows"),
         ([{"a": 1}, {"a": "x" * MAX_LINE}], "Row 2 of the rows is longer than 1 MiB"),
         ([{"a": "\ud800"}], "Row 1 of the rows cannot be written as JSON"),
+        ([{"a": {1: "a", "1": "b"}}], "Row 1 of the rows cannot be written as JSON: two of its names are equal"),
     ],
-    ids=["none", "long", "surrogate"],
+    ids=["none", "long", "surrogate", "nested names"],
 )
 def test_records_that_cannot_be_lines_are_named(records: list[dict[str, Any]], words: str) -> None:
     with pytest.raises(InvalidRequest, match=words):

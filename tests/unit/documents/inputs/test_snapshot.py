@@ -23,6 +23,7 @@ from pipeline.documents.inputs.folder import FolderInputs
 from pipeline.documents.table.params import TableParams
 from pipeline.errors import InputChanged, InvalidRequest
 from pipeline.settings import MIB
+from pipeline.tasks import client
 
 from ....readback import read
 
@@ -68,6 +69,22 @@ TYPES: list[tuple[pa.Array, Any]] = [
     (pa.array([NOON], pa.timestamp("us", "UTC")), "2026-01-31T12:00:00.000005Z"),
     (pa.array([dt.time(7, 30)], pa.time64("us")), "07:30:00"),
     (pa.array([90_000], pa.duration("s")), "1 day, 1:00:00"),
+    (pa.array([90_000_000_001], pa.duration("ns")), "0:01:30.000000001"),
+    (pa.array([1_500_000], pa.duration("us")), "0:00:01.500000"),
+    (pa.array([-90_001], pa.duration("s")), "-1 day, -1:00:01"),
+    (pa.array([253402300800000000], pa.timestamp("us")), "10000-01-01T00:00:00"),
+    (pa.array([253402300799000000], pa.timestamp("us", "Asia/Tokyo")), "10000-01-01T08:59:59+09:00"),
+    (pa.array([4_000_000], pa.date32()), "12921-08-18"),
+    (pa.array([1], pa.time64("ns")), "00:00:00.000000001"),
+    (pa.array([[1], None, []], pa.list_(pa.timestamp("ns"))).slice(0, 1), ["1970-01-01T00:00:00.000000001"]),
+    (pa.array([{"t": 1}], pa.struct([("t", pa.duration("ns"))])), {"t": "0:00:00.000000001"}),
+    (
+        pa.array([[{"t": [1]}]], pa.list_(pa.struct([("t", pa.list_(pa.time64("ns")))]))),
+        [{"t": ["00:00:00.000000001"]}],
+    ),
+    (pa.array([[0.1]], pa.list_(pa.float32(), 1)), [0.1]),
+    (pa.array([[("k", 1)]], pa.map_(pa.string(), pa.timestamp("ns"))), [["k", "1970-01-01T00:00:00.000000001"]]),
+    (pa.array([None], pa.struct([("t", pa.int8())])), None),
     (pa.array([b"\x00\xff"]), "00ff"),
     (pa.array([[1, 2]]), [1, 2]),
     (pa.array([{"k": Decimal("1.50")}]), {"k": "1.50"}),
@@ -79,6 +96,42 @@ TYPES: list[tuple[pa.Array, Any]] = [
 )
 def test_every_type_of_a_parquet_file_has_its_text(tmp_path: Path, column: pa.Array, expected: Any) -> None:
     assert records(taken(tmp_path, as_parquet({"v": column}))) == [{"v": expected}]
+
+
+def test_null_lists_and_empty_ones_stand_where_they_were(tmp_path: Path) -> None:
+    values = [[1, 2], None, [], [None], [3]]
+    data = as_parquet({"v": pa.array(values, pa.list_(pa.time64("us")))})
+    midnight = "00:00:00.00000"
+    expected = [[midnight + "1", midnight + "2"], None, [], [None], [midnight + "3"]]
+    assert [record["v"] for record in records(taken(tmp_path, data))] == expected
+
+
+@pytest.mark.parametrize(
+    ("column", "words"),
+    [
+        (pa.array([0], pa.timestamp("us", "Mars/Phobos")), "There is no time zone 'Mars/Phobos'"),
+        (pa.array([10**15], pa.timestamp("s")), "1000000000000000000 is no time"),
+    ],
+    ids=["a zone", "a time"],
+)
+def test_a_value_without_a_text_names_its_column(tmp_path: Path, column: pa.Array, words: str) -> None:
+    with pytest.raises(InvalidRequest, match=rf"The column 'v' in the listing rows, of type .*: {words}"):
+        taken(tmp_path, as_parquet({"v": column}))
+
+
+def test_an_interval_of_an_arrow_stream_keeps_its_months() -> None:
+    table = pa.table({"v": pa.array([(1, 15, -30)], pa.month_day_nano_interval())})
+    assert list(client.records(table)) == [{"v": "1 month, 15 days, -0:00:00.000000030"}]
+
+
+@pytest.mark.parametrize(
+    ("rows", "titles"),
+    [(pa.table([pa.array([1]), pa.array([2])], names=["a", "a"]), ()), ([(1, 2, 3)], ("a", "a", "b"))],
+    ids=["Arrow", "tuples"],
+)
+def test_two_columns_of_one_name_are_refused(rows: Any, titles: tuple[str, ...]) -> None:
+    with pytest.raises(InvalidRequest, match="There are two columns 'a'"):
+        list(client.records(rows, titles))
 
 
 def test_many_parquet_batches_and_row_groups_keep_every_row(tmp_path: Path) -> None:

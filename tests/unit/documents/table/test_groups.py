@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from pipeline.documents import Range
 from pipeline.documents.inputs.folder import FolderInputs
 from pipeline.documents.job import DocumentJob, draw_range
+from pipeline.documents.table import warnings
 from pipeline.errors import InvalidRequest, NotExact
 from pipeline.exports.encoding import decode_plan, encode
 from pipeline.exports.export import File
@@ -218,6 +219,44 @@ def test_unreadable_cells_are_counted_and_shown_as_they_are(folder: Path) -> Non
     )
     assert "€3.00" in seen.pages[0].text
     assert "z" in seen.pages[0].text.split()
+
+
+def test_a_total_is_that_of_its_own_column(folder: Path) -> None:
+    """Two columns have one name: places count, not names."""
+    data = b"item,amount,amount\nA,1,x\nB,2,20\n"
+    columns = [{"field": "item"}, {"field": "amount"}, {"field": "amount", "total": True}]
+    _, made_of, plan = made(job(folder, data, columns=columns, summary="back"), folder)
+    assert plan.found["totals"] == ("20",)
+    assert made_of.warnings == (
+        "Cells of column 'amount' that are not numbers are shown as they are and left out of the total (row 1).",
+    )
+
+
+def test_a_second_column_with_the_name_of_a_group_is_shown(folder: Path) -> None:
+    data = b"region,region,item\nNorth,First,A\nNorth,Second,B\n"
+    seen, _, _ = made(job(folder, data, group_by=[{"field": "region"}]), folder)
+    assert all(word in text_of(seen) for word in ("First", "Second", "North"))
+
+
+def test_groups_that_begin_again_are_counted(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows that are not sorted: each group begins again and again."""
+    data = as_csv([["s", "t", "v"], *([["new", "paid", "sent"][n % 3], "x", str(n)] for n in range(9))])
+    words = "Groups begin again after they ended, each time as a group of its own; sort the rows by the columns of "
+    found = made(job(folder, data, group_by=[{"field": "s"}]), folder)[1].warnings
+    assert found == (words + "group_by (6 times: row 4, row 5, row 6 and others).",)
+    assert made(job(folder, data, group_by=[{"field": "t"}]), folder)[1].warnings == ()
+    monkeypatch.setattr(warnings, "MAX_KNOWN", 2)
+    found = made(job(folder, data, group_by=[{"field": "s"}]), folder)[1].warnings
+    assert found == (
+        words + "group_by (4 times: row 4, row 5, row 7 and others).",
+        "Whether a group begins again was checked for the first 2 groups only.",
+    )
+
+
+def test_the_same_group_in_another_one_does_not_begin_again(folder: Path) -> None:
+    data = b"a,b,v\nN,x,1\nN,y,2\nS,x,3\nS,y,4\n"
+    _, result, _ = made(job(folder, data, group_by=[{"field": "a"}, {"field": "b"}]), folder)
+    assert result.warnings == ()
 
 
 def test_a_cell_longer_than_a_page_is_named(folder: Path) -> None:

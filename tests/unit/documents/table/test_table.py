@@ -140,14 +140,14 @@ def test_what_people_send_is_understood(folder: Path, data: bytes, expected: lis
         (b"", {}, "listing", "no titles"),
         (b"a\n1\n", {"columns": [{"field": "a", "width": -4}]}, "columns[0].width", "> 0.0"),
         (b"a,b\n", {}, "listing", "no rows"),
-        (b"a,b\n\x00\x01\x02", {}, "listing", "not text"),
-        (b"a,b\n\xff,2\n", {"encoding": "utf-8"}, "encoding", "are not utf-8"),
+        (b"a,b\n\x00\x01\x02", {}, "listing", "Line 2 of rows has a null byte"),
+        (b"a,b\n\xff,2\n", {"encoding": "utf-8"}, "encoding", "Line 2 of rows is not utf-8: byte 1 .* is FF"),
         (b"a,b\n1,2\n", {"encoding": "klingon"}, "encoding", "no encoding"),
         (b"a,b\n1,2\n", {"encoding": "cp\0"}, "encoding", "no encoding"),
         (b'{"a":' + b"[" * 5000 + b"]" * 5000 + b"}\n", {}, "listing", "is not a JSON object"),
         (b"a,b\n1,2\n", {"encoding": "utf-16"}, "encoding", "Lines cannot be found in utf-16"),
         (b"a\n\\u000a\n", {"encoding": "raw_unicode_escape"}, "encoding", "Lines cannot be found in raw_unicode"),
-        ("a,b\n1,2\n".encode("utf-16-le"), {}, "listing", "not text: it has null bytes"),
+        ("a,b\n1,2\n".encode("utf-16-le"), {}, "listing", "Line 1 of rows has a null byte"),
         (b"PAR1\x00\x00", {}, "listing", "Parquet file is cut off"),
         (b'{"a": 1}\n{"b": 2}\n', {}, "listing", "field 'b'"),
         (b'{"a": 1}\nnot json\n', {}, "listing", "not a JSON object"),
@@ -186,6 +186,9 @@ def test_a_byte_order_mark_overrides_the_given_encoding(folder: Path) -> None:
     assert "Grün" in seen.pages[0].text
 
 
+SHORT = "Rows have fewer fields than titles; the columns behind them are empty (row 3)."
+
+
 @pytest.mark.parametrize(
     ("rows", "words"),
     [
@@ -198,8 +201,8 @@ def test_a_byte_order_mark_overrides_the_given_encoding(folder: Path) -> None:
 def test_rows_with_too_many_fields_are_drawn_and_named(folder: Path, rows: list[str], words: str) -> None:
     data = "\n".join(["a,b", *rows]).encode()
     seen, result, _ = made(job(folder, data), folder, 1)
-    assert len(result.warnings) == 1
     assert re.fullmatch(words, result.warnings[0])
+    assert result.warnings[1:] == ((SHORT,) if "4" in rows else ())
     assert "2,3" in seen.pages[0].text
     assert result.records == result.drawn == len([row for row in rows if row])
 

@@ -1,0 +1,78 @@
+"""A JSON array of objects as JSON lines, in bounded memory."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import msgspec
+
+from ...errors import InvalidRequest
+from ...settings import MIB
+from . import MAX_LINE
+
+BEGIN = re.compile(rb"(?:\xef\xbb\xbf)?\s*\[\s*(?:[{\]]|$)")
+TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+("?)|[\[\]{},]', re.DOTALL)  # group 1 is empty: the string goes on
+
+
+def is_array(head: bytes) -> bool:
+    """True if a text begins like an array of objects. A CSV may begin with a bracket, but not with these two."""
+    return BEGIN.match(head) is not None
+
+
+def array_lines(blocks: Iterable[bytes], what: str) -> Iterator[bytes]:
+    """Yields the records of an array, one a line. Raises InvalidRequest for one that is no object."""
+    number = 0
+    for number, item in enumerate(_items(blocks, what), 1):
+        try:
+            _decode(item)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise InvalidRequest(
+                f"Record {number:,} of {what} is not a JSON object: {error}.",
+                field="listing",
+                advice="Each record of the array is an object: {column: value}.",
+            ) from None
+        yield item.replace(b"\n", b" ").replace(b"\r", b" ") + b"\n"  # valid JSON has them between values only
+    if not number:
+        raise InvalidRequest(f"There are no rows in {what}.", field="listing")
+
+
+def _items(blocks: Iterable[bytes], what: str) -> Iterator[bytes]:
+    """The texts between the outermost brackets and commas. Holds one of them and a block."""
+    data, begin, at, depth, over = b"", 0, 0, 0, False
+    for block in blocks:
+        data, begin, at = data[begin:] + block, 0, at - begin
+        for token in TOKEN.finditer(data, at):
+            sign, at = token[0], token.end()
+            if sign[:1] == b'"' and not token[1]:
+                at = token.start()
+                break
+            if over:
+                break
+            if depth == 1 and sign in (b",", b"]"):
+                item = data[begin : token.start()].strip()
+                _check_length(len(item), what)
+                if item or sign == b",":
+                    yield item
+            depth += (sign in (b"[", b"{")) - (sign in (b"]", b"}"))
+            over = depth == 0
+            if over or (depth == 1 and sign in (b",", b"[")):
+                begin = at
+        _check_length(len(data) - begin, what)
+    if not over:
+        raise _wrong(what, "is a JSON array without an end", "The file may be cut off; send the whole file again.")
+    if data[begin:].strip():
+        raise _wrong(what, "goes on behind the end of its JSON array", "Send one array, or JSON lines.")
+
+
+def _check_length(length: int, what: str) -> None:
+    if length > MAX_LINE:
+        raise _wrong(what, f"has a record that is longer than {MAX_LINE // MIB} MiB", "Leave out large values.")
+
+
+def _wrong(what: str, words: str, advice: str) -> InvalidRequest:
+    return InvalidRequest(f"{what[:1].upper()}{what[1:]} {words}.", field="listing", advice=advice)
+
+
+_decode = msgspec.json.Decoder(dict[str, Any], float_hook=str).decode

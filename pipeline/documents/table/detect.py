@@ -1,0 +1,95 @@
+"""Finds out how to read a listing from its first bytes: format, encoding, delimiter and titles."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import re
+from collections.abc import Sequence
+from itertools import islice
+
+from ...errors import InvalidRequest
+from ...pdf.tally import Remarks
+from .csv_rows import CsvRows
+from .encodings import check_encoding, guess_encoding
+from .json_rows import ONE_RECORD, NotARecord, record
+from .lines import BadLine, LineReader
+from .rows import InputFormat
+
+DELIMITERS = "\t;|,"  # where several fit, the first: a comma also stands in numbers and titles
+MAX_ROWS = 100  # that decide on the delimiter
+SEP_LINE = re.compile(rb'"?sep=([^\r\n])"?\r?\n', re.IGNORECASE)  # Excel's own way to name the delimiter
+
+
+def detect(sample: bytes, format: str, delimiter: str, encoding: str, remarks: Remarks) -> InputFormat:
+    """Returns the format of a text from its first bytes. Given values are not checked against them.
+
+    Raises BadLine, InvalidRequest. What was guessed is added to the remarks.
+    """
+    marked = sample.startswith(codecs.BOM_UTF8)
+    begin = len(codecs.BOM_UTF8) if marked else 0
+    _check_text(sample)
+    if encoding:
+        check_encoding(encoding)
+    if format == "jsonl" or (format == "auto" and sample[begin:].lstrip()[:1] == b"{"):
+        return _jsonl(sample, begin)
+    if encoding or marked:
+        encoding = "utf-8" if marked else codecs.lookup(encoding).name
+    else:
+        encoding = guess_encoding(sample, remarks)
+    if named := SEP_LINE.match(sample, begin):
+        delimiter = delimiter or named[1].decode("latin-1")
+        begin = named.end()
+    delimiter = delimiter or _delimiter(sample[begin:], begin, encoding, remarks)
+    lines = LineReader([sample[begin:]], begin, encoding)
+    titles, numbers = CsvRows(lines, delimiter).take(1)
+    if not titles or not any(titles[0]):
+        raise BadLine(0, " has no titles of columns, or there is no line.", "A CSV begins with its titles.")
+    (begin,) = lines.ends(numbers)
+    return InputFormat("csv", encoding, delimiter, tuple(title.strip() for title in titles[0]), begin)
+
+
+def _jsonl(sample: bytes, begin: int) -> InputFormat:
+    lines = LineReader([sample[begin:]], begin, "utf-8")
+    number, line = next(((n, line) for n, line in enumerate(lines, 1) if line.strip()), (0, ""))
+    if not number:
+        raise BadLine(0, " is empty: there are no records.", ONE_RECORD)
+    try:
+        return InputFormat("jsonl", "utf-8", "", tuple(record(line)), begin)
+    except NotARecord as error:
+        raise BadLine(lines.start(number), f" {error}", ONE_RECORD) from None
+
+
+def _check_text(sample: bytes) -> None:
+    if sample.startswith(b"PAR1"):
+        raise InvalidRequest(
+            "This Parquet file is cut off: its end is missing.",
+            field="listing",
+            advice="Send the whole file again.",
+        )
+    if b"\0" in sample:
+        advice = "Send CSV or JSON lines in UTF-8, or Parquet."
+        raise BadLine(sample.index(b"\0"), " has a null byte, so this is not text.", advice)
+
+
+def _delimiter(sample: bytes, at: int, encoding: str, remarks: Remarks) -> str:
+    """Returns the delimiter that cuts most of the first rows into as many fields as the titles."""
+    cut = sample.rfind(b"\n") + 1 or len(sample)  # the last line may be cut off
+    lines = list(islice(LineReader([sample[:cut]], at, encoding), MAX_ROWS))
+    shares = {delimiter: _share(lines, delimiter) for delimiter in DELIMITERS}
+    best = max(shares, key=lambda delimiter: shares[delimiter])
+    if not shares[best]:
+        return ","
+    if also := [f"{other!r}" for other in DELIMITERS if other != best and shares[other] == shares[best]]:
+        remarks.add(f"The delimiter was not given; {best!r} was guessed, but {' and '.join(also)} would fit too")
+    return best
+
+
+def _share(lines: Sequence[str], delimiter: str) -> float:
+    """Returns the share of rows that have as many fields as the titles; 0 if there is one title only.
+
+    A text that fits nowhere has a share above 0, so that it is cut at a sign that its titles have.
+    """
+    rows = [row for row in csv.reader(lines, delimiter=delimiter) if row]
+    width = len(rows[0]) if rows else 0
+    return (1 + sum(len(row) == width for row in rows)) / (1 + len(rows)) if width > 1 else 0.0

@@ -1,0 +1,108 @@
+"""Rows of JSON lines. Numbers keep the digits that they came with."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from itertools import islice
+from typing import Any, NoReturn
+
+import msgspec
+
+from .csv_rows import Row
+from .lines import BadLine, LineReader
+
+SHOWN = 60  # characters of a wrong line that a message shows
+ONE_RECORD = "Each line is a record: {column: value}."
+
+
+class JsonRows:
+    """Rows of JSON lines, in the order of the fields."""
+
+    def __init__(self, lines: LineReader, fields: tuple[str, ...]) -> None:
+        self._reader = lines
+        self._lines = ((number, line) for number, line in enumerate(lines, 1) if line.strip())
+        self._fields = fields
+        self.misquoted: set[int] = set()  # of CSV
+
+    def take(self, count: int) -> tuple[list[Row], list[int]]:
+        """Returns the next `count` rows, and the line number of each."""
+        some = list(islice(self._lines, count))
+        return [self._row(line, number) for number, line in some], [number for number, _ in some]
+
+    def _row(self, line: str, number: int) -> Row:
+        at = self._reader.start
+        try:
+            found = record(line)
+        except NotARecord as error:
+            raise BadLine(at(number), f" {error}", ONE_RECORD) from None
+        if tuple(found) == self._fields:
+            values = list(found.values())
+        elif unknown := found.keys() - set(self._fields):
+            raise BadLine(
+                at(number),
+                f" has the field {min(unknown)!r}, which the first record does not have.",
+                "Give every record the same fields.",
+            )
+        else:
+            values = list(map(found.get, self._fields))
+        return [value if type(value) is str else _text(value) for value in values]
+
+
+class NotARecord(ValueError):
+    """A line is not a JSON object with different names."""
+
+
+def record(line: str) -> dict[str, Any]:
+    """Returns the record of a line: numbers with a point or an exponent as their text, nested values as JSON."""
+    try:
+        found = _decode(line)
+        if line.count('":') != len(found) or '" :' in line:
+            _check_names(line)
+        if _NESTED & set(map(type, found.values())) or '":-0' in line or '": -0' in line:
+            return {name: _exact(value) for name, value in _decode_raw(line).items()}
+    except (msgspec.DecodeError, ValueError, RecursionError, ArithmeticError) as error:
+        _refuse(line, error)
+    return found
+
+
+def _refuse(line: str, error: Exception) -> NoReturn:
+    if isinstance(error, NotARecord):
+        raise error
+    shown = line.rstrip() if len(line) <= SHOWN else f"{line[:SHOWN]}…"
+    raise NotARecord(f"is not a JSON object: {error}: {shown!r}.") from None
+
+
+def _check_names(line: str) -> None:
+    """Refuse a record that has a name twice: one of its values would be lost."""
+
+    def pairs(found: list[tuple[str, Any]]) -> dict[str, Any]:
+        names = [name for name, _ in found]
+        if len(set(names)) < len(names):
+            twice = next(name for name in names if names.count(name) > 1)
+            raise NotARecord(f"has the name {twice!r} twice.")
+        return dict(found)
+
+    json.loads(line, object_pairs_hook=pairs, parse_int=str)
+
+
+def _exact(value: msgspec.Raw) -> Any:
+    """Returns a value with all its digits: a number as its text, a nested value as JSON without spaces."""
+    text = bytes(value)
+    if text[:1] in b"{[":
+        return _nested_encoder.encode(_nested_decoder.decode(text)).decode()
+    return text.decode() if text[:1] in b"-0123456789" else msgspec.json.decode(text)
+
+
+def _text(value: object) -> str:
+    """Returns the text of a JSON value in a cell."""
+    if value is None:
+        return ""
+    return ("yes" if value else "no") if isinstance(value, bool) else str(value)
+
+
+_NESTED: set[type] = {list, dict}
+_decode = msgspec.json.Decoder(dict[str, Any], float_hook=str).decode
+_decode_raw = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_nested_decoder = msgspec.json.Decoder(float_hook=Decimal)
+_nested_encoder = msgspec.json.Encoder(decimal_format="number")
