@@ -38,6 +38,9 @@ from .step import Signal, Work
 
 log = logging.getLogger(__name__)
 COPIES_AT_ONCE = 4
+# Control characters, what file systems forbid, what turns the direction of a name around. All else stays: words of
+# some scripts need marks and joiners beside letters.
+_NOT_IN_NAMES = re.compile(r"[\0-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff" r'/\\:*?"<>|]')
 
 
 class StoredSegments:
@@ -270,10 +273,11 @@ class _Parts:
 
 
 def file_name(export: Export) -> str:
-    """Returns the file name that people see: title and day."""
-    title = "".join(c if c.isalnum() or c in " -_." else " " for c in export.name)
+    """Returns the file name that people see: title and day. At most 200 bytes: file systems allow 255."""
+    title = " ".join(_NOT_IN_NAMES.sub(" ", export.name).split())[:80]
+    short = title.encode("utf-8", "ignore")[:180].decode("utf-8", "ignore").strip()
     day = time.strftime("%Y-%m-%d", time.gmtime(export.created_at))
-    return f"{' '.join(title.split())[:80] or 'document'} {day}.pdf"
+    return f"{short or 'document'} {day}.pdf"
 
 
 def ascii_name(name: str) -> str:

@@ -6,6 +6,7 @@ depend on their size.
 
 from __future__ import annotations
 
+import re
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
@@ -25,6 +26,9 @@ MAX_SOURCE = 128 * MIB
 IN_MEMORY = 1 * MIB
 TRIES = 3
 AHEAD = 4
+# Control characters, line breaks, surrogates, noncharacters. Not `isprintable`: it depends on the version of Python
+# and refuses spaces that do not break.
+_NO_TEXT = re.compile("[\0-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]")
 
 T = TypeVar("T")
 
@@ -139,9 +143,12 @@ def _missing(listing: str) -> ReadFailed:
 
 
 def _is_plain(key: str) -> bool:
-    """True if every store takes this key: printable, at most 1,024 bytes, no empty, `.` or `..` step."""
+    """True if every store takes this key: at most 1,024 bytes of text, no empty, `.` or `..` step.
+
+    Odd spaces and format characters are text: file names of screenshots have them.
+    """
     steps = key.split("/")
-    return key.isprintable() and len(key.encode()) <= 1024 and not {".", "..", ""} & set(steps)
+    return not _NO_TEXT.search(key) and len(key.encode()) <= 1024 and not {".", "..", ""} & set(steps)
 
 
 def _load_ahead(
