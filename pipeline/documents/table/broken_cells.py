@@ -15,7 +15,7 @@ _AROUND = r"[^\w\s]{0,3}[^\W\d_]{0,4}[^\w\s]{0,3}"  # a currency, a unit or the 
 # as "AB12-CD34".
 VALUE = re.compile(rf"{_AROUND} ?\d[\d\W_TZeE]*(?<! ) ?{_AROUND}|(?=\D*\d)[\w\-./:#+]+")
 SLACK = 0.999  # of the room is filled: measuring rounds
-THOUSANDS = re.compile(r"(?<!\d)\d{1,3}(?: \d{3}){1,5}(?!\d)")  # with spaces between them
+THOUSANDS = re.compile(r"(?<!\d)\d{1,3}(?: \d{3}){1,14}(?!\d)")  # with spaces between them
 
 
 class Fault(Enum):
