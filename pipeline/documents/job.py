@@ -159,10 +159,12 @@ def draw_range(
     done, mark = 0, writer.rollback_point()
     with closing(job.document.draw(job.params, job.listing, part, job.inputs, writer)) as pages:
         try:
+            writer.tally.place = f"page {part.first + 1}"
             for _ in named_pages(pages, job.document.name, part.first, interruptions):
                 done, mark = done + 1, writer.rollback_point()
                 if should_stop(done) or writer.size >= max_size or part.first + done == part.stop:
                     break
+                writer.tally.place = f"page {part.first + done + 1}"
         except interruptions:
             if not done:
                 raise

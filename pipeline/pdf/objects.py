@@ -11,6 +11,8 @@ Block = bytes | memoryview
 
 _NAME_UNSAFE = re.compile(rb"[^!-~]|[#%()/<>\[\]{}]")
 
+_NOT_TEXT = re.compile("[\x1b\ud800-\udfff]")
+
 
 def number(value: float) -> bytes:
     """Return a number with at most three decimals: 1/3000 inch is finer than any printer."""
@@ -25,8 +27,11 @@ def name(text: str | bytes) -> bytes:
 
 
 def text_string(text: str) -> bytes:
-    """Return a text string for people (7.9.2.2): UTF-16BE in hexadecimal, so nothing needs escaping."""
-    return b"<FEFF" + text.encode("utf-16-be", "replace").hex().upper().encode() + b">"
+    """Return a text string for people (7.9.2.2): UTF-16BE in hexadecimal, so nothing needs escaping.
+
+    Surrogates, and the control character that would begin the name of a language, become U+FFFD.
+    """
+    return b"<FEFF" + _NOT_TEXT.sub("\ufffd", text).encode("utf-16-be").hex().upper().encode() + b">"
 
 
 def reference(obj: int) -> bytes:

@@ -5,21 +5,22 @@ Units are points; the origin is at the bottom left (ISO 32000-1, 8.3.2.3).
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from .fonts import FontChain, default_chain
+from .fonts.characters import printable
+from .fonts.line_breaking import is_cut
 from .fonts.usage import FontUsage
 from .images import Picture, placement
 from .numbering import FONT
 from .objects import Stream, name, number, reference
+from .tally import Tally
 
 Align = Literal["left", "center", "right"]
 Colour = tuple[float, float, float]
 BLACK: Colour = (0, 0, 0)
-_JOINERS_AND_MARKS = "\u200c\u200d\u200e\u200f"
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,7 @@ class Page:
         height: float,
         add: Callable[[bytes | Stream], int],
         add_once: Callable[[Stream], int],
+        tally: Tally,
     ) -> None:
         self.width = width
         self.height = height
@@ -58,6 +60,7 @@ class Page:
         self.label: Label | None = None
         self._add = add
         self._add_once = add_once
+        self._tally = tally
         self._operators: list[bytes] = []
         self._xobjects: dict[str, int] = {}
 
@@ -74,7 +77,7 @@ class Page:
     def text(
         self, x: float, y: float, size: float, text: str, *, align: Align = "left", colour: Colour = BLACK
     ) -> None:
-        """Draw one line with its baseline at y. Characters that draw nothing are left out."""
+        """Draw one line with its baseline at y. Characters that no font has become boxes, named in the result."""
         shown = printable(text)
         if shown:
             self.write(text_operators(self.face, x, y, size, shown, align, colour), [shown])
@@ -109,7 +112,31 @@ class Page:
     def write(self, operators: bytes, texts: Iterable[str]) -> None:
         """Add operators of your own; `texts` are the lines they show, for the fonts."""
         self._operators.append(operators)
-        self.usage.add(texts, self.face)
+        if missing := self.usage.add(texts, self.face):
+            self._tally.miss(missing)
+
+    def fit(self, text: str, size: float, width: float, what: str) -> str:
+        """Return the text as one line, cut with … if it is wider than `width` points.
+
+        A cut is named in the result; `what` is the plural of what the text is, such as "Captions".
+        """
+        line = printable(text)
+        shown = self.face.fit(line, size, width)
+        if shown != line:
+            self.warn(f"{what} are too long and end with …")
+        return shown
+
+    def wrap(self, text: str, size: float, width: float, lines: int, what: str) -> list[str]:
+        """Return the text in at most `lines` lines; if that cuts it, the result names it as `fit` does."""
+        line = printable(text)
+        found = self.face.wrap(line, size, width, lines)
+        if is_cut(line, found):
+            self.warn(f"{what} are too long and end with …")
+        return found
+
+    def warn(self, words: str) -> None:
+        """Name in the result what was guessed, cut or left out here. `words` as in Remarks."""
+        self._tally.warn(words, self._tally.place)
 
     def bookmark(self, title: str, level: int = 1, top: float | None = None) -> None:
         """Add an outline entry that leads here; `top` is in points, the page's upper edge by default."""
@@ -162,21 +189,6 @@ def font_resources(places: Sequence[int]) -> bytes:
     """Return the /Font entry of a resource dictionary; the font at index 0 is named F1."""
     entries = b"".join(b"/F%d %s" % (place + 1, reference(FONT + place)) for place in places)
     return b"/Font<<%s>>" % entries if entries else b""
-
-
-def printable(text: str) -> str:
-    """Return the text as one line: without control characters and line breaks, in composed form (NFC).
-
-    Format characters that join letters or mark a direction are kept; the others are removed.
-    """
-    composed = unicodedata.normalize("NFC", text)
-    if not composed.isprintable():
-        composed = "".join([c if c.isprintable() or c in _JOINERS_AND_MARKS else _replacement(c) for c in composed])
-    return composed.strip()
-
-
-def _replacement(character: str) -> str:
-    return "" if unicodedata.category(character) == "Cf" else " "
 
 
 def numbers(*values: float) -> bytes:

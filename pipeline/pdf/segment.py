@@ -48,7 +48,7 @@ class SegmentWriter(SegmentBody):
     @contextmanager
     def page(self, width: float, height: float) -> Iterator[Page]:
         """Yield a page to draw on; it is written when the block ends. Width and height in points."""
-        page = Page(width, height, self.add, self.add_once)
+        page = Page(width, height, self.add, self.add_once, self.tally)
         yield page
         number = self.reserve()
         if page.label:
@@ -115,6 +115,7 @@ class SegmentWriter(SegmentBody):
             labels=Labels(self._label_style, self._label_numbers) if self._label_style else None,
             skipped=self.tally.skipped,
             remarks=list(self.tally.remarks),
+            missing=list(self.tally.missing),
             glyphs=self._usage.shaped,
             fonts=default_chain().fingerprint if self._usage else "",
             before=self._lane.before,

@@ -13,7 +13,7 @@ from .objects import Block, Stream, reference, write_object
 from .page import Label
 from .page_tree import PageTree
 from .segment_index import Bookmark, Place
-from .tally import Remarks, Tally
+from .tally import MissingCharacters, Remarks, Tally
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Rollback:
     pages: int
     bookmarks: int
     labels: int
-    tally: tuple[int, int, int, Remarks]
+    tally: tuple[int, int, int, Remarks, MissingCharacters]
 
 
 class SegmentBody:
@@ -132,7 +132,7 @@ class SegmentBody:
         t = self.tally
         return Rollback(
             self._at, len(self._offsets), len(self._pages), len(self._bookmarks), len(self._label_numbers),
-            (t.records, t.drawn, len(t.skipped), Remarks(t.remarks)),
+            (t.records, t.drawn, len(t.skipped), Remarks(t.remarks), MissingCharacters(t.missing)),
         )  # fmt: skip
 
     def roll_back(self, to: Rollback) -> None:
@@ -151,8 +151,9 @@ class SegmentBody:
         self._pages.truncate(to.pages)
         del self._bookmarks[to.bookmarks :]
         del self._label_numbers[to.labels :]
-        self.tally.records, self.tally.drawn, skipped, self.tally.remarks = to.tally
-        del self.tally.skipped[skipped:]
+        t = self.tally
+        t.records, t.drawn, skipped, t.remarks, t.missing = to.tally
+        del t.skipped[skipped:]
 
     @property
     def slots(self) -> int:

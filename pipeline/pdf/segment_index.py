@@ -9,7 +9,7 @@ import msgspec
 from .fonts.glyph_run import Glyph
 from .numbering import Lane
 from .page import Label
-from .tally import Remark, Skipped
+from .tally import Missing, Remark, Skipped
 
 
 @dataclass(frozen=True)
@@ -76,6 +76,7 @@ class SegmentIndex:
     hidden: list[int] = field(default_factory=list)
     destinations: dict[str, Place] = field(default_factory=dict)
     links: list[str] = field(default_factory=list)
+    missing: list[Missing] = field(default_factory=list)
 
     @property
     def lane(self) -> Lane:

@@ -15,8 +15,8 @@ from .fonts.usage import FontUsage
 from .numbering import FIRST
 from .objects import Stream, text_string
 from .segment_index import SegmentIndex
+from .tally import MissingCharacters
 
-MAX_NAMED = 20  # characters without a font that are named
 # The most bytes that parts of a tail have.
 OBJECT_BYTES = 100  # around an object's value
 OUTLINE_ITEM_BYTES = 250  # without its title
@@ -33,6 +33,7 @@ class TailBound:
     def __init__(self) -> None:
         self.totals = Totals()
         self._usage = FontUsage()
+        self._missing = MissingCharacters()
         self._rows = FIRST
 
     def add(self, index: SegmentIndex) -> int:
@@ -41,6 +42,7 @@ class TailBound:
         self.totals = self.totals.plus(index)
         check_fonts(index.fonts)
         self._usage.update(index.characters, index.glyphs)
+        self._missing.extend(index.missing)
         self._rows = max(self._rows, index.lane.numbers(index.stop_slot, 1)[0])
         labels = len(index.labels.numbers) if index.labels else 0
         titles = sum(len(text_string(bookmark.title)) for bookmark in index.bookmarks)
@@ -49,6 +51,11 @@ class TailBound:
         names = sum(OBJECT_BYTES + 4 * len(name.encode()) for name in index.destinations)
         references = KID_BYTES * (1 + len(index.layers) + len(index.hidden))
         return titles + items + LABEL_BYTES * labels + names + ROW_BYTES * objects + references
+
+    def miss(self, index: SegmentIndex) -> None:
+        """Count characters without a font in a file that only repeats texts of others: the new ones."""
+        known = {each.code for each in self._missing}
+        self._missing.extend(each for each in index.missing if each.code not in known)
 
     @property
     def overhead(self) -> int:
@@ -63,12 +70,7 @@ class TailBound:
     @property
     def warnings(self) -> list[str]:
         """What went wrong without failing the export: characters that no font has."""
-        missing = self._usage.missing(default_chain())
-        if not missing:
-            return []
-        named = ", ".join(f"{character} (U+{ord(character):04X})" for character in missing[:MAX_NAMED])
-        more = f", and {len(missing) - MAX_NAMED} more" if len(missing) > MAX_NAMED else ""
-        return [f"No font has these characters: {named}{more}. Add a font that has them to FONTS."]
+        return self._missing.warnings
 
 
 def _size(value: bytes | Stream) -> int:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 EXAMPLES = 3  # that a remark names
+MAX_NAMED = 20  # characters without a font that are named
 KINDS = 100  # different remarks of one export
 FURTHER = "More kinds of remarks were made than are listed"
 
@@ -72,15 +74,70 @@ class Remarks:
         self._by_words[remark.words] = known + remark if known else remark
 
 
+@dataclass(frozen=True)
+class Missing:
+    """A character that no font has: its code point, how often it was met, and where first.
+
+    >>> str(Missing(0x4E2D, 12, "page 3"))
+    '中 U+4E2D (12 times, first: page 3)'
+    """
+
+    code: int
+    times: int
+    place: str
+
+    def __str__(self) -> str:
+        sign = f"{chr(self.code)} " if chr(self.code).isprintable() else ""
+        often = f"{self.times:,} times, first: " if self.times > 1 else ""
+        return f"{sign}U+{self.code:04X} ({often}{self.place})"
+
+
+class MissingCharacters:
+    """The characters that no font has, counted. Memory grows with their number, not with the text."""
+
+    def __init__(self, missing: Iterable[Missing] = ()) -> None:
+        self._by_code: dict[int, Missing] = {}
+        self.extend(missing)
+
+    def __iter__(self) -> Iterator[Missing]:
+        return (self._by_code[code] for code in sorted(self._by_code))
+
+    def extend(self, missing: Iterable[Missing]) -> None:
+        """Count the characters of later pages."""
+        for each in missing:
+            known = self._by_code.get(each.code)
+            self._by_code[each.code] = replace(known, times=known.times + each.times) if known else each
+
+    @property
+    def warnings(self) -> list[str]:
+        """The warning, if there is one: the first MAX_NAMED characters in the order of Unicode."""
+        found = list(self)
+        if not found:
+            return []
+        named = ", ".join(map(str, found[:MAX_NAMED]))
+        more = f", and {len(found) - MAX_NAMED} more" if len(found) > MAX_NAMED else ""
+        words = "No font has these characters, so they are drawn as \ufffd"
+        return [f"{words}: {named}{more}. Add a font that has them to FONTS."]
+
+
 @dataclass
 class Tally:
-    """Counts of a document while it draws; records in = drawn + skipped."""
+    """Counts of a document while it draws; records in = drawn + skipped.
+
+    `place` is what is being drawn, such as "page 7": remarks about the drawing name it.
+    """
 
     records: int = 0
     drawn: int = 0
     skipped: list[Skipped] = field(default_factory=list)
     remarks: Remarks = field(default_factory=Remarks)
+    missing: MissingCharacters = field(default_factory=MissingCharacters)
+    place: str = ""
 
     def warn(self, words: str, example: str = "", times: int = 1) -> None:
         """Name in the result what was guessed, repaired, cut or left out. `words` and `example` as in Remarks."""
         self.remarks.add(words, example, times)
+
+    def miss(self, characters: str) -> None:
+        """Count characters that no font has, each as often as it occurs."""
+        self.missing.extend(Missing(ord(c), times, self.place) for c, times in Counter(characters).items())

@@ -34,8 +34,9 @@ from .join import Volume, Written
 from .segment_cache import SegmentCache
 from .step import Signal, Work
 
-log = logging.getLogger(__name__)
 COPIES_AT_ONCE = 4
+
+log = logging.getLogger(__name__)
 
 
 class StoredSegments:

@@ -10,6 +10,7 @@ from ..errors import ExportFailed
 from ..exports.plan import Chunk, Plan
 from ..exports.strict import refuse
 from ..pdf.segment_index import SegmentIndex
+from ..pdf.tally import MissingCharacters
 
 
 def draw_chunk(
@@ -25,5 +26,5 @@ def draw_chunk(
             f"The document ended at page {first}, but {plan.pages} pages were planned.",
             advice="Its `draw` must make as many pages as its `survey` counts, whatever the chunk.",
         )
-    refuse(plan.strict, map(str, index.remarks), index.skipped)
+    refuse(plan.strict, [*map(str, index.remarks), *MissingCharacters(index.missing).warnings], index.skipped)
     return index

@@ -101,8 +101,10 @@ def join(
         written = output.write(volume, entries)
         worked = worked or written.new
         files.append(finished(volume, written, plan.volumes.bytes))
-    index = output.write_index(index_name(name), partial(draw_index, about, files)) if len(files) > 1 else None
-    made = result(bound, files, index, segments.some(range(len(entries))), plan.warnings)
+    index, notes = None, list(plan.warnings)
+    if len(files) > 1:
+        index = output.write_index(index_name(name), partial(draw_index, about, files, bound, notes))
+    made = result(bound, files, index, segments.some(range(len(entries))), tuple(notes))
     refuse(plan.strict, made.warnings)
     output.finish()
     return made
@@ -142,11 +144,17 @@ def finished(volume: Volume, written: Written, limit: int | None) -> FinishedFil
     return FinishedFile(file, volume.assembly.titles, tuple(warnings))
 
 
-def draw_index(about: About, files: Sequence[FinishedFile], out: BinaryIO) -> int:
-    """Draw the index of all volumes. Returns its pages."""
+def draw_index(
+    about: About, files: Sequence[FinishedFile], bound: TailBound, notes: list[str], out: BinaryIO
+) -> int:
+    """Draw the index of all volumes, and note in `bound` and `notes` what it lacks. Returns its pages."""
     rows = [_index_row(number, each) for number, each in enumerate(files, 1)]
     pages, size = sum(each.file.pages for each in files), sum(each.file.bytes for each in files)
-    return write_volume_index(out, about, f"{len(files):,} volumes, {pages:,} pages, {size / MB:,.2f} MB", rows)
+    summary = f"{len(files):,} volumes, {pages:,} pages, {size / MB:,.2f} MB"
+    index = write_volume_index(out, about, summary, rows)
+    bound.miss(index)
+    notes += map(str, index.remarks)
+    return index.pages
 
 
 def check_counts(totals: Totals, records: int) -> None:

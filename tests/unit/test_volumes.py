@@ -206,6 +206,14 @@ def test_the_index_names_every_volume(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.glob("*.pdf")) == sorted(file.name for file in result.files)
 
 
+def test_what_the_index_of_volumes_cuts_is_named(tmp_path: Path) -> None:
+    job = album(tmp_path, 3)
+    listing = tmp_path / "listing.jsonl"
+    listing.write_text(listing.read_text().replace("Photo 2", "A caption that is longer than the index has room"))
+    result = rendered(job, tmp_path / "cut.pdf", VolumeLimit(pages=2))
+    assert result.warnings == ("Texts in the index of volumes are too long and end with … (page 1 of the index).",)
+
+
 def test_a_rendering_that_fails_leaves_no_file(tmp_path: Path) -> None:
     job = album(tmp_path, 4, frozenset({3}), on_unreadable="fail")
     before = sorted(tmp_path.iterdir())

@@ -6,6 +6,7 @@ depend on their size.
 
 from __future__ import annotations
 
+import re
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
@@ -13,7 +14,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from tempfile import SpooledTemporaryFile
 from typing import BinaryIO, TypeVar, cast
-from unicodedata import category
 
 from ...adapters.bucket import Bucket
 from ...adapters.https import Fetcher
@@ -26,6 +26,9 @@ MAX_SOURCE = 128 * MIB
 IN_MEMORY = 1 * MIB
 TRIES = 3
 AHEAD = 4
+# Control characters, line breaks, surrogates, noncharacters. Not `isprintable`: it depends on the version of Python
+# and refuses spaces that do not break.
+_NO_TEXT = re.compile("[\0-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]")
 
 T = TypeVar("T")
 
@@ -140,11 +143,12 @@ def _missing(listing: str) -> ReadFailed:
 
 
 def _is_plain(key: str) -> bool:
-    """True if every store takes a key: no control characters, at most 1,024 bytes, no empty, `.` or `..` step."""
-    if not key.isprintable() and any(category(character) in ("Cc", "Cs") for character in key):
-        return False
+    """True if every store takes this key: at most 1,024 bytes of text, no empty, `.` or `..` step.
+
+    Odd spaces and format characters are text: file names of screenshots have them.
+    """
     steps = key.split("/")
-    return len(key.encode()) <= 1024 and not {".", "..", ""} & set(steps)
+    return not _NO_TEXT.search(key) and len(key.encode()) <= 1024 and not {".", "..", ""} & set(steps)
 
 
 def _load_ahead(

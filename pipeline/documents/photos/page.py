@@ -8,7 +8,7 @@ from typing import BinaryIO
 from ...errors import UnreadableSource
 from ...pdf.assembly import page_number
 from ...pdf.images import Picture, read_picture
-from ...pdf.page import BLACK, Page, printable
+from ...pdf.page import BLACK, Page
 from ...pdf.segment import SegmentWriter
 from ...pdf.tally import Skipped
 from .. import Range
@@ -43,6 +43,7 @@ class PhotoPage:
         position = self._position
         self._position += 1
         self._out.tally.records += 1
+        self._out.tally.place = f"photo {self._record(position)}"
         try:
             with opened() as file:
                 picture = self._read(photo, position, file)
@@ -81,14 +82,14 @@ class PhotoPage:
         box = self._layout.picture(position)
         size = self._layout.caption_size
         page.rectangle(box.x, box.y, box.width, box.height, stroke=GREY, fill=(0.96, 0.96, 0.96))
-        words = [photo.file, *page.face.wrap(reason, size, box.width * 0.9, 6)]
+        room = box.width * 0.9
+        words = [page.fit(photo.file, size, room, "Names of files"), *page.wrap(reason, size, room, 6, "Reasons")]
         if photo.caption:
-            words.insert(1, photo.caption)
+            words.insert(1, page.fit(photo.caption, size, room, "Captions"))
         y = box.y + (box.height + len(words) * size * LEADING) / 2
         for i, line in enumerate(words):
-            fitted = page.face.fit(printable(line), size, box.width * 0.9)
             colour = BLACK if i == 0 else GREY
-            page.text(box.x + box.width / 2, y, size, fitted, align="center", colour=colour)
+            page.text(box.x + box.width / 2, y, size, line, align="center", colour=colour)
             y -= size * LEADING
 
     def _begun(self, photo: Photo, position: int) -> Page:
@@ -117,6 +118,6 @@ class PhotoPage:
     def _caption(self, page: Page, position: int, bottom: float, caption: str) -> None:
         cell, size = self._layout.cell(position), self._layout.caption_size
         y = bottom - size * LEADING
-        for line in page.face.wrap(printable(caption), size, cell.width, 2):
+        for line in page.wrap(caption, size, cell.width, 2, "Captions"):
             page.text(cell.x + cell.width / 2, y, size, line, align="center")
             y -= size * LEADING

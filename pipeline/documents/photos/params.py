@@ -9,8 +9,8 @@ import msgspec
 from msgspec import Meta
 
 from ...errors import InvalidRequest
+from ...pdf.fonts.characters import printable
 from ...pdf.images import MAX_FRAMES
-from ...pdf.page import printable
 from ..params import PaperParams, invalid
 
 Frame = Annotated[int, Meta(ge=1, le=MAX_FRAMES)]

@@ -76,7 +76,8 @@ class Table:
         places = measure_columns(params, format, _rows(sample, format))
         setup = table_setup(params, format, places)
         summary = Summary(params, setup)
-        notes = SurveyNotes(setup.texts, setup.watched, summary.room, remarks)
+        notes = SurveyNotes(setup.layout, setup.watched, summary.room, remarks)
+        notes.look_at_titles(setup.title_block)
         blocks, state = inputs.blocks(listing, format.begin), setup.grouping.opening()
         marks, records, pages, start = Marks(), 0, 0, format.begin
         for page_rows in _pages(blocks, format, setup, state, RowNotes(remarks)):
@@ -159,7 +160,9 @@ def _finish(page: Page, params: TableParams, words: Words, number: int, pages: i
     if params.page_numbers:
         size = params.font_size
         y = params.margin * MM + size * 0.4
-        page.text(params.paper[0] / 2, y, size, page_number(number + 1, pages, words.of), align="center")
+        line = page_number(number + 1, pages, words.of)
+        room = params.paper[0] - 2 * params.margin * MM
+        page.text(params.paper[0] / 2, y, size, page.fit(line, size, room, "Page numbers"), align="center")
     if params.bookmark_every and number % params.bookmark_every == 0:
         page.bookmark(f"{words.page} {number + 1}")
 

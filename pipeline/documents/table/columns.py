@@ -9,12 +9,14 @@ from typing import Literal
 
 from ...errors import InvalidRequest
 from ...pdf.fonts import FontChain
-from ...pdf.page import printable
+from ...pdf.fonts.characters import printable
 
 PADDING = 2.2  # points, on each side of a cell
+NAME = 60  # characters of a title in remarks
 MIN_COLUMN = 3.0  # narrowest column, in font sizes
 NUMBER = re.compile(r"[-+(]?[$€£]?\s?\d[\d.,' ]*\s?[%)]?")
 Align = Literal["left", "right", "center"]
+SHARES: dict[Align, float] = {"left": 0.0, "center": 0.5, "right": 1.0}  # of the free room, before a text
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,11 @@ class PlacedColumn:
     x: float
     width: float
     align: Align
+
+    @property
+    def name(self) -> str:
+        """The title as remarks name it: quoted, and not longer than a line."""
+        return repr(self.title if len(self.title) <= NAME else self.title[:NAME] + "…")
 
     @property
     def inside(self) -> float:

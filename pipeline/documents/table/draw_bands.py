@@ -7,10 +7,10 @@ at least a pixel wide, which makes small text blurred.
 from __future__ import annotations
 
 from ...pdf.objects import number
-from ...pdf.page import Page, printable
-from .columns import PADDING
+from ...pdf.page import Page
+from .columns import PADDING, SHARES
 from .groups import Band
-from .layout import Layout, size_that_fits
+from .layout import TOO_WIDE, Layout, one_line
 
 SIZES = {"heading": 1.4, "total": 1.15}
 DEEPER = 1.15  # font size of headings below the outermost level
@@ -48,9 +48,9 @@ class BandPen:
         size = layout.size * (SIZES["heading"] if band.level == 0 else DEEPER)
         x, y = layout.places[0].x + PADDING + band.level * layout.size, bottom + layout.size * 0.5
         room = layout.right - x - PADDING
-        note = layout.face.fit(printable(band.note), layout.size * 0.9, room / 2)
+        note = page.fit(band.note, layout.size * 0.9, room / 2, "Notes beside the headings of groups")
         taken = layout.face.width(note, layout.size * 0.9) + layout.size if note else 0
-        words = layout.face.fit(band.words, size, room - taken)
+        words = page.fit(band.words, size, room - taken, "Headings of groups")
         self._write(page, x, y, size, words, b"0")
         if note:
             end = x + layout.face.width(words, size) + layout.size * 0.8
@@ -62,15 +62,16 @@ class BandPen:
         ink = INK.get(band.kind, b"0")
         y = bottom + (layout.band_height(band.kind, band.level) - size) / 2 + size * 0.15
         left, right = layout.words
-        words = layout.face.fit(band.words, size, right - left - 2 * PADDING)
+        words = page.fit(band.words, size, right - left - 2 * PADDING, "Words beside totals")
         self._write(page, left + PADDING, y, size, words, ink)
         for i, text in zip(layout.summed, band.sums, strict=True):
             place = layout.places[i]
             room = place.inside
-            smaller = size_that_fits(layout.face, text, size, room)
-            free = room - layout.face.width(text, smaller)
-            x = place.x + PADDING + free * {"left": 0.0, "center": 0.5, "right": 1.0}[place.align]
-            self._write(page, x, y, smaller, text, ink)
+            shown, smaller = one_line(layout.face, text, size, room)
+            if shown != text:
+                page.warn(TOO_WIDE.format(place.name))
+            free = room - layout.face.width(shown, smaller)
+            self._write(page, place.x + PADDING + free * SHARES[place.align], y, smaller, shown, ink)
 
     def _write(self, page: Page, x: float, y: float, size: float, text: str, ink: bytes) -> None:
         shown = self._layout.face.show(text, size)

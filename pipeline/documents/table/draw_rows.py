@@ -9,8 +9,9 @@ from itertools import accumulate, chain, pairwise
 from operator import sub
 
 from ...pdf.objects import number
-from ...pdf.page import Page, printable
-from .columns import PADDING, PlacedColumn
+from ...pdf.page import Page
+from .broken_cells import Cell
+from .columns import PADDING, SHARES, PlacedColumn
 from .draw_bands import BandPen, bar
 from .layout import LEADING, Layout
 from .pagination import PageRows
@@ -64,9 +65,6 @@ class TablePen:
         self._known: dict[float, dict[str, float]] = defaultdict(dict)  # x of column -> shape -> where it begins
         self._geometries: dict[object, PageGeometry] = {}
         self._begin = b"/F1 %s Tf %s TL" % (number(layout.size), number(layout.row_height()))
-        self._titles = [
-            layout.face.fit(printable(place.title), layout.size, place.inside) for place in layout.places
-        ]
 
     def draw(self, page: Page, first: bool, page_rows: PageRows) -> None:
         """Draw the column titles, the rows, and the bands between them."""
@@ -86,7 +84,7 @@ class TablePen:
             self._write_cells(page, page_rows.cells, geometry)
 
     def _write_columns(self, page: Page, columns: Sequence[Sequence[str]], geometry: PageGeometry) -> None:
-        texts = [[title, *column] for title, column in zip(self._titles, columns, strict=True)]
+        texts = [[title, *column] for title, column in zip(self._layout.titles, columns, strict=True)]
         shown = [
             self._whole_column(place, column, spelled, geometry)
             for place, column, spelled in zip(self._layout.places, texts, self._spelled(texts), strict=True)
@@ -102,11 +100,12 @@ class TablePen:
         count = len(columns[0])
         return (spelled[at : at + count] for at in range(0, len(flat), count))
 
-    def _write_cells(self, page: Page, cells: Sequence[Sequence[Sequence[str]]], geometry: PageGeometry) -> None:
+    def _write_cells(self, page: Page, cells: Sequence[Sequence[Cell]], geometry: PageGeometry) -> None:
+        titles = [Cell([title], self._layout.size) for title in self._layout.titles]
         edges = [edge for run in geometry.runs for edge in run.edges[:-1]]
-        for edge, row in zip(edges, [[[title] for title in self._titles], *cells], strict=True):
-            for place, lines in zip(self._layout.places, row, strict=True):
-                page.write(self._cell(place, lines, edge), lines)
+        for edge, row in zip(edges, [titles, *cells], strict=True):
+            for place, cell in zip(self._layout.places, row, strict=True):
+                page.write(self._cell(place, cell, edge), cell.lines)
 
     def _whole_column(
         self, place: PlacedColumn, texts: Sequence[str], spelled: list[bytes] | None, geometry: PageGeometry
@@ -132,14 +131,20 @@ class TablePen:
             parts[i] = b" 0 %.2f Td" % -drop + parts[i]
         return b"BT %s 0 %.2f Td%s ET" % (self._begin, y, b"".join(parts))
 
-    def _cell(self, place: PlacedColumn, lines: Sequence[str], edge: float) -> bytes:
+    def _cell(self, place: PlacedColumn, cell: Cell, edge: float) -> bytes:
         """Returns the operators that draw the lines of one cell."""
         layout = self._layout
         y = edge - layout.size * ASCENT
+        if cell.size == layout.size:
+            begin, xs = self._begin, self._starts(place, cell.lines)
+        else:
+            begin = b"/F1 %s Tf" % number(cell.size)
+            widths = [layout.face.width(text, cell.size) for text in cell.lines]
+            xs = [place.x + PADDING + (place.inside - width) * SHARES[place.align] for width in widths]
         parts = []
-        for i, (x, text) in enumerate(zip(self._starts(place, lines), lines, strict=True)):
-            shown = layout.face.show(text, layout.size)
-            parts.append(b"BT %s %.2f %.2f Td%s ET" % (self._begin, x, y - i * layout.size * LEADING, shown))
+        for i, (x, text) in enumerate(zip(xs, cell.lines, strict=True)):
+            shown = layout.face.show(text, cell.size)
+            parts.append(b"BT %s %.2f %.2f Td%s ET" % (begin, x, y - i * layout.size * LEADING, shown))
         return b"\n".join(parts)
 
     def _starts(self, place: PlacedColumn, texts: Sequence[str]) -> list[float]:
@@ -155,7 +160,7 @@ class TablePen:
             known.clear()
         for shape in set(shapes) - known.keys():
             free = place.inside - layout.face.width(shape, layout.size)
-            known[shape] = round(place.x + PADDING + free * (1.0 if place.align == "right" else 0.5), 2)
+            known[shape] = round(place.x + PADDING + free * SHARES[place.align], 2)
         return [known[shape] for shape in shapes]
 
     def _geometry(self, first: bool, page_rows: PageRows) -> PageGeometry:

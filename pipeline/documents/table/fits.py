@@ -14,7 +14,8 @@ from functools import cached_property
 from math import inf
 from unicodedata import is_normalized
 
-from ...pdf.page import printable
+from ...pdf.fonts.characters import printable, shown_as_is
+from .broken_cells import Cell, broken_cell
 from .cells import Cells
 from .csv_rows import Row
 from .layout import Layout
@@ -42,11 +43,12 @@ class CellTexts:
         fit = all(self._fits(column, i) for i, column in enumerate(columns))
         return columns if fit else None
 
-    def lines(self, row: Row) -> list[list[str]]:
-        """Returns the lines of each cell of a row."""
+    def lines(self, row: Row) -> list[Cell]:
+        """Returns each cell of a row in lines."""
+        places = self.layout.places
         return [
-            self._broken(printable(text), place.inside)
-            for text, place in zip(self.texts(row), self.layout.places, strict=True)
+            broken_cell(printable(text), place.inside, self.layout, formatted is not None)
+            for text, place, formatted in zip(self.texts(row), places, self.formatted, strict=True)
         ]
 
     def texts(self, row: Row) -> list[str]:
@@ -58,7 +60,7 @@ class CellTexts:
 
     def _fits(self, column: Sequence[str], i: int) -> bool:
         joined, safe, layout = "".join(column), self._safe_lengths[i], self.layout
-        if not joined.isprintable():
+        if not shown_as_is(joined):
             return False
         if joined.isascii():
             if max(map(len, column)) <= safe or self._patterns[i].fullmatch("\n".join(column)):
@@ -91,12 +93,6 @@ class CellTexts:
     def _shown(self, i: int, texts: Sequence[str]) -> list[str]:
         cells = self.formatted[i]
         return cells.texts(texts) if cells else list(texts)
-
-    def _broken(self, text: str, width: float) -> list[str]:
-        layout = self.layout
-        if layout.face.width(text, layout.size) <= width:
-            return [text]
-        return layout.face.wrap(text, layout.size, width, layout.max_lines)
 
 
 def fitting(room: float, advances: Mapping[str, float], characters: Set[str], least: int, end: str) -> str:

@@ -165,7 +165,10 @@ class NumberWriter:
 
 PLAIN = r"[-+]?(?:\d{1,40}(?:\.\d{0,40})?|\.\d{1,40})(?:[eE][-+]?\d{1,2})?"
 PLAIN_LINES = re.compile(rf"(?:{PLAIN}\n)*+{PLAIN}", re.ASCII)
-AS_IT_IS = Number(grouping=False)  # how a summed column without a format is read
+# A summed column without a format shows the input. Its totals have the same decimal mark: a point,
+# since only such numbers are read.
+AS_IT_IS = Number(grouping=False)
+PLAIN_LOCALE = Locale("en")
 
 
 def _number_writer(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -12,13 +13,14 @@ from typing import Literal
 
 import msgspec
 
-from ...pdf.page import printable
+from ...pdf.fonts.characters import printable
 from .cells import Cells
 from .csv_rows import Row
 from .formats import EXACT, NumberWriter
 from .params import Words
 
 MAX_KEY = 200  # characters of a group's name that are kept; a longer one ends in its hash
+SHORTENED = re.compile(r"… [0-9a-f]{12}\Z")
 Kind = Literal["brought", "heading", "subtotal", "total", "carried"]
 GroupKeys = tuple[str, ...]  # the names of a row's groups, outermost first
 
@@ -178,6 +180,11 @@ def _common_levels(one: GroupKeys, two: GroupKeys) -> int:
 
 def _shortened(text: str) -> str:
     return text[:MAX_KEY] + "… " + sha256(text.encode()).hexdigest()[:12]
+
+
+def is_shortened(words: str) -> bool:
+    """Returns whether these words lack the end of a group's name."""
+    return SHORTENED.search(words) is not None
 
 
 def _title(key: str) -> str:

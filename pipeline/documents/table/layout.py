@@ -6,11 +6,16 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from ...pdf.fonts import FontChain
+from ...pdf.fonts.characters import printable
 from .columns import PlacedColumn
 from .groups import Kind
 
 LEADING = 1.3  # baseline to baseline, in font sizes
 ROW_PADDING = 0.45  # above and below the text of a row together, in font sizes
+LEGIBLE = 3.5  # points: the smallest print of a number that is wide
+SMALLER = 0.6  # of the font size may be smaller than that
+HASHES = "###"  # stands for a number without room, as in spreadsheets: a cut one would read as another number
+TOO_WIDE = f"Totals of column {{}} are too wide, even in smaller print, so they are shown as {HASHES}"
 FOOTER = 2.4  # height of the line with the page number, in font sizes
 # Heights of bands, in rows; of headings by their level.
 HEIGHTS = {"brought": 1.0, "carried": 1.0, "subtotal": 1.1, "total": 1.35}
@@ -54,6 +59,11 @@ class Layout:
             left = self.places[i].x + self.places[i].width
         return max([*gaps, (left, self.right)], key=lambda gap: gap[1] - gap[0])
 
+    @cached_property
+    def titles(self) -> tuple[str, ...]:
+        """The titles of the columns as they are drawn; one that is too long ends in …"""
+        return tuple(self.face.fit(printable(p.title), self.size, p.inside) for p in self.places)
+
     def band_height(self, kind: Kind, level: int) -> float:
         """Height of a band."""
         rows = HEADINGS[min(level, len(HEADINGS) - 1)] if kind == "heading" else HEIGHTS[kind]
@@ -91,6 +101,19 @@ def units(points: float) -> int:
     return round(points * 1000)
 
 
+def one_line(face: FontChain, number: str, size: float, width: float) -> tuple[str, float]:
+    """Returns a number on one line and its font size: smaller if it is wide, and HASHES if that is illegible."""
+    smaller = size_that_fits(face, number, size, width)
+    if smaller >= smallest_print(size):
+        return number, smaller
+    return HASHES, size_that_fits(face, HASHES, size, width)
+
+
+def smallest_print(size: float) -> float:
+    """Returns the smallest font size of a number in a table of font size `size`."""
+    return min(LEGIBLE, SMALLER * size)
+
+
 def size_that_fits(face: FontChain, text: str, size: float, width: float) -> float:
-    """Returns the font size at which a text fits: a total is drawn smaller rather than cut."""
+    """Returns the font size at which a text fits: a number is drawn smaller rather than cut."""
     return min(size, size * width / max(face.width(text, size), 0.001))

@@ -12,6 +12,7 @@ from itertools import count, repeat
 from typing import Protocol
 
 from ...errors import InvalidRequest
+from .broken_cells import Cell
 from .csv_rows import Row
 from .fits import CellTexts
 from .groups import Band, Grouping, Kind, OpenGroups
@@ -19,7 +20,7 @@ from .layout import Layout, units
 from .rows import RowReader
 
 Waiting = Sequence[tuple[Row, int]]  # rows that are not on a page yet, each with the offset behind it
-CellLines = list[list[list[str]]]  # for each row, the lines of each cell
+CellLines = list[list[Cell]]  # for each row
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class PageRows:
     @property
     def lines(self) -> list[int]:
         """How many lines each row has."""
-        return [max(map(len, row)) for row in self.cells] if self.columns is None else [1] * self.count
+        return list(map(line_count, self.cells)) if self.columns is None else [1] * self.count
 
 
 class Paginator(Protocol):
@@ -192,11 +193,16 @@ def _is_plain(grouping: Grouping) -> bool:
     return not grouping.levels and not grouping.sums
 
 
+def line_count(row: Sequence[Cell]) -> int:
+    """Returns how many lines a row has."""
+    return max(len(cell.lines) for cell in row)
+
+
 def break_rows(rows: Iterable[Row], texts: CellTexts, into: CellLines) -> Iterator[int]:
     """Break the cells of row after row into lines, append them to `into`, and yield the height of each row."""
     for row in rows:
         into.append(texts.lines(row))
-        yield units(texts.layout.row_height(max(map(len, into[-1]))))
+        yield units(texts.layout.row_height(line_count(into[-1])))
 
 
 def _page_rows(

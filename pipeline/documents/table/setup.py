@@ -18,7 +18,7 @@ from .cells import Cells
 from .columns import PlacedColumn, WantedColumn, place_columns
 from .csv_rows import Row
 from .fits import CellTexts
-from .formats import AS_IT_IS, Date, NumberWriter, known_locale, writer
+from .formats import AS_IT_IS, PLAIN_LOCALE, Date, NumberWriter, known_locale, writer
 from .groups import Grouping, Level, OpenGroups, Sum, total
 from .layout import Layout
 from .pagination import Paginator, keep_band_room, paginator_for
@@ -72,7 +72,7 @@ def table_setup(params: TableParams, format: InputFormat, places: Sequence[Place
     columns = [column for column, _ in chosen_columns(params, format.fields)]
     cells = [column_cells(params, column) for column in columns]
     grouping = _grouping(params, format.fields, places, columns, cells)
-    block = title_block(params, face, width - 2 * margin)
+    block = title_block(params, face, width - 2 * margin, height - 2 * margin)
     layout = Layout(
         tuple(places),
         tuple(i for i, column in enumerate(columns) if column.total),
@@ -135,8 +135,9 @@ def column_cells(params: TableParams, column: Column) -> Cells | None:
     """Returns the cells of a formatted or summed column; None for one that shows its input."""
     if not column.format and not column.total:
         return None
-    locale = known_locale(column.locale or params.locale)
-    return Cells(writer(column.format or AS_IT_IS, locale), shown=column.format is not None)
+    if not column.format:
+        return Cells(writer(AS_IT_IS, PLAIN_LOCALE), shown=False)
+    return Cells(writer(column.format, known_locale(column.locale or params.locale)))
 
 
 def _wanted_columns(params: TableParams, fields: Sequence[str], sample: Sequence[Row]) -> Iterator[WantedColumn]:

@@ -6,10 +6,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ...errors import InvalidRequest
-from ...pdf.page import Colour, Page, printable
+from ...pdf.fonts.characters import printable
+from ...pdf.page import Colour, Page
 from .cells import Cells
 from .formats import Number, known_locale, writer
-from .layout import FOOTER, size_that_fits
+from .layout import FOOTER, HASHES, one_line
 from .params import TableParams
 from .setup import TablePlan, TableSetup
 from .warnings import GroupEntry
@@ -108,10 +109,13 @@ class Summary:
         else:
             page.text(layout.margin, top - size * HEADING, size * HEADING, self._setup.grouping.words.summary)
             y -= size * HEADING * 2 + size
+        half = layout.width / 2 - layout.margin
         widest = max(page.face.width(printable(title), size) for title, _ in self._facts(plan))
+        x = layout.margin + min(widest, half) + 2 * size
         for title, value in self._facts(plan):
-            page.text(layout.margin, y, size, title, colour=GREY)
-            page.text(layout.margin + min(widest, layout.width / 2) + 2 * size, y, size, value)
+            page.text(layout.margin, y, size, page.fit(title, size, half, "Words of the summary"), colour=GREY)
+            shown, smaller = self._number_in(page, value, layout.width - layout.margin - x)
+            page.text(x, y, smaller, shown)
             y -= size * STEP
         return top - self._head_height(0) - size * 0.6
 
@@ -140,11 +144,18 @@ class Summary:
     ) -> float:  # fmt: skip
         size, x = self._size, self._layout.margin + level * self._size * 1.5
         room = cells[0].right - cells[0].width - self._size - x
-        page.text(x, y, size, page.face.fit(printable(words), size, room), colour=colour)
+        page.text(x, y, size, page.fit(words, size, room, "Names of groups in the summary"), colour=colour)
         for cell, text in zip(cells, texts, strict=False):
-            smaller = size_that_fits(page.face, printable(text), size, cell.width)
-            page.text(cell.right, y, smaller, text, align="right", colour=colour)
+            shown, smaller = self._number_in(page, text, cell.width)
+            page.text(cell.right, y, smaller, shown, align="right", colour=colour)
         return y - size * STEP
+
+    def _number_in(self, page: Page, text: str, width: float) -> tuple[str, float]:
+        """Returns a number or a title above numbers as `one_line` does, named in the result if it has no room."""
+        shown, size = one_line(page.face, printable(text), self._size, width)
+        if shown == HASHES:
+            page.warn(f"Numbers of the summary are too wide, even in smaller print, so they are shown as {HASHES}")
+        return shown, size
 
     def _rule(self, page: Page, y: float) -> None:
         left, right, y = self._layout.margin, self._layout.width - self._layout.margin, y + self._size * 1.2

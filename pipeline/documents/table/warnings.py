@@ -11,12 +11,14 @@ from dataclasses import dataclass
 
 import msgspec
 
-from ...pdf.page import printable
+from ...pdf.fonts.characters import printable
 from ...pdf.tally import Remarks
+from .broken_cells import Fault
 from .cells import Cells
-from .fits import CellTexts
-from .groups import Band
+from .groups import MAX_KEY, Band, is_shortened
+from .layout import Layout
 from .pagination import PageRows
+from .title_block import TitleBlock
 
 MAX_KNOWN = 100_000  # groups that are remembered to notice when one begins again: about 10 MB
 MAX_BOOKMARKS = 100_000  # for groups; each is an object of the file, and PDF readers load all of them
@@ -47,8 +49,8 @@ class WatchedColumn:
 class SurveyNotes:
     """Looks at every page once. Keeps the first `room` groups."""
 
-    def __init__(self, texts: CellTexts, watched: Sequence[WatchedColumn], room: int, remarks: Remarks) -> None:
-        self._texts = texts
+    def __init__(self, layout: Layout, watched: Sequence[WatchedColumn], room: int, remarks: Remarks) -> None:
+        self._layout = layout
         self._watched = watched
         self._room = room
         self._remarks = remarks
@@ -57,6 +59,14 @@ class SurveyNotes:
         self.groups = 0
         self.entries: list[GroupEntry] = []
         self.totals: tuple[str, ...] = ()
+
+    def look_at_titles(self, block: TitleBlock) -> None:
+        """Note what is cut of the title block and of the titles of columns."""
+        for text in block.cut:
+            self._remarks.add(f"{text} is cut, since it is too long")
+        for place, title in zip(self._layout.places, self._layout.titles, strict=True):
+            if title != printable(place.title):
+                self._remarks.add(f"The title of column {place.name} is cut, since it is too long")
 
     def look(self, page_rows: PageRows, page: int, before: int) -> None:
         """Note what is on a page. `before` is the number of rows on the pages before it."""
@@ -82,11 +92,10 @@ class SurveyNotes:
                         self._remarks.add(_failure(column), f"row {number}")
 
     def _look_for_cuts(self, page_rows: PageRows, before: int) -> None:
-        for number, (row, cells) in enumerate(zip(page_rows.rows, page_rows.cells, strict=True), before + 1):
-            for i, (text, lines) in enumerate(zip(self._texts.texts(row), cells, strict=True)):
-                if "".join(lines).replace(" ", "") != printable(text).replace(" ", ""):
-                    title = self._texts.layout.places[i].title
-                    self._remarks.add(f"Cells of column {title!r} are too long and end with …", f"row {number}")
+        for number, cells in enumerate(page_rows.cells, before + 1):
+            for place, cell in zip(self._layout.places, cells, strict=True):
+                if cell.fault is not Fault.NONE:
+                    self._remarks.add(cell.fault.value.format(place.name), f"row {number}")
 
     def _look_at(self, band: Band, page: int, rows: int) -> None:
         if band.kind == "heading" and not band.continued:
@@ -95,6 +104,8 @@ class SurveyNotes:
             self._open.append((entry, rows))
             self._look_for_return(rows)
             self.groups += 1
+            if is_shortened(band.words):
+                self._remarks.add(f"Names of groups are cut behind {MAX_KEY} characters", f"row {rows + 1}")
             if len(self.entries) < self._room:
                 self.entries.append(entry)
         elif band.kind == "subtotal":

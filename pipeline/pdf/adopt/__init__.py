@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from ..page import printable
+from ..fonts.characters import printable
 from ..reader import Heading, open_pdf
 from ..segment_body import SegmentBody
 from ..segment_index import Bookmark, Place

@@ -1,6 +1,6 @@
 """The order in which a line of mixed directions is displayed (Unicode Standard Annex 9).
 
-Explicit embeddings, overrides and isolates do not occur: `printable` removes them from every text.
+Explicit embeddings, overrides and isolates do not occur: `printable` (characters.py) removes them.
 """
 
 # ruff: noqa: RUF001  # brackets of other scripts
@@ -10,7 +10,8 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import NamedTuple
-from unicodedata import bidirectional
+
+from .characters import direction
 
 LEFT_TO_RIGHT, RIGHT_TO_LEFT = "\u200e", "\u200f"  # marks: draw nothing, count as a letter
 _BRACKETS = "()[]{}⁽⁾₍₎〈〉《》「」『』【】〔〕（）［］｛｝｢｣"
@@ -38,7 +39,7 @@ class Run(NamedTuple):
 def base_level(text: str) -> int:
     """Return the level of a paragraph: 1 when its first letter is of a right-to-left script, else 0 (P2, P3)."""
     for character in text:
-        if (kind := bidirectional(character)) in ("L", "R", "AL"):
+        if (kind := direction(character)) in ("L", "R", "AL"):
             return int(kind != "L")
     return 0
 
@@ -69,7 +70,7 @@ def levels(text: str) -> list[int]:
     """Return the level of each character of a line; odd levels are read from right to left."""
     level = base_level(text)
     side = "LR"[level]
-    kinds = side + "".join([_LETTERS.get(bidirectional(c), "n") for c in text])
+    kinds = side + "".join([_LETTERS.get(direction(c), "n") for c in text])
     kinds = _brackets(text, _weak(kinds), side) + side
     kinds = re.sub(r"(?<=L)n+(?=L)", lambda m: "L" * len(m[0]), kinds)  # N1
     kinds = re.sub(r"(?<=[Rea])n+(?=[Rea])", lambda m: "R" * len(m[0]), kinds)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence, Set
 from functools import lru_cache
 
 from .bidi import keep_direction
+from .characters import REPLACEMENT, draws_nothing, is_control, shown_as_is
 from .files import FontFile, fingerprint
 from .font import Font
 from .glyph_run import Line, Placed, escaped, make_line
@@ -14,7 +15,6 @@ from .shaping import COMPLEX, one_by_one, shaped
 
 LONG = 1000  # characters; more rarely fit a line
 LINES = 1024  # cached lines that are not plain: a page of a table is measured, then drawn
-REPLACEMENT = "\ufffd"
 BLANK = 500  # width of a character without a font, when the replacement has none either
 
 
@@ -29,7 +29,7 @@ class FontChain:
         self.fonts = tuple(Font(file) for file in files)
         self.fingerprint = fingerprint(files)
         first = self.fonts[0]
-        ids = {code: glyph for code, glyph in first.characters().items() if not COMPLEX.match(chr(code))}
+        ids = {code: glyph for code, glyph in first.characters().items() if _is_plain(chr(code))}
         self._widths = {chr(code): first.advance(glyph) for code, glyph in ids.items()}
         # for str.translate, which looks code points up in C
         self._spelling = {code: escaped(glyph) for code, glyph in ids.items()}
@@ -53,7 +53,7 @@ class FontChain:
             return 0
         if character not in self._places:
             found = (i for i, font in enumerate(self.fonts) if font.glyph(character))
-            self._places[character] = next(found, None)
+            self._places[character] = None if is_control(character) else next(found, None)
         return self._places[character]
 
     def is_plain(self, characters: Set[str]) -> bool:
@@ -94,6 +94,8 @@ class FontChain:
                 return None
             return [text.translate(self._spelling).encode("latin-1") for text in texts]
         low = joined.encode().translate(self._low)
+        if 0 in low:  # control characters
+            return None
         pairs = bytearray(2 * len(low))
         pairs[1::2] = low
         for plain, escape in _ESCAPES:
@@ -104,8 +106,8 @@ class FontChain:
         """Return the text, cut with an ellipsis if it is wider than `width` points."""
         if self._fits(text, size, width):
             return text
-        count = largest_fitting(len(text) - 1, lambda n: self.width(text[:n].rstrip() + "…", size) <= width)
-        return text[: whole_letters(text, count)].rstrip() + "…"
+        count = largest_fitting(len(text) - 1, lambda n: self.width(text[:n].rstrip(" ") + "…", size) <= width)
+        return text[: whole_letters(text, count)].rstrip(" ") + "…"
 
     def wrap(self, text: str, size: float, width: float, lines: int) -> list[str]:
         """Return the text in at most `lines` lines; the last one ends in … when it is cut.
@@ -113,11 +115,11 @@ class FontChain:
         Lines break at spaces, between ideographs, and inside a word that is too long for a line.
         """
         found: list[str] = []
-        rest = " ".join(text.split())
+        rest = " ".join(filter(None, text.split(" ")))
         while rest and len(found) < lines - 1:
             taken = self._line_break(rest, size, width)
-            found.append(rest[:taken].rstrip())
-            rest = rest[taken:].lstrip()
+            found.append(rest[:taken].rstrip(" "))
+            rest = rest[taken:].lstrip(" ")
         found += [self.fit(rest, size, width)] if rest else []
         return keep_direction(found, text) if COMPLEX.search(text) else found
 
@@ -135,7 +137,7 @@ class FontChain:
         """Return how many characters the first line takes, at least one."""
         taken = 0
         for piece in PIECE.finditer(text):
-            if not self._fits(text[: piece.end()].rstrip(), size, width):
+            if not self._fits(text[: piece.end()].rstrip(" "), size, width):
                 break
             taken = piece.end()
         if taken:
@@ -144,7 +146,14 @@ class FontChain:
         return max(1, whole_letters(text, count))
 
     def _line(self, text: str) -> Line:
-        return make_line(*(shaped(text, self) if COMPLEX.search(text) else (one_by_one(text, self), text)))
+        glyphs, lone = shaped(text, self) if COMPLEX.search(text) else (one_by_one(text, self), text)
+        missing = "".join([c for c in lone if not self.has(c) and not draws_nothing(c)])
+        drawn = "".join([c for c in lone if self.has(c)]) + (REPLACEMENT if missing else "")
+        return make_line(glyphs, drawn, missing)
+
+
+def _is_plain(character: str) -> bool:
+    return shown_as_is(character) and not COMPLEX.match(character)
 
 
 def _low_bytes(ids: Mapping[int, int]) -> bytes | None:

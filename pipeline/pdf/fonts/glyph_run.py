@@ -51,13 +51,15 @@ class Run(NamedTuple):
 class Line:
     """A line that is not plain (see `FontChain`). `width` is in 1/1000 of the size.
 
-    `characters` were drawn one by one; `shaped` are the other glyphs.
+    `characters` were drawn one by one; `shaped` are the other glyphs. `missing` are the characters that no font
+    has, each as often as it occurs.
     """
 
     width: float
     runs: tuple[Run, ...]
     characters: str
     shaped: tuple[Glyph, ...]
+    missing: str
 
     def show(self, size: float) -> bytes:
         """Return the operators that draw the line from the current point; the first font is set before and after.
@@ -79,14 +81,14 @@ class Line:
         return b" ".join(parts).rstrip()
 
 
-def make_line(glyphs: Sequence[Placed], characters: str) -> Line:
+def make_line(glyphs: Sequence[Placed], characters: str, missing: str) -> Line:
     """Return the line of glyphs from left to right, of which `characters` were placed one by one."""
     runs = tuple(
         Run(*key, _operator(list(group)))
         for key, group in groupby(glyphs, lambda glyph: (glyph.font, round(glyph.dy), glyph.span))
     )
     shaped = {Glyph(glyph.font, glyph.id, glyph.text) for glyph in glyphs if glyph.shaped}
-    return Line(sum(glyph.advance for glyph in glyphs), runs, characters, tuple(sorted(shaped)))
+    return Line(sum(glyph.advance for glyph in glyphs), runs, characters, tuple(sorted(shaped)), missing)
 
 
 @cache

@@ -8,6 +8,7 @@ from itertools import groupby, pairwise
 from typing import NamedTuple, Protocol
 
 from .bidi import MIRRORED, visual_runs
+from .characters import draws_nothing
 from .font import Font, Shaped, script
 from .glyph_run import Placed
 
@@ -69,6 +70,7 @@ def one_by_one(text: str, chain: Glyphs, at: int = 0) -> list[Placed]:
         if chain.has(character)
         else chain.placed(character)._replace(span=(at + i, character))
         for i, character in enumerate(text)
+        if chain.has(character) or not draws_nothing(character)
     ]
 
 

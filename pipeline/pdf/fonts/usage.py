@@ -22,16 +22,19 @@ class FontUsage:
     def __bool__(self) -> bool:
         return bool(self.characters or self.glyphs)
 
-    def add(self, texts: Iterable[str], chain: FontChain) -> None:
-        """Add lines of text."""
+    def add(self, texts: Iterable[str], chain: FontChain) -> str:
+        """Add lines of text. Returns the characters that no font has, each as often as it occurs."""
         lines = list(texts)
         characters = _characters("".join(lines))
         if chain.is_plain(characters):
             self.characters |= characters
-            return
+            return ""
+        missing = []
         for text in lines:
             line = chain.line(text)
             self.update(line.characters, line.shaped)
+            missing.append(line.missing)
+        return "".join(missing)
 
     def update(self, characters: Iterable[str], glyphs: Iterable[Glyph]) -> None:
         """Add what another segment used. Of several texts of a glyph the smallest counts, whatever the order."""
@@ -61,12 +64,8 @@ class FontUsage:
             found[font][glyph] = text
         for character in sorted(self.characters, reverse=True):
             placed = chain.placed(character)
-            found[placed.font][placed.id] = character if chain.has(character) else "\ufffd"
+            found[placed.font][placed.id] = character
         return found
-
-    def missing(self, chain: FontChain) -> list[str]:
-        """Return the characters that no font has."""
-        return sorted(character for character in self.characters if not chain.has(character))
 
 
 def _characters(text: str) -> set[str]:

@@ -46,6 +46,16 @@ def inside(inner: Box, outer: Box) -> bool:
     )
 
 
+# the captions
+
+
+@pytest.mark.parametrize("chunk_pages", [1, 3])
+def test_a_caption_longer_than_two_lines_is_named(album: Album, chunk_pages: int) -> None:
+    album.put(jpeg(1, 40, 30), None, jpeg(2, 40, 30), captions=["word " * 99, "word " * 99, "two short lines " * 9])
+    _, result = album.made(chunk_pages)
+    assert result.warnings == ("Captions are too long and end with … (2 times: photo 1, photo 2).",)
+
+
 # the layout
 
 

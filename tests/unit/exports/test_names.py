@@ -20,7 +20,7 @@ def named(title: str) -> str:
 @pytest.mark.parametrize(
     ("title", "expected"),
     [
-        ("Orders / May: 5 %", "Orders May 5 2026-01-31.pdf"),
+        ("Orders / May: 5 %", "Orders May 5 % 2026-01-31.pdf"),
         ("हिन्दी रिपोर्ट", "हिन्दी रिपोर्ट 2026-01-31.pdf"),
         ("รายงานประจำเดือน", "รายงานประจำเดือน 2026-01-31.pdf"),
         ("e\u0301te\u0301", "e\u0301te\u0301 2026-01-31.pdf"),

@@ -12,7 +12,9 @@ from dataclasses import replace
 import pytest
 
 from pipeline.adapters.bucket.s3 import S3Bucket
-from pipeline.errors import Conflict, NotFound, StoreDown, UnreadableSource
+from pipeline.adapters.https import Fetcher, Limits
+from pipeline.documents.inputs.bucket import BucketInputs
+from pipeline.errors import Conflict, InvalidRequest, NotFound, StoreDown, UnreadableSource
 from pipeline.settings import MIB, Settings
 
 from .conftest import read
@@ -26,6 +28,32 @@ def test_an_object_is_read_as_it_was_written(bucket: S3Bucket) -> None:
     assert (stored.data, stored.etag) == (b"{}", etag)
     assert (entry.key, entry.size, entry.etag) == ("a/b.json", 2, etag)
     assert abs(entry.modified - time.time()) < 60
+
+
+@pytest.mark.parametrize(
+    ("name", "allowed"),
+    [
+        ("Screenshot 2026-11-29 at 9.41.07\u202fAM.png", True),
+        ("a\u00a0b\u200e.jpg", True),
+        ("\U0001f468\u200d\U0001f469.jpg", True),
+        ("\ue001\U00031350.jpg", True),
+        ("a\nb.jpg", False),
+        ("\x7f.jpg", False),
+        ("\ud800.jpg", False),
+    ],
+    ids=["screenshot", "no-break space", "joiner", "unknown", "line break", "control", "surrogate"],
+)
+def test_a_key_of_any_text_is_stored_and_read(bucket: S3Bucket, name: str, allowed: bool) -> None:
+    inputs, key = BucketInputs(bucket, Fetcher(Limits())), f"inputs/{name}"
+    if not allowed:
+        with pytest.raises(InvalidRequest, match="neither a key"):
+            inputs.check(key)
+        return
+    inputs.check(key)
+    bucket.put(key, b"photo")
+    with inputs.open(key) as file:
+        assert file.read() == b"photo"
+    assert key in [entry.key for entry in bucket.entries("inputs/")]
 
 
 def test_a_missing_object_is_none_or_not_found(bucket: S3Bucket) -> None:

@@ -14,36 +14,63 @@ from pipeline.pdf.assembly import Assembly
 from pipeline.pdf.catalog import About
 from pipeline.pdf.numbering import Lane
 from pipeline.pdf.segment import SegmentWriter
+from pipeline.pdf.segment_index import SegmentIndex
 from pipeline.pdf.tail_bound import TailBound
 
 from ....make_pdf import opened, pictures
 from .font_files import ARABIC, HEBREW, font, page_of, text_of
 
 
-@pytest.mark.parametrize(
-    ("missing", "words"),
-    [
-        (1, "these characters: 中 (U+4E2D). Add a font"),
-        (30, ", 丑 (U+4E11), 丒 (U+4E12), 专 (U+4E13), and 10 more. Add a font"),
-    ],
-    ids=["one", "many"],
-)
-def test_characters_without_a_font_are_named_and_replaced(missing: int, words: str) -> None:
-    def fill(out: SegmentWriter) -> None:
-        with out.page(100, 100) as page:
-            page.text(10, 10, 10, "a中b" + "".join(map(chr, range(0x4E00, 0x4E00 + missing - 1))))
-
-    file = io.BytesIO()
-    writer = SegmentWriter(file, Lane(0, 1), 0, header=True)
-    fill(writer)
-    index = writer.finish(1)
+def warnings_of(*lines: str) -> list[str]:
+    writer = SegmentWriter(io.BytesIO(), Lane(0, 1), 0, header=True)
+    writer.tally.place = "page 1"
+    with writer.page(100, 100) as page:
+        for line in lines:
+            page.text(10, 10, 10, line)
     bound = TailBound()
-    bound.add(index)
-    (warning,) = bound.warnings
+    bound.add(SegmentIndex.decode(writer.finish(1).encode()))
+    return bound.warnings
+
+
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        (["a中b"], ": 中 U+4E2D (page 1). Add a font"),
+        (["a中b", "中中"], ": 中 U+4E2D (3 times, first: page 1). Add a font"),
+        (["中" + "".join(map(chr, range(0x4E00, 0x4E1D)))], ", 专 U+4E13 (page 1), and 10 more. Add a font"),
+        (["\x1b[31mred\x07\x07 \0"], ": U+0000 (page 1), U+0007 (2 times, first: page 1), U+001B (page 1). Add"),
+        (["\ue001 \U0001fae9 \ud800"], ": U+D800 (page 1), U+E001 (page 1), U+1FAE9 (page 1). Add a font"),
+    ],
+    ids=["one", "several", "many", "control", "unknown"],
+)
+def test_characters_without_a_font_are_named(lines: list[str], words: str) -> None:
+    (warning,) = warnings_of(*lines)
+    assert warning.startswith("No font has these characters, so they are drawn as \ufffd")
     assert words in warning
-    pdf = page_of("a中b")
-    assert text_of(pdf) == "a\ufffdb"
-    assert pictures(pdf) == pictures(page_of("a\ufffdb"))
+
+
+@pytest.mark.parametrize("text", ["a中b", "a\x1bb", "a\ud800b", "a\ue001b", "a\U0001fae9b", "\x1c\x1f"])
+def test_characters_without_a_font_are_drawn_as_boxes(text: str) -> None:
+    pdf, boxed = page_of(text), "".join(c if c in "ab" else "\ufffd" for c in text)
+    assert text_of(pdf) == boxed
+    assert pictures(pdf) == pictures(page_of(boxed))
+
+
+@pytest.mark.parametrize(
+    "text", ["co\xadop", "a\u200bb", "\u3164", "\ufeffx", "x\U000e0041", "a\tb\u2028c\xa0d\u3000"]
+)
+def test_what_draws_nothing_is_not_missing(text: str) -> None:
+    assert not warnings_of(text)
+
+
+def test_private_use_and_new_characters_are_drawn_where_a_font_has_them(tmp_path: Path) -> None:
+    """They are newer than the Unicode of this Python, or will be for an older one."""
+    characters = "\ue001\U00031350\U0002ebf0\U0010fffd"
+    fonts.load([str(font(tmp_path, characters="A" + characters))])
+    assert not warnings_of(characters)
+    pdf = page_of(characters)
+    assert text_of(pdf) == characters
+    assert pictures(pdf) == pictures(page_of("AAAA"))
 
 
 @pytest.mark.parametrize("cff", [False, True], ids=["truetype", "cff"])

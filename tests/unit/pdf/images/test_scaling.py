@@ -47,7 +47,9 @@ def test_a_picture_has_the_pixels_of_its_room_at_most(kind: str, room: Room, siz
 
 
 @pytest.mark.parametrize(
-    "options", [{}, {"progressive": True}, {"exif": exif(6)}, {"icc_profile": display_p3()}], ids=str
+    "options",
+    [{}, {"progressive": True}, {"exif": exif(6)}, {"icc_profile": display_p3()}],
+    ids=["plain", "progressive", "turned", "profile"],
 )
 def test_a_jpeg_stays_a_jpeg_upright_and_with_its_colours(options: dict[str, Any]) -> None:
     data = saved(quadrants().resize(LARGE), "JPEG", quality=95, **options)

@@ -1,0 +1,66 @@
+"""Cells in lines: text wraps, a number never does, because each piece of it would read as another number."""
+
+from __future__ import annotations
+
+import re
+from enum import Enum
+from typing import NamedTuple
+
+from ...pdf.fonts.line_breaking import LONGEST_NUMBER, NUMBER, is_cut, numbers_in
+from .layout import HASHES, Layout, size_that_fits, smallest_print
+
+GLUE = "\u00a0"  # a space at which no line ends; `printable` leaves none
+_AROUND = r"[^\w\s]{0,3}[^\W\d_]{0,4}[^\w\s]{0,3}"  # a currency, a unit or the like: "CHF", "Nr.", "(US$"
+# A number, amount, date, time or id, such as "CHF 1.50", "12:30 pm" or "INV-2024-01"; or one word with digits, such
+# as "AB12-CD34".
+VALUE = re.compile(rf"{_AROUND} ?\d[\d\W_TZeE]*(?<! ) ?{_AROUND}|(?=\D*\d)[\w\-./:#+]+")
+SLACK = 0.999  # of the room is filled: measuring rounds
+THOUSANDS = re.compile(r"(?<!\d)\d{1,3}(?: \d{3}){1,14}(?!\d)")  # with spaces between them
+
+
+class Fault(Enum):
+    """Why a cell does not show its whole text; the value is the remark about a column."""
+
+    NONE = ""
+    CUT = "Cells of column {} are too long and end with …"
+    HASHES = f"Numbers in column {{}} are too wide, even in smaller print, so they are shown as {HASHES}"
+
+
+class Cell(NamedTuple):
+    """The lines of a cell, and their font size."""
+
+    lines: list[str]
+    size: float
+    fault: Fault = Fault.NONE
+
+
+def broken_cell(text: str, room: float, layout: Layout, formatted: bool) -> Cell:
+    """Returns a cell in lines that fit `room` points. All of a `formatted` cell is one value."""
+    face, size = layout.face, layout.size
+    if face.width(text, size) <= room:
+        return Cell([text], size)
+    value = len(text) <= LONGEST_NUMBER and (formatted or VALUE.fullmatch(text) is not None)
+    smaller = size_that_fits(face, text, size, room) if value else 0
+    if smaller >= smallest_print(size):
+        return Cell([text], smaller)
+
+    def glued(found: re.Match[str]) -> str:
+        whole = value or face.width(found[0], size) <= room
+        return found[0].replace(" ", GLUE) if whole else found[0]
+
+    return _wrapped(THOUSANDS.sub(glued, text), room, layout)
+
+
+def _wrapped(text: str, room: float, layout: Layout) -> Cell:
+    """Returns the lines of a text, in smaller print if a number in it is wider than a line."""
+    face, size = layout.face, layout.size
+    widths = {found[0]: face.width(found[0], size) for found in numbers_in(text)}
+    wide = {number for number, width in widths.items() if width > room * size / smallest_print(size)}
+    if wide:
+        text = NUMBER.sub(lambda found: HASHES if found[0] in wide else found[0], text)
+        widths[HASHES] = face.width(HASHES, size)
+    widest = max((width for number, width in widths.items() if number not in wide), default=room)
+    size = min(size, size * room / widest * SLACK)
+    lines = face.wrap(text, size, room, layout.max_lines)
+    fault = Fault.HASHES if wide else Fault.CUT if is_cut(text, lines) else Fault.NONE
+    return Cell([line.replace(GLUE, " ") for line in lines], size, fault)

@@ -1,0 +1,120 @@
+"""Numbers in narrow columns: one line, smaller, or ###; never in pieces."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.errors import NotExact
+
+from ....readback import drawn_pages
+from .test_readback import read_back
+from .test_table import as_csv, job, made
+
+EURO = {"kind": "currency", "currency": "EUR"}
+
+
+def narrow(folder: Path, text: str, width: float, **column: Any) -> tuple[list[str], tuple[str, ...]]:
+    """The lines of a cell in a column of this width in mm, and the warnings."""
+    columns = [{"field": "a"}, {"field": "b", "width": width, **column}, {"field": "c", "width": 150}]
+    (row,), result, _ = read_back([["x", text, "y"]], folder, 1, columns=columns)
+    return row[1], result.warnings
+
+
+@pytest.mark.parametrize(
+    ("text", "width"),
+    [
+        ("123,456,789,012.75", 15),
+        ("€123,456.75", 12),
+        ("123 456 789,75 €", 15),
+        ("(1,234,567.00)", 12),
+        ("2026-03-01T12:30:00Z", 18),
+        ("31.12.2026 12:30", 15),
+        ("12:30:00 pm", 10),
+        ("CHF 1’234’567.00", 15),  # noqa: RUF001  # as in Switzerland
+        ("INV-2024-000123", 15),
+        ("DE89 3704 0044 0532", 18),
+        ("+49 30 1234567", 14),
+        ("1.2345678901e-10", 15),
+        ("AB12-CD34-EF56", 15),
+    ],
+)
+def test_a_value_that_is_wide_is_printed_smaller_on_one_line(folder: Path, text: str, width: float) -> None:
+    lines, warnings = narrow(folder, text, width)
+    assert lines == [text]
+    assert not warnings
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("123,456,789,012,345,678.75", ["###"]),
+        ("123 456 789 012 345,75 €", ["### €"]),
+        ("186 693 676 281 222 381 933 815 €", ["### €"]),
+        ("98765432109876543210", ["###"]),
+        ("paid 98765432109876543210", ["paid", "###"]),
+    ],
+)
+def test_a_number_that_would_be_illegible_is_replaced_and_named(folder: Path, text: str, shown: list[str]) -> None:
+    lines, warnings = narrow(folder, text, 7.6)
+    assert lines == shown
+    assert warnings == (
+        "Numbers in column 'b' are too wide, even in smaller print, so they are shown as ### (row 1).",
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("order 1234567 of May", ["order", "1234567", "of May"]),
+        ("about 1 234 567 rows", ["about", "1 234 567", "rows"]),
+        ("x" * 20, ["x" * 9, "x" * 9, "xx"]),
+        ("1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19", ["1 2 3 4 5 6", "7 8 9 10 11", "12 13 14", "15 16 17",
+                                                             "18 19"]),
+        ("https://a.example/987654321", ["https://a.ex", "ample", "/987654321"]),
+    ],
+)  # fmt: skip
+def test_text_wraps_between_its_numbers(folder: Path, text: str, lines: list[str]) -> None:
+    assert narrow(folder, text, 14.8) == (lines, ())
+
+
+def test_a_formatted_column_of_growing_numbers(folder: Path) -> None:
+    """The sample that decides the widths ends before the large number."""
+    long = (
+        "a name that leaves the numbers no more room than the first rows needed, and that is really very long " * 2
+    )
+    rows = [["name", "amount"], *([long, f"{i}.5"] for i in range(1001)), ["last", "12345678.75"]]
+    columns = [{"field": "name"}, {"field": "amount", "format": EURO}]
+    _, result, _ = made(job(folder, as_csv(rows), columns=columns), folder)
+    *_, page = drawn_pages(folder / "None.pdf")
+    assert "€12,345,678.75" in [line.text for line in page.lines]
+    assert not result.warnings
+
+
+def test_totals_are_smaller_or_replaced(folder: Path) -> None:
+    columns = [{"field": "a", "width": 150}, {"field": "b", "width": 11, "total": True}]
+    small = as_csv([["a", "b"], ["x", "1234567.25"]])
+    huge = as_csv([["a", "b"], *([["x", "9" * 40]] * 3)])
+    look = {"columns": columns, "summary": "back", "page_mm": [190, 100]}
+    _, result, _ = made(job(folder, small, **look), folder)
+    assert not result.warnings
+    assert "Total 1234567.25" in " ".join(line.text for p in drawn_pages(folder / "None.pdf") for line in p.lines)
+    with pytest.raises(NotExact, match="Numbers in column 'b' are too wide"):
+        made(job(folder, huge, strict=True, **look), folder)
+    _, result, _ = made(job(folder, huge, **look), folder)
+    assert result.warnings[1:] == (
+        "Totals of column 'b' are too wide, even in smaller print, so they are shown as ### (page 1).",
+    )
+    shown = [line.text for page in drawn_pages(folder / "None.pdf") for line in page.lines]
+    assert shown.count("###") == 4
+    assert str(3 * int("9" * 40)) in shown  # in the summary
+
+
+def test_a_column_without_a_format_has_one_decimal_mark(folder: Path) -> None:
+    columns = [{"field": "n"}, {"field": "v", "total": True}]
+    data = as_csv([["n", "v"], ["a", "1234.5"], ["b", "2.25"]])
+    made(job(folder, data, columns=columns, locale="de_DE"), folder)
+    (page,) = drawn_pages(folder / "None.pdf")
+    assert {"1234.5", "2.25", "1236.75", "Summe"} <= {line.text for line in page.lines}
