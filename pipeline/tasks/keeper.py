@@ -11,7 +11,7 @@ import threading
 import time
 from contextlib import ExitStack, suppress
 
-from ..adapters.redis.messages import QUEUES
+from ..adapters.redis.messages import ASSEMBLE, LARGE, PLAN, SMALL
 from ..errors import (
     ExportFailed,
     HerokuRefused,
@@ -208,8 +208,7 @@ class Keeper:
             [chunk for chunk in missing if f"{export_id}:{chunk}" not in held],
             bool(redis.leases.held([f"{export_id}:{step}" for step in ("plan", "assemble", "deliver")])),
             redis.messages.sent_lately(export_id),
-            redis.messages.waiting(QUEUES if missing else QUEUES[:1])
-            == 0,  # plan, assemble and deliver use the first queue
+            redis.messages.waiting((ASSEMBLE, SMALL, LARGE) if missing else (PLAN, ASSEMBLE)) == 0,
             time.time(),
             plan,
         )
@@ -217,10 +216,12 @@ class Keeper:
     def _act(self, action: Repair, status: ExportStatus) -> None:
         s, export = self._s, status.export
         match action:
-            case Repair.PLAN | Repair.ASSEMBLE | Repair.DELIVER:
+            case Repair.ASSEMBLE | Repair.DELIVER:
                 flow.send(s, Message(action.value, export.id))
+            case Repair.PLAN:
+                flow.begin(s, [Message("plan", export.id)])
             case Repair.RENDER:
-                flow.send(s, flow.chunks(export, tuple(status.unleased)))
+                flow.begin(s, flow.chunks(export, status.unleased, flow.width(s)))
             case Repair.GIVE_UP:
                 flow.fail(
                     s, export.id, ExportFailed("It was not finished within the time allowed (EXPORT_DEADLINE).")

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from local.services import valkey
+from pipeline.adapters.redis.messages import PLAN
 from pipeline.exports.export import State
 from pipeline.exports.request import ExportRequest
 from pipeline.services import Services
@@ -58,7 +59,7 @@ def test_a_worker_takes_messages_after_redis_refused(
         with steps.sending(direct) as (services, _):
             with worker(environ, between.url, log):
                 long = ask(services, 200)
-                until(lambda: services.redis.messages.waiting() > 50, "the chunks are sent")
+                until(lambda: services.redis.messages.waiting() > 10, "chunks are sent")
                 until(lambda: bool(services.segments.found(long)), "a chunk is drawn")
                 if fault == "writes":
                     refuse_writes(server, AWAY_SECONDS)
@@ -95,7 +96,7 @@ def test_a_message_that_waits_for_its_countdown_is_left_alone(
         direct = dataclasses.replace(settings, redis_url=server.url)
         with steps.sending(direct) as (services, app):
             until(lambda: bool(services.redis.workers.up()), "the worker is up")
-            app.tasks["pipeline.plan"].apply_async(("no-export",), queue="pipeline.short", countdown=4)
+            app.tasks["pipeline.plan"].apply_async(("no-export",), queue=PLAN, countdown=4)
             until(lambda: "received" in log.read_text(), "it waits in the worker")
             until(lambda: "There is no export" in log.read_text(), "it was done: there is no such export")
             assert RECONNECTS not in log.read_text()

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import redis
 
-from pipeline.adapters.redis.messages import QUEUES
+from pipeline.adapters.redis.messages import ASSEMBLE, LARGE, QUEUES, SMALL
 from pipeline.errors import StoreDown
 from pipeline.exports.export import State
 from pipeline.exports.repository import ExportRepository
@@ -93,9 +93,10 @@ def test_a_lost_message_is_sent_again(stage: KeeperStage) -> None:
 
 
 def test_a_lost_plan_or_assembly_is_sent_despite_other_chunks(stage: KeeperStage, client: Any) -> None:
-    """A worker died with the message, and the queue of large chunks is never empty."""
+    """A worker died with the message, and the queues of chunks are never empty."""
     keeper, export_id = stage.keeper(), stage.submit()
-    client.rpush("pipeline.large", "a chunk of another")
+    client.rpush(LARGE, "a chunk of a large one")
+    client.rpush(SMALL, "a chunk of another")
 
     def sent_after_two_turns() -> list[tuple[str, ...]]:
         stage.queue.sent.clear()
@@ -110,7 +111,7 @@ def test_a_lost_plan_or_assembly_is_sent_despite_other_chunks(stage: KeeperStage
     stage.render(export_id, 0, 1, 2)
     assert stage.s.redis.messages.sent_lately(export_id)
     assert sent_after_two_turns() == [("assemble", export_id)]
-    client.rpush("pipeline.short", "the assembly may be this")
+    client.rpush(ASSEMBLE, "the assembly may be this")
     assert sent_after_two_turns() == []
 
 
