@@ -89,6 +89,7 @@ def _messages(settings: Settings) -> dict[str, Any]:
 def _limits(settings: Settings) -> dict[str, Any]:
     """How much time and memory a task may use, and how many run at once."""
     return {
+        "worker_consumer": "pipeline.tasks.worker:PipelineConsumer",
         "worker_concurrency": settings.concurrency,
         # CPython does not give all memory back: a process is replaced now and then. KiB.
         "worker_max_memory_per_child": settings.memory_per_process * 6 // 10 // 1024,

@@ -19,6 +19,7 @@ from ..errors import (
     NotFound,
     PipelineError,
     RedisDown,
+    RedisFull,
     TooManyCalls,
 )
 from ..exports.coverage import cover
@@ -97,6 +98,7 @@ class Keeper:
         try:
             self._wait(self.turn())
         except PipelineError as error:
+            error = self._explained(error)
             level = logging.ERROR if isinstance(error, HerokuRefused) else logging.WARNING
             log.log(level, "keeper: %s %s", error.message, error.advice)
             return error
@@ -104,6 +106,15 @@ class Keeper:
             log.exception("keeper: internal error; the loop goes on")
             return error
         return None
+
+    def _explained(self, error: PipelineError) -> PipelineError:
+        """Returns an error with the figures, when Redis is full."""
+        if isinstance(error, RedisFull):
+            try:
+                self._s.redis.check_room()
+            except RedisDown as now:
+                return now
+        return error
 
     def resign(self) -> None:
         """Release the lease, so that another process can lead at once."""

@@ -166,6 +166,14 @@ def test_a_small_evicting_redis_is_a_warning(environ: Environ, tmp_path: Path) -
     assert "MAX_WORKERS=2" in found(checks, "redis connections").advice
 
 
+def test_a_full_redis_is_a_failure(environ: Environ, tmp_path: Path) -> None:
+    with valkey(tmp_path, extra=("--maxmemory", "500kb")) as server:
+        checks = list(redis_checks(Settings.from_env(environ | {"REDIS_URL": server.url})))
+    assert found(checks, "redis memory").outcome is Outcome.FAILED
+    assert "of 0.5 MB are in use" in found(checks, "redis memory").words
+    assert "larger plan" in found(checks, "redis memory").advice
+
+
 def test_missing_conditional_writes_are_a_warning(settings: Settings) -> None:
     with lesser(settings, Lacks(conditions=True)) as lacking:
         checks = list(bucket_checks(lacking))
