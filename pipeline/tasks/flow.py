@@ -95,16 +95,19 @@ def send(services: Services, message: Message) -> None:
         redis.wakeup.wake()
 
 
-def begin(services: Services, messages: Sequence[Message]) -> None:
-    """Send messages that bring new work of one export, unless too many wait: then the keeper sends them later.
+def begin(services: Services, messages: Sequence[Message]) -> bool:
+    """Send messages that bring new work of one export. Returns False while too many wait; the keeper tries again.
 
     The chunks of a small export are always sent: workers take no plan while such chunks wait, so these are few.
     """
+    queued = services.redis.messages
+    more = any(message.step == "plan" or message.wave for message in messages)
+    if more and not queued.have_room():
+        queued.forget_sent(messages[0].export_id)
+        return False
     for message in messages:
-        if (message.step == "plan" or message.wave) and not services.redis.messages.have_room():
-            services.redis.messages.forget_sent(message.export_id)
-            return
         send(services, message)
+    return True
 
 
 def take(

@@ -186,9 +186,8 @@ class Keeper:
             return None
         action = repair(status, self._s.settings.export_deadline)
         # Act only when two turns agree: in one, a message may be on its way from the queue to a lease.
-        if action is before and action is not Repair.NOTHING:
+        if action is before and action is not Repair.NOTHING and self._act(action, status):
             log.info("keeper: export %s is %s: %s", export_id, status.export.state, action)
-            self._act(action, status)
             action = Repair.NOTHING
         self._last_needed[export_id] = action
         return self._demand(status)
@@ -224,16 +223,18 @@ class Keeper:
             plan,
         )
 
-    def _act(self, action: Repair, status: ExportStatus) -> None:
+    def _act(self, action: Repair, status: ExportStatus) -> bool:
+        """Do what an export needs. Returns False while there is no room for its messages."""
         s, export = self._s, status.export
         match action:
             case Repair.ASSEMBLE | Repair.DELIVER:
                 flow.send(s, Message(action.value, export.id))
             case Repair.PLAN:
-                flow.begin(s, [Message("plan", export.id)])
+                return flow.begin(s, [Message("plan", export.id)])
             case Repair.RENDER:
-                flow.begin(s, flow.chunks(export, status.unleased, flow.width(s)))
+                return flow.begin(s, flow.chunks(export, status.unleased, flow.width(s)))
             case Repair.GIVE_UP:
                 flow.fail(
                     s, export.id, ExportFailed("It was not finished within the time allowed (EXPORT_DEADLINE).")
                 )
+        return True

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import redis
 
+from pipeline.adapters.redis import messages
 from pipeline.adapters.redis.messages import ASSEMBLE, LARGE, QUEUES, SMALL
 from pipeline.errors import StoreDown
 from pipeline.exports.export import State
@@ -113,6 +114,23 @@ def test_a_lost_plan_or_assembly_is_sent_despite_other_chunks(stage: KeeperStage
     assert sent_after_two_turns() == [("assemble", export_id)]
     client.rpush(ASSEMBLE, "the assembly may be this")
     assert sent_after_two_turns() == []
+
+
+def test_what_waited_for_room_is_sent_when_there_is_room(
+    stage: KeeperStage, client: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(messages, "QUEUE_LIMIT", 1)
+    client.rpush(LARGE, "a chunk of another")
+    keeper, export_id = stage.keeper(), stage.submit()
+    with caplog.at_level("INFO"):
+        for _ in range(3):
+            keeper.turn()
+        assert stage.queue.sent == []
+        assert "keeper: export" not in caplog.text
+        client.delete(LARGE)
+        keeper.turn()
+    assert stage.queue.sent == [("plan", export_id)]
+    assert f"keeper: export {export_id} is queued: plan" in caplog.text
 
 
 def test_lost_progress_is_restored_from_the_bucket(stage: KeeperStage) -> None:
