@@ -15,6 +15,7 @@ from ...adapters.redis import Coordination, memory_in_use
 from ...errors import HerokuDown, InvalidSetting, MailDown, MailUnencrypted, RedisDown, RedisFull
 from ...pdf.fonts import default_chain
 from ...pdf.fonts import load as load_fonts
+from ...scaler import connections
 from ...scaler.billing import check_price
 from ...scaler.heroku import status_of
 from ...scaler.pool import WorkerPool
@@ -25,7 +26,6 @@ from .bucket import bucket_checks
 from .finding import Check, Outcome, failed, guarded, skipped
 
 MIN_SECRET = 32  # characters; `generator: secret` in app.json makes longer ones
-CLIENTS_PER_WORKER, CLIENTS_BESIDE = 6, 7  # measured: a web process with 1, 2 and 3 workers had 12, 19 and 24
 FULL = 0.98  # of maxmemory: it refuses writes soon, or already
 INTERPRETER = 64 * MIB  # bytes of a rendering process before its first page; measured: 57 MB
 DECODING = 10  # bytes per pixel, measured; see settings.BYTES_PER_PIXEL
@@ -128,7 +128,7 @@ def redis_checks(settings: Settings) -> Iterator[Check]:
             yield skipped(name, "this user may not use INFO (ACL)")
         return
     yield _memory(info)
-    yield _connections(int(info.get("maxclients", 0)), int(info.get("connected_clients", 0)), settings.max_workers)
+    yield _connections(int(info.get("maxclients", 0)), int(info.get("connected_clients", 0)), settings)
 
 
 def _memory(info: Mapping[str, Any]) -> Check:
@@ -144,13 +144,14 @@ def _memory(info: Mapping[str, Any]) -> Check:
     return Check("redis memory", Outcome.OK, f"{memory_in_use(info)}; maxmemory-policy is noeviction.")
 
 
-def _connections(most: int, now: int, workers: int) -> Check:
+def _connections(most: int, now: int, settings: Settings) -> Check:
     """Check that all workers together can connect: Heroku's smallest Redis allows 20 connections."""
-    needed = CLIENTS_PER_WORKER * workers + CLIENTS_BESIDE
-    words = f"{now} of {most} connections are in use. A web process and {workers} workers need about {needed}."
-    if most >= needed:
+    workers, processes = settings.max_workers, settings.concurrency
+    needed, fitting = connections.needed(workers, processes), connections.fitting(most, processes)
+    words = f"{now} of {most} connections are in use. A web process and {workers} workers need {needed}."
+    if workers <= fitting:
         return Check("redis connections", Outcome.OK, words)
-    fitting = max(1, (most - CLIENTS_BESIDE) // CLIENTS_PER_WORKER)
+    words += f" No more than {fitting} are started."
     return Check("redis connections", Outcome.WARNING, words, f"Set MAX_WORKERS={fitting}, or use a larger plan.")
 
 
