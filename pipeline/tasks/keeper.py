@@ -95,8 +95,12 @@ class Keeper:
 
     def _try_turn(self) -> Exception | None:
         """Take a turn and wait for the next. Returns the error that ended it, after logging it."""
+        began = time.monotonic()
         try:
-            self._wait(self.turn())
+            busy = self.turn()
+            # Messages wake the keeper; with hundreds of exports it would take all of a processor.
+            self._stop.wait(min(time.monotonic() - began, self._s.settings.keeper_seconds))
+            self._wait(busy)
         except PipelineError as error:
             error = self._explained(error)
             level = logging.ERROR if isinstance(error, HerokuRefused) else logging.WARNING
