@@ -112,6 +112,7 @@ def _connections(settings: Settings) -> dict[str, Any]:
         "unacked_restore_throttle": 1,
         # Read the queues in the order of QUEUES.
         "queue_order_strategy": "priority",
+        "priority_steps": [0],  # messages have no priority: a worker waits for five keys instead of twenty
         "socket_keepalive": True,
         "health_check_interval": 60,
         "socket_connect_timeout": 2,
