@@ -81,7 +81,7 @@ def width(services: Services) -> int:
 
 
 def send(services: Services, message: Message) -> None:
-    """Send a message and note when; wake the keeper when it brings work.
+    """Send a message and note when.
 
     Raises RedisDown when it could not be sent; the keeper sends it later.
     """
@@ -91,12 +91,11 @@ def send(services: Services, message: Message) -> None:
     services.queue.send(message)
     seconds = settings.lease_seconds if message.step == "deliver" else settings.repair_patience
     redis.messages.note_sent(message.export_id, seconds)
-    if message.step in ("plan", "render"):
-        redis.wakeup.wake()
 
 
 def begin(services: Services, messages: Sequence[Message]) -> bool:
-    """Send messages that bring new work of one export. Returns False while too many wait; the keeper tries again.
+    """Send messages that bring new work of one export, and wake the keeper. Returns False while too many wait; the
+    keeper tries again.
 
     The chunks of a small export are always sent: workers take no plan while such chunks wait, so these are few.
     """
@@ -107,6 +106,7 @@ def begin(services: Services, messages: Sequence[Message]) -> bool:
         return False
     for message in messages:
         send(services, message)
+    services.redis.wakeup.wake()
     return True
 
 
