@@ -98,7 +98,7 @@ class Scaler:
 
     def _ask(self) -> None:
         self._pool.quantity()
-        if most := self._redis.info().get("maxclients"):  # some providers hide it
+        if most := (self._redis.info() or {}).get("maxclients"):  # some providers hide it
             self._fitting = connections.fitting(int(most), self._policy.slots)
         self._checked = time.monotonic()
         self._lost.clear()
