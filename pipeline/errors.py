@@ -21,7 +21,7 @@ PipelineError
 ├── Conflict: UploadGone
 └── ServiceDown
     ├── StoreDown: StoreRefused, ReadFailed, NotSupported
-    ├── RedisDown
+    ├── RedisDown: RedisFull
     ├── DatabaseDown
     ├── MailDown: MailUnencrypted, MailRefused, MailUnanswered
     └── HerokuDown: HerokuRefused, TooManyCalls
@@ -264,6 +264,12 @@ class RedisDown(ServiceDown):
     """Redis does not answer, or refuses."""
 
     advice = "Check REDIS_URL with `python -m pipeline doctor`. Accepted exports are kept, and continue later."
+
+
+class RedisFull(RedisDown):
+    """Redis has no memory left, so it stores nothing new."""
+
+    advice = "Remove keys of other programs, or use a larger plan. Accepted exports are kept, and continue then."
 
 
 class DatabaseDown(ServiceDown):

@@ -12,6 +12,7 @@ from .adapters.mail import Mailer
 from .adapters.redis import Coordination
 from .documents.inputs.bucket import MAX_SOURCE, BucketInputs
 from .exports.stores import Stores
+from .exports.waves import Wave
 from .pdf import fonts
 from .scaler.pool import WorkerPool
 from .scaler.usage import UsageLog
@@ -34,15 +35,15 @@ def worker_pool(settings: Settings, redis: Coordination) -> WorkerPool:
 
 @dataclass(frozen=True)
 class Message:
-    """What workers are asked for: a step of an export, or several of its chunks and the assembly after them.
+    """What workers are asked for: a step of an export, or several of its chunks and what follows them.
 
-    `large`: the export has many chunks, and small exports overtake it.
+    `wave`: of a large export, which small ones overtake; the next wave follows. Otherwise the assembly does.
     """
 
     step: str
     export_id: str
     chunks: tuple[int, ...] = ()
-    large: bool = False
+    wave: Wave | None = None
 
 
 class Queue(Protocol):

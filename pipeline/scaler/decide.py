@@ -66,6 +66,7 @@ class Snapshot:
     unacknowledged: int = 0  # messages that a worker has taken; also of dead workers: they count as work
     idle_seconds: float = 0.0  # how long nothing at all has been outstanding
     limit: int | None = None  # the most that the platform allowed when it refused more
+    fitting: int | None = None  # workers that Redis has connections for
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +102,11 @@ def decide(now: Snapshot, policy: Policy) -> Decision:
     ordered = len(now.dynos)
     if not (now.demands or now.waiting or now.unacknowledged):
         return _decide_idle(now, policy)
-    maximum = policy.maximum if now.limit is None else max(1, min(policy.maximum, now.limit))
+    maximum = max(1, min(each for each in (policy.maximum, now.limit, now.fitting) if each is not None))
     load = _load(now, policy)
     wanted = min(maximum, max(1, policy.minimum, _best_number(load, policy, ordered, maximum)))
     if wanted > ordered:
-        return Decision(wanted, wanted, _why_more(load, policy, wanted, maximum))
+        return Decision(wanted, wanted, _why_more(now, load, policy, wanted, maximum))
     return _decide_fewer(now, policy, load, maximum)
 
 
@@ -255,11 +256,13 @@ def _decide_idle(now: Snapshot, policy: Policy) -> Decision:
     return Decision(quantity, keep, f"Nothing is outstanding; {waits}.", left if lingers else None)
 
 
-def _why_more(load: _Load, policy: Policy, wanted: int, maximum: int) -> str:
+def _why_more(now: Snapshot, load: _Load, policy: Policy, wanted: int, maximum: int) -> str:
     if not load.left:
         return f"How much work there is soon is not known: {_count(wanted, 'worker')} to begin with."
     rounds = ceil(load.left / (policy.slots * wanted) - 1e-9)
     limit = " (the maximum)" if wanted == maximum else ""
+    if wanted == now.fitting and wanted < policy.maximum:
+        limit = " (more would exceed Redis's connections)"
     return (
         f"{_chunks(load)} in {_count(load.exports, 'export')}: {_count(wanted, 'worker')}{limit}, so"
         f" {_count(rounds, 'round')}, about {load.arrival + rounds * load.chunk:.0f} s;"

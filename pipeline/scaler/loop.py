@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from ..adapters.redis import Coordination
 from ..errors import HerokuDown, PipelineError
 from ..settings import Settings
+from . import connections
 from .billing import Billing, check_price
 from .decide import Decision, Demand, Dyno, Policy, Resizing, Snapshot, decide
 from .learned import Learned
@@ -39,6 +40,7 @@ class Scaler:
         self._unchecked = 0
         self._up: set[int] = set()  # dynos whose worker reported at the last turn
         self._lost: set[int] = set()  # those that stopped on their own, until Heroku is asked
+        self._fitting: int | None = None  # workers that Redis has connections for
         self.holds: float | None = None
         """Seconds until the next decision is due if nothing happens; None: wait for the next event."""
         check_price(settings, pool)
@@ -96,12 +98,14 @@ class Scaler:
 
     def _ask(self) -> None:
         self._pool.quantity()
+        if most := (self._redis.info() or {}).get("maxclients"):  # some providers hide it
+            self._fitting = connections.fitting(int(most), self._policy.slots)
         self._checked = time.monotonic()
         self._lost.clear()
 
     def _snapshot(self, demands: Sequence[Demand]) -> Snapshot:
         snapshot, self._learned = self._gauge.snapshot(demands, self._pool.status(), self.learned)
-        return snapshot
+        return replace(snapshot, fitting=self._fitting)
 
     def _overdue(self, now: Snapshot) -> bool:
         """True if a dyno should have come up since Heroku was last asked, and did not.

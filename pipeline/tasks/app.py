@@ -14,11 +14,12 @@ from celery.backends.redis import RedisBackend
 from kombu.entity import Exchange, Queue
 
 from ..adapters.bucket import BACKGROUND, Timeouts
-from ..adapters.redis.messages import QUEUES
+from ..adapters.redis.messages import PLAN, QUEUES
+from ..exports.waves import Wave
 from ..services import Services, open_services
 from ..settings import Settings
 from . import flow
-from .queue import SHORT, SMALL, CeleryQueue
+from .queue import CeleryQueue
 from .retry import Retry
 from .step import Again
 
@@ -81,14 +82,14 @@ def _messages(settings: Settings) -> dict[str, Any]:
         "worker_prefetch_multiplier": 1,
         "visibility_timeout": settings.visibility_timeout,
         "task_queues": [Queue(name, Exchange(name), name) for name in QUEUES],  # type: ignore[no-untyped-call]
-        "task_default_queue": SHORT,
-        "task_routes": {"pipeline.render": {"queue": SMALL}},
+        "task_default_queue": PLAN,
     }
 
 
 def _limits(settings: Settings) -> dict[str, Any]:
     """How much time and memory a task may use, and how many run at once."""
     return {
+        "worker_consumer": "pipeline.tasks.worker:PipelineConsumer",
         "worker_concurrency": settings.concurrency,
         # CPython does not give all memory back: a process is replaced now and then. KiB.
         "worker_max_memory_per_child": settings.memory_per_process * 6 // 10 // 1024,
@@ -109,8 +110,9 @@ def _connections(settings: Settings) -> dict[str, Any]:
         "visibility_timeout": settings.visibility_timeout,
         "unacked_restore_interval": 5,
         "unacked_restore_throttle": 1,
-        # Read the queues in the order of QUEUES: short and small messages never wait behind large ones.
+        # Read the queues in the order of QUEUES.
         "queue_order_strategy": "priority",
+        "priority_steps": [0],  # messages have no priority: a worker waits for five keys instead of twenty
         "socket_keepalive": True,
         "health_check_interval": 60,
         "socket_connect_timeout": 2,
@@ -158,9 +160,9 @@ def _define_tasks(app: PipelineApp, settings: Settings) -> None:
             opened[process] = open_services(settings, CeleryQueue(app))
         return opened[process]
 
-    def take(task: Any, step: str, export_id: str, chunk: int | None = None) -> None:
+    def take(task: Any, step: str, export_id: str, part: int | Wave | None = None) -> None:
         """Do a step. Celery sends the message again when the step is not done."""
-        match flow.handle(services(), step, export_id, chunk, stopping):
+        match flow.handle(services(), step, export_id, part, stopping):
             case Again():
                 raise task.retry(countdown=0)
             case Retry(after):
@@ -176,9 +178,14 @@ def _define_tasks(app: PipelineApp, settings: Settings) -> None:
     def render(self: Any, export_id: str, chunk: int) -> None:
         take(self, "render", export_id, chunk)
 
+    # The two callbacks of a chord ignore what its parts returned: only the bucket is trusted.
+
+    @app.task(name="pipeline.wave", **options)  # type: ignore[untyped-decorator]
+    def wave(self: Any, _: list[None], export_id: str, number: int, width: int) -> None:
+        take(self, "wave", export_id, Wave(number, width))
+
     @app.task(name="pipeline.assemble", **options)  # type: ignore[untyped-decorator]
     def assemble(self: Any, _: list[None], export_id: str) -> None:
-        """The chord's callback. It ignores what the parts returned: only the bucket is trusted."""
         take(self, "assemble", export_id)
 
     @app.task(name="pipeline.deliver", **options)  # type: ignore[untyped-decorator]

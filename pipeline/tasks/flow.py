@@ -10,12 +10,14 @@ import random
 import tempfile
 import threading
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 
 from ..errors import OverLimit, PipelineError, RedisDown
 from ..exports.export import Export, Failure, State
+from ..exports.waves import Wave, first_waves, width_for
 from ..services import Message, Services
-from . import assemble, deliver, plan, render
+from . import assemble, deliver, plan, render, wave
 from .retry import Fail, Retry, RetryPolicy, kind, named
 from .step import (
     INTERRUPTIONS,
@@ -23,16 +25,18 @@ from .step import (
     Again,
     Done,
     Missing,
+    Next,
     NotWanted,
     Outcome,
     Step,
     StepRecord,
+    lease_name,
     peak,
     perform,
 )
 
 log = logging.getLogger(__name__)
-LARGE = 32  # chunks; an export with more of them is large, and small ones overtake it
+LARGE = 32  # chunks; an export with more of them is large: it is sent in waves, and small ones overtake it
 POLICY = RetryPolicy()
 
 STEPS = {
@@ -40,31 +44,44 @@ STEPS = {
     for step in (
         Step("plan", frozenset({State.QUEUED, State.PLANNING}), plan.body),
         Step("render", frozenset({State.RENDERING, State.ASSEMBLING}), render.body),
+        Step("wave", frozenset({State.RENDERING, State.ASSEMBLING}), wave.body),
         Step("assemble", frozenset({State.RENDERING, State.ASSEMBLING}), assemble.body),
         Step("deliver", frozenset(state for state in State if state.over), deliver.body),
     )
 }
 
 
-def after(step: str, outcome: Outcome) -> list[Message]:
-    """Returns the messages to send after a step. The chord of the chunks sends the assembly."""
+def after(step: str, outcome: Outcome, width: int) -> list[Message]:
+    """Returns the messages to send after a step; `width` is that of a wave. The chord of the chunks sends the
+    assembly, or goes on with the next wave."""
     match step, outcome:
         case "plan", Done(export):
-            return [chunks(export, range(export.chunks))]
+            return chunks(export, range(export.chunks), width)
+        case "wave", Next(export, following, missing):
+            return [Message("render", export.id, missing, following)]
+        case "wave", Done(export):
+            return [Message("assemble", export.id)]
         case "assemble", Missing(export, missing):
-            return [chunks(export, missing)]
+            return chunks(export, missing, width)
         case "assemble", Done(export):
             return [Message("deliver", export.id)]
     return []
 
 
-def chunks(export: Export, numbers: range | tuple[int, ...]) -> Message:
-    """Returns the message that renders these chunks of an export, and assembles it after them."""
-    return Message("render", export.id, tuple(numbers), large=export.chunks > LARGE)
+def chunks(export: Export, missing: Sequence[int], width: int) -> list[Message]:
+    """Returns the messages that render these chunks of an export; of a large one, the first two waves."""
+    if export.chunks <= LARGE:
+        return [Message("render", export.id, tuple(missing))]
+    return [Message("render", export.id, numbers, each) for each, numbers in first_waves(missing, width)]
+
+
+def width(services: Services) -> int:
+    """Returns how many chunks a wave has."""
+    return width_for(services.settings.max_workers * services.settings.concurrency)
 
 
 def send(services: Services, message: Message) -> None:
-    """Send a message and note when; wake the keeper when it brings work.
+    """Send a message and note when.
 
     Raises RedisDown when it could not be sent; the keeper sends it later.
     """
@@ -74,20 +91,39 @@ def send(services: Services, message: Message) -> None:
     services.queue.send(message)
     seconds = settings.lease_seconds if message.step == "deliver" else settings.repair_patience
     redis.messages.note_sent(message.export_id, seconds)
-    if message.step in ("plan", "render"):
-        redis.wakeup.wake()
+
+
+def begin(services: Services, messages: Sequence[Message]) -> bool:
+    """Send messages that bring new work of one export, and wake the keeper. Returns False while too many wait; the
+    keeper tries again.
+
+    The chunks of a small export are always sent: workers take no plan while such chunks wait, so these are few.
+    """
+    queued = services.redis.messages
+    more = any(message.step == "plan" or message.wave for message in messages)
+    if more and not queued.have_room():
+        queued.forget_sent(messages[0].export_id)
+        return False
+    for message in messages:
+        send(services, message)
+    services.redis.wakeup.wake()
+    return True
 
 
 def take(
-    services: Services, step: str, export_id: str, chunk: int | None = None,
+    services: Services, step: str, export_id: str, part: int | Wave | None = None,
     stopping: threading.Event | None = None,
 ) -> Outcome:  # fmt: skip
     """Do a step and send what follows from it. Raises PipelineError when it fails; OverLimit when its time or
     memory ran out, also before its work, or while it sends."""
     try:
-        outcome = perform(STEPS[step], services, export_id, chunk, stopping or threading.Event())
-        for message in after(step, outcome):
-            send(services, message)
+        outcome = perform(STEPS[step], services, export_id, part, stopping or threading.Event())
+        messages = after(step, outcome, width(services))
+        if step == "plan":
+            begin(services, messages)
+        else:  # as many as were done: the number of messages stays
+            for message in messages:
+                send(services, message)
     except INTERRUPTIONS as error:
         what = "memory" if isinstance(error, MemoryError) else "time"
         raise OverLimit(f"The step {step} of export {export_id} ran out of {what}.") from error
@@ -95,18 +131,18 @@ def take(
 
 
 def handle(
-    services: Services, step: str, export_id: str, chunk: int | None, stopping: threading.Event
+    services: Services, step: str, export_id: str, part: int | Wave | None, stopping: threading.Event
 ) -> Outcome | Retry | Fail:
     """Handle the message for a step. An error becomes a retry, or ends the export."""
     began = time.monotonic()
     outcome: Outcome | Retry | Fail
     try:
-        outcome = take(services, step, export_id, chunk, stopping)
+        outcome = take(services, step, export_id, part, stopping)
     except Exception as error:  # noqa: BLE001  # an error of the program ends the export too
-        outcome = _decide(services, step, export_id, chunk, error)
+        outcome = _decide(services, step, export_id, part, error)
     word, pages = _words(outcome)
     record = StepRecord(
-        export=export_id, step=step, chunk=chunk, outcome=word, pages=pages,
+        export=export_id, step=step, chunk=part if isinstance(part, int) else None, outcome=word, pages=pages,
         ms=round(1000 * (time.monotonic() - began)), peak_mb=peak() // 1_000_000, reason=_reason(outcome),
     )  # fmt: skip
     for observe in OBSERVERS:
@@ -140,13 +176,16 @@ def cancel(services: Services, export_id: str) -> Export:
     return export
 
 
-def _decide(services: Services, step: str, export_id: str, chunk: int | None, error: Exception) -> Retry | Fail:
+def _decide(
+    services: Services, step: str, export_id: str, part: int | Wave | None, error: Exception
+) -> Retry | Fail:
     """Count the failure and decide what follows; a step that will be retried counts as held until then."""
     error = named(error, tempfile.gettempdir())
     if not isinstance(error, PipelineError):
         log.error("step %s of export %s", step, export_id, exc_info=error)
     # By kind: the failures of a service that was down for an hour must not use up the tries for a conflict.
-    name = " ".join(map(str, filter(lambda part: part is not None, (kind(error), step, export_id, chunk))))
+    lease = lease_name(step, export_id, part)
+    name = f"{kind(error)} {step} {lease}"
     failures = _failures(services, name) if isinstance(error, PipelineError) and error.retry else 1
     decision = POLICY.decide(error, failures, random.random())  # noqa: S311  # jitter, no secret
     if isinstance(decision, Retry):
@@ -155,7 +194,7 @@ def _decide(services: Services, step: str, export_id: str, chunk: int | None, er
             if step == "deliver":
                 services.redis.messages.note_sent(export_id, until_at_work)
             else:
-                services.redis.leases.expect_back(f"{export_id}:{step if chunk is None else chunk}", until_at_work)
+                services.redis.leases.expect_back(lease, until_at_work)
     return decision
 
 
@@ -172,6 +211,8 @@ def _words(outcome: Outcome | Retry | Fail) -> tuple[str, int]:
     match outcome:
         case Done(_, pages):
             return "done", pages
+        case Next():
+            return "done", 0
         case Again(_, pages):
             return "again", pages
         case Missing():

@@ -11,7 +11,7 @@ import threading
 import time
 from contextlib import ExitStack, suppress
 
-from ..adapters.redis.messages import QUEUES
+from ..adapters.redis.messages import ASSEMBLE, LARGE, PLAN, SMALL
 from ..errors import (
     ExportFailed,
     HerokuRefused,
@@ -19,6 +19,7 @@ from ..errors import (
     NotFound,
     PipelineError,
     RedisDown,
+    RedisFull,
     TooManyCalls,
 )
 from ..exports.coverage import cover
@@ -94,9 +95,14 @@ class Keeper:
 
     def _try_turn(self) -> Exception | None:
         """Take a turn and wait for the next. Returns the error that ended it, after logging it."""
+        began = time.monotonic()
         try:
-            self._wait(self.turn())
+            busy = self.turn()
+            # Messages wake the keeper; with hundreds of exports it would take all of a processor.
+            self._stop.wait(min(time.monotonic() - began, self._s.settings.keeper_seconds))
+            self._wait(busy)
         except PipelineError as error:
+            error = self._explained(error)
             level = logging.ERROR if isinstance(error, HerokuRefused) else logging.WARNING
             log.log(level, "keeper: %s %s", error.message, error.advice)
             return error
@@ -104,6 +110,15 @@ class Keeper:
             log.exception("keeper: internal error; the loop goes on")
             return error
         return None
+
+    def _explained(self, error: PipelineError) -> PipelineError:
+        """Returns an error with the figures, when Redis is full."""
+        if isinstance(error, RedisFull):
+            try:
+                self._s.redis.check_room()
+            except RedisDown as now:
+                return now
+        return error
 
     def resign(self) -> None:
         """Release the lease, so that another process can lead at once."""
@@ -175,9 +190,8 @@ class Keeper:
             return None
         action = repair(status, self._s.settings.export_deadline)
         # Act only when two turns agree: in one, a message may be on its way from the queue to a lease.
-        if action is before and action is not Repair.NOTHING:
+        if action is before and action is not Repair.NOTHING and self._act(action, status):
             log.info("keeper: export %s is %s: %s", export_id, status.export.state, action)
-            self._act(action, status)
             action = Repair.NOTHING
         self._last_needed[export_id] = action
         return self._demand(status)
@@ -208,20 +222,23 @@ class Keeper:
             [chunk for chunk in missing if f"{export_id}:{chunk}" not in held],
             bool(redis.leases.held([f"{export_id}:{step}" for step in ("plan", "assemble", "deliver")])),
             redis.messages.sent_lately(export_id),
-            redis.messages.waiting(QUEUES if missing else QUEUES[:1])
-            == 0,  # plan, assemble and deliver use the first queue
+            redis.messages.waiting((ASSEMBLE, SMALL, LARGE) if missing else (PLAN, ASSEMBLE)) == 0,
             time.time(),
             plan,
         )
 
-    def _act(self, action: Repair, status: ExportStatus) -> None:
+    def _act(self, action: Repair, status: ExportStatus) -> bool:
+        """Do what an export needs. Returns False while there is no room for its messages."""
         s, export = self._s, status.export
         match action:
-            case Repair.PLAN | Repair.ASSEMBLE | Repair.DELIVER:
+            case Repair.ASSEMBLE | Repair.DELIVER:
                 flow.send(s, Message(action.value, export.id))
+            case Repair.PLAN:
+                return flow.begin(s, [Message("plan", export.id)])
             case Repair.RENDER:
-                flow.send(s, flow.chunks(export, tuple(status.unleased)))
+                return flow.begin(s, flow.chunks(export, status.unleased, flow.width(s)))
             case Repair.GIVE_UP:
                 flow.fail(
                     s, export.id, ExportFailed("It was not finished within the time allowed (EXPORT_DEADLINE).")
                 )
+        return True

@@ -10,11 +10,11 @@ from celery import chord
 from kombu.exceptions import OperationalError
 
 from ..adapters.redis.connection import redis_errors
-from ..adapters.redis.messages import QUEUES
+from ..adapters.redis.messages import ASSEMBLE, DELIVER, LARGE, PLAN, SMALL
 from ..errors import RedisDown
 from ..services import Message
 
-SHORT, SMALL, LARGE = QUEUES
+QUEUE_OF = {"plan": PLAN, "assemble": ASSEMBLE, "deliver": DELIVER}
 
 
 class CeleryQueue:
@@ -24,7 +24,7 @@ class CeleryQueue:
         self._app = app
 
     def send(self, message: Message) -> None:
-        """Send a message. Chunks are a chord: they run side by side, then the assembly.
+        """Send a message. Chunks are a chord: they run side by side, then the assembly or the next wave.
 
         The chord is fast, but not the record: the keeper sends again what was lost.
         """
@@ -37,13 +37,21 @@ class CeleryQueue:
                 ([], message.export_id) if message.step == "assemble" else (message.export_id,)
             )
             # Without Celery's own retry: the request must not wait; the keeper sends it again.
-            self._app.tasks[f"pipeline.{message.step}"].apply_async(arguments, queue=SHORT, retry=False)
+            self._app.tasks[f"pipeline.{message.step}"].apply_async(
+                arguments, queue=QUEUE_OF[message.step], retry=False
+            )
 
     def _send_chord(self, message: Message) -> None:
-        queue = LARGE if message.large else SMALL
-        render, assemble = self._app.tasks["pipeline.render"], self._app.tasks["pipeline.assemble"]
-        header = [render.si(message.export_id, chunk).set(queue=queue) for chunk in message.chunks]
-        chord(header, app=self._app)(assemble.s(message.export_id).set(queue=SHORT))
+        tasks, queue = self._app.tasks, LARGE if message.wave else SMALL
+        header = [
+            tasks["pipeline.render"].si(message.export_id, chunk).set(queue=queue) for chunk in message.chunks
+        ]
+        callback = (
+            tasks["pipeline.wave"].s(message.export_id, *message.wave)
+            if message.wave
+            else tasks["pipeline.assemble"].s(message.export_id)
+        )
+        chord(header, app=self._app)(callback.set(queue=ASSEMBLE))
 
 
 @contextmanager

@@ -19,7 +19,9 @@ def body(work: Work) -> Outcome:
 
     A chunk that Redis forgot may be drawn again, to the same bytes.
     """
-    s, export, number = work.services, work.export, work.chunk or 0
+    if not isinstance(work.part, int):
+        raise AssertionError("the step renders a chunk")
+    s, export, number = work.services, work.export, work.part
     plan = load_plan(s, export)
     check_fonts(plan.fonts)
     chunk = plan.chunks[number]

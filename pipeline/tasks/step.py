@@ -23,6 +23,7 @@ from billiard.exceptions import SoftTimeLimitExceeded
 from ..adapters.redis.progress import Drawn
 from ..errors import ChunkFailed, NoExport, PipelineError, ReadFailed, ServiceDown
 from ..exports.export import Export, State
+from ..exports.waves import Wave
 from ..logs import fields
 from ..services import Services
 from .lease import HeldLease, LeaseLost
@@ -70,13 +71,22 @@ class Missing:
 
 
 @dataclass(frozen=True)
+class Next:
+    """A wave is done: these chunks are sent next."""
+
+    export: Export
+    wave: Wave
+    chunks: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class NotWanted:
     """There is nothing to do, or another process does it."""
 
     reason: str
 
 
-Outcome = Done | Again | Missing | NotWanted
+Outcome = Done | Again | Next | Missing | NotWanted
 
 
 @dataclass(frozen=True)
@@ -91,16 +101,17 @@ class Step:
 class Work:
     """One attempt at one step of an export, while its lease is held.
 
-    `chunk` is None for steps of a whole export. `begun`: Redis knows pages of the chunk.
+    `part` is the number of a chunk, or a wave; None for steps of a whole export. `begun`: Redis knows pages of the
+    chunk.
     """
 
     def __init__(
-        self, services: Services, export: Export, chunk: int | None, begun: bool, held: HeldLease,
+        self, services: Services, export: Export, part: int | Wave | None, begun: bool, held: HeldLease,
         stopping: threading.Event,
     ) -> None:  # fmt: skip
         self.services = services
         self.export = export
-        self.chunk = chunk
+        self.part = part
         self.begun = begun
         self.unwanted = False
         self._held = held
@@ -155,9 +166,9 @@ class Work:
     def finish_chunk(self, first: int, pages: int) -> None:
         """Note that `pages` of the chunk are drawn now, those from `first` on by this attempt; uncount the attempt
         and release the lease, all at once."""
-        if self.chunk is None or self._attempt is None:
+        if not isinstance(self.part, int) or self._attempt is None:
             raise AssertionError("only an attempt at a chunk can finish one")
-        drawn = Drawn(self.export.id, self.chunk, first, pages, self.seconds, self._attempt)
+        drawn = Drawn(self.export.id, self.part, first, pages, self.seconds, self._attempt)
         self.services.redis.finish_chunk(self._held.lease, drawn)
         self._attempt = None
         self._held.was_released()
@@ -198,31 +209,31 @@ class Work:
 
 
 def perform(
-    step: Step, services: Services, export_id: str, chunk: int | None, stopping: threading.Event
+    step: Step, services: Services, export_id: str, part: int | Wave | None, stopping: threading.Event
 ) -> Outcome:
-    """Do one step of an export, or one chunk of it, if it is wanted and no other process is at it.
+    """Do one step of an export, or of a part of it, if it is wanted and no other process is at it.
 
     Raises PipelineError with the reason when it fails; what INTERRUPTIONS name when its time or memory ran out.
     """
     # Between two small chunks a process asks the bucket as seldom as between two pages of a large one.
     try:
-        export = services.exports.load(export_id, max_age=0.0 if chunk is None else ASK_SECONDS)
+        export = services.exports.load(export_id, max_age=0.0 if part is None else ASK_SECONDS)
     except NoExport as error:  # it was stored before the message was sent
         raise ReadFailed(error.message) from error
     if export.state not in step.wanted:
         return NotWanted(f"the export is {export.state}")
     seconds, begun, redis = services.settings.lease_seconds, False, services.redis
-    if chunk is None:
-        lease = redis.leases.take(f"{export_id}:{step.name}", seconds)
+    if isinstance(part, int):
+        lease, begun = redis.begin_chunk(export_id, part, seconds)
     else:
-        lease, begun = redis.begin_chunk(export_id, chunk, seconds)
+        lease = redis.leases.take(lease_name(step.name, export_id, part), seconds)
     if lease is None:
         return NotWanted("another worker is at it")
     with HeldLease(redis.leases, lease, seconds, stopping, services.settings.shutdown_seconds) as held:
-        if chunk is None:
+        if part is None:
             held.fence_is_current()
         try:
-            return step.body(Work(services, export, chunk, begun, held, stopping))
+            return step.body(Work(services, export, part, begun, held, stopping))
         except LeaseLost as lost:
             return NotWanted(lost.message)
         except PipelineError:
@@ -230,6 +241,16 @@ def perform(
                 if services.exports.load(export_id).state not in step.wanted:
                     return NotWanted("the export ended meanwhile")  # its segments and uploads were removed
             raise
+
+
+def lease_name(step: str, export_id: str, part: int | Wave | None) -> str:
+    """Returns the name of the lease of a step, or of its part."""
+    match part:
+        case None:
+            return f"{export_id}:{step}"
+        case Wave(number):
+            return f"{export_id}:wave {number}"
+    return f"{export_id}:{part}"
 
 
 def resident() -> int:

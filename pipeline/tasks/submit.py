@@ -14,7 +14,7 @@ from ..exports.export import Export, State
 from ..exports.ids import new_id
 from ..exports.request import ExportRequest, fingerprint, request_key
 from ..services import Message, Services
-from .flow import send
+from .flow import begin
 
 _exact = msgspec.json.Encoder(decimal_format="number")  # a body's numbers, which come as Decimal
 
@@ -42,7 +42,7 @@ def submit(s: Services, request: ExportRequest) -> Submitted:
     if accepted.state is State.QUEUED:
         try:
             if not s.redis.messages.sent_lately(accepted.id):  # also when an earlier try stored it and broke off
-                send(s, Message("plan", accepted.id))
+                begin(s, [Message("plan", accepted.id)])
         except RedisDown:
             return Submitted(accepted, queued=False)
     return Submitted(accepted, queued=True)

@@ -20,13 +20,14 @@ os.environ.setdefault("REMAP_SIGTERM", "SIGQUIT")
 
 import billiard
 import celery.apps.worker
+import celery.worker.consumer
 from celery import bootsteps, signals
 from celery.worker import state
 
 from ..adapters.bucket import REQUEST
 from ..adapters.redis.messages import QUEUES
 from ..adapters.redis.workers import Worker
-from ..errors import RedisDown
+from ..errors import RedisDown, RedisFull
 from ..services import open_services, worker_pool
 from ..settings import Settings
 from .app import PipelineApp, make_app
@@ -35,6 +36,7 @@ from .keeper import Keeper
 from .queue import CeleryQueue
 
 RELEASE_SECONDS = 5.0  # for the keeper to end its turn and release its lease
+FULL_SECONDS = 1.0  # between two looks whether Redis has room again
 STUCK_SECONDS = 2.0  # without a task, and with an acknowledgement that failed, before the worker reconnects
 log = logging.getLogger(__name__)
 
@@ -88,6 +90,34 @@ class Companion:
             self._keeping.join(RELEASE_SECONDS)
         if "heartbeat" in vars(self):
             self.heartbeat.stop()
+
+
+class PipelineConsumer(celery.worker.consumer.Consumer):  # type: ignore[misc]  # Celery has no types
+    """Celery's consumer, which takes no message while Redis is full."""
+
+    def connect(self) -> Any:
+        """Wait until Redis stores something, then connect.
+
+        A full Redis hands a message out and then refuses to note that it was: the message is lost, and Celery
+        connects again several times a second.
+        """
+        said = False
+        while full := self._error_when_full():
+            state.maybe_shutdown()
+            if not said:
+                log.warning("worker: %s It takes no work until there is room. %s", full.message, full.advice)
+            said = True
+            time.sleep(FULL_SECONDS)
+        return super().connect()
+
+    def _error_when_full(self) -> RedisFull | None:
+        try:
+            self.controller.companion.services.redis.check_room()
+        except RedisFull as error:
+            return error
+        except RedisDown:  # Celery says so
+            pass
+        return None
 
 
 class PipelineWorker(celery.apps.worker.Worker):  # type: ignore[misc]  # Celery has no types

@@ -52,7 +52,7 @@ class Workers:
     def send(self, message: Message) -> None:
         if message.step == "render":
             for chunk in message.chunks:
-                self._steps.put((message.export_id, partial(flow.take, step="render", chunk=chunk)))
+                self._steps.put((message.export_id, partial(flow.take, step="render", part=chunk)))
             self.send(Message("assemble", message.export_id))
         else:
             self._steps.put((message.export_id, partial(flow.take, step=message.step)))

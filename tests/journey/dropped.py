@@ -17,7 +17,7 @@ _delay = Signature.delay
 
 
 def _lose(self: Any, *arguments: Any, **options: Any) -> Any:
-    if self.task == "pipeline.assemble":
+    if self.task in ("pipeline.assemble", "pipeline.wave"):
         with Path(os.environ["DROPPED_LOG"]).open("a") as file:
             file.write("x")
         return None

@@ -79,28 +79,32 @@ def test_all_workers_are_killed_in_the_middle_of_chunks(tmp_path: Path) -> None:
         assert_right_and_told_once(running, export_id, 100, tmp_path)
 
 
-@pytest.mark.parametrize("after_pages", [0, 4, 30])
-def test_redis_is_wiped_in_the_middle(tmp_path: Path, after_pages: int) -> None:
+@pytest.mark.parametrize(("after_pages", "chunk_pages"), [(0, 15), (4, 15), (30, 15), (30, 1)])
+def test_redis_is_wiped_in_the_middle(tmp_path: Path, after_pages: int, chunk_pages: int) -> None:
+    """Also of an export that is sent in waves."""
     with system(tmp_path) as running:
-        export_id = client.ask(running, "slow", pages=60, seconds=0.1, chunk_pages=15)
+        export_id = client.ask(running, "slow", pages=60, seconds=0.1, chunk_pages=chunk_pages)
         client.wait_until("pages are drawn", lambda: pages_done(running, export_id) >= after_pages)
         with redis.Redis.from_url(running.valkey.url) as connection:
             connection.flushall()
         assert_right_and_told_once(running, export_id, 60, tmp_path)
 
 
-def test_every_message_is_delivered_twice(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("pages", "chunk_pages"), [(30, 5), (40, 1)])
+def test_every_message_is_delivered_twice(tmp_path: Path, pages: int, chunk_pages: int) -> None:
     with system(tmp_path, DOCUMENTS="tests.journey.twice") as running:
-        export_id = client.ask(running, "slow", pages=30, seconds=0.05, chunk_pages=5)
-        assert_right_and_told_once(running, export_id, 30, tmp_path)
+        export_id = client.ask(running, "slow", pages=pages, seconds=0.05, chunk_pages=chunk_pages)
+        assert_right_and_told_once(running, export_id, pages, tmp_path)
 
 
-def test_the_callback_of_the_chord_is_lost(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("pages", "chunk_pages", "chords"), [(10, 5, 1), (36, 1, 3)])
+def test_the_callback_of_a_chord_is_lost(tmp_path: Path, pages: int, chunk_pages: int, chords: int) -> None:
+    """The assembly, or what follows each wave of a large export."""
     dropped = tmp_path / "dropped"
     with system(tmp_path, DOCUMENTS="tests.journey.dropped", DROPPED_LOG=str(dropped)) as running:
-        export_id = client.ask(running, "slow", pages=10, seconds=0.05, chunk_pages=5)
-        assert_right_and_told_once(running, export_id, 10, tmp_path)
-    assert dropped.read_text() == "x"
+        export_id = client.ask(running, "slow", pages=pages, seconds=0.05, chunk_pages=chunk_pages)
+        assert_right_and_told_once(running, export_id, pages, tmp_path)
+    assert dropped.read_text() == "x" * chords
 
 
 def test_a_worker_that_is_told_to_go_keeps_what_it_has(tmp_path: Path) -> None:

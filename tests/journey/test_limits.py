@@ -92,10 +92,11 @@ def timed_request(system: Laptop, listing: str) -> float:
 
 
 def test_twenty_redis_connections_are_enough(tmp_path: Path) -> None:
-    """Heroku's smallest Redis allows twenty, for a web process and two workers; whoever counts comes afterwards."""
+    """Heroku's smallest Redis allows twenty: a web process and two workers, although four are allowed. Connections
+    are counted afterwards."""
     with valkey(tmp_path, extra=("--maxclients", "20")) as small:
-        environ = {"DOCUMENTS": SLOW, "REDIS_URL": small.url, "MIN_WORKERS": "2"}
-        with laptop(tmp_path / "system", boot_seconds=0.2, environ=environ) as system:
+        environ = {"DOCUMENTS": SLOW, "REDIS_URL": small.url, "WAITING_PRICE": "1000"}
+        with laptop(tmp_path / "system", boot_seconds=0.2, environ=environ, workers=4) as system:
             export_id = client.ask(system, "slow", pages=40, seconds=0.05, chunk_pages=5)
             assert client.wait_for_end(system, export_id)["state"] == "ready"
             assert system.dynos.max_at_once == 2

@@ -5,7 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from local.laptop import laptop
+import redis
+
+from local.laptop import Laptop, laptop
+from local.services import valkey
 
 from ..readback import read
 from . import client
@@ -27,6 +30,25 @@ def test_a_small_export_does_not_wait_for_a_huge_one(tmp_path: Path) -> None:
         behind = client.look(system, huge)
         assert behind["state"] == "rendering"
         assert behind["progress"]["pages_done"] < 300
+
+
+def test_many_large_exports_fit_a_small_redis(tmp_path: Path) -> None:
+    """In 3 MB. The messages of all their chunks would need 1.4 MB, beside the 2 MB of everything else."""
+    with valkey(tmp_path, extra=("--maxmemory", "3000000", "--maxmemory-policy", "noeviction")) as small:
+        environ = SLOW | {"REDIS_URL": small.url}
+        with laptop(tmp_path / "system", boot_seconds=0.1, environ=environ) as system:
+            order: dict[str, Any] = {"notify": None, "pages": 80, "seconds": 0.0, "chunk_pages": 1}
+            asked = [client.ask(system, "slow", **order, title=f"Number {n}") for n in range(12)]
+            client.wait_until("all are begun", lambda: all(pages_done(system, each) for each in asked))
+            assert all(client.look(system, each)["state"] == "rendering" for each in asked), "they take turns"
+            for each in asked:
+                assert client.wait_for_end(system, each)["state"] == "ready"
+        with redis.Redis.from_url(small.url) as connection:
+            assert "errorstat_OOM" not in connection.info("errorstats")
+
+
+def pages_done(system: Laptop, export_id: str) -> int:
+    return int(client.look(system, export_id)["progress"]["pages_done"])
 
 
 def test_a_chunk_that_nears_its_time_limit_keeps_what_it_has(tmp_path: Path) -> None:

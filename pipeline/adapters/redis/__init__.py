@@ -5,11 +5,13 @@ When Redis is wiped, some work is done twice at worst.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from redis.exceptions import NoPermissionError
 
+from ...errors import RedisFull
 from ...settings import Settings
 from .connection import Client, connect, redis_errors
 from .counters import Counters, send_uncount
@@ -20,7 +22,13 @@ from .progress import Drawn, ProgressNotes, chunk_field, progress_key, send_note
 from .wakeup import Wakeup
 from .workers import Workers
 
-__all__ = ["Coordination"]
+__all__ = ["Coordination", "memory_in_use"]
+
+
+def memory_in_use(info: Mapping[str, Any]) -> str:
+    """Return how much memory a server uses, and its limit, in words."""
+    used, most = info.get("used_memory", 0) / 1e6, info.get("maxmemory", 0) / 1e6
+    return f"{used:.1f} of {most:.1f} MB are in use" if most else f"{used:.1f} MB are in use, without a limit"
 
 
 @dataclass(frozen=True)
@@ -70,6 +78,14 @@ class Coordination:
             send_uncount(pipe, drawn.attempt)
             send_release(pipe, lease)
             pipe.execute()
+
+    def check_room(self) -> None:
+        """Write a small key. Raises RedisFull, with figures, when Redis stores nothing new."""
+        try:
+            with redis_errors():
+                self.client.set("pipeline:room", 1, ex=60)
+        except RedisFull as error:
+            raise RedisFull(f"Redis is full: {memory_in_use(self.info() or {})}.") from error
 
     def info(self) -> dict[str, Any] | None:
         """Return what INFO says about the server; None when this user may not ask."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import redis
 
-from ...errors import RedisDown
+from ...errors import RedisDown, RedisFull
 from ...settings import Settings
 
 MAX_WAIT = 2.0  # seconds of a blocking call; a reply may take twice as long, so that a Redis that hangs is noticed
@@ -39,8 +39,10 @@ def connect(settings: Settings) -> Client:
 
 @contextmanager
 def redis_errors() -> Iterator[None]:
-    """Raise RedisDown for every error of Redis or of the connection to it."""
+    """Raise RedisDown for every error of Redis or of the connection to it; RedisFull when its memory is used up."""
     try:
         yield
+    except redis.OutOfMemoryError as error:
+        raise RedisFull("Redis is full.") from error
     except (redis.RedisError, OSError, ssl.SSLError) as error:
         raise RedisDown(f"Redis does not answer: {type(error).__name__}.") from error

@@ -8,8 +8,16 @@ from collections.abc import Sequence
 
 from .connection import Client, redis_errors
 
-QUEUES = ("pipeline.short", "pipeline.small", "pipeline.large")
-"""In the order in which workers take from them: short steps, chunks of small exports, the rest."""
+DELIVER, ASSEMBLE, SMALL, PLAN, LARGE = QUEUES = (
+    "pipeline.deliver",
+    "pipeline.assemble",  # and what follows a wave
+    "pipeline.small",  # chunks of small exports
+    "pipeline.plan",
+    "pipeline.large",  # chunks of large exports
+)
+"""In the order in which workers take from them: what is nearly done is finished before more is begun."""
+
+QUEUE_LIMIT = 4000  # messages that wait, before no more work is begun; 6 MB, a quarter of the smallest Redis
 
 
 class Messages:
@@ -23,6 +31,11 @@ class Messages:
         with redis_errors():
             self._redis.set(f"pipeline:sent:{export}", 1, px=max(1, int(seconds * 1000)))
 
+    def forget_sent(self, export: str) -> None:
+        """Forget `note_sent`: nothing was sent, and the keeper need not wait for it."""
+        with redis_errors():
+            self._redis.delete(f"pipeline:sent:{export}")
+
     def sent_lately(self, export: str) -> bool:
         """True while `note_sent` is remembered."""
         with redis_errors():
@@ -34,6 +47,10 @@ class Messages:
             for queue in queues:
                 pipe.llen(queue)
             return sum(pipe.execute())
+
+    def have_room(self) -> bool:
+        """False while QUEUE_LIMIT messages wait: no more work should be begun then."""
+        return self.waiting() < QUEUE_LIMIT
 
     def unacknowledged(self) -> list[str]:
         """Return the export id of each unacknowledged message, including those of dead workers.

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from email.policy import EmailPolicy
+from typing import Any
 
 from ... import documents
 from ...adapters.mail import Mailer
-from ...adapters.redis import Coordination
-from ...errors import HerokuDown, InvalidSetting, MailDown, MailUnencrypted, RedisDown
+from ...adapters.redis import Coordination, memory_in_use
+from ...errors import HerokuDown, InvalidSetting, MailDown, MailUnencrypted, RedisDown, RedisFull
 from ...pdf.fonts import default_chain
 from ...pdf.fonts import load as load_fonts
+from ...scaler import connections
 from ...scaler.billing import check_price
 from ...scaler.heroku import status_of
 from ...scaler.pool import WorkerPool
@@ -24,7 +26,7 @@ from .bucket import bucket_checks
 from .finding import Check, Outcome, failed, guarded, skipped
 
 MIN_SECRET = 32  # characters; `generator: secret` in app.json makes longer ones
-CLIENTS_PER_WORKER, CLIENTS_BESIDE = 6, 7  # measured: a web process with 1, 2 and 3 workers had 12, 19 and 24
+FULL = 0.98  # of maxmemory: it refuses writes soon, or already
 INTERPRETER = 64 * MIB  # bytes of a rendering process before its first page; measured: 57 MB
 DECODING = 10  # bytes per pixel, measured; see settings.BYTES_PER_PIXEL
 
@@ -125,24 +127,31 @@ def redis_checks(settings: Settings) -> Iterator[Check]:
         for name in ("redis memory", "redis connections"):
             yield skipped(name, "this user may not use INFO (ACL)")
         return
-    yield _eviction(str(info.get("maxmemory_policy", "unknown")))
-    yield _connections(int(info.get("maxclients", 0)), int(info.get("connected_clients", 0)), settings.max_workers)
+    yield _memory(info)
+    yield _connections(int(info.get("maxclients", 0)), int(info.get("connected_clients", 0)), settings)
 
 
-def _eviction(policy: str) -> Check:
-    if policy == "noeviction":
-        return Check("redis memory", Outcome.OK, "maxmemory-policy is noeviction.")
-    words = f"maxmemory-policy is {policy}: when memory is full, messages are lost; the keeper resends them."
-    return Check("redis memory", Outcome.WARNING, words, "Set noeviction (heroku redis:maxmemory -p noeviction).")
+def _memory(info: Mapping[str, Any]) -> Check:
+    """Check that keys are not evicted, and that there is room."""
+    policy = str(info.get("maxmemory_policy", "unknown"))
+    if policy != "noeviction":
+        words = f"maxmemory-policy is {policy}: when memory is full, messages are lost; the keeper resends them."
+        advice = "Set noeviction (heroku redis:maxmemory -p noeviction)."
+        return Check("redis memory", Outcome.WARNING, words, advice)
+    used, most = int(info.get("used_memory", 0)), int(info.get("maxmemory", 0))
+    if most and used >= FULL * most:
+        return Check("redis memory", Outcome.FAILED, f"Redis is full: {memory_in_use(info)}.", RedisFull.advice)
+    return Check("redis memory", Outcome.OK, f"{memory_in_use(info)}; maxmemory-policy is noeviction.")
 
 
-def _connections(most: int, now: int, workers: int) -> Check:
+def _connections(most: int, now: int, settings: Settings) -> Check:
     """Check that all workers together can connect: Heroku's smallest Redis allows 20 connections."""
-    needed = CLIENTS_PER_WORKER * workers + CLIENTS_BESIDE
-    words = f"{now} of {most} connections are in use. A web process and {workers} workers need about {needed}."
-    if most >= needed:
+    workers, processes = settings.max_workers, settings.concurrency
+    needed, fitting = connections.needed(workers, processes), connections.fitting(most, processes)
+    words = f"{now} of {most} connections are in use. A web process and {workers} workers need {needed}."
+    if workers <= fitting:
         return Check("redis connections", Outcome.OK, words)
-    fitting = max(1, (most - CLIENTS_BESIDE) // CLIENTS_PER_WORKER)
+    words += f" No more than {fitting} are started."
     return Check("redis connections", Outcome.WARNING, words, f"Set MAX_WORKERS={fitting}, or use a larger plan.")
 
 

@@ -157,13 +157,23 @@ def test_a_wrong_setting_skips_the_rest(environ: Environ) -> None:
 
 def test_a_small_evicting_redis_is_a_warning(environ: Environ, tmp_path: Path) -> None:
     with valkey(tmp_path, extra=("--maxclients", "20", "--maxmemory-policy", "allkeys-lru")) as server:
-        checks = list(redis_checks(Settings.from_env(environ | {"REDIS_URL": server.url})))
+        changes = {"REDIS_URL": server.url, "WORKER_CONCURRENCY": "1"}
+        checks = list(redis_checks(Settings.from_env(environ | changes)))
     assert outcomes(checks) == {
         "redis": Outcome.OK, "redis memory": Outcome.WARNING, "redis connections": Outcome.WARNING,
     }  # fmt: skip
     assert "allkeys-lru" in found(checks, "redis memory").words
     assert "of 20 connections" in found(checks, "redis connections").words
+    assert "No more than 2 are started" in found(checks, "redis connections").words
     assert "MAX_WORKERS=2" in found(checks, "redis connections").advice
+
+
+def test_a_full_redis_is_a_failure(environ: Environ, tmp_path: Path) -> None:
+    with valkey(tmp_path, extra=("--maxmemory", "500kb")) as server:
+        checks = list(redis_checks(Settings.from_env(environ | {"REDIS_URL": server.url})))
+    assert found(checks, "redis memory").outcome is Outcome.FAILED
+    assert "of 0.5 MB are in use" in found(checks, "redis memory").words
+    assert "larger plan" in found(checks, "redis memory").advice
 
 
 def test_missing_conditional_writes_are_a_warning(settings: Settings) -> None:

@@ -10,8 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import redis
 
 from local.services import valkey
+from pipeline.adapters.redis.messages import PLAN
 from pipeline.exports.export import State
 from pipeline.exports.request import ExportRequest
 from pipeline.services import Services
@@ -58,7 +60,7 @@ def test_a_worker_takes_messages_after_redis_refused(
         with steps.sending(direct) as (services, _):
             with worker(environ, between.url, log):
                 long = ask(services, 200)
-                until(lambda: services.redis.messages.waiting() > 50, "the chunks are sent")
+                until(lambda: services.redis.messages.waiting() > 10, "chunks are sent")
                 until(lambda: bool(services.segments.found(long)), "a chunk is drawn")
                 if fault == "writes":
                     refuse_writes(server, AWAY_SECONDS)
@@ -95,7 +97,29 @@ def test_a_message_that_waits_for_its_countdown_is_left_alone(
         direct = dataclasses.replace(settings, redis_url=server.url)
         with steps.sending(direct) as (services, app):
             until(lambda: bool(services.redis.workers.up()), "the worker is up")
-            app.tasks["pipeline.plan"].apply_async(("no-export",), queue="pipeline.short", countdown=4)
+            app.tasks["pipeline.plan"].apply_async(("no-export",), queue=PLAN, countdown=4)
             until(lambda: "received" in log.read_text(), "it waits in the worker")
             until(lambda: "There is no export" in log.read_text(), "it was done: there is no such export")
             assert RECONNECTS not in log.read_text()
+
+
+def test_workers_wait_while_redis_is_full(environ: Environ, settings: Settings, tmp_path: Path) -> None:
+    """Also one that starts then. A full Redis hands out messages, and refuses to note to whom."""
+    log, late = tmp_path / "worker.log", tmp_path / "late.log"
+    with valkey(tmp_path) as server, redis.Redis.from_url(server.url) as client:
+        direct = dataclasses.replace(settings, redis_url=server.url)
+        with steps.sending(direct) as (services, _), worker(environ, server.url, log):
+            asked = ask(services, 100)
+            until(lambda: bool(services.segments.found(asked)), "a chunk is drawn")
+            client.config_set("maxmemory", 1_000_000)
+            until(lambda: "worker: Redis is full" in log.read_text(), "it says why it waits")
+            until(lambda: "keeper: Redis is full" in log.read_text(), "so does the keeper")
+            with worker(environ, server.url, late):
+                until(lambda: "worker: Redis is full" in late.read_text(), "it starts, and waits")
+                client.config_set("maxmemory", 0)
+                until(lambda: services.exports.load(asked).state.over, "the export ends")
+                assert services.exports.load(asked).state is State.READY
+    for text in (log.read_text(), late.read_text()):
+        assert text.count("worker: Redis is full") == 1
+        assert "Frequent restarts" not in text
+        assert "Unrecoverable" not in text

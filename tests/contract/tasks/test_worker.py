@@ -14,11 +14,11 @@ from signal import SIGTERM
 import psutil
 import pytest
 
+from pipeline.adapters.redis.messages import QUEUES, SMALL
 from pipeline.exports.export import State
 from pipeline.exports.request import ExportRequest
 from pipeline.services import Services
 from pipeline.settings import Settings
-from pipeline.tasks.queue import SMALL
 from pipeline.tasks.submit import submit
 
 from ... import steps
@@ -133,5 +133,5 @@ def test_the_celery_command_reports_the_application(environ: Environ) -> None:
         [*CELERY, "report"], env={**os.environ, **environ}, capture_output=True, text=True, timeout=SECONDS
     )
     assert said.returncode == 0, said.stderr
-    for name in ("pipeline.short", "pipeline.small", "pipeline.large"):
+    for name in QUEUES:
         assert name in said.stdout

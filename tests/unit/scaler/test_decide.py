@@ -48,6 +48,14 @@ def test_the_first_order_is_the_whole_number(
     assert asked(Demand("a", chunks, seconds), policy=policy).quantity == expected
 
 
+def test_no_more_workers_than_redis_has_connections_for() -> None:
+    decision = asked(Demand("a", 40, 6.0), fitting=2)
+    assert decision.quantity == 2
+    assert "(more would exceed Redis's connections)" in decision.reason
+    assert "connections" not in asked(Demand("a", 40, 6.0), fitting=50).reason
+    assert asked(Demand("a", 40, 6.0), fitting=2, dynos=up(4)).drain_above == 2
+
+
 @pytest.mark.parametrize(("deadline", "expected"), [(None, 4), (75, 4), (74, 5), (39, 10), (21, 40), (5, 40)])
 def test_a_deadline_raises_the_number(deadline: float | None, expected: int) -> None:
     assert asked(Demand("a", 40, 6.0, deadline=deadline)).quantity == expected

@@ -6,12 +6,14 @@ import pytest
 
 from pipeline.exports.export import Export, State
 from pipeline.exports.ids import new_id
+from pipeline.exports.waves import Wave
 from pipeline.services import Message
 from pipeline.tasks.flow import LARGE, STEPS, after, chunks
-from pipeline.tasks.step import Again, Done, Missing, NotWanted, Outcome
+from pipeline.tasks.step import Again, Done, Missing, Next, NotWanted, Outcome
 
 ID = new_id()
 EXPORT = Export(ID, "photos", {}, "shop", 0.0, chunks=3)
+BIG = Export(new_id(), "photos", {}, "shop", 0.0, chunks=36)
 DONE, AGAIN = Done(EXPORT, 5), Again("volumes are left", 2)
 MISSING, NOT_WANTED = Missing(EXPORT, (0, 2)), NotWanted("the export is over")
 NOTHING: list[Message] = []
@@ -21,10 +23,22 @@ NOTHING: list[Message] = []
     ("step", "outcome", "messages"),
     [
         ("plan", DONE, [Message("render", ID, (0, 1, 2))]),
+        (
+            "plan",
+            Done(BIG),
+            [
+                Message("render", BIG.id, tuple(range(16)), Wave(0, 16)),
+                Message("render", BIG.id, tuple(range(16, 32)), Wave(1, 16)),
+            ],
+        ),
         ("plan", AGAIN, NOTHING),
         ("plan", MISSING, NOTHING),
         ("plan", NOT_WANTED, NOTHING),
         ("render", DONE, NOTHING),  # the assembly follows from the chord of all chunks
+        ("wave", DONE, [Message("assemble", ID)]),
+        ("wave", AGAIN, NOTHING),
+        ("wave", Next(BIG, Wave(2, 16), (32, 35)), [Message("render", BIG.id, (32, 35), Wave(2, 16))]),
+        ("wave", NOT_WANTED, NOTHING),
         ("render", AGAIN, NOTHING),
         ("render", MISSING, NOTHING),
         ("render", NOT_WANTED, NOTHING),
@@ -39,19 +53,19 @@ NOTHING: list[Message] = []
     ],
 )
 def test_what_follows_from_each_outcome(step: str, outcome: Outcome, messages: list[Message]) -> None:
-    assert after(step, outcome) == messages
+    assert after(step, outcome, 16) == messages
 
 
 def test_the_steps_stand_in_their_order() -> None:
-    assert list(STEPS) == ["plan", "render", "assemble", "deliver"]
+    assert list(STEPS) == ["plan", "render", "wave", "assemble", "deliver"]
     assert [step.name for step in STEPS.values()] == list(STEPS)
 
 
 WANTED = {
     State.QUEUED: {"plan"},
     State.PLANNING: {"plan"},
-    State.RENDERING: {"render", "assemble"},
-    State.ASSEMBLING: {"render", "assemble"},
+    State.RENDERING: {"render", "wave", "assemble"},
+    State.ASSEMBLING: {"render", "wave", "assemble"},
     State.READY: {"deliver"},
     State.FAILED: {"deliver"},
     State.CANCELLED: {"deliver"},
@@ -67,5 +81,5 @@ def test_each_state_wants_its_steps(state: State) -> None:
 @pytest.mark.parametrize(("count", "large"), [(1, False), (LARGE, False), (LARGE + 1, True)])
 def test_an_export_of_many_chunks_is_large(count: int, large: bool) -> None:
     export = Export(ID, "photos", {}, "shop", 0.0, chunks=count)
-    assert chunks(export, range(count)) == Message("render", ID, tuple(range(count)), large=large)
-    assert chunks(export, (0,)).large is large, "also when only one of them is missing"
+    assert [message.wave is not None for message in chunks(export, range(count), 64)] == [large]
+    assert [message.wave is not None for message in chunks(export, (0,), 64)] == [large], "also of one chunk"

@@ -6,15 +6,16 @@ import socket
 import threading
 import time
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from local.services import Valkey, free_port
+from local.services import Valkey, free_port, valkey
 from pipeline.adapters.redis import Coordination
 from pipeline.adapters.redis import connection as connections
 from pipeline.adapters.redis.progress import Drawn, Progress
-from pipeline.errors import RedisDown
+from pipeline.errors import RedisDown, RedisFull
 from pipeline.settings import Settings
 
 
@@ -142,3 +143,28 @@ def test_a_redis_that_hangs_is_named_soon(settings: Settings, monkeypatch: pytes
         with pytest.raises(RedisDown, match="TimeoutError"):
             shared.wakeup.wake()
         assert time.monotonic() - began < 4
+
+
+def test_a_full_redis_is_named(settings: Settings, tmp_path: Path) -> None:
+    """By every kind of write; what frees memory still works."""
+    with valkey(tmp_path) as server:
+        shared = Coordination.open(replace(settings, redis_url=server.url))
+        lease = shared.leases.take("chunk", 60)
+        assert lease is not None
+        shared.check_room()
+        shared.client.config_set("maxmemory", 1_000_000)
+        for write in (
+            lambda: shared.leases.take("other", 1),
+            lambda: shared.counters.count_attempt("chunk"),
+            lambda: shared.messages.note_sent("1", 1),
+            lambda: shared.progress.note_pages("1", 7, 5),
+        ):
+            with pytest.raises(RedisFull):
+                write()
+        with pytest.raises(RedisFull, match=r"Redis is full: \d\.\d of 1\.0 MB are in use\."):
+            shared.check_room()
+        assert shared.leases.renew(lease, 60)
+        shared.leases.release(lease)
+        shared.client.config_set("maxmemory", 0)
+        shared.check_room()
+        shared.client.connection_pool.disconnect()

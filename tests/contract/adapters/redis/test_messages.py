@@ -12,8 +12,9 @@ import pytest
 
 from local.services import Valkey
 from pipeline.adapters.redis import Coordination
-from pipeline.adapters.redis.messages import QUEUES
+from pipeline.adapters.redis.messages import ASSEMBLE, LARGE, PLAN
 from pipeline.exports.ids import new_id
+from pipeline.exports.waves import Wave
 from pipeline.services import Message
 from pipeline.settings import Settings
 from pipeline.tasks.app import make_app
@@ -41,9 +42,9 @@ def test_messages_are_seen_waiting_and_unacknowledged(shared: Coordination, sett
     planned, assembled, drawn = new_id(), new_id(), new_id()
     messages.send(Message("plan", planned))
     messages.send(Message("assemble", assembled))
-    messages.send(Message("render", drawn, (0, 1), large=True))
+    messages.send(Message("render", drawn, (0, 1), Wave(0, 16)))
     assert (shared.messages.waiting(), shared.messages.unacknowledged()) == (4, [])
-    with taken(app, [QUEUES[0], QUEUES[0], QUEUES[2]]) as held:
+    with taken(app, [PLAN, ASSEMBLE, LARGE]) as held:
         assert shared.messages.waiting() == 1
         assert sorted(shared.messages.unacknowledged()) == sorted([planned, assembled, drawn])
         for message in held:

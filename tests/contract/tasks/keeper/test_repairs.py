@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 import redis
 
-from pipeline.adapters.redis.messages import QUEUES
+from pipeline.adapters.redis import messages
+from pipeline.adapters.redis.messages import ASSEMBLE, LARGE, QUEUES, SMALL
 from pipeline.errors import StoreDown
 from pipeline.exports.export import State
 from pipeline.exports.repository import ExportRepository
@@ -93,9 +94,10 @@ def test_a_lost_message_is_sent_again(stage: KeeperStage) -> None:
 
 
 def test_a_lost_plan_or_assembly_is_sent_despite_other_chunks(stage: KeeperStage, client: Any) -> None:
-    """A worker died with the message, and the queue of large chunks is never empty."""
+    """A worker died with the message, and the queues of chunks are never empty."""
     keeper, export_id = stage.keeper(), stage.submit()
-    client.rpush("pipeline.large", "a chunk of another")
+    client.rpush(LARGE, "a chunk of a large one")
+    client.rpush(SMALL, "a chunk of another")
 
     def sent_after_two_turns() -> list[tuple[str, ...]]:
         stage.queue.sent.clear()
@@ -110,8 +112,25 @@ def test_a_lost_plan_or_assembly_is_sent_despite_other_chunks(stage: KeeperStage
     stage.render(export_id, 0, 1, 2)
     assert stage.s.redis.messages.sent_lately(export_id)
     assert sent_after_two_turns() == [("assemble", export_id)]
-    client.rpush("pipeline.short", "the assembly may be this")
+    client.rpush(ASSEMBLE, "the assembly may be this")
     assert sent_after_two_turns() == []
+
+
+def test_what_waited_for_room_is_sent_when_there_is_room(
+    stage: KeeperStage, client: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(messages, "QUEUE_LIMIT", 1)
+    client.rpush(LARGE, "a chunk of another")
+    keeper, export_id = stage.keeper(), stage.submit()
+    with caplog.at_level("INFO"):
+        for _ in range(3):
+            keeper.turn()
+        assert stage.queue.sent == []
+        assert "keeper: export" not in caplog.text
+        client.delete(LARGE)
+        keeper.turn()
+    assert stage.queue.sent == [("plan", export_id)]
+    assert f"keeper: export {export_id} is queued: plan" in caplog.text
 
 
 def test_lost_progress_is_restored_from_the_bucket(stage: KeeperStage) -> None:

@@ -9,6 +9,7 @@ import pytest
 import redis
 
 from local.dynos import Fault
+from pipeline.adapters.redis.messages import DELIVER, PLAN
 from pipeline.adapters.redis.workers import Worker
 from pipeline.errors import HerokuDown
 from pipeline.exports.export import State
@@ -88,9 +89,9 @@ def test_waiting_and_unacknowledged_messages_keep_workers_up(stage: KeeperStage)
     assert stage.workers == 1
     export_id = stage.submit()
     with app.connection_for_read() as connection, connection.channel() as channel:
-        assert channel.basic_get("pipeline.short")
+        assert channel.basic_get(DELIVER)
         CeleryQueue(app).send(Message("plan", export_id))
-        taken = channel.basic_get("pipeline.short")
+        taken = channel.basic_get(PLAN)
         assert sorted(stage.s.redis.messages.unacknowledged())[-1] == export_id
         keeper.turn()
         assert stage.workers == 1

@@ -1,0 +1,103 @@
+"""A large export is sent in waves, and no more work is begun while too many messages wait."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import redis
+
+from pipeline.adapters.redis import messages
+from pipeline.adapters.redis.messages import LARGE
+from pipeline.exports.export import State
+from pipeline.exports.waves import Wave
+from pipeline.tasks import flow
+
+from ... import steps
+from ...pictures import jpeg
+from .stage import Stage
+
+CHUNKS = 36
+
+
+@pytest.fixture
+def large(stage: Stage) -> Stage:
+    """With an album that makes a large export."""
+    stage.put_album([jpeg(0, 40, 30)] * CHUNKS)
+    return stage
+
+
+@pytest.fixture
+def client(stage: Stage) -> Iterator[Any]:
+    with redis.Redis.from_url(stage.s.settings.redis_url) as connection:
+        yield connection
+
+
+def sent(stage: Stage, first: int, stop: int, export_id: str) -> tuple[str, ...]:
+    return ("render", export_id, *map(str, range(first, stop)))
+
+
+def test_the_next_wave_but_one_follows_and_the_assembly_comes_last(large: Stage) -> None:
+    export_id = large.submit(chunk_pages=1)
+    large.queue.sent.clear()
+    steps.plan(large.s, export_id)
+    assert large.queue.sent == [sent(large, 0, 16, export_id), sent(large, 16, 32, export_id)]
+
+    def end(number: int, *chunks: int) -> list[tuple[str, ...]]:
+        large.queue.sent.clear()
+        for chunk in chunks:
+            steps.render(large.s, export_id, chunk)
+        flow.take(large.s, "wave", export_id, Wave(number, 16))
+        return large.queue.sent
+
+    assert end(0, *range(16)) == [sent(large, 32, CHUNKS, export_id)]
+    assert end(2, *range(32, CHUNKS)) == [], "the last wave but one is under way"
+    assert end(1, *range(16, 32)) == [("assemble", export_id)]
+    large.work()
+    assert large.load(export_id).state is State.READY
+
+
+def test_a_wave_that_ended_incomplete_leaves_its_chunks_to_the_keeper(large: Stage) -> None:
+    """A part of the chord returned, because another worker was at its chunk, and that one died."""
+    export_id = large.planned(chunk_pages=1)
+    for chunk in range(1, CHUNKS):
+        steps.render(large.s, export_id, chunk)
+    flow.take(large.s, "wave", export_id, Wave(0, 16))
+    assert large.queue.sent == []
+    assert flow.chunks(large.load(export_id), [0], 16)[0].chunks == (0,)
+
+
+def test_a_cancelled_export_sends_no_further_wave(large: Stage) -> None:
+    export_id = large.planned(chunk_pages=1)
+    flow.cancel(large.s, export_id)
+    large.queue.sent.clear()
+    flow.take(large.s, "wave", export_id, Wave(0, 16))
+    assert large.queue.sent == []
+
+
+def test_no_work_is_begun_while_too_many_messages_wait(
+    large: Stage, client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The request is accepted all the same, and the keeper need not wait for REPAIR_PATIENCE."""
+    monkeypatch.setattr(messages, "QUEUE_LIMIT", 3)
+    planned = large.submit(chunk_pages=1)
+    client.rpush(LARGE, *"abc")
+    accepted = large.submit(chunk_pages=1, title="Second")
+    steps.plan(large.s, planned)
+    assert large.queue.sent == [("plan", planned)]
+    assert not large.s.redis.messages.sent_lately(accepted)
+    assert not large.s.redis.messages.sent_lately(planned)
+    assert large.load(accepted).state is State.QUEUED
+    assert large.load(planned).state is State.RENDERING
+
+
+def test_a_small_export_goes_on_while_too_many_messages_wait(
+    stage: Stage, client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(messages, "QUEUE_LIMIT", 3)
+    export_id = stage.submit()
+    stage.queue.sent.clear()
+    client.rpush(LARGE, *"abc")
+    steps.plan(stage.s, export_id)
+    assert stage.queue.sent == [sent(stage, 0, 3, export_id)]
