@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from functools import cache
 
 import botocore.session
+import hypothesis
 import pytest
 
 from local.services import S3, Valkey, s3, valkey
@@ -16,6 +17,10 @@ from pipeline.services import Message, Services, open_services
 from pipeline.settings import Settings
 
 Environ = dict[str, str]
+
+# Timings are noisy: an example may take as long as it likes.
+hypothesis.settings.register_profile("no-deadline", deadline=None)
+hypothesis.settings.load_profile("no-deadline")
 
 
 @pytest.fixture(scope="session", autouse=True)
