@@ -168,6 +168,7 @@ def test_without_leases_the_claim_in_the_bucket_holds(
     stage: Stage, s: Services, moody: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Redis was wiped, and two senders saw at the same moment that the mail waits."""
+    s = dataclasses.replace(s, settings=dataclasses.replace(s.settings, lease_seconds=10.0))
     waiting(stage)
     both = threading.Barrier(2, timeout=10)
 
