@@ -14,13 +14,14 @@ from .documents.inputs.bucket import MAX_SOURCE, BucketInputs
 from .exports.stores import Stores
 from .exports.waves import Wave
 from .pdf import fonts
+from .scaler.outside import OutsidePool
 from .scaler.pool import WorkerPool
 from .scaler.usage import UsageLog
 from .settings import Settings
 
 
 def worker_pool(settings: Settings, redis: Coordination) -> WorkerPool:
-    """Returns the pool that SCALER_MODE names: one-off dynos, or dynos of the formation.
+    """Returns the pool that SCALER_MODE names: one-off dynos, dynos of the formation, or what another program runs.
 
     Imports Heroku's client only here: it takes a tenth of a second, and most commands do not scale.
     """
@@ -28,6 +29,8 @@ def worker_pool(settings: Settings, redis: Coordination) -> WorkerPool:
         from .scaler.one_off import OneOffPool
 
         return OneOffPool(settings, redis)
+    if settings.scaler_mode == "none":
+        return OutsidePool(redis)
     from .scaler.formation import FormationPool
 
     return FormationPool(settings, redis)

@@ -59,6 +59,11 @@ class Billing:
             self._write(self._pool.changed_at(last.workers if last else 0) or now, workers, reason, learned)
         return workers
 
+    @property
+    def paid(self) -> tuple[int | None, float]:
+        """The latest record: workers, and the price of each in dollars a second; None when there is none."""
+        return (self._recorded.workers, self._recorded.price) if self._recorded else (None, 0.0)
+
     def _write(self, since: float, workers: int, reason: str, learned: Learned) -> None:
         """Records stay in the order in which they were learned, at least a millisecond apart."""
         earliest = self._recorded.at + 0.002 if self._recorded else 0.0

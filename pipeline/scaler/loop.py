@@ -41,6 +41,7 @@ class Scaler:
         self._up: set[int] = set()  # dynos whose worker reported at the last turn
         self._lost: set[int] = set()  # those that stopped on their own, until Heroku is asked
         self._fitting: int | None = None  # workers that Redis has connections for
+        self._wanted: int | None = None
         self.holds: float | None = None
         """Seconds until the next decision is due if nothing happens; None: wait for the next event."""
         check_price(settings, pool)
@@ -52,10 +53,15 @@ class Scaler:
             self._learned = self._billing.with_listed_prices(Learned.decode(self._usage.learned()))
         return self._learned
 
+    @property
+    def paid(self) -> tuple[int | None, float]:
+        """The workers that are paid, None if not known, and the price of each in dollars a second."""
+        return self._billing.paid
+
     def forget(self) -> None:
         """Drop all cached state, since another process may have led meanwhile."""
         self._pool.forget()
-        self._learned = self.holds = None
+        self._learned = self.holds = self._wanted = None
         self._up, self._lost = set(), set()
         self._gauge.forget()
         self._billing.forget()
@@ -131,6 +137,7 @@ class Scaler:
         """Resize, announce and bill. Returns the number of workers."""
         try:
             self._billing.record("Reported by Heroku.", self.learned)
+            self._wanted = decision.quantity
             self._pool.resize(decision.quantity, decision.drain_above)
             self._announce(decision, before)
             self._learned = self._billing.ask_price(self.learned)  # last: workers do not wait for it
@@ -168,6 +175,7 @@ class Scaler:
                 **asdict(self._pool.status()),
                 "minimum": self._policy.minimum,
                 "maximum": self._policy.maximum,
+                "wanted": self._wanted,
                 "outstanding": {item.export_id: item.untaken for item in demands},
                 "unchecked": self._unchecked,
                 "boot_seconds": round(self.learned.boot, 1),
@@ -184,5 +192,5 @@ def policy(settings: Settings) -> Policy:
         minimum=settings.min_workers,
         waiting_price=settings.waiting_price,
         linger_seconds=settings.linger_seconds,
-        resizing=Resizing(settings.scaler_mode),
+        resizing=Resizing.FORMATION if settings.scaler_mode == "formation" else Resizing.ONE_OFF,
     )

@@ -13,6 +13,7 @@ SECONDS = {"month": MONTH, "hour": 3600, "second": 1}
 
 # Heroku's list of 2026-08: dollars a month, by the names of `heroku ps:type`. Eco is a pool of 1,000 hours.
 MONTHLY: Mapping[str, float] = {
+    "none": 0,  # SCALER_MODE=none: the bill is another program's
     "eco": 5 * 720 / 1000,
     "basic": 7,
     "standard-1x": 25,

@@ -43,6 +43,8 @@ class Settings:
     secret_keys: tuple[str, ...] = field(repr=False)
     panel_password: str | None = field(repr=False)
     api_tokens: Mapping[str, str] = field(repr=False)
+    metrics_token: str | None = field(repr=False)
+    metrics_public: bool
     smtp_url: str | None = field(repr=False)
     mail_from: str
     mails_per_minute: int
@@ -96,7 +98,10 @@ class Settings:
 
     @property
     def paid_size(self) -> str:
-        """The dyno size on the bill. One-off dynos may have a size of their own."""
+        """The dyno size on the bill. One-off dynos may have a size of their own; workers of another program cost
+        nothing here."""
+        if self.scaler_mode == "none":
+            return "none"
         return (self.scaler_mode == "one-off" and self.one_off_size) or self.dyno_size
 
     @property
@@ -148,6 +153,8 @@ def _access(env: Environment) -> dict[str, Any]:
         "secret_keys": tuple(env.text("SECRET_KEY").split()),
         "panel_password": env.text("PANEL_PASSWORD") or None,
         "api_tokens": env.pairs("API_TOKENS"),
+        "metrics_token": env.token("METRICS_TOKEN"),
+        "metrics_public": env.choice("METRICS_PUBLIC", "0", "1") == "1",
         "smtp_url": env.url("SMTP_URL", "", ("smtp", "smtps")) or None,
         "mail_from": env.text("MAIL_FROM", "Documents <documents@localhost>"),
         "mails_per_minute": env.integer("MAILS_PER_MINUTE", 60),
@@ -163,7 +170,7 @@ def _workers(env: Environment, root: Path) -> dict[str, Any]:
         "heroku_app": env.text("HEROKU_APP_NAME") or None,
         "heroku_api_url": env.url("HEROKU_API_URL", "https://api.heroku.com", ("http", "https")).rstrip("/"),
         "heroku_timeout": env.seconds("HEROKU_TIMEOUT", 10),
-        "scaler_mode": env.choice("SCALER_MODE", "formation", "one-off"),
+        "scaler_mode": env.choice("SCALER_MODE", "formation", "one-off", "none"),
         "one_off_size": env.text("ONE_OFF_SIZE") or None,
         "one_off_seconds": env.integer("ONE_OFF_HOURS", 12) * 3600,
         "worker_type": env.text("WORKER_TYPE", "worker"),

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from ..errors import InvalidSetting
 
+SHORTEST_TOKEN = 8  # characters
 N = TypeVar("N", int, float)
 
 
@@ -55,13 +56,21 @@ class Environment:
             raise InvalidSetting(f"{used} is not a URL of the form {schemes[0]}://host.", field=used)
         return value
 
+    def token(self, key: str) -> str | None:
+        """Return a token of at least 8 characters; None when the variable is empty."""
+        value = self.text(key)
+        if 0 < len(value) < SHORTEST_TOKEN:
+            raise InvalidSetting(f"{key} must have at least {SHORTEST_TOKEN} characters.", field=key)
+        return value or None
+
     def pairs(self, key: str) -> Mapping[str, str]:
         """Return `name=token other=token` as a mapping from token to name."""
         found: dict[str, str] = {}
         for pair in self.environ.get(key, "").split():
             owner, _, token = pair.partition("=")
-            if not owner or len(token) < 8:
-                raise InvalidSetting(f"{key} must be name=token, with tokens of at least 8 characters.", field=key)
+            if not owner or len(token) < SHORTEST_TOKEN:
+                words = f"{key} must be name=token, with tokens of at least {SHORTEST_TOKEN} characters."
+                raise InvalidSetting(words, field=key)
             found[token] = owner
         return found
 

@@ -20,10 +20,14 @@ from ..services import Services, open_services
 from ..settings import Settings
 from . import flow
 from .queue import CeleryQueue
-from .retry import Retry
+from .retry import Fail, Retry
 from .step import Again
 
 RESULT_SECONDS = 8 * 86400  # longer than EXPORT_DEADLINE, or the chord of a waiting export loses its counter
+FAILED = "failed: "  # what a task returns when it ended its export begins so; Celery's events show it
+
+REQUEST = "pipeline.tasks.worker:ReportedTask"  # by name: only a worker may import what reads REMAP_SIGTERM
+SHOWN = 900  # characters of its message; events leave out a longer text
 
 stopping = threading.Event()
 """Set in a worker process when its dyno is told to stop: finish the page and store what is done."""
@@ -41,6 +45,10 @@ class Results(RedisBackend):  # type: ignore[misc]  # Celery has no types
 
     def on_task_call(self, producer: Any, task_id: str) -> None:
         pass
+
+
+class PutBack(Exception):
+    """Says in Celery's events why a task goes on later."""
 
 
 class PipelineApp(celery.Celery):  # type: ignore[misc]  # Celery has no types
@@ -160,37 +168,40 @@ def _define_tasks(app: PipelineApp, settings: Settings) -> None:
             opened[process] = open_services(settings, CeleryQueue(app))
         return opened[process]
 
-    def take(task: Any, step: str, export_id: str, part: int | Wave | None = None) -> None:
+    def take(task: Any, step: str, export_id: str, part: int | Wave | None = None) -> str | None:
         """Do a step. Celery sends the message again when the step is not done."""
         match flow.handle(services(), step, export_id, part, stopping):
-            case Again():
-                raise task.retry(countdown=0)
-            case Retry(after):
-                raise task.retry(countdown=after)
+            case Again(reason):
+                raise task.retry(countdown=0, exc=PutBack(reason))
+            case Retry(after, error):
+                raise task.retry(countdown=after, exc=PutBack(error.message))
+            case Fail(error):
+                return f"{FAILED}{error.message[:SHOWN]}"
+        return None
 
-    options: dict[str, Any] = {"bind": True, "shared": False, "max_retries": None}
+    options: dict[str, Any] = {"bind": True, "shared": False, "max_retries": None, "Request": REQUEST}
 
     @app.task(name="pipeline.plan", **options)  # type: ignore[untyped-decorator]  # Celery has no types
-    def plan(self: Any, export_id: str) -> None:
-        take(self, "plan", export_id)
+    def plan(self: Any, export: str) -> str | None:
+        return take(self, "plan", export)
 
     @app.task(name="pipeline.render", **options)  # type: ignore[untyped-decorator]
-    def render(self: Any, export_id: str, chunk: int) -> None:
-        take(self, "render", export_id, chunk)
+    def render(self: Any, export: str, chunk: int) -> str | None:
+        return take(self, "render", export, chunk)
 
     # The two callbacks of a chord ignore what its parts returned: only the bucket is trusted.
 
     @app.task(name="pipeline.wave", **options)  # type: ignore[untyped-decorator]
-    def wave(self: Any, _: list[None], export_id: str, number: int, width: int) -> None:
-        take(self, "wave", export_id, Wave(number, width))
+    def wave(self: Any, _: list[None], export: str, number: int, width: int) -> str | None:
+        return take(self, "wave", export, Wave(number, width))
 
     @app.task(name="pipeline.assemble", **options)  # type: ignore[untyped-decorator]
-    def assemble(self: Any, _: list[None], export_id: str) -> None:
-        take(self, "assemble", export_id)
+    def assemble(self: Any, _: list[None], export: str) -> str | None:
+        return take(self, "assemble", export)
 
     @app.task(name="pipeline.deliver", **options)  # type: ignore[untyped-decorator]
-    def deliver(self: Any, export_id: str) -> None:
-        take(self, "deliver", export_id)
+    def deliver(self: Any, export: str) -> str | None:
+        return take(self, "deliver", export)
 
 
 def open_with_celery(settings: Settings, timeouts: Timeouts = BACKGROUND) -> Services:

@@ -13,27 +13,14 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 
-from ..errors import OverLimit, PipelineError, RedisDown
+from ..errors import OverLimit, PipelineError, RedisDown, StoreDown
 from ..exports.export import Export, Failure, State
 from ..exports.waves import Wave, first_waves, width_for
 from ..services import Message, Services
 from . import assemble, deliver, plan, render, wave
+from .records import OBSERVERS, StepRecord, count_end, peak
 from .retry import Fail, Retry, RetryPolicy, kind, named
-from .step import (
-    INTERRUPTIONS,
-    OBSERVERS,
-    Again,
-    Done,
-    Missing,
-    Next,
-    NotWanted,
-    Outcome,
-    Step,
-    StepRecord,
-    lease_name,
-    peak,
-    perform,
-)
+from .step import INTERRUPTIONS, Again, Done, Missing, Next, NotWanted, Outcome, Step, lease_name, perform
 
 log = logging.getLogger(__name__)
 LARGE = 32  # chunks; an export with more of them is large: it is sent in waves, and small ones overtake it
@@ -143,11 +130,12 @@ def handle(
     word, pages = _words(outcome)
     record = StepRecord(
         export=export_id, step=step, chunk=part if isinstance(part, int) else None, outcome=word, pages=pages,
-        ms=round(1000 * (time.monotonic() - began)), peak_mb=peak() // 1_000_000, reason=_reason(outcome),
+        ms=round(1000 * (time.monotonic() - began)), peak_mb=peak() // 1_000_000,
+        document=_document(services, export_id, outcome), reason=_reason(outcome),
     )  # fmt: skip
     for observe in OBSERVERS:
         try:
-            observe(record)
+            observe(services, record)
         except Exception:
             log.exception("the record of step %s of export %s", step, export_id)
     if isinstance(outcome, Fail):
@@ -157,18 +145,22 @@ def handle(
 
 def fail(services: Services, export_id: str, error: PipelineError) -> None:
     """End an export with a reason and send the message to deliver it. Does nothing when it is already over."""
-    failure = Failure(error.code, error.message, error.advice)
+    failure, now = Failure(error.code, error.message, error.advice), time.time()
 
     def step(export: Export) -> Export:
-        return export if export.state.over else export.to(State.FAILED, failure=failure, finished_at=time.time())
+        return export if export.state.over else export.to(State.FAILED, failure=failure, finished_at=now)
 
-    if services.exports.change(export_id, step).failure == failure:
+    export = services.exports.change(export_id, step)
+    if export.finished_at == now:
+        count_end(services, export)
+    if export.failure == failure:
         send(services, Message("deliver", export_id))
 
 
 def cancel(services: Services, export_id: str) -> Export:
     """End an export on request; workers stop at their next page. Raises IllegalStep when it is already over."""
     export = services.exports.change(export_id, lambda e: e.to(State.CANCELLED, finished_at=time.time()))
+    count_end(services, export)
     try:
         send(services, Message("deliver", export_id))
     except RedisDown as error:  # it is cancelled anyway; the keeper sends the message again
@@ -196,6 +188,17 @@ def _decide(
             else:
                 services.redis.leases.expect_back(lease, until_at_work)
     return decision
+
+
+def _document(services: Services, export_id: str, outcome: Outcome | Retry | Fail) -> str:
+    """Returns the document of an export; empty when nothing was done, or the bucket is down."""
+    if isinstance(outcome, Done | Missing):
+        return outcome.export.document
+    if isinstance(outcome, NotWanted) or (isinstance(outcome, Retry) and isinstance(outcome.error, StoreDown)):
+        return ""
+    with suppress(PipelineError):
+        return services.exports.load(export_id).document
+    return ""
 
 
 def _failures(services: Services, name: str) -> int:

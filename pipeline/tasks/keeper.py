@@ -9,9 +9,11 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import Counter
 from contextlib import ExitStack, suppress
 
 from ..adapters.redis.messages import ASSEMBLE, LARGE, PLAN, SMALL
+from ..adapters.redis.metrics import Turn
 from ..errors import (
     ExportFailed,
     HerokuRefused,
@@ -35,6 +37,7 @@ from .checks import ExportChecks
 from .clean_up import CLEAN_SECONDS, CleanUp
 from .lease import HeldLease, exclusive
 from .mails import Mails
+from .records import label
 from .repair import ExportStatus, Repair, repair
 
 log = logging.getLogger(__name__)
@@ -61,6 +64,7 @@ class Keeper:
         self._last_needed: dict[str, Repair] = {}  # by export: what it needed at the last turn
         self._clean_up = CleanUp(services.bucket, services.exports, services.settings)
         self._cleaned = float("-inf")
+        self._seen: dict[str, tuple[State, str]] = {}  # by export that has work left: its state and document
         self._checks = ExportChecks(services.settings.export_deadline)
         self._mails = Mails(services)
         self._stop = threading.Event()
@@ -133,12 +137,23 @@ class Keeper:
         self._mails.wake(self._still_leads)
         ids = self._s.exports.active()
         self._last_needed = {each: self._last_needed[each] for each in ids if each in self._last_needed}
-        demands = self._checks.demands(ids, self._repair)
-        workers = self._scaler.turn(demands, self._still_leads, self._checks.failing)
+        self._seen = {each: self._seen[each] for each in ids if each in self._seen}
+        try:
+            demands = self._checks.demands(ids, self._repair)
+            workers = self._scaler.turn(demands, self._still_leads, self._checks.failing)
+        finally:
+            self._note_turn()
         if time.monotonic() - self._cleaned > CLEAN_SECONDS:
             self._cleaned = time.monotonic()
             self._clean_up.run()
         return bool(demands or workers)
+
+    def _note_turn(self) -> None:
+        """Note for GET /metrics what this turn saw."""
+        counted = Counter((state.value, label(document)) for state, document in self._seen.values())
+        exports = [(*kind, number) for kind, number in sorted(counted.items())]
+        with suppress(RedisDown):
+            self._s.redis.metrics.note_turn(Turn(time.time(), exports, *self._scaler.paid))
 
     def observe(self) -> Decision:
         """Returns what the scaler would decide now. Changes nothing and takes no lease."""
@@ -188,6 +203,7 @@ class Keeper:
         except NoExport:
             self._s.exports.drop_unwritten(export_id)
             return None
+        self._seen[export_id] = status.export.state, status.export.document
         action = repair(status, self._s.settings.export_deadline)
         # Act only when two turns agree: in one, a message may be on its way from the queue to a lease.
         if action is before and action is not Repair.NOTHING and self._act(action, status):

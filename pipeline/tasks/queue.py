@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import celery
-from celery import chord
+from celery import chord, signals
 from kombu.exceptions import OperationalError
 
 from ..adapters.redis.connection import redis_errors
-from ..adapters.redis.messages import ASSEMBLE, DELIVER, LARGE, PLAN, SMALL
+from ..adapters.redis.messages import ASSEMBLE, DELIVER, LARGE, PLAN, SENT_AT, SMALL
 from ..errors import RedisDown
 from ..services import Message
 
@@ -33,25 +35,27 @@ class CeleryQueue:
                 self._send_chord(message)
                 return
             # The callback of a chord is given the results of its parts first.
-            arguments: tuple[object, ...] = (
-                ([], message.export_id) if message.step == "assemble" else (message.export_id,)
-            )
+            results: tuple[object, ...] = ([],) if message.step == "assemble" else ()
+            task, named = self._app.tasks[f"pipeline.{message.step}"], {"export": message.export_id}
             # Without Celery's own retry: the request must not wait; the keeper sends it again.
-            self._app.tasks[f"pipeline.{message.step}"].apply_async(
-                arguments, queue=QUEUE_OF[message.step], retry=False
-            )
+            task.apply_async(results, named, queue=QUEUE_OF[message.step], retry=False)
 
     def _send_chord(self, message: Message) -> None:
-        tasks, queue = self._app.tasks, LARGE if message.wave else SMALL
-        header = [
-            tasks["pipeline.render"].si(message.export_id, chunk).set(queue=queue) for chunk in message.chunks
-        ]
+        tasks, queue, named = self._app.tasks, LARGE if message.wave else SMALL, {"export": message.export_id}
+        header = [tasks["pipeline.render"].si(**named, chunk=chunk).set(queue=queue) for chunk in message.chunks]
         callback = (
-            tasks["pipeline.wave"].s(message.export_id, *message.wave)
+            tasks["pipeline.wave"].s(**named, number=message.wave.number, width=message.wave.width)
             if message.wave
-            else tasks["pipeline.assemble"].s(message.export_id)
+            else tasks["pipeline.assemble"].s(**named)
         )
         chord(header, app=self._app)(callback.set(queue=ASSEMBLE))
+
+
+@signals.before_task_publish.connect(weak=False)  # type: ignore[untyped-decorator]  # Celery has no types
+def _note_time(sender: str, headers: dict[str, Any], **_: object) -> None:
+    """Write into each message, also one that is put back, when it was sent: Redis does not know."""
+    if sender.startswith("pipeline."):  # not those of a program that imports this package
+        headers[SENT_AT] = time.time()
 
 
 @contextmanager

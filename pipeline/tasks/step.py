@@ -7,8 +7,6 @@ write. It may run twice, at any time, and may die anywhere: what is missing, the
 from __future__ import annotations
 
 import logging
-import resource
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -24,7 +22,6 @@ from ..adapters.redis.progress import Drawn
 from ..errors import ChunkFailed, NoExport, PipelineError, ReadFailed, ServiceDown
 from ..exports.export import Export, State
 from ..exports.waves import Wave
-from ..logs import fields
 from ..services import Services
 from .lease import HeldLease, LeaseLost
 
@@ -259,35 +256,4 @@ def resident() -> int:
     return size
 
 
-def peak() -> int:
-    """The most bytes of memory that this process ever had in use."""
-    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return most if sys.platform == "darwin" else most * 1024
-
-
 _process = psutil.Process()
-
-
-@dataclass(frozen=True)
-class StepRecord:
-    """What is known of a step that ended: for the log, and for whatever else counts steps."""
-
-    export: str
-    step: str
-    chunk: int | None
-    outcome: str  # done, again, missing, not wanted, retry, failed
-    pages: int
-    ms: int
-    peak_mb: int
-    reason: str = ""
-
-
-def log_record(record: StepRecord) -> None:
-    """One line for each step that did something, or failed."""
-    level = {"retry": logging.WARNING, "failed": logging.ERROR, "not wanted": logging.DEBUG}
-    values = {name: value for name, value in vars(record).items() if value not in (None, "")}
-    log.log(level.get(record.outcome, logging.INFO), "step", extra=fields(**values))
-
-
-OBSERVERS: list[Callable[[StepRecord], None]] = [log_record]
-"""Called with the record of each step that ended. What they raise is logged, and changes nothing else."""

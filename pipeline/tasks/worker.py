@@ -22,7 +22,7 @@ import billiard
 import celery.apps.worker
 import celery.worker.consumer
 from celery import bootsteps, signals
-from celery.worker import state
+from celery.worker import request, state
 
 from ..adapters.bucket import REQUEST
 from ..adapters.redis.messages import QUEUES
@@ -30,7 +30,7 @@ from ..adapters.redis.workers import Worker
 from ..errors import RedisDown, RedisFull
 from ..services import open_services, worker_pool
 from ..settings import Settings
-from .app import PipelineApp, make_app
+from .app import FAILED, PipelineApp, make_app
 from .heartbeat import HEARTBEAT_SECONDS, Heartbeat
 from .keeper import Keeper
 from .queue import CeleryQueue
@@ -133,7 +133,7 @@ class PipelineWorker(celery.apps.worker.Worker):  # type: ignore[misc]  # Celery
         options |= {
             "without_gossip": True,
             "without_mingle": True,
-            "without_heartbeat": True,
+            "without_heartbeat": not (app or self.app).settings.monitoring,
             "optimization": "fair",
         }
         options["queues"] = options.get("queues") or list(QUEUES)
@@ -150,6 +150,20 @@ class PipelineWorker(celery.apps.worker.Worker):  # type: ignore[misc]  # Celery
         self.companion.start_keeper()
         # Celery checks next that its child processes live. SIGTERM may have ended them too: that is no error.
         state.maybe_shutdown()
+
+
+class ReportedTask(request.Request):  # type: ignore[misc]  # Celery has no types
+    """A task as the worker reports it: one that ended its export is reported as failed.
+
+    It does not raise, since a chord counts an error as its own end. What is returned says so instead.
+    """
+
+    def send_event(self, type: str, **fields: Any) -> None:
+        said = str(fields.get("result", ""))[1:-1]  # Celery quotes it
+        if type == "task-succeeded" and said.startswith(FAILED):
+            words = said.removeprefix(FAILED).replace("\\'", "'")
+            type, fields = "task-failed", {"exception": words, "traceback": ""}
+        super().send_event(type, **fields)
 
 
 def worker_record(one_off: str | None) -> Worker:

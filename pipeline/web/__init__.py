@@ -16,7 +16,7 @@ from ..exports.links import Links
 from ..services import Services
 from ..settings import Settings
 from ..tasks.app import open_with_celery
-from . import api, errors, panel, scaling
+from . import api, errors, metrics, panel, scaling
 from .auth import EXTENSION
 
 SESSION_HOURS = 12
@@ -38,6 +38,7 @@ def create_app(services: Services | None = None) -> Flask:
     app.register_blueprint(api.blueprint)
     app.register_blueprint(panel.blueprint)
     app.register_blueprint(scaling.blueprint)
+    app.register_blueprint(metrics.blueprint)
     errors.install(app)
     headers = _headers(settings)
 

@@ -70,6 +70,13 @@ def signed_in() -> bool:
     return True
 
 
+def may_read_metrics() -> bool:
+    """Return whether GET /metrics is public, or the request has METRICS_TOKEN or an API token."""
+    settings = services().settings
+    tokens = {**settings.api_tokens, **({settings.metrics_token: "metrics"} if settings.metrics_token else {})}
+    return settings.metrics_public or ("Authorization" in request.headers and _token_owner(tokens) is not None)
+
+
 def sign_in(password: str) -> bool:
     """Start a session if this is the panel's password. Returns whether it is."""
     settings = services().settings

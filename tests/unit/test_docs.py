@@ -17,7 +17,7 @@ import werkzeug.exceptions
 
 from local.formation import parse_procfile
 from pipeline import errors
-from pipeline.tasks.step import StepRecord
+from pipeline.tasks.records import StepRecord
 
 ROOT = Path(__file__).parents[2]
 DOCS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]

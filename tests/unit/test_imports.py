@@ -32,6 +32,7 @@ DOORS = {
     "kombu": "tasks/",
     "billiard": "tasks/",
     "heroku3": "scaler/",
+    "prometheus_client": "web/metrics.py",
     "reportlab": "pdf/",
     "pypdf": "pdf/",
     "pyarrow": "documents/inputs/parquet.py",

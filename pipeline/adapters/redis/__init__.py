@@ -18,6 +18,7 @@ from .counters import Counters, send_uncount
 from .decisions import Decisions
 from .leases import Lease, Leases, lease_of, new_token, send_release, send_take
 from .messages import Messages
+from .metrics import Metrics
 from .progress import Drawn, ProgressNotes, chunk_field, progress_key, send_note
 from .wakeup import Wakeup
 from .workers import Workers
@@ -43,6 +44,7 @@ class Coordination:
     workers: Workers
     decisions: Decisions
     wakeup: Wakeup
+    metrics: Metrics
 
     @classmethod
     def open(cls, settings: Settings) -> Coordination:
@@ -54,7 +56,7 @@ class Coordination:
         """Use an existing connection."""
         return cls(
             client, Leases(client), Counters(client), ProgressNotes(client), Messages(client), Workers(client),
-            Decisions(client), Wakeup(client),
+            Decisions(client), Wakeup(client), Metrics(client),
         )  # fmt: skip
 
     def begin_chunk(self, export: str, chunk: int, seconds: float) -> tuple[Lease | None, bool]:

@@ -18,6 +18,7 @@ DELIVER, ASSEMBLE, SMALL, PLAN, LARGE = QUEUES = (
 """In the order in which workers take from them: what is nearly done is finished before more is begun."""
 
 QUEUE_LIMIT = 4000  # messages that wait, before no more work is begun; 6 MB, a quarter of the smallest Redis
+SENT_AT = "sent_at"  # the header of a message with the time at which it was sent, in seconds since 1970
 
 
 class Messages:
@@ -62,10 +63,17 @@ class Messages:
         return [export_id for value in values if (export_id := _export_of(value))]
 
 
+def sent_at(message: str) -> float | None:
+    """Return when a message in a queue was sent; None for one that does not say."""
+    found: float | None = json.loads(message).get("headers", {}).get(SENT_AT)
+    return found
+
+
 def _export_of(message: str) -> str | None:
     """Return the export id in a message; None for a message of another program that shares this Redis."""
     envelope = json.loads(message)[0]
     if not str(envelope.get("headers", {}).get("task")).startswith("pipeline."):
         return None
-    arguments, *_ = json.loads(base64.b64decode(envelope["body"]))
-    return next((value for value in arguments if isinstance(value, str)), None)
+    _, named, *_ = json.loads(base64.b64decode(envelope["body"]))
+    found: str | None = named.get("export")
+    return found

@@ -17,8 +17,8 @@ from pipeline.errors import Conflict, OverLimit, RedisDown, StoreDown
 from pipeline.exports.export import State
 from pipeline.exports.segments import segment_key
 from pipeline.tasks import flow
+from pipeline.tasks.records import StepRecord
 from pipeline.tasks.retry import Fail, Retry
-from pipeline.tasks.step import StepRecord
 
 from ... import steps
 from .stage import Stage, failing
@@ -28,7 +28,7 @@ from .stage import Stage, failing
 def records(monkeypatch: pytest.MonkeyPatch) -> list[StepRecord]:
     """The records of steps that ended."""
     found: list[StepRecord] = []
-    monkeypatch.setattr(flow, "OBSERVERS", [found.append])
+    monkeypatch.setattr(flow, "OBSERVERS", [lambda _, record: found.append(record)])
     return found
 
 
