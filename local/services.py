@@ -72,7 +72,7 @@ def valkey(directory: Path, *, port: int | None = None, extra: Sequence[str] = (
     directory, port = directory.resolve(), port or free_port()
     command = [str(_valkey_program()), "--port", str(port), "--bind", "127.0.0.1", "--dir", str(directory)]
     command += ["--save", "", "--appendonly", "no", *extra]
-    with _running(command, directory / "valkey.log", os.environ, lambda: _pong(port), RedisDown) as tree:
+    with running(command, directory / "valkey.log", os.environ, lambda: _pong(port), RedisDown) as tree:
         yield Valkey(f"redis://127.0.0.1:{port}/0", port, tree.leader.pid)
 
 
@@ -90,7 +90,7 @@ def s3(directory: Path, *, key_id: str, secret: str, bucket: str) -> Iterator[S3
     env |= {"AWS_ACCESS_KEY_ID": key_id, "AWS_SECRET_ACCESS_KEY": secret}
     env |= {"WEED_S3_SSE_KEK_PASSPHRASE": secret}  # without it a request for encryption is answered with 500
     try:
-        with _running(command, directory / "weed.log", env, lambda: _speaks_http(port), StoreDown) as tree:
+        with running(command, directory / "weed.log", env, lambda: speaks_http(port), StoreDown) as tree:
             yield S3(f"http://127.0.0.1:{port}", key_id, secret, bucket, tree.leader.pid)
     finally:
         for number in ports:
@@ -119,7 +119,7 @@ def smtp(directory: Path) -> Iterator[Smtp]:
 
 
 @contextmanager
-def _running(
+def running(
     command: Sequence[str],
     log: Path,
     env: Mapping[str, str],
@@ -159,10 +159,11 @@ def _pong(port: int) -> bool:
         return connection.recv(16).startswith(b"+PONG")
 
 
-def _speaks_http(port: int) -> bool:
+def speaks_http(port: int, path: str = "/") -> bool:
+    """Returns True when a server answers on this loopback port, and not with an error of its own."""
     connection = HTTPConnection("127.0.0.1", port, timeout=1)
     try:
-        connection.request("GET", "/")
+        connection.request("GET", path)
         return connection.getresponse().status < 500
     finally:
         connection.close()
