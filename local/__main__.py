@@ -10,7 +10,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
 
@@ -21,6 +21,7 @@ from pipeline.errors import InvalidSetting, PipelineError
 
 from .demo import LISTING, demo, upload
 from .laptop import ENV_FILE, ROOT, laptop
+from .monitors import flower
 from .store import try_store
 
 LOCK = "lock"
@@ -55,8 +56,12 @@ def _demo(console: Console) -> None:
 
 
 def _up(console: Console) -> None:
-    """Run until Ctrl-C, with sample photos to try."""
-    with emptied(ROOT / "up") as folder, laptop(folder, port=asked_port()) as running:
+    """Run until Ctrl-C, with sample photos to try; with FLOWER=1 also Flower."""
+    watched = os.environ.get("FLOWER") == "1"
+    environ = {"MONITORING": "on"} if watched else {}
+    with ExitStack() as stack:
+        folder = stack.enter_context(emptied(ROOT / "up"))
+        running = stack.enter_context(laptop(folder, port=asked_port(), environ=environ))
         with Progress(console=console) as bars:
             upload(running.store, bars)
         console.print(f"\nOpen {running.url} and sign in with the password [bold]{running.password}[/]")
@@ -64,6 +69,9 @@ def _up(console: Console) -> None:
         console.print(f"API: curl -H 'Authorization: Bearer {running.token}' {running.url}/exports", soft_wrap=True)
         env = os.path.relpath(running.folder / ENV_FILE)
         console.print(f"Commands, in another terminal: . {env}; .venv/bin/python -m pipeline doctor")
+        if watched:
+            monitor = stack.enter_context(flower(folder, running.env))
+            console.print(f"Flower: {monitor.url}")
         console.print(f"Mail, logs and files are in {folder}. Ctrl-C stops everything.")
         while True:
             time.sleep(3600)

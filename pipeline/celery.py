@@ -1,12 +1,13 @@
-"""The Celery application for the `celery` command: `celery -A pipeline.celery worker | inspect | report`.
+"""The Celery application for the `celery` command: `celery -A pipeline.celery worker | inspect | flower | report`.
 
-`inspect` gets an answer with MONITORING=on.
+`inspect` and `flower` get an answer with MONITORING=on.
 """
 
 from __future__ import annotations
 
 import importlib
 import os
+import sys
 
 # Heroku stops a dyno with SIGTERM, which Celery takes as "finish everything"; SIGQUIT is the one with a time limit.
 # The `celery` command has read this before it imports an application, so it is read once more. With the old name,
@@ -26,6 +27,10 @@ from .settings import Settings
 from .tasks.app import make_app
 
 app = make_app(Settings.from_env(os.environ))
+if "worker" not in sys.argv:
+    # `inspect` holds one connection while it sends by another, and Flower inspects in eight threads at once: with a
+    # pool they wait for each other for ever. Without one they close a connection after its use.
+    app.conf.broker_pool_limit = None
 
 
 @signals.setup_logging.connect(weak=False)  # type: ignore[untyped-decorator]  # Celery has no types

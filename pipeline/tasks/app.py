@@ -134,8 +134,7 @@ def _connections(settings: Settings) -> dict[str, Any]:
         "broker_connection_retry_on_startup": True,
         # Redis answers with an error, such as READONLY, during a failover: connect again, do not end the process.
         "broker_channel_error_retry": True,
-        # `celery inspect` holds one connection while it sends by another.
-        "broker_pool_limit": 2 if settings.monitoring else 1,
+        "broker_pool_limit": 1,
         "redis_max_connections": 4,
         "redis_socket_timeout": 10,
         "redis_socket_connect_timeout": 2,
