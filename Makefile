@@ -1,4 +1,5 @@
-# make demo: one export on real parts, from the request to the mail.   make up: the same system until Ctrl-C; FLOWER=1 make up: and Flower.
+# make demo: one export on real parts, from the request to the mail.   make up: the same system until Ctrl-C.
+# FLOWER=1 make up: with Flower.
 # make test: every check.   make bench: compare with other libraries, installed into .venv-bench;
 # with options: make bench BENCH="--only table".
 PYTHON ?= python3

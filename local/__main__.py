@@ -62,6 +62,8 @@ def _up(console: Console) -> None:
     with ExitStack() as stack:
         folder = stack.enter_context(emptied(ROOT / "up"))
         running = stack.enter_context(laptop(folder, port=asked_port(), environ=environ))
+        if watched:
+            console.print(f"Flower: {stack.enter_context(flower(folder, running.env)).url}")
         with Progress(console=console) as bars:
             upload(running.store, bars)
         console.print(f"\nOpen {running.url} and sign in with the password [bold]{running.password}[/]")
@@ -69,9 +71,6 @@ def _up(console: Console) -> None:
         console.print(f"API: curl -H 'Authorization: Bearer {running.token}' {running.url}/exports", soft_wrap=True)
         env = os.path.relpath(running.folder / ENV_FILE)
         console.print(f"Commands, in another terminal: . {env}; .venv/bin/python -m pipeline doctor")
-        if watched:
-            monitor = stack.enter_context(flower(folder, running.env))
-            console.print(f"Flower: {monitor.url}")
         console.print(f"Mail, logs and files are in {folder}. Ctrl-C stops everything.")
         while True:
             time.sleep(3600)

@@ -104,6 +104,6 @@ program.add_command(make.Kinds(make.render))
 program.add_command(make.Kinds(make.submit))
 for command in (
     inspect.status, inspect.wait, inspect.fetch, inspect.cancel, inspect.list_,
-    run.keeper, run.worker, run.prepare, run.doctor, costs.costs, simulate.simulate,
+    run.keeper, run.worker, run.drain, run.prepare, run.doctor, costs.costs, simulate.simulate,
 ):  # fmt: skip
     program.add_command(command)

@@ -1,4 +1,4 @@
-"""keeper, worker, prepare, doctor: run processes, and check an installation."""
+"""keeper, worker, drain, prepare, doctor: run processes, and check an installation."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ import logging
 import os
 import signal
 import sys
+import time
+from contextlib import suppress
 from math import ceil
 
 import click
 
 from .. import logs
-from ..errors import InvalidSetting, StoreDown
+from ..errors import InvalidSetting, NotFound, StoreDown
 from ..settings import Settings
 from . import context, options, output
 
@@ -61,6 +63,27 @@ def worker(one_off: str | None) -> None:
     settings = context.settings()
     _log(settings)
     sys.exit(run(settings, one_off=one_off))
+
+
+@click.command()
+@click.option("--pid", type=int, default=1, show_default=True, help="The worker's process.")
+def drain(pid: int) -> None:
+    """Stop a worker as Heroku does, and wait for its end: for a hook before a container stops.
+
+    The worker and its children get SIGTERM: each finishes its page, stores what is done and puts the rest back. A
+    container's own signal reaches the first process only.
+    """
+    import psutil
+
+    try:
+        main = psutil.Process(pid)
+        for each in (main, *main.children(recursive=True)):
+            with suppress(psutil.NoSuchProcess):  # it ended in between
+                each.terminate()
+        while main.is_running() and main.status() != psutil.STATUS_ZOMBIE:
+            time.sleep(0.1)
+    except psutil.NoSuchProcess:
+        raise NotFound(f"There is no process {pid}.", advice="Name the worker's process with --pid.") from None
 
 
 @click.command()

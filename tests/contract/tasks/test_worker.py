@@ -83,6 +83,25 @@ def test_both_commands_start_the_same_worker(
         assert not services.redis.leases.held(["keeper"])
 
 
+def test_drain_ends_a_worker_at_its_page(
+    worker: tuple[subprocess.Popen[bytes], Path], settings: Settings, environ: Environ
+) -> None:
+    """As the hook of a container: the pages that are drawn are stored, the rest is back in its queue."""
+    process, _ = worker
+    with steps.sending(settings) as (services, _):
+        params = {"pages": 400, "seconds": 0.1}
+        drawing = submit(services, ExportRequest("slow", params, "shop", chunk_pages=400)).export.id
+        until(lambda: bool(services.redis.leases.held([f"{drawing}:0"])), "a chunk is being drawn")
+        time.sleep(1)
+        said = subprocess.run([*OURS, "drain", "--pid", str(process.pid)], env=environ, timeout=SECONDS)
+        assert (said.returncode, process.wait(SECONDS)) == (0, 0)
+        (stored,) = services.segments.found(drawing).values()
+        assert 0 < sum(pages for _, pages in stored) < 400
+        assert services.redis.messages.waiting([SMALL]) == 1
+    missing = subprocess.run([*OURS, "drain", "--pid", str(process.pid)], env=environ, timeout=SECONDS)
+    assert missing.returncode == 3
+
+
 @both_commands
 def test_a_page_that_takes_too_long_is_dropped_at_a_stop(
     worker: tuple[subprocess.Popen[bytes], Path], settings: Settings
