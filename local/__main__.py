@@ -1,4 +1,4 @@
-"""python -m local demo | up | store URL"""
+"""python -m local demo | up | dashboard | store URL"""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from rich.progress import Progress
 
 from pipeline.errors import InvalidSetting, PipelineError
 
+from .dashboard import draw
 from .demo import LISTING, demo, upload
 from .laptop import ENV_FILE, ROOT, laptop
 from .monitors import flower
@@ -33,6 +34,7 @@ def main(words: list[str]) -> int:
     commands: dict[tuple[str, int], Callable[..., None]] = {
         ("demo", 0): _demo,
         ("up", 0): _up,
+        ("dashboard", 0): _dashboard,
         ("store", 1): _store,
     }
     command = commands.get((words[0], len(words) - 1)) if words else None
@@ -74,6 +76,11 @@ def _up(console: Console) -> None:
         console.print(f"Mail, logs and files are in {folder}. Ctrl-C stops everything.")
         while True:
             time.sleep(3600)
+
+
+def _dashboard(console: Console) -> None:
+    with emptied(ROOT / "up") as folder:
+        draw(folder, console)
 
 
 def _store(console: Console, url: str) -> None:

@@ -304,3 +304,20 @@ def test_the_exit_code_is_6_if_a_check_failed(environ: Environ, settings: Settin
     assert "✗ failed" in bad.stdout
     assert "! warning" in bad.stdout
     assert "✓ ok" in bad.stdout
+
+
+def test_what_monitoring_takes_is_added_up(environ: Environ, tmp_path: Path) -> None:
+    with valkey(tmp_path, extra=("--maxclients", "40")) as small:
+        env = environ | {"REDIS_URL": small.url, "MAX_WORKERS": "4"}
+        plain, monitored = (
+            found([*redis_checks(Settings.from_env(env | {"MONITORING": each}))], "redis connections")
+            for each in ("off", "on")
+        )
+    assert (plain.outcome, monitored.outcome) == (Outcome.OK, Outcome.WARNING)
+    assert "Flower and 4 workers need about 76" in monitored.words
+    assert monitored.advice == "Set MONITORING=off, or use a larger plan."
+
+
+def test_workers_of_another_program_are_counted(whole: Environ) -> None:
+    check = found(examine(whole | {"SCALER_MODE": "none", "HEROKU_API_KEY": ""}), "workers")
+    assert (check.outcome, check.words) == (Outcome.OK, "SCALER_MODE=none: another program runs them. 0 report.")
