@@ -33,6 +33,7 @@ class Scaler:
         self._pool = pool
         self._gauge = Gauge(redis)
         self._policy = policy(settings)
+        self._monitoring = settings.monitoring
         self._billing = Billing(settings, usage, pool)
         self._learned: Learned | None = None
         self._checked = float("-inf")
@@ -105,7 +106,7 @@ class Scaler:
     def _ask(self) -> None:
         self._pool.quantity()
         if most := (self._redis.info() or {}).get("maxclients"):  # some providers hide it
-            self._fitting = connections.fitting(int(most), self._policy.slots)
+            self._fitting = connections.fitting(int(most), self._policy.slots, self._monitoring)
         self._checked = time.monotonic()
         self._lost.clear()
 

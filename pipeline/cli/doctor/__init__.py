@@ -147,8 +147,10 @@ def _memory(info: Mapping[str, Any]) -> Check:
 def _connections(most: int, now: int, settings: Settings) -> Check:
     """Check that all workers together can connect: Heroku's smallest Redis allows 20 connections."""
     workers, processes = settings.max_workers, settings.concurrency
-    needed, fitting = connections.needed(workers, processes), connections.fitting(most, processes)
-    words = f"{now} of {most} connections are in use. A web process and {workers} workers need {needed}."
+    watched, parts = settings.monitoring, "Flower (MONITORING=on), a" if settings.monitoring else "A"
+    needed = connections.needed(workers, processes, watched)
+    fitting = connections.fitting(most, processes, watched)
+    words = f"{now} of {most} connections are in use. {parts} web process and {workers} workers need {needed}."
     if workers <= fitting:
         return Check("redis connections", Outcome.OK, words)
     words += f" No more than {fitting} are started."

@@ -307,15 +307,14 @@ def test_the_exit_code_is_6_if_a_check_failed(environ: Environ, settings: Settin
 
 
 def test_what_monitoring_takes_is_added_up(environ: Environ, tmp_path: Path) -> None:
-    with valkey(tmp_path, extra=("--maxclients", "40")) as small:
+    with valkey(tmp_path, extra=("--maxclients", "60")) as small:
         env = environ | {"REDIS_URL": small.url, "MAX_WORKERS": "4"}
         plain, monitored = (
             found([*redis_checks(Settings.from_env(env | {"MONITORING": each}))], "redis connections")
             for each in ("off", "on")
         )
     assert (plain.outcome, monitored.outcome) == (Outcome.OK, Outcome.WARNING)
-    assert "Flower and 4 workers need about 76" in monitored.words
-    assert monitored.advice == "Set MONITORING=off, or use a larger plan."
+    assert "Flower (MONITORING=on), a web process and 4 workers need 94" in monitored.words
 
 
 def test_workers_of_another_program_are_counted(whole: Environ) -> None:

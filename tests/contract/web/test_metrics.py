@@ -124,14 +124,14 @@ def test_a_document_that_is_not_known_is_counted_as_other(client: FlaskClient, s
 
 
 def test_queues_show_their_length_and_age(client: FlaskClient, services: Services, put_photos: PutPhotos) -> None:
-    assert scrape(client)("pipeline_queue_oldest_seconds", queue="pipeline.short") == 0
+    assert scrape(client)("pipeline_queue_oldest_seconds", queue="pipeline.plan") == 0
     with steps.sending(services.settings) as (real, _):
         for _ in range(2):
             real.queue.send(Message("plan", asked(client, put_photos)))
             time.sleep(0.1)
     seen = scrape(client)
-    assert seen("pipeline_queue_messages", queue="pipeline.short") == 2
-    assert 0.2 <= seen("pipeline_queue_oldest_seconds", queue="pipeline.short") < 60
+    assert seen("pipeline_queue_messages", queue="pipeline.plan") == 2
+    assert 0.2 <= seen("pipeline_queue_oldest_seconds", queue="pipeline.plan") < 60
     assert seen("pipeline_queue_messages", queue="pipeline.large") == 0
 
 
