@@ -314,7 +314,7 @@ def test_what_monitoring_takes_is_added_up(environ: Environ, tmp_path: Path) -> 
             for each in ("off", "on")
         )
     assert (plain.outcome, monitored.outcome) == (Outcome.OK, Outcome.WARNING)
-    assert "Flower (MONITORING=on), a web process and 4 workers need 94" in monitored.words
+    assert "Flower (MONITORING=on), a web process and 4 workers need 90" in monitored.words
 
 
 def test_workers_of_another_program_are_counted(whole: Environ) -> None:
