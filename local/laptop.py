@@ -143,6 +143,7 @@ def _processes(port: int, api_port: int, token: str, password: str, workers: int
         "MAX_WORKERS": str(workers),
         "KEEPER_SECONDS": "1",
         "LINGER_SECONDS": "2",
+        "INLINE_SECONDS": "0",  # small exports show here what workers do
     }
 
 

@@ -41,12 +41,14 @@ class Message:
     """What workers are asked for: a step of an export, or several of its chunks and what follows them.
 
     `wave`: of a large export, which small ones overtake; the next wave follows. Otherwise the assembly does.
+    `small`: it need not wait for a worker.
     """
 
     step: str
     export_id: str
     chunks: tuple[int, ...] = ()
     wave: Wave | None = None
+    small: bool = False
 
 
 class Queue(Protocol):

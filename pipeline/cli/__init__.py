@@ -1,20 +1,20 @@
 """The command line, for a laptop and for `heroku run`.
 
-A command stores its result in the bucket before it answers, so an interrupted command can be repeated. Commands
-import what only they need (Celery, boto3, rich).
+A command stores its result in the bucket before it answers, so an interrupted command can be repeated. Only the
+module of the command that runs is imported, and that imports what only it needs (Celery, boto3, rich).
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any, NoReturn
 
 import click
 
 from ..errors import Interrupted, InvalidRequest, PipelineError
-from . import costs, inspect, make, output, run, simulate
 
 HELP = """Very large PDFs on very small workers.
 
@@ -36,8 +36,43 @@ With --json a command writes one JSON value per line to stdout, and an error as
 """
 
 
+COMMANDS = {
+    "cancel": ("inspect", "Cancel an export that is not over yet."),
+    "costs": ("costs", "Show the cost of exports, by month (UTC) and document."),
+    "doctor": ("run", "Check every setting and service, and print what to do."),
+    "drain": ("run", "Stop a worker as Heroku does, and wait for its end."),
+    "fetch": ("inspect", "Download the file of an export."),
+    "keeper": ("run", "Repair, scale and clean up until stopped."),
+    "list": ("inspect", "List the last exports, newest first."),
+    "prepare": ("run", "Prepare a release."),
+    "render": ("make", "Make a document here, without any service."),
+    "simulate": ("simulate", "Simulate the scaler."),
+    "status": ("inspect", "Show the state and progress of an export."),
+    "submit": ("make", "Request a document from the workers."),
+    "wait": ("inspect", "Wait until an export is over."),
+    "worker": ("run", "Run a worker until stopped."),
+}
+"""The module of each command, and what the help says of it: to import them all takes longer than to print it."""
+
+
 class Program(click.Group):
-    """A group that prints an expected error as message and advice, and exits with its exit code."""
+    """A group that imports a command when it is used.
+
+    It prints an expected error as message and advice, and exits with its exit code.
+    """
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002  # as above
+        if cmd_name not in COMMANDS:
+            return None
+        found: click.Command = import_module(f".{COMMANDS[cmd_name][0]}", __name__).commands[cmd_name]
+        return found
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  # as above
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, words) for name, (_, words) in COMMANDS.items()])
 
     def main(  # type: ignore[override]  # it always exits, so `standalone_mode` has no effect
         self, args: Sequence[str] | None = None, prog_name: str | None = None, **extra: Any
@@ -49,6 +84,8 @@ class Program(click.Group):
             click.echo(error.format_message(), err=True)  # the whole help, line by line
             code = error.exit_code
         except (PipelineError, click.ClickException, click.Abort, OSError) as error:
+            from . import output  # it brings the types of results; a command that works has them anyway
+
             told = _told(error)
             output.complain(told, machine="--json" in arguments)  # looked up here, since parsing may have failed
             code = told.exit_code
@@ -98,12 +135,3 @@ def _show_version(context: click.Context, _: click.Parameter, wanted: bool) -> N
 )  # fmt: skip
 def program() -> None:
     pass
-
-
-program.add_command(make.Kinds(make.render))
-program.add_command(make.Kinds(make.submit))
-for command in (
-    inspect.status, inspect.wait, inspect.fetch, inspect.cancel, inspect.list_,
-    run.keeper, run.worker, run.drain, run.prepare, run.doctor, costs.costs, simulate.simulate,
-):  # fmt: skip
-    program.add_command(command)

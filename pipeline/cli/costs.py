@@ -100,3 +100,6 @@ def write_trace(into: Path, exports: Iterable[Export]) -> int:
 
 def _month(export: Export) -> str:
     return time.strftime("%Y-%m", time.gmtime(export.created_at))
+
+
+commands = {"costs": costs}

@@ -136,3 +136,6 @@ def _newest(exports: ExportRepository, owner: str | None, limit: int) -> list[Ex
     if owner is not None:
         return exports.by_owner(owner, limit)
     return list(reversed(deque(exports.all(), maxlen=limit)))
+
+
+commands = {each.name: each for each in (status, wait, fetch, cancel, list_)}

@@ -236,3 +236,6 @@ def _has_captions(document: Document[Any]) -> bool:
 
     fields = documents.record_fields(document)
     return {"source", "caption"} <= set(fields) and "caption" not in document.params.__struct_fields__
+
+
+commands = {each.name: Kinds(each) for each in (render, submit)}

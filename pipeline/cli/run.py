@@ -150,3 +150,6 @@ def _log(settings: Settings) -> None:
     """Log to stderr, with the time."""
     logs.begin(settings.log_format, logs.PROCESS_TEXT)
     logging.getLogger("botocore").setLevel(logging.WARNING)
+
+
+commands = {each.name: each for each in (keeper, worker, drain, prepare, doctor)}

@@ -84,3 +84,6 @@ def _draw(into: Path, chosen: Sequence[Trace], policy: Policy, seed: int) -> Non
     worlds = [(item.name, report.simulate(item, own, Conditions(), seed)) for item in chosen]
     into.write_text(picture.draw(worlds))
     output.note(f"{into}: {len(worlds)} traces")
+
+
+commands = {"simulate": simulate}

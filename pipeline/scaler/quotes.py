@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from math import ceil
+from math import ceil, inf
 from typing import Any
 
 from ..errors import InvalidSetting, RedisDown
@@ -105,10 +105,26 @@ def quotes_for_export(export: Export, learned: Learned, settings: Settings) -> l
 
 def current_quotes(stores: Stores, export: Export) -> list[Quote]:
     """Returns the quotes for an export by what the scaler last published; empty when there is nothing."""
-    known: dict[str, Any] | None = None
+    learned = _published(stores)
+    return quotes_for_export(export, learned, stores.settings) if learned else []
+
+
+def predicted_seconds(stores: Stores, document: str) -> float:
+    """Returns how long one process works on an export of this kind, by the mean of earlier ones; infinity when none
+    is known."""
+    learned = _published(stores)
+    if learned is None or document not in learned.pages:
+        return inf
+    each = (learned.page_seconds(document), learned.plan.get(document, 0.0), learned.assembly.get(document, 0.0))
+    return learned.pages[document] * sum(each)
+
+
+def _published(stores: Stores) -> Learned | None:
+    """Returns what the scaler last published."""
     with suppress(RedisDown):
-        known = stores.redis.decisions.state()
-    return quotes_for_export(export, Learned.from_dict(known.get("learned")), stores.settings) if known else []
+        if known := stores.redis.decisions.state():
+            return Learned.from_dict(known.get("learned"))
+    return None
 
 
 def quotes_as_json(found: Sequence[Quote]) -> list[dict[str, Any]]:

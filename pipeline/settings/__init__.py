@@ -65,6 +65,7 @@ class Settings:
     max_workers: int
     waiting_price: float
     linger_seconds: float
+    inline_seconds: float
     memory_bytes: int
     concurrency: int
 
@@ -179,6 +180,7 @@ def _workers(env: Environment, root: Path) -> dict[str, Any]:
         "max_workers": env.integer("MAX_WORKERS", 4),
         "waiting_price": env.seconds("WAITING_PRICE", 10),
         "linger_seconds": env.seconds("LINGER_SECONDS", 5),
+        "inline_seconds": env.seconds("INLINE_SECONDS", 3, least=0),
         "memory_bytes": memory,
         "concurrency": env.integer("WORKER_CONCURRENCY", max(1, memory // (512 * MIB))),
     }

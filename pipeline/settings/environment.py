@@ -44,8 +44,8 @@ class Environment:
     def integer(self, key: str, default: int, least: int = 1) -> int:
         return self._number(key, default, int, least, "a whole number")
 
-    def seconds(self, key: str, default: float) -> float:
-        return self._number(key, float(default), float, 0.1, "a number of seconds")
+    def seconds(self, key: str, default: float, least: float = 0.1) -> float:
+        return self._number(key, float(default), float, least, "a number of seconds")
 
     def url(self, key: str, default: str, schemes: tuple[str, ...], *others: str) -> str:
         """Return the URL in `key`, or in the first of the `others` that is not empty."""

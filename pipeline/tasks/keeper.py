@@ -10,6 +10,7 @@ import logging
 import threading
 import time
 from collections import Counter
+from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 
 from ..adapters.redis.messages import ASSEMBLE, LARGE, PLAN, SMALL
@@ -35,7 +36,7 @@ from ..services import Message, Services
 from . import flow
 from .checks import ExportChecks
 from .clean_up import CLEAN_SECONDS, CleanUp
-from .lease import HeldLease, exclusive
+from .lease import HeldLease, claim_name, exclusive
 from .mails import Mails
 from .records import label
 from .repair import ExportStatus, Repair, repair
@@ -47,6 +48,7 @@ MAX_FAILED_TURNS = (
 LEADER_LEASE_SECONDS = (
     2.0  # a dead leader is replaced after this; a live one renews its lease, however long it waits
 )
+WHOLE_STEPS = ("plan", "assemble", "deliver")
 MAIL_SECONDS = 3.0  # for the mail that is being sent when the process ends
 
 
@@ -140,7 +142,7 @@ class Keeper:
         self._seen = {each: self._seen[each] for each in ids if each in self._seen}
         try:
             demands = self._checks.demands(ids, self._repair)
-            workers = self._scaler.turn(demands, self._still_leads, self._checks.failing)
+            workers = self._scaler.turn(self._for_workers(demands), self._still_leads, self._checks.failing)
         finally:
             self._note_turn()
         if time.monotonic() - self._cleaned > CLEAN_SECONDS:
@@ -157,7 +159,13 @@ class Keeper:
 
     def observe(self) -> Decision:
         """Returns what the scaler would decide now. Changes nothing and takes no lease."""
-        return self._scaler.decided(self._checks.demands(self._s.exports.active(), self._observe))[0]
+        demands = self._checks.demands(self._s.exports.active(), self._observe)
+        return self._scaler.decided(self._for_workers(demands))[0]
+
+    def _for_workers(self, demands: Sequence[Demand]) -> list[Demand]:
+        """Returns the demands without those of exports that are made beside the web process at this moment."""
+        beside = self._s.redis.leases.held([claim_name(demand.export_id) for demand in demands])
+        return [demand for demand in demands if claim_name(demand.export_id) not in beside]
 
     def _wait(self, busy: bool) -> None:
         """Wait for the next turn. New work wakes a leader, and so does the end of a worker's linger time; when
@@ -236,7 +244,7 @@ class Keeper:
             export,
             missing,
             [chunk for chunk in missing if f"{export_id}:{chunk}" not in held],
-            bool(redis.leases.held([f"{export_id}:{step}" for step in ("plan", "assemble", "deliver")])),
+            bool(redis.leases.held([claim_name(export_id), *(f"{export_id}:{each}" for each in WHOLE_STEPS)])),
             redis.messages.sent_lately(export_id),
             redis.messages.waiting((ASSEMBLE, SMALL, LARGE) if missing else (PLAN, ASSEMBLE)) == 0,
             time.time(),

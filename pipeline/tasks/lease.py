@@ -79,6 +79,11 @@ class HeldLease:
                     return
 
 
+def claim_name(export_id: str) -> str:
+    """Returns the name under which an export is held while it is made beside the web process."""
+    return f"{export_id}:beside"
+
+
 @contextmanager
 def exclusive(leases: Leases, name: str, seconds: float) -> Iterator[HeldLease | None]:
     """Hold the lease of this name. Yields None if another process holds it. After a crash it ends in `seconds`."""

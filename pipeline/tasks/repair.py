@@ -28,7 +28,7 @@ class ExportStatus:
     export: Export
     missing: Sequence[int]  # chunks with pages missing
     unleased: Sequence[int]  # those of them without a lease: no worker draws them
-    busy: bool  # a step of the whole export holds its lease
+    busy: bool  # a step of the whole export holds its lease, or it is made beside the web process
     sent: bool  # a message for it was sent lately
     queue_empty: bool  # no message waits in the queues that its next message uses
     now: float

@@ -13,6 +13,7 @@ from ..errors import InvalidRequest, KeyReused, RedisDown
 from ..exports.export import Export, State
 from ..exports.ids import new_id
 from ..exports.request import ExportRequest, fingerprint, request_key
+from ..scaler.quotes import predicted_seconds
 from ..services import Message, Services
 from .flow import begin
 
@@ -42,10 +43,16 @@ def submit(s: Services, request: ExportRequest) -> Submitted:
     if accepted.state is State.QUEUED:
         try:
             if not s.redis.messages.sent_lately(accepted.id):  # also when an earlier try stored it and broke off
-                begin(s, [Message("plan", accepted.id)])
+                begin(s, [Message("plan", accepted.id, small=_is_small(s, accepted, records))])
         except RedisDown:
             return Submitted(accepted, queued=False)
     return Submitted(accepted, queued=True)
+
+
+def _is_small(s: Services, export: Export, records: bytes | None) -> bool:
+    """Returns True for records that came inside the request, and for a kind whose exports take INLINE_SECONDS at
+    most. A kind that was never made counts as large."""
+    return records is not None or predicted_seconds(s, export.document) <= s.settings.inline_seconds
 
 
 def validate(s: Services, request: ExportRequest) -> tuple[Export, bytes | None]:

@@ -6,6 +6,7 @@ Gunicorn serves it: `gunicorn --config python:pipeline.web.gunicorn 'pipeline.we
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from datetime import timedelta
 
 from flask import Flask, Response
@@ -16,6 +17,7 @@ from ..exports.links import Links
 from ..services import Services
 from ..settings import Settings
 from ..tasks.app import open_with_celery
+from ..tasks.beside import Beside
 from . import api, errors, metrics, panel, scaling
 from .auth import EXTENSION
 
@@ -28,7 +30,7 @@ def create_app(services: Services | None = None) -> Flask:
 
     Raises InvalidSetting if a variable is missing or wrong.
     """
-    services = services or open_with_celery(Settings.from_env(os.environ), REQUEST)
+    services = services or _services(Settings.from_env(os.environ))
     settings = services.settings
     Links(settings)  # raises now if SECRET_KEY is missing, not at the first sign-in
     app = Flask(__name__)
@@ -52,6 +54,12 @@ def create_app(services: Services | None = None) -> Flask:
         # A router in front ends TLS and appends the client's address to X-Forwarded-For.
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1)  # type: ignore[method-assign]  # Flask's way
     return app
+
+
+def _services(settings: Settings) -> Services:
+    """Open the services of the web process, whose queue makes small exports itself unless INLINE_SECONDS is 0."""
+    services = open_with_celery(settings, REQUEST)
+    return replace(services, queue=Beside(services)) if settings.inline_seconds else services
 
 
 def _config(settings: Settings) -> dict[str, object]:

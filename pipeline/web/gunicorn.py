@@ -17,6 +17,7 @@ from gunicorn import glogging
 from .. import logs
 from ..services import worker_pool
 from ..settings import log_format
+from ..tasks.beside import Beside
 from ..tasks.keeper import Keeper
 from .auth import EXTENSION
 from .connections import CompleteRequestWorker
@@ -40,9 +41,11 @@ _keepers: list[tuple[Keeper, Thread]] = []
 
 
 def post_worker_init(worker: Any) -> None:
-    """Start the keeper after the fork: processes must not share connections."""
+    """Start the keeper, and what makes small exports, after the fork: processes must not share connections."""
     services = worker.wsgi.extensions[EXTENSION]
     logs.begin(services.settings.log_format, "%(name)s: %(message)s")
+    if isinstance(services.queue, Beside):
+        services.queue.start()
     keeper = Keeper(services, worker_pool(services.settings, services.redis))
     _keepers.append((keeper, keeper.start()))
 
@@ -88,8 +91,10 @@ def post_request(worker: Any, request: Any, environ: Any, response: Any) -> None
     request.unreader.sock = request.unreader.sock.connection
 
 
-def worker_exit(server: Any, worker: Any) -> None:  # noqa: ARG001  # gunicorn's signature
-    """Stop the keeper, so that another process can lead at once."""
+def worker_exit(server: Any, worker: Any) -> None:  # noqa: ARG001  # as above
+    """Give back what is made beside this process; stop the keeper, so that another process can lead at once."""
+    if isinstance(queue := worker.wsgi.extensions[EXTENSION].queue, Beside):
+        queue.stop()
     for keeper, thread in _keepers:
         keeper.stop()
         thread.join(_RELEASED_WITHIN)

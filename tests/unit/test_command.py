@@ -9,7 +9,10 @@ import sys
 import tomllib
 from pathlib import Path
 
+import click
 import pytest
+
+from pipeline.cli import COMMANDS, program
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -80,3 +83,23 @@ def test_the_completion_script_of_each_shell_is_printed(path: str, shell: str, s
 )
 def test_bash_completes_commands_documents_and_options(path: str, words: str, expected: str) -> None:
     assert expected in completed(path, words)
+
+
+def test_the_help_says_of_each_command_what_it_says_itself() -> None:
+    context = click.Context(program)
+    for name, (_, words) in COMMANDS.items():
+        command = program.get_command(context, name)
+        assert command is not None
+        assert command.name == name
+        assert (command.help or "").strip().startswith(words.rstrip(".")), name
+
+
+def test_the_help_imports_no_command() -> None:
+    script = "import sys; from pipeline.cli import program\ntry: program(['--help'])\n"
+    script += "except SystemExit: print(*sys.modules)"
+    shown = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT
+    ).stdout
+    assert "Run a worker until stopped." in shown
+    modules = shown.splitlines()[-1].split()
+    assert [each for each in modules if each.startswith(("pipeline.cli.", "pipeline.settings", "msgspec"))] == []

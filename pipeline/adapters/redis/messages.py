@@ -32,15 +32,15 @@ class Messages:
         with redis_errors():
             self._redis.set(f"pipeline:sent:{export}", 1, px=max(1, int(seconds * 1000)))
 
-    def forget_sent(self, export: str) -> None:
-        """Forget `note_sent`: nothing was sent, and the keeper need not wait for it."""
-        with redis_errors():
-            self._redis.delete(f"pipeline:sent:{export}")
-
     def sent_lately(self, export: str) -> bool:
         """True while `note_sent` is remembered."""
         with redis_errors():
             return bool(self._redis.exists(f"pipeline:sent:{export}"))
+
+    def forget_sent(self, export: str) -> None:
+        """Forget `note_sent`: nothing was sent, and the keeper need not wait for it."""
+        with redis_errors():
+            self._redis.delete(f"pipeline:sent:{export}")
 
     def waiting(self, queues: Sequence[str] = QUEUES) -> int:
         """Return how many messages wait in the queues."""

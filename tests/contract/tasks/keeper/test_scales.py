@@ -22,6 +22,7 @@ from pipeline.services import Message
 from pipeline.tasks import flow
 from pipeline.tasks.app import make_app
 from pipeline.tasks.keeper import Keeper
+from pipeline.tasks.lease import claim_name
 from pipeline.tasks.queue import CeleryQueue
 
 from .... import steps
@@ -47,6 +48,23 @@ def test_a_dry_run_skips_damaged_exports_and_restores_nothing(stage: KeeperStage
     stage.s.bucket.put(f"exports/{damaged}/export.json", b"{")
     assert stage.keeper().observe().quantity == 1
     assert stage.s.redis.progress.load(export_id) is None
+
+
+def test_what_is_made_beside_the_web_process_needs_no_worker(stage: KeeperStage) -> None:
+    export_id = stage.submit()
+    stage.forget_what_was_sent()
+    keeper, leases = stage.keeper(), stage.s.redis.leases
+    leases.expect_back(claim_name(export_id), 60.0)
+    for _ in range(3):
+        assert keeper.turn(), "it looks again soon"
+    assert (stage.workers, stage.queue.sent) == (0, [])
+    assert keeper.observe().quantity == 0
+    leases.expect_back(claim_name(export_id), 0.0)  # it was given up, or the process that renews it died
+    until(lambda: not leases.held([claim_name(export_id)]))
+    keeper.turn()
+    assert stage.workers == 1
+    keeper.turn()
+    assert stage.queue.sent == [("plan", export_id)]
 
 
 def test_there_are_workers_only_while_there_is_work(stage: KeeperStage) -> None:

@@ -1,0 +1,179 @@
+"""The queue of the web process, with a real child process; the messages for workers are kept."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+
+import pytest
+
+from pipeline.adapters.redis.workers import Worker
+from pipeline.exports.export import Charge, Export, State
+from pipeline.exports.request import ExportRequest
+from pipeline.scaler.learned import Learned
+from pipeline.services import Message, Services, open_services
+from pipeline.settings import Settings
+from pipeline.tasks import beside
+from pipeline.tasks.beside import MAX_WAITING, Beside
+from pipeline.tasks.lease import claim_name
+from pipeline.tasks.submit import submit
+
+from ... import steps
+from ...conftest import Environ, SentMessages
+
+ROWS = 3000
+SCALED = {"HEROKU_API_KEY": "key", "HEROKU_APP_NAME": "app"}
+Web = Callable[..., Services]
+
+
+@pytest.fixture
+def web(environ: Environ, messages: SentMessages) -> Iterator[Web]:
+    """Opens the services of a web process whose workers are scaled, unless the variables say otherwise."""
+    with ExitStack() as stack:
+
+        def open_web(**variables: str) -> Services:
+            own = environ | SCALED | {"INLINE_SECONDS": "20"} | variables
+            services = open_services(Settings.from_env(own), messages)
+            queue = Beside(services, own)
+            stack.callback(services.redis.client.connection_pool.disconnect)
+            stack.callback(queue.stop)
+            return replace(services, queue=queue)
+
+        yield open_web
+
+
+def ask(s: Services, rows: int = 10, **changes: str) -> str:
+    """Request a table whose rows are in the request, or are in a listing. Returns its id."""
+    params = {"rows": [{"Order": n, "Name": f"Customer {n}"} for n in range(rows)], **changes}
+    if "listing" in changes:
+        del params["rows"]
+    return submit(s, ExportRequest("table", params, "shop")).export.id
+
+
+def wait_until(true: Callable[[], object], seconds: float = 60.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def given_up(s: Services, export_id: str) -> bool:
+    return not s.redis.leases.held([claim_name(export_id)])
+
+
+def made(s: Services, export_id: str) -> Export:
+    wait_until(lambda: s.exports.load(export_id).state.over)
+    wait_until(lambda: given_up(s, export_id))
+    return s.exports.load(export_id)
+
+
+def test_rows_inside_the_request_need_no_worker(web: Web, messages: SentMessages) -> None:
+    s = web()
+    export_id = ask(s)
+    assert not given_up(s, export_id)  # the keeper sees it as taken from the first moment on
+    export = made(s, export_id)
+    assert export.state is State.READY
+    assert export.charge == Charge(0.0, 0.0)
+    assert export_id not in s.exports.active()
+    assert messages.sent == []
+
+
+def test_a_kind_that_takes_little_time_needs_no_worker_either(web: Web, messages: SentMessages) -> None:
+    s = web()
+    s.bucket.put("inputs/rows.csv", b"Order,Name\n1,Ann\n")
+    unknown = ask(s, listing="inputs/rows.csv")
+    assert messages.sent == [("plan", unknown)]
+    for pages, small in ((100.0, True), (100_000.0, False)):
+        learned = Learned(page={"table": 0.001}, pages={"table": pages})
+        s.redis.decisions.show_state({"learned": vars(learned)})
+        export_id = ask(s, listing="inputs/rows.csv", title=f"{pages} pages")
+        assert (messages.sent[-1] != ("plan", export_id)) is small
+
+
+def test_what_takes_longer_is_left_to_workers(web: Web, messages: SentMessages) -> None:
+    s = web(INLINE_SECONDS="0.01")
+    export_id = ask(s, ROWS)
+    wait_until(lambda: messages.sent)
+    assert given_up(s, export_id)
+    finish(s, messages, export_id)
+
+
+def test_what_takes_too_much_memory_is_left_to_the_keeper(web: Web, messages: SentMessages) -> None:
+    s = web(WORKER_MEMORY_MB="60", WORKER_CONCURRENCY="1")
+    export_id = ask(s, ROWS)
+    wait_until(lambda: given_up(s, export_id))
+    assert not s.exports.load(export_id).state.over
+    wait_until(lambda: not s.redis.messages.sent_lately(export_id))
+    assert messages.sent == []
+
+
+def test_where_no_worker_can_come_everything_is_made_slice_by_slice(web: Web, messages: SentMessages) -> None:
+    s = web(INLINE_SECONDS="0.3", HEROKU_API_KEY="")
+    export_id = ask(s, ROWS)
+    wait_until(lambda: s.exports.load(export_id).state.over)
+    assert s.exports.load(export_id).state is State.READY
+    assert messages.sent == []
+
+
+def test_a_worker_that_is_up_gets_what_is_not_small(web: Web, messages: SentMessages) -> None:
+    s = web(HEROKU_API_KEY="")
+    s.redis.workers.report(Worker("a", "worker.1", False, time.time()))
+    s.queue.send(Message("plan", "x"))
+    assert messages.sent == [("plan", "x")]
+
+
+def test_more_than_a_few_at_once_go_to_workers(web: Web, messages: SentMessages) -> None:
+    s = web()
+    ids = [ask(s, rows=n) for n in range(1, MAX_WAITING + 4)]
+    assert messages.sent
+    for export_id in ids:
+        if ("plan", export_id) not in messages.sent:
+            assert made(s, export_id).state is State.READY
+
+
+def test_a_service_that_is_down_is_tried_again_by_the_keeper(web: Web, messages: SentMessages) -> None:
+    s = web()
+    s.queue.send(Message("plan", "01m8kg7dgtfcpaf8n1vtbj021r", small=True))  # there is no such export yet
+    wait_until(lambda: given_up(s, "01m8kg7dgtfcpaf8n1vtbj021r"))
+    assert messages.sent == []
+
+
+def test_the_end_of_the_web_process_gives_everything_to_workers(web: Web, messages: SentMessages) -> None:
+    s = web()
+    assert made(s, ask(s, rows=9)).state is State.READY  # so the child has started
+    ids = [ask(s, rows=n) for n in range(1, 4)]
+    assert isinstance(s.queue, Beside)
+    s.queue.stop()
+    for export_id in ids:
+        assert given_up(s, export_id)
+        if not s.exports.load(export_id).state.over:
+            finish(s, messages, export_id)
+
+
+def test_an_idle_child_is_stopped_and_comes_again(
+    web: Web, monkeypatch: pytest.MonkeyPatch, messages: SentMessages
+) -> None:
+    monkeypatch.setattr(beside, "IDLE_SECONDS", 0.2)
+    s = web()
+    for rows in (1, 2):
+        export_id = ask(s, rows)
+        child = s.queue._child  # type: ignore[attr-defined]  # the process itself is what counts
+        assert made(s, export_id).state is State.READY
+        wait_until(lambda: s.queue._child is None)  # type: ignore[attr-defined]
+        assert child is None or child.returncode is not None
+    assert messages.sent == []
+
+
+def finish(s: Services, messages: SentMessages, export_id: str) -> None:
+    """Do what the messages ask for, as workers do, to the end."""
+    mine = [message for message in messages.sent if message[1] == export_id]
+    assert mine
+    if mine[0][0] == "plan":
+        steps.plan(s, export_id)
+    if s.exports.load(export_id).state is State.RENDERING:
+        for chunk in s.exports.plan(export_id).chunks:
+            steps.render(s, export_id, chunk.number)
+        steps.assemble(s, export_id)
+    assert s.exports.load(export_id).state is State.READY
