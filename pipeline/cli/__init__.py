@@ -46,6 +46,7 @@ COMMANDS = {
     "list": ("inspect", "List the last exports, newest first."),
     "prepare": ("run", "Prepare a release."),
     "render": ("make", "Make a document here, without any service."),
+    "schedules": ("schedules", "List what runs by the clock, with its last and next run."),
     "simulate": ("simulate", "Simulate the scaler."),
     "status": ("inspect", "Show the state and progress of an export."),
     "submit": ("make", "Request a document from the workers."),

@@ -15,8 +15,8 @@ Elsewhere: `tasks/bucket_output.py` writes
     exports/<id>/result/<name>.pdf                   the file, or the index of its volumes
     exports/<id>/result/<hash>-<name>-2-of-5.pdf     a volume; the hash is of what it was made from
 
-`segments.py` writes exports/<id>/segments/, `notices.py` unsent/<id>, `scaler/usage.py` what workers cost and what
-the scaler learned. Everything below inputs/ belongs to its owner.
+`segments.py` writes exports/<id>/segments/, `notices.py` unsent/<id>, `last_runs.py` schedules/, `health.py` its
+state, `scaler/usage.py` what workers cost and the scaler learned. Everything below inputs/ belongs to its owner.
 """
 
 from __future__ import annotations

@@ -92,6 +92,12 @@ class Settings:
     log_format: LogFormat
     monitoring: bool
 
+    # schedules
+    timezone: str
+    schedules: tuple[str, ...]
+    beat: str
+    report_to: str | None
+
     @property
     def memory_per_process(self) -> int:
         """Bytes that one rendering process may use: the worker's memory, shared by its children."""
@@ -124,6 +130,7 @@ class Settings:
             **workers,
             **_documents(env, workers["memory_bytes"] // workers["concurrency"]),
             **_times(env),
+            **_schedules(env),
         )
         _check_times(settings)
         _check_workers(settings)
@@ -212,6 +219,15 @@ def _times(env: Environment) -> dict[str, Any]:
         "max_attempts": env.integer("MAX_ATTEMPTS", 3),
         "log_format": log_format(env.environ),
         "monitoring": env.choice("MONITORING", "off", "on") == "on",
+    }
+
+
+def _schedules(env: Environment) -> dict[str, Any]:
+    return {
+        "timezone": env.timezone("TIMEZONE", "UTC"),
+        "schedules": tuple(env.text("SCHEDULES").split()),
+        "beat": env.choice("BEAT", "keeper", "celery"),
+        "report_to": env.address("REPORT_TO"),
     }
 
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Mapping
+from email.errors import HeaderParseError
+from email.headerregistry import Address
 from math import inf
 from typing import TypeVar
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 from ..errors import InvalidSetting
 
@@ -62,6 +65,24 @@ class Environment:
         if 0 < len(value) < SHORTEST_TOKEN:
             raise InvalidSetting(f"{key} must have at least {SHORTEST_TOKEN} characters.", field=key)
         return value or None
+
+    def address(self, key: str) -> str | None:
+        """Return one mail address; None when the variable is empty."""
+        value = self.text(key)
+        try:
+            return Address(addr_spec=value).addr_spec if value else None
+        except (ValueError, IndexError, HeaderParseError):
+            words = f"{key} is {value!r}; one mail address is needed, such as name@example.org."
+            raise InvalidSetting(words, field=key) from None
+
+    def timezone(self, key: str, default: str) -> str:
+        """Return the name of a time zone, such as Asia/Seoul."""
+        value = self.text(key) or default
+        try:
+            return ZoneInfo(value).key
+        except (ValueError, KeyError, OSError):
+            words = f"{key} is {value!r}; the name of a time zone is needed, such as Asia/Seoul."
+            raise InvalidSetting(words, field=key) from None
 
     def pairs(self, key: str) -> Mapping[str, str]:
         """Return `name=token other=token` as a mapping from token to name."""

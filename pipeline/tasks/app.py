@@ -19,12 +19,15 @@ from ..exports.waves import Wave
 from ..services import Services, open_services
 from ..settings import Settings
 from . import flow
+from .celery_beat import define_tasks
 from .queue import CeleryQueue
 from .retry import Fail, Retry
+from .schedules import beat_schedule
 from .step import Again
 
 RESULT_SECONDS = 8 * 86400  # longer than EXPORT_DEADLINE, or the chord of a waiting export loses its counter
 FAILED = "failed: "  # what a task returns when it ended its export begins so; Celery's events show it
+SCHEDULER = "pipeline.tasks.celery_beat:BeatScheduler"
 
 REQUEST = "pipeline.tasks.worker:ReportedTask"  # by name: only a worker may import what reads REMAP_SIGTERM
 SHOWN = 900  # characters of its message; events leave out a longer text
@@ -68,6 +71,7 @@ def make_app(settings: Settings) -> PipelineApp:
     app.settings = settings
     app.conf.update(
         **_messages(settings), **_limits(settings), **_connections(settings), **_results(settings),
+        timezone=settings.timezone, beat_schedule=beat_schedule(settings), beat_scheduler=SCHEDULER,
         worker_send_task_events=settings.monitoring, event_queue_expires=60, worker_hijack_root_logger=False,
     )  # fmt: skip
     _define_tasks(app, settings)
@@ -201,6 +205,8 @@ def _define_tasks(app: PipelineApp, settings: Settings) -> None:
     @app.task(name="pipeline.deliver", **options)  # type: ignore[untyped-decorator]
     def deliver(self: Any, export: str) -> str | None:
         return take(self, "deliver", export)
+
+    define_tasks(app, services)
 
 
 def open_with_celery(settings: Settings, timeouts: Timeouts = BACKGROUND) -> Services:

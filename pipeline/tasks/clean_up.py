@@ -1,4 +1,4 @@
-"""Removes old files, and what arrived after an export was closed. The leading keeper calls it once an hour."""
+"""Removes old files, and what arrived after an export was closed. A schedule: every six hours."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from ..exports.ids import new_id
 from ..exports.late import abort_late_uploads, kept_ids, remove_late_objects
 from ..exports.repository import MAX_REFUSED, ExportRepository
 from ..settings import Settings
+from .schedules import CLEAN_HOURS
 
 log = logging.getLogger(__name__)
-CLEAN_SECONDS = 3600.0  # between two clean-ups
 T = TypeVar("T")
-LATE_EXPORTS = 200  # looked at in one clean-up for late objects: each costs a listing
+LATE_EXPORTS = 1200  # looked at in one clean-up for late objects: each costs a listing
 
 
 class CleanUp:
@@ -52,8 +52,8 @@ class CleanUp:
         log.info("keeper: export %s expired", export.id)
 
     def _closed(self) -> list[str]:
-        """Returns the exports that may have been closed since the last clean-up; of many, the next 200."""
-        earliest = new_id(time.time() - self._settings.export_deadline - 2 * CLEAN_SECONDS)
+        """Returns the exports that may have been closed since the last clean-up; of many, the next 1,200."""
+        earliest = new_id(time.time() - self._settings.export_deadline - 2 * 3600 * CLEAN_HOURS)
         ids = kept_ids(self._bucket, max(earliest, self._last_seen), LATE_EXPORTS)
         self._last_seen = ids[-1] if len(ids) == LATE_EXPORTS else ""
         active = set(self._exports.active())  # listed last: a new export is marked active before it is kept

@@ -1,4 +1,4 @@
-"""The keeper: the loop that repairs exports, scales workers, sends mails and removes old files.
+"""The keeper: the loop that repairs exports, scales workers, sends mails and runs schedules.
 
 It runs in every long-running process. A lease in Redis chooses one leader; the others wait. It keeps no state that
 matters: after Redis is wiped it finds everything in the bucket.
@@ -35,7 +35,7 @@ from ..scaler.pool import WorkerPool
 from ..services import Message, Services
 from . import flow
 from .checks import ExportChecks
-from .clean_up import CLEAN_SECONDS, CleanUp
+from .jobs import open_beat
 from .lease import HeldLease, claim_name, exclusive
 from .mails import Mails
 from .records import label
@@ -49,7 +49,7 @@ LEADER_LEASE_SECONDS = (
     2.0  # a dead leader is replaced after this; a live one renews its lease, however long it waits
 )
 WHOLE_STEPS = ("plan", "assemble", "deliver")
-MAIL_SECONDS = 3.0  # for the mail that is being sent when the process ends
+MAIL_SECONDS = 3.0  # for the mail that is being sent, or the schedule that runs, when the process ends
 
 
 class Keeper:
@@ -64,11 +64,10 @@ class Keeper:
         self._term = ExitStack()
         self._held: HeldLease | None = None
         self._last_needed: dict[str, Repair] = {}  # by export: what it needed at the last turn
-        self._clean_up = CleanUp(services.bucket, services.exports, services.settings)
-        self._cleaned = float("-inf")
         self._seen: dict[str, tuple[State, str]] = {}  # by export that has work left: its state and document
         self._checks = ExportChecks(services.settings.export_deadline)
         self._mails = Mails(services)
+        self._beat = open_beat(services) if services.settings.beat == "keeper" else None
         self._stop = threading.Event()
 
     def start(self) -> threading.Thread:
@@ -85,6 +84,8 @@ class Keeper:
         """Take turns until stopped. An error costs one turn; after three in a row, release the lease, so that
         another process can lead."""
         failed = 0
+        if self._beat:
+            self._beat.start(self._still_leads)
         while not self._stop.is_set():
             if (error := self._try_turn()) is None:
                 failed = 0
@@ -98,6 +99,8 @@ class Keeper:
             self._stop.wait(self._s.settings.keeper_seconds)
         self.resign()
         self._mails.stop(MAIL_SECONDS)
+        if self._beat:
+            self._beat.stop(MAIL_SECONDS)
 
     def _try_turn(self) -> Exception | None:
         """Take a turn and wait for the next. Returns the error that ended it, after logging it."""
@@ -133,21 +136,24 @@ class Keeper:
             self._term.close()
 
     def turn(self) -> bool:
-        """Repair, scale and clean up once, if this process leads. Returns False without work and workers."""
+        """Repair and scale once, if this process leads. Returns False without work and workers."""
         if not self._leads():
             return True
         self._mails.wake(self._still_leads)
+        if self._beat:
+            self._beat.wake()
         ids = self._s.exports.active()
         self._last_needed = {each: self._last_needed[each] for each in ids if each in self._last_needed}
         self._seen = {each: self._seen[each] for each in ids if each in self._seen}
         try:
             demands = self._checks.demands(ids, self._repair)
+            with suppress(RedisDown):  # also full: the next command says so
+                self._s.redis.decisions.note_turn(
+                    time.time()
+                )  # before the scaler: a refused key is no silent keeper
             workers = self._scaler.turn(self._for_workers(demands), self._still_leads, self._checks.failing)
         finally:
             self._note_turn()
-        if time.monotonic() - self._cleaned > CLEAN_SECONDS:
-            self._cleaned = time.monotonic()
-            self._clean_up.run()
         return bool(demands or workers)
 
     def _note_turn(self) -> None:
@@ -192,7 +198,7 @@ class Keeper:
 
     def _still_leads(self) -> bool:
         """Returns False once another process may lead: this one must not scale then."""
-        held = self._held  # the thread that sends mails asks too
+        held = self._held  # the threads of mails and schedules ask too
         return held is not None and held.is_ours()
 
     # repair

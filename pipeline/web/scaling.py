@@ -1,4 +1,4 @@
-"""The scaler over HTTP: its state, its last decisions with reasons, and estimates."""
+"""The keeper over HTTP: the scaler's state and last decisions with reasons, estimates, and the schedules."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from .. import documents
 from ..errors import InvalidRequest
 from ..scaler.learned import Learned
 from ..scaler.quotes import quotes_as_json, quotes_for_pages
+from ..tasks.last_runs import standings
 from .auth import owner, services
 from .errors import json_answer
 
@@ -20,6 +21,13 @@ def scaler() -> Response:
     owner()
     redis = services().redis
     return json_answer({"scaler": redis.decisions.state(), "decisions": redis.decisions.latest()})
+
+
+@blueprint.get("/schedules")
+def schedules() -> Response:
+    """Show what runs by the clock, with last and next runs."""
+    owner()
+    return json_answer({"schedules": standings(services()), "timezone": services().settings.timezone})
 
 
 @blueprint.get("/estimate")

@@ -346,6 +346,13 @@ def test_workers_that_cannot_be_counted_are_not_said_to_be_none(page: Page, sett
     expect(page.locator("#workers-problem")).to_have_text("Heroku refuses.")
 
 
+def test_schedules_show_when_they_run_next(page: Page) -> None:
+    sign_in(page)
+    page.get_by_text("Last and next runs").click()
+    said = [re.compile(f"^{name}: next .*, last never") for name in ("check", "clean-up", "report")]
+    expect(page.locator("#schedules li")).to_have_text([*said, "Times are in UTC."])
+
+
 def test_a_mail_link_leads_through_signing_in_to_the_file(
     page: Page, put_photos: PutPhotos, settings: Settings
 ) -> None:

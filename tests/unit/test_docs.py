@@ -17,7 +17,9 @@ import werkzeug.exceptions
 
 from local.formation import parse_procfile
 from pipeline import errors
+from pipeline.adapters.redis.messages import QUEUES
 from pipeline.tasks.records import StepRecord
+from pipeline.tasks.schedules import TASKS
 
 ROOT = Path(__file__).parents[2]
 DOCS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
@@ -101,7 +103,9 @@ def exists(span: str) -> bool:
 
 
 def is_defined(name: str) -> bool:
-    """True for a module or package; for a name at the top of one, when its text has it."""
+    """True for a module or package; for a name at the top of one, when its text has it; for a task or a queue."""
+    if name in (*TASKS, *QUEUES):
+        return True
     path = ROOT / name.replace(".", "/")
     if path.is_dir() or path.with_suffix(".py").exists():
         return True

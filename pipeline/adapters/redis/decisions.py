@@ -1,4 +1,4 @@
-"""The scaler's decisions and state, for the panel and the command line."""
+"""What the leading keeper did last: decisions and state of the scaler, runs of schedules, its last turn."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MAX_DECISIONS = 50
 
 
 class Decisions:
-    """Stores the scaler's state and its last decisions."""
+    """Stores what the leading keeper did last."""
 
     def __init__(self, client: Client) -> None:
         self._redis = client
@@ -41,3 +41,25 @@ class Decisions:
             text = self._redis.get("pipeline:scaler")
         found: dict[str, Any] | None = json.loads(text) if text else None
         return found
+
+    def note_run(self, schedule: str, run: bytes) -> None:
+        """Note the last run of a schedule, for a week."""
+        with redis_errors():
+            self._redis.set(f"pipeline:schedule:{schedule}", run, ex=7 * DAY)
+
+    def last_run(self, schedule: str) -> str | None:
+        """Return what was noted of a schedule."""
+        with redis_errors():
+            found: str | None = self._redis.get(f"pipeline:schedule:{schedule}")
+        return found
+
+    def note_turn(self, at: float) -> None:
+        """Note that the keeper looked at all exports."""
+        with redis_errors():
+            self._redis.set("pipeline:turned", at, ex=DAY)
+
+    def last_turn(self) -> float | None:
+        """Return when the keeper last looked at all exports; None if it did not within a day."""
+        with redis_errors():
+            found = self._redis.get("pipeline:turned")
+        return float(found) if found else None

@@ -12,7 +12,15 @@ from typing import Any
 from ... import documents
 from ...adapters.mail import Mailer
 from ...adapters.redis import Coordination, memory_in_use
-from ...errors import HerokuDown, InvalidSetting, MailDown, MailUnencrypted, RedisDown, RedisFull
+from ...errors import (
+    HerokuDown,
+    InvalidSetting,
+    MailDown,
+    MailUnencrypted,
+    RedisDown,
+    RedisFull,
+    UnknownDocument,
+)
 from ...pdf.fonts import default_chain
 from ...pdf.fonts import load as load_fonts
 from ...scaler import connections
@@ -22,6 +30,7 @@ from ...scaler.pool import WorkerPool
 from ...services import worker_pool
 from ...settings import MIB, Settings
 from ...settings.urls import is_local
+from ...tasks.schedules import entries
 from .bucket import bucket_checks
 from .finding import Check, Outcome, failed, guarded, skipped
 
@@ -49,6 +58,7 @@ def examine(environ: Mapping[str, str]) -> list[Check]:
         memory_check(settings, environ),
         *guarded("fonts", font_checks(settings)),
         *guarded("DOCUMENTS", document_checks(settings)),
+        *guarded("SCHEDULES", schedule_checks(settings)),
     ]
 
 
@@ -267,3 +277,22 @@ def document_checks(settings: Settings) -> Iterator[Check]:
         yield failed("DOCUMENTS", error, "Name modules that can be imported, separated by spaces.")
     else:
         yield Check("DOCUMENTS", Outcome.OK, f"Available: {', '.join(documents.names())}.")
+
+
+def schedule_checks(settings: Settings) -> Iterator[Check]:
+    """Check the entries of SCHEDULES, and that the documents they name are known."""
+    name = "SCHEDULES"
+    try:
+        found = entries(settings)
+        for entry in found:
+            if entry.call:
+                documents.find(entry.call.document)
+    except (InvalidSetting, UnknownDocument) as error:
+        yield failed(name, error, "Correct the module that SCHEDULES names.")
+        return
+    words = f"{', '.join(entry.name for entry in found)}; times are in {settings.timezone}."
+    if settings.report_to:
+        yield Check(name, Outcome.OK, f"{words} Reports go to {settings.report_to}.")
+    else:
+        advice = "Set REPORT_TO to a mail address."
+        yield Check(name, Outcome.WARNING, f"{words} Reports and alarms are only logged.", advice)

@@ -386,6 +386,22 @@ async function scaler() {
   }
 }
 
+// the schedules
+
+async function schedules() {
+  if (!by("schedules").open) return;
+  try {
+    const { schedules: found, timezone } = await (await call("/schedules")).json();
+    const moment = (at) => new Date(at * 1000).toLocaleString("en-GB", { timeZone: timezone });
+    const line = ({ name, next, last, outcome, problem }) =>
+      element("li", `${name}: next ${moment(next)}, last ${last ? `${moment(last)} (${outcome})` : "never"}. ${problem}`);
+    by("schedules").querySelector("ul").replaceChildren(...found.map(line), element("li", `Times are in ${timezone}.`));
+  } catch {
+    // offline: keep what is shown
+  }
+}
+
+by("schedules").addEventListener("toggle", schedules);
 by("document").addEventListener("change", showForm);
 showForm();
 by("ask").addEventListener("submit", ask);

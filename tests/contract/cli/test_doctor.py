@@ -40,6 +40,7 @@ def whole(environ: Environ, settings: Settings, tmp_path: Path) -> Iterator[Envi
         yield environ | {
             "SECRET_KEY": LONG, "SMTP_URL": mail.url, "HEROKU_API_URL": dynos.url,
             "HEROKU_API_KEY": dynos.key, "HEROKU_APP_NAME": dynos.app, "BASE_URL": "https://pdf.example.org",
+            "REPORT_TO": "ops@example.org",
         }  # fmt: skip
 
 
@@ -57,7 +58,7 @@ def test_a_complete_installation_is_ok(whole: Environ) -> None:
     assert {check.name for check in checks} == {
         "SECRET_KEY", "BASE_URL", "sign-in", "redis", "redis memory", "redis connections", "bucket",
         "conditional writes", "ranges", "checksums", "listing", "part copy", "parts", "uploads", "download link",
-        "mail", "heroku", "memory", "fonts", "MAIL_FROM", "DOCUMENTS",
+        "mail", "heroku", "memory", "fonts", "MAIL_FROM", "DOCUMENTS", "SCHEDULES",
     }  # fmt: skip
 
 
@@ -89,6 +90,7 @@ def test_nothing_is_left_in_the_bucket(environ: Environ, settings: Settings) -> 
             "documents@example.org",
         ),
         ({"MAIL_FROM": ""}, "MAIL_FROM", "not one mail address", "documents@example.org"),
+        ({"SCHEDULES": "no_such_module"}, "SCHEDULES", "No module named 'no_such_module'", "Correct the module"),
         ({"DOCUMENTS": "no_such_module"}, "DOCUMENTS", "No module named 'no_such_module'", "imported"),
         ({"HEROKU_API_KEY": "wrong"}, "heroku", "key is not valid", "heroku authorizations:create -s write"),
         ({"HEROKU_APP_NAME": "other"}, "heroku", "no such app", "HEROKU_APP_NAME"),

@@ -73,3 +73,11 @@ def test_the_scaler_shows_its_last_decisions(client: FlaskClient, services: Serv
     seen = client.get("/scaler", headers=SHOP).json
     assert seen and seen["scaler"] == {"quantity": 2}
     assert [decision["reason"] for decision in seen["decisions"]][:2] == ["second", "first"]
+
+
+def test_schedules_are_listed_for_signed_in_users(client: FlaskClient) -> None:
+    answer = client.get("/schedules", headers=SHOP).json
+    assert answer and answer["timezone"] == "UTC"
+    assert [each["name"] for each in answer["schedules"]] == ["check", "clean-up", "report"]
+    assert all(each["last"] is None and each["next"] > 0 for each in answer["schedules"])
+    assert client.get("/schedules").status_code == 401

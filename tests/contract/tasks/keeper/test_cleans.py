@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 
 import pytest
@@ -20,15 +21,19 @@ from ...lesser_s3 import Lacks, lesser
 from .stage import KeeperStage
 
 
-def test_an_old_file_is_removed_and_its_record_stays(stage: KeeperStage, monkeypatch: pytest.MonkeyPatch) -> None:
+def clean_up_of(stage: KeeperStage) -> CleanUp:
+    """The clean-up of an app that keeps files for 50 s."""
+    settings = dataclasses.replace(stage.s.settings, keep_seconds=50)
+    return CleanUp(stage.s.bucket, stage.s.exports, settings)
+
+
+def test_an_old_file_is_removed_and_its_record_stays(stage: KeeperStage) -> None:
     old, running, young = stage.ready(title="Old"), stage.submit(title="Running"), stage.ready(title="Young")
     for export_id in (old, young):
         steps.deliver(stage.s, export_id)
     for export_id in (old, running):
         stage.age(export_id, created_at=time.time() - 100)
-    keeper = stage.keeper(keep_seconds=50, heroku_api_key=None)
-    monkeypatch.setattr(time, "monotonic", lambda: 7.0)  # the machine has only just started
-    keeper.turn()
+    clean_up_of(stage).run()
     kept = {entry.key for entry in stage.s.bucket.entries(f"exports/{old}/")}
     assert kept == {f"exports/{old}/export.json"}
     assert stage.s.exports.load(old).state is State.EXPIRED
@@ -68,7 +73,7 @@ def test_a_refused_export_does_not_keep_the_others(stage: KeeperStage) -> None:
     unreadable = {f"exports/{bad}/export.json": 500}
     with lesser(stage.s.settings, Lacks(unreadable=unreadable)) as settings:
         stage.s = open_services(settings, stage.queue, REQUEST)
-        clean = stage.keeper(keep_seconds=50)._clean_up
+        clean = clean_up_of(stage)
         clean.run()
         assert {stage.s.exports.load(export_id).state for export_id in others} == {State.EXPIRED}
         unreadable.clear()
@@ -82,7 +87,7 @@ def test_a_bucket_that_is_down_ends_the_clean_up(stage: KeeperStage) -> None:
     with lesser(stage.s.settings, Lacks(unreadable=unreadable)) as settings:
         stage.s = open_services(settings, stage.queue, REQUEST)
         with pytest.raises(StoreDown):
-            stage.keeper(keep_seconds=50)._clean_up.run()
+            clean_up_of(stage).run()
 
 
 def test_what_comes_after_an_export_was_closed_is_removed(stage: KeeperStage) -> None:
@@ -94,7 +99,7 @@ def test_what_comes_after_an_export_was_closed_is_removed(stage: KeeperStage) ->
         stage.s.bucket.put(f"exports/{export_id}/frozen/late", b"late")
         stage.s.bucket.begin_upload(f"exports/{export_id}/result/late.pdf").write(1, b"late")
     kept = {entry.key for entry in stage.s.bucket.entries(f"exports/{active}/")}
-    stage.keeper().turn()
+    CleanUp(stage.s.bucket, stage.s.exports, stage.s.settings).run()
     assert {entry.key for entry in stage.s.bucket.entries(f"exports/{closed}/")} == before
     assert {entry.key for entry in stage.s.bucket.entries(f"exports/{active}/")} == kept
     uploads = stage.s.bucket.uploads("exports/")

@@ -16,7 +16,7 @@ from local.dynos import Fault
 from local.services import free_port
 from pipeline.adapters.bucket import REQUEST
 from pipeline.adapters.mail import Mailer
-from pipeline.errors import HerokuDown, RedisDown, StoreDown
+from pipeline.errors import HerokuDown, HerokuRefused, RedisDown, StoreDown
 from pipeline.exports.export import Export
 from pipeline.exports.notices import mark_unsent
 from pipeline.exports.repository import ExportRepository
@@ -114,6 +114,16 @@ def test_a_leader_that_heroku_limits_leads_on(stage: KeeperStage) -> None:
     first.stop()
     thread.join(5)
     assert len(stage.dynos.requests) == 1
+
+
+def test_a_refused_key_does_not_make_the_keeper_silent(stage: KeeperStage) -> None:
+    """The health check tells of the key, and of nothing else."""
+    stage.submit()
+    stage.dynos.faults.append(Fault(401, sticky=True))
+    with pytest.raises(HerokuRefused):
+        stage.keeper().turn()
+    assert stage.s.redis.decisions.last_turn() is not None
+    assert (stage.s.redis.decisions.state() or {})["refused"]
 
 
 def test_a_former_leader_asks_for_the_lease_no_more_often(stage: KeeperStage) -> None:
