@@ -13,7 +13,7 @@ from math import ceil
 import click
 
 from .. import logs
-from ..errors import InvalidSetting, NotFound, StoreDown
+from ..errors import InvalidSetting, NotFound, RedisDown, StoreDown
 from ..settings import Settings
 from . import context, options, output
 
@@ -89,10 +89,10 @@ def drain(pid: int) -> None:
 @click.command()
 @options.machine
 def prepare(machine: bool) -> None:
-    """Prepare a release: check the settings, and set the lifecycle rules of the bucket.
+    """Prepare a release: check the settings, set the lifecycle rules of the bucket, release locks left behind.
 
     \b
-    JSON: {"lifecycle": true or false}
+    JSON: {"lifecycle": true or false, "released": [names of locks]}
     """
     from ..adapters.bucket.s3 import S3Bucket
     from ..documents.inputs import SENT
@@ -117,12 +117,30 @@ def prepare(machine: bool) -> None:
     except StoreDown as error:
         done = False
         output.note(f"{error.message} The keeper still removes old results, but old uploads stay.")
+    released = _release_locks(settings)
     if machine:
-        output.answer({"lifecycle": done})
-    elif done:
+        output.answer({"lifecycle": done, "released": released})
+        return
+    for name in released:
+        output.say(f"Released {name}: the process that held it is gone.")
+    if done:
         output.say(
             "The bucket removes " + ", ".join(f"{prefix} after {n} days" for prefix, n in days.items()) + "."
         )
+
+
+def _release_locks(settings: Settings) -> list[str]:
+    """Release the locks of processes that are gone. A release does not fail for it: locks end by themselves."""
+    from ..adapters.redis import Coordination
+    from ..tasks.locks import release_gone
+
+    if not settings.redis_url:
+        return []
+    try:
+        return release_gone(Coordination.open(settings))
+    except RedisDown as error:
+        output.note(f"{error.message} Locks of processes that are gone end by themselves.")
+        return []
 
 
 @click.command()

@@ -5,7 +5,9 @@ The `send_…` functions take a connection, which runs a command at once, or a p
 
 from __future__ import annotations
 
+import os
 import secrets
+import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -37,6 +39,16 @@ class Lease:
     fence: int
 
 
+@dataclass(frozen=True)
+class Held:
+    """A lease as Redis has it: its holder in words, the id of the holder's dyno, and the seconds until it ends."""
+
+    lease: Lease
+    holder: str
+    dyno: str
+    seconds: float
+
+
 class Leases:
     """Takes, renews and releases leases by name."""
 
@@ -54,10 +66,21 @@ class Leases:
         with redis_errors():
             return bool(self._redis.eval(_RENEW, 1, _key(lease.name), lease.token, int(seconds * 1000)))
 
-    def release(self, lease: Lease) -> None:
-        """Release a lease, if it is still held."""
+    def release(self, lease: Lease) -> bool:
+        """Release a lease, if it is still held; False if it is not."""
         with redis_errors():
-            send_release(self._redis, lease)
+            return bool(send_release(self._redis, lease))
+
+    def all(self) -> list[Held]:
+        """Return all leases that are held, by name. Looks at every key in Redis."""
+        found = []
+        with redis_errors():
+            for key in sorted(set(self._redis.scan_iter(_key("*"), count=1000))):
+                token, left = self._redis.get(key), self._redis.pttl(key)
+                if token and left > 0:
+                    _, dyno, holder = [*token.split(" ", 2), "", "a process of another version"][:3]
+                    found.append(Held(Lease(key.removeprefix(_key("")), token, 0), holder, dyno, left / 1000))
+        return found
 
     def fence_is_current(self, name: str, fence: int) -> bool:
         """True if `fence` is the highest seen so far under this name; records it."""
@@ -80,8 +103,9 @@ class Leases:
 
 
 def new_token() -> str:
-    """Return a token for a new holder."""
-    return secrets.token_hex(8)
+    """Return a token for a new holder: random, then the id of its dyno, then the holder in words."""
+    dyno = os.environ.get("HEROKU_DYNO_ID") or "-"
+    return f"{secrets.token_hex(8)} {dyno} {os.environ.get('DYNO') or socket.gethostname()}, process {os.getpid()}"
 
 
 def send_take(client: Client, name: str, token: str, seconds: float) -> Any:
@@ -94,9 +118,9 @@ def lease_of(name: str, token: str, answer: Any) -> Lease | None:
     return Lease(name, token, int(answer)) if answer else None
 
 
-def send_release(client: Client, lease: Lease) -> None:
+def send_release(client: Client, lease: Lease) -> Any:
     """Send the command that releases a lease, if it is still held."""
-    client.eval(_RELEASE, 1, _key(lease.name), lease.token)
+    return client.eval(_RELEASE, 1, _key(lease.name), lease.token)
 
 
 def _key(name: str) -> str:

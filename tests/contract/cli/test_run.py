@@ -20,12 +20,12 @@ def test_prepare_sets_the_lifecycle(run: Run) -> None:
     assert result.exit_code == 0, result.output
     assert "inputs/sent/ after 7 days, exports/ after 93 days" in result.stdout
     assert "workers/ after 91 days" in result.stdout, "longer than an export may take that is charged for them"
-    assert answer(run("prepare", "--json")) == {"lifecycle": True}
+    assert answer(run("prepare", "--json")) == {"lifecycle": True, "released": []}
 
 
 def test_prepare_needs_a_secret_but_no_lifecycle(run: Run) -> None:
     refused = run("prepare", "--json", AWS_SECRET_ACCESS_KEY="wrong")
-    assert (refused.exit_code, answer(refused)) == (0, {"lifecycle": False})
+    assert (refused.exit_code, answer(refused)) == (0, {"lifecycle": False, "released": []})
     assert "could not set the lifecycle" in refused.stderr
     unsafe = run("prepare", "--json", SECRET_KEY="")
     assert (unsafe.exit_code, error(unsafe)["field"]) == (2, "SECRET_KEY")
