@@ -12,7 +12,7 @@ from collections.abc import Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import entry_points
-from typing import Any, Protocol, TypeVar, runtime_checkable
+from typing import Any, Literal, Protocol, TypeVar, runtime_checkable
 
 import msgspec
 
@@ -45,6 +45,7 @@ __all__ = [
 
 ENTRY_POINTS = "pipeline.documents"  # the group in which a distribution names modules that register documents
 
+Exclusive = Literal["skip", "queue"]
 P = TypeVar("P", bound=Params, contravariant=True)
 
 
@@ -141,12 +142,22 @@ class Expands(Protocol):
 
 
 _register: dict[str, Document[Any]] = {}
+_exclusive: dict[str, Exclusive | None] = {}
 
 
-def register(document: Document[Any]) -> None:
-    """Make a document known under its name. The last one registered under a name is used."""
+def register(document: Document[Any], *, exclusive: Exclusive | None = None) -> None:
+    """Make a document known under its name. The last one registered under a name is used.
+
+    `exclusive`: only one export of it is made at a time. With `queue` others wait, with `skip` they fail.
+    """
     msgspec.json.Decoder(document.params)  # analyses the type before there are threads, see exports/encoding.py
     _register[document.name] = document
+    _exclusive[document.name] = exclusive
+
+
+def exclusive(name: str) -> Exclusive | None:
+    """Returns what happens to an export of this document while another is made; None: both are made."""
+    return _exclusive.get(name)
 
 
 def load(modules: Iterable[str] = ()) -> None:

@@ -38,6 +38,7 @@ from .checks import ExportChecks
 from .jobs import open_beat
 from .lease import HeldLease, claim_name, exclusive
 from .mails import Mails
+from .one_at_a_time import OneAtATime, Verdict
 from .records import label
 from .repair import ExportStatus, Repair, repair
 
@@ -66,6 +67,7 @@ class Keeper:
         self._last_needed: dict[str, Repair] = {}  # by export: what it needed at the last turn
         self._seen: dict[str, tuple[State, str]] = {}  # by export that has work left: its state and document
         self._checks = ExportChecks(services.settings.export_deadline)
+        self._one_at_a_time = OneAtATime()
         self._mails = Mails(services)
         self._beat = open_beat(services) if services.settings.beat == "keeper" else None
         self._stop = threading.Event()
@@ -145,12 +147,11 @@ class Keeper:
         ids = self._s.exports.active()
         self._last_needed = {each: self._last_needed[each] for each in ids if each in self._last_needed}
         self._seen = {each: self._seen[each] for each in ids if each in self._seen}
+        self._one_at_a_time.keep(ids)
         try:
             demands = self._checks.demands(ids, self._repair)
-            with suppress(RedisDown):  # also full: the next command says so
-                self._s.redis.decisions.note_turn(
-                    time.time()
-                )  # before the scaler: a refused key is no silent keeper
+            with suppress(RedisDown):  # also full: the next command says so. A refused key is no silent keeper
+                self._s.redis.decisions.note_turn(time.time())
             workers = self._scaler.turn(self._for_workers(demands), self._still_leads, self._checks.failing)
         finally:
             self._note_turn()
@@ -193,6 +194,7 @@ class Keeper:
         self.resign()
         self._scaler.forget()  # another leader may have scaled meanwhile
         self._checks.forget()
+        self._one_at_a_time = OneAtATime()
         self._held = self._term.enter_context(exclusive(self._s.redis.leases, "keeper", self._lease_seconds))
         return self._held is not None
 
@@ -206,7 +208,9 @@ class Keeper:
     def _observe(self, export_id: str) -> Demand | None:
         """Returns the outstanding work of an export, without any repair."""
         with suppress(NoExport):
-            return self._demand(self._status(self._s.exports.load(export_id)))
+            export = self._s.exports.load(export_id)
+            if self._one_at_a_time.verdict(export) is Verdict.GO:
+                return self._demand(self._status(export))
         return None
 
     def _repair(self, export_id: str) -> Demand | None:
@@ -218,6 +222,9 @@ class Keeper:
             self._s.exports.drop_unwritten(export_id)
             return None
         self._seen[export_id] = status.export.state, status.export.document
+        if (verdict := self._one_at_a_time.verdict(status.export)) is not Verdict.GO:
+            self._hold_back(status.export, skip=verdict is Verdict.SKIP)
+            return None
         action = repair(status, self._s.settings.export_deadline)
         # Act only when two turns agree: in one, a message may be on its way from the queue to a lease.
         if action is before and action is not Repair.NOTHING and self._act(action, status):
@@ -225,6 +232,14 @@ class Keeper:
             action = Repair.NOTHING
         self._last_needed[export_id] = action
         return self._demand(status)
+
+    def _hold_back(self, export: Export, *, skip: bool) -> None:
+        """Let an export wait, without demand for workers; or end it, when its document skips."""
+        other = self._one_at_a_time.other(export)
+        late = time.time() - export.created_at > self._s.settings.export_deadline
+        if skip or late:
+            words = f"It was not started: export {other} of the same document was at work."
+            flow.fail(self._s, export.id, ExportFailed(words, advice="Request it again when that one is over."))
 
     def _demand(self, status: ExportStatus) -> Demand:
         untaken = [status.plan.chunks[chunk] for chunk in status.unleased] if status.plan else []

@@ -42,7 +42,9 @@ def submit(s: Services, request: ExportRequest) -> Submitted:
         raise KeyReused(f"The key {request.key!r} was used before, for another request.", field="key")
     if accepted.state is State.QUEUED:
         try:
-            if not s.redis.messages.sent_lately(accepted.id):  # also when an earlier try stored it and broke off
+            if documents.exclusive(accepted.document):
+                s.redis.wakeup.wake()  # the keeper starts it when no other is at work
+            elif not s.redis.messages.sent_lately(accepted.id):  # also when an earlier try stored it and broke off
                 begin(s, [Message("plan", accepted.id, small=_is_small(s, accepted, records))])
         except RedisDown:
             return Submitted(accepted, queued=False)

@@ -1,0 +1,74 @@
+"""Documents of which one export is made at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from pipeline import documents
+from pipeline.exports.export import State
+
+from .... import steps
+from .stage import KeeperStage
+
+
+@pytest.fixture
+def exclusive(request: pytest.FixtureRequest) -> Iterator[None]:
+    photos = documents.find("photos")
+    documents.register(photos, exclusive=request.param)
+    yield
+    documents.register(photos)
+
+
+@pytest.mark.parametrize("exclusive", ["queue"], indirect=True)
+@pytest.mark.usefixtures("exclusive")
+def test_a_queued_document_begins_when_the_one_before_is_over(stage: KeeperStage) -> None:
+    ids = [stage.submit(title=str(n)) for n in range(3)]
+    assert stage.queue.sent == [], "the keeper starts them"
+    keeper = stage.keeper()
+    for _ in range(4):
+        keeper.turn()
+    assert set(stage.queue.sent) == {("plan", ids[0])}
+    outstanding = (stage.s.redis.decisions.state() or {})["outstanding"]
+    assert list(outstanding) == [ids[0]], "those that wait order no workers"
+    steps.plan(stage.s, ids[0])
+    stage.queue.sent.clear()
+    other = stage.keeper(lease_seconds=0.2)
+    keeper.resign()
+    for _ in range(3):
+        other.turn()
+    assert ("plan", ids[1]) not in stage.queue.sent, "a new leader finds the one at work"
+    stage.s.exports.change(ids[0], lambda e: e.to(State.CANCELLED))
+    stage.queue.sent.clear()
+    for _ in range(3):
+        other.turn()
+    assert ("plan", ids[1]) in stage.queue.sent
+    assert ("plan", ids[2]) not in stage.queue.sent
+
+
+@pytest.mark.parametrize("exclusive", ["skip"], indirect=True)
+@pytest.mark.usefixtures("exclusive")
+def test_a_skipped_document_fails_while_another_is_at_work(stage: KeeperStage) -> None:
+    first, second = stage.submit(title="1"), stage.submit(title="2")
+    keeper = stage.keeper()
+    for _ in range(3):
+        keeper.turn()
+    assert ("plan", first) in stage.queue.sent
+    failure = stage.s.exports.load(second).failure
+    assert failure and failure.message == f"It was not started: export {first} of the same document was at work."
+    stage.s.exports.change(first, lambda e: e.to(State.CANCELLED))
+    third = stage.submit(title="3")
+    for _ in range(3):
+        keeper.turn()
+    assert ("plan", third) in stage.queue.sent
+
+
+@pytest.mark.parametrize("exclusive", ["queue"], indirect=True)
+@pytest.mark.usefixtures("exclusive")
+def test_one_that_waits_too_long_fails(stage: KeeperStage) -> None:
+    first, second = stage.submit(title="1"), stage.submit(title="2")
+    stage.age(second, created_at=0.0)
+    stage.keeper().turn()
+    assert stage.s.exports.load(first).state is State.QUEUED
+    assert stage.s.exports.load(second).state is State.FAILED
