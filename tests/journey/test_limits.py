@@ -97,7 +97,7 @@ def test_twenty_redis_connections_are_enough(tmp_path: Path) -> None:
     with valkey(tmp_path, extra=("--maxclients", "20")) as small:
         environ = {"DOCUMENTS": SLOW, "REDIS_URL": small.url, "WAITING_PRICE": "1000"}
         with laptop(tmp_path / "system", boot_seconds=0.2, environ=environ, workers=4) as system:
-            export_id = client.ask(system, "slow", pages=40, seconds=0.05, chunk_pages=5)
+            export_id = client.ask(system, "slow", pages=100, seconds=0.1, chunk_pages=5)
             assert client.wait_for_end(system, export_id)["state"] == "ready"
             assert system.dynos.max_at_once == 2
         with redis.Redis.from_url(small.url) as connection:
