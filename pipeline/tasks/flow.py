@@ -13,7 +13,7 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 
-from ..errors import OverLimit, PipelineError, RedisDown, StoreDown
+from ..errors import NoExport, OverLimit, PipelineError, RedisDown, StoreDown
 from ..exports.export import Export, Failure, State
 from ..exports.waves import Wave, first_waves, width_for
 from ..services import Message, Services
@@ -30,8 +30,8 @@ STEPS = {
     step.name: step
     for step in (
         Step("plan", frozenset({State.QUEUED, State.PLANNING}), plan.body),
-        Step("render", frozenset({State.RENDERING, State.ASSEMBLING}), render.body),
-        Step("wave", frozenset({State.RENDERING, State.ASSEMBLING}), wave.body),
+        Step("render", frozenset({State.RENDERING, State.ASSEMBLING}), render.body, part=int),
+        Step("wave", frozenset({State.RENDERING, State.ASSEMBLING}), wave.body, part=Wave),
         Step("assemble", frozenset({State.RENDERING, State.ASSEMBLING}), assemble.body),
         Step("deliver", frozenset(state for state in State if state.over), deliver.body),
     )
@@ -139,7 +139,8 @@ def handle(
         except Exception:
             log.exception("the record of step %s of export %s", step, export_id)
     if isinstance(outcome, Fail):
-        fail(services, export_id, outcome.error)
+        with suppress(NoExport):  # this program did not send that message
+            fail(services, export_id, outcome.error)
     return outcome
 
 

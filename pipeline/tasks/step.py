@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from enum import Enum
+from types import NoneType
 from typing import Any
 
 import psutil
@@ -21,6 +22,7 @@ from billiard.exceptions import SoftTimeLimitExceeded
 from ..adapters.redis.progress import Drawn
 from ..errors import ChunkFailed, NoExport, PipelineError, ReadFailed, ServiceDown
 from ..exports.export import Export, State
+from ..exports.ids import is_id
 from ..exports.waves import Wave
 from ..services import Services
 from .lease import HeldLease, LeaseLost
@@ -88,11 +90,12 @@ Outcome = Done | Again | Next | Missing | NotWanted
 
 @dataclass(frozen=True)
 class Step:
-    """A step of the journey: its name, the states in which it is wanted, and what it does."""
+    """A step of the journey: its name, the states in which it is wanted, what it does, and for what part."""
 
     name: str
     wanted: frozenset[State]
     body: Callable[[Work], Outcome]
+    part: type = NoneType
 
 
 class Work:
@@ -212,6 +215,8 @@ def perform(
 
     Raises PipelineError with the reason when it fails; what INTERRUPTIONS name when its time or memory ran out.
     """
+    if not is_id(export_id):
+        return _ignored(step, export_id, part, "there is no such export")
     # Between two small chunks a process asks the bucket as seldom as between two pages of a large one.
     try:
         export = services.exports.load(export_id, max_age=0.0 if part is None else ASK_SECONDS)
@@ -219,6 +224,8 @@ def perform(
         raise ReadFailed(error.message) from error
     if export.state not in step.wanted:
         return NotWanted(f"the export is {export.state}")
+    if type(part) is not step.part or not _exists(export, part):
+        return _ignored(step, export_id, part, "there is no such part of it")
     seconds, begun, redis = services.settings.lease_seconds, False, services.redis
     if isinstance(part, int):
         lease, begun = redis.begin_chunk(export_id, part, seconds)
@@ -238,6 +245,21 @@ def perform(
                 if services.exports.load(export_id).state not in step.wanted:
                     return NotWanted("the export ended meanwhile")  # its segments and uploads were removed
             raise
+
+
+def _exists(export: Export, part: int | Wave | None) -> bool:
+    """Returns False for what no plan of this export has. Any program that writes to Redis can send a message."""
+    match part:
+        case None:
+            return True
+        case Wave(number, width):
+            return type(number) is type(width) is int and number >= 0 and width > 0
+    return part in range(export.chunks)
+
+
+def _ignored(step: Step, export_id: str, part: int | Wave | None, reason: str) -> NotWanted:
+    log.warning("a message is ignored: %s of %r, part %r: %s", step.name, export_id, part, reason)
+    return NotWanted(reason)
 
 
 def lease_name(step: str, export_id: str, part: int | Wave | None) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 import threading
+from typing import Any
 
 import pytest
 from billiard.exceptions import SoftTimeLimitExceeded
@@ -16,9 +17,11 @@ from pipeline.documents.inputs.bucket import BucketInputs
 from pipeline.errors import Conflict, OverLimit, RedisDown, StoreDown
 from pipeline.exports.export import State
 from pipeline.exports.segments import segment_key
+from pipeline.exports.waves import Wave
 from pipeline.tasks import flow
 from pipeline.tasks.records import StepRecord
 from pipeline.tasks.retry import Fail, Retry
+from pipeline.tasks.step import NotWanted
 
 from ... import steps
 from .stage import Stage, failing
@@ -92,6 +95,43 @@ def test_running_out_of_time_at_the_lease_is_retried(
     export_id = stage.rendered()
     monkeypatch.setattr(Leases, method, failing(SoftTimeLimitExceeded()))
     assert isinstance(flow.handle(stage.s, "assemble", export_id, None, threading.Event()), Retry)
+
+
+@pytest.mark.parametrize(
+    ("step", "part"),
+    [
+        *(("render", chunk) for chunk in (3, -1, 99_999, "1", 1.0, None)),
+        *(("wave", part) for part in (Wave(0, 0), Wave(-2, 16), (0, 16), None)),
+        ("assemble", 0),
+    ],
+)
+def test_a_message_for_a_part_that_does_not_exist_is_ignored(
+    stage: Stage, step: str, part: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Another program that writes to Redis can send it."""
+    export_id = stage.planned()
+    stage.queue.sent.clear()
+    outcome = flow.handle(stage.s, step, export_id, part, threading.Event())
+    assert outcome == NotWanted("there is no such part of it")
+    assert [record.getMessage() for record in caplog.records if record.levelname == "WARNING"] == [
+        f"a message is ignored: {step} of {export_id!r}, part {part!r}: there is no such part of it"
+    ]
+    assert stage.load(export_id).state is State.RENDERING
+    assert stage.s.segments.found(export_id) == {}
+    assert stage.queue.sent == []
+
+
+@pytest.mark.parametrize("step", ["plan", "render", "assemble", "deliver"])
+def test_a_message_for_an_export_that_cannot_exist_is_ignored(stage: Stage, step: str) -> None:
+    outcome = flow.handle(stage.s, step, "../../secrets", 0 if step == "render" else None, threading.Event())
+    assert outcome == NotWanted("there is no such export")
+
+
+def test_a_message_for_an_export_that_does_not_exist_is_dropped_at_last(stage: Stage) -> None:
+    """The bucket is asked a few times: the export may be there."""
+    outcomes = [flow.handle(stage.s, "plan", "0" * 26, None, threading.Event()) for _ in range(9)]
+    assert [type(outcome) for outcome in outcomes] == [Retry] * 8 + [Fail]
+    assert stage.queue.sent == []
 
 
 def test_every_step_is_recorded_once(stage: Stage, records: list[StepRecord]) -> None:
