@@ -109,6 +109,10 @@ class LocalDyno:
     def _expired(self) -> bool:
         return self.spec.seconds is not None and time.monotonic() - self._ordered_at > self.spec.seconds
 
+    def pids(self) -> set[int]:
+        """Returns its processes."""
+        return self._tree.pids() if self._tree is not None else set()
+
     def leave(self) -> None:
         """Stop it. Returns at once; the processes get SIGTERM, and `stop_seconds` to end."""
         with self._changing:

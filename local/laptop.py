@@ -10,7 +10,7 @@ import secrets
 import shlex
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -62,6 +62,7 @@ def laptop(
     folder: Path,
     *,
     environ: Mapping[str, str] | None = None,
+    route: Callable[[Mapping[str, str]], Mapping[str, str]] = dict,
     workers: int = 2,
     boot_seconds: float = 1.0,
     stop_seconds: float = 30.0,
@@ -73,7 +74,8 @@ def laptop(
 
     `folder`/env exports the settings to a shell, for commands beside it.
     `environ` changes variables of web and workers; `store` are those of a store elsewhere, used instead of a local
-    one. The memory of workers is sampled every `look_seconds`.
+    one. `route` is given the variables that name the services, and returns them with other addresses, such as those
+    of proxies. The memory of workers is sampled every `look_seconds`.
     Raises ServiceDown if a part does not start.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -87,10 +89,15 @@ def laptop(
         token, password = secrets.token_urlsafe(16), secrets.token_urlsafe(9)
         ports = port or free_port(), free_port()
         config = {
-            **store,
-            "REDIS_URL": redis.url,
-            "SMTP_URL": mail.url,
-            **_processes(*ports, token, password, workers),
+            **route(
+                {
+                    **store,
+                    "REDIS_URL": redis.url,
+                    "SMTP_URL": mail.url,
+                    "HEROKU_API_URL": f"http://127.0.0.1:{ports[1]}",
+                }
+            ),
+            **_processes(ports[0], token, password, workers),
             **(environ or {}),
         }
         _write_exports(folder / ENV_FILE, config)
@@ -104,7 +111,7 @@ def laptop(
                 stop_seconds=stop_seconds, look_seconds=look_seconds,
             )
         )  # fmt: skip
-        web = _web(env, folder / "logs" / "web.log")
+        web = start_web(env, folder)
         stack.callback(web.end, 10.0)
         url = f"http://127.0.0.1:{ports[0]}"
         _await(f"{url}/health", web)
@@ -128,7 +135,7 @@ def _variables(store: S3) -> dict[str, str]:
     }
 
 
-def _processes(port: int, api_port: int, token: str, password: str, workers: int) -> dict[str, str]:
+def _processes(port: int, token: str, password: str, workers: int) -> dict[str, str]:
     """Returns the variables for web and workers."""
     return {
         "BASE_URL": f"http://127.0.0.1:{port}",
@@ -137,7 +144,6 @@ def _processes(port: int, api_port: int, token: str, password: str, workers: int
         "SECRET_KEY": secrets.token_hex(32),
         "PANEL_PASSWORD": password,
         "API_TOKENS": f"{API_OWNER}={token}",
-        "HEROKU_API_URL": f"http://127.0.0.1:{api_port}",
         "HEROKU_APP_NAME": "demo",
         "HEROKU_API_KEY": "local-key",
         "MAX_WORKERS": str(workers),
@@ -157,8 +163,9 @@ def _bucket(settings: Settings, boot_seconds: float) -> S3Bucket:
     return store
 
 
-def _web(env: Mapping[str, str], log: Path) -> process.ProcessTree:
-    command = parse_procfile((ROOT / "Procfile").read_text())["web"]
+def start_web(env: Mapping[str, str], folder: Path) -> process.ProcessTree:
+    """Start the web process, with its log below `folder`."""
+    command, log = parse_procfile((ROOT / "Procfile").read_text())["web"], folder / "logs" / "web.log"
     return process.start(("bash", "-c", command), cwd=ROOT, env={**env, "DYNO": "web.1"}, output=log)
 
 

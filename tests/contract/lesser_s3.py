@@ -6,8 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from http.client import HTTPConnection
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from threading import Thread
 from urllib.parse import parse_qs, unquote, urlsplit
 from xml.sax.saxutils import escape
@@ -16,6 +15,8 @@ from pipeline.adapters.bucket import BACKGROUND
 from pipeline.adapters.bucket.client import connect
 from pipeline.adapters.bucket.s3 import S3Bucket
 from pipeline.settings import Settings
+
+from ..http_proxy import Answer, PassingHandler
 
 
 def error(code: str) -> bytes:
@@ -48,47 +49,35 @@ class Lacks:
     flipped: frozenset[str] = frozenset()  # keys that are sent with a wrong first byte
 
 
-@dataclass(frozen=True)
-class Answer:
-    status: int
-    headers: Mapping[str, str]
-    data: bytes
-    length: str | None = None
-
-
 def refusal(status: int, code: str) -> Answer:
     return Answer(status, {"Content-Type": "application/xml"}, error(code))
 
 
-class Handler(BaseHTTPRequestHandler):
+class Handler(PassingHandler):
     """Passes a request on unchanged, so that its signature stays valid, or answers it itself."""
 
-    protocol_version = "HTTP/1.1"
     server: LesserServer
 
-    def do_PUT(self) -> None:
-        body = self._body()
-        self._send(self._put_part(body) if "partNumber=" in self.path else self._put_object(body))
+    def do_PUT(self) -> None:  # noqa: N802  # http.server names them
+        body = self.body()
+        self.send(self._put_part(body) if "partNumber=" in self.path else self._put_object(body))
 
-    def do_GET(self) -> None:
-        self._send(self._got(self._body()))
+    def do_GET(self) -> None:  # noqa: N802
+        self.send(self._got(self.body()))
 
-    do_HEAD = do_GET  # noqa: N815  # http.server names them
+    do_HEAD = do_GET  # noqa: N815
 
-    def do_POST(self) -> None:
-        body, lacks = self._body(), self.server.lacks
+    def do_POST(self) -> None:  # noqa: N802
+        body, lacks = self.body(), self.server.lacks
         if lacks.equal_parts and "uploadId=" in self.path:
             parts = self.server.parts.pop(self._upload_id(), {})
             sizes = [size for _, size in sorted(parts.items(), key=lambda part: int(part[0]))]
             if len(set(sizes[:-1])) > 1 or sizes[-1] > sizes[0]:
-                return self._send(refusal(400, "InvalidPart"))
-        return self._send(self._forward(body))
+                return self.send(refusal(400, "InvalidPart"))
+        return self.send(self._forward(body))
 
-    def do_DELETE(self) -> None:
-        self._send(self._forward(self._body()))
-
-    def log_message(self, format: str, *args: object) -> None:
-        pass
+    def do_DELETE(self) -> None:  # noqa: N802
+        self.send(self._forward(self.body()))
 
     def _put_object(self, body: bytes) -> Answer:
         lacks, etag = self.server.lacks, self.headers.get("If-Match")
@@ -177,9 +166,6 @@ class Handler(BaseHTTPRequestHandler):
         stored = self.server.bucket.head(self._key()) if wanted.isdigit() else None
         return stored is not None and stored.size < int(wanted)
 
-    def _body(self) -> bytes:
-        return self.rfile.read(int(self.headers.get("Content-Length") or 0))
-
     def _query(self, name: str) -> str:
         return parse_qs(urlsplit(self.path).query)[name][0]
 
@@ -187,30 +173,7 @@ class Handler(BaseHTTPRequestHandler):
         return self._query("uploadId")
 
     def _forward(self, body: bytes) -> Answer:
-        upstream = HTTPConnection(self.server.upstream, timeout=30)
-        try:
-            upstream.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
-            for name, value in self.headers.items():
-                if name.lower() != "expect":
-                    upstream.putheader(name, value)
-            upstream.endheaders(body)
-            answer = upstream.getresponse()
-            data = answer.read()
-        finally:
-            upstream.close()
-        own = {"transfer-encoding", "connection", "content-length"}
-        headers = {name: value for name, value in answer.getheaders() if name.lower() not in own}
-        length = answer.getheader("Content-Length") if self.command == "HEAD" else None
-        return Answer(answer.status, headers, data, length)
-
-    def _send(self, answer: Answer) -> None:
-        data = b"" if self.command == "HEAD" or answer.status == 304 else answer.data
-        self.send_response(answer.status)
-        for name, value in answer.headers.items():
-            self.send_header(name, value)
-        self.send_header("Content-Length", answer.length or str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
+        return self.forward(self.server.upstream, body)
 
 
 class LesserServer(ThreadingHTTPServer):

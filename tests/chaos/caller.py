@@ -1,0 +1,62 @@
+"""A client of the API as it should be: it sends a request again until it is answered."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from .checks import PAGES, Wrong
+from .stage import Stage
+
+OVER = ("ready", "failed", "cancelled")
+REQUEST_SECONDS = 20.0
+ORDER = {"pages": PAGES, "seconds": 0.05, "records": ["one"], "title": "Chaos"}
+
+
+class Caller:
+    """Asks for one export, and looks at it until it is over. The address for its mail is also the request's key."""
+
+    def __init__(self, stage: Stage, address: str) -> None:
+        self._stage = stage
+        self.address = address
+        self.id = ""
+        self.export: dict[str, Any] = {}
+
+    def ask(self, ended: float) -> None:
+        body = {"document": "slow", "params": ORDER, "notify": self.address, "chunk_pages": 4, "key": self.address}
+        self.id = str(self._call("POST", "/exports", ended, json=body).json()["id"])
+
+    def wait_for_end(self, ended: float) -> None:
+        while time.monotonic() < ended:
+            self.export = self._call("GET", f"/exports/{self.id}", ended).json()
+            if self.export["state"] in OVER:
+                return
+            time.sleep(0.1)
+        raise Wrong(f"it is still {self.export.get('state')}")
+
+    def download(self, folder: Path, ended: float) -> Path:
+        path = folder / f"{self.id}.pdf"
+        path.write_bytes(self._call("GET", f"/exports/{self.id}/download", ended).content)
+        return path
+
+    def _call(self, method: str, path: str, ended: float, **more: Any) -> requests.Response:
+        """Return an answer of 2xx. Sends the request again when the web process or a service is away."""
+        running, problem = self._stage.running, ""
+        while time.monotonic() < ended:
+            try:
+                answer = requests.request(
+                    method, running.url + path, headers=running.headers, timeout=REQUEST_SECONDS, **more
+                )
+            except requests.RequestException as error:  # also while the file is read from the bucket
+                problem = repr(error)
+            else:
+                if answer.ok:
+                    return answer
+                problem = f"{answer.status_code}: {answer.text[:200]}"
+                if answer.status_code != 503:
+                    raise Wrong(f"{method} {path.partition('/0')[0]} was answered {problem}")
+            time.sleep(0.2)
+        raise Wrong(f"{method} {path} had no answer: {problem}")

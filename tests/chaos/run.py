@@ -1,0 +1,107 @@
+"""A run: an export meets a fault at a point of its journey; then what was promised is checked from outside."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import product
+from typing import TypeVar
+
+from . import checks
+from .caller import Caller
+from .faults import FAULTS, Fault
+from .gate import When
+from .points import POINTS, Point
+from .stage import Stage
+
+END_SECONDS = 60.0  # within which an export ends after its fault is over
+AFTER_SECONDS = 1.0  # an answer may still be on its way when what it is about can be seen already
+Named = TypeVar("Named", Point, Fault)
+SIDES: tuple[When, When] = ("before", "after")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run by its number. With the same seed and the same choice, a number always means the same run."""
+
+    number: int
+    point: Point
+    side: When
+    fault: Fault
+
+    def __str__(self) -> str:
+        return f"{self.number:4}  {self.fault.name:22} {self.side:6} {self.point.name:16}"
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a run showed: whether the fault happened, how long the export took, and what was wrong."""
+
+    run: Run
+    reached: bool
+    seconds: float
+    problems: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        words = "; ".join(self.problems) or ("right" if self.reached else "the point was not reached")
+        return f"{self.run}  {self.seconds:5.1f} s  {words}"
+
+
+def runs(seed: int, faults: Sequence[str] = (), points: Sequence[str] = ()) -> Iterator[Run]:
+    """Yield runs without end: all combinations in an order of the seed, then again. Raises KeyError for a name."""
+    chosen = list(product(_named(POINTS, points), SIDES, _named(FAULTS, faults)))
+    random.Random(seed).shuffle(chosen)
+    number = 0
+    while True:
+        for point, side, fault in chosen:
+            yield Run(number, point, side, fault)
+            number += 1
+
+
+def perform(stage: Stage, run: Run) -> Result:
+    """Do a run on a stage."""
+    if run.point.scaled:
+        _until(lambda: stage.running.dynos.count() == 0, END_SECONDS)
+    logs, began = checks.Logs(stage), time.monotonic()
+    stage.gate.watch(run.point, run.side, partial(run.fault.act, stage))
+    caller = Caller(stage, f"run{run.number}-{time.time_ns()}@example.org")
+    problems: list[str] = []
+    try:
+        ended = began + run.fault.seconds + END_SECONDS
+        caller.ask(ended)
+        caller.wait_for_end(ended)
+        seconds = time.monotonic() - began
+        problems += checks.of_export(stage, caller, ended)
+    except checks.Wrong as wrong:
+        seconds = time.monotonic() - began
+        problems.append(str(wrong))
+    finally:
+        stage.gate.reached.wait(AFTER_SECONDS)
+        stage.gate.rest()
+        stage.settle()
+        stage.running.dynos.faults.clear()  # should no call have met it
+    if stage.gate.error:
+        problems.append(f"the fault could not be made: {stage.gate.error!r}")
+    return Result(run, stage.gate.reached.is_set(), seconds, (*problems, *logs.problems()))
+
+
+def finish(stage: Stage, results: Sequence[Result]) -> list[Result]:
+    """Check what must hold after several runs; what does not is a problem of the last of them."""
+    spent = sum(result.seconds + result.run.fault.seconds for result in results)
+    problems = checks.of_stage(stage, spent)
+    last = replace(results[-1], problems=(*results[-1].problems, *problems))
+    return [*results[:-1], last]
+
+
+def _named(table: Sequence[Named], names: Sequence[str]) -> Sequence[Named]:
+    known = {each.name: each for each in table}
+    return [known[name] for name in names] if names else table
+
+
+def _until(true: Callable[[], bool], seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not true() and time.monotonic() < deadline:
+        time.sleep(0.1)

@@ -1,0 +1,183 @@
+"""The system under test, with a proxy in front of each service. One stage serves many runs."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from signal import SIGCONT, SIGKILL, Signals
+from urllib.parse import urlsplit
+
+import psutil
+
+from local import process
+from local.laptop import Laptop, laptop, start_web
+from local.services import valkey
+from pipeline.adapters.bucket.s3 import S3Bucket
+
+from .gate import Gate
+from .proxies import HttpProxy, TcpProxy, mail_texts, redis_texts, served
+
+ENVIRON = {
+    "DOCUMENTS": "tests.journey.slow",
+    "KEEPER_SECONDS": "0.5",
+    "LEASE_SECONDS": "2",
+    "LINGER_SECONDS": "1",
+    "REPAIR_PATIENCE": "5",
+    "SHUTDOWN_SECONDS": "2",
+    "WAITING_PRICE": "1000",  # the maximum of workers, at once
+    "LOG_FORMAT": "json",
+}
+DISK_BYTES = 4 << 20  # of the disk for temporary files
+
+
+@dataclass
+class Stage:
+    """A running system, its proxies, and what faults need to break and mend it."""
+
+    running: Laptop
+    gate: Gate
+    redis: TcpProxy
+    mail: TcpProxy
+    s3: HttpProxy
+    heroku: HttpProxy
+    disk: Path | None  # for temporary files; None where it cannot be mounted
+    store: S3Bucket
+    services: ExitStack
+    web: process.ProcessTree
+    redis_pid: int
+    redis_port: int
+    paid: float = 0.0  # dyno-seconds when they were last looked at
+    _later: list[threading.Thread] = field(default_factory=list)
+
+    def process_at(self, port: int) -> int:
+        """Return the process that has this end of a connection. Forked children share those of their parent."""
+        for pid in sorted(self.web.pids().union(*self._dyno_pids().values())):
+            with suppress(psutil.NoSuchProcess):
+                if any(each.laddr.port == port for each in psutil.Process(pid).net_connections("tcp")):
+                    return pid
+        raise LookupError(f"no process has a connection from port {port}")
+
+    def pids_of_dyno_at(self, port: int) -> set[int]:
+        """Return the processes of the dyno that has this end of a connection; of any dyno when it is no worker."""
+        pid, dynos = self.process_at(port), self._dyno_pids()
+        own = [pids for pids in dynos.values() if pid in pids]
+        return (own or [pids for pids in dynos.values() if pids] or [set()])[0]
+
+    def active(self) -> list[str]:
+        """Return the marks of exports that have work left."""
+        return [entry.key for entry in self.store.entries("active/")]
+
+    def restart_web(self) -> None:
+        """Kill the web process with its children, and start it again, as Heroku does."""
+        self.web.end(0)
+        self.web = start_web(self.running.env, self.running.folder)
+
+    def restart_redis(self, seconds: float) -> None:
+        """Kill Redis, with all it has, and start another one after a while."""
+        os.kill(self.redis_pid, SIGKILL)
+        self.later(seconds, self._start_redis)
+
+    def later(self, seconds: float, act: Callable[[], None]) -> None:
+        """Do something after a while; `settle` waits for it."""
+        timer = threading.Timer(seconds, act)
+        timer.start()
+        self._later.append(timer)
+
+    def beside(self, act: Callable[[], None]) -> None:
+        """Do something in a thread; `settle` waits for it."""
+        self.later(0, act)
+
+    def settle(self) -> None:
+        """Wait until all that was begun is done."""
+        while self._later:
+            self._later.pop().join()
+
+    def signal(self, pids: set[int], number: Signals) -> None:
+        for pid in pids:
+            with suppress(ProcessLookupError):
+                os.kill(pid, number)
+
+    def stop_for(self, pids: set[int], seconds: float) -> None:
+        """Stop processes, and let them go on after a while."""
+        self.signal(pids, Signals.SIGSTOP)
+        self.later(seconds, partial(self.signal, pids, SIGCONT))
+
+    def fill_disk(self, seconds: float) -> None:
+        """Leave no room for temporary files, for a while."""
+        if self.disk is None:
+            raise OSError("this user cannot mount a small disk")
+        filler = self.disk / "filler"
+        with suppress(OSError):
+            filler.write_bytes(bytes(DISK_BYTES))
+        self.later(seconds, filler.unlink)
+
+    def _dyno_pids(self) -> dict[str, set[int]]:
+        dynos = self.running.dynos.dynos()
+        return {dyno.id: dyno.pids() for dyno in dynos}
+
+    def _start_redis(self) -> None:
+        server = self.services.enter_context(valkey(self.running.folder, port=self.redis_port))
+        self.redis_pid = server.pid
+
+
+@contextmanager
+def staged(folder: Path, **environ: str) -> Iterator[Stage]:
+    """Run the system. Nothing is left running after the block."""
+    gate = Gate()
+    redis, mail = TcpProxy(gate, "redis", redis_texts), TcpProxy(gate, "smtp", mail_texts)
+    s3, heroku = HttpProxy(gate, "s3"), HttpProxy(gate, "heroku")
+    with ExitStack() as stack:
+        for proxy in (redis, mail, s3, heroku):
+            stack.enter_context(served(proxy))
+        disk = stack.enter_context(_small_disk(folder / "disk"))
+        services = stack.enter_context(ExitStack())
+        running = stack.enter_context(
+            laptop(
+                folder, boot_seconds=0.1, stop_seconds=5,
+                environ={**ENVIRON, **({"TMPDIR": str(disk)} if disk else {}), **environ},
+                route=partial(_routed, redis, mail, s3, heroku),
+            )
+        )  # fmt: skip
+        direct = S3Bucket.open(replace(running.settings, s3_endpoint_url=f"http://{s3.upstream}"))
+        stage = Stage(
+            running, gate, redis, mail, s3, heroku, disk, direct, services, running.web, running.valkey.pid,
+            running.valkey.port,
+        )  # fmt: skip
+        stack.callback(lambda: stage.web.end(2))
+        stack.callback(stage.settle)
+        yield stage
+
+
+def _routed(
+    redis: TcpProxy, mail: TcpProxy, s3: HttpProxy, heroku: HttpProxy, addresses: Mapping[str, str]
+) -> Mapping[str, str]:
+    """Return the addresses of the proxies, and let them pass on to these addresses."""
+    tcp = {"REDIS_URL": redis, "SMTP_URL": mail}
+    http = {"S3_ENDPOINT_URL": s3, "HEROKU_API_URL": heroku}
+    routed = dict(addresses)
+    for name, proxy in tcp.items():
+        port = urlsplit(addresses[name]).port or 0
+        proxy.upstream = port
+        routed[name] = addresses[name].replace(f":{port}", f":{proxy.port}")
+    for name, server in http.items():
+        server.upstream = urlsplit(addresses[name]).netloc
+        routed[name] = f"http://127.0.0.1:{server.server_port}"
+    return routed
+
+
+@contextmanager
+def _small_disk(folder: Path) -> Iterator[Path | None]:
+    folder.mkdir(parents=True)
+    command = ("mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "tmpfs", str(folder))
+    mounted = subprocess.run(command, capture_output=True, check=False).returncode == 0
+    try:
+        yield folder if mounted else None
+    finally:
+        if mounted:
+            subprocess.run(("umount", "-l", str(folder)), check=True)

@@ -1,0 +1,38 @@
+"""A minute of faults with a fixed seed: one of each kind. All of them by hand: `python -m tests.chaos`."""
+
+from __future__ import annotations
+
+import time
+from itertools import islice
+
+from .__main__ import performed
+from .faults import FAULTS
+from .points import POINTS
+from .run import runs
+
+SEED = 3
+KINDS = (
+    "kill-process", "kill-dyno", "kill-web", "cut", "redis-killed-1", "bucket-all-3", "messages-dropped",
+    "messages-forged",
+)  # fmt: skip
+
+
+def test_every_export_ends_right() -> None:
+    results = []
+    chosen = [next(runs(SEED + number, [kind])) for number, kind in enumerate(KINDS)]
+    for result in performed(chosen, time.monotonic() + 600):
+        print(result)
+        results.append(result)
+    assert [str(result) for result in results if result.problems or not result.reached] == []
+    assert len(results) == len(KINDS)
+
+
+def test_a_number_always_means_the_same_run() -> None:
+    first, again, other = (list(islice(runs(seed), 100)) for seed in (1, 1, 2))
+    assert first == again != other
+    assert len({(run.point.name, run.side, run.fault.name) for run in first}) == 100
+
+
+def test_names_are_unique() -> None:
+    for table in (POINTS, FAULTS):
+        assert len({each.name for each in table}) == len(table)
