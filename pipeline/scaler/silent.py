@@ -10,8 +10,11 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..adapters.redis.workers import FORGET_SECONDS
+from .learned import MAX_BOOT_SECONDS
 
-BOOTS = 2.0  # a worker that does not report within this many learned boots is late
+BOOTS = (
+    2.0  # a worker that does not report within this many learned boots is late; after a restart in vain, twice that
+)
 MAX_PAUSE = 60.0  # seconds between two looks at Heroku's list, while workers are missing and no dyno is silent
 
 
@@ -24,9 +27,17 @@ class UpDyno:
     since: float | None
 
 
-def silent_dynos(up: Sequence[UpDyno], reporting: Collection[str], now: float, boot_seconds: float) -> list[UpDyno]:
-    """Returns the dynos that have been up for longer than two boots, and whose worker does not report."""
-    late = now - BOOTS * boot_seconds
+def patience(boot_seconds: float, in_vain: int) -> float:
+    """Returns the seconds that a dyno has to boot, after this many rounds of restarts that did not help.
+
+    It may boot more slowly than any before. Restarted too early each time, it would never work.
+    """
+    return min(BOOTS * boot_seconds * 2.0 ** min(in_vain, 30), max(MAX_BOOT_SECONDS, BOOTS * boot_seconds))
+
+
+def silent_dynos(up: Sequence[UpDyno], reporting: Collection[str], now: float, patience: float) -> list[UpDyno]:
+    """Returns the dynos that have been up for longer than `patience` seconds, and whose worker does not report."""
+    late = now - patience
     return [dyno for dyno in up if dyno.worker not in reporting and dyno.since is not None and dyno.since < late]
 
 
@@ -35,16 +46,16 @@ def to_restart(
     silent_since: Mapping[str, float],
     restarted_at: Mapping[str, float],
     now: float,
-    boot_seconds: float,
+    patience: float,
 ) -> list[UpDyno]:
-    """Returns the dynos to restart: those silent for FORGET_SECONDS, and not restarted within the last two boots.
+    """Returns the dynos to restart: those silent for FORGET_SECONDS, and not restarted within `patience` seconds.
 
     `silent_since` and `restarted_at` are by name; in seconds since 1970, as all times here.
     """
     return [
         dyno for dyno in silent
         if now - silent_since.get(dyno.name, now) >= FORGET_SECONDS
-        and now - restarted_at.get(dyno.name, 0.0) >= BOOTS * boot_seconds
+        and now - restarted_at.get(dyno.name, 0.0) >= patience
     ]  # fmt: skip
 
 
@@ -55,6 +66,7 @@ class SilenceWatch:
         self._silent_since: dict[str, float] = {}
         self._restarted_at: dict[str, float] = {}
         self._ask_at = self._pause = 0.0
+        self._in_vain = 0  # rounds of restarts since all workers reported
         self._unable: dict[str, str] = {}  # name -> worker, of dynos that were silent and have not reported since
 
     @property
@@ -79,15 +91,20 @@ class SilenceWatch:
         self._silent_since = {name: since for name, since in self._silent_since.items() if name in self._unable}
         if not short:
             self._ask_at = self._pause = 0.0
+            self._in_vain = 0
         if not short or now < self._ask_at:
             return []
-        silent = silent_dynos(listed(), reporting, now, boot_seconds)
+        patient = patience(boot_seconds, self._in_vain)
+        silent = silent_dynos(listed(), reporting, now, patient)
         self._silent_since = {dyno.name: self._silent_since.get(dyno.name, now) for dyno in silent}
-        restarted = {name for name, at in self._restarted_at.items() if now - at < BOOTS * boot_seconds}
+        restarted = {name for name, at in self._restarted_at.items() if now - at < patient}
         self._unable = {name: worker for name, worker in self._unable.items() if name in restarted}
         self._unable |= {dyno.name: dyno.worker for dyno in silent}
-        found = to_restart(silent, self._silent_since, self._restarted_at, now, boot_seconds)
-        self._restarted_at |= {dyno.name: now for dyno in found}
+        found = to_restart(silent, self._silent_since, self._restarted_at, now, patient)
+        self._in_vain += bool(found)
+        for dyno in found:
+            self._restarted_at[dyno.name] = now
+            del self._silent_since[dyno.name]  # of what comes up in its place, silence counts anew
         least = max(FORGET_SECONDS, boot_seconds)
         self._pause = least if silent else min(MAX_PAUSE, max(least, 2 * self._pause))
         self._ask_at = now + self._pause

@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.adapters.redis.workers import FORGET_SECONDS
 from pipeline.scaler import silent
-from pipeline.scaler.silent import SilenceWatch, UpDyno, silent_dynos, to_restart
+from pipeline.scaler.silent import SilenceWatch, UpDyno, patience, silent_dynos, to_restart
 
 BOOT, NOW = 15.0, 1000.0
 OLD, YOUNG, UNDATED = (UpDyno(f"worker.{n}", f"id{n}", since) for n, since in ((1, 900.0), (2, 971.0), (3, None)))
@@ -25,7 +25,7 @@ OLD, YOUNG, UNDATED = (UpDyno(f"worker.{n}", f"id{n}", since) for n, since in ((
     ],
 )
 def test_a_dyno_is_silent_that_had_time_to_boot(up: list[UpDyno], reporting: set[str], found: list[UpDyno]) -> None:
-    assert silent_dynos(up, reporting, NOW, BOOT) == found
+    assert silent_dynos(up, reporting, NOW, 2 * BOOT) == found
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_a_dyno_is_restarted_once_in_two_boots(
 ) -> None:
     since = {} if silent_for is None else {"worker.1": NOW - silent_for}
     before = {} if restarted_before is None else {"worker.1": NOW - restarted_before}
-    assert to_restart([OLD], since, before, NOW, BOOT) == ([OLD] if restarts else [])
+    assert to_restart([OLD], since, before, NOW, 2 * BOOT) == ([OLD] if restarts else [])
 
 
 class Clock:
@@ -89,6 +89,30 @@ def test_after_redis_was_away_silence_counts_anew(clock: Clock) -> None:
     looks(watch, clock, [(0, set())])
     watch.forget()
     assert looks(watch, clock, [(6, set()), (11, set()), (12, set())]) == [[], [], ["worker.1"]]
+
+
+@pytest.mark.parametrize("takes", [1.5, 10.0, 100.0, 250.0])
+def test_a_dyno_that_boots_more_slowly_than_was_learned_works_at_last(clock: Clock, takes: float) -> None:
+    """It was restarted every few seconds for ever."""
+    watch, since, restarts = SilenceWatch(), NOW - 100, 0
+    while clock.now < NOW + 2000:
+        reports = restarts > 0 and clock.now - since > takes
+        if reports:
+            break
+        found = watch.find(True, set(), 1.0, lambda: [UpDyno("worker.1", "id1", since)])  # noqa: B023
+        if found:
+            since, restarts = clock.now, restarts + 1
+        clock.now += 0.5
+    assert reports
+    assert restarts <= 9
+
+
+def test_patience_is_bounded_and_ends_when_all_report(clock: Clock) -> None:
+    assert [patience(15, n) for n in (0, 1, 2, 10, 5000)] == [30, 60, 120, 300, 300]
+    assert patience(200, 3) == 400
+    watch = SilenceWatch()
+    turns: list[tuple[float, set[str]]] = [(0, set()), (6, set()), (20, {"id1"}), (21, set()), (27, set())]
+    assert looks(watch, clock, turns) == [[], ["worker.1"], [], [], ["worker.1"]]
 
 
 def test_heroku_is_asked_less_and_less_often_while_no_dyno_is_silent(clock: Clock) -> None:
