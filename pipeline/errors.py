@@ -76,7 +76,7 @@ class BodyTooLarge(InvalidRequest):
     """The body of a request is over the limit (MAX_BODY_BYTES)."""
 
     http_status = 413
-    advice = "Put the entries in a listing in the bucket and send its key."
+    advice = "Hand the entries in with POST /inputs, and name the key as the listing."
 
 
 class KeyReused(InvalidRequest):

@@ -122,6 +122,7 @@ class Export:
     chunk_pages: int | None = None  # pages per chunk as the owner asked; otherwise the plan decides
     ready_by: float | None = None  # when the owner wants it; the scaler counts workers by it
     volume: VolumeLimit = UNCUT
+    uploads: tuple[str, ...] = ()  # folders of files that were handed in for it, see uploads.py
     records: int = 0
     pages: int = 0
     chunks: int = 0

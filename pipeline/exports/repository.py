@@ -16,7 +16,7 @@ Elsewhere: `tasks/bucket_output.py` writes
     exports/<id>/result/<hash>-<name>-2-of-5.pdf     a volume; the hash is of what it was made from
 
 `segments.py` writes exports/<id>/segments/, `notices.py` unsent/<id>, `last_runs.py` schedules/, `health.py` its
-state, `scaler/usage.py` what workers cost and the scaler learned. Everything below inputs/ belongs to its owner.
+state, `scaler/usage.py` costs, `uploads.py` handed/ and used/. All else below inputs/ belongs to its owner.
 """
 
 from __future__ import annotations

@@ -28,6 +28,7 @@ class ExportRequest:
     key: str | None = None
     chunk_pages: int | None = None
     volume: VolumeLimit = UNCUT
+    keep_inputs: bool = False  # files that were handed in for it stay when it is removed
     within: float | None = None  # seconds until it is wanted; the scaler orders workers by it, nothing is promised
     content: str = ""  # a hash of the listing's bytes, where each call uploads them under another key
 
@@ -53,7 +54,9 @@ def fingerprint(request: ExportRequest) -> str:
 
 
 def _asked(request: ExportRequest, params: Mapping[str, Any]) -> list[Any]:
-    return [request.document, params, request.notify, request.chunk_pages, request.volume]
+    return [
+        request.document, params, request.notify, request.chunk_pages, request.volume, request.keep_inputs
+    ]  # fmt: skip
 
 
 def _hash(value: object) -> str:

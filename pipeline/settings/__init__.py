@@ -76,6 +76,7 @@ class Settings:
     max_chunks: int
     max_pages: int
     max_body_bytes: int
+    max_input_bytes: int
     max_image_pixels: int
 
     # time limits, retries and logs
@@ -88,6 +89,7 @@ class Settings:
     repair_patience: float
     export_deadline: float
     keep_seconds: float
+    input_seconds: float
     max_attempts: int
     log_format: LogFormat
     monitoring: bool
@@ -201,6 +203,7 @@ def _documents(env: Environment, memory_per_process: int) -> dict[str, Any]:
         "max_chunks": env.integer("MAX_CHUNKS", 500),
         "max_pages": env.integer("MAX_PAGES", 1_000_000),
         "max_body_bytes": env.integer("MAX_BODY_BYTES", 1 * MIB),
+        "max_input_bytes": env.integer("MAX_INPUT_BYTES", 1024 * MIB),
         "max_image_pixels": env.integer("MAX_IMAGE_PIXELS", memory_per_process // BYTES_PER_PIXEL),
     }
 
@@ -216,6 +219,7 @@ def _times(env: Environment) -> dict[str, Any]:
         "repair_patience": env.seconds("REPAIR_PATIENCE", 900),
         "export_deadline": env.seconds("EXPORT_DEADLINE", DAY),
         "keep_seconds": env.integer("KEEP_DAYS", 7) * DAY,
+        "input_seconds": env.integer("INPUT_HOURS", 24) * 3600,
         "max_attempts": env.integer("MAX_ATTEMPTS", 3),
         "log_format": log_format(env.environ),
         "monitoring": env.choice("MONITORING", "off", "on") == "on",

@@ -13,6 +13,7 @@ from ..exports.export import Export, State
 from ..exports.ids import new_id
 from ..exports.late import abort_late_uploads, kept_ids, remove_late_objects
 from ..exports.repository import MAX_REFUSED, ExportRepository
+from ..exports.uploads import Upload, expired, release, remove_expired
 from ..settings import Settings
 from .schedules import CLEAN_HOURS
 
@@ -22,7 +23,7 @@ LATE_EXPORTS = 1200  # looked at in one clean-up for late objects: each costs a 
 
 
 class CleanUp:
-    """One bad export does not stop the others: it is tried again at the next clean-up."""
+    """One bad export or input does not stop the others: it is tried again at the next clean-up."""
 
     def __init__(self, bucket: Bucket, exports: ExportRepository, settings: Settings) -> None:
         self._bucket = bucket
@@ -31,8 +32,9 @@ class CleanUp:
         self._last_seen = ""  # id of the export at which the last search for late objects ended
 
     def run(self) -> None:
-        """Clean up. Raises PipelineError at the third export that cannot be cleaned up: the bucket may be down."""
+        """Clean up. Raises PipelineError at the third item that cannot be cleaned up: the bucket may be down."""
         _each(self._old(), self._expire)
+        _each(expired(self._bucket, self._settings.input_seconds), self._remove_unused)
         abort_late_uploads(self._bucket)
         _each(self._closed(), self._remove_late)
 
@@ -48,8 +50,14 @@ class CleanUp:
     def _expire(self, export: Export) -> None:
         """Remove the files; the record stays."""
         self._exports.remove_result(export)
+        release(self._bucket, export)
         self._exports.change(export.id, lambda e: e if e.state is State.EXPIRED else e.to(State.EXPIRED))
         log.info("keeper: export %s expired", export.id)
+
+    def _remove_unused(self, upload: Upload) -> None:
+        """Remove a file that was handed in and never used."""
+        if remove_expired(self._bucket, upload):
+            log.info("keeper: the input %s is removed: no export used it", upload.id)
 
     def _closed(self) -> list[str]:
         """Returns the exports that may have been closed since the last clean-up; of many, the next 1,200."""
@@ -75,4 +83,4 @@ def _each(items: Iterable[T], act: Callable[[T], None]) -> None:
             refused += 1
             if refused == MAX_REFUSED:
                 raise
-            log.warning("keeper: an export is cleaned up later: %s", error.message)
+            log.warning("keeper: something is cleaned up later: %s", error.message)

@@ -38,7 +38,7 @@ def job_of(services: Services, export: Export) -> DocumentJob:
     """Returns the document of an export with its parameters and inputs."""
     document = documents.find(export.document)
     params = documents.decode(document, export.params)
-    return DocumentJob(document, params, params.listing or listing_key(export.id), services.inputs)
+    return DocumentJob(document, params, params.listing or listing_key(export.id), services.inputs.of(export.owner))
 
 
 def make_plan(services: Services, export: Export) -> Plan:

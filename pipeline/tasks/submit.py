@@ -13,6 +13,7 @@ from ..errors import InvalidRequest, KeyReused, RedisDown
 from ..exports.export import Export, State
 from ..exports.ids import new_id
 from ..exports.request import ExportRequest, fingerprint, request_key
+from ..exports.uploads import UPLOADS, named_folders, note_use, wrong_size
 from ..scaler.quotes import predicted_seconds
 from ..services import Message, Services
 from .flow import begin
@@ -40,6 +41,7 @@ def submit(s: Services, request: ExportRequest) -> Submitted:
     accepted = s.exports.accept(export, records, lasting=request.key is not None)
     if request.key and accepted.fingerprint not in ("", export.fingerprint):
         raise KeyReused(f"The key {request.key!r} was used before, for another request.", field="key")
+    note_use(s.bucket, accepted, keep=request.keep_inputs)
     if accepted.state is State.QUEUED:
         try:
             if documents.exclusive(accepted.document):
@@ -62,9 +64,8 @@ def validate(s: Services, request: ExportRequest) -> tuple[Export, bytes | None]
     document = documents.find(request.document)
     params = documents.decode(document, request.params)
     request.check()
-    DocumentJob(document, params, params.listing, s.inputs).check()
-    if params.listing and s.bucket.head(params.listing) is None:
-        raise InvalidRequest(f"There is no {params.listing} in the bucket.", field="listing")
+    DocumentJob(document, params, params.listing, s.inputs.of(request.owner)).check()
+    _check_listing(s, params.listing)
     records = getattr(params, document.records_field)
     lines = None if records is None else b"\n".join(map(_exact.encode, records))
     kept = {key: value for key, value in request.params.items() if key != document.records_field}
@@ -81,5 +82,18 @@ def validate(s: Services, request: ExportRequest) -> tuple[Export, bytes | None]
         chunk_pages=request.chunk_pages,
         ready_by=time.time() + request.within if request.within else None,
         volume=request.volume,
+        uploads=named_folders(request.owner, _exact.encode(kept), lines or b""),
     )
     return export, lines
+
+
+def _check_listing(s: Services, listing: str) -> None:
+    """Raise InvalidRequest if a listing is not in the bucket, or has more bytes than may be handed in."""
+    if not listing:
+        return
+    there = s.bucket.head(listing)
+    if there is None:
+        advice = "Complete the upload first." if listing.startswith(UPLOADS) else None
+        raise InvalidRequest(f"There is no {listing} in the bucket.", field="listing", advice=advice)
+    if listing.startswith(UPLOADS) and there.size > s.settings.max_input_bytes:
+        raise wrong_size(there.size, s.settings.max_input_bytes)

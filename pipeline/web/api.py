@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from decimal import Decimal
-from math import isfinite
 from typing import Annotated, Any, Literal
 
 import msgspec
 from flask import Blueprint, Response, redirect, request
 from msgspec import Meta
-from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, UnsupportedMediaType
 from werkzeug.wrappers import Response as AnyResponse
 
-from ..documents.params import invalid
 from ..errors import IllegalStep, InvalidRequest, LinkExpired, NoExport, NotFound, PipelineError
 from ..exports import views
 from ..exports.export import Export, State
@@ -23,6 +19,7 @@ from ..scaler.quotes import represent
 from ..tasks import flow
 from ..tasks.submit import submit as submit_request
 from .auth import owner, services
+from .bodies import body_as
 from .errors import json_answer
 
 blueprint = Blueprint("api", __name__)
@@ -47,6 +44,10 @@ class Body(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     volume_bytes: Annotated[
         int | None, Meta(description="split into files of at most this many bytes, 1048576 or more")
     ] = None
+    keep_inputs: Annotated[bool, Meta(description="keep handed-in inputs when the export is removed")] = False
+    content: Annotated[
+        str, Meta(max_length=200, description="hash of the listing: with one `key` it may come under another name")
+    ] = ""
 
 
 msgspec.json.Decoder(Body)  # so that the type is known before there are threads, see exports/encoding.py
@@ -55,11 +56,13 @@ msgspec.json.Decoder(Body)  # so that the type is known before there are threads
 @blueprint.post("/exports")
 def submit() -> Response:
     """202 for a new or unfinished export, 200 for a finished one. `queued` is false while Redis is down."""
-    s, name, body = services(), owner(), _body()
+    key = request.headers.get("Idempotency-Key")
+    s, name, body = services(), owner(), body_as(Body, {"key": key} if key else {})
     volume = VolumeLimit(body.volume_pages, body.volume_bytes)
     wanted = ExportRequest(
-        body.document, body.params, name, body.notify, body.key, body.chunk_pages, volume, body.within
-    )
+        body.document, body.params, name, body.notify, body.key, body.chunk_pages, volume, body.keep_inputs,
+        body.within, body.content,
+    )  # fmt: skip
     submitted = submit_request(s, wanted)
     export = submitted.export
     answer = represent(s, export) | {"queued": submitted.queued}
@@ -131,43 +134,6 @@ def _no_file(export: Export) -> PipelineError:
     if export.state.over:
         return IllegalStep(f"{what}; it has no file.", advice="Request the export again.")
     return IllegalStep(f"{what}; its file is not ready yet.", advice="Wait until the export is ready.")
-
-
-def _body() -> Body:
-    """Return the body of the request. Raises BadRequest if it is not JSON, InvalidRequest with the wrong field."""
-    if not request.is_json:
-        raise UnsupportedMediaType("Send JSON, with the header Content-Type: application/json.")
-    try:
-        sent = _exact.decode(_data())
-    except UnicodeDecodeError:
-        raise BadRequest("The body is not UTF-8. JSON is always sent in UTF-8.") from None
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise BadRequest(f"The body is not JSON: {error}.") from None
-    if not isinstance(sent, dict):
-        raise BadRequest("The body must be a JSON object with document and params.")
-    if key := request.headers.get("Idempotency-Key"):
-        sent.setdefault("key", key)
-    try:
-        return msgspec.convert(sent, Body)
-    except msgspec.ValidationError as error:
-        raise invalid(error, Body) from None
-
-
-def _data() -> bytes:
-    """Return the bytes of the body. Raises RequestEntityTooLarge over the limit, also without Content-Length."""
-    data = request.get_data()
-    streamed = request.content_length is None and "wsgi.input_terminated" in request.environ
-    if streamed and request.environ["wsgi.input"].read(1):
-        raise RequestEntityTooLarge  # Werkzeug silently stops at the limit (3.1.9)
-    return data
-
-
-def _number(text: str) -> Decimal | str:
-    """Returns a number with all its digits. One that is too large for a parameter becomes the text of a cell."""
-    return Decimal(text) if isfinite(float(text)) else text
-
-
-_exact = msgspec.json.Decoder(float_hook=_number)
 
 
 def _own(export_id: str) -> Export:

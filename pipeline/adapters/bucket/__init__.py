@@ -126,6 +126,10 @@ class Bucket(Protocol):
         """
         ...
 
+    def presign_put(self, key: str, size: int, seconds: int) -> str:
+        """Return a URL to which an object of exactly `size` bytes can be sent (PUT), for `seconds`."""
+        ...
+
     # many objects
 
     def entries(self, prefix: str, page_size: int = 1000, after: str = "") -> Iterator[ObjectInfo]:
@@ -173,6 +177,17 @@ class MultipartUpload(Protocol):
 
     def write(self, part: int, data: bytes | bytearray | BinaryIO) -> None:
         """Send one part."""
+        ...
+
+    def presign(self, part: int, size: int, seconds: int) -> str:
+        """Return a URL to which this part, of exactly `size` bytes, can be sent (PUT), for `seconds`."""
+        ...
+
+    def parts(self) -> dict[int, int]:
+        """Return the sizes of the parts that the store has, by number; `complete` then uses them.
+
+        Raises UploadGone when there is no such upload any more.
+        """
         ...
 
     def copy(self, part: int, key: str, start: int, stop: int, etag: str) -> None:

@@ -169,6 +169,11 @@ class S3Bucket(Bucket):
                 ExpiresIn=seconds,
             )
 
+    def presign_put(self, key: str, size: int, seconds: int) -> str:
+        with s3_errors(f"sign {key}"):
+            params = {"Bucket": self._bucket, "Key": self._full_key(key), "ContentLength": size}
+            return self._client.generate_presigned_url("put_object", Params=params, ExpiresIn=seconds)
+
     # many objects
 
     def entries(self, prefix: str, page_size: int = 1000, after: str = "") -> Iterator[ObjectInfo]:

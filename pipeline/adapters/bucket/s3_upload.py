@@ -47,6 +47,27 @@ class S3Upload(MultipartUpload):
             )
             self._etags[part], self._sizes[part] = answer["ETag"], _size(data)
 
+    def presign(self, part: int, size: int, seconds: int) -> str:
+        params = {
+            "Bucket": self._bucket,
+            "Key": self._full_key(self._key),
+            "UploadId": self._id,
+            "PartNumber": part,
+            "ContentLength": size,
+        }
+        with s3_errors(f"sign part {part} of {self._key}"):
+            return self._client.generate_presigned_url("upload_part", Params=params, ExpiresIn=seconds)
+
+    def parts(self) -> dict[int, int]:
+        pages = self._client.get_paginator("list_parts").paginate(
+            Bucket=self._bucket, Key=self._full_key(self._key), UploadId=self._id
+        )
+        with s3_errors(f"list the parts of {self._key}"):
+            found = [part for page in pages for part in page.get("Parts", ())]
+        self._etags = {part["PartNumber"]: part["ETag"] for part in found}
+        self._sizes = {part["PartNumber"]: part["Size"] for part in found}
+        return dict(self._sizes)
+
     def copy(self, part: int, key: str, start: int, stop: int, etag: str) -> None:
         def call(form: str) -> str | None:
             with s3_errors(f"copy {key} into {self._key}"):

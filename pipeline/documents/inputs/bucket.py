@@ -19,6 +19,7 @@ from ...adapters.bucket import Bucket
 from ...adapters.https import Fetcher
 from ...errors import Conflict, InvalidRequest, NotFound, ReadFailed, UnreadableSource
 from ...exports.plan import Listing
+from ...exports.uploads import UPLOADS, is_foreign
 from ...settings import MIB
 from . import BLOCK, INPUTS, OpenInput, changed
 
@@ -34,21 +35,32 @@ T = TypeVar("T")
 
 
 class BucketInputs:
-    """Reads keys below inputs/, the export's own listing, and https URLs."""
+    """Reads keys below inputs/, the export's own listing, and https URLs.
+
+    Of files that callers handed in, only those of `owner`: for every other owner they do not exist.
+    """
 
     def __init__(
-        self, bucket: Bucket, fetcher: Fetcher, pin: Listing | None = None, last_block: LastBlock | None = None
-    ) -> None:
+        self, bucket: Bucket, fetcher: Fetcher, pin: Listing | None = None, last_block: LastBlock | None = None,
+        owner: str | None = None,
+    ) -> None:  # fmt: skip
         self._bucket = bucket
         self._fetcher = fetcher
+        self._owner = owner
         self._pin = pin
         self._last_block = last_block or LastBlock(bucket)
+
+    def of(self, owner: str) -> BucketInputs:
+        """Returns the same inputs, with what this owner handed in."""
+        return BucketInputs(self._bucket, self._fetcher, self._pin, self._last_block, owner)
 
     def check(self, source: str) -> None:
         if "://" in source:
             self._fetcher.check(source)
         elif not (source.startswith(INPUTS) and _is_plain(source)):
             raise InvalidRequest(f"{source!r} is neither a key below {INPUTS} nor an https URL.", field="source")
+        elif self._is_foreign(source):
+            raise InvalidRequest(f"There is no {source} in the bucket.", field="source")
 
     def open(self, source: str) -> BinaryIO:
         for attempt in range(1, TRIES):
@@ -69,13 +81,13 @@ class BucketInputs:
                 yield item, loading.result
 
     def find(self, listing: str) -> Listing | None:
-        entry = self._bucket.head(listing)
+        entry = None if self._is_foreign(listing) else self._bucket.head(listing)
         if entry is None and listing.startswith(INPUTS):  # it was there when the export was requested
             raise _missing(listing)
         return Listing(listing, entry.size, entry.etag) if entry else None
 
     def pinned(self, listing: Listing) -> BucketInputs:
-        return BucketInputs(self._bucket, self._fetcher, listing, self._last_block)
+        return BucketInputs(self._bucket, self._fetcher, listing, self._last_block, self._owner)
 
     def blocks(self, listing: str, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
         seen = self._pin if self._pin and self._pin.key == listing else self.find(listing)
@@ -91,6 +103,9 @@ class BucketInputs:
         except Conflict as error:
             raise changed(seen) from error
 
+    def _is_foreign(self, key: str) -> bool:
+        return key.startswith(UPLOADS) and (self._owner is None or is_foreign(key, self._owner))
+
     def _copy(self, source: str) -> BinaryIO:
         file = cast(BinaryIO, SpooledTemporaryFile(IN_MEMORY))  # noqa: SIM115  # the caller closes it
         try:
@@ -105,6 +120,8 @@ class BucketInputs:
         if "://" in source:
             self._fetcher.fetch(source, file)
             return
+        if self._is_foreign(source):
+            raise NotFound(f"There is no {source} in the bucket.")
         self._bucket.download(source, file, MAX_SOURCE)
 
 

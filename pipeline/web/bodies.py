@@ -1,0 +1,55 @@
+"""The bodies of requests: JSON of a known form."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from math import isfinite
+from typing import Any, TypeVar
+
+import msgspec
+from flask import request
+from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, UnsupportedMediaType
+
+from ..documents.params import invalid
+
+T = TypeVar("T", bound=msgspec.Struct)
+
+
+def body_as(kind: type[T], defaults: Mapping[str, Any] | None = None) -> T:
+    """Return the body of the request. Raises BadRequest if it is not JSON, InvalidRequest with the wrong field.
+
+    `defaults` are for fields that the body leaves out.
+    """
+    if not request.is_json:
+        raise UnsupportedMediaType("Send JSON, with the header Content-Type: application/json.")
+    try:
+        sent = _exact.decode(_data())
+    except UnicodeDecodeError:
+        raise BadRequest("The body is not UTF-8. JSON is always sent in UTF-8.") from None
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise BadRequest(f"The body is not JSON: {error}.") from None
+    if not isinstance(sent, dict):
+        needed = [field.name for field in msgspec.structs.fields(kind) if field.required]
+        raise BadRequest(f"The body must be a JSON object with {' and '.join(needed)}.")
+    try:
+        return msgspec.convert({**(defaults or {}), **sent}, kind)
+    except msgspec.ValidationError as error:
+        raise invalid(error, kind) from None
+
+
+def _data() -> bytes:
+    """Return the bytes of the body. Raises RequestEntityTooLarge over the limit, also without Content-Length."""
+    data = request.get_data()
+    streamed = request.content_length is None and "wsgi.input_terminated" in request.environ
+    if streamed and request.environ["wsgi.input"].read(1):
+        raise RequestEntityTooLarge  # Werkzeug silently stops at the limit (3.1.9)
+    return data
+
+
+def _number(text: str) -> Decimal | str:
+    """Returns a number with all its digits. One that is too large for a parameter becomes the text of a cell."""
+    return Decimal(text) if isfinite(float(text)) else text
+
+
+_exact = msgspec.json.Decoder(float_hook=_number)

@@ -1,0 +1,108 @@
+"""The HTTP API of inputs: the bytes go straight to the bucket, by signed URLs, never through this process."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import msgspec
+from flask import Blueprint, Response
+from msgspec import Meta
+
+from ..exports.uploads import Upload, Uploads
+from .auth import owner, services
+from .bodies import body_as
+from .errors import json_answer
+
+blueprint = Blueprint("inputs", __name__, url_prefix="/inputs")
+URL_SECONDS = 3600  # in which a PUT must begin; a new URL may be asked for at any time
+AT_ONCE = 100  # URLs in one answer
+
+
+class Body(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The body of POST /inputs."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=1000, description="a file name, such as orders.jsonl")]
+    bytes: Annotated[int | None, Meta(description="its size, if it is known")] = None
+    beside: Annotated[str | None, Meta(description="id of an earlier input, with which it is removed")] = None
+
+
+class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A part that is to be sent."""
+
+    number: Annotated[int, Meta(ge=1, le=10_000)]
+    bytes: Annotated[int, Meta(ge=1)]
+
+
+class Parts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The body of POST /inputs/ID/parts."""
+
+    parts: Annotated[list[Part], Meta(min_length=1, max_length=AT_ONCE, description="1 to 100 of {number, bytes}")]
+
+
+for kind in (Body, Parts):
+    msgspec.json.Decoder(kind)  # so that the type is known before there are threads, see exports/encoding.py
+
+
+@blueprint.post("")
+def begin() -> Response:
+    """201 with the key of the new input, and the URL for its bytes if they fit into one PUT."""
+    uploads, body = _uploads(), body_as(Body)
+    upload = uploads.begin(body.name, body.bytes, body.beside)
+    response = json_answer(_shown(upload, []) | {"url": uploads.url(upload, URL_SECONDS)}, 201)
+    response.headers["Location"] = f"{services().settings.base_url}/inputs/{upload.id}"
+    return response
+
+
+@blueprint.post("/<file_id>/parts")
+def sign_parts(file_id: str) -> Response:
+    """Answer with a URL for each part, in the order of their numbers."""
+    uploads, body = _uploads(), body_as(Parts)
+    urls = uploads.part_urls(uploads.find(file_id), {part.number: part.bytes for part in body.parts}, URL_SECONDS)
+    return json_answer({"parts": [{"number": number, "url": url} for number, url in sorted(urls.items())]})
+
+
+@blueprint.get("/<file_id>")
+def show(file_id: str) -> Response:
+    """Show what has arrived, so that a caller can go on after a break."""
+    uploads = _uploads()
+    upload = uploads.find(file_id)
+    done = uploads.done(upload)
+    if done is None:
+        return json_answer(_shown(upload, None))
+    parts = [{"number": number, "bytes": size} for number, size in sorted(done.items())]
+    return json_answer(_shown(upload, parts) | {"url": uploads.url(upload, URL_SECONDS)})
+
+
+@blueprint.post("/<file_id>/complete")
+def complete(file_id: str) -> Response:
+    """Make the input of what was sent. Does nothing if it is complete."""
+    uploads = _uploads()
+    upload = uploads.find(file_id)
+    uploads.complete(upload)
+    return json_answer(_shown(upload, None))
+
+
+@blueprint.delete("/<file_id>")
+def remove(file_id: str) -> Response:
+    """Remove an input that no export uses."""
+    uploads = _uploads()
+    uploads.remove(uploads.find(file_id))
+    return Response(status=204)
+
+
+def _uploads() -> Uploads:
+    s = services()
+    return Uploads(s.bucket, owner(), s.settings.max_input_bytes)
+
+
+def _shown(upload: Upload, parts: list[dict[str, int]] | None) -> dict[str, Any]:
+    """Return an input as JSON; `parts` are those that arrived, None if it is complete."""
+    return {
+        "id": upload.id,
+        "key": upload.key,
+        "state": "complete" if parts is None else "waiting",
+        "bytes": upload.size,
+        "part_bytes": upload.part,
+        "parts": parts or [],
+        "url": None,
+    }
