@@ -33,7 +33,7 @@ from .lines import line_numbers
 from .pagination import PageRows, paginate
 from .params import TableParams, Words
 from .rows import InputFormat, RowNotes, RowReader
-from .setup import TablePlan, TableSetup, measure_columns, table_setup
+from .setup import TablePlan, TableSetup, check_rows, measure_columns, table_setup
 from .summary import Summary
 from .warnings import MAX_BOOKMARKS, SurveyNotes
 
@@ -64,6 +64,8 @@ class Table:
         params.check_formats()
         if params.listing:
             inputs.check(params.listing)
+        if params.rows:
+            check_rows(params, params.rows)
 
     def survey(self, params: TableParams, listing: str, inputs: Inputs) -> Survey:
         with line_numbers(inputs, listing, _name(params, listing)):

@@ -6,8 +6,9 @@ Planning and drawing build it from the same values, so they lay out the same pag
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 
@@ -122,6 +123,23 @@ def column_index(fields: Sequence[str], name: str, parameter: str, nth: int = 0)
         known = ", ".join(fields[:20])
         raise InvalidRequest(f"There is no column {name!r}. There are: {known}.", field=parameter)
     return found[min(nth, len(found) - 1)]
+
+
+def check_rows(params: TableParams, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Raise InvalidRequest if rows inside a request do not have the columns that it names, or differ in theirs."""
+    fields = tuple(rows[0])
+    if not fields:
+        raise InvalidRequest("The first row has no columns.", field="rows[0]")
+    chosen_columns(params, fields)
+    for group in params.group_by:
+        column_index(fields, group.field, "group_by")
+    for number, row in enumerate(rows):
+        if unknown := row.keys() - rows[0].keys():
+            raise InvalidRequest(
+                f"Row {number + 1} has the field {min(unknown)!r}, which the first row does not have.",
+                field=f"rows[{number}]",
+                advice="Give every row the same fields.",
+            )
 
 
 def measure_columns(params: TableParams, format: InputFormat, sample: Sequence[Row]) -> tuple[PlacedColumn, ...]:

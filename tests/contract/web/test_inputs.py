@@ -62,8 +62,10 @@ def urls(client: FlaskClient, file_id: str, *sizes: int, first: int = 1) -> list
     return [part["url"] for part in answer.json["parts"]]  # type: ignore[index]
 
 
-def table(client: FlaskClient, key: str, owner: dict[str, str] = SHOP, **more: Any) -> Any:
-    return client.post("/exports", json={"document": "table", "params": {"listing": key}, **more}, headers=owner)
+def table(client: FlaskClient, listing: str, owner: dict[str, str] = SHOP, **more: Any) -> Any:
+    return client.post(
+        "/exports", json={"document": "table", "params": {"listing": listing}, **more}, headers=owner
+    )
 
 
 def test_a_small_input_is_one_put_and_then_a_document(
@@ -160,7 +162,7 @@ def test_inputs_of_another_owner_do_not_exist(
     services.bucket.put("inputs/theirs.jsonl", b'{"source": "%s"}' % picture["key"].encode())
     body = {"document": "photos", "params": {"listing": "inputs/theirs.jsonl"}}
     export_id = client.post("/exports", json=body, headers=ARCHIVE).json["id"]  # type: ignore[index]
-    with pytest.raises(InvalidRequest, match=r"Entry 1 of .*: There is no"):
+    with pytest.raises(InvalidRequest, match=r"Line 1 of .*: There is no"):
         steps.plan(services, export_id)
     for inputs in (services.inputs, services.inputs.of("archive")):  # whatever a document of one's own checks
         with pytest.raises(UnreadableSource, match="There is no"):
