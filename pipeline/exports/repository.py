@@ -181,7 +181,7 @@ class ExportRepository:
 
     def by_owner(self, owner: str, limit: int) -> list[Export]:
         """Return an owner's newest exports, newest first. Lists no more than `limit` keys."""
-        newest = islice(self._bucket.entries(_owner_prefix(owner), page_size=limit), limit)
+        newest = islice(self._bucket.entries(owner_prefix(owner), page_size=limit), limit)
         found = [self.find(descending(entry.key.rsplit("/", 1)[1])) for entry in newest]
         return [export for export in found if export]
 
@@ -257,7 +257,7 @@ class ExportRepository:
         """
         self._bucket.put(f"active/{export.id}", b"")
         self._bucket.put(f"kept/{export.id}", b"")
-        self._bucket.put(_owner_prefix(export.owner) + descending(export.id), b"")
+        self._bucket.put(owner_prefix(export.owner) + descending(export.id), b"")
         if records is not None and not self._put_listing(export.id, records):
             return None
         try:
@@ -292,7 +292,7 @@ def listing_key(export_id: str) -> str:
     return f"exports/{export_id}/listing.jsonl"
 
 
-def _owner_prefix(owner: str) -> str:
+def owner_prefix(owner: str) -> str:
     return f"owners/{hashlib.sha256(owner.encode()).hexdigest()[:32]}/"
 
 

@@ -13,6 +13,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from ..errors import IllegalStep, InvalidRequest, LinkExpired, NoExport, NotFound, PipelineError
 from ..exports import views
 from ..exports.export import Export, State
+from ..exports.removal import remove
 from ..exports.request import ExportRequest
 from ..exports.volumes import VolumeLimit
 from ..scaler.quotes import represent
@@ -88,11 +89,16 @@ def show(export_id: str) -> Response:
 
 
 @blueprint.delete("/exports/<export_id>")
-def cancel(export_id: str) -> Response:
-    """Cancel, even if Redis is down: workers read the state in the bucket, and the keeper cleans up."""
-    s = services()
-    _own(export_id)
-    return json_answer(represent(s, flow.cancel(s, export_id)))
+def cancel_or_remove(export_id: str) -> Response:
+    """Cancel what runs, and remove what is over: 204.
+
+    It cancels even if Redis is down: workers read the state in the bucket, and the keeper cleans up.
+    """
+    s, export = services(), _own(export_id)
+    if not export.state.over:
+        return json_answer(represent(s, flow.cancel(s, export_id)))
+    remove(s.bucket, s.exports, export)
+    return Response(status=204)
 
 
 @blueprint.get("/exports/<export_id>/download")

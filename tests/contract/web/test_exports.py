@@ -13,7 +13,7 @@ from pipeline.services import Services
 
 from ... import steps
 from ...conftest import SentMessages
-from .conftest import ARCHIVE, SHOP, PutPhotos, ask, asked, error, make
+from .conftest import ARCHIVE, SHOP, PutPhotos, ask, asked, error, keys, make
 
 
 def test_an_export_is_followed_from_queued_to_ready(
@@ -124,6 +124,20 @@ def test_cancelling_ends_an_export_once(client: FlaskClient, messages: SentMessa
     assert client.delete(path, headers=SHOP).status_code == 409
     assert client.get(f"{path}/download", headers=SHOP).status_code == 409
     assert messages.sent[-1][0] == "deliver"
+
+
+def test_an_export_that_is_over_is_removed(client: FlaskClient, services: Services, put_photos: PutPhotos) -> None:
+    export_id, other = asked(client, put_photos, key="july"), asked(client, put_photos)
+    path = f"/exports/{export_id}"
+    for each in (export_id, other):
+        make(services, each)
+    assert client.delete(path, headers=ARCHIVE).status_code == 404
+    answer = client.delete(path, headers=SHOP)
+    assert (answer.status_code, answer.data) == (204, b"")
+    assert not [key for key in keys(services) if export_id in key]
+    assert [each["id"] for each in client.get("/exports", headers=SHOP).json["exports"]] == [other]  # type: ignore[index]
+    assert client.delete(path, headers=SHOP).status_code == 404
+    assert asked(client, put_photos, key="july") != export_id, "the key names it no longer"
 
 
 def test_the_list_shows_failures(client: FlaskClient, services: Services, put_photos: PutPhotos) -> None:

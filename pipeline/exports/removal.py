@@ -1,0 +1,33 @@
+"""Removes an export that is over on request: its files, its record, and what was handed in for it."""
+
+from __future__ import annotations
+
+import logging
+
+from ..adapters.bucket import Bucket
+from ..errors import IllegalStep
+from .export import Export
+from .ids import descending
+from .notices import remove_mark
+from .repository import UNBILLED, ExportRepository, owner_prefix
+from .uploads import release
+
+log = logging.getLogger(__name__)
+
+
+def remove(bucket: Bucket, exports: ExportRepository, export: Export) -> None:
+    """Remove an export; the same request is a new one afterwards. Raises IllegalStep while workers may write to it.
+
+    The record goes last, so that what broke off can be done again.
+    """
+    if not export.state.over or bucket.head(f"active/{export.id}"):
+        raise IllegalStep(f"Export {export.id} is not closed yet.", advice="Try again in a minute.")
+    remove_mark(bucket, export.id)
+    exports.remove_result(export)
+    release(bucket, export)
+    claim = bucket.get(f"requests/{export.request_key}")
+    if claim and claim.data.decode() == export.id:
+        bucket.delete([f"requests/{export.request_key}"])
+    bucket.delete([f"kept/{export.id}", UNBILLED + export.id, owner_prefix(export.owner) + descending(export.id)])
+    bucket.delete_under(f"exports/{export.id}/")
+    log.info("export %s is removed: its owner %s asked for it", export.id, export.owner)
