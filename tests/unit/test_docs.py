@@ -22,7 +22,7 @@ from pipeline.tasks.records import StepRecord
 from pipeline.tasks.schedules import TASKS
 
 ROOT = Path(__file__).parents[2]
-DOCS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
+DOCS = [*sorted(ROOT.glob("*.md")), ROOT / "client/README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def variables() -> set[str]:

@@ -26,7 +26,7 @@ BANNED = re.compile(
 )
 
 AREAS = {path.name: path for path in (ROOT / "pipeline").iterdir() if path.suffix in ("", ".py")} | {
-    name: ROOT / name for name in ("README.md", "docs")
+    name: ROOT / name for name in ("README.md", "docs", "client")
 }
 
 
