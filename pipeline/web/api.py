@@ -57,8 +57,7 @@ msgspec.json.Decoder(Body)  # so that the type is known before there are threads
 @blueprint.post("/exports")
 def submit() -> Response:
     """202 for a new or unfinished export, 200 for a finished one. `queued` is false while Redis is down."""
-    key = request.headers.get("Idempotency-Key")
-    s, name, body = services(), owner(), body_as(Body, {"key": key} if key else {})
+    s, name, body = services(), owner(), body_as(Body, _key())
     volume = VolumeLimit(body.volume_pages, body.volume_bytes)
     wanted = ExportRequest(
         body.document, body.params, name, body.notify, body.key, body.chunk_pages, volume, body.keep_inputs,
@@ -140,6 +139,13 @@ def _no_file(export: Export) -> PipelineError:
     if export.state.over:
         return IllegalStep(f"{what}; it has no file.", advice="Request the export again.")
     return IllegalStep(f"{what}; its file is not ready yet.", advice="Wait until the export is ready.")
+
+
+def _key() -> dict[str, str]:
+    """Return the idempotency key of the header as a field of the body. A draft of the IETF puts it in quotes."""
+    key = request.headers.get("Idempotency-Key", "")
+    key = key[1:-1] if len(key) > 1 and key[0] == key[-1] == '"' else key
+    return {"key": key} if key else {}
 
 
 def _own(export_id: str) -> Export:

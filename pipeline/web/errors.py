@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 from flask import Flask, Response, redirect, render_template, request
 from werkzeug.exceptions import BadRequest, HTTPException
+from werkzeug.http import HTTP_STATUS_CODES
 from werkzeug.wrappers import Response as AnyResponse
 
 from ..errors import BodyTooLarge, NotSignedIn, PipelineError
@@ -17,7 +18,7 @@ from ..logs import fields
 from .auth import services
 
 log = logging.getLogger(__name__)
-PAGE, JSON = "text/html", "application/json"
+PAGE, JSON, PROBLEM = "text/html", "application/json", "application/problem+json"
 LOCAL = re.compile(r"/((d/[\w.-]+|exports/[0-9a-z]+/download)(/[0-9]+)?)?", re.ASCII)
 """Paths to which sign-in may redirect. Anything else could lead to another site."""
 
@@ -108,7 +109,12 @@ def _asked(status: int) -> dict[str, Any]:
 def _answer(status: int, error: dict[str, str | None]) -> Response:
     if _wants_page():
         return Response(render_template("problem.html", error=error), status, mimetype=PAGE)
-    return json_answer({"error": error}, status)
+    # RFC 9457, beside the shape that came first. Without a page for each code its type is about:blank.
+    title = HTTP_STATUS_CODES.get(status, "Error")
+    problem = {"type": "about:blank", "title": title, "status": status, "detail": error["message"]}
+    response = json_answer({**problem, **error, "error": error}, status)
+    response.mimetype = PROBLEM
+    return response
 
 
 def _wants_page() -> bool:

@@ -70,9 +70,13 @@ def sign_out(client: FlaskClient) -> TestResponse:
 
 
 def error(answer: TestResponse) -> dict[str, Any]:
-    """Return the error of a response. It has all four fields."""
-    found: dict[str, Any] = answer.json["error"]  # type: ignore[index]
+    """Return the error of a response. It has all four fields, and the members of a problem (RFC 9457)."""
+    body: dict[str, Any] = answer.json  # type: ignore[assignment]
+    found: dict[str, Any] = body["error"]
     assert set(found) == {"code", "message", "advice", "field"}
+    assert answer.mimetype == "application/problem+json"
+    assert (body["type"], body["status"], body["detail"]) == ("about:blank", answer.status_code, found["message"])
+    assert body["title"] and all(body[member] == found[member] for member in found)
     return found
 
 

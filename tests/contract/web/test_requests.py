@@ -209,6 +209,8 @@ def test_the_same_key_always_gives_the_same_export(
     body = {"document": "photos", "params": {"listing": "inputs/album.jsonl"}}
     answer = client.post("/exports", json=body, headers=SHOP | {"Idempotency-Key": "order 7"})
     assert (answer.status_code, answer.json["id"], answer.json["state"]) == (200, first, "ready")  # type: ignore[index]
+    quoted = client.post("/exports", json=body, headers=SHOP | {"Idempotency-Key": '"order 7"'})
+    assert quoted.json["id"] == answer.json["id"]  # type: ignore[index]
     other = client.post("/exports", json=body, headers=ARCHIVE | {"Idempotency-Key": "order 7"})
     assert other.json["id"] != first  # type: ignore[index]
 
