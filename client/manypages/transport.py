@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Mapping
+from io import BytesIO
 from typing import Any
 
 import requests
@@ -63,8 +64,8 @@ class Transport:
         )
 
     def put(self, url: str, data: bytes) -> None:
-        """Send bytes to the bucket."""
-        self._retried(lambda: self._send("PUT", url, unsigned, data=data), "The bucket")
+        """Send bytes to the bucket, in small pieces: of bytes, all would have to be taken within one timeout."""
+        self._retried(lambda: self._send("PUT", url, unsigned, data=BytesIO(data)), "The bucket")
 
     def get(self, url: str, headers: Mapping[str, str]) -> requests.Response:
         """Open a file of the bucket. The caller reads and closes it, and tries again itself."""

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import datetime
 import re
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
+from threading import Thread
 from types import SimpleNamespace
 from typing import Any
 
@@ -214,6 +217,34 @@ def test_an_app_that_does_not_answer_is_tried_a_few_times(monkeypatch: pytest.Mo
         alone.list()
     assert caught.value.advice == "Try again later."
     assert len(pauses) == 3 and pauses == sorted(pauses)
+
+
+def test_a_slow_line_is_not_a_timeout() -> None:
+    """Each piece has its time, not all of a part together."""
+    size, timeout = 8 * 1024 * 1024, 0.4
+
+    def take(server: socket.socket) -> None:
+        connection, _ = server.accept()
+        with connection:
+            while size > sum(got):
+                got.append(len(connection.recv(128 * 1024)))
+                if not got[-1]:
+                    return  # the client gave up
+                time.sleep(timeout / 16)
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+
+    got: list[int] = []
+    with (
+        socket.create_server(("127.0.0.1", 0)) as server,
+        Client("http://unused", "t", timeout=timeout, tries=1) as client,
+    ):
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 64 * 1024)
+        thread = Thread(target=take, args=(server,))
+        thread.start()
+        client._transport._timeout = (timeout, 30.0)  # to connect and to send; to wait for the answer
+        client._transport.put(f"http://127.0.0.1:{server.getsockname()[1]}/part", bytes(size))
+        thread.join()
+    assert len(got) * timeout / 16 > 2 * timeout, "it took longer than the timeout"
 
 
 MILLION = """
