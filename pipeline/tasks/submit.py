@@ -41,7 +41,8 @@ def submit(s: Services, request: ExportRequest) -> Submitted:
     accepted = s.exports.accept(export, records, lasting=request.key is not None)
     if request.key and accepted.fingerprint not in ("", export.fingerprint):
         raise KeyReused(f"The key {request.key!r} was used before, for another request.", field="key")
-    note_use(s.bucket, accepted, keep=request.keep_inputs)
+    if not accepted.state.over:
+        note_use(s.bucket, accepted, keep=request.keep_inputs)
     if accepted.state is State.QUEUED:
         try:
             if documents.exclusive(accepted.document):
