@@ -70,7 +70,7 @@ class HeldLease:
         self._over.set()
 
     def _renew(self) -> None:
-        while not self._over.wait(min(RENEW_SECONDS, self._seconds / 3)):
+        while not self._over.wait(pause_for(self._seconds)):
             stopping = self._stopping.is_set()
             if stopping:
                 self._seconds = self._shutdown_seconds
@@ -82,6 +82,11 @@ class HeldLease:
 def claim_name(export_id: str) -> str:
     """Returns the name under which an export is held while it is made beside the web process."""
     return f"{export_id}:beside"
+
+
+def pause_for(seconds: float) -> float:
+    """Returns the pause between two renewals of a lease of this many seconds."""
+    return min(RENEW_SECONDS, seconds / 3)
 
 
 @contextmanager

@@ -22,6 +22,8 @@ def client(valkey_server: Valkey) -> Iterator[Any]:
 
 
 @pytest.fixture
-def shared(valkey_server: Valkey, client: Any) -> Coordination:
-    """The adapters on an emptied server."""
-    return Coordination.open(Settings.from_env({"REDIS_URL": valkey_server.url}))
+def shared(valkey_server: Valkey, client: Any) -> Iterator[Coordination]:
+    """The adapters on an emptied server; their connections are closed at the end."""
+    coordination = Coordination.open(Settings.from_env({"REDIS_URL": valkey_server.url}))
+    yield coordination
+    coordination.client.connection_pool.disconnect()

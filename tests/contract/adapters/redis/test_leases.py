@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import time
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
 
 from pipeline.adapters.redis import Coordination
 
@@ -54,3 +58,64 @@ def test_a_former_holder_can_neither_renew_nor_release(
     shared.leases.release(former)
     assert shared.leases.held(["chunk"]) == {"chunk"}
     assert shared.leases.renew(holder, 10)
+
+
+def test_a_lease_lasts_as_long_as_was_asked(shared: Coordination, client: Any) -> None:
+    def lasts(name: str, seconds: float) -> bool:
+        left = client.pttl(name)
+        return bool((seconds - 5) * 1000 < left <= seconds * 1000)
+
+    lease = shared.leases.take("chunk", 10_000)
+    assert lease is not None
+    assert lasts("pipeline:lease:chunk", 10_000)
+    assert shared.leases.renew(lease, 20_000)
+    assert lasts("pipeline:lease:chunk", 20_000)
+    shared.leases.expect_back("chunk", 10_000)
+    assert lasts("pipeline:pause:chunk", 10_000)
+    shared.leases.expect_back("soon", 0.0)  # Redis refuses an end of 0 ms
+
+
+def test_the_lease_is_refused_with_the_fence_of_a_former_holder(shared: Coordination, client: Any) -> None:
+    current = shared.leases.fence_is_current
+    assert current("file", 5)
+    assert current("file", 5), "the holder asks before each write"
+    assert current("file", 7)
+    assert not current("file", 6)
+    assert not current("file", 5)
+    assert current("file", 7), "a refused fence is not recorded"
+    assert current("other", 1), "each name has its own"
+    assert 86_000 < client.ttl("pipeline:fence:file") <= 86_400, "a former holder wakes up within a day"
+
+
+def test_fences_grow_with_each_holder_even_after_redis_was_wiped(shared: Coordination, client: Any) -> None:
+    fences = []
+    for _ in range(5):
+        lease = shared.leases.take("file", 10)
+        assert lease is not None
+        fences.append(lease.fence)
+        client.flushall()
+        time.sleep(0.005)
+    assert sorted(set(fences)) == fences
+
+
+def test_all_leases_are_listed_with_their_holders(
+    shared: Coordination, client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert shared.leases.all() == []
+    monkeypatch.setenv("DYNO", "worker.7")
+    monkeypatch.setenv("HEROKU_DYNO_ID", "dyno-id")
+    second, first = shared.leases.take("b", 10_000), shared.leases.take("a", 20_000)
+    assert first is not None
+    assert second is not None
+    client.set("pipeline:lease:old", "0123", px=9_000_000)
+    client.set("pipeline:lease:kept for ever", "0123")
+    found = shared.leases.all()
+    assert [(each.lease.name, each.dyno, each.lease.fence) for each in found] == [
+        ("a", "dyno-id", 0), ("b", "dyno-id", 0), ("old", "", 0),
+    ]  # fmt: skip
+    assert found[0].holder == f"worker.7, process {os.getpid()}"
+    assert found[2].holder == "a process of another version"
+    for each, seconds in zip(found, (20_000, 10_000, 9_000), strict=True):
+        assert seconds - 5 < each.seconds <= seconds
+    assert shared.leases.release(found[0].lease), "an operator may release what is listed"
+    assert not shared.leases.release(first)
