@@ -5,12 +5,14 @@ from __future__ import annotations
 import dataclasses
 import subprocess
 import sys
+import zlib
 
 import pytest
 
-from pipeline.errors import DamagedSegment
+from pipeline.errors import ChunkFailed, DamagedSegment
 from pipeline.pdf.assembly import Assembly
-from pipeline.pdf.numbering import FIRST
+from pipeline.pdf.numbering import FIRST, MAX_OBJECT
+from pipeline.pdf.xref import CrossReference
 
 from .chunk_segments import ABOUT, segment
 
@@ -36,7 +38,7 @@ from pipeline.pdf.assembly import Assembly
 index, _ = segment(0, 1, 1)
 def indexes():
     for chunk in range({chunks}):
-        yield dataclasses.replace(index, chunk=chunk, chunks=100, offsets=list(range(20_000)), size=20_000)
+        yield dataclasses.replace(index, chunk=chunk, chunks={chunks}, offsets=list(range(20_000)), size=20_000)
 for piece in Assembly(indexes, ABOUT).tail():
     pass
 print(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
@@ -54,3 +56,74 @@ def test_offsets_beyond_four_gigabytes_fit() -> None:
     far = dataclasses.replace(first, size=20_000_000_000)
     tail = b"".join(Assembly(lambda: iter([far, second]), ABOUT).tail())
     assert int(tail.split(b"startxref\n")[1].split(b"\n")[0]) > 20_000_000_000
+
+
+Row = tuple[int, int, int]  # type, offset, generation
+
+
+def rows(table: CrossReference) -> list[Row]:
+    """The rows that a reader gets."""
+    stream = table.stream(b"/Root 1 0 R")
+    size = len(data := b"".join(stream.read())) and table.size
+    assert stream.length == len(data)
+    assert stream.entries == b"/Type/XRef/Size %d/W[1 5 2]/Root 1 0 R/Filter/FlateDecode" % size
+    plain = zlib.decompress(data)
+    parts = [(plain[at], plain[at + 1 : at + 6], plain[at + 6 : at + 8]) for at in range(0, len(plain), 8)]
+    return [
+        (kind, int.from_bytes(offset, "big"), int.from_bytes(generation, "big"))
+        for kind, offset, generation in parts
+    ]
+
+
+FREE, HEAD = (0, 0, 0), (0, 0, 65535)
+
+
+def test_each_object_has_a_row_with_its_offset() -> None:
+    table = CrossReference(4)
+    assert rows(table) == [HEAD, FREE, FREE, FREE]
+    table.set(2, 15)
+    table.set(5, 2**40 - 1)
+    assert rows(table) == [HEAD, FREE, (1, 15, 0), FREE, FREE, (1, 2**40 - 1, 0)]
+    table.set(1, 0)  # a lower number changes no size
+    table.set(2, 16)
+    assert rows(table)[1:3] == [(1, 0, 0), (1, 16, 0)]
+    assert table.size == 6
+
+
+def test_the_objects_of_a_segment_are_every_kth_row() -> None:
+    table = CrossReference(1)
+    table.set_all(range(2, 11, 4), [0, -1, 30], base=100)
+    assert rows(table) == [HEAD, FREE, (1, 100, 0), *[FREE] * 7, (1, 130, 0)]
+    table.set_all(range(3, 3), [], base=0)
+    assert table.size == 11
+    table.set_all(range(4, 5), [5], base=200)
+    assert rows(table)[4] == (1, 205, 0)
+    assert table.size == 11, "a lower number changes no size"
+
+
+def test_many_objects_all_have_their_rows() -> None:
+    """More than are stored, and compressed, at once."""
+    count = 20_000
+    table = CrossReference(1)
+    table.set_all(range(1, 2 * count, 2), range(count), base=7)
+    for number in range(2, 2 * count + 1, 2):
+        table.set(number, number)
+    expected = [HEAD] + [(1, n if n % 2 == 0 else 7 + n // 2, 0) for n in range(1, 2 * count + 1)]
+    assert rows(table) == expected
+
+
+def test_the_highest_object_number_has_a_row_and_the_next_is_refused() -> None:
+    table = CrossReference(1)
+    table.set(MAX_OBJECT, 9)
+    assert table.size == MAX_OBJECT + 1
+    with pytest.raises(ChunkFailed, match="more than 4194303 objects"):
+        table.set(MAX_OBJECT + 1, 9)
+    with pytest.raises(ChunkFailed, match="more than 4194303 objects"):
+        table.set_all(range(1, MAX_OBJECT + 2), [], 0)
+
+
+def test_one_shared_number_is_noticed_wherever_it_is() -> None:
+    table = CrossReference(1)
+    table.set_all(range(1, 5000), [3] * 4999, base=0)
+    with pytest.raises(DamagedSegment, match="same object numbers"):
+        table.set_all(range(4999, 9000), [3] * 4001, base=0)
