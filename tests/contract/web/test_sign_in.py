@@ -13,7 +13,7 @@ from pipeline.exports.ids import new_id
 from pipeline.services import Services
 from pipeline.web import create_app
 
-from .conftest import OURS, PASSWORD, PutPhotos, asked, error, sign_in, sign_out
+from .conftest import ARCHIVE, OURS, PASSWORD, SHOP, PutPhotos, asked, error, sign_in, sign_out
 
 
 def test_a_token_or_a_session_is_required(client: FlaskClient) -> None:
@@ -168,3 +168,43 @@ def test_the_panel_and_a_token_see_different_exports(client: FlaskClient, put_ph
     sign_in(client)
     assert client.get(f"/exports/{export_id}").status_code == 404
     assert client.get("/exports").json == {"exports": []}
+
+
+def test_a_session_outlives_the_browser_and_holds_nothing_of_an_earlier_one(client: FlaskClient) -> None:
+    with client.session_transaction() as session:
+        session["earlier"] = "x"
+    assert "Expires=" in sign_in(client).headers["Set-Cookie"]
+    with client.session_transaction() as session:
+        assert session.keys() == {"_permanent", "proof", "form"}
+        assert len(session["form"]) >= 20, "it cannot be guessed"
+    sign_out(client)
+    with client.session_transaction() as session:
+        assert not session.keys() & {"proof", "form"}
+
+
+def test_signing_in_works_while_redis_is_down(cut_off: Services) -> None:
+    assert sign_in(create_app(cut_off).test_client()).status_code == 303
+
+
+def test_each_token_has_its_owner(client: FlaskClient, put_photos: PutPhotos) -> None:
+    export_id = asked(client, put_photos)
+    for headers, status in ((SHOP, 200), (ARCHIVE, 404)):
+        assert client.get(f"/exports/{export_id}", headers=headers).status_code == status
+
+
+def test_reading_with_a_session_needs_no_header(client: FlaskClient) -> None:
+    sign_in(client)
+    for method in ("GET", "HEAD"):
+        assert client.open("/exports", method=method).status_code == 200
+
+
+def test_a_session_outlives_the_older_key(services: Services) -> None:
+    def opened(*keys: str) -> FlaskClient:
+        return create_app(replace(services, settings=replace(services.settings, secret_keys=keys))).test_client()
+
+    both, alone = opened("new key", "old key"), opened("new key")
+    sign_in(both)
+    cookie = both.get_cookie("pipeline")
+    assert cookie
+    alone.set_cookie("pipeline", cookie.value)
+    assert alone.get("/").status_code == 200

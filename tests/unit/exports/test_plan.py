@@ -6,7 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.exports.plan import MAX_MARKS, Cost, Marks, Survey, pages_per_chunk, split_into_chunks
+from pipeline.exports.plan import (
+    MAX_MARKS,
+    Chunk,
+    Cost,
+    Listing,
+    Marks,
+    Plan,
+    Survey,
+    pages_per_chunk,
+    split_into_chunks,
+)
+from pipeline.exports.volumes import UNCUT, VolumeLimit
 from pipeline.settings import MIB, Settings
 
 CHEAP = Cost(seconds=0.001, bytes=1000)
@@ -21,6 +32,8 @@ def limits(**changes: str) -> Settings:
     [
         (400, CHEAP, {}, None, 50),  # two chunks for each of four workers
         (400, CHEAP, {"MAX_WORKERS": "1"}, None, 200),
+        (400, CHEAP, {"WORKER_CONCURRENCY": "2"}, None, 25),  # … that draw two at a time
+        (400, Cost(0.5, 1000), {"CHUNK_SECONDS": "15"}, None, 30),
         (400, Cost(1.0, 1000), {"CHUNK_SECONDS": "15"}, None, 15),  # the wished duration
         (400, Cost(0.001, 16 * MIB), {}, None, 8),  # a quarter of 512 MiB
         (400, Cost(0.001, 16 * MIB), {"WORKER_CONCURRENCY": "2"}, None, 4),  # two share the memory
@@ -29,6 +42,7 @@ def limits(**changes: str) -> Settings:
         (400, CHEAP, {}, 7, 7),  # the person's own cut
         (400_000, CHEAP, {}, 7, 800),  # … within the bound
         (1, CHEAP, {}, None, 1),
+        (0, CHEAP, {}, None, 1),
     ],
 )
 def test_how_many_pages_a_chunk_gets(
@@ -78,3 +92,84 @@ def test_chunks_know_their_states_and_include_the_summary(
     for chunk in plan.chunks:
         assert (chunk.state, chunk.after) == ([chunk.start // 10], [chunk.stop // 10])
         assert chunk.number == 0 or chunk.first_page == front + chunk.start // 10
+
+
+@pytest.mark.parametrize(("pages", "stride", "kept"), [(8192, 1, 8192), (8193, 2, 4097), (300_000, 64, 4688)])
+def test_every_second_mark_is_dropped_when_there_are_too_many(pages: int, stride: int, kept: int) -> None:
+    marks = Marks()
+    for page in range(pages):
+        marks.add(page, page)
+    assert (marks.stride, len(marks.offsets)) == (stride, kept)
+
+
+def test_a_chunk_is_no_larger_than_a_volume() -> None:
+    assert pages_per_chunk(400, Cost(0.001, MIB), limits(), max_bytes=16 * MIB) == 16
+
+
+def test_a_chunk_reads_the_pages_of_its_lead_too() -> None:
+    chunk = Chunk(2, 10, 5, start=80, stop=200, state="a", after="b", lead=3)
+    assert chunk.reading == Chunk(2, 7, 8, start=80, stop=200, state="a", after="b", lead=0)
+    assert Chunk(0, 0, 5, 0, 80).lead == 0
+
+
+def surveyed(back: int = 1) -> Survey:
+    """Ten pages with a mark at every fourth, two in front of them, others at the back."""
+    marks = Marks(4, [0, 40, 80], ["a", "b", "c"])
+    return Survey(10, 12 + back, marks, 100, Cost(0.5, 1000), {"x": 1}, "end", 2, back, ("It is old.",))
+
+
+WITH_SUMMARY = [
+    Chunk(0, 0, 6, 0, 40, "a", "b"),
+    Chunk(1, 6, 4, 40, 80, "b", "c"),
+    Chunk(2, 10, 3, 80, 100, "c", "end"),
+]
+
+
+@pytest.mark.parametrize(
+    ("volume_pages", "back", "chunks", "firsts"),
+    [
+        (None, 1, WITH_SUMMARY, (0,)),
+        (
+            5, 1,
+            [
+                Chunk(0, 0, 5, 0, 40, "a", "b"), Chunk(1, 5, 1, 0, 40, "a", "b", lead=3),
+                Chunk(2, 6, 4, 40, 80, "b", "c"), Chunk(3, 10, 3, 80, 100, "c", "end"),
+            ],
+            (0, 1, 3),
+        ),
+        (
+            9, 9,
+            [
+                Chunk(0, 0, 6, 0, 40, "a", "b"), Chunk(1, 6, 3, 40, 80, "b", "c"),
+                Chunk(2, 9, 1, 40, 80, "b", "c", lead=3), Chunk(3, 10, 8, 80, 100, "c", "end"),
+                Chunk(4, 18, 3, 80, 100, "c", "end", lead=8),
+            ],
+            (0, 2, 4),
+        ),
+    ],
+)  # fmt: skip
+def test_each_chunk_reads_from_the_mark_before_its_first_page(
+    volume_pages: int | None, back: int, chunks: list[Chunk], firsts: tuple[int, ...]
+) -> None:
+    volume = VolumeLimit(pages=volume_pages) if volume_pages else UNCUT
+    plan = split_into_chunks(surveyed(back), limits(), 4, volume=volume)
+    assert list(plan.chunks) == chunks
+    assert plan.volumes.firsts == firsts
+
+
+def test_pages_in_front_are_read_from_the_first_mark_on() -> None:
+    first, second, third, *_ = split_into_chunks(surveyed(), limits(), 4, volume=VolumeLimit(pages=1)).chunks
+    assert first == Chunk(0, 0, 1, 0, 40, "a", "b")
+    assert second == Chunk(1, 1, 1, 0, 40, "a", "b", lead=1)
+    assert third == Chunk(2, 2, 1, 0, 40, "a", "b", lead=0)
+
+
+def test_a_plan_keeps_what_drawing_needs() -> None:
+    listing = Listing("inputs/a.csv", 100, "etag")
+    plan = split_into_chunks(surveyed(), limits(), 4, listing)
+    assert (plan.records, plan.pages, plan.page_seconds) == (10, 13, 0.5)
+    assert (plan.found, plan.listing, plan.warnings) == ({"x": 1}, listing, ("It is old.",))
+    assert not plan.strict
+    bare = Survey(10, 10, Marks(), 100, CHEAP)
+    assert (bare.front, bare.back) == (0, 0)
+    assert Plan(10, 10, ()).page_seconds == 0.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -39,3 +40,44 @@ def test_what_is_left_after_a_loss_is_sent_whole(missing: set[int], width: int) 
 def test_while_one_wave_ends_every_process_finds_a_chunk_in_the_other() -> None:
     for processes in range(1, 200):
         assert width_for(processes) - (processes - 1) > processes
+
+
+@pytest.mark.parametrize(("processes", "width"), [(0, 16), (1, 16), (8, 16), (9, 18), (100, 200)])
+def test_a_wave_has_two_chunks_for_each_process_and_16_at_least(processes: int, width: int) -> None:
+    assert width_for(processes) == width
+
+
+@pytest.mark.parametrize(
+    ("missing", "first"),
+    [
+        ([], []),
+        ([0, 1], [(Wave(0, 3), (0, 1))]),
+        ([4], [(Wave(1, 3), (4,))]),
+        (list(range(10)), [(Wave(0, 3), (0, 1, 2)), (Wave(1, 3), (3, 4, 5))]),
+        ([2, 7, 8, 9, 12], [(Wave(0, 3), (2,)), (Wave(3, 3), (9,))]),
+        ([6, 15], [(Wave(2, 3), (6,)), (Wave(5, 3), (15,))]),
+    ],
+)
+def test_the_first_waves_are_an_even_and_an_odd_one(
+    missing: list[int], first: list[tuple[Wave, tuple[int, ...]]]
+) -> None:
+    assert first_waves(missing, 3) == first
+
+
+@pytest.mark.parametrize(
+    ("missing", "done", "following"),
+    [
+        ([6, 7, 8, 9], Wave(0, 3), (Wave(2, 3), (6, 7, 8))),
+        (
+            [0, 3, 4, 11],
+            Wave(1, 3),
+            (Wave(3, 3), (11,)),
+        ),  # what is left of this wave and of earlier ones is not sent
+        ([3, 4, 9], Wave(0, 3), None),  # the other wave follows the odd ones
+        ([], Wave(0, 3), None),
+    ],
+)
+def test_the_next_wave_but_one_follows(
+    missing: list[int], done: Wave, following: tuple[Wave, tuple[int, ...]] | None
+) -> None:
+    assert next_wave(missing, done) == following

@@ -66,7 +66,10 @@ def test_the_steps_after_chunks_shorten_the_deadline() -> None:
     assert asked(Demand("a", 40, 6.0, after_seconds=6.0, deadline=80)).quantity == 5
 
 
-@pytest.mark.parametrize(("planning", "dynos", "expected"), [(3, 0, 4), (30, 0, 1), (30, 1, 1), (12, 1, 4)])
+@pytest.mark.parametrize(
+    ("planning", "dynos", "expected"),
+    [(3, 0, 4), (5, 0, 4), (6, 0, 1), (30, 0, 1), (30, 1, 1), (12, 1, 4), (20, 1, 4), (21, 1, 1)],
+)
 def test_workers_are_ordered_just_in_time_for_the_plan(planning: float, dynos: int, expected: int) -> None:
     assert asked(Demand("a", 40, 6.0, planning), dynos=up(dynos)).quantity == expected
 

@@ -39,6 +39,10 @@ def status(state: State, **changes: object) -> ExportStatus:
         (status(State.READY, sent=False), Repair.DELIVER),
         (status(State.FAILED, sent=False), Repair.DELIVER),
         (status(State.RENDERING, now=NOW + 90_000), Repair.GIVE_UP),
+        (status(State.QUEUED, now=NOW - 60 + 86_400), Repair.PLAN),  # the last second of its day
+        (status(State.QUEUED, now=NOW - 59 + 86_400), Repair.GIVE_UP),
+        (status(State.CANCELLED, sent=False, busy=True), Repair.NOTHING),  # it is being cleaned up
+        (status(State.EXPIRED, sent=False, now=NOW + 90_000), Repair.DELIVER),  # over is over, however old
         (status(State.QUEUED, busy=True, now=NOW + 90_000), Repair.GIVE_UP),
     ],
 )
