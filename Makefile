@@ -1,11 +1,11 @@
 # make demo: one export on real parts, from the request to the mail.   make up: the same system until Ctrl-C.
 # FLOWER=1 make up: with Flower.
 # make test: every check.   make bench: compare with other libraries, installed into .venv-bench;
-# with options: make bench BENCH="--only table".
+# with options: make bench BENCH="--only table".   make mutants FILES="pipeline/exports/plan.py": do its tests notice changes?
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo up test lint types check bench-smoke bench clean
+.PHONY: demo up test lint types check bench-smoke bench mutants clean
 demo: .venv/ready ; $(BIN)/python -m local demo
 up: .venv/ready ; $(BIN)/python -m local up
 test: lint types check bench-smoke
@@ -16,6 +16,7 @@ types: .venv/ready ; $(BIN)/mypy
 check: .venv/ready ; $(BIN)/pytest -n 3 --dist loadgroup
 bench-smoke: .venv/ready ; $(BIN)/python -m bench smoke
 bench: .venv/ready .venv-bench/ready ; $(BIN)/python -m bench --json bench-work/results.json $(BENCH)
+mutants: .venv-mutants/ready ; nice .venv-mutants/bin/python tests/mutants/run.py $(FILES)
 
 .venv/ready: requirements.txt requirements-dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -30,6 +31,11 @@ bench: .venv/ready .venv-bench/ready ; $(BIN)/python -m bench --json bench-work/
 	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check -r bench/requirements.txt
 	@touch $@
 
+.venv-mutants/ready: tests/mutants/requirements.txt requirements.txt requirements-dev.txt
+	@$(PYTHON) -m venv .venv-mutants
+	.venv-mutants/bin/python -m pip install --quiet --disable-pip-version-check -r tests/mutants/requirements.txt
+	@touch $@
+
 # The Heroku CLI, for the tests that drive it. It needs Node 20; a wheel brings Node where the system's is older.
 .heroku/ready: .venv/ready
 	@mkdir -p .heroku
@@ -40,4 +46,4 @@ bench: .venv/ready .venv-bench/ready ; $(BIN)/python -m bench --json bench-work/
 	  $$npm install --prefix .heroku --no-audit --no-fund --ignore-scripts --loglevel=error heroku@11.10.0
 	@touch $@
 
-clean: ; rm -rf .venv .venv-bench .heroku bench-work demo up .mypy_cache .ruff_cache .pytest_cache
+clean: ; rm -rf .venv .venv-bench .venv-mutants .heroku bench-work demo up .mypy_cache .ruff_cache .pytest_cache
