@@ -54,6 +54,12 @@ def test_inherited_entries_are_copied_and_shared_ones_once() -> None:
         assert sum(obj.get("/Type") == "/Font" for obj in pdf.objects if isinstance(obj, Dictionary)) == 1
 
 
+@pytest.mark.parametrize("resources", [b"4 0 R", b"99 0 R", b"[4 0 R]", b"7"])
+def test_resources_that_are_no_dictionary_become_an_empty_one(resources: bytes) -> None:
+    copy = adopt(one_page(b"/Resources " + resources, {4: b"(text)"}))
+    assert b"/Resources <<>>" in copy
+
+
 def test_direct_resources_that_pages_inherit_are_written_once() -> None:
     file = simple(4).replace(b"/Resources 3 0 R", b"/Resources<</A 3 0 R>>")
     with opened(adopt(file)) as pdf:

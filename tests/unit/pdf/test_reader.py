@@ -16,6 +16,7 @@ from pikepdf import Dictionary
 from pipeline.errors import UnreadableSource
 from pipeline.pdf import reader as foreign
 from pipeline.pdf.adopt import adopt_pages
+from pipeline.pdf.numbering import Lane
 from pipeline.pdf.segment import SegmentWriter
 
 from ...make_pdf import filled
@@ -90,6 +91,31 @@ def test_a_search_does_not_depend_on_where_blocks_end(monkeypatch: pytest.Monkey
 def test_references_to_missing_objects_are_null() -> None:
     file = simple(2).replace(b"/Contents 11 0 R", b"/Contents 98 0 R")
     assert texts(adopt(file)) == ["", "page 1"]
+
+
+def remarks_on(file: bytes) -> list[str]:
+    out = SegmentWriter(io.BytesIO(), Lane(0, 1), 0, header=True)
+    adopt_pages(out, io.BytesIO(file))
+    return list(map(str, out.tally.remarks))
+
+
+DAMAGED = "A copied PDF is damaged; what could not be read was guessed or left out"
+
+
+def test_what_was_mended_in_a_damaged_file_is_named() -> None:
+    sound = simple(2)
+    assert remarks_on(sound) == []
+    moved = sound.replace(b"%PDF-1.7\n", b"%PDF-1.7\n%moved\n")
+    assert remarks_on(moved)[0].startswith(DAMAGED)
+    value = sound.replace(b"/Type/Page/Parent 2 0 R", b"/Type/Page/X --5/Parent 2 0 R", 1)
+    assert remarks_on(value)[0].startswith(DAMAGED)
+    assert remarks_on(sound) == []
+
+
+@pytest.mark.parametrize("box", [b"", b"/MediaBox[0 0 (300) 200]", b"/MediaBox[0 0 3e7 200]"])
+def test_a_page_without_a_size_is_named(box: bytes) -> None:
+    sizes = b"Pages of a copied PDF have no size that makes sense; US Letter was taken (its page 1)."
+    assert sizes.decode() in remarks_on(simple(1).replace(b"/MediaBox[0 0 300 200]", box))
 
 
 SEEDS = [simple(3), outlined(), one_page(b"/Annots[" + link(b"/Dest/n") + b"]", {}, b"/Dests<</n[3 0 R/Fit]>>")]
