@@ -291,8 +291,11 @@ class ForeignPdf:
         page = self.places.get(object_key(value[0]))
         return None if page is None else Target(page, [self.resolve(part) for part in value[1:6]])
 
-    def headings(self) -> list[Heading]:
-        """Return the file's outline. An entry without a page gets the page of the next entry."""
+    def headings(self) -> tuple[list[Heading], int]:
+        """Return the file's outline, and how many entries have no page and are left out.
+
+        An entry without a page gets the page of the next entry: it is a folder.
+        """
         with translated_errors():
             found = list(self._outline(self._reader.outline, 1))
         headings: list[Heading] = []
@@ -301,7 +304,7 @@ class ForeignPdf:
                 headings.append(heading)
             elif headings:
                 headings.append(replace(heading, page=headings[-1].page, top=headings[-1].top))
-        return headings[::-1]
+        return headings[::-1], len(found) - len(headings)
 
     def _outline(self, items: Iterable[Any], level: int) -> Iterator[Heading]:
         for item in items:

@@ -49,10 +49,13 @@ def adopt_pages(
             numbers = PageCopy(pdf, out, own.fonts if own else None).write()
             for name, place in own.destinations.items() if own else ():
                 out.add_destination(name, Place(numbers[place.page], place.how))
-            headings = bookmark(pdf.headings()) if bookmark else ()
-            out.add_bookmarks(
-                Bookmark(h.level, numbers[h.page], h.top, printable(h.title) or "-") for h in headings
-            )
+            if bookmark:
+                headings, lost = pdf.headings()
+                out.add_bookmarks(
+                    Bookmark(h.level, numbers[h.page], h.top, printable(h.title) or "-") for h in bookmark(headings)
+                )
+                if lost:
+                    out.tally.warn(remarks.BOOKMARK, times=lost)
             if pdf.repairs:
                 out.tally.warn(remarks.DAMAGED, pdf.repairs[0][:MAX_REPAIR])
     except Exception:

@@ -1,6 +1,7 @@
 """What is left out of copied pages, in words for the person who gets the file."""
 
 ATTACHED = "Files attached to a copied PDF were left out"
+BOOKMARK = "Bookmarks of a copied PDF that lead to no page of it were left out"
 CLICK = "Things to click on pages of a copied PDF do nothing any more, such as buttons and scripts"
 DAMAGED = "A copied PDF is damaged; what could not be read was guessed or left out"
 FIELD = "Form fields of a copied PDF look as they were filled in, but can no longer be changed"

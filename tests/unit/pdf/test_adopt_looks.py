@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 
 import pypdfium2
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pipeline.pdf.adopt import adopt_pages
@@ -13,6 +13,7 @@ from pipeline.pdf.assembly import Assembly
 from pipeline.pdf.numbering import Lane
 from pipeline.pdf.segment import SegmentWriter
 
+from ...examples import examples
 from ...make_pdf import ABOUT, filled
 from .foreign_files import one_page, stream
 
@@ -89,7 +90,7 @@ def with_overlay(file: bytes) -> bytes:
     return out.getvalue() + b"".join(Assembly(lambda: iter([index]), ABOUT).tail())
 
 
-@settings(max_examples=80, deadline=None)
+@examples(80)
 @given(file=pages())
 @example(file=one_page(RESOURCES, OBJECTS, CATALOG % b""))
 def test_adopted_pages_look_as_their_source(file: bytes) -> None:

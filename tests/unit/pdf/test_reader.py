@@ -8,8 +8,9 @@ from functools import partial
 from pathlib import Path
 
 import pikepdf
+import pypdf
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pikepdf import Dictionary
 
@@ -19,6 +20,7 @@ from pipeline.pdf.adopt import adopt_pages
 from pipeline.pdf.numbering import Lane
 from pipeline.pdf.segment import SegmentWriter
 
+from ...examples import examples
 from ...make_pdf import filled
 from .foreign_files import adopt, link, one_page, outlined, refused, simple, texts
 
@@ -95,7 +97,7 @@ def test_references_to_missing_objects_are_null() -> None:
 
 def remarks_on(file: bytes) -> list[str]:
     out = SegmentWriter(io.BytesIO(), Lane(0, 1), 0, header=True)
-    adopt_pages(out, io.BytesIO(file))
+    adopt_pages(out, io.BytesIO(file), list)
     return list(map(str, out.tally.remarks))
 
 
@@ -110,6 +112,18 @@ def test_what_was_mended_in_a_damaged_file_is_named() -> None:
     value = sound.replace(b"/Type/Page/Parent 2 0 R", b"/Type/Page/X --5/Parent 2 0 R", 1)
     assert remarks_on(value)[0].startswith(DAMAGED)
     assert remarks_on(sound) == []
+
+
+def test_bookmarks_that_lead_nowhere_are_named() -> None:
+    writer = pypdf.PdfWriter()
+    writer.add_blank_page(200, 100)
+    writer.add_outline_item(title="A page", page_number=0)
+    for title in ("Nowhere", "Nor here"):
+        writer.add_outline_item(title=title, page_number=None)
+    file = io.BytesIO()
+    writer.write(file)
+    words = "Bookmarks of a copied PDF that lead to no page of it were left out (2 times)."
+    assert remarks_on(file.getvalue()) == [words]
 
 
 @pytest.mark.parametrize("box", [b"", b"/MediaBox[0 0 (300) 200]", b"/MediaBox[0 0 3e7 200]"])
@@ -131,7 +145,7 @@ def packed_seed() -> bytes:
 SEEDS.append(packed_seed())
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@examples(80)
 @given(seed=st.sampled_from(SEEDS), data=st.data())
 def test_a_damaged_file_never_spoils_the_document(seed: bytes, data: st.DataObject) -> None:
     if data.draw(st.booleans()):
