@@ -40,8 +40,9 @@ def test_adopted_pages_keep_their_order_among_others() -> None:
         assert max(len(node.Kids) for node in nodes) == FANOUT
 
 
-def test_pages_look_as_in_the_file_they_come_from() -> None:
-    file = simple(3, entries=b"/Rotate 90/CropBox[10 10 250 150]")
+@pytest.mark.parametrize("turned", [0, 90, 180, 270, -90, 630, 45])
+def test_pages_look_as_in_the_file_they_come_from(turned: int) -> None:
+    file = simple(3, entries=b"/Rotate %d/CropBox[10 10 250 150]/UserUnit 1.5" % turned)
     assert pictures(adopt(file)) == pictures(file)
 
 

@@ -45,7 +45,10 @@ OBJECTS = {
     20: b"<</Type/OCG/Name(off)>>", 21: b"<</Type/OCG/Name(on)>>",
 }  # fmt: skip
 CATALOG = b"/AcroForm<</Fields[%s]>>/OCProperties<</OCGs[20 0 R 21 0 R]/D<</OFF[20 0 R]>>>>"
-ENTRIES = [b"/Rotate 90", b"/Rotate -180", b"/CropBox[20 10 280 150]", b"/Group<</S/Transparency/CS/DeviceRGB>>"]
+ENTRIES = [
+    b"/Rotate 90", b"/Rotate -180", b"/Rotate 270", b"/CropBox[20 10 280 150]", b"/UserUnit 2",
+    b"/Group<</S/Transparency/CS/DeviceRGB>>",
+]  # fmt: skip
 ANNOTATIONS = [
     b"/Subtype/Stamp/Rect[30 30 90 50]/AP<</N 16 0 R>>",
     b"/Subtype/Stamp/Rect[30 90 90 150]/AP<</N 16 0 R>>/OC 20 0 R",
