@@ -6,10 +6,11 @@ memory and time limits of the process apply.
 
 from __future__ import annotations
 
+import logging
 import re
 import struct
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
@@ -36,6 +37,7 @@ Box = tuple[float, float, float, float]
 MAX_REFERENCES = 1_000_000
 _BLOCK = 1 << 20
 _MAX_HEADER = 32
+_MAX_REPAIRS = 100  # that are kept of one file
 _MAX_DECODED = 20 * 2**20  # bytes of one stream; only cross-reference and object streams are decoded
 _LIMITS: dict[str, Any] = {
     "zlib_maximum_output_length": _MAX_DECODED,
@@ -85,11 +87,11 @@ def open_pdf(file: BinaryIO) -> Iterator[ForeignPdf]:
     head = file.read(1024)
     if b"%PDF-" not in head:
         raise UnreadableSource("This is not a PDF file." if head else "The file is empty.")
-    with apply_configuration(**_LIMITS), _names_as_bytes():
+    with apply_configuration(**_LIMITS), _names_as_bytes(), _repairs_noted() as repairs:
         with translated_errors():
             reader = _Reader(file)
         with reader:
-            yield ForeignPdf(reader)
+            yield ForeignPdf(reader, repairs)
 
 
 class _Charsets:
@@ -119,6 +121,31 @@ def _names_as_bytes() -> Iterator[None]:
         yield
     finally:
         _as_bytes.reset(token)
+
+
+class _RepairLog(logging.Handler):
+    """Hears what pypdf guesses, mends or leaves out of a damaged file: it only says so in its log."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        noted = _repairs.get()
+        if noted is not None and len(noted) < _MAX_REPAIRS:
+            noted.append(record.getMessage())
+
+
+_repairs: ContextVar[list[str] | None] = ContextVar("repairs", default=None)
+_log_of_pypdf = logging.getLogger("pypdf")
+
+
+@contextmanager
+def _repairs_noted() -> Iterator[list[str]]:
+    if not any(isinstance(handler, _RepairLog) for handler in _log_of_pypdf.handlers):
+        _log_of_pypdf.addHandler(_RepairLog())
+    noted: list[str] = []
+    token = _repairs.set(noted)
+    try:
+        yield noted
+    finally:
+        _repairs.reset(token)
 
 
 @contextmanager
@@ -157,6 +184,7 @@ class _Reader(PdfReader):
         known = packed or (wanted.generation, wanted.idnum) in self.resolved_objects
         if not known and not self._is_in_place(wanted):
             if self._seen is None:
+                _log_of_pypdf.warning("object %d is not where the file says", wanted.idnum)
                 self._seen = _objects_in(self.stream)
             if object_key(wanted) not in self._seen:
                 return NullObject()
@@ -195,7 +223,8 @@ def _objects_in(file: IO[bytes]) -> dict[tuple[int, int], int]:
 class ForeignPdf:
     """The pages of a file, and what leads to them."""
 
-    def __init__(self, reader: PdfReader) -> None:
+    def __init__(self, reader: PdfReader, repairs: Sequence[str]) -> None:
+        self.repairs = repairs  # what was mended so far; grows while the file is read
         with translated_errors():
             self.pages = list(reader.pages)
         if not self.pages:
@@ -262,8 +291,11 @@ class ForeignPdf:
         page = self.places.get(object_key(value[0]))
         return None if page is None else Target(page, [self.resolve(part) for part in value[1:6]])
 
-    def headings(self) -> list[Heading]:
-        """Return the file's outline. An entry without a page gets the page of the next entry."""
+    def headings(self) -> tuple[list[Heading], int]:
+        """Return the file's outline, and how many entries have no page and are left out.
+
+        An entry without a page gets the page of the next entry: it is a folder.
+        """
         with translated_errors():
             found = list(self._outline(self._reader.outline, 1))
         headings: list[Heading] = []
@@ -272,7 +304,7 @@ class ForeignPdf:
                 headings.append(heading)
             elif headings:
                 headings.append(replace(heading, page=headings[-1].page, top=headings[-1].top))
-        return headings[::-1]
+        return headings[::-1], len(found) - len(headings)
 
     def _outline(self, items: Iterable[Any], level: int) -> Iterator[Heading]:
         for item in items:

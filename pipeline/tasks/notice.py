@@ -74,6 +74,8 @@ def _ready_lines(export: Export) -> Iterator[str]:
             yield f"  and {result.skipped_count - SKIPPED_IN_MAIL:,} more"
     for warning in result.warnings[:SKIPPED_IN_MAIL]:
         yield f"Note: {_one_line(warning)}"
+    if len(result.warnings) > SKIPPED_IN_MAIL:
+        yield f"and {len(result.warnings) - SKIPPED_IN_MAIL:,} more notes"
 
 
 def _failed_lines(export: Export) -> Iterator[str]:

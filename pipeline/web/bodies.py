@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from math import isfinite
 from typing import Any, TypeVar
 
@@ -48,8 +48,11 @@ def _data() -> bytes:
 
 
 def _number(text: str) -> Decimal | str:
-    """Returns a number with all its digits. One that is too large for a parameter becomes the text of a cell."""
-    return Decimal(text) if isfinite(float(text)) else text
+    """Returns a number with all its digits. One that no parameter can have becomes the text of a cell."""
+    try:
+        return Decimal(text) if isfinite(float(text)) else text
+    except InvalidOperation:  # its exponent has more digits than Decimal takes
+        return text
 
 
 _exact = msgspec.json.Decoder(float_hook=_number)

@@ -12,12 +12,16 @@ from ...errors import InvalidRequest
 from ...settings import MIB
 from . import MAX_LINE
 
-BEGIN = re.compile(rb"(?:\xef\xbb\xbf)?\s*\[\s*(?:[{\]]|$)")
+# Behind the bracket: an object, list or text, the end, nothing more on this line, or a value and a comma.
+# The first title of a CSV may be [id] or [2024].
+BEGIN = re.compile(
+    rb"(?:\xef\xbb\xbf)?\s*\[(?:\s*[{\[\"\]]|\s*$|[ \t]*[\r\n]|\s*(?:-?\d[\d.eE+-]*|null|true|false)\s*,)"
+)
 TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+("?)|[\[\]{},]', re.DOTALL)  # group 1 is empty: the string goes on
 
 
 def is_array(head: bytes) -> bool:
-    """True if a text begins like an array of objects. A CSV may begin with a bracket, but not with these two."""
+    """True if a text begins like a JSON array."""
     return BEGIN.match(head) is not None
 
 

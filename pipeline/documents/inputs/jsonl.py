@@ -15,6 +15,8 @@ from ...errors import InvalidRequest
 from ...settings import MIB
 from . import MAX_LINE
 
+MAX_ZEROS = 1000  # before the decimals of a number or behind it; above that it is written with an exponent
+
 
 def encode_records(records: Iterable[Mapping[str, Any]], what: str) -> Generator[bytes, None, None]:
     """Yields one line for each record; `what` names them in messages.
@@ -74,6 +76,10 @@ def _int(value: int) -> int | str:
     return value if -(2**63) <= value < 2**63 else str(value)
 
 
+def _decimal(value: Decimal) -> str:
+    return format(value, "f") if abs(value.adjusted()) <= MAX_ZEROS else str(value)
+
+
 def _list(value: Iterable[Any]) -> list[Any]:
     return [to_json_value(item) for item in value]
 
@@ -89,7 +95,7 @@ def _dict(value: Mapping[Any, Any]) -> dict[str, Any]:
 _WRITERS: dict[type, Callable[[Any], Any]] = {
     float: _float,
     int: _int,
-    Decimal: lambda value: format(value, "f"),
+    Decimal: _decimal,
     bytes: bytes.hex,
     bytearray: bytearray.hex,
     memoryview: memoryview.hex,

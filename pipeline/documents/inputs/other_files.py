@@ -31,6 +31,11 @@ OTHER_FILES = (  # the pattern of the first bytes, what the file is, what to do
     (rb"Obj\x01", "an Avro file", "Write it as Parquet or JSON lines."),
     (rb"ORC", "an ORC file", "Write it as Parquet."),
     (rb"\{\\rtf", "a Rich Text file", SAVE),
+    (
+        rb"\x00\x05\x16[\x00\x07]",
+        "what macOS keeps beside a file",
+        "Give the file without ._ before its name.",
+    ),
     (rb"(?i:\s*<!DOCTYPE html|\s*<html)", "an HTML page", "Send the rows as CSV; a download may need a sign-in."),
     (rb"\s*<\?xml", "an XML file", "Send the rows as CSV or JSON lines."),
 )

@@ -113,7 +113,7 @@ def _column(column: Any, name: str, what: str) -> list[Any]:
     """Returns a column's values. InvalidRequest names a column that has a value without a text."""
     try:
         return _values(column)
-    except (_pyarrow().ArrowException, ValueError, OverflowError) as error:
+    except (_pyarrow().ArrowException, ValueError, OverflowError, LookupError) as error:
         words = next(iter(str(error).splitlines()), type(error).__name__).rstrip(".")
         raise InvalidRequest(
             f"The column {name!r} in {what}, of type {column.type}, cannot be read: {words[:200]}.",
@@ -174,7 +174,7 @@ def _times(column: Any) -> list[Any]:
     try:
         values: list[Any] = _as_microseconds(column).to_pylist()
         return values
-    except (_pyarrow().ArrowException, ValueError, OverflowError):
+    except (_pyarrow().ArrowException, ValueError, OverflowError, LookupError):
         if len(column) > 1:
             return [value for i in range(len(column)) for value in _times(column.slice(i, 1))]
     zone = getattr(column.type, "tz", None)

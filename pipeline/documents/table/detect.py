@@ -11,7 +11,7 @@ from itertools import islice
 from ...errors import InvalidRequest
 from ...pdf.tally import Remarks
 from .csv_rows import CsvRows
-from .encodings import check_encoding, guess_encoding
+from .encodings import given_encoding, guess_encoding
 from .json_rows import ONE_RECORD, NotARecord, record
 from .lines import BadLine, LineReader
 from .rows import InputFormat
@@ -30,13 +30,11 @@ def detect(sample: bytes, format: str, delimiter: str, encoding: str, remarks: R
     begin = len(codecs.BOM_UTF8) if marked else 0
     _check_text(sample)
     if encoding:
-        check_encoding(encoding)
+        encoding = given_encoding(encoding, marked)
     if format == "jsonl" or (format == "auto" and sample[begin:].lstrip()[:1] == b"{"):
         return _jsonl(sample, begin)
-    if encoding or marked:
-        encoding = "utf-8" if marked else codecs.lookup(encoding).name
-    else:
-        encoding = guess_encoding(sample, remarks)
+    if not encoding:
+        encoding = "utf-8" if marked else guess_encoding(sample, remarks)
     if named := SEP_LINE.match(sample, begin):
         delimiter = delimiter or named[1].decode("latin-1")
         begin = named.end()
@@ -68,7 +66,7 @@ def _check_text(sample: bytes) -> None:
             advice="Send the whole file again.",
         )
     if b"\0" in sample:
-        advice = "Send CSV or JSON lines in UTF-8, or Parquet."
+        advice = "Send CSV or JSON lines in UTF-8, or in UTF-16 with a byte order mark, or Parquet."
         raise BadLine(sample.index(b"\0"), " has a null byte, so this is not text.", advice)
 
 

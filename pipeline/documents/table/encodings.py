@@ -51,7 +51,8 @@ def guess_encoding(sample: bytes, remarks: Remarks) -> str:
         return "utf-8"
     except UnicodeDecodeError as error:
         wrong = error
-    odd = b"\n".join(line for line in sample[: sample.rfind(b"\n") + 1 or None].split(b"\n") if not line.isascii())
+    *whole, last = sample.split(b"\n")  # the last line may be cut off within a character
+    odd = b"\n".join([line for line in whole if not line.isascii()] or [last])
     odd = odd[: odd.rfind(b"\n", 0, MOST)] if len(odd) > MOST else odd
     if len(UTF8.findall(odd)) > len(re.findall(rb"[\x80-\xff]", UTF8.sub(b"", odd))):
         return "utf-8"  # reading it names the wrong byte
@@ -68,9 +69,15 @@ def guess_encoding(sample: bytes, remarks: Remarks) -> str:
     return codecs.lookup(found).name
 
 
-def check_encoding(given: str) -> None:
-    """Check that ASCII text has the same bytes in it, so that it can be cut at line feeds."""
+def given_encoding(given: str, marked: bool) -> str:
+    """Returns the encoding of a text whose encoding was given; UTF-8 if a byte order mark says so.
+
+    Checks that ASCII text has the same bytes in it, so that it can be cut at line feeds.
+    """
     try:
+        name = codecs.lookup(given).name
+        if marked or name == "utf-8-sig":  # UTF-16 was given, and is UTF-8 by now, or the mark is that of UTF-8
+            return "utf-8"
         plain = PLAIN.encode(given) == PLAIN.encode("ascii") and PLAIN.encode(given).decode(given) == PLAIN
     except (LookupError, ValueError):  # ValueError: a null character, or a codec for bytes
         raise InvalidRequest(f"There is no encoding {given!r}.", field="encoding") from None
@@ -80,6 +87,7 @@ def check_encoding(given: str) -> None:
             field="encoding",
             advice="Send UTF-8, or UTF-16 that begins with a byte order mark.",
         )
+    return name
 
 
 def _double_byte(text: bytes) -> str | None:
@@ -128,6 +136,8 @@ def _score(text: bytes, encoding: str) -> float | None:
     except UnicodeDecodeError:
         return None
     found = [character for character in decoded if character > "\x7f"]
+    if not found:  # all are capital letters I with a dot
+        return None
     known = sum(character in SIGNS + "".join(LATIN[encoding]) for character in found)
     most = max(sum(character in SIGNS + language for character in found) for language in LATIN[encoding])
     strange = len(re.findall(rf"(?<=[^\W\d_])[{SIGNS}](?=[^\W\d_])", decoded))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from decimal import Decimal
 from itertools import islice
 from typing import Any, NoReturn
@@ -57,9 +58,9 @@ def record(line: str) -> dict[str, Any]:
     """Returns the record of a line: numbers with a point or an exponent as their text, nested values as JSON."""
     try:
         found = _decode(line)
-        if line.count('":') != len(found) or '" :' in line:
+        if line.count('":') != len(found) or any(each in line for each in _SPACED_OUT):
             _check_names(line)
-        if _NESTED & set(map(type, found.values())) or '":-0' in line or '": -0' in line:
+        if _NESTED & set(map(type, found.values())) or ("-0" in line and _MINUS_ZERO.search(line)):
             return {name: _exact(value) for name, value in _decode_raw(line).items()}
     except (msgspec.DecodeError, ValueError, RecursionError, ArithmeticError) as error:
         _refuse(line, error)
@@ -102,6 +103,8 @@ def _text(value: object) -> str:
 
 
 _NESTED: set[type] = {list, dict}
+_SPACED_OUT = ('" ', '"\t', '"\r')  # there may be a colon behind it, which counting '":' misses
+_MINUS_ZERO = re.compile(r":\s*-0")  # of which an integer has no sign
 _decode = msgspec.json.Decoder(dict[str, Any], float_hook=str).decode
 _decode_raw = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _nested_decoder = msgspec.json.Decoder(float_hook=Decimal)

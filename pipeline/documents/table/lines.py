@@ -95,6 +95,6 @@ class LineReader:
                 at + error.start,
                 f" is not {self._encoding}: byte {error.start - begin + 1} of the line is {wrong} "
                 f"(at offset {at + error.start:,}).",
-                "Correct the byte, or give the encoding that the text has, such as cp1252.",
+                "Correct the byte, or give the encoding of a CSV, such as cp1252; JSON is always UTF-8.",
                 "encoding",
             ) from None

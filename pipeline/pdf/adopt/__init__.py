@@ -15,9 +15,11 @@ from ..fonts.characters import printable
 from ..reader import Heading, open_pdf
 from ..segment_body import SegmentBody
 from ..segment_index import Bookmark, Place
+from . import remarks
 from .document import note_losses
 from .pages import PageCopy
 
+MAX_REPAIR = 80  # characters of what was mended that a remark shows
 Bookmarking = Callable[[list[Heading]], Iterable[Heading]]
 """Turns a file's outline into the entries to write; `list` keeps it as it is."""
 
@@ -47,10 +49,15 @@ def adopt_pages(
             numbers = PageCopy(pdf, out, own.fonts if own else None).write()
             for name, place in own.destinations.items() if own else ():
                 out.add_destination(name, Place(numbers[place.page], place.how))
-            headings = bookmark(pdf.headings()) if bookmark else ()
-            out.add_bookmarks(
-                Bookmark(h.level, numbers[h.page], h.top, printable(h.title) or "-") for h in headings
-            )
+            if bookmark:
+                headings, lost = pdf.headings()
+                out.add_bookmarks(
+                    Bookmark(h.level, numbers[h.page], h.top, printable(h.title) or "-") for h in bookmark(headings)
+                )
+                if lost:
+                    out.tally.warn(remarks.BOOKMARK, times=lost)
+            if pdf.repairs:
+                out.tally.warn(remarks.DAMAGED, pdf.repairs[0][:MAX_REPAIR])
     except Exception:
         out.roll_back(start)
         raise

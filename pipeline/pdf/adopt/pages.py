@@ -45,6 +45,8 @@ class PageCopy:
     def _page(self, page: DictionaryObject, where: str) -> bytes:
         """Return the entries of a page's dictionary, including those it inherits (ISO 32000-1, 7.7.3.4)."""
         boxes = [("/MediaBox", self._pdf.size(page))]
+        if not self._pdf.box(page.get("/MediaBox")):
+            self._out.tally.warn(remarks.NO_SIZE, where)
         boxes += [(inner, box) for inner in _INNER_BOXES if (box := self._pdf.box(page.get(inner)))]
         entries = [entry(which, rectangle(box)) for which, box in boxes]
         turned = self._pdf.resolve(page.get("/Rotate"))
@@ -113,8 +115,10 @@ class PageCopy:
     def _resources(self, page: DictionaryObject) -> bytes:
         """Return the page's resources. A dictionary that several pages inherit is written once, as one object."""
         value = page.get("/Resources")
+        if isinstance(value, IndirectObject) and isinstance(self._pdf.resolve(value), DictionaryObject):
+            return self._objects.spell(value)
         if not isinstance(value, DictionaryObject):
-            return self._objects.spell(value) if isinstance(value, IndirectObject) else b"<<>>"
+            return b"<<>>"
         if id(value) not in self._inherited:
             self._inherited[id(value)] = self._out.add(self._objects.spell(value))
         return reference(self._inherited[id(value)])

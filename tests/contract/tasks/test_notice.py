@@ -97,7 +97,8 @@ def test_a_mail_about_volumes_links_to_the_index_and_volumes(mail: Smtp) -> None
 
 def test_untrusted_text_adds_no_header_and_no_element(mail: Smtp) -> None:
     skipped = tuple(Skipped(n, f"{n} {EVIL}", EVIL) for n in range(1, 31))
-    result = Result("k", "a.pdf", 10, 1, 1300, 1270, skipped, 30, (EVIL,))
+    warnings = (EVIL, *(f"Warning {n}." for n in range(1, SKIPPED_IN_MAIL + 3)))
+    result = Result("k", "a.pdf", 10, 1, 1300, 1270, skipped, 30, warnings)
     found = sent(mail, ready(name=EVIL, result=result))
     assert found["Bcc"] is None
     assert found["Subject"] == 'Ready: <script>alert("1")</script> Bcc: everybody@example.org Hello'
@@ -108,7 +109,8 @@ def test_untrusted_text_adds_no_header_and_no_element(mail: Smtp) -> None:
     assert "30 of 1,300 inputs could not be read:" in text
     assert f"and {30 - SKIPPED_IN_MAIL} more" in text
     assert f"{SKIPPED_IN_MAIL}. {SKIPPED_IN_MAIL} <script>" in text
-    assert f"{SKIPPED_IN_MAIL + 1}. " not in text
+    assert f"{SKIPPED_IN_MAIL + 1}. {SKIPPED_IN_MAIL + 1} <script>" not in text
+    assert "and 3 more notes" in text
 
 
 def test_a_title_like_an_encoded_word_stays_as_typed(mail: Smtp) -> None:

@@ -112,16 +112,20 @@ def test_a_body_that_is_not_utf_8_is_400(client: FlaskClient, services: Services
 
 
 def test_numbers_of_rows_keep_their_digits(client: FlaskClient, services: Services) -> None:
-    rows = '[{"v":1.10,"w":{"k":12345678901234567.89}},{"v":1e400,"w":12345678901234567890123}]'
+    rows = (
+        '[{"v":1.10,"w":{"k":12345678901234567.89}},{"v":1e400,"w":12345678901234567890123},'
+        '{"v":1e-99999999999999999999}]'
+    )
     body = f'{{"document": "table", "params": {{"margin": 7.50, "rows": {rows}}}}}'
     answer = client.post("/exports", data=body, headers=SHOP, content_type="application/json")
     assert answer.status_code == 202, answer.text
     export = services.exports.load(answer.json["id"])  # type: ignore[index]
     stored = services.bucket.get(listing_key(export.id))
     assert stored is not None
-    first, second = stored.data.split(b"\n")
+    first, second, third = stored.data.split(b"\n")
     assert first == b'{"v":1.10,"w":{"k":12345678901234567.89}}'
     assert second == b'{"v":"1e400","w":12345678901234567890123}'
+    assert third == b'{"v":"1e-99999999999999999999"}'
     assert export.params == {"margin": 7.5}
     make(services, export.id)
     assert services.exports.load(export.id).state is State.READY

@@ -40,8 +40,9 @@ def test_adopted_pages_keep_their_order_among_others() -> None:
         assert max(len(node.Kids) for node in nodes) == FANOUT
 
 
-def test_pages_look_as_in_the_file_they_come_from() -> None:
-    file = simple(3, entries=b"/Rotate 90/CropBox[10 10 250 150]")
+@pytest.mark.parametrize("turned", [0, 90, 180, 270, -90, 630, 45])
+def test_pages_look_as_in_the_file_they_come_from(turned: int) -> None:
+    file = simple(3, entries=b"/Rotate %d/CropBox[10 10 250 150]" % turned)
     assert pictures(adopt(file)) == pictures(file)
 
 
@@ -52,6 +53,17 @@ def test_inherited_entries_are_copied_and_shared_ones_once() -> None:
         assert [[int(side) for side in page.CropBox] for page in pages] == [[10, 10, 250, 150]] * 4
         assert len({page.Resources.objgen for page in pages}) == 1
         assert sum(obj.get("/Type") == "/Font" for obj in pdf.objects if isinstance(obj, Dictionary)) == 1
+
+
+def test_the_unit_of_a_page_is_kept() -> None:
+    with opened(adopt(one_page(b"/UserUnit 1.5", {}))) as pdf:
+        assert float(pdf.pages[0].UserUnit) == 1.5
+
+
+@pytest.mark.parametrize("resources", [b"4 0 R", b"99 0 R", b"[4 0 R]", b"7"])
+def test_resources_that_are_no_dictionary_become_an_empty_one(resources: bytes) -> None:
+    copy = adopt(one_page(b"/Resources " + resources, {4: b"(text)"}))
+    assert b"/Resources <<>>" in copy
 
 
 def test_direct_resources_that_pages_inherit_are_written_once() -> None:

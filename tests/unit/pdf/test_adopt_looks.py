@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 
 import pypdfium2
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pipeline.pdf.adopt import adopt_pages
@@ -13,6 +13,7 @@ from pipeline.pdf.assembly import Assembly
 from pipeline.pdf.numbering import Lane
 from pipeline.pdf.segment import SegmentWriter
 
+from ...examples import examples
 from ...make_pdf import ABOUT, filled
 from .foreign_files import one_page, stream
 
@@ -44,7 +45,10 @@ OBJECTS = {
     20: b"<</Type/OCG/Name(off)>>", 21: b"<</Type/OCG/Name(on)>>",
 }  # fmt: skip
 CATALOG = b"/AcroForm<</Fields[%s]>>/OCProperties<</OCGs[20 0 R 21 0 R]/D<</OFF[20 0 R]>>>>"
-ENTRIES = [b"/Rotate 90", b"/Rotate -180", b"/CropBox[20 10 280 150]", b"/Group<</S/Transparency/CS/DeviceRGB>>"]
+ENTRIES = [
+    b"/Rotate 90", b"/Rotate -180", b"/Rotate 270", b"/CropBox[20 10 280 150]", b"/UserUnit 2",
+    b"/Group<</S/Transparency/CS/DeviceRGB>>",
+]  # fmt: skip
 ANNOTATIONS = [
     b"/Subtype/Stamp/Rect[30 30 90 50]/AP<</N 16 0 R>>",
     b"/Subtype/Stamp/Rect[30 90 90 150]/AP<</N 16 0 R>>/OC 20 0 R",
@@ -89,7 +93,7 @@ def with_overlay(file: bytes) -> bytes:
     return out.getvalue() + b"".join(Assembly(lambda: iter([index]), ABOUT).tail())
 
 
-@settings(max_examples=80, deadline=None)
+@examples(80)
 @given(file=pages())
 @example(file=one_page(RESOURCES, OBJECTS, CATALOG % b""))
 def test_adopted_pages_look_as_their_source(file: bytes) -> None:

@@ -8,16 +8,19 @@ from functools import partial
 from pathlib import Path
 
 import pikepdf
+import pypdf
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pikepdf import Dictionary
 
 from pipeline.errors import UnreadableSource
 from pipeline.pdf import reader as foreign
 from pipeline.pdf.adopt import adopt_pages
+from pipeline.pdf.numbering import Lane
 from pipeline.pdf.segment import SegmentWriter
 
+from ...examples import examples
 from ...make_pdf import filled
 from .foreign_files import adopt, link, one_page, outlined, refused, simple, texts
 
@@ -92,6 +95,43 @@ def test_references_to_missing_objects_are_null() -> None:
     assert texts(adopt(file)) == ["", "page 1"]
 
 
+def remarks_on(file: bytes) -> list[str]:
+    out = SegmentWriter(io.BytesIO(), Lane(0, 1), 0, header=True)
+    adopt_pages(out, io.BytesIO(file), list)
+    return list(map(str, out.tally.remarks))
+
+
+DAMAGED = "A copied PDF is damaged; what could not be read was guessed or left out"
+
+
+def test_what_was_mended_in_a_damaged_file_is_named() -> None:
+    sound = simple(2)
+    assert remarks_on(sound) == []
+    moved = sound.replace(b"%PDF-1.7\n", b"%PDF-1.7\n%moved\n")
+    assert remarks_on(moved)[0].startswith(DAMAGED)
+    value = sound.replace(b"/Type/Page/Parent 2 0 R", b"/Type/Page/X --5/Parent 2 0 R", 1)
+    assert remarks_on(value)[0].startswith(DAMAGED)
+    assert remarks_on(sound) == []
+
+
+def test_bookmarks_that_lead_nowhere_are_named() -> None:
+    writer = pypdf.PdfWriter()
+    writer.add_blank_page(200, 100)
+    writer.add_outline_item(title="A page", page_number=0)
+    for title in ("Nowhere", "Nor here"):
+        writer.add_outline_item(title=title, page_number=None)
+    file = io.BytesIO()
+    writer.write(file)
+    words = "Bookmarks of a copied PDF that lead to no page of it were left out (2 times)."
+    assert remarks_on(file.getvalue()) == [words]
+
+
+@pytest.mark.parametrize("box", [b"", b"/MediaBox[0 0 (300) 200]", b"/MediaBox[0 0 3e7 200]"])
+def test_a_page_without_a_size_is_named(box: bytes) -> None:
+    sizes = b"Pages of a copied PDF have no size that makes sense; US Letter was taken (its page 1)."
+    assert sizes.decode() in remarks_on(simple(1).replace(b"/MediaBox[0 0 300 200]", box))
+
+
 SEEDS = [simple(3), outlined(), one_page(b"/Annots[" + link(b"/Dest/n") + b"]", {}, b"/Dests<</n[3 0 R/Fit]>>")]
 
 
@@ -105,7 +145,7 @@ def packed_seed() -> bytes:
 SEEDS.append(packed_seed())
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@examples(80)
 @given(seed=st.sampled_from(SEEDS), data=st.data())
 def test_a_damaged_file_never_spoils_the_document(seed: bytes, data: st.DataObject) -> None:
     if data.draw(st.booleans()):

@@ -30,6 +30,8 @@ from pipeline.errors import InvalidRequest
         (float("-inf"), b'"-Infinity"'),
         (Decimal("1E+3"), b'"1000"'),
         (Decimal("0.10"), b'"0.10"'),
+        (Decimal("1E-999999999"), b'"1E-999999999"'),
+        (Decimal("-1E+1001"), b'"-1E+1001"'),
         (date(2026, 1, 31), b'"2026-01-31"'),
         (datetime(2026, 1, 31, 12, 0, 5), b'"2026-01-31T12:00:05"'),
         (datetime(2026, 1, 31, 12, tzinfo=UTC), b'"2026-01-31T12:00:00Z"'),

@@ -10,7 +10,7 @@ import pytest
 from pipeline.errors import NotExact
 
 from ....readback import drawn_pages
-from .test_readback import read_back
+from .test_cells_drawn import read_back
 from .test_table import as_csv, job, made
 
 EURO = {"kind": "currency", "currency": "EUR"}

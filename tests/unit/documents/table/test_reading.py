@@ -60,6 +60,7 @@ GUESSED = "The encoding of the listing was not given; {} was guessed."
         ("cp1250", "jméno\nPříliš žluťoučký kůň\nDvořák\n"),
         ("cp1250", "név\nKovács Győző\nSzűcs\n"),
         ("cp1254", "ad,şehir\nÇağrı,İstanbul\nığdır,x\n"),
+        ("cp1252", "a,b\nü,ä"),
         ("cp949", "이름,도시\n김철수,서울\n이영희,부산\n"),
         ("gb18030", "姓名,值\n张三,1\n"),
         ("gb18030", "客户,城市\n中国有限公司,北京市朝阳区\n"),
@@ -80,6 +81,33 @@ def test_an_encoding_that_was_not_given_is_found_and_named(tmp_path: Path, encod
         planned(tmp_path, text.encode(encoding), strict=True)
     rows, plan = planned(tmp_path, text.encode(encoding), strict=True, encoding=encoding)
     assert rows == [line.split(",") for line in text.splitlines()]
+
+
+def test_letters_that_no_alphabet_claims_are_guessed_all_the_same(tmp_path: Path) -> None:
+    """A Turkish I with a dot becomes i in small letters, so no letter is left to look at."""
+    rows, plan = planned(tmp_path, "a\n\u0130l\n".encode("cp1254"))
+    assert (len(rows), plan.warnings) == (2, (GUESSED.format("cp1252"),))
+
+
+@pytest.mark.parametrize(
+    ("written", "given"),
+    [
+        ("utf-8-sig", "utf-8-sig"),
+        ("utf-8", "UTF_8_SIG"),
+        ("utf-16", "utf-16"),
+        ("utf-16", "utf-8"),
+        ("utf-32", "utf-32"),
+    ],
+)
+def test_the_encoding_of_a_byte_order_mark_may_be_given(tmp_path: Path, written: str, given: str) -> None:
+    rows, _ = planned(tmp_path, "a,b\nMüller,2\n".encode(written), strict=True, encoding=given)
+    assert rows == [["a", "b"], ["Müller", "2"]]
+
+
+@pytest.mark.parametrize("data", [b"a\n1\n", b"\xef\xbb\xbfa\n1\n"])
+@pytest.mark.parametrize("given", ["no-such", "\0"])
+def test_an_encoding_that_there_is_not_is_refused(tmp_path: Path, data: bytes, given: str) -> None:
+    assert "There is no encoding" in refused(tmp_path, data, encoding=given)
 
 
 @pytest.mark.parametrize("text", ["a,b\n1,2\n", "a,b\nMüller,2\n", "\ufeffa,b\n日本,2\n"])
@@ -203,6 +231,11 @@ def test_a_json_array_has_the_rows_of_its_records(tmp_path: Path, text: str, enc
     ("data", "words"),
     [
         (b'[{"a":1},7]', "Record 2 of the listing rows is not a JSON object"),
+        (b"[1,2,3]", "Record 1 of the listing rows is not a JSON object"),
+        (b"[\n  1,\n  2\n]\n", "Record 1 of the listing rows is not a JSON object"),
+        (b'["a","b"]\n["x",1]\n', "Record 1 of the listing rows is not a JSON object"),
+        (b'[["a","b"],["x",1]]', "Record 1 of the listing rows is not a JSON object"),
+        (b"[null, 1]", "Record 1 of the listing rows is not a JSON object"),
         (b'[{"a":1},,{"a":1}]', "Record 2 of the listing rows is not a JSON object"),
         (b'[{"a":1},{"a" 7}]', "Record 2 of the listing rows is not a JSON object"),
         (b'[{"a":1},{"a":"\xff"}]', "Record 2 of the listing rows is not a JSON object"),
@@ -217,8 +250,9 @@ def test_an_array_that_is_no_table_is_named(tmp_path: Path, data: bytes, words: 
     assert words in refused(tmp_path, data, format="auto")
 
 
-def test_a_csv_may_begin_with_a_bracket(tmp_path: Path) -> None:
-    assert planned(tmp_path, b"[id],[name]\n1,x\n")[0] == [["[id]", "[name]"], ["1", "x"]]
+@pytest.mark.parametrize("title", ["[id]", "[2024]", "[1st, 2nd]", "[a b]"])
+def test_a_csv_may_begin_with_a_bracket(tmp_path: Path, title: str) -> None:
+    assert planned(tmp_path, f"{title};b\n1;x\n".encode())[0] == [[title, "b"], ["1", "x"]]
 
 
 @pytest.mark.parametrize(
@@ -237,6 +271,7 @@ def test_a_csv_may_begin_with_a_bracket(tmp_path: Path) -> None:
         (b"\xff\xd8\xff\xe0", "a JPEG picture"),
         (b"<!doctype html><table>", "an HTML page"),
         (b"<?xml version='1.0'?>", "an XML file"),
+        (b"\x00\x05\x16\x07\x00\x02\x00\x00Mac OS X", "what macOS keeps beside a file"),
     ],
 )
 @pytest.mark.parametrize("kind", ["table", "photos"])
@@ -254,6 +289,7 @@ def test_a_file_of_another_kind_is_called_by_its_name(tmp_path: Path, data: byte
 LINES = (
     b'{"v":1.10,"w":100.00}\n{"v":12345678901234567.89,"w":0.1000000000000000055}\n{"v":1E400,"w":-0}\n'
     b'{"v":-0.0,"w":123456789012345678901234567890}\n{"w":[1.10,{"k":2.50}],"v":{"z":-0.10}}\n{"v":null,"w":true}\n'
+    b'{"v" :\t-0,"w":"-0"}\n'
 )
 
 
@@ -267,6 +303,7 @@ def test_numbers_of_json_lines_keep_their_digits(tmp_path: Path) -> None:
         ["-0.0", "123456789012345678901234567890"],
         ['{"z":-0.10}', '[1.10,{"k":2.50}]'],
         ["", "yes"],
+        ["-0", "-0"],
     ]
 
 
@@ -285,6 +322,8 @@ def test_a_total_of_json_numbers_is_exact(tmp_path: Path) -> None:
     [
         (b'{"a":1,"a":2}', "Line 3 of rows.jsonl has the name 'a' twice"),
         (b'{"a":1,"\\u0061" :2}', "Line 3 of rows.jsonl has the name 'a' twice"),
+        (b'{"a":1,"a"\t:2}', "Line 3 of rows.jsonl has the name 'a' twice"),
+        (b'{"a"  :1,"a":2}', "Line 3 of rows.jsonl has the name 'a' twice"),
         (b'{"a":1,"b":2}', "Line 3 of rows.jsonl has the field 'b', which the first record does not have"),
         (b'{"a":1', "Line 3 of rows.jsonl is not a JSON object: Input data was truncated: '{\"a\":1'"),
         (b"[1]", "Line 3 of rows.jsonl is not a JSON object"),

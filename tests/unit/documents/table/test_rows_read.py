@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -13,18 +14,17 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from pyarrow import parquet
 
 from pipeline import documents
-from pipeline.documents.table.formats import EXACT
 from pipeline.documents.table.setup import TablePlan
 
+from ....examples import examples
 from .test_reading import SETTINGS, Row, planned
 
 TITLES = ["id", "text", "amount"]
-SLOW = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -61,13 +61,10 @@ def check(data: bytes, rows: list[Row], **params: Any) -> None:
         found, plan = planned(Path(folder), data, **read_back, **params)
     assert found == [TITLES, *rows]
     (total,) = msgspec.convert(plan.found, TablePlan).totals
-    exact = Decimal(0)
-    for _, _, amount in rows:
-        exact = EXACT.add(exact, Decimal(amount))
-    assert Decimal(total.replace("\u2212", "-")) == exact
+    assert Fraction(total.replace("\u2212", "-")) == sum(Fraction(amount) for _, _, amount in rows)
 
 
-@SLOW
+@examples(60)
 @given(
     rows=rows,
     delimiter=st.sampled_from([",", ";", "\t", "|"]),
@@ -83,7 +80,7 @@ def test_a_csv_of_any_dialect_is_read_back(
     check(data, rows, strict=True, delimiter=delimiter)
 
 
-@SLOW
+@examples(60)
 @given(rows=rows, delimiter=st.sampled_from([",", ";", "\t", "|"]), data=st.data())
 def test_the_delimiter_is_found(rows: list[Row], delimiter: str, data: st.DataObject) -> None:
     others = set(",;\t|\n") - {delimiter}
@@ -91,7 +88,7 @@ def test_the_delimiter_is_found(rows: list[Row], delimiter: str, data: st.DataOb
     check(as_csv(rows, delimiter=delimiter, lineterminator="\n").encode(), rows, strict=True)
 
 
-@SLOW
+@examples(60)
 @given(rows=rows, encoding=st.sampled_from(["cp1252", "iso8859-2", "cp949", "gb18030", "shift_jis"]))
 def test_an_encoding_that_was_given_is_read_back(rows: list[Row], encoding: str) -> None:
     rows = [[id, text.encode(encoding, "ignore").decode(encoding), amount] for id, text, amount in rows]
@@ -99,7 +96,7 @@ def test_an_encoding_that_was_given_is_read_back(rows: list[Row], encoding: str)
     check(as_csv(rows, lineterminator="\n").encode(encoding), rows, strict=True, encoding=encoding, format="csv")
 
 
-@SLOW
+@examples(60)
 @given(rows=rows, encoding=st.sampled_from(["utf-8", "utf-8-sig", "utf-16"]), array=st.booleans(), data=st.data())
 def test_json_is_read_back(rows: list[Row], encoding: str, array: bool, data: st.DataObject) -> None:
     lines = as_lines(rows)
@@ -109,7 +106,7 @@ def test_json_is_read_back(rows: list[Row], encoding: str, array: bool, data: st
     check(text.encode(encoding), rows, strict=True)
 
 
-@SLOW
+@examples(60)
 @given(rows=rows)
 def test_parquet_is_read_back(rows: list[Row]) -> None:
     ids, texts, amounts = zip(*rows, strict=True)

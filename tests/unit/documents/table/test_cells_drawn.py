@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import json
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -10,14 +12,18 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+import pyarrow as pa
+from hypothesis import given
 from hypothesis import strategies as st
+from pyarrow import parquet
 
+from pipeline.documents.job import spool_to_disk
 from pipeline.exports.plan import Plan
 from pipeline.pdf.fonts import default_chain
 from pipeline.pdf.fonts.characters import draws_nothing, printable
 from pipeline.pdf.fonts.shaping import COMPLEX
 
+from ....examples import examples
 from ....readback import DrawnPage, drawn_pages
 from .test_table import as_csv, job, made
 
@@ -82,20 +88,48 @@ def faults(warnings: Sequence[str]) -> dict[str, tuple[int, set[int]]]:
     return found
 
 
-def read_back(rows: list[list[str]], folder: Path, chunk_pages: int, **look: Any) -> tuple[list[Any], Any, Plan]:
-    wanted = job(folder, as_csv([list(FIELDS), *rows]), format="csv", delimiter=",", encoding="utf-8", **look)
-    _, result, plan = made(wanted, folder, chunk_pages)
+def as_parquet(records: list[dict[str, str]]) -> bytes:
+    out = io.BytesIO()
+    parquet.write_table(pa.Table.from_pylist(records), out)
+    return out.getvalue()
+
+
+def written(rows: list[list[str]], listing: str) -> tuple[bytes, dict[str, str]]:
+    """Rows as a listing of some kind, and the parameters that it needs."""
+    records = [dict(zip(FIELDS, row, strict=True)) for row in rows]
+    match listing:
+        case "csv":
+            return as_csv([list(FIELDS), *rows]), {"format": "csv", "delimiter": ",", "encoding": "utf-8"}
+        case "jsonl":
+            return "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records).encode(), {}
+        case "array":
+            return json.dumps(records, indent=1).encode("utf-16"), {}
+    return as_parquet(records), {}
+
+
+def read_back(
+    rows: list[list[str]], folder: Path, chunk_pages: int, listing: str = "csv", **look: Any
+) -> tuple[list[Any], Any, Plan]:
+    data, needed = written(rows, listing)
+    with spool_to_disk() as spool:
+        wanted = job(folder, data, **needed, **look).snapshot(spool)
+        _, result, plan = made(wanted, folder, chunk_pages)
     pages = drawn_pages(folder / f"{chunk_pages}.pdf")
     return [cells for page in pages for cells in cells_of(page, plan.found["places"])], result, plan
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(rows=rows, look=looks, chunk_pages=st.integers(1, 4))
+@examples(30)
+@given(
+    rows=rows,
+    look=looks,
+    chunk_pages=st.integers(1, 4),
+    listing=st.sampled_from(["csv", "jsonl", "array", "parquet"]),
+)
 def test_every_cell_is_read_in_the_file_or_named(
-    rows: list[list[str]], look: dict[str, Any], chunk_pages: int
+    rows: list[list[str]], look: dict[str, Any], chunk_pages: int, listing: str
 ) -> None:
     with TemporaryDirectory() as name:
-        seen, result, _ = read_back(rows, Path(name), chunk_pages, **look)
+        seen, result, _ = read_back(rows, Path(name), chunk_pages, listing, **look)
     assert len(seen) == len(rows) == result.drawn
     named = faults(result.warnings)
     whole = ""
@@ -113,7 +147,7 @@ def test_every_cell_is_read_in_the_file_or_named(
         assert any(warning.startswith("No font has") for warning in result.warnings)
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@examples(30)
 @given(rows=st.lists(st.tuples(numbers, numbers, embedded).map(list), min_size=1, max_size=4), look=looks)
 def test_no_piece_of_a_number_stands_alone(rows: list[list[str]], look: dict[str, Any]) -> None:
     with TemporaryDirectory() as name:
