@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from decimal import Decimal
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, NoReturn
 
 import msgspec
@@ -28,7 +29,27 @@ class JsonRows:
     def take(self, count: int) -> tuple[list[Row], list[int]]:
         """Returns the next `count` rows, and the line number of each."""
         some = list(islice(self._lines, count))
-        return [self._row(line, number) for number, line in some], [number for number, _ in some]
+        rows = self._plain_rows([line for _, line in some])
+        return rows or [self._row(line, number) for number, line in some], [number for number, _ in some]
+
+    def _plain_rows(self, lines: Sequence[str]) -> list[Row] | None:
+        """Returns the rows of lines, decoded in one call; None when a line may need a look of its own."""
+        text = "".join(lines)
+        if '" :' in text or '":-0' in text or '": -0' in text:
+            return None
+        try:
+            found = _decode_lines(text)
+        except (msgspec.DecodeError, RecursionError):
+            return None
+        if len(found) != len(lines) or {line.count('":') for line in lines} != {len(self._fields)}:
+            return None  # a name may occur twice
+        if any(tuple(record) != self._fields for record in found):
+            return None
+        rows = [list(record.values()) for record in found]
+        kinds = set(map(type, chain.from_iterable(rows)))
+        if kinds & _NESTED:
+            return None
+        return rows if kinds <= {str} else [[v if type(v) is str else _text(v) for v in row] for row in rows]
 
     def _row(self, line: str, number: int) -> Row:
         at = self._reader.start
@@ -102,7 +123,8 @@ def _text(value: object) -> str:
 
 
 _NESTED: set[type] = {list, dict}
-_decode = msgspec.json.Decoder(dict[str, Any], float_hook=str).decode
+_decoder = msgspec.json.Decoder(dict[str, Any], float_hook=str)
+_decode, _decode_lines = _decoder.decode, _decoder.decode_lines
 _decode_raw = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _nested_decoder = msgspec.json.Decoder(float_hook=Decimal)
 _nested_encoder = msgspec.json.Encoder(decimal_format="number")
