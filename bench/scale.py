@@ -16,7 +16,7 @@ from pipeline.cli.folder import listing
 from pipeline.exports.export import Export
 from pipeline.exports.repository import ExportRepository
 
-from . import inputs, registry
+from . import inputs, registry, texts
 from .figures import Figure
 from .measure import alone
 from .ours import render
@@ -51,6 +51,12 @@ def size_of_the_cut(work: Path, pages: int) -> list[Figure]:
         out.unlink()
     how = f"table of {count} pages: {sizes[1]} bytes by {sizes[0]}"
     return [Figure("size of a file in 50 chunks by one chunk", sizes[1] / sizes[0], "×", how, most=1.02)]
+
+
+@measure("text")
+def kinds_of_text(work: Path, pages: int) -> list[Figure]:
+    """Tables whose text is not plain, by the plain table."""
+    return texts.by_the_plain_table(work, max(100, pages // 2))
 
 
 @measure("workers")

@@ -6,7 +6,7 @@ import re
 from enum import Enum
 from typing import NamedTuple
 
-from ...pdf.fonts.line_breaking import LONGEST_NUMBER, NUMBER, is_cut, numbers_in
+from ...pdf.fonts.line_breaking import DIGIT, LONGEST_NUMBER, NUMBER, is_cut, numbers_in
 from .layout import HASHES, Layout, size_that_fits, smallest_print
 
 GLUE = "\u00a0"  # a space at which no line ends; `printable` leaves none
@@ -39,6 +39,9 @@ def broken_cell(text: str, room: float, layout: Layout, formatted: bool) -> Cell
     face, size = layout.face, layout.size
     if face.width(text, size) <= room:
         return Cell([text], size)
+    if not formatted and not DIGIT.search(text):
+        lines = face.wrap(text, size * SLACK, room, layout.max_lines)
+        return Cell(lines, size * SLACK, Fault.CUT if is_cut(text, lines) else Fault.NONE)
     value = len(text) <= LONGEST_NUMBER and (formatted or VALUE.fullmatch(text) is not None)
     smaller = size_that_fits(face, text, size, room) if value else 0
     if smaller >= smallest_print(size):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
+from itertools import repeat
+from operator import is_
 
-from .formats import Writer
+from .formats import NumberWriter, Writer
 
 MAX_CACHED = 200_000  # characters of cells in the cache of a column: usually 4 MB
 CellValue = tuple[str, Decimal | None, bool]  # what is shown, the number, and whether it could not be read
@@ -49,10 +51,16 @@ class Cells:
     def _read(self, texts: Sequence[str]) -> None:
         self._size += sum(map(len, texts))
         values = self.writer.read_all(texts)
-        good = [(text, value) for text, value in zip(texts, values, strict=True) if value is not None]
-        for text in texts if len(good) < len(texts) else ():
+        if any(map(is_, values, repeat(None))):
+            self._refuse([text for text, value in zip(texts, values, strict=True) if value is None])
+            read = [pair for pair in zip(texts, values, strict=True) if pair[1] is not None]
+            texts, values = [text for text, _ in read], [value for _, value in read]
+        shown = self.writer.show_all(values) if self._shown else texts
+        numbers = values if isinstance(self.writer, NumberWriter) else repeat(None)
+        self._cache.update(zip(texts, zip(shown, numbers, repeat(False), strict=False), strict=True))
+
+    def _refuse(self, texts: Sequence[str]) -> None:
+        """Show the input of cells that cannot be read."""
+        for text in texts:
             self._cache[text] = text, None, bool(text.strip())
             self.failed |= bool(text.strip())
-        shown = self.writer.show_all([value for _, value in good]) if self._shown else [text for text, _ in good]
-        for (text, value), spelled in zip(good, shown, strict=True):
-            self._cache[text] = spelled, value if isinstance(value, Decimal) else None, False

@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import accumulate, chain, pairwise
 from operator import sub
 
 from ...pdf.objects import number
 from ...pdf.page import Page
-from .broken_cells import Cell
 from .columns import PADDING, SHARES, PlacedColumn
 from .draw_bands import BandPen, bar
-from .layout import LEADING, Layout
+from .draw_cells import CellPen
+from .layout import ASCENT, DIGITS, Layout
 from .pagination import PageRows
 from .setup import TableSetup
 
 GREY = b"0.75 G"
 STRIPE = b"0.955 g"
 HEAD = b"0.88 g"
-ASCENT = 1.18  # from the top of a row to its first baseline, in font sizes
 SHAPES = 10_000
-_DIGITS = str.maketrans("123456789", "000000000")
 
 
 @dataclass(frozen=True)
@@ -65,6 +64,7 @@ class TablePen:
         self._known: dict[float, dict[str, float]] = defaultdict(dict)  # x of column -> shape -> where it begins
         self._geometries: dict[object, PageGeometry] = {}
         self._begin = b"/F1 %s Tf %s TL" % (number(layout.size), number(layout.row_height()))
+        self._cells = CellPen(layout, self._begin, self._starts)
 
     def draw(self, page: Page, first: bool, page_rows: PageRows) -> None:
         """Draw the column titles, the rows, and the bands between them."""
@@ -78,37 +78,31 @@ class TablePen:
             self._bands.draw(page, band, edge)
             if self._bookmarks and band.kind == "heading" and not band.continued:
                 page.bookmark(band.words, band.level + 1, edge)
-        if page_rows.columns is not None:
-            self._write_columns(page, page_rows.columns, geometry)
+        texts = [[title, *column] for title, column in zip(layout.titles, page_rows.columns, strict=True)]
+        if page_rows.broken:
+            edges = [edge for run in geometry.runs for edge in run.edges[:-1]]
+            page.write(*self._cells.draw(texts, page_rows.broken, edges))
         else:
-            self._write_cells(page, page_rows.cells, geometry)
+            self._write_columns(page, texts, geometry)
 
-    def _write_columns(self, page: Page, columns: Sequence[Sequence[str]], geometry: PageGeometry) -> None:
-        texts = [[title, *column] for title, column in zip(self._layout.titles, columns, strict=True)]
-        shown = [
-            self._whole_column(place, column, spelled, geometry)
-            for place, column, spelled in zip(self._layout.places, texts, self._spelled(texts), strict=True)
-        ]
+    def _write_columns(self, page: Page, texts: Sequence[Sequence[str]], geometry: PageGeometry) -> None:
+        shown = map(partial(self._whole_column, geometry), self._layout.places, texts, self._spelled(texts))
         page.write(b"\n".join(shown), chain.from_iterable(texts))
 
-    def _spelled(self, columns: Sequence[Sequence[str]]) -> Iterable[list[bytes] | None]:
-        """Returns the glyphs of each column's texts, None if one needs shaping. ASCII is converted in one call."""
-        flat = [text for column in columns for text in column]
-        spelled = self._layout.face.spell_all(flat) if "".join(flat).isascii() else None
-        if spelled is None:
-            return map(self._layout.face.spell_all, columns)
-        count = len(columns[0])
-        return (spelled[at : at + count] for at in range(0, len(flat), count))
-
-    def _write_cells(self, page: Page, cells: Sequence[Sequence[Cell]], geometry: PageGeometry) -> None:
-        titles = [Cell([title], self._layout.size) for title in self._layout.titles]
-        edges = [edge for run in geometry.runs for edge in run.edges[:-1]]
-        for edge, row in zip(edges, [titles, *cells], strict=True):
-            for place, cell in zip(self._layout.places, row, strict=True):
-                page.write(self._cell(place, cell, edge), cell.lines)
+    def _spelled(self, columns: Sequence[Sequence[str]]) -> Iterator[Sequence[bytes | None]]:
+        """Yields the glyphs of each column's texts, None for one that is not plain. All are spelled at once."""
+        spelled = self._layout.face.spell_all(list(chain.from_iterable(columns)))
+        at = 0
+        for column in columns:
+            yield spelled[at : at + len(column)]
+            at += len(column)
 
     def _whole_column(
-        self, place: PlacedColumn, texts: Sequence[str], spelled: list[bytes] | None, geometry: PageGeometry
+        self,
+        geometry: PageGeometry,
+        place: PlacedColumn,
+        texts: Sequence[str],
+        spelled: Sequence[bytes | None],
     ) -> bytes:
         """Returns a column of cells with one line each. ' moves to the next line and shows (ISO 32000-1, 9.4.3).
 
@@ -116,36 +110,25 @@ class TablePen:
         """
         layout, drops = self._layout, geometry.drops
         y = geometry.runs[0].edges[0] - layout.size * ASCENT + layout.row_height()
-        if place.align == "left" and spelled is not None:
+        plain = [glyphs for glyphs in spelled if glyphs is not None]
+        if place.align == "left" and len(plain) == len(spelled):
             x = place.x + PADDING
             for i, drop in reversed(drops):
-                spelled[i - 1] += b")' 0 %.2f Td(" % -drop + spelled.pop(i)
-            return b"BT %s %.2f %.2f Td(%s)' ET" % (self._begin, x, y, b")'(".join(spelled))
+                plain[i - 1] += b")' 0 %.2f Td(" % -drop + plain.pop(i)
+            return b"BT %s %.2f %.2f Td(%s)' ET" % (self._begin, x, y, b")'(".join(plain))
         xs = self._starts(place, texts)
         steps = map(sub, xs, [0.0, *xs])
-        form, shown = b" %.2f 0 Td(%s)'", spelled
-        if shown is None:
-            form, shown = b" %.2f 0 Td T* %s", [layout.face.show(text, layout.size) for text in texts]
+        form, shown = b" %.2f 0 Td(%s)'", plain
+        if len(plain) < len(spelled):
+            form, shown = b" %.2f 0 Td T* %s", list(map(self._shown, texts, spelled))
         parts = [form % pair for pair in zip(steps, shown, strict=True)]
         for i, drop in drops:
             parts[i] = b" 0 %.2f Td" % -drop + parts[i]
         return b"BT %s 0 %.2f Td%s ET" % (self._begin, y, b"".join(parts))
 
-    def _cell(self, place: PlacedColumn, cell: Cell, edge: float) -> bytes:
-        """Returns the operators that draw the lines of one cell."""
-        layout = self._layout
-        y = edge - layout.size * ASCENT
-        if cell.size == layout.size:
-            begin, xs = self._begin, self._starts(place, cell.lines)
-        else:
-            begin = b"/F1 %s Tf" % number(cell.size)
-            widths = [layout.face.width(text, cell.size) for text in cell.lines]
-            xs = [place.x + PADDING + (place.inside - width) * SHARES[place.align] for width in widths]
-        parts = []
-        for i, (x, text) in enumerate(zip(xs, cell.lines, strict=True)):
-            shown = layout.face.show(text, cell.size)
-            parts.append(b"BT %s %.2f %.2f Td%s ET" % (begin, x, y - i * layout.size * LEADING, shown))
-        return b"\n".join(parts)
+    def _shown(self, text: str, glyphs: bytes | None) -> bytes:
+        face, size = self._layout.face, self._layout.size
+        return face.line(text).show(size) if glyphs is None else b"(%s)Tj" % glyphs
 
     def _starts(self, place: PlacedColumn, texts: Sequence[str]) -> list[float]:
         """Returns where aligned texts begin, to a hundredth of a point."""
@@ -154,7 +137,7 @@ class TablePen:
             return [place.x + PADDING] * len(texts)
         # If all digits have one width, numbers of one shape begin at one place: 1.50 and 7.25.
         joined = "\n".join(texts)
-        shapes = (joined.translate(_DIGITS) if layout.face.even_digits else joined).split("\n")
+        shapes = (joined.translate(DIGITS) if layout.face.even_digits else joined).split("\n")
         known = self._known[place.x]
         if len(known) > SHAPES:
             known.clear()
@@ -165,7 +148,7 @@ class TablePen:
 
     def _geometry(self, first: bool, page_rows: PageRows) -> PageGeometry:
         """Returns the geometry of a page. Pages of one-line rows with equal bands share it."""
-        if page_rows.columns is None:
+        if page_rows.broken:
             return self._built(first, page_rows)
         key = first, page_rows.count, tuple([(band.before, band.kind, band.level) for band in page_rows.bands])
         if key not in self._geometries:

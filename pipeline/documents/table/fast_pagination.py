@@ -1,19 +1,22 @@
 """Page breaks of a plain CSV table, found without reading its cells.
 
-Most rows of most tables are ASCII, and short enough for their columns whatever their characters are. One regular
-expression matches those rows, many times faster than they are read. Any other row is read.
+Most rows of most tables are ASCII, or Latin, Greek or Cyrillic in UTF-8, and short enough for their columns
+whatever their characters are. One regular expression matches those rows, many times faster than they are read. Any
+other row is read.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby, islice
 from math import inf
 from typing import cast
+from unicodedata import is_normalized
 
 from .csv_rows import whole_row
-from .fits import CellTexts, fitting, run
+from .fits import SLACK, CellTexts, fitting, run
 from .layout import Layout
 from .pagination import PageRows, PlainPaginator, paginate
 from .rows import InputFormat, RowNotes, RowReader
@@ -62,7 +65,7 @@ class FastPagination:
             pass
         most = self._layout.rows_on(page)
         stop = self._behind(self._at - self._start, most)
-        return [PageRows(most, self._start + stop, (), [], [])] if stop else []
+        return [PageRows(most, self._start + stop, (), {}, [])] if stop else []
 
     def _behind(self, at: int, rows: int) -> int | None:
         """Returns where in the data this many rows of one line end; None if one may need more or is missing."""
@@ -86,7 +89,7 @@ class FastPagination:
             return False  # reading it again raises the error, with its place
         if row is None or len(row) != len(self._format.fields):
             return False
-        return self._texts.one_line_columns([row]) is not None
+        return not self._texts.odd_cells(self._texts.columns([row]))
 
     def _read(self, page: int, rows: int, stretch: int) -> Iterator[PageRows]:
         """Reads the next `stretch` pages; `rows` is the number of rows before them."""
@@ -112,18 +115,57 @@ def plain_row(format: InputFormat, layout: Layout) -> bytes:
     room = [inf] * len(format.fields)
     for place in layout.places:
         room[place.source] = min(room[place.source], place.inside)
-    advances, delimiter = layout.advances, format.delimiter
+    delimiter = re.escape(format.delimiter).encode()
     least = 1 if len(room) == 1 else 0  # a blank line is no row
-    end = rf"(?={re.escape(delimiter)}|\r?\n)"
+    pairs = two_byte_letters(layout) if format.encoding == "utf-8" else b""
     cells = []
     for points, alike in groupby(room):
-        cell = (
-            f'(?:"{run(points, advances, advances.keys() - {QUOTE}, 0)}"|'
-            f"{fitting(points, advances, advances.keys() - {QUOTE, delimiter}, least, end)})"
-        )
+        cell = _plain_cell(points, layout, format.delimiter, least, pairs)
         more = len(list(alike)) - 1  # equal neighbours are written once: thousands of columns may not be shown
-        cells.append(cell + (f"(?:{re.escape(delimiter)}{cell}){{{more}}}+" if more else ""))
-    return (re.escape(delimiter).join(cells) + r"\r?\n").encode()
+        cells.append(cell + (b"(?:%b%b){%d}+" % (delimiter, cell, more) if more else b""))
+    return delimiter.join(cells) + rb"\r?\n"
+
+
+def _plain_cell(points: float, layout: Layout, delimiter: str, least: int, pairs: bytes) -> bytes:
+    advances = layout.advances
+    end = rf"(?={re.escape(delimiter)}|\r?\n)"
+    outside = advances.keys() - {QUOTE, delimiter}
+    quoted = f'"{run(points, advances, advances.keys() - {QUOTE}, 0)}"'.encode()
+    options = [quoted, fitting(points, advances, outside, least, end).encode()]
+    if pairs:  # each of its bytes counts as one of the widest characters
+        most = b"" if points == inf else b"%d" % int(points / max(advances.values()) - SLACK)
+        ascii = f"[{re.escape(''.join(sorted(outside)))}]".encode()
+        letters = rb"(?:%b++|%b)++%b" % (ascii, pairs, end.encode())
+        options.append(rb"(?=[^%b\n]{1,%b}+%b)%b" % (re.escape(delimiter).encode(), most, end.encode(), letters))
+    return b"(?:%b)" % b"|".join(options)
+
+
+def two_byte_letters(layout: Layout) -> bytes:
+    """Returns an expression for letters of two bytes in UTF-8 that are no wider than two of the widest in ASCII."""
+    face, widest = layout.face, 2 * max(layout.advances.values())
+    found: dict[int, list[int]] = defaultdict(list)
+    for code in range(0xC0, 0x800):
+        letter = chr(code)
+        if face.is_plain({letter}) and is_normalized("NFC", letter) and face.width(letter, layout.size) <= widest:
+            first, second = letter.encode()
+            found[first].append(second)
+    alike: dict[bytes, list[int]] = defaultdict(list)
+    for first, others in found.items():
+        alike[_one_of(others)].append(first)
+    options = [_one_of(firsts) + others for others, firsts in alike.items()]
+    return b"(?:%b)" % b"|".join(options) if options else b""
+
+
+def _one_of(codes: Sequence[int]) -> bytes:
+    """Returns an expression for one of these bytes, given in order."""
+    ranges = [(codes[0], codes[0])]
+    for code in codes[1:]:
+        begin, end = ranges[-1]
+        if code == end + 1:
+            ranges[-1] = begin, code
+        else:
+            ranges.append((code, code))
+    return b"[%b]" % b"".join(rb"\x%02x-\x%02x" % pair for pair in ranges)
 
 
 def _after(data: bytes, at: int, lines: int) -> int:

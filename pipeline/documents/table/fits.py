@@ -1,26 +1,28 @@
 """What cells show, and whether it certainly fits one line of its column.
 
-Most pages of most tables have rows of one line each. One regular expression per column proves that for all of a
-page's texts at once; only what it does not match is measured. The expressions are conservative: a text that
-does not match may still fit.
+Most cells of most tables have one line. One regular expression per column proves that for all of a page's texts at
+once; only what it does not match is measured. The expressions are conservative: a text that does not match may
+still fit.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence, Set
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
-from functools import cached_property
-from math import inf
+from functools import cached_property, lru_cache
+from math import ceil, inf
 from unicodedata import is_normalized
 
 from ...pdf.fonts.characters import printable, shown_as_is
 from .broken_cells import Cell, broken_cell
 from .cells import Cells
 from .csv_rows import Row
-from .layout import Layout
+from .layout import DIGITS, Layout
 
 STEPS = "Hn0"  # more characters fit when all of them are no wider than one of these
+BROKEN = 1024  # cells kept in lines, about 1 MB: rows that do not fit a page any more are the first of the next one
 SLACK = 1e-6  # of a character: measuring sums up widths in another order
 
 
@@ -34,44 +36,75 @@ class CellTexts:
     layout: Layout
     formatted: tuple[Cells | None, ...]
 
-    def one_line_columns(self, rows: Sequence[Row]) -> Sequence[Sequence[str]] | None:
-        """Returns the texts of rows by column if each certainly has one line, else None."""
+    def columns(self, rows: Sequence[Row]) -> list[Sequence[str]]:
+        """Returns what the cells of rows show, by column."""
         turned = list(zip(*rows, strict=True))
         columns: list[Sequence[str]] = [turned[place.source] for place in self.layout.places]
         for i in self._formatted:
             columns[i] = self._shown(i, columns[i])
-        fit = all(self._fits(column, i) for i, column in enumerate(columns))
-        return columns if fit else None
+        return columns
+
+    def odd_cells(self, columns: Sequence[Sequence[str]]) -> dict[int, list[int]]:
+        """Returns the cells that do not certainly have one line as they are: by row, the indexes of columns."""
+        odd: dict[int, list[int]] = defaultdict(list)
+        for i, column in enumerate(columns):
+            for row in self._odd_rows(column, i):
+                odd[row].append(i)
+        return odd
+
+    @cached_property
+    def broken(self) -> Callable[[str, int], Cell]:
+        """Returns the text of a cell in lines, given the index of its column."""
+
+        @lru_cache(BROKEN)
+        def broken(text: str, i: int) -> Cell:
+            formatted = self.formatted[i] is not None
+            return broken_cell(printable(text), self.layout.places[i].inside, self.layout, formatted)
+
+        return broken
 
     def lines(self, row: Row) -> list[Cell]:
         """Returns each cell of a row in lines."""
-        places = self.layout.places
-        return [
-            broken_cell(printable(text), place.inside, self.layout, formatted is not None)
-            for text, place, formatted in zip(self.texts(row), places, self.formatted, strict=True)
-        ]
+        return [self.broken(column[0], i) for i, column in enumerate(self.columns([row]))]
 
-    def texts(self, row: Row) -> list[str]:
-        """Returns what each cell of a row shows."""
-        texts = [row[place.source] for place in self.layout.places]
-        for i in self._formatted:
-            (texts[i],) = self._shown(i, [texts[i]])
-        return texts
+    def _odd_rows(self, column: Sequence[str], i: int) -> list[int]:
+        joined, shapes = "".join(column), column
+        if shown_as_is(joined):
+            lines = "\n".join(column)
+            if joined.isascii():
+                if max(map(len, column)) <= self._safe_lengths[i] or self._all_fit(lines, i):
+                    return []
+            elif is_normalized("NFC", joined) and self._all_fit(lines.translate(self._stand_ins), i):
+                return []
+            if self.layout.face.even_digits:  # then numbers of one shape are as wide: 1.50 and 7.25
+                shapes = lines.translate(DIGITS).split("\n")
+        fits = {shape: self._fits(shape, i) for shape in set(shapes)}
+        return [row for row, shape in enumerate(shapes) if not fits[shape]]
 
-    def _fits(self, column: Sequence[str], i: int) -> bool:
-        joined, safe, layout = "".join(column), self._safe_lengths[i], self.layout
-        if not shown_as_is(joined):
+    def _all_fit(self, lines: str, i: int) -> bool:
+        return self._patterns[i].fullmatch(lines) is not None
+
+    def _fits(self, text: str, i: int) -> bool:
+        if not shown_as_is(text):
             return False
-        if joined.isascii():
-            if max(map(len, column)) <= safe or self._patterns[i].fullmatch("\n".join(column)):
+        if text.isascii():
+            if len(text) <= self._safe_lengths[i]:
                 return True
-        elif not is_normalized("NFC", joined):
+            if len(text) > self._longest[i]:
+                return False
+        elif not is_normalized("NFC", text):
             return False
-        room = layout.places[i].inside
-        return all(
-            (len(text) <= safe and text.isascii()) or layout.face.width(text, layout.size) <= room
-            for text in column
-        )
+        return self.layout.face.width(text, self.layout.size) <= self.layout.places[i].inside
+
+    @cached_property
+    def _stand_ins(self) -> StandIns:
+        return StandIns(self.layout)
+
+    @cached_property
+    def _longest(self) -> tuple[int, ...]:
+        """How many ASCII characters may fit each column at most."""
+        narrowest = max(min(self.layout.advances.values()), SLACK)
+        return tuple(int(place.inside / narrowest + 1) for place in self.layout.places)
 
     @cached_property
     def _safe_lengths(self) -> tuple[int, ...]:
@@ -93,6 +126,27 @@ class CellTexts:
     def _shown(self, i: int, texts: Sequence[str]) -> list[str]:
         cells = self.formatted[i]
         return cells.texts(texts) if cells else list(texts)
+
+
+class StandIns(dict[int, str]):
+    """ASCII that is at least as wide as a character of one glyph, for str.translate; other characters stay."""
+
+    def __init__(self, layout: Layout) -> None:
+        super().__init__({code: chr(code) for code in range(128)})
+        self._face = layout.face
+        self._size = layout.size
+        self._advances = layout.advances
+
+    def __missing__(self, code: int) -> str:
+        self[code] = self._narrowest(chr(code)) if self._face.is_simple(chr(code)) else chr(code)
+        return self[code]
+
+    def _narrowest(self, character: str) -> str:
+        width = self._face.width(character, self._size) + self._size / 1000  # widths may be rounded
+        widest = max(self._advances, key=self._advances.__getitem__)
+        count = max(1, ceil(width / self._advances[widest]))
+        fits = [one for one, advance in self._advances.items() if advance * count >= width]
+        return min(fits, key=self._advances.__getitem__) * count
 
 
 def fitting(room: float, advances: Mapping[str, float], characters: Set[str], least: int, end: str) -> str:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Context, Decimal
+from itertools import repeat
 from typing import Annotated, Any, Literal, Protocol
 
 import msgspec
@@ -135,10 +136,10 @@ class NumberWriter:
 
     def show_all(self, values: Sequence[Decimal]) -> Sequence[str]:
         """Returns values as they are written; if none is negative, marks are replaced in one call for all."""
-        if self.shift or self.unit is None or not values or any(value.is_signed() for value in values):
+        if self.shift or self.unit is None or not values or any(map(Decimal.is_signed, values)):
             return list(map(self.show, values))
-        spell, unit, quantize = self.spell, self.unit, EXACT.quantize
-        joined = "\n".join([spell(quantize(value, unit)) for value in values]).translate(self.marks)
+        rounded = map(EXACT.quantize, values, repeat(self.unit))
+        joined = "\n".join(map(self.spell, rounded)).translate(self.marks)
         before, behind = self.prefixes[0], self.suffixes[0]
         if not before and not behind:
             return joined.split("\n")
@@ -200,9 +201,9 @@ def _cldr(format: Number | Percent | Currency, locale: Locale) -> NumberPattern:
 def _spelling(grouping: tuple[int, int] | None) -> Callable[[Decimal], str]:
     """Digits with Python's marks: Python groups thousands, the code here other groups (3, then 2 in India)."""
     if grouping is None:
-        return lambda value: f"{value:f}"
+        return "{:f}".format
     if grouping == (3, 3):
-        return lambda value: f"{value:,f}"
+        return "{:,f}".format
     last, others = grouping
     mark = re.compile(rf"\B(?=(?:\d{{{others}}})*\d{{{last}}}$)")
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from decimal import Decimal
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, NoReturn
 
 import msgspec
@@ -29,7 +30,27 @@ class JsonRows:
     def take(self, count: int) -> tuple[list[Row], list[int]]:
         """Returns the next `count` rows, and the line number of each."""
         some = list(islice(self._lines, count))
-        return [self._row(line, number) for number, line in some], [number for number, _ in some]
+        rows = self._plain_rows([line for _, line in some])
+        return rows or [self._row(line, number) for number, line in some], [number for number, _ in some]
+
+    def _plain_rows(self, lines: Sequence[str]) -> list[Row] | None:
+        """Returns the rows of lines, decoded in one call; None when a line may need a look of its own."""
+        text = "".join(lines)
+        if any(each in text for each in _SPACED_OUT) or _has_minus_zero(text):
+            return None
+        try:
+            found = _decode_lines(text)
+        except (msgspec.DecodeError, RecursionError):
+            return None
+        if len(found) != len(lines) or {line.count('":') for line in lines} != {len(self._fields)}:
+            return None  # a name may occur twice
+        if any(tuple(record) != self._fields for record in found):
+            return None
+        rows = [list(record.values()) for record in found]
+        kinds = set(map(type, chain.from_iterable(rows)))
+        if kinds & _NESTED:
+            return None
+        return rows if kinds <= {str} else [[v if type(v) is str else _text(v) for v in row] for row in rows]
 
     def _row(self, line: str, number: int) -> Row:
         at = self._reader.start
@@ -60,11 +81,16 @@ def record(line: str) -> dict[str, Any]:
         found = _decode(line)
         if line.count('":') != len(found) or any(each in line for each in _SPACED_OUT):
             _check_names(line)
-        if _NESTED & set(map(type, found.values())) or ("-0" in line and _MINUS_ZERO.search(line)):
+        if _NESTED & set(map(type, found.values())) or _has_minus_zero(line):
             return {name: _exact(value) for name, value in _decode_raw(line).items()}
     except (msgspec.DecodeError, ValueError, RecursionError, ArithmeticError) as error:
         _refuse(line, error)
     return found
+
+
+def _has_minus_zero(text: str) -> bool:
+    """True if a value may be -0: as an integer it would lose its sign."""
+    return "-0" in text and _MINUS_ZERO.search(text) is not None
 
 
 def _refuse(line: str, error: Exception) -> NoReturn:
@@ -104,8 +130,9 @@ def _text(value: object) -> str:
 
 _NESTED: set[type] = {list, dict}
 _SPACED_OUT = ('" ', '"\t', '"\r')  # there may be a colon behind it, which counting '":' misses
-_MINUS_ZERO = re.compile(r":\s*-0")  # of which an integer has no sign
-_decode = msgspec.json.Decoder(dict[str, Any], float_hook=str).decode
+_MINUS_ZERO = re.compile(r":\s*-0")
+_decoder = msgspec.json.Decoder(dict[str, Any], float_hook=str)
+_decode, _decode_lines = _decoder.decode, _decoder.decode_lines
 _decode_raw = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _nested_decoder = msgspec.json.Decoder(float_hook=Decimal)
 _nested_encoder = msgspec.json.Encoder(decimal_format="number")

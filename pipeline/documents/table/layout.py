@@ -11,6 +11,7 @@ from .columns import PlacedColumn
 from .groups import Kind
 
 LEADING = 1.3  # baseline to baseline, in font sizes
+ASCENT = 1.18  # from the top of a row to its first baseline, in font sizes
 ROW_PADDING = 0.45  # above and below the text of a row together, in font sizes
 LEGIBLE = 3.5  # points: the smallest print of a number that is wide
 SMALLER = 0.6  # of the font size may be smaller than that
@@ -20,6 +21,7 @@ FOOTER = 2.4  # height of the line with the page number, in font sizes
 # Heights of bands, in rows; of headings by their level.
 HEIGHTS = {"brought": 1.0, "carried": 1.0, "subtotal": 1.1, "total": 1.35}
 HEADINGS = (1.9, 1.5)
+DIGITS = str.maketrans("123456789", "000000000")  # gives numbers of one shape one text
 
 
 @dataclass(frozen=True)
@@ -92,8 +94,9 @@ class Layout:
 
     @cached_property
     def advances(self) -> dict[str, float]:
-        """Width of each ASCII character."""
-        return {chr(code): self.face.width(chr(code), self.size) for code in range(32, 127)}
+        """Width of each ASCII character, or a little more: beside other fonts' characters, widths are rounded."""
+        widths = {chr(code): self.face.width(chr(code), 1000) for code in range(32, 127)}
+        return {character: max(width, round(width)) * self.size / 1000 for character, width in widths.items()}
 
 
 def units(points: float) -> int:

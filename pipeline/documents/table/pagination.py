@@ -6,7 +6,7 @@ which reads all rows, and drawing, which begins anywhere, find the same pages.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import count, repeat
 from typing import Protocol
@@ -20,21 +20,21 @@ from .layout import Layout, units
 from .rows import RowReader
 
 Waiting = Sequence[tuple[Row, int]]  # rows that are not on a page yet, each with the offset behind it
-CellLines = list[list[Cell]]  # for each row
+Broken = dict[int, dict[int, Cell]]  # cells of several lines and the like, by row and column
 
 
 @dataclass(frozen=True)
 class PageRows:
     """The rows of a page, the offset of the next row, and the groups that are open there.
 
-    Most pages have rows of one line each, kept as the texts of each column in `columns`. Other pages have
-    `cells`. `bands` stand between the rows; `rows` are the rows of the input.
+    `columns` are the texts of all cells; they are drawn as they are, on one line, apart from the cells in `broken`.
+    `bands` stand between the rows; `rows` are the rows of the input. A page that is not to be drawn may lack texts.
     """
 
     count: int
     behind: int
-    columns: Sequence[Sequence[str]] | None
-    cells: CellLines
+    columns: Sequence[Sequence[str]]
+    broken: Broken
     rows: Sequence[Row]
     bands: Sequence[Band] = ()
     state: OpenGroups = ()
@@ -42,7 +42,10 @@ class PageRows:
     @property
     def lines(self) -> list[int]:
         """How many lines each row has."""
-        return list(map(line_count, self.cells)) if self.columns is None else [1] * self.count
+        lines = [1] * self.count
+        for row, cells in self.broken.items():
+            lines[row] = line_count(cells)
+        return lines
 
 
 class Paginator(Protocol):
@@ -83,16 +86,17 @@ class PlainPaginator:
 
     def page_rows(self, waiting: Waiting, page: int, state: OpenGroups, last: int | None) -> PageRows:  # noqa: ARG002  # of Paginator
         rows = [row for row, _ in waiting]
-        if columns := self._texts.one_line_columns(rows):
-            return PageRows(len(rows), waiting[-1][1], columns, [], rows)
-        left = units(self._texts.layout.room(page))
-        cells: CellLines = []
-        for height in break_rows(rows, self._texts, cells):
+        columns = self._texts.columns(rows)
+        odd = self._texts.odd_cells(columns)
+        if not odd:
+            return PageRows(len(rows), waiting[-1][1], columns, {}, rows)
+        left, whole, broken = units(self._texts.layout.room(page)), 0, Broken()
+        for height in break_rows(columns, odd, self._texts, broken):
             left -= height
-            if left < 0 and len(cells) > 1:
-                cells.pop()
+            if left < 0 and whole:
                 break
-        return _page_rows(waiting, len(cells), None, cells, self._texts)
+            whole += 1
+        return _page_rows(waiting, whole, columns, broken)
 
 
 class BandHeights:
@@ -141,13 +145,13 @@ class GroupedPaginator:
         keys = self._grouping.keys(rows)
         still_open = self._grouping.still_open(keys, last)
         candidates = rows[: len(still_open)]
-        columns = self._texts.one_line_columns(candidates)
-        cells: CellLines = []
+        columns, broken = self._texts.columns(candidates), Broken()
+        odd = self._texts.odd_cells(columns)
         row_height = units(layout.row_height())
-        heights = repeat(row_height) if columns else break_rows(candidates, self._texts, cells)
+        heights = break_rows(columns, odd, self._texts, broken) if odd else repeat(row_height)
         whole = self._rows_that_fit(heights, still_open, state, units(layout.room(page)))
         bands, behind = self._grouping.bands(state, rows[:whole], keys, still_open[:whole])
-        page_rows = _page_rows(waiting, whole, columns, cells[:whole], self._texts)
+        page_rows = _page_rows(waiting, whole, columns, broken)
         return replace(page_rows, bands=bands, state=behind)
 
     def _rows_that_fit(
@@ -193,22 +197,31 @@ def _is_plain(grouping: Grouping) -> bool:
     return not grouping.levels and not grouping.sums
 
 
-def line_count(row: Sequence[Cell]) -> int:
-    """Returns how many lines a row has."""
-    return max(len(cell.lines) for cell in row)
+def line_count(cells: Mapping[int, Cell]) -> int:
+    """Returns how many lines a row with these broken cells has."""
+    return max(1, *[len(cell.lines) for cell in cells.values()])
 
 
-def break_rows(rows: Iterable[Row], texts: CellTexts, into: CellLines) -> Iterator[int]:
-    """Break the cells of row after row into lines, append them to `into`, and yield the height of each row."""
-    for row in rows:
-        into.append(texts.lines(row))
-        yield units(texts.layout.row_height(line_count(into[-1])))
+def break_rows(
+    columns: Sequence[Sequence[str]], odd: Mapping[int, Sequence[int]], texts: CellTexts, into: Broken
+) -> Iterator[int]:
+    """Break the odd cells of row after row into lines, put them into `into`, and yield the height of each row."""
+    layout = texts.layout
+    height = units(layout.row_height())
+    for row in range(len(columns[0])):
+        if row not in odd:
+            yield height
+            continue
+        into[row] = {i: texts.broken(columns[i][row], i) for i in odd[row]}
+        yield units(layout.row_height(line_count(into[row])))
 
 
-def _page_rows(
-    waiting: Waiting, whole: int, columns: Sequence[Sequence[str]] | None, cells: CellLines, texts: CellTexts
-) -> PageRows:
-    """The first rows of those that wait. They may have one line each although the ones behind them have more."""
-    rows = [row for row, _ in waiting[:whole]]
-    columns = [column[:whole] for column in columns] if columns else texts.one_line_columns(rows)
-    return PageRows(whole, waiting[whole - 1][1], columns, cells, rows)
+def _page_rows(waiting: Waiting, whole: int, columns: Sequence[Sequence[str]], broken: Broken) -> PageRows:
+    """The first rows of those that wait."""
+    return PageRows(
+        whole,
+        waiting[whole - 1][1],
+        [column[:whole] for column in columns],
+        {row: cells for row, cells in broken.items() if row < whole},
+        [row for row, _ in waiting[:whole]],
+    )

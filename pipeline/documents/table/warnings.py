@@ -71,8 +71,7 @@ class SurveyNotes:
     def look(self, page_rows: PageRows, page: int, before: int) -> None:
         """Note what is on a page. `before` is the number of rows on the pages before it."""
         self._look_for_failures(page_rows, before)
-        if page_rows.columns is None:
-            self._look_for_cuts(page_rows, before)
+        self._look_for_cuts(page_rows, before)
         for band in page_rows.bands:
             self._look_at(band, page, before + band.before)
 
@@ -92,10 +91,11 @@ class SurveyNotes:
                         self._remarks.add(_failure(column), f"row {number}")
 
     def _look_for_cuts(self, page_rows: PageRows, before: int) -> None:
-        for number, cells in enumerate(page_rows.cells, before + 1):
-            for place, cell in zip(self._layout.places, cells, strict=True):
+        for row, cells in page_rows.broken.items():
+            for i, cell in cells.items():
                 if cell.fault is not Fault.NONE:
-                    self._remarks.add(cell.fault.value.format(place.name), f"row {number}")
+                    name = self._layout.places[i].name
+                    self._remarks.add(cell.fault.value.format(name), f"row {before + row + 1}")
 
     def _look_at(self, band: Band, page: int, rows: int) -> None:
         if band.kind == "heading" and not band.continued:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from itertools import groupby
 from typing import NamedTuple
 
@@ -21,6 +22,9 @@ MIRRORED = str.maketrans(_SIGNS, "".join(_SIGNS[i ^ 1] for i in range(len(_SIGNS
 # A letter for each class that the rules distinguish; the others are neutral (n).
 _LETTERS = {"L": "L", "R": "R", "AL": "A", "EN": "e", "AN": "a", "ES": "+", "ET": "%", "CS": ",",
             "NSM": "m", "BN": "m"}  # fmt: skip
+
+
+LETTERS = 4096  # characters whose class is kept
 
 
 class Run(NamedTuple):
@@ -66,11 +70,16 @@ def _split(runs: Sequence[Run], least: int) -> Iterator[Iterable[Run]]:
         yield reversed(found) if high else found
 
 
+@lru_cache(LETTERS)
+def _letter(character: str) -> str:
+    return _LETTERS.get(direction(character), "n")
+
+
 def levels(text: str) -> list[int]:
     """Return the level of each character of a line; odd levels are read from right to left."""
     level = base_level(text)
     side = "LR"[level]
-    kinds = side + "".join([_LETTERS.get(direction(c), "n") for c in text])
+    kinds = side + "".join(map(_letter, text))
     kinds = _brackets(text, _weak(kinds), side) + side
     kinds = re.sub(r"(?<=L)n+(?=L)", lambda m: "L" * len(m[0]), kinds)  # N1
     kinds = re.sub(r"(?<=[Rea])n+(?=[Rea])", lambda m: "R" * len(m[0]), kinds)

@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence, Set
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from functools import lru_cache, partial
+from itertools import groupby
 
-from .bidi import keep_direction
 from .characters import REPLACEMENT, draws_nothing, is_control, shown_as_is
 from .files import FontFile, fingerprint
 from .font import Font
-from .glyph_run import Line, Placed, escaped, make_line
-from .line_breaking import PIECE, largest_fitting, whole_letters
-from .shaping import COMPLEX, one_by_one, shaped
+from .glyph_run import Line, Placed, Run, escaped, make_line
+from .line_breaking import largest_fitting, whole_letters
+from .shaping import COMPLEX, ShapedRun, one_by_one, shaped, shaped_run
+from .wrapping import LONG, Lines, wrapped
 
-LONG = 1000  # characters; more rarely fit a line
-LINES = 1024  # cached lines that are not plain: a page of a table is measured, then drawn
+LINES = 1024  # cached lines that are not plain, about 2 MB: a page of a table is measured, then drawn
+RUNS = 4096  # cached shaped runs of at most LONGEST_RUN characters, at most 2 kB each
+LONGEST_RUN = 40
 BLANK = 500  # width of a character without a font, when the replacement has none either
+_BETWEEN = "\udfff"  # stands between texts that are spelled in one pass; no spelling has it
 
 
 class FontChain:
     """Measures and spells text with fonts in order. Sizes are in points, widths in 1/1000 of the size.
 
     Text is plain when the first font has all its characters and each is one glyph, from left to right; it is
-    measured and spelled by looking characters up. Any other text is a `Line`.
+    measured and spelled by looking characters up. Any other text is a `Line`; where each character is one glyph of
+    some font (Chinese, Korean), it is simple: its glyphs are looked up too, and nothing is shaped.
     """
 
     def __init__(self, files: Sequence[FontFile]) -> None:
@@ -32,10 +36,12 @@ class FontChain:
         ids = {code: glyph for code, glyph in first.characters().items() if _is_plain(chr(code))}
         self._widths = {chr(code): first.advance(glyph) for code, glyph in ids.items()}
         # for str.translate, which looks code points up in C
-        self._spelling = {code: escaped(glyph) for code, glyph in ids.items()}
+        self._spelling = {10: _BETWEEN} | {code: escaped(glyph) for code, glyph in ids.items()}
         self._low = _low_bytes(ids)
         self._places: dict[str, int | None] = {}
+        self._simple = SimpleCharacters(self)
         self.line: Callable[[str], Line] = lru_cache(LINES)(self._line)
+        self._run = lru_cache(RUNS)(partial(shaped_run, chain=self))
         self.even_digits = len({self._widths.get(digit) for digit in "0123456789"}) == 1
 
     @property
@@ -70,31 +76,66 @@ class FontChain:
         width = round(self.fonts[place].advance(glyph))
         return Placed(place, glyph, width, width)
 
+    def run(self, text: str, backward: bool) -> ShapedRun:
+        """Return the glyphs of a run of one direction. Short ones, such as words and names, are shaped once."""
+        return self._run(text, backward) if len(text) <= LONGEST_RUN else shaped_run(text, backward, self)
+
     def width(self, text: str, size: float) -> float:
         """Return the width of a text in points."""
         try:
             total: float = sum(map(self._widths.__getitem__, text))
         except KeyError:
-            total = self.line(text).width
+            try:
+                total = sum(map(self._simple.__getitem__, text))
+            except KeyError:
+                total = self.line(text).width
         return total * size / 1000
+
+    def advances(self, text: str) -> list[float] | None:
+        """Return the width of each character of a text; None when the text is neither plain nor simple."""
+        try:
+            return list(map(self._widths.__getitem__, text))
+        except KeyError:
+            try:
+                return list(map(self._simple.__getitem__, text))
+            except KeyError:
+                return None
+
+    def is_simple(self, characters: Iterable[str]) -> bool:
+        """Return whether each of these characters is one glyph of some font, from left to right."""
+        try:
+            for character in characters:
+                self._simple[character]
+        except KeyError:
+            return False
+        return True
 
     def show(self, text: str, size: float) -> bytes:
         """Return the operators that draw a text from the current point on; the first font is set in this size."""
-        plain = self.spell_all([text])
-        return self.line(text).show(size) if plain is None else b"(%s)Tj" % plain[0]
+        (plain,) = self.spell_all([text])
+        return self.line(text).show(size) if plain is None else b"(%s)Tj" % plain
 
-    def spell_all(self, texts: Sequence[str]) -> list[bytes] | None:
-        """Return each text as the inside of a literal string in the first font; None when one text is not plain.
+    def spell_all(self, texts: Sequence[str]) -> Sequence[bytes | None]:
+        """Return each text as the inside of a literal string in the first font, None for one that is not plain.
 
         ASCII is spelled in one pass over all texts, ten times as fast.
         """
         joined = "\n".join(texts)
-        if self._low is None or not joined.isascii():
-            if not self.is_plain(set("".join(texts))):
-                return None
-            return [text.translate(self._spelling).encode("latin-1") for text in texts]
-        low = joined.encode().translate(self._low)
-        if 0 in low:  # control characters
+        if joined.isascii():
+            return self._spell_ascii(joined) or [self._spell(text) for text in texts]
+        others = [i for i, text in enumerate(texts) if not text.isascii()]
+        if len(others) == len(texts):
+            return self._spell_others(texts)
+        ascii_only = [text if text.isascii() else "" for text in texts]
+        spelled = list(self.spell_all(ascii_only))
+        for i, found in zip(others, self._spell_others([texts[i] for i in others]), strict=True):
+            spelled[i] = found
+        return spelled
+
+    def _spell_ascii(self, joined: str) -> Sequence[bytes] | None:
+        """Return lines of ASCII spelled; None when there is a control character."""
+        low = joined.encode().translate(self._low) if self._low else b"\0"
+        if 0 in low:
             return None
         pairs = bytearray(2 * len(low))
         pairs[1::2] = low
@@ -102,54 +143,77 @@ class FontChain:
             pairs = pairs.replace(plain, escape)
         return bytes(pairs).split(b"\0\xff")
 
+    def _spell_others(self, texts: Sequence[str]) -> Sequence[bytes | None]:
+        if not self.is_plain(set("".join(texts))):
+            return [self._spell(text) for text in texts]
+        spelled = "\n".join(texts).translate(self._spelling)
+        return [text.encode("latin-1") for text in spelled.split(_BETWEEN)]
+
+    def _spell(self, text: str) -> bytes | None:
+        return text.translate(self._spelling).encode("latin-1") if self.is_plain(set(text)) else None
+
     def fit(self, text: str, size: float, width: float) -> str:
         """Return the text, cut with an ellipsis if it is wider than `width` points."""
-        if self._fits(text, size, width):
+        if self.fits(text, size, width):
             return text
         count = largest_fitting(len(text) - 1, lambda n: self.width(text[:n].rstrip(" ") + "…", size) <= width)
         return text[: whole_letters(text, count)].rstrip(" ") + "…"
 
-    def wrap(self, text: str, size: float, width: float, lines: int) -> list[str]:
+    def wrap(self, text: str, size: float, width: float, lines: int) -> Lines:
         """Return the text in at most `lines` lines; the last one ends in … when it is cut.
 
-        Lines break at spaces, between ideographs, and inside a word that is too long for a line.
+        Lines break as Unicode Standard Annex 14 says, and inside a word that is too long for a line.
         """
-        found: list[str] = []
-        rest = " ".join(filter(None, text.split(" ")))
-        while rest and len(found) < lines - 1:
-            taken = self._line_break(rest, size, width)
-            found.append(rest[:taken].rstrip(" "))
-            rest = rest[taken:].lstrip(" ")
-        found += [self.fit(rest, size, width)] if rest else []
-        return keep_direction(found, text) if COMPLEX.search(text) else found
+        return wrapped(self, text, size, width, lines)
 
-    def _fits(self, text: str, size: float, width: float) -> bool:
+    def fits(self, text: str, size: float, width: float) -> bool:
         """Return whether a text is at most `width` points wide.
 
         Of a long text the first half is tried first: it may have a million characters and is measured for
         each line.
         """
-        if len(text) > LONG and not self._fits(text[: len(text) // 2], size, width):
+        if len(text) > LONG and not self.fits(text[: len(text) // 2], size, width):
             return False
         return self.width(text, size) <= width
 
-    def _line_break(self, text: str, size: float, width: float) -> int:
-        """Return how many characters the first line takes, at least one."""
-        taken = 0
-        for piece in PIECE.finditer(text):
-            if not self._fits(text[: piece.end()].rstrip(" "), size, width):
-                break
-            taken = piece.end()
-        if taken:
-            return taken
-        count = largest_fitting(len(text), lambda n: self.width(text[:n], size) <= width)
-        return max(1, whole_letters(text, count))
-
     def _line(self, text: str) -> Line:
+        if self.is_simple(set(text)):
+            return self._simple.line(text)
         glyphs, lone = shaped(text, self) if COMPLEX.search(text) else (one_by_one(text, self), text)
         missing = "".join([c for c in lone if not self.has(c) and not draws_nothing(c)])
         drawn = "".join([c for c in lone if self.has(c)]) + (REPLACEMENT if missing else "")
         return make_line(glyphs, drawn, missing)
+
+
+class SimpleCharacters(dict[str, int]):
+    """The widths of characters that are one glyph of some font each; KeyError for any other.
+
+    It grows with the different characters of the text, at most those of the fonts.
+    """
+
+    def __init__(self, chain: FontChain) -> None:
+        super().__init__()
+        self._chain = chain
+        self._fonts: dict[str, int] = {}
+        self._spelling: dict[int, str] = {}
+
+    def __missing__(self, character: str) -> int:
+        if not _is_plain(character) or not self._chain.has(character):
+            raise KeyError(character)
+        placed = self._chain.placed(character)
+        self._fonts[character] = placed.font
+        self._spelling[ord(character)] = escaped(placed.id)
+        self[character] = placed.width
+        return placed.width
+
+    def line(self, text: str) -> Line:
+        """Return a line of these characters."""
+        width = sum(map(self.__getitem__, text))
+        runs = [
+            Run(font, 0, None, b"(%s)Tj" % "".join(part).translate(self._spelling).encode("latin-1"))
+            for font, part in groupby(text, self._fonts.__getitem__)
+        ]
+        return Line(width, tuple(runs), text, (), "")
 
 
 def _is_plain(character: str) -> bool:

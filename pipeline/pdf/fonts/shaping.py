@@ -37,6 +37,9 @@ class Glyphs(Protocol):
     def placed(self, character: str) -> Placed:
         """Return a character as one glyph, or what stands in for it."""
 
+    def run(self, text: str, backward: bool) -> ShapedRun:
+        """Return the glyphs of a run of text of one direction."""
+
     def is_plain(self, characters: Set[str]) -> bool:
         """Return whether the first font has all characters, each as one glyph from left to right."""
 
@@ -48,19 +51,36 @@ class _Piece(NamedTuple):
     font: int | None
 
 
+class ShapedRun(NamedTuple):
+    """The glyphs of a run from left to right, and the characters that were placed one by one."""
+
+    glyphs: tuple[Placed, ...]
+    lone: str
+
+
 def shaped(text: str, chain: Glyphs) -> tuple[list[Placed], str]:
     """Return a line's glyphs from left to right, and the characters that were placed one by one."""
     found: list[Placed] = []
     lone = ""
     for run in visual_runs(text):
-        pieces = list(_pieces(text[run.start : run.stop], chain))
-        for piece in reversed(pieces) if run.backward else pieces:
-            if piece.font is None or (not run.backward and chain.is_plain(set(piece.text))):
-                found += one_by_one(piece.text[::-1] if run.backward else piece.text, chain, len(found))
-                lone += piece.text
-            else:
-                found += _shaped(piece.text, piece.font, run.backward, chain, len(found))
+        glyphs, characters = chain.run(text[run.start : run.stop], run.backward)
+        found += _moved(glyphs, len(found))
+        lone += characters
     return found, lone
+
+
+def shaped_run(text: str, backward: bool, chain: Glyphs) -> ShapedRun:
+    """Return a run, cut into pieces of one font and script that are shaped one by one."""
+    found: list[Placed] = []
+    lone = ""
+    pieces = list(_pieces(text, chain))
+    for piece in reversed(pieces) if backward else pieces:
+        if piece.font is None or (not backward and chain.is_plain(set(piece.text))):
+            found += one_by_one(piece.text[::-1] if backward else piece.text, chain, len(found))
+            lone += piece.text
+        else:
+            found += _moved(_shaped(piece.text, piece.font, chain.fonts[piece.font], backward), len(found))
+    return ShapedRun(tuple(found), lone)
 
 
 def one_by_one(text: str, chain: Glyphs, at: int = 0) -> list[Placed]:
@@ -74,9 +94,8 @@ def one_by_one(text: str, chain: Glyphs, at: int = 0) -> list[Placed]:
     ]
 
 
-def _shaped(text: str, place: int, backward: bool, chain: Glyphs, at: int) -> list[Placed]:
+def _shaped(text: str, place: int, font: Font, backward: bool) -> list[Placed]:
     """Return the glyphs of one piece. Of several for the same characters, the widest carries the text."""
-    font = chain.fonts[place]
     found: list[Placed] = []
     glyphs = font.shape(text, backward)
     stops = _stops(glyphs, len(text))
@@ -86,12 +105,17 @@ def _shaped(text: str, place: int, backward: bool, chain: Glyphs, at: int) -> li
         widest = max(same, key=lambda glyph: glyph.advance)
         told = words.translate(MIRRORED) if backward and len(words) == 1 else words
         several = len(same) > 1 or (backward and len(words) > 1)  # readers turn a ligature's letters around
-        span = (at + len(found), words) if several else None
+        span = (len(found), words) if several else None
         for glyph in same:
             width = round(font.advance(glyph.id))
             said = told if glyph is widest else ""
             found.append(Placed(place, glyph.id, width, glyph.advance, glyph.dx, glyph.dy, True, said, span))
     return found
+
+
+def _moved(glyphs: Sequence[Placed], at: int) -> Iterator[Placed]:
+    """Yield glyphs with their spans counted from the start of the line, where the first stands at `at`."""
+    return (g._replace(span=(at + g.span[0], g.span[1])) if g.span else g for g in glyphs)
 
 
 def _stops(glyphs: Sequence[Shaped], end: int) -> dict[int, int]:

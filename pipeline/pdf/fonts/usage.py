@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable
 
@@ -10,6 +11,7 @@ from .glyph_run import Glyph
 
 LONG = 500  # characters
 ASCII = "".join(map(chr, range(128)))
+OTHERS = re.compile(r"[^\0-\x7f]")
 
 
 class FontUsage:
@@ -26,14 +28,17 @@ class FontUsage:
         """Add lines of text. Returns the characters that no font has, each as often as it occurs."""
         lines = list(texts)
         characters = _characters("".join(lines))
-        if chain.is_plain(characters):
+        if chain.is_plain(characters) or chain.is_simple(characters):
             self.characters |= characters
             return ""
+        others = {character for character in characters if not chain.is_simple(character)}
+        self.characters.update(*[text for text in lines if others.isdisjoint(text)])
         missing = []
         for text in lines:
-            line = chain.line(text)
-            self.update(line.characters, line.shaped)
-            missing.append(line.missing)
+            if not others.isdisjoint(text):
+                line = chain.line(text)
+                self.update(line.characters, line.shaped)
+                missing.append(line.missing)
         return "".join(missing)
 
     def update(self, characters: Iterable[str], glyphs: Iterable[Glyph]) -> None:
@@ -52,7 +57,8 @@ class FontUsage:
         """Return the indexes of the fonts used. The first font is used whenever there is text."""
         if not self.glyphs and chain.is_plain(self.characters):
             return [0] if self.characters else []
-        return sorted(self.by_font(chain))
+        drawn = {chain.font_index(character) or 0 for character in self.characters}
+        return sorted({0, *drawn, *(font for font, _ in self.glyphs)})
 
     def by_font(self, chain: FontChain) -> dict[int, dict[int, str]]:
         """Return, for each font, its glyphs and the text that each stands for.
@@ -69,7 +75,8 @@ class FontUsage:
 
 
 def _characters(text: str) -> set[str]:
-    """Return the characters of a text. In long ASCII text, each possible character is searched for instead."""
-    if len(text) > LONG and text.isascii():
-        return {character for character in ASCII if character in text}
-    return set(text)
+    """Return the characters of a text. In a long one, each character of ASCII is searched for instead."""
+    if len(text) <= LONG:
+        return set(text)
+    found = {character for character in ASCII if character in text}
+    return found if text.isascii() else found.union(OTHERS.findall(text))

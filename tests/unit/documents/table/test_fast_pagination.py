@@ -176,4 +176,22 @@ def test_a_text_proved_to_fit_has_one_line_when_measured(size: float, width: flo
     layout = replace(look.layout, size=size, places=(replace(look.layout.places[0], width=width),))
     row = ["m" * most]
     texts = replace(look.texts, layout=layout)
-    assert texts.one_line_columns([row]) is None or max(map(len, texts.lines(row))) == 1
+    assert texts.odd_cells(texts.columns([row])) or max(map(len, texts.lines(row))) == 1
+
+
+def test_rows_with_accents_greek_and_cyrillic_are_not_read() -> None:
+    data = "a,b\n" + "José,Ελένη\nÅsa,Иван\n" * 60
+    format, look = seen(data.encode(), 2)
+    pages = list(
+        FastPagination(blocks(data.encode()[format.begin :], 999), format, look.texts, RowNotes(Remarks()))
+    )
+    assert len(pages) > 3
+    assert [page.rows for page in pages[:-1]] == [[]] * (len(pages) - 1)
+
+
+@pytest.mark.parametrize("bad", [b"Jos\xc3,x\n", b"\xc3\xc3,x\n", b"\xa9a,x\n", b"\xc0\x80,x\n"])
+def test_letters_that_are_no_utf_8_are_noticed_when_pages_are_counted(bad: bytes) -> None:
+    data = b"a,b\n" + "José,x\n".encode() * 100 + bad + "José,x\n".encode() * 100
+    format, look = seen(b"a,b\nx,y\n", 2)
+    with pytest.raises(BadLine, match="is not utf-8"):
+        list(FastPagination(blocks(data[format.begin :], 999), format, look.texts, RowNotes(Remarks())))

@@ -321,6 +321,7 @@ def test_a_total_of_json_numbers_is_exact(tmp_path: Path) -> None:
     ("line", "words"),
     [
         (b'{"a":1,"a":2}', "Line 3 of rows.jsonl has the name 'a' twice"),
+        (b'{"a":1,"a":2}\n{"a"\t:1}', "Line 3 of rows.jsonl has the name 'a' twice"),
         (b'{"a":1,"\\u0061" :2}', "Line 3 of rows.jsonl has the name 'a' twice"),
         (b'{"a":1,"a"\t:2}', "Line 3 of rows.jsonl has the name 'a' twice"),
         (b'{"a"  :1,"a":2}', "Line 3 of rows.jsonl has the name 'a' twice"),
