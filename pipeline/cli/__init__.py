@@ -44,7 +44,7 @@ COMMANDS = {
     "fetch": ("inspect", "Download the file of an export."),
     "keeper": ("run", "Repair, scale and clean up until stopped."),
     "list": ("inspect", "List the last exports, newest first."),
-    "locks": ("locks", "List the locks, and release those of processes that are gone."),
+    "locks": ("locks", "List the locks: name, holder, seconds left."),
     "prepare": ("run", "Prepare a release."),
     "render": ("make", "Make a document here, without any service."),
     "schedules": ("schedules", "List what runs by the clock, with its last and next run."),

@@ -10,7 +10,9 @@ import pytest
 from pipeline import errors
 from pipeline.errors import PipelineError
 
-CLASSES = [each for _, each in inspect.getmembers(errors, inspect.isclass) if each.__module__ == errors.__name__]
+CLASSES = [
+    each for _, each in inspect.getmembers(errors, inspect.isclass) if each.__module__.startswith(errors.__name__)
+]
 
 
 def tree(root: type[PipelineError]) -> list[str]:

@@ -1,0 +1,130 @@
+"""Every error that this program raises on purpose. Pure.
+
+PipelineError
+├── InvalidSetting
+├── InvalidRequest: UnknownDocument, BodyTooLarge, KeyReused
+├── NotSignedIn
+├── LinkRefused: LinkExpired
+├── NotFound: NoExport
+├── IllegalStep
+├── UnreadableSource: RefusedAddress, SourceUnavailable
+├── InputChanged
+├── ServiceDown
+│   ├── StoreDown: StoreRefused, ReadFailed, NotSupported
+│   ├── RedisDown: RedisFull
+│   ├── DatabaseDown
+│   ├── MailDown: MailUnencrypted, MailRefused, MailUnanswered
+│   └── HerokuDown: HerokuRefused, TooManyCalls
+├── QueryFailed
+├── OverLimit
+├── ResourceShort
+├── ChunkFailed
+├── ExportFailed: NotExact
+├── DamagedExport
+├── DamagedSegment
+├── TimedOut
+├── Interrupted
+└── Conflict: UploadGone
+
+Each class has `retry` (another try may succeed), `exit_code`, `http_status` and `advice` (what the person can do).
+"""
+
+from __future__ import annotations
+
+from .base import (
+    PipelineError,
+)
+from .requests import (
+    BodyTooLarge,
+    IllegalStep,
+    InputChanged,
+    InvalidRequest,
+    InvalidSetting,
+    KeyReused,
+    LinkExpired,
+    LinkRefused,
+    NoExport,
+    NotFound,
+    NotSignedIn,
+    RefusedAddress,
+    SourceUnavailable,
+    UnknownDocument,
+    UnreadableSource,
+)
+from .services import (
+    DatabaseDown,
+    HerokuDown,
+    HerokuRefused,
+    MailDown,
+    MailRefused,
+    MailUnanswered,
+    MailUnencrypted,
+    NotSupported,
+    ReadFailed,
+    RedisDown,
+    RedisFull,
+    ServiceDown,
+    StoreDown,
+    StoreRefused,
+    TooManyCalls,
+)
+from .work import (
+    ChunkFailed,
+    Conflict,
+    DamagedExport,
+    DamagedSegment,
+    ExportFailed,
+    Interrupted,
+    NotExact,
+    OverLimit,
+    QueryFailed,
+    ResourceShort,
+    TimedOut,
+    UploadGone,
+)
+
+__all__ = [
+    "BodyTooLarge",
+    "ChunkFailed",
+    "Conflict",
+    "DamagedExport",
+    "DamagedSegment",
+    "DatabaseDown",
+    "ExportFailed",
+    "HerokuDown",
+    "HerokuRefused",
+    "IllegalStep",
+    "InputChanged",
+    "Interrupted",
+    "InvalidRequest",
+    "InvalidSetting",
+    "KeyReused",
+    "LinkExpired",
+    "LinkRefused",
+    "MailDown",
+    "MailRefused",
+    "MailUnanswered",
+    "MailUnencrypted",
+    "NoExport",
+    "NotExact",
+    "NotFound",
+    "NotSignedIn",
+    "NotSupported",
+    "OverLimit",
+    "PipelineError",
+    "QueryFailed",
+    "ReadFailed",
+    "RedisDown",
+    "RedisFull",
+    "RefusedAddress",
+    "ResourceShort",
+    "ServiceDown",
+    "SourceUnavailable",
+    "StoreDown",
+    "StoreRefused",
+    "TimedOut",
+    "TooManyCalls",
+    "UnknownDocument",
+    "UnreadableSource",
+    "UploadGone",
+]

@@ -1,0 +1,106 @@
+"""Errors of settings, requests and inputs: what a person asked for, or gave. Pure."""
+
+from __future__ import annotations
+
+from .base import PipelineError
+
+
+class InvalidSetting(PipelineError):
+    """An environment variable is missing or wrong."""
+
+    exit_code = 2
+    advice = "Correct the environment variable; `python -m pipeline doctor` checks the result."
+
+
+class InvalidRequest(PipelineError):
+    """A request cannot be fulfilled as it is written. `field` names the part that is wrong."""
+
+    exit_code = 2
+    http_status = 422
+
+
+class UnknownDocument(InvalidRequest):
+    """There is no document of this kind."""
+
+    advice = "To use a document of your own, name its module in DOCUMENTS."
+
+
+class BodyTooLarge(InvalidRequest):
+    """The body of a request is over the limit (MAX_BODY_BYTES)."""
+
+    http_status = 413
+    advice = "Hand the entries in with POST /inputs, and name the key as the listing."
+
+
+class KeyReused(InvalidRequest):
+    """An idempotency key was used before, for a request with other parameters."""
+
+    advice = "Send a new key with a new request. The same key is for the same request only."
+
+
+class NotSignedIn(PipelineError):
+    """A request has no valid password, token or session."""
+
+    exit_code = 7
+    http_status = 401
+
+
+class LinkRefused(PipelineError):
+    """A signed link is forged, or is for something else."""
+
+    exit_code = 7
+    http_status = 403
+    advice = "Open the newest mail about this export, or request the export again."
+
+
+class LinkExpired(LinkRefused):
+    """A link, or the file behind it, has expired."""
+
+    http_status = 410
+    advice = "Request the export again."
+
+
+class NotFound(PipelineError):
+    """There is no such object, or it belongs to another owner."""
+
+    exit_code = 3
+    http_status = 404
+
+
+class NoExport(NotFound):
+    """There is no such export."""
+
+
+class IllegalStep(PipelineError):
+    """The state of an export does not allow this."""
+
+    exit_code = 5
+    http_status = 409
+
+
+class UnreadableSource(PipelineError):
+    """One input cannot be read. `on_unreadable` decides whether the export fails."""
+
+    http_status = 422
+    advice = "Replace the file, or set `on_unreadable` to skip or placeholder."
+
+
+class RefusedAddress(UnreadableSource):
+    """A URL that must not be fetched, such as one of a private network."""
+
+    advice = "Use an https URL of a public host."
+
+
+class SourceUnavailable(UnreadableSource):
+    """A URL fails now, and may work later."""
+
+    retry = True
+    advice = "Try again later, or set `on_unreadable` to skip or placeholder."
+
+
+class InputChanged(PipelineError):
+    """A listing was replaced or removed while it was being read."""
+
+    exit_code = 5
+    http_status = 409
+    advice = "Request the export again. Store new rows under a new key."
