@@ -251,12 +251,14 @@ def test_a_step_is_done_once_while_its_lease_is_held(frame: Frame) -> None:
     assert set(frame.stored.ages) == {2.0}, "the bucket is asked as seldom as between two pages"
 
 
-@pytest.mark.parametrize(("part", "name"), [(None, f"{ID}:draw"), (Wave(3, 16), f"{ID}:wave 3"), (7, f"{ID}:7")])
+@pytest.mark.parametrize(("part", "name"), [(None, "draw"), (Wave(3, 16), "wave 3"), (7, "7")])
 def test_each_part_of_an_export_has_its_lease(frame: Frame, part: int | Wave | None, name: str) -> None:
+    lease = f"{ID}:{name}"
+
     def body(work: Work) -> Outcome:
-        assert frame.redis.leases.held([name])
+        assert frame.redis.leases.held([lease])
         assert not work.begun
-        assert (frame.redis.client.get(f"pipeline:fence:{name}") is not None) == (part is None)
+        assert (frame.redis.client.get(f"pipeline:fence:{lease}") is not None) == (part is None)
         return Done(work.export)
 
     assert frame.perform(body, part) == Done(frame.stored.export, 0)
