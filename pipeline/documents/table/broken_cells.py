@@ -40,8 +40,8 @@ def broken_cell(text: str, room: float, layout: Layout, formatted: bool) -> Cell
     if face.width(text, size) <= room:
         return Cell([text], size)
     if not formatted and not DIGIT.search(text):
-        lines = face.wrap(text, size * SLACK, room, layout.max_lines)
-        return Cell(lines, size * SLACK, Fault.CUT if is_cut(text, lines) else Fault.NONE)
+        lines = face.wrap(text, size, room, layout.max_lines)
+        return Cell(lines, size, Fault.CUT if is_cut(text, lines) else Fault.NONE)
     value = len(text) <= LONGEST_NUMBER and (formatted or VALUE.fullmatch(text) is not None)
     smaller = size_that_fits(face, text, size, room) if value else 0
     if smaller >= smallest_print(size):
@@ -62,8 +62,8 @@ def _wrapped(text: str, room: float, layout: Layout) -> Cell:
     if wide:
         text = NUMBER.sub(lambda found: HASHES if found[0] in wide else found[0], text)
         widths[HASHES] = face.width(HASHES, size)
-    widest = max((width for number, width in widths.items() if number not in wide), default=room)
-    size = min(size, size * room / widest * SLACK)
+    widest = max((width for number, width in widths.items() if number not in wide), default=0.0)
+    size = min(size, size * room / widest * SLACK) if widest else size
     lines = face.wrap(text, size, room, layout.max_lines)
     fault = Fault.HASHES if wide else Fault.CUT if is_cut(text, lines) else Fault.NONE
     return Cell([line.replace(GLUE, " ") for line in lines], size, fault)
