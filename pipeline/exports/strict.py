@@ -15,5 +15,5 @@ def refuse(strict: bool, warnings: Iterable[str], skipped: Sequence[Skipped] = (
     left_out = [f"Record {each.record}, {each.source}, is left out: {each.reason}" for each in skipped]
     found = [*warnings, *left_out]
     if found:
-        more = f" There are {len(found) - 1} more remarks of this kind." if len(found) > 1 else ""
+        more = f" So far there would be {len(found) - 1} more." if len(found) > 1 else ""
         raise NotExact(f"The export is strict, and would have a warning: {found[0]}{more}")

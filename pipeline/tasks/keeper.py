@@ -92,9 +92,8 @@ class Keeper:
             if (error := self._try_turn()) is None:
                 failed = 0
                 continue
-            failed += not isinstance(
-                error, (HerokuRefused, TooManyCalls)
-            )  # another leader would get the same answer
+            # Another leader would get the same answer from Heroku.
+            failed += not isinstance(error, (HerokuRefused, TooManyCalls))
             if failed == MAX_FAILED_TURNS:
                 failed = 0
                 self.resign()
