@@ -11,11 +11,11 @@ from pipeline.documents.inputs import MAX_LINE
 from pipeline.documents.inputs.folder import FolderInputs
 from pipeline.errors import ChunkFailed, InvalidRequest, NotExact
 from pipeline.settings import Settings
-from pipeline.tasks.inline import make_file
+from pipeline.tasks.inline import make_file, render_file
 
 from ...pictures import jpeg
 from ...readback import read
-from .album import SETTINGS, Album
+from .album import ABOUT, SETTINGS, Album
 
 
 @pytest.mark.parametrize(
@@ -66,6 +66,15 @@ def test_a_listing_without_photos_makes_no_document(album: Album, content: str) 
     (album.folder / "listing.jsonl").write_text(content)
     with pytest.raises(InvalidRequest, match="names no photos"):
         album.made()
+
+
+def test_a_strict_album_ends_with_the_chunk_that_would_have_a_warning(album: Album) -> None:
+    album.put(b"not a picture", *(jpeg(number, 40, 30) for number in range(3)))
+    job, done = album.job(strict=True), list[int]()
+    with pytest.raises(NotExact, match=r"Record 1, .* is left out"):
+        render_file(job, job.plan(SETTINGS, 1), ABOUT, album.folder / "out.pdf", SETTINGS, done.append)
+    assert done == [1]
+    assert not (album.folder / "out.pdf").exists()
 
 
 @pytest.mark.parametrize("on_unreadable", ["placeholder", "skip"])

@@ -268,7 +268,7 @@ def test_a_cell_longer_than_a_page_is_named(folder: Path) -> None:
 def test_a_strict_table_fails_where_a_cell_would_be_cut(folder: Path) -> None:
     data = as_csv([["a", "b"], ["1", "short"], ["2", " ".join(f"w{i}" for i in range(20_000))]])
     with pytest.raises(NotExact, match=r"Cells of column 'b' are too long and end with … \(row 2\)"):
-        made(job(folder, data, strict=True), folder, 1)
+        job(folder, data, strict=True).plan(SETTINGS)
 
 
 def test_the_title_block_stands_on_the_first_page(folder: Path) -> None:
