@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .client import Client
+from .element import element_path
 from .errors import Cancelled, ExportFailed, InvalidRow, ManypagesError, NotFound, Refused, TimedOut, Unavailable
 from .export import Export, Progress
 from .upload import Input
@@ -20,5 +21,6 @@ __all__ = [
     "Refused",
     "TimedOut",
     "Unavailable",
+    "element_path",
 ]
 __version__ = "0.1.0"

@@ -13,6 +13,7 @@ from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
+from manypages import element_path
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
@@ -65,8 +66,9 @@ def test_the_wheel_is_small_and_typed(tmp_path: Path) -> None:
     assert wheel.stat().st_size < 100_000
     with ZipFile(wheel) as archive:
         files = {name for name in archive.namelist() if not name.startswith("manypages-")}
-    there = {f"manypages/{path.name}" for path in (CLIENT / "manypages").iterdir() if path.is_file()}
-    assert files == there and "manypages/py.typed" in files
+    there = {path for path in (CLIENT / "manypages").rglob("*") if path.is_file() and path.suffix != ".pyc"}
+    assert files == {path.relative_to(CLIENT).as_posix() for path in there}
+    assert {"manypages/py.typed", element_path().relative_to(CLIENT).as_posix()} <= files
 
 
 def test_the_readme_has_examples_that_compile() -> None:
