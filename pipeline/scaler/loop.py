@@ -84,7 +84,7 @@ class Scaler:
         if not still_leads():
             return len(now.dynos)
         workers = self._carry_out(decision, demands, len(now.dynos))
-        if demands and still_leads():  # without work they are stopped anyway
+        if decision.quantity and still_leads():  # also for messages that wait: a silent one would keep its place
             self._pool.restart_silent(self.learned.boot)
         return workers
 

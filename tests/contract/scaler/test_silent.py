@@ -12,12 +12,16 @@ import pytest
 from local.dyno import DynoState
 from local.dynos import Dynos, Fault
 from pipeline.adapters.redis import Coordination
+from pipeline.adapters.redis.messages import LARGE
 from pipeline.adapters.redis.workers import FORGET_SECONDS, Worker
 from pipeline.errors import HerokuDown
 from pipeline.scaler import one_off, silent
 from pipeline.scaler.formation import FormationPool
+from pipeline.scaler.learned import Learned
+from pipeline.scaler.loop import Scaler
 from pipeline.scaler.one_off import OneOffPool
 from pipeline.scaler.pool import WorkerPool
+from pipeline.services import Services
 
 from .pools import resized, settings_for
 
@@ -144,6 +148,26 @@ def test_a_dyno_that_is_gone_needs_no_restart(
     clock.ahead += FORGET_SECONDS
     dynos.faults.extend([Fault(), Fault(404)])
     look(formation, shared, "worker.2")
+    assert restarted(dynos) == ["worker.1"]
+
+
+@pytest.mark.parametrize(("waiting", "minimum"), [(3, 0), (0, 1)])
+def test_it_is_restarted_without_an_export_at_work(
+    dynos: Dynos, shared: Coordination, services: Services, clock: Later, waiting: int, minimum: int
+) -> None:
+    """Messages of an export that is over wait, and the low number is kept: the one that could take them was
+    drained, and the other never replaced."""
+    dynos.scale({"worker": 2})
+    wait_until_up(dynos, 2)
+    settings = settings_for(dynos, MIN_WORKERS=str(minimum), LINGER_SECONDS="0.1")
+    services.usage.write_learned(Learned(boot=BOOT).encode())
+    scaler = Scaler(settings, services.usage, shared, FormationPool(settings, shared, settle_seconds=0.0))
+    for _ in range(waiting):
+        shared.client.lpush(LARGE, "{}")
+    for _ in range(3):
+        shared.workers.report(Worker("worker.2", "worker.2", one_off=False, since=time.time()))
+        scaler.turn([], lambda: True)
+        clock.ahead += FORGET_SECONDS
     assert restarted(dynos) == ["worker.1"]
 
 
