@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 import random
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -19,7 +18,6 @@ from .registry import find, tool
 
 PLAIN = "plain"
 ROUNDS = 5
-CJK = "default noto_cjk_sans_jp_regular"
 _ACCENTS = ("José", "Zoë", "Müller", "Łódź", "Søren", "Nuñez", "Ågren", "Čapek")
 _SCRIPTS = ("Иванов Пётр", "Παπαδόπουλος", "王小明", "김철수", "Сидорова Анна", "Γεωργίου Μαρία", "さくら")
 _ARABIC = ("محمد علي", "فاطمة الزهراء", "أحمد حسن", "خالد بن الوليد", "مريم يوسف")
@@ -99,7 +97,6 @@ def _enter(variant: Variant) -> None:
     def make(source: Path, out: Path, pages: int) -> None:  # it counts by itself
         from .ours import render
 
-        os.environ["FONTS"] = CJK
         render("table", source, out, title="Orders", **variant.params)
 
 
@@ -136,7 +133,6 @@ def _pages(variant: Variant, work: Path, pages: int) -> int:
     from .ours import render
 
     out = work / "pages.pdf"
-    os.environ["FONTS"] = CJK
     render("table", variant.source(work, pages), out, title="Orders", **variant.params)
     count = len(pypdf.PdfReader(out).pages)
     out.unlink()

@@ -16,10 +16,10 @@ from pipeline.pdf.segment import SegmentWriter
 ABOUT = About("One segment", 1_700_000_000, "an-export")
 
 
-def filled(fill: Callable[[SegmentWriter], object]) -> bytes:
+def filled(fill: Callable[[SegmentWriter], object], language: str = "") -> bytes:
     """Return a document of one segment."""
     file = io.BytesIO()
-    writer = SegmentWriter(file, Lane(0, 1), 0, header=True)
+    writer = SegmentWriter(file, Lane(0, 1), 0, header=True, language=language)
     fill(writer)
     index = writer.finish(writer.pages)
     return file.getvalue() + b"".join(Assembly(lambda: iter([index]), ABOUT).tail())

@@ -154,7 +154,9 @@ def draw_range(
     """
     # With volumes by size, it is not known yet which segments begin a file: all of them get a header.
     header = volumes.bytes is not None or (lane.chunk == lane.before and not first_slot)
-    writer = SegmentWriter(out, lane, part.first, first_slot, header=header, overlay=volumes.several)
+    writer = SegmentWriter(
+        out, lane, part.first, first_slot, header=header, overlay=volumes.several, language=language(job.params)
+    )
     max_size = volumes.segment_bytes or inf
     done, mark = 0, writer.rollback_point()
     with closing(job.document.draw(job.params, job.listing, part, job.inputs, writer)) as pages:

@@ -13,7 +13,7 @@ from functools import cached_property
 
 from .catalog import About, Features, catalog, information, metadata
 from .destinations import destinations_of, name_tree
-from .fonts import check_fonts, default_chain
+from .fonts import check_fonts, default_chain, font_at
 from .fonts.subset import embed
 from .fonts.usage import FontUsage
 from .numbering import CATALOG, FIRST, FONT, INFO, PAGES
@@ -130,7 +130,7 @@ class Assembly:
         if self._overlay:
             yield from overlay_objects(volume_words(self._position) if self._position else "", self._usage)
         for place, glyphs in sorted(self._usage.by_font(default_chain()).items()):
-            for obj, value in embed(default_chain().fonts[place], glyphs, self._offsets.size):
+            for obj, value in embed(font_at(place), glyphs, self._offsets.size):
                 yield obj or FONT + place, value
         if self._bookmarks:
             yield from outline_objects(self._all_bookmarks(), self._offsets.size)

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from ..errors import ChunkFailed
 
 MAX_OBJECT = 4_194_303  # PDFium's kMaxObjectNumber; Acrobat allows 8,388,607
-MAX_FONTS = 11  # object numbers reserved for fonts
-CATALOG, PAGES, INFO, OUTLINES, OVERLAY, FONT = range(1, 7)  # numbers after FONT are for more fonts
-FIRST = FONT + MAX_FONTS  # lower numbers are reserved, the same in every file
+MAX_FONTS = 12  # that a file may have, each with a bold face
+CATALOG, PAGES, INFO, OUTLINES, OVERLAY, FONT = range(1, 7)  # after FONT: more fonts, then bold faces
+FIRST = FONT + 2 * MAX_FONTS  # lower numbers are reserved, the same in every file
 
 
 @dataclass(frozen=True)

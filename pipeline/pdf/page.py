@@ -52,6 +52,7 @@ class Page:
         add: Callable[[bytes | Stream], int],
         add_once: Callable[[Stream], int],
         tally: Tally,
+        language: str = "",
     ) -> None:
         self.width = width
         self.height = height
@@ -61,6 +62,7 @@ class Page:
         self._add = add
         self._add_once = add_once
         self._tally = tally
+        self._language = language
         self._operators: list[bytes] = []
         self._xobjects: dict[str, int] = {}
 
@@ -71,16 +73,22 @@ class Page:
 
     @property
     def face(self) -> FontChain:
-        """The fonts of all text."""
-        return default_chain()
+        """The fonts of regular text."""
+        return default_chain(language=self._language)
+
+    @property
+    def bold(self) -> FontChain:
+        """The fonts of bold text; those without a bold face are regular."""
+        return default_chain(bold=True, language=self._language)
 
     def text(
-        self, x: float, y: float, size: float, text: str, *, align: Align = "left", colour: Colour = BLACK
-    ) -> None:
+        self, x: float, y: float, size: float, text: str, *, align: Align = "left", colour: Colour = BLACK,
+        bold: bool = False,
+    ) -> None:  # fmt: skip
         """Draw one line with its baseline at y. Characters that no font has become boxes, named in the result."""
-        shown = printable(text)
+        shown, face = printable(text), self.bold if bold else self.face
         if shown:
-            self.write(text_operators(self.face, x, y, size, shown, align, colour), [shown])
+            self.write(text_operators(face, x, y, size, shown, align, colour), [shown], face)
 
     def rectangle(
         self, x: float, y: float, width: float, height: float, *, stroke: Colour | None = None,
@@ -109,19 +117,19 @@ class Page:
         self._operators.append(b"q %s%s cm %s Do Q" % (clip, numbers(*matrix), name(key)))
         return max(y, y + (height - h) / 2)
 
-    def write(self, operators: bytes, texts: Iterable[str]) -> None:
-        """Add operators of your own; `texts` are the lines they show, for the fonts."""
+    def write(self, operators: bytes, texts: Iterable[str], face: FontChain | None = None) -> None:
+        """Add operators of your own; `texts` are the lines they show in the fonts `face`, regular ones if None."""
         self._operators.append(operators)
-        if missing := self.usage.add(texts, self.face):
+        if missing := self.usage.add(texts, face or self.face):
             self._tally.miss(missing)
 
-    def fit(self, text: str, size: float, width: float, what: str) -> str:
+    def fit(self, text: str, size: float, width: float, what: str, *, bold: bool = False) -> str:
         """Return the text as one line, cut with … if it is wider than `width` points.
 
         A cut is named in the result; `what` is the plural of what the text is, such as "Captions".
         """
         line = printable(text)
-        shown = self.face.fit(line, size, width)
+        shown = (self.bold if bold else self.face).fit(line, size, width)
         if shown != line:
             self.warn(f"{what} are too long and end with …")
         return shown
@@ -173,7 +181,8 @@ def text_operators(
     if align != "left":
         x -= chain.width(text, size) / (1 if align == "right" else 2)
     fill = b"%s rg " % numbers(*colour) if colour != BLACK else b""
-    body = b"BT %s/F1 %s Tf %s Td %s ET" % (fill, number(size), numbers(x, y), chain.show(text, size))
+    font = b"/F%d %s Tf" % (chain.first + 1, number(size))
+    body = b"BT %s%s %s Td %s ET" % (fill, font, numbers(x, y), chain.show(text, size))
     return b"q %s Q" % body if fill else body
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, BinaryIO
 
-from .fonts import default_chain
+from .fonts import default_chain, han_language
 from .fonts.usage import FontUsage
 from .numbering import Lane
 from .objects import Stream, reference
@@ -32,14 +32,16 @@ class SegmentWriter(SegmentBody):
 
     `first` is the planned page it begins with, `first_slot` the first free slot of the lane. The segment at the
     start of the file begins with the PDF header; elsewhere a header would be a comment. With `overlay`, each page
-    draws what the assembly decides to show on every page.
+    draws what the assembly decides to show on every page. `language` is a tag such as ko-KR.
     """
 
     def __init__(
-        self, out: BinaryIO, lane: Lane, first: int, first_slot: int = 0, *, header: bool, overlay: bool = False
-    ) -> None:
+        self, out: BinaryIO, lane: Lane, first: int, first_slot: int = 0, *, header: bool, overlay: bool = False,
+        language: str = "",
+    ) -> None:  # fmt: skip
         super().__init__(out, lane, first_slot, overlay=overlay)
         self._first = first
+        self._language = han_language(language)
         self._usage = FontUsage()
         self._canvas_fonts: CanvasFonts | None = None
         if header:
@@ -48,7 +50,7 @@ class SegmentWriter(SegmentBody):
     @contextmanager
     def page(self, width: float, height: float) -> Iterator[Page]:
         """Yield a page to draw on; it is written when the block ends. Width and height in points."""
-        page = Page(width, height, self.add, self.add_once, self.tally)
+        page = Page(width, height, self.add, self.add_once, self.tally, self._language)
         yield page
         number = self.reserve()
         if page.label:
@@ -64,7 +66,7 @@ class SegmentWriter(SegmentBody):
         font = font_resources(page.usage.fonts(page.face))
         entries = b"/MediaBox[0 0 %s]/Resources<<%s%s>>/Contents %s"
         self.add_page(entries % (page.box, font, resources, reference(content)), number)
-        self._usage.update(page.usage.characters, page.usage.shaped)
+        self._usage.add_usage(page.usage)
         self.add_bookmarks(Bookmark(m.level, number, m.top, m.title) for m in page.bookmarks)
 
     @contextmanager

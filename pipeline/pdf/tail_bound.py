@@ -9,7 +9,7 @@ from __future__ import annotations
 from itertools import chain
 
 from .assembly import TAIL_CHARACTERS, Totals
-from .fonts import check_fonts, default_chain
+from .fonts import check_fonts, default_chain, font_at
 from .fonts.subset import embed
 from .fonts.usage import FontUsage
 from .numbering import FIRST
@@ -63,7 +63,7 @@ class TailBound:
         fonts, usage = default_chain(), FontUsage()
         usage.update(self._usage.characters, self._usage.shaped)
         usage.add([TAIL_CHARACTERS], fonts)
-        subsets = [embed(fonts.fonts[place], glyphs, FIRST) for place, glyphs in usage.by_font(fonts).items()]
+        subsets = [embed(font_at(place), glyphs, FIRST) for place, glyphs in usage.by_font(fonts).items()]
         sizes = sum(_size(value) for _, value in chain(*subsets))
         return sizes + self._rows // EMPTY_ROWS_PER_BYTE + DOCUMENT_BYTES
 

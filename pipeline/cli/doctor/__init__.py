@@ -262,7 +262,7 @@ def font_checks(settings: Settings) -> Iterator[Check]:
         yield failed("fonts", error, "Correct the variable, or install requirements.txt again.")
         return
     face = default_chain()
-    words = ", then ".join(font.name for font in face.fonts)
+    words = ", then ".join(font.name for font in face.fonts.values())
     if all(map(face.has, "aä€Ωжשع")):
         yield Check("fonts", Outcome.OK, f"{words}: they contain Latin, Greek, Cyrillic, Hebrew and Arabic.")
     else:

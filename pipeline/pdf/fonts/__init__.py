@@ -7,14 +7,17 @@ subset of the union for each font, with the glyph ids retained.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from functools import cache
 
 from ...errors import ExportFailed
+from ..numbering import MAX_FONTS
 from .chain import FontChain
 from .files import font_files
+from .font import Font
 
-__all__ = ["FontChain", "check_fonts", "default_chain", "load"]
+__all__ = ["FontChain", "check_fonts", "default_chain", "font_at", "han_language", "load"]
 
 _names: tuple[str, ...] = ()
 
@@ -30,9 +33,27 @@ def load(names: Iterable[str]) -> None:
 
 
 @cache
-def default_chain() -> FontChain:
-    """Return the fonts of all text, made once a process."""
-    return FontChain(font_files(_names))
+def default_chain(*, bold: bool = False, language: str = "") -> FontChain:
+    """Return the fonts of all text, made once a process; `language` as `han_language` returns it."""
+    regular = default_chain() if bold or language else None
+    return FontChain(font_files(_names), bold, language, regular)
+
+
+def font_at(place: int) -> Font:
+    """Return the font with a place in a file."""
+    return default_chain(bold=place >= MAX_FONTS).fonts[place]
+
+
+def han_language(tag: str) -> str:
+    """Return in which language ideographs are drawn for a tag such as ko-KR; empty where that is up to the font.
+
+    >>> han_language("zh-TW")
+    'zh-Hant'
+    """
+    language, *more = re.split("[-_]", tag)
+    if language != "zh":
+        return language if language in ("ko", "ja") else ""
+    return "zh-HK" if {"HK", "MO"} & set(more) else "zh-Hant" if {"Hant", "TW"} & set(more) else "zh-Hans"
 
 
 def check_fonts(fingerprint: str) -> None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from functools import lru_cache, partial
 from itertools import groupby
 
+from ..numbering import MAX_FONTS
 from .characters import REPLACEMENT, draws_nothing, is_control, shown_as_is
-from .files import FontFile, fingerprint
+from .files import FontFile, bold_face, fingerprint
 from .font import Font
-from .glyph_run import Line, Placed, Run, escaped, make_line
+from .glyph_run import Glyph, Line, Placed, Run, escaped, make_line
 from .line_breaking import largest_fitting, whole_letters
 from .shaping import COMPLEX, ShapedRun, one_by_one, shaped, shaped_run
 from .wrapping import LONG, Lines, wrapped
@@ -27,12 +28,20 @@ class FontChain:
     Text is plain when the first font has all its characters and each is one glyph, from left to right; it is
     measured and spelled by looking characters up. Any other text is a `Line`; where each character is one glyph of
     some font (Chinese, Korean), it is simple: its glyphs are looked up too, and nothing is shaped.
+
+    `fonts` are by their places in a file: a bold face stands MAX_FONTS behind its font; a font without one stands in
+    for it. `language` is that of Font. `regular` is the chain of the same files that is neither bold nor
+    in a language, None for that chain itself.
     """
 
-    def __init__(self, files: Sequence[FontFile]) -> None:
-        self.fonts = tuple(Font(file) for file in files)
-        self.fingerprint = fingerprint(files)
-        first = self.fonts[0]
+    def __init__(
+        self, files: Sequence[FontFile], bold: bool = False, language: str = "", regular: FontChain | None = None
+    ) -> None:
+        self.fonts: dict[int, Font] = dict(_faces(files, bold, language))
+        self.first = next(iter(self.fonts))
+        self.fingerprint: str = regular.fingerprint if regular else fingerprint(files)
+        self.own_glyphs = OwnGlyphs(self, regular) if regular else None
+        first = self.fonts[self.first]
         ids = {code: glyph for code, glyph in first.characters().items() if _is_plain(chr(code))}
         self._widths = {chr(code): first.advance(glyph) for code, glyph in ids.items()}
         # for str.translate, which looks code points up in C
@@ -47,18 +56,18 @@ class FontChain:
     @property
     def name(self) -> str:
         """The name of the first font."""
-        return self.fonts[0].name
+        return self.fonts[self.first].name
 
     def has(self, character: str) -> bool:
         """Return whether a font can draw a character."""
         return self.font_index(character) is not None
 
     def font_index(self, character: str) -> int | None:
-        """Return the index of the first font that has a character; None when no font has it."""
+        """Return the place of the first font that has a character; None when no font has it."""
         if character in self._widths:
-            return 0
+            return self.first
         if character not in self._places:
-            found = (i for i, font in enumerate(self.fonts) if font.glyph(character))
+            found = (place for place, font in self.fonts.items() if font.glyph(character))
             self._places[character] = None if is_control(character) else next(found, None)
         return self._places[character]
 
@@ -71,7 +80,7 @@ class FontChain:
         drawn = character if self.has(character) else REPLACEMENT
         place = self.font_index(drawn)
         if place is None:
-            return Placed(0, 0, 0, BLANK)
+            return Placed(self.first, 0, 0, BLANK)
         glyph = self.fonts[place].glyph(drawn)
         width = round(self.fonts[place].advance(glyph))
         return Placed(place, glyph, width, width)
@@ -182,7 +191,7 @@ class FontChain:
         glyphs, lone = shaped(text, self) if COMPLEX.search(text) else (one_by_one(text, self), text)
         missing = "".join([c for c in lone if not self.has(c) and not draws_nothing(c)])
         drawn = "".join([c for c in lone if self.has(c)]) + (REPLACEMENT if missing else "")
-        return make_line(glyphs, drawn, missing)
+        return make_line(self.first, glyphs, drawn, missing)
 
 
 class SimpleCharacters(dict[str, int]):
@@ -213,7 +222,30 @@ class SimpleCharacters(dict[str, int]):
             Run(font, 0, None, b"(%s)Tj" % "".join(part).translate(self._spelling).encode("latin-1"))
             for font, part in groupby(text, self._fonts.__getitem__)
         ]
-        return Line(width, tuple(runs), text, (), "")
+        return Line(self._chain.first, width, tuple(runs), text, (), "")
+
+
+class OwnGlyphs(dict[str, Glyph | None]):
+    """The glyph of a character in a chain; None where it is that of the regular chain."""
+
+    def __init__(self, chain: FontChain, regular: FontChain) -> None:
+        super().__init__()
+        self._chain = chain
+        self._regular = regular
+
+    def __missing__(self, character: str) -> Glyph | None:
+        placed, usual = self._chain.placed(character), self._regular.placed(character)
+        alike = (placed.font, placed.id) == (usual.font, usual.id)
+        self[character] = None if alike else Glyph(placed.font, placed.id, character)
+        return self[character]
+
+
+def _faces(files: Sequence[FontFile], bold: bool, language: str) -> Iterator[tuple[int, Font]]:
+    for place, file in enumerate(files):
+        if bold and (face := bold_face(file)):
+            yield place + MAX_FONTS, Font(face, language)
+        else:
+            yield place, Font(file, language)
 
 
 def _is_plain(character: str) -> bool:

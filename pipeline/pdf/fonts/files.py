@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import struct
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 
 from ...errors import InvalidSetting
 from ..numbering import MAX_FONTS
 
-BUILT_IN = ("fontpkg_noto_sans", "fontpkg_ibm_plex_sans_arabic", "fontpkg_heebo")
+BUILT_IN = (
+    "fontpkg_noto_sans", "fontpkg_ibm_plex_sans_arabic", "fontpkg_heebo", "noto_cjk_sans_jp_regular",
+)  # fmt: skip
+BOLD = 700  # on the weight axis of a variable font
 DEFAULT = "default"  # in FONTS, means the built-in ones
 ENDINGS = {".ttf", ".otf", ".ttc", ".otc"}
 NEEDED = ("cmap", "head", "hhea", "hmtx", "maxp")
@@ -21,11 +24,15 @@ _KINDS = (b"\0\1\0\0", b"true", b"OTTO")
 
 @dataclass(frozen=True)
 class FontFile:
-    """One font of a file. `directory` is its list of tables with their checksums, so it identifies the font."""
+    """One font of a file. `directory` is its list of tables with their checksums, so it identifies the font.
+
+    `weight` is a place on the weight axis of a variable font; 0 is its default.
+    """
 
     path: Path
     index: int
     directory: bytes
+    weight: int = 0
 
     @property
     def outlines(self) -> str:
@@ -50,11 +57,38 @@ def font_files(names: Iterable[str]) -> list[FontFile]:
     return [_font_file(name) for name in wanted]
 
 
+def bold_face(file: FontFile) -> FontFile | None:
+    """Return the bold face that belongs to a regular font; None when there is none.
+
+    It is the same file when that has a weight axis, else the file beside it, or that of the package, whose name has
+    Bold in place of Regular.
+    """
+    if "fvar" in (tables := _tables(file.directory)):
+        offset, length = tables["fvar"]
+        with file.path.open("rb") as data:
+            data.seek(offset)
+            if b"wght" in data.read(length):
+                return replace(file, weight=BOLD)
+    for path in _bold_paths(file.path):
+        if path.is_file():
+            return _font_file(str(path))
+    return None
+
+
+def _bold_paths(path: Path) -> Iterator[Path]:
+    stem = path.stem.removesuffix("-Regular")
+    for name in (f"{stem}-Bold{path.suffix}", f"{stem}Bold{path.suffix}"):
+        yield path.with_name(name)
+        yield path.parent.with_name(path.parent.name.replace("_regular", "_bold")) / name
+
+
 def fingerprint(files: Iterable[FontFile]) -> str:
-    """Return a hash of the fonts and their order."""
+    """Return a hash of the fonts, their order and their bold faces."""
     digest = hashlib.sha256()
     for file in files:
         digest.update(file.directory)
+        if bold := bold_face(file):
+            digest.update(b"%d " % bold.weight + bold.directory)
     return digest.hexdigest()[:16]
 
 

@@ -13,10 +13,11 @@ from typing import NamedTuple
 
 import uharfbuzz as hb
 
-from .files import FontFile
+from .files import BOLD, FontFile
 
 _ARABIC = re.compile("[\u0620-\u064a\u066e-\u06d3\u06d5\u06ee-\u06ff\u0750-\u077f\u08a0-\u08c9]+")
 _LAM_ALEF = re.compile("\u0644[\u0622\u0623\u0625\u0627\u0671]")
+_LOCAL = re.compile("[\u2e80-\u9fff\uf900-\ufaff\ufe30-\ufe4f\uff00-\uffef\U00020000-\U0003ffff]")
 _MARKS = re.compile("[\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06ed\u08ca-\u08ff\u200c-\u200f]")
 
 
@@ -43,15 +44,20 @@ class Metrics(NamedTuple):
 
 
 class Font:
-    """A font, opened at the first use of a glyph. Widths are in 1/1000 of the size."""
+    """A font, opened at the first use of a glyph. Widths are in 1/1000 of the size.
 
-    def __init__(self, file: FontFile) -> None:
+    `language` (RFC 5646) chooses among the shapes of an ideograph: Korean, Chinese and Japanese ones differ.
+    """
+
+    def __init__(self, file: FontFile, language: str = "") -> None:
         self.file = file
+        self._language = language
 
     @property
     def name(self) -> str:
         """The PostScript name."""
-        return self.face.get_name(hb.OTNameIdPredefined.POSTSCRIPT_NAME) or self.file.path.stem
+        found = self.face.get_name(hb.OTNameIdPredefined.POSTSCRIPT_NAME) or self.file.path.stem
+        return found.removesuffix("-Regular") + "-Bold" if self.file.weight == BOLD else found
 
     @cached_property
     def face(self) -> hb.Face:
@@ -72,11 +78,15 @@ class Font:
 
     def characters(self) -> dict[int, int]:
         """Return the glyph of each character that the font has, by code point."""
-        return {code: self._font.get_nominal_glyph(code) or 0 for code in self.face.unicodes}
+        return {code: self.glyph(chr(code)) for code in self.face.unicodes}
 
     def glyph(self, character: str) -> int:
-        """Return the glyph of one character, 0 when the font lacks it."""
-        return self._font.get_nominal_glyph(ord(character)) or 0
+        """Return the glyph of one character in the font's language, 0 when the font lacks it."""
+        found = self._font.get_nominal_glyph(ord(character)) or 0
+        if found and self._language and _LOCAL.match(character):
+            (glyph, *more) = self._shape(character, False, [])
+            return found if more else glyph.id
+        return found
 
     def advance(self, glyph: int) -> float:
         """Return the width of a glyph."""
@@ -102,7 +112,7 @@ class Font:
         buffer = hb.Buffer()
         buffer.add_codepoints([ord(c) for c in text])
         buffer.direction = "rtl" if backward else "ltr"
-        buffer.language = "und"  # the default is the process's locale, and pages would depend on it
+        buffer.language = self._language or "und"  # the default is that of the process: pages would depend on it
         buffer.flags = hb.BufferFlags.REMOVE_DEFAULT_IGNORABLES
         buffer.cluster_level = hb.BufferClusterLevel.MONOTONE_CHARACTERS  # a mark keeps its own character
         buffer.guess_segment_properties()
@@ -116,7 +126,10 @@ class Font:
 
     @cached_property
     def _font(self) -> hb.Font:
-        return hb.Font(self.face)
+        font = hb.Font(self.face)
+        if self.file.weight:
+            font.set_variations({"wght": self.file.weight})
+        return font
 
     @property
     def _scale(self) -> float:

@@ -52,9 +52,10 @@ class Line:
     """A line that is not plain (see `FontChain`). `width` is in 1/1000 of the size.
 
     `characters` were drawn one by one; `shaped` are the other glyphs. `missing` are the characters that no font
-    has, each as often as it occurs.
+    has, each as often as it occurs. `first` is the font that is set before and after it.
     """
 
+    first: int
     width: float
     runs: tuple[Run, ...]
     characters: str
@@ -67,8 +68,8 @@ class Line:
         Spans carry their text as /ActualText (ISO 32000-1, 14.9.4).
         """
         parts: list[bytes] = []
-        font, rise, span = 0, 0, None
-        for run in (*self.runs, Run(0, 0, None, b"")):
+        font, rise, span = self.first, 0, None
+        for run in (*self.runs, Run(self.first, 0, None, b"")):
             if run.span != span:
                 parts += [b"EMC"] if span else []
                 parts += [b"/Span<</ActualText%s>>BDC" % text_string(run.span[1])] if run.span else []
@@ -81,14 +82,14 @@ class Line:
         return b" ".join(parts).rstrip()
 
 
-def make_line(glyphs: Sequence[Placed], characters: str, missing: str) -> Line:
+def make_line(first: int, glyphs: Sequence[Placed], characters: str, missing: str) -> Line:
     """Return the line of glyphs from left to right, of which `characters` were placed one by one."""
     runs = tuple(
         Run(*key, _operator(list(group)))
         for key, group in groupby(glyphs, lambda glyph: (glyph.font, round(glyph.dy), glyph.span))
     )
     shaped = {Glyph(glyph.font, glyph.id, glyph.text) for glyph in glyphs if glyph.shaped}
-    return Line(sum(glyph.advance for glyph in glyphs), runs, characters, tuple(sorted(shaped)), missing)
+    return Line(first, sum(glyph.advance for glyph in glyphs), runs, characters, tuple(sorted(shaped)), missing)
 
 
 @cache

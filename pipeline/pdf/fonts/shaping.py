@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from itertools import groupby, pairwise
 from typing import NamedTuple, Protocol
 
@@ -25,14 +25,14 @@ class Glyphs(Protocol):
     """What shaping needs to know of the fonts; a FontChain provides it."""
 
     @property
-    def fonts(self) -> Sequence[Font]:
-        """The fonts in order."""
+    def fonts(self) -> Mapping[int, Font]:
+        """The fonts in order, by their places in a file."""
 
     def has(self, character: str) -> bool:
         """Return whether a font can draw a character."""
 
     def font_index(self, character: str) -> int | None:
-        """Return the position of the first font that has a character; None when no font does."""
+        """Return the place of the first font that has a character; None when no font does."""
 
     def placed(self, character: str) -> Placed:
         """Return a character as one glyph, or what stands in for it."""
@@ -141,7 +141,7 @@ def _font(character: str, before: int, chain: Glyphs) -> int:
     if before >= 0 and (INVISIBLE.match(character) or _goes_along(character, chain.fonts[before])):
         return before
     found = chain.font_index(character)
-    return (0 if INVISIBLE.match(character) else -1) if found is None else found
+    return (next(iter(chain.fonts)) if INVISIBLE.match(character) else -1) if found is None else found
 
 
 def _goes_along(character: str, font: Font) -> bool:

@@ -64,6 +64,8 @@ def _subset(font: Font, glyphs: list[int]) -> bytes:
     wanted.sets(hb.SubsetInputSets.DROP_TABLE_TAG).update(int.from_bytes(tag.encode()) for tag in _DROPPED)
     if font.face.has_var_data:
         wanted.pin_all_axes_to_default(font.face)
+        if font.file.weight:
+            wanted.pin_axis_location(font.face, "wght", font.file.weight)
     try:
         program: bytes = hb.subset(font.face, wanted).blob.data
     except RuntimeError as error:

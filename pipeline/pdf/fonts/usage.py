@@ -15,7 +15,10 @@ OTHERS = re.compile(r"[^\0-\x7f]")
 
 
 class FontUsage:
-    """The characters drawn one by one, and the shaped glyphs with their texts."""
+    """The characters drawn one by one in regular faces, and all other glyphs with their texts.
+
+    Others are shaped, bold, or the shape of an ideograph in some language.
+    """
 
     def __init__(self) -> None:
         self.characters: set[str] = set()
@@ -29,17 +32,33 @@ class FontUsage:
         lines = list(texts)
         characters = _characters("".join(lines))
         if chain.is_plain(characters) or chain.is_simple(characters):
-            self.characters |= characters
+            self._add_drawn(characters, chain)
             return ""
         others = {character for character in characters if not chain.is_simple(character)}
-        self.characters.update(*[text for text in lines if others.isdisjoint(text)])
+        self._add_drawn(set().union(*[text for text in lines if others.isdisjoint(text)]), chain)
         missing = []
         for text in lines:
             if not others.isdisjoint(text):
                 line = chain.line(text)
-                self.update(line.characters, line.shaped)
+                self._add_drawn(set(line.characters), chain)
+                self.update((), line.shaped)
                 missing.append(line.missing)
         return "".join(missing)
+
+    def _add_drawn(self, characters: set[str], chain: FontChain) -> None:
+        """Add characters drawn one by one; the first font of the chain is set for them."""
+        if chain.own_glyphs is None:
+            self.characters |= characters
+            return
+        own = [chain.own_glyphs[character] for character in characters]
+        self.characters.update([c for c, glyph in zip(characters, own, strict=True) if glyph is None])
+        self.update((), [Glyph(chain.first, 0, ""), *filter(None, own)])
+
+    def add_usage(self, other: FontUsage) -> None:
+        """Add what a page used."""
+        self.characters |= other.characters
+        if new := other.glyphs.items() - self.glyphs.items():
+            self.update((), [Glyph(*key, text) for key, text in new])
 
     def update(self, characters: Iterable[str], glyphs: Iterable[Glyph]) -> None:
         """Add what another segment used. Of several texts of a glyph the smallest counts, whatever the order."""
@@ -55,10 +74,11 @@ class FontUsage:
 
     def fonts(self, chain: FontChain) -> list[int]:
         """Return the indexes of the fonts used. The first font is used whenever there is text."""
-        if not self.glyphs and chain.is_plain(self.characters):
-            return [0] if self.characters else []
+        others = {font for font, _ in self.glyphs}
+        if chain.is_plain(self.characters):
+            return sorted({0, *others}) if self else []
         drawn = {chain.font_index(character) or 0 for character in self.characters}
-        return sorted({0, *drawn, *(font for font, _ in self.glyphs)})
+        return sorted({0, *drawn, *others})
 
     def by_font(self, chain: FontChain) -> dict[int, dict[int, str]]:
         """Return, for each font, its glyphs and the text that each stands for.
