@@ -10,11 +10,11 @@ from typing import BinaryIO
 import msgspec
 
 from ...errors import InvalidRequest, RefusedAddress, UnreadableSource
-from ...pdf.images import count_frames
+from ...pdf.images import PictureFile, count_frames
 from ..inputs import Inputs, OpenInput
 from .params import Photo, decode
 
-Opened = Callable[[], AbstractContextManager[BinaryIO]]
+Opened = Callable[[], AbstractContextManager[PictureFile]]
 _SINGLE = (
     ".jpg",
     ".jpeg",
@@ -51,23 +51,27 @@ def each(inputs: Inputs, photos: Iterable[Photo]) -> Generator[tuple[Photo, Open
 
 
 class _Shared:
-    """Opens a file when it is needed, and keeps it open."""
+    """Opens a file when it is needed, and keeps it open, with what was decoded of it for the next frame."""
 
     def __init__(self, opener: OpenInput) -> None:
         self._opener = opener
         self._file: BinaryIO | None = None
+        self._picture: PictureFile | None = None
 
     def __enter__(self) -> _Shared:
         return self
 
     def __exit__(self, *error: object) -> None:
+        self._picture = None
         if self._file:
             self._file.close()
 
-    def open(self) -> AbstractContextManager[BinaryIO]:
+    def open(self) -> AbstractContextManager[PictureFile]:
         """Returns the file; leaving its context does not close it."""
-        self._file = self._file or self._opener()
-        return nullcontext(self._file)
+        if self._file is None or self._picture is None:
+            self._file = self._opener()
+            self._picture = PictureFile(self._file)
+        return nullcontext(self._picture)
 
 
 def _checked(number: int, line: bytes, inputs: Inputs) -> Photo:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from typing import BinaryIO
 
 from ...errors import UnreadableSource
 from ...pdf.assembly import page_number
-from ...pdf.images import Picture, read_picture
+from ...pdf.images import Picture, PictureFile
 from ...pdf.page import BLACK, Page
 from ...pdf.segment import SegmentWriter
 from ...pdf.tally import Skipped
@@ -51,9 +50,9 @@ class PhotoPage:
         except UnreadableSource as error:
             self._unreadable(photo, position, error)
 
-    def _read(self, photo: Photo, position: int, file: BinaryIO) -> Picture:
+    def _read(self, photo: Photo, position: int, file: PictureFile) -> Picture:
         frame = photo.frame - 1 if photo.frame else None
-        picture = read_picture(file, self._part.max_image_pixels, self._layout.room(position), frame)
+        picture = file.read(self._part.max_image_pixels, self._layout.room(position), frame)
         for words in picture.remarks:
             self._out.tally.warn(words, f"photo {self._record(position)}, {photo.file}")
         return picture

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 import re
+from collections import Counter
 from collections.abc import Sequence
 from itertools import islice
 
@@ -17,7 +18,9 @@ from .lines import BadLine, LineReader
 from .rows import InputFormat
 
 DELIMITERS = "\t;|,"  # where several fit, the first: a comma also stands in numbers and titles
+RARE_DELIMITERS = ":^~\x1f\x01"  # which are not guessed
 MAX_ROWS = 100  # that decide on the delimiter
+ISO_2022 = re.compile(rb"\x1b\$(?:[@AB]|\([D-Q]|\)[AC-I]|\*H)")  # to characters of two bytes (ISO 2022, ISO-IR)
 SEP_LINE = re.compile(rb'"?sep=([^\r\n])"?\r?\n', re.IGNORECASE)  # Excel's own way to name the delimiter
 
 
@@ -65,6 +68,9 @@ def _check_text(sample: bytes) -> None:
             field="listing",
             advice="Send the whole file again.",
         )
+    if escape := ISO_2022.search(sample):
+        advice = "Save it in UTF-8. Its bytes look like ASCII, but stand for other letters."
+        raise BadLine(escape.start(), " is in an encoding that switches (ISO-2022), such as ISO-2022-JP.", advice)
     if b"\0" in sample:
         advice = "Send CSV or JSON lines in UTF-8, or in UTF-16 with a byte order mark, or Parquet."
         raise BadLine(sample.index(b"\0"), " has a null byte, so this is not text.", advice)
@@ -77,10 +83,28 @@ def _delimiter(sample: bytes, at: int, encoding: str, remarks: Remarks) -> str:
     shares = {delimiter: _share(lines, delimiter) for delimiter in DELIMITERS}
     best = max(shares, key=lambda delimiter: shares[delimiter])
     if not shares[best]:
+        if sign := _sign_of_columns(lines):
+            remarks.add(
+                f"The listing is read as one column, although most of its lines have {sign!r}; give the delimiter, "
+                "and begin with the titles"
+            )
         return ","
     if also := [f"{other!r}" for other in DELIMITERS if other != best and shares[other] == shares[best]]:
         remarks.add(f"The delimiter was not given; {best!r} was guessed, but {' and '.join(also)} would fit too")
     return best
+
+
+def _sign_of_columns(lines: Sequence[str]) -> str | None:
+    """Returns the sign that cuts most lines into equally many fields, though not the titles; None if there is none.
+
+    Signs that are delimiters rarely, and often stand in texts, must cut the titles too.
+    """
+    for sign in DELIMITERS + RARE_DELIMITERS:
+        widths = [len(row) for row in csv.reader(lines, delimiter=sign) if row]
+        width, rows = Counter(widths).most_common(1)[0] if widths else (1, 0)
+        if width > 1 and 1 < rows > len(widths) / 2 and (sign in DELIMITERS or widths[0] == width):
+            return sign
+    return None
 
 
 def _share(lines: Sequence[str], delimiter: str) -> float:

@@ -13,7 +13,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from PIL import Image, ImageFile, UnidentifiedImageError
 
@@ -87,20 +87,37 @@ def placement(orientation: int, x: float, y: float, w: float, h: float) -> Matri
     return a * w, b * h, c * w, d * h, x + e * w, y + f * h
 
 
-def read_picture(file: BinaryIO, max_pixels: int, room: Room | None = None, frame: int | None = None) -> Picture:
-    """Read a JPEG, PNG, WebP, GIF, TIFF, BMP, AVIF or HEIC; of several frames the one with this number, from 0.
+class PictureFile:
+    """An open picture file. Frames that are read in order are decoded once, as each builds on the one before."""
 
-    `file` must stay open while the streams are read. `max_pixels` limits what is decoded: half of it for WebP, AVIF
-    and HEIC, ten times for a JPEG that is copied. A picture with more pixels than `room` is scaled down. Raises
-    UnreadableSource with what is wrong.
-    """
-    file.seek(0)
-    start = file.read(32)
-    if start.startswith(SOI) and (jpeg := read_jpeg(file)):
-        return _jpeg(file, jpeg, max_pixels, room)
-    with _refusals(file, max_pixels):
-        formats.check_kind(start)
-        return _decoded(file, start, max_pixels, room, frame)
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._opened: _Opened | None = None
+
+    def read(self, max_pixels: int, room: Room | None = None, frame: int | None = None) -> Picture:
+        """Read a JPEG, PNG, WebP, GIF, TIFF, BMP, AVIF or HEIC; of several frames the one with this number, from 0.
+
+        The file must stay open while the streams are read. `max_pixels` limits what is decoded: half of it for
+        WebP, AVIF and HEIC, ten times for a JPEG that is copied. A picture with more pixels than `room` is scaled
+        down. Raises UnreadableSource with what is wrong.
+        """
+        self._file.seek(0)
+        start = self._file.read(32)
+        if start.startswith(SOI) and (jpeg := read_jpeg(self._file)):
+            return _jpeg(self._file, jpeg, max_pixels, room)
+        with _refusals(self._file, max_pixels):
+            formats.check_kind(start)
+            opened, self._opened = self._opened, None
+            if opened is None or not frame or opened.source.tell() >= frame:
+                opened = _opened(self._file, start, frames=frame is not None)
+            picture = _decoded(opened, max_pixels, room, frame)
+            self._opened = None if frame is None else opened
+            return picture
+
+
+def read_picture(file: BinaryIO, max_pixels: int, room: Room | None = None, frame: int | None = None) -> Picture:
+    """Read the picture in an open file, or one frame of it; see PictureFile."""
+    return PictureFile(file).read(max_pixels, room, frame)
 
 
 def count_frames(file: BinaryIO) -> int:
@@ -112,8 +129,7 @@ def count_frames(file: BinaryIO) -> int:
     try:
         with _refusals(file, 0):
             formats.check_kind(start)
-            chunks = png.read_png(file, frames=True) if start.startswith(png.SIGNATURE) else None
-            count = getattr(_opened(file, chunks), "n_frames", 1)
+            count = getattr(_opened(file, start, frames=True).source, "n_frames", 1)
             return count if count <= MAX_FRAMES else 1
     except UnreadableSource:  # drawing it says why
         return 1
@@ -165,10 +181,16 @@ def _passed(file: BinaryIO, jpeg: Jpeg, profile: Stream | None) -> Stream:
     return Stream(entries, jpeg.length, lambda: jpeg.blocks(file))
 
 
-def _decoded(file: BinaryIO, start: bytes, max_pixels: int, room: Room | None, frame: int | None) -> Picture:
+class _Opened(NamedTuple):
+    """A picture that Pillow opened; of a PNG, what is known of its chunks."""
+
+    source: ImageFile.ImageFile
+    chunks: png.Png | None
+
+
+def _decoded(opened: _Opened, max_pixels: int, room: Room | None, frame: int | None) -> Picture:
     """Return the decoded picture. Pillow opens lazily, so the size is checked before a pixel is decoded."""
-    chunks = png.read_png(file, bool(frame)) if start.startswith(png.SIGNATURE) else None
-    source = _opened(file, chunks)
+    source, chunks = opened
     if frame:
         source.seek(frame)
     if tiff.is_tiff(source) and tiff.is_misread(source):
@@ -186,8 +208,13 @@ def _decoded(file: BinaryIO, start: bytes, max_pixels: int, room: Room | None, f
     return Picture(*raster.image.size, orientation, image, mask, profile, remarks)
 
 
-def _opened(file: BinaryIO, chunks: png.Png | None) -> ImageFile.ImageFile:
-    return Image.open(view(file, chunks.pieces, png.END) if chunks else file, formats=formats.readable())
+def _opened(file: BinaryIO, start: bytes, *, frames: bool) -> _Opened:
+    """Open a file that begins with `start`. Of an animated PNG, Pillow sees the animation only with `frames`."""
+    if start.startswith(tiff.MARKS):
+        tiff.know_more_greys()
+    chunks = png.read_png(file, frames) if start.startswith(png.SIGNATURE) else None
+    source = Image.open(view(file, chunks.pieces, png.END) if chunks else file, formats=formats.readable())
+    return _Opened(source, chunks)
 
 
 def _orientation(source: ImageFile.ImageFile) -> int:

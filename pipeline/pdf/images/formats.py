@@ -17,6 +17,13 @@ _SIGNATURES = {
     SOI: "JPEG", b"\x89PNG": "PNG", b"GIF8": "GIF", b"II*\0": "TIFF", b"MM\0*": "TIFF", b"II+\0": "TIFF",
     b"MM\0+": "TIFF", b"RIFF": "WebP",
 }  # fmt: skip
+_NOT_READ = {
+    b"\0\0\0\x0cjP  ": "JPEG 2000", b"\xff\x4f\xff\x51": "JPEG 2000", b"\xff\x0a": "JPEG XL",
+    b"\0\0\0\x0cJXL ": "JPEG XL", b"8BPS": "Photoshop", b"\0\0\1\0": "icon", b"\0\0\2\0": "cursor",
+    b"<svg": "SVG", b"P4\n": "PBM", b"P5\n": "PGM", b"P6\n": "PPM", b"DDS ": "DDS", b"\x0a\5\1": "PCX",
+    b"\x76\x2f\x31\1": "OpenEXR", b"\xd7\xcd\xc6\x9a": "WMF", b"gimp xcf": "GIMP", b"%!PS": "PostScript",
+    b"%PDF-": "PDF",
+}  # fmt: skip
 _NO_CODECS = ("webp", "zstd", "lzma")  # which Pillow's wheels do not bring for TIFF
 _ADVICE = "Use JPEG, PNG, WebP, GIF, TIFF, BMP or AVIF; or choose `on_unreadable` = skip or placeholder."
 
@@ -78,6 +85,8 @@ def not_a_picture(file: BinaryIO) -> UnreadableSource:
                 advice="Convert it to PNG.",
             )
         return UnreadableSource(f"The {kind} is damaged: its header makes no sense.")
+    if other := next((name for mark, name in _NOT_READ.items() if start.startswith(mark)), None):
+        return UnreadableSource(f"{other} files are not read as pictures.", advice=_ADVICE)
     text = start.decode("ascii", "replace").split("\n")[0].strip()
     shown = repr(text) if text.isascii() and text.isprintable() and text else f"the bytes {start[:8].hex(' ')}"
     return UnreadableSource(f"This is not a picture: it begins with {shown}.", advice=_ADVICE)

@@ -16,7 +16,6 @@ from . import tiff
 
 GUESSED = "Black and white of pictures with 32-bit or floating-point numbers are guessed from their values"
 
-_ROUNDING = 1e-6  # the float of 2^32 - 1 is 2^32
 _ROUNDING = 1e-6  # the float next to 2^32 - 1 is 2^32
 _BAND = 256  # rows
 _UNSIGNED, _SIGNED, _FLOAT = 1, 2, 3  # TIFF's SampleFormat

@@ -23,6 +23,8 @@ NO_END = "The end of a PNG is missing behind its picture and is added"
 END = b"\0\0\0\0IEND\xaeB`\x82"
 LEFT_OUT = "Transparency, a colour profile or an orientation in a PNG is damaged and is left out"
 
+UNUSUAL = "A PNG says that its colours are not those of sRGB (gAMA, cICP); they are drawn as if they were"
+
 _BLOCK = 256 * 1024
 _MAX_CHUNKS = 100_000
 _MAX_TEXT = 1024 * 1024  # bytes of EXIF data that are decompressed
@@ -31,6 +33,9 @@ _FRAMES = (b"acTL", b"fcTL", b"fdAT")  # of an animated PNG
 _TEXTS = (b"tEXt", b"zTXt", b"iTXt")
 _EXIF_TEXTS = (b"Raw profile type exif\0", b"Raw profile type APP1\0")  # by ImageMagick and ExifTool
 _COLOUR = (b"iCCP", b"eXIf", b"tRNS")
+_SAID = (b"cICP", b"sRGB", b"gAMA")
+_SRGB_GAMMA, _GAMMA_STEPS = 45455, 2300  # 1/2.2 in 1/100,000 (11.3.2.2), and 5 %, which is hardly seen
+_SRGB_CODES = b"\x01\x0d\0\x01"  # of cICP: primaries, transfer, matrix, full range (11.3.2.6)
 
 
 @dataclass(frozen=True)
@@ -78,6 +83,8 @@ def read_png(file: BinaryIO, frames: bool) -> Png:
     profile, damaged = _profile(file, chunks)
     if damaged or any(each.kind in _COLOUR and not each.sound for each in chunks):
         remarks.append(LEFT_OUT)
+    if profile is None and _is_unusual(file, chunks):
+        remarks.append(UNUSUAL)
     pieces = joined([(0, len(SIGNATURE)), *(each.piece for each in chunks if each.needed(frames))])
     animated = any(each.kind == b"acTL" and _body(file, each, 4) > b"\0\0\0\1" for each in chunks)
     return Png(tuple(pieces), _orientation(file, chunks), profile, animated, tuple(remarks))
@@ -118,6 +125,15 @@ def _profile(file: BinaryIO, chunks: list[_Chunk]) -> tuple[bytes | None, bool]:
             data = _inflated(rest[1:], MAX_PROFILE)
             return data, data is None
     return None, False
+
+
+def _is_unusual(file: BinaryIO, chunks: list[_Chunk]) -> bool:
+    """Return whether a PNG without a profile describes colours that differ from sRGB. cICP counts before others."""
+    said = {chunk.kind: _body(file, chunk, 4) for chunk in chunks if chunk.kind in _SAID and chunk.sound}
+    if b"cICP" in said:
+        return said[b"cICP"] != _SRGB_CODES
+    gamma = int.from_bytes(said.get(b"gAMA", b""))
+    return b"sRGB" not in said and gamma != 0 and abs(gamma - _SRGB_GAMMA) > _GAMMA_STEPS
 
 
 def _inflated(data: bytes, most: int) -> bytes | None:

@@ -18,6 +18,7 @@ from .icc import DEVICE_SPACES
 
 NO_ALPHA = "The alpha of a BMP or TIFF is 0 everywhere; it is taken as unused"
 ROUGH_KEY = "The transparent colour of a PNG of 16 bits a colour is compared by its upper 8 bits"
+NO_COLOUR = "Pixels of a picture have numbers for which its palette has no colour; they are drawn black"
 INVISIBLE = "A picture is transparent everywhere, so nothing of it is seen"
 
 # Pillow's mode to packing, components, bits
@@ -71,6 +72,7 @@ def decode(source: ImageFile.ImageFile) -> Raster:
     image = in_bands(source, "LA", lambda band: band.convert("LA")) if source.mode == "La" else source
     alpha, remark = _alpha(image, covered, source.format)
     remarks += [remark] if remark else []
+    remarks += [NO_COLOUR] if image.mode == "P" and _highest(image) >= len(_palette(image)) // 3 else []
     if image.mode.partition(";")[0] in ("I", "F"):
         image, guessed = greys.to_grey(image, numbers)
         remarks += [greys.GUESSED] if guessed else []
@@ -157,11 +159,19 @@ def _palette_alpha(transparency: int | bytes) -> list[int]:
 
 def _indexed(image: Image.Image) -> Stream:
     """Return a picture with a palette (8.6.6.3), packed as tightly as its highest index allows."""
-    highest = cast("tuple[int, int]", image.getextrema())[1]
-    palette = bytes(image.getpalette("RGB") or ())[: 3 * (highest + 1)].ljust(3 * (highest + 1), b"\0")
+    highest = _highest(image)
+    palette = _palette(image)[: 3 * (highest + 1)].ljust(3 * (highest + 1), b"\0")
     bits = next(bits for bits in (1, 2, 4, 8) if highest < 1 << bits)
     space = b"/ColorSpace[/Indexed/DeviceRGB %d<%s>]" % (highest, palette.hex().upper().encode())
     return _deflated(image, "P" if bits == 8 else f"P;{bits}", 1, bits, space)
+
+
+def _highest(image: Image.Image) -> int:
+    return cast("tuple[int, int]", image.getextrema())[1]
+
+
+def _palette(image: Image.Image) -> bytes:
+    return bytes(image.getpalette("RGB") or ())
 
 
 def _to_pdf_mode(image: Image.Image) -> Image.Image:

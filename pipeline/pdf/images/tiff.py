@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from functools import cache
 from typing import TYPE_CHECKING, BinaryIO, TypeGuard
 
 from PIL import Image
@@ -13,10 +14,24 @@ if TYPE_CHECKING:  # 20 ms, which an album of JPEGs does without
 DARK_PALETTE = "The palette of a TIFF has 8-bit values where 16 bits are due, and is read as such"
 SIGNED = "The samples of a TIFF are called signed bytes, and are read as unsigned ones"
 
-_MARKS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+MARKS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _WIDTH, _LENGTH, _BITS, _COMPRESSION, _PHOTOMETRIC, _COLOUR_MAP, _FORMAT = 256, 257, 258, 259, 262, 320, 339
 _PHOTOMETRICS = ("grey, 0 is white", "grey", "RGB", "palette", "mask", "CMYK", "YCbCr", "", "L*a*b*")
 _FORMATS = {2: "signed ", 3: "floating-point ", 5: "complex ", 6: "complex "}
+
+
+@cache
+def know_more_greys() -> None:
+    """Add to Pillow's table of TIFF layouts the grey ones that it can unpack, but does not list.
+
+    12 bits are packed alike in both byte orders. The numbers are turned where 0 is white, see greys.py.
+    """
+    from PIL import TiffImagePlugin
+
+    layouts = TiffImagePlugin.OPEN_INFO
+    layouts[TiffImagePlugin.MM, 0, (1,), 1, (16,), ()] = ("I;16B", "I;16B")
+    for order, photometric in ((TiffImagePlugin.II, 0), (TiffImagePlugin.MM, 0), (TiffImagePlugin.MM, 1)):
+        layouts[order, photometric, (1,), 1, (12,), ()] = ("I;16", "I;12")
 
 
 def is_tiff(source: Image.Image) -> TypeGuard[TiffImageFile]:
@@ -61,7 +76,7 @@ def description(file: BinaryIO) -> str | None:
 
     file.seek(0)
     head = file.read(8)
-    if not head.startswith(_MARKS):
+    if not head.startswith(MARKS):
         return None
     try:
         tags = ImageFileDirectory_v2(head + (file.read(8) if b"+" in head[2:4] else b""))

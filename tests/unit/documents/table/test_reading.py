@@ -160,6 +160,35 @@ def test_a_delimiter_is_named_where_another_would_fit(tmp_path: Path) -> None:
     assert planned(tmp_path, b"a;b, c\n1;2\n")[1].warnings == ()
 
 
+ONE_COLUMN = (
+    "The listing is read as one column, although most of its lines have {!r}; give the delimiter, and begin with "
+    "the titles."
+)
+
+
+@pytest.mark.parametrize(
+    ("data", "sign"),
+    [
+        ("Report of 2024\n\nName;Wert\nA;1\nB;2\n", ";"),
+        ("# made by x\nName\tWert\nA\t1\n", "\t"),
+        ("a:b\n1:2\n3:4\n", ":"),
+        ("a^b\n1^2\n", "^"),
+        ("time\n10:30\n11:30\n", None),
+        ('name\n"Doe, Jane"\n"Roe, Richard"\n', None),
+        ("note\nfirst; second\nthird\n", None),
+    ],
+)
+def test_one_column_is_named_where_lines_look_like_several(tmp_path: Path, data: str, sign: str | None) -> None:
+    _, plan = planned(tmp_path, data.encode())
+    assert plan.warnings == ((ONE_COLUMN.format(sign),) if sign else ())
+    assert not planned(tmp_path, data.encode(), delimiter="|")[1].warnings
+
+
+def test_an_encoding_that_switches_is_refused(tmp_path: Path) -> None:
+    told = refused(tmp_path, "名前,値\n東京,1\n".encode("iso2022_jp"))
+    assert "Line 1 of rows is in an encoding that switches (ISO-2022)" in told and "UTF-8" in told
+
+
 @pytest.mark.parametrize("delimiter", ['"', "\n", "\r"])
 def test_a_delimiter_that_csv_cannot_have_is_refused(delimiter: str) -> None:
     table = documents.find("table")

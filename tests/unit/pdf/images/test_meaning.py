@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from pipeline.errors import UnreadableSource
-from pipeline.pdf.images import ONLY_FIRST, count_frames, icc, png, raster, read_picture, tiff
+from pipeline.pdf.images import ONLY_FIRST, PictureFile, count_frames, icc, png, raster, read_picture, tiff
 from pipeline.pdf.images.greys import GUESSED
 
 from .picture_files import (
@@ -43,9 +43,10 @@ def with_chunk(data: bytes, piece: bytes) -> bytes:
     return data[:33] + piece + data[33:]
 
 
-@pytest.mark.parametrize("bits", [2, 4, 8, 16])
-def test_where_white_is_zero_the_highest_number_is_black(bits: int) -> None:
-    picture = read(raw_tiff(2, 1, 0, bits, [(1 << bits) - 1, 0]))
+@pytest.mark.parametrize("bits", [2, 4, 8, 12, 16])
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_where_white_is_zero_the_highest_number_is_black(bits: int, order: str) -> None:
+    picture = read(raw_tiff(2, 1, 0, bits, [(1 << bits) - 1, 0], order))
     assert corners(rendered(picture))[:2] == [BLACK, WHITE] and not picture.remarks
 
 
@@ -74,7 +75,7 @@ def test_a_palette_of_8_bit_values_is_read_and_named() -> None:
 @pytest.mark.parametrize(
     ("data", "kind"),
     [
-        (raw_tiff(2, 2, 0, 16, [0] * 4, ">"), "grey, 0 is white, 16 bits, compression raw"),
+        (raw_tiff(2, 2, 0, 32, [0] * 4, ">"), "grey, 0 is white, 32 bits, compression raw"),
         (raw_tiff(2, 2, 2, 16, [0] * 12, samples=3, planes=True), r"RGB, 16\+16\+16 bits, compression raw"),
         (raw_tiff(2, 2, 2, 32, [0] * 12, samples=3, form=3), r"RGB, floating-point 32\+32\+32 bits"),
         (raw_tiff(2, 2, 32803, 16, [0] * 4), "photometric 32803, 16 bits"),
@@ -147,6 +148,26 @@ def test_what_is_damaged_beside_the_pixels_of_a_png_is_left_out_and_named(piece:
     assert picture.remarks == (png.LEFT_OUT,)
 
 
+@pytest.mark.parametrize(
+    ("pieces", "remarks"),
+    [
+        (chunk(b"gAMA", struct.pack(">I", 100_000)), (png.UNUSUAL,)),
+        (chunk(b"gAMA", struct.pack(">I", 45_455)), ()),
+        (chunk(b"sRGB", b"\0") + chunk(b"gAMA", struct.pack(">I", 100_000)), ()),
+        (chunk(b"cICP", b"\x09\x10\0\x01") + chunk(b"sRGB", b"\0"), (png.UNUSUAL,)),
+        (chunk(b"cICP", b"\x01\x0d\0\x01"), ()),
+    ],
+)
+def test_colours_of_a_png_that_are_not_srgb_are_named(pieces: bytes, remarks: tuple[str, ...]) -> None:
+    assert read(with_chunk(PNG, pieces)).remarks == remarks
+
+
+def test_numbers_without_a_colour_in_the_palette_are_named() -> None:
+    header = (b"IHDR", struct.pack(">IIBBBBB", 4, 1, 8, 3, 0, 0, 0))
+    colours, row = (b"PLTE", bytes([255, 0, 0])), (b"IDAT", zlib.compress(bytes([0, 0, 0, 0, 7])))
+    assert read(png_of(header, colours, row, (b"IEND", b""))).remarks == (raster.NO_COLOUR,)
+
+
 def test_a_profile_that_cannot_be_used_is_named() -> None:
     assert read(saved(quadrants(), "JPEG", icc_profile=b"no profile")).remarks == (icc.UNUSABLE,)
 
@@ -207,6 +228,15 @@ def test_frames_are_counted_and_each_can_be_drawn(kind: str) -> None:
         picture = read_picture(io.BytesIO(data), LIMIT, frame=frame)
         assert not picture.remarks
         assert_looks_like(picture, expected, 12)
+
+
+@pytest.mark.parametrize("kind", FRAMES)
+def test_frames_look_the_same_in_order_and_alone(kind: str) -> None:
+    data = FRAMES[kind]()
+    file = PictureFile(io.BytesIO(data))
+    for frame in (0, 1, 2, 1):
+        alone = read_picture(io.BytesIO(data), LIMIT, frame=frame)
+        assert samples(file.read(LIMIT, frame=frame)) == samples(alone)
 
 
 def test_a_frame_that_is_not_there_is_refused() -> None:

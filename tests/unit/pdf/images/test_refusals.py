@@ -25,7 +25,8 @@ HEADER = (b"IHDR", PNG[16:29])
     [
         (b"", "empty"),
         (b"Dear customer,\nplease find", "begins with 'Dear customer,'"),
-        (b"%PDF-1.7\n\xff", "begins with '%PDF-1.7'"),
+        (b"%PDF-1.7\n\xff", "PDF files are not read as pictures"),
+        (b"\0\0\0\x0cjP  \r\n", "JPEG 2000 files are not read as pictures"),
         (b"\0\1\2\3\xff\xfe\xfd\xfc", "begins with the bytes 00 01 02 03"),
         (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "HEIC is damaged|HEIC pictures are not read here: the extra"),
         (b"\0\0\0\x18ftypavif\0\0\0\0mif1avif", "AVIF is damaged"),
