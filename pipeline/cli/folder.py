@@ -16,12 +16,8 @@ import msgspec
 from ..documents import Document, record_fields
 from ..documents.params import MAX_REMARK
 from ..errors import InvalidRequest
+from ..pdf.images.formats import ENDINGS
 from ..pdf.tally import Remarks
-
-SUFFIXES = (
-    ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".webp", ".gif", ".tif", ".tiff", ".bmp", ".dib",
-    ".avif", ".heic", ".heif",
-)  # fmt: skip
 
 LINKED_FOLDER = "A folder behind a link is left out"
 OUTSIDE = "A picture behind a link to outside the folder is left out"
@@ -51,7 +47,7 @@ def pictures(folder: Path) -> Pictures:
             remarks.add(words, os.fsencode(name).decode("utf-8", "replace"))
     names = [name for name, words in found if not words]
     if not names:
-        known = " ".join(sorted(SUFFIXES))
+        known = " ".join(sorted(ENDINGS))
         raise InvalidRequest(
             f"There are no pictures in {folder}.", field="source", advice=f"Pictures end in {known}."
         )
@@ -60,7 +56,7 @@ def pictures(folder: Path) -> Pictures:
 
 def is_picture(path: Path) -> bool:
     """Return whether this is the file of a picture, by its name."""
-    return path.is_file() and path.name.lower().endswith(SUFFIXES)
+    return path.is_file() and path.name.lower().endswith(ENDINGS)
 
 
 def chosen(source: Path) -> tuple[Path, Pictures]:
@@ -129,7 +125,7 @@ def _entries(folder: Path) -> Iterator[tuple[str, str]]:
 
 
 def _why_left_out(path: Path, real: Path) -> str:
-    if path.suffix.lower() not in SUFFIXES:
+    if path.suffix.lower() not in ENDINGS:
         return OTHER
     if path.is_symlink() and not path.resolve().is_relative_to(real):
         return OUTSIDE

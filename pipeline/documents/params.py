@@ -16,28 +16,62 @@ ListingFormat = Literal["auto", "csv", "jsonl", "parquet"]
 MAX_REMARK = 1000  # characters
 
 
+def in_words(hint: str = "", /, **choices: str) -> dict[str, Any]:
+    """Return what the panel says of a parameter, as part of its JSON schema: each choice in words, and a hint
+    instead of the description."""
+    return {name: value for name, value in (("x-hint", hint), ("x-choices", choices)) if value}
+
+
+def rarely(hint: str = "", /, **choices: str) -> dict[str, Any]:
+    """Return the same for a parameter that is rarely needed: the panel puts it under "More options"."""
+    return {"x-rarely": True, **in_words(hint, **choices)}
+
+
 class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The parameters of a document: fields with limits and a description for people.
 
-    They become options of the command line and fields of the panel, which puts those without a `title` under
-    "More options":
+    They become options of the command line and fields of the panel, with `title` as label. The panel puts those
+    without a title, or with `rarely()`, under "More options":
 
         copies: Annotated[int, Meta(ge=1, le=9, title="Copies", description="of each letter, 1 to 9")] = 1
     """
 
     listing: Annotated[str, Meta(description="key of a listing in the bucket: JSON lines or Parquet")] = ""
-    format: Annotated[ListingFormat, Meta(description="format of the listing; csv is for tables")] = "auto"
-    query: Annotated[str, Meta(max_length=100, description="name of a query that gives the records")] = ""
+    format: Annotated[
+        ListingFormat,
+        Meta(
+            title="Format of the file", description="format of the listing; csv is for tables",
+            extra_json_schema=rarely(auto="Recognise it", csv="CSV", jsonl="JSON lines", parquet="Parquet"),
+        ),
+    ] = "auto"  # fmt: skip
+    query: Annotated[
+        str,
+        Meta(
+            max_length=100, title="Query instead of a file", description="name of a query that gives the records",
+            extra_json_schema=rarely(),
+        ),
+    ] = ""  # fmt: skip
     # msgspec copies the empty default for each object.
-    arguments: Annotated[dict[str, Any], Meta(description="arguments of the query: {name: value}")] = {}
+    arguments: Annotated[
+        dict[str, Any],
+        Meta(
+            title="Arguments of the query", description="arguments of the query: {name: value}",
+            extra_json_schema=rarely(),
+        ),
+    ] = {}  # fmt: skip
     left_out: Annotated[
         tuple[Annotated[str, Meta(max_length=MAX_REMARK)], ...],
         Meta(max_length=100, description="what the listing leaves out, in words; shown with the result"),
     ] = ()
     title: Annotated[str, Meta(min_length=1, max_length=200, description="title of the file")] = "Document"
-    strict: Annotated[bool, Meta(description="fail where anything would be guessed, repaired, cut or left out")] = (
-        False
-    )
+    strict: Annotated[
+        bool,
+        Meta(
+            title="Fail where anything is not exact",
+            description="fail where anything would be guessed, repaired, cut or left out",
+            extra_json_schema=rarely(),
+        ),
+    ] = False
 
 
 def one_source(params: Params, field: str) -> None:
@@ -88,9 +122,13 @@ class PaperParams(Params, frozen=True):
     page_size: Annotated[PageSize, Meta(title="Paper", description="paper")] = "A4"
     page_mm: Annotated[
         tuple[Side, Side] | None,
-        Meta(description="[width, height] in mm, 50 to 5000 each, instead of page_size"),
-    ] = None
-    landscape: Annotated[bool, Meta(description="long side across")] = False
+        Meta(
+            title="Paper of another size",
+            description="[width, height] in mm, 50 to 5000 each, instead of page_size",
+            extra_json_schema=rarely("Width and height in mm, such as [210, 300]"),
+        ),
+    ] = None  # fmt: skip
+    landscape: Annotated[bool, Meta(title="Landscape", description="long side across")] = False
 
     @property
     def paper(self) -> tuple[float, float]:

@@ -1,5 +1,6 @@
 """Lists of exports, newest first. They are marks in the bucket, so that a list costs no more as others grow:
 
+everyone/<descending id>           all exports
 owners/<hash>/<descending id>      the exports of an owner
 subjects/<hash>/<descending id>    those that one end user of an owner asked for
 """
@@ -19,6 +20,7 @@ from .export import Export, State
 from .ids import descending
 
 AT_ONCE = 4  # records that are read side by side; a bucket takes about 20 ms for each
+EVERYONE = "everyone/"
 LOOKED_AT = 200  # records that one page reads at most, however few of them match
 
 
@@ -26,7 +28,7 @@ LOOKED_AT = 200  # records that one page reads at most, however few of them matc
 class Wanted:
     """What a list shows. None stands for any; `subject` is an end user of the owner."""
 
-    owner: str
+    owner: str | None = None
     subject: str | None = None
     state: State | None = None
     document: str | None = None
@@ -34,11 +36,17 @@ class Wanted:
     @property
     def prefix(self) -> str:
         """Where the marks are."""
+        if self.owner is None:
+            return EVERYONE
         return _owner_prefix(self.owner) if self.subject is None else _subject_prefix(self.owner, self.subject)
 
     def matches(self, export: Export) -> bool:
-        """Whether an export has this state and is of this document."""
-        return self.state in (None, export.state) and self.document in (None, export.document)
+        """Whether an export has this state, is of this document, and was asked for by this end user."""
+        return (
+            self.state in (None, export.state)
+            and self.document in (None, export.document)
+            and self.subject in (None, export.subject)
+        )
 
 
 @dataclass(frozen=True)
@@ -55,6 +63,7 @@ class Page:
 def marks(export: Export) -> list[str]:
     """Return the keys under which an export is listed."""
     prefixes = [
+        EVERYONE,
         _owner_prefix(export.owner),
         *([_subject_prefix(export.owner, export.subject)] * bool(export.subject)),
     ]

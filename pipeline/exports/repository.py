@@ -9,7 +9,7 @@
     requests/<hash>                  the id of the export that answers a request (idempotency)
     unbilled/<id>                    the export is over, its cost is not known yet
 
-`lists.py` names the marks below owners/ and subjects/. Elsewhere: `tasks/bucket_output.py` writes
+`lists.py` names the marks below everyone/, owners/ and subjects/. Elsewhere: `tasks/bucket_output.py` writes
 
     exports/<id>/result/<name>.pdf                   the file, or the index of its volumes
     exports/<id>/result/<hash>-<name>-2-of-5.pdf     a volume; the hash is of what it was made from

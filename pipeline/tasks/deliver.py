@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from ..exports import notices
+from ..exports import work as history
 from .step import Done, Outcome, Work
 
 
 def body(work: Work) -> Outcome:
-    """Mark the mail as waiting if it is due, then close the export."""
+    """Mark the mail as waiting if it is due, keep how the export was made, then close it."""
     s, export = work.services, work.export
     if s.mailer.configured and notices.is_due(export):
         notices.mark_unsent(s.bucket, export.id)
+    history.keep(s.bucket, export, s.redis.progress.fields(export.id))
     s.exports.close(export.id, export.state)
     s.redis.progress.forget(export.id)
     s.redis.wakeup.wake()

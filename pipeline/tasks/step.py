@@ -19,6 +19,7 @@ from typing import Any
 import psutil
 from billiard.exceptions import SoftTimeLimitExceeded
 
+from ..adapters.redis.leases import this_process
 from ..adapters.redis.progress import Drawn
 from ..errors import ChunkFailed, NoExport, PipelineError, ReadFailed, ServiceDown
 from ..exports.export import Export, State
@@ -117,6 +118,7 @@ class Work:
         self._held = held
         self._stopping = stopping
         self._attempt: str | None = None
+        self._tries = 0
         self._began = self._looked = self._asked = time.monotonic()
         self._weighed = float("-inf")  # look at the memory at the first checkpoint in any case
 
@@ -154,7 +156,7 @@ class Work:
                 " probably out of memory or time.",
                 advice="Look for an unusually large input there.",
             )
-        self._attempt = full
+        self._attempt, self._tries = full, number
         try:
             yield number
         except (PipelineError, OSError):  # a full disk kills no process
@@ -168,7 +170,10 @@ class Work:
         and release the lease, all at once."""
         if not isinstance(self.part, int) or self._attempt is None:
             raise AssertionError("only an attempt at a chunk can finish one")
-        drawn = Drawn(self.export.id, self.part, first, pages, self.seconds, self._attempt)
+        drawn = Drawn(
+            self.export.id, self.part, first, pages, self.seconds, self._attempt, self._tries, time.time(),
+            this_process(),
+        )  # fmt: skip
         self.services.redis.finish_chunk(self._held.lease, drawn)
         self._attempt = None
         self._held.was_released()

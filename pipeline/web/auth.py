@@ -54,6 +54,13 @@ def owner() -> str:
     return name
 
 
+def person() -> str:
+    """Return the owner's name of a person who is signed in. Raises Forbidden for a token, and as `owner` does."""
+    if "Authorization" in request.headers:
+        raise Forbidden("This is for people who are signed in; programs use /v1.")
+    return owner()
+
+
 def _wrong_token() -> NotSignedIn:
     """Return the error for a header Authorization without a token, or with one that is not in API_TOKENS."""
     advice = "Send Authorization: Bearer <token>. Of shop=s3cret in API_TOKENS, the token is s3cret."

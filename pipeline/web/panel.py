@@ -1,16 +1,23 @@
-"""The panel: the page with the Download button, sign-in, and the links in mails."""
+"""The panel's pages: a form for each document, exports, workers; sign-in, and the links in mails."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import suppress
 from itertools import islice
+from typing import Any
+from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, redirect, render_template, request
 from werkzeug.exceptions import Forbidden, RequestEntityTooLarge
 from werkzeug.wrappers import Response as AnyResponse
 
+from .. import documents
 from ..documents.inputs import INPUTS
 from ..errors import StoreDown
+from ..exports.export import State
 from ..exports.links import Links
+from ..pdf.images.formats import ENDINGS
 from . import auth
 from .api import to_file
 from .errors import local_path
@@ -26,11 +33,31 @@ NO_PASSWORD = "Sign-in is not configured. Set PANEL_PASSWORD for the web process
 
 @blueprint.get("/")
 def home() -> AnyResponse:
-    """Show the panel, or redirect to the sign-in page."""
-    if not auth.signed_in():
-        return redirect("/sign-in")
-    page = render_template("panel.html", forms=forms(), listings=_listings(), token=auth.form_token())
-    return Response(page)
+    """Show the page on which people request a document; its files go straight to the bucket."""
+    pictures = " ".join(ENDINGS)
+    response = _page("ask.html", lambda: {"forms": forms(), "listings": _listings(), "pictures": pictures})
+    policy = f"default-src 'self'; connect-src 'self' {_bucket()}; base-uri 'none'; frame-ancestors 'none'"
+    response.headers["Content-Security-Policy"] = policy
+    return response
+
+
+@blueprint.get("/all")
+def all_exports() -> AnyResponse:
+    """Show all exports."""
+    owners = sorted({auth.PANEL_OWNER, *auth.services().settings.api_tokens.values()})
+    return _page("all.html", lambda: {"states": list(State), "documents": documents.names(), "owners": owners})
+
+
+@blueprint.get("/export/<export_id>")
+def one(export_id: str) -> AnyResponse:
+    """Show one export."""
+    return _page("export.html", lambda: {"export": auth.services().exports.load(export_id)})
+
+
+@blueprint.get("/workers")
+def workers() -> AnyResponse:
+    """Show workers, the scaler's decisions, and schedules."""
+    return _page("workers.html", dict)
 
 
 @blueprint.before_request
@@ -81,12 +108,27 @@ def follow_link(token: str, volume: int = 0) -> AnyResponse:
     return to_file(s.exports.load(export_id), volume)
 
 
+def _page(template: str, values: Callable[[], dict[str, Any]]) -> AnyResponse:
+    """Return a page for people who are signed in; others are sent to sign in."""
+    if not auth.signed_in():
+        return redirect("/sign-in" if request.path == "/" else f"/sign-in?next={local_path(request.path)}")
+    return Response(render_template(template, token=auth.form_token(), **values()))
+
+
 def _sign_in_page(target: str, problem: str = "", status: int = 200) -> Response:
     configured = auth.services().settings.panel_password is not None
     if not configured:
         problem, status = NO_PASSWORD, 403 if request.method == "POST" else 200
     page = render_template("sign_in.html", target=target, problem=problem, configured=configured)
     return Response(page, status)
+
+
+def _bucket() -> str:
+    """Return the origin of the bucket's signed URLs, to which the page sends files."""
+    with suppress(StoreDown):  # no keys: the page shows the error when files are sent
+        address = urlsplit(auth.services().bucket.presign_put(INPUTS, 1, 1))
+        return f"{address.scheme}://{address.netloc}"
+    return ""
 
 
 def _listings() -> list[str]:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping
 from typing import Any
 
 from .connection import DAY, Client, redis_errors
 
 MAX_DECISIONS = 50
+HOUR, SAMPLE_SECONDS = 3600, 15
+SAMPLES = HOUR // SAMPLE_SECONDS
 
 
 class Decisions:
@@ -31,9 +34,21 @@ class Decisions:
             return [json.loads(text) for text in self._redis.lrange("pipeline:decisions", 0, -1)]
 
     def show_state(self, state: Mapping[str, Any]) -> None:
-        """Replace the scaler's state."""
+        """Replace the scaler's state, and note it for `hour`: one sample for every 15 seconds, in a ring."""
+        at = float(state.get("at", time.time()))
+        sample = {"at": at, "workers": state.get("quantity"), "chunks": sum(state.get("outstanding", {}).values())}
+        with redis_errors(), self._redis.pipeline() as pipe:
+            pipe.set("pipeline:scaler", json.dumps(state), ex=DAY)
+            pipe.hset("pipeline:hour", str(int(at // SAMPLE_SECONDS) % SAMPLES), json.dumps(sample))
+            pipe.expire("pipeline:hour", HOUR)
+            pipe.execute()
+
+    def hour(self) -> list[dict[str, Any]]:
+        """Return samples of the last hour, oldest first: `at`, `workers` (None: not known), `chunks` that wait."""
         with redis_errors():
-            self._redis.set("pipeline:scaler", json.dumps(state), ex=DAY)
+            found = [json.loads(text) for text in self._redis.hvals("pipeline:hour")]
+        recent = [sample for sample in found if sample["at"] > time.time() - HOUR]
+        return sorted(recent, key=lambda sample: float(sample["at"]))
 
     def state(self) -> dict[str, Any] | None:
         """Return the scaler's state at its last turn; None when there is none."""

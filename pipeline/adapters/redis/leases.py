@@ -82,6 +82,14 @@ class Leases:
                     found.append(Held(Lease(key.removeprefix(_key("")), token, 0), holder, dyno, left / 1000))
         return found
 
+    def holders(self, names: Sequence[str]) -> dict[str, str]:
+        """Return those of the names that are leased, each with its holder in words."""
+        if not names:
+            return {}
+        with redis_errors():
+            tokens = self._redis.mget([_key(name) for name in names])
+        return {name: token.split(" ", 2)[-1] for name, token in zip(names, tokens, strict=True) if token}
+
     def fence_is_current(self, name: str, fence: int) -> bool:
         """True if `fence` is the highest seen so far under this name; records it."""
         with redis_errors():
@@ -105,7 +113,12 @@ class Leases:
 def new_token() -> str:
     """Return a token for a new holder: random, then the id of its dyno, then the holder in words."""
     dyno = os.environ.get("HEROKU_DYNO_ID") or "-"
-    return f"{secrets.token_hex(8)} {dyno} {os.environ.get('DYNO') or socket.gethostname()}, process {os.getpid()}"
+    return f"{secrets.token_hex(8)} {dyno} {this_process()}"
+
+
+def this_process() -> str:
+    """Return this process in words: its dyno or machine, and its number there."""
+    return f"{os.environ.get('DYNO') or socket.gethostname()}, process {os.getpid()}"
 
 
 def send_take(client: Client, name: str, token: str, seconds: float) -> Any:

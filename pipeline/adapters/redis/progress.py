@@ -2,6 +2,7 @@
 
 c17        pages drawn of chunk 17
 t17-340    seconds that drawing the piece of chunk 17 that begins at page 340 took
+w17-340    when it was drawn, the number of the attempt, and the process: "1790000000.5 1 worker.2, process 9"
 bytes      bytes of the file that are joined
 total      bytes of the file in all
 """
@@ -18,8 +19,8 @@ from .connection import DAY, Client, redis_errors
 class Drawn:
     """A piece of a chunk that was drawn.
 
-    It begins at page `first` and took `seconds`; `attempt` is the name under which the attempt was counted. `pages`
-    is how many pages of the whole chunk are drawn now.
+    It begins at page `first`; `process` drew it in `seconds`, until `ended`. `attempt` is the name under which the
+    attempt was counted, `tries` its number. `pages` is how many pages of the whole chunk are drawn now.
     """
 
     export: str
@@ -28,10 +29,48 @@ class Drawn:
     pages: int
     seconds: float
     attempt: str
+    tries: int
+    ended: float
+    process: str
 
-    def fields(self) -> dict[str, float]:
+    def fields(self) -> dict[str, float | str]:
         """Return the fields of the hash."""
-        return {chunk_field(self.chunk): self.pages, f"t{self.chunk}-{self.first}": round(self.seconds, 3)}
+        piece = f"{self.chunk}-{self.first}"
+        return {
+            chunk_field(self.chunk): self.pages,
+            f"t{piece}": round(self.seconds, 3),
+            f"w{piece}": f"{self.ended:.1f} {self.tries} {self.process}",
+        }
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A piece of a chunk as the hash has it: it begins at page `first`; `process` drew it in `seconds`, until
+    `ended`, at the attempt `tries`."""
+
+    chunk: int
+    first: int
+    seconds: float
+    ended: float
+    tries: int
+    process: str
+
+
+def pieces(values: Mapping[str, str]) -> list[Piece]:
+    """Return the pieces that a hash tells of, in the order in which they were drawn."""
+    found = []
+    for name, value in values.items():
+        if name.startswith("w"):
+            chunk, first = map(int, name[1:].split("-"))
+            ended, tries, process = value.split(" ", 2)
+            seconds = float(values.get(f"t{name[1:]}", 0))
+            found.append(Piece(chunk, first, seconds, float(ended), int(tries), process))
+    return sorted(found, key=lambda piece: piece.ended)
+
+
+def pages_drawn(values: Mapping[str, str]) -> dict[int, int]:
+    """Return how many pages of each chunk are drawn, by its number."""
+    return {int(name[1:]): int(value) for name, value in values.items() if name.startswith("c")}
 
 
 @dataclass(frozen=True)
@@ -47,7 +86,7 @@ class Progress:
     @classmethod
     def from_fields(cls, values: Mapping[str, str]) -> Progress:
         """Return the progress that a hash holds."""
-        pages = sum(int(value) for key, value in values.items() if key.startswith("c"))
+        pages = sum(pages_drawn(values).values())
         times = [float(value) for key, value in values.items() if key.startswith("t") and key != "total"]
         return cls(pages, int(values.get("bytes", 0)), int(values.get("total", 0)), sum(times), len(times))
 
@@ -60,9 +99,14 @@ class ProgressNotes:
 
     def load(self, export: str) -> Progress | None:
         """Return the progress of an export; None when Redis has none."""
+        values = self.fields(export)
+        return Progress.from_fields(values) if values else None
+
+    def fields(self, export: str) -> dict[str, str]:
+        """Return the whole hash of an export, empty if there is none."""
         with redis_errors():
             values: dict[str, str] = self._redis.hgetall(progress_key(export))
-        return Progress.from_fields(values) if values else None
+        return values
 
     def note_pages(self, export: str, chunk: int, pages: int) -> None:
         """Note how many pages of a chunk are drawn."""
@@ -103,7 +147,7 @@ class ProgressNotes:
             pipe.execute()
 
 
-def send_note(client: Client, export: str, values: Mapping[str, float]) -> None:
+def send_note(client: Client, export: str, values: Mapping[str, float | str]) -> None:
     """Send the commands that write fields of an export's progress."""
     client.hset(progress_key(export), mapping=values)
     client.expire(progress_key(export), DAY)

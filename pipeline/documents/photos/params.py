@@ -11,7 +11,7 @@ from msgspec import Meta
 from ...errors import InvalidRequest
 from ...pdf.fonts.characters import printable
 from ...pdf.images import MAX_FRAMES
-from ..params import PaperParams, invalid
+from ..params import PaperParams, invalid, rarely
 
 Frame = Annotated[int, Meta(ge=1, le=MAX_FRAMES)]
 Dpi = Annotated[int, Meta(ge=0, le=2400)]
@@ -47,23 +47,51 @@ class PhotosParams(PaperParams, frozen=True):
         int, Meta(ge=1, le=20, title="Photos across", description="photos across a page, 1 to 20")
     ] = 1
     rows: Annotated[int, Meta(ge=1, le=20, title="Photos down", description="photos down a page, 1 to 20")] = 1
-    fit: Annotated[Literal["fit", "fill"], Meta(description="whole photo, or cropped to fill its box")] = "fit"
-    margin: Annotated[float, Meta(ge=0, le=60, description="margin in mm, 0 to 60")] = 15
-    captions: Annotated[bool, Meta(description="print captions")] = True
-    page_numbers: Annotated[bool, Meta(description="print `x of y`")] = True
-    bookmarks: Annotated[Literal["photo", "page", "none"], Meta(description="outline entries")] = "photo"
+    captions: Annotated[bool, Meta(title="Captions", description="print captions")] = True
+    fit: Annotated[
+        Literal["fit", "fill"],
+        Meta(
+            title="Shape", description="whole photo, or cropped to fill its box",
+            extra_json_schema=rarely(fit="The whole photo", fill="Cropped to fill its box"),
+        ),
+    ] = "fit"  # fmt: skip
+    margin: Annotated[
+        float, Meta(ge=0, le=60, title="Margin", description="margin in mm, 0 to 60", extra_json_schema=rarely())
+    ] = 15
+    page_numbers: Annotated[
+        bool, Meta(title="Page numbers", description="print `x of y`", extra_json_schema=rarely())
+    ] = True
+    bookmarks: Annotated[
+        Literal["photo", "page", "none"],
+        Meta(
+            title="Bookmarks", description="outline entries",
+            extra_json_schema=rarely(photo="One for each photo", page="One for each page", none="None"),
+        ),
+    ] = "photo"  # fmt: skip
     on_unreadable: Annotated[
         Literal["fail", "skip", "placeholder"],
-        Meta(description="what to do with a photo that cannot be read"),
-    ] = "placeholder"
-
+        Meta(
+            title="A photo that cannot be read", description="what to do with a photo that cannot be read",
+            extra_json_schema=rarely(
+                fail="Stop, without a file", skip="Leave it out", placeholder="Say so in its place"
+            ),
+        ),
+    ] = "placeholder"  # fmt: skip
     frames: Annotated[
         Literal["first", "all"],
-        Meta(description="of a TIFF or animation of several pages or frames: the first, or a photo for each"),
+        Meta(
+            title="Files of several pages",
+            description="of a TIFF or animation of several pages or frames: the first, or a photo for each",
+            extra_json_schema=rarely(first="The first page", all="A photo for each page"),
+        ),
     ] = "first"
     dpi: Annotated[
         Dpi | None,
-        Meta(description="scale larger photos down to this, up to 2400; 0: never [0; contact sheets: 300]"),
+        Meta(
+            title="Dots per inch",
+            description="scale larger photos down to this, up to 2400; 0: never [0; contact sheets: 300]",
+            extra_json_schema=rarely(),
+        ),
     ] = None
 
     @property

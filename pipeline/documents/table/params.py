@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from ...errors import InvalidRequest
-from ..params import PaperParams
+from ..params import PaperParams, in_words, rarely
 from .formats import Date, Format, known_locale, writer
 
 Word = Annotated[str, Meta(max_length=60)]
@@ -63,13 +63,21 @@ Text = Annotated[str, Meta(max_length=200)]
 class Column(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How a column is shown. `field` is its name in the input."""
 
-    field: str
-    title: str | None = None
-    width: Annotated[Annotated[float, Meta(gt=0)] | None, Meta(description="mm; measured if not given")] = None
-    align: Literal["auto", "left", "right", "center"] = "auto"
-    format: Format | None = None
-    locale: str = ""
-    total: bool = False
+    field: Annotated[str, Meta(title="Name in the file")]
+    title: Annotated[str | None, Meta(title="Heading")] = None
+    width: Annotated[
+        Annotated[float, Meta(gt=0)] | None, Meta(title="Width in mm", description="mm; measured if not given")
+    ] = None
+    align: Annotated[
+        Literal["auto", "left", "right", "center"],
+        Meta(
+            title="Aligned",
+            extra_json_schema=in_words(auto="By its values", left="Left", right="Right", center="In the middle"),
+        ),
+    ] = "auto"
+    format: Annotated[Format | None, Meta(title="Format")] = None
+    locale: Annotated[str, Meta(title="Language")] = ""
+    total: Annotated[bool, Meta(title="Sum")] = False
 
 
 class Group(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -78,10 +86,10 @@ class Group(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     `title` is printed beside the group's name.
     """
 
-    field: str
-    title: Text = ""
-    format: Format | None = None
-    page_break: bool = False
+    field: Annotated[str, Meta(title="Name in the file")]
+    title: Annotated[Text, Meta(title="Title")] = ""
+    format: Annotated[Format | None, Meta(title="Format")] = None
+    page_break: Annotated[bool, Meta(title="On a new page")] = False
 
 
 class TableParams(PaperParams, frozen=True):
@@ -89,33 +97,106 @@ class TableParams(PaperParams, frozen=True):
 
     rows: Annotated[list[dict[str, Any]] | None, Meta(description="a list of {column: value}")] = None
     title: Annotated[str, Meta(min_length=1, max_length=200, description="printed on the first page")] = "Table"
-    subtitle: Annotated[str, Meta(max_length=200, description="printed below the title")] = ""
-    text: Annotated[
-        tuple[Annotated[str, Meta(max_length=500)], ...], Meta(max_length=12, description="lines below the title")
-    ] = ()
-    date: Annotated[str, Meta(max_length=60, description="printed beside the title; 2026-01-31 in words")] = ""
-    delimiter: Annotated[str, Meta(max_length=1, description="of a CSV; detected if not given")] = ""
-    encoding: Annotated[str, Meta(max_length=20, description="of a CSV; detected if not given")] = ""
+    subtitle: Annotated[str, Meta(max_length=200, title="Subtitle", description="printed below the title")] = ""
     columns: Annotated[
         tuple[Column, ...],
-        Meta(description='columns in order, such as [{"field": "net", "total": true}]; all if empty'),
+        Meta(
+            title="Columns",
+            description='columns in order, such as [{"field": "net", "total": true}]; all if empty',
+            extra_json_schema=in_words("Those to show, in order; without any, all of the file"),
+        ),
     ] = ()
-    locale: Annotated[str, Meta(max_length=30, description="of numbers, dates and words, such as de_DE")] = "en_US"
+    text: Annotated[
+        tuple[Annotated[str, Meta(max_length=500)], ...],
+        Meta(
+            max_length=12, title="Text below the title", description="lines below the title",
+            extra_json_schema=rarely(),
+        ),
+    ] = ()  # fmt: skip
+    date: Annotated[
+        str,
+        Meta(
+            max_length=60, title="Date", description="printed beside the title; 2026-01-31 in words",
+            extra_json_schema=rarely(),
+        ),
+    ] = ""  # fmt: skip
+    locale: Annotated[
+        str,
+        Meta(
+            max_length=30, title="Language", description="of numbers, dates and words, such as de_DE",
+            extra_json_schema=rarely(),
+        ),
+    ] = "en_US"  # fmt: skip
     group_by: Annotated[
         tuple[Group, ...],
-        Meta(max_length=LEVELS, description='columns by which the rows are already sorted: [{"field": "region"}]'),
-    ] = ()
-    carry: Annotated[bool, Meta(description="carry totals forward from page to page")] = False
-    summary: Annotated[Literal["none", "front", "back"], Meta(description="pages of totals and groups")] = "none"
-    summary_pages: Annotated[int, Meta(ge=1, le=20, description="most pages of the summary, 1 to 20")] = 2
-    words: Annotated[Words | None, Meta(description="words of your own, such as {total: ...}")] = None
-    margin: Annotated[float, Meta(ge=5, le=40, description="margin in mm, 5 to 40")] = 12
-    font_size: Annotated[float, Meta(ge=4, le=24, description="points, 4 to 24")] = 8
-    stripes: Annotated[bool, Meta(description="shade every other row")] = True
-    page_numbers: Annotated[bool, Meta(description="print `x of y`")] = True
+        Meta(
+            max_length=LEVELS, title="Groups",
+            description='columns by which the rows are already sorted: [{"field": "region"}]',
+            extra_json_schema=rarely("By columns by which the rows are sorted already"),
+        ),
+    ] = ()  # fmt: skip
+    carry: Annotated[
+        bool,
+        Meta(
+            title="Carry totals forward", description="carry totals forward from page to page",
+            extra_json_schema=rarely(),
+        ),
+    ] = False  # fmt: skip
+    summary: Annotated[
+        Literal["none", "front", "back"],
+        Meta(
+            title="Summary", description="pages of totals and groups",
+            extra_json_schema=rarely(none="None", front="On the first pages", back="On the last pages"),
+        ),
+    ] = "none"  # fmt: skip
+    summary_pages: Annotated[
+        int,
+        Meta(
+            ge=1, le=20, title="Pages of the summary", description="most pages of the summary, 1 to 20",
+            extra_json_schema=rarely(),
+        ),
+    ] = 2  # fmt: skip
+    words: Annotated[
+        Words | None,
+        Meta(
+            title="Words of your own", description="words of your own, such as {total: ...}",
+            extra_json_schema=rarely("Instead of those that a table prints by itself"),
+        ),
+    ] = None  # fmt: skip
+    margin: Annotated[
+        float, Meta(ge=5, le=40, title="Margin", description="margin in mm, 5 to 40", extra_json_schema=rarely())
+    ] = 12
+    font_size: Annotated[
+        float, Meta(ge=4, le=24, title="Font size", description="points, 4 to 24", extra_json_schema=rarely())
+    ] = 8
+    stripes: Annotated[
+        bool, Meta(title="Stripes", description="shade every other row", extra_json_schema=rarely())
+    ] = True
+    page_numbers: Annotated[
+        bool, Meta(title="Page numbers", description="print `x of y`", extra_json_schema=rarely())
+    ] = True
     bookmark_every: Annotated[
-        int, Meta(ge=0, description="pages from one bookmark to the next; 0: a bookmark for each group")
-    ] = 0
+        int,
+        Meta(
+            ge=0, title="Pages for each bookmark",
+            description="pages from one bookmark to the next; 0: a bookmark for each group",
+            extra_json_schema=rarely(),
+        ),
+    ] = 0  # fmt: skip
+    delimiter: Annotated[
+        str,
+        Meta(
+            max_length=1, title="Delimiter of a CSV", description="of a CSV; detected if not given",
+            extra_json_schema=rarely(),
+        ),
+    ] = ""  # fmt: skip
+    encoding: Annotated[
+        str,
+        Meta(
+            max_length=20, title="Encoding of a CSV", description="of a CSV; detected if not given",
+            extra_json_schema=rarely(),
+        ),
+    ] = ""  # fmt: skip
 
     @property
     def wording(self) -> Words:

@@ -131,7 +131,7 @@ def test_a_head_that_drips_holds_no_thread_and_ends(server: Server) -> None:
 
 
 def test_slow_readers_hold_no_thread(server: Server) -> None:
-    page = b"GET /static/panel.js HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    page = b"GET /static/ask.js HTTP/1.1\r\nHost: localhost\r\n\r\n"
     with ExitStack() as stack:
         for _ in range(READERS):
             stack.enter_context(server.connect(receive_buffer=1024)).sendall(page * 8)

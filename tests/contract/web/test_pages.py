@@ -16,7 +16,7 @@ from .conftest import SHOP, PutPhotos, sign_in
 def test_every_response_has_the_security_headers(services: Services) -> None:
     https = replace(services.settings, base_url="https://pdf.example.org")
     plain, secure = (create_app(s).test_client() for s in (services, replace(services, settings=https)))
-    for path in ("/", "/sign-in", "/v1/exports", "/nowhere", "/d/x", "/health", "/static/panel.js"):
+    for path in ("/", "/sign-in", "/v1/exports", "/nowhere", "/d/x", "/health", "/static/ask.js"):
         for client in (plain, secure):
             with client.get(path) as answer:
                 assert answer.headers["X-Content-Type-Options"] == "nosniff"
@@ -42,7 +42,9 @@ def test_the_page_escapes_the_listings(client: FlaskClient, services: Services) 
     services.bucket.put("inputs/a.jpg", b"")
     services.bucket.put("exports/b.jsonl", b"")
     sign_in(client)
-    page = client.get("/").text
+    answer = client.get("/")
+    page, policy = answer.text, answer.headers["Content-Security-Policy"]
+    assert f"connect-src 'self' {services.settings.s3_endpoint_url};" in policy  # files go straight to the bucket
     assert '<option value="inputs/a.jsonl">' in page and "exports/b" not in page and "a.jpg" not in page
     assert "<script>alert" not in page
     assert not re.search(r"<[^>]*\s(style|on\w+)=", page) and not re.search(r"<script(?![^>]*src=)", page)

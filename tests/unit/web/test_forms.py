@@ -9,7 +9,8 @@ from msgspec import Meta
 
 from pipeline import documents
 from pipeline.documents import Document, Params
-from pipeline.web.forms import Field, form, forms
+from pipeline.documents.params import rarely
+from pipeline.web.forms import Field, form, forms, params_in_words
 
 
 class Record(msgspec.Struct):
@@ -29,7 +30,10 @@ class AllParams(Params, frozen=True, kw_only=True):
     flag: bool = True
     maybe: bool | None = None
     many: tuple[int, ...] = (1, 2)
-    none: tuple[int, ...] = ()
+    lines: tuple[str, ...] = ("a", "b")
+    one: Record | None = None
+    several: tuple[Record, ...] = ()
+    fit: Annotated[Literal["fit", "fill"], Meta(title="Shape", extra_json_schema=rarely(fit="Whole"))] = "fit"
 
 
 class All:
@@ -52,9 +56,10 @@ def fields() -> dict[str, Field]:
 
 def test_fields_have_inputs_by_their_types() -> None:
     assert {name: field.type for name, field in fields().items()} == {
-        "records": "json", "count": "number", "size": "number", "word": "text", "paper": "select",
-        "level": "select", "flag": "checkbox", "maybe": "json", "many": "json", "none": "json", "needed": "text",
-        "strict": "checkbox", "format": "select", "query": "text", "arguments": "json",
+        "count": "number", "size": "number", "word": "text", "paper": "select",
+        "level": "select", "flag": "checkbox", "maybe": "json", "many": "json", "lines": "lines", "needed": "text",
+        "one": "record", "several": "records",
+        "fit": "select", "strict": "checkbox", "format": "select", "query": "text", "arguments": "json",
     }  # fmt: skip
 
 
@@ -63,21 +68,33 @@ def test_inputs_have_the_limits_and_defaults_of_fields() -> None:
     assert found["count"] == Field("count", "How many", "number", "of each", 2, (), {"min": 1, "max": 9, "step": 1})
     assert found["size"].limits == {"step": "any"} and found["size"].default is None
     assert found["word"].limits == {"maxlength": 5} and found["word"].default == "hi"
-    assert found["level"].choices == (1, 2) and found["level"].default == 1
-    assert found["many"].default == "[1, 2]" and found["records"].default == found["none"].default == ""
+    assert found["level"].choices == ((1, "1"), (2, "2")) and found["level"].default == 1
+    assert found["many"].default == "[1, 2]" and found["lines"].default == "a\nb" and found["one"].default == ""
+    assert found["fit"].choices == (("fit", "Whole"), ("fill", "fill"))
+    assert [field.name for field in found["several"].fields] == ["to", "cc"]
 
 
-def test_fields_without_a_title_are_more_options() -> None:
+def test_fields_without_a_title_or_rarely_needed_are_more_options() -> None:
     found = form(document)
     assert [field.name for field in found.fields] == ["count"]
     assert "flag" in {field.name for field in found.more}
-    assert {"listing", "title"}.isdisjoint(fields())
+    assert {"fit"} <= {field.name for field in found.more}
+    assert {"listing", "title", "records"}.isdisjoint(fields())
 
 
 def test_a_form_says_what_is_made_and_what_a_record_is() -> None:
     found = form(document)
     assert (found.name, found.description) == ("all", "All kinds of fields.")
-    assert (found.record, found.title, found.title_length) == ('"to": …, "cc": …', "Everything", None)
+    assert (found.label, found.record, found.title, found.title_length) == ("All", ("to", "cc"), "Everything", None)
+
+
+def test_what_was_asked_for_is_shown_with_the_labels_of_the_form() -> None:
+    documents.load()
+    asked = {"title": "Garden", "fit": "fill", "rows": 2, "captions": False}
+    assert params_in_words("photos", asked) == [
+        ("Title", "Garden"), ("Shape", "Cropped to fill its box"), ("Photos down", "2"), ("Captions", "false"),
+    ]  # fmt: skip
+    assert params_in_words("gone", {"page_size": "A4"}) == [("Page size", "A4")]
 
 
 def test_every_registered_document_has_a_form() -> None:

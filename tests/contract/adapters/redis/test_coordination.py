@@ -24,7 +24,7 @@ def settings(valkey_server: Valkey) -> Settings:
     return Settings.from_env({"REDIS_URL": valkey_server.url})
 
 
-DRAWN = Drawn("1", 7, first=20, pages=5, seconds=1.5, attempt="1:7:20")
+DRAWN = Drawn("1", 7, 20, 5, seconds=1.5, attempt="1:7:20", tries=2, ended=1000.0, process="worker.1, process 9")
 
 
 def test_beginning_a_chunk_tells_whether_pages_are_drawn(shared: Coordination) -> None:

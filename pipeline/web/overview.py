@@ -1,0 +1,148 @@
+"""What people who are signed in see beyond the API: all exports, how each was made, the scaler; and what
+they do about exports."""
+
+from __future__ import annotations
+
+import hashlib
+from contextlib import suppress
+from typing import Any
+
+from flask import Blueprint, Response, request
+from werkzeug.wrappers import Response as AnyResponse
+
+from .. import documents
+from ..errors import InvalidRequest, NotFound, RedisDown
+from ..exports import views, work
+from ..exports.export import WORKING, Export, State
+from ..exports.ids import is_id
+from ..exports.lists import Wanted
+from ..exports.removal import remove
+from ..scaler.quotes import represent
+from ..tasks import again, flow
+from .api import to_file
+from .auth import person, services
+from .errors import json_answer
+from .forms import params_in_words
+
+blueprint = Blueprint("overview", __name__, url_prefix="/panel")
+LISTED = 20
+LOOKED_AT = 256  # chunks of which it is asked who draws them; those at work are among the first that are left
+
+
+@blueprint.before_request
+def only_people() -> None:
+    """Refuse tokens: they see their own exports, by the API."""
+    person()
+
+
+@blueprint.get("/exports")
+def recent() -> Response:
+    """List all exports, newest first, a page at a time.
+
+    It costs one listing and a read for each export shown, however many there are.
+    """
+    s, asked = services(), request.args
+    after, state = asked.get("after"), asked.get("state")
+    if (after and not is_id(after)) or (state and state not in list(State)):
+        raise InvalidRequest("This page of the list does not exist.", field="after" if after else "state")
+    wanted = Wanted(
+        asked.get("owner") or None,
+        asked.get("subject") or None,
+        State(state) if state else None,
+        asked.get("document") or None,
+    )
+    page = s.exports.page(wanted, LISTED, after or None)
+    return _conditional({"exports": [_row(export) for export in page.exports], "next": page.after})
+
+
+@blueprint.get("/exports/<export_id>")
+def show(export_id: str) -> Response:
+    """Show an export, who asked for it, and how it was made."""
+    s, export = services(), services().exports.load(export_id)
+    return _conditional(
+        {
+            "export": represent(s, export),
+            "owner": export.owner,
+            "times": {name: getattr(export, name) for name in ("started_at", "planned_at", "rendered_at")},
+            "records": export.records,
+            "work": _work(export),
+            "params": params_in_words(export.document, export.params),
+            "known": export.document in documents.names(),
+        }
+    )
+
+
+@blueprint.delete("/exports/<export_id>")
+def cancel_or_remove(export_id: str) -> Response:
+    """Cancel what runs, and remove what is over: 204."""
+    s, export = services(), services().exports.load(export_id)
+    if not export.state.over:
+        flow.cancel(s, export_id)
+    else:
+        remove(s.bucket, s.exports, export)
+    return Response(status=204)
+
+
+@blueprint.post("/exports/<export_id>/retry")
+def retry(export_id: str) -> Response:
+    """Let a failed export go on: 204."""
+    again.retry(services(), export_id)
+    return Response(status=204)
+
+
+@blueprint.post("/exports/<export_id>/again")
+def ask_again(export_id: str) -> Response:
+    """Request the same again for its owner, as a new export: its id."""
+    s = services()
+    submitted = again.again(s, s.exports.load(export_id))
+    return json_answer({"id": submitted.export.id, "queued": submitted.queued}, 202)
+
+
+@blueprint.get("/exports/<export_id>/download")
+@blueprint.get("/exports/<export_id>/download/<int:volume>")
+def download(export_id: str, volume: int = 0) -> AnyResponse:
+    return to_file(services().exports.load(export_id), volume)
+
+
+@blueprint.get("/scaler")
+def scaler() -> Response:
+    """Show workers and limits, the last decisions, and samples of the last hour."""
+    decisions = services().redis.decisions
+    return _conditional({"scaler": decisions.state(), "decisions": decisions.latest(), "history": decisions.hour()})
+
+
+def _row(export: Export) -> dict[str, Any]:
+    s = services()
+    progress = s.progress(export) if export.state in WORKING else None
+    return {
+        "export": views.summary(export, s.settings.base_url),
+        "owner": export.owner,
+        "pages": export.pages,
+        "percent": views.percent(export, progress) if progress else 0,
+    }
+
+
+def _work(export: Export) -> dict[str, Any] | None:
+    """Return the map of chunks and the processes that drew; None before an export is planned."""
+    s = services()
+    try:
+        plan = s.exports.plan(export.id)
+    except NotFound:
+        return None
+    fields, at_work = {}, {}
+    with suppress(RedisDown):
+        fields = s.redis.progress.fields(export.id)
+        if export.state is State.RENDERING:
+            names = {f"{export.id}:{number}": number for number in work.unfinished(plan, fields, LOOKED_AT)}
+            at_work = {names[name]: holder for name, holder in s.redis.leases.holders(list(names)).items()}
+    fields = fields or work.stored(s.bucket, export)
+    return {"cells": work.cells(export, plan, fields, at_work), "processes": work.processes(fields)}
+
+
+def _conditional(body: object) -> Response:
+    """Return JSON with an ETag, or 304 without a body if the page has it already."""
+    response = json_answer(body)
+    response.headers["Cache-Control"] = "private, no-cache"
+    response.set_etag(hashlib.sha256(response.get_data()).hexdigest()[:32])
+    response.make_conditional(request)
+    return response
