@@ -27,10 +27,9 @@ def locks(release: str | None, force: bool, machine: bool) -> None:
     \b
     JSON: {"locks": [{"name", "holder", "seconds", "alive"}]}; with --release {"released": [names]}
     """
-    from ..adapters.redis import Coordination
     from ..tasks import locks as held
 
-    redis = Coordination.open(context.settings())
+    redis = context.redis()
     found = held.look(redis)
     if release is None:
         _show(found, machine)
