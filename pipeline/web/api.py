@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -11,7 +13,7 @@ from flask import Response, redirect, request
 from msgspec import Meta
 from werkzeug.wrappers import Response as AnyResponse
 
-from ..errors import IllegalStep, LinkExpired, NoExport, NotFound, PipelineError
+from ..errors import IllegalStep, InvalidRequest, LinkExpired, NoExport, NotFound, PipelineError, RedisDown
 from ..exports import views
 from ..exports.export import Export, State
 from ..exports.ids import ID
@@ -26,6 +28,9 @@ from ..tasks.submit import submit as submit_request
 from .auth import owner, services
 from .bodies import body_as, query_as
 from .errors import json_answer
+
+QUOTED = re.compile(r'"(?:[ !#-\[\]-~]|\\["\\])+"')
+"""A string of RFC 8941 that is not empty."""
 
 
 class ExportBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -78,7 +83,10 @@ msgspec.json.Decoder(ExportBody)  # so that the type is known before there are t
 
 def submit() -> Response:
     """Request an export: 202, or 200 if it is over already. `queued` is false while Redis is down."""
-    s, name, body = services(), owner(), body_as(ExportBody, _key())
+    s, name, key = services(), owner(), _key()
+    body = body_as(ExportBody, {} if key is None else {"key": key})
+    if key not in (None, body.key):
+        raise InvalidRequest("The header Idempotency-Key and key are different; give one of them.", field="key")
     volume = VolumeLimit(body.volume_pages, body.volume_bytes)
     wanted = ExportRequest(
         body.document, body.params, name, body.notify, body.key, body.chunk_pages, volume, body.keep_inputs,
@@ -96,7 +104,16 @@ def listed() -> Response:
 
 def show(export_id: str) -> Response:
     """Show an export with its progress. With If-None-Match: 304 while nothing has changed."""
-    return _cheap(represent(services(), _own(export_id)))
+    polls, name, version, etag = services().redis.polls, owner(), None, ""
+    with suppress(RedisDown):
+        version, etag = polls.look(export_id, name)
+    if etag and request.if_none_match.contains_weak(etag):
+        return _pollable(Response(status=304), etag)
+    response = _cheap(represent(services(), _own(export_id)))
+    with suppress(RedisDown):
+        if version is not None:
+            polls.note(export_id, name, version, response.get_etag()[0] or "")
+    return response
 
 
 def cancel_or_remove(export_id: str) -> Response:
@@ -108,6 +125,8 @@ def cancel_or_remove(export_id: str) -> Response:
     if not export.state.over:
         return json_answer(represent(s, flow.cancel(s, export_id)))
     remove(s.bucket, s.exports, export)
+    with suppress(RedisDown):
+        s.redis.polls.note_change(export_id)
     return Response(status=204)
 
 
@@ -118,7 +137,7 @@ def retry(export_id: str) -> Response:
 
 def ask_again(export_id: str) -> Response:
     """Request the same again, as a new export."""
-    return _accepted(again.again(services(), _own(export_id), _key().get("key")))
+    return _accepted(again.again(services(), _own(export_id), _key()))
 
 
 def download(export_id: str) -> AnyResponse:
@@ -169,11 +188,16 @@ def _accepted(submitted: Submitted) -> Response:
     return response
 
 
-def _key() -> dict[str, str]:
-    """Return the idempotency key of the header as a field of the body. A draft of the IETF puts it in quotes."""
-    key = request.headers.get("Idempotency-Key", "")
-    key = key[1:-1] if len(key) > 1 and key[0] == key[-1] == '"' else key
-    return {"key": key} if key else {}
+def _key() -> str | None:
+    """Return the key of the header Idempotency-Key: in quotes, as the IETF's draft has it, or without."""
+    sent = request.headers.get("Idempotency-Key", "").strip()
+    if not sent:
+        return None
+    if sent[0] != '"':
+        return sent
+    if not QUOTED.fullmatch(sent):
+        raise InvalidRequest('The header Idempotency-Key is no text in quotes, such as "order-17".', field="key")
+    return re.sub(r"\\(.)", r"\1", sent[1:-1])
 
 
 def _own(export_id: str) -> Export:
@@ -188,7 +212,12 @@ def _own(export_id: str) -> Export:
 def _cheap(body: object) -> Response:
     """Return JSON with an ETag, or 304 without a body if the caller has it already."""
     response = json_answer(body)
-    response.headers["Cache-Control"] = "private, no-cache"
-    response.set_etag(hashlib.sha256(response.get_data()).hexdigest()[:32])
+    _pollable(response, hashlib.sha256(response.get_data()).hexdigest()[:32])
     response.make_conditional(request)
+    return response
+
+
+def _pollable(response: Response, etag: str) -> Response:
+    response.headers["Cache-Control"] = "private, no-cache"
+    response.set_etag(etag)
     return response
