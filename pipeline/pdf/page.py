@@ -177,10 +177,10 @@ def text_operators(
     return b"q %s Q" % body if fill else body
 
 
-def form_of_text(box: bytes, text: str, operators: bytes) -> Stream:
-    """Return a form XObject (8.10) whose operators show one line of text; `box` is its /BBox."""
+def form_of_text(box: bytes, texts: Iterable[str], operators: bytes) -> Stream:
+    """Return a form XObject (8.10) whose operators show these lines of text; `box` is its /BBox."""
     usage = FontUsage()
-    usage.add([text], default_chain())
+    usage.add(texts, default_chain())
     fonts = font_resources(usage.fonts(default_chain()))
     return Stream.from_bytes(b"/Type/XObject/Subtype/Form/BBox[%s]/Resources<<%s>>" % (box, fonts), operators)
 
