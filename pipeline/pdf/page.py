@@ -7,16 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from .fonts import FontChain, default_chain
 from .fonts.characters import printable
 from .fonts.line_breaking import is_cut
 from .fonts.usage import FontUsage
-from .images import Picture, placement
 from .numbering import FONT
 from .objects import Stream, name, number, reference
 from .tally import Tally
+
+if TYPE_CHECKING:
+    from .images import Picture
 
 Align = Literal["left", "center", "right"]
 Colour = tuple[float, float, float]
@@ -99,6 +101,8 @@ class Page:
 
         Returns the y of its lower edge.
         """
+        from .images import placement  # Pillow is loaded by what draws pictures
+
         wide, high = picture.size
         scale = (max if fill else min)(width / wide, height / high)
         w, h = wide * scale, high * scale
