@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from itertools import chain
 
 from pypdf.generic import (
     ArrayObject,
@@ -16,13 +15,13 @@ from pypdf.generic import (
 
 from ..fonts import default_chain
 from ..fonts.characters import printable
-from ..fonts.line_breaking import is_cut
 from ..page import Align, numbers, text_operators
 from ..reader import Box, ForeignPdf
 from .looks import Matrix, inherited
 
 USUAL = 12.0  # points, where the field says 0: a size that fits
 SMALLEST = 4.0
+_MOST = 10_000  # characters of a line; more fit no paper
 LEADING = 1.2
 _CAPITALS = 0.714  # the height of capitals, of the size
 _MULTILINE, _PASSWORD, _RADIO, _PUSH, _COMBO, _COMB = (1 << bit for bit in (12, 13, 15, 16, 17, 24))
@@ -148,9 +147,9 @@ class _Field:
             return _NOTHING
         face, room = default_chain(), max(1.0, self._width - 2 * self._padding)
         size = self._size or max(SMALLEST, min(USUAL, (self._height - 2 * self._line) / LEADING))
-        if (wide := face.width(text, size)) > room:
+        if (wide := face.width(text[:_MOST], size)) > room:
             size = max(min(SMALLEST, size), size * room / wide)
-        shown = face.fit(text, size, room * 1.001)
+        shown = face.fit(text[:_MOST], size, room * 1.001)
         y = (self._height - _CAPITALS * size) / 2
         return self._at(y, size, shown, align or self._align), (shown,), shown != text
 
@@ -161,12 +160,15 @@ class _Field:
         size = self._size or USUAL
         while True:
             most = max(1, int((self._height - 2 * self._padding) / (LEADING * size)))
-            wrapped = [face.wrap(each, size, room, most + 1) or [""] for each in paragraphs]
-            lines = list(chain.from_iterable(wrapped))
+            lines: list[str] = []
+            for each in paragraphs:
+                lines += face.wrap(each, size, room, most + 1 - len(lines)) or [""]
+                if len(lines) > most:
+                    break
             if len(lines) <= most or size <= SMALLEST:
                 break
             size = max(SMALLEST, size - 0.5)
-        cut = len(lines) > most or any(map(is_cut, paragraphs, wrapped))
+        cut = len(lines) > most
         top = self._height - self._padding - size
         drawn = [self._at(top - i * LEADING * size, size, line, self._align) for i, line in enumerate(lines[:most])]
         return b"\n".join(drawn), tuple(lines[:most]), cut

@@ -6,11 +6,14 @@ import io
 
 import pypdfium2
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pipeline.pdf.adopt import adopt_pages, remarks
 from pipeline.pdf.numbering import Lane
 from pipeline.pdf.segment import SegmentWriter
 
+from ...examples import examples
 from .foreign_files import adopt, one_page, stream
 
 OLD = stream(b"1 0 0 rg 0 0 160 20 re f", b"/Type/XObject/Subtype/Form/BBox[0 0 160 20]")
@@ -127,3 +130,40 @@ def test_an_old_picture_is_replaced_where_the_form_says_so() -> None:
     assert (words(stale), told(stale)) == ("new", [remarks.FIELD, remarks.DRAWN])
     listed = form(b"/FT/Ch/V(b)/AP<</N 7 0 R>>", b"/NeedAppearances true")
     assert told(listed) == [remarks.FIELD, remarks.STALE]
+
+
+VALUES = st.sampled_from(
+    [b"(text)", b"()", b"<FEFFD800>", b"<FE>", b"(\\000\\377)", b"/On", b"/Off", b"null", b"true", b"0", b"-1",
+     b"1e9", b"4096", b"8192", b"32768", b"65536", b"131072", b"16777216", b"99999999999", b"[]", b"[(a)]",
+     b"[[(a)(b)]]", b"[0 1 0]", b"[1 (x)]", b"<<>>", b"<</R 90/BG[1 0]/BC[.5]/CA(8)>>", b"<</W -1>>", b"<</W 99>>",
+     b"<</R 45/CA 3/BC[0 0 0 1]>>", b"6 0 R", b"7 0 R", b"77 0 R", b"(/F 12 Tf 0 g)", b"(/F -3 Tf 1 1 rg)",
+     b"(\\) Tf)", b"/Tx", b"/Ch", b"/Btn", b"/Sig"]
+)  # fmt: skip
+KEYS = [
+    b"/FT",
+    b"/Ff",
+    b"/V",
+    b"/AS",
+    b"/MK",
+    b"/BS",
+    b"/DA",
+    b"/Q",
+    b"/MaxLen",
+    b"/Opt",
+    b"/AP",
+    b"/Parent",
+    b"/F",
+    b"/OC",
+]
+
+
+@examples(60)
+@given(
+    kind=st.sampled_from([b"/Tx", b"/Ch", b"/Btn"]),
+    entries=st.dictionaries(st.sampled_from(KEYS[1:]), VALUES, max_size=8),
+    box=st.sampled_from([b"20 20 180 40", b"0 0 0 0", b"9 9 9 99", b"180 40 20 20", b"0 0 1 1", b"-9e5 0 9e5 1"]),
+)
+def test_a_field_of_any_entries_is_drawn_or_named(kind: bytes, entries: dict[bytes, bytes], box: bytes) -> None:
+    file = form(b"/FT" + kind + b"".join(b"%s %s" % each for each in entries.items()), box=box)
+    assert told(file)[0] in (remarks.FIELD, remarks.LAYERS)
+    assert pixel(file, 290, 190) == WHITE
