@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Mapping
-from email.errors import HeaderParseError
-from email.headerregistry import Address
 from math import inf
 from typing import TypeVar
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo
 
 from ..errors import InvalidSetting
 
@@ -39,8 +35,12 @@ class Environment:
 
     def words(self, key: str) -> tuple[str, ...]:
         """Return words separated by spaces; a word with spaces is in quotation marks."""
+        if not (value := self.environ.get(key, "")):
+            return ()
+        import shlex
+
         try:
-            return tuple(shlex.split(self.environ.get(key, "")))
+            return tuple(shlex.split(value))
         except ValueError:
             raise InvalidSetting(f"{key} has a quotation mark that is not closed.", field=key) from None
 
@@ -68,15 +68,21 @@ class Environment:
 
     def address(self, key: str) -> str | None:
         """Return one mail address; None when the variable is empty."""
-        value = self.text(key)
+        if not (value := self.text(key)):
+            return None
+        from email.errors import HeaderParseError
+        from email.headerregistry import Address  # 30 ms
+
         try:
-            return Address(addr_spec=value).addr_spec if value else None
+            return Address(addr_spec=value).addr_spec
         except (ValueError, IndexError, HeaderParseError):
             words = f"{key} is {value!r}; one mail address is needed, such as name@example.org."
             raise InvalidSetting(words, field=key) from None
 
     def timezone(self, key: str, default: str) -> str:
         """Return the name of a time zone, such as Asia/Seoul."""
+        from zoneinfo import ZoneInfo
+
         value = self.text(key) or default
         try:
             return ZoneInfo(value).key

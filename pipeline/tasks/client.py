@@ -65,7 +65,7 @@ def render(
     a temporary file, and volumes are written beside `out`. File names in `params` are relative to `folder`."""
     settings, volume = Settings.from_env(os.environ), VolumeLimit(volume_pages, volume_bytes)
     volume.check()
-    documents.load(settings.documents)
+    documents.load(settings.documents, document)
     fonts.load(settings.fonts)
     kind, given, folder = documents.find(document), dict(params or {}), Path(folder)
     with shortages(tempfile.gettempdir()), spool_to_disk() as spool:

@@ -19,7 +19,7 @@ from .cells import Cells
 from .columns import PlacedColumn, WantedColumn, place_columns
 from .csv_rows import Row
 from .fits import CellTexts
-from .formats import AS_IT_IS, PLAIN_LOCALE, Date, NumberWriter, known_locale, writer
+from .formats import Date, NumberWriter, known_locale, plain_writer, writer
 from .groups import Grouping, Level, OpenGroups, Sum, total
 from .layout import Layout
 from .pagination import Paginator, keep_band_room, paginator_for
@@ -154,7 +154,7 @@ def column_cells(params: TableParams, column: Column) -> Cells | None:
     if not column.format and not column.total:
         return None
     if not column.format:
-        return Cells(writer(AS_IT_IS, PLAIN_LOCALE), shown=False)
+        return Cells(plain_writer(), shown=False)
     return Cells(writer(column.format, known_locale(column.locale or params.locale)))
 
 

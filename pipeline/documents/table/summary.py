@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from ...errors import InvalidRequest
 from ...pdf.fonts.characters import printable
@@ -37,12 +38,16 @@ class Summary:
         self._setup = setup
         self._layout = setup.layout
         self._size = params.font_size
-        self._count = Cells(writer(Number(decimals=0), known_locale(params.locale)))
         self._wanted = params.summary != "none"
         if self._wanted and self._lines(0) < 1:
             raise InvalidRequest(
                 "The page is too low for a summary.", field="summary", advice="Take a smaller font or larger paper."
             )
+
+    @cached_property
+    def _count(self) -> Cells:
+        """Writes how many; made when it is needed, as a locale takes 30 ms."""
+        return Cells(writer(Number(decimals=0), known_locale(self._params.locale)))
 
     @property
     def room(self) -> int:

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date as Date  # noqa: N812  # a field is called date
 
-from babel.dates import format_date
-
 from ...pdf.fonts import FontChain
 from ...pdf.fonts.characters import printable
 from ...pdf.fonts.line_breaking import is_cut
@@ -106,6 +104,9 @@ class _Block:
 def date_in_words(date: str, locale: str) -> str:
     """Returns an ISO date in words, any other text as it is."""
     try:
-        return format_date(Date.fromisoformat(date), "long", known_locale(locale)).translate(SPACES)
+        day = Date.fromisoformat(date)
     except ValueError:
         return date
+    from babel.dates import format_date
+
+    return format_date(day, "long", known_locale(locale)).translate(SPACES)
