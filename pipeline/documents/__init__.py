@@ -21,6 +21,7 @@ from ..exports.plan import Chunk, Cost, Marks, Survey
 from ..pdf.segment import SegmentWriter
 from ..pdf.tally import Skipped
 from .inputs import Inputs, lines
+from .measuring import InputRange, Measured, Measures, Pages, survey_at_once
 from .params import PaperParams, Params, invalid, one_source
 
 __all__ = [
@@ -28,9 +29,13 @@ __all__ = [
     "Cost",
     "Document",
     "Expands",
+    "InputRange",
     "Inputs",
     "InvalidRequest",
     "Marks",
+    "Measured",
+    "Measures",
+    "Pages",
     "PaperParams",
     "Params",
     "Range",
@@ -41,6 +46,7 @@ __all__ = [
     "lines",
     "one_source",
     "register",
+    "survey_at_once",
 ]
 
 ENTRY_POINTS = "pipeline.documents"  # the group in which a distribution names modules that register documents

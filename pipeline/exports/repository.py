@@ -15,8 +15,9 @@ Elsewhere: `tasks/bucket_output.py` writes
     exports/<id>/result/<name>.pdf                   the file, or the index of its volumes
     exports/<id>/result/<hash>-<name>-2-of-5.pdf     a volume; the hash is of what it was made from
 
-`segments.py` writes exports/<id>/segments/, `notices.py` unsent/<id>, `last_runs.py` schedules/, `health.py` its
-state, `scaler/usage.py` costs, `uploads.py` handed/ and used/. All else below inputs/ belongs to its owner.
+`segments.py` writes exports/<id>/segments/, `measures.py` exports/<id>/measures/, `notices.py` unsent/<id>,
+`last_runs.py` schedules/, `health.py` its state, `scaler/usage.py` costs, `uploads.py` handed/ and used/. All else
+below inputs/ belongs to its owner.
 """
 
 from __future__ import annotations
@@ -44,6 +45,7 @@ CLAIM_TRIES = 6  # of a claim, 1.2 s in all: a web thread waits meanwhile
 TRIES = 8  # of a conditional write; between them 20 ms, then twice as long each time
 MAX_REFUSED = 3  # exports that the bucket refuses, before a walk through them ends
 UNBILLED = "unbilled/"
+WORK = ("segments", "frozen", "measures")  # folders of an export that are needed until it is over
 
 
 class ExportRepository:
@@ -126,7 +128,7 @@ class ExportRepository:
         """
         for upload in self._bucket.uploads(f"exports/{export_id}/"):
             upload.abort()
-        for part in ("segments", "frozen") if keep else ("segments", "frozen", "result"):
+        for part in WORK if keep else (*WORK, "result"):
             self._bucket.delete_under(f"exports/{export_id}/{part}/")
         self._bucket.put(UNBILLED + export_id, b"")
         self._bucket.delete([f"active/{export_id}"])
@@ -140,7 +142,7 @@ class ExportRepository:
 
     def remove_result(self, export: Export) -> None:
         """Remove the file and the copied inputs. The export itself stays as history."""
-        for part in ("result", "segments", "frozen"):
+        for part in (*WORK, "result"):
             self._bucket.delete_under(f"exports/{export.id}/{part}/")
         self._bucket.delete([listing_key(export.id), f"exports/{export.id}/plan.json"])
 

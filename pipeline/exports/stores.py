@@ -12,6 +12,7 @@ from ..adapters.redis.progress import Progress
 from ..errors import RedisDown
 from ..settings import Settings
 from .export import Export, State
+from .measures import MeasureRepository
 from .repository import ExportRepository
 from .segments import SegmentRepository
 
@@ -24,6 +25,7 @@ class Stores:
     bucket: Bucket
     exports: ExportRepository
     segments: SegmentRepository
+    measures: MeasureRepository
     redis: Coordination
 
     @classmethod
@@ -31,8 +33,9 @@ class Stores:
         """Connect to what the settings name. Nothing is sent yet."""
         bucket = S3Bucket.open(settings, timeouts)
         return Stores(
-            settings, bucket, ExportRepository(bucket), SegmentRepository(bucket), Coordination.open(settings)
-        )
+            settings, bucket, ExportRepository(bucket), SegmentRepository(bucket), MeasureRepository(bucket),
+            Coordination.open(settings),
+        )  # fmt: skip
 
     def progress(self, export: Export) -> Progress | None:
         """Return the live progress of an export; None before it is rendered and when it is over.
