@@ -10,8 +10,9 @@ from .. import documents
 from ..documents import Measures
 from ..documents.job import DocumentJob
 from ..errors import ExportFailed, NotFound
+from ..exports import measures
 from ..exports.export import Export, State
-from ..exports.measures import RANGE_BYTES, SMALL_BYTES, Ranges
+from ..exports.measures import Ranges
 from ..exports.plan import Plan
 from ..exports.repository import listing_key
 from ..services import Services
@@ -76,10 +77,10 @@ def _divided(services: Services, export: Export) -> tuple[DocumentJob, Ranges | 
     if (ranges := services.measures.ranges(export.id)) is None:
         job = job.snapshot(partial(services.exports.snapshot, export.id))
         listing = job.inputs.find(job.listing)
-        if listing is None or listing.size <= SMALL_BYTES or not isinstance(job.document, Measures):
+        if listing is None or listing.size <= measures.SMALL_BYTES or not isinstance(job.document, Measures):
             return job, None
         facts = job.on(listing).sample(INTERRUPTIONS)
-        ranges = services.measures.write_ranges(export.id, Ranges(listing, RANGE_BYTES, facts))
+        ranges = services.measures.write_ranges(export.id, Ranges(listing, measures.RANGE_BYTES, facts))
     return job.on(ranges.listing), ranges
 
 

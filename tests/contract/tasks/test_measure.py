@@ -11,6 +11,7 @@ from pipeline.documents import table
 from pipeline.documents.inputs import BLOCK
 from pipeline.documents.table import Table, measures
 from pipeline.errors import ChunkFailed, InputChanged, InvalidRequest, OverLimit
+from pipeline.exports import measures as ranges
 from pipeline.exports.encoding import encode
 from pipeline.exports.export import State
 from pipeline.exports.plan import Plan
@@ -41,8 +42,8 @@ def csv(rows: int = ROWS) -> bytes:
 
 @pytest.fixture(autouse=True)
 def small_ranges(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plan, "RANGE_BYTES", RANGE)
-    monkeypatch.setattr(plan, "SMALL_BYTES", 2 * RANGE)
+    monkeypatch.setattr(ranges, "RANGE_BYTES", RANGE)
+    monkeypatch.setattr(ranges, "SMALL_BYTES", 2 * RANGE)
 
 
 def requested(stage: Stage, data: bytes, **params: Any) -> str:
@@ -55,7 +56,7 @@ def requested(stage: Stage, data: bytes, **params: Any) -> str:
 
 def planned_at_once(stage: Stage, monkeypatch: pytest.MonkeyPatch, data: bytes) -> Plan:
     with monkeypatch.context() as patch:
-        patch.setattr(plan, "SMALL_BYTES", len(data))
+        patch.setattr(ranges, "SMALL_BYTES", len(data))
         export_id = requested(stage, data, title="At once")
         steps.plan(stage.s, export_id)
     return stage.s.exports.plan(export_id)
@@ -185,7 +186,7 @@ def test_a_range_that_began_within_quotes_is_measured_again(stage: Stage, monkey
 
 
 def test_a_wave_of_ranges_follows_another(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plan, "RANGE_BYTES", 1000)
+    monkeypatch.setattr(ranges, "RANGE_BYTES", 1000)
     export_id = requested(stage, csv())
     missing = steps.plan(stage.s, export_id)
     assert isinstance(missing, Missing)
@@ -224,7 +225,7 @@ def test_bad_input_fails_with_its_line(
 
 
 def test_a_listing_that_is_replaced_fails_the_export(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plan, "RANGE_BYTES", 2 * BLOCK)
+    monkeypatch.setattr(ranges, "RANGE_BYTES", 2 * BLOCK)
     export_id = requested(stage, csv(50_000))
     steps.plan(stage.s, export_id)
     stage.store.put(LISTING, csv(50_001))
