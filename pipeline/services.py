@@ -75,6 +75,6 @@ def open_services(settings: Settings, queue: Queue, timeouts: Timeouts = BACKGRO
     stores = Stores.open(settings, timeouts)
     inputs = BucketInputs(stores.bucket, Fetcher(Limits(bytes=MAX_SOURCE)))
     return Services(
-        stores.settings, stores.bucket, stores.exports, stores.segments, stores.redis,
+        stores.settings, stores.bucket, stores.exports, stores.segments, stores.measures, stores.redis,
         UsageLog(stores.bucket, stores.exports), inputs, Mailer(settings), queue,
     )  # fmt: skip

@@ -20,6 +20,7 @@ from ..exports.plan import Chunk, Cost, Marks, Survey
 from ..pdf.segment import SegmentWriter
 from ..pdf.tally import Skipped
 from .inputs import Inputs, lines
+from .measuring import InputRange, Measured, Measures, Pages, survey_at_once
 from .params import PaperParams, Params, invalid, one_source
 
 __all__ = [
@@ -27,9 +28,13 @@ __all__ = [
     "Cost",
     "Document",
     "Expands",
+    "InputRange",
     "Inputs",
     "InvalidRequest",
     "Marks",
+    "Measured",
+    "Measures",
+    "Pages",
     "PaperParams",
     "Params",
     "Range",
@@ -40,6 +45,7 @@ __all__ = [
     "lines",
     "one_source",
     "register",
+    "survey_at_once",
 ]
 
 SHIPPED = ("photos", "table")  # each module registers the document of its name, and no other

@@ -14,6 +14,7 @@ from ..adapters.redis.progress import Progress
 from ..errors import RedisDown
 from ..settings import Settings
 from .export import Export, State
+from .measures import MeasureRepository
 from .repository import ExportRepository
 from .segments import SegmentRepository
 
@@ -41,13 +42,17 @@ class Stores:
     bucket: Bucket
     exports: ExportRepository
     segments: SegmentRepository
+    measures: MeasureRepository
     redis: Coordination
 
     @classmethod
     def open(cls, settings: Settings, timeouts: Timeouts = BACKGROUND) -> Stores:
         """Connect to what the settings name. Nothing is sent yet."""
         bucket, redis = S3Bucket.open(settings, timeouts), Coordination.open(settings)
-        return Stores(settings, bucket, WatchedExports(bucket, redis.polls), SegmentRepository(bucket), redis)
+        return Stores(
+            settings, bucket, WatchedExports(bucket, redis.polls), SegmentRepository(bucket),
+            MeasureRepository(bucket), redis,
+        )  # fmt: skip
 
     def progress(self, export: Export) -> Progress | None:
         """Return the live progress of an export; None before it is rendered and when it is over.

@@ -17,7 +17,7 @@ from ..errors import NoExport, OverLimit, PipelineError, RedisDown, StoreDown
 from ..exports.export import Export, Failure, State
 from ..exports.waves import Wave, first_waves, width_for
 from ..services import Message, Services
-from . import assemble, deliver, plan, render, wave
+from . import assemble, deliver, measure, plan, render, wave
 from .records import OBSERVERS, StepRecord, count_end, peak
 from .retry import Fail, Retry, RetryPolicy, kind, named
 from .step import INTERRUPTIONS, Again, Done, Missing, Next, NotWanted, Outcome, Step, lease_name, perform
@@ -30,8 +30,9 @@ STEPS = {
     step.name: step
     for step in (
         Step("plan", frozenset({State.QUEUED, State.PLANNING}), plan.body),
+        Step("measure", frozenset({State.PLANNING}), measure.body, part=int),
         Step("render", frozenset({State.RENDERING, State.ASSEMBLING}), render.body, part=int),
-        Step("wave", frozenset({State.RENDERING, State.ASSEMBLING}), wave.body, part=Wave),
+        Step("wave", frozenset({State.PLANNING, State.RENDERING, State.ASSEMBLING}), wave.body, part=Wave),
         Step("assemble", frozenset({State.RENDERING, State.ASSEMBLING}), assemble.body),
         Step("deliver", frozenset(state for state in State if state.over), deliver.body),
     )
@@ -40,14 +41,18 @@ STEPS = {
 
 def after(step: str, outcome: Outcome, width: int) -> list[Message]:
     """Returns the messages to send after a step; `width` is that of a wave. The chord of the chunks sends the
-    assembly, or goes on with the next wave."""
+    assembly, that of ranges the plan; or it goes on with the next wave."""
     match step, outcome:
         case "plan", Done(export):
             return chunks(export, range(export.chunks), width)
+        case "plan", Missing(export, missing):
+            return ranges(export, missing, width)
         case "wave", Next(export, following, missing):
-            return [Message("render", export.id, missing, following)]
+            return [
+                Message("measure" if export.state is State.PLANNING else "render", export.id, missing, following)
+            ]
         case "wave", Done(export):
-            return [Message("assemble", export.id)]
+            return [Message("plan" if export.state is State.PLANNING else "assemble", export.id)]
         case "assemble", Missing(export, missing):
             return chunks(export, missing, width)
         case "assemble", Done(export):
@@ -57,9 +62,18 @@ def after(step: str, outcome: Outcome, width: int) -> list[Message]:
 
 def chunks(export: Export, missing: Sequence[int], width: int) -> list[Message]:
     """Returns the messages that render these chunks of an export; of a large one, the first two waves."""
-    if export.chunks <= LARGE:
-        return [Message("render", export.id, tuple(missing))]
-    return [Message("render", export.id, numbers, each) for each, numbers in first_waves(missing, width)]
+    return _messages("render", export, missing, export.chunks > LARGE, width)
+
+
+def ranges(export: Export, missing: Sequence[int], width: int) -> list[Message]:
+    """Returns the messages that measure these ranges of a listing; of a large one, the first two waves."""
+    return _messages("measure", export, missing, len(missing) > LARGE, width)
+
+
+def _messages(step: str, export: Export, missing: Sequence[int], in_waves: bool, width: int) -> list[Message]:
+    if not in_waves:
+        return [Message(step, export.id, tuple(missing))]
+    return [Message(step, export.id, numbers, each) for each, numbers in first_waves(missing, width)]
 
 
 def width(services: Services) -> int:
@@ -233,7 +247,7 @@ def _reason(outcome: Outcome | Retry | Fail) -> str:
         case Again(reason) | NotWanted(reason):
             return reason
         case Missing(_, chunks):
-            return f"{len(chunks)} chunks are rendered again"
+            return f"{len(chunks)} parts are missing and come first"
         case Retry(after, error):
             return f"{error.message} Retry in {after:.1f} s."
         case Fail(error):

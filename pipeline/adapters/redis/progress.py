@@ -2,6 +2,7 @@
 
 c17        pages drawn of chunk 17
 t17-340    seconds that drawing the piece of chunk 17 that begins at page 340 took
+m4         seconds that measuring range 4 of the listing took
 bytes      bytes of the file that are joined
 total      bytes of the file in all
 """
@@ -37,20 +38,29 @@ class Drawn:
 
 @dataclass(frozen=True)
 class Progress:
-    """Pages drawn; bytes joined and bytes in all; seconds that drawing took, and in how many pieces."""
+    """Pages drawn; bytes joined and bytes in all; seconds that drawing took, and in how many pieces.
+
+    `measure_seconds` is how long measuring took, of `measured` ranges.
+    """
 
     pages: int
     bytes: int
     bytes_total: int
     seconds: float = 0.0
     timed: int = 0
+    measure_seconds: float = 0.0
+    measured: int = 0
 
     @classmethod
     def from_fields(cls, values: Mapping[str, str]) -> Progress:
         """Return the progress that a hash holds."""
         pages = sum(int(value) for key, value in values.items() if key.startswith("c"))
         times = [float(value) for key, value in values.items() if key.startswith("t") and key != "total"]
-        return cls(pages, int(values.get("bytes", 0)), int(values.get("total", 0)), sum(times), len(times))
+        measures = [float(value) for key, value in values.items() if key.startswith("m")]
+        return cls(
+            pages, int(values.get("bytes", 0)), int(values.get("total", 0)), sum(times), len(times), sum(measures),
+            len(measures),
+        )  # fmt: skip
 
 
 class ProgressNotes:
@@ -68,6 +78,10 @@ class ProgressNotes:
     def note_pages(self, export: str, chunk: int, pages: int) -> None:
         """Note how many pages of a chunk are drawn."""
         self._note(export, {chunk_field(chunk): pages})
+
+    def note_measured(self, export: str, number: int, seconds: float) -> None:
+        """Note how long measuring a range took."""
+        self._note(export, {f"m{number}": round(seconds, 3)})
 
     def note_bytes(self, export: str, done: int, total: int) -> None:
         """Note how many bytes of the file are joined, and how many there are in all."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from ...pdf.objects import number
 from ...pdf.page import Page
 from .columns import PADDING, SHARES
-from .groups import Band
+from .groups import Band, Grouping
 from .layout import TOO_WIDE, Layout, one_line
 
 SIZES = {"heading": 1.4, "total": 1.15}
@@ -22,8 +22,9 @@ NOTE = b"0.45"
 class BandPen:
     """Draws the bands of one layout."""
 
-    def __init__(self, layout: Layout) -> None:
+    def __init__(self, layout: Layout, grouping: Grouping) -> None:
         self._layout = layout
+        self._grouping = grouping
 
     def draw(self, page: Page, band: Band, top: float) -> None:
         """Draw a band whose upper edge is at `top`."""
@@ -64,7 +65,7 @@ class BandPen:
         left, right = layout.words
         words = page.fit(band.words, size, right - left - 2 * PADDING, "Words beside totals")
         self._write(page, left + PADDING, y, size, words, ink)
-        for i, text in zip(layout.summed, band.sums, strict=True):
+        for i, text in zip(layout.summed, self._grouping.shown(band.sums), strict=True):
             place = layout.places[i]
             room = place.inside
             shown, smaller = one_line(layout.face, text, size, room)

@@ -60,7 +60,7 @@ class TablePen:
         self._layout = layout = setup.layout
         self._stripes = stripes
         self._bookmarks = bookmarks  # one for each group
-        self._bands = BandPen(layout)
+        self._bands = BandPen(layout, setup.grouping)
         self._known: dict[float, dict[str, float]] = defaultdict(dict)  # x of column -> shape -> where it begins
         self._geometries: dict[object, PageGeometry] = {}
         self._begin = b"/F1 %s Tf %s TL" % (number(layout.size), number(layout.row_height()))
