@@ -395,7 +395,8 @@
       if (state === "ready") return filled(says.ready, made);
       if (state === "assembling") return this.#joining(says, progress ?? {});
       if (!progress?.pages || OVER.includes(state)) return view.text ?? says[state] ?? "";
-      return this.#drawing(says, progress, view.cost?.estimate?.[0]?.seconds);
+      const quotes = view.cost?.estimate ?? []; // from one worker to as many as help; the scaler takes a number between
+      return this.#drawing(says, progress, quotes[quotes.length >> 1]?.seconds);
     }
 
     #drawing(says, { pages_done, pages, seconds_left }, estimate) {
@@ -427,6 +428,8 @@
       nodes.words.textContent = text;
       nodes.link.textContent = says.again;
       for (const name of ["cancel", "retry", "anew"]) nodes[name].textContent = says[name];
+      if (id) nodes.reason.lang = "en"; // the pipeline's own words; those of the host have the language of the page
+      else nodes.reason.removeAttribute("lang");
       nodes.reason.textContent = [failure?.message, failure?.advice].filter(Boolean).join(" ");
       nodes.files.replaceChildren(...files.map((_, index) => this.#file(says, id, index + 1)));
       if (id) nodes.link.href = this.#url(`/${id}/file`);
