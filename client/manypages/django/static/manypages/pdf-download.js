@@ -428,8 +428,6 @@
       nodes.words.textContent = text;
       nodes.link.textContent = says.again;
       for (const name of ["cancel", "retry", "anew"]) nodes[name].textContent = says[name];
-      if (id) nodes.reason.lang = "en"; // the pipeline's own words; those of the host have the language of the page
-      else nodes.reason.removeAttribute("lang");
       nodes.reason.textContent = [failure?.message, failure?.advice].filter(Boolean).join(" ");
       nodes.files.replaceChildren(...files.map((_, index) => this.#file(says, id, index + 1)));
       if (id) nodes.link.href = this.#url(`/${id}/file`);
