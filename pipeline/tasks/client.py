@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from hashlib import sha256
 from itertools import chain, islice
@@ -88,7 +88,8 @@ def records(rows: Any, titles: Sequence[str] = ()) -> Iterator[Mapping[str, Any]
 
 
 def _named(row: Sequence[Any], titles: Sequence[str], number: int) -> dict[str, Any]:
-    if isinstance(row, str | bytes) or len(row) != len(titles):
+    unfit = isinstance(row, str | bytes | Set) or not hasattr(row, "__len__")  # a set has no order
+    if unfit or len(row) != len(titles):
         raise InvalidRequest(
             f"Row {number:,} of {ROWS} does not have one value for each of the {len(titles)} titles.",
             field="rows",
