@@ -27,9 +27,10 @@ def locks(release: str | None, force: bool, machine: bool) -> None:
     \b
     JSON: {"locks": [{"name", "holder", "seconds", "alive"}]}; with --release {"released": [names]}
     """
+    from ..adapters.redis import Coordination
     from ..tasks import locks as held
 
-    redis = context.redis()
+    redis = Coordination.open(context.settings())
     found = held.look(redis)
     if release is None:
         _show(found, machine)

@@ -131,12 +131,13 @@ def prepare(machine: bool) -> None:
 
 def _release_locks(settings: Settings) -> list[str]:
     """Release the locks of processes that are gone. A release does not fail for it: locks end by themselves."""
+    from ..adapters.redis import Coordination
     from ..tasks.locks import release_gone
 
     if not settings.redis_url:
         return []
     try:
-        return release_gone(context.redis())
+        return release_gone(Coordination.open(settings))
     except RedisDown as error:
         output.note(f"{error.message} Locks of processes that are gone end by themselves.")
         return []

@@ -61,10 +61,6 @@ class Coordination:
             Workers(client), Decisions(client), Wakeup(client), Metrics(client),
         )  # fmt: skip
 
-    def close(self) -> None:
-        """Close the connections; a later call opens new ones."""
-        self.client.connection_pool.disconnect()
-
     def begin_chunk(self, export: str, chunk: int, seconds: float) -> tuple[Lease | None, bool]:
         """Take the lease of a chunk for `seconds`; None while another holds it. True when pages of it are drawn.
 

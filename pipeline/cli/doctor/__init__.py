@@ -6,14 +6,21 @@ Checks are independent: the others run if one fails.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import closing
 from email.policy import EmailPolicy
 from typing import Any
 
 from ... import documents
 from ...adapters.mail import Mailer
 from ...adapters.redis import Coordination, memory_in_use
-from ...errors import HerokuDown, InvalidSetting, MailDown, MailUnencrypted, RedisDown, RedisFull, UnknownDocument
+from ...errors import (
+    HerokuDown,
+    InvalidSetting,
+    MailDown,
+    MailUnencrypted,
+    RedisDown,
+    RedisFull,
+    UnknownDocument,
+)
 from ...pdf.fonts import default_chain
 from ...pdf.fonts import load as load_fonts
 from ...scaler import connections
@@ -115,8 +122,7 @@ def _base_url(settings: Settings) -> Check:
 def redis_checks(settings: Settings) -> Iterator[Check]:
     """Check that Redis answers, does not evict keys, and has connections left."""
     try:
-        with closing(Coordination.open(settings)) as redis:
-            info = redis.info()
+        info = Coordination.open(settings).info()
     except RedisDown as error:
         yield failed("redis", error, "Check REDIS_URL: rediss:// if the server uses TLS, else redis://.")
         return
@@ -201,11 +207,7 @@ def heroku_checks(settings: Settings) -> Iterator[Check]:
 
     Setting the quantity here could undo what the keeper does at the same time.
     """
-    with closing(Coordination.open(settings)) as redis:
-        yield from _worker_checks(settings, worker_pool(settings, redis))
-
-
-def _worker_checks(settings: Settings, pool: WorkerPool) -> Iterator[Check]:
+    pool = worker_pool(settings, Coordination.open(settings))
     if settings.scaler_mode == "none":
         words = f"SCALER_MODE=none: another program runs them. {pool.check()} report."
         yield Check("workers", Outcome.OK, words)
