@@ -115,7 +115,7 @@ def drop_left_over(system: Laptop) -> None:
     """What a run that broke off left unfinished would be taken up again beside this one."""
     exports = Stores.open(system.settings).exports
     for export_id in exports.active():
-        requests.delete(f"{system.url}/exports/{export_id}", headers=system.headers, timeout=60)
+        requests.delete(f"{system.url}/v1/exports/{export_id}", headers=system.headers, timeout=60)
     while exports.active():
         time.sleep(1.0)
 

@@ -73,12 +73,12 @@ class Order:
         self.began = time.perf_counter()
         self.seen: dict[str, float] = {}
         body = {"document": document, "params": params, "chunk_pages": chunk_pages, "key": uuid4().hex}
-        self.last = self._answer("POST", "/exports", body)
+        self.last = self._answer("POST", "/v1/exports", body)
         self.id = str(self.last["id"])
 
     def look(self) -> dict[str, Any]:
         """How it stands now."""
-        self.last = self._answer("GET", f"/exports/{self.id}")
+        self.last = self._answer("GET", f"/v1/exports/{self.id}")
         self.seen.setdefault(self.last["state"], time.perf_counter() - self.began)
         return self.last
 

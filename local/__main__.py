@@ -70,7 +70,9 @@ def _up(console: Console) -> None:
             upload(running.store, bars)
         console.print(f"\nOpen {running.url} and sign in with the password [bold]{running.password}[/]")
         console.print(f"Sample photos: {LISTING}")
-        console.print(f"API: curl -H 'Authorization: Bearer {running.token}' {running.url}/exports", soft_wrap=True)
+        console.print(
+            f"API: curl -H 'Authorization: Bearer {running.token}' {running.url}/v1/exports", soft_wrap=True
+        )
         env = os.path.relpath(running.folder / ENV_FILE)
         console.print(f"Commands, in another terminal: . {env}; .venv/bin/python -m pipeline doctor")
         console.print(f"Mail, logs and files are in {folder}. Ctrl-C stops everything.")

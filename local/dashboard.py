@@ -71,7 +71,7 @@ def _work(running: Laptop) -> None:
 
 def _ask(running: Laptop, document: str, key: str, params: dict[str, str]) -> None:
     body = {"document": document, "params": params, "key": key, "chunk_pages": 120}
-    requests.post(f"{running.url}/exports", json=body, headers=running.headers, timeout=30).raise_for_status()
+    requests.post(f"{running.url}/v1/exports", json=body, headers=running.headers, timeout=30).raise_for_status()
 
 
 def _lines(url: str, panel: dict[str, Any], began: float) -> Iterator[Line]:

@@ -44,7 +44,7 @@ def demo(laptop: Laptop, out: Path, console: Console, samples: int = SAMPLES) ->
     with _bars(console) as bars:
         count = upload(laptop.store, bars, samples)
         started = time.monotonic()
-        export = _call(laptop, "POST", "/exports", _request())
+        export = _call(laptop, "POST", "/v1/exports", _request())
         answered = time.monotonic() - started
         workers = bars.add_task("dynos", total=laptop.settings.max_workers)
         _watch(laptop, bars, export["id"], workers)
@@ -107,7 +107,7 @@ def _watch(laptop: Laptop, bars: Progress, export_id: str, workers: TaskID) -> N
     joined = bars.add_task("MB assembled", total=None)
     deadline = time.monotonic() + TIMEOUT
     while time.monotonic() < deadline:
-        export = _call(laptop, "GET", f"/exports/{export_id}")
+        export = _call(laptop, "GET", f"/v1/exports/{export_id}")
         state, now = export["state"], export["progress"]
         bars.update(planned, completed=0 if state in ("queued", "planning") else 1)
         bars.update(drawn, completed=now["pages_done"], total=now["pages"] or None)

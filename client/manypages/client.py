@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
+from urllib.parse import urlencode
 
 from .download import fetch
 from .errors import ManypagesError, NotFound, Refused, TimedOut, Unavailable
@@ -16,6 +17,7 @@ from .rows import Row, lines, plain
 from .transport import Transport
 from .upload import Input, send
 
+PAGE = 100  # exports that are asked for at once
 BLOCK = 1024 * 1024  # read from a file at once
 SOON, LATER = 0.5, 5.0  # seconds between two looks, from the first to the last
 PATIENCE = 300.0  # seconds for which following outlives an app that does not answer, such as during a deploy
@@ -43,16 +45,18 @@ class Client:
 
     def export(
         self, document: str, rows: Iterable[Row] | None = None, *, titles: Sequence[str] = (),
-        params: Mapping[str, Any] | None = None, key: str = "", **options: Any,
+        params: Mapping[str, Any] | None = None, subject: str = "", key: str = "", **options: Any,
     ) -> Export:  # fmt: skip
         """Ask for a document, and return its export at once.
 
         `rows` are mappings, or sequences named by `titles`. They are read one by one and sent as a stream, so there
-        may be any number. `key` is your own text: a call with the same key and rows gives the same export, also
-        after a crash. `options` are those of POST /exports: notify, within, volume_pages, volume_bytes,
-        keep_inputs, chunk_pages. Raises InvalidRow, Refused and Unavailable.
+        may be any number. `subject` is the user of your app who asks. `key` is your own text: a call with the same
+        key and rows gives the same export, also after a crash. `options` are those of POST /v1/exports: notify,
+        within, volume_pages, volume_bytes, keep_inputs, chunk_pages. Raises InvalidRow, Refused and Unavailable.
         """
         body: dict[str, Any] = {"document": document, "params": dict(params or {}), **options}
+        if subject:
+            body["subject"] = subject
         body["key"] = key or str(uuid.uuid4())  # a request that is sent twice makes one export
         sent = ""
         try:
@@ -82,10 +86,19 @@ class Client:
         """Return an export as it is now. Raises NotFound."""
         return export_of(self._transport.call("GET", f"/exports/{_id(export)}").json())
 
-    def list(self, limit: int = 20) -> list[Export]:
-        """Return your latest exports, newest first, in a shorter form: at most 100."""
-        found = self._transport.call("GET", f"/exports?limit={limit}").json()["exports"]
-        return [export_of(each) for each in found]
+    def exports(self, *, state: str = "", document: str = "", subject: str = "") -> Iterator[Export]:
+        """Yield your exports, newest first, in a shorter form. A page of them is asked for when it is needed.
+
+        `state`, `document` and `subject`: only those exports.
+        """
+        asked = {"limit": str(PAGE), "state": state, "document": document, "subject": subject}
+        while True:
+            query = urlencode({name: value for name, value in asked.items() if value})
+            page = self._transport.call("GET", f"/exports?{query}").json()
+            yield from map(export_of, page["exports"])
+            if not page["next"]:
+                return
+            asked["after"] = page["next"]
 
     def documents(self) -> Sequence[Mapping[str, Any]]:
         """Return what can be made: name, description and the JSON schema of the parameters of each."""
@@ -137,6 +150,18 @@ class Client:
     def cancel(self, export: Export | str) -> Export:
         """Cancel an export that is not over."""
         return export_of(self._transport.call("DELETE", f"/exports/{_id(export)}").json())
+
+    def retry(self, export: Export | str) -> Export:
+        """Let a failed export go on. What was drawn is kept. Raises Refused in any other state."""
+        return export_of(self._transport.call("POST", f"/exports/{_id(export)}/retry").json())
+
+    def again(self, export: Export | str) -> Export:
+        """Ask for the same as an earlier export did, and return the new one.
+
+        Raises NotFound if its rows came inside the request and were removed with its file.
+        """
+        key = {"Idempotency-Key": f'"{uuid.uuid4()}"'}  # a request that is sent twice makes one export
+        return export_of(self._transport.call("POST", f"/exports/{_id(export)}/again", headers=key).json())
 
     def delete(self, export: Export | str) -> None:
         """Remove an export that is over: its files, its record, and what was handed in for it.

@@ -16,6 +16,7 @@ from .errors import ManypagesError, NotFound, Refused, Unavailable
 PASSING = (408, 425, 429, 500, 502, 503, 504)  # another try may succeed
 LONGEST = 20.0  # seconds between two tries
 CONNECT = 10.0  # seconds
+API = "/v1"  # the version of the API that this client speaks
 
 
 class Token(AuthBase):
@@ -38,7 +39,7 @@ class Transport:
     """One session. `tries` counts all attempts of a request; `timeout` is in seconds, for each wait for bytes."""
 
     def __init__(self, url: str, token: str, timeout: float, tries: int) -> None:
-        self._url = url.rstrip("/")
+        self._url = url.rstrip("/") + API
         self._token = Token(token)
         self._timeout = (min(CONNECT, timeout), timeout)
         self._tries = tries

@@ -25,7 +25,7 @@ def status(export_id: str, machine: bool) -> None:
     """Show the state and progress of an export.
 
     \b
-    JSON: the export as GET /exports/ID shows it.
+    JSON: the export as GET /v1/exports/ID shows it.
     """
     from ..exports import notices
     from .watch import steps
@@ -59,7 +59,7 @@ def wait(export_id: str, timeout: float | None, quiet: bool, machine: bool) -> N
     """Wait until an export is over.
 
     \b
-    JSON: the export as GET /exports/ID shows it, when it is ready.
+    JSON: the export as GET /v1/exports/ID shows it, when it is ready.
     """
     from .watch import follow
 
@@ -93,7 +93,7 @@ def cancel(export_id: str, machine: bool) -> None:
     """Cancel an export that is not over yet.
 
     \b
-    JSON: the export as GET /exports/ID shows it.
+    JSON: the export as GET /v1/exports/ID shows it.
     """
     from ..tasks import flow
 
@@ -117,7 +117,7 @@ def list_(owner: str | None, limit: int, machine: bool) -> None:
     """List the last exports, newest first.
 
     \b
-    JSON: {"exports": […]}, each as GET /exports shows it.
+    JSON: {"exports": […]}, each as GET /v1/exports shows it.
     """
     from ..exports.views import summary
 
@@ -133,8 +133,10 @@ def list_(owner: str | None, limit: int, machine: bool) -> None:
 
 def _newest(exports: ExportRepository, owner: str | None, limit: int) -> list[Export]:
     """Return the last exports, newest first. Without an owner it reads all exports of the bucket."""
+    from ..exports.lists import Wanted
+
     if owner is not None:
-        return exports.by_owner(owner, limit)
+        return list(exports.page(Wanted(owner), limit).exports)
     return list(reversed(deque(exports.all(), maxlen=limit)))
 
 

@@ -155,7 +155,7 @@ def submit(kind: str, source: str | None, **given: Any) -> None:
     Prints the export's id. An interrupted command can be repeated: what was sent is not sent again.
 
     \b
-    JSON: the export as GET /exports/ID shows it; with --wait a second line when it is ready.
+    JSON: the export as GET /v1/exports/ID shows it; with --wait a second line when it is ready.
     """
     from ..exports.request import ExportRequest
     from ..exports.volumes import VolumeLimit

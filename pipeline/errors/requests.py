@@ -29,7 +29,7 @@ class BodyTooLarge(InvalidRequest):
     """The body of a request is over the limit (MAX_BODY_BYTES)."""
 
     http_status = 413
-    advice = "Hand the entries in with POST /inputs, and name the key as the listing."
+    advice = "Hand the entries in with POST /v1/inputs, and name the key as the listing."
 
 
 class KeyReused(InvalidRequest):

@@ -14,7 +14,7 @@ from .volumes import UNCUT, VolumeLimit
 
 
 class State(StrEnum):
-    """Where an export stands. It moves down this list, or ends as failed or cancelled."""
+    """Where an export stands. It moves down this list, or ends as failed or cancelled. A failed one may go on."""
 
     QUEUED = "queued"  # accepted and stored
     PLANNING = "planning"  # its input is counted and cut into chunks
@@ -39,7 +39,7 @@ STEPS: Mapping[State, tuple[State, ...]] = {
     State.RENDERING: (State.ASSEMBLING, State.FAILED, State.CANCELLED),
     State.ASSEMBLING: (State.READY, State.FAILED, State.CANCELLED),
     State.READY: (State.EXPIRED,),
-    State.FAILED: (State.EXPIRED,),
+    State.FAILED: (State.EXPIRED, State.QUEUED, State.RENDERING),
     State.CANCELLED: (State.EXPIRED,),
     State.EXPIRED: (),
 }
@@ -92,6 +92,9 @@ class Charge:
     dyno_seconds: float = 0.0
     dollars: float = 0.0
 
+    def __add__(self, other: Charge) -> Charge:
+        return Charge(self.dyno_seconds + other.dyno_seconds, self.dollars + other.dollars)
+
 
 @dataclass(frozen=True)
 class Failure:
@@ -116,6 +119,7 @@ class Export:
     created_at: float
     state: State = State.QUEUED
     notify: str | None = None  # a mail address
+    subject: str = ""  # the end user of the owner who asked for it
     name: str = "document"
     request_key: str = ""  # the request that it answers (idempotency), see request.py
     fingerprint: str = ""  # of what was asked for, see request.py; empty in exports of older versions
@@ -138,6 +142,29 @@ class Export:
     notice_given_up: bool = False
     notified_at: float | None = None  # the mail server took the mail
     charge: Charge | None = None  # known once the workers are gone
+    charged_before: Charge | None = None  # what `charge` was when it was retried
+    retried_at: float | None = None  # when its owner let it go on after a failure
+
+    @property
+    def begun_at(self) -> float:
+        """When the work began that is going on: the request, or the last retry."""
+        return self.retried_at or self.created_at
+
+    def retried(self, now: float) -> Export:
+        """Return a failed export with work left: it goes on with its plan, if it has one. Raises IllegalStep.
+
+        The time for which it lay failed does not count: its times move on by it.
+        """
+        pause = now - (self.finished_at or now)
+        return self.to(
+            State.RENDERING if self.chunks else State.QUEUED,
+            failure=None, finished_at=None, rendered_at=None, retried_at=now,
+            started_at=self.started_at and self.started_at + pause,
+            planned_at=self.planned_at and self.planned_at + pause,
+            charge=None, charged_before=self.charge,
+            notice_claimed_at=None, notice_handed_over=0, notice_problem="", notice_given_up=False,
+            notified_at=None,
+        )  # fmt: skip
 
     def to(self, state: State, **changes: Any) -> Export:
         """Return the export one step further; raises IllegalStep when there is no such step."""

@@ -13,12 +13,10 @@ def kept_ids(bucket: Bucket, after: str, limit: int) -> list[str]:
     return [entry.key.removeprefix("kept/") for entry in marks]
 
 
-def remove_late_objects(bucket: Bucket, export_id: str) -> int:
-    """Remove segments and snapshots of a closed export. Returns how many."""
+def leftovers(bucket: Bucket, export_id: str) -> list[str]:
+    """Return the keys of an export's segments and snapshots. Once it is closed, only a failed one has any."""
     entries = bucket.entries(f"exports/{export_id}/")
-    late = [entry.key for entry in entries if entry.key.split("/")[2] in ("segments", "frozen")]
-    bucket.delete(late)
-    return len(late)
+    return [entry.key for entry in entries if entry.key.split("/")[2] in ("segments", "frozen")]
 
 
 def abort_late_uploads(bucket: Bucket) -> int:

@@ -7,9 +7,9 @@ import logging
 from ..adapters.bucket import Bucket
 from ..errors import IllegalStep
 from .export import Export
-from .ids import descending
+from .lists import marks
 from .notices import remove_mark
-from .repository import UNBILLED, ExportRepository, owner_prefix
+from .repository import UNBILLED, ExportRepository
 from .uploads import release
 
 log = logging.getLogger(__name__)
@@ -28,6 +28,6 @@ def remove(bucket: Bucket, exports: ExportRepository, export: Export) -> None:
     claim = bucket.get(f"requests/{export.request_key}")
     if claim and claim.data.decode() == export.id:
         bucket.delete([f"requests/{export.request_key}"])
-    bucket.delete([f"kept/{export.id}", UNBILLED + export.id, owner_prefix(export.owner) + descending(export.id)])
+    bucket.delete([f"kept/{export.id}", UNBILLED + export.id, *marks(export)])
     bucket.delete_under(f"exports/{export.id}/")
     log.info("export %s is removed: its owner %s asked for it", export.id, export.owner)

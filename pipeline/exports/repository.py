@@ -6,11 +6,10 @@
     exports/<id>/frozen/<id>         the snapshot: what a query or file gave, as lines; plan.json names the one used
     active/<id>                      the export has work left
     kept/<id>                        its file may exist or come; oldest first
-    owners/<hash>/<descending id>    the exports of an owner, newest first
     requests/<hash>                  the id of the export that answers a request (idempotency)
     unbilled/<id>                    the export is over, its cost is not known yet
 
-Elsewhere: `tasks/bucket_output.py` writes
+`lists.py` names the marks below owners/ and subjects/. Elsewhere: `tasks/bucket_output.py` writes
 
     exports/<id>/result/<name>.pdf                   the file, or the index of its volumes
     exports/<id>/result/<hash>-<name>-2-of-5.pdf     a volume; the hash is of what it was made from
@@ -22,11 +21,9 @@ state, `scaler/usage.py` costs, `uploads.py` handed/ and used/. All else below i
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
 
 import msgspec
 
@@ -34,7 +31,8 @@ from ..adapters.bucket import Bucket
 from ..errors import Conflict, DamagedExport, NoExport, NotFound, PipelineError, ReadFailed, StoreDown
 from .encoding import decode_export, decode_plan, encode
 from .export import Export, File, State
-from .ids import created, descending, is_id, new_id
+from .ids import created, is_id, new_id
+from .lists import Page, Wanted, marks, page
 from .plan import Plan
 
 log = logging.getLogger(__name__)
@@ -44,6 +42,8 @@ CLAIM_TRIES = 6  # of a claim, 1.2 s in all: a web thread waits meanwhile
 TRIES = 8  # of a conditional write; between them 20 ms, then twice as long each time
 MAX_REFUSED = 3  # exports that the bucket refuses, before a walk through them ends
 UNBILLED = "unbilled/"
+_NOT_NEEDED = {State.READY: ("segments", "frozen"), State.FAILED: ("result",)}
+"""What is removed of an export that ended in this state."""
 
 
 class ExportRepository:
@@ -119,17 +119,22 @@ class ExportRepository:
         ids = (entry.key.removeprefix("active/") for entry in self._bucket.entries("active/"))
         return [export_id for export_id in ids if is_id(export_id)]
 
-    def close(self, export_id: str, *, keep: bool = True) -> None:
-        """Clean up after an export that is over: remove its segments and unfinished uploads, then its active mark.
+    def close(self, export_id: str, state: State) -> None:
+        """Remove unfinished uploads of an export that ended so, what it needs no more, and its active mark.
 
-        `keep=False` also removes volumes that were made before the export failed or was cancelled.
+        A failed export keeps its segments until it expires: it may be retried.
         """
         for upload in self._bucket.uploads(f"exports/{export_id}/"):
             upload.abort()
-        for part in ("segments", "frozen") if keep else ("segments", "frozen", "result"):
+        for part in _NOT_NEEDED.get(state, ("segments", "frozen", "result")):
             self._bucket.delete_under(f"exports/{export_id}/{part}/")
         self._bucket.put(UNBILLED + export_id, b"")
         self._bucket.delete([f"active/{export_id}"])
+
+    def reopen(self, export_id: str, now: float) -> Export:
+        """Let a failed export go on. Marked first: the keeper closes again what broke off in between."""
+        self._bucket.put(f"active/{export_id}", b"")
+        return self.change(export_id, lambda export: export.retried(now))
 
     def drop_unwritten(self, export_id: str) -> None:
         """Remove an export whose acceptance never completed, CLAIM_GRACE after it began."""
@@ -179,11 +184,9 @@ class ExportRepository:
             elif export:
                 yield export
 
-    def by_owner(self, owner: str, limit: int) -> list[Export]:
-        """Return an owner's newest exports, newest first. Lists no more than `limit` keys."""
-        newest = islice(self._bucket.entries(owner_prefix(owner), page_size=limit), limit)
-        found = [self.find(descending(entry.key.rsplit("/", 1)[1])) for entry in newest]
-        return [export for export in found if export]
+    def page(self, wanted: Wanted, limit: int, after: str | None = None) -> Page:
+        """Return a page of the exports that are wanted, newest first, from the one behind the id `after` on."""
+        return page(self._bucket, self.find, wanted, limit, after)
 
     # plans and snapshots
 
@@ -257,7 +260,8 @@ class ExportRepository:
         """
         self._bucket.put(f"active/{export.id}", b"")
         self._bucket.put(f"kept/{export.id}", b"")
-        self._bucket.put(owner_prefix(export.owner) + descending(export.id), b"")
+        for mark in marks(export):
+            self._bucket.put(mark, b"")
         if records is not None and not self._put_listing(export.id, records):
             return None
         try:
@@ -290,10 +294,6 @@ class ExportRepository:
 def listing_key(export_id: str) -> str:
     """Return the key of the records that came inside a request."""
     return f"exports/{export_id}/listing.jsonl"
-
-
-def owner_prefix(owner: str) -> str:
-    return f"owners/{hashlib.sha256(owner.encode()).hexdigest()[:32]}/"
 
 
 def _export_key(export_id: str) -> str:

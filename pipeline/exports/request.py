@@ -30,6 +30,7 @@ class ExportRequest:
     volume: VolumeLimit = UNCUT
     keep_inputs: bool = False  # files that were handed in for it stay when it is removed
     within: float | None = None  # seconds until it is wanted; the scaler orders workers by it, nothing is promised
+    subject: str = ""  # the end user of the owner who asks
     content: str = ""  # a hash of the listing's bytes, where each call uploads them under another key
 
     def check(self) -> None:
@@ -54,8 +55,9 @@ def fingerprint(request: ExportRequest) -> str:
 
 
 def _asked(request: ExportRequest, params: Mapping[str, Any]) -> list[Any]:
+    subject = [request.subject] if request.subject else []  # without one, as before there were subjects
     return [
-        request.document, params, request.notify, request.chunk_pages, request.volume, request.keep_inputs
+        request.document, params, request.notify, request.chunk_pages, request.volume, request.keep_inputs, *subject
     ]  # fmt: skip
 
 

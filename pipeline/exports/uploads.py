@@ -204,7 +204,9 @@ def _plain(name: str) -> str:
 
 def _incomplete(upload: Upload, sizes: dict[int, int]) -> InvalidRequest:
     there = f"{sum(sizes.values()):,} bytes in {len(sizes)} parts" if sizes else "nothing"
-    advice = f"Send what is missing, in parts of {upload.part:,} bytes; GET /inputs/{upload.id} lists what arrived."
+    advice = (
+        f"Send what is missing, in parts of {upload.part:,} bytes; GET /v1/inputs/{upload.id} lists what arrived."
+    )
     return InvalidRequest(f"The input is not complete: {there} arrived.", field="parts", advice=advice)
 
 

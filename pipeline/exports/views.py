@@ -13,6 +13,7 @@ from .export import Export, Result, State
 MAX_SKIPPED = 100  # skipped inputs that are shown
 RENDERED = 90  # percent when all pages are drawn
 JOINED = 99  # percent when all bytes are joined
+API = "/v1"  # the path below which the HTTP API is
 ROUNDING = ((60, 5), (600, 30), (float("inf"), 60))
 """Estimates below the first number of seconds are rounded up to the second: fewer changes are cheaper to poll."""
 NONE_YET = Progress(0, 0, 0)
@@ -24,6 +25,7 @@ def summary(export: Export, base_url: str) -> dict[str, Any]:
         "id": export.id,
         "document": export.document,
         "name": export.name,
+        "subject": export.subject or None,
         "state": export.state,
         "created_at": export.created_at,
         "finished_at": export.finished_at,
@@ -103,7 +105,7 @@ def _volumes(export: Export, result: Result, base_url: str) -> list[dict[str, An
             "bytes": file.bytes,
             "first_page": file.first_page,
             "pages": file.pages,
-            "download": f"{base_url}/exports/{export.id}/download/{number}",
+            "download": f"{address(export, base_url)}/download/{number}",
         }
         for number, file in enumerate(result.volumes, 1)
     ]
@@ -114,6 +116,11 @@ def _mail(export: Export) -> dict[str, str] | None:
     return None if state is None else {"state": state, "problem": export.notice_problem}
 
 
+def address(export: Export, base_url: str) -> str:
+    """Return the URL of an export."""
+    return f"{base_url}{API}/exports/{export.id}"
+
+
 def _links(export: Export, base_url: str) -> dict[str, str]:
-    here = f"{base_url}/exports/{export.id}"
+    here = address(export, base_url)
     return {"self": here, "download": f"{here}/download", "page": f"{base_url}/#{export.id}"}

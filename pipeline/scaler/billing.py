@@ -144,7 +144,8 @@ def span(export: Export) -> ExportSpan:
     planned, rendered = export.planned_at or end, export.rendered_at or end
     alone = planned - (export.started_at or planned) + end - rendered
     drawn = (export.result and export.result.seconds) or rendered - planned
-    return ExportSpan(export.id, export.created_at, end, alone + drawn)
+    begin = export.begun_at if export.charged_before else export.created_at
+    return ExportSpan(export.id, begin, end, alone + drawn)
 
 
 def check_price(settings: Settings, pool: WorkerPool) -> None:

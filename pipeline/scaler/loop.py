@@ -169,7 +169,7 @@ class Scaler:
             self._usage.write_learned(self.learned.encode())
 
     def _show(self, demands: Sequence[Demand]) -> None:
-        """Publish the state for GET /scaler and the panel."""
+        """Publish the state for GET /v1/scaler and the panel."""
         self._redis.decisions.show_state(
             {
                 "at": time.time(),

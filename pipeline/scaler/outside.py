@@ -1,6 +1,6 @@
 """Workers that another program starts and stops, such as KEDA (SCALER_MODE=none).
 
-The decision is made as always and published: `pipeline_workers_wanted` in GET /metrics, `wanted` in GET /scaler.
+The decision is made as always and published: `pipeline_workers_wanted` in GET /metrics, `wanted` in GET /v1/scaler.
 """
 
 from __future__ import annotations

@@ -45,8 +45,16 @@ class UsageLog:
         return found
 
     def bill(self, export_id: str, charge: Charge | None) -> None:
-        """Write an export's charge and remove its mark; None where workers are not scaled."""
-        self._exports.change(export_id, lambda e: dataclasses.replace(e, charge=charge))
+        """Write an export's charge and remove its mark; None where workers are not scaled.
+
+        What it was charged before a retry is added.
+        """
+
+        def step(export: Export) -> Export:
+            both = charge and charge + (export.charged_before or Charge())
+            return dataclasses.replace(export, charge=both)
+
+        self._exports.change(export_id, step)
         self._bucket.delete([UNBILLED + export_id])
 
     def pending_charges(self) -> dict[str, Charge]:

@@ -9,9 +9,9 @@ from typing import TypeVar
 
 from ..adapters.bucket import Bucket
 from ..errors import PipelineError
-from ..exports.export import Export, State
+from ..exports.export import WORKING, Export, State
 from ..exports.ids import new_id
-from ..exports.late import abort_late_uploads, kept_ids, remove_late_objects
+from ..exports.late import abort_late_uploads, kept_ids, leftovers
 from ..exports.repository import MAX_REFUSED, ExportRepository
 from ..exports.uploads import Upload, expired, release, remove_expired
 from ..settings import Settings
@@ -69,8 +69,10 @@ class CleanUp:
 
     def _remove_late(self, export_id: str) -> None:
         """Remove what a slow worker stored after its export was closed."""
-        if removed := remove_late_objects(self._bucket, export_id):
-            log.info("keeper: export %s: %d objects that came late are removed", export_id, removed)
+        late = leftovers(self._bucket, export_id)
+        if late and self._exports.load(export_id).state not in (*WORKING, State.FAILED):  # those need them
+            self._bucket.delete(late)
+            log.info("keeper: export %s: %d objects that came late are removed", export_id, len(late))
 
 
 def _each(items: Iterable[T], act: Callable[[T], None]) -> None:

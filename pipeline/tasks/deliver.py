@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from ..exports import notices
-from ..exports.export import State
 from .step import Done, Outcome, Work
 
 
@@ -12,7 +11,7 @@ def body(work: Work) -> Outcome:
     s, export = work.services, work.export
     if s.mailer.configured and notices.is_due(export):
         notices.mark_unsent(s.bucket, export.id)
-    s.exports.close(export.id, keep=export.state is State.READY)
+    s.exports.close(export.id, export.state)
     s.redis.progress.forget(export.id)
     s.redis.wakeup.wake()
     return Done(export)

@@ -235,7 +235,7 @@ class Keeper:
     def _hold_back(self, export: Export, *, skip: bool) -> None:
         """Let an export wait, without demand for workers; or end it, when its document skips."""
         other = self._one_at_a_time.other(export)
-        late = time.time() - export.created_at > self._s.settings.export_deadline
+        late = time.time() - export.begun_at > self._s.settings.export_deadline
         if skip or late:
             words = f"It was not started: export {other} of the same document was at work."
             flow.fail(self._s, export.id, ExportFailed(words, advice="Request it again when that one is over."))

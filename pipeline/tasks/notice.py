@@ -36,7 +36,8 @@ def message(export: Export, settings: Settings) -> EmailMessage:
     mail["To"] = Address(addr_spec=export.notify or "")
     mail["Date"] = format_datetime(datetime.fromtimestamp(export.finished_at or export.created_at, UTC))
     # The same at each attempt: most mail programs show a mail that was sent twice after a crash only once.
-    mail["Message-ID"] = f"<{export.id}@{urlsplit(settings.base_url).hostname}>"
+    about = f"{export.id}.{export.retried_at:.0f}" if export.retried_at else export.id
+    mail["Message-ID"] = f"<{about}@{urlsplit(settings.base_url).hostname}>"
     mail["Auto-Submitted"] = "auto-generated"
     links = list(_links(export, settings)) if ready else []
     works = "The link works" if len(links) == 1 else "The links work"

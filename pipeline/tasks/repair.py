@@ -43,7 +43,7 @@ def repair(status: ExportStatus, deadline: float) -> Repair:
     """
     if status.export.state.over:
         return Repair.NOTHING if status.sent or status.busy else Repair.DELIVER
-    if status.now - status.export.created_at > deadline:
+    if status.now - status.export.begun_at > deadline:
         return Repair.GIVE_UP
     if status.busy or (status.sent and not status.queue_empty):
         return Repair.NOTHING

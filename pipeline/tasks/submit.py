@@ -77,6 +77,7 @@ def validate(s: Services, request: ExportRequest) -> tuple[Export, bytes | None]
         owner=request.owner,
         created_at=time.time(),
         notify=request.notify,
+        subject=request.subject,
         name=params.title.strip() or request.document,
         request_key=request_key(request),
         fingerprint=fingerprint(request),

@@ -13,24 +13,28 @@ from werkzeug.wrappers import Response as AnyResponse
 from ..errors import IllegalStep, InvalidRequest, LinkExpired, NoExport, NotFound, PipelineError
 from ..exports import views
 from ..exports.export import Export, State
+from ..exports.ids import is_id
+from ..exports.lists import Wanted
 from ..exports.removal import remove
 from ..exports.request import ExportRequest
+from ..exports.views import API
 from ..exports.volumes import VolumeLimit
 from ..scaler.quotes import represent
-from ..tasks import flow
+from ..tasks import again, flow
+from ..tasks.submit import Submitted
 from ..tasks.submit import submit as submit_request
 from .auth import owner, services
 from .bodies import body_as
 from .errors import json_answer
 
-blueprint = Blueprint("api", __name__)
+blueprint = Blueprint("api", __name__, url_prefix=f"{API}/exports")
 LISTED = 20
 MAX_LISTED = 100
 LIMITS = {str(number): number for number in range(1, MAX_LISTED + 1)}
 
 
 class Body(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The body of POST /exports."""
+    """The body of POST /v1/exports."""
 
     document: Annotated[str, Meta(max_length=100, description="the kind of document, such as photos")]
     params: Annotated[dict[str, Any], Meta(description="an object with the document's parameters")]
@@ -46,6 +50,10 @@ class Body(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         int | None, Meta(description="split into files of at most this many bytes, 1048576 or more")
     ] = None
     keep_inputs: Annotated[bool, Meta(description="keep handed-in inputs when the export is removed")] = False
+    subject: Annotated[
+        Annotated[str, Meta(min_length=1, max_length=200)] | None,
+        Meta(description="who asks: the end user of your app, 1 to 200 characters"),
+    ] = None
     content: Annotated[
         str, Meta(max_length=200, description="hash of the listing: with one `key` it may come under another name")
     ] = ""
@@ -54,40 +62,41 @@ class Body(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 msgspec.json.Decoder(Body)  # so that the type is known before there are threads, see exports/encoding.py
 
 
-@blueprint.post("/exports")
+@blueprint.post("")
 def submit() -> Response:
     """202 for a new or unfinished export, 200 for a finished one. `queued` is false while Redis is down."""
     s, name, body = services(), owner(), body_as(Body, _key())
     volume = VolumeLimit(body.volume_pages, body.volume_bytes)
     wanted = ExportRequest(
         body.document, body.params, name, body.notify, body.key, body.chunk_pages, volume, body.keep_inputs,
-        body.within, body.content,
+        body.within, body.subject or "", body.content,
     )  # fmt: skip
-    submitted = submit_request(s, wanted)
-    export = submitted.export
-    answer = represent(s, export) | {"queued": submitted.queued}
-    response = json_answer(answer, 200 if export.state.over else 202)
-    response.headers["Location"] = f"{s.settings.base_url}/exports/{export.id}"
-    return response
+    return _accepted(submit_request(s, wanted))
 
 
-@blueprint.get("/exports")
+@blueprint.get("")
 def recent() -> Response:
-    """List the caller's own exports, newest first."""
-    s, name = services(), owner()
-    limit = LIMITS.get(request.args.get("limit", str(LISTED)))
+    """List the caller's own exports, newest first, a page at a time."""
+    s, name, asked = services(), owner(), request.args
+    limit, after, state = LIMITS.get(asked.get("limit", str(LISTED))), asked.get("after"), asked.get("state")
     if limit is None:
         raise InvalidRequest(f"limit must be a number from 1 to {MAX_LISTED}.", field="limit")
-    mine = s.exports.by_owner(name, limit)
-    return _cheap({"exports": [views.summary(export, s.settings.base_url) for export in mine]})
+    if after is not None and not is_id(after):
+        raise InvalidRequest("after must be what the page before has as next.", field="after")
+    if state is not None and state not in list(State):
+        raise InvalidRequest(f"state must be one of {', '.join(State)}.", field="state")
+    wanted = Wanted(name, asked.get("subject"), State(state) if state else None, asked.get("document"))
+    page = s.exports.page(wanted, limit, after)
+    shown = [views.summary(export, s.settings.base_url) for export in page.exports]
+    return _cheap({"exports": shown, "next": page.after})
 
 
-@blueprint.get("/exports/<export_id>")
+@blueprint.get("/<export_id>")
 def show(export_id: str) -> Response:
     return _cheap(represent(services(), _own(export_id)))
 
 
-@blueprint.delete("/exports/<export_id>")
+@blueprint.delete("/<export_id>")
 def cancel_or_remove(export_id: str) -> Response:
     """Cancel what runs, and remove what is over: 204.
 
@@ -100,16 +109,22 @@ def cancel_or_remove(export_id: str) -> Response:
     return Response(status=204)
 
 
-@blueprint.get("/exports/<export_id>/download")
-@blueprint.get("/exports/<export_id>/download/<int:volume>")
+@blueprint.post("/<export_id>/retry")
+def retry(export_id: str) -> Response:
+    """Let a failed export go on: 202. What is drawn is not drawn again."""
+    return json_answer(represent(services(), again.retry(services(), _own(export_id).id)), 202)
+
+
+@blueprint.post("/<export_id>/again")
+def ask_again(export_id: str) -> Response:
+    """Request the same again, as a new export."""
+    return _accepted(again.again(services(), _own(export_id), _key().get("key")))
+
+
+@blueprint.get("/<export_id>/download")
+@blueprint.get("/<export_id>/download/<int:volume>")
 def download(export_id: str, volume: int = 0) -> AnyResponse:
     return to_file(_own(export_id), volume)
-
-
-@blueprint.get("/health")
-def health() -> Response:
-    """Show that this process answers. It says nothing about other services."""
-    return json_answer({"ok": True})
 
 
 def to_file(export: Export, volume: int = 0) -> AnyResponse:
@@ -139,6 +154,15 @@ def _no_file(export: Export) -> PipelineError:
     if export.state.over:
         return IllegalStep(f"{what}; it has no file.", advice="Request the export again.")
     return IllegalStep(f"{what}; its file is not ready yet.", advice="Wait until the export is ready.")
+
+
+def _accepted(submitted: Submitted) -> Response:
+    """Return 202 for a new or unfinished export, 200 for a finished one, with its address."""
+    s, export = services(), submitted.export
+    answer = represent(s, export) | {"queued": submitted.queued}
+    response = json_answer(answer, 200 if export.state.over else 202)
+    response.headers["Location"] = views.address(export, s.settings.base_url)
+    return response
 
 
 def _key() -> dict[str, str]:

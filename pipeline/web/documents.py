@@ -8,10 +8,11 @@ import msgspec
 from flask import Blueprint, Response
 
 from .. import documents
+from ..exports.views import API
 from .auth import owner
 from .errors import json_answer
 
-blueprint = Blueprint("documents", __name__)
+blueprint = Blueprint("documents", __name__, url_prefix=API)
 
 
 @blueprint.get("/documents")

@@ -19,7 +19,7 @@ from .auth import services
 
 log = logging.getLogger(__name__)
 PAGE, JSON, PROBLEM = "text/html", "application/json", "application/problem+json"
-LOCAL = re.compile(r"/((d/[\w.-]+|exports/[0-9a-z]+/download)(/[0-9]+)?)?", re.ASCII)
+LOCAL = re.compile(r"/((d/[\w.-]+|v1/exports/[0-9a-z]+/download)(/[0-9]+)?)?", re.ASCII)
 """Paths to which sign-in may redirect. Anything else could lead to another site."""
 
 REPORT = "It was logged; please report it."

@@ -9,17 +9,18 @@ from flask import Blueprint, Response
 from msgspec import Meta
 
 from ..exports.uploads import Upload, Uploads
+from ..exports.views import API
 from .auth import owner, services
 from .bodies import body_as
 from .errors import json_answer
 
-blueprint = Blueprint("inputs", __name__, url_prefix="/inputs")
+blueprint = Blueprint("inputs", __name__, url_prefix=f"{API}/inputs")
 URL_SECONDS = 3600  # in which a PUT must begin; a new URL may be asked for at any time
 AT_ONCE = 100  # URLs in one answer
 
 
 class Body(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The body of POST /inputs."""
+    """The body of POST /v1/inputs."""
 
     name: Annotated[str, Meta(min_length=1, max_length=1000, description="a file name, such as orders.jsonl")]
     bytes: Annotated[int | None, Meta(description="its size, if it is known")] = None
@@ -34,7 +35,7 @@ class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Parts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The body of POST /inputs/ID/parts."""
+    """The body of POST /v1/inputs/ID/parts."""
 
     parts: Annotated[list[Part], Meta(min_length=1, max_length=AT_ONCE, description="1 to 100 of {number, bytes}")]
 
@@ -49,7 +50,7 @@ def begin() -> Response:
     uploads, body = _uploads(), body_as(Body)
     upload = uploads.begin(body.name, body.bytes, body.beside)
     response = json_answer(_shown(upload, []) | {"url": uploads.url(upload, URL_SECONDS)}, 201)
-    response.headers["Location"] = f"{services().settings.base_url}/inputs/{upload.id}"
+    response.headers["Location"] = f"{services().settings.base_url}{API}/inputs/{upload.id}"
     return response
 
 

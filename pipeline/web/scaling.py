@@ -6,13 +6,14 @@ from flask import Blueprint, Response, request
 
 from .. import documents
 from ..errors import InvalidRequest
+from ..exports.views import API
 from ..scaler.learned import Learned
 from ..scaler.quotes import quotes_as_json, quotes_for_pages
 from ..tasks.last_runs import standings
 from .auth import owner, services
 from .errors import json_answer
 
-blueprint = Blueprint("scaling", __name__)
+blueprint = Blueprint("scaling", __name__, url_prefix=API)
 
 
 @blueprint.get("/scaler")

@@ -27,11 +27,11 @@ class Caller:
 
     def ask(self, ended: float) -> None:
         body = {"document": "slow", "params": ORDER, "notify": self.address, "chunk_pages": 4, "key": self.address}
-        self.id = str(self._call("POST", "/exports", ended, json=body).json()["id"])
+        self.id = str(self._call("POST", "/v1/exports", ended, json=body).json()["id"])
 
     def wait_for_end(self, ended: float) -> None:
         while time.monotonic() < ended:
-            self.export = self._call("GET", f"/exports/{self.id}", ended).json()
+            self.export = self._call("GET", f"/v1/exports/{self.id}", ended).json()
             if self.export["state"] in OVER:
                 return
             time.sleep(0.1)
@@ -39,7 +39,7 @@ class Caller:
 
     def download(self, folder: Path, ended: float) -> Path:
         path = folder / f"{self.id}.pdf"
-        path.write_bytes(self._call("GET", f"/exports/{self.id}/download", ended).content)
+        path.write_bytes(self._call("GET", f"/v1/exports/{self.id}/download", ended).content)
         return path
 
     def _call(self, method: str, path: str, ended: float, **more: Any) -> requests.Response:

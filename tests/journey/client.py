@@ -38,13 +38,13 @@ def ask(laptop: Laptop, document: str = "photos", notify: str | None = "admin@ex
     """Request an export. Returns its id."""
     chunk_pages = order.pop("chunk_pages", None)
     body = {"document": document, "params": order, "notify": notify, "chunk_pages": chunk_pages}
-    answer = requests.post(f"{laptop.url}/exports", json=body, headers=laptop.headers, timeout=30)
+    answer = requests.post(f"{laptop.url}/v1/exports", json=body, headers=laptop.headers, timeout=30)
     assert answer.status_code == 202, answer.text
     return str(answer.json()["id"])
 
 
 def look(laptop: Laptop, export_id: str) -> dict[str, Any]:
-    answer = requests.get(f"{laptop.url}/exports/{export_id}", headers=laptop.headers, timeout=30)
+    answer = requests.get(f"{laptop.url}/v1/exports/{export_id}", headers=laptop.headers, timeout=30)
     assert answer.ok, answer.text
     found: dict[str, Any] = answer.json()
     return found
@@ -82,7 +82,9 @@ def wait_for_no_workers(laptop: Laptop) -> None:
 def download(laptop: Laptop, export_id: str, folder: Path) -> Path:
     """Download the file by the API. Returns its path."""
     path = folder / f"{export_id}.pdf"
-    with requests.get(f"{laptop.url}/exports/{export_id}/download", headers=laptop.headers, timeout=60) as answer:
+    with requests.get(
+        f"{laptop.url}/v1/exports/{export_id}/download", headers=laptop.headers, timeout=60
+    ) as answer:
         assert answer.ok, answer.text
         path.write_bytes(answer.content)
     return path

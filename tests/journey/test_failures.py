@@ -149,7 +149,7 @@ def test_cancelling_stops_the_work(tmp_path: Path) -> None:
     with system(tmp_path) as running:
         export_id = client.ask(running, "slow", pages=400, seconds=0.1, chunk_pages=200)
         client.wait_until("a page is drawn", lambda: pages_done(running, export_id) > 3)
-        answer = requests.delete(f"{running.url}/exports/{export_id}", headers=running.headers, timeout=10)
+        answer = requests.delete(f"{running.url}/v1/exports/{export_id}", headers=running.headers, timeout=10)
         assert answer.json()["state"] == "cancelled"
         client.wait_until_told(running, export_id)
         client.wait_for_no_workers(running)
@@ -167,7 +167,7 @@ def test_redis_is_down_when_somebody_asks(tmp_path: Path) -> None:
         port = first.port
     with system(tmp_path / "system", REDIS_URL=f"redis://127.0.0.1:{port}/0") as running:
         body = {"document": "slow", "params": {"pages": 4}, "notify": "admin@example.org"}
-        answer = requests.post(f"{running.url}/exports", json=body, headers=running.headers, timeout=20)
+        answer = requests.post(f"{running.url}/v1/exports", json=body, headers=running.headers, timeout=20)
         assert (answer.status_code, answer.json()["queued"]) == (202, False)
         export_id = answer.json()["id"]
         with valkey(tmp_path, port=port):

@@ -82,7 +82,7 @@ def timed_request(system: Laptop, listing: str) -> float:
     params = {"listing": listing, "title": uuid4().hex}
     began = time.perf_counter()
     answer = requests.post(
-        f"{system.url}/exports",
+        f"{system.url}/v1/exports",
         json={"document": "photos", "params": params},
         headers=system.headers,
         timeout=30,

@@ -34,6 +34,12 @@ class Counters:
             send_uncount(self._redis, name)
         self._owed.discard(name)
 
+    def forget_attempts(self, export_id: str) -> None:
+        """Forget all attempts at an export's work. Looks at every key in Redis."""
+        with redis_errors():
+            if keys := list(self._redis.scan_iter(f"pipeline:attempt:*{export_id}*", count=1000)):
+                self._redis.delete(*keys)
+
     def allow(self, what: str, per_minute: int) -> bool:
         """Count one more; returns True up to `per_minute` in this minute."""
         return self._count(f"pipeline:rate:{what}:{int(time.time() // 60)}", 120) <= per_minute

@@ -87,6 +87,11 @@ class ProgressNotes:
         with redis_errors():
             self._redis.set(f"pipeline:over:{export}", 1, ex=DAY)
 
+    def note_retried(self, export: str) -> None:
+        """Take `note_over` back."""
+        with redis_errors():
+            self._redis.delete(f"pipeline:over:{export}")
+
     def is_over(self, export: str) -> bool:
         """True if `note_over` was called. Only the bucket knows for certain."""
         with redis_errors():

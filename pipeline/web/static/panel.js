@@ -118,7 +118,7 @@ function show(item) {
   by("advice").hidden = !by("advice").textContent;
   by("cancel").hidden = !running(item);
   by("file").hidden = item.state !== "ready";
-  by("file").href = `/exports/${item.id}/download`;
+  by("file").href = `/v1/exports/${item.id}/download`;
   by("file").textContent = item.result?.volumes.length ? "Download the index" : "Download again";
   showVolumes(item.id, item.result?.volumes ?? []);
   showSkipped(item.result);
@@ -128,7 +128,7 @@ function showVolumes(id, volumes) {
   const line = ({ first_page, pages, bytes }, i) => {
     const about = ` pages ${first_page} to ${first_page + pages - 1}, ${size(bytes)}`;
     const made = element("li", about);
-    made.prepend(element("a", `Volume ${i + 1}`, { href: `/exports/${id}/download/${i + 1}` }));
+    made.prepend(element("a", `Volume ${i + 1}`, { href: `/v1/exports/${id}/download/${i + 1}` }));
     return made;
   };
   by("volumes").hidden = !volumes.length;
@@ -152,7 +152,7 @@ async function watch(id, { started }) {
   let pause = FASTEST;
   while (watched === mine) {
     try {
-      const response = await call(`/exports/${id}`, { headers: etag ? { "If-None-Match": etag } : {} });
+      const response = await call(`/v1/exports/${id}`, { headers: etag ? { "If-None-Match": etag } : {} });
       if (watched !== mine) return;
       if (response.status === 304) {
         pause = Math.min(SLOWEST, pause * 1.25);
@@ -175,7 +175,7 @@ async function watch(id, { started }) {
 }
 
 function finish(item, started) {
-  if (item.state === "ready" && started) location.assign(`/exports/${item.id}/download`); // a download does not leave the page
+  if (item.state === "ready" && started) location.assign(`/v1/exports/${item.id}/download`); // a download does not leave the page
 }
 
 function leave(error) {
@@ -187,7 +187,7 @@ function leave(error) {
 
 async function cancel(id) {
   try {
-    const response = await call(`/exports/${id}`, { method: "DELETE" });
+    const response = await call(`/v1/exports/${id}`, { method: "DELETE" });
     if (!response.ok) complain(await errorOf(response));
     else if (watched?.id === id) show(await response.json());
   } catch {
@@ -288,7 +288,7 @@ async function ask(event) {
   button.disabled = true; // before the request: a second click must not make a second copy
   try {
     const headers = { "Content-Type": "application/json" };
-    const response = await call("/exports", { method: "POST", body, headers });
+    const response = await call("/v1/exports", { method: "POST", body, headers });
     const answer = await response.json();
     if (answer.error) complain(answer.error);
     else begin(answer);
@@ -325,7 +325,7 @@ function row(item) {
       const look = () => watch(item.id, { started: false });
       actions.append(element("button", "Show", { className: "plain", onclick: look }));
     } else {
-      const link = element("a", "Download", { href: `/exports/${item.id}/download`, className: "button plain" });
+      const link = element("a", "Download", { href: `/v1/exports/${item.id}/download`, className: "button plain" });
       actions.append(link);
     }
   } else if (running(item)) {
@@ -349,7 +349,7 @@ function fill(exports) {
 
 async function list() {
   try {
-    const response = await call("/exports", { headers: listed ? { "If-None-Match": listed } : {} });
+    const response = await call("/v1/exports", { headers: listed ? { "If-None-Match": listed } : {} });
     if (response.ok) {
       listed = response.headers.get("ETag");
       const { exports } = await response.json();
@@ -368,7 +368,7 @@ async function list() {
 
 async function scaler() {
   try {
-    const response = await call("/scaler");
+    const response = await call("/v1/scaler");
     const { scaler: seen, decisions } = await response.json();
     by("workers").hidden = !seen;
     if (!seen) return;
@@ -391,7 +391,7 @@ async function scaler() {
 async function schedules() {
   if (!by("schedules").open) return;
   try {
-    const { schedules: found, timezone } = await (await call("/schedules")).json();
+    const { schedules: found, timezone } = await (await call("/v1/schedules")).json();
     const moment = (at) => new Date(at * 1000).toLocaleString("en-GB", { timeZone: timezone });
     const line = ({ name, next, last, outcome, problem }) =>
       element("li", `${name}: next ${moment(next)}, last ${last ? `${moment(last)} (${outcome})` : "never"}. ${problem}`);

@@ -59,7 +59,7 @@ def test_rows_of_a_generator_become_a_file(client: Client, tmp_path: Path) -> No
     assert all(word in text for word in ("Orders", "2026-07-01", "9.50", "NaN", "200"))
     assert [each.name for each in tmp_path.iterdir()] == ["orders.pdf"]
     assert client.wait(export).result["records"] == 200
-    assert export.id in [each.id for each in client.list(5)]
+    assert export.id in [each.id for each in client.exports(state="ready")]
     assert client.download_url(export).startswith("http")
 
 
@@ -146,7 +146,7 @@ def test_what_goes_wrong_is_told_with_code_and_advice(client: Client, system: La
         client.export("table", [{"a": 1}], params={"font_size": 99})
     assert (caught.value.code, caught.value.field, caught.value.status) == ("InvalidRequest", "font_size", 422)
     with Client(system.url, "wrong-token") as foreign, pytest.raises(Refused) as caught:
-        foreign.list()
+        next(foreign.exports())
     assert (caught.value.code, caught.value.status) == ("NotSignedIn", 401) and caught.value.advice
     for wrong in ("../inputs", "0" * 26):
         with pytest.raises(NotFound):
@@ -214,7 +214,7 @@ def test_an_app_that_does_not_answer_is_tried_a_few_times(monkeypatch: pytest.Mo
     pauses: list[float] = []
     monkeypatch.setattr("manypages.transport.time", SimpleNamespace(sleep=pauses.append))
     with Client(f"http://127.0.0.1:{free_port()}", "token", tries=4) as alone, pytest.raises(Unavailable) as caught:
-        alone.list()
+        next(alone.exports())
     assert caught.value.advice == "Try again later."
     assert len(pauses) == 3 and pauses == sorted(pauses)
 
@@ -264,3 +264,29 @@ def test_memory_does_not_grow_with_the_rows(client: Client, system: Laptop) -> N
     export_id, peak = ran.stdout.split()
     client.cancel(export_id)
     assert int(peak) <= 60 * 1024  # kB
+
+
+def test_lists_are_read_to_their_end(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("manypages.client.PAGE", 2)
+    made = [client.export("table", [{"a": n}], subject=f"user {n % 2}") for n in range(5)]
+    assert [each.id for each in client.exports()][:5] == [each.id for each in made[::-1]]
+    ours = [each.id for each in client.exports(subject="user 1", document="table")]
+    assert ours == [made[3].id, made[1].id]
+    assert not list(client.exports(subject="user 1", document="photos"))
+
+
+def test_a_failed_export_goes_on_and_the_same_is_asked_for_again(client: Client, system: Laptop) -> None:
+    failed = client.export("table", [{"a": 1}], params={"columns": [{"field": "b"}]})
+    with pytest.raises(ExportFailed):
+        client.wait(failed, timeout=PATIENCE)
+    wait_until("the export is closed", lambda: system.store.head(f"active/{failed.id}") is None)
+    retried = client.retry(failed)
+    assert retried.id == failed.id and not retried.over
+    with pytest.raises(ExportFailed, match="There is no column 'b'"):
+        client.wait(retried, timeout=PATIENCE)
+    made = client.wait(client.export("table", [{"a": 1}], subject="ann"), timeout=PATIENCE)
+    with pytest.raises(Refused, match="only a failed one goes on"):
+        client.retry(made)
+    copy = client.again(made)
+    assert copy.id != made.id and copy.data["subject"] == "ann"
+    assert client.wait(copy, timeout=PATIENCE).result["records"] == 1

@@ -46,14 +46,14 @@ def test_one_new_file_is_known_everywhere(folder: Path, settings: Settings, mess
     client = create_app(services).test_client()
 
     body = {"document": "letters", "params": {"letters": RECORDS, "greeting": "Hello"}}
-    answer = client.post("/exports", json=body, headers=SHOP)
+    answer = client.post("/v1/exports", json=body, headers=SHOP)
     assert answer.status_code == 202 and answer.json, answer.text
     export_id = answer.json["id"]
     steps.plan(services, export_id)
     for chunk in services.exports.plan(export_id).chunks:
         steps.render(services, export_id, chunk.number)
     steps.assemble(services, export_id)
-    link = client.get(f"/exports/{export_id}/download", headers=SHOP).headers["Location"]
+    link = client.get(f"/v1/exports/{export_id}/download", headers=SHOP).headers["Location"]
     pages = pypdf.PdfReader(io.BytesIO(read(link))).pages
     assert [page.extract_text() for page in pages] == ["Hello Ada, one", "Hello Grace, two"]
 

@@ -15,6 +15,7 @@ from pipeline.errors import Conflict, StoreDown
 from pipeline.exports import repository as repositories
 from pipeline.exports.export import Export
 from pipeline.exports.ids import new_id
+from pipeline.exports.lists import Wanted
 from pipeline.exports.repository import ExportRepository, listing_key
 
 from .records import end, export, keys
@@ -47,7 +48,7 @@ def test_an_accepted_export_is_stored_completely(exports: ExportRepository, buck
     assert exports.accept(asked, b'{"source":"inputs/a.jpg"}', lasting=False) == asked
     assert exports.load(asked.id) == asked
     assert exports.active() == [asked.id]
-    assert exports.by_owner("a person / with ünusual name", 10) == [asked]
+    assert list(exports.page(Wanted("a person / with ünusual name"), 10).exports) == [asked]
     assert bucket.get(listing_key(asked.id)).data == b'{"source":"inputs/a.jpg"}'  # type: ignore[union-attr]
     assert not bucket.head(listing_key(exports.accept(export("another"), None, lasting=False).id))
 
@@ -120,7 +121,7 @@ def test_the_same_request_is_accepted_at_once_after_a_failed_write(
         listing_key(accepted.id),
         f"exports/{accepted.id}/export.json",
     }
-    assert exports.by_owner("shop", 10) == [accepted]
+    assert list(exports.page(Wanted("shop"), 10).exports) == [accepted]
     assert len(keys(bucket, "owners/")) == 1
 
 

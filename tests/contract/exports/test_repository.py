@@ -13,10 +13,12 @@ import pytest
 
 from pipeline.adapters.bucket.s3 import S3Bucket
 from pipeline.errors import Conflict, IllegalStep, NotFound
+from pipeline.exports import lists
 from pipeline.exports import repository as repositories
 from pipeline.exports.encoding import encode
 from pipeline.exports.export import Export, State
-from pipeline.exports.ids import new_id
+from pipeline.exports.ids import descending, new_id
+from pipeline.exports.lists import Page, Wanted
 from pipeline.exports.plan import Plan
 from pipeline.exports.repository import ExportRepository
 from pipeline.exports.segments import SegmentRepository, segment_key
@@ -82,18 +84,51 @@ def test_an_owners_newest_exports_come_first(exports: ExportRepository, bucket: 
     mine = [exports.accept(export(f"r{n}", now=1_700_000_000.0 + n), None, lasting=False) for n in range(4)]
     theirs = exports.accept(export("theirs", owner="archive"), None, lasting=False)
     bucket.delete([f"exports/{mine[2].id}/export.json"])
-    assert exports.by_owner("shop", 3) == [mine[3], mine[1]]
-    assert exports.by_owner("archive", 3) == [theirs]
-    assert exports.by_owner("nobody", 3) == []
+    assert list(exports.page(Wanted("shop"), 2).exports) == [mine[3], mine[1]]
+    assert list(exports.page(Wanted("archive"), 3).exports) == [theirs]
+    assert exports.page(Wanted("nobody"), 3) == Page((), None)
     assert list(exports.all()) == [mine[0], mine[1], mine[3], theirs]
 
 
 def test_listing_an_owner_costs_the_same_for_any_history(exports: ExportRepository, bucket: S3Bucket) -> None:
     mine = [exports.accept(export(f"r{n}", now=1_700_000_000.0 + n), None, lasting=False) for n in range(9)]
     with asked(bucket) as urls:
-        assert exports.by_owner("shop", 3) == mine[:5:-1]
+        assert list(exports.page(Wanted("shop"), 3).exports) == mine[:5:-1]
     assert [url for url in urls if "list-type" in url] == [urls[0]]
-    assert "max-keys=3" in urls[0] and len(urls) == 1 + 3
+    assert "max-keys=4" in urls[0] and len(urls) == 1 + 3
+
+
+def test_pages_of_a_list_follow_each_other(exports: ExportRepository, bucket: S3Bucket) -> None:
+    mine = [exports.accept(export(f"r{n}", now=1_700_000_000.0 + n), None, lasting=False) for n in range(5)][::-1]
+    one = exports.page(Wanted("shop"), 2)
+    assert one == Page((mine[0], mine[1]), mine[1].id)
+    bucket.delete([key for key in keys(bucket, "owners/") if key.endswith(descending(mine[1].id))])
+    two = exports.page(Wanted("shop"), 2, one.after)
+    assert two == Page((mine[2], mine[3]), mine[3].id), "also when what it began after was removed"
+    assert exports.page(Wanted("shop"), 2, two.after) == Page((mine[4],), None)
+    assert exports.page(Wanted("shop"), 1, mine[3].id).after is None, "the last page says that it is the last"
+
+
+def test_a_list_shows_what_matches(exports: ExportRepository, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked_by = {"": 2, "ann": 3}
+    made = [
+        exports.accept(dataclasses.replace(export(f"{name}{n}"), subject=name), None, lasting=False)
+        for name, count in asked_by.items() for n in range(count)
+    ]  # fmt: skip
+    end(exports, made[2])
+    end(exports, made[0])
+
+    def ids(limit: int = 9, **wanted: Any) -> set[str]:
+        return {each.id for each in exports.page(Wanted("shop", **wanted), limit).exports}
+
+    assert ids(subject="ann") == {each.id for each in made[2:]}
+    assert ids(subject="ann", state=State.CANCELLED) == {made[2].id}
+    assert ids(state=State.CANCELLED) == {made[0].id, made[2].id}
+    assert ids(document="table") == ids(subject="bob") == set()
+    assert exports.page(Wanted("archive", "ann"), 9) == Page((), None)
+    monkeypatch.setattr(lists, "LOOKED_AT", 2)
+    few = exports.page(Wanted("shop", document="table"), 1)
+    assert few == Page((), few.after) and few.after, "it ends before it has read everything"
 
 
 def test_looking_for_expired_exports_reads_one_record(exports: ExportRepository, bucket: S3Bucket) -> None:
@@ -130,7 +165,7 @@ def test_closing_removes_segments_and_the_active_mark(exports: ExportRepository,
     for one in (accepted, other):
         bucket.put(segment_key(one.id, 0, 0, 5), b"")
     bucket.put(f"exports/{accepted.id}/result/a.pdf", b"%PDF")
-    exports.close(accepted.id)
+    exports.close(accepted.id, State.READY)
     assert exports.active() == [other.id]
     assert SegmentRepository(bucket).found(accepted.id) == {}
     assert SegmentRepository(bucket).found(other.id) == {0: [(0, 5)]}

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from pipeline.exports.export import Charge, Export
+from pipeline.exports.export import Charge, Export, State
 from pipeline.exports.ids import new_id
 from pipeline.exports.repository import ExportRepository
 from pipeline.scaler.usage import UsageLog
@@ -28,7 +28,7 @@ def closed(exports: ExportRepository) -> Export:
     export_id = new_id()
     made = Export(export_id, "photos", {"title": "T"}, "shop", time.time(), request_key=export_id)
     exports.accept(made, None, lasting=False)
-    exports.close(made.id)
+    exports.close(made.id, State.READY)
     return made
 
 
@@ -50,7 +50,7 @@ def test_an_export_closed_twice_is_charged_once(exports: ExportRepository, usage
     """As by a message that is delivered again after its worker died."""
     made = closed(exports)
     usage.bill(made.id, Charge(12.5, 0.0001))
-    exports.close(made.id)
+    exports.close(made.id, State.READY)
     assert not usage.unbilled()
     assert not list(exports._bucket.entries("unbilled/"))
 

@@ -39,7 +39,7 @@ def cut_off(settings: Settings) -> Services:
 
 
 def ask(client: FlaskClient, params: dict[str, Any], **more: Any) -> TestResponse:
-    return client.post("/exports", json={"document": "photos", "params": params, **more}, headers=SHOP)
+    return client.post("/v1/exports", json={"document": "photos", "params": params, **more}, headers=SHOP)
 
 
 def asked(client: FlaskClient, put_photos: PutPhotos, photos: int = 3, **more: Any) -> str:

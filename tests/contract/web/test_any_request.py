@@ -47,8 +47,10 @@ bits = st.sampled_from(
     [b'"', b"{", b"[" * 2000, b"\xff", b"1e999999", b"1e-" + b"9" * 25, b"\\ud800", b"9" * 5000, b"NaN"]
 )
 paths = st.sampled_from(
-    ["/exports/{}", "/exports/{}/download", "/exports/{}/download/{}", "/d/{}", "/d/{}/{}", "/exports?limit={}",
-     "/estimate?document={}&count={}", "/new/{}", "/sign-in?next={}", "/static/{}", "/{}", "/scaler", "/"]
+    ["/v1/exports/{}", "/v1/exports/{}/download", "/v1/exports/{}/download/{}", "/d/{}", "/d/{}/{}",
+     "/v1/exports?limit={}", "/v1/exports?after={}&state={}", "/exports/{}/download", "/v1/exports/{}/retry",
+     "/v1/exports/{}/again", "/v1/estimate?document={}&count={}", "/new/{}", "/sign-in?next={}", "/static/{}",
+     "/{}", "/v1/scaler", "/"]
 )  # fmt: skip
 parts = st.sampled_from(
     [
@@ -118,7 +120,7 @@ def test_any_body_is_taken_or_refused(
     if spoiled:
         at = int(spoiled[0] * len(body))
         body = body[:at] + spoiled[1] + body[at:]
-    check(client.post("/exports", data=body, headers=SHOP, content_type="application/json"))
+    check(client.post("/v1/exports", data=body, headers=SHOP, content_type="application/json"))
 
 
 @examples(100)

@@ -1,4 +1,4 @@
-"""GET /documents: what can be requested, with schemas; POST /exports refuses what does not fit them."""
+"""GET /v1/documents: what can be requested, with schemas; POST /v1/exports refuses what does not fit them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .conftest import SHOP, error
 
 
 def listed(client: FlaskClient) -> dict[str, dict[str, Any]]:
-    answer = client.get("/documents", headers=SHOP)
+    answer = client.get("/v1/documents", headers=SHOP)
     assert answer.status_code == 200 and answer.json
     return {each["name"]: each for each in answer.json["documents"]}
 
@@ -26,7 +26,7 @@ def test_each_document_has_a_schema_of_its_parameters(client: FlaskClient) -> No
     validator = jsonschema.Draft202012Validator(table["params"])
     assert validator.is_valid({"rows": [{"a": 1}], "columns": [{"field": "a", "total": True}]})
     assert not validator.is_valid({"font_size": 1})
-    assert client.get("/documents").status_code == 401
+    assert client.get("/v1/documents").status_code == 401
 
 
 @pytest.mark.parametrize(
@@ -45,6 +45,6 @@ def test_each_document_has_a_schema_of_its_parameters(client: FlaskClient) -> No
 def test_rows_inside_a_request_are_checked_before_it_is_accepted(
     client: FlaskClient, document: str, params: dict[str, Any], field: str
 ) -> None:
-    refused = client.post("/exports", json={"document": document, "params": params}, headers=SHOP)
+    refused = client.post("/v1/exports", json={"document": document, "params": params}, headers=SHOP)
     assert (refused.status_code, error(refused)["field"]) == (422, field)
-    assert client.get("/exports", headers=SHOP).json == {"exports": []}
+    assert client.get("/v1/exports", headers=SHOP).json == {"exports": [], "next": None}

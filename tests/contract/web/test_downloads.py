@@ -27,7 +27,7 @@ def test_a_download_redirects_and_is_not_logged(
     export_id = asked(client, put_photos)
     make(services, export_id)
     caplog.clear()
-    answer = client.get(f"/exports/{export_id}/download", headers=SHOP)
+    answer = client.get(f"/v1/exports/{export_id}/download", headers=SHOP)
     assert answer.status_code == 302 and answer.headers["Cache-Control"] == "no-store"
     assert answer.headers["Referrer-Policy"] == "no-referrer"
     with urllib.request.urlopen(answer.headers["Location"]) as file:
@@ -45,7 +45,7 @@ def test_the_size_of_a_download_can_be_asked(
     make(services, export_id)
     result = services.exports.load(export_id).result
     assert result is not None
-    answer = client.head(f"/exports/{export_id}/download", headers=SHOP)
+    answer = client.head(f"/v1/exports/{export_id}/download", headers=SHOP)
     assert answer.status_code == 302
     with urllib.request.urlopen(urllib.request.Request(answer.headers["Location"], method="HEAD")) as file:
         assert (file.status, file.headers["Content-Length"]) == (200, str(result.bytes))
@@ -55,20 +55,22 @@ def test_the_size_of_a_download_can_be_asked(
 def test_each_volume_can_be_downloaded(client: FlaskClient, services: Services, put_photos: PutPhotos) -> None:
     export_id = asked(client, put_photos, 5, volume_pages=2)
     make(services, export_id)
-    body = client.get(f"/exports/{export_id}", headers=SHOP).json
+    body = client.get(f"/v1/exports/{export_id}", headers=SHOP).json
     assert body
     volumes = body["result"]["volumes"]
     assert [(volume["first_page"], volume["pages"]) for volume in volumes] == [(1, 2), (3, 2), (5, 1)]
     paths = ["", "/1", "/2", "/3"]
     assert [volume["download"].rsplit("/", 1)[1] for volume in volumes] == ["1", "2", "3"]
-    urls = [client.get(f"/exports/{export_id}/download{path}", headers=SHOP).headers["Location"] for path in paths]
+    urls = [
+        client.get(f"/v1/exports/{export_id}/download{path}", headers=SHOP).headers["Location"] for path in paths
+    ]
     for name, url in zip(["index", "1-of-3", "2-of-3", "3-of-3"], urls, strict=True):
         with urllib.request.urlopen(url) as file:
             assert f"-{name}.pdf" in file.headers["Content-Disposition"]
             assert file.read(5) == b"%PDF-"
     for path in ("/4", "/x", "/-1"):
-        assert client.get(f"/exports/{export_id}/download{path}", headers=SHOP).status_code == 404
-    assert client.get(f"/exports/{export_id}/download/2", headers=ARCHIVE).status_code == 404
+        assert client.get(f"/v1/exports/{export_id}/download{path}", headers=SHOP).status_code == 404
+    assert client.get(f"/v1/exports/{export_id}/download/2", headers=ARCHIVE).status_code == 404
 
 
 def test_a_mail_link_to_a_volume_works_after_sign_in(
@@ -85,17 +87,17 @@ def test_a_mail_link_to_a_volume_works_after_sign_in(
 
 
 def test_an_unfinished_export_has_no_download(client: FlaskClient, put_photos: PutPhotos) -> None:
-    answer = client.get(f"/exports/{asked(client, put_photos)}/download", headers=SHOP)
+    answer = client.get(f"/v1/exports/{asked(client, put_photos)}/download", headers=SHOP)
     assert answer.status_code == 409 and "queued" in error(answer)["message"]
 
 
 def test_a_failed_export_gives_its_reason(client: FlaskClient, services: Services, put_photos: PutPhotos) -> None:
     export_id = asked(client, put_photos)
     flow.fail(services, export_id, UnreadableSource("Photo 2 cannot be read."))
-    answer = client.get(f"/exports/{export_id}/download", headers=SHOP)
+    answer = client.get(f"/v1/exports/{export_id}/download", headers=SHOP)
     assert answer.status_code == 409
     assert "Photo 2 cannot be read." in error(answer)["message"] and "skip" in error(answer)["advice"]
-    body = client.get(f"/exports/{export_id}", headers=SHOP).json
+    body = client.get(f"/v1/exports/{export_id}", headers=SHOP).json
     assert body and body["failure"]["code"] == "UnreadableSource"
 
 
@@ -106,7 +108,7 @@ def test_a_removed_file_is_410(client: FlaskClient, services: Services, put_phot
     services.exports.remove_result(services.exports.load(export_id))
     if how == "expired by the keeper":
         services.exports.change(export_id, lambda e: e.to(State.EXPIRED))
-    answer = client.get(f"/exports/{export_id}/download", headers=SHOP)
+    answer = client.get(f"/v1/exports/{export_id}/download", headers=SHOP)
     assert answer.status_code == 410 and "again" in error(answer)["advice"]
 
 

@@ -26,12 +26,12 @@ def test_an_export_is_kept_while_redis_is_down(cut_off: Services, put_photos: Pu
     body = answer.json
     assert answer.status_code == 202 and body and body["queued"] is False
     export_id = body["id"]
-    assert answer.headers["Location"].endswith(f"/exports/{export_id}")
+    assert answer.headers["Location"].endswith(f"/v1/exports/{export_id}")
     assert cut_off.exports.active() == [export_id]
-    assert client.get(f"/exports/{export_id}", headers=SHOP).json["state"] == "queued"  # type: ignore[index]
+    assert client.get(f"/v1/exports/{export_id}", headers=SHOP).json["state"] == "queued"  # type: ignore[index]
     again = ask(client, {"listing": "inputs/album.jsonl"})
     assert (again.status_code, again.json["id"]) == (202, export_id)  # type: ignore[index]
-    cancelled = client.delete(f"/exports/{export_id}", headers=SHOP)
+    cancelled = client.delete(f"/v1/exports/{export_id}", headers=SHOP)
     assert (cancelled.status_code, cancelled.json["state"]) == (200, "cancelled")  # type: ignore[index]
 
 
@@ -41,7 +41,7 @@ def test_progress_comes_from_the_bucket_without_redis(
     export_id = asked(create_app(services).test_client(), put_photos, 2, chunk_pages=1)
     steps.plan(services, export_id)
     steps.render(services, export_id, 1)
-    body = create_app(cut_off).test_client().get(f"/exports/{export_id}", headers=SHOP).json
+    body = create_app(cut_off).test_client().get(f"/v1/exports/{export_id}", headers=SHOP).json
     assert body and body["progress"]["pages_done"] == 1 and body["progress"]["percent"] == 45
 
 
@@ -53,7 +53,7 @@ def test_sign_in_works_without_redis(cut_off: Services) -> None:
 def test_without_the_bucket_the_api_is_503(settings: Settings) -> None:
     alone = replace(settings, s3_endpoint_url=f"http://127.0.0.1:{free_port()}")
     client = create_app(open_services(alone, SentMessages())).test_client()
-    answer = client.get(f"/exports/{new_id()}", headers=SHOP)
+    answer = client.get(f"/v1/exports/{new_id()}", headers=SHOP)
     assert answer.status_code == 503 and error(answer)["code"] == "StoreDown" and "Retry-After" in answer.headers
     sign_in(client)
     assert client.get("/").status_code == 200
@@ -92,7 +92,7 @@ def test_an_internal_error_hides_its_details(
 def test_unknown_paths_and_methods_have_the_error_form(client: FlaskClient) -> None:
     missing = client.get("/nowhere", headers={"Accept": "application/json"})
     assert missing.status_code == 404 and error(missing)["message"]
-    wrong = client.put("/exports", headers=SHOP)
+    wrong = client.put("/v1/exports", headers=SHOP)
     assert wrong.status_code == 405 and error(wrong) and "POST" in wrong.headers["Allow"]
     assert "<h1>" in client.get("/nowhere", headers={"Accept": "text/html"}).text
-    assert client.get("/exports//x", headers=SHOP | {"Host": "evil.example"}).status_code == 404
+    assert client.get("/v1/exports//x", headers=SHOP | {"Host": "evil.example"}).status_code == 404

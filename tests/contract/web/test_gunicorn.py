@@ -25,7 +25,8 @@ from ...conftest import Environ
 
 HEAD = b"GET /health HTTP/1.1\r\nHost: localhost\r\n"
 REFUSED = (
-    b"POST /exports HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100000\r\n\r\n"
+    b"POST /v1/exports HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    b"Content-Length: 100000\r\n\r\n"
 )
 FORM = b"POST /sign-in HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\npassword="
 DRIPS, READERS = 50, 50

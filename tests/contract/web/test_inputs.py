@@ -1,4 +1,4 @@
-"""POST /inputs: bytes go straight to the bucket, by signed URLs; POST /exports uses them, and they go with it."""
+"""POST /v1/inputs: bytes go straight to the bucket, by signed URLs; exports use them."""
 
 from __future__ import annotations
 
@@ -36,15 +36,15 @@ def bucket() -> Iterator[requests.Session]:
 
 
 def begin(client: FlaskClient, owner: dict[str, str] = SHOP, **body: Any) -> dict[str, Any]:
-    answer = client.post("/inputs", json={"name": "rows.jsonl", **body}, headers=owner)
+    answer = client.post("/v1/inputs", json={"name": "rows.jsonl", **body}, headers=owner)
     assert answer.status_code == 201, answer.text
     begun: dict[str, Any] = answer.json  # type: ignore[assignment]
-    assert answer.headers["Location"].endswith(f"/inputs/{begun['id']}")
+    assert answer.headers["Location"].endswith(f"/v1/inputs/{begun['id']}")
     return begun
 
 
 def show(client: FlaskClient, file_id: str) -> dict[str, Any]:
-    answer = client.get(f"/inputs/{file_id}", headers=SHOP)
+    answer = client.get(f"/v1/inputs/{file_id}", headers=SHOP)
     assert answer.status_code == 200, answer.text
     return answer.json  # type: ignore[return-value]
 
@@ -57,14 +57,14 @@ def hand_in(client: FlaskClient, bucket: requests.Session, data: bytes = LINES, 
 
 def urls(client: FlaskClient, file_id: str, *sizes: int, first: int = 1) -> list[str]:
     parts = [{"number": number, "bytes": size} for number, size in enumerate(sizes, first)]
-    answer = client.post(f"/inputs/{file_id}/parts", json={"parts": parts}, headers=SHOP)
+    answer = client.post(f"/v1/inputs/{file_id}/parts", json={"parts": parts}, headers=SHOP)
     assert answer.status_code == 200, answer.text
     return [part["url"] for part in answer.json["parts"]]  # type: ignore[index]
 
 
 def table(client: FlaskClient, listing: str, owner: dict[str, str] = SHOP, **more: Any) -> Any:
     return client.post(
-        "/exports", json={"document": "table", "params": {"listing": listing}, **more}, headers=owner
+        "/v1/exports", json={"document": "table", "params": {"listing": listing}, **more}, headers=owner
     )
 
 
@@ -73,7 +73,7 @@ def test_a_small_input_is_one_put_and_then_a_document(
 ) -> None:
     begun = hand_in(client, bucket)
     assert show(client, begun["id"])["state"] == "complete"
-    assert client.post(f"/inputs/{begun['id']}/complete", headers=SHOP).status_code == 200
+    assert client.post(f"/v1/inputs/{begun['id']}/complete", headers=SHOP).status_code == 200
     answer = table(client, begun["key"])
     assert answer.status_code == 202, answer.text
     make(services, answer.json["id"])
@@ -91,18 +91,18 @@ def test_a_large_input_comes_in_parts_and_goes_on_after_a_break(
     assert bucket.put(second, data=rest, timeout=30).status_code == 200
     shown = show(client, file_id)
     assert (shown["state"], shown["parts"]) == ("waiting", [{"number": 2, "bytes": len(rest)}])
-    early = client.post(f"/inputs/{file_id}/complete", headers=SHOP)
-    assert early.status_code == 422 and f"GET /inputs/{file_id}" in error(early)["advice"]
+    early = client.post(f"/v1/inputs/{file_id}/complete", headers=SHOP)
+    assert early.status_code == 422 and f"GET /v1/inputs/{file_id}" in error(early)["advice"]
     assert table(client, begun["key"]).status_code == 422
 
     (first,) = urls(client, file_id, PART)
     assert bucket.put(first, data=data[:PART], timeout=30).status_code == 200
     for _ in range(2):  # the answer to the first may have been lost
-        answer = client.post(f"/inputs/{file_id}/complete", headers=SHOP)
+        answer = client.post(f"/v1/inputs/{file_id}/complete", headers=SHOP)
         assert answer.status_code == 200, answer.text
     assert show(client, file_id)["state"] == "complete"
     assert b"".join(services.bucket.read(begun["key"], 0, len(data))) == data
-    late = client.post(f"/inputs/{file_id}/parts", json={"parts": [{"number": 1, "bytes": 9}]}, headers=SHOP)
+    late = client.post(f"/v1/inputs/{file_id}/parts", json={"parts": [{"number": 1, "bytes": 9}]}, headers=SHOP)
     assert late.status_code == 404
 
 
@@ -123,13 +123,13 @@ def test_the_setting_limits_an_input(services: Services) -> None:
     small = replace(services, settings=replace(services.settings, max_input_bytes=PART + 1000))
     client = create_app(small).test_client()
     for size in (0, -1, PART + 1001):
-        refused = client.post("/inputs", json={"name": "x", "bytes": size}, headers=SHOP)
+        refused = client.post("/v1/inputs", json={"name": "x", "bytes": size}, headers=SHOP)
         assert (refused.status_code, error(refused)["field"]) == (422, "bytes")
         assert "MAX_INPUT_BYTES" in error(refused)["message"]
     file_id = begin(client)["id"]
     for number, size in ((1, PART + 1), (2, 1001), (3, 1)):
         parts = {"parts": [{"number": number, "bytes": size}]}
-        refused = client.post(f"/inputs/{file_id}/parts", json=parts, headers=SHOP)
+        refused = client.post(f"/v1/inputs/{file_id}/parts", json=parts, headers=SHOP)
         assert (refused.status_code, error(refused)["field"]) == (422, "parts")
     urls(client, file_id, PART, 1000)
 
@@ -150,18 +150,18 @@ def test_inputs_of_another_owner_do_not_exist(
     refused = table(client, listing["key"], ARCHIVE)
     assert (refused.status_code, error(refused)["message"]) == (422, f"There is no {listing['key']} in the bucket.")
     for path, method in (("", "get"), ("", "delete"), ("/complete", "post")):
-        assert getattr(client, method)(f"/inputs/{listing['id']}{path}", headers=ARCHIVE).status_code == 404
-    beside = client.post("/inputs", json={"name": "x", "beside": listing["id"]}, headers=ARCHIVE)
+        assert getattr(client, method)(f"/v1/inputs/{listing['id']}{path}", headers=ARCHIVE).status_code == 404
+    beside = client.post("/v1/inputs", json={"name": "x", "beside": listing["id"]}, headers=ARCHIVE)
     assert beside.status_code == 404
-    assert client.post("/inputs", json={"name": "x"}).status_code == 401
+    assert client.post("/v1/inputs", json={"name": "x"}).status_code == 401
 
     photo = {"source": picture["key"]}
     body = {"document": "photos", "params": {"photos": [photo]}}
-    refused = client.post("/exports", json=body, headers=ARCHIVE)
+    refused = client.post("/v1/exports", json=body, headers=ARCHIVE)
     assert (refused.status_code, error(refused)["field"]) == (422, "photos[0].source")
     services.bucket.put("inputs/theirs.jsonl", b'{"source": "%s"}' % picture["key"].encode())
     body = {"document": "photos", "params": {"listing": "inputs/theirs.jsonl"}}
-    export_id = client.post("/exports", json=body, headers=ARCHIVE).json["id"]  # type: ignore[index]
+    export_id = client.post("/v1/exports", json=body, headers=ARCHIVE).json["id"]  # type: ignore[index]
     with pytest.raises(InvalidRequest, match=r"Line 1 of .*: There is no"):
         steps.plan(services, export_id)
     for inputs in (services.inputs, services.inputs.of("archive")):  # whatever a document of one's own checks
@@ -181,7 +181,7 @@ def test_inputs_go_with_their_last_export_unless_they_are_kept(
     asked = []
     for title in ("First", "Second"):
         body = {"document": "photos", "params": {"listing": listing["key"], "title": title}, "keep_inputs": keep}
-        asked.append(client.post("/exports", json=body, headers=SHOP).json["id"])  # type: ignore[index]
+        asked.append(client.post("/v1/exports", json=body, headers=SHOP).json["id"])  # type: ignore[index]
         make(services, asked[-1])
 
     def there() -> list[str]:
@@ -207,7 +207,7 @@ def test_a_key_and_the_hash_of_a_listing_name_one_export(client: FlaskClient, bu
     for content in ("", "sha256:2"):
         refused = table(client, other["key"], key="july", content=content)
         assert (refused.status_code, error(refused)["field"]) == (422, "key")
-    assert client.get(f"/inputs/{first['id']}", headers=SHOP).status_code == 404, "it is used"
+    assert client.get(f"/v1/inputs/{first['id']}", headers=SHOP).status_code == 404, "it is used"
     assert show(client, again["id"])["state"] == "complete"
 
 
@@ -216,23 +216,23 @@ def test_unused_inputs_expire(client: FlaskClient, services: Services, bucket: r
     (url,) = urls(client, parts["id"], 1000)
     bucket.put(url, data=bytes(1000), timeout=30)
     removed = hand_in(client, bucket)
-    assert client.delete(f"/inputs/{removed['id']}", headers=SHOP).status_code == 204
+    assert client.delete(f"/v1/inputs/{removed['id']}", headers=SHOP).status_code == 204
     CleanUp(services.bucket, services.exports, services.settings).run()
     assert show(client, complete["id"])["state"] == "complete"
     CleanUp(services.bucket, services.exports, replace(services.settings, input_seconds=-1)).run()
     assert keys(services) == []
     assert services.bucket.uploads("inputs/") == []
-    assert client.get(f"/inputs/{complete['id']}", headers=SHOP).status_code == 404
+    assert client.get(f"/v1/inputs/{complete['id']}", headers=SHOP).status_code == 404
 
 
 def test_bodies_of_inputs_are_checked(client: FlaskClient) -> None:
     for body, field in (({}, "name"), ({"name": ""}, "name"), ({"name": "x", "size": 3}, "size")):
-        refused = client.post("/inputs", json=body, headers=SHOP)
+        refused = client.post("/v1/inputs", json=body, headers=SHOP)
         assert (refused.status_code, error(refused)["field"]) == (422, field)
     file_id = begin(client)["id"]
     for parts in ([], [{"number": 0, "bytes": 1}], [{"number": 1, "bytes": 1}] * 101):
-        assert client.post(f"/inputs/{file_id}/parts", json={"parts": parts}, headers=SHOP).status_code == 422
-    assert client.get("/inputs/../exports", headers=SHOP).status_code == 404
+        assert client.post(f"/v1/inputs/{file_id}/parts", json={"parts": parts}, headers=SHOP).status_code == 422
+    assert client.get("/v1/inputs/../exports", headers=SHOP).status_code == 404
 
 
 @given(st.text(max_size=300))

@@ -74,7 +74,7 @@ def test_metrics_need_a_token_unless_they_are_public(
 
 
 def test_the_token_of_the_metrics_opens_nothing_else(client: FlaskClient) -> None:
-    assert client.get("/exports", headers=READ).status_code == 401
+    assert client.get("/v1/exports", headers=READ).status_code == 401
 
 
 def test_an_export_is_counted_once(client: FlaskClient, services: Services, put_photos: PutPhotos) -> None:

@@ -16,7 +16,7 @@ from .conftest import SHOP, PutPhotos, sign_in
 def test_every_response_has_the_security_headers(services: Services) -> None:
     https = replace(services.settings, base_url="https://pdf.example.org")
     plain, secure = (create_app(s).test_client() for s in (services, replace(services, settings=https)))
-    for path in ("/", "/sign-in", "/exports", "/nowhere", "/d/x", "/health", "/static/panel.js"):
+    for path in ("/", "/sign-in", "/v1/exports", "/nowhere", "/d/x", "/health", "/static/panel.js"):
         for client in (plain, secure):
             with client.get(path) as answer:
                 assert answer.headers["X-Content-Type-Options"] == "nosniff"
@@ -31,7 +31,7 @@ def test_every_response_has_the_security_headers(services: Services) -> None:
 
 def test_urls_never_come_from_the_host_header(client: FlaskClient, put_photos: PutPhotos) -> None:
     body = {"document": "photos", "params": {"listing": put_photos(1)}}
-    answer = client.post("/exports", json=body, headers=SHOP | {"Host": "evil.example"})
+    answer = client.post("/v1/exports", json=body, headers=SHOP | {"Host": "evil.example"})
     assert "evil" not in answer.text and "evil" not in answer.headers["Location"]
     assert "evil" not in client.get("/", headers={"Host": "evil.example"}).headers["Location"]
 

@@ -1,4 +1,4 @@
-"""POST /exports."""
+"""POST /v1/exports."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_a_request_is_answered_202_and_queued(
     answer = ask(client, {"listing": put_photos(2), "title": "Trip"}, notify="a@example.org")
     body = answer.json
     assert answer.status_code == 202 and body
-    assert answer.headers["Location"] == f"{settings.base_url}/exports/{body['id']}" == body["links"]["self"]
+    assert answer.headers["Location"] == f"{settings.base_url}/v1/exports/{body['id']}" == body["links"]["self"]
     assert (body["state"], body["name"], body["notify"]) == ("queued", "Trip", "a@example.org")
     assert body["progress"]["percent"] == 0 and body["result"] is None and body["failure"] is None
     assert messages.sent == [("plan", body["id"])]
@@ -87,7 +87,7 @@ def test_an_invalid_request_names_the_field(
 ) -> None:
     for name, (body, field) in REFUSED.items():
         with subtests.test(name):
-            answer = client.post("/exports", json=body, headers=SHOP)
+            answer = client.post("/v1/exports", json=body, headers=SHOP)
             told = error(answer)
             assert answer.status_code == 422 and told["message"]
             assert field is None or told["field"] == field
@@ -99,14 +99,14 @@ def test_a_body_that_is_not_a_json_object_is_400(
 ) -> None:
     for body in ("", "{", "[]", "null", '{"document": NaN}', '{"a": "\\ud800"}', "[" * 100_000, b"\xff\xfe"):
         with subtests.test(body=body[:20]):
-            answer = client.post("/exports", data=body, headers=SHOP, content_type="application/json")
+            answer = client.post("/v1/exports", data=body, headers=SHOP, content_type="application/json")
             assert answer.status_code == 400 and error(answer)["code"] == "BadRequest"
     assert keys(services) == []
 
 
 def test_a_body_that_is_not_utf_8_is_400(client: FlaskClient, services: Services) -> None:
     body = '{"document": "photos", "params": {"title": "ü"}}'.encode("latin-1")
-    answer = client.post("/exports", data=body, headers=SHOP, content_type="application/json")
+    answer = client.post("/v1/exports", data=body, headers=SHOP, content_type="application/json")
     assert answer.status_code == 400 and "not UTF-8" in error(answer)["message"]
     assert keys(services) == []
 
@@ -117,7 +117,7 @@ def test_numbers_of_rows_keep_their_digits(client: FlaskClient, services: Servic
         '{"v":1e-99999999999999999999}]'
     )
     body = f'{{"document": "table", "params": {{"margin": 7.50, "rows": {rows}}}}}'
-    answer = client.post("/exports", data=body, headers=SHOP, content_type="application/json")
+    answer = client.post("/v1/exports", data=body, headers=SHOP, content_type="application/json")
     assert answer.status_code == 202, answer.text
     export = services.exports.load(answer.json["id"])  # type: ignore[index]
     stored = services.bucket.get(listing_key(export.id))
@@ -149,7 +149,7 @@ def test_a_deeply_nested_body_is_never_a_500(client: FlaskClient) -> None:
     def status(deep: int) -> int:
         rows = b'{"a":' + b"[" * deep + b"]" * deep + b"}"
         body = b'{"document": "table", "params": {"rows": [' + rows + b"]}}"
-        return client.post("/exports", data=body, headers=SHOP, content_type="application/json").status_code
+        return client.post("/v1/exports", data=body, headers=SHOP, content_type="application/json").status_code
 
     taken, refused = 100, 2000  # what can just be read, and cannot just be written, lies between
     while refused - taken > 1:
@@ -160,13 +160,13 @@ def test_a_deeply_nested_body_is_never_a_500(client: FlaskClient) -> None:
 
 
 def test_another_content_type_is_415(client: FlaskClient) -> None:
-    answer = client.post("/exports", data="{}", headers=SHOP, content_type="text/plain")
+    answer = client.post("/v1/exports", data="{}", headers=SHOP, content_type="text/plain")
     assert answer.status_code == 415 and "application/json" in error(answer)["message"]
 
 
 def test_a_large_body_is_413_with_advice(client: FlaskClient, services: Services) -> None:
     most = services.settings.max_body_bytes
-    answer = client.post("/exports", data=b" " * (most + 1), headers=SHOP, content_type="application/json")
+    answer = client.post("/v1/exports", data=b" " * (most + 1), headers=SHOP, content_type="application/json")
     assert answer.status_code == 413 and error(answer)["code"] == "BodyTooLarge"
     assert "listing" in error(answer)["advice"] and keys(services) == []
     assert f"{most:,} bytes (MAX_BODY_BYTES)" in error(answer)["message"]
@@ -182,7 +182,7 @@ def test_a_large_chunked_body_is_413(services: Services, put_photos: PutPhotos) 
     def post(*chunks: bytes) -> requests.Response:
         headers = SHOP | {"Content-Type": "application/json"}
         return requests.post(
-            f"http://127.0.0.1:{server.server_port}/exports", iter(chunks), headers=headers, timeout=30
+            f"http://127.0.0.1:{server.server_port}/v1/exports", iter(chunks), headers=headers, timeout=30
         )
 
     try:
@@ -211,11 +211,11 @@ def test_the_same_key_always_gives_the_same_export(
     first = asked(client, put_photos, key="order 7")
     make(services, first)
     body = {"document": "photos", "params": {"listing": "inputs/album.jsonl"}}
-    answer = client.post("/exports", json=body, headers=SHOP | {"Idempotency-Key": "order 7"})
+    answer = client.post("/v1/exports", json=body, headers=SHOP | {"Idempotency-Key": "order 7"})
     assert (answer.status_code, answer.json["id"], answer.json["state"]) == (200, first, "ready")  # type: ignore[index]
-    quoted = client.post("/exports", json=body, headers=SHOP | {"Idempotency-Key": '"order 7"'})
+    quoted = client.post("/v1/exports", json=body, headers=SHOP | {"Idempotency-Key": '"order 7"'})
     assert quoted.json["id"] == answer.json["id"]  # type: ignore[index]
-    other = client.post("/exports", json=body, headers=ARCHIVE | {"Idempotency-Key": "order 7"})
+    other = client.post("/v1/exports", json=body, headers=ARCHIVE | {"Idempotency-Key": "order 7"})
     assert other.json["id"] != first  # type: ignore[index]
 
 

@@ -19,9 +19,12 @@ LEARNED = Learned(page={"photos": 0.5}, pages={"photos": 100.0}, boot=15.0)
 
 
 def test_an_estimate_has_numbers_and_words(client: FlaskClient, services: Services) -> None:
-    assert client.get("/estimate?document=photos&pages=100", headers=SHOP).json == {"learned": False, "quotes": ANY}
+    assert client.get("/v1/estimate?document=photos&pages=100", headers=SHOP).json == {
+        "learned": False,
+        "quotes": ANY,
+    }
     services.usage.write_learned(LEARNED.encode())
-    answer = client.get("/estimate?document=photos&pages=100", headers=SHOP).json
+    answer = client.get("/v1/estimate?document=photos&pages=100", headers=SHOP).json
     assert answer and answer["learned"]
     cheapest, fastest = answer["quotes"][0], answer["quotes"][-1]
     assert cheapest["workers"] == 1 < fastest["workers"]
@@ -32,7 +35,7 @@ def test_an_estimate_has_numbers_and_words(client: FlaskClient, services: Servic
 
 @pytest.mark.parametrize("pages", ["", "0", "-1", "many", "99999999", "9" * 4301], ids=lambda pages: pages[:9])
 def test_an_invalid_number_of_pages_is_refused(client: FlaskClient, pages: str) -> None:
-    refused = client.get(f"/estimate?document=photos&pages={pages}", headers=SHOP)
+    refused = client.get(f"/v1/estimate?document=photos&pages={pages}", headers=SHOP)
     assert (refused.status_code, refused.json["error"]["field"]) == (422, "pages")  # type: ignore[index]
 
 
@@ -42,7 +45,7 @@ def test_an_export_is_estimated_and_then_charged(client: FlaskClient, services: 
     assert made and made["cost"]["charged"] is None
     assert made["cost"]["estimate"][0]["workers"] == 1
     services.usage.bill(made["id"], Charge(12.0, 0.0001))
-    after = client.get(f"/exports/{made['id']}", headers=SHOP).json
+    after = client.get(f"/v1/exports/{made['id']}", headers=SHOP).json
     assert after and after["cost"]["charged"] == {"dyno_seconds": 12.0, "dollars": 0.0001}
 
 
@@ -54,30 +57,30 @@ def test_an_unknown_price_hides_no_export(services: Services) -> None:
     made = ask(client, {"photos": [{"source": "inputs/1.jpg"}]})
     assert made.status_code == 202
     assert made.json and made.json["cost"]["estimate"] == []
-    assert client.get("/estimate?document=photos&pages=100", headers=SHOP).json == {"learned": ANY, "quotes": []}
+    assert client.get("/v1/estimate?document=photos&pages=100", headers=SHOP).json == {"learned": ANY, "quotes": []}
 
 
 def test_estimates_of_another_version_are_ignored(client: FlaskClient, services: Services) -> None:
     services.redis.decisions.show_state({"learned": {"page": 0.5, "boot": "soon"}})
     made = ask(client, {"photos": [{"source": "inputs/1.jpg"}]}).json
     assert made and made["cost"]["estimate"] == []
-    assert client.get("/exports", headers=SHOP).status_code == 200
-    assert client.get(f"/exports/{made['id']}", headers=SHOP).status_code == 200
+    assert client.get("/v1/exports", headers=SHOP).status_code == 200
+    assert client.get(f"/v1/exports/{made['id']}", headers=SHOP).status_code == 200
 
 
 def test_the_scaler_shows_its_last_decisions(client: FlaskClient, services: Services) -> None:
-    assert client.get("/scaler").status_code == 401
+    assert client.get("/v1/scaler").status_code == 401
     services.redis.decisions.show_state({"quantity": 2})
     for reason in ("first", "second"):
         services.redis.decisions.add({"reason": reason})
-    seen = client.get("/scaler", headers=SHOP).json
+    seen = client.get("/v1/scaler", headers=SHOP).json
     assert seen and seen["scaler"] == {"quantity": 2}
     assert [decision["reason"] for decision in seen["decisions"]][:2] == ["second", "first"]
 
 
 def test_schedules_are_listed_for_signed_in_users(client: FlaskClient) -> None:
-    answer = client.get("/schedules", headers=SHOP).json
+    answer = client.get("/v1/schedules", headers=SHOP).json
     assert answer and answer["timezone"] == "UTC"
     assert [each["name"] for each in answer["schedules"]] == ["check", "clean-up", "report"]
     assert all(each["last"] is None and each["next"] > 0 for each in answer["schedules"])
-    assert client.get("/schedules").status_code == 401
+    assert client.get("/v1/schedules").status_code == 401

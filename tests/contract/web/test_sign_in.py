@@ -18,11 +18,11 @@ from .conftest import ARCHIVE, OURS, PASSWORD, SHOP, PutPhotos, asked, error, si
 
 def test_a_token_or_a_session_is_required(client: FlaskClient) -> None:
     for method, path in (
-        ("POST", "/exports"),
-        ("GET", "/exports"),
-        ("GET", f"/exports/{new_id()}"),
-        ("DELETE", f"/exports/{new_id()}"),
-        ("GET", f"/exports/{new_id()}/download"),
+        ("POST", "/v1/exports"),
+        ("GET", "/v1/exports"),
+        ("GET", f"/v1/exports/{new_id()}"),
+        ("DELETE", f"/v1/exports/{new_id()}"),
+        ("GET", f"/v1/exports/{new_id()}/download"),
     ):
         answer = client.open(path, method=method, json={}, headers={"Accept": "application/json"})
         assert answer.status_code == 401 and answer.headers["WWW-Authenticate"] == "Bearer"
@@ -32,11 +32,11 @@ def test_a_token_or_a_session_is_required(client: FlaskClient) -> None:
 
 def test_a_wrong_token_is_refused_even_with_a_session(client: FlaskClient, subtests: pytest.Subtests) -> None:
     sign_in(client)
-    assert client.get("/exports").status_code == 200
+    assert client.get("/v1/exports").status_code == 200
     no_token = ("Bearer", "Bearer ", "shop-token", "Basic c2hvcDpzaG9w", "Basic é", "")
     for value in ("Bearer wrong-token", "Bearer é", *no_token):
         with subtests.test(value):
-            answer = client.get("/exports", headers={"Authorization": value})
+            answer = client.get("/v1/exports", headers={"Authorization": value})
             assert answer.status_code == 401
             said = "has no bearer token" if value in no_token else "names no token that this app knows"
             assert said in error(answer)["message"]
@@ -47,11 +47,11 @@ def test_a_token_may_have_any_sign_in_it(services: Services) -> None:
     settings = replace(services.settings, api_tokens={"to=ken,1 2": "shop"})
     client = create_app(replace(services, settings=settings)).test_client()
     for value in ("Bearer to=ken,1 2", "bearer  to=ken,1 2 "):
-        assert client.get("/exports", headers={"Authorization": value}).status_code == 200
+        assert client.get("/v1/exports", headers={"Authorization": value}).status_code == 200
 
 
 def test_a_browser_is_redirected_to_sign_in(client: FlaskClient) -> None:
-    path = f"/exports/{new_id()}/download"
+    path = f"/v1/exports/{new_id()}/download"
     answer = client.get(path, headers={"Accept": "text/html,application/xml;q=0.9,*/*;q=0.8"})
     assert (answer.status_code, answer.headers["Location"]) == (302, f"/sign-in?next={path}")
 
@@ -153,11 +153,11 @@ def test_another_site_cannot_write_with_the_cookie(client: FlaskClient, put_phot
         OURS | {"Origin": "null"},
         OURS | {"Origin": own + ".evil.example"},
     ):
-        answer = client.post("/exports", json=body, headers=headers)
+        answer = client.post("/v1/exports", json=body, headers=headers)
         assert answer.status_code == 403 and error(answer)["code"] == "Forbidden"
     for headers in (OURS, OURS | {"Origin": own}, OURS | {"Origin": "http://localhost"}):
-        assert client.post("/exports", json=body, headers=headers).status_code == 202
-    assert client.delete(f"/exports/{new_id()}").status_code == client.post("/sign-out").status_code == 403
+        assert client.post("/v1/exports", json=body, headers=headers).status_code == 202
+    assert client.delete(f"/v1/exports/{new_id()}").status_code == client.post("/sign-out").status_code == 403
     assert client.get("/").status_code == 200
     foreign = client.post("/sign-in", data={"password": PASSWORD}, headers={"Origin": "https://evil.example"})
     assert foreign.status_code == 403
@@ -166,8 +166,8 @@ def test_another_site_cannot_write_with_the_cookie(client: FlaskClient, put_phot
 def test_the_panel_and_a_token_see_different_exports(client: FlaskClient, put_photos: PutPhotos) -> None:
     export_id = asked(client, put_photos)
     sign_in(client)
-    assert client.get(f"/exports/{export_id}").status_code == 404
-    assert client.get("/exports").json == {"exports": []}
+    assert client.get(f"/v1/exports/{export_id}").status_code == 404
+    assert client.get("/v1/exports").json == {"exports": [], "next": None}
 
 
 def test_a_session_outlives_the_browser_and_holds_nothing_of_an_earlier_one(client: FlaskClient) -> None:
@@ -189,13 +189,13 @@ def test_signing_in_works_while_redis_is_down(cut_off: Services) -> None:
 def test_each_token_has_its_owner(client: FlaskClient, put_photos: PutPhotos) -> None:
     export_id = asked(client, put_photos)
     for headers, status in ((SHOP, 200), (ARCHIVE, 404)):
-        assert client.get(f"/exports/{export_id}", headers=headers).status_code == status
+        assert client.get(f"/v1/exports/{export_id}", headers=headers).status_code == status
 
 
 def test_reading_with_a_session_needs_no_header(client: FlaskClient) -> None:
     sign_in(client)
     for method in ("GET", "HEAD"):
-        assert client.open("/exports", method=method).status_code == 200
+        assert client.open("/v1/exports", method=method).status_code == 200
 
 
 def test_a_session_outlives_the_older_key(services: Services) -> None:

@@ -33,6 +33,7 @@ def test_every_working_state_can_fail_and_be_cancelled() -> None:
 def test_an_export_moves_forward_one_state_at_a_time() -> None:
     way = ["queued", "planning", "rendering", "assembling", "ready", "expired"]
     legal = {*pairwise(way), ("failed", "expired"), ("cancelled", "expired")}
+    legal |= {("failed", "queued"), ("failed", "rendering")}
     legal |= {(state, end) for state in way[:4] for end in ("failed", "cancelled")}
     assert {(str(state), str(after)) for state, steps in STEPS.items() for after in steps} == legal
 

@@ -8,12 +8,12 @@ import time
 import pytest
 
 from pipeline.adapters.bucket import REQUEST
-from pipeline.errors import StoreDown
+from pipeline.errors import ExportFailed, StoreDown
 from pipeline.exports.export import State
 from pipeline.exports.ids import new_id
 from pipeline.exports.repository import listing_key
 from pipeline.services import open_services
-from pipeline.tasks import clean_up
+from pipeline.tasks import clean_up, flow
 from pipeline.tasks.clean_up import CleanUp
 
 from .... import steps
@@ -120,3 +120,13 @@ def test_many_closed_exports_are_looked_at_in_turn(stage: KeeperStage, monkeypat
     stage.s.bucket.put(late[0], b"late")
     clean.run()
     assert stage.s.bucket.head(late[0]) is None, "it begins again"
+
+
+def test_what_a_failed_export_has_drawn_stays_for_a_retry(stage: KeeperStage) -> None:
+    export_id = stage.planned()
+    stage.render(export_id, 0)
+    flow.fail(stage.s, export_id, ExportFailed("It took too long."))
+    steps.deliver(stage.s, export_id)
+    drawn = stage.s.segments.found(export_id)
+    CleanUp(stage.s.bucket, stage.s.exports, stage.s.settings).run()
+    assert drawn and stage.s.segments.found(export_id) == drawn

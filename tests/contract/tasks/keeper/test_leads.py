@@ -17,7 +17,7 @@ from local.services import free_port
 from pipeline.adapters.bucket import REQUEST
 from pipeline.adapters.mail import Mailer
 from pipeline.errors import HerokuDown, HerokuRefused, RedisDown, StoreDown
-from pipeline.exports.export import Export
+from pipeline.exports.export import Export, State
 from pipeline.exports.notices import mark_unsent
 from pipeline.exports.repository import ExportRepository
 from pipeline.scaler.formation import FormationPool
@@ -45,7 +45,7 @@ def test_another_keeper_leads_after_the_leader_resigned(stage: KeeperStage) -> N
     asked = {call.path.removeprefix("/apps/demo/") for call in stage.dynos.requests}
     assert asked == {"formation", "formation/worker", "available-dyno-sizes"}
     stage.dynos.scale({"worker": 0})
-    stage.s.exports.close(stage.s.exports.active()[0])
+    stage.s.exports.close(stage.s.exports.active()[0], State.READY)
     first.turn()
     assert stage.workers == 0
 
@@ -157,7 +157,7 @@ def test_a_leader_that_lost_its_lease_changes_nothing(stage: KeeperStage, monkey
         monkeypatch.undo()
         stage.wipe_redis()
         second.turn()
-        stage.s.exports.close(export_id)
+        stage.s.exports.close(export_id, State.READY)
         return []
 
     monkeypatch.setattr(type(stage.s.exports), "active", overtaken)

@@ -9,6 +9,7 @@ import pytest
 
 from local.dynos import Fault
 from pipeline.errors import InvalidSetting
+from pipeline.exports.export import State
 from pipeline.scaler.prices import MONTH
 
 from .stage import KeeperStage
@@ -27,7 +28,7 @@ def test_the_price_comes_from_heroku_or_the_built_in_list(stage: KeeperStage) ->
         stage.dynos.faults.clear()
         export_id = stage.submit(title=f"{size} {fault}")
         keeper.turn()
-        stage.s.exports.close(export_id)
+        stage.s.exports.close(export_id, State.READY)
         *_, (_, workers, found) = stage.s.usage.workers_since(0.0)
         assert workers == 1
         return found

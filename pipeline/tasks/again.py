@@ -1,0 +1,90 @@
+"""What an owner may do about an export that is over: let a failed one go on, or ask for the same once more."""
+
+from __future__ import annotations
+
+import logging
+import time
+from contextlib import ExitStack, suppress
+from decimal import Decimal
+
+import msgspec
+
+from .. import documents
+from ..errors import IllegalStep, LinkExpired, NotFound, RedisDown
+from ..exports.coverage import cover
+from ..exports.export import Export, State
+from ..exports.repository import listing_key
+from ..exports.request import ExportRequest
+from ..services import Message, Services
+from .flow import begin, chunks, width
+from .lease import exclusive
+from .step import lease_name
+from .submit import Submitted, submit
+
+log = logging.getLogger(__name__)
+_records = msgspec.json.Decoder(float_hook=Decimal)
+
+
+def retry(s: Services, export_id: str) -> Export:
+    """Let a failed export go on, with all attempts and a new deadline; what is drawn stays.
+
+    Raises IllegalStep for any other state, and while it is being closed; RedisDown before anything is changed.
+    """
+    with ExitStack() as stack:
+        # Neither is an export closed meanwhile, nor the outcome of the mail about its failure noted.
+        for name in (lease_name("deliver", export_id, None), f"{export_id}:mail"):
+            if stack.enter_context(exclusive(s.redis.leases, name, s.settings.lease_seconds)) is None:
+                raise _not_closed(export_id)
+        export = s.exports.load(export_id)
+        if export.state is not State.FAILED:
+            advice = "Request the same again, as a new export." if export.state.over else "Wait until it is over."
+            raise IllegalStep(f"Export {export_id} is {export.state}; only a failed one goes on.", advice=advice)
+        if s.bucket.head(f"active/{export_id}"):
+            raise _not_closed(export_id)
+        s.redis.counters.forget_attempts(export_id)
+        s.redis.progress.note_retried(export_id)
+        export = s.exports.reopen(export_id, time.time())
+    log.info("export %s is retried: its owner %s asked for it", export_id, export.owner)
+    try:
+        _send(s, export)
+    except RedisDown as error:  # the keeper sends it later
+        log.warning("export %s: %s", export_id, error.message)
+    return export
+
+
+def again(s: Services, export: Export, key: str | None = None) -> Submitted:
+    """Request the same as an earlier export did. `key` is an idempotency key of the new request.
+
+    Raises LinkExpired if its records came inside the request, and were removed with its file.
+    """
+    params = dict(export.params)
+    if not (params.get("listing") or params.get("query")):
+        stored = s.bucket.get(listing_key(export.id))
+        if stored is None:
+            advice = "Request it with its records, as the first time."
+            raise LinkExpired(f"The records of export {export.id} were removed with its file.", advice=advice)
+        params[documents.find(export.document).records_field] = _records.decode_lines(stored.data)
+    within = export.ready_by - export.created_at if export.ready_by else None
+    request = ExportRequest(
+        export.document, params, export.owner, export.notify, key, export.chunk_pages, export.volume,
+        within=within, subject=export.subject,
+    )  # fmt: skip
+    return submit(s, request)
+
+
+def _send(s: Services, export: Export) -> None:
+    """Send what an export needs that goes on."""
+    if documents.exclusive(export.document):
+        s.redis.wakeup.wake()  # the keeper starts it when no other is at work
+    elif export.state is State.QUEUED:
+        begin(s, [Message("plan", export.id)])
+    else:
+        found, missing = s.segments.found(export.id), []
+        with suppress(NotFound):  # the plan was lost: the assembly makes it again
+            missing = cover(s.exports.plan(export.id), found)[1]
+        s.redis.progress.restore_pages(export.id, {c: sum(n for _, n in pieces) for c, pieces in found.items()})
+        begin(s, chunks(export, missing, width(s)) if missing else [Message("assemble", export.id)])
+
+
+def _not_closed(export_id: str) -> IllegalStep:
+    return IllegalStep(f"Export {export_id} is not closed yet.", advice="Try again in a minute.")
