@@ -19,8 +19,8 @@ ROUNDING = ((60, 5), (600, 30), (float("inf"), 60))
 NONE_YET = Progress(0, 0, 0)
 
 
-def summary(export: Export, base_url: str) -> dict[str, Any]:
-    """Return what a list shows of an export. Times are seconds since 1970."""
+def summary(export: Export, base_url: str, keep_seconds: float) -> dict[str, Any]:
+    """Return what a list shows of an export; its file is kept for `keep_seconds`. Times are seconds since 1970."""
     return {
         "id": export.id,
         "document": export.document,
@@ -29,6 +29,7 @@ def summary(export: Export, base_url: str) -> dict[str, Any]:
         "state": export.state,
         "created_at": export.created_at,
         "finished_at": export.finished_at,
+        "expires_at": export.created_at + keep_seconds,
         "result": _result(export, 0, base_url),
         "failure": export.failure,
         "mail": _mail(export),
@@ -37,10 +38,11 @@ def summary(export: Export, base_url: str) -> dict[str, Any]:
 
 
 def full(
-    export: Export, progress: Progress | None, now: float, base_url: str, quotes: Sequence[Mapping[str, Any]]
-) -> dict[str, Any]:
+    export: Export, progress: Progress | None, now: float, base_url: str, keep_seconds: float,
+    quotes: Sequence[Mapping[str, Any]],
+) -> dict[str, Any]:  # fmt: skip
     """Return everything about an export. `progress` is None when there is none; `quotes` are JSON."""
-    return summary(export, base_url) | {
+    return summary(export, base_url, keep_seconds) | {
         "params": export.params,
         "notify": export.notify,
         "progress": _progress(export, progress or NONE_YET, now),

@@ -135,4 +135,6 @@ def quotes_as_json(found: Sequence[Quote]) -> list[dict[str, Any]]:
 def represent(stores: Stores, export: Export) -> dict[str, Any]:
     """Returns an export as GET /v1/exports/ID shows it: everything, with its live progress and its quotes."""
     quotes = quotes_as_json(current_quotes(stores, export))
-    return views.full(export, stores.progress(export), time.time(), stores.settings.base_url, quotes)
+    settings = stores.settings
+    seen = stores.progress(export)
+    return views.full(export, seen, time.time(), settings.base_url, settings.keep_seconds, quotes)

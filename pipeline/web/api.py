@@ -87,7 +87,7 @@ def recent() -> Response:
         raise InvalidRequest(f"state must be one of {', '.join(State)}.", field="state")
     wanted = Wanted(name, asked.get("subject"), State(state) if state else None, asked.get("document"))
     page = s.exports.page(wanted, limit, after)
-    shown = [views.summary(export, s.settings.base_url) for export in page.exports]
+    shown = [views.summary(export, s.settings.base_url, s.settings.keep_seconds) for export in page.exports]
     return _cheap({"exports": shown, "next": page.after})
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import unescape
 from typing import Any
 
 from django.contrib.admin.utils import label_for_field
 from django.core.exceptions import FieldDoesNotExist
-from django.db import models
+from django.db import DatabaseError, models
 from django.utils import formats, timezone
 from django.utils.html import strip_tags
 from django.utils.safestring import SafeString
@@ -39,10 +39,10 @@ def columns_of(
     return [_column(model_admin, item, number, given, totals) for number, item in enumerate(wanted)]
 
 
-def rows_of(columns: Sequence[Column], objects: Any) -> Any:
+def rows_of(columns: Sequence[Column], objects: Any) -> Iterator[Mapping[str, Any]]:
     """Yield a row for each object. Raises InvalidRow, which names object and column."""
     cells = [(column.params["field"], column.read) for column in columns]
-    for number, item in enumerate(objects, 1):
+    for number, item in enumerate(_read(objects), 1):
         row = {}
         for field, read in cells:
             try:
@@ -55,6 +55,25 @@ def rows_of(columns: Sequence[Column], objects: Any) -> Any:
                     advice="Correct the row or the column, and try again.",
                 ) from error
         yield row
+
+
+def _read(objects: Any) -> Iterator[Any]:
+    """Yield objects. InvalidRow for one whose value in the database is none of its field's type."""
+    found, number = iter(objects), 0
+    while True:
+        number += 1
+        try:
+            item = next(found)
+        except StopIteration:
+            return
+        except DatabaseError:
+            raise
+        except Exception as error:
+            raise InvalidRow(
+                f"Row {number:,}: reading it raised {type(error).__name__}: {error}.",
+                advice="Correct the row in the database, and try again.",
+            ) from error
+        yield item
 
 
 def _column(model_admin: Any, item: Any, number: int, given: Mapping[str, Any], totals: Sequence[str]) -> Column:

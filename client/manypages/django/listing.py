@@ -18,6 +18,7 @@ from .models import PdfRequest, State, subject_of
 from .sources import model_admin_of
 
 SHOWN = 25
+WATCHED = 10  # exports at work of which a page shows the progress: each costs a request
 LOOKED_AT = 500  # exports that a search reads at most for one page
 STATES = ("queued", "planning", "rendering", "assembling", "ready", "failed", "cancelled", "expired")
 HERE = {"queued": State.SENDING, "failed": State.FAILED, "cancelled": State.CANCELLED}
@@ -83,10 +84,10 @@ def page(client: Client, user: Any, wanted: Wanted) -> tuple[list[Line], str]:
     """Return the lines of a page, newest first, and the id after which the next one begins; empty at the end."""
     lines = [] if wanted.after else list(_here(user, wanted))
     subject = "" if wanted.everyone else subject_of(user)
-    exports = client.exports(state=wanted.state, subject=subject, after=wanted.after, page=SHOWN + 1)
+    exports = client.exports(state=wanted.state, subject=subject, after=wanted.after, at_once=SHOWN + 1)
     seen, found = "", 0
     for batch in _batches(islice(exports, LOOKED_AT), SHOWN):
-        for line in _lines(batch):
+        for line in _lines(client, batch):
             if found == SHOWN:
                 return lines, seen
             seen = line.key
@@ -144,11 +145,13 @@ def _batches(exports: Iterator[Export], size: int) -> Iterator[Sequence[Export]]
         yield batch
 
 
-def _lines(exports: Sequence[Export]) -> Iterator[Line]:
+def _lines(client: Client, exports: Sequence[Export]) -> Iterator[Line]:
+    """Yield a line for each export; of the newest that are at work with their progress, which a list has not."""
+    working = [export.id for export in exports if not export.over][:WATCHED]
     ids = [export.id for export in exports]
     known = {each.export_id: each for each in PdfRequest.objects.select_related("user").filter(export_id__in=ids)}
     for export in exports:
-        yield _line(export, known.get(export.id))
+        yield _line(client.get(export) if export.id in working else export, known.get(export.id))
 
 
 def _line(export: Export, requested: PdfRequest | None) -> Line:

@@ -13,7 +13,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.cache import get_conditional_response
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.csrf import csrf_protect
+from django.views.decorators.csrf import csrf_exempt, csrf_protect
 
 from ..errors import ManypagesError, Unavailable
 from . import follow
@@ -31,6 +31,12 @@ def guarded(model_admin: Any, view: View) -> View:
     def guard(request: HttpRequest, query: str, **names: Any) -> HttpResponse:
         if not model_admin.admin_site.has_permission(request):
             return problem(401, _("You are signed out."), _("Sign in again, then press the button."))
+        response = protected(request, query, **names)
+        if response.status_code == 403 and "json" not in response["Content-Type"]:
+            return problem(403, _("This page is out of date."), _("Load it again."))  # its CSRF token is
+        return response
+
+    def answer(request: HttpRequest, query: str, **names: Any) -> HttpResponse:
         try:
             return view(model_admin, request, query, **names)
         except PermissionDenied as denied:
@@ -42,7 +48,8 @@ def guarded(model_admin: Any, view: View) -> View:
         except ManypagesError as error:
             return problem(error.status or 409, error.message, error.advice)
 
-    return csrf_protect(never_cache(guard))
+    protected = csrf_protect(answer)
+    return csrf_exempt(never_cache(guard))  # checked inside, after the session
 
 
 def problem(status: int, detail: str, advice: str = "") -> HttpResponse:

@@ -119,7 +119,7 @@ class Schedules(ShopCase):
             ({"minute": "0", "hour": "9"}, "2026-11-29T09:00", "2026-11-29T09:00"),
             ({"minute": "*/15"}, "2026-11-29T10:29", "2026-11-29T10:15"),
             ({"minute": "30", "hour": "23", "day_of_week": "fri"}, "2026-11-29T10:29", "2026-11-27T23:30"),
-            ({"minute": "0", "hour": "0", "day_of_month": "29", "month_of_year": "2"}, "2026-11-29", "2024-02-29T00:00"),
+            ({"minute": 0, "hour": 0, "day_of_month": 29, "month_of_year": 2}, "2026-01-01", "2024-02-29T00:00"),
             ({"minute": "30", "hour": "2"}, "2026-10-25T12:00", "2026-10-25T02:30"),
         ):  # fmt: skip
             with self.subTest(now=now, **given):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from unittest.mock import patch
 
+from django.test import Client
 from django.utils import timezone
 from manypages.django import export_failed, export_ready, follow
 from manypages.django.models import PdfRequest, State
@@ -45,6 +46,13 @@ class Button(ShopCase):
         self.assertEqual(self.press().status_code, 403)
         self.client.logout()
         self.assertEqual((self.press().status_code, PdfRequest.objects.count()), (401, 0))
+
+    def test_without_a_csrf_token_nothing_begins(self) -> None:
+        self.client = Client(enforce_csrf_checks=True)
+        self.client.force_login(self.ann)
+        answer = self.press()
+        self.assertEqual((answer.status_code, answer.json()["detail"]), (403, "This page is out of date."))
+        self.assertEqual(PdfRequest.objects.count(), 0)
 
     def test_rows_are_sent_and_the_view_is_that_of_the_export(self) -> None:
         requested = self.asked("status__exact=paid")
@@ -91,7 +99,11 @@ class Button(ShopCase):
         export_failed.connect(lambda message, **_: told.append(message), weak=False, dispatch_uid="failed")
         self.addCleanup(export_failed.disconnect, dispatch_uid="failed")
         requested = self.asked()
-        with patch.object(type(self.list), "city", lambda *_: 1 / 0):
+
+        def city(*_: object) -> float:
+            return 1 / 0
+
+        with patch.object(type(self.list), "city", city):
             send(requested)
         view = [follow.view(requested) for _ in range(2)][-1]
         self.assertEqual((view["state"], len(told)), ("failed", 1))

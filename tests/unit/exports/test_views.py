@@ -47,6 +47,6 @@ def test_only_drawing_is_estimated() -> None:
 
 
 def test_no_more_pages_than_there_are_are_shown() -> None:
-    shown = full(export(), Progress(250, 0, 0), 10.0, "https://pdf.example.org", ())
+    shown = full(export(), Progress(250, 0, 0), 10.0, "https://pdf.example.org", 60.0, ())
     assert (shown["progress"]["pages_done"], shown["progress"]["pages"]) == (200, 200)
     assert shown["links"]["page"] == f"https://pdf.example.org/#{shown['id']}"
