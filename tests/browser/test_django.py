@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +9,8 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
-from playwright.sync_api import Browser, Download, Page, expect, sync_playwright
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Download, Page, expect
 
 from local.laptop import Laptop, laptop
 from pipeline.exports.export import State
@@ -18,11 +18,12 @@ from pipeline.exports.repository import ExportRepository
 
 from ..readback import Seen, read
 from ..shop import Shop, served, shop
-from .test_panel import CHROMIUM, PATIENCE, QUIET
+from . import parts
 
 pytestmark = pytest.mark.xdist_group("browser")  # one Chromium for all, whoever runs them
 PAID = "/admin/orders/order/?status__exact=paid"
 EXPORTS = "/admin/manypages/export/"
+PATIENCE = 60_000  # ms
 
 
 @pytest.fixture(scope="module")
@@ -43,43 +44,37 @@ def address(example: Shop, tmp_path: Path) -> Iterator[str]:
         yield url
 
 
-@pytest.fixture
-def browser() -> Iterator[Browser]:
-    if not CHROMIUM.exists():
-        reason = f"THE DJANGO APP IS NOT TESTED: there is no {CHROMIUM}. On Debian: apt-get install chromium"
-        pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
-    with sync_playwright() as playwright:
-        expect.set_options(timeout=PATIENCE)
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
-        yield browser
-        browser.close()
+@pytest.fixture(autouse=True)
+def patience() -> Iterator[None]:
+    """Wait longer than other tests: processes start, and workers make the file."""
+    expect.set_options(timeout=PATIENCE)
+    yield
+    expect.set_options(timeout=parts.PATIENCE)
 
 
 @contextmanager
 def signed_in(browser: Browser, address: str, name: str) -> Iterator[Page]:
-    """A page of a user, which must not complain: no exception, nothing refused by the content security policy."""
     context = browser.new_context(base_url=address, viewport={"width": 1200, "height": 900})
     context.set_default_timeout(PATIENCE)
     page = context.new_page()
-    complaints: list[str] = []
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
-    page.goto("/admin/login/")
-    page.get_by_label("Username").fill(name)
-    page.get_by_label("Password").fill(name)
-    page.get_by_role("button", name="Log in").click()
-    page.wait_for_url("**/admin/**")
-    yield page
-    context.close()
-    assert [text for text in complaints if not text.startswith("Failed to load resource")] == []
+    with parts.uncomplaining(page):
+        page.goto("/admin/login/")
+        page.get_by_label("Username").fill(name)
+        page.get_by_label("Password").fill(name)
+        page.get_by_role("button", name="Log in").click()
+        page.wait_for_url("**/admin/**")
+        yield page
+        context.close()
+
+
+def violations(page: Page, place: str) -> list[str]:
+    """What axe finds wrong with our part of a page of Django."""
+    found = Axe().run(page, context=place).response["violations"]
+    return [f"{rule['id']}: {node['html']}" for rule in found for node in rule["nodes"]]
 
 
 def pdf(download: Download) -> Seen:
     return read(Path(download.path()))
-
-
-def row(page: Page, text: str) -> object:
-    return page.locator("#result_list tbody tr", has_text=text)
 
 
 def test_the_button_the_list_and_who_may_have_what(
@@ -94,6 +89,7 @@ def test_the_button_the_list_and_who_may_have_what(
             expect(page.get_by_role("button", name="Cancel")).to_be_visible()
             expect(page.locator("pdf-download")).to_contain_text(re.compile(r"1,000 rows read|Waiting"))
             page.screenshot(path=tmp_path / "button.png")
+            assert violations(page, ".manypages-button") == []
         seen = pdf(coming.value)
         text = "\n".join(each.text for each in seen.pages)
         assert "Status: Paid" in text and "Sent" not in text
@@ -106,6 +102,7 @@ def test_the_button_the_list_and_who_may_have_what(
         for shown in ("Orders", "ready", "1000", "ann", f"{len(seen.pages)}"):
             expect(mine).to_contain_text(shown)
         page.screenshot(path=tmp_path / "exports.png")
+        assert violations(page, "#content-main") == []
         with page.expect_download() as again:
             mine.get_by_role("link", name="Download").click()
         assert len(pdf(again.value).pages) == len(seen.pages)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import queue
 import re
 import threading
@@ -17,9 +16,7 @@ from typing import Any
 
 import pypdf
 import pytest
-from flask import Flask
-from playwright.sync_api import Browser, Dialog, Download, Page, expect, sync_playwright
-from werkzeug.serving import make_server
+from playwright.sync_api import Browser, Dialog, Download, Page, expect
 
 from pipeline.adapters.redis import Coordination
 from pipeline.errors import PipelineError
@@ -30,13 +27,11 @@ from pipeline.tasks import flow
 from pipeline.tasks.step import Outcome
 from pipeline.web import create_app
 
+from .parts import PATIENCE, served
+
 pytestmark = pytest.mark.xdist_group("browser")  # one Chromium for all, whoever runs them
-CHROMIUM = Path("/usr/bin/chromium")
-QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
-QUIET += ["--disable-sync", "--no-first-run"]
 PAUSE = 0.35  # seconds a worker needs for a chunk, so that there is something to see
 PASSWORD = "open sesame"
-PATIENCE = 60_000  # ms; others use the machine at the same time
 PutPhotos = Callable[[int], str]
 Step = Callable[..., Outcome]
 
@@ -78,32 +73,6 @@ class Workers:
                 step(services, export_id=export_id)
             except PipelineError as error:
                 flow.fail(services, export_id, error)
-
-
-@contextmanager
-def served(app: Flask) -> Iterator[str]:
-    """Serve an app on a free port; its address."""
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if not CHROMIUM.exists():
-        reason = f"THE PANEL IS NOT TESTED: there is no {CHROMIUM}. On Debian: apt-get install chromium"
-        pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
-    with sync_playwright() as playwright:
-        expect.set_options(timeout=PATIENCE)  # as for everything else: a busy machine takes its time
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

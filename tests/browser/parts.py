@@ -1,0 +1,45 @@
+"""What tests in a browser share: web apps that are served, pages that must not complain."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page
+from werkzeug.serving import make_server
+
+PATIENCE = 8_000  # ms; others use the machine at the same time
+
+
+@contextmanager
+def served(app: Callable[..., Any]) -> Iterator[str]:
+    """Serve a WSGI app on a free port; its address."""
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@contextmanager
+def uncomplaining(page: Page) -> Iterator[None]:
+    """Fails at the end if there was an exception, or if something was refused by the content security policy."""
+    complaints: list[str] = []
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
+    yield
+    # The browser notes every answer from 400 up; the tests look at those themselves.
+    assert [text for text in complaints if not text.startswith("Failed to load resource")] == []
+
+
+def violations(page: Page) -> Sequence[str]:
+    """What axe finds wrong with a page as it is: rules, each with the element."""
+    found = Axe().run(page).response["violations"]
+    return [f"{rule['id']}: {node['html']}" for rule in found for node in rule["nodes"]]
