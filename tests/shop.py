@@ -20,6 +20,7 @@ from local.services import free_port
 
 ROOT = Path(__file__).parents[1]
 EXAMPLE = ROOT / "examples/django"
+PATH = os.pathsep.join(map(str, (EXAMPLE, ROOT / "client", ROOT)))
 USERS = """
 from django.contrib.auth.models import Permission, User
 User.objects.create_superuser("ann", password="ann")
@@ -58,7 +59,7 @@ def environment(laptop: Laptop, database: Path, settings: str) -> dict[str, str]
         "PDF_URL": laptop.url, "PDF_TOKEN": laptop.token,
         "SHOP_REDIS_URL": laptop.valkey.url.rsplit("/", 1)[0] + "/3",
         "SHOP_DATABASE": str(database), "DJANGO_SETTINGS_MODULE": settings,
-        "PYTHONPATH": os.pathsep.join(map(str, (EXAMPLE, ROOT / "client", ROOT))),
+        "PYTHONPATH": PATH,
     }  # fmt: skip
 
 

@@ -15,7 +15,8 @@ from local import process
 from local.laptop import Laptop, laptop
 
 from ...journey.client import look, wait_until
-from ...shop import EXAMPLE, environment, shop
+from ...postgres import postgres
+from ...shop import EXAMPLE, PATH, environment, shop
 
 pytestmark = pytest.mark.xdist_group("client")
 MOST_LINES = 12
@@ -41,15 +42,27 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laptop]:
 
 def test_the_cases_of_django_pass(system: Laptop, tmp_path: Path) -> None:
     """In a process of its own: a process has one set of Django's settings."""
-    env = environment(system, tmp_path / "shop.sqlite3", "shop.settings")
+    ran = passed(environment(system, tmp_path / "shop.sqlite3", "shop.settings"), "cases_*.py")
+    assert ran > 20
+
+
+def test_rows_on_postgresql_come_from_one_snapshot() -> None:
+    with postgres() as port:
+        env = {"PDF_URL": "http://localhost", "PDF_TOKEN": "none", "SHOP_POSTGRES_PORT": str(port)}
+        env |= {"PYTHONPATH": PATH, "DJANGO_SETTINGS_MODULE": "tests.contract.django.postgres_settings"}
+        assert passed(env, "postgres.py") == 2
+
+
+def passed(env: dict[str, str], pattern: str) -> int:
+    """Run cases by Django's runner. Returns how many there were."""
     command = [sys.executable, "-W", "error::DeprecationWarning", "manage.py", "test", "tests.contract.django"]
     done = subprocess.run(
-        [*command, "--pattern", "cases_*.py", "--noinput"],
+        [*command, "--pattern", pattern, "--noinput"],
         cwd=EXAMPLE, env=env, capture_output=True, text=True, timeout=600, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
-    ran = re.search(r"Ran (\d+) tests", done.stderr)
-    assert ran and int(ran[1]) > 20
+    ran = re.search(r"Ran (\d+) test", done.stderr)
+    return int(ran[1]) if ran else 0
 
 
 def test_two_real_beats_and_a_worker_make_one_export(system: Laptop, tmp_path: Path) -> None:
