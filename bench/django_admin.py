@@ -16,18 +16,17 @@ from tests.shop import served, shop
 
 from .system import running
 
-PRESSES = 3
-
 
 def main() -> None:
     """Measure from the press to the answer and to the file, and how much the web process grows."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=50_000)
-    rows = parser.parse_args().rows
+    parser.add_argument("--presses", type=int, default=3)
+    given = parser.parse_args()
     with TemporaryDirectory() as folder, running(Path(folder) / "system", 2) as system:
-        made = shop(system, Path(folder), orders=2 * rows)  # half of them are paid
+        made = shop(system, Path(folder), orders=2 * given.rows)  # half of them are paid
         with served(made, Path(folder) / "web.log") as (address, web):
-            for _ in range(PRESSES):
+            for _ in range(given.presses):
                 _press(address, psutil.Process(web.leader.pid))
 
 
@@ -39,7 +38,7 @@ def _press(address: str, web: psutil.Process) -> None:
             f"{address}/admin/login/?next=/admin/orders/order/%3Fstatus__exact%3Dpaid", body, timeout=60
         )
         source = address + unescape(re.findall(r'pdf-download src="([^"]+)"', page.text)[0])
-        counted = re.findall(r"(\S+) rows", page.text)[0]
+        counted = re.findall(r"([\d,]+) rows", page.text)[0]
         before, begun = web.memory_info().rss, time.monotonic()
         headers = {"X-CSRFToken": session.cookies["csrftoken"]}
         asked = session.post(source, json={"key": str(begun)}, headers=headers, timeout=60)

@@ -59,6 +59,7 @@ class ExportAdmin(admin.ModelAdmin):
         """Show a page of exports: filtered by state and text, newest first."""
         if not self.has_view_permission(request):
             raise PermissionDenied
+        request.current_app = self.admin_site.name
         everyone = request.user.has_perm("manypages.view_export")
         state = request.GET.get("state", "")
         wanted = listing.Wanted(

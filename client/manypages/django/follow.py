@@ -75,6 +75,8 @@ def retry(requested: PdfRequest) -> None:
             found.retry(requested.export_id)
         PdfRequest.objects.filter(pk=requested.pk).update(told=False)
         return
+    if requested.state not in (State.FAILED, State.CANCELLED):
+        return
     again = {"seen": None, "sent": 0, "message": "", "advice": "", "told": False, "created": timezone.now()}
     if requested.move(requested.state, State.SENDING, **again):
         start(requested)

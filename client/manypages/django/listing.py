@@ -8,6 +8,7 @@ from datetime import datetime, timezone
 from itertools import islice
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 
 from ..client import Client
@@ -100,9 +101,10 @@ def page(client: Client, user: Any, wanted: Wanted) -> tuple[list[Line], str]:
 def find(client: Client, key: str) -> Line:
     """Return a line by its key, as it is now. Raises NotFound."""
     if "-" in key:  # of a request
-        requested = PdfRequest.objects.select_related("user").filter(pk=key, export_id="").first()
-        if requested is None:
-            raise NotFound("There is no such export.", status=404)
+        try:
+            requested = PdfRequest.objects.select_related("user").get(pk=key, export_id="")
+        except (PdfRequest.DoesNotExist, ValidationError):
+            raise NotFound("There is no such export.", status=404) from None
         return Line(requested, follow.view(requested))
     requested = PdfRequest.objects.select_related("user").filter(export_id=key).first()
     return _line(client.get(key), requested)

@@ -13,7 +13,7 @@ from django.contrib.admin.options import IS_POPUP_VAR
 from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.template.response import TemplateResponse
-from django.urls import path, reverse
+from django.urls import NoReverseMatch, path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.text import capfirst
@@ -163,7 +163,9 @@ def _take_selected(model_admin: Any, request: HttpRequest, queryset: Any) -> Htt
     rows = queryset.count() if selected is None else len(selected)
     requested = ask(model_admin, request, str(uuid.uuid4()), request.GET.urlencode(), rows, selected)
     counted = ngettext("%d row", "%d rows", rows) % rows
-    place = reverse(f"{model_admin.admin_site.name}:manypages_export_changelist")
     told = format_html("{}: {}", requested.name, gettext("the PDF of %s is being made.") % counted)
     messages.info(request, told)
-    return HttpResponseRedirect(place)
+    try:
+        return HttpResponseRedirect(reverse(f"{model_admin.admin_site.name}:manypages_export_changelist"))
+    except NoReverseMatch:  # a site of the project without that list
+        return None

@@ -34,7 +34,7 @@ class PdfRequest(models.Model):
     state = models.CharField(max_length=10, choices=State.choices, default=State.SENDING)
     rows = models.BigIntegerField(null=True)  # as counted when it was asked for
     sent = models.BigIntegerField(default=0)
-    created = models.DateTimeField(auto_now_add=True)
+    created = models.DateTimeField(auto_now_add=True, db_index=True)
     seen = models.DateTimeField(null=True)  # when the process that reads the rows was last at work
     seconds = models.FloatField(null=True)  # from the press to the file
     export_id = models.CharField(max_length=64, blank=True, db_index=True)

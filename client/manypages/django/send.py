@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from datetime import timedelta
 from threading import Event, Thread
 from typing import Any
 
@@ -19,6 +20,7 @@ from .models import PdfRequest, State
 from .sources import body_of
 from .start import start
 
+KEPT = timedelta(days=180)  # of a request; its export is long gone then
 BEAT = 1.0  # seconds between two notes of how far it is
 SILENT = 60.0  # seconds without a note after which the process is gone
 READ_ONLY = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
@@ -38,6 +40,7 @@ def ask(
     }  # fmt: skip
     name = str(model_admin.pdf_title or model_admin.model._meta.verbose_name_plural)
     about = {"user": request.user, "name": name[:1].upper() + name[1:], "spec": spec | clock(), "rows": rows}
+    PdfRequest.objects.filter(created__lt=timezone.now() - KEPT).delete()
     found, made = PdfRequest.objects.get_or_create(key=f"{request.user.pk}:{key}", defaults=about)
     if made:
         start(found)
@@ -45,14 +48,14 @@ def ask(
 
 
 def clock() -> dict[str, Any]:
-    """Return the language and the time zone of whoever asks."""
+    """Return the language and the time zone of this request."""
     return {"language": translation.get_language(), "timezone": timezone.get_current_timezone_name()}
 
 
 def send(requested: PdfRequest) -> None:
     """Read the rows in one snapshot, stream them to the bucket, ask for the export, and note its id.
 
-    What goes wrong is noted at the request, for the person who waits.
+    What goes wrong is noted at the request, for the user at the button.
     """
     fresh = PdfRequest.objects.filter(pk=requested.pk, state=State.SENDING, seen=None)
     if not fresh.update(seen=timezone.now()):

@@ -114,6 +114,26 @@ class Button(ShopCase):
         send(requested)
         self.assertEqual(requested.state, State.ASKED)
 
+    def test_an_unknown_locale_is_told(self) -> None:
+        requested = self.asked()
+        with patch.object(self.list, "pdf_locale", "xx_YY"):
+            send(requested)
+        self.assertEqual(requested.state, State.FAILED)
+        self.assertIn("There is no locale 'xx_YY'", requested.message)
+
+    def test_a_failed_export_is_tried_again_by_the_pipeline(self) -> None:
+        requested = self.asked()
+        send(requested)
+        source = f"/admin/orders/order/pdf/P3E9/{requested.pk}/retry"
+        refused = self.client.post(source)  # it did not fail
+        self.assertEqual((refused.status_code, refused.json()["status"]), (409, 409))
+        with patch("manypages.client.Client.retry") as retried:
+            self.assertEqual(self.client.post(source).status_code, 202)
+        retried.assert_called_once_with(requested.export_id)
+        follow.cancel(requested)
+        for place in ("no-id", "nothing", "01m8kv0w77x2drhj8nrrfe7arb"):
+            self.assertEqual(self.client.get(f"/admin/manypages/export/{place}/file").status_code, 404)
+
     def test_a_process_that_is_gone_is_noticed(self) -> None:
         requested = self.asked()
         PdfRequest.objects.update(seen=timezone.now() - timedelta(seconds=SILENT + 1))

@@ -51,7 +51,7 @@ class Migration(migrations.Migration):
                 ),
                 ("rows", models.BigIntegerField(null=True)),
                 ("sent", models.BigIntegerField(default=0)),
-                ("created", models.DateTimeField(auto_now_add=True)),
+                ("created", models.DateTimeField(auto_now_add=True, db_index=True)),
                 ("seen", models.DateTimeField(null=True)),
                 ("seconds", models.FloatField(null=True)),
                 ("export_id", models.CharField(blank=True, db_index=True, max_length=64)),
