@@ -41,7 +41,7 @@ class Shop:
         """Run `manage.py`. Returns what it printed."""
         done = subprocess.run(
             [sys.executable, "manage.py", *command],
-            cwd=EXAMPLE, env=self.env, input=stdin, capture_output=True, text=True, timeout=300, check=False,
+            cwd=EXAMPLE, env=self.env, input=stdin, capture_output=True, text=True, timeout=900, check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout

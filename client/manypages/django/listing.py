@@ -123,8 +123,12 @@ def may_download(request: HttpRequest, line: Line) -> bool:
 
 def may_change(request: HttpRequest, line: Line) -> bool:
     """Whether this user may cancel, retry and delete it: those who asked, and those with the permission."""
-    mine = bool(line.requested and line.requested.user_id == request.user.pk)
-    return mine or bool(request.user.has_perm("manypages.delete_export"))
+    mine = line.requested.user_id == request.user.pk if line.requested else False
+    return (
+        mine
+        or line.view.get("subject") == subject_of(request.user)
+        or bool(request.user.has_perm("manypages.delete_export"))
+    )
 
 
 def _here(user: Any, wanted: Wanted) -> Iterator[Line]:

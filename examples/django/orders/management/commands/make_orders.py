@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 from decimal import Decimal
+from itertools import islice
 from typing import Any
 
 from django.core.management.base import BaseCommand
@@ -38,5 +39,6 @@ class Command(BaseCommand):
             )
             for n in range(1, orders + 1)
         )  # fmt: skip
-        Order.objects.bulk_create(new, batch_size=500)
+        while batch := list(islice(new, 5000)):
+            Order.objects.bulk_create(batch)
         self.stdout.write(f"There are {orders:,} orders of {customers:,} customers now.")
