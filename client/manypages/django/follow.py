@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.utils import timezone
+from django.utils.dateparse import parse_datetime
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
@@ -42,8 +43,8 @@ def look(requested: PdfRequest) -> None:
 def settle(requested: PdfRequest, export: Export) -> None:
     """Note the time an export took, and tell the project when it is over, once."""
     if export.state == "ready" and requested.seconds is None:
-        asked = requested.created.timestamp()
-        requested.seconds = max(0.1, (export.data.get("finished_at") or asked) - asked)
+        finished = parse_datetime(export.data.get("finished_at") or "") or timezone.now()
+        requested.seconds = max(0.1, (finished - requested.created).total_seconds())
         requested.save(update_fields=["seconds"])
     if export.state == "ready":
         _tell(requested, export_ready, export=export)
@@ -103,7 +104,7 @@ def _before(requested: PdfRequest) -> dict[str, Any]:
     }
     return {
         "id": str(requested.pk), "document": "table", "name": requested.name, "state": str(state), "export": "",
-        "text": read if state == "queued" else None, "created_at": requested.created.timestamp(),
+        "text": read if state == "queued" else None, "created_at": requested.created.isoformat(),
         "finished_at": None, "result": None, "failure": failure,
         "progress": {**progress, "rows_sent": requested.sent, "rows": requested.rows},
     }  # fmt: skip

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import datetime
 from itertools import islice
 from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
+from django.utils.dateparse import parse_datetime
 
 from ..client import Client
 from ..errors import ManypagesError, NotFound
@@ -65,15 +66,14 @@ class Line:
         return str(user.get_username() if user else self.view.get("subject") or "")
 
     @property
-    def created(self) -> datetime:
+    def created(self) -> datetime | None:
         """When it was asked for."""
-        return datetime.fromtimestamp(self.view["created_at"], timezone.utc)
+        return parse_datetime(self.view["created_at"])
 
     @property
     def expires(self) -> datetime | None:
         """When its file is removed."""
-        at = self.view.get("expires_at")
-        return datetime.fromtimestamp(at, timezone.utc) if at and self.state == "ready" else None
+        return parse_datetime(self.view["expires_at"]) if self.state == "ready" else None
 
     def matches(self, search: str) -> bool:
         """Whether its name, its user or its id has this text."""

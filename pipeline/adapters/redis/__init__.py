@@ -19,6 +19,7 @@ from .decisions import Decisions
 from .leases import Lease, Leases, lease_of, new_token, send_release, send_take
 from .messages import Messages
 from .metrics import Metrics
+from .polls import Polls
 from .progress import Drawn, ProgressNotes, chunk_field, progress_key, send_note
 from .wakeup import Wakeup
 from .workers import Workers
@@ -40,6 +41,7 @@ class Coordination:
     leases: Leases
     counters: Counters
     progress: ProgressNotes
+    polls: Polls
     messages: Messages
     workers: Workers
     decisions: Decisions
@@ -55,8 +57,8 @@ class Coordination:
     def on(cls, client: Client) -> Coordination:
         """Use an existing connection."""
         return cls(
-            client, Leases(client), Counters(client), ProgressNotes(client), Messages(client), Workers(client),
-            Decisions(client), Wakeup(client), Metrics(client),
+            client, Leases(client), Counters(client), ProgressNotes(client), Polls(client), Messages(client),
+            Workers(client), Decisions(client), Wakeup(client), Metrics(client),
         )  # fmt: skip
 
     def begin_chunk(self, export: str, chunk: int, seconds: float) -> tuple[Lease | None, bool]:

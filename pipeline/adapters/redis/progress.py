@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from .connection import DAY, Client, redis_errors
+from .polls import send_change
 
 
 @dataclass(frozen=True)
@@ -79,8 +80,10 @@ class ProgressNotes:
 
     def forget(self, export: str) -> None:
         """Remove the progress of an export; its other keys expire."""
-        with redis_errors():
-            self._redis.delete(progress_key(export))
+        with redis_errors(), self._redis.pipeline() as pipe:
+            pipe.delete(progress_key(export))
+            send_change(pipe, export)
+            pipe.execute()
 
     def note_over(self, export: str) -> None:
         """Note that an export is over, so that what is still drawn of it need not be stored."""
@@ -107,6 +110,7 @@ def send_note(client: Client, export: str, values: Mapping[str, float]) -> None:
     """Send the commands that write fields of an export's progress."""
     client.hset(progress_key(export), mapping=values)
     client.expire(progress_key(export), DAY)
+    send_change(client, export)
 
 
 def progress_key(export: str) -> str:

@@ -52,7 +52,7 @@ function left(seconds) {
 }
 
 function age(then) {
-  const seconds = Math.max(0, Date.now() / 1000 - then);
+  const seconds = Math.max(0, (Date.now() - Date.parse(then)) / 1000);
   if (seconds < 60) return "just now";
   if (seconds < 3600) return `${Math.floor(seconds / 60)} min ago`;
   if (seconds < 86400) return `${Math.floor(seconds / 3600)} h ago`;
@@ -392,7 +392,7 @@ async function schedules() {
   if (!by("schedules").open) return;
   try {
     const { schedules: found, timezone } = await (await call("/v1/schedules")).json();
-    const moment = (at) => new Date(at * 1000).toLocaleString("en-GB", { timeZone: timezone });
+    const moment = (at) => new Date(at).toLocaleString("en-GB", { timeZone: timezone });
     const line = ({ name, next, last, outcome, problem }) =>
       element("li", `${name}: next ${moment(next)}, last ${last ? `${moment(last)} (${outcome})` : "never"}. ${problem}`);
     by("schedules").querySelector("ul").replaceChildren(...found.map(line), element("li", `Times are in ${timezone}.`));

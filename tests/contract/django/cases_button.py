@@ -194,5 +194,5 @@ class Button(ShopCase):
 def ready(requested: PdfRequest) -> object:
     from manypages.export import export_of
 
-    finished = requested.created.timestamp() + 5
+    finished = (requested.created + timedelta(seconds=5)).isoformat()
     return export_of({"id": requested.export_id, "state": "ready", "finished_at": finished})
