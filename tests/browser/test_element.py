@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from types import ModuleType
 
@@ -21,6 +22,7 @@ from playwright.sync_api import Browser, BrowserContext, Download, Locator, Page
 from local.services import free_port
 from pipeline.errors import ExportFailed
 from pipeline.exports.export import State
+from pipeline.scaler.learned import Learned
 from pipeline.services import Services
 from pipeline.tasks import flow
 from pipeline.web import create_app
@@ -34,6 +36,7 @@ STRICT = (
     "default-src 'none'; script-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; "
     "require-trusted-types-for 'script'; trusted-types 'none'"
 )
+LEARNED = Learned(page={"table": 0.5}, boot=300.0)
 DESKTOP, PHONE = {"width": 1000, "height": 700}, {"width": 375, "height": 667}
 
 
@@ -129,13 +132,14 @@ def test_a_user_gets_the_file_and_sees_how_far_it_is(host: str, browser: Browser
         page.on("request", lambda request: asked.append(request.method) if request.method == "POST" else None)
         orders = element(page, "orders")
         look_well(page)
+        services.redis.decisions.show_state({"learned": asdict(LEARNED)})
         page.get_by_role("button", name="Download all orders").dblclick()
         expect(words(orders)).to_have_text("Waiting to start")
         (export_id,) = services.exports.active()
         assert asked == ["POST"], "a double click asks once"
         steps.plan(services, export_id)
         pages = services.exports.load(export_id).pages
-        expect(words(orders)).to_have_text(f"{pages} pages")
+        expect(words(orders)).to_have_text(re.compile(f"^{pages} pages, about 5 min$"))
         services.redis.progress.note_pages(export_id, 0, pages // 2)
         expect(words(orders)).to_have_text(re.compile(rf"{pages // 2} of {pages} pages, about .* left"))
         look_well(page)
@@ -203,13 +207,12 @@ def test_an_export_is_shown_to_the_user_who_asked_for_it_and_to_no_other(
         expect(words(element(mine, "customers"))).to_have_text("Waiting to start")
         (export_id,) = services.exports.active()
         address = f"/pdf/customers/{export_id}"
-        seen = mine.context.request.get(address)
-        known = {"If-None-Match": seen.headers["etag"]}
-        assert mine.context.request.get(address, headers=known).status == 304
         steps.plan(services, export_id)
         for chunk in services.exports.plan(export_id).chunks:
             steps.render(services, export_id, chunk.number)
         steps.assemble(services, export_id)
+        known = {"If-None-Match": mine.context.request.get(address).headers["etag"]}
+        assert mine.context.request.get(address, headers=known).status == 304
         assert statuses(mine.context, address) == [200, 303, 415, 200, 409]
         assert statuses(other.context, address) == [404, 404, 415, 404, 404]
         assert other.context.request.get(address, headers=known).status == 404

@@ -395,7 +395,8 @@
       if (state === "ready") return filled(says.ready, made);
       if (state === "assembling") return this.#joining(says, progress ?? {});
       if (!progress?.pages || OVER.includes(state)) return view.text ?? says[state] ?? "";
-      return this.#drawing(says, progress, view.cost?.estimate?.[0]?.seconds);
+      const quotes = view.cost?.estimate ?? []; // from one worker to as many as help; the scaler takes a number between
+      return this.#drawing(says, progress, quotes[quotes.length >> 1]?.seconds);
     }
 
     #drawing(says, { pages_done, pages, seconds_left }, estimate) {
