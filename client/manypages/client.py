@@ -86,12 +86,15 @@ class Client:
         """Return an export as it is now. Raises NotFound."""
         return export_of(self._transport.call("GET", f"/exports/{_id(export)}").json())
 
-    def exports(self, *, state: str = "", document: str = "", subject: str = "") -> Iterator[Export]:
+    def exports(
+        self, *, state: str = "", document: str = "", subject: str = "", after: str = "", at_once: int = PAGE
+    ) -> Iterator[Export]:
         """Yield your exports, newest first, in a shorter form. A page of them is asked for when it is needed.
 
-        `state`, `document` and `subject`: only those exports.
+        `state`, `document` and `subject`: only those exports. `after` is the id of an export: only older ones.
+        `at_once` is the size of a page, at most 100.
         """
-        asked = {"limit": str(PAGE), "state": state, "document": document, "subject": subject}
+        asked = {"limit": str(at_once), "state": state, "document": document, "subject": subject, "after": after}
         while True:
             query = urlencode({name: value for name, value in asked.items() if value})
             page = self._transport.call("GET", f"/exports?{query}").json()

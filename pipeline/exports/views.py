@@ -72,6 +72,7 @@ class ExportSummary(msgspec.Struct, frozen=True, kw_only=True):
     state: State
     created_at: datetime
     finished_at: datetime | None
+    expires_at: datetime  # when its files are removed
     result: Made | None
     failure: Failure | None
     mail: Mail | None
@@ -121,8 +122,8 @@ class ExportAccepted(ExportShown, frozen=True, kw_only=True):
     queued: bool
 
 
-def summary(export: Export, base_url: str, max_skipped: int = 0) -> ExportSummary:
-    """Return what a list shows of an export, with this many of the skipped inputs."""
+def summary(export: Export, base_url: str, keep_seconds: float, max_skipped: int = 0) -> ExportSummary:
+    """Return what a list shows of an export that is kept so long, with this many of the skipped inputs."""
     return ExportSummary(
         id=export.id,
         document=export.document,
@@ -131,6 +132,7 @@ def summary(export: Export, base_url: str, max_skipped: int = 0) -> ExportSummar
         state=export.state,
         created_at=moment(export.created_at),
         finished_at=None if export.finished_at is None else moment(export.finished_at),
+        expires_at=moment(export.created_at + keep_seconds),
         result=_result(export, max_skipped, base_url),
         failure=export.failure,
         mail=_mail(export),
@@ -139,11 +141,12 @@ def summary(export: Export, base_url: str, max_skipped: int = 0) -> ExportSummar
 
 
 def full(
-    export: Export, progress: Progress | None, now: float, base_url: str, quotes: Sequence[Estimate]
-) -> ExportShown:
+    export: Export, progress: Progress | None, now: float, base_url: str, keep_seconds: float,
+    quotes: Sequence[Estimate],
+) -> ExportShown:  # fmt: skip
     """Return everything about an export. `progress` is None when there is none."""
     return ExportShown(
-        **msgspec.structs.asdict(summary(export, base_url, MAX_SKIPPED)),
+        **msgspec.structs.asdict(summary(export, base_url, keep_seconds, MAX_SKIPPED)),
         params=dict(export.params),
         notify=export.notify,
         progress=_progress(export, progress or NONE_YET, now),

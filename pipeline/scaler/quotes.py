@@ -134,4 +134,5 @@ def shown_quotes(found: Sequence[Quote]) -> list[views.Estimate]:
 def represent(stores: Stores, export: Export) -> views.ExportShown:
     """Returns an export as GET /v1/exports/ID shows it: everything, with its live progress and its quotes."""
     quotes = shown_quotes(current_quotes(stores, export))
-    return views.full(export, stores.progress(export), time.time(), stores.settings.base_url, quotes)
+    settings, seen = stores.settings, stores.progress(export)
+    return views.full(export, seen, time.time(), settings.base_url, settings.keep_seconds, quotes)

@@ -99,7 +99,8 @@ def listed() -> Response:
     """List the caller's own exports, newest first, a page at a time."""
     s, asked = services(), query_as(ListQuery)
     page = s.exports.page(Wanted(owner(), asked.subject, asked.state, asked.document), asked.limit, asked.after)
-    return _cheap(Exports([views.summary(export, s.settings.base_url) for export in page.exports], page.after))
+    base_url, kept = s.settings.base_url, s.settings.keep_seconds
+    return _cheap(Exports([views.summary(export, base_url, kept) for export in page.exports], page.after))
 
 
 def show(export_id: str) -> Response:
