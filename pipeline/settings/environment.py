@@ -8,8 +8,10 @@ from typing import TypeVar
 from urllib.parse import urlsplit
 
 from ..errors import InvalidSetting
+from .tokens import Scope, Token
 
 SHORTEST_TOKEN = 8  # characters
+SCOPES = {scope.name.lower(): scope for scope in Scope}
 N = TypeVar("N", int, float)
 
 
@@ -90,15 +92,19 @@ class Environment:
             words = f"{key} is {value!r}; the name of a time zone is needed, such as Asia/Seoul."
             raise InvalidSetting(words, field=key) from None
 
-    def pairs(self, key: str) -> Mapping[str, str]:
-        """Return `name=token other=token` as a mapping from token to name."""
-        found: dict[str, str] = {}
+    def tokens(self, key: str) -> Mapping[str, Token]:
+        """Return `name=token other:scope=token` as a mapping from each token to what it stands for."""
+        found: dict[str, Token] = {}
         for pair in self.environ.get(key, "").split():
-            owner, _, token = pair.partition("=")
+            name, _, token = pair.partition("=")
+            owner, colon, scope = name.partition(":")
             if not owner or len(token) < SHORTEST_TOKEN:
                 words = f"{key} must be name=token, with tokens of at least {SHORTEST_TOKEN} characters."
                 raise InvalidSetting(words, field=key)
-            found[token] = owner
+            if colon and scope not in SCOPES:
+                words = f"{key} has {name}=…; the scope behind the colon must be {', '.join(SCOPES)}."
+                raise InvalidSetting(words, field=key)
+            found[token] = Token(owner, SCOPES[scope]) if colon else Token(owner)
         return found
 
     def _number(self, key: str, default: N, kind: Callable[[str], N], least: N, what: str) -> N:

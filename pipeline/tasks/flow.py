@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from ..errors import NoExport, OverLimit, PipelineError, RedisDown, StoreDown
+from ..exports import audit
 from ..exports.export import Export, Failure, State
 from ..exports.waves import Wave, first_waves, width_for
 from ..services import Message, Services
@@ -175,6 +176,7 @@ def fail(services: Services, export_id: str, error: PipelineError) -> None:
 def cancel(services: Services, export_id: str) -> Export:
     """End an export on request; workers stop at their next page. Raises IllegalStep when it is already over."""
     export = services.exports.change(export_id, lambda e: e.to(State.CANCELLED, finished_at=time.time()))
+    audit.note("cancelled", export)
     count_end(services, export)
     try:
         send(services, Message("deliver", export_id))

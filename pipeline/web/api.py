@@ -14,10 +14,11 @@ from msgspec import Meta
 from werkzeug.wrappers import Response as AnyResponse
 
 from ..errors import IllegalStep, InvalidRequest, LinkExpired, NoExport, NotFound, PipelineError, RedisDown
-from ..exports import views
+from ..exports import audit, views
 from ..exports.export import Export, State
 from ..exports.ids import ID
 from ..exports.lists import Wanted
+from ..exports.quotas import Quotas
 from ..exports.removal import remove
 from ..exports.request import ExportRequest
 from ..exports.volumes import VolumeLimit
@@ -25,7 +26,7 @@ from ..scaler.quotes import represent
 from ..tasks import again, flow
 from ..tasks.submit import Submitted
 from ..tasks.submit import submit as submit_request
-from .auth import owner, services
+from .auth import name_of_caller, owner, services
 from .bodies import body_as, query_as
 from .errors import json_answer
 
@@ -92,7 +93,7 @@ def submit() -> Response:
         body.document, body.params, name, body.notify, body.key, body.chunk_pages, volume, body.keep_inputs,
         body.within, body.subject or "", body.content,
     )  # fmt: skip
-    return _accepted(submit_request(s, wanted))
+    return _accepted(submit_request(s, wanted, Quotas.of(s.settings)))
 
 
 def listed() -> Response:
@@ -133,12 +134,14 @@ def cancel_or_remove(export_id: str) -> Response:
 
 def retry(export_id: str) -> Response:
     """Let a failed export go on: 202. What is drawn is not drawn again."""
-    return json_answer(represent(services(), again.retry(services(), _own(export_id).id)), 202)
+    s, export = services(), _own(export_id)
+    return json_answer(represent(s, again.retry(s, export.id, Quotas.of(s.settings))), 202)
 
 
 def ask_again(export_id: str) -> Response:
     """Request the same again, as a new export."""
-    return _accepted(again.again(services(), _own(export_id), _key()))
+    s = services()
+    return _accepted(again.again(s, _own(export_id), _key(), Quotas.of(s.settings)))
 
 
 def download(export_id: str) -> AnyResponse:
@@ -164,6 +167,8 @@ def to_file(export: Export, volume: int = 0) -> AnyResponse:
         file = made.files[volume]
         if s.bucket.head(file.key):
             method: Literal["GET", "HEAD"] = "HEAD" if request.method == "HEAD" else "GET"
+            if method == "GET":
+                audit.note("downloaded", export, volume=volume, by=name_of_caller(), address=request.remote_addr)
             return redirect(s.bucket.presign(file.key, file.name, s.settings.download_seconds, method))
     raise _no_file(export)
 

@@ -13,7 +13,7 @@ from werkzeug.exceptions import BadRequest, HTTPException
 from werkzeug.http import HTTP_STATUS_CODES
 from werkzeug.wrappers import Response as AnyResponse
 
-from ..errors import BodyTooLarge, NotSignedIn, PipelineError
+from ..errors import BodyTooLarge, NotSignedIn, PipelineError, QuotaReached
 from ..logs import fields
 from .auth import services
 
@@ -88,6 +88,8 @@ def _expected(error: PipelineError) -> AnyResponse:
     response = _answer(error.http_status, Told(error.code, error.message, error.advice, error.field))
     if error.http_status == 401:
         response.headers["WWW-Authenticate"] = "Bearer"
+    if isinstance(error, QuotaReached):
+        response.headers["Retry-After"] = str(error.seconds)
     return retry_after(response) if error.http_status == 503 else response
 
 

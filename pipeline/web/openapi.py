@@ -12,6 +12,7 @@ import msgspec
 
 from .. import documents
 from ..exports.ids import ID
+from ..settings import Scope
 from .errors import JSON, PROBLEM, Problem
 
 REFERENCE = "#/components/schemas/{name}"
@@ -27,6 +28,7 @@ HEADERS: Mapping[int, tuple[str, str]] = {
     201: ("Location", "the address of what was made"),
     202: ("Location", "the address of the export"),
     302: ("Location", "a URL in the bucket, which expires soon"),
+    429: ("Retry-After", "seconds until another try"),
     503: ("Retry-After", "seconds until another try"),
 }
 
@@ -36,6 +38,8 @@ class Operation(Protocol):
 
     @property
     def name(self) -> str: ...
+    @property
+    def scope(self) -> Scope: ...
     @property
     def method(self) -> str: ...
     @property
@@ -69,7 +73,6 @@ def describe(routes: Sequence[Operation], base_url: str) -> dict[str, Any]:
         "openapi": "3.1.0",
         "info": {"title": "pipeline", "version": "1", "summary": "Very large PDFs, made by small workers."},
         "servers": [{"url": base_url}],
-        "security": [{"token": []}],
         "paths": paths,
         "components": {"schemas": components, "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}}},
     }
@@ -104,6 +107,7 @@ def _operation(route: Operation, schemas: Mapping[type, Any], components: Mappin
         refusals |= set(QUERY)
         parameters += _in_query(components[route.query.__name__])
     made: dict[str, Any] = {"operationId": route.name, "summary": summary, "parameters": parameters}
+    made["security"] = [{"token": [route.scope.name.lower()]}]
     if more:
         made["description"] = more
     if route.body:

@@ -21,6 +21,7 @@ from .messages import Messages
 from .metrics import Metrics
 from .polls import Polls
 from .progress import Drawn, ProgressNotes, chunk_field, progress_key, send_note
+from .quotas import QuotaNotes
 from .wakeup import Wakeup
 from .workers import Workers
 
@@ -42,6 +43,7 @@ class Coordination:
     counters: Counters
     progress: ProgressNotes
     polls: Polls
+    quotas: QuotaNotes
     messages: Messages
     workers: Workers
     decisions: Decisions
@@ -57,8 +59,8 @@ class Coordination:
     def on(cls, client: Client) -> Coordination:
         """Use an existing connection."""
         return cls(
-            client, Leases(client), Counters(client), ProgressNotes(client), Polls(client), Messages(client),
-            Workers(client), Decisions(client), Wakeup(client), Metrics(client),
+            client, Leases(client), Counters(client), ProgressNotes(client), Polls(client), QuotaNotes(client),
+            Messages(client), Workers(client), Decisions(client), Wakeup(client), Metrics(client),
         )  # fmt: skip
 
     def begin_chunk(self, export: str, chunk: int, seconds: float) -> tuple[Lease | None, bool]:
