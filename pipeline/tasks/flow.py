@@ -193,7 +193,7 @@ def _decide(
 
 def _document(services: Services, export_id: str, outcome: Outcome | Retry | Fail) -> str:
     """Returns the document of an export; empty when nothing was done, or the bucket is down."""
-    if isinstance(outcome, Done | Missing):
+    if isinstance(outcome, Done | Missing | Next):
         return outcome.export.document
     if isinstance(outcome, NotWanted) or (isinstance(outcome, Retry) and isinstance(outcome.error, StoreDown)):
         return ""

@@ -58,6 +58,19 @@ def test_the_next_wave_but_one_follows_and_the_assembly_comes_last(large: Stage)
     assert large.load(export_id).state is State.READY
 
 
+def test_only_the_missing_chunks_of_the_next_wave_are_sent(large: Stage, client: Any) -> None:
+    """After a repair. When Redis forgot what is drawn, all are sent: a stored chunk is drawn to the same bytes."""
+    export_id = large.planned(chunk_pages=1)
+    for chunk in (*range(16), 33):
+        steps.render(large.s, export_id, chunk)
+    large.queue.sent.clear()
+    flow.take(large.s, "wave", export_id, Wave(0, 16))
+    assert large.queue.sent == [("render", export_id, "32", "34", "35")]
+    client.flushall()
+    flow.take(large.s, "wave", export_id, Wave(0, 16))
+    assert large.queue.sent[1:] == [sent(large, 32, CHUNKS, export_id)]
+
+
 def test_a_wave_that_ended_incomplete_leaves_its_chunks_to_the_keeper(large: Stage) -> None:
     """A part of the chord returned, because another worker was at its chunk, and that one died."""
     export_id = large.planned(chunk_pages=1)
