@@ -12,7 +12,9 @@ import threading
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 
+from ..adapters.redis.messages import LATER
 from ..errors import NoExport, OverLimit, PipelineError, RedisDown, StoreDown
 from ..exports.export import Export, Failure, State
 from ..exports.waves import Wave, first_waves, width_for
@@ -45,7 +47,7 @@ def after(step: str, outcome: Outcome, width: int) -> list[Message]:
         case "plan", Done(export):
             return chunks(export, range(export.chunks), width)
         case "wave", Next(export, following, missing):
-            return [Message("render", export.id, missing, following)]
+            return [Message("render", export.id, missing, following, export.owner)]
         case "wave", Done(export):
             return [Message("assemble", export.id)]
         case "assemble", Missing(export, missing):
@@ -59,7 +61,8 @@ def chunks(export: Export, missing: Sequence[int], width: int) -> list[Message]:
     """Returns the messages that render these chunks of an export; of a large one, the first two waves."""
     if export.chunks <= LARGE:
         return [Message("render", export.id, tuple(missing))]
-    return [Message("render", export.id, numbers, each) for each, numbers in first_waves(missing, width)]
+    waves = first_waves(missing, width)
+    return [Message("render", export.id, numbers, wave, export.owner) for wave, numbers in waves]
 
 
 def width(services: Services) -> int:
@@ -75,6 +78,8 @@ def send(services: Services, message: Message) -> None:
     redis, settings = services.redis, services.settings
     if message.step == "deliver":
         redis.progress.note_over(message.export_id)
+    if message.wave:
+        message = replace(message, later=not redis.messages.take_turn(message.owner, message.export_id))
     services.queue.send(message)
     seconds = settings.lease_seconds if message.step == "deliver" else settings.repair_patience
     redis.messages.note_sent(message.export_id, seconds)
@@ -87,14 +92,23 @@ def begin(services: Services, messages: Sequence[Message]) -> bool:
     The chunks of a small export are always sent: workers take no plan while such chunks wait, so these are few.
     """
     queued = services.redis.messages
-    more = any(message.step == "plan" or message.wave for message in messages)
-    if more and not queued.have_room():
+    if messages and not _may_begin(services, messages[0]):
         queued.forget_sent(messages[0].export_id)
         return False
     for message in messages:
         send(services, message)
     services.redis.wakeup.wake()
     return True
+
+
+def _may_begin(services: Services, message: Message) -> bool:
+    """Returns False while too many messages wait. An owner's further large exports are begun one by one, when no
+    message of one waits: what the keeper sends twice must not fill the queues."""
+    queued = services.redis.messages
+    if message.step != "plan" and not message.wave:
+        return True
+    later = bool(message.wave) and not queued.take_turn(message.owner, message.export_id)
+    return queued.have_room() and not (later and queued.waiting((LATER,)))
 
 
 def take(

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 
-from ..adapters.redis.messages import ASSEMBLE, LARGE, PLAN, SMALL
+from ..adapters.redis.messages import ASSEMBLE, LARGE, LATER, PLAN, SMALL
 from ..adapters.redis.metrics import Turn
 from ..errors import (
     ExportFailed,
@@ -267,7 +267,7 @@ class Keeper:
             [chunk for chunk in missing if f"{export_id}:{chunk}" not in held],
             bool(redis.leases.held([claim_name(export_id), *(f"{export_id}:{each}" for each in WHOLE_STEPS)])),
             redis.messages.sent_lately(export_id),
-            redis.messages.waiting((ASSEMBLE, SMALL, LARGE) if missing else (PLAN, ASSEMBLE)) == 0,
+            redis.messages.waiting((ASSEMBLE, SMALL, LARGE, LATER) if missing else (PLAN, ASSEMBLE)) == 0,
             time.time(),
             plan,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,9 +10,10 @@ import pytest
 import redis
 
 from pipeline.adapters.redis import messages
-from pipeline.adapters.redis.messages import LARGE
+from pipeline.adapters.redis.messages import LARGE, LATER
 from pipeline.exports.export import State
 from pipeline.exports.waves import Wave
+from pipeline.services import Message
 from pipeline.tasks import flow
 
 from ... import steps
@@ -114,3 +116,44 @@ def test_a_small_export_goes_on_while_too_many_messages_wait(
     client.rpush(LARGE, *"abc")
     steps.plan(stage.s, export_id)
     assert stage.queue.sent == [sent(stage, 0, 3, export_id)]
+
+
+class Sent:
+    """Messages that were sent: their exports, and whether it was not their turn."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[str, bool]] = []
+
+    def send(self, message: Message) -> None:
+        if message.wave:
+            self.sent.append((message.export_id, message.later))
+
+
+def test_large_exports_of_an_owner_take_their_turns_one_after_the_other(large: Stage, client: Any) -> None:
+    first, second, third = (large.submit(chunk_pages=1, title=title) for title in "ABC")
+    queue = Sent()
+    s = dataclasses.replace(large.s, queue=queue)
+    for each in (first, second):
+        flow.take(s, "plan", each)
+    assert queue.sent == [(first, False)] * 2 + [(second, True)] * 2
+    client.rpush(LATER, "a chunk of the second")
+    flow.take(s, "plan", third)
+    assert len(queue.sent) == 4, "it is not begun: what the keeper sends again and again must not fill the queues"
+    assert not s.redis.messages.sent_lately(third)
+    flow.take(s, "wave", first, Wave(0, 16))
+    flow.take(s, "wave", second, Wave(0, 16))
+    assert queue.sent[4:] == [(first, False), (second, True)], "what is begun goes on"
+    flow.cancel(s, first)
+    flow.take(s, "deliver", first)
+    flow.take(s, "wave", second, Wave(1, 16))
+    flow.take(s, "wave", second, Wave(0, 16))
+    assert queue.sent[6:] == [(second, False)]
+
+
+def test_each_owner_has_a_turn(large: Stage) -> None:
+    queue = Sent()
+    s = dataclasses.replace(large.s, queue=queue)
+    for owner in ("shop", "other"):
+        export_id = large.submit(owner=owner, chunk_pages=1)
+        flow.take(s, "plan", export_id)
+    assert [later for _, later in queue.sent] == [False] * 4
