@@ -41,6 +41,7 @@ class Message:
     """What workers are asked for: a step of an export, or several of its chunks and what follows them.
 
     `wave`: of a large export, which small ones overtake; the next wave follows. Otherwise the assembly does.
+    `owner`: of a wave, whose exports take turns. `later`: it is not this one's turn.
     `small`: it need not wait for a worker.
     """
 
@@ -48,6 +49,8 @@ class Message:
     export_id: str
     chunks: tuple[int, ...] = ()
     wave: Wave | None = None
+    owner: str = ""
+    later: bool = False
     small: bool = False
 
 

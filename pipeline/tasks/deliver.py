@@ -13,5 +13,6 @@ def body(work: Work) -> Outcome:
         notices.mark_unsent(s.bucket, export.id)
     s.exports.close(export.id, export.state)
     s.redis.progress.forget(export.id)
+    s.redis.messages.end_turn(export.owner, export.id)
     s.redis.wakeup.wake()
     return Done(export)

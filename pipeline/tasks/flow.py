@@ -12,7 +12,9 @@ import threading
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 
+from ..adapters.redis.messages import LATER
 from ..errors import NoExport, OverLimit, PipelineError, RedisDown, StoreDown
 from ..exports import audit
 from ..exports.export import Export, Failure, State
@@ -49,9 +51,8 @@ def after(step: str, outcome: Outcome, width: int) -> list[Message]:
         case "plan", Missing(export, missing):
             return ranges(export, missing, width)
         case "wave", Next(export, following, missing):
-            return [
-                Message("measure" if export.state is State.PLANNING else "render", export.id, missing, following)
-            ]
+            begun = "measure" if export.state is State.PLANNING else "render"
+            return [Message(begun, export.id, missing, following, export.owner)]
         case "wave", Done(export):
             return [Message("plan" if export.state is State.PLANNING else "assemble", export.id)]
         case "assemble", Missing(export, missing):
@@ -74,7 +75,7 @@ def ranges(export: Export, missing: Sequence[int], width: int) -> list[Message]:
 def _messages(step: str, export: Export, missing: Sequence[int], in_waves: bool, width: int) -> list[Message]:
     if not in_waves:
         return [Message(step, export.id, tuple(missing))]
-    return [Message(step, export.id, numbers, each) for each, numbers in first_waves(missing, width)]
+    return [Message(step, export.id, numbers, each, export.owner) for each, numbers in first_waves(missing, width)]
 
 
 def width(services: Services) -> int:
@@ -90,6 +91,8 @@ def send(services: Services, message: Message) -> None:
     redis, settings = services.redis, services.settings
     if message.step == "deliver":
         redis.progress.note_over(message.export_id)
+    if message.wave:
+        message = replace(message, later=not redis.messages.take_turn(message.owner, message.export_id))
     services.queue.send(message)
     seconds = settings.lease_seconds if message.step == "deliver" else settings.repair_patience
     redis.messages.note_sent(message.export_id, seconds)
@@ -102,14 +105,23 @@ def begin(services: Services, messages: Sequence[Message]) -> bool:
     The chunks of a small export are always sent: workers take no plan while such chunks wait, so these are few.
     """
     queued = services.redis.messages
-    more = any(message.step == "plan" or message.wave for message in messages)
-    if more and not queued.have_room():
+    if messages and not _may_begin(services, messages[0]):
         queued.forget_sent(messages[0].export_id)
         return False
     for message in messages:
         send(services, message)
     services.redis.wakeup.wake()
     return True
+
+
+def _may_begin(services: Services, message: Message) -> bool:
+    """Returns False while too many messages wait. An owner's further large exports are begun one by one, when no
+    message of one waits: what the keeper sends twice must not fill the queues."""
+    queued = services.redis.messages
+    if message.step != "plan" and not message.wave:
+        return True
+    later = bool(message.wave) and not queued.take_turn(message.owner, message.export_id)
+    return queued.have_room() and not (later and queued.waiting((LATER,)))
 
 
 def take(
@@ -209,7 +221,7 @@ def _decide(
 
 def _document(services: Services, export_id: str, outcome: Outcome | Retry | Fail) -> str:
     """Returns the document of an export; empty when nothing was done, or the bucket is down."""
-    if isinstance(outcome, Done | Missing):
+    if isinstance(outcome, Done | Missing | Next):
         return outcome.export.document
     if isinstance(outcome, NotWanted) or (isinstance(outcome, Retry) and isinstance(outcome.error, StoreDown)):
         return ""

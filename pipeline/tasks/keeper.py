@@ -46,6 +46,7 @@ MAX_FAILED_TURNS = (
 LEADER_LEASE_SECONDS = (
     2.0  # a dead leader is replaced after this; a live one renews its lease, however long it waits
 )
+CHECK_SECONDS = 5.0  # of a turn, for looking at exports; with more of them the rest follows in the next turns
 MAIL_SECONDS = 3.0  # for the mail that is being sent, or the schedule that runs, when the process ends
 
 
@@ -144,7 +145,7 @@ class Keeper:
         self._seen = {each: self._seen[each] for each in ids if each in self._seen}
         self._one_at_a_time.keep(ids)
         try:
-            demands = self._checks.demands(ids, self._repair)
+            demands = self._checks.demands(ids, self._repair, CHECK_SECONDS)
             with suppress(RedisDown):  # also full: the next command says so. A refused key is no silent keeper
                 self._s.redis.decisions.note_turn(time.time())
             workers = self._scaler.turn(self._for_workers(demands), self._still_leads, self._checks.failing)

@@ -12,7 +12,7 @@ from celery import chord, signals
 from kombu.exceptions import OperationalError
 
 from ..adapters.redis.connection import redis_errors
-from ..adapters.redis.messages import ASSEMBLE, DELIVER, LARGE, PLAN, SENT_AT, SMALL
+from ..adapters.redis.messages import ASSEMBLE, DELIVER, LARGE, LATER, PLAN, SENT_AT, SMALL
 from ..errors import RedisDown
 from ..services import Message
 
@@ -41,7 +41,8 @@ class CeleryQueue:
             task.apply_async(results, named, queue=QUEUE_OF[message.step], retry=False)
 
     def _send_chord(self, message: Message) -> None:
-        tasks, queue, named = self._app.tasks, LARGE if message.wave else SMALL, {"export": message.export_id}
+        tasks, named = self._app.tasks, {"export": message.export_id}
+        queue = (LATER if message.later else LARGE) if message.wave else SMALL
         task = tasks[f"pipeline.{message.step}"]
         header = [task.si(**named, chunk=chunk).set(queue=queue) for chunk in message.chunks]
         if message.wave:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from contextlib import suppress
 
-from ..adapters.redis.messages import ASSEMBLE, LARGE, PLAN, SMALL
+from ..adapters.redis.messages import ASSEMBLE, LARGE, LATER, PLAN, SMALL
 from ..errors import NotFound
 from ..exports.coverage import cover
 from ..exports.export import Export, State
@@ -31,7 +31,7 @@ def status_of(s: Services, export: Export, *, restore: bool = False) -> ExportSt
         [part for name, part in names.items() if name not in held],
         bool(leases.held([claim_name(export.id), *(lease_name(each, export.id, None) for each in WHOLE_STEPS)])),
         s.redis.messages.sent_lately(export.id),
-        s.redis.messages.waiting((ASSEMBLE, SMALL, LARGE) if missing else (PLAN, ASSEMBLE)) == 0,
+        s.redis.messages.waiting((ASSEMBLE, SMALL, LARGE, LATER) if missing else (PLAN, ASSEMBLE)) == 0,
         time.time(),
         plan,
     )

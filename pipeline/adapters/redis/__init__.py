@@ -68,7 +68,7 @@ class Coordination:
 
         One round trip."""
         name, token = f"{export}:{chunk}", new_token()
-        with redis_errors(), self.client.pipeline() as pipe:
+        with redis_errors(), self.client.pipeline(transaction=False) as pipe:
             send_take(pipe, name, token, seconds)
             pipe.hexists(progress_key(export), chunk_field(chunk))
             granted, begun = pipe.execute()

@@ -9,7 +9,7 @@ total      bytes of the file in all
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from .connection import DAY, Client, redis_errors
@@ -91,6 +91,11 @@ class ProgressNotes:
         """Note pages drawn of each chunk, as the bucket has them, after Redis was wiped."""
         if pages:
             self._note(export, {chunk_field(chunk): count for chunk, count in pages.items()})
+
+    def begun(self, export: str, chunks: Iterable[int]) -> bool:
+        """True when pages of one of these chunks are drawn, as far as Redis knows."""
+        with redis_errors():
+            return any(self._redis.hmget(progress_key(export), [chunk_field(chunk) for chunk in chunks]))
 
     def forget(self, export: str) -> None:
         """Remove the progress of an export; its other keys expire."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from ...pdf.fonts import FontChain
 from ...pdf.fonts.characters import printable
@@ -92,11 +92,16 @@ class Layout:
         """How many rows of one line fit a page."""
         return max(1, units(self.room(page)) // units(self.row_height()))
 
-    @cached_property
+    @property
     def advances(self) -> dict[str, float]:
         """Width of each ASCII character, or a little more: beside other fonts' characters, widths are rounded."""
-        widths = {chr(code): self.face.width(chr(code), 1000) for code in range(32, 127)}
-        return {character: max(width, round(width)) * self.size / 1000 for character, width in widths.items()}
+        return _advances(self.face, self.size)
+
+
+@lru_cache(8)  # each chunk has a layout of its own, mostly like the last one's
+def _advances(face: FontChain, size: float) -> dict[str, float]:
+    widths = {chr(code): face.width(chr(code), 1000) for code in range(32, 127)}
+    return {character: max(width, round(width)) * size / 1000 for character, width in widths.items()}
 
 
 def units(points: float) -> int:

@@ -54,10 +54,10 @@ class Stage:
 
     def submit(
         self, *, chunk_pages: int = 2, notify: str | None = "admin@example.org", volume: VolumeLimit = UNCUT,
-        **params: Any,
+        owner: str = "shop", **params: Any,
     ) -> str:  # fmt: skip
         params = {"listing": ALBUM, **params}
-        order = ExportRequest("photos", params, "shop", notify, chunk_pages=chunk_pages, volume=volume)
+        order = ExportRequest("photos", params, owner, notify, chunk_pages=chunk_pages, volume=volume)
         return submit(self.s, order).export.id
 
     def planned(self, **order: Any) -> str:

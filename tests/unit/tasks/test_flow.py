@@ -28,8 +28,8 @@ NOTHING: list[Message] = []
             "plan",
             Done(BIG),
             [
-                Message("render", BIG.id, tuple(range(16)), Wave(0, 16)),
-                Message("render", BIG.id, tuple(range(16, 32)), Wave(1, 16)),
+                Message("render", BIG.id, tuple(range(16)), Wave(0, 16), "shop"),
+                Message("render", BIG.id, tuple(range(16, 32)), Wave(1, 16), "shop"),
             ],
         ),
         ("plan", AGAIN, NOTHING),
@@ -47,9 +47,9 @@ NOTHING: list[Message] = []
         ("render", DONE, NOTHING),  # the assembly follows from the chord of all chunks
         ("wave", DONE, [Message("assemble", ID)]),
         ("wave", AGAIN, NOTHING),
-        ("wave", Next(BIG, Wave(2, 16), (32, 35)), [Message("render", BIG.id, (32, 35), Wave(2, 16))]),
+        ("wave", Next(BIG, Wave(2, 16), (32, 35)), [Message("render", BIG.id, (32, 35), Wave(2, 16), "shop")]),
         ("wave", Done(PLANNED), [Message("plan", ID)]),
-        ("wave", Next(PLANNED, Wave(2, 16), (32,)), [Message("measure", ID, (32,), Wave(2, 16))]),
+        ("wave", Next(PLANNED, Wave(2, 16), (32,)), [Message("measure", ID, (32,), Wave(2, 16), "shop")]),
         ("wave", NOT_WANTED, NOTHING),
         ("render", AGAIN, NOTHING),
         ("render", MISSING, NOTHING),
