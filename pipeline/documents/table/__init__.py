@@ -30,12 +30,14 @@ from .draw_rows import TablePen
 from .fast_pagination import FastPagination, can_paginate_fast
 from .groups import OpenGroups
 from .lines import line_numbers
+from .logo import Logo
 from .pagination import PageRows, paginate
-from .params import TableParams, Words
+from .params import TableParams
 from .rows import InputFormat, RowNotes, RowReader
 from .setup import TablePlan, TableSetup, check_rows, measure_columns, table_setup
 from .summary import Summary
 from .warnings import MAX_BOOKMARKS, SurveyNotes
+from .words import Words
 
 SAMPLE_BYTES = 256 * 1024
 SAMPLE_ROWS = 1000  # for measuring columns and recognising numbers
@@ -64,6 +66,8 @@ class Table:
         params.check_formats()
         if params.listing:
             inputs.check(params.listing)
+        if params.logo:
+            inputs.check(params.logo)
         if params.rows:
             check_rows(params, params.rows)
 
@@ -73,6 +77,8 @@ class Table:
 
     def _survey(self, params: TableParams, listing: str, inputs: Inputs) -> Survey:
         remarks = Remarks()
+        if logo := _logo(params, inputs):
+            logo.check(remarks)
         sample = _head(inputs, listing)
         format = detect(sample, params.format, params.delimiter, params.encoding, remarks)
         places = measure_columns(params, format, _rows(sample, format))
@@ -141,13 +147,13 @@ def _page_jobs(
     params: TableParams, plan: TablePlan, part: Range, listing: str, inputs: Inputs
 ) -> Iterator[PageJob]:
     """The pages of a chunk. Those of the summary belong to the first chunk or the last one."""
-    chunk, setup = part.chunk, table_setup(params, plan.format, plan.places)
-    summary = Summary(params, setup)
+    chunk, setup, logo = part.chunk, table_setup(params, plan.format, plan.places), _logo(params, inputs)
+    summary = Summary(params, setup, logo)
     if chunk.first_page == 0:
         yield from (PageJob(0, partial(summary.draw, number=n, plan=plan)) for n in range(plan.front))
     reader = RowReader(inputs.blocks(listing, chunk.start, chunk.stop), chunk.start, plan.format)
     first = max(0, chunk.first_page - plan.front)
-    pen = TablePen(setup, params.stripes, not params.bookmark_every and plan.groups <= MAX_BOOKMARKS)
+    pen = TablePen(setup, logo, not params.bookmark_every and plan.groups <= MAX_BOOKMARKS)
     pages = paginate(
         reader, setup.layout, setup.paginator, first, setup.state(chunk.state), setup.state(chunk.after)
     )
@@ -155,6 +161,10 @@ def _page_jobs(
         yield PageJob(page_rows.count, partial(pen.draw, first=number == 0, page_rows=page_rows))
     if part.stop > part.pages - plan.back:
         yield from (PageJob(0, partial(summary.draw, number=n, plan=plan)) for n in range(plan.back))
+
+
+def _logo(params: TableParams, inputs: Inputs) -> Logo | None:
+    return Logo(params.logo, inputs) if params.logo else None
 
 
 def _finish(page: Page, params: TableParams, words: Words, number: int, pages: int) -> None:

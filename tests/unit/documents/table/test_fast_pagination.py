@@ -147,7 +147,7 @@ def test_carriage_returns_are_not_decoded_again_for_each_page() -> None:
 
 def test_only_pages_with_rows_of_several_lines_are_read() -> None:
     row, accented, long = b'Ada,"Rome, Italy",2.50\n', "Zoé,Genève,7\n".encode(), b"A b,c,%s\n" % (b"1 " * 50)
-    data = b"a,b,c\n" + (row * 40 + accented) * 30 + long + row * 1000
+    data = b"a,b,c\n" + (row * 40 + accented) * 30 + long + row * 1007
     format, look = seen(data, 3)
     pages = list(FastPagination(blocks(data[format.begin :], 999), format, look.texts, RowNotes(Remarks())))
     read_whole = [number for number, sheet in enumerate(pages) if sheet.rows]
