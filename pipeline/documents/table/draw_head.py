@@ -15,38 +15,34 @@ RULE = 0.9  # points, below the titles of the columns
 
 
 class HeadPen:
-    """Draws the heads of one table. The operators of the column titles are the same on all pages but the first."""
+    """Draws the heads of one table. What all pages but the first have in common is spelled once."""
 
     def __init__(self, setup: TableSetup, logo: Logo | None) -> None:
         self._block: TitleBlock = setup.title_block
         self._layout = layout = setup.layout
         left, right, top = layout.margin, layout.width - layout.margin, layout.height - layout.margin
-        self._running = setup.running_head and setup.running_head.operators(layout.faces, left, right, top)
         self._logo = logo
-        self._titles: dict[bool, bytes] = {}
         self._usage = FontUsage()
-        self._missing = self._usage.add(self._layout.titles, self._layout.faces.bold)
+        self._missing = self._usage.add(layout.titles, layout.faces.bold)
+        self._first = self._titles(layout.top(0))
+        self._others = self._titles(layout.top(1))
+        if setup.running_head:
+            operators, usage = setup.running_head.operators(layout.faces, left, right, top)
+            self._others = operators + b"\n" + self._others
+            self._usage.add_usage(usage)
 
     def draw(self, page: Page, first: bool) -> None:
-        """Draw the title block on the first page, else the running head."""
-        layout = self._layout
-        left, right, top = layout.margin, layout.width - layout.margin, layout.height - layout.margin
-        if first and layout.head:
+        """Draw the title block on the first page, else the running head; then the titles of the columns."""
+        layout, block = self._layout, first and self._layout.head
+        if block:
+            left, right, top = layout.margin, layout.width - layout.margin, layout.height - layout.margin
             self._block.draw(page, left, right, top, self._logo)
-        elif self._running:
-            page.write_again(*self._running)
-
-    def draw_titles(self, page: Page, first: bool) -> None:
-        """Draw the titles of the columns."""
-        layout = self._layout
-        if first not in self._titles:
-            self._titles[first] = self._operators(layout.top(0 if first else 1))
+        operators = self._first if block else self._others
         if self._missing:  # is counted on each page
-            page.write(self._titles[first], layout.titles, layout.faces.bold)
-        else:
-            page.write_again(self._titles[first], self._usage)
+            page.write(operators, layout.titles, layout.faces.bold)
+        page.write_again(b"" if self._missing else operators, self._usage)
 
-    def _operators(self, top: float) -> bytes:
+    def _titles(self, top: float) -> bytes:
         layout, face = self._layout, self._layout.faces.bold
         begin = b"/F%d %s Tf" % (face.first + 1, number(layout.size))
         before = 0.0

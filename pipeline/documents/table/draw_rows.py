@@ -9,6 +9,7 @@ from functools import partial
 from itertools import accumulate, chain, pairwise
 from operator import sub
 
+from ...pdf.fonts.usage import FontUsage
 from ...pdf.objects import number
 from ...pdf.page import Page
 from .columns import PlacedColumn
@@ -22,6 +23,7 @@ from .setup import TableSetup
 from .style import HAIRLINE, fill, stroke
 
 SHAPES = 10_000
+NOTHING = FontUsage()
 
 
 @dataclass(frozen=True)
@@ -68,10 +70,9 @@ class TablePen:
 
     def draw(self, page: Page, first: bool, page_rows: PageRows) -> None:
         """Draw what stands above the rows, the rows, and the bands between them."""
-        self._head.draw(page, first)
         geometry = self._geometry(first, page_rows)
-        page.write(geometry.ruling, ())
-        self._head.draw_titles(page, first)
+        page.write_again(geometry.ruling, NOTHING)
+        self._head.draw(page, first)
         for band, edge in zip(page_rows.bands, geometry.tops, strict=True):
             self._bands.draw(page, band, edge)
             if self._bookmarks and band.kind == "heading" and not band.continued:
