@@ -127,6 +127,11 @@ class Page:
         if missing := self.usage.add(texts, face or self.face):
             self._tally.miss(missing)
 
+    def write_again(self, operators: bytes, usage: FontUsage) -> None:
+        """Add operators that many pages have; `usage` is what they use, and no font lacks any of it."""
+        self._operators.append(operators)
+        self.usage.add_usage(usage)
+
     def fit(self, text: str, size: float, width: float, what: str, *, bold: bool = False) -> str:
         """Return the text as one line, cut with … if it is wider than `width` points.
 

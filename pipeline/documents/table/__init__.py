@@ -29,16 +29,18 @@ from .detect import detect
 from .draw_rows import TablePen
 from .fast_rows import FastRows, can_find_rows_fast
 from .lines import line_numbers
+from .logo import Logo
 from .measures import RowMeasure, measured_rows
 from .pagination import paginate
 from .paging import TableFacts, TablePages
-from .params import TableParams, Words
+from .params import TableParams
 from .read_rows import Batch, BatchReader
 from .row_start import row_start
 from .rows import InputFormat, RowReader
 from .setup import TablePlan, TableSetup, check_rows, measure_columns, table_setup
 from .summary import Summary
 from .warnings import MAX_BOOKMARKS
+from .words import Words
 
 SAMPLE_BYTES = 256 * 1024
 SAMPLE_ROWS = 1000  # for measuring columns and recognising numbers
@@ -65,6 +67,8 @@ class Table:
         params.check_formats()
         if params.listing:
             inputs.check(params.listing)
+        if params.logo:
+            inputs.check(params.logo)
         if params.rows:
             check_rows(params, params.rows)
 
@@ -73,6 +77,8 @@ class Table:
 
     def sample(self, params: TableParams, listing: str, inputs: Inputs) -> Mapping[str, Any]:
         remarks = Remarks()
+        if logo := _logo(params, inputs):
+            logo.check(remarks)
         with line_numbers(inputs, listing, _name(params, listing)):
             sample = _head(inputs, listing)
             format = detect(sample, params.format, params.delimiter, params.encoding, remarks)
@@ -144,13 +150,13 @@ def _page_jobs(
     params: TableParams, plan: TablePlan, part: Range, listing: str, inputs: Inputs
 ) -> Iterator[PageJob]:
     """The pages of a chunk. Those of the summary belong to the first chunk or the last one."""
-    chunk, setup = part.chunk, table_setup(params, plan.format, plan.places)
-    summary = Summary(params, setup)
+    chunk, setup, logo = part.chunk, table_setup(params, plan.format, plan.places), _logo(params, inputs)
+    summary = Summary(params, setup, logo)
     if chunk.first_page == 0:
         yield from (PageJob(0, partial(summary.draw, number=n, plan=plan)) for n in range(plan.front))
     reader = RowReader(inputs.blocks(listing, chunk.start, chunk.stop), chunk.start, plan.format)
     first = max(0, chunk.first_page - plan.front)
-    pen = TablePen(setup, params.stripes, not params.bookmark_every and plan.groups <= MAX_BOOKMARKS)
+    pen = TablePen(setup, logo, not params.bookmark_every and plan.groups <= MAX_BOOKMARKS)
     pages = paginate(
         reader, setup.layout, setup.paginator, first, setup.state(chunk.state), setup.state(chunk.after)
     )
@@ -158,6 +164,10 @@ def _page_jobs(
         yield PageJob(page_rows.count, partial(pen.draw, first=number == 0, page_rows=page_rows))
     if part.stop > part.pages - plan.back:
         yield from (PageJob(0, partial(summary.draw, number=n, plan=plan)) for n in range(plan.back))
+
+
+def _logo(params: TableParams, inputs: Inputs) -> Logo | None:
+    return Logo(params.logo, inputs) if params.logo else None
 
 
 def _finish(page: Page, params: TableParams, words: Words, number: int, pages: int) -> None:

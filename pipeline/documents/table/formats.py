@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 EXACT = Context(prec=400, rounding=ROUND_HALF_UP)  # a cell has at most 130 digits, a document at most 10^9 rows
 Decimals = Annotated[int, Meta(ge=0, le=12)]
 Mark = Literal[".", ","]
+COMMA, POINT = map(ord, ",.")  # as Python writes numbers
 
 
 class Number(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="number"):
@@ -190,7 +191,7 @@ def _number_writer(
     return NumberWriter(
         affixes(pattern.prefix),
         affixes(pattern.suffix),
-        {44: get_group_symbol(locale).translate(SPACES), 46: get_decimal_symbol(locale)},
+        {COMMA: get_group_symbol(locale).translate(SPACES), POINT: get_decimal_symbol(locale)},
         None if places is None else Decimal(1).scaleb(-places),
         2 if isinstance(format, Percent) else 0,
         _spelling(pattern.grouping if format.grouping else None),

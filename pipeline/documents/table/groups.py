@@ -17,7 +17,7 @@ from ...pdf.fonts.characters import printable
 from .cells import Cells
 from .csv_rows import Row
 from .formats import EXACT, NumberWriter
-from .params import Words
+from .words import Words
 
 MAX_KEY = 200  # characters of a group's name that are kept; a longer one ends in its hash
 SHORTENED = re.compile(r"… [0-9a-f]{12}\Z")

@@ -1,4 +1,4 @@
-"""The parameters of a table, and the words it prints by itself, in four languages."""
+"""The parameters of a table."""
 
 from __future__ import annotations
 
@@ -10,51 +10,8 @@ from msgspec import Meta
 from ...errors import InvalidRequest
 from ..params import PaperParams
 from .formats import Date, Format, known_locale, writer
-
-Word = Annotated[str, Meta(max_length=60)]
-
-
-class Words(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Words that a table prints. Empty ones are in the language of the locale, or else in English."""
-
-    total: Word = ""
-    carried: Word = ""
-    brought: Word = ""
-    continued: Word = ""
-    summary: Word = ""
-    group: Word = ""
-    rows: Word = ""
-    page: Word = ""
-    of: Word = ""
-    more: Word = ""
-
-
-ENGLISH = Words(
-    "Total", "Carried forward", "Brought forward", "continued", "Summary", "Group", "Rows", "Page",
-    "of", "groups more, not listed here",
-)  # fmt: skip
-LANGUAGES = {
-    "de": Words(
-        "Summe", "Übertrag", "Übertrag von der vorigen Seite", "Fortsetzung", "Zusammenfassung", "Gruppe", "Zeilen",
-        "Seite", "von", "weitere Gruppen, hier nicht aufgeführt",
-    ),
-    "fr": Words(
-        "Total", "À reporter", "Report", "suite", "Récapitulatif", "Groupe", "Lignes", "Page",
-        "sur", "autres groupes, non repris ici",
-    ),
-    "es": Words(
-        "Total", "Suma y sigue", "Suma anterior", "continuación", "Resumen", "Grupo", "Filas", "Página",
-        "de", "grupos más, que no figuran aquí",
-    ),
-}  # fmt: skip
-
-
-def words(given: Words, language: str) -> Words:
-    """Returns the words of a language, with the given ones in their place."""
-    known = msgspec.structs.asdict(LANGUAGES.get(language, ENGLISH))
-    chosen = {name: word for name, word in msgspec.structs.asdict(given).items() if word}
-    return Words(**known | chosen)
-
+from .style import Look, Rules, Style, look
+from .words import Words, words
 
 LEVELS = 4  # of groups
 Text = Annotated[str, Meta(max_length=200)]
@@ -111,7 +68,16 @@ class TableParams(PaperParams, frozen=True):
     words: Annotated[Words | None, Meta(description="words of your own, such as {total: ...}")] = None
     margin: Annotated[float, Meta(ge=5, le=40, description="margin in mm, 5 to 40")] = 12
     font_size: Annotated[float, Meta(ge=4, le=24, description="points, 4 to 24")] = 8
-    stripes: Annotated[bool, Meta(description="shade every other row")] = True
+    style: Annotated[Style, Meta(description="how pages look: plain is black and white, ledger has a grid")] = (
+        "report"
+    )
+    accent: Annotated[
+        str, Meta(pattern=r"^(#[0-9a-fA-F]{6})?$", description="colour of titles and lines, such as #1c4a75")
+    ] = ""
+    rules: Annotated[Rules | None, Meta(description="lines; as in the style if not given")] = None
+    stripes: Annotated[bool | None, Meta(description="shade every other row; as in the style if not given")] = None
+    logo: Annotated[str, Meta(max_length=1024, description="key of a picture, drawn beside the title")] = ""
+    running_head: Annotated[bool, Meta(description="print the title on each page")] = True
     page_numbers: Annotated[bool, Meta(description="print `x of y`")] = True
     bookmark_every: Annotated[
         int, Meta(ge=0, description="pages from one bookmark to the next; 0: a bookmark for each group")
@@ -120,7 +86,12 @@ class TableParams(PaperParams, frozen=True):
     @property
     def wording(self) -> Words:
         """The words of this table in its language."""
-        return words(self.words or Words(), known_locale(self.locale).language)
+        return words(self.words or Words(), known_locale(self.locale))
+
+    @property
+    def look(self) -> Look:
+        """The style, with what is given beside it."""
+        return look(self.style, self.accent, self.rules, self.stripes)
 
     def check_formats(self) -> None:
         """Raise InvalidRequest for an unknown locale or format, and for totals without numbers."""

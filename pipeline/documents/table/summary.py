@@ -12,6 +12,7 @@ from ...pdf.page import Colour, Page
 from .cells import Cells
 from .formats import Number, known_locale, writer
 from .layout import FOOTER, HASHES, one_line
+from .logo import Logo
 from .params import TableParams
 from .setup import TablePlan, TableSetup
 from .warnings import GroupEntry
@@ -33,8 +34,9 @@ class NumberColumn:
 class Summary:
     """Lays out the pages of a summary: at most `summary_pages`, however many groups there are."""
 
-    def __init__(self, params: TableParams, setup: TableSetup) -> None:
+    def __init__(self, params: TableParams, setup: TableSetup, logo: Logo | None = None) -> None:
         self._params = params
+        self._logo = logo
         self._setup = setup
         self._layout = setup.layout
         self._size = params.font_size
@@ -109,7 +111,7 @@ class Summary:
             return top - self._head_height(number)
         y = top
         if self._params.summary == "front":
-            self._setup.title_block.draw(page, layout.margin, layout.width - layout.margin, top)
+            self._setup.title_block.draw(page, layout.margin, layout.width - layout.margin, top, self._logo)
             y -= self._setup.title_block.height + size * STEP
         else:
             page.text(layout.margin, top - size * HEADING, size * HEADING, self._setup.grouping.words.summary)
