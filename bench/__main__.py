@@ -17,7 +17,7 @@ from pipeline.scaler.decide import Policy
 from pipeline.scaler.simulate.world import Conditions
 
 from . import curves as curving
-from . import figures, inputs, machine, measure, registry, report, scale, scaling, smoke
+from . import figures, inputs, machine, measure, registry, report, scale, scaling, smoke, styles
 from .figures import Figure
 from .measure import ROOT
 
@@ -108,6 +108,11 @@ def run_smoke(work: Path) -> None:
     found = smoke.figures(work)
     show(found)
     sys.exit(0 if all(figure.holds for figure in found) else 1)
+
+
+@bench.command("styles", help="Draw the pictures of the styles of a table in docs/api.md.")
+def draw_styles() -> None:
+    styles.main()
 
 
 @bench.command("decide", help="Time a decision of the scaler about 100 exports.")

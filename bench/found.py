@@ -24,11 +24,12 @@ import click
 import pypdfium2
 from PIL import Image, ImageChops
 
-import pipeline
+from pipeline import documents, render
 from pipeline.errors import ChunkFailed, PipelineError
 from pipeline.pdf.adopt import adopt_pages
 from pipeline.pdf.assembly import Assembly
 from pipeline.pdf.catalog import About
+from pipeline.pdf.fonts import default_chain
 from pipeline.pdf.numbering import Lane
 from pipeline.pdf.segment import SegmentWriter
 
@@ -73,7 +74,7 @@ def drawn(kind: str, path: Path, out: Path) -> Outcome:
     if kind == "PDFs":
         return copied(path)
     given = {"params": {"listing": path.name}} if kind == "tables" else {"rows": [{"source": path.name}]}
-    result = pipeline.render("table" if kind == "tables" else "photos", out, folder=path.parent, **given)
+    result = render("table" if kind == "tables" else "photos", out, folder=path.parent, **given)
     if result.skipped:
         return Outcome(kind, "refused", result.skipped[0].reason)
     return Outcome(kind, "drawn", next(iter(result.warnings), ""))
@@ -159,6 +160,9 @@ def report(outcomes: Iterable[Outcome]) -> Iterator[str]:
 @click.argument("folders", type=click.Path(path_type=Path, exists=True), nargs=-1, required=True)
 def main(folders: tuple[Path, ...]) -> None:
     """Draw every file in FOLDERS. Prints a line of JSON for each, then a table."""
+    documents.load()  # once, not in each process
+    default_chain()
+    Image.init()
     outcomes = []
     for kind, path in found(folders):
         outcomes.append(outcome(kind, path))

@@ -1,4 +1,4 @@
-"""python -m bench.panel [EXPORTS]: how long the first page of the panel's list takes, and what it asks the bucket for."""
+"""python -m bench.panel [EXPORTS]: how long a page of the panel's list takes, and what it asks the bucket for."""
 
 from __future__ import annotations
 

@@ -50,7 +50,10 @@ def ours(source: Path, out: Path, pages: int) -> None:  # it counts by itself
         {"field": field, "width": width * 25.4 / 72, "align": "right" if right else "left"}
         for field, width, right in zip(_titles(source), WIDTHS, RIGHT, strict=True)
     ]
-    render("table", source, out, title=TITLE, font_size=SIZE, margin=16, stripes=False, columns=columns)
+    render(
+        "table", source, out, title=TITLE, font_size=SIZE, margin=16, style="plain", rules="grid",
+        running_head=False, columns=columns,
+    )  # fmt: skip
 
 
 def _titles(source: Path) -> Row:

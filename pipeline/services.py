@@ -41,6 +41,7 @@ class Message:
     """What workers are asked for: a step of an export, or several of its chunks and what follows them.
 
     `wave`: of a large export, which small ones overtake; the next wave follows. Otherwise the assembly does.
+    `owner`: of a wave, whose exports take turns. `later`: it is not this one's turn.
     `small`: it need not wait for a worker.
     """
 
@@ -48,6 +49,8 @@ class Message:
     export_id: str
     chunks: tuple[int, ...] = ()
     wave: Wave | None = None
+    owner: str = ""
+    later: bool = False
     small: bool = False
 
 
@@ -75,6 +78,6 @@ def open_services(settings: Settings, queue: Queue, timeouts: Timeouts = BACKGRO
     stores = Stores.open(settings, timeouts)
     inputs = BucketInputs(stores.bucket, Fetcher(Limits(bytes=MAX_SOURCE)))
     return Services(
-        stores.settings, stores.bucket, stores.exports, stores.segments, stores.redis,
+        stores.settings, stores.bucket, stores.exports, stores.segments, stores.measures, stores.redis,
         UsageLog(stores.bucket, stores.exports), inputs, Mailer(settings), queue,
     )  # fmt: skip

@@ -22,6 +22,10 @@ def plan(s: Services, export_id: str) -> Outcome:
     return flow.take(s, "plan", export_id)
 
 
+def measure(s: Services, export_id: str, number: int, stopping: threading.Event | None = None) -> Outcome:
+    return flow.take(s, "measure", export_id, number, stopping)
+
+
 def render(s: Services, export_id: str, chunk: int, stopping: threading.Event | None = None) -> Outcome:
     return flow.take(s, "render", export_id, chunk, stopping)
 

@@ -86,12 +86,15 @@ class Client:
         """Return an export as it is now. Raises NotFound."""
         return export_of(self._transport.call("GET", f"/exports/{_id(export)}").json())
 
-    def exports(self, *, state: str = "", document: str = "", subject: str = "") -> Iterator[Export]:
+    def exports(
+        self, *, state: str = "", document: str = "", subject: str = "", after: str = "", at_once: int = PAGE
+    ) -> Iterator[Export]:
         """Yield your exports, newest first, in a shorter form. A page of them is asked for when it is needed.
 
-        `state`, `document` and `subject`: only those exports.
+        `state`, `document` and `subject`: only those exports. `after` is the id of an export: only older ones.
+        `at_once` is the size of a page, at most 100.
         """
-        asked = {"limit": str(PAGE), "state": state, "document": document, "subject": subject}
+        asked = {"limit": str(at_once), "state": state, "document": document, "subject": subject, "after": after}
         while True:
             query = urlencode({name: value for name, value in asked.items() if value})
             page = self._transport.call("GET", f"/exports?{query}").json()
@@ -105,21 +108,28 @@ class Client:
         found: Sequence[Mapping[str, Any]] = self._transport.call("GET", "/documents").json()["documents"]
         return found
 
+    def look(self, export: Export | str, etag: str = "") -> tuple[Export | None, str]:
+        """Return an export and its ETag; None and the same ETag while nothing changed. Raises NotFound."""
+        known = {"If-None-Match": etag} if etag else {}
+        response = self._transport.call("GET", f"/exports/{_id(export)}", headers=known)
+        if response.status_code == 304:
+            return None, etag
+        return export_of(response.json()), response.headers.get("ETag", "")
+
     def follow(self, export: Export | str, *, timeout: float | None = None) -> Iterator[Export]:
         """Yield the export now and whenever it changed, until it is over. Raises TimedOut after `timeout` s."""
         etag, pause, answered = "", SOON, time.monotonic()
         deadline = None if timeout is None else time.monotonic() + timeout
         while True:
             try:
-                path, known = f"/exports/{_id(export)}", {"If-None-Match": etag} if etag else {}
-                response = self._transport.call("GET", path, headers=known)
+                found, etag = self.look(export, etag)
                 answered = time.monotonic()
             except Unavailable:
                 if time.monotonic() - answered > PATIENCE:
                     raise
-                response = None
-            if response is not None and response.status_code == 200:
-                etag, pause, found = response.headers.get("ETag", ""), SOON, export_of(response.json())
+                found = None
+            if found is not None:
+                pause = SOON
                 yield found
                 if found.over:
                     return
@@ -148,8 +158,11 @@ class Client:
         return self._transport.call("GET", f"/exports/{_id(export)}/download/{volume}").headers["Location"]
 
     def cancel(self, export: Export | str) -> Export:
-        """Cancel an export that is not over."""
-        return export_of(self._transport.call("DELETE", f"/exports/{_id(export)}").json())
+        """Cancel an export that is not over. Raises NotFound if it had just ended: then it is removed."""
+        response = self._transport.call("DELETE", f"/exports/{_id(export)}")
+        if response.status_code == 204:
+            raise NotFound(f"The export {_id(export)} was over, and is removed.", code="NoExport", status=410)
+        return export_of(response.json())
 
     def retry(self, export: Export | str) -> Export:
         """Let a failed export go on. What was drawn is kept. Raises Refused in any other state."""

@@ -85,7 +85,8 @@ class Transport:
                     return response  # type: ignore[no-any-return]
             except requests.RequestException as failed:
                 error = unavailable(what, failed)
-            if not isinstance(error, Unavailable) or attempt == self._tries:
+            full = error.status == 429 and asked_pause(response) > LONGEST  # a quota is reached for longer
+            if full or not isinstance(error, Unavailable) or attempt == self._tries:
                 raise error
             time.sleep(pause(attempt, response))
         raise AssertionError("tries is below 1")
@@ -93,10 +94,15 @@ class Transport:
 
 def pause(attempt: int, response: requests.Response | None = None) -> float:
     """Return the seconds to wait before the next try: what the server asks for, else 0.5, 1, 2 … and some luck."""
-    asked = response.headers.get("Retry-After", "") if response is not None else ""
-    if asked.isdigit():
-        return min(float(asked), LONGEST)
+    if asked := asked_pause(response):
+        return min(asked, LONGEST)
     return min(LONGEST, 0.25 * 2.0**attempt) * random.uniform(0.75, 1.25)  # noqa: S311  # no secret
+
+
+def asked_pause(response: requests.Response | None) -> float:
+    """Return the seconds for which the server asks (Retry-After); 0 if it does not."""
+    asked = response.headers.get("Retry-After", "") if response is not None else ""
+    return float(asked) if asked.isdigit() else 0.0
 
 
 def unavailable(what: str, error: Exception) -> Unavailable:

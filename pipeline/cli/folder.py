@@ -19,6 +19,10 @@ from ..errors import InvalidRequest
 from ..pdf.images.formats import ENDINGS
 from ..pdf.tally import Remarks
 
+# Written by systems, not by people: Windows, and the indexes of Synology and of ZIP files from a Mac
+_SYSTEM_FILES = {"thumbs.db", "ehthumbs.db", "desktop.ini"}
+_SYSTEM_FOLDERS = {"@eadir", "__macosx", "$recycle.bin", "system volume information"}
+
 LINKED_FOLDER = "A folder behind a link is left out"
 OUTSIDE = "A picture behind a link to outside the folder is left out"
 NO_FILE = "What is no file (a pipe, or a link that leads nowhere) is left out"
@@ -34,7 +38,7 @@ class Pictures:
 
 
 def pictures(folder: Path) -> Pictures:
-    """Return the pictures below a folder. Hidden files and folders are left out, and not named.
+    """Return the pictures below a folder. What is hidden, or written by a system, is left out and not named.
 
     Raises InvalidRequest if there is no folder, or no picture in it.
     """
@@ -112,15 +116,15 @@ def listed(source: Path | None, captions: bool) -> Iterator[tuple[Path, Path, tu
 
 
 def _entries(folder: Path) -> Iterator[tuple[str, str]]:
-    """Yield the name of each entry that is not hidden, and why it is left out; the empty string for a picture."""
+    """Yield the name of each entry that people put there, and why it is left out; empty for a picture."""
     real = folder.resolve()
     for path, folders, files in os.walk(folder, onerror=_fail):
-        folders[:] = [name for name in folders if not name.startswith(".")]
+        folders[:] = [name for name in folders if not name.startswith(".") and name.lower() not in _SYSTEM_FOLDERS]
         below = Path(path).relative_to(folder).as_posix()
         above = "" if below == "." else f"{below}/"
         yield from ((above + name, LINKED_FOLDER) for name in folders if (Path(path) / name).is_symlink())
         for name in files:
-            if not name.startswith("."):
+            if not name.startswith(".") and name.lower() not in _SYSTEM_FILES:
                 yield above + name, _why_left_out(Path(path) / name, real)
 
 

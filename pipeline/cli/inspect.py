@@ -123,8 +123,9 @@ def list_(owner: str | None, limit: int, machine: bool) -> None:
 
     found = _newest(context.stores().exports, owner, limit)
     if machine:
-        base = context.settings().base_url
-        output.answer({"exports": [summary(export, base) for export in found]})
+        settings = context.settings()
+        shown = [summary(export, settings.base_url, settings.keep_seconds) for export in found]
+        output.answer({"exports": shown})
         return
     for e in found:
         moment = output.moment(e.created_at)

@@ -80,7 +80,7 @@ class Kinds(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command:  # noqa: ARG002  # click's signature
         from .. import documents
 
-        documents.load(context.settings().documents)
+        documents.load(context.settings().documents, cmd_name)
         document = documents.find(cmd_name)
         own = options.options_for(document.params, ("listing", "left_out", document.records_field))
         if _has_captions(document):

@@ -36,8 +36,8 @@ def schedules(machine: bool) -> None:
     output.note(f"Times are in {stores.settings.timezone} (TIMEZONE). They are run by {runner}.")
 
 
-def _moment(at: float | None, zone: ZoneInfo) -> str:
-    return datetime.fromtimestamp(at, zone).strftime("%Y-%m-%d %H:%M:%S") if at else "never"
+def _moment(at: datetime | None, zone: ZoneInfo) -> str:
+    return at.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S") if at else "never"
 
 
 commands = {"schedules": schedules}

@@ -11,7 +11,6 @@ import pkgutil
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from importlib.metadata import entry_points
 from typing import Any, Literal, Protocol, TypeVar, runtime_checkable
 
 import msgspec
@@ -21,6 +20,7 @@ from ..exports.plan import Chunk, Cost, Marks, Survey
 from ..pdf.segment import SegmentWriter
 from ..pdf.tally import Skipped
 from .inputs import Inputs, lines
+from .measuring import InputRange, Measured, Measures, Pages, survey_at_once
 from .params import PaperParams, Params, invalid, one_source
 
 __all__ = [
@@ -28,9 +28,13 @@ __all__ = [
     "Cost",
     "Document",
     "Expands",
+    "InputRange",
     "Inputs",
     "InvalidRequest",
     "Marks",
+    "Measured",
+    "Measures",
+    "Pages",
     "PaperParams",
     "Params",
     "Range",
@@ -41,8 +45,10 @@ __all__ = [
     "lines",
     "one_source",
     "register",
+    "survey_at_once",
 ]
 
+SHIPPED = ("photos", "table")  # each module registers the document of its name, and no other
 ENTRY_POINTS = "pipeline.documents"  # the group in which a distribution names modules that register documents
 
 Exclusive = Literal["skip", "queue"]
@@ -160,15 +166,17 @@ def exclusive(name: str) -> Exclusive | None:
     return _exclusive.get(name)
 
 
-def load(modules: Iterable[str] = ()) -> None:
+def load(modules: Iterable[str] = (), wanted: str = "") -> None:
     """Import the modules of installed distributions, then those of this package, then `modules`.
 
-    Each registers its documents, so one that DOCUMENTS names replaces others of its name. Raises InvalidSetting
-    when one cannot be imported.
+    Each registers its documents, so one that DOCUMENTS names replaces others of its name. Where only the document
+    `wanted` is needed, what cannot define it is left out. Raises InvalidSetting when one cannot be imported.
     """
-    _load_installed()
-    for found in pkgutil.iter_modules(__path__, f"{__name__}."):
-        _load(found.name, f"{found.name} cannot be imported")
+    if wanted not in SHIPPED:  # else the one of this package replaces an installed one
+        _load_installed()
+    for found in pkgutil.iter_modules(__path__):
+        if wanted not in SHIPPED or found.name not in SHIPPED or found.name == wanted:
+            _load(f"{__name__}.{found.name}", f"{__name__}.{found.name} cannot be imported")
     for module in modules:
         _load(module, f"DOCUMENTS names {module}")
 
@@ -183,6 +191,8 @@ def _load(module: str, told: str) -> None:
 @cache  # reading the metadata of all that is installed takes 10 ms
 def _load_installed() -> None:
     """Import what installed distributions name in the entry point group `pipeline.documents`."""
+    from importlib.metadata import entry_points  # with email, 15 ms
+
     for point in entry_points(group=ENTRY_POINTS):
         try:
             point.load()

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, replace
 from math import ceil, inf
 from pathlib import Path
@@ -15,7 +15,7 @@ import msgspec
 
 from ..errors import ChunkFailed, InvalidRequest
 from ..exports.ids import new_id
-from ..exports.plan import Listing, Plan, split_into_chunks
+from ..exports.plan import Listing, Plan, Survey, split_into_chunks
 from ..exports.strict import refuse
 from ..exports.volumes import UNCUT, WHOLE, VolumeLimit, VolumePlan
 from ..pdf.fonts import default_chain
@@ -23,7 +23,7 @@ from ..pdf.numbering import Lane
 from ..pdf.segment import SegmentWriter
 from ..pdf.segment_index import SegmentIndex
 from ..settings import Settings
-from . import Document, Expands, Range
+from . import Document, Expands, InputRange, Measured, Measures, Pages, Range
 from .failure import Interruptions, named, named_pages
 from .inputs import Inputs, snapshot, split
 from .inputs.snapshot import Snapshot
@@ -82,9 +82,47 @@ class DocumentJob:
     ) -> Plan:  # fmt: skip
         """Read the input once and split the document into chunks. The plan names the version that was read."""
         listing = self.inputs.find(self.listing)
-        inputs = self.inputs.pinned(listing) if listing else self.inputs
-        with named(self.document.name, "while its pages were counted", interruptions):
-            survey = self.document.survey(self.params, self.listing, inputs)
+        job = self.on(listing) if listing else self
+        with job._counting(interruptions):
+            survey = self.document.survey(self.params, self.listing, job.inputs)
+        return job.cut(survey, listing, settings, chunk_pages, volume)
+
+    def sample(self, interruptions: Interruptions = ()) -> Mapping[str, Any]:
+        """Returns what the begin of the listing tells, for `measure` and `pages`."""
+        with self._counting(interruptions):
+            return self._measures.sample(self.params, self.listing, self.inputs)
+
+    def measure(
+        self, facts: Mapping[str, Any], part: InputRange, interruptions: Interruptions = ()
+    ) -> Iterator[Measured]:
+        """Yields what is known of a range of the listing, piece by piece."""
+        with self._counting(interruptions):
+            yield from self._measures.measure(self.params, self.listing, facts, part, self.inputs)
+
+    def pages(self, facts: Mapping[str, Any], saved: bytes | None, interruptions: Interruptions = ()) -> Pages:
+        """Returns what finds the pages from what was measured."""
+        with self._counting(interruptions):
+            return self._measures.pages(self.params, self.listing, facts, saved)
+
+    def surveyed(self, pages: Pages, interruptions: Interruptions = ()) -> Survey:
+        """Returns what the pages tell, when everything was added to them."""
+        with self._counting(interruptions):
+            return pages.survey()
+
+    def _counting(self, interruptions: Interruptions) -> AbstractContextManager[None]:
+        return named(self.document.name, "while its pages were counted", interruptions)
+
+    @property
+    def _measures(self) -> Measures:
+        if not isinstance(self.document, Measures):
+            raise AssertionError(f"{self.document.name} is not counted by ranges")
+        return self.document
+
+    def cut(
+        self, survey: Survey, listing: Listing | None, settings: Settings, chunk_pages: int | None,
+        volume: VolumeLimit,
+    ) -> Plan:  # fmt: skip
+        """Split a surveyed document into chunks."""
         survey = replace(survey, warnings=(*self.params.left_out, *survey.warnings))
         if survey.pages < 1:
             raise InvalidRequest("The input has no records, so the document would be empty.", field="params")
@@ -106,9 +144,11 @@ class DocumentJob:
 
     def planned(self, plan: Plan) -> DocumentJob:
         """Returns the job on the version of the listing that was planned; any other raises InputChanged."""
-        if plan.listing is None:
-            return self
-        return replace(self, listing=plan.listing.key, inputs=self.inputs.pinned(plan.listing))
+        return self.on(plan.listing) if plan.listing else self
+
+    def on(self, listing: Listing) -> DocumentJob:
+        """Returns the job on this version of a listing."""
+        return replace(self, listing=listing.key, inputs=self.inputs.pinned(listing))
 
 
 def language(params: Any) -> str:

@@ -4,6 +4,8 @@ PipelineError
 ├── InvalidSetting
 ├── InvalidRequest: UnknownDocument, BodyTooLarge, KeyReused
 ├── NotSignedIn
+├── NotAllowed
+├── QuotaReached
 ├── LinkRefused: LinkExpired
 ├── NotFound: NoExport
 ├── IllegalStep
@@ -44,8 +46,10 @@ from .requests import (
     LinkExpired,
     LinkRefused,
     NoExport,
+    NotAllowed,
     NotFound,
     NotSignedIn,
+    QuotaReached,
     RefusedAddress,
     SourceUnavailable,
     UnknownDocument,
@@ -106,6 +110,7 @@ __all__ = [
     "MailUnanswered",
     "MailUnencrypted",
     "NoExport",
+    "NotAllowed",
     "NotExact",
     "NotFound",
     "NotSignedIn",
@@ -113,6 +118,7 @@ __all__ = [
     "OverLimit",
     "PipelineError",
     "QueryFailed",
+    "QuotaReached",
     "ReadFailed",
     "RedisDown",
     "RedisFull",

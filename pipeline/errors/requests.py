@@ -45,6 +45,26 @@ class NotSignedIn(PipelineError):
     http_status = 401
 
 
+class NotAllowed(PipelineError):
+    """A token may not do this."""
+
+    exit_code = 7
+    http_status = 403
+    advice = "Use a token with this scope: in API_TOKENS it is behind the name, as in shop:ask=token."
+
+
+class QuotaReached(PipelineError):
+    """A caller, or one of its users, has as many exports as it may have. `seconds`: when to try again."""
+
+    exit_code = 6
+    http_status = 429
+    advice = "Try again later."
+
+    def __init__(self, message: str, seconds: int) -> None:
+        super().__init__(message, field=None)
+        self.seconds = seconds
+
+
 class LinkRefused(PipelineError):
     """A signed link is forged, or is for something else."""
 

@@ -43,7 +43,11 @@ class ExportFailed(PipelineError):
 class NotExact(ExportFailed):
     """A strict export would have a warning: something was guessed, repaired, cut or left out."""
 
-    advice = "Correct the input, or ask for the export without `strict`: the warning then stands in its result."
+    advice = (
+        "Correct the input: take other files out of a folder; print a PDF that has forms, layers, tags or scripts "
+        "to a new PDF, which has none. Or ask for the export without `strict`: the warning then stands in its "
+        "result."
+    )
 
 
 class DamagedExport(PipelineError):

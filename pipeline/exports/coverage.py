@@ -32,10 +32,8 @@ def chain(chunk: int, first: int, pages: int, stored: Iterable[tuple[int, int]])
     Several workers may have cut a chunk at different pages; any chain without a gap is right. The list stops where
     pages are missing. Raises DamagedSegment when a segment goes beyond the chunk.
     """
-    longest: dict[int, int] = {}
-    for start, count in stored:
-        if count:  # a segment without pages would be picked for ever
-            longest[start] = max(count, longest.get(start, 0))
+    # In this order the longest one is the last with its start. One without pages would be picked for ever.
+    longest = {start: count for start, count in sorted(stored) if count}
     picked: list[tuple[int, int]] = []
     at = first
     while at < first + pages and at in longest:

@@ -6,6 +6,8 @@ import secrets
 import time
 
 _CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
+ID = f"^[{_CROCKFORD}]{{26}}$"
+"""The pattern of an id."""
 _COMPLEMENT = str.maketrans(_CROCKFORD, _CROCKFORD[::-1])
 
 

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import logging
-
 from ..adapters.bucket import Bucket
 from ..errors import IllegalStep
+from . import audit
 from .export import Export
 from .lists import marks
 from .notices import remove_mark
 from .repository import UNBILLED, ExportRepository
 from .uploads import release
-
-log = logging.getLogger(__name__)
 
 
 def remove(bucket: Bucket, exports: ExportRepository, export: Export) -> None:
@@ -30,4 +27,4 @@ def remove(bucket: Bucket, exports: ExportRepository, export: Export) -> None:
         bucket.delete([f"requests/{export.request_key}"])
     bucket.delete([f"kept/{export.id}", UNBILLED + export.id, *marks(export)])
     bucket.delete_under(f"exports/{export.id}/")
-    log.info("export %s is removed: its owner %s asked for it", export.id, export.owner)
+    audit.note("removed", export)

@@ -14,8 +14,9 @@
     exports/<id>/result/<name>.pdf                   the file, or the index of its volumes
     exports/<id>/result/<hash>-<name>-2-of-5.pdf     a volume; the hash is of what it was made from
 
-`segments.py` writes exports/<id>/segments/, `notices.py` unsent/<id>, `last_runs.py` schedules/, `health.py` its
-state, `scaler/usage.py` costs, `uploads.py` handed/ and used/. All else below inputs/ belongs to its owner.
+`segments.py` writes exports/<id>/segments/, `measures.py` exports/<id>/measures/, `notices.py` unsent/<id>,
+`last_runs.py` schedules/, `health.py` its state, `scaler/usage.py` costs, `uploads.py` handed/ and used/. All else
+below inputs/ belongs to its owner.
 """
 
 from __future__ import annotations
@@ -42,8 +43,8 @@ CLAIM_TRIES = 6  # of a claim, 1.2 s in all: a web thread waits meanwhile
 TRIES = 8  # of a conditional write; between them 20 ms, then twice as long each time
 MAX_REFUSED = 3  # exports that the bucket refuses, before a walk through them ends
 UNBILLED = "unbilled/"
-_NOT_NEEDED = {State.READY: ("segments", "frozen"), State.FAILED: ("result",)}
-"""What is removed of an export that ended in this state."""
+_WORK = ("segments", "frozen", "measures")  # folders that the steps fill
+_NOT_NEEDED = {State.READY: _WORK, State.FAILED: ("result",)}  # of an export that ended so
 
 
 class ExportRepository:
@@ -108,10 +109,9 @@ class ExportRepository:
                 return export
             try:
                 self._bucket.put(_export_key(export_id), encode(changed), replacing=etag)
+                return changed
             except Conflict:
                 time.sleep(0.02 * 2**attempt)
-                continue
-            return changed
         raise Conflict(f"Export {export_id} is being changed by too many processes at once.")
 
     def active(self) -> list[str]:
@@ -126,7 +126,7 @@ class ExportRepository:
         """
         for upload in self._bucket.uploads(f"exports/{export_id}/"):
             upload.abort()
-        for part in _NOT_NEEDED.get(state, ("segments", "frozen", "result")):
+        for part in _NOT_NEEDED.get(state, (*_WORK, "result")):
             self._bucket.delete_under(f"exports/{export_id}/{part}/")
         self._bucket.put(UNBILLED + export_id, b"")
         self._bucket.delete([f"active/{export_id}"])
@@ -145,7 +145,7 @@ class ExportRepository:
 
     def remove_result(self, export: Export) -> None:
         """Remove the file and the copied inputs. The export itself stays as history."""
-        for part in ("result", "segments", "frozen"):
+        for part in (*_WORK, "result"):
             self._bucket.delete_under(f"exports/{export.id}/{part}/")
         self._bucket.delete([listing_key(export.id), f"exports/{export.id}/plan.json"])
 

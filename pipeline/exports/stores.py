@@ -2,18 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
 from ..adapters.bucket import BACKGROUND, Bucket, Timeouts
 from ..adapters.bucket.s3 import S3Bucket
 from ..adapters.redis import Coordination
+from ..adapters.redis.polls import Polls
 from ..adapters.redis.progress import Progress
 from ..errors import RedisDown
 from ..settings import Settings
 from .export import Export, State
+from .measures import MeasureRepository
 from .repository import ExportRepository
 from .segments import SegmentRepository
+
+
+class WatchedExports(ExportRepository):
+    """Exports of which every change is noted in Redis, so that polls need not ask the bucket."""
+
+    def __init__(self, bucket: Bucket, polls: Polls) -> None:
+        super().__init__(bucket)
+        self._polls = polls
+
+    def change(self, export_id: str, step: Callable[[Export], Export]) -> Export:
+        """Apply a step, as any repository, and note that the export has changed."""
+        changed = super().change(export_id, step)
+        with suppress(RedisDown):  # polls read the bucket every 30 s in any case
+            self._polls.note_change(export_id)
+        return changed
 
 
 @dataclass(frozen=True)
@@ -24,15 +42,17 @@ class Stores:
     bucket: Bucket
     exports: ExportRepository
     segments: SegmentRepository
+    measures: MeasureRepository
     redis: Coordination
 
     @classmethod
     def open(cls, settings: Settings, timeouts: Timeouts = BACKGROUND) -> Stores:
         """Connect to what the settings name. Nothing is sent yet."""
-        bucket = S3Bucket.open(settings, timeouts)
+        bucket, redis = S3Bucket.open(settings, timeouts), Coordination.open(settings)
         return Stores(
-            settings, bucket, ExportRepository(bucket), SegmentRepository(bucket), Coordination.open(settings)
-        )
+            settings, bucket, WatchedExports(bucket, redis.polls), SegmentRepository(bucket),
+            MeasureRepository(bucket), redis,
+        )  # fmt: skip
 
     def progress(self, export: Export) -> Progress | None:
         """Return the live progress of an export; None before it is rendered and when it is over.

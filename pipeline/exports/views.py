@@ -1,52 +1,167 @@
-"""An export as JSON, as the API and the command line show it; percent done and seconds left."""
+"""An export as the API and the command line show it; percent done and seconds left."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from math import ceil
 from typing import Any
 
-from ..adapters.redis.progress import Progress
-from . import notices
-from .export import Export, Result, State
+import msgspec
 
+from ..adapters.redis.progress import Progress
+from ..pdf.tally import Skipped
+from . import notices
+from .export import Charge, Export, Failure, Result, State
+
+API = "/v1"  # the path below which the HTTP API is
 MAX_SKIPPED = 100  # skipped inputs that are shown
 RENDERED = 90  # percent when all pages are drawn
 JOINED = 99  # percent when all bytes are joined
-API = "/v1"  # the path below which the HTTP API is
 ROUNDING = ((60, 5), (600, 30), (float("inf"), 60))
 """Estimates below the first number of seconds are rounded up to the second: fewer changes are cheaper to poll."""
 NONE_YET = Progress(0, 0, 0)
 
 
-def summary(export: Export, base_url: str) -> dict[str, Any]:
-    """Return what a list shows of an export. Times are seconds since 1970."""
-    return {
-        "id": export.id,
-        "document": export.document,
-        "name": export.name,
-        "subject": export.subject or None,
-        "state": export.state,
-        "created_at": export.created_at,
-        "finished_at": export.finished_at,
-        "result": _result(export, 0, base_url),
-        "failure": export.failure,
-        "mail": _mail(export),
-        "links": _links(export, base_url),
-    }
+class Volume(msgspec.Struct, frozen=True):
+    """One PDF of several; `first_page` counts the pages of the document from 1."""
+
+    name: str
+    bytes: int
+    first_page: int
+    pages: int
+    download: str
+
+
+class Made(msgspec.Struct, frozen=True):
+    """What an export made. Records = records drawn + records skipped."""
+
+    name: str
+    bytes: int
+    pages: int
+    records: int
+    drawn: int
+    skipped_count: int
+    skipped: Sequence[Skipped]
+    warnings: Sequence[str]
+    volumes: Sequence[Volume]
+
+
+class Mail(msgspec.Struct, frozen=True):
+    """The mail about an export: `waiting`, `sent` or `given up`, and why it is not sent."""
+
+    state: str
+    problem: str
+
+
+class Links(msgspec.Struct, frozen=True, rename={"here": "self"}):
+    """Where an export is, its file, and its page on the panel."""
+
+    here: str
+    download: str
+    page: str
+
+
+class ExportSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """What a list shows of an export."""
+
+    id: str
+    document: str
+    name: str
+    subject: str | None
+    state: State
+    created_at: datetime
+    finished_at: datetime | None
+    expires_at: datetime  # when its files are removed
+    result: Made | None
+    failure: Failure | None
+    mail: Mail | None
+    links: Links
+
+
+class Done(msgspec.Struct, frozen=True):
+    """How far an export is. `seconds_left` is null while that is not known."""
+
+    pages_done: int
+    pages: int
+    bytes_done: int
+    bytes_total: int
+    chunks: int
+    percent: int
+    seconds_left: int | None
+
+
+class Estimate(msgspec.Struct, frozen=True):
+    """The time and the price of an export with a number of workers, also in words."""
+
+    workers: int
+    seconds: float
+    dollars: float
+    words: str
+
+
+class Costs(msgspec.Struct, frozen=True):
+    """What an export will cost by the number of workers, and what it did cost."""
+
+    estimate: Sequence[Estimate]
+    charged: Charge | None
+
+
+class ExportShown(ExportSummary, frozen=True, kw_only=True):
+    """Everything about an export."""
+
+    params: dict[str, Any]
+    notify: str | None
+    progress: Done
+    cost: Costs
+
+
+class ExportAccepted(ExportShown, frozen=True, kw_only=True):
+    """An export that was requested. `queued` is false while Redis is down: it starts when Redis is back."""
+
+    queued: bool
+
+
+def summary(export: Export, base_url: str, keep_seconds: float, max_skipped: int = 0) -> ExportSummary:
+    """Return what a list shows of an export that is kept so long, with this many of the skipped inputs."""
+    return ExportSummary(
+        id=export.id,
+        document=export.document,
+        name=export.name,
+        subject=export.subject or None,
+        state=export.state,
+        created_at=moment(export.created_at),
+        finished_at=None if export.finished_at is None else moment(export.finished_at),
+        expires_at=moment(export.created_at + keep_seconds),
+        result=_result(export, max_skipped, base_url),
+        failure=export.failure,
+        mail=_mail(export),
+        links=_links(export, base_url),
+    )
 
 
 def full(
-    export: Export, progress: Progress | None, now: float, base_url: str, quotes: Sequence[Mapping[str, Any]]
-) -> dict[str, Any]:
-    """Return everything about an export. `progress` is None when there is none; `quotes` are JSON."""
-    return summary(export, base_url) | {
-        "params": export.params,
-        "notify": export.notify,
-        "progress": _progress(export, progress or NONE_YET, now),
-        "cost": {"estimate": quotes, "charged": export.charge},
-        "result": _result(export, MAX_SKIPPED, base_url),
-    }
+    export: Export, progress: Progress | None, now: float, base_url: str, keep_seconds: float,
+    quotes: Sequence[Estimate],
+) -> ExportShown:  # fmt: skip
+    """Return everything about an export. `progress` is None when there is none."""
+    return ExportShown(
+        **msgspec.structs.asdict(summary(export, base_url, keep_seconds, MAX_SKIPPED)),
+        params=dict(export.params),
+        notify=export.notify,
+        progress=_progress(export, progress or NONE_YET, now),
+        cost=Costs(quotes, export.charge),
+    )
+
+
+def accepted(shown: ExportShown, queued: bool) -> ExportAccepted:
+    """Return the answer to a request."""
+    return ExportAccepted(**msgspec.structs.asdict(shown), queued=queued)
+
+
+def moment(seconds: float) -> datetime:
+    """Return a time in seconds since 1970 as one that is written by RFC 3339, in UTC."""
+    return datetime.fromtimestamp(seconds, UTC)
 
 
 def percent(export: Export, progress: Progress) -> int:
@@ -68,52 +183,47 @@ def seconds_left(export: Export, progress: Progress, now: float) -> int | None:
     return ceil(left / step) * step
 
 
-def _progress(export: Export, progress: Progress, now: float) -> dict[str, Any]:
+def _progress(export: Export, progress: Progress, now: float) -> Done:
     drawn = export.state in (State.ASSEMBLING, State.READY, State.EXPIRED)
-    return {
-        "pages_done": export.pages if drawn else min(progress.pages, export.pages),
-        "pages": export.pages,
-        "bytes_done": progress.bytes,
-        "bytes_total": progress.bytes_total,
-        "chunks": export.chunks,
-        "percent": percent(export, progress),
-        "seconds_left": seconds_left(export, progress, now),
-    }
+    return Done(
+        pages_done=export.pages if drawn else min(progress.pages, export.pages),
+        pages=export.pages,
+        bytes_done=progress.bytes,
+        bytes_total=progress.bytes_total,
+        chunks=export.chunks,
+        percent=percent(export, progress),
+        seconds_left=seconds_left(export, progress, now),
+    )
 
 
-def _result(export: Export, max_skipped: int, base_url: str) -> dict[str, Any] | None:
+def _result(export: Export, max_skipped: int, base_url: str) -> Made | None:
     result = export.result
     if result is None:
         return None
-    return {
-        "name": result.name,
-        "bytes": result.bytes,
-        "pages": result.pages,
-        "records": result.records,
-        "drawn": result.drawn,
-        "skipped_count": result.skipped_count,
-        "skipped": result.skipped[:max_skipped],
-        "warnings": result.warnings,
-        "volumes": _volumes(export, result, base_url),
-    }
+    return Made(
+        name=result.name,
+        bytes=result.bytes,
+        pages=result.pages,
+        records=result.records,
+        drawn=result.drawn,
+        skipped_count=result.skipped_count,
+        skipped=result.skipped[:max_skipped],
+        warnings=result.warnings,
+        volumes=_volumes(export, result, base_url),
+    )
 
 
-def _volumes(export: Export, result: Result, base_url: str) -> list[dict[str, Any]]:
+def _volumes(export: Export, result: Result, base_url: str) -> list[Volume]:
+    here = address(export, base_url)
     return [
-        {
-            "name": file.name,
-            "bytes": file.bytes,
-            "first_page": file.first_page,
-            "pages": file.pages,
-            "download": f"{address(export, base_url)}/download/{number}",
-        }
+        Volume(file.name, file.bytes, file.first_page, file.pages, f"{here}/download/{number}")
         for number, file in enumerate(result.volumes, 1)
     ]
 
 
-def _mail(export: Export) -> dict[str, str] | None:
+def _mail(export: Export) -> Mail | None:
     state = notices.state(export)
-    return None if state is None else {"state": state, "problem": export.notice_problem}
+    return None if state is None else Mail(state, export.notice_problem)
 
 
 def address(export: Export, base_url: str) -> str:
@@ -121,6 +231,6 @@ def address(export: Export, base_url: str) -> str:
     return f"{base_url}{API}/exports/{export.id}"
 
 
-def _links(export: Export, base_url: str) -> dict[str, str]:
+def _links(export: Export, base_url: str) -> Links:
     here = address(export, base_url)
-    return {"self": here, "download": f"{here}/download", "page": f"{base_url}/#{export.id}"}
+    return Links(here, f"{here}/download", f"{base_url}/export/{export.id}")

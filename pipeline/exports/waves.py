@@ -18,6 +18,10 @@ class Wave(NamedTuple):
     number: int
     width: int
 
+    def chunks(self, count: int) -> range:
+        """Returns the chunks of this wave, of an export of `count` chunks."""
+        return range(min(count, self.number * self.width), min(count, (self.number + 1) * self.width))
+
 
 def width_for(processes: int) -> int:
     """Returns how many chunks a wave has: when one ends, as many as there are processes still wait in the other."""

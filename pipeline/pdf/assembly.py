@@ -196,4 +196,4 @@ def about_volume(about: About, position: VolumePosition) -> About:
 
 def _label(style: Label, text: str) -> Stream:
     operators = text_operators(default_chain(), style.x, style.y, style.size, text, style.align)
-    return form_of_text(b"0 0 14400 14400", text, operators)
+    return form_of_text(b"0 0 14400 14400", [text], operators)

@@ -7,12 +7,12 @@ import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from xml.sax.saxutils import escape
 
 from .numbering import OUTLINES, PAGES
 from .objects import Stream, reference, text_string
 
 PRODUCER = "pipeline"
+_ESCAPED = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})  # xml.sax would bring urllib and email
 _NOT_XML = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # XML 1.0, 2.2
 
 
@@ -79,7 +79,7 @@ def metadata(about: About) -> Stream:
 
 
 def _text(text: str) -> str:
-    return escape(_NOT_XML.sub(" ", text))
+    return _NOT_XML.sub(" ", text).translate(_ESCAPED)
 
 
 _PACKET = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>

@@ -57,4 +57,4 @@ def overlay_objects(text: str, usage: FontUsage) -> Iterator[tuple[int, Stream]]
         wide = default_chain().width(text, SIZE)
         ground = b"1 g %s %s %s %s re f 0 g " % tuple(map(number, (-wide - 2, -2, wide + 4, SIZE + 3)))
         operators = ground + text_operators(default_chain(), 0, 0, SIZE, text, "right")
-    yield OVERLAY, form_of_text(FORM_BOX, text, operators)
+    yield OVERLAY, form_of_text(FORM_BOX, [text], operators)

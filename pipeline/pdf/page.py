@@ -7,16 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from .fonts import FontChain, default_chain
 from .fonts.characters import printable
 from .fonts.line_breaking import is_cut
 from .fonts.usage import FontUsage
-from .images import Picture, placement
 from .numbering import FONT
 from .objects import Stream, name, number, reference
 from .tally import Tally
+
+if TYPE_CHECKING:
+    from .images import Picture
 
 Align = Literal["left", "center", "right"]
 Colour = tuple[float, float, float]
@@ -107,6 +109,8 @@ class Page:
 
         Returns the y of its lower edge.
         """
+        from .images import placement  # Pillow is loaded by what draws pictures
+
         wide, high = picture.size
         scale = (max if fill else min)(width / wide, height / high)
         w, h = wide * scale, high * scale
@@ -122,6 +126,11 @@ class Page:
         self._operators.append(operators)
         if missing := self.usage.add(texts, face or self.face):
             self._tally.miss(missing)
+
+    def write_again(self, operators: bytes, usage: FontUsage) -> None:
+        """Add operators that many pages have; `usage` is what they use, and no font lacks any of it."""
+        self._operators.append(operators)
+        self.usage.add_usage(usage)
 
     def fit(self, text: str, size: float, width: float, what: str, *, bold: bool = False) -> str:
         """Return the text as one line, cut with … if it is wider than `width` points.
@@ -186,10 +195,10 @@ def text_operators(
     return b"q %s Q" % body if fill else body
 
 
-def form_of_text(box: bytes, text: str, operators: bytes) -> Stream:
-    """Return a form XObject (8.10) whose operators show one line of text; `box` is its /BBox."""
+def form_of_text(box: bytes, texts: Iterable[str], operators: bytes) -> Stream:
+    """Return a form XObject (8.10) whose operators show these lines of text; `box` is its /BBox."""
     usage = FontUsage()
-    usage.add([text], default_chain())
+    usage.add(texts, default_chain())
     fonts = font_resources(usage.fonts(default_chain()))
     return Stream.from_bytes(b"/Type/XObject/Subtype/Form/BBox[%s]/Resources<<%s>>" % (box, fonts), operators)
 

@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, BinaryIO
 
 from .fonts import default_chain, han_language
-from .fonts.usage import FontUsage
 from .numbering import Lane
 from .objects import Stream, reference
 from .overlay import overlay_operators, overlay_xobjects
@@ -42,7 +41,6 @@ class SegmentWriter(SegmentBody):
         super().__init__(out, lane, first_slot, overlay=overlay)
         self._first = first
         self._language = han_language(language)
-        self._usage = FontUsage()
         self._canvas_fonts: CanvasFonts | None = None
         if header:
             self._put(HEADER)
@@ -66,7 +64,7 @@ class SegmentWriter(SegmentBody):
         font = font_resources(page.usage.fonts(page.face))
         entries = b"/MediaBox[0 0 %s]/Resources<<%s%s>>/Contents %s"
         self.add_page(entries % (page.box, font, resources, reference(content)), number)
-        self._usage.add_usage(page.usage)
+        self.usage.add_usage(page.usage)
         self.add_bookmarks(Bookmark(m.level, number, m.top, m.title) for m in page.bookmarks)
 
     @contextmanager
@@ -113,13 +111,13 @@ class SegmentWriter(SegmentBody):
             records=self.tally.records,
             drawn=self.tally.drawn,
             bookmarks=self._bookmarks,
-            characters="".join(sorted(self._usage.characters)),
+            characters="".join(sorted(self.usage.characters)),
             labels=Labels(self._label_style, self._label_numbers) if self._label_style else None,
             skipped=self.tally.skipped,
             remarks=list(self.tally.remarks),
             missing=list(self.tally.missing),
-            glyphs=self._usage.shaped,
-            fonts=default_chain().fingerprint if self._usage else "",
+            glyphs=self.usage.shaped,
+            fonts=default_chain().fingerprint if self.usage else "",
             before=self._lane.before,
             overlay=self.overlay,
             destinations=self._destinations,

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
 
+from .fonts import default_chain
+from .fonts.usage import FontUsage
 from .numbering import Lane
 from .objects import Block, Stream, reference, write_object
-from .page import Label
+from .page import Label, form_of_text, numbers
 from .page_tree import PageTree
 from .segment_index import Bookmark, Place
 from .tally import MissingCharacters, Remarks, Tally
@@ -36,6 +38,7 @@ class SegmentBody:
 
     def __init__(self, out: BinaryIO, lane: Lane, first_slot: int, *, overlay: bool) -> None:
         self.tally = Tally()
+        self.usage = FontUsage()
         self.overlay = overlay
         self._out = out
         self._base = out.tell()
@@ -100,6 +103,12 @@ class SegmentBody:
         if key not in self._digests:
             self._digests[key] = self.add(value)
         return self._digests[key]
+
+    def add_text_form(self, width: float, height: float, texts: Sequence[str], operators: bytes) -> int:
+        """Write a form XObject whose operators show lines of text in our own fonts. Returns its number."""
+        if missing := self.usage.add(texts, default_chain()):
+            self.tally.miss(missing)
+        return self.add(form_of_text(b"0 0 %s" % numbers(width, height), texts, operators))
 
     def add_layer(self, value: bytes, visible: bool) -> int:
         """Write an optional content group, unless the segment holds an equal one in the same state. Returns its

@@ -16,25 +16,37 @@ from .learned import Learned
 from .pool import PoolStatus
 
 UNKNOWN_BYTES = 4000  # of a page, until its kind is known
+MEASURE_SECONDS = 1.0  # of a part of measuring, at most
 API_SECONDS = 1.0  # for the call that orders a dyno
 
 
 def demand(
-    export: Export, untaken: Sequence[Chunk], page_seconds: float, learned: Learned, settings: Settings, now: float
-) -> Demand:
+    export: Export, untaken: Sequence[Chunk], page_seconds: float, learned: Learned, settings: Settings, now: float,
+    unmeasured: float = 0.0,
+) -> Demand:  # fmt: skip
     """Returns what an export still needs.
 
     `untaken` are the chunks that no worker has; `page_seconds` is the plan's estimate for a page, used until its
-    kind is learned. While the export is planned, both are predicted.
+    kind is learned. While the export is planned, both are predicted, and `unmeasured` are the seconds of measuring
+    that no worker has taken.
     """
     if export.state in (State.QUEUED, State.PLANNING):
-        return _predicted(export, learned, settings, now)
+        return _with_measuring(_predicted(export, learned, settings, now), unmeasured)
     pages = export.pages or learned.pages.get(export.document, 0.0)
     after = learned.assembly_seconds(export.document, pages)
     each = learned.chunk_seconds(
         export.document, sum(chunk.pages for chunk in untaken) / (len(untaken) or 1), page_seconds
     )
     return Demand(export.id, len(untaken), each, 0.0, after, export.ready_by)
+
+
+def _with_measuring(predicted: Demand, seconds: float) -> Demand:
+    """Returns the demand of an export whose listing is measured: that can be taken now, side by side."""
+    if not seconds:
+        return predicted
+    parts = max(predicted.untaken, ceil(seconds / MEASURE_SECONDS))
+    work = predicted.untaken * predicted.chunk_seconds + seconds
+    return predicted._replace(untaken=parts, chunk_seconds=work / parts, before_seconds=0.0)
 
 
 def _predicted(export: Export, learned: Learned, settings: Settings, now: float) -> Demand:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from math import ceil, inf
-from typing import Any
 
 from ..errors import InvalidSetting, RedisDown
 from ..exports import views
@@ -127,12 +126,13 @@ def _published(stores: Stores) -> Learned | None:
     return None
 
 
-def quotes_as_json(found: Sequence[Quote]) -> list[dict[str, Any]]:
+def shown_quotes(found: Sequence[Quote]) -> list[views.Estimate]:
     """Returns numbers for programs and words for people."""
-    return [{**asdict(quote), "words": quote.words} for quote in found]
+    return [views.Estimate(quote.workers, quote.seconds, quote.dollars, quote.words) for quote in found]
 
 
-def represent(stores: Stores, export: Export) -> dict[str, Any]:
+def represent(stores: Stores, export: Export) -> views.ExportShown:
     """Returns an export as GET /v1/exports/ID shows it: everything, with its live progress and its quotes."""
-    quotes = quotes_as_json(current_quotes(stores, export))
-    return views.full(export, stores.progress(export), time.time(), stores.settings.base_url, quotes)
+    quotes = shown_quotes(current_quotes(stores, export))
+    settings, seen = stores.settings, stores.progress(export)
+    return views.full(export, seen, time.time(), settings.base_url, settings.keep_seconds, quotes)

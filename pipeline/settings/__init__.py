@@ -15,8 +15,9 @@ from ..errors import InvalidSetting
 from ..logs import LogFormat
 from .environment import Environment
 from .memory import MIB, memory_limit
+from .tokens import Scope, Token
 
-__all__ = ["BYTES_PER_PIXEL", "MAX_KEEPER_SECONDS", "MIB", "Settings", "log_format"]
+__all__ = ["BYTES_PER_PIXEL", "MAX_KEEPER_SECONDS", "MIB", "Scope", "Settings", "Token", "log_format"]
 
 BYTES_PER_PIXEL = 24  # measured: decoding and packing a picture takes up to 10; the rest is for everything else
 MAX_KEEPER_SECONDS = 30.0  # between two turns; a drain order expires after twice this time
@@ -42,7 +43,11 @@ class Settings:
     # sign-in, mail and links
     secret_keys: tuple[str, ...] = field(repr=False)
     panel_password: str | None = field(repr=False)
-    api_tokens: Mapping[str, str] = field(repr=False)
+    api_tokens: Mapping[str, Token] = field(repr=False)
+    owner_running: int
+    owner_per_hour: int
+    subject_running: int
+    subject_per_hour: int
     metrics_token: str | None = field(repr=False)
     metrics_public: bool
     smtp_url: str | None = field(repr=False)
@@ -162,7 +167,11 @@ def _access(env: Environment) -> dict[str, Any]:
     return {
         "secret_keys": tuple(env.text("SECRET_KEY").split()),
         "panel_password": env.text("PANEL_PASSWORD") or None,
-        "api_tokens": env.pairs("API_TOKENS"),
+        "api_tokens": env.tokens("API_TOKENS"),
+        "owner_running": env.integer("OWNER_RUNNING", 0, least=0),
+        "owner_per_hour": env.integer("OWNER_PER_HOUR", 0, least=0),
+        "subject_running": env.integer("SUBJECT_RUNNING", 0, least=0),
+        "subject_per_hour": env.integer("SUBJECT_PER_HOUR", 0, least=0),
         "metrics_token": env.token("METRICS_TOKEN"),
         "metrics_public": env.choice("METRICS_PUBLIC", "0", "1") == "1",
         "smtp_url": env.url("SMTP_URL", "", ("smtp", "smtps")) or None,

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Mapping
-from email.errors import HeaderParseError
-from email.headerregistry import Address
 from math import inf
 from typing import TypeVar
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo
 
 from ..errors import InvalidSetting
+from .tokens import Scope, Token
 
 SHORTEST_TOKEN = 8  # characters
+SCOPES = {scope.name.lower(): scope for scope in Scope}
 N = TypeVar("N", int, float)
 
 
@@ -39,8 +37,12 @@ class Environment:
 
     def words(self, key: str) -> tuple[str, ...]:
         """Return words separated by spaces; a word with spaces is in quotation marks."""
+        if not (value := self.environ.get(key, "")):
+            return ()
+        import shlex
+
         try:
-            return tuple(shlex.split(self.environ.get(key, "")))
+            return tuple(shlex.split(value))
         except ValueError:
             raise InvalidSetting(f"{key} has a quotation mark that is not closed.", field=key) from None
 
@@ -68,15 +70,21 @@ class Environment:
 
     def address(self, key: str) -> str | None:
         """Return one mail address; None when the variable is empty."""
-        value = self.text(key)
+        if not (value := self.text(key)):
+            return None
+        from email.errors import HeaderParseError
+        from email.headerregistry import Address  # 30 ms
+
         try:
-            return Address(addr_spec=value).addr_spec if value else None
+            return Address(addr_spec=value).addr_spec
         except (ValueError, IndexError, HeaderParseError):
             words = f"{key} is {value!r}; one mail address is needed, such as name@example.org."
             raise InvalidSetting(words, field=key) from None
 
     def timezone(self, key: str, default: str) -> str:
         """Return the name of a time zone, such as Asia/Seoul."""
+        from zoneinfo import ZoneInfo
+
         value = self.text(key) or default
         try:
             return ZoneInfo(value).key
@@ -84,15 +92,19 @@ class Environment:
             words = f"{key} is {value!r}; the name of a time zone is needed, such as Asia/Seoul."
             raise InvalidSetting(words, field=key) from None
 
-    def pairs(self, key: str) -> Mapping[str, str]:
-        """Return `name=token other=token` as a mapping from token to name."""
-        found: dict[str, str] = {}
+    def tokens(self, key: str) -> Mapping[str, Token]:
+        """Return `name=token other:scope=token` as a mapping from each token to what it stands for."""
+        found: dict[str, Token] = {}
         for pair in self.environ.get(key, "").split():
-            owner, _, token = pair.partition("=")
+            name, _, token = pair.partition("=")
+            owner, colon, scope = name.partition(":")
             if not owner or len(token) < SHORTEST_TOKEN:
                 words = f"{key} must be name=token, with tokens of at least {SHORTEST_TOKEN} characters."
                 raise InvalidSetting(words, field=key)
-            found[token] = owner
+            if colon and scope not in SCOPES:
+                words = f"{key} has {name}=…; the scope behind the colon must be {', '.join(SCOPES)}."
+                raise InvalidSetting(words, field=key)
+            found[token] = Token(owner, SCOPES[scope]) if colon else Token(owner)
         return found
 
     def _number(self, key: str, default: N, kind: Callable[[str], N], least: N, what: str) -> N:

@@ -11,8 +11,10 @@ import msgspec
 
 from .. import documents
 from ..errors import IllegalStep, LinkExpired, NotFound, RedisDown
+from ..exports import audit
 from ..exports.coverage import cover
 from ..exports.export import Export, State
+from ..exports.quotas import UNLIMITED, Quotas, admitted
 from ..exports.repository import listing_key
 from ..exports.request import ExportRequest
 from ..services import Message, Services
@@ -25,26 +27,28 @@ log = logging.getLogger(__name__)
 _records = msgspec.json.Decoder(float_hook=Decimal)
 
 
-def retry(s: Services, export_id: str) -> Export:
+def retry(s: Services, export_id: str, quotas: Quotas = UNLIMITED) -> Export:
     """Let a failed export go on, with all attempts and a new deadline; what is drawn stays.
 
-    Raises IllegalStep for any other state, and while it is being closed; RedisDown before anything is changed.
+    Raises IllegalStep for any other state, and while it is being closed; QuotaReached; RedisDown before anything is
+    changed.
     """
+    _check_failed(s.exports.load(export_id))
     with ExitStack() as stack:
         # Neither is an export closed meanwhile, nor the outcome of the mail about its failure noted.
         for name in (lease_name("deliver", export_id, None), f"{export_id}:mail"):
             if stack.enter_context(exclusive(s.redis.leases, name, s.settings.lease_seconds)) is None:
                 raise _not_closed(export_id)
         export = s.exports.load(export_id)
-        if export.state is not State.FAILED:
-            advice = "Request the same again, as a new export." if export.state.over else "Wait until it is over."
-            raise IllegalStep(f"Export {export_id} is {export.state}; only a failed one goes on.", advice=advice)
+        _check_failed(export)
         if s.bucket.head(f"active/{export_id}"):
             raise _not_closed(export_id)
         s.redis.counters.forget_attempts(export_id)
         s.redis.progress.note_retried(export_id)
-        export = s.exports.reopen(export_id, time.time())
-    log.info("export %s is retried: its owner %s asked for it", export_id, export.owner)
+        with admitted(s, export, quotas) as admission:
+            export = s.exports.reopen(export_id, time.time())
+            admission.keep(True)
+    audit.note("retried", export)
     try:
         _send(s, export)
     except RedisDown as error:  # the keeper sends it later
@@ -52,7 +56,7 @@ def retry(s: Services, export_id: str) -> Export:
     return export
 
 
-def again(s: Services, export: Export, key: str | None = None) -> Submitted:
+def again(s: Services, export: Export, key: str | None = None, quotas: Quotas = UNLIMITED) -> Submitted:
     """Request the same as an earlier export did. `key` is an idempotency key of the new request.
 
     Raises LinkExpired if its records came inside the request, and were removed with its file.
@@ -69,7 +73,7 @@ def again(s: Services, export: Export, key: str | None = None) -> Submitted:
         export.document, params, export.owner, export.notify, key, export.chunk_pages, export.volume,
         within=within, subject=export.subject,
     )  # fmt: skip
-    return submit(s, request)
+    return submit(s, request, quotas)
 
 
 def _send(s: Services, export: Export) -> None:
@@ -84,6 +88,12 @@ def _send(s: Services, export: Export) -> None:
             missing = cover(s.exports.plan(export.id), found)[1]
         s.redis.progress.restore_pages(export.id, {c: sum(n for _, n in pieces) for c, pieces in found.items()})
         begin(s, chunks(export, missing, width(s)) if missing else [Message("assemble", export.id)])
+
+
+def _check_failed(export: Export) -> None:
+    if export.state is not State.FAILED:
+        advice = "Request the same again, as a new export." if export.state.over else "Wait until it is over."
+        raise IllegalStep(f"Export {export.id} is {export.state}; only a failed one goes on.", advice=advice)
 
 
 def _not_closed(export_id: str) -> IllegalStep:

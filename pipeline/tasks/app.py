@@ -192,7 +192,11 @@ def _define_tasks(app: PipelineApp, settings: Settings) -> None:
     def render(self: Any, export: str, chunk: int) -> str | None:
         return take(self, "render", export, chunk)
 
-    # The two callbacks of a chord ignore what its parts returned: only the bucket is trusted.
+    @app.task(name="pipeline.measure", **options)  # type: ignore[untyped-decorator]
+    def measure(self: Any, export: str, chunk: int) -> str | None:
+        return take(self, "measure", export, chunk)
+
+    # The callbacks of a chord ignore what its parts returned: only the bucket is trusted.
 
     @app.task(name="pipeline.wave", **options)  # type: ignore[untyped-decorator]
     def wave(self: Any, _: list[None], export: str, number: int, width: int) -> str | None:

@@ -2,14 +2,19 @@
 
 An export that cannot be checked is tried again after 1, 2, 4 … 60 s. Until then its last known work counts, so that
 no worker is stopped under it.
+
+A check asks the bucket, so thousands of exports take longer than a turn should. What a turn has no time for is
+checked in the next ones, in the order of age; until then its last known work counts too.
 """
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from math import inf
 
 from ..errors import PipelineError, ServiceDown, StoreDown
 from ..exports.ids import created
@@ -38,7 +43,8 @@ class ExportChecks:
         """`deadline`: seconds from the request; an export that still cannot be checked then has no work."""
         self._deadline = deadline
         self._failures: dict[str, _Failure] = {}
-        self._known: dict[str, Demand] = {}
+        self._known: dict[str, Demand | None] = {}  # by export that was checked
+        self._next = ""  # the export with which the next turn begins; the oldest if empty
 
     @property
     def failing(self) -> int:
@@ -49,18 +55,20 @@ class ExportChecks:
         """Drop all cached state, since another process may have led meanwhile."""
         self._failures.clear()
         self._known.clear()
+        self._next = ""
 
-    def demands(self, ids: Sequence[str], check: Callable[[str], Demand | None]) -> list[Demand]:
-        """Check the exports that are due. Returns the outstanding work of all.
+    def demands(
+        self, ids: Sequence[str], check: Callable[[str], Demand | None], seconds: float = inf
+    ) -> list[Demand]:
+        """Check the exports that are due, in the order of `ids`, which are sorted. Returns the work of all.
 
+        `seconds`: after this time the rest is left for the next turns; those that failed may take as long again.
         Raises StoreDown when the bucket is down as a whole: it refuses all exports, or the first three.
         """
         self._failures = {each: self._failures[each] for each in ids if each in self._failures}
         self._known = {each: self._known[each] for each in ids if each in self._known}
         refused, answered = 0, False
-        for export_id in sorted(ids, key=self._failures.__contains__):  # those that failed last: they may be slow
-            if not self._is_due(export_id):
-                continue
+        for export_id in self._due(ids, seconds):
             error = self._check(export_id, check)
             refused += isinstance(error, StoreDown)
             answered = answered or not isinstance(error, StoreDown)
@@ -69,9 +77,20 @@ class ExportChecks:
         self._raise_if_all_are_refused(ids)
         return [demand for demand in map(self._demand, ids) if demand]
 
-    def _is_due(self, export_id: str) -> bool:
-        failure = self._failures.get(export_id)
-        return failure is None or time.monotonic() >= failure.again_at
+    def _due(self, ids: Sequence[str], seconds: float) -> Iterator[str]:
+        """Yield the exports to check while there is time; those that failed last: they may be slow."""
+        began = time.monotonic()
+        sound = [each for each in ids if each not in self._failures]
+        failed = sorted((self._failures[each].again_at, each) for each in ids if each in self._failures)
+        at, self._next = bisect_left(sound, self._next), ""
+        for export_id in (*sound[at:], *sound[:at]):
+            if time.monotonic() - began > seconds:
+                self._next = export_id
+                break
+            yield export_id
+        for again_at, export_id in failed:
+            if again_at <= time.monotonic() <= began + 2 * seconds:
+                yield export_id
 
     def _check(self, export_id: str, check: Callable[[str], Demand | None]) -> Exception | None:
         """Check one export. Returns the error that ended it; raises what would end every check, as RedisDown."""
@@ -84,9 +103,7 @@ class ExportChecks:
             return error
         if self._failures.pop(export_id, None):
             log.info("keeper: export %s can be checked again", export_id)
-        self._known.pop(export_id, None)
-        if demand:
-            self._known[export_id] = demand
+        self._known[export_id] = demand
         return None
 
     def _note_failure(self, export_id: str, error: Exception) -> None:
@@ -112,11 +129,12 @@ class ExportChecks:
         return time.time() - created(export_id) > self._deadline
 
     def _demand(self, export_id: str) -> Demand | None:
-        """Returns the outstanding work of an export; of one that cannot be checked, what is assumed."""
-        known, failure = self._known.get(export_id), self._failures.get(export_id)
+        """Returns the outstanding work of an export; of one that was not or cannot be checked, what is assumed."""
+        assumed = Demand(export_id, 0, 0.0)
+        known, failure = self._known.get(export_id, assumed), self._failures.get(export_id)
         if failure is None:
             return known
         if self._is_late(export_id):
             return None
         recent = time.monotonic() - failure.since < KNOWN_SECONDS
-        return known if known and recent else Demand(export_id, 0, 0.0)
+        return known if known and recent else assumed

@@ -76,6 +76,8 @@ def work(services: Services, queue: Collected, first: Message, stopping: threadi
     planned: Export | None = None
     while todo:
         message = todo.popleft()
+        if message.step == "measure":
+            return [message, *todo]
         if message.step == "render" and planned is None and first.step == "plan":
             planned = services.exports.load(message.export_id)
             plan = services.exports.plan(planned.id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from hashlib import sha256
 from itertools import chain, islice
@@ -65,7 +65,7 @@ def render(
     a temporary file, and volumes are written beside `out`. File names in `params` are relative to `folder`."""
     settings, volume = Settings.from_env(os.environ), VolumeLimit(volume_pages, volume_bytes)
     volume.check()
-    documents.load(settings.documents)
+    documents.load(settings.documents, document)
     fonts.load(settings.fonts)
     kind, given, folder = documents.find(document), dict(params or {}), Path(folder)
     with shortages(tempfile.gettempdir()), spool_to_disk() as spool:
@@ -88,7 +88,8 @@ def records(rows: Any, titles: Sequence[str] = ()) -> Iterator[Mapping[str, Any]
 
 
 def _named(row: Sequence[Any], titles: Sequence[str], number: int) -> dict[str, Any]:
-    if isinstance(row, str | bytes) or len(row) != len(titles):
+    unfit = isinstance(row, str | bytes | Set) or not hasattr(row, "__len__")  # a set has no order
+    if unfit or len(row) != len(titles):
         raise InvalidRequest(
             f"Row {number:,} of {ROWS} does not have one value for each of the {len(titles)} titles.",
             field="rows",

@@ -15,5 +15,6 @@ def body(work: Work) -> Outcome:
     history.keep(s.bucket, export, s.redis.progress.fields(export.id))
     s.exports.close(export.id, export.state)
     s.redis.progress.forget(export.id)
+    s.redis.messages.end_turn(export.owner, export.id)
     s.redis.wakeup.wake()
     return Done(export)

@@ -12,12 +12,15 @@ import threading
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 
+from ..adapters.redis.messages import LATER
 from ..errors import NoExport, OverLimit, PipelineError, RedisDown, StoreDown
+from ..exports import audit
 from ..exports.export import Export, Failure, State
 from ..exports.waves import Wave, first_waves, width_for
 from ..services import Message, Services
-from . import assemble, deliver, plan, render, wave
+from . import assemble, deliver, measure, plan, render, wave
 from .records import OBSERVERS, StepRecord, count_end, peak
 from .retry import Fail, Retry, RetryPolicy, kind, named
 from .step import INTERRUPTIONS, Again, Done, Missing, Next, NotWanted, Outcome, Step, lease_name, perform
@@ -30,8 +33,9 @@ STEPS = {
     step.name: step
     for step in (
         Step("plan", frozenset({State.QUEUED, State.PLANNING}), plan.body),
+        Step("measure", frozenset({State.PLANNING}), measure.body, part=int),
         Step("render", frozenset({State.RENDERING, State.ASSEMBLING}), render.body, part=int),
-        Step("wave", frozenset({State.RENDERING, State.ASSEMBLING}), wave.body, part=Wave),
+        Step("wave", frozenset({State.PLANNING, State.RENDERING, State.ASSEMBLING}), wave.body, part=Wave),
         Step("assemble", frozenset({State.RENDERING, State.ASSEMBLING}), assemble.body),
         Step("deliver", frozenset(state for state in State if state.over), deliver.body),
     )
@@ -40,14 +44,17 @@ STEPS = {
 
 def after(step: str, outcome: Outcome, width: int) -> list[Message]:
     """Returns the messages to send after a step; `width` is that of a wave. The chord of the chunks sends the
-    assembly, or goes on with the next wave."""
+    assembly, that of ranges the plan; or it goes on with the next wave."""
     match step, outcome:
         case "plan", Done(export):
             return chunks(export, range(export.chunks), width)
+        case "plan", Missing(export, missing):
+            return ranges(export, missing, width)
         case "wave", Next(export, following, missing):
-            return [Message("render", export.id, missing, following)]
+            begun = "measure" if export.state is State.PLANNING else "render"
+            return [Message(begun, export.id, missing, following, export.owner)]
         case "wave", Done(export):
-            return [Message("assemble", export.id)]
+            return [Message("plan" if export.state is State.PLANNING else "assemble", export.id)]
         case "assemble", Missing(export, missing):
             return chunks(export, missing, width)
         case "assemble", Done(export):
@@ -57,9 +64,18 @@ def after(step: str, outcome: Outcome, width: int) -> list[Message]:
 
 def chunks(export: Export, missing: Sequence[int], width: int) -> list[Message]:
     """Returns the messages that render these chunks of an export; of a large one, the first two waves."""
-    if export.chunks <= LARGE:
-        return [Message("render", export.id, tuple(missing))]
-    return [Message("render", export.id, numbers, each) for each, numbers in first_waves(missing, width)]
+    return _messages("render", export, missing, export.chunks > LARGE, width)
+
+
+def ranges(export: Export, missing: Sequence[int], width: int) -> list[Message]:
+    """Returns the messages that measure these ranges of a listing; of a large one, the first two waves."""
+    return _messages("measure", export, missing, len(missing) > LARGE, width)
+
+
+def _messages(step: str, export: Export, missing: Sequence[int], in_waves: bool, width: int) -> list[Message]:
+    if not in_waves:
+        return [Message(step, export.id, tuple(missing))]
+    return [Message(step, export.id, numbers, each, export.owner) for each, numbers in first_waves(missing, width)]
 
 
 def width(services: Services) -> int:
@@ -75,6 +91,8 @@ def send(services: Services, message: Message) -> None:
     redis, settings = services.redis, services.settings
     if message.step == "deliver":
         redis.progress.note_over(message.export_id)
+    if message.wave:
+        message = replace(message, later=not redis.messages.take_turn(message.owner, message.export_id))
     services.queue.send(message)
     seconds = settings.lease_seconds if message.step == "deliver" else settings.repair_patience
     redis.messages.note_sent(message.export_id, seconds)
@@ -87,14 +105,23 @@ def begin(services: Services, messages: Sequence[Message]) -> bool:
     The chunks of a small export are always sent: workers take no plan while such chunks wait, so these are few.
     """
     queued = services.redis.messages
-    more = any(message.step == "plan" or message.wave for message in messages)
-    if more and not queued.have_room():
+    if messages and not _may_begin(services, messages[0]):
         queued.forget_sent(messages[0].export_id)
         return False
     for message in messages:
         send(services, message)
     services.redis.wakeup.wake()
     return True
+
+
+def _may_begin(services: Services, message: Message) -> bool:
+    """Returns False while too many messages wait. An owner's further large exports are begun one by one, when no
+    message of one waits: what the keeper sends twice must not fill the queues."""
+    queued = services.redis.messages
+    if message.step != "plan" and not message.wave:
+        return True
+    later = bool(message.wave) and not queued.take_turn(message.owner, message.export_id)
+    return queued.have_room() and not (later and queued.waiting((LATER,)))
 
 
 def take(
@@ -161,6 +188,7 @@ def fail(services: Services, export_id: str, error: PipelineError) -> None:
 def cancel(services: Services, export_id: str) -> Export:
     """End an export on request; workers stop at their next page. Raises IllegalStep when it is already over."""
     export = services.exports.change(export_id, lambda e: e.to(State.CANCELLED, finished_at=time.time()))
+    audit.note("cancelled", export)
     count_end(services, export)
     try:
         send(services, Message("deliver", export_id))
@@ -193,7 +221,7 @@ def _decide(
 
 def _document(services: Services, export_id: str, outcome: Outcome | Retry | Fail) -> str:
     """Returns the document of an export; empty when nothing was done, or the bucket is down."""
-    if isinstance(outcome, Done | Missing):
+    if isinstance(outcome, Done | Missing | Next):
         return outcome.export.document
     if isinstance(outcome, NotWanted) or (isinstance(outcome, Retry) and isinstance(outcome.error, StoreDown)):
         return ""
@@ -233,7 +261,7 @@ def _reason(outcome: Outcome | Retry | Fail) -> str:
         case Again(reason) | NotWanted(reason):
             return reason
         case Missing(_, chunks):
-            return f"{len(chunks)} chunks are rendered again"
+            return f"{len(chunks)} parts are missing and come first"
         case Retry(after, error):
             return f"{error.message} Retry in {after:.1f} s."
         case Fail(error):

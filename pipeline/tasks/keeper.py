@@ -13,21 +13,17 @@ from collections import Counter
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 
-from ..adapters.redis.messages import ASSEMBLE, LARGE, PLAN, SMALL
 from ..adapters.redis.metrics import Turn
 from ..errors import (
     ExportFailed,
     HerokuRefused,
     NoExport,
-    NotFound,
     PipelineError,
     RedisDown,
     RedisFull,
     TooManyCalls,
 )
-from ..exports.coverage import cover
 from ..exports.export import Export, State
-from ..exports.plan import Plan
 from ..scaler.decide import Decision, Demand
 from ..scaler.loop import Scaler
 from ..scaler.measure import demand
@@ -41,6 +37,7 @@ from .mails import Mails
 from .one_at_a_time import OneAtATime, Verdict
 from .records import label
 from .repair import ExportStatus, Repair, repair
+from .status import measure_seconds, status_of
 
 log = logging.getLogger(__name__)
 MAX_FAILED_TURNS = (
@@ -49,7 +46,7 @@ MAX_FAILED_TURNS = (
 LEADER_LEASE_SECONDS = (
     2.0  # a dead leader is replaced after this; a live one renews its lease, however long it waits
 )
-WHOLE_STEPS = ("plan", "assemble", "deliver")
+CHECK_SECONDS = 5.0  # of a turn, for looking at exports; with more of them the rest follows in the next turns
 MAIL_SECONDS = 3.0  # for the mail that is being sent, or the schedule that runs, when the process ends
 
 
@@ -148,7 +145,7 @@ class Keeper:
         self._seen = {each: self._seen[each] for each in ids if each in self._seen}
         self._one_at_a_time.keep(ids)
         try:
-            demands = self._checks.demands(ids, self._repair)
+            demands = self._checks.demands(ids, self._repair, CHECK_SECONDS)
             with suppress(RedisDown):  # also full: the next command says so. A refused key is no silent keeper
                 self._s.redis.decisions.note_turn(time.time())
             workers = self._scaler.turn(self._for_workers(demands), self._still_leads, self._checks.failing)
@@ -209,14 +206,14 @@ class Keeper:
         with suppress(NoExport):
             export = self._s.exports.load(export_id)
             if self._one_at_a_time.verdict(export) is Verdict.GO:
-                return self._demand(self._status(export))
+                return self._demand(status_of(self._s, export))
         return None
 
     def _repair(self, export_id: str) -> Demand | None:
         """Send what an export needs. Returns its outstanding work."""
         before = self._last_needed.pop(export_id, None)  # an error here means that this turn saw nothing
         try:
-            status = self._status(self._s.exports.load(export_id))
+            status = status_of(self._s, self._s.exports.load(export_id), restore=True)
         except NoExport:
             self._s.exports.drop_unwritten(export_id)
             return None
@@ -243,33 +240,8 @@ class Keeper:
     def _demand(self, status: ExportStatus) -> Demand:
         untaken = [status.plan.chunks[chunk] for chunk in status.unleased] if status.plan else []
         prior = status.plan.page_seconds if status.plan else 0.0
-        return demand(status.export, untaken, prior, self._scaler.learned, self._s.settings, status.now)
-
-    def _status(self, export: Export) -> ExportStatus:
-        """Look the export up in the bucket and in Redis. A leader also restores lost progress in Redis."""
-        redis, export_id = self._s.redis, export.id
-        missing: list[int] = []
-        plan: Plan | None = None
-        if export.state in (State.RENDERING, State.ASSEMBLING):
-            found = self._s.segments.found(export_id)
-            with suppress(NotFound):  # it was lost: the assembly, which the repair sends then, makes it again
-                plan = self._s.exports.plan(export_id)
-            missing = cover(plan, found)[1] if plan else []
-            if self._held and redis.progress.load(export_id) is None:  # `observe` changes nothing
-                redis.progress.restore_pages(
-                    export_id, {c: sum(n for _, n in pieces) for c, pieces in found.items()}
-                )
-        held = redis.leases.held([f"{export_id}:{chunk}" for chunk in missing])
-        return ExportStatus(
-            export,
-            missing,
-            [chunk for chunk in missing if f"{export_id}:{chunk}" not in held],
-            bool(redis.leases.held([claim_name(export_id), *(f"{export_id}:{each}" for each in WHOLE_STEPS)])),
-            redis.messages.sent_lately(export_id),
-            redis.messages.waiting((ASSEMBLE, SMALL, LARGE) if missing else (PLAN, ASSEMBLE)) == 0,
-            time.time(),
-            plan,
-        )
+        unmeasured = len(status.unleased) * measure_seconds(self._s, status)
+        return demand(status.export, untaken, prior, self._scaler.learned, self._s.settings, status.now, unmeasured)
 
     def _act(self, action: Repair, status: ExportStatus) -> bool:
         """Do what an export needs. Returns False while there is no room for its messages."""
@@ -279,6 +251,8 @@ class Keeper:
                 flow.send(s, Message(action.value, export.id))
             case Repair.PLAN:
                 return flow.begin(s, [Message("plan", export.id)])
+            case Repair.MEASURE:
+                return flow.begin(s, flow.ranges(export, status.unleased, flow.width(s)))
             case Repair.RENDER:
                 return flow.begin(s, flow.chunks(export, status.unleased, flow.width(s)))
             case Repair.GIVE_UP:

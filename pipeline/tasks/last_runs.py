@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from datetime import datetime
 
 import msgspec
 
 from ..exports.stores import Stores
+from ..exports.views import moment
 from .schedules import Entry, entries
 
 
@@ -65,13 +67,13 @@ def _decoded(data: bytes | str | None) -> LastRun | None:
 
 @dataclass(frozen=True)
 class Standing:
-    """An entry as people see it. `last` and `next` are seconds since 1970; `next` is in the past when it is due."""
+    """An entry as people see it. `next` is in the past when it is due."""
 
     name: str
     task: str
     times: str
-    next: float
-    last: float | None
+    next: datetime
+    last: datetime | None
     outcome: str
     problem: str
 
@@ -82,5 +84,7 @@ def standings(stores: Stores) -> list[Standing]:
     for entry in entries(stores.settings):
         last = runs.load(entry)[0] or LastRun(done=now)
         following = entry.next_run(last.done)
-        found.append(Standing(entry.name, entry.task, entry.words, following, last.ran, last.outcome, last.problem))
+        ran = None if last.ran is None else moment(last.ran)
+        standing = Standing(entry.name, entry.task, entry.words, moment(following), ran, last.outcome, last.problem)
+        found.append(standing)
     return found

@@ -57,7 +57,7 @@ def _links(export: Export, settings: Settings) -> Iterator[tuple[str, str]]:
         words = f"Volume {number:,} of {len(volumes):,} (pages {file.first_page:,}-{last:,}, {_size(file.bytes)})"
         yield words, links.sign(export.id, number)
     if len(volumes) > VOLUMES_IN_MAIL:
-        yield f"All {len(volumes):,} volumes", f"{settings.base_url}/#{export.id}"
+        yield f"All {len(volumes):,} volumes", f"{settings.base_url}/export/{export.id}"
 
 
 def _ready_lines(export: Export) -> Iterator[str]:

@@ -7,23 +7,50 @@ import time
 from functools import partial
 
 from .. import documents
+from ..documents import Measures
 from ..documents.job import DocumentJob
 from ..errors import ExportFailed, NotFound
+from ..exports import measures
 from ..exports.export import Export, State
+from ..exports.measures import Ranges
 from ..exports.plan import Plan
 from ..exports.repository import listing_key
 from ..services import Services
-from .step import INTERRUPTIONS, Done, NotWanted, Outcome, Work
+from .paginate import Pagination
+from .step import INTERRUPTIONS, Again, Done, Missing, NotWanted, Outcome, Signal, Work, lease_name
 
 log = logging.getLogger(__name__)
 
 
 def body(work: Work) -> Outcome:
-    """Make and store the plan. The chunks are rendered next."""
+    """Make and store the plan. The chunks are rendered next.
+
+    A large listing is measured first, by other messages; then this step comes back.
+    """
     if work.advance(State.PLANNING, started_at=time.time()).state is not State.PLANNING:
         return NotWanted(f"the export is {work.export.state}")
     with work.attempt("The document's size", "plan"):
-        made = make_plan(work.services, work.export)
+        job, ranges = _divided(work.services, work.export)
+        if ranges is None:
+            return _planned(work, _plan_at_once(work.services, work.export, job))
+    if missing := ranges.missing(work.services.measures.found(work.export.id)):
+        leases = {lease_name("measure", work.export.id, number): number for number in missing}
+        held = work.services.redis.leases.held(list(leases))
+        unleased = tuple(number for lease, number in leases.items() if lease not in held)
+        return Missing(work.export, unleased) if unleased else NotWanted("the last ranges are under way")
+    return _paginate(work, job, ranges)
+
+
+def _paginate(work: Work, job: DocumentJob, ranges: Ranges) -> Outcome:
+    """Find the pages. When time is short, what was found is stored, and the same message goes on."""
+    pagination = Pagination(work.services, work.export, job, ranges)
+    with work.attempt(f"What is behind byte {pagination.at:,} of the listing", f"plan {pagination.at}"):
+        if not pagination.run(lambda: work.checkpoint(lambda: None) is Signal.GO_ON):
+            return NotWanted("the export is over") if work.unwanted else Again(f"{pagination.at:,} bytes are done")
+        return _planned(work, pagination.plan())
+
+
+def _planned(work: Work, made: Plan) -> Outcome:
     work.fence()
     plan = work.services.exports.write_plan(work.export.id, made)
     export = work.advance(
@@ -41,9 +68,24 @@ def job_of(services: Services, export: Export) -> DocumentJob:
     return DocumentJob(document, params, params.listing or listing_key(export.id), services.inputs.of(export.owner))
 
 
-def make_plan(services: Services, export: Export) -> Plan:
-    """Read the input once and plan it. A query, or a file of another format, is stored as lines first."""
-    job = job_of(services, export).snapshot(partial(services.exports.snapshot, export.id))
+def _divided(services: Services, export: Export) -> tuple[DocumentJob, Ranges | None]:
+    """Returns the job on lines of text, and the ranges to measure; None for a listing that is small.
+
+    A query, or a file of another format, is stored as lines first.
+    """
+    job = job_of(services, export)
+    if (ranges := services.measures.ranges(export.id)) is None:
+        job = job.snapshot(partial(services.exports.snapshot, export.id))
+        listing = job.inputs.find(job.listing)
+        if listing is None or listing.size <= measures.SMALL_BYTES or not isinstance(job.document, Measures):
+            return job, None
+        facts = job.on(listing).sample(INTERRUPTIONS)
+        ranges = services.measures.write_ranges(export.id, Ranges(listing, measures.RANGE_BYTES, facts))
+    return job.on(ranges.listing), ranges
+
+
+def _plan_at_once(services: Services, export: Export, job: DocumentJob) -> Plan:
+    """Read the input once and plan it."""
     return job.plan(services.settings, export.chunk_pages, export.volume, INTERRUPTIONS)
 
 
@@ -53,8 +95,17 @@ def load_plan(services: Services, export: Export) -> Plan:
         return services.exports.plan(export.id)
     except NotFound:
         log.warning("export %s: its plan is lost and is made again", export.id)
-    made = make_plan(services, export)
+    made = _make_again(services, export)
     if (made.records, made.pages, len(made.chunks)) != (export.records, export.pages, export.chunks):
         advice = "Request the export again."
         raise ExportFailed("Its plan was lost, and a new one is different: the input changed.", advice=advice)
     return services.exports.write_plan(export.id, made)
+
+
+def _make_again(services: Services, export: Export) -> Plan:
+    job, ranges = _divided(services, export)
+    if ranges is None:
+        return _plan_at_once(services, export, job)
+    pagination = Pagination(services, export, job, ranges)
+    pagination.run(lambda: True)
+    return pagination.plan()

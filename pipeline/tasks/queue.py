@@ -12,7 +12,7 @@ from celery import chord, signals
 from kombu.exceptions import OperationalError
 
 from ..adapters.redis.connection import redis_errors
-from ..adapters.redis.messages import ASSEMBLE, DELIVER, LARGE, PLAN, SENT_AT, SMALL
+from ..adapters.redis.messages import ASSEMBLE, DELIVER, LARGE, LATER, PLAN, SENT_AT, SMALL
 from ..errors import RedisDown
 from ..services import Message
 
@@ -26,12 +26,12 @@ class CeleryQueue:
         self._app = app
 
     def send(self, message: Message) -> None:
-        """Send a message. Chunks are a chord: they run side by side, then the assembly or the next wave.
+        """Send a message. Chunks and ranges are a chord: they run side by side, then comes what follows all.
 
         The chord is fast, but not the record: the keeper sends again what was lost.
         """
         with _queue_errors():
-            if message.step == "render":
+            if message.chunks:
                 self._send_chord(message)
                 return
             # The callback of a chord is given the results of its parts first.
@@ -41,13 +41,16 @@ class CeleryQueue:
             task.apply_async(results, named, queue=QUEUE_OF[message.step], retry=False)
 
     def _send_chord(self, message: Message) -> None:
-        tasks, queue, named = self._app.tasks, LARGE if message.wave else SMALL, {"export": message.export_id}
-        header = [tasks["pipeline.render"].si(**named, chunk=chunk).set(queue=queue) for chunk in message.chunks]
-        callback = (
-            tasks["pipeline.wave"].s(**named, number=message.wave.number, width=message.wave.width)
-            if message.wave
-            else tasks["pipeline.assemble"].s(**named)
-        )
+        tasks, named = self._app.tasks, {"export": message.export_id}
+        queue = (LATER if message.later else LARGE) if message.wave else SMALL
+        task = tasks[f"pipeline.{message.step}"]
+        header = [task.si(**named, chunk=chunk).set(queue=queue) for chunk in message.chunks]
+        if message.wave:
+            callback = tasks["pipeline.wave"].s(**named, number=message.wave.number, width=message.wave.width)
+        elif message.step == "measure":
+            callback = tasks["pipeline.plan"].si(**named)
+        else:
+            callback = tasks["pipeline.assemble"].s(**named)
         chord(header, app=self._app)(callback.set(queue=ASSEMBLE))
 
 

@@ -15,6 +15,7 @@ class Repair(StrEnum):
 
     NOTHING = "nothing"  # it makes progress, or its message waits
     PLAN = "plan"  # send the message for this step again, and so on
+    MEASURE = "measure"
     RENDER = "render"
     ASSEMBLE = "assemble"
     DELIVER = "deliver"
@@ -26,8 +27,8 @@ class ExportStatus:
     """An unfinished export, with what the bucket and Redis know of its work."""
 
     export: Export
-    missing: Sequence[int]  # chunks with pages missing
-    unleased: Sequence[int]  # those of them without a lease: no worker draws them
+    missing: Sequence[int]  # chunks with pages missing; while it is planned, ranges that are not measured
+    unleased: Sequence[int]  # those of them without a lease: no worker is at them
     busy: bool  # a step of the whole export holds its lease, or it is made beside the web process
     sent: bool  # a message for it was sent lately
     queue_empty: bool  # no message waits in the queues that its next message uses
@@ -47,8 +48,9 @@ def repair(status: ExportStatus, deadline: float) -> Repair:
         return Repair.GIVE_UP
     if status.busy or (status.sent and not status.queue_empty):
         return Repair.NOTHING
-    if status.export.state in (State.QUEUED, State.PLANNING):
-        return Repair.PLAN
+    planned = status.export.state not in (State.QUEUED, State.PLANNING)
     if not status.missing:
-        return Repair.ASSEMBLE
-    return Repair.RENDER if status.unleased else Repair.NOTHING
+        return Repair.ASSEMBLE if planned else Repair.PLAN
+    if not status.unleased:
+        return Repair.NOTHING
+    return Repair.RENDER if planned else Repair.MEASURE

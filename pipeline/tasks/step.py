@@ -64,7 +64,8 @@ class Again:
 
 @dataclass(frozen=True)
 class Missing:
-    """The assembly dropped damaged segments: these chunks must be rendered again."""
+    """What the step needs is missing, such as damaged segments: these chunks, or ranges of the listing, come first.
+    Then the step comes back."""
 
     export: Export
     chunks: tuple[int, ...]
@@ -225,14 +226,16 @@ def perform(
     # Between two small chunks a process asks the bucket as seldom as between two pages of a large one.
     try:
         export = services.exports.load(export_id, max_age=0.0 if part is None else ASK_SECONDS)
+        if export.state not in step.wanted and part is not None:  # it may have been planned meanwhile
+            export = services.exports.load(export_id)
     except NoExport as error:  # it was stored before the message was sent
         raise ReadFailed(error.message) from error
     if export.state not in step.wanted:
         return NotWanted(f"the export is {export.state}")
-    if type(part) is not step.part or not _exists(export, part):
+    if type(part) is not step.part or not _exists(step.name, export, part):
         return _ignored(step, export_id, part, "there is no such part of it")
     seconds, begun, redis = services.settings.lease_seconds, False, services.redis
-    if isinstance(part, int):
+    if isinstance(part, int) and step.name == "render":
         lease, begun = redis.begin_chunk(export_id, part, seconds)
     else:
         lease = redis.leases.take(lease_name(step.name, export_id, part), seconds)
@@ -252,14 +255,14 @@ def perform(
             raise
 
 
-def _exists(export: Export, part: int | Wave | None) -> bool:
+def _exists(step: str, export: Export, part: int | Wave | None) -> bool:
     """Returns False for what no plan of this export has. Any program that writes to Redis can send a message."""
     match part:
         case None:
             return True
         case Wave(number, width):
             return type(number) is type(width) is int and number >= 0 and width > 0
-    return part in range(export.chunks)
+    return part >= 0 if step == "measure" else part in range(export.chunks)
 
 
 def _ignored(step: Step, export_id: str, part: int | Wave | None, reason: str) -> NotWanted:
@@ -274,7 +277,7 @@ def lease_name(step: str, export_id: str, part: int | Wave | None) -> str:
             return f"{export_id}:{step}"
         case Wave(number):
             return f"{export_id}:wave {number}"
-    return f"{export_id}:{part}"
+    return f"{export_id}:{part}" if step == "render" else f"{export_id}:{step} {part}"
 
 
 def resident() -> int:

@@ -10,8 +10,10 @@ import msgspec
 from .. import documents
 from ..documents.job import DocumentJob
 from ..errors import InvalidRequest, KeyReused, RedisDown
+from ..exports import audit
 from ..exports.export import Export, State
 from ..exports.ids import new_id
+from ..exports.quotas import UNLIMITED, Quotas, admitted
 from ..exports.request import ExportRequest, fingerprint, request_key
 from ..exports.uploads import UPLOADS, named_folders, note_use, wrong_size
 from ..scaler.quotes import predicted_seconds
@@ -32,15 +34,21 @@ class Submitted:
     queued: bool
 
 
-def submit(s: Services, request: ExportRequest) -> Submitted:
+def submit(s: Services, request: ExportRequest, quotas: Quotas = UNLIMITED) -> Submitted:
     """Check and store a request, then send the message that plans it. A repeated request gives the same export.
 
-    Raises InvalidRequest before anything is written; KeyReused if the key belongs to another request.
+    Raises InvalidRequest before anything is written, and QuotaReached; KeyReused if the key belongs to another
+    request.
     """
     export, records = validate(s, request)
-    accepted = s.exports.accept(export, records, lasting=request.key is not None)
+    lasting = request.key is not None
+    with admitted(s, export, quotas, lasting=lasting) as admission:
+        accepted = s.exports.accept(export, records, lasting=lasting)
+        admission.keep(accepted.id == export.id)
     if request.key and accepted.fingerprint not in ("", export.fingerprint):
         raise KeyReused(f"The key {request.key!r} was used before, for another request.", field="key")
+    if accepted.id == export.id:
+        audit.note("requested", accepted)
     if not accepted.state.over:
         note_use(s.bucket, accepted, keep=request.keep_inputs)
     if accepted.state is State.QUEUED:

@@ -18,7 +18,7 @@ from ..services import Services
 from ..settings import Settings
 from ..tasks.app import open_with_celery
 from ..tasks.beside import Beside
-from . import api, documents, errors, inputs, metrics, moved, overview, panel, scaling, words
+from . import errors, metrics, moved, overview, panel, routes, words
 from .auth import EXTENSION
 
 SESSION_HOURS = 12
@@ -37,7 +37,7 @@ def create_app(services: Services | None = None) -> Flask:
     app.extensions[EXTENSION] = services
     app.config.update(_config(settings))
     app.url_map.merge_slashes = False  # its redirects use the Host header, which the client chooses
-    for each in (api, inputs, documents, scaling, overview, moved, panel, metrics):
+    for each in (routes, overview, moved, panel, metrics):
         app.register_blueprint(each.blueprint)
     app.context_processor(words.for_templates)
     errors.install(app)

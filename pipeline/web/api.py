@@ -3,38 +3,39 @@
 from __future__ import annotations
 
 import hashlib
+import re
+from collections.abc import Sequence
+from contextlib import suppress
 from typing import Annotated, Any, Literal
 
 import msgspec
-from flask import Blueprint, Response, redirect, request
+from flask import Response, redirect, request
 from msgspec import Meta
 from werkzeug.wrappers import Response as AnyResponse
 
-from ..errors import IllegalStep, InvalidRequest, LinkExpired, NoExport, NotFound, PipelineError
-from ..exports import views
+from ..errors import IllegalStep, InvalidRequest, LinkExpired, NoExport, NotFound, PipelineError, RedisDown
+from ..exports import audit, views
 from ..exports.export import Export, State
-from ..exports.ids import is_id
+from ..exports.ids import ID
 from ..exports.lists import Wanted
+from ..exports.quotas import Quotas
 from ..exports.removal import remove
 from ..exports.request import ExportRequest
-from ..exports.views import API
 from ..exports.volumes import VolumeLimit
 from ..scaler.quotes import represent
 from ..tasks import again, flow
 from ..tasks.submit import Submitted
 from ..tasks.submit import submit as submit_request
-from .auth import owner, services
-from .bodies import body_as
+from .auth import name_of_caller, owner, services
+from .bodies import body_as, query_as
 from .errors import json_answer
 
-blueprint = Blueprint("api", __name__, url_prefix=f"{API}/exports")
-LISTED = 20
-MAX_LISTED = 100
-LIMITS = {str(number): number for number in range(1, MAX_LISTED + 1)}
+QUOTED = re.compile(r'"(?:[ !#-\[\]-~]|\\["\\])+"')
+"""A string of RFC 8941 that is not empty."""
 
 
-class Body(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The body of POST /v1/exports."""
+class ExportBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The body of POST /v1/exports: a request for a document."""
 
     document: Annotated[str, Meta(max_length=100, description="the kind of document, such as photos")]
     params: Annotated[dict[str, Any], Meta(description="an object with the document's parameters")]
@@ -59,44 +60,64 @@ class Body(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = ""
 
 
-msgspec.json.Decoder(Body)  # so that the type is known before there are threads, see exports/encoding.py
+class ListQuery(msgspec.Struct, frozen=True):
+    """The query of GET /v1/exports."""
+
+    limit: Annotated[int, Meta(ge=1, le=100, description="a number of exports, 1 to 100")] = 20
+    after: Annotated[
+        Annotated[str, Meta(pattern=ID)] | None, Meta(description="what the page before has as next")
+    ] = None
+    state: Annotated[State | None, Meta(description=f"one of {', '.join(State)}")] = None
+    document: Annotated[str | None, Meta(description="the kind of document")] = None
+    subject: Annotated[str | None, Meta(description="who asked: an end user of your app")] = None
 
 
-@blueprint.post("")
+class Exports(msgspec.Struct, frozen=True):
+    """A page of exports. `next` leads to the next page, as `after`; it is null on the last."""
+
+    exports: Sequence[views.ExportSummary]
+    next: str | None
+
+
+msgspec.json.Decoder(ExportBody)  # so that the type is known before there are threads, see exports/encoding.py
+
+
 def submit() -> Response:
-    """202 for a new or unfinished export, 200 for a finished one. `queued` is false while Redis is down."""
-    s, name, body = services(), owner(), body_as(Body, _key())
+    """Request an export: 202, or 200 if it is over already. `queued` is false while Redis is down."""
+    s, name, key = services(), owner(), _key()
+    body = body_as(ExportBody, {} if key is None else {"key": key})
+    if key not in (None, body.key):
+        raise InvalidRequest("The header Idempotency-Key and key are different; give one of them.", field="key")
     volume = VolumeLimit(body.volume_pages, body.volume_bytes)
     wanted = ExportRequest(
         body.document, body.params, name, body.notify, body.key, body.chunk_pages, volume, body.keep_inputs,
         body.within, body.subject or "", body.content,
     )  # fmt: skip
-    return _accepted(submit_request(s, wanted))
+    return _accepted(submit_request(s, wanted, Quotas.of(s.settings)))
 
 
-@blueprint.get("")
-def recent() -> Response:
+def listed() -> Response:
     """List the caller's own exports, newest first, a page at a time."""
-    s, name, asked = services(), owner(), request.args
-    limit, after, state = LIMITS.get(asked.get("limit", str(LISTED))), asked.get("after"), asked.get("state")
-    if limit is None:
-        raise InvalidRequest(f"limit must be a number from 1 to {MAX_LISTED}.", field="limit")
-    if after is not None and not is_id(after):
-        raise InvalidRequest("after must be what the page before has as next.", field="after")
-    if state is not None and state not in list(State):
-        raise InvalidRequest(f"state must be one of {', '.join(State)}.", field="state")
-    wanted = Wanted(name, asked.get("subject"), State(state) if state else None, asked.get("document"))
-    page = s.exports.page(wanted, limit, after)
-    shown = [views.summary(export, s.settings.base_url) for export in page.exports]
-    return _cheap({"exports": shown, "next": page.after})
+    s, asked = services(), query_as(ListQuery)
+    page = s.exports.page(Wanted(owner(), asked.subject, asked.state, asked.document), asked.limit, asked.after)
+    base_url, kept = s.settings.base_url, s.settings.keep_seconds
+    return _cheap(Exports([views.summary(export, base_url, kept) for export in page.exports], page.after))
 
 
-@blueprint.get("/<export_id>")
 def show(export_id: str) -> Response:
-    return _cheap(represent(services(), _own(export_id)))
+    """Show an export with its progress. With If-None-Match: 304 while nothing has changed."""
+    polls, name, version, etag = services().redis.polls, owner(), None, ""
+    with suppress(RedisDown):
+        version, etag = polls.look(export_id, name)
+    if etag and request.if_none_match.contains_weak(etag):
+        return _pollable(Response(status=304), etag)
+    response = _cheap(represent(services(), _own(export_id)))
+    with suppress(RedisDown):
+        if version is not None:
+            polls.note(export_id, name, version, response.get_etag()[0] or "")
+    return response
 
 
-@blueprint.delete("/<export_id>")
 def cancel_or_remove(export_id: str) -> Response:
     """Cancel what runs, and remove what is over: 204.
 
@@ -106,24 +127,30 @@ def cancel_or_remove(export_id: str) -> Response:
     if not export.state.over:
         return json_answer(represent(s, flow.cancel(s, export_id)))
     remove(s.bucket, s.exports, export)
+    with suppress(RedisDown):
+        s.redis.polls.note_change(export_id)
     return Response(status=204)
 
 
-@blueprint.post("/<export_id>/retry")
 def retry(export_id: str) -> Response:
     """Let a failed export go on: 202. What is drawn is not drawn again."""
-    return json_answer(represent(services(), again.retry(services(), _own(export_id).id)), 202)
+    s, export = services(), _own(export_id)
+    return json_answer(represent(s, again.retry(s, export.id, Quotas.of(s.settings))), 202)
 
 
-@blueprint.post("/<export_id>/again")
 def ask_again(export_id: str) -> Response:
     """Request the same again, as a new export."""
-    return _accepted(again.again(services(), _own(export_id), _key().get("key")))
+    s = services()
+    return _accepted(again.again(s, _own(export_id), _key(), Quotas.of(s.settings)))
 
 
-@blueprint.get("/<export_id>/download")
-@blueprint.get("/<export_id>/download/<int:volume>")
-def download(export_id: str, volume: int = 0) -> AnyResponse:
+def download(export_id: str) -> AnyResponse:
+    """Redirect to the file in the bucket, or to the index of the volumes, for GET and HEAD; ranges work there."""
+    return to_file(_own(export_id))
+
+
+def download_volume(export_id: str, volume: int) -> AnyResponse:
+    """Redirect to a volume, counted from 1."""
     return to_file(_own(export_id), volume)
 
 
@@ -140,6 +167,8 @@ def to_file(export: Export, volume: int = 0) -> AnyResponse:
         file = made.files[volume]
         if s.bucket.head(file.key):
             method: Literal["GET", "HEAD"] = "HEAD" if request.method == "HEAD" else "GET"
+            if method == "GET":
+                audit.note("downloaded", export, volume=volume, by=name_of_caller(), address=request.remote_addr)
             return redirect(s.bucket.presign(file.key, file.name, s.settings.download_seconds, method))
     raise _no_file(export)
 
@@ -159,17 +188,22 @@ def _no_file(export: Export) -> PipelineError:
 def _accepted(submitted: Submitted) -> Response:
     """Return 202 for a new or unfinished export, 200 for a finished one, with its address."""
     s, export = services(), submitted.export
-    answer = represent(s, export) | {"queued": submitted.queued}
+    answer = views.accepted(represent(s, export), submitted.queued)
     response = json_answer(answer, 200 if export.state.over else 202)
     response.headers["Location"] = views.address(export, s.settings.base_url)
     return response
 
 
-def _key() -> dict[str, str]:
-    """Return the idempotency key of the header as a field of the body. A draft of the IETF puts it in quotes."""
-    key = request.headers.get("Idempotency-Key", "")
-    key = key[1:-1] if len(key) > 1 and key[0] == key[-1] == '"' else key
-    return {"key": key} if key else {}
+def _key() -> str | None:
+    """Return the key of the header Idempotency-Key: in quotes, as the IETF's draft has it, or without."""
+    sent = request.headers.get("Idempotency-Key", "").strip()
+    if not sent:
+        return None
+    if sent[0] != '"':
+        return sent
+    if not QUOTED.fullmatch(sent):
+        raise InvalidRequest('The header Idempotency-Key is no text in quotes, such as "order-17".', field="key")
+    return re.sub(r"\\(.)", r"\1", sent[1:-1])
 
 
 def _own(export_id: str) -> Export:
@@ -184,7 +218,12 @@ def _own(export_id: str) -> Export:
 def _cheap(body: object) -> Response:
     """Return JSON with an ETag, or 304 without a body if the caller has it already."""
     response = json_answer(body)
-    response.headers["Cache-Control"] = "private, no-cache"
-    response.set_etag(hashlib.sha256(response.get_data()).hexdigest()[:32])
+    _pollable(response, hashlib.sha256(response.get_data()).hexdigest()[:32])
     response.make_conditional(request)
+    return response
+
+
+def _pollable(response: Response, etag: str) -> Response:
+    response.headers["Cache-Control"] = "private, no-cache"
+    response.set_etag(etag)
     return response

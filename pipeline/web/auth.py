@@ -15,9 +15,9 @@ from urllib.parse import urlsplit
 from flask import current_app, request, session
 from werkzeug.exceptions import Forbidden
 
-from ..errors import NotSignedIn, RedisDown
+from ..errors import NotAllowed, NotSignedIn, RedisDown
 from ..services import Services
-from ..settings import Settings
+from ..settings import Scope, Settings, Token
 
 EXTENSION = "pipeline"
 PANEL_OWNER = "panel"
@@ -32,26 +32,47 @@ def services() -> Services:
 
 
 def owner() -> str:
-    """Return the owner's name.
+    """Return the owner's name. Raises as `caller`."""
+    return caller().owner
+
+
+def name_of_caller() -> str:
+    """Return who calls, for the log: the owner's name, or `link` for a signed link without a session."""
+    try:
+        return owner()
+    except NotSignedIn:
+        return "link"
+
+
+def need(scope: Scope) -> None:
+    """Raise NotAllowed if the caller may not do this, and as `caller`."""
+    if (found := caller()).scope < scope:
+        words = (
+            f"The token of {found.owner} has the scope {found.scope.name.lower()}; this needs {scope.name.lower()}."
+        )
+        raise NotAllowed(words)
+
+
+def caller() -> Token:
+    """Return who calls: the owner of the token, or of the session.
 
     Raises NotSignedIn without a valid token or session, and Forbidden for a write with a session that a page of
     another site may have caused.
     """
     settings = services().settings
     if "Authorization" in request.headers:
-        name = _token_owner(settings.api_tokens)
-        if name is None:
+        found = _token(settings.api_tokens)
+        if found is None:
             raise _wrong_token()
-    else:
-        name = _session_owner(settings)
-        if name and request.method not in SAFE_METHODS:
-            _refuse_foreign_write()
-    if name is None:
+        return found
+    if not _has_session(settings):
         raise NotSignedIn(
             "You are not signed in.",
             advice="Sign in on the panel, or send the header Authorization: Bearer <token>.",
         )
-    return name
+    if request.method not in SAFE_METHODS:
+        _refuse_foreign_write()
+    return Token(PANEL_OWNER)
 
 
 def person() -> str:
@@ -80,8 +101,9 @@ def signed_in() -> bool:
 def may_read_metrics() -> bool:
     """Return whether GET /metrics is public, or the request has METRICS_TOKEN or an API token."""
     settings = services().settings
-    tokens = {**settings.api_tokens, **({settings.metrics_token: "metrics"} if settings.metrics_token else {})}
-    return settings.metrics_public or ("Authorization" in request.headers and _token_owner(tokens) is not None)
+    own = {settings.metrics_token: Token("metrics")} if settings.metrics_token else {}
+    tokens = {**settings.api_tokens, **own}
+    return settings.metrics_public or ("Authorization" in request.headers and _token(tokens) is not None)
 
 
 def sign_in(password: str) -> bool:
@@ -132,12 +154,12 @@ def _refuse_foreign_write() -> None:
         raise Forbidden("A write with a session needs the header X-Pipeline: 1 and must come from the panel.")
 
 
-def _token_owner(tokens: Mapping[str, str]) -> str | None:
-    """Return the owner of the bearer token. Compares every token, in constant time, so timing reveals nothing."""
+def _token(tokens: Mapping[str, Token]) -> Token | None:
+    """Return what the bearer token stands for. Compares with each in constant time, so timing reveals nothing."""
     offered, found = _offered(), None
-    for token, name in tokens.items():
+    for token, each in tokens.items():
         if _same(offered, token):
-            found = name
+            found = each
     return found
 
 
@@ -148,11 +170,11 @@ def _offered() -> str:
     return rest.strip() if scheme.lower() == "bearer" else ""
 
 
-def _session_owner(settings: Settings) -> str | None:
+def _has_session(settings: Settings) -> bool:
     password, proof = settings.panel_password, session.get("proof")
     if password is None or proof is None:
-        return None
-    return PANEL_OWNER if any(_same(proof, valid) for valid in _proofs(settings, password)) else None
+        return False
+    return any(_same(proof, valid) for valid in _proofs(settings, password))
 
 
 def _proofs(settings: Settings, password: str) -> list[str]:

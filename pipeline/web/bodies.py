@@ -38,6 +38,14 @@ def body_as(kind: type[T], defaults: Mapping[str, Any] | None = None) -> T:
         raise invalid(error, kind) from None
 
 
+def query_as(kind: type[T]) -> T:
+    """Return the query of the request. Raises InvalidRequest with the wrong parameter; unknown ones are ignored."""
+    try:
+        return msgspec.convert(request.args.to_dict(), kind, strict=False)
+    except msgspec.ValidationError as error:
+        raise invalid(error, kind) from None
+
+
 def _data() -> bytes:
     """Return the bytes of the body. Raises RequestEntityTooLarge over the limit, also without Content-Length."""
     data = request.get_data()

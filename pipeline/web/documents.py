@@ -2,31 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from flask import Blueprint, Response
+from flask import Response
 
 from .. import documents
-from ..exports.views import API
-from .auth import owner
 from .errors import json_answer
 
-blueprint = Blueprint("documents", __name__, url_prefix=API)
+
+class Described(msgspec.Struct, frozen=True):
+    """A document: `records` is the parameter for records inside a request, `params` the schema of all."""
+
+    name: str
+    description: str
+    records: str
+    params: dict[str, Any]
 
 
-@blueprint.get("/documents")
+class Documents(msgspec.Struct, frozen=True):
+    """What can be requested."""
+
+    documents: Sequence[Described]
+
+
 def listed() -> Response:
-    """List the documents by name."""
-    owner()
-    return json_answer({"documents": [_described(name) for name in documents.names()]})
+    """List the documents by name, each with the JSON schema of its parameters."""
+    return json_answer(Documents([_described(name) for name in documents.names()]))
 
 
-def _described(name: str) -> dict[str, Any]:
+def _described(name: str) -> Described:
     document = documents.find(name)
-    return {
-        "name": name,
-        "description": documents.description(document),
-        "records": document.records_field,
-        "params": msgspec.json.schema(document.params),
-    }
+    schema = msgspec.json.schema(document.params)
+    return Described(name, documents.description(document), document.records_field, schema)

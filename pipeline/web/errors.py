@@ -13,7 +13,7 @@ from werkzeug.exceptions import BadRequest, HTTPException
 from werkzeug.http import HTTP_STATUS_CODES
 from werkzeug.wrappers import Response as AnyResponse
 
-from ..errors import BodyTooLarge, NotSignedIn, PipelineError
+from ..errors import BodyTooLarge, NotSignedIn, PipelineError, QuotaReached
 from ..logs import fields
 from .auth import services
 
@@ -45,9 +45,30 @@ def json_answer(body: object, status: int = 200) -> Response:
     return Response(msgspec.json.encode(body), status, mimetype=JSON)
 
 
-def described(error: PipelineError) -> dict[str, str | None]:
-    """Return an error as the API shows it."""
-    return {"code": error.code, "message": error.message, "advice": error.advice, "field": error.field}
+class Told(msgspec.Struct, frozen=True):
+    """An error: `code` for programs, `message` and `advice` for people; `field` is the parameter that is wrong."""
+
+    code: str
+    message: str
+    advice: str = ""
+    field: str | None = None
+
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True):
+    """An error by RFC 9457. `error` has the same once more, in the shape that came first.
+
+    Without a page for each code its type is about:blank.
+    """
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+    code: str
+    message: str
+    advice: str
+    field: str | None
+    error: Told
 
 
 def retry_after(response: Response) -> Response:
@@ -66,9 +87,11 @@ def _expected(error: PipelineError) -> AnyResponse:
         return redirect(f"/sign-in?next={local_path(request.path)}")
     if error.http_status >= 500:
         log.warning("%s", error.message, extra=_asked(error.http_status))
-    response = _answer(error.http_status, described(error))
+    response = _answer(error.http_status, Told(error.code, error.message, error.advice, error.field))
     if error.http_status == 401:
         response.headers["WWW-Authenticate"] = "Bearer"
+    if isinstance(error, QuotaReached):
+        response.headers["Retry-After"] = str(error.seconds)
     return retry_after(response) if error.http_status == 503 else response
 
 
@@ -84,7 +107,7 @@ def _refused(error: HTTPException) -> AnyResponse:
         message = (
             f"The request is too large; it may have {services().settings.max_body_bytes:,} bytes (MAX_BODY_BYTES)."
         )
-    response = _answer(status, {"code": code, "message": message, "advice": advice, "field": None})
+    response = _answer(status, Told(code, message, advice))
     for name, value in error.get_headers():
         if name in ("Allow", "Retry-After"):
             response.headers[name] = value
@@ -100,7 +123,7 @@ def _internal_error(error: Exception) -> AnyResponse:
     name = type(error).__name__
     log.error("Internal error (%s).", name, extra=_asked(500), exc_info=error)
     message = f"Internal error ({name})."
-    return _answer(500, {"code": "InternalError", "message": message, "advice": REPORT, "field": None})
+    return _answer(500, Told("InternalError", message, REPORT))
 
 
 def _asked(status: int) -> dict[str, Any]:
@@ -108,13 +131,11 @@ def _asked(status: int) -> dict[str, Any]:
     return fields(method=request.method, endpoint=request.endpoint, status=status)
 
 
-def _answer(status: int, error: dict[str, str | None]) -> Response:
+def _answer(status: int, error: Told) -> Response:
     if _wants_page():
         return Response(render_template("problem.html", error=error), status, mimetype=PAGE)
-    # RFC 9457, beside the shape that came first. Without a page for each code its type is about:blank.
-    title = HTTP_STATUS_CODES.get(status, "Error")
-    problem = {"type": "about:blank", "title": title, "status": status, "detail": error["message"]}
-    response = json_answer({**problem, **error, "error": error}, status)
+    title, told = HTTP_STATUS_CODES.get(status, "Error"), msgspec.structs.asdict(error)
+    response = json_answer(Problem(title=title, status=status, detail=error.message, **told, error=error), status)
     response.mimetype = PROBLEM
     return response
 

@@ -15,6 +15,7 @@ from ..documents import Document
 NOT_FIELDS = ("listing", "title", "left_out")  # inputs of its own for the first two; the last is for programs
 TYPES = {"integer": "number", "number": "number", "boolean": "checkbox", "string": "text"}
 LABELS = {"listing": "File", "title": "Title", "left_out": "Left out"}  # of what is no field of the form
+AS_USUAL, YES_OR_NO = "As usual", {True: "Yes", False: "No"}
 DEEPEST = 2  # records inside records have no inputs of their own; a schema may name itself
 
 Schema = Mapping[str, Any]
@@ -99,8 +100,11 @@ def _resolved(schema: Schema, definitions: Schema) -> Schema:
 
 
 def _field(name: str, schema: Schema, definitions: Schema, depth: int = 0) -> Field:
-    words = schema.get("x-choices", {})
-    choices = tuple((value, str(words.get(value, value))) for value in _in_order(schema.get("enum", ()), words))
+    values = _choices(schema)
+    words = schema.get("x-choices") or (YES_OR_NO if values == (True, False) else {})
+    choices = tuple((value, str(words.get(value, value))) for value in _in_order(values, words))
+    if choices and "default" in schema and schema["default"] is None:
+        choices = ((None, AS_USUAL), *choices)
     kind, inner = ("select", None) if choices else _kind(schema, definitions)
     default = schema.get("default")
     if kind in ("record", "records") and (default or depth == DEEPEST):
@@ -126,6 +130,16 @@ def _field(name: str, schema: Schema, definitions: Schema, depth: int = 0) -> Fi
     )
 
 
+def _choices(schema: Schema) -> tuple[Any, ...]:
+    """The values from which one is chosen; also true and false, where null is a third."""
+    options = [each for each in schema.get("anyOf", [schema]) if each.get("type") != "null"]
+    if len(options) != 1:
+        return ()
+    if options[0].get("type") == "boolean" and len(schema.get("anyOf", ())) > 1:
+        return (True, False)
+    return tuple(options[0].get("enum", ()))
+
+
 def _in_order(values: Any, words: Mapping[Any, str]) -> list[Any]:
     """The choices in the order in which their words were given; schemas sort them."""
     return [*(value for value in words if value in values), *(value for value in values if value not in words)]
@@ -134,11 +148,11 @@ def _in_order(values: Any, words: Mapping[Any, str]) -> list[Any]:
 def _kind(schema: Schema, definitions: Schema) -> tuple[str, Schema | None]:
     """The type of input for a value, and the schema of a record if it consists of records.
 
-    An empty input means null, which a checkbox cannot say.
+    An empty input means null.
     """
     options = [_resolved(each, definitions) for each in schema.get("anyOf", [schema])]
     others = [each for each in options if each.get("type") != "null"]
-    if len(others) != 1 or (others[0].get("type") == "boolean" and len(options) > 1):
+    if len(others) != 1:
         return "json", None
     (only,) = others
     if only.get("type") == "array" and isinstance(only.get("items"), Mapping):

@@ -80,6 +80,8 @@ def cancel_or_remove(export_id: str) -> Response:
         flow.cancel(s, export_id)
     else:
         remove(s.bucket, s.exports, export)
+        with suppress(RedisDown):
+            s.redis.polls.note_change(export_id)
     return Response(status=204)
 
 
@@ -115,7 +117,7 @@ def _row(export: Export) -> dict[str, Any]:
     s = services()
     progress = s.progress(export) if export.state in WORKING else None
     return {
-        "export": views.summary(export, s.settings.base_url),
+        "export": views.summary(export, s.settings.base_url, s.settings.keep_seconds),
         "owner": export.owner,
         "pages": export.pages,
         "percent": views.percent(export, progress) if progress else 0,

@@ -44,7 +44,7 @@ def home() -> AnyResponse:
 @blueprint.get("/all")
 def all_exports() -> AnyResponse:
     """Show all exports."""
-    owners = sorted({auth.PANEL_OWNER, *auth.services().settings.api_tokens.values()})
+    owners = sorted({auth.PANEL_OWNER, *(token.owner for token in auth.services().settings.api_tokens.values())})
     return _page("all.html", lambda: {"states": list(State), "documents": documents.names(), "owners": owners})
 
 

@@ -2,43 +2,75 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, request
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+import msgspec
+from flask import Response
+from msgspec import Meta
 
 from .. import documents
 from ..errors import InvalidRequest
-from ..exports.views import API
+from ..exports.views import Estimate, moment
 from ..scaler.learned import Learned
-from ..scaler.quotes import quotes_as_json, quotes_for_pages
-from ..tasks.last_runs import standings
-from .auth import owner, services
+from ..scaler.quotes import quotes_for_pages, shown_quotes
+from ..tasks.last_runs import Standing, standings
+from .auth import services
+from .bodies import query_as
 from .errors import json_answer
 
-blueprint = Blueprint("scaling", __name__, url_prefix=API)
+
+class Scaler(msgspec.Struct, frozen=True):
+    """The scaler's state, null before its first turn, and its last decisions, newest first."""
+
+    scaler: dict[str, Any] | None
+    decisions: Sequence[dict[str, Any]]
 
 
-@blueprint.get("/scaler")
+class Schedules(msgspec.Struct, frozen=True):
+    """What runs by the clock, and the time zone of its times."""
+
+    schedules: Sequence[Standing]
+    timezone: str
+
+
+class EstimateQuery(msgspec.Struct, frozen=True):
+    """The query of GET /v1/estimate."""
+
+    document: Annotated[str, Meta(max_length=100, description="the kind of document, such as photos")]
+    pages: Annotated[int, Meta(ge=1, description="a number of pages, from 1")]
+
+
+class Estimates(msgspec.Struct, frozen=True):
+    """From the cheapest number of workers to the fastest. `learned` is false if none of this kind was made yet."""
+
+    learned: bool
+    quotes: Sequence[Estimate]
+
+
 def scaler() -> Response:
     """Show workers, limits and the last decisions, newest first."""
-    owner()
-    redis = services().redis
-    return json_answer({"scaler": redis.decisions.state(), "decisions": redis.decisions.latest()})
+    decisions = services().redis.decisions
+    state = decisions.state()
+    return json_answer(Scaler(_timed(state) if state else None, [_timed(each) for each in decisions.latest()]))
 
 
-@blueprint.get("/schedules")
 def schedules() -> Response:
     """Show what runs by the clock, with last and next runs."""
-    owner()
-    return json_answer({"schedules": standings(services()), "timezone": services().settings.timezone})
+    return json_answer(Schedules(standings(services()), services().settings.timezone))
 
 
-@blueprint.get("/estimate")
 def estimate() -> Response:
     """Estimate time and cost of a document, from the cheapest number of workers to the fastest."""
-    owner()
-    s, document, pages = services(), request.args.get("document", ""), request.args.get("pages", "")
-    documents.find(document)
-    if not (pages.isdecimal() and len(pages) < 16 and 1 <= int(pages) <= s.settings.max_pages):
+    s, asked = services(), query_as(EstimateQuery)
+    documents.find(asked.document)
+    if asked.pages > s.settings.max_pages:
         raise InvalidRequest(f"pages must be a number from 1 to {s.settings.max_pages}.", field="pages")
     learned = Learned.decode(s.usage.learned())
-    found = quotes_for_pages(document, int(pages), 0, learned, s.settings)
-    return json_answer({"learned": document in learned.page, "quotes": quotes_as_json(found)})
+    found = quotes_for_pages(asked.document, asked.pages, 0, learned, s.settings)
+    return json_answer(Estimates(asked.document in learned.page, shown_quotes(found)))
+
+
+def _timed(seen: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the scaler published, with its time as the API writes times."""
+    return {**seen, "at": moment(seen["at"])} if "at" in seen else dict(seen)

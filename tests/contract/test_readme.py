@@ -57,21 +57,6 @@ def example(framework: str) -> ModuleType:
     return module
 
 
-def flask_app() -> Callable[[], Ask]:
-    app = example("flask").app
-
-    def session() -> Ask:
-        client = app.test_client()
-
-        def ask(method: str, path: str) -> tuple[int, str, str]:
-            answer = client.open(path, method=method)
-            return answer.status_code, answer.headers.get("Location", ""), answer.text
-
-        return ask
-
-    return session
-
-
 def django_app() -> Callable[[], Ask]:
     import django
     from django.conf import settings
@@ -101,11 +86,10 @@ def django_app() -> Callable[[], Ask]:
     return session
 
 
-@pytest.fixture(params=[flask_app, django_app], ids=("flask", "django"))
-def session(installed: Services, request: pytest.FixtureRequest) -> Callable[[], Ask]:
+@pytest.fixture
+def session(installed: Services) -> Callable[[], Ask]:
     """Begins a session in an app of one's own."""
-    made: Callable[[], Ask] = request.param()
-    return made
+    return django_app()
 
 
 def finish(services: Services, export_id: str) -> None:
@@ -149,16 +133,14 @@ def test_a_page_of_an_export_needs_no_session(installed: Services, session: Call
     assert session()("GET", following)[0] == 404, "the record of the export was removed"
 
 
-def test_a_second_export_does_not_forget_the_first(
-    installed: Services, session: Callable[[], Ask], request: pytest.FixtureRequest
-) -> None:
+def test_a_second_export_does_not_forget_the_first(installed: Services, session: Callable[[], Ask]) -> None:
     ask, pages = session(), []
     for _ in range(3):  # the last one equals the second, which is not over yet
         pages.append(ask("POST", "/orders/pdf")[1])
         if len(pages) == 1:
             finish(installed, *installed.exports.active())
     assert len(set(pages)) == 2
-    listing = ask("GET", "/orders" if "flask" in request.node.name else pages[1])[2]
+    listing = ask("GET", pages[1])[2]
     assert [page for page in linked(listing) if page in pages] == pages[:2]
 
 

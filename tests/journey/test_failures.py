@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -77,6 +78,31 @@ def test_all_workers_are_killed_in_the_middle_of_chunks(tmp_path: Path) -> None:
         for name in ("worker.1", "worker.2"):
             running.dynos.kill(name, SIGKILL)
         assert_right_and_told_once(running, export_id, 100, tmp_path)
+
+
+def test_workers_are_killed_while_they_measure(tmp_path: Path) -> None:
+    """No row is lost or doubled."""
+    rows = "".join(f'"row {n},\nof several lines",{n}\n' for n in range(2000))
+    with system(tmp_path, DOCUMENTS="tests.journey.ranges") as running:
+        running.store.put("inputs/rows.csv", b"text,number\n" + rows.encode())
+        columns = [{"field": "text"}, {"field": "number", "total": True}]
+        export_id = client.ask(running, "table", listing="inputs/rows.csv", columns=columns)
+
+        def measured() -> int:
+            return len(list(running.store.entries(f"exports/{export_id}/measures/0")))
+
+        for kills in (1, 2):
+            client.wait_until("ranges are measured", lambda kills=kills: measured() > 4 * kills)  # type: ignore[misc]
+            for name in ("worker.1", "worker.2"):
+                running.dynos.kill(name, SIGKILL)
+        export = client.wait_for_end(running, export_id)
+        assert export["state"] == "ready", export
+        seen = read(client.download(running, export_id, tmp_path))
+        client.wait_until_told(running, export_id)
+        assert client.mails_to(running, "admin@example.org") == ["Ready: Table"]
+        text = "\n".join(page.text for page in seen.pages)
+        assert [int(found) for found in re.findall(r"^row (\d+),", text, re.MULTILINE)] == list(range(2000))
+        assert str(sum(range(2000))) in text
 
 
 @pytest.mark.parametrize(("after_pages", "chunk_pages"), [(0, 15), (4, 15), (30, 15), (30, 1)])

@@ -39,8 +39,8 @@ def test_many_large_exports_fit_a_small_redis(tmp_path: Path) -> None:
         with laptop(tmp_path / "system", boot_seconds=0.1, environ=environ) as system:
             order: dict[str, Any] = {"notify": None, "pages": 80, "seconds": 0.0, "chunk_pages": 1}
             asked = [client.ask(system, "slow", **order, title=f"Number {n}") for n in range(12)]
-            client.wait_until("all are begun", lambda: all(pages_done(system, each) for each in asked))
-            assert all(client.look(system, each)["state"] == "rendering" for each in asked), "they take turns"
+            client.wait_until("the first is drawn", lambda: pages_done(system, asked[0]) > 40)
+            assert pages_done(system, asked[-1]) == 0, "those of one owner are made one after the other"
             for each in asked:
                 assert client.wait_for_end(system, each)["state"] == "ready"
         with redis.Redis.from_url(small.url) as connection:

@@ -103,3 +103,16 @@ def test_the_help_imports_no_command() -> None:
     assert "Run a worker until stopped." in shown
     modules = shown.splitlines()[-1].split()
     assert [each for each in modules if each.startswith(("pipeline.cli.", "pipeline.settings", "msgspec"))] == []
+
+
+def test_a_plain_table_imports_only_what_it_needs(tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_text("a,b\n1,2\n")
+    script = "import sys; from pipeline.cli import program\n"
+    script += "try: program(['render', 'table', 'rows.csv', '-o', 'rows.pdf'])\n"
+    script += "except SystemExit: print(*sys.modules)"
+    environ = {"PYTHONPATH": str(ROOT)}
+    run = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=tmp_path, env=environ
+    )
+    unneeded = {"PIL", "babel.dates", "email", "pipeline.documents.photos", "pypdf", "reportlab", "celery", "boto3"}
+    assert not unneeded & set(run.stdout.splitlines()[-1].split())

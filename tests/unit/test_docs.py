@@ -89,7 +89,7 @@ def spans(text: str) -> list[str]:
 
 PACKAGES = {path.name for root in (ROOT, ROOT / "pipeline") for path in root.iterdir() if path.is_dir()}
 MODULE = re.compile(r"(?:pipeline|local|bench|tests)(?:\.[A-Za-z_]\w*)*")
-EXAMPLES = {"tickets.py"}  # what a reader writes
+EXAMPLES = {"tickets.py", "documents.py"}  # what a reader writes
 
 
 def is_path(span: str) -> bool:

@@ -10,7 +10,6 @@ PIPELINE = Path(__file__).parents[2] / "pipeline"
 GROW = {
     ("exports/plan.py", "Marks"),
     ("pdf/tally.py", "Tally"),
-    ("documents/table/rows.py", "RowNotes"),
     ("scaler/simulate/work.py", "SimulatedExport"),
     ("scaler/simulate/platform.py", "SimulatedDyno"),
     ("tasks/report.py", "Totals"),

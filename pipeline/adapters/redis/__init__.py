@@ -19,7 +19,9 @@ from .decisions import Decisions
 from .leases import Lease, Leases, lease_of, new_token, send_release, send_take
 from .messages import Messages
 from .metrics import Metrics
+from .polls import Polls
 from .progress import Drawn, ProgressNotes, chunk_field, progress_key, send_note
+from .quotas import QuotaNotes
 from .wakeup import Wakeup
 from .workers import Workers
 
@@ -40,6 +42,8 @@ class Coordination:
     leases: Leases
     counters: Counters
     progress: ProgressNotes
+    polls: Polls
+    quotas: QuotaNotes
     messages: Messages
     workers: Workers
     decisions: Decisions
@@ -55,8 +59,8 @@ class Coordination:
     def on(cls, client: Client) -> Coordination:
         """Use an existing connection."""
         return cls(
-            client, Leases(client), Counters(client), ProgressNotes(client), Messages(client), Workers(client),
-            Decisions(client), Wakeup(client), Metrics(client),
+            client, Leases(client), Counters(client), ProgressNotes(client), Polls(client), QuotaNotes(client),
+            Messages(client), Workers(client), Decisions(client), Wakeup(client), Metrics(client),
         )  # fmt: skip
 
     def begin_chunk(self, export: str, chunk: int, seconds: float) -> tuple[Lease | None, bool]:
@@ -64,7 +68,7 @@ class Coordination:
 
         One round trip."""
         name, token = f"{export}:{chunk}", new_token()
-        with redis_errors(), self.client.pipeline() as pipe:
+        with redis_errors(), self.client.pipeline(transaction=False) as pipe:
             send_take(pipe, name, token, seconds)
             pipe.hexists(progress_key(export), chunk_field(chunk))
             granted, begun = pipe.execute()

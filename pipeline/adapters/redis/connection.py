@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -20,7 +21,10 @@ Client = Any
 
 
 def connect(settings: Settings) -> Client:
-    """Return a client; nothing is sent yet. It opens two connections at most: small plans allow twenty in all."""
+    """Return a client; nothing is sent yet. It opens two connections at most: small plans allow twenty in all.
+
+    They are closed when the client is no longer used, before the garbage collector meets their sockets.
+    """
     # Heroku's certificate is self-signed: encrypted, not authenticated.
     tls: dict[str, Any] = {"ssl_cert_reqs": "none", "ssl_check_hostname": False}
     pool = redis.BlockingConnectionPool.from_url(
@@ -34,7 +38,9 @@ def connect(settings: Settings) -> Client:
         decode_responses=True,
         **(tls if settings.broker_url.startswith("rediss:") else {}),
     )
-    return redis.Redis(connection_pool=pool)
+    client = redis.Redis(connection_pool=pool)
+    weakref.finalize(client, pool.disconnect).atexit = False
+    return client
 
 
 @contextmanager

@@ -76,7 +76,7 @@ class Metrics:
     def add_step(self, amounts: Mapping[Key, float], step: str, peak: int, limit: int) -> None:
         """Add what a step counts, and note the memory of its process, which may use `limit`. One round trip."""
         key = f"{_PEAK}:{int(time.time() // SLOT)}"
-        with redis_errors(), self._redis.pipeline() as pipe:
+        with redis_errors(), self._redis.pipeline(transaction=False) as pipe:
             _send(pipe, amounts)
             pipe.zadd(key, {step: peak}, gt=True)
             pipe.expire(key, 3 * SLOT)

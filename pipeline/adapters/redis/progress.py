@@ -3,16 +3,18 @@
 c17        pages drawn of chunk 17
 t17-340    seconds that drawing the piece of chunk 17 that begins at page 340 took
 w17-340    when it was drawn, the number of the attempt, and the process: "1790000000.5 1 worker.2, process 9"
+m4         seconds that measuring range 4 of the listing took
 bytes      bytes of the file that are joined
 total      bytes of the file in all
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from .connection import DAY, Client, redis_errors
+from .polls import send_change
 
 
 @dataclass(frozen=True)
@@ -75,20 +77,29 @@ def pages_drawn(values: Mapping[str, str]) -> dict[int, int]:
 
 @dataclass(frozen=True)
 class Progress:
-    """Pages drawn; bytes joined and bytes in all; seconds that drawing took, and in how many pieces."""
+    """Pages drawn; bytes joined and bytes in all; seconds that drawing took, and in how many pieces.
+
+    `measure_seconds` is how long measuring took, of `measured` ranges.
+    """
 
     pages: int
     bytes: int
     bytes_total: int
     seconds: float = 0.0
     timed: int = 0
+    measure_seconds: float = 0.0
+    measured: int = 0
 
     @classmethod
     def from_fields(cls, values: Mapping[str, str]) -> Progress:
         """Return the progress that a hash holds."""
         pages = sum(pages_drawn(values).values())
         times = [float(value) for key, value in values.items() if key.startswith("t") and key != "total"]
-        return cls(pages, int(values.get("bytes", 0)), int(values.get("total", 0)), sum(times), len(times))
+        measures = [float(value) for key, value in values.items() if key.startswith("m")]
+        return cls(
+            pages, int(values.get("bytes", 0)), int(values.get("total", 0)), sum(times), len(times), sum(measures),
+            len(measures),
+        )  # fmt: skip
 
 
 class ProgressNotes:
@@ -112,6 +123,10 @@ class ProgressNotes:
         """Note how many pages of a chunk are drawn."""
         self._note(export, {chunk_field(chunk): pages})
 
+    def note_measured(self, export: str, number: int, seconds: float) -> None:
+        """Note how long measuring a range took."""
+        self._note(export, {f"m{number}": round(seconds, 3)})
+
     def note_bytes(self, export: str, done: int, total: int) -> None:
         """Note how many bytes of the file are joined, and how many there are in all."""
         self._note(export, {"bytes": done, "total": total})
@@ -121,10 +136,17 @@ class ProgressNotes:
         if pages:
             self._note(export, {chunk_field(chunk): count for chunk, count in pages.items()})
 
+    def begun(self, export: str, chunks: Iterable[int]) -> bool:
+        """True when pages of one of these chunks are drawn, as far as Redis knows."""
+        with redis_errors():
+            return any(self._redis.hmget(progress_key(export), [chunk_field(chunk) for chunk in chunks]))
+
     def forget(self, export: str) -> None:
         """Remove the progress of an export; its other keys expire."""
-        with redis_errors():
-            self._redis.delete(progress_key(export))
+        with redis_errors(), self._redis.pipeline() as pipe:
+            pipe.delete(progress_key(export))
+            send_change(pipe, export)
+            pipe.execute()
 
     def note_over(self, export: str) -> None:
         """Note that an export is over, so that what is still drawn of it need not be stored."""
@@ -151,6 +173,7 @@ def send_note(client: Client, export: str, values: Mapping[str, float | str]) ->
     """Send the commands that write fields of an export's progress."""
     client.hset(progress_key(export), mapping=values)
     client.expire(progress_key(export), DAY)
+    send_change(client, export)
 
 
 def progress_key(export: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from datetime import timedelta
@@ -91,6 +92,15 @@ def _dict(value: Mapping[Any, Any]) -> dict[str, Any]:
     return found
 
 
+def _text(value: object) -> str:
+    """Returns a value of another type as text. Raises TypeError for one that has none, such as an iterator."""
+    text = str(value)
+    if _PLACE.search(text):
+        raise TypeError(f"a value of type {type(value).__name__} has no text")
+    return text
+
+
+_PLACE = re.compile(r" at 0x[0-9a-fA-F]+>\Z")  # what Python writes of such a value: where it is in memory
 # Types that msgspec writes differently or not at all. It writes dates, times and UUIDs in ISO format by itself.
 _WRITERS: dict[type, Callable[[Any], Any]] = {
     float: _float,
@@ -104,4 +114,4 @@ _WRITERS: dict[type, Callable[[Any], Any]] = {
     tuple: _list,
     dict: _dict,
 }
-_encoder = msgspec.json.Encoder(enc_hook=str)
+_encoder = msgspec.json.Encoder(enc_hook=_text)

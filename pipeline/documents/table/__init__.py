@@ -6,41 +6,44 @@ which groups are open there. A chunk then reads its own bytes only.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
+from math import inf
+from typing import Any
 
 import msgspec
 
-from ...errors import InvalidRequest
-from ...exports.plan import Cost, Marks, Survey
+from ...exports.plan import Survey
 from ...pdf.assembly import page_number
 from ...pdf.page import Page
 from ...pdf.paper import MM
 from ...pdf.segment import SegmentWriter
 from ...pdf.tally import Remarks
-from .. import Range, register
+from .. import InputRange, Measured, Range, register, survey_at_once
 from ..inputs import MAX_LINE, Inputs
 from ..params import one_source
-from .columns import PlacedColumn
 from .csv_rows import Row
 from .detect import detect
 from .draw_rows import TablePen
-from .fast_pagination import FastPagination, can_paginate_fast
-from .groups import OpenGroups
+from .fast_rows import FastRows, can_find_rows_fast
 from .lines import line_numbers
-from .pagination import PageRows, paginate
-from .params import TableParams, Words
-from .rows import InputFormat, RowNotes, RowReader
+from .logo import Logo
+from .measures import RowMeasure, measured_rows
+from .pagination import paginate
+from .paging import TableFacts, TablePages
+from .params import TableParams
+from .read_rows import Batch, BatchReader
+from .row_start import row_start
+from .rows import InputFormat, RowReader
 from .setup import TablePlan, TableSetup, check_rows, measure_columns, table_setup
 from .summary import Summary
-from .warnings import MAX_BOOKMARKS, SurveyNotes
+from .warnings import MAX_BOOKMARKS
+from .words import Words
 
 SAMPLE_BYTES = 256 * 1024
 SAMPLE_ROWS = 1000  # for measuring columns and recognising numbers
-# A page of 240 cells took 0.4 ms to draw on a 2.5 GHz core, and 3 kB when compressed.
-COST = Cost(seconds=0.0005, bytes=4000)
 
 
 @dataclass(frozen=True)
@@ -64,36 +67,50 @@ class Table:
         params.check_formats()
         if params.listing:
             inputs.check(params.listing)
+        if params.logo:
+            inputs.check(params.logo)
         if params.rows:
             check_rows(params, params.rows)
 
     def survey(self, params: TableParams, listing: str, inputs: Inputs) -> Survey:
-        with line_numbers(inputs, listing, _name(params, listing)):
-            return self._survey(params, listing, inputs)
+        return survey_at_once(self, params, listing, inputs)
 
-    def _survey(self, params: TableParams, listing: str, inputs: Inputs) -> Survey:
+    def sample(self, params: TableParams, listing: str, inputs: Inputs) -> Mapping[str, Any]:
         remarks = Remarks()
-        sample = _head(inputs, listing)
-        format = detect(sample, params.format, params.delimiter, params.encoding, remarks)
-        places = measure_columns(params, format, _rows(sample, format))
-        setup = table_setup(params, format, places)
-        summary = Summary(params, setup)
-        notes = SurveyNotes(setup.layout, setup.watched, summary.room, remarks)
-        notes.look_at_titles(setup.title_block)
-        blocks, state = inputs.blocks(listing, format.begin), setup.grouping.opening()
-        marks, records, pages, start = Marks(), 0, 0, format.begin
-        for page_rows in _pages(blocks, format, setup, state, RowNotes(remarks)):
-            marks.add(pages, start, msgspec.to_builtins(state))
-            notes.look(page_rows, pages, records)
-            pages, records, start, state = pages + 1, records + page_rows.count, page_rows.behind, page_rows.state
-        if not records:
-            raise InvalidRequest(f"There are no rows in {_name(params, listing)}.", field="listing")
-        notes.finish(records)
-        plan = _table_plan(params, format, places, notes, summary, records)
-        return Survey(
-            records, pages + plan.front + plan.back, marks, start, COST, msgspec.to_builtins(plan), [],
-            plan.front, plan.back, tuple(map(str, remarks)),
-        )  # fmt: skip
+        if logo := _logo(params, inputs):
+            logo.check(remarks)
+        with line_numbers(inputs, listing, _name(params, listing)):
+            sample = _head(inputs, listing)
+            format = detect(sample, params.format, params.delimiter, params.encoding, remarks)
+            places = measure_columns(params, format, _rows(sample, format))
+        found: Mapping[str, Any] = msgspec.to_builtins(TableFacts(format, places, tuple(remarks)))
+        return found
+
+    def measure(
+        self, params: TableParams, listing: str, facts: Mapping[str, Any], part: InputRange, inputs: Inputs
+    ) -> Iterator[Measured]:
+        known = msgspec.convert(facts, TableFacts)
+        format, setup = known.format, table_setup(params, known.format, known.places)
+        at = (
+            part.start
+            if part.known
+            else row_start(inputs, listing, max(part.start, format.begin), part.stop, format)
+        )
+        if at is None:
+            return
+        with line_numbers(inputs, listing, _name(params, listing)):
+            begin = max(at, format.begin)
+            blocks = _blocks(inputs, listing, begin, part.stop)
+            for stop, piece in measured_rows(_batches(blocks, begin, format, setup), begin, part.stop):
+                yield Measured(at, stop, piece.encode())
+                at = stop
+        if at < part.stop < inf:
+            yield Measured(at, int(part.stop), RowMeasure().encode())
+
+    def pages(
+        self, params: TableParams, listing: str, facts: Mapping[str, Any], saved: bytes | None = None
+    ) -> TablePages:
+        return TablePages(params, _name(params, listing), msgspec.convert(facts, TableFacts), saved)
 
     def draw(
         self, params: TableParams, listing: str, part: Range, inputs: Inputs, out: SegmentWriter
@@ -111,43 +128,35 @@ class Table:
                 yield
 
 
-def _pages(
-    blocks: Iterator[bytes], format: InputFormat, setup: TableSetup, state: OpenGroups, notes: RowNotes
-) -> Iterable[PageRows]:
-    """All pages of the table itself."""
-    if setup.plain and can_paginate_fast(format):
-        return FastPagination(blocks, format, setup.texts, notes)
-    reader = RowReader(blocks, format.begin, format, notes)
-    return paginate(reader, setup.layout, setup.paginator, 0, state, ())
+def _blocks(inputs: Inputs, listing: str, start: int, stop: float) -> Iterator[bytes]:
+    """The bytes from `start` to `stop`, then those behind them, as far as they are asked for."""
+    if stop == inf:
+        yield from inputs.blocks(listing, start)
+        return
+    yield from inputs.blocks(listing, start, at := max(start, int(stop)))
+    while more := b"".join(inputs.blocks(listing, at, at + SAMPLE_BYTES)):
+        yield more
+        at += len(more)
 
 
-def _table_plan(
-    params: TableParams,
-    format: InputFormat,
-    places: tuple[PlacedColumn, ...],
-    notes: SurveyNotes,
-    summary: Summary,
-    records: int,
-) -> TablePlan:
-    pages = summary.pages(notes.entries, notes.groups)
-    front = pages if params.summary == "front" else 0
-    return TablePlan(
-        format, places, tuple(notes.entries), notes.groups, records, notes.totals,
-        front, pages - front,
-    )  # fmt: skip
+def _batches(blocks: Iterator[bytes], start: int, format: InputFormat, setup: TableSetup) -> Iterable[Batch]:
+    """All rows of the blocks."""
+    if setup.plain and can_find_rows_fast(format):
+        return FastRows(blocks, start, format, setup)
+    return BatchReader(blocks, start, format, setup)
 
 
 def _page_jobs(
     params: TableParams, plan: TablePlan, part: Range, listing: str, inputs: Inputs
 ) -> Iterator[PageJob]:
     """The pages of a chunk. Those of the summary belong to the first chunk or the last one."""
-    chunk, setup = part.chunk, table_setup(params, plan.format, plan.places)
-    summary = Summary(params, setup)
+    chunk, setup, logo = part.chunk, table_setup(params, plan.format, plan.places), _logo(params, inputs)
+    summary = Summary(params, setup, logo)
     if chunk.first_page == 0:
         yield from (PageJob(0, partial(summary.draw, number=n, plan=plan)) for n in range(plan.front))
     reader = RowReader(inputs.blocks(listing, chunk.start, chunk.stop), chunk.start, plan.format)
     first = max(0, chunk.first_page - plan.front)
-    pen = TablePen(setup, params.stripes, not params.bookmark_every and plan.groups <= MAX_BOOKMARKS)
+    pen = TablePen(setup, logo, not params.bookmark_every and plan.groups <= MAX_BOOKMARKS)
     pages = paginate(
         reader, setup.layout, setup.paginator, first, setup.state(chunk.state), setup.state(chunk.after)
     )
@@ -155,6 +164,10 @@ def _page_jobs(
         yield PageJob(page_rows.count, partial(pen.draw, first=number == 0, page_rows=page_rows))
     if part.stop > part.pages - plan.back:
         yield from (PageJob(0, partial(summary.draw, number=n, plan=plan)) for n in range(plan.back))
+
+
+def _logo(params: TableParams, inputs: Inputs) -> Logo | None:
+    return Logo(params.logo, inputs) if params.logo else None
 
 
 def _finish(page: Page, params: TableParams, words: Words, number: int, pages: int) -> None:

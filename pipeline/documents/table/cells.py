@@ -31,10 +31,14 @@ class Cells:
         cache = self._cached(column)
         return [cache[text][0] for text in column]
 
+    def values(self, column: Sequence[str]) -> list[Decimal | None]:
+        """Returns the number of each cell; None for one that is blank or no number."""
+        cache = self._cached(column)
+        return [cache[text][1] for text in column]
+
     def numbers(self, column: Sequence[str]) -> list[Decimal]:
         """Returns the numbers among the cells."""
-        cache = self._cached(column)
-        return [value for text in column if (value := cache[text][1]) is not None]
+        return [value for value in self.values(column) if value is not None]
 
     def understood(self, text: str) -> bool:
         """True if a cell is blank, or a number or date as its column should hold."""

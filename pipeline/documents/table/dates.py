@@ -6,11 +6,12 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-
-from babel import Locale
-from babel.dates import tokenize_pattern
+from typing import TYPE_CHECKING
 
 from ...errors import InvalidRequest
+
+if TYPE_CHECKING:
+    from babel import Locale
 
 # No-break spaces become plain ones, direction marks are removed: fonts need not have them.
 SPACES = dict.fromkeys(map(ord, "\u00a0\u202f\u2009"), " ") | dict.fromkeys(map(ord, "\u200e\u200f\u061c"))
@@ -55,6 +56,8 @@ def check_input(format: str) -> None:
 
 def fields(pattern: str, locale: Locale) -> tuple[Part, ...]:
     """Returns the parts of a pattern; short, medium, long and full name a pattern of the locale."""
+    from babel.dates import tokenize_pattern  # with time zones, 15 ms
+
     if pattern in ("short", "medium", "long", "full"):
         pattern = locale.date_formats[pattern].pattern
     return tuple(_part(value, locale) for _, value in tokenize_pattern(pattern))

@@ -1,34 +1,31 @@
-"""Draws bands, the lines between rows: headings of groups, totals, sums carried forward.
-
-There is one font, so emphasis comes from size and greys. An outline around letters is no way: PDF viewers draw it
-at least a pixel wide, which makes small text blurred.
-"""
+"""Draws bands, the lines between rows: headings of groups, totals, sums carried forward."""
 
 from __future__ import annotations
 
+from ...pdf.fonts import FontChain
 from ...pdf.objects import number
 from ...pdf.page import Page
-from .columns import PADDING, SHARES
-from .groups import Band
+from .columns import SHARES
+from .groups import Band, Grouping
 from .layout import TOO_WIDE, Layout, one_line
+from .style import fill, stroke
 
-SIZES = {"heading": 1.4, "total": 1.15}
-DEEPER = 1.15  # font size of headings below the outermost level
-FILLS = {"subtotal": b"0.9 g", "total": b"0.85 g"}
-INK = {"carried": b"0.4", "brought": b"0.4"}
-NOTE = b"0.45"
+HEADING = 1.25  # font size of headings of the outermost level
+QUIET = b"0.35 g"  # of sums carried, and of notes
+BLACK = b"0 g"
 
 
 class BandPen:
     """Draws the bands of one layout."""
 
-    def __init__(self, layout: Layout) -> None:
+    def __init__(self, layout: Layout, grouping: Grouping) -> None:
         self._layout = layout
+        self._grouping = grouping
 
     def draw(self, page: Page, band: Band, top: float) -> None:
         """Draw a band whose upper edge is at `top`."""
         bottom = top - self._layout.band_height(band.kind, band.level)
-        if band.kind in FILLS:
+        if band.kind in ("subtotal", "total"):
             page.write(self._ground(band, top, bottom), ())
         if band.kind == "heading":
             self._heading(page, band, bottom)
@@ -36,46 +33,51 @@ class BandPen:
             self._sums(page, band, bottom)
 
     def _ground(self, band: Band, top: float, bottom: float) -> bytes:
-        """Returns a tint with rules for a subtotal or total; two rules end the total."""
-        left, right = self._layout.places[0].x, self._layout.right
-        rules = [(top, 0.7)] if band.kind == "subtotal" else [(top, 1.0), (bottom, 1.0), (bottom - 1.8, 0.4)]
+        """Returns the ground of a subtotal or total, and its rules."""
+        left, right, look = self._layout.places[0].x, self._layout.right, self._layout.look
+        rules = [(top, 0.5)] if band.kind == "subtotal" else [(top, 1.0), (bottom, 1.0)]
+        if band.kind == "total" and look.double:
+            rules.append((bottom - 1.8, 0.4))
         lines = [b"%s w %.2f %.2f m %.2f %.2f l S" % (number(w), left, y, right, y) for y, w in rules]
-        fill = b"0.95 g" if band.level else FILLS[band.kind]
-        return b"q %s %s 0.35 G %s Q" % (fill, bar(left, right, top, bottom), b" ".join(lines))
+        ground = look.ground(band.kind, band.level)
+        tinted = b"%s %s " % (fill(ground), bar(left, right, top, bottom)) if ground else b""
+        return b"q %s%s %s Q" % (tinted, stroke(look.ink), b" ".join(lines))
 
     def _heading(self, page: Page, band: Band, bottom: float) -> None:
         layout = self._layout
-        size = layout.size * (SIZES["heading"] if band.level == 0 else DEEPER)
-        x, y = layout.places[0].x + PADDING + band.level * layout.size, bottom + layout.size * 0.5
-        room = layout.right - x - PADDING
+        bold, padding = layout.faces.bold, layout.places[0].padding
+        size = layout.size * (HEADING if band.level == 0 else 1)
+        x, y = layout.places[0].left + band.level * layout.size, bottom + layout.size * 0.5
+        room = layout.right - x - padding
         note = page.fit(band.note, layout.size * 0.9, room / 2, "Notes beside the headings of groups")
         taken = layout.face.width(note, layout.size * 0.9) + layout.size if note else 0
-        words = page.fit(band.words, size, room - taken, "Headings of groups")
-        self._write(page, x, y, size, words, b"0")
+        words = page.fit(band.words, size, room - taken, "Headings of groups", bold=True)
+        self._write(page, x, y, size, words, fill(layout.look.ink), bold)
         if note:
-            end = x + layout.face.width(words, size) + layout.size * 0.8
-            self._write(page, end, y, layout.size * 0.9, note, NOTE)
+            end = x + bold.width(words, size) + layout.size * 0.8
+            self._write(page, end, y, layout.size * 0.9, note, QUIET, layout.face)
 
     def _sums(self, page: Page, band: Band, bottom: float) -> None:
         layout = self._layout
-        size = layout.size * SIZES.get(band.kind, 1.0)
-        ink = INK.get(band.kind, b"0")
+        size = layout.size
+        carried = band.kind in ("carried", "brought")
+        ink, face = (QUIET, layout.face) if carried else (BLACK, layout.faces.bold)
         y = bottom + (layout.band_height(band.kind, band.level) - size) / 2 + size * 0.15
-        left, right = layout.words
-        words = page.fit(band.words, size, right - left - 2 * PADDING, "Words beside totals")
-        self._write(page, left + PADDING, y, size, words, ink)
-        for i, text in zip(layout.summed, band.sums, strict=True):
+        room, padding = layout.words, layout.places[0].padding
+        words = page.fit(band.words, size, room.width - 2 * padding, "Words beside totals", bold=not carried)
+        free = room.width - 2 * padding - face.width(words, size)
+        self._write(page, room.left + padding + free * SHARES[room.align], y, size, words, ink, face)
+        for i, text in zip(layout.summed, self._grouping.shown(band.sums), strict=True):
             place = layout.places[i]
-            room = place.inside
-            shown, smaller = one_line(layout.face, text, size, room)
+            shown, smaller = one_line(face, text, size, place.inside)
             if shown != text:
                 page.warn(TOO_WIDE.format(place.name))
-            free = room - layout.face.width(shown, smaller)
-            self._write(page, place.x + PADDING + free * SHARES[place.align], y, smaller, shown, ink)
+            start = place.start(shown, smaller, face)
+            self._write(page, start, y, smaller, shown, ink, face)
 
-    def _write(self, page: Page, x: float, y: float, size: float, text: str, ink: bytes) -> None:
-        shown = self._layout.face.show(text, size)
-        page.write(b"q %s g BT /F1 %s Tf %.2f %.2f Td %s ET Q" % (ink, number(size), x, y, shown), [text])
+    def _write(self, page: Page, x: float, y: float, size: float, text: str, ink: bytes, face: FontChain) -> None:
+        font = b"/F%d %s Tf" % (face.first + 1, number(size))
+        page.write(b"q %s BT %s %.2f %.2f Td %s ET Q" % (ink, font, x, y, face.show(text, size)), [text], face)
 
 
 def bar(left: float, right: float, top: float, bottom: float) -> bytes:

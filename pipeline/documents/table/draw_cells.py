@@ -7,8 +7,8 @@ from itertools import chain, repeat
 
 from ...pdf.objects import number
 from .broken_cells import Cell
-from .columns import PADDING, SHARES, PlacedColumn
-from .layout import ASCENT, LEADING, Layout
+from .columns import SHARES, PlacedColumn
+from .layout import LEADING, Layout
 from .pagination import Broken
 
 Starts = Callable[[PlacedColumn, Sequence[str]], Sequence[float]]
@@ -31,17 +31,17 @@ class CellPen:
     ) -> tuple[bytes, list[str]]:
         """Returns the operators of all cells, and the texts of their lines.
 
-        Row 0 are the titles; `broken` counts from the row below them. `edges` are the upper ones.
+        `edges` are the upper ones of the rows.
         """
         cells: list[dict[int, Cell]] = [{} for _ in columns]
         for row, found in broken.items():
             for i, cell in found.items():
-                cells[i][row + 1] = cell
+                cells[i][row] = cell
         lines = [
             [text.strip(" ") for text in column] if not some else list(_lines(column, some))
             for column, some in zip(columns, cells, strict=True)
         ]
-        tops = [edge - self._layout.size * ASCENT for edge in edges]
+        tops = [edge - self._layout.ascent for edge in edges]
         spelled = iter(self._layout.face.spell_all(list(chain.from_iterable(lines))))
         shown = []
         for place, some, column in zip(self._layout.places, cells, lines, strict=True):
@@ -66,7 +66,7 @@ class CellPen:
             for text, glyphs, size in zip(lines, spelled, sizes, strict=True)
         ]
         if place.align == "left":
-            x = b" %.2f" % (place.x + PADDING)
+            x = b" %.2f" % place.left
             return [
                 b"BT %b%b %.2f Td%b ET" % (begin, x, y, text)
                 for begin, y, text in zip(begins, ys, shown, strict=True)
@@ -83,7 +83,7 @@ class CellPen:
         share = SHARES[place.align]
         for line, size, start in zip(lines, sizes, self._starts(place, lines), strict=True):
             free = place.inside - face.width(line, size) if size != usual else 0
-            yield start if size == usual else place.x + PADDING + free * share
+            yield start if size == usual else place.left + free * share
 
     def _sizes(self, cells: Mapping[int, Cell], rows: int) -> Iterator[float]:
         for row in range(rows):

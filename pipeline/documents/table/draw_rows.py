@@ -9,19 +9,21 @@ from functools import partial
 from itertools import accumulate, chain, pairwise
 from operator import sub
 
+from ...pdf.fonts.usage import FontUsage
 from ...pdf.objects import number
 from ...pdf.page import Page
-from .columns import PADDING, SHARES, PlacedColumn
+from .columns import PlacedColumn
 from .draw_bands import BandPen, bar
 from .draw_cells import CellPen
-from .layout import ASCENT, DIGITS, Layout
+from .draw_head import HeadPen
+from .layout import DIGITS, Layout
+from .logo import Logo
 from .pagination import PageRows
 from .setup import TableSetup
+from .style import HAIRLINE, fill, stroke
 
-GREY = b"0.75 G"
-STRIPE = b"0.955 g"
-HEAD = b"0.88 g"
 SHAPES = 10_000
+NOTHING = FontUsage()
 
 
 @dataclass(frozen=True)
@@ -42,10 +44,11 @@ class RowRun:
 class PageGeometry:
     """A page without its texts.
 
-    `tops` are the upper edges of the bands. `drops` has the number of each run's first row, and its distance from
-    the run before. `ruling` are operators for stripes and lines.
+    `top` is the upper edge of the first row, `tops` are those of the bands. `drops` has the index of each run's
+    first row, and its distance from the run before. `ruling` are operators for stripes and lines.
     """
 
+    top: float
     runs: list[RowRun]
     tops: list[float]
     drops: list[tuple[int, float]]
@@ -55,32 +58,28 @@ class PageGeometry:
 class TablePen:
     """Draws the pages of one table. Caches the positions of numbers by their shape: there are few shapes."""
 
-    def __init__(self, setup: TableSetup, stripes: bool, bookmarks: bool) -> None:
-        self._head = setup.title_block
+    def __init__(self, setup: TableSetup, logo: Logo | None, bookmarks: bool) -> None:
         self._layout = layout = setup.layout
-        self._stripes = stripes
+        self._head = HeadPen(setup, logo)
         self._bookmarks = bookmarks  # one for each group
-        self._bands = BandPen(layout)
+        self._bands = BandPen(layout, setup.grouping)
         self._known: dict[float, dict[str, float]] = defaultdict(dict)  # x of column -> shape -> where it begins
         self._geometries: dict[object, PageGeometry] = {}
         self._begin = b"/F1 %s Tf %s TL" % (number(layout.size), number(layout.row_height()))
         self._cells = CellPen(layout, self._begin, self._starts)
 
     def draw(self, page: Page, first: bool, page_rows: PageRows) -> None:
-        """Draw the column titles, the rows, and the bands between them."""
-        layout = self._layout
-        top = layout.top(0 if first else 1)
-        if first and layout.head:
-            self._head.draw(page, layout.margin, layout.width - layout.margin, top + layout.head)
+        """Draw what stands above the rows, the rows, and the bands between them."""
         geometry = self._geometry(first, page_rows)
-        page.write(geometry.ruling, ())
+        page.write_again(geometry.ruling, NOTHING)
+        self._head.draw(page, first)
         for band, edge in zip(page_rows.bands, geometry.tops, strict=True):
             self._bands.draw(page, band, edge)
             if self._bookmarks and band.kind == "heading" and not band.continued:
                 page.bookmark(band.words, band.level + 1, edge)
-        texts = [[title, *column] for title, column in zip(layout.titles, page_rows.columns, strict=True)]
+        texts = page_rows.columns
         if page_rows.broken:
-            edges = [edge for run in geometry.runs for edge in run.edges[:-1]]
+            edges = [edge for run in geometry.runs for edge in run.edges[:-1]][1:]
             page.write(*self._cells.draw(texts, page_rows.broken, edges))
         else:
             self._write_columns(page, texts, geometry)
@@ -109,10 +108,10 @@ class TablePen:
         A drop before the n-th text leaves room for the bands there.
         """
         layout, drops = self._layout, geometry.drops
-        y = geometry.runs[0].edges[0] - layout.size * ASCENT + layout.row_height()
+        y = geometry.top - layout.ascent + layout.row_height()
         plain = [glyphs for glyphs in spelled if glyphs is not None]
         if place.align == "left" and len(plain) == len(spelled):
-            x = place.x + PADDING
+            x = place.left
             for i, drop in reversed(drops):
                 plain[i - 1] += b")' 0 %.2f Td(" % -drop + plain.pop(i)
             return b"BT %s %.2f %.2f Td(%s)' ET" % (self._begin, x, y, b")'(".join(plain))
@@ -134,7 +133,7 @@ class TablePen:
         """Returns where aligned texts begin, to a hundredth of a point."""
         layout = self._layout
         if place.align == "left":
-            return [place.x + PADDING] * len(texts)
+            return [place.left] * len(texts)
         # If all digits have one width, numbers of one shape begin at one place: 1.50 and 7.25.
         joined = "\n".join(texts)
         shapes = (joined.translate(DIGITS) if layout.face.even_digits else joined).split("\n")
@@ -142,8 +141,7 @@ class TablePen:
         if len(known) > SHAPES:
             known.clear()
         for shape in set(shapes) - known.keys():
-            free = place.inside - layout.face.width(shape, layout.size)
-            known[shape] = round(place.x + PADDING + free * SHARES[place.align], 2)
+            known[shape] = round(place.start(shape, layout.size, layout.face), 2)
         return [known[shape] for shape in shapes]
 
     def _geometry(self, first: bool, page_rows: PageRows) -> PageGeometry:
@@ -160,24 +158,31 @@ class TablePen:
     def _built(self, first: bool, page_rows: PageRows) -> PageGeometry:
         layout = self._layout
         runs, tops = place_rows(layout, layout.top(0 if first else 1), page_rows)
-        drops = [(below.first, above.edges[-1] - below.edges[0]) for above, below in pairwise(runs)]
-        return PageGeometry(runs, tops, drops, self._ruling(runs))
+        drops = [(below.first - 1, above.edges[-1] - below.edges[0]) for above, below in pairwise(runs)]
+        beside_titles = len(runs[0].edges) > 2
+        if not beside_titles:  # bands stand between the titles and the first row
+            del drops[:1]
+        top = runs[0].edges[1] if beside_titles or len(runs) == 1 else runs[1].edges[0]
+        return PageGeometry(top, runs, tops, drops, self._ruling(runs))
 
     def _ruling(self, runs: Sequence[RowRun]) -> bytes:
         """Returns the operators for stripes, then one path for all lines."""
-        layout = self._layout
+        layout, look = self._layout, self._layout.look
         left, right = layout.places[0].x, layout.right
-        parts = [b"q %s" % HEAD, bar(left, right, runs[0].edges[0], runs[0].edges[1])]
-        if self._stripes:
-            parts.append(STRIPE)
+        parts = [b"q", self._head.ground(runs[0].edges[0], runs[0].edges[1])]
+        if look.stripes:
+            parts.append(fill(look.stripe))
             parts += [bar(left, right, *pair) for run in runs for pair in run.shaded]
-        parts.append(b"0.4 w %s" % GREY)
-        ends = b"%.2f" % left, b"%.2f" % right
-        for run in runs:
-            parts += [b"%s %b m %s %b l" % (ends[0], y, ends[1], y) for y in [b"%.2f" % y for y in run.edges]]
+        parts.append(b"%s w %s" % (number(HAIRLINE), stroke(look.line)))
+        if look.rules != "none":
+            ends = b"%.2f" % left, b"%.2f" % right
+            ys = [b"%.2f" % y for run in runs for y in run.edges][look.rules == "rows" :]
+            parts += [b"%s %b m %s %b l" % (ends[0], y, ends[1], y) for y in ys]
+        if look.rules == "grid":
             xs = [*(place.x for place in layout.places), right]
-            parts += [b"%.2f %.2f m %.2f %.2f l" % (x, run.edges[0], x, run.edges[-1]) for x in xs]
-        return b"\n".join([*parts, b"S Q"])
+            parts += [b"%.2f %.2f m %.2f %.2f l" % (x, run.edges[0], x, run.edges[-1]) for run in runs for x in xs]
+        parts.append(b"S %s" % self._head.rule(runs[0].edges[1]))
+        return b"\n".join([*parts, b"Q"])
 
 
 def place_rows(layout: Layout, top: float, page_rows: PageRows) -> tuple[list[RowRun], list[float]]:

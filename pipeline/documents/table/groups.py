@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import reduce
@@ -17,7 +17,7 @@ from ...pdf.fonts.characters import printable
 from .cells import Cells
 from .csv_rows import Row
 from .formats import EXACT, NumberWriter
-from .params import Words
+from .words import Words
 
 MAX_KEY = 200  # characters of a group's name that are kept; a longer one ends in its hash
 SHORTENED = re.compile(r"… [0-9a-f]{12}\Z")
@@ -46,7 +46,7 @@ class Band:
     level: int
     words: str
     note: str = ""
-    sums: tuple[str, ...] = ()
+    sums: tuple[Decimal, ...] = ()
     continued: bool = False
 
 
@@ -78,6 +78,11 @@ class Grouping:
     carry: bool
     words: Words
 
+    @property
+    def plain(self) -> bool:
+        """True if nothing stands between rows."""
+        return not self.levels and not self.sums
+
     def opening(self) -> OpenGroups:
         """The state before the first row."""
         return (self._empty(""),)
@@ -95,33 +100,46 @@ class Grouping:
         the row that follows is not read yet.
         """
         depth = len(self.levels)
-        found = [depth if one == two else _common_levels(one, two) for one, two in pairwise(keys)]
+        found = [depth if one == two else common_levels(one, two) for one, two in pairwise(keys)]
         return found if last is None else [*found, last]
 
     def bands(
-        self, state: OpenGroups, rows: Sequence[Row], keys: Sequence[GroupKeys], still_open: Sequence[int]
+        self,
+        state: OpenGroups,
+        still_open: Sequence[int],
+        keys: Callable[[int], GroupKeys],
+        added: Callable[[int, int], Sequence[Decimal]],
     ) -> tuple[list[Band], OpenGroups]:
-        """Returns the bands between the rows of a page, and the groups that are open behind it."""
+        """Returns the bands between the rows of a page, and the groups that are open behind it.
+
+        `keys` returns the names of a row's groups, `added` the sum of each summed column over some of the rows.
+        """
         depth, start = len(self.levels), 0
         groups, bands = list(state), list(self.continued(state))
         for stop in _run_ends(still_open, depth):  # rows start to stop are in the same groups: one sum for all
             for level in range(len(groups) - 1, depth):
-                key = keys[start][level]
+                key = keys(start)[level]
                 bands.append(Band(start, "heading", level, _title(key), self.levels[level].title))
                 groups.append(self._empty(key))
-            groups = self._add_rows(groups, rows[start:stop])
+            groups = _with_rows(groups, stop - start, added(start, stop))
             stay = still_open[stop - 1]
             bands += self._closing_bands(groups, stay, stop)
             del groups[stay + 1 :]  # at -1, the end of the document, the document's own subtotal too
             start = stop
         if self.carry and groups:
-            bands.append(self._band(len(rows), "carried", 0, self.words.carried, groups[0]))
+            bands.append(Band(start, "carried", 0, self.words.carried, sums=groups[0].sums))
         return bands, tuple(groups)
+
+    def added(self, rows: Sequence[Row]) -> Callable[[int, int], Sequence[Decimal]]:
+        """Returns what sums up the summed columns of some of these rows."""
+        return lambda start, stop: [
+            total(s.cells.numbers([row[s.source] for row in rows[start:stop]])) for s in self.sums
+        ]
 
     def continued(self, state: OpenGroups) -> Iterator[Band]:
         """The bands that a page begins with: the sum brought forward, and the headings of groups that go on."""
         if self.carry and state[0].rows:
-            yield self._band(0, "brought", 0, self.words.brought, state[0])
+            yield Band(0, "brought", 0, self.words.brought, sums=state[0].sums)
         for level, subtotal in enumerate(state[1:]):
             note = " · ".join(filter(None, [self.levels[level].title, self.words.continued]))
             yield Band(0, "heading", level, _title(subtotal.key), note, continued=True)
@@ -133,23 +151,13 @@ class Grouping:
         for level in range(len(groups) - 2, max(stay, 0) - 1, -1):
             subtotal = groups[level + 1]
             words = f"{self.words.total} {_title(subtotal.key)}"
-            yield self._band(before, "subtotal", level, words, subtotal)
+            yield Band(before, "subtotal", level, words, sums=subtotal.sums)
         if stay < 0:
-            yield self._band(before, "total", 0, self.words.total, groups[0])
+            yield Band(before, "total", 0, self.words.total, sums=groups[0].sums)
 
-    def _band(self, before: int, kind: Kind, level: int, words: str, subtotal: Subtotal) -> Band:
-        return Band(before, kind, level, words, "", self.shown(subtotal))
-
-    def shown(self, subtotal: Subtotal) -> tuple[str, ...]:
-        """The totals as they are written."""
-        return tuple(s.writer.show(value) for s, value in zip(self.sums, subtotal.sums, strict=True))
-
-    def _add_rows(self, groups: Sequence[Subtotal], rows: Sequence[Row]) -> list[Subtotal]:
-        added = [total(s.cells.numbers([row[s.source] for row in rows])) for s in self.sums]
-        return [
-            Subtotal(group.key, group.rows + len(rows), tuple(map(EXACT.add, group.sums, added)))
-            for group in groups
-        ]
+    def shown(self, sums: Sequence[Decimal]) -> tuple[str, ...]:
+        """The totals of the summed columns as they are written."""
+        return tuple(s.writer.show(value) for s, value in zip(self.sums, sums, strict=True))
 
     def _empty(self, key: str) -> Subtotal:
         return Subtotal(key, 0, (Decimal(0),) * len(self.sums))
@@ -158,6 +166,15 @@ class Grouping:
         texts = [row[level.source] for row in rows]
         shown = level.cells.texts(texts) if level.cells else texts
         return [text if len(text) <= MAX_KEY else _shortened(text) for text in shown]
+
+
+def _with_rows(groups: Sequence[Subtotal], rows: int, added: Sequence[Decimal]) -> list[Subtotal]:
+    return [Subtotal(group.key, group.rows + rows, tuple(map(EXACT.add, group.sums, added))) for group in groups]
+
+
+def common_levels(one: GroupKeys, two: GroupKeys) -> int:
+    """Returns how many groups two rows have in common, from the outermost on."""
+    return next((i for i, (a, b) in enumerate(zip(one, two, strict=True)) if a != b), len(one))
 
 
 def total(values: Sequence[Decimal]) -> Decimal:
@@ -171,11 +188,6 @@ def _run_ends(still_open: Sequence[int], depth: int) -> list[int]:
     if not ends or ends[-1] < len(still_open):
         ends.append(len(still_open))
     return ends
-
-
-def _common_levels(one: GroupKeys, two: GroupKeys) -> int:
-    """How many groups two rows have in common, from the outermost on."""
-    return next((i for i, (a, b) in enumerate(zip(one, two, strict=True)) if a != b), len(one))
 
 
 def _shortened(text: str) -> str:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from ...pdf.fonts import FontChain
 from ...pdf.fonts.characters import printable
-from .columns import PlacedColumn
+from .columns import Align, Faces, PlacedColumn
 from .groups import Kind
+from .style import Look
 
 LEADING = 1.3  # baseline to baseline, in font sizes
-ASCENT = 1.18  # from the top of a row to its first baseline, in font sizes
-ROW_PADDING = 0.45  # above and below the text of a row together, in font sizes
+ASCENT = 0.955  # from the top of a line of text to its baseline, in font sizes
+RUNNING = 2.1  # height of the running head, in font sizes
+WORDS = 5.0  # font sizes that the words beside an amount need at least
 LEGIBLE = 3.5  # points: the smallest print of a number that is wide
 SMALLER = 0.6  # of the font size may be smaller than that
 HASHES = "###"  # stands for a number without room, as in spreadsheets: a cut one would read as another number
@@ -29,7 +31,8 @@ class Layout:
     """A page: where rows may stand, and how high they are.
 
     `summed` are the indexes of columns with totals. `head` is the height of the title block on the first page,
-    `band_room` the height that bands may take on a page of one row.
+    `running` whether the other pages have a running head, `band_room` the height that bands may take on a page of
+    one row.
     """
 
     places: tuple[PlacedColumn, ...]
@@ -39,9 +42,16 @@ class Layout:
     margin: float
     size: float  # of the font
     head: float
+    running: bool
     numbered: bool
-    face: FontChain
+    look: Look
+    faces: Faces
     band_room: float = 0
+
+    @property
+    def face(self) -> FontChain:
+        """The fonts of cells."""
+        return self.faces.regular
 
     @property
     def right(self) -> float:
@@ -50,21 +60,28 @@ class Layout:
 
     def row_height(self, lines: int = 1) -> float:
         """Height of a row with this many lines of text."""
-        return self.size * (lines * LEADING + ROW_PADDING)
+        return self.size * (lines * LEADING + self.look.row_padding)
+
+    @property
+    def ascent(self) -> float:
+        """From the top of a row to its first baseline."""
+        return self.size * (ASCENT + self.look.row_padding / 2)
 
     @cached_property
-    def words(self) -> tuple[float, float]:
-        """Left and right edge of the words of a total: the widest gap between columns with totals."""
+    def words(self) -> WordsRoom:
+        """The room for the words of a total: left of an amount, or else behind the last one."""
         gaps, left = [], self.places[0].x
         for i in self.summed:
-            gaps.append((left, self.places[i].x))
+            gaps.append(WordsRoom(left, self.places[i].x, "right"))
             left = self.places[i].x + self.places[i].width
-        return max([*gaps, (left, self.right)], key=lambda gap: gap[1] - gap[0])
+        widest = max(gaps, key=lambda gap: gap.width)
+        behind = WordsRoom(left, self.right, "left")
+        return max(widest, behind, key=lambda gap: gap.width) if widest.width < WORDS * self.size else widest
 
     @cached_property
     def titles(self) -> tuple[str, ...]:
         """The titles of the columns as they are drawn; one that is too long ends in …"""
-        return tuple(self.face.fit(printable(p.title), self.size, p.inside) for p in self.places)
+        return tuple(self.faces.bold.fit(printable(p.title), self.size, p.inside) for p in self.places)
 
     def band_height(self, kind: Kind, level: int) -> float:
         """Height of a band."""
@@ -72,8 +89,9 @@ class Layout:
         return rows * self.row_height()
 
     def top(self, page: int) -> float:
-        """Upper edge of the column titles; the first page has the title block above them."""
-        return self.height - self.margin - (self.head if page == 0 else 0)
+        """Upper edge of the column titles; above them stands the title block or the running head."""
+        first = page == 0 and self.head
+        return self.height - self.margin - (self.head if first else self.size * RUNNING * self.running)
 
     def bottom(self) -> float:
         """Lower edge of the room for rows."""
@@ -86,17 +104,36 @@ class Layout:
     @cached_property
     def max_lines(self) -> int:
         """Most lines of a cell: a row is no higher than the first page; a longer cell is cut with an ellipsis."""
-        return max(1, int(((self.room(0) - self.band_room) / self.size - ROW_PADDING) / LEADING))
+        return max(1, int(((self.room(0) - self.band_room) / self.size - self.look.row_padding) / LEADING))
 
     def rows_on(self, page: int) -> int:
         """How many rows of one line fit a page."""
         return max(1, units(self.room(page)) // units(self.row_height()))
 
-    @cached_property
+    @property
     def advances(self) -> dict[str, float]:
         """Width of each ASCII character, or a little more: beside other fonts' characters, widths are rounded."""
-        widths = {chr(code): self.face.width(chr(code), 1000) for code in range(32, 127)}
-        return {character: max(width, round(width)) * self.size / 1000 for character, width in widths.items()}
+        return _advances(self.face, self.size)
+
+
+@lru_cache(8)  # each chunk has a layout of its own, mostly like the last one's
+def _advances(face: FontChain, size: float) -> dict[str, float]:
+    widths = {chr(code): face.width(chr(code), 1000) for code in range(32, 127)}
+    return {character: max(width, round(width)) * size / 1000 for character, width in widths.items()}
+
+
+@dataclass(frozen=True)
+class WordsRoom:
+    """Where the words of a total stand, and at which side of it."""
+
+    left: float
+    right: float
+    align: Align
+
+    @property
+    def width(self) -> float:
+        """How wide the room is."""
+        return self.right - self.left
 
 
 def units(points: float) -> int:

@@ -28,7 +28,7 @@ class PageRows:
     """The rows of a page, the offset of the next row, and the groups that are open there.
 
     `columns` are the texts of all cells; they are drawn as they are, on one line, apart from the cells in `broken`.
-    `bands` stand between the rows; `rows` are the rows of the input. A page that is not to be drawn may lack texts.
+    `bands` stand between the rows; `rows` are the rows of the input.
     """
 
     count: int
@@ -52,6 +52,9 @@ class Paginator(Protocol):
     """Puts rows on a page. It needs to see `ahead` rows more than fit."""
 
     ahead: int
+
+    def fitting(self, heights: Iterable[int], still_open: Sequence[int], page: int, state: OpenGroups) -> int:
+        """Returns how many rows of these heights fit a page: at least one. `still_open`: see Grouping."""
 
     def page_rows(self, waiting: Waiting, page: int, state: OpenGroups, last: int | None) -> PageRows:
         """Returns the first page of the rows that wait. `last`: see Grouping.still_open."""
@@ -90,13 +93,18 @@ class PlainPaginator:
         odd = self._texts.odd_cells(columns)
         if not odd:
             return PageRows(len(rows), waiting[-1][1], columns, {}, rows)
-        left, whole, broken = units(self._texts.layout.room(page)), 0, Broken()
-        for height in break_rows(columns, odd, self._texts, broken):
+        broken = Broken()
+        whole = self.fitting(break_rows(columns, odd, self._texts, broken), (), page, state)
+        return _page_rows(waiting, whole, columns, broken)
+
+    def fitting(self, heights: Iterable[int], still_open: Sequence[int], page: int, state: OpenGroups) -> int:  # noqa: ARG002  # of Paginator
+        left, whole = units(self._texts.layout.room(page)), 0
+        for height in heights:
             left -= height
             if left < 0 and whole:
                 break
             whole += 1
-        return _page_rows(waiting, whole, columns, broken)
+        return whole
 
 
 class BandHeights:
@@ -149,14 +157,13 @@ class GroupedPaginator:
         odd = self._texts.odd_cells(columns)
         row_height = units(layout.row_height())
         heights = break_rows(columns, odd, self._texts, broken) if odd else repeat(row_height)
-        whole = self._rows_that_fit(heights, still_open, state, units(layout.room(page)))
-        bands, behind = self._grouping.bands(state, rows[:whole], keys, still_open[:whole])
+        whole = self.fitting(heights, still_open, page, state)
+        added = self._grouping.added(rows)
+        bands, behind = self._grouping.bands(state, still_open[:whole], keys.__getitem__, added)
         page_rows = _page_rows(waiting, whole, columns, broken)
         return replace(page_rows, bands=bands, state=behind)
 
-    def _rows_that_fit(
-        self, heights: Iterable[int], still_open: Sequence[int], state: OpenGroups, room: int
-    ) -> int:
+    def fitting(self, heights: Iterable[int], still_open: Sequence[int], page: int, state: OpenGroups) -> int:
         """Returns how many rows fit a page, at least one.
 
         A row brings the headings of groups that begin with it and the totals of groups that end behind it.
@@ -164,7 +171,9 @@ class GroupedPaginator:
         the page, so it is not taken off for every row.
         """
         above, below, carried = self._heights.above, self._heights.below, self._heights.carried
-        left = room - sum(self._heights.of(band.kind, band.level) for band in self._grouping.continued(state))
+        left = units(self._texts.layout.room(page)) - sum(
+            self._heights.of(band.kind, band.level) for band in self._grouping.continued(state)
+        )
         open_before, whole = len(state) - 1, 0
         for row_height, stay in zip(heights, still_open, strict=False):
             needed = row_height + above[open_before] + below[stay]
@@ -178,7 +187,7 @@ class GroupedPaginator:
 
 def keep_band_room(layout: Layout, grouping: Grouping) -> Layout:
     """Returns the layout with room for all bands around a single row. InvalidRequest if a row does not fit."""
-    needed = 0 if _is_plain(grouping) else BandHeights(layout, grouping).most
+    needed = 0 if grouping.plain else BandHeights(layout, grouping).most
     if layout.room(0) < needed + layout.row_height():
         raise InvalidRequest(
             "The first page is too low for a row with its title, headings and totals.",
@@ -190,11 +199,7 @@ def keep_band_room(layout: Layout, grouping: Grouping) -> Layout:
 
 def paginator_for(texts: CellTexts, grouping: Grouping) -> Paginator:
     """Returns what puts the rows of a table on pages."""
-    return PlainPaginator(texts) if _is_plain(grouping) else GroupedPaginator(texts, grouping)
-
-
-def _is_plain(grouping: Grouping) -> bool:
-    return not grouping.levels and not grouping.sums
+    return PlainPaginator(texts) if grouping.plain else GroupedPaginator(texts, grouping)
 
 
 def line_count(cells: Mapping[int, Cell]) -> int:

@@ -1,4 +1,4 @@
-"""The parameters of a table, and the words it prints by itself, in four languages."""
+"""The parameters of a table."""
 
 from __future__ import annotations
 
@@ -10,51 +10,8 @@ from msgspec import Meta
 from ...errors import InvalidRequest
 from ..params import PaperParams, in_words, rarely
 from .formats import Date, Format, known_locale, writer
-
-Word = Annotated[str, Meta(max_length=60)]
-
-
-class Words(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Words that a table prints. Empty ones are in the language of the locale, or else in English."""
-
-    total: Word = ""
-    carried: Word = ""
-    brought: Word = ""
-    continued: Word = ""
-    summary: Word = ""
-    group: Word = ""
-    rows: Word = ""
-    page: Word = ""
-    of: Word = ""
-    more: Word = ""
-
-
-ENGLISH = Words(
-    "Total", "Carried forward", "Brought forward", "continued", "Summary", "Group", "Rows", "Page",
-    "of", "groups more, not listed here",
-)  # fmt: skip
-LANGUAGES = {
-    "de": Words(
-        "Summe", "Übertrag", "Übertrag von der vorigen Seite", "Fortsetzung", "Zusammenfassung", "Gruppe", "Zeilen",
-        "Seite", "von", "weitere Gruppen, hier nicht aufgeführt",
-    ),
-    "fr": Words(
-        "Total", "À reporter", "Report", "suite", "Récapitulatif", "Groupe", "Lignes", "Page",
-        "sur", "autres groupes, non repris ici",
-    ),
-    "es": Words(
-        "Total", "Suma y sigue", "Suma anterior", "continuación", "Resumen", "Grupo", "Filas", "Página",
-        "de", "grupos más, que no figuran aquí",
-    ),
-}  # fmt: skip
-
-
-def words(given: Words, language: str) -> Words:
-    """Returns the words of a language, with the given ones in their place."""
-    known = msgspec.structs.asdict(LANGUAGES.get(language, ENGLISH))
-    chosen = {name: word for name, word in msgspec.structs.asdict(given).items() if word}
-    return Words(**known | chosen)
-
+from .style import Look, Rules, Style, look
+from .words import Words, words
 
 LEVELS = 4  # of groups
 Text = Annotated[str, Meta(max_length=200)]
@@ -169,8 +126,45 @@ class TableParams(PaperParams, frozen=True):
     font_size: Annotated[
         float, Meta(ge=4, le=24, title="Font size", description="points, 4 to 24", extra_json_schema=rarely())
     ] = 8
+    style: Annotated[
+        Style,
+        Meta(
+            title="Style", description="how pages look: plain is black and white, ledger has a grid",
+            extra_json_schema=in_words(plain="Plain", report="Report", ledger="Ledger"),
+        ),
+    ] = "report"  # fmt: skip
+    accent: Annotated[
+        str,
+        Meta(
+            pattern=r"^(#[0-9a-fA-F]{6})?$", title="Colour",
+            description="colour of titles and lines, such as #1c4a75",
+            extra_json_schema=rarely(),
+        ),
+    ] = ""  # fmt: skip
+    rules: Annotated[
+        Rules | None,
+        Meta(
+            title="Lines", description="lines; as in the style if not given",
+            extra_json_schema=rarely(rows="Between rows", grid="A grid", none="None"),
+        ),
+    ] = None  # fmt: skip
     stripes: Annotated[
-        bool, Meta(title="Stripes", description="shade every other row", extra_json_schema=rarely())
+        bool | None,
+        Meta(
+            title="Stripes", description="shade every other row; as in the style if not given",
+            extra_json_schema=rarely(),
+        ),
+    ] = None  # fmt: skip
+    logo: Annotated[
+        str,
+        Meta(
+            max_length=1024, title="Logo", description="key of a picture, drawn beside the title",
+            extra_json_schema=rarely(),
+        ),
+    ] = ""  # fmt: skip
+    running_head: Annotated[
+        bool,
+        Meta(title="Title on each page", description="print the title on each page", extra_json_schema=rarely()),
     ] = True
     page_numbers: Annotated[
         bool, Meta(title="Page numbers", description="print `x of y`", extra_json_schema=rarely())
@@ -201,7 +195,12 @@ class TableParams(PaperParams, frozen=True):
     @property
     def wording(self) -> Words:
         """The words of this table in its language."""
-        return words(self.words or Words(), known_locale(self.locale).language)
+        return words(self.words or Words(), known_locale(self.locale))
+
+    @property
+    def look(self) -> Look:
+        """The style, with what is given beside it."""
+        return look(self.style, self.accent, self.rules, self.stripes)
 
     def check_formats(self) -> None:
         """Raise InvalidRequest for an unknown locale or format, and for totals without numbers."""

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 
-from ...pdf.tally import Remarks
 from .csv_rows import MISQUOTED, CsvRows, Row
 from .json_rows import JsonRows
 from .lines import LineReader
@@ -28,9 +27,8 @@ class InputFormat:
 class RowReader:
     """Rows as texts, each with the offset behind it. Blank lines are left out.
 
-    A short row is filled up. Fields beyond the last column are joined to it. Both are noted.
-    `given` is the number of rows before the first one, for row numbers in messages. `cut`: the blocks may end
-    in the middle of a row, which is left out.
+    A short row is filled up. Fields beyond the last column are joined to it. `note` is told of both, with the index
+    of the row among those that are taken. `cut`: the blocks may end in the middle of a row, which is left out.
     """
 
     def __init__(
@@ -38,14 +36,12 @@ class RowReader:
         blocks: Iterable[bytes],
         start: int,
         format: InputFormat,
-        notes: RowNotes | None = None,
-        given: int = 0,
+        note: Callable[[int, str], None] | None = None,
         cut: bool = False,
     ) -> None:
         self._lines = LineReader(blocks, start, format.encoding)
         self._format = format
-        self._given = given
-        self._notes = notes or RowNotes(Remarks())
+        self._note = note
         if format.kind == "csv":
             self._source: CsvRows | JsonRows = CsvRows(self._lines, format.delimiter, cut)
         else:
@@ -63,35 +59,19 @@ class RowReader:
                 taken += zip(rows, ends, strict=True)
             else:
                 taken += self._fitted(zip(rows, lines, ends, strict=True), len(taken))
-        self._given += len(taken)
         return taken
 
     def _fitted(self, found: Iterable[tuple[Row, int, int]], before: int) -> Iterator[tuple[Row, int]]:
         """Rows with as many fields as titles, without blank lines."""
-        width = len(self._format.fields)
-        number = self._given + before
+        width, number = len(self._format.fields), before
         for row, line, end in found:
             if row:
+                if self._note and len(row) != width:
+                    self._note(number, SURPLUS if len(row) > width else SHORT)
+                if self._note and line in self._source.misquoted:
+                    self._note(number, MISQUOTED)
                 number += 1
-                if len(row) != width:
-                    self._notes.note(SURPLUS if len(row) > width else SHORT, number)
-                if line in self._source.misquoted:
-                    self._notes.note(MISQUOTED, number)
                 yield (row if len(row) == width else fitted(row, width, self._format.delimiter)), end
-
-
-@dataclass
-class RowNotes:
-    """Counts rows that needed repair."""
-
-    remarks: Remarks
-    _last: dict[str, int] = field(default_factory=dict)
-
-    def note(self, words: str, row: int) -> None:
-        """Count a row. Rows come in order; one that is read twice is counted once."""
-        if row > self._last.get(words, 0):
-            self._last[words] = row
-            self.remarks.add(words, f"row {row}")
 
 
 def fitted(row: Row, width: int, delimiter: str) -> Row:

@@ -13,19 +13,19 @@ from typing import Any
 import msgspec
 
 from ...errors import InvalidRequest
-from ...pdf.fonts import default_chain
+from ...pdf.fonts import default_chain, han_language
 from ...pdf.paper import MM
 from .cells import Cells
-from .columns import PlacedColumn, WantedColumn, place_columns
+from .columns import Faces, PlacedColumn, WantedColumn, place_columns
 from .csv_rows import Row
 from .fits import CellTexts
-from .formats import AS_IT_IS, PLAIN_LOCALE, Date, NumberWriter, known_locale, writer
+from .formats import POINT, NumberWriter, known_locale, plain_writer, writer
 from .groups import Grouping, Level, OpenGroups, Sum, total
 from .layout import Layout
 from .pagination import Paginator, keep_band_room, paginator_for
 from .params import Column, TableParams
 from .rows import InputFormat
-from .title_block import TitleBlock, title_block
+from .title_block import RunningHead, TitleBlock, running_head, title_block
 from .warnings import GroupEntry, WatchedColumn
 
 GROWTH = 1000  # columns are wide enough for a total this many times that of the sample
@@ -49,6 +49,7 @@ class TableSetup:
     """The parts that lay out the pages of one table."""
 
     title_block: TitleBlock
+    running_head: RunningHead | None
     layout: Layout
     texts: CellTexts
     grouping: Grouping
@@ -67,24 +68,31 @@ class TableSetup:
 
 def table_setup(params: TableParams, format: InputFormat, places: Sequence[PlacedColumn]) -> TableSetup:
     """Returns the setup of a table whose columns stand at `places`."""
-    face = default_chain()
+    faces, look = table_faces(params), params.look
     width, height = params.paper
     margin = params.margin * MM
     columns = [column for column, _ in chosen_columns(params, format.fields)]
     cells = [column_cells(params, column) for column in columns]
     grouping = _grouping(params, format.fields, places, columns, cells)
-    block = title_block(params, face, width - 2 * margin, height - 2 * margin)
+    block = title_block(params, faces, look.ink, width - 2 * margin, height - 2 * margin)
     layout = Layout(
         tuple(places),
         tuple(i for i, column in enumerate(columns) if column.total),
         width, height, margin, params.font_size,
         0 if params.summary == "front" else block.height,
-        params.page_numbers, face,
+        params.running_head, params.page_numbers, look, faces,
     )  # fmt: skip
     formatted = tuple(c if column.format else None for c, column in zip(cells, columns, strict=True))
     texts = CellTexts(keep_band_room(layout, grouping), formatted)
     watched = tuple(_watched(format.fields, places, columns, cells, grouping))
-    return TableSetup(block, texts.layout, texts, grouping, paginator_for(texts, grouping), watched)
+    paginator = paginator_for(texts, grouping)
+    return TableSetup(block, running_head(params), texts.layout, texts, grouping, paginator, watched)
+
+
+def table_faces(params: TableParams) -> Faces:
+    """Returns the fonts of a table in the language of its locale."""
+    language = han_language(params.locale)
+    return Faces(default_chain(language=language), default_chain(bold=True, language=language))
 
 
 def chosen_columns(params: TableParams, fields: Sequence[str]) -> list[tuple[Column, int]]:
@@ -146,7 +154,7 @@ def measure_columns(params: TableParams, format: InputFormat, sample: Sequence[R
     """Returns the places of the columns, as wide as the first rows need."""
     margin = params.margin * MM
     wanted = list(_wanted_columns(params, format.fields, sample))
-    return place_columns(wanted, params.paper[0] - 2 * margin, margin, params.font_size, default_chain())
+    return place_columns(wanted, params.paper[0] - 2 * margin, margin, params.font_size, table_faces(params))
 
 
 def column_cells(params: TableParams, column: Column) -> Cells | None:
@@ -154,19 +162,21 @@ def column_cells(params: TableParams, column: Column) -> Cells | None:
     if not column.format and not column.total:
         return None
     if not column.format:
-        return Cells(writer(AS_IT_IS, PLAIN_LOCALE), shown=False)
+        return Cells(plain_writer(), shown=False)
     return Cells(writer(column.format, known_locale(column.locale or params.locale)))
 
 
 def _wanted_columns(params: TableParams, fields: Sequence[str], sample: Sequence[Row]) -> Iterator[WantedColumn]:
     for column, source in chosen_columns(params, fields):
-        texts = [row[source] for row in sample]
-        align = column.align
+        texts: Sequence[str] = [row[source] for row in sample]
+        number, totals, mark = False, list[str](), ""
         if cells := column_cells(params, column):
-            align = "right" if align == "auto" and not isinstance(column.format, Date) else align
-            texts = [*cells.texts(texts), *_large_total(column, cells, texts)]
+            texts, totals = cells.texts(texts), _large_total(column, cells, texts)
+            if number := isinstance(cells.writer, NumberWriter):
+                mark = cells.writer.marks[POINT] if column.format else ""
         title = column.title if column.title is not None else column.field
-        yield WantedColumn(source, title, column.width * MM if column.width else None, align, texts)
+        width = column.width * MM if column.width else None
+        yield WantedColumn(source, title, width, column.align, texts, totals, number, mark)
 
 
 def _large_total(column: Column, cells: Cells, texts: Sequence[str]) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from ...errors import InvalidRequest
 from ...pdf.fonts.characters import printable
@@ -11,6 +12,7 @@ from ...pdf.page import Colour, Page
 from .cells import Cells
 from .formats import Number, known_locale, writer
 from .layout import FOOTER, HASHES, one_line
+from .logo import Logo
 from .params import TableParams
 from .setup import TablePlan, TableSetup
 from .warnings import GroupEntry
@@ -32,17 +34,22 @@ class NumberColumn:
 class Summary:
     """Lays out the pages of a summary: at most `summary_pages`, however many groups there are."""
 
-    def __init__(self, params: TableParams, setup: TableSetup) -> None:
+    def __init__(self, params: TableParams, setup: TableSetup, logo: Logo | None = None) -> None:
         self._params = params
+        self._logo = logo
         self._setup = setup
         self._layout = setup.layout
         self._size = params.font_size
-        self._count = Cells(writer(Number(decimals=0), known_locale(params.locale)))
         self._wanted = params.summary != "none"
         if self._wanted and self._lines(0) < 1:
             raise InvalidRequest(
                 "The page is too low for a summary.", field="summary", advice="Take a smaller font or larger paper."
             )
+
+    @cached_property
+    def _count(self) -> Cells:
+        """Writes how many; made when it is needed, as a locale takes 30 ms."""
+        return Cells(writer(Number(decimals=0), known_locale(self._params.locale)))
 
     @property
     def room(self) -> int:
@@ -104,7 +111,7 @@ class Summary:
             return top - self._head_height(number)
         y = top
         if self._params.summary == "front":
-            self._setup.title_block.draw(page, layout.margin, layout.width - layout.margin, top)
+            self._setup.title_block.draw(page, layout.margin, layout.width - layout.margin, top, self._logo)
             y -= self._setup.title_block.height + size * STEP
         else:
             page.text(layout.margin, top - size * HEADING, size * HEADING, self._setup.grouping.words.summary)

@@ -6,24 +6,32 @@ each of MAX_KNOWN groups.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
+from hashlib import blake2b
 
 import msgspec
 
 from ...pdf.fonts.characters import printable
-from ...pdf.tally import Remarks
-from .broken_cells import Fault
+from ...pdf.tally import EXAMPLES, Remark, Remarks
 from .cells import Cells
-from .groups import MAX_KEY, Band, is_shortened
+from .groups import MAX_KEY, Band, Grouping, is_shortened
 from .layout import Layout
-from .pagination import PageRows
 from .title_block import TitleBlock
 
 MAX_KNOWN = 100_000  # groups that are remembered to notice when one begins again: about 10 MB
 MAX_BOOKMARKS = 100_000  # for groups; each is an object of the file, and PDF readers load all of them
 
 RETURN = "Groups begin again after they ended, each time as a group of its own"
+SHORTENED = f"Names of groups are cut behind {MAX_KEY} characters"
+
+
+class Repeated(msgspec.Struct, frozen=True, array_like=True):
+    """A remark about rows: how often it was made, and the first rows."""
+
+    words: str
+    times: int
+    rows: tuple[int, ...]
 
 
 class GroupEntry(msgspec.Struct, array_like=True):
@@ -36,6 +44,25 @@ class GroupEntry(msgspec.Struct, array_like=True):
     sums: tuple[str, ...] = ()
 
 
+class OpenEntry(msgspec.Struct, array_like=True):
+    """An open group: its name, the number of rows before it, and which entry it is; None if it is not listed."""
+
+    words: str
+    before: int
+    entry: int | None
+
+
+class NotesSoFar(msgspec.Struct, array_like=True):
+    """What was noted so far. `known` are hashes of the names of groups, each with those around it."""
+
+    remarks: dict[str, Repeated] = {}
+    open: list[OpenEntry] = []
+    known: set[int] = set()
+    groups: int = 0
+    entries: list[GroupEntry] = []
+    totals: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True)
 class WatchedColumn:
     """A formatted or summed column: its name, and its index in an input row."""
@@ -45,90 +72,88 @@ class WatchedColumn:
     cells: Cells
     summed: bool
 
+    @property
+    def failure(self) -> str:
+        """The remark about cells that cannot be read."""
+        left_out = " and left out of the total" if self.summed else ""
+        return (
+            f"Cells of column {self.name!r} that are not {self.cells.writer.noun} are shown as they are{left_out}"
+        )
+
 
 class SurveyNotes:
-    """Looks at every page once. Keeps the first `room` groups."""
+    """Notes remarks and groups, in the order of the rows. Keeps the first `room` groups."""
 
-    def __init__(self, layout: Layout, watched: Sequence[WatchedColumn], room: int, remarks: Remarks) -> None:
+    def __init__(self, layout: Layout, grouping: Grouping, room: int, now: NotesSoFar) -> None:
         self._layout = layout
-        self._watched = watched
+        self._grouping = grouping
         self._room = room
-        self._remarks = remarks
-        self._open: list[tuple[GroupEntry, int]] = []  # with the number of rows before it
-        self._known: set[int] = set()  # hashes of the names of groups, each with those around it
-        self.groups = 0
-        self.entries: list[GroupEntry] = []
-        self.totals: tuple[str, ...] = ()
+        self._now = now
 
-    def look_at_titles(self, block: TitleBlock) -> None:
-        """Note what is cut of the title block and of the titles of columns."""
-        for text in block.cut:
-            self._remarks.add(f"{text} is cut, since it is too long")
-        for place, title in zip(self._layout.places, self._layout.titles, strict=True):
-            if title != printable(place.title):
-                self._remarks.add(f"The title of column {place.name} is cut, since it is too long")
+    def repeat(self, remarks: Iterable[Repeated], before: int) -> None:
+        """Note remarks about rows with `before` rows before them."""
+        for each in remarks:
+            numbers = tuple(before + row + 1 for row in each.rows)
+            known = self._now.remarks.get(each.words)
+            self._now.remarks[each.words] = with_rows(known, Repeated(each.words, each.times, numbers))
 
-    def look(self, page_rows: PageRows, page: int, before: int) -> None:
-        """Note what is on a page. `before` is the number of rows on the pages before it."""
-        self._look_for_failures(page_rows, before)
-        self._look_for_cuts(page_rows, before)
-        for band in page_rows.bands:
-            self._look_at(band, page, before + band.before)
-
-    def finish(self, rows: int) -> None:
-        """Close the groups that are open behind the last row."""
-        self._close(0, rows)
-        if self.groups > MAX_BOOKMARKS:
-            self._remarks.add(f"Of {self.groups} groups, the first {MAX_BOOKMARKS} have bookmarks")
-        if len(self._known) == MAX_KNOWN:
-            self._remarks.add(f"Whether a group begins again was checked for the first {MAX_KNOWN:,} groups only")
-
-    def _look_for_failures(self, page_rows: PageRows, before: int) -> None:
-        for column in self._watched:
-            if column.cells.failed:
-                for number, row in enumerate(page_rows.rows, before + 1):
-                    if not column.cells.understood(row[column.source]):
-                        self._remarks.add(_failure(column), f"row {number}")
-
-    def _look_for_cuts(self, page_rows: PageRows, before: int) -> None:
-        for row, cells in page_rows.broken.items():
-            for i, cell in cells.items():
-                if cell.fault is not Fault.NONE:
-                    name = self._layout.places[i].name
-                    self._remarks.add(cell.fault.value.format(name), f"row {before + row + 1}")
-
-    def _look_at(self, band: Band, page: int, rows: int) -> None:
+    def look(self, band: Band, page: int, rows: int) -> None:
+        """Note a band of a page, with `rows` rows before it."""
+        now = self._now
         if band.kind == "heading" and not band.continued:
             self._close(band.level, rows)
-            entry = GroupEntry(band.level, band.words, page)
-            self._open.append((entry, rows))
+            listed = len(now.entries) < self._room
+            now.open.append(OpenEntry(band.words, rows, len(now.entries) if listed else None))
             self._look_for_return(rows)
-            self.groups += 1
+            now.groups += 1
             if is_shortened(band.words):
-                self._remarks.add(f"Names of groups are cut behind {MAX_KEY} characters", f"row {rows + 1}")
-            if len(self.entries) < self._room:
-                self.entries.append(entry)
+                self.repeat([Repeated(SHORTENED, 1, (rows,))], 0)
+            if listed:
+                now.entries.append(GroupEntry(band.level, band.words, page))
         elif band.kind == "subtotal":
-            self._open[band.level][0].sums = band.sums
+            if (entry := now.open[band.level].entry) is not None:
+                now.entries[entry].sums = self._grouping.shown(band.sums)
         elif band.kind == "total":
-            self.totals = band.sums
+            now.totals = self._grouping.shown(band.sums)
+
+    def finish(self, rows: int, block: TitleBlock, remarks: Remarks) -> None:
+        """Close the groups that are open behind the last row, and add all that was noted to the remarks."""
+        now = self._now
+        self._close(0, rows)
+        self._add_titles(block, remarks)
+        for each in sorted(now.remarks.values(), key=lambda each: (each.rows[0], each.words)):
+            remarks.extend([Remark(each.words, each.times, tuple(f"row {row}" for row in each.rows))])
+        if now.groups > MAX_BOOKMARKS:
+            remarks.add(f"Of {now.groups} groups, the first {MAX_BOOKMARKS} have bookmarks")
+        if len(now.known) == MAX_KNOWN:
+            remarks.add(f"Whether a group begins again was checked for the first {MAX_KNOWN:,} groups only")
+
+    def _add_titles(self, block: TitleBlock, remarks: Remarks) -> None:
+        """Add what is cut of the title block and of the titles of columns."""
+        for text in block.cut:
+            remarks.add(f"{text} is cut, since it is too long")
+        for place, title in zip(self._layout.places, self._layout.titles, strict=True):
+            if title != printable(place.title):
+                remarks.add(f"The title of column {place.name} is cut, since it is too long")
 
     def _look_for_return(self, rows: int) -> None:
         """Note that the innermost open group was open before: the rows are not sorted."""
-        group = hash(tuple(entry.words for entry, _ in self._open))
-        if group in self._known:
-            self._remarks.add(f"{RETURN}; sort the rows by the columns of group_by", f"row {rows + 1}")
-        elif len(self._known) < MAX_KNOWN:
-            self._known.add(group)
+        known, names = self._now.known, "\n".join(each.words for each in self._now.open)
+        group = int.from_bytes(blake2b(names.encode(), digest_size=8).digest())
+        if group in known:
+            self.repeat([Repeated(f"{RETURN}; sort the rows by the columns of group_by", 1, (rows,))], 0)
+        elif len(known) < MAX_KNOWN:
+            known.add(group)
 
     def _close(self, level: int, rows: int) -> None:
-        for entry, before in self._open[level:]:
-            entry.rows = rows - before
-        del self._open[level:]
+        for each in self._now.open[level:]:
+            if each.entry is not None:
+                self._now.entries[each.entry].rows = rows - each.before
+        del self._now.open[level:]
 
 
-def _failure(column: WatchedColumn) -> str:
-    left_out = " and left out of the total" if column.summed else ""
-    return (
-        f"Cells of column {column.name!r} that are not {column.cells.writer.noun} are shown as they are{left_out}"
-    )
+def with_rows(known: Repeated | None, later: Repeated, examples: int = EXAMPLES) -> Repeated:
+    """Returns a remark with what was found later."""
+    if known is None:
+        return later
+    return Repeated(known.words, known.times + later.times, (known.rows + later.rows)[:examples])

@@ -6,12 +6,20 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
-from pypdf.generic import ArrayObject, ByteStringObject, DictionaryObject, IndirectObject, TextStringObject
+from pypdf.generic import (
+    ArrayObject,
+    BooleanObject,
+    ByteStringObject,
+    DictionaryObject,
+    IndirectObject,
+    TextStringObject,
+)
 
 from ..objects import reference
 from ..reader import ForeignPdf
 from ..segment_body import SegmentBody
 from . import remarks
+from .fields import DrawnField, draw_field
 from .looks import Look, appearance, inherited, placement
 from .values import ObjectCopy, rectangle, scalar
 
@@ -38,6 +46,9 @@ class AnnotationCopy:
         self._objects = objects
         self._numbers = numbers
         self._own = own
+        form = pdf.resolve(pdf.catalog.get("/AcroForm"))
+        wanted = form.get("/NeedAppearances") if isinstance(form, DictionaryObject) else None
+        self._stale = not own and pdf.resolve(wanted) == BooleanObject(True)  # pictures of fields may be old
         self._losses: Counter[str] = Counter()  # of the present page
 
     def copy(self, page: DictionaryObject, where: str) -> tuple[bytes, list[Look]]:
@@ -87,14 +98,28 @@ class AnnotationCopy:
         if isinstance(flags, int) and flags & _UNSEEN:
             return []
         box = self._pdf.box(value.get("/Rect"))
+        layer = self._objects.spell(value.get("/OC")) if "/OC" in value else b""
         look = appearance(self._pdf, value)
+        stale = field and self._stale and inherited(self._pdf, value, "/FT") != "/Btn"
+        if field and box and (look is None or stale) and (drawn := draw_field(self._pdf, value, box)):
+            return self._drawn(drawn, layer)
         if look is None or not box:
             if not field or "/MK" in value or (inherited(self._pdf, value, "/V") or "") not in ("", "/Off"):
                 self._losses[remarks.NO_LOOK] += 1
             return []
+        if stale:
+            self._losses[remarks.STALE] += 1
         matrix = placement(self._pdf, look, box)
-        layer = self._objects.spell(value.get("/OC")) if "/OC" in value else b""
         return [Look(self._objects.spell(look), matrix, layer)] if matrix else []
+
+    def _drawn(self, field: DrawnField, layer: bytes) -> list[Look]:
+        if not field.operators:
+            return []
+        self._losses[remarks.DRAWN] += 1
+        if field.cut:
+            self._losses[remarks.CUT_FIELD] += 1
+        form = self._out.add_text_form(field.width, field.height, field.texts, field.operators)
+        return [Look(reference(form), field.matrix, layer)]
 
     def _note_kind(self, value: DictionaryObject, field: bool) -> None:
         if not field:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pypdf.generic import BooleanObject, DictionaryObject
+from pypdf.generic import DictionaryObject
 
 from ..reader import ForeignPdf
 from ..tally import Tally
@@ -10,7 +10,7 @@ from . import remarks
 
 
 def note_losses(pdf: ForeignPdf, tally: Tally) -> None:
-    """Note what a file has of scripts, attached files, tags, and fields whose pictures are left to readers."""
+    """Note what a file has of scripts, attached files and tags."""
     catalog = pdf.catalog
     names, opening, form = (_entry(pdf, key) for key in ("/Names", "/OpenAction", "/AcroForm"))
     opens = pdf.resolve(opening.get("/S"))
@@ -18,8 +18,6 @@ def note_losses(pdf: ForeignPdf, tally: Tally) -> None:
         tally.warn(remarks.SCRIPT)
     if "/EmbeddedFiles" in names or "/AF" in catalog:
         tally.warn(remarks.ATTACHED)
-    if pdf.resolve(form.get("/NeedAppearances")) == BooleanObject(True):
-        tally.warn(remarks.STALE)
     if "/StructTreeRoot" in catalog:
         tally.warn(remarks.TAGS)
 

@@ -29,14 +29,17 @@ def load(names: Iterable[str]) -> None:
     font_files(wanted)
     if wanted != _names:
         _names = wanted
-        default_chain.cache_clear()
+        _chain.cache_clear()
+
+
+def default_chain(*, bold: bool = False, language: str = "") -> FontChain:
+    """Return the fonts of all text, made once a process; `language` as `han_language` returns it."""
+    return _chain(bold, language)
 
 
 @cache
-def default_chain(*, bold: bool = False, language: str = "") -> FontChain:
-    """Return the fonts of all text, made once a process; `language` as `han_language` returns it."""
-    regular = default_chain() if bold or language else None
-    return FontChain(font_files(_names), bold, language, regular)
+def _chain(bold: bool, language: str) -> FontChain:
+    return FontChain(font_files(_names), bold, language, _chain(False, "") if bold or language else None)
 
 
 def font_at(place: int) -> Font:

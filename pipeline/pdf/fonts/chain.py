@@ -29,9 +29,9 @@ class FontChain:
     measured and spelled by looking characters up. Any other text is a `Line`; where each character is one glyph of
     some font (Chinese, Korean), it is simple: its glyphs are looked up too, and nothing is shaped.
 
-    `fonts` are by their places in a file: a bold face stands MAX_FONTS behind its font; a font without one stands
-    in for it. `language` is that of Font. `regular` is the chain of the same files that is neither bold nor in a
-    language, None for that chain itself.
+    `fonts` are by their places in a file: a bold face is MAX_FONTS behind its font, which stands in for one that
+    is missing. `language` is that of Font. `regular` is the chain of the same files that is neither bold nor
+    in a language, None for that chain itself.
     """
 
     def __init__(

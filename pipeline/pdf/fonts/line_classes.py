@@ -8,6 +8,7 @@ Japanese and Korean. Any other character counts as a letter.
 from __future__ import annotations
 
 import re
+from functools import cache
 
 from .characters import is_mark
 
@@ -47,14 +48,19 @@ _RANGES = {
     "\U00020000-\U0003fffd",
     " ": " ",
 }  # fmt: skip
-_CLASSES = [(re.compile(f"[{ranges}]"), letter) for letter, ranges in _RANGES.items()]
+
+
+@cache
+def _patterns() -> list[tuple[re.Pattern[str], str]]:
+    """Return a pattern for each class. They are compiled for the first text that is not plain: it takes 5 ms."""
+    return [(re.compile(f"[{ranges}]"), letter) for letter, ranges in _RANGES.items()]
 
 
 class _Classes(dict[str, str]):
     """The class of each character met; characters by the thousand, so their number is bounded."""
 
     def __missing__(self, character: str) -> str:
-        found = (letter for pattern, letter in _CLASSES if pattern.match(character))
+        found = (letter for pattern, letter in _patterns() if pattern.match(character))
         self[character] = MARK if is_mark(character) else next(found, LETTER)
         return self[character]
 

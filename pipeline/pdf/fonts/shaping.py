@@ -95,7 +95,11 @@ def one_by_one(text: str, chain: Glyphs, at: int = 0) -> list[Placed]:
 
 
 def _shaped(text: str, place: int, font: Font, backward: bool) -> list[Placed]:
-    """Return the glyphs of one piece. Of several for the same characters, the widest carries the text."""
+    """Return the glyphs of one piece. Of several for the same characters, the widest carries the text.
+
+    The letters of a ligature are told as they are seen, from left to right: readers (PDFium, poppler, pdf.js) turn
+    the whole line around. A span interrupts the word for them, so it stands where they would drop a joiner only.
+    """
     found: list[Placed] = []
     glyphs = font.shape(text, backward)
     stops = _stops(glyphs, len(text))
@@ -103,9 +107,9 @@ def _shaped(text: str, place: int, font: Font, backward: bool) -> list[Placed]:
         same = list(group)
         words = text[cluster : stops[cluster]]
         widest = max(same, key=lambda glyph: glyph.advance)
-        told = words.translate(MIRRORED) if backward and len(words) == 1 else words
-        several = len(same) > 1 or (backward and len(words) > 1)  # readers turn a ligature's letters around
-        span = (len(found), words) if several else None
+        joiner = len(words) > 1 and INVISIBLE.search(words) is not None
+        told = words[::-1].translate(MIRRORED) if backward and not joiner else words
+        span = (len(found), words) if len(same) > 1 or (backward and joiner) else None
         for glyph in same:
             width = round(font.advance(glyph.id))
             said = told if glyph is widest else ""

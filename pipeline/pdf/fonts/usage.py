@@ -23,6 +23,7 @@ class FontUsage:
     def __init__(self) -> None:
         self.characters: set[str] = set()
         self.glyphs: dict[tuple[int, int], str] = {}
+        self._others: set[int] = set()  # the fonts of `glyphs`
 
     def __bool__(self) -> bool:
         return bool(self.characters or self.glyphs)
@@ -55,15 +56,18 @@ class FontUsage:
         self.update((), [Glyph(chain.first, 0, ""), *filter(None, own)])
 
     def add_usage(self, other: FontUsage) -> None:
-        """Add what a page used."""
+        """Add what a page, or a part of one, used."""
         self.characters |= other.characters
-        if new := other.glyphs.items() - self.glyphs.items():
+        if not self.glyphs:
+            self.glyphs, self._others = other.glyphs.copy(), other._others.copy()
+        elif new := other.glyphs.items() - self.glyphs.items():
             self.update((), [Glyph(*key, text) for key, text in new])
 
     def update(self, characters: Iterable[str], glyphs: Iterable[Glyph]) -> None:
         """Add what another segment used. Of several texts of a glyph the smallest counts, whatever the order."""
         self.characters.update(characters)
         for font, glyph, text in glyphs:
+            self._others.add(font)
             known = self.glyphs.get((font, glyph))
             self.glyphs[font, glyph] = min(filter(None, (known, text)), default="")
 
@@ -74,11 +78,10 @@ class FontUsage:
 
     def fonts(self, chain: FontChain) -> list[int]:
         """Return the indexes of the fonts used. The first font is used whenever there is text."""
-        others = {font for font, _ in self.glyphs}
         if chain.is_plain(self.characters):
-            return sorted({0, *others}) if self else []
+            return sorted({0, *self._others}) if self else []
         drawn = {chain.font_index(character) or 0 for character in self.characters}
-        return sorted({0, *drawn, *others})
+        return sorted({0, *drawn, *self._others})
 
     def by_font(self, chain: FontChain) -> dict[int, dict[int, str]]:
         """Return, for each font, its glyphs and the text that each stands for.

@@ -8,7 +8,9 @@ const TABLES = [".csv", ".tsv", ".txt", ".jsonl", ".ndjson", ".json", ".parquet"
 const HEAD = 65536; // bytes of a listing that are looked at
 const natural = new Intl.Collator(undefined, { numeric: true }).compare;
 const ending = (name) => (/\.[^./]*$/.exec(name.toLowerCase()) ?? [""])[0];
-const hidden = (name) => name.split("/").some((step) => step.startsWith(".") || step === "__MACOSX");
+// Written by systems, not by people: Windows, and the indexes of Synology and of ZIP files from a Mac
+const SYSTEM = ["thumbs.db", "ehthumbs.db", "desktop.ini", "@eadir", "__macosx", "$recycle.bin", "system volume information"];
+const hidden = (name) => name.split("/").some((step) => step.startsWith(".") || SYSTEM.includes(step.toLowerCase()));
 
 // [{ name, size, open, file }]: files with their folders; folders are walked through.
 export async function fromDrop(transfer) {

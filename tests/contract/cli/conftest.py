@@ -34,13 +34,14 @@ def album(tmp_path: Path) -> Path:
     """Twelve photos in two folders, one of them broken, and other files."""
     folder = tmp_path / "album"
     (folder / "trip").mkdir(parents=True)
-    (folder / ".cache").mkdir()
+    for name in (".cache", "@eaDir"):
+        (folder / name).mkdir()
     for number in range(1, 11):
         (folder / f"{number}.jpg").write_bytes(jpeg(number))
     (folder / "trip" / "1.JPEG").write_bytes(jpeg(20))
     (folder / "7.jpg").write_bytes(b"nope")
     (folder / "trip" / "2.png").write_bytes(jpeg(21))
-    for name in (".hidden.jpg", ".cache/thumb.jpg", "notes.txt"):
+    for name in (".hidden.jpg", ".cache/thumb.jpg", "Thumbs.db", "@eaDir/1.jpg", "notes.txt"):
         (folder / name).write_bytes(jpeg(0))
     return folder
 

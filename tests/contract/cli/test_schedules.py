@@ -21,8 +21,8 @@ def test_schedules_are_listed(run: Run, services: Services) -> None:
     LastRuns(services).save(report, LastRun(ran, ran=ran, outcome="mailed the report", problem="It rained."), None)
     found = {each["name"]: each for each in answer(run("schedules", "--json", TIMEZONE="Asia/Seoul"))["schedules"]}
     assert list(found) == ["check", "clean-up", "report"]
-    assert found["report"]["last"] == ran
-    assert found["report"]["next"] == datetime(2026, 11, 30, 9, tzinfo=SEOUL).timestamp()
+    assert datetime.fromisoformat(found["report"]["last"]).timestamp() == ran
+    assert datetime.fromisoformat(found["report"]["next"]) == datetime(2026, 11, 30, 9, tzinfo=SEOUL)
     assert found["check"]["last"] is None
     shown = run("schedules", TIMEZONE="Asia/Seoul")
     assert "next 2026-11-30 09:00:00, last 2026-11-29 09:00:00  mailed the report" in shown.stdout

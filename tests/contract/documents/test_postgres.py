@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import os
-import pwd
-import subprocess
 from collections.abc import Iterator
 from contextlib import closing
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import psycopg
 import pytest
 
-from local.services import free_port
 from pipeline.documents.inputs import sql
 from pipeline.documents.inputs.jsonl import encode_records
 from pipeline.documents.inputs.sql import Query
 from pipeline.errors import QueryFailed
+
+from ...postgres import postgres
 
 pytestmark = pytest.mark.xdist_group("postgres")  # one server for all, whoever runs them
 ORDERS = Query("orders", "SHOP_DATABASE_URL", "SELECT * FROM orders ORDER BY id")
@@ -26,25 +22,8 @@ ORDERS = Query("orders", "SHOP_DATABASE_URL", "SELECT * FROM orders ORDER BY id"
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[int]:
-    """The port of a PostgreSQL server as the system has it. In CI it must be there; .ci/run installs it."""
-    programs = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
-    if not programs and not os.environ.get("CI"):
-        pytest.skip("There is no PostgreSQL here; on Debian: apt-get install postgresql")
-    assert programs, "PostgreSQL is needed in CI"
-    port, root = free_port(), os.geteuid() == 0
-    user: dict[str, Any] = {"user": "postgres"} if root else {}  # it does not run as root
-    with TemporaryDirectory(prefix="pg") as folder:
-        if root:
-            os.chown(folder, pwd.getpwnam("postgres").pw_uid, -1)
-        data, run = f"{folder}/data", {"check": True, "cwd": folder, "stdout": subprocess.DEVNULL, **user}
-        subprocess.run([str(programs[-1] / "initdb"), "-D", data, "-A", "trust", "-U", "shop", "-N"], **run)
-        options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off"
-        control = [str(programs[-1] / "pg_ctl"), "-D", data, "-w", "-l", f"{folder}/log"]
-        subprocess.run([*control, "-o", options, "start"], **run)
-        try:
-            yield port
-        finally:
-            subprocess.run([*control, "-m", "immediate", "stop"], **run)
+    with postgres() as port:
+        yield port
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from pipeline import documents
 from pipeline.exports.export import Export, Result
 from pipeline.pdf.tally import Skipped
 from pipeline.exports.encoding import decode_export, decode_plan, encode
-from pipeline.web.api import Body
+from pipeline.web.api import ExportBody
 
 documents.load(["pipeline.documents.photos"])
 
@@ -34,7 +34,7 @@ def read(barrier):
         decode_export(export)
         decode_plan(plan)
         msgspec.convert({"photos": [{"source": "s"}]}, photos)
-        msgspec.convert({"document": "photos", "params": {}}, Body)
+        msgspec.convert({"document": "photos", "params": {}}, ExportBody)
 
 for _ in range(30):
     child = os.fork()

@@ -54,10 +54,10 @@ class Stage:
 
     def submit(
         self, *, chunk_pages: int = 2, notify: str | None = "admin@example.org", volume: VolumeLimit = UNCUT,
-        **params: Any,
+        owner: str = "shop", **params: Any,
     ) -> str:  # fmt: skip
         params = {"listing": ALBUM, **params}
-        order = ExportRequest("photos", params, "shop", notify, chunk_pages=chunk_pages, volume=volume)
+        order = ExportRequest("photos", params, owner, notify, chunk_pages=chunk_pages, volume=volume)
         return submit(self.s, order).export.id
 
     def planned(self, **order: Any) -> str:
@@ -90,9 +90,9 @@ class Stage:
         while self.queue.sent:
             step, export_id, *chunks = self.queue.sent.pop(0)
             for chunk in chunks:
-                while isinstance(steps.render(self.s, export_id, int(chunk)), Again):
+                while isinstance(flow.take(self.s, step, export_id, int(chunk)), Again):
                     pass
-            flow.take(self.s, "assemble" if step == "render" else step, export_id)
+            flow.take(self.s, {"render": "assemble", "measure": "plan"}.get(step, step), export_id)
 
     def send_mails(self) -> None:
         """What a leading keeper does."""

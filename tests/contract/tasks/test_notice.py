@@ -89,7 +89,7 @@ def test_a_mail_about_volumes_links_to_the_index_and_volumes(mail: Smtp) -> None
     links = [line for line in text.splitlines() if line.startswith("https://")]
     assert len(links) == 1 + VOLUMES_IN_MAIL + 1
     assert [link.rsplit("/", 1)[1] for link in links[1:-1]] == [str(n) for n in range(1, VOLUMES_IN_MAIL + 1)]
-    assert links[-1] == f"https://pdf.example.org/#{export.id}"
+    assert links[-1] == f"https://pdf.example.org/export/{export.id}"
     assert "Volume 2 of 25 (pages 11-20, 1.0 MB)" in html
     for link in links:
         assert f'<a href="{link}">' in html

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,9 +10,10 @@ import pytest
 import redis
 
 from pipeline.adapters.redis import messages
-from pipeline.adapters.redis.messages import LARGE
+from pipeline.adapters.redis.messages import LARGE, LATER
 from pipeline.exports.export import State
 from pipeline.exports.waves import Wave
+from pipeline.services import Message
 from pipeline.tasks import flow
 
 from ... import steps
@@ -58,6 +60,19 @@ def test_the_next_wave_but_one_follows_and_the_assembly_comes_last(large: Stage)
     assert large.load(export_id).state is State.READY
 
 
+def test_only_the_missing_chunks_of_the_next_wave_are_sent(large: Stage, client: Any) -> None:
+    """After a repair. When Redis forgot what is drawn, all are sent: a stored chunk is drawn to the same bytes."""
+    export_id = large.planned(chunk_pages=1)
+    for chunk in (*range(16), 33):
+        steps.render(large.s, export_id, chunk)
+    large.queue.sent.clear()
+    flow.take(large.s, "wave", export_id, Wave(0, 16))
+    assert large.queue.sent == [("render", export_id, "32", "34", "35")]
+    client.flushall()
+    flow.take(large.s, "wave", export_id, Wave(0, 16))
+    assert large.queue.sent[1:] == [sent(large, 32, CHUNKS, export_id)]
+
+
 def test_a_wave_that_ended_incomplete_leaves_its_chunks_to_the_keeper(large: Stage) -> None:
     """A part of the chord returned, because another worker was at its chunk, and that one died."""
     export_id = large.planned(chunk_pages=1)
@@ -101,3 +116,44 @@ def test_a_small_export_goes_on_while_too_many_messages_wait(
     client.rpush(LARGE, *"abc")
     steps.plan(stage.s, export_id)
     assert stage.queue.sent == [sent(stage, 0, 3, export_id)]
+
+
+class Sent:
+    """Messages that were sent: their exports, and whether it was not their turn."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[str, bool]] = []
+
+    def send(self, message: Message) -> None:
+        if message.wave:
+            self.sent.append((message.export_id, message.later))
+
+
+def test_large_exports_of_an_owner_take_their_turns_one_after_the_other(large: Stage, client: Any) -> None:
+    first, second, third = (large.submit(chunk_pages=1, title=title) for title in "ABC")
+    queue = Sent()
+    s = dataclasses.replace(large.s, queue=queue)
+    for each in (first, second):
+        flow.take(s, "plan", each)
+    assert queue.sent == [(first, False)] * 2 + [(second, True)] * 2
+    client.rpush(LATER, "a chunk of the second")
+    flow.take(s, "plan", third)
+    assert len(queue.sent) == 4, "it is not begun: what the keeper sends again and again must not fill the queues"
+    assert not s.redis.messages.sent_lately(third)
+    flow.take(s, "wave", first, Wave(0, 16))
+    flow.take(s, "wave", second, Wave(0, 16))
+    assert queue.sent[4:] == [(first, False), (second, True)], "what is begun goes on"
+    flow.cancel(s, first)
+    flow.take(s, "deliver", first)
+    flow.take(s, "wave", second, Wave(1, 16))
+    flow.take(s, "wave", second, Wave(0, 16))
+    assert queue.sent[6:] == [(second, False)]
+
+
+def test_each_owner_has_a_turn(large: Stage) -> None:
+    queue = Sent()
+    s = dataclasses.replace(large.s, queue=queue)
+    for owner in ("shop", "other"):
+        export_id = large.submit(owner=owner, chunk_pages=1)
+        flow.take(s, "plan", export_id)
+    assert [later for _, later in queue.sent] == [False] * 4

@@ -52,6 +52,17 @@ def test_the_size_of_a_download_can_be_asked(
         assert "attachment" in file.headers["Content-Disposition"]
 
 
+def test_a_part_of_a_file_can_be_asked(client: FlaskClient, services: Services, put_photos: PutPhotos) -> None:
+    export_id = asked(client, put_photos)
+    make(services, export_id)
+    url = client.get(f"/v1/exports/{export_id}/download", headers=SHOP | {"Range": "bytes=5-9"}).headers["Location"]
+    with urllib.request.urlopen(url) as file:
+        whole = file.read()
+    with urllib.request.urlopen(urllib.request.Request(url, headers={"Range": "bytes=5-9"})) as file:
+        assert (file.status, file.read()) == (206, whole[5:10])
+        assert file.headers["Content-Range"] == f"bytes 5-9/{len(whole)}"
+
+
 def test_each_volume_can_be_downloaded(client: FlaskClient, services: Services, put_photos: PutPhotos) -> None:
     export_id = asked(client, put_photos, 5, volume_pages=2)
     make(services, export_id)

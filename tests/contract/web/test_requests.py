@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import threading
+import time
 from dataclasses import replace
+from typing import Any
 
 import msgspec
 import pytest
 import requests
 from flask.testing import FlaskClient
 from werkzeug.serving import make_server
+from werkzeug.test import TestResponse
 
 from pipeline.exports.export import State
+from pipeline.exports.ids import new_id
 from pipeline.exports.repository import listing_key
+from pipeline.exports.request import ExportRequest, request_key
 from pipeline.services import Services
 from pipeline.settings import Settings
 from pipeline.web import create_app
@@ -217,6 +222,36 @@ def test_the_same_key_always_gives_the_same_export(
     assert quoted.json["id"] == answer.json["id"]  # type: ignore[index]
     other = client.post("/v1/exports", json=body, headers=ARCHIVE | {"Idempotency-Key": "order 7"})
     assert other.json["id"] != first  # type: ignore[index]
+
+
+def test_the_header_of_a_key(client: FlaskClient, put_photos: PutPhotos, subtests: pytest.Subtests) -> None:
+    body = {"document": "photos", "params": {"listing": put_photos(1)}}
+
+    def answered(header: str, **more: Any) -> TestResponse:
+        return client.post("/v1/exports", json=body | more, headers=SHOP | {"Idempotency-Key": header})
+
+    same = ask(client, {"listing": "inputs/album.jsonl"}, key='a "b" \\').json
+    assert answered('"a \\"b\\" \\\\"').json["id"] == same["id"]  # type: ignore[index]
+    refused = {
+        "another request": answered('"a \\"b\\" \\\\"', volume_pages=2),
+        "another key": answered('"one"', key="two"),
+        "no end": answered('"one'),
+        "no escape": answered('"o\\ne"'),
+        "empty": answered('""'),
+        "long": answered("x" * 201),
+    }
+    for what, answer in refused.items():
+        with subtests.test(what=what):
+            assert answer.status_code == 422 and error(answer)["field"] == "key"
+    assert error(refused["another request"])["code"] == "KeyReused"
+
+
+def test_a_request_that_is_being_accepted_is_a_conflict(client: FlaskClient, services: Services) -> None:
+    params = {"photos": [{"source": "inputs/1.jpg"}]}
+    key = request_key(ExportRequest("photos", params, "shop", key="once"))
+    services.bucket.put(f"requests/{key}", new_id(time.time() - 50).encode())  # its process died on the way
+    answer = ask(client, params, key="once")
+    assert answer.status_code == 409 and error(answer)["code"] == "Conflict"
 
 
 def test_the_deadline_is_kept_for_the_scaler(client: FlaskClient, services: Services) -> None:

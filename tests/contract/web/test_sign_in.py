@@ -11,6 +11,7 @@ from flask.testing import FlaskClient
 
 from pipeline.exports.ids import new_id
 from pipeline.services import Services
+from pipeline.settings import Token
 from pipeline.web import create_app
 
 from .conftest import ARCHIVE, OURS, PASSWORD, SHOP, PutPhotos, asked, error, sign_in, sign_out
@@ -44,7 +45,7 @@ def test_a_wrong_token_is_refused_even_with_a_session(client: FlaskClient, subte
 
 
 def test_a_token_may_have_any_sign_in_it(services: Services) -> None:
-    settings = replace(services.settings, api_tokens={"to=ken,1 2": "shop"})
+    settings = replace(services.settings, api_tokens={"to=ken,1 2": Token("shop")})
     client = create_app(replace(services, settings=settings)).test_client()
     for value in ("Bearer to=ken,1 2", "bearer  to=ken,1 2 "):
         assert client.get("/v1/exports", headers={"Authorization": value}).status_code == 200

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from pipeline.adapters.redis.progress import Progress
@@ -47,6 +48,14 @@ def test_only_drawing_is_estimated() -> None:
 
 
 def test_no_more_pages_than_there_are_are_shown() -> None:
-    shown = full(export(), Progress(250, 0, 0), 10.0, "https://pdf.example.org", ())
-    assert (shown["progress"]["pages_done"], shown["progress"]["pages"]) == (200, 200)
-    assert shown["links"]["page"] == f"https://pdf.example.org/#{shown['id']}"
+    shown = full(export(), Progress(250, 0, 0), 10.0, "https://pdf.example.org", 60.0, ())
+    assert (shown.progress.pages_done, shown.progress.pages) == (200, 200)
+    assert shown.links.page == f"https://pdf.example.org/export/{shown.id}"
+
+
+def test_times_are_written_by_rfc_3339() -> None:
+    shown = msgspec.json.decode(
+        msgspec.json.encode(full(export(), None, 10.0, "https://pdf.example.org", 60.0, ()))
+    )
+    assert (shown["created_at"], shown["finished_at"]) == ("1970-01-01T00:00:00Z", None)
+    assert shown["expires_at"] == "1970-01-01T00:01:00Z"

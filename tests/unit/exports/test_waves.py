@@ -48,6 +48,20 @@ def test_a_wave_has_two_chunks_for_each_process_and_16_at_least(processes: int, 
 
 
 @pytest.mark.parametrize(
+    ("wave", "chunks"),
+    [
+        (Wave(0, 3), range(3)),
+        (Wave(2, 3), range(6, 9)),
+        (Wave(3, 3), range(9, 10)),
+        (Wave(4, 3), range(10, 10)),
+        (Wave(9, 3), range(10, 10)),
+    ],
+)
+def test_the_last_wave_may_be_shorter(wave: Wave, chunks: range) -> None:
+    assert wave.chunks(10) == chunks
+
+
+@pytest.mark.parametrize(
     ("missing", "first"),
     [
         ([], []),

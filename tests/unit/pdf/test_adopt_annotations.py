@@ -53,7 +53,6 @@ FIELD = b"/Subtype/Widget/FT/Tx/T(n)/V(Filled in)"
         (FIELD + b"/AP<</N 7 0 R>>", [remarks.FIELD]),
         (FIELD + b"/AP<</N 8 0 R>>", [remarks.FIELD]),
         (FIELD + b"/AP<</N<</On 7 0 R/Off 8 0 R>>>>/AS/On", [remarks.FIELD]),
-        (FIELD + b"/AP<</N<</On 7 0 R>>>>/AS/Off", [remarks.FIELD, remarks.NO_LOOK]),
         (FIELD + b"/AP<</N 7 0 R>>/F 2", [remarks.FIELD]),
         (b"/Subtype/Widget/FT/Sig/T(s)/AP<</N 7 0 R>>", [remarks.SIGNATURE]),
         (b"/Subtype/Movie/AP<</N 7 0 R>>", [remarks.MEDIA]),
@@ -64,17 +63,6 @@ def test_what_an_annotation_shows_is_kept_and_the_rest_is_named(annotation: byte
     file = annotated(annotation, catalog=b"/AcroForm<</Fields[6 0 R]>>" if b"Widget" in annotation else b"")
     assert seen(adopt(file)) == seen(file)
     assert warnings(file) == warned
-
-
-def test_a_field_without_a_picture_is_named_only_when_it_was_filled_in() -> None:
-    assert warnings(annotated(FIELD)) == [remarks.FIELD, remarks.NO_LOOK]
-    assert warnings(annotated(b"/Subtype/Widget/FT/Tx/Parent 9 0 R", {9: b"<</V(above)>>"}))[1:] == [
-        remarks.NO_LOOK
-    ]
-    assert warnings(annotated(b"/Subtype/Widget/FT/Tx")) == [remarks.FIELD]
-    assert warnings(annotated(b"/Subtype/Widget/FT/Tx/MK<</BG[1 0 0]>>")) == [remarks.FIELD, remarks.NO_LOOK]
-    drawn_by_readers = annotated(FIELD + b"/AP<</N 7 0 R>>", catalog=b"/AcroForm<</NeedAppearances true>>")
-    assert warnings(drawn_by_readers) == [remarks.STALE, remarks.FIELD]
 
 
 def test_a_note_keeps_its_window_and_its_answers() -> None:

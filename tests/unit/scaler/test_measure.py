@@ -81,6 +81,17 @@ def test_while_planned_an_export_has_its_kinds_size() -> None:
     )
 
 
+def test_measuring_is_work_that_can_be_taken_now() -> None:
+    export = replace(EXPORT, document="table", state=State.PLANNING, started_at=100.0)
+    found = demand(export, [], 0.0, LEARNED, SETTINGS, 104.0, unmeasured=30.0)
+    assert (found.untaken, found.chunk_seconds, found.before_seconds) == (30, 1.0, 0.0)
+    known = demand(replace(export, document="photos"), [], 0.0, LEARNED, SETTINGS, 104.0)
+    both = demand(replace(export, document="photos"), [], 0.0, LEARNED, SETTINGS, 104.0, unmeasured=30.0)
+    assert both.untaken * both.chunk_seconds == pytest.approx(30 + known.untaken * known.chunk_seconds)
+    assert both.before_seconds == 0.0
+    assert both.after_seconds == known.after_seconds
+
+
 def test_an_export_of_an_unknown_kind_has_no_size() -> None:
     assert demand(replace(EXPORT, document="table"), [], 0.0, LEARNED, SETTINGS, 0.0).untaken == 0
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 
@@ -14,7 +14,7 @@ from pipeline.tasks import checks
 from pipeline.tasks.checks import ExportChecks
 
 DEADLINE = 1000.0
-IDS = [new_id() for _ in range(5)]
+IDS = sorted(new_id() for _ in range(5))
 BAD, *GOOD = IDS
 
 
@@ -124,3 +124,49 @@ def test_an_old_refused_export_keeps_no_worker_up(clock: Clock) -> None:
 def test_without_redis_no_export_can_be_checked(clock: Clock) -> None:
     with pytest.raises(RedisDown):
         ExportChecks(DEADLINE).demands(IDS, refusing(RedisDown("no"), [BAD]))
+
+
+class Slow:
+    """Checks that take a second each; some fail."""
+
+    def __init__(self, clock: Clock, bad: Sequence[str] = ()) -> None:
+        self._clock = clock
+        self._bad = bad
+        self.checked: list[int] = []
+
+    def __call__(self, export_id: str) -> Demand | None:
+        self._clock.seconds += 1
+        self.checked.append(IDS.index(export_id))
+        if export_id in self._bad:
+            raise DamagedExport("no")
+        return well(export_id)
+
+    def turn(self, exports: ExportChecks) -> list[int]:
+        self.checked.clear()
+        exports.demands(IDS, self, 1.5)
+        return list(self.checked)
+
+
+def test_what_a_turn_has_no_time_for_is_checked_in_the_next(clock: Clock) -> None:
+    exports, check = ExportChecks(DEADLINE), Slow(clock)
+    assert exports.demands(IDS, check, 1.5) == [
+        well(IDS[0]), well(IDS[1]), *(Demand(each, 0, 0.0) for each in IDS[2:])]  # fmt: skip
+    assert check.turn(exports) == [2, 3]
+    assert check.turn(exports) == [4, 0]
+    assert exports.demands(IDS, check, 1.5) == list(map(well, IDS)), "what is known counts"
+    assert exports.demands(IDS[3:], check, 1.5) == list(map(well, IDS[3:])), "the others ended"
+    assert check.turn(exports) == [0, 1], "a round is over: it begins with the oldest"
+
+
+def test_what_failed_has_a_time_of_its_own(clock: Clock) -> None:
+    exports, check = ExportChecks(DEADLINE), Slow(clock, IDS[:3])
+    assert [check.turn(exports) for _ in range(3)] == [[0, 1], [2, 3, 0, 1], [4, 3, 2, 0]]
+    clock.seconds += 60
+    assert [check.turn(exports) for _ in range(2)] == [[3, 4, 1, 2], [3, 4, 0, 1]]
+
+
+def test_no_export_is_taken_for_done_that_was_not_checked(clock: Clock) -> None:
+    exports = ExportChecks(DEADLINE)
+    exports.demands(IDS, well)
+    exports.forget()
+    assert exports.demands(IDS, well, -1.0) == [Demand(each, 0, 0.0) for each in IDS]

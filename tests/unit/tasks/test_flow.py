@@ -12,7 +12,8 @@ from pipeline.tasks.flow import LARGE, STEPS, after, chunks
 from pipeline.tasks.step import Again, Done, Missing, Next, NotWanted, Outcome
 
 ID = new_id()
-EXPORT = Export(ID, "photos", {}, "shop", 0.0, chunks=3)
+EXPORT = Export(ID, "photos", {}, "shop", 0.0, state=State.RENDERING, chunks=3)
+PLANNED = Export(ID, "photos", {}, "shop", 0.0, state=State.PLANNING)
 BIG = Export(new_id(), "photos", {}, "shop", 0.0, chunks=36)
 DONE, AGAIN = Done(EXPORT, 5), Again("volumes are left", 2)
 MISSING, NOT_WANTED = Missing(EXPORT, (0, 2)), NotWanted("the export is over")
@@ -27,17 +28,28 @@ NOTHING: list[Message] = []
             "plan",
             Done(BIG),
             [
-                Message("render", BIG.id, tuple(range(16)), Wave(0, 16)),
-                Message("render", BIG.id, tuple(range(16, 32)), Wave(1, 16)),
+                Message("render", BIG.id, tuple(range(16)), Wave(0, 16), "shop"),
+                Message("render", BIG.id, tuple(range(16, 32)), Wave(1, 16), "shop"),
             ],
         ),
         ("plan", AGAIN, NOTHING),
-        ("plan", MISSING, NOTHING),
+        ("plan", MISSING, [Message("measure", ID, (0, 2))]),
+        (
+            "plan",
+            Missing(EXPORT, tuple(range(36))),
+            [
+                Message("measure", ID, tuple(range(16)), Wave(0, 16)),
+                Message("measure", ID, tuple(range(16, 32)), Wave(1, 16)),
+            ],
+        ),
+        ("measure", DONE, NOTHING),  # the plan follows from the chord of all ranges
         ("plan", NOT_WANTED, NOTHING),
         ("render", DONE, NOTHING),  # the assembly follows from the chord of all chunks
         ("wave", DONE, [Message("assemble", ID)]),
         ("wave", AGAIN, NOTHING),
-        ("wave", Next(BIG, Wave(2, 16), (32, 35)), [Message("render", BIG.id, (32, 35), Wave(2, 16))]),
+        ("wave", Next(BIG, Wave(2, 16), (32, 35)), [Message("render", BIG.id, (32, 35), Wave(2, 16), "shop")]),
+        ("wave", Done(PLANNED), [Message("plan", ID)]),
+        ("wave", Next(PLANNED, Wave(2, 16), (32,)), [Message("measure", ID, (32,), Wave(2, 16), "shop")]),
         ("wave", NOT_WANTED, NOTHING),
         ("render", AGAIN, NOTHING),
         ("render", MISSING, NOTHING),
@@ -57,13 +69,13 @@ def test_what_follows_from_each_outcome(step: str, outcome: Outcome, messages: l
 
 
 def test_the_steps_stand_in_their_order() -> None:
-    assert list(STEPS) == ["plan", "render", "wave", "assemble", "deliver"]
+    assert list(STEPS) == ["plan", "measure", "render", "wave", "assemble", "deliver"]
     assert [step.name for step in STEPS.values()] == list(STEPS)
 
 
 WANTED = {
     State.QUEUED: {"plan"},
-    State.PLANNING: {"plan"},
+    State.PLANNING: {"plan", "measure", "wave"},
     State.RENDERING: {"render", "wave", "assemble"},
     State.ASSEMBLING: {"render", "wave", "assemble"},
     State.READY: {"deliver"},

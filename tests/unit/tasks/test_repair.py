@@ -28,6 +28,8 @@ def status(state: State, **changes: object) -> ExportStatus:
         (status(State.QUEUED, queue_empty=False, sent=False), Repair.PLAN),  # but not for so long
         (status(State.PLANNING, busy=True), Repair.NOTHING),
         (status(State.PLANNING), Repair.PLAN),  # the planner died
+        (status(State.PLANNING, missing=[1, 2], unleased=[2]), Repair.MEASURE),
+        (status(State.PLANNING, missing=[1, 2], unleased=[]), Repair.NOTHING),  # both are being measured
         (status(State.RENDERING, missing=[1, 2], unleased=[2]), Repair.RENDER),
         (status(State.RENDERING, missing=[1, 2], unleased=[]), Repair.NOTHING),  # both are being drawn
         (status(State.RENDERING, missing=[1], unleased=[1], queue_empty=False), Repair.NOTHING),

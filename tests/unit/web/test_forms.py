@@ -57,7 +57,8 @@ def fields() -> dict[str, Field]:
 def test_fields_have_inputs_by_their_types() -> None:
     assert {name: field.type for name, field in fields().items()} == {
         "count": "number", "size": "number", "word": "text", "paper": "select",
-        "level": "select", "flag": "checkbox", "maybe": "json", "many": "json", "lines": "lines", "needed": "text",
+        "level": "select", "flag": "checkbox", "maybe": "select", "many": "json", "lines": "lines",
+        "needed": "text",
         "one": "record", "several": "records",
         "fit": "select", "strict": "checkbox", "format": "select", "query": "text", "arguments": "json",
     }  # fmt: skip
@@ -70,6 +71,7 @@ def test_inputs_have_the_limits_and_defaults_of_fields() -> None:
     assert found["word"].limits == {"maxlength": 5} and found["word"].default == "hi"
     assert found["level"].choices == ((1, "1"), (2, "2")) and found["level"].default == 1
     assert found["many"].default == "[1, 2]" and found["lines"].default == "a\nb" and found["one"].default == ""
+    assert found["maybe"].choices == ((None, "As usual"), (True, "Yes"), (False, "No"))
     assert found["fit"].choices == (("fit", "Whole"), ("fill", "fill"))
     assert [field.name for field in found["several"].fields] == ["to", "cc"]
 

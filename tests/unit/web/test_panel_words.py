@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pipeline import documents
 from pipeline.web import panel
-from pipeline.web.forms import LABELS, Field, forms
+from pipeline.web.forms import AS_USUAL, LABELS, YES_OR_NO, Field, forms
 from pipeline.web.words import CATALOGUES
 
 WEB = Path(panel.__file__).parent
@@ -26,7 +26,7 @@ def texts_of(field: Field) -> Iterator[str]:
 
 
 def used() -> set[str]:
-    found = {*IN_PYTHON, *LABELS.values()}
+    found = {*IN_PYTHON, *LABELS.values(), AS_USUAL, *YES_OR_NO.values()}
     for path in (WEB / "static").glob("*.js"):
         for pattern in IN_SCRIPTS:
             for match in re.finditer(pattern, path.read_text()):

@@ -12,7 +12,7 @@ import pytest
 
 from local.services import Valkey
 from pipeline.adapters.redis import Coordination
-from pipeline.adapters.redis.messages import ASSEMBLE, LARGE, PLAN
+from pipeline.adapters.redis.messages import ASSEMBLE, LARGE, LATER, PLAN
 from pipeline.exports.ids import new_id
 from pipeline.exports.waves import Wave
 from pipeline.services import Message
@@ -50,6 +50,39 @@ def test_messages_are_seen_waiting_and_unacknowledged(shared: Coordination, sett
         for message in held:
             message.ack()
         assert shared.messages.unacknowledged() == []
+    app.close()
+
+
+def test_the_oldest_large_export_of_an_owner_has_its_turn(shared: Coordination, client: Any) -> None:
+    first, second, third = sorted(new_id() for _ in range(3))
+    take = shared.messages.take_turn
+    assert [take("shop", each) for each in (second, third, second)] == [True, False, True]
+    assert take("other", third), "each owner has a turn"
+    assert [take("shop", each) for each in (first, second)] == [True, False], "an older one goes first"
+    shared.messages.end_turn("shop", second)
+    assert not take("shop", third), "one without the turn ended"
+    shared.messages.end_turn("shop", first)
+    assert [take("shop", each) for each in (third, second)] == [True, True]
+    assert all(client.ttl(key) > 0 for key in client.keys("pipeline:turn*"))
+
+
+def test_what_waits_of_the_next_export_moves_when_its_turn_comes(
+    shared: Coordination, settings: Settings, client: Any
+) -> None:
+    app = make_app(settings)
+    queue, turns = CeleryQueue(app), shared.messages
+    first, cancelled, second, third = sorted(new_id() for _ in range(4))
+    for each in (first, cancelled, second, third):
+        turns.take_turn("shop", each)
+    for each in (second, third):
+        queue.send(Message("render", each, (0, 1), Wave(0, 16), later=True))
+    queue.send(Message("render", first, (9,), Wave(0, 16)))
+    turns.end_turn("shop", cancelled)
+    turns.end_turn("shop", first)
+    assert [client.llen(name) for name in (LARGE, LATER)] == [3, 2]
+    with taken(app, [LARGE] * 3) as held:
+        chunks = [(message.payload[1]["export"], message.payload[1]["chunk"]) for message in held]
+        assert chunks == [(first, 9), (second, 0), (second, 1)], "behind what waits, in their order"
     app.close()
 
 

@@ -12,10 +12,14 @@ import redis
 from pipeline.adapters.redis import messages
 from pipeline.adapters.redis.messages import ASSEMBLE, LARGE, QUEUES, SMALL
 from pipeline.errors import StoreDown
+from pipeline.exports import measures
 from pipeline.exports.export import State
 from pipeline.exports.repository import ExportRepository
+from pipeline.exports.request import ExportRequest
 from pipeline.tasks import flow
 from pipeline.tasks.retry import Retry
+from pipeline.tasks.step import NotWanted, lease_name
+from pipeline.tasks.submit import submit
 
 from .... import steps
 from .stage import KeeperStage
@@ -91,6 +95,36 @@ def test_a_lost_message_is_sent_again(stage: KeeperStage) -> None:
     assert after_two_turns() == [("deliver", export_id)]
     steps.deliver(stage.s, export_id)
     assert after_two_turns() == []
+
+
+def test_lost_ranges_are_sent_again(stage: KeeperStage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker died while it measured, and the chord's callback is lost. Workers are ordered for what is left."""
+    monkeypatch.setattr(measures, "RANGE_BYTES", 1000)
+    monkeypatch.setattr(measures, "SMALL_BYTES", 0)
+    stage.s.bucket.put("inputs/rows.csv", b"a,b\n" + b"some,words\n" * 350)
+    keeper = stage.keeper()
+    export_id = submit(stage.s, ExportRequest("table", {"listing": "inputs/rows.csv"}, "shop", None)).export.id
+
+    def after_two_turns() -> list[tuple[str, ...]]:
+        stage.forget_what_was_sent()
+        keeper.turn()
+        keeper.turn()
+        return stage.queue.sent.copy()
+
+    steps.plan(stage.s, export_id)
+    steps.measure(stage.s, export_id, 1)
+    lease = stage.s.redis.leases.take(lease_name("measure", export_id, 2), 60)
+    assert lease is not None
+    assert after_two_turns() == [("measure", export_id, "0", "3")]
+    steps.measure(stage.s, export_id, 0)
+    steps.measure(stage.s, export_id, 3)
+    assert after_two_turns() == [], "range 2 is leased"
+    assert isinstance(steps.plan(stage.s, export_id), NotWanted)
+    stage.s.redis.leases.release(lease)
+    steps.measure(stage.s, export_id, 2)
+    assert after_two_turns() == [("plan", export_id)]
+    steps.plan(stage.s, export_id)
+    assert stage.s.exports.plan(export_id).records == 350
 
 
 def test_a_lost_plan_or_assembly_is_sent_despite_other_chunks(stage: KeeperStage, client: Any) -> None:

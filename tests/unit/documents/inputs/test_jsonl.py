@@ -55,9 +55,14 @@ def test_a_value_becomes_its_canonical_text(value: Any, expected: bytes) -> None
         ([], "no rows in the rows"),
         ([{"a": 1}, {"a": "x" * MAX_LINE}], "Row 2 of the rows is longer than 1 MiB"),
         ([{"a": "\ud800"}], "Row 1 of the rows cannot be written as JSON"),
+        (
+            [{"a": iter(())}],
+            "Row 1 of the rows cannot be written as JSON: a value of type tuple_iterator has no text",
+        ),
+        ([{"a": [object()]}], "Row 1 of the rows cannot be written as JSON: a value of type object has no text"),
         ([{"a": {1: "a", "1": "b"}}], "Row 1 of the rows cannot be written as JSON: two of its names are equal"),
     ],
-    ids=["none", "long", "surrogate", "nested names"],
+    ids=["none", "long", "surrogate", "iterator", "object", "nested names"],
 )
 def test_records_that_cannot_be_lines_are_named(records: list[dict[str, Any]], words: str) -> None:
     with pytest.raises(InvalidRequest, match=words):

@@ -134,6 +134,12 @@ def test_two_columns_of_one_name_are_refused(rows: Any, titles: tuple[str, ...])
         list(client.records(rows, titles))
 
 
+@pytest.mark.parametrize("row", [None, 7, "ab", b"ab", {1, 2}], ids=repr)
+def test_a_row_that_has_no_order_of_values_is_refused(row: Any) -> None:
+    with pytest.raises(InvalidRequest, match="Row 1 of the given rows does not have one value for each of the 2"):
+        list(client.records([row], ["a", "b"]))
+
+
 def test_many_parquet_batches_and_row_groups_keep_every_row(tmp_path: Path) -> None:
     numbers = list(range(20_000))
     names = pa.array([f"name {n % 7}" for n in numbers])

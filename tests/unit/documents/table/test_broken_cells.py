@@ -18,7 +18,11 @@ EURO = {"kind": "currency", "currency": "EUR"}
 
 def narrow(folder: Path, text: str, width: float, **column: Any) -> tuple[list[str], tuple[str, ...]]:
     """The lines of a cell in a column of this width in mm, and the warnings."""
-    columns = [{"field": "a"}, {"field": "b", "width": width, **column}, {"field": "c", "width": 150}]
+    columns = [
+        {"field": "a", "width": 8.47},
+        {"field": "b", "width": width, **column},
+        {"field": "c", "width": 150},
+    ]
     (row,), result, _ = read_back([["x", text, "y"]], folder, 1, columns=columns)
     return row[1], result.warnings
 

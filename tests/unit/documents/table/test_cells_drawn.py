@@ -63,9 +63,9 @@ looks = st.fixed_dictionaries(
 
 
 def cells_of(page: DrawnPage, places: Sequence[Any]) -> Iterator[list[list[str]]]:
-    """Yield the lines of each cell of each row of a page, without the row of titles."""
+    """Yield the lines of each cell of each row of a page; the first rule is the one below the titles."""
     edges = sorted(set(page.rules), reverse=True)
-    for top, bottom in list(pairwise(edges))[1:]:
+    for top, bottom in pairwise(edges):
         inside = sorted((line for line in page.lines if bottom < line.y < top), key=lambda line: -line.y)
         yield [[line.text for line in inside if p["x"] <= line.x <= p["x"] + p["width"]] for p in places]
 

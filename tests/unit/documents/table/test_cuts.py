@@ -55,7 +55,7 @@ def test_a_cell_of_two_directions_that_wraps_is_not_named(folder: Path) -> None:
 @pytest.mark.parametrize("chunk_pages", [1, 9])
 def test_missing_characters_are_counted_and_named_with_the_first_page(folder: Path, chunk_pages: int) -> None:
     rows = [["a", "b"], *([["x", "y"]] * 100), *([["ก", "ก\x07"]] * 100)]
-    _, result, _ = made(job(folder, as_csv(rows)), folder, chunk_pages)
+    _, result, _ = made(job(folder, as_csv(rows), style="plain"), folder, chunk_pages)
     assert result.warnings == (
         "No font has these characters, so they are drawn as \ufffd: U+0007 (100 times, first: page 2), "
         "ก U+0E01 (200 times, first: page 2). Add a font that has them to FONTS.",

@@ -7,7 +7,7 @@
   const WORDS = {
     en: {
       download: "Download PDF", cancel: "Cancel", retry: "Try again", again: "Download again", anew: "Make a new one",
-      starting: "Starting", queued: "Waiting to start", planning: "Counting the pages", cancelled: "Cancelled",
+      starting: "Starting", queued: "Waiting to start", planning: "Counting the pages", cancelled: "Cancelled", cancelling: "Cancelling",
       pages: { one: "{n} page", other: "{n} pages" }, about: "{pages}, about {time}", joined: "{done} of {bytes}",
       left: "{done} of {pages}, about {time} left", drawing: "{done} of {pages}", joining: "Putting the file together",
       ready: "Ready: {pages}, {bytes}", volume: "Part {n}", failed: "The PDF could not be made.",
@@ -16,7 +16,8 @@
     de: {
       download: "PDF herunterladen", cancel: "Abbrechen", retry: "Erneut versuchen", again: "Erneut herunterladen",
       anew: "Neu erstellen", starting: "Wird gestartet", queued: "Wartet auf den Beginn",
-      planning: "Seiten werden gezählt", cancelled: "Abgebrochen", pages: { one: "{n} Seite", other: "{n} Seiten" },
+      planning: "Seiten werden gezählt", cancelled: "Abgebrochen", cancelling: "Wird abgebrochen",
+      pages: { one: "{n} Seite", other: "{n} Seiten" },
       about: "{pages}, etwa {time}", joined: "{done} von {bytes}", left: "{done} von {pages}, noch etwa {time}",
       drawing: "{done} von {pages}", joining: "Datei wird zusammengefügt", ready: "Fertig: {pages}, {bytes}",
       volume: "Teil {n}", failed: "Das PDF konnte nicht erstellt werden.", gone: "Das PDF ist nicht mehr vorhanden.",
@@ -25,7 +26,7 @@
     fr: {
       download: "Télécharger le PDF", cancel: "Annuler", retry: "Réessayer", again: "Télécharger à nouveau",
       anew: "En créer un nouveau", starting: "Démarrage", queued: "En attente", planning: "Décompte des pages",
-      cancelled: "Annulé", pages: { one: "{n} page", other: "{n} pages" }, about: "{pages}, environ {time}",
+      cancelled: "Annulé", cancelling: "Annulation", pages: { one: "{n} page", other: "{n} pages" }, about: "{pages}, environ {time}",
       left: "{done} sur {pages}, encore environ {time}", drawing: "{done} sur {pages}", joined: "{done} sur {bytes}",
       joining: "Assemblage du fichier", ready: "Prêt : {pages}, {bytes}", volume: "Partie {n}",
       failed: "Le PDF n’a pas pu être créé.", offline: "Pas de connexion. Nouvel essai",
@@ -34,7 +35,8 @@
     es: {
       download: "Descargar PDF", cancel: "Cancelar", retry: "Reintentar", again: "Descargar de nuevo",
       anew: "Crear otro", starting: "Iniciando", queued: "En espera", planning: "Contando las páginas",
-      cancelled: "Cancelado", pages: { one: "{n} página", other: "{n} páginas" }, about: "{pages}, aprox. {time}",
+      cancelled: "Cancelado", cancelling: "Cancelando",
+      pages: { one: "{n} página", other: "{n} páginas" }, about: "{pages}, aprox. {time}",
       left: "{done} de {pages}, quedan aprox. {time}", drawing: "{done} de {pages}", joined: "{done} de {bytes}",
       joining: "Uniendo el archivo", ready: "Listo: {pages}, {bytes}", volume: "Parte {n}",
       failed: "No se pudo crear el PDF.", offline: "Sin conexión. Nuevo intento",
@@ -42,7 +44,7 @@
     },
     ko: {
       download: "PDF 다운로드", cancel: "취소", retry: "다시 시도", again: "다시 다운로드", anew: "새로 만들기",
-      starting: "시작하는 중", queued: "시작 대기 중", planning: "페이지를 세는 중", cancelled: "취소됨",
+      starting: "시작하는 중", queued: "시작 대기 중", planning: "페이지를 세는 중", cancelled: "취소됨", cancelling: "취소하는 중",
       pages: { other: "{n}페이지" }, about: "{pages}, 약 {time}", left: "{pages} 중 {done}, 약 {time} 남음",
       drawing: "{pages} 중 {done}", joined: "{bytes} 중 {done}", joining: "파일을 합치는 중",
       ready: "완료: {pages}, {bytes}", volume: "{n}부", failed: "PDF를 만들지 못했습니다.",
@@ -51,7 +53,8 @@
     ja: {
       download: "PDFをダウンロード", cancel: "キャンセル", retry: "再試行", again: "もう一度ダウンロード",
       anew: "新しく作成", starting: "開始しています", queued: "開始を待っています", planning: "ページを数えています",
-      cancelled: "キャンセルしました", pages: { other: "{n}ページ" }, about: "{pages}、約{time}",
+      cancelled: "キャンセルしました", cancelling: "キャンセルしています",
+      pages: { other: "{n}ページ" }, about: "{pages}、約{time}",
       left: "{pages}中{done}、残り約{time}", drawing: "{pages}中{done}", joined: "{bytes}中{done}",
       joining: "ファイルを結合しています", ready: "完了：{pages}、{bytes}", volume: "第{n}部",
       failed: "PDFを作成できませんでした。", offline: "接続がありません。再試行しています",
@@ -59,7 +62,7 @@
     },
   };
   const OVER = ["ready", "failed", "cancelled", "expired"];
-  const [SOON, LATER, LONGEST] = [1000, 5000, 30000]; // ms between two looks, while something changes, while not, and after failures
+  const [SOON, LATER, LONGEST] = [1000, 5000, 30000]; // ms between two requests: at first, while nothing changes, at most
   const PATIENCE = { GET: 20000, POST: 120000, DELETE: 30000 }; // ms until a request without an answer is given up
   const REMEMBERED = 3600000; // ms for which a press without an answer is sent again when the page is opened again
   const GONE = [403, 404, 410]; // statuses
@@ -67,33 +70,40 @@
 
   const STYLE = new CSSStyleSheet();
   STYLE.replaceSync(`
-    :host { display: inline-block; max-inline-size: 100%; vertical-align: top; line-height: 1.4; }
+    :host { --accent: var(--pdf-download-accent, #1a6fe0); display: inline-block; max-inline-size: 100%;
+      vertical-align: top; line-height: 1.4; }
     :host([hidden]), [hidden] { display: none !important; }
-    [part=box] { display: flex; flex-wrap: wrap; align-items: center; gap: 0.5em 0.75em; overflow-wrap: anywhere; }
-    [part=words] { flex: 1 1 auto; user-select: none; font-variant-numeric: tabular-nums; }
+    [part=box] { display: flex; flex-wrap: wrap; align-items: center; gap: 0.5em 0.75em; overflow-wrap: anywhere;
+      inline-size: var(--pdf-download-width, 24em); max-inline-size: 100%; }
+    :host(:is([data-state=idle], [data-state=cancelled])) [part=box] { inline-size: auto; }
+    [part=words] { flex: 1 1 10em; user-select: none; font-variant-numeric: tabular-nums; }
     [part=progress], [part=reason], [part=files] { flex: 1 1 100%; }
     [part=reason], [part=files] { margin: 0; padding: 0; list-style: none; }
-    [part=reason] { border-inline-start: 3px solid var(--pdf-download-error, #c62828); padding-inline-start: 0.75em; }
+    [part=reason] { border-inline-start: 3px solid var(--pdf-download-error, #d93025); padding-inline-start: 0.75em; }
     a { color: inherit; }
-    button { font: inherit; min-block-size: 2.75em; padding: 0.4em 1em; cursor: pointer;
-      border-radius: var(--pdf-download-radius, 0.4em); border: 1px solid currentColor; background: none; color: inherit; }
-    [part=button] { background: var(--pdf-download-accent, #0b57d0); color: var(--pdf-download-on-accent, #fff);
-      border-color: transparent; }
-    button:focus-visible, a:focus-visible { outline: 3px solid currentColor; outline-offset: 2px; }
-    [part=button]:focus-visible { outline-color: var(--pdf-download-accent, #0b57d0); box-shadow: 0 0 0 2px #fff; }
-    progress { appearance: none; border: 1px solid currentColor; border-radius: 1em; block-size: 0.75em;
-      inline-size: 100%; min-inline-size: min(18em, 100%); overflow: hidden; background: none; color: inherit; }
+    button { font: inherit; min-block-size: 2.25em; padding: 0.25em 0.9em; cursor: pointer; background: none;
+      color: inherit; border: 1px solid color-mix(in srgb, currentColor 60%, transparent);
+      border-radius: var(--pdf-download-radius, 0.4em); }
+    [part=button] { min-block-size: 2.75em; background: var(--accent); border-color: transparent;
+      color: var(--pdf-download-on-accent, #fff); }
+    button:focus-visible, a:focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
+    progress { appearance: none; block-size: 0.75em; inline-size: 100%; overflow: hidden; background: none;
+      color: inherit; border: 1px solid color-mix(in srgb, currentColor 60%, transparent); border-radius: 1em; }
     progress::-webkit-progress-bar { background: none; }
-    progress::-webkit-progress-value { background: var(--pdf-download-bar, currentColor); transition: inline-size 0.4s; }
-    progress::-moz-progress-bar { background: var(--pdf-download-bar, currentColor); }
+    progress::-webkit-progress-value { background: var(--accent); transition: inline-size 0.4s; }
+    progress::-moz-progress-bar { background: var(--accent); }
     progress:indeterminate { background: repeating-linear-gradient(-45deg, transparent 0 0.6em,
-      color-mix(in srgb, currentColor 30%, transparent) 0.6em 1.2em); }
+      color-mix(in srgb, currentColor 25%, transparent) 0.6em 1.2em); }
     progress:indeterminate::-moz-progress-bar { background: none; }
-    .said { position: absolute; inline-size: 1px; block-size: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
+    .said { position: absolute; inline-size: 1px; block-size: 1px; overflow: hidden; clip-path: inset(50%); }
+    @media (forced-colors: active) {
+      progress::-webkit-progress-value { background: Highlight; forced-color-adjust: none; }
+      progress::-moz-progress-bar { background: Highlight; forced-color-adjust: none; }
+    }
     @media (prefers-reduced-motion: reduce) { progress::-webkit-progress-value { transition: none; } }
   `);
 
-  const made = (tag, part, more = {}) => {
+  const made = (tag, part = "", more = {}) => {
     const node = Object.assign(document.createElement(tag), more);
     if (part) node.setAttribute("part", part);
     return node;
@@ -104,7 +114,7 @@
     if (answer.status < 200 || answer.status > 299 || !answer.told?.id) throw refused(answer);
     return { ...answer.told, etag: answer.etag };
   };
-  const random = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+  const random = () => crypto.getRandomValues(new Uint32Array(4)).join("-"); // randomUUID exists on https only
 
   class PdfDownload extends HTMLElement {
     static observedAttributes = ["src", "name", "lang"];
@@ -113,22 +123,32 @@
     #run = new AbortController(); // what is under way: aborted when something else begins or the element is removed
     #wake = () => {};
     #said = "";
+    #unwanted = false; // cancelled before the host answered
     #memory = null; // in place of localStorage, where the browser refuses it
 
     constructor() {
       super();
       const button = (part, act) => {
         const node = made("button", part, { type: "button" });
-        node.addEventListener("click", (event) => event.detail > 1 || act()); // the second of a double click does nothing
+        node.addEventListener("click", (event) => event.detail > 1 || act()); // not for the second of a double click
         return node;
       };
+      const start = () => this.#begin(() => this.#ask(random()));
       const nodes = {
-        start: button("button", () => this.#begin(() => this.#ask(random()))), words: made("span", "words"),
-        link: made("a", "link", { download: "" }), cancel: button("cancel", () => this.#begin(() => this.#cancel())),
-        bar: made("progress", "progress", { max: 100 }), reason: made("p", "reason"), files: made("ul", "files"),
+        start: button("button", start),
+        words: made("span", "words"),
+        link: made("a", "link", { download: "" }),
+        cancel: button("cancel", () => this.#giveUp()),
+        bar: made("progress", "progress", { max: 100 }),
+        reason: made("p", "reason"),
+        files: made("ul", "files"),
         retry: button("retry", () => this.#begin(() => this.#retry())),
-        anew: button("anew", () => this.#begin(() => this.#ask(random()))),
+        anew: button("anew", start),
       };
+      const slot = made("slot"); // the label, which the parser may add later
+      slot.addEventListener("slotchange", () => this.#label(this.#words()));
+      const unlabelled = made("span");
+      nodes.start.append(slot, unlabelled);
       const box = made("div", "box");
       box.setAttribute("role", "group");
       box.append(...Object.values(nodes));
@@ -141,7 +161,7 @@
       const root = this.attachShadow({ mode: "open", delegatesFocus: true });
       root.adoptedStyleSheets = [STYLE];
       root.append(box, said);
-      this.#nodes = { ...nodes, box, said, label: made("slot") };
+      this.#nodes = { ...nodes, box, said, slot, unlabelled };
     }
 
     connectedCallback() {
@@ -160,8 +180,9 @@
 
     handleEvent({ type, key }) {
       if (type !== "storage") return this.#wake(); // the connection is back, or the page is looked at: ask now
-      const kept = this.#kept();
-      if (key === this.#slot() && !kept?.key && kept?.id !== this.#view.id) this.#begin(() => this.#resume()); // another tab
+      if (key !== this.#slot()) return;
+      const kept = this.#kept(); // by another tab
+      if (!kept?.key && kept?.id !== this.#view.id) this.#begin(() => this.#resume());
     }
 
     // what is done
@@ -183,16 +204,18 @@
       if (!id) return;
       const answer = await this.#send("GET", `/${id}`);
       if (!GONE.includes(answer.status)) return this.#follow(read(answer), true);
-      this.#keep(null); // it was removed, or belongs to the user who was signed in before
-      this.#show({ state: "idle" });
+      this.#forget("idle"); // it was removed, or belongs to the user who was signed in before
     }
 
     async #ask(key) {
       this.#keep({ key, at: Date.now() });
+      this.#unwanted = false;
       this.#show({ state: "starting" });
-      const view = read(await this.#send("POST", "", { body: { key } }));
+      const answer = await this.#send("POST", "", { body: { key }, wanted: () => !this.#unwanted });
+      if (!answer) return this.#forget("cancelled");
+      const view = read(answer);
       this.#keep({ id: view.id });
-      await this.#follow(view);
+      await (this.#unwanted ? this.#cancel(view.id) : this.#follow(view));
     }
 
     async #follow(view, resumed = false) {
@@ -209,23 +232,40 @@
       this.#fetch(view);
     }
 
-    async #cancel() {
+    #giveUp() {
       const { id } = this.#view;
+      if (id) return this.#begin(() => this.#cancel(id));
+      this.#unwanted = true; // it is cancelled once the host answered, and said what
+      this.#show({ state: "cancelling" });
+      this.#wake();
+    }
+
+    async #cancel(id) {
+      this.#show({ state: "cancelling", id });
+      const { told } = await this.#send("DELETE", `/${id}`);
+      if (told?.state !== "ready") return this.#forget("cancelled");
+      this.#show(told); // it was ready just before
+    }
+
+    #forget(state) {
       this.#keep(null);
-      const answer = id && (await this.#send("DELETE", `/${id}`));
-      this.#show(answer?.told?.id ? read(answer) : { state: "cancelled" }); // it may have become ready just before
+      this.#show({ state });
     }
 
     async #retry() {
       const { id, state } = this.#view;
       if (state !== "failed") return this.#kept() ? this.#resume() : this.#ask(random());
       this.#show({ state: "starting", id });
-      const answer = await this.#send("POST", `/${id}/retry`);
-      return [404, 405, 409, 410].includes(answer.status) ? this.#ask(random()) : this.#follow(read(answer));
+      const answer = await this.#send("POST", `/${id}/retry`, { body: {} });
+      if ([404, 405, 410].includes(answer.status)) return this.#ask(random());
+      if (answer.status !== 409) return this.#follow(read(answer));
+      const view = read(await this.#send("GET", `/${id}`)); // it goes on already, or is not closed yet
+      const { detail: message, advice } = answer.told ?? {};
+      return this.#follow(view.state === "failed" ? { ...view, failure: { message, advice } } : view);
     }
 
     async #fetchAgain() {
-      const view = read(await this.#send("GET", `/${this.#view.id}`)); // if it was removed, this says so, not the browser
+      const view = read(await this.#send("GET", `/${this.#view.id}`)); // if it was removed, the element says so
       this.#show(view);
       if (view.state === "ready") this.#fetch(view);
     }
@@ -235,25 +275,31 @@
     }
 
     #refuse({ status, told }) {
-      const [away, gone] = [status === 0 || status === 401, GONE.includes(status) && this.#view.id];
-      if (gone || (status < 500 && !away && !this.#kept()?.id)) this.#keep(null); // the same request would be refused again
+      const away = status === 0 || status === 401; // redirected to a page for signing in, or told to
+      const gone = GONE.includes(status) && this.#view.id;
+      if (gone || (!away && status < 500 && !this.#kept()?.id)) this.#keep(null); // it would be refused again
       const says = this.#words();
-      const text = away ? says.signedOut : gone ? says.gone : says.failed;
-      const message = told?.detail ?? (away || gone ? "" : `HTTP ${status}`);
-      this.#show({ state: "refused", text, failure: { message: away || gone ? "" : message, advice: told?.advice } });
+      if (away || gone) return this.#show({ state: "refused", text: away ? says.signedOut : says.gone });
+      const failure = { message: told?.detail ?? `HTTP ${status}`, advice: told?.advice };
+      this.#show({ state: "refused", text: says.failed, failure });
     }
 
     // requests and memory
 
-    async #send(method, path = "", { body, etag } = {}) {
+    // Returns an answer that is for good: what passes is tried again. Null if it is no longer wanted.
+    async #send(method, path = "", { body, etag, wanted = () => true } = {}) {
       const { signal } = this.#run;
       const url = this.#url(path);
       for (let tries = 0; ; tries += 1) {
-        const answer = await this.#try(method, url, body, etag, signal).catch(() => null); // null: the connection broke
+        const answer = await this.#try(method, url, body, etag, signal).catch(() => null); // null: no connection
         signal.throwIfAborted();
-        const passing = !answer || answer.status >= 502 || (method === "GET" && (answer.status === 429 || answer.status === 500));
-        if (!passing) return answer;
-        this.#say(this.#words().offline, "offline");
+        const busy = method === "GET" && [429, 500].includes(answer?.status);
+        if (answer && answer.status < 502 && !busy) return answer;
+        if (!wanted()) return null;
+        const { words } = this.#nodes;
+        words.textContent = this.#words().offline;
+        words.hidden = false;
+        this.#say(words.textContent, "offline");
         await this.#pause(answer?.later || Math.min(LONGEST, SOON * 2 ** tries) * (0.75 + Math.random() / 2));
       }
     }
@@ -265,10 +311,11 @@
       if (method !== "GET" && this.hasAttribute("csrf")) headers["X-CSRFToken"] = this.#csrf();
       const ends = AbortSignal.any([signal, AbortSignal.timeout(PATIENCE[method])]);
       const asked = { method, headers, body: body && JSON.stringify(body), redirect: "manual", signal: ends };
-      const response = await fetch(url, asked); // a redirect, such as to a page for signing in, has the status 0
+      const response = await fetch(url, asked); // a redirect has the status 0
       const json = response.status !== 304 && /[/+]json/.test(response.headers.get("Content-Type"));
       const later = Math.min(300, Number(response.headers.get("Retry-After")) || 0) * 1000;
-      return { status: response.status, etag: response.headers.get("ETag"), later, told: json ? await response.json() : null };
+      const told = json ? await response.json() : null;
+      return { status: response.status, etag: response.headers.get("ETag"), later, told };
     }
 
     async #pause(ms) {
@@ -309,7 +356,8 @@
     #keep(value) {
       this.#memory = value;
       try {
-        value ? localStorage.setItem(this.#slot(), JSON.stringify(value)) : localStorage.removeItem(this.#slot());
+        if (value) localStorage.setItem(this.#slot(), JSON.stringify(value));
+        else localStorage.removeItem(this.#slot());
       } catch {} // the browser refuses it: only coming back is lost
     }
 
@@ -343,10 +391,12 @@
     #text(says, view) {
       const { state, progress, result } = view;
       if (state === "expired") return says.gone;
-      if (state === "ready") return filled(says.ready, { pages: says.pages(result.pages), bytes: this.#size(says, result.bytes) });
+      const made = result && { pages: says.pages(result.pages), bytes: this.#size(says, result.bytes) };
+      if (state === "ready") return filled(says.ready, made);
       if (state === "assembling") return this.#joining(says, progress ?? {});
       if (!progress?.pages || OVER.includes(state)) return view.text ?? says[state] ?? "";
-      return this.#drawing(says, progress, view.cost?.estimate?.[0]?.seconds);
+      const quotes = view.cost?.estimate ?? []; // from one worker to as many as help; the scaler takes a number between
+      return this.#drawing(says, progress, quotes[quotes.length >> 1]?.seconds);
     }
 
     #drawing(says, { pages_done, pages, seconds_left }, estimate) {
@@ -372,12 +422,9 @@
       const resting = state === "idle" || state === "cancelled";
       const busy = !over && !resting && state !== "refused";
       const text = this.#text(says, view);
-      const label = this.textContent.trim() || says.download;
       const files = state === "ready" ? (result.volumes ?? []) : [];
       this.dataset.state = state;
-      nodes.start.replaceChildren(this.childElementCount || this.textContent.trim() ? nodes.label : label);
-      nodes.box.setAttribute("aria-label", label);
-      nodes.bar.setAttribute("aria-label", label);
+      this.#label(says);
       nodes.words.textContent = text;
       nodes.link.textContent = says.again;
       for (const name of ["cancel", "retry", "anew"]) nodes[name].textContent = says[name];
@@ -394,22 +441,29 @@
       nodes.reason.hidden = !nodes.reason.textContent;
       nodes.retry.hidden = state !== "failed" && state !== "refused";
       nodes.anew.hidden = !over || state === "cancelled";
-      if (focused?.closest("[hidden]")) [nodes.cancel, nodes.link, nodes.retry, nodes.anew, nodes.start].find((node) => !node.hidden)?.focus();
-      this.#say([text, nodes.reason.textContent].join(" "), `${state} ${Math.floor((view.progress?.percent ?? 0) / 25)}`);
+      const controls = [nodes.cancel, nodes.link, nodes.retry, nodes.anew, nodes.start];
+      if (focused?.closest("[hidden]")) controls.find((node) => !node.hidden)?.focus();
+      const quarter = Math.floor((view.progress?.percent ?? 0) / 25); // read aloud, unlike every page
+      if (state !== "looking") this.#say(`${text} ${nodes.reason.textContent}`, `${state} ${quarter}`);
+    }
+
+    #label(says) {
+      const { slot, unlabelled, box, bar } = this.#nodes;
+      unlabelled.textContent = says.download;
+      unlabelled.hidden = slot.assignedNodes().some((node) => node.nodeType === 1 || node.data.trim());
+      for (const named of [box, bar]) named.setAttribute("aria-label", this.textContent.trim() || says.download);
     }
 
     #file(says, id, number) {
       const item = made("li", "");
       const href = this.#url(`/${id}/file/${number}`);
-      item.append(made("a", "link", { href, download: "", textContent: filled(says.volume, { n: says.number(number) }) }));
+      const textContent = filled(says.volume, { n: says.number(number) });
+      item.append(made("a", "link", { href, download: "", textContent }));
       return item;
     }
 
-    // Read aloud once for each step and quarter, not with every page.
     #say(text, step) {
-      if (step === "offline") this.#nodes.words.textContent = text;
-      this.#nodes.words.hidden &&= !text;
-      if (step !== this.#said && !(step.startsWith("idle") && !this.#said)) this.#nodes.said.textContent = text;
+      if (step !== this.#said && (this.#said || !step.startsWith("idle"))) this.#nodes.said.textContent = text;
       this.#said = step;
     }
   }

@@ -1,9 +1,9 @@
-"""Pages that were skimmed begin where pages that were read do."""
+"""Rows that were skimmed are as long and as high as rows that were read."""
 
 from __future__ import annotations
 
 import tracemalloc
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,19 +13,19 @@ from hypothesis import strategies as st
 
 from pipeline import documents
 from pipeline.documents.inputs.folder import FolderInputs
-from pipeline.documents.table import Table, fast_pagination
+from pipeline.documents.table import Table, fast_rows
 from pipeline.documents.table.detect import detect
-from pipeline.documents.table.fast_pagination import FastPagination
+from pipeline.documents.table.fast_rows import FastRows
 from pipeline.documents.table.lines import BadLine
-from pipeline.documents.table.pagination import paginate
 from pipeline.documents.table.params import Column, TableParams
-from pipeline.documents.table.rows import InputFormat, RowNotes, RowReader
+from pipeline.documents.table.read_rows import BATCH, Batch, BatchReader
+from pipeline.documents.table.rows import InputFormat, RowReader
 from pipeline.documents.table.setup import TableSetup, measure_columns, table_setup
 from pipeline.errors import InvalidRequest
 from pipeline.pdf.tally import Remarks
 from pipeline.settings import Settings
 
-Pages = list[tuple[int, int]]  # rows, and the byte behind
+Rows = tuple[list[int], list[int], list[tuple[int, str]]]  # their lengths and heights, and what was noted
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -46,19 +46,23 @@ def blocks(data: bytes, size: int) -> Iterator[bytes]:
         yield data[at : at + size]
 
 
-def skimmed(data: bytes, format: InputFormat, look: TableSetup, size: int = 1000) -> tuple[Pages, tuple[str, ...]]:
-    remarks = Remarks()
-    notes = RowNotes(remarks)
-    pages = FastPagination(blocks(data[format.begin :], size), format, look.texts, notes)
-    return [(sheet.count, sheet.behind) for sheet in pages], tuple(map(str, remarks))
+def joined(batches: Iterable[Batch]) -> Rows:
+    lengths: list[int] = []
+    heights: list[int] = []
+    noted: list[tuple[int, str]] = []
+    for batch in batches:
+        noted += sorted((len(lengths) + row, words) for row, words in batch.noted)
+        lengths += batch.lengths
+        heights += batch.heights
+    return lengths, heights, noted
 
 
-def read(data: bytes, format: InputFormat, look: TableSetup) -> tuple[Pages, tuple[str, ...]]:
-    remarks = Remarks()
-    notes = RowNotes(remarks)
-    reader = RowReader([data[format.begin :]], format.begin, format, notes)
-    pages = paginate(reader, look.layout, look.paginator, 0, (), ())
-    return [(sheet.count, sheet.behind) for sheet in pages], tuple(map(str, remarks))
+def skimmed(data: bytes, format: InputFormat, look: TableSetup, size: int = 1000) -> Rows:
+    return joined(FastRows(blocks(data[format.begin :], size), format.begin, format, look))
+
+
+def read(data: bytes, format: InputFormat, look: TableSetup) -> Rows:
+    return joined(BatchReader([data[format.begin :]], format.begin, format, look))
 
 
 plain_cell = st.text("abcWm 1.-", max_size=9)
@@ -78,7 +82,7 @@ ends = st.sampled_from(["\n", "\n", "\r\n", "\n\n"])
 @given(st.integers(1, 3), st.lists(st.tuples(row, ends), max_size=60), st.sampled_from([7, 100, 4000]))
 @settings(deadline=None)
 @example(1, [("", "\n"), ('""', "\n")] * 9, 7)
-def test_pages_begin_where_they_begin_when_every_cell_is_read(
+def test_rows_are_those_that_are_found_when_every_cell_is_read(
     columns: int, rows: list[tuple[str, str]], size: int
 ) -> None:
     titles = ",".join("abc"[:columns])
@@ -102,17 +106,16 @@ def test_pages_begin_where_they_begin_when_every_cell_is_read(
         ("ソ", "shift_jis", "aソb\n" + "xソy\n" * 50),  # ends in a backslash
     ],
 )
-def test_pages_begin_there_whatever_the_delimiter(tmp_path: Path, delimiter: str, encoding: str, data: str) -> None:
+def test_rows_are_found_whatever_the_delimiter(tmp_path: Path, delimiter: str, encoding: str, data: str) -> None:
     params = TableParams(page_mm=(60, 60), delimiter=delimiter, encoding=encoding)
     (tmp_path / "rows.csv").write_bytes(data.encode(encoding))
     survey = Table().survey(params, str(tmp_path / "rows.csv"), FolderInputs(tmp_path))
     format = detect(data.encode(encoding), "csv", delimiter, encoding, Remarks())
     sample = [row for row, _ in RowReader([data.encode(encoding)[format.begin :]], 0, format).take(1000)]
-    pages, warnings = read(
-        data.encode(encoding), format, table_setup(params, format, measure_columns(params, format, sample))
-    )
-    assert (survey.pages, survey.records) == (len(pages), sum(rows for rows, _ in pages))
-    assert survey.warnings[: len(warnings)] == warnings
+    look = table_setup(params, format, measure_columns(params, format, sample))
+    lengths, _, noted = read(data.encode(encoding), format, look)
+    assert (survey.records, survey.end) == (len(lengths), format.begin + sum(lengths))
+    assert len(survey.warnings) == len({words for _, words in noted})
 
 
 def test_bytes_that_mean_something_else_after_an_escape_are_read(tmp_path: Path) -> None:
@@ -127,46 +130,49 @@ def test_many_columns_that_are_not_shown_cost_next_to_nothing() -> None:
     format = detect(",".join(titles).encode() + b"\n", "csv", ",", "utf-8", Remarks())
     params = TableParams(columns=(Column("c1"), Column("c7")))
     look = table_setup(params, format, measure_columns(params, format, [["x"] * 3000]))
-    assert len(fast_pagination.plain_row(format, look.layout)) < 10_000
+    assert len(fast_rows.plain_row(format, look.layout)) < 10_000
 
 
-def test_carriage_returns_are_not_decoded_again_for_each_page() -> None:
+def test_carriage_returns_are_not_decoded_again_for_each_batch() -> None:
     format, look = seen(b"a\n", 1)
     asked: list[bytes] = []
 
-    class Counting(FastPagination):
+    class Counting(FastRows):
         def _slices(self) -> Iterator[bytes]:
             for piece in super()._slices():
                 asked.append(piece)
                 yield piece
 
     data = b"x\r" * 50_000
-    assert sum(sheet.count for sheet in Counting([data], format, look.texts, RowNotes(Remarks()))) == 50_000
+    assert sum(len(batch.lengths) for batch in Counting([data], format.begin, format, look)) == 50_000
     assert sum(map(len, asked)) < 10 * len(data)
 
 
-def test_only_pages_with_rows_of_several_lines_are_read() -> None:
+def batches_read(data: bytes, format: InputFormat, look: TableSetup) -> list[int]:
+    """The numbers of the batches that were read; the others were skimmed."""
+    found = FastRows(blocks(data[format.begin :], 999), format.begin, format, look)
+    return [number for number, batch in enumerate(found) if batch.heights is not fast_rows.ONE_LINE]
+
+
+def test_only_batches_with_rows_of_several_lines_are_read() -> None:
     row, accented, long = b'Ada,"Rome, Italy",2.50\n', "Zoé,Genève,7\n".encode(), b"A b,c,%s\n" % (b"1 " * 50)
-    data = b"a,b,c\n" + (row * 40 + accented) * 30 + long + row * 1000
+    data = b"a,b,c\n" + (row * 40 + accented) * 30 + long + row * 1007
     format, look = seen(data, 3)
-    pages = list(FastPagination(blocks(data[format.begin :], 999), format, look.texts, RowNotes(Remarks())))
-    read_whole = [number for number, sheet in enumerate(pages) if sheet.rows]
-    full = look.layout.rows_on(1)
-    first = next(number for number, sheet in enumerate(pages[1:], 1) if sheet.count < full)
-    assert read_whole == [*range(first, first + fast_pagination.FIRST_STRETCH), len(pages) - 1]
+    first, batches = 41 * 30 // BATCH, -(-(41 * 30 + 1001) // BATCH)
+    assert batches_read(data, format, look) == [*range(first, first + fast_rows.FIRST_STRETCH), batches - 1]
 
 
 def test_what_is_held_does_not_grow_with_the_input() -> None:
     peaks = []
-    for rows in (10_000, 40_000):
+    for rows in (10_000, 160_000):
         format, look = seen(b"a,b\n", 2)
         tracemalloc.start()
         some = b"".join(b"Ada,%s\n" % (b"2 " * (n % 12)) for n in range(500))
-        for _ in FastPagination((some for _ in range(rows // 500)), format, look.texts, RowNotes(Remarks())):
+        for _ in FastRows((some for _ in range(rows // 500)), format.begin, format, look):
             pass
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
-    assert peaks[1] < 1.2 * peaks[0]
+    assert peaks[1] < 2 * peaks[0]
 
 
 @pytest.mark.parametrize(("size", "width", "most"), [(4.1, 81.07, 20), (4.4, 66.11, 15), (4.4, 107.25, 25)])
@@ -182,16 +188,12 @@ def test_a_text_proved_to_fit_has_one_line_when_measured(size: float, width: flo
 def test_rows_with_accents_greek_and_cyrillic_are_not_read() -> None:
     data = "a,b\n" + "José,Ελένη\nÅsa,Иван\n" * 60
     format, look = seen(data.encode(), 2)
-    pages = list(
-        FastPagination(blocks(data.encode()[format.begin :], 999), format, look.texts, RowNotes(Remarks()))
-    )
-    assert len(pages) > 3
-    assert [page.rows for page in pages[:-1]] == [[]] * (len(pages) - 1)
+    assert batches_read(data.encode(), format, look) == [120 // BATCH], "the last one is not full"
 
 
 @pytest.mark.parametrize("bad", [b"Jos\xc3,x\n", b"\xc3\xc3,x\n", b"\xa9a,x\n", b"\xc0\x80,x\n"])
-def test_letters_that_are_no_utf_8_are_noticed_when_pages_are_counted(bad: bytes) -> None:
+def test_letters_that_are_no_utf_8_are_noticed_when_rows_are_skimmed(bad: bytes) -> None:
     data = b"a,b\n" + "José,x\n".encode() * 100 + bad + "José,x\n".encode() * 100
     format, look = seen(b"a,b\nx,y\n", 2)
     with pytest.raises(BadLine, match="is not utf-8"):
-        list(FastPagination(blocks(data[format.begin :], 999), format, look.texts, RowNotes(Remarks())))
+        list(FastRows(blocks(data[format.begin :], 999), format.begin, format, look))

@@ -1,4 +1,4 @@
-"""Page breaks of a plain CSV table, found without reading its cells.
+"""Heights of the rows of a CSV, mostly found without reading its cells.
 
 Most rows of most tables are ASCII, or Latin, Greek or Cyrillic in UTF-8, and short enough for their columns
 whatever their characters are. One regular expression matches those rows, many times faster than they are read. Any
@@ -10,7 +10,8 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import groupby, islice
+from io import BytesIO
+from itertools import groupby
 from math import inf
 from typing import cast
 from unicodedata import is_normalized
@@ -18,54 +19,54 @@ from unicodedata import is_normalized
 from .csv_rows import whole_row
 from .fits import SLACK, CellTexts, fitting, run
 from .layout import Layout
-from .pagination import PageRows, PlainPaginator, paginate
-from .rows import InputFormat, RowNotes, RowReader
+from .read_rows import BATCH, Batch, BatchReader
+from .rows import InputFormat
+from .setup import TableSetup
 
-LOOKAHEAD = 64 * 1024  # bytes in which the rows of a page are searched
-SLICE_BYTES = 8 * 1024  # bytes decoded at once when pages are read
-FIRST_STRETCH = 16  # pages to read if one must be read; doubled each time the next one must be read too
-MAX_ODD_ROWS = 3  # rows of a page that may need reading, else the whole page is read
+LOOKAHEAD = 64 * 1024  # bytes in which the rows of a batch are searched
+SLICE_BYTES = 8 * 1024  # bytes decoded at once when rows are read
+FIRST_STRETCH = 8  # batches to read if one must be read; doubled each time the next one must be read too
+MAX_ODD_ROWS = 4  # rows of a batch that may need reading, else the whole batch is read
+ONE_LINE = (1,) * BATCH
 QUOTE = '"'
 
 
-class FastPagination:
-    """Yields the pages of a CSV without formats, groups or totals.
+class FastRows:
+    """Yields the rows of a CSV without formats, groups or totals, in batches."""
 
-    A page that was not read has its number of rows and the offset behind it, but no texts.
-    """
-
-    def __init__(self, blocks: Iterable[bytes], format: InputFormat, texts: CellTexts, notes: RowNotes) -> None:
+    def __init__(self, blocks: Iterable[bytes], start: int, format: InputFormat, setup: TableSetup) -> None:
         self._blocks = iter(blocks)
         self._format = format
-        self._texts = texts
-        self._layout = layout = texts.layout
-        self._notes = notes
+        self._setup = setup
+        self._texts: CellTexts = setup.texts
         self._data = b""
-        self._start = self._at = format.begin  # offsets: of the data, of the next page
-        self._plain = re.compile(b"(?:%s){0,%d}+" % (plain_row(format, layout), layout.rows_on(1)))
+        self._start = self._at = start  # offsets: of the data, of the next row
+        self._plain = re.compile(b"(?:%s){0,%d}+" % (plain_row(format, setup.layout), BATCH))
 
-    def __iter__(self) -> Iterator[PageRows]:
-        pages, more, rows, stretch = 0, True, 0, FIRST_STRETCH
+    def __iter__(self) -> Iterator[Batch]:
+        more, stretch = True, FIRST_STRETCH
         while more:
-            more, found = False, self._fast_page(pages)
-            for page_rows in found or self._read(pages, rows, stretch):
-                yield page_rows
-                pages, more, rows, self._at = pages + 1, True, rows + page_rows.count, page_rows.behind
+            more, found = False, self._fast_batch()
+            for batch in [found] if found else self._read(stretch):
+                self._at, more = self._at + sum(batch.lengths), True
+                yield batch
             stretch = FIRST_STRETCH if found else 2 * stretch
 
     def _grow(self) -> bool:
-        """Drop the data before the next page and append a block. Returns False at the end of the input."""
+        """Drop the data before the next row and append a block. Returns False at the end of the input."""
         block = next(self._blocks, b"")
         self._data, self._start = self._data[self._at - self._start :] + block, self._at
         return bool(block)
 
-    def _fast_page(self, page: int) -> list[PageRows]:
-        """Returns the next page if all its rows are in the data and certainly have one line each."""
+    def _fast_batch(self) -> Batch | None:
+        """Returns the next rows if all of them are in the data and certainly have one line each."""
         while self._start + len(self._data) - self._at < LOOKAHEAD and self._grow():
             pass
-        most = self._layout.rows_on(page)
-        stop = self._behind(self._at - self._start, most)
-        return [PageRows(most, self._start + stop, (), {}, [])] if stop else []
+        begin = self._at - self._start
+        stop = self._behind(begin, BATCH)
+        if not stop:
+            return None
+        return Batch(list(map(len, BytesIO(self._data[begin:stop]))), ONE_LINE)  # lines end at line feeds only
 
     def _behind(self, at: int, rows: int) -> int | None:
         """Returns where in the data this many rows of one line end; None if one may need more or is missing."""
@@ -91,13 +92,16 @@ class FastPagination:
             return False
         return not self._texts.odd_cells(self._texts.columns([row]))
 
-    def _read(self, page: int, rows: int, stretch: int) -> Iterator[PageRows]:
-        """Reads the next `stretch` pages; `rows` is the number of rows before them."""
-        reader = RowReader(self._slices(), self._at, self._format, self._notes, rows)
-        return islice(paginate(reader, self._layout, PlainPaginator(self._texts), page, (), ()), stretch)
+    def _read(self, stretch: int) -> Iterator[Batch]:
+        """Reads the next `stretch` batches."""
+        reader = BatchReader(self._slices(), self._at, self._format, self._setup)
+        for _ in range(stretch):
+            if (batch := reader.take()) is None:
+                return
+            yield batch
 
     def _slices(self) -> Iterator[bytes]:
-        """The input from the next page on. `_at` moves on with each page while this generator runs."""
+        """The input from the next row on. `_at` moves on with each batch while this generator runs."""
         at = self._at
         while at < self._start + len(self._data) or self._grow():
             piece = self._data[at - self._start : at - self._start + SLICE_BYTES]
@@ -105,7 +109,7 @@ class FastPagination:
             at += len(piece)
 
 
-def can_paginate_fast(format: InputFormat) -> bool:
+def can_find_rows_fast(format: InputFormat) -> bool:
     """True if bytes tell where rows end. Not in encodings where a byte's meaning depends on those before it."""
     return format.kind == "csv" and format.delimiter.isascii() and not format.encoding.startswith("iso2022")
 

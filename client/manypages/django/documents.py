@@ -1,0 +1,84 @@
+"""Documents of this project: classes in the `documents.py` of any of its apps."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.utils import timezone
+from django.utils.module_loading import autodiscover_modules
+from django.utils.text import capfirst
+from django.utils.translation import get_language, to_locale
+
+from ..errors import ManypagesError
+from .columns import Column, columns_of
+
+_registered: dict[str, type[Document]] = {}
+
+
+class Document:
+    """Rows of a queryset as a PDF. `columns` are as in `list_display`: fields, or methods of this class.
+
+        @register
+        class OpenOrders(Document):
+            name = "open-orders"
+            columns = ("number", "customer", "total")
+
+            def get_queryset(self, status="new"):
+                return Order.objects.filter(status=status)
+
+    The arguments of `get_queryset` are the document's parameters. They come as JSON has them.
+    """
+
+    name = ""
+    title = ""  # the plural of the model unless given
+    columns: Sequence[Any] = ()
+    formats: Mapping[str, Mapping[str, Any]] = {}
+    totals: Sequence[str] = ()
+    params: Mapping[str, Any] = {}  # more parameters of the document `table`
+    model: Any = None  # that of the queryset
+
+    def get_queryset(self) -> Any:
+        """Return the rows, in their order."""
+        raise NotImplementedError
+
+    def table(self, given: Mapping[str, Any]) -> tuple[Any, Sequence[Column], Mapping[str, Any]]:
+        """Return the queryset, its columns and the parameters of `table`. ManypagesError for wrong parameters."""
+        self.check(given)
+        queryset = self.get_queryset(**given)
+        self.model = queryset.model
+        columns = columns_of(self, self.columns, self.formats, self.totals)
+        params = {
+            "title": self.title or capfirst(str(self.model._meta.verbose_name_plural)),
+            "text": [f"{name}: {value}" for name, value in given.items()][:12],
+            "date": timezone.localdate().isoformat(),
+            "locale": to_locale(get_language() or "en_US"),
+            "columns": [dict(column.params) for column in columns],
+        }
+        return queryset, columns, {**params, **self.params}
+
+    def check(self, given: Mapping[str, Any]) -> None:
+        """Raise ManypagesError for parameters that `get_queryset` does not take."""
+        try:
+            inspect.signature(self.get_queryset).bind(**given)
+        except TypeError as wrong:
+            takes = ", ".join(inspect.signature(self.get_queryset).parameters) or "none"
+            raise ManypagesError(
+                f"The document {self.name!r}: {wrong}.", field="params", advice=f"Its parameters: {takes}."
+            ) from None
+
+
+def register(kind: type[Document]) -> type[Document]:
+    """Make a document known under its name. ValueError without one."""
+    if not kind.name or not kind.columns:
+        raise ValueError(f"{kind.__name__} needs a name and columns.")
+    _registered[kind.name] = kind
+    return kind
+
+
+def registered(name: str) -> Document | None:
+    """Return a document of this project; None if there is none with this name."""
+    autodiscover_modules("documents")
+    kind = _registered.get(name)
+    return kind() if kind else None

@@ -1,0 +1,110 @@
+"""What can be done with a request: see it, cancel it, try again, fetch its file. Errors are ManypagesError."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+from django.utils.formats import number_format
+from django.utils.translation import gettext as _
+
+from ..errors import NotFound
+from ..export import OVER, Export
+from .conf import client
+from .models import PdfRequest, State
+from .send import SILENT
+from .signals import export_failed, export_ready
+from .start import start
+
+
+def view(requested: PdfRequest) -> dict[str, Any]:
+    """Return the export as the pipeline app shows it, under the id of the request."""
+    look(requested)
+    if requested.state != State.ASKED:
+        return _before(requested)
+    with client(patient=False) as found:
+        export = found.get(requested.export_id)
+    settle(requested, export)
+    return {**export.data, "id": str(requested.pk), "export": export.id}
+
+
+def look(requested: PdfRequest) -> None:
+    """Note it when the process that read the rows is gone."""
+    last = requested.seen or requested.created
+    if requested.state == State.SENDING and timezone.now() - last > timedelta(seconds=SILENT):
+        message = _("The process that read the rows is gone.")
+        requested.move(State.SENDING, State.FAILED, message=message, advice=_("Try again."))
+    if requested.state == State.FAILED:
+        _tell(requested, export_failed, message=requested.message, advice=requested.advice)
+
+
+def settle(requested: PdfRequest, export: Export) -> None:
+    """Note the time an export took, and tell the project when it is over, once."""
+    if export.state == "ready" and requested.seconds is None:
+        finished = parse_datetime(export.data.get("finished_at") or "") or timezone.now()
+        requested.seconds = max(0.1, (finished - requested.created).total_seconds())
+        requested.save(update_fields=["seconds"])
+    if export.state == "ready":
+        _tell(requested, export_ready, export=export)
+    elif export.state == "failed":
+        failure = export.data.get("failure") or {}
+        _tell(requested, export_failed, message=failure.get("message", ""), advice=failure.get("advice", ""))
+
+
+def _tell(requested: PdfRequest, signal: Any, **about: Any) -> None:
+    if PdfRequest.objects.filter(pk=requested.pk, told=False).update(told=True):
+        requested.told = True
+        signal.send_robust(sender=PdfRequest, request=requested, **about)
+
+
+def cancel(requested: PdfRequest) -> None:
+    """Cancel a request, whether its rows are still read or it is an export."""
+    if requested.state == State.SENDING and requested.move(State.SENDING, State.CANCELLED):
+        return
+    if requested.state == State.ASKED:
+        with client(patient=False) as found:
+            if found.get(requested.export_id).state not in OVER:
+                found.cancel(requested.export_id)
+
+
+def retry(requested: PdfRequest) -> None:
+    """Try again what failed: read the rows again, or only what the pipeline app has not made yet."""
+    if requested.state == State.ASKED:
+        with client(patient=False) as found:
+            found.retry(requested.export_id)
+        PdfRequest.objects.filter(pk=requested.pk).update(told=False)
+        return
+    if requested.state not in (State.FAILED, State.CANCELLED):
+        return
+    again = {"seen": None, "sent": 0, "message": "", "advice": "", "told": False, "created": timezone.now()}
+    if requested.move(requested.state, State.SENDING, **again):
+        start(requested)
+
+
+def file_url(requested: PdfRequest, volume: int = 0) -> str:
+    """Return the URL of the file, which expires soon. NotFound if it is not there, or no more."""
+    if requested.state != State.ASKED:
+        raise NotFound(_("There is no file yet."), advice=_("Wait until the export is ready."), status=404)
+    with client(patient=False) as found:
+        return found.download_url(requested.export_id, volume=volume)
+
+
+def _before(requested: PdfRequest) -> dict[str, Any]:
+    """Return the view of a request whose rows are not sent: its states are those of an export."""
+    state = {State.SENDING: "queued"}.get(State(requested.state), requested.state)
+    failure = None
+    if state == "failed":
+        failure = {"code": "RowsFailed", "message": requested.message, "advice": requested.advice}
+    progress = {"pages_done": 0, "pages": 0, "percent": 0, "seconds_left": None}
+    read = _("%(sent)s of %(rows)s rows read") % {
+        "sent": number_format(requested.sent, force_grouping=True),
+        "rows": number_format(requested.rows or 0, force_grouping=True),
+    }
+    return {
+        "id": str(requested.pk), "document": "table", "name": requested.name, "state": str(state), "export": "",
+        "text": read if state == "queued" else None, "created_at": requested.created.isoformat(),
+        "finished_at": None, "result": None, "failure": failure,
+        "progress": {**progress, "rows_sent": requested.sent, "rows": requested.rows},
+    }  # fmt: skip

@@ -1,0 +1,78 @@
+"""Rows in batches: where each ends, how many lines it has, and what else pages depend on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from operator import sub
+
+from .broken_cells import Fault
+from .csv_rows import Row
+from .groups import GroupKeys
+from .pagination import line_count
+from .rows import InputFormat, RowReader
+from .setup import TableSetup
+
+BATCH = 64  # rows that are measured together: a cell that is not plain makes all texts of its column slow
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Rows that follow each other.
+
+    `lengths` are those in the input, `heights` numbers of lines. `keys` are the names of each row's groups,
+    `numbers` the values of each summed column, `noted` what needs a remark, each with the index of its row.
+    """
+
+    lengths: Sequence[int]
+    heights: Sequence[int]
+    keys: Sequence[GroupKeys] = ()
+    numbers: Sequence[Sequence[Decimal | None]] = ()
+    noted: list[tuple[int, str]] = field(default_factory=list)
+
+
+class BatchReader:
+    """Reads rows and measures them."""
+
+    def __init__(self, blocks: Iterable[bytes], start: int, format: InputFormat, setup: TableSetup) -> None:
+        self._setup = setup
+        self._at = start
+        self._noted: list[tuple[int, str]] = []
+        self._reader = RowReader(blocks, start, format, lambda row, words: self._noted.append((row, words)))
+
+    def __iter__(self) -> Iterator[Batch]:
+        return iter(self.take, None)
+
+    def take(self) -> Batch | None:
+        """Returns the next rows; None when there are no more."""
+        self._noted = []
+        taken = self._reader.take(BATCH)
+        if not taken:
+            return None
+        rows, ends = [row for row, _ in taken], [end for _, end in taken]
+        lengths, self._at = list(map(sub, ends, [self._at, *ends])), ends[-1]
+        grouping = self._setup.grouping
+        heights, keys = self._heights(rows), grouping.keys(rows) if grouping.levels else ()
+        numbers = [s.cells.values([row[s.source] for row in rows]) for s in grouping.sums]
+        self._note_failures(rows)
+        return Batch(lengths, heights, keys, numbers, self._noted)
+
+    def _heights(self, rows: Sequence[Row]) -> list[int]:
+        """Returns how many lines each row has. Notes what is cut."""
+        texts, heights = self._setup.texts, [1] * len(rows)
+        columns = texts.columns(rows)
+        for row, odd in texts.odd_cells(columns).items():
+            cells = {i: texts.broken(columns[i][row], i) for i in odd}
+            heights[row] = line_count(cells)
+            for i, cell in cells.items():
+                if cell.fault is not Fault.NONE:
+                    self._noted.append((row, cell.fault.value.format(texts.layout.places[i].name)))
+        return heights
+
+    def _note_failures(self, rows: Sequence[Row]) -> None:
+        for column in self._setup.watched:
+            if column.cells.failed:
+                for number, row in enumerate(rows):
+                    if not column.cells.understood(row[column.source]):
+                        self._noted.append((number, column.failure))

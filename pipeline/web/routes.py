@@ -1,0 +1,91 @@
+"""The HTTP API in one table: what is registered, and what its description says (GET /v1/openapi.json)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any
+
+from flask import Blueprint, Response
+from werkzeug.wrappers import Response as AnyResponse
+
+from ..exports import views
+from ..exports.views import API
+from ..settings import Scope
+from . import api, documents, inputs, scaling
+from .auth import need, services
+from .errors import json_answer
+from .openapi import describe
+
+blueprint = Blueprint("api", __name__, url_prefix=API)
+Answers = Mapping[int, type | None]
+SCOPES = {"GET": Scope.READ, "POST": Scope.ASK, "DELETE": Scope.ALL}
+
+
+@dataclass(frozen=True)
+class Route:
+    """An operation. `answers` are the types of its bodies by status, None without one; `refusals` are statuses of
+    errors, beside those that follow from its path, its body and its query."""
+
+    method: str
+    path: str
+    do: Callable[..., AnyResponse]
+    answers: Answers
+    body: type | None = None
+    query: type | None = None
+    refusals: tuple[int, ...] = ()
+    own_scope: Scope | None = None  # if its method does not say it
+
+    @property
+    def scope(self) -> Scope:
+        """What a token needs for it."""
+        return self.own_scope or SCOPES[self.method]
+
+    @property
+    def name(self) -> str:
+        """The name of the operation, such as exports_retry."""
+        return f"{self.path.split('/')[1].split('.')[0]}_{self.do.__name__}"
+
+    @property
+    def view(self) -> Callable[..., AnyResponse]:
+        """What Flask calls. Every operation needs a caller who may do it."""
+
+        @wraps(self.do)
+        def view(**named: Any) -> AnyResponse:
+            need(self.scope)
+            return self.do(**named)
+
+        return view
+
+
+def description() -> Response:
+    """Describe this API by OpenAPI 3.1."""
+    return json_answer(describe(ROUTES, services().settings.base_url))
+
+
+EXPORT, INPUT = "/exports/<export_id>", "/inputs/<file_id>"
+SHOWN: Answers = {200: views.ExportShown, 304: None}
+ACCEPTED: Answers = {200: views.ExportAccepted, 202: views.ExportAccepted}
+ROUTES = (
+    Route("POST", "/exports", api.submit, ACCEPTED, body=api.ExportBody, refusals=(409, 429)),
+    Route("GET", "/exports", api.listed, {200: api.Exports, 304: None}, query=api.ListQuery),
+    Route("GET", EXPORT, api.show, SHOWN),
+    Route("DELETE", EXPORT, api.cancel_or_remove, {200: views.ExportShown, 204: None}, refusals=(409,)),
+    Route("POST", f"{EXPORT}/retry", api.retry, {202: views.ExportShown}, refusals=(409, 429)),
+    Route("POST", f"{EXPORT}/again", api.ask_again, ACCEPTED, refusals=(409, 410, 422, 429)),
+    Route("GET", f"{EXPORT}/download", api.download, {302: None}, refusals=(409, 410)),
+    Route("GET", f"{EXPORT}/download/<int:volume>", api.download_volume, {302: None}, refusals=(409, 410)),
+    Route("POST", "/inputs", inputs.begin, {201: inputs.InputShown}, body=inputs.InputBody, refusals=(404,)),
+    Route("GET", INPUT, inputs.show, {200: inputs.InputShown}),
+    Route("POST", f"{INPUT}/parts", inputs.sign_parts, {200: inputs.PartUrls}, body=inputs.PartsBody),
+    Route("POST", f"{INPUT}/complete", inputs.complete, {200: inputs.InputShown}, refusals=(409, 422)),
+    Route("DELETE", INPUT, inputs.remove, {204: None}, own_scope=Scope.ASK),
+    Route("GET", "/documents", documents.listed, {200: documents.Documents}),
+    Route("GET", "/estimate", scaling.estimate, {200: scaling.Estimates}, query=scaling.EstimateQuery),
+    Route("GET", "/scaler", scaling.scaler, {200: scaling.Scaler}),
+    Route("GET", "/schedules", scaling.schedules, {200: scaling.Schedules}),
+    Route("GET", "/openapi.json", description, {200: dict}),
+)
+for route in ROUTES:
+    blueprint.add_url_rule(route.path, route.name, route.view, methods=[route.method])

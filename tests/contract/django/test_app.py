@@ -1,0 +1,107 @@
+"""`manypages.django` inside the example: Django's own test runner, against a real pipeline."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from local import process
+from local.laptop import Laptop, laptop
+
+from ...journey.client import look, wait_until
+from ...postgres import postgres
+from ...shop import EXAMPLE, PATH, environment, shop
+
+pytestmark = pytest.mark.xdist_group("client")
+MOST_LINES = 12
+
+
+SCHEDULE = """
+import datetime
+from django.utils import timezone
+from django_celery_beat.models import IntervalSchedule, PeriodicTask
+hourly = IntervalSchedule.objects.create(every=1, period="hours")
+kwargs = '{"model": "orders.order", "query": "status__exact=paid", "user": "ann"}'
+before = timezone.now() - datetime.timedelta(hours=2)
+PeriodicTask.objects.create(name="hourly", task="manypages.export", interval=hourly, kwargs=kwargs,
+    last_run_at=before)
+"""
+
+
+@pytest.fixture(scope="module")
+def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laptop]:
+    with laptop(tmp_path_factory.mktemp("system"), workers=1, boot_seconds=0.2) as running:
+        yield running
+
+
+def test_the_cases_of_django_pass(system: Laptop, tmp_path: Path) -> None:
+    """In a process of its own: a process has one set of Django's settings."""
+    ran = passed(environment(system, tmp_path / "shop.sqlite3", "shop.settings"), "cases_*.py")
+    assert ran > 20
+
+
+def test_rows_on_postgresql_come_from_one_snapshot() -> None:
+    with postgres() as port:
+        env = {"PDF_URL": "http://localhost", "PDF_TOKEN": "none", "SHOP_POSTGRES_PORT": str(port)}
+        env |= {"PYTHONPATH": PATH, "DJANGO_SETTINGS_MODULE": "tests.contract.django.postgres_settings"}
+        assert passed(env, "postgres.py") == 2
+
+
+def passed(env: dict[str, str], pattern: str) -> int:
+    """Run cases by Django's runner. Returns how many there were."""
+    command = [sys.executable, "-W", "error::DeprecationWarning", "manage.py", "test", "tests.contract.django"]
+    done = subprocess.run(
+        [*command, "--pattern", pattern, "--noinput"],
+        cwd=EXAMPLE, env=env, capture_output=True, text=True, timeout=600, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    ran = re.search(r"Ran (\d+) test", done.stderr)
+    return int(ran[1]) if ran else 0
+
+
+def test_two_real_beats_and_a_worker_make_one_export(system: Laptop, tmp_path: Path) -> None:
+    made = shop(system, tmp_path, orders=20)
+    made.manage("shell", stdin=SCHEDULE)
+    celery = (sys.executable, "-m", "celery", "-A", "shop")
+    beats = [tmp_path / f"beat-{number}.log" for number in (1, 2)]
+    worker = ("worker", "-P", "solo", "-l", "info")
+    beat = ("beat", "--pidfile=", "--max-interval", "1", "-l", "info")
+    commands: list[tuple[Path, tuple[str, ...]]] = [
+        (tmp_path / "worker.log", worker),
+        (beats[0], beat),
+        (beats[1], beat),
+    ]
+    with ExitStack() as stack:
+        for log, command in commands:
+            tree = process.start((*celery, *command), cwd=EXAMPLE, env=made.env, output=log)
+            stack.callback(tree.end, 10.0)
+        succeeded = re.compile(r"Task manypages.export\[\S+\] succeeded")
+        done = tmp_path / "worker.log"
+        wait_until("the tasks of both are done", lambda: len(succeeded.findall(done.read_text())) == 2)
+        assert all("Sending due task hourly" in log.read_text() for log in beats)
+    ((state, schedule, export_id),) = made.sql("SELECT state, schedule, export_id FROM manypages_pdfrequest")
+    assert (state, schedule) == ("asked", "hourly")
+    assert look(system, str(export_id))["name"] == "Orders"
+
+
+def test_a_project_adds_few_lines() -> None:
+    """For the button, the list and the schedule."""
+    files = [path for path in EXAMPLE.rglob("*.py") if path.name not in ("documents.py", "manage.py")]
+    lines = [line.strip() for path in files for line in path.read_text().splitlines()]
+    added = [line for line in lines if re.search(r"manypages|MANYPAGES|PdfExportMixin|pdf_|celery_beat", line)]
+    added = [line for line in added if not line.startswith('"""')]
+    assert 4 <= len(added) <= MOST_LINES, added
+
+
+def test_the_migration_is_complete(tmp_path: Path) -> None:
+    env = {"PDF_URL": "http://localhost", "PDF_TOKEN": "none", "SHOP_DATABASE": str(tmp_path / "none.sqlite3")}
+    command = [sys.executable, "manage.py", "makemigrations", "--check", "--dry-run", "manypages", "orders"]
+    env |= {"PYTHONPATH": str(EXAMPLE.parents[1] / "client")}
+    done = subprocess.run(command, cwd=EXAMPLE, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -1,0 +1,104 @@
+"""How many exports an owner, and one of its end users, may have: 429 says when to try again."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from werkzeug.test import TestResponse
+
+from pipeline.errors import ExportFailed
+from pipeline.services import Services
+from pipeline.tasks import flow
+from pipeline.web import create_app
+
+from ... import steps
+from .conftest import ARCHIVE, SHOP, error
+
+PHOTOS = {"photos": [{"source": "inputs/1.jpg"}]}
+
+
+class Caller:
+    """Requests exports of an app with these limits."""
+
+    def __init__(self, services: Services, **limits: Any) -> None:
+        self.services = services
+        self.client = create_app(replace(services, settings=replace(services.settings, **limits))).test_client()
+
+    def ask(self, title: str, headers: dict[str, str] = SHOP, **more: Any) -> TestResponse:
+        body = {"document": "photos", "params": PHOTOS | {"title": title}, **more}
+        return self.client.post("/v1/exports", json=body, headers=headers)
+
+    def end(self, answer: TestResponse) -> str:
+        """Cancel what was requested."""
+        assert answer.json
+        flow.cancel(self.services, answer.json["id"])
+        return str(answer.json["id"])
+
+
+def refused(answer: TestResponse, words: str) -> int:
+    """Returns the seconds after which to try again."""
+    assert answer.status_code == 429
+    assert error(answer)["code"] == "QuotaReached" and words in error(answer)["message"]
+    return int(answer.headers["Retry-After"])
+
+
+def test_no_more_exports_run_than_an_owner_may_have(services: Services) -> None:
+    caller = Caller(services, owner_running=2)
+    first, second = caller.ask("1"), caller.ask("2")
+    assert refused(caller.ask("3"), "shop has 2 exports at work") == 30
+    assert caller.ask("3", ARCHIVE).status_code == 202
+    assert caller.ask("2").json["id"] == second.json["id"], "the same request has its place already"  # type: ignore[index]
+    caller.end(first)
+    assert caller.ask("3").status_code == 202
+    refused(caller.ask("4"), "2 exports at work")
+
+
+def test_no_more_exports_run_than_a_subject_may_have(services: Services) -> None:
+    caller = Caller(services, subject_running=1)
+    assert caller.ask("1", subject="ann").status_code == 202
+    refused(caller.ask("2", subject="ann"), "ann has 1 exports at work")
+    for more in ({"subject": "bob"}, {}, {"subject": "ann", "headers": ARCHIVE}):
+        assert caller.ask("2", **more).status_code == 202
+
+
+def test_an_hour_has_its_limit(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+    caller = Caller(services, owner_per_hour=2)
+    caller.end(caller.ask("1", key="1"))
+    caller.end(caller.ask("2"))
+    assert 3590 < refused(caller.ask("3"), "shop has requested 2 exports within an hour") <= 3600
+    assert caller.ask("1", key="1").status_code == 200, "it was answered before"
+    assert caller.ask("0", font_size=3).status_code == 422
+    now = time.time()
+    monkeypatch.setattr("pipeline.exports.quotas.time.time", lambda: now + 3601)
+    assert caller.ask("3").status_code == 202
+
+
+def test_what_is_refused_takes_no_place(services: Services) -> None:
+    caller = Caller(services, owner_running=1, owner_per_hour=2, subject_running=1)
+    running = caller.ask("1", subject="ann")
+    for _ in range(3):
+        refused(caller.ask("2", subject="bob"), "at work")
+    assert caller.ask("1", subject="ann", key="x" * 201).status_code == 422
+    caller.end(running)
+    assert caller.ask("2", subject="bob").status_code == 202
+
+
+def test_retry_and_again_need_a_place(services: Services) -> None:
+    caller = Caller(services, owner_running=1)
+    export_id = caller.ask("1").json["id"]  # type: ignore[index]
+    flow.fail(services, export_id, ExportFailed("It took too long."))
+    steps.deliver(services, export_id)
+    other = caller.ask("2")
+    for way in ("retry", "again"):
+        refused(caller.client.post(f"/v1/exports/{export_id}/{way}", headers=SHOP), "at work")
+    caller.end(other)
+    assert caller.client.post(f"/v1/exports/{export_id}/retry", headers=SHOP).status_code == 202
+    refused(caller.ask("3"), "at work")
+
+
+def test_nobody_is_refused_while_redis_is_down(cut_off: Services) -> None:
+    caller = Caller(cut_off, owner_running=1, owner_per_hour=1)
+    assert [caller.ask(title).status_code for title in "12"] == [202, 202]
