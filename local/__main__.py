@@ -1,4 +1,4 @@
-"""python -m local demo | up | dashboard | store URL"""
+"""python -m local demo | up | dashboard | pictures | store URL"""
 
 from __future__ import annotations
 
@@ -35,6 +35,7 @@ def main(words: list[str]) -> int:
         ("demo", 0): _demo,
         ("up", 0): _up,
         ("dashboard", 0): _dashboard,
+        ("pictures", 0): _pictures,
         ("store", 1): _store,
     }
     command = commands.get((words[0], len(words) - 1)) if words else None
@@ -83,6 +84,13 @@ def _up(console: Console) -> None:
 def _dashboard(console: Console) -> None:
     with emptied(ROOT / "up") as folder:
         draw(folder, console)
+
+
+def _pictures(console: Console) -> None:
+    from .pictures import take  # playwright is for development only
+
+    with emptied(ROOT / "up") as folder:
+        take(folder, console)
 
 
 def _store(console: Console, url: str) -> None:

@@ -20,6 +20,7 @@ from ..tasks.app import open_with_celery
 from ..tasks.beside import Beside
 from . import errors, metrics, moved, overview, panel, routes, words
 from .auth import EXTENSION
+from .recent import Recent
 
 SESSION_HOURS = 12
 YEAR = 365 * 86400
@@ -35,6 +36,7 @@ def create_app(services: Services | None = None) -> Flask:
     Links(settings)  # raises now if SECRET_KEY is missing, not at the first sign-in
     app = Flask(__name__)
     app.extensions[EXTENSION] = services
+    app.extensions[overview.EXTENSION] = Recent(services)
     app.config.update(_config(settings))
     app.url_map.merge_slashes = False  # its redirects use the Host header, which the client chooses
     for each in (routes, overview, moved, panel, metrics):

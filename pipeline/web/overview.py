@@ -7,12 +7,12 @@ import hashlib
 from contextlib import suppress
 from typing import Any
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, current_app, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from .. import documents
 from ..errors import InvalidRequest, NotFound, RedisDown
-from ..exports import views, work
+from ..exports import lists, views, work
 from ..exports.export import WORKING, Export, State
 from ..exports.ids import is_id
 from ..exports.lists import Wanted
@@ -25,6 +25,7 @@ from .errors import json_answer
 from .forms import params_in_words
 
 blueprint = Blueprint("overview", __name__, url_prefix="/panel")
+EXTENSION = "overview"
 LISTED = 20
 LOOKED_AT = 256  # chunks of which it is asked who draws them; those at work are among the first that are left
 
@@ -39,7 +40,8 @@ def only_people() -> None:
 def recent() -> Response:
     """List all exports, newest first, a page at a time.
 
-    It costs one listing and a read for each export shown, however many there are.
+    It costs one listing, and a read for each export shown that changed or was not read lately, however many there
+    are.
     """
     s, asked = services(), request.args
     after, state = asked.get("after"), asked.get("state")
@@ -51,7 +53,7 @@ def recent() -> Response:
         State(state) if state else None,
         asked.get("document") or None,
     )
-    page = s.exports.page(wanted, LISTED, after or None)
+    page = lists.page(s.bucket, current_app.extensions[EXTENSION].find, wanted, LISTED, after or None)
     return _conditional({"exports": [_row(export) for export in page.exports], "next": page.after})
 
 

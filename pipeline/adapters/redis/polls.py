@@ -26,6 +26,12 @@ class Polls:
         answered, etag, to = [*(noted or "").split(" ", 2), "", ""][:3]
         return version or "", etag if (answered, to) == (version or "", owner) else ""
 
+    def version(self, export: str) -> str:
+        """Return the version of an export; empty if it has not changed for a day."""
+        with redis_errors():
+            found: str | None = self._redis.get(_version(export))
+        return found or ""
+
     def note(self, export: str, owner: str, version: str, etag: str) -> None:
         """Note what was answered."""
         with redis_errors():
