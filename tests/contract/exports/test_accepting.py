@@ -20,6 +20,7 @@ from pipeline.exports.repository import ExportRepository, listing_key
 
 from .records import end, export, keys
 
+WRITES = 7  # of an acceptance: claim, active, kept, two lists, records, export
 RECORDS = b'{"source":"inputs/a.jpg"}'
 
 
@@ -100,7 +101,7 @@ def test_equal_requests_at_once_get_one_export(
 
 @pytest.mark.parametrize("lasting", [True, False])
 @pytest.mark.parametrize("after", [False, True], ids=["before the write", "after the write"])
-@pytest.mark.parametrize("write", range(6))
+@pytest.mark.parametrize("write", range(WRITES))
 def test_the_same_request_is_accepted_at_once_after_a_failed_write(
     bucket: S3Bucket, write: int, after: bool, lasting: bool
 ) -> None:
@@ -117,16 +118,17 @@ def test_the_same_request_is_accepted_at_once_after_a_failed_write(
         "requests/a-request",
         f"active/{accepted.id}",
         f"kept/{accepted.id}",
+        *keys(bucket, "everyone/"),
         *keys(bucket, "owners/"),
         listing_key(accepted.id),
         f"exports/{accepted.id}/export.json",
     }
     assert list(exports.page(Wanted("shop"), 10).exports) == [accepted]
-    assert len(keys(bucket, "owners/")) == 1
+    assert len(keys(bucket, "everyone/")) == len(keys(bucket, "owners/")) == 1
 
 
 def test_a_failed_acceptance_is_completed_once_by_several_at_once(bucket: S3Bucket) -> None:
-    for write in range(6):
+    for write in range(WRITES):
         exports = ExportRepository(FailingOnce(bucket, write, after=True))  # type: ignore[arg-type]
         with pytest.raises(StoreDown):
             exports.accept(export(f"request-{write}"), RECORDS, lasting=False)
@@ -139,7 +141,7 @@ def test_a_failed_acceptance_is_completed_once_by_several_at_once(bucket: S3Buck
 
 
 def test_records_of_two_requests_with_the_same_key_are_not_mixed(bucket: S3Bucket) -> None:
-    exports = ExportRepository(FailingOnce(bucket, 5, after=False))  # type: ignore[arg-type]
+    exports = ExportRepository(FailingOnce(bucket, WRITES - 1, after=False))  # type: ignore[arg-type]
     with pytest.raises(StoreDown):
         exports.accept(export(), RECORDS, lasting=True)
     with pytest.raises(Conflict, match="Send it again in a minute"):
