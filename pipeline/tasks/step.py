@@ -29,6 +29,7 @@ from ..services import Services
 from .lease import HeldLease, LeaseLost
 
 log = logging.getLogger(__name__)
+MEASURE = "measure"  # the step whose parts are ranges of the listing; those of others are chunks
 LOOK_SECONDS = 0.5  # how often a checkpoint reports progress
 ASK_SECONDS = 2.0  # how often it asks the bucket whether the export is still wanted
 WEIGH_SECONDS = 0.02  # how often it looks at the memory in use: that takes 24 us, a twentieth of a page of a table
@@ -235,7 +236,7 @@ def perform(
     if type(part) is not step.part or not _exists(step.name, export, part):
         return _ignored(step, export_id, part, "there is no such part of it")
     seconds, begun, redis = services.settings.lease_seconds, False, services.redis
-    if isinstance(part, int) and step.name == "render":
+    if isinstance(part, int) and step.name != MEASURE:
         lease, begun = redis.begin_chunk(export_id, part, seconds)
     else:
         lease = redis.leases.take(lease_name(step.name, export_id, part), seconds)
@@ -262,7 +263,7 @@ def _exists(step: str, export: Export, part: int | Wave | None) -> bool:
             return True
         case Wave(number, width):
             return type(number) is type(width) is int and number >= 0 and width > 0
-    return part >= 0 if step == "measure" else part in range(export.chunks)
+    return part >= 0 if step == MEASURE else part in range(export.chunks)
 
 
 def _ignored(step: Step, export_id: str, part: int | Wave | None, reason: str) -> NotWanted:
@@ -277,7 +278,7 @@ def lease_name(step: str, export_id: str, part: int | Wave | None) -> str:
             return f"{export_id}:{step}"
         case Wave(number):
             return f"{export_id}:wave {number}"
-    return f"{export_id}:{part}" if step == "render" else f"{export_id}:{step} {part}"
+    return f"{export_id}:{step} {part}" if step == MEASURE else f"{export_id}:{part}"
 
 
 def resident() -> int:

@@ -78,8 +78,11 @@ def _read(objects: Any) -> Iterator[Any]:
 
 def _column(model_admin: Any, item: Any, number: int, given: Mapping[str, Any], totals: Sequence[str]) -> Column:
     name = item if isinstance(item, str) else getattr(item, "__name__", "")
-    title, attribute = label_for_field(item, model_admin.model, model_admin, return_attr=True)
     field = _field(model_admin.model, item)
+    if field:  # the admin takes `customer__city` from Django 5.1 on
+        title, attribute = field.verbose_name, None
+    else:
+        title, attribute = label_for_field(item, model_admin.model, model_admin, return_attr=True)
     format, read = _of_field(field, item) if field else (None, _of_attribute(item, attribute, model_admin))
     params: dict[str, Any] = {"field": f"{name or 'column'}-{number}", "title": capfirst(str(title))}
     if format := given.get(name, format):

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ...errors import InvalidRequest, UnreadableSource
-from ...pdf.images import Picture, read_picture
-from ...pdf.images.scaling import Room
 from ...pdf.page import Page
 from ...pdf.paper import MM
 from ...pdf.tally import Remarks
 from ..inputs import Inputs
 
+if TYPE_CHECKING:
+    from ...pdf.images import Picture
+
 WIDTH, HEIGHT = 50 * MM, 14 * MM  # the largest that it is drawn
 GAP = 6 * MM  # between it and the title
 MAX_PIXELS = 16_000_000  # that are decoded: 64 MB
-ROOM = Room(1200, 336)  # pixels: 600 a inch
+ROOM = 1200, 336  # pixels: 600 an inch
 
 
 @dataclass(frozen=True)
@@ -28,8 +32,8 @@ class Logo:
     def check(self, remarks: Remarks) -> None:
         """Read it once. InvalidRequest if that fails; what was mended is noted."""
         try:
-            with self.inputs.open(self.source) as file:
-                for words in read_picture(file, MAX_PIXELS, ROOM).remarks:
+            with self._read() as picture:
+                for words in picture.remarks:
                     remarks.add(words, "the logo")
         except UnreadableSource as error:
             raise InvalidRequest(
@@ -38,10 +42,17 @@ class Logo:
 
     def draw(self, page: Page, right: float, top: float) -> None:
         """Draw it with its upper right corner there."""
-        with self.inputs.open(self.source) as file:
-            picture = read_picture(file, MAX_PIXELS, ROOM)
+        with self._read() as picture:
             width, height = size_in_the_box(picture)
             page.picture(picture, right - width, top - height, width, height)
+
+    @contextmanager
+    def _read(self) -> Iterator[Picture]:
+        from ...pdf.images import read_picture  # Pillow is loaded by what draws pictures
+        from ...pdf.images.scaling import Room
+
+        with self.inputs.open(self.source) as file:
+            yield read_picture(file, MAX_PIXELS, Room(*ROOM))
 
 
 def size_in_the_box(picture: Picture) -> tuple[float, float]:

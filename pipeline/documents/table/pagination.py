@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import count, repeat
+from itertools import accumulate, count, repeat, takewhile
 from typing import Protocol
 
 from ...errors import InvalidRequest
@@ -98,13 +98,8 @@ class PlainPaginator:
         return _page_rows(waiting, whole, columns, broken)
 
     def fitting(self, heights: Iterable[int], still_open: Sequence[int], page: int, state: OpenGroups) -> int:  # noqa: ARG002  # of Paginator
-        left, whole = units(self._texts.layout.room(page)), 0
-        for height in heights:
-            left -= height
-            if left < 0 and whole:
-                break
-            whole += 1
-        return whole
+        room = units(self._texts.layout.room(page))
+        return max(1, len(list(takewhile(room.__ge__, accumulate(heights)))))
 
 
 class BandHeights:

@@ -8,6 +8,7 @@ from functools import cached_property
 
 from ...errors import InvalidRequest
 from ...pdf.fonts.characters import printable
+from ...pdf.objects import number as digits
 from ...pdf.page import Colour, Page
 from .cells import Cells
 from .formats import Number, known_locale, writer
@@ -15,6 +16,7 @@ from .layout import FOOTER, HASHES, one_line
 from .logo import Logo
 from .params import TableParams
 from .setup import TablePlan, TableSetup
+from .style import HAIRLINE, stroke
 from .warnings import GroupEntry
 
 STEP = 1.75  # from line to line, in font sizes
@@ -75,7 +77,7 @@ class Summary:
         entries = plan.entries[before : before + self._lines(number)]
         cells = list(self._cells(page, plan))
         words, titles = self._setup.grouping.words, [self._layout.places[i].title for i in self._layout.summed]
-        y = self._line(page, y, words.group, 0, [words.rows, *titles, words.page], cells, GREY)
+        y = self._line(page, y, words.group, 0, [words.rows, *titles, words.page], cells, bold=True)
         for entry in entries:
             self._rule(page, y)
             y = self._line(page, y, entry.words, entry.level, self._texts(entry, plan), cells)
@@ -114,15 +116,16 @@ class Summary:
             self._setup.title_block.draw(page, layout.margin, layout.width - layout.margin, top, self._logo)
             y -= self._setup.title_block.height + size * STEP
         else:
-            page.text(layout.margin, top - size * HEADING, size * HEADING, self._setup.grouping.words.summary)
+            words, large = self._setup.grouping.words.summary, size * HEADING
+            page.text(layout.margin, top - large, large, words, colour=layout.look.ink, bold=True)
             y -= size * HEADING * 2 + size
         half = layout.width / 2 - layout.margin
         widest = max(page.face.width(printable(title), size) for title, _ in self._facts(plan))
         x = layout.margin + min(widest, half) + 2 * size
         for title, value in self._facts(plan):
             page.text(layout.margin, y, size, page.fit(title, size, half, "Words of the summary"), colour=GREY)
-            shown, smaller = self._number_in(page, value, layout.width - layout.margin - x)
-            page.text(x, y, smaller, shown)
+            shown, smaller = self._number_in(page, value, layout.width - layout.margin - x, bold=True)
+            page.text(x, y, smaller, shown, bold=True)
             y -= size * STEP
         return top - self._head_height(0) - size * 0.6
 
@@ -135,7 +138,7 @@ class Summary:
         titles = [words.rows, *(places[i].title for i in self._layout.summed), words.page]
         rows = [titles, *(self._texts(entry, plan) for entry in plan.entries)]
         widths = [
-            max(page.face.width(printable(t), self._size) for t in column) + 2 * self._size
+            max(page.bold.width(printable(t), self._size) for t in column) + 2 * self._size
             for column in zip(*rows, strict=True)
         ]
         full = self._layout.width - 2 * self._layout.margin
@@ -147,26 +150,28 @@ class Summary:
 
     def _line(
         self, page: Page, y: float, words: str, level: int, texts: Sequence[str], cells: Sequence[NumberColumn],
-        colour: Colour = (0, 0, 0),
+        colour: Colour = (0, 0, 0), bold: bool = False,
     ) -> float:  # fmt: skip
         size, x = self._size, self._layout.margin + level * self._size * 1.5
         room = cells[0].right - cells[0].width - self._size - x
-        page.text(x, y, size, page.fit(words, size, room, "Names of groups in the summary"), colour=colour)
+        shown = page.fit(words, size, room, "Names of groups in the summary", bold=bold)
+        page.text(x, y, size, shown, colour=colour, bold=bold)
         for cell, text in zip(cells, texts, strict=False):
-            shown, smaller = self._number_in(page, text, cell.width)
-            page.text(cell.right, y, smaller, shown, align="right", colour=colour)
+            shown, smaller = self._number_in(page, text, cell.width, bold)
+            page.text(cell.right, y, smaller, shown, align="right", colour=colour, bold=bold)
         return y - size * STEP
 
-    def _number_in(self, page: Page, text: str, width: float) -> tuple[str, float]:
+    def _number_in(self, page: Page, text: str, width: float, bold: bool) -> tuple[str, float]:
         """Returns a number or a title above numbers as `one_line` does, named in the result if it has no room."""
-        shown, size = one_line(page.face, printable(text), self._size, width)
+        shown, size = one_line(page.bold if bold else page.face, printable(text), self._size, width)
         if shown == HASHES:
             page.warn(f"Numbers of the summary are too wide, even in smaller print, so they are shown as {HASHES}")
         return shown, size
 
     def _rule(self, page: Page, y: float) -> None:
         left, right, y = self._layout.margin, self._layout.width - self._layout.margin, y + self._size * 1.2
-        page.write(b"q 0.75 G 0.4 w %.2f %.2f m %.2f %.2f l S Q" % (left, y, right, y), ())
+        line = b"%s %s w" % (stroke(self._layout.look.line), digits(HAIRLINE))
+        page.write(b"q %s %.2f %.2f m %.2f %.2f l S Q" % (line, left, y, right, y), ())
 
     def _number(self, value: int) -> str:
         return self._count.texts([str(value)])[0]

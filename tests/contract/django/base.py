@@ -35,7 +35,7 @@ class ShopCase(TestCase):
     @property
     def list(self) -> Any:
         """The ModelAdmin of orders."""
-        return admin.site.get_model_admin(Order)
+        return admin.site._registry[Order]
 
     def request(self, query: str = "", user: Any = None) -> Any:
         made = RequestFactory().get(f"/admin/orders/order/?{query}")

@@ -188,6 +188,6 @@ def test_each_outcome_has_one_record(
     reasons = [each.reason for each in records if each.outcome != "done"]
     assert re.fullmatch(r"The bucket could not read it\. Retry in 0\.[2-5] s\.", reasons[0])
     assert reasons[1:] == [
-        "1 pages are done, 1 go back", "1 chunks are rendered again", "chunks are missing",
+        "1 pages are done, 1 go back", "1 parts are missing and come first", "chunks are missing",
         "The document 'photos' failed on page 3: KeyError.",
     ]  # fmt: skip

@@ -341,3 +341,15 @@ def test_a_dyno_that_is_not_able_to_work_takes_no_chunk_in_the_forecast() -> Non
         asked(demand, dynos=up(1), policy=fast).quantity,
         asked(demand, dynos=frozen, policy=fast).quantity,
     ) == (1, 8)
+
+
+def test_each_export_that_is_joined_keeps_a_worker() -> None:
+    dynos = [Dyno(number, 0.0, up=True, busy=False) for number in (1, 2, 3)]
+    joined = [Demand(name, 0, 0.0, after_seconds=5.0) for name in "ab"]
+    assert decide(Snapshot(0.0, joined, dynos, 15.0), Policy(maximum=3)).drain_above == 2
+
+
+def test_work_that_begins_late_hides_no_other() -> None:
+    late, soon = Demand("a", 50, 10.0, before_seconds=1e6), Demand("b", 50, 10.0)
+    both = [decide(Snapshot(0.0, each, [], 15.0), Policy(maximum=9)) for each in ([late, soon], [soon, late])]
+    assert both[0].quantity == both[1].quantity > 1

@@ -38,8 +38,8 @@ NOTHING: list[Message] = []
             "plan",
             Missing(EXPORT, tuple(range(36))),
             [
-                Message("measure", ID, tuple(range(16)), Wave(0, 16)),
-                Message("measure", ID, tuple(range(16, 32)), Wave(1, 16)),
+                Message("measure", ID, tuple(range(16)), Wave(0, 16), "shop"),
+                Message("measure", ID, tuple(range(16, 32)), Wave(1, 16), "shop"),
             ],
         ),
         ("measure", DONE, NOTHING),  # the plan follows from the chord of all ranges
