@@ -1,6 +1,6 @@
 // All exports: filtered, a page at a time, live.
 import { by, complain, element, follow } from "./page.js";
-import { STATES, age, clock, running, seconds, standing, t } from "./words.js";
+import { STATES, age, clock, standing, t } from "./words.js";
 
 const EVERY = 2000; // ms between two polls of the page that is shown
 const SETTLE = 300; // ms after a key was pressed in a filter

@@ -50,28 +50,29 @@ export async function ask(path, options = {}) {
   return response.status === 204 ? null : response.json();
 }
 
-// Calls `show` with each new answer, until `more` says of one that nothing will change. Waits while the page is hidden.
-export async function follow(path, { every, show, lost, more = () => true, stopped = () => false }) {
-  let etag = null;
-  while (!stopped()) {
-    if (!document.hidden) {
-      try {
-        const response = await call(path, { headers: etag ? { "If-None-Match": etag } : {} });
-        if (stopped()) return;
-        if (response.ok) {
-          etag = response.headers.get("ETag");
-          const answer = await response.json();
-          show(answer);
-          if (!more(answer)) return;
-        } else if (response.status !== 304) {
-          lost(await problemOf(response));
-          if (response.status < 500) return;
-        }
-      } catch {
-        lost(away());
-      }
-    }
-    await sleep(every);
+// Calls `show` with each new answer, and `lost` with each problem. Waits while the page is hidden.
+export async function follow(path, { every, show, lost, stopped = () => false }) {
+  let [etag, last, failed] = [null, null, false];
+  for (; !stopped(); await sleep(every)) {
+    if (document.hidden) continue;
+    const { status, answer, tag, problem } = await poll(path, etag);
+    if (stopped()) return;
+    if (problem) lost(problem);
+    else if (answer || failed) show((last = answer ?? last)); // it also takes a problem away
+    [failed, etag] = [Boolean(problem), tag ?? etag];
+    if (problem && status >= 400 && status < 500) return;
+  }
+}
+
+async function poll(path, etag) {
+  try {
+    const response = await call(path, { headers: etag ? { "If-None-Match": etag } : {} });
+    const { status } = response;
+    if (status === 304) return { status };
+    if (!response.ok) return { status, problem: await problemOf(response) };
+    return { status, answer: await response.json(), tag: response.headers.get("ETag") };
+  } catch {
+    return { problem: away() };
   }
 }
 
