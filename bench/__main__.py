@@ -17,12 +17,12 @@ from pipeline.scaler.decide import Policy
 from pipeline.scaler.simulate.world import Conditions
 
 from . import curves as curving
-from . import figures, inputs, machine, measure, registry, report, scale, scaling, smoke, styles
+from . import figures, inputs, machine, measure, registry, report, scale, scaling, smoke, styles, wrapped
 from .figures import Figure
 from .measure import ROOT
 
 DOCS = ROOT / "docs"
-ROWS = ("table", "photos", "join", "scale", "curves")
+ROWS = ("table", "wrapped", "photos", "join", "scale", "curves")
 PAGES = 2000
 
 
@@ -35,10 +35,12 @@ class Comparison:
     subject: str
     source: measure.Source
     times: float
+    check: measure.Check | None = None
 
 
 COMPARISONS = (
     Comparison("table", "table", "tables", inputs.table, 1),
+    Comparison("wrapped notes", "wrapped", "wrapped", wrapped.source, 0.2, wrapped.check),
     Comparison("photos", "photos", "photos", inputs.photos, 0.5),
     Comparison("join text", "join", "joining", inputs.text_chunks, 5),
     Comparison("join photos", "join", "joining", inputs.photo_chunks, 0.5),
@@ -86,7 +88,8 @@ def compared(wanted: list[str], work: Path, pages: int, rounds: int) -> dict[str
             count = round(pages * row.times)
             say(f"{row.name}: {count} pages")
             tools = registry.tools(row.subject)
-            found[row.name] = measure.as_json(measure.side_by_side(tools, row.source, count, rounds, work, say))
+            rows = measure.side_by_side(tools, row.source, count, rounds, work, say, check=row.check)
+            found[row.name] = measure.as_json(rows)
     return found
 
 

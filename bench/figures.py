@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from .registry import OURS
+
 
 @dataclass(frozen=True)
 class Figure:
@@ -38,12 +40,15 @@ def of_rows(rows: Mapping[str, Rows]) -> list[Figure]:
     """The bars of the comparisons that were made: processor time a page, ours by theirs."""
     found: list[Figure] = []
     if table := rows.get("table"):
+        plain = [row for row in table if row["tool"] in PLAIN]
         found += [
             *_against(table, "table", "reportlab", 1 / 8),
             *_against(table, "table", "reportlab, accelerated", 1 / 5),
             *_against(table, "table", "skia", 1 / 2),
-            *_fastest(table, 1 / 15),
+            *_fastest(plain, "table, the fastest of fpdf2, pymupdf, typst and WeasyPrint", 1 / 15),
         ]
+    if wrapped := rows.get("wrapped notes"):
+        found += _fastest(wrapped, "wrapped notes, the fastest peer", 1 / 3)
     if photos := rows.get("photos"):
         found += [*_against(photos, "photos", "img2pdf", 0.8), *_against(photos, "photos", "skia", 1.0)]
         found += [_peak(photos, "photos", 80)]
@@ -60,14 +65,14 @@ def _against(rows: Rows, what: str, peer: str, most: float) -> list[Figure]:
     ]
 
 
-def _fastest(rows: Rows, most: float) -> list[Figure]:
-    peers = [row for row in rows if row["tool"] in PLAIN and "ratio" in row]
+def _fastest(rows: Rows, what: str, most: float) -> list[Figure]:
+    peers = [row for row in rows if row["tool"] != OURS and "ratio" in row]
     if not peers:
         return []
     best = max(peers, key=lambda row: float(row["ratio"]))
-    return _against(rows, "table, the fastest of fpdf2, pymupdf, typst and WeasyPrint", best["tool"], most)
+    return _against(rows, what, best["tool"], most)
 
 
 def _peak(rows: Rows, what: str, most: float) -> Figure:
-    ours = next(row for row in rows if row["tool"] == "this")
+    ours = next(row for row in rows if row["tool"] == OURS)
     return Figure(f"{what}: our peak", ours["peak_mib"] * 1.048576, "MB", f"{ours['pages']} pages", most)

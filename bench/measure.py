@@ -23,6 +23,8 @@ PATIENCE = 1800.0
 MIB = 1024 * 1024
 Source = Callable[[Path, int], Path]
 """(folder, pages) -> what a tool reads, made if it is not there."""
+Check = Callable[[Path, Path], None]
+"""(what a tool read, what it wrote): raises RuntimeError, with the reason, when the file is not right."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,9 @@ class Missing:
     reason: str
 
 
-def alone(tool: Tool, source: Source, pages: int, work: Path, here: bool = False) -> Run:
+def alone(
+    tool: Tool, source: Source, pages: int, work: Path, here: bool = False, check: Check | None = None
+) -> Run:
     """One run in a process of its own; RuntimeError with its last words when it fails.
 
     A peer runs in the peers' environment, or in the project's when it is to run `here`.
@@ -75,7 +79,11 @@ def alone(tool: Tool, source: Source, pages: int, work: Path, here: bool = False
         words = ended.stderr.strip().splitlines() or [f"ended by signal {-ended.returncode}"]
         raise RuntimeError(f"{tool.name}: {words[-1]}")
     found = json.loads(ended.stdout.splitlines()[-1])
-    out.unlink()
+    try:
+        if check:
+            check(files[1], out)
+    finally:
+        out.unlink()
     per_page = 1000 / pages
     return Run(pages, found["wall"] * per_page, found["cpu"] * per_page, found["peak"], found["bytes"] / pages)
 
@@ -100,6 +108,7 @@ def side_by_side(
     work: Path,
     say: Callable[[str], None],
     here: bool = False,
+    check: Check | None = None,
 ) -> list[Row | Missing]:
     """Every tool in every round; one that fails is named and left out."""
     runs: dict[str, list[Run]] = {tool.name: [] for tool in tools}
@@ -109,7 +118,7 @@ def side_by_side(
             if tool.name in missing:
                 continue
             try:
-                run = alone(tool, source, tool.pages(pages), work, here)
+                run = alone(tool, source, tool.pages(pages), work, here, check)
             except (RuntimeError, OSError, subprocess.TimeoutExpired) as error:
                 missing[tool.name] = str(error)
                 say(f"  {tool.name}: left out. {error}")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 OURS = "this"
-SUBJECTS = ("tables", "photos", "joining")
+SUBJECTS = ("tables", "wrapped", "photos", "joining")
 
 Make = Callable[[Path, Path, int], None]
 """(source, file to write, pages)."""

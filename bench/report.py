@@ -28,6 +28,10 @@ TITLES = {
     "table": ("Tables", "Six columns, 40 rows a page, ruled, 240 cells, numbers at the right, column titles and"
               " page number on every page; from the same CSV, and reading it counts. Ours is plan, render and"
               " assemble."),
+    "wrapped notes": ("Tables with notes that wrap", "The same table, with a note of 1 to 25 words in its third"
+                      " column: lines end at spaces, rows are as high as they need, and are not divided. The words"
+                      " of every file are compared with those of the CSV. Pango and Cairo by hand are missing: they"
+                      " have no wheel; WeasyPrint lays out with Pango."),
     "photos": ("Photos", "One JPEG of half a megabyte (1200 × 1600) a page, with its number."),
     "join text": ("Joining text pages", "Finished chunks of 100 pages of twelve lines become one file."),
     "join photos": ("Joining photo pages", "Finished chunks of 50 photo pages become one file."),

@@ -21,7 +21,7 @@ from pipeline.adapters.redis import Coordination
 from . import tables
 
 PART = 32 * 1024 * 1024
-TABLE = {"title": tables.TITLE, "font_size": tables.SIZE, "margin": 16, "stripes": False}
+TABLE = tables.PARAMS
 KINDS = {"pipeline worker": "worker", "gunicorn": "web"}
 PATIENCE = 3 * 3600.0
 

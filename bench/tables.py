@@ -4,7 +4,7 @@ numbers, the document's title on the first page. From the same CSV, whose readin
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import accumulate, islice
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,8 @@ RIGHT = (False, False, False, False, True, True)
 EDGES = tuple(accumulate(WIDTHS, initial=MARGIN))
 FOOT = MARGIN + 4
 FONT_FOLDER = "fonts"
+# What the peers draw, whatever our default style is.
+PARAMS = {"title": TITLE, "font_size": SIZE, "margin": 16, "style": "plain", "rules": "grid", "running_head": False}
 Row = list[str]
 
 
@@ -50,10 +52,7 @@ def ours(source: Path, out: Path, pages: int) -> None:  # it counts by itself
         {"field": field, "width": width * 25.4 / 72, "align": "right" if right else "left"}
         for field, width, right in zip(_titles(source), WIDTHS, RIGHT, strict=True)
     ]
-    render(
-        "table", source, out, title=TITLE, font_size=SIZE, margin=16, style="plain", rules="grid",
-        running_head=False, columns=columns,
-    )  # fmt: skip
+    render("table", source, out, columns=columns, **PARAMS)
 
 
 def _titles(source: Path) -> Row:
@@ -124,6 +123,14 @@ def _reportlab(source: Path, out: Path, pages: int) -> None:
     ("reportlab", "rl_accel"), share=0.04,
 )  # fmt: skip
 def reportlab_longtable(source: Path, out: Path, pages: int) -> None:
+    with source.open(newline="", encoding="utf-8") as file:
+        long_table(out, pages, list(csv.reader(file)), ROW)
+
+
+def long_table(
+    out: Path, pages: int, rows: list[list[Any]], height: float | None, style: Sequence[tuple[Any, ...]] = ()
+) -> None:
+    """A file of Platypus: rows of this height, or as high as they need."""
     from reportlab.platypus import BaseDocTemplate, Frame, LongTable, PageTemplate
 
     def furnish(canvas: Any, document: Any) -> None:
@@ -134,20 +141,18 @@ def reportlab_longtable(source: Path, out: Path, pages: int) -> None:
             canvas.drawString(MARGIN, HEIGHT - MARGIN - 22, TITLE)
 
     def frame(head: float) -> Any:
-        height = HEIGHT - 2 * MARGIN - head - 24
-        return Frame(MARGIN, MARGIN + 24, WIDTH - 2 * MARGIN, height, 0, 0, 0, 0)
+        room = HEIGHT - 2 * MARGIN - head - 24
+        return Frame(MARGIN, MARGIN + 24, WIDTH - 2 * MARGIN, room, 0, 0, 0, 0)
 
-    with source.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.reader(file))
-    style = [("GRID", (0, 0), (-1, -1), 0.4, (0.75, 0.75, 0.75)),
+    looks = [("GRID", (0, 0), (-1, -1), 0.4, (0.75, 0.75, 0.75)),
              ("BACKGROUND", (0, 0), (-1, 0), (0.88, 0.88, 0.88)), ("FONTSIZE", (0, 0), (-1, -1), SIZE),
-             ("ALIGN", (4, 0), (5, -1), "RIGHT")]  # fmt: skip
+             ("ALIGN", (4, 0), (5, -1), "RIGHT"), *style]  # fmt: skip
     document = BaseDocTemplate(str(out), pagesize=(WIDTH, HEIGHT), title=TITLE)
     document.addPageTemplates([
         PageTemplate("first", [frame(28.8)], onPage=furnish, autoNextPageTemplate="other"),
         PageTemplate("other", [frame(0)], onPage=furnish),
     ])  # fmt: skip
-    document.build([LongTable(rows, WIDTHS, ROW, repeatRows=1, style=style)])
+    document.build([LongTable(rows, WIDTHS, height, repeatRows=1, style=looks)])
 
 
 @tool("tables", "skia", "`drawString` and one path of lines a page; Noto Sans embedded", ("skia-python",))
@@ -344,9 +349,10 @@ _TYPST = """
 #set page(width: {width}pt, height: {height}pt, margin: (x: {margin}pt, top: {margin}pt, bottom: {bottom}pt),
   footer-descent: 8pt, footer: context align(center, counter(page).display("1 of 1", both: true)))
 #set text(font: "Noto Sans", size: {size}pt)
+#set par(leading: 5.86pt)
 #block(height: 28.8pt, below: 0pt, text(size: 18pt)[{title}])
 #let data = csv("{source}")
-#table(columns: ({widths}), rows: {row}pt, inset: (x: 2.2pt, y: 3pt), stroke: 0.4pt + luma(191),
+#table(columns: ({widths}), rows: {row}, inset: (x: 2.2pt, y: 5.18pt), stroke: 0.4pt + luma(191),
   align: (left, left, left, left, right, right), fill: (_, y) => if y == 0 {{ luma(224) }},
   table.header(..data.at(0)), ..data.slice(1).flatten())
 """
@@ -354,10 +360,15 @@ _TYPST = """
 
 @tool("tables", "typst", "`csv` and `table`; Noto Sans embedded", ("typst",), share=0.04)
 def typst(source: Path, out: Path, pages: int) -> None:  # it counts by itself
+    by_typst(source, out, f"{ROW}pt")
+
+
+def by_typst(source: Path, out: Path, row: str) -> None:
+    """A file of typst: rows of this height."""
     import typst
 
     text = _TYPST.format(
-        title=TITLE, width=WIDTH, height=HEIGHT, margin=MARGIN, bottom=MARGIN + 24, size=SIZE, row=ROW,
+        title=TITLE, width=WIDTH, height=HEIGHT, margin=MARGIN, bottom=MARGIN + 24, size=SIZE, row=row,
         source=source.name, widths=", ".join(f"{width}pt" for width in WIDTHS),
     )  # fmt: skip
     page = source.with_suffix(".typ")
@@ -372,7 +383,7 @@ _CSS = """
 body {{ margin: 0; font: {size}pt "Noto Sans" }}
 h1 {{ font: 18pt "Noto Sans"; margin: 0; height: 28.8pt }}
 table {{ border-collapse: collapse; table-layout: fixed; width: 100% }}
-th, td {{ border: 0.4pt solid #bfbfbf; padding: 0 2.2pt; height: 17.1pt; text-align: left; font-weight: 400;
+th, td {{ border: 0.4pt solid #bfbfbf; padding: 2.05pt 2.2pt; height: 13pt; text-align: left; font-weight: 400;
   line-height: 1.3 }}
 th {{ background: #e0e0e0 }}
 td:nth-child(n+5), th:nth-child(n+5) {{ text-align: right }}

@@ -17,6 +17,7 @@ from .figures import Figure
 from .registry import find, tool
 
 PLAIN = "plain"
+NOTES = "wrapped notes"
 ROUNDS = 5
 _ACCENTS = ("José", "Zoë", "Müller", "Łódź", "Søren", "Nuñez", "Ågren", "Čapek")
 _SCRIPTS = ("Иванов Пётр", "Παπαδόπουλος", "王小明", "김철수", "Сидорова Анна", "Γεωργίου Μαρία", "さくら")
@@ -87,7 +88,7 @@ VARIANTS = {
         Variant("groups", lambda rows: sorted(rows, key=lambda row: row[3]), _GROUPS, most=2.2),
         Variant("JSON lines", most=1.8, ending="jsonl"),
         Variant("eight scripts", _customers(_script), most=4),
-        Variant("wrapped notes", lambda rows: _customers(_notes())(rows), most=4),
+        Variant(NOTES, lambda rows: _customers(_notes())(rows), most=4),
     )
 }
 

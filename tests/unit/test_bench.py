@@ -8,9 +8,11 @@ from pathlib import Path
 import pypdf
 import pytest
 
-from bench import inputs, registry, report
+from bench import inputs, registry, report, wrapped
 from bench.figures import Figure, of_rows
+from bench.ours import render
 from bench.registry import OURS
+from bench.system import TABLE
 
 ROOT = Path(__file__).parents[2]
 
@@ -39,6 +41,24 @@ def test_our_table_has_as_many_rows_a_page_as_the_others(tmp_path: Path) -> None
         texts = [page.extract_text() for page in reader.pages]
     assert len(texts) == 3
     assert [text.count("A-000") for text in texts] == [38, 40, 40]
+
+
+def test_the_system_makes_the_same_table_as_the_peers(tmp_path: Path) -> None:
+    out = tmp_path / "out.pdf"
+    render("table", inputs.table(tmp_path, 3), out, **TABLE)
+    with pypdf.PdfReader(out) as reader:
+        assert len(reader.pages) == 3
+
+
+def test_our_wrapped_table_has_all_rows_of_its_csv(tmp_path: Path) -> None:
+    """About as many pages as were asked for; a file that lacks rows is refused."""
+    source, out = wrapped.source(tmp_path, 20), tmp_path / "out.pdf"
+    registry.find("wrapped", OURS).make(source, out, 20)
+    wrapped.check(source, out)
+    with pypdf.PdfReader(out) as reader:
+        assert len(reader.pages) in range(18, 23)
+    with pytest.raises(RuntimeError, match="in their order"):
+        wrapped.check(wrapped.source(tmp_path, 1), out)
 
 
 def test_our_album_has_all_its_photos(tmp_path: Path) -> None:
