@@ -23,6 +23,7 @@ from .celery_beat import define_tasks
 from .queue import CeleryQueue
 from .retry import Fail, Retry
 from .schedules import beat_schedule
+from .stall import stall_limits
 from .step import Again
 
 RESULT_SECONDS = 8 * 86400  # longer than EXPORT_DEADLINE, or the chord of a waiting export loses its counter
@@ -182,11 +183,18 @@ def _define_tasks(app: PipelineApp, settings: Settings) -> None:
                 return f"{FAILED}{error.message[:SHOWN]}"
         return None
 
-    options: dict[str, Any] = {"bind": True, "shared": False, "max_retries": None, "Request": REQUEST}
+    def take_long(task: Any, step: str, export_id: str) -> str | None:
+        """Do a step that takes as long as its input is large: under limits on time without progress."""
+        with stall_limits(settings.soft_time_limit, settings.time_limit):
+            return take(task, step, export_id)
 
-    @app.task(name="pipeline.plan", **options)  # type: ignore[untyped-decorator]  # Celery has no types
+    options: dict[str, Any] = {"bind": True, "shared": False, "max_retries": None, "Request": REQUEST}
+    # Celery knows limits on the time in total only, and those of the app if a task has none.
+    long = options | {"soft_time_limit": settings.export_deadline, "time_limit": settings.export_deadline}
+
+    @app.task(name="pipeline.plan", **long)  # type: ignore[untyped-decorator]  # Celery has no types
     def plan(self: Any, export: str) -> str | None:
-        return take(self, "plan", export)
+        return take_long(self, "plan", export)
 
     @app.task(name="pipeline.render", **options)  # type: ignore[untyped-decorator]
     def render(self: Any, export: str, chunk: int) -> str | None:
@@ -202,9 +210,9 @@ def _define_tasks(app: PipelineApp, settings: Settings) -> None:
     def wave(self: Any, _: list[None], export: str, number: int, width: int) -> str | None:
         return take(self, "wave", export, Wave(number, width))
 
-    @app.task(name="pipeline.assemble", **options)  # type: ignore[untyped-decorator]
+    @app.task(name="pipeline.assemble", **long)  # type: ignore[untyped-decorator]
     def assemble(self: Any, _: list[None], export: str) -> str | None:
-        return take(self, "assemble", export)
+        return take_long(self, "assemble", export)
 
     @app.task(name="pipeline.deliver", **options)  # type: ignore[untyped-decorator]
     def deliver(self: Any, export: str) -> str | None:

@@ -32,6 +32,7 @@ from ..pdf.assembly import Assembly
 from ..pdf.segment_index import SegmentIndex
 from .join import Volume, Written
 from .segment_cache import SegmentCache
+from .stall import progressed
 from .step import Signal, Work
 
 COPIES_AT_ONCE = 4
@@ -58,6 +59,7 @@ class StoredSegments:
         chunk = slot = -1
         for key in self._keys:
             index = self._cache.index(key)
+            progressed()
             if index.first_slot != (slot if index.chunk == chunk else 0):
                 self._segments.drop(key, "it does not fit behind the segment before it")
                 raise DamagedSegment(f"{key} does not fit behind the segment before it; it is rendered again.")
@@ -69,6 +71,7 @@ class StoredSegments:
         """Yields the indexes at these positions. Raises DamagedSegment when a segment was stored again."""
         for i in members:
             index = self._cache.index(self._keys[i])
+            progressed()
             if index.etag != self._etags[i]:  # what was joined, or will be, is another object
                 raise DamagedSegment(f"{self._keys[i]} was stored again while it was joined.")
             yield index

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 
 from .. import documents
@@ -30,7 +31,7 @@ def body(work: Work) -> Outcome:
     if work.advance(State.PLANNING, started_at=time.time()).state is not State.PLANNING:
         return NotWanted(f"the export is {work.export.state}")
     with work.attempt("The document's size", "plan"):
-        job, ranges = _divided(work.services, work.export)
+        job, ranges = _divided(work.services, work.export, partial(_watched, work))
         if ranges is None:
             return _planned(work, _plan_at_once(work.services, work.export, job))
     if missing := ranges.missing(work.services.measures.found(work.export.id)):
@@ -68,14 +69,26 @@ def job_of(services: Services, export: Export) -> DocumentJob:
     return DocumentJob(document, params, params.listing or listing_key(export.id), services.inputs.of(export.owner))
 
 
-def _divided(services: Services, export: Export) -> tuple[DocumentJob, Ranges | None]:
+def _watched(work: Work, pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Yields the pieces of a snapshot, each of which is progress. None is kept when the process is told to end: a
+    query that begins again sees other data."""
+    for piece in pieces:
+        yield piece
+        work.go_on()
+
+
+def _divided(
+    services: Services,
+    export: Export,
+    watched: Callable[[Iterable[bytes]], Iterable[bytes]] = lambda pieces: pieces,
+) -> tuple[DocumentJob, Ranges | None]:
     """Returns the job on lines of text, and the ranges to measure; None for a listing that is small.
 
-    A query, or a file of another format, is stored as lines first.
+    A query, or a file of another format, is stored as lines first; its pieces pass through `watched`.
     """
     job = job_of(services, export)
     if (ranges := services.measures.ranges(export.id)) is None:
-        job = job.snapshot(partial(services.exports.snapshot, export.id))
+        job = job.snapshot(lambda pieces: services.exports.snapshot(export.id, watched(pieces)))
         listing = job.inputs.find(job.listing)
         if listing is None or listing.size <= measures.SMALL_BYTES or not isinstance(job.document, Measures):
             return job, None

@@ -21,12 +21,13 @@ from billiard.exceptions import SoftTimeLimitExceeded
 
 from ..adapters.redis.leases import this_process
 from ..adapters.redis.progress import Drawn
-from ..errors import ChunkFailed, NoExport, PipelineError, ReadFailed, ServiceDown
+from ..errors import ChunkFailed, IllegalStep, NoExport, PipelineError, ReadFailed, ServiceDown
 from ..exports.export import Export, State
 from ..exports.ids import is_id
 from ..exports.waves import Wave
 from ..services import Services
 from .lease import HeldLease, LeaseLost
+from .stall import progressed
 
 log = logging.getLogger(__name__)
 MEASURE = "measure"  # the step whose parts are ranges of the listing; those of others are chunks
@@ -37,6 +38,12 @@ NEAR = 0.7  # this much of the time or memory that is allowed counts as near the
 
 INTERRUPTIONS = (SoftTimeLimitExceeded, MemoryError)
 """What ends a step from outside when its time or memory runs out."""
+
+
+class Stopped(PipelineError):
+    """The process is told to end before the step is done: the message goes back."""
+
+    retry = True
 
 
 class Signal(Enum):
@@ -183,6 +190,7 @@ class Work:
     def checkpoint(self, report: Callable[[], None]) -> Signal:
         """Called between pages or parts: whether to go on. Now and then it calls `report` with the progress, and
         asks whether the export is still wanted."""
+        progressed()
         now = time.monotonic()
         if now - self._looked >= LOOK_SECONDS:
             self._looked = now
@@ -190,6 +198,16 @@ class Work:
         if self.unwanted:
             return Signal.UNWANTED
         return Signal.ENOUGH if self._stopping.is_set() or self._near_a_limit(now) else Signal.GO_ON
+
+    def go_on(self, report: Callable[[], None] = lambda: None) -> None:
+        """A checkpoint of work whose time is limited by its progress only (`stall.py`).
+
+        Raises Stopped when the process is told to end, IllegalStep when the export is over.
+        """
+        if self.checkpoint(report) is Signal.UNWANTED:
+            raise IllegalStep(f"Export {self.export.id} is over.")
+        if self._stopping.is_set():
+            raise Stopped("The process is told to end.")
 
     def fence(self) -> None:
         """Raise LeaseLost unless this is still the only process at this step; called before a write that others
@@ -249,6 +267,8 @@ def perform(
             return step.body(Work(services, export, part, begun, held, stopping))
         except LeaseLost as lost:
             return NotWanted(lost.message)
+        except Stopped as stopped:
+            return Again(stopped.message)
         except PipelineError:
             with suppress(ServiceDown):
                 if services.exports.load(export_id).state not in step.wanted:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from typing import Annotated
 
 from msgspec import Meta
@@ -21,12 +21,16 @@ from pipeline.pdf.segment import SegmentWriter
 
 
 class SlowParams(Params, frozen=True):
-    """So many pages of so many seconds; `hungry` is a page that takes all memory, `deadly` kills its process."""
+    """So many pages of so many seconds; `hungry` is a page that takes all memory, `deadly` kills its process.
+
+    Its records are stored as `lines` lines, of so many seconds too.
+    """
 
     pages: Annotated[int, Meta(ge=1)] = 20
     seconds: float = 0.05
     hungry: int = -1
     deadly: int = -1
+    lines: int = 0
     records: tuple[str, ...] = ()
 
 
@@ -37,6 +41,9 @@ class Slow:
 
     def check(self, params: SlowParams, inputs: Inputs) -> None:
         pass
+
+    def expand(self, params: SlowParams, lines: Iterator[bytes], inputs: Inputs) -> Iterator[bytes] | None:
+        return slow_lines(params) if params.lines else None
 
     def survey(self, params: SlowParams, listing: str, inputs: Inputs) -> Survey:
         marks = Marks()
@@ -60,6 +67,12 @@ class Slow:
             out.tally.records += 1
             out.tally.drawn += 1
             yield
+
+
+def slow_lines(params: SlowParams) -> Iterator[bytes]:
+    for number in range(params.lines):
+        time.sleep(params.seconds)
+        yield b"%d\n" % number
 
 
 register(Slow())

@@ -64,6 +64,16 @@ def test_a_chunk_that_nears_its_time_limit_keeps_what_it_has(tmp_path: Path) -> 
         assert "TimeLimitExceeded" not in logs
 
 
+def test_a_listing_is_stored_for_longer_than_the_time_limit(tmp_path: Path) -> None:
+    """Each line of it is progress."""
+    limits = {"SOFT_TIME_LIMIT": "2", "TIME_LIMIT": "3", "VISIBILITY_TIMEOUT": "60"}
+    with laptop(tmp_path, boot_seconds=0.1, environ=SLOW | limits) as system:
+        export_id = client.ask(system, "slow", pages=2, seconds=0.1, lines=50, records=["one"])
+        assert client.wait_for_end(system, export_id)["state"] == "ready"
+        logs = "".join(path.read_text() for path in (tmp_path / "logs").glob("worker.*.log"))
+        assert "TimeLimitExceeded" not in logs
+
+
 def test_a_chunk_that_nears_its_memory_limit_goes_on_in_a_fresh_process(tmp_path: Path) -> None:
     """So little memory that every page is near the limit: page by page, and each in a new process."""
     with laptop(tmp_path, boot_seconds=0.1, environ=SLOW | {"WORKER_MEMORY_MB": "80"}) as system:

@@ -15,6 +15,8 @@ from pipeline.errors import ExportFailed
 from pipeline.exports.export import State
 from pipeline.services import Message
 from pipeline.settings import Settings
+from pipeline.tasks import flow
+from pipeline.tasks.step import Again
 
 from ... import steps
 from ...pictures import jpeg
@@ -102,3 +104,15 @@ def test_a_lost_plan_is_not_replaced_when_the_input_changed(stage: Stage) -> Non
     stage.put_album([jpeg(n, 40, 30) for n in range(4)])
     with pytest.raises(ExportFailed, match="plan was lost"):
         steps.render(stage.s, export_id, 0)
+
+
+def test_a_process_told_to_end_stores_no_half_of_a_listing(stage: Stage) -> None:
+    stage.store.put(ALBUM, b"[" + b",".join([b'{"source": "inputs/album/0.jpg"}'] * 3) + b"]")
+    export_id = stage.submit()
+    again = flow.take(stage.s, "plan", export_id, stopping=steps.STOPPING)
+    assert again == Again("The process is told to end.")
+    assert stage.objects(export_id, "frozen/") == {}
+    assert stage.store.uploads("") == []
+    assert stage.s.redis.counters.count_attempt(f"{export_id}:plan") == 1, "the attempt was not uncounted"
+    steps.plan(stage.s, export_id)
+    assert stage.load(export_id).pages == 3
