@@ -13,7 +13,9 @@ PipelineError
 │   ├── StoreDown: StoreRefused, ReadFailed, NotSupported
 │   ├── RedisDown: RedisFull
 │   ├── DatabaseDown
-│   ├── MailDown: MailUnencrypted, MailRefused, MailUnanswered
+│   ├── NoticeDown
+│   │   ├── WebhookDown: WebhookUnreachable, WebhookGone
+│   │   └── MailDown: MailUnencrypted, MailRefused, MailUnanswered
 │   └── HerokuDown: HerokuRefused, TooManyCalls
 ├── QueryFailed
 ├── OverLimit
@@ -59,6 +61,7 @@ from .services import (
     MailRefused,
     MailUnanswered,
     MailUnencrypted,
+    NoticeDown,
     NotSupported,
     ReadFailed,
     RedisDown,
@@ -67,6 +70,9 @@ from .services import (
     StoreDown,
     StoreRefused,
     TooManyCalls,
+    WebhookDown,
+    WebhookGone,
+    WebhookUnreachable,
 )
 from .work import (
     ChunkFailed,
@@ -110,6 +116,7 @@ __all__ = [
     "NotFound",
     "NotSignedIn",
     "NotSupported",
+    "NoticeDown",
     "OverLimit",
     "PipelineError",
     "QueryFailed",
@@ -127,4 +134,7 @@ __all__ = [
     "UnknownDocument",
     "UnreadableSource",
     "UploadGone",
+    "WebhookDown",
+    "WebhookGone",
+    "WebhookUnreachable",
 ]

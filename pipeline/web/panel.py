@@ -81,6 +81,14 @@ def follow_link(token: str, volume: int = 0) -> AnyResponse:
     return to_file(s.exports.load(export_id), volume)
 
 
+@blueprint.get("/o/<token>")
+@blueprint.get("/o/<token>/<int:volume>")
+def open_link(token: str, volume: int = 0) -> AnyResponse:
+    """Follow a signed link in a mail, without an account. It ends with its days, and when the export is removed."""
+    s = auth.services()
+    return to_file(s.exports.load(Links(s.settings).read(token, signed=True)), volume)
+
+
 def _sign_in_page(target: str, problem: str = "", status: int = 200) -> Response:
     configured = auth.services().settings.panel_password is not None
     if not configured:

@@ -20,6 +20,7 @@ from playwright.sync_api import Browser, Dialog, Download, Page, expect
 
 from pipeline.adapters.redis import Coordination
 from pipeline.errors import PipelineError
+from pipeline.exports.export import Channel, Notice, Recipient, State
 from pipeline.exports.links import Links
 from pipeline.services import Message, Services, open_services
 from pipeline.settings import Settings
@@ -300,7 +301,8 @@ def test_a_mail_that_waits_says_why(page: Page, put_photos: PutPhotos, settings:
     exports = open_services(settings, Workers()).exports
     (export,) = exports.all()
     problem = "The mail server answered 535."
-    exports.change(export.id, lambda e: replace(e, notify="a@example.org", notice_problem=problem))
+    mail = Notice(1, Channel.MAIL, Recipient("a@example.org"), State.READY, 0.0, 0.0, problem=problem)
+    exports.change(export.id, lambda e: replace(e, notices=(mail,)))
     page.goto(f"{page.url.partition('#')[0]}#{export.id}")
     page.reload()
     expect(page.locator("#advice")).to_have_text(f"The mail waits: {problem}")
