@@ -10,6 +10,7 @@ from .adapters.bucket import BACKGROUND, Timeouts
 from .adapters.https import Fetcher, Limits
 from .adapters.mail import Mailer
 from .adapters.redis import Coordination
+from .adapters.webhooks import SECONDS, Webhooks
 from .documents.inputs.bucket import MAX_SOURCE, BucketInputs
 from .exports.stores import Stores
 from .exports.waves import Wave
@@ -68,6 +69,7 @@ class Services(Stores):
     usage: UsageLog
     inputs: BucketInputs
     mailer: Mailer
+    webhooks: Webhooks
     queue: Queue
 
 
@@ -76,8 +78,9 @@ def open_services(settings: Settings, queue: Queue, timeouts: Timeouts = BACKGRO
     documents.load(settings.documents)
     fonts.load(settings.fonts)
     stores = Stores.open(settings, timeouts)
+    webhooks = Webhooks(Fetcher(Limits(seconds=SECONDS)), settings.secret_keys)
     inputs = BucketInputs(stores.bucket, Fetcher(Limits(bytes=MAX_SOURCE)))
     return Services(
         stores.settings, stores.bucket, stores.exports, stores.segments, stores.measures, stores.redis,
-        UsageLog(stores.bucket, stores.exports), inputs, Mailer(settings), queue,
+        UsageLog(stores.bucket, stores.exports), inputs, Mailer(settings), webhooks, queue,
     )  # fmt: skip

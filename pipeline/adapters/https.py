@@ -1,4 +1,5 @@
-"""Fetches untrusted URLs: https only, public addresses only (against SSRF, server-side request forgery).
+"""Fetches untrusted URLs, and posts to them: https and public addresses only (against SSRF, server-side request
+forgery).
 
 A host name is looked up once. The address that was checked is the one that is connected to; the name then serves
 TLS and the Host header only. Every redirect is checked like a first URL. No proxy and no .netrc is read from the
@@ -13,7 +14,7 @@ from __future__ import annotations
 import re
 import socket
 import ssl
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from http.client import HTTPException, HTTPResponse, HTTPSConnection, IncompleteRead
@@ -34,6 +35,7 @@ MAX_ADDRESSES = 4  # of one host that are tried, one after the other
 
 _REDIRECTS = {301, 302, 303, 307, 308}
 _TRANSIENT = {408, 425, 429}
+_NO_HEADERS: Mapping[str, str] = {}
 _HEADERS = {"Accept-Encoding": "identity", "User-Agent": "pipeline", "Connection": "close"}
 
 _ASCII = "".join(map(chr, range(128)))
@@ -93,6 +95,19 @@ class Fetcher:
                     return self._receive(response, source, into)
             source = self._source(location, source)
         raise UnreadableSource(f"{source} redirects more than {self.limits.redirects} times.")
+
+    def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> int:
+        """Send a body; return the status of the answer, whose body is not read. No redirect is followed.
+
+        Raises RefusedAddress, SourceUnavailable (may work later) or UnreadableSource.
+        """
+        deadline = monotonic() + self.limits.seconds
+        source = self._source(url)
+        with (
+            closing(self._connected(source, deadline)) as connection,
+            closing(_answer(connection, source, "POST", body, headers)) as response,
+        ):
+            return response.status
 
     def check(self, url: str) -> None:
         """Raise RefusedAddress for what can be refused without looking up the host."""
@@ -221,10 +236,16 @@ def _dial(addresses: Sequence[Address], port: int, deadline: float) -> socket.so
     return _dial(others, port, deadline)
 
 
-def _answer(connection: HTTPSConnection, source: _Source) -> HTTPResponse:
+def _answer(
+    connection: HTTPSConnection,
+    source: _Source,
+    method: str = "GET",
+    body: bytes | None = None,
+    headers: Mapping[str, str] = _NO_HEADERS,
+) -> HTTPResponse:
     """Send the request, return the head of the answer."""
     with _network_errors(source):
-        connection.request("GET", source.target, headers=_HEADERS)
+        connection.request(method, source.target, body, {**_HEADERS, **headers})
         return connection.getresponse()
 
 

@@ -76,6 +76,11 @@ class Connection:
                 f"The mail server refuses mail from MAIL_FROM ({error.smtp_code}).",
                 advice="Set MAIL_FROM to an address from which this account may send.",
             ) from error
+        except smtplib.SMTPNotSupportedError as error:
+            raise MailRefused(
+                "The mail server takes no addresses with other than ASCII letters (SMTPUTF8).",
+                advice="Use an address that has only ASCII letters before its @.",
+            ) from error
         except smtplib.SMTPDataError as error:
             code = error.smtp_code
             if self._smtp.text_left and 200 <= code < 300:  # taken: the first digit counts (RFC 5321, 4.3.2)

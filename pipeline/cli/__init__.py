@@ -52,6 +52,7 @@ COMMANDS = {
     "status": ("inspect", "Show the state and progress of an export."),
     "submit": ("make", "Request a document from the workers."),
     "wait": ("inspect", "Wait until an export is over."),
+    "webhook": ("webhook", "Show the secret of an owner's webhooks, or send webhooks again."),
     "worker": ("run", "Run a worker until stopped."),
 }
 """The module of each command, and what the help says of it: to import them all takes longer than to print it."""

@@ -7,6 +7,7 @@ from collections import deque
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import click
 
@@ -28,6 +29,7 @@ def status(export_id: str, machine: bool) -> None:
     JSON: the export as GET /v1/exports/ID shows it.
     """
     from ..exports import notices
+    from ..exports.export import Channel
     from .watch import steps
 
     stores = context.stores()
@@ -46,8 +48,10 @@ def status(export_id: str, machine: bool) -> None:
         output.tell_skipped(export.result)
     if export.failure:
         output.say(f"{export.failure.message} {export.failure.advice}".rstrip())
-    if mail := notices.state(export):
-        output.say(f"mail to {export.notify}: {mail}. {export.notice_problem}".rstrip())
+    for notice in export.notices:
+        where = urlsplit(notice.to.to).hostname if notice.channel is Channel.WEBHOOK else notice.to.to
+        words = f"{notice.channel} to {where}, {notice.event}: {notices.standing(notice)}."
+        output.say(f"{words} {notice.problem}".rstrip())
 
 
 @click.command()

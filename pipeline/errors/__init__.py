@@ -15,7 +15,9 @@ PipelineError
 │   ├── StoreDown: StoreRefused, ReadFailed, NotSupported
 │   ├── RedisDown: RedisFull
 │   ├── DatabaseDown
-│   ├── MailDown: MailUnencrypted, MailRefused, MailUnanswered
+│   ├── NoticeDown
+│   │   ├── WebhookDown: WebhookUnreachable, WebhookGone
+│   │   └── MailDown: MailUnencrypted, MailRefused, MailUnanswered
 │   └── HerokuDown: HerokuRefused, TooManyCalls
 ├── QueryFailed
 ├── OverLimit
@@ -63,6 +65,7 @@ from .services import (
     MailRefused,
     MailUnanswered,
     MailUnencrypted,
+    NoticeDown,
     NotSupported,
     ReadFailed,
     RedisDown,
@@ -71,6 +74,9 @@ from .services import (
     StoreDown,
     StoreRefused,
     TooManyCalls,
+    WebhookDown,
+    WebhookGone,
+    WebhookUnreachable,
 )
 from .work import (
     ChunkFailed,
@@ -115,6 +121,7 @@ __all__ = [
     "NotFound",
     "NotSignedIn",
     "NotSupported",
+    "NoticeDown",
     "OverLimit",
     "PipelineError",
     "QueryFailed",
@@ -133,4 +140,7 @@ __all__ = [
     "UnknownDocument",
     "UnreadableSource",
     "UploadGone",
+    "WebhookDown",
+    "WebhookGone",
+    "WebhookUnreachable",
 ]

@@ -51,7 +51,31 @@ class DatabaseDown(ServiceDown):
     advice = "Check that the database is running and that its variable contains the right URL."
 
 
-class MailDown(ServiceDown):
+class NoticeDown(ServiceDown):
+    """A notice about an export, by mail or webhook, was not taken by its server."""
+
+    of_server = False  # True: the server would take no other notice either
+
+
+class WebhookDown(NoticeDown):
+    """The receiver of webhooks did not answer 2xx."""
+
+    advice = "It must answer 2xx within 10 s, at an https URL of a public host. `webhook replay` sends again."
+
+
+class WebhookUnreachable(WebhookDown):
+    """The receiver of webhooks does not answer at all."""
+
+    of_server = True
+
+
+class WebhookGone(WebhookDown):
+    """The receiver of webhooks answered 410: it wants none any more."""
+
+    retry = False
+
+
+class MailDown(NoticeDown):
     """The mail server (SMTP) does not answer, or refuses for now."""
 
     advice = "Check SMTP_URL with `python -m pipeline doctor`."

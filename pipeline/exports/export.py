@@ -105,6 +105,52 @@ class Failure:
     advice: str = ""
 
 
+class Channel(StrEnum):
+    """How a notice is sent."""
+
+    MAIL = "mail"
+    WEBHOOK = "webhook"
+
+
+@dataclass(frozen=True)
+class Recipient:
+    """A mail address, and where the link in its mail leads: `panel` (sign in), `signed` (opens without an account),
+    or a page of the caller's app, a URL with {id}. `locale` is the language of the mail; empty: as the export's."""
+
+    to: str
+    link: str = "panel"
+    locale: str = ""
+
+
+@dataclass(frozen=True)
+class Notice:
+    """A message to one receiver about one event: the state that the export reached."""
+
+    number: int  # from 1, in the order of the events of the export
+    channel: Channel
+    to: Recipient
+    event: State
+    happened_at: float
+    due_at: float  # since when it is tried; a replay sets it anew
+    failure: Failure | None = None  # the export's, which a retry clears
+    claimed_at: float | None = None  # a sender began to hand it over
+    handed_over: int = 0  # times that it was handed over and no answer is known
+    problem: str = ""  # why it waits, or was given up
+    given_up: bool = False
+    sent_at: float | None = None  # its server took it
+
+    @property
+    def over(self) -> bool:
+        """True when it is sent or given up."""
+        return self.given_up or self.sent_at is not None
+
+
+EVENTS: Mapping[Channel, tuple[State, ...]] = {
+    Channel.MAIL: (State.READY, State.FAILED),
+    Channel.WEBHOOK: (State.READY, State.FAILED, State.CANCELLED, State.EXPIRED),
+}
+
+
 @dataclass(frozen=True)
 class Export:
     """One request for a document with parameters. Stored as exports/<id>/export.json.
@@ -118,7 +164,10 @@ class Export:
     owner: str
     created_at: float
     state: State = State.QUEUED
-    notify: str | None = None  # a mail address
+    recipients: tuple[Recipient, ...] = ()  # of mails
+    webhook: str = ""  # the URL to which its events are sent
+    return_url: str = ""  # the page of the caller's app to which its mails lead back
+    notify: str | None = None  # the mail address, in exports of older versions
     subject: str = ""  # the end user of the owner who asked for it
     name: str = "document"
     request_key: str = ""  # the request that it answers (idempotency), see request.py
@@ -136,11 +185,8 @@ class Export:
     finished_at: float | None = None
     result: Result | None = None
     failure: Failure | None = None
-    notice_claimed_at: float | None = None  # a sender began to hand the mail over
-    notice_handed_over: int = 0  # times that the mail was handed over and no answer is known
-    notice_problem: str = ""  # why the mail waits, or was given up
-    notice_given_up: bool = False
-    notified_at: float | None = None  # the mail server took the mail
+    expired_at: float | None = None
+    notices: tuple[Notice, ...] = ()  # of its events so far, see notices.py
     charge: Charge | None = None  # known once the workers are gone
     charged_before: Charge | None = None  # what `charge` was when it was retried
     retried_at: float | None = None  # when its owner let it go on after a failure
@@ -162,12 +208,32 @@ class Export:
             started_at=self.started_at and self.started_at + pause,
             planned_at=self.planned_at and self.planned_at + pause,
             charge=None, charged_before=self.charge,
-            notice_claimed_at=None, notice_handed_over=0, notice_problem="", notice_given_up=False,
-            notified_at=None,
         )  # fmt: skip
 
     def to(self, state: State, **changes: Any) -> Export:
-        """Return the export one step further; raises IllegalStep when there is no such step."""
+        """Return the export one step further, with the notices about it; raises IllegalStep when there is no such
+        step. A mail about the state before that was not sent yet is given up: its words are not true any more."""
         if state not in STEPS[self.state]:
             raise IllegalStep(f"Export {self.id} is {self.state}; it cannot become {state}.")
-        return dataclasses.replace(self, state=state, **changes)
+        moved = dataclasses.replace(self, state=state, **changes)
+        kept = (_outdated(notice, state) for notice in self.notices)
+        return dataclasses.replace(moved, notices=(*kept, *_about(moved)))
+
+
+def _outdated(notice: Notice, state: State) -> Notice:
+    if notice.over or notice.channel is Channel.WEBHOOK:
+        return notice
+    return dataclasses.replace(notice, given_up=True, problem=f"It was not sent before the export was {state}.")
+
+
+def _about(export: Export) -> tuple[Notice, ...]:
+    """Return the new notices about the state of an export."""
+    at = export.expired_at or export.finished_at or export.created_at
+    mails = export.recipients or ((Recipient(export.notify),) if export.notify else ())
+    wanted = [(Channel.MAIL, recipient) for recipient in mails]
+    wanted += [(Channel.WEBHOOK, Recipient(export.webhook))] if export.webhook else []
+    wanted = [(channel, to) for channel, to in wanted if export.state in EVENTS[channel]]
+    return tuple(
+        Notice(number, channel, to, export.state, at, at, export.failure)
+        for number, (channel, to) in enumerate(wanted, len(export.notices) + 1)
+    )

@@ -7,6 +7,9 @@ from itsdangerous import BadData, SignatureExpired, URLSafeTimedSerializer
 from ..errors import InvalidSetting, LinkExpired, LinkRefused
 from ..settings import Settings
 
+SALTS = {False: "download", True: "open"}
+"""A token of one kind is not one of the other."""
+
 
 class Links:
     """Signs and reads download links. The first of SECRET_KEY signs; all of them are accepted."""
@@ -16,16 +19,21 @@ class Links:
             raise InvalidSetting("SECRET_KEY is not set; links cannot be signed.", field="SECRET_KEY")
         self._base = settings.base_url
         self._seconds = settings.link_seconds
-        self._signer = URLSafeTimedSerializer(list(reversed(settings.secret_keys)), salt="download")
+        keys = list(reversed(settings.secret_keys))
+        self._signers = {signed: URLSafeTimedSerializer(keys, salt=salt) for signed, salt in SALTS.items()}
 
-    def sign(self, export_id: str, volume: int = 0) -> str:
-        """Return a URL that downloads an export, or one of its volumes (from 1), for LINK_DAYS."""
-        return f"{self._base}/d/{self._signer.dumps(export_id)}{f'/{volume}' if volume else ''}"
+    def sign(self, export_id: str, volume: int = 0, *, signed: bool = False) -> str:
+        """Return a URL that downloads an export, or one of its volumes (from 1), for LINK_DAYS.
 
-    def read(self, token: str) -> str:
+        With `signed` it opens without an account, as long as the export is there; else one must be signed in.
+        """
+        token = self._signers[signed].dumps(export_id)
+        return f"{self._base}/{'o' if signed else 'd'}/{token}{f'/{volume}' if volume else ''}"
+
+    def read(self, token: str, *, signed: bool = False) -> str:
         """Return the export id in a link's token. Raises LinkExpired or LinkRefused."""
         try:
-            return str(self._signer.loads(token, max_age=self._seconds))
+            return str(self._signers[signed].loads(token, max_age=self._seconds))
         except SignatureExpired as error:
             raise LinkExpired("This link has expired.") from error
         except BadData as error:

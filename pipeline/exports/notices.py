@@ -1,8 +1,9 @@
-"""Where the mail about an export stands. Its mark, unsent/<id>, is in the bucket until it is sent or given up.
+"""Where the notices about an export stand: mails and webhooks. Their mark, unsent/<id> or unposted/<id>, is in the
+bucket until all of an export's notices on that channel are sent or given up.
 
-A sender counts a mail as handed over before it hands it over, and takes the count back when the mail server
-says no. So the next sender sees a mail that may have arrived: the last sender died in between, or got no answer.
-Such a mail is sent once more at most.
+A sender counts a notice as handed over before it hands it over, and takes the count back when the server says no.
+So the next sender sees one that may have arrived: the last sender died in between, or got no answer. Such a mail is
+sent once more at most. A webhook is sent until an answer says that it was taken; its id is the same each time.
 """
 
 from __future__ import annotations
@@ -11,102 +12,151 @@ import dataclasses
 from collections.abc import Callable
 
 from ..adapters.bucket import Bucket
-from ..errors import MailDown, MailRefused, MailUnanswered
-from .export import Export, State
+from ..errors import MailUnanswered, NoticeDown
+from .export import Channel, Export, Notice
 
-MARK = "unsent/"
-MAX_HANDED_OVER = 2  # times without an answer
-NOTICE_DAYS = 3  # for which a mail is tried: longer than a weekend, shorter than most files are kept
+MARKS = {Channel.MAIL: "unsent/", Channel.WEBHOOK: "unposted/"}
+MAX_HANDED_OVER = 2  # times without an answer, of a mail
+NOTICE_DAYS = {Channel.MAIL: 3, Channel.WEBHOOK: 1}
+"""For which a notice is tried. Mails: longer than a weekend, shorter than most files are kept."""
 
 Step = Callable[[Export], Export]
 
 
-def unsent(bucket: Bucket) -> list[str]:
-    """Return the ids of the exports whose mails wait, oldest first."""
-    return [entry.key.removeprefix(MARK) for entry in bucket.entries(MARK)]
+def unsent(bucket: Bucket, channel: Channel = Channel.MAIL) -> list[str]:
+    """Return the ids of the exports whose notices wait, oldest first."""
+    return [entry.key.removeprefix(MARKS[channel]) for entry in bucket.entries(MARKS[channel])]
 
 
-def mark_unsent(bucket: Bucket, export_id: str) -> None:
-    """Note that the mail about an export waits."""
-    bucket.put(MARK + export_id, b"")
+def mark_unsent(bucket: Bucket, export: Export, *, mails: bool) -> None:
+    """Note that notices about an export wait, if they do; mails only where there is a mail server."""
+    for channel in Channel:
+        if (mails or channel is not Channel.MAIL) and due(export, channel):
+            mark(bucket, export.id, channel)
 
 
-def remove_mark(bucket: Bucket, export_id: str) -> None:
-    """Note that the mail about an export is sent, or is given up."""
-    bucket.delete([MARK + export_id])
+def mark(bucket: Bucket, export_id: str, channel: Channel) -> None:
+    """Note that notices about an export wait on a channel."""
+    bucket.put(MARKS[channel] + export_id, b"")
 
 
-def is_due(export: Export) -> bool:
-    """True when a mail is requested, and neither sent nor given up. A cancelled export needs none."""
-    over = export.notified_at is not None or export.notice_given_up
-    return bool(export.notify) and export.state in (State.READY, State.FAILED) and not over
+def remove_mark(bucket: Bucket, export_id: str, *channels: Channel) -> None:
+    """Note that no notice about an export waits, on these channels."""
+    bucket.delete([MARKS[channel] + export_id for channel in channels])
 
 
-def state(export: Export) -> str | None:
-    """Return "waiting", "sent" or "given up"; None when there is no mail to send."""
-    if export.notified_at is not None:
-        return "sent"
-    if export.notice_given_up:
-        return "given up"
-    return "waiting" if is_due(export) else None
+def due(export: Export, channel: Channel) -> list[Notice]:
+    """Return the notices that are neither sent nor given up and may be tried now.
+
+    Of webhooks this is one, the oldest: they arrive in the order of the events.
+    """
+    waiting = [notice for notice in export.notices if notice.channel is channel and not notice.over]
+    return waiting[:1] if channel is Channel.WEBHOOK else waiting
 
 
-def is_claimed(export: Export, now: float, lease_seconds: float) -> bool:
-    """True when a sender claimed the mail less than `lease_seconds` ago and has not noted what came of it."""
-    claimed = export.notice_claimed_at
-    return claimed is not None and 0 <= now - claimed < lease_seconds
+def message_id(export: Export, notice: Notice) -> str:
+    """Return the id of a notice, the same at each attempt."""
+    return f"{export.id}.{notice.number}"
 
 
-def hopeless(export: Export, now: float) -> str:
-    """Return why a mail is not tried any more; empty when it is."""
-    if export.notice_handed_over >= MAX_HANDED_OVER:
+def standing(notice: Notice) -> str:
+    """Return "waiting", "sent" or "given up"."""
+    return "sent" if notice.sent_at is not None else "given up" if notice.given_up else "waiting"
+
+
+def state(export: Export, channel: Channel) -> tuple[str, str] | None:
+    """Return where a channel's notices stand together, and why they are not sent; None if there are none.
+
+    One that waits counts before one that was given up, and that before those that were sent.
+    """
+    found = [notice for notice in export.notices if notice.channel is channel]
+    latest = [notice for notice in found if notice.happened_at == found[-1].happened_at or not notice.over]
+    for word in ("waiting", "given up", "sent"):
+        if such := [notice for notice in latest if standing(notice) == word]:
+            return word, next((notice.problem for notice in such if notice.problem), "")
+    return None
+
+
+def is_claimed(notice: Notice, now: float, lease_seconds: float) -> bool:
+    """True when a sender claimed a notice less than `lease_seconds` ago and has not noted what came of it."""
+    return notice.claimed_at is not None and 0 <= now - notice.claimed_at < lease_seconds
+
+
+def hopeless(notice: Notice, now: float) -> str:
+    """Return why a notice is not tried any more; empty when it is."""
+    days = NOTICE_DAYS[notice.channel]
+    if notice.channel is Channel.MAIL and notice.handed_over >= MAX_HANDED_OVER:
         return "The mail server got it twice and did not say whether it took it."
-    if now - (export.finished_at or now) > NOTICE_DAYS * 86400:
-        return f"It could not be sent for {NOTICE_DAYS} days. {export.notice_problem}".rstrip()
+    if now - notice.due_at > days * 86400:
+        return f"It could not be sent for {days * 24} hours. {notice.problem}".rstrip()
     return ""
 
 
-def handing_over(now: float, lease_seconds: float) -> Step:
-    """Return the step that claims a mail at `now` and counts it as handed over; it does nothing if it may not."""
+def handing_over(number: int, now: float, lease_seconds: float) -> Step:
+    """Return the step that claims a notice at `now` and counts it as handed over; it does nothing if it may not."""
 
-    def step(export: Export) -> Export:
-        if not is_due(export) or is_claimed(export, now, lease_seconds):
-            return export
-        count = export.notice_handed_over + 1
-        return dataclasses.replace(export, notice_claimed_at=now, notice_handed_over=count)
+    def claim(notice: Notice) -> Notice:
+        if is_claimed(notice, now, lease_seconds):
+            return notice
+        return dataclasses.replace(notice, claimed_at=now, handed_over=notice.handed_over + 1)
 
-    return step
-
-
-def sent(now: float) -> Step:
-    """Return the step after the mail server took the mail."""
-    return lambda export: dataclasses.replace(export, notified_at=now, notice_claimed_at=None, notice_problem="")
+    return _unless_over(number, claim)
 
 
-def not_taken(error: MailDown, claimed_at: float) -> Step:
-    """Return the step after the mail server refused the mail, or gave no answer. Its second call does nothing."""
+def sent(number: int, now: float) -> Step:
+    """Return the step after the server took a notice."""
+    return _changing(
+        number, lambda n: dataclasses.replace(n, sent_at=now, claimed_at=None, given_up=False, problem="")
+    )
 
-    def step(export: Export) -> Export:
-        if export.notice_claimed_at != claimed_at:
-            return export
+
+def not_taken(number: int, error: NoticeDown, claimed_at: float) -> Step:
+    """Return the step after the server refused a notice, or gave no answer. Its second call does nothing."""
+
+    def note(notice: Notice) -> Notice:
+        if notice.claimed_at != claimed_at:
+            return notice
         return dataclasses.replace(
-            export,
-            notice_claimed_at=None,
-            notice_handed_over=export.notice_handed_over - (not isinstance(error, MailUnanswered)),
-            notice_problem=error.message,
-            notice_given_up=isinstance(error, MailRefused),
+            notice,
+            claimed_at=None,
+            handed_over=notice.handed_over - (not isinstance(error, MailUnanswered)),
+            problem=error.message,
+            given_up=notice.given_up or not error.retry,
         )
 
-    return step
+    return _changing(number, note)
 
 
-def waiting(problem: str) -> Step:
-    """Return the step that notes why the mail waits."""
-    return lambda export: dataclasses.replace(export, notice_problem=problem) if is_due(export) else export
+def waiting(number: int, problem: str) -> Step:
+    """Return the step that notes why a notice waits."""
+    return _unless_over(number, lambda notice: dataclasses.replace(notice, problem=problem))
 
 
-def given_up(problem: str) -> Step:
+def given_up(number: int, problem: str) -> Step:
     """Return the step that ends the tries."""
-    return lambda export: (
-        dataclasses.replace(export, notice_problem=problem, notice_given_up=True) if is_due(export) else export
-    )
+    return _unless_over(number, lambda notice: dataclasses.replace(notice, problem=problem, given_up=True))
+
+
+def replayed(now: float) -> Step:
+    """Return the step that lets all webhooks of an export be sent again, in order and with the same ids."""
+
+    def again(notice: Notice) -> Notice:
+        if notice.channel is not Channel.WEBHOOK:
+            return notice
+        return dataclasses.replace(notice, due_at=now, handed_over=0, problem="", given_up=False, sent_at=None)
+
+    return lambda export: dataclasses.replace(export, notices=tuple(map(again, export.notices)))
+
+
+def _unless_over(number: int, change: Callable[[Notice], Notice]) -> Step:
+    return _changing(number, lambda notice: notice if notice.over else change(notice))
+
+
+def _changing(number: int, change: Callable[[Notice], Notice]) -> Step:
+    """Return the step that changes one notice."""
+
+    def step(export: Export) -> Export:
+        changed = tuple(change(notice) if notice.number == number else notice for notice in export.notices)
+        return dataclasses.replace(export, notices=changed)
+
+    return step

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..adapters.bucket import Bucket
 from ..errors import IllegalStep
 from . import audit
-from .export import Export
+from .export import Channel, Export
 from .lists import marks
 from .notices import remove_mark
 from .repository import UNBILLED, ExportRepository
@@ -19,7 +19,7 @@ def remove(bucket: Bucket, exports: ExportRepository, export: Export) -> None:
     """
     if not export.state.over or bucket.head(f"active/{export.id}"):
         raise IllegalStep(f"Export {export.id} is not closed yet.", advice="Try again in a minute.")
-    remove_mark(bucket, export.id)
+    remove_mark(bucket, export.id, *Channel)
     exports.remove_result(export)
     release(bucket, export)
     claim = bucket.get(f"requests/{export.request_key}")

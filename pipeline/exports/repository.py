@@ -14,9 +14,9 @@
     exports/<id>/result/<name>.pdf                   the file, or the index of its volumes
     exports/<id>/result/<hash>-<name>-2-of-5.pdf     a volume; the hash is of what it was made from
 
-`segments.py` writes exports/<id>/segments/, `measures.py` exports/<id>/measures/, `notices.py` unsent/<id>,
-`last_runs.py` schedules/, `health.py` its state, `scaler/usage.py` costs, `uploads.py` handed/ and used/. All else
-below inputs/ belongs to its owner.
+`segments.py` writes exports/<id>/segments/, `measures.py` exports/<id>/measures/, `notices.py` unsent/<id> and
+unposted/<id>, `last_runs.py` schedules/, `health.py` its state, `scaler/usage.py` costs, `uploads.py` handed/ and
+used/. All else below inputs/ belongs to its owner.
 """
 
 from __future__ import annotations

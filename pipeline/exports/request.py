@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,26 +10,26 @@ from typing import Any
 import msgspec
 
 from ..errors import InvalidRequest
+from .recipients import Notify, check_page, recipients
 from .volumes import UNCUT, VolumeLimit
-
-ATOM = r"[\w!#$%&'*+/=?^`{|}~-]+"
-ADDRESS = re.compile(rf"{ATOM}(\.{ATOM})*@(\w[\w-]*\.)*\w[\w-]*", re.ASCII)
 
 
 @dataclass(frozen=True)
 class ExportRequest:
-    """A request for an export. `key` is the caller's own idempotency key, `notify` a mail address."""
+    """A request for an export. `key` is the caller's own idempotency key, `notify` names who gets mails."""
 
     document: str
     params: Mapping[str, Any]
     owner: str
-    notify: str | None = None
+    notify: Notify = None
     key: str | None = None
     chunk_pages: int | None = None
     volume: VolumeLimit = UNCUT
     keep_inputs: bool = False  # files that were handed in for it stay when it is removed
     within: float | None = None  # seconds until it is wanted; the scaler orders workers by it, nothing is promised
     subject: str = ""  # the end user of the owner who asks
+    webhook: str = ""  # the URL to which events are sent; that of WEBHOOKS if empty
+    return_url: str = ""  # a page of the caller's app to which mails lead back
     content: str = ""  # a hash of the listing's bytes, where each call uploads them under another key
 
     def check(self) -> None:
@@ -38,8 +37,9 @@ class ExportRequest:
         if self.chunk_pages is not None and self.chunk_pages < 1:
             raise InvalidRequest(f"chunk_pages is {self.chunk_pages}; it must be 1 or more.", field="chunk_pages")
         self.volume.check()
-        if self.notify is not None and not _is_address(self.notify):
-            raise InvalidRequest("notify must be one mail address, such as name@example.org.", field="notify")
+        recipients(self.notify)
+        if self.return_url:
+            check_page(self.return_url, "return_url")
 
 
 def request_key(request: ExportRequest) -> str:
@@ -55,16 +55,14 @@ def fingerprint(request: ExportRequest) -> str:
 
 
 def _asked(request: ExportRequest, params: Mapping[str, Any]) -> list[Any]:
-    subject = [request.subject] if request.subject else []  # without one, as before there were subjects
-    return [
-        request.document, params, request.notify, request.chunk_pages, request.volume, request.keep_inputs, *subject
-    ]  # fmt: skip
+    # What is left out is left out here too, so that the hash is the same as before there was such a field.
+    more = [request.subject] if request.subject else []
+    more += [f"{name} {value}" for name in ("webhook", "return_url") if (value := getattr(request, name))]
+    notify = recipients(request.notify)
+    plain = [each.to for each in notify if (each.link, each.locale) == ("panel", "")]
+    who = None if not notify else plain[0] if len(plain) == len(notify) == 1 else notify
+    return [request.document, params, who, request.chunk_pages, request.volume, request.keep_inputs, *more]
 
 
 def _hash(value: object) -> str:
     return hashlib.sha256(msgspec.json.encode(value, order="deterministic")).hexdigest()
-
-
-def _is_address(text: str) -> bool:
-    """Return True for a dot-atom at a host (RFC 5321, 4.1.2) that no header takes for an encoded word."""
-    return len(text) <= 254 and ADDRESS.fullmatch(text) is not None and "=?" not in text

@@ -6,13 +6,15 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from math import ceil
 from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 
 from ..adapters.redis.progress import Progress
 from ..pdf.tally import Skipped
 from . import notices
-from .export import Charge, Export, Failure, Result, State
+from .export import Channel, Charge, Export, Failure, Notice, Recipient, Result, State
+from .notices import message_id
 
 API = "/v1"  # the path below which the HTTP API is
 MAX_SKIPPED = 100  # skipped inputs that are shown
@@ -47,11 +49,24 @@ class Made(msgspec.Struct, frozen=True):
     volumes: Sequence[Volume]
 
 
-class Mail(msgspec.Struct, frozen=True):
-    """The mail about an export: `waiting`, `sent` or `given up`, and why it is not sent."""
+class Delivery(msgspec.Struct, frozen=True):
+    """Where the mails, or the webhooks, of an export stand together: `waiting`, `sent` or `given up`, and why."""
 
     state: str
     problem: str
+
+
+class NoticeShown(msgspec.Struct, frozen=True):
+    """A mail to one address, or a webhook: `to` is the address, or the host of the webhook."""
+
+    id: str
+    channel: Channel
+    to: str
+    event: State
+    state: str
+    problem: str
+    happened_at: datetime
+    sent_at: datetime | None
 
 
 class Links(msgspec.Struct, frozen=True, rename={"here": "self"}):
@@ -75,7 +90,8 @@ class ExportSummary(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: datetime  # when its files are removed
     result: Made | None
     failure: Failure | None
-    mail: Mail | None
+    mail: Delivery | None
+    webhook: Delivery | None
     links: Links
 
 
@@ -111,7 +127,9 @@ class ExportShown(ExportSummary, frozen=True, kw_only=True):
     """Everything about an export."""
 
     params: dict[str, Any]
-    notify: str | None
+    notify: Sequence[Recipient]
+    return_url: str | None
+    notices: Sequence[NoticeShown]
     progress: Done
     cost: Costs
 
@@ -135,8 +153,9 @@ def summary(export: Export, base_url: str, keep_seconds: float, max_skipped: int
         expires_at=moment(export.created_at + keep_seconds),
         result=_result(export, max_skipped, base_url),
         failure=export.failure,
-        mail=_mail(export),
-        links=_links(export, base_url),
+        mail=_delivery(export, Channel.MAIL),
+        webhook=_delivery(export, Channel.WEBHOOK),
+        links=links(export, base_url),
     )
 
 
@@ -148,7 +167,9 @@ def full(
     return ExportShown(
         **msgspec.structs.asdict(summary(export, base_url, keep_seconds, MAX_SKIPPED)),
         params=dict(export.params),
-        notify=export.notify,
+        notify=export.recipients,
+        return_url=export.return_url or None,
+        notices=[_notice(export, notice) for notice in export.notices],
         progress=_progress(export, progress or NONE_YET, now),
         cost=Costs(quotes, export.charge),
     )
@@ -221,9 +242,18 @@ def _volumes(export: Export, result: Result, base_url: str) -> list[Volume]:
     ]
 
 
-def _mail(export: Export) -> Mail | None:
-    state = notices.state(export)
-    return None if state is None else Mail(state, export.notice_problem)
+def _delivery(export: Export, channel: Channel) -> Delivery | None:
+    found = notices.state(export, channel)
+    return found and Delivery(*found)
+
+
+def _notice(export: Export, notice: Notice) -> NoticeShown:
+    # A URL of a webhook may hold a secret, and others than its owner see the export on the panel.
+    to = notice.to.to if notice.channel is Channel.MAIL else urlsplit(notice.to.to).hostname or ""
+    return NoticeShown(
+        message_id(export, notice), notice.channel, to, notice.event, notices.standing(notice), notice.problem,
+        moment(notice.happened_at), None if notice.sent_at is None else moment(notice.sent_at),
+    )  # fmt: skip
 
 
 def address(export: Export, base_url: str) -> str:
@@ -231,6 +261,7 @@ def address(export: Export, base_url: str) -> str:
     return f"{base_url}{API}/exports/{export.id}"
 
 
-def _links(export: Export, base_url: str) -> Links:
+def links(export: Export, base_url: str) -> Links:
+    """Return where an export, its file and its page are."""
     here = address(export, base_url)
     return Links(here, f"{here}/download", f"{base_url}/export/{export.id}")

@@ -53,6 +53,11 @@ class Settings:
     smtp_url: str | None = field(repr=False)
     mail_from: str
     mails_per_minute: int
+    mail_locale: str
+    house_name: str
+    house_colour: str
+    house_logo: str
+    webhooks: Mapping[str, str] = field(repr=False)
     link_seconds: int
     download_seconds: int
 
@@ -177,6 +182,11 @@ def _access(env: Environment) -> dict[str, Any]:
         "smtp_url": env.url("SMTP_URL", "", ("smtp", "smtps")) or None,
         "mail_from": env.text("MAIL_FROM", "Documents <documents@localhost>"),
         "mails_per_minute": env.integer("MAILS_PER_MINUTE", 60),
+        "mail_locale": env.text("MAIL_LOCALE", "en"),
+        "house_name": env.text("HOUSE_NAME"),
+        "house_colour": env.colour("HOUSE_COLOUR", "#1f4e79"),
+        "house_logo": env.url("HOUSE_LOGO", "", ("https",)),
+        "webhooks": env.named_urls("WEBHOOKS"),
         "link_seconds": env.integer("LINK_DAYS", 7) * DAY,
         "download_seconds": env.integer("DOWNLOAD_SECONDS", 120),
     }

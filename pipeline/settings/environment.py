@@ -107,6 +107,23 @@ class Environment:
             found[token] = Token(owner, SCOPES[scope]) if colon else Token(owner)
         return found
 
+    def named_urls(self, key: str) -> Mapping[str, str]:
+        """Return `name=https://host/path other=…` as a mapping from name to URL."""
+        found: dict[str, str] = {}
+        for pair in self.environ.get(key, "").split():
+            owner, _, url = pair.partition("=")
+            if not owner or not url.startswith("https://"):
+                raise InvalidSetting(f"{key} must be name=https://host/path, separated by spaces.", field=key)
+            found[owner] = url
+        return found
+
+    def colour(self, key: str, default: str) -> str:
+        """Return a colour as #rrggbb."""
+        value = self.environ.get(key, "") or default
+        if len(value) != 7 or value[0] != "#" or not set(value[1:].lower()) <= set("0123456789abcdef"):
+            raise InvalidSetting(f"{key} is {value!r}; a colour such as {default} is needed.", field=key)
+        return value
+
     def _number(self, key: str, default: N, kind: Callable[[str], N], least: N, what: str) -> N:
         text = self.environ.get(key, "")
         try:

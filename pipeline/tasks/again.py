@@ -11,10 +11,11 @@ import msgspec
 
 from .. import documents
 from ..errors import IllegalStep, LinkExpired, NotFound, RedisDown
-from ..exports import audit
+from ..exports import audit, notices
 from ..exports.coverage import cover
-from ..exports.export import Export, State
+from ..exports.export import Channel, Export, State
 from ..exports.quotas import UNLIMITED, Quotas, admitted
+from ..exports.recipients import NotifyBody
 from ..exports.repository import listing_key
 from ..exports.request import ExportRequest
 from ..services import Message, Services
@@ -56,6 +57,18 @@ def retry(s: Services, export_id: str, quotas: Quotas = UNLIMITED) -> Export:
     return export
 
 
+def replay_webhooks(s: Services, export_id: str) -> Export:
+    """Let all webhooks of an export be sent again. Raises IllegalStep if it has none."""
+    export = s.exports.change(export_id, notices.replayed(time.time()))
+    if not notices.due(export, Channel.WEBHOOK):
+        advice = "They are those of exports with `webhook`, or of an owner in WEBHOOKS, once they are over."
+        raise IllegalStep(f"Export {export_id} has no webhooks yet.", advice=advice)
+    notices.mark(s.bucket, export_id, Channel.WEBHOOK)
+    with suppress(RedisDown):  # the keeper looks without it too
+        s.redis.wakeup.wake()
+    return export
+
+
 def again(s: Services, export: Export, key: str | None = None, quotas: Quotas = UNLIMITED) -> Submitted:
     """Request the same as an earlier export did. `key` is an idempotency key of the new request.
 
@@ -69,9 +82,10 @@ def again(s: Services, export: Export, key: str | None = None, quotas: Quotas = 
             raise LinkExpired(f"The records of export {export.id} were removed with its file.", advice=advice)
         params[documents.find(export.document).records_field] = _records.decode_lines(stored.data)
     within = export.ready_by - export.created_at if export.ready_by else None
+    notify = [NotifyBody(each.to, each.link, each.locale) for each in export.recipients] or export.notify
     request = ExportRequest(
-        export.document, params, export.owner, export.notify, key, export.chunk_pages, export.volume,
-        within=within, subject=export.subject,
+        export.document, params, export.owner, notify, key, export.chunk_pages, export.volume,
+        within=within, subject=export.subject, webhook=export.webhook, return_url=export.return_url,
     )  # fmt: skip
     return submit(s, request, quotas)
 

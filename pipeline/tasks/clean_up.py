@@ -9,9 +9,10 @@ from typing import TypeVar
 
 from ..adapters.bucket import Bucket
 from ..errors import PipelineError
-from ..exports.export import WORKING, Export, State
+from ..exports.export import WORKING, Channel, Export, State
 from ..exports.ids import new_id
 from ..exports.late import abort_late_uploads, kept_ids, leftovers
+from ..exports.notices import mark, mark_unsent
 from ..exports.repository import MAX_REFUSED, ExportRepository
 from ..exports.uploads import Upload, expired, release, remove_expired
 from ..settings import Settings
@@ -51,7 +52,13 @@ class CleanUp:
         """Remove the files; the record stays."""
         self._exports.remove_result(export)
         release(self._bucket, export)
-        self._exports.change(export.id, lambda e: e if e.state is State.EXPIRED else e.to(State.EXPIRED))
+        now = time.time()
+        if export.webhook:  # before and after: whenever this breaks off, the event is found
+            mark(self._bucket, export.id, Channel.WEBHOOK)
+        expired = self._exports.change(
+            export.id, lambda e: e if e.state is State.EXPIRED else e.to(State.EXPIRED, expired_at=now)
+        )
+        mark_unsent(self._bucket, expired, mails=False)
         log.info("keeper: export %s expired", export.id)
 
     def _remove_unused(self, upload: Upload) -> None:

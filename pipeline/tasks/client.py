@@ -19,6 +19,7 @@ from ..documents.job import DocumentJob, spool_to_disk
 from ..errors import InvalidRequest
 from ..exports.export import Result
 from ..exports.ids import new_id
+from ..exports.recipients import Notify
 from ..exports.request import ExportRequest
 from ..exports.volumes import VolumeLimit
 from ..pdf import fonts
@@ -39,7 +40,7 @@ def connect() -> Services:
 
 def submit(
     services: Services, document: str, rows: Any = None, *, titles: Sequence[str] = (),
-    params: Mapping[str, Any] | None = None, owner: str = "cli", notify: str | None = None, key: str | None = None,
+    params: Mapping[str, Any] | None = None, owner: str = "cli", notify: Notify = None, key: str | None = None,
     volume_pages: int | None = None, volume_bytes: int | None = None,
 ) -> submission.Submitted:  # fmt: skip
     """Submit an export, which workers make. `rows` are uploaded to the bucket as a stream, a few MiB at a time.

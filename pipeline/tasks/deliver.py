@@ -1,4 +1,4 @@
-"""deliver: ask the keeper for the mail about an export that is over, then remove what is not needed any more."""
+"""deliver: ask the keeper for the notices about an export that is over, then remove what is not needed any more."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ from .step import Done, Outcome, Work
 
 
 def body(work: Work) -> Outcome:
-    """Mark the mail as waiting if it is due, keep how the export was made, then close it."""
+    """Mark the notices that wait, keep how the export was made, then close it."""
     s, export = work.services, work.export
-    if s.mailer.configured and notices.is_due(export):
-        notices.mark_unsent(s.bucket, export.id)
+    notices.mark_unsent(s.bucket, export, mails=s.mailer.configured)
     history.keep(s.bucket, export, s.redis.progress.fields(export.id))
     s.exports.close(export.id, export.state)
     s.redis.progress.forget(export.id)

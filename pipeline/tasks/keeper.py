@@ -1,4 +1,4 @@
-"""The keeper: the loop that repairs exports, scales workers, sends mails and runs schedules.
+"""The keeper: the loop that repairs exports, scales workers, sends notices and runs schedules.
 
 It runs in every long-running process. A lease in Redis chooses one leader; the others wait. It keeps no state that
 matters: after Redis is wiped it finds everything in the bucket.
@@ -33,11 +33,12 @@ from . import flow
 from .checks import ExportChecks
 from .jobs import open_beat
 from .lease import HeldLease, claim_name, exclusive
-from .mails import Mails
 from .one_at_a_time import OneAtATime, Verdict
 from .records import label
 from .repair import ExportStatus, Repair, repair
+from .sender import Sender
 from .status import measure_seconds, status_of
+from .transports import MailTransport, WebhookTransport
 
 log = logging.getLogger(__name__)
 MAX_FAILED_TURNS = (
@@ -65,7 +66,7 @@ class Keeper:
         self._seen: dict[str, tuple[State, str]] = {}  # by export that has work left: its state and document
         self._checks = ExportChecks(services.settings.export_deadline)
         self._one_at_a_time = OneAtATime()
-        self._mails = Mails(services)
+        self._senders = [Sender(services, kind(services)) for kind in (MailTransport, WebhookTransport)]
         self._beat = open_beat(services) if services.settings.beat == "keeper" else None
         self._stop = threading.Event()
 
@@ -96,7 +97,8 @@ class Keeper:
                 self.resign()
             self._stop.wait(self._s.settings.keeper_seconds)
         self.resign()
-        self._mails.stop(MAIL_SECONDS)
+        for sender in self._senders:
+            sender.stop(MAIL_SECONDS)
         if self._beat:
             self._beat.stop(MAIL_SECONDS)
 
@@ -137,7 +139,8 @@ class Keeper:
         """Repair and scale once, if this process leads. Returns False without work and workers."""
         if not self._leads():
             return True
-        self._mails.wake(self._still_leads)
+        for sender in self._senders:
+            sender.wake(self._still_leads)
         if self._beat:
             self._beat.wake()
         ids = self._s.exports.active()

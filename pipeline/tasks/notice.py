@@ -1,101 +1,158 @@
-"""Composes the mail about an export that is over.
+"""Composes the mail about an export that is over, in the export's language.
 
-Its links lead to the app, never to the bucket. They are signed and expire, but may be fetched any number of times:
-mail scanners fetch every link they see.
+Its links lead to the app or to its caller, never to the bucket. They are signed and expire, but may be fetched any
+number of times: mail scanners fetch every link they see.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import format_datetime
 from urllib.parse import urlsplit
 
-from markupsafe import Markup
+from babel import Locale, UnknownLocaleError
 
-from ..exports.export import Export, State
+from ..exports.export import Export, Notice, Result, State
 from ..exports.links import Links
+from ..exports.notices import message_id
 from ..logs import plain
 from ..settings import Settings
+from .notice_html import Link, page
+from .notice_words import WORDS, Words
 
 MB = 1_000_000
 SKIPPED_IN_MAIL = 20
 VOLUMES_IN_MAIL = 20
 
 
-def message(export: Export, settings: Settings) -> EmailMessage:
+def message(export: Export, notice: Notice, settings: Settings) -> EmailMessage:
     """Returns the mail about an export that is ready or failed, in text and HTML."""
-    ready = export.state is State.READY
-    lines = list(_ready_lines(export) if ready else _failed_lines(export))
-    mail = EmailMessage()
-    mail["Subject"] = f"{'Ready' if ready else 'Failed'}: {_unencoded(_one_line(export.name))}"
+    ready, language = notice.event is State.READY, _language(export, notice, settings)
+    words, result = language.words, export.result
+    lines = list(
+        language.ready_lines(export, result) if ready and result else language.failed_lines(export, notice)
+    )
+    links = list(_links(export, notice, settings, language)) if ready and result else []
+    notes = list(_notes(notice, settings, language)) if links else []
+    back = (words.back.format(host=_host(export.return_url)), export.return_url) if export.return_url else None
+    mail, (user, _, host) = EmailMessage(), notice.to.to.rpartition("@")
+    subject = words.ready_subject if ready else words.failed_subject
+    mail["Subject"] = subject.format(name=_unencoded(_one_line(export.name)))
     mail["From"] = settings.mail_from
-    mail["To"] = Address(addr_spec=export.notify or "")
-    mail["Date"] = format_datetime(datetime.fromtimestamp(export.finished_at or export.created_at, UTC))
+    mail["To"] = Address(username=user, domain=host)
+    mail["Date"] = format_datetime(datetime.fromtimestamp(notice.happened_at, UTC))
     # The same at each attempt: most mail programs show a mail that was sent twice after a crash only once.
-    about = f"{export.id}.{export.retried_at:.0f}" if export.retried_at else export.id
-    mail["Message-ID"] = f"<{about}@{urlsplit(settings.base_url).hostname}>"
+    mail["Message-ID"] = f"<{message_id(export, notice)}@{urlsplit(settings.base_url).hostname}>"
     mail["Auto-Submitted"] = "auto-generated"
-    links = list(_links(export, settings)) if ready else []
-    works = "The link works" if len(links) == 1 else "The links work"
-    until = f"{works} until {_day(time.time() + settings.link_seconds)}. You must be signed in."
-    named = [url if len(links) == 1 else f"{words}:\n{url}" for words, url in links]
-    mail.set_content("\n".join([*lines, *(f"\n{line}" for line in named), *([until] if links else [])]) + "\n")
-    mail.add_alternative(_html(lines, links, until), subtype="html")
+    named = [url if len(links) == 1 else f"{text}:\n{url}" for text, url in links]
+    more = [*named, *(["\n".join(notes)] if notes else []), *(["\n".join(back)] if back else [])]
+    mail.set_content("\n".join([*lines, *(f"\n{each}" for each in more)]) + "\n")
+    mail.add_alternative(page(settings, language.tag, lines, links, notes, back), subtype="html")
     return mail
 
 
-def _links(export: Export, settings: Settings) -> Iterator[tuple[str, str]]:
-    """Yields the links of the mail as (text, URL): the file, or the index of the volumes and the first 20."""
-    links, volumes = Links(settings), export.result.volumes if export.result else ()
-    yield "Index of the volumes" if volumes else "Download", links.sign(export.id)
-    for number, file in enumerate(volumes[:VOLUMES_IN_MAIL], 1):
-        last = file.first_page + file.pages - 1
-        words = f"Volume {number:,} of {len(volumes):,} (pages {file.first_page:,}-{last:,}, {_size(file.bytes)})"
-        yield words, links.sign(export.id, number)
-    if len(volumes) > VOLUMES_IN_MAIL:
-        yield f"All {len(volumes):,} volumes", f"{settings.base_url}/export/{export.id}"
+def _language(export: Export, notice: Notice, settings: Settings) -> _Language:
+    """Return the language that the recipient, the export or the settings name; English for any other."""
+    asked = notice.to.locale or str(export.params.get("locale") or "") or settings.mail_locale
+    try:
+        locale = Locale.parse(asked.replace("-", "_"))
+    except (UnknownLocaleError, ValueError):
+        locale = Locale("en")
+    return _Language(locale if locale.language in WORDS else Locale("en"))
 
 
-def _ready_lines(export: Export) -> Iterator[str]:
-    result = export.result
-    if result is None:
+def _links(export: Export, notice: Notice, settings: Settings, language: _Language) -> Iterator[Link]:
+    """Yields the links: to the file, or to the index of the volumes and the first 20; or to the caller's page."""
+    words, volumes = language.words, export.result.volumes if export.result else ()
+    if "{id}" in notice.to.link:
+        yield words.download, notice.to.link.replace("{id}", export.id)
         return
-    volumes = f" in {len(result.volumes):,} volumes" if result.volumes else ""
-    yield f"{_one_line(export.name)} is ready: {result.pages:,} pages{volumes}, {_size(result.bytes)}."
-    yield f"{'Index' if volumes else 'File'}: {result.name}"
-    if result.skipped_count:
-        yield f"{result.skipped_count:,} of {result.records:,} inputs could not be read:"
-        for skipped in result.skipped[:SKIPPED_IN_MAIL]:
-            yield f"  {skipped.record}. {_one_line(skipped.source)} - {_one_line(skipped.reason)}"
-        if result.skipped_count > SKIPPED_IN_MAIL:
-            yield f"  and {result.skipped_count - SKIPPED_IN_MAIL:,} more"
-    for warning in result.warnings[:SKIPPED_IN_MAIL]:
-        yield f"Note: {_one_line(warning)}"
-    if len(result.warnings) > SKIPPED_IN_MAIL:
-        yield f"and {len(result.warnings) - SKIPPED_IN_MAIL:,} more notes"
+    signed, links = notice.to.link == "signed", Links(settings)
+    yield words.index_of_volumes if volumes else words.download, links.sign(export.id, signed=signed)
+    for number, file in enumerate(volumes[:VOLUMES_IN_MAIL], 1):
+        named = words.volume.format(
+            number=language.count(number), count=language.count(len(volumes)), size=language.size(file.bytes),
+            first=language.count(file.first_page), last=language.count(file.first_page + file.pages - 1),
+        )  # fmt: skip
+        yield named, links.sign(export.id, number, signed=signed)
+    if len(volumes) > VOLUMES_IN_MAIL and not signed:
+        yield (
+            words.all_volumes.format(count=language.count(len(volumes))),
+            f"{settings.base_url}/export/{export.id}",
+        )
 
 
-def _failed_lines(export: Export) -> Iterator[str]:
-    requested = datetime.fromtimestamp(export.created_at, UTC).strftime("%Y-%m-%d %H:%M UTC")
-    yield f"{_one_line(export.name)}, requested on {requested}, failed."
-    if export.failure:
-        yield _one_line(export.failure.message)
-        if export.failure.advice:
-            yield _one_line(export.failure.advice)
+def _notes(notice: Notice, settings: Settings, language: _Language) -> Iterator[str]:
+    """Yields how long the links work, and for whom. The caller's page says that itself."""
+    if notice.to.link in ("panel", "signed"):
+        yield language.words.until.format(day=language.day(time.time() + settings.link_seconds))
+        yield language.words.signed if notice.to.link == "signed" else language.words.sign_in
 
 
-def _html(lines: list[str], links: list[tuple[str, str]], until: str) -> str:
-    """Returns the mail as HTML. Markup.format escapes every value."""
-    body = Markup("").join(Markup("<p>{}</p>").format(line) for line in lines)
-    for words, url in links:
-        body += Markup('<p><a href="{}">{}</a></p>').format(url, words)
-    if links:
-        body += Markup("<p>{}</p>").format(until)
-    return str(Markup("<!doctype html><html><body>{}</body></html>").format(body))
+@dataclass(frozen=True)
+class _Language:
+    """The words of a mail, and its numbers and dates."""
+
+    locale: Locale
+
+    @property
+    def words(self) -> Words:
+        return WORDS[self.locale.language]
+
+    @property
+    def tag(self) -> str:
+        """The language as a tag (RFC 5646)."""
+        return str(self.locale).replace("_", "-")
+
+    def count(self, number: int) -> str:
+        from babel.numbers import format_decimal
+
+        return format_decimal(number, locale=self.locale)
+
+    def size(self, count: int) -> str:
+        from babel.numbers import format_decimal
+
+        if count < MB:
+            return f"{format_decimal(round(count / 1000), locale=self.locale)} kB"
+        return f"{format_decimal(count / MB, '#,##0.0', locale=self.locale)} MB"
+
+    def day(self, seconds: float) -> str:
+        from babel.dates import format_date
+
+        return format_date(datetime.fromtimestamp(seconds, UTC), "long", locale=self.locale)
+
+    def ready_lines(self, export: Export, result: Result) -> Iterator[str]:
+        words, name = self.words, _one_line(export.name)
+        pages = (words.page if result.pages == 1 else words.pages).format(count=self.count(result.pages))
+        ready = words.ready_in_volumes if result.volumes else words.ready
+        volumes = self.count(len(result.volumes))
+        yield ready.format(name=name, pages=pages, volumes=volumes, size=self.size(result.bytes))
+        yield (words.index if result.volumes else words.file).format(name=result.name)
+        if result.skipped_count:
+            records = self.count(result.records)
+            yield words.unreadable.format(count=self.count(result.skipped_count), records=records)
+            for skipped in result.skipped[:SKIPPED_IN_MAIL]:
+                yield f"  {skipped.record}. {_one_line(skipped.source)} - {_one_line(skipped.reason)}"
+            if result.skipped_count > SKIPPED_IN_MAIL:
+                yield "  " + words.more.format(count=self.count(result.skipped_count - SKIPPED_IN_MAIL))
+        for warning in result.warnings[:SKIPPED_IN_MAIL]:
+            yield words.note.format(text=_one_line(warning))
+        if len(result.warnings) > SKIPPED_IN_MAIL:
+            yield words.more_notes.format(count=self.count(len(result.warnings) - SKIPPED_IN_MAIL))
+
+    def failed_lines(self, export: Export, notice: Notice) -> Iterator[str]:
+        requested = datetime.fromtimestamp(export.created_at, UTC).strftime("%H:%M UTC")
+        moment = f"{self.day(export.created_at)}, {requested}"
+        yield self.words.failed.format(name=_one_line(export.name), moment=moment)
+        if notice.failure:
+            yield _one_line(notice.failure.message)
+            if notice.failure.advice:
+                yield _one_line(notice.failure.advice)
 
 
 def _one_line(text: str) -> str:
@@ -107,9 +164,5 @@ def _unencoded(text: str) -> str:
     return text.replace("=?", "= ?")
 
 
-def _size(count: int) -> str:
-    return f"{count / MB:,.1f} MB" if count >= MB else f"{count / 1000:,.0f} kB"
-
-
-def _day(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d")
+def _host(url: str) -> str:
+    return urlsplit(url).hostname or ""

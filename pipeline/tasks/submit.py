@@ -14,6 +14,7 @@ from ..exports import audit
 from ..exports.export import Export, State
 from ..exports.ids import new_id
 from ..exports.quotas import UNLIMITED, Quotas, admitted
+from ..exports.recipients import recipients
 from ..exports.request import ExportRequest, fingerprint, request_key
 from ..exports.uploads import UPLOADS, named_folders, note_use, wrong_size
 from ..scaler.quotes import predicted_seconds
@@ -73,6 +74,8 @@ def validate(s: Services, request: ExportRequest) -> tuple[Export, bytes | None]
     document = documents.find(request.document)
     params = documents.decode(document, request.params)
     request.check()
+    if request.webhook:
+        s.webhooks.check(request.webhook, "webhook")
     DocumentJob(document, params, params.listing, s.inputs.of(request.owner)).check()
     _check_listing(s, params.listing)
     records = getattr(params, document.records_field)
@@ -84,7 +87,9 @@ def validate(s: Services, request: ExportRequest) -> tuple[Export, bytes | None]
         params=msgspec.json.decode(_exact.encode(kept)),
         owner=request.owner,
         created_at=time.time(),
-        notify=request.notify,
+        recipients=recipients(request.notify),
+        webhook=request.webhook or s.settings.webhooks.get(request.owner, ""),
+        return_url=request.return_url,
         subject=request.subject,
         name=params.title.strip() or request.document,
         request_key=request_key(request),

@@ -13,12 +13,14 @@ from flask import Response, redirect, request
 from msgspec import Meta
 from werkzeug.wrappers import Response as AnyResponse
 
+from ..adapters.webhooks import MAX_URL
 from ..errors import IllegalStep, InvalidRequest, LinkExpired, NoExport, NotFound, PipelineError, RedisDown
 from ..exports import audit, views
 from ..exports.export import Export, State
 from ..exports.ids import ID
 from ..exports.lists import Wanted
 from ..exports.quotas import Quotas
+from ..exports.recipients import MAX_RECIPIENTS, NotifyBody
 from ..exports.removal import remove
 from ..exports.request import ExportRequest
 from ..exports.volumes import VolumeLimit
@@ -39,7 +41,18 @@ class ExportBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     document: Annotated[str, Meta(max_length=100, description="the kind of document, such as photos")]
     params: Annotated[dict[str, Any], Meta(description="an object with the document's parameters")]
-    notify: Annotated[str | None, Meta(description="a mail address to notify when the export is over")] = None
+    notify: Annotated[
+        str | NotifyBody | Annotated[list[str | NotifyBody], Meta(max_length=MAX_RECIPIENTS)] | None,
+        Meta(description="mail addresses to notify when the export is ready or has failed"),
+    ] = None
+    webhook: Annotated[
+        Annotated[str, Meta(min_length=1, max_length=MAX_URL)] | None,
+        Meta(description="an https URL to which events are sent, instead of that in WEBHOOKS"),
+    ] = None
+    return_url: Annotated[
+        Annotated[str, Meta(min_length=1, max_length=MAX_URL)] | None,
+        Meta(description="a page of your app to which mails lead back"),
+    ] = None
     key: Annotated[
         Annotated[str, Meta(min_length=1, max_length=200)] | None,
         Meta(description="your own text, 1 to 200 characters: the same key gives the same export"),
@@ -91,7 +104,7 @@ def submit() -> Response:
     volume = VolumeLimit(body.volume_pages, body.volume_bytes)
     wanted = ExportRequest(
         body.document, body.params, name, body.notify, body.key, body.chunk_pages, volume, body.keep_inputs,
-        body.within, body.subject or "", body.content,
+        body.within, body.subject or "", body.webhook or "", body.return_url or "", body.content,
     )  # fmt: skip
     return _accepted(submit_request(s, wanted, Quotas.of(s.settings)))
 
@@ -136,6 +149,11 @@ def retry(export_id: str) -> Response:
     """Let a failed export go on: 202. What is drawn is not drawn again."""
     s, export = services(), _own(export_id)
     return json_answer(represent(s, again.retry(s, export.id, Quotas.of(s.settings))), 202)
+
+
+def replay(export_id: str) -> Response:
+    """Send all webhooks of an export again, in order and with the same ids: 202."""
+    return json_answer(represent(services(), again.replay_webhooks(services(), _own(export_id).id)), 202)
 
 
 def ask_again(export_id: str) -> Response:

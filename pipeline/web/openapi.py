@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import msgspec
 
 from .. import documents
+from ..exports.events import TYPES, Event
 from ..exports.ids import ID
 from ..settings import Scope
 from .errors import JSON, PROBLEM, Problem
@@ -31,6 +32,13 @@ HEADERS: Mapping[int, tuple[str, str]] = {
     429: ("Retry-After", "seconds until another try"),
     503: ("Retry-After", "seconds until another try"),
 }
+
+SIGNED = (
+    ("id", "the same at each attempt"),
+    ("timestamp", "when this attempt was made, in seconds since 1970"),
+    ("signature", "`v1,` and base 64 of HMAC-SHA256; several, with spaces, while SECRET_KEY is changed"),
+)
+"""Headers of a webhook, after `webhook-`."""
 
 
 class Operation(Protocol):
@@ -58,7 +66,7 @@ class Operation(Protocol):
 
 def describe(routes: Sequence[Operation], base_url: str) -> dict[str, Any]:
     """Return the description of these routes, for the documents that are registered."""
-    kinds = list(dict.fromkeys([Problem, *(kind for route in routes for kind in _kinds(route)), *_params()]))
+    kinds = list(dict.fromkeys([Problem, Event, *(kind for route in routes for kind in _kinds(route)), *_params()]))
     found, components = msgspec.json.schema_components(kinds, ref_template=REFERENCE)
     schemas = dict(zip(kinds, found, strict=True))
     paths: dict[str, dict[str, Any]] = {}
@@ -74,6 +82,7 @@ def describe(routes: Sequence[Operation], base_url: str) -> dict[str, Any]:
         "info": {"title": "pipeline", "version": "1", "summary": "Very large PDFs, made by small workers."},
         "servers": [{"url": base_url}],
         "paths": paths,
+        "webhooks": {name: {"post": _webhook(name, schemas[Event])} for name in TYPES},
         "components": {"schemas": components, "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}}},
     }
 
@@ -117,6 +126,28 @@ def _operation(route: Operation, schemas: Mapping[type, Any], components: Mappin
     answers |= {status: _answer(status, schemas[Problem], PROBLEM) for status in refusals}
     made["responses"] = {str(status): answers[status] for status in sorted(answers)}
     return made
+
+
+def _webhook(name: str, schema: Any) -> dict[str, Any]:
+    """Return the description of an event, which is sent to the receiver that a request names."""
+    parameters = [
+        {
+            "name": f"webhook-{each}",
+            "in": "header",
+            "required": True,
+            "schema": {"type": "string"},
+            "description": words,
+        }
+        for each, words in SIGNED
+    ]
+    return {
+        "operationId": f"webhook_{name.partition('.')[2]}",
+        "summary": f"An export is {name.partition('.')[2]}. Signed after the Standard Webhooks specification.",
+        "security": [],
+        "parameters": parameters,
+        "requestBody": {"required": True, "content": {JSON: {"schema": schema}}},
+        "responses": {"2XX": {"description": "Taken. After any other answer it is sent again, for 24 hours."}},
+    }
 
 
 def _in_query(schema: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -108,6 +108,14 @@ def follow_link(token: str, volume: int = 0) -> AnyResponse:
     return to_file(s.exports.load(export_id), volume)
 
 
+@blueprint.get("/o/<token>")
+@blueprint.get("/o/<token>/<int:volume>")
+def open_link(token: str, volume: int = 0) -> AnyResponse:
+    """Follow a signed link in a mail, without an account. It ends with its days, and when the export is removed."""
+    s = auth.services()
+    return to_file(s.exports.load(Links(s.settings).read(token, signed=True)), volume)
+
+
 def _page(template: str, values: Callable[[], dict[str, Any]]) -> AnyResponse:
     """Return a page for people who are signed in; others are sent to sign in."""
     if not auth.signed_in():

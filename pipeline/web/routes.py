@@ -74,6 +74,7 @@ ROUTES = (
     Route("DELETE", EXPORT, api.cancel_or_remove, {200: views.ExportShown, 204: None}, refusals=(409,)),
     Route("POST", f"{EXPORT}/retry", api.retry, {202: views.ExportShown}, refusals=(409, 429)),
     Route("POST", f"{EXPORT}/again", api.ask_again, ACCEPTED, refusals=(409, 410, 422, 429)),
+    Route("POST", f"{EXPORT}/replay", api.replay, {202: views.ExportShown}, refusals=(409,)),
     Route("GET", f"{EXPORT}/download", api.download, {302: None}, refusals=(409, 410)),
     Route("GET", f"{EXPORT}/download/<int:volume>", api.download_volume, {302: None}, refusals=(409, 410)),
     Route("POST", "/inputs", inputs.begin, {201: inputs.InputShown}, body=inputs.InputBody, refusals=(404,)),

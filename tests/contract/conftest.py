@@ -1,16 +1,21 @@
-"""Redis for tests that use it directly."""
+"""Redis for tests that use it directly; a certificate, and sites that use it."""
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
 import redis
 
 from local.services import Valkey
+from pipeline.adapters.public_addresses import Address
 from pipeline.adapters.redis import Coordination
 from pipeline.settings import Settings
+
+from .adapters.https.sites import HOME, Answer, Certificate, Open, Site, make_certificate
 
 
 @pytest.fixture
@@ -27,3 +32,23 @@ def shared(valkey_server: Valkey, client: Any) -> Iterator[Coordination]:
     coordination = Coordination.open(Settings.from_env({"REDIS_URL": valkey_server.url}))
     yield coordination
     coordination.client.connection_pool.disconnect()
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
+    if shutil.which("openssl") is None:
+        pytest.skip("the openssl command is needed to make a certificate")
+    return make_certificate(tmp_path_factory.mktemp("tls"))
+
+
+@pytest.fixture
+def open_site(certificate: Certificate) -> Iterator[Open]:
+    """Opens sites, and closes them after the test."""
+    with ExitStack() as stack:
+
+        def opened(answer: Answer, address: Address = HOME, port: int = 0) -> Site:
+            site = Site(certificate, answer, address, port)
+            stack.callback(site.close)
+            return site
+
+        yield opened

@@ -28,6 +28,7 @@ DOORS = {
     "mypy_boto3_s3": "adapters/bucket/",
     "redis": "adapters/redis/",
     "smtplib": "adapters/mail.py",
+    "standardwebhooks": "adapters/webhooks.py",
     "celery": "tasks/",
     "kombu": "tasks/",
     "billiard": "tasks/",

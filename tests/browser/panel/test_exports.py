@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from pipeline.exports.export import Export, State
+from pipeline.exports.export import Channel, Export, Notice, Recipient, State
 from pipeline.exports.ids import new_id
 from pipeline.exports.request import ExportRequest
 from pipeline.exports.volumes import VolumeLimit
@@ -121,7 +121,8 @@ def test_a_failed_export_says_why_and_is_retried_and_asked_for_again(page: Page,
     expect(page.locator("#words")).to_contain_text("Failed: Line 1 of inputs/broken.jsonl")
     assert violations(page) == []
     problem = "The mail server answered 535."
-    stage.exports.change(export.id, lambda e: replace(e, notify="a@example.org", notice_problem=problem))
+    mail = Notice(1, Channel.MAIL, Recipient("a@example.org"), State.FAILED, 0.0, 0.0, problem=problem)
+    stage.exports.change(export.id, lambda e: replace(e, notices=(mail,)))
     expect(page.locator("#advice")).to_contain_text(f"The mail waits: {problem}")
     stage.bucket.put("inputs/broken.jsonl", b'{"source":"inputs/lost.jpg"}\n')
     with page.expect_download() as index:

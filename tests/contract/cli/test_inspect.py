@@ -12,7 +12,7 @@ import pytest
 from local.services import free_port
 from pipeline.errors import PipelineError
 from pipeline.exports import notices
-from pipeline.exports.export import State
+from pipeline.exports.export import Channel, Notice, Recipient, State
 from pipeline.services import Services
 from pipeline.tasks import flow
 
@@ -108,10 +108,11 @@ def test_a_mail_that_waits_says_why(run: Run, put_photos: Callable[[int], str], 
     export_id = submitted(run, put_photos(1))
     finish(services, export_id)
     assert "mail" not in run("status", export_id).stdout, "none is requested"
-    services.exports.change(export_id, lambda e: dataclasses.replace(e, notify="a@example.org"))
-    services.exports.change(export_id, notices.waiting("The mail server answered 535."))
+    mail = Notice(1, Channel.MAIL, Recipient("a@example.org"), State.READY, 0.0, 0.0)
+    services.exports.change(export_id, lambda e: dataclasses.replace(e, notices=(mail,)))
+    services.exports.change(export_id, notices.waiting(1, "The mail server answered 535."))
     told = run("status", export_id).stdout
-    assert "mail to a@example.org: waiting. The mail server answered 535.\n" in told
+    assert "mail to a@example.org, ready: waiting. The mail server answered 535.\n" in told
     problem = {"state": "waiting", "problem": "The mail server answered 535."}
     assert answer(run("status", export_id, "--json"))["mail"] == problem
 

@@ -13,7 +13,7 @@ import pypdf
 import pytest
 
 from local.services import free_port
-from pipeline.exports.export import State
+from pipeline.exports.export import Recipient, State
 from pipeline.services import Services
 
 from ...conftest import Environ
@@ -97,7 +97,7 @@ def test_a_listing_in_the_bucket_is_named_by_its_key(
     export_id = submitted(run, put_photos(3), "--rows", 2, "--notify", "ann@example.org", "--chunk-pages", 2)
     export = services.exports.load(export_id)
     assert export.params == {"rows": 2, "listing": "inputs/album.jsonl"}
-    assert (export.owner, export.notify, export.chunk_pages) == ("cli", "ann@example.org", 2)
+    assert (export.owner, export.recipients, export.chunk_pages) == ("cli", (Recipient("ann@example.org"),), 2)
 
 
 def test_the_owner_comes_from_the_environment(

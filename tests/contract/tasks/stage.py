@@ -16,14 +16,16 @@ from pipeline.adapters.bucket import Bucket
 from pipeline.exports.encoding import encode
 from pipeline.exports.export import Export
 from pipeline.exports.plan import Listing
+from pipeline.exports.recipients import Notify
 from pipeline.exports.repository import ExportRepository
 from pipeline.exports.request import ExportRequest
 from pipeline.exports.volumes import UNCUT, VolumeLimit
 from pipeline.services import Services
 from pipeline.tasks import flow
-from pipeline.tasks.mails import Mails
+from pipeline.tasks.sender import Sender
 from pipeline.tasks.step import Again
 from pipeline.tasks.submit import submit
+from pipeline.tasks.transports import MailTransport
 
 from ... import steps
 from ...conftest import SentMessages
@@ -53,11 +55,13 @@ class Stage:
         self.store.put(ALBUM, b"\n".join(lines))
 
     def submit(
-        self, *, chunk_pages: int = 2, notify: str | None = "admin@example.org", volume: VolumeLimit = UNCUT,
-        owner: str = "shop", **params: Any,
+        self, *, chunk_pages: int = 2, notify: Notify = "admin@example.org", volume: VolumeLimit = UNCUT,
+        owner: str = "shop", webhook: str = "", **params: Any,
     ) -> str:  # fmt: skip
         params = {"listing": ALBUM, **params}
-        order = ExportRequest("photos", params, owner, notify, chunk_pages=chunk_pages, volume=volume)
+        order = ExportRequest(
+            "photos", params, owner, notify, chunk_pages=chunk_pages, volume=volume, webhook=webhook
+        )
         return submit(self.s, order).export.id
 
     def planned(self, **order: Any) -> str:
@@ -96,7 +100,7 @@ class Stage:
 
     def send_mails(self) -> None:
         """What a leading keeper does."""
-        Mails(self.s).send_due(lambda: True)
+        Sender(self.s, MailTransport(self.s)).send_due(lambda: True)
 
     def load(self, export_id: str) -> Export:
         return self.s.exports.load(export_id)

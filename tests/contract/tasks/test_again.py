@@ -9,6 +9,7 @@ import pytest
 
 from pipeline.errors import ChunkFailed, IllegalStep, LinkExpired, RedisDown
 from pipeline.exports.export import Charge, State
+from pipeline.exports.recipients import NotifyBody
 from pipeline.exports.request import ExportRequest
 from pipeline.tasks import flow
 from pipeline.tasks.again import again, retry
@@ -17,6 +18,8 @@ from pipeline.tasks.submit import submit
 
 from ... import steps
 from .stage import FIVE, Stage
+
+TWO: list[str | NotifyBody] = ["a@example.org", NotifyBody("b@example.org", "signed", "ko")]
 
 
 def failed(stage: Stage, *drawn: int) -> str:
@@ -98,12 +101,33 @@ def test_only_a_failed_export_that_is_closed_goes_on(stage: Stage) -> None:
 
 
 def test_the_same_is_requested_again(stage: Stage) -> None:
-    order = ExportRequest("photos", {"listing": "inputs/album.jsonl"}, "shop", None, "july", 2, subject="ann")
+    order = ExportRequest(
+        "photos",
+        {"listing": "inputs/album.jsonl"},
+        "shop",
+        TWO,
+        "july",
+        2,
+        subject="ann",
+        webhook="https://shop.example.org/hook",
+        return_url="https://shop.example.org",
+    )
     first = submit(stage.s, order).export
     flow.cancel(stage.s, first.id)
     second = again(stage.s, first).export
     assert second.id != first.id and second.state is State.QUEUED
-    same = ("document", "params", "owner", "notify", "chunk_pages", "volume", "subject", "name")
+    same = (
+        "document",
+        "params",
+        "owner",
+        "recipients",
+        "webhook",
+        "return_url",
+        "chunk_pages",
+        "volume",
+        "subject",
+        "name",
+    )
     assert [getattr(second, name) for name in same] == [getattr(first, name) for name in same]
     flow.cancel(stage.s, second.id)
     third = again(stage.s, first, "once").export

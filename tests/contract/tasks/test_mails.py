@@ -17,11 +17,13 @@ import redis
 from pipeline.adapters.mail import Mailer
 from pipeline.errors import StoreDown
 from pipeline.exports import notices
+from pipeline.exports.export import Channel
 from pipeline.exports.repository import ExportRepository
 from pipeline.services import Services
-from pipeline.tasks.mails import Mails
 from pipeline.tasks.notice import message
 from pipeline.tasks.retry import RetryPolicy
+from pipeline.tasks.sender import POLICY, Sender
+from pipeline.tasks.transports import MailTransport
 
 from ... import steps
 from ...mails import Moody, Running, mail_server
@@ -53,12 +55,25 @@ def waiting(stage: Stage, **order: Any) -> str:
     return export_id
 
 
+def mails_of(s: Services, policy: RetryPolicy = POLICY) -> Sender:
+    return Sender(s, MailTransport(s), policy)
+
+
+def stands(stage: Stage, export_id: str) -> str:
+    found = notices.state(stage.load(export_id), Channel.MAIL)
+    return found[0] if found else ""
+
+
+def problem_of(stage: Stage, export_id: str) -> str:
+    return stage.load(export_id).notices[0].problem
+
+
 def ids(server: Running) -> list[str]:
     """The Message-IDs of the mails that arrived."""
     return [message_from_bytes(path.read_bytes())["Message-ID"] for path in server.folder.glob("*.eml")]
 
 
-def send(mails: Mails, times: int = 1) -> None:
+def send(mails: Sender, times: int = 1) -> None:
     for _ in range(times):
         mails.send_due(lambda: True)
         time.sleep(SOON.longest)
@@ -80,29 +95,29 @@ def test_a_mail_waits_until_the_server_is_well(
     first, second = waiting(stage), waiting(stage, title="Other")
     well = {name: getattr(moody.mailbox, name) for name in mood}
     vars(moody.mailbox).update(mood)
-    mails = Mails(s, SOON)
+    mails = mails_of(s, SOON)
     send(mails, 4)
     for export_id in (first, second):
-        assert problem in stage.load(export_id).notice_problem
-        assert notices.state(stage.load(export_id)) == "waiting"
+        assert problem in problem_of(stage, export_id)
+        assert stands(stage, export_id) == "waiting"
     vars(moody.mailbox).update(well)
     send(mails, 3)
     assert len(ids(moody)) == len(set(ids(moody))) == 2
-    assert notices.state(stage.load(first)) == "sent"
-    assert stage.load(first).notice_problem == ""
+    assert stands(stage, first) == "sent"
+    assert problem_of(stage, first) == ""
     assert notices.unsent(stage.store) == []
 
 
 def test_pauses_grow_and_one_mail_does_not_delay_others(stage: Stage, s: Services, moody: Running) -> None:
     first = waiting(stage)
     moody.mailbox.on_recipient = "451 4.7.1 Greylisted"
-    mails = Mails(s, RetryPolicy(first=60, longest=300))
+    mails = mails_of(s, RetryPolicy(first=60, longest=300))
     assert 25 < (mails.send_due(lambda: True) or 0) <= 60
     moody.mailbox.on_recipient = None
     second = waiting(stage, title="Other")
     mails.send_due(lambda: True)
     assert notices.unsent(stage.store) == [first]
-    assert notices.state(stage.load(second)) == "sent"
+    assert stands(stage, second) == "sent"
 
 
 def test_a_server_that_is_down_is_tried_once_for_all_mails(
@@ -111,17 +126,17 @@ def test_a_server_that_is_down_is_tried_once_for_all_mails(
     for n in range(3):
         waiting(stage, title=str(n))
     moody.mailbox.on_login = False
-    Mails(s).send_due(lambda: True)
+    mails_of(s).send_due(lambda: True)
     assert caplog.text.count("answered 535") == 1
-    assert all("535" in stage.load(each).notice_problem for each in notices.unsent(stage.store))
+    assert all("535" in problem_of(stage, each) for each in notices.unsent(stage.store))
 
 
 def test_a_refused_address_is_not_tried_again(stage: Stage, s: Services, moody: Running) -> None:
     export_id = waiting(stage, notify="refused@example.org")
-    send(Mails(s, SOON), 3)
+    send(mails_of(s, SOON), 3)
     assert moody.mailbox.recipients == 1
-    assert notices.state(stage.load(export_id)) == "given up"
-    assert "(550)" in stage.load(export_id).notice_problem
+    assert stands(stage, export_id) == "given up"
+    assert "(550)" in problem_of(stage, export_id)
     steps.deliver(s, export_id)
     assert notices.unsent(stage.store) == []
 
@@ -132,10 +147,10 @@ def test_a_mail_without_an_answer_is_sent_once_more_at_most(
 ) -> None:
     export_id = waiting(stage)
     moody.mailbox.on_text = answer
-    send(Mails(s, SOON), 6)
+    send(mails_of(s, SOON), 6)
     assert len(ids(moody)) == 2
     assert len(set(ids(moody))) == 1
-    assert notices.state(stage.load(export_id)) == "given up"
+    assert stands(stage, export_id) == "given up"
 
 
 def test_a_mail_that_was_taken_is_never_sent_again(
@@ -152,16 +167,16 @@ def test_a_mail_that_was_taken_is_never_sent_again(
         return change(exports, which, step)
 
     monkeypatch.setattr(ExportRepository, "change", down)
-    monkeypatch.setattr("pipeline.tasks.mails.STORE_SECONDS", s.settings.lease_seconds)
+    monkeypatch.setattr("pipeline.tasks.sender.STORE_SECONDS", s.settings.lease_seconds)
     with ThreadPoolExecutor(1, "first") as pool:
-        first = pool.submit(send, Mails(s, SOON))
+        first = pool.submit(send, mails_of(s, SOON))
         while not ids(moody):
             time.sleep(0.01)
         while not first.done():
-            send(Mails(s, SOON))
+            send(mails_of(s, SOON))
     assert refused == [export_id] * 3
     assert len(ids(moody)) == 1
-    assert notices.state(stage.load(export_id)) == "sent"
+    assert stands(stage, export_id) == "sent"
 
 
 def test_without_leases_the_claim_in_the_bucket_holds(
@@ -178,12 +193,12 @@ def test_without_leases_the_claim_in_the_bucket_holds(
         both.wait()
         return message(*arguments)
 
-    monkeypatch.setattr("pipeline.tasks.mails.message", together)
+    monkeypatch.setattr("pipeline.tasks.transports.message", together)
     with ThreadPoolExecutor(2) as pool:
-        first = pool.submit(Mails(s, SOON).send_due, lambda: True)
+        first = pool.submit(mails_of(s, SOON).send_due, lambda: True)
         while not both.n_waiting:
             time.sleep(0.01)
-        pool.submit(Mails(s, SOON).send_due, lambda: True).result()
+        pool.submit(mails_of(s, SOON).send_due, lambda: True).result()
         first.result()
     assert len(ids(moody)) == 1
 
@@ -196,14 +211,14 @@ def test_two_senders_send_one_mail(stage: Stage, s: Services, moody: Running, wi
     waiting(stage)
     moody.mailbox.slow = 0.5
     with ThreadPoolExecutor(2) as pool:
-        first = pool.submit(send, Mails(s, SOON))
+        first = pool.submit(send, mails_of(s, SOON))
         while not moody.mailbox.recipients:
             time.sleep(0.01)
         if wiped:
             with redis.Redis.from_url(s.settings.redis_url) as client:
                 client.flushall()
         while not first.done():
-            send(Mails(s, SOON))
+            send(mails_of(s, SOON))
     assert moody.mailbox.recipients == 1
     assert len(ids(moody)) == 1
 
@@ -212,47 +227,48 @@ def test_a_dead_sender_delays_the_mail_by_a_lease(stage: Stage, s: Services, moo
     """It died between its claim and the mail."""
     export_id = waiting(stage)
     s.redis.leases.take(f"{export_id}:mail", s.settings.lease_seconds)
-    s.exports.change(export_id, notices.handing_over(time.time(), s.settings.lease_seconds))
-    mails = Mails(s, SOON)
+    s.exports.change(export_id, notices.handing_over(1, time.time(), s.settings.lease_seconds))
+    mails = mails_of(s, SOON)
     send(mails)
     assert ids(moody) == []
     time.sleep(s.settings.lease_seconds)
     send(mails)
     assert len(ids(moody)) == 1
-    assert notices.state(stage.load(export_id)) == "sent"
+    assert stands(stage, export_id) == "sent"
 
 
 def test_a_mail_that_two_dead_senders_had_is_given_up(stage: Stage, s: Services, moody: Running) -> None:
     export_id = waiting(stage)
     for _ in range(2):
-        s.exports.change(export_id, notices.handing_over(time.time(), 0.0))
-    send(Mails(s, SOON))
-    assert notices.state(stage.load(export_id)) == "waiting", "the second may be alive"
+        s.exports.change(export_id, notices.handing_over(1, time.time(), 0.0))
+    send(mails_of(s, SOON))
+    assert stands(stage, export_id) == "waiting", "the second may be alive"
     time.sleep(s.settings.lease_seconds)
-    send(Mails(s, SOON))
+    send(mails_of(s, SOON))
     assert ids(moody) == []
-    assert notices.state(stage.load(export_id)) == "given up"
+    assert stands(stage, export_id) == "given up"
 
 
 def test_a_mail_is_tried_for_three_days(stage: Stage, s: Services, moody: Running) -> None:
     export_id = waiting(stage)
-    ended = time.time() - notices.NOTICE_DAYS * 86400 - 1
-    s.exports.change(export_id, lambda e: dataclasses.replace(e, finished_at=ended))
-    send(Mails(s, SOON))
+    (mail,) = stage.load(export_id).notices
+    late = dataclasses.replace(mail, due_at=time.time() - 3 * 86400 - 1)
+    s.exports.change(export_id, lambda e: dataclasses.replace(e, notices=(late,)))
+    send(mails_of(s, SOON))
     assert (ids(moody), notices.unsent(stage.store)) == ([], [])
-    assert "could not be sent for 3 days" in stage.load(export_id).notice_problem
+    assert "could not be sent for 72 hours" in problem_of(stage, export_id)
 
 
 def test_mails_over_the_limit_per_minute_wait(stage: Stage, s: Services, moody: Running) -> None:
     settings = dataclasses.replace(s.settings, mails_per_minute=1)
     limited = dataclasses.replace(s, settings=settings)
     first, second = waiting(stage), waiting(stage, title="Other")
-    until = Mails(limited, SOON).send_due(lambda: True)
+    until = mails_of(limited, SOON).send_due(lambda: True)
     assert until is not None
     assert until <= 60
     assert notices.unsent(stage.store) == [second]
-    assert notices.state(stage.load(first)) == "sent"
-    send(Mails(s, SOON))
+    assert stands(stage, first) == "sent"
+    send(mails_of(s, SOON))
     assert len(ids(moody)) == 2
 
 
@@ -261,15 +277,15 @@ def test_no_mail_is_sent_about_a_missing_file(stage: Stage, s: Services, moody: 
     result = stage.load(export_id).result
     assert result is not None
     stage.store.delete([result.key])
-    send(Mails(s, SOON), 2)
+    send(mails_of(s, SOON), 2)
     assert ids(moody) == []
-    assert "is not there" in stage.load(export_id).notice_problem
+    assert "is not there" in problem_of(stage, export_id)
 
 
 def test_the_mark_of_an_export_that_is_gone_is_removed(stage: Stage, s: Services) -> None:
     export_id = waiting(stage)
     stage.store.delete([f"exports/{export_id}/export.json"])
-    send(Mails(s, SOON))
+    send(mails_of(s, SOON))
     assert notices.unsent(stage.store) == []
 
 
@@ -278,7 +294,7 @@ def test_a_server_that_hangs_stops_neither_its_caller_nor_the_process(
 ) -> None:
     waiting(stage)
     moody.mailbox.slow = 1.5
-    mails = Mails(s, SOON)
+    mails = mails_of(s, SOON)
     began = time.monotonic()
     for _ in range(3):
         mails.wake(lambda: True)
@@ -294,5 +310,5 @@ def test_a_server_that_hangs_stops_neither_its_caller_nor_the_process(
 
 def test_a_process_that_does_not_lead_sends_nothing(stage: Stage, s: Services, moody: Running) -> None:
     waiting(stage)
-    Mails(s).send_due(lambda: False)
+    mails_of(s).send_due(lambda: False)
     assert ids(moody) == []

@@ -3,27 +3,33 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Iterator
 from email.message import EmailMessage
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from local.services import Smtp, smtp
 from pipeline.adapters.mail import Mailer
-from pipeline.exports.export import Export, Failure, File, Result, State
+from pipeline.errors import LinkRefused, MailRefused
+from pipeline.exports.export import Channel, Export, Failure, File, Notice, Recipient, Result, State
 from pipeline.exports.ids import new_id
 from pipeline.exports.links import Links
 from pipeline.pdf.tally import Skipped
 from pipeline.settings import Settings
 from pipeline.tasks.notice import SKIPPED_IN_MAIL, VOLUMES_IN_MAIL, message
+from pipeline.tasks.notice_words import WORDS
 
-from ...mails import arrived
+from ...mails import arrived, mail_server
 
 EVIL = '<script>alert("1")</script>\r\nBcc: everybody@example.org\r\n\r\nHello'
 
 
 SETTINGS = Settings.from_env({"SECRET_KEY": "first-key", "BASE_URL": "https://pdf.example.org"})
+
+ADMIN = Recipient("admin@example.org")
 
 
 @pytest.fixture(scope="module")
@@ -40,13 +46,14 @@ def ready(**changes: Any) -> Export:
     result = Result("exports/1/result/a.pdf", "Álbum 2026-01-02.pdf", 1_500_000, 1234, 1300, 1300)
     export = Export(
         new_id(), "photos", {}, "shop", 1_700_000_000.0, State.READY,
-        notify="admin@example.org", name="Álbum", finished_at=1_700_000_100.0, result=result,
+        name="Álbum", finished_at=1_700_000_100.0, result=result,
     )  # fmt: skip
     return dataclasses.replace(export, **changes)
 
 
-def sent(mail: Smtp, export: Export) -> EmailMessage:
-    made = message(export, settings_for(mail.url))
+def sent(mail: Smtp, export: Export, to: Recipient = ADMIN) -> EmailMessage:
+    notice = Notice(1, Channel.MAIL, to, export.state, 1_700_000_100.0, 1_700_000_100.0, export.failure)
+    made = message(export, notice, settings_for(mail.url))
     with Mailer(settings_for(mail.url)).connection() as server:
         server.send(made)
     return arrived(mail, made)
@@ -65,13 +72,13 @@ def test_a_mail_says_in_text_and_html_what_is_ready(mail: Smtp) -> None:
     assert found["Subject"] == "Ready: Álbum"
     assert found["To"] == "admin@example.org"
     assert found["Auto-Submitted"] == "auto-generated"
-    assert found["Message-ID"] == f"<{export.id}@pdf.example.org>"
+    assert found["Message-ID"] == f"<{export.id}.1@pdf.example.org>"
     text, html = body(found, "plain"), body(found, "html")
-    for words in ("Álbum is ready: 1,234 pages, 1.5 MB.", "File: Álbum 2026-01-02.pdf", "The link works until"):
+    for words in ("Álbum is ready: 1,234 pages, 1.5 MB.", "File: Álbum 2026-01-02.pdf", "Available until"):
         assert words in text
         assert words in html
     (link,) = [line for line in text.splitlines() if line.startswith("https://pdf.example.org/d/")]
-    assert f'<a href="{link}">' in html
+    assert f'<a href="{link}" ' in html
     assert Links(SETTINGS).read(link.rsplit("/", 1)[1]) == export.id
 
 
@@ -83,7 +90,7 @@ def test_a_mail_about_volumes_links_to_the_index_and_volumes(mail: Smtp) -> None
     export = ready(result=result)
     found = sent(mail, export)
     text, html = body(found, "plain"), body(found, "html")
-    for words in (f"250 pages in {count} volumes", "Index: a-index.pdf", "The links work until"):
+    for words in (f"250 pages in {count} volumes", "Index: a-index.pdf", "Available until"):
         assert words in text
         assert words in html
     links = [line for line in text.splitlines() if line.startswith("https://")]
@@ -92,7 +99,7 @@ def test_a_mail_about_volumes_links_to_the_index_and_volumes(mail: Smtp) -> None
     assert links[-1] == f"https://pdf.example.org/export/{export.id}"
     assert "Volume 2 of 25 (pages 11-20, 1.0 MB)" in html
     for link in links:
-        assert f'<a href="{link}">' in html
+        assert f'<a href="{link}" ' in html
 
 
 def test_untrusted_text_adds_no_header_and_no_element(mail: Smtp) -> None:
@@ -125,9 +132,62 @@ def test_a_mail_about_a_failure_gives_the_reason(mail: Smtp) -> None:
     found = sent(mail, ready(state=State.FAILED, result=None, failure=failure, name="Bad\nalbum"))
     assert found["Subject"] == "Failed: Bad album"
     text, html = body(found, "plain"), body(found, "html")
-    assert "Bad album, requested on 2023-11-14 22:13 UTC, failed." in text
+    assert "Bad album, requested on November 14, 2023, 22:13 UTC, failed." in text
     assert "\nBcc:" not in text
     assert "Correct it & ask again." in text
     assert "Correct it &amp; ask again." in html
     assert "<script>" not in html
     assert "/d/" not in text + html
+
+
+SAID = {
+    "en": ("Ready: Álbum", "1,234 pages, 1.5 MB."),
+    "de-AT": ("Fertig: Álbum", "Álbum ist fertig: 1.234 Seiten, 1,5 MB."),
+    "fr": ("Prêt : Álbum", "Álbum est prêt : 1\u202f234 pages, 1,5 MB."),
+    "es": ("Listo: Álbum", "1.234 páginas, 1,5 MB."),
+    "ko": ("완료: Álbum", "Álbum 문서가 준비되었습니다: 1,234쪽, 1.5 MB."),
+    "ja": ("完了: Álbum", "Álbum の準備ができました: 1,234ページ、1.5 MB。"),
+    "pt": ("Ready: Álbum", "1,234 pages, 1.5 MB."),
+}
+
+
+@pytest.mark.parametrize("locale", SAID)
+def test_a_mail_is_in_the_language_of_the_export(mail: Smtp, locale: str) -> None:
+    found = sent(mail, ready(params={"locale": locale.replace("-", "_")}))
+    assert found["Subject"] == SAID[locale][0]
+    assert SAID[locale][1] in body(found, "plain") and SAID[locale][1] in body(found, "html")
+    lang = "en" if locale == "pt" else locale
+    assert f'<html lang="{lang}">' in body(found, "html")
+    assert sent(mail, ready(), Recipient("a@example.org", locale="ko"))["Subject"] == SAID["ko"][0]
+
+
+def test_each_language_has_every_word() -> None:
+    for words in WORDS.values():
+        for field in dataclasses.fields(words):
+            said, english = getattr(words, field.name), getattr(WORDS["en"], field.name)
+            assert said and set(re.findall("{.*?}", said)) == set(re.findall("{.*?}", english))
+
+
+def test_links_lead_where_the_request_says(mail: Smtp) -> None:
+    export, other = (ready(return_url="https://shop.example.org/exports?a=1&b=2") for _ in range(2))
+    signed = body(sent(mail, export, Recipient("a@example.org", "signed")), "plain")
+    assert "Anyone with this link can open the file." in signed and "signed in" not in signed
+    (link,) = [line for line in signed.splitlines() if line.startswith("https://pdf.example.org/o/")]
+    assert Links(SETTINGS).read(link.rsplit("/", 1)[1], signed=True) == export.id
+    with pytest.raises(LinkRefused):
+        Links(SETTINGS).read(link.rsplit("/", 1)[1])
+    host = sent(mail, other, Recipient("a@example.org", "https://shop.example.org/d/{id}?x=1&y=2"))
+    assert f"https://shop.example.org/d/{other.id}?x=1&y=2" in body(host, "plain")
+    assert f'href="https://shop.example.org/d/{other.id}?x=1&amp;y=2"' in body(host, "html")
+    assert "pdf.example.org/" not in body(host, "plain")
+    assert "Back to shop.example.org" in body(host, "html") and "exports?a=1&amp;b=2" in body(host, "html")
+
+
+def test_a_mail_arrives_at_an_address_in_any_script(mail: Smtp) -> None:
+    found = sent(mail, ready(), Recipient("김민수@xn--bcher-kva.example"))
+    assert found["To"] == "김민수@xn--bcher-kva.example"
+
+
+def test_a_server_without_smtputf8_refuses_such_an_address(tmp_path: Path) -> None:
+    with mail_server(tmp_path, enable_SMTPUTF8=False, auth_require_tls=False) as server, pytest.raises(MailRefused):
+        sent(server, ready(), Recipient("김민수@example.org"))

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from pipeline.errors import InvalidRequest, RedisDown, StoreDown
+from pipeline.exports.recipients import NotifyBody
 from pipeline.exports.request import ExportRequest
 from pipeline.exports.volumes import VolumeLimit
 from pipeline.services import Message
@@ -87,9 +88,34 @@ def test_a_key_of_an_older_version_still_gives_its_export(stage: Stage) -> None:
 
 def test_an_invalid_mail_address_is_refused(stage: Stage) -> None:
     """At once, not when there is a mail to send."""
-    wrong = ["a..b@c.org", "a@b@c.org", "a@c.org.", "a:b@c.org", "=?utf-8?q?x?=@c.org", "@c.org", "a@", "é@c.org"]
+    wrong = ["a..b@c.org", "a@b@c.org", "a@c.org.", "a:b@c.org", "=?utf-8?q?x?=@c.org", "@c.org", "a@", "a@é b.org"]
     for address in [*wrong, "a@b.org\r\nBcc: c@d.org", "a@b.org, c@d.org", f"{'a' * 250}@c.org"]:
-        with pytest.raises(InvalidRequest, match="notify must be one mail address"):
+        with pytest.raises(InvalidRequest, match="notify must be a mail address"):
             stage.submit(notify=address)
     for address in ("a@localhost", "first.last+tag@sub-domain.example.org"):
         assert stage.submit(notify=address)
+    found = stage.load(stage.submit(notify=["김@bücher.example", NotifyBody("a@straße.example", "signed", "de")]))
+    assert [each.to for each in found.recipients] == ["김@xn--bcher-kva.example", "a@xn--strae-oqa.example"]
+
+
+@pytest.mark.parametrize(
+    ("link", "fault"),
+    [
+        ("open", '"panel", "signed" or a URL with {id}'),
+        ("javascript:alert({id})", "must be an https URL"),
+        ("http://shop.example.org/{id}", "must be an https URL"),
+        ("https://user@shop.example.org/{id}", "must be an https URL"),
+        ("https://shop.example.org/\n{id}", "must be an https URL"),
+    ],
+)
+def test_a_link_that_must_not_stand_in_a_mail_is_refused(stage: Stage, link: str, fault: str) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        stage.submit(notify=["a@example.org", NotifyBody("b@example.org", link)])
+    assert fault in refused.value.message and refused.value.field == "notify[1]"
+
+
+@pytest.mark.parametrize("url", ["http://example.org/", "https://127.0.0.1/", "https://localhost/", "hook"])
+def test_a_webhook_goes_to_a_public_https_host_only(stage: Stage, url: str) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        stage.submit(webhook=url)
+    assert refused.value.field == "webhook"

@@ -86,7 +86,7 @@ def test_the_mail_links_each_volume_and_the_index(stage: Stage) -> None:
     assert "5 pages in 3 volumes" in text
     assert "Volume 2 of 3 (pages 3-4, " in text
     assert [link.count("/") for link in re.findall(r"/d/\S+", text)] == [2, 3, 3, 3]
-    assert "The links work until" in text
+    assert "Available until" in text
 
 
 def test_volumes_are_the_same_from_one_worker_or_two(stage: Stage, tmp_path: Path) -> None:
@@ -183,7 +183,7 @@ def test_no_mail_is_sent_while_a_volume_is_missing(stage: Stage) -> None:
     stage.store.delete([result_of(stage, export_id).volumes[1].key])
     steps.deliver(stage.s, export_id)
     assert stage.subjects(export_id) == []
-    assert "2-of-3.pdf of export" in stage.load(export_id).notice_problem
+    assert "2-of-3.pdf of export" in stage.load(export_id).notices[0].problem
 
 
 def test_expiry_removes_every_volume(stage: Stage) -> None:

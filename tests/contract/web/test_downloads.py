@@ -172,3 +172,22 @@ def test_a_forged_link_is_403_and_an_expired_one_410(services: Services) -> None
             assert page.status_code == status and page.mimetype == "text/html" and "<h1>" in page.text
             told = late.get(f"/d/{wrong}", headers={"Accept": "application/json"})
             assert told.status_code == status and error(told)["code"] == code
+
+
+def test_a_signed_link_opens_without_an_account_until_the_export_is_removed(
+    client: FlaskClient, services: Services, put_photos: PutPhotos
+) -> None:
+    export_id = asked(client, put_photos, 5, volume_pages=2)
+    make(services, export_id)
+    links, other = Links(services.settings), Links(replace(services.settings, secret_keys=("other",)))
+    for _ in range(3):  # mail scanners open every link first
+        for volume in (0, 2):
+            path = links.sign(export_id, volume, signed=True).removeprefix(services.settings.base_url)
+            assert "X-Amz-Signature" in client.get(path).headers["Location"]
+    path = links.sign(export_id, signed=True).removeprefix(services.settings.base_url)
+    assert client.get(path.replace("/o/", "/d/")).status_code == 403, "a token of one kind is not one of the other"
+    assert (
+        client.get(other.sign(export_id, signed=True).removeprefix(services.settings.base_url)).status_code == 403
+    )
+    assert client.delete(f"/v1/exports/{export_id}", headers=SHOP).status_code == 204
+    assert client.get(path).status_code == 404

@@ -33,7 +33,8 @@ def test_a_request_is_answered_202_and_queued(
     body = answer.json
     assert answer.status_code == 202 and body
     assert answer.headers["Location"] == f"{settings.base_url}/v1/exports/{body['id']}" == body["links"]["self"]
-    assert (body["state"], body["name"], body["notify"]) == ("queued", "Trip", "a@example.org")
+    assert (body["state"], body["name"]) == ("queued", "Trip")
+    assert body["notify"] == [{"to": "a@example.org", "link": "panel", "locale": ""}]
     assert body["progress"]["percent"] == 0 and body["result"] is None and body["failure"] is None
     assert messages.sent == [("plan", body["id"])]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import socket
 import ssl
 import subprocess
@@ -30,7 +31,7 @@ PICTURE = bytes(range(256)) * 1000
 
 OPENSSL = (
     "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=loopback"
-    " -addext subjectAltName=DNS:pictures.test,DNS:other.test,IP:127.0.0.1"
+    " -addext subjectAltName=DNS:pictures.test,DNS:other.test,DNS:hooks.test,IP:127.0.0.1"
     " -addext keyUsage=critical,digitalSignature,keyCertSign"
 )
 
@@ -43,7 +44,7 @@ Answer = Callable[[str], Pieces]  # request head -> what is sent, piece by piece
 
 @dataclass(frozen=True)
 class Certificate:
-    """A self-signed certificate for pictures.test, other.test and 127.0.0.1: paths of PEM files."""
+    """A self-signed certificate for pictures.test, other.test, hooks.test and 127.0.0.1: paths of PEM files."""
 
     cert: str
     key: str
@@ -52,16 +53,17 @@ class Certificate:
 class Site:
     """A TLS server: one request per connection, one connection at a time."""
 
-    def __init__(self, certificate: Certificate, answer: Answer, address: Address = HOME) -> None:
+    def __init__(self, certificate: Certificate, answer: Answer, address: Address = HOME, port: int = 0) -> None:
         self.answer = answer
         self.accepted = 0
         self.heads: list[str] = []
+        self.bodies: list[bytes] = []
         self.names: list[str | None] = []
         self.stopping = threading.Event()
         self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._tls.load_cert_chain(certificate.cert, certificate.key)
         self._tls.sni_callback = lambda _sock, name, _context: self.names.append(name)
-        self._listener = socket.create_server((str(address), 0), backlog=50)
+        self._listener = socket.create_server((str(address), port), backlog=50)
         self._listener.settimeout(0.01)
         self.port: int = self._listener.getsockname()[1]
         self._thread = threading.Thread(target=self._serve)
@@ -90,7 +92,12 @@ class Site:
             if not (more := tls.recv(4096)):
                 return
             head += more
-        self.heads.append(head.decode())
+        head, _, body = head.partition(b"\r\n\r\n")
+        sent = re.search(rb"content-length: (\d+)", head, re.IGNORECASE)
+        while sent and len(body) < int(sent[1]):
+            body += tls.recv(4096)
+        self.bodies.append(body)
+        self.heads.append(head.decode() + "\r\n\r\n")
         for piece in self.answer(self.heads[-1]):
             tls.sendall(piece)
             if self.stopping.is_set():

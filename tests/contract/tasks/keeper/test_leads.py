@@ -17,8 +17,8 @@ from local.services import free_port
 from pipeline.adapters.bucket import REQUEST
 from pipeline.adapters.mail import Mailer
 from pipeline.errors import HerokuDown, HerokuRefused, RedisDown, StoreDown
-from pipeline.exports.export import Export, State
-from pipeline.exports.notices import mark_unsent
+from pipeline.exports.export import Channel, Export, State
+from pipeline.exports.notices import mark
 from pipeline.exports.repository import ExportRepository
 from pipeline.scaler.formation import FormationPool
 from pipeline.scaler.measure import Gauge
@@ -231,7 +231,7 @@ def test_a_mail_server_that_hangs_delays_no_turn(stage: KeeperStage) -> None:
             stage.s.settings, smtp_url=f"smtp://127.0.0.1:{server.getsockname()[1]}", keeper_seconds=0.05
         )
         stage.s = dataclasses.replace(stage.s, settings=settings, mailer=Mailer(settings))
-        mark_unsent(stage.s.bucket, waiting := stage.ready(notify="admin@example.org"))
+        mark(stage.s.bucket, waiting := stage.ready(notify="admin@example.org"), Channel.MAIL)
         keeper = stage.keeper()
         thread = keeper.start()
         client, _ = server.accept()
@@ -239,7 +239,7 @@ def test_a_mail_server_that_hangs_delays_no_turn(stage: KeeperStage) -> None:
             stage.submit()
             stage.s.redis.wakeup.wake()
             until(lambda: stage.workers == 1)
-            assert stage.s.exports.load(waiting).notice_problem == "", "it still hangs"
+            assert stage.s.exports.load(waiting).notices[0].problem == "", "it still hangs"
         keeper.stop()
         thread.join(10)
     assert not thread.is_alive()
