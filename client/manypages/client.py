@@ -52,8 +52,8 @@ class Client:
         `rows` are mappings, or sequences named by `titles`. They are read one by one and sent as a stream, so there
         may be any number. `subject` is the user of your app who asks. `key` is your own text: a call with the same
         key and rows gives the same export, also after a crash. `options` are those of POST /v1/exports: notify,
-        webhook, return_url, within, volume_pages, volume_bytes, keep_inputs, chunk_pages. Raises InvalidRow, Refused
-        and Unavailable.
+        webhook, return_url, within, volume_pages, volume_bytes, keep_inputs, chunk_pages. Raises InvalidRow,
+        Refused and Unavailable.
         """
         body: dict[str, Any] = {"document": document, "params": dict(params or {}), **options}
         if subject:
