@@ -16,7 +16,7 @@ import socket
 import ssl
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.client import HTTPException, HTTPResponse, HTTPSConnection, IncompleteRead
 from ipaddress import ip_address
 from time import monotonic
@@ -102,7 +102,7 @@ class Fetcher:
         Raises RefusedAddress, SourceUnavailable (may work later) or UnreadableSource.
         """
         deadline = monotonic() + self.limits.seconds
-        source = self._source(url)
+        source = replace(self._source(url), is_secret=True)
         with (
             closing(self._connected(source, deadline)) as connection,
             closing(_answer(connection, source, "POST", body, headers)) as response,
@@ -179,16 +179,17 @@ class Fetcher:
 
 @dataclass(frozen=True)
 class _Source:
-    """A checked URL. Its text is only file name and host: path and query may hold a signature."""
+    """A checked URL. Its text is only file name and host, or host: path and query may hold a signature."""
 
     host: str
     port: int
     target: str = field(repr=False)
     url: str = field(repr=False)
+    is_secret: bool = False
 
     def __str__(self) -> str:
         name = urlsplit(self.url).path.rpartition("/")[2].partition(";")[0][:80]
-        return f"{name} at {self.host}" if name else self.host
+        return f"{name} at {self.host}" if name and not self.is_secret else self.host
 
 
 class _TimedSocket(ssl.SSLSocket):

@@ -97,8 +97,9 @@ class Keeper:
                 self.resign()
             self._stop.wait(self._s.settings.keeper_seconds)
         self.resign()
-        for sender in self._senders:
-            sender.stop(MAIL_SECONDS)
+        for seconds in (0.0, MAIL_SECONDS):  # both are told first, so that one wait counts for both
+            for sender in self._senders:
+                sender.stop(seconds)
         if self._beat:
             self._beat.stop(MAIL_SECONDS)
 

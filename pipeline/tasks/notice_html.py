@@ -27,6 +27,7 @@ BUTTON = Markup(
 )
 LINK = Markup('<p style="margin:0 0 8px"><a href="{}" style="color:#1d4ed8">{}</a></p>')
 QUIET = Markup('<p style="margin:12px 0 0;font-size:14px;color:#4b5563">{}</p>')
+BACK = Markup('<p style="margin:20px 0 0"><a href="{}" style="color:#1d4ed8">{}</a></p>')
 
 Link = tuple[str, str]
 """Words and URL."""
@@ -47,7 +48,7 @@ def page(
         body += LINK.format(url, words) if n else BUTTON.format(url, colour, _ink(colour), words)
     body += Markup("").join(map(QUIET.format, notes))
     if back:
-        body += QUIET.format(LINK.format(back[1], back[0]))
+        body += BACK.format(back[1], back[0])
     return str(PAGE.format(lang=lang, title=lines[0], colour=colour, head=_head(settings), body=body))
 
 

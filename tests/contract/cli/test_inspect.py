@@ -117,6 +117,22 @@ def test_a_mail_that_waits_says_why(run: Run, put_photos: Callable[[int], str], 
     assert answer(run("status", export_id, "--json"))["mail"] == problem
 
 
+def test_webhooks_are_replayed_and_verified(run: Run, put_photos: Callable[[int], str], services: Services) -> None:
+    hook = {"WEBHOOKS": "cli=https://hooks.example.org/pdf"}
+    without = submitted(run, put_photos(1))
+    export_id = answer(run("submit", "photos", put_photos(1), "--title", "Other", "--json", **hook))["id"]
+    flow.cancel(services, export_id)
+    services.exports.change(export_id, notices.given_up(1, "The receiver answered 500."))
+    told = "webhook to hooks.example.org, cancelled: given up. The receiver answered 500."
+    assert told in run("status", export_id).stdout
+    for named in (("--given-up",), (export_id,)):
+        assert export_id in run("webhook", "replay", *named).stdout
+    assert notices.unsent(services.bucket, Channel.WEBHOOK) == [export_id]
+    assert run("webhook", "replay", without).exit_code == 5
+    assert run("webhook", "replay").exit_code == 2
+    assert run("webhook", "secret", "shop").stdout.split() == services.webhooks.secrets("shop")
+
+
 def test_an_export_is_cancelled_once(run: Run, put_photos: Callable[[int], str], services: Services) -> None:
     export_id = submitted(run, put_photos(2))
     assert run("cancel", export_id).stdout == f"{export_id}  cancelled\n"

@@ -66,6 +66,13 @@ def test_a_request_is_described_for_each_document(description: dict[str, Any]) -
     assert kinds[0]["properties"]["params"]["$ref"].startswith("#/components/schemas/")
 
 
+def test_the_events_of_webhooks_are_described(description: dict[str, Any]) -> None:
+    assert set(description["webhooks"]) == {f"export.{end}" for end in ("ready", "failed", "cancelled", "expired")}
+    body = description["webhooks"]["export.ready"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    event = description["components"]["schemas"][body["$ref"].rpartition("/")[2]]
+    assert set(event["required"]) == {"type", "timestamp", "data"}
+
+
 def test_the_description_needs_a_token(client: FlaskClient) -> None:
     assert client.get("/v1/openapi.json").status_code == 401
 
