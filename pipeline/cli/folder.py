@@ -14,9 +14,9 @@ from typing import Any, NoReturn
 import msgspec
 
 from ..documents import Document, record_fields
+from ..documents.inputs import PICTURES
 from ..documents.params import MAX_REMARK
 from ..errors import InvalidRequest
-from ..pdf.images.formats import ENDINGS
 from ..pdf.tally import Remarks
 
 # Written by systems, not by people: Windows, and the indexes of Synology and of ZIP files from a Mac
@@ -51,7 +51,7 @@ def pictures(folder: Path) -> Pictures:
             remarks.add(words, os.fsencode(name).decode("utf-8", "replace"))
     names = [name for name, words in found if not words]
     if not names:
-        known = " ".join(sorted(ENDINGS))
+        known = " ".join(sorted(PICTURES))
         raise InvalidRequest(
             f"There are no pictures in {folder}.", field="source", advice=f"Pictures end in {known}."
         )
@@ -60,7 +60,7 @@ def pictures(folder: Path) -> Pictures:
 
 def is_picture(path: Path) -> bool:
     """Return whether this is the file of a picture, by its name."""
-    return path.is_file() and path.name.lower().endswith(ENDINGS)
+    return path.is_file() and path.name.lower().endswith(PICTURES)
 
 
 def chosen(source: Path) -> tuple[Path, Pictures]:
@@ -129,7 +129,7 @@ def _entries(folder: Path) -> Iterator[tuple[str, str]]:
 
 
 def _why_left_out(path: Path, real: Path) -> str:
-    if path.suffix.lower() not in ENDINGS:
+    if path.suffix.lower() not in PICTURES:
         return OTHER
     if path.is_symlink() and not path.resolve().is_relative_to(real):
         return OUTSIDE

@@ -13,11 +13,10 @@ from werkzeug.exceptions import Forbidden, RequestEntityTooLarge
 from werkzeug.wrappers import Response as AnyResponse
 
 from .. import documents
-from ..documents.inputs import INPUTS
+from ..documents.inputs import INPUTS, PICTURES
 from ..errors import StoreDown
 from ..exports.export import State
 from ..exports.links import Links
-from ..pdf.images.formats import ENDINGS
 from . import auth
 from .api import to_file
 from .errors import local_path
@@ -34,7 +33,7 @@ NO_PASSWORD = "Sign-in is not configured. Set PANEL_PASSWORD for the web process
 @blueprint.get("/")
 def home() -> AnyResponse:
     """Show the page on which people request a document; its files go straight to the bucket."""
-    pictures = " ".join(ENDINGS)
+    pictures = " ".join(PICTURES)
     response = _page("ask.html", lambda: {"forms": forms(), "listings": _listings(), "pictures": pictures})
     policy = f"default-src 'self'; connect-src 'self' {_bucket()}; base-uri 'none'; frame-ancestors 'none'"
     response.headers["Content-Security-Policy"] = policy

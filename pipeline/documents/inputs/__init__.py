@@ -13,6 +13,11 @@ from ...errors import InputChanged, InvalidRequest
 from ...exports.plan import Listing
 from ...settings import MIB
 
+PICTURES = (
+    ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".webp", ".gif", ".tif", ".tiff", ".bmp", ".dib",
+    ".avif", ".heic", ".heif",
+)  # fmt: skip
+"""Of the names of picture files; only what is in a file says whether it can be read."""
 INPUTS = "inputs/"  # the only part of the bucket that a request may name
 SENT = "inputs/sent/"  # where commands put what they send; it expires, the rest of inputs/ belongs to its owner
 BLOCK = 256 * 1024

@@ -10,11 +10,6 @@ from ...errors import UnreadableSource
 from . import tiff
 from .jpeg import SOI, unsupported_kind
 
-ENDINGS = (
-    ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".webp", ".gif", ".tif", ".tiff", ".bmp", ".dib",
-    ".avif", ".heic", ".heif",
-)  # fmt: skip
-"""Of the names of picture files; only what is in a file says whether it can be read."""
 _READ = ("PNG", "WEBP", "GIF", "TIFF", "BMP", "DIB", "JPEG", "AVIF")
 _HEIC = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
 _AVIF = {b"avif", b"avis"}

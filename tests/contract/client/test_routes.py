@@ -24,7 +24,7 @@ Call = Callable[..., tuple[int, Any]]
 
 
 def orders(client: Client, **asked: str) -> Export:
-    rows = [{"Order": number} for number in range(100)]
+    rows = [{"Order": number} for number in range(60)]
     return client.export("table", rows, params={"title": "Orders"}, volume_pages=1, **asked)
 
 
