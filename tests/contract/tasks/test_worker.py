@@ -101,6 +101,17 @@ def test_drain_ends_a_worker_at_its_page(
     assert missing.returncode == 3
 
 
+def test_drain_stops_nothing_but_a_worker(environ: Environ) -> None:
+    """Outside of a container every process is below the first one."""
+    with subprocess.Popen(["sleep", "60"]) as other:
+        said = subprocess.run(
+            [*OURS, "drain", "--pid", str(other.pid)], env=environ, capture_output=True, text=True, timeout=SECONDS
+        )
+        assert (said.returncode, other.poll()) == (3, None)
+        assert f"There is no worker at or below process {other.pid}." in said.stderr
+        other.kill()
+
+
 @both_commands
 def test_a_page_that_takes_too_long_is_dropped_at_a_stop(
     worker: tuple[subprocess.Popen[bytes], Path], settings: Settings
