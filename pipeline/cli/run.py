@@ -9,6 +9,7 @@ import sys
 import time
 from contextlib import suppress
 from math import ceil
+from typing import TYPE_CHECKING
 
 import click
 
@@ -16,6 +17,9 @@ from .. import logs
 from ..errors import InvalidSetting, NotFound, RedisDown, StoreDown
 from ..settings import Settings
 from . import context, options, output
+
+if TYPE_CHECKING:
+    import psutil
 
 HISTORY_DAYS = 90  # how long the record of an export outlives its file
 
@@ -66,24 +70,44 @@ def worker(one_off: str | None) -> None:
 
 
 @click.command()
-@click.option("--pid", type=int, default=1, show_default=True, help="The worker's process.")
+@click.option("--pid", type=int, default=1, show_default=True, help="The worker's process, or one above it.")
 def drain(pid: int) -> None:
     """Stop a worker as Heroku does, and wait for its end: for a hook before a container stops.
 
     The worker and its children get SIGTERM: each finishes its page, stores what is done and puts the rest back. A
-    container's own signal reaches the first process only.
+    container's own signal reaches the first process only. Nothing is stopped unless there is exactly one worker.
     """
     import psutil
 
-    try:
-        main = psutil.Process(pid)
-        for each in (main, *main.children(recursive=True)):
-            with suppress(psutil.NoSuchProcess):  # it ended in between
+    found = _workers(pid)
+    if len(found) != 1:
+        said = f"There are {len(found)} workers" if found else "There is no worker"
+        raise NotFound(f"{said} at or below process {pid}.", advice="Name the worker's process with --pid.")
+    with suppress(psutil.NoSuchProcess):  # it ended in between
+        for each in (found[0], *found[0].children(recursive=True)):
+            with suppress(psutil.NoSuchProcess):
                 each.terminate()
-        while main.is_running() and main.status() != psutil.STATUS_ZOMBIE:
+        while found[0].is_running() and found[0].status() != psutil.STATUS_ZOMBIE:
             time.sleep(0.1)
-    except psutil.NoSuchProcess:
-        raise NotFound(f"There is no process {pid}.", advice="Name the worker's process with --pid.") from None
+
+
+def _workers(pid: int) -> list[psutil.Process]:
+    """Returns the workers among a process and those below it, without the children that a worker forked.
+
+    On a machine that is no container, all processes are below the first one.
+    """
+    import psutil
+
+    found: dict[int, psutil.Process] = {}
+    with suppress(psutil.NoSuchProcess):
+        top = psutil.Process(pid)
+        for each in (top, *top.children(recursive=True)):
+            with suppress(psutil.Error):
+                words = each.cmdline()
+                if "worker" in words and any("pipeline" in word for word in words):
+                    found[each.pid] = each
+    forked = {child.pid for each in found.values() for child in each.children(recursive=True)}
+    return [each for number, each in found.items() if number not in forked]
 
 
 @click.command()

@@ -22,6 +22,7 @@ import billiard
 import celery.apps.worker
 import celery.worker.consumer
 from celery import bootsteps, signals
+from celery.utils.nodenames import default_nodename, gethostname, nodename
 from celery.worker import request, state
 
 from ..adapters.bucket import REQUEST
@@ -137,6 +138,7 @@ class PipelineWorker(celery.apps.worker.Worker):  # type: ignore[misc]  # Celery
             "optimization": "fair",
         }
         options["queues"] = options.get("queues") or list(QUEUES)
+        options["hostname"] = node_name(options.get("hostname"))
         super().__init__(app, **options)
 
     def start(self) -> None:
@@ -150,6 +152,16 @@ class PipelineWorker(celery.apps.worker.Worker):  # type: ignore[misc]  # Celery
         self.companion.start_keeper()
         # Celery checks next that its child processes live. SIGTERM may have ended them too: that is no error.
         state.maybe_shutdown()
+
+
+def node_name(given: str | None) -> str:
+    """Returns the name of this worker in Flower and `inspect`: that of its dyno, unless `-n` gives another.
+
+    Without this, workers on one computer have the same name, and are taken for one.
+    """
+    usual: str = default_nodename(None)
+    dyno = os.environ.get("DYNO")
+    return str(nodename(dyno, gethostname())) if dyno and given in (None, usual) else given or usual
 
 
 class ReportedTask(request.Request):  # type: ignore[misc]  # Celery has no types

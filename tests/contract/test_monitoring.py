@@ -54,10 +54,12 @@ def web(s: Services) -> Iterator[int]:
     server = make_server("127.0.0.1", 0, create_app(s), threaded=False)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
-    yield server.server_port
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    try:
+        yield server.server_port
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
 
 def ask(url: str, query: str) -> list[dict[str, Any]]:

@@ -56,13 +56,6 @@ def test_celery_beat_runs_what_is_due_without_any_worker(
     assert {path.name for path in tmp_path.iterdir()} == {log.name for log in logs}, "no file of its own"
 
 
-def test_the_celery_command_knows_the_schedules(environ: Environ) -> None:
-    env = {**os.environ, **environ, "SCHEDULES": clocked.__name__, "TIMEZONE": "Asia/Seoul"}
-    said = subprocess.run([*CELERY, "report"], env=env, capture_output=True, text=True, timeout=SECONDS)
-    for words in ("'clean-up'", "'report'", "'check'", "'album'", "timezone: 'Asia/Seoul'"):
-        assert words in said.stdout
-
-
 def test_a_message_of_another_scheduler_runs_what_is_due(
     settings: Settings, services: Services, put_photos: Callable[[int], str]
 ) -> None:

@@ -14,10 +14,9 @@ from signal import SIGTERM
 import psutil
 import pytest
 
-from pipeline.adapters.redis.messages import QUEUES, SMALL
+from pipeline.adapters.redis.messages import SMALL
 from pipeline.exports.export import State
 from pipeline.exports.request import ExportRequest
-from pipeline.services import Services
 from pipeline.settings import Settings
 from pipeline.tasks.submit import submit
 
@@ -102,6 +101,17 @@ def test_drain_ends_a_worker_at_its_page(
     assert missing.returncode == 3
 
 
+def test_drain_stops_nothing_but_a_worker(environ: Environ) -> None:
+    """Outside of a container every process is below the first one."""
+    with subprocess.Popen(["sleep", "60"]) as other:
+        said = subprocess.run(
+            [*OURS, "drain", "--pid", str(other.pid)], env=environ, capture_output=True, text=True, timeout=SECONDS
+        )
+        assert (said.returncode, other.poll()) == (3, None)
+        assert f"There is no worker at or below process {other.pid}." in said.stderr
+        other.kill()
+
+
 @both_commands
 def test_a_page_that_takes_too_long_is_dropped_at_a_stop(
     worker: tuple[subprocess.Popen[bytes], Path], settings: Settings
@@ -118,20 +128,6 @@ def test_a_page_that_takes_too_long_is_dropped_at_a_stop(
         assert services.redis.messages.unacknowledged() == []
 
 
-def test_celery_inspect_gets_an_answer(
-    worker: tuple[subprocess.Popen[bytes], Path], environ: Environ, services: Services
-) -> None:
-    """With MONITORING=on."""
-    until(lambda: bool(services.redis.workers.up()), "the worker is up")
-    env = {**os.environ, **environ, "MONITORING": "on"}
-    for what, word in (("ping", "pong"), ("registered", "pipeline.render"), ("stats", "broker")):
-        said = subprocess.run(
-            [*CELERY, "inspect", what, "--timeout", "10"], env=env, capture_output=True, text=True, timeout=SECONDS
-        )
-        assert said.returncode == 0, said.stderr
-        assert word in said.stdout
-
-
 def test_a_worker_that_is_told_to_stop_while_it_starts_logs_no_error(
     worker: tuple[subprocess.Popen[bytes], Path],
 ) -> None:
@@ -145,12 +141,3 @@ def test_a_worker_that_is_told_to_stop_while_it_starts_logs_no_error(
     assert process.wait(SECONDS) == 0, log.read_text()
     assert "CRITICAL" not in log.read_text()
     assert "Traceback" not in log.read_text()
-
-
-def test_the_celery_command_reports_the_application(environ: Environ) -> None:
-    said = subprocess.run(
-        [*CELERY, "report"], env={**os.environ, **environ}, capture_output=True, text=True, timeout=SECONDS
-    )
-    assert said.returncode == 0, said.stderr
-    for name in QUEUES:
-        assert name in said.stdout

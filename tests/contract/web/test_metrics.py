@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import threading
 import time
 from collections.abc import Callable
@@ -221,15 +220,6 @@ class calls(list[str]):  # noqa: N801  # read as a sentence
 
     def __exit__(self, *_: object) -> None:
         self._patch.undo()
-
-
-def test_promtool_finds_nothing_wrong(client: FlaskClient, services: Services, put_photos: PutPhotos) -> None:
-    work(services, asked(client, put_photos, 4, chunk_pages=2), *ALL)
-    Keeper(services, OutsidePool(services.redis)).turn()
-    for accept in ("text/plain;version=0.0.4", "*/*"):
-        answer = client.get("/metrics", headers=READ | {"Accept": accept})
-        said = subprocess.run(["promtool", "check", "metrics"], input=answer.data, capture_output=True)
-        assert (said.returncode, said.stdout, said.stderr) == (0, b"", b"")
 
 
 def test_without_redis_the_answer_is_503_and_says_so(cut_off: Services) -> None:
