@@ -1,7 +1,7 @@
 # make demo: one export on real parts, from the request to the mail.   make up: the same system until Ctrl-C.
 # FLOWER=1 make up: with Flower.
-# make test: every check.   make bench: compare with other libraries, installed into .venv-bench;
-# with options: make bench BENCH="--only table".   make mutants FILES="pipeline/exports/plan.py": do its tests notice changes?
+# make test: every check.   make bench: compare with other libraries, installed into .venv-bench, and write
+# docs/benchmarks.md; a part, which is shown only: make bench BENCH="--only table".   make mutants FILES="pipeline/exports/plan.py": do its tests notice changes?
 PYTHON ?= python3
 BIN := .venv/bin
 
@@ -15,7 +15,9 @@ types: .venv/ready ; $(BIN)/mypy
 # More processes than cores: the longest tests mostly wait for servers and workers.
 check: .venv/ready ; $(BIN)/pytest -n 3 --dist loadgroup
 bench-smoke: .venv/ready ; $(BIN)/python -m bench smoke
-bench: .venv/ready .venv-bench/ready ; $(BIN)/python -m bench --json bench-work/results.json $(BENCH)
+bench: .venv/ready .venv-bench/ready
+	$(BIN)/python -m bench --json bench-work/results.json $(BENCH)
+	$(if $(BENCH),,$(BIN)/python -m bench report bench-work/results.json $(wildcard bench-work/million.json))
 mutants: .venv-mutants/ready ; nice .venv-mutants/bin/python tests/mutants/run.py $(FILES)
 
 .venv/ready: requirements.txt requirements-dev.txt

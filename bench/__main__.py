@@ -17,12 +17,12 @@ from pipeline.scaler.decide import Policy
 from pipeline.scaler.simulate.world import Conditions
 
 from . import curves as curving
-from . import figures, inputs, machine, measure, registry, report, scale, scaling, smoke, styles, wrapped
+from . import figures, inputs, machine, measure, registry, report, scale, scaling, smoke, speedup, styles, wrapped
 from .figures import Figure
 from .measure import ROOT
 
 DOCS = ROOT / "docs"
-ROWS = ("table", "wrapped", "photos", "join", "scale", "curves")
+ROWS = ("table", "wrapped", "photos", "join", "scale", "speedup", "curves")
 PAGES = 2000
 
 
@@ -74,6 +74,10 @@ def bench(context: click.Context, only: str | None, pages: int, rounds: int, fil
         if "scale" in wanted or name in wanted:
             say(f"scale: {name}")
             found += do(work, pages)
+    if "speedup" in wanted:
+        say("speedup")
+        result["speedup"], more = speedup.speedup(work, pages, say)
+        found += more
     if "curves" in wanted:
         result["curves"] = curving.curves(work, say)
     finish(result, found, file)
@@ -93,15 +97,22 @@ def compared(wanted: list[str], work: Path, pages: int, rounds: int) -> dict[str
     return found
 
 
-@bench.command("report", help="Write docs/benchmarks.md from the JSON of one or more runs.")
+@bench.command("report", help="Write docs/benchmarks.md and README's table from the JSON of one or more runs.")
 @click.argument("results", type=click.Path(path_type=Path, exists=True), nargs=-1, required=True)
 def write_report(results: tuple[Path, ...]) -> None:
     read = [json.loads(path.read_text()) for path in results]
+    readme = ROOT / "README.md"
+    try:
+        shown = report.in_readme(readme.read_text(), read)
+    except KeyError as missing:
+        raise click.UsageError(f"The results have no {missing}, which README.md shows.") from missing
     drawn = next((result["curves"] for result in read if result.get("curves")), None)
     if drawn:
         curving.draw(drawn, DOCS / report.PICTURE)
     (DOCS / "benchmarks.md").write_text(report.page(read, bool(drawn)))
     say(f"wrote {DOCS / 'benchmarks.md'}")
+    readme.write_text(shown)
+    say(f"wrote the table in {readme}")
 
 
 @bench.command("smoke", help="A minute: fails on what is wrong by an order of magnitude.")

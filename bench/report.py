@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 from .curves import lines as curve_lines
@@ -20,8 +22,8 @@ another machine, or on another day; compare the ratios.** A ratio is our process
 theirs (all threads, median of the rounds): 0.20 means a fifth of their cost. Every tool makes one page first,
 so that imports and reading fonts do not count. Memory is the peak of the process.
 
-To repeat: `make bench` (about 25 minutes; `python -m bench --help` lists its parts). The document of a million
-pages is `python -m bench million`.
+To repeat: `make bench`, which writes this page (`python -m bench --help` lists its parts). The document of a
+million pages is `python -m bench million --json bench-work/million.json`, before it.
 """
 
 TITLES = {
@@ -37,6 +39,9 @@ TITLES = {
     "join photos": ("Joining photo pages", "Finished chunks of 50 photo pages become one file."),
 }  # fmt: skip
 
+README = {"table": "table", "wrapped notes": "wrapped notes", "photos": "photos", "join text": "joining text pages"}
+README_LINE = re.compile(rf"^\| ((?:{'|'.join(README.values())}), .*?) \| ([\d.]+) \|$", re.MULTILINE)
+
 
 def page(results: Sequence[Result], picture: bool) -> str:
     """The whole page; later results stand beside earlier ones."""
@@ -51,6 +56,9 @@ def _lines(results: Sequence[Result], picture: bool) -> Iterator[str]:
     for result in results:
         for name, rows in result.get("rows", {}).items():
             yield from _comparison(name, rows)
+    for result in results:
+        if speedup := result.get("speedup"):
+            yield from _speedup(speedup)
     yield from _others([figure for figure in figures if not figure.bar])
     for result in results:
         if found := result.get("curves"):
@@ -116,6 +124,38 @@ def _comparison(name: str, rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
             f" | {row['bytes_per_page']:,.0f} | {row['settings']} |"
         )
     yield ""
+
+
+def _speedup(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    yield "## Speed-up by workers\n"
+    yield (
+        "Times faster than one worker. *Simulated*: the steps of the run with one worker, replayed with the times"
+        " that they took. All workers are up from the start, and Redis and S3 answer many as fast as one. *Real*:"
+        " on this machine, where Redis, S3 and the web process have no core of their own. The seconds are those of"
+        " the simulation: all workers measure and draw, one finds the pages, one joins.\n"
+    )
+    yield "| input | pages | workers | simulated | real | measuring, s | paginating, s | drawing, s | joining, s |"
+    yield "|---|---|---|---|---|---|---|---|---|"
+    for row in rows:
+        real = f"{row['real']:.3g}" if row["real"] else ""
+        ends = [0.0, *(row["run"][phase] for phase in ("measured", "planned", "drawn", "ready"))]
+        phases = " | ".join(f"{end - begin:.1f}" for begin, end in pairwise(ends))
+        yield (
+            f"| {row['input']} | {row['pages']:,} | {row['workers']} | {row['simulated']:.3g} | {real} | {phases} |"
+        )
+    yield ""
+
+
+def in_readme(readme: str, results: Sequence[Result]) -> str:
+    """README with the ratios of these results in its table. KeyError for a line of which they have none."""
+    ratios = {
+        f"{README[name]}, {row['tool']}": f"{row['ratio']:.3g}"
+        for result in results
+        for name, rows in result.get("rows", {}).items()
+        for row in rows
+        if name in README and "ratio" in row
+    }
+    return README_LINE.sub(lambda line: f"| {line[1]} | {ratios[line[1]]} |", readme)
 
 
 def _readers(readers: Sequence[Mapping[str, Any]]) -> Iterator[str]:

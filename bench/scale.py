@@ -16,7 +16,7 @@ from pipeline.cli.folder import listing
 from pipeline.exports.export import Export
 from pipeline.exports.repository import ExportRepository
 
-from . import inputs, registry, texts
+from . import inputs, registry, texts, waiting
 from .figures import Figure
 from .measure import alone
 from .ours import render
@@ -120,6 +120,12 @@ def one_page(work: Path, pages: int) -> list[Figure]:  # one page, 21 times
             time.sleep(0.5)  # as people ask: one after the other, not into the tail of the last one
     how = f"HTTP request to ready, median of {len(seconds)}; slowest {max(seconds):.2f} s"
     return [Figure("one page, workers warm", median(seconds), "s", how, most=0.5)]
+
+
+@measure("waiting")
+def request_to_ready(work: Path, pages: int) -> list[Figure]:  # of exports of every day
+    """Small exports, with no worker up and with one."""
+    return waiting.request_to_ready()
 
 
 @measure("chunk")

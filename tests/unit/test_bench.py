@@ -105,3 +105,23 @@ def test_the_report_says_what_fails_and_what_was_left_out() -> None:
     assert "0 of 1 hold." in page
     assert "| table: ours by skia | 0.9 × | ≤ 0.5 | **FAIL** |" in page
     assert "left out: no libcairo2" in page
+
+
+def test_the_ratios_in_readme_are_those_of_the_results() -> None:
+    """And those it has are in docs/benchmarks.md: both are written by one command."""
+    readme, page = (ROOT / "README.md").read_text(), (ROOT / "docs/benchmarks.md").read_text()
+    lines = report.README_LINE.findall(readme)
+    assert len(lines) >= 10
+    titles = {of: report.TITLES[name][0] for name, of in report.README.items()}
+    for line, ratio in lines:
+        of, tool = line.split(", ", 1)
+        part = page.split(f"## {titles[of]}\n")[1].split("\n## ")[0]
+        assert f"| {tool} |" in part
+        assert part.split(f"| {tool} |")[1].split("|")[1].strip() == ratio, line
+    results = [
+        {"rows": {name: [{"tool": line.split(", ", 1)[1], "ratio": 0.5} for line, _ in lines]}}
+        for name in report.README
+    ]
+    assert set(dict(report.README_LINE.findall(report.in_readme(readme, results))).values()) == {"0.5"}
+    with pytest.raises(KeyError):
+        report.in_readme(readme, results[:1])

@@ -22,6 +22,7 @@ from .csv_rows import Row
 from .layout import DIGITS, Layout
 
 STEPS = "Hn0"  # more characters fit when all of them are no wider than one of these
+WIDE = 2  # letters that may be wider than "n", in a text that is longer than wide letters allow
 BROKEN = 1024  # cells kept in lines, about 1 MB: rows that do not fit a page any more are the first of the next one
 SLACK = 1e-6  # of a character: measuring sums up widths in another order
 
@@ -154,14 +155,22 @@ def fitting(room: float, advances: Mapping[str, float], characters: Set[str], le
 
     It has `least` characters or more; `advances` are the widths of characters in points.
     """
-    options = [run(room, advances, characters, least) + end]
-    for step in STEPS:
-        characters = {character for character in characters if advances[character] <= advances[step]}
-        options.append(run(room, advances, characters, least) + end)
+    classes = [{each for each in characters if advances[each] <= advances[step]} for step in STEPS]
+    options = [run(room, advances, each, least) + end for each in (characters, *classes)]
+    small, wide = classes[1], max(advances[each] for each in characters)
+    if room > WIDE * wide and room != inf:  # "Adams 9972": few wide letters among narrower ones
+        most = WIDE + int((room - WIDE * wide) / max(advances[each] for each in small) - SLACK)
+        few = f"(?:{one_of(small)}*+{one_of(characters)}){{0,{WIDE}}}+{one_of(small)}*+"
+        options.append(f"(?={one_of(characters)}{{{least},{most}}}+{end}){few}{end}")
     return f"(?>{'|'.join(options)})"
 
 
 def run(room: float, advances: Mapping[str, float], characters: Set[str], least: int) -> str:
     """Returns an expression for `least` or more of these characters, but no more than fit."""
     most = "" if room == inf else int(room / max(advances[character] for character in characters) - SLACK)
-    return f"[{re.escape(''.join(sorted(characters)))}]{{{least},{most}}}+"
+    return f"{one_of(characters)}{{{least},{most}}}+"
+
+
+def one_of(characters: Set[str]) -> str:
+    """Returns an expression for one of these characters."""
+    return f"[{re.escape(''.join(sorted(characters)))}]"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import tracemalloc
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from random import Random
 
 import pytest
 from hypothesis import example, given, settings
@@ -16,6 +18,7 @@ from pipeline.documents.inputs.folder import FolderInputs
 from pipeline.documents.table import Table, fast_rows
 from pipeline.documents.table.detect import detect
 from pipeline.documents.table.fast_rows import FastRows
+from pipeline.documents.table.fits import fitting
 from pipeline.documents.table.lines import BadLine
 from pipeline.documents.table.params import Column, TableParams
 from pipeline.documents.table.read_rows import BATCH, Batch, BatchReader
@@ -183,6 +186,23 @@ def test_a_text_proved_to_fit_has_one_line_when_measured(size: float, width: flo
     row = ["m" * most]
     texts = replace(look.texts, layout=layout)
     assert texts.odd_cells(texts.columns([row])) or max(map(len, texts.lines(row))) == 1
+
+
+def test_names_with_few_wide_letters_are_proved_to_fit_and_no_wider_text_is() -> None:
+    """In a column as wide as six columns that share a page give to such names."""
+    _, look = seen(b"a\n", 1)
+    face, size, advances = look.layout.face, look.layout.size, look.layout.advances
+    room = 1.42 * face.width("Fischer 9972", size)
+    fits = re.compile(fitting(room, advances, advances.keys(), 0, r"\Z"))
+    assert fits.match("Fischer 9972")
+    assert fits.match("Adams 9972")
+    random = Random(1)  # the same texts each time
+    texts = [
+        "".join(random.choices("WmHn0i ", (1, 2, 2, 9, 9, 3, 3), k=random.randint(6, 16))) for _ in range(5000)
+    ]
+    proved = [text for text in texts if fits.match(text)]
+    assert len(proved) > 500
+    assert max(face.width(text, size) for text in proved) <= room
 
 
 def test_rows_with_accents_greek_and_cyrillic_are_not_read() -> None:

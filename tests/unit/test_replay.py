@@ -1,0 +1,78 @@
+"""The replay of measured steps: what it must show of a schedule, on numbers that are easy to add up."""
+
+from __future__ import annotations
+
+import pytest
+
+from bench.replay import Linear, Times, Workers, replayed
+from bench.speedup import Records, times_of
+from pipeline.exports.measures import RANGE_BYTES
+
+NOTHING = Linear(0.0, 0.0)
+EVEN = Times(
+    divide=0.0,
+    ranges=(1.0,),
+    paginate=NOTHING,
+    pages=(0.001,),
+    wave=0.0,
+    join=NOTHING,
+    between=0.0,
+    page_bytes=2048.0,
+)
+
+
+def test_on_one_worker_all_steps_follow_each_other() -> None:
+    times = Times(
+        0.5, (1.0, 2.0), Linear(0.1, 0.0001), (0.001, 0.003), 0.0, Linear(0.0, 0.0002), 0.0, RANGE_BYTES / 1000
+    )
+    run = replayed(times, 4000, 1, chunk_pages=1000)
+    assert run.measured == pytest.approx(0.5 + 1 + 2 + 1 + 2)
+    assert run.planned - run.measured == pytest.approx(0.1 + 0.4)
+    assert run.drawn - run.planned == pytest.approx(1 + 3 + 1 + 3)
+    assert run.ready - run.drawn == pytest.approx(0.8)
+
+
+@pytest.mark.parametrize("workers", [2, 8, 64])
+def test_work_that_divides_evenly_is_as_many_times_faster(workers: int) -> None:
+    pages = 64 * 8 * 2048
+    alone = replayed(EVEN, pages, 1, pages // 256).ready
+    assert alone / replayed(EVEN, pages, workers, pages // 256).ready == pytest.approx(workers)
+
+
+def test_what_one_worker_does_alone_limits_the_speedup() -> None:
+    serial = Times(0.0, (1.0,), NOTHING, (0.001,), 0.0, Linear(0.0, 0.001), 0.0, 2048.0)
+    alone, many = (replayed(serial, 100_000, n, 200) for n in (1, 64))
+    assert many.ready - many.drawn == pytest.approx(100)
+    assert alone.ready / many.ready < 3
+
+
+def test_a_third_wave_waits_for_the_first() -> None:
+    """Ten steps of a second by ten workers, in waves of two: four are under way at a time."""
+    workers = Workers(10, 0.0)
+    ends: list[float] = []
+    workers.side_by_side([1.0] * 40, 2, 0.0, lambda: ends.append(workers.now))
+    workers.run()
+    assert ends == [10.0]
+
+
+def test_times_are_those_of_the_workers_records() -> None:
+    def record(step: str, second: float, ms: int, pages: int = 0) -> dict[str, object]:
+        return {"ts": f"2026-01-01T00:00:{second:06.3f}+00:00", "step": step, "ms": ms, "pages": pages}
+
+    records = [
+        record("plan", 1, 500), record("measure", 2.1, 1000), record("measure", 2.5, 300),
+        record("plan", 3.1, 500, 1000), record("render", 5.2, 2000, 1000), record("assemble", 5.4, 100, 1000),
+    ]  # fmt: skip
+    tiny = [record("plan", 0.1, 100), record("assemble", 0.2, 50, 1)]
+    times = times_of(Records([tiny], [record("wave", 9, 20)], records), RANGE_BYTES + 9)
+    assert times.ranges == (1.0,), "the last one is not a whole one"
+    assert (times.divide, times.pages, times.wave) == (0.5, (0.002,), 0.02)
+    assert times.paginate.of(0) == 0.1
+    assert times.paginate.of(1000) == pytest.approx(0.5)
+    assert times.join.of(1000) == pytest.approx(0.1)
+    assert times.between == pytest.approx(0.1, abs=1e-4)
+
+
+def test_a_listing_that_was_not_divided_tells_nothing() -> None:
+    with pytest.raises(RuntimeError, match="more --pages"):
+        times_of(Records([], [], [{"step": "plan", "ts": "2026-01-01T00:00:01+00:00", "ms": 1}]), 100)
