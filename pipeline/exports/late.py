@@ -14,9 +14,9 @@ def kept_ids(bucket: Bucket, after: str, limit: int) -> list[str]:
 
 
 def leftovers(bucket: Bucket, export_id: str) -> list[str]:
-    """Return the keys of an export's segments and snapshots. Once it is closed, only a failed one has any."""
+    """Return the keys of what the steps of an export left. Once it is closed, only a failed one has any."""
     entries = bucket.entries(f"exports/{export_id}/")
-    return [entry.key for entry in entries if entry.key.split("/")[2] in ("segments", "frozen")]
+    return [entry.key for entry in entries if entry.key.split("/")[2] in ("segments", "frozen", "joins")]
 
 
 def abort_late_uploads(bucket: Bucket) -> int:

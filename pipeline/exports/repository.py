@@ -14,9 +14,9 @@
     exports/<id>/result/<name>.pdf                   the file, or the index of its volumes
     exports/<id>/result/<hash>-<name>-2-of-5.pdf     a volume; the hash is of what it was made from
 
-`segments.py` writes exports/<id>/segments/, `measures.py` exports/<id>/measures/, `notices.py` unsent/<id> and
-unposted/<id>, `last_runs.py` schedules/, `health.py` its state, `scaler/usage.py` costs, `uploads.py` handed/ and
-used/. All else below inputs/ belongs to its owner.
+`segments.py` writes exports/<id>/segments/, `measures.py` exports/<id>/measures/, `tasks/kept_upload.py`
+exports/<id>/joins/, `notices.py` unsent/<id> and unposted/<id>, `last_runs.py` schedules/, `health.py` its state,
+`scaler/usage.py` costs, `uploads.py` handed/ and used/. All else below inputs/ belongs to its owner.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ CLAIM_TRIES = 6  # of a claim, 1.2 s in all: a web thread waits meanwhile
 TRIES = 8  # of a conditional write; between them 20 ms, then twice as long each time
 MAX_REFUSED = 3  # exports that the bucket refuses, before a walk through them ends
 UNBILLED = "unbilled/"
-_WORK = ("segments", "frozen", "measures")  # folders that the steps fill
+_WORK = ("segments", "frozen", "measures", "joins")  # folders that the steps fill
 _NOT_NEEDED = {State.READY: _WORK, State.FAILED: ("result",)}  # of an export that ended so
 
 

@@ -33,7 +33,7 @@ def body(work: Work) -> Outcome:
         with work.attempt("The file", "assemble"), SegmentCache(s.segments) as cache:
             result = join(
                 plan,
-                StoredSegments(s.segments, cache, keys),
+                StoredSegments(s.segments, cache, keys, work.go_on),
                 About(export.name, export.created_at, export.id),
                 file_name(export),
                 BucketOutput(work, cache),

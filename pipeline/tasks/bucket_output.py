@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from tempfile import TemporaryFile
 from typing import BinaryIO
@@ -13,29 +12,19 @@ from typing import BinaryIO
 import msgspec
 
 from ..adapters.bucket import MultipartUpload
-from ..adapters.bucket.parts import (
-    MIN_PART,
-    ByteRange,
-    Copy,
-    Gather,
-    Joining,
-    equal_part_size,
-    plan_equal_parts,
-    plan_parts,
-)
-from ..errors import Conflict, DamagedSegment, IllegalStep, NotFound, NotSupported, StoreDown, UploadGone
+from ..adapters.bucket.parts import MIN_PART, Joining, equal_part_size
+from ..errors import DamagedSegment, NotSupported, ServiceDown, StoreDown
 from ..exports.export import File
 from ..exports.names import ascii_name
 from ..exports.segments import SegmentRepository
 from ..exports.volumes import SegmentEntry
-from ..pdf.assembly import Assembly
 from ..pdf.segment_index import SegmentIndex
 from .join import Volume, Written
+from .joined_parts import Parts
+from .kept_upload import KeptUpload
+from .lease import LeaseLost, Stopped
 from .segment_cache import SegmentCache
-from .stall import progressed
-from .step import Signal, Work
-
-COPIES_AT_ONCE = 4
+from .step import INTERRUPTIONS, Work
 
 log = logging.getLogger(__name__)
 
@@ -47,10 +36,14 @@ class StoredSegments:
     hash the bucket checked when they were stored.
     """
 
-    def __init__(self, segments: SegmentRepository, cache: SegmentCache, keys: Sequence[str]) -> None:
+    def __init__(
+        self, segments: SegmentRepository, cache: SegmentCache, keys: Sequence[str], go_on: Callable[[], None]
+    ) -> None:
+        """`go_on` is called after each index."""
         self._segments = segments
         self._cache = cache
         self._keys = keys
+        self._go_on = go_on
         self._etags: list[str] = []
 
     def all(self) -> Iterator[tuple[str, SegmentIndex]]:
@@ -59,7 +52,7 @@ class StoredSegments:
         chunk = slot = -1
         for key in self._keys:
             index = self._cache.index(key)
-            progressed()
+            self._go_on()
             if index.first_slot != (slot if index.chunk == chunk else 0):
                 self._segments.drop(key, "it does not fit behind the segment before it")
                 raise DamagedSegment(f"{key} does not fit behind the segment before it; it is rendered again.")
@@ -71,7 +64,7 @@ class StoredSegments:
         """Yields the indexes at these positions. Raises DamagedSegment when a segment was stored again."""
         for i in members:
             index = self._cache.index(self._keys[i])
-            progressed()
+            self._go_on()
             if index.etag != self._etags[i]:  # what was joined, or will be, is another object
                 raise DamagedSegment(f"{self._keys[i]} was stored again while it was joined.")
             yield index
@@ -141,131 +134,54 @@ class BucketOutput:
         self, key: str, volume: Volume, members: Sequence[SegmentEntry], before: int, total: int, way: Joining
     ) -> int:
         """Upload one file. Returns its size, checked in the bucket."""
-        for left in self._bucket.uploads(key):
-            left.abort()
-        upload = self._bucket.begin_upload(key)
-        try:
-            parts = _Parts(self._work, self._cache, upload, members, before, total, way)
+        part_size = MIN_PART if way is Joining.COPIED else equal_part_size(sum(each.size for each in members))
+        kept = KeptUpload(self._bucket, self._work.export.id, key, members, way, part_size)
+        if there := kept.finished():
+            return there.size
+        kept.open()
+        parts = Parts(self._work, self._cache, kept, members, before, total, way, part_size)
+        with _aborted_unless_kept(kept, parts):
             size = parts.upload(volume.assembly)
             self._work.fence()
-            upload.complete()
-        except BaseException:
-            with suppress(StoreDown):  # the clean-up removes it later
-                upload.abort()
-            raise
+        with _aborted(kept.upload):
+            kept.upload.complete(parts.count)
         seen = self._bucket.head(key)
         if seen is None or seen.size != size:
             raise StoreDown(
                 f"{volume.name} of export {self._work.export.id} is not in the bucket as it was written."
             )
         log.info(
-            "export %s: %d segments became %d bytes; %d bytes passed through",
-            self._work.export.id, len(members), size, parts.through,
+            "export %s: %d segments became %d bytes; %d bytes passed through; %d parts were there",
+            self._work.export.id, len(members), size, parts.through, parts.found,
         )  # fmt: skip
+        kept.note_finished(seen)
         return size
 
 
-class _Parts:
-    """The parts of one file: one pass over the segments. What passes through is held a few MiB at a time.
+@contextmanager
+def _aborted(upload: MultipartUpload) -> Iterator[None]:
+    """Abort an upload after an error."""
+    try:
+        yield
+    except BaseException:
+        with suppress(StoreDown):  # the clean-up removes it later
+            upload.abort()
+        raise
 
-    `before` are bytes of the `total` that were joined in earlier files.
+
+@contextmanager
+def _aborted_unless_kept(kept: KeptUpload, parts: Parts) -> Iterator[None]:
+    """Abort an upload after an error, unless the next attempt goes on with it.
+
+    One that a failed attempt added nothing to is aborted: what failed may be the upload.
     """
-
-    def __init__(
-        self, work: Work, cache: SegmentCache, upload: MultipartUpload, segments: Sequence[SegmentEntry],
-        before: int, total: int, way: Joining,
-    ) -> None:  # fmt: skip
-        self._work = work
-        self._cache = cache
-        self._upload = upload
-        self._segments = segments
-        self._done = before
-        self._total = total
-        self._way = way
-        self._size = MIN_PART if way is Joining.COPIED else equal_part_size(sum(each.size for each in segments))
-        self._part = 0
-        self._waiting = bytearray()
-        self.through = 0  # bytes that were not copied inside the bucket
-
-    def upload(self, assembly: Assembly) -> int:
-        """Upload every part, segments then tail. Returns the size of the file."""
-        with ThreadPoolExecutor(COPIES_AT_ONCE) as pool:
-            copies = []
-            try:
-                for part in self._plan():
-                    if isinstance(part, Copy):
-                        copies.append(pool.submit(self._copy, self._next(), part.range))
-                    else:
-                        self._gather(part)
-                for copy in copies:
-                    copy.result()
-                    self._checkpoint()
-            finally:
-                pool.shutdown(cancel_futures=True)
-        size = sum(segment.size for segment in self._segments)
-        for piece in assembly.tail():
-            size += len(piece)
-            self._waiting += piece
-            self._send_full()
-            self._checkpoint()
-        if self._waiting:
-            self._send(self._waiting)
-        return size
-
-    def _plan(self) -> Iterator[Copy | Gather]:
-        sizes = (segment.size for segment in self._segments)
-        if self._way is Joining.COPIED:
-            return plan_parts(sizes, self._size)
-        return plan_equal_parts(sizes, self._size, copied=self._way is Joining.EQUAL)
-
-    def _copy(self, number: int, what: ByteRange) -> None:
-        segment = self._segments[what.source]
-        with self._sound(segment.key):
-            self._upload.copy(number, segment.key, what.start, what.stop, segment.etag)
-        self._done += what.size
-
-    def _gather(self, part: Gather) -> None:
-        for what in part.ranges:
-            for block in self._read(what):
-                self._waiting += block
-            self._done += what.size
-            self._checkpoint()
-        self._send_full()  # the last ones may be fewer, and wait for the tail
-
-    def _read(self, what: ByteRange) -> Iterator[bytes]:
-        segment = self._segments[what.source]
-        cached = self._cache.body(segment.key, what.start, what.stop)
-        if cached is not None:
-            yield cached
-            return
-        with self._sound(segment.key):
-            yield from self._work.services.bucket.read(segment.key, what.start, what.stop, segment.etag)
-
-    def _send_full(self) -> None:
-        while len(self._waiting) >= self._size:
-            self._send(self._waiting[: self._size])
-            del self._waiting[: self._size]
-
-    def _send(self, part: bytearray) -> None:
-        self._upload.write(self._next(), part)
-        self.through += len(part)
-
-    def _next(self) -> int:
-        self._part += 1
-        return self._part
-
-    def _checkpoint(self) -> None:
-        note, export_id = self._work.services.redis.progress.note_bytes, self._work.export.id
-        if self._work.checkpoint(lambda: note(export_id, self._done, self._total)) is Signal.UNWANTED:
-            raise IllegalStep(f"Export {export_id} was ended while it was assembled.")
-
-    @contextmanager
-    def _sound(self, key: str) -> Iterator[None]:
-        """Raise DamagedSegment when a segment is gone, or is not the object whose index was read."""
-        try:
-            yield
-        except UploadGone:
+    try:
+        yield
+    except (Stopped, LeaseLost, ServiceDown, *INTERRUPTIONS) as error:
+        if kept.is_large and (parts.added or isinstance(error, Stopped | LeaseLost)):
             raise
-        except (Conflict, NotFound) as error:
-            self._work.services.segments.verify(key)  # another sound one may be there: the next try reads its index
-            raise DamagedSegment(f"{key} is not the object whose index was read.") from error
+        with _aborted(kept.upload):
+            raise
+    except BaseException:
+        with _aborted(kept.upload):
+            raise

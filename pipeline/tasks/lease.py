@@ -8,13 +8,19 @@ from contextlib import contextmanager, suppress
 from types import TracebackType
 
 from ..adapters.redis.leases import Lease, Leases
-from ..errors import Conflict, RedisDown
+from ..errors import Conflict, PipelineError, RedisDown
 
 RENEW_SECONDS = 1.0  # at the latest; a short lease is renewed three times in its life
 
 
 class LeaseLost(Conflict):
     """The lease expired or another process holds it: this one must not write any more."""
+
+
+class Stopped(PipelineError):
+    """The process is told to end before its work is done."""
+
+    retry = True
 
 
 class HeldLease:

@@ -26,7 +26,7 @@ from ..exports.export import Export, State
 from ..exports.ids import is_id
 from ..exports.waves import Wave
 from ..services import Services
-from .lease import HeldLease, LeaseLost
+from .lease import HeldLease, LeaseLost, Stopped
 from .stall import progressed
 
 log = logging.getLogger(__name__)
@@ -38,12 +38,6 @@ NEAR = 0.7  # this much of the time or memory that is allowed counts as near the
 
 INTERRUPTIONS = (SoftTimeLimitExceeded, MemoryError)
 """What ends a step from outside when its time or memory runs out."""
-
-
-class Stopped(PipelineError):
-    """The process is told to end before the step is done: the message goes back."""
-
-    retry = True
 
 
 class Signal(Enum):
@@ -169,10 +163,15 @@ class Work:
         try:
             yield number
         except (PipelineError, OSError):  # a full disk kills no process
-            counters.uncount_attempt(full)
+            self.uncount_attempt()
             raise
-        if self._attempt:
-            counters.uncount_attempt(full)
+        self.uncount_attempt()
+
+    def uncount_attempt(self) -> None:
+        """Uncount the attempt, once: it is done, or has stored something from which a later one goes on."""
+        attempt, self._attempt = self._attempt, None
+        if attempt:
+            self.services.redis.counters.uncount_attempt(attempt)
 
     def finish_chunk(self, first: int, pages: int) -> None:
         """Note that `pages` of the chunk are drawn now, those from `first` on by this attempt; uncount the attempt
@@ -188,8 +187,7 @@ class Work:
         self._held.was_released()
 
     def checkpoint(self, report: Callable[[], None]) -> Signal:
-        """Called between pages or parts: whether to go on. Now and then it calls `report` with the progress, and
-        asks whether the export is still wanted."""
+        """Called between pages or parts: whether to go on. Now and then it reports, and looks if it is wanted."""
         progressed()
         now = time.monotonic()
         if now - self._looked >= LOOK_SECONDS:
@@ -200,10 +198,7 @@ class Work:
         return Signal.ENOUGH if self._stopping.is_set() or self._near_a_limit(now) else Signal.GO_ON
 
     def go_on(self, report: Callable[[], None] = lambda: None) -> None:
-        """A checkpoint of work whose time is limited by its progress only (`stall.py`).
-
-        Raises Stopped when the process is told to end, IllegalStep when the export is over.
-        """
+        """A checkpoint of work that only its progress limits (`stall.py`). Raises Stopped and IllegalStep."""
         if self.checkpoint(report) is Signal.UNWANTED:
             raise IllegalStep(f"Export {self.export.id} is over.")
         if self._stopping.is_set():

@@ -175,6 +175,11 @@ class MultipartUpload(Protocol):
         """The key of the object."""
         ...
 
+    @property
+    def id(self) -> str:
+        """What tells this upload from others of the same key."""
+        ...
+
     def write(self, part: int, data: bytes | bytearray | BinaryIO) -> None:
         """Send one part."""
         ...
@@ -197,8 +202,8 @@ class MultipartUpload(Protocol):
         """
         ...
 
-    def complete(self) -> None:
-        """Make the object from its parts, in the order of their numbers.
+    def complete(self, last: int | None = None) -> None:
+        """Make the object from its parts, in the order of their numbers; from those up to `last` if it is given.
 
         Raises NotSupported when the store refuses them, and their sizes differ.
         """

@@ -36,6 +36,10 @@ class S3Upload(MultipartUpload):
     def key(self) -> str:
         return self._key
 
+    @property
+    def id(self) -> str:
+        return self._id
+
     def write(self, part: int, data: bytes | bytearray | BinaryIO) -> None:
         with s3_errors(f"write part {part} of {self._key}"):
             answer = self._client.upload_part(
@@ -97,7 +101,8 @@ class S3Upload(MultipartUpload):
                 return found[0]["ETag"]
         raise NotSupported(f"The bucket cannot copy a part of {self._key}: neither answer nor list has its ETag.")
 
-    def complete(self) -> None:
+    def complete(self, last: int | None = None) -> None:
+        numbers = [part for part in sorted(self._etags) if last is None or part <= last]
         try:
             with s3_errors(f"complete {self._key}"):
                 self._client.complete_multipart_upload(
@@ -105,12 +110,12 @@ class S3Upload(MultipartUpload):
                     Key=self._full_key(self._key),
                     UploadId=self._id,
                     MultipartUpload={
-                        "Parts": [{"PartNumber": part, "ETag": etag} for part, etag in sorted(self._etags.items())]
+                        "Parts": [{"PartNumber": part, "ETag": self._etags[part]} for part in numbers]
                     },
                 )
         except StoreDown as error:
-            *even, last = (self._sizes[part] for part in sorted(self._sizes))
-            if status_of(error) == 400 and (len(set(even)) > 1 or last > max(even, default=last)):
+            *even, rest = (self._sizes[part] for part in numbers)
+            if status_of(error) == 400 and (len(set(even)) > 1 or rest > max(even, default=rest)):
                 raise NotSupported(f"{error.message} Its parts are of different sizes.") from error
             raise
 

@@ -44,8 +44,8 @@ def completed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The uploads that were completed."""
     complete, found = S3Upload.complete, []
 
-    def counted(upload: S3Upload) -> None:
-        complete(upload)
+    def counted(upload: S3Upload, last: int) -> None:
+        complete(upload, last)
         found.append(upload.key)
 
     monkeypatch.setattr(S3Upload, "complete", counted)

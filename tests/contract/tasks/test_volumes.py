@@ -128,11 +128,11 @@ def test_finished_volumes_are_not_made_again(stage: Stage, monkeypatch: pytest.M
     export_id = stage.rendered(volume=VolumeLimit(pages=1), chunk_pages=1)
     complete, done = S3Upload.complete, [0]
 
-    def fails_once(upload: S3Upload) -> None:
+    def fails_once(upload: S3Upload, last: int) -> None:
         done[0] += 1
         if done[0] == 3:
             raise StoreDown("The bucket does not answer.")
-        complete(upload)
+        complete(upload, last)
 
     monkeypatch.setattr(S3Upload, "complete", fails_once)
     with pytest.raises(StoreDown):
