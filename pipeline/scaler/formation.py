@@ -122,7 +122,7 @@ class FormationPool:
         )
 
     def _is_drained(self, order: DrainOrder, wanted: int, now: int) -> bool:
-        # Nothing runs longer than TIME_LIMIT: a worker that still reports busy after that hangs.
+        # A worker that still reports busy after TIME_LIMIT hangs, or has a long step, which goes on elsewhere.
         hangs = order.since_set > self._settings.time_limit + self._settle_seconds
         order = replace(order, since_raised=min(order.since_raised, time.monotonic() - self._listening_since))
         return hangs or drained(self._redis.workers.up(), order, wanted, now, self._settle_seconds)

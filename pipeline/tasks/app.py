@@ -118,8 +118,9 @@ def _limits(settings: Settings) -> dict[str, Any]:
 def _connections(settings: Settings) -> dict[str, Any]:
     """How Redis is reached. There are few connections: Heroku's smallest Redis allows twenty."""
     transport = {
-        # A message of a dead worker comes back after this. It must be longer than any task runs, and
-        # longer than the 21 s for which Celery holds the claim on a chord's callback.
+        # A message of a dead worker comes back after this. It must be longer than a chunk takes, and longer than
+        # the 21 s for which Celery holds the claim on a chord's callback. That of a longer step finds the lease
+        # taken.
         "visibility_timeout": settings.visibility_timeout,
         "unacked_restore_interval": 5,
         "unacked_restore_throttle": 1,
