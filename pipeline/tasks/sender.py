@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from ..errors import Conflict, NoExport, NoticeDown, PipelineError, ServiceDown, StoreDown
 from ..exports import notices
@@ -259,4 +260,4 @@ class Sender:
 
 def _host(key: str) -> str:
     """Return a key for the log: of a URL its host, since the rest may be a secret."""
-    return key.split("/")[2] if key.startswith("https://") else key
+    return urlsplit(key).hostname or "" if "://" in key else key
