@@ -113,7 +113,9 @@ def _leave(stores: Stores, export: Export, held: list[str]) -> None:
 
 
 def _is_answered(stores: Stores, export: Export, lasting: bool) -> bool:
-    """Whether an earlier export answers the same request."""
+    """Whether an earlier export answers the same request. Nothing answers for one that is over: it is retried."""
+    if export.state.over:
+        return False
     claim = stores.bucket.get(f"requests/{export.request_key}")
     found = stores.exports.find(claim.data.decode()) if claim else None
     return found is not None and (lasting or not found.state.over)

@@ -95,6 +95,9 @@ def test_retry_and_again_need_a_place(services: Services) -> None:
     for way in ("retry", "again"):
         refused(caller.client.post(f"/v1/exports/{export_id}/{way}", headers=SHOP), "at work")
     caller.end(other)
+    same = caller.ask("1")
+    refused(caller.client.post(f"/v1/exports/{export_id}/retry", headers=SHOP), "at work")
+    caller.end(same)
     assert caller.client.post(f"/v1/exports/{export_id}/retry", headers=SHOP).status_code == 202
     refused(caller.ask("3"), "at work")
 
