@@ -14,7 +14,6 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from ..errors import Conflict, NoExport, NoticeDown, PipelineError, ServiceDown, StoreDown
 from ..exports import notices
@@ -224,7 +223,7 @@ class Sender:
         pause = self._policy.pause(tries, random.random())  # noqa: S311  # jitter, no secret
         problem = error.message if isinstance(error, PipelineError) else ""
         self._pauses[key] = _Pause(tries, time.monotonic() + pause, problem)
-        log.warning("%ss: %s: %s Again in %.0f s.", self._channel, _host(key), error, pause)
+        log.warning("%ss: %s: %s Again in %.0f s.", self._channel, key, error, pause)
 
     def _wait_for_sender(self, key: str) -> None:
         self._pauses[key] = _Pause(0, time.monotonic() + self._s.settings.lease_seconds / 4)
@@ -256,8 +255,3 @@ class Sender:
         used = {key for due in self._due.values() for keys in due for key in keys}
         self._pauses = {key: pause for key, pause in self._pauses.items() if key in used}
         self._told = {key: problem for key, problem in self._told.items() if key in used}
-
-
-def _host(key: str) -> str:
-    """Return a key for the log: of a URL its host, since the rest may be a secret."""
-    return urlsplit(key).hostname or "" if "://" in key else key
