@@ -107,9 +107,14 @@ def _enter(stores: Stores, export: Export, quotas: Quotas, held: list[str]) -> N
 
 
 def _leave(stores: Stores, export: Export, held: list[str]) -> None:
+    """Give the places back. One that is retried was requested before, and still counts in its hour."""
+    counted = export.state.over and time.time() - created(export.id) < HOUR
     with suppress(RedisDown):
         for who in held:
-            stores.redis.quotas.leave(who, export.id)
+            if counted:
+                stores.redis.quotas.note_over(who, [export.id])
+            else:
+                stores.redis.quotas.leave(who, export.id)
 
 
 def _is_answered(stores: Stores, export: Export, lasting: bool) -> bool:
