@@ -27,6 +27,11 @@ class ManypagesError(Exception):
         self.status = status
         self.input_id = ""
 
+    @property
+    def of_settings(self) -> bool:
+        """Whether the app refuses this site, not its user: a wrong token, or an address that redirects."""
+        return self.status in (401, 403) or 300 <= self.status < 400
+
 
 class InvalidRow(ManypagesError):
     """A row cannot be sent: it does not fit its titles, is too long, or cannot be written as JSON."""

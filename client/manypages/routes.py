@@ -7,7 +7,7 @@ import logging
 import re
 from collections.abc import Callable, Mapping
 from hashlib import sha256
-from http import HTTPStatus
+from http.client import responses
 from typing import NamedTuple
 
 from .client import Client
@@ -143,8 +143,8 @@ def _refusal(error: ManypagesError) -> Answer:
     if isinstance(error, Unavailable):
         log.warning("%s", error.message)
         return _problem(429 if error.status == 429 else 503, error.message, error.advice, code=error.code)
-    if error.status in (401, 403):
-        log.error("The token is not accepted by the app that makes PDFs: %s", error.message)
+    if error.of_settings:
+        log.error("The app that makes PDFs does not accept this address or token: %s", error)
         return _problem(500, "PDFs cannot be made at the moment.", "The log of this site says why.")
     status = error.status or (422 if isinstance(error, InvalidRow) else 409)
     return _problem(status, error.message, error.advice, code=error.code, field=error.field)
@@ -152,6 +152,6 @@ def _refusal(error: ManypagesError) -> Answer:
 
 def _problem(status: int, detail: str, advice: str = "", **more: str) -> Answer:
     """Return an error as RFC 9457 has it."""
-    told = {"title": HTTPStatus(status).phrase, "status": status, "detail": detail, "advice": advice, **more}
+    told = {"title": responses.get(status, "Error"), "status": status, "detail": detail, "advice": advice, **more}
     headers = {"Content-Type": "application/problem+json", "Cache-Control": "no-store"}
     return Answer(json.dumps(told).encode(), status, headers)

@@ -13,7 +13,7 @@ from requests.auth import AuthBase
 
 from .errors import ManypagesError, NotFound, Refused, Unavailable
 
-PASSING = (408, 425, 429, 500, 502, 503, 504)  # another try may succeed
+PASSING = (408, 425, 429, *range(500, 600))  # another try may succeed; proxies have codes of their own
 LONGEST = 20.0  # seconds between two tries
 CONNECT = 10.0  # seconds
 API = "/v1"  # the version of the API that this client speaks

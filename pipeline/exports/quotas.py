@@ -107,13 +107,20 @@ def _enter(stores: Stores, export: Export, quotas: Quotas, held: list[str]) -> N
 
 
 def _leave(stores: Stores, export: Export, held: list[str]) -> None:
+    """Give the places back. One that is retried was requested before, and still counts in its hour."""
+    counted = export.state.over and time.time() - created(export.id) < HOUR
     with suppress(RedisDown):
         for who in held:
-            stores.redis.quotas.leave(who, export.id)
+            if counted:
+                stores.redis.quotas.note_over(who, [export.id])
+            else:
+                stores.redis.quotas.leave(who, export.id)
 
 
 def _is_answered(stores: Stores, export: Export, lasting: bool) -> bool:
-    """Whether an earlier export answers the same request."""
+    """Whether an earlier export answers the same request. Nothing answers for one that is over: it is retried."""
+    if export.state.over:
+        return False
     claim = stores.bucket.get(f"requests/{export.request_key}")
     found = stores.exports.find(claim.data.decode()) if claim else None
     return found is not None and (lasting or not found.state.over)

@@ -56,7 +56,7 @@ class Environment:
         """Return the URL in `key`, or in the first of the `others` that is not empty."""
         used = next((name for name in (key, *others) if self.text(name)), key)
         value = self.text(used) or default
-        if value and (urlsplit(value).scheme not in schemes or not urlsplit(value).hostname):
+        if value and not _is_url(value, schemes):
             # The message leaves the value out: it may contain a password.
             raise InvalidSetting(f"{used} is not a URL of the form {schemes[0]}://host.", field=used)
         return value
@@ -112,7 +112,7 @@ class Environment:
         found: dict[str, str] = {}
         for pair in self.environ.get(key, "").split():
             owner, _, url = pair.partition("=")
-            if not owner or not url.startswith("https://"):
+            if not owner or not _is_url(url, ("https",)):
                 raise InvalidSetting(f"{key} must be name=https://host/path, separated by spaces.", field=key)
             found[owner] = url
         return found
@@ -133,3 +133,12 @@ class Environment:
         if not (least <= value < inf):
             raise InvalidSetting(f"{key} is {text or value}; it must be finite and at least {least:g}.", field=key)
         return value
+
+
+def _is_url(text: str, schemes: tuple[str, ...]) -> bool:
+    """Return whether a text is a URL with one of these schemes, and with a host."""
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in schemes and bool(parts.hostname)
+    except ValueError:
+        return False

@@ -223,7 +223,7 @@ class Sender:
         pause = self._policy.pause(tries, random.random())  # noqa: S311  # jitter, no secret
         problem = error.message if isinstance(error, PipelineError) else ""
         self._pauses[key] = _Pause(tries, time.monotonic() + pause, problem)
-        log.warning("%ss: %s: %s Again in %.0f s.", self._channel, _host(key), error, pause)
+        log.warning("%ss: %s: %s Again in %.0f s.", self._channel, key, error, pause)
 
     def _wait_for_sender(self, key: str) -> None:
         self._pauses[key] = _Pause(0, time.monotonic() + self._s.settings.lease_seconds / 4)
@@ -255,8 +255,3 @@ class Sender:
         used = {key for due in self._due.values() for keys in due for key in keys}
         self._pauses = {key: pause for key, pause in self._pauses.items() if key in used}
         self._told = {key: problem for key, problem in self._told.items() if key in used}
-
-
-def _host(key: str) -> str:
-    """Return a key for the log: of a URL its host, since the rest may be a secret."""
-    return key.split("/")[2] if key.startswith("https://") else key

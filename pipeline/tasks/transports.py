@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from typing import Protocol
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -30,7 +31,7 @@ class Transport(Protocol):
         """False when there can be nothing to send."""
 
     def server(self, notice: Notice) -> str:
-        """Return the server of a notice: while it is down, it is tried once for all of them."""
+        """Return the server of a notice: while it is down, it is tried once for all of them. It is logged."""
 
     def may_send(self) -> bool:
         """Count one that is about to be sent. Returns False over the limit per minute."""
@@ -77,7 +78,7 @@ class WebhookTransport:
         return bool(settings.secret_keys and (settings.api_tokens or settings.webhooks))
 
     def server(self, notice: Notice) -> str:
-        return notice.to.to
+        return urlsplit(notice.to.to).hostname or ""  # the rest of the URL may be a secret
 
     def may_send(self) -> bool:
         return True

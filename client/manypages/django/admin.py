@@ -97,25 +97,24 @@ class ExportAdmin(admin.ModelAdmin):
 
     def _file(self, request: HttpRequest, key: str, volume: int = 0) -> HttpResponse:
         """Redirect to the file, for a user who may have it at this moment."""
-        with client(patient=False) as found:
-            line = self._found(found, key)
-            if not listing.may_download(request, line):
-                raise PermissionDenied
-            try:
+        try:
+            with client(patient=False) as found:
+                if not listing.may_download(request, self._found(found, key)):
+                    raise PermissionDenied
                 return HttpResponseRedirect(found.download_url(key, volume=volume))
-            except ManypagesError as error:
-                return self._back(request, error)
+        except ManypagesError as error:
+            return self._back(request, error)
 
     def _acting(self, do: Callable[[Any, listing.Line], str]) -> Callable[..., HttpResponse]:
         def view(request: HttpRequest, key: str) -> HttpResponse:
-            with client(patient=False) as found:
-                line = self._found(found, key)
-                if not listing.may_change(request, line):
-                    raise PermissionDenied
-                try:
+            try:
+                with client(patient=False) as found:
+                    line = self._found(found, key)
+                    if not listing.may_change(request, line):
+                        raise PermissionDenied
                     messages.success(request, do(found, line))
-                except ManypagesError as error:
-                    return self._back(request, error)
+            except ManypagesError as error:
+                return self._back(request, error)
             return self._back(request)
 
         return view

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -23,6 +24,7 @@ from .send import ask
 
 View = Callable[..., HttpResponse]
 MAX_BODY = 10_000  # bytes
+log = logging.getLogger(__name__)
 
 
 def guarded(model_admin: Any, view: View) -> View:
@@ -46,6 +48,9 @@ def guarded(model_admin: Any, view: View) -> View:
         except Unavailable as away:
             return problem(503, away.message, away.advice or _("Try again later."))
         except ManypagesError as error:
+            if error.of_settings:
+                log.error("The app that makes PDFs does not accept MANYPAGES: %s", error)
+                return problem(500, _("PDFs cannot be made at the moment."), _("The log of this site says why."))
             return problem(error.status or 409, error.message, error.advice)
 
     protected = csrf_protect(answer)
@@ -120,7 +125,8 @@ ROUTES: dict[str, View] = {
 def _mine(model_admin: Any, request: HttpRequest, id: Any) -> PdfRequest:
     """Return a request for this list. PermissionDenied if another user made it, and may not be seen."""
     found = PdfRequest.objects.select_related("user").filter(pk=id).first()
-    if found is None or found.spec.get("model") != model_admin.model._meta.label_lower:
+    site, model = model_admin.admin_site.name, model_admin.model._meta.label_lower
+    if found is None or (found.spec.get("site", site), found.spec.get("model")) != (site, model):
         raise Http404
     if found.user_id != request.user.pk and not request.user.is_superuser:
         raise PermissionDenied(_("Another user asked for this export."))
@@ -133,4 +139,4 @@ def _key(request: HttpRequest) -> str:
         found = json.loads(request.body[:MAX_BODY])["key"]
     except (ValueError, KeyError, TypeError):
         return ""
-    return found[:200] if isinstance(found, str) else ""
+    return found[:200] if isinstance(found, str) and found.isprintable() else ""  # databases take no NUL

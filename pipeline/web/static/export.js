@@ -148,7 +148,7 @@ function showAsked({ export: item, owner, records, params }) {
     [t("Asked for"), clock(item.created_at)],
     ...(item.finished_at ? [[t("Finished"), clock(item.finished_at)]] : []),
     ...(records ? [[t("Records"), number(records)]] : []),
-    ...(item.notify ? [[t("Mail to"), item.notify]] : []),
+    ...(item.notify.length ? [[t("Mail to"), item.notify.map(({ to }) => to).join(", ")]] : []),
     ...params.map(([label, value]) => [t(label), value]),
     [t("Id"), item.id],
   ];

@@ -4,6 +4,7 @@ import { t } from "./words.js";
 
 const END = 0x06054b50; // signatures of the ZIP format, APPNOTE.TXT 4.3
 const ENTRY = 0x02014b50;
+const HEAD = 0x04034b50;
 const END_BYTES = 22;
 const MAX_COMMENT = 65535;
 const [STORED, DEFLATED] = [0, 8];
@@ -13,8 +14,19 @@ const DECODERS = ["utf-8", "euc-kr", "windows-1252"]; // of names: Korean system
 const view = async (blob, from, to) => new DataView(await blob.slice(from, to).arrayBuffer());
 const broken = (file) => new Problem(t("{name} cannot be read as a ZIP file.", { name: file.name }), t("Unpack it, and choose the photos."));
 
-// [{ name, size, open }] of the files in it. Throws a Problem.
-export async function entries(file) {
+// [{ name, size, open }] of the files in it. Throws a Problem, also when the browser cannot read the file any more.
+export const entries = (file) => whole(file, () => directoryOf(file));
+
+// What `read` returns. Places and lengths of a broken file lie outside of it, and raise.
+async function whole(file, read) {
+  try {
+    return await read();
+  } catch {
+    throw broken(file);
+  }
+}
+
+async function directoryOf(file) {
   const tail = await view(file, Math.max(0, file.size - END_BYTES - MAX_COMMENT), file.size);
   let at = tail.byteLength - END_BYTES;
   while (at >= 0 && tail.getUint32(at, true) !== END) at -= 1;
@@ -36,15 +48,16 @@ function entry(file, directory, at, length) {
   const [flags, method] = [directory.getUint16(at + 8, true), directory.getUint16(at + 10, true)];
   const [packed, size, from] = [20, 24, 42].map((offset) => directory.getUint32(at + offset, true));
   const name = decoded(new Uint8Array(directory.buffer, at + 46, length));
-  const open = async () => {
+  const open = () => whole(file, async () => {
     if (flags & ENCRYPTED || ![STORED, DEFLATED].includes(method)) throw broken(file);
     const head = await view(file, from, from + 30);
+    if (head.getUint32(0, true) !== HEAD) throw broken(file);
     const begin = from + 30 + head.getUint16(26, true) + head.getUint16(28, true);
     const body = file.slice(begin, begin + packed);
     const blob = method === STORED ? body : await inflated(body, size, file);
     if (blob.size !== size) throw broken(file);
     return blob;
-  };
+  });
   return { name, size, open };
 }
 
@@ -69,10 +82,6 @@ async function inflated(body, size, file) {
       out.enqueue(chunk);
     },
   });
-  try {
-    const stream = body.stream().pipeThrough(new DecompressionStream("deflate-raw")).pipeThrough(limit);
-    return await new Response(stream).blob();
-  } catch {
-    throw broken(file);
-  }
+  const stream = body.stream().pipeThrough(new DecompressionStream("deflate-raw")).pipeThrough(limit);
+  return new Response(stream).blob();
 }

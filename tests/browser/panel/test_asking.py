@@ -50,6 +50,14 @@ def zipped(files: Mapping[str, bytes]) -> bytes:
     return out.getvalue()
 
 
+def damaged(offset: int) -> bytes:
+    """A ZIP file with a number in its directory that leads out of it."""
+    data = bytearray(zipped({"a.jpg": jpeg(1)}))
+    at = data.index(b"PK\1\2") + offset
+    data[at : at + 2] = b"\xff\xff"
+    return bytes(data)
+
+
 def pdf(download: Download) -> pypdf.PdfReader:
     data = Path(download.path()).read_bytes()
     assert data.startswith(b"%PDF-")
@@ -152,10 +160,13 @@ def test_what_was_dropped_says_which_document_it_is(page: Page, stage: Services)
         ({"a.xlsx": b"PK"}, "None of these files is a photo or a table. .* Save a workbook as CSV."),
         ({"a.csv": SALES, "b.csv": SALES}, "These are 2 tables. Choose one of them."),
         ({"a.zip": b"PK\3\4 and no directory"}, "a.zip cannot be read as a ZIP file. Unpack it"),
+        ({"b.zip": damaged(28)}, "b.zip cannot be read as a ZIP file. Unpack it"),  # length of a name
+        ({"c.zip": damaged(42)}, "c.zip cannot be read as a ZIP file. Unpack it"),  # place of a file
     ):
         drop(page, files)
         expect(problem).to_have_text(re.compile(words))
     assert violations(page) == []
+    page.get_by_role("button", name="Remove").click()
     stage.bucket.put("inputs/sales.csv", SALES)
     document.select_option("table")
     page.get_by_text("More options").click()

@@ -26,7 +26,8 @@ PutPhotos = Callable[[int], str]
 
 def asked(s: Services, listing: str, title: str = "Album", owner: str = "shop", subject: str = "") -> Export:
     params = {"title": title, "listing": listing}
-    request = ExportRequest("photos", params, owner, subject=subject, volume=VolumeLimit(2), chunk_pages=1)
+    people = ["ann@example.org", "bob@example.org"]
+    request = ExportRequest("photos", params, owner, people, subject=subject, volume=VolumeLimit(2), chunk_pages=1)
     return submit(s, request).export
 
 
@@ -75,6 +76,7 @@ def test_all_exports_are_filtered_paged_and_live(
     names.first.click()
     expect(page).to_have_url(re.compile(f"/export/{made.id}$"))
     expect(page.locator("#asked")).to_contain_text("shop: anna")
+    expect(page.locator("#asked")).to_contain_text("ann@example.org, bob@example.org")
 
 
 def test_an_export_shows_its_chunks_and_its_volumes_and_is_deleted(

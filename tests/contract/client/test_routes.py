@@ -109,10 +109,26 @@ def test_a_wrong_token_and_a_service_that_is_away_are_not_the_users_fault(
 ) -> None:
     status, problem = told(Routes(url, "no-token").answer("GET", "abc", {}, b"", "ada", orders))
     assert status == 500, "401 would mean that the user has to sign in"
-    assert "no-token" not in caplog.text and "token is not accepted" in caplog.text
+    assert "no-token" not in caplog.text and "address or token" in caplog.text
     away = Routes(f"http://127.0.0.1:{free_port()}", "shop-token")
     status, problem = told(away.answer("GET", "abc", {}, b"", "ada", orders))
     assert (status, problem["code"]) == (503, "Unavailable")
+
+
+@pytest.mark.parametrize(("answered", "status"), [(308, 500), (499, 499), (520, 503)])
+def test_an_answer_that_is_not_of_the_app_is_a_problem_too(answered: int, status: int) -> None:
+    def app(_: Any, start_response: Any) -> list[bytes]:
+        start_response(f"{answered} Other", [("Location", "https://internal.example.org/")])
+        return []
+
+    server = make_server("127.0.0.1", 0, app)
+    thread = threading.Thread(target=server.handle_request)
+    thread.start()
+    answer = Routes(f"http://127.0.0.1:{server.server_port}", "t").answer("GET", "abc", {}, b"", "ada", orders)
+    thread.join()
+    server.server_close()
+    assert told(answer)[0] == status
+    assert b"internal" not in answer.body, "where the app is, is for the log"
 
 
 def test_cancelling_what_ended_meanwhile_raises_no_error_of_json(url: str, services: Services, call: Call) -> None:

@@ -5,9 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 from unittest.mock import patch
 
+from django.contrib.admin import AdminSite
+from django.http import Http404
 from django.test import Client
 from django.utils import timezone
-from manypages.django import export_failed, export_ready, follow
+from manypages import Refused
+from manypages.django import export_failed, export_ready, follow, views
 from manypages.django.models import PdfRequest, State
 from manypages.django.send import SILENT, send
 from orders.models import Order
@@ -165,7 +168,27 @@ class Button(ShopCase):
     def test_the_list_of_exports_says_so_when_the_pipeline_is_away(self) -> None:
         with self.settings(MANYPAGES={"URL": "http://127.0.0.1:9", "TOKEN": "none"}):
             page = self.client.get("/admin/manypages/export/")
-        self.assertContains(page, "does not answer")
+            clicked = self.client.get("/admin/manypages/export/abc/file", follow=True)
+            pressed = self.client.post("/admin/manypages/export/abc/cancel", follow=True)
+        for each in (page, clicked, pressed):
+            self.assertContains(each, "does not answer")
+
+    def test_a_token_that_is_not_accepted_is_not_the_users_fault(self) -> None:
+        requested = self.asked()
+        requested.move(State.SENDING, State.ASKED, export_id="abc")
+        refused = Refused("The header Authorization names no token that this app knows.", status=401)
+        with patch("manypages.client.Client.get", side_effect=refused), self.assertLogs("manypages.django") as log:
+            answer = self.client.get(f"/admin/orders/order/pdf/P3E9/{requested.pk}")
+        self.assertEqual((answer.status_code, answer.json()["advice"]), (500, "The log of this site says why."))
+        self.assertIn("names no token", log.output[0])
+
+    def test_the_list_of_another_site_does_not_decide_about_a_file(self) -> None:
+        requested, other = self.asked(), type(self.list)(Order, AdminSite("other"))
+        with self.assertRaises(Http404):
+            views.file(other, self.request(), "P3E9", requested.pk)
+
+    def test_a_key_that_no_database_takes_is_refused(self) -> None:
+        self.assertEqual([self.press(key=key).status_code for key in ("\0", "\ud800")], [400, 400])
 
     def test_the_list_is_filtered_searched_and_paged(self) -> None:
         for word in ("Alpha", "Beta", "Gamma"):

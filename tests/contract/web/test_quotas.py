@@ -95,8 +95,22 @@ def test_retry_and_again_need_a_place(services: Services) -> None:
     for way in ("retry", "again"):
         refused(caller.client.post(f"/v1/exports/{export_id}/{way}", headers=SHOP), "at work")
     caller.end(other)
+    same = caller.ask("1")
+    refused(caller.client.post(f"/v1/exports/{export_id}/retry", headers=SHOP), "at work")
+    caller.end(same)
     assert caller.client.post(f"/v1/exports/{export_id}/retry", headers=SHOP).status_code == 202
     refused(caller.ask("3"), "at work")
+
+
+def test_a_retry_that_is_refused_does_not_take_back_its_request(services: Services) -> None:
+    caller = Caller(services, owner_running=1, owner_per_hour=2)
+    export_id = caller.ask("1").json["id"]  # type: ignore[index]
+    flow.fail(services, export_id, ExportFailed("It took too long."))
+    steps.deliver(services, export_id)
+    other = caller.ask("2")
+    refused(caller.client.post(f"/v1/exports/{export_id}/retry", headers=SHOP), "at work")
+    caller.end(other)
+    refused(caller.ask("3"), "within an hour")
 
 
 def test_nobody_is_refused_while_redis_is_down(cut_off: Services) -> None:
