@@ -33,6 +33,7 @@ from ..errors import Conflict, DamagedExport, NoExport, NotFound, PipelineError,
 from .encoding import decode_export, decode_plan, encode
 from .export import Export, File, State
 from .ids import created, is_id, new_id
+from .late import WORK
 from .lists import Page, Wanted, marks, page
 from .plan import Plan
 
@@ -43,8 +44,7 @@ CLAIM_TRIES = 6  # of a claim, 1.2 s in all: a web thread waits meanwhile
 TRIES = 8  # of a conditional write; between them 20 ms, then twice as long each time
 MAX_REFUSED = 3  # exports that the bucket refuses, before a walk through them ends
 UNBILLED = "unbilled/"
-_WORK = ("segments", "frozen", "measures", "joins")  # folders that the steps fill
-_NOT_NEEDED = {State.READY: _WORK, State.FAILED: ("result",)}  # of an export that ended so
+_NOT_NEEDED = {State.READY: WORK, State.FAILED: ("result",)}  # of an export that ended so
 
 
 class ExportRepository:
@@ -126,7 +126,7 @@ class ExportRepository:
         """
         for upload in self._bucket.uploads(f"exports/{export_id}/"):
             upload.abort()
-        for part in _NOT_NEEDED.get(state, (*_WORK, "result")):
+        for part in _NOT_NEEDED.get(state, (*WORK, "result")):
             self._bucket.delete_under(f"exports/{export_id}/{part}/")
         self._bucket.put(UNBILLED + export_id, b"")
         self._bucket.delete([f"active/{export_id}"])
@@ -145,7 +145,7 @@ class ExportRepository:
 
     def remove_result(self, export: Export) -> None:
         """Remove the file and the copied inputs. The export itself stays as history."""
-        for part in (*_WORK, "result"):
+        for part in (*WORK, "result"):
             self._bucket.delete_under(f"exports/{export.id}/{part}/")
         self._bucket.delete([listing_key(export.id), f"exports/{export.id}/plan.json"])
 
