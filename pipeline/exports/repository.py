@@ -86,8 +86,9 @@ class ExportRepository:
         now = time.monotonic()
         if (last := self._last_export) and last[1].id == export_id and now - last[0] < max_age:
             return last[1]
-        self._last_export = now, self._read(export_id)[0]
-        return self._last_export[1]
+        export = self._read(export_id)[0]
+        self._last_export = now, export
+        return export  # another thread may have read another one meanwhile
 
     def find(self, export_id: str) -> Export | None:
         """Return the export; None when there is none, or its record cannot be read."""
@@ -219,10 +220,11 @@ class ExportRepository:
         if (stored := self._bucket.get(f"exports/{export_id}/plan.json")) is None:
             raise missing(f"The plan of export {export_id} is not in the bucket.")
         try:
-            self._last_plan = export_id, decode_plan(stored.data)
-            return self._last_plan[1]
+            plan = decode_plan(stored.data)
         except msgspec.DecodeError as error:
             raise DamagedExport(f"The plan of export {export_id} cannot be read: {error}.") from error
+        self._last_plan = export_id, plan
+        return plan  # another thread may have read another one meanwhile
 
     # claims
 
