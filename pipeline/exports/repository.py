@@ -132,10 +132,12 @@ class ExportRepository:
         self._bucket.put(UNBILLED + export_id, b"")
         self._bucket.delete([f"active/{export_id}"])
 
-    def reopen(self, export_id: str, now: float) -> Export:
-        """Let a failed export go on. Marked first: the keeper closes again what broke off in between."""
+    def reopen(self, export_id: str, now: float, *, waits: bool) -> Export:
+        """Let a failed export go on. Marked first: the keeper closes again what broke off in between.
+
+        `waits`: see `Export.retried`."""
         self._bucket.put(f"active/{export_id}", b"")
-        return self.change(export_id, lambda export: export.retried(now))
+        return self.change(export_id, lambda export: export.retried(now, waits=waits))
 
     def drop_unwritten(self, export_id: str) -> None:
         """Remove an export whose acceptance never completed, CLAIM_GRACE after it began."""
