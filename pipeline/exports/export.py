@@ -196,14 +196,17 @@ class Export:
         """When the work began that is going on: the request, or the last retry."""
         return self.retried_at or self.created_at
 
-    def retried(self, now: float) -> Export:
+    def retried(self, now: float, *, waits: bool = False) -> Export:
         """Return a failed export with work left: it goes on with its plan, if it has one. Raises IllegalStep.
 
+        `waits`: it may have to wait for another one, so it is queued, and finds its plan and what is drawn later.
         The time for which it lay failed does not count: its times move on by it.
         """
         pause = now - (self.finished_at or now)
+        chunks = 0 if waits else self.chunks
         return self.to(
-            State.RENDERING if self.chunks else State.QUEUED,
+            State.RENDERING if chunks else State.QUEUED,
+            chunks=chunks,
             failure=None, finished_at=None, rendered_at=None, retried_at=now,
             started_at=self.started_at and self.started_at + pause,
             planned_at=self.planned_at and self.planned_at + pause,

@@ -6,6 +6,8 @@ from itertools import islice
 
 from ..adapters.bucket import Bucket
 
+WORK = ("segments", "frozen", "measures", "joins")  # folders of an export that its steps fill
+
 
 def kept_ids(bucket: Bucket, after: str, limit: int) -> list[str]:
     """Return up to `limit` ids of exports that have not expired, oldest first, made after the id `after`."""
@@ -16,7 +18,7 @@ def kept_ids(bucket: Bucket, after: str, limit: int) -> list[str]:
 def leftovers(bucket: Bucket, export_id: str) -> list[str]:
     """Return the keys of what the steps of an export left. Once it is closed, only a failed one has any."""
     entries = bucket.entries(f"exports/{export_id}/")
-    return [entry.key for entry in entries if entry.key.split("/")[2] in ("segments", "frozen", "joins")]
+    return [entry.key for entry in entries if entry.key.split("/")[2] in WORK]
 
 
 def abort_late_uploads(bucket: Bucket) -> int:

@@ -81,15 +81,16 @@ class MeasureRepository:
 
     def ranges(self, export_id: str) -> Ranges | None:
         """Returns the ranges of a listing; None if there are none."""
-        if self._last and self._last[0] == export_id:
-            return self._last[1]
+        if (last := self._last) and last[0] == export_id:
+            return last[1]
         if (stored := self._bucket.get(_key(export_id, "ranges.json"))) is None:
             return None
         try:
-            self._last = export_id, _ranges.decode(stored.data)
+            ranges = _ranges.decode(stored.data)
         except msgspec.DecodeError as error:
             raise DamagedExport(f"The ranges of export {export_id} cannot be read: {error}.") from error
-        return self._last[1]
+        self._last = export_id, ranges
+        return ranges  # another thread may have read others meanwhile
 
     def write_ranges(self, export_id: str, ranges: Ranges) -> Ranges:
         """Store the ranges, unless there are some. Returns those that count: the first that were stored."""

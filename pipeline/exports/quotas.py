@@ -94,7 +94,7 @@ def _enter(stores: Stores, export: Export, quotas: Quotas, held: list[str]) -> N
         if quota == Quota():
             continue
         held.append(who)
-        found = stores.redis.quotas.enter(who, export.id, now)
+        found = stores.redis.quotas.enter(who, export.id, now, running=bool(quota.running))
         if quota.per_hour and found.in_an_hour > quota.per_hour:
             words = f"{name} has requested {quota.per_hour:,} exports within an hour, as many as it may."
             raise QuotaReached(words, max(1, ceil(found.first_at + HOUR - now)))

@@ -33,6 +33,7 @@ from ..errors import Conflict, DamagedExport, NoExport, NotFound, PipelineError,
 from .encoding import decode_export, decode_plan, encode
 from .export import Export, File, State
 from .ids import created, is_id, new_id
+from .late import WORK
 from .lists import Page, Wanted, marks, page
 from .plan import Plan
 
@@ -43,8 +44,7 @@ CLAIM_TRIES = 6  # of a claim, 1.2 s in all: a web thread waits meanwhile
 TRIES = 8  # of a conditional write; between them 20 ms, then twice as long each time
 MAX_REFUSED = 3  # exports that the bucket refuses, before a walk through them ends
 UNBILLED = "unbilled/"
-_WORK = ("segments", "frozen", "measures", "joins")  # folders that the steps fill
-_NOT_NEEDED = {State.READY: _WORK, State.FAILED: ("result",)}  # of an export that ended so
+_NOT_NEEDED = {State.READY: WORK, State.FAILED: ("result",)}  # of an export that ended so
 
 
 class ExportRepository:
@@ -86,8 +86,9 @@ class ExportRepository:
         now = time.monotonic()
         if (last := self._last_export) and last[1].id == export_id and now - last[0] < max_age:
             return last[1]
-        self._last_export = now, self._read(export_id)[0]
-        return self._last_export[1]
+        export = self._read(export_id)[0]
+        self._last_export = now, export
+        return export  # another thread may have read another one meanwhile
 
     def find(self, export_id: str) -> Export | None:
         """Return the export; None when there is none, or its record cannot be read."""
@@ -126,15 +127,17 @@ class ExportRepository:
         """
         for upload in self._bucket.uploads(f"exports/{export_id}/"):
             upload.abort()
-        for part in _NOT_NEEDED.get(state, (*_WORK, "result")):
+        for part in _NOT_NEEDED.get(state, (*WORK, "result")):
             self._bucket.delete_under(f"exports/{export_id}/{part}/")
         self._bucket.put(UNBILLED + export_id, b"")
         self._bucket.delete([f"active/{export_id}"])
 
-    def reopen(self, export_id: str, now: float) -> Export:
-        """Let a failed export go on. Marked first: the keeper closes again what broke off in between."""
+    def reopen(self, export_id: str, now: float, *, waits: bool) -> Export:
+        """Let a failed export go on. Marked first: the keeper closes again what broke off in between.
+
+        `waits`: see `Export.retried`."""
         self._bucket.put(f"active/{export_id}", b"")
-        return self.change(export_id, lambda export: export.retried(now))
+        return self.change(export_id, lambda export: export.retried(now, waits=waits))
 
     def drop_unwritten(self, export_id: str) -> None:
         """Remove an export whose acceptance never completed, CLAIM_GRACE after it began."""
@@ -145,7 +148,7 @@ class ExportRepository:
 
     def remove_result(self, export: Export) -> None:
         """Remove the file and the copied inputs. The export itself stays as history."""
-        for part in (*_WORK, "result"):
+        for part in (*WORK, "result"):
             self._bucket.delete_under(f"exports/{export.id}/{part}/")
         self._bucket.delete([listing_key(export.id), f"exports/{export.id}/plan.json"])
 
@@ -219,10 +222,11 @@ class ExportRepository:
         if (stored := self._bucket.get(f"exports/{export_id}/plan.json")) is None:
             raise missing(f"The plan of export {export_id} is not in the bucket.")
         try:
-            self._last_plan = export_id, decode_plan(stored.data)
-            return self._last_plan[1]
+            plan = decode_plan(stored.data)
         except msgspec.DecodeError as error:
             raise DamagedExport(f"The plan of export {export_id} cannot be read: {error}.") from error
+        self._last_plan = export_id, plan
+        return plan  # another thread may have read another one meanwhile
 
     # claims
 

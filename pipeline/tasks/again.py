@@ -47,7 +47,8 @@ def retry(s: Services, export_id: str, quotas: Quotas = UNLIMITED) -> Export:
         s.redis.counters.forget_attempts(export_id)
         s.redis.progress.note_retried(export_id)
         with admitted(s, export, quotas) as admission:
-            export = s.exports.reopen(export_id, time.time())
+            waits = documents.exclusive(export.document) is not None
+            export = s.exports.reopen(export_id, time.time(), waits=waits)
             admission.keep(True)
     audit.note("retried", export)
     try:
@@ -92,15 +93,15 @@ def again(s: Services, export: Export, key: str | None = None, quotas: Quotas = 
 
 def _send(s: Services, export: Export) -> None:
     """Send what an export needs that goes on."""
+    found, missing = s.segments.found(export.id), []
+    s.redis.progress.restore_pages(export.id, {c: sum(n for _, n in pieces) for c, pieces in found.items()})
     if documents.exclusive(export.document):
         s.redis.wakeup.wake()  # the keeper starts it when no other is at work
     elif export.state is State.QUEUED:
         begin(s, [Message("plan", export.id)])
     else:
-        found, missing = s.segments.found(export.id), []
         with suppress(NotFound):  # the plan was lost: the assembly makes it again
             missing = cover(s.exports.plan(export.id), found)[1]
-        s.redis.progress.restore_pages(export.id, {c: sum(n for _, n in pieces) for c, pieces in found.items()})
         begin(s, chunks(export, missing, width(s)) if missing else [Message("assemble", export.id)])
 
 

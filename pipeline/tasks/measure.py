@@ -23,6 +23,8 @@ def body(work: Work) -> Outcome:
     with work.attempt(f"What is behind byte {at:,} of the listing", f"measure {number}:{at}"):
         try:
             for measured in job_of(s, export).on(ranges.listing).measure(ranges.facts, part, INTERRUPTIONS):
+                if work.is_over():
+                    return NotWanted("the export is over")
                 s.measures.write(export.id, number, measured.start, measured.stop, measured.data)
                 at = measured.stop
                 if at < part.stop and work.checkpoint(lambda: None) is not Signal.GO_ON:

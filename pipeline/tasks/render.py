@@ -43,7 +43,7 @@ def body(work: Work) -> Outcome:
         index = draw_chunk(
             job, plan, chunk, first, slot, s.settings.max_image_pixels, file, should_stop, INTERRUPTIONS
         )
-        if work.unwanted or s.redis.progress.is_over(export.id):
+        if work.is_over():
             return NotWanted("the export is over")
         s.segments.write(export.id, index, file)
         work.finish_chunk(first, index.stop - chunk.first_page)

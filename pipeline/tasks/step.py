@@ -204,6 +204,13 @@ class Work:
         if self._stopping.is_set():
             raise Stopped("The process is told to end.")
 
+    def is_over(self) -> bool:
+        """True if the export is over, so that nothing of it need be stored. Redis says at once that it may be; a
+        retry may have come after what says so, so that the bucket decides."""
+        if not self.unwanted and self.services.redis.progress.is_over(self.export.id):
+            self.unwanted = self._ended()
+        return self.unwanted
+
     def fence(self) -> None:
         """Raise LeaseLost unless this is still the only process at this step; called before a write that others
         see. Segments need none: two processes that draw a chunk store the same bytes under the same key."""
@@ -214,9 +221,16 @@ class Work:
             report()
             if now - self._asked >= ASK_SECONDS:
                 self._asked = now
-                self.unwanted = self.services.exports.load(self.export.id).state.over
+                self.unwanted = self._ended()
         except ServiceDown as error:  # no reason to throw finished work away
             log.warning("export %s: %s", self.export.id, error.message)
+
+    def _ended(self) -> bool:
+        """True if the bucket says that the export is over, or removed."""
+        try:
+            return self.services.exports.load(self.export.id).state.over
+        except NoExport:
+            return True
 
     def _near_a_limit(self, now: float) -> bool:
         settings = self.services.settings

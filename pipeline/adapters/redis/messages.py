@@ -7,6 +7,7 @@ import json
 from collections.abc import Sequence
 
 from .connection import Client, redis_errors
+from .progress import over_key
 
 DELIVER, ASSEMBLE, SMALL, PLAN, LARGE, LATER = QUEUES = (
     "pipeline.deliver",
@@ -20,7 +21,8 @@ DELIVER, ASSEMBLE, SMALL, PLAN, LARGE, LATER = QUEUES = (
 
 QUEUE_LIMIT = 4000  # messages that wait, before no more work is begun; 6 MB, a quarter of the smallest Redis
 TURN_SECONDS = 3600  # how long an export that sends no wave keeps its owner's turn
-_TAKE_TURN = """local holder = redis.call('get', KEYS[1])
+_TAKE_TURN = """if redis.call('exists', KEYS[3]) == 1 then return 1 end
+local holder = redis.call('get', KEYS[1])
 if holder and holder < ARGV[1] then
     redis.call('zadd', KEYS[2], 0, ARGV[1])
     redis.call('expire', KEYS[2], ARGV[2])
@@ -75,10 +77,12 @@ class Messages:
     def take_turn(self, owner: str, export: str) -> bool:
         """Take an owner's turn for a large export; False while an older one has it.
 
-        It is kept for TURN_SECONDS from the last call, or until `end_turn`.
+        It is kept for TURN_SECONDS from the last call, or until `end_turn`. An export that is over takes none: a
+        late message would keep the turn from the others after `end_turn`.
         """
         with redis_errors():
-            return bool(self._redis.eval(_TAKE_TURN, 2, *_turn_keys(owner), export, TURN_SECONDS))
+            keys = (*_turn_keys(owner), over_key(export))
+            return bool(self._redis.eval(_TAKE_TURN, len(keys), *keys, export, TURN_SECONDS))
 
     def end_turn(self, owner: str, export: str) -> None:
         """End the turn of an export, if it has it; what waits of the owner's next one waits in LARGE then.

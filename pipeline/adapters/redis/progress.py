@@ -151,17 +151,17 @@ class ProgressNotes:
     def note_over(self, export: str) -> None:
         """Note that an export is over, so that what is still drawn of it need not be stored."""
         with redis_errors():
-            self._redis.set(f"pipeline:over:{export}", 1, ex=DAY)
+            self._redis.set(over_key(export), 1, ex=DAY)
 
     def note_retried(self, export: str) -> None:
         """Take `note_over` back."""
         with redis_errors():
-            self._redis.delete(f"pipeline:over:{export}")
+            self._redis.delete(over_key(export))
 
     def is_over(self, export: str) -> bool:
         """True if `note_over` was called. Only the bucket knows for certain."""
         with redis_errors():
-            return bool(self._redis.exists(f"pipeline:over:{export}"))
+            return bool(self._redis.exists(over_key(export)))
 
     def _note(self, export: str, values: Mapping[str, float]) -> None:
         with redis_errors(), self._redis.pipeline() as pipe:
@@ -179,6 +179,11 @@ def send_note(client: Client, export: str, values: Mapping[str, float | str]) ->
 def progress_key(export: str) -> str:
     """Return the key of an export's hash."""
     return f"pipeline:progress:{export}"
+
+
+def over_key(export: str) -> str:
+    """Return the key that exists once an export is over."""
+    return f"pipeline:over:{export}"
 
 
 def chunk_field(chunk: int) -> str:

@@ -25,18 +25,20 @@ class QuotaNotes:
     def __init__(self, client: Client) -> None:
         self._redis = client
 
-    def enter(self, who: str, export: str, now: float) -> Requested:
-        """Note a new export, and return all there are now."""
-        hour, running = _hour(who), _running(who)
+    def enter(self, who: str, export: str, now: float, *, running: bool) -> Requested:
+        """Note a new export, and return all there are now. `running`: also that it may be running. The caller must
+        say then which are over, else they are never forgotten."""
+        hour, at_work = _hour(who), _running(who)
         with redis_errors(), self._redis.pipeline() as pipe:
             pipe.zremrangebyscore(hour, 0, now - HOUR)
             pipe.zadd(hour, {export: now})
-            pipe.zadd(running, {export: now})
             pipe.expire(hour, HOUR)
-            pipe.expire(running, 2 * DAY)
+            if running:
+                pipe.zadd(at_work, {export: now})
+                pipe.expire(at_work, 2 * DAY)
             pipe.zcard(hour)
             pipe.zrange(hour, 0, 0, withscores=True)
-            pipe.zrange(running, 0, -1)
+            pipe.zrange(at_work, 0, -1)
             *_, number, ((_, first_at),), ids = pipe.execute()
         return Requested(number, first_at, tuple(ids))
 

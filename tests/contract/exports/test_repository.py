@@ -192,6 +192,25 @@ def test_a_plain_load_is_not_remembered(exports: ExportRepository) -> None:
     assert exports.load(accepted.id, max_age=60) == cancelled
 
 
+class Raced(ExportRepository):
+    """Right after a thread has read something, another one reads the same of another export."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "_last_plan" and value:
+            value = "another export", Plan(1, 1, ())
+        if name == "_last_export" and value:
+            value = value[0], export("another request")
+        super().__setattr__(name, value)
+
+
+def test_threads_do_not_get_what_another_one_read(exports: ExportRepository, bucket: S3Bucket) -> None:
+    accepted = exports.accept(export(), None, lasting=False)
+    exports.write_plan(accepted.id, PLAN)
+    raced = Raced(bucket)
+    assert raced.plan(accepted.id) == PLAN
+    assert raced.load(accepted.id, max_age=2.0) == accepted
+
+
 def test_the_first_plan_counts(exports: ExportRepository) -> None:
     export_id = new_id()
     with pytest.raises(NotFound, match=r"plan of export .* is not in the bucket"):

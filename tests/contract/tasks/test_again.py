@@ -43,6 +43,7 @@ def test_a_failed_export_goes_on_with_what_is_drawn(stage: Stage, tmp_path: Path
     assert stage.queue.sent == [("render", export_id, "1")], "only what is missing is drawn"
     assert stage.s.redis.counters.count_attempt(f"{export_id}:1:2") == 1, "attempts count from the start"
     assert not stage.s.redis.progress.is_over(export_id)
+    stage.s.redis.progress.note_over(export_id)  # a process that was frozen notes the failure again
     progress = stage.s.progress(export)
     assert progress and progress.pages == 3
     assert stage.s.exports.active() == [export_id]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from pipeline.documents import table
+from pipeline.documents import Measured, table
 from pipeline.documents.inputs import BLOCK
 from pipeline.documents.table import Table, measures
 from pipeline.errors import ChunkFailed, InputChanged, InvalidRequest, OverLimit
@@ -15,6 +16,7 @@ from pipeline.exports import measures as ranges
 from pipeline.exports.encoding import encode
 from pipeline.exports.export import State
 from pipeline.exports.plan import Plan
+from pipeline.exports.removal import remove
 from pipeline.exports.request import ExportRequest
 from pipeline.exports.waves import Wave
 from pipeline.tasks import flow, paginate, plan
@@ -238,6 +240,22 @@ def test_a_cancelled_export_is_not_measured(stage: Stage) -> None:
     steps.plan(stage.s, export_id)
     flow.cancel(stage.s, export_id)
     assert isinstance(steps.measure(stage.s, export_id, 1), NotWanted)
+
+
+def test_what_is_measured_when_the_export_ends_is_not_stored(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    export_id = requested(stage, csv())
+    steps.plan(stage.s, export_id)
+    measure = Table.measure
+
+    def cancelled(*given: Any) -> Iterator[Measured]:
+        flow.cancel(stage.s, export_id)
+        steps.deliver(stage.s, export_id)
+        remove(stage.s.bucket, stage.s.exports, stage.load(export_id))
+        return measure(*given)
+
+    monkeypatch.setattr(Table, "measure", cancelled)
+    assert isinstance(steps.measure(stage.s, export_id, 1), NotWanted)
+    assert not stage.objects(export_id)
 
 
 def test_messages_for_ranges_that_do_not_exist_are_ignored(stage: Stage) -> None:

@@ -64,6 +64,8 @@ class Clock:
     def monotonic(self) -> float:
         return self.now
 
+    time = monotonic
+
 
 class Frame:
     """A step's surroundings: a chunk of 1,000 MiB and 100 s at most, of three attempts."""

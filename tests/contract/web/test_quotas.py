@@ -71,6 +71,8 @@ def test_an_hour_has_its_limit(services: Services, monkeypatch: pytest.MonkeyPat
     assert 3590 < refused(caller.ask("3"), "shop has requested 2 exports within an hour") <= 3600
     assert caller.ask("1", key="1").status_code == 200, "it was answered before"
     assert caller.ask("0", font_size=3).status_code == 422
+    keys = list(services.redis.client.scan_iter("pipeline:running:*"))
+    assert not keys, "what is not limited is not kept: nothing would ever remove it"
     now = time.time()
     monkeypatch.setattr("pipeline.exports.quotas.time.time", lambda: now + 3601)
     assert caller.ask("3").status_code == 202

@@ -66,6 +66,18 @@ def test_the_oldest_large_export_of_an_owner_has_its_turn(shared: Coordination, 
     assert all(client.ttl(key) > 0 for key in client.keys("pipeline:turn*"))
 
 
+def test_an_export_that_is_over_takes_no_turn(shared: Coordination, client: Any) -> None:
+    """Its last wave ends after it was cancelled and delivered."""
+    cancelled, second, third = sorted(new_id() for _ in range(3))
+    take = shared.messages.take_turn
+    take("shop", cancelled)
+    shared.progress.note_over(cancelled)
+    shared.messages.end_turn("shop", cancelled)
+    assert take("shop", cancelled), "nobody waits for it"
+    assert [take("shop", each) for each in (second, cancelled, third)] == [True, True, False]
+    assert client.zrange("pipeline:turns:shop", 0, -1) == [third]
+
+
 def test_what_waits_of_the_next_export_moves_when_its_turn_comes(
     shared: Coordination, settings: Settings, client: Any
 ) -> None:

@@ -95,8 +95,8 @@ def test_what_comes_after_an_export_was_closed_is_removed(stage: KeeperStage) ->
     before = {entry.key for entry in stage.s.bucket.entries(f"exports/{closed}/")}
     stage.render(active, 0)
     for export_id in (closed, active):
-        stage.s.bucket.put(f"exports/{export_id}/segments/late.seg", b"late")
-        stage.s.bucket.put(f"exports/{export_id}/frozen/late", b"late")
+        for late in ("segments/late.seg", "frozen/late", "measures/000001-late", "joins/late"):
+            stage.s.bucket.put(f"exports/{export_id}/{late}", b"late")
         stage.s.bucket.begin_upload(f"exports/{export_id}/result/late.pdf").write(1, b"late")
     kept = {entry.key for entry in stage.s.bucket.entries(f"exports/{active}/")}
     CleanUp(stage.s.bucket, stage.s.exports, stage.s.settings).run()

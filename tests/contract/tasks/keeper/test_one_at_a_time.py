@@ -7,7 +7,11 @@ from collections.abc import Iterator
 import pytest
 
 from pipeline import documents
+from pipeline.errors import ExportFailed
 from pipeline.exports.export import State
+from pipeline.tasks import flow
+from pipeline.tasks.again import retry
+from pipeline.tasks.step import NotWanted
 
 from .... import steps
 from .stage import KeeperStage
@@ -72,3 +76,29 @@ def test_one_that_waits_too_long_fails(stage: KeeperStage) -> None:
     stage.keeper().turn()
     assert stage.s.exports.load(first).state is State.QUEUED
     assert stage.s.exports.load(second).state is State.FAILED
+
+
+@pytest.mark.parametrize("exclusive", ["queue"], indirect=True)
+@pytest.mark.usefixtures("exclusive")
+def test_a_retry_waits_for_the_one_at_work_and_keeps_what_is_drawn(stage: KeeperStage) -> None:
+    first, second = stage.submit(title="1"), stage.submit(title="2")
+    steps.plan(stage.s, first)
+    steps.render(stage.s, first, 0)
+    drawn = stage.s.segments.found(first)
+    flow.fail(stage.s, first, ExportFailed("It took too long."))
+    steps.deliver(stage.s, first)
+    steps.plan(stage.s, second)
+    keeper = stage.keeper()
+    keeper.turn()
+    assert retry(stage.s, first).state is State.QUEUED
+    stage.queue.sent.clear()
+    for _ in range(3):
+        keeper.turn()
+    assert {export_id for _, export_id, *_ in stage.queue.sent} <= {second}
+    stage.s.exports.change(second, lambda e: e.to(State.CANCELLED))
+    for _ in range(3):
+        keeper.turn()
+    assert ("plan", first) in stage.queue.sent
+    steps.plan(stage.s, first)
+    assert isinstance(steps.render(stage.s, first, 0), NotWanted)
+    assert stage.s.segments.found(first) == drawn
