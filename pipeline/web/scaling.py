@@ -52,7 +52,10 @@ def scaler() -> Response:
     """Show workers, limits and the last decisions, newest first."""
     decisions = services().redis.decisions
     state = decisions.state()
-    return json_answer(Scaler(_timed(state) if state else None, [_timed(each) for each in decisions.latest()]))
+    shown = _timed(state) if state else None
+    if shown and "outstanding" in shown:
+        shown["outstanding"] = sum(shown["outstanding"].values())  # its keys are the exports of all owners
+    return json_answer(Scaler(shown, [_timed(each) for each in decisions.latest()]))
 
 
 def schedules() -> Response:

@@ -70,11 +70,11 @@ def test_estimates_of_another_version_are_ignored(client: FlaskClient, services:
 
 def test_the_scaler_shows_its_last_decisions(client: FlaskClient, services: Services) -> None:
     assert client.get("/v1/scaler").status_code == 401
-    services.redis.decisions.show_state({"quantity": 2})
+    services.redis.decisions.show_state({"quantity": 2, "outstanding": {"an-export": 3, "of-another-owner": 4}})
     for reason in ("first", "second"):
         services.redis.decisions.add({"reason": reason})
     seen = client.get("/v1/scaler", headers=SHOP).json
-    assert seen and seen["scaler"] == {"quantity": 2}
+    assert seen and seen["scaler"] == {"quantity": 2, "outstanding": 7}, "no ids of other owners' exports"
     assert [decision["reason"] for decision in seen["decisions"]][:2] == ["second", "first"]
 
 
