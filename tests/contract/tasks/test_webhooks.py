@@ -180,6 +180,16 @@ def test_a_receiver_that_is_down_for_ten_minutes_is_tried_seldom(
     assert len(receiver.open().heads) == 2
 
 
+def test_what_comes_right_after_all_was_sent_is_sent(stage: Stage, receiver: Receiver) -> None:
+    export_id = made(stage, receiver.url)
+    site, found = receiver.open(), hooks(stage)
+    send(found)
+    sent = len(site.heads)
+    again.replay_webhooks(stage.s, export_id)
+    send(found)
+    assert len(site.heads) == 2 * sent > 0
+
+
 def test_what_was_given_up_is_replayed(stage: Stage, receiver: Receiver) -> None:
     """After 24 hours, or at once after 410."""
     export_id = made(stage, receiver.url)
