@@ -60,10 +60,11 @@ def retry(s: Services, export_id: str, quotas: Quotas = UNLIMITED) -> Export:
 
 def replay_webhooks(s: Services, export_id: str) -> Export:
     """Let all webhooks of an export be sent again. Raises IllegalStep if it has none."""
-    export = s.exports.change(export_id, notices.replayed(time.time()))
-    if not notices.due(export, Channel.WEBHOOK):
+    if not any(notice.channel is Channel.WEBHOOK for notice in s.exports.load(export_id).notices):
         advice = "They are those of exports with `webhook`, or of an owner in WEBHOOKS, once they are over."
         raise IllegalStep(f"Export {export_id} has no webhooks yet.", advice=advice)
+    notices.mark(s.bucket, export_id, Channel.WEBHOOK)  # before and after: whenever this breaks off, they are found
+    export = s.exports.change(export_id, notices.replayed(time.time()))
     notices.mark(s.bucket, export_id, Channel.WEBHOOK)
     with suppress(RedisDown):  # the keeper looks without it too
         s.redis.wakeup.wake()

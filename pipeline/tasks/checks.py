@@ -134,7 +134,6 @@ class ExportChecks:
         known, failure = self._known.get(export_id, assumed), self._failures.get(export_id)
         if failure is None:
             return known
-        if self._is_late(export_id):
-            return None
-        recent = time.monotonic() - failure.since < KNOWN_SECONDS
-        return known if known and recent else assumed
+        if known and export_id in self._known and time.monotonic() - failure.since < KNOWN_SECONDS:
+            return known  # also of one that was requested long ago: it may have been retried
+        return None if self._is_late(export_id) else assumed

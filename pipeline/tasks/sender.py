@@ -135,7 +135,9 @@ class Sender:
             export = s.exports.find(export.id) or export
             if notices.due(export, self._channel):
                 notices.mark(s.bucket, export.id, self._channel)
-        self._due[export.id] = [self._keys(export, notice) for notice in notices.due(export, self._channel)]
+        self._due.pop(export.id, None)  # a new mark may come before this thread sees that there was none
+        if left := notices.due(export, self._channel):
+            self._due[export.id] = [self._keys(export, notice) for notice in left]
 
     def _try(self, export: Export, notice: Notice) -> bool:
         """Send a notice. Returns whether it is over: sent or given up."""

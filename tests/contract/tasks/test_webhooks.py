@@ -180,6 +180,40 @@ def test_a_receiver_that_is_down_for_ten_minutes_is_tried_seldom(
     assert len(receiver.open().heads) == 2
 
 
+def test_what_comes_right_after_all_was_sent_is_sent(stage: Stage, receiver: Receiver) -> None:
+    export_id = made(stage, receiver.url)
+    site, found = receiver.open(), hooks(stage)
+    send(found)
+    sent = len(site.heads)
+    again.replay_webhooks(stage.s, export_id)
+    send(found)
+    assert len(site.heads) == 2 * sent > 0
+
+
+def test_a_replay_that_breaks_off_is_found(
+    stage: Stage, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its process is killed between the record and the mark."""
+    export_id = made(stage, receiver.url)
+    receiver.open()
+    found = hooks(stage)
+    send(found)
+    assert notices.unsent(stage.store, Channel.WEBHOOK) == []
+    change = stage.s.exports.change
+
+    def killed(*given: Any) -> None:
+        change(*given)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(stage.s.exports, "change", killed)
+        with pytest.raises(KeyboardInterrupt):
+            again.replay_webhooks(stage.s, export_id)
+    before = len(receiver.open().heads)
+    send(found)
+    assert len(receiver.open().heads) == 2 * before
+
+
 def test_what_was_given_up_is_replayed(stage: Stage, receiver: Receiver) -> None:
     """After 24 hours, or at once after 410."""
     export_id = made(stage, receiver.url)

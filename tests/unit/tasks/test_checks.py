@@ -170,3 +170,18 @@ def test_no_export_is_taken_for_done_that_was_not_checked(clock: Clock) -> None:
     exports.demands(IDS, well)
     exports.forget()
     assert exports.demands(IDS, well, -1.0) == [Demand(each, 0, 0.0) for each in IDS]
+
+
+def test_the_known_work_of_a_late_export_counts_for_a_while(clock: Clock) -> None:
+    """It may have been retried, long after it was requested."""
+    kept = ExportChecks(DEADLINE)
+    clock.seconds = 2 * DEADLINE
+    assert kept.demands([BAD], well) == [Demand(BAD, 7, 2.0)]
+
+    def bad(export_id: str) -> Demand | None:
+        raise DamagedExport("It cannot be read.")
+
+    clock.seconds += 1
+    assert kept.demands([BAD], bad) == [Demand(BAD, 7, 2.0)]
+    clock.seconds += checks.KNOWN_SECONDS + 1
+    assert kept.demands([BAD], bad) == []
