@@ -117,8 +117,13 @@ def _described(annotation: Any) -> tuple[inspect.Type, str]:
         info = info.type
     if isinstance(info, inspect.UnionType):
         others = [item for item in info.types if not isinstance(item, inspect.NoneType)]
-        info = others[0] if len(others) == 1 else info
+        info = _bare(others[0]) if len(others) == 1 else info
     return info, words
+
+
+def _bare(info: inspect.Type) -> inspect.Type:
+    """Return a type without metadata."""
+    return info.type if isinstance(info, inspect.Metadata) else info
 
 
 def _type(info: inspect.Type) -> Any:
@@ -133,7 +138,8 @@ def _only_field(info: inspect.Type) -> str | None:
     if not isinstance(item, inspect.StructType):
         return None
     required = [field for field in item.fields if field.required]
-    return required[0].encode_name if len(required) == 1 and isinstance(required[0].type, inspect.StrType) else None
+    enough = len(required) == 1 and isinstance(_bare(required[0].type), inspect.StrType)
+    return required[0].encode_name if enough else None
 
 
 def _default(value: Any) -> str:

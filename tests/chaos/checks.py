@@ -28,7 +28,7 @@ GONE_SECONDS = 30.0
 SPARE_SECONDS = 20.0  # that workers may be paid beyond the runs: boot, linger, restarts
 WORKERS = 2
 FOREVER = "_kombu."  # keys of Redis that stay: which queues there are
-KEPT = ("export.json", "plan.json", "listing.jsonl", "result/")
+KEPT = ("export.json", "work.json", "plan.json", "listing.jsonl", "result/")
 LIBRARIES = ("celery", "kombu", "billiard", "multiprocessing", "gunicorn")
 
 

@@ -27,8 +27,8 @@ def test_workers_are_killed_while_they_join(tmp_path: Path) -> None:
         listing = client.put_album(running, 10, pictures=[noise(1, 6)])
         export_id = client.ask(running, listing=listing, title="Photos", chunk_pages=1)
         client.wait_until("parts are stored", lambda: parts(running, export_id) >= 3)
-        for name in ("worker.1", "worker.2"):
-            running.dynos.kill(name, SIGKILL)
+        for dyno in running.dynos.dynos():
+            dyno.signal(SIGKILL)
         export = client.wait_for_end(running, export_id)
         assert export["state"] == "ready", export
         seen = read(client.download(running, export_id, tmp_path))

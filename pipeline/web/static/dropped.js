@@ -64,12 +64,14 @@ async function fieldsOf(table) {
   }
 }
 
-// The document that suits, the present one if it does: `forms` are { document, record }, with the fields of a record.
+// The document that suits: the present one if it does, for a table "table" before others. `forms` are
+// { document, record }, with the fields of a record.
 export function suiting(found, forms, present) {
   const fields = found.photos ? ["source"] : found.fields;
   const exact = forms.filter(({ record }) => record.length && fields && fields.every((name) => record.includes(name)));
   const suits = exact.length ? exact : forms.filter(({ record }) => !record.length);
-  return suits.find((form) => form.document === present) ?? suits[0];
+  const named = (name) => suits.find(({ document }) => document === name);
+  return named(present) ?? named("table") ?? suits[0];
 }
 
 // The listing of photos that were sent: JSON lines, with the file's name as caption.

@@ -59,7 +59,7 @@ def test_one_new_file_is_known_everywhere(folder: Path, settings: Settings, mess
 
     client.post("/sign-in", data={"password": "open sesame"})
     panel = client.get("/").text
-    assert "<option>letters</option>" in panel and "Letters, one page for each person." in panel
+    assert '<option value="letters">Letters</option>' in panel and "Letters, one page for each person." in panel
     assert 'data-name="greeting"' in panel and 'data-name="copies"' in panel
 
     command = Kinds(render).get_command(click.Context(render), "letters")

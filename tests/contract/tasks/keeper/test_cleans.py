@@ -35,7 +35,7 @@ def test_an_old_file_is_removed_and_its_record_stays(stage: KeeperStage) -> None
         stage.age(export_id, created_at=time.time() - 100)
     clean_up_of(stage).run()
     kept = {entry.key for entry in stage.s.bucket.entries(f"exports/{old}/")}
-    assert kept == {f"exports/{old}/export.json"}
+    assert kept == {f"exports/{old}/export.json", f"exports/{old}/work.json"}
     assert stage.s.exports.load(old).state is State.EXPIRED
     assert stage.s.exports.load(running).state is State.QUEUED
     result = stage.s.exports.load(young).result
