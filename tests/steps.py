@@ -10,8 +10,8 @@ from pipeline.services import Services, open_services
 from pipeline.settings import Settings
 from pipeline.tasks import flow
 from pipeline.tasks.app import PipelineApp, make_app
+from pipeline.tasks.outcomes import Outcome
 from pipeline.tasks.queue import CeleryQueue
-from pipeline.tasks.step import Outcome
 
 STOPPING = threading.Event()
 """Of a process that was told to stop."""

@@ -55,8 +55,6 @@ class ExportRepository:
         self._last_plan: tuple[str, Plan] | None = None  # a plan never changes, and every chunk asks for it
         self._last_export: tuple[float, Export] | None = None  # and when it was read
 
-    # exports
-
     def accept(self, export: Export, records: bytes | None, *, lasting: bool) -> Export:
         """Store a new export, or return the one that already answers the same request.
 
@@ -191,8 +189,6 @@ class ExportRepository:
         """Return a page of the exports that are wanted, newest first, from the one behind the id `after` on."""
         return page(self._bucket, self.find, wanted, limit, after)
 
-    # plans and snapshots
-
     def snapshot(self, export_id: str, pieces: Iterable[bytes]) -> str:
         """Return the key of an export's snapshot. Writes it from `pieces`, unless a complete one exists.
 
@@ -227,8 +223,6 @@ class ExportRepository:
             raise DamagedExport(f"The plan of export {export_id} cannot be read: {error}.") from error
         self._last_plan = export_id, plan
         return plan  # another thread may have read another one meanwhile
-
-    # claims
 
     def _claim(self, export: Export, lasting: bool) -> Export | str | None:
         """Claim the request key for a new export.

@@ -20,11 +20,11 @@ from ..services import Services, open_services
 from ..settings import Settings
 from . import flow
 from .celery_beat import define_tasks
+from .outcomes import Again
 from .queue import CeleryQueue
 from .retry import Fail, Retry
 from .schedules import beat_schedule
 from .stall import stall_limits
-from .step import Again
 
 RESULT_SECONDS = 8 * 86400  # longer than EXPORT_DEADLINE, or the chord of a waiting export loses its counter
 FAILED = "failed: "  # what a task returns when it ended its export begins so; Celery's events show it

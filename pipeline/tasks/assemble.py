@@ -14,9 +14,10 @@ from ..exports.segments import segment_key
 from ..pdf.catalog import About
 from .bucket_output import BucketOutput, StoredSegments
 from .join import join
+from .outcomes import Again, Done, Missing, NotWanted, Outcome
 from .plan import load_plan
 from .segment_cache import SegmentCache
-from .step import Again, Done, Missing, NotWanted, Outcome, Signal, Work
+from .step import Signal, Work
 
 
 def body(work: Work) -> Outcome:

@@ -27,8 +27,9 @@ from ..pdf.fonts import default_chain
 from ..services import Message, Services, open_services
 from ..settings import Settings
 from . import flow
+from .outcomes import Again
 from .retry import Retry
-from .step import NEAR, Again, resident
+from .step import NEAR, resident
 
 log = logging.getLogger(__name__)
 LOOK_SECONDS = 0.02  # between two looks at the memory of the process that works

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from ..exports import notices
 from ..exports import work as history
-from .step import Done, Outcome, Work
+from .outcomes import Done, Outcome
+from .step import Work
 
 
 def body(work: Work) -> Outcome:

@@ -21,9 +21,10 @@ from ..exports.export import Export, Failure, State
 from ..exports.waves import Wave, first_waves, width_for
 from ..services import Message, Services
 from . import assemble, deliver, measure, plan, render, wave
+from .outcomes import Again, Done, Missing, Next, NotWanted, Outcome
 from .records import OBSERVERS, StepRecord, count_end, peak
 from .retry import Fail, Retry, RetryPolicy, kind, named
-from .step import INTERRUPTIONS, Again, Done, Missing, Next, NotWanted, Outcome, Step, lease_name, perform
+from .step import INTERRUPTIONS, Step, lease_name, perform
 
 log = logging.getLogger(__name__)
 LARGE = 32  # chunks; an export with more of them is large: it is sent in waves, and small ones overtake it

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from ..documents import InputRange
 from ..errors import InvalidRequest
+from .outcomes import Again, Done, NotWanted, Outcome
 from .plan import job_of
-from .step import INTERRUPTIONS, Again, Done, NotWanted, Outcome, Signal, Work
+from .step import INTERRUPTIONS, Signal, Work
 
 
 def body(work: Work) -> Outcome:

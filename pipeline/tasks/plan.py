@@ -17,8 +17,9 @@ from ..exports.measures import Ranges
 from ..exports.plan import Plan
 from ..exports.repository import listing_key
 from ..services import Services
+from .outcomes import Again, Done, Missing, NotWanted, Outcome
 from .paginate import Pagination
-from .step import INTERRUPTIONS, Again, Done, Missing, NotWanted, Outcome, Signal, Work, lease_name
+from .step import INTERRUPTIONS, Signal, Work, lease_name
 
 log = logging.getLogger(__name__)
 

@@ -9,9 +9,10 @@ from ..exports.plan import Chunk
 from ..exports.segments import SegmentRepository
 from ..pdf.fonts import check_fonts
 from .drawing import draw_chunk
+from .outcomes import Again, Done, NotWanted, Outcome
 from .plan import job_of, load_plan
 from .retry import pages_to_try
-from .step import INTERRUPTIONS, Again, Done, NotWanted, Outcome, Signal, Work
+from .step import INTERRUPTIONS, Signal, Work
 
 
 def body(work: Work) -> Outcome:

@@ -27,6 +27,7 @@ from ..exports.ids import is_id
 from ..exports.waves import Wave
 from ..services import Services
 from .lease import HeldLease, LeaseLost, Stopped
+from .outcomes import Again, NotWanted, Outcome
 from .stall import progressed
 
 log = logging.getLogger(__name__)
@@ -46,50 +47,6 @@ class Signal(Enum):
     GO_ON = "go on"
     ENOUGH = "enough"  # time or memory is nearly used up, or the process is told to end: store what is done
     UNWANTED = "unwanted"  # the export is over: drop the work
-
-
-@dataclass(frozen=True)
-class Done:
-    """The step is done; `export` as it is now, `pages` that were counted, drawn or joined."""
-
-    export: Export
-    pages: int = 0
-
-
-@dataclass(frozen=True)
-class Again:
-    """What is done is stored; the same message comes back for the rest."""
-
-    reason: str
-    pages: int = 0
-
-
-@dataclass(frozen=True)
-class Missing:
-    """What the step needs is missing, such as damaged segments: these chunks, or ranges of the listing, come first.
-    Then the step comes back."""
-
-    export: Export
-    chunks: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class Next:
-    """A wave is done: these chunks are sent next."""
-
-    export: Export
-    wave: Wave
-    chunks: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class NotWanted:
-    """There is nothing to do, or another process does it."""
-
-    reason: str
-
-
-Outcome = Done | Again | Next | Missing | NotWanted
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,9 @@ from ..exports.coverage import cover
 from ..exports.export import Export, State
 from ..exports.waves import Wave, next_wave
 from ..services import Services
+from .outcomes import Done, Next, NotWanted, Outcome
 from .plan import load_plan
-from .step import Done, Next, NotWanted, Outcome, Work
+from .step import Work
 
 
 def body(work: Work) -> Outcome:

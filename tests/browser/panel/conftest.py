@@ -16,7 +16,7 @@ from pipeline.errors import PipelineError
 from pipeline.services import Message, Services, open_services
 from pipeline.settings import Settings
 from pipeline.tasks import flow
-from pipeline.tasks.step import Outcome
+from pipeline.tasks.outcomes import Outcome
 from pipeline.web import create_app
 
 from ..parts import PATIENCE, served, uncomplaining

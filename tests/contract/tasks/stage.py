@@ -22,8 +22,8 @@ from pipeline.exports.request import ExportRequest
 from pipeline.exports.volumes import UNCUT, VolumeLimit
 from pipeline.services import Services
 from pipeline.tasks import flow
+from pipeline.tasks.outcomes import Again
 from pipeline.tasks.sender import Sender
-from pipeline.tasks.step import Again
 from pipeline.tasks.submit import submit
 from pipeline.tasks.transports import MailTransport
 

@@ -14,7 +14,7 @@ from pipeline.pdf.assembly import Assembly
 from pipeline.tasks import flow, step
 from pipeline.tasks.bucket_output import BucketOutput
 from pipeline.tasks.join import Written
-from pipeline.tasks.step import NotWanted
+from pipeline.tasks.outcomes import NotWanted
 
 from ... import steps
 from .stage import Stage

@@ -17,8 +17,8 @@ import pipeline
 from pipeline.errors import ResourceShort
 from pipeline.exports.export import State
 from pipeline.tasks import flow
+from pipeline.tasks.outcomes import Done
 from pipeline.tasks.retry import Retry
-from pipeline.tasks.step import Done
 
 from .stage import FIVE, Stage
 

@@ -18,7 +18,7 @@ from pipeline.pdf.assembly import Assembly
 from pipeline.services import open_services
 from pipeline.tasks import flow
 from pipeline.tasks.bucket_output import BucketOutput
-from pipeline.tasks.step import Again, Done
+from pipeline.tasks.outcomes import Again, Done
 
 from ... import steps
 from ...pictures import jpeg

@@ -14,8 +14,8 @@ from pipeline.errors import ReadFailed
 from pipeline.exports.export import State
 from pipeline.services import open_services
 from pipeline.tasks import flow
+from pipeline.tasks.outcomes import Done
 from pipeline.tasks.retry import Fail, Retry
-from pipeline.tasks.step import Done
 
 from ... import steps
 from ...pictures import jpeg

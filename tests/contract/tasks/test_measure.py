@@ -20,7 +20,8 @@ from pipeline.exports.removal import remove
 from pipeline.exports.request import ExportRequest
 from pipeline.exports.waves import Wave
 from pipeline.tasks import flow, paginate, plan
-from pipeline.tasks.step import Again, Missing, NotWanted, Signal
+from pipeline.tasks.outcomes import Again, Missing, NotWanted
+from pipeline.tasks.step import Signal
 from pipeline.tasks.submit import submit
 
 from ... import steps

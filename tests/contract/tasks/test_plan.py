@@ -16,7 +16,7 @@ from pipeline.exports.export import State
 from pipeline.services import Message
 from pipeline.settings import Settings
 from pipeline.tasks import flow
-from pipeline.tasks.step import Again
+from pipeline.tasks.outcomes import Again
 
 from ... import steps
 from ...pictures import jpeg

@@ -14,7 +14,7 @@ from pipeline.documents.inputs.bucket import BucketInputs
 from pipeline.documents.photos import Photos
 from pipeline.errors import ChunkFailed, ExportFailed, StoreDown
 from pipeline.services import Message
-from pipeline.tasks.step import Again
+from pipeline.tasks.outcomes import Again
 
 from ... import steps
 from .stage import ALBUM, FIVE, Stage, failing

@@ -19,9 +19,9 @@ from pipeline.exports.export import State
 from pipeline.exports.segments import segment_key
 from pipeline.exports.waves import Wave
 from pipeline.tasks import flow
+from pipeline.tasks.outcomes import NotWanted
 from pipeline.tasks.records import StepRecord
 from pipeline.tasks.retry import Fail, Retry
-from pipeline.tasks.step import NotWanted
 
 from ... import steps
 from .stage import Stage, failing

@@ -19,7 +19,7 @@ from pipeline.exports.export import Result, State
 from pipeline.exports.volumes import VolumeLimit
 from pipeline.settings import MIB
 from pipeline.tasks import flow
-from pipeline.tasks.step import Again
+from pipeline.tasks.outcomes import Again
 
 from ... import steps
 from ...unit.test_volumes import noise, seen

@@ -20,18 +20,8 @@ from pipeline.services import Services
 from pipeline.settings import Settings
 from pipeline.tasks import step
 from pipeline.tasks.lease import HeldLease
-from pipeline.tasks.step import (
-    Again,
-    Done,
-    Missing,
-    Next,
-    NotWanted,
-    Outcome,
-    Signal,
-    Step,
-    Work,
-    perform,
-)
+from pipeline.tasks.outcomes import Again, Done, Missing, Next, NotWanted, Outcome
+from pipeline.tasks.step import Signal, Step, Work, perform
 
 ID = new_id()
 MIB = 2**20

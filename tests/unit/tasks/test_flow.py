@@ -9,7 +9,7 @@ from pipeline.exports.ids import new_id
 from pipeline.exports.waves import Wave
 from pipeline.services import Message
 from pipeline.tasks.flow import LARGE, STEPS, after, chunks
-from pipeline.tasks.step import Again, Done, Missing, Next, NotWanted, Outcome
+from pipeline.tasks.outcomes import Again, Done, Missing, Next, NotWanted, Outcome
 
 ID = new_id()
 EXPORT = Export(ID, "photos", {}, "shop", 0.0, state=State.RENDERING, chunks=3)

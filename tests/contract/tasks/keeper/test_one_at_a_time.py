@@ -11,7 +11,7 @@ from pipeline.errors import ExportFailed
 from pipeline.exports.export import State
 from pipeline.tasks import flow
 from pipeline.tasks.again import retry
-from pipeline.tasks.step import NotWanted
+from pipeline.tasks.outcomes import NotWanted
 
 from .... import steps
 from .stage import KeeperStage

@@ -17,8 +17,9 @@ from pipeline.exports.export import State
 from pipeline.exports.repository import ExportRepository
 from pipeline.exports.request import ExportRequest
 from pipeline.tasks import flow
+from pipeline.tasks.outcomes import NotWanted
 from pipeline.tasks.retry import Retry
-from pipeline.tasks.step import NotWanted, lease_name
+from pipeline.tasks.step import lease_name
 from pipeline.tasks.submit import submit
 
 from .... import steps
