@@ -13,7 +13,7 @@ test: lint types check bench-smoke
 lint: .venv/ready ; $(BIN)/ruff check . && $(BIN)/ruff format --check .
 types: .venv/ready ; $(BIN)/mypy
 # More processes than cores: the longest tests mostly wait for servers and workers.
-check: .venv/ready ; $(BIN)/pytest -n 3 --dist loadgroup
+check: .venv/ready ; $(BIN)/pytest -n 4 --dist loadgroup
 bench-smoke: .venv/ready ; $(BIN)/python -m bench smoke
 bench: .venv/ready .venv-bench/ready
 	$(BIN)/python -m bench --json bench-work/results.json $(BENCH)
