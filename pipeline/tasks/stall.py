@@ -57,10 +57,8 @@ def progressed() -> None:
         return
     _limits.begun = now
     signal.setitimer(signal.ITIMER_REAL, _limits.soft)
-    # Its thread needs no interpreter: it ends a process that is stuck in a library, too.
-    faulthandler.dump_traceback_later(
-        _limits.hard, exit=True, file=sys.__stderr__ or sys.stderr
-    )  # Celery replaces it
+    # Its thread needs no interpreter: it also ends a process that is stuck in a library. Celery replaces sys.stderr.
+    faulthandler.dump_traceback_later(_limits.hard, exit=True, file=sys.__stderr__ or sys.stderr)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:  # noqa: ARG001  # the signature of a handler

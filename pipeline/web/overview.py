@@ -27,7 +27,7 @@ from .forms import params_in_words
 blueprint = Blueprint("overview", __name__, url_prefix="/panel")
 EXTENSION = "overview"
 LISTED = 20
-LOOKED_AT = 256  # chunks of which it is asked who draws them; those at work are among the first that are left
+LOOKED_AT = 256  # chunks whose leases are looked up; those at work are among the first that are left
 
 
 @blueprint.before_request

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import pytest
 import redis
 
 from local.services import Valkey
+from pipeline.adapters.bucket import Bucket
+from pipeline.adapters.bucket.s3 import S3Bucket
 from pipeline.adapters.public_addresses import Address
 from pipeline.adapters.redis import Coordination
 from pipeline.settings import Settings
@@ -52,3 +54,19 @@ def open_site(certificate: Certificate) -> Iterator[Open]:
             return site
 
         yield opened
+
+
+@contextmanager
+def bucket_requests(bucket: Bucket) -> Iterator[list[str]]:
+    """The URLs of the requests that are sent to the bucket."""
+    assert isinstance(bucket, S3Bucket)
+    events, urls = bucket._client.meta.events, list[str]()
+
+    def note(request: Any, **_: Any) -> None:
+        urls.append(request.url)
+
+    events.register("before-send.s3", note)
+    try:
+        yield urls
+    finally:
+        events.unregister("before-send.s3", note)

@@ -27,7 +27,8 @@ def ready(s: Services, listing: str, title: str = "Album") -> str:
     """Make an export. Returns its id."""
     export = submit(s, ExportRequest("photos", {"listing": listing, "title": title}, "panel")).export
     deadline = time.monotonic() + 30
-    while not s.exports.load(export.id).state.over and time.monotonic() < deadline:
+    while not s.exports.load(export.id).state.over:
+        assert time.monotonic() < deadline, "the export does not end"
         time.sleep(0.1)
     return export.id
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -23,6 +21,7 @@ from pipeline.exports.plan import Plan
 from pipeline.exports.repository import ExportRepository
 from pipeline.exports.segments import SegmentRepository, segment_key
 
+from ..conftest import bucket_requests
 from .records import PLAN, end, export, keys
 
 
@@ -92,7 +91,7 @@ def test_an_owners_newest_exports_come_first(exports: ExportRepository, bucket: 
 
 def test_listing_an_owner_costs_the_same_for_any_history(exports: ExportRepository, bucket: S3Bucket) -> None:
     mine = [exports.accept(export(f"r{n}", now=1_700_000_000.0 + n), None, lasting=False) for n in range(9)]
-    with asked(bucket) as urls:
+    with bucket_requests(bucket) as urls:
         assert list(exports.page(Wanted("shop"), 3).exports) == mine[:5:-1]
     assert [url for url in urls if "list-type" in url] == [urls[0]]
     assert "max-keys=4" in urls[0] and len(urls) == 1 + 3
@@ -137,25 +136,10 @@ def test_looking_for_expired_exports_reads_one_record(exports: ExportRepository,
         end(exports, old)
         exports.change(old.id, lambda e: e.to(State.EXPIRED))
     assert next(exports.kept()) == mine[4], "which removes the marks before it"
-    with asked(bucket) as urls:
+    with bucket_requests(bucket) as urls:
         assert next(exports.kept()) == mine[4]
     assert len(urls) == 2, "one listing and one record"
     assert list(exports.all()) != list(exports.kept()) == mine[4:]
-
-
-@contextmanager
-def asked(bucket: S3Bucket) -> Iterator[list[str]]:
-    """The URLs of the requests that are sent to the bucket."""
-    events, urls = bucket._client.meta.events, list[str]()
-
-    def note(request: Any, **_: Any) -> None:
-        urls.append(request.url)
-
-    events.register("before-send.s3", note)
-    try:
-        yield urls
-    finally:
-        events.unregister("before-send.s3", note)
 
 
 def test_closing_removes_segments_and_the_active_mark(exports: ExportRepository, bucket: S3Bucket) -> None:

@@ -2,39 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from pipeline.adapters.bucket.s3 import S3Bucket
 from pipeline.adapters.redis import polls
 from pipeline.services import Services
 from pipeline.tasks import flow
 from pipeline.web import create_app
 
 from ... import steps
+from ..conftest import bucket_requests
 from .conftest import ARCHIVE, SHOP, PutPhotos, asked, sign_in
-
-
-@contextmanager
-def calls(services: Services) -> Iterator[list[str]]:
-    """The URLs of the requests that are sent to the bucket."""
-    bucket = services.bucket
-    assert isinstance(bucket, S3Bucket)
-    events, urls = bucket._client.meta.events, list[str]()
-
-    def note(request: Any, **_: Any) -> None:
-        urls.append(request.url)
-
-    events.register("before-send.s3", note)
-    try:
-        yield urls
-    finally:
-        events.unregister("before-send.s3", note)
 
 
 class Poller:
@@ -58,7 +39,7 @@ def poller(client: FlaskClient, put_photos: PutPhotos) -> Poller:
 
 def test_nothing_changed_is_answered_without_the_bucket(poller: Poller, services: Services) -> None:
     assert poller.poll().status_code == 200
-    with calls(services) as urls:
+    with bucket_requests(services.bucket) as urls:
         for _ in range(3):
             answer = poller.poll()
             assert (answer.status_code, answer.data, answer.headers["ETag"]) == (304, b"", poller.etag)
