@@ -57,7 +57,7 @@ def progressed() -> None:
         return
     _limits.begun = now
     signal.setitimer(signal.ITIMER_REAL, _limits.soft)
-    # Its thread needs no interpreter: it also ends a process that is stuck in a library. Celery replaces sys.stderr.
+    # Its thread needs no interpreter: it also ends a process that is stuck in a library. Celery replaces stderr.
     faulthandler.dump_traceback_later(_limits.hard, exit=True, file=sys.__stderr__ or sys.stderr)
 
 
