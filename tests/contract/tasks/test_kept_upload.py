@@ -9,15 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.adapters.bucket.parts import Joining
+from pipeline.adapters.bucket.parts import MIN_PART, Joining
 from pipeline.adapters.bucket.s3_upload import S3Upload
 from pipeline.errors import StoreDown
 from pipeline.exports.export import State
 from pipeline.exports.segments import segment_key
+from pipeline.exports.volumes import SegmentEntry
 from pipeline.pdf.assembly import Assembly
 from pipeline.services import open_services
 from pipeline.tasks import flow
 from pipeline.tasks.bucket_output import BucketOutput
+from pipeline.tasks.kept_upload import KEPT_BYTES, KeptUpload
 from pipeline.tasks.outcomes import Again, Done
 
 from ... import steps
@@ -26,6 +28,7 @@ from ..lesser_s3 import Lacks, lesser
 from .stage import FIVE, Stage, failing
 from .test_assemble import noise
 
+EXPORT = "01m8m00000000000000000000a"
 ALBUM = [noise(1, 6), jpeg(1, 40, 30), noise(2, 11), noise(3, 6), noise(4, 6)]
 
 
@@ -132,6 +135,22 @@ def test_parts_of_other_segments_are_not_taken(
     assert before not in {upload for upload, _ in uploads.stored[2:]}
     assert stage.captions(export_id, tmp_path) == FIVE
     assert stage.store.uploads("") == []
+
+
+def test_the_same_segments_are_told_from_others_of_their_size(stage: Stage) -> None:
+    def opened(etag: str) -> KeptUpload:
+        segments = [SegmentEntry(0, KEPT_BYTES, 1, 0, "segment", etag)]
+        found = KeptUpload(stage.store, EXPORT, "joined.pdf", segments, Joining.COPIED, MIN_PART)
+        found.open()
+        return found
+
+    first = opened("one")
+    first.upload.write(1, bytes(MIN_PART))
+    same = opened("one")
+    assert (same.upload.id, same.parts) == (first.upload.id, {1: MIN_PART})
+    other = opened("two")
+    assert other.upload.id != first.upload.id and not other.parts
+    other.upload.abort()
 
 
 def test_an_upload_to_which_a_failed_attempt_adds_nothing_is_dropped(
