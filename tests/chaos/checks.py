@@ -40,9 +40,9 @@ def of_export(stage: Stage, caller: Caller, ended: float) -> list[str]:
     """Return what is wrong with an export that is over."""
     if caller.export["state"] != "ready":
         return [f"{caller.export['state']}: {caller.export.get('failure')}"]
-    problems = list(_file(caller, ended + TOLD_SECONDS))
+    problems = list(_file(caller, ended + TOLD_SECONDS * stage.patience))
     marks = [f"active/{caller.id}", f"unsent/{caller.id}"]
-    if left := _wait(lambda: [mark for mark in marks if stage.store.head(mark)], TOLD_SECONDS):
+    if left := _wait(lambda: [mark for mark in marks if stage.store.head(mark)], TOLD_SECONDS * stage.patience):
         problems.append(f"{left} stay")
     mails = _mails(stage, caller.address)
     if not 1 <= len(mails) <= 2 or len(set(mails)) != 1:
@@ -53,10 +53,10 @@ def of_export(stage: Stage, caller: Caller, ended: float) -> list[str]:
 def of_stage(stage: Stage, spent: float) -> list[str]:
     """Return what is left although nothing is outstanding. `spent`: seconds of all runs since the last time."""
     problems = []
-    if _wait(lambda: stage.running.dynos.count(), GONE_SECONDS):
+    if _wait(lambda: stage.running.dynos.count(), GONE_SECONDS * stage.patience):
         problems.append("workers stay")
     paid, stage.paid = stage.running.dynos.dyno_seconds() - stage.paid, stage.running.dynos.dyno_seconds()
-    if paid > WORKERS * (spent + SPARE_SECONDS):
+    if paid > WORKERS * (spent + SPARE_SECONDS * stage.patience):
         problems.append(f"{paid:.0f} dyno-seconds are paid for {spent:.0f} s")
     problems += _wait(lambda: _left_in_redis(stage), 5)
     if _left_in_bucket(stage):  # what arrives late is removed once an hour

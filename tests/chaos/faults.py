@@ -21,11 +21,15 @@ STOP_SECONDS = 5.0
 
 @dataclass(frozen=True)
 class Fault:
-    """A fault by its name. `act` begins it, and says what happens to the request. `seconds`: how long it lasts."""
+    """A fault by its name. `act` begins it, and says what happens to the request. `seconds`: how long it lasts.
+
+    `once`: no segment may be stored a second time because of it.
+    """
 
     name: str
     act: Act
     seconds: float = 0.0
+    once: bool = False
 
 
 def _kill_process(stage: Stage, request: Request) -> Effect:
@@ -132,8 +136,13 @@ def _queues(act: Callable[[Stage], None], stage: Stage, request: Request) -> Eff
     return PASS
 
 
-def _lasting(name: str, act: Callable[..., Effect], *seconds: float) -> tuple[Fault, ...]:
-    return tuple(Fault(f"{name}-{each:g}", partial(act, seconds=each), each) for each in seconds)
+def _lasting(name: str, act: Callable[..., Effect], *seconds: float, once: bool = False) -> tuple[Fault, ...]:
+    return tuple(Fault(f"{name}-{each:g}", partial(act, seconds=each), each, once) for each in seconds)
+
+
+def _bucket_refuses(name: str, verbs: tuple[str, ...]) -> tuple[Fault, ...]:
+    act = partial(_rule, "s3", verbs, Effect(status=503), "before")
+    return _lasting(name, act, 3, 10, 150, once=True)
 
 
 _WRITES, _READS = ("PUT", "POST", "DELETE"), ("GET", "HEAD")
@@ -155,17 +164,17 @@ FAULTS = (
     *_lasting("slow", _sleep, 3),
     # Redis
     Fault("redis-wiped", _wipe_redis),
-    *_lasting("redis-readonly", partial(_beside_redis, redis_server.refuse_writes), 1, 3, 10),
-    *_lasting("redis-oom", partial(_beside_redis, redis_server.fill_memory), 1, 3, 10),
-    *_lasting("redis-refused", partial(_refuse, "redis"), 1, 3, 10),
-    *_lasting("redis-killed", _kill_redis, 1, 3, 10),
+    *_lasting("redis-readonly", partial(_beside_redis, redis_server.refuse_writes), 1, 3, 10, 30),
+    *_lasting("redis-oom", partial(_beside_redis, redis_server.fill_memory), 1, 3, 10, 30),
+    *_lasting("redis-refused", partial(_refuse, "redis"), 1, 3, 10, 30),
+    *_lasting("redis-killed", _kill_redis, 1, 3, 10, 30),
     *_lasting("redis-maxclients", partial(_beside_redis, redis_server.limit_clients), 3),
     *_lasting("redis-loading", partial(_rule, "redis", ("",), _LOADING, "before"), 3),
     *_lasting("redis-hangs", _hang_redis, 3),
     # the bucket
-    *_lasting("bucket-writes", partial(_rule, "s3", _WRITES, Effect(status=503), "before"), 3, 10),
-    *_lasting("bucket-reads", partial(_rule, "s3", _READS, Effect(status=503), "before"), 3, 10),
-    *_lasting("bucket-all", partial(_rule, "s3", ("",), Effect(status=503), "before"), 3, 10),
+    *_bucket_refuses("bucket-writes", _WRITES),
+    *_bucket_refuses("bucket-reads", _READS),
+    *_bucket_refuses("bucket-all", ("",)),
     *_lasting("bucket-resets", partial(_rule, "s3", ("",), Effect(cut=True), "before"), 3),
     *_lasting("bucket-lost-answers", partial(_rule, "s3", _WRITES, Effect(cut=True), "after"), 3),
     *_lasting("bucket-truncates", partial(_rule, "s3", ("GET",), Effect(half=True), "after"), 3),
@@ -187,3 +196,4 @@ FAULTS = (
     Fault("messages-late", partial(_queues, messages.delay), messages.LATE_SECONDS),
     Fault("messages-forged", partial(_queues, messages.forge)),
 )
+SHORT = tuple(fault for fault in FAULTS if fault.seconds <= 30)  # those taken at random; longer ones by name only

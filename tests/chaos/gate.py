@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
@@ -51,6 +52,7 @@ class Gate:
         self.reached = threading.Event()
         self.error: Exception | None = None
         self.rules: dict[str, Rule] = {}
+        self.segments: Counter[str] = Counter()  # how often each was passed on to the bucket
         self._watch: _Watch | None = None
         self._lock = threading.Lock()
 
@@ -59,6 +61,7 @@ class Gate:
         with self._lock:
             self.reached.clear()
             self.error = None
+            self.segments.clear()
             self._watch = _Watch(point, when, act)
 
     def rest(self) -> None:
@@ -71,6 +74,8 @@ class Gate:
 
     def meet(self, request: Request, when: When) -> Effect:
         """Return what happens to a request; its sender waits until then."""
+        if when == "after" and re.match(r"PUT exports/\S+/segments/", request.text):
+            self.segments[request.text] += 1
         if (watch := self._taken(request, when)) and (effect := self._act(watch, request)) != PASS:
             return effect
         rule = self.rules.get(request.service)

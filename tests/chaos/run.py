@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from . import checks
 from .caller import Caller
-from .faults import FAULTS, Fault
+from .faults import FAULTS, SHORT, Fault
 from .gate import When
 from .points import POINTS, Point
 from .stage import Stage
@@ -52,7 +52,7 @@ class Result:
 
 def runs(seed: int, faults: Sequence[str] = (), points: Sequence[str] = ()) -> Iterator[Run]:
     """Yield runs without end: all combinations in an order of the seed, then again. Raises KeyError for a name."""
-    chosen = list(product(_named(POINTS, points), SIDES, _named(FAULTS, faults)))
+    chosen = list(product(_named(POINTS, points) or POINTS, SIDES, _named(FAULTS, faults) or SHORT))
     random.Random(seed).shuffle(chosen)
     number = 0
     while True:
@@ -64,13 +64,13 @@ def runs(seed: int, faults: Sequence[str] = (), points: Sequence[str] = ()) -> I
 def perform(stage: Stage, run: Run) -> Result:
     """Do a run on a stage."""
     if run.point.scaled:
-        _until(lambda: stage.running.dynos.count() == 0, END_SECONDS)
+        _until(lambda: stage.running.dynos.count() == 0, END_SECONDS * stage.patience)
     logs, began = checks.Logs(stage), time.monotonic()
     stage.gate.watch(run.point, run.side, partial(run.fault.act, stage))
     caller = Caller(stage, f"run{run.number}-{time.time_ns()}@example.org")
     problems: list[str] = []
     try:
-        ended = began + run.fault.seconds + END_SECONDS
+        ended = began + run.fault.seconds + END_SECONDS * stage.patience
         caller.ask(ended)
         caller.wait_for_end(ended)
         seconds = time.monotonic() - began
@@ -85,6 +85,8 @@ def perform(stage: Stage, run: Run) -> Result:
         stage.running.dynos.faults.clear()  # should no call have met it
     if stage.gate.error:
         problems.append(f"the fault could not be made: {stage.gate.error!r}")
+    if run.fault.once and (again := [text for text, times in stage.gate.segments.items() if times > 1]):
+        problems.append(f"stored more than once: {again}")
     return Result(run, stage.gate.reached.is_set(), seconds, (*problems, *logs.problems()))
 
 
@@ -98,7 +100,7 @@ def finish(stage: Stage, results: Sequence[Result]) -> list[Result]:
 
 def _named(table: Sequence[Named], names: Sequence[str]) -> Sequence[Named]:
     known = {each.name: each for each in table}
-    return [known[name] for name in names] if names else table
+    return [known[name] for name in names]
 
 
 def _until(true: Callable[[], bool], seconds: float) -> None:

@@ -25,14 +25,18 @@ from .proxies import HttpProxy, TcpProxy, mail_texts, redis_texts, served
 
 ENVIRON = {
     "DOCUMENTS": "tests.journey.slow",
+    "WAITING_PRICE": "1000",  # the maximum of workers, at once
+    "LOG_FORMAT": "json",
+}
+SHORT = {
     "KEEPER_SECONDS": "0.5",
     "LEASE_SECONDS": "2",
     "LINGER_SECONDS": "1",
     "REPAIR_PATIENCE": "5",
     "SHUTDOWN_SECONDS": "2",
-    "WAITING_PRICE": "1000",  # the maximum of workers, at once
-    "LOG_FORMAT": "json",
 }
+DEFAULTS = {"KEEPER_SECONDS": "5", "LINGER_SECONDS": "5"}  # where the local system has others
+LONGER = 4.0  # times as long as with short timings may all take with the defaults
 DISK_BYTES = 4 << 20  # of the disk for temporary files
 
 
@@ -52,6 +56,7 @@ class Stage:
     web: process.ProcessTree
     redis_pid: int
     redis_port: int
+    patience: float  # how many times longer everything may take than with short timings
     paid: float = 0.0  # dyno-seconds when they were last looked at
     _later: list[threading.Thread] = field(default_factory=list)
 
@@ -127,8 +132,8 @@ class Stage:
 
 
 @contextmanager
-def staged(folder: Path, **environ: str) -> Iterator[Stage]:
-    """Run the system. Nothing is left running after the block."""
+def staged(folder: Path, *, defaults: bool = False) -> Iterator[Stage]:
+    """Run the system, with short timings or with the defaults of its settings. It is ended after the block."""
     gate = Gate()
     redis, mail = TcpProxy(gate, "redis", redis_texts), TcpProxy(gate, "smtp", mail_texts)
     s3, heroku = HttpProxy(gate, "s3"), HttpProxy(gate, "heroku")
@@ -139,15 +144,15 @@ def staged(folder: Path, **environ: str) -> Iterator[Stage]:
         services = stack.enter_context(ExitStack())
         running = stack.enter_context(
             laptop(
-                folder, boot_seconds=0.1, stop_seconds=5,
-                environ={**ENVIRON, **({"TMPDIR": str(disk)} if disk else {}), **environ},
+                folder, boot_seconds=0.1, stop_seconds=30 if defaults else 5,
+                environ={**ENVIRON, **(DEFAULTS if defaults else SHORT), **({"TMPDIR": str(disk)} if disk else {})},
                 route=partial(_routed, redis, mail, s3, heroku),
             )
         )  # fmt: skip
         direct = S3Bucket.open(replace(running.settings, s3_endpoint_url=f"http://{s3.upstream}"))
         stage = Stage(
             running, gate, redis, mail, s3, heroku, disk, direct, services, running.web, running.valkey.pid,
-            running.valkey.port,
+            running.valkey.port, LONGER if defaults else 1.0,
         )  # fmt: skip
         stack.callback(lambda: stage.web.end(2))
         stack.callback(stage.settle)
