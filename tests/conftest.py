@@ -23,6 +23,17 @@ hypothesis.settings.register_profile("no-deadline", deadline=None)
 hypothesis.settings.load_profile("no-deadline")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--runs", type=int, default=1, help="Run each test so many times.")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Add the number of the run to each test, if there is more than one."""
+    if (runs := metafunc.config.getoption("--runs")) > 1:
+        metafunc.fixturenames.append("run")
+        metafunc.parametrize("run", range(runs))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def description_of_s3_is_read_once() -> Iterator[None]:
     """Each new client reads 0.1 s of JSON about S3; a process of ours opens one, the tests a thousand."""

@@ -74,7 +74,8 @@ def table(results: Sequence[Result]) -> Iterator[str]:
     by_fault: dict[str, list[Result]] = defaultdict(list)
     for result in results:
         by_fault[result.run.fault.name].append(result)
-    yield "\n| fault | runs | points | wrong | not reached | median s | longest s |\n|---|---|---|---|---|---|---|"
+    head = ("fault", "runs", "points", "wrong", "not reached", "median s", "longest s", "longest s after it")
+    yield f"\n| {' | '.join(head)} |\n{'|---' * len(head)}|"
     for fault, those in sorted(by_fault.items()):
         yield _row(fault, those)
     yield _row("**all**", results)
@@ -87,7 +88,7 @@ def _row(name: str, results: Sequence[Result]) -> str:
     wrong = sum(bool(result.problems) for result in results)
     return (
         f"| {name} | {len(met)} | {len(counts)} | {wrong} | {len(results) - len(met)}"
-        f" | {times[len(times) // 2]:.1f} | {times[-1]:.1f} |"
+        f" | {times[len(times) // 2]:.1f} | {times[-1]:.1f} | {max((r.after for r in met), default=0.0):.1f} |"
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,35 +18,39 @@ ORDER = {"pages": PAGES, "seconds": 0.05, "records": ["one"], "title": "Chaos"}
 
 
 class Caller:
-    """Asks for one export, and looks at it until it is over. The address for its mail is also the request's key."""
+    """Asks for one export, and looks at it until it is over. The address for its mail is also the request's key.
 
-    def __init__(self, stage: Stage, address: str) -> None:
+    `ended` returns the time by which it must be over; a fault that begins later moves it.
+    """
+
+    def __init__(self, stage: Stage, address: str, ended: Callable[[], float]) -> None:
         self._stage = stage
         self.address = address
+        self.ended = ended
         self.id = ""
         self.export: dict[str, Any] = {}
 
-    def ask(self, ended: float) -> None:
+    def ask(self) -> None:
         body = {"document": "slow", "params": ORDER, "notify": self.address, "chunk_pages": 4, "key": self.address}
-        self.id = str(self._call("POST", "/v1/exports", ended, json=body).json()["id"])
+        self.id = str(self._call("POST", "/v1/exports", self.ended, json=body).json()["id"])
 
-    def wait_for_end(self, ended: float) -> None:
-        while time.monotonic() < ended:
-            self.export = self._call("GET", f"/v1/exports/{self.id}", ended).json()
+    def wait_for_end(self) -> None:
+        while time.monotonic() < self.ended():
+            self.export = self._call("GET", f"/v1/exports/{self.id}", self.ended).json()
             if self.export["state"] in OVER:
                 return
             time.sleep(0.1)
         raise Wrong(f"it is still {self.export.get('state')}")
 
-    def download(self, folder: Path, ended: float) -> Path:
+    def download(self, folder: Path, ended: Callable[[], float]) -> Path:
         path = folder / f"{self.id}.pdf"
         path.write_bytes(self._call("GET", f"/v1/exports/{self.id}/download", ended).content)
         return path
 
-    def _call(self, method: str, path: str, ended: float, **more: Any) -> requests.Response:
+    def _call(self, method: str, path: str, ended: Callable[[], float], **more: Any) -> requests.Response:
         """Return an answer of 2xx. Sends the request again when the web process or a service is away."""
         running, problem = self._stage.running, ""
-        while time.monotonic() < ended:
+        while time.monotonic() < ended():
             try:
                 answer = requests.request(
                     method, running.url + path, headers=running.headers, timeout=REQUEST_SECONDS, **more

@@ -24,25 +24,27 @@ if TYPE_CHECKING:
 
 PAGES = 12
 TOLD_SECONDS = 60.0  # from the end of an export to its mail, should its sender be killed and the next one wait
-GONE_SECONDS = 30.0
+GONE_SECONDS = 60.0  # a last retry waits for 30 s
 SPARE_SECONDS = 20.0  # that workers may be paid beyond the runs: boot, linger, restarts
 WORKERS = 2
 FOREVER = "_kombu."  # keys of Redis that stay: which queues there are
 KEPT = ("export.json", "work.json", "plan.json", "listing.jsonl", "result/")
 LIBRARIES = ("celery", "kombu", "billiard", "multiprocessing", "gunicorn")
+ALARM = "pipeline.tasks.health"  # says at level ERROR what is away
 
 
 class Wrong(Exception):
     """A promise was broken; no use to go on with the run."""
 
 
-def of_export(stage: Stage, caller: Caller, ended: float) -> list[str]:
+def of_export(stage: Stage, caller: Caller) -> list[str]:
     """Return what is wrong with an export that is over."""
     if caller.export["state"] != "ready":
         return [f"{caller.export['state']}: {caller.export.get('failure')}"]
-    problems = list(_file(caller, ended + TOLD_SECONDS * stage.patience))
+    told = max(caller.ended(), time.monotonic()) + TOLD_SECONDS * stage.patience
+    problems = list(_file(caller, told))
     marks = [f"active/{caller.id}", f"unsent/{caller.id}"]
-    if left := _wait(lambda: [mark for mark in marks if stage.store.head(mark)], TOLD_SECONDS * stage.patience):
+    if left := _wait(lambda: [mark for mark in marks if stage.store.head(mark)], told - time.monotonic()):
         problems.append(f"{left} stay")
     mails = _mails(stage, caller.address)
     if not 1 <= len(mails) <= 2 or len(set(mails)) != 1:
@@ -65,9 +67,9 @@ def of_stage(stage: Stage, spent: float) -> list[str]:
     return problems
 
 
-def _file(caller: Caller, ended: float) -> Iterator[str]:
+def _file(caller: Caller, told: float) -> Iterator[str]:
     with tempfile.TemporaryDirectory() as folder:
-        seen = read(caller.download(Path(folder), ended))
+        seen = read(caller.download(Path(folder), lambda: told))
     if [page.text for page in seen.pages] != [f"slow page {n + 1} of {PAGES}" for n in range(PAGES)]:
         yield f"the pages are {[page.text for page in seen.pages]}"
     if len(seen.bookmarks) != PAGES or seen.complaints:
@@ -129,6 +131,6 @@ def _problem(line: str) -> str:
         record = json.loads(line)
     except ValueError:
         return "a traceback" if line.startswith("Traceback") else ""
-    ours = not str(record.get("logger")).startswith(LIBRARIES)
+    ours = not str(record.get("logger")).startswith((*LIBRARIES, ALARM))
     bad = "exception" in record or record.get("level") in ("error", "critical")
     return str(record["message"])[:200] if ours and bad else ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -50,6 +51,7 @@ class Gate:
 
     def __init__(self) -> None:
         self.reached = threading.Event()
+        self.reached_at = 0.0  # by the monotonic clock
         self.error: Exception | None = None
         self.rules: dict[str, Rule] = {}
         self.segments: Counter[str] = Counter()  # how often each was passed on to the bucket
@@ -98,4 +100,5 @@ class Gate:
             self.error = error
             return PASS
         finally:
+            self.reached_at = time.monotonic()
             self.reached.set()

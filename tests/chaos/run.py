@@ -13,7 +13,7 @@ from typing import TypeVar
 from . import checks
 from .caller import Caller
 from .faults import FAULTS, SHORT, Fault
-from .gate import When
+from .gate import Gate, When
 from .points import POINTS, Point
 from .stage import Stage
 
@@ -38,16 +38,20 @@ class Run:
 
 @dataclass(frozen=True)
 class Result:
-    """What a run showed: whether the fault happened, how long the export took, and what was wrong."""
+    """What a run showed: whether the fault happened, how long the export took, and what was wrong.
+
+    `after`: seconds from the end of the fault to the end of the export.
+    """
 
     run: Run
     reached: bool
     seconds: float
+    after: float
     problems: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         words = "; ".join(self.problems) or ("right" if self.reached else "the point was not reached")
-        return f"{self.run}  {self.seconds:5.1f} s  {words}"
+        return f"{self.run}  {self.seconds:5.1f} s  {self.after:5.1f} s after  {words}"
 
 
 def runs(seed: int, faults: Sequence[str] = (), points: Sequence[str] = ()) -> Iterator[Run]:
@@ -67,16 +71,18 @@ def perform(stage: Stage, run: Run) -> Result:
         _until(lambda: stage.running.dynos.count() == 0, END_SECONDS * stage.patience)
     logs, began = checks.Logs(stage), time.monotonic()
     stage.gate.watch(run.point, run.side, partial(run.fault.act, stage))
-    caller = Caller(stage, f"run{run.number}-{time.time_ns()}@example.org")
+    over = partial(_over, stage.gate, run.fault, began)
+    caller = Caller(
+        stage, f"run{run.number}-{time.time_ns()}@example.org", lambda: over() + END_SECONDS * stage.patience
+    )
     problems: list[str] = []
     try:
-        ended = began + run.fault.seconds + END_SECONDS * stage.patience
-        caller.ask(ended)
-        caller.wait_for_end(ended)
-        seconds = time.monotonic() - began
-        problems += checks.of_export(stage, caller, ended)
+        caller.ask()
+        caller.wait_for_end()
+        ended = time.monotonic()
+        problems += checks.of_export(stage, caller)
     except checks.Wrong as wrong:
-        seconds = time.monotonic() - began
+        ended = time.monotonic()
         problems.append(str(wrong))
     finally:
         stage.gate.reached.wait(AFTER_SECONDS)
@@ -87,7 +93,13 @@ def perform(stage: Stage, run: Run) -> Result:
         problems.append(f"the fault could not be made: {stage.gate.error!r}")
     if run.fault.once and (again := [text for text, times in stage.gate.segments.items() if times > 1]):
         problems.append(f"stored more than once: {again}")
-    return Result(run, stage.gate.reached.is_set(), seconds, (*problems, *logs.problems()))
+    problems += logs.problems()
+    return Result(run, stage.gate.reached.is_set(), ended - began, max(0.0, ended - over()), tuple(problems))
+
+
+def _over(gate: Gate, fault: Fault, began: float) -> float:
+    """Return when the fault is over: now known, or the begin of the run if it was not met yet."""
+    return gate.reached_at + fault.seconds if gate.reached.is_set() else began
 
 
 def finish(stage: Stage, results: Sequence[Result]) -> list[Result]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import time
@@ -19,6 +20,7 @@ from local.laptop import Laptop, laptop
 
 from ..readback import read
 from . import client
+from .kills import KILLS
 
 SLOW = "tests.journey.slow"
 TIMINGS = {
@@ -80,21 +82,33 @@ def test_all_workers_are_killed_in_the_middle_of_chunks(tmp_path: Path) -> None:
         assert_right_and_told_once(running, export_id, 100, tmp_path)
 
 
-def test_workers_are_killed_while_they_measure(tmp_path: Path) -> None:
-    """No row is lost or doubled."""
+def measured_ranges(running: Laptop) -> list[int]:
+    """The ranges that were measured to their end, from the logs of the workers."""
+    lines = "".join(path.read_text() for path in (running.folder / "logs").glob("worker.*.log")).splitlines()
+    steps = [json.loads(line) for line in lines if '"step":"measure"' in line.replace(": ", ":")]
+    return [int(step["chunk"]) for step in steps if step["outcome"] == "done"]
+
+
+@pytest.mark.parametrize("who", KILLS)
+@pytest.mark.parametrize("phase", ["measuring", "paginating"])
+def test_workers_or_the_leader_are_killed_while_a_table_is_planned(tmp_path: Path, phase: str, who: str) -> None:
+    """No row is lost or doubled, and no range is measured twice."""
     rows = "".join(f'"row {n},\nof several lines",{n}\n' for n in range(2000))
-    with system(tmp_path, DOCUMENTS="tests.journey.ranges") as running:
+    with system(tmp_path, DOCUMENTS="tests.journey.ranges", LOG_FORMAT="json") as running:
         running.store.put("inputs/rows.csv", b"text,number\n" + rows.encode())
         columns = [{"field": "text"}, {"field": "number", "total": True}]
         export_id = client.ask(running, "table", listing="inputs/rows.csv", columns=columns)
 
-        def measured() -> int:
-            return len(list(running.store.entries(f"exports/{export_id}/measures/0")))
+        def stored(kills: int) -> bool:
+            names = list(running.store.entries(f"exports/{export_id}/measures/"))
+            keys = [entry.key.rpartition("/")[2] for entry in names]
+            if phase == "measuring":
+                return sum(key.startswith("0") for key in keys) > 4 * kills
+            return any(key.startswith("pages-") and int(key[6:]) > 10_000 * kills for key in keys)
 
         for kills in (1, 2):
-            client.wait_until("ranges are measured", lambda kills=kills: measured() > 4 * kills)  # type: ignore[misc]
-            for name in ("worker.1", "worker.2"):
-                running.dynos.kill(name, SIGKILL)
+            client.wait_until(f"it is {phase}", lambda kills=kills: stored(kills))  # type: ignore[misc]
+            KILLS[who](running)
         export = client.wait_for_end(running, export_id)
         assert export["state"] == "ready", export
         seen = read(client.download(running, export_id, tmp_path))
@@ -103,6 +117,8 @@ def test_workers_are_killed_while_they_measure(tmp_path: Path) -> None:
         text = "\n".join(page.text for page in seen.pages)
         assert [int(found) for found in re.findall(r"^row (\d+),", text, re.MULTILINE)] == list(range(2000))
         assert str(sum(range(2000))) in text
+        ranges = measured_ranges(running)
+        assert len(ranges) == len(set(ranges)), "one was measured twice"
 
 
 @pytest.mark.parametrize(("after_pages", "chunk_pages"), [(0, 15), (4, 15), (30, 15), (30, 1)])
