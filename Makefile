@@ -17,7 +17,7 @@ check: .venv/ready ; $(BIN)/pytest -n 4 --dist loadgroup
 bench-smoke: .venv/ready ; $(BIN)/python -m bench smoke
 bench: .venv/ready .venv-bench/ready
 	$(BIN)/python -m bench --json bench-work/results.json $(BENCH)
-	$(if $(BENCH),,$(BIN)/python -m bench report bench-work/results.json $(wildcard bench-work/million.json))
+	$(if $(BENCH),,$(BIN)/python -m bench report bench-work/results.json $(wildcard bench-work/million*.json))
 mutants: .venv-mutants/ready ; nice .venv-mutants/bin/python tests/mutants/run.py $(FILES)
 
 .venv/ready: requirements.txt requirements-dev.txt

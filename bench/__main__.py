@@ -17,7 +17,21 @@ from pipeline.scaler.decide import Policy
 from pipeline.scaler.simulate.world import Conditions
 
 from . import curves as curving
-from . import figures, inputs, machine, measure, registry, report, scale, scaling, smoke, speedup, styles, wrapped
+from . import (
+    figures,
+    inputs,
+    machine,
+    measure,
+    million,
+    registry,
+    report,
+    scale,
+    scaling,
+    smoke,
+    speedup,
+    styles,
+    wrapped,
+)
 from .figures import Figure
 from .measure import ROOT
 
@@ -142,16 +156,15 @@ def run_scaling_soak(runs: int) -> None:
 
 
 @bench.command("million", help="A table of a million pages, made, opened and compared; goes on where it broke off.")
-@click.option("--pages", type=click.IntRange(1000), default=1_000_000)
+@click.option("--pages", type=click.IntRange(1000), default=million.PAGES)
+@click.option("--input", "kind", type=click.Choice(list(million.INPUTS)), default="plain", help="The rows [plain].")
 @click.option("--again", is_flag=True, help="Begin anew.")
 @json_option
 @work_option
-def run_million(pages: int, again: bool, file: Path | None, work: Path) -> None:
-    from . import million
-
+def run_million(pages: int, kind: str, again: bool, file: Path | None, work: Path) -> None:
     work.mkdir(parents=True, exist_ok=True)
     result = begun(registry.tools("tables"))
-    found, readers = million.run(work, pages, again, say)
+    found, readers = million.run(work, pages, kind, again, say)
     finish(result | {"readers": readers}, found, file)
 
 

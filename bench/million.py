@@ -1,7 +1,7 @@
 """A table of a million pages on two workers of 512 MB: made, opened by others, and compared.
 
 What is finished is kept in the folder, inputs and results in the bucket beneath it: a second call goes on
-with the step that broke off.
+with the step that broke off. The log of the whole run is written to docs/.
 """
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ import shutil
 import subprocess
 import sys
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +26,7 @@ from pipeline.exports.stores import Stores
 from pipeline.tasks.app import open_with_celery
 from pipeline.tasks.plan import job_of
 
-from . import inputs, measure, readers, registry
+from . import inputs, machine, measure, readers, registry, texts
 from .chunked import PIXELS, write_alone
 from .figures import Figure
 from .system import TABLE, Order, Watch, processes, put, resident, running
@@ -32,10 +34,29 @@ from .system import TABLE, Order, Watch, processes, put, resident, running
 MB = 1_000_000
 TOLD = 10.0  # seconds from one line of the log to the next
 LOOK = 0.2  # from one look at the export to the next
+PAGES = 1_000_000  # of the run whose log is kept
 BASE = 10_000  # pages of the shorter runs that this one is compared with
 SMALL = 1_000
 Say = Callable[[str], None]
 Found = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Input:
+    """A kind of rows. Those of a plain page fill `pages` pages; `peer`: cairo's table has the same rows."""
+
+    name: str
+    log: str  # in docs/
+    blocks: Callable[[int], Iterator[bytes]]
+    pages: float
+    peer: bool = False
+
+
+INPUTS = {
+    "plain": Input("", "million.log", inputs.csv_blocks, 1, peer=True),
+    "wrapped": Input(" of wrapped notes", "million-wrapped.log", texts.VARIANTS[texts.NOTES].blocks, 1.8538),
+}
+"""What --input names. Notes wrap over 1 to 5 lines: 21.57 rows fill a page, so there are about as many as asked."""
 
 
 class Steps:
@@ -67,28 +88,35 @@ class Steps:
         self._say(line)
 
 
-def run(work: Path, pages: int, again: bool, say: Say) -> tuple[list[Figure], list[Found]]:
+def run(work: Path, pages: int, kind: str, again: bool, say: Say) -> tuple[list[Figure], list[Found]]:
     """All of it; figures with their bars, and what the readers said."""
-    folder = work / f"million-{pages}"
+    given = INPUTS[kind]
+    folder = work / f"million-{kind}-{pages}"
     if again:
         shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(exist_ok=True)
     steps = Steps(folder, say)
-    made = {n: steps.once(f"table of {n} pages", make, folder, n, steps) for n in (SMALL, BASE, pages)}
-    cairo = steps.once(f"cairo, {BASE} pages", by_cairo, work)
-    file = folder / "result.pdf"
-    steps.once("fetching the file", fetch, folder, made[pages]["key"], file)
-    seen = [steps.once(f"opened by {name}", opened, name, file, pages) for name in readers.READERS]
-    same = steps.once("pages compared", compared, folder, made[pages]["id"], file, pages)
-    return list(figures(pages, made, cairo, seen, same)), seen
+    steps.say(", ".join(f"{name} {value}" for name, value in machine.described().items()))
+    made = {n: steps.once(f"table of {n} pages", make, folder, given, n, steps) for n in (SMALL, BASE, pages)}
+    cairo = steps.once(f"cairo, {BASE} pages", by_cairo, work) if given.peer else None
+    whole, file = made[pages], folder / "result.pdf"
+    steps.once("fetching the file", fetch, folder, whole["key"], file)
+    seen = [steps.once(f"opened by {name}", opened, name, file, whole["pages"]) for name in readers.READERS]
+    same = steps.once("pages compared", compared, folder, whole["id"], file, whole["pages"])
+    found = list(figures(pages, given, made, cairo, seen, same))
+    for figure in found:
+        steps.say(f"{figure.what}: {figure.value:.4g} {figure.unit} {figure.bar} ({figure.how})")
+    if pages == PAGES:
+        shutil.copy(folder / "log.txt", measure.ROOT / "docs" / given.log)
+    return found, seen
 
 
-def make(folder: Path, pages: int, steps: Steps) -> Found:
+def make(folder: Path, given: Input, pages: int, steps: Steps) -> Found:
     """One export: its times, the peaks of its processes, its file."""
-    with running(folder / "system", 2) as system:
+    with running(folder / "system", 2, LOG_FORMAT="json") as system:
         key = f"inputs/rows-{pages}.csv"
         if system.store.head(key) is None:
-            size = put(system.store, key, inputs.csv_blocks(pages))
+            size = put(system.store, key, given.blocks(round(pages / given.pages)))
             steps.say(f"  {size / MB:,.0f} MB of CSV are in the bucket")
         drop_left_over(system)
         with Watch() as watch:
@@ -106,9 +134,23 @@ def make(folder: Path, pages: int, steps: Steps) -> Found:
             raise RuntimeError(f"Export {order.id} has no file.")
         steps.say(f"  {seconds:.1f} s, {export.result.bytes / MB:,.0f} MB; states first seen at {order.seen}")
         return {
-            "id": order.id, "key": export.result.key, "bytes": export.result.bytes, "seconds": seconds,
-            "seen": order.seen, "peaks": watch.peaks, "chunks": export.chunks, "kills": kills,
+            "id": order.id, "key": export.result.key, "bytes": export.result.bytes, "pages": export.pages,
+            "seconds": seconds, "seen": order.seen, "peaks": watch.peaks, "chunks": export.chunks, "kills": kills,
+            "tasks": tasks(folder / "system" / "logs", order.id, steps),
         }  # fmt: skip
+
+
+def tasks(logs: Path, export_id: str, steps: Steps) -> dict[str, float]:
+    """Seconds of the longest task of each step of an export, by the records of the workers."""
+    took = defaultdict[str, list[float]](list)
+    for path in logs.glob("worker.*.log"):
+        for line in path.open():
+            if '"message": "step"' in line and export_id in line:
+                record = json.loads(line)
+                took[record["step"]].append(record["ms"] / 1000)
+    for step, seconds in took.items():
+        steps.say(f"  {step}: {len(seconds)} tasks, {sum(seconds):.1f} s, the longest {max(seconds):.1f} s")
+    return {step: max(seconds) for step, seconds in took.items()}
 
 
 def drop_left_over(system: Laptop) -> None:
@@ -187,9 +229,11 @@ def pixels(document: Any, page: int) -> bytes:
     return shown
 
 
-def figures(pages: int, made: dict[int, Found], cairo: float, seen: list[Found], same: int) -> Iterator[Figure]:
-    whole, base, small = made[pages], made[BASE], made[SMALL]
-    times, name = pages / BASE, f"{pages:,} pages"
+def figures(
+    asked: int, given: Input, made: dict[int, Found], cairo: float | None, seen: list[Found], same: int
+) -> Iterator[Figure]:
+    whole, base, small = made[asked], made[BASE], made[SMALL]
+    times, name = whole["pages"] / base["pages"], f"{whole['pages']:,} pages{given.name}"
     largest, least = max(whole["peaks"].values()), max(small["peaks"].values())
     kinds = ", ".join(f"{kind} {peak / MB:.0f} MB" for kind, peak in sorted(whole["peaks"].items()))
     yield Figure(f"{name}: largest process", largest / MB, "MB", kinds, most=160)
@@ -197,9 +241,15 @@ def figures(pages: int, made: dict[int, Found], cairo: float, seen: list[Found],
         f"{name}: largest process by that of {SMALL:,} pages", largest / least, "×", f"{least / MB:.0f} MB", 1.15
     )
     yield Figure(f"{name}: killed for want of memory", whole["kills"], "", "workers in 512 MB cgroups", most=0)
-    how = f"{whole['seconds']:.0f} s by {times:g} × {cairo:.1f} s of cairo for {BASE:,}"
-    yield Figure(f"{name}: time by cairo's", whole["seconds"] / (times * cairo), "×", how, most=0.25)
-    how = f"{whole['seconds']:.0f} s by {times:g} × {base['seconds']:.1f} s for {BASE:,}, both request to ready"
+    step, longest = max(whole["tasks"].items(), key=lambda task: task[1])
+    yield Figure(f"{name}: longest single task", longest, "s", f"of the step {step}", most=60)
+    if cairo:
+        how = f"{whole['seconds']:.0f} s by {times:.4g} × {cairo:.1f} s of cairo for {BASE:,}"
+        yield Figure(f"{name}: time by cairo's", whole["seconds"] / (times * cairo), "×", how, most=0.25)
+    how = (
+        f"{whole['seconds']:.0f} s by {times:.4g} × {base['seconds']:.1f} s for {base['pages']:,},"
+        " both request to ready"
+    )
     yield Figure(f"{name}: time by our own", whole["seconds"] / (times * base["seconds"]), "×", how, most=1.1)
     yield Figure(
         f"{name}: readers that found it sound", sum(r["sound"] for r in seen), "", "of four", least=len(seen)

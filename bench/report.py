@@ -23,7 +23,8 @@ theirs (all threads, median of the rounds): 0.20 means a fifth of their cost. Ev
 so that imports and reading fonts do not count. Memory is the peak of the process.
 
 To repeat: `make bench`, which writes this page (`python -m bench --help` lists its parts). The document of a
-million pages is `python -m bench million --json bench-work/million.json`, before it.
+million pages is `python -m bench million --json bench-work/million.json`, before it; with
+`--input wrapped --json bench-work/million-wrapped.json`, one of wrapped notes.
 """
 
 TITLES = {

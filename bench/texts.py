@@ -8,6 +8,7 @@ import json
 import random
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import chain, islice
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -19,6 +20,7 @@ from .registry import find, tool
 PLAIN = "plain"
 NOTES = "wrapped notes"
 ROUNDS = 5
+ROWS = 20_000  # of a block
 _ACCENTS = ("José", "Zoë", "Müller", "Łódź", "Søren", "Nuñez", "Ågren", "Čapek")
 _SCRIPTS = ("Иванов Пётр", "Παπαδόπουλος", "王小明", "김철수", "Сидорова Анна", "Γεωργίου Μαρία", "さくら")
 _ARABIC = ("محمد علي", "فاطمة الزهراء", "أحمد حسن", "خالد بن الوليد", "مريم يوسف")
@@ -37,18 +39,27 @@ class Variant:
     most: float | None = None
     ending: str = "csv"
 
+    def blocks(self, pages: int) -> Iterator[bytes]:
+        """The input, a block at a time: as many rows as fill so many plain pages."""
+        plain = csv.reader(line for block in inputs.csv_blocks(pages) for line in block.decode().splitlines(True))
+        titles = next(plain)
+        rows = iter(self.rows(plain))
+        if self.ending == "csv":
+            rows = chain([titles], rows)
+        while some := list(islice(rows, ROWS)):
+            text = io.StringIO()
+            if self.ending == "csv":
+                csv.writer(text, lineterminator="\n").writerows(some)
+            else:
+                text.writelines(json.dumps(dict(zip(titles, row, strict=True))) + "\n" for row in some)
+            yield text.getvalue().encode()
+
     def source(self, folder: Path, pages: int) -> Path:
-        """The input: as many rows as fill so many plain pages."""
+        """The input as a file."""
 
         def write(path: Path) -> None:
-            plain = csv.reader(io.StringIO(b"".join(inputs.csv_blocks(pages)).decode()))
-            titles = next(plain)
-            rows = self.rows(plain)
-            with path.open("w", newline="", encoding="utf-8") as file:
-                if self.ending == "csv":
-                    csv.writer(file, lineterminator="\n").writerows([titles, *rows])
-                else:
-                    file.writelines(json.dumps(dict(zip(titles, row, strict=True))) + "\n" for row in rows)
+            with path.open("wb") as file:
+                file.writelines(self.blocks(pages))
 
         return inputs.kept(folder / f"{self.name.replace(' ', '-')}-{pages}.{self.ending}", write)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pypdf
 import pytest
 
-from bench import inputs, registry, report, wrapped
+from bench import inputs, million, registry, report, wrapped
 from bench.figures import Figure, of_rows
 from bench.ours import render
 from bench.registry import OURS
@@ -59,6 +59,15 @@ def test_our_wrapped_table_has_all_rows_of_its_csv(tmp_path: Path) -> None:
         assert len(reader.pages) in range(18, 23)
     with pytest.raises(RuntimeError, match="in their order"):
         wrapped.check(wrapped.source(tmp_path, 1), out)
+
+
+@pytest.mark.parametrize("kind", list(million.INPUTS))
+def test_rows_of_the_large_table_fill_as_many_pages_as_are_asked_for(tmp_path: Path, kind: str) -> None:
+    given, source, out = million.INPUTS[kind], tmp_path / "rows.csv", tmp_path / "out.pdf"
+    source.write_bytes(b"".join(given.blocks(round(100 / given.pages))))
+    render("table", source, out, **TABLE)
+    with pypdf.PdfReader(out) as reader:
+        assert len(reader.pages) in range(99, 102)
 
 
 def test_our_album_has_all_its_photos(tmp_path: Path) -> None:
