@@ -140,7 +140,10 @@ class DocumentJob:
         plan = split_into_chunks(survey, settings, chunk_pages, listing, volume)
         refuse(self.params.strict, survey.warnings)
         told = language(self.params)
-        return replace(plan, fonts=default_chain().fingerprint, strict=self.params.strict, language=told)
+        return replace(
+            plan, fonts=default_chain().fingerprint, strict=self.params.strict, language=told,
+            creator=settings.house_name,
+        )  # fmt: skip
 
     def planned(self, plan: Plan) -> DocumentJob:
         """Returns the job on the version of the listing that was planned; any other raises InputChanged."""

@@ -134,7 +134,8 @@ class Plan:
     """The cut of an export, stored as exports/<id>/plan.json.
 
     `fonts` is the fingerprint of the fonts that it was planned with. `page_seconds` is how long drawing a page
-    takes, as the document estimates it before the scaler learned anything. `language` is that of the document.
+    takes, as the document estimates it before the scaler learned anything. `language` is that of the document,
+    `creator` who publishes it; empty: this program.
     """
 
     records: int
@@ -148,6 +149,7 @@ class Plan:
     volumes: VolumePlan = WHOLE
     strict: bool = False  # a warning fails the export
     language: str = "en"
+    creator: str = ""
 
 
 def pages_per_chunk(

@@ -19,12 +19,13 @@ _NOT_XML = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # 
 @dataclass(frozen=True)
 class About:
     """What the file says about itself. `created` is in seconds since 1970; the /ID is a hash of `id`; `language` is
-    a tag such as de-DE (RFC 5646)."""
+    a tag such as de-DE (RFC 5646); `creator` is who publishes it."""
 
     title: str
     created: float
     id: str
     language: str = "en"
+    creator: str = PRODUCER
 
     @property
     def digest(self) -> str:
@@ -64,8 +65,8 @@ def catalog(about: About, features: Features) -> bytes:
 def information(about: About) -> bytes:
     """Return the information dictionary; it says the same as the metadata."""
     stamp = time.strftime("D:%Y%m%d%H%M%SZ", time.gmtime(about.created)).encode()
-    return b"<</Title%s/Creator(%s)/Producer(%s)/CreationDate(%s)/ModDate(%s)>>" % (
-        text_string(about.title), PRODUCER.encode(), PRODUCER.encode(), stamp, stamp,
+    return b"<</Title%s/Author%s/Creator(%s)/Producer(%s)/CreationDate(%s)/ModDate(%s)>>" % (
+        text_string(about.title), text_string(about.creator), PRODUCER.encode(), PRODUCER.encode(), stamp, stamp,
     )  # fmt: skip
 
 
@@ -73,8 +74,9 @@ def metadata(about: About) -> Stream:
     """Return the XMP packet. It is not compressed, so that programs find it without reading PDF."""
     stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(about.created))
     packet = _PACKET.format(
-        title=_text(about.title), language=_text(about.language), stamp=stamp, producer=PRODUCER, id=about.digest
-    )
+        title=_text(about.title), creator=_text(about.creator), language=_text(about.language), stamp=stamp,
+        producer=PRODUCER, id=about.digest,
+    )  # fmt: skip
     return Stream.from_bytes(b"/Type/Metadata/Subtype/XML", packet.encode())
 
 
@@ -88,6 +90,7 @@ _PACKET = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
  xmlns:pdf="http://ns.adobe.com/pdf/1.3/" xmlns:xmpMM="http://ns.adobe.com/xap/1.0/mm/">
 <dc:format>application/pdf</dc:format>
 <dc:title><rdf:Alt><rdf:li xml:lang="x-default">{title}</rdf:li></rdf:Alt></dc:title>
+<dc:creator><rdf:Seq><rdf:li>{creator}</rdf:li></rdf:Seq></dc:creator>
 <dc:language><rdf:Bag><rdf:li>{language}</rdf:li></rdf:Bag></dc:language>
 <xmp:CreateDate>{stamp}</xmp:CreateDate>
 <xmp:ModifyDate>{stamp}</xmp:ModifyDate>

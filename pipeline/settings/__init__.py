@@ -183,7 +183,7 @@ def _access(env: Environment) -> dict[str, Any]:
         "mail_from": env.text("MAIL_FROM", "Documents <documents@localhost>"),
         "mails_per_minute": env.integer("MAILS_PER_MINUTE", 60),
         "mail_locale": env.text("MAIL_LOCALE", "en"),
-        "house_name": env.text("HOUSE_NAME"),
+        "house_name": env.name("HOUSE_NAME"),
         "house_colour": env.colour("HOUSE_COLOUR", "#1f4e79"),
         "house_logo": env.url("HOUSE_LOGO", "", ("https",)),
         "webhooks": env.named_urls("WEBHOOKS"),

@@ -11,6 +11,7 @@ from ..errors import InvalidSetting
 from .tokens import Scope, Token
 
 SHORTEST_TOKEN = 8  # characters
+LONGEST_NAME = 200  # characters
 SCOPES = {scope.name.lower(): scope for scope in Scope}
 N = TypeVar("N", int, float)
 
@@ -23,6 +24,13 @@ class Environment:
 
     def text(self, key: str, default: str = "") -> str:
         return self.environ.get(key, default)
+
+    def name(self, key: str) -> str:
+        """Return a name of a few words, empty if there is none."""
+        value = self.text(key).strip()
+        if len(value) > LONGEST_NAME:
+            raise InvalidSetting(f"{key} may have at most {LONGEST_NAME} characters.", field=key)
+        return value
 
     def first(self, *keys: str) -> str:
         """Return the first of these variables that is not empty, else an empty text."""

@@ -89,7 +89,8 @@ def join(
 
     Returns None when `may_go_on` returns False between two volumes: the written ones are found the next time.
     """
-    bound, about = TailBound(), replace(about, language=plan.language)
+    bound = TailBound()
+    about = replace(about, language=plan.language, creator=plan.creator or about.creator)
     entries = [SegmentEntry(i.chunk, i.size, i.pages, bound.add(i), key, i.etag) for key, i in segments.all()]
     check_counts(bound.totals, plan.records)
     refuse(plan.strict, bound.warnings)

@@ -26,11 +26,12 @@ def test_catalog_information_and_metadata_agree() -> None:
             assert xmp["xmp:CreateDate"] == xmp["xmp:ModifyDate"] == "2023-11-14T22:13:20Z"
             assert str(pdf.docinfo["/CreationDate"]) == str(pdf.docinfo["/ModDate"]) == "D:20231114221320Z"
             assert xmp["dc:language"] == {"en"}
+            assert xmp["dc:creator"] == [str(pdf.docinfo["/Author"])] == ["pipeline"]
 
 
 @pytest.mark.parametrize("title", ["a<b>&]]>", "\0\x1b\ud800\ufffe", "Ärger 漢 \U0001f600", ""])
 def test_metadata_are_xml_whatever_the_title(title: str) -> None:
-    packet = b"".join(map(bytes, metadata(About(title, 0.0, "id", "de-DE")).read()))
+    packet = b"".join(map(bytes, metadata(About(title, 0.0, "id", "de-DE", title)).read()))
     assert ET.fromstring(packet.partition(b"?>")[2].rpartition(b"<?")[0]) is not None  # noqa: S314  # our own
 
 
