@@ -62,7 +62,7 @@ class CellPen:
         ys = list(self._baselines(tops, cells)) if cells else tops
         begins = [self._begins[size] for size in sizes]
         shown = [
-            self._layout.face.line(text).show(size) if glyphs is None else b"(%b)Tj" % glyphs
+            self._layout.face.show_others(text, size) if glyphs is None else b"(%b)Tj" % glyphs
             for text, glyphs, size in zip(lines, spelled, sizes, strict=True)
         ]
         if place.align == "left":

@@ -127,7 +127,7 @@ class TablePen:
 
     def _shown(self, text: str, glyphs: bytes | None) -> bytes:
         face, size = self._layout.face, self._layout.size
-        return face.line(text).show(size) if glyphs is None else b"(%s)Tj" % glyphs
+        return face.show_others(text, size) if glyphs is None else b"(%s)Tj" % glyphs
 
     def _starts(self, place: PlacedColumn, texts: Sequence[str]) -> list[float]:
         """Returns where aligned texts begin, to a hundredth of a point."""

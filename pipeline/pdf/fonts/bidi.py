@@ -16,12 +16,14 @@ from .characters import direction
 
 LEFT_TO_RIGHT, RIGHT_TO_LEFT = "\u200e", "\u200f"  # marks: draw nothing, count as a letter
 _BRACKETS = "()[]{}⁽⁾₍₎〈〉《》「」『』【】〔〕（）［］｛｝｢｣"
+_NO_BRACKET = re.compile(f"[^{re.escape(_BRACKETS)}]")
 _CLOSING = dict(zip(_BRACKETS[::2], _BRACKETS[1::2], strict=True))
 _SIGNS = _BRACKETS + "<>«»‹›≤≥"
 MIRRORED = str.maketrans(_SIGNS, "".join(_SIGNS[i ^ 1] for i in range(len(_SIGNS))))  # for text drawn backward
 # A letter for each class that the rules distinguish; the others are neutral (n).
 _LETTERS = {"L": "L", "R": "R", "AL": "A", "EN": "e", "AN": "a", "ES": "+", "ET": "%", "CS": ",",
             "NSM": "m", "BN": "m"}  # fmt: skip
+_STRONG = re.compile("[LRA]")
 
 
 LETTERS = 4096  # characters whose class is kept
@@ -55,12 +57,32 @@ def keep_direction(lines: Sequence[str], paragraph: str) -> list[str]:
     return [line if base_level(line) == level else mark + line for line in lines]
 
 
-def visual_runs(text: str) -> list[Run]:
+def visual_runs(text: str) -> Sequence[Run]:
     """Return the runs of a line in display order, from left to right (L2)."""
-    runs = list(_runs(levels(text)))
+    return _visual_runs(_Classes.of(text))
+
+
+class _Classes(NamedTuple):
+    """What the order of a line depends on: a letter for each character, its brackets, and the spaces behind it.
+
+    Names and amounts have few different ones.
+    """
+
+    kinds: str
+    brackets: str  # with a space for each other character
+    bare: int  # length without spaces at the end
+
+    @classmethod
+    def of(cls, text: str) -> _Classes:
+        return cls("".join(map(_letter, text)), _NO_BRACKET.sub(" ", text), len(text.rstrip()))
+
+
+@lru_cache(LETTERS)
+def _visual_runs(classes: _Classes) -> tuple[Run, ...]:
+    runs = list(_runs(_levels(classes)))
     for level in range(max((run.level for run in runs), default=0), 0, -1):
         runs = [run for group in _split(runs, level) for run in group]
-    return runs
+    return tuple(runs)
 
 
 def _split(runs: Sequence[Run], least: int) -> Iterator[Iterable[Run]]:
@@ -75,18 +97,17 @@ def _letter(character: str) -> str:
     return _LETTERS.get(direction(character), "n")
 
 
-def levels(text: str) -> list[int]:
+def _levels(classes: _Classes) -> list[int]:
     """Return the level of each character of a line; odd levels are read from right to left."""
-    level = base_level(text)
+    strong = _STRONG.search(classes.kinds)
+    level = int(strong is not None and strong[0] != "L")  # as base_level
     side = "LR"[level]
-    kinds = side + "".join(map(_letter, text))
-    kinds = _brackets(text, _weak(kinds), side) + side
+    kinds = _brackets(classes.brackets, _weak(side + classes.kinds), side) + side
     kinds = re.sub(r"(?<=L)n+(?=L)", lambda m: "L" * len(m[0]), kinds)  # N1
     kinds = re.sub(r"(?<=[Rea])n+(?=[Rea])", lambda m: "R" * len(m[0]), kinds)
     depth = {"n": level, "L": level + level % 2, "R": level + 1 - level % 2, "e": 2, "a": 2}  # N2, I1, I2
     found = [depth[kind] for kind in kinds[1:-1]]
-    bare = len(text.rstrip())
-    return found[:bare] + [level] * (len(text) - bare)  # L1
+    return found[: classes.bare] + [level] * (len(found) - classes.bare)  # L1
 
 
 def _weak(kinds: str) -> str:

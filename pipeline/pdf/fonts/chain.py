@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from functools import lru_cache, partial
 from itertools import groupby
 
 from ..numbering import MAX_FONTS
+from ..objects import number
 from .characters import REPLACEMENT, draws_nothing, is_control, shown_as_is
 from .files import FontFile, bold_face, fingerprint
 from .font import Font
-from .glyph_run import Glyph, Line, Placed, Run, escaped, make_line
+from .glyph_run import Glyph, Line, Placed, SetRun, escaped, make_line, set_glyphs
 from .line_breaking import largest_fitting, whole_letters
-from .shaping import COMPLEX, ShapedRun, one_by_one, shaped, shaped_run
+from .shaping import COMPLEX, one_by_one, shaped, shaped_run
+from .spelling import Speller
 from .wrapping import LONG, Lines, wrapped
 
 LINES = 1024  # cached lines that are not plain, about 2 MB: a page of a table is measured, then drawn
 RUNS = 4096  # cached shaped runs of at most LONGEST_RUN characters, at most 2 kB each
 LONGEST_RUN = 40
 BLANK = 500  # width of a character without a font, when the replacement has none either
-_BETWEEN = "\udfff"  # stands between texts that are spelled in one pass; no spelling has it
 
 
 class FontChain:
@@ -44,9 +45,7 @@ class FontChain:
         first = self.fonts[self.first]
         ids = {code: glyph for code, glyph in first.characters().items() if _is_plain(chr(code))}
         self._widths = {chr(code): first.advance(glyph) for code, glyph in ids.items()}
-        # for str.translate, which looks code points up in C
-        self._spelling = {10: _BETWEEN} | {code: escaped(glyph) for code, glyph in ids.items()}
-        self._low = _low_bytes(ids)
+        self._speller = Speller({chr(code): glyph for code, glyph in ids.items()})
         self._places: dict[str, int | None] = {}
         self._simple = SimpleCharacters(self)
         self.line: Callable[[str], Line] = lru_cache(LINES)(self._line)
@@ -85,7 +84,7 @@ class FontChain:
         width = round(self.fonts[place].advance(glyph))
         return Placed(place, glyph, width, width)
 
-    def run(self, text: str, backward: bool) -> ShapedRun:
+    def run(self, text: str, backward: bool) -> SetRun:
         """Return the glyphs of a run of one direction. Short ones, such as words and names, are shaped once."""
         return self._run(text, backward) if len(text) <= LONGEST_RUN else shaped_run(text, backward, self)
 
@@ -122,44 +121,15 @@ class FontChain:
     def show(self, text: str, size: float) -> bytes:
         """Return the operators that draw a text from the current point on; the first font is set in this size."""
         (plain,) = self.spell_all([text])
-        return self.line(text).show(size) if plain is None else b"(%s)Tj" % plain
+        return self.show_others(text, size) if plain is None else b"(%s)Tj" % plain
+
+    def show_others(self, text: str, size: float) -> bytes:
+        """Return what `show` does, for a text that is not plain."""
+        return self._simple.show(text, size) if self.is_simple(text) else self.line(text).show(size)
 
     def spell_all(self, texts: Sequence[str]) -> Sequence[bytes | None]:
-        """Return each text as the inside of a literal string in the first font, None for one that is not plain.
-
-        ASCII is spelled in one pass over all texts, ten times as fast.
-        """
-        joined = "\n".join(texts)
-        if joined.isascii():
-            return self._spell_ascii(joined) or [self._spell(text) for text in texts]
-        others = [i for i, text in enumerate(texts) if not text.isascii()]
-        if len(others) == len(texts):
-            return self._spell_others(texts)
-        ascii_only = [text if text.isascii() else "" for text in texts]
-        spelled = list(self.spell_all(ascii_only))
-        for i, found in zip(others, self._spell_others([texts[i] for i in others]), strict=True):
-            spelled[i] = found
-        return spelled
-
-    def _spell_ascii(self, joined: str) -> Sequence[bytes] | None:
-        """Return lines of ASCII spelled; None when there is a control character."""
-        low = joined.encode().translate(self._low) if self._low else b"\0"
-        if 0 in low:
-            return None
-        pairs = bytearray(2 * len(low))
-        pairs[1::2] = low
-        for plain, escape in _ESCAPES:
-            pairs = pairs.replace(plain, escape)
-        return bytes(pairs).split(b"\0\xff")
-
-    def _spell_others(self, texts: Sequence[str]) -> Sequence[bytes | None]:
-        if not self.is_plain(set("".join(texts))):
-            return [self._spell(text) for text in texts]
-        spelled = "\n".join(texts).translate(self._spelling)
-        return [text.encode("latin-1") for text in spelled.split(_BETWEEN)]
-
-    def _spell(self, text: str) -> bytes | None:
-        return text.translate(self._spelling).encode("latin-1") if self.is_plain(set(text)) else None
+        """Return each text as the inside of a literal string in the first font, None for one that is not plain."""
+        return self._speller.spell_all(texts)
 
     def fit(self, text: str, size: float, width: float) -> str:
         """Return the text, cut with an ellipsis if it is wider than `width` points."""
@@ -186,12 +156,11 @@ class FontChain:
         return self.width(text, size) <= width
 
     def _line(self, text: str) -> Line:
-        if self.is_simple(set(text)):
-            return self._simple.line(text)
-        glyphs, lone = shaped(text, self) if COMPLEX.search(text) else (one_by_one(text, self), text)
+        runs = shaped(text, self) if COMPLEX.search(text) else [set_glyphs(one_by_one(text, self), text)]
+        lone = "".join([run.lone for run in runs])
         missing = "".join([c for c in lone if not self.has(c) and not draws_nothing(c)])
         drawn = "".join([c for c in lone if self.has(c)]) + (REPLACEMENT if missing else "")
-        return make_line(self.first, glyphs, drawn, missing)
+        return make_line(self.first, runs, drawn, missing)
 
 
 class SimpleCharacters(dict[str, int]):
@@ -215,14 +184,18 @@ class SimpleCharacters(dict[str, int]):
         self[character] = placed.width
         return placed.width
 
-    def line(self, text: str) -> Line:
-        """Return a line of these characters."""
-        width = sum(map(self.__getitem__, text))
-        runs = [
-            Run(font, 0, None, b"(%s)Tj" % "".join(part).translate(self._spelling).encode("latin-1"))
-            for font, part in groupby(text, self._fonts.__getitem__)
-        ]
-        return Line(self._chain.first, width, tuple(runs), text, (), "")
+    def show(self, text: str, size: float) -> bytes:
+        """Return the operators that draw a text of characters that were looked up here, as Line.show does."""
+        first, parts = self._chain.first, []
+        font = first
+        for place, part in groupby(text, self._fonts.__getitem__):
+            if place != font:
+                parts.append(b"/F%d %s Tf" % (place + 1, number(size)))
+                font = place
+            parts.append(b"(%s)Tj" % "".join(part).translate(self._spelling).encode("latin-1"))
+        if font != first:
+            parts.append(b"/F%d %s Tf" % (first + 1, number(size)))
+        return b" ".join(parts)
 
 
 class OwnGlyphs(dict[str, Glyph | None]):
@@ -250,22 +223,3 @@ def _faces(files: Sequence[FontFile], bold: bool, language: str) -> Iterator[tup
 
 def _is_plain(character: str) -> bool:
     return shown_as_is(character) and not COMPLEX.match(character)
-
-
-def _low_bytes(ids: Mapping[int, int]) -> bytes | None:
-    """Return a table from ASCII to the low bytes of glyph ids, and from the line break to 255.
-
-    None when an id is 255 or above.
-    """
-    table = bytearray(256)
-    table[10] = 255
-    for code in range(32, 127):
-        glyph = ids.get(code, 0)
-        if not 0 < glyph < 255:
-            return None
-        table[code] = glyph
-    return bytes(table)
-
-
-_ESCAPES = ((b"\0\\", b"\0\\\\"), (b"\0(", b"\0\\("), (b"\0)", b"\0\\)"), (b"\0\r", b"\0\\r"))
-"""Backslash first. A glyph's high byte is 0 and its low byte is not, so matches begin at glyphs only."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
-from itertools import groupby
+from itertools import chain, groupby, pairwise, starmap
 from typing import NamedTuple
 
 from ..objects import number, text_string
@@ -47,6 +47,16 @@ class Run(NamedTuple):
     operator: bytes
 
 
+class SetRun(NamedTuple):
+    """Glyphs of one direction, ready to be shown alone; `lone` are the characters that were placed one by one."""
+
+    glyphs: tuple[Placed, ...]
+    lone: str
+    width: float
+    runs: tuple[Run, ...]
+    shaped: frozenset[Glyph]
+
+
 @dataclass(frozen=True)
 class Line:
     """A line that is not plain (see `FontChain`). `width` is in 1/1000 of the size.
@@ -82,14 +92,41 @@ class Line:
         return b" ".join(parts).rstrip()
 
 
-def make_line(first: int, glyphs: Sequence[Placed], characters: str, missing: str) -> Line:
-    """Return the line of glyphs from left to right, of which `characters` were placed one by one."""
+def set_glyphs(glyphs: Sequence[Placed], lone: str) -> SetRun:
+    """Return a run of glyphs from left to right; `lone` are the characters that were placed one by one."""
     runs = tuple(
         Run(*key, _operator(list(group)))
         for key, group in groupby(glyphs, lambda glyph: (glyph.font, round(glyph.dy), glyph.span))
     )
     shaped = {Glyph(glyph.font, glyph.id, glyph.text) for glyph in glyphs if glyph.shaped}
-    return Line(first, sum(glyph.advance for glyph in glyphs), runs, characters, tuple(sorted(shaped)), missing)
+    return SetRun(tuple(glyphs), lone, sum(glyph.advance for glyph in glyphs), runs, frozenset(shaped))
+
+
+def make_line(first: int, parts: Sequence[SetRun], characters: str, missing: str) -> Line:
+    """Return a line of these parts from left to right, of which `characters` were placed one by one.
+
+    Parts are joined as they are, unless one goes on in the font of the one before it, or has spans: these count
+    from the start of the line.
+    """
+    if len(parts) > 1 and not all(starmap(_stand_apart, pairwise(parts))):
+        glyphs: list[Placed] = []
+        for part in parts:
+            glyphs += moved(part.glyphs, len(glyphs))
+        parts = [set_glyphs(glyphs, "")]
+    shaped = frozenset[Glyph]().union(*[part.shaped for part in parts])
+    runs = tuple(chain.from_iterable([part.runs for part in parts]))
+    return Line(first, sum([part.width for part in parts]), runs, characters, tuple(sorted(shaped)), missing)
+
+
+def _stand_apart(one: SetRun, other: SetRun) -> bool:
+    before, behind = one.runs[-1:], other.runs[:1]
+    ends = before and behind and before[0].font != behind[0].font
+    return bool(ends) and not any(run.span for run in other.runs)
+
+
+def moved(glyphs: Sequence[Placed], at: int) -> Iterator[Placed]:
+    """Yield glyphs with their spans counted from the start of the line, where the first stands at `at`."""
+    return (g._replace(span=(at + g.span[0], g.span[1])) if g.span else g for g in glyphs)
 
 
 @cache

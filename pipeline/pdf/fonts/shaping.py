@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol
 from .bidi import MIRRORED, visual_runs
 from .characters import draws_nothing
 from .font import Font, Shaped, script
-from .glyph_run import Placed
+from .glyph_run import Placed, SetRun, moved, set_glyphs
 
 COMPLEX = re.compile(
     "[\u0300-\u036f\u0483-\u0489\u0590-\u08ff\u0900-\u109f\u135d-\u135f\u1700-\u18af\u1900-\u1cff\u1dc0-\u1dff"
@@ -37,7 +37,7 @@ class Glyphs(Protocol):
     def placed(self, character: str) -> Placed:
         """Return a character as one glyph, or what stands in for it."""
 
-    def run(self, text: str, backward: bool) -> ShapedRun:
+    def run(self, text: str, backward: bool) -> SetRun:
         """Return the glyphs of a run of text of one direction."""
 
     def is_plain(self, characters: Set[str]) -> bool:
@@ -51,25 +51,12 @@ class _Piece(NamedTuple):
     font: int | None
 
 
-class ShapedRun(NamedTuple):
-    """The glyphs of a run from left to right, and the characters that were placed one by one."""
-
-    glyphs: tuple[Placed, ...]
-    lone: str
+def shaped(text: str, chain: Glyphs) -> list[SetRun]:
+    """Return a line's runs from left to right."""
+    return [chain.run(text[run.start : run.stop], run.backward) for run in visual_runs(text)]
 
 
-def shaped(text: str, chain: Glyphs) -> tuple[list[Placed], str]:
-    """Return a line's glyphs from left to right, and the characters that were placed one by one."""
-    found: list[Placed] = []
-    lone = ""
-    for run in visual_runs(text):
-        glyphs, characters = chain.run(text[run.start : run.stop], run.backward)
-        found += _moved(glyphs, len(found))
-        lone += characters
-    return found, lone
-
-
-def shaped_run(text: str, backward: bool, chain: Glyphs) -> ShapedRun:
+def shaped_run(text: str, backward: bool, chain: Glyphs) -> SetRun:
     """Return a run, cut into pieces of one font and script that are shaped one by one."""
     found: list[Placed] = []
     lone = ""
@@ -79,8 +66,8 @@ def shaped_run(text: str, backward: bool, chain: Glyphs) -> ShapedRun:
             found += one_by_one(piece.text[::-1] if backward else piece.text, chain, len(found))
             lone += piece.text
         else:
-            found += _moved(_shaped(piece.text, piece.font, chain.fonts[piece.font], backward), len(found))
-    return ShapedRun(tuple(found), lone)
+            found += moved(_shaped(piece.text, piece.font, chain.fonts[piece.font], backward), len(found))
+    return set_glyphs(found, lone)
 
 
 def one_by_one(text: str, chain: Glyphs, at: int = 0) -> list[Placed]:
@@ -115,11 +102,6 @@ def _shaped(text: str, place: int, font: Font, backward: bool) -> list[Placed]:
             said = told if glyph is widest else ""
             found.append(Placed(place, glyph.id, width, glyph.advance, glyph.dx, glyph.dy, True, said, span))
     return found
-
-
-def _moved(glyphs: Sequence[Placed], at: int) -> Iterator[Placed]:
-    """Yield glyphs with their spans counted from the start of the line, where the first stands at `at`."""
-    return (g._replace(span=(at + g.span[0], g.span[1])) if g.span else g for g in glyphs)
 
 
 def _stops(glyphs: Sequence[Shaped], end: int) -> dict[int, int]:

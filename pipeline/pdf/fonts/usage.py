@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence, Set
+from itertools import filterfalse
 
 from .chain import FontChain
 from .glyph_run import Glyph
@@ -36,14 +37,14 @@ class FontUsage:
             self._add_drawn(characters, chain)
             return ""
         others = {character for character in characters if not chain.is_simple(character)}
-        self._add_drawn(set().union(*[text for text in lines if others.isdisjoint(text)]), chain)
+        drawn, odd = _parted(lines, others)
         missing = []
-        for text in lines:
-            if not others.isdisjoint(text):
-                line = chain.line(text)
-                self._add_drawn(set(line.characters), chain)
-                self.update((), line.shaped)
-                missing.append(line.missing)
+        for text in odd:
+            line = chain.line(text)
+            drawn.append(line.characters)
+            self.update((), line.shaped)
+            missing.append(line.missing)
+        self._add_drawn(_characters("".join(drawn)), chain)
         return "".join(missing)
 
     def _add_drawn(self, characters: set[str], chain: FontChain) -> None:
@@ -67,9 +68,10 @@ class FontUsage:
         """Add what another segment used. Of several texts of a glyph the smallest counts, whatever the order."""
         self.characters.update(characters)
         for font, glyph, text in glyphs:
-            self._others.add(font)
             known = self.glyphs.get((font, glyph))
-            self.glyphs[font, glyph] = min(filter(None, (known, text)), default="")
+            if known != text:
+                self._others.add(font)
+                self.glyphs[font, glyph] = min(filter(None, (known, text)), default="")
 
     @property
     def shaped(self) -> list[Glyph]:
@@ -95,6 +97,14 @@ class FontUsage:
             placed = chain.placed(character)
             found[placed.font][placed.id] = character
         return found
+
+
+def _parted(lines: Sequence[str], others: Set[str]) -> tuple[list[str], list[str]]:
+    """Return lines without any of the characters `others`, and those with some."""
+    ascii_too = not others.isdisjoint(ASCII)
+    looked_at = [line for line in lines if ascii_too or not line.isascii()]
+    rest = [line for line in lines if line.isascii()] if not ascii_too else []
+    return rest + list(filter(others.isdisjoint, looked_at)), list(filterfalse(others.isdisjoint, looked_at))
 
 
 def _characters(text: str) -> set[str]:
