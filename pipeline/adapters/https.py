@@ -16,7 +16,7 @@ import socket
 import ssl
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from http.client import HTTPException, HTTPResponse, HTTPSConnection, IncompleteRead
 from ipaddress import ip_address
 from time import monotonic
@@ -30,7 +30,7 @@ Resolve = Callable[[str, int], Sequence[Address]]
 """Host name and port -> addresses; raises socket.gaierror."""
 
 MIB = 1024 * 1024
-BLOCK = 64 * 1024  # bytes read at a time
+BLOCK = 65_536  # bytes read at a time
 MAX_ADDRESSES = 4  # of one host that are tried, one after the other
 
 _REDIRECTS = {301, 302, 303, 307, 308}
@@ -183,13 +183,15 @@ class _Source:
 
     host: str
     port: int
-    target: str = field(repr=False)
-    url: str = field(repr=False)
+    target: str
+    url: str
     is_secret: bool = False
 
     def __str__(self) -> str:
         name = urlsplit(self.url).path.rpartition("/")[2].partition(";")[0][:80]
         return f"{name} at {self.host}" if name and not self.is_secret else self.host
+
+    __repr__ = __str__
 
 
 class _TimedSocket(ssl.SSLSocket):

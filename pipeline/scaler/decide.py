@@ -53,7 +53,7 @@ class Dyno(NamedTuple):
     unable: bool = False  # it is listed as up and its worker is silent, or it is being restarted for that
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Snapshot:
     """What is known at one moment; in seconds, messages or dynos."""
 
@@ -69,7 +69,7 @@ class Snapshot:
     fitting: int | None = None  # workers that Redis has connections for
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Policy:
     """The limits of a decision, and the value of time."""
 
@@ -82,7 +82,7 @@ class Policy:
     resizing: Resizing = Resizing.FORMATION
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Decision:
     """How many workers are to run, and a sentence that says why.
 
@@ -131,27 +131,26 @@ class _Total(NamedTuple):
     seconds: float  # of all untaken chunks
     first: float  # seconds until the first of them can be taken
     finales: int
-    dated: list[Demand]  # those with a deadline
+    dated: list[tuple[int, float, float]]  # with a deadline: chunks, seconds for one, when the last must end
 
 
 def _load(now: Snapshot, policy: Policy) -> _Load:
-    arrival = now.api_seconds + now.boot_seconds
-    waits = [_seconds_until_up(now, dyno) for dyno in now.dynos]
-    planner = min(waits, default=arrival)  # planning needs one worker
+    arrival = _arrival(now)
+    waits = [(dyno, _seconds_until_up(now, dyno)) for dyno in now.dynos]
+    planner = min([arrival, *(wait for _, wait in waits)])  # planning needs one worker
     # Work that begins later than a new dyno comes is left out: the dyno would be paid for waiting.
-    exports, untaken, seconds, first, finales, dated = _total(
-        now.demands, max(0.0, arrival + EARLY_SECONDS - planner)
-    )
+    exports, untaken, seconds, first, finales, dated = _total(now.demands, arrival + EARLY_SECONDS - planner)
     if not seconds:
         return _Load(exports, untaken, 0.0, finales, arrival, 0, 0.0, 0.0)
-    chunk, begin = seconds / untaken, first + planner if first else 0.0
+    chunk, begin = seconds / untaken, first + planner
     taken = 0  # chunks that the present dynos take before a new one arrives
-    for dyno, wait in zip(now.dynos, waits, strict=True):
+    for dyno, wait in waits:
         free = max(begin, chunk / 2 if dyno.busy else wait)  # a busy one is half through its chunk, on average
         taken += max(0, ceil((arrival - free) / chunk))
     left = max(0, untaken - policy.slots * taken)
     held = policy.slots * sum(dyno.busy for dyno in now.dynos) * max(0.0, chunk / 2 - arrival) / chunk
-    urgent = sum(_slots_for(demand, now.now + max(arrival, begin)) for demand in dated)
+    start = now.now + max(arrival, begin)
+    urgent = sum(chunks / max(1.0, (end - start) // each) for chunks, each, end in dated)  # at most one per chunk
     return _Load(exports, untaken, chunk, finales, arrival, left, held, urgent * left / untaken)
 
 
@@ -166,33 +165,30 @@ def _total(demands: Sequence[Demand], latest: float) -> _Total:
         exports += 1
         untaken += chunks
         seconds += chunks * chunk_seconds
-        if before < first:
-            first = before
+        first = min(first, before)
         if after:
             finales += 1
-        if deadline is not None:
-            dated.append(demand)
+        if deadline is not None and chunk_seconds:
+            dated.append((chunks, chunk_seconds, deadline - after))
     return _Total(exports, untaken, seconds, first, finales, dated)
 
 
-def _slots_for(demand: Demand, begin: float) -> float:
-    """Returns the slots with which an export that begins then keeps its deadline; one per chunk if none do."""
-    if demand.deadline is None or not demand.chunk_seconds:
-        return 0.0
-    return demand.untaken / max(1.0, (demand.deadline - demand.after_seconds - begin) // demand.chunk_seconds)
+def _arrival(now: Snapshot) -> float:
+    """Seconds until a dyno that is ordered now can take work."""
+    return now.api_seconds + now.boot_seconds
 
 
 def _seconds_until_up(now: Snapshot, dyno: Dyno) -> float:
     """Seconds until a dyno can take work. One that is late is expected to be late by as much again."""
     if dyno.unable:
-        return 2 * (now.api_seconds + now.boot_seconds)
+        return _arrival(now)
     return 0.0 if dyno.up else abs(dyno.since + now.boot_seconds - now.now)
 
 
 def _best_number(load: _Load, policy: Policy, ordered: int, maximum: int) -> int:
     """Returns the number of workers of least cost, money and waiting together; none is idle in the last round."""
     if not load.left:
-        return 0
+        return policy.minimum
     work = load.left + load.held
     best = sqrt(_waiting_value(load, policy) * work * load.chunk / (max(load.arrival, 1e-3) * policy.slots))
     urgent = load.urgent / policy.slots
@@ -220,7 +216,7 @@ def _decide_fewer(now: Snapshot, policy: Policy, load: _Load, maximum: int) -> D
     if load.untaken and ordered <= maximum and ordered - keep < _waiting_value(load, policy):
         keep = ordered  # waiting for a low worker would cost more than keeping those below a high one
     keep = _ceiling(now, keep)
-    quantity = max(keep, max(busy, default=0))
+    quantity = max([keep, *busy])
     saved = (ordered - quantity) * load.chunk * (0.5 + load.untaken / (policy.slots * keep))
     if ordered <= maximum and quantity > ordered / 3 and saved < 4 * now.boot_seconds:
         quantity = ordered  # too little to be worth a call
@@ -239,7 +235,7 @@ def _highest_useful(now: Snapshot, policy: Policy, load: _Load) -> int:
     """Returns the highest ordinal that is up, or will be before the others have taken everything."""
     up = sum(dyno.up for dyno in now.dynos)
     empty = load.untaken * load.chunk / (policy.slots * up) if up else inf
-    return max((dyno.number for dyno in now.dynos if dyno.up or _seconds_until_up(now, dyno) < empty), default=1)
+    return max(dyno.number for dyno in now.dynos if dyno.up or _seconds_until_up(now, dyno) < empty)
 
 
 def _decide_idle(now: Snapshot, policy: Policy) -> Decision:
@@ -248,7 +244,7 @@ def _decide_idle(now: Snapshot, policy: Policy) -> Decision:
     minimum = min(policy.maximum, policy.minimum)
     keep = max(minimum, int(lingers))
     busy = [dyno.number for dyno in now.dynos if dyno.busy]
-    quantity = max(keep, max(busy, default=0))
+    quantity = max([keep, *busy])
     if policy.resizing is Resizing.ONE_OFF:
         quantity = max(minimum, len(busy))  # the one that lingers may stay; if it exits, none is ordered instead
     left = policy.linger_seconds - now.idle_seconds

@@ -181,8 +181,8 @@ def _used() -> float:
     return resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
 
 
-def examine(file: str) -> tuple[int, list[Mutant]]:
-    """Returns the number of mutants of a file, and those that survive."""
+def examine(file: str) -> tuple[int, int]:
+    """Returns the number of mutants of a file, and of those that survive, which it prints."""
     tests, source = GUARDS["tests"][file], Path(file).read_text()
     began, used, modules = time.monotonic(), _used(), Path("modules.json")
     if not passes(file, source, tests, Limits(), modules):
@@ -192,14 +192,18 @@ def examine(file: str) -> tuple[int, list[Mutant]]:
         with suppress(Exception):
             import_module(name)
     found = list(mutants(file, source))
-    survivors = [mutant for mutant in found if passes(file, mutant.source, tests, limits)]
+    survivors = 0
+    for mutant in found:
+        if passes(file, mutant.source, tests, limits):
+            survivors += 1
+            print(difference(file, source, mutant), end="\n\n", flush=True)
     Path(file).write_text(source)
     return len(found), survivors
 
 
-def difference(file: str, mutant: Mutant) -> str:
+def difference(file: str, source: str, mutant: Mutant) -> str:
     """Returns the change as a diff."""
-    old, new = Path(file).read_text().splitlines(), mutant.source.splitlines()
+    old, new = source.splitlines(), mutant.source.splitlines()
     lines = difflib.unified_diff(old, new, f"{file}:{mutant.line}", mutant.change, lineterm="", n=1)
     return "\n".join(lines)
 
@@ -228,8 +232,7 @@ def main(files: list[str]) -> None:
         copy_tree(folder)
         for file in files or GUARDS["tests"]:
             count, survivors = examine(file)
-            print(*(difference(file, mutant) for mutant in survivors), sep="\n\n", flush=True)
-            killed = count - len(survivors)
+            killed = count - survivors
             rows.append(f"| `{file}` | {count} | {killed} | {100 * killed / max(1, count):.1f} % |")
     print("", "| file | mutants | killed | score |", "|---|---|---|---|", *rows, sep="\n")
 

@@ -320,6 +320,7 @@ def test_no_worker_is_idle_in_the_last_round(now: Snapshot, policy: Policy) -> N
         ((1, 2), 3, 1, 3),
         ((1,), 3, 2, 3),
         ((3,), 3, 1, 1),
+        ((3,), 3, 2, 2),
         ((1, 2, 3), 3, 1, 3),
     ],
 )

@@ -6,10 +6,12 @@ import io
 import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 
 import pytest
 
-from pipeline.adapters.https import BLOCK, Fetcher, Limits
+from pipeline.adapters.https import BLOCK, MIB, Fetcher, Limits
+from pipeline.adapters.public_addresses import Address
 from pipeline.errors import SourceUnavailable, UnreadableSource
 
 from .sites import (
@@ -21,6 +23,7 @@ from .sites import (
     Names,
     Open,
     Pieces,
+    Site,
     chunked,
     fetched,
     fetcher,
@@ -78,16 +81,41 @@ def test_one_fetcher_serves_many_threads(certificate: Certificate, opened: Open)
     assert bodies == [path.encode() * 5000 for path in paths]
 
 
-def test_the_next_address_is_tried_if_one_does_not_answer(certificate: Certificate, opened: Open) -> None:
-    site = opened(sized(b"x"))
-    both = Fetcher(
-        Limits(),
+def with_addresses(certificate: Certificate, site: Site, addresses: list[Address], seconds: float = 5.0) -> Fetcher:
+    return Fetcher(
+        Limits(seconds=seconds),
         may_connect=lambda address: address in (HOME, ELSEWHERE),
         ca_certs=certificate.cert,
         ports=frozenset({site.port}),
-        resolve=Names(pictures=[[ELSEWHERE, HOME]]),
+        resolve=Names(pictures=[addresses]),
     )
-    assert fetched(both, site.url()) == b"x"
+
+
+def test_up_to_four_addresses_are_tried_if_some_refuse(certificate: Certificate, opened: Open) -> None:
+    site = opened(sized(b"x"))
+    fourth, fifth = [ELSEWHERE] * 3 + [HOME], [ELSEWHERE] * 4 + [HOME]
+    assert fetched(with_addresses(certificate, site, fourth), site.url()) == b"x"
+    with pytest.raises(SourceUnavailable, match="The connection to the host"):
+        fetched(with_addresses(certificate, site, fifth), site.url())
+
+
+def test_an_address_that_does_not_answer_leaves_time_for_the_next(certificate: Certificate, opened: Open) -> None:
+    site = opened(sized(b"x"))
+    with ExitStack() as sockets:
+        try:
+            sockets.enter_context(socket.create_server((str(ELSEWHERE), site.port), backlog=0))
+        except OSError:
+            pytest.skip("this system has only 127.0.0.1 on its loopback")
+        for _ in range(4):  # the system answers no more than its queue holds
+            waiting = sockets.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex((str(ELSEWHERE), site.port))
+        both = with_addresses(certificate, site, [ELSEWHERE, HOME], seconds=2.0)
+        assert fetched(both, site.url()) == b"x"
+
+
+def test_a_fetch_may_take_so_much_unless_told_otherwise() -> None:
+    assert Limits() == Limits(bytes=33_554_432, seconds=30.0, redirects=3)
 
 
 def test_proxies_in_the_environment_are_ignored(
@@ -101,9 +129,9 @@ def test_proxies_in_the_environment_are_ignored(
 
 
 def test_a_length_over_the_limit_is_refused_before_the_body(certificate: Certificate, opened: Open) -> None:
-    site = opened(said("Content-Length: 1025"))
-    with pytest.raises(UnreadableSource, match=r"photo\.jpg at pictures\.test is larger than"):
-        fetched(fetcher(certificate, site, limits=Limits(bytes=1024)), site.url())
+    site = opened(said(f"Content-Length: {MIB // 2 + 1}"))
+    with pytest.raises(UnreadableSource, match=r"^photo\.jpg at pictures\.test is larger than 0\.5 MiB\.$"):
+        fetched(fetcher(certificate, site, limits=Limits(bytes=MIB // 2)), site.url())
 
 
 @pytest.mark.parametrize("answer", [said(body=PICTURE), chunked(PICTURE)])
@@ -114,8 +142,9 @@ def test_a_body_over_the_limit_is_cut_off(certificate: Certificate, opened: Open
     assert len(into.getvalue()) <= 1024
 
 
-def test_a_body_of_exactly_the_limit_is_accepted(certificate: Certificate, opened: Open) -> None:
-    site = opened(chunked(PICTURE))
+@pytest.mark.parametrize("answer", [sized(PICTURE), chunked(PICTURE)])
+def test_a_body_of_exactly_the_limit_is_accepted(certificate: Certificate, opened: Open, answer: Answer) -> None:
+    site = opened(answer)
     assert fetched(fetcher(certificate, site, limits=Limits(bytes=len(PICTURE))), site.url()) == PICTURE
 
 

@@ -153,6 +153,11 @@ def test_no_message_or_log_line_holds_path_or_query(
     assert SECRET not in full_text(raised.value) + caplog.text
 
 
+def test_a_dump_of_a_source_holds_no_path(offline: Fetcher) -> None:
+    source = offline._source(f"https://pictures.test/{SECRET}/a.jpg?signature={SECRET}")
+    assert repr(source) == "a.jpg at pictures.test"
+
+
 @pytest.mark.parametrize(
     "url",
     [
