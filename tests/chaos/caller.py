@@ -9,12 +9,12 @@ from typing import Any
 
 import requests
 
-from .checks import PAGES, Wrong
+from .checks import Wrong
+from .orders import ORDERS
 from .stage import Stage
 
 OVER = ("ready", "failed", "cancelled")
 REQUEST_SECONDS = 20.0
-ORDER = {"pages": PAGES, "seconds": 0.05, "records": ["one"], "title": "Chaos"}
 
 
 class Caller:
@@ -23,15 +23,20 @@ class Caller:
     `ended` returns the time by which it must be over; a fault that begins later moves it.
     """
 
-    def __init__(self, stage: Stage, address: str, ended: Callable[[], float]) -> None:
+    def __init__(self, stage: Stage, document: str, address: str, ended: Callable[[], float]) -> None:
         self._stage = stage
+        self._document = document
+        self.order = ORDERS[document]
         self.address = address
         self.ended = ended
         self.id = ""
         self.export: dict[str, Any] = {}
 
     def ask(self) -> None:
-        body = {"document": "slow", "params": ORDER, "notify": self.address, "chunk_pages": 4, "key": self.address}
+        body = {
+            "document": self._document, "params": self.order.params, "notify": self.address,
+            "chunk_pages": self.order.chunk_pages, "key": self.address,
+        }  # fmt: skip
         self.id = str(self._call("POST", "/v1/exports", self.ended, json=body).json()["id"])
 
     def wait_for_end(self) -> None:

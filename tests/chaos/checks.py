@@ -22,7 +22,6 @@ from .stage import Stage
 if TYPE_CHECKING:
     from .caller import Caller
 
-PAGES = 12
 TOLD_SECONDS = 60.0  # from the end of an export to its mail, should its sender be killed and the next one wait
 GONE_SECONDS = 60.0  # a last retry waits for 30 s
 SPARE_SECONDS = 20.0  # that workers may be paid beyond the runs: boot, linger, restarts
@@ -70,10 +69,9 @@ def of_stage(stage: Stage, spent: float) -> list[str]:
 def _file(caller: Caller, told: float) -> Iterator[str]:
     with tempfile.TemporaryDirectory() as folder:
         seen = read(caller.download(Path(folder), lambda: told))
-    if [page.text for page in seen.pages] != [f"slow page {n + 1} of {PAGES}" for n in range(PAGES)]:
-        yield f"the pages are {[page.text for page in seen.pages]}"
-    if len(seen.bookmarks) != PAGES or seen.complaints:
-        yield f"{len(seen.bookmarks)} bookmarks, {seen.complaints}"
+    yield from caller.order.wrong(seen)
+    if seen.complaints:
+        yield str(seen.complaints)
 
 
 def _mails(stage: Stage, address: str) -> list[str]:

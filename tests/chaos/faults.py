@@ -42,6 +42,11 @@ def _kill_dyno(stage: Stage, request: Request) -> Effect:
     return PASS
 
 
+def _kill_leader(stage: Stage, request: Request) -> Effect:
+    stage.signal({stage.leader()}, SIGKILL)
+    return PASS
+
+
 def _kill_web(stage: Stage, request: Request) -> Effect:
     stage.restart_web()
     return PASS
@@ -154,6 +159,7 @@ FAULTS = (
     Fault("kill-process", _kill_process),
     Fault("kill-dyno", _kill_dyno),
     Fault("kill-web", _kill_web),
+    Fault("kill-leader", _kill_leader),
     Fault("stop-process-5", _stop_process, STOP_SECONDS),
     Fault("stop-dyno-5", _stop_dyno, STOP_SECONDS),
     Fault("term-dyno", _end_dyno, 5.0),

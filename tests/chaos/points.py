@@ -7,12 +7,16 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Point:
-    """The first request to a service whose text matches. `scaled`: no worker may be up when the export begins."""
+    """The first request to a service whose text matches. `scaled`: no worker may be up when the export begins.
+
+    `document`: what is asked for, by its name in orders.py.
+    """
 
     name: str
     service: str
     pattern: str
     scaled: bool = False
+    document: str = "slow"
 
 
 def _state(state: str) -> Point:
@@ -23,12 +27,14 @@ def _message(task: str) -> Point:
     return Point(f"{task}-message", "redis", rf'^LPUSH pipeline\.\w+ .*"task": "pipeline\.{task}"')
 
 
-POINTS = (
+POINTS: tuple[Point, ...] = (
     Point("claim", "s3", "^PUT requests/"),
     _state("queued"),
     _message("plan"),
     Point("scale", "heroku", "^PATCH .*formation", scaled=True),
     _state("planning"),
+    Point("range", "s3", r"^PUT exports/\S+/measures/000002-", document="table"),
+    Point("pages-found", "s3", r"^PUT exports/\S+/measures/pages-0*[4-9]\d{3}", document="table"),
     Point("plan", "s3", r"^PUT exports/\S+/plan\.json"),
     _state("rendering"),
     _message("render"),
@@ -38,6 +44,7 @@ POINTS = (
     Point("acknowledgement", "redis", "^HDEL unacked "),
     _message("assemble"),
     _state("assembling"),
+    Point("part", "s3", r"^PUT exports/\S+/result/\S+\?.*partNumber=3", document="photos"),
     Point("file", "s3", r"^POST exports/\S+/result/\S+\?uploadId="),
     _state("ready"),
     _message("deliver"),

@@ -73,7 +73,10 @@ def perform(stage: Stage, run: Run) -> Result:
     stage.gate.watch(run.point, run.side, partial(run.fault.act, stage))
     over = partial(_over, stage.gate, run.fault, began)
     caller = Caller(
-        stage, f"run{run.number}-{time.time_ns()}@example.org", lambda: over() + END_SECONDS * stage.patience
+        stage,
+        run.point.document,
+        f"run{run.number}-{time.time_ns()}@example.org",
+        lambda: over() + END_SECONDS * stage.patience,
     )
     problems: list[str] = []
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -19,12 +20,14 @@ from local import process
 from local.laptop import Laptop, laptop, start_web
 from local.services import valkey
 from pipeline.adapters.bucket.s3 import S3Bucket
+from pipeline.adapters.redis import Coordination
 
 from .gate import Gate
+from .orders import put_photos
 from .proxies import HttpProxy, TcpProxy, mail_texts, redis_texts, served
 
 ENVIRON = {
-    "DOCUMENTS": "tests.journey.slow",
+    "DOCUMENTS": "tests.journey.slow tests.chaos.ranges",
     "WAITING_PRICE": "1000",  # the maximum of workers, at once
     "LOG_FORMAT": "json",
 }
@@ -37,7 +40,8 @@ SHORT = {
 }
 DEFAULTS = {"KEEPER_SECONDS": "5", "LINGER_SECONDS": "5"}  # where the local system has others
 LONGER = 4.0  # times as long as with short timings may all take with the defaults
-DISK_BYTES = 4 << 20  # of the disk for temporary files
+LEADER_SECONDS = 5.0  # within which another process leads
+DISK_BYTES = 32 << 20  # of the disk for temporary files
 
 
 @dataclass
@@ -73,6 +77,17 @@ class Stage:
         pid, dynos = self.process_at(port), self._dyno_pids()
         own = [pids for pids in dynos.values() if pid in pids]
         return (own or [pids for pids in dynos.values() if pids] or [set()])[0]
+
+    def leader(self) -> int:
+        """Return the process whose keeper leads. One that was killed before has the lease for a while."""
+        leases = Coordination.open(self.running.settings).leases
+        deadline = time.monotonic() + LEADER_SECONDS
+        while time.monotonic() < deadline:
+            pid = int(leases.holders(["keeper"]).get("keeper", "").rpartition(" ")[2] or 0)
+            if pid in self.web.pids().union(*self._dyno_pids().values()):
+                return pid
+            time.sleep(0.1)
+        raise LookupError("no process leads")
 
     def active(self) -> list[str]:
         """Return the marks of exports that have work left."""
@@ -154,6 +169,7 @@ def staged(folder: Path, *, defaults: bool = False) -> Iterator[Stage]:
             running, gate, redis, mail, s3, heroku, disk, direct, services, running.web, running.valkey.pid,
             running.valkey.port, LONGER if defaults else 1.0,
         )  # fmt: skip
+        put_photos(direct)
         stack.callback(lambda: stage.web.end(2))
         stack.callback(stage.settle)
         yield stage
