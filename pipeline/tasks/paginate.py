@@ -1,10 +1,11 @@
-"""Finds the pages of a listing that was measured, range by range."""
+"""Finds the pages of a listing that was measured, range by range. The next measures are read meanwhile."""
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
 
 from ..documents import InputRange, Measured
 from ..documents.job import DocumentJob
@@ -13,6 +14,7 @@ from ..exports.export import Export
 from ..exports.measures import Ranges
 from ..exports.plan import Plan
 from ..services import Services
+from .read_ahead import read_ahead
 from .step import INTERRUPTIONS
 
 log = logging.getLogger(__name__)
@@ -35,8 +37,8 @@ class Pagination:
     def run(self, go_on: Callable[[], bool]) -> bool:
         """Find the pages. Returns False when `go_on` does: then they are stored, as they are every few seconds."""
         saved = time.monotonic()
-        while self.at < self._ranges.listing.size:
-            for measured in self._next():
+        with closing(self._measures()) as measures:
+            for measured in measures:
                 self._pages.add(measured.data)
                 self.at = measured.stop
                 stops = not go_on()
@@ -53,13 +55,32 @@ class Pagination:
         listing, export = self._ranges.listing, self._export
         return self._job.cut(survey, listing, self._s.settings, export.chunk_pages, export.volume)
 
-    def _next(self) -> Iterator[Measured]:
-        """What was measured from here on. It is measured now if no measure starts here: a range began elsewhere."""
+    def _measures(self) -> Generator[Measured, None, None]:
+        """Yields what was measured from here on."""
+        while self.at < self._ranges.listing.size:
+            with closing(read_ahead(self._read, self._stored())) as pieces:
+                for piece in pieces:
+                    if piece is None:
+                        break
+                    yield piece
+            if self.at < self._ranges.listing.size:
+                yield from self._measured_now()
+
+    def _stored(self) -> Iterator[tuple[int, int]]:
+        """Yields the first byte of each measure and the one behind its last, as far as they follow each other."""
+        at = self.at
+        while (stop := self._stops.get(at, at)) != at:
+            yield at, stop
+            at = stop
+
+    def _read(self, piece: tuple[int, int]) -> Measured | None:
+        start, stop = piece
+        data = self._s.measures.read(self._export.id, self._ranges.number(start), start, stop)
+        return Measured(start, stop, data) if data else None
+
+    def _measured_now(self) -> Iterator[Measured]:
+        """Measures the rest of a range: no measure starts here, since it began elsewhere, or one is damaged."""
         at, number = self.at, self._ranges.number(self.at)
-        stop = self._stops.get(at, at)
-        if stop != at and (data := self._s.measures.read(self._export.id, number, at, stop)):
-            yield Measured(at, stop, data)
-            return
         log.info("export %s: range %d is measured from byte %d", self._export.id, number, at)
         part = InputRange(at, self._ranges.stop(number))
         for measured in self._job.measure(self._ranges.facts, part, INTERRUPTIONS):

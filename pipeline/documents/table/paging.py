@@ -63,6 +63,9 @@ class TablePages:
         self._now = now = _decoder.decode(saved) if saved else _opening(setup, facts)
         self._notes = SurveyNotes(setup.layout, setup.grouping, self._summary.room, now.notes)
         self._marks = Marks(now.stride, now.offsets, now.states)
+        # All pages but the first are alike. Asking the layout takes 2 us each time.
+        self._rows_on = tuple(map(setup.layout.rows_on, range(2)))
+        self._room = tuple(units(setup.layout.room(page)) for page in range(2))
 
     def add(self, measure: bytes) -> None:
         """Put the rows that follow on pages. The last few wait: they may share a page with those behind them."""
@@ -107,8 +110,12 @@ class TablePages:
             self._notes.repeat(measure.remarks, now.records + now.waiting.count)
         rows = now.waiting.joined(measure) if measure else now.waiting
         starts, stays, lengths, first = dict(rows.starts), self._stays(rows), memoryview(rows.lengths).cast("I"), 0
-        below = self._below(rows)
-        while (count := self._next(rows.count - first, measure is None)) is not None:
+        below, even = self._below(rows), self._setup.grouping.plain and rows.heights == ONE_LINE * rows.count
+        while True:
+            if even:
+                first += self._even_pages(lengths[first:])
+            if (count := self._next(rows.count - first, measure is None)) is None:
+                break
             last = measure is None and count == rows.count - first
             still_open = [*stays[first : first + count - 1], -1] if last else stays[first : first + count]
             whole = self._fitting(below, first, count, still_open)
@@ -120,9 +127,22 @@ class TablePages:
             first += whole
         now.waiting = rows.behind(first)
 
+    def _even_pages(self, lengths: memoryview) -> int:
+        """Put rows of one line on full pages, all pages between two marks at once: a tenth of the time. Returns how
+        many rows; the first page is another height."""
+        now, marks, most, first = self._now, self._marks, self._rows_on[1], 0
+        while now.pages and (full := (len(lengths) - first) // most):
+            marks.add(now.pages, now.at, now.state)
+            pages = min(full, marks.stride - now.pages % marks.stride)
+            rows = pages * most
+            now.pages, now.records = now.pages + pages, now.records + rows
+            now.at += sum(lengths[first : first + rows])
+            first += rows
+        return first
+
     def _next(self, waiting: int, ended: bool) -> int | None:
         """Returns how many of the rows that wait may be on the next page; None when more must be known of it."""
-        most = self._setup.layout.rows_on(self._now.pages)
+        most = self._rows_on[self._now.pages > 0]
         if waiting >= most + self._setup.paginator.ahead:
             return most
         return waiting if ended and waiting else None
@@ -140,7 +160,7 @@ class TablePages:
         """Returns how many of `count` rows fit the next page."""
         now, paginator = self._now, self._setup.paginator
         if self._setup.grouping.plain:  # as PlainPaginator, in a tenth of its time
-            room = units(self._setup.layout.room(now.pages))
+            room = self._room[now.pages > 0]
             return max(1, bisect_right(below, below[first] + room, first + 1, first + count + 1) - 1 - first)
         heights = map(sub, below[first + 1 : first + count + 1], below[first : first + count])
         return paginator.fitting(heights, still_open, now.pages, now.state)

@@ -11,6 +11,7 @@ import pytest
 from pipeline.documents import Measured, table
 from pipeline.documents.inputs import BLOCK
 from pipeline.documents.table import Table, measures
+from pipeline.documents.table.paging import TablePages
 from pipeline.errors import ChunkFailed, InputChanged, InvalidRequest, OverLimit
 from pipeline.exports import measures as ranges
 from pipeline.exports.encoding import encode
@@ -115,17 +116,17 @@ def test_paginating_goes_on_after_the_last_stop(stage: Stage, monkeypatch: pytes
     assert isinstance(missing, Missing)
     for number in missing.chunks:
         steps.measure(stage.s, export_id, number)
-    read: list[int] = []
-    whole = stage.s.measures.read
+    added: list[bytes] = []
+    whole = TablePages.add
 
-    def counted(export_id: str, number: int, start: int, stop: int) -> bytes | None:
-        read.append(start)
-        return whole(export_id, number, start, stop)
+    def counted(pages: TablePages, measure: bytes) -> None:
+        added.append(measure)
+        whole(pages, measure)
 
-    monkeypatch.setattr(stage.s.measures, "read", counted)
+    monkeypatch.setattr(TablePages, "add", counted)
     while isinstance(flow.take(stage.s, "plan", export_id, None, steps.STOPPING), Again):
         pass
-    assert len(read) == len(missing.chunks), "each once"
+    assert len(added) == len(missing.chunks), "each once"
     assert encode(stage.s.exports.plan(export_id)) == encode(wanted)
 
 

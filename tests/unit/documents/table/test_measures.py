@@ -15,9 +15,10 @@ from pipeline.documents import InputRange, Survey
 from pipeline.documents.inputs.folder import FolderInputs
 from pipeline.documents.table import Table
 from pipeline.documents.table.measures import RowMeasure
-from pipeline.documents.table.paging import TableFacts
+from pipeline.documents.table.paging import TableFacts, TablePages
 from pipeline.documents.table.params import TableParams
 from pipeline.errors import InvalidRequest, PipelineError
+from pipeline.exports import plan
 from pipeline.exports.measures import Ranges
 
 GROUPED: dict[str, Any] = {
@@ -166,3 +167,21 @@ def test_many_ranges_have_next_to_no_wrong_begin() -> None:
             guessed += [next(Table().measure(params, listing, facts, part, inputs)).start]
     assert len(guessed) > 30
     assert not set(guessed) - ends
+
+
+@pytest.mark.parametrize("rows", [1, 40, 5000])
+def test_plain_pages_that_are_found_at_once_are_those_found_one_by_one(
+    rows: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With few marks, so that there are many pages between two of them."""
+    monkeypatch.setattr(plan, "MAX_MARKS", 8)
+    params = msgspec.convert({"title": "Rows", "page_mm": [90, 110], "margin": 5}, TableParams)
+    data = b"a,b\n" + b"".join(b"%d,%s\n" % (n, b"x" * (n % 7)) for n in range(rows))
+    with TemporaryDirectory() as folder:
+        (path := Path(folder) / "rows.csv").write_bytes(data)
+        params = msgspec.structs.replace(params, listing=str(path))
+        given = params, str(path), FolderInputs(Path(folder)), 3000, True
+        found = divided(*given)
+        monkeypatch.setattr(TablePages, "_even_pages", lambda *_: 0)
+        assert msgspec.to_builtins(found) == msgspec.to_builtins(divided(*given))
+        assert rows < 5000 or found.pages > 8 * found.marks.stride / 2
