@@ -27,6 +27,11 @@ def file_name(export: Export) -> str:
     return f"{title.encode()[:size].decode().strip() or 'document'} {day}.pdf"
 
 
+def result_key(export: Export) -> str:
+    """Returns the key of the file of an export that is not cut into volumes."""
+    return f"exports/{export.id}/result/{ascii_name(file_name(export))}"
+
+
 def ascii_name(name: str) -> str:
     """Returns a file name for a key: ASCII letters, digits, dots and dashes."""
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()

@@ -34,12 +34,15 @@ class SegmentRepository:
         found: SegmentsByChunk = {}
         for entry in self._bucket.entries(prefix):
             if entry.key.endswith(".seg"):
-                number, first, pages = entry.key.rsplit("/", 1)[1].removesuffix(".seg").split("-")
-                found.setdefault(int(number), []).append((int(first), int(pages)))
+                number, first, pages = pages_of(entry.key)
+                found.setdefault(number, []).append((first, pages))
         return found
 
-    def write(self, export_id: str, index: SegmentIndex, file: BinaryIO) -> None:
-        """Store a segment with its footer in one write. `file` holds the bytes, and gets the footer too."""
+    def write(self, export_id: str, index: SegmentIndex, file: BinaryIO) -> str:
+        """Store a segment with its footer in one write. `file` holds the bytes, and gets the footer too.
+
+        Returns its ETag.
+        """
         file.seek(0)
         digest = hashlib.file_digest(file, "sha256")  # type: ignore[arg-type]  # BinaryIO lacks readinto
         tail = footer(dataclasses.replace(index, sha256=digest.hexdigest()))
@@ -48,7 +51,7 @@ class SegmentRepository:
         file.write(tail)
         file.seek(0)
         key = segment_key(export_id, index.chunk, index.first, index.planned)
-        self._bucket.put(key, file, content_type="application/octet-stream", sha256=digest.hexdigest())
+        return self._bucket.put(key, file, content_type="application/octet-stream", sha256=digest.hexdigest())
 
     def read(self, key: str) -> StoredSegment:
         """Return a segment. One that is damaged is removed, then DamagedSegment is raised."""
@@ -110,6 +113,12 @@ class SegmentRepository:
 def segment_key(export_id: str, chunk: int, first: int, pages: int) -> str:
     """Return the key of a segment: its chunk, its first page and its number of pages, as the plan counts them."""
     return f"exports/{export_id}/segments/{chunk:05d}-{first:08d}-{pages:06d}.seg"
+
+
+def pages_of(key: str) -> tuple[int, int, int]:
+    """Return what the key of a segment says: its chunk, its first page and its number of pages."""
+    number, first, pages = key.rsplit("/", 1)[1].removesuffix(".seg").split("-")
+    return int(number), int(first), int(pages)
 
 
 FOOTER_READ = 64 * 1024  # bytes of the end: the footer of a few thousand pages, or a small segment as a whole

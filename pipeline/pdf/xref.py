@@ -58,11 +58,13 @@ class CrossReference:
     def stream(self, entries: bytes) -> Stream:
         """Return the stream of all rows; `entries` are those of the trailer.
 
-        The rows are compressed twice, since the length comes first and is not kept in memory.
+        It is kept in memory, since its length comes first: a few bytes for each of MAX_OBJECT rows at most.
         """
-        length = sum(map(len, self._compressed()))
+        rows = list(self._compressed())
         return Stream(
-            b"/Type/XRef/Size %d/W[1 5 2]%s/Filter/FlateDecode" % (self.size, entries), length, self._compressed
+            b"/Type/XRef/Size %d/W[1 5 2]%s/Filter/FlateDecode" % (self.size, entries),
+            sum(map(len, rows)),
+            lambda: iter(rows),
         )
 
     def _compressed(self) -> Iterator[bytes]:

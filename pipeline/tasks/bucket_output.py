@@ -5,18 +5,27 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from tempfile import TemporaryFile
 from typing import BinaryIO
 
 import msgspec
 
 from ..adapters.bucket import MultipartUpload
-from ..adapters.bucket.parts import MIN_PART, Joining, equal_part_size
+from ..adapters.bucket.parts import (
+    MIN_PART,
+    Joining,
+    NumberedPart,
+    equal_part_size,
+    numbered,
+    plan_equal_parts,
+    plan_parts,
+    whole_number,
+)
 from ..errors import DamagedSegment, NotSupported, ServiceDown, StoreDown
 from ..exports.export import File
-from ..exports.names import ascii_name
-from ..exports.segments import SegmentRepository
+from ..exports.names import ascii_name, result_key
+from ..exports.segments import SegmentRepository, pages_of
 from ..exports.volumes import SegmentEntry
 from ..pdf.segment_index import SegmentIndex
 from .join import Volume, Written
@@ -50,15 +59,15 @@ class StoredSegments:
         """Yields key and index of every segment. Drops a segment that does not continue the one before it: it
         followed a segment that was dropped, and rendered again with other objects."""
         chunk = slot = -1
-        for key in self._keys:
-            index = self._cache.index(key)
-            self._go_on()
-            if index.first_slot != (slot if index.chunk == chunk else 0):
-                self._segments.drop(key, "it does not fit behind the segment before it")
-                raise DamagedSegment(f"{key} does not fit behind the segment before it; it is rendered again.")
-            chunk, slot = index.chunk, index.stop_slot
-            self._etags.append(index.etag)
-            yield key, index
+        with closing(self._cache.indexes(self._keys)) as indexes:
+            for key, index in zip(self._keys, indexes, strict=True):
+                self._go_on()
+                if index.first_slot != (slot if index.chunk == chunk else 0):
+                    self._segments.drop(key, "it does not fit behind the segment before it")
+                    raise DamagedSegment(f"{key} does not fit behind the segment before it; it is rendered again.")
+                chunk, slot = index.chunk, index.stop_slot
+                self._etags.append(index.etag)
+                yield key, index
 
     def some(self, members: range) -> Iterator[SegmentIndex]:
         """Yields the indexes at these positions. Raises DamagedSegment when a segment was stored again."""
@@ -106,7 +115,7 @@ class BucketOutput:
 
     def _key(self, volume: Volume, members: Sequence[SegmentEntry]) -> str:
         if volume.position is None:
-            return self._folder + ascii_name(volume.name)
+            return result_key(self._work.export)
         held = [(segment.key, segment.etag) for segment in members]
         text = msgspec.json.encode([self._work.export.name, volume.position, held])
         return f"{self._folder}{hashlib.sha256(text).hexdigest()[:16]}-{ascii_name(volume.name)}"
@@ -135,16 +144,17 @@ class BucketOutput:
     ) -> int:
         """Upload one file. Returns its size, checked in the bucket."""
         part_size = MIN_PART if way is Joining.COPIED else equal_part_size(sum(each.size for each in members))
-        kept = KeptUpload(self._bucket, self._work.export.id, key, members, way, part_size)
+        planned = _planned(members, way, part_size, self._work.export.pages or 1)
+        kept = KeptUpload(self._bucket, self._work.export.id, key, members, way, planned)
         if there := kept.finished():
             return there.size
         kept.open()
-        parts = Parts(self._work, self._cache, kept, members, before, total, way, part_size)
+        parts = Parts(self._work, self._cache, kept, members, planned, part_size, before, total)
         with _aborted_unless_kept(kept, parts):
             size = parts.upload(volume.assembly)
             self._work.fence()
         with _aborted(kept.upload):
-            kept.upload.complete(parts.count)
+            kept.upload.complete(parts.numbers)
         seen = self._bucket.head(key)
         if seen is None or seen.size != size:
             raise StoreDown(
@@ -156,6 +166,15 @@ class BucketOutput:
         )  # fmt: skip
         kept.note_finished(seen)
         return size
+
+
+def _planned(members: Sequence[SegmentEntry], way: Joining, part_size: int, pages: int) -> list[NumberedPart]:
+    """Returns the parts of a file. Whole segments have the numbers under which they may have been copied early."""
+    sizes = [each.size for each in members]
+    if way is Joining.COPIED:
+        wanted = [whole_number(pages_of(each.key)[1], pages) for each in members]
+        return numbered(list(plan_parts(sizes, part_size)), sizes, wanted)
+    return list(enumerate(plan_equal_parts(sizes, part_size, copied=way is Joining.EQUAL), 1))
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 
-from ..adapters.bucket.parts import ByteRange, Copy, Gather, Joining, plan_equal_parts, plan_parts
+from ..adapters.bucket.parts import ByteRange, Copy, Gather, NumberedPart
 from ..errors import Conflict, DamagedSegment, NotFound, RedisDown, UploadGone
 from ..exports.volumes import SegmentEntry
 from ..pdf.assembly import Assembly
@@ -14,18 +14,19 @@ from .kept_upload import KeptUpload
 from .segment_cache import SegmentCache
 from .step import Work
 
-COPIES_AT_ONCE = 4
+COPIES_AT_ONCE = 8
 
 
 class Parts:
     """The parts of one file: one pass over the segments. What passes through is held a few MiB at a time.
 
-    `before` are bytes of the `total` that were joined in earlier files.
+    All parts of `planned` but the last have `size` bytes or more. `before` are bytes of the `total` that were
+    joined in earlier files.
     """
 
     def __init__(
         self, work: Work, cache: SegmentCache, kept: KeptUpload, segments: Sequence[SegmentEntry],
-        before: int, total: int, way: Joining, size: int,
+        planned: Sequence[NumberedPart], size: int, before: int, total: int,
     ) -> None:  # fmt: skip
         self._work = work
         self._cache = cache
@@ -34,11 +35,12 @@ class Parts:
         self._segments = segments
         self._done = before
         self._total = total
-        self._way = way
+        self._planned = planned
         self._size = size
         self._waiting = bytearray()
-        self.count = 0  # of parts
-        self.found = 0  # of them, stored by an earlier attempt
+        self._next = 1  # the number of the part that is sent next
+        self.numbers: list[int] = []  # of all parts
+        self.found = 0  # of them, stored before this attempt
         self.added = False  # whether this attempt stored one before the tail
         self.through = 0  # bytes that were not copied inside the bucket
 
@@ -47,11 +49,13 @@ class Parts:
         with ThreadPoolExecutor(COPIES_AT_ONCE) as pool:
             copies = []
             try:
-                for part in self._plan():
-                    if self._is_there(part):
+                for number, part in self._planned:
+                    self._next = number
+                    if self._is_there(number, part):
                         self._checkpoint()
                     elif isinstance(part, Copy):
-                        copies.append(pool.submit(self._copy, self._next(), part.range))
+                        copies.append(pool.submit(self._copy, number, part.range))
+                        self.numbers.append(number)
                     else:
                         self._gather(part)
                 for copy in copies:
@@ -69,18 +73,12 @@ class Parts:
             self._send(self._waiting)
         return size
 
-    def _plan(self) -> Iterator[Copy | Gather]:
-        sizes = (segment.size for segment in self._segments)
-        if self._way is Joining.COPIED:
-            return plan_parts(sizes, self._size)
-        return plan_equal_parts(sizes, self._size, copied=self._way is Joining.EQUAL)
-
-    def _is_there(self, part: Copy | Gather) -> bool:
-        """Returns True for a part that an earlier attempt stored, and counts it."""
-        size = part.range.size if isinstance(part, Copy) else sum(each.size for each in part.ranges)
-        if size < self._size or self._kept.parts.get(self.count + 1) != size:
+    def _is_there(self, number: int, part: Copy | Gather) -> bool:
+        """Returns True for a part that is stored already, and counts it."""
+        size = sum(each.size for each in part.ranges)
+        if size < self._size or self._kept.parts.get(number) != size:
             return False
-        self._next()
+        self.numbers.append(number)
         self.found += 1
         self._done += size
         return True
@@ -118,12 +116,10 @@ class Parts:
             del self._waiting[: self._size]
 
     def _send(self, part: bytearray) -> None:
-        self._upload.write(self._next(), part)
+        self._upload.write(self._next, part)
+        self.numbers.append(self._next)
+        self._next += 1
         self.through += len(part)
-
-    def _next(self) -> int:
-        self.count += 1
-        return self.count
 
     def _checkpoint(self) -> None:
         note, export_id = self._work.services.redis.progress.note_bytes, self._work.export.id

@@ -9,6 +9,7 @@ from ..exports.plan import Chunk
 from ..exports.segments import SegmentRepository
 from ..pdf.fonts import check_fonts
 from .drawing import draw_chunk
+from .early_parts import copy_early
 from .outcomes import Again, Done, NotWanted, Outcome
 from .plan import job_of, load_plan
 from .retry import pages_to_try
@@ -46,7 +47,8 @@ def body(work: Work) -> Outcome:
         )
         if work.is_over():
             return NotWanted("the export is over")
-        s.segments.write(export.id, index, file)
+        etag = s.segments.write(export.id, index, file)
+        copy_early(s, export, plan, index, etag)
         work.finish_chunk(first, index.stop - chunk.first_page)
     if index.stop < stop:
         return Again(f"{index.planned} pages are done, {stop - index.stop} go back", index.planned)

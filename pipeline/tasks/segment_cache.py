@@ -5,13 +5,16 @@ Assembling reads all indexes in several passes, and each request to the bucket t
 
 from __future__ import annotations
 
+from collections.abc import Generator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from tempfile import TemporaryFile
 from types import TracebackType
 
-from ..exports.segments import SegmentRepository
+from ..exports.segments import SegmentRepository, StoredSegment
 from ..pdf.segment_index import SegmentIndex
 from ..settings import MIB
+from .read_ahead import read_ahead
 
 CACHE_BYTES = 32 * MIB
 
@@ -42,11 +45,20 @@ class SegmentCache:
     ) -> None:
         self._file.close()
 
+    def indexes(self, keys: Sequence[str]) -> Generator[SegmentIndex, None, None]:
+        """Yields the index of each segment, from the bucket. To be closed if it is not exhausted."""
+        with closing(read_ahead(self._segments.read, keys)) as found:
+            for key, stored in zip(keys, found, strict=True):
+                self._keep(key, stored)
+                yield stored.index
+
     def index(self, key: str) -> SegmentIndex:
         """Returns the index of a segment, from the cache or from the bucket."""
         entry = self._entries.get(key)
         if entry is None:
-            return self._fetch(key)
+            stored = self._segments.read(key)
+            self._keep(key, stored)
+            return stored.index
         return SegmentIndex.decode(self._read(entry.offset + entry.body_size, entry.index_size))
 
     def body(self, key: str, start: int, stop: int) -> bytes | None:
@@ -54,14 +66,12 @@ class SegmentCache:
         entry = self._entries.get(key)
         return self._read(entry.offset + start, stop - start) if entry and stop <= entry.body_size else None
 
-    def _fetch(self, key: str) -> SegmentIndex:
-        stored = self._segments.read(key)
+    def _keep(self, key: str, stored: StoredSegment) -> None:
         body, data = stored.body or b"", stored.index.encode()
         if len(body) + len(data) <= self._left:
             self._left -= len(body) + len(data)
             self._entries[key] = _Entry(self._file.seek(0, 2), len(body), len(data))
             self._file.write(body + data)
-        return stored.index
 
     def _read(self, offset: int, size: int) -> bytes:
         self._file.seek(offset)

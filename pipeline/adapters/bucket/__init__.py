@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import BinaryIO, Literal, Protocol
 
@@ -149,6 +149,10 @@ class Bucket(Protocol):
         """Begin an upload. The object appears when it is completed; until then its parts cost storage."""
         ...
 
+    def upload(self, key: str, upload_id: str) -> MultipartUpload:
+        """Return an upload that was begun, perhaps by another process, without asking for its parts."""
+        ...
+
     def uploads(self, prefix: str) -> list[MultipartUpload]:
         """Return uploads under a prefix that were begun and neither completed nor aborted, at most 1,000."""
         ...
@@ -202,8 +206,8 @@ class MultipartUpload(Protocol):
         """
         ...
 
-    def complete(self, last: int | None = None) -> None:
-        """Make the object from its parts, in the order of their numbers; from those up to `last` if it is given.
+    def complete(self, numbers: Collection[int] | None = None) -> None:
+        """Make the object from its parts, in the order of their numbers; from some of them if `numbers` are given.
 
         Raises NotSupported when the store refuses them, and their sizes differ.
         """

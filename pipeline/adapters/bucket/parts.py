@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
 MIB = 1024 * 1024
 MIN_PART = 5 * MIB  # of every part but the last (S3 user guide, "Amazon S3 multipart upload limits")
 MAX_PART = 5 * 1024 * MIB
-MAX_SHARES = 9_000  # parts of equal size for segments; the other 1,000 of a file are for its tail
+MAX_SHARES = 9_000  # numbers of parts for segments; the other 1,000 of a file are for its tail
 
 
 class Joining(Enum):
@@ -40,12 +40,41 @@ class Copy:
 
     range: ByteRange
 
+    @property
+    def ranges(self) -> tuple[ByteRange, ...]:
+        """The range, as of a part that is gathered."""
+        return (self.range,)
+
 
 @dataclass(frozen=True)
 class Gather:
     """A part whose bytes this process reads and sends."""
 
     ranges: tuple[ByteRange, ...]
+
+
+NumberedPart = tuple[int, Copy | Gather]
+
+
+def whole_number(page: int, pages: int) -> int:
+    """Return the number of the part that is a whole segment, from its first page of all `pages`.
+
+    It is known before other segments are, and numbers need not follow each other.
+    """
+    return 1 + page * MAX_SHARES // pages
+
+
+def numbered(parts: Sequence[Copy | Gather], sizes: Sequence[int], wanted: Sequence[int]) -> list[NumberedPart]:
+    """Give each part a number, in order. A copy of a whole source gets the one that is `wanted` for the source, if
+    those before it leave it free. If there are not enough numbers, they follow each other."""
+    found: list[NumberedPart] = []
+    number = 0
+    for part in parts:
+        number += 1
+        if isinstance(part, Copy) and part.range.size == sizes[part.range.source]:
+            number = max(number, wanted[part.range.source])
+        found.append((number, part))
+    return found if number <= MAX_SHARES + 1 else list(enumerate(parts, 1))
 
 
 def plan_parts(sizes: Iterable[int], smallest: int = MIN_PART, largest: int = MAX_PART) -> Iterator[Copy | Gather]:

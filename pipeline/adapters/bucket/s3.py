@@ -203,6 +203,9 @@ class S3Bucket(Bucket):
             )
         return self._upload(key, answer["UploadId"])
 
+    def upload(self, key: str, upload_id: str) -> MultipartUpload:
+        return self._upload(key, upload_id)
+
     def uploads(self, prefix: str) -> list[MultipartUpload]:
         with s3_errors(f"list uploads of {prefix}"):
             answer = self._client.list_multipart_uploads(Bucket=self._bucket, Prefix=self._full_key(prefix))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from io import SEEK_END
 from typing import TYPE_CHECKING, BinaryIO, cast
 
@@ -101,8 +101,8 @@ class S3Upload(MultipartUpload):
                 return found[0]["ETag"]
         raise NotSupported(f"The bucket cannot copy a part of {self._key}: neither answer nor list has its ETag.")
 
-    def complete(self, last: int | None = None) -> None:
-        numbers = [part for part in sorted(self._etags) if last is None or part <= last]
+    def complete(self, numbers: Collection[int] | None = None) -> None:
+        numbers = sorted(self._etags if numbers is None else numbers)
         try:
             with s3_errors(f"complete {self._key}"):
                 self._client.complete_multipart_upload(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -44,8 +44,8 @@ def completed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The uploads that were completed."""
     complete, found = S3Upload.complete, []
 
-    def counted(upload: S3Upload, last: int) -> None:
-        complete(upload, last)
+    def counted(upload: S3Upload, numbers: Collection[int]) -> None:
+        complete(upload, numbers)
         found.append(upload.key)
 
     monkeypatch.setattr(S3Upload, "complete", counted)

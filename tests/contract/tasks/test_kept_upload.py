@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.adapters.bucket.parts import MIN_PART, Joining
+from pipeline.adapters.bucket.parts import MIN_PART, ByteRange, Gather, Joining
 from pipeline.adapters.bucket.s3_upload import S3Upload
 from pipeline.errors import StoreDown
 from pipeline.exports.export import State
@@ -17,7 +17,7 @@ from pipeline.exports.segments import segment_key
 from pipeline.exports.volumes import SegmentEntry
 from pipeline.pdf.assembly import Assembly
 from pipeline.services import open_services
-from pipeline.tasks import flow
+from pipeline.tasks import flow, render
 from pipeline.tasks.bucket_output import BucketOutput
 from pipeline.tasks.kept_upload import KEPT_BYTES, KeptUpload
 from pipeline.tasks.outcomes import Again, Done
@@ -56,6 +56,11 @@ class Uploads:
                     self.stored.append((upload.id, part))
 
             monkeypatch.setattr(S3Upload, method, noted)
+
+
+@pytest.fixture(autouse=True)
+def all_parts_are_stored_by_the_join(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(render, "copy_early", lambda *_: None)
 
 
 @contextmanager
@@ -140,7 +145,8 @@ def test_parts_of_other_segments_are_not_taken(
 def test_the_same_segments_are_told_from_others_of_their_size(stage: Stage) -> None:
     def opened(etag: str) -> KeptUpload:
         segments = [SegmentEntry(0, KEPT_BYTES, 1, 0, "segment", etag)]
-        found = KeptUpload(stage.store, EXPORT, "joined.pdf", segments, Joining.COPIED, MIN_PART)
+        planned = [(1, Gather((ByteRange(0, 0, MIN_PART),))), (2, Gather((ByteRange(0, MIN_PART, KEPT_BYTES),)))]
+        found = KeptUpload(stage.store, EXPORT, "joined.pdf", segments, Joining.COPIED, planned)
         found.open()
         return found
 

@@ -6,6 +6,7 @@ import dataclasses
 import io
 import re
 import threading
+from collections.abc import Collection
 from email import message_from_bytes
 from email.policy import default
 from pathlib import Path
@@ -128,11 +129,11 @@ def test_finished_volumes_are_not_made_again(stage: Stage, monkeypatch: pytest.M
     export_id = stage.rendered(volume=VolumeLimit(pages=1), chunk_pages=1)
     complete, done = S3Upload.complete, [0]
 
-    def fails_once(upload: S3Upload, last: int) -> None:
+    def fails_once(upload: S3Upload, numbers: Collection[int]) -> None:
         done[0] += 1
         if done[0] == 3:
             raise StoreDown("The bucket does not answer.")
-        complete(upload, last)
+        complete(upload, numbers)
 
     monkeypatch.setattr(S3Upload, "complete", fails_once)
     with pytest.raises(StoreDown):
