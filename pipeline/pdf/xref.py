@@ -19,7 +19,6 @@ from .objects import Stream
 
 ROW = 8  # bytes: 1 of type, 5 of offset (files up to 1 TiB), 2 of generation
 ROWS_AT_ONCE = 1024  # each may be in its own memory page: 4 MiB
-BLOCK = 1 << 16
 
 
 class CrossReference:
@@ -46,7 +45,9 @@ class CrossReference:
 
         Raises DamagedSegment when two segments use the same numbers.
         """
-        self.size = max(self.size, check_number(numbers[-1]) + 1 if numbers else 0)
+        if not numbers:
+            return
+        self.size = max(self.size, check_number(numbers[-1]) + 1)
         for i in range(0, len(numbers), ROWS_AT_ONCE):
             some = offsets[i : i + ROWS_AT_ONCE]
             self._store(
@@ -65,10 +66,10 @@ class CrossReference:
         )
 
     def _compressed(self) -> Iterator[bytes]:
-        deflate = zlib.compressobj(6)
+        deflate = zlib.compressobj()
         end = self.size * ROW
-        for at in range(0, end, BLOCK):
-            yield deflate.compress(self._map[at : min(at + BLOCK, end)])
+        for at in range(0, end, ROWS_AT_ONCE * ROW):
+            yield deflate.compress(self._map[at : min(at + ROWS_AT_ONCE * ROW, end)])
             self._release_memory()
         yield deflate.flush()
 

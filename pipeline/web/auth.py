@@ -114,7 +114,7 @@ def sign_in(password: str) -> bool:
     session.clear()
     session.permanent = True
     session["proof"] = _proofs(settings, settings.panel_password)[0]
-    session[FORM_TOKEN] = secrets.token_urlsafe(16)
+    session[FORM_TOKEN] = secrets.token_urlsafe()
     return True
 
 

@@ -6,11 +6,12 @@ The `send_…` functions take a connection, which runs a command at once, or a p
 from __future__ import annotations
 
 import os
-import secrets
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import compress
 from typing import Any
+from uuid import uuid4
 
 from .connection import Client, redis_errors
 
@@ -76,8 +77,8 @@ class Leases:
         found = []
         with redis_errors():
             for key in sorted(set(self._redis.scan_iter(_key("*"), count=1000))):
-                token, left = self._redis.get(key), self._redis.pttl(key)
-                if token and left > 0:
+                left, token = self._redis.pttl(key), self._redis.get(key)
+                if token:
                     _, dyno, holder = [*token.split(" ", 2), "", "a process of another version"][:3]
                     found.append(Held(Lease(key.removeprefix(_key("")), token, 0), holder, dyno, left / 1000))
         return found
@@ -98,7 +99,7 @@ class Leases:
     def expect_back(self, name: str, seconds: float) -> None:
         """Let `held` report a name for `seconds`, although its lease is free: its last holder retries then."""
         with redis_errors():
-            self._redis.set(f"pipeline:pause:{name}", 1, px=max(1, int(seconds * 1000)))
+            self._redis.set(f"pipeline:pause:{name}", "paused", px=max(1, int(seconds * 1000)))
 
     def held(self, names: Sequence[str]) -> set[str]:
         """Return those of the names that are leased or expected back."""
@@ -107,13 +108,13 @@ class Leases:
         keys = [f"pipeline:{kind}:{name}" for kind in ("lease", "pause") for name in names]
         with redis_errors():
             values = self._redis.mget(keys)
-        return {name for name, value in zip([*names, *names], values, strict=True) if value}
+        return set(compress([*names, *names], values))
 
 
 def new_token() -> str:
     """Return a token for a new holder: random, then the id of its dyno, then the holder in words."""
     dyno = os.environ.get("HEROKU_DYNO_ID") or "-"
-    return f"{secrets.token_hex(8)} {dyno} {this_process()}"
+    return f"{uuid4().hex} {dyno} {this_process()}"
 
 
 def this_process() -> str:

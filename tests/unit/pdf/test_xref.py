@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import subprocess
 import sys
 import zlib
+from pathlib import Path
 
 import pytest
 
 from pipeline.errors import ChunkFailed, DamagedSegment
 from pipeline.pdf.assembly import Assembly
 from pipeline.pdf.numbering import FIRST, MAX_OBJECT
-from pipeline.pdf.xref import CrossReference
+from pipeline.pdf.xref import ROWS_AT_ONCE, CrossReference
 
 from .chunk_segments import ABOUT, segment
 
@@ -28,6 +30,27 @@ def test_memory_does_not_grow_with_the_number_of_objects() -> None:
     # ru_maxrss would be that of this process, if it was larger before exec.
     few, many = (int(_run(ASSEMBLE.format(chunks=chunks))) for chunks in (1, 100))
     assert many < few * 1.15
+
+
+def resident() -> int:
+    """The bytes of tables that are in memory now."""
+    maps = Path("/proc/self/smaps").read_text()
+    found = re.findall(rf"Size: +{8 * (MAX_OBJECT + 1) // 1024} kB\n(?:\w+: .*\n)*?Rss: +(\d+) kB", maps)
+    return 1024 * sum(map(int, found))
+
+
+@pytest.mark.skipif(not Path("/proc/self/smaps").exists(), reason="it tells what is in memory")
+def test_a_few_rows_are_in_memory_wherever_they_are() -> None:
+    """Every 600th number has a memory page of its own."""
+    table, most, before = CrossReference(1), 0, resident()
+    for number in range(1, MAX_OBJECT, 600):
+        table.set(number, 1)
+        most = max(most, resident() - before) if number % 17 == 0 else most
+    assert 0 < most <= 2 * 4096 * ROWS_AT_ONCE  # the system may add pages beside those that are touched
+    table.set_all(range(2, MAX_OBJECT, 600), [1] * len(range(2, MAX_OBJECT, 600)), base=0)
+    assert resident() <= before
+    for _ in table.stream(b"").read():
+        assert resident() - before <= 2**18
 
 
 ASSEMBLE = """
