@@ -48,7 +48,7 @@ def test_a_few_rows_are_in_memory_wherever_they_are() -> None:
         most = max(most, resident() - before) if number % 17 == 0 else most
     assert 0 < most <= 2 * 4096 * ROWS_AT_ONCE  # the system may add pages beside those that are touched
     table.set_all(range(2, MAX_OBJECT, 600), [1] * len(range(2, MAX_OBJECT, 600)), base=0)
-    assert resident() == before
+    assert resident() <= before
     for _ in table.stream(b"").read():
         assert resident() - before <= 2**18
 
