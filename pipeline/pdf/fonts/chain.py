@@ -43,9 +43,10 @@ class FontChain:
         self.fingerprint: str = regular.fingerprint if regular else fingerprint(files)
         self.own_glyphs = OwnGlyphs(self, regular) if regular else None
         first = self.fonts[self.first]
-        ids = {code: glyph for code, glyph in first.characters().items() if _is_plain(chr(code))}
-        self._widths = {chr(code): first.advance(glyph) for code, glyph in ids.items()}
-        self._speller = Speller({chr(code): glyph for code, glyph in ids.items()})
+        plain = list(filter(shown_as_is, COMPLEX.sub("", first.characters)))
+        ids = list(map(first.glyph, plain))
+        self._widths = dict(zip(plain, map(first.advance, ids), strict=True))
+        self._speller = Speller(dict(zip(plain, ids, strict=True)))
         self._places: dict[str, int | None] = {}
         self._simple = SimpleCharacters(self)
         self.line: Callable[[str], Line] = lru_cache(LINES)(self._line)
