@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
+from itertools import chain, islice
 from math import inf
 from typing import Any
 
@@ -27,7 +27,7 @@ from ..params import one_source
 from .csv_rows import Row
 from .detect import detect
 from .draw_rows import TablePen
-from .fast_rows import FastRows, can_find_rows_fast
+from .fast_rows import LOOKAHEAD, FastRows, can_find_rows_fast
 from .lines import line_numbers
 from .logo import Logo
 from .measures import RowMeasure, measured_rows
@@ -141,7 +141,9 @@ def _blocks(inputs: Inputs, listing: str, start: int, stop: float) -> Iterator[b
 
 def _batches(blocks: Iterator[bytes], start: int, format: InputFormat, setup: TableSetup) -> Iterable[Batch]:
     """All rows of the blocks."""
-    if setup.plain and can_find_rows_fast(format):
+    first = next(blocks, b"")
+    blocks = chain([first], blocks)
+    if setup.plain and can_find_rows_fast(format) and len(first) >= LOOKAHEAD:  # few rows are read as fast
         return FastRows(blocks, start, format, setup)
     return BatchReader(blocks, start, format, setup)
 

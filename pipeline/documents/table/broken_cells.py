@@ -37,10 +37,11 @@ class Cell(NamedTuple):
 def broken_cell(text: str, room: float, layout: Layout, formatted: bool) -> Cell:
     """Returns a cell in lines that fit `room` points. All of a `formatted` cell is one value."""
     face, size = layout.face, layout.size
-    if face.width(text, size) <= room:
+    wraps = not formatted and not DIGIT.search(text)
+    lines = face.wrap(text, size, room, layout.max_lines) if wraps else []
+    if len(lines) < 2 and face.width(text, size) <= room:
         return Cell([text], size)
-    if not formatted and not DIGIT.search(text):
-        lines = face.wrap(text, size, room, layout.max_lines)
+    if wraps:
         return Cell(lines, size, Fault.CUT if is_cut(text, lines) else Fault.NONE)
     value = len(text) <= LONGEST_NUMBER and (formatted or VALUE.fullmatch(text) is not None)
     smaller = size_that_fits(face, text, size, room) if value else 0

@@ -6,35 +6,36 @@ from collections.abc import Sequence
 from decimal import Decimal
 from itertools import repeat
 from operator import is_
+from typing import Any
 
-from .formats import NumberWriter, Writer
+from .formats import Writer
 
 MAX_CACHED = 200_000  # characters of cells in the cache of a column: usually 4 MB
-CellValue = tuple[str, Decimal | None, bool]  # what is shown, the number, and whether it could not be read
 
 
 class Cells:
     """Texts and numbers of the cells of one column, by their text in the input.
 
-    Dates and prices repeat, so values are cached. `failed` is True once a cell could not be read.
+    Dates and prices repeat, so what they say and show is cached. `failed` is True once a cell could not be read.
     """
 
     def __init__(self, writer: Writer, shown: bool = True) -> None:
         self.writer = writer
         self.failed = False
         self._shown = shown  # else the cells show the input and are only summed
-        self._cache: dict[str, CellValue] = {}
+        self._texts: dict[str, str] = {}
+        self._values: dict[str, Any] = {}  # None for a cell that cannot be read
         self._size = 0
 
     def texts(self, column: Sequence[str]) -> list[str]:
         """Returns what each cell shows."""
-        cache = self._cached(column)
-        return [cache[text][0] for text in column]
+        self._look_up(column)
+        return list(map(self._texts.__getitem__, column))
 
     def values(self, column: Sequence[str]) -> list[Decimal | None]:
         """Returns the number of each cell; None for one that is blank or no number."""
-        cache = self._cached(column)
-        return [cache[text][1] for text in column]
+        self._look_up(column)
+        return list(map(self._values.__getitem__, column))
 
     def numbers(self, column: Sequence[str]) -> list[Decimal]:
         """Returns the numbers among the cells."""
@@ -42,29 +43,26 @@ class Cells:
 
     def understood(self, text: str) -> bool:
         """True if a cell is blank, or a number or date as its column should hold."""
-        return not self._cached([text])[text][2]
+        self._look_up([text])
+        return not text.strip() or self._values[text] is not None
 
-    def _cached(self, column: Sequence[str]) -> dict[str, CellValue]:
+    def _look_up(self, column: Sequence[str]) -> None:
         if self._size > MAX_CACHED:
-            self._cache.clear()
+            self._texts.clear()
+            self._values.clear()
             self._size = 0
-        if new := [text for text in set(column) if text not in self._cache]:
+        if new := list(set(column).difference(self._texts)):
             self._read(new)
-        return self._cache
 
     def _read(self, texts: Sequence[str]) -> None:
         self._size += sum(map(len, texts))
         values = self.writer.read_all(texts)
-        if any(map(is_, values, repeat(None))):
-            self._refuse([text for text, value in zip(texts, values, strict=True) if value is None])
-            read = [pair for pair in zip(texts, values, strict=True) if pair[1] is not None]
-            texts, values = [text for text, _ in read], [value for _, value in read]
+        self._values.update(zip(texts, values, strict=True))
+        if any(map(is_, values, repeat(None))):  # cells that cannot be read show the input
+            refused = [text for text, value in zip(texts, values, strict=True) if value is None]
+            self._texts.update(zip(refused, refused, strict=True))
+            self.failed |= any(map(str.strip, refused))
+            texts = [text for text, value in zip(texts, values, strict=True) if value is not None]
+            values = [value for value in values if value is not None]
         shown = self.writer.show_all(values) if self._shown else texts
-        numbers = values if isinstance(self.writer, NumberWriter) else repeat(None)
-        self._cache.update(zip(texts, zip(shown, numbers, repeat(False), strict=False), strict=True))
-
-    def _refuse(self, texts: Sequence[str]) -> None:
-        """Show the input of cells that cannot be read."""
-        for text in texts:
-            self._cache[text] = text, None, bool(text.strip())
-            self.failed |= bool(text.strip())
+        self._texts.update(zip(texts, shown, strict=True))

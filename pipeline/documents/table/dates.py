@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 from ...errors import InvalidRequest
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 # No-break spaces become plain ones, direction marks are removed: fonts need not have them.
 SPACES = dict.fromkeys(map(ord, "\u00a0\u202f\u2009"), " ") | dict.fromkeys(map(ord, "\u200e\u200f\u061c"))
 Part = Callable[[datetime], str]
+KEPT = 4096  # dates in words, about 1 MB for each format of a process
 
 
 @dataclass(frozen=True)
@@ -26,13 +29,21 @@ class DateWriter:
     input: str
     noun = "dates"
 
+    @cached_property
+    def _show(self) -> Callable[[datetime], str]:
+        """Returns what writes a date; most tables have few different ones."""
+        return lru_cache(KEPT)(lambda value: "".join([part(value) for part in self.parts]))
+
     def read_all(self, texts: Sequence[str]) -> Sequence[datetime | None]:
         """Returns the date of each cell, None for one without."""
+        if not self.input:
+            with suppress(ValueError):
+                return list(map(datetime.fromisoformat, texts))
         return list(map(self._read, texts))
 
     def show_all(self, values: Sequence[datetime]) -> Sequence[str]:
         """Returns dates as they are written."""
-        return ["".join([part(value) for part in self.parts]) for value in values]
+        return list(map(self._show, values))
 
     def _read(self, text: str) -> datetime | None:
         """Returns the date of a cell, None if there is none."""

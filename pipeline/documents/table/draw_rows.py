@@ -16,7 +16,7 @@ from .columns import PlacedColumn
 from .draw_bands import BandPen, bar
 from .draw_cells import CellPen
 from .draw_head import HeadPen
-from .layout import DIGITS, Layout
+from .layout import Layout
 from .logo import Logo
 from .pagination import PageRows
 from .setup import TableSetup
@@ -134,13 +134,11 @@ class TablePen:
         layout = self._layout
         if place.align == "left":
             return [place.left] * len(texts)
-        # If all digits have one width, numbers of one shape begin at one place: 1.50 and 7.25.
-        joined = "\n".join(texts)
-        shapes = (joined.translate(DIGITS) if layout.face.even_digits else joined).split("\n")
+        shapes = layout.shapes("\n".join(texts)).split("\n")
         known = self._known[place.x]
         if len(known) > SHAPES:
             known.clear()
-        for shape in set(shapes) - known.keys():
+        for shape in set(shapes).difference(known):
             known[shape] = round(place.start(shape, layout.size, layout.face), 2)
         return [known[shape] for shape in shapes]
 

@@ -19,10 +19,11 @@ from ...pdf.fonts.characters import printable, shown_as_is
 from .broken_cells import Cell, broken_cell
 from .cells import Cells
 from .csv_rows import Row
-from .layout import DIGITS, Layout
+from .layout import Layout
 
 STEPS = "Hn0"  # more characters fit when all of them are no wider than one of these
 WIDE = 2  # letters that may be wider than "n", in a text that is longer than wide letters allow
+SHAPES = 10_000  # kept for each column: names without their numbers, amounts of so many digits
 BROKEN = 1024  # cells kept in lines, about 1 MB: rows that do not fit a page any more are the first of the next one
 SLACK = 1e-6  # of a character: measuring sums up widths in another order
 
@@ -69,21 +70,34 @@ class CellTexts:
         return [self.broken(column[0], i) for i, column in enumerate(self.columns([row]))]
 
     def _odd_rows(self, column: Sequence[str], i: int) -> list[int]:
-        joined, shapes = "".join(column), column
+        joined, shapes, known = "".join(column), column, self._fitting[i]
         if shown_as_is(joined):
             lines = "\n".join(column)
-            if joined.isascii():
-                if max(map(len, column)) <= self._safe_lengths[i] or self._all_fit(lines, i):
-                    return []
-            elif is_normalized("NFC", joined) and self._all_fit(lines.translate(self._stand_ins), i):
+            if joined.isascii() and (max(map(len, column)) <= self._safe_lengths[i] or self._all_fit(lines, i)):
                 return []
-            if self.layout.face.even_digits:  # then numbers of one shape are as wide: 1.50 and 7.25
-                shapes = lines.translate(DIGITS).split("\n")
-        fits = {shape: self._fits(shape, i) for shape in set(shapes)}
-        return [row for row, shape in enumerate(shapes) if not fits[shape]]
+            shapes = self.layout.shapes(lines).split("\n")
+        new = set(shapes) - known
+        if not new:
+            return []
+        odd = set[str]() if self._certainly_fit(new, i) else {shape for shape in new if not self._fits(shape, i)}
+        if len(known) > SHAPES:
+            known.clear()
+        known |= new - odd
+        return [row for row, shape in enumerate(shapes) if shape in odd] if odd else []
+
+    def _certainly_fit(self, shapes: Set[str], i: int) -> bool:
+        lines = "\n".join(shapes)
+        if lines.isascii() or not shown_as_is("".join(shapes)) or not is_normalized("NFC", lines):
+            return False
+        return self._all_fit(lines.translate(self._stand_ins), i)
 
     def _all_fit(self, lines: str, i: int) -> bool:
         return self._patterns[i].fullmatch(lines) is not None
+
+    @cached_property
+    def _fitting(self) -> list[set[str]]:
+        """For each column, shapes of texts that fit."""
+        return [set() for _ in self.layout.places]
 
     def _fits(self, text: str, i: int) -> bool:
         if not shown_as_is(text):

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Context, Decimal
-from functools import cache
+from functools import cache, lru_cache
 from itertools import repeat
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol
 
@@ -86,8 +86,7 @@ def known_locale(name: str) -> Locale:
 def writer(format: Format, locale: Locale) -> Writer:
     """Returns the writer of a format. InvalidRequest for an unknown currency or a wrong date format."""
     if isinstance(format, Date):
-        check_input(format.input)
-        return DateWriter(fields(format.pattern, locale), format.input)
+        return _date_writer(format, locale)
     places, symbol = format.decimals, ""
     if isinstance(format, Currency):
         from babel.numbers import get_currency_precision, get_currency_symbol, is_currency
@@ -97,6 +96,13 @@ def writer(format: Format, locale: Locale) -> Writer:
         places = get_currency_precision(format.currency) if places is None else places
         symbol = get_currency_symbol(format.currency, locale)
     return _number_writer(format, locale, places, symbol)
+
+
+@lru_cache(8)
+def _date_writer(format: Date, locale: Locale) -> DateWriter:
+    """Returns the writer of dates, which keeps what it wrote for the chunks that follow."""
+    check_input(format.input)
+    return DateWriter(fields(format.pattern, locale), format.input)
 
 
 class Writer(Protocol):

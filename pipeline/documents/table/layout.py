@@ -23,7 +23,7 @@ FOOTER = 2.4  # height of the line with the page number, in font sizes
 # Heights of bands, in rows; of headings by their level.
 HEIGHTS = {"brought": 1.0, "carried": 1.0, "subtotal": 1.1, "total": 1.35}
 HEADINGS = (1.9, 1.5)
-DIGITS = str.maketrans("123456789", "000000000")  # gives numbers of one shape one text
+_DIGITS = bytes.maketrans(b"123456789", b"000000000")
 
 
 @dataclass(frozen=True)
@@ -109,6 +109,12 @@ class Layout:
     def rows_on(self, page: int) -> int:
         """How many rows of one line fit a page."""
         return max(1, units(self.room(page)) // units(self.row_height()))
+
+    def shapes(self, lines: str) -> str:
+        """Returns lines with one digit in place of all that are as wide: 1.50 and 7.25 become alike."""
+        if not self.face.even_digits:
+            return lines
+        return lines.encode("utf-8", "surrogatepass").translate(_DIGITS).decode("utf-8", "surrogatepass")
 
     @property
     def advances(self) -> dict[str, float]:

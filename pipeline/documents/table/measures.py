@@ -10,7 +10,7 @@ from array import array
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
-from itertools import accumulate
+from itertools import accumulate, repeat
 from operator import itemgetter
 
 import msgspec
@@ -38,11 +38,11 @@ class Numbers(msgspec.Struct, frozen=True, array_like=True):
     @classmethod
     def of(cls, values: list[Decimal | None]) -> Numbers:
         """Returns the numbers of rows."""
-        exponents = {each.as_tuple().exponent if each is not None else None for each in values}
-        exponent = exponents.pop() if len(exponents) == 1 else None
-        if not isinstance(exponent, int):
+        numbers = [each for each in values if each is not None]
+        if len(numbers) < len(values) or not all(map(numbers[0].same_quantum, numbers)):
             return cls(values=values)
-        units = [int(EXACT.scaleb(each, -exponent)) for each in values if each is not None]
+        exponent = int(numbers[0].as_tuple().exponent)
+        units = list(map(int, map(EXACT.scaleb, numbers, repeat(-exponent))))
         if max(map(abs, units)) > LONGEST:
             return cls(values=values)
         return cls(exponent, array("q", units).tobytes())

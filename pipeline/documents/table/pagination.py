@@ -155,8 +155,7 @@ class GroupedPaginator:
         whole = self.fitting(heights, still_open, page, state)
         added = self._grouping.added(rows)
         bands, behind = self._grouping.bands(state, still_open[:whole], keys.__getitem__, added)
-        page_rows = _page_rows(waiting, whole, columns, broken)
-        return replace(page_rows, bands=bands, state=behind)
+        return _page_rows(waiting, whole, columns, broken, bands, behind)
 
     def fitting(self, heights: Iterable[int], still_open: Sequence[int], page: int, state: OpenGroups) -> int:
         """Returns how many rows fit a page, at least one.
@@ -216,7 +215,14 @@ def break_rows(
         yield units(layout.row_height(line_count(into[row])))
 
 
-def _page_rows(waiting: Waiting, whole: int, columns: Sequence[Sequence[str]], broken: Broken) -> PageRows:
+def _page_rows(
+    waiting: Waiting,
+    whole: int,
+    columns: Sequence[Sequence[str]],
+    broken: Broken,
+    bands: Sequence[Band] = (),
+    state: OpenGroups = (),
+) -> PageRows:
     """The first rows of those that wait."""
     return PageRows(
         whole,
@@ -224,4 +230,6 @@ def _page_rows(waiting: Waiting, whole: int, columns: Sequence[Sequence[str]], b
         [column[:whole] for column in columns],
         {row: cells for row, cells in broken.items() if row < whole},
         [row for row, _ in waiting[:whole]],
+        bands,
+        state,
     )

@@ -20,6 +20,7 @@ from .wrapping import LONG, Lines, wrapped
 LINES = 1024  # cached lines that are not plain, about 2 MB: a page of a table is measured, then drawn
 RUNS = 4096  # cached shaped runs of at most LONGEST_RUN characters, at most 2 kB each
 LONGEST_RUN = 40
+WORDS = 8192  # cached widths of words of at most LONGEST_RUN characters, about 1 MB
 BLANK = 500  # width of a character without a font, when the replacement has none either
 
 
@@ -43,11 +44,13 @@ class FontChain:
         self.fingerprint: str = regular.fingerprint if regular else fingerprint(files)
         self.own_glyphs = OwnGlyphs(self, regular) if regular else None
         first = self.fonts[self.first]
-        ids = {code: glyph for code, glyph in first.characters().items() if _is_plain(chr(code))}
-        self._widths = {chr(code): first.advance(glyph) for code, glyph in ids.items()}
-        self._speller = Speller({chr(code): glyph for code, glyph in ids.items()})
+        plain = list(filter(shown_as_is, COMPLEX.sub("", first.characters)))
+        ids = list(map(first.glyph, plain))
+        self._widths = dict(zip(plain, map(first.advance, ids), strict=True))
+        self._speller = Speller(dict(zip(plain, ids, strict=True)))
         self._places: dict[str, int | None] = {}
         self._simple = SimpleCharacters(self)
+        self._words = WordWidths(self)
         self.line: Callable[[str], Line] = lru_cache(LINES)(self._line)
         self._run = lru_cache(RUNS)(partial(shaped_run, chain=self))
         self.even_digits = len({self._widths.get(digit) for digit in "0123456789"}) == 1
@@ -108,6 +111,13 @@ class FontChain:
                 return list(map(self._simple.__getitem__, text))
             except KeyError:
                 return None
+
+    def word_widths(self, words: Iterable[str]) -> list[float] | None:
+        """Return the width of each word with a space behind it; None when one is neither plain nor simple."""
+        try:
+            return list(map(self._words.__getitem__, words))
+        except KeyError:
+            return None
 
     def is_simple(self, characters: Iterable[str]) -> bool:
         """Return whether each of these characters is one glyph of some font, from left to right."""
@@ -196,6 +206,25 @@ class SimpleCharacters(dict[str, int]):
         if font != first:
             parts.append(b"/F%d %s Tf" % (first + 1, number(size)))
         return b" ".join(parts)
+
+
+class WordWidths(dict[str, float]):
+    """The widths of words with a space behind them; KeyError for one that is neither plain nor simple."""
+
+    def __init__(self, chain: FontChain) -> None:
+        super().__init__()
+        self._chain = chain
+
+    def __missing__(self, word: str) -> float:
+        advances = self._chain.advances(word + " ")
+        if advances is None:
+            raise KeyError(word)
+        width = sum(advances)
+        if len(self) >= WORDS:
+            self.clear()
+        if len(word) <= LONGEST_RUN:
+            self[word] = width
+        return width
 
 
 class OwnGlyphs(dict[str, Glyph | None]):

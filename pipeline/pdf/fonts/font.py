@@ -76,9 +76,10 @@ class Font:
             round(ascent * scale), round(descent * scale), round(cap * scale), tuple(round(v * scale) for v in box)
         )
 
-    def characters(self) -> dict[int, int]:
-        """Return the glyph of each character that the font has, by code point."""
-        return {code: self.glyph(chr(code)) for code in self.face.unicodes}
+    @property
+    def characters(self) -> str:
+        """The characters that the font has."""
+        return "".join(map(chr, self.face.unicodes))
 
     def glyph(self, character: str) -> int:
         """Return the glyph of one character in the font's language, 0 when the font lacks it."""
@@ -131,7 +132,7 @@ class Font:
             font.set_variations({"wght": self.file.weight})
         return font
 
-    @property
+    @cached_property
     def _scale(self) -> float:
         units: int = self.face.upem
         return 1000 / units

@@ -23,7 +23,6 @@ class Speller:
 
     def __init__(self, glyphs: Mapping[str, int]) -> None:
         self._glyphs = glyphs
-        self._literals = {ord(character): escaped(glyph) for character, glyph in glyphs.items()}
         self._page = CodePage(glyphs, "")
 
     def spell_all(self, texts: Sequence[str]) -> Sequence[bytes | None]:
@@ -42,8 +41,9 @@ class Speller:
 
     def _spell(self, text: str) -> bytes | None:
         """Return a text spelled character by character: not all of them have a code in the page."""
-        known = self._glyphs.keys() >= set(text)
-        return text.translate(self._literals).encode("latin-1") if known else None
+        if not self._glyphs.keys() >= set(text):
+            return None
+        return "".join([escaped(self._glyphs[character]) for character in text]).encode("latin-1")
 
 
 class CodePage:

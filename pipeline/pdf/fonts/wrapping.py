@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Iterable
 from functools import lru_cache
 from itertools import accumulate
 from math import inf, nextafter
@@ -27,6 +28,9 @@ class Measure(Protocol):
     def advances(self, text: str) -> list[float] | None:
         """Return the width of each character, in 1/1000 of the size; None when they depend on each other."""
 
+    def word_widths(self, words: Iterable[str]) -> list[float] | None:
+        """Return the width of each word with a space behind it; None when one depends on its letters together."""
+
     def fits(self, text: str, size: float, width: float) -> bool:
         """Return whether a text is at most `width` points wide."""
 
@@ -39,6 +43,8 @@ def wrapped(face: Measure, text: str, size: float, width: float, most: int) -> L
     text = " ".join(filter(None, text.split(" "))) if "  " in text else text.strip(" ")
     if not text:
         return []
+    if len(text) < _STEP and (lines := _whole_words(face, text, size, width, most)):
+        return lines
     breaker = _breaker(face, text, size, width, most)
     found: Lines = []
     start = 0
@@ -50,6 +56,24 @@ def wrapped(face: Measure, text: str, size: float, width: float, most: int) -> L
         found.append(text[start:] if breaker.ends_fit(start) else face.fit(text[start:], size, width))
     mixed = isinstance(breaker, _Shapes) and COMPLEX.search(text)
     return keep_direction(found, text) if mixed else found
+
+
+def _whole_words(face: Measure, text: str, size: float, width: float, most: int) -> Lines:
+    """Return the lines of a text that may end at spaces only; none where a word is too long, or the text is."""
+    words = text.split(" ")
+    widths = face.word_widths(words)
+    if widths is None or breaks(text) is not None:
+        return []
+    room = _limit(size, width) + (face.word_widths([""]) or [0.0])[0]  # for a line with a space behind it
+    if max(widths) > room:
+        return []
+    ends, found = list(accumulate(widths)), Lines()
+    start, end = 0, 0.0
+    while start < len(words) and len(found) < most:
+        stop = bisect_right(ends, end + room, start)
+        found.append(" ".join(words[start:stop]))
+        start, end = stop, ends[stop - 1]
+    return found if start == len(words) else []
 
 
 def _breaker(face: Measure, text: str, size: float, width: float, most: int) -> _Sums | _Shapes:
