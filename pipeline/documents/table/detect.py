@@ -21,6 +21,7 @@ DELIMITERS = "\t;|,"  # where several fit, the first: a comma also stands in num
 RARE_DELIMITERS = ":^~\x1f\x01"  # which are not guessed
 MAX_ROWS = 100  # that decide on the delimiter
 ISO_2022 = re.compile(rb"\x1b\$(?:[@AB]|\([D-Q]|\)[AC-I]|\*H)")  # to characters of two bytes (ISO 2022, ISO-IR)
+SPACES = re.compile(" {2,}")  # of aligned columns
 SEP_LINE = re.compile(rb'"?sep=([^\r\n])"?\r?\n', re.IGNORECASE)  # Excel's own way to name the delimiter
 
 
@@ -29,8 +30,10 @@ def detect(sample: bytes, format: str, delimiter: str, encoding: str, remarks: R
 
     Raises BadLine, InvalidRequest. What was guessed is added to the remarks.
     """
-    marked = sample.startswith(codecs.BOM_UTF8)
-    begin = len(codecs.BOM_UTF8) if marked else 0
+    begin = 0
+    while sample.startswith(codecs.BOM_UTF8, begin):  # some programs write a second one
+        begin += len(codecs.BOM_UTF8)
+    marked = begin > 0
     _check_text(sample)
     if encoding:
         encoding = given_encoding(encoding, marked)
@@ -38,16 +41,19 @@ def detect(sample: bytes, format: str, delimiter: str, encoding: str, remarks: R
         return _jsonl(sample, begin)
     if not encoding:
         encoding = "utf-8" if marked else guess_encoding(sample, remarks)
-    if named := SEP_LINE.match(sample, begin):
-        delimiter = delimiter or named[1].decode("latin-1")
-        begin = named.end()
-    delimiter = delimiter or _delimiter(sample[begin:], begin, encoding, remarks)
+    named = SEP_LINE.match(sample, begin)
+    begin = named.end() if named else begin
+    cut = sample.rfind(b"\n") + 1 or len(sample)  # the last line may be cut off
+    first = list(islice(LineReader([sample[begin:cut]], begin, encoding), MAX_ROWS))
+    found = delimiter or (named[1].decode("latin-1") if named else _delimiter(first, remarks))
     lines = LineReader([sample[begin:]], begin, encoding)
-    titles, numbers = CsvRows(lines, delimiter).take(1)
+    titles, numbers = CsvRows(lines, found).take(1)
     if not titles or not any(titles[0]):
         raise BadLine(0, " has no titles of columns, or there is no line.", "A CSV begins with its titles.")
+    if not delimiter and len(titles[0]) == 1:
+        _name_other_columns(first, remarks)
     (begin,) = lines.ends(numbers)
-    return InputFormat("csv", encoding, delimiter, tuple(title.strip() for title in titles[0]), begin)
+    return InputFormat("csv", encoding, found, tuple(title.strip() for title in titles[0]), begin)
 
 
 def _jsonl(sample: bytes, begin: int) -> InputFormat:
@@ -76,22 +82,25 @@ def _check_text(sample: bytes) -> None:
         raise BadLine(sample.index(b"\0"), " has a null byte, so this is not text.", advice)
 
 
-def _delimiter(sample: bytes, at: int, encoding: str, remarks: Remarks) -> str:
+def _delimiter(lines: Sequence[str], remarks: Remarks) -> str:
     """Returns the delimiter that cuts most of the first rows into as many fields as the titles."""
-    cut = sample.rfind(b"\n") + 1 or len(sample)  # the last line may be cut off
-    lines = list(islice(LineReader([sample[:cut]], at, encoding), MAX_ROWS))
     shares = {delimiter: _share(lines, delimiter) for delimiter in DELIMITERS}
     best = max(shares, key=lambda delimiter: shares[delimiter])
     if not shares[best]:
-        if sign := _sign_of_columns(lines):
-            remarks.add(
-                f"The listing is read as one column, although most of its lines have {sign!r}; give the delimiter, "
-                "and begin with the titles"
-            )
         return ","
     if also := [f"{other!r}" for other in DELIMITERS if other != best and shares[other] == shares[best]]:
         remarks.add(f"The delimiter was not given; {best!r} was guessed, but {' and '.join(also)} would fit too")
     return best
+
+
+def _name_other_columns(lines: Sequence[str], remarks: Remarks) -> None:
+    """Adds a remark when lines that are read as one column look like several."""
+    one = "The listing is read as one column, although"
+    widths = Counter(len(SPACES.split(line.strip())) for line in lines)
+    if sign := _sign_of_columns(lines):
+        remarks.add(f"{one} most of its lines have {sign!r}; give the delimiter, and begin with the titles")
+    elif 1 not in widths and max(widths.values(), default=0) > 1:
+        remarks.add(f"{one} its lines look like columns set apart by spaces; save it as CSV")
 
 
 def _sign_of_columns(lines: Sequence[str]) -> str | None:

@@ -24,6 +24,7 @@ from .exif import read_orientation
 from .icc import DEVICE_SPACES, UNUSABLE, profile_stream
 from .jpeg import SOI, Jpeg, read_jpeg
 from .jpeg_end import MENDED, mended
+from .jpeg_scans import DAMAGED
 from .pieces import view
 from .raster import decode, encode, image_entries
 from .scaling import Room, scaled_jpeg, scaled_raster
@@ -159,6 +160,8 @@ def _jpeg(file: BinaryIO, jpeg: Jpeg, max_pixels: int, room: Room | None) -> Pic
     if not jpeg.ended:
         with _refusals(file, max_pixels):
             jpeg, remarks = mended(file, jpeg, max_pixels), (MENDED,)
+    if jpeg.damaged:
+        remarks += (DAMAGED,)
     profile, remark = _profile(jpeg.profile, jpeg.components)
     room = room.turned() if room and jpeg.orientation >= 5 else room
     orientation = jpeg.orientation

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 from ...errors import UnreadableSource
 from ..objects import Block
 from .exif import read_orientation
+from .jpeg_scans import Scan, is_damaged
 from .pieces import Piece, joined
 
 if TYPE_CHECKING:
@@ -24,11 +25,12 @@ _MAX_SEGMENTS = 10_000
 
 _HEAD = struct.Struct(">BBH")  # of a segment: FF, marker, length
 EOI = b"\xff\xd9"
-_DHT, _END, _SOS, _DQT, _COM = 0xC4, 0xD9, 0xDA, 0xDB, 0xFE
+_DHT, _END, _SOS, _DQT, _DRI, _COM = 0xC4, 0xD9, 0xDA, 0xDB, 0xDD, 0xFE
 _APP0, _APP1, _APP2, _APP14 = 0xE0, 0xE1, 0xE2, 0xEE
 _METADATA = frozenset(range(_APP0, 0xF0)) | {_COM}
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {_DHT, 0xC8, 0xCC}  # SOF0 to SOF15
-_HUFFMAN_FRAMES = (0xC0, 0xC1, 0xC2)  # baseline, extended, progressive: all that DCTDecode supports
+_PROGRESSIVE = 0xC2
+_HUFFMAN_FRAMES = (0xC0, 0xC1, _PROGRESSIVE)  # baseline, extended, progressive: all that DCTDecode supports
 _WITH_LENGTH = frozenset(range(0xC0, 0xFF)) - frozenset(range(0xD0, 0xDA))
 
 # Inside a scan FF is followed by 00 (a data byte FF), a restart marker or a fill byte; anything else ends it.
@@ -59,6 +61,7 @@ class Jpeg:
     pieces: tuple[Piece, ...]
     unfinished: bool  # without the end marker, and scans are missing: coefficients or their last bits
     ended: bool  # with the end marker; without it the last piece may run on into what is not the picture
+    damaged: bool  # as far as it shows without decoding
 
     @property
     def length(self) -> int:
@@ -220,7 +223,29 @@ def _describe(read: _Read, segments: Sequence[_Segment]) -> Jpeg:
         pieces=tuple(joined([(0, len(SOI)), *((s.start, s.end - s.start) for s in kept)])),
         unfinished=not ended and _is_unfinished(read, segments, frame[6::3]),
         ended=ended,
+        damaged=_is_damaged(read, segments, frame, frames[0].marker == _PROGRESSIVE),
     )
+
+
+def _is_damaged(read: _Read, segments: Sequence[_Segment], frame: bytes, progressive: bool) -> bool:
+    height, width = struct.unpack_from(">HH", frame, 1)
+    pairs = zip(frame[6::3], frame[7::3], strict=True)
+    factors = {name: (max(1, both >> 4), max(1, both & 15)) for name, both in pairs}
+    most = max(across for across, _ in factors.values()), max(down for _, down in factors.values())
+    interval, tables = 0, list[bytes]()
+    for segment in segments:
+        if segment.marker == _DHT:
+            tables.append(_body(read, segment))
+        elif segment.marker == _DRI:
+            interval = int.from_bytes(_body(read, segment, 2))
+        elif segment.marker == _SOS:
+            begin = segment.start + 2 + int.from_bytes(bytes(read(segment.start + 2, 2)))
+            head = bytes(read(segment.body, 9)) or b"\0"
+            components = [factors.get(name, (1, 1)) for name in head[1 : 1 + 2 * head[0] : 2]]
+            scan = Scan(begin, segment.end, components, interval, tuple(tables))
+            if components and is_damaged(read, scan, (width, height), most, progressive):
+                return True
+    return False
 
 
 def _body(read: _Read, segment: _Segment, limit: int = 0xFFFF) -> bytes:

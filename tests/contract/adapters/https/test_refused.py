@@ -158,6 +158,10 @@ def test_a_dump_of_a_source_holds_no_path(offline: Fetcher) -> None:
     assert repr(source) == "a.jpg at pictures.test"
 
 
+def test_a_long_name_is_cut_in_messages(offline: Fetcher) -> None:
+    assert str(offline._source(f"https://pictures.test/{'a' * 100}")) == f"{'a' * 80} at pictures.test"
+
+
 @pytest.mark.parametrize(
     "url",
     [

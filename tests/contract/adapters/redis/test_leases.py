@@ -118,3 +118,14 @@ def test_all_leases_are_listed_with_their_holders(
         assert seconds - 5 < each.seconds <= seconds
     assert shared.leases.release(found[0].lease), "an operator may release what is listed"
     assert not shared.leases.release(first)
+
+
+def test_the_holders_of_names_are_told_in_words(
+    shared: Coordination, client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DYNO", "worker.7")
+    assert shared.leases.take("chunk", 10)
+    client.set("pipeline:lease:old", "0123", px=9_000)
+    holder = f"worker.7, process {os.getpid()}"
+    assert shared.leases.holders(["free", "chunk", "old"]) == {"chunk": holder, "old": "0123"}
+    assert shared.leases.holders([]) == {}

@@ -15,6 +15,7 @@ from PIL import Image
 from pipeline.errors import UnreadableSource
 from pipeline.pdf.images import read_picture
 from pipeline.pdf.images.jpeg_end import MENDED
+from pipeline.pdf.images.jpeg_scans import DAMAGED
 
 from .picture_files import (
     LIMIT,
@@ -137,4 +138,4 @@ def test_an_end_across_two_blocks_is_found() -> None:
     for size in (256 * 1024 + shift for shift in range(-3, 4)):
         long = data[:start] + bytes(size) + b"\xff\xd9"
         assert content(read(long + b"trailer").image) == long
-        assert read(long[:-1]).remarks == (MENDED,)
+        assert read(long[:-1]).remarks == (MENDED, DAMAGED)
