@@ -121,7 +121,7 @@ def pages_of(key: str) -> tuple[int, int, int]:
     return int(number), int(first), int(pages)
 
 
-FOOTER_READ = 64 * 1024  # bytes of the end: the footer of a few thousand pages, or a small segment as a whole
+FOOTER_READ = 128 * 1024  # bytes of the end: the footer of some thousand pages, or a small segment as a whole
 DIGITS = 16  # of the length at the very end
 
 

@@ -81,6 +81,7 @@ class Assembly:
         self.titles: tuple[str, ...] = ()  # of the first and the last top-level bookmark
         for index in indexes():
             self._add_segment(index)
+        self._offsets.place()
         self._begin = self._size, self._offsets.size
 
     def tail(self) -> Iterator[bytes]:

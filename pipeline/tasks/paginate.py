@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing
 
 from ..documents import InputRange, Measured
 from ..documents.job import DocumentJob
 from ..errors import ChunkFailed
 from ..exports.export import Export
-from ..exports.measures import Ranges
+from ..exports.measures import Pieces, Ranges
 from ..exports.plan import Plan
 from ..services import Services
 from .read_ahead import read_ahead
@@ -24,14 +24,16 @@ SAVE_SECONDS = 5.0  # of work that a killed process loses
 class Pagination:
     """Goes from measure to measure. `at` is the byte up to which pages were found, now or by a former attempt."""
 
-    def __init__(self, services: Services, export: Export, job: DocumentJob, ranges: Ranges) -> None:
+    def __init__(
+        self, services: Services, export: Export, job: DocumentJob, ranges: Ranges, found: Mapping[int, Pieces]
+    ) -> None:
+        """`found`: what is measured of each range."""
         self._s = services
         self._export = export
         self._job = job
         self._ranges = ranges
         self.at, saved = services.measures.pages(export.id)
         self._pages = job.pages(ranges.facts, saved, INTERRUPTIONS)
-        found = services.measures.found(export.id)
         self._stops = dict(sorted(piece for pieces in found.values() for piece in pieces))  # the longest of each
 
     def run(self, go_on: Callable[[], bool]) -> bool:

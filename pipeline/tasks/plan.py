@@ -35,17 +35,17 @@ def body(work: Work) -> Outcome:
         job, ranges = _divided(work.services, work.export, partial(_watched, work))
         if ranges is None:
             return _planned(work, _plan_at_once(work.services, work.export, job))
-    if missing := ranges.missing(work.services.measures.found(work.export.id)):
+    found = work.services.measures.found(work.export.id)
+    if missing := ranges.missing(found):
         leases = {lease_name("measure", work.export.id, number): number for number in missing}
         held = work.services.redis.leases.held(list(leases))
         unleased = tuple(number for lease, number in leases.items() if lease not in held)
         return Missing(work.export, unleased) if unleased else NotWanted("the last ranges are under way")
-    return _paginate(work, job, ranges)
+    return _paginate(work, Pagination(work.services, work.export, job, ranges, found))
 
 
-def _paginate(work: Work, job: DocumentJob, ranges: Ranges) -> Outcome:
+def _paginate(work: Work, pagination: Pagination) -> Outcome:
     """Find the pages. When time is short, what was found is stored, and the same message goes on."""
-    pagination = Pagination(work.services, work.export, job, ranges)
     with work.attempt(f"What is behind byte {pagination.at:,} of the listing", f"plan {pagination.at}"):
         if not pagination.run(lambda: work.checkpoint(lambda: None) is Signal.GO_ON):
             return NotWanted("the export is over") if work.unwanted else Again(f"{pagination.at:,} bytes are done")
@@ -120,6 +120,6 @@ def _make_again(services: Services, export: Export) -> Plan:
     job, ranges = _divided(services, export)
     if ranges is None:
         return _plan_at_once(services, export, job)
-    pagination = Pagination(services, export, job, ranges)
+    pagination = Pagination(services, export, job, ranges, services.measures.found(export.id))
     pagination.run(lambda: True)
     return pagination.plan()

@@ -17,6 +17,7 @@ from ..settings import MIB
 from .read_ahead import read_ahead
 
 CACHE_BYTES = 32 * MIB
+SMALL_BYTES = MIB // 16  # the largest body that is kept: there must be room for the indexes
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,8 @@ class SegmentCache:
         return self._read(entry.offset + start, stop - start) if entry and stop <= entry.body_size else None
 
     def _keep(self, key: str, stored: StoredSegment) -> None:
-        body, data = stored.body or b"", stored.index.encode()
+        body = stored.body if stored.body and len(stored.body) <= SMALL_BYTES else b""
+        data = stored.index.encode()
         if len(body) + len(data) <= self._left:
             self._left -= len(body) + len(data)
             self._entries[key] = _Entry(self._file.seek(0, 2), len(body), len(data))

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import ChunkFailed, DamagedSegment
+from pipeline.pdf import xref
 from pipeline.pdf.assembly import Assembly
 from pipeline.pdf.numbering import FIRST, MAX_OBJECT
 from pipeline.pdf.xref import ROWS_AT_ONCE, CrossReference
@@ -48,6 +49,7 @@ def test_a_few_rows_are_in_memory_wherever_they_are() -> None:
         most = max(most, resident() - before) if number % 17 == 0 else most
     assert 0 < most <= 2 * 4096 * ROWS_AT_ONCE  # the system may add pages beside those that are touched
     table.set_all(range(2, MAX_OBJECT, 600), [1] * len(range(2, MAX_OBJECT, 600)), base=0)
+    table.place()
     assert resident() <= before
     for _ in table.stream(b"").read():
         assert resident() - before <= 2**18
@@ -148,5 +150,20 @@ def test_the_highest_object_number_has_a_row_and_the_next_is_refused() -> None:
 def test_one_shared_number_is_noticed_wherever_it_is() -> None:
     table = CrossReference(1)
     table.set_all(range(1, 5000), [3] * 4999, base=0)
+    table.set_all(range(4999, 9000), [3] * 4001, base=0)
     with pytest.raises(DamagedSegment, match="same object numbers"):
-        table.set_all(range(4999, 9000), [3] * 4001, base=0)
+        table.place()
+
+
+@pytest.mark.parametrize("waiting", [1, 5000, 1 << 18])
+def test_rows_of_neighbours_are_those_of_each_alone(monkeypatch: pytest.MonkeyPatch, waiting: int) -> None:
+    """Lanes of different lengths, placed one by one, some together, or all."""
+    monkeypatch.setattr(xref, "WAITING", waiting)
+    table, lengths = CrossReference(1), [1500, 0, 2049, 1024, 1]
+    for lane, length in enumerate(lengths):
+        table.set_all(range(1 + lane, 1 + lane + 5 * length, 5), [-1, *range(1, length)][:length], base=10 * lane)
+    found = rows(table)
+    for lane, length in enumerate(lengths):
+        wanted = [(0, 0, 0) if slot == 0 else (1, 10 * lane + slot, 0) for slot in range(length)]
+        assert [found[1 + lane + 5 * slot] for slot in range(length)] == wanted
+    assert sum(row != (0, 0, 0) for row in found[1:]) == sum(length - 1 for length in lengths if length)
