@@ -81,6 +81,6 @@ def open_services(settings: Settings, queue: Queue, timeouts: Timeouts = BACKGRO
     webhooks = Webhooks(Fetcher(Limits(seconds=SECONDS)), settings.secret_keys)
     inputs = BucketInputs(stores.bucket, Fetcher(Limits(bytes=MAX_SOURCE)))
     return Services(
-        stores.settings, stores.bucket, stores.exports, stores.segments, stores.measures, stores.redis,
-        UsageLog(stores.bucket, stores.exports), inputs, Mailer(settings), webhooks, queue,
+        stores.settings, stores.bucket, stores.exports, stores.segments, stores.frozen, stores.measures,
+        stores.redis, UsageLog(stores.bucket, stores.exports), inputs, Mailer(settings), webhooks, queue,
     )  # fmt: skip

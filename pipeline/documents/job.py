@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 import msgspec
 
 from ..errors import ChunkFailed, InvalidRequest
+from ..exports.frozen import Shares
 from ..exports.ids import new_id
 from ..exports.plan import Listing, Plan, Survey, split_into_chunks
 from ..exports.strict import refuse
@@ -64,6 +65,18 @@ class DocumentJob:
             return self
         params = msgspec.structs.replace(self.params, format=taken.format)
         return replace(self, params=params, listing=spool(taken.pieces))
+
+    def divide(self) -> Shares | None:
+        """Returns the shares in which the listing becomes lines; None if that is done at once, or it is lines."""
+        return snapshot.divide(self.params, self.inputs.find(self.listing), self.inputs) if self.listing else None
+
+    def share_lines(self, shares: Shares, number: int, start: int) -> Iterator[list[bytes]]:
+        """Yields the lines of a share from a row on, a batch at a time. An empty batch is progress, too."""
+        return snapshot.share_lines(self.params, shares, number, start, self.inputs)
+
+    def frozen(self, listing: Listing) -> DocumentJob:
+        """Returns the job on the lines of all shares."""
+        return replace(self, params=msgspec.structs.replace(self.params, format="jsonl"), listing=listing.key)
 
     def _expanded(self, document: Expands, taken: Snapshot | None, found: Listing | None) -> Snapshot | None:
         """Returns the snapshot, or the listing, with the records that the document adds to it."""

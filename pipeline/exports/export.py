@@ -180,6 +180,8 @@ class Export:
     pages: int = 0
     chunks: int = 0
     started_at: float | None = None
+    query_began_at: float | None = None  # when its query was begun last: whose data it shows
+    query_starts: int = 0  # times that its query was begun; one that is interrupted begins again
     planned_at: float | None = None
     rendered_at: float | None = None
     finished_at: float | None = None

@@ -6,7 +6,7 @@ from itertools import islice
 
 from ..adapters.bucket import Bucket
 
-WORK = ("segments", "frozen", "measures", "joins")  # folders of an export that its steps fill
+WORK = ("segments", "frozen", "shares", "measures", "joins")  # folders of an export that its steps fill
 
 
 def kept_ids(bucket: Bucket, after: str, limit: int) -> list[str]:

@@ -14,6 +14,7 @@ from ..adapters.redis.progress import Progress
 from ..errors import RedisDown
 from ..settings import Settings
 from .export import Export, State
+from .frozen import FrozenRepository
 from .measures import MeasureRepository
 from .repository import ExportRepository
 from .segments import SegmentRepository
@@ -42,6 +43,7 @@ class Stores:
     bucket: Bucket
     exports: ExportRepository
     segments: SegmentRepository
+    frozen: FrozenRepository
     measures: MeasureRepository
     redis: Coordination
 
@@ -51,7 +53,7 @@ class Stores:
         bucket, redis = S3Bucket.open(settings, timeouts), Coordination.open(settings)
         return Stores(
             settings, bucket, WatchedExports(bucket, redis.polls), SegmentRepository(bucket),
-            MeasureRepository(bucket), redis,
+            FrozenRepository(bucket), MeasureRepository(bucket), redis,
         )  # fmt: skip
 
     def progress(self, export: Export) -> Progress | None:

@@ -35,6 +35,13 @@ class Volume(msgspec.Struct, frozen=True):
     download: str
 
 
+class QueryRead(msgspec.Struct, frozen=True):
+    """When the query began whose rows the file shows. `starts` is more than 1 if it was interrupted before."""
+
+    began_at: datetime
+    starts: int
+
+
 class Made(msgspec.Struct, frozen=True):
     """What an export made. Records = records drawn + records skipped."""
 
@@ -47,6 +54,7 @@ class Made(msgspec.Struct, frozen=True):
     skipped: Sequence[Skipped]
     warnings: Sequence[str]
     volumes: Sequence[Volume]
+    query: QueryRead | None
 
 
 class Delivery(msgspec.Struct, frozen=True):
@@ -218,7 +226,7 @@ def _progress(export: Export, progress: Progress, now: float) -> Done:
 
 
 def _result(export: Export, max_skipped: int, base_url: str) -> Made | None:
-    result = export.result
+    result, began = export.result, export.query_began_at
     if result is None:
         return None
     return Made(
@@ -231,6 +239,7 @@ def _result(export: Export, max_skipped: int, base_url: str) -> Made | None:
         skipped=result.skipped[:max_skipped],
         warnings=result.warnings,
         volumes=_volumes(export, result, base_url),
+        query=None if began is None else QueryRead(moment(began), export.query_starts),
     )
 
 

@@ -184,10 +184,10 @@ def _define_tasks(app: PipelineApp, settings: Settings) -> None:
                 return f"{FAILED}{error.message[:SHOWN]}"
         return None
 
-    def take_long(task: Any, step: str, export_id: str) -> str | None:
+    def take_long(task: Any, step: str, export_id: str, part: int | None = None) -> str | None:
         """Do a step that takes as long as its input is large: under limits on time without progress."""
         with stall_limits(settings.soft_time_limit, settings.time_limit):
-            return take(task, step, export_id)
+            return take(task, step, export_id, part)
 
     options: dict[str, Any] = {"bind": True, "shared": False, "max_retries": None, "Request": REQUEST}
     # Celery knows limits on the time in total only, and those of the app if a task has none.
@@ -201,9 +201,9 @@ def _define_tasks(app: PipelineApp, settings: Settings) -> None:
     def render(self: Any, export: str, chunk: int) -> str | None:
         return take(self, "render", export, chunk)
 
-    @app.task(name="pipeline.measure", **options)  # type: ignore[untyped-decorator]
+    @app.task(name="pipeline.measure", **long)  # type: ignore[untyped-decorator]
     def measure(self: Any, export: str, chunk: int) -> str | None:
-        return take(self, "measure", export, chunk)
+        return take_long(self, "measure", export, chunk)
 
     # The callbacks of a chord ignore what its parts returned: only the bucket is trusted.
 

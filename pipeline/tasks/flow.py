@@ -69,7 +69,7 @@ def chunks(export: Export, missing: Sequence[int], width: int) -> list[Message]:
 
 
 def ranges(export: Export, missing: Sequence[int], width: int) -> list[Message]:
-    """Returns the messages that measure these ranges of a listing; of a large one, the first two waves."""
+    """Returns the messages that freeze or measure these parts of an input; of a large one, the first two waves."""
     return _messages("measure", export, missing, len(missing) > LARGE, width)
 
 

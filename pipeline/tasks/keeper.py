@@ -34,10 +34,11 @@ from .checks import ExportChecks
 from .jobs import open_beat
 from .lease import HeldLease, claim_name, exclusive
 from .one_at_a_time import OneAtATime, Verdict
+from .parts import part_seconds
 from .records import label
 from .repair import ExportStatus, Repair, repair
 from .sender import Sender
-from .status import measure_seconds, status_of
+from .status import status_of
 from .transports import MailTransport, WebhookTransport
 
 log = logging.getLogger(__name__)
@@ -244,8 +245,10 @@ class Keeper:
     def _demand(self, status: ExportStatus) -> Demand:
         untaken = [status.plan.chunks[chunk] for chunk in status.unleased] if status.plan else []
         prior = status.plan.page_seconds if status.plan else 0.0
-        unmeasured = len(status.unleased) * measure_seconds(self._s, status)
-        return demand(status.export, untaken, prior, self._scaler.learned, self._s.settings, status.now, unmeasured)
+        unread = 0.0
+        if status.export.state is State.PLANNING and status.unleased:
+            unread = len(status.unleased) * part_seconds(self._s, status.export)
+        return demand(status.export, untaken, prior, self._scaler.learned, self._s.settings, status.now, unread)
 
     def _act(self, action: Repair, status: ExportStatus) -> bool:
         """Do what an export needs. Returns False while there is no room for its messages."""

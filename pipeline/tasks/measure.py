@@ -1,20 +1,23 @@
-"""measure: find out what paginating must know of a range of the listing."""
+"""measure: find out what paginating must know of a range of the listing; or store a share of it as lines first."""
 
 from __future__ import annotations
 
 from ..documents import InputRange
 from ..errors import InvalidRequest
+from .freeze import freeze
 from .outcomes import Again, Done, NotWanted, Outcome
 from .plan import job_of
 from .step import INTERRUPTIONS, Signal, Work
 
 
 def body(work: Work) -> Outcome:
-    """Measure what is missing of a range and store it, piece by piece."""
+    """Measure what is missing of a range and store it, piece by piece. Before there are ranges: freeze a share."""
     if not isinstance(work.part, int):
         raise AssertionError("the step measures a range")
     s, export, number = work.services, work.export, work.part
     ranges = s.measures.ranges(export.id)
+    if ranges is None and (shares := s.frozen.shares(export.id)):
+        return freeze(work, job_of(s, export), shares, number)
     if ranges is None or number >= ranges.count:
         return NotWanted("there is no such range")
     found = s.measures.found(export.id, number).get(number, [])

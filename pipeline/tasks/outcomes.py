@@ -26,7 +26,7 @@ class Again:
 
 @dataclass(frozen=True)
 class Missing:
-    """What the step needs is missing, such as damaged segments: these chunks, or ranges of the listing, come first.
+    """What the step needs is missing, such as damaged segments: these chunks, or parts of the input, come first.
     Then the step comes back."""
 
     export: Export

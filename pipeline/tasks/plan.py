@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 
 from .. import documents
@@ -17,8 +18,10 @@ from ..exports.measures import Ranges
 from ..exports.plan import Plan
 from ..exports.repository import listing_key
 from ..services import Services
+from .freeze import pieces
 from .outcomes import Again, Done, Missing, NotWanted, Outcome
 from .paginate import Pagination
+from .parts import missing_parts
 from .step import INTERRUPTIONS, Signal, Work, lease_name
 
 log = logging.getLogger(__name__)
@@ -27,21 +30,38 @@ log = logging.getLogger(__name__)
 def body(work: Work) -> Outcome:
     """Make and store the plan. The chunks are rendered next.
 
-    A large listing is measured first, by other messages; then this step comes back.
+    A large listing is stored as lines and measured first, by other messages; then this step comes back.
     """
     if work.advance(State.PLANNING, started_at=time.time()).state is not State.PLANNING:
         return NotWanted(f"the export is {work.export.state}")
     with work.attempt("The document's size", "plan"):
+        if unfrozen := _unfrozen(work.services, work.export):
+            return _missing(work, unfrozen)
         job, ranges = _divided(work.services, work.export, partial(_watched, work))
         if ranges is None:
             return _planned(work, _plan_at_once(work.services, work.export, job))
     found = work.services.measures.found(work.export.id)
     if missing := ranges.missing(found):
-        leases = {lease_name("measure", work.export.id, number): number for number in missing}
-        held = work.services.redis.leases.held(list(leases))
-        unleased = tuple(number for lease, number in leases.items() if lease not in held)
-        return Missing(work.export, unleased) if unleased else NotWanted("the last ranges are under way")
+        return _missing(work, missing)
     return _paginate(work, Pagination(work.services, work.export, job, ranges, found))
+
+
+def _missing(work: Work, missing: Sequence[int]) -> Outcome:
+    """Returns the shares or ranges that no other process is at."""
+    leases = {lease_name("measure", work.export.id, number): number for number in missing}
+    held = work.services.redis.leases.held(list(leases))
+    unleased = tuple(number for lease, number in leases.items() if lease not in held)
+    return Missing(work.export, unleased) if unleased else NotWanted("the last parts are under way")
+
+
+def _unfrozen(services: Services, export: Export) -> list[int]:
+    """Returns the shares of a listing that are not stored as lines. The first call divides it."""
+    job = job_of(services, export)
+    if not job.params.listing or services.measures.ranges(export.id):
+        return []
+    if not services.frozen.shares(export.id) and (shares := job.divide()):
+        services.frozen.write_shares(export.id, shares)
+    return missing_parts(services, export)
 
 
 def _paginate(work: Work, pagination: Pagination) -> Outcome:
@@ -72,10 +92,16 @@ def job_of(services: Services, export: Export) -> DocumentJob:
 
 def _watched(work: Work, pieces: Iterable[bytes]) -> Iterator[bytes]:
     """Yields the pieces of a snapshot, each of which is progress. None is kept when the process is told to end: a
-    query that begins again sees other data."""
+    query that begins again sees other data. So its begin is noted."""
+    if work.export.params.get("query"):
+        work.services.exports.change(work.export.id, _query_begun)
     for piece in pieces:
         yield piece
         work.go_on()
+
+
+def _query_begun(export: Export) -> Export:
+    return replace(export, query_began_at=time.time(), query_starts=export.query_starts + 1)
 
 
 def _divided(
@@ -89,6 +115,8 @@ def _divided(
     """
     job = job_of(services, export)
     if (ranges := services.measures.ranges(export.id)) is None:
+        if shares := services.frozen.shares(export.id) if job.params.listing else None:
+            job = job.frozen(services.frozen.listing(export.id, shares))
         job = job.snapshot(lambda pieces: services.exports.snapshot(export.id, watched(pieces)))
         listing = job.inputs.find(job.listing)
         if listing is None or listing.size <= measures.SMALL_BYTES or not isinstance(job.document, Measures):
@@ -117,6 +145,11 @@ def load_plan(services: Services, export: Export) -> Plan:
 
 
 def _make_again(services: Services, export: Export) -> Plan:
+    unfrozen = _unfrozen(services, export)
+    if shares := services.frozen.shares(export.id):
+        for number in unfrozen:
+            for start, stop, lines in pieces(job_of(services, export), shares, number, 0):
+                services.frozen.write(export.id, number, start, stop, lines)
     job, ranges = _divided(services, export)
     if ranges is None:
         return _plan_at_once(services, export, job)

@@ -27,7 +27,7 @@ class ExportStatus:
     """An unfinished export, with what the bucket and Redis know of its work."""
 
     export: Export
-    missing: Sequence[int]  # chunks with pages missing; while it is planned, ranges that are not measured
+    missing: Sequence[int]  # chunks with pages missing; while it is planned, parts of its input
     unleased: Sequence[int]  # those of them without a lease: no worker is at them
     busy: bool  # a step of the whole export holds its lease, or it is made beside the web process
     sent: bool  # a message for it was sent lately

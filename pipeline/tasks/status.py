@@ -12,11 +12,11 @@ from ..exports.export import Export, State
 from ..exports.plan import Plan
 from ..services import Services
 from .lease import claim_name
+from .parts import missing_parts
 from .repair import ExportStatus
 from .step import lease_name
 
 WHOLE_STEPS = ("plan", "assemble", "deliver")
-RANGE_SECONDS = 1.0  # that measuring a range takes, until one of the export is measured
 
 
 def status_of(s: Services, export: Export, *, restore: bool = False) -> ExportStatus:
@@ -37,19 +37,10 @@ def status_of(s: Services, export: Export, *, restore: bool = False) -> ExportSt
     )
 
 
-def measure_seconds(s: Services, status: ExportStatus) -> float:
-    """Returns how long a range of an export's listing takes; 0 when it is not measured now."""
-    if status.export.state is not State.PLANNING or not status.missing:
-        return 0.0
-    known = s.redis.progress.load(status.export.id)
-    return known.measure_seconds / known.measured if known and known.measured else RANGE_SECONDS
-
-
 def _missing(s: Services, export: Export, restore: bool) -> tuple[list[int], Plan | None]:
-    """Returns the chunks that have pages missing, and the plan; while it is made, the ranges to measure."""
+    """Returns the chunks that have pages missing, and the plan; while it is made, the parts of the input."""
     if export.state is State.PLANNING:
-        ranges = s.measures.ranges(export.id)
-        return (ranges.missing(s.measures.found(export.id)) if ranges else []), None
+        return missing_parts(s, export), None
     if export.state not in (State.RENDERING, State.ASSEMBLING):
         return [], None
     found, progress = s.segments.found(export.id), s.redis.progress

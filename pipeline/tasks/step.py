@@ -31,7 +31,7 @@ from .outcomes import Again, NotWanted, Outcome
 from .stall import progressed
 
 log = logging.getLogger(__name__)
-MEASURE = "measure"  # the step whose parts are ranges of the listing; those of others are chunks
+MEASURE = "measure"  # the step whose parts are those of the input; the parts of others are chunks
 LOOK_SECONDS = 0.5  # how often a checkpoint reports progress
 ASK_SECONDS = 2.0  # how often it asks the bucket whether the export is still wanted
 WEIGH_SECONDS = 0.02  # how often it looks at the memory in use: that takes 24 us, a twentieth of a page of a table

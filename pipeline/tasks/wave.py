@@ -1,4 +1,4 @@
-"""wave: all chunks of a wave returned, or all ranges; find what is sent next."""
+"""wave: all chunks of a wave returned, or all parts of the input; find what is sent next."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from ..exports.export import Export, State
 from ..exports.waves import Wave, next_wave
 from ..services import Services
 from .outcomes import Done, Next, NotWanted, Outcome
+from .parts import missing_parts
 from .plan import load_plan
 from .step import Work
 
@@ -32,8 +33,7 @@ def body(work: Work) -> Outcome:
 
 
 def _missing(s: Services, export: Export) -> Sequence[int]:
-    """Returns the chunks that are not drawn; while the export is planned, the ranges that are not measured."""
+    """Returns the chunks that are not drawn; while the export is planned, the parts of its input to read."""
     if export.state is State.PLANNING:
-        ranges = s.measures.ranges(export.id)
-        return ranges.missing(s.measures.found(export.id)) if ranges else ()
+        return missing_parts(s, export)
     return cover(load_plan(s, export), s.segments.found(export.id))[1]

@@ -3,6 +3,7 @@
 c17        pages drawn of chunk 17
 t17-340    seconds that drawing the piece of chunk 17 that begins at page 340 took
 w17-340    when it was drawn, the number of the attempt, and the process: "1790000000.5 1 worker.2, process 9"
+f3         seconds that storing share 3 of the input as lines took
 m4         seconds that measuring range 4 of the listing took
 bytes      bytes of the file that are joined
 total      bytes of the file in all
@@ -79,7 +80,7 @@ def pages_drawn(values: Mapping[str, str]) -> dict[int, int]:
 class Progress:
     """Pages drawn; bytes joined and bytes in all; seconds that drawing took, and in how many pieces.
 
-    `measure_seconds` is how long measuring took, of `measured` ranges.
+    `frozen` and `measured`: how long storing shares as lines took, and measuring ranges, and how many they are.
     """
 
     pages: int
@@ -87,18 +88,20 @@ class Progress:
     bytes_total: int
     seconds: float = 0.0
     timed: int = 0
-    measure_seconds: float = 0.0
-    measured: int = 0
+    frozen: tuple[float, int] = (0.0, 0)
+    measured: tuple[float, int] = (0.0, 0)
 
     @classmethod
     def from_fields(cls, values: Mapping[str, str]) -> Progress:
         """Return the progress that a hash holds."""
         pages = sum(pages_drawn(values).values())
         times = [float(value) for key, value in values.items() if key.startswith("t") and key != "total"]
-        measures = [float(value) for key, value in values.items() if key.startswith("m")]
+        frozen, measured = (
+            [float(value) for key, value in values.items() if key.startswith(letter)] for letter in "fm"
+        )
         return cls(
-            pages, int(values.get("bytes", 0)), int(values.get("total", 0)), sum(times), len(times), sum(measures),
-            len(measures),
+            pages, int(values.get("bytes", 0)), int(values.get("total", 0)), sum(times), len(times),
+            (sum(frozen), len(frozen)), (sum(measured), len(measured)),
         )  # fmt: skip
 
 
@@ -122,6 +125,10 @@ class ProgressNotes:
     def note_pages(self, export: str, chunk: int, pages: int) -> None:
         """Note how many pages of a chunk are drawn."""
         self._note(export, {chunk_field(chunk): pages})
+
+    def note_frozen(self, export: str, number: int, seconds: float) -> None:
+        """Note how long storing a share as lines took."""
+        self._note(export, {f"f{number}": round(seconds, 3)})
 
     def note_measured(self, export: str, number: int, seconds: float) -> None:
         """Note how long measuring a range took."""

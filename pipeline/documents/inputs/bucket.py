@@ -18,6 +18,7 @@ from typing import BinaryIO, TypeVar, cast
 from ...adapters.bucket import Bucket
 from ...adapters.https import Fetcher
 from ...errors import Conflict, InvalidRequest, NotFound, ReadFailed, UnreadableSource
+from ...exports import frozen
 from ...exports.plan import Listing
 from ...exports.uploads import UPLOADS, is_foreign
 from ...settings import MIB
@@ -81,6 +82,8 @@ class BucketInputs:
                 yield item, loading.result
 
     def find(self, listing: str) -> Listing | None:
+        if frozen.is_pieces(listing):
+            return frozen.find(self._bucket, listing)
         entry = None if self._is_foreign(listing) else self._bucket.head(listing)
         if entry is None and listing.startswith(INPUTS):  # it was there when the export was requested
             raise _missing(listing)
@@ -133,13 +136,13 @@ class LastBlock:
     """
 
     def __init__(self, bucket: Bucket) -> None:
-        self._bucket = bucket
+        self._reader = frozen.PieceReader(bucket)
         self._seen: tuple[Listing, int, bytes] | None = None
 
     def read(self, listing: Listing, start: int, stop: int) -> Iterator[bytes]:
         """Yields bytes `start` to `stop` of a listing, a block at a time."""
         if stop - start >= BLOCK:
-            yield from self._bucket.read(listing.key, start, stop, listing.version)
+            yield from self._reader.read(listing, start, stop)
         elif start < stop:
             begin, data = self._block(listing, start, stop)
             yield data[start - begin : stop - begin]
@@ -149,7 +152,7 @@ class LastBlock:
         if seen and seen[0] == listing and seen[1] <= start and stop <= seen[1] + len(seen[2]):
             return seen[1], seen[2]
         end = min(start + BLOCK, listing.size)
-        data = b"".join(self._bucket.read(listing.key, start, end, listing.version))
+        data = b"".join(self._reader.read(listing, start, end))
         self._seen = listing, start, data
         return start, data
 

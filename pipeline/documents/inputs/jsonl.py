@@ -26,23 +26,25 @@ def encode_records(records: Iterable[Mapping[str, Any]], what: str) -> Generator
     """
     number = 0
     for number, record in enumerate(records, 1):
-        line = _line(record, f"Row {number:,} of {what}")
-        if len(line) > MAX_LINE:
-            raise InvalidRequest(
-                f"Row {number:,} of {what} is longer than {MAX_LINE // MIB} MiB as text.",
-                field="listing",
-                advice="Leave out columns that hold pictures or files.",
-            )
-        yield line
+        yield encode_record(record, number, what)
     if not number:
         raise InvalidRequest(f"There are no rows in {what}.", field="listing")
 
 
-def _line(record: Mapping[str, Any], what: str) -> bytes:
+def encode_record(record: Mapping[str, Any], number: int, what: str) -> bytes:
+    """Returns the line of a record, the `number`-th of what. Raises InvalidRequest, also above MAX_LINE bytes."""
     try:
-        return _encoder.encode({name: to_json_value(value) for name, value in record.items()}) + b"\n"
+        line = _encoder.encode({name: to_json_value(value) for name, value in record.items()}) + b"\n"
     except (ValueError, TypeError, RecursionError) as error:
-        raise InvalidRequest(f"{what} cannot be written as JSON: {error}.", field="listing") from None
+        reason = f"Row {number:,} of {what} cannot be written as JSON: {error}."
+        raise InvalidRequest(reason, field="listing") from None
+    if len(line) > MAX_LINE:
+        raise InvalidRequest(
+            f"Row {number:,} of {what} is longer than {MAX_LINE // MIB} MiB as text.",
+            field="listing",
+            advice="Leave out columns that hold pictures or files.",
+        )
+    return line
 
 
 def to_json_value(value: Any) -> Any:

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from io import RawIOBase
 from itertools import islice
 from typing import Any
 
 from ...errors import InvalidRequest, InvalidSetting
+from ...exports.frozen import Share
 from ...settings import MIB
 from .jsonl import check_names, duration
 
@@ -24,6 +27,7 @@ BATCH_ROWS = 1024
 BATCH_BYTES = 4 * MIB
 BUFFERS = 8 * MIB  # read-ahead buffers of all columns together
 MIN_BUFFER = 64 * 1024
+SHARE_BYTES = 16 * MIB  # about two seconds of work
 
 Record = dict[str, Any]
 
@@ -44,32 +48,88 @@ def stream(source: Any, what: str) -> Iterator[Record]:
 
 def parquet(file: RawIOBase, what: str) -> Iterator[Record]:
     """Yields the records of a Parquet file. InvalidRequest if it is damaged or over a limit."""
+    for some in _batches(file, what):
+        yield from some
+
+
+def shares(file: RawIOBase, what: str) -> tuple[Share, ...]:
+    """Returns a Parquet file in shares: one row group, or as many as have SHARE_BYTES in memory together."""
+    found: list[Share] = []
+    with _damage(f"The Parquet file in {what}"):
+        for group, rows, size in _groups(_metadata(file, what)):
+            last = found[-1] if found else Share(0, 0, 0, 0, 0)
+            if found and (not rows or last.size + size <= SHARE_BYTES):
+                found[-1] = replace(last, stop=group + 1, rows=last.rows + rows, size=last.size + size)
+            else:
+                found.append(Share(group, group + 1, last.begin + last.rows, rows, size))
+    return tuple(found)
+
+
+def share_records(file: RawIOBase, what: str, share: Share, start: int) -> Iterator[list[Record]]:
+    """Yields the records of a share from its row `start` on, a batch at a time; empty ones for those before."""
+    return _batches(file, what, share.first, share.stop, start)
+
+
+def _batches(
+    file: RawIOBase, what: str, first: int = 0, stop: int | None = None, start: int = 0
+) -> Iterator[list[Record]]:
+    """Yields the records of row groups, a batch at a time."""
+    from pyarrow import parquet
+
+    with _damage(f"The Parquet file in {what}"):
+        found = _metadata(file, what)
+        opened = parquet.ParquetFile(
+            file, metadata=found, pre_buffer=False, buffer_size=max(MIN_BUFFER, BUFFERS // found.num_columns),
+            page_checksum_verification=True,
+        )  # fmt: skip
+    with opened:
+        batch, before = _batch_rows(found), sum(found.row_group(group).num_rows for group in range(first))
+        for group in range(first, found.num_row_groups if stop is None else stop):
+            rows = found.row_group(group).num_rows
+            name = f"Row group {group + 1:,} of {found.num_row_groups:,}, rows {before + 1:,} to {before + rows:,},"
+            with _damage(f"{name} of the Parquet file in {what}"):
+                yield from _group(opened.iter_batches(batch, [group], use_threads=False), rows, what, start)
+            start, before = max(0, start - rows), before + rows
+
+
+def _group(batches: Iterable[Any], rows: int, what: str, start: int) -> Iterator[list[Record]]:
+    """Yields the records of a row group from row `start` on. ValueError if it has not as many as the file says."""
+    at = 0
+    for batch in batches:
+        yield list(_records(batch.slice(min(batch.num_rows, max(0, start - at))), what))
+        at += batch.num_rows
+    if at != rows:
+        raise ValueError(f"it has {at:,} rows")
+
+
+@contextmanager
+def _damage(what: str) -> Iterator[None]:
+    """Names what is damaged when it cannot be read."""
     arrow = _pyarrow()
     try:
-        yield from _read(file, what)
+        yield
     except (arrow.ArrowException, OSError, ValueError, OverflowError) as error:
         words = next(iter(str(error).splitlines()), type(error).__name__).rstrip(".")
         raise InvalidRequest(
-            f"The Parquet file in {what} is damaged: {words[:200]}.",
-            field="listing",
-            advice="Write the file again.",
+            f"{what} is damaged: {words[:200]}.", field="listing", advice="Write the file again."
         ) from error
 
 
-def _read(file: RawIOBase, what: str) -> Iterator[Record]:
+def _metadata(file: RawIOBase, what: str) -> Any:
+    """Returns what the footer of a file says of it."""
     from pyarrow import parquet
 
     _check_footer(file, what)
     found = parquet.read_metadata(file)
     _check_columns(found.schema.to_arrow_schema().names, what)
-    with parquet.ParquetFile(
-        file,
-        metadata=found,
-        pre_buffer=False,
-        buffer_size=max(MIN_BUFFER, BUFFERS // found.num_columns),
-    ) as opened:
-        for batch in opened.iter_batches(_batch_rows(found), use_threads=False):
-            yield from _records(batch, what)
+    return found
+
+
+def _groups(found: Any) -> Iterator[tuple[int, int, int]]:
+    """Yields the number, the rows and the bytes in memory of each row group."""
+    for number in range(found.num_row_groups):
+        group = found.row_group(number)
+        yield number, group.num_rows, group.total_byte_size
 
 
 def _check_footer(file: RawIOBase, what: str) -> None:
@@ -97,7 +157,7 @@ def _check_columns(names: list[str], what: str) -> None:
 
 def _batch_rows(found: Any) -> int:
     """Returns how many average rows make a batch of 4 MiB."""
-    size = sum(found.row_group(i).total_byte_size for i in range(found.num_row_groups))
+    size = sum(size for _, _, size in _groups(found))
     rows: int = BATCH_BYTES * found.num_rows // max(1, size)
     return max(1, min(BATCH_ROWS, rows))
 

@@ -2,6 +2,7 @@
 
 It is written once, before planning, and read like any other listing: by byte ranges, always the same state of
 the data, whatever happens to its source. A process that renders needs no database and no optional library.
+A large Parquet file is written in shares, by several processes.
 """
 
 from __future__ import annotations
@@ -11,14 +12,16 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from ...errors import InvalidRequest
+from ...exports.frozen import Shares
 from ...exports.plan import Listing
 from ..params import ListingFormat, Params
 from . import Inputs, RangeFile, parquet, sql
 from .json_array import array_lines, is_array
-from .jsonl import encode_records
+from .jsonl import encode_record, encode_records
 from .other_files import refuse_other_files
 
 HEAD = 512  # bytes that tell what a listing is
+LARGE = 256 * 1024  # bytes of a Parquet file that may be shared out: less is read at once
 BYTE_ORDER_MARKS = (  # the longer ones first: that of UTF-32 begins with that of UTF-16
     (codecs.BOM_UTF32_LE, "utf-32"),
     (codecs.BOM_UTF32_BE, "utf-32"),
@@ -51,7 +54,7 @@ def take(params: Params, listing: Listing | None, inputs: Inputs) -> Snapshot | 
         return Snapshot(encode_records(rows, f"the query {query.name}"), "jsonl")
     if listing is None:
         return None
-    inputs, what = inputs.pinned(listing), f"the listing {params.listing or listing.key}"
+    inputs, what = inputs.pinned(listing), _what(params, listing)
     if params.format in ("auto", "parquet") and _is_parquet(listing, inputs):
         return Snapshot(encode_records(parquet.parquet(RangeFile(inputs, listing), what), what), "jsonl")
     if params.format == "parquet":
@@ -61,6 +64,31 @@ def take(params: Params, listing: Listing | None, inputs: Inputs) -> Snapshot | 
             advice="Send the whole file again, or leave out format.",
         )
     return _text_snapshot(params.format, listing, inputs, what)
+
+
+def divide(params: Params, listing: Listing | None, inputs: Inputs) -> Shares | None:
+    """Returns the shares in which a listing becomes lines; None if one process does it, or it is lines."""
+    if params.query or listing is None or listing.size < LARGE or params.format not in ("auto", "parquet"):
+        return None
+    inputs = inputs.pinned(listing)
+    if not _is_parquet(listing, inputs):
+        return None
+    shares = parquet.shares(RangeFile(inputs, listing), _what(params, listing))
+    return Shares(listing, shares) if sum(share.size for share in shares) > parquet.SHARE_BYTES else None
+
+
+def share_lines(params: Params, shares: Shares, number: int, start: int, inputs: Inputs) -> Iterator[list[bytes]]:
+    """Yields the lines of a share from its row `start` on, a batch at a time; empty batches for those before."""
+    listing, share = shares.listing, shares.shares[number]
+    file, what = RangeFile(inputs, listing), _what(params, listing)
+    row = share.begin + start + 1
+    for batch in parquet.share_records(file, what, share, start):
+        yield [encode_record(record, at, what) for at, record in enumerate(batch, row)]
+        row += len(batch)
+
+
+def _what(params: Params, listing: Listing) -> str:
+    return f"the listing {params.listing or listing.key}"
 
 
 def _text_snapshot(format: ListingFormat, listing: Listing, inputs: Inputs, what: str) -> Snapshot | None:

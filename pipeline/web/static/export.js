@@ -89,6 +89,8 @@ function showWarnings(result) {
   ];
   const more = left - (result?.skipped.length ?? 0);
   if (more > 0) lines.push(t("{n} more records could not be read.", { n: number(more) }));
+  const { starts, began_at: began } = result?.query ?? {};
+  if (starts > 1) lines.push(t("The query was interrupted and begun {n} times. These are its rows of {time}.", { n: number(starts), time: clock(began) }));
   by("warnings").hidden = !lines.length;
   by("warnings").querySelector("ul").replaceChildren(...lines.map((line) => element("li", line)));
 }

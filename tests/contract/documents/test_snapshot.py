@@ -18,8 +18,11 @@ from pipeline.documents.inputs.sql import Query
 from pipeline.errors import InputChanged, InvalidRequest, KeyReused, PipelineError, ReadFailed, StoreDown
 from pipeline.exports.export import State
 from pipeline.exports.request import ExportRequest
+from pipeline.exports.views import moment, summary
 from pipeline.services import Services, open_services
 from pipeline.settings import Settings
+from pipeline.tasks import flow
+from pipeline.tasks.outcomes import Again
 from pipeline.tasks.plan import job_of
 from pipeline.tasks.submit import submit
 
@@ -92,6 +95,26 @@ def test_a_query_is_read_once_and_sees_one_moment(services: Services, store: Buc
     result = services.exports.load(export_id).result
     assert result is not None
     assert (result.records, result.drawn) == (300, 300)
+
+
+def test_a_query_that_is_interrupted_begins_again_and_says_so(
+    services: Services, store: Bucket, shop: Path
+) -> None:
+    export_id = submit(services, ExportRequest("table", {"query": "orders", "strict": True}, "shop")).export.id
+    assert isinstance(flow.take(services, "plan", export_id, None, steps.STOPPING), Again)
+    assert not frozen(store, export_id), "half of a query is of no use"
+    first = services.exports.load(export_id).query_began_at
+    with closing(sqlite3.connect(shop)) as connection, connection:
+        connection.execute("INSERT INTO orders VALUES (300)")
+    steps.plan(services, export_id)
+    finished(services, export_id)
+    made = summary(services.exports.load(export_id), "https://pdf.example.org", 60.0).result
+    assert made is not None
+    assert made.records == 301
+    assert made.query is not None
+    assert made.query.starts == 2
+    assert first is not None
+    assert made.query.began_at > moment(first)
 
 
 def test_a_plan_that_died_behind_its_snapshot_goes_on_with_it(

@@ -1,0 +1,47 @@
+"""Stores a share of an input as lines, piece by piece."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..documents.job import DocumentJob
+from ..exports import frozen
+from ..exports.frozen import Shares
+from .outcomes import Again, Done, NotWanted, Outcome
+from .stall import progressed
+from .step import Signal, Work
+
+
+def freeze(work: Work, job: DocumentJob, shares: Shares, number: int) -> Outcome:
+    """Store what is missing of a share."""
+    s, export = work.services, work.export
+    if number >= len(shares.shares):
+        return NotWanted("there is no such share")
+    if (at := s.frozen.rest(export.id, shares, number)) is None:
+        return NotWanted("it is stored")
+    share = shares.shares[number]
+    with work.attempt(f"What is behind row {share.begin + at:,} of the listing", f"freeze {number}:{at}"):
+        for start, stop, lines in pieces(job, shares, number, at):
+            if work.is_over():
+                return NotWanted("the export is over")
+            s.frozen.write(export.id, number, start, stop, lines)
+            if stop < share.rows and work.checkpoint(lambda: None) is not Signal.GO_ON:
+                return NotWanted("the export is over") if work.unwanted else Again(f"it is stored to row {stop:,}")
+    s.redis.progress.note_frozen(export.id, number, work.seconds)
+    return Done(export)
+
+
+def pieces(job: DocumentJob, shares: Shares, number: int, at: int) -> Iterator[tuple[int, int, bytes]]:
+    """Yields the lines of a share from row `at` on, in pieces: each with its first row and the one behind it."""
+    lines, row = bytearray(), at
+    for batch in job.share_lines(shares, number, at):
+        progressed()
+        for line in batch:
+            lines += line
+            row += 1
+            if len(lines) >= frozen.PIECE_BYTES:
+                yield at, row, bytes(lines)
+                lines.clear()
+                at = row
+    if lines:
+        yield at, row, bytes(lines)
