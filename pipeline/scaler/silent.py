@@ -15,6 +15,8 @@ from .learned import MAX_BOOT_SECONDS
 BOOTS = (
     2.0  # a worker that does not report within this many learned boots is late; after a restart in vain, twice that
 )
+FIRST_SECONDS = 30.0  # that a dyno has for its first report at least: a busy machine boots it far more slowly
+HEARD_SECONDS = 3600.0  # for which it is remembered that a worker reported
 MAX_PAUSE = 60.0  # seconds between two looks at Heroku's list, while workers are missing and no dyno is silent
 
 
@@ -35,10 +37,22 @@ def patience(boot_seconds: float, in_vain: int) -> float:
     return min(BOOTS * boot_seconds * 2.0 ** min(in_vain, 30), max(MAX_BOOT_SECONDS, BOOTS * boot_seconds))
 
 
-def silent_dynos(up: Sequence[UpDyno], reporting: Collection[str], now: float, patience: float) -> list[UpDyno]:
-    """Returns the dynos that have been up for longer than `patience` seconds, and whose worker does not report."""
-    late = now - patience
-    return [dyno for dyno in up if dyno.worker not in reporting and dyno.since is not None and dyno.since < late]
+def silent_dynos(
+    up: Sequence[UpDyno], reporting: Collection[str], heard: Mapping[str, float], now: float, patience: float
+) -> list[UpDyno]:
+    """Returns the dynos that have been up for longer than `patience` seconds, and whose worker does not report.
+
+    One that has not reported since it came up has FIRST_SECONDS at least. `heard`: when each worker last reported.
+    """
+
+    def is_late(worker: str, since: float) -> bool:
+        booted = heard.get(worker, 0.0) > since
+        return now - since > (patience if booted else max(patience, FIRST_SECONDS))
+
+    return [
+        dyno for dyno in up
+        if dyno.worker not in reporting and dyno.since is not None and is_late(dyno.worker, dyno.since)
+    ]  # fmt: skip
 
 
 def to_restart(
@@ -65,6 +79,7 @@ class SilenceWatch:
     def __init__(self) -> None:
         self._silent_since: dict[str, float] = {}
         self._restarted_at: dict[str, float] = {}
+        self._heard: dict[str, float] = {}  # when each worker last reported
         self._ask_at = self._pause = 0.0
         self._in_vain = 0  # rounds of restarts since all workers reported
         self._unable: dict[str, str] = {}  # name -> worker, of dynos that were silent and have not reported since
@@ -87,6 +102,8 @@ class SilenceWatch:
         `short`: workers are missing that had time to boot. Only then Heroku is asked for its list (`listed`).
         """
         now = time.time()
+        self._heard = {name: at for name, at in self._heard.items() if now - at < HEARD_SECONDS}
+        self._heard |= dict.fromkeys(reporting, now)
         self._unable = {name: worker for name, worker in self._unable.items() if worker not in reporting}
         self._silent_since = {name: since for name, since in self._silent_since.items() if name in self._unable}
         if not short:
@@ -95,7 +112,7 @@ class SilenceWatch:
         if not short or now < self._ask_at:
             return []
         patient = patience(boot_seconds, self._in_vain)
-        silent = silent_dynos(listed(), reporting, now, patient)
+        silent = silent_dynos(listed(), reporting, self._heard, now, patient)
         self._silent_since = {dyno.name: self._silent_since.get(dyno.name, now) for dyno in silent}
         restarted = {name for name, at in self._restarted_at.items() if now - at < patient}
         self._unable = {name: worker for name, worker in self._unable.items() if name in restarted}

@@ -1,10 +1,19 @@
-"""The heartbeat of a worker: it reports what the worker does, and hears whether it may work or should exit."""
+"""The heartbeat of a worker: it reports what the worker does, and hears whether it may work or should exit.
+
+It also sees that the worker's loop turns. One that hangs takes no message, and nothing else would notice: its
+process lives and reports. So the process ends, and another one starts.
+"""
 
 from __future__ import annotations
 
 import logging
+import os
+import sys
 import threading
 import time
+import traceback
+from collections.abc import Callable
+from signal import SIGKILL
 
 import msgspec
 
@@ -14,6 +23,7 @@ from ..errors import RedisDown
 
 log = logging.getLogger(__name__)
 HEARTBEAT_SECONDS = 0.5  # between two reports
+HANG_SECONDS = 30.0  # without a turn of the loop, which takes one ten times a second
 IDLE_SECONDS = 1.0  # without a task before a one-off worker may leave: the next message may be on its way
 
 
@@ -23,8 +33,11 @@ class Heartbeat:
     It reports twice a second, and at once when the worker becomes idle or pauses.
     """
 
-    def __init__(self, redis: Coordination, worker: Worker, linger: float) -> None:
-        """`linger`: seconds that a one-off worker stays without work and without a drain order."""
+    def __init__(
+        self, redis: Coordination, worker: Worker, linger: float, end: Callable[[], None] | None = None
+    ) -> None:
+        """`linger`: seconds that a one-off worker stays without work and without a drain order. `end` ends the
+        process when its loop hangs."""
         self._redis = redis
         self._worker = worker
         self._linger = linger
@@ -32,6 +45,8 @@ class Heartbeat:
         self._news = threading.Event()  # there is something to report before the next heartbeat
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
         self._order: DrainOrder | None = None
+        self._end = end or end_process
+        self._unturned: int | None = None  # reports since the loop turned; None while it need not
         self._wake_keeper = False  # there may be fewer workers now
         self.may_work = True
         self.should_exit = False  # it is unregistered, so it must end
@@ -57,8 +72,13 @@ class Heartbeat:
         except RedisDown:
             log.info("heartbeat: Redis does not know that this worker ends; it forgets the worker by itself")
 
+    def expect_turns(self, *, expected: bool) -> None:
+        """From now on, the loop turns; or it need not, since it waits for Redis or ends."""
+        self._unturned = 0 if expected else None
+
     def update(self, *, busy: bool, paused: bool) -> None:
         """Note what the worker's loop does at this moment."""
+        self._unturned = 0
         order = self._order  # read before `may_work`, which is set before it
         drains = order.mark if order and paused and not self.may_work else ""
         before, idle_since = self._worker, time.time() if busy else self._worker.idle_since
@@ -88,6 +108,7 @@ class Heartbeat:
             self._order = order
             if wake:
                 self._redis.wakeup.wake()
+            self._end_when_the_loop_hangs()
         except RedisDown as error:  # then there are no messages either
             log.info("heartbeat: %s", error.message)
 
@@ -98,3 +119,20 @@ class Heartbeat:
         unneeded = order is None and idle > self._linger and self._redis.messages.waiting() == 0
         if idle > IDLE_SECONDS and (order is not None or unneeded) and self._redis.workers.leave(self._worker.id):
             self.may_work, self.should_exit = False, True
+
+    def _end_when_the_loop_hangs(self) -> None:
+        """Reports are counted, not seconds: those for which the whole process was stopped do not count."""
+        if self._unturned is None:
+            return
+        self._unturned += 1
+        if self._unturned > HANG_SECONDS / HEARTBEAT_SECONDS:
+            self._end()
+
+
+def end_process() -> None:
+    """Log where the main thread hangs, and end this process at once. Its message comes back."""
+    frame = sys._current_frames().get(threading.main_thread().ident or 0)
+    where = "".join(traceback.format_stack(frame)) if frame else "unknown"
+    log.critical("heartbeat: the loop of this worker has not turned for %.0f s, so it ends. It hangs at\n%s",
+                 HANG_SECONDS, where)  # fmt: skip
+    os.kill(os.getpid(), SIGKILL)

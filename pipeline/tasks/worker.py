@@ -109,7 +109,9 @@ class PipelineConsumer(celery.worker.consumer.Consumer):  # type: ignore[misc]  
                 log.warning("worker: %s It takes no work until there is room. %s", full.message, full.advice)
             said = True
             time.sleep(FULL_SECONDS)
-        return super().connect()
+        connection = super().connect()
+        self.controller.companion.heartbeat.expect_turns(expected=True)
+        return connection
 
     def _error_when_full(self) -> RedisFull | None:
         try:
@@ -205,6 +207,7 @@ class ConsumingStep(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery ha
         self._timer = consumer.timer.call_repeatedly(HEARTBEAT_SECONDS / 5, self._turn, (consumer,))
 
     def stop(self, consumer: Any) -> None:  # noqa: ARG002  # Celery's signature
+        self.companion.heartbeat.expect_turns(expected=False)
         if self._timer:
             self._timer.cancel()
 

@@ -16,6 +16,8 @@ import pytest
 from local import process
 from local.laptop import ROOT, Laptop, laptop
 
+from ..chaos.gate import Gate
+from ..chaos.proxies import TcpProxy, mail_texts, served
 from ..mails import Moody, Running, mail_server
 from . import client
 
@@ -27,15 +29,19 @@ ENVIRON = {
     "SHUTDOWN_SECONDS": "2",
     "WAITING_PRICE": "1000",
 }
-LOOK_SECONDS = 4.0  # for which nothing may start
+LOOK_SECONDS = (4.0, pytest.param(600.0, marks=pytest.mark.by_hand))  # for which nothing may start
 
 
 @contextmanager
-def system(folder: Path) -> Iterator[tuple[Laptop, Running]]:
-    with mail_server(folder / "server", Moody, auth_require_tls=False) as server:
-        environ = {**ENVIRON, "SMTP_URL": server.url}
+def system(folder: Path) -> Iterator[tuple[Laptop, Running, TcpProxy]]:
+    """With a proxy before the mail server; while it is `away`, nobody reaches the server."""
+    proxy = TcpProxy(Gate(), "smtp", mail_texts)
+    with mail_server(folder / "server", Moody, auth_require_tls=False) as server, served(proxy):
+        address, port = server.url.rsplit(":", 1)
+        proxy.upstream = int(port)
+        environ = {**ENVIRON, "SMTP_URL": f"{address}:{proxy.port}"}
         with laptop(folder / "up", boot_seconds=0.1, stop_seconds=5, environ=environ) as running:
-            yield running, server
+            yield running, server, proxy
 
 
 def mails(server: Running) -> list[tuple[str, str]]:
@@ -45,21 +51,27 @@ def mails(server: Running) -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize(
     ("mood", "problem"),
-    [({"on_login": False}, "answered 535"), ({"on_recipient": "451 4.7.1 Greylisted"}, "(451)")],
-    ids=["refused", "greylisted"],
+    [({"on_login": False}, "answered 535"), ({"on_recipient": "451 4.7.1 Greylisted"}, "(451)"), ({}, "reset")],
+    ids=["refused", "greylisted", "down"],
 )
-def test_a_mail_that_is_not_taken_keeps_no_dyno_up(tmp_path: Path, mood: dict[str, Any], problem: str) -> None:
-    with system(tmp_path) as (running, server):
+@pytest.mark.parametrize("seconds", LOOK_SECONDS)
+def test_a_mail_that_is_not_taken_keeps_no_dyno_up(
+    tmp_path: Path, mood: dict[str, Any], problem: str, seconds: float
+) -> None:
+    with system(tmp_path) as (running, server, proxy):
         well = {name: getattr(server.mailbox, name) for name in mood}
         vars(server.mailbox).update(mood)
+        if not mood:
+            proxy.away.set()
         export_id = client.ask(running, "slow", pages=20, seconds=0.05, chunk_pages=10)
         assert client.wait_for_end(running, export_id)["state"] == "ready"
         client.wait_for_no_workers(running)
         client.wait_until("it says why", lambda: problem in client.look(running, export_id)["mail"]["problem"])
         paid = running.dynos.dyno_seconds()
-        time.sleep(LOOK_SECONDS)
+        time.sleep(seconds)
         assert client.look(running, export_id)["mail"]["state"] == "waiting"
         vars(server.mailbox).update(well)
+        proxy.away.clear()
         client.wait_until_told(running, export_id)
         assert [subject for subject, _ in mails(server)] == ["Ready: Document"]
         assert client.look(running, export_id)["mail"] == {"state": "sent", "problem": ""}
@@ -72,7 +84,7 @@ def test_a_mail_that_is_not_taken_keeps_no_dyno_up(tmp_path: Path, mood: dict[st
 )
 def test_all_processes_are_killed_while_a_mail_is_sent(tmp_path: Path, slow: str, most: int) -> None:
     """After the text it is not known whether the mail arrived: a copy with the same Message-ID may come."""
-    with system(tmp_path) as (running, server):
+    with system(tmp_path) as (running, server, _):
         vars(server.mailbox)[slow] = 60.0
         export_id = client.ask(running, "slow", pages=4, seconds=0, chunk_pages=2)
         begun = (lambda: bool(server.mailbox.recipients)) if slow == "slow" else (lambda: bool(mails(server)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
 import redis
 
 from local.laptop import Laptop, laptop
@@ -32,19 +33,31 @@ def test_a_small_export_does_not_wait_for_a_huge_one(tmp_path: Path) -> None:
         assert behind["progress"]["pages_done"] < 300
 
 
-def test_many_large_exports_fit_a_small_redis(tmp_path: Path) -> None:
-    """In 3 MB. The messages of all their chunks would need 1.4 MB, beside the 2 MB of everything else."""
-    with valkey(tmp_path, extra=("--maxmemory", "3000000", "--maxmemory-policy", "noeviction")) as small:
-        environ = SLOW | {"REDIS_URL": small.url}
-        with laptop(tmp_path / "system", boot_seconds=0.1, environ=environ) as system:
-            order: dict[str, Any] = {"notify": None, "pages": 80, "seconds": 0.0, "chunk_pages": 1}
-            asked = [client.ask(system, "slow", **order, title=f"Number {n}") for n in range(12)]
-            client.wait_until("the first is drawn", lambda: pages_done(system, asked[0]) > 40)
+# In 3 MB, the messages of all chunks would need 1.4 MB, beside the 2 MB of everything else.
+@pytest.mark.parametrize(
+    ("megabytes", "exports", "chunks"),
+    [
+        (3, 12, 80),
+        pytest.param(25, 70, 500, marks=pytest.mark.by_hand),
+        pytest.param(25, 200, 100, marks=pytest.mark.by_hand),
+    ],
+)
+def test_many_large_exports_fit_a_small_redis(tmp_path: Path, megabytes: int, exports: int, chunks: int) -> None:
+    """The large cases are on a Redis of heroku-redis:mini, and with the default timings."""
+    extra = ("--maxmemory", str(megabytes * 1_000_000), "--maxmemory-policy", "noeviction")
+    timings = SLOW if chunks == 80 else {"DOCUMENTS": SLOW["DOCUMENTS"], "KEEPER_SECONDS": "5"}
+    with valkey(tmp_path, extra=extra) as small:
+        with laptop(tmp_path / "system", boot_seconds=0.1, environ=timings | {"REDIS_URL": small.url}) as system:
+            order: dict[str, Any] = {"notify": None, "pages": chunks, "seconds": 0.0, "chunk_pages": 1}
+            asked = [client.ask(system, "slow", **order, title=f"Number {n}") for n in range(exports)]
+            client.wait_until("the first is drawn", lambda: pages_done(system, asked[0]) > chunks / 2)
             assert pages_done(system, asked[-1]) == 0, "those of one owner are made one after the other"
-            for each in asked:
+            for number, each in enumerate(asked):
                 assert client.wait_for_end(system, each)["state"] == "ready"
+                print(f"{number + 1} of {exports} are ready", flush=True)
         with redis.Redis.from_url(small.url) as connection:
             assert "errorstat_OOM" not in connection.info("errorstats")
+            print(f"{connection.info('memory')['used_memory_peak'] / 1e6:.1f} MB at most")
 
 
 def pages_done(system: Laptop, export_id: str) -> int:

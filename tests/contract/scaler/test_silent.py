@@ -32,7 +32,7 @@ class Later:
     """A clock that can be moved on."""
 
     def __init__(self) -> None:
-        self.ahead = 10 * BOOT
+        self.ahead = silent.FIRST_SECONDS + 10 * BOOT
 
     def time(self) -> float:
         return time.time() + self.ahead

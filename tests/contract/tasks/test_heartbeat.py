@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
+import threading
 import time
 from dataclasses import replace
+from pathlib import Path
+from signal import SIGKILL
 from typing import Any
 
 import pytest
@@ -17,6 +21,9 @@ from pipeline.tasks import heartbeat as heartbeats
 from pipeline.tasks.app import make_app
 from pipeline.tasks.heartbeat import Heartbeat
 from pipeline.tasks.worker import Companion, consuming_step
+
+from . import hanging
+from .test_worker import CELERY, Environ
 
 
 def worker(name: str, **more: Any) -> Worker:
@@ -144,3 +151,37 @@ def test_a_slow_start_does_not_count_as_idle(shared: Coordination) -> None:
     assert not heartbeat.should_exit
     assert [one.id for one in shared.workers.up()] == ["run"]
     heartbeat.stop()
+
+
+def test_a_loop_that_hangs_ends_its_process(shared: Coordination, monkeypatch: pytest.MonkeyPatch) -> None:
+    """But not while it waits for Redis, or before it turned for the first time."""
+    monkeypatch.setattr(heartbeats, "HEARTBEAT_SECONDS", 0.05)
+    monkeypatch.setattr(heartbeats, "HANG_SECONDS", 0.5)
+    ended = threading.Event()
+    heartbeat = Heartbeat(shared, worker("worker.2"), linger=5, end=ended.set)
+    heartbeat.start()
+    assert not ended.wait(1)
+    heartbeat.update(busy=False, paused=False)
+    heartbeat.expect_turns(expected=False)
+    assert not ended.wait(1)
+    heartbeat.expect_turns(expected=True)
+    assert ended.wait(20)
+    heartbeat.stop()
+
+
+def test_a_worker_whose_loop_hangs_says_where_and_ends(environ: Environ, tmp_path: Path) -> None:
+    log = tmp_path / "worker.log"
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            [*CELERY, "worker", "-l", "info"],
+            env={**environ, "DOCUMENTS": hanging.__name__},
+            stdout=out,
+            stderr=out,
+        )
+    try:
+        assert process.wait(60) == -SIGKILL
+    finally:
+        process.kill()
+        process.wait()
+    assert "has not turned" in log.read_text()
+    assert "hanging.py" in log.read_text(), "the line at which it hangs"

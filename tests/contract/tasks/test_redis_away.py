@@ -88,6 +88,25 @@ def test_an_idle_worker_goes_on_after_redis_refused_writes(
             assert "Unrecoverable" not in log.read_text()
 
 
+def test_a_drained_worker_goes_on_after_its_connection_was_lost(
+    environ: Environ, settings: Settings, tmp_path: Path
+) -> None:
+    """It has no queues then. It takes them up when it is needed again."""
+    log = tmp_path / "worker.log"
+    with valkey(tmp_path) as server, passage(server) as between:
+        direct = dataclasses.replace(settings, redis_url=server.url)
+        with steps.sending(direct) as (services, _), worker(environ, between.url, log):
+            long = ask(services, 4)
+            until(lambda: bool(services.segments.found(long)), "a chunk is drawn")
+            services.redis.workers.drain(0)
+            until(lambda: "Canceling queue" in log.read_text(), "it is drained")
+            refuse_connections(between, AWAY_SECONDS)
+            until(lambda: log.read_text().count("Connected to redis") == 2, "it is connected again")
+            services.redis.workers.end_drain()
+            until(lambda: services.exports.load(long).state.over, "the export ends")
+            assert services.exports.load(long).state is State.READY
+
+
 def test_a_message_that_waits_for_its_countdown_is_left_alone(
     environ: Environ, settings: Settings, tmp_path: Path
 ) -> None:

@@ -10,7 +10,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,6 +62,7 @@ class Server:
             began = time.monotonic()
             self.assert_well()
             took.append(time.monotonic() - began)
+        print(f"p99 {sorted(took)[requests * 99 // 100 - 1] * 1000:.0f} ms, longest {max(took) * 1000:.0f} ms")
         assert max(took) < WAIT_SECONDS / 2
 
 
@@ -127,11 +128,13 @@ def test_a_head_that_drips_holds_no_thread_and_ends(server: Server) -> None:
         drips = [stack.enter_context(server.connect()) for _ in range(DRIPS)]
         for sent in range(3):
             for drip in drips:
-                drip.sendall(HEAD[sent : sent + 1])
+                with suppress(ConnectionError):  # on a slow machine, it was given up already
+                    drip.sendall(HEAD[sent : sent + 1])
             server.assert_quick()
             time.sleep(1)
         for drip in drips:
-            assert drip.recv(1) == b""
+            with suppress(ConnectionResetError):
+                assert drip.recv(1) == b""
 
 
 def test_slow_readers_hold_no_thread(server: Server) -> None:

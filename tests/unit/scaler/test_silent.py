@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.adapters.redis.workers import FORGET_SECONDS
 from pipeline.scaler import silent
-from pipeline.scaler.silent import SilenceWatch, UpDyno, patience, silent_dynos, to_restart
+from pipeline.scaler.silent import FIRST_SECONDS, SilenceWatch, UpDyno, patience, silent_dynos, to_restart
 
 BOOT, NOW = 15.0, 1000.0
 OLD, YOUNG, UNDATED = (UpDyno(f"worker.{n}", f"id{n}", since) for n, since in ((1, 900.0), (2, 971.0), (3, None)))
@@ -25,7 +25,24 @@ OLD, YOUNG, UNDATED = (UpDyno(f"worker.{n}", f"id{n}", since) for n, since in ((
     ],
 )
 def test_a_dyno_is_silent_that_had_time_to_boot(up: list[UpDyno], reporting: set[str], found: list[UpDyno]) -> None:
-    assert silent_dynos(up, reporting, NOW, 2 * BOOT) == found
+    assert silent_dynos(up, reporting, {}, NOW, 2 * BOOT) == found
+
+
+@pytest.mark.parametrize(
+    ("up_for", "heard_ago", "late"),
+    [
+        (5, 3, True),  # it hangs
+        (5, None, False),  # it boots
+        (5, 7, False),  # that was the dyno before it
+        (FIRST_SECONDS - 1, None, False),
+        (FIRST_SECONDS + 1, None, True),
+    ],
+)
+def test_a_dyno_that_never_reported_has_longer(up_for: float, heard_ago: float | None, late: bool) -> None:
+    """On a busy machine it boots far more slowly than was learned; restarted meanwhile, it begins anew."""
+    dyno = UpDyno("worker.1", "id1", NOW - up_for)
+    heard = {} if heard_ago is None else {"id1": NOW - heard_ago}
+    assert silent_dynos([dyno], set(), heard, NOW, 4.0) == ([dyno] if late else [])
 
 
 @pytest.mark.parametrize(
@@ -128,3 +145,15 @@ def test_heroku_is_asked_less_and_less_often_while_no_dyno_is_silent(clock: Cloc
     watch.find(False, set(), 1.0, listed)
     watch.find(True, set(), 1.0, listed)
     assert len(asked) == 8, "workers were complete in between"
+
+
+def test_a_dyno_that_reported_once_is_restarted_sooner(clock: Clock) -> None:
+    first = []
+    for reported in (True, False):
+        watch, up, found = SilenceWatch(), UpDyno("worker.1", "id1", NOW), []
+        for clock.now in range(int(NOW) + 1, int(NOW) + 120):
+            reporting = {"id1"} if reported and clock.now == NOW + 1 else set()
+            if watch.find(not reporting, reporting, 1.0, lambda: [up]):  # noqa: B023
+                found.append(clock.now - NOW)
+        first.append(found[0])
+    assert first[0] < FIRST_SECONDS < first[1]
