@@ -111,18 +111,17 @@ def _workers(pid: int) -> list[psutil.Process]:
 
 
 @click.command()
+@click.option("--cors", is_flag=True, help="Also let pages of BASE_URL send files to the bucket.")
 @options.machine
-def prepare(machine: bool) -> None:
+def prepare(cors: bool, machine: bool) -> None:
     """Prepare a release: check the settings, set the lifecycle rules of the bucket, release locks left behind.
 
     \b
     JSON: {"lifecycle": true or false, "released": [names of locks]}
     """
     from ..adapters.bucket.s3 import S3Bucket
-    from ..documents.inputs import SENT
     from .doctor import settings_checks
     from .doctor.finding import Outcome
-    from .send import INPUT_DAYS
 
     settings = context.settings()
     for check in settings_checks(settings):
@@ -130,17 +129,15 @@ def prepare(machine: bool) -> None:
             raise InvalidSetting(f"{check.name}: {check.words}", field=check.name, advice=check.advice)
         if check.outcome is Outcome.WARNING:
             output.note(f"{check.name}: {check.words} {check.advice}")
-    # The keeper removes expired files. The bucket removes the records that are left, later.
-    history = int(settings.keep_seconds // 86400) + HISTORY_DAYS
-    days = {SENT: INPUT_DAYS, **dict.fromkeys(("exports/", "requests/", "owners/", "kept/"), history)}
-    # Billing reads them once a busy period is over, back to a day before its first request.
-    days["workers/"] = ceil(settings.export_deadline / 86400) + HISTORY_DAYS
+    days = _days(settings)
     try:
         S3Bucket.open(settings).set_lifecycle(days)
         done = True
     except StoreDown as error:
         done = False
         output.note(f"{error.message} The keeper still removes old results, but old uploads stay.")
+    if cors:
+        _allow_uploads(settings)
     released = _release_locks(settings)
     if machine:
         output.answer({"lifecycle": done, "released": released})
@@ -151,6 +148,27 @@ def prepare(machine: bool) -> None:
         output.say(
             "The bucket removes " + ", ".join(f"{prefix} after {n} days" for prefix, n in days.items()) + "."
         )
+
+
+def _days(settings: Settings) -> dict[str, int]:
+    """Returns after how many days the bucket removes what is left. The keeper removes expired files earlier."""
+    from ..documents.inputs import SENT
+    from .send import INPUT_DAYS
+
+    history = int(settings.keep_seconds // 86400) + HISTORY_DAYS
+    days = {SENT: INPUT_DAYS, **dict.fromkeys(("exports/", "requests/", "owners/", "kept/"), history)}
+    # Billing reads them once a busy period is over, back to a day before its first request.
+    return days | {"workers/": ceil(settings.export_deadline / 86400) + HISTORY_DAYS}
+
+
+def _allow_uploads(settings: Settings) -> None:
+    """Let pages of BASE_URL send files to the bucket."""
+    from ..adapters.bucket.s3 import S3Bucket
+    from ..settings.urls import origin
+
+    page = origin(settings.base_url)
+    S3Bucket.open(settings).allow_uploads(page)
+    output.note(f"The bucket takes files from pages of {page}.")
 
 
 def _release_locks(settings: Settings) -> list[str]:

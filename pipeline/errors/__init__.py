@@ -24,6 +24,7 @@ PipelineError
 ├── ResourceShort
 ├── ChunkFailed
 ├── ExportFailed: NotExact
+├── PreviewFailed
 ├── DamagedExport
 ├── DamagedSegment
 ├── TimedOut
@@ -87,6 +88,7 @@ from .work import (
     Interrupted,
     NotExact,
     OverLimit,
+    PreviewFailed,
     QueryFailed,
     ResourceShort,
     TimedOut,
@@ -124,6 +126,7 @@ __all__ = [
     "NoticeDown",
     "OverLimit",
     "PipelineError",
+    "PreviewFailed",
     "QueryFailed",
     "QuotaReached",
     "ReadFailed",

@@ -50,6 +50,13 @@ class NotExact(ExportFailed):
     )
 
 
+class PreviewFailed(PipelineError):
+    """The first page cannot be shown before the document is asked for."""
+
+    http_status = 422
+    advice = "Ask for the PDF itself: workers have more time and memory."
+
+
 class DamagedExport(PipelineError):
     """The stored record of an export cannot be read."""
 

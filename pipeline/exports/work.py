@@ -52,7 +52,12 @@ def keep(bucket: Bucket, export: Export, fields: Mapping[str, str]) -> None:
     """Store the progress of an export that is over. What was stored before a retry stays."""
     if fields:
         before = stored(bucket, export) if export.retried_at else {}
-        bucket.put(_key(export), msgspec.json.encode({**before, **fields}))
+        bucket.put(_key(export), msgspec.json.encode(merged(before, fields)))
+
+
+def merged(before: Mapping[str, str], fields: Mapping[str, str]) -> dict[str, str]:
+    """Return the progress with what was stored before a retry, whose events were counted anew."""
+    return {**{f"{name}r" if name.startswith("h") else name: value for name, value in before.items()}, **fields}
 
 
 def stored(bucket: Bucket, export: Export) -> dict[str, str]:

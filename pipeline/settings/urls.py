@@ -13,3 +13,9 @@ def is_local(url: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def origin(url: str) -> str:
+    """Returns scheme, host and port of a URL, as browsers write the origin of its pages."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"

@@ -1,7 +1,7 @@
 """Small exports are made beside the web process: no dyno boots for half a second of work.
 
-`Beside` is the queue of the web process. It keeps the messages of small exports for a child process (`child.py`);
-all others go to workers. Where no worker can come, it keeps all of them.
+`Beside` is the queue of the web process. It keeps the messages of small exports for a child process (`child.py`),
+which previews too; all others go to workers. Where no worker can come, it keeps all of them.
 
 While it has an export, a *claim* in Redis tells the keeper that this is no work for workers. A claim lasts a few
 seconds and is renewed, so it ends with this process too. Then the keeper repairs the export like any other.
@@ -10,14 +10,8 @@ seconds and is renewed, so it ends with this process too. Then the keeper repair
 from __future__ import annotations
 
 import logging
-import os
-import select
-import signal
-import subprocess
-import sys
 import threading
 from collections import deque
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 
@@ -27,30 +21,26 @@ from ..errors import PipelineError, RedisDown
 from ..services import Message, Services
 from . import flow
 from .child import Answer
+from .child_pipe import STOP_SECONDS, ChildPipe
 from .lease import claim_name
 
 log = logging.getLogger(__name__)
 CLAIM_SECONDS = 5.0  # after which workers get the work of a web process that died
-RENEW_SECONDS = 1.0
 MAX_WAITING = 4  # small exports that wait for the one before them; more go to workers
-IDLE_SECONDS = 600.0  # then the child, which takes 60 MB, is stopped; the next one takes half a second to start
-NICENESS = 10  # of the child, also while it starts: requests come first
-STOP_SECONDS = 5.0  # for the page in hand when the web process ends
 _answer = msgspec.json.Decoder(Answer).decode
 
 
 class Beside:
     """A queue that handles small exports itself, one at a time, in a thread that watches a child process."""
 
-    def __init__(self, services: Services, environ: Mapping[str, str] = os.environ) -> None:
-        """`services`: with the queue of the workers. `environ`: for the child."""
+    def __init__(self, services: Services, pipe: ChildPipe) -> None:
+        """`services`: with the queue of the workers."""
         self._s = services
-        self._environ = environ
+        self._pipe = pipe
         self._line: deque[Message] = deque()  # the first one is at work
         self._changed = threading.Condition()
         self._stopping = False
         self._thread: threading.Thread | None = None
-        self._child: subprocess.Popen[bytes] | None = None
 
     def send(self, message: Message) -> None:
         """Keep a message, or send it to workers. Raises RedisDown when neither can be done."""
@@ -75,9 +65,10 @@ class Beside:
         with self._changed:
             self._stopping = True
             self._changed.notify()
-        self._end_child()
+        self._pipe.end_task()
         if self._thread:
             self._thread.join(STOP_SECONDS)
+        self._pipe.stop()
 
     def _takes(self, message: Message) -> bool:
         if self._stopping:
@@ -88,12 +79,10 @@ class Beside:
         return not scaled and not self._s.redis.workers.up()
 
     def _run(self) -> None:
-        self._ready_child()
+        self._pipe.start()
         while not self._stopping:
             with self._changed:
-                if not self._changed.wait_for(lambda: self._line or self._stopping, IDLE_SECONDS):
-                    self._reap_child()
-                    self._changed.wait_for(lambda: self._line or self._stopping)
+                self._changed.wait_for(lambda: self._line or self._stopping)
                 if self._stopping:
                     break
                 message = self._line[0]
@@ -103,24 +92,16 @@ class Beside:
             self._hand_over(message.export_id, left)
         for message in self._line:
             self._hand_over(message.export_id, [message])
-        self._reap_child()
 
     def _make(self, message: Message) -> list[Message] | None:
         """Have the child work on a message. Returns what it left; None when it died."""
-        child = self._ready_child()
-        if child.stdin is None or child.stdout is None:
-            raise AssertionError("the child was started with pipes")
-        try:
-            child.stdin.write(msgspec.json.encode(message) + b"\n")
-            child.stdin.flush()
-            while not select.select([child.stdout], [], [], RENEW_SECONDS)[0]:
-                with suppress(RedisDown):
-                    for waiting in list(self._line):
-                        self._claim(waiting.export_id)
-            return _answer(child.stdout.readline()).left
-        except (OSError, msgspec.DecodeError):  # it was killed
-            self._reap_child()
-            return None
+        told = self._pipe.ask({"export": message}, self._renew)
+        return _answer(told).left if told else None
+
+    def _renew(self) -> None:
+        with suppress(RedisDown):
+            for waiting in list(self._line):
+                self._claim(waiting.export_id)
 
     def _hand_over(self, export_id: str, left: list[Message] | None) -> None:
         """Give up the claim and send what is left; what a child left that died, the keeper finds out."""
@@ -139,28 +120,3 @@ class Beside:
 
     def _claim(self, export_id: str) -> None:
         self._s.redis.leases.expect_back(claim_name(export_id), CLAIM_SECONDS)
-
-    def _ready_child(self) -> subprocess.Popen[bytes]:
-        if self._child is None or self._child.poll() is not None:
-            self._reap_child()
-            self._child = subprocess.Popen(
-                [sys.executable, "-m", "pipeline.tasks.child"],
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=dict(self._environ), process_group=0,
-            )  # fmt: skip
-            with suppress(ProcessLookupError):  # it ended at once
-                os.setpriority(os.PRIO_PROCESS, self._child.pid, NICENESS)
-        return self._child
-
-    def _end_child(self) -> None:
-        """Tell the child to stop: it gives back at its next page."""
-        if self._child and self._child.poll() is None:
-            with suppress(ProcessLookupError):  # it ended in between
-                os.killpg(self._child.pid, signal.SIGTERM)
-
-    def _reap_child(self) -> None:
-        """Stop the child, if there is one, and close its pipes."""
-        self._end_child()
-        if self._child:
-            with suppress(BrokenPipeError):  # a message that it never read
-                self._child.communicate()
-        self._child = None

@@ -1,7 +1,8 @@
-"""The process beside the web process that makes small exports: `python -m pipeline.tasks.child`.
+"""The process beside the web process that makes small exports and previews: `python -m pipeline.tasks.child`.
 
-It reads messages from stdin, one a line, and answers each with the messages that are left for workers. It forks for
-each one: what is imported stays, and what an export takes is free after it. It has one thread, so it may fork.
+It reads the settings from stdin, then tasks, one a line. It answers an export with the messages that are left for
+workers, a preview with the page. It forks for each one: what is imported stays, and what a task takes is free after
+it. It has one thread, so it may fork.
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ import sys
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Literal
 
 import msgspec
@@ -28,20 +31,33 @@ from ..services import Message, Services, open_services
 from ..settings import Settings
 from . import flow
 from .outcomes import Again
+from .preview import SECONDS as PREVIEW_SECONDS
+from .preview import PreviewRequest, answer
 from .retry import Retry
 from .step import NEAR, resident
 
 log = logging.getLogger(__name__)
 LOOK_SECONDS = 0.02  # between two looks at the memory of the process that works
 LATE_SECONDS = 3.0  # for the page or the plan in hand when the time is over; then the process is killed
+NICENESS = 10  # of an export: requests come first, and so do previews, for which a person waits
 LEASE_SECONDS = 5.0  # at most: the leases of a killed process must not hold up the workers
-read_message = msgspec.json.Decoder(Message).decode
+FAILED = b"null"  # of a task: its process died; of an export also that it is put off
 
 
-class Answer(msgspec.Struct):
-    """What is left after a message; None when the keeper must find out: its process died, or it is put off."""
+class Task(msgspec.Struct, frozen=True):
+    """A line of stdin: one of the two."""
 
-    left: list[Message] | None
+    export: Message | None = None
+    preview: PreviewRequest | None = None
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What is left after a message."""
+
+    left: list[Message]
+
+
+read_task = msgspec.json.Decoder(Task).decode
 
 
 class PutOff(Exception):
@@ -129,7 +145,7 @@ def _charge_nothing(services: Services, export: Export) -> None:
 
 
 def serve(settings: Settings) -> None:
-    """Answer messages until stdin ends, or until SIGTERM."""
+    """Do the tasks that stdin has until it ends, or until SIGTERM."""
     queue, stopping = Collected(), threading.Event()
     services = open_services(child_settings(settings), queue)
     default_chain()  # a third of the processor time of a page; each fork has it then
@@ -138,44 +154,58 @@ def serve(settings: Settings) -> None:
         if not (line := sys.stdin.buffer.readline()):
             return
         signal.signal(signal.SIGTERM, lambda *_: stopping.set())
-        left = _in_child(services, queue, read_message(line), stopping)
-        sys.stdout.buffer.write(msgspec.json.encode(Answer(left)) + b"\n")
+        task = read_task(line)
+        if task.preview:
+            told = _in_child(partial(_previewed, services, task.preview), PREVIEW_SECONDS, services.settings)
+        elif task.export:
+            seconds = services.settings.inline_seconds + LATE_SECONDS
+            told = _in_child(partial(_exported, services, queue, task.export, stopping), seconds, services.settings)
+        sys.stdout.buffer.write(told + b"\n")
         sys.stdout.buffer.flush()
 
 
-def _in_child(
-    services: Services, queue: Collected, message: Message, stopping: threading.Event
-) -> list[Message] | None:
-    """Work on a message in a child process. Returns what it left; None when it died, or had to be killed."""
+def _in_child(do: Callable[[], bytes], seconds: float, settings: Settings) -> bytes:
+    """Do a task in a child process. Returns what it tells; FAILED when it died, or had to be killed."""
     read, write = os.pipe()
     if (child := os.fork()) == 0:
-        os._exit(_work_and_tell(services, queue, message, stopping, write))
+        os._exit(_tell(do, write))
     os.close(write)
-    seconds = services.settings.inline_seconds + LATE_SECONDS
-    _watch(child, read, services.settings.memory_bytes, time.monotonic() + seconds)
+    _watch(child, read, settings.memory_bytes, time.monotonic() + seconds)
     with os.fdopen(read, "rb") as answer:
         told = answer.read()
     _, status = os.waitpid(child, 0)
-    return msgspec.json.decode(told, type=list[Message]) if status == 0 else None
+    return told if status == 0 else FAILED
 
 
-def _work_and_tell(
-    services: Services, queue: Collected, message: Message, stopping: threading.Event, write: int
-) -> Literal[0, 1]:
-    """Work on a message and write what is left. Returns the exit code of this process."""
+def _tell(do: Callable[[], bytes], write: int) -> Literal[0, 1]:
+    """Do a task and write what it tells. Returns the exit code of this process."""
+    try:
+        told = do()
+    except Exception:
+        log.exception("what is done beside the web process failed")
+        return 1
+    with os.fdopen(write, "wb") as answer:
+        answer.write(told)
+    return 0
+
+
+def _exported(services: Services, queue: Collected, message: Message, stopping: threading.Event) -> bytes:
+    """Work on a message. Returns what is left of it."""
+    os.nice(NICENESS)
     timer = threading.Timer(services.settings.inline_seconds, stopping.set)
     timer.daemon = True
     timer.start()
     try:
-        left = work(services, queue, message, stopping)
+        return msgspec.json.encode(Answer(work(services, queue, message, stopping)))
     except PutOff:
-        return 1
+        return FAILED
     except Exception:
         log.exception("export %s: it is left to workers", message.export_id)
-        return 1
-    with os.fdopen(write, "wb") as answer:
-        answer.write(msgspec.json.encode(left))
-    return 0
+        return FAILED
+
+
+def _previewed(services: Services, wanted: PreviewRequest) -> bytes:
+    return msgspec.json.encode(answer(services, wanted))
 
 
 def _watch(child: int, read: int, most_bytes: int, until: float) -> None:
@@ -190,7 +220,7 @@ def _watch(child: int, read: int, most_bytes: int, until: float) -> None:
 
 
 def main() -> None:
-    settings = Settings.from_env(os.environ)
+    settings = msgspec.json.decode(sys.stdin.buffer.readline(), type=Settings)  # with secrets: not as arguments
     logs.begin(settings.log_format, "%(name)s: %(message)s")
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all processes; the web process tells this one
     serve(settings)

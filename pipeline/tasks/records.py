@@ -5,13 +5,16 @@ from __future__ import annotations
 import logging
 import resource
 import sys
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
 from .. import documents
+from ..adapters.redis.leases import this_process
 from ..errors import RedisDown
 from ..exports.export import Export
+from ..exports.log import MAX_TEXT, Event, encode
 from ..logs import fields
 from ..services import Services
 
@@ -69,6 +72,18 @@ def count_record(services: Services, record: StepRecord) -> None:
         services.redis.metrics.add_step(amounts, step, peak(), services.settings.memory_per_process)
 
 
+def note_record(services: Services, record: StepRecord) -> None:
+    """Note what the log of an export shows beyond the pages that were drawn. Nothing is noted without Redis."""
+    if record.outcome == "not wanted" or (record.outcome == "done" and record.step != "plan"):
+        return
+    event = Event(
+        time.time(), record.step, record.outcome, record.pages, record.ms / 1000, record.chunk, this_process(),
+        record.reason[:MAX_TEXT],
+    )  # fmt: skip
+    with suppress(RedisDown):
+        services.redis.progress.note_event(record.export, encode(event))
+
+
 def count_end(services: Services, export: Export) -> None:
     """Count an export that failed or was cancelled. It is not counted while Redis is down."""
     code = export.failure.code if export.failure else ""
@@ -86,5 +101,5 @@ def label(document: str) -> str:
     return document if document in documents.names() else OTHER
 
 
-OBSERVERS: list[Callable[[Services, StepRecord], None]] = [log_record, count_record]
+OBSERVERS: list[Callable[[Services, StepRecord], None]] = [log_record, count_record, note_record]
 """Called with the record of each step that ended. What they raise is logged, and changes nothing else."""

@@ -18,7 +18,9 @@ from ..services import Services
 from ..settings import Settings
 from ..tasks.app import open_with_celery
 from ..tasks.beside import Beside
-from . import errors, metrics, moved, overview, panel, routes, words
+from ..tasks.child_pipe import ChildPipe
+from ..tasks.preview import Previews
+from . import errors, metrics, moved, overview, panel, previews, routes, words
 from .auth import EXTENSION
 from .recent import Recent
 
@@ -31,12 +33,14 @@ def create_app(services: Services | None = None) -> Flask:
 
     Raises InvalidSetting if a variable is missing or wrong.
     """
-    services = services or _services(Settings.from_env(os.environ))
+    pipe = ChildPipe(services.settings if services else Settings.from_env(os.environ))
+    services = services or _services(pipe)
     settings = services.settings
     Links(settings)  # raises now if SECRET_KEY is missing, not at the first sign-in
     app = Flask(__name__)
     app.extensions[EXTENSION] = services
     app.extensions[overview.EXTENSION] = Recent(services)
+    app.extensions[previews.EXTENSION] = Previews(pipe)
     app.config.update(_config(settings))
     app.url_map.merge_slashes = False  # its redirects use the Host header, which the client chooses
     for each in (routes, overview, moved, panel, metrics):
@@ -57,10 +61,10 @@ def create_app(services: Services | None = None) -> Flask:
     return app
 
 
-def _services(settings: Settings) -> Services:
+def _services(pipe: ChildPipe) -> Services:
     """Open the services of the web process, whose queue makes small exports itself unless INLINE_SECONDS is 0."""
-    services = open_with_celery(settings, REQUEST)
-    return replace(services, queue=Beside(services)) if settings.inline_seconds else services
+    services = open_with_celery(pipe.settings, REQUEST)
+    return replace(services, queue=Beside(services, pipe)) if pipe.settings.inline_seconds else services
 
 
 def _config(settings: Settings) -> dict[str, object]:

@@ -21,6 +21,7 @@ from ..tasks.beside import Beside
 from ..tasks.keeper import Keeper
 from .auth import EXTENSION
 from .connections import CompleteRequestWorker
+from .previews import EXTENSION as PREVIEWS
 
 # A platform that sets PORT routes requests from outside. Without it, listen on this machine only.
 _host = os.environ.get("HOST", "0.0.0.0" if "PORT" in os.environ else "127.0.0.1")  # noqa: S104
@@ -95,6 +96,7 @@ def worker_exit(server: Any, worker: Any) -> None:  # noqa: ARG001  # as above
     """Give back what is made beside this process; stop the keeper, so that another process can lead at once."""
     if isinstance(queue := worker.wsgi.extensions[EXTENSION].queue, Beside):
         queue.stop()
+    worker.wsgi.extensions[PREVIEWS].stop()
     for keeper, thread in _keepers:
         keeper.stop()
         thread.join(_RELEASED_WITHIN)

@@ -75,8 +75,8 @@ def describe(routes: Sequence[Operation], base_url: str) -> dict[str, Any]:
         path[route.method.lower()] = _operation(route, schemas, components)
     for query in {route.query.__name__ for route in routes if route.query}:
         del components[query]
-    asked = components["ExportBody"]
-    components["ExportBody"] = {"oneOf": [_variant(asked, name, schemas) for name in documents.names()]}
+    for body in ("ExportBody", "PreviewBody"):
+        components[body] = {"oneOf": [_variant(components[body], name, schemas) for name in documents.names()]}
     return {
         "openapi": "3.1.0",
         "info": {"title": "pipeline", "version": "1", "summary": "Very large PDFs, made by small workers."},
@@ -103,7 +103,7 @@ def _variant(asked: Mapping[str, Any], name: str, schemas: Mapping[type, Any]) -
         "document": {**properties["document"], "const": name},
         "params": schemas[documents.find(name).params],
     }
-    return {**asked, "title": f"ExportBody of {name}", "properties": {**properties, **own}}
+    return {**asked, "title": f"{asked['title']} of {name}", "properties": {**properties, **own}}
 
 
 def _operation(route: Operation, schemas: Mapping[type, Any], components: Mapping[str, Any]) -> dict[str, Any]:

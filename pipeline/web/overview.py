@@ -12,10 +12,11 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from .. import documents
 from ..errors import InvalidRequest, NotFound, RedisDown
-from ..exports import lists, views, work
+from ..exports import lists, log, views, work
 from ..exports.export import WORKING, Export, State
 from ..exports.ids import is_id
 from ..exports.lists import Wanted
+from ..exports.plan import Plan
 from ..exports.removal import remove
 from ..scaler.quotes import represent
 from ..tasks import again, flow
@@ -27,6 +28,7 @@ from .forms import params_in_words
 blueprint = Blueprint("overview", __name__, url_prefix="/panel")
 EXTENSION = "overview"
 LISTED = 20
+LOGGED = 15
 LOOKED_AT = 256  # chunks whose leases are looked up; those at work are among the first that are left
 
 
@@ -59,15 +61,21 @@ def recent() -> Response:
 
 @blueprint.get("/exports/<export_id>")
 def show(export_id: str) -> Response:
-    """Show an export, who asked for it, and how it was made."""
+    """Show an export, who asked for it, how it was made, and the newest of its log: `log` says how many."""
     s, export = services(), services().exports.load(export_id)
+    most = request.args.get("log", LOGGED, int)
+    if not 1 <= most <= log.MOST:
+        raise InvalidRequest(f"log is a number from 1 to {log.MOST}.", field="log")
+    plan, fields = _plan(export), _fields(export)
+    entries, number = log.newest(export, plan, fields, most)
     return _conditional(
         {
             "export": represent(s, export),
             "owner": export.owner,
             "times": {name: getattr(export, name) for name in ("started_at", "planned_at", "rendered_at")},
             "records": export.records,
-            "work": _work(export),
+            "work": _work(export, plan, fields) if plan else None,
+            "log": {"entries": entries, "all": number, "most": log.MOST},
             "params": params_in_words(export.document, export.params),
             "known": export.document in documents.names(),
         }
@@ -126,20 +134,30 @@ def _row(export: Export) -> dict[str, Any]:
     }
 
 
-def _work(export: Export) -> dict[str, Any] | None:
-    """Return the map of chunks and the processes that drew; None before an export is planned."""
-    s = services()
+def _plan(export: Export) -> Plan | None:
     try:
-        plan = s.exports.plan(export.id)
+        return services().exports.plan(export.id)
     except NotFound:
         return None
-    fields, at_work = {}, {}
+
+
+def _fields(export: Export) -> dict[str, str]:
+    """Return the progress of an export: from Redis while it is made, and as it was stored when it was over."""
+    s, fields = services(), dict[str, str]()
     with suppress(RedisDown):
         fields = s.redis.progress.fields(export.id)
-        if export.state is State.RENDERING:
+    if export.state.over or export.retried_at or not fields:
+        return work.merged(work.stored(s.bucket, export), fields)
+    return fields
+
+
+def _work(export: Export, plan: Plan, fields: dict[str, str]) -> dict[str, Any]:
+    """Return the map of chunks and the processes that drew."""
+    s, at_work = services(), {}
+    if export.state is State.RENDERING:
+        with suppress(RedisDown):
             names = {f"{export.id}:{number}": number for number in work.unfinished(plan, fields, LOOKED_AT)}
             at_work = {names[name]: holder for name, holder in s.redis.leases.holders(list(names)).items()}
-    fields = fields or work.stored(s.bucket, export)
     return {"cells": work.cells(export, plan, fields, at_work), "processes": work.processes(fields)}
 
 

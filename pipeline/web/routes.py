@@ -13,7 +13,8 @@ from werkzeug.wrappers import Response as AnyResponse
 from ..exports import views
 from ..exports.views import API
 from ..settings import Scope
-from . import api, documents, inputs, scaling
+from ..tasks.preview import Preview
+from . import api, documents, inputs, previews, scaling
 from .auth import need, services
 from .errors import json_answer
 from .openapi import describe
@@ -82,6 +83,7 @@ ROUTES = (
     Route("POST", f"{INPUT}/parts", inputs.sign_parts, {200: inputs.PartUrls}, body=inputs.PartsBody),
     Route("POST", f"{INPUT}/complete", inputs.complete, {200: inputs.InputShown}, refusals=(409, 422)),
     Route("DELETE", INPUT, inputs.remove, {204: None}, own_scope=Scope.ASK),
+    Route("POST", "/previews", previews.make, {200: Preview}, body=previews.PreviewBody, refusals=(429,)),
     Route("GET", "/documents", documents.listed, {200: documents.Documents}),
     Route("GET", "/estimate", scaling.estimate, {200: scaling.Estimates}, query=scaling.EstimateQuery),
     Route("GET", "/scaler", scaling.scaler, {200: scaling.Scaler}),

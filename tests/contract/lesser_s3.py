@@ -79,6 +79,8 @@ class Handler(PassingHandler):
     def do_DELETE(self) -> None:  # noqa: N802
         self.send(self._forward(self.body()))
 
+    do_OPTIONS = do_DELETE  # noqa: N815
+
     def _put_object(self, body: bytes) -> Answer:
         lacks, etag = self.server.lacks, self.headers.get("If-Match")
         if lacks.token:

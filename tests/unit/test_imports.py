@@ -36,6 +36,7 @@ DOORS = {
     "prometheus_client": "web/metrics.py",
     "reportlab": "pdf/",
     "pypdf": "pdf/",
+    "pypdfium2": "pdf/picture.py",
     "pyarrow": "documents/inputs/parquet.py",
     "sqlalchemy": "documents/inputs/sql.py",
 }

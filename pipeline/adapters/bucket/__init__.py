@@ -166,6 +166,13 @@ class Bucket(Protocol):
         """
         ...
 
+    def allow_uploads(self, origin: str) -> None:
+        """Let pages of this origin, such as https://pdf.example.org, send files by signed URLs (CORS).
+
+        Other rules of the bucket stay. Raises NotSupported where the store has no such rules.
+        """
+        ...
+
 
 class MultipartUpload(Protocol):
     """An object that is made of parts, sent in any order and from several threads.

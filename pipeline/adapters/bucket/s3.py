@@ -15,6 +15,7 @@ from . import BACKGROUND, Bucket, MultipartUpload, ObjectInfo, StoredObject, Tai
 from .client import connect, s3_errors, status_of, timestamp
 from .etags import EtagForms, same
 from .parts import Joining
+from .rules import lifecycle, with_uploads
 from .s3_upload import S3Upload
 
 if TYPE_CHECKING:
@@ -222,21 +223,21 @@ class S3Bucket(Bucket):
             self._client.create_bucket(Bucket=self._bucket)
 
     def set_lifecycle(self, days: Mapping[str, int]) -> None:
+        rules = [lifecycle(prefix, self._full_key(prefix), count) for prefix, count in days.items()]
         with s3_errors("set the lifecycle"):
             self._client.put_bucket_lifecycle_configuration(
-                Bucket=self._bucket,
-                LifecycleConfiguration={
-                    "Rules": [
-                        {
-                            "ID": f"pipeline {prefix}",
-                            "Status": "Enabled",
-                            "Filter": {"Prefix": self._full_key(prefix)},
-                            "Expiration": {"Days": count},
-                            "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 1},
-                        }
-                        for prefix, count in days.items()
-                    ]
-                },
+                Bucket=self._bucket, LifecycleConfiguration={"Rules": rules}
+            )
+
+    def allow_uploads(self, origin: str) -> None:
+        try:
+            with s3_errors("read its CORS rules"):
+                rules = self._client.get_bucket_cors(Bucket=self._bucket)["CORSRules"]
+        except NotFound:  # it has none
+            rules = []
+        with s3_errors("set its CORS rules"):
+            self._client.put_bucket_cors(
+                Bucket=self._bucket, CORSConfiguration={"CORSRules": with_uploads(rules, origin)}
             )
 
     def _full_key(self, key: str) -> str:

@@ -5,6 +5,8 @@ t17-340    seconds that drawing the piece of chunk 17 that begins at page 340 to
 w17-340    when it was drawn, the number of the attempt, and the process: "1790000000.5 1 worker.2, process 9"
 f3         seconds that storing share 3 of the input as lines took
 m4         seconds that measuring range 4 of the listing took
+h12        what happened, as JSON (exports/log.py); the last MAX_EVENTS
+h          how many events there were
 bytes      bytes of the file that are joined
 total      bytes of the file in all
 """
@@ -16,6 +18,8 @@ from dataclasses import dataclass
 
 from .connection import DAY, Client, redis_errors
 from .polls import send_change
+
+MAX_EVENTS = 200
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,11 @@ def pieces(values: Mapping[str, str]) -> list[Piece]:
             seconds = float(values.get(f"t{name[1:]}", 0))
             found.append(Piece(chunk, first, seconds, float(ended), int(tries), process))
     return sorted(found, key=lambda piece: piece.ended)
+
+
+def events(values: Mapping[str, str]) -> list[str]:
+    """Return the events that a hash tells of, in no order."""
+    return [value for name, value in values.items() if name.startswith("h") and name.rstrip("r") != "h"]
 
 
 def pages_drawn(values: Mapping[str, str]) -> dict[int, int]:
@@ -134,6 +143,12 @@ class ProgressNotes:
         """Note how long measuring a range took."""
         self._note(export, {f"m{number}": round(seconds, 3)})
 
+    def note_event(self, export: str, event: str) -> None:
+        """Note what happened, in the place of the oldest event when there are MAX_EVENTS."""
+        with redis_errors():
+            number = int(self._redis.hincrby(progress_key(export), "h", 1))
+        self._note(export, {f"h{number % MAX_EVENTS}": event})
+
     def note_bytes(self, export: str, done: int, total: int) -> None:
         """Note how many bytes of the file are joined, and how many there are in all."""
         self._note(export, {"bytes": done, "total": total})
@@ -170,7 +185,7 @@ class ProgressNotes:
         with redis_errors():
             return bool(self._redis.exists(over_key(export)))
 
-    def _note(self, export: str, values: Mapping[str, float]) -> None:
+    def _note(self, export: str, values: Mapping[str, float | str]) -> None:
         with redis_errors(), self._redis.pipeline() as pipe:
             send_note(pipe, export, values)
             pipe.execute()

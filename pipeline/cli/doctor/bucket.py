@@ -8,6 +8,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from functools import partial
 from hashlib import sha256
 from http.client import HTTPException
 from urllib.error import HTTPError
@@ -17,6 +18,8 @@ from ...adapters.bucket import Bucket, MultipartUpload
 from ...adapters.bucket.s3 import S3Bucket
 from ...errors import Conflict, NotSupported, PipelineError, StoreDown
 from ...settings import MIB, Settings
+from .cors import NAME as BROWSER_UPLOADS
+from .cors import browser_uploads
 from .finding import Check, Outcome, failed, guarded, skipped
 
 PART = 5 * MIB  # bytes; the smallest part that S3 accepts
@@ -31,16 +34,17 @@ Probe = Callable[[Bucket, str], Check]
 def bucket_checks(settings: Settings) -> Iterator[Check]:
     """Check every feature in which S3-compatible stores differ."""
     bucket, folder = S3Bucket.open(settings), f"doctor/{secrets.token_hex(8)}/"
+    probes: Mapping[str, Probe] = {**PROBES, BROWSER_UPLOADS: partial(browser_uploads, settings)}
     try:
         bucket.put(f"{folder}first", b"one")
     except PipelineError as error:
         usual = "Check S3_BUCKET, S3_ENDPOINT_URL, AWS_REGION and the two AWS keys."
         yield failed("bucket", error, error.advice if error.advice != StoreDown.advice else usual)
-        for name in PROBES:
+        for name in probes:
             yield skipped(name, "objects cannot be written")
         return
     try:
-        for name, probe in {"bucket": _objects, **PROBES}.items():
+        for name, probe in {"bucket": _objects, **probes}.items():
             yield from guarded(name, _one(probe, bucket, folder))
     finally:
         bucket.delete_under(folder)

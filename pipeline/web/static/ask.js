@@ -1,7 +1,8 @@
 // The first page: files in, a document chosen, its options, and the request.
 import { fromDrop, fromFiles, listing, sorted, suiting } from "./dropped.js";
 import { forgive, inputAt, point, press, read, show } from "./form.js";
-import { Problem, ask, by, complain, element, enable, fillBar } from "./page.js";
+import { Problem, ask, by, complain, element, fillBar } from "./page.js";
+import { outdate, preview } from "./preview.js";
 import { sendAll } from "./upload.js";
 import { number, photos, size, t } from "./words.js";
 
@@ -71,7 +72,8 @@ function suggestTitle(name) {
 
 function showSent() {
   by("sent").hidden = !batch;
-  by("make").disabled = Boolean(batch && !batch.listing);
+  enableAsking();
+  outdate();
   if (!batch) return;
   const { found, files, listing: ready } = batch;
   const [all, sent] = ["size", "sent"].map((what) => files.reduce((sum, file) => sum + file[what], 0));
@@ -84,6 +86,11 @@ function showSent() {
   fillBar(by("sent").querySelector(".bar"), Math.floor((100 * sent) / all), t("{done} of {all} files", { done, all: files.length }));
   by("sent").querySelector(".bar").classList.toggle("done", Boolean(ready));
   by("left-out").replaceChildren(...leftOut(found).map((line) => element("li", line)));
+}
+
+// Buttons are of no use before the script has come, nor before the files have arrived.
+function enableAsking() {
+  by("make").disabled = by("look").disabled = Boolean(batch && !batch.listing);
 }
 
 function leftOut({ leftOut: names }) {
@@ -112,23 +119,47 @@ function order() {
 async function submit(event) {
   event.preventDefault();
   if (by("make").disabled) return;
-  pardon();
-  by("make").disabled = true; // before the request: a second click must not make a second copy
-  try {
+  await attempt(async () => {
     const made = await ask("/v1/exports", { method: "POST", body: order() });
     location.assign(`/export/${made.id}#download`);
-  } catch (problem) {
-    showSent(); // it also says whether there is a button
-    if (!(problem instanceof Problem)) throw problem;
-    complain(by("problem"), problem);
-    const input = inputAt(by("ask"), problem.field) ?? by(problem.field ?? "");
-    if (input) point(input, "problem");
+    await new Promise(() => {}); // never: the browser leaves the page, and the button stays disabled
+  });
+}
+
+async function look() {
+  const words = by("look").textContent;
+  by("look").textContent = by("said").textContent = t("Drawing the first page …");
+  await attempt(() => preview(order()));
+  by("look").textContent = words;
+}
+
+// Buttons are disabled before the request: a second click must not make a second copy.
+async function attempt(action) {
+  pardon();
+  by("make").disabled = by("look").disabled = true;
+  let problem = null;
+  try {
+    await action();
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error;
+    problem = error;
+  } finally {
+    enableAsking();
   }
+  if (!problem) return;
+  complain(by("problem"), problem);
+  const input = inputAt(by("ask"), problem.field) ?? by(problem.field ?? "");
+  if (input) point(input, "problem");
+}
+
+function change(action) {
+  action();
+  outdate();
 }
 
 function pardon() {
   by("problem").hidden = true;
-  forgive(by("ask"));
+  forgive();
 }
 
 // events
@@ -157,9 +188,10 @@ window.addEventListener("beforeunload", (event) => {
   if (batch && !batch.listing) event.preventDefault(); // files are on their way
 });
 by("document").addEventListener("change", showForm);
-by("ask").addEventListener("click", ({ target }) => target.closest("button") && press(target.closest("button")));
+by("ask").addEventListener("click", ({ target }) => target.closest(".add, .remove") && change(() => press(target.closest("button"))));
 by("ask").addEventListener("submit", submit);
-by("ask").addEventListener("input", pardon);
+by("ask").addEventListener("input", () => change(pardon));
+by("look").addEventListener("click", look);
 if (location.hash) location.replace(`/export/${location.hash.slice(1)}`); // links of mails before each export had a page
 showForm();
-enable(by("make"));
+enableAsking();

@@ -1,9 +1,11 @@
 // One export: where it stands, what may be done about it, how it is made, what was asked for.
 import { ask, by, complain, element, fillBar, follow } from "./page.js";
 import { drawMap, drawTimeline } from "./pictures.js";
+import { showLog } from "./log.js";
 import { clock, duration, number, pages, running, size, standing, t } from "./words.js";
 
 const EVERY = 1500; // ms between two polls while something may change
+const LOGGED = 15;
 const { id } = by("export").dataset;
 const path = `/panel/exports/${id}`;
 
@@ -31,6 +33,7 @@ function show(answer) {
   showVolumes(item.result?.volumes ?? []);
   showWarnings(item.result);
   showWork(answer);
+  showLog(answer);
   showAsked(answer);
   if (item.state === "ready" && download) {
     download = false;
@@ -202,11 +205,17 @@ by("sure").addEventListener("close", async () => {
   }
 });
 
+let logged = LOGGED; // entries that are asked for
+by("older").addEventListener("click", () => {
+  logged = Math.min(by("older").dataset.most, logged * 4);
+  watch();
+});
+
 let mine = {};
 function watch() {
   const now = (mine = {});
   const lost = (problem) => complain(by("problem"), problem);
   // What is over may still change: its cost, its mail, another tab retries it.
-  follow(path, { every: EVERY, show, lost, stopped: () => mine !== now });
+  follow(`${path}?log=${logged}`, { every: EVERY, show, lost, stopped: () => mine !== now });
 }
 watch();

@@ -113,8 +113,8 @@ export function point(input, problem) {
   input.focus();
 }
 
-export function forgive(form) {
-  for (const input of form.elements) {
+export function forgive() {
+  for (const input of document.querySelectorAll("[aria-invalid]")) {
     input.removeAttribute("aria-invalid");
     input.removeAttribute("aria-errormessage");
   }

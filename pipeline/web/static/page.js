@@ -92,6 +92,3 @@ export function fillBar(bar, percent, words) {
   bar.setAttribute("aria-valuetext", words);
   bar.firstElementChild.style.width = `${percent}%`;
 }
-
-// Buttons are of no use before this: a click would submit a form without its script.
-export const enable = (button) => (button.disabled = false);

@@ -18,6 +18,7 @@ from pipeline.settings import Settings
 from pipeline.tasks import flow
 from pipeline.tasks.outcomes import Outcome
 from pipeline.web import create_app
+from pipeline.web.previews import EXTENSION as PREVIEWS
 
 from ..parts import PATIENCE, served, uncomplaining
 
@@ -79,8 +80,10 @@ def stage(settings: Settings, workers: Workers) -> Services:
 
 @pytest.fixture
 def address(stage: Services, workers: Workers) -> Iterator[str]:
-    with workers.working(stage), served(create_app(stage)) as url:
+    app = create_app(stage)
+    with workers.working(stage), served(app) as url:
         yield url
+    app.extensions[PREVIEWS].stop()
 
 
 @pytest.fixture

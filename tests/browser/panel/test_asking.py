@@ -223,3 +223,41 @@ def test_what_people_type_is_shown_as_text(page: Page) -> None:
     page.get_by_role("button", name="Make the PDF").click()
     expect(page.locator("#problem")).to_contain_text(title)
     assert page.locator("img").count() == 0
+
+
+def test_the_first_page_is_shown_before_the_whole_is_asked_for(page: Page, stage: Services) -> None:
+    sign_in(page)
+    look, words = page.get_by_role("button", name="Preview the first page"), page.locator("#preview-words")
+    look.click()
+    expect(page.locator("#problem")).to_have_text("There is nothing to make a PDF of. Choose files first.")
+    choose(page, "sales.csv", SALES)
+    page.get_by_text("More options").click()
+    page.get_by_label("Font size").fill("99")
+    look.click()
+    expect(page.get_by_label("Font size")).to_be_focused()
+    expect(page.get_by_label("Font size")).to_have_attribute("aria-invalid", "true")
+    page.get_by_label("Font size").fill("12")
+    look.click()
+    expect(words).to_have_text("The whole has 1 page.")
+    expect(page.get_by_role("heading", name="First page")).to_be_focused()
+    canvas = page.get_by_role("img", name="First page")
+    expect(canvas).to_have_accessible_description(re.compile("sales item net Pens Ink 10 32"))
+    dark = """(canvas) => canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data
+        .reduce((count, value, i) => count + (i % 4 === 0 && value < 100), 0)"""
+    assert canvas.evaluate(dark) > 100  # its letters
+    assert violations(page) == []
+    page.get_by_label("Font size").fill("13")
+    expect(page.locator("#preview-outdated")).to_be_visible()
+    assert violations(page) == []
+    rows = b"item,net\n" + b"".join(b"%d,%d\n" % (n, n) for n in range(200_000))
+    stage.bucket.put("inputs/large.csv", rows)
+    page.get_by_role("button", name="Remove").first.click()
+    page.get_by_label("A file that is in the bucket already").fill("inputs/large.csv")
+    look.click()
+    expect(words).to_have_text(re.compile(r"The whole has about \d,\d00 pages\."))
+    expect(page.locator("#preview-warnings li")).to_have_text(
+        re.compile("Only the first [0-9,]+ records were read")
+    )
+    assert violations(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= 1000
+    assert list(stage.bucket.entries("exports/")) == []

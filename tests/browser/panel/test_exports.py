@@ -11,6 +11,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from pipeline.exports.export import Channel, Export, Notice, Recipient, State
 from pipeline.exports.ids import new_id
+from pipeline.exports.log import Event, encode
 from pipeline.exports.request import ExportRequest
 from pipeline.exports.volumes import VolumeLimit
 from pipeline.services import Services
@@ -84,7 +85,15 @@ def test_an_export_shows_its_chunks_and_its_volumes_and_is_deleted(
 ) -> None:
     workers.gate.clear()
     export = asked(stage, put_photos(5))
+    for number in range(40):
+        event = Event(1e9 + number, "render", "retry", text="The bucket did not answer.")
+        stage.redis.progress.note_event(export.id, encode(event))
     open_export(page, export)
+    expect(page.locator("#log li")).to_have_count(15)
+    page.locator("#log").get_by_role("button", name="Older").click()
+    expect(page.locator("#log li")).to_have_count(41)
+    expect(page.locator("#log").get_by_role("button", name="Older")).to_be_hidden()
+    expect(page.locator("#log li").last).to_contain_text("an attempt failed. The bucket did not answer.")
     expect(page.locator("#words")).to_have_text("Waiting for a worker")
     assert violations(page) == []
     workers.gate.set()
@@ -131,6 +140,11 @@ def test_a_failed_export_says_why_and_is_retried_and_asked_for_again(page: Page,
         page.get_by_role("button", name="Retry").click()
     assert index.value.suggested_filename.startswith("Album")
     expect(page.locator("#warnings li").last).to_have_text(re.compile("Record 1, inputs/lost.jpg: "))
+    log = page.locator("#log li > div")
+    expect(log.first).to_have_text("Ready: 1 page")
+    expect(log.filter(has_text="Retried")).to_have_count(1)
+    expect(log.filter(has_text="Drawn: page 1")).to_have_count(1)
+    expect(log.filter(has_text="Asked for by shop")).to_have_count(1)
     before = page.url
     with page.expect_download():
         page.get_by_role("button", name="Ask again").click()

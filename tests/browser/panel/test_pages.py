@@ -91,6 +91,7 @@ def test_every_page_fits_a_phone_light_and_dark_and_speaks_korean(
     page: Page, stage: Services, put_photos: PutPhotos, scheme: Literal["light", "dark"], tmp_path: Path
 ) -> None:
     export_id = ready(stage, put_photos(1), "A-title-without-any-space-" * 4)
+    stage.bucket.put("inputs/sales.csv", b"item,net\nPens,10\n")
     stage.redis.decisions.show_state({"quantity": 1, "limit": None, "maximum": 4, "boot_seconds": 15.0})
     page.set_viewport_size({"width": 375, "height": 740})
     page.emulate_media(color_scheme=scheme)
@@ -103,6 +104,9 @@ def test_every_page_fits_a_phone_light_and_dark_and_speaks_korean(
         if page.get_by_text("More options").count():
             page.get_by_label("Document").select_option("table")
             page.get_by_text("More options").click()
+            page.get_by_label("A file that is in the bucket already").fill("inputs/sales.csv")
+            page.get_by_role("button", name="Preview the first page").click()
+            expect(page.get_by_role("img", name="First page")).to_be_visible()
             page.get_by_role("button", name="Add: Columns").click()
         page.screenshot(path=tmp_path / f"{path.replace('/', '-')}.png", full_page=True)
         assert page.evaluate("document.documentElement.scrollWidth") <= 375

@@ -58,7 +58,7 @@ def test_a_complete_installation_is_ok(whole: Environ) -> None:
     assert {check.name for check in checks} == {
         "SECRET_KEY", "BASE_URL", "sign-in", "redis", "redis memory", "redis connections", "bucket",
         "conditional writes", "ranges", "checksums", "listing", "part copy", "parts", "uploads", "download link",
-        "mail", "heroku", "memory", "fonts", "MAIL_FROM", "DOCUMENTS", "SCHEDULES",
+        "browser uploads", "mail", "heroku", "memory", "fonts", "MAIL_FROM", "DOCUMENTS", "SCHEDULES",
     }  # fmt: skip
 
 
@@ -322,3 +322,28 @@ def test_what_monitoring_takes_is_added_up(environ: Environ, tmp_path: Path) -> 
 def test_workers_of_another_program_are_counted(whole: Environ) -> None:
     check = found(examine(whole | {"SCALER_MODE": "none", "HEROKU_API_KEY": ""}), "workers")
     assert (check.outcome, check.words) == (Outcome.OK, "SCALER_MODE=none: another program runs them. 0 report.")
+
+
+def test_the_bucket_takes_files_from_pages_of_the_app_once_it_has_a_rule(settings: Settings) -> None:
+    """In a bucket of its own: the rule is for all of it. The rules of others stay."""
+    own = replace(settings, bucket="uploads-from-pages", base_url="https://pdf.example.org/")
+    store = S3Bucket.open(own)
+    store.create_bucket()
+    other = {"AllowedOrigins": ["https://shop.example.org"], "AllowedMethods": ["GET"], "ID": "shop"}
+    store._client.put_bucket_cors(Bucket=own.bucket, CORSConfiguration={"CORSRules": [other]})  # type: ignore[list-item]
+    check = found(list(bucket_checks(own)), "browser uploads")
+    assert check.outcome is Outcome.WARNING and "Pages of https://pdf.example.org may not" in check.words
+    rule = json.loads(check.advice.partition("--cors-configuration '")[2].removesuffix("'"))["CORSRules"][0]
+    assert (rule["AllowedOrigins"], rule["AllowedMethods"]) == (["https://pdf.example.org"], ["PUT"])
+    assert rule["ExposeHeaders"] == ["ETag"]
+    env = {
+        "S3_ENDPOINT_URL": own.s3_endpoint_url, "S3_BUCKET": own.bucket, "AWS_ACCESS_KEY_ID": own.s3_key_id,
+        "AWS_SECRET_ACCESS_KEY": own.s3_secret, "BASE_URL": own.base_url, "SECRET_KEY": LONG,
+        "REDIS_URL": own.redis_url,
+    }  # fmt: skip
+    for _ in range(2):  # the second time it replaces its own rule
+        made = CliRunner().invoke(program, ["prepare", "--cors"], env=env, catch_exceptions=False)
+        assert made.exit_code == 0 and "takes files from pages of https://pdf.example.org." in made.output
+    assert found(list(bucket_checks(own)), "browser uploads").outcome is Outcome.OK
+    rules = store._client.get_bucket_cors(Bucket=own.bucket)["CORSRules"]
+    assert [each.get("ID") for each in rules] == ["shop", "pipeline"]

@@ -15,8 +15,9 @@ from pipeline.exports.request import ExportRequest
 from pipeline.scaler.learned import Learned
 from pipeline.services import Message, Services, open_services
 from pipeline.settings import Settings
-from pipeline.tasks import beside
+from pipeline.tasks import child_pipe
 from pipeline.tasks.beside import MAX_WAITING, Beside
+from pipeline.tasks.child_pipe import ChildPipe
 from pipeline.tasks.lease import claim_name
 from pipeline.tasks.submit import submit
 
@@ -36,7 +37,7 @@ def web(environ: Environ, messages: SentMessages) -> Iterator[Web]:
         def open_web(**variables: str) -> Services:
             own = environ | SCALED | {"INLINE_SECONDS": "20"} | variables
             services = open_services(Settings.from_env(own), messages)
-            queue = Beside(services, own)
+            queue = Beside(services, ChildPipe(services.settings, own))
             stack.callback(services.redis.client.connection_pool.disconnect)
             stack.callback(queue.stop)
             return replace(services, queue=queue)
@@ -155,13 +156,13 @@ def test_the_end_of_the_web_process_gives_everything_to_workers(web: Web, messag
 def test_an_idle_child_is_stopped_and_comes_again(
     web: Web, monkeypatch: pytest.MonkeyPatch, messages: SentMessages
 ) -> None:
-    monkeypatch.setattr(beside, "IDLE_SECONDS", 0.2)
+    monkeypatch.setattr(child_pipe, "IDLE_SECONDS", 0.2)
     s = web()
     for rows in (1, 2):
         export_id = ask(s, rows)
-        child = s.queue._child  # type: ignore[attr-defined]  # the process itself is what counts
+        child = s.queue._pipe._child  # type: ignore[attr-defined]  # the process itself is what counts
         assert made(s, export_id).state is State.READY
-        wait_until(lambda: s.queue._child is None)  # type: ignore[attr-defined]
+        wait_until(lambda: s.queue._pipe._child is None)  # type: ignore[attr-defined]
         assert child is None or child.returncode is not None
     assert messages.sent == []
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -16,6 +16,7 @@ from pipeline.services import Services
 from pipeline.settings import Settings
 from pipeline.tasks.app import open_with_celery
 from pipeline.web import create_app
+from pipeline.web.previews import EXTENSION as PREVIEWS
 
 from ... import steps
 
@@ -27,8 +28,10 @@ PutPhotos = Callable[[int], str]
 
 
 @pytest.fixture
-def client(services: Services) -> FlaskClient:
-    return create_app(services).test_client()
+def client(services: Services) -> Iterator[FlaskClient]:
+    app = create_app(services)
+    yield app.test_client()
+    app.extensions[PREVIEWS].stop()
 
 
 @pytest.fixture

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 from flask.testing import FlaskClient
 
+from pipeline.adapters.redis.progress import MAX_EVENTS, events
+from pipeline.errors import ExportFailed
+from pipeline.exports.log import Event, encode
 from pipeline.services import Services
+from pipeline.tasks import flow
 
 from .conftest import ARCHIVE, OURS, SHOP, PutPhotos, asked, error, keys, make, sign_in
 
@@ -56,6 +61,38 @@ def test_people_act_on_all_exports(client: FlaskClient, services: Services, put_
     assert client.get(f"/panel/exports/{other}/download").status_code == 302
     assert client.delete(f"/panel/exports/{other}", headers=OURS).status_code == 204
     assert not [key for key in keys(services) if other in key]
+
+
+def test_the_log_of_an_export_is_bounded_and_stays(
+    client: FlaskClient, services: Services, put_photos: PutPhotos
+) -> None:
+    export_id = asked(client, put_photos)
+    sign_in(client)
+
+    def log(entries: int = 30) -> tuple[list[str], int]:
+        answer = client.get(f"/panel/exports/{export_id}?log={entries}").json
+        assert answer
+        return [each["what"] for each in answer["log"]["entries"]], answer["log"]["all"]
+
+    assert log() == (["queued"], 1)
+    stopping = threading.Event()
+    flow.handle(services, "plan", export_id, None, stopping)
+    for chunk in services.exports.plan(export_id).chunks:
+        flow.handle(services, "render", export_id, chunk.number, stopping)
+    services.bucket.delete([entry.key for entry in services.bucket.entries(f"exports/{export_id}/segments/")])
+    flow.handle(services, "assemble", export_id, None, stopping)
+    flow.fail(services, export_id, ExportFailed("It took too long."))
+    flow.handle(services, "deliver", export_id, None, stopping)
+    services.redis.client.flushall()
+    assert log() == (["failed", "drawn", "drawn", "drawn", "planned", "queued"], 6)
+    assert log(2) == (["failed", "drawn"], 6)
+    for entries in ("0", "1001", "x"):
+        wrong = client.get(f"/panel/exports/{export_id}?log={entries}")
+        assert wrong.status_code == (200 if entries == "x" else 422)
+    event = encode(Event(1.0, "render", "retry", text="The bucket does not answer."))
+    for _ in range(2 * MAX_EVENTS):
+        services.redis.progress.note_event(export_id, event)
+    assert len(events(services.redis.progress.fields(export_id))) == MAX_EVENTS
 
 
 def test_how_an_export_was_made_stays_when_redis_forgets_it(

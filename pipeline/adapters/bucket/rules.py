@@ -1,0 +1,31 @@
+"""Rules that a bucket keeps by itself: what it removes, and from whose pages it takes files. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+ID = "pipeline"
+SECONDS = 3600  # for which a browser need not ask again
+
+
+def lifecycle(prefix: str, full_prefix: str, days: int) -> Any:
+    """Return the rule that removes what is below a prefix after so many days, and unfinished uploads after one."""
+    return {
+        "ID": f"pipeline {prefix}", "Status": "Enabled", "Filter": {"Prefix": full_prefix},
+        "Expiration": {"Days": days}, "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 1},
+    }  # fmt: skip
+
+
+def uploads(origin: str) -> dict[str, Any]:
+    """Return the rule by which pages of an origin send files (CORS). It allows PUT alone: each URL is signed for
+    one object of one size."""
+    return {
+        "ID": ID, "AllowedOrigins": [origin], "AllowedMethods": ["PUT"], "AllowedHeaders": ["content-type"],
+        "ExposeHeaders": ["ETag"], "MaxAgeSeconds": SECONDS,
+    }  # fmt: skip
+
+
+def with_uploads(rules: Iterable[Any], origin: str) -> list[Any]:
+    """Return the rules of a bucket with ours, in the place of an earlier one."""
+    return [*(each for each in rules if each.get("ID") != ID), uploads(origin)]
