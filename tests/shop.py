@@ -11,15 +11,16 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import requests
 
 from local import process
-from local.laptop import Laptop
-from local.services import free_port
+from local.services import Valkey, free_port
 
 ROOT = Path(__file__).parents[1]
 EXAMPLE = ROOT / "examples/django"
+PYTHON = os.environ.get("SHOP_PYTHON", sys.executable)  # of an environment with another Django
 PATH = os.pathsep.join(map(str, (EXAMPLE, ROOT / "client", ROOT)))
 FILL = """
 from django.contrib.auth.models import Permission, User
@@ -33,6 +34,17 @@ for name in ("bob", "eve"):
 """
 
 
+class Pdfs(Protocol):
+    """What the example needs of the app that makes PDFs, and a Redis for its own Celery."""
+
+    @property
+    def url(self) -> str: ...
+    @property
+    def token(self) -> str: ...
+    @property
+    def valkey(self) -> Valkey: ...
+
+
 @dataclass(frozen=True)
 class Shop:
     """The example, with its database in a file."""
@@ -43,7 +55,7 @@ class Shop:
     def manage(self, *command: str, stdin: str = "") -> str:
         """Run `manage.py`. Returns what it printed."""
         done = subprocess.run(
-            [sys.executable, "manage.py", *command],
+            [PYTHON, "manage.py", *command],
             cwd=EXAMPLE, env=self.env, input=stdin, capture_output=True, text=True, timeout=900, check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stdout + done.stderr
@@ -55,21 +67,21 @@ class Shop:
             return list(connection.execute(statement, values))
 
 
-def environment(laptop: Laptop, database: Path, settings: str) -> dict[str, str]:
+def environment(pdfs: Pdfs, database: Path, settings: str) -> dict[str, str]:
     """The variables of the example's processes."""
     return {
         **{name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ},
-        "PDF_URL": laptop.url, "PDF_TOKEN": laptop.token,
-        "SHOP_REDIS_URL": laptop.valkey.url.rsplit("/", 1)[0] + "/3",
+        "PDF_URL": pdfs.url, "PDF_TOKEN": pdfs.token,
+        "SHOP_REDIS_URL": pdfs.valkey.url.rsplit("/", 1)[0] + "/3",
         "SHOP_DATABASE": str(database), "DJANGO_SETTINGS_MODULE": settings,
         "PYTHONPATH": PATH,
     }  # fmt: skip
 
 
-def shop(laptop: Laptop, folder: Path, settings: str = "shop.settings", orders: int = 2000) -> Shop:
+def shop(pdfs: Pdfs, folder: Path, settings: str = "shop.settings", orders: int = 2000) -> Shop:
     """Make the example's database: ann may do everything, bob and eve may view orders."""
     database = folder / "shop.sqlite3"
-    made = Shop(database, environment(laptop, database, settings))
+    made = Shop(database, environment(pdfs, database, settings))
     made.manage("shell", stdin=FILL.format(orders=orders))  # in one process: each takes a second to start
     return made
 
@@ -78,7 +90,7 @@ def shop(laptop: Laptop, folder: Path, settings: str = "shop.settings", orders: 
 def served(made: Shop, log: Path) -> Iterator[tuple[str, process.ProcessTree]]:
     """Serve the example. Yields its address, and its process."""
     address = f"127.0.0.1:{free_port()}"
-    command = (sys.executable, "manage.py", "runserver", "--noreload", address)
+    command = (PYTHON, "manage.py", "runserver", "--noreload", address)
     web = process.start(command, cwd=EXAMPLE, env=made.env, output=log)
     try:
         deadline = time.monotonic() + 60

@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from typing import Any
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page
+from playwright.sync_api import Browser, Page
 from werkzeug.serving import make_server
 
-PATIENCE = 60_000  # ms; others use the machine at the same time
+PATIENCE = 180_000  # ms; others use the machine at the same time
 
 
 @contextmanager
@@ -43,3 +43,19 @@ def violations(page: Page) -> Sequence[str]:
     """What axe finds wrong with a page as it is: rules, each with the element."""
     found = Axe().run(page).response["violations"]
     return [f"{rule['id']}: {node['html']}" for rule in found for node in rule["nodes"]]
+
+
+@contextmanager
+def signed_in(browser: Browser, address: str, name: str, locale: str = "en-US") -> Iterator[Page]:
+    """A page of Django's admin, for a user whose password is the name. It must not complain."""
+    context = browser.new_context(base_url=address, viewport={"width": 1200, "height": 900}, locale=locale)
+    context.set_default_timeout(PATIENCE)
+    page = context.new_page()
+    with uncomplaining(page):
+        page.goto("/admin/login/")
+        page.locator("#id_username").fill(name)
+        page.locator("#id_password").fill(name)
+        page.locator("input[type=submit]").click()
+        page.wait_for_url("**/admin/**")
+        yield page
+        context.close()

@@ -22,4 +22,6 @@ def strict(get_response: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return respond
 
 
+# The language is that of the browser. It stands after the session, as Django's documentation says.
+MIDDLEWARE = [*MIDDLEWARE[:2], "django.middleware.locale.LocaleMiddleware", *MIDDLEWARE[2:]]
 MIDDLEWARE = [*MIDDLEWARE, "tests.browser.shop_settings.strict"]

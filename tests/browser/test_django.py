@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from uuid import UUID
 
@@ -23,7 +22,6 @@ from . import parts
 pytestmark = pytest.mark.xdist_group("browser")  # one Chromium for all, whoever runs them
 PAID = "/admin/orders/order/?status__exact=paid"
 EXPORTS = "/admin/manypages/export/"
-PATIENCE = 60_000  # ms
 
 
 @pytest.fixture(scope="module")
@@ -44,29 +42,6 @@ def address(example: Shop, tmp_path: Path) -> Iterator[str]:
         yield url
 
 
-@pytest.fixture(autouse=True)
-def patience() -> Iterator[None]:
-    """Wait longer than other tests: processes start, and workers make the file."""
-    expect.set_options(timeout=PATIENCE)
-    yield
-    expect.set_options(timeout=parts.PATIENCE)
-
-
-@contextmanager
-def signed_in(browser: Browser, address: str, name: str) -> Iterator[Page]:
-    context = browser.new_context(base_url=address, viewport={"width": 1200, "height": 900})
-    context.set_default_timeout(PATIENCE)
-    page = context.new_page()
-    with parts.uncomplaining(page):
-        page.goto("/admin/login/")
-        page.get_by_label("Username").fill(name)
-        page.get_by_label("Password").fill(name)
-        page.get_by_role("button", name="Log in").click()
-        page.wait_for_url("**/admin/**")
-        yield page
-        context.close()
-
-
 def violations(page: Page, place: str) -> list[str]:
     """What axe finds wrong with our part of a page of Django."""
     found = Axe().run(page, context=place).response["violations"]
@@ -80,7 +55,7 @@ def pdf(download: Download) -> Seen:
 def test_the_button_the_list_and_who_may_have_what(
     browser: Browser, address: str, example: Shop, system: Laptop, tmp_path: Path
 ) -> None:
-    with signed_in(browser, address, "ann") as page, signed_in(browser, address, "bob") as other:
+    with parts.signed_in(browser, address, "ann") as page, parts.signed_in(browser, address, "bob") as other:
         page.goto(PAID)
         expect(page.locator(".manypages-takes")).to_have_text(re.compile(r"^1,000 rows, about \d+ seconds$"))
         button = page.get_by_role("button", name="Download PDF")
@@ -144,7 +119,7 @@ def test_the_button_the_list_and_who_may_have_what(
 
 def test_selected_rows_and_a_row_that_cannot_be_read(browser: Browser, address: str, example: Shop) -> None:
     example.sql("UPDATE orders_order SET total = 'much' WHERE number = '2026-000004'")
-    with signed_in(browser, address, "eve") as page:
+    with parts.signed_in(browser, address, "eve") as page:
         page.goto("/admin/orders/order/?q=2026-00001")
         for box in page.locator("tr input.action-select").all()[:2]:
             box.check()
@@ -170,3 +145,16 @@ def test_selected_rows_and_a_row_that_cannot_be_read(browser: Browser, address: 
         page.context.clear_cookies()
         page.get_by_role("button", name="Make a new one").click()
         expect(element).to_contain_text("Please sign in again.")
+
+
+def test_all_is_in_the_language_of_the_admin(browser: Browser, address: str, tmp_path: Path) -> None:
+    with parts.signed_in(browser, address, "ann", locale="ko-KR") as page:
+        page.goto("/admin/orders/order/?q=2026-00001")
+        expect(page.locator(".manypages-takes")).to_have_text(re.compile(r"^10행, 약 \d+초$"))
+        with page.expect_download():
+            page.get_by_role("button", name="PDF 다운로드").click()
+        expect(page.locator("pdf-download")).to_contain_text("완료: 1페이지")
+        page.goto(EXPORTS)
+        page.screenshot(path=tmp_path / "korean.png")
+        for shown in ("PDF 내보내기", "요청한 사람", "완료", "다운로드", "삭제"):
+            expect(page.locator("#container")).to_contain_text(shown)

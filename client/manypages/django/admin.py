@@ -10,6 +10,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
@@ -74,7 +75,8 @@ class ExportAdmin(admin.ModelAdmin):
         except ManypagesError as error:
             problem = str(error)
         context = {
-            **self.admin_site.each_context(request), "opts": self.opts, "title": _("Exports"), "problem": problem,
+            **self.admin_site.each_context(request), "opts": self.opts, "problem": problem,
+            "title": capfirst(self.opts.verbose_name_plural),
             "lines": [self._shown(request, line) for line in lines], "wanted": wanted, "everyone": everyone,
             "states": listing.STATES, "next": self._next(request, after), **(extra_context or {}),
         }  # fmt: skip

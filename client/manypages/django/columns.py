@@ -50,9 +50,14 @@ def rows_of(columns: Sequence[Column], objects: Any) -> Iterator[Mapping[str, An
             except Exception as error:
                 title = next(each.params["title"] for each in columns if each.params["field"] == field)
                 raise InvalidRow(
-                    f"Row {number:,} ({item._meta.verbose_name} {item.pk}): the column {title!r} raised "
-                    f"{type(error).__name__}: {error}",
-                    advice="Correct the row or the column, and try again.",
+                    gettext("Row %(row)s (%(object)s): the column %(column)r raised %(error)s")
+                    % {
+                        "row": _counted(number),
+                        "object": f"{item._meta.verbose_name} {item.pk}",
+                        "column": title,
+                        "error": f"{type(error).__name__}: {error}",
+                    },
+                    advice=gettext("Correct the row or the column, and try again."),
                 ) from error
         yield row
 
@@ -70,10 +75,15 @@ def _read(objects: Any) -> Iterator[Any]:
             raise
         except Exception as error:
             raise InvalidRow(
-                f"Row {number:,}: reading it raised {type(error).__name__}: {error}.",
-                advice="Correct the row in the database, and try again.",
+                gettext("Row %(row)s: reading it raised %(error)s")
+                % {"row": _counted(number), "error": f"{type(error).__name__}: {error}"},
+                advice=gettext("Correct the row in the database, and try again."),
             ) from error
         yield item
+
+
+def _counted(number: int) -> str:
+    return str(formats.number_format(number, force_grouping=True))
 
 
 def _column(model_admin: Any, item: Any, number: int, given: Mapping[str, Any], totals: Sequence[str]) -> Column:

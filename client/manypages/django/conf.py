@@ -11,6 +11,7 @@ from django.core.exceptions import ImproperlyConfigured
 from ..client import Client
 
 KNOWN = {"URL", "TOKEN"}
+READERS = 2  # processes that read rows at once, unless told otherwise
 EXAMPLE = 'MANYPAGES = {"URL": "https://pdf.example.com", "TOKEN": os.environ["PDF_TOKEN"]}'
 
 
@@ -22,14 +23,21 @@ def problem() -> str:
     missing = sorted(name for name in KNOWN if not found.get(name))
     if missing:
         return f"MANYPAGES has no {' and no '.join(missing)}."
-    unknown = sorted(set(found) - KNOWN)
-    return f"MANYPAGES does not know {unknown[0]!r}." if unknown else ""
+    if unknown := sorted(set(found) - KNOWN - {"READERS"}):
+        return f"MANYPAGES does not know {unknown[0]!r}."
+    most = found.get("READERS", READERS)
+    return "" if type(most) is int and 1 <= most <= 1000 else 'MANYPAGES["READERS"] must be a number from 1.'
 
 
 def check(**_: Any) -> list[CheckMessage]:
     """Tell `manage.py check` what is wrong with the setting."""
     told = problem()
     return [Error(told, hint=EXAMPLE, id="manypages.E001")] if told else []
+
+
+def readers() -> int:
+    """Return how many processes may read rows at once, on all dynos together."""
+    return int(settings.MANYPAGES.get("READERS", READERS))
 
 
 def client(*, patient: bool) -> Client:

@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.module_loading import autodiscover_modules
 from django.utils.text import capfirst
 from django.utils.translation import get_language, to_locale
+from django.utils.translation import gettext as _
 
 from ..errors import ManypagesError
 from .columns import Column, columns_of
@@ -63,9 +64,11 @@ class Document:
         try:
             inspect.signature(self.get_queryset).bind(**given)
         except TypeError as wrong:
-            takes = ", ".join(inspect.signature(self.get_queryset).parameters) or "none"
+            takes = ", ".join(inspect.signature(self.get_queryset).parameters) or "-"
             raise ManypagesError(
-                f"The document {self.name!r}: {wrong}.", field="params", advice=f"Its parameters: {takes}."
+                _("The document %(name)r: %(error)s.") % {"name": self.name, "error": wrong},
+                field="params",
+                advice=_("Its parameters: %s.") % takes,
             ) from None
 
 

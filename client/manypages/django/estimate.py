@@ -29,6 +29,8 @@ def in_words(model: str, rows: int) -> str:
     taken = seconds(model, rows)
     if taken < 100:
         about = ceil(taken / 5) * 5
-        return f"{counted}, {gettext('about %d seconds') % about}"
-    minutes = ceil(taken / 60)
-    return f"{counted}, {ngettext('about %d minute', 'about %d minutes', minutes) % minutes}"
+        time = ngettext("about %d second", "about %d seconds", about) % about
+    else:
+        minutes = ceil(taken / 60)
+        time = ngettext("about %d minute", "about %d minutes", minutes) % minutes
+    return gettext("%(rows)s, %(time)s") % {"rows": counted, "time": time}

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from ..errors import NotFound
 from ..export import OVER, Export
+from . import waiting
 from .conf import client
 from .models import PdfRequest, State
-from .send import SILENT
 from .signals import export_failed, export_ready
 from .start import start
+from .waiting import SILENT
+
+HERE = (State.WAITING, State.SENDING)
+"""States before the pipeline app knows of it."""
 
 
 def view(requested: PdfRequest) -> dict[str, Any]:
@@ -31,13 +35,19 @@ def view(requested: PdfRequest) -> dict[str, Any]:
 
 
 def look(requested: PdfRequest) -> None:
-    """Note it when the process that read the rows is gone."""
-    last = requested.seen or requested.created
-    if requested.state == State.SENDING and timezone.now() - last > timedelta(seconds=SILENT):
+    """Start a process for rows that wait, if one may be; note it when the process that read them is gone."""
+    if requested.state == State.WAITING and requested.seen is None:
+        start(requested)
+    elif requested.state in HERE and _gone(requested):
         message = _("The process that read the rows is gone.")
-        requested.move(State.SENDING, State.FAILED, message=message, advice=_("Try again."))
+        requested.move([requested.state], State.FAILED, message=message, advice=_("Try again."))
     if requested.state == State.FAILED:
         _tell(requested, export_failed, message=requested.message, advice=requested.advice)
+
+
+def _gone(requested: PdfRequest) -> bool:
+    silent = timezone.now() - (requested.seen or requested.created) > SILENT
+    return silent and (requested.state == State.SENDING or not waiting.crowded())
 
 
 def settle(requested: PdfRequest, export: Export) -> None:
@@ -61,7 +71,7 @@ def _tell(requested: PdfRequest, signal: Any, **about: Any) -> None:
 
 def cancel(requested: PdfRequest) -> None:
     """Cancel a request, whether its rows are still read or it is an export."""
-    if requested.state == State.SENDING and requested.move(State.SENDING, State.CANCELLED):
+    if requested.move(HERE, State.CANCELLED):
         return
     if requested.state == State.ASKED:
         with client(patient=False) as found:
@@ -76,10 +86,8 @@ def retry(requested: PdfRequest) -> None:
             found.retry(requested.export_id)
         PdfRequest.objects.filter(pk=requested.pk).update(told=False)
         return
-    if requested.state not in (State.FAILED, State.CANCELLED):
-        return
     again = {"seen": None, "sent": 0, "message": "", "advice": "", "told": False, "created": timezone.now()}
-    if requested.move(requested.state, State.SENDING, **again):
+    if requested.move([State.FAILED, State.CANCELLED], State.WAITING, **again):
         start(requested)
 
 
@@ -93,18 +101,27 @@ def file_url(requested: PdfRequest, volume: int = 0) -> str:
 
 def _before(requested: PdfRequest) -> dict[str, Any]:
     """Return the view of a request whose rows are not sent: its states are those of an export."""
-    state = {State.SENDING: "queued"}.get(State(requested.state), requested.state)
+    state = "queued" if requested.state in HERE else requested.state
     failure = None
     if state == "failed":
         failure = {"code": "RowsFailed", "message": requested.message, "advice": requested.advice}
     progress = {"pages_done": 0, "pages": 0, "percent": 0, "seconds_left": None}
-    read = _("%(sent)s of %(rows)s rows read") % {
-        "sent": number_format(requested.sent, force_grouping=True),
-        "rows": number_format(requested.rows or 0, force_grouping=True),
-    }
     return {
         "id": str(requested.pk), "document": "table", "name": requested.name, "state": str(state), "export": "",
-        "text": read if state == "queued" else None, "created_at": requested.created.isoformat(),
+        "text": _how_far(requested), "created_at": requested.created.isoformat(),
         "finished_at": None, "result": None, "failure": failure,
         "progress": {**progress, "rows_sent": requested.sent, "rows": requested.rows},
     }  # fmt: skip
+
+
+def _how_far(requested: PdfRequest) -> str | None:
+    """Return how many rows are read; of a request that waits, how many others do so longer."""
+    if requested.state == State.SENDING:
+        return _("%(sent)s of %(rows)s rows read") % {
+            "sent": number_format(requested.sent, force_grouping=True),
+            "rows": number_format(requested.rows or 0, force_grouping=True),
+        }
+    if requested.state != State.WAITING or not waiting.crowded():
+        return None
+    others = waiting.before(requested) + 1
+    return ngettext("Waiting for %d other export", "Waiting for %d other exports", others) % others

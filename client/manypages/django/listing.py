@@ -11,6 +11,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from django.utils.dateparse import parse_datetime
+from django.utils.translation import pgettext_lazy
 
 from ..client import Client
 from ..errors import ManypagesError, NotFound
@@ -22,9 +23,14 @@ from .sources import model_admin_of
 SHOWN = 25
 WATCHED = 10  # exports at work of which a page shows the progress: each costs a request
 LOOKED_AT = 500  # exports that a search reads at most for one page
-STATES = ("queued", "planning", "rendering", "assembling", "ready", "failed", "cancelled", "expired")
-HERE = {"queued": State.SENDING, "failed": State.FAILED, "cancelled": State.CANCELLED}
-"""States of an export, and those of a request that no export answers yet."""
+STATES = {
+    "queued": pgettext_lazy("PDF export", "queued"), "planning": pgettext_lazy("PDF export", "planning"),
+    "rendering": pgettext_lazy("PDF export", "rendering"), "assembling": pgettext_lazy("PDF export", "assembling"),
+    "ready": pgettext_lazy("PDF export", "ready"), "failed": pgettext_lazy("PDF export", "failed"),
+    "cancelled": pgettext_lazy("PDF export", "cancelled"), "expired": pgettext_lazy("PDF export", "expired"),
+}  # fmt: skip
+HERE = {"queued": follow.HERE, "failed": [State.FAILED], "cancelled": [State.CANCELLED]}
+"""States of an export in the filter, and those of a request that no export answers yet."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +59,11 @@ class Line:
     def state(self) -> str:
         """One of STATES."""
         return str(self.view["state"])
+
+    @property
+    def word(self) -> str:
+        """The state in the language of the admin."""
+        return str(STATES.get(self.state, self.state))
 
     @property
     def over(self) -> bool:
@@ -137,7 +148,7 @@ def _here(user: Any, wanted: Wanted) -> Iterator[Line]:
         return
     found = PdfRequest.objects.select_related("user").filter(export_id="")
     if wanted.state:
-        found = found.filter(state=HERE[wanted.state])
+        found = found.filter(state__in=HERE[wanted.state])
     if not wanted.everyone:
         found = found.filter(user=user)
     for requested in found.order_by("-created")[:SHOWN]:

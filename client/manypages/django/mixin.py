@@ -15,7 +15,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDi
 from django.template.response import TemplateResponse
 from django.urls import NoReverseMatch, path, reverse
 from django.utils import timezone
-from django.utils.html import format_html
+from django.utils.formats import number_format
 from django.utils.text import capfirst
 from django.utils.translation import get_language, gettext, gettext_lazy, ngettext, to_locale
 
@@ -162,9 +162,10 @@ def _take_selected(model_admin: Any, request: HttpRequest, queryset: Any) -> Htt
     selected = None if everything else [str(key) for key in queryset.values_list("pk", flat=True)]
     rows = queryset.count() if selected is None else len(selected)
     requested = ask(model_admin, request, str(uuid.uuid4()), request.GET.urlencode(), rows, selected)
-    counted = ngettext("%d row", "%d rows", rows) % rows
-    told = format_html("{}: {}", requested.name, gettext("the PDF of %s is being made.") % counted)
-    messages.info(request, told)
+    counted = ngettext("%s row", "%s rows", rows) % number_format(rows, force_grouping=True)
+    messages.info(
+        request, gettext("%(name)s: the PDF is being made, %(rows)s.") % {"name": requested.name, "rows": counted}
+    )
     try:
         return HttpResponseRedirect(reverse(f"{model_admin.admin_site.name}:manypages_export_changelist"))
     except NoReverseMatch:  # a site of the project without that list

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Collection
 from typing import Any
 
 from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 
 class State(models.TextChoices):
     """Where a request stands."""
 
+    WAITING = "waiting", _("waits for others whose rows are read")
     SENDING = "sending", _("rows are read")
     ASKED = "asked", _("in the pipeline")  # what follows is the export's own state
-    FAILED = "failed", _("failed")
-    CANCELLED = "cancelled", _("cancelled")
+    FAILED = "failed", pgettext_lazy("PDF export", "failed")
+    CANCELLED = "cancelled", pgettext_lazy("PDF export", "cancelled")
 
 
 class PdfRequest(models.Model):
@@ -35,7 +38,8 @@ class PdfRequest(models.Model):
     rows = models.BigIntegerField(null=True)  # as counted when it was asked for
     sent = models.BigIntegerField(default=0)
     created = models.DateTimeField(auto_now_add=True, db_index=True)
-    seen = models.DateTimeField(null=True)  # when the process that reads the rows was last at work
+    seen = models.DateTimeField(null=True)  # when the process that reads the rows was started, or last at work
+    place = models.SmallIntegerField(null=True, unique=True)  # of that process, see `waiting.py`
     seconds = models.FloatField(null=True)  # from the press to the file
     export_id = models.CharField(max_length=64, blank=True, db_index=True)
     schedule = models.CharField(max_length=200, blank=True, db_index=True)
@@ -56,9 +60,9 @@ class PdfRequest(models.Model):
         """Who asked, as the pipeline app stores it."""
         return subject_of(self.user) if self.user else ""
 
-    def move(self, before: Any, state: Any, **more: Any) -> bool:
+    def move(self, before: Collection[Any], state: Any, **more: Any) -> bool:
         """Change the state, unless another process did. Returns whether it was this one."""
-        moved = type(self).objects.filter(pk=self.pk, state=before).update(state=state, **more)
+        moved = type(self).objects.filter(pk=self.pk, state__in=before).update(state=state, **more)
         self.refresh_from_db()
         return bool(moved)
 
@@ -73,6 +77,6 @@ class Export(models.Model):
 
     class Meta:
         managed = False
-        verbose_name = _("export")
-        verbose_name_plural = _("exports")
+        verbose_name = pgettext_lazy("PDF export", "export")
+        verbose_name_plural = pgettext_lazy("PDF export", "exports")
         default_permissions = ("view", "delete")

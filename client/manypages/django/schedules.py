@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import json
 from collections.abc import Mapping
+from importlib import import_module
 from typing import Any
 
 from django import forms
@@ -12,6 +13,7 @@ from django.apps import apps
 from django.contrib.auth import get_user_model
 from django.http import QueryDict
 from django.urls import NoReverseMatch, reverse
+from django.utils.translation import gettext as _
 
 from ..errors import ManypagesError
 from .models import PdfRequest
@@ -28,15 +30,15 @@ def check(given: Mapping[str, Any]) -> None:
     """Raise ManypagesError, with the field, for arguments that the task could not use."""
     if unknown := sorted(set(given) - KNOWN):
         raise ManypagesError(
-            f"{unknown[0]!r} is not known.", field=unknown[0], advice=f"Known: {', '.join(KNOWN)}."
+            _("%r is not known.") % unknown[0], field=unknown[0], advice=_("Known: %s.") % ", ".join(sorted(KNOWN))
         )
     if bool(given.get("document")) == bool(given.get("model")):
-        raise ManypagesError('Give "document" or "model", such as "orders.order".', field="document")
+        raise ManypagesError(_('Give "document" or "model", such as "orders.order".'), field="document")
     if not isinstance(given.get("params", {}), dict):
-        raise ManypagesError('"params" must be an object, such as {}.', field="params")
+        raise ManypagesError(_('"params" must be an object, such as {}.'), field="params")
     for field in sorted(KNOWN - {"params"}):
         if not isinstance(given.get(field, ""), str):
-            raise ManypagesError(f"{field!r} must be a text.", field=field)
+            raise ManypagesError(_("%r must be a text.") % field, field=field)
     if given.get("document"):
         check_document(given["document"], given.get("params", {}))
     else:
@@ -46,9 +48,10 @@ def check(given: Mapping[str, Any]) -> None:
 def _check_list(given: Mapping[str, Any]) -> None:
     model_admin_of({"model": given["model"].lower()})
     if given.get("params"):
-        raise ManypagesError('"params" are for documents.', field="params", advice='Give a "query" of the list.')
+        told, advice = _('"params" are for documents.'), _('Give a "query" of the list.')
+        raise ManypagesError(told, field="params", advice=advice)
     if "?" in given.get("query", ""):
-        raise ManypagesError('"query" is what follows the ? in the list\'s address.', field="query")
+        raise ManypagesError(_('"query" is what follows the ? in the address of the list.'), field="query")
     QueryDict(given.get("query", ""))
     user_named(given.get("user", ""))
 
@@ -59,7 +62,9 @@ def user_named(name: str) -> Any:
     found = model.objects.filter(**{model.USERNAME_FIELD: name}).first()
     if not name or found is None or not found.is_active:
         raise ManypagesError(
-            f"There is no active user {name!r}.", field="user", advice="Name the user whose rows the list shows."
+            _("There is no active user %r.") % name,
+            field="user",
+            advice=_("Name the user whose rows the list shows."),
         )
     return found
 
@@ -105,7 +110,10 @@ def address(site: Any, schedule: str) -> str:
 
 def check_in_admin(site: Any) -> None:
     """Let the form of periodic tasks check the arguments of `manypages.export`, where it is."""
-    model_admin = site._registry.get(apps.get_model(BEAT, "PeriodicTask")) if apps.is_installed(BEAT) else None
+    if not apps.is_installed(BEAT):
+        return
+    import_module(f"{BEAT}.admin")  # it may come after this app in INSTALLED_APPS
+    model_admin = site._registry.get(apps.get_model(BEAT, "PeriodicTask"))
     if model_admin is not None and not issubclass(model_admin.form, Checked):
         model_admin.form = type("CheckedForm", (Checked, model_admin.form), {})
 
@@ -120,11 +128,11 @@ class Checked(forms.ModelForm):
         if (given.get("regtask") or given.get("task")) != TASK or not {"args", "kwargs"} <= given.keys():
             return data
         if json.loads(given["args"] or "[]"):
-            self.add_error("args", "This task has keyword arguments only.")
+            self.add_error("args", _("This task has keyword arguments only."))
         try:
             arguments = json.loads(given["kwargs"] or "{}")
             if not isinstance(arguments, dict):
-                raise ManypagesError('Give an object, such as {"document": "table"}.')
+                raise ManypagesError(_('Give an object, such as {"document": "table"}.'))
             check(arguments)
         except ManypagesError as error:
             place = f"{error.field}: " if error.field else ""

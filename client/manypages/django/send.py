@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import timedelta
@@ -12,9 +13,11 @@ from django.db import Error as DatabaseError
 from django.db import connection, connections, transaction
 from django.http import HttpRequest
 from django.utils import timezone, translation
+from django.utils.translation import gettext as _
 
 from ..errors import ManypagesError
 from ..export import Export
+from . import waiting
 from .conf import client
 from .models import PdfRequest, State
 from .sources import body_of
@@ -22,7 +25,7 @@ from .start import start
 
 KEPT = timedelta(days=180)  # of a request; its export is long gone then
 BEAT = 1.0  # seconds between two notes of how far it is
-SILENT = 60.0  # seconds without a note after which the process is gone
+log = logging.getLogger(__name__)
 READ_ONLY = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 
 
@@ -40,6 +43,7 @@ def ask(
     }  # fmt: skip
     name = str(model_admin.pdf_title or model_admin.model._meta.verbose_name_plural)
     about = {"user": request.user, "name": name[:1].upper() + name[1:], "spec": spec | clock(), "rows": rows}
+    about["state"] = State.WAITING
     PdfRequest.objects.filter(created__lt=timezone.now() - KEPT).delete()
     found, made = PdfRequest.objects.get_or_create(key=f"{request.user.pk}:{key}", defaults=about)
     if made:
@@ -52,36 +56,53 @@ def clock() -> dict[str, Any]:
     return {"language": translation.get_language(), "timezone": timezone.get_current_timezone_name()}
 
 
+def send_waiting() -> None:
+    """Send what waits, the oldest first, until nothing does, or as many processes as may do this already."""
+    while requested := waiting.take():
+        try:
+            _send(requested)
+        except Exception:  # noted at the request; the next one shall not wait for ever
+            log.exception("The rows of %s could not be read", requested)
+        finally:
+            waiting.give_back(requested)
+
+
 def send(requested: PdfRequest) -> None:
+    """Send what a task or a command asks for, in its own process."""
+    fresh = PdfRequest.objects.filter(pk=requested.pk, state=State.SENDING, seen=None)
+    if fresh.update(seen=timezone.now()):  # else another process reads it, or it was cancelled
+        _send(requested)
+
+
+def _send(requested: PdfRequest) -> None:
     """Read the rows in one snapshot, stream them to the bucket, ask for the export, and note its id.
 
     What goes wrong is noted at the request, for the user at the button.
     """
-    fresh = PdfRequest.objects.filter(pk=requested.pk, state=State.SENDING, seen=None)
-    if not fresh.update(seen=timezone.now()):
-        return  # another process reads them, or it was cancelled
-    try:
-        export = _export(requested)
-    except Stopped:
-        return
-    except ManypagesError as error:
-        requested.move(State.SENDING, State.FAILED, message=error.message, advice=error.advice)
-    except BaseException as error:
-        stopped = isinstance(error, (SystemExit, KeyboardInterrupt))
-        message = "The process that read the rows was stopped." if stopped else f"{type(error).__name__}: {error}"
-        requested.move(State.SENDING, State.FAILED, message=message, advice="Try again." if stopped else "")
-        raise
-    else:
-        if not requested.move(State.SENDING, State.ASKED, export_id=export.id):
-            with client(patient=True) as found:  # cancelled in the last moment
-                found.cancel(export)
+    with translation.override(requested.spec["language"]), timezone.override(requested.spec["timezone"]):
+        try:
+            export = _export(requested)
+        except Stopped:
+            return
+        except ManypagesError as error:
+            requested.move([State.SENDING], State.FAILED, message=error.message, advice=error.advice)
+        except (SystemExit, KeyboardInterrupt):
+            message = _("The process that read the rows was stopped.")
+            requested.move([State.SENDING], State.FAILED, message=message, advice=_("Try again."))
+            raise
+        except Exception as error:
+            requested.move([State.SENDING], State.FAILED, message=f"{type(error).__name__}: {error}")
+            raise
+        else:
+            if not requested.move([State.SENDING], State.ASKED, export_id=export.id):
+                with client(patient=True) as found:  # cancelled in the last moment
+                    found.cancel(export)
 
 
 def _export(requested: PdfRequest) -> Export:
-    spec = requested.spec
-    with translation.override(spec["language"]), timezone.override(spec["timezone"]), client(patient=True) as found:
+    with client(patient=True) as found:
         body = body_of(requested)
-        options: Mapping[str, Any] = spec.get("options", {})
+        options: Mapping[str, Any] = requested.spec.get("options", {})
         with snapshot(body.database), Beat(requested) as beat:
             rows = None if body.rows is None else beat.counted(body.rows)
             return found.export(

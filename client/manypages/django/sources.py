@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from django.contrib.admin.sites import all_sites
 from django.contrib.auth import get_user_model
 from django.http import HttpRequest, QueryDict
+from django.utils.translation import gettext as _
 
 from ..errors import ManypagesError, NotFound
 from .columns import rows_of
@@ -46,7 +47,8 @@ def model_admin_of(spec: Mapping[str, Any]) -> Any:
             named = (spec.get("site", site.name), spec.get("model")) == (site.name, model._meta.label_lower)
             if named and hasattr(found, "get_pdf_table"):
                 return found
-    raise NotFound(f"The admin has no list of {spec.get('model')!r} with PDFs.", field="model", status=404)
+    told = _("The admin has no list of %r with PDFs.") % spec.get("model")
+    raise NotFound(told, field="model", status=404)
 
 
 def _of_list(requested: PdfRequest) -> Body:
@@ -54,9 +56,10 @@ def _of_list(requested: PdfRequest) -> Body:
     model_admin, request = model_admin_of(spec), _request_of(requested)
     if not request.user.is_active or not model_admin.has_export_permission(request):
         raise ManypagesError(
-            f"The user {spec.get('user') or str(request.user)!r} may not export {requested.name}.",
+            _("The user %(user)r may not export %(name)s.")
+            % {"user": spec.get("user") or str(request.user), "name": requested.name},
             code="Forbidden",
-            advice="Ask for access.",
+            advice=_("Ask for access."),
         )
     table = model_admin.get_pdf_table(request, spec.get("selected"))
     rows = rows_of(table.columns, table.queryset.iterator(chunk_size=FETCHED))
@@ -87,18 +90,20 @@ def check_document(name: str, params: Mapping[str, Any]) -> None:
         known = {each["name"]: each for each in found.documents()}
     if name not in known:
         names = ", ".join(sorted(known))
-        raise ManypagesError(f"There is no document {name!r}.", field="document", advice=f"There are: {names}.")
+        told = _("There is no document %r.") % name
+        raise ManypagesError(told, field="document", advice=_("There are: %s.") % names)
     schema = _schema(known[name])
     missing = [each for each in schema.get("required", ()) if each not in params]
     if missing:
-        raise ManypagesError(f"The document {name!r} needs {missing[0]!r}.", field="params")
+        told = _("The document %(name)r needs %(param)r.") % {"name": name, "param": missing[0]}
+        raise ManypagesError(told, field="params")
     unknown = [each for each in params if each not in schema.get("properties", params)]
     if unknown:
         takes = ", ".join(schema["properties"])
         raise ManypagesError(
-            f"The document {name!r} does not know {unknown[0]!r}.",
+            _("The document %(name)r does not know %(param)r.") % {"name": name, "param": unknown[0]},
             field="params",
-            advice=f"Its parameters: {takes}.",
+            advice=_("Its parameters: %s.") % takes,
         )
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import django
+
 BASE_DIR = Path(__file__).parents[1]
 SECRET_KEY = os.environ.get("DJANGO_SECRET_KEY", "only for this example")
 DEBUG = os.environ.get("DJANGO_DEBUG", "1") == "1"
@@ -48,12 +50,13 @@ TEMPLATES = [
     }
 ]
 
+# Others may write while rows are read for an hour. Older versions of Django have no option for this.
+WAL = {"init_command": "PRAGMA journal_mode=WAL"} if django.VERSION >= (5, 1) else {}
 DATABASES = {
     "default": {
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": os.environ.get("SHOP_DATABASE", BASE_DIR / "shop.sqlite3"),
-        # Others may write while rows are read for an hour.
-        "OPTIONS": {"init_command": "PRAGMA journal_mode=WAL", "timeout": 20},
+        "OPTIONS": {"timeout": 20, **WAL},
     }
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -63,6 +66,8 @@ TIME_ZONE = "Asia/Seoul"
 USE_TZ = True
 STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "static"
+
+EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
 
 CELERY_BROKER_URL = os.environ.get("SHOP_REDIS_URL", "redis://127.0.0.1:6379/1")
 CELERY_TIMEZONE = TIME_ZONE

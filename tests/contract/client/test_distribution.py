@@ -79,7 +79,9 @@ def test_the_wheel_is_small_and_typed(tmp_path: Path) -> None:
     assert wheel.stat().st_size < 100_000
     with ZipFile(wheel) as archive:
         files = {name for name in archive.namelist() if not name.startswith("manypages-")}
-    there = {path for path in (CLIENT / "manypages").rglob("*") if path.is_file() and path.suffix != ".pyc"}
+    there = {
+        path for path in (CLIENT / "manypages").rglob("*") if path.is_file() and path.suffix not in (".pyc", ".po")
+    }
     assert files == {path.relative_to(CLIENT).as_posix() for path in there}
     assert {"manypages/py.typed", element_path().relative_to(CLIENT).as_posix()} <= files
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime
 import io
 import json
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
@@ -129,12 +131,16 @@ class Schedules(ShopCase):
                 self.assertEqual(f"{found:%Y-%m-%dT%H:%M}", expected)
         self.assertTrue(issubclass(TzAwareCrontab, crontab))
 
-    def test_commands(self) -> None:
-        def call(*command: str) -> str:
-            said = io.StringIO()
-            call_command(*command, stdout=said, stderr=io.StringIO())
-            return said.getvalue().strip()
+    def test_a_command_waits_for_the_file_and_another_fetches_it(self) -> None:
+        with TemporaryDirectory() as folder:
+            first, second = Path(folder, "first.pdf"), Path(folder, "second.pdf")
+            export_id = call("pdf_export", "open-orders", "-o", str(first))
+            self.assertEqual(first.read_bytes()[:5], b"%PDF-")
+            self.assertIn("ready", call("pdf_status", export_id))
+            call("pdf_fetch", export_id, str(second))
+            self.assertEqual(second.read_bytes(), first.read_bytes())
 
+    def test_commands(self) -> None:
         export_id = call("pdf_export", "orders.order", "-q", "status__exact=paid", "-u", "ann", "-k", "july")
         self.assertEqual(call("pdf_export", "orders.order", "-u", "ann", "-k", "july"), export_id)
         self.assertIn(export_id, call("pdf_status"))
@@ -151,3 +157,10 @@ class Schedules(ShopCase):
                 call(*command)
         for requested in PdfRequest.objects.all():
             follow.cancel(requested)
+
+
+def call(*command: str) -> str:
+    """Run a command of `manage.py`. Returns what it prints."""
+    said = io.StringIO()
+    call_command(*command, stdout=said, stderr=io.StringIO())
+    return said.getvalue().strip()

@@ -6,13 +6,15 @@ from datetime import timedelta
 from unittest.mock import patch
 
 from django.contrib.admin import AdminSite
+from django.core import mail
 from django.http import Http404
 from django.test import Client
-from django.utils import timezone
+from django.utils import timezone, translation
 from manypages import Refused
 from manypages.django import export_failed, export_ready, follow, views
 from manypages.django.models import PdfRequest, State
-from manypages.django.send import SILENT, send
+from manypages.django.send import send_waiting
+from manypages.django.waiting import SILENT
 from orders.models import Order
 
 from .base import ShopCase, no_process
@@ -29,6 +31,11 @@ class Button(ShopCase):
         answer = self.press(query)
         self.assertEqual(answer.status_code, 202, answer.content)
         return PdfRequest.objects.get(pk=answer.json()["id"])
+
+    def read(self, requested: PdfRequest) -> None:
+        """Read what waits, as the process does that the press starts."""
+        send_waiting()
+        requested.refresh_from_db()
 
     def test_a_key_makes_one_request_for_each_user(self) -> None:
         ids = {self.press().json()["id"] for _ in range(3)}
@@ -59,8 +66,8 @@ class Button(ShopCase):
 
     def test_rows_are_sent_and_the_view_is_that_of_the_export(self) -> None:
         requested = self.asked("status__exact=paid")
-        with self.assertNumQueries(9):
-            send(requested)  # a permission, the list's counts, the rows, and the state: not one for each row
+        with self.assertNumQueries(17):  # a place, a permission, the counts, the rows, the state: none for each row
+            self.read(requested)
         self.assertEqual((requested.state, bool(requested.export_id)), (State.ASKED, True))
         source = f"/admin/orders/order/pdf/P3E9/{requested.pk}"
         seen = self.client.get(source)
@@ -70,7 +77,7 @@ class Button(ShopCase):
         self.assertEqual(
             self.client.get(source, headers={"If-None-Match": seen["ETag"]}).status_code in (200, 304), True
         )
-        send(requested)  # a second process does nothing
+        self.read(requested)  # a second process does nothing
         self.assertEqual(self.client.delete(source).status_code, 200)
         self.assertEqual(self.client.get(source).json()["state"], "cancelled")
         self.assertEqual(self.client.get(f"{source}/file").status_code, 409)
@@ -87,14 +94,14 @@ class Button(ShopCase):
         self.client.force_login(self.bob)
         requested = self.asked()
         self.bob.user_permissions.clear()
-        send(requested)
+        self.read(requested)
         self.assertEqual((requested.state, requested.export_id), (State.FAILED, ""))
         self.assertIn("'bob' may not export Orders", requested.message)
 
     def test_cancelled_before_it_is_read(self) -> None:
         requested = self.asked()
         follow.cancel(requested)
-        send(requested)
+        self.read(requested)
         self.assertEqual((requested.state, requested.export_id), (State.CANCELLED, ""))
 
     def test_an_error_is_told_once_and_a_retry_reads_again(self) -> None:
@@ -107,26 +114,26 @@ class Button(ShopCase):
             return 1 / 0
 
         with patch.object(type(self.list), "city", city):
-            send(requested)
+            self.read(requested)
         view = [follow.view(requested) for _ in range(2)][-1]
         self.assertEqual((view["state"], len(told)), ("failed", 1))
         self.assertIn("the column 'City' raised ZeroDivisionError: division by zero", view["failure"]["message"])
         with no_process() as started:
             follow.retry(requested)
         started.assert_called_once()
-        send(requested)
+        self.read(requested)
         self.assertEqual(requested.state, State.ASKED)
 
     def test_an_unknown_locale_is_told(self) -> None:
         requested = self.asked()
         with patch.object(self.list, "pdf_locale", "xx_YY"):
-            send(requested)
+            self.read(requested)
         self.assertEqual(requested.state, State.FAILED)
         self.assertIn("There is no locale 'xx_YY'", requested.message)
 
     def test_a_failed_export_is_tried_again_by_the_pipeline(self) -> None:
         requested = self.asked()
-        send(requested)
+        self.read(requested)
         source = f"/admin/orders/order/pdf/P3E9/{requested.pk}/retry"
         refused = self.client.post(source)  # it did not fail
         self.assertEqual((refused.status_code, refused.json()["status"]), (409, 409))
@@ -139,7 +146,7 @@ class Button(ShopCase):
 
     def test_a_process_that_is_gone_is_noticed(self) -> None:
         requested = self.asked()
-        PdfRequest.objects.update(seen=timezone.now() - timedelta(seconds=SILENT + 1))
+        PdfRequest.objects.update(seen=timezone.now() - SILENT - timedelta(seconds=1))
         requested.refresh_from_db()
         self.assertEqual(follow.view(requested)["failure"]["message"], "The process that read the rows is gone.")
 
@@ -147,12 +154,16 @@ class Button(ShopCase):
         told: list[str] = []
         export_ready.connect(lambda request, **_: told.append(str(request.pk)), weak=False, dispatch_uid="ready")
         self.addCleanup(export_ready.disconnect, dispatch_uid="ready")
+        type(self.ann).objects.update(email="ann@example.org")
         requested = self.asked()
-        send(requested)
+        self.read(requested)
         with patch("manypages.client.Client.get", return_value=ready(requested)):
             for _ in range(2):
                 follow.view(requested)
         self.assertEqual(told, [str(requested.pk)])
+        (sent,) = mail.outbox  # by the example's own template
+        self.assertEqual((sent.to, sent.subject), (["ann@example.org"], "Ready: Orders"))
+        self.assertIn(f"http://testserver/admin/manypages/export/{requested.export_id}/file", sent.body)
         self.assertGreater(PdfRequest.objects.get().seconds, 0)
         follow.cancel(requested)
 
@@ -175,7 +186,7 @@ class Button(ShopCase):
 
     def test_a_token_that_is_not_accepted_is_not_the_users_fault(self) -> None:
         requested = self.asked()
-        requested.move(State.SENDING, State.ASKED, export_id="abc")
+        requested.move([State.WAITING], State.ASKED, export_id="abc")
         refused = Refused("The header Authorization names no token that this app knows.", status=401)
         with patch("manypages.client.Client.get", side_effect=refused), self.assertLogs("manypages.django") as log:
             answer = self.client.get(f"/admin/orders/order/pdf/P3E9/{requested.pk}")
@@ -190,11 +201,38 @@ class Button(ShopCase):
     def test_a_key_that_no_database_takes_is_refused(self) -> None:
         self.assertEqual([self.press(key=key).status_code for key in ("\0", "\ud800")], [400, 400])
 
+    def test_the_language_of_the_admin_decides(self) -> None:
+        for language, words in (
+            ("de", ("1 Zeile, etwa 5 Sekunden", "PDF herunterladen", "Der Filter trifft auf nichts zu.", "wartet")),
+            ("ko", ("1행, 약 5초", "PDF 다운로드", "필터에 맞는 것이 없습니다.", "대기 중")),
+            ("it", ("1 row, about 5 seconds", "Download PDF", "The filter matches nothing.", "queued")),
+        ):
+            takes, label, nothing, state = words
+            with self.subTest(language), translation.override(language):
+                page = self.client.get("/admin/orders/order/?q=sora")
+                self.assertContains(page, takes)
+                self.assertContains(page, f">{label}</pdf-download>")
+                self.assertEqual(self.press("q=nothing").json()["detail"], nothing)
+                self.press(key=language)
+                self.assertContains(self.client.get("/admin/manypages/export/"), f"<td>{state}")
+
+    def test_what_went_wrong_is_told_in_the_language_of_who_asked(self) -> None:
+        with translation.override("fr"):
+            requested = self.asked()
+
+        def city(*_: object) -> float:
+            return 1 / 0
+
+        with patch.object(type(self.list), "city", city):
+            self.read(requested)
+        self.assertIn("la colonne 'City' a provoqué", requested.message)
+        self.assertEqual(requested.advice, "Corrigez la ligne ou la colonne, puis réessayez.")
+
     def test_the_list_is_filtered_searched_and_paged(self) -> None:
         for word in ("Alpha", "Beta", "Gamma"):
             with patch.object(self.list, "pdf_title", word):
                 requested = PdfRequest.objects.get(pk=self.press(key=word).json()["id"])
-                send(requested)
+                self.read(requested)
         follow.cancel(requested)
         place = "/admin/manypages/export/"
         with patch("manypages.django.listing.SHOWN", 2):

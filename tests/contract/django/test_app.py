@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -16,10 +15,11 @@ from local.laptop import Laptop, laptop
 
 from ...journey.client import look, wait_until
 from ...postgres import postgres
-from ...shop import EXAMPLE, PATH, environment, shop
+from ...shop import EXAMPLE, PATH, PYTHON, environment, shop
 
 pytestmark = pytest.mark.xdist_group("client")
 MOST_LINES = 12
+READERS = 2  # unless the settings say otherwise
 
 
 SCHEDULE = """
@@ -31,6 +31,16 @@ kwargs = '{"model": "orders.order", "query": "status__exact=paid", "user": "ann"
 before = timezone.now() - datetime.timedelta(hours=2)
 PeriodicTask.objects.create(name="hourly", task="manypages.export", interval=hourly, kwargs=kwargs,
     last_run_at=before)
+"""
+
+
+ASKED = """
+from django.contrib.auth.models import User
+from manypages.django.models import PdfRequest
+ann = User.objects.get(username="ann")
+spec = {"site": "admin", "model": "orders.order", "query": "", "language": "en", "timezone": "Asia/Seoul"}
+for number in range(6):
+    PdfRequest.objects.create(key=str(number), user=ann, name="Orders", spec=spec, state="waiting")
 """
 
 
@@ -55,7 +65,7 @@ def test_rows_on_postgresql_come_from_one_snapshot() -> None:
 
 def passed(env: dict[str, str], pattern: str) -> int:
     """Run cases by Django's runner. Returns how many there were."""
-    command = [sys.executable, "-W", "error::DeprecationWarning", "manage.py", "test", "tests.contract.django"]
+    command = [PYTHON, "-W", "error::DeprecationWarning", "manage.py", "test", "tests.contract.django"]
     done = subprocess.run(
         [*command, "--pattern", pattern, "--noinput"],
         cwd=EXAMPLE, env=env, capture_output=True, text=True, timeout=600, check=False,
@@ -65,10 +75,25 @@ def passed(env: dict[str, str], pattern: str) -> int:
     return int(ran[1]) if ran else 0
 
 
+def test_more_presses_than_places_are_read_by_few_processes(system: Laptop, tmp_path: Path) -> None:
+    made = shop(system, tmp_path, orders=2000)
+    made.manage("shell", stdin=ASKED)
+    command = (PYTHON, "manage.py", "pdf_send")
+    readers = [process.start(command, cwd=EXAMPLE, env=made.env, output=tmp_path / f"{n}.log") for n in range(4)]
+    most = 0
+    while any(reader.running for reader in readers):
+        ((places,),) = made.sql("SELECT count(place) FROM manypages_pdfrequest")
+        most = max(most, int(str(places)))
+    assert 1 <= most <= READERS
+    assert made.sql("SELECT count(DISTINCT export_id), max(state), count(place) FROM manypages_pdfrequest") == [
+        (6, "asked", 0)
+    ], [(tmp_path / f"{n}.log").read_text() for n in range(4)]
+
+
 def test_two_real_beats_and_a_worker_make_one_export(system: Laptop, tmp_path: Path) -> None:
     made = shop(system, tmp_path, orders=20)
     made.manage("shell", stdin=SCHEDULE)
-    celery = (sys.executable, "-m", "celery", "-A", "shop")
+    celery = (PYTHON, "-m", "celery", "-A", "shop")
     beats = [tmp_path / f"beat-{number}.log" for number in (1, 2)]
     worker = ("worker", "-P", "solo", "-l", "info")
     beat = ("beat", "--pidfile=", "--max-interval", "1", "-l", "info")
@@ -101,7 +126,7 @@ def test_a_project_adds_few_lines() -> None:
 
 def test_the_migration_is_complete(tmp_path: Path) -> None:
     env = {"PDF_URL": "http://localhost", "PDF_TOKEN": "none", "SHOP_DATABASE": str(tmp_path / "none.sqlite3")}
-    command = [sys.executable, "manage.py", "makemigrations", "--check", "--dry-run", "manypages", "orders"]
+    command = [PYTHON, "manage.py", "makemigrations", "--check", "--dry-run", "manypages", "orders"]
     env |= {"PYTHONPATH": str(EXAMPLE.parents[1] / "client")}
     done = subprocess.run(command, cwd=EXAMPLE, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
