@@ -15,11 +15,12 @@ from functools import cached_property, lru_cache
 from math import ceil, inf
 from unicodedata import is_normalized
 
+from ...pdf.fonts import FontChain
 from ...pdf.fonts.characters import printable, shown_as_is
 from .broken_cells import Cell, broken_cell
 from .cells import Cells
 from .csv_rows import Row
-from .layout import Layout
+from .layout import Layout, advances_of
 
 STEPS = "Hn0"  # more characters fit when all of them are no wider than one of these
 WIDE = 2  # letters that may be wider than "n", in a text that is longer than wide letters allow
@@ -130,9 +131,8 @@ class CellTexts:
     @cached_property
     def _patterns(self) -> list[re.Pattern[str]]:
         """For each column, an expression for lines that certainly fit."""
-        end, advances = r"(?:\n|\Z)", self.layout.advances
-        lines = [fitting(place.inside, advances, advances.keys(), 0, end) for place in self.layout.places]
-        return [re.compile(f"(?:{line})+") for line in lines]
+        layout = self.layout
+        return [_fitting_lines(place.inside, layout.face, layout.size) for place in layout.places]
 
     @cached_property
     def _formatted(self) -> tuple[int, ...]:
@@ -162,6 +162,13 @@ class StandIns(dict[int, str]):
         count = max(1, ceil(width / self._advances[widest]))
         fits = [one for one, advance in self._advances.items() if advance * count >= width]
         return min(fits, key=self._advances.__getitem__) * count
+
+
+@lru_cache(64)  # each chunk has a layout of its own, mostly like the last one's
+def _fitting_lines(room: float, face: FontChain, size: float) -> re.Pattern[str]:
+    """Returns an expression for lines that certainly fit `room` points."""
+    advances, end = advances_of(face, size), r"(?:\n|\Z)"
+    return re.compile(f"(?:{fitting(room, advances, advances.keys(), 0, end)})+")
 
 
 def fitting(room: float, advances: Mapping[str, float], characters: Set[str], least: int, end: str) -> str:

@@ -119,11 +119,12 @@ class Layout:
     @property
     def advances(self) -> dict[str, float]:
         """Width of each ASCII character, or a little more: beside other fonts' characters, widths are rounded."""
-        return _advances(self.face, self.size)
+        return advances_of(self.face, self.size)
 
 
 @lru_cache(8)  # each chunk has a layout of its own, mostly like the last one's
-def _advances(face: FontChain, size: float) -> dict[str, float]:
+def advances_of(face: FontChain, size: float) -> dict[str, float]:
+    """Returns the width of each ASCII character in a font size; see Layout.advances."""
     widths = {chr(code): face.width(chr(code), 1000) for code in range(32, 127)}
     return {character: max(width, round(width)) * size / 1000 for character, width in widths.items()}
 
