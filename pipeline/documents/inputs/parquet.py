@@ -116,12 +116,15 @@ def _damage(what: str) -> Iterator[None]:
 
 
 def _metadata(file: RawIOBase, what: str) -> Any:
-    """Returns what the footer of a file says of it."""
+    """Returns what the footer of a file says of it. ValueError if it contradicts itself: rows would be lost."""
     from pyarrow import parquet
 
     _check_footer(file, what)
     found = parquet.read_metadata(file)
     _check_columns(found.schema.to_arrow_schema().names, what)
+    rows = [count for _, count, _ in _groups(found)]
+    if sum(rows) != found.num_rows or min(rows, default=0) < 0:
+        raise ValueError(f"its footer says {found.num_rows:,} rows, its row groups {sum(rows):,}")
     return found
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -80,7 +80,8 @@ def find(name: str) -> Query:
 
 def rows(query: Query, values: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """Yields the rows of a query: one statement in one read-only transaction, 500 rows at a time."""
-    with _translated(query), _connected(query) as connection:
+    count = 0
+    with _translated(query, lambda: count), _connected(query) as connection:
         from sqlalchemy import text
 
         statement = text(query.statement).bindparams(**values)
@@ -88,7 +89,7 @@ def rows(query: Query, values: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
             names = list(result.keys())
             if twice := [name for name in names if names.count(name) > 1]:
                 raise QueryFailed(f"The query {query.name} has two columns {twice[0]!r}; name them with AS.")
-            for row in result:
+            for count, row in enumerate(result, 1):  # noqa: B007  # an error tells it
                 yield dict(zip(names, row, strict=True))
 
 
@@ -167,8 +168,9 @@ def _url(query: Query) -> str:
 
 
 @contextmanager
-def _translated(query: Query) -> Iterator[None]:
-    """Translates errors, without their text: it may hold the statement, arguments or parts of the URL."""
+def _translated(query: Query, read: Callable[[], int]) -> Iterator[None]:
+    """Translates errors, without their text: it may hold the statement, arguments or parts of the URL. `read` tells
+    how many rows were read."""
     try:
         from sqlalchemy import exc
     except ImportError:
@@ -185,9 +187,13 @@ def _translated(query: Query) -> Iterator[None]:
             advice="Correct the environment variable, or add the driver to requirements.txt.",
         ) from None
     except (exc.OperationalError, exc.InterfaceError, exc.TimeoutError) as error:
-        raise DatabaseDown(f"The database of query {query.name} failed: {_kind(error)}.") from None
+        raise DatabaseDown(f"The database of query {query.name} failed{_after(read())}: {_kind(error)}.") from None
     except exc.SQLAlchemyError as error:
-        raise QueryFailed(f"The query {query.name} failed: {_kind(error)}.") from None
+        raise QueryFailed(f"The query {query.name} failed{_after(read())}: {_kind(error)}.") from None
+
+
+def _after(rows: int) -> str:
+    return f" after {rows:,} rows" if rows else ""
 
 
 def _kind(error: Any) -> str:

@@ -13,7 +13,11 @@ from pipeline.documents.inputs import sql
 from pipeline.documents.inputs.jsonl import encode_records
 from pipeline.documents.inputs.sql import Query
 from pipeline.errors import QueryFailed
+from pipeline.exports.request import ExportRequest
+from pipeline.services import Services
+from pipeline.tasks.submit import submit
 
+from ... import steps
 from ...postgres import postgres
 
 pytestmark = pytest.mark.xdist_group("postgres")  # one server for all, whoever runs them
@@ -83,6 +87,16 @@ def test_a_value_that_python_cannot_hold_keeps_its_text(
     statement = f"SELECT {value} AS v".replace(":", "\\:")  # else :00 would be an argument
     rows = sql.rows(Query("one", "SHOP_DATABASE_URL", statement), {})
     assert b"".join(encode_records(rows, "one")).decode() == f'{{"v":{expected}}}\n'
+
+
+def test_a_query_that_fails_after_many_rows_says_so_and_leaves_none(
+    shop: psycopg.Connection[Any], services: Services
+) -> None:
+    sql.register(Query("broken", ORDERS.database, "SELECT id, 1 / (4800 - id) AS share FROM orders"))
+    export_id = submit(services, ExportRequest("table", {"query": "broken"}, "shop")).export.id
+    with pytest.raises(QueryFailed, match=r"The query broken failed after [\d,]+ rows: DivisionByZero \(22012\)\."):
+        steps.plan(services, export_id)
+    assert not list(services.bucket.entries(f"exports/{export_id}/frozen/"))
 
 
 def test_a_query_cannot_write(shop: psycopg.Connection[Any]) -> None:

@@ -51,6 +51,20 @@ def records(data: bytes | None) -> list[dict[str, Any]]:
     return [msgspec.json.decode(line) for line in data.splitlines()]
 
 
+def test_a_footer_that_contradicts_itself_is_refused(tmp_path: Path) -> None:
+    data = as_parquet({"id": pa.array(range(1000))}, row_group_size=250)
+    places = [at for at in range(len(data)) if data.startswith(b"\xf4\x03", at)]  # 250, as a number of Thrift
+    refused = 0
+    for at in places:
+        spoilt = data[:at] + b"\xf2\x03" + data[at + 2 :]
+        counts = parquet.read_metadata(io.BytesIO(spoilt))
+        if [counts.row_group(n).num_rows for n in range(4)] != [250] * 4:
+            refused += 1
+            with pytest.raises(InvalidRequest, match="damaged: its footer says 1,000 rows, its row groups 999"):
+                taken(tmp_path, spoilt)
+    assert refused == 4
+
+
 NOON = dt.datetime(2026, 1, 31, 12, 0, 0, 5)
 TYPES: list[tuple[pa.Array, Any]] = [
     (pa.array([7], pa.int64()), 7),
