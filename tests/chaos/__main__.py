@@ -28,16 +28,19 @@ STAGE_RUNS = 40  # on one stage
 @click.option("--only", multiple=True, metavar="FAULT", help="Only this fault; may be repeated.")
 @click.option("--point", multiple=True, help="Only at this point; may be repeated.")
 @click.option("--defaults", is_flag=True, help="With the default timings of the settings, instead of short ones.")
+@click.option(
+    "--patience", default=1.0, show_default=True, help="How many times as long all may take: busy machines."
+)
 @click.option("--keep", type=click.Path(path_type=Path), help="Where to copy the logs of wrong runs.")
 def main(
     seed: int, count: int | None, minutes: float | None, first: int, only: Sequence[str], point: Sequence[str],
-    defaults: bool, keep: Path | None,
+    defaults: bool, patience: float, keep: Path | None,
 ) -> None:  # fmt: skip
     """Break services and processes on purpose, and check what is promised."""
     chosen = islice(runs(seed, only, point), first, None if count is None else first + count)
     deadline = time.monotonic() + minutes * 60 if minutes else float("inf")
     results: list[Result] = []
-    for result in performed(chosen, deadline, keep, defaults=defaults):
+    for result in performed(chosen, deadline, keep, defaults=defaults, patience=patience):
         print(result, flush=True)
         results.append(result)
     print("\n".join(table(results)))
@@ -45,13 +48,21 @@ def main(
 
 
 def performed(
-    chosen: Iterable[Run], deadline: float, keep: Path | None = None, *, defaults: bool = False
+    chosen: Iterable[Run],
+    deadline: float,
+    keep: Path | None = None,
+    *,
+    defaults: bool = False,
+    patience: float = 1.0,
 ) -> Iterator[Result]:
     """Do runs until the deadline. A wrong run ends its stage: what it left behind must not disturb the next one."""
     chosen = iter(chosen)
     while time.monotonic() < deadline and (waiting := deque(islice(chosen, STAGE_RUNS))):
         while waiting and time.monotonic() < deadline:
-            with tempfile.TemporaryDirectory() as folder, staged(Path(folder), defaults=defaults) as stage:
+            with (
+                tempfile.TemporaryDirectory() as folder,
+                staged(Path(folder), defaults=defaults, patience=patience) as stage,
+            ):
                 for result in _until_wrong(stage, waiting, deadline):
                     yield result
                     if keep and result.problems:

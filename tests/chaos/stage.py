@@ -147,7 +147,7 @@ class Stage:
 
 
 @contextmanager
-def staged(folder: Path, *, defaults: bool = False) -> Iterator[Stage]:
+def staged(folder: Path, *, defaults: bool = False, patience: float = 1.0) -> Iterator[Stage]:
     """Run the system, with short timings or with the defaults of its settings. It is ended after the block."""
     gate = Gate()
     redis, mail = TcpProxy(gate, "redis", redis_texts), TcpProxy(gate, "smtp", mail_texts)
@@ -167,7 +167,7 @@ def staged(folder: Path, *, defaults: bool = False) -> Iterator[Stage]:
         direct = S3Bucket.open(replace(running.settings, s3_endpoint_url=f"http://{s3.upstream}"))
         stage = Stage(
             running, gate, redis, mail, s3, heroku, disk, direct, services, running.web, running.valkey.pid,
-            running.valkey.port, LONGER if defaults else 1.0,
+            running.valkey.port, patience * (LONGER if defaults else 1.0),
         )  # fmt: skip
         put_photos(direct)
         stack.callback(lambda: stage.web.end(2))

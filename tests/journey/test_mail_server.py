@@ -51,7 +51,11 @@ def mails(server: Running) -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize(
     ("mood", "problem"),
-    [({"on_login": False}, "answered 535"), ({"on_recipient": "451 4.7.1 Greylisted"}, "(451)"), ({}, "reset")],
+    [
+        ({"on_login": False}, "answered 535"),
+        ({"on_recipient": "451 4.7.1 Greylisted"}, "(451)"),
+        ({}, "The mail server"),
+    ],
     ids=["refused", "greylisted", "down"],
 )
 @pytest.mark.parametrize("seconds", LOOK_SECONDS)
