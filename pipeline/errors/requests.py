@@ -45,8 +45,29 @@ class NotSignedIn(PipelineError):
     http_status = 401
 
 
+class SignInFailed(PipelineError):
+    """A person could not be signed in by OpenID Connect. `text` is the message with {names} for its `values`."""
+
+    exit_code = 7
+    http_status = 403
+
+    def __init__(self, text: str, *, advice: str | None = None, **values: str) -> None:
+        super().__init__(text.format(**values), advice=advice)
+        self.text = text
+        self.values = values
+
+
+class ProviderDown(SignInFailed):
+    """The issuer of identities (OpenID Connect) does not answer, or not as it must."""
+
+    retry = True
+    exit_code = 6
+    http_status = 503
+    advice = "Check OIDC_ISSUER with `python -m pipeline doctor`."
+
+
 class NotAllowed(PipelineError):
-    """A token may not do this."""
+    """A token, or a person by its role, may not do this."""
 
     exit_code = 7
     http_status = 403

@@ -31,12 +31,16 @@ KEPT = "kept"
 
 @dataclass(frozen=True)
 class Upload:
-    """A file that is being handed in: `size` and `part` in bytes. `size` is None if the caller does not know it."""
+    """A file that is being handed in: `size` and `part` in bytes. `size` is None if the caller does not know it.
+
+    `person`: who hands it in, of several with one owner.
+    """
 
     id: str
     key: str
     size: int | None
     part: int
+    person: str = ""
 
     @property
     def folder(self) -> str:
@@ -53,12 +57,13 @@ _uploads = msgspec.json.Decoder(Upload)  # made while there is one thread, see e
 
 
 class Uploads:
-    """The files that one owner hands in. `limit`: the bytes that a file may have."""
+    """The files that one owner hands in, or one person of it. `limit`: the bytes that a file may have."""
 
-    def __init__(self, bucket: Bucket, owner: str, limit: int) -> None:
+    def __init__(self, bucket: Bucket, owner: str, limit: int, person: str = "") -> None:
         self._bucket = bucket
         self._folder = folder_of(owner)
         self._limit = limit
+        self._person = person
 
     def begin(self, name: str, size: int | None, beside: str | None) -> Upload:
         """Begin a file; `beside` is the id of an earlier one, whose folder it joins."""
@@ -67,17 +72,18 @@ class Uploads:
         file_id = new_id()
         folder = self.find(beside).folder if beside else file_id
         key = f"{self._folder}{folder}/{file_id}-{_plain(name)}"
-        upload = Upload(file_id, key, size, max(PART, -(-self._limit // MAX_PARTS)))
+        upload = Upload(file_id, key, size, max(PART, -(-self._limit // MAX_PARTS)), self._person)
         self._bucket.put(_mark(file_id), msgspec.json.encode(upload), new=True)
         if not upload.whole:
             self._bucket.begin_upload(key, "application/octet-stream")
         return upload
 
     def find(self, file_id: str) -> Upload:
-        """Return a file that no export uses yet. Raises NotFound, also for files of other owners."""
+        """Return a file that no export uses yet. Raises NotFound, also for files of other owners and people."""
         stored = self._bucket.get(_mark(file_id)) if is_id(file_id) else None
         upload = _uploads.decode(stored.data) if stored else None
-        if upload is None or not upload.key.startswith(self._folder):
+        mine = upload and upload.key.startswith(self._folder) and self._person in ("", upload.person)
+        if upload is None or not mine:
             raise NotFound(f"There is no input {file_id}, or an export uses it already.", field="id")
         return upload
 

@@ -13,8 +13,10 @@ from typing import Any
 
 from ..errors import InvalidSetting
 from ..logs import LogFormat
+from . import oidc
 from .environment import Environment
 from .memory import MIB, memory_limit
+from .oidc import Oidc
 from .tokens import Scope, Token
 
 __all__ = ["BYTES_PER_PIXEL", "MAX_KEEPER_SECONDS", "MIB", "Scope", "Settings", "Token", "log_format"]
@@ -43,6 +45,7 @@ class Settings:
     # sign-in, mail and links
     secret_keys: tuple[str, ...] = field(repr=False)
     panel_password: str | None = field(repr=False)
+    oidc: Oidc | None
     api_tokens: Mapping[str, Token] = field(repr=False)
     owner_running: int
     owner_per_hour: int
@@ -172,6 +175,7 @@ def _access(env: Environment) -> dict[str, Any]:
     return {
         "secret_keys": tuple(env.text("SECRET_KEY").split()),
         "panel_password": env.text("PANEL_PASSWORD") or None,
+        "oidc": oidc.read(env),
         "api_tokens": env.tokens("API_TOKENS"),
         "owner_running": env.integer("OWNER_RUNNING", 0, least=0),
         "owner_per_hour": env.integer("OWNER_PER_HOUR", 0, least=0),

@@ -1,4 +1,4 @@
-"""Tokens of the HTTP API: whose they are, and what they may do. Pure."""
+"""What callers may do: tokens of the HTTP API, and people. Pure."""
 
 from __future__ import annotations
 
@@ -7,11 +7,15 @@ from enum import IntEnum
 
 
 class Scope(IntEnum):
-    """What a token may do; each also what those above it may."""
+    """What a caller may do; each also what those above it may."""
 
     READ = 1  # look at exports, and download
     ASK = 2  # request exports, hand inputs in, retry
-    ALL = 3  # cancel and remove exports
+    ALL = 3  # cancel and remove exports; for a person also those of others
+
+
+ROLES = {"view": Scope.READ, "ask": Scope.ASK, "operate": Scope.ALL}
+"""What the scopes of people are called."""
 
 
 @dataclass(frozen=True)

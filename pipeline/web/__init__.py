@@ -20,11 +20,10 @@ from ..tasks.app import open_with_celery
 from ..tasks.beside import Beside
 from ..tasks.child_pipe import ChildPipe
 from ..tasks.preview import Previews
-from . import errors, metrics, moved, overview, panel, previews, routes, words
+from . import errors, metrics, moved, overview, panel, previews, routes, sessions, sign_in, words
 from .auth import EXTENSION
 from .recent import Recent
 
-SESSION_HOURS = 12
 YEAR = 365 * 86400
 
 
@@ -41,9 +40,10 @@ def create_app(services: Services | None = None) -> Flask:
     app.extensions[EXTENSION] = services
     app.extensions[overview.EXTENSION] = Recent(services)
     app.extensions[previews.EXTENSION] = Previews(pipe)
+    app.extensions[sign_in.EXTENSION] = sign_in.open_issuer(settings)
     app.config.update(_config(settings))
     app.url_map.merge_slashes = False  # its redirects use the Host header, which the client chooses
-    for each in (routes, overview, moved, panel, metrics):
+    for each in (routes, overview, moved, panel, sign_in, metrics):
         app.register_blueprint(each.blueprint)
     app.context_processor(words.for_templates)
     errors.install(app)
@@ -72,7 +72,7 @@ def _config(settings: Settings) -> dict[str, object]:
         "SECRET_KEY": settings.secret_keys[0],
         "SECRET_KEY_FALLBACKS": list(settings.secret_keys[1:]),
         "MAX_CONTENT_LENGTH": settings.max_body_bytes,
-        "PERMANENT_SESSION_LIFETIME": timedelta(hours=SESSION_HOURS),
+        "PERMANENT_SESSION_LIFETIME": timedelta(hours=sessions.HOURS),
         "SESSION_REFRESH_EACH_REQUEST": False,  # the session ends 12 hours after sign-in, used or not
         "SESSION_COOKIE_NAME": "pipeline",
         "SESSION_COOKIE_HTTPONLY": True,

@@ -28,7 +28,7 @@ from ..scaler.quotes import represent
 from ..tasks import again, flow
 from ..tasks.submit import Submitted
 from ..tasks.submit import submit as submit_request
-from .auth import name_of_caller, owner, services
+from .auth import SAFE_METHODS, caller, name_of_caller, need_change, owner, services
 from .bodies import body_as, query_as
 from .errors import json_answer
 
@@ -104,7 +104,7 @@ def submit() -> Response:
     volume = VolumeLimit(body.volume_pages, body.volume_bytes)
     wanted = ExportRequest(
         body.document, body.params, name, body.notify, body.key, body.chunk_pages, volume, body.keep_inputs,
-        body.within, body.subject or "", body.webhook or "", body.return_url or "", body.content,
+        body.within, _subject(body), body.webhook or "", body.return_url or "", body.content,
     )  # fmt: skip
     return _accepted(submit_request(s, wanted, Quotas.of(s.settings)))
 
@@ -212,6 +212,14 @@ def _accepted(submitted: Submitted) -> Response:
     return response
 
 
+def _subject(body: ExportBody) -> str:
+    """Return who asks: a person for itself, else the end user whom the request names."""
+    person = caller().person
+    if person and body.subject not in (None, person):
+        raise InvalidRequest("People ask for themselves; leave subject out.", field="subject")
+    return person or body.subject or ""
+
+
 def _key() -> str | None:
     """Return the key of the header Idempotency-Key: in quotes, as the IETF's draft has it, or without."""
     sent = request.headers.get("Idempotency-Key", "").strip()
@@ -230,6 +238,8 @@ def _own(export_id: str) -> Export:
     export = services().exports.load(export_id)
     if export.owner != name:
         raise NoExport(f"There is no export {export_id}.")
+    if request.method not in SAFE_METHODS:
+        need_change(export)
     return export
 
 

@@ -1,29 +1,65 @@
-"""The services and the owner of a request.
+"""The services and the caller of a request, and what it may do.
 
-People sign in with the panel's password and get a session cookie. Programs send a bearer token.
+People sign in and get a session cookie (sessions.py). Programs send a bearer token.
 """
 
 from __future__ import annotations
 
-import hashlib
 import hmac
-import secrets
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import cast
 from urllib.parse import urlsplit
 
-from flask import current_app, request, session
+from flask import current_app, request
 from werkzeug.exceptions import Forbidden
 
-from ..errors import NotAllowed, NotSignedIn, RedisDown
+from ..errors import NotAllowed, NotSignedIn
+from ..exports.export import Export
 from ..services import Services
-from ..settings import Scope, Settings, Token
+from ..settings import Scope, Token
+from . import sessions
+from .people import role
 
 EXTENSION = "pipeline"
 PANEL_OWNER = "panel"
-FORM_TOKEN = "form"  # noqa: S105  # a key in the session
-SIGN_INS_PER_MINUTE = 10
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who calls: the owner of its exports, and what it may do.
+
+    `person` is the name of a person who signed in by OpenID Connect; the one who knows the password has none. The
+    exports that a person asks for are of the owner `panel`, and the person is their subject.
+    """
+
+    owner: str
+    scope: Scope
+    person: str = ""
+
+    @property
+    def name(self) -> str:
+        """The name for the log."""
+        return self.person or self.owner
+
+    @property
+    def role(self) -> str:
+        """The role of a person: view, ask or operate."""
+        return role(self.scope)
+
+    @property
+    def may_ask(self) -> bool:
+        return self.scope >= Scope.ASK
+
+    def may_change(self, export: Export) -> bool:
+        """Return whether it may cancel, remove, retry or repeat an export.
+
+        A person may do so with its own, or with all if its role is operate.
+        """
+        if not self.person or self.scope is Scope.ALL:
+            return self.may_ask
+        return self.may_ask and (export.owner, export.subject) == (self.owner, self.person)
 
 
 def services() -> Services:
@@ -37,23 +73,36 @@ def owner() -> str:
 
 
 def name_of_caller() -> str:
-    """Return who calls, for the log: the owner's name, or `link` for a signed link without a session."""
+    """Return who calls, for the log: a person, a token's name, or `link` for a signed link without a session."""
     try:
-        return owner()
+        return caller().name
     except NotSignedIn:
         return "link"
 
 
-def need(scope: Scope) -> None:
-    """Raise NotAllowed if the caller may not do this, and as `caller`."""
-    if (found := caller()).scope < scope:
-        words = (
-            f"The token of {found.owner} has the scope {found.scope.name.lower()}; this needs {scope.name.lower()}."
-        )
-        raise NotAllowed(words)
+def need(scope: Scope) -> Caller:
+    """Return the caller. Raises NotAllowed if it may not do this, and as `caller`."""
+    found = caller()
+    if found.scope >= scope:
+        return found
+    if found.person:
+        raise _not_allowed(f"The role of {found.person} is {found.role}; this needs {role(scope)}.")
+    raise NotAllowed(
+        f"The token of {found.owner} has the scope {found.scope.name.lower()}; this needs {scope.name.lower()}."
+    )
 
 
-def caller() -> Token:
+def need_change(export: Export) -> None:
+    """Raise NotAllowed for a person who may not change this export."""
+    if not (found := caller()).may_change(export):
+        raise _not_allowed(f"Export {export.id} is not one of {found.person}, whose role is {found.role}.")
+
+
+def _not_allowed(words: str) -> NotAllowed:
+    return NotAllowed(words, advice="Ask the operator of this app for another role, then sign in again.")
+
+
+def caller() -> Caller:
     """Return who calls: the owner of the token, or of the session.
 
     Raises NotSignedIn without a valid token or session, and Forbidden for a write with a session that a page of
@@ -64,22 +113,22 @@ def caller() -> Token:
         found = _token(settings.api_tokens)
         if found is None:
             raise _wrong_token()
-        return found
-    if not _has_session(settings):
+        return Caller(found.owner, found.scope)
+    person = sessions.find(settings)
+    if person is None:
         raise NotSignedIn(
             "You are not signed in.",
             advice="Sign in on the panel, or send the header Authorization: Bearer <token>.",
         )
     if request.method not in SAFE_METHODS:
         _refuse_foreign_write()
-    return Token(PANEL_OWNER)
+    return Caller(PANEL_OWNER, person.scope, person.name)
 
 
-def person() -> str:
-    """Return the owner's name of a person who is signed in. Raises Forbidden for a token, and as `owner` does."""
+def only_people() -> None:
+    """Raise Forbidden for a token."""
     if "Authorization" in request.headers:
         raise Forbidden("This is for people who are signed in; programs use /v1.")
-    return owner()
 
 
 def _wrong_token() -> NotSignedIn:
@@ -92,7 +141,7 @@ def _wrong_token() -> NotSignedIn:
 def signed_in() -> bool:
     """Return whether the request has a valid token or session."""
     try:
-        owner()
+        caller()
     except NotSignedIn:
         return False
     return True
@@ -104,40 +153,6 @@ def may_read_metrics() -> bool:
     own = {settings.metrics_token: Token("metrics")} if settings.metrics_token else {}
     tokens = {**settings.api_tokens, **own}
     return settings.metrics_public or ("Authorization" in request.headers and _token(tokens) is not None)
-
-
-def sign_in(password: str) -> bool:
-    """Start a session if this is the panel's password. Returns whether it is."""
-    settings = services().settings
-    if settings.panel_password is None or not _same(password, settings.panel_password):
-        return False
-    session.clear()
-    session.permanent = True
-    session["proof"] = _proofs(settings, settings.panel_password)[0]
-    session[FORM_TOKEN] = secrets.token_urlsafe()
-    return True
-
-
-def form_token() -> str:
-    """Return the CSRF token of the panel's forms."""
-    return str(session.get(FORM_TOKEN, ""))
-
-
-def sign_out(token: str) -> None:
-    """End the session, if there is one. Raises Forbidden without the CSRF token."""
-    if FORM_TOKEN not in session:
-        return  # another site's request has no session cookie; clearing would remove the user's
-    if not _same(token, form_token()):
-        raise Forbidden("Sign out on the panel.")
-    session.clear()
-
-
-def may_try_sign_in() -> bool:
-    """Count a sign-in attempt. Returns False over 10 per minute and address; True while Redis is down."""
-    try:
-        return services().redis.counters.allow(f"sign-in:{request.remote_addr}", SIGN_INS_PER_MINUTE)
-    except RedisDown:
-        return True
 
 
 def comes_from_elsewhere() -> bool:
@@ -158,7 +173,7 @@ def _token(tokens: Mapping[str, Token]) -> Token | None:
     """Return what the bearer token stands for. Compares with each in constant time, so timing reveals nothing."""
     offered, found = _offered(), None
     for token, each in tokens.items():
-        if _same(offered, token):
+        if hmac.compare_digest(offered.encode(), token.encode()):
             found = each
     return found
 
@@ -168,19 +183,3 @@ def _offered() -> str:
     # Not parsed by Werkzeug (3.1.9): it fails on "Basic ÿ" and splits a token that contains "=".
     scheme, _, rest = request.headers["Authorization"].partition(" ")
     return rest.strip() if scheme.lower() == "bearer" else ""
-
-
-def _has_session(settings: Settings) -> bool:
-    password, proof = settings.panel_password, session.get("proof")
-    if password is None or proof is None:
-        return False
-    return any(_same(proof, valid) for valid in _proofs(settings, password))
-
-
-def _proofs(settings: Settings, password: str) -> list[str]:
-    """Return a session's possible proofs of the password. A changed password ends every session."""
-    return [hmac.new(key.encode(), password.encode(), hashlib.sha256).hexdigest() for key in settings.secret_keys]
-
-
-def _same(one: str, other: str) -> bool:
-    return hmac.compare_digest(one.encode(), other.encode())

@@ -142,5 +142,5 @@ def _answer(status: int, error: Told) -> Response:
 
 def _wants_page() -> bool:
     """Return whether the client prefers HTML. By default the panel answers HTML and the API JSON."""
-    order = (PAGE, JSON) if request.blueprint == "panel" else (JSON, PAGE)
+    order = (PAGE, JSON) if request.blueprint in ("panel", "sign_in") else (JSON, PAGE)
     return request.accept_mimetypes.best_match(order, default=order[0]) == PAGE

@@ -11,7 +11,7 @@ from msgspec import Meta
 
 from ..exports.uploads import Upload, Uploads
 from ..exports.views import API
-from .auth import owner, services
+from .auth import caller, services
 from .bodies import body_as
 from .errors import json_answer
 
@@ -111,8 +111,8 @@ def remove(file_id: str) -> Response:
 
 
 def _uploads() -> Uploads:
-    s = services()
-    return Uploads(s.bucket, owner(), s.settings.max_input_bytes)
+    s, who = services(), caller()
+    return Uploads(s.bucket, who.owner, s.settings.max_input_bytes, who.person)
 
 
 def _shown(upload: Upload, done: Mapping[int, int] | None, url: str | None = None) -> InputShown:

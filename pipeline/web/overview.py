@@ -21,24 +21,18 @@ from ..exports.removal import remove
 from ..scaler.quotes import represent
 from ..tasks import again, flow
 from .api import to_file
-from .auth import person, services
+from .auth import caller, need_change, only_people, services
 from .errors import json_answer
 from .forms import params_in_words
 
 blueprint = Blueprint("overview", __name__, url_prefix="/panel")
+blueprint.before_request(only_people)  # tokens see their own exports, by the API
 EXTENSION = "overview"
 LISTED = 20
 LOGGED = 15
 LOOKED_AT = 256  # chunks whose leases are looked up; those at work are among the first that are left
 
 
-@blueprint.before_request
-def only_people() -> None:
-    """Refuse tokens: they see their own exports, by the API."""
-    person()
-
-
-@blueprint.get("/exports")
 def recent() -> Response:
     """List all exports, newest first, a page at a time.
 
@@ -59,7 +53,6 @@ def recent() -> Response:
     return _conditional({"exports": [_row(export) for export in page.exports], "next": page.after})
 
 
-@blueprint.get("/exports/<export_id>")
 def show(export_id: str) -> Response:
     """Show an export, who asked for it, how it was made, and the newest of its log: `log` says how many."""
     s, export = services(), services().exports.load(export_id)
@@ -78,14 +71,14 @@ def show(export_id: str) -> Response:
             "log": {"entries": entries, "all": number, "most": log.MOST},
             "params": params_in_words(export.document, export.params),
             "known": export.document in documents.names(),
+            "may_change": caller().may_change(export),
         }
     )
 
 
-@blueprint.delete("/exports/<export_id>")
 def cancel_or_remove(export_id: str) -> Response:
     """Cancel what runs, and remove what is over: 204."""
-    s, export = services(), services().exports.load(export_id)
+    s, export = services(), _changeable(export_id)
     if not export.state.over:
         flow.cancel(s, export_id)
     else:
@@ -95,32 +88,38 @@ def cancel_or_remove(export_id: str) -> Response:
     return Response(status=204)
 
 
-@blueprint.post("/exports/<export_id>/retry")
 def retry(export_id: str) -> Response:
     """Let a failed export go on: 204."""
-    again.retry(services(), export_id)
+    again.retry(services(), _changeable(export_id).id)
     return Response(status=204)
 
 
-@blueprint.post("/exports/<export_id>/again")
 def ask_again(export_id: str) -> Response:
     """Request the same again for its owner, as a new export: its id."""
     s = services()
-    submitted = again.again(s, s.exports.load(export_id))
+    submitted = again.again(s, _changeable(export_id))
     return json_answer({"id": submitted.export.id, "queued": submitted.queued}, 202)
 
 
-@blueprint.get("/exports/<export_id>/download")
-@blueprint.get("/exports/<export_id>/download/<int:volume>")
-def download(export_id: str, volume: int = 0) -> AnyResponse:
+def download(export_id: str) -> AnyResponse:
+    return to_file(services().exports.load(export_id))
+
+
+def download_volume(export_id: str, volume: int) -> AnyResponse:
     return to_file(services().exports.load(export_id), volume)
 
 
-@blueprint.get("/scaler")
 def scaler() -> Response:
     """Show workers and limits, the last decisions, and samples of the last hour."""
     decisions = services().redis.decisions
     return _conditional({"scaler": decisions.state(), "decisions": decisions.latest(), "history": decisions.hour()})
+
+
+def _changeable(export_id: str) -> Export:
+    """Return an export that the person may change. Raises NotAllowed."""
+    export = services().exports.load(export_id)
+    need_change(export)
+    return export
 
 
 def _row(export: Export) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The panel's pages: a form for each document, exports, workers; sign-in, and the links in mails."""
+"""The panel's pages: a form for each document, exports, workers; and the links in mails."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, redirect, render_template, request
-from werkzeug.exceptions import Forbidden, RequestEntityTooLarge
 from werkzeug.wrappers import Response as AnyResponse
 
 from .. import documents
@@ -17,22 +16,27 @@ from ..documents.inputs import INPUTS, PICTURES
 from ..errors import StoreDown
 from ..exports.export import State
 from ..exports.links import Links
-from . import auth
+from ..exports.uploads import UPLOADS
+from ..settings import Scope
+from . import auth, sessions
 from .api import to_file
 from .errors import local_path
 from .forms import forms
 
 blueprint = Blueprint("panel", __name__)
-MAX_FORM = 8192  # bytes
 MAX_LISTINGS = 100
 LISTINGS = (".jsonl", ".csv", ".parquet")
 LOOKED_AT = 3000  # objects: three requests, however many files lie below inputs/
-NO_PASSWORD = "Sign-in is not configured. Set PANEL_PASSWORD for the web process."  # noqa: S105  # a message
 
 
 @blueprint.get("/")
 def home() -> AnyResponse:
-    """Show the page on which people request a document; its files go straight to the bucket."""
+    """Show the page on which people request a document; its files go straight to the bucket.
+
+    One who may only look is sent to the exports.
+    """
+    if auth.signed_in() and not auth.caller().may_ask:
+        return redirect("/all")
     pictures = " ".join(PICTURES)
     response = _page("ask.html", lambda: {"forms": forms(), "listings": _listings(), "pictures": pictures})
     policy = f"default-src 'self'; connect-src 'self' {_bucket()}; base-uri 'none'; frame-ancestors 'none'"
@@ -59,43 +63,6 @@ def workers() -> AnyResponse:
     return _page("workers.html", dict)
 
 
-@blueprint.before_request
-def refuse_large_forms() -> None:
-    """Refuse a form that gunicorn did not read before it gave a thread, see connections.py."""
-    if request.method == "POST" and (
-        "Transfer-Encoding" in request.headers or (request.content_length or 0) > MAX_FORM
-    ):
-        raise RequestEntityTooLarge
-
-
-@blueprint.get("/sign-in")
-def ask_password() -> AnyResponse:
-    target = local_path(request.args.get("next", ""))
-    return redirect(target) if auth.signed_in() else _sign_in_page(target)
-
-
-@blueprint.post("/sign-in")
-def sign_in() -> AnyResponse:
-    """Start a session if the password is right. Ten attempts per minute and address."""
-    target = local_path(request.form.get("next", ""))
-    # With the policy no-referrer, browsers send "null" as the origin of a form.
-    if auth.comes_from_elsewhere() and request.headers["Origin"] != "null":
-        raise Forbidden("Sign in on the panel.")
-    if not auth.may_try_sign_in():
-        response = _sign_in_page(target, "Too many attempts. Wait a minute.", 429)
-        response.headers["Retry-After"] = "60"
-        return response
-    if not auth.sign_in(request.form.get("password", "")):
-        return _sign_in_page(target, "The password is wrong.", 401)
-    return redirect(target, 303)
-
-
-@blueprint.post("/sign-out")
-def sign_out() -> AnyResponse:
-    auth.sign_out(request.form.get("token", ""))
-    return redirect("/sign-in", 303)
-
-
 @blueprint.get("/d/<token>")
 @blueprint.get("/d/<token>/<int:volume>")
 def follow_link(token: str, volume: int = 0) -> AnyResponse:
@@ -119,15 +86,8 @@ def _page(template: str, values: Callable[[], dict[str, Any]]) -> AnyResponse:
     """Return a page for people who are signed in; others are sent to sign in."""
     if not auth.signed_in():
         return redirect("/sign-in" if request.path == "/" else f"/sign-in?next={local_path(request.path)}")
-    return Response(render_template(template, token=auth.form_token(), **values()))
-
-
-def _sign_in_page(target: str, problem: str = "", status: int = 200) -> Response:
-    configured = auth.services().settings.panel_password is not None
-    if not configured:
-        problem, status = NO_PASSWORD, 403 if request.method == "POST" else 200
-    page = render_template("sign_in.html", target=target, problem=problem, configured=configured)
-    return Response(page, status)
+    shown = {"token": sessions.form_token(), "caller": auth.need(Scope.READ)}
+    return Response(render_template(template, **shown, **values()))
 
 
 def _bucket() -> str:
@@ -139,9 +99,18 @@ def _bucket() -> str:
 
 
 def _listings() -> list[str]:
-    """Return keys of listings to choose from. Any other key can be typed."""
+    """Return keys of listings to choose from. Any other key can be typed. What callers handed in is theirs."""
     entries = islice(auth.services().bucket.entries(INPUTS), LOOKED_AT)
     try:
-        return list(islice((entry.key for entry in entries if entry.key.endswith(LISTINGS)), MAX_LISTINGS))
+        return list(
+            islice(
+                (
+                    entry.key
+                    for entry in entries
+                    if entry.key.endswith(LISTINGS) and not entry.key.startswith(UPLOADS)
+                ),
+                MAX_LISTINGS,
+            )
+        )
     except StoreDown:
         return []  # the page shows the error when an export is requested

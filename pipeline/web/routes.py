@@ -1,4 +1,8 @@
-"""The HTTP API in one table: what is registered, and what its description says (GET /v1/openapi.json)."""
+"""All operations in two tables: what is registered, and what each needs.
+
+The HTTP API (/v1), whose description is made from its table (GET /v1/openapi.json), and what the panel's pages ask
+for beyond it (/panel).
+"""
 
 from __future__ import annotations
 
@@ -10,11 +14,11 @@ from typing import Any
 from flask import Blueprint, Response
 from werkzeug.wrappers import Response as AnyResponse
 
-from ..exports import views
+from ..exports import audit, views
 from ..exports.views import API
 from ..settings import Scope
 from ..tasks.preview import Preview
-from . import api, documents, inputs, previews, scaling
+from . import api, documents, inputs, overview, previews, scaling
 from .auth import need, services
 from .errors import json_answer
 from .openapi import describe
@@ -40,7 +44,7 @@ class Route:
 
     @property
     def scope(self) -> Scope:
-        """What a token needs for it."""
+        """What a caller needs for it."""
         return self.own_scope or SCOPES[self.method]
 
     @property
@@ -54,8 +58,8 @@ class Route:
 
         @wraps(self.do)
         def view(**named: Any) -> AnyResponse:
-            need(self.scope)
-            return self.do(**named)
+            with audit.doing(need(self.scope).name):
+                return self.do(**named)
 
         return view
 
@@ -90,5 +94,18 @@ ROUTES = (
     Route("GET", "/schedules", scaling.schedules, {200: scaling.Schedules}),
     Route("GET", "/openapi.json", description, {200: dict}),
 )
-for route in ROUTES:
-    blueprint.add_url_rule(route.path, route.name, route.view, methods=[route.method])
+UNSAID: Answers = {}
+OF_THE_PANEL = (
+    Route("GET", "/exports", overview.recent, UNSAID),
+    Route("GET", EXPORT, overview.show, UNSAID),
+    # A person may do the next three with its own exports; with those of others, one whose role is operate.
+    Route("DELETE", EXPORT, overview.cancel_or_remove, UNSAID, own_scope=Scope.ASK),
+    Route("POST", f"{EXPORT}/retry", overview.retry, UNSAID),
+    Route("POST", f"{EXPORT}/again", overview.ask_again, UNSAID),
+    Route("GET", f"{EXPORT}/download", overview.download, UNSAID),
+    Route("GET", f"{EXPORT}/download/<int:volume>", overview.download_volume, UNSAID),
+    Route("GET", "/scaler", overview.scaler, UNSAID),
+)
+for where, routes in ((blueprint, ROUTES), (overview.blueprint, OF_THE_PANEL)):
+    for route in routes:
+        where.add_url_rule(route.path, route.name, route.view, methods=[route.method])

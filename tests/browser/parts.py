@@ -15,9 +15,9 @@ PATIENCE = 180_000  # ms; others use the machine at the same time
 
 
 @contextmanager
-def served(app: Callable[..., Any]) -> Iterator[str]:
-    """Serve a WSGI app on a free port; its address."""
-    server = make_server("127.0.0.1", 0, app, threaded=True)
+def served(app: Callable[..., Any], port: int = 0) -> Iterator[str]:
+    """Serve a WSGI app on a port, a free one if none is given; its address."""
+    server = make_server("127.0.0.1", port, app, threaded=True)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:

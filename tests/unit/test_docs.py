@@ -27,7 +27,8 @@ DOCS = [*sorted(ROOT.glob("*.md")), ROOT / "client/README.md", *sorted((ROOT / "
 
 def variables() -> set[str]:
     """Every environment variable that the settings read."""
-    return set(re.findall(r'env\.[a-z]+\(\s*"([A-Z0-9_]+)"', (ROOT / "pipeline/settings/__init__.py").read_text()))
+    text = "".join(path.read_text() for path in (ROOT / "pipeline/settings").glob("*.py"))
+    return set(re.findall(r'env\.[a-z]+\(\s*"([A-Z0-9_]+)"', text))
 
 
 def test_every_setting_is_documented() -> None:

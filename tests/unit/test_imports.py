@@ -34,6 +34,8 @@ DOORS = {
     "billiard": "tasks/",
     "heroku3": "scaler/",
     "prometheus_client": "web/metrics.py",
+    "authlib": "adapters/oidc.py",
+    "joserfc": "adapters/oidc.py",
     "reportlab": "pdf/",
     "pypdf": "pdf/",
     "pypdfium2": "pdf/picture.py",
@@ -169,12 +171,25 @@ def says_pure(path: Path) -> bool:
     return "pure" in words.lower().replace(".", " ").replace(";", " ").split()
 
 
+def loaded_with(module: str) -> set[str]:
+    """The modules of the package that are loaded when this one is imported."""
+    found, todo = set[str](), [module]
+    while todo:
+        if (each := todo.pop()) in modules() and each not in found:
+            found.add(each)
+            todo += imports(each, at_once=True)
+    return found
+
+
 def test_wiring_does_not_load_the_client_of_heroku() -> None:
     """It takes a tenth of a second; only processes that scale need it."""
-    loaded, todo = set[str](), ["pipeline.services"]
-    while todo:
-        if (module := todo.pop()) in modules() and module not in loaded:
-            loaded.add(module)
-            todo += imports(module, at_once=True)
-    assert "pipeline.scaler.usage" in loaded
-    assert "pipeline.scaler.heroku" not in loaded
+    found = loaded_with("pipeline.services")
+    assert "pipeline.scaler.usage" in found
+    assert "pipeline.scaler.heroku" not in found
+
+
+def test_the_web_process_and_the_doctor_do_not_load_the_client_of_an_issuer() -> None:
+    """It takes 14 MB; only where OIDC_ISSUER is set it is needed."""
+    assert "pipeline.web.sign_in" in loaded_with("pipeline.web")
+    for module in ("pipeline.web", "pipeline.cli.doctor", "pipeline.tasks.worker"):
+        assert "pipeline.adapters.oidc" not in loaded_with(module)

@@ -10,9 +10,13 @@ from pipeline.errors import InvalidSetting
 from pipeline.scaler.learned import Learned
 from pipeline.scaler.prices import price
 from pipeline.scaler.quotes import quotes_for_pages
-from pipeline.settings import MAX_KEEPER_SECONDS, MIB, Settings
+from pipeline.settings import MAX_KEEPER_SECONDS, MIB, Scope, Settings
 from pipeline.settings.memory import memory_limit
 
+OIDC = {
+    "OIDC_ISSUER": "https://login.example.org", "OIDC_CLIENT_ID": "pdfs", "OIDC_CLIENT_SECRET": "hush-8",
+    "OIDC_ROLES": 'operate=group:admins "ask=group:PDF users" view=domain:@Example.org ask=email:Ann@x.org',
+}  # fmt: skip
 V1 = "sys/fs/cgroup/memory/memory.limit_in_bytes"
 V2 = "sys/fs/cgroup/memory.max"
 
@@ -57,6 +61,16 @@ def test_a_setting_overrides_the_machine() -> None:
         ({"API_TOKENS": "no-token"}, "API_TOKENS"),
         ({"API_TOKENS": "shop:write=long-enough"}, "API_TOKENS"),
         ({"API_TOKENS": ":read=long-enough"}, "API_TOKENS"),
+        ({"OIDC_ISSUER": "login.example.org"}, "OIDC_ISSUER"),
+        ({"OIDC_ISSUER": "http://login.example.org"}, "OIDC_ISSUER"),
+        (OIDC | {"OIDC_CLIENT_ID": ""}, "OIDC_CLIENT_ID"),
+        (OIDC | {"OIDC_CLIENT_SECRET": ""}, "OIDC_CLIENT_SECRET"),
+        (OIDC | {"OIDC_ROLES": ""}, "OIDC_ROLES"),
+        (OIDC | {"OIDC_ROLES": "admin=anyone"}, "OIDC_ROLES"),
+        (OIDC | {"OIDC_ROLES": "view=admins"}, "OIDC_ROLES"),
+        (OIDC | {"OIDC_ROLES": "view=group:"}, "OIDC_ROLES"),
+        (OIDC | {"OIDC_ROLES": "view=anyone:x"}, "OIDC_ROLES"),
+        (OIDC | {"OIDC_ROLES": '"view=anyone'}, "OIDC_ROLES"),
         ({"SUBJECT_PER_HOUR": "-1"}, "SUBJECT_PER_HOUR"),
         ({"SCALER_MODE": "oneoff"}, "SCALER_MODE"),
         ({"TIMEZONE": "Mars/Olympus"}, "TIMEZONE"),
@@ -77,6 +91,18 @@ def test_a_wrong_variable_is_named(environ: dict[str, str], field: str) -> None:
         Settings.from_env(environ)
     assert caught.value.field == field
     assert field in caught.value.message
+
+
+def test_roles_are_given_to_groups_addresses_and_domains() -> None:
+    oidc = Settings.from_env(OIDC).oidc
+    assert oidc and [(rule.scope, rule.kind, rule.name) for rule in oidc.rules] == [
+        (Scope.ALL, "group", "admins"), (Scope.ASK, "group", "PDF users"), (Scope.READ, "domain", "example.org"),
+        (Scope.ASK, "email", "ann@x.org"),
+    ]  # fmt: skip
+    assert oidc.claims == {"email", "email_verified", "groups"}
+    other = Settings.from_env(OIDC | {"OIDC_ROLES": "view=anyone", "OIDC_PERSON": "sub"}).oidc
+    assert other and other.claims == {"sub"}
+    assert Settings.from_env({**OIDC, "OIDC_ISSUER": ""}).oidc is None
 
 
 @pytest.mark.parametrize("said", [{}, {"REDIS_URL": ""}])
@@ -114,6 +140,7 @@ def test_secrets_are_not_shown() -> None:
         "REDIS_URL": "redis://:hush-1@host:1/0",
         "SECRET_KEY": "hush-2",
         "PANEL_PASSWORD": "hush-3",
+        **OIDC,
         "API_TOKENS": "a=hush-4-long",
         "SMTP_URL": "smtp://u:hush-5@host",
         "HEROKU_API_KEY": "hush-6",

@@ -33,6 +33,7 @@ from ...settings.urls import is_local
 from ...tasks.schedules import entries
 from .bucket import bucket_checks
 from .finding import Check, Outcome, failed, guarded, skipped
+from .sign_in import issuer_checks, sign_in_check
 
 MIN_SECRET = 32  # characters; `generator: secret` in app.json makes longer ones
 FULL = 0.98  # of maxmemory: it refuses writes soon, or already
@@ -51,6 +52,7 @@ def examine(environ: Mapping[str, str]) -> list[Check]:
         ]
     return [
         *settings_checks(settings),
+        *guarded("OIDC", issuer_checks(settings)),
         *guarded("redis", redis_checks(settings)),
         *guarded("bucket", bucket_checks(settings)),
         *guarded("mail", mail_checks(settings)),
@@ -87,12 +89,7 @@ def settings_checks(settings: Settings) -> Iterator[Check]:
     """Check settings that are valid and may still be wrong: secrets, the public address, sign-in."""
     yield _secret_key(settings)
     yield _base_url(settings)
-    ways = {"PANEL_PASSWORD": settings.panel_password, "API_TOKENS": settings.api_tokens}
-    if given := [name for name, value in ways.items() if value]:
-        yield Check("sign-in", Outcome.OK, f"By {' and '.join(given)}.")
-    else:
-        advice = "Set PANEL_PASSWORD or API_TOKENS. The command line needs neither."
-        yield Check("sign-in", Outcome.WARNING, "No one can sign in to the web process.", advice)
+    yield sign_in_check(settings)
 
 
 def _secret_key(settings: Settings) -> Check:

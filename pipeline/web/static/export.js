@@ -29,7 +29,7 @@ function show(answer) {
   fillBar(by("bar"), item.progress.percent, words);
   showText("cost", cost(item.cost));
   showText("advice", [item.failure?.advice, mail(item.mail)].filter(Boolean).join(" "));
-  showActions(item, answer.known);
+  showActions(item, answer);
   showVolumes(item.result?.volumes ?? []);
   showWarnings(item.result);
   showWork(answer);
@@ -63,15 +63,15 @@ function mail(told) {
   return t(text, { problem: told.problem });
 }
 
-function showActions(item, known) {
+function showActions(item, { known, may_change: may }) {
   const over = !running(item);
   by("file").hidden = item.state !== "ready";
   by("file").href = `${path}/download`;
   by("file").textContent = item.result?.volumes.length ? t("Download the index") : t("Download");
-  by("retry").hidden = item.state !== "failed";
-  by("again").hidden = !over || !known;
-  by("cancel").hidden = over;
-  by("delete").hidden = !over;
+  by("retry").hidden = !may || item.state !== "failed";
+  by("again").hidden = !may || !over || !known;
+  by("cancel").hidden = !may || over;
+  by("delete").hidden = !may || !over;
 }
 
 function showVolumes(volumes) {

@@ -64,14 +64,14 @@ def test_what_is_done_to_an_export_is_one_line_each(
     first, second = (asked(client, put_photos, subject=name, key=name) for name in ("ann", "bob"))
     asked(client, put_photos, subject="ann", key="ann")  # the same
     make(services, first)
-    about = {"export": first, "owner": "shop", "subject": "ann", "document": "photos"}
+    about = {"export": first, "owner": "shop", "subject": "ann", "document": "photos", "by": "shop"}
     other = about | {"export": second, "subject": "bob"}
     assert audited(caplog) == [about | {"action": "requested"}, other | {"action": "requested"}]
     for method in ("HEAD", "GET"):
         client.open(f"/v1/exports/{first}/download", method=method, headers=SHOP)
     client.delete(f"/v1/exports/{second}", headers=SHOP)
     client.delete(f"/v1/exports/{first}", headers=SHOP)
-    read = {"action": "downloaded", "volume": 0, "by": "shop", "address": "127.0.0.1"}
+    read = {"action": "downloaded", "volume": 0, "address": "127.0.0.1"}
     assert audited(caplog) == [about | read, other | {"action": "cancelled"}, about | {"action": "removed"}]
     sign_in(client)
     client.get(f"/v1/exports/{first}/download")

@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pipeline import documents
-from pipeline.web import panel
+from pipeline.adapters import oidc
+from pipeline.settings.tokens import ROLES
+from pipeline.web import panel, people, sign_in
 from pipeline.web.forms import AS_USUAL, LABELS, YES_OR_NO, Field, forms
 from pipeline.web.words import CATALOGUES
 
@@ -16,7 +18,7 @@ WEB = Path(panel.__file__).parent
 TEXT = r'"(?:[^"\\]|\\.)*"'
 IN_SCRIPTS = (rf"\bt\(\s*({TEXT})", rf"(?:\bt\(|const text = )[^\n]*? \? ({TEXT}) : ({TEXT})")
 SAME = {"", "CSV", "Parquet"}  # in all languages
-IN_PYTHON = {"The password is wrong.", "Too many attempts. Wait a minute.", panel.NO_PASSWORD}
+IN_PYTHON = {*sign_in.TEXTS, *people.TEXTS, *oidc.TEXTS, *ROLES}
 
 
 def texts_of(field: Field) -> Iterator[str]:
@@ -32,7 +34,7 @@ def used() -> set[str]:
             for match in re.finditer(pattern, path.read_text()):
                 found |= {json.loads(text) for text in match.groups()}
     for path in (WEB / "templates").glob("*.html"):
-        found |= set(re.findall(r'_\("([^"]*)"\)', path.read_text()))
+        found |= set(re.findall(r'_\("([^"]*)"[,)]', path.read_text()))
     documents.load()
     for form in forms():
         if form.name in ("photos", "table"):

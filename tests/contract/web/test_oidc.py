@@ -1,0 +1,310 @@
+"""Signing in at an issuer of identities (OpenID Connect): who gets in, and what is refused."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+import pytest
+import requests
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from local.services import free_port
+from pipeline.exports.links import Links
+from pipeline.services import Services
+from pipeline.settings import Settings
+from pipeline.web import create_app, sessions
+
+from ...conftest import Environ
+from ...issuer import Faults, Issuer, serving
+from .conftest import PutPhotos, asked, make, sign_in, sign_out
+
+RETURN = "/sign-in/oidc"
+Opened = Callable[..., FlaskClient]
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Issuer]:
+    with serving(Issuer()) as issuer:
+        issuer.redirect_uris = [f"http://127.0.0.1:5000{RETURN}"]
+        yield issuer
+
+
+@pytest.fixture
+def issuer(running: Issuer) -> Issuer:
+    fresh = Issuer()
+    running.faults, running.people, running.thin = Faults(), fresh.people, False
+    running.asked.clear()
+    return running
+
+
+@pytest.fixture
+def opened(services: Services, environ: Environ, issuer: Issuer) -> Opened:
+    """Opens an app whose people sign in at the issuer; with changed variables."""
+
+    def opened(**changes: str) -> FlaskClient:
+        settings = Settings.from_env(environ | issuer.environ() | changes)
+        return create_app(replace(services, settings=settings)).test_client()
+
+    return opened
+
+
+@pytest.fixture
+def client(opened: Opened) -> FlaskClient:
+    return opened()
+
+
+def begin(client: FlaskClient, target: str = "/all") -> str:
+    """Press the button. Returns the issuer's address, with the query."""
+    answer = client.post(RETURN, data={"next": target})
+    assert answer.status_code == 303, answer.text
+    return answer.headers["Location"]
+
+
+def agree(address: str, person: str) -> str:
+    """Sign in at the issuer. Returns where it sends the person back to."""
+    answer = requests.post(address, data={"person": person}, allow_redirects=False, timeout=10)
+    assert answer.status_code == 302, answer.text
+    return answer.headers["Location"].removeprefix("http://127.0.0.1:5000")
+
+
+def enter(client: FlaskClient, person: str = "ann", target: str = "/all") -> TestResponse:
+    return client.get(agree(begin(client, target), person))
+
+
+def problem(answer: TestResponse) -> str:
+    """What the page of an answer says is wrong."""
+    found = re.search(r'id="problem">(.*)</p>', answer.text)
+    return found[1].replace("&#39;", "'") if found else ""
+
+
+def test_a_person_comes_in_and_goes_where_it_wanted(client: FlaskClient, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    page = client.get("/sign-in?next=/workers").text
+    assert (
+        'name="next" value="/workers"' in page and "Sign in with 127.0.0.1:" in page and 'type="password"' in page
+    )
+    answer = enter(client, "ann", "/workers")
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/workers")
+    assert "ann@example.org, operate" in client.get("/workers").text
+    assert "ann@example.org is signed in" in caplog.text
+    out = sign_out(client)
+    assert out.headers["Location"] == "/sign-in" and client.get("/all").status_code == 302
+
+
+def test_a_link_of_a_mail_leads_through_the_issuer_to_the_file(
+    client: FlaskClient, services: Services, put_photos: PutPhotos
+) -> None:
+    export_id = asked(client, put_photos)
+    make(services, export_id)
+    link = Links(services.settings).sign(export_id).removeprefix(services.settings.base_url)
+    target = parse_qs(urlsplit(client.get(link).headers["Location"]).query)["next"][0]
+    assert target == link and f'value="{link}"' in client.get("/sign-in", query_string={"next": link}).text
+    assert enter(client, "eve", target).headers["Location"] == link
+    assert "X-Amz-Signature" in client.get(link).headers["Location"], "one who may only look downloads"
+
+
+def test_two_tabs_sign_in_at_once(client: FlaskClient) -> None:
+    first, second = begin(client, "/workers"), begin(client, "/all")
+    assert client.get(agree(second, "ann")).headers["Location"] == "/all"
+    assert client.get(agree(first, "ann")).headers["Location"] == "/workers"
+    assert client.post(RETURN, data={"next": "/all"}).headers["Location"] == "/all", "already signed in"
+
+
+def test_many_begun_sign_ins_do_not_fill_the_cookie(services: Services, opened: Opened) -> None:
+    client, long = opened(), "/d/" + "x" * 300
+    addresses = []
+    for _ in range(9):
+        addresses.append(begin(client, long))
+    cookie = client.get_cookie("pipeline")
+    assert cookie and len(cookie.value) < 3500
+    assert client.get(agree(addresses[0], "ann")).status_code == 403, "forgotten"
+    assert client.get(agree(addresses[-1], "ann")).headers["Location"] == long
+
+
+@pytest.mark.parametrize(
+    "target", ["//evil.example", "https://evil.example/", "/\\evil.example", "/sign-in/oidc?x"]
+)
+def test_no_one_is_sent_to_another_site(client: FlaskClient, target: str) -> None:
+    assert enter(client, "ann", target).headers["Location"] == "/"
+
+
+def test_another_site_cannot_begin_a_sign_in(client: FlaskClient) -> None:
+    evil = {"Origin": "https://evil.example"}
+    assert client.post(RETURN, data={}, headers=evil).status_code == 403
+    assert client.get(f"{RETURN}?code=x&state=y").status_code == 403
+
+
+@pytest.mark.parametrize("claims", [{}, {"thin": True}])
+def test_claims_come_from_the_token_or_from_userinfo(
+    client: FlaskClient, issuer: Issuer, claims: dict[str, Any]
+) -> None:
+    issuer.thin = bool(claims)
+    enter(client, "bob")
+    assert "bob@example.org, ask" in client.get("/all").text
+    assert ("/userinfo" in issuer.asked) is issuer.thin
+
+
+NOW, DAY = int(time.time()), 86400
+OTHER = "http://other.example"
+OLD, SOON = ({"iat": NOW + day * DAY, "exp": NOW + day * DAY + 300} for day in (-1, 1))
+NOT_VALID = "says about you is not valid ({})"
+WRONG: dict[str, tuple[Faults, str]] = {
+    "another state": (Faults(answer={"state": "guessed"}), "was not begun in this browser"),
+    "no state": (Faults(answer={"state": None}), "was not begun in this browser"),
+    "denied": (Faults(answer={"error": "access_denied", "code": None}), "did not sign you in"),
+    "other error": (Faults(answer={"error": "login_required"}), "refuses the sign-in (login_required)"),
+    "a text as an error": (Faults(answer={"error": "Call 555 now"}), "refuses the sign-in (error)"),
+    "no code": (Faults(answer={"code": None}), "refuses the sign-in (code)"),
+    "guessed code": (Faults(answer={"code": "guessed"}), "was used already"),
+    "mixed-up issuer": (Faults(answer={"iss": OTHER}), "from another issuer"),
+    "no issuer": (Faults(answer={"iss": None}), "from another issuer"),
+    "wrong nonce": (Faults(claims={"nonce": "another"}), NOT_VALID.format("nonce")),
+    "no nonce": (Faults(claims={"nonce": None}), NOT_VALID.format("nonce")),
+    "other audience": (Faults(claims={"aud": "shop"}), NOT_VALID.format("aud")),
+    "other audience for us": (Faults(claims={"aud": "shop", "azp": "pdfs"}), NOT_VALID.format("aud")),
+    "several, for another": (Faults(claims={"aud": ["shop", "pdfs"], "azp": "shop"}), NOT_VALID.format("azp")),
+    "no audience": (Faults(claims={"aud": None}), NOT_VALID.format("aud")),
+    "token of another issuer": (Faults(claims={"iss": OTHER}), NOT_VALID.format("iss")),
+    "expired": (Faults(claims=OLD), "clocks"),
+    "no end": (Faults(claims={"exp": None}), "clocks"),
+    "from the future": (Faults(claims=SOON), "clocks"),
+    "no subject": (Faults(claims={"sub": None}), NOT_VALID.format("sub")),
+    "alg none": (Faults(algorithm="none"), NOT_VALID.format("id_token")),
+    "public key as secret": (Faults(algorithm="HS256"), NOT_VALID.format("id_token")),
+    "forged": (Faults(forged=True), NOT_VALID.format("id_token")),
+    "no ID token": (Faults(body='{"access_token": "x", "token_type": "Bearer"}'), NOT_VALID.format("id_token")),
+    "no JSON": (Faults(body="<html>"), "does not answer as an issuer"),
+    "unverified mail": (Faults(claims={"email_verified": False}), "the claim email is missing, or not verified"),
+    "mail that may be verified": (Faults(claims={"email_verified": "true"}), "missing, or not verified"),
+    "no mail": (
+        Faults(claims={"email": None, "email_verified": None}, userinfo={"email": None}),
+        "the claim email",
+    ),
+    "userinfo of another": (Faults(claims={"groups": None}, userinfo={"sub": "bob"}), NOT_VALID.format("sub")),
+    "no groups": (Faults(claims={"groups": None}, userinfo={"groups": None}), "no entry of OIDC_ROLES fits"),
+    "groups of another shape": (Faults(claims={"groups": {"admins": True}}), "Groups that 127.0.0.1"),
+    "a part of a group": (Faults(claims={"groups": "administrators admins"}), "names: administrators admins."),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_what_is_wrong_is_refused_with_words(client: FlaskClient, issuer: Issuer, name: str) -> None:
+    issuer.faults, words = WRONG[name]
+    answer = enter(client)
+    assert answer.status_code in (403, 503) and words in problem(answer)
+    assert client.get("/all").status_code == 302, "not signed in"
+    assert 'name="next" value="/' in answer.text, "one can try again"
+
+
+METADATA: dict[str, tuple[Faults, str]] = {
+    "another name": (Faults(metadata={"issuer": "https://other.example"}), "(issuer)"),
+    "a slash": (Faults(metadata={"issuer": "http://127.0.0.1/"}), "(issuer)"),
+    "no encryption": (Faults(metadata={"token_endpoint": "http://192.0.2.1/token"}), "(token_endpoint)"),
+    "a file": (Faults(metadata={"jwks_uri": "file:///etc/passwd"}), "(jwks_uri)"),
+    "no endpoint": (Faults(metadata={"authorization_endpoint": None}), "(authorization_endpoint)"),
+    "not there": (Faults(status=404), "(HTTP 404)"),
+    "redirects": (Faults(status=301), "(HTTP 301)"),
+    "broken": (Faults(status=500), "does not answer, so no one can be signed in"),
+}
+
+
+@pytest.mark.parametrize("name", METADATA)
+def test_metadata_that_are_wrong_are_refused(client: FlaskClient, issuer: Issuer, name: str) -> None:
+    issuer.faults, words = METADATA[name]
+    answer = client.post(RETURN, data={"next": "/all"})
+    assert answer.status_code == 503 and words in problem(answer)
+    assert 'name="next" value="/all"' in answer.text
+
+
+def test_an_issuer_that_is_away_is_named_and_the_password_still_works(opened: Opened) -> None:
+    port = free_port()
+    client = opened(OIDC_ISSUER=f"http://127.0.0.1:{port}")
+    answer = client.post(RETURN, data={})
+    assert answer.status_code == 503
+    assert (
+        problem(answer) == f"127.0.0.1:{port} does not answer, so no one can be signed in. Try again in a minute."
+    )
+    assert sign_in(client).status_code == 303 and client.get("/all").status_code == 200
+
+
+def test_a_code_and_an_answer_count_once(client: FlaskClient, opened: Opened) -> None:
+    back = agree(begin(client), "ann")
+    assert client.get(back).status_code == 303
+    sign_out(client)
+    assert "was not begun in this browser" in problem(client.get(back))
+    again = begin(client)
+    state = parse_qs(urlsplit(again).query)["state"][0]
+    old = parse_qs(urlsplit(back).query)
+    mixed = {name: value[0] for name, value in old.items()} | {"state": state}
+    assert "was used already" in problem(client.get(f"{RETURN}?{urlencode(mixed)}"))
+    other = opened()
+    begin(other)
+    assert "was not begun in this browser" in problem(other.get(agree(begin(client), "ann"))), "another's answer"
+
+
+def test_a_sign_in_takes_ten_minutes_at_most(client: FlaskClient) -> None:
+    back = agree(begin(client), "ann")
+    with client.session_transaction() as session:
+        session["begun"] = [[*each[:4], each[4] - sessions.BEGUN_SECONDS - 1] for each in session["begun"]]
+    assert "took longer than 10 minutes" in problem(client.get(back))
+
+
+def test_a_session_ends_after_twelve_hours_and_when_the_roles_change(opened: Opened) -> None:
+    first = opened()
+    enter(first, "bob")
+    cookie = first.get_cookie("pipeline")
+    assert cookie
+
+    def status(client: FlaskClient) -> int:
+        client.set_cookie("pipeline", cookie.value)
+        return client.get("/all").status_code
+
+    assert status(opened()) == 200
+    assert status(opened(PANEL_PASSWORD="another", OIDC_CLIENT_SECRET="renewed")) == 200
+    others = {"OIDC_ROLES": "ask=anyone", "OIDC_ISSUER": "", "OIDC_CLIENT_ID": "x", "SECRET_KEY": "x"}
+    for name, value in others.items():
+        assert status(opened(**{name: value})) == 302, name
+    with first.session_transaction() as session:
+        session["person"] = [*session["person"][:2], session["person"][2] - sessions.HOURS * 3600 - 1]
+    assert first.get("/all").status_code == 302
+
+
+def test_a_role_changes_at_the_next_sign_in(client: FlaskClient, issuer: Issuer) -> None:
+    enter(client, "bob")
+    issuer.people["bob"]["groups"] = ["admins"]
+    assert "bob@example.org, ask" in client.get("/all").text
+    sign_out(client)
+    enter(client, "bob")
+    assert "bob@example.org, operate" in client.get("/all").text
+
+
+def test_tries_are_limited(client: FlaskClient) -> None:
+    statuses = [client.post(RETURN, data={}).status_code for _ in range(23)]
+    assert 429 in statuses and statuses[0] == 303, "10 in a minute of the clock, of which two may be touched"
+
+
+def test_with_an_issuer_alone_there_is_no_password(opened: Opened) -> None:
+    client = opened(PANEL_PASSWORD="")
+    page = client.get("/sign-in").text
+    assert 'type="password"' not in page and "PANEL_PASSWORD" not in page
+    assert sign_in(client, password="").status_code == 403
+    assert enter(client).status_code == 303 and client.get("/all").status_code == 200
+
+
+def test_without_an_issuer_there_is_no_such_page(services: Services) -> None:
+    client = create_app(services).test_client()
+    assert client.post(RETURN, data={}).status_code == client.get(RETURN).status_code == 404
+    assert "/sign-in/oidc" not in client.get("/sign-in").text
+
+
+def test_words_are_korean_for_whom_asks_so(client: FlaskClient, issuer: Issuer) -> None:
+    korean: Mapping[str, str] = {"Accept-Language": "ko"}
+    issuer.faults = Faults(claims=OLD)
+    answer = client.get(agree(begin(client), "ann"), headers=korean)
+    assert "시계" in problem(answer) and "127.0.0.1" in problem(answer)

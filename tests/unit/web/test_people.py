@@ -1,0 +1,65 @@
+"""Who a person is, and which role it gets, by its claims."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from pipeline.errors import SignInFailed
+from pipeline.settings import Scope
+from pipeline.settings.oidc import Oidc, Rule
+from pipeline.web.people import Person, identify
+
+RULES = (
+    Rule(Scope.READ, "domain", "example.org"),
+    Rule(Scope.ASK, "group", "staff"),
+    Rule(Scope.ALL, "group", "admins"),
+    Rule(Scope.ALL, "email", "chief@example.org"),
+)
+ANN = {"sub": "1", "email": "Ann@Example.org", "email_verified": True}
+
+
+def oidc(person: str = "email", *rules: Rule) -> Oidc:
+    return Oidc("https://login.example.org", "pdfs", "secret", rules or RULES, person, "groups")
+
+
+@pytest.mark.parametrize(
+    ("more", "scope"),
+    [
+        ({}, Scope.READ),
+        ({"groups": ["staff"]}, Scope.ASK),
+        ({"groups": ["admins", "staff"]}, Scope.ALL),
+        ({"groups": "staff"}, Scope.ASK),
+        ({"groups": "staff admins"}, Scope.READ),
+        ({"groups": ["Staff", 7, None, ["admins"]]}, Scope.READ),
+        ({"groups": {"admins": True}}, Scope.READ),
+        ({"groups": None}, Scope.READ),
+        ({"email": "CHIEF@example.org"}, Scope.ALL),
+        ({"email": "chief@example.org.evil.example", "groups": ["staff"]}, Scope.ASK),
+    ],
+)
+def test_the_highest_role_counts(more: dict[str, Any], scope: Scope) -> None:
+    assert identify(ANN | more, oidc()).scope is scope
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"email_verified": False}, {"email_verified": None}, {"email_verified": "true"}, {"email": None},
+        {"email": ["ann@example.org"]}, {"email": "a" * 190 + "@example.org"}, {"email": "ann@example.org\n"},
+    ],
+)  # fmt: skip
+def test_without_a_verified_address_there_is_no_name(more: dict[str, Any]) -> None:
+    with pytest.raises(SignInFailed, match="the claim email is missing, or not verified"):
+        identify(ANN | {"groups": ["admins"]} | more, oidc())
+
+
+def test_another_claim_can_name_people_and_an_unverified_address_gives_no_role() -> None:
+    claims = ANN | {"preferred_username": "ann", "email": "chief@example.org", "email_verified": False}
+    with pytest.raises(SignInFailed, match="ann may not use this app") as caught:
+        identify(claims, oidc("preferred_username"))
+    assert "names: -." in caught.value.message
+    named = identify(claims | {"groups": ["staff"]}, oidc("preferred_username"))
+    assert named == Person("ann", Scope.ASK)
+    assert identify({"sub": "1"}, oidc("sub", Rule(Scope.READ, "anyone"))) == Person("1", Scope.READ)
