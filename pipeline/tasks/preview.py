@@ -110,8 +110,8 @@ class Previews:
         finally:
             self._room.release()
         if told is None:
-            words = f"The first page took more than {SECONDS:.0f} s, or more memory than there is for a preview."
-            raise PreviewFailed(words)
+            limits = f"more than {SECONDS:.0f} s, or more memory than there is for a preview"
+            raise PreviewFailed(f"The first page was not made: it took {limits}, or its process ended.")
         answer = _answer(told)
         if answer.preview is None:
             raise answer.refused.error() if answer.refused else PreviewFailed("The preview has no answer.")
