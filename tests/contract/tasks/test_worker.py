@@ -48,10 +48,10 @@ def worker(
     process.wait()
 
 
-def until(true: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + SECONDS
+def until(true: Callable[[], bool], what: str, seconds: float = SECONDS) -> None:
+    deadline = time.monotonic() + seconds
     while not true():
-        assert time.monotonic() < deadline, f"waited {SECONDS} s in vain: {what}"
+        assert time.monotonic() < deadline, f"waited {seconds:.0f} s in vain: {what}"
         time.sleep(0.05)
 
 
