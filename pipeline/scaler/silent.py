@@ -10,12 +10,11 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..adapters.redis.workers import FORGET_SECONDS
-from .learned import MAX_BOOT_SECONDS
+from .learned import BOOT_SECONDS, MAX_BOOT_SECONDS
 
 BOOTS = (
     2.0  # a worker that does not report within this many learned boots is late; after a restart in vain, twice that
 )
-FIRST_SECONDS = 30.0  # that a dyno has for its first report at least: a busy machine boots it far more slowly
 HEARD_SECONDS = 3600.0  # for which it is remembered that a worker reported
 MAX_PAUSE = 60.0  # seconds between two looks at Heroku's list, while workers are missing and no dyno is silent
 
@@ -38,16 +37,21 @@ def patience(boot_seconds: float, in_vain: int) -> float:
 
 
 def silent_dynos(
-    up: Sequence[UpDyno], reporting: Collection[str], heard: Mapping[str, float], now: float, patience: float
+    up: Sequence[UpDyno],
+    reporting: Collection[str],
+    heard: Mapping[str, float],
+    now: float,
+    patience: float,
+    first_patience: float,
 ) -> list[UpDyno]:
     """Returns the dynos that have been up for longer than `patience` seconds, and whose worker does not report.
 
-    One that has not reported since it came up has FIRST_SECONDS at least. `heard`: when each worker last reported.
+    `heard`: when each worker last reported. A dyno that has not done so since it came up has `first_patience`.
     """
 
     def is_late(worker: str, since: float) -> bool:
         booted = heard.get(worker, 0.0) > since
-        return now - since > (patience if booted else max(patience, FIRST_SECONDS))
+        return now - since > (patience if booted else first_patience)
 
     return [
         dyno for dyno in up
@@ -112,7 +116,8 @@ class SilenceWatch:
         if not short or now < self._ask_at:
             return []
         patient = patience(boot_seconds, self._in_vain)
-        silent = silent_dynos(listed(), reporting, self._heard, now, patient)
+        first = patience(max(boot_seconds, BOOT_SECONDS), self._in_vain)  # a busy machine boots it far more slowly
+        silent = silent_dynos(listed(), reporting, self._heard, now, patient, first)
         self._silent_since = {dyno.name: self._silent_since.get(dyno.name, now) for dyno in silent}
         restarted = {name for name, at in self._restarted_at.items() if now - at < patient}
         self._unable = {name: worker for name, worker in self._unable.items() if name in restarted}

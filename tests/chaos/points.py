@@ -44,7 +44,7 @@ POINTS: tuple[Point, ...] = (
     Point("acknowledgement", "redis", "^HDEL unacked "),
     _message("assemble"),
     _state("assembling"),
-    Point("part", "s3", r"^PUT exports/\S+/result/\S+\?.*partNumber=3", document="photos"),
+    Point("part", "s3", r"^PUT exports/\S+/result/\S+\?.*partNumber=(?!1(&|$))", document="photos"),
     Point("file", "s3", r"^POST exports/\S+/result/\S+\?uploadId="),
     _state("ready"),
     _message("deliver"),

@@ -20,7 +20,7 @@ KINDS = (
 def test_every_export_ends_right() -> None:
     results = []
     chosen = [next(runs(SEED + number, [kind])) for number, kind in enumerate(KINDS)]
-    for result in performed(chosen, time.monotonic() + 600):
+    for result in performed(chosen, time.monotonic() + 600, patience=4):
         print(result)
         results.append(result)
     assert [str(result) for result in results if result.problems or not result.reached] == []

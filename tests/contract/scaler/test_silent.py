@@ -17,7 +17,7 @@ from pipeline.adapters.redis.workers import FORGET_SECONDS, Worker
 from pipeline.errors import HerokuDown
 from pipeline.scaler import one_off, silent
 from pipeline.scaler.formation import FormationPool
-from pipeline.scaler.learned import Learned
+from pipeline.scaler.learned import BOOT_SECONDS, Learned
 from pipeline.scaler.loop import Scaler
 from pipeline.scaler.one_off import OneOffPool
 from pipeline.scaler.pool import WorkerPool
@@ -32,7 +32,7 @@ class Later:
     """A clock that can be moved on."""
 
     def __init__(self) -> None:
-        self.ahead = silent.FIRST_SECONDS + 10 * BOOT
+        self.ahead = silent.BOOTS * BOOT_SECONDS + 10 * BOOT
 
     def time(self) -> float:
         return time.time() + self.ahead

@@ -6,7 +6,8 @@ import pytest
 
 from pipeline.adapters.redis.workers import FORGET_SECONDS
 from pipeline.scaler import silent
-from pipeline.scaler.silent import FIRST_SECONDS, SilenceWatch, UpDyno, patience, silent_dynos, to_restart
+from pipeline.scaler.learned import BOOT_SECONDS
+from pipeline.scaler.silent import BOOTS, SilenceWatch, UpDyno, patience, silent_dynos, to_restart
 
 BOOT, NOW = 15.0, 1000.0
 OLD, YOUNG, UNDATED = (UpDyno(f"worker.{n}", f"id{n}", since) for n, since in ((1, 900.0), (2, 971.0), (3, None)))
@@ -25,7 +26,7 @@ OLD, YOUNG, UNDATED = (UpDyno(f"worker.{n}", f"id{n}", since) for n, since in ((
     ],
 )
 def test_a_dyno_is_silent_that_had_time_to_boot(up: list[UpDyno], reporting: set[str], found: list[UpDyno]) -> None:
-    assert silent_dynos(up, reporting, {}, NOW, 2 * BOOT) == found
+    assert silent_dynos(up, reporting, {}, NOW, 2 * BOOT, 2 * BOOT) == found
 
 
 @pytest.mark.parametrize(
@@ -34,15 +35,15 @@ def test_a_dyno_is_silent_that_had_time_to_boot(up: list[UpDyno], reporting: set
         (5, 3, True),  # it hangs
         (5, None, False),  # it boots
         (5, 7, False),  # that was the dyno before it
-        (FIRST_SECONDS - 1, None, False),
-        (FIRST_SECONDS + 1, None, True),
+        (29, None, False),
+        (31, None, True),
     ],
 )
 def test_a_dyno_that_never_reported_has_longer(up_for: float, heard_ago: float | None, late: bool) -> None:
     """On a busy machine it boots far more slowly than was learned; restarted meanwhile, it begins anew."""
     dyno = UpDyno("worker.1", "id1", NOW - up_for)
     heard = {} if heard_ago is None else {"id1": NOW - heard_ago}
-    assert silent_dynos([dyno], set(), heard, NOW, 4.0) == ([dyno] if late else [])
+    assert silent_dynos([dyno], set(), heard, NOW, 4.0, 30.0) == ([dyno] if late else [])
 
 
 @pytest.mark.parametrize(
@@ -121,7 +122,7 @@ def test_a_dyno_that_boots_more_slowly_than_was_learned_works_at_last(clock: Clo
             since, restarts = clock.now, restarts + 1
         clock.now += 0.5
     assert reports
-    assert restarts <= 9
+    assert restarts <= 5
 
 
 def test_patience_is_bounded_and_ends_when_all_report(clock: Clock) -> None:
@@ -156,4 +157,4 @@ def test_a_dyno_that_reported_once_is_restarted_sooner(clock: Clock) -> None:
             if watch.find(not reporting, reporting, 1.0, lambda: [up]):  # noqa: B023
                 found.append(clock.now - NOW)
         first.append(found[0])
-    assert first[0] < FIRST_SECONDS < first[1]
+    assert first[0] < BOOTS * BOOT_SECONDS < first[1]
