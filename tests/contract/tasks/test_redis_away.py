@@ -101,7 +101,7 @@ def test_a_drained_worker_goes_on_after_its_connection_was_lost(
             services.redis.workers.drain(0)
             until(lambda: "Canceling queue" in log.read_text(), "it is drained")
             refuse_connections(between, AWAY_SECONDS)
-            until(lambda: log.read_text().count("Connected to redis") == 2, "it is connected again")
+            until(lambda: log.read_text().count("Connected to redis") >= 2, "it is connected again")
             services.redis.workers.end_drain()
             until(lambda: services.exports.load(long).state.over, "the export ends")
             assert services.exports.load(long).state is State.READY
