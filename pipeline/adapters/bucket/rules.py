@@ -10,7 +10,7 @@ SECONDS = 3600  # for which a browser need not ask again
 
 
 def lifecycle(prefix: str, full_prefix: str, days: int) -> Any:
-    """Return the rule that removes what is below a prefix after so many days, and unfinished uploads after one."""
+    """Return the rule that removes objects below a prefix after `days`, and unfinished uploads after one."""
     return {
         "ID": f"pipeline {prefix}", "Status": "Enabled", "Filter": {"Prefix": full_prefix},
         "Expiration": {"Days": days}, "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 1},
