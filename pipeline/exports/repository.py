@@ -15,9 +15,9 @@
     exports/<id>/result/<hash>-<name>-2-of-5.pdf     a volume; the hash is of what it was made from
 
 `segments.py` writes exports/<id>/segments/, `frozen.py` exports/<id>/shares/, `measures.py` exports/<id>/measures/,
-`tasks/kept_upload.py` exports/<id>/joins/, `notices.py` unsent/<id> and unposted/<id>, `last_runs.py` schedules/,
-`health.py` its state, `scaler/usage.py` costs, `uploads.py` handed/ and used/. All else below inputs/ belongs to
-its owner.
+`joins.py` exports/<id>/joins/, `notices.py` unsent/<id> and unposted/<id>, `tasks/last_runs.py` schedules/,
+`tasks/health.py` its state, `scaler/usage.py` costs, `uploads.py` handed/ and used/. All else below inputs/ belongs
+to its owner.
 """
 
 from __future__ import annotations
