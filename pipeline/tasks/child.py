@@ -32,7 +32,7 @@ from ..settings import Settings
 from . import flow
 from .outcomes import Again
 from .preview import SECONDS as PREVIEW_SECONDS
-from .preview import PreviewRequest, answer
+from .preview import PreviewRequest, try_preview
 from .retry import Retry
 from .step import NEAR, resident
 
@@ -205,7 +205,7 @@ def _exported(services: Services, queue: Collected, message: Message, stopping: 
 
 
 def _previewed(services: Services, wanted: PreviewRequest) -> bytes:
-    return msgspec.json.encode(answer(services, wanted))
+    return msgspec.json.encode(try_preview(services, wanted))
 
 
 def _watch(child: int, read: int, most_bytes: int, until: float) -> None:

@@ -84,7 +84,7 @@ class Previewed(msgspec.Struct, frozen=True):
     refused: Refused | None = None
 
 
-_answer = msgspec.json.Decoder(Previewed).decode
+_previewed = msgspec.json.Decoder(Previewed).decode
 
 
 class Previews:
@@ -112,17 +112,17 @@ class Previews:
         if told is None:
             limits = f"more than {SECONDS:.0f} s, or more memory than there is for a preview"
             raise PreviewFailed(f"The first page was not made: it took {limits}, or its process ended.")
-        answer = _answer(told)
-        if answer.preview is None:
-            raise answer.refused.error() if answer.refused else PreviewFailed("The preview has no answer.")
-        return answer.preview
+        previewed = _previewed(told)
+        if previewed.preview is None:
+            raise previewed.refused.error() if previewed.refused else PreviewFailed("The preview has no answer.")
+        return previewed.preview
 
 
 def _busy() -> QuotaReached:
     return QuotaReached("Other previews and small exports are made at this moment.", BUSY_SECONDS)
 
 
-def answer(s: Services, wanted: PreviewRequest) -> Previewed:
+def try_preview(s: Services, wanted: PreviewRequest) -> Previewed:
     """Return the first page of a document, or why there is none."""
     try:
         return Previewed(preview(s, wanted))
@@ -152,7 +152,7 @@ def preview(s: Services, wanted: PreviewRequest) -> Preview:
 
 
 def _begun(job: DocumentJob, records: bytes | None) -> tuple[int, Head, DocumentJob]:
-    """Returns the job on its first records; the bytes of all if that is known, else 0."""
+    """Returns how many bytes the whole listing has, 0 if that is not known; its first records; the job on them."""
     if records is not None:
         job = replace(job, inputs=FirstRecords(job.inputs, records))
     heads: list[Head] = []

@@ -13,8 +13,11 @@ AHEAD = 6  # the bucket's client has 8 connections
 
 
 def read_ahead(read: Callable[[T], R], items: Iterable[T]) -> Generator[R, None, None]:
-    """Yield what `read` returns for each item, in their order. Threads read the next AHEAD items meanwhile, so as
-    many results are in memory. To be closed if it is not exhausted."""
+    """Yield what `read` returns for each item, in their order.
+
+    Threads read the next AHEAD items meanwhile, so at most AHEAD + 1 results are in memory. Close it if it is not
+    exhausted.
+    """
     reading: deque[Future[R]] = deque()
     with ThreadPoolExecutor(AHEAD) as readers:
         try:
