@@ -150,6 +150,15 @@ def test_claims_come_from_the_token_or_from_userinfo(
     assert ("/userinfo" in issuer.asked) is issuer.thin
 
 
+def test_an_address_of_the_token_is_not_verified_by_another_one(client: FlaskClient, issuer: Issuer) -> None:
+    """Eve wrote ann's address where the issuer does not verify it; that of userinfo is verified, and her own."""
+    issuer.faults = Faults(claims={"email": None}, userinfo={"email_verified": False})
+    assert "the claim email is missing, or not verified" in problem(enter(client, "bob"))
+    issuer.faults = Faults(claims={"email": "ann@example.org", "email_verified": None})
+    enter(client, "eve")
+    assert "eve@elsewhere.org, view" in client.get("/all").text
+
+
 NOW, DAY = int(time.time()), 86400
 OTHER = "http://other.example"
 OLD, SOON = ({"iat": NOW + day * DAY, "exp": NOW + day * DAY + 300} for day in (-1, 1))
