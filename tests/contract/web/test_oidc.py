@@ -135,8 +135,12 @@ def test_no_one_is_sent_to_another_site(client: FlaskClient, target: str) -> Non
 
 
 def test_another_site_cannot_begin_a_sign_in(client: FlaskClient) -> None:
-    evil = {"Origin": "https://evil.example"}
-    assert client.post(RETURN, data={}, headers=evil).status_code == 403
+    null = {"Origin": "null"}  # of a page with the policy no-referrer, as ours are
+    for evil in ({"Origin": "https://evil.example"}, null | {"Sec-Fetch-Site": "cross-site"}):
+        answer = client.post(RETURN, data={}, headers=evil)
+        assert answer.status_code == 403
+        assert "Set-Cookie" not in answer.headers, "it would take the place of the session"
+    assert client.post(RETURN, data={}, headers=null | {"Sec-Fetch-Site": "same-origin"}).status_code == 303
     assert client.get(f"{RETURN}?code=x&state=y").status_code == 403
 
 
