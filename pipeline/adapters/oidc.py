@@ -30,7 +30,7 @@ from requests import RequestException
 
 from ..errors import ProviderDown, SignInFailed
 from ..logs import plain
-from ..settings.oidc import Oidc, is_safe
+from ..settings.oidc import EMAIL, VERIFIED, Oidc, is_safe
 
 log = logging.getLogger(__name__)
 Claims = Mapping[str, Any]
@@ -95,7 +95,7 @@ class Issuer:
             more = self._fetched(session, metadata["userinfo_endpoint"], withhold_token=False)
             if more.get("sub") != claims["sub"]:
                 raise self._failed(NOT_VALID, what="sub")
-            return {**more, **claims}
+            return _joined(claims, more)
 
     def check(self) -> Mapping[str, Any]:
         """Return the metadata, after the issuer refused a code that it never gave. Raises SignInFailed."""
@@ -219,6 +219,17 @@ class Issuer:
         except (OAuthError, JoseError, ValueError, KeyError, TypeError, AttributeError) as error:
             log.warning("oidc: an answer cannot be read: %s: %s", type(error).__name__, plain(str(error)))
             raise self._down(WRONG, what="JSON") from error
+
+
+def _joined(claims: Claims, more: Claims) -> Claims:
+    """Return the claims of the ID token, and those that userinfo has beyond them.
+
+    A mail address and whether it is verified come from one of the two, as they may name different addresses.
+    """
+    both = claims if {EMAIL, VERIFIED} <= claims.keys() else more
+    mail = {name: both[name] for name in (EMAIL, VERIFIED) if name in both}
+    others = {name: value for name, value in {**more, **claims}.items() if name not in (EMAIL, VERIFIED)}
+    return others | mail
 
 
 def _code(error: str | None) -> str:

@@ -11,7 +11,7 @@ from .environment import Environment
 from .tokens import ROLES, Scope
 from .urls import is_local
 
-EMAIL, GROUPS = "email", "groups"  # claims: what an issuer says about a person
+EMAIL, VERIFIED, GROUPS = "email", "email_verified", "groups"  # claims: what an issuer says about a person
 KINDS = ("group", "email", "domain", "anyone")
 T = TypeVar("T", str, tuple[str, ...])
 FORM = "OIDC_ROLES must be role=kind:name, separated by spaces, such as operate=group:admins or view=domain:x.org"
@@ -46,7 +46,7 @@ class Oidc:
     def claims(self) -> frozenset[str]:
         """The claims by which a person gets a name and a role."""
         kinds = {rule.kind for rule in self.rules}
-        mail = {EMAIL, "email_verified"} if self.person == EMAIL or kinds & {"email", "domain"} else set()
+        mail = {EMAIL, VERIFIED} if self.person == EMAIL or kinds & {"email", "domain"} else set()
         return frozenset({self.person, *mail, *({self.groups} if "group" in kinds else ())})
 
 

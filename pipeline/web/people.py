@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import SignInFailed
-from ..settings.oidc import EMAIL, Oidc, Rule
+from ..settings.oidc import EMAIL, VERIFIED, Oidc, Rule
 from ..settings.tokens import ROLES, Scope
 
 MAX_NAME = 200  # characters, as of the subject of an export
@@ -56,7 +56,7 @@ def _fits(rule: Rule, mail: str, groups: tuple[str, ...]) -> bool:
 def _mail(claims: Mapping[str, Any]) -> str:
     """Return the mail address if the issuer has verified it: else people could give themselves one of another."""
     mail = claims.get(EMAIL)
-    return mail.lower() if isinstance(mail, str) and claims.get("email_verified") is True else ""
+    return mail.lower() if isinstance(mail, str) and claims.get(VERIFIED) is True else ""
 
 
 def _groups(claim: object) -> tuple[str, ...]:

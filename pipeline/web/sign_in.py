@@ -129,8 +129,11 @@ def _issuer() -> Issuer:
 
 
 def _refuse_other_sites() -> None:
-    # With the policy no-referrer, browsers send "null" as the origin of a form.
-    if comes_from_elsewhere() and request.headers["Origin"] != "null":
+    # With the policy no-referrer, browsers send "null" as the origin of a form, of our page as of any other. One of
+    # another site comes without the session cookie, and the answer would take its place.
+    sent = request.headers
+    by_our_page = sent.get("Origin") == "null" and sent.get("Sec-Fetch-Site", "same-origin") == "same-origin"
+    if comes_from_elsewhere() and not by_our_page:
         raise Forbidden("Sign in on the panel.")
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-ID = "pipeline"
 SECONDS = 3600  # for which a browser need not ask again
 
 
@@ -17,15 +16,16 @@ def lifecycle(prefix: str, full_prefix: str, days: int) -> Any:
     }  # fmt: skip
 
 
-def uploads(origin: str) -> dict[str, Any]:
+def uploads(origin: str, prefix: str) -> dict[str, Any]:
     """Return the rule by which pages of an origin send files (CORS). It allows PUT alone: each URL is signed for
-    one object of one size."""
+    one object of one size. `prefix`: of this app, as several may share a bucket."""
     return {
-        "ID": ID, "AllowedOrigins": [origin], "AllowedMethods": ["PUT"], "AllowedHeaders": ["content-type"],
-        "ExposeHeaders": ["ETag"], "MaxAgeSeconds": SECONDS,
+        "ID": f"pipeline {prefix}".strip(), "AllowedOrigins": [origin], "AllowedMethods": ["PUT"],
+        "AllowedHeaders": ["content-type"], "ExposeHeaders": ["ETag"], "MaxAgeSeconds": SECONDS,
     }  # fmt: skip
 
 
-def with_uploads(rules: Iterable[Any], origin: str) -> list[Any]:
+def with_uploads(rules: Iterable[Any], origin: str, prefix: str) -> list[Any]:
     """Return the rules of a bucket with ours, in the place of an earlier one."""
-    return [*(each for each in rules if each.get("ID") != ID), uploads(origin)]
+    own = uploads(origin, prefix)
+    return [*(each for each in rules if each.get("ID") != own["ID"]), own]

@@ -237,7 +237,7 @@ class S3Bucket(Bucket):
             rules = []
         with s3_errors("set its CORS rules"):
             self._client.put_bucket_cors(
-                Bucket=self._bucket, CORSConfiguration={"CORSRules": with_uploads(rules, origin)}
+                Bucket=self._bucket, CORSConfiguration={"CORSRules": with_uploads(rules, origin, self._prefix)}
             )
 
     def _full_key(self, key: str) -> str:

@@ -24,9 +24,10 @@ def browser_uploads(settings: Settings, bucket: Bucket, folder: str) -> Check:
     if status < 300 and allowed in ("*", page) and {"PUT", "*"} & {each.strip() for each in methods.split(",")}:
         return Check(NAME, Outcome.OK, f"Pages of {page} may send files.")
     words = f"Pages of {page} may not send files: the panel takes none from a browser."
-    command = json.dumps({"CORSRules": [uploads(page)]})
+    command = json.dumps({"CORSRules": [uploads(page, settings.bucket_prefix)]})
     advice = (
-        "Run `python -m pipeline prepare --cors`. A store without that call has the rule in its console, or takes "
+        "Run `python -m pipeline prepare --cors`, which keeps the other rules of the bucket. A store without that "
+        "call has the rule in its console. For a bucket without other rules, which this replaces: "
         f"aws s3api put-bucket-cors --bucket {settings.bucket} --cors-configuration '{command}'"
     )
     return Check(NAME, Outcome.WARNING, words, advice)

@@ -335,7 +335,7 @@ def test_the_bucket_takes_files_from_pages_of_the_app_once_it_has_a_rule(setting
     assert check.outcome is Outcome.WARNING and "Pages of https://pdf.example.org may not" in check.words
     rule = json.loads(check.advice.partition("--cors-configuration '")[2].removesuffix("'"))["CORSRules"][0]
     assert (rule["AllowedOrigins"], rule["AllowedMethods"]) == (["https://pdf.example.org"], ["PUT"])
-    assert rule["ExposeHeaders"] == ["ETag"]
+    assert rule["ExposeHeaders"] == ["ETag"] and "without other rules, which this replaces" in check.advice
     env = {
         "S3_ENDPOINT_URL": own.s3_endpoint_url, "S3_BUCKET": own.bucket, "AWS_ACCESS_KEY_ID": own.s3_key_id,
         "AWS_SECRET_ACCESS_KEY": own.s3_secret, "BASE_URL": own.base_url, "SECRET_KEY": LONG,
@@ -345,5 +345,6 @@ def test_the_bucket_takes_files_from_pages_of_the_app_once_it_has_a_rule(setting
         made = CliRunner().invoke(program, ["prepare", "--cors"], env=env, catch_exceptions=False)
         assert made.exit_code == 0 and "takes files from pages of https://pdf.example.org." in made.output
     assert found(list(bucket_checks(own)), "browser uploads").outcome is Outcome.OK
+    S3Bucket.open(replace(own, bucket_prefix="second/")).allow_uploads("https://second.example.org")
     rules = store._client.get_bucket_cors(Bucket=own.bucket)["CORSRules"]
-    assert [each.get("ID") for each in rules] == ["shop", "pipeline"]
+    assert [each.get("ID") for each in rules] == ["shop", "pipeline", "pipeline second/"]

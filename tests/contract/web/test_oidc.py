@@ -135,8 +135,12 @@ def test_no_one_is_sent_to_another_site(client: FlaskClient, target: str) -> Non
 
 
 def test_another_site_cannot_begin_a_sign_in(client: FlaskClient) -> None:
-    evil = {"Origin": "https://evil.example"}
-    assert client.post(RETURN, data={}, headers=evil).status_code == 403
+    null = {"Origin": "null"}  # of a page with the policy no-referrer, as ours are
+    for evil in ({"Origin": "https://evil.example"}, null | {"Sec-Fetch-Site": "cross-site"}):
+        answer = client.post(RETURN, data={}, headers=evil)
+        assert answer.status_code == 403
+        assert "Set-Cookie" not in answer.headers, "it would take the place of the session"
+    assert client.post(RETURN, data={}, headers=null | {"Sec-Fetch-Site": "same-origin"}).status_code == 303
     assert client.get(f"{RETURN}?code=x&state=y").status_code == 403
 
 
@@ -148,6 +152,15 @@ def test_claims_come_from_the_token_or_from_userinfo(
     enter(client, "bob")
     assert "bob@example.org, ask" in client.get("/all").text
     assert ("/userinfo" in issuer.asked) is issuer.thin
+
+
+def test_an_address_of_the_token_is_not_verified_by_another_one(client: FlaskClient, issuer: Issuer) -> None:
+    """Eve wrote ann's address where the issuer does not verify it; that of userinfo is verified, and her own."""
+    issuer.faults = Faults(claims={"email": None}, userinfo={"email_verified": False})
+    assert "the claim email is missing, or not verified" in problem(enter(client, "bob"))
+    issuer.faults = Faults(claims={"email": "ann@example.org", "email_verified": None})
+    enter(client, "eve")
+    assert "eve@elsewhere.org, view" in client.get("/all").text
 
 
 NOW, DAY = int(time.time()), 86400
