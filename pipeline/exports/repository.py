@@ -45,7 +45,7 @@ CLAIM_TRIES = 6  # of a claim, 1.2 s in all: a web thread waits meanwhile
 TRIES = 8  # of a conditional write; between them 20 ms, then twice as long each time
 MAX_REFUSED = 3  # exports that the bucket refuses, before a walk through them ends
 UNBILLED = "unbilled/"
-_NOT_NEEDED = {State.READY: WORK, State.FAILED: ("result",)}  # of an export that ended so
+_NOT_NEEDED = {State.READY: WORK, State.FAILED: ("result", "joins")}  # of an export that ended so
 
 
 class ExportRepository:
@@ -122,7 +122,7 @@ class ExportRepository:
     def close(self, export_id: str, state: State) -> None:
         """Remove unfinished uploads of an export that ended so, what it needs no more, and its active mark.
 
-        A failed export keeps its segments until it expires: it may be retried.
+        A failed export keeps its segments until it expires: it may be retried, and begins another upload then.
         """
         for upload in self._bucket.uploads(f"exports/{export_id}/"):
             upload.abort()

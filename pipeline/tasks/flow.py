@@ -155,6 +155,8 @@ def handle(
         outcome = take(services, step, export_id, part, stopping)
     except Exception as error:  # noqa: BLE001  # an error of the program ends the export too
         outcome = _decide(services, step, export_id, part, error)
+    if isinstance(outcome, Fail):
+        outcome = _end(services, step, export_id, part, outcome)
     word, pages = _words(outcome)
     record = StepRecord(
         export=export_id, step=step, chunk=part if isinstance(part, int) else None, outcome=word, pages=pages,
@@ -166,14 +168,11 @@ def handle(
             observe(services, record)
         except Exception:
             log.exception("the record of step %s of export %s", step, export_id)
-    if isinstance(outcome, Fail):
-        with suppress(NoExport):  # this program did not send that message
-            fail(services, export_id, outcome.error)
     return outcome
 
 
-def fail(services: Services, export_id: str, error: PipelineError) -> None:
-    """End an export with a reason and send the message to deliver it. Does nothing when it is already over."""
+def fail(services: Services, export_id: str, error: PipelineError) -> bool:
+    """End an export with a reason and send the message to deliver it. Returns False when it is already over."""
     failure, now = Failure(error.code, error.message, error.advice), time.time()
 
     def step(export: Export) -> Export:
@@ -184,6 +183,7 @@ def fail(services: Services, export_id: str, error: PipelineError) -> None:
         count_end(services, export)
     if export.failure == failure:
         send(services, Message("deliver", export_id))
+    return export.finished_at == now
 
 
 def cancel(services: Services, export_id: str) -> Export:
@@ -218,6 +218,21 @@ def _decide(
             else:
                 services.redis.leases.expect_back(lease, until_at_work)
     return decision
+
+
+def _end(
+    services: Services, step: str, export_id: str, part: int | Wave | None, failed: Fail
+) -> NotWanted | Retry | Fail:
+    """End the export. Only the process that does so reports the failure: several may fail at once, such as one that
+    lost its lease and the one that took it."""
+    try:
+        if not fail(services, export_id, failed.error) and step != "deliver":
+            return NotWanted("the export ended meanwhile")
+    except NoExport:  # this program did not send that message
+        pass
+    except PipelineError as error:  # it is not ended, or nobody knows that it is
+        return _decide(services, step, export_id, part, error)
+    return failed
 
 
 def _document(services: Services, export_id: str, outcome: Outcome | Retry | Fail) -> str:

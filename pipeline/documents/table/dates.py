@@ -42,8 +42,9 @@ class DateWriter:
         return list(map(self._read, texts))
 
     def show_all(self, values: Sequence[datetime]) -> Sequence[str]:
-        """Returns dates as they are written."""
-        return list(map(self._show, values))
+        """Returns dates as they are written, each as it is in its own time zone."""
+        # The same moment in another zone is equal, so it would be shown as that is. No part of a date is its zone.
+        return list(map(self._show, [each.replace(tzinfo=None) if each.tzinfo else each for each in values]))
 
     def _read(self, text: str) -> datetime | None:
         """Returns the date of a cell, None if there is none."""

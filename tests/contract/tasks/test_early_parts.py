@@ -11,12 +11,13 @@ import pytest
 
 from pipeline.adapters.bucket.parts import MIN_PART, ByteRange, Copy, Gather, Joining, whole_number
 from pipeline.adapters.bucket.s3_upload import S3Upload
-from pipeline.errors import StoreDown
+from pipeline.errors import ExportFailed, StoreDown
 from pipeline.exports.joins import Join, JoinRepository, identity
 from pipeline.exports.segments import segment_key
 from pipeline.exports.volumes import SegmentEntry, VolumeLimit
 from pipeline.services import open_services
 from pipeline.tasks import flow
+from pipeline.tasks.again import retry
 from pipeline.tasks.kept_upload import KEPT_BYTES, KeptUpload
 from pipeline.tasks.outcomes import Done, NotWanted
 
@@ -146,6 +147,23 @@ def test_a_cancelled_export_leaves_no_upload(stage: Stage, copied: list[int]) ->
     steps.deliver(stage.s, export_id)
     assert stage.store.uploads("") == []
     assert not list(stage.store.entries(f"exports/{export_id}/joins/"))
+
+
+def test_a_retried_export_begins_another_upload(stage: Stage, tmp_path: Path, copied: list[int]) -> None:
+    stage.put_album(LARGE)
+    export_id = stage.planned(chunk_pages=1)
+    steps.render(stage.s, export_id, 0)
+    flow.fail(stage.s, export_id, ExportFailed("It failed."))
+    steps.deliver(stage.s, export_id)
+    copied.clear()
+    retry(stage.s, export_id)
+    for number in range(1, 5):
+        steps.render(stage.s, export_id, number)
+    assert len(copied) == 4
+    steps.assemble(stage.s, export_id)
+    assert len(copied) == 5
+    assert stage.captions(export_id, tmp_path) == FIVE
+    assert stage.store.uploads("") == []
 
 
 def test_small_segments_begin_no_upload(stage: Stage) -> None:

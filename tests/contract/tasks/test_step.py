@@ -14,14 +14,15 @@ from local.services import free_port
 from pipeline.adapters.redis import Coordination
 from pipeline.adapters.redis.leases import Leases
 from pipeline.documents.inputs.bucket import BucketInputs
-from pipeline.errors import Conflict, OverLimit, RedisDown, StoreDown
+from pipeline.errors import Conflict, InvalidRequest, OverLimit, RedisDown, StoreDown
 from pipeline.exports.export import State
 from pipeline.exports.segments import segment_key
 from pipeline.exports.waves import Wave
-from pipeline.tasks import flow
+from pipeline.tasks import flow, plan
 from pipeline.tasks.outcomes import NotWanted
 from pipeline.tasks.records import StepRecord
 from pipeline.tasks.retry import Fail, Retry
+from pipeline.tasks.step import perform
 
 from ... import steps
 from .stage import Stage, failing
@@ -144,6 +145,43 @@ def test_every_step_is_recorded_once(stage: Stage, records: list[StepRecord]) ->
         ("assemble", None, "not wanted", 0), ("render", 1, "done", 2),
     ]  # fmt: skip
     assert all(record.export == export_id and record.ms >= 0 and record.peak_mb > 10 for record in records)
+
+
+def test_a_failure_is_recorded_once(
+    stage: Stage, records: list[StepRecord], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that lost its lease fails as the one does that took it."""
+    export_id, refused = stage.submit(), InvalidRequest("Line 3 of the listing is no record.")
+
+    other = threading.Event()
+
+    def late(*given: Any) -> Any:
+        """The other one ends the export after this one looked."""
+        try:
+            return perform(*given)
+        except InvalidRequest:
+            if given[-1] is not other:
+                assert isinstance(flow.handle(stage.s, "plan", export_id, None, other), Fail)
+            raise
+
+    monkeypatch.setattr(plan, "job_of", failing(refused))
+    monkeypatch.setattr("pipeline.tasks.flow.perform", late)
+    assert isinstance(flow.handle(stage.s, "plan", export_id, None, threading.Event()), NotWanted)
+    assert [record.outcome for record in records] == ["failed", "not wanted"]
+    assert stage.load(export_id).failure is not None
+
+
+@pytest.mark.parametrize("error", [StoreDown("The bucket does not answer."), Conflict("It was changed.")])
+def test_a_failure_that_cannot_be_stored_is_tried_again(
+    stage: Stage, records: list[StepRecord], monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    export_id = stage.submit()
+    monkeypatch.setattr(plan, "job_of", failing(InvalidRequest("Line 3 of the listing is no record.")))
+    with monkeypatch.context() as broken:
+        broken.setattr(flow, "fail", failing(error))
+        assert isinstance(flow.handle(stage.s, "plan", export_id, None, threading.Event()), Retry)
+    assert isinstance(flow.handle(stage.s, "plan", export_id, None, threading.Event()), Fail)
+    assert [record.outcome for record in records] == ["retry", "failed"]
 
 
 def test_an_observer_that_fails_changes_no_outcome(

@@ -55,6 +55,11 @@ def test_dates_are_written_as_babel_writes_them(time: datetime, locale: str, wid
     assert shown(Date(pattern), locale, time.isoformat()) == expected
 
 
+def test_one_moment_in_two_time_zones_is_written_as_it_is_in_each() -> None:
+    dates = Cells(writer(Date("dd.MM.yyyy HH:mm"), known_locale("de_DE")))
+    assert dates.texts(["2024-01-01T23:30Z", "2024-01-02T00:30+01:00"]) == ["01.01.2024 23:30", "02.01.2024 00:30"]
+
+
 @pytest.mark.parametrize(
     ("format", "text", "expected"),
     [
