@@ -11,6 +11,7 @@ import msgspec
 from flask import request
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, UnsupportedMediaType
 
+from ..documents.inputs.json_array import why_refused
 from ..documents.params import invalid
 
 T = TypeVar("T", bound=msgspec.Struct)
@@ -28,7 +29,7 @@ def body_as(kind: type[T], defaults: Mapping[str, Any] | None = None) -> T:
     except UnicodeDecodeError:
         raise BadRequest("The body is not UTF-8. JSON is always sent in UTF-8.") from None
     except (msgspec.DecodeError, RecursionError) as error:
-        raise BadRequest(f"The body is not JSON: {error}.") from None
+        raise BadRequest(f"The body {why_refused(error, 'JSON')}.") from None
     if not isinstance(sent, dict):
         needed = [field.name for field in msgspec.structs.fields(kind) if field.required]
         raise BadRequest(f"The body must be a JSON object with {' and '.join(needed)}.")

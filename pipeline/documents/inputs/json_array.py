@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -33,13 +34,20 @@ def array_lines(blocks: Iterable[bytes], what: str) -> Iterator[bytes]:
             _decode(item)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise InvalidRequest(
-                f"Record {number:,} of {what} is not a JSON object: {error}.",
+                f"Record {number:,} of {what} {why_refused(error)}.",
                 field="listing",
                 advice="Each record of the array is an object: {column: value}.",
             ) from None
         yield item.replace(b"\n", b" ").replace(b"\r", b" ") + b"\n"  # valid JSON has them between values only
     if not number:
         raise InvalidRequest(f"There are no rows in {what}.", field="listing")
+
+
+def why_refused(error: Exception, wanted: str = "a JSON object") -> str:
+    """Returns why a value was not decoded, as the end of a sentence."""
+    if str(error).startswith("Integer value out of range"):  # of Python's int; other numbers may be as long
+        return f"has an integer of more than {sys.get_int_max_str_digits():,} digits; send it as text, in quotes"
+    return f"is not {wanted}: {error}"
 
 
 def _items(blocks: Iterable[bytes], what: str) -> Iterator[bytes]:

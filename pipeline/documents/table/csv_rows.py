@@ -50,6 +50,10 @@ class CsvRows:
         self._last = lines[-1] if lines else self._last
         return rows, lines
 
+    def is_text(self, row: int, value: str) -> bool:  # noqa: ARG002  # as JsonRows
+        """True: a CSV has nothing else."""
+        return True
+
     def _misquoted_row(self, before: int, error: csv.Error) -> Row:
         first, last = before + 1, self._reader.line_num
         if first == last and UNEXPECTED_END not in str(error):

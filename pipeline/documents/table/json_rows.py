@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 
 import msgspec
 
+from ..inputs.json_array import why_refused
 from .csv_rows import Row
 from .lines import BadLine, LineReader
 
@@ -25,13 +26,19 @@ class JsonRows:
         self._reader = lines
         self._lines = ((number, line) for number, line in enumerate(lines, 1) if line.strip())
         self._fields = fields
+        self._last: list[str] = []
         self.misquoted: set[int] = set()  # of CSV
 
     def take(self, count: int) -> tuple[list[Row], list[int]]:
         """Returns the next `count` rows, and the line number of each."""
         some = list(islice(self._lines, count))
-        rows = self._plain_rows([line for _, line in some])
+        self._last = [line for _, line in some] or self._last
+        rows = self._plain_rows(self._last) if some else []
         return rows or [self._row(line, number) for number, line in some], [number for number, _ in some]
+
+    def is_text(self, row: int, value: str) -> bool:
+        """True if a value of a row of the last ones is a text, not a number."""
+        return f'"{value}"' in self._last[row]
 
     def _plain_rows(self, lines: Sequence[str]) -> list[Row] | None:
         """Returns the rows of lines, decoded in one call; None when a line may need a look of its own."""
@@ -97,7 +104,7 @@ def _refuse(line: str, error: Exception) -> NoReturn:
     if isinstance(error, NotARecord):
         raise error
     shown = line.rstrip() if len(line) <= SHOWN else f"{line[:SHOWN]}…"
-    raise NotARecord(f"is not a JSON object: {error}: {shown!r}.") from None
+    raise NotARecord(f"{why_refused(error)}: {shown!r}.") from None
 
 
 def _check_names(line: str) -> None:

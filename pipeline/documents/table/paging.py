@@ -61,7 +61,7 @@ class TablePages:
         self._setup = setup = table_setup(params, facts.format, facts.places)
         self._summary = Summary(params, setup)
         self._now = now = _decoder.decode(saved) if saved else _opening(setup, facts)
-        self._notes = SurveyNotes(setup.layout, setup.grouping, self._summary.room, now.notes)
+        self._notes = SurveyNotes(setup.layout, setup.grouping, setup.watched, self._summary.room, now.notes)
         self._marks = Marks(now.stride, now.offsets, now.states)
         # All pages but the first are alike. Asking the layout takes 2 us each time.
         self._rows_on = tuple(map(setup.layout.rows_on, range(2)))

@@ -9,6 +9,7 @@ from operator import sub
 
 from .broken_cells import Fault
 from .csv_rows import Row
+from .decimal_points import unsure_cells
 from .groups import GroupKeys
 from .pagination import line_count
 from .rows import InputFormat, RowReader
@@ -39,6 +40,7 @@ class BatchReader:
         self._setup = setup
         self._at = start
         self._noted: list[tuple[int, str]] = []
+        self._unsure = {column.source: column for column in setup.watched if column.unsure}
         self._reader = RowReader(blocks, start, format, lambda row, words: self._noted.append((row, words)))
 
     def __iter__(self) -> Iterator[Batch]:
@@ -56,6 +58,7 @@ class BatchReader:
         heights, keys = self._heights(rows), grouping.keys(rows) if grouping.levels else ()
         numbers = [s.cells.values([row[s.source] for row in rows]) for s in grouping.sums]
         self._note_failures(rows)
+        self._note_points(rows)
         return Batch(lengths, heights, keys, numbers, self._noted)
 
     def _heights(self, rows: Sequence[Row]) -> list[int]:
@@ -76,3 +79,13 @@ class BatchReader:
                 for number, row in enumerate(rows):
                     if not column.cells.understood(row[column.source]):
                         self._noted.append((number, column.failure))
+
+    def _note_points(self, rows: Sequence[Row]) -> None:
+        """Note cells whose point may stand between thousands, until a cell proves that points are decimal marks."""
+        for source, column in list(self._unsure.items()):
+            texts = [row[source] for row in rows]
+            unsure, proof = unsure_cells(texts)
+            self._noted += [(row, column.doubt) for row in unsure if self._reader.is_text(row, texts[row])]
+            if proof is not None:
+                self._noted.append((proof, column.proof))
+                del self._unsure[source]

@@ -61,6 +61,10 @@ class RowReader:
                 taken += self._fitted(zip(rows, lines, ends, strict=True), len(taken))
         return taken
 
+    def is_text(self, row: int, value: str) -> bool:
+        """True if a value of a row of the last ones is text in the input; JSON has numbers too."""
+        return self._source.is_text(row, value)
+
     def _fitted(self, found: Iterable[tuple[Row, int, int]], before: int) -> Iterator[tuple[Row, int]]:
         """Rows with as many fields as titles, without blank lines."""
         width, number = len(self._format.fields), before

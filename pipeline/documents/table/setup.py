@@ -18,6 +18,7 @@ from ...pdf.paper import MM
 from .cells import Cells
 from .columns import Faces, PlacedColumn, WantedColumn, place_columns
 from .csv_rows import Row
+from .decimal_points import points_are_unsure
 from .fits import CellTexts
 from .formats import POINT, NumberWriter, known_locale, plain_writer, writer
 from .groups import Grouping, Level, OpenGroups, Sum, total
@@ -84,7 +85,7 @@ def table_setup(params: TableParams, format: InputFormat, places: Sequence[Place
     )  # fmt: skip
     formatted = tuple(c if column.format else None for c, column in zip(cells, columns, strict=True))
     texts = CellTexts(keep_band_room(layout, grouping), formatted)
-    watched = tuple(_watched(format.fields, places, columns, cells, grouping))
+    watched = tuple(_watched(params, format, places, columns, cells, grouping))
     paginator = paginator_for(texts, grouping)
     return TableSetup(block, running_head(params), texts.layout, texts, grouping, paginator, watched)
 
@@ -210,16 +211,19 @@ def _grouping(
 
 
 def _watched(
-    fields: Sequence[str],
+    params: TableParams,
+    format: InputFormat,
     places: Sequence[PlacedColumn],
     columns: Sequence[Column],
     cells: Sequence[Cells | None],
     grouping: Grouping,
 ) -> Iterator[WatchedColumn]:
-    """The columns whose cells may be unreadable."""
+    """The columns whose cells may be unreadable, or read in two ways."""
     for place, column, c in zip(places, columns, cells, strict=True):
         if c:
-            yield WatchedColumn(column.field, place.source, c, column.total)
-    for level in grouping.levels:
+            unsure = points_are_unsure(format, column.format, column.locale or params.locale)
+            yield WatchedColumn(column.field, place.source, c, column.total, unsure)
+    for group, level in zip(params.group_by, grouping.levels, strict=True):
         if level.cells:
-            yield WatchedColumn(fields[level.source], level.source, level.cells, False)
+            unsure = points_are_unsure(format, group.format, params.locale)
+            yield WatchedColumn(format.fields[level.source], level.source, level.cells, False, unsure)

@@ -6,7 +6,7 @@ each of MAX_KNOWN groups.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 
@@ -71,6 +71,7 @@ class WatchedColumn:
     source: int
     cells: Cells
     summed: bool
+    unsure: bool  # whether points are decimal marks
 
     @property
     def failure(self) -> str:
@@ -80,13 +81,34 @@ class WatchedColumn:
             f"Cells of column {self.name!r} that are not {self.cells.writer.noun} are shown as they are{left_out}"
         )
 
+    @property
+    def doubt(self) -> str:
+        """What is noted of cells whose point may stand between thousands."""
+        return f"doubt {self.source}"
+
+    @property
+    def proof(self) -> str:
+        """What is noted of a cell that proves that points are decimal marks."""
+        return f"proof {self.source}"
+
+    @property
+    def guess(self) -> str:
+        """The remark about cells in doubt, if nothing in the column proves how to read them."""
+        return (
+            f"Points in column {self.name!r} are read as decimal marks, but may stand between thousands "
+            "(1.234 or 1234); say which by `mark` in the column's format"
+        )
+
 
 class SurveyNotes:
     """Notes remarks and groups, in the order of the rows. Keeps the first `room` groups."""
 
-    def __init__(self, layout: Layout, grouping: Grouping, room: int, now: NotesSoFar) -> None:
+    def __init__(
+        self, layout: Layout, grouping: Grouping, watched: Sequence[WatchedColumn], room: int, now: NotesSoFar
+    ) -> None:
         self._layout = layout
         self._grouping = grouping
+        self._watched = watched
         self._room = room
         self._now = now
 
@@ -121,6 +143,7 @@ class SurveyNotes:
         now = self._now
         self._close(0, rows)
         self._add_titles(block, remarks)
+        self._decide_doubts()
         for each in sorted(now.remarks.values(), key=lambda each: (each.rows[0], each.words)):
             remarks.extend([Remark(each.words, each.times, tuple(f"row {row}" for row in each.rows))])
         if now.groups > MAX_BOOKMARKS:
@@ -135,6 +158,14 @@ class SurveyNotes:
         for place, title in zip(self._layout.places, self._layout.titles, strict=True):
             if title != printable(place.title):
                 remarks.add(f"The title of column {place.name} is cut, since it is too long")
+
+    def _decide_doubts(self) -> None:
+        """Keep a remark about points in doubt if no cell of the column proves what they are."""
+        noted = self._now.remarks
+        for column in self._watched:
+            doubt, proof = noted.pop(column.doubt, None), noted.pop(column.proof, None)
+            if doubt and not proof:
+                noted[column.guess] = Repeated(column.guess, doubt.times, doubt.rows)
 
     def _look_for_return(self, rows: int) -> None:
         """Note that the innermost open group was open before: the rows are not sorted."""

@@ -18,6 +18,8 @@ _SIGNATURES = {
     b"MM\0+": "TIFF", b"RIFF": "WebP",
 }  # fmt: skip
 _NOT_READ = {
+    b"\0\0\2\0\0\0\0\0": "TGA", b"\0\0\3\0\0\0\0\0": "TGA", b"\0\0\x0a\0\0\0\0\0": "TGA",
+    b"\0\0\x0b\0\0\0\0\0": "TGA", b"\0\1\1\0\0": "TGA", b"\0\1\x09\0\0": "TGA",
     b"\0\0\0\x0cjP  ": "JPEG 2000", b"\xff\x4f\xff\x51": "JPEG 2000", b"\xff\x0a": "JPEG XL",
     b"\0\0\0\x0cJXL ": "JPEG XL", b"8BPS": "Photoshop", b"\0\0\1\0": "icon", b"\0\0\2\0": "cursor",
     b"<svg": "SVG", b"P4\n": "PBM", b"P5\n": "PGM", b"P6\n": "PPM", b"DDS ": "DDS", b"\x0a\5\1": "PCX",

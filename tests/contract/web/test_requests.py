@@ -110,6 +110,14 @@ def test_a_body_that_is_not_a_json_object_is_400(
     assert keys(services) == []
 
 
+def test_an_integer_that_is_too_long_is_400(client: FlaskClient) -> None:
+    body = '{"document": "table", "params": {"rows": [{"a": %s}]}}' % ("1" * 5000)
+    answer = client.post("/v1/exports", data=body, headers=SHOP, content_type="application/json")
+    assert answer.status_code == 400
+    words = "The body has an integer of more than 4,300 digits; send it as text, in quotes."
+    assert error(answer)["message"] == words
+
+
 def test_a_body_that_is_not_utf_8_is_400(client: FlaskClient, services: Services) -> None:
     body = '{"document": "photos", "params": {"title": "ü"}}'.encode("latin-1")
     answer = client.post("/v1/exports", data=body, headers=SHOP, content_type="application/json")

@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pyarrow as pa
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pyarrow import parquet
@@ -103,3 +104,22 @@ def test_a_damaged_listing_is_drawn_or_refused(listing: bytes, changes: Any, wis
         else:
             assert result.drawn == result.records == plan.records > 0
             assert not (wish.get("strict") and result.warnings)
+
+
+LONG = b"-" + b"1" * 5000
+
+
+@pytest.mark.parametrize(
+    ("data", "begins"),
+    [
+        (b'{"a":1}\n{"a":%b}\n' % LONG, "Line 2 of rows has"),
+        (b'{"a":1}\n{"a":[%b]}\n' % LONG, "Line 2 of rows has"),
+        (b'{"a":%b}\n' % LONG, "Line 1 of rows has"),
+        (b'[{"a":%b}]' % LONG, "Record 1 of the listing rows has"),
+    ],
+)
+def test_an_integer_that_is_too_long_is_named(tmp_path: Path, data: bytes, begins: str) -> None:
+    with pytest.raises(InvalidRequest) as caught, spool_to_disk() as spool:
+        made(job(tmp_path, data).snapshot(spool), tmp_path)
+    words = f"{begins} an integer of more than 4,300 digits; send it as text, in quotes"
+    assert caught.value.message.startswith(words)
