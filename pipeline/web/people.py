@@ -56,7 +56,9 @@ def _fits(rule: Rule, mail: str, groups: tuple[str, ...]) -> bool:
 def _mail(claims: Mapping[str, Any]) -> str:
     """Return the mail address if the issuer has verified it: else people could give themselves one of another."""
     mail = claims.get(EMAIL)
-    return mail.lower() if isinstance(mail, str) and claims.get(VERIFIED) is True else ""
+    if not isinstance(mail, str) or claims.get(VERIFIED) is not True:
+        return ""
+    return "".join(c.lower() if c.isascii() else c for c in mail)  # the Kelvin sign would become a k
 
 
 def _groups(claim: object) -> tuple[str, ...]:

@@ -28,7 +28,7 @@ def start(request: PdfRequest) -> None:
 
 def _start(request: PdfRequest) -> None:
     fresh = PdfRequest.objects.filter(pk=request.pk, state=State.WAITING, seen=None)
-    if waiting.crowded() or not fresh.update(seen=timezone.now()):
+    if not waiting.room() or not fresh.update(seen=timezone.now()):
         return
     _running[:] = [process for process in _running if process.poll() is None]  # what ended is reaped
     path = os.pathsep.join(each or str(Path.cwd()) for each in sys.path)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from .conf import readers
@@ -21,6 +22,14 @@ def crowded() -> bool:
     """Whether as many processes read rows as may."""
     working = PdfRequest.objects.filter(place__isnull=False, seen__gt=timezone.now() - SILENT)
     return working.count() >= readers()
+
+
+def room() -> bool:
+    """Whether one more process may be started, beside those that read rows and those that are on their way: each
+    was started for a request that waits."""
+    since = timezone.now() - SILENT
+    working = Q(place__isnull=False) | Q(state=State.WAITING)
+    return PdfRequest.objects.filter(working, seen__gt=since).count() < readers()
 
 
 def before(requested: PdfRequest) -> int:

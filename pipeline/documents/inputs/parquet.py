@@ -28,6 +28,7 @@ BATCH_BYTES = 4 * MIB
 BUFFERS = 8 * MIB  # read-ahead buffers of all columns together
 MIN_BUFFER = 64 * 1024
 SHARE_BYTES = 16 * MIB  # about two seconds of work
+MAX_SHARES = 2000  # about: each reads the footer anew, and the sizes in it may be made up
 
 Record = dict[str, Any]
 
@@ -53,12 +54,15 @@ def parquet(file: RawIOBase, what: str) -> Iterator[Record]:
 
 
 def shares(file: RawIOBase, what: str) -> tuple[Share, ...]:
-    """Returns a Parquet file in shares: one row group, or as many as have SHARE_BYTES in memory together."""
+    """Returns a Parquet file in shares: one row group, or as many as have SHARE_BYTES in memory together; more in a
+    file that is so large that there would be more than MAX_SHARES. There are at most twice as many, and one."""
     found: list[Share] = []
     with _damage(f"The Parquet file in {what}"):
-        for group, rows, size in _groups(_metadata(file, what)):
+        groups = list(_groups(_metadata(file, what)))
+        most = max(SHARE_BYTES, sum(size for _, _, size in groups) // MAX_SHARES)
+        for group, rows, size in groups:
             last = found[-1] if found else Share(0, 0, 0, 0, 0)
-            if found and (not rows or last.size + size <= SHARE_BYTES):
+            if found and (not rows or last.size + size <= most):
                 found[-1] = replace(last, stop=group + 1, rows=last.rows + rows, size=last.size + size)
             else:
                 found.append(Share(group, group + 1, last.begin + last.rows, rows, size))
@@ -132,7 +136,7 @@ def _groups(found: Any) -> Iterator[tuple[int, int, int]]:
     """Yields the number, the rows and the bytes in memory of each row group."""
     for number in range(found.num_row_groups):
         group = found.row_group(number)
-        yield number, group.num_rows, group.total_byte_size
+        yield number, group.num_rows, max(0, group.total_byte_size)
 
 
 def _check_footer(file: RawIOBase, what: str) -> None:

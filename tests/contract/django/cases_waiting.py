@@ -55,6 +55,18 @@ class Waiting(ShopCase):
         self.popen.assert_called_once()
         self.assertEqual(self.popen.call_args.args[0][-1], "pdf_send")
 
+    def test_of_many_that_are_asked_for_at_once_no_more_are_started_than_may_read(self) -> None:
+        first, second, third, fourth = self.asked(4)
+        for requested in (first, second, third, fourth):
+            self.begin(requested)
+        self.assertEqual(self.popen.call_count, 2)
+        self.assertEqual([waiting.take(), waiting.take(), waiting.take()], [first, second, None])
+        waiting.give_back(first)
+        self.assertEqual(waiting.take(), third)
+        waiting.give_back(second)
+        self.begin(fourth)
+        self.assertEqual(self.popen.call_count, 3)
+
     def test_one_process_sends_all_that_waits_though_the_first_fails(self) -> None:
         first, second = self.asked(2)
         broken = patch("manypages.django.send.body_of", side_effect=[ZeroDivisionError, body_of(second)])

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import io
 import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
 import pyarrow as pa
@@ -192,6 +195,31 @@ def test_a_file_of_small_row_groups_has_few_shares(stage: Stage) -> None:
     assert len(shares) < 12
     assert sum(share.rows for share in divided_by.shares) == ROWS
     assert max(share.size for share in divided_by.shares) <= SHARE
+
+
+@dataclass(frozen=True)
+class Footer:
+    """The metadata of a file by whoever wrote it: row groups of one row, and sizes that need not be true."""
+
+    sizes: Sequence[int]
+
+    @property
+    def num_row_groups(self) -> int:
+        return len(self.sizes)
+
+    def row_group(self, number: int) -> SimpleNamespace:
+        return SimpleNamespace(num_rows=1, total_byte_size=self.sizes[number])
+
+
+@pytest.mark.parametrize("sizes", [(2**40,), (2**40, -(2**40)), (2**62, 0, 1)])
+def test_sizes_that_are_made_up_give_no_more_shares(
+    sizes: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    footer = Footer(sizes * (120_000 // len(sizes)))
+    monkeypatch.setattr(parquet, "_metadata", lambda *_: footer)
+    found = parquet.shares(io.BytesIO(), "a listing")  # type: ignore[arg-type]  # it is not read
+    assert len(found) <= 2 * parquet.MAX_SHARES + 1
+    assert (found[0].begin, sum(share.rows for share in found), found[-1].stop) == (0, 120_000, 120_000)
 
 
 def test_a_cancelled_export_is_not_frozen_further(stage: Stage) -> None:

@@ -55,6 +55,13 @@ def test_without_a_verified_address_there_is_no_name(more: dict[str, Any]) -> No
         identify(ANN | {"groups": ["admins"]} | more, oidc())
 
 
+def test_letters_that_only_become_the_same_in_lower_case_are_another_address() -> None:
+    mike = Rule(Scope.ALL, "email", "mike@example.org")
+    assert identify(ANN | {"email": "MIKE@example.org"}, oidc("email", mike)).scope is Scope.ALL
+    with pytest.raises(SignInFailed, match="may not use this app"):
+        identify(ANN | {"email": "mi\N{KELVIN SIGN}e@example.org"}, oidc("email", mike))
+
+
 def test_another_claim_can_name_people_and_an_unverified_address_gives_no_role() -> None:
     claims = ANN | {"preferred_username": "ann", "email": "chief@example.org", "email_verified": False}
     with pytest.raises(SignInFailed, match="ann may not use this app") as caught:
