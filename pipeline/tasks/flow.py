@@ -230,7 +230,7 @@ def _end(
             return NotWanted("the export ended meanwhile")
     except NoExport:  # this program did not send that message
         pass
-    except PipelineError as error:  # it is not ended, or its end is not noted
+    except PipelineError as error:  # it is not ended, or no message says that it is
         return _decide(services, step, export_id, part, error)
     return failed
 

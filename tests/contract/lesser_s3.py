@@ -39,6 +39,7 @@ class Lacks:
     copied_etag: bool = False  # answers a part copy without it
     listed_parts: bool = False  # answers 501
     equal_parts: bool = False  # takes no others, like Cloudflare R2
+    gaps: bool = False  # takes parts 1, 2, 3 … only
     signatures: bool = False  # gives every object to anyone
     long_suffixes: bool = False  # answers 416 to the last n bytes of an object that is shorter
     token: str = ""  # the session token without which it refuses everything
@@ -74,6 +75,10 @@ class Handler(PassingHandler):
             sizes = [size for _, size in sorted(parts.items(), key=lambda part: int(part[0]))]
             if len(set(sizes[:-1])) > 1 or sizes[-1] > sizes[0]:
                 return self.send(refusal(400, "InvalidPart"))
+        if lacks.gaps and "uploadId=" in self.path:
+            numbers = [int(part) for part in self.server.parts.pop(self._upload_id(), {})]
+            if max(numbers, default=0) > len(numbers):
+                return self.send(refusal(400, "InvalidPartOrder"))
         return self.send(self._forward(body))
 
     def do_DELETE(self) -> None:  # noqa: N802

@@ -216,7 +216,7 @@ class MultipartUpload(Protocol):
     def complete(self, numbers: Collection[int] | None = None) -> None:
         """Make the object from its parts, in the order of their numbers; from some of them if `numbers` are given.
 
-        Raises NotSupported when the store refuses them, and their sizes differ.
+        Raises NotSupported when the store refuses them, and their sizes differ or numbers are left out.
         """
         ...
 

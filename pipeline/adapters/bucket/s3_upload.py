@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from io import SEEK_END
 from typing import TYPE_CHECKING, BinaryIO, cast
 
@@ -114,10 +114,16 @@ class S3Upload(MultipartUpload):
                     },
                 )
         except StoreDown as error:
-            *even, rest = (self._sizes[part] for part in numbers)
-            if status_of(error) == 400 and (len(set(even)) > 1 or rest > max(even, default=rest)):
-                raise NotSupported(f"{error.message} Its parts are of different sizes.") from error
+            if status_of(error) == 400 and (reason := self._unusual(numbers)):
+                raise NotSupported(f"{error.message} {reason}") from error
             raise
+
+    def _unusual(self, numbers: Sequence[int]) -> str:
+        """Return what some stores refuse about these parts, empty if nothing is known."""
+        *even, rest = (self._sizes[part] for part in numbers)
+        if len(set(even)) > 1 or rest > max(even, default=rest):
+            return "Its parts are of different sizes."
+        return "Numbers are left out between its parts." if numbers[-1] > len(numbers) else ""
 
     def abort(self) -> None:
         try:

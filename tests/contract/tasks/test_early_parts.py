@@ -123,7 +123,11 @@ def test_a_segment_that_is_drawn_again_is_copied_again(stage: Stage, tmp_path: P
     assert stage.captions(export_id, tmp_path) == FIVE
 
 
-@pytest.mark.parametrize("lacks", [Lacks(part_copy=True), Lacks(equal_parts=True)], ids=["no copy", "equal"])
+@pytest.mark.parametrize(
+    "lacks",
+    [Lacks(part_copy=True), Lacks(equal_parts=True), Lacks(gaps=True)],
+    ids=["no copy", "equal", "no gaps"],
+)
 def test_other_stores_make_the_same_file(stage: Stage, tmp_path: Path, lacks: Lacks) -> None:
     with lesser(stage.s.settings, lacks) as other:
         services = open_services(other, stage.queue)

@@ -102,6 +102,21 @@ def test_parts_of_different_sizes_may_be_refused_and_equal_ones_are_taken(settin
         assert entry.size == 6 * (3 * MIB + 1)
 
 
+def test_numbers_that_are_left_out_may_be_refused(settings: Settings) -> None:
+    with lesser(settings, Lacks(gaps=True)) as other:
+        bucket = S3Bucket.open(other)
+        for numbers in ((1, 3), (2,), (1, 2)):
+            upload = bucket.begin_upload("gaps.pdf")
+            for number in numbers:
+                upload.write(number, bytes(5 * MIB))
+            if numbers == (1, 2):
+                upload.complete()
+            else:
+                with pytest.raises(NotSupported, match="Numbers are left out"):
+                    upload.complete()
+                upload.abort()
+
+
 def test_a_store_that_sends_the_whole_object_is_noticed(settings: Settings) -> None:
     with lesser(settings, Lacks(ranges=True)) as other:
         bucket = S3Bucket.open(other)
