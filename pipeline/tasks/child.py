@@ -41,6 +41,7 @@ LOOK_SECONDS = 0.02  # between two looks at the memory of the process that works
 LATE_SECONDS = 3.0  # for the page or the plan in hand when the time is over; then the process is killed
 NICENESS = 10  # of an export: requests come first, and so do previews, for which a person waits
 LEASE_SECONDS = 5.0  # at most: the leases of a killed process must not hold up the workers
+CALLBACKS = {"measure": "plan", "render": "assemble"}  # what the chord of workers sends when all parts are done
 FAILED = b"null"  # of a task: its process died; of an export also that it is put off
 
 
@@ -93,7 +94,7 @@ def work(services: Services, queue: Collected, first: Message, stopping: threadi
     planned: Export | None = None
     while todo:
         message = todo.popleft()
-        if message.step == "measure":
+        if message.step == "measure" and first.small:
             return [message, *todo]
         if message.step == "render" and planned is None and first.step == "plan":
             planned = services.exports.load(message.export_id)
@@ -109,16 +110,16 @@ def work(services: Services, queue: Collected, first: Message, stopping: threadi
 
 def _handle(services: Services, message: Message, stopping: threading.Event) -> Message | None:
     """Do the steps of a message. Returns the part of it that is left."""
-    if message.step != "render":
+    if message.step not in CALLBACKS:
         done = _step(services, message.step, message.export_id, None, stopping)
         return None if done else message
-    for i, chunk in enumerate(message.chunks):
-        if not _step(services, "render", message.export_id, chunk, stopping):
+    for i, part in enumerate(message.chunks):
+        if not _step(services, message.step, message.export_id, part, stopping):
             return replace(message, chunks=message.chunks[i:])
     if message.wave:
         _step(services, "wave", message.export_id, message.wave, stopping)
     else:
-        services.queue.send(Message("assemble", message.export_id))
+        services.queue.send(Message(CALLBACKS[message.step], message.export_id))
     return None
 
 

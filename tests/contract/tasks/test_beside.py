@@ -45,9 +45,9 @@ def web(environ: Environ, messages: SentMessages) -> Iterator[Web]:
         yield open_web
 
 
-def ask(s: Services, rows: int = 10, **changes: str) -> str:
+def ask(s: Services, rows: int = 10, **changes: object) -> str:
     """Request a table whose rows are in the request, or are in a listing. Returns its id."""
-    params = {"rows": [{"Order": n, "Name": f"Customer {n}"} for n in range(rows)], **changes}
+    params: dict[str, object] = {"rows": [{"Order": n, "Name": f"Customer {n}"} for n in range(rows)], **changes}
     if "listing" in changes:
         del params["rows"]
     return submit(s, ExportRequest("table", params, "shop")).export.id
@@ -115,6 +115,19 @@ def test_where_no_worker_can_come_everything_is_made_slice_by_slice(web: Web, me
     export_id = ask(s, ROWS)
     wait_until(lambda: s.exports.load(export_id).state.over)
     assert s.exports.load(export_id).state is State.READY
+    assert messages.sent == []
+
+
+def test_where_no_worker_can_come_a_large_listing_is_measured_here_too(web: Web, messages: SentMessages) -> None:
+    s = web(INLINE_SECONDS="2", HEROKU_API_KEY="")
+    rows = b"".join(b"%d,Customer %d %s\n" % (n, n, b"x" * 400) for n in range(40_000))
+    s.bucket.put("inputs/large.csv", b"Order,Name\n" + rows)  # more than is planned at once
+    export_id = ask(s, listing="inputs/large.csv", columns=[{"field": "Order"}])
+    wait_until(lambda: s.exports.load(export_id).state.over, seconds=180)
+    export = s.exports.load(export_id)
+    assert export.state is State.READY
+    assert export.result
+    assert export.result.records == 40_000
     assert messages.sent == []
 
 
