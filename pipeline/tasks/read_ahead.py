@@ -12,18 +12,18 @@ R = TypeVar("R")
 AHEAD = 6  # the bucket's client has 8 connections
 
 
-def read_ahead(read: Callable[[T], R], items: Iterable[T]) -> Generator[R, None, None]:
+def read_ahead(read: Callable[[T], R], items: Iterable[T], ahead: int = AHEAD) -> Generator[R, None, None]:
     """Yield what `read` returns for each item, in their order.
 
-    Threads read the next AHEAD items meanwhile, so at most AHEAD + 1 results are in memory. Close it if it is not
+    Threads read the next `ahead` items meanwhile, so at most one more result is in memory. Close it if it is not
     exhausted.
     """
     reading: deque[Future[R]] = deque()
-    with ThreadPoolExecutor(AHEAD) as readers:
+    with ThreadPoolExecutor(ahead) as readers:
         try:
             for item in items:
                 reading.append(readers.submit(read, item))
-                if len(reading) > AHEAD:
+                if len(reading) > ahead:
                     yield reading.popleft().result()
             while reading:
                 yield reading.popleft().result()

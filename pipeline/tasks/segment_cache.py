@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from tempfile import TemporaryFile
 from types import TracebackType
 
-from ..exports.segments import SegmentRepository, StoredSegment
+from ..exports.segments import SegmentRepository, StoredSegment, pages_of
 from ..pdf.segment_index import SegmentIndex
 from ..settings import MIB
-from .read_ahead import read_ahead
+from .read_ahead import AHEAD, read_ahead
 
 CACHE_BYTES = 32 * MIB
+PAGES_AHEAD = 30_000  # whose indexes may be in memory before they are needed: about 100 bytes a page
 SMALL_BYTES = MIB // 16  # the largest body that is kept: there must be room for the indexes
 
 
@@ -48,7 +49,9 @@ class SegmentCache:
 
     def indexes(self, keys: Sequence[str]) -> Generator[SegmentIndex, None, None]:
         """Yields the index of each segment, from the bucket. To be closed if it is not exhausted."""
-        with closing(read_ahead(self._segments.read, keys)) as found:
+        most = max((pages_of(key)[2] for key in keys), default=0)
+        ahead = max(1, min(AHEAD, PAGES_AHEAD // max(1, most)))
+        with closing(read_ahead(self._segments.read, keys, ahead)) as found:
             for key, stored in zip(keys, found, strict=True):
                 self._keep(key, stored)
                 yield stored.index
