@@ -112,9 +112,9 @@ class ChildPipe:
         self._idle.start()
 
     def _reap_idle(self) -> None:
-        if self._free.acquire(blocking=False):  # else it has a task
-            self._reap()
-            self._free.release()
+        with self._free:
+            if self._idle is threading.current_thread():  # else it had a task meanwhile
+                self._reap()
 
     def _reap(self) -> None:
         if self._idle:

@@ -15,7 +15,7 @@ from .parts import PATIENCE, uncomplaining, violations
 from .states import VIEWS, open_states
 
 pytestmark = pytest.mark.xdist_group("browser")
-HOST = "http://host.test"
+HOST = "https://host.test"  # locks between tabs need https
 Answer = dict[str, Any]
 READY, FAILED, QUEUED = ({"id": "e1", **VIEWS[state]} for state in ("ready", "failed", "queued"))
 NOTE_DOWNLOADS = "window.files = []; HTMLAnchorElement.prototype.click = function () { files.push(this.href); }"
@@ -198,6 +198,7 @@ def test_of_two_tabs_one_downloads(page: Page, host: Host) -> None:
     host.say = lambda method, path: {"json": READY}
     for tab in (page, second):
         expect(words(tab)).to_have_text("Ready: 12,400 pages, 118 MB")
+    page.wait_for_function("navigator.locks.query().then(({ held }) => held.length)")  # one is about to, or has
     assert page.evaluate("files") + second.evaluate("files") == [f"{HOST}/pdf/e1/file?month=7"]
 
 

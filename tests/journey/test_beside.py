@@ -28,7 +28,7 @@ pytestmark = pytest.mark.xdist_group("journey")  # one system for all, whoever r
 ROWS = [{"Order": n, "Name": f"Customer-{n}", "Total": n * 1.5} for n in range(120)]  # 3 pages
 STEPS = ("plan", "0", "assemble", "deliver")
 """The names of the leases of a small export: of its steps, and of its first chunk."""
-BESIDE = {"INLINE_SECONDS": "60", "KEEPER_SECONDS": "0.5", "DOCUMENTS": "tests.journey.slow"}
+BESIDE = {"INLINE_SECONDS": "600", "KEEPER_SECONDS": "0.5", "DOCUMENTS": "tests.journey.slow tests.late_limit"}
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +80,7 @@ def assert_right(system: Laptop, export_id: str, folder: Path) -> None:
 
 @pytest.mark.parametrize("step", STEPS)
 def test_workers_go_on_when_the_process_is_killed(system: Laptop, step: str, tmp_path: Path) -> None:
+    client.wait_until("it has started", lambda: len(children(system)) == 1)
     (beside,) = children(system)
 
     def kill() -> None:

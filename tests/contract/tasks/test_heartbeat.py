@@ -131,7 +131,7 @@ def test_a_worker_that_becomes_idle_or_pauses_reports_at_once(
 ) -> None:
     monkeypatch.setattr(heartbeats, "HEARTBEAT_SECONDS", 60.0)
     order = shared.workers.drain(1)
-    heartbeat = Heartbeat(shared, worker("worker.2"), linger=5)
+    heartbeat = Heartbeat(shared, worker("worker.2"), linger=5, end=lambda: None)  # its loop does not turn
     heartbeat.start()
     heartbeat.update(busy=True, paused=False)
     assert not shared.wakeup.wait(0.2), "becoming busy is not reported at once"

@@ -229,7 +229,19 @@
       this.#show(view);
       if (view.state !== "ready" || resumed || this.#kept()?.fetched === view.id) return;
       this.#keep({ id: view.id, fetched: view.id }); // of several tabs one downloads
-      this.#fetch(view);
+      if (await this.#isFirst(view)) this.#fetch(view);
+    }
+
+    // What one tab keeps, others see a moment later: of those that look in that moment, one gets the lock. Without
+    // https there are no locks.
+    #isFirst({ id }) {
+      const held = (tell) => (lock) => {
+        tell(Boolean(lock));
+        return lock && new Promise((done) => setTimeout(done, LONGEST));
+      };
+      const ask = (tell) =>
+        navigator.locks.request(`${this.#slot()} ${id}`, { ifAvailable: true }, held(tell)).catch(() => tell(true));
+      return navigator.locks ? new Promise(ask) : true;
     }
 
     #giveUp() {
