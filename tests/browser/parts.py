@@ -14,10 +14,23 @@ from werkzeug.serving import make_server
 PATIENCE = 180_000  # ms; others use the machine at the same time
 
 
+def _whole(app: Callable[..., Any]) -> Callable[..., Any]:
+    """Read each answer before it is sent: werkzeug leaves a file open when the browser resets the connection."""
+
+    def call(environ: Any, start_response: Any) -> list[bytes]:
+        answer = app(environ, start_response)
+        try:
+            return [b"".join(answer)]
+        finally:
+            getattr(answer, "close", lambda: None)()
+
+    return call
+
+
 @contextmanager
 def served(app: Callable[..., Any], port: int = 0) -> Iterator[str]:
     """Serve a WSGI app on a port, a free one if none is given; its address."""
-    server = make_server("127.0.0.1", port, app, threaded=True)
+    server = make_server("127.0.0.1", port, _whole(app), threaded=True)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:

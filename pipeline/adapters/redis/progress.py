@@ -46,7 +46,7 @@ class Drawn:
         return {
             chunk_field(self.chunk): self.pages,
             f"t{piece}": round(self.seconds, 3),
-            f"w{piece}": f"{self.ended:.1f} {self.tries} {self.process}",
+            f"w{piece}": f"{self.ended:.3f} {self.tries} {self.process}",
         }
 
 

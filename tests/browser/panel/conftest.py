@@ -22,7 +22,7 @@ from pipeline.web.previews import EXTENSION as PREVIEWS
 
 from ..parts import PATIENCE, served, uncomplaining
 
-PAUSE = 0.35  # seconds a worker needs for a chunk, so that there is something to see
+PAUSE = 0.8  # seconds a worker needs for a chunk; the page looks every 1.5 s, and must find one between
 PASSWORD = "open sesame"
 
 Step = Callable[..., Outcome]
