@@ -10,7 +10,7 @@ from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from ..errors import NotFound
+from ..errors import NotFound, Refused
 from ..export import OVER, Export
 from . import waiting
 from .conf import client
@@ -75,8 +75,13 @@ def cancel(requested: PdfRequest) -> None:
         return
     if requested.state == State.ASKED:
         with client(patient=False) as found:
-            if found.get(requested.export_id).state not in OVER:
+            if found.get(requested.export_id).state in OVER:
+                return
+            try:
                 found.cancel(requested.export_id)
+            except Refused:
+                if found.get(requested.export_id).state not in OVER:  # it ended meanwhile
+                    raise
 
 
 def retry(requested: PdfRequest) -> None:
