@@ -1,5 +1,4 @@
-"""Fetches untrusted URLs, and posts to them: https and public addresses only (against SSRF, server-side request
-forgery).
+"""Fetches untrusted URLs, and posts to them: only https and public addresses, against server-side request forgery.
 
 A host name is looked up once. The address that was checked is the one that is connected to; the name then serves
 TLS and the Host header only. Every redirect is checked like a first URL. No proxy and no .netrc is read from the

@@ -22,6 +22,7 @@ from ..errors import Conflict, DamagedExport, ReadFailed
 from .plan import Listing
 
 PIECE_BYTES = 4 * 1024 * 1024  # of lines, at least: half a second of work, which a killed process loses
+_ANY_SHARE = "0"  # with it the six digits of a share begin: there are a few thousand shares at most
 _PIECES = re.compile(r"exports/[^/]+/shares/pieces\.json")
 
 
@@ -99,7 +100,7 @@ class FrozenRepository:
 
     def missing(self, export_id: str, shares: Shares) -> list[int]:
         """Return the shares of which something is not stored."""
-        found = self._found(export_id, "0")
+        found = self._found(export_id, _ANY_SHARE)
         ends = {number: chain[-1][1] for number, some in found.items() if (chain := _chain(some))}
         return [number for number, share in enumerate(shares.shares) if ends.get(number, 0) < share.rows]
 
@@ -107,7 +108,7 @@ class FrozenRepository:
         """Return the listing of all pieces, when nothing is missing. It is written once."""
         key = _key(export_id, "pieces.json")
         if (listing := find(self._bucket, key)) is None:
-            found = self._found(export_id, "0")
+            found = self._found(export_id, _ANY_SHARE)
             pieces = [
                 Piece(entry.key, entry.size, entry.etag)
                 for number in range(len(shares.shares))

@@ -148,7 +148,7 @@ def preview(s: Services, wanted: PreviewRequest) -> Preview:
     if not head.whole:
         pages = ceil(plan.pages * size / len(head.data)) if size else None
         plan = replace(plan, pages=max(plan.pages + 1, pages or 0))  # it goes on behind what was read
-    return _drawn(job, plan, s.settings.max_image_pixels, pages, _note(head, plan))
+    return _drawn(job, plan, s.settings.max_image_pixels, pages, head)
 
 
 def _begun(job: DocumentJob, records: bytes | None) -> tuple[int, Head, DocumentJob]:
@@ -172,15 +172,7 @@ def _begun(job: DocumentJob, records: bytes | None) -> tuple[int, Head, Document
     return 0, Head(b"", whole=True), begun
 
 
-def _note(head: Head, plan: Plan) -> tuple[str, ...]:
-    if head.whole:
-        return ()
-    return (f"Only the first {plan.records:,} records were read: sums and numbers of pages are not those of all.",)
-
-
-def _drawn(
-    job: DocumentJob, plan: Plan, max_image_pixels: int, pages: int | None, notes: tuple[str, ...]
-) -> Preview:
+def _drawn(job: DocumentJob, plan: Plan, max_image_pixels: int, pages: int | None, head: Head) -> Preview:
     with NamedTemporaryFile(suffix=".pdf") as file:
         index = draw_chunk(job.planned(plan), plan, plan.chunks[0], 0, 0, max_image_pixels, file, lambda _: True)  # type: ignore[arg-type]  # a binary file
         if not index.pages:
@@ -191,5 +183,8 @@ def _drawn(
             file.write(block)
         file.flush()
         seen = picture_of_first_page(file.name)
-    warnings = (*notes, *plan.warnings, *map(str, index.remarks), *MissingCharacters(index.missing).warnings)
-    return Preview(seen.data, seen.width, seen.height, seen.text, pages, not notes, warnings, index.skipped)
+    warnings = [*plan.warnings, *map(str, index.remarks), *MissingCharacters(index.missing).warnings]
+    if not head.whole:
+        only = f"Only the first {plan.records:,} records were read: sums and numbers of pages are not those of all."
+        warnings.insert(0, only)
+    return Preview(seen.data, seen.width, seen.height, seen.text, pages, head.whole, warnings, index.skipped)

@@ -23,22 +23,33 @@ def parts(running: Laptop, export_id: str) -> int:
     return sum(len(upload.parts()) for upload in running.store.uploads(f"exports/{export_id}/result/"))
 
 
+def ask_for_photos(running: Laptop) -> str:
+    """Request ten photos, a large segment each, and wait until three are parts of the file. Returns the id."""
+    listing = client.put_album(running, 10, pictures=[noise(1, 6)])
+    export_id = client.ask(running, listing=listing, title="Photos", chunk_pages=1)
+    client.wait_until("parts are stored", lambda: parts(running, export_id) >= 3)
+    return export_id
+
+
+def logs_of_the_right_file(running: Laptop, export_id: str, folder: Path) -> str:
+    """Wait for the end, and check the file and its one mail. Returns what the workers logged."""
+    export = client.wait_for_end(running, export_id)
+    assert export["state"] == "ready", export
+    seen = read(client.download(running, export_id, folder))
+    assert [page.text.splitlines()[-1] for page in seen.pages] == [f"Photo number {n + 1}" for n in range(10)]
+    assert not seen.complaints
+    client.wait_until_told(running, export_id)
+    assert client.mails_to(running, "admin@example.org") == ["Ready: Photos"]
+    return "".join(path.read_text() for path in (folder / "logs").glob("worker.*.log"))
+
+
 @pytest.mark.parametrize("who", KILLS)
 def test_workers_or_the_leader_are_killed_while_they_join(tmp_path: Path, who: str) -> None:
     """No part is stored again that was there."""
     with system(tmp_path, DOCUMENTS="tests.journey.slow_join", **LIMITS) as running:
-        listing = client.put_album(running, 10, pictures=[noise(1, 6)])
-        export_id = client.ask(running, listing=listing, title="Photos", chunk_pages=1)
-        client.wait_until("parts are stored", lambda: parts(running, export_id) >= 3)
+        export_id = ask_for_photos(running)
         KILLS[who](running)
-        export = client.wait_for_end(running, export_id)
-        assert export["state"] == "ready", export
-        seen = read(client.download(running, export_id, tmp_path))
-        assert [page.text.splitlines()[-1] for page in seen.pages] == [f"Photo number {n + 1}" for n in range(10)]
-        assert not seen.complaints
-        client.wait_until_told(running, export_id)
-        assert client.mails_to(running, "admin@example.org") == ["Ready: Photos"]
-        logs = "".join(path.read_text() for path in (tmp_path / "logs").glob("worker.*.log"))
+        logs = logs_of_the_right_file(running, export_id, tmp_path)
         if who == "workers":
             assert max(map(int, re.findall(r"(\d+) parts were there", logs))) >= 3
         assert "TimeLimitExceeded" not in logs
@@ -47,16 +58,7 @@ def test_workers_or_the_leader_are_killed_while_they_join(tmp_path: Path, who: s
 def test_workers_are_killed_while_they_copy_what_they_drew(tmp_path: Path) -> None:
     """What is copied is not copied again, what is drawn is not drawn again, and the file is right."""
     with system(tmp_path, DOCUMENTS="tests.journey.slow_copy") as running:
-        listing = client.put_album(running, 10, pictures=[noise(1, 6)])
-        export_id = client.ask(running, listing=listing, title="Photos", chunk_pages=1)
-        client.wait_until("parts are stored", lambda: parts(running, export_id) >= 3)
+        export_id = ask_for_photos(running)
         KILLS["workers"](running)
-        export = client.wait_for_end(running, export_id)
-        assert export["state"] == "ready", export
-        seen = read(client.download(running, export_id, tmp_path))
-        assert [page.text.splitlines()[-1] for page in seen.pages] == [f"Photo number {n + 1}" for n in range(10)]
-        assert not seen.complaints
-        client.wait_until_told(running, export_id)
-        assert client.mails_to(running, "admin@example.org") == ["Ready: Photos"]
-        logs = "".join(path.read_text() for path in (tmp_path / "logs").glob("worker.*.log"))
+        logs = logs_of_the_right_file(running, export_id, tmp_path)
         assert max(map(int, re.findall(r"(\d+) parts were there", logs))) >= 3

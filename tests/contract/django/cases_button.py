@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from datetime import timedelta
-from unittest.mock import patch
+from unittest.mock import Mock, patch
 
 from django.contrib.admin import AdminSite
 from django.core import mail
@@ -103,6 +104,21 @@ class Button(ShopCase):
         follow.cancel(requested)
         self.read(requested)
         self.assertEqual((requested.state, requested.export_id), (State.CANCELLED, ""))
+
+    def test_an_export_that_ends_while_it_is_cancelled_is_no_error(self) -> None:
+        requested = self.asked()
+        self.read(requested)
+        refused = Refused("It cannot become cancelled.", status=409)
+        for then, refuses in (("ready", False), ("rendering", True)):
+            states = [Mock(state="rendering"), Mock(state=then)]
+            with (
+                self.subTest(then),
+                patch("manypages.client.Client.get", side_effect=states),
+                patch("manypages.client.Client.cancel", side_effect=refused),
+                self.assertRaises(Refused) if refuses else nullcontext(),
+            ):
+                follow.cancel(requested)
+        follow.cancel(requested)
 
     def test_an_error_is_told_once_and_a_retry_reads_again(self) -> None:
         told: list[str] = []
