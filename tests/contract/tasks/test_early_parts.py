@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
+from pipeline.adapters.bucket import MultipartUpload
 from pipeline.adapters.bucket.parts import MIN_PART, ByteRange, Copy, Gather, Joining, whole_number
+from pipeline.adapters.bucket.s3 import S3Bucket
 from pipeline.adapters.bucket.s3_upload import S3Upload
 from pipeline.errors import ExportFailed, StoreDown
 from pipeline.exports.joins import Join, JoinRepository, identity
@@ -96,6 +98,29 @@ def test_a_worker_that_is_killed_while_it_copies_costs_nothing_else(
     assert isinstance(steps.assemble(stage.s, export_id), Done)
     assert stage.captions(export_id, tmp_path) == FIVE
     assert stage.store.uploads("") == []
+
+
+def test_of_two_uploads_that_are_begun_at_once_one_is_used(
+    stage: Stage, tmp_path: Path, copied: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage.put_album(LARGE)
+    export_id = stage.planned(chunk_pages=1)
+    begin, first = S3Bucket.begin_upload, []
+
+    def late(bucket: S3Bucket, key: str) -> MultipartUpload:
+        """Begin an upload after another worker has begun and noted one."""
+        monkeypatch.setattr(S3Bucket, "begin_upload", begin)
+        first.append(begin(bucket, key).id)
+        assert JoinRepository(bucket, export_id, key).write_first(Join(first[0]))
+        return begin(bucket, key)
+
+    monkeypatch.setattr(S3Bucket, "begin_upload", late)
+    for number in range(5):
+        steps.render(stage.s, export_id, number)
+    assert [upload.id for upload in stage.store.uploads("")] == first
+    steps.assemble(stage.s, export_id)
+    assert len(copied) == 5
+    assert stage.captions(export_id, tmp_path) == FIVE
 
 
 def test_a_copy_that_fails_is_left_to_the_join(stage: Stage, tmp_path: Path, copied: list[int]) -> None:

@@ -15,7 +15,7 @@ import pytest
 from local.services import Valkey, free_port, valkey
 from pipeline.adapters.redis import Coordination
 from pipeline.adapters.redis import connection as connections
-from pipeline.adapters.redis.progress import Drawn, Progress
+from pipeline.adapters.redis.progress import Drawn, Progress, pieces
 from pipeline.errors import RedisDown, RedisFull
 from pipeline.settings import Settings
 
@@ -25,7 +25,7 @@ def settings(valkey_server: Valkey) -> Settings:
     return Settings.from_env({"REDIS_URL": valkey_server.url})
 
 
-DRAWN = Drawn("1", 7, 20, 5, seconds=1.5, attempt="1:7:20", tries=2, ended=1000.0, process="worker.1, process 9")
+DRAWN = Drawn("1", 7, 20, 5, seconds=1.5, attempt="1:7:20", tries=2, ended=1000.125, process="worker.1, process 9")
 
 
 def test_beginning_a_chunk_tells_whether_pages_are_drawn(shared: Coordination) -> None:
@@ -50,6 +50,8 @@ def test_finishing_a_chunk_notes_uncounts_and_releases(
     assert shared.counters.count_attempt(DRAWN.attempt) == 1
     shared.finish_chunk(lease, DRAWN)
     assert shared.progress.load("1") == Progress(5, 0, 0, 1.5, 1)
+    (piece,) = pieces(shared.progress.fields("1"))
+    assert piece.ended == 1000.125, "the log of an export is in the order of these times"
     assert shared.counters.count_attempt(DRAWN.attempt) == 1
     assert shared.leases.held(["1:7"]) == set()
 
