@@ -65,6 +65,12 @@ class Workers:
                 step(services, export_id=export_id)
             except PipelineError as error:
                 flow.fail(services, export_id, error)
+            finally:
+                self._steps.task_done()
+
+    def wait_until_done(self) -> None:
+        """Wait until no message is left, the last step of an export included."""
+        self._steps.join()
 
 
 @pytest.fixture

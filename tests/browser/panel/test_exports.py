@@ -102,7 +102,8 @@ def test_an_export_shows_its_chunks_and_its_volumes_and_is_deleted(
     expect(page.locator("#map .drawn").first).to_be_attached()
     assert violations(page) == []
     expect(page.locator("#words")).to_have_text(re.compile(r"Ready: 5 pages in 3 volumes, \d+ kB"))
-    stage.redis.client.flushall()  # what is known of the work is in the bucket now
+    workers.wait_until_done()  # the file is ready before the last step has stored how it was made
+    stage.redis.client.flushall()
     page.reload()
     expect(page.locator("#map rect")).to_have_count(5)
     expect(page.locator("#timeline-words")).to_have_text(re.compile("1 process drew for .* s within .* s"))
