@@ -58,11 +58,12 @@ class CellTexts:
     @cached_property
     def broken(self) -> Callable[[str, int], Cell]:
         """Returns the text of a cell in lines, given the index of its column."""
+        layout = self.layout  # not `self`, which keeps this: a cycle would stay in memory long after the step
+        formatted = [each is not None for each in self.formatted]
 
         @lru_cache(BROKEN)
         def broken(text: str, i: int) -> Cell:
-            formatted = self.formatted[i] is not None
-            return broken_cell(printable(text), self.layout.places[i].inside, self.layout, formatted)
+            return broken_cell(printable(text), layout.places[i].inside, layout, formatted[i])
 
         return broken
 

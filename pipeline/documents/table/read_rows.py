@@ -39,16 +39,17 @@ class BatchReader:
     def __init__(self, blocks: Iterable[bytes], start: int, format: InputFormat, setup: TableSetup) -> None:
         self._setup = setup
         self._at = start
-        self._noted: list[tuple[int, str]] = []
+        self._noted = noted = list[tuple[int, str]]()
         self._unsure = {column.source: column for column in setup.watched if column.unsure}
-        self._reader = RowReader(blocks, start, format, lambda row, words: self._noted.append((row, words)))
+        # `noted`, not `self`: a cycle would keep the setup and its caches in memory long after the step
+        self._reader = RowReader(blocks, start, format, lambda row, words: noted.append((row, words)))
 
     def __iter__(self) -> Iterator[Batch]:
         return iter(self.take, None)
 
     def take(self) -> Batch | None:
         """Returns the next rows; None when there are no more."""
-        self._noted = []
+        self._noted.clear()
         taken = self._reader.take(BATCH)
         if not taken:
             return None
@@ -59,7 +60,7 @@ class BatchReader:
         numbers = [s.cells.values([row[s.source] for row in rows]) for s in grouping.sums]
         self._note_failures(rows)
         self._note_points(rows)
-        return Batch(lengths, heights, keys, numbers, self._noted)
+        return Batch(lengths, heights, keys, numbers, list(self._noted))
 
     def _heights(self, rows: Sequence[Row]) -> list[int]:
         """Returns how many lines each row has. Notes what is cut."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+from math import inf
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -14,6 +16,7 @@ from hypothesis import strategies as st
 from pipeline.documents import InputRange, Survey
 from pipeline.documents.inputs.folder import FolderInputs
 from pipeline.documents.table import Table
+from pipeline.documents.table.layout import Layout
 from pipeline.documents.table.measures import RowMeasure
 from pipeline.documents.table.paging import TableFacts, TablePages
 from pipeline.documents.table.params import TableParams
@@ -185,3 +188,30 @@ def test_plain_pages_that_are_found_at_once_are_those_found_one_by_one(
         monkeypatch.setattr(TablePages, "_even_pages", lambda *_: 0)
         assert msgspec.to_builtins(found) == msgspec.to_builtins(divided(*given))
         assert rows < 5000 or found.pages > 8 * found.marks.stride / 2
+
+
+@pytest.mark.parametrize("params", TABLES.values(), ids=TABLES)
+@pytest.mark.parametrize("note", ["a word", "a text of several lines in a narrow column " * 3])
+def test_a_measured_range_leaves_nothing_to_the_garbage_collector(
+    params: dict[str, Any], note: str, tmp_path: Path
+) -> None:
+    """The caches of a table are some megabytes; in a cycle they stay while a process measures dozens of ranges."""
+    listing = str(tmp_path / "rows.csv")
+    Path(listing).write_text(as_csv([(note, "A", "X", f"{row}") for row in range(5000)], "\n", False))
+    table, inputs = Table(), FolderInputs(tmp_path)
+    decoded = msgspec.convert({"listing": listing, **params}, TableParams)
+    facts = table.sample(decoded, listing, inputs)
+    gc.collect()
+    before = layouts()
+    gc.disable()
+    try:
+        for each in table.measure(decoded, listing, facts, InputRange(0, inf, known=True), inputs):
+            assert each.data
+        del each
+        assert layouts() == before
+    finally:
+        gc.enable()
+
+
+def layouts() -> int:
+    return sum(isinstance(each, Layout) for each in gc.get_objects())
