@@ -263,7 +263,7 @@ class Keeper:
             case Repair.RENDER:
                 return flow.begin(s, flow.chunks(export, status.unleased, flow.width(s)))
             case Repair.GIVE_UP:
-                flow.fail(
-                    s, export.id, ExportFailed("It was not finished within the time allowed (EXPORT_DEADLINE).")
-                )
+                words = "It was not finished within the time allowed (EXPORT_DEADLINE)."
+                advice = "Request it again, or less in one export; the log says why its steps were tried again."
+                flow.fail(s, export.id, ExportFailed(words, advice=advice))
         return True
