@@ -77,9 +77,8 @@ class HealthCheck:
         return max(told, key=lambda each: each.at), problems
 
     def _keeper(self, now: float) -> dict[str, str]:
-        silent = max(
-            KEEPER_SECONDS, 3 * 6 * self._s.settings.keeper_seconds
-        )  # it rests six times as long when idle
+        # When idle, it rests six times as long.
+        silent = max(KEEPER_SECONDS, 3 * 6 * self._s.settings.keeper_seconds)
         last = self._s.redis.decisions.last_turn()
         if last is None and not self._s.redis.leases.held(["keeper"]):
             return {"keeper": f"No keeper runs. {_LOOK}"}
