@@ -66,9 +66,8 @@ class Cgroup:
 def available() -> bool:
     """True if a process can be limited here; tries it once."""
     try:
-        group = create(
-            f"pipeline-probe-{uuid4()}", 64 * 1024 * 1024
-        )  # a unique name: threads may ask at the same time
+        name = f"pipeline-probe-{uuid4()}"  # threads may ask at the same time
+        group = create(name, 64 * 1024 * 1024)
     except OSError:
         return False
     try:

@@ -15,9 +15,7 @@ from ..settings import Settings
 from ..settings.urls import is_local
 
 REPLY_SECONDS = 20.0  # for each reply
-TAKEN_SECONDS = (
-    120.0  # for the reply after the text: many servers scan it first, and without a reply it is sent twice
-)
+TAKEN_SECONDS = 120.0  # for the reply after the text: many servers scan it first; without a reply it is sent twice
 NO_SIGN_IN = 530  # to a recipient: not its fault
 NEVER = (550, 551, 552, 553, 554)  # codes that another try will not change
 
@@ -124,9 +122,7 @@ class Mailer:
                     smtp.login(unquote(url.username), unquote(url.password or ""))
             yield Connection(smtp)
         finally:
-            with suppress(
-                smtplib.SMTPException, OSError
-            ):  # a mail that was taken stays taken, whatever QUIT answers
+            with suppress(smtplib.SMTPException, OSError):  # what was taken stays taken, whatever QUIT answers
                 smtp.quit()
 
     def _encrypt(self, smtp: smtplib.SMTP, tls: ssl.SSLContext) -> None:

@@ -153,10 +153,12 @@ def prepare(cors: bool, machine: bool) -> None:
 def _days(settings: Settings) -> dict[str, int]:
     """Returns after how many days the bucket removes what is left. The keeper removes expired files earlier."""
     from ..documents.inputs import SENT
+    from ..exports.lists import EVERYONE, OWNERS, SUBJECTS
     from .send import INPUT_DAYS
 
     history = int(settings.keep_seconds // 86400) + HISTORY_DAYS
-    days = {SENT: INPUT_DAYS, **dict.fromkeys(("exports/", "requests/", "owners/", "kept/"), history)}
+    marks = ("requests/", EVERYONE, OWNERS, SUBJECTS, "kept/")
+    days = {SENT: INPUT_DAYS, **dict.fromkeys(("exports/", *marks), history)}
     # Billing reads them once a busy period is over, back to a day before its first request.
     return days | {"workers/": ceil(settings.export_deadline / 86400) + HISTORY_DAYS}
 

@@ -20,7 +20,7 @@ from .export import Export, State
 from .ids import descending
 
 AT_ONCE = 4  # records that are read side by side; a bucket takes about 20 ms for each
-EVERYONE = "everyone/"
+EVERYONE, OWNERS, SUBJECTS = "everyone/", "owners/", "subjects/"
 LOOKED_AT = 200  # records that one page reads at most, however few of them match
 
 
@@ -92,11 +92,11 @@ def page(
 
 
 def _owner_prefix(owner: str) -> str:
-    return f"owners/{_hash(owner.encode())}/"
+    return f"{OWNERS}{_hash(owner.encode())}/"
 
 
 def _subject_prefix(owner: str, subject: str) -> str:
-    return f"subjects/{_hash(msgspec.json.encode([owner, subject]))}/"
+    return f"{SUBJECTS}{_hash(msgspec.json.encode([owner, subject]))}/"
 
 
 def _hash(data: bytes) -> str:

@@ -20,8 +20,8 @@ from typing import Any
 import msgspec
 
 from ..adapters.bucket import Bucket
-from ..errors import Conflict, DamagedExport
 from .plan import Listing
+from .written_once import WrittenOnce
 
 log = logging.getLogger(__name__)
 RANGE_BYTES = 4 * 1024 * 1024  # about a second of work
@@ -77,28 +77,15 @@ class MeasureRepository:
 
     def __init__(self, bucket: Bucket) -> None:
         self._bucket = bucket
-        self._last: tuple[str, Ranges] | None = None  # they never change, and every message asks for them
+        self._ranges = WrittenOnce(bucket, "measures/ranges.json", _ranges.decode, "ranges")
 
     def ranges(self, export_id: str) -> Ranges | None:
         """Returns the ranges of a listing; None if there are none."""
-        if (last := self._last) and last[0] == export_id:
-            return last[1]
-        if (stored := self._bucket.get(_key(export_id, "ranges.json"))) is None:
-            return None
-        try:
-            ranges = _ranges.decode(stored.data)
-        except msgspec.DecodeError as error:
-            raise DamagedExport(f"The ranges of export {export_id} cannot be read: {error}.") from error
-        self._last = export_id, ranges
-        return ranges  # another thread may have read others meanwhile
+        return self._ranges.read(export_id)
 
     def write_ranges(self, export_id: str, ranges: Ranges) -> Ranges:
         """Store the ranges, unless there are some. Returns those that count: the first that were stored."""
-        try:
-            self._bucket.put(_key(export_id, "ranges.json"), msgspec.json.encode(ranges), new=True)
-        except Conflict:
-            return self.ranges(export_id) or ranges
-        return ranges
+        return self._ranges.write(export_id, ranges)
 
     def found(self, export_id: str, number: int | None = None) -> dict[int, list[tuple[int, int]]]:
         """Returns what is measured of one range or of all, as the keys tell."""

@@ -30,13 +30,14 @@ from collections.abc import Callable, Iterable, Iterator
 import msgspec
 
 from ..adapters.bucket import Bucket
-from ..errors import Conflict, DamagedExport, NoExport, NotFound, PipelineError, ReadFailed, StoreDown
+from ..errors import Conflict, DamagedExport, NoExport, NotFound, StoreDown
 from .encoding import decode_export, decode_plan, encode
 from .export import Export, File, State
 from .ids import created, is_id, new_id
 from .late import WORK
 from .lists import Page, Wanted, marks, page
 from .plan import Plan
+from .written_once import WrittenOnce
 
 log = logging.getLogger(__name__)
 CLAIM_GRACE = 60.0  # seconds after which an acceptance that is not complete is abandoned
@@ -53,7 +54,7 @@ class ExportRepository:
 
     def __init__(self, bucket: Bucket) -> None:
         self._bucket = bucket
-        self._last_plan: tuple[str, Plan] | None = None  # a plan never changes, and every chunk asks for it
+        self._plans = WrittenOnce(bucket, "plan.json", decode_plan, "plan")
         self._last_export: tuple[float, Export] | None = None  # and when it was read
 
     def accept(self, export: Export, records: bytes | None, *, lasting: bool) -> Export:
@@ -204,26 +205,13 @@ class ExportRepository:
 
     def write_plan(self, export_id: str, plan: Plan) -> Plan:
         """Store the plan, unless there is one. Returns the plan that counts: the first that was stored."""
-        try:
-            self._bucket.put(f"exports/{export_id}/plan.json", encode(plan), new=True)
-            return plan
-        except Conflict:
-            return self._read_plan(export_id, ReadFailed)
+        return self._plans.write(export_id, plan)
 
     def plan(self, export_id: str) -> Plan:
         """Return the plan; NotFound before there is one."""
-        last = self._last_plan
-        return last[1] if last and last[0] == export_id else self._read_plan(export_id, NotFound)
-
-    def _read_plan(self, export_id: str, missing: type[PipelineError]) -> Plan:
-        if (stored := self._bucket.get(f"exports/{export_id}/plan.json")) is None:
-            raise missing(f"The plan of export {export_id} is not in the bucket.")
-        try:
-            plan = decode_plan(stored.data)
-        except msgspec.DecodeError as error:
-            raise DamagedExport(f"The plan of export {export_id} cannot be read: {error}.") from error
-        self._last_plan = export_id, plan
-        return plan  # another thread may have read another one meanwhile
+        if (plan := self._plans.read(export_id)) is None:
+            raise NotFound(f"The plan of export {export_id} is not in the bucket.")
+        return plan
 
     def _claim(self, export: Export, lasting: bool) -> Export | str | None:
         """Claim the request key for a new export.

@@ -174,7 +174,9 @@ def expired(bucket: Bucket, seconds: float) -> Iterator[Upload]:
     """Yield the files that no export used within `seconds` after they were begun, oldest first."""
     for entry in bucket.entries("handed/"):
         file_id = entry.key.removeprefix("handed/")
-        if not is_id(file_id) or created(file_id) > time.time() - seconds:
+        if not is_id(file_id):
+            continue  # written by another program; what comes behind it still expires
+        if created(file_id) > time.time() - seconds:
             return
         if stored := bucket.get(entry.key):
             yield _uploads.decode(stored.data)

@@ -25,10 +25,7 @@ from .prices import parse_sizes
 
 MIN_SILENCE, SILENCE, MAX_SILENCE = 1.0, 60.0, 900.0  # seconds without a call after a 429: least, default, most
 PAUSES = (0.5, 1.0)  # seconds between tries
-REPEATABLE = (
-    "GET",
-    "PATCH",
-)  # a PATCH sets an absolute quantity; a second POST would start a second dyno
+REPEATABLE = ("GET", "PATCH")  # a PATCH sets an absolute quantity; a second POST would start a second dyno
 MAX_ANSWER_BYTES = 8 * MIB
 MAX_LIST_PAGES = 50  # of 200 rows, unless Heroku sends more in one
 MAX_WORDS = 200  # characters of Heroku's own message

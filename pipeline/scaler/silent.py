@@ -12,9 +12,7 @@ from dataclasses import dataclass
 from ..adapters.redis.workers import FORGET_SECONDS
 from .learned import BOOT_SECONDS, MAX_BOOT_SECONDS
 
-BOOTS = (
-    2.0  # a worker that does not report within this many learned boots is late; after a restart in vain, twice that
-)
+BOOTS = 2.0  # learned boots after which a worker that does not report is late; after a restart in vain, twice that
 HEARD_SECONDS = 3600.0  # for which it is remembered that a worker reported
 MAX_PAUSE = 60.0  # seconds between two looks at Heroku's list, while workers are missing and no dyno is silent
 

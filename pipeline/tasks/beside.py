@@ -94,9 +94,13 @@ class Beside:
             self._hand_over(message.export_id, [message])
 
     def _make(self, message: Message) -> list[Message] | None:
-        """Have the child work on a message. Returns what it left; None when it died."""
-        told = self._pipe.ask({"export": message}, self._renew)
-        return _answer(told).left if told else None
+        """Have the child work on a message. Returns what it left; None when it died or gave no such answer."""
+        try:
+            told = self._pipe.ask({"export": message}, self._renew)
+            return _answer(told).left if told else None
+        except Exception:
+            log.exception("export %s: internal error; the queue goes on", message.export_id)
+            return None
 
     def _renew(self) -> None:
         with suppress(RedisDown):

@@ -2,7 +2,7 @@
 
 It reads the settings from stdin, then tasks, one a line. It answers an export with the messages that are left for
 workers, a preview with the page. It forks for each one: what is imported stays, and what a task takes is free after
-it. It has one thread, so it may fork.
+it. It has one thread, so it may fork. What documents print goes to stderr, as only answers may be on stdout.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import Literal
+from typing import BinaryIO, Literal
 
 import msgspec
 import psutil
@@ -145,8 +145,8 @@ def _charge_nothing(services: Services, export: Export) -> None:
     )
 
 
-def serve(settings: Settings) -> None:
-    """Do the tasks that stdin has until it ends, or until SIGTERM."""
+def serve(settings: Settings, answers: BinaryIO) -> None:
+    """Do the tasks that stdin has, and write their answers, until it ends, or until SIGTERM."""
     queue, stopping = Collected(), threading.Event()
     services = open_services(child_settings(settings), queue)
     default_chain()  # a third of the processor time of a page; each fork has it then
@@ -161,8 +161,8 @@ def serve(settings: Settings) -> None:
         elif task.export:
             seconds = services.settings.inline_seconds + LATE_SECONDS
             told = _in_child(partial(_exported, services, queue, task.export, stopping), seconds, services.settings)
-        sys.stdout.buffer.write(told + b"\n")
-        sys.stdout.buffer.flush()
+        answers.write(told + b"\n")
+        answers.flush()
 
 
 def _in_child(do: Callable[[], bytes], seconds: float, settings: Settings) -> bytes:
@@ -224,7 +224,9 @@ def main() -> None:
     settings = msgspec.json.decode(sys.stdin.buffer.readline(), type=Settings)  # with secrets: not as arguments
     logs.begin(settings.log_format, "%(name)s: %(message)s")
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all processes; the web process tells this one
-    serve(settings)
+    with os.fdopen(os.dup(sys.stdout.fileno()), "wb") as answers:
+        os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+        serve(settings, answers)
 
 
 if __name__ == "__main__":

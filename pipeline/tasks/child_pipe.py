@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import select
 import signal
@@ -17,6 +18,7 @@ import msgspec
 
 from ..settings import Settings
 
+log = logging.getLogger(__name__)
 RENEW_SECONDS = 1.0
 IDLE_SECONDS = 600.0  # then the child, which takes 60 MB, is stopped; the next one takes half a second to start
 STOP_SECONDS = 5.0  # for the page in hand when the web process ends
@@ -57,7 +59,10 @@ class ChildPipe:
     def start(self) -> None:
         """Start the child, so that the first task need not wait for it."""
         with self._free:
-            self._ready()
+            try:
+                self._ready()
+            except OSError as error:  # the first task tries again
+                log.warning("the process beside the web process does not start: %s", error)
             self._rest()
 
     def end_task(self) -> None:
@@ -74,16 +79,19 @@ class ChildPipe:
             self._free.release()
 
     def _asked(self, task: bytes, meanwhile: Callable[[], None]) -> bytes | None:
-        child = self._ready()
-        if child.stdin is None or child.stdout is None:
-            raise AssertionError("the child was started with pipes")
         try:
+            child = self._ready()
+            if child.stdin is None or child.stdout is None:
+                raise AssertionError("the child was started with pipes")
             child.stdin.write(task + b"\n")
             child.stdin.flush()
             while not select.select([child.stdout], [], [], RENEW_SECONDS)[0]:
+                if child.poll() is not None:
+                    _end_group(child)
                 meanwhile()
             answer = child.stdout.readline()
-        except OSError:
+        except OSError as error:  # no process can be started, or it is dead
+            log.warning("the process beside the web process does no task: %s", error)
             answer = b""
         if not answer.endswith(b"\n"):  # it was killed
             self._reap()
@@ -124,3 +132,9 @@ class ChildPipe:
             with suppress(BrokenPipeError):  # a task that it never read
                 self._child.communicate()
         self._child = None
+
+
+def _end_group(child: subprocess.Popen[bytes]) -> None:
+    """Kill what a dead child forked: it holds the pipe, and nothing limits its time and memory any more."""
+    with suppress(ProcessLookupError):  # it ended in between
+        os.killpg(child.pid, signal.SIGKILL)

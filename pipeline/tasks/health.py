@@ -13,7 +13,7 @@ from contextlib import suppress
 
 import msgspec
 
-from ..errors import PipelineError, RedisDown, StoreDown
+from ..errors import MailRefused, PipelineError, RedisDown, StoreDown
 from ..services import Services
 from . import operator_mail
 
@@ -77,9 +77,8 @@ class HealthCheck:
         return max(told, key=lambda each: each.at), problems
 
     def _keeper(self, now: float) -> dict[str, str]:
-        silent = max(
-            KEEPER_SECONDS, 3 * 6 * self._s.settings.keeper_seconds
-        )  # it rests six times as long when idle
+        # When idle, it rests six times as long.
+        silent = max(KEEPER_SECONDS, 3 * 6 * self._s.settings.keeper_seconds)
         last = self._s.redis.decisions.last_turn()
         if last is None and not self._s.redis.leases.held(["keeper"]):
             return {"keeper": f"No keeper runs. {_LOOK}"}
@@ -107,7 +106,10 @@ class HealthCheck:
 
     def _mail(self, subject: str, lines: list[str], now: float) -> None:
         host = self._s.settings.base_url
-        operator_mail.send(self._s, subject, [*lines, host], f"health-{now:.0f}", now)
+        try:
+            operator_mail.send(self._s, subject, [*lines, host], f"health-{now:.0f}", now)
+        except MailRefused as error:  # counts as told: another mail each minute would be refused too
+            log.error("health: %s %s", error.message, error.advice)
 
     def _note(self, told: Told) -> None:
         self._told, data = told, msgspec.json.encode(told)

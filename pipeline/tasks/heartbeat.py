@@ -93,7 +93,10 @@ class Heartbeat:
             self._news.clear()
             if self._stop:
                 return
-            self._report()
+            try:
+                self._report()
+            except Exception:  # without it, a worker that works would be taken for dead
+                log.exception("heartbeat: internal error; it goes on")
 
     def _report(self) -> None:
         wake, self._wake_keeper = self._wake_keeper, False  # before the report, or the keeper could look too early

@@ -161,7 +161,10 @@ def draw_index(
 def check_counts(totals: Totals, records: int) -> None:
     """Raise ExportFailed unless every record was drawn or named as left out, and something was drawn."""
     if totals.records != records:
-        raise ExportFailed(f"{records} entries were planned, but {totals.records} were drawn or named as left out.")
+        raise ExportFailed(
+            f"{records} entries were planned, but {totals.records} were drawn or named as left out.",
+            advice="The document's `draw` must count each of its records once, as drawn or as skipped.",
+        )
     if not totals.pages:
         raise ExportFailed(
             "Every entry was left out, so the document has no pages.",

@@ -59,7 +59,7 @@ class Parts:
                     else:
                         self._gather(part)
                 for copy in copies:
-                    copy.result()
+                    self._done += copy.result()
                     self._checkpoint()
             finally:
                 pool.shutdown(cancel_futures=True)
@@ -83,12 +83,13 @@ class Parts:
         self._done += size
         return True
 
-    def _copy(self, number: int, what: ByteRange) -> None:
+    def _copy(self, number: int, what: ByteRange) -> int:
+        """Copy a part inside the bucket, in a thread. Returns its bytes."""
         segment = self._segments[what.source]
         with self._sound(segment.key):
             self._upload.copy(number, segment.key, what.start, what.stop, segment.etag)
-        self._done += what.size
         self.added = True
+        return what.size
 
     def _gather(self, part: Gather) -> None:
         for what in part.ranges:

@@ -42,12 +42,8 @@ from .status import status_of
 from .transports import MailTransport, WebhookTransport
 
 log = logging.getLogger(__name__)
-MAX_FAILED_TURNS = (
-    3  # in a row, before the leader resigns: its disk may be full, or it has no file descriptors left
-)
-LEADER_LEASE_SECONDS = (
-    2.0  # a dead leader is replaced after this; a live one renews its lease, however long it waits
-)
+MAX_FAILED_TURNS = 3  # in a row, before the leader resigns: its disk may be full, or it has no file descriptors
+LEADER_LEASE_SECONDS = 2.0  # a dead leader is replaced after this; a live one renews its lease, also while it waits
 CHECK_SECONDS = 5.0  # of a turn, for looking at exports; with more of them the rest follows in the next turns
 MAIL_SECONDS = 3.0  # for the mail that is being sent, or the schedule that runs, when the process ends
 
@@ -263,7 +259,7 @@ class Keeper:
             case Repair.RENDER:
                 return flow.begin(s, flow.chunks(export, status.unleased, flow.width(s)))
             case Repair.GIVE_UP:
-                flow.fail(
-                    s, export.id, ExportFailed("It was not finished within the time allowed (EXPORT_DEADLINE).")
-                )
+                words = "It was not finished within the time allowed (EXPORT_DEADLINE)."
+                advice = "Request it again, or less in one export; the log says why its steps were tried again."
+                flow.fail(s, export.id, ExportFailed(words, advice=advice))
         return True

@@ -32,9 +32,8 @@ def body(work: Work) -> Outcome:
                 s.measures.write(export.id, number, measured.start, measured.stop, measured.data)
                 at = measured.stop
                 if at < part.stop and work.checkpoint(lambda: None) is not Signal.GO_ON:
-                    return (
-                        NotWanted("the export is over") if work.unwanted else Again(f"it is measured to byte {at}")
-                    )
+                    done = f"it is measured to byte {at:,}"
+                    return NotWanted("the export is over") if work.unwanted else Again(done)
         except InvalidRequest:
             if not number:
                 raise

@@ -19,7 +19,8 @@ log = logging.getLogger(__name__)
 def send(s: Services, subject: str, lines: Sequence[str], name: str, at: float) -> bool:
     """Send a mail to REPORT_TO; `name` makes its Message-ID. Returns False without REPORT_TO or SMTP_URL.
 
-    Raises MailDown when it may be tried again. Without an answer it counts as sent: a copy each minute is worse.
+    Raises MailRefused when the server will never take it, another MailDown when it may be tried again. Without an
+    answer it counts as sent: a copy each minute is worse.
     """
     if not (s.settings.report_to and s.mailer.configured):
         return False
@@ -34,6 +35,9 @@ def send(s: Services, subject: str, lines: Sequence[str], name: str, at: float) 
     try:
         with s.mailer.connection() as connection:
             connection.send(mail)
-    except (MailRefused, MailUnanswered) as error:
+    except MailRefused as error:
+        advice = "Name an address in REPORT_TO to which this mail server sends."
+        raise MailRefused(f"REPORT_TO: {error.message}", advice=advice) from error
+    except MailUnanswered as error:
         log.error("mail to REPORT_TO: %s %s", error.message, error.advice)
     return True

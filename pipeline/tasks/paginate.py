@@ -89,4 +89,7 @@ class Pagination:
             self._s.measures.write(self._export.id, number, measured.start, measured.stop, measured.data)
             yield measured
         if self.at < part.stop:
-            raise ChunkFailed(f"The document {self._export.document!r} measured nothing behind byte {self.at}.")
+            raise ChunkFailed(
+                f"The document {self._export.document!r} measured nothing behind byte {self.at}.",
+                advice="Its `measure` must go to the end of the range, also where it finds no record.",
+            )

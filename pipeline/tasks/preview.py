@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import ceil
 from tempfile import NamedTemporaryFile
@@ -157,7 +157,7 @@ def _begun(job: DocumentJob, records: bytes | None) -> tuple[int, Head, Document
         job = replace(job, inputs=FirstRecords(job.inputs, records))
     heads: list[Head] = []
 
-    def keep(pieces: Any) -> str:
+    def keep(pieces: Iterable[bytes]) -> str:
         heads.append(head_of(pieces))
         return job.listing
 

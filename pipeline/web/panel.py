@@ -100,17 +100,9 @@ def _bucket() -> str:
 
 def _listings() -> list[str]:
     """Return keys of listings to choose from. Any other key can be typed. What callers handed in is theirs."""
-    entries = islice(auth.services().bucket.entries(INPUTS), LOOKED_AT)
+    keys = (entry.key for entry in islice(auth.services().bucket.entries(INPUTS), LOOKED_AT))
+    found = (key for key in keys if key.endswith(LISTINGS) and not key.startswith(UPLOADS))
     try:
-        return list(
-            islice(
-                (
-                    entry.key
-                    for entry in entries
-                    if entry.key.endswith(LISTINGS) and not entry.key.startswith(UPLOADS)
-                ),
-                MAX_LISTINGS,
-            )
-        )
+        return list(islice(found, MAX_LISTINGS))
     except StoreDown:
         return []  # the page shows the error when an export is requested

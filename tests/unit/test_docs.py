@@ -148,6 +148,20 @@ def test_the_walk_of_an_export_names_no_file_twice() -> None:
     assert sorted(files) == sorted(set(files))
 
 
+def test_each_file_of_the_package_is_named_in_the_architecture() -> None:
+    text = (ROOT / "docs/architecture.md").read_text()
+    rows = re.findall(
+        r"^\| `([\w/]+)/` \| (.*) \|$", text.partition("\n## The other files\n")[2].partition("\n## ")[0], re.M
+    )
+    others = {f"{folder}/{name}.py" for folder, names in rows for name in spans(names) if "/" not in name}
+    package = ROOT / "pipeline"
+    files = {str(path.relative_to(package)) for path in package.rglob("*.py") if not path.name.startswith("__")}
+    assert len(others) > 100
+    assert not others - files, "these do not exist"
+    assert not others & set(spans(text)), "these are named in the walk"
+    assert not files - others - set(spans(text)), "name these in docs/architecture.md"
+
+
 def test_error_codes_of_the_api_are_classes() -> None:
     section = (ROOT / "docs/api.md").read_text().partition("\n## Errors\n")[2]
     codes = {span for span in spans(section) if re.fullmatch(r"(?:[A-Z][a-z]+){2,}", span)}

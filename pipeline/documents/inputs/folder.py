@@ -27,10 +27,7 @@ class FolderInputs:
     def __init__(self, folder: Path, pin: Listing | None = None) -> None:
         self._folder = folder.resolve()
         self._pin = pin
-        self._last: tuple[str, str | None] = (
-            "",
-            str(self._folder),
-        )  # of the last source: folder, real path
+        self._last: tuple[str, str | None] = "", str(self._folder)  # of the last source: folder, real path
 
     def check(self, source: str) -> None:
         self._path(source)

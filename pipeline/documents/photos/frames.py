@@ -15,15 +15,8 @@ from ..inputs import Inputs, OpenInput
 from .params import Photo, decode
 
 Opened = Callable[[], AbstractContextManager[PictureFile]]
-_SINGLE = (
-    ".jpg",
-    ".jpeg",
-    ".jpe",
-    ".jfif",
-    ".mpo",
-    ".bmp",
-    ".dib",
-)  # never several: not read before they are drawn
+_SINGLE = (".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".bmp", ".dib")
+"""Files that never have several: they are not read before they are drawn."""
 
 
 def expanded(lines: Iterable[bytes], inputs: Inputs) -> Iterator[bytes]:

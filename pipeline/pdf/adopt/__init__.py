@@ -39,8 +39,8 @@ def adopt_pages(
     """Copy every page of the PDF `file` into the segment `out`. Returns the number of pages.
 
     `bookmark` turns the file's outline into the entries to write: `list` keeps it as it is, None writes no
-    entries. `own` is for our own canvas. Raises UnreadableSource when the file cannot be
-    copied; the segment is then as before.
+    entries. `own` is for our own canvas. Raises UnreadableSource when the file cannot be copied; the segment is
+    then as before.
     """
     start = out.rollback_point()
     try:

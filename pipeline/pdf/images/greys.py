@@ -84,9 +84,9 @@ def _levels(image: Image.Image, numbers: Numbers) -> tuple[float, float, bool]:
     full = 1 if numbers.form == _FLOAT else 2 ** (numbers.bits - (numbers.form == _SIGNED)) - 1
     if low >= 0 and high <= full * (1 + _ROUNDING) and (numbers.form == _FLOAT or high > full / 2):
         return 0, full, False
-    for usual in (255,) if numbers.form == _FLOAT else (65535,):
-        if low >= 0 and high <= usual:
-            return 0, usual, True
+    usual = 255 if numbers.form == _FLOAT else 65535
+    if low >= 0 and high <= usual:
+        return 0, usual, True
     return low, high, True
 
 

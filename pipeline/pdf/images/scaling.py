@@ -41,11 +41,7 @@ def scaled_raster(raster: Raster, room: Room) -> Raster:
     image = raster.image
     size = room.size(*image.size)
     mode = {"1": "L", "P": "RGB"}.get(image.mode, image.mode)
-    if (
-        size is None
-        or raster.key
-        or size[0] * size[1] * _BITS[mode] > image.width * image.height * _BITS[image.mode]
-    ):
+    if size is None or raster.key or _bits(size, mode) > _bits(image.size, image.mode):
         return raster
     image = image if image.mode == mode else image.convert(mode)
     if raster.alpha is None:

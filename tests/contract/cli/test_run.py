@@ -7,6 +7,9 @@ from collections.abc import Callable
 
 import pytest
 
+from pipeline.exports.export import Export
+from pipeline.exports.ids import new_id
+from pipeline.exports.lists import marks
 from pipeline.exports.request import ExportRequest
 from pipeline.services import Services
 from pipeline.tasks.submit import submit
@@ -21,6 +24,12 @@ def test_prepare_sets_the_lifecycle(run: Run) -> None:
     assert "inputs/sent/ after 7 days, exports/ after 93 days" in result.stdout
     assert "workers/ after 91 days" in result.stdout, "longer than an export may take that is charged for them"
     assert answer(run("prepare", "--json")) == {"lifecycle": True, "released": []}
+
+
+def test_what_lists_an_export_goes_with_its_record(run: Run) -> None:
+    said = run("prepare", KEEP_DAYS="3").stdout
+    for mark in marks(Export(new_id(), "table", {}, "shop", 0.0, subject="user-1")):
+        assert f" {mark.partition('/')[0]}/ after 93 days" in said
 
 
 def test_prepare_needs_a_secret_but_no_lifecycle(run: Run) -> None:

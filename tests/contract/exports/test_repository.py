@@ -9,17 +9,19 @@ from typing import Any
 
 import pytest
 
+from pipeline.adapters.bucket import StoredObject
 from pipeline.adapters.bucket.s3 import S3Bucket
-from pipeline.errors import Conflict, IllegalStep, NotFound
+from pipeline.errors import Conflict, IllegalStep, NotFound, ReadFailed
 from pipeline.exports import lists
 from pipeline.exports import repository as repositories
-from pipeline.exports.encoding import encode
+from pipeline.exports.encoding import decode_plan, encode
 from pipeline.exports.export import Export, State
 from pipeline.exports.ids import descending, new_id
 from pipeline.exports.lists import Page, Wanted
 from pipeline.exports.plan import Plan
 from pipeline.exports.repository import ExportRepository
 from pipeline.exports.segments import SegmentRepository, segment_key
+from pipeline.exports.written_once import WrittenOnce
 
 from ..conftest import bucket_requests
 from .records import PLAN, end, export, keys
@@ -176,23 +178,27 @@ def test_a_plain_load_is_not_remembered(exports: ExportRepository) -> None:
     assert exports.load(accepted.id, max_age=60) == cancelled
 
 
-class Raced(ExportRepository):
-    """Right after a thread has read something, another one reads the same of another export."""
+class RacedExports(ExportRepository):
+    """Right after a thread has read an export, another one reads another export."""
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if name == "_last_plan" and value:
-            value = "another export", Plan(1, 1, ())
         if name == "_last_export" and value:
             value = value[0], export("another request")
         super().__setattr__(name, value)
 
 
+class RacedPlans(WrittenOnce[Plan]):
+    """The same of plans."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, ("another export", Plan(1, 1, ())) if name == "_last" and value else value)
+
+
 def test_threads_do_not_get_what_another_one_read(exports: ExportRepository, bucket: S3Bucket) -> None:
     accepted = exports.accept(export(), None, lasting=False)
     exports.write_plan(accepted.id, PLAN)
-    raced = Raced(bucket)
-    assert raced.plan(accepted.id) == PLAN
-    assert raced.load(accepted.id, max_age=2.0) == accepted
+    assert RacedPlans(bucket, "plan.json", decode_plan, "plan").read(accepted.id) == PLAN
+    assert RacedExports(bucket).load(accepted.id, max_age=2.0) == accepted
 
 
 def test_the_first_plan_counts(exports: ExportRepository) -> None:
@@ -202,3 +208,15 @@ def test_the_first_plan_counts(exports: ExportRepository) -> None:
     assert exports.write_plan(export_id, PLAN) == PLAN
     assert exports.write_plan(export_id, Plan(1, 1, ())) == PLAN
     assert exports.plan(export_id) == PLAN
+
+
+def test_a_first_plan_that_was_removed_meanwhile_is_missed(exports: ExportRepository, bucket: S3Bucket) -> None:
+    class Removed(S3Bucket):
+        def get(self, key: str) -> StoredObject | None:
+            return None
+
+    export_id = new_id()
+    exports.write_plan(export_id, PLAN)
+    emptied = ExportRepository(Removed(bucket._client, bucket._bucket, bucket._prefix))
+    with pytest.raises(ReadFailed, match=r"plan of export .* was removed"):
+        emptied.write_plan(export_id, PLAN)

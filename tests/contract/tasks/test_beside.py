@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -185,6 +186,34 @@ def test_an_idle_child_is_stopped_and_comes_again(
         assert made(s, export_id).state is State.READY
         wait_until(lambda: s.queue._pipe._child is None)  # type: ignore[attr-defined]
         assert child is None or child.returncode is not None
+    assert messages.sent == []
+
+
+def test_what_documents_print_is_no_answer(web: Web, messages: SentMessages) -> None:
+    s = web(DOCUMENTS="tests.contract.tasks.unruly tests.late_limit", UNRULY="prints")
+    for rows in (1, 2):
+        assert made(s, ask(s, rows)).state is State.READY
+    assert messages.sent == []
+
+
+def test_what_a_killed_child_forked_is_killed_too(web: Web, messages: SentMessages) -> None:
+    s = web(DOCUMENTS="tests.contract.tasks.unruly", UNRULY="dies")
+    export_id = ask(s)
+    wait_until(lambda: given_up(s, export_id))
+    wait_until(lambda: not s.redis.messages.sent_lately(export_id))  # so the keeper need not wait
+    assert messages.sent == []
+
+
+def test_the_queue_goes_on_when_no_process_can_be_started(
+    web: Web, messages: SentMessages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    s = web()
+    with monkeypatch.context() as patched:
+        patched.setattr(sys, "executable", "/nowhere/python")
+        export_id = ask(s)
+        wait_until(lambda: given_up(s, export_id))
+        wait_until(lambda: not s.redis.messages.sent_lately(export_id))
+    assert made(s, ask(s, rows=2)).state is State.READY
     assert messages.sent == []
 
 

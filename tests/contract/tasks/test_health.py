@@ -148,6 +148,16 @@ def test_a_mail_that_is_not_taken_is_tried_at_the_next_check(s: Services, moody:
     assert subjects(moody) == ["Bad: bucket"]
 
 
+def test_a_refused_address_is_logged_and_not_tried_each_minute(
+    s: Services, moody: Running, caplog: pytest.LogCaptureFixture
+) -> None:
+    down = without_bucket(dataclasses.replace(s, settings=changed(s, report_to="refused@example.org")))
+    check(down)
+    check(down, 60)
+    assert moody.mailbox.recipients == 1
+    assert "Name an address in REPORT_TO" in caplog.text
+
+
 def test_the_process_that_led_last_checks_while_redis_is_down(
     s: Services, moody: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -65,6 +65,25 @@ def test_a_worker_drains_only_once_it_has_paused(shared: Coordination) -> None:
     heartbeat.stop()
 
 
+def test_a_worker_reports_on_after_an_error_of_the_program(shared: Coordination) -> None:
+    said = []
+
+    class Faulty(Workers):
+        def report(self, worker: Worker) -> DrainOrder | None:
+            said.append(worker.busy)
+            if len(said) == 2:
+                raise AttributeError("as of a client whose connection was closed")
+            return super().report(worker)
+
+    heartbeat = Heartbeat(replace(shared, workers=Faulty(shared.client)), worker("worker.1"), linger=5)
+    heartbeat.start()
+    deadline = time.monotonic() + 20
+    while len(said) < 4:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    heartbeat.stop()
+
+
 def test_a_worker_that_may_work_again_does_not_drain(valkey_server: Valkey, shared: Coordination) -> None:
     """The ceiling may fall again at once, with the same mark: the worker would be stopped while it works."""
     said = []

@@ -16,7 +16,7 @@ import pytest
 
 from pipeline.adapters.bucket import Bucket
 from pipeline.adapters.mail import Mailer
-from pipeline.errors import MailDown
+from pipeline.errors import MailDown, MailRefused
 from pipeline.exports.encoding import encode
 from pipeline.exports.export import Charge, Export, Failure, Result, State
 from pipeline.exports.ids import new_id
@@ -154,3 +154,10 @@ def test_a_mail_that_the_server_does_not_take_is_an_error(s: Services, moody: Ru
         send(s)
     moody.mailbox.on_text = "cut"
     assert send(s).startswith("mailed"), "it may have arrived"
+
+
+def test_a_refused_address_is_a_problem_of_the_schedule(s: Services) -> None:
+    s = dataclasses.replace(s, settings=dataclasses.replace(s.settings, report_to="refused@example.org"))
+    with pytest.raises(MailRefused, match=r"REPORT_TO: .*\(550\)") as caught:
+        send(s)
+    assert not caught.value.retry
