@@ -30,6 +30,7 @@ PEOPLE: dict[str, dict[str, Any]] = {
     "bob": {"email": "bob@example.org", "email_verified": True, "groups": ["staff"]},
     "eve": {"email": "eve@elsewhere.org", "email_verified": True, "groups": ["guests"]},
 }
+TITLE = '<!doctype html><html lang="en"><title>Issuer</title><link rel="icon" href="data:,">'
 ROLES = "operate=group:admins ask=group:staff view=domain:elsewhere.org"
 
 
@@ -68,6 +69,7 @@ class Issuer:
             ("/token", self._token, "POST"),
             ("/jwks", self._jwks, "GET"),
             ("/userinfo", self._userinfo, "GET"),
+            ("/end", self._end, "GET"),
         ):
             self.app.add_url_rule(path, f"{method} {path}", view, methods=[method])
         self.app.before_request(lambda: self.asked.append(request.path))
@@ -85,6 +87,7 @@ class Issuer:
             "token_endpoint": f"{self.url}/token",
             "jwks_uri": f"{self.url}/jwks",
             "userinfo_endpoint": f"{self.url}/userinfo",
+            "end_session_endpoint": f"{self.url}/end?realm=house",
             "scopes_supported": ["openid", "email", "groups"],
             "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
             "authorization_response_iss_parameter_supported": True,
@@ -97,8 +100,11 @@ class Issuer:
         self._check(request.args)
         names = [*self.people, "deny"]
         buttons = "".join(f'<button name="person" value="{name}">{name}</button>' for name in names)
-        title = '<!doctype html><html lang="en"><title>Issuer</title><link rel="icon" href="data:,">'
-        return Response(f'{title}<form method="post">{buttons}</form>', mimetype="text/html")
+        return Response(f'{TITLE}<form method="post">{buttons}</form>', mimetype="text/html")
+
+    def _end(self) -> Response:
+        assert request.args.to_dict() == {"realm": "house", "client_id": CLIENT}
+        return Response(f"{TITLE}<p>Sign out of all apps of the house?", mimetype="text/html")
 
     def _check(self, asked: Mapping[str, str]) -> None:
         assert asked["client_id"] == CLIENT and asked["response_type"] == "code"

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
+from authlib.common.urls import add_params_to_uri
 from authlib.integrations.base_client import OAuthError
 from authlib.integrations.requests_client import OAuth2Session
 from authlib.oidc.core import CodeIDToken
@@ -96,6 +97,19 @@ class Issuer:
             if more.get("sub") != claims["sub"]:
                 raise self._failed(NOT_VALID, what="sub")
             return _joined(claims, more)
+
+    def sign_out(self) -> str | None:
+        """Return where a person signs out of the issuer (RP-initiated logout); None if it has no such page.
+
+        No ID token is kept for it, so the issuer asks the person first: its session is that of other apps too.
+        """
+        with self._session() as session, self._errors():
+            url = self._metadata(session).get("end_session_endpoint")
+            if url is None:
+                return None
+            if not (isinstance(url, str) and is_safe(url)):
+                raise self._down(WRONG, what="end_session_endpoint")
+            return str(add_params_to_uri(url, [("client_id", self.oidc.client_id)]))
 
     def check(self) -> Mapping[str, Any]:
         """Return the metadata, after the issuer refused a code that it never gave. Raises SignInFailed."""

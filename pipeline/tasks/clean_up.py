@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from ..adapters.bucket import Bucket
 from ..errors import PipelineError
+from ..exports import audit
 from ..exports.export import WORKING, Channel, Export, State
 from ..exports.ids import new_id
 from ..exports.late import abort_late_uploads, kept_ids, leftovers
@@ -59,7 +60,7 @@ class CleanUp:
             export.id, lambda e: e if e.state is State.EXPIRED else e.to(State.EXPIRED, expired_at=now)
         )
         mark_unsent(self._bucket, expired, mails=False)
-        log.info("keeper: export %s expired", export.id)
+        audit.note("expired", expired)
 
     def _remove_unused(self, upload: Upload) -> None:
         """Remove a file that was handed in and never used."""

@@ -106,7 +106,7 @@ def submit() -> Response:
         body.document, body.params, name, body.notify, body.key, body.chunk_pages, volume, body.keep_inputs,
         body.within, _subject(body), body.webhook or "", body.return_url or "", body.content,
     )  # fmt: skip
-    return _accepted(submit_request(s, wanted, Quotas.of(s.settings)))
+    return _accepted(submit_request(s, wanted, _quotas()))
 
 
 def listed() -> Response:
@@ -147,8 +147,7 @@ def cancel_or_remove(export_id: str) -> Response:
 
 def retry(export_id: str) -> Response:
     """Let a failed export go on: 202. What is drawn is not drawn again."""
-    s, export = services(), _own(export_id)
-    return json_answer(represent(s, again.retry(s, export.id, Quotas.of(s.settings))), 202)
+    return json_answer(represent(services(), retried(_own(export_id))), 202)
 
 
 def replay(export_id: str) -> Response:
@@ -158,8 +157,7 @@ def replay(export_id: str) -> Response:
 
 def ask_again(export_id: str) -> Response:
     """Request the same again, as a new export."""
-    s = services()
-    return _accepted(again.again(s, _own(export_id), _key(), Quotas.of(s.settings)))
+    return _accepted(asked_again(_own(export_id), _key()))
 
 
 def download(export_id: str) -> AnyResponse:
@@ -189,6 +187,21 @@ def to_file(export: Export, volume: int = 0) -> AnyResponse:
                 audit.note("downloaded", export, volume=volume, by=name_of_caller(), address=request.remote_addr)
             return redirect(s.bucket.presign(file.key, file.name, s.settings.download_seconds, method))
     raise _no_file(export)
+
+
+def retried(export: Export) -> Export:
+    """Let a failed export go on, within the quotas of its owner and subject, also when an operator asks for it."""
+    return again.retry(services(), export.id, _quotas())
+
+
+def asked_again(export: Export, key: str | None = None) -> Submitted:
+    """Request the same again for its owner and subject, within their quotas, also when an operator asks for it."""
+    return again.again(services(), export, key, _quotas())
+
+
+def _quotas() -> Quotas:
+    """Return what holds for all that comes by HTTP. Commands and schedules have no quotas."""
+    return Quotas.of(services().settings)
 
 
 def _no_file(export: Export) -> PipelineError:

@@ -19,8 +19,8 @@ from ..exports.lists import Wanted
 from ..exports.plan import Plan
 from ..exports.removal import remove
 from ..scaler.quotes import represent
-from ..tasks import again, flow
-from .api import to_file
+from ..tasks import flow
+from .api import asked_again, retried, to_file
 from .auth import caller, need_change, only_people, services
 from .errors import json_answer
 from .forms import params_in_words
@@ -90,14 +90,13 @@ def cancel_or_remove(export_id: str) -> Response:
 
 def retry(export_id: str) -> Response:
     """Let a failed export go on: 204."""
-    again.retry(services(), _changeable(export_id).id)
+    retried(_changeable(export_id))
     return Response(status=204)
 
 
 def ask_again(export_id: str) -> Response:
     """Request the same again for its owner, as a new export: its id."""
-    s = services()
-    submitted = again.again(s, _changeable(export_id))
+    submitted = asked_again(_changeable(export_id))
     return json_answer({"id": submitted.export.id, "queued": submitted.queued}, 202)
 
 

@@ -14,12 +14,12 @@ from ..exports.request import ExportRequest
 from ..services import Services
 from ..tasks.preview import PreviewRequest, Previews
 from ..tasks.submit import validate
-from .auth import owner, services
+from .auth import Caller, caller, services
 from .bodies import body_as
 from .errors import json_answer
 
 EXTENSION = "previews"
-PER_MINUTE = 30  # of one owner
+PER_MINUTE = 30  # of one token or person: a preview is no export, so it has no place in their quotas
 
 
 class PreviewBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -31,15 +31,15 @@ class PreviewBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def make() -> Response:
     """Make the first page of a document, from the first records, as a picture. Nothing is stored."""
-    s, name, body = services(), owner(), body_as(PreviewBody)
-    export, records = validate(s, ExportRequest(body.document, body.params, name))
-    _count(s, name)
+    s, who, body = services(), caller(), body_as(PreviewBody)
+    export, records = validate(s, ExportRequest(body.document, body.params, who.owner))
+    _count(s, who)
     previews = cast(Previews, current_app.extensions[EXTENSION])
-    return json_answer(previews.make(PreviewRequest(export.document, export.params, name, records)))
+    return json_answer(previews.make(PreviewRequest(export.document, export.params, who.owner, records)))
 
 
-def _count(s: Services, name: str) -> None:
+def _count(s: Services, who: Caller) -> None:
     """Raise QuotaReached above PER_MINUTE. Without Redis they are not counted; one at a time is made anyway."""
     with suppress(RedisDown):
-        if not s.redis.counters.allow(f"preview:{name}", PER_MINUTE):
-            raise QuotaReached(f"{name} has asked for {PER_MINUTE} previews in this minute.", 60)
+        if not s.redis.counters.allow(f"preview:{who.owner}:{who.person}", PER_MINUTE):
+            raise QuotaReached(f"{who.name} has asked for {PER_MINUTE} previews in this minute.", 60)

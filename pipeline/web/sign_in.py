@@ -33,7 +33,8 @@ NO_PASSWORD = "Sign-in is not configured. Set PANEL_PASSWORD for the web process
 WRONG_PASSWORD = "The password is wrong."  # noqa: S105  # a message
 TOO_MANY = "Too many attempts. Wait a minute."
 NOT_BEGUN = "This sign-in was not begun in this browser, or took longer than 10 minutes. Sign in again."
-TEXTS = (NO_PASSWORD, WRONG_PASSWORD, TOO_MANY, NOT_BEGUN)
+STILL_THERE = "You are signed out here, but not at {host}; sign out there too if others use this browser."
+TEXTS = (NO_PASSWORD, WRONG_PASSWORD, TOO_MANY, NOT_BEGUN, STILL_THERE)
 
 
 def open_issuer(settings: Settings) -> Issuer | None:
@@ -109,9 +110,17 @@ def return_from_issuer() -> AnyResponse:
 
 @blueprint.post("/sign-out")
 def sign_out() -> AnyResponse:
-    """End the session here; that at the issuer goes on."""
+    """End the session here; then lead the person to the issuer's page for it, or say that it goes on there."""
+    issuer, person = current_app.extensions[EXTENSION], sessions.find(services().settings)
     sessions.end(request.form.get("token", ""))
-    return redirect("/sign-in", 303)
+    if issuer is None or person is None or not person.name:
+        return redirect("/sign-in", 303)
+    try:
+        there = issuer.sign_out()
+    except SignInFailed as error:
+        log.warning("sign-out: %s %s", error.message, error.advice)
+        there = None
+    return redirect(there, 303) if there else _page("/", note=translated(STILL_THERE, host=issuer.oidc.host))
 
 
 def _begin(person: Person, target: str) -> AnyResponse:
@@ -156,9 +165,9 @@ def _failed(error: SignInFailed, target: str) -> Response:
     return _page(target, translated(error.text, **error.values), error.http_status)
 
 
-def _page(target: str, problem: str = "", status: int = 200) -> Response:
+def _page(target: str, problem: str = "", status: int = 200, note: str = "") -> Response:
     settings = services().settings
     password, host = settings.panel_password is not None, settings.oidc.host if settings.oidc else ""
     problem = problem if password or host else NO_PASSWORD
-    page = render_template("sign_in.html", target=target, problem=problem, password=password, host=host)
+    page = render_template("sign_in.html", target=target, problem=problem, note=note, password=password, host=host)
     return Response(page, status)

@@ -126,6 +126,12 @@ def test_a_mail_link_leads_through_an_issuer_that_others_wrote(
         page.goto("/")
         expect(page).to_have_url(re.compile("/all$"))
         expect(page.get_by_role("banner")).to_contain_text("ann@example.org, view")
+        page.get_by_role("button", name="Sign out").click()
+        page.get_by_role("button", name="Yes, sign me out").click()
+        expect(page.get_by_text("Sign-out Success")).to_be_visible()
+        page.goto("/")
+        button.click()
+        expect(page.get_by_placeholder("Enter any login")).to_be_visible()
 
 
 def cancelled(s: Services, name: str, owner: str, subject: str = "") -> str:
@@ -156,6 +162,8 @@ def test_each_role_sees_what_it_may_do(browser: Browser, address: str, stage: Se
                     expect(page.get_by_role("button", name=name)).to_be_visible(visible=may)
                 assert violations(page) == []
             page.get_by_role("button", name="Sign out").click()
+            expect(page.get_by_text("Sign out of all apps of the house?")).to_be_visible()
+            page.goto("/all")
             expect(page.get_by_role("button", name="Sign in with 127.0.0.1")).to_be_visible()
 
 

@@ -83,7 +83,9 @@ def problem(answer: TestResponse) -> str:
     return found[1].replace("&#39;", "'") if found else ""
 
 
-def test_a_person_comes_in_and_goes_where_it_wanted(client: FlaskClient, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_person_comes_in_and_goes_where_it_wanted(
+    client: FlaskClient, issuer: Issuer, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level("INFO")
     page = client.get("/sign-in?next=/workers").text
     assert (
@@ -94,7 +96,34 @@ def test_a_person_comes_in_and_goes_where_it_wanted(client: FlaskClient, caplog:
     assert "ann@example.org, operate" in client.get("/workers").text
     assert "ann@example.org is signed in" in caplog.text
     out = sign_out(client)
-    assert out.headers["Location"] == "/sign-in" and client.get("/all").status_code == 302
+    assert out.headers["Location"] == f"{issuer.url}/end?realm=house&client_id=pdfs"
+    assert client.get("/all").status_code == 302
+
+
+NO_END: dict[str, tuple[Faults, str]] = {
+    "no such page": (Faults(metadata={"end_session_endpoint": None}), ""),
+    "not encrypted": (Faults(metadata={"end_session_endpoint": "http://192.0.2.1/end"}), "(end_session_endpoint)"),
+    "no address": (Faults(metadata={"end_session_endpoint": 7}), "(end_session_endpoint)"),
+    "away": (Faults(status=500), "does not answer"),
+}
+
+
+@pytest.mark.parametrize("name", NO_END)
+def test_who_stays_signed_in_at_the_issuer_is_told_so(
+    client: FlaskClient, issuer: Issuer, name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    enter(client)
+    issuer.faults, words = NO_END[name]
+    out = sign_out(client)
+    assert out.status_code == 200 and client.get("/all").status_code == 302
+    assert f"You are signed out here, but not at {issuer.url[7:]};" in out.text
+    warned = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert len(warned) == bool(words) and all(words in line for line in warned)
+
+
+def test_who_came_by_the_password_is_signed_out_here(client: FlaskClient, issuer: Issuer) -> None:
+    sign_in(client)
+    assert sign_out(client).headers["Location"] == "/sign-in" and not issuer.asked
 
 
 def test_a_link_of_a_mail_leads_through_the_issuer_to_the_file(

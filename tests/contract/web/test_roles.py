@@ -15,7 +15,7 @@ from pipeline.logs import NAME
 from pipeline.services import Services
 from pipeline.settings import Scope, Settings
 from pipeline.settings.tokens import ROLES
-from pipeline.web import create_app, sessions
+from pipeline.web import create_app, previews, sessions
 from pipeline.web.openapi import NAMED
 from pipeline.web.people import Person
 from pipeline.web.routes import OF_THE_PANEL, ROUTES
@@ -132,6 +132,15 @@ def test_inputs_are_of_the_person_who_hands_them_in(signed_in: SignedIn) -> None
     assert bob.post("/v1/inputs", json=body | {"beside": made}, headers=OURS).status_code == 404
     assert ann.get(f"/v1/inputs/{made}").status_code == 200
     assert ann.delete(f"/v1/inputs/{made}", headers=OURS).status_code == 204
+
+
+def test_previews_are_limited_for_each_person(signed_in: SignedIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(previews, "PER_MINUTE", 1)
+    ann, body = signed_in("ask", "ann"), {"document": "table", "params": {"rows": [{"Item": "Tea"}]}}
+    answers = [ann.post("/v1/previews", json=body, headers=OURS) for _ in range(3)]  # a minute may begin meanwhile
+    assert answers[-1].status_code == 429 and "ann has asked for 1 previews" in error(answers[-1])["message"]
+    assert signed_in("ask", "bob").post("/v1/previews", json=body, headers=OURS).status_code == 200
+    ann.application.extensions[previews.EXTENSION].stop()
 
 
 def test_the_log_names_the_person(

@@ -12,6 +12,7 @@ from pipeline.exports import audit
 from pipeline.logs import NAME
 from pipeline.services import Services
 from pipeline.settings import Scope, Settings
+from pipeline.tasks.clean_up import CleanUp
 from pipeline.web import create_app
 from pipeline.web.openapi import NAMED
 from pipeline.web.routes import ROUTES
@@ -76,3 +77,14 @@ def test_what_is_done_to_an_export_is_one_line_each(
     sign_in(client)
     client.get(f"/v1/exports/{first}/download")
     assert audited(caplog) == [], "nothing was downloaded"
+
+
+def test_an_export_whose_time_is_over_is_a_line_too(
+    client: FlaskClient, services: Services, put_photos: PutPhotos, caplog: pytest.LogCaptureFixture
+) -> None:
+    make(services, export_id := asked(client, put_photos, subject="ann"))
+    caplog.set_level("INFO")
+    for _ in range(2):
+        CleanUp(services.bucket, services.exports, replace(services.settings, keep_seconds=0)).run()
+    about = {"export": export_id, "owner": "shop", "subject": "ann", "document": "photos"}
+    assert audited(caplog) == [about | {"action": "expired"}]
