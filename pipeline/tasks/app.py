@@ -128,7 +128,10 @@ def _connections(settings: Settings) -> dict[str, Any]:
         "queue_order_strategy": "priority",
         "priority_steps": [0],  # messages have no priority: a worker waits for five keys instead of twenty
         "socket_keepalive": True,
-        "health_check_interval": 60,
+        # A connection can be dead without being closed, when the machine of Redis vanished: no read waits longer. A
+        # wait for messages ends on the server after a second; one without an answer is noticed within 21 s.
+        "socket_timeout": 10,
+        "health_check_interval": 10,
         "socket_connect_timeout": 2,
         "max_retries": 0,  # a web request must not wait for Redis; the keeper sends lost messages again
     }

@@ -198,6 +198,7 @@ class ConsumingStep(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery ha
     companion: Companion
     _timer: Any = None
     _stuck_since: float | None = None
+    _resuming = False  # not all queues are taken up yet
 
     def start(self, consumer: Any) -> None:
         """Called before the first message is read, and again after a lost connection."""
@@ -222,11 +223,23 @@ class ConsumingStep(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery ha
             log.info("worker: it is not needed any more")
             state.should_stop = os.EX_OK
         heartbeat.update(busy=busy, paused=paused)  # before it resumes, should the ceiling fall meanwhile
-        if heartbeat.may_work == paused:
-            change = consumer.add_task_queue if paused else consumer.cancel_task_queue
-            for queue in QUEUES:  # in the order in which they are looked at
-                change(queue)
+        if heartbeat.may_work and (paused or self._resuming):
+            self._resume(consumer)
+        elif not heartbeat.may_work and not paused:
+            for queue in QUEUES:
+                consumer.cancel_task_queue(queue)
         self._reconnect_when_stuck(stuck)
+
+    def _resume(self, consumer: Any) -> None:
+        """Take up all queues, in the order in which they are looked at.
+
+        Celery asks Redis for the length of each. If Redis is away then, the worker has only those that were taken
+        up so far when it is connected again: it goes on with the others.
+        """
+        self._resuming = True
+        for queue in QUEUES:
+            consumer.add_task_queue(queue)
+        self._resuming = False
 
     def _reconnect_when_stuck(self, stuck: bool) -> None:
         """Raise what Celery takes for a lost connection: it connects anew, and its messages come back."""

@@ -1,4 +1,4 @@
-"""A real Valkey that is away for a while: it refuses writes, or cuts and refuses connections."""
+"""A real Valkey that is away for a while: it refuses writes, cuts and refuses connections, or answers no more."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ from local.services import Valkey
 
 
 class Passage(socketserver.ThreadingTCPServer):
-    """Passes TCP connections on to a port. While `away` it cuts those that are open, and new ones at once."""
+    """Passes TCP connections on to a port. While `away` it cuts those that are open, and new ones at once.
+
+    The next connection on which the bytes `cut_at` are sent is cut; that of `mute_at` stays open without an answer.
+    """
 
     daemon_threads = True
 
@@ -25,6 +28,13 @@ class Passage(socketserver.ThreadingTCPServer):
         self.upstream = port
         self.url = f"redis://127.0.0.1:{self.server_address[1]}/0"
         self.away = threading.Event()
+        self.cut_at = self.mute_at = b""
+
+    def meets(self, data: bytes) -> tuple[bool, bool]:
+        """Return whether these bytes cut their connection, and whether they mute it; each happens once."""
+        cut, mute = (bool(mark) and mark in data for mark in (self.cut_at, self.mute_at))
+        self.cut_at, self.mute_at = b"" if cut else self.cut_at, b"" if mute else self.mute_at
+        return cut, mute
 
 
 class _Handler(socketserver.BaseRequestHandler):
@@ -37,13 +47,18 @@ class _Handler(socketserver.BaseRequestHandler):
             with selectors.DefaultSelector() as selector:
                 for each in other:
                     selector.register(each, selectors.EVENT_READ)
+                mute = False
                 while not self.server.away.is_set():
                     for key, _ in selector.select(0.05):
                         source = key.fileobj
                         assert isinstance(source, socket.socket)
-                        if not (data := source.recv(65536)):
+                        data = source.recv(65536)
+                        cut, muted = self.server.meets(data)
+                        mute |= muted
+                        if cut or not data:
                             return
-                        other[source].sendall(data)
+                        if not mute:
+                            other[source].sendall(data)
 
 
 @contextmanager

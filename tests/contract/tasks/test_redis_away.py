@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ import pytest
 import redis
 
 from local.services import valkey
-from pipeline.adapters.redis.messages import PLAN
+from pipeline.adapters.redis.messages import LATER, PLAN, SMALL
 from pipeline.exports.export import State
 from pipeline.exports.request import ExportRequest
 from pipeline.services import Services
@@ -23,10 +24,11 @@ from pipeline.tasks.submit import submit
 from ... import steps
 from ...journey import slow
 from .faulty_redis import passage, refuse_connections, refuse_writes
-from .test_worker import CELERY, Environ, until
+from .test_worker import CELERY, SECONDS, Environ, until
 
 AWAY_SECONDS = 1.5
 RECONNECTS = "a message could not be acknowledged"
+ONLY = "*1\r\n$4\r\nEXEC"  # what follows the last command of a transaction; the keeper asks for all queues in one
 
 
 @contextmanager
@@ -105,6 +107,47 @@ def test_a_drained_worker_goes_on_after_its_connection_was_lost(
             services.redis.workers.end_drain()
             until(lambda: services.exports.load(long).state.over, "the export ends")
             assert services.exports.load(long).state is State.READY
+
+
+def test_a_worker_that_lost_redis_while_it_resumed_takes_up_all_queues(
+    environ: Environ, settings: Settings, tmp_path: Path
+) -> None:
+    """Celery asks for the length of each queue it takes up. At the third one the connection is cut."""
+    log = tmp_path / "worker.log"
+    with valkey(tmp_path) as server, passage(server) as between:
+        direct = dataclasses.replace(settings, redis_url=server.url)
+        with steps.sending(direct) as (services, _), worker(environ, between.url, log):
+            until(lambda: bool(services.redis.workers.up()), "the worker is up")
+            services.redis.workers.drain(0)
+            until(lambda: f"Canceling queue {LATER}" in log.read_text(), "it is drained")
+            between.cut_at = f"{SMALL}\r\n{ONLY}".encode()
+            services.redis.workers.end_drain()
+            until(lambda: log.read_text().count("Connected to redis") >= 2, "it is connected again")
+            short = ask(services, 2)
+            until(lambda: services.exports.load(short).state.over, "the export ends")
+            assert services.exports.load(short).state is State.READY
+
+
+@pytest.mark.parametrize("mark", [b"HDEL\r\n$7\r\nunacked", b"BRPOP"], ids=["acknowledgement", "wait"])
+def test_a_worker_notices_a_connection_that_is_dead_without_a_word(
+    environ: Environ, settings: Settings, tmp_path: Path, mark: bytes
+) -> None:
+    """As when the machine of Redis vanishes: nothing is closed, and no answer comes on this connection."""
+    log = tmp_path / "worker.log"
+    with valkey(tmp_path) as server, passage(server) as between:
+        direct = dataclasses.replace(settings, redis_url=server.url)
+        with steps.sending(direct) as (services, _), worker(environ, between.url, log):
+            until(lambda: bool(services.redis.workers.up()), "the worker is up")
+            between.mute_at = mark
+            first = ask(services, 2)
+            until(lambda: not between.mute_at, "its connection is dead")
+            second = ask(services, 2)
+            until(lambda: services.exports.load(first).state.over, "the export ends", 4 * SECONDS)
+            until(lambda: services.exports.load(second).state.over, "so does the next one", 4 * SECONDS)
+            said = log.read_text()
+            assert "has not turned" not in said, "its process need not end"
+            waited = re.findall(r"no reply for (\d+) seconds", said)
+            assert not any(int(each) > SECONDS for each in waited), "so long it is with the defaults of kombu"
 
 
 def test_a_message_that_waits_for_its_countdown_is_left_alone(
