@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet
 import pypdf
 import pytest
 from playwright.sync_api import Download, FilePayload, Page, Route, expect
@@ -175,6 +176,21 @@ def test_what_was_dropped_says_which_document_it_is(page: Page, stage: Services)
     expect(page.locator("#problem")).to_have_text("There is no inputs/none.csv in the bucket.")
     page.get_by_label("A file that is in the bucket already").fill("inputs/sales.csv")
     assert len(make(page).pages) == 1
+
+
+def test_each_kind_of_table_that_is_dropped_becomes_pages(page: Page) -> None:
+    rows = pyarrow.Table.from_pylist([{"item": "Pens", "net": 10}, {"item": "Ink", "net": 32}])
+    columns = io.BytesIO()
+    pyarrow.parquet.write_table(rows, columns)
+    lines = b'{"item": "Pens", "net": 10}\n{"item": "Ink", "net": 32}\n'
+    sign_in(page)
+    for name, data in (("a.csv", SALES), ("a.jsonl", lines), ("a.parquet", columns.getvalue())):
+        page.goto("/")
+        drop(page, {name: data})
+        expect(page.locator("#sent-words")).to_have_text(re.compile(f"{name}, "))
+        expect(page.get_by_label("Document")).to_have_value("table")
+        (sheet,) = make(page).pages
+        assert "Pens" in sheet.extract_text() and "32" in sheet.extract_text()
 
 
 def test_an_upload_that_breaks_off_goes_on_with_what_arrived(page: Page, stage: Services) -> None:
