@@ -4,6 +4,8 @@
 # docs/benchmarks.md; a part, which is shown only: make bench BENCH="--only table".   make mutants FILES="pipeline/exports/plan.py": do its tests notice changes?
 PYTHON ?= python3
 BIN := .venv/bin
+# A thousand processes start in the tests. Some machines turn this off: each would compile all modules.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: demo up test lint types check bench-smoke bench mutants clean
 demo: .venv/ready ; $(BIN)/python -m local demo

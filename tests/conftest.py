@@ -10,6 +10,7 @@ from functools import cache
 import botocore.session
 import hypothesis
 import pytest
+from _pytest.nodeid import coerce_node_id
 
 from local.services import S3, Valkey, s3, valkey
 from pipeline.adapters.bucket.s3 import S3Bucket
@@ -32,6 +33,18 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if (runs := metafunc.config.getoption("--runs")) > 1:
         metafunc.fixturenames.append("run")
         metafunc.parametrize("run", range(runs))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests of an `xdist_group` in one process.
+
+    pytest-xdist 3.8 writes the group into `_nodeid`, which pytest 9.2 no longer reads: each process would start
+    the servers of all groups.
+    """
+    for item in items:
+        if grouped := getattr(item, "_nodeid", ""):
+            item._id = coerce_node_id(grouped)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -14,7 +14,7 @@ import signal
 import sys
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -147,7 +147,7 @@ def _charge_nothing(services: Services, export: Export) -> None:
 
 def serve(settings: Settings, answers: BinaryIO) -> None:
     """Do the tasks that stdin has, and write their answers, until it ends, or until SIGTERM."""
-    queue, stopping = Collected(), threading.Event()
+    queue, stopping, undone = Collected(), threading.Event(), Counter[str]()
     services = open_services(child_settings(settings), queue)
     default_chain()  # a third of the processor time of a page; each fork has it then
     while not stopping.is_set():
@@ -159,10 +159,24 @@ def serve(settings: Settings, answers: BinaryIO) -> None:
         if task.preview:
             told = _in_child(partial(_previewed, services, task.preview), PREVIEW_SECONDS, services.settings)
         elif task.export:
-            seconds = services.settings.inline_seconds + LATE_SECONDS
-            told = _in_child(partial(_exported, services, queue, task.export, stopping), seconds, services.settings)
+            seconds = services.settings.inline_seconds * 2 ** undone[task.export.export_id]
+            made = partial(_exported, services, queue, task.export, stopping, seconds)
+            told = _in_child(made, seconds + LATE_SECONDS, services.settings)
+            _count_undone(undone, task.export, told)
         answers.write(told + b"\n")
         answers.flush()
+
+
+def _count_undone(undone: Counter[str], message: Message, told: bytes) -> None:
+    """Count how often an export came back as it was: next time it gets twice the time, or it would never end.
+
+    Drawing always gets on, page by page; but of a plan or a join that is put back there may be nothing to keep.
+    """
+    answer = msgspec.json.decode(told, type=Answer | None)
+    if answer and answer.left == [message] and message.step != "render":
+        undone[message.export_id] += 1
+    else:
+        undone.pop(message.export_id, None)
 
 
 def _in_child(do: Callable[[], bytes], seconds: float, settings: Settings) -> bytes:
@@ -190,10 +204,12 @@ def _tell(do: Callable[[], bytes], write: int) -> Literal[0, 1]:
     return 0
 
 
-def _exported(services: Services, queue: Collected, message: Message, stopping: threading.Event) -> bytes:
-    """Work on a message. Returns what is left of it."""
+def _exported(
+    services: Services, queue: Collected, message: Message, stopping: threading.Event, seconds: float
+) -> bytes:
+    """Work on a message for `seconds`. Returns what is left of it."""
     os.nice(NICENESS)
-    timer = threading.Timer(services.settings.inline_seconds, stopping.set)
+    timer = threading.Timer(seconds, stopping.set)
     timer.daemon = True
     timer.start()
     try:

@@ -41,7 +41,7 @@ from ..readback import read
 from ..shop import EXAMPLE, PYTHON, served, shop
 from . import parts
 
-pytestmark = pytest.mark.xdist_group("browser")
+pytestmark = pytest.mark.xdist_group("admin")  # one Chromium for all, whoever runs them
 ROOT = Path(__file__).parents[2]
 SECONDS = 300.0  # patience: ten processes run
 until = partial(wait_until, seconds=SECONDS)

@@ -19,7 +19,7 @@ from ..readback import Seen, read
 from ..shop import Shop, served, shop
 from . import parts
 
-pytestmark = pytest.mark.xdist_group("browser")  # one Chromium for all, whoever runs them
+pytestmark = pytest.mark.xdist_group("admin")  # one Chromium for all, whoever runs them
 PAID = "/admin/orders/order/?status__exact=paid"
 EXPORTS = "/admin/manypages/export/"
 

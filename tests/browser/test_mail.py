@@ -15,6 +15,7 @@ from pipeline.tasks.notice import message
 
 from .parts import violations
 
+pytestmark = pytest.mark.xdist_group("browser")
 NOW = 1_700_000_000.0
 NAME = 'Shop & "Söhne"'
 HOUSE = {

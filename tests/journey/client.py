@@ -50,6 +50,11 @@ def look(laptop: Laptop, export_id: str) -> dict[str, Any]:
     return found
 
 
+def cancel(laptop: Laptop, export_id: str) -> None:
+    answer = requests.delete(f"{laptop.url}/v1/exports/{export_id}", headers=laptop.headers, timeout=30)
+    assert answer.json()["state"] == "cancelled", answer.text
+
+
 def wait_until(what: str, true: Callable[[], bool], patience: float = PATIENCE, look_each: float = SOON) -> None:
     deadline = time.monotonic() + patience
     while not true():
@@ -88,6 +93,11 @@ def download(laptop: Laptop, export_id: str, folder: Path) -> Path:
         assert answer.ok, answer.text
         path.write_bytes(answer.content)
     return path
+
+
+def mails_about(laptop: Laptop, export_id: str) -> list[str]:
+    """Return the subjects of the mails about an export."""
+    return [str(mail["Subject"]) for mail in mails(laptop) if export_id in str(mail["Message-ID"])]
 
 
 def mails_to(laptop: Laptop, address: str) -> list[str]:

@@ -7,7 +7,7 @@ import time
 
 from pipeline.adapters.bucket.s3_upload import S3Upload
 
-SECONDS = 0.4  # for each part
+SECONDS = 0.8  # for each part: a busy machine must see that three are stored and the others not
 _copy = S3Upload.copy
 _one_at_a_time = threading.Lock()
 

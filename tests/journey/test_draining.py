@@ -27,15 +27,27 @@ ENVIRON = {
 }
 
 
-@pytest.fixture
-def running(tmp_path: Path) -> Iterator[Laptop]:
-    with laptop(tmp_path, boot_seconds=0, stop_seconds=5, environ=ENVIRON) as running:
+pytestmark = pytest.mark.xdist_group("draining")  # one system for all, whoever runs them
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laptop]:
+    folder = tmp_path_factory.mktemp("system")
+    with laptop(folder, boot_seconds=0, stop_seconds=5, environ=ENVIRON) as running:
         yield running
 
 
 @pytest.fixture
-def shared(running: Laptop) -> Coordination:
-    return Coordination.open(running.settings)
+def shared(running: Laptop) -> Iterator[Coordination]:
+    """What the processes share in Redis. Afterwards no worker is left, and no work."""
+    coordination = Coordination.open(running.settings)
+    yield coordination
+    running.dynos.scale({"worker": 0})
+    client.wait_for_no_workers(running)
+    for entry in list(running.store.entries("active/")):
+        running.store.delete([entry.key])  # or the keeper sends its messages again
+    coordination.client.flushall()
+    coordination.client.connection_pool.disconnect()
 
 
 def start(running: Laptop, shared: Coordination, count: int) -> None:
@@ -47,6 +59,10 @@ def by_name(shared: Coordination) -> dict[str, Worker]:
     return {worker.name: worker for worker in shared.workers.up()}
 
 
+def busy(shared: Coordination) -> int:
+    return sum(worker.busy for worker in shared.workers.up())
+
+
 def held_messages(shared: Coordination) -> int:
     return len(shared.messages.unacknowledged())
 
@@ -56,7 +72,8 @@ def test_busy_workers_above_the_line_finish_and_take_no_more_until_it_is_lifted(
 ) -> None:
     start(running, shared, 3)
     export_id = client.ask(running, "slow", pages=300, seconds=0.1, chunk_pages=10)
-    client.wait_until("all are busy", lambda: all(worker.busy for worker in shared.workers.up()))
+    chunks = [f"{export_id}:{number}" for number in range(30)]
+    client.wait_until("each has a chunk", lambda: len(shared.leases.held(chunks)) == 3)
     shared.workers.drain(1)
     client.wait_until(
         "both are drained",
@@ -73,7 +90,7 @@ def test_busy_workers_above_the_line_finish_and_take_no_more_until_it_is_lifted(
         assert not now["worker.1"].drains
         assert held_messages(shared) <= 1, "no idle worker holds a message"
     shared.workers.end_drain()
-    client.wait_until("all are busy again", lambda: all(worker.busy for worker in shared.workers.up()))
+    client.wait_until("all are busy again", lambda: busy(shared) == 3)
     assert client.wait_for_end(running, export_id)["state"] == "ready"
     assert len(read(client.download(running, export_id, tmp_path)).pages) == 300
 
@@ -117,7 +134,7 @@ def test_a_draining_worker_is_killed_and_nothing_is_lost(
 ) -> None:
     start(running, shared, 2)
     export_id = client.ask(running, "slow", pages=60, seconds=0.1, chunk_pages=15)
-    client.wait_until("both are busy", lambda: all(worker.busy for worker in shared.workers.up()))
+    client.wait_until("both are busy", lambda: busy(shared) == 2)
     shared.workers.drain(1)
     client.wait_until("it knows", lambda: bool(by_name(shared)["worker.2"].drains))
     running.dynos.kill("worker.2", SIGKILL)

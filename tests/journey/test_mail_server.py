@@ -44,11 +44,19 @@ def system(folder: Path) -> Iterator[tuple[Laptop, Running, TcpProxy]]:
             yield running, server, proxy
 
 
+@pytest.fixture(scope="module")
+def moody(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Laptop, Running, TcpProxy]]:
+    """One system for the tests that leave its mail server well."""
+    with system(tmp_path_factory.mktemp("moody")) as parts:
+        yield parts
+
+
 def mails(server: Running) -> list[tuple[str, str]]:
     found = [message_from_bytes(path.read_bytes()) for path in server.folder.glob("*.eml")]
     return [(mail["Subject"], mail["Message-ID"]) for mail in found]
 
 
+@pytest.mark.xdist_group("moody")
 @pytest.mark.parametrize(
     ("mood", "problem"),
     [
@@ -60,27 +68,27 @@ def mails(server: Running) -> list[tuple[str, str]]:
 )
 @pytest.mark.parametrize("seconds", LOOK_SECONDS)
 def test_a_mail_that_is_not_taken_keeps_no_dyno_up(
-    tmp_path: Path, mood: dict[str, Any], problem: str, seconds: float
+    moody: tuple[Laptop, Running, TcpProxy], mood: dict[str, Any], problem: str, seconds: float
 ) -> None:
-    with system(tmp_path) as (running, server, proxy):
-        well = {name: getattr(server.mailbox, name) for name in mood}
-        vars(server.mailbox).update(mood)
-        if not mood:
-            proxy.away.set()
-        export_id = client.ask(running, "slow", pages=20, seconds=0.05, chunk_pages=10)
-        assert client.wait_for_end(running, export_id)["state"] == "ready"
-        client.wait_for_no_workers(running)
-        client.wait_until("it says why", lambda: problem in client.look(running, export_id)["mail"]["problem"])
-        paid = running.dynos.dyno_seconds()
-        time.sleep(seconds)
-        assert client.look(running, export_id)["mail"]["state"] == "waiting"
-        vars(server.mailbox).update(well)
-        proxy.away.clear()
-        client.wait_until_told(running, export_id)
-        assert [subject for subject, _ in mails(server)] == ["Ready: Document"]
-        assert client.look(running, export_id)["mail"] == {"state": "sent", "problem": ""}
-        assert running.dynos.dyno_seconds() == paid
-        print(f"{paid:.1f} dyno-seconds")
+    running, server, proxy = moody
+    well = {name: getattr(server.mailbox, name) for name in mood}
+    vars(server.mailbox).update(mood)
+    if not mood:
+        proxy.away.set()
+    export_id = client.ask(running, "slow", pages=20, seconds=0.05, chunk_pages=10)
+    assert client.wait_for_end(running, export_id)["state"] == "ready"
+    client.wait_for_no_workers(running)
+    client.wait_until("it says why", lambda: problem in client.look(running, export_id)["mail"]["problem"])
+    paid = running.dynos.dyno_seconds()
+    time.sleep(seconds)
+    assert client.look(running, export_id)["mail"]["state"] == "waiting"
+    vars(server.mailbox).update(well)
+    proxy.away.clear()
+    client.wait_until_told(running, export_id)
+    assert [subject for subject, about in mails(server) if export_id in about] == ["Ready: Document"]
+    assert client.look(running, export_id)["mail"] == {"state": "sent", "problem": ""}
+    assert running.dynos.dyno_seconds() == paid
+    print(f"{paid:.1f} dyno-seconds")
 
 
 @pytest.mark.parametrize(

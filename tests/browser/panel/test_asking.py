@@ -21,7 +21,7 @@ from ...pictures import jpeg
 from ..parts import violations
 from .conftest import Workers, sign_in
 
-pytestmark = pytest.mark.xdist_group("browser")  # one Chromium for all, whoever runs them
+pytestmark = pytest.mark.xdist_group("panel")  # one Chromium for all, whoever runs them
 SALES = b"item,net\nPens,10\nInk,32\n"
 DROP = """([files]) => {
   const data = new DataTransfer();

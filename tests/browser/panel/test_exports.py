@@ -21,7 +21,7 @@ from pipeline.tasks.submit import submit
 from ..parts import violations
 from .conftest import Workers, sign_in
 
-pytestmark = pytest.mark.xdist_group("browser")
+pytestmark = pytest.mark.xdist_group("panel")  # one Chromium for all, whoever runs them
 PutPhotos = Callable[[int], str]
 
 

@@ -29,7 +29,7 @@ from ..parts import PATIENCE, served, uncomplaining, violations
 from .conftest import Workers
 from .test_pages import ready
 
-pytestmark = pytest.mark.xdist_group("browser")
+pytestmark = pytest.mark.xdist_group("panel")  # one Chromium for all, whoever runs them
 PutPhotos = Callable[[int], str]
 ROOT = Path(__file__).parents[3]
 FOLDER = ROOT / ".issuer"

@@ -17,7 +17,7 @@ from ...journey.client import look, wait_until
 from ...postgres import postgres
 from ...shop import EXAMPLE, PATH, PYTHON, environment, shop
 
-pytestmark = pytest.mark.xdist_group("client")
+pytestmark = pytest.mark.xdist_group("django")  # one system for all
 MOST_LINES = 12
 READERS = 2  # unless the settings say otherwise
 

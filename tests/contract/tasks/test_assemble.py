@@ -7,7 +7,7 @@ import random
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 import pytest
@@ -33,13 +33,19 @@ from ...pictures import jpeg
 from .stage import ALBUM, FIVE, Stage, failing
 
 
+@cache
 def noise(seed: int, megabytes: float) -> bytes:
-    """Returns a JPEG of about this size."""
+    """Returns a JPEG of about this size; it takes 0.1 s."""
     side = int((megabytes * 1_100_000) ** 0.5)
     image = Image.frombytes("L", (side, side), random.Random(seed).randbytes(side * side))
     out = io.BytesIO()
     image.save(out, "JPEG", quality=93)
     return out.getvalue()
+
+
+def mixed() -> list[bytes]:
+    """Photos of which the second makes a segment that is too small to be copied as a part."""
+    return [noise(1, 6), jpeg(1, 40, 30), noise(2, 11), noise(3, 6), noise(4, 6)]
 
 
 @pytest.fixture(scope="module")

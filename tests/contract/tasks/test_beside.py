@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import pytest
 
@@ -25,6 +26,7 @@ from pipeline.tasks.submit import submit
 
 from ... import steps
 from ...conftest import Environ, SentMessages
+from ...journey import slow
 
 ROWS = 3000
 SCALED = {"HEROKU_API_KEY": "key", "HEROKU_APP_NAME": "app"}
@@ -119,11 +121,29 @@ def test_what_takes_too_much_memory_is_left_to_the_keeper(web: Web, messages: Se
     assert messages.sent == []
 
 
-def test_where_no_worker_can_come_everything_is_made_slice_by_slice(web: Web, messages: SentMessages) -> None:
-    s = web(INLINE_SECONDS="0.3", HEROKU_API_KEY="")
-    export_id = ask(s, ROWS)
-    wait_until(lambda: s.exports.load(export_id).state.over)
-    assert s.exports.load(export_id).state is State.READY
+def test_where_no_worker_can_come_everything_is_made_slice_by_slice(
+    web: Web, messages: SentMessages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On any machine: each page takes a while, and three of them a slice."""
+    slices: list[Any] = []
+    asked = ChildPipe.ask
+
+    def noted(pipe: ChildPipe, task: Mapping[str, Any], *given: Any) -> bytes | None:
+        slices.append(task)
+        return asked(pipe, task, *given)
+
+    monkeypatch.setattr(ChildPipe, "ask", noted)
+    s = web(INLINE_SECONDS="0.3", HEROKU_API_KEY="", DOCUMENTS=f"tests.late_limit {slow.__name__}")
+    export_id = submit(s, ExportRequest(slow.Slow.name, {"pages": 12, "seconds": 0.1}, "shop")).export.id
+    assert made(s, export_id).state is State.READY
+    assert len(slices) > 3
+    assert messages.sent == []
+
+
+def test_what_takes_longer_than_a_slice_gets_more_time_until_it_is_done(web: Web, messages: SentMessages) -> None:
+    """A small file is joined from the beginning each time: nothing of it is kept."""
+    s = web(INLINE_SECONDS="0.001", HEROKU_API_KEY="")
+    assert made(s, ask(s)).state is State.READY
     assert messages.sent == []
 
 

@@ -24,14 +24,16 @@ from pipeline.tasks.kept_upload import KEPT_BYTES, KeptUpload
 from pipeline.tasks.outcomes import Done, NotWanted
 
 from ... import steps
-from ...pictures import jpeg
 from ..lesser_s3 import Lacks, lesser
 from .stage import FIVE, Stage
-from .test_assemble import noise
+from .test_assemble import mixed, noise
 
 EXPORT = "01m8m00000000000000000000a"
-LARGE = [noise(n, 6) for n in range(1, 6)]
-MIXED = [noise(1, 6), jpeg(1, 40, 30), noise(2, 11), noise(3, 6), noise(4, 6)]
+
+
+def large() -> list[bytes]:
+    """Photos that each make a segment large enough to be copied."""
+    return [noise(n, 6) for n in range(1, 6)]
 
 
 @pytest.fixture
@@ -64,7 +66,7 @@ def failing(error: BaseException, then_too: bool = False) -> Iterator[None]:
 
 
 def test_the_join_copies_nothing_again(stage: Stage, tmp_path: Path, copied: list[int]) -> None:
-    stage.put_album(LARGE)
+    stage.put_album(large())
     export_id = stage.rendered(chunk_pages=1)
     early = [whole_number(page, 5) for page in range(5)]
     assert copied == early
@@ -76,7 +78,7 @@ def test_the_join_copies_nothing_again(stage: Stage, tmp_path: Path, copied: lis
 
 def test_between_small_segments_whole_ones_are_used(stage: Stage, tmp_path: Path, copied: list[int]) -> None:
     """The small one takes the begin of the third segment; what is left of that is copied."""
-    stage.put_album(MIXED)
+    stage.put_album(mixed())
     export_id = stage.rendered(chunk_pages=1)
     early = len(copied)
     steps.assemble(stage.s, export_id)
@@ -88,7 +90,7 @@ def test_between_small_segments_whole_ones_are_used(stage: Stage, tmp_path: Path
 def test_a_worker_that_is_killed_while_it_copies_costs_nothing_else(
     stage: Stage, tmp_path: Path, copied_before: bool
 ) -> None:
-    stage.put_album(LARGE)
+    stage.put_album(large())
     export_id = stage.planned(chunk_pages=1)
     with failing(KeyboardInterrupt(), copied_before), pytest.raises(KeyboardInterrupt):
         steps.render(stage.s, export_id, 0)
@@ -103,7 +105,7 @@ def test_a_worker_that_is_killed_while_it_copies_costs_nothing_else(
 def test_of_two_uploads_that_are_begun_at_once_one_is_used(
     stage: Stage, tmp_path: Path, copied: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stage.put_album(LARGE)
+    stage.put_album(large())
     export_id = stage.planned(chunk_pages=1)
     begin, first = S3Bucket.begin_upload, []
 
@@ -124,7 +126,7 @@ def test_of_two_uploads_that_are_begun_at_once_one_is_used(
 
 
 def test_a_copy_that_fails_is_left_to_the_join(stage: Stage, tmp_path: Path, copied: list[int]) -> None:
-    stage.put_album(LARGE)
+    stage.put_album(large())
     with failing(StoreDown("The bucket does not answer.")):
         export_id = stage.rendered(chunk_pages=1)
     steps.assemble(stage.s, export_id)
@@ -133,12 +135,12 @@ def test_a_copy_that_fails_is_left_to_the_join(stage: Stage, tmp_path: Path, cop
 
 
 def test_a_segment_that_is_drawn_again_is_copied_again(stage: Stage, tmp_path: Path, copied: list[int]) -> None:
-    stage.put_album(LARGE)
+    stage.put_album(large())
     export_id = stage.rendered(chunk_pages=1)
     stage.store.delete([segment_key(export_id, 0, 0, 1)])
     listing = stage.store.get("inputs/album.jsonl")
     assert listing is not None
-    stage.put_album([noise(9, 7), *LARGE[1:]])
+    stage.put_album([noise(9, 7), *large()[1:]])
     stage.spoil(export_id, listing.data)
     copied.clear()
     with failing(StoreDown("The bucket does not answer.")):
@@ -157,7 +159,7 @@ def test_other_stores_make_the_same_file(stage: Stage, tmp_path: Path, lacks: La
     with lesser(stage.s.settings, lacks) as other:
         services = open_services(other, stage.queue)
         lesser_stage = Stage(services, stage.queue, stage.mail)
-        lesser_stage.put_album(LARGE)
+        lesser_stage.put_album(large())
         export_id = lesser_stage.rendered(chunk_pages=1)
         assert isinstance(steps.assemble(services, export_id), Done)
         assert services.bucket.joining is not Joining.COPIED
@@ -167,7 +169,7 @@ def test_other_stores_make_the_same_file(stage: Stage, tmp_path: Path, lacks: La
 
 
 def test_a_cancelled_export_leaves_no_upload(stage: Stage, copied: list[int]) -> None:
-    stage.put_album(LARGE)
+    stage.put_album(large())
     export_id = stage.planned(chunk_pages=1)
     steps.render(stage.s, export_id, 0)
     assert copied
@@ -179,7 +181,7 @@ def test_a_cancelled_export_leaves_no_upload(stage: Stage, copied: list[int]) ->
 
 
 def test_a_retried_export_begins_another_upload(stage: Stage, tmp_path: Path, copied: list[int]) -> None:
-    stage.put_album(LARGE)
+    stage.put_album(large())
     export_id = stage.planned(chunk_pages=1)
     steps.render(stage.s, export_id, 0)
     flow.fail(stage.s, export_id, ExportFailed("It failed."))
@@ -201,7 +203,7 @@ def test_small_segments_begin_no_upload(stage: Stage) -> None:
 
 
 def test_volumes_are_not_joined_early(stage: Stage, copied: list[int]) -> None:
-    stage.put_album(LARGE)
+    stage.put_album(large())
     stage.rendered(chunk_pages=1, volume=VolumeLimit(pages=2))
     assert copied == []
 

@@ -23,13 +23,11 @@ from pipeline.tasks.kept_upload import KEPT_BYTES, KeptUpload
 from pipeline.tasks.outcomes import Again, Done
 
 from ... import steps
-from ...pictures import jpeg
 from ..lesser_s3 import Lacks, lesser
 from .stage import FIVE, Stage, failing
-from .test_assemble import noise
+from .test_assemble import mixed, noise
 
 EXPORT = "01m8m00000000000000000000a"
-ALBUM = [noise(1, 6), jpeg(1, 40, 30), noise(2, 11), noise(3, 6), noise(4, 6)]
 
 
 class Uploads:
@@ -85,7 +83,7 @@ def test_parts_that_are_stored_are_not_stored_again(
     stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lacks: Lacks, way: Joining
 ) -> None:
     with on(stage, lacks) as other:
-        other.put_album(ALBUM)
+        other.put_album(mixed())
         other.s.bucket.joining = way
         uploads, export_id = Uploads(monkeypatch), other.rendered(chunk_pages=1)
         for _ in range(2):
@@ -104,7 +102,7 @@ def test_parts_that_are_stored_are_not_stored_again(
 def test_a_process_told_to_end_keeps_the_parts(
     stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stage.put_album(ALBUM)
+    stage.put_album(mixed())
     uploads, export_id = Uploads(monkeypatch), stage.rendered(chunk_pages=1)
     uploads.left, uploads.stops = 1, True
     assert isinstance(flow.take(stage.s, "assemble", export_id, stopping=uploads.stopping), Again)
@@ -121,13 +119,13 @@ def test_parts_of_other_segments_are_not_taken(
     stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A segment is drawn again in between, with other bytes."""
-    stage.put_album(ALBUM)
+    stage.put_album(mixed())
     uploads, export_id = Uploads(monkeypatch), stage.rendered(chunk_pages=1)
     uploads.left = 2
     with pytest.raises(StoreDown):
         steps.assemble(stage.s, export_id)
     (before,) = {upload for upload, _ in uploads.stored}
-    other = [noise(9, 7), *ALBUM[1:]]
+    other = [noise(9, 7), *mixed()[1:]]
     stage.store.delete([segment_key(export_id, 0, 0, 1)])
     listing = stage.store.get("inputs/album.jsonl")
     assert listing is not None
@@ -163,7 +161,7 @@ def test_an_upload_to_which_a_failed_attempt_adds_nothing_is_dropped(
     stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It may be what fails."""
-    stage.put_album(ALBUM)
+    stage.put_album(mixed())
     uploads, export_id = Uploads(monkeypatch), stage.rendered(chunk_pages=1)
     for uploads.left, kept in ((2, 1), (0, 0)):
         with pytest.raises(StoreDown):
@@ -177,7 +175,7 @@ def test_an_upload_to_which_a_failed_attempt_adds_nothing_is_dropped(
 def test_a_file_that_was_completed_is_not_joined_again(
     stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stage.put_album(ALBUM)
+    stage.put_album(mixed())
     uploads, export_id = Uploads(monkeypatch), stage.rendered(chunk_pages=1)
     with monkeypatch.context() as meanwhile, pytest.raises(KeyboardInterrupt):
         meanwhile.setattr(BucketOutput, "finish", failing(KeyboardInterrupt()))  # type: ignore[arg-type]
