@@ -19,7 +19,7 @@ from pipeline.errors import RedisDown, ServiceDown, StoreDown
 
 from .process import ProcessTree, start
 
-_START_SECONDS = 30.0
+_START_SECONDS = 120.0  # on a machine as busy as can be; a server that ends is noticed at once
 _STOP_SECONDS = 10.0
 # All ports are set, because two servers that start at the same moment would choose the same ones.
 _WEED_PORTS = (

@@ -107,9 +107,11 @@ def started(*words: str, env: Environ, folder: Path) -> Iterator[subprocess.Pope
     """A command of Celery, with its log in the folder."""
     with (folder / f"{words[0]}.log").open("wb") as out:
         process = subprocess.Popen([*CELERY, *words], env=env, stdout=out, stderr=out, cwd=folder)
-    yield process
-    process.kill()
-    process.wait()
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
 
 
 def test_what_a_user_of_celery_types_and_clicks(
