@@ -96,13 +96,13 @@ def _enter(stores: Stores, export: Export, quotas: Quotas, held: list[str]) -> N
         held.append(who)
         found = stores.redis.quotas.enter(who, export.id, now, running=bool(quota.running))
         if quota.per_hour and found.in_an_hour > quota.per_hour:
-            words = f"{name} has requested {quota.per_hour:,} exports within an hour, as many as it may."
+            words = f"{name} has requested as many exports within an hour as it may: {quota.per_hour:,}."
             raise QuotaReached(words, max(1, ceil(found.first_at + HOUR - now)))
         if quota.running and len(found.running) > quota.running:
             over = [each for each in found.running if each != export.id and not _runs(stores, each)]
             stores.redis.quotas.note_over(who, over)
             if len(found.running) - len(over) > quota.running:
-                words = f"{name} has {quota.running:,} exports at work, as many as it may have at once."
+                words = f"{name} has as many exports at work as it may have at once: {quota.running:,}."
                 raise QuotaReached(words, AGAIN_SECONDS)
 
 
