@@ -9,12 +9,11 @@ from dataclasses import dataclass, replace
 from math import ceil, inf
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import msgspec
 
 from ..errors import ChunkFailed, InvalidRequest
-from ..exports.frozen import Shares
 from ..exports.ids import new_id
 from ..exports.plan import Listing, Plan, Survey, split_into_chunks
 from ..exports.strict import refuse
@@ -28,6 +27,9 @@ from . import Document, Expands, InputRange, Measured, Measures, Pages, Range
 from .failure import Interruptions, named, named_pages
 from .inputs import Inputs, snapshot, split
 from .inputs.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from ..exports.frozen import Shares
 
 Spool = Callable[[Iterable[bytes]], str]
 """Writes pieces to a new listing and returns its key or path."""

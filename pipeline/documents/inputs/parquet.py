@@ -20,7 +20,6 @@ from ...exports.frozen import Share
 from ...settings import MIB
 from .jsonl import check_names, duration
 
-MAGIC = b"PAR1"  # at both ends of a file
 MAX_FOOTER = 16 * MIB
 MAX_COLUMNS = 2000
 BATCH_ROWS = 1024

@@ -10,17 +10,21 @@ from __future__ import annotations
 import codecs
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ...errors import InvalidRequest
-from ...exports.frozen import Shares
 from ...exports.plan import Listing
 from ..params import ListingFormat, Params
-from . import Inputs, RangeFile, parquet, sql
+from . import Inputs, RangeFile
 from .json_array import array_lines, is_array
 from .jsonl import encode_record, encode_records
 from .other_files import refuse_other_files
 
+if TYPE_CHECKING:
+    from ...exports.frozen import Shares
+
 HEAD = 512  # bytes that tell what a listing is
+PARQUET = b"PAR1"  # at both ends of a file
 LARGE = 256 * 1024  # bytes of a Parquet file that may be shared out: less is read at once
 BYTE_ORDER_MARKS = (  # the longer ones first: that of UTF-32 begins with that of UTF-16
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -41,6 +45,8 @@ class Snapshot:
 def check(params: Params) -> None:
     """Raise InvalidRequest for an unknown query or arguments that are not its own. Reads nothing."""
     if params.query:
+        from . import sql
+
         sql.find(params.query).bind(params.arguments)
     elif params.arguments:
         raise InvalidRequest("There are arguments but no query.", field="arguments", advice="Name a query as well.")
@@ -49,6 +55,8 @@ def check(params: Params) -> None:
 def take(params: Params, listing: Listing | None, inputs: Inputs) -> Snapshot | None:
     """Returns the snapshot of a query or listing; None for a listing that is lines of text already."""
     if params.query:
+        from . import sql
+
         query = sql.find(params.query)
         rows = sql.rows(query, query.bind(params.arguments))
         return Snapshot(encode_records(rows, f"the query {query.name}"), "jsonl")
@@ -56,6 +64,8 @@ def take(params: Params, listing: Listing | None, inputs: Inputs) -> Snapshot | 
         return None
     inputs, what = inputs.pinned(listing), _what(params, listing)
     if params.format in ("auto", "parquet") and _is_parquet(listing, inputs):
+        from . import parquet
+
         return Snapshot(encode_records(parquet.parquet(RangeFile(inputs, listing), what), what), "jsonl")
     if params.format == "parquet":
         raise InvalidRequest(
@@ -73,12 +83,17 @@ def divide(params: Params, listing: Listing | None, inputs: Inputs) -> Shares | 
     inputs = inputs.pinned(listing)
     if not _is_parquet(listing, inputs):
         return None
+    from ...exports.frozen import Shares
+    from . import parquet
+
     shares = parquet.shares(RangeFile(inputs, listing), _what(params, listing))
     return Shares(listing, shares) if sum(share.size for share in shares) > parquet.SHARE_BYTES else None
 
 
 def share_lines(params: Params, shares: Shares, number: int, start: int, inputs: Inputs) -> Iterator[list[bytes]]:
     """Yields the lines of a share from its row `start` on, a batch at a time; empty batches for those before."""
+    from . import parquet
+
     listing, share = shares.listing, shares.shares[number]
     file, what = RangeFile(inputs, listing), _what(params, listing)
     row = share.begin + start + 1
@@ -108,7 +123,7 @@ def _text_snapshot(format: ListingFormat, listing: Listing, inputs: Inputs, what
 def _is_parquet(listing: Listing, inputs: Inputs) -> bool:
     """True if the magic bytes stand at both ends: a text may begin with them, but does not end with them."""
     ends = ((0, 4), (listing.size - 4, listing.size))
-    return listing.size > 12 and all(b"".join(inputs.blocks(listing.key, *end)) == parquet.MAGIC for end in ends)
+    return listing.size > 12 and all(b"".join(inputs.blocks(listing.key, *end)) == PARQUET for end in ends)
 
 
 def _wide_encoding(head: bytes) -> str | None:

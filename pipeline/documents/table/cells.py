@@ -16,7 +16,8 @@ MAX_CACHED = 200_000  # characters of cells in the cache of a column: usually 4 
 class Cells:
     """Texts and numbers of the cells of one column, by their text in the input.
 
-    Dates and prices repeat, so what they say and show is cached. `failed` is True once a cell could not be read.
+    Dates and prices repeat, so what they show is cached, unless it is found as fast without that. `failed` is True
+    once a cell could not be read.
     """
 
     def __init__(self, writer: Writer, shown: bool = True) -> None:
@@ -24,45 +25,42 @@ class Cells:
         self.failed = False
         self._shown = shown  # else the cells show the input and are only summed
         self._texts: dict[str, str] = {}
-        self._values: dict[str, Any] = {}  # None for a cell that cannot be read
         self._size = 0
 
-    def texts(self, column: Sequence[str]) -> list[str]:
+    def texts(self, column: Sequence[str]) -> Sequence[str]:
         """Returns what each cell shows."""
-        self._look_up(column)
+        if not self._shown:
+            return column
+        if (written := self.writer.rewritten(column)) is not None:
+            return written
+        if self._size > MAX_CACHED:
+            self._texts.clear()
+            self._size = 0
+        if new := list(set(column).difference(self._texts)):
+            self._size += sum(map(len, new))
+            self._texts.update(zip(new, self._written(new), strict=True))
         return list(map(self._texts.__getitem__, column))
 
-    def values(self, column: Sequence[str]) -> list[Decimal | None]:
-        """Returns the number of each cell; None for one that is blank or no number."""
-        self._look_up(column)
-        return list(map(self._values.__getitem__, column))
+    def values(self, column: Sequence[str]) -> Sequence[Any]:
+        """Returns the number or date of each cell; None for one that is blank or cannot be read."""
+        values = self.writer.read_all(column)
+        if any(map(is_, values, repeat(None))):
+            self.failed |= any(value is None and text.strip() for text, value in zip(column, values, strict=True))
+        return values
 
     def numbers(self, column: Sequence[str]) -> list[Decimal]:
         """Returns the numbers among the cells."""
         return [value for value in self.values(column) if value is not None]
 
-    def understood(self, text: str) -> bool:
-        """True if a cell is blank, or a number or date as its column should hold."""
-        self._look_up([text])
-        return not text.strip() or self._values[text] is not None
+    def unread(self, column: Sequence[str]) -> list[int]:
+        """Returns the indexes of cells that are neither blank nor what their column should hold."""
+        pairs = zip(column, self.values(column), strict=True)
+        return [i for i, (text, value) in enumerate(pairs) if value is None and text.strip()]
 
-    def _look_up(self, column: Sequence[str]) -> None:
-        if self._size > MAX_CACHED:
-            self._texts.clear()
-            self._values.clear()
-            self._size = 0
-        if new := list(set(column).difference(self._texts)):
-            self._read(new)
-
-    def _read(self, texts: Sequence[str]) -> None:
-        self._size += sum(map(len, texts))
-        values = self.writer.read_all(texts)
-        self._values.update(zip(texts, values, strict=True))
-        if any(map(is_, values, repeat(None))):  # cells that cannot be read show the input
-            refused = [text for text, value in zip(texts, values, strict=True) if value is None]
-            self._texts.update(zip(refused, refused, strict=True))
-            self.failed |= any(map(str.strip, refused))
-            texts = [text for text, value in zip(texts, values, strict=True) if value is not None]
-            values = [value for value in values if value is not None]
-        shown = self.writer.show_all(values) if self._shown else texts
-        self._texts.update(zip(texts, shown, strict=True))
+    def _written(self, texts: Sequence[str]) -> Sequence[str]:
+        """Returns cells as they are written; those that cannot be read show the input."""
+        values = self.values(texts)
+        if not any(map(is_, values, repeat(None))):
+            return self.writer.show_all(values)
+        shown = iter(self.writer.show_all([value for value in values if value is not None]))
+        return [text if value is None else next(shown) for text, value in zip(texts, values, strict=True)]

@@ -34,6 +34,10 @@ class DateWriter:
         """Returns what writes a date; most tables have few different ones."""
         return lru_cache(KEPT)(lambda value: "".join([part(value) for part in self.parts]))
 
+    def rewritten(self, texts: Sequence[str]) -> None:  # noqa: ARG002  # of Writer
+        """None: dates must be read."""
+        return
+
     def read_all(self, texts: Sequence[str]) -> Sequence[datetime | None]:
         """Returns the date of each cell, None for one without."""
         if not self.input:

@@ -13,7 +13,6 @@ from ...errors import InvalidRequest
 from ...pdf.tally import Remarks
 from .csv_rows import CsvRows
 from .encodings import given_encoding, guess_encoding
-from .json_rows import ONE_RECORD, NotARecord, record
 from .lines import BadLine, LineReader
 from .rows import InputFormat
 
@@ -57,6 +56,8 @@ def detect(sample: bytes, format: str, delimiter: str, encoding: str, remarks: R
 
 
 def _jsonl(sample: bytes, begin: int) -> InputFormat:
+    from .json_rows import ONE_RECORD, NotARecord, record
+
     lines = LineReader([sample[begin:]], begin, "utf-8")
     number, line = next(((n, line) for n, line in enumerate(lines, 1) if line.strip()), (0, ""))
     if not number:

@@ -64,6 +64,7 @@ class TablePen:
         self._bookmarks = bookmarks  # one for each group
         self._bands = BandPen(layout, setup.grouping)
         self._known: dict[float, dict[str, float]] = defaultdict(dict)  # x of column -> shape -> where it begins
+        self._steps = Steps()
         self._geometries: dict[object, PageGeometry] = {}
         self._begin = b"/F1 %s Tf %s TL" % (number(layout.size), number(layout.row_height()))
         self._cells = CellPen(layout, self._begin, self._starts)
@@ -116,11 +117,11 @@ class TablePen:
                 plain[i - 1] += b")' 0 %.2f Td(" % -drop + plain.pop(i)
             return b"BT %s %.2f %.2f Td(%s)' ET" % (self._begin, x, y, b")'(".join(plain))
         xs = self._starts(place, texts)
-        steps = map(sub, xs, [0.0, *xs])
-        form, shown = b" %.2f 0 Td(%s)'", plain
-        if len(plain) < len(spelled):
-            form, shown = b" %.2f 0 Td T* %s", list(map(self._shown, texts, spelled))
-        parts = [form % pair for pair in zip(steps, shown, strict=True)]
+        steps = map(self._steps.__getitem__, map(sub, xs, [0.0, *xs]))
+        if len(plain) == len(spelled):
+            parts = [b"%b(%b)'" % pair for pair in zip(steps, plain, strict=True)]
+        else:
+            parts = [b"%b T* %b" % pair for pair in zip(steps, map(self._shown, texts, spelled), strict=True)]
         for i, drop in drops:
             parts[i] = b" 0 %.2f Td" % -drop + parts[i]
         return b"BT %s 0 %.2f Td%s ET" % (self._begin, y, b"".join(parts))
@@ -181,6 +182,16 @@ class TablePen:
             parts += [b"%.2f %.2f m %.2f %.2f l" % (x, run.edges[0], x, run.edges[-1]) for run in runs for x in xs]
         parts.append(b"S %s" % self._head.rule(runs[0].edges[1]))
         return b"\n".join([*parts, b"Q"])
+
+
+class Steps(dict[float, bytes]):
+    """Operators that move to the right; few differ, since texts of a shape begin at one place."""
+
+    def __missing__(self, points: float) -> bytes:
+        if len(self) > SHAPES:
+            self.clear()
+        self[points] = step = b" %.2f 0 Td" % points
+        return step
 
 
 def place_rows(layout: Layout, top: float, page_rows: PageRows) -> tuple[list[RowRun], list[float]]:

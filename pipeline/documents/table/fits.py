@@ -139,9 +139,9 @@ class CellTexts:
     def _formatted(self) -> tuple[int, ...]:
         return tuple(i for i, cells in enumerate(self.formatted) if cells)
 
-    def _shown(self, i: int, texts: Sequence[str]) -> list[str]:
+    def _shown(self, i: int, texts: Sequence[str]) -> Sequence[str]:
         cells = self.formatted[i]
-        return cells.texts(texts) if cells else list(texts)
+        return cells.texts(texts) if cells else texts
 
 
 class StandIns(dict[int, str]):

@@ -108,6 +108,9 @@ def _date_writer(format: Date, locale: Locale) -> DateWriter:
 class Writer(Protocol):
     """Reads and writes the cells of one column."""
 
+    def rewritten(self, texts: Sequence[str]) -> Sequence[str] | None:
+        """How cells are written, found without what they say; None if one of them must be read."""
+
     @property
     def noun(self) -> str:
         """What the cells are, such as numbers."""
@@ -120,6 +123,25 @@ class Writer(Protocol):
 
 
 @dataclass(frozen=True)
+class Alike:
+    """Numbers that have the right decimals in the input: written, only their marks differ.
+
+    `lines` matches them, without a sign and with at most one mark between thousands, which stands before the `last`
+    characters; 0 where none is wanted.
+    """
+
+    lines: re.Pattern[str]
+    last: int
+
+    def grouped(self, texts: Sequence[str]) -> str:
+        """Returns lines with Python's mark between thousands; nothing if no number has it."""
+        last = self.last
+        if not last or max(map(len, texts)) <= last:
+            return ""
+        return "\n".join([text if len(text) <= last else f"{text[:-last]},{text[-last:]}" for text in texts])
+
+
+@dataclass(frozen=True)
 class NumberWriter:
     """Reads and writes the numbers of one column."""
 
@@ -129,28 +151,38 @@ class NumberWriter:
     unit: Decimal | None  # the last decimal shown; None: as many as there are
     shift: int  # decimal places to the left: 2 for per cent
     spell: Callable[[Decimal], str]
+    alike: Alike | None
     pattern: re.Pattern[str]
     replaced: dict[int, str]
     noun = "numbers"
 
+    def rewritten(self, texts: Sequence[str]) -> Sequence[str] | None:
+        """Returns how numbers are written that have the right decimals already; None if others are among them."""
+        lines = "\n".join(texts)
+        if not self.alike or not self.alike.lines.fullmatch(lines) or lines.count("\n") >= len(texts):
+            return None
+        return self._with_marks(self.alike.grouped(texts) or lines)
+
     def read_all(self, texts: Sequence[str]) -> Sequence[Decimal | None]:
-        """Returns the exact values of cells, None for text; in one pass if all are plain numbers."""
+        """Returns the exact values of cells, None for text; in one pass if all are plain numbers or empty."""
         joined = "\n".join(texts)
         one_line_each = joined.count("\n") == len(texts) - 1
         if not self.replaced and one_line_each and PLAIN_LINES.fullmatch(joined):
-            return list(map(Decimal, texts))
+            return [Decimal(text) if text else None for text in texts] if "" in texts else list(map(Decimal, texts))
         return list(map(self.read, texts))
 
     def show_all(self, values: Sequence[Decimal]) -> Sequence[str]:
         """Returns values as they are written; if none is negative, marks are replaced in one call for all."""
         if self.shift or self.unit is None or not values or any(map(Decimal.is_signed, values)):
             return list(map(self.show, values))
-        rounded = map(EXACT.quantize, values, repeat(self.unit))
-        joined = "\n".join(map(self.spell, rounded)).translate(self.marks)
+        rounded = list(map(EXACT.quantize, values, repeat(self.unit)))
+        return self.rewritten(list(map(str, rounded))) or self._with_marks("\n".join(map(self.spell, rounded)))
+
+    def _with_marks(self, lines: str) -> list[str]:
+        """Returns numbers that are not negative as they are written, from lines with Python's marks."""
         before, behind = self.prefixes[0], self.suffixes[0]
-        if not before and not behind:
-            return joined.split("\n")
-        return [before + text + behind for text in joined.split("\n")]
+        between = lines.translate(self.marks).replace("\n", f"{behind}\n{before}")
+        return f"{before}{between}{behind}".split("\n")
 
     def read(self, text: str) -> Decimal | None:
         """Returns the exact value of a cell, None if it is not a number."""
@@ -172,7 +204,7 @@ class NumberWriter:
 
 
 PLAIN = r"[-+]?(?:\d{1,40}(?:\.\d{0,40})?|\.\d{1,40})(?:[eE][-+]?\d{1,2})?"
-PLAIN_LINES = re.compile(rf"(?:{PLAIN}\n)*+{PLAIN}", re.ASCII)
+PLAIN_LINES = re.compile(rf"(?:(?:{PLAIN})?\n)*+(?:{PLAIN})?", re.ASCII)
 
 
 # A summed column without a format shows the input. Its totals have the same decimal mark: a point,
@@ -180,7 +212,7 @@ PLAIN_LINES = re.compile(rf"(?:{PLAIN}\n)*+{PLAIN}", re.ASCII)
 @cache
 def plain_writer() -> NumberWriter:
     """Returns the writer of a column without a format, which needs no locale."""
-    return NumberWriter(("", "-"), ("", ""), {}, None, 0, _spelling(None), *_reading(None))
+    return NumberWriter(("", "-"), ("", ""), {}, None, 0, _spelling(None), None, *_reading(None))
 
 
 def _number_writer(
@@ -194,13 +226,15 @@ def _number_writer(
         positive, negative = (text.replace("¤", symbol).translate(SPACES) for text in pair)
         return positive, negative
 
+    grouping, shift = pattern.grouping if format.grouping else None, 2 if isinstance(format, Percent) else 0
     return NumberWriter(
         affixes(pattern.prefix),
         affixes(pattern.suffix),
         {COMMA: get_group_symbol(locale).translate(SPACES), POINT: get_decimal_symbol(locale)},
         None if places is None else Decimal(1).scaleb(-places),
-        2 if isinstance(format, Percent) else 0,
-        _spelling(pattern.grouping if format.grouping else None),
+        shift,
+        _spelling(grouping),
+        None if shift or format.mark else _alike(grouping, places),
         *_reading(format.mark),
     )
 
@@ -225,6 +259,17 @@ def _spelling(grouping: tuple[int, int] | None) -> Callable[[Decimal], str]:
         return mark.sub(",", whole) + point + rest
 
     return grouped
+
+
+def _alike(grouping: tuple[int, int] | None, places: int | None) -> Alike:
+    tail = places + 1 if places else 0
+    most, last = 40, 0
+    if grouping:
+        # Where decimals differ, so does the place of the mark.
+        most, last = (grouping[0], 0) if places is None else (sum(grouping), grouping[0] + tail)
+    fraction = r"(?:\.[0-9]{1,40})?" if places is None else rf"\.[0-9]{{{places}}}" if places else ""
+    number = rf"(?:0|[1-9][0-9]{{0,{most - 1}}}){fraction}"
+    return Alike(re.compile(rf"(?:{number}\n)*+{number}"), last)
 
 
 def _reading(mark: Mark | None) -> tuple[re.Pattern[str], dict[int, str]]:

@@ -100,6 +100,8 @@ class Grouping:
         the row that follows is not read yet.
         """
         depth = len(self.levels)
+        if not depth:
+            return [0] * (len(keys) - 1) if last is None else [0] * (len(keys) - 1) + [last]
         found = [depth if one == two else common_levels(one, two) for one, two in pairwise(keys)]
         return found if last is None else [*found, last]
 

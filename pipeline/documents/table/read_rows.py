@@ -77,9 +77,8 @@ class BatchReader:
     def _note_failures(self, rows: Sequence[Row]) -> None:
         for column in self._setup.watched:
             if column.cells.failed:
-                for number, row in enumerate(rows):
-                    if not column.cells.understood(row[column.source]):
-                        self._noted.append((number, column.failure))
+                unread = column.cells.unread([row[column.source] for row in rows])
+                self._noted += [(row, column.failure) for row in unread]
 
     def _note_points(self, rows: Sequence[Row]) -> None:
         """Note cells whose point may stand between thousands, until a cell proves that points are decimal marks."""

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from .csv_rows import MISQUOTED, CsvRows, Row
-from .json_rows import JsonRows
 from .lines import LineReader
+
+if TYPE_CHECKING:
+    from .json_rows import JsonRows
 
 SURPLUS = "Rows have more fields than titles; the extra fields are in the last column"
 SHORT = "Rows have fewer fields than titles; the columns behind them are empty"
@@ -45,6 +48,8 @@ class RowReader:
         if format.kind == "csv":
             self._source: CsvRows | JsonRows = CsvRows(self._lines, format.delimiter, cut)
         else:
+            from .json_rows import JsonRows
+
             self._source = JsonRows(self._lines, format.fields)
 
     def take(self, count: int) -> list[tuple[Row, int]]:
