@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 import msgspec
 
 from ..errors import ChunkFailed, InvalidRequest
-from ..exports.frozen import Shares
+from ..exports.frozen import Shares, is_pieces
 from ..exports.ids import new_id
 from ..exports.plan import Listing, Plan, Survey, split_into_chunks
 from ..exports.strict import refuse
@@ -27,6 +27,7 @@ from ..settings import Settings
 from . import Document, Expands, InputRange, Measured, Measures, Pages, Range
 from .failure import Interruptions, named, named_pages
 from .inputs import Inputs, snapshot, split
+from .inputs.key_ranges import RangedQuery
 from .inputs.snapshot import Snapshot
 
 Spool = Callable[[Iterable[bytes]], str]
@@ -58,7 +59,7 @@ class DocumentJob:
         Any other listing is used as it is.
         """
         found = self.inputs.find(self.listing)
-        taken = snapshot.take(self.params, found, self.inputs)
+        taken = None if is_pieces(self.listing) else snapshot.take(self.params, found, self.inputs)
         if isinstance(self.document, Expands):
             taken = self._expanded(self.document, taken, found) or taken
         if taken is None:
@@ -69,6 +70,15 @@ class DocumentJob:
     def divide(self) -> Shares | None:
         """Returns the shares in which the listing becomes lines; None if that is done at once, or it is lines."""
         return snapshot.divide(self.params, self.inputs.find(self.listing), self.inputs) if self.listing else None
+
+    @property
+    def has_key(self) -> bool:
+        """True for a query that several processes can read, each some ranges of its key."""
+        return snapshot.has_key(self.params)
+
+    def hold(self) -> AbstractContextManager[RangedQuery | None]:
+        """Opens such a query, and holds the snapshot that all ranges are read from."""
+        return snapshot.hold(self.params)
 
     def share_lines(self, shares: Shares, number: int, start: int) -> Iterator[list[bytes]]:
         """Yields the lines of a share from a row on, a batch at a time. An empty batch is progress, too."""

@@ -2,22 +2,24 @@
 
 It is written once, before planning, and read like any other listing: by byte ranges, always the same state of
 the data, whatever happens to its source. A process that renders needs no database and no optional library.
-A large Parquet file is written in shares, by several processes.
+A large Parquet file is written in shares, by several processes, and so is a query that has a key.
 """
 
 from __future__ import annotations
 
 import codecs
 from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from ...errors import InvalidRequest
 from ...exports.frozen import Shares
 from ...exports.plan import Listing
 from ..params import ListingFormat, Params
-from . import Inputs, RangeFile, parquet, sql
+from . import Inputs, RangeFile, key_ranges, parquet, sql
 from .json_array import array_lines, is_array
 from .jsonl import encode_record, encode_records
+from .key_ranges import RangedQuery
 from .other_files import refuse_other_files
 
 HEAD = 512  # bytes that tell what a listing is
@@ -77,9 +79,25 @@ def divide(params: Params, listing: Listing | None, inputs: Inputs) -> Shares | 
     return Shares(listing, shares) if sum(share.size for share in shares) > parquet.SHARE_BYTES else None
 
 
+def has_key(params: Params) -> bool:
+    """True for a query that may be read by ranges of its key."""
+    return bool(params.query and sql.find(params.query).key)
+
+
+def hold(params: Params) -> AbstractContextManager[RangedQuery | None]:
+    """Opens a query that has a key, and holds its snapshot; None if no other transaction could read that."""
+    query = sql.find(params.query)
+    return key_ranges.hold(query, query.bind(params.arguments))
+
+
 def share_lines(params: Params, shares: Shares, number: int, start: int, inputs: Inputs) -> Iterator[list[bytes]]:
     """Yields the lines of a share from its row `start` on, a batch at a time; empty batches for those before."""
     listing, share = shares.listing, shares.shares[number]
+    if listing is None:
+        query = sql.find(params.query)
+        with key_ranges.join(query, query.bind(params.arguments), shares.snapshot) as ranged:
+            yield from ranged.lines(share, start)
+        return
     file, what = RangeFile(inputs, listing), _what(params, listing)
     row = share.begin + start + 1
     for batch in parquet.share_records(file, what, share, start):
