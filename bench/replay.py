@@ -18,7 +18,7 @@ from pipeline.exports.measures import RANGE_BYTES
 from pipeline.exports.plan import pages_per_chunk
 from pipeline.exports.waves import width_for
 from pipeline.settings import Settings
-from pipeline.tasks.flow import LARGE
+from pipeline.tasks.sending import LARGE
 
 Then = Callable[[], None]
 CHORD, NORMAL = 0, 1  # what follows a wave goes first

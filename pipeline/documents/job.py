@@ -30,6 +30,7 @@ from .inputs.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from ..exports.frozen import Shares
+    from .inputs.key_ranges import RangedQuery
 
 Spool = Callable[[Iterable[bytes]], str]
 """Writes pieces to a new listing and returns its key or path."""
@@ -59,8 +60,10 @@ class DocumentJob:
         A query, a Parquet file, UTF-16 text, or records that the document expands are written to `spool` first.
         Any other listing is used as it is.
         """
+        from ..exports.frozen import is_pieces
+
         found = self.inputs.find(self.listing)
-        taken = snapshot.take(self.params, found, self.inputs)
+        taken = None if is_pieces(self.listing) else snapshot.take(self.params, found, self.inputs)
         if isinstance(self.document, Expands):
             taken = self._expanded(self.document, taken, found) or taken
         if taken is None:
@@ -71,6 +74,15 @@ class DocumentJob:
     def divide(self) -> Shares | None:
         """Returns the shares in which the listing becomes lines; None if that is done at once, or it is lines."""
         return snapshot.divide(self.params, self.inputs.find(self.listing), self.inputs) if self.listing else None
+
+    @property
+    def has_key(self) -> bool:
+        """True for a query that several processes can read, each some ranges of its key."""
+        return snapshot.has_key(self.params)
+
+    def hold(self) -> AbstractContextManager[RangedQuery | None]:
+        """Opens such a query, and holds the snapshot that all ranges are read from."""
+        return snapshot.hold(self.params)
 
     def share_lines(self, shares: Shares, number: int, start: int) -> Iterator[list[bytes]]:
         """Yields the lines of a share from a row on, a batch at a time. An empty batch is progress, too."""

@@ -21,6 +21,7 @@ PipelineError
 │   │   └── MailDown: MailUnencrypted, MailRefused, MailUnanswered
 │   └── HerokuDown: HerokuRefused, TooManyCalls
 ├── QueryFailed
+├── SnapshotGone
 ├── OverLimit
 ├── ResourceShort
 ├── ChunkFailed
@@ -94,6 +95,7 @@ from .work import (
     PreviewFailed,
     QueryFailed,
     ResourceShort,
+    SnapshotGone,
     TimedOut,
     UploadGone,
 )
@@ -140,6 +142,7 @@ __all__ = [
     "ResourceShort",
     "ServiceDown",
     "SignInFailed",
+    "SnapshotGone",
     "SourceUnavailable",
     "StoreDown",
     "StoreRefused",

@@ -12,6 +12,13 @@ class QueryFailed(PipelineError):
     advice = "Try the query's statement in the database's own client, then correct it where it is registered."
 
 
+class SnapshotGone(PipelineError):
+    """The transaction that exported a snapshot of a database has ended, so no other one can read it."""
+
+    exit_code = 4
+    advice = "Request the export again."
+
+
 class OverLimit(PipelineError):
     """A step used all the time or memory that it may use."""
 

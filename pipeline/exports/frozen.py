@@ -2,6 +2,7 @@
 
 exports/<id>/shares/shares.json                 the shares of the input; a message asks to store one
 exports/<id>/shares/<share>-<row>-<row>         the lines from one row of a share to another: a piece
+exports/<id>/shares/<generation>/<share>-…      the same of a query, whose shares are those of one snapshot
 exports/<id>/shares/pieces.json                 all pieces in their order; read as one listing
 """
 
@@ -28,9 +29,10 @@ _PIECES = re.compile(r"exports/[^/]+/shares/pieces\.json")
 
 @dataclass(frozen=True)
 class Share:
-    """Rows of a Parquet file: those of its row groups `first` to `stop` (exclusive), from row `begin` of the file.
+    """Rows of an input, from its row `begin` on: those of the row groups `first` to `stop` (exclusive) of a Parquet
+    file, or those whose key is in that range of a query.
 
-    `size` is how many bytes they have in memory.
+    `size` is how many bytes row groups have in memory.
     """
 
     first: int
@@ -42,10 +44,19 @@ class Share:
 
 @dataclass(frozen=True)
 class Shares:
-    """How a version of a listing is divided."""
+    """How a version of a listing is divided; or the rows of a query, as one snapshot of its database has them.
 
-    listing: Listing
+    `generation` is new for each snapshot, `snapshot` its name in the database.
+    """
+
+    listing: Listing | None
     shares: tuple[Share, ...]
+    generation: str = ""
+    snapshot: str = ""
+
+    def unstored(self, stored: Mapping[int, int]) -> list[int]:
+        """Return the shares of which something is not stored. `stored`: how many rows of each are."""
+        return [number for number, share in enumerate(self.shares) if stored.get(number, 0) < share.rows]
 
 
 class Piece(msgspec.Struct, frozen=True, array_like=True):
@@ -65,7 +76,9 @@ class FrozenRepository:
 
     def __init__(self, bucket: Bucket) -> None:
         self._bucket = bucket
-        self._last: tuple[str, Shares] | None = None  # they never change, and every message asks for them
+        self._last: tuple[str, Shares] | None = (
+            None  # those of a listing never change, and each message asks for them
+        )
 
     def shares(self, export_id: str) -> Shares | None:
         """Return the shares of an input; None if there are none."""
@@ -77,7 +90,8 @@ class FrozenRepository:
             shares = _shares.decode(stored.data)
         except msgspec.DecodeError as error:
             raise DamagedExport(f"The shares of export {export_id} cannot be read: {error}.") from error
-        self._last = export_id, shares
+        if not shares.generation:
+            self._last = export_id, shares
         return shares  # another thread may have read others meanwhile
 
     def write_shares(self, export_id: str, shares: Shares) -> Shares:
@@ -86,34 +100,49 @@ class FrozenRepository:
             self._bucket.put(_key(export_id, "shares.json"), msgspec.json.encode(shares), new=True)
         return self.shares(export_id) or shares
 
-    def write(self, export_id: str, number: int, start: int, stop: int, lines: bytes) -> None:
+    def begin_generation(self, export_id: str, shares: Shares) -> None:
+        """Store the shares of a snapshot in place of those of an earlier one, whose pieces are removed."""
+        before = self.shares(export_id)
+        self._bucket.put(_key(export_id, "shares.json"), msgspec.json.encode(shares))
+        if before and before.generation:
+            self._bucket.delete_under(_key(export_id, _folder(before)))
+
+    def drop_generation(self, export_id: str) -> None:
+        """Remove the shares of a snapshot that is gone: none replaces it."""
+        if (before := self.shares(export_id)) and before.generation:
+            self._bucket.delete([_key(export_id, "shares.json")])
+            self._bucket.delete_under(_key(export_id, _folder(before)))
+
+    def write(self, export_id: str, shares: Shares, number: int, start: int, stop: int, lines: bytes) -> None:
         """Store the lines of some rows of a share, unless they are stored."""
-        key = _key(export_id, f"{number:06d}-{start:012d}-{stop:012d}")
+        key = _key(export_id, f"{_folder(shares)}{number:06d}-{start:012d}-{stop:012d}")
         with suppress(Conflict):  # another process was as far: it stored the same bytes
             self._bucket.put(key, lines, content_type="application/jsonl", new=True)
 
     def rest(self, export_id: str, shares: Shares, number: int) -> int | None:
         """Return the row from which on a share is not stored; None if all of it is."""
-        done = _chain(self._found(export_id, f"{number:06d}-").get(number, ()))
+        done = _chain(self._found(export_id, f"{_folder(shares)}{number:06d}-").get(number, ()))
         row = done[-1][1] if done else 0
         return row if row < shares.shares[number].rows else None
 
+    def stored(self, export_id: str, shares: Shares) -> dict[int, int]:
+        """Return how many rows of each share are stored, from its first one on."""
+        found = self._found(export_id, _folder(shares) + _ANY_SHARE)
+        return {number: chain[-1][1] for number, some in found.items() if (chain := _chain(some))}
+
     def missing(self, export_id: str, shares: Shares) -> list[int]:
         """Return the shares of which something is not stored."""
-        found = self._found(export_id, _ANY_SHARE)
-        ends = {number: chain[-1][1] for number, some in found.items() if (chain := _chain(some))}
-        return [number for number, share in enumerate(shares.shares) if ends.get(number, 0) < share.rows]
+        return shares.unstored(self.stored(export_id, shares))
 
     def listing(self, export_id: str, shares: Shares) -> Listing:
         """Return the listing of all pieces, when nothing is missing. It is written once."""
         key = _key(export_id, "pieces.json")
         if (listing := find(self._bucket, key)) is None:
-            found = self._found(export_id, _ANY_SHARE)
-            pieces = [
-                Piece(entry.key, entry.size, entry.etag)
-                for number in range(len(shares.shares))
-                for _, _, entry in _chain(found.get(number, ()))
-            ]
+            found = self._found(export_id, _folder(shares) + _ANY_SHARE)
+            chains = [_chain(found.get(number, ())) for number in range(len(shares.shares))]
+            if shares.unstored({number: chain[-1][1] for number, chain in enumerate(chains) if chain}):
+                raise ReadFailed(f"Lines of export {export_id} were removed.")
+            pieces = [Piece(entry.key, entry.size, entry.etag) for chain in chains for _, _, entry in chain]
             with suppress(Conflict):
                 self._bucket.put(key, msgspec.json.encode(pieces), new=True)
             listing = find(self._bucket, key)
@@ -127,6 +156,11 @@ class FrozenRepository:
             number, start, stop = map(int, entry.key.rsplit("/", 1)[1].split("-"))
             found.setdefault(number, []).append((start, stop, entry))
         return found
+
+
+def _folder(shares: Shares) -> str:
+    """Return the folder of the pieces: what was stored of an earlier snapshot is not among them."""
+    return f"{shares.generation}/" if shares.generation else ""
 
 
 def _chain(pieces: Sequence[tuple[int, int, ObjectInfo]]) -> list[tuple[int, int, ObjectInfo]]:

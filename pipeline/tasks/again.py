@@ -19,8 +19,8 @@ from ..exports.recipients import NotifyBody
 from ..exports.repository import listing_key
 from ..exports.request import ExportRequest
 from ..services import Message, Services
-from .flow import begin, chunks, width
 from .lease import exclusive
+from .sending import begin, chunks, width
 from .step import lease_name
 from .submit import Submitted, submit
 

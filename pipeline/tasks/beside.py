@@ -19,7 +19,7 @@ import msgspec
 
 from ..errors import PipelineError, RedisDown
 from ..services import Message, Services
-from . import flow
+from . import sending
 from .child import Answer
 from .child_pipe import STOP_SECONDS, ChildPipe
 from .lease import claim_name
@@ -116,7 +116,7 @@ class Beside:
                 log.warning("export %s: the process beside the web process left it to workers", export_id)
                 redis.messages.forget_sent(export_id)
             for message in left or ():
-                flow.send(replace(self._s, queue=self), replace(message, small=False))
+                sending.send(replace(self._s, queue=self), replace(message, small=False))
             if left != []:
                 redis.wakeup.wake()
         except PipelineError as error:  # then the keeper sends it

@@ -29,7 +29,7 @@ from ..scaler.loop import Scaler
 from ..scaler.measure import demand
 from ..scaler.pool import WorkerPool
 from ..services import Message, Services
-from . import flow
+from . import flow, sending
 from .checks import ExportChecks
 from .jobs import open_beat
 from .lease import HeldLease, claim_name, exclusive
@@ -251,13 +251,13 @@ class Keeper:
         s, export = self._s, status.export
         match action:
             case Repair.ASSEMBLE | Repair.DELIVER:
-                flow.send(s, Message(action.value, export.id))
+                sending.send(s, Message(action.value, export.id))
             case Repair.PLAN:
-                return flow.begin(s, [Message("plan", export.id)])
+                return sending.begin(s, [Message("plan", export.id)])
             case Repair.MEASURE:
-                return flow.begin(s, flow.ranges(export, status.unleased, flow.width(s)))
+                return sending.begin(s, sending.ranges(export, status.unleased, sending.width(s)))
             case Repair.RENDER:
-                return flow.begin(s, flow.chunks(export, status.unleased, flow.width(s)))
+                return sending.begin(s, sending.chunks(export, status.unleased, sending.width(s)))
             case Repair.GIVE_UP:
                 words = "It was not finished within the time allowed (EXPORT_DEADLINE)."
                 advice = "Request it again, or less in one export; the log says why its steps were tried again."

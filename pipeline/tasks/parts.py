@@ -7,15 +7,20 @@ from __future__ import annotations
 
 from ..exports.export import Export
 from ..services import Services
+from .step import lease_name
 
 PART_SECONDS = 1.0  # that a part takes, until one of the export is done
 
 
 def missing_parts(s: Services, export: Export) -> list[int]:
-    """Returns the parts of an export's input of which something is not done, as far as the input is divided."""
+    """Returns the parts of an export's input of which something is not done, as far as the input is divided.
+
+    Of a query they are none without the process that holds its snapshot, which is the one that plans."""
     if ranges := s.measures.ranges(export.id):
         return ranges.missing(s.measures.found(export.id))
     shares = s.frozen.shares(export.id)
+    if shares and shares.generation and not s.redis.leases.holders([lease_name("plan", export.id, None)]):
+        return []
     return s.frozen.missing(export.id, shares) if shares else []
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
 from functools import partial
 
 from .. import documents
@@ -19,6 +18,7 @@ from ..exports.plan import Plan
 from ..exports.repository import listing_key
 from ..services import Services
 from .freeze import pieces
+from .hold import note_begin, read_by_key
 from .outcomes import Again, Done, Missing, NotWanted, Outcome
 from .paginate import Pagination
 from .parts import missing_parts
@@ -35,6 +35,7 @@ def body(work: Work) -> Outcome:
     if work.advance(State.PLANNING, started_at=time.time()).state is not State.PLANNING:
         return NotWanted(f"the export is {work.export.state}")
     with work.attempt("The document's size", "plan"):
+        read_by_key(work, job_of(work.services, work.export))
         if unfrozen := _unfrozen(work.services, work.export):
             return _missing(work, unfrozen)
         job, ranges = _divided(work.services, work.export, partial(_watched, work))
@@ -57,7 +58,7 @@ def _missing(work: Work, missing: Sequence[int]) -> Outcome:
 def _unfrozen(services: Services, export: Export) -> list[int]:
     """Returns the shares of a listing that are not stored as lines. The first call divides it."""
     job = job_of(services, export)
-    if not job.params.listing or services.measures.ranges(export.id):
+    if not (job.params.listing or job.has_key) or services.measures.ranges(export.id):
         return []
     if not services.frozen.shares(export.id) and (shares := job.divide()):
         services.frozen.write_shares(export.id, shares)
@@ -94,14 +95,10 @@ def _watched(work: Work, pieces: Iterable[bytes]) -> Iterator[bytes]:
     """Yields the pieces of a snapshot, each of which is progress. None is kept when the process is told to end: a
     query that begins again sees other data. So its begin is noted."""
     if work.export.params.get("query"):
-        work.services.exports.change(work.export.id, _query_begun)
+        note_begin(work.services, work.export, time.time())
     for piece in pieces:
         yield piece
         work.go_on()
-
-
-def _query_begun(export: Export) -> Export:
-    return replace(export, query_began_at=time.time(), query_starts=export.query_starts + 1)
 
 
 def _divided(
@@ -115,7 +112,7 @@ def _divided(
     """
     job = job_of(services, export)
     if (ranges := services.measures.ranges(export.id)) is None:
-        if shares := services.frozen.shares(export.id) if job.params.listing else None:
+        if shares := services.frozen.shares(export.id) if job.params.listing or job.has_key else None:
             job = job.frozen(services.frozen.listing(export.id, shares))
         job = job.snapshot(lambda pieces: services.exports.snapshot(export.id, watched(pieces)))
         listing = job.inputs.find(job.listing)
@@ -148,8 +145,8 @@ def _make_again(services: Services, export: Export) -> Plan:
     unfrozen = _unfrozen(services, export)
     if shares := services.frozen.shares(export.id):
         for number in unfrozen:
-            for start, stop, lines in pieces(job_of(services, export), shares, number, 0):
-                services.frozen.write(export.id, number, start, stop, lines)
+            for start, stop, lines in pieces(job_of(services, export).share_lines(shares, number, 0), 0):
+                services.frozen.write(export.id, shares, number, start, stop, lines)
     job, ranges = _divided(services, export)
     if ranges is None:
         return _plan_at_once(services, export, job)

@@ -146,6 +146,9 @@ class Work:
     def checkpoint(self, report: Callable[[], None]) -> Signal:
         """Called between pages or parts: whether to go on. Now and then it reports, and looks if it is wanted."""
         progressed()
+        return self._signal(report)
+
+    def _signal(self, report: Callable[[], None]) -> Signal:
         now = time.monotonic()
         if now - self._looked >= LOOK_SECONDS:
             self._looked = now
@@ -156,7 +159,16 @@ class Work:
 
     def go_on(self, report: Callable[[], None] = lambda: None) -> None:
         """A checkpoint of work that only its progress limits (`stall.py`). Raises Stopped and IllegalStep."""
-        if self.checkpoint(report) is Signal.UNWANTED:
+        progressed()
+        self._go_on(report)
+
+    def wait(self, seconds: float) -> None:
+        """Wait for the work of others, which is no progress. Raises what `go_on` does."""
+        self._stopping.wait(seconds)
+        self._go_on(lambda: None)
+
+    def _go_on(self, report: Callable[[], None]) -> None:
+        if self._signal(report) is Signal.UNWANTED:
             raise IllegalStep(f"Export {self.export.id} is over.")
         if self._stopping.is_set():
             raise Stopped("The process is told to end.")

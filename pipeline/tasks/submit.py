@@ -19,7 +19,7 @@ from ..exports.request import ExportRequest, fingerprint, request_key
 from ..exports.uploads import UPLOADS, named_folders, note_use, wrong_size
 from ..scaler.quotes import predicted_seconds
 from ..services import Message, Services
-from .flow import begin
+from .sending import begin
 
 _exact = msgspec.json.Encoder(decimal_format="number")  # a body's numbers, which come as Decimal
 

@@ -20,14 +20,20 @@ _write = frozen.FrozenRepository.write
 
 
 def _write_slowly(
-    self: frozen.FrozenRepository, export_id: str, number: int, start: int, stop: int, lines: bytes
+    self: frozen.FrozenRepository,
+    export_id: str,
+    shares: frozen.Shares,
+    number: int,
+    start: int,
+    stop: int,
+    lines: bytes,
 ) -> None:
     """Note that a piece was made, and store it a little later."""
     file = os.open(os.environ["PIECE_LOG"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     os.write(file, f"{export_id} {number} {start} {stop}\n".encode())  # one write, so that lines stay whole
     os.close(file)
     time.sleep(SECONDS)
-    _write(self, export_id, number, start, stop, lines)
+    _write(self, export_id, shares, number, start, stop, lines)
 
 
 frozen.FrozenRepository.write = _write_slowly  # type: ignore[method-assign]

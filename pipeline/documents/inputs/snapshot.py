@@ -2,13 +2,14 @@
 
 It is written once, before planning, and read like any other listing: by byte ranges, always the same state of
 the data, whatever happens to its source. A process that renders needs no database and no optional library.
-A large Parquet file is written in shares, by several processes.
+A large Parquet file is written in shares, by several processes, and so is a query that has a key.
 """
 
 from __future__ import annotations
 
 import codecs
 from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ from .other_files import refuse_other_files
 
 if TYPE_CHECKING:
     from ...exports.frozen import Shares
+    from .key_ranges import RangedQuery
 
 HEAD = 512  # bytes that tell what a listing is
 PARQUET = b"PAR1"  # at both ends of a file
@@ -90,11 +92,33 @@ def divide(params: Params, listing: Listing | None, inputs: Inputs) -> Shares | 
     return Shares(listing, shares) if sum(share.size for share in shares) > parquet.SHARE_BYTES else None
 
 
+def has_key(params: Params) -> bool:
+    """True for a query that may be read by ranges of its key."""
+    if not params.query:
+        return False
+    from . import sql
+
+    return bool(sql.find(params.query).key)
+
+
+def hold(params: Params) -> AbstractContextManager[RangedQuery | None]:
+    """Opens a query that has a key, and holds its snapshot; None if no other transaction could read that."""
+    from . import key_ranges, sql
+
+    query = sql.find(params.query)
+    return key_ranges.hold(query, query.bind(params.arguments))
+
+
 def share_lines(params: Params, shares: Shares, number: int, start: int, inputs: Inputs) -> Iterator[list[bytes]]:
     """Yields the lines of a share from its row `start` on, a batch at a time; empty batches for those before."""
-    from . import parquet
+    from . import key_ranges, parquet, sql
 
     listing, share = shares.listing, shares.shares[number]
+    if listing is None:
+        query = sql.find(params.query)
+        with key_ranges.join(query, query.bind(params.arguments), shares.snapshot) as ranged:
+            yield from ranged.lines(share, start)
+        return
     file, what = RangeFile(inputs, listing), _what(params, listing)
     row = share.begin + start + 1
     for batch in parquet.share_records(file, what, share, start):

@@ -9,14 +9,14 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 
-from ...errors import DatabaseDown, InvalidRequest, InvalidSetting, QueryFailed
+from ...errors import DatabaseDown, InvalidRequest, InvalidSetting, QueryFailed, SnapshotGone
 from ..params import invalid
 
 ROWS_AT_ONCE = 500
@@ -27,6 +27,7 @@ ONE_SNAPSHOT: Mapping[str, Mapping[str, Any]] = {
     "mariadb": {"isolation_level": "REPEATABLE READ"},
 }
 """Options of a connection by dialect, so that a query sees one state of the data. SQLite needs none."""
+GONE = {"22023", "42704", "55000", "58P01"}  # SQLSTATEs of PostgreSQL's versions for a snapshot that does not exist
 
 
 @dataclass(frozen=True)
@@ -36,12 +37,16 @@ class Query:
     `database` is the environment variable with the URL, `arguments` the type of each :name in the statement:
 
         register(Query("orders", "SHOP_URL", "SELECT * FROM orders WHERE day >= :since", {"since": date}))
+
+    `key`: a column of whole numbers by which the statement orders its rows first, ascending. On PostgreSQL, several
+    workers then read a large result, each some ranges of the key.
     """
 
     name: str
     database: str
     statement: str
     arguments: Mapping[str, Any] = field(default_factory=dict)
+    key: str = ""
 
     def __post_init__(self) -> None:
         bound = set(BOUND.findall(self.statement))
@@ -49,6 +54,10 @@ class Query:
             raise InvalidSetting(
                 f"The query {self.name} binds {sorted(bound)}, but its arguments are {sorted(self.arguments)}.",
                 field="DOCUMENTS",
+            )
+        if self.key and not self.key.isidentifier():
+            raise InvalidSetting(
+                f"The query {self.name} has the key {self.key!r}; name a column.", field="DOCUMENTS"
             )
 
     def bind(self, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -81,16 +90,47 @@ def find(name: str) -> Query:
 def rows(query: Query, values: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """Yields the rows of a query: one statement in one read-only transaction, 500 rows at a time."""
     count = 0
-    with _translated(query, lambda: count), _connected(query) as connection:
-        from sqlalchemy import text
+    with connected(query, lambda: after(count)) as connection:
+        for count, row in enumerate(stream(connection, query, query.statement, values), 1):  # noqa: B007  # told
+            yield row
 
-        statement = text(query.statement).bindparams(**values)
-        with closing(connection.execution_options(yield_per=ROWS_AT_ONCE).execute(statement)) as result:
-            names = list(result.keys())
-            if twice := [name for name in names if names.count(name) > 1]:
-                raise QueryFailed(f"The query {query.name} has two columns {twice[0]!r}; name them with AS.")
-            for count, row in enumerate(result, 1):  # noqa: B007  # an error tells it
-                yield dict(zip(names, row, strict=True))
+
+def stream(
+    connection: Any, query: Query, statement: str, values: Mapping[str, Any]
+) -> Generator[dict[str, Any], None, None]:
+    """Yields the rows of a statement through a cursor on the server."""
+    with closing(run(connection, statement, values, yield_per=ROWS_AT_ONCE)) as result:
+        names = list(result.keys())
+        if twice := [name for name in names if names.count(name) > 1]:
+            raise QueryFailed(f"The query {query.name} has two columns {twice[0]!r}; name them with AS.")
+        for row in result:
+            yield dict(zip(names, row, strict=True))
+
+
+def run(connection: Any, statement: str, values: Mapping[str, Any], **options: Any) -> Any:
+    """Returns the result of a statement with its arguments."""
+    from sqlalchemy import text
+
+    return connection.execute(text(statement).bindparams(**values), execution_options=options)
+
+
+@contextmanager
+def connected(query: Query, told: Callable[[], str]) -> Iterator[Any]:
+    """Opens a connection for one read-only transaction. Translates errors; `told` says where one happened."""
+    with _translated(query, told), _connected(query) as connection:
+        yield connection
+
+
+def import_snapshot(connection: Any, query: Query, snapshot: str) -> None:
+    """Let the transaction that begins now read a snapshot that another one exported. Raises SnapshotGone."""
+    from sqlalchemy import exc
+
+    try:
+        connection.exec_driver_sql(f"SET TRANSACTION SNAPSHOT '{snapshot}'")
+    except exc.DBAPIError as error:
+        if getattr(error.orig, "sqlstate", None) in GONE:
+            raise SnapshotGone(f"The snapshot of query {query.name} is gone: who held it has ended.") from None
+        raise
 
 
 @contextmanager
@@ -168,9 +208,8 @@ def _url(query: Query) -> str:
 
 
 @contextmanager
-def _translated(query: Query, read: Callable[[], int]) -> Iterator[None]:
-    """Translates errors, without their text: it may hold the statement, arguments or parts of the URL. `read` tells
-    how many rows were read."""
+def _translated(query: Query, told: Callable[[], str]) -> Iterator[None]:
+    """Translates errors, without their text: it may hold the statement, arguments or parts of the URL."""
     try:
         from sqlalchemy import exc
     except ImportError:
@@ -187,12 +226,13 @@ def _translated(query: Query, read: Callable[[], int]) -> Iterator[None]:
             advice="Correct the environment variable, or add the driver to requirements.txt.",
         ) from None
     except (exc.OperationalError, exc.InterfaceError, exc.TimeoutError) as error:
-        raise DatabaseDown(f"The database of query {query.name} failed{_after(read())}: {_kind(error)}.") from None
+        raise DatabaseDown(f"The database of query {query.name} failed{told()}: {_kind(error)}.") from None
     except exc.SQLAlchemyError as error:
-        raise QueryFailed(f"The query {query.name} failed{_after(read())}: {_kind(error)}.") from None
+        raise QueryFailed(f"The query {query.name} failed{told()}: {_kind(error)}.") from None
 
 
-def _after(rows: int) -> str:
+def after(rows: int) -> str:
+    """Returns the words that say after how many rows something happened."""
     return f" after {rows:,} rows" if rows else ""
 
 

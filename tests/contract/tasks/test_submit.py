@@ -13,7 +13,7 @@ from pipeline.exports.recipients import NotifyBody
 from pipeline.exports.request import ExportRequest
 from pipeline.exports.volumes import VolumeLimit
 from pipeline.services import Message
-from pipeline.tasks import flow
+from pipeline.tasks import sending
 from pipeline.tasks.submit import submit
 
 from .stage import ALBUM, FIVE, Stage
@@ -27,7 +27,7 @@ def test_a_request_is_accepted_while_redis_is_down(stage: Stage, tmp_path: Path)
     stage.queue.broken = None
     export_id = submitted.export.id
     assert stage.s.exports.active() == [export_id]
-    flow.send(stage.s, Message("plan", export_id))
+    sending.send(stage.s, Message("plan", export_id))
     stage.work()
     assert stage.captions(export_id, tmp_path) == FIVE
 

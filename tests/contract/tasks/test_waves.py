@@ -14,7 +14,7 @@ from pipeline.adapters.redis.messages import LARGE, LATER
 from pipeline.exports.export import State
 from pipeline.exports.waves import Wave
 from pipeline.services import Message
-from pipeline.tasks import flow
+from pipeline.tasks import flow, sending
 
 from ... import steps
 from ...pictures import jpeg
@@ -80,7 +80,7 @@ def test_a_wave_that_ended_incomplete_leaves_its_chunks_to_the_keeper(large: Sta
         steps.render(large.s, export_id, chunk)
     flow.take(large.s, "wave", export_id, Wave(0, 16))
     assert large.queue.sent == []
-    assert flow.chunks(large.load(export_id), [0], 16)[0].chunks == (0,)
+    assert sending.chunks(large.load(export_id), [0], 16)[0].chunks == (0,)
 
 
 def test_a_cancelled_export_sends_no_further_wave(large: Stage) -> None:

@@ -8,8 +8,9 @@ from pipeline.exports.export import Export, State
 from pipeline.exports.ids import new_id
 from pipeline.exports.waves import Wave
 from pipeline.services import Message
-from pipeline.tasks.flow import LARGE, STEPS, after, chunks
+from pipeline.tasks.flow import STEPS, after
 from pipeline.tasks.outcomes import Again, Done, Missing, Next, NotWanted, Outcome
+from pipeline.tasks.sending import LARGE, chunks
 
 ID = new_id()
 EXPORT = Export(ID, "photos", {}, "shop", 0.0, state=State.RENDERING, chunks=3)

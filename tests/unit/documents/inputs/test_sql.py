@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from pipeline import documents
-from pipeline.documents.inputs import snapshot, sql
+from pipeline.documents.inputs import key_ranges, snapshot, sql
 from pipeline.documents.inputs.folder import FolderInputs
 from pipeline.documents.inputs.sql import Query
 from pipeline.documents.table.params import TableParams
@@ -110,6 +110,18 @@ def test_what_can_never_be_asked_is_refused_at_once(params: dict[str, Any], fiel
 def test_a_statement_binds_its_arguments_and_no_others() -> None:
     with pytest.raises(InvalidSetting, match=r"binds \['a'\], but its arguments are \['b'\]"):
         Query("q", "URL", "SELECT :a, x::text, '12:30'", {"b": int})
+
+
+def test_a_key_is_a_name() -> None:
+    with pytest.raises(InvalidSetting, match="has the key 'id; DROP'"):
+        Query("q", "URL", "SELECT 1", key="id; DROP")
+
+
+def test_only_postgresql_has_snapshots_for_other_transactions(shop: sqlite3.Connection) -> None:
+    """So a query with a key is read at once."""
+    keyed = Query("keyed", "SHOP_DATABASE_URL", "SELECT id FROM orders ORDER BY id", key="id")
+    with key_ranges.hold(keyed, {}) as query:
+        assert query is None
 
 
 @pytest.mark.parametrize(
