@@ -15,6 +15,7 @@ from .stage import Stage
 
 OVER = ("ready", "failed", "cancelled")
 REQUEST_SECONDS = 20.0
+LOOK_SECONDS = 0.2  # between two looks at an export; longer on a busy machine, of which each takes 10 ms
 
 
 class Caller:
@@ -44,7 +45,7 @@ class Caller:
             self.export = self._call("GET", f"/v1/exports/{self.id}", self.ended).json()
             if self.export["state"] in OVER:
                 return
-            time.sleep(0.1)
+            time.sleep(LOOK_SECONDS * self._stage.patience)
         raise Wrong(f"it is still {self.export.get('state')}")
 
     def download(self, folder: Path, ended: Callable[[], float]) -> Path:

@@ -108,8 +108,8 @@ def _beside_redis(act: Callable[[int, float], None], stage: Stage, request: Requ
 def _refuse(service: str, stage: Stage, request: Request, seconds: float) -> Effect:
     """Reset every connection to Redis or the mail server."""
     proxy = {"redis": stage.redis, "smtp": stage.mail}[service]
-    proxy.away.set()
-    stage.later(seconds, proxy.away.clear)
+    proxy.go_away()
+    stage.later(seconds, proxy.come_back)
     return PASS
 
 

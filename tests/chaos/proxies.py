@@ -29,7 +29,7 @@ class Cut(ConnectionResetError):
 
 
 class TcpProxy(socketserver.ThreadingTCPServer):
-    """Passes on what is sent to `upstream`, a port. While `away`, it resets every connection."""
+    """Passes on what is sent to `upstream`, a port. While it is away, it resets every connection."""
 
     daemon_threads = True
     allow_reuse_address = True
@@ -40,7 +40,17 @@ class TcpProxy(socketserver.ThreadingTCPServer):
         self.gate, self.service, self.texts = gate, service, texts
         self.port = int(self.server_address[1])
         self.upstream = 0
-        self.away = threading.Event()
+        self.away = False
+        self.open: set[socket.socket] = set()  # to clients
+
+    def go_away(self) -> None:
+        self.away = True
+        for each in tuple(self.open):
+            with suppress(OSError):  # it was just closed
+                each.shutdown(socket.SHUT_RD)  # wakes its thread, which resets it
+
+    def come_back(self) -> None:
+        self.away = False
 
     def handle_error(self, request: object, client_address: object) -> None:
         pass  # a connection that ended
@@ -53,6 +63,7 @@ class _TcpHandler(socketserver.BaseRequestHandler):
     def handle(self) -> None:
         self._texts = self.server.texts()
         self._asked: list[Request] = []  # what waits for its answer
+        self.server.open.add(self.request)
         with (
             suppress(OSError),
             socket.create_connection(("127.0.0.1", self.server.upstream)) as upstream,
@@ -60,12 +71,13 @@ class _TcpHandler(socketserver.BaseRequestHandler):
         ):
             for each in (self.request, upstream):
                 selector.register(each, selectors.EVENT_READ)
-            while not self.server.away.is_set():
-                for key, _ in selector.select(0.05):
+            while not self.server.away:
+                for key, _ in selector.select():
                     if key.fileobj is upstream:
                         self._answered(upstream)
                     else:
                         self._ask(upstream)
+        self.server.open.discard(self.request)
         self.request.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _CLOSE_BY_RESET)
 
     def _ask(self, upstream: socket.socket) -> None:

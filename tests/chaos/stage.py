@@ -42,6 +42,7 @@ DEFAULTS = {"KEEPER_SECONDS": "5", "LINGER_SECONDS": "5"}  # where the local sys
 LONGER = 4.0  # times as long as with short timings may all take with the defaults
 LEADER_SECONDS = 5.0  # within which another process leads
 DISK_BYTES = 32 << 20  # of the disk for temporary files
+LOOK_SECONDS = 60.0  # between two samples of the memory, which is not checked here
 
 
 @dataclass
@@ -160,6 +161,7 @@ def staged(folder: Path, *, defaults: bool = False, patience: float = 1.0) -> It
         running = stack.enter_context(
             laptop(
                 folder, boot_seconds=0.1, stop_seconds=30 if defaults else 5,
+                look_seconds=LOOK_SECONDS,
                 environ={**ENVIRON, **(DEFAULTS if defaults else SHORT), **({"TMPDIR": str(disk)} if disk else {})},
                 route=partial(_routed, redis, mail, s3, heroku),
             )

@@ -34,7 +34,7 @@ LOOK_SECONDS = (4.0, pytest.param(600.0, marks=pytest.mark.by_hand))  # for whic
 
 @contextmanager
 def system(folder: Path) -> Iterator[tuple[Laptop, Running, TcpProxy]]:
-    """With a proxy before the mail server; while it is `away`, nobody reaches the server."""
+    """With a proxy before the mail server; while it is away, nobody reaches the server."""
     proxy = TcpProxy(Gate(), "smtp", mail_texts)
     with mail_server(folder / "server", Moody, auth_require_tls=False) as server, served(proxy):
         address, port = server.url.rsplit(":", 1)
@@ -74,7 +74,7 @@ def test_a_mail_that_is_not_taken_keeps_no_dyno_up(
     well = {name: getattr(server.mailbox, name) for name in mood}
     vars(server.mailbox).update(mood)
     if not mood:
-        proxy.away.set()
+        proxy.go_away()
     export_id = client.ask(running, "slow", pages=20, seconds=0.05, chunk_pages=10)
     assert client.wait_for_end(running, export_id)["state"] == "ready"
     client.wait_for_no_workers(running)
@@ -83,7 +83,7 @@ def test_a_mail_that_is_not_taken_keeps_no_dyno_up(
     time.sleep(seconds)
     assert client.look(running, export_id)["mail"]["state"] == "waiting"
     vars(server.mailbox).update(well)
-    proxy.away.clear()
+    proxy.come_back()
     client.wait_until_told(running, export_id)
     assert [subject for subject, about in mails(server) if export_id in about] == ["Ready: Document"]
     assert client.look(running, export_id)["mail"] == {"state": "sent", "problem": ""}
