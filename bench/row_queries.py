@@ -1,10 +1,11 @@
-"""The query of `bench.rows`, as an operator registers one."""
+"""The queries of `bench.rows`, as an operator registers them."""
 
 from __future__ import annotations
 
 from pipeline.documents.inputs.sql import Query, register
 
 DATABASE = "BENCH_DATABASE_URL"
-NAME = "rows"
+STATEMENT = "SELECT id, name FROM rows ORDER BY id"
 
-register(Query(NAME, database=DATABASE, statement="SELECT id, name FROM rows ORDER BY id"))
+register(Query("query", database=DATABASE, statement=STATEMENT))
+register(Query("keyed", database=DATABASE, statement=STATEMENT, key="id"))

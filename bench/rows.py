@@ -1,4 +1,4 @@
-"""python -m bench.rows parquet|query [ROWS]: a table of many rows that are stored as lines first, by two workers.
+"""python -m bench.rows parquet|query|keyed [ROWS]: a table of many rows that two workers store as lines first.
 
 A task has 30 seconds, so that none can do it alone. The rows are read back from the first, middle and last page.
 """
@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -96,7 +97,7 @@ def _ask_parquet(system: Laptop, rows: int, folder: Path) -> Order:
 
 
 @contextmanager
-def _query(rows: int) -> Iterator[tuple[dict[str, str], Ask]]:
+def _query(rows: int, *, name: str) -> Iterator[tuple[dict[str, str], Ask]]:
     with postgres() as port:
         url = f"postgresql+psycopg://shop@127.0.0.1:{port}/postgres"
         engine = sqlalchemy.create_engine(url)
@@ -105,15 +106,16 @@ def _query(rows: int) -> Iterator[tuple[dict[str, str], Ask]]:
             connection.execute(sqlalchemy.text(fill), {"rows": rows})
             connection.execute(sqlalchemy.text("ALTER TABLE rows ADD PRIMARY KEY (id)"))
         engine.dispose()
-        yield {"DOCUMENTS": row_queries.__name__, row_queries.DATABASE: url}, _ask_query
-
-
-def _ask_query(system: Laptop, _: int, __: Path) -> Order:
-    return Order(system, "table", {"query": row_queries.NAME})
+        environ = {"DOCUMENTS": row_queries.__name__, row_queries.DATABASE: url}
+        yield environ, lambda system, *_: Order(system, "table", {"query": name})
 
 
 Kind = Callable[[int], AbstractContextManager[tuple[dict[str, str], Ask]]]
-KINDS: dict[str, Kind] = {"parquet": _parquet, "query": _query}
+KINDS: dict[str, Kind] = {
+    "parquet": _parquet,
+    "query": partial(_query, name="query"),
+    "keyed": partial(_query, name="keyed"),
+}
 
 if __name__ == "__main__":
     if len(sys.argv) < 2 or sys.argv[1] not in KINDS:
