@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import random
 import secrets
 import shutil
 import socket
@@ -21,6 +22,7 @@ from .process import ProcessTree, start
 
 _START_SECONDS = 120.0  # on a machine as busy as can be; a server that ends is noticed at once
 _STOP_SECONDS = 10.0
+_PORTS = range(15_000, 32_000)  # below those of outgoing connections: 32,768 on Linux, 49,152 on a Mac
 # All ports are set, because two servers that start at the same moment would choose the same ones.
 _WEED_PORTS = (
     *("s3.port", "s3.port.grpc", "master.port", "master.port.grpc", "volume.port", "volume.port.grpc"),
@@ -147,10 +149,18 @@ def _await(tree: ProcessTree, answers: Callable[[], bool], down: type[ServiceDow
 
 
 def _free_ports(count: int) -> list[int]:
-    """Returns different ports: all stay open until the last is found."""
+    """Returns different ports: all stay open until the last is found.
+
+    The kernel gives none of them to a connection, which could take one before its server listens.
+    """
     with ExitStack() as held:
-        servers = [held.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
-        return [server.getsockname()[1] for server in servers]
+        found: list[int] = []
+        while len(found) < count:
+            port = random.choice(_PORTS)  # noqa: S311  # no secret
+            with suppress(OSError):  # it is in use
+                held.enter_context(socket.create_server(("127.0.0.1", port)))
+                found.append(port)
+        return found
 
 
 def _pong(port: int) -> bool:

@@ -14,6 +14,7 @@ from pipeline.exports import frozen
 SECONDS = 0.1
 snapshot.LARGE = 0
 parquet.SHARE_BYTES = 3000
+parquet.BATCH_ROWS = 20  # a piece ends with a batch
 frozen.PIECE_BYTES = 1000
 
 _write = frozen.FrozenRepository.write
