@@ -70,7 +70,6 @@ def test_what_cannot_be_read_is_said_and_counted(system: Laptop, tmp_path: Path)
     client.wait_until_told(system, export_id)
     assert client.mails_to(system, "admin@example.org").count("Failed: Broken fail") == 1
     assert not list(system.store.entries(f"exports/{export_id}/result/"))
-    assert not list(system.store.entries(f"exports/{export_id}/segments/"))
 
 
 def test_segments_of_five_mib_are_copied_inside_the_bucket(system: Laptop, tmp_path: Path) -> None:
