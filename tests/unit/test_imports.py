@@ -53,6 +53,7 @@ MAX_NAMES, MAX_FILES = (
 )  # at the top of the package, apart from `__init__`, `__main__` and the mark of its types
 
 
+@cache
 def modules() -> dict[str, Path]:
     """Every module of the package by its dotted name."""
     return {name(path): path for path in sorted(ROOT.rglob("*.py"))}
