@@ -76,9 +76,7 @@ class FrozenRepository:
 
     def __init__(self, bucket: Bucket) -> None:
         self._bucket = bucket
-        self._last: tuple[str, Shares] | None = (
-            None  # those of a listing never change, and each message asks for them
-        )
+        self._last: tuple[str, Shares] | None = None  # of a listing: they never change, and each message asks
 
     def shares(self, export_id: str) -> Shares | None:
         """Return the shares of an input; None if there are none."""

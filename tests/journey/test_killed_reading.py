@@ -45,7 +45,7 @@ def shop() -> Iterator[Shop]:
 def running(shop: Shop, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laptop]:
     url = f"postgres://shop@127.0.0.1:{shop.info.port}/postgres"
     folder = tmp_path_factory.mktemp("reading")
-    changes = {"DOCUMENTS": "tests.journey.keyed", "SHOP_DATABASE_URL": url}
+    changes = {"DOCUMENTS": "tests.journey.keyed", "SHOP_DATABASE_URL": url, "PIECE_LOG": str(folder / "pieces")}
     changes |= {"INLINE_SECONDS": "0", "WORKER_CONCURRENCY": "2"}
     with system(folder, **changes) as laptop:
         yield laptop

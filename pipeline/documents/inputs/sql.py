@@ -129,7 +129,9 @@ def import_snapshot(connection: Any, query: Query, snapshot: str) -> None:
         connection.exec_driver_sql(f"SET TRANSACTION SNAPSHOT '{snapshot}'")
     except exc.DBAPIError as error:
         if getattr(error.orig, "sqlstate", None) in GONE:
-            raise SnapshotGone(f"The snapshot of query {query.name} is gone: who held it has ended.") from None
+            raise SnapshotGone(
+                f"The snapshot of query {query.name} is gone: the process that held it has ended."
+            ) from None
         raise
 
 
