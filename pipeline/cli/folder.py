@@ -6,7 +6,6 @@ import os
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import Any, NoReturn
@@ -29,8 +28,7 @@ NO_FILE = "What is no file (a pipe, or a link that leads nowhere) is left out"
 OTHER = "A file whose name does not end like that of a picture is left out"
 
 
-@dataclass(frozen=True)
-class Pictures:
+class Pictures(msgspec.Struct, frozen=True):
     """The pictures below a folder, as paths relative to it in natural order, and what was left out, in words."""
 
     names: list[str]

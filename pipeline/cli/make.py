@@ -5,12 +5,13 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, fields, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+import msgspec
+from msgspec.structs import replace
 
 from ..errors import InvalidRequest
 from . import context, destination, options, output
@@ -23,8 +24,7 @@ if TYPE_CHECKING:
     from ..tasks.inline import OnProgress
 
 
-@dataclass(frozen=True, kw_only=True)
-class MakeOptions:
+class MakeOptions(msgspec.Struct, frozen=True, kw_only=True):
     """The options of render and submit, apart from the document's own."""
 
     force: bool
@@ -41,13 +41,11 @@ class MakeOptions:
         return self.picture_caption == "name"
 
 
-@dataclass(frozen=True, kw_only=True)
-class RenderOptions(MakeOptions):
+class RenderOptions(MakeOptions, frozen=True, kw_only=True):
     output: Path
 
 
-@dataclass(frozen=True, kw_only=True)
-class SubmitOptions(MakeOptions):
+class SubmitOptions(MakeOptions, frozen=True, kw_only=True):
     output: Path | None
     notify: str | None
     key: str | None
@@ -60,7 +58,7 @@ Chosen = TypeVar("Chosen", bound=MakeOptions)
 
 def split(kind: type[Chosen], given: Mapping[str, Any]) -> tuple[Chosen, dict[str, Any]]:
     """Split click's values into the options of `kind`, and the document's parameters that were given."""
-    names = {field.name for field in fields(kind)}
+    names = set(kind.__struct_fields__)
     chosen = {name: value for name, value in given.items() if name in names}
     params = {name: value for name, value in given.items() if name not in names and value is not None}
     return kind(**chosen), params

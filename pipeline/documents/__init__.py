@@ -9,7 +9,6 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Generator, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Literal, Protocol, TypeVar, runtime_checkable
 
@@ -55,8 +54,7 @@ Exclusive = Literal["skip", "queue"]
 P = TypeVar("P", bound=Params, contravariant=True)
 
 
-@dataclass(frozen=True)
-class Range:
+class Range(msgspec.Struct, frozen=True):
     """The pages to draw now: from planned page `first`, counted from 0, to the end of the chunk.
 
     `chunk` says where its records stand in the listing, `pages` how many pages the document has, and `found`
@@ -67,7 +65,7 @@ class Range:
     first: int
     pages: int
     max_image_pixels: int
-    found: Mapping[str, Any] = field(default_factory=dict)
+    found: Mapping[str, Any] = msgspec.field(default_factory=dict)
 
     @property
     def stop(self) -> int:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager
-from dataclasses import dataclass, replace
 from math import ceil, inf
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import msgspec
+from msgspec.structs import replace
 
 from ..errors import ChunkFailed, InvalidRequest
 from ..exports.ids import new_id
@@ -39,8 +39,7 @@ ShouldStop = Callable[[int], bool]
 """Asked after each page, with the number of pages drawn so far: stop here?"""
 
 
-@dataclass(frozen=True)
-class DocumentJob:
+class DocumentJob(msgspec.Struct, frozen=True):
     """A document, its checked parameters, and what it reads."""
 
     document: Document[Any]

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from math import inf
 from typing import Any, Protocol, runtime_checkable
+
+import msgspec
 
 from ..exports.plan import Survey
 from .inputs import Inputs
 
 
-@dataclass(frozen=True)
-class InputRange:
+class InputRange(msgspec.Struct, frozen=True):
     """Bytes of a listing to measure: the records that begin from `start` on and before `stop`.
 
     `known`: a record begins at `start`. Otherwise the document finds the first one that begins there or behind;
@@ -24,8 +24,7 @@ class InputRange:
     known: bool = True
 
 
-@dataclass(frozen=True)
-class Measured:
+class Measured(msgspec.Struct, frozen=True):
     """What is known of the records from byte `start` to `stop`; the next record begins at `stop`."""
 
     start: int

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
+
+import msgspec
+from msgspec.structs import replace
 
 from ..errors import IllegalStep
 from ..pdf.tally import Skipped
@@ -45,8 +46,7 @@ STEPS: Mapping[State, tuple[State, ...]] = {
 }
 
 
-@dataclass(frozen=True)
-class File:
+class File(msgspec.Struct, frozen=True):
     """One PDF of a result: `bytes` is its size, `first_page` counts the pages of the document from 1."""
 
     key: str
@@ -56,8 +56,7 @@ class File:
     pages: int
 
 
-@dataclass(frozen=True)
-class Result:
+class Result(msgspec.Struct, frozen=True):
     """The file: where it is and what it holds. Records in = records drawn + records skipped.
 
     For a document in several volumes, `key` and `name` are those of their index, and `bytes` is the size of all.
@@ -85,8 +84,7 @@ class Result:
         return (self.index, *self.volumes)
 
 
-@dataclass(frozen=True)
-class Charge:
+class Charge(msgspec.Struct, frozen=True):
     """The workers' time that an export took, and what it cost."""
 
     dyno_seconds: float = 0.0
@@ -96,8 +94,7 @@ class Charge:
         return Charge(self.dyno_seconds + other.dyno_seconds, self.dollars + other.dollars)
 
 
-@dataclass(frozen=True)
-class Failure:
+class Failure(msgspec.Struct, frozen=True):
     """Why an export ended without a file, in words for its owner. `code` is the error's class name."""
 
     code: str
@@ -112,8 +109,7 @@ class Channel(StrEnum):
     WEBHOOK = "webhook"
 
 
-@dataclass(frozen=True)
-class Recipient:
+class Recipient(msgspec.Struct, frozen=True):
     """A mail address, and where the link in its mail leads: `panel` (sign in), `signed` (opens without an account),
     or a page of the caller's app, a URL with {id}. `locale` is the language of the mail; empty: as the export's."""
 
@@ -122,8 +118,7 @@ class Recipient:
     locale: str = ""
 
 
-@dataclass(frozen=True)
-class Notice:
+class Notice(msgspec.Struct, frozen=True):
     """A message to one receiver about one event: the state that the export reached."""
 
     number: int  # from 1, in the order of the events of the export
@@ -151,8 +146,7 @@ EVENTS: Mapping[Channel, tuple[State, ...]] = {
 }
 
 
-@dataclass(frozen=True)
-class Export:
+class Export(msgspec.Struct, frozen=True):
     """One request for a document with parameters. Stored as exports/<id>/export.json.
 
     Times are seconds since 1970.
@@ -220,15 +214,15 @@ class Export:
         step. A mail about the state before that was not sent yet is given up: its words are not true any more."""
         if state not in STEPS[self.state]:
             raise IllegalStep(f"Export {self.id} is {self.state}; it cannot become {state}.")
-        moved = dataclasses.replace(self, state=state, **changes)
+        moved = replace(self, state=state, **changes)
         kept = (_outdated(notice, state) for notice in self.notices)
-        return dataclasses.replace(moved, notices=(*kept, *_about(moved)))
+        return replace(moved, notices=(*kept, *_about(moved)))
 
 
 def _outdated(notice: Notice, state: State) -> Notice:
     if notice.over or notice.channel is Channel.WEBHOOK:
         return notice
-    return dataclasses.replace(notice, given_up=True, problem=f"It was not sent before the export was {state}.")
+    return replace(notice, given_up=True, problem=f"It was not sent before the export was {state}.")
 
 
 def _about(export: Export) -> tuple[Notice, ...]:

@@ -12,7 +12,6 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from itertools import accumulate
 from operator import attrgetter
 
@@ -27,8 +26,7 @@ _ANY_SHARE = "0"  # with it the six digits of a share begin: there are a few tho
 _PIECES = re.compile(r"exports/[^/]+/shares/pieces\.json")
 
 
-@dataclass(frozen=True)
-class Share:
+class Share(msgspec.Struct, frozen=True):
     """Rows of an input, from its row `begin` on: those of the row groups `first` to `stop` (exclusive) of a Parquet
     file, or those whose key is in that range of a query.
 
@@ -42,8 +40,7 @@ class Share:
     size: int
 
 
-@dataclass(frozen=True)
-class Shares:
+class Shares(msgspec.Struct, frozen=True):
     """How a version of a listing is divided; or the rows of a query, as one snapshot of its database has them.
 
     `generation` is new for each snapshot, `snapshot` its name in the database.

@@ -8,8 +8,9 @@ sent once more at most. A webhook is sent until an answer says that it was taken
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
+
+from msgspec.structs import replace
 
 from ..adapters.bucket import Bucket
 from ..errors import MailUnanswered, NoticeDown
@@ -98,16 +99,14 @@ def handing_over(number: int, now: float, lease_seconds: float) -> Step:
     def claim(notice: Notice) -> Notice:
         if is_claimed(notice, now, lease_seconds):
             return notice
-        return dataclasses.replace(notice, claimed_at=now, handed_over=notice.handed_over + 1)
+        return replace(notice, claimed_at=now, handed_over=notice.handed_over + 1)
 
     return _unless_over(number, claim)
 
 
 def sent(number: int, now: float) -> Step:
     """Return the step after the server took a notice."""
-    return _changing(
-        number, lambda n: dataclasses.replace(n, sent_at=now, claimed_at=None, given_up=False, problem="")
-    )
+    return _changing(number, lambda n: replace(n, sent_at=now, claimed_at=None, given_up=False, problem=""))
 
 
 def not_taken(number: int, error: NoticeDown, claimed_at: float) -> Step:
@@ -116,7 +115,7 @@ def not_taken(number: int, error: NoticeDown, claimed_at: float) -> Step:
     def note(notice: Notice) -> Notice:
         if notice.claimed_at != claimed_at:
             return notice
-        return dataclasses.replace(
+        return replace(
             notice,
             claimed_at=None,
             handed_over=notice.handed_over - (not isinstance(error, MailUnanswered)),
@@ -129,12 +128,12 @@ def not_taken(number: int, error: NoticeDown, claimed_at: float) -> Step:
 
 def waiting(number: int, problem: str) -> Step:
     """Return the step that notes why a notice waits."""
-    return _unless_over(number, lambda notice: dataclasses.replace(notice, problem=problem))
+    return _unless_over(number, lambda notice: replace(notice, problem=problem))
 
 
 def given_up(number: int, problem: str) -> Step:
     """Return the step that ends the tries."""
-    return _unless_over(number, lambda notice: dataclasses.replace(notice, problem=problem, given_up=True))
+    return _unless_over(number, lambda notice: replace(notice, problem=problem, given_up=True))
 
 
 def replayed(now: float) -> Step:
@@ -143,9 +142,9 @@ def replayed(now: float) -> Step:
     def again(notice: Notice) -> Notice:
         if notice.channel is not Channel.WEBHOOK:
             return notice
-        return dataclasses.replace(notice, due_at=now, handed_over=0, problem="", given_up=False, sent_at=None)
+        return replace(notice, due_at=now, handed_over=0, problem="", given_up=False, sent_at=None)
 
-    return lambda export: dataclasses.replace(export, notices=tuple(map(again, export.notices)))
+    return lambda export: replace(export, notices=tuple(map(again, export.notices)))
 
 
 def _unless_over(number: int, change: Callable[[Notice], Notice]) -> Step:
@@ -157,6 +156,6 @@ def _changing(number: int, change: Callable[[Notice], Notice]) -> Step:
 
     def step(export: Export) -> Export:
         changed = tuple(change(notice) if notice.number == number else notice for notice in export.notices)
-        return dataclasses.replace(export, notices=changed)
+        return replace(export, notices=changed)
 
     return step

@@ -6,11 +6,12 @@ and chunks get larger so that their number stays bounded.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from math import ceil
 from typing import Any, Protocol
+
+import msgspec
+from msgspec.structs import replace
 
 from .volumes import UNCUT, WHOLE, VolumeLimit, VolumePlan
 
@@ -43,8 +44,7 @@ class ChunkLimits(Protocol):
         """Chunks of one export at most."""
 
 
-@dataclass(frozen=True)
-class Chunk:
+class Chunk(msgspec.Struct, frozen=True):
     """A page range of an export: the unit of work and of retry.
 
     `start` and `stop` are the byte offsets of its records in the input. They are at marks, so the page that begins
@@ -64,29 +64,25 @@ class Chunk:
     @property
     def reading(self) -> Chunk:
         """The chunk with its lead: the pages that a document reads, from the mark on."""
-        return dataclasses.replace(
-            self, first_page=self.first_page - self.lead, pages=self.pages + self.lead, lead=0
-        )
+        return replace(self, first_page=self.first_page - self.lead, pages=self.pages + self.lead, lead=0)
 
 
-@dataclass(frozen=True)
-class Cost:
+class Cost(msgspec.Struct, frozen=True):
     """What one page costs: seconds of rendering, bytes of segment."""
 
     seconds: float
     bytes: int
 
 
-@dataclass
-class Marks:
+class Marks(msgspec.Struct):
     """The byte offsets in the input at which pages begin: of every `stride`-th page, at most 8,192 of them.
 
     `states` is what else the document must know there (JSON when it is stored); the plan keeps those of chunks.
     """
 
     stride: int = 1
-    offsets: list[int] = field(default_factory=list)
-    states: list[Any] = field(default_factory=list)
+    offsets: list[int] = msgspec.field(default_factory=list)
+    states: list[Any] = msgspec.field(default_factory=list)
 
     def add(self, page: int, offset: int, state: Any = None) -> None:
         """Note the offset at which a page begins; pages come in order."""
@@ -101,8 +97,7 @@ class Marks:
         self.states.append(state)
 
 
-@dataclass(frozen=True)
-class Listing:
+class Listing(msgspec.Struct, frozen=True):
     """One version of a listing. What was counted is what is drawn, even if the object is replaced in between."""
 
     key: str
@@ -110,8 +105,7 @@ class Listing:
     version: str  # ETag, or the time of a file's last change
 
 
-@dataclass(frozen=True)
-class Survey:
+class Survey(msgspec.Struct, frozen=True):
     """What planning found out: how much there is, at which offsets it begins, what a page costs.
 
     `found` is what else drawing needs, such as the widths of columns (JSON). `front` and `back` are numbers of
@@ -124,15 +118,14 @@ class Survey:
     marks: Marks
     end: int  # bytes of input
     cost: Cost
-    found: Mapping[str, Any] = field(default_factory=dict)
+    found: Mapping[str, Any] = msgspec.field(default_factory=dict)
     state: Any = None  # as in Marks, at the end of the input
     front: int = 0
     back: int = 0
     warnings: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Plan:
+class Plan(msgspec.Struct, frozen=True):
     """The cut of an export, stored as exports/<id>/plan.json.
 
     `fonts` is the fingerprint of the fonts that it was planned with. `page_seconds` is how long drawing a page
@@ -143,7 +136,7 @@ class Plan:
     records: int
     pages: int
     chunks: tuple[Chunk, ...]
-    found: Mapping[str, Any] = field(default_factory=dict)
+    found: Mapping[str, Any] = msgspec.field(default_factory=dict)
     listing: Listing | None = None  # the version that was read; None when the document reads none
     warnings: tuple[str, ...] = ()
     page_seconds: float = 0.0

@@ -22,12 +22,12 @@ to its owner.
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator
 
 import msgspec
+from msgspec.structs import replace
 
 from ..adapters.bucket import Bucket
 from ..errors import Conflict, DamagedExport, NoExport, NotFound, StoreDown
@@ -72,7 +72,7 @@ class ExportRepository:
             claimed = self._claim(export, lasting)
             if isinstance(claimed, Export):
                 return claimed
-            if claimed and (accepted := self._complete(dataclasses.replace(export, id=claimed), records)):
+            if claimed and (accepted := self._complete(replace(export, id=claimed), records)):
                 return accepted
         raise Conflict("The same request is being accepted at this moment. Send it again in a minute.")
 

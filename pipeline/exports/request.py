@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -14,8 +13,7 @@ from .recipients import Notify, check_page, recipients
 from .volumes import UNCUT, VolumeLimit
 
 
-@dataclass(frozen=True)
-class ExportRequest:
+class ExportRequest(msgspec.Struct, frozen=True):
     """A request for an export. `key` is the caller's own idempotency key, `notify` names who gets mails."""
 
     document: str

@@ -7,12 +7,13 @@ One write stores both or nothing. One read of the end gives the index, and a sma
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import BinaryIO
+
+from msgspec.structs import replace
 
 from ..adapters.bucket import Bucket, Tail
 from ..errors import Conflict, DamagedSegment, NotFound
@@ -45,7 +46,7 @@ class SegmentRepository:
         """
         file.seek(0)
         digest = hashlib.file_digest(file, "sha256")  # type: ignore[arg-type]  # BinaryIO lacks readinto
-        tail = footer(dataclasses.replace(index, sha256=digest.hexdigest()))
+        tail = footer(replace(index, sha256=digest.hexdigest()))
         digest.update(tail)
         file.seek(index.size)
         file.write(tail)

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import PurePath
+
+import msgspec
 
 from ..errors import InvalidRequest
 from ..pdf.numbering import Lane
@@ -19,8 +20,7 @@ MIN_VOLUME = 1024 * 1024  # bytes
 SEGMENTS_PER_VOLUME = 8  # when cut by size; more of them fill a volume better
 
 
-@dataclass(frozen=True)
-class VolumeLimit:
+class VolumeLimit(msgspec.Struct, frozen=True):
     """How large a file may become before the next one begins, in pages or in bytes; None is no limit."""
 
     pages: int | None = None
@@ -42,8 +42,7 @@ class VolumeLimit:
 UNCUT = VolumeLimit()
 
 
-@dataclass(frozen=True)
-class SegmentEntry:
+class SegmentEntry(msgspec.Struct, frozen=True):
     """What joining needs to know of a segment. `size` is its bytes; it adds at most `tail` bytes to the tail."""
 
     chunk: int
@@ -54,8 +53,7 @@ class SegmentEntry:
     etag: str = ""
 
 
-@dataclass(frozen=True)
-class VolumePlan:
+class VolumePlan(msgspec.Struct, frozen=True):
     """The volumes of a plan.
 
     By pages, `firsts` is the first chunk of each; by size, `bytes` is the limit of each.

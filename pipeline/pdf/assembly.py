@@ -8,8 +8,10 @@ Indexes are read one at a time, in several passes, so memory does not grow with 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
 from functools import cached_property
+
+import msgspec
+from msgspec.structs import replace
 
 from .catalog import About, Features, catalog, information, metadata
 from .destinations import destinations_of, name_tree
@@ -26,8 +28,7 @@ from .segment_index import Bookmark, SegmentIndex
 from .xref import CrossReference
 
 
-@dataclass(frozen=True)
-class VolumePosition:
+class VolumePosition(msgspec.Struct, frozen=True):
     """The position of a file among the volumes of a document.
 
     Volume `number` of `count`; `before` pages of the document are in earlier volumes, `pages` in all of them.
@@ -39,8 +40,7 @@ class VolumePosition:
     pages: int
 
 
-@dataclass(frozen=True)
-class Totals:
+class Totals(msgspec.Struct, frozen=True):
     """Sums over segments; `size` is in bytes, without the tail."""
 
     size: int = 0

@@ -6,7 +6,8 @@ import hashlib
 import re
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from .numbering import OUTLINES, PAGES
 from .objects import Stream, reference, text_string
@@ -16,8 +17,7 @@ _ESCAPED = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})  # xml.sax wo
 _NOT_XML = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # XML 1.0, 2.2
 
 
-@dataclass(frozen=True)
-class About:
+class About(msgspec.Struct, frozen=True):
     """What the file says about itself. `created` is in seconds since 1970; the /ID is a hash of `id`; `language` is
     a tag such as de-DE (RFC 5646); `creator` is who publishes it."""
 
@@ -33,8 +33,7 @@ class About:
         return hashlib.sha256(self.id.encode()).hexdigest()[:32]
 
 
-@dataclass(frozen=True)
-class Features:
+class Features(msgspec.Struct, frozen=True):
     """What the catalog of a file names; object numbers, 0 when the file has none."""
 
     metadata: int

@@ -7,7 +7,7 @@ continues in the same lane, at the slot where the first part ended.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from ..errors import ChunkFailed
 
@@ -17,8 +17,7 @@ CATALOG, PAGES, INFO, OUTLINES, OVERLAY, FONT = range(1, 7)  # after FONT: more 
 FIRST = FONT + 2 * MAX_FONTS  # lower numbers are reserved, the same in every file
 
 
-@dataclass(frozen=True)
-class Lane:
+class Lane(msgspec.Struct, frozen=True):
     """The object numbers of one chunk: every `chunks`-th number.
 
     Each volume starts numbering anew: `chunks` counts the chunks of this volume, `before` those of earlier ones.

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 Block = bytes | memoryview
 """A piece of a stream; a view must be of memory that does not change."""
@@ -39,8 +40,7 @@ def reference(obj: int) -> bytes:
     return b"%d 0 R" % obj
 
 
-@dataclass(frozen=True)
-class Stream:
+class Stream(msgspec.Struct, frozen=True):
     """A stream whose length is known before its data are read.
 
     `entries` are those of its dictionary without /Length. `read` yields `length` bytes, and can be called again.

@@ -6,8 +6,9 @@ Units are points; the origin is at the bottom left (ISO 32000-1, 8.3.2.3).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
+
+import msgspec
 
 from .fonts import FontChain, default_chain
 from .fonts.characters import printable
@@ -25,8 +26,7 @@ Colour = tuple[float, float, float]
 BLACK: Colour = (0, 0, 0)
 
 
-@dataclass(frozen=True)
-class Label:
+class Label(msgspec.Struct, frozen=True):
     """Where "x of y" stands on a page, for when y is known only at the end. Points."""
 
     x: float
@@ -35,8 +35,7 @@ class Label:
     align: Align
 
 
-@dataclass(frozen=True)
-class PageBookmark:
+class PageBookmark(msgspec.Struct, frozen=True):
     """A bookmark to a page that has no object number yet."""
 
     level: int

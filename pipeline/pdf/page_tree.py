@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable
-from dataclasses import dataclass
+
+import msgspec
 
 from .numbering import PAGES
 from .objects import reference
@@ -62,8 +63,7 @@ class PageTree:
         self._add(page_node(node.kids, node.pages, parent), node.number)
 
 
-@dataclass(frozen=True)
-class _Node:
+class _Node(msgspec.Struct, frozen=True):
     number: int
     kids: list[int]
     pages: int

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 from array import array
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import BinaryIO
+
+import msgspec
 
 from .fonts import default_chain
 from .fonts.usage import FontUsage
@@ -18,8 +19,7 @@ from .segment_index import Bookmark, Place
 from .tally import MissingCharacters, Remarks, Tally
 
 
-@dataclass(frozen=True)
-class Rollback:
+class Rollback(msgspec.Struct, frozen=True):
     """A point to roll a segment back to: its bytes, slots, pages, bookmarks, labels and counts so far."""
 
     offset: int

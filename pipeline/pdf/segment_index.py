@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 import msgspec
 
 from .fonts.glyph_run import Glyph
@@ -12,8 +10,7 @@ from .page import Label
 from .tally import Missing, Remark, Skipped
 
 
-@dataclass(frozen=True)
-class Bookmark:
+class Bookmark(msgspec.Struct, frozen=True):
     """An outline entry. `level` 1 is the top, `page` is an object number, `top` is in points."""
 
     level: int
@@ -22,24 +19,21 @@ class Bookmark:
     title: str
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(msgspec.Struct, frozen=True):
     """Where a named destination leads: the page's object number, and how it is shown (ISO 32000-1, 12.3.2.2)."""
 
     page: int
     how: str
 
 
-@dataclass(frozen=True)
-class Labels:
+class Labels(msgspec.Struct, frozen=True):
     """The pages whose "x of y" was not known while drawing: reserved object numbers, and one style for all."""
 
     style: Label
     numbers: list[int]
 
 
-@dataclass(frozen=True)
-class SegmentIndex:
+class SegmentIndex(msgspec.Struct, frozen=True):
     """What a segment holds; stored after it as JSON.
 
     `first` and `planned` count pages of the plan; `pages` is how many were made, which is fewer when inputs were
@@ -67,16 +61,16 @@ class SegmentIndex:
     skipped: list[Skipped]
     sha256: str = ""  # of the segment's bytes; set when it is stored
     etag: str = ""  # set when it is read
-    glyphs: list[Glyph] = field(default_factory=list)
+    glyphs: list[Glyph] = msgspec.field(default_factory=list)
     fonts: str = ""
     before: int = 0
     overlay: bool = False
-    remarks: list[Remark] = field(default_factory=list)
-    layers: list[int] = field(default_factory=list)
-    hidden: list[int] = field(default_factory=list)
-    destinations: dict[str, Place] = field(default_factory=dict)
-    links: list[str] = field(default_factory=list)
-    missing: list[Missing] = field(default_factory=list)
+    remarks: list[Remark] = msgspec.field(default_factory=list)
+    layers: list[int] = msgspec.field(default_factory=list)
+    hidden: list[int] = msgspec.field(default_factory=list)
+    destinations: dict[str, Place] = msgspec.field(default_factory=dict)
+    links: list[str] = msgspec.field(default_factory=list)
+    missing: list[Missing] = msgspec.field(default_factory=list)
 
     @property
     def lane(self) -> Lane:

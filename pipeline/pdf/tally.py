@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+
+import msgspec
+from msgspec.structs import replace
 
 EXAMPLES = 3  # that a remark names
 MAX_NAMED = 20  # characters without a font that are named
@@ -12,8 +14,7 @@ KINDS = 100  # different remarks of one export
 FURTHER = "More kinds of remarks were made than are listed"
 
 
-@dataclass(frozen=True)
-class Skipped:
+class Skipped(msgspec.Struct, frozen=True):
     """An input that could not be read: its record number, its source, and the reason."""
 
     record: int
@@ -21,8 +22,7 @@ class Skipped:
     reason: str
 
 
-@dataclass(frozen=True)
-class Remark:
+class Remark(msgspec.Struct, frozen=True):
     """What was guessed, repaired, cut or left out: a sentence, how often it happened, and where first.
 
     >>> str(Remark("Text of column 'note' is cut with …", 5, ("row 3", "row 8", "row 9")))
@@ -74,8 +74,7 @@ class Remarks:
         self._by_words[remark.words] = known + remark if known else remark
 
 
-@dataclass(frozen=True)
-class Missing:
+class Missing(msgspec.Struct, frozen=True):
     """A character that no font has: its code point, how often it was met, and where first.
 
     >>> str(Missing(0x4E2D, 12, "page 3"))
@@ -120,8 +119,7 @@ class MissingCharacters:
         return [f"{words}: {named}{more}. Add a font that has them to FONTS."]
 
 
-@dataclass
-class Tally:
+class Tally(msgspec.Struct):
     """Counts of a document while it draws; records in = drawn + skipped.
 
     `place` is what is being drawn, such as "page 7": remarks about the drawing name it.
@@ -129,9 +127,9 @@ class Tally:
 
     records: int = 0
     drawn: int = 0
-    skipped: list[Skipped] = field(default_factory=list)
-    remarks: Remarks = field(default_factory=Remarks)
-    missing: MissingCharacters = field(default_factory=MissingCharacters)
+    skipped: list[Skipped] = msgspec.field(default_factory=list)
+    remarks: Remarks = msgspec.field(default_factory=Remarks)
+    missing: MissingCharacters = msgspec.field(default_factory=MissingCharacters)
     place: str = ""
 
     def warn(self, words: str, example: str = "", times: int = 1) -> None:

@@ -10,10 +10,10 @@ closes an export; this module reads and removes them.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator, Mapping
 
 import msgspec
+from msgspec.structs import replace
 
 from ..adapters.bucket import Bucket
 from ..exports.export import Charge, Export
@@ -52,7 +52,7 @@ class UsageLog:
 
         def step(export: Export) -> Export:
             both = charge and charge + (export.charged_before or Charge())
-            return dataclasses.replace(export, charge=both)
+            return replace(export, charge=both)
 
         self._exports.change(export_id, step)
         self._bucket.delete([UNBILLED + export_id])

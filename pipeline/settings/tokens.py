@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import IntEnum
+
+import msgspec
 
 
 class Scope(IntEnum):
@@ -18,8 +19,7 @@ ROLES = {"view": Scope.READ, "ask": Scope.ASK, "operate": Scope.ALL}
 """What the scopes of people are called."""
 
 
-@dataclass(frozen=True)
-class Token:
+class Token(msgspec.Struct, frozen=True):
     """What a token stands for: the name that owns its exports, and what it may do."""
 
     owner: str

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from ..errors import ChunkFailed, DamagedSegment, RedisDown, UploadGone
 from ..exports.coverage import cover

@@ -22,6 +22,7 @@ from typing import BinaryIO, Literal
 
 import msgspec
 import psutil
+from msgspec import structs
 
 from .. import logs
 from ..exports.export import Charge, Export, State
@@ -141,7 +142,8 @@ def _step(
 def _charge_nothing(services: Services, export: Export) -> None:
     """Note that the export cost no worker's time. What workers do meanwhile, others pay."""
     services.exports.change(
-        export.id, lambda e: replace(e, charge=Charge()) if e.state is State.READY and not e.charge else e
+        export.id,
+        lambda e: structs.replace(e, charge=Charge()) if e.state is State.READY and not e.charge else e,
     )
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import replace
 from hashlib import sha256
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
+
+from msgspec.structs import replace
 
 from .. import documents
 from ..documents.inputs import SENT, parquet

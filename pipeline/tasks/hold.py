@@ -10,7 +10,8 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from ..documents.inputs.key_ranges import RangedQuery
 from ..documents.job import DocumentJob

@@ -7,9 +7,11 @@ pages, only with the number of segments.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from functools import partial
 from typing import BinaryIO, Protocol
+
+import msgspec
+from msgspec.structs import replace
 
 from ..errors import ExportFailed
 from ..exports.export import File, Result
@@ -28,8 +30,7 @@ LINKS_SHOWN = 3
 MB = 1_000_000
 
 
-@dataclass(frozen=True)
-class Volume:
+class Volume(msgspec.Struct, frozen=True):
     """A file to be made: the positions of its segments, and the tail after them.
 
     A document that is not cut has no `position`.
@@ -41,8 +42,7 @@ class Volume:
     assembly: Assembly
 
 
-@dataclass(frozen=True)
-class Written:
+class Written(msgspec.Struct, frozen=True):
     """Where a file is, its size in bytes, and whether it was written just now."""
 
     key: str
@@ -50,8 +50,7 @@ class Written:
     new: bool
 
 
-@dataclass(frozen=True)
-class FinishedFile:
+class FinishedFile(msgspec.Struct, frozen=True):
     """A file that was made, with what the index and the result say about it."""
 
     file: File

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import ceil
 from tempfile import NamedTemporaryFile
 from threading import BoundedSemaphore
@@ -16,6 +16,7 @@ from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
+from msgspec.structs import replace
 
 from .. import documents, errors
 from ..documents.inputs.first import MOST, FirstRecords, Head, head_of

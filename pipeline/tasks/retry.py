@@ -5,22 +5,21 @@ from __future__ import annotations
 import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from enum import StrEnum
+
+import msgspec
 
 from ..errors import PipelineError, ReadFailed, ResourceShort, ServiceDown, StoreRefused
 
 
-@dataclass(frozen=True)
-class Retry:
+class Retry(msgspec.Struct, frozen=True):
     """Try the step again `after` seconds later."""
 
     after: float
     error: PipelineError
 
 
-@dataclass(frozen=True)
-class Fail:
+class Fail(msgspec.Struct, frozen=True):
     """End the export with this error."""
 
     error: PipelineError
@@ -90,8 +89,7 @@ def shortages(folder: str) -> Iterator[None]:
         raise short from error
 
 
-@dataclass(frozen=True)
-class RetryPolicy:
+class RetryPolicy(msgspec.Struct, frozen=True):
     """Retries with growing pauses: if `first` is 0.5 and `longest` 30, pauses of about 0.5, 1, 2, 4 … 30 s."""
 
     tries: int = 8  # unless a service is down

@@ -6,14 +6,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import BinaryIO, Literal, Protocol
+
+import msgspec
 
 from .parts import Joining
 
 
-@dataclass(frozen=True)
-class Timeouts:
+class Timeouts(msgspec.Struct, frozen=True):
     """How long one call waits for a bucket that does not answer.
 
     `connect` and `read` are seconds, for the connection and for each read from it; `tries` counts all attempts.
@@ -28,16 +28,14 @@ BACKGROUND = Timeouts(5, 30, 3)  # joining and copying take their time
 REQUEST = Timeouts(2, 4, 2)  # under 10 s in all: a web request may take 30
 
 
-@dataclass(frozen=True)
-class StoredObject:
+class StoredObject(msgspec.Struct, frozen=True):
     """An object that was read as a whole. A conditional write needs the ETag."""
 
     data: bytes
     etag: str
 
 
-@dataclass(frozen=True)
-class Tail:
+class Tail(msgspec.Struct, frozen=True):
     """The last bytes of an object of `size` bytes, and its ETag."""
 
     data: bytes
@@ -45,8 +43,7 @@ class Tail:
     etag: str
 
 
-@dataclass(frozen=True)
-class ObjectInfo:
+class ObjectInfo(msgspec.Struct, frozen=True):
     """An object without its bytes: `size` in bytes, `modified` in seconds since 1970."""
 
     key: str

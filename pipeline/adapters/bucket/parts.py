@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from enum import Enum
+
+import msgspec
 
 MIB = 1024 * 1024
 MIN_PART = 5 * MIB  # of every part but the last (S3 user guide, "Amazon S3 multipart upload limits")
@@ -20,8 +21,7 @@ class Joining(Enum):
     SENT = "parts of equal size, sent by the worker in order"  # rclone
 
 
-@dataclass(frozen=True)
-class ByteRange:
+class ByteRange(msgspec.Struct, frozen=True):
     """Bytes start..stop (exclusive) of the source at this position in the list."""
 
     source: int
@@ -34,8 +34,7 @@ class ByteRange:
         return self.stop - self.start
 
 
-@dataclass(frozen=True)
-class Copy:
+class Copy(msgspec.Struct, frozen=True):
     """A part that the store copies by itself."""
 
     range: ByteRange
@@ -46,8 +45,7 @@ class Copy:
         return (self.range,)
 
 
-@dataclass(frozen=True)
-class Gather:
+class Gather(msgspec.Struct, frozen=True):
     """A part whose bytes this process reads and sends."""
 
     ranges: tuple[ByteRange, ...]

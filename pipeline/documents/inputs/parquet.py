@@ -10,10 +10,11 @@ import re
 import struct
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from io import RawIOBase
 from itertools import islice
 from typing import Any
+
+from msgspec.structs import replace
 
 from ...errors import InvalidRequest, InvalidSetting
 from ...exports.frozen import Share

@@ -10,8 +10,9 @@ from __future__ import annotations
 import codecs
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from ...errors import InvalidRequest
 from ...exports.plan import Listing
@@ -36,8 +37,7 @@ BYTE_ORDER_MARKS = (  # the longer ones first: that of UTF-32 begins with that o
 )
 
 
-@dataclass(frozen=True)
-class Snapshot:
+class Snapshot(msgspec.Struct, frozen=True):
     """The bytes to write, made while they are read, and their format."""
 
     pieces: Iterator[bytes]

@@ -7,7 +7,6 @@ which groups are open there. A chunk then reads its own bytes only.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import partial
 from itertools import chain, islice
 from math import inf
@@ -46,8 +45,7 @@ SAMPLE_BYTES = 256 * 1024
 SAMPLE_ROWS = 1000  # for measuring columns and recognising numbers
 
 
-@dataclass(frozen=True)
-class PageJob:
+class PageJob(msgspec.Struct, frozen=True):
     """A page to draw, and how many rows it has."""
 
     rows: int

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from ...pdf.fonts import FontChain
 
@@ -13,8 +14,7 @@ LAST_DIGIT = re.compile(r"\d(?=\D*\Z)")
 DECIMALS = re.compile(r"([.,])(\d+)\D*\Z")  # the last mark of a number and the digits behind it
 
 
-@dataclass(frozen=True)
-class Point:
+class Point(msgspec.Struct, frozen=True):
     """Where the decimal marks of a column stand: `behind` points before the right end of its texts.
 
     `before` is the width of the longest whole part. What ends further right than the column is moved to the left.

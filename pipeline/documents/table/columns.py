@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Literal
+
+import msgspec
 
 from ...errors import InvalidRequest
 from ...pdf.fonts import FontChain
@@ -22,8 +23,7 @@ Align = Literal["left", "right", "center"]
 SHARES: dict[Align, float] = {"left": 0.0, "center": 0.5, "right": 1.0}  # of the free room, before a text
 
 
-@dataclass(frozen=True)
-class PlacedColumn:
+class PlacedColumn(msgspec.Struct, frozen=True):
     """A column as it is drawn: its index in an input row, and its place on the page in points.
 
     `point` is where the decimal marks of a column of numbers stand.
@@ -58,8 +58,7 @@ class PlacedColumn:
         return self.left + self.point.shifted(text, size, face, self.inside, free * SHARES[self.align])
 
 
-@dataclass(frozen=True)
-class WantedColumn:
+class WantedColumn(msgspec.Struct, frozen=True):
     """A column as it was asked for. `width` is in points, None to measure `texts`, a sample of it.
 
     `totals` are bold. `number` says that the format is one of numbers; `mark` is its decimal mark, if it is known.
@@ -75,8 +74,7 @@ class WantedColumn:
     mark: str = ""
 
 
-@dataclass(frozen=True)
-class Faces:
+class Faces(msgspec.Struct, frozen=True):
     """The fonts of a table: of its cells, and of titles and sums."""
 
     regular: FontChain
@@ -109,8 +107,7 @@ def place_columns(
     return tuple(found)
 
 
-@dataclass(frozen=True)
-class _Measured:
+class _Measured(msgspec.Struct, frozen=True):
     """A column, and the width that its texts need."""
 
     wanted: WantedColumn

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from ...errors import InvalidRequest
 
@@ -21,8 +22,7 @@ Part = Callable[[datetime], str]
 KEPT = 4096  # dates in words, about 1 MB for each format of a process
 
 
-@dataclass(frozen=True)
-class DateWriter:
+class DateWriter(msgspec.Struct, frozen=True, dict=True):
     """Reads and writes the dates of one column. `input` is a format of strptime, empty for ISO 8601."""
 
     parts: tuple[Part, ...]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 from itertools import accumulate, chain, pairwise
 from operator import sub
+
+import msgspec
 
 from ...pdf.fonts.usage import FontUsage
 from ...pdf.objects import number
@@ -26,8 +27,7 @@ SHAPES = 10_000
 NOTHING = FontUsage()
 
 
-@dataclass(frozen=True)
-class RowRun:
+class RowRun(msgspec.Struct, frozen=True):
     """Rows without a band between them: the number of the first one and all edges. Row 0 are the titles."""
 
     first: int
@@ -40,8 +40,7 @@ class RowRun:
         return zip(self.edges[begin:-1:2], self.edges[begin + 1 :: 2], strict=False)
 
 
-@dataclass(frozen=True)
-class PageGeometry:
+class PageGeometry(msgspec.Struct, frozen=True):
     """A page without its texts.
 
     `top` is the upper edge of the first row, `tops` are those of the bands. `drops` has the index of each run's

@@ -10,10 +10,11 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence, Set
-from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from math import ceil, inf
 from unicodedata import is_normalized
+
+import msgspec
 
 from ...pdf.fonts import FontChain
 from ...pdf.fonts.characters import printable, shown_as_is
@@ -29,8 +30,7 @@ BROKEN = 1024  # cells kept in lines, about 1 MB: rows that do not fit a page an
 SLACK = 1e-6  # of a character: measuring sums up widths in another order
 
 
-@dataclass(frozen=True)
-class CellTexts:
+class CellTexts(msgspec.Struct, frozen=True, dict=True):
     """The texts of rows on pages of one layout.
 
     `formatted` holds for each column what its cells show instead of the input, None for the input itself.

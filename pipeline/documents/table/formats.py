@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Context, Decimal
 from functools import cache, lru_cache
 from itertools import repeat
@@ -122,8 +121,7 @@ class Writer(Protocol):
         """How what was read is written."""
 
 
-@dataclass(frozen=True)
-class Alike:
+class Alike(msgspec.Struct, frozen=True):
     """Numbers that have the right decimals in the input: written, only their marks differ.
 
     `lines` matches them, without a sign and with at most one mark between thousands, which stands before the `last`
@@ -141,8 +139,7 @@ class Alike:
         return "\n".join([text if len(text) <= last else f"{text[:-last]},{text[-last:]}" for text in texts])
 
 
-@dataclass(frozen=True)
-class NumberWriter:
+class NumberWriter(msgspec.Struct, frozen=True):
     """Reads and writes the numbers of one column."""
 
     prefixes: tuple[str, str]  # of a positive and of a negative number

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from functools import reduce
 from hashlib import sha256
@@ -37,8 +36,7 @@ OpenGroups = tuple[Subtotal, ...]
 """The whole document, then each open group, outermost first. Empty behind the last row."""
 
 
-@dataclass(frozen=True)
-class Band:
+class Band(msgspec.Struct, frozen=True):
     """A line across the table that is no row. It stands before the row with index `before` of its page."""
 
     before: int
@@ -50,8 +48,7 @@ class Band:
     continued: bool = False
 
 
-@dataclass(frozen=True)
-class Level:
+class Level(msgspec.Struct, frozen=True):
     """A column that makes groups: its index in an input row, and what its cells show."""
 
     source: int
@@ -60,8 +57,7 @@ class Level:
     cells: Cells | None
 
 
-@dataclass(frozen=True)
-class Sum:
+class Sum(msgspec.Struct, frozen=True):
     """A summed column: its index in an input row, and how its totals are written."""
 
     source: int
@@ -69,8 +65,7 @@ class Sum:
     writer: NumberWriter
 
 
-@dataclass(frozen=True)
-class Grouping:
+class Grouping(msgspec.Struct, frozen=True):
     """What a table groups by and sums, and the words for it."""
 
     levels: tuple[Level, ...]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property, lru_cache
+
+import msgspec
 
 from ...pdf.fonts import FontChain
 from ...pdf.fonts.characters import printable
@@ -26,8 +27,7 @@ HEADINGS = (1.9, 1.5)
 _DIGITS = bytes.maketrans(b"123456789", b"000000000")
 
 
-@dataclass(frozen=True)
-class Layout:
+class Layout(msgspec.Struct, frozen=True, dict=True):
     """A page: where rows may stand, and how high they are.
 
     `summed` are the indexes of columns with totals. `head` is the height of the title block on the first page,
@@ -129,8 +129,7 @@ def advances_of(face: FontChain, size: float) -> dict[str, float]:
     return {character: max(width, round(width)) * size / 1000 for character, width in widths.items()}
 
 
-@dataclass(frozen=True)
-class WordsRoom:
+class WordsRoom(msgspec.Struct, frozen=True):
     """Where the words of a total stand, and at which side of it."""
 
     left: float

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from ...errors import InvalidRequest, UnreadableSource
 from ...pdf.page import Page
@@ -22,8 +23,7 @@ MAX_PIXELS = 16_000_000  # that are decoded: 64 MB
 ROOM = 1200, 336  # pixels: 600 an inch
 
 
-@dataclass(frozen=True)
-class Logo:
+class Logo(msgspec.Struct, frozen=True):
     """A picture by its source, drawn at the right edge of the title block."""
 
     source: str

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from itertools import accumulate, count, islice, repeat, takewhile
 from typing import Protocol
+
+import msgspec
+from msgspec.structs import replace
 
 from ...errors import InvalidRequest
 from .broken_cells import Cell
@@ -24,8 +26,7 @@ Waiting = Sequence[tuple[Row, int]]  # rows that are not on a page yet, each wit
 Broken = dict[int, dict[int, Cell]]  # cells of several lines and the like, by row and column
 
 
-@dataclass(frozen=True)
-class PageRows:
+class PageRows(msgspec.Struct, frozen=True):
     """The rows of a page, the offset of the next row, and the groups that are open there.
 
     `columns` are the texts of all cells; they are drawn as they are, on one line, apart from the cells in `broken`.

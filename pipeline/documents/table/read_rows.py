@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from decimal import Decimal
 from operator import sub
+
+import msgspec
 
 from .broken_cells import Fault
 from .csv_rows import Row
@@ -18,8 +19,7 @@ from .setup import TableSetup
 BATCH = 64  # rows that are measured together: a cell that is not plain makes all texts of its column slow
 
 
-@dataclass(frozen=True)
-class Batch:
+class Batch(msgspec.Struct, frozen=True):
     """Rows that follow each other.
 
     `lengths` are those in the input, `heights` numbers of lines. `keys` are the names of each row's groups,
@@ -30,7 +30,7 @@ class Batch:
     heights: Sequence[int]
     keys: Sequence[GroupKeys] = ()
     numbers: Sequence[Sequence[Decimal | None]] = ()
-    noted: list[tuple[int, str]] = field(default_factory=list)
+    noted: list[tuple[int, str]] = msgspec.field(default_factory=list)
 
 
 class BatchReader:

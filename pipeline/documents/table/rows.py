@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from .csv_rows import MISQUOTED, CsvRows, Row
 from .lines import LineReader
@@ -16,8 +17,7 @@ SURPLUS = "Rows have more fields than titles; the extra fields are in the last c
 SHORT = "Rows have fewer fields than titles; the columns behind them are empty"
 
 
-@dataclass(frozen=True)
-class InputFormat:
+class InputFormat(msgspec.Struct, frozen=True):
     """How to read the bytes of an input. `fields` are the names of its columns."""
 
     kind: str  # "csv" or "jsonl"

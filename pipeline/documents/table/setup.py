@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -45,8 +44,7 @@ class TablePlan(msgspec.Struct, frozen=True):
     back: int = 0  # and behind it
 
 
-@dataclass(frozen=True)
-class TableSetup:
+class TableSetup(msgspec.Struct, frozen=True):
     """The parts that lay out the pages of one table."""
 
     title_block: TitleBlock

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import Literal
+
+import msgspec
+from msgspec.structs import replace
 
 from ...pdf.page import BLACK, Colour, numbers
 
@@ -14,8 +16,7 @@ HAIRLINE = 0.3  # points
 LIGHT = 0.4  # relative luminance from which a colour is too light for letters on white paper
 
 
-@dataclass(frozen=True)
-class Look:
+class Look(msgspec.Struct, frozen=True):
     """A style with what the parameters change of it.
 
     `row_padding` is above and below the text of a row together, in font sizes. `head` is the ground of the column

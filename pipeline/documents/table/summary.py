@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property
+
+import msgspec
 
 from ...errors import InvalidRequest
 from ...pdf.fonts.characters import printable
@@ -25,8 +26,7 @@ GREY: Colour = (0.42, 0.42, 0.42)
 MIN_NAME_SHARE = 0.3  # of the width is kept for the names of groups
 
 
-@dataclass(frozen=True)
-class NumberColumn:
+class NumberColumn(msgspec.Struct, frozen=True):
     """A column of numbers in the list of groups: its right edge and its width."""
 
     right: float

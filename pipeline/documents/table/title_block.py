@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date as Date  # noqa: N812  # a field is called date
+
+import msgspec
 
 from ...pdf.fonts import FontChain
 from ...pdf.fonts.characters import printable
@@ -26,8 +27,7 @@ GREY: Colour = (0.38, 0.38, 0.38)
 RUNNING = 0.9  # size of the running head, in font sizes
 
 
-@dataclass(frozen=True)
-class TextLine:
+class TextLine(msgspec.Struct, frozen=True):
     """A line of the block. `below` is the distance of its baseline from the top margin, in points."""
 
     below: float
@@ -38,8 +38,7 @@ class TextLine:
     bold: bool = False
 
 
-@dataclass(frozen=True)
-class TitleBlock:
+class TitleBlock(msgspec.Struct, frozen=True):
     """The block, its height in points, and which of its texts are cut."""
 
     lines: tuple[TextLine, ...]
@@ -57,8 +56,7 @@ class TitleBlock:
             logo.draw(page, right, top)
 
 
-@dataclass(frozen=True)
-class RunningHead:
+class RunningHead(msgspec.Struct, frozen=True):
     """The line above the table on all pages but the first: the title, and the date.
 
     What is too long ends in …; it is whole on the first page.

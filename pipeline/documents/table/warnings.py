@@ -7,7 +7,6 @@ each of MAX_KNOWN groups.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from hashlib import blake2b
 
 import msgspec
@@ -63,8 +62,7 @@ class NotesSoFar(msgspec.Struct, array_like=True):
     totals: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class WatchedColumn:
+class WatchedColumn(msgspec.Struct, frozen=True):
     """A formatted or summed column: its name, and its index in an input row."""
 
     name: str

@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 import struct
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
+
+import msgspec
+from msgspec.structs import replace
 
 from ...errors import InvalidSetting
 from ..numbering import MAX_FONTS
@@ -22,8 +24,7 @@ NEEDED = ("cmap", "head", "hhea", "hmtx", "maxp")
 _KINDS = (b"\0\1\0\0", b"true", b"OTTO")
 
 
-@dataclass(frozen=True)
-class FontFile:
+class FontFile(msgspec.Struct, frozen=True):
     """One font of a file. `directory` is its list of tables with their checksums, so it identifies the font.
 
     `weight` is a place on the weight axis of a variable font; 0 is its default.

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import cache
 from itertools import chain, groupby, pairwise, starmap
 from typing import NamedTuple
+
+import msgspec
 
 from ..objects import number, text_string
 
@@ -57,8 +58,7 @@ class SetRun(NamedTuple):
     shaped: frozenset[Glyph]
 
 
-@dataclass(frozen=True)
-class Line:
+class Line(msgspec.Struct, frozen=True):
     """A line that is not plain (see `FontChain`). `width` is in 1/1000 of the size.
 
     `characters` were drawn one by one; `shaped` are the other glyphs. `missing` are the characters that no font

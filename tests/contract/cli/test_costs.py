@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from pipeline.exports.export import Charge, Export, State
 from pipeline.exports.export import Result as Made
@@ -24,7 +24,7 @@ def test_costs_are_summed_by_month_and_document(run: Run, services: Services) ->
     ]
     for at, charge in charges:
         export = Export(new_id(at), "photos", {}, "shop", at, pages=5, charge=charge)
-        services.exports.accept(dataclasses.replace(export, request_key=export.id), None, lasting=False)
+        services.exports.accept(replace(export, request_key=export.id), None, lasting=False)
     lines = answer(run("costs", "--json"))["costs"]
     assert [(line["month"], line["exports"], line["dollars"], line["open"]) for line in lines] == [
         ("2026-09", 2, 0.003, 0),
@@ -39,10 +39,10 @@ def test_the_simulator_reads_a_trace_of_exports(run: Run, services: Services, tm
     made = Made("key", "name.pdf", 1, 100, 100, 100, seconds=24.0)
     first = Export(new_id(at), "photos", {}, "shop", at, State.READY, chunks=4, result=made,
                    started_at=at + 9, planned_at=at + 11, rendered_at=at + 30, finished_at=at + 33)  # fmt: skip
-    later = dataclasses.replace(first, id=new_id(at + 50), created_at=at + 50, ready_by=at + 200)
-    failed = dataclasses.replace(first, id=new_id(at + 60), created_at=at + 60, state=State.FAILED, result=None)
+    later = replace(first, id=new_id(at + 50), created_at=at + 50, ready_by=at + 200)
+    failed = replace(first, id=new_id(at + 60), created_at=at + 60, state=State.FAILED, result=None)
     for export in (first, later, failed):
-        services.exports.accept(dataclasses.replace(export, request_key=export.id), None, lasting=False)
+        services.exports.accept(replace(export, request_key=export.id), None, lasting=False)
     file = tmp_path / "real.jsonl"
     assert "2 finished exports" in run("costs", "--trace", str(file)).stderr
     assert load_trace(file).requests == [

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
 import pypdf
 import pytest
+from msgspec.structs import replace
 
 from local.services import free_port
 from pipeline.errors import PipelineError
@@ -109,7 +109,7 @@ def test_a_mail_that_waits_says_why(run: Run, put_photos: Callable[[int], str], 
     finish(services, export_id)
     assert "mail" not in run("status", export_id).stdout, "none is requested"
     mail = Notice(1, Channel.MAIL, Recipient("a@example.org"), State.READY, 0.0, 0.0)
-    services.exports.change(export_id, lambda e: dataclasses.replace(e, notices=(mail,)))
+    services.exports.change(export_id, lambda e: replace(e, notices=(mail,)))
     services.exports.change(export_id, notices.waiting(1, "The mail server answered 535."))
     told = run("status", export_id).stdout
     assert "mail to a@example.org, ready: waiting. The mail server answered 535.\n" in told

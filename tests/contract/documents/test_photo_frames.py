@@ -6,12 +6,12 @@ import io
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import pikepdf
 import pytest
+from msgspec.structs import replace
 from PIL import Image
 
 from pipeline.documents.inputs.folder import FolderInputs

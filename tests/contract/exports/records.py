@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 import io
 import time
 from typing import Any
+
+from msgspec.structs import replace
 
 from pipeline.adapters.bucket import Bucket
 from pipeline.exports.export import Export, State
@@ -37,7 +38,7 @@ def index(chunk: int, first: int, pages: int, data: bytes, **changes: Any) -> Se
         chunk, 4, first, pages, 0, [0], len(data), 16, pages, pages, pages,
         [], "ab", None, [Skipped(1, "s", "r")], remarks=[Remark("w")],
     )  # fmt: skip
-    return dataclasses.replace(made, **changes)
+    return replace(made, **changes)
 
 
 def store_segment(segments: SegmentRepository, export_id: str, chunk: int, first: int, pages: int) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from pipeline.adapters.bucket import StoredObject
 from pipeline.adapters.bucket.s3 import S3Bucket
@@ -33,7 +33,7 @@ def test_no_concurrent_change_is_lost(exports: ExportRepository) -> None:
 
     def add(n: int) -> None:
         start.wait()
-        exports.change(accepted.id, lambda e: dataclasses.replace(e, pages=e.pages + 10**n))
+        exports.change(accepted.id, lambda e: replace(e, pages=e.pages + 10**n))
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(add, range(8)))
@@ -44,7 +44,7 @@ def test_a_change_that_changes_nothing_writes_nothing(exports: ExportRepository,
     accepted = exports.accept(export(), None, lasting=False)
 
     def overtaken(e: Export) -> Export:
-        bucket.put(f"exports/{e.id}/export.json", encode(dataclasses.replace(e, pages=7)))
+        bucket.put(f"exports/{e.id}/export.json", encode(replace(e, pages=7)))
         return e
 
     assert exports.change(accepted.id, overtaken) == accepted
@@ -67,8 +67,8 @@ def test_a_change_gives_up_when_it_is_always_overtaken(
 
     def overtaken(e: Export) -> Export:
         tried.append(e.pages)
-        bucket.put(f"exports/{e.id}/export.json", encode(dataclasses.replace(e, pages=e.pages + 1)))
-        return dataclasses.replace(e, pages=-1)
+        bucket.put(f"exports/{e.id}/export.json", encode(replace(e, pages=e.pages + 1)))
+        return replace(e, pages=-1)
 
     with pytest.raises(Conflict, match=f"Export {accepted.id} is being changed by too many"):
         exports.change(accepted.id, overtaken)
@@ -113,7 +113,7 @@ def test_pages_of_a_list_follow_each_other(exports: ExportRepository, bucket: S3
 def test_a_list_shows_what_matches(exports: ExportRepository, monkeypatch: pytest.MonkeyPatch) -> None:
     asked_by = {"": 2, "ann": 3}
     made = [
-        exports.accept(dataclasses.replace(export(f"{name}{n}"), subject=name), None, lasting=False)
+        exports.accept(replace(export(f"{name}{n}"), subject=name), None, lasting=False)
         for name, count in asked_by.items() for n in range(count)
     ]  # fmt: skip
     end(exports, made[2])

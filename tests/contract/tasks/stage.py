@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec import structs
 
 from local.services import Smtp
 from pipeline.adapters.bucket import Bucket
@@ -81,7 +82,7 @@ class Stage:
     def spoil(self, export_id: str, data: bytes) -> None:
         """Give the album other bytes, and let the plan say that they are the ones that were counted."""
         version = self.store.put(ALBUM, data)
-        plan = dataclasses.replace(self.s.exports.plan(export_id), listing=Listing(ALBUM, len(data), version))
+        plan = structs.replace(self.s.exports.plan(export_id), listing=Listing(ALBUM, len(data), version))
         self.store.put(f"exports/{export_id}/plan.json", encode(plan))
         self.restart()
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from pipeline.errors import ChunkFailed, IllegalStep, LinkExpired, RedisDown
 from pipeline.exports.export import Charge, State
@@ -72,9 +72,7 @@ def test_it_has_a_new_deadline_and_pays_for_both_tries(stage: Stage) -> None:
     stage.s.usage.bill(export_id, cost)
     stage.s.exports.change(
         export_id,
-        lambda e: dataclasses.replace(
-            e, created_at=1000.0, started_at=1001.0, planned_at=1003.0, finished_at=1010.0
-        ),
+        lambda e: replace(e, created_at=1000.0, started_at=1001.0, planned_at=1003.0, finished_at=1010.0),
     )
     export = retry(stage.s, export_id)
     assert export.begun_at == export.retried_at and export.retried_at > 2000.0

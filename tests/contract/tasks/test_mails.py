@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import redis
+from msgspec import structs
 
 from pipeline.adapters.mail import Mailer
 from pipeline.errors import StoreDown
@@ -255,8 +256,8 @@ def test_a_mail_that_two_dead_senders_had_is_given_up(stage: Stage, s: Services,
 def test_a_mail_is_tried_for_three_days(stage: Stage, s: Services, moody: Running) -> None:
     export_id = waiting(stage)
     (mail,) = stage.load(export_id).notices
-    late = dataclasses.replace(mail, due_at=time.time() - 3 * 86400 - 1)
-    s.exports.change(export_id, lambda e: dataclasses.replace(e, notices=(late,)))
+    late = structs.replace(mail, due_at=time.time() - 3 * 86400 - 1)
+    s.exports.change(export_id, lambda e: structs.replace(e, notices=(late,)))
     send(mails_of(s, SOON))
     assert (ids(moody), notices.unsent(stage.store)) == ([], [])
     assert "could not be sent for 72 hours" in problem_of(stage, export_id)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from local.services import Smtp, smtp
 from pipeline.adapters.mail import Mailer
@@ -48,7 +49,7 @@ def ready(**changes: Any) -> Export:
         new_id(), "photos", {}, "shop", 1_700_000_000.0, State.READY,
         name="Álbum", finished_at=1_700_000_100.0, result=result,
     )  # fmt: skip
-    return dataclasses.replace(export, **changes)
+    return structs.replace(export, **changes)
 
 
 def sent(mail: Smtp, export: Export, to: Recipient = ADMIN) -> EmailMessage:

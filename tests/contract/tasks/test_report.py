@@ -13,6 +13,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from msgspec import structs
 
 from pipeline.adapters.bucket import Bucket
 from pipeline.adapters.mail import Mailer
@@ -53,7 +54,7 @@ def ended(bucket: Bucket, at: datetime, document: str = "table", **fields: Any) 
     end = at.timestamp()
     export_id = new_id(end - 60)
     export = Export(export_id, document, {}, "shop", end - 60, name="Orders", finished_at=end)
-    bucket.put(f"exports/{export_id}/export.json", encode(dataclasses.replace(export, **fields)))
+    bucket.put(f"exports/{export_id}/export.json", encode(structs.replace(export, **fields)))
     bucket.put(f"exports/{export_id}/result/orders.pdf", b"")
     return export_id
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
+from msgspec import structs
 from msgspec.json import decode
 from standardwebhooks import Webhook
 
@@ -217,8 +218,8 @@ def test_a_replay_that_breaks_off_is_found(
 def test_what_was_given_up_is_replayed(stage: Stage, receiver: Receiver) -> None:
     """After 24 hours, or at once after 410."""
     export_id = made(stage, receiver.url)
-    late = [dataclasses.replace(n, due_at=n.due_at - 86401) for n in stage.load(export_id).notices[:1]]
-    stage.s.exports.change(export_id, lambda e: dataclasses.replace(e, notices=(*late, *e.notices[1:])))
+    late = [structs.replace(n, due_at=n.due_at - 86401) for n in stage.load(export_id).notices[:1]]
+    stage.s.exports.change(export_id, lambda e: structs.replace(e, notices=(*late, *e.notices[1:])))
     receiver.open()
     receiver.answer = said("Content-Length: 0", status="410 Gone")
     send(hooks(stage))

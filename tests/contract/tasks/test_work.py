@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from msgspec import structs
 
 from pipeline.adapters.redis import Coordination
 from pipeline.adapters.redis.leases import Leases
@@ -224,7 +225,7 @@ def test_a_finished_chunk_takes_no_second_command_to_release_its_lease(
 )
 def test_an_export_only_moves_forward(frame: Frame, state: State, to: State, after: State) -> None:
     work = frame.work()
-    frame.stored.export = replace(frame.stored.export, state=state)
+    frame.stored.export = structs.replace(frame.stored.export, state=state)
     moved = work.advance(to, pages=9)
     assert moved is work.export is frame.stored.export
     assert (moved.state, moved.pages) == (after, 9 if state is not after else 0)
@@ -277,7 +278,7 @@ def test_pages_that_were_drawn_before_are_known(frame: Frame) -> None:
 
 
 def test_a_step_that_is_not_wanted_is_not_done(frame: Frame) -> None:
-    frame.stored.export = replace(frame.stored.export, state=State.READY)
+    frame.stored.export = structs.replace(frame.stored.export, state=State.READY)
     assert frame.perform(lambda _: pytest.fail("it must not begin")) == NotWanted("the export is ready")
 
 
@@ -325,7 +326,7 @@ def test_an_error_after_an_export_ended_is_none(frame: Frame, after: State) -> N
     """Its segments and uploads were removed meanwhile."""
 
     def body(work: Work) -> Outcome:
-        frame.stored.export = replace(frame.stored.export, state=after)
+        frame.stored.export = structs.replace(frame.stored.export, state=after)
         raise Conflict("The upload is gone.")
 
     if after is State.RENDERING:

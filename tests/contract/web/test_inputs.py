@@ -12,6 +12,7 @@ import requests
 from flask.testing import FlaskClient
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from pipeline.errors import InvalidRequest, UnreadableSource
 from pipeline.exports.export import State
@@ -188,11 +189,11 @@ def test_inputs_go_with_their_last_export_unless_they_are_kept(
         return [key for key in keys(services) if key.startswith("inputs/")]
 
     tidy = CleanUp(services.bucket, services.exports, replace(services.settings, input_seconds=-1, keep_seconds=-1))
-    services.exports.change(asked[1], lambda e: replace(e, created_at=time.time() + 3600))
+    services.exports.change(asked[1], lambda e: structs.replace(e, created_at=time.time() + 3600))
     tidy.run()
     assert services.exports.load(asked[0]).state is State.EXPIRED
     assert len(there()) == 2, "the second export uses them"
-    services.exports.change(asked[1], lambda e: replace(e, created_at=time.time()))
+    services.exports.change(asked[1], lambda e: structs.replace(e, created_at=time.time()))
     tidy.run()
     assert len(there()) == (2 if keep else 0)
     assert not [key for key in keys(services) if key.startswith("handed/")]

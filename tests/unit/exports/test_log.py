@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from pipeline.exports.export import Channel, Export, Failure, Notice, Recipient, Result, State
 from pipeline.exports.log import Event, encode, newest
@@ -50,7 +50,7 @@ def test_a_failure_stands_once_and_stays_after_a_retry() -> None:
 
 def test_mails_are_named_and_urls_of_webhooks_are_not() -> None:
     def notice(number: int, channel: Channel, to: str, **more: object) -> Notice:
-        return replace(Notice(number, channel, Recipient(to), State.READY, 150.0, 150.0), **more)  # type: ignore[arg-type]
+        return replace(Notice(number, channel, Recipient(to), State.READY, 150.0, 150.0), **more)
 
     told = replace(
         EXPORT,

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import pytest
+from msgspec.structs import replace
 
 from pipeline.errors import MailDown, MailRefused, MailUnanswered, NoticeDown, WebhookDown, WebhookGone
 from pipeline.exports import notices
@@ -33,11 +32,11 @@ def test_each_event_makes_its_notices() -> None:
     expired = READY.to(State.EXPIRED, expired_at=NOW + 9)
     assert [each[3] for each in told(expired)] == ["given up", "given up", "waiting", "waiting"]
     assert (expired.notices[3].event, expired.notices[3].happened_at) == (State.EXPIRED, NOW + 9)
-    assert told(dataclasses.replace(AT_WORK, recipients=(), webhook="").to(State.READY)) == []
+    assert told(replace(AT_WORK, recipients=(), webhook="").to(State.READY)) == []
 
 
 def test_an_older_version_stored_one_address() -> None:
-    older = dataclasses.replace(AT_WORK, recipients=(), webhook="", notify="c@example.org")
+    older = replace(AT_WORK, recipients=(), webhook="", notify="c@example.org")
     assert [each.to for each in older.to(State.READY).notices] == [Recipient("c@example.org")]
 
 
@@ -47,7 +46,7 @@ def test_webhooks_are_due_one_by_one_and_keep_their_failure_over_a_retry() -> No
     (first,) = notices.due(export, Channel.WEBHOOK)
     assert (first.number, first.failure) == (3, FAILURE)
     assert notices.due(export, Channel.MAIL) == []
-    again = dataclasses.replace(export, state=State.ASSEMBLING).to(State.READY, finished_at=NOW + 9)
+    again = replace(export, state=State.ASSEMBLING).to(State.READY, finished_at=NOW + 9)
     assert [each.number for each in notices.due(again, Channel.WEBHOOK)] == [3]
     assert [each.number for each in notices.due(again, Channel.MAIL)] == [4, 5]
     taken = notices.sent(3, NOW + 10)(again)
@@ -66,7 +65,7 @@ def test_how_mails_stand_together() -> None:
     both = notices.sent(2, NOW)(notices.sent(1, NOW)(READY))
     assert notices.state(both, Channel.MAIL) == ("sent", "")
     after = FAILED.retried(NOW + 5)
-    later = dataclasses.replace(after, state=State.ASSEMBLING).to(State.READY, finished_at=NOW + 9)
+    later = replace(after, state=State.ASSEMBLING).to(State.READY, finished_at=NOW + 9)
     sent = notices.sent(5, NOW)(notices.sent(4, NOW)(later))
     assert notices.state(sent, Channel.MAIL) == ("sent", ""), "what was given up before does not count"
 
@@ -114,6 +113,6 @@ def test_when_a_notice_is_given_up(channel: Channel, hours: int) -> None:
     late = NOW + hours * 3600 + 1
     assert notices.hopeless(notice, late - 2) == ""
     assert notices.hopeless(notice, late) == f"It could not be sent for {hours} hours. It is down."
-    twice = dataclasses.replace(notice, handed_over=2)
+    twice = replace(notice, handed_over=2)
     assert ("twice" in notices.hopeless(twice, NOW)) is (channel is Channel.MAIL)
-    assert notices.hopeless(dataclasses.replace(notice, handed_over=1), NOW) == ""
+    assert notices.hopeless(replace(notice, handed_over=1), NOW) == ""

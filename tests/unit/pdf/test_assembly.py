@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from pipeline.errors import ChunkFailed
 from pipeline.pdf.assembly import Assembly
@@ -23,6 +23,6 @@ def test_segments_may_stand_in_any_order_behind_the_first(tmp_path: Path) -> Non
 
 def test_a_tail_that_needs_too_many_numbers_is_refused() -> None:
     index, _ = segment(0, 1, 1, [1])
-    last = dataclasses.replace(index, first_slot=MAX_OBJECT - FIRST - len(index.offsets))
+    last = replace(index, first_slot=MAX_OBJECT - FIRST - len(index.offsets))
     with pytest.raises(ChunkFailed, match="4194303"):
         list(Assembly(lambda: iter([last]), ABOUT).tail())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 import subprocess
 import sys
@@ -10,6 +9,7 @@ import zlib
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from pipeline.errors import ChunkFailed, DamagedSegment
 from pipeline.pdf import xref
@@ -56,14 +56,15 @@ def test_a_few_rows_are_in_memory_wherever_they_are() -> None:
 
 
 ASSEMBLE = """
-import dataclasses, re
+import re
 from pathlib import Path
+from msgspec.structs import replace
 from tests.unit.pdf.chunk_segments import ABOUT, segment
 from pipeline.pdf.assembly import Assembly
 index, _ = segment(0, 1, 1)
 def indexes():
     for chunk in range({chunks}):
-        yield dataclasses.replace(index, chunk=chunk, chunks={chunks}, offsets=list(range(20_000)), size=20_000)
+        yield replace(index, chunk=chunk, chunks={chunks}, offsets=list(range(20_000)), size=20_000)
 for piece in Assembly(indexes, ABOUT).tail():
     pass
 print(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
@@ -78,7 +79,7 @@ def test_offsets_beyond_four_gigabytes_fit() -> None:
     """A first segment that claims to be 20 GB long: what comes behind it is found all the same."""
     first, _ = segment(0, 2, 1)
     second, _ = segment(1, 2, 1)
-    far = dataclasses.replace(first, size=20_000_000_000)
+    far = replace(first, size=20_000_000_000)
     tail = b"".join(Assembly(lambda: iter([far, second]), ABOUT).tail())
     assert int(tail.split(b"startxref\n")[1].split(b"\n")[0]) > 20_000_000_000
 

@@ -1,8 +1,9 @@
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import asdict
 
 import pytest
+from msgspec.structs import replace
 
 from pipeline.exports.export import Export, Result, State
 from pipeline.scaler.learned import BOOT_SECONDS, CHUNK_SECONDS, PAGE_SECONDS, STEP_SECONDS, WEIGHT, Learned

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import cast
 
 import pytest
+from msgspec import structs
 
 from pipeline.adapters.redis import Coordination
 from pipeline.adapters.redis.workers import Worker
@@ -61,7 +62,7 @@ def test_a_silent_dyno_is_not_able_to_work_until_it_reports() -> None:
 
 
 def test_a_rendered_export_needs_its_untaken_chunks() -> None:
-    export = replace(EXPORT, state=State.RENDERING, pages=500, ready_by=99.0)
+    export = structs.replace(EXPORT, state=State.RENDERING, pages=500, ready_by=99.0)
     found = demand(export, [Chunk(3, 0, 40, 0, 0), Chunk(4, 40, 20, 0, 0)], 7.0, LEARNED, SETTINGS, 0.0)
     assert (found.untaken, found.deadline) == (2, 99.0)
     assert found.chunk_seconds == pytest.approx(CHUNK_SECONDS + 30 * 0.1)
@@ -69,12 +70,14 @@ def test_a_rendered_export_needs_its_untaken_chunks() -> None:
 
 
 def test_the_plan_times_pages_of_a_new_kind() -> None:
-    export = replace(EXPORT, document="table", state=State.RENDERING)
+    export = structs.replace(EXPORT, document="table", state=State.RENDERING)
     assert demand(export, [Chunk(0, 0, 10, 0, 0)], 7.0, LEARNED, SETTINGS, 0.0).chunk_seconds == CHUNK_SECONDS + 70
 
 
 def test_while_planned_an_export_has_its_kinds_size() -> None:
-    found = demand(replace(EXPORT, state=State.PLANNING, started_at=100.0), [], 0.0, LEARNED, SETTINGS, 104.0)
+    found = demand(
+        structs.replace(EXPORT, state=State.PLANNING, started_at=100.0), [], 0.0, LEARNED, SETTINGS, 104.0
+    )
     assert found.before_seconds == pytest.approx(STEP_SECONDS + 10 - 4)
     assert found.untaken * found.chunk_seconds == pytest.approx(
         1000 * 0.1 + found.untaken * CHUNK_SECONDS, rel=0.05
@@ -82,18 +85,18 @@ def test_while_planned_an_export_has_its_kinds_size() -> None:
 
 
 def test_measuring_is_work_that_can_be_taken_now() -> None:
-    export = replace(EXPORT, document="table", state=State.PLANNING, started_at=100.0)
+    export = structs.replace(EXPORT, document="table", state=State.PLANNING, started_at=100.0)
     found = demand(export, [], 0.0, LEARNED, SETTINGS, 104.0, unmeasured=30.0)
     assert (found.untaken, found.chunk_seconds, found.before_seconds) == (30, 1.0, 0.0)
-    known = demand(replace(export, document="photos"), [], 0.0, LEARNED, SETTINGS, 104.0)
-    both = demand(replace(export, document="photos"), [], 0.0, LEARNED, SETTINGS, 104.0, unmeasured=30.0)
+    known = demand(structs.replace(export, document="photos"), [], 0.0, LEARNED, SETTINGS, 104.0)
+    both = demand(structs.replace(export, document="photos"), [], 0.0, LEARNED, SETTINGS, 104.0, unmeasured=30.0)
     assert both.untaken * both.chunk_seconds == pytest.approx(30 + known.untaken * known.chunk_seconds)
     assert both.before_seconds == 0.0
     assert both.after_seconds == known.after_seconds
 
 
 def test_an_export_of_an_unknown_kind_has_no_size() -> None:
-    assert demand(replace(EXPORT, document="table"), [], 0.0, LEARNED, SETTINGS, 0.0).untaken == 0
+    assert demand(structs.replace(EXPORT, document="table"), [], 0.0, LEARNED, SETTINGS, 0.0).untaken == 0
 
 
 class NoMessages:

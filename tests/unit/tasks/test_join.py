@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from typing import BinaryIO
 
 import pypdf
 import pytest
+from msgspec.structs import replace
 
 from pipeline.errors import DamagedSegment, ExportFailed, NotExact
 from pipeline.exports.export import File, Result
@@ -31,7 +31,7 @@ def index(chunk: int, pages: int = 1, **changes: object) -> SegmentIndex:
         chunk, CHUNKS, first=chunk, planned=1, first_slot=0, offsets=[0], size=100, tree=FIRST + chunk,
         pages=pages, records=1, drawn=pages, bookmarks=[], characters="", labels=None, skipped=[],
     )  # fmt: skip
-    return replace(plain, **changes)  # type: ignore[arg-type]  # any field
+    return replace(plain, **changes)
 
 
 class MemorySegments:

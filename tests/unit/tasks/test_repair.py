@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
+from msgspec import structs
 
 from pipeline.exports.export import Export, State
 from pipeline.exports.ids import new_id
@@ -16,7 +17,7 @@ WORKING = ExportStatus(EXPORT, [], [], busy=False, sent=True, queue_empty=True, 
 
 
 def status(state: State, **changes: object) -> ExportStatus:
-    export = dataclasses.replace(EXPORT, state=state, finished_at=NOW - 10 if state.over else None)
+    export = structs.replace(EXPORT, state=state, finished_at=NOW - 10 if state.over else None)
     return dataclasses.replace(WORKING, export=export, **changes)  # type: ignore[arg-type]  # any field
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import redis
+from msgspec import structs
 
 from local.dynos import Dynos
 from pipeline.exports.export import Export
@@ -76,7 +77,7 @@ class KeeperStage:
 
     def age(self, export_id: str, **times: Any) -> Export:
         """Change the times in an export's record."""
-        return self.s.exports.change(export_id, lambda e: dataclasses.replace(e, **times))
+        return self.s.exports.change(export_id, lambda e: structs.replace(e, **times))
 
 
 def until(true: Callable[[], bool]) -> None:

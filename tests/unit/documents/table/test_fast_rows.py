@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 import tracemalloc
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from random import Random
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from pipeline import documents
 from pipeline.documents.inputs.folder import FolderInputs
