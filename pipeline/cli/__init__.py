@@ -6,6 +6,8 @@ module of the command that runs is imported, and that imports what only it needs
 
 from __future__ import annotations
 
+import atexit
+import gc
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -15,6 +17,7 @@ from typing import Any, NoReturn
 import click
 
 from ..errors import Interrupted, InvalidRequest, PipelineError
+from .importing import importing
 
 HELP = """Very large PDFs on very small workers.
 
@@ -70,7 +73,8 @@ class Program(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002  # as above
         if cmd_name not in COMMANDS:
             return None
-        found: click.Command = import_module(f".{COMMANDS[cmd_name][0]}", __name__).commands[cmd_name]
+        with importing():
+            found: click.Command = import_module(f".{COMMANDS[cmd_name][0]}", __name__).commands[cmd_name]
         return found
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  # as above
@@ -80,6 +84,7 @@ class Program(click.Group):
     def main(  # type: ignore[override]  # it always exits, so `standalone_mode` has no effect
         self, args: Sequence[str] | None = None, prog_name: str | None = None, **extra: Any
     ) -> NoReturn:
+        atexit.register(gc.freeze)  # or Python looks through all that is left when it ends
         arguments = list(sys.argv[1:] if args is None else args)
         try:
             code = super().main(arguments, prog_name, **extra | {"standalone_mode": False})

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -15,6 +13,7 @@ from msgspec.structs import replace
 
 from ..errors import InvalidRequest
 from . import context, destination, options, output
+from .importing import importing
 
 if TYPE_CHECKING:
     from ..documents import Document
@@ -62,16 +61,6 @@ def split(kind: type[Chosen], given: Mapping[str, Any]) -> tuple[Chosen, dict[st
     chosen = {name: value for name, value in given.items() if name in names}
     params = {name: value for name, value in given.items() if name not in names and value is not None}
     return kind(**chosen), params
-
-
-@contextmanager
-def importing() -> Iterator[None]:
-    """Stops the collector: what is imported stays, and to look through it again and again takes 30 ms."""
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
 
 
 class Kinds(click.Group):

@@ -116,3 +116,11 @@ def test_a_plain_table_imports_only_what_it_needs(tmp_path: Path) -> None:
     )
     unneeded = {"PIL", "babel.dates", "email", "pipeline.documents.photos", "pypdf", "reportlab", "celery", "boto3"}
     assert not unneeded & set(run.stdout.splitlines()[-1].split())
+
+
+def test_the_collector_leaves_out_what_was_imported() -> None:
+    script = "import gc; from pipeline.cli.importing import importing\nbefore = gc.get_freeze_count()\n"
+    script += "with importing(): inside = gc.isenabled(); import decimal\n"
+    script += "print(inside, gc.isenabled(), before, gc.get_freeze_count() > 0)"
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert run.stdout.split() == ["False", "True", "0", "True"]
