@@ -11,22 +11,15 @@ from __future__ import annotations
 import json
 import logging
 import time
-from enum import StrEnum
 from typing import Any
+
+from .settings.log_formats import LogFormat
 
 NAME = "fields"  # the attribute of a record that holds its fields
 PROCESS_TEXT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 """The form of a line of text in a process whose lines nothing else gives a time."""
 ELSEWHERE = ("celery.task", "multiprocessing")
 """Loggers to which Celery gives a handler and a format of its own unless they have a handler."""
-
-
-class LogFormat(StrEnum):
-    """The values of LOG_FORMAT."""
-
-    TEXT = "text"  # for a person
-    LOGFMT = "logfmt"  # key=value
-    JSON = "json"  # one object per line
 
 
 def begin(log_format: LogFormat, text: str) -> None:

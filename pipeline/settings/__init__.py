@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InvalidSetting
-from ..logs import LogFormat
 from . import oidc
 from .environment import Environment
+from .log_formats import LogFormat
 from .memory import MIB, memory_limit
 from .oidc import Oidc
 from .tokens import Scope, Token

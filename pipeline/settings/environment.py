@@ -91,9 +91,10 @@ class Environment:
 
     def timezone(self, key: str, default: str) -> str:
         """Return the name of a time zone, such as Asia/Seoul."""
+        if not (value := self.text(key)):
+            return default
         from zoneinfo import ZoneInfo
 
-        value = self.text(key) or default
         try:
             return ZoneInfo(value).key
         except (ValueError, KeyError, OSError):

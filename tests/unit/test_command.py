@@ -102,7 +102,8 @@ def test_the_help_imports_no_command() -> None:
     ).stdout
     assert "Run a worker until stopped." in shown
     modules = shown.splitlines()[-1].split()
-    assert [each for each in modules if each.startswith(("pipeline.cli.", "pipeline.settings", "msgspec"))] == []
+    found = [each for each in modules if each.startswith(("pipeline.cli.", "pipeline.settings", "msgspec"))]
+    assert found == ["pipeline.cli.importing"]
 
 
 def test_a_plain_table_imports_only_what_it_needs(tmp_path: Path) -> None:

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from pipeline.logs import LogFormat, fields, formatter
+from pipeline.logs import fields, formatter
+from pipeline.settings.log_formats import LogFormat
 
 FORGED = 'a" level=error\nINFO keeper: all is well\r\x1b[2J\u202e\u2028\x85\\ export=7\tü'
 TEXT = "%(levelname)s %(name)s: %(message)s"

@@ -13,9 +13,9 @@ GLUE = "\u00a0"  # a space at which no line ends; `printable` leaves none
 _AROUND = r"[^\w\s]{0,3}[^\W\d_]{0,4}[^\w\s]{0,3}"  # a currency, a unit or the like: "CHF", "Nr.", "(US$"
 # A number, amount, date, time or id, such as "CHF 1.50", "12:30 pm" or "INV-2024-01"; or one word with digits, such
 # as "AB12-CD34".
-VALUE = re.compile(rf"{_AROUND} ?\d[\d\W_TZeE]*(?<! ) ?{_AROUND}|(?=\D*\d)[\w\-./:#+]+")
+VALUE = rf"{_AROUND} ?\d[\d\W_TZeE]*(?<! ) ?{_AROUND}|(?=\D*\d)[\w\-./:#+]+"
 SLACK = 0.999  # of the room is filled: measuring rounds
-THOUSANDS = re.compile(r"(?<!\d)\d{1,3}(?: \d{3}){1,14}(?!\d)")  # with spaces between them
+THOUSANDS = r"(?<!\d)\d{1,3}(?: \d{3}){1,14}(?!\d)"  # with spaces between them
 
 
 class Fault(Enum):
@@ -43,7 +43,7 @@ def broken_cell(text: str, room: float, layout: Layout, formatted: bool) -> Cell
         return Cell([text], size)
     if wraps:
         return Cell(lines, size, Fault.CUT if is_cut(text, lines) else Fault.NONE)
-    value = len(text) <= LONGEST_NUMBER and (formatted or VALUE.fullmatch(text) is not None)
+    value = len(text) <= LONGEST_NUMBER and (formatted or re.fullmatch(VALUE, text) is not None)
     smaller = size_that_fits(face, text, size, room) if value else 0
     if smaller >= smallest_print(size):
         return Cell([text], smaller)
@@ -52,7 +52,7 @@ def broken_cell(text: str, room: float, layout: Layout, formatted: bool) -> Cell
         whole = value or face.width(found[0], size) <= room
         return found[0].replace(" ", GLUE) if whole else found[0]
 
-    return _wrapped(THOUSANDS.sub(glued, text), room, layout)
+    return _wrapped(re.sub(THOUSANDS, glued, text), room, layout)
 
 
 def _wrapped(text: str, room: float, layout: Layout) -> Cell:

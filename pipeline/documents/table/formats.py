@@ -164,7 +164,7 @@ class NumberWriter(msgspec.Struct, frozen=True):
         """Returns the exact values of cells, None for text; in one pass if all are plain numbers or empty."""
         joined = "\n".join(texts)
         one_line_each = joined.count("\n") == len(texts) - 1
-        if not self.replaced and one_line_each and PLAIN_LINES.fullmatch(joined):
+        if not self.replaced and one_line_each and re.fullmatch(PLAIN_LINES, joined, re.ASCII):
             return [Decimal(text) if text else None for text in texts] if "" in texts else list(map(Decimal, texts))
         return list(map(self.read, texts))
 
@@ -201,7 +201,7 @@ class NumberWriter(msgspec.Struct, frozen=True):
 
 
 PLAIN = r"[-+]?(?:\d{1,40}(?:\.\d{0,40})?|\.\d{1,40})(?:[eE][-+]?\d{1,2})?"
-PLAIN_LINES = re.compile(rf"(?:(?:{PLAIN})?\n)*+(?:{PLAIN})?", re.ASCII)
+PLAIN_LINES = rf"(?:(?:{PLAIN})?\n)*+(?:{PLAIN})?"
 
 
 # A summed column without a format shows the input. Its totals have the same decimal mark: a point,

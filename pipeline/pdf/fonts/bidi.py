@@ -16,7 +16,7 @@ from .characters import direction
 
 LEFT_TO_RIGHT, RIGHT_TO_LEFT = "\u200e", "\u200f"  # marks: draw nothing, count as a letter
 _BRACKETS = "()[]{}⁽⁾₍₎〈〉《》「」『』【】〔〕（）［］｛｝｢｣"
-_NO_BRACKET = re.compile(f"[^{re.escape(_BRACKETS)}]")
+_NO_BRACKET = f"[^{re.escape(_BRACKETS)}]"
 _CLOSING = dict(zip(_BRACKETS[::2], _BRACKETS[1::2], strict=True))
 _SIGNS = _BRACKETS + "<>«»‹›≤≥"
 MIRRORED = str.maketrans(_SIGNS, "".join(_SIGNS[i ^ 1] for i in range(len(_SIGNS))))  # for text drawn backward
@@ -74,7 +74,7 @@ class _Classes(NamedTuple):
 
     @classmethod
     def of(cls, text: str) -> _Classes:
-        return cls("".join(map(_letter, text)), _NO_BRACKET.sub(" ", text), len(text.rstrip()))
+        return cls("".join(map(_letter, text)), re.sub(_NO_BRACKET, " ", text), len(text.rstrip()))
 
 
 @lru_cache(LETTERS)

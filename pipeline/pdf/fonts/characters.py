@@ -24,19 +24,19 @@ _DROPPED = (
     "\U000e0000-\U000e00ff\U000e01f0-\U000e0fff"
 )
 _CONTROLS = "\0-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff"
-_SPACE_OR_DROPPED = re.compile(f"([{_SPACES}])|[{_DROPPED}]")
+_SPACE_OR_DROPPED = f"([{_SPACES}])|[{_DROPPED}]"  # compiled when it is first used, as are others
 _CHANGED = re.compile(f"[{_SPACES}{_DROPPED}{_CONTROLS}]")
-_CONTROL = re.compile(f"[{_CONTROLS}]")
-_IGNORABLE = re.compile(f"[{_SHAPING}{_DROPPED}]")
+_CONTROL = f"[{_CONTROLS}]"
+_IGNORABLE = f"[{_SHAPING}{_DROPPED}]"
 # Scripts written from right to left stand in these blocks, and new ones are added there.
-_BACKWARD = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefe\U00010800-\U00010fff\U0001e800-\U0001efff]")
+_BACKWARD = "[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefe\U00010800-\U00010fff\U0001e800-\U0001efff]"
 
 
 def printable(text: str) -> str:
     """Return the text as one line in composed form (NFC): white space as spaces, without what draws nothing."""
     composed = normalize("NFC", text)
     if not composed.isprintable():  # false for all that is changed here, whatever Python's tables know
-        composed = _SPACE_OR_DROPPED.sub(lambda found: " " if found[1] else "", composed)
+        composed = re.sub(_SPACE_OR_DROPPED, lambda found: " " if found[1] else "", composed)
     return composed.strip(" ")
 
 
@@ -47,12 +47,12 @@ def shown_as_is(text: str) -> bool:
 
 def is_control(character: str) -> bool:
     """Return whether a character has no picture by its nature, although a font may have a glyph for it."""
-    return _CONTROL.match(character) is not None
+    return re.match(_CONTROL, character) is not None
 
 
 def draws_nothing(character: str) -> bool:
     """Return whether a character is invisible by its nature, so that none is missing when no font has it."""
-    return _IGNORABLE.match(character) is not None
+    return re.match(_IGNORABLE, character) is not None
 
 
 def is_mark(character: str) -> bool:
@@ -62,4 +62,4 @@ def is_mark(character: str) -> bool:
 
 def direction(character: str) -> str:
     """Return the class of a character in a line of mixed directions (UAX 9); newer letters by their block."""
-    return bidirectional(character) or ("R" if _BACKWARD.match(character) else "L")
+    return bidirectional(character) or ("R" if re.match(_BACKWARD, character) else "L")

@@ -15,10 +15,11 @@ import uharfbuzz as hb
 
 from .files import BOLD, FontFile
 
-_ARABIC = re.compile("[\u0620-\u064a\u066e-\u06d3\u06d5\u06ee-\u06ff\u0750-\u077f\u08a0-\u08c9]+")
-_LAM_ALEF = re.compile("\u0644[\u0622\u0623\u0625\u0627\u0671]")
-_LOCAL = re.compile("[\u2e80-\u9fff\uf900-\ufaff\ufe30-\ufe4f\uff00-\uffef\U00020000-\U0003ffff]")
-_MARKS = re.compile("[\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06ed\u08ca-\u08ff\u200c-\u200f]")
+# Most documents need none of these patterns: each is compiled when it is first used, which takes up to 2 ms.
+_ARABIC = "[\u0620-\u064a\u066e-\u06d3\u06d5\u06ee-\u06ff\u0750-\u077f\u08a0-\u08c9]+"
+_LAM_ALEF = "\u0644[\u0622\u0623\u0625\u0627\u0671]"
+_LOCAL = "[\u2e80-\u9fff\uf900-\ufaff\ufe30-\ufe4f\uff00-\uffef\U00020000-\U0003ffff]"
+_MARKS = "[\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06ed\u08ca-\u08ff\u200c-\u200f]"
 
 
 class Shaped(NamedTuple):
@@ -84,7 +85,7 @@ class Font:
     def glyph(self, character: str) -> int:
         """Return the glyph of one character in the font's language, 0 when the font lacks it."""
         found = self._font.get_nominal_glyph(ord(character)) or 0
-        if found and self._language and _LOCAL.match(character):
+        if found and self._language and re.match(_LOCAL, character):
             (glyph, *more) = self._shape(character, False, [])
             return found if more else glyph.id
         return found
@@ -144,9 +145,10 @@ def _ligatures(found: list[Shaped], text: str) -> list[tuple[int, int]]:
     return [
         (start, stop)
         for start, stop in pairwise([*starts, len(text)])
-        if len(letters := _MARKS.sub("", text[start:stop])) > 1
-        and _ARABIC.fullmatch(letters)
-        and not _LAM_ALEF.fullmatch(letters)
+        if stop - start > 1
+        and len(letters := re.sub(_MARKS, "", text[start:stop])) > 1
+        and re.fullmatch(_ARABIC, letters)
+        and not re.fullmatch(_LAM_ALEF, letters)
     ]
 
 

@@ -35,8 +35,7 @@ _NEVER = (  # classes, and those that no line may begin with behind them
     ("ALN", "("), (")", "ALN"),  # LB30
 )  # fmt: skip
 _GLUE_AFTER = " bh-"  # LB12a: behind these a line may end before a character that glues
-_CONTEXTS = re.compile(
-    r"""(?: [(o][ ](?=.)                                 # LB14
+_CONTEXTS = r"""(?: [(o][ ](?=.)                                 # LB14
           | (?:^|[ (o"<>g])<[ ]?(?=.)                    # LB15a
           | [ ](?=>(?:[ g)\]c"<>!x,/]|$))                # LB15b
           | [ ](?=,(?!N))                                # LB15c, 15d
@@ -44,9 +43,7 @@ _CONTEXTS = re.compile(
           | (?:^|[ g])[-h](?=A)                       # LB20a
           | L[-bh](?=[^L])                               # LB21a
           | N[/,]*(?=[N$%]) | N[/,]*[)\]c](?=[$%])       # LB25
-          | [$%](?=[(o],?N) )""",
-    re.VERBOSE,
-)
+          | [$%](?=[(o],?N) )"""
 
 
 def _pairs() -> frozenset[str]:
@@ -85,7 +82,7 @@ def _possible(kinds: str) -> list[int]:
     found = list(compress(range(1, len(kinds)), map(_PAIRS.__contains__, pairs)))
     if not _NEEDS_CONTEXT.search(kinds):
         return found
-    never = {match.end() for match in _CONTEXTS.finditer(kinds)}
+    never = {match.end() for match in re.finditer(_CONTEXTS, kinds, re.VERBOSE)}
     return [at for at in found if at not in never and _may_part(kinds, at)]
 
 
