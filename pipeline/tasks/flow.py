@@ -18,7 +18,8 @@ from ..exports.export import Export, Failure, State
 from ..exports.waves import Wave
 from ..services import Message, Services
 from . import assemble, deliver, measure, plan, render, wave
-from .outcomes import Again, Done, Missing, Next, NotWanted, Outcome
+from .outcomes import Again, Done, Missing, Next, NotWanted, Outcome, Partly
+from .parts import missing_parts
 from .records import OBSERVERS, StepRecord, count_end, peak
 from .retry import Fail, Retry, RetryPolicy, kind, named
 from .sending import begin, chunks, ranges, send, width
@@ -48,9 +49,10 @@ def after(step: str, outcome: Outcome, width: int) -> list[Message]:
             return chunks(export, range(export.chunks), width)
         case "plan", Missing(export, missing):
             return ranges(export, missing, width)
-        case "wave", Next(export, following, missing):
+        case "wave", Next(export, following, missing, paginate):
             begun = "measure" if export.state is State.PLANNING else "render"
-            return [Message(begun, export.id, missing, following, export.owner)]
+            sent = Message(begun, export.id, missing, following, export.owner)
+            return [sent, Message("plan", export.id)] if paginate else [sent]
         case "wave", Done(export):
             return [Message("plan" if export.state is State.PLANNING else "assemble", export.id)]
         case "assemble", Missing(export, missing):
@@ -69,6 +71,9 @@ def take(
     try:
         outcome = perform(STEPS[step], services, export_id, part, stopping or threading.Event())
         messages = after(step, outcome, width(services))
+        # The message behind the last range may have come while this process still had the lease.
+        if isinstance(outcome, Partly) and not missing_parts(services, outcome.export):
+            messages = [Message(step, export_id)]
         if step == "plan":
             begin(services, messages)
         else:  # as many as were done: the number of messages stays
@@ -172,7 +177,7 @@ def _end(
 
 def _document(services: Services, export_id: str, outcome: Outcome | Retry | Fail) -> str:
     """Returns the document of an export; empty when nothing was done, or the bucket is down."""
-    if isinstance(outcome, Done | Missing | Next):
+    if isinstance(outcome, Done | Missing | Partly | Next):
         return outcome.export.document
     if isinstance(outcome, NotWanted) or (isinstance(outcome, Retry) and isinstance(outcome.error, StoreDown)):
         return ""
@@ -198,6 +203,8 @@ def _words(outcome: Outcome | Retry | Fail) -> tuple[str, int]:
             return "done", 0
         case Again(_, pages):
             return "again", pages
+        case Partly():
+            return "partly", 0
         case Missing():
             return "missing", 0
         case NotWanted():
@@ -209,7 +216,7 @@ def _words(outcome: Outcome | Retry | Fail) -> tuple[str, int]:
 
 def _reason(outcome: Outcome | Retry | Fail) -> str:
     match outcome:
-        case Again(reason) | NotWanted(reason):
+        case Again(reason) | Partly(_, reason) | NotWanted(reason):
             return reason
         case Missing(_, chunks):
             return f"{len(chunks)} parts are missing and come first"

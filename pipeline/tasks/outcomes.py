@@ -34,12 +34,21 @@ class Missing:
 
 
 @dataclass(frozen=True)
+class Partly:
+    """What is there is done and stored. Other messages bring the rest, then the step comes back."""
+
+    export: Export
+    reason: str
+
+
+@dataclass(frozen=True)
 class Next:
-    """A wave is done: these chunks are sent next."""
+    """A wave is done: these chunks are sent next. `paginate`: pages can be found of what is measured so far."""
 
     export: Export
     wave: Wave
     chunks: tuple[int, ...]
+    paginate: bool = False
 
 
 @dataclass(frozen=True)
@@ -49,4 +58,4 @@ class NotWanted:
     reason: str
 
 
-Outcome = Done | Again | Next | Missing | NotWanted
+Outcome = Done | Again | Partly | Next | Missing | NotWanted

@@ -19,9 +19,10 @@ from ..exports.repository import listing_key
 from ..services import Services
 from .freeze import pieces
 from .hold import note_begin, read_by_key
-from .outcomes import Again, Done, Missing, NotWanted, Outcome
+from .outcomes import Again, Done, Missing, NotWanted, Outcome, Partly
 from .paginate import Pagination
 from .parts import missing_parts
+from .sending import LARGE
 from .step import INTERRUPTIONS, Signal, Work, lease_name
 
 log = logging.getLogger(__name__)
@@ -30,7 +31,8 @@ log = logging.getLogger(__name__)
 def body(work: Work) -> Outcome:
     """Make and store the plan. The chunks are rendered next.
 
-    A large listing is stored as lines and measured first, by other messages; then this step comes back.
+    A large listing is stored as lines and measured first, by other messages; then this step comes back. Of one
+    that is measured in waves it also comes in between, and finds the pages of what is measured so far.
     """
     if work.advance(State.PLANNING, started_at=time.time()).state is not State.PLANNING:
         return NotWanted(f"the export is {work.export.state}")
@@ -41,10 +43,13 @@ def body(work: Work) -> Outcome:
         job, ranges = _divided(work.services, work.export, partial(_watched, work))
         if ranges is None:
             return _planned(work, _plan_at_once(work.services, work.export, job))
-    found = work.services.measures.found(work.export.id)
-    if missing := ranges.missing(found):
-        return _missing(work, missing)
-    return _paginate(work, Pagination(work.services, work.export, job, ranges, found))
+    pagination = Pagination(work.services, work.export, job, ranges)
+    if (outcome := _paginate(work, pagination)) is not None:
+        return outcome
+    missing = pagination.missing
+    if len(missing) < ranges.count > LARGE:  # the other waves are sent one after the other
+        return Partly(work.export, f"{pagination.at:,} bytes are done, {len(missing)} ranges are not measured")
+    return _missing(work, missing)
 
 
 def _missing(work: Work, missing: Sequence[int]) -> Outcome:
@@ -65,12 +70,13 @@ def _unfrozen(services: Services, export: Export) -> list[int]:
     return missing_parts(services, export)
 
 
-def _paginate(work: Work, pagination: Pagination) -> Outcome:
-    """Find the pages. When time is short, what was found is stored, and the same message goes on."""
+def _paginate(work: Work, pagination: Pagination) -> Outcome | None:
+    """Find the pages; None when ranges are missing. When time is short, what was found is stored, and the same
+    message goes on."""
     with work.attempt(f"What is behind byte {pagination.at:,} of the listing", f"plan {pagination.at}"):
         if not pagination.run(lambda: work.checkpoint(lambda: None) is Signal.GO_ON):
             return NotWanted("the export is over") if work.unwanted else Again(f"{pagination.at:,} bytes are done")
-        return _planned(work, pagination.plan())
+        return _planned(work, pagination.plan()) if pagination.ended else None
 
 
 def _planned(work: Work, made: Plan) -> Outcome:
@@ -150,6 +156,6 @@ def _make_again(services: Services, export: Export) -> Plan:
     job, ranges = _divided(services, export)
     if ranges is None:
         return _plan_at_once(services, export, job)
-    pagination = Pagination(services, export, job, ranges, services.measures.found(export.id))
-    pagination.run(lambda: True)
+    pagination = Pagination(services, export, job, ranges)
+    pagination.run(lambda: True, alone=True)
     return pagination.plan()

@@ -31,7 +31,7 @@ class StepRecord:
     export: str
     step: str
     chunk: int | None
-    outcome: str  # done, again, missing, not wanted, retry, failed
+    outcome: str  # done, again, partly, missing, not wanted, retry, failed
     pages: int
     ms: int
     peak_mb: int
@@ -74,7 +74,7 @@ def count_record(services: Services, record: StepRecord) -> None:
 
 def note_record(services: Services, record: StepRecord) -> None:
     """Note what the log of an export shows beyond the pages that were drawn. Nothing is noted without Redis."""
-    if record.outcome == "not wanted" or (record.outcome == "done" and record.step != "plan"):
+    if record.outcome in ("not wanted", "partly") or (record.outcome == "done" and record.step != "plan"):
         return
     event = Event(
         time.time(), record.step, record.outcome, record.pages, record.ms / 1000, record.chunk, this_process(),

@@ -28,8 +28,10 @@ def body(work: Work) -> Outcome:
     missing = _missing(s, export)
     if not missing:
         return Done(export)
-    sent = next_wave(missing, work.part)
-    return Next(export, *sent) if sent else NotWanted("the last chunks are under way")
+    paginate = export.state is State.PLANNING and s.measures.ranges(export.id) is not None
+    if sent := next_wave(missing, work.part):
+        return Next(export, *sent, paginate)
+    return Done(export) if paginate else NotWanted("the last chunks are under way")
 
 
 def _missing(s: Services, export: Export) -> Sequence[int]:

@@ -199,7 +199,7 @@ def test_a_wave_of_ranges_follows_another(stage: Stage, monkeypatch: pytest.Monk
         steps.measure(stage.s, export_id, number)
     stage.queue.sent.clear()
     flow.take(stage.s, "wave", export_id, Wave(0, 16))
-    assert [message[:3] for message in stage.queue.sent] == [("measure", export_id, "32")]
+    assert [message[:3] for message in stage.queue.sent] == [("measure", export_id, "32"), ("plan", export_id)]
     for number in missing.chunks[16:]:
         steps.measure(stage.s, export_id, number)
     stage.queue.sent.clear()

@@ -9,7 +9,7 @@ from pipeline.exports.ids import new_id
 from pipeline.exports.waves import Wave
 from pipeline.services import Message
 from pipeline.tasks.flow import STEPS, after
-from pipeline.tasks.outcomes import Again, Done, Missing, Next, NotWanted, Outcome
+from pipeline.tasks.outcomes import Again, Done, Missing, Next, NotWanted, Outcome, Partly
 from pipeline.tasks.sending import LARGE, chunks
 
 ID = new_id()
@@ -44,6 +44,7 @@ NOTHING: list[Message] = []
             ],
         ),
         ("measure", DONE, NOTHING),  # the plan follows from the chord of all ranges
+        ("plan", Partly(PLANNED, "2 ranges are not measured"), NOTHING),
         ("plan", NOT_WANTED, NOTHING),
         ("render", DONE, NOTHING),  # the assembly follows from the chord of all chunks
         ("wave", DONE, [Message("assemble", ID)]),
@@ -51,6 +52,11 @@ NOTHING: list[Message] = []
         ("wave", Next(BIG, Wave(2, 16), (32, 35)), [Message("render", BIG.id, (32, 35), Wave(2, 16), "shop")]),
         ("wave", Done(PLANNED), [Message("plan", ID)]),
         ("wave", Next(PLANNED, Wave(2, 16), (32,)), [Message("measure", ID, (32,), Wave(2, 16), "shop")]),
+        (
+            "wave",
+            Next(PLANNED, Wave(2, 16), (32,), paginate=True),
+            [Message("measure", ID, (32,), Wave(2, 16), "shop"), Message("plan", ID)],
+        ),
         ("wave", NOT_WANTED, NOTHING),
         ("render", AGAIN, NOTHING),
         ("render", MISSING, NOTHING),
