@@ -78,12 +78,12 @@ class TablePen:
             self._bands.draw(page, band, edge)
             if self._bookmarks and band.kind == "heading" and not band.continued:
                 page.bookmark(band.words, band.level + 1, edge)
-        texts = page_rows.columns
-        if page_rows.broken:
+        texts = page_rows.texts
+        if any(texts.broken):
             edges = [edge for run in geometry.runs for edge in run.edges[:-1]][1:]
-            page.write(*self._cells.draw(texts, page_rows.broken, edges))
+            page.write(*self._cells.draw(texts, edges))
         else:
-            self._write_columns(page, texts, geometry)
+            self._write_columns(page, texts.columns, geometry)
 
     def _write_columns(self, page: Page, texts: Sequence[Sequence[str]], geometry: PageGeometry) -> None:
         shown = map(partial(self._whole_column, geometry), self._layout.places, texts, self._spelled(texts))
@@ -145,7 +145,7 @@ class TablePen:
 
     def _geometry(self, first: bool, page_rows: PageRows) -> PageGeometry:
         """Returns the geometry of a page. Pages of one-line rows with equal bands share it."""
-        if page_rows.broken:
+        if any(page_rows.texts.broken):
             return self._built(first, page_rows)
         key = first, page_rows.count, tuple([(band.before, band.kind, band.level) for band in page_rows.bands])
         if key not in self._geometries:
@@ -196,7 +196,7 @@ class Steps(dict[float, bytes]):
 
 def place_rows(layout: Layout, top: float, page_rows: PageRows) -> tuple[list[RowRun], list[float]]:
     """Returns the runs of rows of a page, and the upper edges of the bands between them."""
-    heights = [layout.row_height(), *map(layout.row_height, page_rows.lines)]
+    heights = [layout.row_height(), *map(layout.row_height, page_rows.texts.lines)]
     runs, tops, at = [], [], 0
     for band in page_rows.bands:
         if band.before + 1 > at:

@@ -19,7 +19,8 @@ from unicodedata import is_normalized
 from .csv_rows import whole_row
 from .fits import SLACK, CellTexts, fitting, run
 from .layout import Layout
-from .read_rows import BATCH, Batch, BatchReader
+from .read_rows import Batch, BatchReader
+from .row_texts import BATCH
 from .rows import InputFormat
 from .setup import TableSetup
 
@@ -90,7 +91,7 @@ class FastRows:
             return False  # reading it again raises the error, with its place
         if row is None or len(row) != len(self._format.fields):
             return False
-        return not self._texts.odd_cells(self._texts.columns([row]))
+        return self._texts.has_one_line(row)
 
     def _read(self, stretch: int) -> Iterator[Batch]:
         """Reads the next `stretch` batches."""

@@ -16,12 +16,14 @@ from hypothesis import strategies as st
 from pipeline import documents
 from pipeline.documents.inputs.folder import FolderInputs
 from pipeline.documents.table import Table, fast_rows
+from pipeline.documents.table.broken_cells import broken_cell
 from pipeline.documents.table.detect import detect
 from pipeline.documents.table.fast_rows import FastRows
 from pipeline.documents.table.fits import fitting
 from pipeline.documents.table.lines import BadLine
 from pipeline.documents.table.params import Column, TableParams
-from pipeline.documents.table.read_rows import BATCH, Batch, BatchReader
+from pipeline.documents.table.read_rows import Batch, BatchReader
+from pipeline.documents.table.row_texts import BATCH
 from pipeline.documents.table.rows import InputFormat, RowReader
 from pipeline.documents.table.setup import TableSetup, measure_columns, table_setup
 from pipeline.errors import InvalidRequest
@@ -185,7 +187,8 @@ def test_a_text_proved_to_fit_has_one_line_when_measured(size: float, width: flo
     layout = replace(look.layout, size=size, places=(replace(look.layout.places[0], width=width),))
     row = ["m" * most]
     texts = replace(look.texts, layout=layout)
-    assert texts.odd_cells(texts.columns([row])) or max(map(len, texts.lines(row))) == 1
+    cell = broken_cell(row[0], layout.places[0].inside, layout, formatted=False)
+    assert not texts.has_one_line(row) or len(cell.lines) == 1
 
 
 def test_names_with_few_wide_letters_are_proved_to_fit_and_no_wider_text_is() -> None:
