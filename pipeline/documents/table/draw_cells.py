@@ -13,6 +13,8 @@ from .layout import LEADING, Layout
 from .row_texts import RowTexts
 
 T = TypeVar("T")
+CellLines = Sequence[Sequence[str]]
+"""The lines of each cell of a column."""
 Starts = Callable[[PlacedColumn, Sequence[str]], Sequence[float]]
 """Returns where texts of the table's font size begin."""
 MAX_HEADS = 10_000
@@ -36,19 +38,18 @@ class CellPen:
         `edges` are the upper ones of the rows.
         """
         cells = list(map(_lines, texts.columns, texts.broken))
-        sizes = list(map(self._sizes, texts.broken, cells))
-        heads = map(self._column_heads, self._layout.places, cells, sizes)
+        heads = map(self._column_heads, self._layout.places, cells, texts.broken)
         levels = list(self._levels(texts.lines, edges))
         firsts = [level[:1] for level in levels]
         ys = [
-            [level[: len(lines)] for level, lines in zip(levels, column, strict=True)] if some else firsts
-            for column, some in zip(cells, sizes, strict=True)
+            [level[: len(some)] for level, some in zip(levels, column, strict=True)] if broken else firsts
+            for column, broken in zip(cells, texts.broken, strict=True)
         ]
         lines = _row_after_row(cells)
         spelled = self._layout.face.spell_all(lines)
         if None in spelled:
-            all_sizes = _row_after_row(each or [[self._layout.size]] * len(edges) for each in sizes)
-            spelled, before, behind = list(map(self._shown, lines, spelled, all_sizes)), b" Td", b" ET\n"
+            sizes = _row_after_row(map(self._sizes, cells, texts.broken))
+            spelled, before, behind = list(map(self._shown, lines, spelled, sizes)), b" Td", b" ET\n"
         else:
             before, behind = b" Td(", b")Tj ET\n"
         return _joined(_row_after_row(heads), _row_after_row(ys), before, spelled, behind), lines
@@ -56,22 +57,30 @@ class CellPen:
     def _shown(self, text: str, glyphs: bytes | None, size: float) -> bytes:
         return self._layout.face.show_others(text, size) if glyphs is None else b"(%b)Tj" % glyphs
 
-    def _sizes(self, broken: BrokenColumn, cells: Sequence[Sequence[str]]) -> list[list[float]]:
-        """Returns the font size of each line of each cell of a column; nothing if no cell is broken."""
+    def _sizes(self, cells: CellLines, broken: BrokenColumn) -> Iterable[Sequence[float]]:
+        """Returns the font size of each line of each cell of a column."""
         usual = self._layout.size
-        return [[cell.size if cell else usual] * len(lines) for cell, lines in zip(broken, cells, strict=False)]
+        if not broken:
+            return repeat([usual], len(cells))
+        return [[cell.size if cell else usual] * len(lines) for cell, lines in zip(broken, cells, strict=True)]
 
     def _column_heads(
-        self, place: PlacedColumn, cells: Sequence[Sequence[str]], sizes: Sequence[Sequence[float]]
+        self, place: PlacedColumn, cells: CellLines, broken: BrokenColumn
     ) -> Iterable[Sequence[bytes]]:
         """Returns the operators before the height of each line of each cell of a column."""
-        if place.align == "left" and not sizes:
-            return repeat([self._heads[self._layout.size, place.left]], len(cells))
+        heads, usual = self._heads, self._layout.size
+        if place.align == "left":
+            head = heads[usual, place.left]
+            if not broken:
+                return repeat([head], len(cells))
+            each = [heads[cell.size, place.left] if cell else head for cell in broken]
+            return [[one] * len(lines) for one, lines in zip(each, cells, strict=True)]
         lines = list(chain.from_iterable(cells))
-        each = list(chain.from_iterable(sizes)) or [self._layout.size] * len(lines)
-        xs = repeat(place.left) if place.align == "left" else self._aligned(place, lines, each)
-        heads = map(self._heads.__getitem__, zip(each, xs, strict=False))
-        return [list(islice(heads, len(some))) for some in cells]
+        if not broken:
+            return zip(map(heads.__getitem__, zip(repeat(usual), self._starts(place, lines), strict=False)))
+        sizes = list(chain.from_iterable(self._sizes(cells, broken)))
+        found = map(heads.__getitem__, zip(sizes, self._aligned(place, lines, sizes), strict=True))
+        return [list(islice(found, len(some))) for some in cells]
 
     def _aligned(self, place: PlacedColumn, lines: Sequence[str], sizes: Sequence[float]) -> Iterator[float]:
         """Where lines begin that are not at the left."""
@@ -107,9 +116,9 @@ class Heads(dict[tuple[float, float], bytes]):
         return head
 
 
-def _lines(column: Sequence[str], broken: BrokenColumn) -> list[list[str]]:
+def _lines(column: Sequence[str], broken: BrokenColumn) -> CellLines:
     """Returns the lines of each cell of a column."""
-    texts = [[text.strip(" ")] for text in column]
+    texts = list(zip([text.strip(" ") for text in column]))
     return [cell.lines if cell else text for cell, text in zip(broken, texts, strict=True)] if broken else texts
 
 

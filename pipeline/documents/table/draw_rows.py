@@ -68,6 +68,10 @@ class TablePen:
         self._geometries: dict[object, PageGeometry] = {}
         self._begin = b"/F1 %s Tf %s TL" % (number(layout.size), number(layout.row_height()))
         self._cells = CellPen(layout, self._begin, self._starts)
+        xs = [*(place.x for place in layout.places), layout.right]
+        self._line = b"%s w %s" % (number(HAIRLINE), stroke(layout.look.line))
+        self._across = b"%.2f %%.2f m %.2f %%.2f l\n" % (xs[0], xs[-1])
+        self._down = b"\n".join([b"%.2f %%.2f m %.2f %%.2f l" % (x, x) for x in xs])
 
     def draw(self, page: Page, first: bool, page_rows: PageRows) -> None:
         """Draw what stands above the rows, the rows, and the bands between them."""
@@ -172,14 +176,13 @@ class TablePen:
         if look.stripes:
             parts.append(fill(look.stripe))
             parts += [bar(left, right, *pair) for run in runs for pair in run.shaded]
-        parts.append(b"%s w %s" % (number(HAIRLINE), stroke(look.line)))
+        parts.append(self._line)
         if look.rules != "none":
-            ends = b"%.2f" % left, b"%.2f" % right
-            ys = [b"%.2f" % y for run in runs for y in run.edges][look.rules == "rows" :]
-            parts += [b"%s %b m %s %b l" % (ends[0], y, ends[1], y) for y in ys]
+            ys = [y for run in runs for y in run.edges][look.rules == "rows" :]
+            parts.append((self._across * len(ys) % tuple([y for y in ys for _ in "ml"]))[:-1])
         if look.rules == "grid":
-            xs = [*(place.x for place in layout.places), right]
-            parts += [b"%.2f %.2f m %.2f %.2f l" % (x, run.edges[0], x, run.edges[-1]) for run in runs for x in xs]
+            columns = len(layout.places) + 1
+            parts += [self._down % ((run.edges[0], run.edges[-1]) * columns) for run in runs]
         parts.append(b"S %s" % self._head.rule(runs[0].edges[1]))
         return b"\n".join([*parts, b"Q"])
 

@@ -154,9 +154,11 @@ def test_carriage_returns_are_not_decoded_again_for_each_batch() -> None:
 
 
 def batches_read(data: bytes, format: InputFormat, look: TableSetup) -> list[int]:
-    """The numbers of the batches that were read; the others were skimmed."""
+    """The numbers of the batches that were read behind the first; the others were skimmed."""
     found = FastRows(blocks(data[format.begin :], 999), format.begin, format, look)
-    return [number for number, batch in enumerate(found) if batch.heights is not fast_rows.ONE_LINE]
+    first, *read = [number for number, batch in enumerate(found) if batch.heights is not fast_rows.ONE_LINE]
+    assert first == 0
+    return read
 
 
 def test_only_batches_with_rows_of_several_lines_are_read() -> None:
@@ -165,6 +167,14 @@ def test_only_batches_with_rows_of_several_lines_are_read() -> None:
     format, look = seen(data, 3)
     first, batches = 41 * 30 // BATCH, -(-(41 * 30 + 1001) // BATCH)
     assert batches_read(data, format, look) == [*range(first, first + fast_rows.FIRST_STRETCH), batches - 1]
+
+
+def test_the_expression_is_not_compiled_for_rows_that_wrap() -> None:
+    data = b"a\n" + b"%s\n" % (b"1 " * 50) * 5000
+    format, look = seen(data, 1)
+    found = FastRows(blocks(data[format.begin :], 999), format.begin, format, look)
+    assert sum(len(batch.lengths) for batch in found) == 5000
+    assert "_plain" not in vars(found)
 
 
 def test_what_is_held_does_not_grow_with_the_input() -> None:
