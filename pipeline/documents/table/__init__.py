@@ -158,7 +158,7 @@ def _page_jobs(
     first = max(0, chunk.first_page - plan.front)
     pen = TablePen(setup, logo, not params.bookmark_every and plan.groups <= MAX_BOOKMARKS)
     pages = paginate(
-        reader, setup.layout, setup.paginator, first, setup.state(chunk.state), setup.state(chunk.after)
+        reader, setup.texts, setup.paginator, first, setup.state(chunk.state), setup.state(chunk.after)
     )
     for number, page_rows in enumerate(pages, first):
         yield PageJob(page_rows.count, partial(pen.draw, first=number == 0, page_rows=page_rows))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from enum import Enum
+from itertools import compress
 from typing import NamedTuple
 
-from ...pdf.fonts.line_breaking import DIGIT, LONGEST_NUMBER, NUMBER, is_cut, numbers_in
+from ...pdf.fonts.line_breaking import DIGIT, LONGEST_NUMBER, NUMBER, WORDS, is_cut, numbers_in
 from .layout import HASHES, Layout, size_that_fits, smallest_print
 
 GLUE = "\u00a0"  # a space at which no line ends; `printable` leaves none
@@ -34,6 +36,10 @@ class Cell(NamedTuple):
     fault: Fault = Fault.NONE
 
 
+BrokenColumn = Sequence[Cell | None]
+"""The cells of a column that are drawn otherwise than as they are on one line; None for any other, () for none."""
+
+
 def broken_cell(text: str, room: float, layout: Layout, formatted: bool) -> Cell:
     """Returns a cell in lines that fit `room` points. All of a `formatted` cell is one value."""
     face, size = layout.face, layout.size
@@ -53,6 +59,29 @@ def broken_cell(text: str, room: float, layout: Layout, formatted: bool) -> Cell
         return found[0].replace(" ", GLUE) if whole else found[0]
 
     return _wrapped(re.sub(THOUSANDS, glued, text), room, layout)
+
+
+def broken_words(texts: Sequence[str], room: float, layout: Layout) -> list[Cell | None]:
+    """Returns what `broken_cell` does for texts that are wider than `room` points, all broken in one pass.
+
+    None for a text that is more than words with single spaces between them.
+    """
+    face, size = layout.face, layout.size
+    simple = [WORDS.fullmatch(text) is not None and _keeps_size(text, room, layout) for text in texts]
+    lines = face.wrap_words(list(compress(texts, simple)), size, room, layout.max_lines)
+    found = iter([Cell(each, size) if each else None for each in lines])
+    return [next(found) if each else None for each in simple]
+
+
+def _keeps_size(text: str, room: float, layout: Layout) -> bool:
+    """True if the numbers in a text change neither its spaces nor its font size."""
+    if not DIGIT.search(text):
+        return True
+    if THOUSANDS.search(text) or (len(text) <= LONGEST_NUMBER and VALUE.fullmatch(text)):
+        return False
+    face, size = layout.face, layout.size
+    widest = max((face.width(found[0], size) for found in numbers_in(text)), default=0.0)
+    return not widest or size * room / widest * SLACK >= size
 
 
 def _wrapped(text: str, room: float, layout: Layout) -> Cell:

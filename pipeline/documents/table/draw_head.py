@@ -6,6 +6,7 @@ from ...pdf.fonts.usage import FontUsage
 from ...pdf.objects import number
 from ...pdf.page import Page
 from .columns import SHARES
+from .layout import Layout
 from .logo import Logo
 from .setup import TableSetup
 from .style import fill, stroke
@@ -22,6 +23,7 @@ class HeadPen:
         self._layout = layout = setup.layout
         left, right, top = layout.margin, layout.width - layout.margin, layout.height - layout.margin
         self._logo = logo
+        self._rule = b"" if layout.look.filled else _rule(layout)
         self._usage = FontUsage()
         self._missing = self._usage.add(layout.titles, layout.faces.bold)
         self._first = self._titles(layout.top(0))
@@ -64,10 +66,10 @@ class HeadPen:
 
     def rule(self, bottom: float) -> bytes:
         """Returns the operators for the line below the column titles."""
-        layout, look = self._layout, self._layout.look
-        if look.filled:
-            return b""
-        left, right = layout.places[0].x, layout.right
-        return b"%s w %s %.2f %.2f m %.2f %.2f l S" % (
-            number(RULE), stroke(look.ink), left, bottom, right, bottom,
-        )  # fmt: skip
+        return self._rule % (bottom, bottom) if self._rule else b""
+
+
+def _rule(layout: Layout) -> bytes:
+    """Returns the operators for a line as wide as the table, for two equal heights."""
+    left, right = layout.places[0].x, layout.right
+    return b"%s w %s %.2f %%.2f m %.2f %%.2f l S" % (number(RULE), stroke(layout.look.ink), left, right)

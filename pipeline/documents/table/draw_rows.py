@@ -67,6 +67,10 @@ class TablePen:
         self._geometries: dict[object, PageGeometry] = {}
         self._begin = b"/F1 %s Tf %s TL" % (number(layout.size), number(layout.row_height()))
         self._cells = CellPen(layout, self._begin, self._starts)
+        xs = [*(place.x for place in layout.places), layout.right]
+        self._line = b"%s w %s" % (number(HAIRLINE), stroke(layout.look.line))
+        self._across = b"%.2f %%.2f m %.2f %%.2f l\n" % (xs[0], xs[-1])
+        self._down = b"\n".join([b"%.2f %%.2f m %.2f %%.2f l" % (x, x) for x in xs])
 
     def draw(self, page: Page, first: bool, page_rows: PageRows) -> None:
         """Draw what stands above the rows, the rows, and the bands between them."""
@@ -77,12 +81,12 @@ class TablePen:
             self._bands.draw(page, band, edge)
             if self._bookmarks and band.kind == "heading" and not band.continued:
                 page.bookmark(band.words, band.level + 1, edge)
-        texts = page_rows.columns
-        if page_rows.broken:
+        texts = page_rows.texts
+        if any(texts.broken):
             edges = [edge for run in geometry.runs for edge in run.edges[:-1]][1:]
-            page.write(*self._cells.draw(texts, page_rows.broken, edges))
+            page.write(*self._cells.draw(texts, edges))
         else:
-            self._write_columns(page, texts, geometry)
+            self._write_columns(page, texts.columns, geometry)
 
     def _write_columns(self, page: Page, texts: Sequence[Sequence[str]], geometry: PageGeometry) -> None:
         shown = map(partial(self._whole_column, geometry), self._layout.places, texts, self._spelled(texts))
@@ -144,7 +148,7 @@ class TablePen:
 
     def _geometry(self, first: bool, page_rows: PageRows) -> PageGeometry:
         """Returns the geometry of a page. Pages of one-line rows with equal bands share it."""
-        if page_rows.broken:
+        if any(page_rows.texts.broken):
             return self._built(first, page_rows)
         key = first, page_rows.count, tuple([(band.before, band.kind, band.level) for band in page_rows.bands])
         if key not in self._geometries:
@@ -171,14 +175,13 @@ class TablePen:
         if look.stripes:
             parts.append(fill(look.stripe))
             parts += [bar(left, right, *pair) for run in runs for pair in run.shaded]
-        parts.append(b"%s w %s" % (number(HAIRLINE), stroke(look.line)))
+        parts.append(self._line)
         if look.rules != "none":
-            ends = b"%.2f" % left, b"%.2f" % right
-            ys = [b"%.2f" % y for run in runs for y in run.edges][look.rules == "rows" :]
-            parts += [b"%s %b m %s %b l" % (ends[0], y, ends[1], y) for y in ys]
+            ys = [y for run in runs for y in run.edges][look.rules == "rows" :]
+            parts.append((self._across * len(ys) % tuple([y for y in ys for _ in "ml"]))[:-1])
         if look.rules == "grid":
-            xs = [*(place.x for place in layout.places), right]
-            parts += [b"%.2f %.2f m %.2f %.2f l" % (x, run.edges[0], x, run.edges[-1]) for run in runs for x in xs]
+            columns = len(layout.places) + 1
+            parts += [self._down % ((run.edges[0], run.edges[-1]) * columns) for run in runs]
         parts.append(b"S %s" % self._head.rule(runs[0].edges[1]))
         return b"\n".join([*parts, b"Q"])
 
@@ -195,7 +198,7 @@ class Steps(dict[float, bytes]):
 
 def place_rows(layout: Layout, top: float, page_rows: PageRows) -> tuple[list[RowRun], list[float]]:
     """Returns the runs of rows of a page, and the upper edges of the bands between them."""
-    heights = [layout.row_height(), *map(layout.row_height, page_rows.lines)]
+    heights = [layout.row_height(), *map(layout.row_height, page_rows.texts.lines)]
     runs, tops, at = [], [], 0
     for band in page_rows.bands:
         if band.before + 1 > at:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
 from io import BytesIO
 from itertools import groupby
 from math import inf
@@ -19,7 +20,8 @@ from unicodedata import is_normalized
 from .csv_rows import whole_row
 from .fits import SLACK, CellTexts, fitting, run
 from .layout import Layout
-from .read_rows import BATCH, Batch, BatchReader
+from .read_rows import Batch, BatchReader
+from .row_texts import BATCH
 from .rows import InputFormat
 from .setup import TableSetup
 
@@ -41,16 +43,23 @@ class FastRows:
         self._texts: CellTexts = setup.texts
         self._data = b""
         self._start = self._at = start  # offsets: of the data, of the next row
-        self._plain = re.compile(b"(?:%s){0,%d}+" % (plain_row(format, setup.layout), BATCH))
 
     def __iter__(self) -> Iterator[Batch]:
-        more, stretch = True, FIRST_STRETCH
-        while more:
-            more, found = False, self._fast_batch()
+        stretch, wraps = 1, True  # one batch is read first: where rows wrap, the expression may never be needed
+        while True:
+            found, batch = None if wraps else self._fast_batch(), None
             for batch in [found] if found else self._read(stretch):
-                self._at, more = self._at + sum(batch.lengths), True
+                self._at += sum(batch.lengths)
                 yield batch
-            stretch = FIRST_STRETCH if found else 2 * stretch
+            if batch is None:
+                return
+            wraps = max(batch.heights) > 1
+            stretch = FIRST_STRETCH if found or stretch == 1 else 2 * stretch
+
+    @cached_property
+    def _plain(self) -> re.Pattern[bytes]:
+        """An expression for the rows of a batch. It is compiled in 8 ms."""
+        return re.compile(b"(?:%s){0,%d}+" % (plain_row(self._format, self._setup.layout), BATCH))
 
     def _grow(self) -> bool:
         """Drop the data before the next row and append a block. Returns False at the end of the input."""
@@ -90,7 +99,7 @@ class FastRows:
             return False  # reading it again raises the error, with its place
         if row is None or len(row) != len(self._format.fields):
             return False
-        return not self._texts.odd_cells(self._texts.columns([row]))
+        return self._texts.has_one_line(row)
 
     def _read(self, stretch: int) -> Iterator[Batch]:
         """Reads the next `stretch` batches."""

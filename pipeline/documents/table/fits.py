@@ -8,9 +8,9 @@ still fit.
 from __future__ import annotations
 
 import re
-from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence, Set
 from functools import cached_property, lru_cache
+from itertools import repeat
 from math import ceil, inf
 from unicodedata import is_normalized
 
@@ -18,7 +18,7 @@ import msgspec
 
 from ...pdf.fonts import FontChain
 from ...pdf.fonts.characters import printable, shown_as_is
-from .broken_cells import Cell, broken_cell
+from .broken_cells import BrokenColumn, Cell, broken_cell, broken_words
 from .cells import Cells
 from .csv_rows import Row
 from .layout import Layout, advances_of
@@ -47,16 +47,27 @@ class CellTexts(msgspec.Struct, frozen=True, dict=True):
             columns[i] = self._shown(i, columns[i])
         return columns
 
-    def odd_cells(self, columns: Sequence[Sequence[str]]) -> dict[int, list[int]]:
-        """Returns the cells that do not certainly have one line as they are: by row, the indexes of columns."""
-        odd: dict[int, list[int]] = defaultdict(list)
-        for i, column in enumerate(columns):
-            for row in self._odd_rows(column, i):
-                odd[row].append(i)
-        return odd
+    def has_one_line(self, row: Row) -> bool:
+        """True if all cells of a row certainly have one line as they are."""
+        return not any(self._odd_rows(column, i) for i, column in enumerate(self.columns([row])))
+
+    def broken(self, columns: Sequence[Sequence[str]]) -> list[BrokenColumn]:
+        """Returns the cells of each column that do not certainly have one line as they are."""
+        return [self._broken_column(column, i) for i, column in enumerate(columns)]
+
+    def _broken_column(self, column: Sequence[str], i: int) -> BrokenColumn:
+        odd = self._odd_rows(column, i)
+        if not odd:
+            return ()
+        texts, room = [column[row] for row in odd], self.layout.places[i].inside
+        words = repeat(None) if self.formatted[i] else broken_words(texts, room, self.layout)
+        cells: list[Cell | None] = [None] * len(column)
+        for row, text, cell in zip(odd, texts, words, strict=False):
+            cells[row] = cell or self._broken(text, i)
+        return cells
 
     @cached_property
-    def broken(self) -> Callable[[str, int], Cell]:
+    def _broken(self) -> Callable[[str, int], Cell]:
         """Returns the text of a cell in lines, given the index of its column."""
         layout = self.layout  # not `self`, which keeps this: a cycle would stay in memory long after the step
         formatted = [each is not None for each in self.formatted]
@@ -67,11 +78,8 @@ class CellTexts(msgspec.Struct, frozen=True, dict=True):
 
         return broken
 
-    def lines(self, row: Row) -> list[Cell]:
-        """Returns each cell of a row in lines."""
-        return [self.broken(column[0], i) for i, column in enumerate(self.columns([row]))]
-
     def _odd_rows(self, column: Sequence[str], i: int) -> list[int]:
+        """Returns the rows of a column whose cells do not certainly have one line as they are."""
         joined, shapes, known = "".join(column), column, self._fitting[i]
         if shown_as_is(joined):
             lines = "\n".join(column)

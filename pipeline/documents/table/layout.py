@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cached_property, lru_cache
 
 import msgspec
@@ -60,7 +61,15 @@ class Layout(msgspec.Struct, frozen=True, dict=True):
 
     def row_height(self, lines: int = 1) -> float:
         """Height of a row with this many lines of text."""
-        return self.size * (lines * LEADING + self.look.row_padding)
+        return _row_height(lines, self.size, self.look.row_padding)
+
+    def heights(self, lines: Iterable[int]) -> list[int]:
+        """Returns the heights of rows with these numbers of lines, in units."""
+        return list(map(self._heights.__getitem__, lines))
+
+    @cached_property
+    def _heights(self) -> RowHeights:
+        return RowHeights(self.size, self.look.row_padding)
 
     @property
     def ascent(self) -> float:
@@ -120,6 +129,23 @@ class Layout(msgspec.Struct, frozen=True, dict=True):
     def advances(self) -> dict[str, float]:
         """Width of each ASCII character, or a little more: beside other fonts' characters, widths are rounded."""
         return advances_of(self.face, self.size)
+
+
+def _row_height(lines: int, size: float, padding: float) -> float:
+    return size * (lines * LEADING + padding)
+
+
+class RowHeights(dict[int, int]):
+    """The height of a row in units, by how many lines it has."""
+
+    def __init__(self, size: float, padding: float) -> None:
+        super().__init__()
+        self._size = size
+        self._padding = padding
+
+    def __missing__(self, lines: int) -> int:
+        self[lines] = height = units(_row_height(lines, self._size, self._padding))
+        return height
 
 
 @lru_cache(8)  # each chunk has a layout of its own, mostly like the last one's

@@ -7,47 +7,32 @@ which reads all rows, and drawing, which begins anywhere, find the same pages.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import accumulate, count, islice, repeat, takewhile
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate, count, islice, takewhile
 from typing import Protocol
 
 import msgspec
 from msgspec.structs import replace
 
 from ...errors import InvalidRequest
-from .broken_cells import Cell
-from .csv_rows import Row
 from .fits import CellTexts
 from .groups import Band, Grouping, Kind, OpenGroups
 from .layout import Layout, units
+from .row_texts import BATCH, RowTexts, row_texts
 from .rows import RowReader
-
-Waiting = Sequence[tuple[Row, int]]  # rows that are not on a page yet, each with the offset behind it
-Broken = dict[int, dict[int, Cell]]  # cells of several lines and the like, by row and column
 
 
 class PageRows(msgspec.Struct, frozen=True):
-    """The rows of a page, the offset of the next row, and the groups that are open there.
+    """The rows of a page, the bands between them, and the groups that are open behind it."""
 
-    `columns` are the texts of all cells; they are drawn as they are, on one line, apart from the cells in `broken`.
-    `bands` stand between the rows; `rows` are the rows of the input.
-    """
-
-    count: int
-    behind: int
-    columns: Sequence[Sequence[str]]
-    broken: Broken
-    rows: Sequence[Row]
+    texts: RowTexts
     bands: Sequence[Band] = ()
     state: OpenGroups = ()
 
     @property
-    def lines(self) -> list[int]:
-        """How many lines each row has."""
-        lines = [1] * self.count
-        for row, cells in self.broken.items():
-            lines[row] = line_count(cells)
-        return lines
+    def count(self) -> int:
+        """How many rows there are."""
+        return len(self.texts)
 
 
 class Paginator(Protocol):
@@ -58,27 +43,29 @@ class Paginator(Protocol):
     def fitting(self, heights: Iterable[int], still_open: Sequence[int], page: int, state: OpenGroups) -> int:
         """Returns how many rows of these heights fit a page: at least one. `still_open`: see Grouping."""
 
-    def page_rows(self, waiting: Waiting, page: int, state: OpenGroups, last: int | None) -> PageRows:
+    def page_rows(self, waiting: RowTexts, page: int, state: OpenGroups, last: int | None) -> PageRows:
         """Returns the first page of the rows that wait. `last`: see Grouping.still_open."""
 
 
 def paginate(
-    reader: RowReader, layout: Layout, paginator: Paginator, first: int, state: OpenGroups, after: OpenGroups
+    reader: RowReader, texts: CellTexts, paginator: Paginator, first: int, state: OpenGroups, after: OpenGroups
 ) -> Iterator[PageRows]:
     """Yields page after page from number `first` on.
 
     `state` are the groups open before the first row, `after` those open behind the last one.
     """
-    waiting: list[tuple[Row, int]] = []
+    waiting = RowTexts([], [], [], [])
     for page in count(first):
-        wanted = layout.rows_on(page) + paginator.ahead
-        waiting += reader.take(wanted - len(waiting))
-        if not waiting:
+        wanted = texts.layout.rows_on(page) + paginator.ahead
+        if len(waiting) < wanted and (taken := reader.take(max(BATCH, wanted - len(waiting)))):
+            waiting = waiting.joined(row_texts([row for row, _ in taken], texts))
+        if not waiting.rows:
             return
-        page_rows = paginator.page_rows(waiting, page, state, None if len(waiting) == wanted else len(after) - 1)
+        last = None if len(waiting) >= wanted else len(after) - 1
+        page_rows = paginator.page_rows(waiting.part(0, wanted), page, state, last)
         yield page_rows
         state = page_rows.state
-        del waiting[: page_rows.count]
+        waiting = waiting.part(page_rows.count)
 
 
 class PlainPaginator:
@@ -87,20 +74,15 @@ class PlainPaginator:
     ahead = 0
 
     def __init__(self, texts: CellTexts) -> None:
-        self._texts = texts
+        self._layout = texts.layout
 
-    def page_rows(self, waiting: Waiting, page: int, state: OpenGroups, last: int | None) -> PageRows:  # noqa: ARG002  # of Paginator
-        rows = [row for row, _ in waiting]
-        columns = self._texts.columns(rows)
-        odd = self._texts.odd_cells(columns)
-        if not odd:
-            return PageRows(len(rows), waiting[-1][1], columns, {}, rows)
-        broken = Broken()
-        whole = self.fitting(break_rows(columns, odd, self._texts, broken), (), page, state)
-        return _page_rows(waiting, whole, columns, broken)
+    def page_rows(self, waiting: RowTexts, page: int, state: OpenGroups, last: int | None) -> PageRows:  # noqa: ARG002  # of Paginator
+        if not any(waiting.broken):
+            return PageRows(waiting)
+        return PageRows(waiting.part(0, self.fitting(self._layout.heights(waiting.lines), (), page, state)))
 
     def fitting(self, heights: Iterable[int], still_open: Sequence[int], page: int, state: OpenGroups) -> int:  # noqa: ARG002  # of Paginator
-        room = units(self._texts.layout.room(page))
+        room = units(self._layout.room(page))
         return max(1, len(list(takewhile(room.__ge__, accumulate(heights)))))
 
 
@@ -138,26 +120,20 @@ class GroupedPaginator:
     ahead = 1
 
     def __init__(self, texts: CellTexts, grouping: Grouping) -> None:
-        self._texts = texts
+        self._layout = texts.layout
         self._grouping = grouping
         self._heights = BandHeights(texts.layout, grouping)
         levels = grouping.levels
         self._breaks = [any(level.page_break for level in levels[stay:]) for stay in range(len(levels) + 1)]
 
-    def page_rows(self, waiting: Waiting, page: int, state: OpenGroups, last: int | None) -> PageRows:
-        layout = self._texts.layout
-        rows = [row for row, _ in waiting]
-        keys = self._grouping.keys(rows)
+    def page_rows(self, waiting: RowTexts, page: int, state: OpenGroups, last: int | None) -> PageRows:
+        keys = self._grouping.keys(waiting.rows)
         still_open = self._grouping.still_open(keys, last)
-        candidates = rows[: len(still_open)]
-        columns, broken = self._texts.columns(candidates), Broken()
-        odd = self._texts.odd_cells(columns)
-        row_height = units(layout.row_height())
-        heights = break_rows(columns, odd, self._texts, broken) if odd else repeat(row_height)
+        heights = self._layout.heights(waiting.lines[: len(still_open)])
         whole = self.fitting(heights, still_open, page, state)
-        added = self._grouping.added(rows)
+        added = self._grouping.added(waiting.rows)
         bands, behind = self._grouping.bands(state, still_open[:whole], keys.__getitem__, added)
-        return _page_rows(waiting, whole, columns, broken, bands, behind)
+        return PageRows(waiting.part(0, whole), bands, behind)
 
     def fitting(self, heights: Iterable[int], still_open: Sequence[int], page: int, state: OpenGroups) -> int:
         """Returns how many rows fit a page, at least one.
@@ -167,7 +143,7 @@ class GroupedPaginator:
         the page, so it is not taken off for every row.
         """
         above, below, carried = self._heights.above, self._heights.below, self._heights.carried
-        left = units(self._texts.layout.room(page)) - sum(
+        left = units(self._layout.room(page)) - sum(
             self._heights.of(band.kind, band.level) for band in self._grouping.continued(state)
         )
         if not self._grouping.levels:
@@ -206,42 +182,3 @@ def keep_band_room(layout: Layout, grouping: Grouping) -> Layout:
 def paginator_for(texts: CellTexts, grouping: Grouping) -> Paginator:
     """Returns what puts the rows of a table on pages."""
     return PlainPaginator(texts) if grouping.plain else GroupedPaginator(texts, grouping)
-
-
-def line_count(cells: Mapping[int, Cell]) -> int:
-    """Returns how many lines a row with these broken cells has."""
-    return max(1, *[len(cell.lines) for cell in cells.values()])
-
-
-def break_rows(
-    columns: Sequence[Sequence[str]], odd: Mapping[int, Sequence[int]], texts: CellTexts, into: Broken
-) -> Iterator[int]:
-    """Break the odd cells of row after row into lines, put them into `into`, and yield the height of each row."""
-    layout = texts.layout
-    height = units(layout.row_height())
-    for row in range(len(columns[0])):
-        if row not in odd:
-            yield height
-            continue
-        into[row] = {i: texts.broken(columns[i][row], i) for i in odd[row]}
-        yield units(layout.row_height(line_count(into[row])))
-
-
-def _page_rows(
-    waiting: Waiting,
-    whole: int,
-    columns: Sequence[Sequence[str]],
-    broken: Broken,
-    bands: Sequence[Band] = (),
-    state: OpenGroups = (),
-) -> PageRows:
-    """The first rows of those that wait."""
-    return PageRows(
-        whole,
-        waiting[whole - 1][1],
-        [column[:whole] for column in columns],
-        {row: cells for row, cells in broken.items() if row < whole},
-        [row for row, _ in waiting[:whole]],
-        bands,
-        state,
-    )

@@ -12,11 +12,9 @@ from .broken_cells import Fault
 from .csv_rows import Row
 from .decimal_points import unsure_cells
 from .groups import GroupKeys
-from .pagination import line_count
+from .row_texts import BATCH, row_texts
 from .rows import InputFormat, RowReader
 from .setup import TableSetup
-
-BATCH = 64  # rows that are measured together: a cell that is not plain makes all texts of its column slow
 
 
 class Batch(msgspec.Struct, frozen=True):
@@ -62,17 +60,15 @@ class BatchReader:
         self._note_points(rows)
         return Batch(lengths, heights, keys, numbers, list(self._noted))
 
-    def _heights(self, rows: Sequence[Row]) -> list[int]:
+    def _heights(self, rows: Sequence[Row]) -> Sequence[int]:
         """Returns how many lines each row has. Notes what is cut."""
-        texts, heights = self._setup.texts, [1] * len(rows)
-        columns = texts.columns(rows)
-        for row, odd in texts.odd_cells(columns).items():
-            cells = {i: texts.broken(columns[i][row], i) for i in odd}
-            heights[row] = line_count(cells)
-            for i, cell in cells.items():
-                if cell.fault is not Fault.NONE:
-                    self._noted.append((row, cell.fault.value.format(texts.layout.places[i].name)))
-        return heights
+        found, places = row_texts(rows, self._setup.texts), self._setup.layout.places
+        for place, column in zip(places, found.broken, strict=True):
+            faults = ((row, cell.fault) for row, cell in enumerate(column) if cell)
+            self._noted += [
+                (row, fault.value.format(place.name)) for row, fault in faults if fault is not Fault.NONE
+            ]
+        return found.lines
 
     def _note_failures(self, rows: Sequence[Row]) -> None:
         for column in self._setup.watched:

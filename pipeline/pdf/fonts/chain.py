@@ -15,7 +15,7 @@ from .glyph_run import Glyph, Line, Placed, SetRun, escaped, make_line, set_glyp
 from .line_breaking import largest_fitting, whole_letters
 from .shaping import COMPLEX, one_by_one, shaped, shaped_run
 from .spelling import Speller
-from .wrapping import LONG, Lines, wrapped
+from .wrapping import LONG, Lines, wrapped, wrapped_words
 
 LINES = 1024  # cached lines that are not plain, about 2 MB: a page of a table is measured, then drawn
 RUNS = 4096  # cached shaped runs of at most LONGEST_RUN characters, at most 2 kB each
@@ -154,6 +154,10 @@ class FontChain:
         Lines break as Unicode Standard Annex 14 says, and inside a word that is too long for a line.
         """
         return wrapped(self, text, size, width, lines)
+
+    def wrap_words(self, texts: Sequence[str], size: float, width: float, lines: int) -> list[Lines]:
+        """Return what `wrap` does for each of these texts that match WORDS; none where it takes more to tell."""
+        return wrapped_words(self, texts, size, width, lines)
 
     def fits(self, text: str, size: float, width: float) -> bool:
         """Return whether a text is at most `width` points wide.

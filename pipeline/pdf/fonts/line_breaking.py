@@ -16,8 +16,10 @@ NUMBER = re.compile(r"[^\w\s]{0,3}\d(?:[\d.,:/'’·_\-\u2212\u00a0]|T(?=\d)|[eE
 LONGEST_NUMBER = 60  # characters; a longer row of digits is broken like any word
 _MARKS = str.maketrans("", "", " \u200e\u200f")
 DIGIT = re.compile(r"\d")
-# Words that break nowhere, with commas and full stops behind them; Greek and Cyrillic too.
-_WORDS = re.compile(r"(?:[0-9A-Za-zÀ-ÖØ-öø-ʯΆΈ-ώЀ-ҁҊ-ԯ][0-9A-Za-zÀ-ÖØ-öø-ʯΆΈ-ώЀ-ҁҊ-ԯ.,:;]*+ ?)*+")
+_LETTERS = "0-9A-Za-zÀ-ÖØ-öø-ʯΆΈ-ώЀ-ҁҊ-ԯ"
+_WORD = f"[{_LETTERS}][{_LETTERS}.,:;]*+"
+WORDS = re.compile(f"{_WORD}(?: {_WORD})*+")
+"""Words that break nowhere, with single spaces between them. Latin, Greek and Cyrillic, and composed already."""
 _ALL = 'AN(o)]c!x,/n.-hbBD<>"$%gLHI'
 _EAST_ASIAN = "ocxnHI"
 _TO_THE_LINE_BEFORE = ")]c!x,/bh-n.g"
@@ -66,7 +68,7 @@ def breaks(text: str) -> list[int] | None:
 
     Spaces stand alone.
     """
-    if _WORDS.fullmatch(text):
+    if WORDS.fullmatch(text):
         return None
     kinds = classes(text)
     found = _unmarked(kinds) if MARK in kinds else _possible(kinds)

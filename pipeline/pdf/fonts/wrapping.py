@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from itertools import accumulate
 from math import inf, nextafter
 from typing import Protocol
 
 from .bidi import keep_direction
-from .line_breaking import LONGEST_NUMBER, breaks, largest_fitting, whole_letters
+from .line_breaking import LONGEST_NUMBER, WORDS, breaks, largest_fitting, whole_letters
 from .shaping import COMPLEX
 
 LONG = 1000  # characters; more rarely fit a line
@@ -43,7 +43,7 @@ def wrapped(face: Measure, text: str, size: float, width: float, most: int) -> L
     text = " ".join(filter(None, text.split(" "))) if "  " in text else text.strip(" ")
     if not text:
         return []
-    if len(text) < _STEP and (lines := _whole_words(face, text, size, width, most)):
+    if len(text) < _STEP and WORDS.fullmatch(text) and (lines := wrapped_words(face, [text], size, width, most)[0]):
         return lines
     breaker = _breaker(face, text, size, width, most)
     found: Lines = []
@@ -58,22 +58,33 @@ def wrapped(face: Measure, text: str, size: float, width: float, most: int) -> L
     return keep_direction(found, text) if mixed else found
 
 
-def _whole_words(face: Measure, text: str, size: float, width: float, most: int) -> Lines:
-    """Return the lines of a text that may end at spaces only; none where a word is too long, or the text is."""
-    words = text.split(" ")
+def wrapped_words(face: Measure, texts: Sequence[str], size: float, width: float, most: int) -> list[Lines]:
+    """Return the lines of texts that match WORDS, all of them measured in one call; none for a text that needs more
+    than `most` lines, or has a word that is too long for one, or letters that one font alone does not tell."""
+    words = " ".join(texts).split(" ")
     widths = face.word_widths(words)
-    if widths is None or breaks(text) is not None:
-        return []
+    if widths is None:
+        return [[] for _ in texts]
     room = _limit(size, width) + (face.word_widths([""]) or [0.0])[0]  # for a line with a space behind it
+    found, start = list[Lines](), 0
+    for text in texts:
+        stop = start + text.count(" ") + 1
+        found.append(_lines_of(words[start:stop], widths[start:stop], room, most))
+        start = stop
+    return found
+
+
+def _lines_of(words: list[str], widths: list[float], room: float, most: int) -> Lines:
     if max(widths) > room:
         return []
     ends, found = list(accumulate(widths)), Lines()
-    start, end = 0, 0.0
-    while start < len(words) and len(found) < most:
+    start, end, last = 0, 0.0, ends[-1]
+    while last > end + room:
         stop = bisect_right(ends, end + room, start)
         found.append(" ".join(words[start:stop]))
         start, end = stop, ends[stop - 1]
-    return found if start == len(words) else []
+    found.append(" ".join(words[start:]))
+    return found if len(found) <= most else []
 
 
 def _breaker(face: Measure, text: str, size: float, width: float, most: int) -> _Sums | _Shapes:

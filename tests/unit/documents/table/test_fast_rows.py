@@ -16,12 +16,14 @@ from msgspec.structs import replace
 from pipeline import documents
 from pipeline.documents.inputs.folder import FolderInputs
 from pipeline.documents.table import Table, fast_rows
+from pipeline.documents.table.broken_cells import broken_cell
 from pipeline.documents.table.detect import detect
 from pipeline.documents.table.fast_rows import FastRows
 from pipeline.documents.table.fits import fitting
 from pipeline.documents.table.lines import BadLine
 from pipeline.documents.table.params import Column, TableParams
-from pipeline.documents.table.read_rows import BATCH, Batch, BatchReader
+from pipeline.documents.table.read_rows import Batch, BatchReader
+from pipeline.documents.table.row_texts import BATCH
 from pipeline.documents.table.rows import InputFormat, RowReader
 from pipeline.documents.table.setup import TableSetup, measure_columns, table_setup
 from pipeline.errors import InvalidRequest
@@ -152,9 +154,11 @@ def test_carriage_returns_are_not_decoded_again_for_each_batch() -> None:
 
 
 def batches_read(data: bytes, format: InputFormat, look: TableSetup) -> list[int]:
-    """The numbers of the batches that were read; the others were skimmed."""
+    """The numbers of the batches that were read behind the first; the others were skimmed."""
     found = FastRows(blocks(data[format.begin :], 999), format.begin, format, look)
-    return [number for number, batch in enumerate(found) if batch.heights is not fast_rows.ONE_LINE]
+    first, *read = [number for number, batch in enumerate(found) if batch.heights is not fast_rows.ONE_LINE]
+    assert first == 0
+    return read
 
 
 def test_only_batches_with_rows_of_several_lines_are_read() -> None:
@@ -163,6 +167,14 @@ def test_only_batches_with_rows_of_several_lines_are_read() -> None:
     format, look = seen(data, 3)
     first, batches = 41 * 30 // BATCH, -(-(41 * 30 + 1001) // BATCH)
     assert batches_read(data, format, look) == [*range(first, first + fast_rows.FIRST_STRETCH), batches - 1]
+
+
+def test_the_expression_is_not_compiled_for_rows_that_wrap() -> None:
+    data = b"a\n" + b"%s\n" % (b"1 " * 50) * 5000
+    format, look = seen(data, 1)
+    found = FastRows(blocks(data[format.begin :], 999), format.begin, format, look)
+    assert sum(len(batch.lengths) for batch in found) == 5000
+    assert "_plain" not in vars(found)
 
 
 def test_what_is_held_does_not_grow_with_the_input() -> None:
@@ -185,7 +197,8 @@ def test_a_text_proved_to_fit_has_one_line_when_measured(size: float, width: flo
     layout = replace(look.layout, size=size, places=(replace(look.layout.places[0], width=width),))
     row = ["m" * most]
     texts = replace(look.texts, layout=layout)
-    assert texts.odd_cells(texts.columns([row])) or max(map(len, texts.lines(row))) == 1
+    cell = broken_cell(row[0], layout.places[0].inside, layout, formatted=False)
+    assert not texts.has_one_line(row) or len(cell.lines) == 1
 
 
 def test_names_with_few_wide_letters_are_proved_to_fit_and_no_wider_text_is() -> None:

@@ -1,0 +1,55 @@
+"""Rows ready to be drawn: what their cells show, and the lines of those that wrap."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from .broken_cells import BrokenColumn
+from .csv_rows import Row
+from .fits import CellTexts
+
+BATCH = 64  # rows that are read together: a cell that is not plain makes all texts of its column slow
+
+
+class RowTexts(msgspec.Struct, frozen=True):
+    """Rows that follow each other: as they were read, the texts of each column, and how many lines each row has.
+
+    The texts are drawn as they are, on one line, apart from the cells in `broken`.
+    """
+
+    rows: Sequence[Row]
+    columns: Sequence[Sequence[str]]
+    broken: Sequence[BrokenColumn]
+    lines: Sequence[int]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def part(self, start: int, stop: int | None = None) -> RowTexts:
+        """Returns some of the rows."""
+        some = slice(start, stop)
+        broken = [part if any(part := column[some]) else () for column in self.broken]
+        return RowTexts(self.rows[some], [column[some] for column in self.columns], broken, self.lines[some])
+
+    def joined(self, later: RowTexts) -> RowTexts:
+        """Returns these rows and those behind them."""
+        if not self.rows:
+            return later
+        columns = [[*mine, *others] for mine, others in zip(self.columns, later.columns, strict=True)]
+        broken = [
+            [*(mine or [None] * len(self)), *(others or [None] * len(later))] if mine or others else ()
+            for mine, others in zip(self.broken, later.broken, strict=True)
+        ]
+        return RowTexts([*self.rows, *later.rows], columns, broken, [*self.lines, *later.lines])
+
+
+def row_texts(rows: Sequence[Row], texts: CellTexts) -> RowTexts:
+    """Returns the texts of rows, all broken column by column."""
+    columns = texts.columns(rows)
+    broken = texts.broken(columns)
+    lines = [1] * len(rows)
+    for column in filter(None, broken):
+        lines = [max(count, len(cell.lines)) if cell else count for count, cell in zip(lines, column, strict=True)]
+    return RowTexts(rows, columns, broken, lines)
