@@ -58,6 +58,7 @@ class DynoSettings:
     stop_seconds: float
     look_seconds: float  # between two samples of its memory
     memory_bytes: int
+    start: process.Start = process.start
 
 
 def pause(crashes: int) -> float:
@@ -191,7 +192,7 @@ class LocalDyno:
             "HEROKU_DYNO_ID": self.id,
             "DYNO_RAM": str(self.memory_bytes // MIB),
         }
-        return process.start(
+        return self._settings.start(
             ("bash", "-c", self.spec.command),
             cwd=self._settings.cwd,
             env=env,

@@ -30,6 +30,7 @@ from . import cgroup
 from .dyno import MIB, DynoSettings
 from .formation import LocalFormation
 from .platform_api import ERROR_IDS, Tokens, application
+from .process import Start, start
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -88,8 +89,11 @@ class Dynos(LocalFormation):
         look_seconds: float = 0.2,
         memory_bytes: int = 512 * MIB,
         port: int = 0,
+        start: Start = start,
     ) -> None:
-        settings = DynoSettings(dict(env), cwd, log_folder, boot_seconds, stop_seconds, look_seconds, memory_bytes)
+        settings = DynoSettings(
+            dict(env), cwd, log_folder, boot_seconds, stop_seconds, look_seconds, memory_bytes, start
+        )
         super().__init__(app, procfile, types, limit, settings, config_vars or {})
         self.key = key
         self.faults: deque[Fault] = deque()

@@ -70,13 +70,14 @@ def laptop(
     look_seconds: float = 0.2,
     port: int = 0,
     store: Mapping[str, str] | None = None,
+    start: process.Start = process.start,
 ) -> Iterator[Laptop]:
     """Run everything, with its files in `folder`; nothing is left running after the block.
 
     `folder`/env exports the settings to a shell, for commands beside it.
     `environ` changes variables of web and workers; `store` are those of a store elsewhere, used instead of a local
     one. `route` is given the variables that name the services, and returns them with other addresses, such as those
-    of proxies. The memory of workers is sampled every `look_seconds`.
+    of proxies. The memory of workers is sampled every `look_seconds`. `start` starts the web process and workers.
     Raises ServiceDown if a part does not start.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -109,10 +110,10 @@ def laptop(
             Dynos(
                 ROOT / "Procfile", _inherited(), config_vars=config, cwd=ROOT, port=ports[1],
                 log_folder=folder / "logs", boot_seconds=boot_seconds,
-                stop_seconds=stop_seconds, look_seconds=look_seconds,
+                stop_seconds=stop_seconds, look_seconds=look_seconds, start=start,
             )
         )  # fmt: skip
-        web = start_web(env, folder)
+        web = start_web(env, folder, start)
         stack.callback(web.end, 10.0)
         url = f"http://127.0.0.1:{ports[0]}"
         _await(f"{url}/health", web)
@@ -164,10 +165,10 @@ def _bucket(settings: Settings, boot_seconds: float) -> S3Bucket:
     return store
 
 
-def start_web(env: Mapping[str, str], folder: Path) -> process.ProcessTree:
+def start_web(env: Mapping[str, str], folder: Path, start: process.Start = process.start) -> process.ProcessTree:
     """Start the web process, with its log below `folder`."""
     command, log = parse_procfile((ROOT / "Procfile").read_text())["web"], folder / "logs" / "web.log"
-    return process.start(("bash", "-c", command), cwd=ROOT, env={**env, "DYNO": "web.1"}, output=log)
+    return start(("bash", "-c", command), cwd=ROOT, env={**env, "DYNO": "web.1"}, output=log)
 
 
 def _await(url: str, web: process.ProcessTree) -> None:

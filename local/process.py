@@ -7,12 +7,13 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from signal import SIGKILL, SIGTERM, Signals
+from typing import Protocol
 
 import psutil
 
@@ -22,11 +23,24 @@ _LAUNCH = Path(__file__).with_name("launch.py")
 _TICK = 0.02
 
 
+class Leader(Protocol):
+    """The first process of a program."""
+
+    @property
+    def pid(self) -> int: ...
+
+    def poll(self) -> int | None:
+        """Returns None while it runs."""
+
+    def wait(self) -> int:
+        """Wait until it has ended."""
+
+
 @dataclass(frozen=True)
 class ProcessTree:
     """A program and all its children: its session, and its cgroup if it has one."""
 
-    leader: subprocess.Popen[bytes]
+    leader: Leader
     cgroup: Cgroup | None = None
 
     @property
@@ -60,8 +74,22 @@ class ProcessTree:
         return sum(map(_memory, self.pids()))
 
 
+class Start(Protocol):
+    """How programs are started: `start` below, or another way for tests."""
+
+    def __call__(
+        self,
+        command: Sequence[str],
+        *,
+        cwd: Path,
+        env: Mapping[str, str],
+        output: Path,
+        cgroup: Cgroup | None = None,
+    ) -> ProcessTree: ...
+
+
 def start(
-    command: Iterable[str], *, cwd: Path, env: Mapping[str, str], output: Path, cgroup: Cgroup | None = None
+    command: Sequence[str], *, cwd: Path, env: Mapping[str, str], output: Path, cgroup: Cgroup | None = None
 ) -> ProcessTree:
     """Start a program in a session of its own, and append its output to a file.
 

@@ -9,13 +9,13 @@ from typing import Any
 
 import requests
 
-from .checks import Wrong
+from .checks import Late, Wrong
 from .orders import ORDERS
 from .stage import Stage
 
 OVER = ("ready", "failed", "cancelled")
 REQUEST_SECONDS = 20.0
-LOOK_SECONDS = 0.2  # between two looks at an export; longer on a busy machine, of which each takes 10 ms
+LOOK_SECONDS = 0.5  # between two looks at an export; longer on a busy machine, of which each takes 10 ms
 
 
 class Caller:
@@ -45,8 +45,8 @@ class Caller:
             self.export = self._call("GET", f"/v1/exports/{self.id}", self.ended).json()
             if self.export["state"] in OVER:
                 return
-            time.sleep(LOOK_SECONDS * self._stage.patience)
-        raise Wrong(f"it is still {self.export.get('state')}")
+            time.sleep(self._stage.allowed(LOOK_SECONDS))
+        raise Late(f"it is still {self.export.get('state')}")
 
     def download(self, folder: Path, ended: Callable[[], float]) -> Path:
         path = folder / f"{self.id}.pdf"
@@ -70,4 +70,4 @@ class Caller:
                 if answer.status_code != 503:
                     raise Wrong(f"{method} {path.partition('/0')[0]} was answered {problem}")
             time.sleep(0.2)
-        raise Wrong(f"{method} {path} had no answer: {problem}")
+        raise Late(f"{method} {path} had no answer: {problem}")

@@ -36,11 +36,15 @@ class Wrong(Exception):
     """A promise was broken; no use to go on with the run."""
 
 
+class Late(Wrong):
+    """It did not happen in time."""
+
+
 def of_export(stage: Stage, caller: Caller) -> list[str]:
     """Return what is wrong with an export that is over."""
     if caller.export["state"] != "ready":
         return [f"{caller.export['state']}: {caller.export.get('failure')}"]
-    told = max(caller.ended(), time.monotonic()) + TOLD_SECONDS * stage.patience
+    told = max(caller.ended(), time.monotonic()) + stage.allowed(TOLD_SECONDS)
     problems = list(_file(caller, told))
     marks = [f"active/{caller.id}", f"unsent/{caller.id}"]
     if left := _wait(lambda: [mark for mark in marks if stage.store.head(mark)], told - time.monotonic()):
@@ -54,12 +58,12 @@ def of_export(stage: Stage, caller: Caller) -> list[str]:
 def of_stage(stage: Stage, spent: float) -> list[str]:
     """Return what is left although nothing is outstanding. `spent`: seconds of all runs since the last time."""
     problems = []
-    if _wait(lambda: stage.running.dynos.count(), GONE_SECONDS * stage.patience):
+    if _wait(lambda: stage.running.dynos.count(), stage.allowed(GONE_SECONDS)):
         problems.append("workers stay")
     paid, stage.paid = stage.running.dynos.dyno_seconds() - stage.paid, stage.running.dynos.dyno_seconds()
-    if paid > WORKERS * (spent + SPARE_SECONDS * stage.patience):
+    if paid > WORKERS * (spent + stage.allowed(SPARE_SECONDS)):
         problems.append(f"{paid:.0f} dyno-seconds are paid for {spent:.0f} s")
-    problems += _wait(lambda: _left_in_redis(stage), 5)
+    problems += _wait(lambda: _left_in_redis(stage), stage.allowed(5))
     if _left_in_bucket(stage):  # what arrives late is removed once an hour
         CleanUp(stage.store, ExportRepository(stage.store), stage.running.settings).run()
         problems += _left_in_bucket(stage)
@@ -100,7 +104,7 @@ def _wait(left: Callable[[], Any], seconds: float) -> Any:
     """Wait until nothing is left. Returns what still is."""
     deadline = time.monotonic() + seconds
     while (found := left()) and time.monotonic() < deadline:
-        time.sleep(0.1)
+        time.sleep(0.3)
     return found
 
 

@@ -15,7 +15,7 @@ from .caller import Caller
 from .faults import FAULTS, SHORT, Fault
 from .gate import Gate, When
 from .points import POINTS, Point
-from .stage import Stage
+from .stage import QUIET, NotThere, Stage, busy
 
 END_SECONDS = 60.0  # within which an export ends after its fault is over
 AFTER_SECONDS = 1.0  # an answer may still be on its way when what it is about can be seen already
@@ -38,19 +38,25 @@ class Run:
 
 @dataclass(frozen=True)
 class Result:
-    """What a run showed: whether the fault happened, how long the export took, and what was wrong.
+    """What a run showed: whether the fault was made, how long the export took, and what was wrong.
 
-    `after`: seconds from the end of the fault to the end of the export.
+    A run whose fault was not made says nothing about the fault: it is neither right nor wrong, and done again.
+    `after`: seconds from the end of the fault to the end of the export. `late`: the export is not over.
     """
 
     run: Run
-    reached: bool
+    made: bool
     seconds: float
     after: float
     problems: tuple[str, ...] = ()
+    late: bool = False
+
+    @property
+    def right(self) -> bool:
+        return self.made and not self.problems
 
     def __str__(self) -> str:
-        words = "; ".join(self.problems) or ("right" if self.reached else "the point was not reached")
+        words = "; ".join(self.problems) or ("right" if self.made else "not made")
         return f"{self.run}  {self.seconds:5.1f} s  {self.after:5.1f} s after  {words}"
 
 
@@ -68,7 +74,7 @@ def runs(seed: int, faults: Sequence[str] = (), points: Sequence[str] = ()) -> I
 def perform(stage: Stage, run: Run) -> Result:
     """Do a run on a stage."""
     if run.point.scaled:
-        _until(lambda: stage.running.dynos.count() == 0, END_SECONDS * stage.patience)
+        _until(lambda: stage.running.dynos.count() == 0, stage.allowed(END_SECONDS))
     logs, began = checks.Logs(stage), time.monotonic()
     stage.gate.watch(run.point, run.side, partial(run.fault.act, stage))
     over = partial(_over, stage.gate, run.fault, began)
@@ -76,28 +82,39 @@ def perform(stage: Stage, run: Run) -> Result:
         stage,
         run.point.document,
         f"run{run.number}-{time.time_ns()}@example.org",
-        lambda: over() + END_SECONDS * stage.patience,
+        lambda: over() + stage.allowed(END_SECONDS),
     )
+    ended, problems, late = _journey(stage, caller)
+    made = stage.gate.reached.is_set() and not isinstance(stage.gate.error, NotThere)
+    if stage.gate.error and made:
+        problems.append(f"the fault could not be made: {stage.gate.error!r}")
+    if run.fault.once and (again := [text for text, times in stage.gate.segments.items() if times > 1]):
+        problems.append(f"stored more than once: {again}")
+    if late and (stage.gate.reached.is_set() or busy() < QUIET):
+        problems.append(late)
+    problems += logs.problems()
+    return Result(run, made, ended - began, max(0.0, ended - over()), tuple(problems), bool(late))
+
+
+def _journey(stage: Stage, caller: Caller) -> tuple[float, list[str], str]:
+    """Do what a client does. Returns when the export was over, what was wrong, and what was not over in time."""
     problems: list[str] = []
+    late, ended = "", 0.0
     try:
         caller.ask()
         caller.wait_for_end()
         ended = time.monotonic()
         problems += checks.of_export(stage, caller)
-    except checks.Wrong as wrong:
-        ended = time.monotonic()
-        problems.append(str(wrong))
+    except checks.Late as error:
+        late = str(error)
+    except checks.Wrong as error:
+        problems.append(str(error))
     finally:
         stage.gate.reached.wait(AFTER_SECONDS)
         stage.gate.rest()
         stage.settle()
         stage.running.dynos.faults.clear()  # should no call have met it
-    if stage.gate.error:
-        problems.append(f"the fault could not be made: {stage.gate.error!r}")
-    if run.fault.once and (again := [text for text, times in stage.gate.segments.items() if times > 1]):
-        problems.append(f"stored more than once: {again}")
-    problems += logs.problems()
-    return Result(run, stage.gate.reached.is_set(), ended - began, max(0.0, ended - over()), tuple(problems))
+    return ended or time.monotonic(), problems, late
 
 
 def _over(gate: Gate, fault: Fault, began: float) -> float:
@@ -121,4 +138,4 @@ def _named(table: Sequence[Named], names: Sequence[str]) -> Sequence[Named]:
 def _until(true: Callable[[], bool], seconds: float) -> None:
     deadline = time.monotonic() + seconds
     while not true() and time.monotonic() < deadline:
-        time.sleep(0.1)
+        time.sleep(0.3)

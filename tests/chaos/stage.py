@@ -22,6 +22,7 @@ from local.services import valkey
 from pipeline.adapters.bucket.s3 import S3Bucket
 from pipeline.adapters.redis import Coordination
 
+from .forks import forking
 from .gate import Gate
 from .orders import put_photos
 from .proxies import HttpProxy, TcpProxy, mail_texts, redis_texts, served
@@ -32,7 +33,7 @@ ENVIRON = {
     "LOG_FORMAT": "json",
 }
 SHORT = {
-    "KEEPER_SECONDS": "0.5",
+    "KEEPER_SECONDS": "1",
     "LEASE_SECONDS": "2",
     "LINGER_SECONDS": "1",
     "REPAIR_PATIENCE": "5",
@@ -42,7 +43,18 @@ DEFAULTS = {"KEEPER_SECONDS": "5", "LINGER_SECONDS": "5"}  # where the local sys
 LONGER = 4.0  # times as long as with short timings may all take with the defaults
 LEADER_SECONDS = 5.0  # within which another process leads
 DISK_BYTES = 32 << 20  # of the disk for temporary files
+QUIET = 2.0  # processes that want a processor, for each there is: with more the machine is busy
+BUSIEST = 10.0  # times as long as on a quiet machine is waited at most
 LOOK_SECONDS = 60.0  # between two samples of the memory, which is not checked here
+
+
+class NotThere(Exception):
+    """There is no process that the fault could be done to."""
+
+
+def busy() -> float:
+    """Return how many processes want each processor, in the last minute: 1 when it is less."""
+    return min(BUSIEST, max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1)))
 
 
 @dataclass
@@ -61,9 +73,14 @@ class Stage:
     web: process.ProcessTree
     redis_pid: int
     redis_port: int
+    start: process.Start  # of web and worker processes
     patience: float  # how many times longer everything may take than with short timings
     paid: float = 0.0  # dyno-seconds when they were last looked at
     _later: list[threading.Thread] = field(default_factory=list)
+
+    def allowed(self, seconds: float) -> float:
+        """Return how long something may take at this moment that may take so long on a quiet machine."""
+        return seconds * self.patience * busy()
 
     def process_at(self, port: int) -> int:
         """Return the process that has this end of a connection. Forked children share those of their parent."""
@@ -71,7 +88,7 @@ class Stage:
             with suppress(psutil.NoSuchProcess):
                 if any(each.laddr.port == port for each in psutil.Process(pid).net_connections("tcp")):
                     return pid
-        raise LookupError(f"no process has a connection from port {port}")
+        raise NotThere(f"no process has a connection from port {port}")
 
     def pids_of_dyno_at(self, port: int) -> set[int]:
         """Return the processes of the dyno that has this end of a connection; of any dyno when it is no worker."""
@@ -88,7 +105,7 @@ class Stage:
             if pid in self.web.pids().union(*self._dyno_pids().values()):
                 return pid
             time.sleep(0.1)
-        raise LookupError("no process leads")
+        raise NotThere("no process leads")
 
     def active(self) -> list[str]:
         """Return the marks of exports that have work left."""
@@ -97,7 +114,7 @@ class Stage:
     def restart_web(self) -> None:
         """Kill the web process with its children, and start it again, as Heroku does."""
         self.web.end(0)
-        self.web = start_web(self.running.env, self.running.folder)
+        self.web = start_web(self.running.env, self.running.folder, self.start)
 
     def restart_redis(self, seconds: float) -> None:
         """Kill Redis, with all it has, and start another one after a while."""
@@ -148,7 +165,7 @@ class Stage:
 
 
 @contextmanager
-def staged(folder: Path, *, defaults: bool = False, patience: float = 1.0) -> Iterator[Stage]:
+def staged(folder: Path, *, defaults: bool = False, patience: float = 1.0, forks: bool = False) -> Iterator[Stage]:
     """Run the system, with short timings or with the defaults of its settings. It is ended after the block."""
     gate = Gate()
     redis, mail = TcpProxy(gate, "redis", redis_texts), TcpProxy(gate, "smtp", mail_texts)
@@ -157,11 +174,12 @@ def staged(folder: Path, *, defaults: bool = False, patience: float = 1.0) -> It
         for proxy in (redis, mail, s3, heroku):
             stack.enter_context(served(proxy))
         disk = stack.enter_context(_small_disk(folder / "disk"))
+        start = stack.enter_context(forking(folder)) if forks else process.start
         services = stack.enter_context(ExitStack())
         running = stack.enter_context(
             laptop(
                 folder, boot_seconds=0.1, stop_seconds=30 if defaults else 5,
-                look_seconds=LOOK_SECONDS,
+                look_seconds=LOOK_SECONDS, start=start,
                 environ={**ENVIRON, **(DEFAULTS if defaults else SHORT), **({"TMPDIR": str(disk)} if disk else {})},
                 route=partial(_routed, redis, mail, s3, heroku),
             )
@@ -169,7 +187,7 @@ def staged(folder: Path, *, defaults: bool = False, patience: float = 1.0) -> It
         direct = S3Bucket.open(replace(running.settings, s3_endpoint_url=f"http://{s3.upstream}"))
         stage = Stage(
             running, gate, redis, mail, s3, heroku, disk, direct, services, running.web, running.valkey.pid,
-            running.valkey.port, patience * (LONGER if defaults else 1.0),
+            running.valkey.port, start, patience * (LONGER if defaults else 1.0),
         )  # fmt: skip
         put_photos(direct)
         stack.callback(lambda: stage.web.end(2))

@@ -1,0 +1,181 @@
+"""Starts web and worker processes as forks of one process that has imported what they need.
+
+    python -m tests.chaos.forks SOCKET
+
+A start from nothing takes 0.7 s of processor time for imports alone. A fork runs the same command on the same
+code, in a session, a cgroup and an environment of its own, and dies with this process. What it cannot show is what
+depends on the imports: their time and order, the random seed of hashes.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import json
+import os
+import runpy
+import select
+import shlex
+import signal
+import socket
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.loaders import JSONFileLoader
+
+from local import process
+from local.cgroup import Cgroup
+from local.launch import PR_SET_PDEATHSIG
+
+MODULES = (
+    "pipeline.cli.run", "pipeline.tasks.worker", "pipeline.web", "pipeline.web.connections",
+    "pipeline.scaler.heroku", "pipeline.documents.photos", "pipeline.documents.table", "tests.journey.slow",
+    "tests.chaos.ranges",
+    # what these import when they are used
+    "babel.dates", "babel.numbers", "boto3.s3.inject", "celery.app.control", "celery.concurrency.prefork",
+    "celery.fixups.django", "celery.worker.autoscale", "celery.worker.components", "celery.worker.strategy",
+    "celery.worker.consumer.delayed_delivery", "encodings.idna", "gunicorn.app.wsgiapp", "gunicorn.glogging",
+    "gunicorn.http", "gunicorn.workers.gthread", "heroku3",
+)  # fmt: skip
+START_SECONDS = 120.0
+PR_SET_NAME = 15  # <linux/prctl.h>
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass
+class Fork:
+    """A process that another one forked: its end is seen through the kernel, its exit code is not."""
+
+    pid: int
+    _end: int | None = field(init=False)  # a descriptor that can be read when the process has ended
+
+    def __post_init__(self) -> None:
+        try:
+            self._end = os.pidfd_open(self.pid)
+        except ProcessLookupError:
+            self._end = None
+
+    def poll(self) -> int | None:
+        return None if self._end is not None and not select.select([self._end], [], [], 0)[0] else 0
+
+    def wait(self) -> int:
+        if self._end is not None:
+            select.select([self._end], [], [])
+            os.close(self._end)
+            self._end = None
+        return 0
+
+
+@contextmanager
+def forking(folder: Path) -> Iterator[process.Start]:
+    """Run the process that forks. Yields what starts a program as a fork of it."""
+    address = folder / "forks.sock"
+    command = (sys.executable, "-m", "tests.chaos.forks", str(address))
+    tree = process.start(command, cwd=ROOT, env=os.environ, output=folder / "forks.log")
+    deadline = time.monotonic() + START_SECONDS
+    while not address.exists():
+        if not tree.running or time.monotonic() > deadline:
+            raise OSError(f"the process that forks did not start; its output is in {folder}/forks.log")
+        time.sleep(0.02)
+
+    def start(
+        command: Sequence[str], *, cwd: Path, env: Mapping[str, str], output: Path, cgroup: Cgroup | None = None
+    ) -> process.ProcessTree:
+        wanted = {"command": command[-1], "cwd": str(cwd), "env": dict(env), "output": str(output)}
+        wanted["cgroup"] = str(cgroup.procs) if cgroup else ""
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.connect(str(address))
+            connection.sendall(json.dumps(wanted).encode())
+            connection.shutdown(socket.SHUT_WR)
+            return process.ProcessTree(Fork(int(_read(connection))), cgroup)
+
+    try:
+        yield start
+    finally:
+        tree.end(1)
+
+
+def _read(connection: socket.socket) -> bytes:
+    with connection.makefile("rb") as file:
+        return file.read()
+
+
+def main(address: str) -> None:
+    """Fork for each request; only a fork returns from `_wanted`, with what it shall become."""
+    for name in MODULES:
+        import_module(name)
+    _share_models()
+    gc.collect()
+    gc.freeze()  # so that the collector of a fork does not copy what all share
+    _run(_wanted(address))
+
+
+def _share_models() -> None:
+    """Let forks share what botocore reads from its files: else each client reads the same 1.5 MB of JSON again."""
+    load = cache(JSONFileLoader().load_file)
+    setattr(JSONFileLoader, "load_file", lambda _, path: load(path))  # noqa: B010  # mypy lets no method be set
+    boto3.session.Session().client(
+        "s3", region_name="us-east-1", aws_access_key_id="none", aws_secret_access_key="none"
+    )
+
+
+def _wanted(address: str) -> Mapping[str, Any]:
+    parent = os.getpid()
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel forgets forks that have ended
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(f"{address}.new")
+        listening.listen(20)
+        Path(f"{address}.new").rename(address)
+        while True:
+            connection, _ = listening.accept()
+            with connection:
+                wanted: Mapping[str, Any] = json.loads(_read(connection))
+                if os.fork() == 0:
+                    _settle(wanted, parent)
+                    connection.sendall(str(os.getpid()).encode())  # it can be found by its session now
+                    return wanted
+
+
+def _settle(wanted: Mapping[str, Any], parent: int) -> None:
+    """Make this fork what a program of its own would be."""
+    os.setsid()
+    libc = ctypes.CDLL(None)
+    libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    libc.prctl(PR_SET_NAME, wanted["env"]["DYNO"].encode())  # what ps shows
+    if os.getppid() != parent:
+        os._exit(1)
+    if wanted["cgroup"]:
+        Path(wanted["cgroup"]).write_text(str(os.getpid()))
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    with Path(os.devnull).open("rb") as nothing, Path(wanted["output"]).open("ab") as log:
+        for number, file in enumerate((nothing, log, log)):
+            os.dup2(file.fileno(), number)
+    os.chdir(wanted["cwd"])
+    os.environ.clear()
+    os.environ.update(wanted["env"])
+    tempfile.tempdir = None  # TMPDIR is another
+
+
+def _run(wanted: Mapping[str, Any]) -> None:
+    words = shlex.split(wanted["command"].removeprefix("exec "))
+    if words[:2] == ["python", "-m"]:
+        sys.argv = words[2:]
+        runpy.run_module(words[2], run_name="__main__", alter_sys=True)
+    elif words[0] == "gunicorn":
+        sys.argv = words
+        import_module("gunicorn.app.wsgiapp").run()
+    else:
+        raise ValueError(f"this command is not known: {words}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
