@@ -77,7 +77,7 @@ def _keeps_size(text: str, room: float, layout: Layout) -> bool:
     """True if the numbers in a text change neither its spaces nor its font size."""
     if not DIGIT.search(text):
         return True
-    if THOUSANDS.search(text) or (len(text) <= LONGEST_NUMBER and VALUE.fullmatch(text)):
+    if re.search(THOUSANDS, text) or (len(text) <= LONGEST_NUMBER and re.fullmatch(VALUE, text)):
         return False
     face, size = layout.face, layout.size
     widest = max((face.width(found[0], size) for found in numbers_in(text)), default=0.0)
