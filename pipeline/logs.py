@@ -13,6 +13,7 @@ import logging
 import time
 from typing import Any
 
+from .errors.one_line import plain
 from .settings.log_formats import LogFormat
 
 NAME = "fields"  # the attribute of a record that holds its fields
@@ -40,11 +41,6 @@ def fields(**values: Any) -> dict[str, dict[str, Any]]:
 def formatter(log_format: LogFormat, text: str) -> logging.Formatter:
     """Return the formatter of a format. `text` is the form of a line of text."""
     return {LogFormat.JSON: JsonFormatter, LogFormat.LOGFMT: LogfmtFormatter}.get(log_format, TextFormatter)(text)
-
-
-def plain(text: str) -> str:
-    """Replace control characters by spaces, so that text from outside stays on its line."""
-    return "".join(c if c.isprintable() else " " for c in text)
 
 
 class TextFormatter(logging.Formatter):

@@ -30,7 +30,7 @@ from joserfc.jws import JWSRegistry
 from requests import RequestException
 
 from ..errors import ProviderDown, SignInFailed
-from ..logs import plain
+from ..errors.one_line import plain
 from ..settings.oidc import EMAIL, VERIFIED, Oidc, is_safe
 
 log = logging.getLogger(__name__)

@@ -13,8 +13,8 @@ import click
 import msgspec
 
 from ..errors import PipelineError
+from ..errors.one_line import plain
 from ..exports.export import File, Result
-from ..logs import plain
 from ..settings import MIB
 
 KIB = 1024

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import errno
-import logging
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
-from traceback import walk_tb
 
 from ..errors import ChunkFailed, PipelineError
 
-log = logging.getLogger(__name__)
 Interruptions = tuple[type[BaseException], ...]
 
 OF_THE_MACHINE = (errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENOMEM)
@@ -44,7 +41,9 @@ def named(name: str, where: str, interruptions: Interruptions = ()) -> Iterator[
         short = isinstance(error, OSError) and error.errno in OF_THE_MACHINE
         if short or isinstance(error, (PipelineError, MemoryError, *interruptions)):
             raise
-        log.exception("the document %s failed %s", name, where)
+        import logging  # 3 ms, for the few processes that need it
+
+        logging.getLogger(__name__).exception("the document %s failed %s", name, where)
         raise ChunkFailed(
             f"The document {name!r} failed {where}: {_words(error)}.",
             advice="It is an error in the document's code, or in what it was given; the log has the stack trace.",
@@ -53,6 +52,8 @@ def named(name: str, where: str, interruptions: Interruptions = ()) -> Iterator[
 
 def _words(error: Exception) -> str:
     """Return class and text of an error; the class alone when it comes from a service."""
+    from traceback import walk_tb
+
     kind = type(error).__name__
     through = [frame.f_globals.get("__name__", "") for frame, _ in walk_tb(error.__traceback__)]
     text = " ".join(str(error).split())[:_MAX_TEXT].rstrip(".")

@@ -17,10 +17,10 @@ from urllib.parse import urlsplit
 
 from babel import Locale, UnknownLocaleError
 
+from ..errors.one_line import plain
 from ..exports.export import Export, Notice, Result, State
 from ..exports.links import Links
 from ..exports.notices import message_id
-from ..logs import plain
 from ..settings import Settings
 from .notice_html import Link, page
 from .notice_words import WORDS, Words

@@ -10,7 +10,7 @@ from email.utils import format_datetime
 from urllib.parse import urlsplit
 
 from ..errors import MailRefused, MailUnanswered
-from ..logs import plain
+from ..errors.one_line import plain
 from ..services import Services
 
 log = logging.getLogger(__name__)

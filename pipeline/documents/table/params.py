@@ -14,6 +14,7 @@ from .style import Look, Rules, Style, look
 from .words import Words, words
 
 LEVELS = 4  # of groups
+LOCALE = "en_US"
 Text = Annotated[str, Meta(max_length=200)]
 
 
@@ -83,7 +84,7 @@ class TableParams(PaperParams, frozen=True):
             max_length=30, title="Language", description="of numbers, dates and words, such as de_DE",
             extra_json_schema=rarely(),
         ),
-    ] = "en_US"  # fmt: skip
+    ] = LOCALE  # fmt: skip
     group_by: Annotated[
         tuple[Group, ...],
         Meta(
@@ -195,7 +196,7 @@ class TableParams(PaperParams, frozen=True):
     @property
     def wording(self) -> Words:
         """The words of this table in its language."""
-        return words(self.words or Words(), known_locale(self.locale))
+        return words(self.words or Words(), self.locale)
 
     @property
     def look(self) -> Look:
@@ -206,7 +207,8 @@ class TableParams(PaperParams, frozen=True):
         """Raise InvalidRequest for an unknown locale or format, and for totals without numbers."""
         if self.delimiter and self.delimiter in '"\r\n':
             raise InvalidRequest("A quote or a line break cannot be the delimiter.", field="delimiter")
-        known_locale(self.locale)
+        if self.locale != LOCALE:  # Babel need not be imported for it
+            known_locale(self.locale)
         formats = [(column.format, column.locale) for column in self.columns]
         for format, locale in [*formats, *((group.format, "") for group in self.group_by)]:
             if format:

@@ -192,11 +192,10 @@ def _grouping(
     columns: Sequence[Column],
     cells: Sequence[Cells | None],
 ) -> Grouping:
-    locale = known_locale(params.locale)
     levels = tuple(
         Level(
             column_index(fields, group.field, "group_by"), group.title, group.page_break,
-            Cells(writer(group.format, locale)) if group.format else None,
+            Cells(writer(group.format, known_locale(params.locale))) if group.format else None,
         )
         for group in params.group_by
     )  # fmt: skip

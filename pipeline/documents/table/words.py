@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated
 
 import msgspec
-from babel import Locale
 from msgspec import Meta
+
+from .formats import known_locale
 
 Word = Annotated[str, Meta(max_length=60)]
 
@@ -62,9 +64,11 @@ LANGUAGES = {
 }  # fmt: skip
 
 
-def words(given: Words, locale: Locale) -> Words:
-    """Returns the words of a locale, with the given ones in their place."""
-    written = LANGUAGES.get(f"{locale.language}_{locale.script}")  # for a language with several scripts
-    known = msgspec.structs.asdict(written or LANGUAGES.get(locale.language, ENGLISH))
+def words(given: Words, locale: str) -> Words:
+    """Returns the words of a known locale, with the given ones in their place."""
+    language = re.split("[-_]", locale.lower())[0]
+    if language == "zh" and known_locale(locale).script == "Hant":
+        language = "zh_Hant"
+    known = msgspec.structs.asdict(LANGUAGES.get(language, ENGLISH))
     chosen = {name: word for name, word in msgspec.structs.asdict(given).items() if word}
     return Words(**known | chosen)

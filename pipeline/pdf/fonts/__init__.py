@@ -14,7 +14,7 @@ from functools import cache
 from ...errors import ExportFailed
 from ..numbering import MAX_FONTS
 from .chain import FontChain
-from .files import font_files
+from .files import FontFile, font_files
 from .font import Font
 
 __all__ = ["FontChain", "check_fonts", "default_chain", "font_at", "han_language", "load"]
@@ -26,7 +26,7 @@ def load(names: Iterable[str]) -> None:
     """Use the fonts that the setting FONTS names. Raises InvalidSetting when one cannot be used."""
     global _names
     wanted = tuple(names)
-    font_files(wanted)
+    _files(wanted)
     if wanted != _names:
         _names = wanted
         _chain.cache_clear()
@@ -38,8 +38,13 @@ def default_chain(*, bold: bool = False, language: str = "") -> FontChain:
 
 
 @cache
+def _files(names: tuple[str, ...]) -> list[FontFile]:
+    return font_files(names)
+
+
+@cache
 def _chain(bold: bool, language: str) -> FontChain:
-    return FontChain(font_files(_names), bold, language, _chain(False, "") if bold or language else None)
+    return FontChain(_files(_names), bold, language, _chain(False, "") if bold or language else None)
 
 
 def font_at(place: int) -> Font:
