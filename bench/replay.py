@@ -1,14 +1,16 @@
 """The steps of one export, replayed on any number of workers with the times that they were measured to take.
 
 Workers are up from the start and have one process each. Messages are sent as the pipeline sends them: ranges and
-chunks at once, or in waves of which two are under way. What is not in the replay is more of Redis, S3 and network
-than the measured run had: here they serve 64 workers as fast as one.
+chunks at once, or in waves of which two are under way. Behind each wave of ranges pages are found, as far as
+measures follow each other. What is not in the replay is more of Redis, S3 and network than the measured run had:
+here they serve 64 workers as fast as one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from heapq import heappop, heappush
 from itertools import count, cycle, islice
 from math import ceil
@@ -21,12 +23,12 @@ from pipeline.settings import Settings
 from pipeline.tasks.sending import LARGE
 
 Then = Callable[[], None]
-CHORD, NORMAL = 0, 1  # what follows a wave goes first
+CHORD, PLAN, NORMAL = 0, 1, 2  # what follows a wave goes first, then the plan
 
 
 @dataclass(frozen=True)
 class Linear:
-    """Seconds of a step that one worker does alone: what it takes for a document of one page, and for each more."""
+    """Seconds of a step that one worker does: what it takes for a document of one page, and for each more."""
 
     least: float
     page: float
@@ -90,13 +92,23 @@ class Workers:
             self._idle += 1
             then()
 
-    def side_by_side(self, parts: Sequence[float], width: int, wave: float, then: Then) -> None:
-        """Steps that may run at the same time; in waves of `width` when there are many."""
+    def go_on(self, seconds: float, then: Then) -> None:
+        """The process whose step just ended goes on with it; `then` comes when that is done."""
+        heappush(self._busy, (self.now + seconds, next(self._order), then))
+        self._idle -= 1
+
+    def side_by_side(
+        self, parts: Sequence[float], width: int, wave: float, then: Then,
+        part: Callable[[int], None] = lambda _: None, behind: Then = lambda: None,
+    ) -> None:  # fmt: skip
+        """Steps that may run at the same time; in waves of `width` when there are many. `part` is told which one is
+        done, `behind` comes behind each wave but the last."""
         size = width if len(parts) > LARGE else len(parts)
         waves = [list(parts[at : at + size]) for at in range(0, len(parts), size)]
         left = list(map(len, waves))
 
-        def done(number: int) -> None:
+        def done(number: int, of: int) -> None:
+            part(number * size + of)
             left[number] -= 1
             if left[number]:
                 return
@@ -106,19 +118,67 @@ class Workers:
                 then()
 
         def follow(number: int) -> None:
-            if number + 2 < len(waves):
-                send(number + 2)
-            elif not any(left) and not ended:
+            if not any(left) and not ended:
                 ended.append(number)
                 then()
+                return
+            if number + 2 < len(waves):
+                send(number + 2)
+            behind()
 
         def send(number: int) -> None:
-            for seconds in waves[number]:
-                self.send(seconds, lambda: done(number))
+            for of, seconds in enumerate(waves[number]):
+                self.send(seconds, partial(done, number, of))
 
         ended: list[int] = []
         for number in range(min(2, len(waves))):
             send(number)
+
+
+class Paginating:
+    """The step that finds pages: of the ranges that are measured, one after the other; then it looks for more, and
+    ends where nothing follows."""
+
+    def __init__(self, workers: Workers, times: Times, pages: int, ranges: int, then: Then) -> None:
+        self._workers = workers
+        self._begin = times.paginate.least
+        self._range = times.paginate.page * pages / ranges
+        self._look = times.wave  # which looks as well
+        self._then = then
+        self._measured = [False] * ranges
+        self._at = 0
+        self._holds = False
+        self.measured = 0.0  # when the last range was
+
+    def note(self, number: int) -> None:
+        """A range is measured."""
+        self._measured[number] = True
+        self.measured = self._workers.now
+
+    def send(self) -> None:
+        """The message for the step."""
+        self._workers.send(0.0, self._take, PLAN)
+
+    def _take(self) -> None:
+        if not self._holds and self._at < len(self._measured):  # or another process has the lease
+            self._holds = True
+            self._workers.go_on(self._begin, self._find)
+
+    def _find(self) -> None:
+        """The pages of what follows now."""
+        begin = self._at
+        while self._at < len(self._measured) and self._measured[self._at]:
+            self._at += 1
+        if self._at > begin:
+            self._workers.go_on((self._at - begin) * self._range, self._look_again)
+        else:
+            self._holds = False
+
+    def _look_again(self) -> None:
+        if self._at < len(self._measured):
+            self._workers.go_on(self._look, self._find)
+        else:
+            self._then()
 
 
 def replayed(times: Times, pages: int, processes: int, chunk_pages: int | None = None) -> Run:
@@ -128,14 +188,9 @@ def replayed(times: Times, pages: int, processes: int, chunk_pages: int | None =
     ranges = list(islice(cycle(times.ranges), ceil(pages * times.page_bytes / RANGE_BYTES)))
     chunks = _chunks(times, pages, processes, chunk_pages)
 
-    def paginate() -> None:
-        nonlocal run
-        run = replace(run, measured=workers.now)
-        workers.send(times.paginate.of(pages), draw, CHORD)
-
     def draw() -> None:
         nonlocal run
-        run = replace(run, planned=workers.now)
+        run = replace(run, measured=paginating.measured, planned=workers.now)
         workers.side_by_side(chunks, width, times.wave, join)
 
     def join() -> None:
@@ -147,7 +202,12 @@ def replayed(times: Times, pages: int, processes: int, chunk_pages: int | None =
         nonlocal run
         run = replace(run, ready=workers.now)
 
-    workers.send(times.divide, lambda: workers.side_by_side(ranges, width, times.wave, paginate))
+    def measure() -> None:
+        send = paginating.send
+        workers.side_by_side(ranges, width, times.wave, send, paginating.note, send)
+
+    paginating = Paginating(workers, times, pages, len(ranges), draw)
+    workers.send(times.divide, measure)
     workers.run()
     return run
 

@@ -6,7 +6,7 @@ pages, only with the number of segments.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import BinaryIO, Protocol
 
@@ -58,6 +58,19 @@ class FinishedFile(msgspec.Struct, frozen=True):
     warnings: tuple[str, ...]
 
 
+class LeftOut:
+    """What segments tell of what is not in the file: the first 1,000 skipped inputs, and remarks."""
+
+    def __init__(self) -> None:
+        self.skipped: list[Skipped] = []
+        self.remarks = Remarks()
+
+    def add(self, index: SegmentIndex) -> None:
+        """Add what a segment tells; they come in order."""
+        self.skipped += index.skipped[: SKIPPED_SHOWN - len(self.skipped)]
+        self.remarks.extend(index.remarks)
+
+
 class Segments(Protocol):
     """The segments of a document, in order."""
 
@@ -88,9 +101,12 @@ def join(
 
     Returns None when `may_go_on` returns False between two volumes: the written ones are found the next time.
     """
-    bound = TailBound()
+    bound, left = TailBound(), LeftOut()
     about = replace(about, language=plan.language, creator=plan.creator or about.creator)
-    entries = [SegmentEntry(i.chunk, i.size, i.pages, bound.add(i), key, i.etag) for key, i in segments.all()]
+    entries = []
+    for key, each in segments.all():
+        left.add(each)
+        entries.append(SegmentEntry(each.chunk, each.size, each.pages, bound.add(each), key, each.etag))
     check_counts(bound.totals, plan.records)
     refuse(plan.strict, bound.warnings)
     files: list[FinishedFile] = []
@@ -104,7 +120,7 @@ def join(
     index, notes = None, list(plan.warnings)
     if len(files) > 1:
         index = output.write_index(index_name(name), partial(draw_index, about, files, bound, notes))
-    made = result(bound, files, index, segments.some(range(len(entries))), tuple(notes))
+    made = result(bound, files, index, left, tuple(notes))
     refuse(plan.strict, made.warnings)
     output.finish()
     return made
@@ -175,16 +191,11 @@ def result(
     bound: TailBound,
     files: Sequence[FinishedFile],
     index: File | None,
-    indexes: Iterable[SegmentIndex],
+    left: LeftOut,
     plan_warnings: tuple[str, ...],
 ) -> Result:
-    """Returns the result of all files: counts over all segments, and the first 1,000 skipped inputs."""
+    """Returns the result of all files: counts over all segments, and what was left out."""
     totals = bound.totals
-    skipped: list[Skipped] = []
-    remarks = Remarks()
-    for each in indexes:
-        skipped += each.skipped[: SKIPPED_SHOWN - len(skipped)]
-        remarks.extend(each.remarks)
     nothing = (f"None of the {totals.records:,} records could be drawn.",) if not totals.drawn else ()
     own = [warning for each in files for warning in each.warnings]
     made = tuple(each.file for each in files)
@@ -196,9 +207,9 @@ def result(
         pages=totals.pages,
         records=totals.records,
         drawn=totals.drawn,
-        skipped=tuple(skipped),
+        skipped=tuple(left.skipped),
         skipped_count=totals.records - totals.drawn,
-        warnings=(*nothing, *plan_warnings, *bound.warnings, *own, *map(str, remarks)),
+        warnings=(*nothing, *plan_warnings, *bound.warnings, *own, *map(str, left.remarks)),
         volumes=made if index else (),
         index=index,
     )

@@ -55,6 +55,39 @@ def test_a_third_wave_waits_for_the_first() -> None:
     assert ends == [10.0]
 
 
+def paginated(measure: float, paginate: float, processes: int, ranges: int = 64) -> tuple[float, float]:
+    """When all ranges were measured, and how long after that all pages were found."""
+    pages = ranges * 1000
+    times = Times(
+        0.0, (measure,), Linear(0.0, paginate / 1000), (0.001,), 0.0, NOTHING, 0.0, RANGE_BYTES / 1000
+    )  # fmt: skip
+    run = replayed(times, pages, processes, 1000)
+    return run.measured, run.planned - run.measured
+
+
+def test_pages_are_found_while_later_ranges_are_measured() -> None:
+    """Two waves of 16 are measured by four workers in 8 s. Then one of them finds the pages of 32 ranges in 3.2 s,
+    and of what the others measured meanwhile."""
+    measured, rest = paginated(1.0, 0.1, 4)
+    assert 16 + 0.8 <= measured <= 18
+    assert rest < 64 * 0.1 / 4
+
+
+def test_few_ranges_are_paginated_when_all_are_measured() -> None:
+    """They are one chord, without waves."""
+    assert paginated(1.0, 0.1, 4, ranges=32) == pytest.approx((8.0, 3.2))
+
+
+def test_one_worker_takes_as_long_as_if_it_paginated_at_the_end() -> None:
+    assert sum(paginated(1.0, 0.1, 1)) == pytest.approx(64 * 1.1)
+
+
+def test_paginating_that_is_slower_than_measuring_ends_behind_it() -> None:
+    """It begins behind the first wave, and does not stop."""
+    measured, rest = paginated(1.0, 0.5, 16)
+    assert measured + rest == pytest.approx(2 + 64 * 0.5, abs=1)
+
+
 def test_times_are_those_of_the_workers_records() -> None:
     def record(step: str, second: float, ms: int, pages: int = 0) -> dict[str, object]:
         return {"ts": f"2026-01-01T00:00:{second:06.3f}+00:00", "step": step, "ms": ms, "pages": pages}
@@ -70,6 +103,9 @@ def test_times_are_those_of_the_workers_records() -> None:
     assert times.paginate.of(0) == 0.1
     assert times.paginate.of(1000) == pytest.approx(0.5)
     assert times.join.of(1000) == pytest.approx(0.1)
+    partly = [record("plan", 2.6, 300), *records[3:]]
+    times = times_of(Records([tiny], [record("wave", 9, 20)], [*records[:3], *partly]), RANGE_BYTES + 9)
+    assert times.paginate.of(1000) == pytest.approx(0.7), "of two steps, each takes 0.1 s anyway"
     assert times.between == pytest.approx(0.1, abs=1e-4)
 
 

@@ -27,7 +27,7 @@ from pipeline.pdf.catalog import About
 from pipeline.pdf.numbering import Lane
 from pipeline.pdf.segment_index import SegmentIndex
 from pipeline.pdf.tail_bound import TailBound
-from pipeline.tasks.join import FinishedFile, result
+from pipeline.tasks.join import FinishedFile, LeftOut, result
 
 from ....readback import Seen, read
 from .test_table import SETTINGS, as_csv, job, made, text_of
@@ -107,11 +107,12 @@ def in_pieces(job: DocumentJob, plan: Plan, lengths: Iterator[int], out: Path) -
     indexes = [index for index, _ in pieces]
     assembly = Assembly(lambda: iter(indexes), About("T", 0.0, "id"))
     out.write_bytes(b"".join([*(data for _, data in pieces), *assembly.tail()]))
-    inventory = TailBound()
+    inventory, left = TailBound(), LeftOut()
     for index in indexes:
         inventory.add(index)
+        left.add(index)
     made = FinishedFile(File("", "", 0, 1, plan.pages), (), ())
-    return read(out), result(inventory, [made], None, indexes, plan.warnings).warnings
+    return read(out), result(inventory, [made], None, left, plan.warnings).warnings
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
