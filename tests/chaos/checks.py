@@ -88,7 +88,11 @@ def _left_in_redis(stage: Stage) -> list[str]:
     """Messages of killed workers stay in `unacked` until a worker is up that puts them back: they are harmless."""
     with redis.Redis(port=stage.redis_port, decode_responses=True) as client:
         waiting = [f"{client.llen(queue)} messages in {queue}" for queue in QUEUES if client.llen(queue)]
-        forever = [key for key in client.scan_iter() if client.ttl(key) == -1]
+        keys = list(client.scan_iter(count=1000))
+        with client.pipeline(transaction=False) as pipe:
+            for key in keys:
+                pipe.ttl(key)
+            forever = [key for key, left in zip(keys, pipe.execute(), strict=True) if left == -1]
     known = (FOREVER, *QUEUES, "unacked")
     return waiting + [f"{key} never expires" for key in forever if not str(key).startswith(known)]
 
