@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from enum import Enum
-from itertools import compress
+from string import digits
 from typing import NamedTuple
 
-from ...pdf.fonts.line_breaking import DIGIT, LONGEST_NUMBER, NUMBER, WORDS, is_cut, numbers_in
+from ...pdf.fonts.line_breaking import DIGIT, LONGEST_NUMBER, NUMBER, is_cut, numbers_in
 from .layout import HASHES, Layout, size_that_fits, smallest_print
 
 GLUE = "\u00a0"  # a space at which no line ends; `printable` leaves none
@@ -66,11 +66,11 @@ def broken_words(texts: Sequence[str], room: float, layout: Layout) -> list[Cell
 
     None for a text that is more than words with single spaces between them.
     """
-    face, size = layout.face, layout.size
-    simple = [WORDS.fullmatch(text) is not None and _keeps_size(text, room, layout) for text in texts]
-    lines = face.wrap_words(list(compress(texts, simple)), size, room, layout.max_lines)
-    found = iter([Cell(each, size) if each else None for each in lines])
-    return [next(found) if each else None for each in simple]
+    size, joined = layout.size, "".join(texts)
+    lines = layout.face.wrap_words(texts, size, room, layout.max_lines)
+    if any(digit in joined for digit in digits):
+        lines = [each if _keeps_size(text, room, layout) else [] for text, each in zip(texts, lines, strict=True)]
+    return [Cell(each, size) if each else None for each in lines]
 
 
 def _keeps_size(text: str, room: float, layout: Layout) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, islice, repeat
-from typing import TypeVar
 
 from ...pdf.objects import number
 from .broken_cells import BrokenColumn
@@ -12,19 +11,15 @@ from .columns import SHARES, PlacedColumn
 from .layout import LEADING, Layout
 from .row_texts import RowTexts
 
-T = TypeVar("T")
-CellLines = Sequence[Sequence[str]]
-"""The lines of each cell of a column."""
 Starts = Callable[[PlacedColumn, Sequence[str]], Sequence[float]]
 """Returns where texts of the table's font size begin."""
 MAX_HEADS = 10_000
-FIELDS = 5  # of the operators of a line
 
 
 class CellPen:
     """Draws cells, each line as a text object of its own, so that readers copy row after row.
 
-    All lines of a page are spelled in one call, and their operators joined in another.
+    All lines of a page are spelled in one call.
     """
 
     def __init__(self, layout: Layout, begin: bytes, starts: Starts) -> None:
@@ -37,50 +32,61 @@ class CellPen:
 
         `edges` are the upper ones of the rows.
         """
-        cells = list(map(_lines, texts.columns, texts.broken))
-        heads = map(self._column_heads, self._layout.places, cells, texts.broken)
+        columns = list(map(_lines, texts.columns, texts.broken))
+        lines = list(chain.from_iterable(columns))
+        spelled = iter(self._layout.face.spell_all(lines))
         levels = list(self._levels(texts.lines, edges))
-        firsts = [level[:1] for level in levels]
-        ys = [
-            [level[: len(some)] for level, some in zip(levels, column, strict=True)] if broken else firsts
-            for column, broken in zip(cells, texts.broken, strict=True)
+        firsts = [level[0] for level in levels]
+        shown: list[Sequence[bytes]] = []
+        for place, column, broken in zip(self._layout.places, columns, texts.broken, strict=True):
+            glyphs = islice(spelled, len(column))
+            if broken:
+                shown.append(list(self._broken_column(place, column, broken, levels, glyphs)))
+            else:
+                shown.append(self._column(place, column, [], firsts, glyphs))
+        return b"\n".join(chain.from_iterable(zip(*shown, strict=True))), lines
+
+    def _broken_column(
+        self,
+        place: PlacedColumn,
+        lines: Sequence[str],
+        broken: BrokenColumn,
+        levels: Sequence[Sequence[bytes]],
+        spelled: Iterable[bytes | None],
+    ) -> Iterator[bytes]:
+        """Yields the operators of each cell of a column in which some have several lines."""
+        usual, counts = self._layout.size, [len(cell.lines) if cell else 1 for cell in broken]
+        each = [cell.size if cell else usual for cell in broken]
+        sizes = list(chain.from_iterable(map(repeat, each, counts))) if set(each) != {usual} else []
+        ys = list(chain.from_iterable(map(islice, levels, counts)))
+        shown = iter(self._column(place, lines, sizes, ys, spelled))
+        return (b"\n".join(islice(shown, count)) for count in counts)
+
+    def _column(
+        self,
+        place: PlacedColumn,
+        lines: Sequence[str],
+        sizes: Sequence[float],
+        ys: Sequence[bytes],
+        spelled: Iterable[bytes | None],
+    ) -> list[bytes]:
+        """Returns the operators of each line of a column. Without `sizes`, all have the table's."""
+        heads, all_sizes = self._column_heads(place, lines, sizes), sizes or repeat(self._layout.size)
+        return [
+            b"%b%b Td(%b)Tj ET" % (head, y, glyphs) if glyphs is not None else self._other(head, y, line, size)
+            for head, y, glyphs, line, size in zip(heads, ys, spelled, lines, all_sizes, strict=False)
         ]
-        lines = _row_after_row(cells)
-        spelled = self._layout.face.spell_all(lines)
-        if None in spelled:
-            sizes = _row_after_row(map(self._sizes, cells, texts.broken))
-            spelled, before, behind = list(map(self._shown, lines, spelled, sizes)), b" Td", b" ET\n"
-        else:
-            before, behind = b" Td(", b")Tj ET\n"
-        return _joined(_row_after_row(heads), _row_after_row(ys), before, spelled, behind), lines
 
-    def _shown(self, text: str, glyphs: bytes | None, size: float) -> bytes:
-        return self._layout.face.show_others(text, size) if glyphs is None else b"(%b)Tj" % glyphs
+    def _other(self, head: bytes, y: bytes, line: str, size: float) -> bytes:
+        return b"%b%b Td%b ET" % (head, y, self._layout.face.show_others(line, size))
 
-    def _sizes(self, cells: CellLines, broken: BrokenColumn) -> Iterable[Sequence[float]]:
-        """Returns the font size of each line of each cell of a column."""
-        usual = self._layout.size
-        if not broken:
-            return repeat([usual], len(cells))
-        return [[cell.size if cell else usual] * len(lines) for cell, lines in zip(broken, cells, strict=True)]
-
-    def _column_heads(
-        self, place: PlacedColumn, cells: CellLines, broken: BrokenColumn
-    ) -> Iterable[Sequence[bytes]]:
-        """Returns the operators before the height of each line of each cell of a column."""
+    def _column_heads(self, place: PlacedColumn, lines: Sequence[str], sizes: Sequence[float]) -> Iterable[bytes]:
+        """The operators before the height of each line of a column."""
         heads, usual = self._heads, self._layout.size
         if place.align == "left":
-            head = heads[usual, place.left]
-            if not broken:
-                return repeat([head], len(cells))
-            each = [heads[cell.size, place.left] if cell else head for cell in broken]
-            return [[one] * len(lines) for one, lines in zip(each, cells, strict=True)]
-        lines = list(chain.from_iterable(cells))
-        if not broken:
-            return zip(map(heads.__getitem__, zip(repeat(usual), self._starts(place, lines), strict=False)))
-        sizes = list(chain.from_iterable(self._sizes(cells, broken)))
-        found = map(heads.__getitem__, zip(sizes, self._aligned(place, lines, sizes), strict=True))
-        return [list(islice(found, len(some))) for some in cells]
+            return [heads[size, place.left] for size in sizes] if sizes else repeat(heads[usual, place.left])
+        xs = self._aligned(place, lines, sizes) if sizes else self._starts(place, lines)
+        return map(heads.__getitem__, zip(sizes or repeat(usual), xs, strict=False))
 
     def _aligned(self, place: PlacedColumn, lines: Sequence[str], sizes: Sequence[float]) -> Iterator[float]:
         """Where lines begin that are not at the left."""
@@ -116,22 +122,9 @@ class Heads(dict[tuple[float, float], bytes]):
         return head
 
 
-def _lines(column: Sequence[str], broken: BrokenColumn) -> CellLines:
-    """Returns the lines of each cell of a column."""
-    texts = list(zip([text.strip(" ") for text in column]))
-    return [cell.lines if cell else text for cell, text in zip(broken, texts, strict=True)] if broken else texts
-
-
-def _row_after_row(columns: Iterable[Iterable[Sequence[T]]]) -> list[T]:
-    """Returns what the lines of all cells have, given by column and cell."""
-    return list(chain.from_iterable(chain.from_iterable(zip(*columns, strict=True))))
-
-
-def _joined(
-    heads: list[bytes], ys: list[bytes], before: bytes, shown: Sequence[bytes | None], behind: bytes
-) -> bytes:
-    count = len(heads)
-    parts: list[bytes] = [b""] * (FIELDS * count)
-    for i, field in enumerate((heads, ys, [before] * count, shown, [behind] * count)):
-        parts[i::FIELDS] = field  # type: ignore[assignment]  # none of `shown` is None
-    return b"".join(parts)[:-1]
+def _lines(column: Sequence[str], broken: BrokenColumn) -> list[str]:
+    """Returns the lines of all cells of a column."""
+    if not broken:
+        return [text.strip(" ") for text in column]
+    each = [cell.lines if cell else [text.strip(" ")] for text, cell in zip(column, broken, strict=True)]
+    return list(chain.from_iterable(each))

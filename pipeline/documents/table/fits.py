@@ -89,7 +89,7 @@ class CellTexts(msgspec.Struct, frozen=True, dict=True):
         new = set(shapes) - known
         if not new:
             return []
-        odd = set[str]() if self._certainly_fit(new, i) else {shape for shape in new if not self._fits(shape, i)}
+        odd = set[str]() if self._certainly_fit(new, i) else self._odd_shapes(new, i)
         if len(known) > SHAPES:
             known.clear()
         known |= new - odd
@@ -109,17 +109,21 @@ class CellTexts(msgspec.Struct, frozen=True, dict=True):
         """For each column, shapes of texts that fit."""
         return [set() for _ in self.layout.places]
 
-    def _fits(self, text: str, i: int) -> bool:
-        if not shown_as_is(text):
-            return False
-        if text.isascii():
-            if len(text) <= self._safe_lengths[i]:
-                return True
-            if len(text) > self._longest[i]:
-                return False
-        elif not is_normalized("NFC", text):
-            return False
-        return self.layout.face.width(text, self.layout.size) <= self.layout.places[i].inside
+    def _odd_shapes(self, shapes: Set[str], i: int) -> set[str]:
+        safe, longest, place = self._safe_lengths[i], self._longest[i], self.layout.places[i]
+        face, size, room = self.layout.face, self.layout.size, place.inside
+        plain = {shape for shape in shapes if shape.isascii() and shape.isprintable()}
+        wide = {
+            shape
+            for shape in plain
+            if len(shape) > safe and (len(shape) > longest or face.width(shape, size) > room)
+        }
+        others = {
+            shape
+            for shape in shapes - plain
+            if not shown_as_is(shape) or not is_normalized("NFC", shape) or face.width(shape, size) > room
+        }
+        return wide | others
 
     @cached_property
     def _stand_ins(self) -> StandIns:

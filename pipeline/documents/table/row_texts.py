@@ -49,7 +49,6 @@ def row_texts(rows: Sequence[Row], texts: CellTexts) -> RowTexts:
     """Returns the texts of rows, all broken column by column."""
     columns = texts.columns(rows)
     broken = texts.broken(columns)
-    lines = [1] * len(rows)
-    for column in filter(None, broken):
-        lines = [max(count, len(cell.lines)) if cell else count for count, cell in zip(lines, column, strict=True)]
+    counts = [[len(cell.lines) if cell else 1 for cell in column] for column in broken if column]
+    lines = list(map(max, [1] * len(rows), *counts)) if counts else [1] * len(rows)
     return RowTexts(rows, columns, broken, lines)

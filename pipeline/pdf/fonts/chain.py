@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from functools import lru_cache, partial
 from itertools import groupby
+from math import inf
 
 from ..numbering import MAX_FONTS
 from ..objects import number
@@ -12,7 +13,7 @@ from .characters import REPLACEMENT, draws_nothing, is_control, shown_as_is
 from .files import FontFile, bold_face, fingerprint
 from .font import Font
 from .glyph_run import Glyph, Line, Placed, SetRun, escaped, make_line, set_glyphs
-from .line_breaking import largest_fitting, whole_letters
+from .line_breaking import WORD, largest_fitting, whole_letters
 from .shaping import COMPLEX, one_by_one, shaped, shaped_run
 from .spelling import Speller
 from .wrapping import LONG, Lines, wrapped, wrapped_words
@@ -112,12 +113,11 @@ class FontChain:
             except KeyError:
                 return None
 
-    def word_widths(self, words: Iterable[str]) -> list[float] | None:
-        """Return the width of each word with a space behind it; None when one is neither plain nor simple."""
-        try:
-            return list(map(self._words.__getitem__, words))
-        except KeyError:
-            return None
+    def word_widths(self, words: Iterable[str]) -> list[float]:
+        """Return the width of each word with a space behind it; infinite for one that is neither plain nor simple,
+        or is more than letters and what may follow them.
+        """
+        return list(map(self._words.__getitem__, words))
 
     def is_simple(self, characters: Iterable[str]) -> bool:
         """Return whether each of these characters is one glyph of some font, from left to right."""
@@ -156,7 +156,7 @@ class FontChain:
         return wrapped(self, text, size, width, lines)
 
     def wrap_words(self, texts: Sequence[str], size: float, width: float, lines: int) -> list[Lines]:
-        """Return what `wrap` does for each of these texts that match WORDS; none where it takes more to tell."""
+        """Return what `wrap` does for each of these texts; none for one that is not words with single spaces."""
         return wrapped_words(self, texts, size, width, lines)
 
     def fits(self, text: str, size: float, width: float) -> bool:
@@ -213,17 +213,15 @@ class SimpleCharacters(dict[str, int]):
 
 
 class WordWidths(dict[str, float]):
-    """The widths of words with a space behind them; KeyError for one that is neither plain nor simple."""
+    """The widths of words with a space behind them; infinite for other texts, see FontChain.word_widths."""
 
     def __init__(self, chain: FontChain) -> None:
         super().__init__()
         self._chain = chain
 
     def __missing__(self, word: str) -> float:
-        advances = self._chain.advances(word + " ")
-        if advances is None:
-            raise KeyError(word)
-        width = sum(advances)
+        advances = self._chain.advances(word + " ") if WORD.fullmatch(word) else None
+        width = inf if advances is None else sum(advances)
         if len(self) >= WORDS:
             self.clear()
         if len(word) <= LONGEST_RUN:

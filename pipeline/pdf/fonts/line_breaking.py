@@ -17,9 +17,9 @@ LONGEST_NUMBER = 60  # characters; a longer row of digits is broken like any wor
 _MARKS = str.maketrans("", "", " \u200e\u200f")
 DIGIT = re.compile(r"\d")
 _LETTERS = "0-9A-Za-zÀ-ÖØ-öø-ʯΆΈ-ώЀ-ҁҊ-ԯ"
-_WORD = f"[{_LETTERS}][{_LETTERS}.,:;]*+"
-WORDS = re.compile(f"{_WORD}(?: {_WORD})*+")
-"""Words that break nowhere, with single spaces between them. Latin, Greek and Cyrillic, and composed already."""
+WORD = re.compile(f"[{_LETTERS}][{_LETTERS}.,:;]*+")
+"""A word that breaks nowhere, with what may follow it. Latin, Greek and Cyrillic, all composed."""
+_WORDS = re.compile(f"(?:{WORD.pattern} ?)*+")
 _ALL = 'AN(o)]c!x,/n.-hbBD<>"$%gLHI'
 _EAST_ASIAN = "ocxnHI"
 _TO_THE_LINE_BEFORE = ")]c!x,/bh-n.g"
@@ -68,7 +68,7 @@ def breaks(text: str) -> list[int] | None:
 
     Spaces stand alone.
     """
-    if WORDS.fullmatch(text):
+    if _WORDS.fullmatch(text):
         return None
     kinds = classes(text)
     found = _unmarked(kinds) if MARK in kinds else _possible(kinds)

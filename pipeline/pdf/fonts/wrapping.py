@@ -10,7 +10,7 @@ from math import inf, nextafter
 from typing import Protocol
 
 from .bidi import keep_direction
-from .line_breaking import LONGEST_NUMBER, WORDS, breaks, largest_fitting, whole_letters
+from .line_breaking import LONGEST_NUMBER, breaks, largest_fitting, whole_letters
 from .shaping import COMPLEX
 
 LONG = 1000  # characters; more rarely fit a line
@@ -28,8 +28,10 @@ class Measure(Protocol):
     def advances(self, text: str) -> list[float] | None:
         """Return the width of each character, in 1/1000 of the size; None when they depend on each other."""
 
-    def word_widths(self, words: Iterable[str]) -> list[float] | None:
-        """Return the width of each word with a space behind it; None when one depends on its letters together."""
+    def word_widths(self, words: Iterable[str]) -> list[float]:
+        """Return the width of each word with a space behind it; infinite where more than its letters tell it, or
+        a line may end in it.
+        """
 
     def fits(self, text: str, size: float, width: float) -> bool:
         """Return whether a text is at most `width` points wide."""
@@ -43,7 +45,7 @@ def wrapped(face: Measure, text: str, size: float, width: float, most: int) -> L
     text = " ".join(filter(None, text.split(" "))) if "  " in text else text.strip(" ")
     if not text:
         return []
-    if len(text) < _STEP and WORDS.fullmatch(text) and (lines := wrapped_words(face, [text], size, width, most)[0]):
+    if lines := wrapped_words(face, [text], size, width, most)[0]:
         return lines
     breaker = _breaker(face, text, size, width, most)
     found: Lines = []
@@ -59,32 +61,37 @@ def wrapped(face: Measure, text: str, size: float, width: float, most: int) -> L
 
 
 def wrapped_words(face: Measure, texts: Sequence[str], size: float, width: float, most: int) -> list[Lines]:
-    """Return the lines of texts that match WORDS, all of them measured in one call; none for a text that needs more
-    than `most` lines, or has a word that is too long for one, or letters that one font alone does not tell."""
+    """Return the lines of texts of words with single spaces between them, all of them measured in one call.
+
+    None for a text that is anything else, is long, needs more than `most` lines, or has a word that fits no line.
+    """
+    texts = [text if len(text) < _STEP else "" for text in texts]
     words = " ".join(texts).split(" ")
-    widths = face.word_widths(words)
-    if widths is None:
-        return [[] for _ in texts]
-    room = _limit(size, width) + (face.word_widths([""]) or [0.0])[0]  # for a line with a space behind it
-    found, start = list[Lines](), 0
+    widths, found, start = face.word_widths(words), list[Lines](), 0
+    room = _limit(size, width) + (face.advances(" ") or [0.0])[0]  # for a line with a space behind it
+    all_fit = max(widths) <= room
     for text in texts:
         stop = start + text.count(" ") + 1
-        found.append(_lines_of(words[start:stop], widths[start:stop], room, most))
+        if all_fit or max(widths[start:stop]) <= room:
+            lines = _lines_of(words[start:stop], widths[start:stop], room)
+            found.append(lines if len(lines) <= most else [])
+        else:
+            found.append([])
         start = stop
     return found
 
 
-def _lines_of(words: list[str], widths: list[float], room: float, most: int) -> Lines:
-    if max(widths) > room:
-        return []
-    ends, found = list(accumulate(widths)), Lines()
-    start, end, last = 0, 0.0, ends[-1]
-    while last > end + room:
-        stop = bisect_right(ends, end + room, start)
-        found.append(" ".join(words[start:stop]))
-        start, end = stop, ends[stop - 1]
-    found.append(" ".join(words[start:]))
-    return found if len(found) <= most else []
+def _lines_of(words: Sequence[str], widths: Sequence[float], room: float) -> Lines:
+    """Return the lines of words none of which is wider than `room`."""
+    lines: Lines = []  # calling `Lines` takes five times as long
+    ends = list(accumulate(widths))
+    start, limit, last = 0, room, ends[-1]
+    while last > limit:
+        stop = bisect_right(ends, limit, start)
+        lines.append(" ".join(words[start:stop]))
+        start, limit = stop, ends[stop - 1] + room
+    lines.append(" ".join(words[start:]))
+    return lines
 
 
 def _breaker(face: Measure, text: str, size: float, width: float, most: int) -> _Sums | _Shapes:

@@ -14,7 +14,7 @@ from pipeline.documents.table.row_texts import RowTexts, row_texts
 from pipeline.documents.table.rows import InputFormat
 from pipeline.documents.table.setup import TableSetup, measure_columns, table_setup
 from pipeline.pdf.fonts.characters import printable, shown_as_is
-from pipeline.pdf.fonts.line_breaking import WORDS
+from pipeline.pdf.fonts.line_breaking import WORD
 
 FIELDS = ("a", "b")
 words = st.sampled_from(["the", "parcel,", "i", "W", "München", "Иванов", "Ελένη", "no.", "W" * 30])
@@ -52,9 +52,9 @@ def test_notes_of_words_and_numbers_are_broken_at_once() -> None:
     assert broken_words(["CHF 1 250 000 and more"], layout.places[0].inside, layout) == [None]
 
 
-@given(st.text(st.characters(max_codepoint=0x600), max_size=6) | texts)
-def test_words_are_drawn_as_they_are(text: str) -> None:
-    if WORDS.fullmatch(text):
+@given(st.text(st.characters(max_codepoint=0x600), max_size=6) | words | numbers)
+def test_a_word_is_drawn_as_it_is(text: str) -> None:
+    if WORD.fullmatch(text):
         assert printable(text) == text
         assert shown_as_is(text)
         assert is_normalized("NFC", text)
