@@ -69,11 +69,11 @@ def wait_for_end(laptop: Laptop, export_id: str) -> dict[str, Any]:
     return look(laptop, export_id)
 
 
-def wait_until_told(laptop: Laptop, export_id: str) -> None:
+def wait_until_told(laptop: Laptop, export_id: str, patience: float = PATIENCE) -> None:
     """Wait until nothing is left to do for the export, including its mail."""
     for what, mark in (("the export is closed", "active"), ("its mail is sent", "unsent")):
         key = f"{mark}/{export_id}"
-        wait_until(what, partial(_is_gone, laptop, key), look_each=AT_LEISURE)
+        wait_until(what, partial(_is_gone, laptop, key), patience, AT_LEISURE)
 
 
 def _is_gone(laptop: Laptop, key: str) -> bool:

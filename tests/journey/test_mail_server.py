@@ -15,6 +15,7 @@ import pytest
 
 from local import process
 from local.laptop import ROOT, Laptop, laptop
+from pipeline.tasks import sender
 
 from ..chaos.gate import Gate
 from ..chaos.proxies import TcpProxy, mail_texts, served
@@ -84,7 +85,7 @@ def test_a_mail_that_is_not_taken_keeps_no_dyno_up(
     assert client.look(running, export_id)["mail"]["state"] == "waiting"
     vars(server.mailbox).update(well)
     proxy.come_back()
-    client.wait_until_told(running, export_id)
+    client.wait_until_told(running, export_id, client.PATIENCE + sender.POLICY.longest)
     assert [subject for subject, about in mails(server) if export_id in about] == ["Ready: Document"]
     assert client.look(running, export_id)["mail"] == {"state": "sent", "problem": ""}
     assert running.dynos.dyno_seconds() == paid
