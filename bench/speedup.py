@@ -141,18 +141,14 @@ def times_of(found: Records, size: int) -> Times:
     return Times(
         divide=_took(of["plan"][0]),
         ranges=tuple(map(_took, whole)),
-        paginate=_paginate(found.tiny_took("plan"), of["plan"][1:], pages),
+        # Of several steps, only one's time for a page is taken off: the replay is rather too strict.
+        paginate=Linear.through(found.tiny_took("plan"), sum(map(_took, of["plan"][1:])), pages),
         pages=tuple(_took(record) / record["pages"] for record in of["render"] if record["pages"]),
         wave=median(_took(record) for record in found.small if record["step"] == "wave"),
         join=Linear.through(found.tiny_took("assemble"), _took(of["assemble"][-1]), pages),
         between=max(0.0, median(between)),
         page_bytes=size / pages,
     )
-
-
-def _paginate(tiny: float, records: Sequence[Record], pages: int) -> Linear:
-    """What paginating takes, which may have been done in several steps: in each, what a plan of a page takes."""
-    return Linear.through(tiny, sum(map(_took, records)) - tiny * (len(records) - 1), pages)
 
 
 def seconds(records: Sequence[Record]) -> float:
