@@ -8,9 +8,9 @@ still fit.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from functools import cached_property, lru_cache
-from itertools import repeat
+from itertools import compress, repeat
 from math import ceil, inf
 from unicodedata import is_normalized
 
@@ -80,11 +80,15 @@ class CellTexts(msgspec.Struct, frozen=True, dict=True):
 
     def _odd_rows(self, column: Sequence[str], i: int) -> list[int]:
         """Returns the rows of a column whose cells do not certainly have one line as they are."""
-        joined, shapes, known = "".join(column), column, self._fitting[i]
+        joined, shapes, known, longest = "".join(column), column, self._fitting[i], max(map(len, column))
         if shown_as_is(joined):
             lines = "\n".join(column)
-            if joined.isascii() and (max(map(len, column)) <= self._safe_lengths[i] or self._all_fit(lines, i)):
+            if joined.isascii() and (longest <= self._safe_lengths[i] or self._all_fit(lines, i)):
                 return []
+            if (
+                joined.isascii() and longest > self._longest[i]
+            ):  # notes: few repeat, and most are too long to measure
+                return list(compress(range(len(column)), self._are_wide(column, i)))
             shapes = self.layout.shapes(lines).split("\n")
         new = set(shapes) - known
         if not new:
@@ -110,20 +114,20 @@ class CellTexts(msgspec.Struct, frozen=True, dict=True):
         return [set() for _ in self.layout.places]
 
     def _odd_shapes(self, shapes: Set[str], i: int) -> set[str]:
-        safe, longest, place = self._safe_lengths[i], self._longest[i], self.layout.places[i]
-        face, size, room = self.layout.face, self.layout.size, place.inside
+        face, size, room = self.layout.face, self.layout.size, self.layout.places[i].inside
         plain = {shape for shape in shapes if shape.isascii() and shape.isprintable()}
-        wide = {
-            shape
-            for shape in plain
-            if len(shape) > safe and (len(shape) > longest or face.width(shape, size) > room)
-        }
         others = {
             shape
             for shape in shapes - plain
             if not shown_as_is(shape) or not is_normalized("NFC", shape) or face.width(shape, size) > room
         }
-        return wide | others
+        return others.union(compress(plain, self._are_wide(plain, i)))
+
+    def _are_wide(self, texts: Iterable[str], i: int) -> list[bool]:
+        """Returns whether each of these printable ASCII texts is wider than its column."""
+        safe, longest, room = self._safe_lengths[i], self._longest[i], self.layout.places[i].inside
+        width, size = self.layout.face.width, self.layout.size
+        return [len(text) > safe and (len(text) > longest or width(text, size) > room) for text in texts]
 
     @cached_property
     def _stand_ins(self) -> StandIns:

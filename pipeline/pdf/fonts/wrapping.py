@@ -67,31 +67,24 @@ def wrapped_words(face: Measure, texts: Sequence[str], size: float, width: float
     """
     texts = [text if len(text) < _STEP else "" for text in texts]
     words = " ".join(texts).split(" ")
-    widths, found, start = face.word_widths(words), list[Lines](), 0
+    widths, start = face.word_widths(words), 0
     room = _limit(size, width) + (face.advances(" ") or [0.0])[0]  # for a line with a space behind it
+    found: list[Lines] = []
     all_fit = max(widths) <= room
     for text in texts:
         stop = start + text.count(" ") + 1
+        lines: Lines = []  # `Lines()` takes five times as long
         if all_fit or max(widths[start:stop]) <= room:
-            lines = _lines_of(words[start:stop], widths[start:stop], room)
-            found.append(lines if len(lines) <= most else [])
-        else:
-            found.append([])
+            ends = list(accumulate(widths[start:stop]))
+            first, limit, last = 0, room, ends[-1]
+            while last > limit:
+                behind = bisect_right(ends, limit, first)
+                lines.append(" ".join(words[start + first : start + behind]))
+                first, limit = behind, ends[behind - 1] + room
+            lines.append(" ".join(words[start + first : stop]))
+        found.append(lines if len(lines) <= most else [])
         start = stop
     return found
-
-
-def _lines_of(words: Sequence[str], widths: Sequence[float], room: float) -> Lines:
-    """Return the lines of words none of which is wider than `room`."""
-    lines: Lines = []  # calling `Lines` takes five times as long
-    ends = list(accumulate(widths))
-    start, limit, last = 0, room, ends[-1]
-    while last > limit:
-        stop = bisect_right(ends, limit, start)
-        lines.append(" ".join(words[start:stop]))
-        start, limit = stop, ends[stop - 1] + room
-    lines.append(" ".join(words[start:]))
-    return lines
 
 
 def _breaker(face: Measure, text: str, size: float, width: float, most: int) -> _Sums | _Shapes:
