@@ -16,8 +16,8 @@ from msgspec.structs import replace
 from .volumes import UNCUT, WHOLE, VolumeLimit, VolumePlan
 
 MAX_MARKS = 8192
-SHARES = 4  # chunks for each worker at least: what the last ones wait for each other is an eighth of their time
-SHORT = 1.75  # seconds of a chunk, below which each worker gets two: with each, some tens of milliseconds are lost
+SHARES = 8  # chunks for each worker at least: what the last ones wait for each other is a sixteenth of their time
+SHORT = 2.0  # seconds of a chunk, below which each worker gets two: with each, some tens of milliseconds are lost
 
 
 class ChunkLimits(Protocol):
@@ -153,14 +153,16 @@ def pages_per_chunk(
     """Return how many pages a chunk gets.
 
     As many as fit `max_bytes`, a quarter of a process's memory (a segment is a file, and files count as memory) and
-    the wished duration, but few enough that every worker gets four chunks, or two of short ones. `chunk_pages`, the
-    owner's own number, replaces all of these. Then more, if there would be more than `max_chunks`.
+    the wished duration, but few enough that every worker gets eight chunks, or two of short ones; all get as
+    many. `chunk_pages`, the owner's own number, replaces all of these. Then more, if there would be more than
+    `max_chunks`.
     """
     quarter = limits.memory_per_process // 4
     by_memory = min(quarter, max_bytes or quarter) // cost.bytes
     by_time = int(limits.chunk_seconds / cost.seconds)
-    of_a_worker = pages / (limits.max_workers * limits.concurrency)
-    by_workers = max(ceil(of_a_worker / SHARES), min(ceil(of_a_worker / 2), int(SHORT / cost.seconds)))
+    of_a_worker = max(1, pages) / (limits.max_workers * limits.concurrency)
+    wished = max(of_a_worker / SHARES, min(of_a_worker / 2, SHORT / cost.seconds))
+    by_workers = ceil(of_a_worker / ceil(of_a_worker / wished))
     fitting = chunk_pages or min(by_memory, by_time, by_workers)
     return max(1, fitting, ceil(pages / limits.max_chunks))
 

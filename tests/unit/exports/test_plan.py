@@ -33,9 +33,10 @@ def limits(**changes: str) -> Settings:
         (400, CHEAP, {}, None, 50),  # two chunks for each of four workers
         (400, CHEAP, {"MAX_WORKERS": "1"}, None, 200),
         (400, CHEAP, {"WORKER_CONCURRENCY": "2"}, None, 25),  # … that draw two at a time
-        (400, Cost(0.05, 1000), {}, None, 35),  # fewer than four, since these would be short
-        (400, Cost(0.5, 1000), {"CHUNK_SECONDS": "15"}, None, 25),  # four
-        (400, Cost(1.0, 1000), {"CHUNK_SECONDS": "15"}, None, 15),  # the wished duration
+        (400, Cost(0.05, 1000), {}, None, 34),  # three, since eight would be short
+        (400, Cost(0.5, 1000), {"CHUNK_SECONDS": "15"}, None, 13),  # eight
+        (400, Cost(1.0, 1000), {"CHUNK_SECONDS": "10"}, None, 10),  # the wished duration
+        (1_000_000, Cost(0.0005, 4000), {"MAX_WORKERS": "64"}, None, 3907),  # four for each, none left over
         (400, Cost(0.001, 16 * MIB), {}, None, 8),  # a quarter of 512 MiB
         (400, Cost(0.001, 16 * MIB), {"WORKER_CONCURRENCY": "2"}, None, 4),  # two share the memory
         (400, Cost(0.001, 900 * MIB), {}, None, 1),  # a page larger than the memory still is a chunk
