@@ -26,7 +26,7 @@ from .layout import Layout, advances_of
 STEPS = "Hn0"  # more characters fit when all of them are no wider than one of these
 WIDE = 2  # letters that may be wider than "n", in a text that is longer than wide letters allow
 SHAPES = 10_000  # kept for each column: names without their numbers, amounts by their number of digits
-BROKEN = 1024  # cells kept in lines, about 1 MB: rows that do not fit a page any more are the first of the next one
+BROKEN = 1024  # cells kept in lines, about 1 MB: a text that takes long to break may repeat
 SLACK = 1e-6  # of a character: measuring sums up widths in another order
 
 

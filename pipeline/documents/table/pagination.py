@@ -21,6 +21,8 @@ from .layout import Layout, units
 from .row_texts import BATCH, RowTexts, row_texts
 from .rows import RowReader
 
+READ = 2 * BATCH  # rows read together while pages are drawn
+
 
 class PageRows(msgspec.Struct, frozen=True):
     """The rows of a page, the bands between them, and the groups that are open behind it."""
@@ -54,18 +56,19 @@ def paginate(
 
     `state` are the groups open before the first row, `after` those open behind the last one.
     """
-    waiting = RowTexts([], [], [], [])
+    waiting, at = RowTexts([], [], [], []), 0
     for page in count(first):
         wanted = texts.layout.rows_on(page) + paginator.ahead
-        if len(waiting) < wanted and (taken := reader.take(max(BATCH, wanted - len(waiting)))):
-            waiting = waiting.joined(row_texts([row for row, _ in taken], texts))
-        if not waiting.rows:
+        if len(waiting) - at < wanted and (taken := reader.take(max(READ, wanted))):
+            waiting, at = waiting.part(at).joined(row_texts([row for row, _ in taken], texts)), 0
+        candidates = waiting.part(at, at + wanted)
+        if not candidates.rows:
             return
-        last = None if len(waiting) >= wanted else len(after) - 1
-        page_rows = paginator.page_rows(waiting.part(0, wanted), page, state, last)
+        last = None if len(candidates) == wanted else len(after) - 1
+        page_rows = paginator.page_rows(candidates, page, state, last)
         yield page_rows
         state = page_rows.state
-        waiting = waiting.part(page_rows.count)
+        at += page_rows.count
 
 
 class PlainPaginator:
