@@ -85,9 +85,8 @@ class CellTexts(msgspec.Struct, frozen=True, dict=True):
             lines = "\n".join(column)
             if joined.isascii() and (longest <= self._safe_lengths[i] or self._all_fit(lines, i)):
                 return []
-            if (
-                joined.isascii() and longest > self._longest[i]
-            ):  # notes: few repeat, and most are too long to measure
+            # Notes: few repeat, and most are too long to measure.
+            if joined.isascii() and longest > self._longest[i]:
                 return list(compress(range(len(column)), self._are_wide(column, i)))
             shapes = self.layout.shapes(lines).split("\n")
         new = set(shapes) - known

@@ -63,7 +63,7 @@ def wrapped(face: Measure, text: str, size: float, width: float, most: int) -> L
 def wrapped_words(face: Measure, texts: Sequence[str], size: float, width: float, most: int) -> list[Lines]:
     """Return the lines of texts of words with single spaces between them, all of them measured in one call.
 
-    None for a text that is anything else, is long, needs more than `most` lines, or has a word that fits no line.
+    No lines for a text that is anything else, is long, needs more than `most` lines, or has a word that fits none.
     """
     texts = [text if len(text) < _STEP else "" for text in texts]
     words = " ".join(texts).split(" ")
