@@ -143,6 +143,7 @@ class Watch:
     def __exit__(self, *_: object) -> None:
         self._stop.set()
         self._thread.join()
+        self._look()  # the kernel kept the peaks of what was shorter than a pause
 
     @property
     def largest(self) -> int:
@@ -151,8 +152,11 @@ class Watch:
 
     def _run(self) -> None:
         while not self._stop.wait(self.every):
-            for process, kind in processes().items():
-                self.peaks[kind] = max(self.peaks.get(kind, 0), resident(process.pid, "VmHWM"))
+            self._look()
+
+    def _look(self) -> None:
+        for process, kind in processes().items():
+            self.peaks[kind] = max(self.peaks.get(kind, 0), resident(process.pid, "VmHWM"))
 
 
 def resident(pid: int, what: str = "VmRSS") -> int:
