@@ -18,7 +18,7 @@ def schedules(machine: bool) -> None:
     \b
     JSON: {"schedules": [{"name", "task", "times", "next", "last", "outcome", "problem"}]}
     """
-    from ..tasks.last_runs import standings
+    from ..tasks.schedules.last_runs import standings
 
     stores = context.stores()
     found = standings(stores)

@@ -9,15 +9,15 @@
     requests/<hash>                  the id of the export that answers a request (idempotency)
     unbilled/<id>                    the export is over, its cost is not known yet
 
-`lists.py` names the marks below everyone/, owners/ and subjects/. Elsewhere: `tasks/bucket_output.py` writes
+`lists.py` names the marks below everyone/, owners/ and subjects/. Elsewhere: `tasks/join/bucket.py` writes
 
     exports/<id>/result/<name>.pdf                   the file, or the index of its volumes
     exports/<id>/result/<hash>-<name>-2-of-5.pdf     a volume; the hash is of what it was made from
 
 `segments.py` writes exports/<id>/segments/, `frozen.py` exports/<id>/shares/, `measures.py` exports/<id>/measures/,
-`joins.py` exports/<id>/joins/, `notices.py` unsent/<id> and unposted/<id>, `tasks/last_runs.py` schedules/,
-`tasks/health.py` its state, `scaler/usage.py` costs, `uploads.py` handed/ and used/. All else below inputs/ belongs
-to its owner.
+`joins.py` exports/<id>/joins/, `notices.py` unsent/<id> and unposted/<id>, `uploads.py` handed/ and used/,
+`scaler/usage.py` costs, `tasks/schedules/last_runs.py` schedules/, `tasks/schedules/health.py` its state. All else
+below inputs/ belongs to its owner.
 """
 
 from __future__ import annotations

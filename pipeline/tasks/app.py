@@ -19,16 +19,16 @@ from ..exports.waves import Wave
 from ..services import Services, open_services
 from ..settings import Settings
 from . import flow
-from .celery_beat import define_tasks
 from .outcomes import Again
 from .queue import CeleryQueue
 from .retry import Fail, Retry
-from .schedules import beat_schedule
+from .schedules.celery_beat import define_tasks
+from .schedules.entries import beat_schedule
 from .stall import stall_limits
 
 RESULT_SECONDS = 8 * 86400  # longer than EXPORT_DEADLINE, or the chord of a waiting export loses its counter
 FAILED = "failed: "  # what a task returns when it ended its export begins so; Celery's events show it
-SCHEDULER = "pipeline.tasks.celery_beat:BeatScheduler"
+SCHEDULER = "pipeline.tasks.schedules.celery_beat:BeatScheduler"
 
 REQUEST = "pipeline.tasks.worker:ReportedTask"  # by name: only a worker may import what reads REMAP_SIGTERM
 SHOWN = 900  # characters of its message; events leave out a longer text

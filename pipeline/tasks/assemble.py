@@ -13,11 +13,11 @@ from ..exports.names import file_name
 from ..exports.plan import Plan
 from ..exports.segments import segment_key
 from ..pdf.catalog import About
-from .bucket_output import BucketOutput, StoredSegments
 from .join import join
+from .join.bucket import BucketOutput, StoredSegments
+from .join.segment_cache import SegmentCache
 from .outcomes import Again, Done, Missing, NotWanted, Outcome
 from .plan import load_plan
-from .segment_cache import SegmentCache
 from .step import Signal, Work
 
 

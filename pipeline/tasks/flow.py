@@ -19,7 +19,7 @@ from ..exports.waves import Wave
 from ..services import Message, Services
 from . import assemble, deliver, measure, plan, render, wave
 from .outcomes import Again, Done, Missing, Next, NotWanted, Outcome, Partly
-from .parts import missing_parts
+from .plan.parts import missing_parts
 from .records import OBSERVERS, StepRecord, count_end, peak
 from .retry import Fail, Retry, RetryPolicy, kind, named
 from .sending import begin, chunks, ranges, send, width

@@ -21,8 +21,8 @@ from ..pdf.fonts import check_fonts
 from ..pdf.segment_index import SegmentIndex
 from ..settings import Settings
 from .drawing import draw_chunk
-from .folder_output import FolderOutput, SpooledSegments
 from .join import join
+from .join.folder import FolderOutput, SpooledSegments
 from .retry import shortages
 
 OnProgress = Callable[[str, int, int], None]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from ..documents import InputRange
 from ..errors import InvalidRequest
-from .freeze import freeze
 from .outcomes import Again, Done, NotWanted, Outcome
 from .plan import job_of
+from .plan.freeze import freeze
 from .step import INTERRUPTIONS, Signal, Work
 
 

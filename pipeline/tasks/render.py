@@ -9,7 +9,7 @@ from ..exports.plan import Chunk
 from ..exports.segments import SegmentRepository
 from ..pdf.fonts import check_fonts
 from .drawing import draw_chunk
-from .early_parts import copy_early
+from .join.early_parts import copy_early
 from .outcomes import Again, Done, NotWanted, Outcome
 from .plan import job_of, load_plan
 from .retry import pages_to_try

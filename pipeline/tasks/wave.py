@@ -9,8 +9,8 @@ from ..exports.export import Export, State
 from ..exports.waves import Wave, next_wave
 from ..services import Services
 from .outcomes import Done, Next, NotWanted, Outcome
-from .parts import missing_parts
 from .plan import load_plan
+from .plan.parts import missing_parts
 from .step import Work
 
 

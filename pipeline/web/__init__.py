@@ -17,9 +17,9 @@ from ..exports.links import Links
 from ..services import Services
 from ..settings import Settings
 from ..tasks.app import open_with_celery
-from ..tasks.beside import Beside
-from ..tasks.child_pipe import ChildPipe
-from ..tasks.preview import Previews
+from ..tasks.child.beside import Beside
+from ..tasks.child.pipe import ChildPipe
+from ..tasks.child.preview import Previews
 from . import errors, metrics, moved, overview, panel, previews, routes, sessions, sign_in, words
 from .auth import EXTENSION
 from .recent import Recent

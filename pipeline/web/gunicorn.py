@@ -17,7 +17,7 @@ from gunicorn import glogging
 from .. import logs
 from ..services import worker_pool
 from ..settings import log_format
-from ..tasks.beside import Beside
+from ..tasks.child.beside import Beside
 from ..tasks.keeper import Keeper
 from .auth import EXTENSION
 from .connections import CompleteRequestWorker

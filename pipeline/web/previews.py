@@ -12,7 +12,7 @@ from msgspec import Meta
 from ..errors import QuotaReached, RedisDown
 from ..exports.request import ExportRequest
 from ..services import Services
-from ..tasks.preview import PreviewRequest, Previews
+from ..tasks.child.preview import PreviewRequest, Previews
 from ..tasks.submit import validate
 from .auth import Caller, caller, services
 from .bodies import body_as

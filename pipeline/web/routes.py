@@ -17,7 +17,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from ..exports import audit, views
 from ..exports.views import API
 from ..settings import Scope
-from ..tasks.preview import Preview
+from ..tasks.child.preview import Preview
 from . import api, documents, inputs, overview, previews, scaling
 from .auth import need, services
 from .errors import json_answer

@@ -14,7 +14,7 @@ from ..errors import InvalidRequest
 from ..exports.views import Estimate, moment
 from ..scaler.learned import Learned
 from ..scaler.quotes import quotes_for_pages, shown_quotes
-from ..tasks.last_runs import Standing, standings
+from ..tasks.schedules.last_runs import Standing, standings
 from .auth import services
 from .bodies import query_as
 from .errors import json_answer

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser
 from pipeline.exports.export import Channel, Export, Notice, Recipient, Result, State
 from pipeline.exports.ids import new_id
 from pipeline.settings import Settings
-from pipeline.tasks.notice import message
+from pipeline.tasks.notices.mail import message
 
 from .parts import violations
 

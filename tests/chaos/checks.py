@@ -14,7 +14,7 @@ import redis
 
 from pipeline.adapters.redis.messages import QUEUES
 from pipeline.exports.repository import ExportRepository
-from pipeline.tasks.clean_up import CleanUp
+from pipeline.tasks.schedules.clean_up import CleanUp
 
 from ..readback import read
 from .stage import Stage

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 
 from pipeline.exports import measures
-from pipeline.tasks import paginate
+from pipeline.tasks.plan import paginate
 
 if "pytest" not in sys.modules:  # the process of the test runs others, too
     measures.RANGE_BYTES = 2000

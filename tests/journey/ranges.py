@@ -13,7 +13,7 @@ from pipeline.documents import Measured, register
 from pipeline.documents.table import Table
 from pipeline.documents.table.paging import TablePages
 from pipeline.exports import measures
-from pipeline.tasks import paginate
+from pipeline.tasks.plan import paginate
 
 SECONDS = 0.2
 measures.RANGE_BYTES = 2000

@@ -15,7 +15,7 @@ import pytest
 
 from local import process
 from local.laptop import ROOT, Laptop, laptop
-from pipeline.tasks import sender
+from pipeline.tasks.notices import sender
 
 from ..chaos.gate import Gate
 from ..chaos.proxies import TcpProxy, mail_texts, served

@@ -19,7 +19,7 @@ from local.formation import parse_procfile
 from pipeline import errors
 from pipeline.adapters.redis.messages import QUEUES
 from pipeline.tasks.records import StepRecord
-from pipeline.tasks.schedules import TASKS
+from pipeline.tasks.schedules.entries import TASKS
 
 ROOT = Path(__file__).parents[2]
 DOCS = [*sorted(ROOT.glob("*.md")), ROOT / "client/README.md", *sorted((ROOT / "docs").rglob("*.md"))]

@@ -30,7 +30,7 @@ from ...scaler.pool import WorkerPool
 from ...services import worker_pool
 from ...settings import MIB, Settings
 from ...settings.urls import is_local
-from ...tasks.schedules import entries
+from ...tasks.schedules.entries import entries
 from .bucket import bucket_checks
 from .finding import Check, Outcome, failed, guarded, skipped
 from .sign_in import issuer_checks, sign_in_check

@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo
 
 from pipeline.services import Services
 from pipeline.settings import Settings
-from pipeline.tasks.last_runs import LastRun, LastRuns
-from pipeline.tasks.schedules import entries
+from pipeline.tasks.schedules.entries import entries
+from pipeline.tasks.schedules.last_runs import LastRun, LastRuns
 
 from .conftest import Run, answer, error
 

@@ -13,7 +13,7 @@ import pytest
 from babel.messages import Catalog
 from babel.messages.pofile import read_po
 
-from pipeline.tasks.notice_words import WORDS
+from pipeline.tasks.notices.words import WORDS
 
 APP = Path(__file__).parents[3] / "client/manypages/django"
 LANGUAGES = sorted(path.name for path in (APP / "locale").iterdir())

@@ -23,10 +23,10 @@ from pipeline.exports.request import ExportRequest
 from pipeline.exports.volumes import UNCUT, VolumeLimit
 from pipeline.services import Services
 from pipeline.tasks import flow
+from pipeline.tasks.notices.sender import Sender
+from pipeline.tasks.notices.transports import MailTransport
 from pipeline.tasks.outcomes import Again
-from pipeline.tasks.sender import Sender
 from pipeline.tasks.submit import submit
-from pipeline.tasks.transports import MailTransport
 
 from ... import steps
 from ...conftest import SentMessages

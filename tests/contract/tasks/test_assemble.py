@@ -24,9 +24,9 @@ from pipeline.pdf.assembly import Assembly
 from pipeline.services import Message
 from pipeline.tasks import assemble as assembling
 from pipeline.tasks import flow
+from pipeline.tasks.join.segment_cache import SegmentCache
 from pipeline.tasks.outcomes import Missing
 from pipeline.tasks.retry import Fail
-from pipeline.tasks.segment_cache import SegmentCache
 
 from ... import steps
 from ...pictures import jpeg

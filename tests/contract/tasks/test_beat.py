@@ -16,10 +16,10 @@ from celery.schedules import crontab
 from pipeline.errors import InvalidRequest, StoreDown
 from pipeline.exports.export import State
 from pipeline.services import Services
-from pipeline.tasks.beat import Beat, Ended, Run
-from pipeline.tasks.jobs import start_export
-from pipeline.tasks.last_runs import LastRun, LastRuns
-from pipeline.tasks.schedules import CHECK, CLEAN_UP, EXPORT, REPORT, Entry, ExportCall, entries
+from pipeline.tasks.schedules.beat import Beat, Ended, Run
+from pipeline.tasks.schedules.entries import CHECK, CLEAN_UP, EXPORT, REPORT, Entry, ExportCall, entries
+from pipeline.tasks.schedules.jobs import start_export
+from pipeline.tasks.schedules.last_runs import LastRun, LastRuns
 
 from .stage import ALBUM, Stage
 

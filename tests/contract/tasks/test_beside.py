@@ -18,9 +18,9 @@ from pipeline.exports.request import ExportRequest
 from pipeline.scaler.learned import Learned
 from pipeline.services import Message, Services, open_services
 from pipeline.settings import Settings
-from pipeline.tasks import child_pipe
-from pipeline.tasks.beside import MAX_WAITING, Beside
-from pipeline.tasks.child_pipe import ChildPipe
+from pipeline.tasks.child import pipe as child_pipe
+from pipeline.tasks.child.beside import MAX_WAITING, Beside
+from pipeline.tasks.child.pipe import ChildPipe
 from pipeline.tasks.lease import claim_name
 from pipeline.tasks.submit import submit
 

@@ -12,8 +12,8 @@ from pipeline.exports.export import State
 from pipeline.exports.volumes import VolumeLimit
 from pipeline.pdf.assembly import Assembly
 from pipeline.tasks import flow, step
-from pipeline.tasks.bucket_output import BucketOutput
 from pipeline.tasks.join import Written
+from pipeline.tasks.join.bucket import BucketOutput
 from pipeline.tasks.outcomes import NotWanted
 
 from ... import steps

@@ -18,8 +18,8 @@ from pipeline.services import Services
 from pipeline.settings import Settings
 from pipeline.tasks.app import make_app
 from pipeline.tasks.keeper import Keeper
-from pipeline.tasks.last_runs import LastRun, LastRuns
-from pipeline.tasks.schedules import entries
+from pipeline.tasks.schedules.entries import entries
+from pipeline.tasks.schedules.last_runs import LastRun, LastRuns
 
 from . import clocked
 from .test_worker import CELERY, SECONDS, Environ, until

@@ -20,7 +20,7 @@ from pipeline.exports.volumes import SegmentEntry, VolumeLimit
 from pipeline.services import open_services
 from pipeline.tasks import flow
 from pipeline.tasks.again import retry
-from pipeline.tasks.kept_upload import KEPT_BYTES, KeptUpload
+from pipeline.tasks.join.kept_upload import KEPT_BYTES, KeptUpload
 from pipeline.tasks.outcomes import Done, NotWanted
 
 from ... import steps

@@ -14,7 +14,7 @@ import redis
 from pipeline.adapters.bucket.s3_upload import S3Upload
 from pipeline.pdf.assembly import Assembly
 from pipeline.pdf.segment_index import SegmentIndex
-from pipeline.tasks.bucket_output import StoredSegments
+from pipeline.tasks.join.bucket import StoredSegments
 from pipeline.tasks.outcomes import Done, NotWanted
 
 from ... import steps

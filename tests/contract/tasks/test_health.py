@@ -18,8 +18,8 @@ from pipeline.errors import MailDown
 from pipeline.scaler.formation import FormationPool
 from pipeline.services import Services
 from pipeline.settings import Settings
-from pipeline.tasks.health import HealthCheck
 from pipeline.tasks.keeper import Keeper
+from pipeline.tasks.schedules.health import HealthCheck
 
 from ...mails import Moody, Running, mail_server
 from .faulty_redis import passage
@@ -162,8 +162,10 @@ def test_the_process_that_led_last_checks_while_redis_is_down(
     s: Services, moody: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A keeper with its threads; Redis goes away while it leads."""
-    monkeypatch.setattr("pipeline.tasks.health.AGAIN_SECONDS", 0.01)
-    monkeypatch.setattr("pipeline.tasks.schedules.BUILT_IN", {"check": {"task": "pipeline.check", "schedule": 1.0}})
+    monkeypatch.setattr("pipeline.tasks.schedules.health.AGAIN_SECONDS", 0.01)
+    monkeypatch.setattr(
+        "pipeline.tasks.schedules.entries.BUILT_IN", {"check": {"task": "pipeline.check", "schedule": 1.0}}
+    )
     with valkey(tmp_path) as server, passage(server) as between:
         settings = changed(s, keeper_seconds=0.1, redis_url=between.url)
         s = dataclasses.replace(s, settings=settings, redis=Coordination.open(settings))

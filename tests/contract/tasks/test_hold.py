@@ -17,10 +17,11 @@ from pipeline.exports import frozen, measures
 from pipeline.exports.export import State
 from pipeline.exports.request import ExportRequest
 from pipeline.exports.waves import Wave
-from pipeline.tasks import flow, hold
+from pipeline.tasks import flow
+from pipeline.tasks.keeper.status import status_of
 from pipeline.tasks.outcomes import Again, Done, Missing, NotWanted
+from pipeline.tasks.plan import hold
 from pipeline.tasks.repair import Repair, repair
-from pipeline.tasks.status import status_of
 from pipeline.tasks.step import Work
 from pipeline.tasks.submit import submit
 
@@ -264,7 +265,7 @@ def test_a_share_of_a_dead_worker_is_taken_when_its_lease_ends(stage: Stage, sho
 def test_waiting_for_others_is_no_progress(stage: Stage, shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     """So the limit on the time without progress ends it."""
     export_id, stopping, calls, seen = asked(stage), threading.Event(), list[str](), list[int]()
-    for module in ("hold", "step", "freeze"):
+    for module in ("plan.hold", "step", "plan.freeze"):
         monkeypatch.setattr(f"pipeline.tasks.{module}.progressed", lambda: calls.append("progress"))
     whole = Work.wait
 

@@ -18,8 +18,8 @@ from pipeline.exports.volumes import SegmentEntry
 from pipeline.pdf.assembly import Assembly
 from pipeline.services import open_services
 from pipeline.tasks import flow, render
-from pipeline.tasks.bucket_output import BucketOutput
-from pipeline.tasks.kept_upload import KEPT_BYTES, KeptUpload
+from pipeline.tasks.join.bucket import BucketOutput
+from pipeline.tasks.join.kept_upload import KEPT_BYTES, KeptUpload
 from pipeline.tasks.outcomes import Again, Done
 
 from ... import steps

@@ -21,10 +21,10 @@ from pipeline.exports import notices
 from pipeline.exports.export import Channel
 from pipeline.exports.repository import ExportRepository
 from pipeline.services import Services
-from pipeline.tasks.notice import message
+from pipeline.tasks.notices.mail import message
+from pipeline.tasks.notices.sender import POLICY, Sender
+from pipeline.tasks.notices.transports import MailTransport
 from pipeline.tasks.retry import RetryPolicy
-from pipeline.tasks.sender import POLICY, Sender
-from pipeline.tasks.transports import MailTransport
 
 from ... import steps
 from ...mails import Moody, Running, mail_server
@@ -171,7 +171,7 @@ def test_a_mail_that_was_taken_is_never_sent_again(
         return change(exports, which, step)
 
     monkeypatch.setattr(ExportRepository, "change", down)
-    monkeypatch.setattr("pipeline.tasks.sender.STORE_SECONDS", s.settings.lease_seconds)
+    monkeypatch.setattr("pipeline.tasks.notices.sender.STORE_SECONDS", s.settings.lease_seconds)
     with ThreadPoolExecutor(1, "first") as pool:
         first = pool.submit(send, mails_of(s, SOON))
         while not ids(moody):
@@ -197,7 +197,7 @@ def test_without_leases_the_claim_in_the_bucket_holds(
         both.wait()
         return message(*arguments)
 
-    monkeypatch.setattr("pipeline.tasks.transports.message", together)
+    monkeypatch.setattr("pipeline.tasks.notices.transports.message", together)
     with ThreadPoolExecutor(2) as pool:
         first = pool.submit(mails_of(s, SOON).send_due, lambda: True)
         while not both.n_waiting:

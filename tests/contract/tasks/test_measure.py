@@ -20,8 +20,9 @@ from pipeline.exports.plan import Plan
 from pipeline.exports.removal import remove
 from pipeline.exports.request import ExportRequest
 from pipeline.exports.waves import Wave
-from pipeline.tasks import flow, paginate, plan
+from pipeline.tasks import flow, plan
 from pipeline.tasks.outcomes import Again, Missing, NotWanted
+from pipeline.tasks.plan import paginate
 from pipeline.tasks.step import Signal
 from pipeline.tasks.submit import submit
 

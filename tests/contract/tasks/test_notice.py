@@ -20,8 +20,8 @@ from pipeline.exports.ids import new_id
 from pipeline.exports.links import Links
 from pipeline.pdf.tally import Skipped
 from pipeline.settings import Settings
-from pipeline.tasks.notice import SKIPPED_IN_MAIL, VOLUMES_IN_MAIL, message
-from pipeline.tasks.notice_words import WORDS
+from pipeline.tasks.notices.mail import SKIPPED_IN_MAIL, VOLUMES_IN_MAIL, message
+from pipeline.tasks.notices.words import WORDS
 
 from ...mails import arrived, mail_server
 

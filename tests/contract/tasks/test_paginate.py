@@ -17,8 +17,9 @@ from pipeline.exports.encoding import encode
 from pipeline.exports.export import State
 from pipeline.exports.measures import MeasureRepository
 from pipeline.exports.waves import Wave
-from pipeline.tasks import flow, paginate, plan
+from pipeline.tasks import flow, plan
 from pipeline.tasks.outcomes import Again, Missing, NotWanted, Outcome, Partly
+from pipeline.tasks.plan import paginate
 from pipeline.tasks.sending import LARGE
 
 from ... import steps

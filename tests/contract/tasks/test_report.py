@@ -22,11 +22,11 @@ from pipeline.exports.encoding import encode
 from pipeline.exports.export import Charge, Export, Failure, Result, State
 from pipeline.exports.ids import new_id
 from pipeline.services import Services
-from pipeline.tasks import report
-from pipeline.tasks.beat import Run
-from pipeline.tasks.jobs import daily_report
-from pipeline.tasks.last_runs import LastRun, LastRuns
-from pipeline.tasks.schedules import entries
+from pipeline.tasks.schedules import report
+from pipeline.tasks.schedules.beat import Run
+from pipeline.tasks.schedules.entries import entries
+from pipeline.tasks.schedules.jobs import daily_report
+from pipeline.tasks.schedules.last_runs import LastRun, LastRuns
 
 from ...mails import Moody, Running, mail_server
 from .stage import Stage

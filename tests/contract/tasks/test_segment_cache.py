@@ -9,9 +9,9 @@ import pytest
 from pipeline.exports.ids import new_id
 from pipeline.exports.segments import segment_key
 from pipeline.services import Services
-from pipeline.tasks import segment_cache
+from pipeline.tasks.join import segment_cache
+from pipeline.tasks.join.segment_cache import PAGES_AHEAD, SegmentCache
 from pipeline.tasks.read_ahead import AHEAD, read_ahead
-from pipeline.tasks.segment_cache import PAGES_AHEAD, SegmentCache
 
 from ..exports.records import index, store_segment
 

@@ -20,11 +20,12 @@ from pipeline.exports import notices
 from pipeline.exports.export import Channel, Failure, State
 from pipeline.exports.views import full
 from pipeline.settings import Token
-from pipeline.tasks import again, sender
-from pipeline.tasks.clean_up import CleanUp
+from pipeline.tasks import again
+from pipeline.tasks.notices import sender
+from pipeline.tasks.notices.sender import POLICY, Sender
+from pipeline.tasks.notices.transports import WebhookTransport
 from pipeline.tasks.retry import RetryPolicy
-from pipeline.tasks.sender import POLICY, Sender
-from pipeline.tasks.transports import WebhookTransport
+from pipeline.tasks.schedules.clean_up import CleanUp
 from pipeline.web import create_app
 
 from ... import steps

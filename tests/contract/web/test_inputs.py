@@ -19,7 +19,7 @@ from pipeline.exports.export import State
 from pipeline.exports.uploads import PART, _plain
 from pipeline.services import Services
 from pipeline.settings import MIB
-from pipeline.tasks.clean_up import CleanUp
+from pipeline.tasks.schedules.clean_up import CleanUp
 from pipeline.web import create_app
 
 from ... import steps

@@ -14,7 +14,7 @@ from werkzeug.test import TestResponse
 
 from pipeline.documents.inputs.first import MOST
 from pipeline.services import Services
-from pipeline.tasks.child_pipe import ChildPipe
+from pipeline.tasks.child.pipe import ChildPipe
 from pipeline.web import previews
 
 from ... import steps

@@ -12,7 +12,7 @@ from pipeline.exports import audit
 from pipeline.logs import NAME
 from pipeline.services import Services
 from pipeline.settings import Scope, Settings
-from pipeline.tasks.clean_up import CleanUp
+from pipeline.tasks.schedules.clean_up import CleanUp
 from pipeline.web import create_app
 from pipeline.web.openapi import NAMED
 from pipeline.web.routes import ROUTES

@@ -10,8 +10,8 @@ import pytest
 from pipeline.errors import DamagedExport, RedisDown, StoreDown
 from pipeline.exports.ids import created, new_id
 from pipeline.scaler.decide import Demand
-from pipeline.tasks import checks
-from pipeline.tasks.checks import ExportChecks
+from pipeline.tasks.keeper import checks
+from pipeline.tasks.keeper.checks import ExportChecks
 
 DEADLINE = 1000.0
 IDS = sorted(new_id() for _ in range(5))

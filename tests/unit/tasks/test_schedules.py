@@ -13,8 +13,8 @@ from celery.schedules import crontab
 
 from pipeline.errors import InvalidSetting
 from pipeline.settings import Settings
-from pipeline.tasks.report import yesterday
-from pipeline.tasks.schedules import Entry, entries
+from pipeline.tasks.schedules.entries import Entry, entries
+from pipeline.tasks.schedules.report import yesterday
 
 BERLIN = ZoneInfo("Europe/Berlin")
 EXPORT = {"task": "pipeline.export", "schedule": crontab(minute=0, hour=7, day_of_week="mon")}

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from pipeline.exports.export import Channel, Notice, Recipient, State
-from pipeline.tasks.transports import WebhookTransport
+from pipeline.tasks.notices.transports import WebhookTransport
 
 URLS = ("https://Hooks.test:8443/s3cret", "HTTPS://hooks.test/s3cret", "https://hooks.test?s3cret")
 

@@ -13,8 +13,9 @@ from pipeline.exports.export import State
 from pipeline.exports.ids import new_id
 from pipeline.exports.repository import listing_key
 from pipeline.services import open_services
-from pipeline.tasks import clean_up, flow
-from pipeline.tasks.clean_up import CleanUp
+from pipeline.tasks import flow
+from pipeline.tasks.schedules import clean_up
+from pipeline.tasks.schedules.clean_up import CleanUp
 
 from .... import steps
 from ...lesser_s3 import Lacks, lesser

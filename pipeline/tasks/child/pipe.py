@@ -1,0 +1,140 @@
+"""The pipe to the process beside the web process (`process.py`): it starts when needed, and stops when idle."""
+
+from __future__ import annotations
+
+import logging
+import os
+import select
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Any
+
+import msgspec
+
+from ...settings import Settings
+
+log = logging.getLogger(__name__)
+RENEW_SECONDS = 1.0
+IDLE_SECONDS = 600.0  # then the child, which takes 60 MB, is stopped; the next one takes half a second to start
+STOP_SECONDS = 5.0  # for the page in hand when the web process ends
+
+
+class Busy(Exception):
+    """The child has not ended another task in time."""
+
+
+class ChildPipe:
+    """Gives tasks to the child, one at a time, from any thread."""
+
+    def __init__(self, settings: Settings, environ: Mapping[str, str] = os.environ) -> None:
+        self.settings = settings
+        self._environ = environ
+        self._free = threading.Lock()
+        self._child: subprocess.Popen[bytes] | None = None
+        self._idle: threading.Timer | None = None
+
+    def ask(
+        self, task: Mapping[str, Any], meanwhile: Callable[[], None] = lambda: None, patience: float = float("inf")
+    ) -> bytes | None:
+        """Have the child do a task. Returns its answer; None when it died, or killed what did the task.
+
+        `meanwhile` is called every second. Raises Busy when it does another task for `patience` seconds.
+        """
+        until = time.monotonic() + patience
+        while not self._free.acquire(timeout=min(RENEW_SECONDS, max(0.0, until - time.monotonic()))):
+            if time.monotonic() >= until:
+                raise Busy
+            meanwhile()
+        try:
+            return self._asked(msgspec.json.encode(task), meanwhile)
+        finally:
+            self._rest()
+            self._free.release()
+
+    def start(self) -> None:
+        """Start the child, so that the first task need not wait for it."""
+        with self._free:
+            try:
+                self._ready()
+            except OSError as error:  # the first task tries again
+                log.warning("the process beside the web process does not start: %s", error)
+            self._rest()
+
+    def end_task(self) -> None:
+        """Tell the child to stop: it gives back at its next page."""
+        if (child := self._child) and child.poll() is None:
+            with suppress(ProcessLookupError):  # it ended in between
+                os.killpg(child.pid, signal.SIGTERM)
+
+    def stop(self) -> None:
+        """Stop the child, if there is one, after what it has in hand."""
+        self.end_task()
+        if self._free.acquire(timeout=STOP_SECONDS):
+            self._reap()
+            self._free.release()
+
+    def _asked(self, task: bytes, meanwhile: Callable[[], None]) -> bytes | None:
+        try:
+            child = self._ready()
+            if child.stdin is None or child.stdout is None:
+                raise AssertionError("the child was started with pipes")
+            child.stdin.write(task + b"\n")
+            child.stdin.flush()
+            while not select.select([child.stdout], [], [], RENEW_SECONDS)[0]:
+                if child.poll() is not None:
+                    _end_group(child)
+                meanwhile()
+            answer = child.stdout.readline()
+        except OSError as error:  # no process can be started, or it is dead
+            log.warning("the process beside the web process does no task: %s", error)
+            answer = b""
+        if not answer.endswith(b"\n"):  # it was killed
+            self._reap()
+            return None
+        return None if answer == b"null\n" else answer
+
+    def _ready(self) -> subprocess.Popen[bytes]:
+        if self._idle:
+            self._idle.cancel()
+        if self._child is None or self._child.poll() is not None:
+            self._reap()
+            self._child = subprocess.Popen(
+                [sys.executable, "-m", "pipeline.tasks.child"],
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=dict(self._environ), process_group=0,
+            )  # fmt: skip
+            if self._child.stdin:
+                with suppress(OSError):  # it ended at once
+                    self._child.stdin.write(msgspec.json.encode(self.settings) + b"\n")
+                    self._child.stdin.flush()
+        return self._child
+
+    def _rest(self) -> None:
+        """Stop the child when it is idle for long."""
+        self._idle = threading.Timer(IDLE_SECONDS, self._reap_idle)
+        self._idle.daemon = True
+        self._idle.start()
+
+    def _reap_idle(self) -> None:
+        with self._free:
+            if self._idle is threading.current_thread():  # else it had a task meanwhile
+                self._reap()
+
+    def _reap(self) -> None:
+        if self._idle:
+            self._idle.cancel()
+        if self._child:
+            self.end_task()
+            with suppress(BrokenPipeError):  # a task that it never read
+                self._child.communicate()
+        self._child = None
+
+
+def _end_group(child: subprocess.Popen[bytes]) -> None:
+    """Kill what a dead child forked: it holds the pipe, and nothing limits its time and memory any more."""
+    with suppress(ProcessLookupError):  # it ended in between
+        os.killpg(child.pid, signal.SIGKILL)
