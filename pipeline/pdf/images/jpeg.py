@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 from ...errors import UnreadableSource
 from ..objects import Block
 from .exif import read_orientation
-from .jpeg_scans import Scan, is_damaged
+from .jpeg_scans import OVERLAP, Scan, has_zeros, is_damaged
 from .pieces import Piece, joined
 
 if TYPE_CHECKING:
@@ -37,7 +37,6 @@ _WITH_LENGTH = frozenset(range(0xC0, 0xFF)) - frozenset(range(0xD0, 0xDA))
 # The search goes forward, so what follows the picture does not mislead it: a second picture (MPO), a film
 # (motion photo), a thumbnail. RE2 takes 0.12 ms a megabyte, the module re four times that.
 _SCAN_END = rb"\xff[^\x00\xff\xd0-\xd7]"
-
 
 _Read = Callable[[int, int], Block]
 
@@ -87,12 +86,14 @@ class Jpeg:
 
 
 class _Segment(NamedTuple):
-    """A marker segment. `body` is where its data start; a scan ends after its last byte of entropy-coded data."""
+    """A marker segment. `body` is where its data start; a scan ends after its last byte of entropy-coded data, of
+    which `zeros` tells whether a sector was lost."""
 
     marker: int
     start: int
     body: int
     end: int
+    zeros: bool = False
 
 
 class _Unsupported(Exception):
@@ -159,24 +160,26 @@ def _segments(read: _Read) -> Iterator[_Segment]:
             if drawn:
                 return
             raise _Unsupported
-        end = offset + 2 + length
+        end, zeros = offset + 2 + length, False
         if marker == _SOS:
-            end, drawn = _scan_end(read, end), True
-        yield _Segment(marker, offset, offset + 4, end)
+            (end, zeros), drawn = _scan_end(read, end), True
+        yield _Segment(marker, offset, offset + 4, end, zeros)
         offset = end
     raise UnreadableSource(f"The JPEG has more than {_MAX_SEGMENTS} marker segments.")
 
 
-def _scan_end(read: _Read, offset: int) -> int:
-    """Return where the entropy-coded data that start at `offset` end: at the next marker, or with the file."""
-    search = _end_search()
+def _scan_end(read: _Read, offset: int) -> tuple[int, bool]:
+    """Return where the entropy-coded data that start at `offset` end: at the next marker, or with the file; and
+    whether they have zeros where a sector was lost."""
+    search, zeros = _end_search(), False
     while True:
         block = read(offset, _BLOCK)
-        if found := search(block):
-            return offset + found.start()
-        if len(block) < 2:
-            return offset + len(block)
-        offset += len(block) - (block[-1] == 0xFF)
+        found = search(block)
+        length = found.start() if found else len(block)
+        zeros = zeros or has_zeros(block[:length])
+        if found or len(block) <= OVERLAP:
+            return offset + length, zeros
+        offset += len(block) - OVERLAP  # an FF at its end, too, is looked at again
 
 
 @cache
@@ -223,7 +226,8 @@ def _describe(read: _Read, segments: Sequence[_Segment]) -> Jpeg:
         pieces=tuple(joined([(0, len(SOI)), *((s.start, s.end - s.start) for s in kept)])),
         unfinished=not ended and _is_unfinished(read, segments, frame[6::3]),
         ended=ended,
-        damaged=_is_damaged(read, segments, frame, frames[0].marker == _PROGRESSIVE),
+        damaged=(_DRI in markers or any(s.zeros for s in segments))
+        and _is_damaged(read, segments, frame, frames[0].marker == _PROGRESSIVE),
     )
 
 
@@ -242,7 +246,7 @@ def _is_damaged(read: _Read, segments: Sequence[_Segment], frame: bytes, progres
             begin = segment.start + 2 + int.from_bytes(bytes(read(segment.start + 2, 2)))
             head = bytes(read(segment.body, 9)) or b"\0"
             components = [factors.get(name, (1, 1)) for name in head[1 : 1 + 2 * head[0] : 2]]
-            scan = Scan(begin, segment.end, components, interval, tuple(tables))
+            scan = Scan(begin, segment.end, components, interval, tuple(tables), segment.zeros)
             if components and is_damaged(read, scan, (width, height), most, progressive):
                 return True
     return False

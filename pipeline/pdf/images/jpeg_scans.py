@@ -16,6 +16,9 @@ DAMAGED = "The data of a JPEG are damaged in the middle, so parts of the picture
 
 _BLOCK = 256 * 1024
 _ZEROS = bytes(512)  # a sector; 170 blocks of the smallest patterns
+_STEP = 64
+_EACH_STEP = bytes(len(_ZEROS) // _STEP - 1)  # of a sector, wherever it begins
+OVERLAP = len(_ZEROS)  # of blocks that are looked at one after the other
 _AC = 0x10  # class of a Huffman table, in the upper half of its first byte
 _END_OF_BLOCK = 0
 
@@ -26,7 +29,7 @@ class Scan(NamedTuple):
     """Where the coded data of a scan are, its components (blocks of a unit across and down), and what holds for it.
 
     `interval` is the number of units between restart markers, 0 for none; `tables` are the bodies of the segments
-    DHT before it.
+    DHT before it; `zeros` says that a sector of the data has nothing else.
     """
 
     begin: int
@@ -34,13 +37,19 @@ class Scan(NamedTuple):
     components: Sequence[tuple[int, int]]
     interval: int
     tables: Sequence[bytes]
+    zeros: bool
+
+
+def has_zeros(data: Block) -> bool:
+    """Return whether a sector of zeros is in the data. Few bytes are looked at, unless these are zeros."""
+    return _EACH_STEP in bytes(data[::_STEP]) and _ZEROS in bytes(data)
 
 
 def is_damaged(read: Read, scan: Scan, size: tuple[int, int], most: tuple[int, int], progressive: bool) -> bool:
     """Return whether a scan of a picture of this size cannot be whole; `most` are the largest sampling factors."""
     if scan.interval and not _restarts_in_order(read, scan, _units(scan, size, most)):
         return True
-    return not progressive and not _zeros_are_blank(scan) and any(_ZEROS in block for block in _blocks(read, scan))
+    return scan.zeros and not progressive and not _zeros_are_blank(scan)
 
 
 def _units(scan: Scan, size: tuple[int, int], most: tuple[int, int]) -> int:

@@ -54,6 +54,16 @@ def test_zeros_in_place_of_a_lost_block_are_named(mode: str, options: dict[str, 
     assert read(data[:middle] + bytes(4096) + data[middle + 4096 :]).remarks == (DAMAGED,)
 
 
+@pytest.mark.parametrize("before", [0, 1, 100, 511, 512])
+def test_a_lost_sector_is_named_wherever_it_is(before: int) -> None:
+    """Also where it lies across two of the blocks that are read one after the other."""
+    data = saved(photo().resize((1600, 1333)), "JPEG", quality=95)
+    scan = data.index(b"\xff\xda")
+    border = scan + 2 + int.from_bytes(data[scan + 2 : scan + 4]) + 256 * 1024 - before
+    assert len(data) > border + 4096
+    assert read(data[:border] + bytes(512) + data[border + 512 :]).remarks == (DAMAGED,)
+
+
 @pytest.mark.parametrize("options", [{"restart_marker_rows": 1}, {"restart_marker_blocks": 5, "progressive": True}])
 @pytest.mark.parametrize("lost", [1, 3, 8])
 def test_lost_restart_markers_are_named(options: dict[str, Any], lost: int) -> None:
