@@ -12,9 +12,9 @@ import warnings
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import BinaryIO, NamedTuple
 
+import msgspec
 from PIL import Image, ImageFile, UnidentifiedImageError
 
 from ...errors import UnreadableSource
@@ -59,8 +59,7 @@ _UPRIGHT: dict[int, Matrix] = {
 }
 
 
-@dataclass(frozen=True)
-class Picture:
+class Picture(msgspec.Struct, frozen=True):
     """One picture, ready to be written as an image XObject.
 
     `width` and `height` are pixels as stored; `orientation` is EXIF's, 1 to 8. `image.entries` lacks /Length,

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import cache
 from io import BytesIO
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
+
+import msgspec
 
 from ...errors import UnreadableSource
 from ..objects import Block
@@ -41,8 +42,7 @@ _SCAN_END = rb"\xff[^\x00\xff\xd0-\xd7]"
 _Read = Callable[[int, int], Block]
 
 
-@dataclass(frozen=True)
-class Jpeg:
+class Jpeg(msgspec.Struct, frozen=True):
     """What a PDF needs to know of a JPEG file, and which of its bytes belong in the PDF.
 
     `pieces` are (offset, length) in the file. They leave out comments and application segments, except the two that
@@ -194,12 +194,13 @@ def _end_search() -> Callable[[Block], re.Match[bytes] | None]:
 
 
 def truncated() -> UnreadableSource:
-    """Return the error for a JPEG of which the end of the picture is missing."""
+    """Return the error for a JPEG of which the picture's end is missing."""
     return UnreadableSource("The JPEG ends before its picture does (truncated).")
 
 
 def _describe(read: _Read, segments: Sequence[_Segment]) -> Jpeg:
     frames = [s for s in segments if s.marker in _FRAMES]
+    scans = [s for s in segments if s.marker == _SOS]
     markers = {s.marker for s in segments}
     if len(frames) != 1 or frames[0].marker not in _HUFFMAN_FRAMES or not {_DHT, _DQT, _SOS} <= markers:
         raise _Unsupported
@@ -221,12 +222,12 @@ def _describe(read: _Read, segments: Sequence[_Segment]) -> Jpeg:
         orientation=_orientation(read, segments),
         adobe=_APP14 in coded,
         plain_rgb=not coded and frame[6::3] == b"RGB",
-        buffered=sum(s.marker == _SOS for s in segments) > 1,
+        buffered=len(scans) > 1,
         profile=_profile(read, segments),
         pieces=tuple(joined([(0, len(SOI)), *((s.start, s.end - s.start) for s in kept)])),
         unfinished=not ended and _is_unfinished(read, segments, frame[6::3]),
         ended=ended,
-        damaged=(_DRI in markers or any(s.zeros for s in segments))
+        damaged=(_DRI in markers or any(s.zeros for s in scans))
         and _is_damaged(read, segments, frame, frames[0].marker == _PROGRESSIVE),
     )
 

@@ -7,9 +7,9 @@ decoded as it is and with bytes behind it: what is whole does not change.
 from __future__ import annotations
 
 import zlib
-from dataclasses import replace
 from typing import BinaryIO
 
+from msgspec.structs import replace
 from PIL import Image
 
 from .jpeg import EOI, Jpeg, truncated

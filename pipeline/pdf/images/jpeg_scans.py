@@ -16,7 +16,7 @@ DAMAGED = "The data of a JPEG are damaged in the middle, so parts of the picture
 
 _BLOCK = 256 * 1024
 _ZEROS = bytes(512)  # a sector; 170 blocks of the smallest patterns
-_STEP = 64
+_STEP = 128
 _EACH_STEP = bytes(len(_ZEROS) // _STEP - 1)  # of a sector, wherever it begins
 OVERLAP = len(_ZEROS)  # of blocks that are looked at one after the other
 _AC = 0x10  # class of a Huffman table, in the upper half of its first byte
