@@ -132,10 +132,10 @@ def test_any_edited_file_reads_or_is_refused(
     kind: str, edits: list[tuple[str, int, int, bytes]], room: Room | None, frame: int | None
 ) -> None:
     data = edited(FUZZED[kind], edits)
-    began = time.monotonic()
+    began = time.process_time()
     reads_or_refuses(data, room, frame)
     assert count_frames(io.BytesIO(data)) >= 1
-    assert time.monotonic() - began < 20
+    assert time.process_time() - began < 20
 
 
 class Interrupted(io.BytesIO):
