@@ -86,6 +86,7 @@ def bench(context: click.Context, only: str | None, pages: int, rounds: int, fil
     found = figures.of_rows(result["rows"])
     for name, do in scale.measures.items():
         if "scale" in wanted or name in wanted:
+            save(result, found, file)  # a measurement that fails takes nothing along
             say(f"scale: {name}")
             found += do(work, pages)
     if "speedup" in wanted:
@@ -190,10 +191,16 @@ def _without(options: Collection[str], words: Sequence[str]) -> list[str]:
 def finish(result: dict[str, Any], found: list[Figure], file: Path | None) -> None:
     """Show the figures, and write all down."""
     show(found)
+    save(result, found, file)
+    if file:
+        say(f"wrote {file}")
+
+
+def save(result: dict[str, Any], found: list[Figure], file: Path | None) -> None:
+    """Write down what was measured so far."""
     result["figures"] = [asdict(figure) for figure in found]
     if file:
         file.write_text(json.dumps(result, indent=1))
-        say(f"wrote {file}")
 
 
 def show(found: list[Figure]) -> None:
