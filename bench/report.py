@@ -45,14 +45,15 @@ README_LINE = re.compile(rf"^\| ((?:{'|'.join(README.values())}), .*?) \| ([\d.]
 
 
 def page(results: Sequence[Result], picture: bool) -> str:
-    """The whole page; later results stand beside earlier ones."""
+    """The whole page; later results stand beside earlier ones, later figures replace those of the same name."""
     return "\n".join(_lines(results, picture)).rstrip() + "\n"
 
 
 def _lines(results: Sequence[Result], picture: bool) -> Iterator[str]:
     yield INTRODUCTION
     yield from _runs(results)
-    figures = [Figure(**figure) for result in results for figure in result.get("figures", [])]
+    read = [Figure(**figure) for result in results for figure in result.get("figures", [])]
+    figures = list({figure.what: figure for figure in read}.values())
     yield from _bars([figure for figure in figures if figure.bar])
     for result in results:
         for name, rows in result.get("rows", {}).items():
