@@ -1,4 +1,4 @@
-"""The collector while modules are imported."""
+"""The garbage collector while modules are imported."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def importing() -> Iterator[None]:
-    """Stops the collector, and makes it leave out what was imported from then on: none of it can be collected."""
+    """Turn the garbage collector off, then let it ignore what was imported (`gc.freeze`): none of it is freed."""
     gc.disable()
     try:
         yield

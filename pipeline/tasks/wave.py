@@ -31,6 +31,7 @@ def body(work: Work) -> Outcome:
     paginate = export.state is State.PLANNING and s.measures.ranges(export.id) is not None
     if sent := next_wave(missing, work.part):
         return Next(export, *sent, paginate)
+    # Nothing is left to send. The step `plan` can find the pages of what is measured; it waits for no wave.
     return Done(export) if paginate else NotWanted("the last chunks are under way")
 
 

@@ -81,11 +81,6 @@ def forking(folder: Path) -> Iterator[process.Start]:
     address = folder / "forks.sock"
     command = (sys.executable, "-m", "tests.chaos.forks", str(address))
     tree = process.start(command, cwd=ROOT, env=os.environ, output=folder / "forks.log")
-    deadline = time.monotonic() + START_SECONDS
-    while not address.exists():
-        if not tree.running or time.monotonic() > deadline:
-            raise OSError(f"the process that forks did not start; its output is in {folder}/forks.log")
-        time.sleep(0.02)
 
     def start(
         command: Sequence[str], *, cwd: Path, env: Mapping[str, str], output: Path, cgroup: Cgroup | None = None
@@ -99,6 +94,11 @@ def forking(folder: Path) -> Iterator[process.Start]:
             return process.ProcessTree(Fork(int(_read(connection))), cgroup)
 
     try:
+        deadline = time.monotonic() + START_SECONDS
+        while not address.exists():
+            if not tree.running or time.monotonic() > deadline:
+                raise OSError(f"the process that forks did not start; its output is in {folder}/forks.log")
+            time.sleep(0.02)
         yield start
     finally:
         tree.end(1)

@@ -52,6 +52,16 @@ def test_notes_of_words_and_numbers_are_broken_at_once() -> None:
     assert broken_words(["CHF 1 250 000 and more"], layout.places[0].inside, layout) == [None]
 
 
+def test_a_number_that_just_fits_its_column_makes_the_print_smaller() -> None:
+    """Then the whole note is smaller, as it is when it is broken alone."""
+    layout, note = setup(80.0, 10).layout, "the number 987654321 and more"
+    room = layout.face.width("987654321", layout.size) / 0.9995
+    alone = broken_cell(note, room, layout, formatted=False)
+    assert alone.size < layout.size
+    assert broken_words([note], room, layout) == [None]
+    assert broken_words([note], room * 1.01, layout) == [broken_cell(note, room * 1.01, layout, formatted=False)]
+
+
 @given(st.text(st.characters(max_codepoint=0x600), max_size=6) | words | numbers)
 def test_a_word_is_drawn_as_it_is(text: str) -> None:
     if WORD.fullmatch(text):
