@@ -162,6 +162,27 @@ def joined_in_s3(work: Path, pages: int) -> list[Figure]:
     ]
 
 
+@measure("sheets")
+def contact_sheets(work: Path, pages: int) -> list[Figure]:  # 400 photos, as somebody asks for them
+    """An album of twelve photos a page, scaled down to 300 dpi and not scaled, three times in turn."""
+    count = 400
+    took: dict[int, list[float]] = {0: [], 300: []}
+    sizes = {}
+    with tempfile.TemporaryDirectory() as folder, running(Path(folder), 2) as system:
+        params = {"listing": _put_album(system, inputs.photos(work, count)), "rows": 4, "columns": 3}
+        for dpi in (*took, *took, *took):
+            order = Order(system, "photos", {**params, "dpi": dpi})
+            took[dpi].append(order.wait(0.05))
+            sizes[dpi] = order.last["result"]["bytes"] / MB
+    copied, scaled = (median(seconds) for seconds in took.values())
+    what = f"contact sheets, {count} photos at 300 dpi"
+    how = f"request to ready, two workers: {scaled:.2f} s by {copied:.2f} s"
+    return [
+        Figure(f"{what}: size of the file", sizes[300], "MB", f"{sizes[0]:.0f} MB without scaling", most=20),
+        Figure(f"{what}: time by that without scaling", scaled / copied, "×", how, most=2),
+    ]
+
+
 @measure("memory")
 def memory_over_pages(work: Path, pages: int) -> list[Figure]:  # inputs are streamed
     """The largest process of web and workers, whatever it does: planning, drawing, joining."""
