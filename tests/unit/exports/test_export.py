@@ -5,9 +5,10 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
+from msgspec.structs import replace
 
 from pipeline.errors import IllegalStep
-from pipeline.exports.export import STEPS, Charge, Export, Failure, File, Result, State
+from pipeline.exports.export import STEPS, Channel, Charge, Export, Failure, File, Recipient, Result, State
 from pipeline.exports.ids import new_id
 
 
@@ -68,3 +69,48 @@ def test_work_is_left_until_an_export_ended() -> None:
         "ready": True, "failed": True, "cancelled": True, "expired": True,
     }  # fmt: skip
     assert Failure("OverLimit", "It is too large.") == Failure("OverLimit", "It is too large.", advice="")
+
+
+def test_charges_are_added() -> None:
+    assert Charge(20.0, 0.25) + Charge(3.0, 0.5) == Charge(23.0, 0.75)
+
+
+def test_the_time_that_an_export_lay_failed_does_not_count() -> None:
+    """It failed at 50 and is retried at 150, so what began at 10 seems to have begun at 110."""
+    failed = replace(
+        an_export(State.FAILED), started_at=10.0, planned_at=20.0, rendered_at=40.0, finished_at=50.0, chunks=3,
+        failure=Failure("OverLimit", "It is too large."), charge=Charge(9.0, 0.1),
+    )  # fmt: skip
+    retried = failed.retried(150.0)
+    assert retried == replace(
+        failed, state=State.RENDERING, started_at=110.0, planned_at=120.0, rendered_at=None, finished_at=None,
+        failure=None, charge=None, charged_before=Charge(9.0, 0.1), retried_at=150.0,
+    )  # fmt: skip
+    assert (failed.begun_at, retried.begun_at) == (1.0, 150.0)
+
+
+@pytest.mark.parametrize(("chunks", "waits"), [(3, True), (0, False)])
+def test_an_export_that_waits_or_has_no_plan_is_queued_again(chunks: int, waits: bool) -> None:
+    retried = replace(an_export(State.FAILED), finished_at=50.0, chunks=chunks).retried(150.0, waits=waits)
+    assert (retried.state, retried.chunks, retried.started_at) == (State.QUEUED, 0, None)
+
+
+def test_notices_are_numbered_from_one_in_the_order_of_their_events() -> None:
+    recipients = (Recipient("a@example.org"), Recipient("b@example.org"))
+    asked = replace(an_export(State.PLANNING), recipients=recipients, webhook="https://example.org/hook")
+    failed = asked.to(State.FAILED, finished_at=50.0)
+    assert [(each.number, each.channel, each.to.to) for each in failed.notices] == [
+        (1, Channel.MAIL, "a@example.org"), (2, Channel.MAIL, "b@example.org"),
+        (3, Channel.WEBHOOK, "https://example.org/hook"),
+    ]  # fmt: skip
+    again = failed.retried(60.0).to(State.CANCELLED, finished_at=70.0)
+    assert [(each.number, each.event) for each in again.notices[3:]] == [(4, State.CANCELLED)]
+
+
+def test_only_mails_that_were_not_sent_are_given_up_when_the_state_changes() -> None:
+    asked = replace(
+        an_export(State.PLANNING), recipients=(Recipient("a@example.org"),), webhook="https://x.example/"
+    )
+    mail, webhook = asked.to(State.FAILED, finished_at=50.0).retried(60.0).notices
+    assert (mail.given_up, mail.problem) == (True, "It was not sent before the export was queued.")
+    assert not webhook.given_up
