@@ -76,7 +76,8 @@ class Range(msgspec.Struct, frozen=True):
 class Document(Protocol[P]):
     """A kind of document. One object serves all exports and threads, so it must not keep state.
 
-    The first line of its class's docstring describes it on the panel. A document with one page per record:
+    The first line of its class's docstring describes it on the panel and in the help of commands. One with a page
+    for each record:
 
         class Letters:
             name, params, records_field = "letters", LettersParams, "letters"
