@@ -23,7 +23,7 @@ from pipeline.settings import Settings
 from pipeline.tasks.notices.mail import SKIPPED_IN_MAIL, VOLUMES_IN_MAIL, message
 from pipeline.tasks.notices.words import WORDS
 
-from ...mails import arrived, mail_server
+from ....mails import arrived, mail_server
 
 EVIL = '<script>alert("1")</script>\r\nBcc: everybody@example.org\r\n\r\nHello'
 

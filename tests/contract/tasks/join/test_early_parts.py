@@ -23,10 +23,10 @@ from pipeline.tasks.again import retry
 from pipeline.tasks.join.kept_upload import KEPT_BYTES, KeptUpload
 from pipeline.tasks.outcomes import Done, NotWanted
 
-from ... import steps
-from ..lesser_s3 import Lacks, lesser
-from .stage import FIVE, Stage
-from .test_assemble import mixed, noise
+from .... import steps
+from ...lesser_s3 import Lacks, lesser
+from ..stage import FIVE, Stage
+from ..test_assemble import mixed, noise
 
 EXPORT = "01m8m00000000000000000000a"
 
