@@ -45,7 +45,7 @@ def submit(s: Services, request: ExportRequest, quotas: Quotas = UNLIMITED) -> S
     lasting = request.key is not None
     with admitted(s, export, quotas, lasting=lasting) as admission:
         accepted = s.exports.accept(export, records, lasting=lasting)
-        admission.keep(accepted.id == export.id)
+        admission.kept = accepted.id == export.id
     if request.key and accepted.fingerprint not in ("", export.fingerprint):
         raise KeyReused(f"The key {request.key!r} was used before, for another request.", field="key")
     if accepted.id == export.id:
