@@ -24,7 +24,7 @@ from ..pdf.segment import SegmentWriter
 from ..pdf.segment_index import SegmentIndex
 from ..settings import Settings
 from . import Document, Expands, InputRange, Measured, Measures, Pages, Range
-from .failure import Interruptions, named, named_pages
+from .failure import Interruptions, document_errors, drawn_pages
 from .inputs import Inputs, snapshot, split
 from .inputs.snapshot import Snapshot
 
@@ -49,7 +49,7 @@ class DocumentJob(msgspec.Struct, frozen=True):
 
     def check(self) -> None:
         """Raise InvalidRequest for errors that show without reading any input."""
-        with named(self.document.name, "while it was checked"):
+        with document_errors(self.document.name, "while it was checked"):
             self.document.check(self.params, self.inputs)
         snapshot.check(self.params)
 
@@ -136,7 +136,7 @@ class DocumentJob(msgspec.Struct, frozen=True):
             return pages.survey()
 
     def _counting(self, interruptions: Interruptions) -> AbstractContextManager[None]:
-        return named(self.document.name, "while its pages were counted", interruptions)
+        return document_errors(self.document.name, "while its pages were counted", interruptions)
 
     @property
     def _measures(self) -> Measures:
@@ -231,7 +231,7 @@ def draw_range(
     with closing(job.document.draw(job.params, job.listing, part, job.inputs, writer)) as pages:
         try:
             writer.tally.place = f"page {part.first + 1}"
-            for _ in named_pages(pages, job.document.name, part.first, interruptions):
+            for _ in drawn_pages(pages, job.document.name, part.first, interruptions):
                 done, mark = done + 1, writer.rollback_point()
                 if should_stop(done) or writer.size >= max_size or part.first + done == part.stop:
                     break

@@ -21,7 +21,7 @@ from . import assemble, deliver, measure, plan, render, wave
 from .outcomes import Again, Done, Missing, Next, NotWanted, Outcome, Partly
 from .plan.parts import missing_parts
 from .records import OBSERVERS, StepRecord, count_end, peak
-from .retry import Fail, Retry, RetryPolicy, kind, named
+from .retry import Fail, Retry, RetryPolicy, as_shortage, kind
 from .sending import begin, chunks, ranges, send, width
 from .step import INTERRUPTIONS, Step, lease_name, perform
 
@@ -142,7 +142,7 @@ def _decide(
     services: Services, step: str, export_id: str, part: int | Wave | None, error: Exception
 ) -> Retry | Fail:
     """Count the failure and decide what follows; a step that will be retried counts as held until then."""
-    error = named(error, tempfile.gettempdir())
+    error = as_shortage(error, tempfile.gettempdir())
     if not isinstance(error, PipelineError):
         log.error("step %s of export %s", step, export_id, exc_info=error)
     # By kind: the failures of a service that was down for an hour must not use up the tries for a conflict.

@@ -62,7 +62,7 @@ def kind(error: Exception) -> Kind:
     return Kind.PROGRAM_ERROR
 
 
-def named(error: Exception, folder: str) -> Exception:
+def as_shortage(error: Exception, folder: str) -> Exception:
     """Returns ResourceShort for an error that says that this machine lacks something; any other as it is.
 
     `folder`: where temporary files are; the error of a full disk seldom names a file.
@@ -84,7 +84,7 @@ def shortages(folder: str) -> Iterator[None]:
     try:
         yield
     except (OSError, MemoryError) as error:
-        if (short := named(error, folder)) is error:
+        if (short := as_shortage(error, folder)) is error:
             raise
         raise short from error
 
