@@ -12,7 +12,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from .. import documents
 from ..errors import InvalidRequest, NotFound, RedisDown
-from ..exports import lists, log, views, work
+from ..exports import history, lists, log, views
 from ..exports.export import WORKING, Export, State
 from ..exports.ids import is_id
 from ..exports.lists import Wanted
@@ -145,7 +145,7 @@ def _fields(export: Export) -> dict[str, str]:
     with suppress(RedisDown):
         fields = s.redis.progress.fields(export.id)
     if export.state.over or export.retried_at or not fields:
-        return work.merged(work.stored(s.bucket, export), fields)
+        return history.merged(history.stored(s.bucket, export), fields)
     return fields
 
 
@@ -154,9 +154,9 @@ def _work(export: Export, plan: Plan, fields: dict[str, str]) -> dict[str, Any]:
     s, at_work = services(), {}
     if export.state is State.RENDERING:
         with suppress(RedisDown):
-            names = {f"{export.id}:{number}": number for number in work.unfinished(plan, fields, LOOKED_AT)}
+            names = {f"{export.id}:{number}": number for number in history.unfinished(plan, fields, LOOKED_AT)}
             at_work = {names[name]: holder for name, holder in s.redis.leases.holders(list(names)).items()}
-    return {"cells": work.cells(export, plan, fields, at_work), "processes": work.processes(fields)}
+    return {"cells": history.cells(export, plan, fields, at_work), "processes": history.processes(fields)}
 
 
 def _conditional(body: object) -> Response:

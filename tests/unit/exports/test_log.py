@@ -5,9 +5,9 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from pipeline.exports.export import Channel, Export, Failure, Notice, Recipient, Result, State
+from pipeline.exports.history import merged
 from pipeline.exports.log import StepEvent, encode, newest
 from pipeline.exports.plan import Chunk, Plan
-from pipeline.exports.work import merged
 
 EXPORT = Export("1", "photos", {}, "shop", 100.0, State.RENDERING)
 PLAN = Plan(20, 20, (Chunk(0, 0, 10, 0, 0), Chunk(1, 10, 10, 0, 0)))
