@@ -33,7 +33,7 @@ def ready(s: Services, listing: str, title: str = "Album") -> str:
     return export.id
 
 
-def test_signing_in_and_out(page: Page, browser: Browser, address: str) -> None:
+def test_a_person_signs_in_and_out(page: Page, browser: Browser, address: str) -> None:
     sign_in(page, "open barley")
     expect(page.get_by_role("alert")).to_have_text("The password is wrong.")
     assert violations(page) == []

@@ -69,7 +69,7 @@ def subjects(moody: Running) -> list[str]:
     return sorted(str(mail["Subject"]) for mail in arrived(moody))
 
 
-def test_all_is_good(s: Services, moody: Running) -> None:
+def test_where_all_is_good_no_mail_is_sent(s: Services, moody: Running) -> None:
     assert check(s) == "good"
     assert arrived(moody) == []
 
