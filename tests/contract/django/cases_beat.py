@@ -140,7 +140,7 @@ class Schedules(ShopCase):
             call("pdf_fetch", export_id, str(second))
             self.assertEqual(second.read_bytes(), first.read_bytes())
 
-    def test_the_commands_request_show_and_fetch_an_export(self) -> None:
+    def test_the_commands_request_and_show_exports(self) -> None:
         export_id = call("pdf_export", "orders.order", "-q", "status__exact=paid", "-u", "ann", "-k", "july")
         self.assertEqual(call("pdf_export", "orders.order", "-u", "ann", "-k", "july"), export_id)
         self.assertIn(export_id, call("pdf_status"))
