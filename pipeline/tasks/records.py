@@ -92,12 +92,12 @@ def count_end(services: Services, export: Export) -> None:
 
 
 def end_counts(document: str, outcome: str, code: str = "") -> Mapping[tuple[str, ...], float]:
-    """Returns what an export counts that is over."""
+    """Return what an export counts that is over."""
     return {("exports_finished", document, outcome, code): 1}
 
 
 def label(document: str) -> str:
-    """Returns the name of a document for a label."""
+    """Return the name of a document for a label."""
     return document if document in documents.names() else OTHER
 
 

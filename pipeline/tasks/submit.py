@@ -64,13 +64,13 @@ def submit(s: Services, request: ExportRequest, quotas: Quotas = UNLIMITED) -> S
 
 
 def _is_small(s: Services, export: Export, records: bytes | None) -> bool:
-    """Returns True for records that came inside the request, and for a kind whose exports take INLINE_SECONDS at
+    """Return True for records that came inside the request, and for a kind whose exports take INLINE_SECONDS at
     most. A kind that was never made counts as large."""
     return records is not None or predicted_seconds(s, export.document) <= s.settings.inline_seconds
 
 
 def validate(s: Services, request: ExportRequest) -> tuple[Export, bytes | None]:
-    """Returns the export of a request, and its records as JSON lines. InvalidRequest names the wrong field."""
+    """Return the export of a request, and its records as JSON lines. InvalidRequest names the wrong field."""
     document = documents.find(request.document)
     params = documents.decode(document, request.params)
     request.check()

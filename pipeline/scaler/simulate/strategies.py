@@ -72,7 +72,7 @@ def _without_drain(quantity: int) -> Decision:
 
 
 def compared(policy: Policy) -> list[Strategy]:
-    """Returns all strategies, ours first."""
+    """Return all strategies, ours first."""
     one_off = replace(policy, resizing=Resizing.ONE_OFF)
     return [
         Strategy("ours", lambda: ours(policy)),
