@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, Response
 
-from .errors import json_answer
+from .answers import json_answer
 
 blueprint = Blueprint("health", __name__)
 
