@@ -22,7 +22,7 @@ from .settings import Settings
 
 
 def worker_pool(settings: Settings, redis: Coordination) -> WorkerPool:
-    """Returns the pool that SCALER_MODE names: one-off dynos, dynos of the formation, or what another program runs.
+    """Return the pool that SCALER_MODE names: one-off dynos, dynos of the formation, or what another program runs.
 
     Imports Heroku's client only here: it takes a tenth of a second, and most commands do not scale.
     """

@@ -116,7 +116,7 @@ def _told(error: Exception) -> PipelineError:
 
 
 def _version() -> str:
-    """Returns the version in pyproject.toml: from the file beside the package, or from the installed metadata.
+    """Return the version in pyproject.toml: from the file beside the package, or from the installed metadata.
 
     The app on Heroku runs from its checkout and is not installed.
     """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
+from inspect import cleandoc
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -85,12 +86,13 @@ class Kinds(click.Group):
         own = options.options_for(document.params, ("listing", "left_out", document.records_field))
         if _has_captions(document):
             own.append(options.caption())
-        callback = self._shared.callback
+        callback, words = self._shared.callback, documents.description(document)
         return click.Command(
             cmd_name,
             callback=partial(callback, cmd_name) if callback else None,
             params=[*self._shared.params, *own],
-            help=self._shared.help,
+            help=f"{words}\n\n{cleandoc(self._shared.help or '')}",
+            short_help=words or self._shared.short_help,
         )
 
 

@@ -94,7 +94,7 @@ def options_for(kind: type[Any], without: Collection[str] = ()) -> list[click.Pa
 def caption() -> click.Option:
     """For documents whose records have a caption: what to write there for the pictures of a folder."""
     kind = click.Choice(("name", "none"))
-    words = "Caption of a picture: its file name."
+    words = "Caption of each picture of a folder: its file name, or none [default: name]."
     return click.Option(("--caption", "picture_caption"), type=kind, default="name", help=words)
 
 

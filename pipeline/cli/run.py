@@ -92,7 +92,7 @@ def drain(pid: int) -> None:
 
 
 def _workers(pid: int) -> list[psutil.Process]:
-    """Returns the workers among a process and those below it, without the children that a worker forked.
+    """Return the workers among a process and those below it, without the children that a worker forked.
 
     On a machine that is no container, all processes are below the first one.
     """
@@ -151,7 +151,7 @@ def prepare(cors: bool, machine: bool) -> None:
 
 
 def _days(settings: Settings) -> dict[str, int]:
-    """Returns after how many days the bucket removes what is left. The keeper removes expired files earlier."""
+    """Return after how many days the bucket removes what is left. The keeper removes expired files earlier."""
     from ..documents.inputs import SENT
     from ..exports.lists import EVERYONE, OWNERS, SUBJECTS
     from .send import INPUT_DAYS

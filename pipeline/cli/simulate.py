@@ -24,10 +24,12 @@ TRACE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 @click.command()
 @click.option("--trace", type=TRACE, help="A trace of your own, as JSON lines (docs/scaling.md).")
-@click.option("--maximum", type=click.IntRange(1), default=20, show_default=True, help="The most workers.")
+@click.option(
+    "--maximum", type=click.IntRange(1), default=20, show_default=True, help="The most workers, as MAX_WORKERS."
+)
 @click.option("--waiting-price", type=click.FloatRange(0.01), default=1.0, show_default=True,
-              help="Value of a second of waiting, in dyno-seconds: 1 is cheap, 10 is fast.")  # fmt: skip
-@click.option("--seed", type=int, default=1, show_default=True, help="Of the random boot times and orders.")
+              help="A second of waiting in dyno-seconds, as WAITING_PRICE: 1 is cheap, 10 is fast.")  # fmt: skip
+@click.option("--seed", type=int, default=1, show_default=True, help="Seed of the random boot times and orders.")
 @click.option("--picture", type=FILE, help="Draw dynos and queue over time, as SVG.")
 @options.force
 @options.machine

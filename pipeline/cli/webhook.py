@@ -12,7 +12,7 @@ def webhook() -> None:
     """Show the secret of an owner's webhooks, or send webhooks again."""
 
 
-@webhook.command()
+@webhook.command(short_help="Print the secret with which OWNER verifies its webhooks.")
 @click.argument("owner")
 def secret(owner: str) -> None:
     """Print the secret with which OWNER, a name in API_TOKENS, verifies its webhooks.
@@ -23,7 +23,7 @@ def secret(owner: str) -> None:
         output.say(each)
 
 
-@webhook.command()
+@webhook.command(short_help="Send the webhooks of exports again.")
 @click.argument("export_ids", nargs=-1, metavar="[ID]...")
 @click.option("--given-up", is_flag=True, help="Every export with a webhook that was given up.")
 @options.machine

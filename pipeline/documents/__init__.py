@@ -76,7 +76,8 @@ class Range(msgspec.Struct, frozen=True):
 class Document(Protocol[P]):
     """A kind of document. One object serves all exports and threads, so it must not keep state.
 
-    The first line of its class's docstring describes it on the panel. A document with one page per record:
+    The first line of its class's docstring describes it on the panel and in the help of commands. One with a page
+    for each record:
 
         class Letters:
             name, params, records_field = "letters", LettersParams, "letters"
@@ -139,7 +140,7 @@ class Expands(Protocol):
     """What a document may have beside `Document`: records that become several before pages are counted."""
 
     def expand(self, params: Any, lines: Iterator[bytes], inputs: Inputs) -> Iterator[bytes] | None:
-        """Yields the lines of a new listing, each with its line feed; None to keep the listing as it is.
+        """Yield the lines of a new listing, each with its line feed; None to keep the listing as it is.
 
         `lines` are those of the listing, as a stream. The new one is stored once, and drawn from.
         """
@@ -160,7 +161,7 @@ def register(document: Document[Any], *, exclusive: Exclusive | None = None) -> 
 
 
 def exclusive(name: str) -> Exclusive | None:
-    """Returns what happens to an export of this document while another is made; None: both are made."""
+    """Return what happens to an export of this document while another is made; None: both are made."""
     return _exclusive.get(name)
 
 
@@ -203,7 +204,7 @@ def _load_installed() -> None:
 
 
 def find(name: str) -> Document[Any]:
-    """Returns the document with this name. Raises UnknownDocument."""
+    """Return the document with this name. Raises UnknownDocument."""
     if name not in _register:
         known = ", ".join(sorted(_register))
         raise UnknownDocument(f"There is no document {name!r}. Known: {known}.", field="document")
@@ -216,12 +217,12 @@ def names() -> list[str]:
 
 
 def description(document: Document[Any]) -> str:
-    """Returns the first line of its class's docstring, empty if it has none."""
+    """Return the first line of its class's docstring, empty if it has none."""
     return (type(document).__doc__ or "").strip().partition("\n")[0]
 
 
 def record_fields(document: Document[Any]) -> tuple[str, ...]:
-    """Returns the names of a record's fields; empty if records are no structs, so any field is possible."""
+    """Return the names of a record's fields; empty if records are no structs, so any field is possible."""
     fields = {each.encode_name: each.type for each in msgspec.structs.fields(document.params)}
     for kind in _types(msgspec.inspect.type_info(fields.get(document.records_field))):
         if isinstance(kind, msgspec.inspect.StructType):
@@ -243,7 +244,7 @@ def _types(info: msgspec.inspect.Type) -> Generator[msgspec.inspect.Type, None, 
 
 
 def decode(document: Document[Any], params: Mapping[str, Any]) -> Any:
-    """Returns checked parameters. InvalidRequest names the wrong field and what it may be."""
+    """Return checked parameters. InvalidRequest names the wrong field and what it may be."""
     try:
         return msgspec.convert(params, document.params)
     except msgspec.ValidationError as error:

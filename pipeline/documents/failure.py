@@ -17,13 +17,13 @@ _MAX_TEXT = 500  # characters
 _DOORS = ("pipeline.adapters.", "pipeline.documents.inputs.")  # their errors may hold keys and signed addresses
 
 
-def named_pages(
+def drawn_pages(
     drawing: Generator[None, None, None], name: str, first: int, interruptions: Interruptions
 ) -> Iterator[None]:
     """Yield after each page that a document draws, from page `first` on. Raises ChunkFailed when its code fails."""
     page = first
     while True:
-        with named(name, f"on page {page + 1:,}", interruptions):
+        with document_errors(name, f"on page {page + 1:,}", interruptions):
             try:
                 next(drawing)
             except StopIteration:
@@ -33,7 +33,7 @@ def named_pages(
 
 
 @contextmanager
-def named(name: str, where: str, interruptions: Interruptions = ()) -> Iterator[None]:
+def document_errors(name: str, where: str, interruptions: Interruptions = ()) -> Iterator[None]:
     """Raise ChunkFailed in place of an unforeseen error of a document's own code; the log has its stack trace."""
     try:
         yield

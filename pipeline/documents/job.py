@@ -24,7 +24,7 @@ from ..pdf.segment import SegmentWriter
 from ..pdf.segment_index import SegmentIndex
 from ..settings import Settings
 from . import Document, Expands, InputRange, Measured, Measures, Pages, Range
-from .failure import Interruptions, named, named_pages
+from .failure import Interruptions, document_errors, drawn_pages
 from .inputs import Inputs, snapshot, split
 from .inputs.snapshot import Snapshot
 
@@ -49,12 +49,12 @@ class DocumentJob(msgspec.Struct, frozen=True):
 
     def check(self) -> None:
         """Raise InvalidRequest for errors that show without reading any input."""
-        with named(self.document.name, "while it was checked"):
+        with document_errors(self.document.name, "while it was checked"):
             self.document.check(self.params, self.inputs)
         snapshot.check(self.params)
 
     def snapshot(self, spool: Spool) -> DocumentJob:
-        """Returns the job on lines of text, which can be cut by byte ranges.
+        """Return the job on lines of text, which can be cut by byte ranges.
 
         A query, a Parquet file, UTF-16 text, or records that the document expands are written to `spool` first.
         Any other listing is used as it is.
@@ -71,7 +71,7 @@ class DocumentJob(msgspec.Struct, frozen=True):
         return replace(self, params=params, listing=spool(taken.pieces))
 
     def divide(self) -> Shares | None:
-        """Returns the shares in which the listing becomes lines; None if that is done at once, or it is lines."""
+        """Return the shares in which the listing becomes lines; None if that is done at once, or it is lines."""
         return snapshot.divide(self.params, self.inputs.find(self.listing), self.inputs) if self.listing else None
 
     @property
@@ -80,19 +80,19 @@ class DocumentJob(msgspec.Struct, frozen=True):
         return snapshot.has_key(self.params)
 
     def hold(self) -> AbstractContextManager[RangedQuery | None]:
-        """Opens such a query, and holds the snapshot that all ranges are read from."""
+        """Open such a query, and holds the snapshot that all ranges are read from."""
         return snapshot.hold(self.params)
 
     def share_lines(self, shares: Shares, number: int, start: int) -> Iterator[list[bytes]]:
-        """Yields the lines of a share from a row on, a batch at a time. An empty batch is progress, too."""
+        """Yield the lines of a share from a row on, a batch at a time. An empty batch is progress, too."""
         return snapshot.share_lines(self.params, shares, number, start, self.inputs)
 
     def frozen(self, listing: Listing) -> DocumentJob:
-        """Returns the job on the lines of all shares."""
+        """Return the job on the lines of all shares."""
         return replace(self, params=msgspec.structs.replace(self.params, format="jsonl"), listing=listing.key)
 
     def _expanded(self, document: Expands, taken: Snapshot | None, found: Listing | None) -> Snapshot | None:
-        """Returns the snapshot, or the listing, with the records that the document adds to it."""
+        """Return the snapshot, or the listing, with the records that the document adds to it."""
         if taken:
             blocks: Iterable[bytes] = taken.pieces
         elif found:
@@ -114,29 +114,29 @@ class DocumentJob(msgspec.Struct, frozen=True):
         return job.cut(survey, listing, settings, chunk_pages, volume)
 
     def sample(self, interruptions: Interruptions = ()) -> Mapping[str, Any]:
-        """Returns what the begin of the listing tells, for `measure` and `pages`."""
+        """Return what the begin of the listing tells, for `measure` and `pages`."""
         with self._counting(interruptions):
             return self._measures.sample(self.params, self.listing, self.inputs)
 
     def measure(
         self, facts: Mapping[str, Any], part: InputRange, interruptions: Interruptions = ()
     ) -> Iterator[Measured]:
-        """Yields what is known of a range of the listing, piece by piece."""
+        """Yield what is known of a range of the listing, piece by piece."""
         with self._counting(interruptions):
             yield from self._measures.measure(self.params, self.listing, facts, part, self.inputs)
 
     def pages(self, facts: Mapping[str, Any], saved: bytes | None, interruptions: Interruptions = ()) -> Pages:
-        """Returns what finds the pages from what was measured."""
+        """Return what finds the pages from what was measured."""
         with self._counting(interruptions):
             return self._measures.pages(self.params, self.listing, facts, saved)
 
     def surveyed(self, pages: Pages, interruptions: Interruptions = ()) -> Survey:
-        """Returns what the pages tell, when everything was added to them."""
+        """Return what the pages tell, when everything was added to them."""
         with self._counting(interruptions):
             return pages.survey()
 
     def _counting(self, interruptions: Interruptions) -> AbstractContextManager[None]:
-        return named(self.document.name, "while its pages were counted", interruptions)
+        return document_errors(self.document.name, "while its pages were counted", interruptions)
 
     @property
     def _measures(self) -> Measures:
@@ -172,11 +172,11 @@ class DocumentJob(msgspec.Struct, frozen=True):
         )  # fmt: skip
 
     def planned(self, plan: Plan) -> DocumentJob:
-        """Returns the job on the version of the listing that was planned; any other raises InputChanged."""
+        """Return the job on the version of the listing that was planned; any other raises InputChanged."""
         return self.on(plan.listing) if plan.listing else self
 
     def on(self, listing: Listing) -> DocumentJob:
-        """Returns the job on this version of a listing."""
+        """Return the job on this version of a listing."""
         return replace(self, listing=listing.key, inputs=self.inputs.pinned(listing))
 
 
@@ -193,7 +193,7 @@ def language(params: Any) -> str:
 
 @contextmanager
 def spool_to_disk() -> Iterator[Spool]:
-    """Yields a spool that writes temporary files; they are removed when the context ends."""
+    """Yield a spool that writes temporary files; they are removed when the context ends."""
     with TemporaryDirectory() as folder:
 
         def spool(pieces: Iterable[bytes]) -> str:
@@ -231,7 +231,7 @@ def draw_range(
     with closing(job.document.draw(job.params, job.listing, part, job.inputs, writer)) as pages:
         try:
             writer.tally.place = f"page {part.first + 1}"
-            for _ in named_pages(pages, job.document.name, part.first, interruptions):
+            for _ in drawn_pages(pages, job.document.name, part.first, interruptions):
                 done, mark = done + 1, writer.rollback_point()
                 if should_stop(done) or writer.size >= max_size or part.first + done == part.stop:
                     break

@@ -39,10 +39,10 @@ class Pages(Protocol):
         """Go on with what is known of the next records."""
 
     def save(self) -> bytes:
-        """Returns what another process needs to go on from here."""
+        """Return what another process needs to go on from here."""
 
     def survey(self) -> Survey:
-        """Returns the survey when everything was added."""
+        """Return the survey when everything was added."""
 
 
 @runtime_checkable
@@ -53,23 +53,23 @@ class Measures(Protocol):
     """
 
     def sample(self, params: Any, listing: str, inputs: Inputs) -> Mapping[str, Any]:
-        """Returns what the begin of the listing tells, as JSON: `measure` and `pages` get it as `facts`."""
+        """Return what the begin of the listing tells, as JSON: `measure` and `pages` get it as `facts`."""
 
     def measure(
         self, params: Any, listing: str, facts: Mapping[str, Any], part: InputRange, inputs: Inputs
     ) -> Iterator[Measured]:
-        """Yields what is known of a range, in pieces that follow each other; nothing if no record begins there.
+        """Yield what is known of a range, in pieces that follow each other; nothing if no record begins there.
 
         Each piece takes about a second at most; the generator may be closed at any of them. The last one goes to
         `part.stop`, or to the end of a record that goes beyond it.
         """
 
     def pages(self, params: Any, listing: str, facts: Mapping[str, Any], saved: bytes | None = None) -> Pages:
-        """Returns what finds the pages, from the beginning or from what was saved."""
+        """Return what finds the pages, from the beginning or from what was saved."""
 
 
 def survey_at_once(document: Measures, params: Any, listing: str, inputs: Inputs) -> Survey:
-    """Returns the survey of a listing that one process measures, as a stream."""
+    """Return the survey of a listing that one process measures, as a stream."""
     facts = document.sample(params, listing, inputs)
     pages = document.pages(params, listing, facts)
     for measured in document.measure(params, listing, facts, InputRange(0, inf), inputs):

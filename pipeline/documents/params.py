@@ -85,7 +85,7 @@ def one_source(params: Params, field: str) -> None:
 
 
 def invalid(error: msgspec.ValidationError, kind: type[Any]) -> InvalidRequest:
-    """Returns a validation error in words, with the field it is about."""
+    """Return a validation error in words, with the field it is about."""
     text = str(error)
     _, _, path = text.partition(" - at `$.")
     field = path.rstrip("`") or _unknown_field(text)
@@ -101,7 +101,7 @@ def _unknown_field(text: str) -> str:
 
 
 def _description(kind: Any) -> str:
-    """Returns what a parameter may be: its description, and the choices of a Literal."""
+    """Return what a parameter may be: its description, and the choices of a Literal."""
     info = msgspec.inspect.type_info(kind)
     described = ""
     if isinstance(info, msgspec.inspect.Metadata):

@@ -33,7 +33,7 @@ class JoinRepository:
         self._record_key = f"exports/{export_id}/joins/{_hash(key)}"
 
     def read(self) -> Join | None:
-        """Returns the upload; None if there is none, or its record is damaged: then the file is joined anew."""
+        """Return the upload; None if there is none, or its record is damaged: then the file is joined anew."""
         stored = self._bucket.get(self._record_key)
         try:
             return msgspec.json.decode(stored.data, type=Join) if stored else None
@@ -57,7 +57,7 @@ class JoinRepository:
         self._bucket.put(f"{self._copies(upload_id)}{part:05d}-{segment}", b"")
 
     def copies(self, upload_id: str) -> dict[int, set[str]]:
-        """Returns the segments that were copied into parts, or were going to be."""
+        """Return the segments that were copied into parts, or were going to be."""
         found: dict[int, set[str]] = {}
         for entry in self._bucket.entries(self._copies(upload_id)):
             part, segment = entry.key.rsplit("/", 1)[1].split("-")
@@ -69,7 +69,7 @@ class JoinRepository:
 
 
 def identity(key: str, etag: str) -> str:
-    """Returns what tells a stored segment from any other, also from one that is stored under its key later."""
+    """Return what tells a stored segment from any other, also from one that is stored under its key later."""
     return _hash(f"{key} {etag}")
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from itertools import islice
 
 from ..adapters.bucket import Bucket
-
-WORK = ("segments", "frozen", "shares", "measures", "joins")  # folders of an export that its steps fill
+from .repository import STEP_FOLDERS
 
 
 def kept_ids(bucket: Bucket, after: str, limit: int) -> list[str]:
@@ -18,7 +17,7 @@ def kept_ids(bucket: Bucket, after: str, limit: int) -> list[str]:
 def leftovers(bucket: Bucket, export_id: str) -> list[str]:
     """Return the keys of what the steps of an export left. Once it is closed, only a failed one has any."""
     entries = bucket.entries(f"exports/{export_id}/")
-    return [entry.key for entry in entries if entry.key.split("/")[2] in WORK]
+    return [entry.key for entry in entries if entry.key.split("/")[2] in STEP_FOLDERS]
 
 
 def abort_late_uploads(bucket: Bucket) -> int:

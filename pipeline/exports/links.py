@@ -11,7 +11,7 @@ SALTS = {False: "download", True: "open"}
 """A token of one kind is not one of the other."""
 
 
-class Links:
+class DownloadLinks:
     """Signs and reads download links. The first of SECRET_KEY signs; all of them are accepted."""
 
     def __init__(self, settings: Settings) -> None:

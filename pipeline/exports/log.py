@@ -15,7 +15,7 @@ MOST = 1000  # entries that are shown
 MAX_TEXT = 500  # characters of an event
 
 
-class Event(msgspec.Struct, frozen=True, omit_defaults=True):
+class StepEvent(msgspec.Struct, frozen=True, omit_defaults=True):
     """How a step ended, as the worker notes it: with `text`, a reason, for `chunk`."""
 
     at: float
@@ -42,7 +42,7 @@ class Entry(msgspec.Struct, frozen=True):
     seconds: float = 0.0
 
 
-_event = msgspec.json.Decoder(Event).decode
+_event = msgspec.json.Decoder(StepEvent).decode
 
 
 def newest(export: Export, plan: Plan | None, fields: Mapping[str, str], most: int) -> tuple[Sequence[Entry], int]:
@@ -54,12 +54,12 @@ def newest(export: Export, plan: Plan | None, fields: Mapping[str, str], most: i
     return found[:most], len(found)
 
 
-def encode(event: Event) -> str:
+def encode(event: StepEvent) -> str:
     """Return an event as it is noted."""
     return msgspec.json.encode(event).decode()
 
 
-def _milestones(export: Export, noted: Iterable[Event]) -> Iterator[Entry]:
+def _milestones(export: Export, noted: Iterable[StepEvent]) -> Iterator[Entry]:
     yield Entry(export.created_at, State.QUEUED)
     if export.retried_at:
         yield Entry(export.retried_at, "retried")
@@ -84,7 +84,7 @@ def _notices(export: Export) -> Iterator[Entry]:
         yield Entry(notice.sent_at or notice.happened_at, notice.channel, text)
 
 
-def _noted(noted: Iterable[Event], plan: Plan | None) -> Iterator[Entry]:
+def _noted(noted: Iterable[StepEvent], plan: Plan | None) -> Iterator[Entry]:
     for event in noted:
         chunk = plan.chunks[event.chunk] if plan and event.step == "render" and event.chunk is not None else None
         what = "planned" if event.outcome == "done" else event.outcome

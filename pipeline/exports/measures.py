@@ -46,15 +46,15 @@ class Ranges:
         return ceil(self.listing.size / self.bytes)
 
     def number(self, at: int) -> int:
-        """Returns the range in which a byte is."""
+        """Return the range in which a byte is."""
         return at // self.bytes
 
     def stop(self, number: int) -> int:
-        """Returns the byte behind a range."""
+        """Return the byte behind a range."""
         return min(self.listing.size, (number + 1) * self.bytes)
 
     def rest(self, number: int, pieces: Pieces) -> int | None:
-        """Returns the byte from which on a range is not measured; None if all of it is."""
+        """Return the byte from which on a range is not measured; None if all of it is."""
         if not pieces:
             return number * self.bytes
         at, stops = min(pieces)[0], longest(pieces)
@@ -63,12 +63,12 @@ class Ranges:
         return None if at in stops or at >= self.stop(number) else at
 
     def missing(self, found: Mapping[int, Pieces]) -> list[int]:
-        """Returns the ranges of which something is not measured."""
+        """Return the ranges of which something is not measured."""
         return [each for each in range(self.count) if self.rest(each, found.get(each, ())) is not None]
 
 
 def longest(pieces: Pieces) -> dict[int, int]:
-    """Returns the last byte that is measured from each first one."""
+    """Return the last byte that is measured from each first one."""
     return dict(sorted(pieces))
 
 
@@ -80,7 +80,7 @@ class MeasureRepository:
         self._ranges = WrittenOnce(bucket, "measures/ranges.json", _ranges.decode, "ranges")
 
     def ranges(self, export_id: str) -> Ranges | None:
-        """Returns the ranges of a listing; None if there are none."""
+        """Return the ranges of a listing; None if there are none."""
         return self._ranges.read(export_id)
 
     def write_ranges(self, export_id: str, ranges: Ranges) -> Ranges:
@@ -88,7 +88,7 @@ class MeasureRepository:
         return self._ranges.write(export_id, ranges)
 
     def found(self, export_id: str, number: int | None = None) -> dict[int, list[tuple[int, int]]]:
-        """Returns what is measured of one range or of all, as the keys tell."""
+        """Return what is measured of one range or of all, as the keys tell."""
         prefix = _key(export_id, f"{number:06d}-" if number is not None else "0")
         found: dict[int, list[tuple[int, int]]] = {}
         for entry in self._bucket.entries(prefix):
@@ -101,7 +101,7 @@ class MeasureRepository:
         self._put(_piece_key(export_id, number, start, stop), data)
 
     def read(self, export_id: str, number: int, start: int, stop: int) -> bytes | None:
-        """Returns what is known of the records between two bytes; None if it is gone or damaged."""
+        """Return what is known of the records between two bytes; None if it is gone or damaged."""
         return self._get(_piece_key(export_id, number, start, stop))
 
     def write_pages(self, export_id: str, at: int, saved: bytes) -> None:
@@ -111,7 +111,7 @@ class MeasureRepository:
         self._bucket.delete([each for each in before if each != key])
 
     def pages(self, export_id: str) -> tuple[int, bytes | None]:
-        """Returns up to which byte pages were found, and what was saved there; 0 and None if nothing is."""
+        """Return up to which byte pages were found, and what was saved there; 0 and None if nothing is."""
         for entry in sorted(
             self._bucket.entries(_key(export_id, PAGES)), key=lambda entry: entry.key, reverse=True
         ):

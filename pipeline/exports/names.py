@@ -19,7 +19,7 @@ _NOT_IN_NAMES = re.compile(r"[\0-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\
 
 
 def file_name(export: Export) -> str:
-    """Returns the file name that people see: title and day. A long title is cut between letters."""
+    """Return the file name that people see: title and day. A long title is cut between letters."""
     title = " ".join(_NOT_IN_NAMES.sub(" ", export.name).split())
     sizes = accumulate(len(letter.encode()) for letter in iter_graphemes(title))
     size = max(takewhile(TITLE_BYTES.__ge__, islice(sizes, TITLE_LETTERS)), default=0)
@@ -28,11 +28,11 @@ def file_name(export: Export) -> str:
 
 
 def result_key(export: Export) -> str:
-    """Returns the key of the file of an export that is not cut into volumes."""
+    """Return the key of the file of an export that is not cut into volumes."""
     return f"exports/{export.id}/result/{ascii_name(file_name(export))}"
 
 
 def ascii_name(name: str) -> str:
-    """Returns a file name for a key: ASCII letters, digits, dots and dashes."""
+    """Return a file name for a key: ASCII letters, digits, dots and dashes."""
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
     return re.sub(r"[^A-Za-z0-9.]+", "-", plain).strip("-.") or "document.pdf"

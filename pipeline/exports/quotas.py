@@ -51,15 +51,12 @@ class Quotas:
 UNLIMITED = Quotas()
 
 
+@dataclass
 class Admission:
-    """A place for an export that is being accepted."""
+    """A place for an export that is being accepted, given back unless it is `kept`: an earlier export that answers
+    the same request has a place already."""
 
-    def __init__(self) -> None:
-        self.kept = False
-
-    def keep(self, kept: bool) -> None:
-        """Say whether the export was accepted. An earlier one that answers the request has its place already."""
-        self.kept = kept
+    kept: bool = False
 
 
 @contextmanager

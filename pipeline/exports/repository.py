@@ -34,7 +34,6 @@ from ..errors import Conflict, DamagedExport, NoExport, NotFound, StoreDown
 from .encoding import decode_export, decode_plan, encode
 from .export import Export, File, State
 from .ids import created, is_id, new_id
-from .late import WORK
 from .lists import Page, Wanted, marks, page
 from .plan import Plan
 from .written_once import WrittenOnce
@@ -46,7 +45,8 @@ CLAIM_TRIES = 6  # of a claim, 1.2 s in all: a web thread waits meanwhile
 TRIES = 8  # of a conditional write; between them 20 ms, then twice as long each time
 MAX_REFUSED = 3  # exports that the bucket refuses, before a walk through them ends
 UNBILLED = "unbilled/"
-_NOT_NEEDED = {State.READY: WORK, State.FAILED: ("result", "joins")}  # of an export that ended so
+STEP_FOLDERS = ("segments", "frozen", "shares", "measures", "joins")  # of an export, in which its steps write
+_NOT_NEEDED = {State.READY: STEP_FOLDERS, State.FAILED: ("result", "joins")}  # of an export that ended so
 
 
 class ExportRepository:
@@ -127,7 +127,7 @@ class ExportRepository:
         """
         for upload in self._bucket.uploads(f"exports/{export_id}/"):
             upload.abort()
-        for part in _NOT_NEEDED.get(state, (*WORK, "result")):
+        for part in _NOT_NEEDED.get(state, (*STEP_FOLDERS, "result")):
             self._bucket.delete_under(f"exports/{export_id}/{part}/")
         self._bucket.put(UNBILLED + export_id, b"")
         self._bucket.delete([f"active/{export_id}"])
@@ -148,7 +148,7 @@ class ExportRepository:
 
     def remove_result(self, export: Export) -> None:
         """Remove the file and the copied inputs. The export itself stays as history."""
-        for part in (*WORK, "result"):
+        for part in (*STEP_FOLDERS, "result"):
             self._bucket.delete_under(f"exports/{export.id}/{part}/")
         self._bucket.delete([listing_key(export.id), f"exports/{export.id}/plan.json"])
 

@@ -19,17 +19,17 @@ class Wave(NamedTuple):
     width: int
 
     def chunks(self, count: int) -> range:
-        """Returns the chunks of this wave, of an export of `count` chunks."""
+        """Return the chunks of this wave, of an export of `count` chunks."""
         return range(min(count, self.number * self.width), min(count, (self.number + 1) * self.width))
 
 
 def width_for(processes: int) -> int:
-    """Returns how many chunks a wave has: when one ends, as many as there are processes still wait in the other."""
+    """Return how many chunks a wave has: when one ends, as many as there are processes still wait in the other."""
     return max(LEAST, 2 * processes)
 
 
 def next_wave(missing: Sequence[int], done: Wave) -> tuple[Wave, tuple[int, ...]] | None:
-    """Returns the wave to send after one that is done, and its chunks; None when the other wave is the last.
+    """Return the wave to send after one that is done, and its chunks; None when the other wave is the last.
 
     `missing` are the chunks that are not drawn, in order. A wave without any is left out.
     """
@@ -43,6 +43,6 @@ def next_wave(missing: Sequence[int], done: Wave) -> tuple[Wave, tuple[int, ...]
 
 
 def first_waves(missing: Sequence[int], width: int) -> list[tuple[Wave, tuple[int, ...]]]:
-    """Returns the waves to begin with: the first with an even number, and the first with an odd one."""
+    """Return the waves to begin with: the first with an even number, and the first with an odd one."""
     found = (next_wave(missing, Wave(before, width)) for before in (-2, -1))
     return [wave for wave in found if wave]

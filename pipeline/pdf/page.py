@@ -86,7 +86,7 @@ class Page:
         self, x: float, y: float, size: float, text: str, *, align: Align = "left", colour: Colour = BLACK,
         bold: bool = False,
     ) -> None:  # fmt: skip
-        """Draw one line with its baseline at y. Characters that no font has become boxes, named in the result."""
+        """Draw one line with its baseline at y. What no font has is drawn as U+FFFD, and named in the result."""
         shown, face = printable(text), self.bold if bold else self.face
         if shown:
             self.write(text_operators(face, x, y, size, shown, align, colour), [shown], face)

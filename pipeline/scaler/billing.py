@@ -73,7 +73,7 @@ class Billing:
         self._recorded = change
 
     def _last_record(self, now: float) -> Change | None:
-        """Returns what the previous leader wrote last."""
+        """Return what the previous leader wrote last."""
         found = [Change(*change) for change in self._usage.workers_since(now - DAY)]
         return found[-1] if found else None
 
@@ -91,7 +91,7 @@ class Billing:
         return learned
 
     def with_listed_prices(self, learned: Learned) -> Learned:
-        """Returns `learned` with the prices that Heroku listed, if it was asked."""
+        """Return `learned` with the prices that Heroku listed, if it was asked."""
         return replace(learned, prices=self._listed) if self._listed else learned
 
     def _known_price(self, learned: Learned) -> float | None:
@@ -117,7 +117,7 @@ class Billing:
             self._unsettled = False
 
     def _charges(self, exports: Sequence[Export]) -> Mapping[str, Charge]:
-        """Returns the charges of a period. They are saved first: if charging is interrupted, the exports that
+        """Return the charges of a period. They are saved first: if charging is interrupted, the exports that
         are left still pay their own share, and not the whole."""
         pending = self._usage.pending_charges()
         known = {export.id: pending[export.id] for export in exports if export.id in pending}
@@ -127,7 +127,7 @@ class Billing:
         return known
 
     def _period(self, exports: Iterable[Export]) -> tuple[list[Change], list[ExportSpan]]:
-        """Returns the workers and the exports of one period. Worker time before the period is not billed to it."""
+        """Return the workers and the exports of one period. Worker time before the period is not billed to it."""
         spans = [span(export) for export in exports]
         begin = min(span.begin for span in spans)
         changes = [Change(*change) for change in self._usage.workers_since(begin - DAY)]
@@ -135,7 +135,7 @@ class Billing:
 
 
 def span(export: Export) -> ExportSpan:
-    """Returns an export's time, and the worker seconds that went into it.
+    """Return an export's time, and the worker seconds that went into it.
 
     Where the seconds of drawing are unknown (the export failed or was cancelled), it counts as if one worker had
     drawn all the time; else the exports beside it would pay for it.

@@ -12,7 +12,7 @@ MONITORED, FLOWER = 5, 20  # more with MONITORING=on: of a worker, and of Flower
 
 
 def needed(workers: int, processes: int, monitoring: bool = False) -> int:
-    """Returns how many connections a web process and these workers need; `processes` of each worker.
+    """Return how many connections a web process and these workers need; `processes` of each worker.
 
     With `monitoring` also Flower.
     """
@@ -20,7 +20,7 @@ def needed(workers: int, processes: int, monitoring: bool = False) -> int:
 
 
 def fitting(most: int, processes: int, monitoring: bool = False) -> int:
-    """Returns how many workers fit into `most` connections; at least one, or nothing would be done."""
+    """Return how many workers fit into `most` connections; at least one, or nothing would be done."""
     return max(1, (most - BESIDE - FLOWER * monitoring) // _each(processes, monitoring))
 
 

@@ -39,7 +39,7 @@ class ExportSpan:
 
 
 def share_costs(changes: Sequence[Change], spans: Sequence[ExportSpan], until: float) -> dict[str, Charge]:
-    """Returns each export's share of the workers' time up to `until`. The shares sum up to all of it.
+    """Return each export's share of the workers' time up to `until`. The shares sum up to all of it.
 
     `changes` are in order of time. One sort and one pass, whatever overlaps.
     """

@@ -186,7 +186,7 @@ def _seconds_until_up(now: Snapshot, dyno: Dyno) -> float:
 
 
 def _best_number(load: _Load, policy: Policy, ordered: int, maximum: int) -> int:
-    """Returns the number of workers of least cost, money and waiting together; none is idle in the last round."""
+    """Return the number of workers of least cost, money and waiting together; none is idle in the last round."""
     if not load.left:
         return policy.minimum
     work = load.left + load.held
@@ -224,7 +224,7 @@ def _decide_fewer(now: Snapshot, policy: Policy, load: _Load, maximum: int) -> D
 
 
 def _ceiling(now: Snapshot, workers: int) -> int:
-    """Returns the ordinal up to which there are this many dynos that are able to work, or the highest."""
+    """Return the ordinal up to which there are this many dynos that are able to work, or the highest."""
     able = [dyno.number for dyno in now.dynos if not dyno.unable]
     if len(able) == len(now.dynos):
         return workers
@@ -232,7 +232,7 @@ def _ceiling(now: Snapshot, workers: int) -> int:
 
 
 def _highest_useful(now: Snapshot, policy: Policy, load: _Load) -> int:
-    """Returns the highest ordinal that is up, or will be before the others have taken everything."""
+    """Return the highest ordinal that is up, or will be before the others have taken everything."""
     up = sum(dyno.up for dyno in now.dynos)
     empty = load.untaken * load.chunk / (policy.slots * up) if up else inf
     return max(dyno.number for dyno in now.dynos if dyno.up or _seconds_until_up(now, dyno) < empty)

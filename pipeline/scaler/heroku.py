@@ -80,7 +80,7 @@ class Heroku:
         return max(0.0, self._transport.silent_until - time.monotonic())
 
     def formation(self) -> dict[str, Processes]:
-        """Returns the quantity of each process type."""
+        """Return the quantity of each process type."""
         found = self._list("formation")
         return {text(row, "type"): processes(row) for row in found}
 
@@ -89,7 +89,7 @@ class Heroku:
         return processes(self._ask("PATCH", "formation", kind, body={"quantity": quantity}))
 
     def dynos(self) -> list[ListedDyno]:
-        """Returns all dynos of the app, also those that start or are leaving."""
+        """Return all dynos of the app, also those that start or are leaving."""
         return [dyno(row) for row in self._list("dynos")]
 
     def start(self, command: str, *, kind: str, size: str | None, seconds: int) -> ListedDyno:
@@ -109,7 +109,7 @@ class Heroku:
                 raise
 
     def prices(self) -> dict[str, float]:
-        """Returns dollars a second by size, as Heroku lists them for this app."""
+        """Return dollars a second by size, as Heroku lists them for this app."""
         return parse_sizes([row for row in self._list("available-dyno-sizes") if isinstance(row, dict)])
 
     def check_write(self) -> None:
@@ -124,7 +124,7 @@ class Heroku:
                 raise
 
     def _list(self, *path: str) -> list[object]:
-        """Returns all rows of a list. Heroku sends it in pages, and names the next one."""
+        """Return all rows of a list. Heroku sends it in pages, and names the next one."""
         found: list[object] = []
         wanted: str | None = None
         for _ in range(MAX_LIST_PAGES):
@@ -157,7 +157,7 @@ class Heroku:
 
 
 def status_of(error: HerokuDown) -> int | None:
-    """Returns the HTTP status that Heroku answered, if it did."""
+    """Return the HTTP status that Heroku answered, if it did."""
     status: int | None = getattr(getattr(error.__cause__, "response", None), "status_code", None)
     return status
 
@@ -201,7 +201,7 @@ class _Transport(HTTPAdapter):
 
 
 def _read(answer: requests.Response, until: float) -> bytes:
-    """Returns the body; ReadTimeout if it takes too long or does not end."""
+    """Return the body; ReadTimeout if it takes too long or does not end."""
     body = bytearray()
     try:
         while piece := answer.raw.read1(65536, decode_content=True):
@@ -215,7 +215,7 @@ def _read(answer: requests.Response, until: float) -> bytes:
 
 
 def silence(retry_after: str | None, now: float) -> float:
-    """Returns seconds without a call after a 429. Heroku names seconds, epoch seconds or a date; else it is 60."""
+    """Return seconds without a call after a 429. Heroku names seconds, epoch seconds or a date; else it is 60."""
     try:
         said = float(retry_after or "")
     except ValueError:
@@ -242,7 +242,7 @@ def _translated(method: str) -> Iterator[None]:
 
 
 def _refusal(error: requests.HTTPError, unclear: type[HerokuDown]) -> HerokuDown:
-    """Returns the error for an answer of 300 and above, with Heroku's own words if it has some."""
+    """Return the error for an answer of 300 and above, with Heroku's own words if it has some."""
     status, told = error.response.status_code, _error_body(error.response)
     if status < 400:
         return unclear(f"Heroku redirects ({status}). HEROKU_API_URL must be the API's own address.")

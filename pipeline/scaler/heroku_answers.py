@@ -37,14 +37,14 @@ class Processes:
 
 
 def rows(found: object) -> list[object]:
-    """Returns the rows of a list."""
+    """Return the rows of a list."""
     if isinstance(found, list):
         return found
     raise _unexpected(found)
 
 
 def processes(row: object) -> Processes:
-    """Returns a row of the formation."""
+    """Return a row of the formation."""
     quantity = row.get("quantity") if isinstance(row, dict) else None
     if isinstance(quantity, int) and not isinstance(quantity, bool) and quantity >= 0:
         return Processes(quantity, _moment(row, "updated_at"))
@@ -52,7 +52,7 @@ def processes(row: object) -> Processes:
 
 
 def dyno(row: object) -> ListedDyno:
-    """Returns a row of the list of dynos."""
+    """Return a row of the list of dynos."""
     return ListedDyno(
         text(row, "name"), text(row, "type"), text(row, "command"), text(row, "state"),
         _moment(row, "created_at"), _moment(row, "updated_at"),
@@ -60,7 +60,7 @@ def dyno(row: object) -> ListedDyno:
 
 
 def text(row: object, name: str) -> str:
-    """Returns a text field of a row."""
+    """Return a text field of a row."""
     value = row.get(name) if isinstance(row, dict) else None
     if isinstance(value, str):
         return value
@@ -68,7 +68,7 @@ def text(row: object, name: str) -> str:
 
 
 def _moment(row: object, name: str) -> float | None:
-    """Returns a time, in whole seconds as Heroku gives it. Only billing needs it, so it may be missing."""
+    """Return a time, in whole seconds as Heroku gives it. Only billing needs it, so it may be missing."""
     with suppress(HerokuDown, ValueError):
         return datetime.fromisoformat(text(row, name)).timestamp()
     return None

@@ -36,23 +36,23 @@ class Learned:
     prices: Mapping[str, float] = field(default_factory=dict)  # dollars a second by size, as Heroku listed them
 
     def page_seconds(self, document: str, prior: float = PAGE_SECONDS) -> float:
-        """Predicts the seconds to draw a page."""
+        """Predict the seconds to draw a page."""
         return self.page.get(document, prior)
 
     def chunk_seconds(self, document: str, pages: float, prior: float = PAGE_SECONDS) -> float:
-        """Predicts the seconds for a chunk of `pages` pages."""
+        """Predict the seconds for a chunk of `pages` pages."""
         return CHUNK_SECONDS + pages * self.page_seconds(document, prior)
 
     def plan_seconds(self, document: str, pages: float) -> float:
-        """Predicts the seconds to plan `pages` pages."""
+        """Predict the seconds to plan `pages` pages."""
         return STEP_SECONDS + pages * self.plan.get(document, 0.0)
 
     def assembly_seconds(self, document: str, pages: float) -> float:
-        """Predicts the seconds to assemble `pages` pages."""
+        """Predict the seconds to assemble `pages` pages."""
         return STEP_SECONDS + pages * self.assembly.get(document, 0.0)
 
     def with_export(self, export: Export) -> Learned:
-        """Returns the values updated from a finished export; unchanged if it failed."""
+        """Return the values updated from a finished export; unchanged if it failed."""
         made = export.result
         if made is None or not made.seconds or not export.planned_at or not export.rendered_at:
             return self
@@ -69,14 +69,14 @@ class Learned:
         )
 
     def with_boot(self, seconds: float) -> Learned:
-        """Returns the values updated with the time from a worker's order to its first look at the queue."""
+        """Return the values updated with the time from a worker's order to its first look at the queue."""
         if seconds > MAX_BOOT_SECONDS:
             return self
         return replace(self, boot=self.boot + WEIGHT * (seconds - self.boot))
 
     @classmethod
     def from_dict(cls, found: object) -> Learned:
-        """Reads what `asdict` made, of this version of the program or another. Raises nothing."""
+        """Read what `asdict` made, of this version of the program or another. Raises nothing."""
         try:
             return msgspec.convert(found, cls) if found else cls()
         except msgspec.ValidationError:
@@ -87,7 +87,7 @@ class Learned:
 
     @classmethod
     def decode(cls, data: bytes | None) -> Learned:
-        """Reads what `encode` made. Raises nothing: what cannot be read is learned again."""
+        """Read what `encode` made. Raises nothing: what cannot be read is learned again."""
         try:
             return _decoder.decode(data) if data else cls()
         except msgspec.DecodeError:

@@ -89,7 +89,7 @@ class Scaler:
         return workers
 
     def decided(self, demands: Sequence[Demand]) -> tuple[Decision, Snapshot]:
-        """Returns the decision for this moment and the snapshot it rests on; changes nothing."""
+        """Return the decision for this moment and the snapshot it rests on; changes nothing."""
         if not self._pool.configured:
             raise HerokuDown("Workers are not scaled.", advice="Set HEROKU_API_KEY and HEROKU_APP_NAME.")
         if time.monotonic() - self._checked > CHECK_SECONDS or self._pool.status().quantity is None:
@@ -186,7 +186,7 @@ class Scaler:
 
 
 def policy(settings: Settings) -> Policy:
-    """Returns the limits and values that the settings name."""
+    """Return the limits and values that the settings name."""
     return Policy(
         maximum=settings.max_workers,
         slots=settings.concurrency,

@@ -24,7 +24,7 @@ def demand(
     export: Export, untaken: Sequence[Chunk], page_seconds: float, learned: Learned, settings: Settings, now: float,
     unmeasured: float = 0.0,
 ) -> Demand:  # fmt: skip
-    """Returns what an export still needs.
+    """Return what an export still needs.
 
     `untaken` are the chunks that no worker has; `page_seconds` is the plan's estimate for a page, used until its
     kind is learned. While the export is planned, both are predicted, and `unmeasured` are the seconds of measuring
@@ -41,7 +41,7 @@ def demand(
 
 
 def _with_measuring(predicted: Demand, seconds: float) -> Demand:
-    """Returns the demand of an export whose listing is measured: that can be taken now, side by side."""
+    """Return the demand of an export whose listing is measured: that can be taken now, side by side."""
     if not seconds:
         return predicted
     parts = max(predicted.untaken, ceil(seconds / MEASURE_SECONDS))
@@ -50,7 +50,7 @@ def _with_measuring(predicted: Demand, seconds: float) -> Demand:
 
 
 def _predicted(export: Export, learned: Learned, settings: Settings, now: float) -> Demand:
-    """Predicts an export of its kind's average size; of size 0 if there was none of its kind."""
+    """Predict an export of its kind's average size; of size 0 if there was none of its kind."""
     pages = learned.pages.get(export.document, 0.0)
     seconds = learned.page_seconds(export.document)
     each = pages_per_chunk(ceil(pages), Cost(seconds, UNKNOWN_BYTES), settings, export.chunk_pages) if pages else 0
@@ -66,7 +66,7 @@ def _predicted(export: Export, learned: Learned, settings: Settings, now: float)
 
 
 def dynos(workers: Iterable[Worker], status: PoolStatus, now: float) -> list[Dyno]:
-    """Returns every ordered worker by its number; one that has not reported yet is starting.
+    """Return every ordered worker by its number; one that has not reported yet is starting.
 
     Workers without numbers, and one-off workers, get any free number.
     """
@@ -86,7 +86,7 @@ def dynos(workers: Iterable[Worker], status: PoolStatus, now: float) -> list[Dyn
 
 
 def idle_since(workers: Iterable[Worker], now: float) -> float:
-    """Returns since when no worker has had work, as the workers report it; a new leader has not seen it itself."""
+    """Return since when no worker has had work, as the workers report it; a new leader has not seen it itself."""
     return min(now, max((max(worker.since, worker.idle_since) for worker in workers), default=now))
 
 
@@ -107,7 +107,7 @@ class Gauge:
         self._idle_since = inf
 
     def snapshot(self, demands: Sequence[Demand], status: PoolStatus, learned: Learned) -> tuple[Snapshot, Learned]:
-        """Returns a snapshot of now, and `learned` with the boots since the last one.
+        """Return a snapshot of now, and `learned` with the boots since the last one.
 
         An unacknowledged message of a dead worker counts only while its export is not over.
         """

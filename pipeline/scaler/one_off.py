@@ -141,7 +141,7 @@ class OneOffPool:
                 self._known.pop(dyno.worker, None)
 
     def _dynos_up(self) -> list[UpDyno]:
-        """Returns our dynos that are up; those that are leaving are silent, and stop by themselves."""
+        """Return our dynos that are up; those that are leaving are silent, and stop by themselves."""
         found = [dyno for dyno in ours(self._heroku.dynos()) if dyno.state == "up"]
         up = [UpDyno(dyno.name, start_id_of(dyno), dyno.updated) for dyno in found]
         left = self._redis.workers.left(dyno.worker for dyno in up)
@@ -160,7 +160,7 @@ class OneOffPool:
         )  # fmt: skip
 
     def check(self) -> int:
-        """Returns the quantity. Raises HerokuDown when the key may not change it, or when workers of the formation
+        """Return the quantity. Raises HerokuDown when the key may not change it, or when workers of the formation
         run beside the one-off dynos: nothing would stop those."""
         self._heroku.check_write()
         kind = self._settings.worker_type
@@ -199,10 +199,10 @@ class OneOffPool:
 
 
 def ours(dynos: Sequence[ListedDyno]) -> list[ListedDyno]:
-    """Returns the dynos that run or will run our worker."""
+    """Return the dynos that run or will run our worker."""
     return [dyno for dyno in dynos if dyno.state in ALIVE and dyno.command.startswith(COMMAND)]
 
 
 def start_id_of(dyno: ListedDyno) -> str:
-    """Returns the start id in a dyno's command line."""
+    """Return the start id in a dyno's command line."""
     return dyno.command.removeprefix(COMMAND).strip()

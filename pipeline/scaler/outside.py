@@ -47,11 +47,11 @@ class OutsidePool:
         """Nothing to do: the other program restarts its workers."""
 
     def changed_at(self, previous: int) -> float | None:  # noqa: ARG002
-        """Returns None: no one says when."""
+        """Return None: no one says when."""
         return None
 
     def prices(self) -> dict[str, float]:
-        """Returns nothing: the bill is another program's."""
+        """Return nothing: the bill is another program's."""
         return {}
 
     def status(self) -> PoolStatus:

@@ -51,7 +51,7 @@ class WorkerPool(Protocol):
         """
 
     def check(self) -> int:
-        """Returns the number of workers. Raises HerokuDown when the key may not change it."""
+        """Return the number of workers. Raises HerokuDown when the key may not change it."""
 
     def forget(self) -> None:
         """Drop cached state: another leader may have resized, or Redis was away. Workers get time to report."""
@@ -66,7 +66,7 @@ class WorkerPool(Protocol):
         """
 
     def changed_at(self, previous: int) -> float | None:
-        """Returns when the number of workers changed from `previous` to the present one; None if not known.
+        """Return when the number of workers changed from `previous` to the present one; None if not known.
 
         In seconds since the epoch, by Heroku's record: an order whose answer was lost, or whose leader died, is
         paid from when Heroku received it, not from when it was noticed.
@@ -76,11 +76,11 @@ class WorkerPool(Protocol):
         """Ask Heroku. Returns dollars a second by size of dyno."""
 
     def status(self) -> PoolStatus:
-        """Returns what is known, without a call."""
+        """Return what is known, without a call."""
 
 
 def took_effect_at(asked: float, reported: float | None) -> float:
-    """Returns when an order took effect: not before it was sent, as Heroku reports whole seconds, rounded down."""
+    """Return when an order took effect: not before it was sent, as Heroku reports whole seconds, rounded down."""
     return max(asked, reported or 0.0)
 
 

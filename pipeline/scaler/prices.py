@@ -35,7 +35,7 @@ def is_listed(size: str) -> bool:
 
 
 def price(size: str, listed: Mapping[str, float] | None = None) -> float:
-    """Returns dollars a second for a dyno of this size: as Heroku listed it, else by the table.
+    """Return dollars a second for a dyno of this size: as Heroku listed it, else by the table.
 
     Raises InvalidSetting if neither has the size.
     """
@@ -50,7 +50,7 @@ def price(size: str, listed: Mapping[str, float] | None = None) -> float:
 
 
 def parse_sizes(answer: Sequence[Mapping[str, Any]]) -> dict[str, float]:
-    """Returns dollars a second by size, from the answer of `GET /apps/{app}/available-dyno-sizes`.
+    """Return dollars a second by size, from the answer of `GET /apps/{app}/available-dyno-sizes`.
 
     Leaves out a size without a name, or without a sensible price in a known unit: that endpoint is a prototype,
     and no export must wait for a price.

@@ -44,7 +44,7 @@ class Quote:
 
 
 def quotes(work: Workload, maximum: int, slots: int, boot: float, price: float) -> list[Quote]:
-    """Returns a quote for each number of workers that leaves none idle in the last round."""
+    """Return a quote for each number of workers that leaves none idle in the last round."""
     found = []
     for workers in _worker_counts(work.chunks, maximum, slots):
         rounds = ceil(work.chunks / (slots * workers))
@@ -55,7 +55,7 @@ def quotes(work: Workload, maximum: int, slots: int, boot: float, price: float) 
 
 
 def _worker_counts(chunks: int, maximum: int, slots: int) -> Iterator[int]:
-    """Yields 1, and each larger number that saves a round."""
+    """Yield 1, and each larger number that saves a round."""
     before = 0
     for workers in range(1, min(maximum, ceil(chunks / slots)) + 1):
         rounds = ceil(chunks / (slots * workers))
@@ -73,7 +73,7 @@ def _duration(seconds: float) -> str:
 
 
 def quotes_for_pages(document: str, pages: int, chunks: int, learned: Learned, settings: Settings) -> list[Quote]:
-    """Returns the quotes for a number of pages of a kind; `chunks` is 0 before it is cut.
+    """Return the quotes for a number of pages of a kind; `chunks` is 0 before it is cut.
 
     Empty while the price of a worker is not known: Heroku may know it, but is not asked for a quote.
     """
@@ -93,7 +93,7 @@ def quotes_for_pages(document: str, pages: int, chunks: int, learned: Learned, s
 
 
 def quotes_for_export(export: Export, learned: Learned, settings: Settings) -> list[Quote]:
-    """Returns the quotes for an export; empty once it is being joined, or for a kind that was never made."""
+    """Return the quotes for an export; empty once it is being joined, or for a kind that was never made."""
     pages = export.pages or ceil(learned.pages.get(export.document, 0.0))
     if not pages or export.document not in learned.page:
         return []
@@ -103,13 +103,13 @@ def quotes_for_export(export: Export, learned: Learned, settings: Settings) -> l
 
 
 def current_quotes(stores: Stores, export: Export) -> list[Quote]:
-    """Returns the quotes for an export by what the scaler last published; empty when there is nothing."""
+    """Return the quotes for an export by what the scaler last published; empty when there is nothing."""
     learned = _published(stores)
     return quotes_for_export(export, learned, stores.settings) if learned else []
 
 
 def predicted_seconds(stores: Stores, document: str) -> float:
-    """Returns how long one process works on an export of this kind, by the mean of earlier ones; infinity when none
+    """Return how long one process works on an export of this kind, by the mean of earlier ones; infinity when none
     is known."""
     learned = _published(stores)
     if learned is None or document not in learned.pages:
@@ -119,7 +119,7 @@ def predicted_seconds(stores: Stores, document: str) -> float:
 
 
 def _published(stores: Stores) -> Learned | None:
-    """Returns what the scaler last published."""
+    """Return what the scaler last published."""
     with suppress(RedisDown):
         if known := stores.redis.decisions.state():
             return Learned.from_dict(known.get("learned"))
@@ -127,12 +127,12 @@ def _published(stores: Stores) -> Learned | None:
 
 
 def shown_quotes(found: Sequence[Quote]) -> list[views.Estimate]:
-    """Returns numbers for programs and words for people."""
+    """Return numbers for programs and words for people."""
     return [views.Estimate(quote.workers, quote.seconds, quote.dollars, quote.words) for quote in found]
 
 
 def represent(stores: Stores, export: Export) -> views.ExportShown:
-    """Returns an export as GET /v1/exports/ID shows it: everything, with its live progress and its quotes."""
+    """Return an export as GET /v1/exports/ID shows it: everything, with its live progress and its quotes."""
     quotes = shown_quotes(current_quotes(stores, export))
     settings, seen = stores.settings, stores.progress(export)
     return views.full(export, seen, time.time(), settings.base_url, settings.keep_seconds, quotes)

@@ -27,7 +27,7 @@ class UpDyno:
 
 
 def patience(boot_seconds: float, in_vain: int) -> float:
-    """Returns the seconds that a dyno has to boot, after this many rounds of restarts that did not help.
+    """Return the seconds that a dyno has to boot, after this many rounds of restarts that did not help.
 
     It may boot more slowly than any before. Restarted too early each time, it would never work.
     """
@@ -42,7 +42,7 @@ def silent_dynos(
     patience: float,
     first_patience: float,
 ) -> list[UpDyno]:
-    """Returns the dynos that have been up for longer than `patience` seconds, and whose worker does not report.
+    """Return the dynos that have been up for longer than `patience` seconds, and whose worker does not report.
 
     `heard`: when each worker last reported. A dyno that has not done so since it came up has `first_patience`.
     """
@@ -64,7 +64,7 @@ def to_restart(
     now: float,
     patience: float,
 ) -> list[UpDyno]:
-    """Returns the dynos to restart: those silent for FORGET_SECONDS, and not restarted within `patience` seconds.
+    """Return the dynos to restart: those silent for FORGET_SECONDS, and not restarted within `patience` seconds.
 
     `silent_since` and `restarted_at` are by name; in seconds since 1970, as all times here.
     """
@@ -99,7 +99,7 @@ class SilenceWatch:
     def find(
         self, short: bool, reporting: Collection[str], boot_seconds: float, listed: Callable[[], Sequence[UpDyno]]
     ) -> list[UpDyno]:
-        """Returns the dynos to restart now, and counts them as restarted. Call it once per turn.
+        """Return the dynos to restart now, and counts them as restarted. Call it once per turn.
 
         `short`: workers are missing that had time to boot. Only then Heroku is asked for its list (`listed`).
         """

@@ -31,7 +31,7 @@ class UsageLog:
         self._exports = exports
 
     def unbilled(self) -> list[Export]:
-        """Returns the exports that are over and not charged yet.
+        """Return the exports that are over and not charged yet.
 
         Removes the marks of exports that cannot be read, or were closed again after they were charged.
         """
@@ -58,7 +58,7 @@ class UsageLog:
         self._bucket.delete([UNBILLED + export_id])
 
     def pending_charges(self) -> dict[str, Charge]:
-        """Returns the charges of the last period; some of its exports may not have theirs yet."""
+        """Return the charges of the last period; some of its exports may not have theirs yet."""
         stored = self._bucket.get("charges.json")
         try:
             return _charges.decode(stored.data) if stored else {}
@@ -75,13 +75,13 @@ class UsageLog:
         self._bucket.put(key, why.encode(), content_type="text/plain; charset=utf-8")
 
     def workers_since(self, at: float) -> Iterator[tuple[float, int, float]]:
-        """Yields the changes (when, how many, price) from `at` on. All is in the keys, so it costs one listing."""
+        """Yield the changes (when, how many, price) from `at` on. All is in the keys, so it costs one listing."""
         for entry in self._bucket.entries("workers/", after=f"workers/{int(at * 1000):013d}"):
             moment, workers, price = entry.key.removeprefix("workers/").split("-")
             yield int(moment) / 1000, int(workers), int(price) / PICO
 
     def learned(self) -> bytes | None:
-        """Returns what the scaler learned; None before the first time."""
+        """Return what the scaler learned; None before the first time."""
         stored = self._bucket.get("learned.json")
         return stored.data if stored else None
 

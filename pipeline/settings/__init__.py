@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from ..errors import InvalidSetting
@@ -135,10 +134,10 @@ class Settings:
         return self.redis_url
 
     @classmethod
-    def from_env(cls, environ: Mapping[str, str], root: Path = Path("/")) -> Settings:
+    def from_env(cls, environ: Mapping[str, str]) -> Settings:
         """Read and check every variable. Raises InvalidSetting that names the first wrong one."""
         env = Environment(environ)
-        workers = _workers(env, root)
+        workers = _workers(env)
         settings = cls(
             **_services(env),
             **_access(env),
@@ -196,8 +195,8 @@ def _access(env: Environment) -> dict[str, Any]:
     }
 
 
-def _workers(env: Environment, root: Path) -> dict[str, Any]:
-    memory = env.integer("WORKER_MEMORY_MB", 0, least=0) * MIB or memory_limit(env.environ, root)
+def _workers(env: Environment) -> dict[str, Any]:
+    memory = env.integer("WORKER_MEMORY_MB", 0, least=0) * MIB or memory_limit(env.environ)
     return {
         "heroku_api_key": env.text("HEROKU_API_KEY") or None,
         "heroku_app": env.text("HEROKU_APP_NAME") or None,

@@ -16,6 +16,6 @@ def is_local(url: str) -> bool:
 
 
 def origin(url: str) -> str:
-    """Returns scheme, host and port of a URL, as browsers write the origin of its pages."""
+    """Return scheme, host and port of a URL, as browsers write the origin of its pages."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc}"

@@ -49,7 +49,7 @@ def retry(s: Services, export_id: str, quotas: Quotas = UNLIMITED) -> Export:
         with admitted(s, export, quotas) as admission:
             waits = documents.exclusive(export.document) is not None
             export = s.exports.reopen(export_id, time.time(), waits=waits)
-            admission.keep(True)
+            admission.kept = True
     audit.note("retried", export)
     try:
         _send(s, export)

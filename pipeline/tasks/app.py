@@ -66,7 +66,7 @@ class PipelineApp(celery.Celery):  # type: ignore[misc]  # Celery has no types
 
 
 def make_app(settings: Settings) -> PipelineApp:
-    """Returns the Celery application of these settings, with its tasks."""
+    """Return the Celery application of these settings, with its tasks."""
     results = f"{__name__}:Results+{settings.broker_url}"
     app = PipelineApp("pipeline", broker=settings.broker_url, backend=results, set_as_current=False)
     app.settings = settings
@@ -167,7 +167,7 @@ def _define_tasks(app: PipelineApp, settings: Settings) -> None:
     opened: dict[int, Services] = {}
 
     def services() -> Services:
-        """Returns this process's services, opened after the fork: processes must not share connections."""
+        """Return this process's services, opened after the fork: processes must not share connections."""
         process = os.getpid()
         if process not in opened:
             # Heroku sends SIGTERM to every process of a dyno: finish the page, store what is done, requeue the
@@ -226,5 +226,5 @@ def _define_tasks(app: PipelineApp, settings: Settings) -> None:
 
 
 def open_with_celery(settings: Settings, timeouts: Timeouts = BACKGROUND) -> Services:
-    """Returns the services of a process that sends messages to workers."""
+    """Return the services of a process that sends messages to workers."""
     return open_services(settings, CeleryQueue(make_app(settings)), timeouts)

@@ -69,7 +69,7 @@ def _count_damage(work: Work, plan: Plan, dropped: list[int]) -> None:
 
 
 def _drawing_seconds(work: Work) -> float:
-    """Returns the seconds that all workers drew; 0 when Redis does not know them for every chunk."""
+    """Return the seconds that all workers drew; 0 when Redis does not know them for every chunk."""
     try:
         known = work.services.redis.progress.load(work.export.id)
     except RedisDown:

@@ -35,7 +35,7 @@ ROWS = "the given rows"  # what errors call them
 
 
 def connect() -> Services:
-    """Returns the services that the environment names. Open them once per process; they connect when first used."""
+    """Return the services that the environment names. Open them once per process; they connect when first used."""
     return open_with_celery(Settings.from_env(os.environ))
 
 
@@ -80,7 +80,7 @@ def render(
 
 
 def records(rows: Any, titles: Sequence[str] = ()) -> Iterator[Mapping[str, Any]]:
-    """Yields rows of any kind as records. Raises InvalidRequest for a row that does not match the titles."""
+    """Yield rows of any kind as records. Raises InvalidRequest for a row that does not match the titles."""
     if parquet.is_stream(rows):
         yield from parquet.stream(rows, ROWS)
         return

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from ..exports import notices
-from ..exports import work as history
+from ..exports import history, notices
 from .outcomes import Done, Outcome
 from .step import Work
 

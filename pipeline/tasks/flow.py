@@ -21,7 +21,7 @@ from . import assemble, deliver, measure, plan, render, wave
 from .outcomes import Again, Done, Missing, Next, NotWanted, Outcome, Partly
 from .plan.parts import missing_parts
 from .records import OBSERVERS, StepRecord, count_end, peak
-from .retry import Fail, Retry, RetryPolicy, kind, named
+from .retry import Fail, Retry, RetryPolicy, as_shortage, kind
 from .sending import begin, chunks, ranges, send, width
 from .step import INTERRUPTIONS, Step, lease_name, perform
 
@@ -42,7 +42,7 @@ STEPS = {
 
 
 def after(step: str, outcome: Outcome, width: int) -> list[Message]:
-    """Returns the messages to send after a step; `width` is that of a wave. The chord of the chunks sends the
+    """Return the messages to send after a step; `width` is that of a wave. The chord of the chunks sends the
     assembly, that of ranges the plan; or it goes on with the next wave."""
     match step, outcome:
         case "plan", Done(export):
@@ -142,7 +142,7 @@ def _decide(
     services: Services, step: str, export_id: str, part: int | Wave | None, error: Exception
 ) -> Retry | Fail:
     """Count the failure and decide what follows; a step that will be retried counts as held until then."""
-    error = named(error, tempfile.gettempdir())
+    error = as_shortage(error, tempfile.gettempdir())
     if not isinstance(error, PipelineError):
         log.error("step %s of export %s", step, export_id, exc_info=error)
     # By kind: the failures of a service that was down for an hour must not use up the tries for a conflict.
@@ -176,7 +176,7 @@ def _end(
 
 
 def _document(services: Services, export_id: str, outcome: Outcome | Retry | Fail) -> str:
-    """Returns the document of an export; empty when nothing was done, or the bucket is down."""
+    """Return the document of an export; empty when nothing was done, or the bucket is down."""
     if isinstance(outcome, Done | Missing | Partly | Next):
         return outcome.export.document
     if isinstance(outcome, NotWanted) or (isinstance(outcome, Retry) and isinstance(outcome.error, StoreDown)):
@@ -187,7 +187,7 @@ def _document(services: Services, export_id: str, outcome: Outcome | Retry | Fai
 
 
 def _failures(services: Services, name: str) -> int:
-    """Returns how often this step failed; 1 while Redis is down. Celery's own count includes requeued messages."""
+    """Return how often this step failed; 1 while Redis is down. Celery's own count includes requeued messages."""
     try:
         return services.redis.counters.count_attempt(f"error:{name}")
     except RedisDown:
@@ -195,7 +195,7 @@ def _failures(services: Services, name: str) -> int:
 
 
 def _words(outcome: Outcome | Retry | Fail) -> tuple[str, int]:
-    """Returns the outcome as a word, and its pages."""
+    """Return the outcome as a word, and its pages."""
     match outcome:
         case Done(_, pages):
             return "done", pages

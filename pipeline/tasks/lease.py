@@ -86,12 +86,12 @@ class HeldLease:
 
 
 def claim_name(export_id: str) -> str:
-    """Returns the name under which an export is held while it is made beside the web process."""
+    """Return the name under which an export is held while it is made beside the web process."""
     return f"{export_id}:beside"
 
 
 def pause_for(seconds: float) -> float:
-    """Returns the pause between two renewals of a lease of this many seconds."""
+    """Return the pause between two renewals of a lease of this many seconds."""
     return min(RENEW_SECONDS, seconds / 3)
 
 

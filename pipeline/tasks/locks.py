@@ -34,7 +34,7 @@ class Lock:
 
 
 def look(redis: Coordination) -> list[Lock]:
-    """Returns all locks, by name. Looks twice, if there is any.
+    """Return all locks, by name. Looks twice, if there is any.
 
     A holder lives if it renewed its lease meanwhile, or its worker reports: one that is stopping renews no more.
     """

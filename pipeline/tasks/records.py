@@ -14,7 +14,7 @@ from .. import documents
 from ..adapters.redis.leases import this_process
 from ..errors import RedisDown
 from ..exports.export import Export
-from ..exports.log import MAX_TEXT, Event, encode
+from ..exports.log import MAX_TEXT, StepEvent, encode
 from ..logs import fields
 from ..services import Services
 
@@ -76,7 +76,7 @@ def note_record(services: Services, record: StepRecord) -> None:
     """Note what the log of an export shows beyond the pages that were drawn. Nothing is noted without Redis."""
     if record.outcome in ("not wanted", "partly") or (record.outcome == "done" and record.step != "plan"):
         return
-    event = Event(
+    event = StepEvent(
         time.time(), record.step, record.outcome, record.pages, record.ms / 1000, record.chunk, this_process(),
         record.reason[:MAX_TEXT],
     )  # fmt: skip
@@ -92,12 +92,12 @@ def count_end(services: Services, export: Export) -> None:
 
 
 def end_counts(document: str, outcome: str, code: str = "") -> Mapping[tuple[str, ...], float]:
-    """Returns what an export counts that is over."""
+    """Return what an export counts that is over."""
     return {("exports_finished", document, outcome, code): 1}
 
 
 def label(document: str) -> str:
-    """Returns the name of a document for a label."""
+    """Return the name of a document for a label."""
     return document if document in documents.names() else OTHER
 
 

@@ -56,7 +56,7 @@ def body(work: Work) -> Outcome:
 
 
 def _first_missing(segments: SegmentRepository, export_id: str, chunk: Chunk) -> tuple[int, int]:
-    """Returns the first planned page without a segment, and the first free slot of the lane."""
+    """Return the first planned page without a segment, and the first free slot of the lane."""
     found = segments.found(export_id, chunk.number).get(chunk.number, ())
     pieces = chain(chunk.number, chunk.first_page, chunk.pages, found)
     if not pieces:

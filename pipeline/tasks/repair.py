@@ -37,7 +37,7 @@ class ExportStatus:
 
 
 def repair(status: ExportStatus, deadline: float) -> Repair:
-    """Returns what an export needs. `deadline`: seconds after which an unfinished export fails.
+    """Return what an export needs. `deadline`: seconds after which an unfinished export fails.
 
     A message counts as lost when no worker holds the lease of its step, and its queue is empty or it was sent
     long ago. Until then it may still be in the queue.

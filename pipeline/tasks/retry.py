@@ -47,7 +47,7 @@ SHORTAGES = {
 
 
 def kind(error: Exception) -> Kind:
-    """Returns what kind of failure an error is."""
+    """Return what kind of failure an error is."""
     match error:
         case StoreRefused() | ReadFailed():
             return Kind.PASSING
@@ -62,8 +62,8 @@ def kind(error: Exception) -> Kind:
     return Kind.PROGRAM_ERROR
 
 
-def named(error: Exception, folder: str) -> Exception:
-    """Returns ResourceShort for an error that says that this machine lacks something; any other as it is.
+def as_shortage(error: Exception, folder: str) -> Exception:
+    """Return ResourceShort for an error that says that this machine lacks something; any other as it is.
 
     `folder`: where temporary files are; the error of a full disk seldom names a file.
     """
@@ -84,7 +84,7 @@ def shortages(folder: str) -> Iterator[None]:
     try:
         yield
     except (OSError, MemoryError) as error:
-        if (short := named(error, folder)) is error:
+        if (short := as_shortage(error, folder)) is error:
             raise
         raise short from error
 
@@ -97,7 +97,7 @@ class RetryPolicy(msgspec.Struct, frozen=True):
     longest: float = 30.0  # seconds
 
     def decide(self, error: Exception, failures: int, chance: float) -> Retry | Fail:
-        """Returns what to do after the `failures`-th failure of this kind of a step.
+        """Return what to do after the `failures`-th failure of this kind of a step.
 
         `chance`, from 0 to 1, spreads the retries of many steps: a pause is shortened by up to a half.
         """
@@ -111,11 +111,11 @@ class RetryPolicy(msgspec.Struct, frozen=True):
         return Retry(self.pause(failures, chance), error)
 
     def pause(self, failures: int, chance: float) -> float:
-        """Returns the seconds to wait after the `failures`-th failure."""
+        """Return the seconds to wait after the `failures`-th failure."""
         pause: float = min(self.longest, self.first * 2 ** min(failures - 1, 100))  # 2 ** 1024 is no float
         return pause * (0.5 + chance / 2)
 
 
 def pages_to_try(missing: int, attempt: int) -> int:
-    """Returns how many pages of a chunk to draw: all at first, half as many after each killed attempt."""
+    """Return how many pages of a chunk to draw: all at first, half as many after each killed attempt."""
     return max(1, missing >> (attempt - 1))

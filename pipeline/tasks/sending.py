@@ -14,12 +14,12 @@ LARGE = 32  # chunks; an export with more of them is large: it is sent in waves,
 
 
 def chunks(export: Export, missing: Sequence[int], width: int) -> list[Message]:
-    """Returns the messages that render these chunks of an export; of a large one, the first two waves."""
+    """Return the messages that render these chunks of an export; of a large one, the first two waves."""
     return _messages("render", export, missing, export.chunks > LARGE, width)
 
 
 def ranges(export: Export, missing: Sequence[int], width: int) -> list[Message]:
-    """Returns the messages that freeze or measure these parts of an input; of a large one, the first two waves."""
+    """Return the messages that freeze or measure these parts of an input; of a large one, the first two waves."""
     return _messages("measure", export, missing, len(missing) > LARGE, width)
 
 
@@ -30,7 +30,7 @@ def _messages(step: str, export: Export, missing: Sequence[int], in_waves: bool,
 
 
 def width(services: Services) -> int:
-    """Returns how many chunks a wave has."""
+    """Return how many chunks a wave has."""
     return width_for(services.settings.max_workers * services.settings.concurrency)
 
 
@@ -66,7 +66,7 @@ def begin(services: Services, messages: Sequence[Message]) -> bool:
 
 
 def _may_begin(services: Services, message: Message) -> bool:
-    """Returns False while too many messages wait. An owner's further large exports are begun one by one, when no
+    """Return False while too many messages wait. An owner's further large exports are begun one by one, when no
     message of one waits: what the keeper sends twice must not fill the queues."""
     queued = services.redis.messages
     if message.step != "plan" and not message.wave:

@@ -255,7 +255,7 @@ def perform(
 
 
 def _exists(step: str, export: Export, part: int | Wave | None) -> bool:
-    """Returns False for what no plan of this export has. Any program that writes to Redis can send a message."""
+    """Return False for what no plan of this export has. Any program that writes to Redis can send a message."""
     match part:
         case None:
             return True
@@ -270,7 +270,7 @@ def _ignored(step: Step, export_id: str, part: int | Wave | None, reason: str) -
 
 
 def lease_name(step: str, export_id: str, part: int | Wave | None) -> str:
-    """Returns the name of the lease of a step, or of its part."""
+    """Return the name of the lease of a step, or of its part."""
     match part:
         case None:
             return f"{export_id}:{step}"

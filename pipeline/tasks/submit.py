@@ -45,7 +45,7 @@ def submit(s: Services, request: ExportRequest, quotas: Quotas = UNLIMITED) -> S
     lasting = request.key is not None
     with admitted(s, export, quotas, lasting=lasting) as admission:
         accepted = s.exports.accept(export, records, lasting=lasting)
-        admission.keep(accepted.id == export.id)
+        admission.kept = accepted.id == export.id
     if request.key and accepted.fingerprint not in ("", export.fingerprint):
         raise KeyReused(f"The key {request.key!r} was used before, for another request.", field="key")
     if accepted.id == export.id:
@@ -64,13 +64,13 @@ def submit(s: Services, request: ExportRequest, quotas: Quotas = UNLIMITED) -> S
 
 
 def _is_small(s: Services, export: Export, records: bytes | None) -> bool:
-    """Returns True for records that came inside the request, and for a kind whose exports take INLINE_SECONDS at
+    """Return True for records that came inside the request, and for a kind whose exports take INLINE_SECONDS at
     most. A kind that was never made counts as large."""
     return records is not None or predicted_seconds(s, export.document) <= s.settings.inline_seconds
 
 
 def validate(s: Services, request: ExportRequest) -> tuple[Export, bytes | None]:
-    """Returns the export of a request, and its records as JSON lines. InvalidRequest names the wrong field."""
+    """Return the export of a request, and its records as JSON lines. InvalidRequest names the wrong field."""
     document = documents.find(request.document)
     params = documents.decode(document, request.params)
     request.check()

@@ -36,7 +36,7 @@ def body(work: Work) -> Outcome:
 
 
 def _missing(s: Services, export: Export) -> Sequence[int]:
-    """Returns the chunks that are not drawn; while the export is planned, the parts of its input to read."""
+    """Return the chunks that are not drawn; while the export is planned, the parts of its input to read."""
     if export.state is State.PLANNING:
         return missing_parts(s, export)
     return cover(load_plan(s, export), s.segments.found(export.id))[1]

@@ -157,7 +157,7 @@ class PipelineWorker(celery.apps.worker.Worker):  # type: ignore[misc]  # Celery
 
 
 def node_name(given: str | None) -> str:
-    """Returns the name of this worker in Flower and `inspect`: that of its dyno, unless `-n` gives another.
+    """Return the name of this worker in Flower and `inspect`: that of its dyno, unless `-n` gives another.
 
     Without this, workers on one computer have the same name, and are taken for one.
     """
@@ -181,7 +181,7 @@ class ReportedTask(request.Request):  # type: ignore[misc]  # Celery has no type
 
 
 def worker_record(one_off: str | None) -> Worker:
-    """Returns this worker as it reports itself."""
+    """Return this worker as it reports itself."""
     # Two dynos may have one name for a moment, during a deploy.
     identity = one_off or os.environ.get("HEROKU_DYNO_ID") or str(uuid.uuid4())
     return Worker(identity, os.environ.get("DYNO", "worker"), one_off is not None, time.time())
@@ -251,12 +251,12 @@ class ConsumingStep(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery ha
 
 
 def consuming_step(companion: Companion) -> type[ConsumingStep]:
-    """Returns the bootstep of this worker."""
+    """Return the bootstep of this worker."""
     return type("Consuming", (ConsumingStep,), {"companion": companion})
 
 
 def is_stuck(consumer: Any) -> bool:
-    """Returns True when this worker has no task and may not take a message for each process.
+    """Return True when this worker has no task and may not take a message for each process.
 
     kombu 5.7 forgets a message only after Redis took its acknowledgement. One that failed is never sent again, and
     its place is never free: with one process the worker reads nothing any more, not even that its connection was

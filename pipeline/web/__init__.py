@@ -13,14 +13,14 @@ from flask import Flask, Response
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from ..adapters.bucket import REQUEST
-from ..exports.links import Links
+from ..exports.links import DownloadLinks
 from ..services import Services
 from ..settings import Settings
 from ..tasks.app import open_with_celery
 from ..tasks.child.beside import Beside
 from ..tasks.child.pipe import ChildPipe
 from ..tasks.child.preview import Previews
-from . import errors, metrics, moved, overview, panel, previews, routes, sessions, sign_in, words
+from . import errors, health, metrics, moved, overview, panel, previews, routes, sessions, sign_in, words
 from .auth import EXTENSION
 from .recent import Recent
 
@@ -35,7 +35,7 @@ def create_app(services: Services | None = None) -> Flask:
     pipe = ChildPipe(services.settings if services else Settings.from_env(os.environ))
     services = services or _services(pipe)
     settings = services.settings
-    Links(settings)  # raises now if SECRET_KEY is missing, not at the first sign-in
+    DownloadLinks(settings)  # raises now if SECRET_KEY is missing, not at the first sign-in
     app = Flask(__name__)
     app.extensions[EXTENSION] = services
     app.extensions[overview.EXTENSION] = Recent(services)
@@ -43,7 +43,7 @@ def create_app(services: Services | None = None) -> Flask:
     app.extensions[sign_in.EXTENSION] = sign_in.open_issuer(settings)
     app.config.update(_config(settings))
     app.url_map.merge_slashes = False  # its redirects use the Host header, which the client chooses
-    for each in (routes, overview, moved, panel, sign_in, metrics):
+    for each in (routes, overview, moved, panel, sign_in, health, metrics):
         app.register_blueprint(each.blueprint)
     app.context_processor(words.for_templates)
     errors.install(app)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Sequence
 from contextlib import suppress
@@ -28,9 +27,9 @@ from ..scaler.quotes import represent
 from ..tasks import again, flow
 from ..tasks.submit import Submitted
 from ..tasks.submit import submit as submit_request
+from .answers import conditional_answer, json_answer, with_etag
 from .auth import SAFE_METHODS, caller, name_of_caller, need_change, owner, services
 from .bodies import body_as, query_as
-from .errors import json_answer
 
 QUOTED = re.compile(r'"(?:[ !#-\[\]-~]|\\["\\])+"')
 """A string of RFC 8941 that is not empty."""
@@ -114,7 +113,9 @@ def listed() -> Response:
     s, asked = services(), query_as(ListQuery)
     page = s.exports.page(Wanted(owner(), asked.subject, asked.state, asked.document), asked.limit, asked.after)
     base_url, kept = s.settings.base_url, s.settings.keep_seconds
-    return _cheap(Exports([views.summary(export, base_url, kept) for export in page.exports], page.after))
+    return conditional_answer(
+        Exports([views.summary(export, base_url, kept) for export in page.exports], page.after)
+    )
 
 
 def show(export_id: str) -> Response:
@@ -123,8 +124,8 @@ def show(export_id: str) -> Response:
     with suppress(RedisDown):
         version, etag = polls.look(export_id, name)
     if etag and request.if_none_match.contains_weak(etag):
-        return _pollable(Response(status=304), etag)
-    response = _cheap(represent(services(), _own(export_id)))
+        return with_etag(Response(status=304), etag)
+    response = conditional_answer(represent(services(), _own(export_id)))
     with suppress(RedisDown):
         if version is not None:
             polls.note(export_id, name, version, response.get_etag()[0] or "")
@@ -254,17 +255,3 @@ def _own(export_id: str) -> Export:
     if request.method not in SAFE_METHODS:
         need_change(export)
     return export
-
-
-def _cheap(body: object) -> Response:
-    """Return JSON with an ETag, or 304 without a body if the caller has it already."""
-    response = json_answer(body)
-    _pollable(response, hashlib.sha256(response.get_data()).hexdigest()[:32])
-    response.make_conditional(request)
-    return response
-
-
-def _pollable(response: Response, etag: str) -> Response:
-    response.headers["Cache-Control"] = "private, no-cache"
-    response.set_etag(etag)
-    return response

@@ -57,7 +57,7 @@ def _data() -> bytes:
 
 
 def _number(text: str) -> Decimal | str:
-    """Returns a number with all its digits. One that no parameter can have becomes the text of a cell."""
+    """Return a number with all its digits. One that no parameter can have becomes the text of a cell."""
     try:
         return Decimal(text) if isfinite(float(text)) else text
     except InvalidOperation:  # its exponent has more digits than Decimal takes

@@ -9,7 +9,7 @@ import msgspec
 from flask import Response
 
 from .. import documents
-from .errors import json_answer
+from .answers import json_answer
 
 
 class Described(msgspec.Struct, frozen=True):

@@ -15,10 +15,11 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from ..errors import BodyTooLarge, NotSignedIn, PipelineError, QuotaReached
 from ..logs import fields
+from .answers import JSON, json_answer
 from .auth import services
 
 log = logging.getLogger(__name__)
-PAGE, JSON, PROBLEM = "text/html", "application/json", "application/problem+json"
+PAGE, PROBLEM = "text/html", "application/problem+json"
 LOCAL = re.compile(
     r"/((d/[\w.-]+|(v1|panel)/exports/[0-9a-z]+/download)(/[0-9]+)?|all|workers|export/[0-9a-z]+)?", re.ASCII
 )
@@ -38,11 +39,6 @@ def install(app: Flask) -> None:
     app.register_error_handler(HTTPException, _refused)
     app.register_error_handler(RecursionError, _too_deep)
     app.register_error_handler(Exception, _internal_error)
-
-
-def json_answer(body: object, status: int = 200) -> Response:
-    """Return a JSON response of anything msgspec can encode."""
-    return Response(msgspec.json.encode(body), status, mimetype=JSON)
 
 
 class Told(msgspec.Struct, frozen=True):

@@ -11,9 +11,9 @@ from msgspec import Meta
 
 from ..exports.uploads import Upload, Uploads
 from ..exports.views import API
+from .answers import json_answer
 from .auth import caller, services
 from .bodies import body_as
-from .errors import json_answer
 
 URL_SECONDS = 3600  # in which a PUT must begin; a new URL may be asked for at any time
 AT_ONCE = 100  # URLs in one answer

@@ -70,7 +70,7 @@ class _Families(Collector):
 
 
 def families(seen: Seen | None) -> Iterator[Metric]:
-    """Yields every metric; without what Redis holds, only those that need no Redis."""
+    """Yield every metric; without what Redis holds, only those that need no Redis."""
     build = {"version": _version("pipeline"), "python": platform.python_version(), "celery": _version("celery")}
     yield _gauge("pipeline_build_info", "Versions of the web process.", {tuple(build.values()): 1}, *build)
     yield _gauge("pipeline_redis_up", "1 when Redis answered this scrape.", {(): float(seen is not None)})
@@ -144,7 +144,7 @@ def _costs(read: Reading) -> Iterator[Metric]:
 
 
 def _gauge(name: str, words: str, values: Mapping[Any, float], *labels: str) -> Metric:
-    """Returns a gauge with these values; their keys are the values of the labels."""
+    """Return a gauge with these values; their keys are the values of the labels."""
     return _filled(GaugeMetricFamily(name, words, labels=labels), values)
 
 
@@ -159,12 +159,12 @@ def _filled(family: GaugeMetricFamily | CounterMetricFamily, values: Mapping[Any
 
 
 def _counted(read: Reading, name: str) -> dict[Key, float]:
-    """Returns the counters of this name by their labels."""
+    """Return the counters of this name by their labels."""
     return {key[1:]: value for key, value in read.counts.items() if key[0] == name}
 
 
 def _codes() -> Iterator[str]:
-    """Yields the code of every error."""
+    """Yield the code of every error."""
     return (
         name for name, each in vars(errors).items() if isinstance(each, type) and issubclass(each, PipelineError)
     )

@@ -1,23 +1,16 @@
-"""Addresses outside the API: whether this process answers, and where the API was before it had a version."""
+"""Addresses that the API had before it had a version."""
 
 from __future__ import annotations
 
 from urllib.parse import quote
 
-from flask import Blueprint, Response, redirect, request
+from flask import Blueprint, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from ..exports.views import API
-from .errors import json_answer
 
 blueprint = Blueprint("moved", __name__)
 BEFORE = "/<any(documents, estimate, exports, inputs, scaler, schedules):first>"
-
-
-@blueprint.get("/health")
-def health() -> Response:
-    """Show that this process answers. It says nothing about other services."""
-    return json_answer({"ok": True})
 
 
 @blueprint.route(BEFORE, methods=["GET", "POST", "DELETE"])

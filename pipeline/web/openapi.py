@@ -14,7 +14,8 @@ from .. import documents
 from ..exports.events import TYPES, Event
 from ..exports.ids import ID
 from ..settings import Scope
-from .errors import JSON, PROBLEM, Problem
+from .answers import JSON
+from .errors import PROBLEM, Problem
 
 REFERENCE = "#/components/schemas/{name}"
 NAMED = re.compile(r"<(?:int:)?(\w+)>")

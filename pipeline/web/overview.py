@@ -3,7 +3,6 @@ they do about exports."""
 
 from __future__ import annotations
 
-import hashlib
 from contextlib import suppress
 from typing import Any
 
@@ -12,7 +11,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from .. import documents
 from ..errors import InvalidRequest, NotFound, RedisDown
-from ..exports import lists, log, views, work
+from ..exports import history, lists, log, views
 from ..exports.export import WORKING, Export, State
 from ..exports.ids import is_id
 from ..exports.lists import Wanted
@@ -20,9 +19,9 @@ from ..exports.plan import Plan
 from ..exports.removal import remove
 from ..scaler.quotes import represent
 from ..tasks import flow
+from .answers import conditional_answer, json_answer
 from .api import asked_again, retried, to_file
 from .auth import caller, need_change, only_people, services
-from .errors import json_answer
 from .forms import params_in_words
 
 blueprint = Blueprint("overview", __name__, url_prefix="/panel")
@@ -50,7 +49,7 @@ def recent() -> Response:
         asked.get("document") or None,
     )
     page = lists.page(s.bucket, current_app.extensions[EXTENSION].find, wanted, LISTED, after or None)
-    return _conditional({"exports": [_row(export) for export in page.exports], "next": page.after})
+    return conditional_answer({"exports": [_row(export) for export in page.exports], "next": page.after})
 
 
 def show(export_id: str) -> Response:
@@ -61,7 +60,7 @@ def show(export_id: str) -> Response:
         raise InvalidRequest(f"log is a number from 1 to {log.MOST}.", field="log")
     plan, fields = _plan(export), _fields(export)
     entries, number = log.newest(export, plan, fields, most)
-    return _conditional(
+    return conditional_answer(
         {
             "export": represent(s, export),
             "owner": export.owner,
@@ -111,7 +110,9 @@ def download_volume(export_id: str, volume: int) -> AnyResponse:
 def scaler() -> Response:
     """Show workers and limits, the last decisions, and samples of the last hour."""
     decisions = services().redis.decisions
-    return _conditional({"scaler": decisions.state(), "decisions": decisions.latest(), "history": decisions.hour()})
+    return conditional_answer(
+        {"scaler": decisions.state(), "decisions": decisions.latest(), "history": decisions.hour()}
+    )
 
 
 def _changeable(export_id: str) -> Export:
@@ -145,7 +146,7 @@ def _fields(export: Export) -> dict[str, str]:
     with suppress(RedisDown):
         fields = s.redis.progress.fields(export.id)
     if export.state.over or export.retried_at or not fields:
-        return work.merged(work.stored(s.bucket, export), fields)
+        return history.merged(history.stored(s.bucket, export), fields)
     return fields
 
 
@@ -154,15 +155,6 @@ def _work(export: Export, plan: Plan, fields: dict[str, str]) -> dict[str, Any]:
     s, at_work = services(), {}
     if export.state is State.RENDERING:
         with suppress(RedisDown):
-            names = {f"{export.id}:{number}": number for number in work.unfinished(plan, fields, LOOKED_AT)}
+            names = {f"{export.id}:{number}": number for number in history.unfinished(plan, fields, LOOKED_AT)}
             at_work = {names[name]: holder for name, holder in s.redis.leases.holders(list(names)).items()}
-    return {"cells": work.cells(export, plan, fields, at_work), "processes": work.processes(fields)}
-
-
-def _conditional(body: object) -> Response:
-    """Return JSON with an ETag, or 304 without a body if the page has it already."""
-    response = json_answer(body)
-    response.headers["Cache-Control"] = "private, no-cache"
-    response.set_etag(hashlib.sha256(response.get_data()).hexdigest()[:32])
-    response.make_conditional(request)
-    return response
+    return {"cells": history.cells(export, plan, fields, at_work), "processes": history.processes(fields)}

@@ -15,7 +15,7 @@ from .. import documents
 from ..documents.inputs import INPUTS, PICTURES
 from ..errors import StoreDown
 from ..exports.export import State
-from ..exports.links import Links
+from ..exports.links import DownloadLinks
 from ..exports.uploads import UPLOADS
 from ..settings import Scope
 from . import auth, sessions
@@ -68,7 +68,7 @@ def workers() -> AnyResponse:
 def follow_link(token: str, volume: int = 0) -> AnyResponse:
     """Follow the link in a mail. It works for any signed-in user, and more than once: mail scanners open links."""
     s = auth.services()
-    export_id = Links(s.settings).read(token)
+    export_id = DownloadLinks(s.settings).read(token)
     if not auth.signed_in():
         return redirect(f"/sign-in?next={request.path}")
     return to_file(s.exports.load(export_id), volume)
@@ -79,7 +79,7 @@ def follow_link(token: str, volume: int = 0) -> AnyResponse:
 def open_link(token: str, volume: int = 0) -> AnyResponse:
     """Follow a signed link in a mail, without an account. It ends with its days, and when the export is removed."""
     s = auth.services()
-    return to_file(s.exports.load(Links(s.settings).read(token, signed=True)), volume)
+    return to_file(s.exports.load(DownloadLinks(s.settings).read(token, signed=True)), volume)
 
 
 def _page(template: str, values: Callable[[], dict[str, Any]]) -> AnyResponse:

@@ -14,9 +14,9 @@ from ..exports.request import ExportRequest
 from ..services import Services
 from ..tasks.child.preview import PreviewRequest, Previews
 from ..tasks.submit import validate
+from .answers import json_answer
 from .auth import Caller, caller, services
 from .bodies import body_as
-from .errors import json_answer
 
 EXTENSION = "previews"
 PER_MINUTE = 30  # of one token or person: a preview is no export, so it has no place in their quotas

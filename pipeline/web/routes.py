@@ -19,8 +19,8 @@ from ..exports.views import API
 from ..settings import Scope
 from ..tasks.child.preview import Preview
 from . import api, documents, inputs, overview, previews, scaling
+from .answers import json_answer
 from .auth import need, services
-from .errors import json_answer
 from .openapi import describe
 
 blueprint = Blueprint("api", __name__, url_prefix=API)

@@ -15,9 +15,9 @@ from ..exports.views import Estimate, moment
 from ..scaler.learned import Learned
 from ..scaler.quotes import quotes_for_pages, shown_quotes
 from ..tasks.schedules.last_runs import Standing, standings
+from .answers import json_answer
 from .auth import services
 from .bodies import query_as
-from .errors import json_answer
 
 
 class Scaler(msgspec.Struct, frozen=True):

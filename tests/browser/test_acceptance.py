@@ -32,7 +32,7 @@ from pipeline.tasks import flow
 from pipeline.tasks.submit import submit
 
 from .. import steps
-from ..contract.tasks import clocked
+from ..contract.tasks.schedules import clocked
 from ..contract.tasks.test_worker import CELERY, OURS, Environ
 from ..contract.tasks.test_worker import until as wait_until
 from ..contract.test_monitoring import web

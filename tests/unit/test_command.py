@@ -94,6 +94,15 @@ def test_the_help_says_of_each_command_what_it_says_itself() -> None:
         assert (command.help or "").strip().startswith(words.rstrip(".")), name
 
 
+@pytest.mark.parametrize("command", ["render", "submit"])
+def test_the_help_of_a_command_says_what_each_document_is(path: str, command: str) -> None:
+    shown = " ".join(run(path, "pipeline", command, "--help").split())
+    assert "photos Photos with captions: one on each page, or several as a contact sheet." in shown
+    one = run(path, "pipeline", command, "photos", "--help").split("\n\n")
+    assert " ".join(one[1].split()).startswith("Photos with captions: one on each page")
+    assert "JSON:" in one[-2].strip().splitlines()[0]
+
+
 def test_the_help_imports_no_command() -> None:
     script = "import sys; from pipeline.cli import program\ntry: program(['--help'])\n"
     script += "except SystemExit: print(*sys.modules)"

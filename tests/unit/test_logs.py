@@ -101,7 +101,7 @@ def test_a_field_cannot_replace_what_every_record_has(log_format: LogFormat) -> 
     assert found["ts"].endswith("Z")
 
 
-def test_the_three_formats() -> None:
+def test_a_record_is_written_in_each_of_three_formats() -> None:
     values = {"export": "7", "pages": 40, "step": "render it"}
     assert line_of(LogFormat.TEXT, "Done.", **values) == 'INFO x: Done.\texport=7 pages=40 step="render it"'
     logfmt = line_of(LogFormat.LOGFMT, "Done.", **values)

@@ -117,12 +117,12 @@ class Table:
         page_jobs = _page_jobs(params, plan, part, listing, inputs)
         begin = part.first - part.chunk.first_page
         with line_numbers(inputs, listing, _name(params, listing)):
-            for number, leaf in enumerate(islice(page_jobs, begin, part.stop - part.chunk.first_page), part.first):
+            for number, job in enumerate(islice(page_jobs, begin, part.stop - part.chunk.first_page), part.first):
                 with out.page(*params.paper) as page:
-                    leaf.draw(page)
+                    job.draw(page)
                     _finish(page, params, words, number, part.pages)
-                out.tally.records += leaf.rows
-                out.tally.drawn += leaf.rows
+                out.tally.records += job.rows
+                out.tally.drawn += job.rows
                 yield
 
 

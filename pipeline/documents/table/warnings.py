@@ -181,8 +181,8 @@ class SurveyNotes:
         del self._now.open[level:]
 
 
-def with_rows(known: Repeated | None, later: Repeated, examples: int = EXAMPLES) -> Repeated:
+def with_rows(known: Repeated | None, later: Repeated) -> Repeated:
     """Returns a remark with what was found later."""
     if known is None:
         return later
-    return Repeated(known.words, known.times + later.times, (known.rows + later.rows)[:examples])
+    return Repeated(known.words, known.times + later.times, (known.rows + later.rows)[:EXAMPLES])

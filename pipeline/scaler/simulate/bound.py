@@ -29,7 +29,7 @@ class CompletedExport:
 
 
 def bound(exports: Sequence[CompletedExport], boot: float, slots: int) -> float:
-    """Returns the least dyno-seconds; `boot` is the mean of the boots that happened."""
+    """Return the least dyno-seconds; `boot` is the mean of the boots that happened."""
     cost = sum(export.chunks + export.planning + export.assembly for export in exports) / slots
     end = -inf
     for cluster in _clusters(exports):
@@ -51,7 +51,7 @@ def _clusters(exports: Sequence[CompletedExport]) -> Iterator[list[CompletedExpo
 
 
 def _workers(cluster: Sequence[CompletedExport], boot: float, slots: int) -> int:
-    """Returns the number of workers that the tightest interval needs."""
+    """Return the number of workers that the tightest interval needs."""
     needed = 1
     for first in cluster:
         for last in cluster:

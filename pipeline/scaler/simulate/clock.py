@@ -20,7 +20,7 @@ class Clock:
         heappush(self._events, (when, next(self._numbers), event))
 
     def next_before(self, end: float) -> tuple[float, Callable[[], None]] | None:
-        """Returns the next event and its time; None if there is none before `end`."""
+        """Return the next event and its time; None if there is none before `end`."""
         if not self._events or self._events[0][0] >= end:
             return None
         at, _, event = heappop(self._events)

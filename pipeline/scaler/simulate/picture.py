@@ -17,7 +17,7 @@ SERIES: tuple[tuple[str, str, Pick], ...] = (  # later ones cover earlier ones
 
 
 def draw(worlds: Sequence[tuple[str, World]]) -> str:
-    """Returns an SVG with a panel per world: dynos ordered, dynos up, and messages waiting, scaled to fit."""
+    """Return an SVG with a panel per world: dynos ordered, dynos up, and messages waiting, scaled to fit."""
     panels = [_panel(n, name, world) for n, (name, world) in enumerate(worlds)]
     height = TOP + len(panels) * (HEIGHT + GAP)
     legend = "".join(
@@ -53,7 +53,7 @@ def _panel(number: int, name: str, world: World) -> str:
 
 
 def _steps(samples: Sequence[Sample], pick: Pick, end: float, maximum: int) -> str:
-    """Returns a path of steps that ends on the axis, with a point per change."""
+    """Return a path of steps that ends on the axis, with a point per change."""
     path, before = [f"M0 {HEIGHT}"], -1
     for sample in samples:
         if (value := pick(sample)) != before:

@@ -43,7 +43,7 @@ def simulate(trace: Trace, strategy: Strategy, conditions: Conditions, seed: int
 
 
 def figures(name: str, world: World) -> Figures:
-    """Returns the figures of a world at its end."""
+    """Return the figures of a world at its end."""
     exports, boots = world.work.exports, world.platform.boots
     done = [(export.request, export.done_at) for export in exports if export.done_at is not None]
     waits = [end - request.at for request, end in done] or [0.0]

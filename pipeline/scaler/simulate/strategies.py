@@ -9,6 +9,10 @@ from math import ceil
 from ..decide import Decision, Policy, Resizing, decide
 from .world import Scaler, World
 
+# of the queue depth
+MESSAGES_PER_WORKER = 5
+POLL_SECONDS, COOLDOWN_SECONDS = 30.0, 300.0
+
 
 @dataclass(frozen=True)
 class Strategy:
@@ -47,20 +51,20 @@ def all_stop(policy: Policy) -> Scaler:
     return scale
 
 
-def by_depth(maximum: int, each: int = 5, poll: float = 30.0, cooldown: float = 300.0) -> Scaler:
+def by_depth(maximum: int) -> Scaler:
     """Order one worker per five messages, twice a minute; shrink after five minutes without a need."""
-    looked, needed_at = -poll, 0.0
+    looked, needed_at = -POLL_SECONDS, 0.0
 
     def scale(world: World, _: str) -> Decision | None:
         nonlocal looked, needed_at
-        if world.now - looked < poll:
+        if world.now - looked < POLL_SECONDS:
             return None
         looked = world.now
         depth = world.snapshot().waiting + world.snapshot().unacknowledged
-        wanted = min(maximum, ceil(depth / each))
+        wanted = min(maximum, ceil(depth / MESSAGES_PER_WORKER))
         if wanted >= len(world.dynos):
             needed_at = world.now
-        due = wanted > len(world.dynos) or world.now - needed_at >= cooldown
+        due = wanted > len(world.dynos) or world.now - needed_at >= COOLDOWN_SECONDS
         return _without_drain(wanted) if due else None
 
     return scale
@@ -72,7 +76,7 @@ def _without_drain(quantity: int) -> Decision:
 
 
 def compared(policy: Policy) -> list[Strategy]:
-    """Returns all strategies, ours first."""
+    """Return all strategies, ours first."""
     one_off = replace(policy, resizing=Resizing.ONE_OFF)
     return [
         Strategy("ours", lambda: ours(policy)),

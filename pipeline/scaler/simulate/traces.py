@@ -53,7 +53,7 @@ class Trace:
 
 
 def fixed_traces() -> list[Trace]:
-    """Returns the five traces of the figures in docs/scaling.md."""
+    """Return the five traces of the figures in docs/scaling.md."""
     random = Random(7)  # noqa: S311  # a repeatable simulation, no secret
     bursts = [request(random, at + n * 2, 20) for at in (0, 400, 900) for n in range(3)]
     overlaps = [request(random, 25 * n + random.uniform(0, 20), random.randint(10, 60)) for n in range(12)]
@@ -69,7 +69,7 @@ def fixed_traces() -> list[Trace]:
 
 
 def request(random: Random, at: float, chunks: int) -> Request:
-    """Returns a request with chunks of about six seconds."""
+    """Return a request with chunks of about six seconds."""
     return Request(at, tuple(6 * random.lognormvariate(0, 0.15) for _ in range(chunks)), planning=2, assembly=4)
 
 
@@ -90,7 +90,7 @@ def load_trace(path: Path) -> Trace:
 
 
 def from_export(export: Export, begin: float) -> Request | None:
-    """Returns what an export took, in a trace that begins at `begin`; None if it was not made or not timed.
+    """Return what an export took, in a trace that begins at `begin`; None if it was not made or not timed.
 
     The seconds of single chunks are not kept, so each gets their mean.
     """

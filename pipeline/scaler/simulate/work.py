@@ -98,7 +98,7 @@ class Work:
             self._tell("over")
 
     def demands(self, planned_for: Callable[[int], float]) -> list[Demand]:
-        """Returns what the keeper would measure of each open export.
+        """Return what the keeper would measure of each open export.
 
         `planned_for` returns the seconds since an export's planning began.
         """

@@ -107,7 +107,7 @@ class World:
         return requested and not self.work.outstanding and not self.dynos
 
     def snapshot(self) -> Snapshot:
-        """Returns what the keeper would measure: predictions and what it was told, not the true times."""
+        """Return what the keeper would measure: predictions and what it was told, not the true times."""
         boots = self.platform.boots[-20:]
         one_off = self.resizing is Resizing.ONE_OFF
         return Snapshot(
@@ -126,7 +126,7 @@ class World:
         )
 
     def _planned_for(self, number: int) -> float:
-        """Returns the seconds since the planning of an export began."""
+        """Return the seconds since the planning of an export began."""
         taken = [
             at
             for dyno in self.dynos

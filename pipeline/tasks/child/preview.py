@@ -154,7 +154,7 @@ def preview(s: Services, wanted: PreviewRequest) -> Preview:
 
 
 def _begun(job: DocumentJob, records: bytes | None) -> tuple[int, Head, DocumentJob]:
-    """Returns how many bytes the whole listing has, 0 if that is not known; its first records; the job on them."""
+    """Return how many bytes the whole listing has, 0 if that is not known; its first records; the job on them."""
     if records is not None:
         job = replace(job, inputs=FirstRecords(job.inputs, records))
     heads: list[Head] = []

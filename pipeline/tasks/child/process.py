@@ -77,7 +77,7 @@ class Collected:
 
 
 def child_settings(settings: Settings) -> Settings:
-    """Returns the settings for work beside the web process, which gets the other half of the memory."""
+    """Return the settings for work beside the web process, which gets the other half of the memory."""
     return replace(
         settings,
         memory_bytes=settings.memory_bytes // 2,

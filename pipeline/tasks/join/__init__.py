@@ -75,10 +75,10 @@ class Segments(Protocol):
     """The segments of a document, in order."""
 
     def all(self) -> Iterator[tuple[str, SegmentIndex]]:
-        """Yields key and index of every segment; the first pass."""
+        """Yield key and index of every segment; the first pass."""
 
     def some(self, members: range) -> Iterator[SegmentIndex]:
-        """Yields the indexes at these positions. Raises DamagedSegment when one changed since the first pass."""
+        """Yield the indexes at these positions. Raises DamagedSegment when one changed since the first pass."""
 
 
 class Output(Protocol):
@@ -134,7 +134,7 @@ def volumes(
     about: About,
     name: str,
 ) -> Iterator[Volume]:
-    """Yields every volume in order, or the document as one file. `read` returns the indexes of segments."""
+    """Yield every volume in order, or the document as one file. `read` returns the indexes of segments."""
     ranges = planned.fill(segments, bound.overhead if planned.bytes else 0)
     count, before = len(ranges), 0
     for number, members in enumerate(ranges, 1):
@@ -194,7 +194,7 @@ def result(
     left: LeftOut,
     plan_warnings: tuple[str, ...],
 ) -> Result:
-    """Returns the result of all files: counts over all segments, and what was left out."""
+    """Return the result of all files: counts over all segments, and what was left out."""
     totals = bound.totals
     nothing = (f"None of the {totals.records:,} records could be drawn.",) if not totals.drawn else ()
     own = [warning for each in files for warning in each.warnings]

@@ -56,7 +56,7 @@ class StoredSegments:
         self._etags: list[str] = []
 
     def all(self) -> Iterator[tuple[str, SegmentIndex]]:
-        """Yields key and index of every segment. Drops a segment that does not continue the one before it: it
+        """Yield key and index of every segment. Drops a segment that does not continue the one before it: it
         followed a segment that was dropped, and rendered again with other objects."""
         chunk = slot = -1
         with closing(self._cache.indexes(self._keys)) as indexes:
@@ -70,7 +70,7 @@ class StoredSegments:
                 yield key, index
 
     def some(self, members: range) -> Iterator[SegmentIndex]:
-        """Yields the indexes at these positions. Raises DamagedSegment when a segment was stored again."""
+        """Yield the indexes at these positions. Raises DamagedSegment when a segment was stored again."""
         for i in members:
             index = self._cache.index(self._keys[i])
             self._go_on()
@@ -169,7 +169,7 @@ class BucketOutput:
 
 
 def _planned(members: Sequence[SegmentEntry], way: Joining, part_size: int, pages: int) -> list[NumberedPart]:
-    """Returns the parts of a file. Whole segments have the numbers under which they may have been copied early."""
+    """Return the parts of a file. Whole segments have the numbers under which they may have been copied early."""
     sizes = [each.size for each in members]
     if way is Joining.COPIED:
         wanted = [whole_number(pages_of(each.key)[1], pages) for each in members]

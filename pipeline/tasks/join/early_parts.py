@@ -40,7 +40,7 @@ def copy_early(s: Services, export: Export, plan: Plan, index: SegmentIndex, eta
 
 
 def _upload(s: Services, joins: JoinRepository, export: Export) -> MultipartUpload | None:
-    """Returns the upload of the file, begun if there is none; None once the file is joined."""
+    """Return the upload of the file, begun if there is none; None once the file is joined."""
     key = result_key(export)
     if (join := joins.read()) is None:
         begun = s.bucket.begin_upload(key)

@@ -19,11 +19,11 @@ class SpooledSegments:
         self._indexes = indexes
 
     def all(self) -> Iterator[tuple[str, SegmentIndex]]:
-        """Yields every index. Segments of one file need no key."""
+        """Yield every index. Segments of one file need no key."""
         return (("", index) for index in self._indexes)
 
     def some(self, members: range) -> Iterator[SegmentIndex]:
-        """Returns the indexes at these positions."""
+        """Return the indexes at these positions."""
         return iter(self._indexes[members.start : members.stop])
 
 

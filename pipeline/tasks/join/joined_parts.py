@@ -74,7 +74,7 @@ class Parts:
         return size
 
     def _is_there(self, number: int, part: Copy | Gather) -> bool:
-        """Returns True for a part that is stored already, and counts it."""
+        """Return True for a part that is stored already, and counts it."""
         size = sum(each.size for each in part.ranges)
         if size < self._size or self._kept.parts.get(number) != size:
             return False

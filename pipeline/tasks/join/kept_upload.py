@@ -45,7 +45,7 @@ class KeptUpload:
         self.parts: Mapping[int, int] = {}
 
     def finished(self) -> ObjectInfo | None:
-        """Returns the file, if an earlier attempt completed it and then died."""
+        """Return the file, if an earlier attempt completed it and then died."""
         known = self._join
         there = self._bucket.head(self._key) if known and known.etag and self._is_ours(known) else None
         return there if there and known and there.etag == known.etag else None
@@ -71,7 +71,7 @@ class KeptUpload:
         return join.made_from == self._made_from
 
     def _usable(self, upload: MultipartUpload, join: Join) -> Mapping[int, int]:
-        """Returns the parts of an upload; none if it cannot be continued.
+        """Return the parts of an upload; none if it cannot be continued.
 
         Stores that want parts in order, such as rclone, refuse a number that was used, also for the tail.
         """
@@ -89,7 +89,7 @@ class KeptUpload:
         return parts if sorted(parts) == list(range(1, len(parts) + 1)) and len(parts) <= full else {}
 
     def _known(self, parts: Mapping[int, int], join: Join) -> Mapping[int, int]:
-        """Returns the parts that hold what is planned: copied from this segment and no other, or by this join."""
+        """Return the parts that hold what is planned: copied from this segment and no other, or by this join."""
         copies = self._joins.copies(upload_id=join.upload) if self._way is Joining.COPIED else {}
         known = {}
         for number, part in self._planned:

@@ -48,7 +48,7 @@ class SegmentCache:
         self._file.close()
 
     def indexes(self, keys: Sequence[str]) -> Generator[SegmentIndex, None, None]:
-        """Yields the index of each segment, from the bucket. To be closed if it is not exhausted."""
+        """Yield the index of each segment, from the bucket. To be closed if it is not exhausted."""
         most = max((pages_of(key)[2] for key in keys), default=0)
         ahead = max(1, min(AHEAD, PAGES_AHEAD // max(1, most)))
         with closing(read_ahead(self._segments.read, keys, ahead)) as found:
@@ -57,7 +57,7 @@ class SegmentCache:
                 yield stored.index
 
     def index(self, key: str) -> SegmentIndex:
-        """Returns the index of a segment, from the cache or from the bucket."""
+        """Return the index of a segment, from the cache or from the bucket."""
         entry = self._entries.get(key)
         if entry is None:
             stored = self._segments.read(key)
@@ -66,7 +66,7 @@ class SegmentCache:
         return SegmentIndex.decode(self._read(entry.offset + entry.body_size, entry.index_size))
 
     def body(self, key: str, start: int, stop: int) -> bytes | None:
-        """Returns bytes `start` to `stop` of a segment, or None when its body is not in the cache."""
+        """Return bytes `start` to `stop` of a segment, or None when its body is not in the cache."""
         entry = self._entries.get(key)
         return self._read(entry.offset + start, stop - start) if entry and stop <= entry.body_size else None
 

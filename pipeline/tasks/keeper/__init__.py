@@ -119,7 +119,7 @@ class Keeper:
         return None
 
     def _explained(self, error: PipelineError) -> PipelineError:
-        """Returns an error with the figures, when Redis is full."""
+        """Return an error with the figures, when Redis is full."""
         if isinstance(error, RedisFull):
             try:
                 self._s.redis.check_room()
@@ -162,12 +162,12 @@ class Keeper:
             self._s.redis.metrics.note_turn(Turn(time.time(), exports, *self._scaler.paid))
 
     def observe(self) -> Decision:
-        """Returns what the scaler would decide now. Changes nothing and takes no lease."""
+        """Return what the scaler would decide now. Changes nothing and takes no lease."""
         demands = self._checks.demands(self._s.exports.active(), self._observe)
         return self._scaler.decided(self._for_workers(demands))[0]
 
     def _for_workers(self, demands: Sequence[Demand]) -> list[Demand]:
-        """Returns the demands without those of exports that are made beside the web process at this moment."""
+        """Return the demands without those of exports that are made beside the web process at this moment."""
         beside = self._s.redis.leases.held([claim_name(demand.export_id) for demand in demands])
         return [demand for demand in demands if claim_name(demand.export_id) not in beside]
 
@@ -185,7 +185,7 @@ class Keeper:
             self._stop.wait(min(seconds, self._lease_seconds / 2))
 
     def _leads(self) -> bool:
-        """Returns True if this process leads, after taking the lease if it is free."""
+        """Return True if this process leads, after taking the lease if it is free."""
         if self._still_leads():
             return True
         self.resign()
@@ -196,14 +196,14 @@ class Keeper:
         return self._held is not None
 
     def _still_leads(self) -> bool:
-        """Returns False once another process may lead: this one must not scale then."""
+        """Return False once another process may lead: this one must not scale then."""
         held = self._held  # the threads of mails and schedules ask too
         return held is not None and held.is_ours()
 
     # repair
 
     def _observe(self, export_id: str) -> Demand | None:
-        """Returns the outstanding work of an export, without any repair."""
+        """Return the outstanding work of an export, without any repair."""
         with suppress(NoExport):
             export = self._s.exports.load(export_id)
             if self._one_at_a_time.verdict(export) is Verdict.GO:

@@ -129,7 +129,7 @@ class ExportChecks:
         return time.time() - created(export_id) > self._deadline
 
     def _demand(self, export_id: str) -> Demand | None:
-        """Returns the outstanding work of an export; of one that was not or cannot be checked, what is assumed."""
+        """Return the outstanding work of an export; of one that was not or cannot be checked, what is assumed."""
         assumed = Demand(export_id, 0, 0.0)
         known, failure = self._known.get(export_id, assumed), self._failures.get(export_id)
         if failure is None:

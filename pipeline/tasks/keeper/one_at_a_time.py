@@ -32,7 +32,7 @@ class OneAtATime:
         self._at_work = {document: each for document, each in self._at_work.items() if each in active}
 
     def verdict(self, export: Export) -> Verdict:
-        """Returns what becomes of an export."""
+        """Return what becomes of an export."""
         how = documents.exclusive(export.document)
         if how is None:
             return Verdict.GO
@@ -47,5 +47,5 @@ class OneAtATime:
         return Verdict.SKIP if how == "skip" else Verdict.WAIT
 
     def other(self, export: Export) -> str:
-        """Returns the export for which this one waits."""
+        """Return the export for which this one waits."""
         return self._at_work[export.document]

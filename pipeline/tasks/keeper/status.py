@@ -20,7 +20,7 @@ WHOLE_STEPS = ("plan", "assemble", "deliver")
 
 
 def status_of(s: Services, export: Export, *, restore: bool = False) -> ExportStatus:
-    """Returns how far an export is. With `restore`, progress that Redis lost is noted there again."""
+    """Return how far an export is. With `restore`, progress that Redis lost is noted there again."""
     missing, plan = _missing(s, export, restore)
     step, leases = "measure" if export.state is State.PLANNING else "render", s.redis.leases
     names = {lease_name(step, export.id, part): part for part in missing}
@@ -38,7 +38,7 @@ def status_of(s: Services, export: Export, *, restore: bool = False) -> ExportSt
 
 
 def _missing(s: Services, export: Export, restore: bool) -> tuple[list[int], Plan | None]:
-    """Returns the chunks that have pages missing, and the plan; while it is made, the parts of the input."""
+    """Return the chunks that have pages missing, and the plan; while it is made, the parts of the input."""
     if export.state is State.PLANNING:
         return missing_parts(s, export), None
     if export.state not in (State.RENDERING, State.ASSEMBLING):

@@ -19,7 +19,7 @@ from babel import Locale, UnknownLocaleError
 
 from ...errors.one_line import plain
 from ...exports.export import Export, Notice, Result, State
-from ...exports.links import Links
+from ...exports.links import DownloadLinks
 from ...exports.notices import message_id
 from ...settings import Settings
 from .html import Link, page
@@ -72,7 +72,7 @@ def _links(export: Export, notice: Notice, settings: Settings, language: _Langua
     if "{id}" in notice.to.link:
         yield words.download, notice.to.link.replace("{id}", export.id)
         return
-    signed, links = notice.to.link == "signed", Links(settings)
+    signed, links = notice.to.link == "signed", DownloadLinks(settings)
     yield words.index_of_volumes if volumes else words.download, links.sign(export.id, signed=signed)
     for number, file in enumerate(volumes[:VOLUMES_IN_MAIL], 1):
         named = words.volume.format(

@@ -56,7 +56,7 @@ def body(work: Work) -> Outcome:
 
 
 def _missing(work: Work, missing: Sequence[int]) -> Outcome:
-    """Returns the shares or ranges that no other process is at."""
+    """Return the shares or ranges that no other process is at."""
     leases = {lease_name("measure", work.export.id, number): number for number in missing}
     held = work.services.redis.leases.held(list(leases))
     unleased = tuple(number for lease, number in leases.items() if lease not in held)
@@ -64,7 +64,7 @@ def _missing(work: Work, missing: Sequence[int]) -> Outcome:
 
 
 def _unfrozen(services: Services, export: Export) -> list[int]:
-    """Returns the shares of a listing that are not stored as lines. The first call divides it."""
+    """Return the shares of a listing that are not stored as lines. The first call divides it."""
     job = job_of(services, export)
     if not (job.params.listing or job.has_key) or services.measures.ranges(export.id):
         return []
@@ -94,14 +94,14 @@ def _planned(work: Work, made: Plan) -> Outcome:
 
 
 def job_of(services: Services, export: Export) -> DocumentJob:
-    """Returns the document of an export with its parameters and inputs."""
+    """Return the document of an export with its parameters and inputs."""
     document = documents.find(export.document)
     params = documents.decode(document, export.params)
     return DocumentJob(document, params, params.listing or listing_key(export.id), services.inputs.of(export.owner))
 
 
 def _watched(work: Work, pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """Yields the pieces of a snapshot, each of which is progress. None is kept when the process is told to end: a
+    """Yield the pieces of a snapshot, each of which is progress. None is kept when the process is told to end: a
     query that begins again sees other data. So its begin is noted."""
     if work.export.params.get("query"):
         note_begin(work.services, work.export, time.time())
@@ -115,7 +115,7 @@ def _divided(
     export: Export,
     watched: Callable[[Iterable[bytes]], Iterable[bytes]] = lambda pieces: pieces,
 ) -> tuple[DocumentJob, Ranges | None]:
-    """Returns the job on lines of text, and the ranges to measure; None for a listing that is small.
+    """Return the job on lines of text, and the ranges to measure; None for a listing that is small.
 
     A query, or a file of another format, is stored as lines first; its pieces pass through `watched`.
     """
@@ -138,7 +138,7 @@ def _plan_at_once(services: Services, export: Export, job: DocumentJob) -> Plan:
 
 
 def load_plan(services: Services, export: Export) -> Plan:
-    """Returns the plan of an export. A lost plan is made again: the same input gives the same plan."""
+    """Return the plan of an export. A lost plan is made again: the same input gives the same plan."""
     try:
         return services.exports.plan(export.id)
     except NotFound:

@@ -43,7 +43,7 @@ def freeze(work: Work, job: DocumentJob, shares: Shares, number: int) -> Outcome
 
 
 def pieces(batches: Iterable[Sequence[bytes]], at: int) -> Iterator[tuple[int, int, bytes]]:
-    """Yields the lines of a share from row `at` on, in pieces: each with its first row and the one behind it.
+    """Yield the lines of a share from row `at` on, in pieces: each with its first row and the one behind it.
     A piece ends with a batch."""
     lines, row = bytearray(), at
     for batch in batches:

@@ -13,7 +13,7 @@ PART_SECONDS = 1.0  # that a part takes, until one of the export is done
 
 
 def missing_parts(s: Services, export: Export) -> list[int]:
-    """Returns the parts of an export's input of which something is not done, as far as the input is divided.
+    """Return the parts of an export's input of which something is not done, as far as the input is divided.
 
     Of a query they are none without the process that holds its snapshot, which is the one that plans."""
     if ranges := s.measures.ranges(export.id):
@@ -25,7 +25,7 @@ def missing_parts(s: Services, export: Export) -> list[int]:
 
 
 def part_seconds(s: Services, export: Export) -> float:
-    """Returns how long a part of what is done now takes."""
+    """Return how long a part of what is done now takes."""
     if not (known := s.redis.progress.load(export.id)):
         return PART_SECONDS
     seconds, count = known.measured if s.measures.ranges(export.id) else known.frozen

@@ -106,7 +106,7 @@ class Beat:
                 self._stop.wait(pause)
 
     def _turn(self, leads: Callable[[], bool]) -> float | None:
-        """Returns the seconds until the next turn; None when another process leads: then wait to be woken."""
+        """Return the seconds until the next turn; None when another process leads: then wait to be woken."""
         try:
             if leads():
                 return self.run_due()
@@ -179,7 +179,7 @@ class Beat:
         return entry.next_run(after.done)
 
     def _do(self, run: Run) -> LastRun:
-        """Returns the record after a run. One that may work later is still due."""
+        """Return the record after a run. One that may work later is still due."""
         name, began = run.entry.name, time.monotonic()
         try:
             outcome = self._jobs[run.entry.task](run)
@@ -197,6 +197,6 @@ class Beat:
         return LastRun(run.now, ran=run.now, outcome=outcome.words, export=outcome.export or run.before.export)
 
     def _failed(self, entry: Entry) -> float:
-        """Returns the pause after a failure; it grows."""
+        """Return the pause after a failure; it grows."""
         self._failures[entry.name] = self._failures.get(entry.name, 0) + 1
         return POLICY.pause(self._failures[entry.name], random.random())  # noqa: S311  # jitter, no secret

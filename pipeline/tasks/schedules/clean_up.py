@@ -41,7 +41,7 @@ class CleanUp:
         _each(self._closed(), self._remove_late)
 
     def _old(self) -> Iterable[Export]:
-        """Yields the exports that are over and older than KEEP_DAYS."""
+        """Yield the exports that are over and older than KEEP_DAYS."""
         youngest = time.time() - self._settings.keep_seconds
         for export in self._exports.kept():
             if export.created_at > youngest:
@@ -68,7 +68,7 @@ class CleanUp:
             log.info("keeper: the input %s is removed: no export used it", upload.id)
 
     def _closed(self) -> list[str]:
-        """Returns the exports that may have been closed since the last clean-up; of many, the next 1,200."""
+        """Return the exports that may have been closed since the last clean-up; of many, the next 1,200."""
         earliest = new_id(time.time() - self._settings.export_deadline - 2 * 3600 * CLEAN_HOURS)
         ids = kept_ids(self._bucket, max(earliest, self._last_seen), LATE_EXPORTS)
         self._last_seen = ids[-1] if len(ids) == LATE_EXPORTS else ""

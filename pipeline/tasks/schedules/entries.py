@@ -72,14 +72,14 @@ class Entry:
         return repr(self.schedule).strip("<>")
 
     def next_run(self, last: float) -> float:
-        """Returns when the entry is due after a run at `last`; both in seconds since 1970."""
+        """Return when the entry is due after a run at `last`; both in seconds since 1970."""
         moment = datetime.fromtimestamp(last, UTC)
         # The schedule's clock stands at the epoch, so the time that remains is the moment itself.
         return float(self.schedule.remaining_estimate(moment).total_seconds())
 
 
 def beat_schedule(settings: Settings) -> dict[str, dict[str, Any]]:
-    """Returns all entries in Celery's format. A module of SCHEDULES replaces a built-in entry of the same name."""
+    """Return all entries in Celery's format. A module of SCHEDULES replaces a built-in entry of the same name."""
     found: dict[str, Mapping[str, Any]] = {name: dict(entry) for name, entry in BUILT_IN.items()}
     for module in settings.schedules:
         found.update(_of_module(module))
@@ -88,7 +88,7 @@ def beat_schedule(settings: Settings) -> dict[str, dict[str, Any]]:
 
 
 def entries(settings: Settings) -> list[Entry]:
-    """Returns all entries, in the order in which they run. InvalidSetting names a wrong one."""
+    """Return all entries, in the order in which they run. InvalidSetting names a wrong one."""
     clock = celery.Celery("schedules", set_as_current=False)
     clock.conf.timezone = settings.timezone
     return [_entry(name, given, clock) for name, given in beat_schedule(settings).items()]

@@ -53,7 +53,7 @@ class HealthCheck:
         return " ".join(problems.values()) or "good"
 
     def _look(self, now: float) -> tuple[Told, dict[str, str]]:
-        """Returns what was told last, and the problems now."""
+        """Return what was told last, and the problems now."""
         problems: dict[str, str] = {}
         told = [self._told]
         try:
@@ -87,7 +87,7 @@ class HealthCheck:
         return {}
 
     def _key(self) -> dict[str, str]:
-        """Returns what Heroku said to the leading keeper: another call a minute would tell no more."""
+        """Return what Heroku said to the leading keeper: another call a minute would tell no more."""
         state = self._s.redis.decisions.state() if self._s.settings.heroku_api_key else None
         return {"key": f"{state['refused']} Renew HEROKU_API_KEY."} if state and state.get("refused") else {}
 

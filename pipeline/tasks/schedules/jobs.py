@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 
 def open_beat(services: Services) -> Beat:
-    """Returns what runs the schedules of these services."""
+    """Return what runs the schedules of these services."""
     found = entries(services.settings)
     clean_up, health = CleanUp(services.bucket, services.exports, services.settings), HealthCheck(services)
 
@@ -52,7 +52,7 @@ def daily_report(s: Services, found: list[Entry], run: Run) -> str:
 
 
 def _problems(s: Services, found: list[Entry]) -> Iterator[str]:
-    """Yields a line for each schedule whose last run failed."""
+    """Yield a line for each schedule whose last run failed."""
     runs = LastRuns(s)
     for entry in found:
         last, _ = runs.load(entry)

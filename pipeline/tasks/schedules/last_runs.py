@@ -39,7 +39,7 @@ class LastRuns:
         self._redis = stores.redis
 
     def load(self, entry: Entry) -> tuple[LastRun | None, str | None]:
-        """Returns the last run and its ETag; None before the first, or when the record cannot be read."""
+        """Return the last run and its ETag; None before the first, or when the record cannot be read."""
         if entry.is_short:
             text = self._redis.decisions.last_run(entry.name)
             return _decoded(text), None
@@ -79,7 +79,7 @@ class Standing:
 
 
 def standings(stores: Stores) -> list[Standing]:
-    """Returns all entries with their last and next runs."""
+    """Return all entries with their last and next runs."""
     runs, now, found = LastRuns(stores), time.time(), []
     for entry in entries(stores.settings):
         last = runs.load(entry)[0] or LastRun(done=now)

@@ -52,12 +52,12 @@ class Report:
 
 
 def outcome(export: Export) -> str:
-    """Returns how an export ended, also when its file has expired since."""
+    """Return how an export ended, also when its file has expired since."""
     return "failed" if export.failure else "ready" if export.result else "cancelled"
 
 
 def yesterday(now: float, timezone: str) -> tuple[str, float, float]:
-    """Returns the day before `now` in a time zone: its name, and when it began and ended."""
+    """Return the day before `now` in a time zone: its name, and when it began and ended."""
     zone = ZoneInfo(timezone)
     today = datetime.fromtimestamp(now, zone).replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
     before = today - timedelta(days=1)  # by the calendar, so it may have 23 or 25 hours
@@ -65,7 +65,7 @@ def yesterday(now: float, timezone: str) -> tuple[str, float, float]:
 
 
 def report(s: Stores, now: float) -> Report:
-    """Returns the report on the exports that ended yesterday, in TIMEZONE."""
+    """Return the report on the exports that ended yesterday, in TIMEZONE."""
     day, begin, end = yesterday(now, s.settings.timezone)
     kinds: dict[str, Totals] = {}
     every, failures = Totals(), list[str]()
@@ -93,7 +93,7 @@ def _lines(day: str, timezone: str, every: Totals, kinds: dict[str, Totals], fai
 
 
 def _created(s: Stores, begin: float, end: float) -> Iterator[Export]:
-    """Yields the exports that were requested from `begin` to `end`. Ids sort by time, so it is one listing."""
+    """Yield the exports that were requested from `begin` to `end`. Ids sort by time, so it is one listing."""
     for export_id in _ids(s.bucket, new_id(max(0.0, begin)), new_id(end)):
         if export := s.exports.find(export_id):
             yield export

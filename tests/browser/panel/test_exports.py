@@ -11,7 +11,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from pipeline.exports.export import Channel, Export, Notice, Recipient, State
 from pipeline.exports.ids import new_id
-from pipeline.exports.log import Event, encode
+from pipeline.exports.log import StepEvent, encode
 from pipeline.exports.request import ExportRequest
 from pipeline.exports.volumes import VolumeLimit
 from pipeline.services import Services
@@ -86,7 +86,7 @@ def test_an_export_shows_its_chunks_and_its_volumes_and_is_deleted(
     workers.gate.clear()
     export = asked(stage, put_photos(5))
     for number in range(40):
-        event = Event(1e9 + number, "render", "retry", text="The bucket did not answer.")
+        event = StepEvent(1e9 + number, "render", "retry", text="The bucket did not answer.")
         stage.redis.progress.note_event(export.id, encode(event))
     open_export(page, export)
     expect(page.locator("#log li")).to_have_count(15)

@@ -17,7 +17,7 @@ from playwright.sync_api import Browser, Page, expect
 from local.services import free_port
 from pipeline.exports.export import Export, State
 from pipeline.exports.ids import new_id
-from pipeline.exports.links import Links
+from pipeline.exports.links import DownloadLinks
 from pipeline.services import Services, open_services
 from pipeline.settings import Settings
 from pipeline.web import create_app
@@ -109,7 +109,7 @@ def test_a_mail_link_leads_through_an_issuer_that_others_wrote(
         other(browser, address) as page,
     ):
         export_id = ready(stage, put_photos(1))
-        page.goto(Links(stage.settings).sign(export_id).removeprefix(address))
+        page.goto(DownloadLinks(stage.settings).sign(export_id).removeprefix(address))
         assert violations(page) == []
         button = page.get_by_role("button", name="Sign in with 127.0.0.1")
         button.click()

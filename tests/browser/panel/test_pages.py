@@ -11,7 +11,7 @@ from typing import Literal
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from pipeline.exports.links import Links
+from pipeline.exports.links import DownloadLinks
 from pipeline.exports.request import ExportRequest
 from pipeline.services import Services
 from pipeline.tasks.submit import submit
@@ -33,7 +33,7 @@ def ready(s: Services, listing: str, title: str = "Album") -> str:
     return export.id
 
 
-def test_signing_in_and_out(page: Page, browser: Browser, address: str) -> None:
+def test_a_person_signs_in_and_out(page: Page, browser: Browser, address: str) -> None:
     sign_in(page, "open barley")
     expect(page.get_by_role("alert")).to_have_text("The password is wrong.")
     assert violations(page) == []
@@ -57,7 +57,7 @@ def test_a_mail_link_leads_through_signing_in_to_the_file(
     page: Page, stage: Services, put_photos: PutPhotos
 ) -> None:
     export_id = ready(stage, put_photos(1))
-    page.goto(Links(stage.settings).sign(export_id).removeprefix(stage.settings.base_url))
+    page.goto(DownloadLinks(stage.settings).sign(export_id).removeprefix(stage.settings.base_url))
     page.get_by_label("Password").fill(PASSWORD)
     with page.expect_download() as coming:
         page.get_by_role("button", name="Sign in").click()

@@ -114,7 +114,7 @@ class Schedules(ShopCase):
         with self.assertRaisesRegex(ExportFailed, "'nobody' may not export"):
             self.run_task("", "c", **{**LIST, "user": "nobody"})
 
-    def test_the_last_due_time_of_a_crontab(self) -> None:
+    def test_the_last_due_time_of_a_crontab_is_in_its_time_zone(self) -> None:
         berlin = ZoneInfo("Europe/Berlin")
         for given, now, expected in (
             ({"minute": "0", "hour": "9"}, "2026-11-29T08:59", "2026-11-28T09:00"),
@@ -140,7 +140,7 @@ class Schedules(ShopCase):
             call("pdf_fetch", export_id, str(second))
             self.assertEqual(second.read_bytes(), first.read_bytes())
 
-    def test_commands(self) -> None:
+    def test_the_commands_request_and_show_exports(self) -> None:
         export_id = call("pdf_export", "orders.order", "-q", "status__exact=paid", "-u", "ann", "-k", "july")
         self.assertEqual(call("pdf_export", "orders.order", "-u", "ann", "-k", "july"), export_id)
         self.assertIn(export_id, call("pdf_status"))

@@ -54,7 +54,7 @@ def started(command: list[str], env: Environ, log: Path) -> Iterator[subprocess.
         process.wait()
 
 
-def test_flower_on_heroku(environ: Environ, tmp_path: Path) -> None:
+def test_flower_runs_by_the_recipe_for_heroku(environ: Environ, tmp_path: Path) -> None:
     """An app that has nothing but the Redis, which speaks TLS with a certificate of its own, and a password."""
     command = shlex.split(parse_procfile(block("web: exec celery"))["web"].removeprefix("exec "))
     assert "FLOWER_BASIC_AUTH=admin:$(openssl rand -hex 12)" in block("heroku create")

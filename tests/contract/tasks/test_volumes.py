@@ -23,7 +23,7 @@ from pipeline.tasks import flow
 from pipeline.tasks.outcomes import Again
 
 from ... import steps
-from ...unit.test_volumes import noise, seen
+from ...unit.documents.test_volumes import noise, seen
 from .stage import FIVE, Stage
 
 TWO = VolumeLimit(pages=2)

@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 from pipeline.errors import UnreadableSource
 from pipeline.exports.export import State
 from pipeline.exports.ids import new_id
-from pipeline.exports.links import Links
+from pipeline.exports.links import DownloadLinks
 from pipeline.services import Services
 from pipeline.tasks import flow
 from pipeline.web import create_app
@@ -89,7 +89,7 @@ def test_a_mail_link_to_a_volume_works_after_sign_in(
 ) -> None:
     export_id = asked(client, put_photos, 3, volume_pages=2)
     make(services, export_id)
-    path = Links(services.settings).sign(export_id, 2).removeprefix(services.settings.base_url)
+    path = DownloadLinks(services.settings).sign(export_id, 2).removeprefix(services.settings.base_url)
     there = client.get(path).headers["Location"]
     assert there == f"/sign-in?next={path}"
     signed = client.post("/sign-in", data={"password": PASSWORD, "next": path})
@@ -126,7 +126,7 @@ def test_a_removed_file_is_410(client: FlaskClient, services: Services, put_phot
 def test_a_mail_link_works_after_sign_in(client: FlaskClient, services: Services, put_photos: PutPhotos) -> None:
     export_id = asked(client, put_photos)
     make(services, export_id)
-    path = Links(services.settings).sign(export_id).removeprefix(services.settings.base_url)
+    path = DownloadLinks(services.settings).sign(export_id).removeprefix(services.settings.base_url)
     first = client.get(path)
     assert (first.status_code, first.headers["Location"]) == (302, f"/sign-in?next={path}")
     assert f'value="{path}"' in client.get(first.headers["Location"]).text
@@ -141,7 +141,7 @@ def test_a_mail_link_can_be_opened_many_times(
 ) -> None:
     export_id = asked(client, put_photos)
     make(services, export_id)
-    path = Links(services.settings).sign(export_id).removeprefix(services.settings.base_url)
+    path = DownloadLinks(services.settings).sign(export_id).removeprefix(services.settings.base_url)
     before = keys(services), services.exports.load(export_id)
     for _ in range(5):
         assert client.head(path).status_code == client.get(path).status_code == 302
@@ -154,15 +154,15 @@ def test_a_mail_link_to_an_unfinished_export_explains(
     client: FlaskClient, services: Services, put_photos: PutPhotos
 ) -> None:
     export_id = asked(client, put_photos)
-    path = Links(services.settings).sign(export_id).removeprefix(services.settings.base_url)
+    path = DownloadLinks(services.settings).sign(export_id).removeprefix(services.settings.base_url)
     answer = client.get(path, headers=SHOP)
     assert answer.status_code == 409 and "<h1>" in answer.text and "not ready yet" in answer.text
 
 
 def test_a_forged_link_is_403_and_an_expired_one_410(services: Services) -> None:
     late = create_app(replace(services, settings=replace(services.settings, link_seconds=-1))).test_client()
-    token = Links(services.settings).sign(new_id()).rsplit("/", 1)[1]
-    other = Links(replace(services.settings, secret_keys=("another key",))).sign(new_id()).rsplit("/", 1)[1]
+    token = DownloadLinks(services.settings).sign(new_id()).rsplit("/", 1)[1]
+    other = DownloadLinks(replace(services.settings, secret_keys=("another key",))).sign(new_id()).rsplit("/", 1)[1]
     for status, code, tokens in (
         (403, "LinkRefused", (token[:-1] + "!", other, token + "x", "x", token.split(".")[0])),
         (410, "LinkExpired", (token,)),
@@ -179,7 +179,10 @@ def test_a_signed_link_opens_without_an_account_until_the_export_is_removed(
 ) -> None:
     export_id = asked(client, put_photos, 5, volume_pages=2)
     make(services, export_id)
-    links, other = Links(services.settings), Links(replace(services.settings, secret_keys=("other",)))
+    links, other = (
+        DownloadLinks(services.settings),
+        DownloadLinks(replace(services.settings, secret_keys=("other",))),
+    )
     for _ in range(3):  # mail scanners open every link first
         for volume in (0, 2):
             path = links.sign(export_id, volume, signed=True).removeprefix(services.settings.base_url)

@@ -15,7 +15,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from local.services import free_port
-from pipeline.exports.links import Links
+from pipeline.exports.links import DownloadLinks
 from pipeline.services import Services
 from pipeline.settings import Settings
 from pipeline.web import create_app, sessions
@@ -131,7 +131,7 @@ def test_a_link_of_a_mail_leads_through_the_issuer_to_the_file(
 ) -> None:
     export_id = asked(client, put_photos)
     make(services, export_id)
-    link = Links(services.settings).sign(export_id).removeprefix(services.settings.base_url)
+    link = DownloadLinks(services.settings).sign(export_id).removeprefix(services.settings.base_url)
     target = parse_qs(urlsplit(client.get(link).headers["Location"]).query)["next"][0]
     assert target == link and f'value="{link}"' in client.get("/sign-in", query_string={"next": link}).text
     assert enter(client, "eve", target).headers["Location"] == link

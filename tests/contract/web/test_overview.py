@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 
 from pipeline.adapters.redis.progress import MAX_EVENTS, events
 from pipeline.errors import ExportFailed
-from pipeline.exports.log import Event, encode
+from pipeline.exports.log import StepEvent, encode
 from pipeline.services import Services
 from pipeline.tasks import flow
 
@@ -89,7 +89,7 @@ def test_the_log_of_an_export_is_bounded_and_stays(
     for entries in ("0", "1001", "x"):
         wrong = client.get(f"/panel/exports/{export_id}?log={entries}")
         assert wrong.status_code == (200 if entries == "x" else 422)
-    event = encode(Event(1.0, "render", "retry", text="The bucket does not answer."))
+    event = encode(StepEvent(1.0, "render", "retry", text="The bucket does not answer."))
     for _ in range(2 * MAX_EVENTS):
         services.redis.progress.note_event(export_id, event)
     assert len(events(services.redis.progress.fields(export_id))) == MAX_EVENTS

@@ -233,7 +233,9 @@ def test_the_same_key_always_gives_the_same_export(
     assert other.json["id"] != first  # type: ignore[index]
 
 
-def test_the_header_of_a_key(client: FlaskClient, put_photos: PutPhotos, subtests: pytest.Subtests) -> None:
+def test_the_header_of_a_key_may_be_in_quotes_or_not(
+    client: FlaskClient, put_photos: PutPhotos, subtests: pytest.Subtests
+) -> None:
     body = {"document": "photos", "params": {"listing": put_photos(1)}}
 
     def answered(header: str, **more: Any) -> TestResponse:

@@ -30,10 +30,10 @@ fc00::1 fd00:ec2::254 fe80::1 fe80::1%eth0 fec0::1 ff02::1 ff0e::1
 
 
 @pytest.mark.parametrize("text", PUBLIC_ADDRESSES.split())
-def test_a_public_address(text: str) -> None:
+def test_a_public_address_may_be_reached(text: str) -> None:
     assert is_public(ip_address(text))
 
 
 @pytest.mark.parametrize("text", OTHER_ADDRESSES.split())
-def test_an_address_that_is_not_public(text: str) -> None:
+def test_an_address_that_is_not_public_is_refused(text: str) -> None:
     assert not is_public(ip_address(text))

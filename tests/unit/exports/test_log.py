@@ -5,23 +5,23 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from pipeline.exports.export import Channel, Export, Failure, Notice, Recipient, Result, State
-from pipeline.exports.log import Event, encode, newest
+from pipeline.exports.history import merged
+from pipeline.exports.log import StepEvent, encode, newest
 from pipeline.exports.plan import Chunk, Plan
-from pipeline.exports.work import merged
 
 EXPORT = Export("1", "photos", {}, "shop", 100.0, State.RENDERING)
 PLAN = Plan(20, 20, (Chunk(0, 0, 10, 0, 0), Chunk(1, 10, 10, 0, 0)))
 DRAWN = {"c0": "10", "w0-0": "112.0 1 a", "t0-0": "2.0", "w0-6": "114.0 1 b", "t0-6": "1.5"}
 
 
-def noted(*events: Event) -> dict[str, str]:
+def noted(*events: StepEvent) -> dict[str, str]:
     return {"h": str(len(events)), **{f"h{n}": encode(event) for n, event in enumerate(events, 1)}}
 
 
 def test_the_newest_come_first_and_pages_are_named() -> None:
     fields = DRAWN | noted(
-        Event(110.0, "plan", "done", 20, 0.5, process="a"),
-        Event(113.0, "render", "retry", chunk=1, text="The bucket does not answer. Retry in 3.0 s."),
+        StepEvent(110.0, "plan", "done", 20, 0.5, process="a"),
+        StepEvent(113.0, "render", "retry", chunk=1, text="The bucket does not answer. Retry in 3.0 s."),
     )
     found, number = newest(EXPORT, PLAN, fields, 10)
     assert [(each.at, each.what, each.first, each.pages) for each in found] == [
@@ -37,12 +37,12 @@ def test_before_there_is_a_plan_it_says_who_waits() -> None:
 
 
 def test_a_failure_stands_once_and_stays_after_a_retry() -> None:
-    event = Event(120.0, "render", "failed", chunk=0, text="It broke.")
+    event = StepEvent(120.0, "render", "failed", chunk=0, text="It broke.")
     failed = replace(EXPORT, state=State.FAILED, finished_at=121.0, failure=Failure("ChunkFailed", "It broke."))
     assert [each.what for each in newest(failed, PLAN, noted(event), 10)[0]] == ["failed", "queued"]
     assert [each.what for each in newest(failed, PLAN, {}, 10)[0]] == ["failed", "queued"]
     again = replace(failed.retried(130.0), finished_at=140.0, result=Result("k", "n", 1, 20, 20, 20))
-    later = merged(noted(event), noted(Event(135.0, "render", "retry", chunk=0, text="Once more.")))
+    later = merged(noted(event), noted(StepEvent(135.0, "render", "retry", chunk=0, text="Once more.")))
     found = newest(again, PLAN, later, 10)[0]
     assert [each.what for each in found] == [State.READY, "retry", "retried", "failed", "queued"]
     assert newest(again, PLAN, merged(later, later), 10)[1] == 5  # in Redis and stored

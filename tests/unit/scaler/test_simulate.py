@@ -94,7 +94,7 @@ def test_a_crashed_dyno_loses_its_work_and_restarts() -> None:
         ([Done(0, 75, 240, 0, 0), Done(50, 110, 120, 0, 0)], 360 + 4 * 15),  # they share
     ],
 )
-def test_the_bound(exports: list[Done], expected: float) -> None:
+def test_the_bound_is_all_work_and_the_fewest_boots(exports: list[Done], expected: float) -> None:
     assert bound(exports, boot=15, slots=1) == pytest.approx(expected)
 
 

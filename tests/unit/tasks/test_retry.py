@@ -25,7 +25,7 @@ from pipeline.errors import (
     StoreDown,
     StoreRefused,
 )
-from pipeline.tasks.retry import Fail, Kind, Retry, RetryPolicy, kind, named, pages_to_try, shortages
+from pipeline.tasks.retry import Fail, Kind, Retry, RetryPolicy, as_shortage, kind, pages_to_try, shortages
 
 POLICY = RetryPolicy()
 SERVICES = (StoreDown, RedisDown, MailDown, DatabaseDown)
@@ -61,7 +61,7 @@ def test_every_error_is_of_one_kind(error: Exception, expected: Kind) -> None:
     ],
 )
 def test_what_a_machine_lacks_is_named(error: Exception, message: str) -> None:
-    short = named(error, "/tmp")  # noqa: S108  # a name, no file
+    short = as_shortage(error, "/tmp")  # noqa: S108  # a name, no file
     assert isinstance(short, ResourceShort)
     assert short.message == message
     assert short.advice.endswith(".")
@@ -69,7 +69,7 @@ def test_what_a_machine_lacks_is_named(error: Exception, message: str) -> None:
 
 @pytest.mark.parametrize("error", [OSError(errno.EIO, "I/O error"), StoreDown("It is down."), KeyError("x")])
 def test_another_error_stays_as_it_is(error: Exception) -> None:
-    assert named(error, "/tmp") is error  # noqa: S108  # a name, no file
+    assert as_shortage(error, "/tmp") is error  # noqa: S108  # a name, no file
 
 
 @pytest.mark.parametrize("service", SERVICES)

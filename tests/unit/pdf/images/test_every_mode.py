@@ -61,7 +61,7 @@ ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (
     keyed=st.booleans(),
     seed=seeds,
 )
-def test_a_png_of_any_colour_type_and_depth(
+def test_a_png_of_any_colour_type_and_depth_is_drawn_as_it_is_meant(
     kind: tuple[int, int], width: int, height: int, interlaced: bool, keyed: bool, seed: bytes
 ) -> None:
     colour, depth = kind
@@ -117,7 +117,7 @@ def test_a_jpeg_as_pdfium_decodes_it(
     bits=st.sampled_from([1, 2, 4, 8, 12, 16, 32]), white_is_zero=st.booleans(), order=st.sampled_from("<>"),
     packed=st.booleans(), width=sides, height=sides, seed=seeds,
 )  # fmt: skip
-def test_a_grey_tiff_of_any_depth(
+def test_a_grey_tiff_of_any_depth_is_drawn_as_it_is_meant(
     bits: int, white_is_zero: bool, order: str, packed: bool, width: int, height: int, seed: bytes
 ) -> None:
     numbers = [
@@ -138,7 +138,7 @@ def test_a_grey_tiff_of_any_depth(
     bits=st.sampled_from([8, 16]), colours=st.sampled_from([3, 4]), order=st.sampled_from("<>"),
     packed=st.booleans(), planes=st.booleans(), width=sides, height=sides, seed=seeds,
 )  # fmt: skip
-def test_a_colour_tiff_of_any_layout(
+def test_a_colour_tiff_of_any_layout_is_drawn_as_it_is_meant(
     bits: int, colours: int, order: str, packed: bool, planes: bool, width: int, height: int, seed: bytes
 ) -> None:
     values = noise(seed, width * height * 3)
@@ -156,7 +156,7 @@ def test_a_colour_tiff_of_any_layout(
     bits=st.sampled_from([1, 4, 8, 16, 24, 32]), header=st.sampled_from([12, 40, 108, 124]), top_down=st.booleans(),
     width=sides, height=sides, seed=seeds,
 )  # fmt: skip
-def test_a_bmp_of_any_header_and_depth(
+def test_a_bmp_of_any_header_and_depth_is_drawn_as_it_is_meant(
     bits: int, header: int, top_down: bool, width: int, height: int, seed: bytes
 ) -> None:
     if header == 12 and (bits in (16, 32) or top_down):

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from pipeline.exports.export import Export, State
+from pipeline.exports.history import MAX_CELLS, MAX_SPANS, cells, processes, unfinished
 from pipeline.exports.plan import Chunk, Plan
-from pipeline.exports.work import MAX_CELLS, MAX_SPANS, cells, processes, unfinished
 
 EXPORT = Export("1", "photos", {}, "shop", 0.0, State.RENDERING)
 

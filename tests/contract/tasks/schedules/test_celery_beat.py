@@ -21,10 +21,10 @@ from pipeline.tasks.keeper import Keeper
 from pipeline.tasks.schedules.entries import entries
 from pipeline.tasks.schedules.last_runs import LastRun, LastRuns
 
+from ..test_worker import CELERY, SECONDS, Environ, until
 from . import clocked
-from .test_worker import CELERY, SECONDS, Environ, until
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 
 
 def test_celery_beat_runs_what_is_due_without_any_worker(

@@ -17,13 +17,13 @@ from pipeline.adapters.mail import Mailer
 from pipeline.errors import LinkRefused, MailRefused
 from pipeline.exports.export import Channel, Export, Failure, File, Notice, Recipient, Result, State
 from pipeline.exports.ids import new_id
-from pipeline.exports.links import Links
+from pipeline.exports.links import DownloadLinks
 from pipeline.pdf.tally import Skipped
 from pipeline.settings import Settings
 from pipeline.tasks.notices.mail import SKIPPED_IN_MAIL, VOLUMES_IN_MAIL, message
 from pipeline.tasks.notices.words import WORDS
 
-from ...mails import arrived, mail_server
+from ....mails import arrived, mail_server
 
 EVIL = '<script>alert("1")</script>\r\nBcc: everybody@example.org\r\n\r\nHello'
 
@@ -80,7 +80,7 @@ def test_a_mail_says_in_text_and_html_what_is_ready(mail: Smtp) -> None:
         assert words in html
     (link,) = [line for line in text.splitlines() if line.startswith("https://pdf.example.org/d/")]
     assert f'<a href="{link}" ' in html
-    assert Links(SETTINGS).read(link.rsplit("/", 1)[1]) == export.id
+    assert DownloadLinks(SETTINGS).read(link.rsplit("/", 1)[1]) == export.id
 
 
 def test_a_mail_about_volumes_links_to_the_index_and_volumes(mail: Smtp) -> None:
@@ -174,9 +174,9 @@ def test_links_lead_where_the_request_says(mail: Smtp) -> None:
     signed = body(sent(mail, export, Recipient("a@example.org", "signed")), "plain")
     assert "Anyone with this link can open the file." in signed and "signed in" not in signed
     (link,) = [line for line in signed.splitlines() if line.startswith("https://pdf.example.org/o/")]
-    assert Links(SETTINGS).read(link.rsplit("/", 1)[1], signed=True) == export.id
+    assert DownloadLinks(SETTINGS).read(link.rsplit("/", 1)[1], signed=True) == export.id
     with pytest.raises(LinkRefused):
-        Links(SETTINGS).read(link.rsplit("/", 1)[1])
+        DownloadLinks(SETTINGS).read(link.rsplit("/", 1)[1])
     host = sent(mail, other, Recipient("a@example.org", "https://shop.example.org/d/{id}?x=1&y=2"))
     assert f"https://shop.example.org/d/{other.id}?x=1&y=2" in body(host, "plain")
     assert f'href="https://shop.example.org/d/{other.id}?x=1&amp;y=2"' in body(host, "html")

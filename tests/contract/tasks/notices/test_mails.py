@@ -26,9 +26,9 @@ from pipeline.tasks.notices.sender import POLICY, Sender
 from pipeline.tasks.notices.transports import MailTransport
 from pipeline.tasks.retry import RetryPolicy
 
-from ... import steps
-from ...mails import Moody, Running, mail_server
-from .stage import Stage
+from .... import steps
+from ....mails import Moody, Running, mail_server
+from ..stage import Stage
 
 SOON = RetryPolicy(first=0.02, longest=0.05)
 

@@ -24,9 +24,9 @@ from pipeline.tasks.child.pipe import ChildPipe
 from pipeline.tasks.lease import claim_name
 from pipeline.tasks.submit import submit
 
-from ... import steps
-from ...conftest import Environ, SentMessages
-from ...journey import slow
+from .... import steps
+from ....conftest import Environ, SentMessages
+from ....journey import slow
 
 ROWS = 3000
 SCALED = {"HEROKU_API_KEY": "key", "HEROKU_APP_NAME": "app"}
@@ -210,14 +210,14 @@ def test_an_idle_child_is_stopped_and_comes_again(
 
 
 def test_what_documents_print_is_no_answer(web: Web, messages: SentMessages) -> None:
-    s = web(DOCUMENTS="tests.contract.tasks.unruly tests.late_limit", UNRULY="prints")
+    s = web(DOCUMENTS="tests.contract.tasks.child.unruly tests.late_limit", UNRULY="prints")
     for rows in (1, 2):
         assert made(s, ask(s, rows)).state is State.READY
     assert messages.sent == []
 
 
 def test_what_a_killed_child_forked_is_killed_too(web: Web, messages: SentMessages) -> None:
-    s = web(DOCUMENTS="tests.contract.tasks.unruly", UNRULY="dies")
+    s = web(DOCUMENTS="tests.contract.tasks.child.unruly", UNRULY="dies")
     export_id = ask(s)
     wait_until(lambda: given_up(s, export_id))
     wait_until(lambda: not s.redis.messages.sent_lately(export_id))  # so the keeper need not wait

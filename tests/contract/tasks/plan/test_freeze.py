@@ -24,8 +24,8 @@ from pipeline.tasks import flow, plan
 from pipeline.tasks.outcomes import Again, Done, Missing, NotWanted
 from pipeline.tasks.submit import submit
 
-from ... import steps
-from .stage import Stage
+from .... import steps
+from ..stage import Stage
 
 LISTING = "inputs/rows.parquet"
 ROWS, GROUP = 3000, 250

@@ -18,9 +18,9 @@ from pipeline.settings import Settings
 from pipeline.tasks import flow
 from pipeline.tasks.outcomes import Again
 
-from ... import steps
-from ...pictures import jpeg
-from .stage import ALBUM, FIVE, Stage
+from .... import steps
+from ....pictures import jpeg
+from ..stage import ALBUM, FIVE, Stage
 
 
 def test_a_planner_that_lost_its_lease_changes_nothing(

@@ -21,11 +21,11 @@ from pipeline.settings import Settings
 from pipeline.tasks.keeper import Keeper
 from pipeline.tasks.schedules.health import HealthCheck
 
-from ...mails import Moody, Running, mail_server
-from .faulty_redis import passage
-from .stage import Stage
+from ....mails import Moody, Running, mail_server
+from ..faulty_redis import passage
+from ..stage import Stage
+from ..test_worker import until
 from .test_report import arrived
-from .test_worker import until
 
 DEAD = f"127.0.0.1:{free_port()}"
 
@@ -69,7 +69,7 @@ def subjects(moody: Running) -> list[str]:
     return sorted(str(mail["Subject"]) for mail in arrived(moody))
 
 
-def test_all_is_good(s: Services, moody: Running) -> None:
+def test_where_all_is_good_no_mail_is_sent(s: Services, moody: Running) -> None:
     assert check(s) == "good"
     assert arrived(moody) == []
 

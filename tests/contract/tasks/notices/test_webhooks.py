@@ -28,9 +28,9 @@ from pipeline.tasks.retry import RetryPolicy
 from pipeline.tasks.schedules.clean_up import CleanUp
 from pipeline.web import create_app
 
-from ... import steps
-from ..adapters.https.sites import ELSEWHERE, HOME, Certificate, Open, Site, moved, said
-from .stage import Stage
+from .... import steps
+from ...adapters.https.sites import ELSEWHERE, HOME, Certificate, Open, Site, moved, said
+from ..stage import Stage
 
 SOON = RetryPolicy(first=0.02, longest=0.05)
 TAKEN = said("Content-Length: 0", status="204 No Content")

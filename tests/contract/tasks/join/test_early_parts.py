@@ -23,10 +23,10 @@ from pipeline.tasks.again import retry
 from pipeline.tasks.join.kept_upload import KEPT_BYTES, KeptUpload
 from pipeline.tasks.outcomes import Done, NotWanted
 
-from ... import steps
-from ..lesser_s3 import Lacks, lesser
-from .stage import FIVE, Stage
-from .test_assemble import mixed, noise
+from .... import steps
+from ...lesser_s3 import Lacks, lesser
+from ..stage import FIVE, Stage
+from ..test_assemble import mixed, noise
 
 EXPORT = "01m8m00000000000000000000a"
 
@@ -228,7 +228,7 @@ class TestKnownParts:
         kept.upload.abort()
         return kept
 
-    def test_of_this_segment(self, stage: Stage) -> None:
+    def test_a_part_of_this_segment_is_taken(self, stage: Stage) -> None:
         assert self.opened(stage, (self.SEGMENT.key, self.SEGMENT.etag)).parts == {1: KEPT_BYTES}
 
     @pytest.mark.parametrize(
@@ -240,8 +240,10 @@ class TestKnownParts:
         ],
         ids=["not noted", "stored again", "two of one number"],
     )
-    def test_of_another(self, stage: Stage, copies: list[tuple[str, str]]) -> None:
+    def test_a_part_that_may_be_of_another_segment_is_left(
+        self, stage: Stage, copies: list[tuple[str, str]]
+    ) -> None:
         assert self.opened(stage, *copies).parts == {}
 
-    def test_of_another_join(self, stage: Stage) -> None:
+    def test_a_part_of_another_join_is_left(self, stage: Stage) -> None:
         assert self.opened(stage, (self.SEGMENT.key, self.SEGMENT.etag), made_from="other segments").parts == {}

@@ -25,10 +25,10 @@ from pipeline.tasks.repair import Repair, repair
 from pipeline.tasks.step import Work
 from pipeline.tasks.submit import submit
 
-from ... import steps
-from ...postgres import postgres
+from .... import steps
+from ....postgres import postgres
+from ..stage import Stage, failing
 from .shop import ROWS, Shop, fill
-from .stage import Stage, failing
 
 pytestmark = pytest.mark.xdist_group("postgres")
 SHARE = 500

@@ -21,7 +21,7 @@ from pipeline.tasks.schedules.entries import CHECK, CLEAN_UP, EXPORT, REPORT, En
 from pipeline.tasks.schedules.jobs import start_export
 from pipeline.tasks.schedules.last_runs import LastRun, LastRuns
 
-from .stage import ALBUM, Stage
+from ..stage import ALBUM, Stage
 
 BERLIN = ZoneInfo("Europe/Berlin")
 DAILY = crontab(minute=0, hour=9)

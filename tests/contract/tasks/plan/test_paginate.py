@@ -22,9 +22,9 @@ from pipeline.tasks.outcomes import Again, Missing, NotWanted, Outcome, Partly
 from pipeline.tasks.plan import paginate
 from pipeline.tasks.sending import LARGE
 
-from ... import steps
-from .stage import Stage
-from .test_measure import LISTING, csv, planned_at_once, requested
+from .... import steps
+from ..stage import Stage
+from ..test_measure import LISTING, csv, planned_at_once, requested
 
 RANGE = 1000
 DATA = csv(1500)

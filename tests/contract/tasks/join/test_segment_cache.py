@@ -13,7 +13,7 @@ from pipeline.tasks.join import segment_cache
 from pipeline.tasks.join.segment_cache import PAGES_AHEAD, SegmentCache
 from pipeline.tasks.read_ahead import AHEAD, read_ahead
 
-from ..exports.records import index, store_segment
+from ...exports.records import index, store_segment
 
 
 def test_segments_are_read_once_while_there_is_room(services: Services) -> None:

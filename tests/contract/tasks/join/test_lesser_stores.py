@@ -17,11 +17,11 @@ from pipeline.tasks import flow
 from pipeline.tasks.outcomes import Done
 from pipeline.tasks.retry import Fail, Retry
 
-from ... import steps
-from ...pictures import jpeg
-from ..lesser_s3 import Lacks, lesser
-from .stage import ALBUM, FIVE, Stage
-from .test_assemble import noise
+from .... import steps
+from ....pictures import jpeg
+from ...lesser_s3 import Lacks, lesser
+from ..stage import ALBUM, FIVE, Stage
+from ..test_assemble import noise
 
 On = Callable[[Lacks], AbstractContextManager[Stage]]
 

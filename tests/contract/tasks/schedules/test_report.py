@@ -28,8 +28,8 @@ from pipeline.tasks.schedules.entries import entries
 from pipeline.tasks.schedules.jobs import daily_report
 from pipeline.tasks.schedules.last_runs import LastRun, LastRuns
 
-from ...mails import Moody, Running, mail_server
-from .stage import Stage
+from ....mails import Moody, Running, mail_server
+from ..stage import Stage
 
 SEOUL = ZoneInfo("Asia/Seoul")
 NINE = datetime(2026, 11, 30, 9, tzinfo=SEOUL).timestamp()
