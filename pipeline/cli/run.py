@@ -60,6 +60,7 @@ def keeper(dry_run: bool, machine: bool) -> None:
     log.info("keeper: stopping after %s", signal.Signals(signal.sigwait(stop)).name)
     keeping.stop()
     thread.join()
+    keeping.finish(services.settings.shutdown_seconds)
 
 
 @click.command()
