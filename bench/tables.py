@@ -4,44 +4,31 @@ numbers, the document's title on the first page. From the same CSV, whose readin
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Sequence
-from itertools import accumulate, islice
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from .inputs import ON_FIRST, ON_OTHERS
 from .registry import OURS, tool
+from .ruled import (
+    BASELINE,
+    EDGES,
+    FOOT,
+    HEIGHT,
+    MARGIN,
+    PAD,
+    RIGHT,
+    ROW,
+    SIZE,
+    TITLE,
+    WIDTH,
+    WIDTHS,
+    Row,
+    font_beside,
+    sheets,
+)
 
-TITLE = "Orders"
-WIDTH, HEIGHT = 595.2756, 841.8898
-SIZE = 10.0
-MARGIN = 16 * 72 / 25.4
-ROW = 17.5
-PAD = 2.2
-BASELINE = 11.8  # below a row's upper edge
-WIDTHS = (98.0, 86.0, 124.0, 76.0, 56.0, 64.57)
-RIGHT = (False, False, False, False, True, True)
-EDGES = tuple(accumulate(WIDTHS, initial=MARGIN))
-FOOT = MARGIN + 4
-FONT_FOLDER = "fonts"
 # What the peers draw, whatever our default style is.
 PARAMS = {"title": TITLE, "font_size": SIZE, "margin": 16, "style": "plain", "rules": "grid", "running_head": False}
-Row = list[str]
-
-
-def sheets(source: Path) -> Iterator[tuple[int, float, list[Row]]]:
-    """Each page's number, the upper edge of its column titles, and its rows; the titles stand first."""
-    with source.open(newline="", encoding="utf-8") as file:
-        reader = csv.reader(file)
-        titles = next(reader)
-        number, most = 1, ON_FIRST
-        while rows := list(islice(reader, most)):
-            yield number, HEIGHT - MARGIN - (28.8 if number == 1 else 0), [titles, *rows]
-            number, most = number + 1, ON_OTHERS
-
-
-def font_beside(source: Path) -> Path:
-    return source.parent / FONT_FOLDER / "NotoSans-Regular.ttf"
 
 
 @tool("tables", OURS, "`python -m pipeline render table`: plan, render, assemble; Noto Sans embedded")

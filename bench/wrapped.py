@@ -16,7 +16,7 @@ from typing import Any
 
 from . import tables, texts
 from .registry import OURS, tool
-from .tables import (
+from .ruled import (
     BASELINE,
     EDGES,
     FOOT,

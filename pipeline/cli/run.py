@@ -19,7 +19,11 @@ from ..settings import Settings
 from . import context, options, output
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import psutil
+
+    from ..adapters.bucket.rules import Lifecycle
 
 HISTORY_DAYS = 90  # how long the record of an export outlives its file
 
@@ -56,6 +60,7 @@ def keeper(dry_run: bool, machine: bool) -> None:
     log.info("keeper: stopping after %s", signal.Signals(signal.sigwait(stop)).name)
     keeping.stop()
     thread.join()
+    keeping.finish(services.settings.shutdown_seconds)
 
 
 @click.command()
@@ -117,9 +122,9 @@ def prepare(cors: bool, machine: bool) -> None:
     """Prepare a release: check the settings, set the lifecycle rules of the bucket, release locks left behind.
 
     \b
-    JSON: {"lifecycle": true or false, "released": [names of locks]}
+    JSON: {"lifecycle": true or false, "changed": [prefixes whose rule is new or changed],
+    "kept": [ids of the bucket's other rules], "released": [names of locks]}
     """
-    from ..adapters.bucket.s3 import S3Bucket
     from .doctor import settings_checks
     from .doctor.finding import Outcome
 
@@ -130,17 +135,13 @@ def prepare(cors: bool, machine: bool) -> None:
         if check.outcome is Outcome.WARNING:
             output.note(f"{check.name}: {check.words} {check.advice}")
     days = _days(settings)
-    try:
-        S3Bucket.open(settings).set_lifecycle(days)
-        done = True
-    except StoreDown as error:
-        done = False
-        output.note(f"{error.message} The keeper still removes old results, but old uploads stay.")
+    done = _set_lifecycle(settings, days)
     if cors:
         _allow_uploads(settings)
     released = _release_locks(settings)
     if machine:
-        output.answer({"lifecycle": done, "released": released})
+        changed, kept = (done.changed, done.kept) if done else ([], [])
+        output.answer({"lifecycle": done is not None, "changed": changed, "kept": kept, "released": released})
         return
     for name in released:
         output.say(f"Released {name}: the process that held it is gone.")
@@ -148,6 +149,25 @@ def prepare(cors: bool, machine: bool) -> None:
         output.say(
             "The bucket removes " + ", ".join(f"{prefix} after {n} days" for prefix, n in days.items()) + "."
         )
+        output.say(f"Rules that are new or changed: {', '.join(done.changed) or 'none'}.")
+        output.say(f"Other lifecycle rules of the bucket, which stay: {', '.join(done.kept) or 'none'}.")
+
+
+def _set_lifecycle(settings: Settings, days: Mapping[str, int]) -> Lifecycle | None:
+    """Set the lifecycle rules. Returns what that changed, None if the bucket did not take them."""
+    from ..adapters.bucket.s3 import S3Bucket
+
+    try:
+        done = S3Bucket.open(settings).set_lifecycle(days)
+    except StoreDown as error:
+        output.note(f"{error.message} The keeper still removes old results, but old uploads stay.")
+        return None
+    for rule in done.sooner:
+        output.note(
+            f'The lifecycle rule "{rule}" of the bucket also removes objects of this app, and sooner than its own '
+            "rules: exports may vanish before their time. Limit it to other prefixes."
+        )
+    return done
 
 
 def _days(settings: Settings) -> dict[str, int]:

@@ -105,10 +105,13 @@ class MeasureRepository:
         return self._get(_piece_key(export_id, number, start, stop))
 
     def write_pages(self, export_id: str, at: int, saved: bytes) -> None:
-        """Store the pages found up to byte `at`; what was stored before is removed."""
+        """Store the pages found up to byte `at`; those up to an earlier byte are removed.
+
+        Those up to a later one stay: this process may have lost its lease, and the one that took over is further.
+        """
         before = [entry.key for entry in self._bucket.entries(_key(export_id, PAGES))]
         self._put(key := _key(export_id, f"{PAGES}{at:015d}"), saved)
-        self._bucket.delete([each for each in before if each != key])
+        self._bucket.delete([each for each in before if each < key])
 
     def pages(self, export_id: str) -> tuple[int, bytes | None]:
         """Return up to which byte pages were found, and what was saved there; 0 and None if nothing is."""

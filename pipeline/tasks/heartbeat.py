@@ -48,6 +48,7 @@ class Heartbeat:
         self._end = end or end_process
         self._unturned: int | None = None  # reports since the loop turned; None while it need not
         self._wake_keeper = False  # there may be fewer workers now
+        self._hands_over = False
         self.may_work = True
         self.should_exit = False  # it is unregistered, so it must end
 
@@ -76,15 +77,20 @@ class Heartbeat:
         """From now on, the loop turns; or it need not, since it waits for Redis or ends."""
         self._unturned = 0 if expected else None
 
-    def update(self, *, busy: bool, paused: bool) -> None:
-        """Note what the worker's loop does at this moment."""
+    def update(self, *, busy: bool, paused: bool, hands_over: bool = False) -> None:
+        """Note what the worker's loop does at this moment, and whether the keeper beside it hands over a notice.
+
+        Such a worker is not counted as busy, but neither drained nor surplus.
+        """
         self._unturned = 0
+        self._hands_over = hands_over
         order = self._order  # read before `may_work`, which is set before it
-        drains = order.mark if order and paused and not self.may_work else ""
+        drains = order.mark if order and paused and not self.may_work and not hands_over else ""
         before, idle_since = self._worker, time.time() if busy else self._worker.idle_since
         self._worker = msgspec.structs.replace(before, busy=busy, drains=drains, idle_since=idle_since)
         if (before.busy and not busy) or (drains and drains != before.drains):
             self._wake_keeper = True
+        if self._wake_keeper or drains != before.drains:
             self._news.set()
 
     def _run(self) -> None:
@@ -119,8 +125,9 @@ class Heartbeat:
         """When idle: exit at once if there is a surplus; without a drain order, after `linger` seconds with empty
         queues."""
         idle = 0.0 if self._worker.busy else time.time() - self._worker.idle_since
+        may_go = idle > IDLE_SECONDS and not self._hands_over
         unneeded = order is None and idle > self._linger and self._redis.messages.waiting() == 0
-        if idle > IDLE_SECONDS and (order is not None or unneeded) and self._redis.workers.leave(self._worker.id):
+        if may_go and (order is not None or unneeded) and self._redis.workers.leave(self._worker.id):
             self.may_work, self.should_exit = False, True
 
     def _end_when_the_loop_hangs(self) -> None:

@@ -59,6 +59,7 @@ class Companion:
         self._app = app
         self._one_off = one_off
         self._stopped = False
+        self._told_at: float | None = None  # to stop, on the monotonic clock
         self.services = open_services(app.settings, CeleryQueue(app), REQUEST)
 
     @cached_property
@@ -74,21 +75,32 @@ class Companion:
         """True when this worker is a surplus one-off dyno."""
         return "heartbeat" in vars(self) and self.heartbeat.should_exit
 
+    @property
+    def hands_over(self) -> bool:
+        """True while this process hands over a notice."""
+        return "keeper" in vars(self) and self.keeper.hands_over
+
     def start_keeper(self) -> None:
         """Start the keeper. It ends when the worker is told to stop, so that another process leads at once."""
         self._keeping = self.keeper.start()
-        signals.worker_shutting_down.connect(lambda **_: self.keeper.stop(), weak=False)
+        signals.worker_shutting_down.connect(self._told_to_stop, weak=False)
+
+    def _told_to_stop(self, **_: object) -> None:
+        self._told_at = time.monotonic()
+        self.keeper.stop()
 
     def stop(self) -> None:
-        """Stop the keeper and the heartbeat, once."""
+        """Stop the keeper and the heartbeat, once. A notice that is being handed over may end first."""
         if self._stopped:
             return
         self._stopped = True
+        until = (self._told_at or time.monotonic()) + self._app.settings.shutdown_seconds
         if "keeper" in vars(self):
             self.keeper.stop()
             with suppress(RedisDown):
                 self.services.redis.wakeup.wake()  # should it wait for one
             self._keeping.join(RELEASE_SECONDS)
+            self.keeper.finish(max(0.0, until - time.monotonic()))
         if "heartbeat" in vars(self):
             self.heartbeat.stop()
 
@@ -222,7 +234,7 @@ class ConsumingStep(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery ha
         if heartbeat.should_exit and paused and not busy:
             log.info("worker: it is not needed any more")
             state.should_stop = os.EX_OK
-        heartbeat.update(busy=busy, paused=paused)  # before it resumes, should the ceiling fall meanwhile
+        heartbeat.update(busy=busy, paused=paused, hands_over=self.companion.hands_over)  # before it resumes
         if heartbeat.may_work and (paused or self._resuming):
             self._resume(consumer)
         elif not heartbeat.may_work and not paused:
@@ -271,8 +283,7 @@ def exit_step(companion: Companion) -> type[bootsteps.StartStopStep]:
 
     Celery stops what was started last first: the consumer, which is paused, has closed its connection by now, and
     so has put back what Redis may have handed out meanwhile. Each acknowledgement was sent when its task was done.
-    What is left is a pool without tasks, for which Celery waits 1.5 s and Python another one: 3.4 to 4 s in all,
-    and 1 s without.
+    What is left is a pool without tasks, for which Celery and Python wait: 3.4 to 4 s in all, and 1 s without.
     """
 
     class Exit(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has no types

@@ -100,3 +100,4 @@ def worker_exit(server: Any, worker: Any) -> None:  # noqa: ARG001  # as above
     for keeper, thread in _keepers:
         keeper.stop()
         thread.join(_RELEASED_WITHIN)
+        keeper.finish(graceful_timeout - _RELEASED_WITHIN)

@@ -40,6 +40,7 @@ class Lacks:
     listed_parts: bool = False  # answers 501
     equal_parts: bool = False  # takes no others, like Cloudflare R2
     gaps: bool = False  # takes parts 1, 2, 3 … only
+    lifecycle: tuple[int, str] | None = None  # status and code for reading the bucket's lifecycle rules
     signatures: bool = False  # gives every object to anyone
     long_suffixes: bool = False  # answers 416 to the last n bytes of an object that is shorter
     token: str = ""  # the session token without which it refuses everything
@@ -135,6 +136,8 @@ class Handler(PassingHandler):
         lacks, key = self.server.lacks, self._key()
         if lacks.token:
             return self._for_temporary_keys(body)
+        if lacks.lifecycle and "lifecycle" in urlsplit(self.path).query:
+            return refusal(*lacks.lifecycle)
         if lacks.signatures and key.startswith("doctor/"):
             stored = self.server.bucket.get(key)
             return Answer(200, {}, stored.data if stored else b"")

@@ -11,6 +11,7 @@ from typing import BinaryIO, Literal, Protocol
 import msgspec
 
 from .parts import Joining
+from .rules import Lifecycle
 
 
 class Timeouts(msgspec.Struct, frozen=True):
@@ -156,10 +157,10 @@ class Bucket(Protocol):
 
     # the bucket itself
 
-    def set_lifecycle(self, days: Mapping[str, int]) -> None:
+    def set_lifecycle(self, days: Mapping[str, int]) -> Lifecycle:
         """Let the store remove objects under each prefix after a number of days, and unfinished uploads after one.
 
-        It backs up the keeper's own clean-up. It replaces all lifecycle rules that the bucket has.
+        It backs up the keeper's own clean-up. Other rules of the bucket stay. Nothing is written if all are there.
         """
         ...
 

@@ -35,7 +35,8 @@ from . import Timeouts
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-_MISSING = {"NoSuchKey", "404", "NotFound", "NoSuchCORSConfiguration", "InvalidRange", "416"}
+_NO_RULES = {"NoSuchCORSConfiguration", "NoSuchLifecycleConfiguration"}
+_MISSING = {"NoSuchKey", "404", "NotFound", *_NO_RULES, "InvalidRange", "416"}
 """416: a range of an empty object."""
 _UNKNOWN = {"NotImplemented", "MethodNotAllowed", "501", "405"}
 _CHANGED = (304, 409, 412)  # whatever the code says: stores differ in it

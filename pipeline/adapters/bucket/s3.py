@@ -11,11 +11,11 @@ from urllib.parse import quote
 
 from ...errors import Conflict, NotFound, ReadFailed, StoreDown, StoreRefused, UnreadableSource
 from ...settings import MIB, Settings
-from . import BACKGROUND, Bucket, MultipartUpload, ObjectInfo, StoredObject, Tail, Timeouts
+from . import BACKGROUND, Bucket, MultipartUpload, ObjectInfo, StoredObject, Tail, Timeouts, s3_rules
 from .client import connect, s3_errors, status_of, timestamp
 from .etags import EtagForms, same
 from .parts import Joining
-from .rules import lifecycle, with_uploads
+from .rules import Lifecycle
 from .s3_upload import S3Upload
 
 if TYPE_CHECKING:
@@ -222,23 +222,11 @@ class S3Bucket(Bucket):
         with suppress(Conflict), s3_errors(f"make the bucket {self._bucket}"):
             self._client.create_bucket(Bucket=self._bucket)
 
-    def set_lifecycle(self, days: Mapping[str, int]) -> None:
-        rules = [lifecycle(prefix, self._full_key(prefix), count) for prefix, count in days.items()]
-        with s3_errors("set the lifecycle"):
-            self._client.put_bucket_lifecycle_configuration(
-                Bucket=self._bucket, LifecycleConfiguration={"Rules": rules}
-            )
+    def set_lifecycle(self, days: Mapping[str, int]) -> Lifecycle:
+        return s3_rules.set_lifecycle(self._client, self._bucket, self._prefix, days)
 
     def allow_uploads(self, origin: str) -> None:
-        try:
-            with s3_errors("read its CORS rules"):
-                rules = self._client.get_bucket_cors(Bucket=self._bucket)["CORSRules"]
-        except NotFound:  # it has none
-            rules = []
-        with s3_errors("set its CORS rules"):
-            self._client.put_bucket_cors(
-                Bucket=self._bucket, CORSConfiguration={"CORSRules": with_uploads(rules, origin, self._prefix)}
-            )
+        s3_rules.allow_uploads(self._client, self._bucket, self._prefix, origin)
 
     def _full_key(self, key: str) -> str:
         return self._prefix + key

@@ -10,7 +10,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Generator, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,6 +27,10 @@ ONE_SNAPSHOT: Mapping[str, Mapping[str, Any]] = {
     "mariadb": {"isolation_level": "REPEATABLE READ"},
 }
 """Options of a connection by dialect, so that a query sees one state of the data. SQLite needs none."""
+WATCH = "SET LOCAL client_connection_check_interval = '2s'"
+"""Else PostgreSQL notices only when it has a row to send that its client is gone: a statement of a process that was
+killed, such as a preview that took too long, would run to its end."""
+WATCHES = (14,)  # the first version that has it
 GONE = {"22023", "42704", "55000", "58P01"}  # SQLSTATEs of PostgreSQL's versions for a snapshot that does not exist
 
 
@@ -145,9 +149,19 @@ def _connected(query: Query) -> Iterator[Any]:
         connection = connection.execution_options(**ONE_SNAPSHOT.get(engine.dialect.name, {}))
         if engine.dialect.name == "sqlite":
             connection.exec_driver_sql("PRAGMA query_only = ON")
+        if engine.dialect.name == "postgresql" and (engine.dialect.server_version_info or ()) >= WATCHES:
+            _end_without_reader(connection)
         if engine.dialect.driver == "psycopg":
             _load_exactly(connection.connection.driver_connection)
         yield connection
+
+
+def _end_without_reader(connection: Any) -> None:
+    """Let the server end the statements of this transaction soon after this process has ended."""
+    from sqlalchemy import exc
+
+    with suppress(exc.DBAPIError), connection.begin_nested():  # refused by a server on Windows
+        connection.exec_driver_sql(WATCH)
 
 
 def _load_exactly(connection: Any) -> None:

@@ -77,6 +77,17 @@ class Keeper:
         """End the loop after this turn."""
         self._stop.set()
 
+    @property
+    def hands_over(self) -> bool:
+        """True while a notice is being handed over: this process must not be scaled away now."""
+        return any(sender.hands_over for sender in self._senders)
+
+    def finish(self, seconds: float) -> None:
+        """Wait up to `seconds`, before the process ends, for notices that are being handed over."""
+        until = time.monotonic() + seconds
+        for sender in self._senders:
+            sender.finish(max(0.0, until - time.monotonic()))
+
     def run(self) -> None:
         """Take turns until stopped. An error costs one turn; after three in a row, release the lease, so that
         another process can lead."""

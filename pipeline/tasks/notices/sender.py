@@ -53,6 +53,8 @@ class Sender:
         self._told: dict[str, str] = {}  # by notice: the problem in its record
         self._stop = threading.Event()
         self._woken = threading.Event()
+        self._free = threading.Event()  # no notice is being handed over
+        self._free.set()
         self._thread: threading.Thread | None = None
 
     def wake(self, leads: Callable[[], bool]) -> None:
@@ -71,6 +73,17 @@ class Sender:
         self._woken.set()
         if self._thread:
             self._thread.join(seconds)
+
+    @property
+    def hands_over(self) -> bool:
+        """True from the claim of a notice until what came of it is stored: a process that ends meanwhile leaves a
+        notice that may be sent twice."""
+        return not self._free.is_set()
+
+    def finish(self, seconds: float) -> None:
+        """Begin no other notice; wait up to `seconds` for the one that is being handed over."""
+        self.stop(0.0)
+        self._free.wait(seconds)
 
     def send_due(self, leads: Callable[[], bool]) -> float | None:
         """Try each notice whose time has come. Returns the seconds until the next one is due; None without one."""
@@ -183,7 +196,12 @@ class Sender:
                 self._postpone(server, error)
                 self._tell(export, notice)
                 return False
-            over = self._hand_over(export, notice, compose(export, notice))
+            send = compose(export, notice)
+            self._free.clear()
+            try:
+                over = not self._stop.is_set() and self._hand_over(export, notice, send)
+            finally:
+                self._free.set()
             self._pauses.pop(server, None)
             return over
 

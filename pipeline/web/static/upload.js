@@ -80,7 +80,9 @@ function putOnce(url, bytes, loaded, signal) {
     request.upload.onprogress = (event) => loaded(event.loaded);
     request.onload = () => resolve(request.status >= 200 && request.status < 300);
     request.onerror = request.onabort = () => resolve(false);
-    signal.addEventListener("abort", () => request.abort(), { once: true });
+    const abort = () => request.abort();
+    signal.addEventListener("abort", abort);
+    request.onloadend = () => signal.removeEventListener("abort", abort); // it would keep each request, and its bytes
     request.open("PUT", url);
     request.send(bytes.slice(0, bytes.size));
   });

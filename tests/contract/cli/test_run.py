@@ -1,4 +1,4 @@
-"""keeper, worker and prepare."""
+"""keeper and worker."""
 
 from __future__ import annotations
 
@@ -7,37 +7,12 @@ from collections.abc import Callable
 
 import pytest
 
-from pipeline.exports.export import Export
-from pipeline.exports.ids import new_id
-from pipeline.exports.lists import marks
 from pipeline.exports.request import ExportRequest
 from pipeline.services import Services
 from pipeline.tasks.submit import submit
 
 from ...conftest import Environ, SentMessages
-from .conftest import SECONDS, Run, answer, await_that, error, started
-
-
-def test_prepare_sets_the_lifecycle(run: Run) -> None:
-    result = run("prepare", KEEP_DAYS="3")
-    assert result.exit_code == 0, result.output
-    assert "inputs/sent/ after 7 days, exports/ after 93 days" in result.stdout
-    assert "workers/ after 91 days" in result.stdout, "longer than an export may take that is charged for them"
-    assert answer(run("prepare", "--json")) == {"lifecycle": True, "released": []}
-
-
-def test_what_lists_an_export_goes_with_its_record(run: Run) -> None:
-    said = run("prepare", KEEP_DAYS="3").stdout
-    for mark in marks(Export(new_id(), "table", {}, "shop", 0.0, subject="user-1")):
-        assert f" {mark.partition('/')[0]}/ after 93 days" in said
-
-
-def test_prepare_needs_a_secret_but_no_lifecycle(run: Run) -> None:
-    refused = run("prepare", "--json", AWS_SECRET_ACCESS_KEY="wrong")
-    assert (refused.exit_code, answer(refused)) == (0, {"lifecycle": False, "released": []})
-    assert "could not set the lifecycle" in refused.stderr
-    unsafe = run("prepare", "--json", SECRET_KEY="")
-    assert (unsafe.exit_code, error(unsafe)["field"]) == (2, "SECRET_KEY")
+from .conftest import SECONDS, Run, await_that, error, started
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import gzip
 import re
 import socket
 import subprocess
@@ -10,10 +11,12 @@ import sys
 import time
 from collections.abc import Iterator
 from decimal import Decimal
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import urlsplit
 
 import pypdf
 import pytest
@@ -22,6 +25,7 @@ from manypages import Cancelled, Client, ExportFailed, InvalidRow, NotFound, Ref
 from local.laptop import Laptop, laptop
 from local.services import free_port
 
+from ...http_proxy import PassingHandler
 from ...journey.client import wait_until
 from ...pictures import jpeg
 
@@ -139,6 +143,77 @@ def test_a_download_goes_on_after_a_break(client: Client, tmp_path: Path, monkey
     assert client.download(export, tmp_path / "again.pdf").read_bytes() == whole
     assert [headers.get("Range") for headers in asked[:3]] == [None, "bytes=1000-", f"bytes={len(whole)}-"]
     assert not part.exists()
+
+
+class Proxied(PassingHandler):
+    """Passes the answers of the bucket on without their length, as some proxies do, or spoils the first of them."""
+
+    server: ProxyServer
+
+    def do_GET(self) -> None:  # noqa: N802  # http.server names it
+        answer, way = self.forward(self.headers["Host"], b""), self.server.way
+        self.server.ranges.append(self.headers.get("Range"))
+        first = len(self.server.ranges) == 1
+        headers, data = dict(answer.headers), answer.data
+        if way == "gzip":
+            headers, data = {**headers, "Content-Encoding": "gzip"}, gzip.compress(data)
+        if way == "other part" and first:
+            headers["Content-Range"] = f"bytes 0-9/{len(data) + 1000}"
+        self.send_response(answer.status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        if way in ("gzip", "other part"):
+            self.send_header("Content-Length", str(len(data)))
+        elif way == "until closed":
+            self.send_header("Connection", "close")
+        else:
+            self.send_header("Transfer-Encoding", "chunked")
+            data = b"".join(b"%x\r\n%b\r\n" % (len(part), part) for part in batched(data, 3000)) + b"0\r\n\r\n"
+        self.end_headers()
+        cut = first and way in ("until closed", "cut chunks")
+        self.wfile.write(data[: len(data) // 2] if cut else data)
+        self.close_connection = cut or way == "until closed"
+
+
+def batched(data: bytes, size: int) -> list[bytes]:
+    return [data[at : at + size] for at in range(0, len(data), size)]
+
+
+class ProxyServer(ThreadingHTTPServer):
+    def __init__(self, way: str) -> None:
+        super().__init__(("127.0.0.1", 0), Proxied)
+        self.way = way
+        self.ranges: list[str | None] = []
+
+
+@pytest.fixture(scope="module")
+def made(system: Laptop) -> str:
+    """An export whose file is fetched by several tests."""
+    with Client(system.url, system.token) as client:
+        return client.wait(client.export("table", [{"a": n} for n in range(5000)]), timeout=PATIENCE).id
+
+
+@pytest.mark.parametrize("begun", [False, True], ids=["whole", "the rest"])
+@pytest.mark.parametrize("way", ["chunks", "cut chunks", "until closed", "gzip", "other part"])
+def test_a_download_without_a_length_is_whole(
+    client: Client, made: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str, begun: bool
+) -> None:
+    whole = client.download(made, tmp_path / "whole.pdf").read_bytes()
+    if begun:
+        (tmp_path / f".again.pdf.{made}-0.part").write_bytes(whole[:1000])
+    get = client._transport.get
+    with ProxyServer(way) as proxy:
+        Thread(target=proxy.serve_forever, args=(0.05,), daemon=True).start()
+
+        def through_proxy(url: str, headers: dict[str, str]) -> Any:
+            host = urlsplit(url).netloc
+            return get(url.replace(host, f"127.0.0.1:{proxy.server_port}", 1), {**headers, "Host": host})
+
+        monkeypatch.setattr(client._transport, "get", through_proxy)
+        assert client.download(made, tmp_path / "again.pdf").read_bytes() == whole
+        proxy.shutdown()
+    spoiled = way in ("cut chunks", "until closed") or (begun and way in ("gzip", "other part"))
+    assert len(proxy.ranges) == 1 + spoiled
 
 
 def test_what_goes_wrong_is_told_with_code_and_advice(client: Client, system: Laptop, tmp_path: Path) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
@@ -97,6 +100,45 @@ def test_a_query_that_fails_after_many_rows_says_so_and_leaves_none(
     with pytest.raises(QueryFailed, match=r"The query broken failed after [\d,]+ rows: DivisionByZero \(22012\)\."):
         steps.plan(services, export_id)
     assert not list(services.bucket.entries(f"exports/{export_id}/frozen/"))
+
+
+READER = """
+import sys
+from pipeline.documents.inputs import sql
+
+query = sql.Query("slow", "SHOP_DATABASE_URL", sys.argv[1], key=sys.argv[2])
+with sql.connected(query, str) as connection:
+    if sys.argv[3]:
+        sql.import_snapshot(connection, query, sys.argv[3])
+    for row in sql.stream(connection, query, query.statement, {}):
+        pass
+"""
+
+
+@pytest.mark.parametrize("shared", [False, True], ids=["alone", "in one snapshot with others"])
+def test_a_statement_ends_when_its_reader_was_killed(shop: psycopg.Connection[Any], shared: bool) -> None:
+    """As a preview that took too long: the statement has no row yet, so nothing is sent to find that out."""
+    with psycopg.connect(shop.info.dsn) as holder:
+        snapshot = ""
+        if shared:
+            holder.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+            snapshot = holder.execute("SELECT pg_export_snapshot()").fetchall()[0][0]
+        with subprocess.Popen([sys.executable, "-c", READER, "SELECT pg_sleep(90)", "", snapshot]) as reader:
+            await_statements(shop, 1)
+            reader.kill()
+        await_statements(shop, 0)
+
+
+def await_statements(shop: psycopg.Connection[Any], count: int) -> None:
+    """Wait until this many others are at work on the server."""
+    deadline = time.monotonic() + 60
+    statement = (
+        "SELECT count(*) FROM pg_stat_activity"
+        " WHERE backend_type = 'client backend' AND state = 'active' AND pid <> pg_backend_pid()"
+    )
+    while shop.execute(statement).fetchall()[0][0] != count:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
 
 
 def test_a_query_cannot_write(shop: psycopg.Connection[Any]) -> None:

@@ -30,6 +30,10 @@ def worker(name: str, **more: Any) -> Worker:
     return Worker(name, name, False, 7.0, **more)
 
 
+def one_off(name: str) -> Worker:
+    return Worker(name, f"run.{name}", True, 7.0)
+
+
 @pytest.mark.parametrize(
     ("name", "ceiling", "may"),
     [
@@ -161,6 +165,32 @@ def test_a_worker_that_becomes_idle_or_pauses_reports_at_once(
     heartbeat.update(busy=False, paused=True)
     assert not shared.wakeup.wait(0.2), "it was reported"
     heartbeat.stop()
+
+
+def test_a_worker_that_hands_over_a_notice_is_neither_drained_nor_surplus(shared: Coordination) -> None:
+    """Its dyno would be stopped before the answer is noted. It is not busy: it could take work."""
+    order = shared.workers.drain(0)
+    workers = [Heartbeat(shared, worker("worker.1"), linger=0), Heartbeat(shared, one_off("run"), linger=0)]
+    for each in workers:
+        each.start()
+
+    def turn_for(seconds: float, *, hands_over: bool) -> None:
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            for each in workers:
+                each.update(busy=False, paused=True, hands_over=hands_over)
+            time.sleep(0.05)
+
+    turn_for(2.5, hands_over=True)
+    assert [(one.busy, one.drains) for one in shared.workers.up() if not one.one_off] == [(False, "")]
+    assert not workers[1].should_exit
+    turn_for(2.5, hands_over=False)
+    assert [one.drains for one in shared.workers.up() if not one.one_off] == [order.mark]
+    assert workers[1].should_exit
+    turn_for(1.0, hands_over=True)
+    assert [one.drains for one in shared.workers.up() if not one.one_off] == [""], "taken back"
+    for each in workers:
+        each.stop()
 
 
 def test_a_slow_start_does_not_count_as_idle(shared: Coordination) -> None:

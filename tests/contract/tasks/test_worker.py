@@ -22,6 +22,7 @@ from pipeline.tasks.submit import submit
 
 from ... import steps
 from ...journey import slow
+from ...mails import Moody, Running, mail_server
 
 CELERY = [sys.executable, "-m", "celery", "-A", "pipeline.celery"]
 OURS = [sys.executable, "-m", "pipeline"]
@@ -32,11 +33,21 @@ both_commands = pytest.mark.parametrize(
 )
 
 
+@pytest.fixture
+def slow_mail(tmp_path: Path, environ: Environ) -> Iterator[Running]:
+    """A mail server that has a mail for 9 s before it says so."""
+    with mail_server(tmp_path, Moody, auth_require_tls=False) as server:
+        server.mailbox.slow_text = 9.0
+        environ |= {"SMTP_URL": server.url, "MAIL_FROM": "pdf@example.org", "SHUTDOWN_SECONDS": "20"}
+        yield server
+
+
 @pytest.fixture(params=[[*CELERY, "worker", "-l", "info"]], ids=["celery"])
 def worker(
     environ: Environ, tmp_path: Path, request: pytest.FixtureRequest
 ) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
-    env = {**os.environ, **environ, "WORKER_CONCURRENCY": "1", "SHUTDOWN_SECONDS": "3", "MONITORING": "on"}
+    env = {**os.environ, **environ, "WORKER_CONCURRENCY": "1", "MONITORING": "on"}
+    env.setdefault("SHUTDOWN_SECONDS", "3")
     env["LOG_FORMAT"] = "logfmt"
     env["DOCUMENTS"] = slow.__name__
     env.pop("REMAP_SIGTERM", None)
@@ -80,6 +91,23 @@ def test_both_commands_start_the_same_worker(
         assert "Cold shutdown" in said and "Warm shutdown" not in said, "the warm one has no time limit"
         assert services.redis.workers.up() == []
         assert not services.redis.leases.held(["keeper"])
+
+
+@pytest.mark.parametrize("worker", [[*OURS, "worker"]], ids=["pipeline"], indirect=True)
+def test_a_worker_that_is_stopped_notes_first_that_its_mail_was_taken(
+    slow_mail: Running, worker: tuple[subprocess.Popen[bytes], Path], settings: Settings,
+    put_photos: Callable[[int], str],
+) -> None:  # fmt: skip
+    """Heroku stops a dyno while the mail server scans the mail that it has."""
+    process, log = worker
+    with steps.sending(settings) as (services, _):
+        request = ExportRequest("photos", {"listing": put_photos(1)}, "shop", notify="a@example.org")
+        export_id = submit(services, request).export.id
+        until(lambda: bool(list(slow_mail.folder.glob("*.eml"))), "the mail server has the mail")
+        process.send_signal(SIGTERM)
+        assert process.wait(SECONDS) == 0
+        (notice,) = services.exports.load(export_id).notices
+        assert (notice.handed_over, notice.sent_at is not None) == (1, True), log.read_text()
 
 
 def test_drain_ends_a_worker_at_its_page(

@@ -312,6 +312,42 @@ def test_a_server_that_hangs_stops_neither_its_caller_nor_the_process(
     assert len(ids(moody)) == 1, "the mail that was on its way is finished"
 
 
+def test_a_process_that_ends_waits_for_the_answer_and_begins_no_other_mail(
+    stage: Stage, s: Services, moody: Running
+) -> None:
+    """Without that, the mail that has arrived would be sent once more, and then be given up."""
+    first, second = waiting(stage), waiting(stage, title="Other")
+    moody.mailbox.slow_text = 1.5
+    mails = mails_of(s, SOON)
+    mails.wake(lambda: True)
+    while not ids(moody):
+        time.sleep(0.01)
+    assert mails.hands_over
+    mails.stop(0.0)
+    mails.finish(60)
+    assert not mails.hands_over
+    mails.stop(60)
+    assert (stands(stage, first), stage.load(first).notices[0].handed_over) == ("sent", 1)
+    assert (stands(stage, second), stage.load(second).notices[0].handed_over) == ("waiting", 0)
+    assert len(ids(moody)) == 1
+
+
+def test_a_process_that_ends_while_it_connects_hands_nothing_over(
+    stage: Stage, s: Services, moody: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    export_id = waiting(stage)
+    mails = mails_of(s, SOON)
+    connected = MailTransport.connected
+
+    def ends(transport: MailTransport) -> Any:
+        mails.stop(0.0)
+        return connected(transport)
+
+    monkeypatch.setattr(MailTransport, "connected", ends)
+    mails.send_due(lambda: True)
+    assert (ids(moody), stage.load(export_id).notices[0].handed_over) == ([], 0)
+
+
 def test_a_process_that_does_not_lead_sends_nothing(stage: Stage, s: Services, moody: Running) -> None:
     waiting(stage)
     mails_of(s).send_due(lambda: False)

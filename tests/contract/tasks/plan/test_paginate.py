@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import redis
 
 from pipeline.documents import table
 from pipeline.documents.table.paging import TablePages
@@ -109,6 +110,32 @@ def test_what_is_measured_meanwhile_is_paginated_at_once(stage: Stage, monkeypat
     assert f"{COUNT - 8} ranges are not measured" in outcome.reason
     assert len(puts) == 8
     assert stage.s.measures.pages(export_id)[0] >= 8 * RANGE
+
+
+def test_a_process_that_lost_its_lease_removes_no_newer_pages(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was frozen while another took over and came further. That one's work is not done again."""
+    export_id, add, newer = divided(stage), TablePages.add, list[tuple[int, bytes | None]]()
+    measured(stage, export_id, *range(COUNT - 1))
+    monkeypatch.setattr(paginate, "SAVE_SECONDS", -1.0)  # stored behind each measure
+
+    def frozen(pages: TablePages, measure: bytes) -> None:
+        add(pages, measure)
+        if newer:
+            raise KeyboardInterrupt  # it is killed
+        monkeypatch.setattr(TablePages, "add", add)
+        with redis.Redis.from_url(stage.s.settings.redis_url) as client:
+            client.flushall()  # its lease, too
+        assert isinstance(steps.plan(stage.s, export_id), Partly)
+        newer.append(stage.s.measures.pages(export_id))
+        monkeypatch.setattr(TablePages, "add", frozen)
+
+    monkeypatch.setattr(TablePages, "add", frozen)
+    with pytest.raises(KeyboardInterrupt):
+        steps.plan(stage.s, export_id)
+    assert newer[0][0] > RANGE * (COUNT - 2)
+    assert stage.s.measures.pages(export_id) == newer[0]
 
 
 def test_a_range_that_is_not_there_yet_is_left_to_others(stage: Stage) -> None:
