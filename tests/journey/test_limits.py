@@ -46,8 +46,8 @@ def test_a_thousand_photos_take_no_more_memory_than_two_hundred(tmp_path: Path) 
             pytest.fail("This machine should be able to make memory cgroups.")
         pytest.skip("MEMORY LIMITS ARE NOT TESTED: this system cannot make memory cgroups.")
     pictures = [samples.photo(n) for n in range(6)]
-    with laptop(tmp_path, workers=2, boot_seconds=0.2) as system:
-        for _ in range(2):  # a peak is short, and memory is looked at five times a second
+    with laptop(tmp_path, workers=2, boot_seconds=0.2, look_seconds=0.2) as system:
+        for _ in range(2):  # a peak is short
             made(system, 200, pictures)
         small = peak(system)
         result = made(system, 1000, pictures)
