@@ -10,7 +10,8 @@ export PYTHONDONTWRITEBYTECODE :=
 .PHONY: demo up test lint types check bench-smoke bench mutants clean
 demo: .venv/ready ; $(BIN)/python -m local demo
 up: .venv/ready ; $(BIN)/python -m local up
-test: lint types check bench-smoke
+# mypy beside the tests: it uses one core, and they mostly wait. make fails if either does, and says which.
+test: lint ; +$(MAKE) --no-print-directory -j2 types check && $(MAKE) --no-print-directory bench-smoke
 
 lint: .venv/ready ; $(BIN)/ruff check . && $(BIN)/ruff format --check .
 types: .venv/ready ; $(BIN)/mypy

@@ -30,7 +30,7 @@ PATIENCE = 3 * 3600.0
 def running(folder: Path, workers: int, **environ: str) -> Iterator[Laptop]:
     """Valkey, S3, web and workers in 512 MB cgroups; the workers are up and stay."""
     stay = {"MIN_WORKERS": str(workers), "EXPORT_DEADLINE": "36000", "KEEPER_SECONDS": "5"}  # as deployed
-    with laptop(folder, workers=workers, boot_seconds=0.2, look_seconds=2.0, environ={**stay, **environ}) as system:
+    with laptop(folder, workers=workers, boot_seconds=0.2, environ={**stay, **environ}) as system:
         _await_workers(system, workers)
         for _ in range(2):  # the second meets warm processes
             Order(system, "table", {**TABLE, "rows": [{"Order": "1"}]}, chunk_pages=1).wait()

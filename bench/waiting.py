@@ -37,7 +37,7 @@ def request_to_ready() -> list[Figure]:
 def none_up(folder: Path) -> AbstractContextManager[Laptop]:
     """A system whose workers are started when they are needed, as on Heroku."""
     environ = {"INLINE_SECONDS": _default(), "KEEPER_SECONDS": "5"}
-    return laptop(folder, workers=1, boot_seconds=BOOT, look_seconds=2.0, environ=environ)
+    return laptop(folder, workers=1, boot_seconds=BOOT, environ=environ)
 
 
 def _default() -> str:

@@ -20,7 +20,7 @@ from rich.progress import Progress
 from pipeline.errors import InvalidSetting, PipelineError
 
 from .dashboard import draw
-from .demo import LISTING, demo, upload
+from .demo import LISTING, LOOK_SECONDS, demo, upload
 from .laptop import ENV_FILE, ROOT, laptop
 from .monitors import flower
 from .store import try_store
@@ -54,7 +54,7 @@ def main(words: list[str]) -> int:
 
 
 def _demo(console: Console) -> None:
-    with emptied(ROOT / "demo") as folder, laptop(folder) as running:
+    with emptied(ROOT / "demo") as folder, laptop(folder, look_seconds=LOOK_SECONDS) as running:
         demo(running, folder / "album.pdf", console)
 
 

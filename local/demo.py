@@ -33,6 +33,7 @@ SAMPLES = 400
 LISTING = "inputs/demo/photos.jsonl"
 ASKED_BY = "admin@example.org"
 TIMEOUT = 600.0
+LOOK_SECONDS = 0.2  # between two samples of the workers' memory: a peak is short
 MB = 1_000_000
 
 

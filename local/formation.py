@@ -232,7 +232,7 @@ class LocalFormation:
         return sum(dyno.billed_seconds for dyno in list(self._all))
 
     def peak_rss(self, name: str) -> int:
-        """Returns the most bytes that the dyno's processes were seen to use, sampled five times a second.
+        """Returns the most bytes that the dyno's processes were seen to use, sampled every `look_seconds`.
 
         The sum of PSS on Linux (a page that forked children share counts once), of RSS elsewhere.
         """

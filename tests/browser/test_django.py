@@ -11,6 +11,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Download, Page, expect
 
+from local import process
 from local.laptop import Laptop, laptop
 from pipeline.exports.export import State
 from pipeline.exports.repository import ExportRepository
@@ -25,9 +26,10 @@ EXPORTS = "/admin/manypages/export/"
 
 
 @pytest.fixture(scope="module")
-def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laptop]:
+def system(tmp_path_factory: pytest.TempPathFactory, forks: process.Start) -> Iterator[Laptop]:
     environ = {"KEEPER_SECONDS": "0.5", "LINGER_SECONDS": "30"}
-    with laptop(tmp_path_factory.mktemp("system"), boot_seconds=0.2, environ=environ) as running:
+    folder = tmp_path_factory.mktemp("system")
+    with laptop(folder, boot_seconds=0.2, environ=environ, start=forks) as running:
         yield running
 
 

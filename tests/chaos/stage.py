@@ -22,7 +22,7 @@ from local.services import valkey
 from pipeline.adapters.bucket.s3 import S3Bucket
 from pipeline.adapters.redis import Coordination
 
-from .forks import forking
+from ..forks import forking
 from .gate import Gate
 from .orders import put_photos
 from .proxies import HttpProxy, TcpProxy, mail_texts, redis_texts, served
@@ -174,7 +174,7 @@ def staged(folder: Path, *, defaults: bool = False, patience: float = 1.0, forks
         for proxy in (redis, mail, s3, heroku):
             stack.enter_context(served(proxy))
         disk = stack.enter_context(_small_disk(folder / "disk"))
-        start = stack.enter_context(forking(folder)) if forks else process.start
+        start = stack.enter_context(forking(folder, *ENVIRON["DOCUMENTS"].split())) if forks else process.start
         services = stack.enter_context(ExitStack())
         running = stack.enter_context(
             laptop(

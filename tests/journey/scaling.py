@@ -126,6 +126,7 @@ class Soak:
     """A running system, its exports, and the faults that the soak caused."""
 
     running: Laptop
+    start: process.Start
     asked: dict[str, int] = field(default_factory=dict)  # export -> pages
     kills: list[tuple[float, str]] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)  # by name; the last ones may still wait for a call
@@ -157,7 +158,7 @@ class Soak:
         if self.keeper:
             self.keeper.signal(SIGKILL)
         log = self.running.folder / "logs" / "keeper.log"
-        self.keeper = process.start(
+        self.keeper = self.start(
             (sys.executable, "-m", "pipeline", "keeper"), cwd=ROOT, env=self.running.env, output=log
         )
 
@@ -194,10 +195,12 @@ def _fewer(running: Laptop, than: int) -> bool:
 
 
 @contextmanager
-def soaking(folder: Path, mode: str, environ: Mapping[str, str] = ENVIRON) -> Iterator[Soak]:
+def soaking(
+    folder: Path, mode: str, environ: Mapping[str, str] = ENVIRON, start: process.Start = process.start
+) -> Iterator[Soak]:
     environ = {**environ, "SCALER_MODE": mode, "TASK_LOG": str(folder / "task-log")}
-    with laptop(folder, workers=3, boot_seconds=0.5, stop_seconds=5, environ=environ) as running:
-        soak = Soak(running)
+    with laptop(folder, workers=3, boot_seconds=0.5, stop_seconds=5, environ=environ, start=start) as running:
+        soak = Soak(running, start)
         soak.start_keeper()
         try:
             yield soak

@@ -6,16 +6,16 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 
+from local import process
 from local.demo import mails
 from local.laptop import ROOT, Laptop, laptop
-from local.process import start
 from pipeline.adapters.redis import Coordination
 from pipeline.exports.repository import ExportRepository
 from pipeline.tasks.lease import claim_name
@@ -32,8 +32,9 @@ BESIDE = {"INLINE_SECONDS": "600", "KEEPER_SECONDS": "0.5", "DOCUMENTS": "tests.
 
 
 @pytest.fixture(scope="module")
-def system(tmp_path_factory: pytest.TempPathFactory) -> Laptop:  # type: ignore[misc]  # a generator, below
-    with laptop(tmp_path_factory.mktemp("system"), boot_seconds=0.2, environ=BESIDE) as running:
+def system(tmp_path_factory: pytest.TempPathFactory, forks: process.Start) -> Iterator[Laptop]:
+    folder = tmp_path_factory.mktemp("system")
+    with laptop(folder, boot_seconds=0.2, environ=BESIDE, start=forks) as running:
         yield running
 
 
@@ -93,14 +94,14 @@ def test_workers_go_on_when_the_process_is_killed(system: Laptop, step: str, tmp
 @pytest.mark.parametrize("step", STEPS)
 def test_workers_go_on_when_the_process_that_forks_is_killed_too(system: Laptop, step: str, tmp_path: Path) -> None:
     def kill() -> None:
-        for process in children(system):
-            process.kill()
+        for each in children(system):
+            each.kill()
 
     assert_right(system, hit(system, step, kill, "the process beside the web process"), tmp_path)
 
 
-def test_no_dyno_is_started_for_what_is_made_beside_the_web_process(tmp_path: Path) -> None:
-    with laptop(tmp_path, boot_seconds=12.0, environ=BESIDE) as running:
+def test_no_dyno_is_started_for_what_is_made_beside_the_web_process(tmp_path: Path, forks: process.Start) -> None:
+    with laptop(tmp_path, boot_seconds=12.0, environ=BESIDE, start=forks) as running:
         for rows in (ROWS[:10], ROWS * 7):
             export = client.wait_for_end(running, ask(running, rows=rows))
             assert export["state"] == "ready", export
@@ -108,10 +109,12 @@ def test_no_dyno_is_started_for_what_is_made_beside_the_web_process(tmp_path: Pa
         assert running.dynos.max_at_once == 0
 
 
-def test_without_a_key_and_without_a_worker_exports_are_made_all_the_same(tmp_path: Path) -> None:
+def test_without_a_key_and_without_a_worker_exports_are_made_all_the_same(
+    tmp_path: Path, forks: process.Start
+) -> None:
     """Also a large one, slice by slice, with others in between."""
     alone = BESIDE | {"HEROKU_API_KEY": "", "HEROKU_APP_NAME": "", "INLINE_SECONDS": "0.5"}
-    with laptop(tmp_path, environ=alone) as running:
+    with laptop(tmp_path, environ=alone, start=forks) as running:
         large = client.ask(running, "slow", "large@example.org", pages=60, seconds=0.03, chunk_pages=8)
         small = client.wait_for_end(running, ask(running))
         assert small["state"] == "ready", small
@@ -122,11 +125,13 @@ def test_without_a_key_and_without_a_worker_exports_are_made_all_the_same(tmp_pa
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_workers_go_on_when_the_web_process_ends(number: signal.Signals, tmp_path: Path) -> None:
+def test_workers_go_on_when_the_web_process_ends(
+    number: signal.Signals, tmp_path: Path, forks: process.Start
+) -> None:
     """At a deploy every process of the dyno gets SIGTERM: the pages that are drawn are kept."""
-    with laptop(tmp_path, boot_seconds=0.2, environ=BESIDE) as running:
+    with laptop(tmp_path, boot_seconds=0.2, environ=BESIDE, start=forks) as running:
         command = (sys.executable, "-m", "pipeline", "keeper")
-        keeper = start(command, cwd=ROOT, env=dict(running.env), output=tmp_path / "keeper")
+        keeper = forks(command, cwd=ROOT, env=dict(running.env), output=tmp_path / "keeper")
         try:
             export_id = client.ask(running, "slow", pages=40, seconds=0.06, records=["one"], chunk_pages=40)
             wait_for_lease(running, f"{export_id}:0")

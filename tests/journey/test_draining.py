@@ -10,6 +10,7 @@ from signal import SIGKILL
 import pytest
 import redis
 
+from local import process
 from local.laptop import Laptop, laptop
 from pipeline.adapters.redis import Coordination
 from pipeline.adapters.redis.workers import Worker
@@ -31,9 +32,9 @@ pytestmark = pytest.mark.xdist_group("draining")  # one system for all, whoever 
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laptop]:
+def running(tmp_path_factory: pytest.TempPathFactory, forks: process.Start) -> Iterator[Laptop]:
     folder = tmp_path_factory.mktemp("system")
-    with laptop(folder, boot_seconds=0, stop_seconds=5, environ=ENVIRON) as running:
+    with laptop(folder, boot_seconds=0, stop_seconds=5, environ=ENVIRON, start=forks) as running:
         yield running
 
 

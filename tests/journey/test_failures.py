@@ -14,7 +14,7 @@ import pytest
 import redis
 import requests
 
-from local import cgroup
+from local import cgroup, process
 from local.laptop import Laptop, laptop
 
 from ..readback import read
@@ -34,31 +34,31 @@ TIMINGS = {
 
 
 @contextmanager
-def system(folder: Path, **changes: str) -> Iterator[Laptop]:
+def system(folder: Path, start: process.Start, **changes: str) -> Iterator[Laptop]:
     environ = {"DOCUMENTS": SLOW, **TIMINGS, **changes}
-    with laptop(folder, boot_seconds=0.1, stop_seconds=5, environ=environ) as running:
+    with laptop(folder, boot_seconds=0.1, stop_seconds=5, environ=environ, start=start) as running:
         yield running
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laptop]:
+def running(tmp_path_factory: pytest.TempPathFactory, forks: process.Start) -> Iterator[Laptop]:
     """One system for the tests that leave it as they found it: every export closed, and no worker."""
-    with system(tmp_path_factory.mktemp("system"), SHUTDOWN_SECONDS="4") as running:
+    with system(tmp_path_factory.mktemp("system"), forks, SHUTDOWN_SECONDS="4") as running:
         yield running
 
 
 @pytest.fixture(scope="module")
-def planning(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laptop]:
+def planning(tmp_path_factory: pytest.TempPathFactory, forks: process.Start) -> Iterator[Laptop]:
     """A system that measures tables in many small ranges, and slowly."""
     folder = tmp_path_factory.mktemp("planning")
-    with system(folder, DOCUMENTS="tests.journey.ranges", LOG_FORMAT="json") as running:
+    with system(folder, forks, DOCUMENTS="tests.journey.ranges", LOG_FORMAT="json") as running:
         yield running
 
 
 @pytest.fixture(scope="module")
 def impatient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laptop]:
     """A system that tries everything twice."""
-    with system(tmp_path_factory.mktemp("impatient"), MAX_ATTEMPTS="2") as running:
+    with system(tmp_path_factory.mktemp("impatient"), process.start, MAX_ATTEMPTS="2") as running:
         yield running
 
 
@@ -153,18 +153,18 @@ def test_redis_is_wiped_in_the_middle(running: Laptop, tmp_path: Path, after_pag
     assert_right_and_told_once(running, export_id, 60, tmp_path)
 
 
-def test_every_message_is_delivered_twice(tmp_path: Path) -> None:
+def test_every_message_is_delivered_twice(tmp_path: Path, forks: process.Start) -> None:
     """Of a small export, and of one that is sent in waves."""
-    with system(tmp_path, DOCUMENTS="tests.journey.twice") as running:
+    with system(tmp_path, forks, DOCUMENTS="tests.journey.twice") as running:
         for pages, chunk_pages in ((30, 5), (40, 1)):
             export_id = client.ask(running, "slow", pages=pages, seconds=0.05, chunk_pages=chunk_pages)
             assert_right_and_told_once(running, export_id, pages, tmp_path)
 
 
-def test_the_callback_of_a_chord_is_lost(tmp_path: Path) -> None:
+def test_the_callback_of_a_chord_is_lost(tmp_path: Path, forks: process.Start) -> None:
     """The assembly, or what follows each wave of a large export."""
     dropped = tmp_path / "dropped"
-    with system(tmp_path, DOCUMENTS="tests.journey.dropped", DROPPED_LOG=str(dropped)) as running:
+    with system(tmp_path, forks, DOCUMENTS="tests.journey.dropped", DROPPED_LOG=str(dropped)) as running:
         for pages, chunk_pages, chords in ((10, 5, 1), (36, 1, 3)):
             dropped.write_text("")
             export_id = client.ask(running, "slow", pages=pages, seconds=0.05, chunk_pages=chunk_pages)
@@ -223,13 +223,13 @@ def test_cancelling_stops_the_work(running: Laptop) -> None:
     assert client.mails_about(running, export_id) == []
 
 
-def test_redis_is_down_when_somebody_asks(tmp_path: Path) -> None:
+def test_redis_is_down_when_somebody_asks(tmp_path: Path, forks: process.Start) -> None:
     """The export is kept, the person is told, and it is made when Redis is back."""
     from local.services import valkey
 
     with valkey(tmp_path) as first:
         port = first.port
-    with system(tmp_path / "system", REDIS_URL=f"redis://127.0.0.1:{port}/0") as running:
+    with system(tmp_path / "system", forks, REDIS_URL=f"redis://127.0.0.1:{port}/0") as running:
         body = {"document": "slow", "params": {"pages": 4}, "notify": "admin@example.org"}
         answer = requests.post(f"{running.url}/v1/exports", json=body, headers=running.headers, timeout=20)
         assert (answer.status_code, answer.json()["queued"]) == (202, False)

@@ -8,6 +8,7 @@ from signal import SIGSTOP
 
 import pytest
 
+from local import process
 from local.laptop import Laptop, laptop
 from pipeline.adapters.redis import Coordination
 from pipeline.adapters.redis.workers import FORGET_SECONDS
@@ -33,10 +34,10 @@ def restarts(running: Laptop) -> list[str]:
 # With fewer pages, another one-off dyno would come too late, and none would be ordered.
 @pytest.mark.parametrize(("mode", "name", "pages"), [("formation", "worker.1", 200), ("one-off", "run.1", 250)])
 def test_a_frozen_dyno_is_replaced_and_its_work_comes_back(
-    tmp_path: Path, mode: str, name: str, pages: int
+    tmp_path: Path, forks: process.Start, mode: str, name: str, pages: int
 ) -> None:
     environ = {**ENVIRON, "SCALER_MODE": mode}
-    with laptop(tmp_path, boot_seconds=0.1, stop_seconds=2, environ=environ) as running:
+    with laptop(tmp_path, boot_seconds=0.1, stop_seconds=2, environ=environ, start=forks) as running:
         workers = Coordination.open(running.settings).workers
         export_id = client.ask(running, "slow", pages=pages, seconds=PAGE_SECONDS, chunk_pages=10)
         client.wait_until("both are busy", lambda: [worker.busy for worker in workers.up()] == [True, True])

@@ -18,6 +18,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
+from local import process
 from local.laptop import Laptop
 
 from ..readback import read
@@ -30,9 +31,9 @@ KILLS = int(os.environ.get("KILLS", "1"))
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laptop]:
+def running(tmp_path_factory: pytest.TempPathFactory, forks: process.Start) -> Iterator[Laptop]:
     folder = tmp_path_factory.mktemp("freezing")
-    with system(folder, DOCUMENTS="tests.journey.freezing", PIECE_LOG=str(folder / "pieces")) as laptop:
+    with system(folder, forks, DOCUMENTS="tests.journey.freezing", PIECE_LOG=str(folder / "pieces")) as laptop:
         yield laptop
 
 

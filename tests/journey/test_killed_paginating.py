@@ -14,6 +14,7 @@ from signal import SIGKILL
 
 import pytest
 
+from local import process
 from local.laptop import Laptop
 from pipeline.adapters.redis import Coordination
 
@@ -26,9 +27,9 @@ KILLS = int(os.environ.get("KILLS", "1"))
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laptop]:
+def running(tmp_path_factory: pytest.TempPathFactory, forks: process.Start) -> Iterator[Laptop]:
     folder = tmp_path_factory.mktemp("paginating")
-    with system(folder, DOCUMENTS="tests.journey.ranges", LOG_FORMAT="json") as laptop:
+    with system(folder, forks, DOCUMENTS="tests.journey.ranges", LOG_FORMAT="json") as laptop:
         yield laptop
 
 

@@ -17,6 +17,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from local import process
 from local.laptop import Laptop
 from pipeline.adapters.redis import Coordination
 
@@ -42,12 +43,12 @@ def shop() -> Iterator[Shop]:
 
 
 @pytest.fixture(scope="module")
-def running(shop: Shop, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laptop]:
+def running(shop: Shop, tmp_path_factory: pytest.TempPathFactory, forks: process.Start) -> Iterator[Laptop]:
     url = f"postgres://shop@127.0.0.1:{shop.info.port}/postgres"
     folder = tmp_path_factory.mktemp("reading")
     changes = {"DOCUMENTS": "tests.journey.keyed", "SHOP_DATABASE_URL": url, "PIECE_LOG": str(folder / "pieces")}
     changes |= {"INLINE_SECONDS": "0", "WORKER_CONCURRENCY": "2"}
-    with system(folder, **changes) as laptop:
+    with system(folder, forks, **changes) as laptop:
         yield laptop
 
 

@@ -13,7 +13,7 @@ import pytest
 import redis
 import requests
 
-from local import cgroup, samples
+from local import cgroup, process, samples
 from local.dynos import Fault
 from local.laptop import Laptop, laptop
 from local.services import valkey
@@ -46,8 +46,8 @@ def test_a_thousand_photos_take_no_more_memory_than_two_hundred(tmp_path: Path) 
             pytest.fail("This machine should be able to make memory cgroups.")
         pytest.skip("MEMORY LIMITS ARE NOT TESTED: this system cannot make memory cgroups.")
     pictures = [samples.photo(n) for n in range(6)]
-    with laptop(tmp_path, workers=2, boot_seconds=0.2) as system:
-        for _ in range(2):  # a peak is short, and memory is looked at five times a second
+    with laptop(tmp_path, workers=2, boot_seconds=0.2, look_seconds=0.2) as system:
+        for _ in range(2):  # a peak is short
             made(system, 200, pictures)
         small = peak(system)
         result = made(system, 1000, pictures)
@@ -60,9 +60,9 @@ def test_a_thousand_photos_take_no_more_memory_than_two_hundred(tmp_path: Path) 
     assert large <= 1.15 * small
 
 
-def test_a_request_takes_as_long_for_400_entries_as_for_400_000(tmp_path: Path) -> None:
+def test_a_request_takes_as_long_for_400_entries_as_for_400_000(tmp_path: Path, forks: process.Start) -> None:
     """With a Heroku API that does not answer, so nobody may be waiting for it."""
-    with laptop(tmp_path, environ={"KEEPER_SECONDS": "0.3"}) as system:
+    with laptop(tmp_path, environ={"KEEPER_SECONDS": "0.3"}, start=forks) as system:
         system.dynos.faults.append(Fault(hang=60, sticky=True))
         line = msgspec.json.encode({"source": "inputs/photo.jpg", "caption": "One of many"}) + b"\n"
         seconds: dict[int, list[float]] = {400: [], LISTED: []}
@@ -91,12 +91,12 @@ def timed_request(system: Laptop, listing: str) -> float:
     return time.perf_counter() - began
 
 
-def test_twenty_redis_connections_are_enough(tmp_path: Path) -> None:
+def test_twenty_redis_connections_are_enough(tmp_path: Path, forks: process.Start) -> None:
     """Heroku's smallest Redis allows twenty: a web process and two workers, although four are allowed. Connections
     are counted afterwards."""
     with valkey(tmp_path, extra=("--maxclients", "20")) as small:
         environ = {"DOCUMENTS": SLOW, "REDIS_URL": small.url, "WAITING_PRICE": "1000"}
-        with laptop(tmp_path / "system", boot_seconds=0.2, environ=environ, workers=4) as system:
+        with laptop(tmp_path / "system", boot_seconds=0.2, environ=environ, workers=4, start=forks) as system:
             export_id = client.ask(system, "slow", pages=100, seconds=0.1, chunk_pages=5)
             assert client.wait_for_end(system, export_id)["state"] == "ready"
             assert system.dynos.max_at_once == 2
@@ -104,7 +104,7 @@ def test_twenty_redis_connections_are_enough(tmp_path: Path) -> None:
             assert connection.info("stats")["rejected_connections"] == 0
 
 
-def test_redis_behind_a_self_signed_certificate(tmp_path: Path) -> None:
+def test_redis_behind_a_self_signed_certificate(tmp_path: Path, forks: process.Start) -> None:
     """As Heroku's is."""
     with valkey(tmp_path) as plain, tls_in_front_of(plain.port, tmp_path) as port:
         secure = f"rediss://127.0.0.1:{port}/0"
@@ -112,6 +112,7 @@ def test_redis_behind_a_self_signed_certificate(tmp_path: Path) -> None:
             tmp_path / "system",
             boot_seconds=0.2,
             environ={"DOCUMENTS": SLOW, "REDIS_URL": secure},
+            start=forks,
         ) as system:
             export_id = client.ask(system, "slow", pages=4, seconds=0.01, chunk_pages=2)
             assert client.wait_for_end(system, export_id)["state"] == "ready"

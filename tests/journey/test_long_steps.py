@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from local import process
 from local.laptop import Laptop
 
 from ..contract.tasks.test_assemble import noise
@@ -45,9 +46,9 @@ def parts_that_were_there(logs: str, export_id: str) -> int:
     return max(map(int, re.findall(rf"export {export_id}: .* (\d+) parts were there", logs)))
 
 
-def test_workers_or_the_leader_are_killed_while_they_join(tmp_path: Path) -> None:
+def test_workers_or_the_leader_are_killed_while_they_join(tmp_path: Path, forks: process.Start) -> None:
     """No part is stored again that was there."""
-    with system(tmp_path, DOCUMENTS="tests.journey.slow_join", **LIMITS) as running:
+    with system(tmp_path, forks, DOCUMENTS="tests.journey.slow_join", **LIMITS) as running:
         for who, kill in KILLS.items():
             export_id = ask_for_photos(running)
             kill(running)
@@ -57,9 +58,9 @@ def test_workers_or_the_leader_are_killed_while_they_join(tmp_path: Path) -> Non
             client.wait_for_no_workers(running)
 
 
-def test_workers_are_killed_while_they_copy_what_they_drew(tmp_path: Path) -> None:
+def test_workers_are_killed_while_they_copy_what_they_drew(tmp_path: Path, forks: process.Start) -> None:
     """What is copied is not copied again, what is drawn is not drawn again, and the file is right."""
-    with system(tmp_path, DOCUMENTS="tests.journey.slow_copy") as running:
+    with system(tmp_path, forks, DOCUMENTS="tests.journey.slow_copy") as running:
         export_id = ask_for_photos(running)
         KILLS["workers"](running)
         logs = logs_of_the_right_file(running, export_id, tmp_path)

@@ -34,21 +34,23 @@ LOOK_SECONDS = (4.0, pytest.param(600.0, marks=pytest.mark.by_hand))  # for whic
 
 
 @contextmanager
-def system(folder: Path) -> Iterator[tuple[Laptop, Running, TcpProxy]]:
+def system(folder: Path, start: process.Start) -> Iterator[tuple[Laptop, Running, TcpProxy]]:
     """With a proxy before the mail server; while it is away, nobody reaches the server."""
     proxy = TcpProxy(Gate(), "smtp", mail_texts)
     with mail_server(folder / "server", Moody, auth_require_tls=False) as server, served(proxy):
         address, port = server.url.rsplit(":", 1)
         proxy.upstream = int(port)
         environ = {**ENVIRON, "SMTP_URL": f"{address}:{proxy.port}"}
-        with laptop(folder / "up", boot_seconds=0.1, stop_seconds=5, environ=environ) as running:
+        with laptop(folder / "up", boot_seconds=0.1, stop_seconds=5, environ=environ, start=start) as running:
             yield running, server, proxy
 
 
 @pytest.fixture(scope="module")
-def moody(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Laptop, Running, TcpProxy]]:
+def moody(
+    tmp_path_factory: pytest.TempPathFactory, forks: process.Start
+) -> Iterator[tuple[Laptop, Running, TcpProxy]]:
     """One system for the tests that leave its mail server well."""
-    with system(tmp_path_factory.mktemp("moody")) as parts:
+    with system(tmp_path_factory.mktemp("moody"), forks) as parts:
         yield parts
 
 
@@ -95,9 +97,11 @@ def test_a_mail_that_is_not_taken_keeps_no_dyno_up(
 @pytest.mark.parametrize(
     ("slow", "most"), [("slow", 1), ("slow_text", 2)], ids=["before the text", "after the text"]
 )
-def test_all_processes_are_killed_while_a_mail_is_sent(tmp_path: Path, slow: str, most: int) -> None:
+def test_all_processes_are_killed_while_a_mail_is_sent(
+    tmp_path: Path, forks: process.Start, slow: str, most: int
+) -> None:
     """After the text it is not known whether the mail arrived: a copy with the same Message-ID may come."""
-    with system(tmp_path) as (running, server, _):
+    with system(tmp_path, forks) as (running, server, _):
         vars(server.mailbox)[slow] = 60.0
         export_id = client.ask(running, "slow", pages=4, seconds=0, chunk_pages=2)
         begun = (lambda: bool(server.mailbox.recipients)) if slow == "slow" else (lambda: bool(mails(server)))
@@ -108,7 +112,7 @@ def test_all_processes_are_killed_while_a_mail_is_sent(tmp_path: Path, slow: str
                 running.dynos.kill(dyno.name, SIGKILL)
         killed = time.monotonic()
         vars(server.mailbox)[slow] = 0.0
-        keeper = process.start(
+        keeper = forks(
             (sys.executable, "-m", "pipeline", "keeper"), cwd=ROOT, env=running.env,
             output=running.folder / "logs" / "keeper.log",
         )  # fmt: skip

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 from signal import SIGKILL
 
+from local import process
 from local.dyno import DynoSpec
 from local.laptop import Laptop, laptop
 from pipeline.adapters.redis import Coordination
@@ -25,8 +26,8 @@ ENVIRON = {
 }
 
 
-def test_one_off_workers_come_for_work_and_exit(tmp_path: Path) -> None:
-    with laptop(tmp_path, boot_seconds=0.1, stop_seconds=5, environ=ENVIRON) as running:
+def test_one_off_workers_come_for_work_and_exit(tmp_path: Path, forks: process.Start) -> None:
+    with laptop(tmp_path, boot_seconds=0.1, stop_seconds=5, environ=ENVIRON, start=forks) as running:
         export_id = client.ask(running, "slow", pages=60, seconds=0.1, chunk_pages=10)
         client.wait_until("one is at work", lambda: client.look(running, export_id)["progress"]["pages_done"] > 3)
         running.dynos.kill(next(dyno.name for dyno in running.dynos.dynos() if dyno.running), SIGKILL)
@@ -47,10 +48,10 @@ def run(running: Laptop, name: str) -> None:
     running.dynos.run("run", DynoSpec(f"{COMMAND} {name}", "basic", one_off=True))
 
 
-def test_a_message_to_a_leaving_worker_is_not_lost(tmp_path: Path) -> None:
+def test_a_message_to_a_leaving_worker_is_not_lost(tmp_path: Path, forks: process.Start) -> None:
     """Redis may have given it already to a worker whose process ends within a second."""
     environ = {**ENVIRON, "HEROKU_API_KEY": "", "LEASE_SECONDS": "60"}  # it is not sent again meanwhile
-    with laptop(tmp_path, boot_seconds=0, stop_seconds=5, environ=environ) as running:
+    with laptop(tmp_path, boot_seconds=0, stop_seconds=5, environ=environ, start=forks) as running:
         shared = Coordination.open(running.settings)
         for number, later in enumerate((0.0, 0.1, 0.25)):
             name = f"leaver-{number}"
@@ -74,9 +75,10 @@ def test_a_message_to_a_leaving_worker_is_not_lost(tmp_path: Path) -> None:
             client.wait_for_no_workers(running)
 
 
-def test_an_unknown_worker_exits_when_there_is_no_work(tmp_path: Path) -> None:
+def test_an_unknown_worker_exits_when_there_is_no_work(tmp_path: Path, forks: process.Start) -> None:
     """Its leader died and Redis was wiped: it must not cost money until its time limit."""
-    with laptop(tmp_path, boot_seconds=0, stop_seconds=5, environ={**ENVIRON, "HEROKU_API_KEY": ""}) as running:
+    environ = {**ENVIRON, "HEROKU_API_KEY": ""}
+    with laptop(tmp_path, boot_seconds=0, stop_seconds=5, environ=environ, start=forks) as running:
         shared = Coordination.open(running.settings)
         run(running, "forgotten")
         client.wait_until("it is up", lambda: [worker.id for worker in shared.workers.up()] == ["forgotten"])

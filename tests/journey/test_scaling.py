@@ -11,6 +11,7 @@ from random import Random
 
 import pytest
 
+from local import process
 from pipeline.exports.repository import ExportRepository
 from pipeline.scaler.learned import Learned
 from pipeline.scaler.usage import UsageLog
@@ -29,8 +30,8 @@ def test_every_fault_occurs_in_the_short_soaks() -> None:
 
 
 @pytest.mark.parametrize("mode", SEEDS)
-def test_every_export_ends_right_and_is_charged(mode: str, tmp_path: Path) -> None:
-    with scaling.soaking(tmp_path, mode) as soak:
+def test_every_export_ends_right_and_is_charged(mode: str, tmp_path: Path, forks: process.Start) -> None:
+    with scaling.soaking(tmp_path, mode, start=forks) as soak:
         events = scaling.random_events(SEEDS[mode], SECONDS, FAULT_EACH)
         scaling.apply_all(soak, events, Random(SEEDS[mode]))
         assert scaling.wrong(soak, tmp_path) == []

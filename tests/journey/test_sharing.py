@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import redis
 
+from local import process
 from local.laptop import Laptop, laptop
 from local.services import valkey
 
@@ -25,16 +26,17 @@ SLOW = {
 
 
 @pytest.fixture(scope="module")
-def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laptop]:
-    with laptop(tmp_path_factory.mktemp("system"), boot_seconds=0.1, environ=SLOW) as running:
+def system(tmp_path_factory: pytest.TempPathFactory, forks: process.Start) -> Iterator[Laptop]:
+    with laptop(tmp_path_factory.mktemp("system"), boot_seconds=0.1, environ=SLOW, start=forks) as running:
         yield running
 
 
 @pytest.fixture(scope="module")
-def hurried(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laptop]:
+def hurried(tmp_path_factory: pytest.TempPathFactory, forks: process.Start) -> Iterator[Laptop]:
     """A system whose processes are killed after 3 s without progress."""
     limits = {"SOFT_TIME_LIMIT": "2", "TIME_LIMIT": "3", "VISIBILITY_TIMEOUT": "60"}
-    with laptop(tmp_path_factory.mktemp("hurried"), boot_seconds=0.1, environ=SLOW | limits) as running:
+    folder = tmp_path_factory.mktemp("hurried")
+    with laptop(folder, boot_seconds=0.1, environ=SLOW | limits, start=forks) as running:
         yield running
 
 
@@ -60,7 +62,7 @@ def test_a_small_export_does_not_wait_for_a_huge_one(system: Laptop) -> None:
     ],
 )
 def test_many_large_exports_fit_a_small_redis(
-    tmp_path: Path, megabytes: int, exports: int, chunks: int, made: int
+    tmp_path: Path, forks: process.Start, megabytes: int, exports: int, chunks: int, made: int
 ) -> None:
     """Most is in Redis while all wait, so of the small case only the first few are made.
 
@@ -69,7 +71,8 @@ def test_many_large_exports_fit_a_small_redis(
     extra = ("--maxmemory", str(megabytes * 1_000_000), "--maxmemory-policy", "noeviction")
     timings = SLOW if chunks == 80 else {"DOCUMENTS": SLOW["DOCUMENTS"], "KEEPER_SECONDS": "5"}
     with valkey(tmp_path, extra=extra) as small:
-        with laptop(tmp_path / "system", boot_seconds=0.1, environ=timings | {"REDIS_URL": small.url}) as system:
+        environ = timings | {"REDIS_URL": small.url}
+        with laptop(tmp_path / "system", boot_seconds=0.1, environ=environ, start=forks) as system:
             order: dict[str, Any] = {"notify": None, "pages": chunks, "seconds": 0.0, "chunk_pages": 1}
             asked = [client.ask(system, "slow", **order, title=f"Number {n}") for n in range(exports)]
             client.wait_until("the first is drawn", lambda: pages_done(system, asked[0]) > chunks / 2)

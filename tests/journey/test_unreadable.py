@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from local import process
 from local.laptop import Laptop, laptop
 
 from ..chaos.gate import PASS, Effect, Gate, Request, When
@@ -21,7 +22,7 @@ EXPORTS = 20
 
 
 @contextmanager
-def system(folder: Path) -> Iterator[tuple[Laptop, Gate]]:
+def system(folder: Path, start: process.Start) -> Iterator[tuple[Laptop, Gate]]:
     """With a proxy before the bucket."""
     gate = Gate()
     proxy = HttpProxy(gate, "s3")
@@ -30,7 +31,7 @@ def system(folder: Path) -> Iterator[tuple[Laptop, Gate]]:
         proxy.upstream = addresses["S3_ENDPOINT_URL"].removeprefix("http://")
         return {**addresses, "S3_ENDPOINT_URL": f"http://127.0.0.1:{proxy.server_port}"}
 
-    with served(proxy), laptop(folder, boot_seconds=0.1, environ=ENVIRON, route=routed) as running:
+    with served(proxy), laptop(folder, boot_seconds=0.1, environ=ENVIRON, route=routed, start=start) as running:
         yield running, gate
 
 
@@ -56,8 +57,8 @@ def seconds_of_all_but_one(running: Laptop, gate: Gate, status: int) -> float:
 
 @pytest.mark.by_hand
 @pytest.mark.parametrize("status", [403, 500])
-def test_nineteen_of_twenty_exports_end_as_without_it(tmp_path: Path, status: int) -> None:
-    with system(tmp_path) as (running, gate):
+def test_nineteen_of_twenty_exports_end_as_without_it(tmp_path: Path, forks: process.Start, status: int) -> None:
+    with system(tmp_path, forks) as (running, gate):
         without, beside = (seconds_of_all_but_one(running, gate, each) for each in (0, status))
     print(f"{status}: {beside:.1f} s, {without:.1f} s without it")
     assert beside < 2 * without

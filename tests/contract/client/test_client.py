@@ -22,6 +22,7 @@ import pypdf
 import pytest
 from manypages import Cancelled, Client, ExportFailed, InvalidRow, NotFound, Refused, TimedOut, Unavailable
 
+from local import process
 from local.laptop import Laptop, laptop
 from local.services import free_port
 
@@ -36,8 +37,9 @@ DAY = datetime.date(2026, 7, 1)
 
 
 @pytest.fixture(scope="module")
-def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laptop]:
-    with laptop(tmp_path_factory.mktemp("system"), boot_seconds=0.2, environ={"KEEPER_SECONDS": "0.5"}) as running:
+def system(tmp_path_factory: pytest.TempPathFactory, forks: process.Start) -> Iterator[Laptop]:
+    folder = tmp_path_factory.mktemp("system")
+    with laptop(folder, boot_seconds=0.2, environ={"KEEPER_SECONDS": "0.5"}, start=forks) as running:
         yield running
 
 

@@ -45,8 +45,8 @@ for number in range(6):
 
 
 @pytest.fixture(scope="module")
-def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laptop]:
-    with laptop(tmp_path_factory.mktemp("system"), workers=1, boot_seconds=0.2) as running:
+def system(tmp_path_factory: pytest.TempPathFactory, forks: process.Start) -> Iterator[Laptop]:
+    with laptop(tmp_path_factory.mktemp("system"), workers=1, boot_seconds=0.2, start=forks) as running:
         yield running
 
 

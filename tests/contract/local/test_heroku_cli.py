@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from local.dynos import Dynos
 
-from ...heroku_cli import environment, heroku, require_cli
+from ...heroku_cli import environment, heroku, require_cli, started
 from .stage import Stage, until
 
 Cli = Callable[..., str]
@@ -26,16 +26,17 @@ def dynos(stage: Stage) -> Dynos:
 
 
 @pytest.fixture
-def cli(dynos: Dynos, tmp_path: Path) -> Cli:
+def cli(dynos: Dynos, tmp_path: Path) -> Iterator[Cli]:
     """Runs a command that must succeed. Returns what it printed."""
+    with started(dynos, tmp_path) as command:
 
-    def run(*words: str) -> str:
-        done = heroku(dynos, tmp_path, *words)
-        assert done.returncode == 0, done.stderr
-        warnings = re.compile(r"^ \u203a.*\n", re.MULTILINE)  # the CLI's own words, about its terms of service
-        return done.stdout + warnings.sub("", done.stderr)
+        def run(*words: str) -> str:
+            done = command(*words)
+            assert done["status"] == 0, done["stderr"]
+            warnings = re.compile(r"^ \u203a.*\n", re.MULTILINE)  # the CLI's own words, about its terms of service
+            return str(done["stdout"]) + warnings.sub("", done["stderr"])
 
-    return run
+        yield run
 
 
 def ids(dynos: Dynos) -> set[str]:

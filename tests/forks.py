@@ -1,6 +1,6 @@
 """Starts web and worker processes as forks of one process that has imported what they need.
 
-    python -m tests.chaos.forks SOCKET
+    python -m tests.forks SOCKET [MODULE...]
 
 A start from nothing takes 0.7 s of processor time for imports alone. A fork runs the same command on the same
 code, in a session, a cgroup and an environment of its own, and dies with this process. What it cannot show is what
@@ -38,8 +38,7 @@ from local.launch import PR_SET_PDEATHSIG
 
 MODULES = (
     "pipeline.cli.run", "pipeline.tasks.worker", "pipeline.web", "pipeline.web.connections",
-    "pipeline.scaler.heroku", "pipeline.documents.photos", "pipeline.documents.table", "tests.journey.slow",
-    "tests.chaos.ranges",
+    "pipeline.scaler.heroku", "pipeline.documents.photos", "pipeline.documents.table",
     # what these import when they are used
     "babel.dates", "babel.numbers", "boto3.s3.inject", "celery.app.control", "celery.concurrency.prefork",
     "celery.fixups.django", "celery.worker.autoscale", "celery.worker.components", "celery.worker.strategy",
@@ -48,7 +47,7 @@ MODULES = (
 )  # fmt: skip
 START_SECONDS = 120.0
 PR_SET_NAME = 15  # <linux/prctl.h>
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 
 
 @dataclass
@@ -76,16 +75,18 @@ class Fork:
 
 
 @contextmanager
-def forking(folder: Path) -> Iterator[process.Start]:
-    """Run the process that forks. Yields what starts a program as a fork of it."""
+def forking(folder: Path, *modules: str) -> Iterator[process.Start]:
+    """Run the process that forks, with these modules imported too. Yields what starts a program as a fork of it."""
     address = folder / "forks.sock"
-    command = (sys.executable, "-m", "tests.chaos.forks", str(address))
+    command = (sys.executable, "-m", "tests.forks", str(address), *modules)
     tree = process.start(command, cwd=ROOT, env=os.environ, output=folder / "forks.log")
 
     def start(
         command: Sequence[str], *, cwd: Path, env: Mapping[str, str], output: Path, cgroup: Cgroup | None = None
     ) -> process.ProcessTree:
-        wanted = {"command": command[-1], "cwd": str(cwd), "env": dict(env), "output": str(output)}
+        shell = command[0] == "bash"
+        words = shlex.split(command[-1].removeprefix("exec ")) if shell else ["python", *command[1:]]
+        wanted = {"words": words, "cwd": str(cwd), "env": dict(env), "output": str(output)}
         wanted["cgroup"] = str(cgroup.procs) if cgroup else ""
         with socket.socket(socket.AF_UNIX) as connection:
             connection.connect(str(address))
@@ -109,9 +110,9 @@ def _read(connection: socket.socket) -> bytes:
         return file.read()
 
 
-def main(address: str) -> None:
+def main(address: str, *modules: str) -> None:
     """Fork for each request; only a fork returns from `_wanted`, with what it shall become."""
-    for name in MODULES:
+    for name in (*MODULES, *modules):
         import_module(name)
     _share_models()
     gc.collect()
@@ -150,7 +151,7 @@ def _settle(wanted: Mapping[str, Any], parent: int) -> None:
     os.setsid()
     libc = ctypes.CDLL(None)
     libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    libc.prctl(PR_SET_NAME, wanted["env"]["DYNO"].encode())  # what ps shows
+    libc.prctl(PR_SET_NAME, wanted["env"].get("DYNO", "fork").encode())  # what ps shows
     if os.getppid() != parent:
         os._exit(1)
     if wanted["cgroup"]:
@@ -166,7 +167,7 @@ def _settle(wanted: Mapping[str, Any], parent: int) -> None:
 
 
 def _run(wanted: Mapping[str, Any]) -> None:
-    words = shlex.split(wanted["command"].removeprefix("exec "))
+    words = wanted["words"]
     if words[:2] == ["python", "-m"]:
         sys.argv = words[2:]
         runpy.run_module(words[2], run_name="__main__", alter_sys=True)
@@ -178,4 +179,4 @@ def _run(wanted: Mapping[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

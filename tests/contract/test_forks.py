@@ -11,7 +11,7 @@ import psutil
 
 from local.process import ProcessTree
 
-from .forks import ROOT, forking
+from ..forks import ROOT, forking
 
 SERVER = "exec python -m http.server 0 --bind 127.0.0.1"
 
