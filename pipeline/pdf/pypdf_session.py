@@ -91,6 +91,9 @@ log_of_pypdf = logging.getLogger("pypdf")
 def _repairs_noted() -> Iterator[list[str]]:
     if not any(isinstance(handler, _RepairLog) for handler in log_of_pypdf.handlers):
         log_of_pypdf.addHandler(_RepairLog())
+    if not log_of_pypdf.isEnabledFor(logging.WARNING):  # silenced by the program that we are part of
+        log_of_pypdf.setLevel(logging.WARNING)
+        log_of_pypdf.propagate = False
     noted: list[str] = []
     token = _repairs.set(noted)
     try:

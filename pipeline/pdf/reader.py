@@ -10,10 +10,11 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from io import BytesIO
 from typing import IO, Any, BinaryIO
 
 from pypdf import PdfReader
-from pypdf.errors import LimitReachedError
+from pypdf.errors import LimitReachedError, PdfReadError
 from pypdf.generic import (
     ArrayObject,
     Destination,
@@ -31,6 +32,8 @@ Box = tuple[float, float, float, float]
 """Left, bottom, right and top, in points."""
 
 MAX_REFERENCES = 1_000_000
+_MAX_STEPS = 16  # from reference to reference
+_NO_TABLE = b"\nstartxref\n0\n%%EOF\n"  # pypdf then searches for objects
 _BLOCK = 1 << 20
 _MAX_HEADER = 32
 _HEADER = re.compile(rb"(?:\s|%[^\r\n]*[\r\n])*(\d+)\s+(\d+)\s+obj")
@@ -66,9 +69,21 @@ def open_pdf(file: BinaryIO) -> Iterator[ForeignPdf]:
         raise UnreadableSource("This is not a PDF file." if head else "The file is empty.")
     with reading() as repairs:
         with translated_errors():
-            reader = _Reader(file)
+            reader = _reader(file)
         with reader:
             yield ForeignPdf(reader, repairs)
+
+
+def _reader(file: BinaryIO) -> _Reader:
+    """Open a file. Where its table of objects cannot be read, or is lost, the file is searched for objects."""
+    try:
+        return _Reader(file)
+    except LimitReachedError:
+        raise
+    except PdfReadError as error:
+        log_of_pypdf.warning("the table of objects cannot be read: %s", error)
+        file.seek(0)
+        return _Reader(BytesIO(file.read() + _NO_TABLE))
 
 
 class _Reader(PdfReader):
@@ -79,6 +94,7 @@ class _Reader(PdfReader):
 
     def __init__(self, file: BinaryIO) -> None:
         self._seen: dict[tuple[int, int], int] | None = None
+        self._steps = 0
         super().__init__(file, xref_stream_maximum_entries=MAX_REFERENCES)
 
     def _handle_encryption(self, password: str | bytes | None) -> None:  # noqa: ARG002  # pypdf's name
@@ -101,7 +117,20 @@ class _Reader(PdfReader):
             if object_key(wanted) not in self._seen:
                 return NullObject()
             self.xref.setdefault(wanted.generation, {})[wanted.idnum] = self._seen[object_key(wanted)]
-        return super().get_object(wanted)
+        found = super().get_object(wanted)
+        return self._followed(found) if isinstance(found, IndirectObject) else found
+
+    def _followed(self, reference: IndirectObject) -> PdfObject | None:
+        """Return what an object that is only a reference leads to; null when that is nothing or itself."""
+        self._steps += 1
+        try:
+            return self.get_object(reference) if self._steps < _MAX_STEPS else NullObject()
+        finally:
+            self._steps -= 1
+
+    def cache_indirect_object(self, generation: int, idnum: int, obj: PdfObject | None) -> PdfObject | None:
+        """Keep an object; pypdf cannot keep one that is only a reference."""
+        return obj if isinstance(obj, IndirectObject) else super().cache_indirect_object(generation, idnum, obj)
 
     def _is_in_place(self, wanted: IndirectObject) -> bool:
         at = self.xref.get(wanted.generation, {}).get(wanted.idnum)
@@ -142,11 +171,18 @@ class ForeignPdf:
         if not self.pages:
             raise UnreadableSource("The PDF has no pages.")
         self._reader = reader
+        self._check_count()
         self._named: dict[str, Destination] | None = None
         self.places: dict[tuple[int, int], int] = {}
         for place, page in reversed(list(enumerate(self.pages))):
             if page.indirect_reference is not None:
                 self.places[object_key(page.indirect_reference)] = place
+
+    def _check_count(self) -> None:
+        tree = self.resolve(self.catalog.get("/Pages"))
+        told = self.resolve(tree.get("/Count")) if isinstance(tree, DictionaryObject) else None
+        if isinstance(told, int) and told > len(self.pages):
+            log_of_pypdf.warning("of %d pages only %d are there", told, len(self.pages))
 
     @property
     def catalog(self) -> DictionaryObject:

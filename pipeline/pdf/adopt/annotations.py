@@ -24,7 +24,7 @@ from .looks import Look, appearance, inherited, placement
 from .values import ObjectCopy, rectangle, scalar
 
 _SAFE_LINK = re.compile(rb"(?:https?|mailto|tel):", re.IGNORECASE)
-_LINK_ENTRIES = ("/Border", "/BS", "/C", "/Contents", "/F", "/H", "/OC", "/QuadPoints")
+_LINK_ENTRIES = ("/AP", "/AS", "/Border", "/BS", "/C", "/Contents", "/F", "/H", "/OC", "/QuadPoints")
 _KEPT = {"/Text", "/FreeText", "/Line", "/Square", "/Circle", "/Polygon", "/PolyLine", "/Highlight", "/Underline",
          "/Squiggly", "/StrikeOut", "/Stamp", "/Caret", "/Ink", "/Popup", "/Redact", "/Watermark",
          "/PrinterMark"}  # fmt: skip

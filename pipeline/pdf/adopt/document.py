@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pypdf.generic import DictionaryObject
+from pypdf.generic import ArrayObject, BooleanObject, DictionaryObject
 
 from ..reader import ForeignPdf
 from ..tally import Tally
@@ -10,7 +10,7 @@ from . import remarks
 
 
 def note_losses(pdf: ForeignPdf, tally: Tally) -> None:
-    """Note what a file has of scripts, attached files and tags."""
+    """Note what a file has of scripts, attached files, tags, and of what its pages are called and printed for."""
     catalog = pdf.catalog
     names, opening, form = (_entry(pdf, key) for key in ("/Names", "/OpenAction", "/AcroForm"))
     opens = pdf.resolve(opening.get("/S"))
@@ -20,6 +20,25 @@ def note_losses(pdf: ForeignPdf, tally: Tally) -> None:
         tally.warn(remarks.ATTACHED)
     if "/StructTreeRoot" in catalog:
         tally.warn(remarks.TAGS)
+    if "/XFA" in form and pdf.resolve(catalog.get("/NeedsRendering")) == BooleanObject(True):
+        tally.warn(remarks.XFA)
+    if pdf.resolve(catalog.get("/OutputIntents")):
+        tally.warn(remarks.INTENT)
+    if _has_labels(pdf):
+        tally.warn(remarks.LABELS)
+
+
+def _has_labels(pdf: ForeignPdf) -> bool:
+    """Return whether pages are not just numbered from 1: many programs write labels that say only that."""
+    labels = _entry(pdf, "/PageLabels")
+    numbers = pdf.resolve(labels.get("/Nums"))
+    if not isinstance(numbers, ArrayObject) or len(numbers) != 2:
+        return bool(labels)
+    style = pdf.resolve(numbers[1])
+    plain = {"/S": "/D", "/St": 1}
+    return not isinstance(style, DictionaryObject) or any(
+        pdf.resolve(value) != plain.get(key) for key, value in style.items() if key != "/Type"
+    )
 
 
 def _entry(pdf: ForeignPdf, key: str) -> DictionaryObject:

@@ -8,11 +8,9 @@ from pypdf.generic import ArrayObject, DictionaryObject, IndirectObject
 
 from ..reader import ForeignPdf, object_key
 
-Keys = frozenset[tuple[int, int]]
 
-
-def hidden_layers(pdf: ForeignPdf) -> Keys:
-    """Return the optional content groups that are off."""
+def layers(pdf: ForeignPdf) -> dict[tuple[int, int], bool]:
+    """Return the optional content groups of a file, and which are seen."""
     properties = _dictionary(pdf, pdf.catalog.get("/OCProperties"))
     default = _dictionary(pdf, properties.get("/D"))
     every = _references(pdf, properties.get("/OCGs"))
@@ -21,12 +19,11 @@ def hidden_layers(pdf: ForeignPdf) -> Keys:
     off |= {object_key(group) for group in _references(pdf, default.get("/OFF"))}
     automatic = dict(_automatic(pdf, default))
     intents = _names(pdf, default.get("/Intent"))
-    return frozenset(
-        object_key(group)
+    return {
+        object_key(group): not automatic.get(object_key(group), object_key(group) in off)
+        or not _intended(_names(pdf, _dictionary(pdf, group).get("/Intent")), intents)
         for group in every
-        if (automatic.get(object_key(group), object_key(group) in off))
-        and _intended(_names(pdf, _dictionary(pdf, group).get("/Intent")), intents)
-    )
+    }
 
 
 def _automatic(pdf: ForeignPdf, default: DictionaryObject) -> Iterator[tuple[tuple[int, int], bool]]:

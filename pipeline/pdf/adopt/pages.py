@@ -50,13 +50,14 @@ class PageCopy:
         boxes += [(inner, box) for inner in _INNER_BOXES if (box := self._pdf.box(page.get(inner)))]
         entries = [entry(which, rectangle(box)) for which, box in boxes]
         turned = self._pdf.resolve(page.get("/Rotate"))
-        if isinstance(turned, int) and turned % 360 in (90, 180, 270):
+        turned = int(turned) if isinstance(turned, int | float) else 0
+        if turned % 360 in (90, 180, 270):
             entries.append(entry("/Rotate", b"%d" % (turned % 360)))
         if "/AA" in page:
             self._out.tally.warn(remarks.CLICK, where)
         annotations, looks = self._annotations.copy(page, where)
         if self._out.overlay or looks:
-            entries.append(self._with_more(page, turned if isinstance(turned, int) else 0, looks, where))
+            entries.append(self._with_more(page, turned, looks, where))
         else:
             entries.append(entry("/Resources", self._resources(page)))
             entries += self._objects.copy_entries(page, ("/Contents",))

@@ -26,7 +26,7 @@ from ..objects import Stream, name, reference
 from ..reader import Box, ForeignPdf, object_key
 from ..segment_body import SegmentBody
 from . import remarks
-from .layers import hidden_layers
+from .layers import layers
 
 MAX_OBJECTS = 200_000
 FONT_KEY = "/Pipeline.Font"  # names one of our own fonts, see canvas_fonts.py
@@ -55,7 +55,7 @@ class ObjectCopy:
         self._fonts = fonts
         self._copied: dict[tuple[int, int], int] = {}
         self._waiting: deque[tuple[int, PdfObject]] = deque()
-        self._hidden = hidden_layers(pdf)
+        self._layers = layers(pdf)
         self._values = 0
 
     def place(self, old: IndirectObject | tuple[int, int], obj: int) -> None:
@@ -112,7 +112,7 @@ class ObjectCopy:
             raise UnreadableSource(f"The PDF has more than {MAX_OBJECTS:,} objects.")
         if not isinstance(value, PdfObject) or isinstance(value, NullObject) or _is_left_out(value):
             return 0
-        if kind(value) == "/OCG":
+        if kind(value) == "/OCG" or (object_key(old) in self._layers and isinstance(value, DictionaryObject)):
             return self._layer(old, value, depth)
         if isinstance(value, StreamObject):
             if "/Resources" not in value:
@@ -125,7 +125,7 @@ class ObjectCopy:
     def _layer(self, old: IndirectObject, value: PdfObject, depth: int) -> int:
         """Copy an optional content group (8.11.2), whose state the catalog of the new file repeats."""
         self._out.tally.warn(remarks.LAYERS)
-        return self._out.add_layer(self.spell(value, depth + 1), object_key(old) not in self._hidden)
+        return self._out.add_layer(self.spell(value, depth + 1), self._layers.get(object_key(old), True))
 
     def count_values(self, values: int, depth: int) -> None:
         """Count what is written, so that a small file cannot make a huge one by repeating references."""

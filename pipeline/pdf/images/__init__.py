@@ -12,20 +12,21 @@ import warnings
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO
 
 import msgspec
-from PIL import Image, ImageFile, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from ...errors import UnreadableSource
 from ..objects import Stream
-from . import formats, png, tiff
-from .exif import read_orientation
+from . import formats, tiff
 from .icc import DEVICE_SPACES, UNUSABLE, profile_stream
-from .jpeg import SOI, Jpeg, read_jpeg
+from .jpeg import Jpeg, read_jpeg
 from .jpeg_end import MENDED, mended
 from .jpeg_scans import DAMAGED
-from .pieces import view
+from .jpeg_segments import SOI
+from .opened import Opened, check_frame, open_picture
+from .pixel_shape import NOT_SQUARE
 from .raster import decode, encode, image_entries
 from .scaling import Room, scaled_jpeg, scaled_raster
 
@@ -62,7 +63,8 @@ _UPRIGHT: dict[int, Matrix] = {
 class Picture(msgspec.Struct, frozen=True):
     """One picture, ready to be written as an image XObject.
 
-    `width` and `height` are pixels as stored; `orientation` is EXIF's, 1 to 8. `image.entries` lacks /Length,
+    `width` and `height` are pixels as stored, each `pixel_height` times as high as wide; `orientation` is EXIF's,
+    1 to 8. `image.entries` lacks /Length,
     /SMask (a reference to `mask`, the alpha) and, when `profile` is set, /ColorSpace ([/ICCBased and a reference
     to it]). `remarks` say what was guessed, repaired or left out.
     """
@@ -74,11 +76,13 @@ class Picture(msgspec.Struct, frozen=True):
     mask: Stream | None
     profile: Stream | None
     remarks: tuple[str, ...] = ()
+    pixel_height: float = 1.0
 
     @property
     def size(self) -> tuple[int, int]:
         """Width and height as displayed."""
-        return (self.height, self.width) if self.orientation >= 5 else (self.width, self.height)
+        high = max(1, round(self.height * self.pixel_height))
+        return (high, self.width) if self.orientation >= 5 else (self.width, high)
 
 
 def placement(orientation: int, x: float, y: float, w: float, h: float) -> Matrix:
@@ -92,7 +96,7 @@ class PictureFile:
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
-        self._opened: _Opened | None = None
+        self._opened: Opened | None = None
 
     def read(self, max_pixels: int, room: Room | None = None, frame: int | None = None) -> Picture:
         """Read a JPEG, PNG, WebP, GIF, TIFF, BMP, AVIF or HEIC; of several frames the one with this number, from 0.
@@ -103,13 +107,15 @@ class PictureFile:
         """
         self._file.seek(0)
         start = self._file.read(32)
-        if start.startswith(SOI) and (jpeg := read_jpeg(self._file)):
-            return _jpeg(self._file, jpeg, max_pixels, room)
+        if start.startswith(SOI):
+            check_frame(frame, 1)  # other pictures in an MPO are views or thumbnails of the first
+            if jpeg := read_jpeg(self._file):
+                return _jpeg(self._file, jpeg, max_pixels, room)
         with _refusals(self._file, max_pixels):
             formats.check_kind(start)
             opened, self._opened = self._opened, None
-            if opened is None or not frame or opened.source.tell() >= frame:
-                opened = _opened(self._file, start, frames=frame is not None)
+            if opened is None or not frame or opened.source.tell() >= opened.place(frame):
+                opened = open_picture(self._file, start, frames=frame is not None)
             picture = _decoded(opened, max_pixels, room, frame)
             self._opened = None if frame is None else opened
             return picture
@@ -124,12 +130,13 @@ def count_frames(file: BinaryIO) -> int:
     """Return how many pages or frames a picture has; 1 for what cannot be read, or has more than MAX_FRAMES."""
     file.seek(0)
     start = file.read(32)
-    if start.startswith(SOI):  # other pictures in an MPO are views or thumbnails of the first
+    if start.startswith(SOI):
         return 1
     try:
         with _refusals(file, 0):
             formats.check_kind(start)
-            count = getattr(_opened(file, start, frames=True).source, "n_frames", 1)
+            opened = open_picture(file, start, frames=True)
+            count = len(opened.pages) or getattr(opened.source, "n_frames", 1)
             return count if count <= MAX_FRAMES else 1
     except UnreadableSource:  # drawing it says why
         return 1
@@ -162,13 +169,13 @@ def _jpeg(file: BinaryIO, jpeg: Jpeg, max_pixels: int, room: Room | None) -> Pic
     if jpeg.damaged:
         remarks += (DAMAGED,)
     profile, remark = _profile(jpeg.profile, jpeg.components)
-    room = room.turned() if room and jpeg.orientation >= 5 else room
-    orientation = jpeg.orientation
+    turned, high = jpeg.orientation, jpeg.pixel_height
+    room = room.turned() if room and turned.value >= 5 else room
     if room and (smaller := scaled_jpeg(file, jpeg, room, max_pixels)):
         file, jpeg = smaller, read_jpeg(smaller) or jpeg
-    return Picture(
-        jpeg.width, jpeg.height, orientation, _passed(file, jpeg, profile), None, profile, remarks + remark
-    )
+    image = _passed(file, jpeg, profile)
+    remarks += (*remark, *turned.remarks, *_shape_remarks(high))
+    return Picture(jpeg.width, jpeg.height, turned.value, image, None, profile, remarks, high)
 
 
 def _passed(file: BinaryIO, jpeg: Jpeg, profile: Stream | None) -> Stream:
@@ -183,56 +190,37 @@ def _passed(file: BinaryIO, jpeg: Jpeg, profile: Stream | None) -> Stream:
     return Stream(entries, jpeg.length, lambda: jpeg.blocks(file))
 
 
-class _Opened(NamedTuple):
-    """A picture that Pillow opened; of a PNG, what is known of its chunks."""
-
-    source: ImageFile.ImageFile
-    chunks: png.Png | None
-
-
-def _decoded(opened: _Opened, max_pixels: int, room: Room | None, frame: int | None) -> Picture:
+def _decoded(opened: Opened, max_pixels: int, room: Room | None, frame: int | None) -> Picture:
     """Return the decoded picture. Pillow opens lazily, so the size is checked before a pixel is decoded."""
-    source, chunks = opened
-    if frame:
-        source.seek(frame)
+    source, chunks, _ = opened
+    opened.seek(frame or 0)
     if tiff.is_tiff(source) and tiff.is_misread(source):
         raise UnidentifiedImageError  # another picture would be drawn
     _check_size(*source.size, max_pixels // _DIVISORS.get(source.format or "", 1))
-    several = frame is None and (chunks.animated if chunks else getattr(source, "is_animated", False))
+    several = frame is None and opened.several
+    data = opened.profile
+    high = opened.pixel_height
     raster = decode(source)
-    orientation = chunks.orientation if chunks else _orientation(source)
+    turned = opened.orientation
     if room:
-        raster = scaled_raster(raster, room.turned() if orientation >= 5 else room)
-    data = chunks.profile if chunks else _icc(source)
+        raster = scaled_raster(raster, room.turned() if turned.value >= 5 else room)
     profile, remark = _profile(data, raster.components)
     image, mask = encode(raster, profile is not None)
-    remarks = (*(chunks.remarks if chunks else ()), *raster.remarks, *remark, *((ONLY_FIRST,) if several else ()))
-    return Picture(*raster.image.size, orientation, image, mask, profile, remarks)
+    remarks = (
+        *(chunks.remarks if chunks else ()), *raster.remarks, *remark, *turned.remarks,
+        *_shape_remarks(high), *((ONLY_FIRST,) if several else ()),
+    )  # fmt: skip
+    return Picture(*raster.image.size, turned.value, image, mask, profile, remarks, high)
 
 
-def _opened(file: BinaryIO, start: bytes, *, frames: bool) -> _Opened:
-    """Open a file that begins with `start`. Of an animated PNG, Pillow sees the animation only with `frames`."""
-    if start.startswith(tiff.MARKS):
-        tiff.know_more_greys()
-    chunks = png.read_png(file, frames) if start.startswith(png.SIGNATURE) else None
-    source = Image.open(view(file, chunks.pieces, png.END) if chunks else file, formats=formats.readable())
-    return _Opened(source, chunks)
-
-
-def _orientation(source: ImageFile.ImageFile) -> int:
-    """Return the orientation in EXIF data; Pillow has turned TIFFs already, and the decoder of HEIC resets it."""
-    return 1 if source.format == "TIFF" else read_orientation(source.info.get("exif") or b"")
-
-
-def _icc(source: ImageFile.ImageFile) -> bytes | None:
-    """Return the ICC profile; not that of L*a*b*, which is converted to sRGB."""
-    return None if source.mode == "LAB" else source.info.get("icc_profile") or None
+def _shape_remarks(pixel_height: float) -> tuple[str, ...]:
+    return () if pixel_height == 1 else (NOT_SQUARE,)
 
 
 def _profile(data: bytes | None, components: int) -> tuple[Stream | None, tuple[str, ...]]:
     """Return the colour profile as a stream, and a remark when it is left out."""
     try:
-        return (profile_stream(data, components) if data else None), ()
+        return (None if data is None else profile_stream(data, components)), ()
     except ValueError:
         return None, (UNUSABLE,)
 

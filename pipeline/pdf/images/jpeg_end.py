@@ -12,7 +12,8 @@ from typing import BinaryIO
 from msgspec.structs import replace
 from PIL import Image
 
-from .jpeg import EOI, Jpeg, truncated
+from .jpeg import Jpeg
+from .jpeg_segments import EOI, truncated
 from .pieces import view
 
 MENDED = "The end marker of a JPEG is missing and is added"

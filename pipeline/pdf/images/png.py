@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from typing import BinaryIO, NamedTuple
 
 from ...errors import UnreadableSource
-from .exif import read_orientation
+from .exif import Orientation, orientation
 from .icc import MAX_PROFILE
 from .pieces import Piece, joined
+from .pixel_shape import pixel_height
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 DAMAGED = "The image data of a PNG do not match their checksum, so parts of the picture may be wrong"
@@ -23,7 +24,7 @@ NO_END = "The end of a PNG is missing behind its picture and is added"
 END = b"\0\0\0\0IEND\xaeB`\x82"
 LEFT_OUT = "Transparency, a colour profile or an orientation in a PNG is damaged and is left out"
 
-UNUSUAL = "A PNG says that its colours are not those of sRGB (gAMA, cICP); they are drawn as if they were"
+UNUSUAL = "A PNG says that its colours are not those of sRGB (gAMA, cHRM, cICP); they are drawn as if they were"
 
 _BLOCK = 256 * 1024
 _MAX_CHUNKS = 100_000
@@ -31,10 +32,12 @@ _MAX_TEXT = 1024 * 1024  # bytes of EXIF data that are decompressed
 _PICTURE = (b"IDAT", b"fdAT")
 _FRAMES = (b"acTL", b"fcTL", b"fdAT")  # of an animated PNG
 _TEXTS = (b"tEXt", b"zTXt", b"iTXt")
+_XMP_TEXT = b"XML:com.adobe.xmp\0"
 _EXIF_TEXTS = (b"Raw profile type exif\0", b"Raw profile type APP1\0")  # by ImageMagick and ExifTool
 _COLOUR = (b"iCCP", b"eXIf", b"tRNS")
-_SAID = (b"cICP", b"sRGB", b"gAMA")
+_SAID = (b"cICP", b"sRGB", b"gAMA", b"cHRM")
 _SRGB_GAMMA, _GAMMA_STEPS = 45455, 2300  # 1/2.2 in 1/100,000 (11.3.2.2), and 5 %, which is hardly seen
+SRGB_POINTS, _POINT_STEPS = (31270, 32900, 64000, 33000, 30000, 60000, 15000, 6000), 1000  # of cHRM, as gAMA
 _SRGB_CODES = b"\x01\x0d\0\x01"  # of cICP: primaries, transfer, matrix, full range (11.3.2.6)
 
 
@@ -43,10 +46,18 @@ class Png:
     """What is known of a PNG before it is decoded. `pieces` hold what the decoder needs."""
 
     pieces: tuple[Piece, ...]
-    orientation: int
+    orientation: Orientation
+    pixel_height: float  # in widths
     profile: bytes | None
     animated: bool
     remarks: tuple[str, ...]
+
+
+_SAMPLES = {
+    0: 1,
+    2: 3,
+    3: 0,
+}  # of a transparent colour, by colour type; 0 where each entry of the palette has its own
 
 
 class _Chunk(NamedTuple):
@@ -61,12 +72,15 @@ class _Chunk(NamedTuple):
         return self.start, self.length + 12
 
     def needed(self, frames: bool) -> bool:
-        """Whether a decoder needs it: critical chunks (5.4), transparency, and those of an animation."""
+        """Whether a decoder needs it: critical chunks (5.4), and those of an animation."""
         if self.kind in _FRAMES:
             return frames
         if not self.whole:
             return self.kind == b"IDAT"
-        return self.kind[:1].isupper() or (self.kind == b"tRNS" and self.sound)
+        return self.kind[:1].isupper()
+
+
+_NO_USE = _Chunk(b"tRNS", 0, 0, whole=True, sound=True)
 
 
 def read_png(file: BinaryIO, frames: bool) -> Png:
@@ -75,19 +89,28 @@ def read_png(file: BinaryIO, frames: bool) -> Png:
     Raises UnreadableSource when there are too many. What is missing or makes no sense is left to the decoder.
     """
     chunks = list(_chunks(file))
+    if any(each.kind == b"CgBI" for each in chunks):
+        raise UnreadableSource(
+            "This kind of PNG is not supported: it was made for the programs of iPhones (CgBI).",
+            advice="Take the picture that it was made from.",
+        )
     remarks = []
     if any(each.kind in _PICTURE and not each.sound for each in chunks):
         remarks.append(DAMAGED)
     if not chunks or chunks[-1].kind != b"IEND" or not chunks[-1].whole:
         remarks.append(NO_END)
     profile, damaged = _profile(file, chunks)
-    if damaged or any(each.kind in _COLOUR and not each.sound for each in chunks):
+    clear = _transparency(file, chunks)
+    if damaged or clear is _NO_USE or any(each.kind in _COLOUR and not each.sound for each in chunks):
         remarks.append(LEFT_OUT)
     if profile is None and _is_unusual(file, chunks):
         remarks.append(UNUSUAL)
-    pieces = joined([(0, len(SIGNATURE)), *(each.piece for each in chunks if each.needed(frames))])
-    animated = any(each.kind == b"acTL" and _body(file, each, 4) > b"\0\0\0\1" for each in chunks)
-    return Png(tuple(pieces), _orientation(file, chunks), profile, animated, tuple(remarks))
+    needed = (each for each in chunks if each.needed(frames) or each is clear)
+    pieces = joined([(0, len(SIGNATURE)), *(each.piece for each in needed)])
+    animated = {b"acTL", b"fdAT"} <= {each.kind for each in chunks}
+    return Png(
+        tuple(pieces), _orientation(file, chunks), _pixel_height(file, chunks), profile, animated, tuple(remarks)
+    )
 
 
 def _chunks(file: BinaryIO) -> Iterator[_Chunk]:
@@ -127,13 +150,34 @@ def _profile(file: BinaryIO, chunks: list[_Chunk]) -> tuple[bytes | None, bool]:
     return None, False
 
 
+def _transparency(file: BinaryIO, chunks: list[_Chunk]) -> _Chunk | None:
+    """Return the chunk with the transparent colours; None without one, _NO_USE for one that readers ignore.
+
+    It must have its length and its place (11.3.1.1).
+    """
+    found = next((each for each in chunks if each.kind == b"tRNS" and each.whole and each.sound), None)
+    header = next((_body(file, each, 10) for each in chunks if each.kind == b"IHDR"), b"")
+    if found is None or len(header) < 10 or header[9] not in _SAMPLES:
+        return None
+    samples = _SAMPLES[header[9]]
+    before = {each.kind for each in chunks[: chunks.index(found)]}
+    in_place = not before & set(_PICTURE) and (samples or b"PLTE" in before)
+    fits = found.length == 2 * samples if samples else 0 < found.length <= 256
+    return found if in_place and fits else _NO_USE
+
+
 def _is_unusual(file: BinaryIO, chunks: list[_Chunk]) -> bool:
     """Return whether a PNG without a profile describes colours that differ from sRGB. cICP counts before others."""
-    said = {chunk.kind: _body(file, chunk, 4) for chunk in chunks if chunk.kind in _SAID and chunk.sound}
+    said = {chunk.kind: _body(file, chunk, 32) for chunk in chunks if chunk.kind in _SAID and chunk.sound}
     if b"cICP" in said:
-        return said[b"cICP"] != _SRGB_CODES
-    gamma = int.from_bytes(said.get(b"gAMA", b""))
-    return b"sRGB" not in said and gamma != 0 and abs(gamma - _SRGB_GAMMA) > _GAMMA_STEPS
+        return said[b"cICP"][:4] != _SRGB_CODES
+    if b"sRGB" in said:
+        return False
+    gamma = int.from_bytes(said.get(b"gAMA", b"")[:4])
+    points = struct.unpack(">8I", said[b"cHRM"]) if len(said.get(b"cHRM", b"")) == 32 else SRGB_POINTS
+    return (gamma != 0 and abs(gamma - _SRGB_GAMMA) > _GAMMA_STEPS) or any(
+        abs(point - usual) > _POINT_STEPS for point, usual in zip(points, SRGB_POINTS, strict=True)
+    )
 
 
 def _inflated(data: bytes, most: int) -> bytes | None:
@@ -146,28 +190,35 @@ def _inflated(data: bytes, most: int) -> bytes | None:
     return plain if inflate.eof else None
 
 
-def _orientation(file: BinaryIO, chunks: list[_Chunk]) -> int:
-    """Return the orientation of the eXIf chunk; without one, of EXIF data in a text."""
-    for chunk in chunks:
-        if chunk.kind == b"eXIf" and chunk.sound:
-            return read_orientation(_body(file, chunk, _MAX_TEXT))
-    for chunk in chunks:
-        if chunk.kind in _TEXTS and chunk.sound and (exif := _exif_text(chunk.kind, _body(file, chunk, _MAX_TEXT))):
-            return read_orientation(exif)
-    return 1
+def _pixel_height(file: BinaryIO, chunks: list[_Chunk]) -> float:
+    found = next((_body(file, each, 8) for each in chunks if each.kind == b"pHYs" and each.sound), b"")
+    return pixel_height(*struct.unpack(">II", found)) if len(found) == 8 else 1.0
+
+
+def _orientation(file: BinaryIO, chunks: list[_Chunk]) -> Orientation:
+    """Return the orientation of the eXIf chunk; without one, of EXIF data or XMP in a text."""
+    sound = [chunk for chunk in chunks if chunk.sound]
+    exif = [_body(file, chunk, _MAX_TEXT) for chunk in sound if chunk.kind == b"eXIf"]
+    texts = [(chunk.kind, _body(file, chunk, _MAX_TEXT)) for chunk in sound if chunk.kind in _TEXTS]
+    exif += [data for kind, body in texts if (data := _exif_text(kind, body))]
+    xmp = (_text(kind, body, _XMP_TEXT) or b"" for kind, body in texts if body.startswith(_XMP_TEXT))
+    return orientation(exif, xmp)
+
+
+def _text(kind: bytes, body: bytes, keyword: bytes) -> bytes | None:
+    """Return the text of a text chunk, decompressed; None when it is damaged or too long."""
+    if kind == b"zTXt":
+        return _inflated(body[len(keyword) + 1 :], _MAX_TEXT)
+    if kind == b"iTXt":  # compression flag and method, language, translated keyword
+        *_, text = body[len(keyword) + 2 :].split(b"\0", 2)
+        return _inflated(text, _MAX_TEXT) if body[len(keyword) :][:1] > b"\0" else text
+    return body[len(keyword) :]
 
 
 def _exif_text(kind: bytes, body: bytes) -> bytes | None:
     """Return the EXIF data in a text chunk: hexadecimal digits after the lines "exif" and their number."""
     keyword = next((word for word in _EXIF_TEXTS if body.startswith(word)), None)
-    if keyword is None:
-        return None
-    text: bytes | None = body[len(keyword) :]
-    if kind == b"zTXt":
-        text = _inflated(body[len(keyword) + 1 :], _MAX_TEXT)
-    elif kind == b"iTXt":  # compression flag and method, language, translated keyword
-        *_, text = body[len(keyword) + 2 :].split(b"\0", 2)
-        text = _inflated(text, _MAX_TEXT) if body[len(keyword)] else text
+    text = _text(kind, body, keyword) if keyword else None
     try:
         return bytes.fromhex(b"".join((text or b"").split()[2:]).decode("ascii"))
     except ValueError:  # no digits

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import cast
 
-from PIL import Image, ImageFile
+from PIL import Image, ImageChops, ImageFile
 
 from ..objects import Stream
 from . import greys, tiff
@@ -31,8 +31,8 @@ _PACKING = {
     "CMYK": ("CMYK", 4, 8),
 }
 
-# PNG packing to the scale that converts a transparent colour to the 8 bits of its pixels
-_KEY_SCALE = {"L;2": 85.0, "L;4": 17.0, "RGB;16B": 1 / 256}
+# PNG packing to the bits that count of a transparent colour, and the scale that makes them the 8 of its pixels
+_KEYS = {"L;2": (3, 85.0), "L;4": (15, 17.0), "RGB;16B": (0xFFFF, 1 / 256)}
 
 
 @dataclass(frozen=True)
@@ -65,11 +65,12 @@ def decode(source: ImageFile.ImageFile) -> Raster:
     if tiff.is_tiff(source):
         remarks += [tiff.DARK_PALETTE] if tiff.mend_palette(source) else []
         remarks += [tiff.SIGNED] if tiff.has_signed_bytes(source) else []
+        tiff.mend_order(source)
     key, covered, numbers = _key_mask(source), _covered(source), greys.Numbers.of(source)
     if key and source.tile and source.tile[0].args == "RGB;16B":
         remarks.append(ROUGH_KEY)
     source.load()
-    image = in_bands(source, "LA", lambda band: band.convert("LA")) if source.mode == "La" else source
+    image = _as_meant(source)
     alpha, remark = _alpha(image, covered, source.format)
     remarks += [remark] if remark else []
     remarks += [NO_COLOUR] if image.mode == "P" and _highest(image) >= len(_palette(image)) // 3 else []
@@ -92,6 +93,15 @@ def encode(raster: Raster, profile: bool) -> tuple[Stream, Stream | None]:
     return _deflated(image, packed, colours, bits, space + raster.key), mask
 
 
+def _as_meant(source: ImageFile.ImageFile) -> Image.Image:
+    """Undo an alpha that is multiplied in. Invert inks again that Pillow inverts without Adobe's marker."""
+    if source.mode == "La":
+        return in_bands(source, "LA", lambda band: band.convert("LA"))
+    if source.format == "JPEG" and source.mode == "CMYK" and "adobe" not in source.info:
+        return in_bands(source, "CMYK", ImageChops.invert)
+    return source
+
+
 def _covered(source: ImageFile.ImageFile) -> tuple[int, int, int, int] | None:
     """Return the part of the canvas that the first frame of a GIF covers; None for all of it.
 
@@ -112,8 +122,8 @@ def _key_mask(image: ImageFile.ImageFile) -> bytes:
     if key is None or image.mode in ("P", "I;16") or isinstance(key, bytes):
         return b""
     tile = image.tile[0].args if image.tile else ""
-    scale = 1 / 255 if image.mode == "1" else _KEY_SCALE.get(str(tile), 1.0)
-    samples = [int(sample * scale) & 0xFF for sample in (key if isinstance(key, tuple) else (key,))]
+    bits, scale = (0xFF, 1 / 255) if image.mode == "1" else _KEYS.get(str(tile), (0xFF, 1.0))
+    samples = [int((sample & bits) * scale) for sample in (key if isinstance(key, tuple) else (key,))]
     return b"/Mask[" + b" ".join(b"%d %d" % (sample, sample) for sample in samples) + b"]"
 
 

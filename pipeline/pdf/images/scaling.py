@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from io import BytesIO
 from typing import BinaryIO
 
-from PIL import Image
+from PIL import Image, ImageChops
 
-from .jpeg import EOI, Jpeg
+from .jpeg import Jpeg
+from .jpeg_segments import EOI
 from .pieces import view
 from .raster import Raster
 
@@ -70,7 +71,10 @@ def scaled_jpeg(file: BinaryIO, jpeg: Jpeg, room: Room, max_pixels: int) -> Bina
             image.draft(None, size)
             if image.width * image.height > max_pixels:
                 return None
-            _resized(image, size).save(out, "JPEG", quality=_QUALITY)
+            smaller = _resized(image, size)
+            if jpeg.components == 4 and not jpeg.adobe:  # Pillow takes all for inverted
+                smaller = ImageChops.invert(smaller)
+            smaller.save(out, "JPEG", quality=_QUALITY)
     except _DECODER_ERRORS as error:
         if isinstance(error, OSError) and error.errno is not None:  # a fault of the disk
             raise

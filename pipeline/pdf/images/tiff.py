@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, BinaryIO, TypeGuard
 
 from PIL import Image
 
+from .pixel_shape import pixel_height
+
 if TYPE_CHECKING:  # 20 ms, which an album of JPEGs does without
     from PIL.TiffImagePlugin import ImageFileDirectory_v2, TiffImageFile
 
@@ -16,6 +18,7 @@ SIGNED = "The samples of a TIFF are called signed bytes, and are read as unsigne
 
 MARKS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _WIDTH, _LENGTH, _BITS, _COMPRESSION, _PHOTOMETRIC, _COLOUR_MAP, _FORMAT = 256, 257, 258, 259, 262, 320, 339
+_ORIENTATION, _ACROSS, _DOWN, _INK_SET = 274, 282, 283, 332
 _PHOTOMETRICS = ("grey, 0 is white", "grey", "RGB", "palette", "mask", "CMYK", "YCbCr", "", "L*a*b*")
 _FORMATS = {2: "signed ", 3: "floating-point ", 5: "complex ", 6: "complex "}
 
@@ -30,6 +33,7 @@ def know_more_greys() -> None:
 
     layouts = TiffImagePlugin.OPEN_INFO
     layouts[TiffImagePlugin.MM, 0, (1,), 1, (16,), ()] = ("I;16B", "I;16B")
+    layouts[TiffImagePlugin.MM, 1, (1,), 1, (32,), ()] = ("I", "I;32B")
     for order, photometric in ((TiffImagePlugin.II, 0), (TiffImagePlugin.MM, 0), (TiffImagePlugin.MM, 1)):
         layouts[order, photometric, (1,), 1, (12,), ()] = ("I;16", "I;12")
 
@@ -50,18 +54,45 @@ def mend_palette(source: TiffImageFile) -> bool:
     return True
 
 
+def mend_order(source: TiffImageFile) -> None:
+    """Make Pillow take compressed numbers in this machine's byte order, as libtiff gives them.
+
+    It does so for unsigned numbers of 16 bits only, and reads the others with their bytes reversed.
+    """
+    native = {"I;16BS": "I;16NS", "I;32B": "I;32N", "I;32BS": "I;32NS", "F;32BF": "F;32NF"}
+    source.tile = [
+        tile._replace(args=(native[tile.args[0]], *tile.args[1:]))
+        if tile.codec_name == "libtiff" and isinstance(tile.args, tuple) and tile.args[0] in native
+        else tile
+        for tile in source.tile
+    ]
+
+
 def is_misread(source: TiffImageFile) -> bool:
     """Return whether Pillow would decode other pixels than the file has, without an error.
 
-    Of files without compression, it reads planes of 16 bits as 8 bits, and subsampled YCbCr as if it were whole.
+    It takes any four inks for CMYK. Of files without compression, it reads planes of 16 bits as 8 bits, and
+    subsampled YCbCr as if it were whole.
     """
     tags = source.tag_v2
     bits = tags.get(_BITS, (1,))
+    if source.mode == "CMYK" and tags.get(_INK_SET, 1) != 1:
+        return True
     if tags.get(_COMPRESSION, 1) != 1:
         return False
     planes = tags.get(284, 1) == 2 and len(bits) > 1
     subsampled = source.mode == "YCbCr" and tags.get(530, (2, 2)) != (1, 1)
     return bool(subsampled or (planes and bits[0] != 8))
+
+
+def pixel_height_of(source: TiffImageFile) -> float:
+    """Return the height of a pixel in widths, as the picture will stand when Pillow has turned it upright."""
+    tags = source.tag_v2
+    try:
+        across, down = float(tags.get(_ACROSS, 0)), float(tags.get(_DOWN, 0))
+    except (TypeError, ValueError, ZeroDivisionError):
+        return 1.0
+    return pixel_height(down, across) if tags.get(_ORIENTATION, 1) in (5, 6, 7, 8) else pixel_height(across, down)
 
 
 def has_signed_bytes(source: TiffImageFile) -> bool:
@@ -78,6 +109,8 @@ def description(file: BinaryIO) -> str | None:
     head = file.read(8)
     if not head.startswith(MARKS):
         return None
+    if head.startswith(b"MM\0+"):
+        return "BigTIFF with the highest byte first"
     try:
         tags = ImageFileDirectory_v2(head + (file.read(8) if b"+" in head[2:4] else b""))
         file.seek(tags.next)
@@ -93,7 +126,10 @@ def _words(tags: ImageFileDirectory_v2) -> str:
     from PIL.TiffImagePlugin import COMPRESSION_INFO
 
     photometric = int(tags.get(_PHOTOMETRIC, 0))
-    kind = _PHOTOMETRICS[photometric] if photometric < len(_PHOTOMETRICS) else ""
+    inks = photometric == 5 and tags.get(_INK_SET, 1) != 1
+    kind = (
+        "inks that are not CMYK" if inks else _PHOTOMETRICS[photometric] if photometric < len(_PHOTOMETRICS) else ""
+    )
     packed = int(tags.get(_COMPRESSION, 1))
     compression = COMPRESSION_INFO.get(packed, str(packed)).removeprefix("tiff_")
     bits = "+".join(str(each) for each in tags.get(_BITS, (1,))[:8])

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pikepdf import Array, Dictionary, Name
 
-from pipeline.pdf.adopt import adopt_pages
+from pipeline.pdf.adopt import adopt_pages, remarks
 from pipeline.pdf.adopt import values as adopted
 from pipeline.pdf.numbering import Lane
 from pipeline.pdf.page_tree import FANOUT
@@ -247,3 +247,30 @@ def test_there_is_a_limit_to_what_one_file_asks_for(monkeypatch: pytest.MonkeyPa
          3: b"<</Type/Page/Parent 2 0 R/Contents[%s]>>" % (b"4 0 R " * 90), 4: stream(b"")}
     )  # fmt: skip
     assert "repeats" in refused(again)
+
+
+def test_a_turn_may_be_written_as_a_real_number() -> None:
+    for turn in (b"90.0", b"-90.0", b"270.00"):
+        file = one_page(b"/Rotate " + turn, {})
+        assert [len(page) for page in pictures(adopt(file))] == [len(page) for page in pictures(file)]
+        with opened(adopt(file)) as pdf:
+            assert pdf.pages[0].Rotate == float(turn) % 360
+
+
+@pytest.mark.parametrize(
+    ("catalog", "words"),
+    [
+        (b"/PageLabels<</Nums[0<</S/r>>2<</S/D>>]>>", (remarks.LABELS,)),
+        (b"/PageLabels<</Nums[0<</S/D/St 7>>]>>", (remarks.LABELS,)),
+        (b"/PageLabels<</Kids[9 0 R]>>", (remarks.LABELS,)),
+        (b"/PageLabels<</Nums[0<</S/D>>]>>", ()),
+        (b"/OutputIntents[<</S/GTS_PDFA1/OutputConditionIdentifier(x)>>]", (remarks.INTENT,)),
+        (b"/OutputIntents[]", ()),
+        (b"/AcroForm<</XFA 9 0 R/Fields[]>>/NeedsRendering true", (remarks.SCRIPT, remarks.XFA)),
+        (b"/AcroForm<</XFA 9 0 R/Fields[]>>", (remarks.SCRIPT,)),
+    ],
+)
+def test_what_a_file_says_of_all_its_pages_is_named(catalog: bytes, words: tuple[str, ...]) -> None:
+    out = SegmentWriter(io.BytesIO(), Lane(0, 1), 0, header=True)
+    adopt_pages(out, io.BytesIO(one_page(b"", {9: b"<<>>"}, catalog)))
+    assert tuple(each.words for each in out.tally.remarks) == words

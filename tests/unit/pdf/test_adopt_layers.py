@@ -41,6 +41,8 @@ def layered(default: bytes, group: bytes = b"", member: bytes = b"6 0 R") -> byt
         layered(b"/OFF[6 0 R]", member=b"<</Type/OCMD/OCGs[6 0 R 7 0 R]/P/AllOff>>"),
         layered(b"/OFF[6 0 R]", member=b"<</Type/OCMD/OCGs 6 0 R/VE[/Not 6 0 R]>>"),
         layered(b"/AS[<</Event/View/Category[/View]/OCGs[6 0 R]>>]", b"/Usage<</View<</ViewState/OFF>>>>"),
+        layered(b"/OFF[6 0 R]").replace(b"/Type/OCG", b"         "),
+        layered(b"/OFF[7 0 R]", member=b"7 0 R").replace(b"/Type/OCG", b"         "),
     ],
 )
 def test_layers_look_as_in_the_file_they_come_from(file: bytes) -> None:

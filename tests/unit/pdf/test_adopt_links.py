@@ -16,8 +16,8 @@ from pipeline.pdf import adopt as adopted
 from pipeline.pdf.adopt import adopt_pages
 from pipeline.pdf.reader import Heading
 
-from ...make_pdf import filled, opened
-from .foreign_files import adopt, link, outlined, simple, texts
+from ...make_pdf import filled, opened, pictures
+from .foreign_files import adopt, link, one_page, outlined, simple, stream, texts
 
 
 def test_links_to_the_web_and_to_own_pages_are_kept() -> None:
@@ -105,3 +105,13 @@ def test_a_page_listed_twice_is_copied_twice() -> None:
     with opened(pdf) as file:
         first, second, third = (page.obj for page in file.pages)
         assert second.Annots[0].Dest[0].objgen == first.objgen != third.objgen
+
+
+@pytest.mark.parametrize("look", [b"/AP<</N 5 0 R>>", b"/AP<</N<</On 5 0 R/Off 6 0 R>>>>/AS/On"])
+def test_a_link_keeps_its_look(look: bytes) -> None:
+    form = b"/Type/XObject/Subtype/Form/BBox[0 0 100 100]"
+    file = one_page(
+        b"/Annots[<</Type/Annot/Subtype/Link/Rect[20 20 99 99]/A<</S/URI/URI(tel:1)>>%s>>]" % look,
+        {5: stream(b"1 0 0 rg 0 0 100 100 re f", form), 6: stream(b"", form)},
+    )
+    assert pictures(adopt(file)) == pictures(file) != pictures(one_page(b"", {}))

@@ -46,7 +46,7 @@ OBJECTS = {
 }  # fmt: skip
 CATALOG = b"/AcroForm<</Fields[%s]>>/OCProperties<</OCGs[20 0 R 21 0 R]/D<</OFF[20 0 R]>>>>"
 ENTRIES = [
-    b"/Rotate 90", b"/Rotate -180", b"/Rotate 270", b"/CropBox[20 10 280 150]", b"/UserUnit 2",
+    b"/Rotate 90", b"/Rotate 90.0", b"/Rotate -180", b"/Rotate 270", b"/CropBox[20 10 280 150]", b"/UserUnit 2",
     b"/Group<</S/Transparency/CS/DeviceRGB>>",
 ]  # fmt: skip
 ANNOTATIONS = [
@@ -56,6 +56,7 @@ ANNOTATIONS = [
     b"/Subtype/Widget/FT/Btn/T(b)/Rect[100 80 120 100]/AP<</N<</On 16 0 R>>>>/AS/On",
     b"/Subtype/Highlight/Rect[30 60 90 80]/QuadPoints[30 80 90 80 30 60 90 60]/C[1 1 0]",
     b"/Subtype/Link/Rect[0 0 50 50]/Border[0 0 2]/C[0 1 0]/A<</S/URI/URI(tel:1)>>",
+    b"/Subtype/Link/Rect[60 0 120 40]/A<</S/URI/URI(tel:1)>>/AP<</N 16 0 R>>",
 ]
 
 

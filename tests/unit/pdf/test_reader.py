@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import logging
 import re
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -21,8 +23,8 @@ from pipeline.pdf.numbering import Lane
 from pipeline.pdf.segment import SegmentWriter
 
 from ...examples import examples
-from ...make_pdf import filled
-from .foreign_files import adopt, link, one_page, outlined, refused, simple, texts
+from ...make_pdf import filled, pictures
+from .foreign_files import adopt, link, one_page, outlined, refused, simple, stream, texts
 
 
 @pytest.mark.parametrize(
@@ -54,6 +56,14 @@ def test_protected_files_are_refused(how: pikepdf.Encryption) -> None:
 )
 def test_a_file_that_cannot_be_read_is_refused_in_plain_words(file: bytes, words: str) -> None:
     assert words in refused(file)
+
+
+def packed(file: bytes) -> bytes:
+    """The file with its objects in streams."""
+    with pikepdf.open(io.BytesIO(file)) as pdf:
+        out = io.BytesIO()
+        pdf.save(out, object_stream_mode=pikepdf.ObjectStreamMode.generate)
+    return out.getvalue()
 
 
 class Counted(io.BufferedReader):
@@ -112,6 +122,46 @@ def test_what_was_mended_in_a_damaged_file_is_named() -> None:
     value = sound.replace(b"/Type/Page/Parent 2 0 R", b"/Type/Page/X --5/Parent 2 0 R", 1)
     assert remarks_on(value)[0].startswith(DAMAGED)
     assert remarks_on(sound) == []
+
+
+def without_end(file: bytes) -> bytes:
+    return file[: file.rindex(b"startxref")]
+
+
+LOST = [
+    (without_end, simple(2)),
+    (lambda file: file.removesuffix(b"%%EOF"), simple(2)),
+    (lambda file: file[: file.rindex(b"xref\n0")] + b"trailer<</Root 1 0 R>>", simple(2)),
+    (without_end, packed(simple(2))),
+    (lambda file: file.replace(b"xref\n0 1\n0000000000", b"xref\n1 1\nnonsense"), simple(2)),
+]
+
+
+@pytest.mark.parametrize(("lose", "file"), LOST, ids=["end", "mark", "table", "packed", "nonsense"])
+def test_a_file_without_its_end_or_table_is_searched_and_named(lose: Callable[[bytes], bytes], file: bytes) -> None:
+    damaged = lose(file)
+    assert pictures(adopt(damaged)) == pictures(file)
+    assert remarks_on(damaged)[0].startswith(DAMAGED)
+
+
+def test_an_object_may_be_a_reference() -> None:
+    chain = {4: b"5 0 R", 5: b"6 0 R", 6: stream(b"1 0 0 rg 0 0 99 99 re f"), 7: b"8 0 R", 8: b"7 0 R"}
+    entries = b"/Resources<</Font<</F 7 0 R>>>>/Contents %d 0 R"
+    direct = one_page(entries % 6, {6: chain[6], 7: b"null"})
+    assert pictures(adopt(one_page(entries % 4, chain))) == pictures(direct)
+
+
+def test_pages_that_are_not_there_are_named() -> None:
+    for entries in (b"/Count 3/Kids[10 0 R 12 0 R]", b"/Count 3/Kids[10 0 R 77 0 R 12 0 R]"):
+        file = simple(2).replace(b"/Count 2/Kids[10 0 R 12 0 R]", entries)
+        assert len(texts(adopt(file))) == 2
+        assert remarks_on(file)[0].startswith(DAMAGED)
+
+
+def test_a_program_that_silences_pypdf_hears_of_repairs_in_the_result(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.CRITICAL, "pypdf")
+    assert remarks_on(simple(2).replace(b"%PDF-1.7\n", b"%PDF-1.7\n%moved\n"))[0].startswith(DAMAGED)
+    logging.getLogger("pypdf").propagate = True
 
 
 def test_bookmarks_that_lead_nowhere_are_named() -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import io
+import struct
 import zlib
 from typing import Any
 
 import pytest
 from PIL import ImageCms
+
+from pipeline.pdf.images import icc
 
 from .picture_files import (
     display_p3,
@@ -78,7 +81,23 @@ def test_a_profile_in_parts_is_put_together_by_their_numbers() -> None:
     whole = read(both).profile
     assert whole is not None
     assert zlib.decompress(content(whole)) == profile
-    assert read(with_segment(data, 0xE2, b"ICC_PROFILE\0\x01\x02" + profile)).profile is None
+
+
+@pytest.mark.parametrize("head", [b"\1\2", b"\0\1", b"\1\0", b""], ids=["missing", "from 0", "of 0", "empty"])
+def test_a_profile_whose_parts_are_not_all_there_is_left_out_and_named(head: bytes) -> None:
+    part = b"ICC_PROFILE\0" + head + (display_p3() if head else b"\1\1")
+    picture = read(with_segment(saved(quadrants(), "JPEG"), 0xE2, part))
+    assert picture.profile is None and picture.remarks == (icc.UNUSABLE,)
+
+
+@pytest.mark.parametrize("kind", [b"DEBM", b"KNIL"], ids=["in the file", "in another file"])
+def test_the_profile_of_a_bmp_is_kept_or_named(kind: bytes) -> None:
+    data, profile = saved(quadrants(), "BMP"), display_p3()
+    header = struct.pack("<I", 124) + data[18:54] + struct.pack("<4I", 0xFF0000, 0xFF00, 0xFF, 0)
+    places = struct.pack("<4I", 4, 124 + len(data) - 54, len(profile), 0)
+    picture = read(data[:10] + struct.pack("<I", 138) + header + kind + bytes(48) + places + data[54:] + profile)
+    whole = picture.profile and zlib.decompress(content(picture.profile))
+    assert (whole, picture.remarks) == ((profile, ()) if kind == b"DEBM" else (None, (icc.UNUSABLE,)))
 
 
 def test_a_huge_profile_is_left_out() -> None:

@@ -30,6 +30,7 @@ from .shown import assert_looks_like, corners, rendered, samples
 
 PNG = saved(quadrants(), "PNG")
 HEADER, DATA = (b"IHDR", PNG[16:29]), (b"IDAT", zlib.compress(b"".join(b"\0" + row for row in [bytes(192)] * 32)))
+WIDE_POINTS = struct.pack(">8I", 31270, 32900, 68000, 32000, 26500, 69000, 15000, 6000)  # Display P3
 WHITE, BLACK = (255, 255, 255), (0, 0, 0)
 
 
@@ -156,10 +157,60 @@ def test_what_is_damaged_beside_the_pixels_of_a_png_is_left_out_and_named(piece:
         (chunk(b"sRGB", b"\0") + chunk(b"gAMA", struct.pack(">I", 100_000)), ()),
         (chunk(b"cICP", b"\x09\x10\0\x01") + chunk(b"sRGB", b"\0"), (png.UNUSUAL,)),
         (chunk(b"cICP", b"\x01\x0d\0\x01"), ()),
+        (chunk(b"cHRM", WIDE_POINTS), (png.UNUSUAL,)),
+        (chunk(b"cHRM", WIDE_POINTS) + chunk(b"sRGB", b"\0"), ()),
+        (chunk(b"cHRM", struct.pack(">8I", *png.SRGB_POINTS)), ()),
     ],
 )
 def test_colours_of_a_png_that_are_not_srgb_are_named(pieces: bytes, remarks: tuple[str, ...]) -> None:
     assert read(with_chunk(PNG, pieces)).remarks == remarks
+
+
+GREYS = chunk(b"PLTE", bytes(range(12)))
+PIXELS = chunk(b"IDAT", zlib.compress(b"\0\3\0"))
+
+
+def grey_with(*pieces: bytes, depth: int = 8, colour: int = 0) -> bytes:
+    """A row of two pixels, 3 and 0."""
+    row = b"\0\x30" if depth == 4 else b"\0\3\0"
+    head, pixels = chunk(b"IHDR", struct.pack(">IIBBBBB", 2, 1, depth, colour, 0, 0, 0)), b""
+    if not pieces[-1].startswith(PIXELS):
+        pixels = chunk(b"IDAT", zlib.compress(row))
+    return png.SIGNATURE + head + b"".join(pieces) + pixels + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        grey_with(chunk(b"tRNS", b"")),
+        grey_with(chunk(b"tRNS", b"\3")),
+        grey_with(GREYS, chunk(b"tRNS", bytes(300)), colour=3),
+        grey_with(chunk(b"tRNS", bytes(4)), GREYS, colour=3),
+        grey_with(GREYS, PIXELS + chunk(b"tRNS", bytes(4)), colour=3),
+    ],
+    ids=["empty", "short", "long", "before the palette", "behind the pixels"],
+)
+def test_transparency_of_a_wrong_length_or_place_is_left_out_and_named(data: bytes) -> None:
+    picture = read(data)
+    assert not picture.mask and b"/Mask" not in picture.image.entries
+    assert picture.remarks == (png.LEFT_OUT,)
+
+
+def test_of_a_transparent_number_only_the_bits_of_a_pixel_count() -> None:
+    assert b"/Mask[51 51]" in read(grey_with(chunk(b"tRNS", b"\0\x13"), depth=4)).image.entries
+
+
+def test_a_png_whose_picture_is_not_of_its_animation_has_two() -> None:
+    first = chunk(b"fcTL", struct.pack(">5I2H2B", 0, 64, 32, 0, 0, 1, 10, 0, 0))
+    frame = chunk(b"fdAT", struct.pack(">I", 1) + DATA[1])
+    apart = with_chunk(PNG, chunk(b"acTL", struct.pack(">II", 1, 0)))
+    apart = apart[:-12] + first + frame + apart[-12:]
+    assert read(apart).remarks == (ONLY_FIRST,) and count_frames(io.BytesIO(apart)) == 2
+
+
+def test_a_png_for_iphones_is_called_so() -> None:
+    with pytest.raises(UnreadableSource, match="CgBI"):
+        read(PNG[:8] + chunk(b"CgBI", bytes(4)) + PNG[8:])
 
 
 def test_numbers_without_a_colour_in_the_palette_are_named() -> None:
@@ -239,9 +290,10 @@ def test_frames_look_the_same_in_order_and_alone(kind: str) -> None:
         assert samples(file.read(LIMIT, frame=frame)) == samples(alone)
 
 
-def test_a_frame_that_is_not_there_is_refused() -> None:
-    with pytest.raises(UnreadableSource, match="ends before"):
-        read_picture(io.BytesIO(FRAMES["TIFF"]()), LIMIT, frame=3)
+@pytest.mark.parametrize("data", [saved(quadrants(), "JPEG"), PNG, FRAMES["TIFF"](), FRAMES["GIF"]()])
+def test_a_frame_that_is_not_there_is_refused(data: bytes) -> None:
+    with pytest.raises(UnreadableSource, match="no frame 4"):
+        read_picture(io.BytesIO(data), LIMIT, frame=3)
 
 
 @pytest.mark.parametrize("data", [b"", b"no picture", saved(quadrants(), "JPEG"), PNG, png_of(HEADER, DATA)])

@@ -1,0 +1,85 @@
+"""A picture that Pillow opened, and what its file says beside the pixels."""
+
+from __future__ import annotations
+
+from typing import BinaryIO, NamedTuple, cast
+
+from PIL import Image, ImageFile
+
+from ...errors import UnreadableSource
+from . import bmp, formats, png, tiff, tiff_pages
+from .exif import Orientation, orientation
+from .pieces import view
+
+
+class Opened(NamedTuple):
+    """A picture that Pillow opened; what is known of a PNG's chunks; which frames of a TIFF are pages."""
+
+    source: ImageFile.ImageFile
+    chunks: png.Png | None
+    pages: tuple[int, ...]
+
+    def place(self, frame: int) -> int:
+        """Return Pillow's number of a frame."""
+        return self.pages[frame] if self.pages and frame < len(self.pages) else frame
+
+    def seek(self, frame: int) -> None:
+        """Go to a frame. Raises UnreadableSource when it is not there."""
+        if self.pages:
+            check_frame(frame, len(self.pages))
+        try:
+            if place := self.place(frame):
+                self.source.seek(place)
+        except EOFError:
+            raise UnreadableSource(f"There is no frame {frame + 1} in the picture.") from None
+
+    @property
+    def pixel_height(self) -> float:
+        """The height of a pixel in widths."""
+        if self.chunks:
+            return self.chunks.pixel_height
+        return tiff.pixel_height_of(self.source) if tiff.is_tiff(self.source) else 1.0
+
+    @property
+    def several(self) -> bool:
+        """Whether there are more pages or frames."""
+        if self.chunks:
+            return self.chunks.animated
+        return len(self.pages) > 1 if self.pages else bool(getattr(self.source, "is_animated", False))
+
+    @property
+    def orientation(self) -> Orientation:
+        """Pillow has turned TIFFs already, and the decoders of AVIF and HEIC reset it."""
+        if self.chunks:
+            return self.chunks.orientation
+        if self.source.format == "TIFF":
+            return Orientation(1, by_xmp=False)
+        exif, xmp = (self.source.info.get(name) or b"" for name in ("exif", "xmp"))
+        return orientation([exif], [xmp] if self.source.format == "WEBP" else [])
+
+    @property
+    def profile(self) -> bytes | None:
+        """The ICC profile, but not that of L*a*b*, which is converted to sRGB. To be asked for before decoding."""
+        source = self.source
+        if self.chunks:
+            return self.chunks.profile
+        if source.format in ("BMP", "DIB") and source.fp:
+            return bmp.profile(cast("BinaryIO", source.fp))
+        return None if source.mode == "LAB" else source.info.get("icc_profile") or None
+
+
+def open_picture(file: BinaryIO, start: bytes, *, frames: bool) -> Opened:
+    """Open a file that begins with `start`. Of an animated PNG, Pillow sees the animation only with `frames`."""
+    is_tiff = start.startswith(tiff.MARKS)
+    if is_tiff:
+        tiff.know_more_greys()
+    pages = tiff_pages.pages(file) if is_tiff else ()
+    chunks = png.read_png(file, frames) if start.startswith(png.SIGNATURE) else None
+    source = Image.open(view(file, chunks.pieces, png.END) if chunks else file, formats=formats.readable())
+    return Opened(source, chunks, pages)
+
+
+def check_frame(frame: int | None, count: int) -> None:
+    """Raise UnreadableSource for a frame, from 0, that is not there."""
+    if frame is not None and frame >= count:
+        raise UnreadableSource(f"There is no frame {frame + 1} in the picture: it has {count}.")
