@@ -13,6 +13,7 @@ GROW = {
     ("documents/table/warnings.py", "NotesSoFar"),
     ("documents/table/warnings.py", "OpenEntry"),
     ("exports/plan.py", "Marks"),
+    ("exports/quotas.py", "Admission"),
     ("pdf/tally.py", "Tally"),
     ("scaler/simulate/work.py", "SimulatedExport"),
     ("scaler/simulate/platform.py", "SimulatedDyno"),

@@ -115,11 +115,7 @@ def unsupported_kind(file: BinaryIO) -> str | None:
     precision, height = struct.unpack(">BH", body(read, frame, 3).ljust(3, b"\xff"))
     kind = "lossless" if frame.marker & 3 == 3 else "hierarchical" if frame.marker & 4 else ""
     return kind or (
-        f"{precision} bits"
-        if precision != 8
-        else "its height comes after its pixels (DNL)"
-        if not height
-        else None
+        f"{precision} bits" if precision != 8 else "its height comes after its pixels (DNL)" if not height else None
     )
 
 
