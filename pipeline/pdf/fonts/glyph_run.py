@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from ..objects import number, text_string
+from ..objects import number
+from .actual_text import Span
 
 
 class Glyph(NamedTuple):
@@ -24,8 +25,7 @@ class Placed(NamedTuple):
     """A glyph on a line, in 1/1000 of the size; id 0 draws nothing.
 
     `width` is the font's, `advance` the distance to the next glyph, `dx` and `dy` shift this one. `text` is what
-    a shaped glyph stands for. `span` is for text that its glyphs do not tell one by one: its start in the line,
-    and the text.
+    a shaped glyph stands for. `span` is for text that its glyphs do not tell one by one.
     """
 
     font: int
@@ -36,7 +36,7 @@ class Placed(NamedTuple):
     dy: float = 0.0
     shaped: bool = False
     text: str = ""
-    span: tuple[int, str] | None = None
+    span: Span | None = None
 
 
 class Run(NamedTuple):
@@ -44,7 +44,7 @@ class Run(NamedTuple):
 
     font: int
     rise: int
-    span: tuple[int, str] | None
+    span: Span | None
     operator: bytes
 
 
@@ -73,16 +73,13 @@ class Line(msgspec.Struct, frozen=True):
     missing: str
 
     def show(self, size: float) -> bytes:
-        """Return the operators that draw the line from the current point; the first font is set before and after.
-
-        Spans carry their text as /ActualText (ISO 32000-1, 14.9.4).
-        """
+        """Return the operators that draw the line from the current point on, from and to the first font."""
         parts: list[bytes] = []
         font, rise, span = self.first, 0, None
         for run in (*self.runs, Run(self.first, 0, None, b"")):
             if run.span != span:
-                parts += [b"EMC"] if span else []
-                parts += [b"/Span<</ActualText%s>>BDC" % text_string(run.span[1])] if run.span else []
+                parts += span.end if span else []
+                parts += run.span.begin if run.span else []
             if run.font != font:
                 parts.append(b"/F%d %s Tf" % (run.font + 1, number(size)))
             if run.rise != rise:
@@ -126,7 +123,7 @@ def _stand_apart(one: SetRun, other: SetRun) -> bool:
 
 def moved(glyphs: Sequence[Placed], at: int) -> Iterator[Placed]:
     """Yield glyphs with their spans counted from the start of the line, where the first stands at `at`."""
-    return (g._replace(span=(at + g.span[0], g.span[1])) if g.span else g for g in glyphs)
+    return (g._replace(span=g.span._replace(start=at + g.span.start)) if g.span else g for g in glyphs)
 
 
 @cache

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from itertools import groupby, pairwise
 from typing import NamedTuple, Protocol
 
+from .actual_text import Span, marked_words
 from .bidi import MIRRORED, visual_runs
 from .characters import draws_nothing
 from .font import Font, Shaped, script
@@ -75,7 +76,7 @@ def one_by_one(text: str, chain: Glyphs, at: int = 0) -> list[Placed]:
     return [
         chain.placed(character)
         if chain.has(character)
-        else chain.placed(character)._replace(span=(at + i, character))
+        else chain.placed(character)._replace(span=Span(at + i, character))
         for i, character in enumerate(text)
         if chain.has(character) or not draws_nothing(character)
     ]
@@ -85,23 +86,43 @@ def _shaped(text: str, place: int, font: Font, backward: bool) -> list[Placed]:
     """Return the glyphs of one piece. Of several for the same characters, the widest carries the text.
 
     The letters of a ligature are told as they are seen, from left to right: readers (PDFium, poppler, pdf.js) turn
-    the whole line around. A span interrupts the word for them, so it stands where they would drop a joiner only.
+    the whole line around. A span interrupts the word for them, so there is one where they would drop a joiner, and
+    around a word with marks: marks are drawn at heights of their own, which interrupts the word anyway.
     """
     found: list[Placed] = []
     glyphs = font.shape(text, backward)
     stops = _stops(glyphs, len(text))
+    marked = marked_words(text) if backward else {}
+    of_word: dict[int, list[int]] = {}  # places in `found` of a marked word's glyphs, by the start of the word
     for cluster, group in groupby(glyphs, lambda glyph: glyph.cluster):
         same = list(group)
         words = text[cluster : stops[cluster]]
         widest = max(same, key=lambda glyph: glyph.advance)
         joiner = len(words) > 1 and INVISIBLE.search(words) is not None
         told = words[::-1].translate(MIRRORED) if backward and not joiner else words
-        span = (len(found), words) if len(same) > 1 or (backward and joiner) else None
+        span = Span(len(found), words) if len(same) > 1 or (backward and joiner) else None
+        if cluster in marked:
+            of_word.setdefault(marked[cluster][0], []).extend(range(len(found), len(found) + len(same)))
         for glyph in same:
             width = round(font.advance(glyph.id))
             said = told if glyph is widest else ""
             found.append(Placed(place, glyph.id, width, glyph.advance, glyph.dx, glyph.dy, True, said, span))
+    for start, places in of_word.items():
+        span = Span(places[0], marked[start][1], _mark_first([found[i] for i in places]))
+        for i in places:
+            found[i] = found[i]._replace(span=span)
     return found
+
+
+def _mark_first(word: Sequence[Placed]) -> bool:
+    """Return whether PDFium takes a mark for the first glyph of a word: it is far above or below the next one, or
+    begins farther left.
+    """
+    first, *others = [list(group) for _, group in groupby(word, lambda glyph: round(glyph.dy))]
+    if not others or any(glyph.advance for glyph in first):
+        return False
+    next_ = others[0][0]
+    return first[0].dx < next_.dx or abs(first[0].dy - next_.dy) > max(first[-1].width, next_.width) / 2
 
 
 def _stops(glyphs: Sequence[Shaped], end: int) -> dict[int, int]:
