@@ -79,8 +79,11 @@ def state(export: Export, channel: Channel) -> tuple[str, str] | None:
 
 
 def is_claimed(notice: Notice, now: float, lease_seconds: float) -> bool:
-    """True when a sender claimed a notice less than `lease_seconds` ago and has not noted what came of it."""
-    return notice.claimed_at is not None and 0 <= now - notice.claimed_at < lease_seconds
+    """True when a sender claimed a notice less than `lease_seconds` ago and has not noted what came of it.
+
+    A claim may also be a little ahead: its sender's clock is, or `now` was taken just before it.
+    """
+    return notice.claimed_at is not None and abs(now - notice.claimed_at) < lease_seconds
 
 
 def hopeless(notice: Notice, now: float) -> str:

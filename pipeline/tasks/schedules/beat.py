@@ -168,8 +168,9 @@ class Beat:
         due = entry.next_run(before.done)
         if due > now:
             return min(due, now + LOOK_SECONDS)
-        if before.began is not None and 0 <= now - before.began < self._s.settings.lease_seconds:
-            return before.began + self._s.settings.lease_seconds  # its lease was lost with Redis
+        if before.began is not None and abs(now - before.began) < self._s.settings.lease_seconds:
+            # Its lease was lost with Redis. It may be a little ahead: by its clock, or begun after `now` was taken.
+            return before.began + self._s.settings.lease_seconds
         etag = self._runs.save(entry, replace(before, began=now), etag)
         after = self._do(Run(entry, due, now, before))
         self._runs.save(entry, after, etag)
