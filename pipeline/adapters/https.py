@@ -24,6 +24,7 @@ from urllib.parse import SplitResult, quote, urljoin, urlsplit
 
 from ..errors import RefusedAddress, SourceUnavailable, UnreadableSource
 from .public_addresses import Address, is_public
+from .timed_tls import TimedSocket, client_context, seconds_left
 
 Resolve = Callable[[str, int], Sequence[Address]]
 """Host name and port -> addresses; raises socket.gaierror."""
@@ -74,8 +75,7 @@ class Fetcher:
         self.may_connect = may_connect
         self.ports = ports
         self.resolve = resolve
-        self._tls = ssl.create_default_context(cafile=ca_certs)
-        self._tls.sslsocket_class = _TimedSocket
+        self.ca_certs = ca_certs
 
     def fetch(self, url: str, into: BinaryIO) -> None:
         """Write the body to `into`; after an error it holds what was received until then.
@@ -141,10 +141,10 @@ class Fetcher:
         """Connect by TLS to an address that was checked; the certificate must be for the host name."""
         addresses = self._addresses(source)
         with _network_errors(source), _dial(addresses[:MAX_ADDRESSES], source.port, deadline) as raw:
-            raw.settimeout(_seconds_left(deadline))
-            tls = self._tls.wrap_socket(raw, server_hostname=source.host)
-        cast(_TimedSocket, tls).deadline = deadline
-        connection = HTTPSConnection(source.host, source.port, context=self._tls)
+            raw.settimeout(seconds_left(deadline))
+            tls = client_context(self.ca_certs).wrap_socket(raw, server_hostname=source.host)
+        cast(TimedSocket, tls).deadline = deadline
+        connection = HTTPSConnection(source.host, source.port, context=tls.context)
         connection.auto_open = 0  # never reconnect: that would look the name up again
         connection.sock = tls
         return connection
@@ -193,27 +193,6 @@ class _Source:
     __repr__ = __str__
 
 
-class _TimedSocket(ssl.SSLSocket):
-    """A TLS socket whose every read ends at the deadline.
-
-    With a time-out for each read, a server that sends one byte at a time (of the head, a chunk size or the body)
-    would never be cut off.
-    """
-
-    deadline: float
-
-    def recv_into(self, *args: object, **kwargs: object) -> int:
-        self.settimeout(_seconds_left(self.deadline))
-        return super().recv_into(*args, **kwargs)  # type: ignore[arg-type]
-
-
-def _seconds_left(deadline: float) -> float:
-    """Return the seconds until the deadline; raises TimeoutError when it has passed."""
-    if (left := deadline - monotonic()) > 0:
-        return left
-    raise TimeoutError
-
-
 def _split(url: str, base: str, said: str) -> tuple[SplitResult, int]:
     """Parse a URL and its port. Refuses white space, control characters, backslashes and what is no URL."""
     fault = RefusedAddress(f"{said} is not well formed (white space, backslash, brackets, port, length).")
@@ -231,7 +210,7 @@ def _dial(addresses: Sequence[Address], port: int, deadline: float) -> socket.so
     """Connect by TCP to the first address that answers. Each gets an equal share of the time left."""
     first, *others = addresses
     try:
-        return socket.create_connection((str(first), port), _seconds_left(deadline) / len(addresses))
+        return socket.create_connection((str(first), port), seconds_left(deadline) / len(addresses))
     except OSError:
         if not others:
             raise
