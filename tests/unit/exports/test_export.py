@@ -49,7 +49,7 @@ def test_a_step_changes_what_it_is_given_and_nothing_else() -> None:
 def test_nothing_is_counted_yet_in_a_new_export() -> None:
     new = an_export()
     assert new.state is State.QUEUED
-    assert (new.records, new.pages, new.chunks, new.notices) == (0, 0, 0, ())
+    assert (new.records, new.pages, new.chunks, new.query_starts, new.notices) == (0, 0, 0, 0, ())
     assert Charge() == Charge(dyno_seconds=0.0, dollars=0.0)
 
 
