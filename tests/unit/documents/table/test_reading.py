@@ -186,6 +186,85 @@ def test_one_column_is_named_where_lines_look_like_several(tmp_path: Path, data:
     assert not planned(tmp_path, data.encode(), delimiter="|")[1].warnings
 
 
+@pytest.mark.parametrize(
+    ("data", "sign"),
+    [
+        ("a||b||c\n1||2||3\n", "|"),
+        ("a~|~b\n1~|~2\n3~|~4\n", "~"),
+        ("a|~b\n1|~2\n", "~"),
+        ('a;;b\n"x;y";;2\n', ";"),
+        ("a||b|c\n1||2|3\n", None),
+        ("a,,b\n1,,2\n", None),  # a column without a title
+        ("a|b\n1|\n", None),
+        ("a~|b\n1|2\n", None),
+    ],
+)
+def test_a_delimiter_of_several_characters_is_named(tmp_path: Path, data: str, sign: str | None) -> None:
+    words = "The delimiter is read as {!r}, but {!r} precedes or follows each of them."
+    delimiter = ";" if ";" in data else "|"
+    assert planned(tmp_path, data.encode())[1].warnings == ((words.format(delimiter, sign),) if sign else ())
+    assert not planned(tmp_path, data.encode(), delimiter=delimiter if sign else ",")[1].warnings
+
+
+def test_a_sep_line_names_one_character(tmp_path: Path) -> None:
+    told = refused(tmp_path, b"sep=||\na||b\n1||2\n")
+    assert "Line 1 of rows names a delimiter of several characters" in told
+
+
+@pytest.mark.parametrize(
+    ("data", "value"),
+    [
+        ("2024-01-01,5.00,x\n2024-01-02,6.00,y\n", "2024-01-01"),
+        ('x,"1.234,50"\ny,"1,00"\n', "1.234,50"),
+        ("Ann;ann@a.example\nBob;bob@b.example\n", "ann@a.example"),
+        ("name,2024-01-01,2024-02-01\na,5.00,6\n", None),
+        ("name,2023,2024\na,2025,2026\n", None),
+        ("0,1,2\n3,4,5\n", None),
+        ("1.1,1.2\nyes,no\n", None),
+    ],
+)
+def test_titles_that_look_like_values_are_named(tmp_path: Path, data: str, value: str | None) -> None:
+    words = "The first row is read as titles, although {!r} looks like a value; add titles above."
+    _, plan = planned(tmp_path, data.encode())
+    assert plan.warnings == ((words.format(value),) if value else ())
+
+
+@pytest.mark.parametrize(
+    "data",
+    ["| a | b |\n|---|:-:|\n| 1 | 2 |\n", " a | b\n---+---\n 1 | x\n", "+---+\n| a |\n+---+\n| 1 |\n+---+\n"],
+    ids=["markdown", "psql", "mysql"],
+)
+def test_a_table_that_is_drawn_with_lines_is_named(tmp_path: Path, data: str) -> None:
+    _, plan = planned(tmp_path, data.encode())
+    assert plan.warnings[0].startswith("The listing looks like a table drawn with lines")
+
+
+@pytest.mark.parametrize("data", ['// of May\n{"a":1}\n{"a":2}\n', '\n#\n  {"a":"x"}\n'])
+def test_json_that_is_read_as_one_column_is_named(tmp_path: Path, data: str) -> None:
+    (words,) = planned(tmp_path, data.encode())[1].warnings
+    assert "as one column, although most of its lines look like JSON" in words
+
+
+@pytest.mark.parametrize("given", ["cp1252", "iso8859-2"])
+def test_an_encoding_that_was_given_for_utf_8_is_named(tmp_path: Path, given: str) -> None:
+    rows, plan = planned(tmp_path, "a,b\nMüller,2\n".encode(), encoding=given)
+    assert rows[1][0] != "Müller"
+    assert plan.warnings == (f"The listing is read as {given}, as was given, but its bytes are UTF-8.",)
+    assert planned(tmp_path, "a,b\nMüller,2\n".encode(given), encoding=given)[1].warnings == ()
+
+
+@pytest.mark.parametrize("above", ["\n", "\n  \n", "\r\n\r\n", "\nsep=,\n", "\ufeff\n"])
+def test_blank_lines_may_stand_above_the_titles(tmp_path: Path, above: str) -> None:
+    data = f"{above}Name,Place\nAnn,Cork\n".encode()
+    assert planned(tmp_path, data, strict=True)[0] == [["Name", "Place"], ["Ann", "Cork"]]
+
+
+def test_blank_rows_above_the_titles_are_named(tmp_path: Path) -> None:
+    rows, plan = planned(tmp_path, b",\n,\nName,Place\nAnn,Cork\n")
+    assert rows == [["Name", "Place"], ["Ann", "Cork"]]
+    assert plan.warnings == ("Rows of blank cells above the titles are left out (2 times).",)
+
+
 def test_columns_set_apart_by_spaces_are_named(tmp_path: Path) -> None:
     _, plan = planned(tmp_path, b"name   amount\nA      10.00\nB       2.50\n")
     (words,) = plan.warnings
