@@ -59,6 +59,10 @@ def test_a_value_that_is_wide_is_printed_smaller_on_one_line(folder: Path, text:
         ("186 693 676 281 222 381 933 815 €", ["### €"]),
         ("98765432109876543210", ["###"]),
         ("paid 98765432109876543210", ["paid", "###"]),
+        ("١٢٣٬٤٥٦٬٧٨٩٬٠١٢٫٠٠", ["###"]),  # noqa: RUF001  # digits of Arabic
+        ("１２３，４５６，７８９，０００．５０", ["###"]),  # noqa: RUF001  # of Japanese
+        ("2026-01-31T10:00:00.123456+09:00", ["###"]),
+        ("at 2026-01-31T10:00:00.123456+09:00", ["at", "###"]),
     ],
 )
 def test_a_number_that_would_be_illegible_is_replaced_and_named(folder: Path, text: str, shown: list[str]) -> None:
