@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from codecs import BOM_UTF8
@@ -58,6 +59,19 @@ def why_refused(error: Exception, wanted: str = "a JSON object") -> str:
     if str(error).startswith("Integer value out of range"):  # of Python's int; other numbers may be as long
         return f"has an integer of more than {sys.get_int_max_str_digits():,} digits; send it as text, in quotes"
     return f"is not {wanted}: {error}"
+
+
+def name_twice(text: str | bytes) -> str | None:
+    """Returns a name that an object in a JSON text has twice, None without one: decoded, it has one value."""
+    twice: list[str] = []
+
+    def note(pairs: list[tuple[str, Any]]) -> None:
+        names = [name for name, _ in pairs]
+        if len(set(names)) < len(names):
+            twice.extend(name for name in names if names.count(name) > 1)
+
+    json.loads(text, object_pairs_hook=note, parse_int=str)
+    return twice[0] if twice else None
 
 
 def _items(blocks: Iterable[bytes], what: str, array: bool) -> Iterator[bytes]:

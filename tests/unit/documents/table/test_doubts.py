@@ -197,11 +197,11 @@ def test_titles_may_have_angles(tmp_path: Path, text: str) -> None:
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
-@pytest.mark.parametrize("rows", [1, 400_000])
+@pytest.mark.parametrize("rows", [1, 20_000])
 def test_lines_may_end_in_carriage_returns(tmp_path: Path, encoding: str, rows: int) -> None:
-    text = "sep=;\ra;\u00fc\r" + '1;"x\ry"\r' + "2;z\r" * rows
+    text = "sep=;\ra;\u00fc\r" + '1;"x\ry"\r' + f"2;{'z' * 60}\r" * rows
     found, _ = planned(tmp_path, text.encode(encoding))
-    assert (found[:3], len(found)) == ([["a", "\u00fc"], ["1", "x\ny"], ["2", "z"]], rows + 2)
+    assert (found[:3], len(found)) == ([["a", "\u00fc"], ["1", "x\ny"], ["2", "z" * 60]], rows + 2)
 
 
 @pytest.mark.parametrize("block", [2, 3, 5])
