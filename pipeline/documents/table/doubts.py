@@ -47,7 +47,7 @@ def name_values(titles: Row, rows: Sequence[Row], remarks: Remarks) -> None:
 def name_inner_records(fields: Sequence[str], row: Row, remarks: Remarks) -> None:
     """Adds a remark if the only record of a listing seems to hold others."""
     inner = [field for field, cell in zip(fields, row, strict=True) if cell.startswith("[{")]
-    if inner or all(cell.startswith(("[", "{")) for cell in row):
+    if inner or (len(row) > 1 and all(cell.startswith(("[", "{")) for cell in row)):
         field = inner[0] if inner else fields[0]
         remarks.add(
             f"There is one record, and its field {field!r} holds others; if those are the rows, send them alone"

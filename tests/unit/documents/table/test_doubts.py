@@ -158,6 +158,7 @@ def test_records_that_are_not_whole_are_refused(tmp_path: Path, data: bytes, wor
         ({"a": {"0": 1, "1": 2}, "b": {"0": 3, "1": 4}}, "a"),
         ({"a": [1, 2], "b": [3, 4]}, "a"),
         ({"a": [1, 2], "b": 3}, None),
+        ({"a": [1, 2]}, None),
         ({"a": "[{", "b": 3, "c": []}, "a"),
     ],
 )
