@@ -11,7 +11,7 @@ import msgspec
 from flask import request
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, UnsupportedMediaType
 
-from ..documents.inputs.json_array import why_refused
+from ..documents.inputs.json_array import name_twice, why_refused
 from ..documents.params import invalid
 
 T = TypeVar("T", bound=msgspec.Struct)
@@ -25,11 +25,14 @@ def body_as(kind: type[T], defaults: Mapping[str, Any] | None = None) -> T:
     if not request.is_json:
         raise UnsupportedMediaType("Send JSON, with the header Content-Type: application/json.")
     try:
-        sent = _exact.decode(_data())
+        data = _data()
+        sent, twice = _exact.decode(data), name_twice(data)
     except UnicodeDecodeError:
         raise BadRequest("The body is not UTF-8. JSON is always sent in UTF-8.") from None
     except (msgspec.DecodeError, RecursionError) as error:
         raise BadRequest(f"The body {why_refused(error, 'JSON')}.") from None
+    if twice is not None:
+        raise BadRequest(f"The body has the name {twice!r} twice in one object. One of the values would be lost.")
     if not isinstance(sent, dict):
         needed = [field.name for field in msgspec.structs.fields(kind) if field.required]
         raise BadRequest(f"The body must be a JSON object with {' and '.join(needed)}.")

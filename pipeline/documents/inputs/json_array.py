@@ -1,9 +1,11 @@
-"""A JSON array of objects as JSON lines, in bounded memory."""
+"""A JSON array of objects, or objects over several lines, as JSON lines. In bounded memory."""
 
 from __future__ import annotations
 
+import json
 import re
 import sys
+from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -18,6 +20,7 @@ from . import MAX_LINE
 BEGIN = re.compile(
     rb"(?:\xef\xbb\xbf)?\s*\[(?:\s*[{\[\"\]]|\s*$|[ \t]*[\r\n]|\s*(?:-?\d[\d.eE+-]*|null|true|false)\s*,)"
 )
+BEGIN_OBJECT = re.compile(rb"(?:\xef\xbb\xbf)?\s*\{[ \t]*[\r\n]")  # in JSON lines a record has one line
 TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+("?)|[\[\]{},]', re.DOTALL)  # group 1 is empty: the string goes on
 
 
@@ -26,17 +29,25 @@ def is_array(head: bytes) -> bool:
     return BEGIN.match(head) is not None
 
 
-def array_lines(blocks: Iterable[bytes], what: str) -> Iterator[bytes]:
-    """Yields the records of an array, one a line. Raises InvalidRequest for one that is no object."""
+def is_over_lines(head: bytes) -> bool:
+    """True if a text begins like a JSON object that is written over several lines."""
+    return BEGIN_OBJECT.match(head) is not None
+
+
+def one_a_line(blocks: Iterable[bytes], what: str, array: bool) -> Iterator[bytes]:
+    """Yields the records of an array, or those that follow each other, one a line.
+
+    Raises InvalidRequest for one that is no object.
+    """
     number = 0
-    for number, item in enumerate(_items(blocks, what), 1):
+    for number, item in enumerate(_items(blocks, what, array), 1):
         try:
             _decode(item)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise InvalidRequest(
                 f"Record {number:,} of {what} {why_refused(error)}.",
                 field="listing",
-                advice="Each record of the array is an object: {column: value}.",
+                advice="Each record is an object: {column: value}.",
             ) from None
         yield item.replace(b"\n", b" ").replace(b"\r", b" ") + b"\n"  # valid JSON has them between values only
     if not number:
@@ -50,8 +61,21 @@ def why_refused(error: Exception, wanted: str = "a JSON object") -> str:
     return f"is not {wanted}: {error}"
 
 
-def _items(blocks: Iterable[bytes], what: str) -> Iterator[bytes]:
-    """The texts between the outermost brackets and commas. Holds one of them and a block."""
+def name_twice(text: str | bytes) -> str | None:
+    """Returns a name that an object in a JSON text has twice, None without one: decoded, it has one value."""
+    twice: list[str] = []
+
+    def note(pairs: list[tuple[str, Any]]) -> None:
+        names = [name for name, _ in pairs]
+        if len(set(names)) < len(names):
+            twice.extend(name for name in names if names.count(name) > 1)
+
+    json.loads(text, object_pairs_hook=note, parse_int=str)
+    return twice[0] if twice else None
+
+
+def _items(blocks: Iterable[bytes], what: str, array: bool) -> Iterator[bytes]:
+    """The texts between the outermost brackets and commas, or up to each outermost brace. Holds one and a block."""
     data, begin, at, depth, over = b"", 0, 0, 0, False
     for block in blocks:
         data, begin, at = data[begin:] + block, 0, at - begin
@@ -62,19 +86,24 @@ def _items(blocks: Iterable[bytes], what: str) -> Iterator[bytes]:
                 break
             if over:
                 break
-            if depth == 1 and sign in (b",", b"]"):
+            if array and depth == 1 and sign in (b",", b"]"):
                 item = data[begin : token.start()].strip()
                 _check_length(len(item), what)
                 if item or sign == b",":
                     yield item
             depth += (sign in (b"[", b"{")) - (sign in (b"]", b"}"))
-            over = depth == 0
-            if over or (depth == 1 and sign in (b",", b"[")):
+            over = array and depth == 0
+            if over or (array and depth == 1 and sign in (b",", b"[")):
+                begin = at
+            elif not array and depth == 0 and sign == b"}":
+                yield data[begin:at].strip().removeprefix(BOM_UTF8)
                 begin = at
         _check_length(len(data) - begin, what)
-    if not over:
-        raise _wrong(what, "is a JSON array without an end", "The file may be cut off; send the whole file again.")
-    if data[begin:].strip():
+    rest = data[begin:].strip()
+    if not over and (array or rest):
+        kind = "is a JSON array" if array else "has a JSON record"
+        raise _wrong(what, f"{kind} without an end", "The file may be cut off; send the whole file again.")
+    if rest:
         raise _wrong(what, "goes on behind the end of its JSON array", "Send one array, or JSON lines.")
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
-from datetime import timedelta
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence, Set
+from dataclasses import fields, is_dataclass
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from enum import Enum
 from math import isfinite, isnan
 from typing import Any
 
@@ -49,7 +51,7 @@ def encode_record(record: Mapping[str, Any], number: int, what: str) -> bytes:
 
 def to_json_value(value: Any) -> Any:
     """Returns a value that JSON can hold: dates as ISO 8601, decimals with all digits, bytes in hexadecimal."""
-    write = _WRITERS.get(type(value))
+    write = _writers[type(value)]
     return write(value) if write else value
 
 
@@ -72,11 +74,11 @@ def check_names(names: Sequence[str], what: str, field: str = "listing") -> None
 
 
 def _float(value: float) -> float | str:
-    return value if isfinite(value) else "NaN" if isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    return float(value) if isfinite(value) else "NaN" if isnan(value) else "Infinity" if value > 0 else "-Infinity"
 
 
 def _int(value: int) -> int | str:
-    return value if -(2**63) <= value < 2**63 else str(value)
+    return int(value) if -(2**63) <= value < 2**63 else str(int(value))
 
 
 def _decimal(value: Decimal) -> str:
@@ -102,18 +104,50 @@ def _text(value: object) -> str:
     return text
 
 
+Write = Callable[[Any], Any]
+
+
+class _Writers(dict[type, Write | None]):
+    """How values of each type are written; None for those that msgspec writes as they are, or `_text` does."""
+
+    def __missing__(self, kind: type) -> Write | None:
+        self[kind] = found = self._of_base(kind)
+        return found
+
+    def _of_base(self, kind: type) -> Write | None:
+        """Returns how a subclass is written, and what else has fields or items: msgspec would lose their NaN."""
+        if issubclass(kind, bool | str | timedelta):  # a duration may have nanoseconds, of pandas
+            return None
+        if issubclass(kind, Enum):
+            return lambda value: to_json_value(value.value)
+        if issubclass(kind, date | time):
+            return kind.isoformat if kind not in (date, datetime, time) else None
+        if is_dataclass(kind) or issubclass(kind, msgspec.Struct):
+            names = [each.name for each in fields(kind)] if is_dataclass(kind) else kind.__struct_fields__
+            return lambda value: _dict({name: getattr(value, name) for name in names})
+        if issubclass(kind, Mapping):
+            return _dict
+        if issubclass(kind, Set):
+            return _list
+        return next((self[base] for base in kind.__mro__[1:] if base in self), None)
+
+
 _PLACE = re.compile(r" at 0x[0-9a-fA-F]+>\Z")  # what Python writes of such a value: where it is in memory
 # Types that msgspec writes differently or not at all. It writes dates, times and UUIDs in ISO format by itself.
-_WRITERS: dict[type, Callable[[Any], Any]] = {
-    float: _float,
-    int: _int,
-    Decimal: _decimal,
-    bytes: bytes.hex,
-    bytearray: bytearray.hex,
-    memoryview: memoryview.hex,
-    timedelta: lambda value: duration((value.days * 86_400 + value.seconds) * 10**9 + value.microseconds * 1000),
-    list: _list,
-    tuple: _list,
-    dict: _dict,
-}
+_writers = _Writers(
+    {
+        float: _float,
+        int: _int,
+        Decimal: _decimal,
+        bytes: bytes.hex,
+        bytearray: bytearray.hex,
+        memoryview: memoryview.hex,
+        timedelta: lambda value: duration(
+            (value.days * 86_400 + value.seconds) * 10**9 + value.microseconds * 1000
+        ),
+        list: _list,
+        tuple: _list,
+        dict: _dict,
+    }
+)
 _encoder = msgspec.json.Encoder(enc_hook=_text)

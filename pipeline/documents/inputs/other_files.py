@@ -6,6 +6,7 @@ import re
 
 from ...errors import InvalidRequest
 
+BEFORE_TAGS = rb"(?:\xef\xbb\xbf)?\s*+(?:<!--(?>.*?-->)\s*+)*+"
 UNPACK = "Unpack it, and send what is inside."
 SAVE = "Open it in its program, and save it as CSV in UTF-8."
 PICTURE = "Give a folder of pictures, or a listing that names them."
@@ -36,10 +37,17 @@ OTHER_FILES = (  # the pattern of the first bytes, what the file is, what to do
         "what macOS keeps beside a file",
         "Give the file without ._ before its name.",
     ),
-    (rb"(?i:\s*<!DOCTYPE html|\s*<html)", "an HTML page", "Send the rows as CSV; a download may need a sign-in."),
-    (rb"\s*<\?xml", "an XML file", "Send the rows as CSV or JSON lines."),
+    (
+        BEFORE_TAGS + rb"(?i:<!DOCTYPE html|<(?:html|head|body|meta|style|div|table)\b)",
+        "an HTML page",
+        "Send the rows as CSV; a download may need a sign-in.",
+    ),
+    (
+        BEFORE_TAGS + rb"<(?:\?xml|!DOCTYPE|[\w:.-]+(?:\s[^<>]*)?>\s*<)",
+        "an XML file",
+        "Send the rows as CSV or JSON lines.",
+    ),
 )
-HEAD = 64  # bytes that are looked at
 _PATTERNS = [(re.compile(pattern, re.DOTALL), is_a, advice) for pattern, is_a, advice in OTHER_FILES]
 
 

@@ -30,6 +30,9 @@ MIN_BUFFER = 64 * 1024
 SHARE_BYTES = 16 * MIB  # about two seconds of work
 MAX_SHARES = 2000  # about: each reads the footer anew, and the sizes in it may be made up
 
+HALF = 65520.0  # from here on a float of 16 bits is infinite
+AS_PYTHON = {"arrow.uuid", "arrow.bool8"}  # extension types whose values are not those that are stored
+
 Record = dict[str, Any]
 
 
@@ -40,7 +43,11 @@ def is_stream(source: object) -> bool:
 
 def stream(source: Any, what: str) -> Iterator[Record]:
     """Yields the records of an Arrow stream, a batch at a time."""
-    reader = _pyarrow().RecordBatchReader.from_stream(source)
+    arrow = _pyarrow()
+    try:
+        reader = arrow.RecordBatchReader.from_stream(source)
+    except arrow.ArrowInvalid:  # a column alone
+        raise InvalidRequest(f"Arrow gave values in place of rows: {what}.", advice="Pass a table.") from None
     check_names(reader.schema.names, what)
     for batch in reader:
         for at in range(0, batch.num_rows, BATCH_ROWS):
@@ -196,8 +203,10 @@ def _values(column: Any) -> list[Any]:
     if types.is_dictionary(kind):
         return _values(column.dictionary_decode())
     if isinstance(kind, arrow.BaseExtensionType):
-        return _values(column.storage)
-    if types.is_float16(kind) or types.is_float32(kind):  # as 0.1, not 0.10000000149011612
+        return column.to_pylist() if kind.extension_name in AS_PYTHON else _values(column.storage)
+    if types.is_float16(kind):
+        return [None if value is None else _half(value) for value in column.to_pylist()]
+    if types.is_float32(kind):  # as 0.1, not 0.10000000149011612
         return [None if text is None else float(text) for text in column.cast(arrow.string()).to_pylist()]
     if types.is_duration(kind):
         unit = {"s": 10**9, "ms": 10**6, "us": 1000, "ns": 1}[kind.unit]
@@ -209,10 +218,19 @@ def _values(column: Any) -> list[Any]:
         return _times(column)
     if types.is_struct(kind):
         return _structs(column)
+    if types.is_list_view(kind) or types.is_large_list_view(kind):
+        return [_values(each.values) if each.is_valid else None for each in column]
     if types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind) or types.is_map(kind):
         return _lists(column)
     values: list[Any] = column.to_pylist()
     return values
+
+
+def _half(value: float) -> float:
+    """Returns a float of 16 bits with as few digits as tell it from others: 0.1, not 0.0999755859375."""
+    shorter = (float(f"{value:.{digits}g}") for digits in range(1, 6))
+    packed = struct.pack("e", value)
+    return next((each for each in shorter if abs(each) < HALF and struct.pack("e", each) == packed), value)
 
 
 def _structs(column: Any) -> list[Any]:

@@ -1,4 +1,4 @@
-"""A snapshot: rows of a query, a Parquet file or a JSON array as JSON lines, UTF-16 text as UTF-8.
+"""A snapshot: rows of a query, a Parquet file or a JSON array as JSON lines, other texts as UTF-8 with line feeds.
 
 It is written once, before planning, and read like any other listing: by byte ranges, always the same state of
 the data, whatever happens to its source. A process that renders needs no database and no optional library.
@@ -17,8 +17,8 @@ import msgspec
 from ...errors import InvalidRequest
 from ...exports.plan import Listing
 from ..params import ListingFormat, Params
-from . import Inputs, RangeFile
-from .json_array import array_lines, is_array
+from . import BLOCK, Inputs, RangeFile
+from .json_array import is_array, is_over_lines, one_a_line
 from .jsonl import encode_record, encode_records
 from .other_files import refuse_other_files
 
@@ -139,9 +139,12 @@ def _text_snapshot(format: ListingFormat, listing: Listing, inputs: Inputs, what
     if encoding:
         pieces = _as_utf8(pieces, encoding, what)
         head = head.decode(encoding, "ignore").encode()
-    if format in ("auto", "jsonl") and is_array(head):
-        return Snapshot(array_lines(pieces, what), "jsonl")
-    return Snapshot(pieces, format) if encoding else None
+        refuse_other_files(head, what)
+    if format in ("auto", "jsonl") and (is_array(head) or is_over_lines(head)):
+        return Snapshot(one_a_line(pieces, what, is_array(head)), "jsonl")
+    if cr_only := b"\n" not in head and _ends_lines_in_cr(b"".join(inputs.blocks(listing.key, 0, BLOCK))):
+        pieces = _with_line_feeds(pieces)
+    return Snapshot(pieces, format) if encoding or cr_only else None
 
 
 def _is_parquet(listing: Listing, inputs: Inputs) -> bool:
@@ -153,6 +156,22 @@ def _is_parquet(listing: Listing, inputs: Inputs) -> bool:
 def _wide_encoding(head: bytes) -> str | None:
     """Returns the encoding of a byte order mark, if a line feed takes several bytes in it."""
     return next((encoding for mark, encoding in BYTE_ORDER_MARKS if head.startswith(mark)), None)
+
+
+def _ends_lines_in_cr(head: bytes) -> bool:
+    encoding = _wide_encoding(head)
+    text = head.decode(encoding or "latin-1", "ignore")
+    return "\r" in text and "\n" not in text
+
+
+def _with_line_feeds(blocks: Iterable[bytes]) -> Iterator[bytes]:
+    """Yields a text whose lines end in carriage returns with a line feed in place of each; CR LF is one."""
+    held = b""
+    for block in blocks:
+        data = held + block
+        held = b"\r" if data.endswith(b"\r") else b""
+        yield data.removesuffix(held).replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    yield held.replace(b"\r", b"\n")
 
 
 def _as_utf8(blocks: Iterable[bytes], encoding: str, what: str) -> Iterator[bytes]:

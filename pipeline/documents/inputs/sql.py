@@ -168,10 +168,11 @@ def _load_exactly(connection: Any) -> None:
     """Makes psycopg keep what Python's types cannot hold.
 
     Text: times such as `infinity`, before the year 1 or past 9999, and intervals with months, which psycopg counts
-    as 30 days. JSON: the digits of numbers.
+    as 30 days; ranges, whose open ends are None in Python; JSON with a name twice. JSON: the digits of numbers.
     """
     from psycopg.types import datetime as times
     from psycopg.types.json import set_json_loads
+    from psycopg.types.string import TextLoader
 
     set_json_loads(_json, connection)
     loaders = {
@@ -184,6 +185,9 @@ def _load_exactly(connection: Any) -> None:
     }
     for name, loader in loaders.items():
         connection.adapters.register_loader(name, _or_text(loader))
+    for of in ("int4", "int8", "num", "date", "ts", "tstz"):
+        connection.adapters.register_loader(f"{of}range", TextLoader)
+        connection.adapters.register_loader(f"{of}multirange", TextLoader)
 
 
 def _or_text(loader: Any) -> type[Any]:
@@ -203,7 +207,22 @@ def _or_text(loader: Any) -> type[Any]:
 
 
 def _json(text: str | bytes) -> Any:
-    return json.loads(text, parse_float=_digits, parse_int=_digits)
+    """Returns a value of JSON; as text if an object has a name twice."""
+    try:
+        return json.loads(text, parse_float=_digits, parse_int=_digits, object_pairs_hook=_object)
+    except _NameTwice:
+        return text.decode() if isinstance(text, bytes) else text
+
+
+class _NameTwice(Exception):
+    pass
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise _NameTwice
+    return found
 
 
 def _digits(number: str) -> msgspec.Raw:

@@ -25,6 +25,7 @@ from ..inputs import MAX_LINE, Inputs
 from ..params import one_source
 from .csv_rows import Row
 from .detect import detect
+from .doubts import name_inner_records
 from .draw_rows import TablePen
 from .fast_rows import LOOKAHEAD, FastRows, can_find_rows_fast
 from .lines import line_numbers
@@ -36,7 +37,7 @@ from .params import TableParams
 from .read_rows import Batch, BatchReader
 from .row_start import row_start
 from .rows import InputFormat, RowReader
-from .setup import TablePlan, TableSetup, check_rows, measure_columns, table_setup
+from .setup import TablePlan, TableSetup, check_rows, measure_columns, name_equal_columns, table_setup
 from .summary import Summary
 from .warnings import MAX_BOOKMARKS
 from .words import Words
@@ -80,7 +81,11 @@ class Table:
         with line_numbers(inputs, listing, _name(params, listing)):
             sample = _head(inputs, listing)
             format = detect(sample, params.format, params.delimiter, params.encoding, remarks)
-            places = measure_columns(params, format, _rows(sample, format))
+            rows = _rows(sample, format)
+            places = measure_columns(params, format, rows)
+        name_equal_columns(params, format.fields, remarks)
+        if format.kind == "jsonl" and len(rows) == 1 and not params.columns:
+            name_inner_records(format.fields, rows[0], remarks)
         found: Mapping[str, Any] = msgspec.to_builtins(TableFacts(format, places, tuple(remarks)))
         return found
 

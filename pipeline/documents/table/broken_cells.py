@@ -8,6 +8,7 @@ from enum import Enum
 from string import digits
 from typing import NamedTuple
 
+from ...pdf.fonts.characters import printable_lines
 from ...pdf.fonts.line_breaking import DIGIT, LONGEST_NUMBER, NUMBER, is_cut, numbers_in
 from .layout import HASHES, Layout, size_that_fits, smallest_print
 
@@ -28,6 +29,9 @@ class Fault(Enum):
     HASHES = f"Numbers in column {{}} are too wide, even in smaller print, so they are shown as {HASHES}"
 
 
+SEVERITY = list(Fault)  # of several, the last is named
+
+
 class Cell(NamedTuple):
     """The lines of a cell, and their font size."""
 
@@ -41,7 +45,21 @@ BrokenColumn = Sequence[Cell | None]
 
 
 def broken_cell(text: str, room: float, layout: Layout, formatted: bool) -> Cell:
-    """Returns a cell in lines that fit `room` points. All of a `formatted` cell is one value."""
+    """Returns a cell in lines that fit `room` points. A line of a `formatted` cell is one value."""
+    most = layout.max_lines
+    cells = [_broken_line(line, room, layout, formatted) for line in printable_lines(text)[: most + 1]]
+    if len(cells) == 1:
+        return cells[0]
+    size, fault = min(cell.size for cell in cells), max((cell.fault for cell in cells), key=SEVERITY.index)
+    lines = [line for cell in cells for line in cell.lines]
+    if len(lines) > most:
+        lines[most - 1 :] = [layout.face.fit(f"{lines[most - 1]} …", size, room)]
+        fault = max(fault, Fault.CUT, key=SEVERITY.index)
+    return Cell(lines, size, fault)
+
+
+def _broken_line(text: str, room: float, layout: Layout, formatted: bool) -> Cell:
+    """Returns a text without line breaks in lines that fit `room` points."""
     face, size = layout.face, layout.size
     wraps = not formatted and not DIGIT.search(text)
     lines = face.wrap(text, size, room, layout.max_lines) if wraps else []

@@ -10,7 +10,7 @@ import msgspec
 
 from ...errors import InvalidRequest
 from ...pdf.fonts import FontChain
-from ...pdf.fonts.characters import printable
+from ...pdf.fonts.characters import printable, printable_lines
 from ...pdf.paper import MM
 from .alignment import NO_POINT, Point, point_of
 
@@ -133,7 +133,8 @@ def _widths(wanted: WantedColumn, size: float, faces: Faces) -> Iterator[float]:
     for text in (wanted.title, *wanted.totals):
         yield faces.bold.width(printable(text), size)
     for text in wanted.texts:
-        yield faces.regular.width(printable(text), size)
+        for line in printable_lines(text):
+            yield faces.regular.width(line, size)
 
 
 def _share_width(needed: list[float], free: list[bool], width: float, least: float) -> list[float]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
 from functools import cached_property, lru_cache
+from itertools import product
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -19,6 +20,14 @@ if TYPE_CHECKING:
 # No-break spaces become plain ones, direction marks are removed: fonts need not have them.
 SPACES = dict.fromkeys(map(ord, "\u00a0\u202f\u2009"), " ") | dict.fromkeys(map(ord, "\u200e\u200f\u061c"))
 Part = Callable[[datetime], str]
+READ_BY = {  # letters of a pattern: those of strptime, by one of which they are read
+    "yGEc": "yYGcx",
+    "ML": "mbBjUWVcx",
+    "dEc": "djAauwcx",
+    "Hha": "HIcX",
+    "m": "McX",
+    "s": "ScX",
+}
 KEPT = 4096  # dates in words, about 1 MB for each format of a process
 
 
@@ -60,23 +69,51 @@ class DateWriter(msgspec.Struct, frozen=True, dict=True):
             return None
 
 
-def check_input(format: str) -> None:
-    """Raise InvalidRequest if a part occurs twice: strptime then fails with an error of `re`."""
-    try:
-        datetime.strptime("", format)
-    except ValueError:  # expected: an empty text is no date
-        return
-    except re.error:
-        raise InvalidRequest(f"The date format {format!r} has a part twice.", field="columns") from None
+def date_writer(pattern: str, input: str, locale: Locale) -> DateWriter:
+    """Returns the writer of a pattern; short, medium, long and full name a pattern of the locale.
 
-
-def fields(pattern: str, locale: Locale) -> tuple[Part, ...]:
-    """Returns the parts of a pattern; short, medium, long and full name a pattern of the locale."""
+    Raises InvalidRequest for a pattern that would show what no cell says.
+    """
     from babel.dates import tokenize_pattern  # with time zones, 15 ms
 
     if pattern in ("short", "medium", "long", "full"):
         pattern = locale.date_formats[pattern].pattern
-    return tuple(_part(value, locale) for _, value in tokenize_pattern(pattern))
+    tokens = [value for _, value in tokenize_pattern(pattern)]
+    parts = tuple(_part(value, locale) for value in tokens)
+    letters = [value[0] if isinstance(value, tuple) else value for value in tokens]
+    _check_minutes(pattern, letters)
+    if input:
+        _check_input(input, pattern, letters)
+    return DateWriter(parts, input)
+
+
+def _check_minutes(pattern: str, letters: Sequence[str]) -> None:
+    """Raise InvalidRequest where m stands for months or M for minutes, as in patterns of other programs."""
+    if "m" in letters and not {"H", "h", "s"}.intersection(letters):
+        words, advice = "minutes (m) without hours", "Months are M, as in yyyy-MM-dd."
+    elif set(product("Hh", ":.", "M")).intersection(zip(letters, letters[1:], letters[2:], strict=False)):
+        words, advice = "months (M) behind hours", "Minutes are m, as in HH:mm."
+    else:
+        return
+    raise InvalidRequest(f"The date pattern {pattern!r} has {words}.", field="columns", advice=advice)
+
+
+def _check_input(input: str, pattern: str, letters: Sequence[str]) -> None:
+    """Raise InvalidRequest if the pattern shows what the input does not say, or the input has a part twice."""
+    try:
+        datetime.strptime("", input)
+    except ValueError:  # expected: an empty text is no date
+        pass
+    except re.error:
+        raise InvalidRequest(f"The date format {input!r} has a part twice.", field="columns") from None
+    read = set(re.findall("%(.)", input))
+    for shown, by in READ_BY.items():
+        if (found := [each for each in letters if each in tuple(shown)]) and not read.intersection(by):
+            raise InvalidRequest(
+                f"The date pattern {pattern!r} shows {found[0]!r}, which the format {input!r} does not read.",
+                field="columns",
+                advice="Give a pattern with the parts that the dates have.",
+            )
 
 
 def _part(value: str | tuple[str, int], locale: Locale) -> Part:

@@ -5,29 +5,26 @@ from __future__ import annotations
 import codecs
 import csv
 import re
-from collections import Counter
 from collections.abc import Sequence
 from itertools import islice
 
 from ...errors import InvalidRequest
 from ...pdf.tally import Remarks
 from .csv_rows import CsvRows
+from .doubts import DELIMITERS, name_doubts, name_given_encoding, name_values
 from .encodings import given_encoding, guess_encoding
 from .lines import BadLine, LineReader
 from .rows import InputFormat
 
-DELIMITERS = "\t;|,"  # where several fit, the first: a comma also stands in numbers and titles
-RARE_DELIMITERS = ":^~\x1f\x01"  # which are not guessed
 MAX_ROWS = 100  # that decide on the delimiter
 ISO_2022 = re.compile(rb"\x1b\$(?:[@AB]|\([D-Q]|\)[AC-I]|\*H)")  # to characters of two bytes (ISO 2022, ISO-IR)
-SPACES = re.compile(" {2,}")  # of aligned columns
-SEP_LINE = re.compile(rb'"?sep=([^\r\n])"?\r?\n', re.IGNORECASE)  # Excel's own way to name the delimiter
+SEP_LINE = re.compile(rb'\s*"?sep=([^\r\n]|[^\w\r\n"]{2,3})"?\r?\n', re.IGNORECASE)  # as Excel writes it
 
 
 def detect(sample: bytes, format: str, delimiter: str, encoding: str, remarks: Remarks) -> InputFormat:
-    """Returns the format of a text from its first bytes. Given values are not checked against them.
+    """Returns the format of a text from its first bytes. Given values are taken.
 
-    Raises BadLine, InvalidRequest. What was guessed is added to the remarks.
+    Raises BadLine, InvalidRequest. What was guessed, and what speaks against it, is added to the remarks.
     """
     begin = 0
     while sample.startswith(codecs.BOM_UTF8, begin):  # some programs write a second one
@@ -38,19 +35,36 @@ def detect(sample: bytes, format: str, delimiter: str, encoding: str, remarks: R
         encoding = given_encoding(encoding, marked)
     if format == "jsonl" or (format == "auto" and sample[begin:].lstrip()[:1] == b"{"):
         return _jsonl(sample, begin)
-    if not encoding:
+    if encoding:
+        name_given_encoding(sample, encoding, remarks)
+    else:
         encoding = "utf-8" if marked else guess_encoding(sample, remarks)
+    return _csv(sample, begin, delimiter, encoding, remarks)
+
+
+def _csv(sample: bytes, begin: int, delimiter: str, encoding: str, remarks: Remarks) -> InputFormat:
     named = SEP_LINE.match(sample, begin)
+    if named and len(named[1]) > 1:
+        raise BadLine(
+            begin, " names a delimiter of several characters; one is possible.", "Save the file with one."
+        )
     begin = named.end() if named else begin
     cut = sample.rfind(b"\n") + 1 or len(sample)  # the last line may be cut off
     first = list(islice(LineReader([sample[begin:cut]], begin, encoding), MAX_ROWS))
     found = delimiter or (named[1].decode("latin-1") if named else _delimiter(first, remarks))
     lines = LineReader([sample[begin:]], begin, encoding)
-    titles, numbers = CsvRows(lines, found).take(1)
-    if not titles or not any(titles[0]):
+    source = CsvRows(lines, found)
+    titles, numbers = source.take(1)
+    while titles and not any(map(str.strip, titles[0])):
+        if len(titles[0]) > 1:  # a blank line needs no remark
+            remarks.add("Rows of blank cells above the titles are left out")
+        titles, numbers = source.take(1)
+    if not titles:
         raise BadLine(0, " has no titles of columns, or there is no line.", "A CSV begins with its titles.")
-    if not delimiter and len(titles[0]) == 1:
-        _name_other_columns(first, remarks)
+    rows = [row for row in csv.reader(first, delimiter=found) if any(map(str.strip, row))]
+    name_values(titles[0], rows[1:], remarks)
+    if not delimiter:
+        name_doubts(first, titles[0], found, remarks)
     (begin,) = lines.ends(numbers)
     return InputFormat("csv", encoding, found, tuple(title.strip() for title in titles[0]), begin)
 
@@ -94,34 +108,11 @@ def _delimiter(lines: Sequence[str], remarks: Remarks) -> str:
     return best
 
 
-def _name_other_columns(lines: Sequence[str], remarks: Remarks) -> None:
-    """Adds a remark when lines that are read as one column look like several."""
-    one = "The listing is read as one column, although"
-    widths = Counter(len(SPACES.split(line.strip())) for line in lines)
-    if sign := _sign_of_columns(lines):
-        remarks.add(f"{one} most of its lines have {sign!r}; give the delimiter, and begin with the titles")
-    elif 1 not in widths and max(widths.values(), default=0) > 1:
-        remarks.add(f"{one} its lines look like columns set apart by spaces; save it as CSV")
-
-
-def _sign_of_columns(lines: Sequence[str]) -> str | None:
-    """Returns the sign that cuts most lines into equally many fields, though not the titles; None if there is none.
-
-    Signs that are delimiters rarely, and often stand in texts, must cut the titles too.
-    """
-    for sign in DELIMITERS + RARE_DELIMITERS:
-        widths = [len(row) for row in csv.reader(lines, delimiter=sign) if row]
-        width, rows = Counter(widths).most_common(1)[0] if widths else (1, 0)
-        if width > 1 and 1 < rows > len(widths) / 2 and (sign in DELIMITERS or widths[0] == width):
-            return sign
-    return None
-
-
 def _share(lines: Sequence[str], delimiter: str) -> float:
     """Returns the share of rows that have as many fields as the titles; 0 if there is one title only.
 
     A text that fits nowhere has a share above 0, so that it is cut at a sign that its titles have.
     """
-    rows = [row for row in csv.reader(lines, delimiter=delimiter) if row]
+    rows = [row for row in csv.reader(lines, delimiter=delimiter) if any(map(str.strip, row))]
     width = len(rows[0]) if rows else 0
     return (1 + sum(len(row) == width for row in rows)) / (1 + len(rows)) if width > 1 else 0.0

@@ -69,6 +69,15 @@ def guess_encoding(sample: bytes, remarks: Remarks) -> str:
     return codecs.lookup(found).name
 
 
+def is_utf8(sample: bytes) -> bool:
+    """True for UTF-8 that may be cut off within a character."""
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(sample)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
 def given_encoding(given: str, marked: bool) -> str:
     """Returns the encoding of a text whose encoding was given; UTF-8 if a byte order mark says so.
 

@@ -17,7 +17,7 @@ from unicodedata import is_normalized
 import msgspec
 
 from ...pdf.fonts import FontChain
-from ...pdf.fonts.characters import printable, shown_as_is
+from ...pdf.fonts.characters import shown_as_is
 from .broken_cells import BrokenColumn, Cell, broken_cell, broken_words
 from .cells import Cells
 from .csv_rows import Row
@@ -74,7 +74,7 @@ class CellTexts(msgspec.Struct, frozen=True, dict=True):
 
         @lru_cache(BROKEN)
         def broken(text: str, i: int) -> Cell:
-            return broken_cell(printable(text), layout.places[i].inside, layout, formatted[i])
+            return broken_cell(text, layout.places[i].inside, layout, formatted[i])
 
         return broken
 

@@ -17,7 +17,7 @@ import msgspec
 from msgspec import Meta
 
 from ...errors import InvalidRequest
-from .dates import SPACES, DateWriter, check_input, fields
+from .dates import SPACES, DateWriter, date_writer
 
 if TYPE_CHECKING:
     from babel import Locale
@@ -100,8 +100,7 @@ def writer(format: Format, locale: Locale) -> Writer:
 @lru_cache(8)
 def _date_writer(format: Date, locale: Locale) -> DateWriter:
     """Returns the writer of dates, which keeps what it wrote for the chunks that follow."""
-    check_input(format.input)
-    return DateWriter(fields(format.pattern, locale), format.input)
+    return date_writer(format.pattern, format.input, locale)
 
 
 class Writer(Protocol):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 from decimal import Decimal
@@ -11,7 +10,7 @@ from typing import Any, NoReturn
 
 import msgspec
 
-from ..inputs.json_array import why_refused
+from ..inputs.json_array import name_twice, why_refused
 from .csv_rows import Row
 from .lines import BadLine, LineReader
 
@@ -87,7 +86,9 @@ def record(line: str) -> dict[str, Any]:
     try:
         found = _decode(line)
         if line.count('":') != len(found) or any(each in line for each in _SPACED_OUT):
-            _check_names(line)
+            twice = name_twice(line)
+            if twice is not None:
+                raise NotARecord(f"has the name {twice!r} twice.")
         if _NESTED & set(map(type, found.values())) or _has_minus_zero(line):
             return {name: _exact(value) for name, value in _decode_raw(line).items()}
     except (msgspec.DecodeError, ValueError, RecursionError, ArithmeticError) as error:
@@ -105,19 +106,6 @@ def _refuse(line: str, error: Exception) -> NoReturn:
         raise error
     shown = line.rstrip() if len(line) <= SHOWN else f"{line[:SHOWN]}…"
     raise NotARecord(f"{why_refused(error)}: {shown!r}.") from None
-
-
-def _check_names(line: str) -> None:
-    """Refuse a record that has a name twice: one of its values would be lost."""
-
-    def pairs(found: list[tuple[str, Any]]) -> dict[str, Any]:
-        names = [name for name, _ in found]
-        if len(set(names)) < len(names):
-            twice = next(name for name in names if names.count(name) > 1)
-            raise NotARecord(f"has the name {twice!r} twice.")
-        return dict(found)
-
-    json.loads(line, object_pairs_hook=pairs, parse_int=str)
 
 
 def _exact(value: msgspec.Raw) -> Any:

@@ -13,7 +13,9 @@ import msgspec
 
 from ...errors import InvalidRequest
 from ...pdf.fonts import default_chain, han_language
+from ...pdf.fonts.characters import printable
 from ...pdf.paper import MM
+from ...pdf.tally import Remarks
 from .cells import Cells
 from .columns import Faces, PlacedColumn, WantedColumn, place_columns
 from .csv_rows import Row
@@ -125,11 +127,28 @@ def _places(columns: Sequence[Column], fields: Sequence[str]) -> Iterator[tuple[
 
 def column_index(fields: Sequence[str], name: str, parameter: str, nth: int = 0) -> int:
     """Returns the index of a column in an input row; of several with one name the `nth`, or else the last."""
-    found = [index for index, field in enumerate(fields) if field == name]
+    found = _columns_named(fields, name)
     if not found:
         known = ", ".join(fields[:20])
         raise InvalidRequest(f"There is no column {name!r}. There are: {known}.", field=parameter)
     return found[min(nth, len(found) - 1)]
+
+
+def _columns_named(fields: Sequence[str], name: str) -> list[int]:
+    """Returns the columns with a name, or else those whose name looks the same: é may be one character or two."""
+    found = [index for index, field in enumerate(fields) if field == name]
+    return found or [index for index, field in enumerate(fields) if printable(field) == printable(name)]
+
+
+def name_equal_columns(params: TableParams, fields: Sequence[str], remarks: Remarks) -> None:
+    """Adds a remark for a name that was given for fewer columns than have it: another one may have been meant."""
+    for name, times in Counter(column.field for column in params.columns).items():
+        if (there := len(_columns_named(fields, name))) > times:
+            first = "first one is" if times == 1 else f"first {times} are"
+            remarks.add(f"Of {there} columns {name!r}, only the {first} shown, as was asked for")
+    for group in params.group_by:
+        if (there := len(_columns_named(fields, group.field))) > 1:
+            remarks.add(f"Of {there} columns {group.field!r}, the first makes groups")
 
 
 def check_rows(params: TableParams, rows: Sequence[Mapping[str, Any]]) -> None:

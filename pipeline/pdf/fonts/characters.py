@@ -5,7 +5,7 @@ does not depend on the tables of the Python that runs.
 
 | characters | drawn |
 |---|---|
-| White_Space, line breaks too | as a space |
+| White_Space | as a space; a line break ends a line in cells of a table, and is a space elsewhere |
 | Default_Ignorable_Code_Point | not at all; those that shaping uses are kept for it |
 | control characters, surrogates | as a box, and named in the result, like a character that no font has |
 | all others: private use, or newer than Python's tables | where a font has them, else as a box, and named |
@@ -26,6 +26,7 @@ _DROPPED = (
 _CONTROLS = "\0-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff"
 _SPACE_OR_DROPPED = f"([{_SPACES}])|[{_DROPPED}]"  # compiled when it is first used, as are others
 _CHANGED = re.compile(f"[{_SPACES}{_DROPPED}{_CONTROLS}]")
+_LINE_BREAK = "\r\n|[\n\v\f\r\x85\u2028\u2029]"
 _CONTROL = f"[{_CONTROLS}]"
 _IGNORABLE = f"[{_SHAPING}{_DROPPED}]"
 # Scripts written from right to left stand in these blocks, and new ones are added there.
@@ -38,6 +39,14 @@ def printable(text: str) -> str:
     if not composed.isprintable():  # false for all that is changed here, whatever Python's tables know
         composed = re.sub(_SPACE_OR_DROPPED, lambda found: " " if found[1] else "", composed)
     return composed.strip(" ")
+
+
+def printable_lines(text: str) -> list[str]:
+    """Return the text in the lines that its line breaks make, each as `printable` does; no blank ones around it."""
+    if text.isprintable():  # false for all line breaks
+        return [printable(text)]
+    lines = [printable(line) for line in re.split(_LINE_BREAK, text)]
+    return "\n".join(lines).strip("\n").split("\n")
 
 
 def shown_as_is(text: str) -> bool:

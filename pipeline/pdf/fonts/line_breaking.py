@@ -11,8 +11,10 @@ from .characters import is_mark
 from .line_classes import LETTER, MARK, SPACE, classes
 
 JOINERS = "\u200c\u200d"
-NUMBER = re.compile(r"[^\w\s]{0,3}\d(?:[\d.,:/'’·_\-\u2212\u00a0]|T(?=\d)|[eE][-+]?(?=\d))*[^\w\s]{0,3}")
-"""A number, date or time inside a text. A piece of it would read as another value, so no line ends in it."""
+NUMBER = re.compile(
+    r"[^\w\s]{0,3}\d(?:[\d.,:/'’·٫٬،．，：／_\-\u2212\u00a0]|[T+](?=\d)|[eE][-+]?(?=\d))*[^\w\s]{0,3}"
+)
+"""A number, date or time inside a text, in any digits. A piece reads as another value, so no line ends in it."""
 LONGEST_NUMBER = 60  # characters; a longer row of digits is broken like any word
 _MARKS = str.maketrans("", "", " \u200e\u200f")
 DIGIT = re.compile(r"\d")

@@ -82,6 +82,10 @@ def test_its_types_have_their_text(shop: psycopg.Connection[Any]) -> None:
          "[1.10,1e400,12345678901234567.89,123456789012345678901,7]"),
         ("'{\"price\": 1.10}'::jsonb", '{"price":1.10}'),
         ("'1.10'::jsonb", "1.10"),
+        ("'{\"a\":1.10,\"a\":2}'::json", '"{\\"a\\":1.10,\\"a\\":2}"'),
+        ("numrange(1.10, NULL)", '"[1.10,)"'),
+        ("'{[1,3),[5,8)}'::int4multirange", '"{[1,3),[5,8)}"'),
+        ("daterange('2026-01-31', 'infinity')", '"[2026-01-31,infinity)"'),
     ],
 )  # fmt: skip
 def test_a_value_that_python_cannot_hold_keeps_its_text(

@@ -118,6 +118,12 @@ def test_an_integer_that_is_too_long_is_400(client: FlaskClient) -> None:
     assert error(answer)["message"] == words
 
 
+def test_a_name_twice_in_a_body_is_400(client: FlaskClient) -> None:
+    body = '{"document":"table","params":{"rows":[{"a":1,"b":1},{"a":2,"\\u0061":3}]}}'
+    answer = client.post("/v1/exports", data=body, headers=SHOP, content_type="application/json")
+    assert answer.status_code == 400 and "has the name 'a' twice" in error(answer)["message"]
+
+
 def test_a_body_that_is_not_utf_8_is_400(client: FlaskClient, services: Services) -> None:
     body = '{"document": "photos", "params": {"title": "ü"}}'.encode("latin-1")
     answer = client.post("/v1/exports", data=body, headers=SHOP, content_type="application/json")

@@ -3,18 +3,78 @@
 from __future__ import annotations
 
 import itertools
+from collections import OrderedDict
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from enum import Enum, IntEnum
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 from uuid import UUID
 
+import msgspec
 import pytest
 
 from pipeline.documents.inputs import MAX_LINE, lines
 from pipeline.documents.inputs.folder import FolderInputs
 from pipeline.documents.inputs.jsonl import encode_records
 from pipeline.errors import InvalidRequest
+
+
+class Pair(NamedTuple):
+    first: Any
+    second: Any
+
+
+@dataclass
+class Money:
+    amount: Decimal
+    note: Any = None
+
+
+class Point(msgspec.Struct):
+    x: float
+    y: Any
+
+
+class Kind(Enum):
+    NEW = b"\x01"
+
+
+class Size(IntEnum):
+    LARGE = 3
+
+
+class Day(datetime):
+    """As pandas and test libraries have."""
+
+
+NAN = float("nan")
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (Pair(NAN, b"\x00\xff"), b'["NaN","00ff"]'),
+        (Money(Decimal("1.10"), NAN), b'{"amount":"1.10","note":"NaN"}'),
+        (Point(NAN, timedelta(seconds=5)), b'{"x":"NaN","y":"0:00:05"}'),
+        (OrderedDict(a=NAN), b'{"a":"NaN"}'),
+        (MappingProxyType({"a": b"\x01"}), b'{"a":"01"}'),
+        (frozenset({NAN}), b'["NaN"]'),
+        (type("Real", (float,), {})(1.5), b"1.5"),
+        (type("Real", (float,), {})("inf"), b'"Infinity"'),
+        (type("Whole", (int,), {})(2**70), b'"1180591620717411303424"'),
+        (type("Bytes", (bytes,), {})(b"\xff"), b'"ff"'),
+        (type("Text", (str,), {})("x"), b'"x"'),
+        (Kind.NEW, b'"01"'),
+        (Size.LARGE, b"3"),
+        (Day(2026, 1, 31, 12), b'"2026-01-31T12:00:00"'),
+    ],
+    ids=repr,
+)
+def test_a_value_of_a_subclass_is_written_as_that_of_its_base(value: Any, expected: bytes) -> None:
+    assert list(encode_records([{"v": value}], "the rows")) == [b'{"v":' + expected + b"}\n"]
 
 
 @pytest.mark.parametrize(

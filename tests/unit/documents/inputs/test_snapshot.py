@@ -101,6 +101,18 @@ TYPES: list[tuple[pa.Array, Any]] = [
     (pa.array([None], pa.struct([("t", pa.int8())])), None),
     (pa.array([b"\x00\xff"]), "00ff"),
     (pa.array([[1, 2]]), [1, 2]),
+    (pa.array([0.1], pa.float32()).cast(pa.float16()), 0.1),
+    (pa.array([65504], pa.float32()).cast(pa.float16()), 65500.0),  # that has the same 16 bits
+    (pa.array([float("nan")], pa.float32()).cast(pa.float16()), "NaN"),
+    (pa.array([float("inf")], pa.float32()).cast(pa.float16()), "Infinity"),
+    (pa.array([[1, 2]], pa.list_view(pa.timestamp("ns"))), ["1970-01-01T00:00:00.00000000" + n for n in "12"]),
+    (pa.array([None], pa.large_list_view(pa.int8())), None),
+    (
+        pa.ExtensionArray.from_storage(pa.uuid(), pa.array([bytes(15) + b"\5"], pa.binary(16))),
+        "00000000-0000-0000-0000-000000000005",
+    ),
+    (pa.ExtensionArray.from_storage(pa.bool8(), pa.array([1], pa.int8())), True),
+    (pa.ExtensionArray.from_storage(pa.json_(), pa.array(["1.10"])), "1.10"),
     (pa.array([{"k": Decimal("1.50")}]), {"k": "1.50"}),
 ]
 
@@ -110,6 +122,18 @@ TYPES: list[tuple[pa.Array, Any]] = [
 )
 def test_every_type_of_a_parquet_file_has_its_text(tmp_path: Path, column: pa.Array, expected: Any) -> None:
     assert records(taken(tmp_path, as_parquet({"v": column}))) == [{"v": expected}]
+
+
+def test_a_uuid_of_a_file_without_the_schema_of_arrow_has_its_text(tmp_path: Path) -> None:
+    """As other programs write it."""
+    ids, out = pa.ExtensionArray.from_storage(pa.uuid(), pa.array([bytes(15) + b"\5"], pa.binary(16))), io.BytesIO()
+    parquet.write_table(pa.table({"v": ids}), out, store_schema=False)
+    assert records(taken(tmp_path, out.getvalue())) == [{"v": "00000000-0000-0000-0000-000000000005"}]
+
+
+def test_an_arrow_stream_without_rows_is_refused() -> None:
+    with pytest.raises(InvalidRequest, match="Arrow gave values in place of rows"):
+        list(client.records(pa.chunked_array([[1]])))
 
 
 def test_null_lists_and_empty_ones_stand_where_they_were(tmp_path: Path) -> None:

@@ -59,6 +59,10 @@ def test_a_value_that_is_wide_is_printed_smaller_on_one_line(folder: Path, text:
         ("186 693 676 281 222 381 933 815 €", ["### €"]),
         ("98765432109876543210", ["###"]),
         ("paid 98765432109876543210", ["paid", "###"]),
+        ("١٢٣٬٤٥٦٬٧٨٩٬٠١٢٫٠٠", ["###"]),  # noqa: RUF001  # digits of Arabic
+        ("１２３，４５６，７８９，０００．５０", ["###"]),  # noqa: RUF001  # of Japanese
+        ("2026-01-31T10:00:00.123456+09:00", ["###"]),
+        ("at 2026-01-31T10:00:00.123456+09:00", ["at", "###"]),
     ],
 )
 def test_a_number_that_would_be_illegible_is_replaced_and_named(folder: Path, text: str, shown: list[str]) -> None:
@@ -82,6 +86,41 @@ def test_a_number_that_would_be_illegible_is_replaced_and_named(folder: Path, te
 )  # fmt: skip
 def test_text_wraps_between_its_numbers(folder: Path, text: str, lines: list[str]) -> None:
     assert narrow(folder, text, 14.8) == (lines, ())
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("100\n200\n300", ["100", "200", "300"]),
+        ("1 234\n567", ["1 234", "567"]),
+        ("Main St 5\r\n\r\nAB1 2CD", ["Main St 5", "", "AB1 2CD"]),
+        ("\n one\rtwo\u2028three \n", ["one", "two", "three"]),
+        ("a word\nand some that wrap", ["a word", "and some", "that wrap"]),
+        ("12\t13\v14", ["12 13", "14"]),
+    ],
+)
+def test_a_line_break_in_a_cell_ends_a_line(folder: Path, text: str, lines: list[str]) -> None:
+    assert narrow(folder, text, 14.8) == (lines, ())
+
+
+def test_a_line_break_keeps_the_size_of_a_cell(folder: Path) -> None:
+    """A number in smaller print makes the other lines of its cell smaller, too."""
+    assert narrow(folder, "a\n123,456,789,012.75", 15) == (["a", "123,456,789,012.75"], ())
+    lines, (warning,) = narrow(folder, "a\n98765432109876543210", 7.6)
+    assert (lines, "so they are shown as ###" in warning) == (["a", "###"], True)
+
+
+def test_a_cell_of_more_lines_than_a_page_is_cut_and_named(folder: Path) -> None:
+    lines, warnings = narrow(folder, "\n".join(f"line {n}" for n in range(200)), 30)
+    assert lines[:2] == ["line 0", "line 1"]
+    assert lines[-1] == f"line {len(lines) - 1} …"
+    assert warnings == ("Cells of column 'b' are too long and end with … (row 1).",)
+
+
+def test_a_column_is_as_wide_as_the_longest_line_of_its_cells(folder: Path) -> None:
+    (row,), *_ = read_back([["one line\n" * 40, "x" * 90, ""]], folder, 1)
+    assert row[0] == ["one line"] * 40
+    assert len(row[1]) == 1
 
 
 def test_a_formatted_column_of_growing_numbers(folder: Path) -> None:

@@ -79,7 +79,7 @@ def test_a_point_that_may_stand_between_thousands_is_named(
         ({"field": "amount", "format": {"kind": "percent", "decimals": 1}}, "", True),
         (marked(","), "1.734,000", False),
         (marked("."), "501,234", False),
-        ({"field": "amount", "format": {"kind": "date", "input": "%H.%M"}}, "", False),
+        ({"field": "amount", "format": {"kind": "date", "input": "%H.%M", "pattern": "HH:mm"}}, "", False),
         ({"field": "amount"}, "", False),
         (TOTAL | {"format": EURO, "locale": "en_US"}, "€501.23", False),
     ],

@@ -122,13 +122,34 @@ def test_what_was_not_understood_is_known() -> None:
         (Currency("XXQ"), "columns", "no currency"),
         (Date("d. Q"), "columns", "cannot have 'Q'"),
         (Date(input="%d.%m.%d"), "columns", "has a part twice"),
+        (Date("yyyy-mm-dd"), "columns", "'yyyy-mm-dd' has minutes .m. without hours"),
+        (Date("HH:MM"), "columns", "'HH:MM' has months .M. behind hours"),
+        (Date("h.MM a"), "columns", "months .M. behind hours"),
+        (Date("medium", "%H:%M"), "columns", "'MMM d, y' shows 'y', which the format '%H:%M' does not read"),
+        (Date("d.M.y", "%d.%m."), "columns", "shows 'y', which"),
+        (Date("d.M.y", "%Y-%m"), "columns", "shows 'd', which"),
+        (Date("EEEE", "%Y-%m"), "columns", "shows 'E', which"),
+        (Date("d.M.y HH:mm", "%d.%m.%Y"), "columns", "shows 'H', which"),
     ],
-    ids=["currency", "pattern", "input"],
 )
 def test_what_cannot_be_a_format_is_said(format: Format, field: str, words: str) -> None:
     with pytest.raises(InvalidRequest, match=words) as caught:
         shown(format, "en_US", "1")
     assert caught.value.field == field
+
+
+@pytest.mark.parametrize(
+    ("format", "text", "expected"),
+    [
+        (Date("mm:ss", "%M:%S"), "01:30", "01:30"),
+        (Date("MMMM y", "%Y-%m"), "2026-03", "March 2026"),
+        (Date("d. MMM y HH 'h'", "%c"), "Sun Mar  1 10:00:00 2026", "1. Mar 2026 10 h"),
+        (Date("EEE d.M.y", "%j/%Y"), "060/2026", "Sun 1.3.2026"),
+        (Date("HH:mm, MMM d"), "2026-03-01T10:20", "10:20, Mar 1"),
+    ],
+)
+def test_a_pattern_shows_what_the_dates_have(format: Format, text: str, expected: str) -> None:
+    assert shown(format, "en_US", text) == expected
 
 
 def test_an_unknown_locale_is_said() -> None:

@@ -160,39 +160,6 @@ def test_a_delimiter_is_named_where_another_would_fit(tmp_path: Path) -> None:
     assert planned(tmp_path, b"a;b, c\n1;2\n")[1].warnings == ()
 
 
-ONE_COLUMN = (
-    "The listing is read as one column, although most of its lines have {!r}; give the delimiter, and begin with "
-    "the titles."
-)
-
-
-@pytest.mark.parametrize(
-    ("data", "sign"),
-    [
-        ("Report of 2024\n\nName;Wert\nA;1\nB;2\n", ";"),
-        ("# made by x\nName\tWert\nA\t1\n", "\t"),
-        ("a:b\n1:2\n3:4\n", ":"),
-        ("a^b\n1^2\n", "^"),
-        ("sep=,\na;b\n1;2\n", ";"),
-        ("sep=;\na\n1\n", None),
-        ("time\n10:30\n11:30\n", None),
-        ('name\n"Doe, Jane"\n"Roe, Richard"\n', None),
-        ("note\nfirst; second\nthird\n", None),
-    ],
-)
-def test_one_column_is_named_where_lines_look_like_several(tmp_path: Path, data: str, sign: str | None) -> None:
-    _, plan = planned(tmp_path, data.encode())
-    assert plan.warnings == ((ONE_COLUMN.format(sign),) if sign else ())
-    assert not planned(tmp_path, data.encode(), delimiter="|")[1].warnings
-
-
-def test_columns_set_apart_by_spaces_are_named(tmp_path: Path) -> None:
-    _, plan = planned(tmp_path, b"name   amount\nA      10.00\nB       2.50\n")
-    (words,) = plan.warnings
-    assert "as one column, although its lines look like columns set apart by spaces" in words
-    assert planned(tmp_path, b"text\nHello.  World\nshort\n")[1].warnings == ()
-
-
 @pytest.mark.parametrize("listing", [b"a,b\n1,2\n", b'{"a":1,"b":2}\n'])
 @pytest.mark.parametrize("marks", [1, 2])
 def test_no_byte_order_mark_becomes_part_of_a_title(tmp_path: Path, listing: bytes, marks: int) -> None:

@@ -119,7 +119,7 @@ def test_pages_bear_titles_rows_and_numbers(folder: Path) -> None:
         (b"a|b\n1|2\n", ["1", "2"]),
         (b"\xef\xbb\xbfa,b\n1,2\n", ["a", "1", "2"]),
         ("a,b\nGrün,2\n".encode("cp1252"), ["Grün"]),
-        (b'a,b\n"line one\nline two",2\n', ["line one line two", "2"]),
+        (b'a,b\n"line one\nline two",2\n', ["line one", "line two", "2"]),
         (b'a,b\n"line one\n\nline two",2\n', ["line one", "line two", "2"]),
         (b'a,b\n"say ""hi""",2', ['say "hi"', "2"]),
         (b"a,b\r\n1,2\r\n\r\n3,4\r\n", ["1", "2", "3", "4"]),

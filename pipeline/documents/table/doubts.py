@@ -1,0 +1,101 @@
+"""What speaks against the way in which a CSV is read. The doubt is named."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections import Counter
+from collections.abc import Sequence
+
+from ...pdf.tally import Remarks
+from .csv_rows import Row
+from .encodings import is_utf8
+
+DELIMITERS = "\t;|,"  # where several fit, the first: a comma also stands in numbers and titles
+RARE_DELIMITERS = ":^~\x1f\x01"  # which are not guessed
+SPACES = re.compile(" {2,}")  # of aligned columns
+QUOTED = re.compile('"(?:[^"]|"")*"')
+LONGER = r"([~|^#@:;!*&%$\\=])"  # a sign that a delimiter of several characters has beside the one that is heeded
+RULE = re.compile(r"[\s|+:=-]*-{3}[\s|+:=-]*")  # below titles, as in Markdown and on consoles of databases
+VALUES = (  # of which titles are none
+    re.compile(r"[-+]?[$€£]? ?\d[\d.,' ]*[.,]\d\d", re.ASCII),
+    re.compile(r"\d{4}-\d\d-\d\d(?:[T ][\d:.]+.*)?|\d{1,2}[./]\d{1,2}[./](?:\d{2}|\d{4})", re.ASCII),
+    re.compile(r"[^\s@]+@[^\s@]+\.\w+"),
+)
+
+
+def name_doubts(lines: Sequence[str], titles: Row, delimiter: str, remarks: Remarks) -> None:
+    """Adds a remark if lines look as if they had another delimiter than the one that was guessed."""
+    lines = [line for line in lines if line.strip()]
+    if any(map(RULE.fullmatch, lines[:3])):
+        remarks.add("The listing looks like a table drawn with lines, which are read as rows; save it as CSV")
+    elif len(titles) == 1:
+        _name_other_columns(lines, remarks)
+    elif sign := _longer_delimiter(lines, delimiter):
+        remarks.add(f"The delimiter is read as {delimiter!r}, but {sign!r} precedes or follows each of them")
+
+
+def name_values(titles: Row, rows: Sequence[Row], remarks: Remarks) -> None:
+    """Adds a remark if one of the titles looks like the values below it: the listing may have no titles."""
+    for title, *column in zip(titles, *(row for row in rows if len(row) == len(titles)), strict=True):
+        shown = title.strip()
+        if any(each.fullmatch(shown) and any(map(each.fullmatch, map(str.strip, column))) for each in VALUES):
+            remarks.add(f"The first row is read as titles, although {shown!r} looks like a value; add titles above")
+            return
+
+
+def name_inner_records(fields: Sequence[str], row: Row, remarks: Remarks) -> None:
+    """Adds a remark if the only record of a listing seems to hold others."""
+    inner = [field for field, cell in zip(fields, row, strict=True) if cell.startswith("[{")]
+    if inner or (len(row) > 1 and all(cell.startswith(("[", "{")) for cell in row)):
+        field = inner[0] if inner else fields[0]
+        remarks.add(
+            f"There is one record, and its field {field!r} holds others; if those are the rows, send them alone"
+        )
+
+
+def name_given_encoding(sample: bytes, encoding: str, remarks: Remarks) -> None:
+    """Adds a remark if an encoding of one byte a character was given for what is UTF-8."""
+    if encoding == "utf-8" or sample.isascii() or not is_utf8(sample):
+        return
+    if len(sample.decode(encoding, "replace")) == len(sample):
+        remarks.add(f"The listing is read as {encoding}, as was given, but its bytes are UTF-8")
+
+
+def _name_other_columns(lines: Sequence[str], remarks: Remarks) -> None:
+    """Adds a remark when lines that are read as one column look like several."""
+    one = "The listing is read as one column, although"
+    widths = Counter(len(SPACES.split(line.strip())) for line in lines)
+    records = sum(line.lstrip().startswith("{") for line in lines)
+    if 2 * records >= len(lines):
+        remarks.add(f"{one} most of its lines look like JSON; begin with the first record, or give the format")
+    elif sign := _sign_of_columns(lines):
+        remarks.add(f"{one} most of its lines have {sign!r}; give the delimiter, and begin with the titles")
+    elif 1 not in widths and max(widths.values(), default=0) > 1:
+        remarks.add(f"{one} its lines look like columns set apart by spaces; save it as CSV")
+
+
+def _sign_of_columns(lines: Sequence[str]) -> str | None:
+    """Returns the sign that cuts most lines into equally many fields, though not the titles; None if there is none.
+
+    Signs that are delimiters rarely, and often stand in texts, must cut the titles too.
+    """
+    for sign in DELIMITERS + RARE_DELIMITERS:
+        widths = [len(row) for row in csv.reader(lines, delimiter=sign) if row]
+        width, rows = Counter(widths).most_common(1)[0] if widths else (1, 0)
+        if width > 1 and 1 < rows > len(widths) / 2 and (sign in DELIMITERS or widths[0] == width):
+            return sign
+    return None
+
+
+def _longer_delimiter(lines: Sequence[str], delimiter: str) -> str | None:
+    """Returns the sign that stands on one side of the delimiter wherever it does; None if there is none."""
+    text, sign = "\n".join(QUOTED.sub("", line) for line in lines), re.escape(delimiter)
+    runs = re.findall(rf"{sign}+", text)
+    if delimiter != "," and len(runs) > 1 and set(map(len, runs)) == {len(runs[0])} != {1}:
+        return delimiter
+    for pair in (f"{LONGER}?{sign}", f"{sign}{LONGER}?"):
+        found = set[str](re.findall(pair, text))
+        if len(found) == 1 and found != {""}:
+            return found.pop()
+    return None
