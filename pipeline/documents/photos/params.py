@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from typing import Annotated, Literal
 
 import msgspec
@@ -108,6 +109,10 @@ class PhotosParams(PaperParams, frozen=True):
 
 def decode(line: bytes) -> Photo:
     """Return one record of a listing. Raises InvalidRequest."""
+    names = _NAMES.findall(line)
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1).decode()
+        raise InvalidRequest(f"the record has the name {twice!r} twice.", field="listing")
     try:
         return _decoder.decode(line)
     except msgspec.ValidationError as error:
@@ -117,4 +122,5 @@ def decode(line: bytes) -> Photo:
         raise InvalidRequest(f"this is not JSON: {error}.", field="listing", advice=advice) from None
 
 
+_NAMES = re.compile(rb'"(source|caption|frame)"\s*:')  # within a text, a quotation mark is escaped
 _decoder = msgspec.json.Decoder(Photo)

@@ -20,6 +20,7 @@ from PIL import Image, UnidentifiedImageError
 from ...errors import UnreadableSource
 from ..objects import Stream
 from . import formats, tiff
+from .exif import IN_ADOBE_RGB
 from .icc import DEVICE_SPACES, UNUSABLE, profile_stream
 from .jpeg import Jpeg, read_jpeg
 from .jpeg_end import MENDED, mended
@@ -58,6 +59,9 @@ _UPRIGHT: dict[int, Matrix] = {
     7: (0, 1, 1, 0, 0, 0),
     8: (0, 1, -1, 0, 1, 0),
 }
+
+
+_NO_REASON = ("decoder error", "could not create decoder object")  # of Pillow's decoders of TIFF and WebP
 
 
 class Picture(msgspec.Struct, frozen=True):
@@ -168,6 +172,8 @@ def _jpeg(file: BinaryIO, jpeg: Jpeg, max_pixels: int, room: Room | None) -> Pic
             jpeg, remarks = mended(file, jpeg, max_pixels), (MENDED,)
     if jpeg.damaged:
         remarks += (DAMAGED,)
+    if jpeg.in_adobe_rgb:
+        remarks += (IN_ADOBE_RGB,)
     profile, remark = _profile(jpeg.profile, jpeg.components)
     turned, high = jpeg.orientation, jpeg.pixel_height
     room = room.turned() if room and turned.value >= 5 else room
@@ -243,4 +249,6 @@ def _reason(error: BaseException) -> str:
         return "there is not enough memory for it"
     if isinstance(error, EOFError) or "truncated" in text.lower():
         return "it ends before its picture does (truncated)"
+    if text.startswith(_NO_REASON):
+        return "its data are damaged, or cut off"
     return text or type(error).__name__

@@ -9,7 +9,9 @@ from typing import NamedTuple
 
 TURNED_BY_XMP = "The orientation of a picture stands in XMP only, where not all viewers look; it is turned by it"
 
-_ORIENTATION = 0x0112
+IN_ADOBE_RGB = "A camera says that a photo is in Adobe RGB, but gives no profile; it is drawn as sRGB, so paler"
+
+_ORIENTATION, _EXIF, _INTEROPERABILITY, _INDEX = 0x0112, 0x8769, 0xA005, 0x0001
 _NUMBERS = {1: "B", 3: "H", 4: "I"}  # readers accept any type of whole numbers (TIFF 6.0, section 2)
 _XMP = re.compile(rb"tiff:Orientation(?:\s*=\s*[\"']|>)\s*([1-8])\s*[\"'<]")
 
@@ -37,20 +39,44 @@ def orientation(exif: Iterable[bytes], xmp: Iterable[bytes]) -> Orientation:
     return Orientation(1, by_xmp=False)
 
 
+def is_adobe_rgb(exif: bytes) -> bool:
+    """Return whether EXIF data say that a camera took the picture in Adobe RGB (DCF 2.0, option file)."""
+    index = _entry(exif, _EXIF, _INTEROPERABILITY, _INDEX)
+    return index is not None and index.place == b"R03\0"
+
+
 def _exif(data: bytes) -> int | None:
-    """Return the orientation 1 to 8 in EXIF data, with or without their first six bytes; None without one."""
+    """Return the orientation 1 to 8 in EXIF data; None without one."""
+    found = _entry(data, _ORIENTATION)
+    if found is None or found.kind not in _NUMBERS:
+        return None
+    (value,) = struct.unpack_from(found.order + _NUMBERS[found.kind], found.place)
+    return value if value in range(1, 9) else None
+
+
+class _Entry(NamedTuple):
+    order: str
+    kind: int
+    place: bytes  # the value, or where it is
+
+
+def _entry(data: bytes, *path: int) -> _Entry | None:
+    """Return an entry of EXIF data, with or without their first six bytes; tags before the last lead to it."""
     tiff = data[6:] if data.startswith(b"Exif\0") else data
     order = {b"II*\0": "<", b"MM\0*": ">"}.get(tiff[:4])
-    if order is None:
-        return None
+    place, found = tiff[4:8], None
     try:
-        (directory,) = struct.unpack_from(order + "I", tiff, 4)
-        (count,) = struct.unpack_from(order + "H", tiff, directory)
-        for entry in range(directory + 2, directory + 2 + 12 * count, 12):
-            tag, kind, _, place = struct.unpack_from(order + "HHI4s", tiff, entry)
-            if tag == _ORIENTATION and kind in _NUMBERS:
-                (value,) = struct.unpack_from(order + _NUMBERS[kind], place)
-                return value if value in range(1, 9) else None
+        for wanted in path if order else ():
+            (directory,) = struct.unpack(f"{order}I", place)
+            (count,) = struct.unpack_from(f"{order}H", tiff, directory)
+            found = None
+            for at in range(directory + 2, directory + 2 + 12 * count, 12):
+                tag, kind, _, place = struct.unpack_from(f"{order}HHI4s", tiff, at)
+                if tag == wanted:
+                    found = _Entry(order or "", kind, place)
+                    break
+            if found is None:
+                return None
     except struct.error:  # an offset past the end
         return None
-    return None
+    return found

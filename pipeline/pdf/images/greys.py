@@ -16,6 +16,8 @@ from . import tiff
 
 GUESSED = "Black and white of pictures with 32-bit or floating-point numbers are guessed from their values"
 
+DARK = "A grey picture of 16 bits uses less than a sixteenth of its range, so it is nearly black"
+
 _ROUNDING = 1e-6  # the float next to 2^32 - 1 is 2^32
 _BAND = 256  # rows
 _UNSIGNED, _SIGNED, _FLOAT = 1, 2, 3  # TIFF's SampleFormat
@@ -47,12 +49,12 @@ def in_bands(image: Image.Image, mode: str, convert: Callable[[Image.Image], Ima
     return result
 
 
-def to_grey(image: Image.Image, numbers: Numbers) -> tuple[Image.Image, bool]:
-    """Return the picture in 8-bit grey, and whether its black and white are a guess. Pillow's own conversion clips.
+def to_grey(image: Image.Image, numbers: Numbers) -> tuple[Image.Image, tuple[str, ...]]:
+    """Return the picture in 8-bit grey, and remarks on its black and white. Pillow's own conversion clips.
 
     Raises ValueError for numbers that are not finite.
     """
-    black, white, guessed = _levels(image, numbers)
+    black, white, remarks = _levels(image, numbers)
     if numbers.inverted:
         black, white = white, black
     scale = 255 / (white - black) if white != black else 0.0
@@ -61,7 +63,7 @@ def to_grey(image: Image.Image, numbers: Numbers) -> tuple[Image.Image, bool]:
     def convert(band: Image.Image) -> Image.Image:
         return _floats(band, numbers).point(lambda value: value * scale + offset).convert("L")
 
-    return in_bands(image, "L", convert), guessed
+    return in_bands(image, "L", convert), remarks
 
 
 def all_but(image: Image.Image, number: int) -> Image.Image:
@@ -76,18 +78,18 @@ def all_but(image: Image.Image, number: int) -> Image.Image:
     return in_bands(image, "L", convert)
 
 
-def _levels(image: Image.Image, numbers: Numbers) -> tuple[float, float, bool]:
-    """Return black, white, and whether these are a guess: a usual range that holds all numbers, or the extremes."""
-    if numbers.form == _UNSIGNED and numbers.bits <= 16:
-        return 0, 2**numbers.bits - 1, False
+def _levels(image: Image.Image, numbers: Numbers) -> tuple[float, float, tuple[str, ...]]:
+    """Return black, white, and remarks. A guess is a usual range that holds all numbers, or the extremes."""
     low, high = _extremes(image, numbers)
+    if numbers.form == _UNSIGNED and numbers.bits <= 16:
+        return 0, 2**numbers.bits - 1, ((DARK,) if numbers.bits == 16 and 0 < high < 4096 else ())
     full = 1 if numbers.form == _FLOAT else 2 ** (numbers.bits - (numbers.form == _SIGNED)) - 1
     if low >= 0 and high <= full * (1 + _ROUNDING) and (numbers.form == _FLOAT or high > full / 2):
-        return 0, full, False
+        return 0, full, ()
     usual = 255 if numbers.form == _FLOAT else 65535
     if low >= 0 and high <= usual:
-        return 0, usual, True
-    return low, high, True
+        return 0, usual, (GUESSED,)
+    return low, high, (GUESSED,)
 
 
 def _extremes(image: Image.Image, numbers: Numbers) -> tuple[float, float]:

@@ -10,7 +10,7 @@ import msgspec
 
 from ...errors import UnreadableSource
 from ..objects import Block
-from .exif import Orientation, orientation
+from .exif import Orientation, is_adobe_rgb, orientation
 from .jpeg_scans import Scan, is_damaged
 from .jpeg_segments import (
     APP0,
@@ -60,6 +60,7 @@ class Jpeg(msgspec.Struct, frozen=True):
     plain_rgb: bool
     buffered: bool  # in several scans, so a decoder holds all of it
     profile: bytes | None
+    in_adobe_rgb: bool  # without a profile that says so
     pieces: tuple[Piece, ...]
     unfinished: bool  # without the end marker, and scans are missing: coefficients or their last bits
     ended: bool  # with the end marker; without it the last piece may run on into what is not the picture
@@ -134,6 +135,7 @@ def _describe(read: Read, segments: Sequence[Segment]) -> Jpeg:
     if precision != 8 or not width or not height:
         raise Unsupported
     ended = segments[-1].marker == END
+    profile = _profile(read, segments)
     kept = [s for s in segments if s.marker not in METADATA or _is_needed(read, s)]
     coded = {s.marker for s in kept} & {APP0, APP14}
     plain_rgb = not coded and frame[6::3] == _RGB
@@ -148,7 +150,8 @@ def _describe(read: Read, segments: Sequence[Segment]) -> Jpeg:
         adobe=APP14 in coded,
         plain_rgb=plain_rgb,
         buffered=len(scans) > 1,
-        profile=_profile(read, segments),
+        profile=profile,
+        in_adobe_rgb=profile is None and any(map(is_adobe_rgb, _exif(read, segments))),
         pieces=tuple(joined([(0, len(SOI)), *((s.start, s.end - s.start) for s in kept)])),
         unfinished=not ended and _is_unfinished(read, segments, frame[6::3]),
         ended=ended,
@@ -221,9 +224,12 @@ def _pixel_height(read: Read, segments: Sequence[Segment]) -> float:
 
 
 def _orientation(read: Read, segments: Sequence[Segment]) -> Orientation:
-    found = [s for s in segments if s.marker == APP1]
-    exif = (data for s in found if (data := body(read, s)).startswith(b"Exif\0"))
-    return orientation(exif, (data for s in found if (data := body(read, s)).startswith(_XMP)))
+    xmp = (data for s in segments if s.marker == APP1 and (data := body(read, s)).startswith(_XMP))
+    return orientation(_exif(read, segments), xmp)
+
+
+def _exif(read: Read, segments: Sequence[Segment]) -> Iterator[bytes]:
+    return (data for s in segments if s.marker == APP1 and (data := body(read, s)).startswith(b"Exif\0"))
 
 
 def _profile(read: Read, segments: Sequence[Segment]) -> bytes | None:

@@ -75,8 +75,8 @@ def decode(source: ImageFile.ImageFile) -> Raster:
     remarks += [remark] if remark else []
     remarks += [NO_COLOUR] if image.mode == "P" and _highest(image) >= len(_palette(image)) // 3 else []
     if image.mode.partition(";")[0] in ("I", "F"):
-        image, guessed = greys.to_grey(image, numbers)
-        remarks += [greys.GUESSED] if guessed else []
+        image, told = greys.to_grey(image, numbers)
+        remarks += told
     return Raster(_to_pdf_mode(image), alpha, key, tuple(remarks))
 
 

@@ -8,11 +8,14 @@ import zlib
 from typing import Any
 
 import pytest
-from PIL import ImageCms
+from PIL import Image, ImageCms
 
-from pipeline.pdf.images import icc
+from pipeline.pdf.images import icc, read_picture
+from pipeline.pdf.images.exif import IN_ADOBE_RGB
+from pipeline.pdf.images.scaling import Room
 
 from .picture_files import (
+    LIMIT,
     display_p3,
     palette,
     quadrants,
@@ -103,3 +106,21 @@ def test_the_profile_of_a_bmp_is_kept_or_named(kind: bytes) -> None:
 def test_a_huge_profile_is_left_out() -> None:
     data = saved(quadrants(), "JPEG", icc_profile=display_p3() + bytes(5_000_000))
     assert read(data).profile is None
+
+
+@pytest.mark.parametrize(
+    ("index", "options", "remarks"),
+    [
+        ("R03", {}, (IN_ADOBE_RGB,)),
+        ("R98", {}, ()),
+        ("R03", {"icc_profile": display_p3()}, ()),
+    ],
+)
+def test_a_photo_in_adobe_rgb_without_a_profile_is_named(
+    index: str, options: dict[str, Any], remarks: tuple[str, ...]
+) -> None:
+    exif = Image.Exif()
+    exif.get_ifd(0x8769)[0xA005] = {1: index}
+    data = saved(quadrants(), "JPEG", exif=exif, **options)
+    assert read(data).remarks == remarks
+    assert read_picture(io.BytesIO(data), LIMIT, Room(8, 8)).remarks == remarks

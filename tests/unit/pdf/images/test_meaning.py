@@ -12,7 +12,7 @@ from PIL import Image
 
 from pipeline.errors import UnreadableSource
 from pipeline.pdf.images import ONLY_FIRST, PictureFile, count_frames, icc, png, raster, read_picture, tiff
-from pipeline.pdf.images.greys import GUESSED
+from pipeline.pdf.images.greys import DARK, GUESSED
 
 from .picture_files import (
     GREEN,
@@ -56,6 +56,13 @@ def test_numbers_of_32_bits_fill_their_range_or_are_a_guess() -> None:
     assert list(samples(whole)) == [255, 128, 0] and not whole.remarks
     part = read(raw_tiff(2, 1, 1, 32, [65535, 0]))
     assert list(samples(part)) == [255, 0] and part.remarks == (GUESSED,)
+
+
+@pytest.mark.parametrize(("highest", "remarks"), [(4095, (DARK,)), (4096, ()), (0, ())])
+def test_16_bits_of_which_only_the_lowest_12_are_used_are_named(highest: int, remarks: tuple[str, ...]) -> None:
+    for order in "<>":
+        assert read(raw_tiff(2, 1, 1, 16, [highest, 0], order)).remarks == remarks
+    assert not read(raw_tiff(2, 1, 1, 12, [highest % 4096, 0])).remarks
 
 
 def test_floats_up_to_1_are_no_guess() -> None:

@@ -52,7 +52,7 @@ HEADER = (b"IHDR", PNG[16:29])
         (png_of(HEADER, (b"IDAT", b"\x78"), (b"\0\0\0\0", b"no chunk")), "ends before its picture does"),
         (PNG[:20] + b"\xff" + PNG[21:], "PNG is damaged"),
         (saved(quadrants(), "GIF")[:-60], "ends before its picture does"),
-        (saved(quadrants(), "WEBP")[:-60], "cannot be decoded"),
+        (saved(quadrants(), "WEBP")[:-60], "its data are damaged, or cut off"),
         (saved(quadrants(), "BMP")[:-60], "ends before its picture does"),
         (saved(quadrants(), "TIFF")[:-60], "cannot be decoded|truncated"),
     ],
