@@ -21,7 +21,7 @@ class Picture:
 
 
 def picture_of_first_page(path: str) -> Picture:
-    """Returns the picture. Its size does not depend on that of the page."""
+    """Return the picture. Its size does not depend on that of the page."""
     import pypdfium2  # 30 ms, and a preview alone needs it
 
     pdf = pypdfium2.PdfDocument(path)

@@ -35,23 +35,23 @@ class Inputs(Protocol):
         """Raise InvalidRequest or RefusedAddress for a source that may not be read. Sends nothing."""
 
     def open(self, source: str) -> BinaryIO:
-        """Returns a seekable copy of one source. Raises UnreadableSource."""
+        """Return a seekable copy of one source. Raises UnreadableSource."""
 
     def each(self, items: Iterable[T], source: Callable[[T], str]) -> Generator[tuple[T, OpenInput], None, None]:
-        """Yields every item with its source, in order. Slow sources are loaded ahead."""
+        """Yield every item with its source, in order. Slow sources are loaded ahead."""
 
     def find(self, listing: str) -> Listing | None:
-        """Returns the current version of a listing, None if there is none. ReadFailed if it was there before."""
+        """Return the current version of a listing, None if there is none. ReadFailed if it was there before."""
 
     def pinned(self, listing: Listing) -> Inputs:
-        """Returns the same inputs on this version of the listing. They raise InputChanged when it is gone."""
+        """Return the same inputs on this version of the listing. They raise InputChanged when it is gone."""
 
     def blocks(self, listing: str, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
-        """Yields the bytes of a listing from `start` to `stop`, a block at a time."""
+        """Yield the bytes of a listing from `start` to `stop`, a block at a time."""
 
 
 def changed(listing: Listing) -> InputChanged:
-    """Returns the error for a listing whose bytes differ from those that were counted."""
+    """Return the error for a listing whose bytes differ from those that were counted."""
     return InputChanged(f"The listing {listing.key} was replaced while the document was being made.")
 
 
@@ -86,7 +86,7 @@ class RangeFile(RawIOBase):
 
 
 def lines(inputs: Inputs, listing: str, start: int = 0, stop: int | None = None) -> Iterator[tuple[int, bytes]]:
-    """Yields the lines of a listing from byte `start` to `stop`, each with the offset of its first byte.
+    """Yield the lines of a listing from byte `start` to `stop`, each with the offset of its first byte.
 
     Blank lines and a byte order mark are left out. Raises InvalidRequest for a line that is not UTF-8, or is over
     MAX_LINE bytes.
@@ -106,12 +106,12 @@ def lines(inputs: Inputs, listing: str, start: int = 0, stop: int | None = None)
 
 
 def line_number(inputs: Inputs, listing: str, at: int) -> int:
-    """Returns the number of the line at a byte of a listing. Reads all that is before it."""
+    """Return the number of the line at a byte of a listing. Reads all that is before it."""
     return 1 + sum(block.count(b"\n") for block in inputs.blocks(listing, 0, at))
 
 
 def split(blocks: Iterable[bytes], start: int = 0) -> Iterator[tuple[int, bytes]]:
-    """Yields the lines of blocks that begin at byte `start`, as `lines` does, of any encoding."""
+    """Yield the lines of blocks that begin at byte `start`, as `lines` does, of any encoding."""
     return ((at, line) for at, line in _lines(blocks, start) if line.strip())
 
 
@@ -128,7 +128,7 @@ def _lines(blocks: Iterable[bytes], start: int) -> Iterator[tuple[int, bytes]]:
 
 
 def _unmarked(at: int, line: bytes) -> tuple[int, bytes]:
-    """Returns the first line of a listing without its byte order mark."""
+    """Return the first line of a listing without its byte order mark."""
     if at or not line.startswith(BOM_UTF8):
         return at, line
     return len(BOM_UTF8), line.removeprefix(BOM_UTF8)

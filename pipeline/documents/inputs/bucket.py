@@ -52,7 +52,7 @@ class BucketInputs:
         self._last_block = last_block or LastBlock(bucket)
 
     def of(self, owner: str) -> BucketInputs:
-        """Returns the same inputs, with what this owner handed in."""
+        """Return the same inputs, with what this owner handed in."""
         return BucketInputs(self._bucket, self._fetcher, self._pin, self._last_block, owner)
 
     def check(self, source: str) -> None:
@@ -140,7 +140,7 @@ class LastBlock:
         self._seen: tuple[Listing, int, bytes] | None = None
 
     def read(self, listing: Listing, start: int, stop: int) -> Iterator[bytes]:
-        """Yields bytes `start` to `stop` of a listing, a block at a time."""
+        """Yield bytes `start` to `stop` of a listing, a block at a time."""
         if stop - start >= BLOCK:
             yield from self._reader.read(listing, start, stop)
         elif start < stop:

@@ -50,7 +50,7 @@ class FirstRecords:
 
 
 def head_of(pieces: Iterable[bytes]) -> Head:
-    """Returns the first records of a listing, up to MOST bytes; fewer when they take SECONDS."""
+    """Return the first records of a listing, up to MOST bytes; fewer when they take SECONDS."""
     data, until = bytearray(), time.monotonic() + SECONDS
     for piece in pieces:
         data += piece
@@ -60,7 +60,7 @@ def head_of(pieces: Iterable[bytes]) -> Head:
 
 
 def _complete(data: bytes) -> bytes:
-    """Returns what is before a line feed that ends a record: one in a cell of CSV has an odd quotation mark before
+    """Return what is before a line feed that ends a record: one in a cell of CSV has an odd quotation mark before
     it. The last one if none seems to; all if there is none, which is too long for a record."""
     if (last := data.rfind(b"\n")) < 0:
         return data

@@ -41,7 +41,7 @@ class FolderInputs:
             raise UnreadableSource(f"{source!r} cannot be opened: {why}.") from error
 
     def _path(self, source: str) -> str:
-        """Returns the real path of a source. InvalidRequest for a URL, and for a path outside the folder.
+        """Return the real path of a source. InvalidRequest for a URL, and for a path outside the folder.
 
         Links are followed first. Sources come folder by folder, so a folder is resolved once, and a file only
         if it is a link.
@@ -63,7 +63,7 @@ class FolderInputs:
         return path
 
     def _real(self, source: str) -> str | None:
-        """Returns the path with links followed, None if it is outside the folder."""
+        """Return the path with links followed, None if it is outside the folder."""
         real = (self._folder / source).resolve()
         return str(real) if real.is_relative_to(self._folder) else None
 

@@ -35,7 +35,7 @@ def is_over_lines(head: bytes) -> bool:
 
 
 def one_a_line(blocks: Iterable[bytes], what: str, array: bool) -> Iterator[bytes]:
-    """Yields the records of an array, or those that follow each other, one a line.
+    """Yield the records of an array, or those that follow each other, one a line.
 
     Raises InvalidRequest for one that is no object.
     """
@@ -55,14 +55,14 @@ def one_a_line(blocks: Iterable[bytes], what: str, array: bool) -> Iterator[byte
 
 
 def why_refused(error: Exception, wanted: str = "a JSON object") -> str:
-    """Returns why a value was not decoded, as the end of a sentence."""
+    """Return why a value was not decoded, as the end of a sentence."""
     if str(error).startswith("Integer value out of range"):  # of Python's int; other numbers may be as long
         return f"has an integer of more than {sys.get_int_max_str_digits():,} digits; send it as text, in quotes"
     return f"is not {wanted}: {error}"
 
 
 def name_twice(text: str | bytes) -> str | None:
-    """Returns a name that an object in a JSON text has twice, None without one: decoded, it has one value."""
+    """Return a name that an object in a JSON text has twice, None without one: decoded, it has one value."""
     twice: list[str] = []
 
     def note(pairs: list[tuple[str, Any]]) -> None:

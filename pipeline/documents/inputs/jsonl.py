@@ -22,7 +22,7 @@ MAX_ZEROS = 1000  # before the decimals of a number or behind it; above that it 
 
 
 def encode_records(records: Iterable[Mapping[str, Any]], what: str) -> Generator[bytes, None, None]:
-    """Yields one line for each record; `what` names them in messages.
+    """Yield one line for each record; `what` names them in messages.
 
     Raises InvalidRequest if there are none, or if a line has more than MAX_LINE bytes.
     """
@@ -34,7 +34,7 @@ def encode_records(records: Iterable[Mapping[str, Any]], what: str) -> Generator
 
 
 def encode_record(record: Mapping[str, Any], number: int, what: str) -> bytes:
-    """Returns the line of a record, the `number`-th of what. Raises InvalidRequest, also above MAX_LINE bytes."""
+    """Return the line of a record, the `number`-th of what. Raises InvalidRequest, also above MAX_LINE bytes."""
     try:
         line = _encoder.encode({name: to_json_value(value) for name, value in record.items()}) + b"\n"
     except (ValueError, TypeError, RecursionError) as error:
@@ -50,13 +50,13 @@ def encode_record(record: Mapping[str, Any], number: int, what: str) -> bytes:
 
 
 def to_json_value(value: Any) -> Any:
-    """Returns a value that JSON can hold: dates as ISO 8601, decimals with all digits, bytes in hexadecimal."""
+    """Return a value that JSON can hold: dates as ISO 8601, decimals with all digits, bytes in hexadecimal."""
     write = _writers[type(value)]
     return write(value) if write else value
 
 
 def duration(nanoseconds: int) -> str:
-    """Returns a duration: 1 day, 2:03:04.5. Of a negative one, each part has the sign: -1 day, -2:03:04.5."""
+    """Return a duration: 1 day, 2:03:04.5. Of a negative one, each part has the sign: -1 day, -2:03:04.5."""
     sign = "-" if nanoseconds < 0 else ""
     seconds, rest = divmod(abs(nanoseconds), 10**9)
     days, seconds = divmod(seconds, 86_400)
@@ -97,7 +97,7 @@ def _dict(value: Mapping[Any, Any]) -> dict[str, Any]:
 
 
 def _text(value: object) -> str:
-    """Returns a value of another type as text. Raises TypeError for one that has none, such as an iterator."""
+    """Return a value of another type as text. Raises TypeError for one that has none, such as an iterator."""
     text = str(value)
     if _PLACE.search(text):
         raise TypeError(f"a value of type {type(value).__name__} has no text")
@@ -115,7 +115,7 @@ class _Writers(dict[type, Write | None]):
         return found
 
     def _of_base(self, kind: type) -> Write | None:
-        """Returns how a subclass is written, and what else has fields or items: msgspec would lose their NaN."""
+        """Return how a subclass is written, and what else has fields or items: msgspec would lose their NaN."""
         if issubclass(kind, bool | str | timedelta):  # a duration may have nanoseconds, of pandas
             return None
         if issubclass(kind, Enum):

@@ -42,7 +42,7 @@ class RangedQuery:
         self.rows_read = 0  # of it
 
     def divide(self) -> Iterator[Share]:
-        """Yields the rows in shares, each of SHARE_ROWS or somewhat more: rows of one key stay together. Only the
+        """Yield the rows in shares, each of SHARE_ROWS or somewhat more: rows of one key stay together. Only the
         first one if the database cannot read a range without reading all rows."""
         self._check_key()
         least, begin = LEAST_KEY, 0
@@ -53,7 +53,7 @@ class RangedQuery:
                 return
 
     def lines(self, share: Share, start: int) -> Iterator[list[bytes]]:
-        """Yields the lines of a share from its row `start` on, in batches. Each begins with the first row of a key:
+        """Yield the lines of a share from its row `start` on, in batches. Each begins with the first row of a key:
         rows of equal keys may come in another order when they are read again."""
         name, last, size, batch = self.query.key, share.first, 0, list[bytes]()
         self.place, self.rows_read = f" at {name} {share.first:,} to {share.stop - 1:,}", start
@@ -82,11 +82,11 @@ class RangedQuery:
         sql.run(self.connection, "SELECT 1", {}).close()
 
     def told(self) -> str:
-        """Returns the words that say where an error happened."""
+        """Return the words that say where an error happened."""
         return self.place + sql.after(self.rows_read)
 
     def _next_share(self, least: int, begin: int) -> Share | None:
-        """Returns the share from a key on. Only the keys are read, from an index if there is one."""
+        """Return the share from a key on. Only the keys are read, from an index if there is one."""
         keys = self._select(f"{self._key} AS key", f"WHERE {self._key} >= {least} ORDER BY key")
         few = f"{keys} FETCH FIRST {SHARE_ROWS} ROWS WITH TIES"
         found = sql.run(
@@ -123,7 +123,7 @@ class RangedQuery:
         return False
 
     def _estimate(self, statement: str) -> tuple[float, float]:
-        """Returns what the database thinks that a statement costs, and how many rows it gives."""
+        """Return what the database thinks that a statement costs, and how many rows it gives."""
         first = sql.run(self.connection, f"EXPLAIN {statement}", self.values).scalars().first()
         found = re.search(r"\.\.([\d.]+) rows=(\d+)", str(first))
         return (float(found[1]), float(found[2])) if found else (0.0, 0.0)
@@ -132,7 +132,7 @@ class RangedQuery:
         return self._select("*", f"WHERE {self._key} BETWEEN {share.first} AND {share.stop - 1}")
 
     def _select(self, what: str, rest: str = "") -> str:
-        """Returns a statement that reads the query's. What is added to it are the name of a column, and numbers."""
+        """Return a statement that reads the query's. What is added to it are the name of a column, and numbers."""
         statement = self.query.statement.rstrip().rstrip(";")
         return f"SELECT {what} FROM (\n{statement}\n) AS whole {rest}"  # noqa: S608  # as said
 

@@ -42,7 +42,7 @@ def is_stream(source: object) -> bool:
 
 
 def stream(source: Any, what: str) -> Iterator[Record]:
-    """Yields the records of an Arrow stream, a batch at a time."""
+    """Yield the records of an Arrow stream, a batch at a time."""
     arrow = _pyarrow()
     try:
         reader = arrow.RecordBatchReader.from_stream(source)
@@ -55,13 +55,13 @@ def stream(source: Any, what: str) -> Iterator[Record]:
 
 
 def parquet(file: RawIOBase, what: str) -> Iterator[Record]:
-    """Yields the records of a Parquet file. InvalidRequest if it is damaged or over a limit."""
+    """Yield the records of a Parquet file. InvalidRequest if it is damaged or over a limit."""
     for some in _batches(file, what):
         yield from some
 
 
 def shares(file: RawIOBase, what: str) -> tuple[Share, ...]:
-    """Returns a Parquet file in shares: one row group, or as many as have SHARE_BYTES in memory together; more in a
+    """Return a Parquet file in shares: one row group, or as many as have SHARE_BYTES in memory together; more in a
     file that is so large that there would be more than MAX_SHARES. There are at most twice as many, and one."""
     found: list[Share] = []
     with _damage(f"The Parquet file in {what}"):
@@ -77,14 +77,14 @@ def shares(file: RawIOBase, what: str) -> tuple[Share, ...]:
 
 
 def share_records(file: RawIOBase, what: str, share: Share, start: int) -> Iterator[list[Record]]:
-    """Yields the records of a share from its row `start` on, a batch at a time; empty ones for those before."""
+    """Yield the records of a share from its row `start` on, a batch at a time; empty ones for those before."""
     return _batches(file, what, share.first, share.stop, start)
 
 
 def _batches(
     file: RawIOBase, what: str, first: int = 0, stop: int | None = None, start: int = 0
 ) -> Iterator[list[Record]]:
-    """Yields the records of row groups, a batch at a time."""
+    """Yield the records of row groups, a batch at a time."""
     from pyarrow import parquet
 
     with _damage(f"The Parquet file in {what}"):
@@ -104,7 +104,7 @@ def _batches(
 
 
 def _group(batches: Iterable[Any], rows: int, what: str, start: int) -> Iterator[list[Record]]:
-    """Yields the records of a row group from row `start` on. ValueError if it has not as many as the file says."""
+    """Yield the records of a row group from row `start` on. ValueError if it has not as many as the file says."""
     at = 0
     for batch in batches:
         yield list(_records(batch.slice(min(batch.num_rows, max(0, start - at))), what))
@@ -127,7 +127,7 @@ def _damage(what: str) -> Iterator[None]:
 
 
 def _metadata(file: RawIOBase, what: str) -> Any:
-    """Returns what the footer of a file says of it. ValueError if it contradicts itself: rows would be lost."""
+    """Return what the footer of a file says of it. ValueError if it contradicts itself: rows would be lost."""
     from pyarrow import parquet
 
     _check_footer(file, what)
@@ -140,7 +140,7 @@ def _metadata(file: RawIOBase, what: str) -> Any:
 
 
 def _groups(found: Any) -> Iterator[tuple[int, int, int]]:
-    """Yields the number, the rows and the bytes in memory of each row group."""
+    """Yield the number, the rows and the bytes in memory of each row group."""
     for number in range(found.num_row_groups):
         group = found.row_group(number)
         yield number, group.num_rows, max(0, group.total_byte_size)
@@ -170,7 +170,7 @@ def _check_columns(names: list[str], what: str) -> None:
 
 
 def _batch_rows(found: Any) -> int:
-    """Returns how many average rows make a batch of 4 MiB."""
+    """Return how many average rows make a batch of 4 MiB."""
     size = sum(size for _, _, size in _groups(found))
     rows: int = BATCH_BYTES * found.num_rows // max(1, size)
     return max(1, min(BATCH_ROWS, rows))
@@ -184,7 +184,7 @@ def _records(batch: Any, what: str) -> Iterator[Record]:
 
 
 def _column(column: Any, name: str, what: str) -> list[Any]:
-    """Returns a column's values. InvalidRequest names a column that has a value without a text."""
+    """Return a column's values. InvalidRequest names a column that has a value without a text."""
     try:
         return _values(column)
     except (_pyarrow().ArrowException, ValueError, OverflowError, LookupError) as error:
@@ -197,7 +197,7 @@ def _column(column: Any, name: str, what: str) -> list[Any]:
 
 
 def _values(column: Any) -> list[Any]:
-    """Returns a column's values in Python's types; jsonl.to_json_value writes each as JSON."""
+    """Return a column's values in Python's types; jsonl.to_json_value writes each as JSON."""
     arrow = _pyarrow()
     kind, types = column.type, arrow.types
     if types.is_dictionary(kind):
@@ -227,7 +227,7 @@ def _values(column: Any) -> list[Any]:
 
 
 def _half(value: float) -> float:
-    """Returns a float of 16 bits with as few digits as tell it from others: 0.1, not 0.0999755859375."""
+    """Return a float of 16 bits with as few digits as tell it from others: 0.1, not 0.0999755859375."""
     shorter = (float(f"{value:.{digits}g}") for digits in range(1, 6))
     packed = struct.pack("e", value)
     return next((each for each in shorter if abs(each) < HALF and struct.pack("e", each) == packed), value)
@@ -255,7 +255,7 @@ def _lists(column: Any) -> list[Any]:
 
 
 def _times(column: Any) -> list[Any]:
-    """Returns times: text for those that are finer than Python's microseconds, or past the year 9999."""
+    """Return times: text for those that are finer than Python's microseconds, or past the year 9999."""
     try:
         values: list[Any] = _as_microseconds(column).to_pylist()
         return values
@@ -274,7 +274,7 @@ def _times(column: Any) -> list[Any]:
 
 
 def _as_microseconds(column: Any) -> Any:
-    """Returns times in nanoseconds in microseconds; raises ArrowInvalid if that would cut one."""
+    """Return times in nanoseconds in microseconds; raises ArrowInvalid if that would cut one."""
     arrow, kind = _pyarrow(), column.type
     if getattr(kind, "unit", "") != "ns":
         return column
@@ -282,7 +282,7 @@ def _as_microseconds(column: Any) -> Any:
 
 
 def _interval(value: Any) -> str:
-    """Returns an interval of months, days and nanoseconds, none of which is a fixed number of another."""
+    """Return an interval of months, days and nanoseconds, none of which is a fixed number of another."""
     named = [(value.months, "month"), (value.days, "day")]
     parts = [f"{number} {word}{'' if abs(number) == 1 else 's'}" for number, word in named if number]
     return ", ".join([*parts, duration(value.nanoseconds)])

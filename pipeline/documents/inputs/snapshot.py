@@ -55,7 +55,7 @@ def check(params: Params) -> None:
 
 
 def take(params: Params, listing: Listing | None, inputs: Inputs) -> Snapshot | None:
-    """Returns the snapshot of a query or listing; None for a listing that is lines of text already."""
+    """Return the snapshot of a query or listing; None for a listing that is lines of text already."""
     if params.query:
         from . import sql
 
@@ -79,7 +79,7 @@ def take(params: Params, listing: Listing | None, inputs: Inputs) -> Snapshot | 
 
 
 def divide(params: Params, listing: Listing | None, inputs: Inputs) -> Shares | None:
-    """Returns the shares in which a listing becomes lines; None if one process does it, or it is lines."""
+    """Return the shares in which a listing becomes lines; None if one process does it, or it is lines."""
     if params.query or listing is None or listing.size < LARGE or params.format not in ("auto", "parquet"):
         return None
     inputs = inputs.pinned(listing)
@@ -110,7 +110,7 @@ def hold(params: Params) -> AbstractContextManager[RangedQuery | None]:
 
 
 def share_lines(params: Params, shares: Shares, number: int, start: int, inputs: Inputs) -> Iterator[list[bytes]]:
-    """Yields the lines of a share from its row `start` on, a batch at a time; empty batches for those before."""
+    """Yield the lines of a share from its row `start` on, a batch at a time; empty batches for those before."""
     from . import key_ranges, parquet, sql
 
     listing, share = shares.listing, shares.shares[number]
@@ -131,7 +131,7 @@ def _what(params: Params, listing: Listing) -> str:
 
 
 def _text_snapshot(format: ListingFormat, listing: Listing, inputs: Inputs, what: str) -> Snapshot | None:
-    """Returns the snapshot of a text that cannot be cut at line feeds."""
+    """Return the snapshot of a text that cannot be cut at line feeds."""
     head = b"".join(inputs.blocks(listing.key, 0, HEAD))
     refuse_other_files(head, what)
     pieces = inputs.blocks(listing.key)
@@ -154,7 +154,7 @@ def _is_parquet(listing: Listing, inputs: Inputs) -> bool:
 
 
 def _wide_encoding(head: bytes) -> str | None:
-    """Returns the encoding of a byte order mark, if a line feed takes several bytes in it."""
+    """Return the encoding of a byte order mark, if a line feed takes several bytes in it."""
     return next((encoding for mark, encoding in BYTE_ORDER_MARKS if head.startswith(mark)), None)
 
 
@@ -165,7 +165,7 @@ def _ends_lines_in_cr(head: bytes) -> bool:
 
 
 def _with_line_feeds(blocks: Iterable[bytes]) -> Iterator[bytes]:
-    """Yields a text whose lines end in carriage returns with a line feed in place of each; CR LF is one."""
+    """Yield a text whose lines end in carriage returns with a line feed in place of each; CR LF is one."""
     held = b""
     for block in blocks:
         data = held + block
@@ -175,7 +175,7 @@ def _with_line_feeds(blocks: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def _as_utf8(blocks: Iterable[bytes], encoding: str, what: str) -> Iterator[bytes]:
-    """Yields the text in UTF-8, with a byte order mark."""
+    """Yield the text in UTF-8, with a byte order mark."""
     decoder = codecs.getincrementaldecoder(encoding)()
     yield codecs.BOM_UTF8
     try:

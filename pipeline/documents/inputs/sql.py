@@ -65,7 +65,7 @@ class Query:
             )
 
     def bind(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """Returns the arguments of a request in their types. InvalidRequest names a wrong one."""
+        """Return the arguments of a request in their types. InvalidRequest names a wrong one."""
         kind = msgspec.defstruct("Arguments", list(self.arguments.items()), forbid_unknown_fields=True)
         try:
             return msgspec.structs.asdict(msgspec.convert(given, kind))
@@ -84,7 +84,7 @@ def register(query: Query) -> None:
 
 
 def find(name: str) -> Query:
-    """Returns the query with this name. Raises InvalidRequest."""
+    """Return the query with this name. Raises InvalidRequest."""
     if name not in _register:
         known = ", ".join(sorted(_register)) or "none"
         raise InvalidRequest(f"There is no query {name!r}. Known: {known}.", field="query")
@@ -92,7 +92,7 @@ def find(name: str) -> Query:
 
 
 def rows(query: Query, values: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yields the rows of a query: one statement in one read-only transaction, 500 rows at a time."""
+    """Yield the rows of a query: one statement in one read-only transaction, 500 rows at a time."""
     count = 0
     with connected(query, lambda: after(count)) as connection:
         for count, row in enumerate(stream(connection, query, query.statement, values), 1):  # noqa: B007  # told
@@ -102,7 +102,7 @@ def rows(query: Query, values: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 def stream(
     connection: Any, query: Query, statement: str, values: Mapping[str, Any]
 ) -> Generator[dict[str, Any], None, None]:
-    """Yields the rows of a statement through a cursor on the server."""
+    """Yield the rows of a statement through a cursor on the server."""
     with closing(run(connection, statement, values, yield_per=ROWS_AT_ONCE)) as result:
         names = list(result.keys())
         if twice := [name for name in names if names.count(name) > 1]:
@@ -112,7 +112,7 @@ def stream(
 
 
 def run(connection: Any, statement: str, values: Mapping[str, Any], **options: Any) -> Any:
-    """Returns the result of a statement with its arguments."""
+    """Return the result of a statement with its arguments."""
     from sqlalchemy import text
 
     return connection.execute(text(statement).bindparams(**values), execution_options=options)
@@ -207,7 +207,7 @@ def _or_text(loader: Any) -> type[Any]:
 
 
 def _json(text: str | bytes) -> Any:
-    """Returns a value of JSON; as text if an object has a name twice."""
+    """Return a value of JSON; as text if an object has a name twice."""
     try:
         return json.loads(text, parse_float=_digits, parse_int=_digits, object_pairs_hook=_object)
     except _NameTwice:
@@ -226,12 +226,12 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _digits(number: str) -> msgspec.Raw:
-    """Returns a number that is written to JSON as it is."""
+    """Return a number that is written to JSON as it is."""
     return msgspec.Raw(number.encode())
 
 
 def _url(query: Query) -> str:
-    """Returns the URL of the database. Heroku's name no driver; the extra brings psycopg."""
+    """Return the URL of the database. Heroku's name no driver; the extra brings psycopg."""
     url = os.environ.get(query.database, "")
     if not url:
         raise InvalidSetting(
@@ -267,12 +267,12 @@ def _translated(query: Query, told: Callable[[], str]) -> Iterator[None]:
 
 
 def after(rows: int) -> str:
-    """Returns the words that say after how many rows something happened."""
+    """Return the words that say after how many rows something happened."""
     return f" after {rows:,} rows" if rows else ""
 
 
 def _kind(error: Any) -> str:
-    """Returns the driver's name of the error, with its SQLSTATE if it has one."""
+    """Return the driver's name of the error, with its SQLSTATE if it has one."""
     origin = getattr(error, "orig", None) or error
     state = getattr(origin, "sqlstate", None)
     return type(origin).__name__ + (f" ({state})" if state else "")

@@ -60,7 +60,7 @@ class _Shared:
             self._file.close()
 
     def open(self) -> AbstractContextManager[PictureFile]:
-        """Returns the file; leaving its context does not close it."""
+        """Return the file; leaving its context does not close it."""
         if self._file is None or self._picture is None:
             self._file = self._opener()
             self._picture = PictureFile(self._file)

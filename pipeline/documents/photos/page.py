@@ -92,7 +92,7 @@ class PhotoPage:
             y -= size * LEADING
 
     def _begun(self, photo: Photo, position: int) -> Page:
-        """Returns the page, begun if necessary, after adding the photo's bookmark."""
+        """Return the page, begun if necessary, after adding the photo's bookmark."""
         params = self._params
         if self._page is None:
             self._page = self._open.enter_context(self._out.page(*params.paper))

@@ -25,7 +25,7 @@ class Point(msgspec.Struct, frozen=True):
     behind: float = 0.0
 
     def shifted(self, text: str, size: float, face: FontChain, inside: float, free: float) -> float:
-        """Returns the room before a text that would have `free` points before it without alignment."""
+        """Return the room before a text that would have `free` points before it without alignment."""
         if not self.behind or (cut := whole_part(text, self.mark)) is None:
             return free
         return min(free, max(0.0, inside - self.behind - face.width(text[:cut], size)))
@@ -37,7 +37,7 @@ NO_POINT = Point()
 def point_of(
     mark: str, texts: Iterable[str], totals: Iterable[str], size: float, faces: tuple[FontChain, FontChain]
 ) -> Point:
-    """Returns the point for a column with these numbers; the totals are drawn with the second of the faces."""
+    """Return the point for a column with these numbers; the totals are drawn with the second of the faces."""
     numbers = {text.strip() for text in texts}
     mark, before, behind = mark or _usual_mark(list(numbers)), 0.0, 0.0
     for face, some in zip(faces, (numbers, set(totals)), strict=True):
@@ -49,7 +49,7 @@ def point_of(
 
 
 def whole_part(text: str, mark: str) -> int | None:
-    """Returns the length of a number up to its decimal mark, or to its last digit; None without digits."""
+    """Return the length of a number up to its decimal mark, or to its last digit; None without digits."""
     last = LAST_DIGIT.search(text)
     if last is None:
         return None
@@ -58,7 +58,7 @@ def whole_part(text: str, mark: str) -> int | None:
 
 
 def _usual_mark(texts: Sequence[str]) -> str:
-    """Returns the decimal mark of numbers that were not formatted; empty when they do not tell.
+    """Return the decimal mark of numbers that were not formatted; empty when they do not tell.
 
     Three digits behind a mark may be thousands.
     """

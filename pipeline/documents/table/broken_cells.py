@@ -45,7 +45,7 @@ BrokenColumn = Sequence[Cell | None]
 
 
 def broken_cell(text: str, room: float, layout: Layout, formatted: bool) -> Cell:
-    """Returns a cell in lines that fit `room` points. A line of a `formatted` cell is one value."""
+    """Return a cell in lines that fit `room` points. A line of a `formatted` cell is one value."""
     most = layout.max_lines
     cells = [_broken_line(line, room, layout, formatted) for line in printable_lines(text)[: most + 1]]
     if len(cells) == 1:
@@ -59,7 +59,7 @@ def broken_cell(text: str, room: float, layout: Layout, formatted: bool) -> Cell
 
 
 def _broken_line(text: str, room: float, layout: Layout, formatted: bool) -> Cell:
-    """Returns a text without line breaks in lines that fit `room` points."""
+    """Return a text without line breaks in lines that fit `room` points."""
     face, size = layout.face, layout.size
     wraps = not formatted and not DIGIT.search(text)
     lines = face.wrap(text, size, room, layout.max_lines) if wraps else []
@@ -80,7 +80,7 @@ def _broken_line(text: str, room: float, layout: Layout, formatted: bool) -> Cel
 
 
 def broken_words(texts: Sequence[str], room: float, layout: Layout) -> list[Cell | None]:
-    """Returns what `broken_cell` does for texts that are wider than `room` points, all broken in one pass.
+    """Return what `broken_cell` does for texts that are wider than `room` points, all broken in one pass.
 
     None for a text that is more than words with single spaces between them.
     """
@@ -103,7 +103,7 @@ def _keeps_size(text: str, room: float, layout: Layout) -> bool:
 
 
 def _wrapped(text: str, room: float, layout: Layout) -> Cell:
-    """Returns the lines of a text, in smaller print if a number in it is wider than a line."""
+    """Return the lines of a text, in smaller print if a number in it is wider than a line."""
     face, size = layout.face, layout.size
     widths = {found[0]: face.width(found[0], size) for found in numbers_in(text)}
     wide = {number for number, width in widths.items() if width > room * size / smallest_print(size)}

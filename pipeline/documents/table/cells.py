@@ -28,7 +28,7 @@ class Cells:
         self._size = 0
 
     def texts(self, column: Sequence[str]) -> Sequence[str]:
-        """Returns what each cell shows."""
+        """Return what each cell shows."""
         if not self._shown:
             return column
         if (written := self.writer.rewritten(column)) is not None:
@@ -42,23 +42,23 @@ class Cells:
         return list(map(self._texts.__getitem__, column))
 
     def values(self, column: Sequence[str]) -> Sequence[Any]:
-        """Returns the number or date of each cell; None for one that is blank or cannot be read."""
+        """Return the number or date of each cell; None for one that is blank or cannot be read."""
         values = self.writer.read_all(column)
         if any(map(is_, values, repeat(None))):
             self.failed |= any(value is None and text.strip() for text, value in zip(column, values, strict=True))
         return values
 
     def numbers(self, column: Sequence[str]) -> list[Decimal]:
-        """Returns the numbers among the cells."""
+        """Return the numbers among the cells."""
         return [value for value in self.values(column) if value is not None]
 
     def unread(self, column: Sequence[str]) -> list[int]:
-        """Returns the indexes of cells that are neither blank nor what their column should hold."""
+        """Return the indexes of cells that are neither blank nor what their column should hold."""
         pairs = zip(column, self.values(column), strict=True)
         return [i for i, (text, value) in enumerate(pairs) if value is None and text.strip()]
 
     def _written(self, texts: Sequence[str]) -> Sequence[str]:
-        """Returns cells as they are written; those that cannot be read show the input."""
+        """Return cells as they are written; those that cannot be read show the input."""
         values = self.values(texts)
         if not any(map(is_, values, repeat(None))):
             return self.writer.show_all(values)

@@ -84,7 +84,7 @@ class Faces(msgspec.Struct, frozen=True):
 def place_columns(
     wanted_columns: Sequence[WantedColumn], width: float, x: float, size: float, faces: Faces
 ) -> tuple[PlacedColumn, ...]:
-    """Returns columns that fill `width`: as wide as their texts, the widest ones narrowed until all fit."""
+    """Return columns that fill `width`: as wide as their texts, the widest ones narrowed until all fit."""
     if len(wanted_columns) * MIN_COLUMN * size > width:
         most = int(width / (MIN_COLUMN * size))
         raise InvalidRequest(
@@ -138,7 +138,7 @@ def _widths(wanted: WantedColumn, size: float, faces: Faces) -> Iterator[float]:
 
 
 def _share_width(needed: list[float], free: list[bool], width: float, least: float) -> list[float]:
-    """Returns widths with the sum `width`. If there is too little, a common limit cuts the widest.
+    """Return widths with the sum `width`. If there is too little, a common limit cuts the widest.
 
     Spare width is shared equally by the columns whose width was not given; if all were, they grow in proportion.
     """

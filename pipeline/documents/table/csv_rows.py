@@ -31,7 +31,7 @@ class CsvRows:
         self.misquoted: set[int] = set()  # lines with text behind a closing quote, of the last rows
 
     def take(self, count: int) -> tuple[list[Row], list[int]]:
-        """Returns the next `count` rows, and the number of the last line of each."""
+        """Return the next `count` rows, and the number of the last line of each."""
         rows: list[Row] = []
         lines: list[int] = []
         reader, more = self._reader, True
@@ -66,7 +66,7 @@ class CsvRows:
 
 
 def whole_row(text: str, delimiter: str) -> Row | None:
-    """Returns the row of a line; None if it is not one whole row, or needs repair."""
+    """Return the row of a line; None if it is not one whole row, or needs repair."""
     try:
         rows = list(csv.reader([text], delimiter=delimiter, strict=True))
     except csv.Error:

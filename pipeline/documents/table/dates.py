@@ -40,7 +40,7 @@ class DateWriter(msgspec.Struct, frozen=True, dict=True):
 
     @cached_property
     def _show(self) -> Callable[[datetime], str]:
-        """Returns what writes a date; most tables have few different ones."""
+        """Return what writes a date; most tables have few different ones."""
         return lru_cache(KEPT)(lambda value: "".join([part(value) for part in self.parts]))
 
     def rewritten(self, texts: Sequence[str]) -> None:  # noqa: ARG002  # of Writer
@@ -48,19 +48,19 @@ class DateWriter(msgspec.Struct, frozen=True, dict=True):
         return
 
     def read_all(self, texts: Sequence[str]) -> Sequence[datetime | None]:
-        """Returns the date of each cell, None for one without."""
+        """Return the date of each cell, None for one without."""
         if not self.input:
             with suppress(ValueError):
                 return list(map(datetime.fromisoformat, texts))
         return list(map(self._read, texts))
 
     def show_all(self, values: Sequence[datetime]) -> Sequence[str]:
-        """Returns dates as they are written, each as it is in its own time zone."""
+        """Return dates as they are written, each as it is in its own time zone."""
         # The same moment in another zone is equal, so it would be shown as that is. No part of a date is its zone.
         return list(map(self._show, [each.replace(tzinfo=None) if each.tzinfo else each for each in values]))
 
     def _read(self, text: str) -> datetime | None:
-        """Returns the date of a cell, None if there is none."""
+        """Return the date of a cell, None if there is none."""
         try:
             if self.input:
                 return datetime.strptime(text.strip(), self.input)
@@ -70,7 +70,7 @@ class DateWriter(msgspec.Struct, frozen=True, dict=True):
 
 
 def date_writer(pattern: str, input: str, locale: Locale) -> DateWriter:
-    """Returns the writer of a pattern; short, medium, long and full name a pattern of the locale.
+    """Return the writer of a pattern; short, medium, long and full name a pattern of the locale.
 
     Raises InvalidRequest for a pattern that would show what no cell says.
     """

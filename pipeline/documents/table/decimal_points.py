@@ -30,7 +30,7 @@ def points_are_unsure(input: InputFormat, format: Format | None, locale: str) ->
 
 
 def unsure_cells(texts: Sequence[str]) -> tuple[list[int], int | None]:
-    """Returns the cells that can be read in both ways, and the first one that has a decimal point for certain."""
+    """Return the cells that can be read in both ways, and the first one that has a decimal point for certain."""
     if "." not in "".join(texts):
         return [], None
     unsure = []

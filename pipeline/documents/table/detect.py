@@ -22,7 +22,7 @@ SEP_LINE = re.compile(rb'\s*"?sep=([^\r\n]|[^\w\r\n"]{2,3})"?\r?\n', re.IGNORECA
 
 
 def detect(sample: bytes, format: str, delimiter: str, encoding: str, remarks: Remarks) -> InputFormat:
-    """Returns the format of a text from its first bytes. Given values are taken.
+    """Return the format of a text from its first bytes. Given values are taken.
 
     Raises BadLine, InvalidRequest. What was guessed, and what speaks against it, is added to the remarks.
     """
@@ -98,7 +98,7 @@ def _check_text(sample: bytes) -> None:
 
 
 def _delimiter(lines: Sequence[str], remarks: Remarks) -> str:
-    """Returns the delimiter that cuts most of the first rows into as many fields as the titles."""
+    """Return the delimiter that cuts most of the first rows into as many fields as the titles."""
     shares = {delimiter: _share(lines, delimiter) for delimiter in DELIMITERS}
     best = max(shares, key=lambda delimiter: shares[delimiter])
     if not shares[best]:
@@ -109,7 +109,7 @@ def _delimiter(lines: Sequence[str], remarks: Remarks) -> str:
 
 
 def _share(lines: Sequence[str], delimiter: str) -> float:
-    """Returns the share of rows that have as many fields as the titles; 0 if there is one title only.
+    """Return the share of rows that have as many fields as the titles; 0 if there is one title only.
 
     A text that fits nowhere has a share above 0, so that it is cut at a sign that its titles have.
     """

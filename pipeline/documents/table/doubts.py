@@ -76,7 +76,7 @@ def _name_other_columns(lines: Sequence[str], remarks: Remarks) -> None:
 
 
 def _sign_of_columns(lines: Sequence[str]) -> str | None:
-    """Returns the sign that cuts most lines into equally many fields, though not the titles; None if there is none.
+    """Return the sign that cuts most lines into equally many fields, though not the titles; None if there is none.
 
     Signs that are delimiters rarely, and often stand in texts, must cut the titles too.
     """
@@ -89,7 +89,7 @@ def _sign_of_columns(lines: Sequence[str]) -> str | None:
 
 
 def _longer_delimiter(lines: Sequence[str], delimiter: str) -> str | None:
-    """Returns the sign that stands on one side of the delimiter wherever it does; None if there is none."""
+    """Return the sign that stands on one side of the delimiter wherever it does; None if there is none."""
     text, sign = "\n".join(QUOTED.sub("", line) for line in lines), re.escape(delimiter)
     runs = re.findall(rf"{sign}+", text)
     if delimiter != "," and len(runs) > 1 and set(map(len, runs)) == {len(runs[0])} != {1}:

@@ -33,7 +33,7 @@ class BandPen:
             self._sums(page, band, bottom)
 
     def _ground(self, band: Band, top: float, bottom: float) -> bytes:
-        """Returns the ground of a subtotal or total, and its rules."""
+        """Return the ground of a subtotal or total, and its rules."""
         left, right, look = self._layout.places[0].x, self._layout.right, self._layout.look
         rules = [(top, 0.5)] if band.kind == "subtotal" else [(top, 1.0), (bottom, 1.0)]
         if band.kind == "total" and look.double:
@@ -81,5 +81,5 @@ class BandPen:
 
 
 def bar(left: float, right: float, top: float, bottom: float) -> bytes:
-    """Returns the operators that fill a rectangle with the current colour."""
+    """Return the operators that fill a rectangle with the current colour."""
     return b"%.2f %.2f %.2f %.2f re f" % (left, bottom, right - left, top - bottom)

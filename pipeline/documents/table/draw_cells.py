@@ -12,7 +12,7 @@ from .layout import LEADING, Layout
 from .row_texts import RowTexts
 
 Starts = Callable[[PlacedColumn, Sequence[str]], Sequence[float]]
-"""Returns where texts of the table's font size begin."""
+"""Return where texts of the table's font size begin."""
 MAX_HEADS = 10_000
 
 
@@ -28,7 +28,7 @@ class CellPen:
         self._heads = Heads(layout.size, begin)
 
     def draw(self, texts: RowTexts, edges: Sequence[float]) -> tuple[bytes, list[str]]:
-        """Returns the operators of all cells, and the texts of their lines.
+        """Return the operators of all cells, and the texts of their lines.
 
         `edges` are the upper ones of the rows.
         """
@@ -54,7 +54,7 @@ class CellPen:
         levels: Sequence[Sequence[bytes]],
         spelled: Iterable[bytes | None],
     ) -> Iterator[bytes]:
-        """Yields the operators of each cell of a column in which some have several lines."""
+        """Yield the operators of each cell of a column in which some have several lines."""
         usual, counts = self._layout.size, [len(cell.lines) if cell else 1 for cell in broken]
         each = [cell.size if cell else usual for cell in broken]
         sizes = list(chain.from_iterable(map(repeat, each, counts))) if set(each) != {usual} else []
@@ -70,7 +70,7 @@ class CellPen:
         ys: Sequence[bytes],
         spelled: Iterable[bytes | None],
     ) -> list[bytes]:
-        """Returns the operators of each line of a column. Without `sizes`, all have the table's."""
+        """Return the operators of each line of a column. Without `sizes`, all have the table's."""
         heads, all_sizes = self._column_heads(place, lines, sizes), sizes or repeat(self._layout.size)
         return [
             b"%b%b Td(%b)Tj ET" % (head, y, glyphs) if glyphs is not None else self._other(head, y, line, size)
@@ -123,7 +123,7 @@ class Heads(dict[tuple[float, float], bytes]):
 
 
 def _lines(column: Sequence[str], broken: BrokenColumn) -> list[str]:
-    """Returns the lines of all cells of a column."""
+    """Return the lines of all cells of a column."""
     if not broken:
         return [text.strip(" ") for text in column]
     each = [cell.lines if cell else [text.strip(" ")] for text, cell in zip(column, broken, strict=True)]

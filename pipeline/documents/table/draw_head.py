@@ -57,7 +57,7 @@ class HeadPen:
         return b"\n".join([*parts, b"ET Q"])
 
     def ground(self, top: float, bottom: float) -> bytes:
-        """Returns the operators for the ground of the column titles."""
+        """Return the operators for the ground of the column titles."""
         layout, look = self._layout, self._layout.look
         if not look.filled:
             return b""
@@ -65,11 +65,11 @@ class HeadPen:
         return b"%s %.2f %.2f %.2f %.2f re f" % (fill(look.accent), left, bottom, right - left, top - bottom)
 
     def rule(self, bottom: float) -> bytes:
-        """Returns the operators for the line below the column titles."""
+        """Return the operators for the line below the column titles."""
         return self._rule % (bottom, bottom) if self._rule else b""
 
 
 def _rule(layout: Layout) -> bytes:
-    """Returns the operators for a line as wide as the table, for two equal heights."""
+    """Return the operators for a line as wide as the table, for two equal heights."""
     left, right = layout.places[0].x, layout.right
     return b"%s w %s %.2f %%.2f m %.2f %%.2f l S" % (number(RULE), stroke(layout.look.ink), left, right)

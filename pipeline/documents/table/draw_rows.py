@@ -93,7 +93,7 @@ class TablePen:
         page.write(b"\n".join(shown), chain.from_iterable(texts))
 
     def _spelled(self, columns: Sequence[Sequence[str]]) -> Iterator[Sequence[bytes | None]]:
-        """Yields the glyphs of each column's texts, None for one that is not plain. All are spelled at once."""
+        """Yield the glyphs of each column's texts, None for one that is not plain. All are spelled at once."""
         spelled = self._layout.face.spell_all(list(chain.from_iterable(columns)))
         at = 0
         for column in columns:
@@ -107,7 +107,7 @@ class TablePen:
         texts: Sequence[str],
         spelled: Sequence[bytes | None],
     ) -> bytes:
-        """Returns a column of cells with one line each. ' moves to the next line and shows (ISO 32000-1, 9.4.3).
+        """Return a column of cells with one line each. ' moves to the next line and shows (ISO 32000-1, 9.4.3).
 
         A drop before the n-th text leaves room for the bands there.
         """
@@ -134,7 +134,7 @@ class TablePen:
         return face.show_others(text, size) if glyphs is None else b"(%s)Tj" % glyphs
 
     def _starts(self, place: PlacedColumn, texts: Sequence[str]) -> list[float]:
-        """Returns where aligned texts begin, to a hundredth of a point."""
+        """Return where aligned texts begin, to a hundredth of a point."""
         layout = self._layout
         if place.align == "left":
             return [place.left] * len(texts)
@@ -147,7 +147,7 @@ class TablePen:
         return [known[shape] for shape in shapes]
 
     def _geometry(self, first: bool, page_rows: PageRows) -> PageGeometry:
-        """Returns the geometry of a page. Pages of one-line rows with equal bands share it."""
+        """Return the geometry of a page. Pages of one-line rows with equal bands share it."""
         if any(page_rows.texts.broken):
             return self._built(first, page_rows)
         key = first, page_rows.count, tuple([(band.before, band.kind, band.level) for band in page_rows.bands])
@@ -168,7 +168,7 @@ class TablePen:
         return PageGeometry(top, runs, tops, drops, self._ruling(runs))
 
     def _ruling(self, runs: Sequence[RowRun]) -> bytes:
-        """Returns the operators for stripes, then one path for all lines."""
+        """Return the operators for stripes, then one path for all lines."""
         layout, look = self._layout, self._layout.look
         left, right = layout.places[0].x, layout.right
         parts = [b"q", self._head.ground(runs[0].edges[0], runs[0].edges[1])]
@@ -197,7 +197,7 @@ class Steps(dict[float, bytes]):
 
 
 def place_rows(layout: Layout, top: float, page_rows: PageRows) -> tuple[list[RowRun], list[float]]:
-    """Returns the runs of rows of a page, and the upper edges of the bands between them."""
+    """Return the runs of rows of a page, and the upper edges of the bands between them."""
     heights = [layout.row_height(), *map(layout.row_height, page_rows.texts.lines)]
     runs, tops, at = [], [], 0
     for band in page_rows.bands:

@@ -42,7 +42,7 @@ SIGNS = "€„“”‘’‚‹›«»–—…•·§°²³ºªµ©®™×£\
 
 
 def guess_encoding(sample: bytes, remarks: Remarks) -> str:
-    """Returns UTF-8 if the text is that, else the most likely encoding, which is named in the remarks.
+    """Return UTF-8 if the text is that, else the most likely encoding, which is named in the remarks.
 
     Raises BadLine for UTF-8 with a wrong byte: in any other encoding all its letters would be wrong.
     """
@@ -79,7 +79,7 @@ def is_utf8(sample: bytes) -> bool:
 
 
 def given_encoding(given: str, marked: bool) -> str:
-    """Returns the encoding of a text whose encoding was given; UTF-8 if a byte order mark says so.
+    """Return the encoding of a text whose encoding was given; UTF-8 if a byte order mark says so.
 
     Checks that ASCII text has the same bytes in it, so that it can be cut at line feeds.
     """
@@ -100,14 +100,14 @@ def given_encoding(given: str, marked: bool) -> str:
 
 
 def _double_byte(text: bytes) -> str | None:
-    """Returns an encoding of Korean, Chinese or Japanese in which most characters are usual ones."""
+    """Return an encoding of Korean, Chinese or Japanese in which most characters are usual ones."""
     shares = {encoding: _usual(text, encoding) for encoding in COMMON}
     best = max(shares, key=lambda encoding: shares[encoding])
     return best if shares[best] >= MOSTLY else None
 
 
 def _usual(text: bytes, encoding: str) -> float:
-    """Returns the share of usual characters; 0 if half of the bytes are ASCII, as where they are Latin letters."""
+    """Return the share of usual characters; 0 if half of the bytes are ASCII, as where they are Latin letters."""
     try:
         encoded = [character.encode(encoding) for character in text.decode(encoding)]
     except UnicodeError:
@@ -121,7 +121,7 @@ def _usual(text: bytes, encoding: str) -> float:
 
 
 def _other_script(text: bytes) -> str | None:
-    """Returns an encoding of a script that is not Latin; None if the words of the text have Latin letters too."""
+    """Return an encoding of a script that is not Latin; None if the words of the text have Latin letters too."""
     words = [word for word in re.findall(rb"[A-Za-z\x80-\xff]+", text) if not word.isascii()]
     mixed = sum(word.translate(None, ASCII) != word for word in words)
     if 10 * mixed > len(words) or sum(map(len, words)) < 2 * len(words):
@@ -133,13 +133,13 @@ def _other_script(text: bytes) -> str | None:
 
 
 def _latin(text: bytes) -> str | None:
-    """Returns the encoding in which the most characters are letters, and letters of one language."""
+    """Return the encoding in which the most characters are letters, and letters of one language."""
     scores = {encoding: score for encoding in LATIN if (score := _score(text, encoding)) is not None}
     return max(scores, key=lambda encoding: scores[encoding], default=None)
 
 
 def _score(text: bytes, encoding: str) -> float | None:
-    """Returns the share of letters that some language has, and a part of the share that one language has."""
+    """Return the share of letters that some language has, and a part of the share that one language has."""
     try:
         decoded = text.decode(encoding).lower().replace(DOT_OF_I, "")
     except UnicodeDecodeError:

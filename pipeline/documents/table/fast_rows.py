@@ -34,7 +34,7 @@ QUOTE = '"'
 
 
 class FastRows:
-    """Yields the rows of a CSV without formats, groups or totals, in batches."""
+    """Yield the rows of a CSV without formats, groups or totals, in batches."""
 
     def __init__(self, blocks: Iterable[bytes], start: int, format: InputFormat, setup: TableSetup) -> None:
         self._blocks = iter(blocks)
@@ -68,7 +68,7 @@ class FastRows:
         return bool(block)
 
     def _fast_batch(self) -> Batch | None:
-        """Returns the next rows if all of them are in the data and certainly have one line each."""
+        """Return the next rows if all of them are in the data and certainly have one line each."""
         while self._start + len(self._data) - self._at < LOOKAHEAD and self._grow():
             pass
         begin = self._at - self._start
@@ -78,7 +78,7 @@ class FastRows:
         return Batch(list(map(len, BytesIO(self._data[begin:stop]))), ONE_LINE)  # lines end at line feeds only
 
     def _behind(self, at: int, rows: int) -> int | None:
-        """Returns where in the data this many rows of one line end; None if one may need more or is missing."""
+        """Return where in the data this many rows of one line end; None if one may need more or is missing."""
         for _ in range(MAX_ODD_ROWS + 1):
             stop = cast(re.Match[bytes], self._plain.match(self._data, at)).end()  # it may match nothing
             lines = self._data.count(b"\n", at, stop)
@@ -124,7 +124,7 @@ def can_find_rows_fast(format: InputFormat) -> bool:
 
 
 def plain_row(format: InputFormat, layout: Layout) -> bytes:
-    """Returns an expression for rows whose cells, in quotes or not, certainly have one line each."""
+    """Return an expression for rows whose cells, in quotes or not, certainly have one line each."""
     room = [inf] * len(format.fields)
     for place in layout.places:
         room[place.source] = min(room[place.source], place.inside)
@@ -154,7 +154,7 @@ def _plain_cell(points: float, layout: Layout, delimiter: str, least: int, pairs
 
 
 def two_byte_letters(layout: Layout) -> bytes:
-    """Returns an expression for letters of two bytes in UTF-8 that are no wider than two of the widest in ASCII."""
+    """Return an expression for letters of two bytes in UTF-8 that are no wider than two of the widest in ASCII."""
     face, widest = layout.face, 2 * max(layout.advances.values())
     found: dict[int, list[int]] = defaultdict(list)
     for code in range(0xC0, 0x800):
@@ -170,7 +170,7 @@ def two_byte_letters(layout: Layout) -> bytes:
 
 
 def _one_of(codes: Sequence[int]) -> bytes:
-    """Returns an expression for one of these bytes, given in order."""
+    """Return an expression for one of these bytes, given in order."""
     ranges = [(codes[0], codes[0])]
     for code in codes[1:]:
         begin, end = ranges[-1]

@@ -40,7 +40,7 @@ class CellTexts(msgspec.Struct, frozen=True, dict=True):
     formatted: tuple[Cells | None, ...]
 
     def columns(self, rows: Sequence[Row]) -> list[Sequence[str]]:
-        """Returns what the cells of rows show, by column."""
+        """Return what the cells of rows show, by column."""
         turned = list(zip(*rows, strict=True))
         columns: list[Sequence[str]] = [turned[place.source] for place in self.layout.places]
         for i in self._formatted:
@@ -52,7 +52,7 @@ class CellTexts(msgspec.Struct, frozen=True, dict=True):
         return not any(self._odd_rows(column, i) for i, column in enumerate(self.columns([row])))
 
     def broken(self, columns: Sequence[Sequence[str]]) -> list[BrokenColumn]:
-        """Returns the cells of each column that do not certainly have one line as they are."""
+        """Return the cells of each column that do not certainly have one line as they are."""
         return [self._broken_column(column, i) for i, column in enumerate(columns)]
 
     def _broken_column(self, column: Sequence[str], i: int) -> BrokenColumn:
@@ -68,7 +68,7 @@ class CellTexts(msgspec.Struct, frozen=True, dict=True):
 
     @cached_property
     def _broken(self) -> Callable[[str, int], Cell]:
-        """Returns the text of a cell in lines, given the index of its column."""
+        """Return the text of a cell in lines, given the index of its column."""
         layout = self.layout  # not `self`, which keeps this: a cycle would stay in memory long after the step
         formatted = [each is not None for each in self.formatted]
 
@@ -79,7 +79,7 @@ class CellTexts(msgspec.Struct, frozen=True, dict=True):
         return broken
 
     def _odd_rows(self, column: Sequence[str], i: int) -> list[int]:
-        """Returns the rows of a column whose cells do not certainly have one line as they are."""
+        """Return the rows of a column whose cells do not certainly have one line as they are."""
         joined, shapes, known, longest = "".join(column), column, self._fitting[i], max(map(len, column))
         if shown_as_is(joined):
             lines = "\n".join(column)
@@ -123,7 +123,7 @@ class CellTexts(msgspec.Struct, frozen=True, dict=True):
         return others.union(compress(plain, self._are_wide(plain, i)))
 
     def _are_wide(self, texts: Iterable[str], i: int) -> list[bool]:
-        """Returns whether each of these printable ASCII texts is wider than its column."""
+        """Return whether each of these printable ASCII texts is wider than its column."""
         safe, longest, room = self._safe_lengths[i], self._longest[i], self.layout.places[i].inside
         width, size = self.layout.face.width, self.layout.size
         return [len(text) > safe and (len(text) > longest or width(text, size) > room) for text in texts]
@@ -182,13 +182,13 @@ class StandIns(dict[int, str]):
 
 @lru_cache(64)  # each chunk has a layout of its own, mostly like the last one's
 def _fitting_lines(room: float, face: FontChain, size: float) -> re.Pattern[str]:
-    """Returns an expression for lines that certainly fit `room` points."""
+    """Return an expression for lines that certainly fit `room` points."""
     advances, end = advances_of(face, size), r"(?:\n|\Z)"
     return re.compile(f"(?:{fitting(room, advances, advances.keys(), 0, end)})+")
 
 
 def fitting(room: float, advances: Mapping[str, float], characters: Set[str], least: int, end: str) -> str:
-    """Returns an expression for a text of these characters that fits `room` points, and an end.
+    """Return an expression for a text of these characters that fits `room` points, and an end.
 
     It has `least` characters or more; `advances` are the widths of characters in points.
     """
@@ -203,11 +203,11 @@ def fitting(room: float, advances: Mapping[str, float], characters: Set[str], le
 
 
 def run(room: float, advances: Mapping[str, float], characters: Set[str], least: int) -> str:
-    """Returns an expression for `least` or more of these characters, but no more than fit."""
+    """Return an expression for `least` or more of these characters, but no more than fit."""
     most = "" if room == inf else int(room / max(advances[character] for character in characters) - SLACK)
     return f"{one_of(characters)}{{{least},{most}}}+"
 
 
 def one_of(characters: Set[str]) -> str:
-    """Returns an expression for one of these characters."""
+    """Return an expression for one of these characters."""
     return f"[{re.escape(''.join(sorted(characters)))}]"

@@ -71,7 +71,7 @@ Format = Number | Percent | Currency | Date
 
 
 def known_locale(name: str) -> Locale:
-    """Returns the locale with this name, such as de_DE. Raises InvalidRequest."""
+    """Return the locale with this name, such as de_DE. Raises InvalidRequest."""
     from babel import Locale, UnknownLocaleError
 
     try:
@@ -83,7 +83,7 @@ def known_locale(name: str) -> Locale:
 
 
 def writer(format: Format, locale: Locale) -> Writer:
-    """Returns the writer of a format. InvalidRequest for an unknown currency or a wrong date format."""
+    """Return the writer of a format. InvalidRequest for an unknown currency or a wrong date format."""
     if isinstance(format, Date):
         return _date_writer(format, locale)
     places, symbol = format.decimals, ""
@@ -99,7 +99,7 @@ def writer(format: Format, locale: Locale) -> Writer:
 
 @lru_cache(8)
 def _date_writer(format: Date, locale: Locale) -> DateWriter:
-    """Returns the writer of dates, which keeps what it wrote for the chunks that follow."""
+    """Return the writer of dates, which keeps what it wrote for the chunks that follow."""
     return date_writer(format.pattern, format.input, locale)
 
 
@@ -131,7 +131,7 @@ class Alike(msgspec.Struct, frozen=True):
     last: int
 
     def grouped(self, texts: Sequence[str]) -> str:
-        """Returns lines with Python's mark between thousands; nothing if no number has it."""
+        """Return lines with Python's mark between thousands; nothing if no number has it."""
         last = self.last
         if not last or max(map(len, texts)) <= last:
             return ""
@@ -153,14 +153,14 @@ class NumberWriter(msgspec.Struct, frozen=True):
     noun = "numbers"
 
     def rewritten(self, texts: Sequence[str]) -> Sequence[str] | None:
-        """Returns how numbers are written that have the right decimals already; None if others are among them."""
+        """Return how numbers are written that have the right decimals already; None if others are among them."""
         lines = "\n".join(texts)
         if not self.alike or not self.alike.lines.fullmatch(lines) or lines.count("\n") >= len(texts):
             return None
         return self._with_marks(self.alike.grouped(texts) or lines)
 
     def read_all(self, texts: Sequence[str]) -> Sequence[Decimal | None]:
-        """Returns the exact values of cells, None for text; in one pass if all are plain numbers or empty."""
+        """Return the exact values of cells, None for text; in one pass if all are plain numbers or empty."""
         joined = "\n".join(texts)
         one_line_each = joined.count("\n") == len(texts) - 1
         if not self.replaced and one_line_each and re.fullmatch(PLAIN_LINES, joined, re.ASCII):
@@ -168,27 +168,27 @@ class NumberWriter(msgspec.Struct, frozen=True):
         return list(map(self.read, texts))
 
     def show_all(self, values: Sequence[Decimal]) -> Sequence[str]:
-        """Returns values as they are written; if none is negative, marks are replaced in one call for all."""
+        """Return values as they are written; if none is negative, marks are replaced in one call for all."""
         if self.shift or self.unit is None or not values or any(map(Decimal.is_signed, values)):
             return list(map(self.show, values))
         rounded = list(map(EXACT.quantize, values, repeat(self.unit)))
         return self.rewritten(list(map(str, rounded))) or self._with_marks("\n".join(map(self.spell, rounded)))
 
     def _with_marks(self, lines: str) -> list[str]:
-        """Returns numbers that are not negative as they are written, from lines with Python's marks."""
+        """Return numbers that are not negative as they are written, from lines with Python's marks."""
         before, behind = self.prefixes[0], self.suffixes[0]
         between = lines.translate(self.marks).replace("\n", f"{behind}\n{before}")
         return f"{before}{between}{behind}".split("\n")
 
     def read(self, text: str) -> Decimal | None:
-        """Returns the exact value of a cell, None if it is not a number."""
+        """Return the exact value of a cell, None if it is not a number."""
         text = text.strip()
         if not self.pattern.fullmatch(text):
             return None
         return Decimal(text.translate(self.replaced) if self.replaced else text)
 
     def show(self, value: Decimal) -> str:
-        """Returns a value as it is written, rounded half up as on invoices."""
+        """Return a value as it is written, rounded half up as on invoices."""
         if self.shift:
             value = EXACT.scaleb(value, self.shift)
         if self.unit is not None:
@@ -207,7 +207,7 @@ PLAIN_LINES = rf"(?:(?:{PLAIN})?\n)*+(?:{PLAIN})?"
 # since only such numbers are read.
 @cache
 def plain_writer() -> NumberWriter:
-    """Returns the writer of a column without a format, which needs no locale."""
+    """Return the writer of a column without a format, which needs no locale."""
     return NumberWriter(("", "-"), ("", ""), {}, None, 0, _spelling(None), None, *_reading(None))
 
 
@@ -269,7 +269,7 @@ def _alike(grouping: tuple[int, int] | None, places: int | None) -> Alike:
 
 
 def _reading(mark: Mark | None) -> tuple[re.Pattern[str], dict[int, str]]:
-    """Returns what counts as a number, and what to replace in it.
+    """Return what counts as a number, and what to replace in it.
 
     Without a mark numbers are read as programs write them: 1,234 could be either thousands or decimals.
     """

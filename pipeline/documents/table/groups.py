@@ -107,7 +107,7 @@ class Grouping(msgspec.Struct, frozen=True):
         keys: Callable[[int], GroupKeys],
         added: Callable[[int, int], Sequence[Decimal]],
     ) -> tuple[list[Band], OpenGroups]:
-        """Returns the bands between the rows of a page, and the groups that are open behind it.
+        """Return the bands between the rows of a page, and the groups that are open behind it.
 
         `keys` returns the names of a row's groups, `added` the sum of each summed column over some of the rows.
         """
@@ -128,7 +128,7 @@ class Grouping(msgspec.Struct, frozen=True):
         return bands, tuple(groups)
 
     def added(self, rows: Sequence[Row]) -> Callable[[int, int], Sequence[Decimal]]:
-        """Returns what sums up the summed columns of some of these rows."""
+        """Return what sums up the summed columns of some of these rows."""
         return lambda start, stop: [
             total(s.cells.numbers([row[s.source] for row in rows[start:stop]])) for s in self.sums
         ]
@@ -170,12 +170,12 @@ def _with_rows(groups: Sequence[Subtotal], rows: int, added: Sequence[Decimal]) 
 
 
 def common_levels(one: GroupKeys, two: GroupKeys) -> int:
-    """Returns how many groups two rows have in common, from the outermost on."""
+    """Return how many groups two rows have in common, from the outermost on."""
     return next((i for i, (a, b) in enumerate(zip(one, two, strict=True)) if a != b), len(one))
 
 
 def total(values: Sequence[Decimal]) -> Decimal:
-    """Returns the exact sum."""
+    """Return the exact sum."""
     return reduce(EXACT.add, values, Decimal(0))
 
 
@@ -192,7 +192,7 @@ def _shortened(text: str) -> str:
 
 
 def is_shortened(words: str) -> bool:
-    """Returns whether these words lack the end of a group's name."""
+    """Return whether these words lack the end of a group's name."""
     return SHORTENED.search(words) is not None
 
 

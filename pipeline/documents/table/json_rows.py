@@ -29,7 +29,7 @@ class JsonRows:
         self.misquoted: set[int] = set()  # of CSV
 
     def take(self, count: int) -> tuple[list[Row], list[int]]:
-        """Returns the next `count` rows, and the line number of each."""
+        """Return the next `count` rows, and the line number of each."""
         some = list(islice(self._lines, count))
         self._last = [line for _, line in some] or self._last
         rows = self._plain_rows(self._last) if some else []
@@ -40,7 +40,7 @@ class JsonRows:
         return f'"{value}"' in self._last[row]
 
     def _plain_rows(self, lines: Sequence[str]) -> list[Row] | None:
-        """Returns the rows of lines, decoded in one call; None when a line may need a look of its own."""
+        """Return the rows of lines, decoded in one call; None when a line may need a look of its own."""
         text = "".join(lines)
         if any(each in text for each in _SPACED_OUT) or _has_minus_zero(text):
             return None
@@ -82,7 +82,7 @@ class NotARecord(ValueError):
 
 
 def record(line: str) -> dict[str, Any]:
-    """Returns the record of a line: numbers with a point or an exponent as their text, nested values as JSON."""
+    """Return the record of a line: numbers with a point or an exponent as their text, nested values as JSON."""
     try:
         found = _decode(line)
         if line.count('":') != len(found) or any(each in line for each in _SPACED_OUT):
@@ -109,7 +109,7 @@ def _refuse(line: str, error: Exception) -> NoReturn:
 
 
 def _exact(value: msgspec.Raw) -> Any:
-    """Returns a value with all its digits: a number as its text, a nested value as JSON without spaces."""
+    """Return a value with all its digits: a number as its text, a nested value as JSON without spaces."""
     text = bytes(value)
     if text[:1] in b"{[":
         return _nested_encoder.encode(_nested_decoder.decode(text)).decode()
@@ -117,7 +117,7 @@ def _exact(value: msgspec.Raw) -> Any:
 
 
 def _text(value: object) -> str:
-    """Returns the text of a JSON value in a cell."""
+    """Return the text of a JSON value in a cell."""
     if value is None:
         return ""
     return ("yes" if value else "no") if isinstance(value, bool) else str(value)

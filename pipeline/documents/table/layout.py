@@ -64,7 +64,7 @@ class Layout(msgspec.Struct, frozen=True, dict=True):
         return _row_height(lines, self.size, self.look.row_padding)
 
     def heights(self, lines: Iterable[int]) -> list[int]:
-        """Returns the heights of rows with these numbers of lines, in units."""
+        """Return the heights of rows with these numbers of lines, in units."""
         return list(map(self._heights.__getitem__, lines))
 
     @cached_property
@@ -120,7 +120,7 @@ class Layout(msgspec.Struct, frozen=True, dict=True):
         return max(1, units(self.room(page)) // units(self.row_height()))
 
     def shapes(self, lines: str) -> str:
-        """Returns lines with one digit in place of all that are as wide: 1.50 and 7.25 become alike."""
+        """Return lines with one digit in place of all that are as wide: 1.50 and 7.25 become alike."""
         if not self.face.even_digits:
             return lines
         return lines.encode("utf-8", "surrogatepass").translate(_DIGITS).decode("utf-8", "surrogatepass")
@@ -150,7 +150,7 @@ class RowHeights(dict[int, int]):
 
 @lru_cache(8)  # each chunk has a layout of its own, mostly like the last one's
 def advances_of(face: FontChain, size: float) -> dict[str, float]:
-    """Returns the width of each ASCII character in a font size; see Layout.advances."""
+    """Return the width of each ASCII character in a font size; see Layout.advances."""
     widths = {chr(code): face.width(chr(code), 1000) for code in range(32, 127)}
     return {character: max(width, round(width)) * size / 1000 for character, width in widths.items()}
 
@@ -174,7 +174,7 @@ def units(points: float) -> int:
 
 
 def one_line(face: FontChain, number: str, size: float, width: float) -> tuple[str, float]:
-    """Returns a number on one line and its font size: smaller if it is wide, and HASHES if that is illegible."""
+    """Return a number on one line and its font size: smaller if it is wide, and HASHES if that is illegible."""
     smaller = size_that_fits(face, number, size, width)
     if smaller >= smallest_print(size):
         return number, smaller
@@ -182,10 +182,10 @@ def one_line(face: FontChain, number: str, size: float, width: float) -> tuple[s
 
 
 def smallest_print(size: float) -> float:
-    """Returns the smallest font size of a number in a table of font size `size`."""
+    """Return the smallest font size of a number in a table of font size `size`."""
     return min(LEGIBLE, SMALLER * size)
 
 
 def size_that_fits(face: FontChain, text: str, size: float, width: float) -> float:
-    """Returns the font size at which a text fits: a number is drawn smaller rather than cut."""
+    """Return the font size at which a text fits: a number is drawn smaller rather than cut."""
     return min(size, size * width / max(face.width(text, size), 0.001))

@@ -66,7 +66,7 @@ class LineReader:
             at += cut
 
     def ends(self, lines: Sequence[int]) -> list[int]:
-        """Returns the offsets behind these lines, numbered from 1. Forgets them and all lines before."""
+        """Return the offsets behind these lines, numbered from 1. Forgets them and all lines before."""
         ends, first = self._ends, self._first
         found = [ends[line - first] for line in lines]
         if lines:
@@ -76,11 +76,11 @@ class LineReader:
         return found
 
     def start(self, line: int) -> int:
-        """Returns the offset of a line that `ends` did not forget."""
+        """Return the offset of a line that `ends` did not forget."""
         return self._ends[line - 1 - self._first] if line > self._first else self._begin
 
     def text(self, line: int) -> str:
-        """Returns the text of a line of the block that is being read."""
+        """Return the text of a line of the block that is being read."""
         if not self._lines:
             self._lines = list(StringIO(self._text, newline=""))
         return self._lines[line - self._text_first]

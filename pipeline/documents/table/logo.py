@@ -56,7 +56,7 @@ class Logo(msgspec.Struct, frozen=True):
 
 
 def size_in_the_box(picture: Picture) -> tuple[float, float]:
-    """Returns width and height in points, as large as there is room."""
+    """Return width and height in points, as large as there is room."""
     wide, high = picture.size
     scale = min(WIDTH / wide, HEIGHT / high)
     return wide * scale, high * scale

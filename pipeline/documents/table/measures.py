@@ -37,7 +37,7 @@ class Numbers(msgspec.Struct, frozen=True, array_like=True):
 
     @classmethod
     def of(cls, values: list[Decimal | None]) -> Numbers:
-        """Returns the numbers of rows."""
+        """Return the numbers of rows."""
         numbers = [each for each in values if each is not None]
         if len(numbers) < len(values) or not all(map(numbers[0].same_quantum, numbers)):
             return cls(values=values)
@@ -48,23 +48,23 @@ class Numbers(msgspec.Struct, frozen=True, array_like=True):
         return cls(exponent, array("q", units).tobytes())
 
     def total(self, start: int, stop: int) -> Decimal:
-        """Returns the exact sum over some of the rows."""
+        """Return the exact sum over some of the rows."""
         if self.values:
             return total([each for each in self.values[start:stop] if each is not None])
         units = memoryview(self.units).cast("q")[start:stop]
         return EXACT.scaleb(Decimal(sum(units)), self.exponent)
 
     def all(self) -> list[Decimal | None]:
-        """Returns the number of each row."""
+        """Return the number of each row."""
         units = memoryview(self.units).cast("q")
         return self.values or [EXACT.scaleb(Decimal(each), self.exponent) for each in units]
 
     def behind(self, row: int) -> Numbers:
-        """Returns the numbers from a row on."""
+        """Return the numbers from a row on."""
         return Numbers(self.exponent, self.units[8 * row :], self.values[row:])
 
     def joined(self, later: Numbers) -> Numbers:
-        """Returns these numbers and those of the rows behind them."""
+        """Return these numbers and those of the rows behind them."""
         if not self.units and not self.values:
             return later
         if self.units and later.units and self.exponent == later.exponent:
@@ -93,7 +93,7 @@ class RowMeasure(msgspec.Struct, frozen=True, array_like=True):
         return _decoder.decode(data)
 
     def joined(self, later: RowMeasure) -> RowMeasure:
-        """Returns these rows and those behind them, with the remarks of the latter."""
+        """Return these rows and those behind them, with the remarks of the latter."""
         if not self.count:
             return later
         pairs = zip(self.numbers, later.numbers, strict=True) if later.count else ()
@@ -106,7 +106,7 @@ class RowMeasure(msgspec.Struct, frozen=True, array_like=True):
         )
 
     def behind(self, row: int) -> RowMeasure:
-        """Returns the rows from one on, without remarks."""
+        """Return the rows from one on, without remarks."""
         at = bisect_right(self.starts, row, key=itemgetter(0)) - 1 if row < self.count else len(self.starts)
         return RowMeasure(
             self.lengths[4 * row :],
@@ -120,7 +120,7 @@ _decoder = msgspec.msgpack.Decoder(RowMeasure)
 
 
 def measured_rows(batches: Iterable[Batch], start: int, stop: float) -> Iterator[tuple[int, RowMeasure]]:
-    """Yields the rows that begin before byte `stop`, in pieces, each with the offset behind it.
+    """Yield the rows that begin before byte `stop`, in pieces, each with the offset behind it.
 
     The first row begins at `start`.
     """

@@ -43,16 +43,16 @@ class Paginator(Protocol):
     ahead: int
 
     def fitting(self, heights: Iterable[int], still_open: Sequence[int], page: int, state: OpenGroups) -> int:
-        """Returns how many rows of these heights fit a page: at least one. `still_open`: see Grouping."""
+        """Return how many rows of these heights fit a page: at least one. `still_open`: see Grouping."""
 
     def page_rows(self, waiting: RowTexts, page: int, state: OpenGroups, last: int | None) -> PageRows:
-        """Returns the first page of the rows that wait. `last`: see Grouping.still_open."""
+        """Return the first page of the rows that wait. `last`: see Grouping.still_open."""
 
 
 def paginate(
     reader: RowReader, texts: CellTexts, paginator: Paginator, first: int, state: OpenGroups, after: OpenGroups
 ) -> Iterator[PageRows]:
-    """Yields page after page from number `first` on.
+    """Yield page after page from number `first` on.
 
     `state` are the groups open before the first row, `after` those open behind the last one.
     """
@@ -139,7 +139,7 @@ class GroupedPaginator:
         return PageRows(waiting.part(0, whole), bands, behind)
 
     def fitting(self, heights: Iterable[int], still_open: Sequence[int], page: int, state: OpenGroups) -> int:
-        """Returns how many rows fit a page, at least one.
+        """Return how many rows fit a page, at least one.
 
         A row brings the headings of groups that begin with it and the totals of groups that end behind it.
         Unless the document ends there, the sum carried forward must fit as well; it stands once, at the end of
@@ -162,7 +162,7 @@ class GroupedPaginator:
         return whole
 
     def _fitting_without_levels(self, heights: Iterable[int], still_open: Sequence[int], left: int) -> int:
-        """Returns what `fitting` does, in a quarter of the time, if nothing stands between rows."""
+        """Return what `fitting` does, in a quarter of the time, if nothing stands between rows."""
         ends = list(islice(accumulate(heights), len(still_open)))
         whole = bisect_right(ends, left - self._heights.carried)
         if still_open[-1] < 0 and whole >= len(ends) - 1:  # then the total follows, and no sum is carried forward
@@ -171,7 +171,7 @@ class GroupedPaginator:
 
 
 def keep_band_room(layout: Layout, grouping: Grouping) -> Layout:
-    """Returns the layout with room for all bands around a single row. InvalidRequest if a row does not fit."""
+    """Return the layout with room for all bands around a single row. InvalidRequest if a row does not fit."""
     needed = 0 if grouping.plain else BandHeights(layout, grouping).most
     if layout.room(0) < needed + layout.row_height():
         raise InvalidRequest(
@@ -183,5 +183,5 @@ def keep_band_room(layout: Layout, grouping: Grouping) -> Layout:
 
 
 def paginator_for(texts: CellTexts, grouping: Grouping) -> Paginator:
-    """Returns what puts the rows of a table on pages."""
+    """Return what puts the rows of a table on pages."""
     return PlainPaginator(texts) if grouping.plain else GroupedPaginator(texts, grouping)

@@ -72,14 +72,14 @@ class TablePages:
         self._paginate(RowMeasure.decode(measure))
 
     def save(self) -> bytes:
-        """Returns what another object needs to go on."""
+        """Return what another object needs to go on."""
         self._now.stride, self._now.offsets, self._now.states = (
             self._marks.stride, self._marks.offsets, self._marks.states,
         )  # fmt: skip
         return msgspec.msgpack.encode(self._now)
 
     def survey(self) -> Survey:
-        """Returns what was found, when all rows were added. Raises InvalidRequest for an input without any."""
+        """Return what was found, when all rows were added. Raises InvalidRequest for an input without any."""
         now, marks = self._now, self._marks
         self._paginate(None)
         if not now.records:
@@ -141,14 +141,14 @@ class TablePages:
         return first
 
     def _next(self, waiting: int, ended: bool) -> int | None:
-        """Returns how many of the rows that wait may be on the next page; None when more must be known of it."""
+        """Return how many of the rows that wait may be on the next page; None when more must be known of it."""
         most = self._rows_on[self._now.pages > 0]
         if waiting >= most + self._setup.paginator.ahead:
             return most
         return waiting if ended and waiting else None
 
     def _below(self, rows: RowMeasure) -> Sequence[int]:
-        """Returns how far below the first row each row ends, in units, if nothing stands between them."""
+        """Return how far below the first row each row ends, in units, if nothing stands between them."""
         if rows.heights == ONE_LINE * rows.count:
             height = units(self._setup.layout.row_height())
             return range(0, (rows.count + 1) * height, height)
@@ -157,7 +157,7 @@ class TablePages:
         return list(accumulate(map(heights.__getitem__, lines), initial=0))
 
     def _fitting(self, below: Sequence[int], first: int, count: int, still_open: Sequence[int]) -> int:
-        """Returns how many of `count` rows fit the next page."""
+        """Return how many of `count` rows fit the next page."""
         now, paginator = self._now, self._setup.paginator
         if self._setup.grouping.plain:  # as PlainPaginator, in a tenth of its time
             room = self._room[now.pages > 0]
@@ -166,7 +166,7 @@ class TablePages:
         return paginator.fitting(heights, still_open, now.pages, now.state)
 
     def _stays(self, rows: RowMeasure) -> Sequence[int]:
-        """Returns how many groups are still open behind each row, when another follows."""
+        """Return how many groups are still open behind each row, when another follows."""
         if self._setup.grouping.plain:
             return ()
         stays = [len(self._setup.grouping.levels)] * rows.count
@@ -190,7 +190,7 @@ class TablePages:
 
 
 def _opening(setup: TableSetup, facts: TableFacts) -> PagesSoFar:
-    """Returns where paginating begins."""
+    """Return where paginating begins."""
     state = () if setup.grouping.plain else setup.grouping.opening()
     return PagesSoFar(facts.format.begin, state, NotesSoFar())
 

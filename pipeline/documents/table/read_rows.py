@@ -46,7 +46,7 @@ class BatchReader:
         return iter(self.take, None)
 
     def take(self) -> Batch | None:
-        """Returns the next rows; None when there are no more."""
+        """Return the next rows; None when there are no more."""
         self._noted.clear()
         taken = self._reader.take(BATCH)
         if not taken:
@@ -61,7 +61,7 @@ class BatchReader:
         return Batch(lengths, heights, keys, numbers, list(self._noted))
 
     def _heights(self, rows: Sequence[Row]) -> Sequence[int]:
-        """Returns how many lines each row has. Notes what is cut."""
+        """Return how many lines each row has. Notes what is cut."""
         found, places = row_texts(rows, self._setup.texts), self._setup.layout.places
         for place, column in zip(places, found.broken, strict=True):
             faults = ((row, cell.fault) for row, cell in enumerate(column) if cell)

@@ -22,7 +22,7 @@ LINE_END = re.compile(rb"(?<!\n)(?<!\n\r)\n")  # not of a blank line: that belon
 
 
 def row_start(inputs: Inputs, listing: str, start: int, stop: float, format: InputFormat) -> int | None:
-    """Returns the offset, from `start` on and before `stop`, at which probably a row begins; None if none does."""
+    """Return the offset, from `start` on and before `stop`, at which probably a row begins; None if none does."""
     before = max(0, start - 3)  # tell whether the line that ends at `start` is blank
     data = b"".join(inputs.blocks(listing, before, start + WINDOW))
     ends = (found.end() for found in LINE_END.finditer(data) if start <= before + found.end() < stop)
@@ -42,7 +42,7 @@ def row_start(inputs: Inputs, listing: str, start: int, stop: float, format: Inp
 
 
 def _good_rows(text: str, format: InputFormat) -> float:
-    """Returns the share of the rows from here on that have closed quotes and as many fields as there are titles."""
+    """Return the share of the rows from here on that have closed quotes and as many fields as there are titles."""
     quotes, good, rows = 0, 0, 0
 
     def lines() -> Iterator[str]:

@@ -28,13 +28,13 @@ class RowTexts(msgspec.Struct, frozen=True):
         return len(self.rows)
 
     def part(self, start: int, stop: int | None = None) -> RowTexts:
-        """Returns some of the rows."""
+        """Return some of the rows."""
         some = slice(start, stop)
         broken = [part if any(part := column[some]) else () for column in self.broken]
         return RowTexts(self.rows[some], [column[some] for column in self.columns], broken, self.lines[some])
 
     def joined(self, later: RowTexts) -> RowTexts:
-        """Returns these rows and those behind them."""
+        """Return these rows and those behind them."""
         if not self.rows:
             return later
         columns = [[*mine, *others] for mine, others in zip(self.columns, later.columns, strict=True)]
@@ -46,7 +46,7 @@ class RowTexts(msgspec.Struct, frozen=True):
 
 
 def row_texts(rows: Sequence[Row], texts: CellTexts) -> RowTexts:
-    """Returns the texts of rows, all broken column by column."""
+    """Return the texts of rows, all broken column by column."""
     columns = texts.columns(rows)
     broken = texts.broken(columns)
     counts = [[len(cell.lines) if cell else 1 for cell in column] for column in broken if column]

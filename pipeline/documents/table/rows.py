@@ -53,7 +53,7 @@ class RowReader:
             self._source = JsonRows(self._lines, format.fields)
 
     def take(self, count: int) -> list[tuple[Row, int]]:
-        """Returns the next `count` rows, fewer at the end."""
+        """Return the next `count` rows, fewer at the end."""
         taken: list[tuple[Row, int]] = []
         while (wanted := count - len(taken)) > 0:
             rows, lines = self._source.take(wanted)
@@ -84,7 +84,7 @@ class RowReader:
 
 
 def fitted(row: Row, width: int, delimiter: str) -> Row:
-    """Returns a row with `width` fields from one that has more or fewer."""
+    """Return a row with `width` fields from one that has more or fewer."""
     if len(row) < width:
         return row + [""] * (width - len(row))
     return [*row[: width - 1], delimiter.join(row[width - 1 :])]

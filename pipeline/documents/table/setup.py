@@ -68,7 +68,7 @@ class TableSetup(msgspec.Struct, frozen=True):
 
 
 def table_setup(params: TableParams, format: InputFormat, places: Sequence[PlacedColumn]) -> TableSetup:
-    """Returns the setup of a table whose columns stand at `places`."""
+    """Return the setup of a table whose columns stand at `places`."""
     faces, look = table_faces(params), params.look
     width, height = params.paper
     margin = params.margin * MM
@@ -91,13 +91,13 @@ def table_setup(params: TableParams, format: InputFormat, places: Sequence[Place
 
 
 def table_faces(params: TableParams) -> Faces:
-    """Returns the fonts of a table in the language of its locale."""
+    """Return the fonts of a table in the language of its locale."""
     language = han_language(params.locale)
     return Faces(default_chain(language=language), default_chain(bold=True, language=language))
 
 
 def chosen_columns(params: TableParams, fields: Sequence[str]) -> list[tuple[Column, int]]:
-    """Returns the columns that were asked for, or all that make no groups, each with its index in an input row."""
+    """Return the columns that were asked for, or all that make no groups, each with its index in an input row."""
     if params.columns:
         columns = list(_places(params.columns, fields))
     else:
@@ -126,7 +126,7 @@ def _places(columns: Sequence[Column], fields: Sequence[str]) -> Iterator[tuple[
 
 
 def column_index(fields: Sequence[str], name: str, parameter: str, nth: int = 0) -> int:
-    """Returns the index of a column in an input row; of several with one name the `nth`, or else the last."""
+    """Return the index of a column in an input row; of several with one name the `nth`, or else the last."""
     found = _columns_named(fields, name)
     if not found:
         known = ", ".join(fields[:20])
@@ -135,7 +135,7 @@ def column_index(fields: Sequence[str], name: str, parameter: str, nth: int = 0)
 
 
 def _columns_named(fields: Sequence[str], name: str) -> list[int]:
-    """Returns the columns with a name, or else those whose name looks the same: é may be one character or two."""
+    """Return the columns with a name, or else those whose name looks the same: é may be one character or two."""
     found = [index for index, field in enumerate(fields) if field == name]
     return found or [index for index, field in enumerate(fields) if printable(field) == printable(name)]
 
@@ -169,14 +169,14 @@ def check_rows(params: TableParams, rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def measure_columns(params: TableParams, format: InputFormat, sample: Sequence[Row]) -> tuple[PlacedColumn, ...]:
-    """Returns the places of the columns, as wide as the first rows need."""
+    """Return the places of the columns, as wide as the first rows need."""
     margin = params.margin * MM
     wanted = list(_wanted_columns(params, format.fields, sample))
     return place_columns(wanted, params.paper[0] - 2 * margin, margin, params.font_size, table_faces(params))
 
 
 def column_cells(params: TableParams, column: Column) -> Cells | None:
-    """Returns the cells of a formatted or summed column; None for one that shows its input."""
+    """Return the cells of a formatted or summed column; None for one that shows its input."""
     if not column.format and not column.total:
         return None
     if not column.format:

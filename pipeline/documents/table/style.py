@@ -66,7 +66,7 @@ STYLES: dict[Style, Look] = {
 
 
 def look(style: Style, accent: str, rules: Rules | None, stripes: bool | None) -> Look:
-    """Returns a style with the parameters that are given; `accent` is #rrggbb or empty."""
+    """Return a style with the parameters that are given; `accent` is #rrggbb or empty."""
     found = STYLES[style]
     return replace(
         found,
@@ -77,28 +77,28 @@ def look(style: Style, accent: str, rules: Rules | None, stripes: bool | None) -
 
 
 def colour(code: str) -> Colour:
-    """Returns the colour with a code such as #1c4a75."""
+    """Return the colour with a code such as #1c4a75."""
     red, green, blue = (round(value / 255, 3) for value in bytes.fromhex(code[1:]))
     return red, green, blue
 
 
 def tint(of: Colour, share: float) -> Colour:
-    """Returns a colour mixed with white."""
+    """Return a colour mixed with white."""
     red, green, blue = (round(1 - share * (1 - part), 3) for part in of)
     return red, green, blue
 
 
 def luminance(of: Colour) -> float:
-    """Returns the relative luminance, 0 to 1 (WCAG 2.2)."""
+    """Return the relative luminance, 0 to 1 (WCAG 2.2)."""
     linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in of]
     return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
 
 
 def fill(of: Colour) -> bytes:
-    """Returns the operator that fills with a colour."""
+    """Return the operator that fills with a colour."""
     return b"%s rg" % numbers(*of)
 
 
 def stroke(of: Colour) -> bytes:
-    """Returns the operator that draws lines in a colour."""
+    """Return the operator that draws lines in a colour."""
     return b"%s RG" % numbers(*of)

@@ -162,7 +162,7 @@ class Summary:
         return y - size * STEP
 
     def _number_in(self, page: Page, text: str, width: float, bold: bool) -> tuple[str, float]:
-        """Returns a number or a title above numbers as `one_line` does, named in the result if it has no room."""
+        """Return a number or a title above numbers as `one_line` does, named in the result if it has no room."""
         shown, size = one_line(page.bold if bold else page.face, printable(text), self._size, width)
         if shown == HASHES:
             page.warn(f"Numbers of the summary are too wide, even in smaller print, so they are shown as {HASHES}")

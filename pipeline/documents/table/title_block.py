@@ -67,7 +67,7 @@ class RunningHead(msgspec.Struct, frozen=True):
     size: float
 
     def operators(self, faces: Faces, left: float, right: float, top: float) -> tuple[bytes, FontUsage]:
-        """Returns the operators that draw the line below `top`, and what they use."""
+        """Return the operators that draw the line below `top`, and what they use."""
         small, y, usage = self.size * RUNNING, top - self.size, FontUsage()
         date = faces.regular.fit(self.date, small, (right - left) / 3)
         room = right - left - (faces.regular.width(date, small) + 2 * self.size if date else 0)
@@ -81,7 +81,7 @@ class RunningHead(msgspec.Struct, frozen=True):
 
 
 def running_head(params: TableParams) -> RunningHead | None:
-    """Returns the running head that the parameters ask for."""
+    """Return the running head that the parameters ask for."""
     if not params.running_head:
         return None
     date = printable(date_in_words(params.date, params.locale))
@@ -89,7 +89,7 @@ def running_head(params: TableParams) -> RunningHead | None:
 
 
 def title_block(params: TableParams, faces: Faces, ink: Colour, width: float, height: float) -> TitleBlock:
-    """Returns the block that the parameters ask for, at most `width` points wide. Long texts wrap.
+    """Return the block that the parameters ask for, at most `width` points wide. Long texts wrap.
 
     `height` is that of the page without margins. A text whose lines would fill more than half of it is cut. With a
     logo the date stands below it, and the other texts beside it.
@@ -129,7 +129,7 @@ class _Block:
     def wrap(
         self, what: str, face: FontChain, text: str, size: float, width: float, least: int, y: float
     ) -> list[str]:
-        """Returns the lines of a text that begins at `y`: all that have room, or `least`. Notes a cut of `what`."""
+        """Return the lines of a text that begins at `y`: all that have room, or `least`. Notes a cut of `what`."""
         most = max(least, int((self._room - y) / (size * LEADING)) + 1)
         lines = face.wrap(text, size, width, most)
         if is_cut(text, lines):
@@ -146,7 +146,7 @@ class _Block:
 
 
 def date_in_words(date: str, locale: str) -> str:
-    """Returns an ISO date in words, any other text as it is."""
+    """Return an ISO date in words, any other text as it is."""
     try:
         day = Date.fromisoformat(date)
     except ValueError:

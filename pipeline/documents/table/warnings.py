@@ -182,7 +182,7 @@ class SurveyNotes:
 
 
 def with_rows(known: Repeated | None, later: Repeated) -> Repeated:
-    """Returns a remark with what was found later."""
+    """Return a remark with what was found later."""
     if known is None:
         return later
     return Repeated(known.words, known.times + later.times, (known.rows + later.rows)[:EXAMPLES])

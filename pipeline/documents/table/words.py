@@ -65,7 +65,7 @@ LANGUAGES = {
 
 
 def words(given: Words, locale: str) -> Words:
-    """Returns the words of a known locale, with the given ones in their place."""
+    """Return the words of a known locale, with the given ones in their place."""
     language = re.split("[-_]", locale.lower())[0]
     if language == "zh" and known_locale(locale).script == "Hant":
         language = "zh_Hant"

@@ -28,17 +28,17 @@ class Room:
     fill: bool = False
 
     def turned(self) -> Room:
-        """Returns the room of a picture that is turned by 90 degrees when it is drawn."""
+        """Return the room of a picture that is turned by 90 degrees when it is drawn."""
         return replace(self, width=self.height, height=self.width)
 
     def size(self, width: int, height: int) -> tuple[int, int] | None:
-        """Returns the size to scale a picture to; None when it has no more pixels than the room."""
+        """Return the size to scale a picture to; None when it has no more pixels than the room."""
         scale = (max if self.fill else min)(self.width / width, self.height / height)
         return (max(1, round(width * scale)), max(1, round(height * scale))) if scale < 1 else None
 
 
 def scaled_raster(raster: Raster, room: Room) -> Raster:
-    """Returns the picture scaled down; unchanged when it would take more bytes, as black and white often does."""
+    """Return the picture scaled down; unchanged when it would take more bytes, as black and white often does."""
     image = raster.image
     size = room.size(*image.size)
     mode = {"1": "L", "P": "RGB"}.get(image.mode, image.mode)
@@ -54,7 +54,7 @@ def scaled_raster(raster: Raster, room: Room) -> Raster:
 
 
 def scaled_jpeg(file: BinaryIO, jpeg: Jpeg, room: Room, max_pixels: int) -> BinaryIO | None:
-    """Returns the JPEG scaled down and encoded again, without profile and orientation.
+    """Return the JPEG scaled down and encoded again, without profile and orientation.
 
     The decoder scales by 2, 4 or 8 itself, so memory depends on the room. None when the JPEG stays as it is: it has
     no more pixels than the room, would not become smaller, or cannot be decoded in `max_pixels`.

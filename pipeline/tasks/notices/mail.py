@@ -31,7 +31,7 @@ VOLUMES_IN_MAIL = 20
 
 
 def message(export: Export, notice: Notice, settings: Settings) -> EmailMessage:
-    """Returns the mail about an export that is ready or failed, in text and HTML."""
+    """Return the mail about an export that is ready or failed, in text and HTML."""
     ready, language = notice.event is State.READY, _language(export, notice, settings)
     words, result = language.words, export.result
     lines = list(
@@ -67,7 +67,7 @@ def _language(export: Export, notice: Notice, settings: Settings) -> _Language:
 
 
 def _links(export: Export, notice: Notice, settings: Settings, language: _Language) -> Iterator[Link]:
-    """Yields the links: to the file, or to the index of the volumes and the first 20; or to the caller's page."""
+    """Yield the links: to the file, or to the index of the volumes and the first 20; or to the caller's page."""
     words, volumes = language.words, export.result.volumes if export.result else ()
     if "{id}" in notice.to.link:
         yield words.download, notice.to.link.replace("{id}", export.id)
@@ -88,7 +88,7 @@ def _links(export: Export, notice: Notice, settings: Settings, language: _Langua
 
 
 def _notes(notice: Notice, settings: Settings, language: _Language) -> Iterator[str]:
-    """Yields how long the links work, and for whom. The caller's page says that itself."""
+    """Yield how long the links work, and for whom. The caller's page says that itself."""
     if notice.to.link in ("panel", "signed"):
         yield language.words.until.format(day=language.day(time.time() + settings.link_seconds))
         yield language.words.signed if notice.to.link == "signed" else language.words.sign_in
@@ -160,7 +160,7 @@ def _one_line(text: str) -> str:
 
 
 def _unencoded(text: str) -> str:
-    """Returns the text without the start of an encoded word (RFC 2047, 2), which could hide a line break."""
+    """Return the text without the start of an encoded word (RFC 2047, 2), which could hide a line break."""
     return text.replace("=?", "= ?")
 
 

@@ -253,7 +253,7 @@ class Sender:
         return notices.message_id(export, notice), self._transport.server(notice)
 
     def _left(self, keys: tuple[str, ...]) -> float:
-        """Returns the seconds until all of these may be tried."""
+        """Return the seconds until all of these may be tried."""
         now = time.monotonic()
         return max(0.0, *(self._pauses[key].until - now for key in keys if key in self._pauses), 0.0)
 

@@ -62,7 +62,7 @@ class Pagination:
         return not stops
 
     def plan(self) -> Plan:
-        """Returns the plan, when all pages are found."""
+        """Return the plan, when all pages are found."""
         survey = self._job.surveyed(self._pages, INTERRUPTIONS)
         listing, export = self._ranges.listing, self._export
         return self._job.cut(survey, listing, self._s.settings, export.chunk_pages, export.volume)
@@ -73,7 +73,7 @@ class Pagination:
             self._kept_at = self.at
 
     def _measures(self, alone: bool) -> Generator[Measured, None, None]:
-        """Yields what was measured from here on. Looks anew for what other processes measured meanwhile."""
+        """Yield what was measured from here on. Looks anew for what other processes measured meanwhile."""
         while not self.ended:
             self._found = self._s.measures.found(self._export.id)
             begin, number = self.at, self._ranges.number(self.at)
@@ -89,7 +89,7 @@ class Pagination:
             yield from self._measured_now()
 
     def _stored(self) -> Iterator[tuple[int, int]]:
-        """Yields the first byte of each measure and the one behind its last, as far as they follow each other."""
+        """Yield the first byte of each measure and the one behind its last, as far as they follow each other."""
         stops = dict(sorted(piece for pieces in self._found.values() for piece in pieces))  # the longest of each
         at = self.at
         while (stop := stops.get(at, at)) != at:

@@ -129,7 +129,7 @@ def test_a_wiped_redis_repeats_nothing(stage: Stage) -> None:
 
 @pytest.mark.parametrize("ahead", [0.0, 0.5])
 def test_a_run_without_its_lease_is_not_made_twice(stage: Stage, ahead: float) -> None:
-    """Redis was wiped while it ran; its claim in the bucket holds as long as a lease, also if its clock is ahead."""
+    """Redis was wiped while it ran; its claim in the bucket holds as long as a lease, also if a clock is ahead."""
     counted = Counted(stage.s, at(7, 1, 8))
     counted.beat().run_due()
     counted.clock.now = at(7, 1, 9)
