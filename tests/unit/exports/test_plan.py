@@ -45,6 +45,7 @@ def limits(**changes: str) -> Settings:
         (400_000, CHEAP, {}, 7, 800),  # … within the bound
         (1, CHEAP, {}, None, 1),
         (0, CHEAP, {}, None, 1),
+        (0, Cost(0.001, 900 * MIB), {}, None, 1),
     ],
 )
 def test_how_many_pages_a_chunk_gets(

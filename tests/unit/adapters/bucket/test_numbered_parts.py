@@ -40,3 +40,11 @@ def test_where_numbers_do_not_suffice_they_follow_each_other() -> None:
     parts = list(plan_parts(sizes, 10, 50))
     late = [MAX_SHARES - 1000] * len(sizes)
     assert [number for number, _ in numbered(parts, sizes, late)] == list(range(1, len(parts) + 1))
+
+
+def test_the_last_number_is_one_more_than_there_are_shares() -> None:
+    """A tail behind the last segment, which begins with the last page of a million."""
+    assert (whole_number(0, 1_000_000), whole_number(999_999, 1_000_000)) == (1, MAX_SHARES)
+    parts = list(plan_parts(sizes := [20, 20], 10, 50))  # two copies, and what is left for the tail
+    assert [number for number, _ in numbered(parts, sizes, [1, MAX_SHARES])] == [1, MAX_SHARES, MAX_SHARES + 1]
+    assert [number for number, _ in numbered(parts, sizes, [1, MAX_SHARES + 1])] == [1, 2, 3]
