@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 from codecs import BOM_UTF8
@@ -63,6 +62,8 @@ def why_refused(error: Exception, wanted: str = "a JSON object") -> str:
 
 def name_twice(text: str | bytes) -> str | None:
     """Return a name that an object in a JSON text has twice, None without one: decoded, it has one value."""
+    import json  # 2 ms, and a table of CSV does not need it
+
     twice: list[str] = []
 
     def note(pairs: list[tuple[str, Any]]) -> None:
