@@ -21,11 +21,7 @@ SMALLEST, LARGEST = 5, 13
 
 @given(st.lists(st.integers(1, 60), max_size=30))
 def test_every_byte_is_in_one_part_in_order(sizes: list[int]) -> None:
-    ranges = [
-        piece
-        for part in plan_parts(sizes, SMALLEST, LARGEST)
-        for piece in (part.ranges if isinstance(part, Gather) else (part.range,))
-    ]
+    ranges = [piece for part in plan_parts(sizes, SMALLEST, LARGEST) for piece in part.ranges]
     whole = [(source, byte) for source, size in enumerate(sizes) for byte in range(size)]
     assert [(r.source, byte) for r in ranges for byte in range(r.start, r.stop)] == whole
 
@@ -34,8 +30,7 @@ def test_every_byte_is_in_one_part_in_order(sizes: list[int]) -> None:
 def test_all_parts_but_the_last_keep_the_limits_of_s3(sizes: list[int]) -> None:
     *others, last = plan_parts(sizes, SMALLEST, LARGEST)
     for part in others:
-        size = sum(r.size for r in part.ranges) if isinstance(part, Gather) else part.range.size
-        assert SMALLEST <= size <= LARGEST
+        assert SMALLEST <= sum(r.size for r in part.ranges) <= LARGEST
     assert isinstance(last, Gather)
     assert sum(r.size for r in last.ranges) < SMALLEST
 
