@@ -115,7 +115,7 @@ def _group(batches: Iterable[Any], rows: int, what: str, start: int) -> Iterator
 
 @contextmanager
 def _damage(what: str) -> Iterator[None]:
-    """Names what is damaged when it cannot be read."""
+    """Name what is damaged when it cannot be read."""
     arrow = _pyarrow()
     try:
         yield

@@ -165,7 +165,7 @@ def _end_without_reader(connection: Any) -> None:
 
 
 def _load_exactly(connection: Any) -> None:
-    """Makes psycopg keep what Python's types cannot hold.
+    """Make psycopg keep what Python's types cannot hold.
 
     Text: times such as `infinity`, before the year 1 or past 9999, and intervals with months, which psycopg counts
     as 30 days; ranges, whose open ends are None in Python; JSON with a name twice. JSON: the digits of numbers.

@@ -109,17 +109,18 @@ class PhotosParams(PaperParams, frozen=True):
 
 def decode(line: bytes) -> Photo:
     """Return one record of a listing. Raises InvalidRequest."""
-    names = _NAMES.findall(line)
-    if len(set(names)) < len(names):
-        twice = next(name for name in names if names.count(name) > 1).decode()
-        raise InvalidRequest(f"the record has the name {twice!r} twice.", field="listing")
     try:
-        return _decoder.decode(line)
+        photo = _decoder.decode(line)
     except msgspec.ValidationError as error:
         raise invalid(error, Photo) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         advice = 'A listing of photos is JSON lines, each {"source": …, "caption": …}; CSV is for tables.'
         raise InvalidRequest(f"this is not JSON: {error}.", field="listing", advice=advice) from None
+    names = _NAMES.findall(line)
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1).decode()
+        raise InvalidRequest(f"the record has the name {twice!r} twice.", field="listing")
+    return photo
 
 
 _NAMES = re.compile(rb'"(source|caption|frame)"\s*:')  # within a text, a quotation mark is escaped

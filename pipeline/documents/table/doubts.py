@@ -25,7 +25,7 @@ VALUES = (  # of which titles are none
 
 
 def name_doubts(lines: Sequence[str], titles: Row, delimiter: str, remarks: Remarks) -> None:
-    """Adds a remark if lines look as if they had another delimiter than the one that was guessed."""
+    """Add a remark if lines look as if they had another delimiter than the one that was guessed."""
     lines = [line for line in lines if line.strip()]
     if any(map(RULE.fullmatch, lines[:3])):
         remarks.add("The listing looks like a table drawn with lines, which are read as rows; save it as CSV")
@@ -36,7 +36,7 @@ def name_doubts(lines: Sequence[str], titles: Row, delimiter: str, remarks: Rema
 
 
 def name_values(titles: Row, rows: Sequence[Row], remarks: Remarks) -> None:
-    """Adds a remark if one of the titles looks like the values below it: the listing may have no titles."""
+    """Add a remark if one of the titles looks like the values below it: the listing may have no titles."""
     for title, *column in zip(titles, *(row for row in rows if len(row) == len(titles)), strict=True):
         shown = title.strip()
         if any(each.fullmatch(shown) and any(map(each.fullmatch, map(str.strip, column))) for each in VALUES):
@@ -45,7 +45,7 @@ def name_values(titles: Row, rows: Sequence[Row], remarks: Remarks) -> None:
 
 
 def name_inner_records(fields: Sequence[str], row: Row, remarks: Remarks) -> None:
-    """Adds a remark if the only record of a listing seems to hold others."""
+    """Add a remark if the only record of a listing seems to hold others."""
     inner = [field for field, cell in zip(fields, row, strict=True) if cell.startswith("[{")]
     if inner or (len(row) > 1 and all(cell.startswith(("[", "{")) for cell in row)):
         field = inner[0] if inner else fields[0]
@@ -55,7 +55,7 @@ def name_inner_records(fields: Sequence[str], row: Row, remarks: Remarks) -> Non
 
 
 def name_given_encoding(sample: bytes, encoding: str, remarks: Remarks) -> None:
-    """Adds a remark if an encoding of one byte a character was given for what is UTF-8."""
+    """Add a remark if an encoding of one byte a character was given for what is UTF-8."""
     if encoding == "utf-8" or sample.isascii() or not is_utf8(sample):
         return
     if len(sample.decode(encoding, "replace")) == len(sample):
@@ -63,7 +63,7 @@ def name_given_encoding(sample: bytes, encoding: str, remarks: Remarks) -> None:
 
 
 def _name_other_columns(lines: Sequence[str], remarks: Remarks) -> None:
-    """Adds a remark when lines that are read as one column look like several."""
+    """Add a remark when lines that are read as one column look like several."""
     one = "The listing is read as one column, although"
     widths = Counter(len(SPACES.split(line.strip())) for line in lines)
     records = sum(line.lstrip().startswith("{") for line in lines)

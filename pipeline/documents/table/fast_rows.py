@@ -102,7 +102,7 @@ class FastRows:
         return self._texts.has_one_line(row)
 
     def _read(self, stretch: int) -> Iterator[Batch]:
-        """Reads the next `stretch` batches."""
+        """Read the next `stretch` batches."""
         reader = BatchReader(self._slices(), self._at, self._format, self._setup)
         for _ in range(stretch):
             if (batch := reader.take()) is None:

@@ -141,7 +141,7 @@ def _columns_named(fields: Sequence[str], name: str) -> list[int]:
 
 
 def name_equal_columns(params: TableParams, fields: Sequence[str], remarks: Remarks) -> None:
-    """Adds a remark for a name that was given for fewer columns than have it: another one may have been meant."""
+    """Add a remark for a name that was given for fewer columns than have it: another one may have been meant."""
     for name, times in Counter(column.field for column in params.columns).items():
         if (there := len(_columns_named(fields, name))) > times:
             first = "first one is" if times == 1 else f"first {times} are"

@@ -50,7 +50,7 @@ class Summary:
 
     @cached_property
     def _count(self) -> Cells:
-        """Writes how many; made when it is needed, as a locale takes 30 ms."""
+        """What writes how many; made when it is needed, as a locale takes 30 ms."""
         return Cells(writer(Number(decimals=0), known_locale(self._params.locale)))
 
     @property

@@ -59,8 +59,6 @@ _UPRIGHT: dict[int, Matrix] = {
     7: (0, 1, 1, 0, 0, 0),
     8: (0, 1, -1, 0, 1, 0),
 }
-
-
 _NO_REASON = ("decoder error", "could not create decoder object")  # of Pillow's decoders of TIFF and WebP
 
 
@@ -68,9 +66,8 @@ class Picture(msgspec.Struct, frozen=True):
     """One picture, ready to be written as an image XObject.
 
     `width` and `height` are pixels as stored, each `pixel_height` times as high as wide; `orientation` is EXIF's,
-    1 to 8. `image.entries` lacks /Length,
-    /SMask (a reference to `mask`, the alpha) and, when `profile` is set, /ColorSpace ([/ICCBased and a reference
-    to it]). `remarks` say what was guessed, repaired or left out.
+    1 to 8. `image.entries` lacks /Length, /SMask (a reference to `mask`, the alpha) and, when `profile` is set,
+    /ColorSpace ([/ICCBased and a reference to it]). `remarks` say what was guessed, repaired or left out.
     """
 
     width: int

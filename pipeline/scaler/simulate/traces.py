@@ -74,7 +74,7 @@ def request(random: Random, at: float, chunks: int) -> Request:
 
 
 def load_trace(path: Path) -> Trace:
-    """Reads a trace from a file of JSON lines; InvalidRequest names the line that is wrong."""
+    """Read a trace from a file of JSON lines; InvalidRequest names the line that is wrong."""
     decoder = msgspec.json.Decoder(Request | Crash)
     events: list[Request | Crash] = []
     for number, line in enumerate(path.read_bytes().splitlines(), 1):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 
 import celery
 import pytest
@@ -17,6 +18,7 @@ from pipeline.settings import Settings
 from pipeline.tasks.app import make_app
 
 from ...conftest import SentMessages
+from ...mails import Moody, Running, mail_server
 from ...pictures import jpeg
 from .stage import Stage
 
@@ -59,6 +61,13 @@ def stage(opened: Services, mail: Smtp) -> Stage:
     stage.store.delete_under("")
     stage.put_album([jpeg(n, 40, 30) for n in range(5)])
     return stage
+
+
+@pytest.fixture
+def moody(tmp_path: Path) -> Iterator[Running]:
+    """A mail server that does what it is told."""
+    with mail_server(tmp_path, Moody, auth_require_tls=False) as server:
+        yield server
 
 
 @pytest.fixture

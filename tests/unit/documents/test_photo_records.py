@@ -26,6 +26,11 @@ def test_a_name_that_stands_twice_is_refused(line: bytes, name: str) -> None:
         decode(line)
 
 
+def test_a_name_inside_an_unknown_field_does_not_stand_twice() -> None:
+    with pytest.raises(InvalidRequest, match="meta"):
+        decode(b'{"source":"a.jpg","meta":{"source":"a camera"}}')
+
+
 @examples(30)
 @given(st.lists(st.sampled_from(['"source":', '"caption" :', "\\", '"', ":", " "]), max_size=9))
 def test_a_caption_may_have_any_text(parts: list[str]) -> None:

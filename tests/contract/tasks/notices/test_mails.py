@@ -5,10 +5,8 @@ from __future__ import annotations
 import dataclasses
 import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from email import message_from_bytes
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,16 +25,10 @@ from pipeline.tasks.notices.transports import MailTransport
 from pipeline.tasks.retry import RetryPolicy
 
 from .... import steps
-from ....mails import Moody, Running, mail_server
+from ....mails import Running
 from ..stage import Stage
 
 SOON = RetryPolicy(first=0.02, longest=0.05)
-
-
-@pytest.fixture
-def moody(tmp_path: Path) -> Iterator[Running]:
-    with mail_server(tmp_path, Moody, auth_require_tls=False) as server:
-        yield server
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,19 +20,13 @@ from pipeline.settings import Settings
 from pipeline.tasks.keeper import Keeper
 from pipeline.tasks.schedules.health import HealthCheck
 
-from ....mails import Moody, Running, mail_server
+from ....mails import Running
 from ..faulty_redis import passage
 from ..stage import Stage
 from ..test_worker import until
 from .test_report import arrived
 
 DEAD = f"127.0.0.1:{free_port()}"
-
-
-@pytest.fixture
-def moody(tmp_path: Path) -> Iterator[Running]:
-    with mail_server(tmp_path, Moody, auth_require_tls=False) as server:
-        yield server
 
 
 @pytest.fixture

@@ -5,10 +5,8 @@ from __future__ import annotations
 import dataclasses
 import email
 import email.policy
-from collections.abc import Iterator
 from datetime import datetime
 from email.message import EmailMessage
-from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -28,17 +26,11 @@ from pipeline.tasks.schedules.entries import entries
 from pipeline.tasks.schedules.jobs import daily_report
 from pipeline.tasks.schedules.last_runs import LastRun, LastRuns
 
-from ....mails import Moody, Running, mail_server
+from ....mails import Running
 from ..stage import Stage
 
 SEOUL = ZoneInfo("Asia/Seoul")
 NINE = datetime(2026, 11, 30, 9, tzinfo=SEOUL).timestamp()
-
-
-@pytest.fixture
-def moody(tmp_path: Path) -> Iterator[Running]:
-    with mail_server(tmp_path, Moody, auth_require_tls=False) as server:
-        yield server
 
 
 @pytest.fixture
