@@ -1,16 +1,17 @@
-"""Leases that a thread renews as long as its process lives: one holder at a time over all processes."""
+"""Leases that are renewed as long as their process lives: one holder at a time over all processes."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from types import TracebackType
 
 from ..adapters.redis.leases import Lease, Leases
 from ..errors import Conflict, PipelineError, RedisDown
+from .renewals import Renewals, pause_for
 
-RENEW_SECONDS = 1.0  # at the latest; a short lease is renewed three times in its life
+_RENEWALS = Renewals()
 
 
 class LeaseLost(Conflict):
@@ -36,23 +37,18 @@ class HeldLease:
         self._seconds = seconds
         self._stopping = stopping
         self._shutdown_seconds = shutdown_seconds
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._renew, name=f"lease {lease.name}", daemon=True)
+        self._released = False
 
     def __enter__(self) -> HeldLease:
-        self._thread.start()
+        _RENEWALS.add(self)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        released = self._over.is_set()
-        self._over.set()
-        try:
-            if not released:
-                self._leases.release(self._lease)
-        finally:
-            self._thread.join()
+        _RENEWALS.remove(self)
+        if not self._released:
+            self._leases.release(self._lease)
 
     @property
     def lease(self) -> Lease:
@@ -72,27 +68,28 @@ class HeldLease:
             raise LeaseLost(f"Another process has taken over {self._lease.name}.")
 
     def was_released(self) -> None:
-        """Note that the lease was released together with other commands: stop renewing it."""
-        self._over.set()
+        """Note that the lease was released together with other commands."""
+        self._released = True
+        _RENEWALS.remove(self)
 
-    def _renew(self) -> None:
-        while not self._over.wait(pause_for(self._seconds)):
-            stopping = self._stopping.is_set()
-            if stopping:
-                self._seconds = self._shutdown_seconds
-            with suppress(RedisDown):  # Redis may be back before the lease ends
-                if not self._leases.renew(self._lease, self._seconds) or stopping:
-                    return
+    def renew(self) -> bool:
+        """Renew the lease; False when it is lost, or was renewed for the last time, since the process ends."""
+        stopping = self._stopping.is_set()
+        if stopping:
+            self._seconds = self._shutdown_seconds
+        try:
+            return self._leases.renew(self._lease, self._seconds) and not stopping
+        except RedisDown:  # it may be back before the lease ends
+            return True
+
+    def pause(self) -> float:
+        """Return the seconds until the lease must be renewed again."""
+        return pause_for(self._seconds)
 
 
 def claim_name(export_id: str) -> str:
     """Return the name under which an export is held while it is made beside the web process."""
     return f"{export_id}:beside"
-
-
-def pause_for(seconds: float) -> float:
-    """Return the pause between two renewals of a lease of this many seconds."""
-    return min(RENEW_SECONDS, seconds / 3)
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from ..adapters.redis import Coordination
 from ..adapters.redis.leases import Held
-from .lease import RENEW_SECONDS
+from .renewals import RENEW_SECONDS
 
 LOOK_SECONDS = 3 * RENEW_SECONDS  # between two looks: a holder that lives has renewed its lease meanwhile
 

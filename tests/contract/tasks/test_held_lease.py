@@ -11,7 +11,8 @@ import pytest
 from pipeline.adapters.redis import Coordination
 from pipeline.adapters.redis.leases import Lease, Leases
 from pipeline.errors import RedisDown
-from pipeline.tasks.lease import HeldLease, LeaseLost, exclusive, pause_for
+from pipeline.tasks.lease import HeldLease, LeaseLost, exclusive
+from pipeline.tasks.renewals import pause_for
 
 
 def hold(leases: Leases, seconds: float = 60.0, stopping: threading.Event | None = None) -> HeldLease:
@@ -20,22 +21,20 @@ def hold(leases: Leases, seconds: float = 60.0, stopping: threading.Event | None
     return HeldLease(leases, lease, seconds, stopping or threading.Event(), shutdown_seconds=5.0)
 
 
-def renewing() -> threading.Thread | None:
-    """The thread that renews the lease."""
-    return next((thread for thread in threading.enumerate() if thread.name == "lease tidy"), None)
-
-
-class Renewals(Leases):
-    """Leases whose renewals are kept, and answered as told; when told nothing more, the thread must have ended."""
+class Answering(Leases):
+    """Leases whose renewals are kept, and answered as told. `told` is set with the last answer."""
 
     def __init__(self, client: Any, *answers: bool | Exception) -> None:
         super().__init__(client)
         self.answers = list(answers)
         self.seconds: list[float] = []
+        self.told = threading.Event()
 
     def renew(self, lease: Lease, seconds: float) -> bool:
         self.seconds.append(seconds)
         answer = self.answers.pop(0)
+        if not self.answers:
+            self.told.set()
         if isinstance(answer, Exception):
             raise answer
         return answer
@@ -80,30 +79,23 @@ def test_a_lease_is_renewed_each_second_and_three_times_in_its_life(seconds: flo
 def test_the_lease_is_released_at_the_end(shared: Coordination) -> None:
     with hold(shared.leases):
         assert shared.leases.held(["tidy"])
-        thread = renewing()
-        assert thread is not None
-        assert thread.daemon, "it must not keep the process alive"
     assert not shared.leases.held(["tidy"])
-    assert renewing() is None
 
 
 def test_a_lease_that_was_released_with_other_commands_is_not_released_twice(shared: Coordination) -> None:
-    with hold(shared.leases) as held:
-        thread = renewing()
-        assert thread is not None
+    leases = Answering(shared.client)
+    with hold(leases, seconds=0.03) as held:
         held.was_released()
-        thread.join(30)
-        assert not thread.is_alive()
+        time.sleep(0.1)
+    assert leases.seconds == [], "it is not renewed any more"
     assert shared.leases.held(["tidy"])
 
 
 def test_renewing_goes_on_while_redis_is_down_and_ends_when_the_lease_is_lost(shared: Coordination) -> None:
-    leases = Renewals(shared.client, True, RedisDown("Redis does not answer."), True, False)
+    leases = Answering(shared.client, True, RedisDown("Redis does not answer."), True, False)
     with hold(leases, seconds=0.03):
-        thread = renewing()
-        assert thread is not None
-        thread.join(30)
-        assert not thread.is_alive()
+        assert leases.told.wait(30)
+        time.sleep(0.1)
     assert leases.seconds == [0.03] * 4
     assert not shared.leases.held(["tidy"])
 
@@ -111,28 +103,19 @@ def test_renewing_goes_on_while_redis_is_down_and_ends_when_the_lease_is_lost(sh
 def test_a_process_that_stops_shortens_its_lease_once(shared: Coordination) -> None:
     stopping = threading.Event()
     stopping.set()
-    leases = Renewals(shared.client, True)
+    leases = Answering(shared.client, True)
     with hold(leases, seconds=0.03, stopping=stopping):
-        thread = renewing()
-        assert thread is not None
-        thread.join(30)
-        assert not thread.is_alive()
+        assert leases.told.wait(30)
+        time.sleep(0.1)
     assert leases.seconds == [5.0]
 
 
-def test_no_renewal_is_under_way_after_the_end(shared: Coordination) -> None:
-    class Slow(Leases):
-        begun, ended = threading.Event(), threading.Event()
-
-        def renew(self, lease: Lease, seconds: float) -> bool:
-            self.begun.set()
-            time.sleep(0.2)
-            self.ended.set()
-            return True
-
-    with hold(Slow(shared.client), seconds=0.03):
-        assert Slow.begun.wait(30)
-    assert Slow.ended.is_set()
+def test_a_renewal_on_its_way_does_not_renew_a_released_lease(shared: Coordination, client: Any) -> None:
+    held = hold(shared.leases)
+    with held:
+        pass
+    assert not held.renew()
+    assert not client.exists("pipeline:lease:tidy")
 
 
 def test_an_exclusive_holder_refuses_the_former_one(shared: Coordination) -> None:
