@@ -64,14 +64,21 @@ class Fork:
             self._end = None
 
     def poll(self) -> int | None:
-        return None if self._end is not None and not select.select([self._end], [], [], 0)[0] else 0
+        return None if self._end is not None and not _readable(self._end, 0) else 0
 
     def wait(self) -> int:
         if self._end is not None:
-            select.select([self._end], [], [])
+            _readable(self._end, None)
             os.close(self._end)
             self._end = None
         return 0
+
+
+def _readable(descriptor: int, milliseconds: int | None) -> bool:
+    """Wait so long, or without end, until there is something to read: for any descriptor, unlike select()."""
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    return bool(poll.poll(milliseconds))
 
 
 @contextmanager

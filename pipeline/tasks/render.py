@@ -30,6 +30,7 @@ def body(work: Work) -> Outcome:
     first, slot = _first_missing(s.segments, export.id, chunk) if work.begun else (chunk.first_page, 0)
     stop = chunk.first_page + chunk.pages
     if first == stop:
+        s.redis.progress.note_pages(export.id, number, chunk.pages)
         return NotWanted("all its pages are drawn")
     with (
         work.attempt(f"Page {first + 1} or one soon after it", f"{number}:{first}") as attempt,

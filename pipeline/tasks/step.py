@@ -62,8 +62,8 @@ class Step:
 class Work:
     """One attempt at one step of an export, while its lease is held.
 
-    `part` is the number of a chunk, or a wave; None for steps of a whole export. `begun`: Redis knows pages of the
-    chunk.
+    `part` is the number of a chunk, or a wave; None for steps of a whole export. `begun`: pages of the chunk may be
+    stored, by an earlier attempt.
     """
 
     def __init__(

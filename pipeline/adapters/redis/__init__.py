@@ -20,7 +20,7 @@ from .leases import Lease, Leases, lease_of, new_token, send_release, send_take
 from .messages import Messages
 from .metrics import Metrics
 from .polls import Polls
-from .progress import Drawn, ProgressNotes, chunk_field, progress_key, send_note
+from .progress import Drawn, ProgressNotes, send_begin, send_note
 from .quotas import QuotaNotes
 from .wakeup import Wakeup
 from .workers import Workers
@@ -64,15 +64,16 @@ class Coordination:
         )  # fmt: skip
 
     def begin_chunk(self, export: str, chunk: int, seconds: float) -> tuple[Lease | None, bool]:
-        """Take the lease of a chunk for `seconds`; None while another holds it. True when pages of it are drawn.
+        """Take the lease of a chunk for `seconds`; None while another holds it. False when no page of it is stored.
 
-        One round trip."""
+        Redis knows at once which pages were noted. What an earlier attempt stored without knowing it, because the
+        bucket's answer was lost or its process was killed, only the bucket knows. One round trip."""
         name, token = f"{export}:{chunk}", new_token()
         with redis_errors(), self.client.pipeline(transaction=False) as pipe:
             send_take(pipe, name, token, seconds)
-            pipe.hexists(progress_key(export), chunk_field(chunk))
-            granted, begun = pipe.execute()
-        return lease_of(name, token, granted), bool(begun)
+            send_begin(pipe, export, chunk)
+            granted, tried, _, drawn = pipe.execute()
+        return lease_of(name, token, granted), bool(tried or drawn)
 
     def finish_chunk(self, lease: Lease, drawn: Drawn) -> None:
         """Note a piece of a chunk, uncount the attempt that drew it and release the lease.

@@ -9,6 +9,8 @@ h12        what happened, as JSON (exports/log.py); the last MAX_EVENTS
 h          how many events there were
 bytes      bytes of the file that are joined
 total      bytes of the file in all
+
+Beside it, a bit for each chunk: whether an attempt at it has begun.
 """
 
 from __future__ import annotations
@@ -166,7 +168,7 @@ class ProgressNotes:
     def forget(self, export: str) -> None:
         """Remove the progress of an export; its other keys expire."""
         with redis_errors(), self._redis.pipeline() as pipe:
-            pipe.delete(progress_key(export))
+            pipe.delete(progress_key(export), _begun_key(export))
             send_change(pipe, export)
             pipe.execute()
 
@@ -198,9 +200,22 @@ def send_note(client: Client, export: str, values: Mapping[str, float | str]) ->
     send_change(client, export)
 
 
+def send_begin(client: Client, export: str, chunk: int) -> None:
+    """Send the commands that note an attempt at a chunk. Three answers come: whether there was one before, one that
+    tells nothing, and whether pages of it are drawn."""
+    client.setbit(_begun_key(export), chunk, 1)
+    client.expire(_begun_key(export), DAY)
+    client.hexists(progress_key(export), chunk_field(chunk))
+
+
 def progress_key(export: str) -> str:
     """Return the key of an export's hash."""
     return f"pipeline:progress:{export}"
+
+
+def _begun_key(export: str) -> str:
+    """Return the key of the bits of an export's chunks."""
+    return f"pipeline:begun:{export}"
 
 
 def over_key(export: str) -> str:

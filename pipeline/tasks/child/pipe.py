@@ -85,7 +85,9 @@ class ChildPipe:
                 raise AssertionError("the child was started with pipes")
             child.stdin.write(task + b"\n")
             child.stdin.flush()
-            while not select.select([child.stdout], [], [], RENEW_SECONDS)[0]:
+            answers = select.poll()  # select() takes no descriptor above 1023, and each connection is one
+            answers.register(child.stdout, select.POLLIN)
+            while not answers.poll(RENEW_SECONDS * 1000):
                 if child.poll() is not None:
                     _end_group(child)
                 meanwhile()
@@ -93,6 +95,9 @@ class ChildPipe:
         except OSError as error:  # no process can be started, or it is dead
             log.warning("the process beside the web process does no task: %s", error)
             answer = b""
+        except BaseException:  # its answer, which may still come, would be taken for that to the next task
+            self._reap()
+            raise
         if not answer.endswith(b"\n"):  # it was killed
             self._reap()
             return None

@@ -12,9 +12,10 @@ import redis
 from pipeline.documents import Range
 from pipeline.documents.inputs.bucket import BucketInputs
 from pipeline.documents.photos import Photos
-from pipeline.errors import ChunkFailed, ExportFailed, StoreDown
+from pipeline.errors import ChunkFailed, ExportFailed, PipelineError, StoreDown
+from pipeline.exports.segments import SegmentRepository
 from pipeline.services import Message
-from pipeline.tasks.outcomes import Again
+from pipeline.tasks.outcomes import Again, NotWanted
 
 from ... import steps
 from .stage import ALBUM, FIVE, Stage, failing
@@ -92,6 +93,29 @@ def test_an_error_after_redis_was_wiped_counts_no_attempt(stage: Stage, monkeypa
             steps.render(stage.s, export_id, 1)
     steps.render(stage.s, export_id, 1)
     assert stage.s.segments.found(export_id) == {1: [(2, 2)]}
+
+
+@pytest.mark.parametrize("error", [StoreDown("It did not answer."), MemoryError()], ids=["503", "killed"])
+def test_a_segment_that_was_stored_without_an_answer_is_not_drawn_again(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    """The bucket took it, then came an error; or its process was killed before it knew."""
+    export_id = stage.planned()
+    write = SegmentRepository.write
+
+    def stored_in_vain(*segment: Any) -> None:
+        write(*segment)
+        raise error
+
+    with monkeypatch.context() as broken:
+        broken.setattr(SegmentRepository, "write", stored_in_vain)
+        with pytest.raises(PipelineError):
+            steps.render(stage.s, export_id, 1)
+    monkeypatch.setattr(Photos, "draw", failing(AssertionError("it was drawn again")))
+    assert steps.render(stage.s, export_id, 1) == NotWanted("all its pages are drawn")
+    progress = stage.s.redis.progress.load(export_id)
+    assert progress is not None
+    assert progress.pages == 2
 
 
 @pytest.mark.parametrize("drawn", [0, 1])
