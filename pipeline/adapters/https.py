@@ -145,7 +145,7 @@ class Fetcher:
             tls = client_context(self.ca_certs).wrap_socket(raw, server_hostname=source.host)
         cast(TimedSocket, tls).deadline = deadline
         connection = HTTPSConnection(source.host, source.port, context=tls.context)
-        connection.auto_open = 0  # never reconnect: that would look the name up again
+        connection.auto_open = False  # never reconnect: that would look the name up again
         connection.sock = tls
         return connection
 
@@ -164,7 +164,7 @@ class Fetcher:
         too_large = UnreadableSource(f"{source} is larger than {self.limits.bytes / MIB:.4g} MiB.")
         if response.getheader("Content-Encoding", "identity").lower() != "identity":
             raise UnreadableSource(f"{source} is sent compressed (Content-Encoding), although that was declined.")
-        if (response.length or 0) > self.limits.bytes:
+        if response.length and response.length > self.limits.bytes:
             raise too_large
         received = 0
         for block in _blocks(response, source):

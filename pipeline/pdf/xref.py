@@ -11,6 +11,7 @@ import sys
 import zlib
 from array import array
 from collections.abc import Iterator, Sequence
+from io import DEFAULT_BUFFER_SIZE
 from tempfile import TemporaryFile
 
 from ..errors import DamagedSegment
@@ -18,10 +19,8 @@ from .numbering import MAX_OBJECT, check_number
 from .objects import Stream
 
 ROW = 8  # bytes: 1 of type, 5 of offset (files up to 1 TiB), 2 of generation
-ROWS_AT_ONCE = 1024  # each may be in its own memory page: 4 MiB
-WAITING = 1 << 18  # rows that wait at most: 2 MiB
-READ = 1 << 16  # bytes
-LEVEL = 2  # of compression: 6 takes seven times as long for a fifth less, a thousandth of a file of tables
+PAGE_ROWS = mmap.PAGESIZE // ROW
+AT_ONCE = PAGE_ROWS * mmap.PAGESIZE  # bytes, 2 MiB: of PAGE_ROWS rows each may have a page of its own
 
 
 class CrossReference:
@@ -30,20 +29,22 @@ class CrossReference:
     def __init__(self, size: int) -> None:
         self.size = size
         with TemporaryFile() as file:  # sparse; the map keeps it open
-            file.truncate(ROW * (MAX_OBJECT + 1))
+            file.truncate(ROW * MAX_OBJECT + ROW)
             self._map = mmap.mmap(file.fileno(), 0)
-        self._singles = 0
-        self._waiting: list[tuple[range, array[int]]] = []
+        self._page: int | None = None  # of the object that was set last
+        self._waiting: list[tuple[range, int]] = []  # numbers of segments; where in `_rows` theirs begin
+        self._rows = array("Q")
         self._store(range(1), [0xFFFF])  # object 0 heads the list of free objects
 
     def set(self, number: int, offset: int) -> None:
         """Set where one object begins."""
         self.place()
         self.size = max(self.size, check_number(number) + 1)
-        self._store(range(number, number + 1), [_in_use(offset)])
-        self._singles += 1
-        if self._singles % ROWS_AT_ONCE == 0:
+        page = number // PAGE_ROWS
+        if page != self._page:
+            self._page = page
             self._release_memory()
+        self._store(range(number, number + 1), [_in_use(offset)])
 
     def set_all(self, numbers: range, offsets: Sequence[int], base: int) -> None:
         """Set where the objects of a segment begin, which itself begins at `base`; -1 is an object written later.
@@ -54,9 +55,9 @@ class CrossReference:
             return
         self.size = max(self.size, check_number(numbers[-1]) + 1)
         first = _in_use(base)
-        rows = array("Q", [first + (at << 16) if at >= 0 else 0 for at in offsets])  # as _in_use, in half the time
-        self._waiting.append((numbers, rows))
-        if sum(len(rows) for _, rows in self._waiting) >= WAITING:
+        self._waiting.append((numbers, len(self._rows)))
+        self._rows.extend([first + (at << 16) if at >= 0 else 0 for at in offsets])  # as _in_use, in half the time
+        if ROW * len(self._rows) >= AT_ONCE:
             self.place()
 
     def place(self) -> None:
@@ -64,11 +65,13 @@ class CrossReference:
 
         Alone, each row of a segment among hundreds is in another memory page.
         """
-        waiting, self._waiting = self._waiting, []
-        for i in range(0, max((len(rows) for _, rows in waiting), default=0), ROWS_AT_ONCE):
-            for numbers, rows in waiting:
-                if some := rows[i : i + ROWS_AT_ONCE]:
-                    self._store(numbers[i : i + ROWS_AT_ONCE], some, new=True)
+        if not self._waiting:
+            return
+        waiting, rows, self._waiting, self._rows = self._waiting, self._rows, [], array("Q")
+        for i in range(0, max(len(numbers) for numbers, _ in waiting), PAGE_ROWS):
+            for numbers, begin in waiting:
+                if some := numbers[i : i + PAGE_ROWS]:
+                    self._store(some, rows[begin + i : begin + i + len(some)], new=True)
             self._release_memory()
 
     def stream(self, entries: bytes) -> Stream:
@@ -84,18 +87,18 @@ class CrossReference:
             rows = mmap.mmap(file.fileno(), length)  # keeps it open
 
         def read() -> Iterator[bytes]:
-            for at in range(0, length, READ):
-                yield rows[at : at + READ]
+            for at in range(0, length, DEFAULT_BUFFER_SIZE):
+                yield rows[at : at + DEFAULT_BUFFER_SIZE]
                 rows.madvise(mmap.MADV_DONTNEED)
 
         return Stream(b"/Type/XRef/Size %d/W[1 5 2]%s/Filter/FlateDecode" % (self.size, entries), length, read)
 
     def _compressed(self) -> Iterator[bytes]:
-        deflate = zlib.compressobj(LEVEL)
-        end = self.size * ROW
-        for at in range(0, end, ROWS_AT_ONCE * ROW):
-            yield deflate.compress(self._map[at : min(at + ROWS_AT_ONCE * ROW, end)])
-            self._release_memory()
+        deflate = zlib.compressobj(zlib.Z_BEST_SPEED)  # 2 to 6 take up to six times as long, and save nothing
+        with memoryview(self._map) as whole, whole[: ROW * self.size] as rows:
+            for at in range(0, len(rows), DEFAULT_BUFFER_SIZE):
+                yield deflate.compress(rows[at : at + DEFAULT_BUFFER_SIZE])
+                self._release_memory()
         yield deflate.flush()
 
     def _store(self, numbers: range, values: Sequence[int], *, new: bool = False) -> None:

@@ -13,13 +13,16 @@ import redis
 
 from local.services import S3, Smtp, Valkey, smtp
 from pipeline.adapters.bucket.s3 import S3Bucket
+from pipeline.adapters.redis import Coordination
 from pipeline.services import Services, open_services
 from pipeline.settings import Settings
+from pipeline.tasks import step
 from pipeline.tasks.app import make_app
 
 from ...conftest import SentMessages
 from ...mails import Moody, Running, mail_server
 from ...pictures import jpeg
+from .frame import Clock, Frame
 from .stage import Stage
 
 
@@ -78,3 +81,11 @@ def app(opened: Services) -> Iterator[celery.Celery]:
     yield app
     app.close()
     signal.signal(signal.SIGTERM, before)
+
+
+@pytest.fixture
+def frame(shared: Coordination, monkeypatch: pytest.MonkeyPatch) -> Frame:
+    clock = Clock()
+    monkeypatch.setattr(step, "time", clock)
+    monkeypatch.setattr(step, "resident", lambda: 0)
+    return Frame(shared, clock)

@@ -11,7 +11,7 @@ import pytest
 from pipeline.adapters.redis import Coordination
 from pipeline.adapters.redis.leases import Lease, Leases
 from pipeline.errors import RedisDown
-from pipeline.tasks.lease import HeldLease, LeaseLost, exclusive
+from pipeline.tasks.lease import HeldLease, LeaseLost, Stopped, exclusive
 from pipeline.tasks.renewals import pause_for
 
 
@@ -125,3 +125,8 @@ def test_an_exclusive_holder_refuses_the_former_one(shared: Coordination) -> Non
         with exclusive(shared.leases, "tidy", 60.0) as other:
             assert other is None
         assert held.is_ours()
+
+
+def test_a_step_that_was_stopped_or_lost_its_lease_may_be_tried_again() -> None:
+    assert Stopped("The process is told to end.").retry
+    assert LeaseLost("Another process has taken over tidy.").retry

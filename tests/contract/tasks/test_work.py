@@ -1,93 +1,23 @@
-"""The frame of a step on a real Redis, with a clock that is set by hand and one export in memory."""
+"""One attempt at a step: checkpoints, counts and how the export moves on."""
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
-from dataclasses import replace
-from types import SimpleNamespace
-from typing import Any, cast
 
 import pytest
 from msgspec import structs
 
-from pipeline.adapters.redis import Coordination
-from pipeline.adapters.redis.leases import Leases
-from pipeline.errors import ChunkFailed, Conflict, NoExport, ReadFailed, StoreDown
-from pipeline.exports.export import Export, State
-from pipeline.exports.ids import new_id
+from pipeline.errors import ChunkFailed, Conflict, IllegalStep, NoExport, StoreDown
+from pipeline.exports.export import State
 from pipeline.exports.waves import Wave
-from pipeline.services import Services
-from pipeline.settings import Settings
 from pipeline.tasks import step
-from pipeline.tasks.lease import HeldLease
-from pipeline.tasks.outcomes import Again, Done, Missing, Next, NotWanted, Outcome
-from pipeline.tasks.step import Signal, Step, Work, perform
+from pipeline.tasks.lease import Stopped
+from pipeline.tasks.outcomes import Again, Done, Missing, Next
+from pipeline.tasks.step import Signal, Work
 
-ID = new_id()
+from .frame import ID, Frame
+
 MIB = 2**20
-
-
-class Stored:
-    """One export; `broken` is what the bucket answers instead."""
-
-    def __init__(self, state: State = State.RENDERING) -> None:
-        self.export = Export(ID, "photos", {}, "shop", 0.0, state=state, chunks=8)
-        self.broken: Exception | None = None
-        self.ages: list[float] = []
-
-    def load(self, export_id: str, max_age: float = 0.0) -> Export:
-        assert export_id == ID
-        self.ages.append(max_age)
-        if self.broken:
-            raise self.broken
-        return self.export
-
-    def change(self, export_id: str, change: Callable[[Export], Export]) -> Export:
-        assert export_id == ID
-        self.export = change(self.export)
-        return self.export
-
-
-class Clock:
-    now = 0.0
-
-    def monotonic(self) -> float:
-        return self.now
-
-    time = monotonic
-
-
-class Frame:
-    """A step's surroundings: a chunk of 1,000 MiB and 100 s at most, of three attempts."""
-
-    def __init__(self, shared: Coordination, clock: Clock) -> None:
-        self.redis, self.clock, self.stored, self.stopping = shared, clock, Stored(), threading.Event()
-        settings = replace(Settings.from_env({"MAX_ATTEMPTS": "3", "LEASE_SECONDS": "60"}), soft_time_limit=100.0)
-        self.bytes = settings.memory_per_process
-        services = SimpleNamespace(redis=shared, exports=self.stored, settings=settings)
-        self.services = cast(Services, services)
-
-    def work(self, part: int | None = 4) -> Work:
-        lease = self.redis.leases.take(f"{ID}:{part}", 60.0)
-        assert lease is not None
-        held = HeldLease(self.redis.leases, lease, 60.0, self.stopping, 5.0)
-        return Work(self.services, self.stored.export, part, False, held, self.stopping)
-
-    def perform(self, body: Callable[[Work], Outcome], part: int | Wave | None = 4) -> Outcome:
-        wanted = frozenset({State.RENDERING})
-        return perform(Step("draw", wanted, body, type(part)), self.services, ID, part, self.stopping)
-
-    def attempts(self, name: str = "chunk 4") -> int:
-        return int(cast(Any, self.redis.client.get(f"pipeline:attempt:{ID}:{name}")) or 0)
-
-
-@pytest.fixture
-def frame(shared: Coordination, monkeypatch: pytest.MonkeyPatch) -> Frame:
-    clock = Clock()
-    monkeypatch.setattr(step, "time", clock)
-    monkeypatch.setattr(step, "resident", lambda: 0)
-    return Frame(shared, clock)
 
 
 def signals(
@@ -116,6 +46,57 @@ def test_work_on_an_export_that_is_over_is_dropped_for_good(frame: Frame) -> Non
     frame.stopping.set()
     assert signals(frame, work, [1.5, 2.0, 2.01]) == [Signal.ENOUGH, Signal.UNWANTED, Signal.UNWANTED]
     assert work.unwanted
+
+
+@pytest.mark.parametrize("removed", [False, True])
+def test_what_redis_says_is_over_is_asked_of_the_bucket(frame: Frame, removed: bool) -> None:
+    """A retry may have come since; an export that was removed is over too."""
+    work = frame.work()
+    assert not work.is_over()
+    assert frame.stored.ages == [], "the bucket is not asked for each piece"
+    frame.redis.progress.note_over(ID)
+    assert not work.is_over()
+    frame.stored.export = frame.stored.export.to(State.CANCELLED)
+    frame.stored.broken = NoExport("There is no such export.") if removed else None
+    assert work.is_over()
+    loads = len(frame.stored.ages)
+    assert work.is_over()
+    assert len(frame.stored.ages) == loads
+
+
+def test_a_step_without_checkpoints_goes_on_until_the_export_is_over(frame: Frame) -> None:
+    work, reports = frame.work(), []
+    frame.clock.now = 2.0
+    work.go_on(lambda: reports.append(2.0))
+    assert reports == [2.0]
+    frame.stored.export = frame.stored.export.to(State.CANCELLED)
+    over = pytest.raises(IllegalStep, match=f"Export {ID} is over")
+    frame.clock.now = 4.0
+    with over:
+        work.go_on()
+    with over:
+        work.wait(0.0)
+
+
+def test_a_process_that_is_told_to_end_goes_on_with_no_step_and_waits_for_none(frame: Frame) -> None:
+    work = frame.work()
+    work.wait(0.01)
+    frame.stopping.set()
+    told = pytest.raises(Stopped, match="told to end")
+    with told:
+        work.go_on()
+    with told:
+        work.wait(600.0)
+
+
+def test_checkpoints_are_progress_and_waiting_is_none(frame: Frame, monkeypatch: pytest.MonkeyPatch) -> None:
+    work, seen = frame.work(), []
+    monkeypatch.setattr(step, "progressed", lambda: seen.append("progress"))
+    work.wait(0.0)
+    assert seen == []
+    work.go_on()
+    work.checkpoint(lambda: None)
+    assert seen == ["progress"] * 2
 
 
 def test_a_service_that_is_down_stops_no_work(frame: Frame, caplog: pytest.LogCaptureFixture) -> None:
@@ -200,18 +181,6 @@ def test_a_finished_chunk_is_noted_uncounted_and_released_at_once(frame: Frame) 
         whole.finish_chunk(0, 3)
 
 
-def test_a_finished_chunk_takes_no_second_command_to_release_its_lease(
-    frame: Frame, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def body(work: Work) -> Outcome:
-        with work.attempt("Chunk 4", "chunk 4"):
-            work.finish_chunk(0, 3)
-        return Done(work.export, 3)
-
-    monkeypatch.setattr(Leases, "release", lambda *_: pytest.fail("it was released"))
-    assert frame.perform(body) == Done(frame.stored.export, 3)
-
-
 @pytest.mark.parametrize(
     ("state", "to", "after"),
     [
@@ -231,115 +200,9 @@ def test_an_export_only_moves_forward(frame: Frame, state: State, to: State, aft
     assert (moved.state, moved.pages) == (after, 9 if state is not after else 0)
 
 
-def test_a_step_is_done_once_while_its_lease_is_held(frame: Frame) -> None:
-    def body(work: Work) -> Outcome:
-        assert (work.part, work.begun, work.export) == (4, False, frame.stored.export)
-        assert frame.redis.leases.held([f"{ID}:4"])
-        assert frame.perform(body) == NotWanted("another worker is at it")
-        assert frame.redis.client.get(f"pipeline:fence:{ID}:4") is None, "two may draw a chunk"
-        return Done(work.export, 3)
-
-    assert frame.perform(body) == Done(frame.stored.export, 3)
-    assert not frame.redis.leases.held([f"{ID}:4"])
-    assert set(frame.stored.ages) == {2.0}, "the bucket is asked as seldom as between two pages"
-
-
-@pytest.mark.parametrize(("part", "name"), [(None, "draw"), (Wave(3, 16), "wave 3"), (7, "7")])
-def test_each_part_of_an_export_has_its_lease(frame: Frame, part: int | Wave | None, name: str) -> None:
-    lease = f"{ID}:{name}"
-
-    def body(work: Work) -> Outcome:
-        assert frame.redis.leases.held([lease])
-        assert not work.begun
-        assert (frame.redis.client.get(f"pipeline:fence:{lease}") is not None) == (part is None)
-        return Done(work.export)
-
-    assert frame.perform(body, part) == Done(frame.stored.export, 0)
-    assert frame.stored.ages == [0.0 if part is None else 2.0]
-
-
 def test_outcomes_are_values_without_pages_unless_they_say_so(frame: Frame) -> None:
     export = frame.stored.export
     assert Done(export).pages == Again("chunks are missing").pages == 0
     assert Again("chunks are missing", 2) == Again("chunks are missing", pages=2)
     assert Missing(export, (1, 2)) != Missing(export, (1,)) == Missing(export, (1,))
     assert Next(export, Wave(1, 16), (17,)) == Next(export, Wave(1, 16), (17,))
-
-
-def test_pages_that_were_drawn_before_are_known(frame: Frame) -> None:
-    with (work := frame.work()).attempt("Chunk 4", "chunk 4"):
-        work.finish_chunk(0, 2)
-
-    def body(work: Work) -> Outcome:
-        assert work.begun
-        return Done(work.export)
-
-    assert isinstance(frame.perform(body), Done)
-
-
-def test_a_step_that_is_not_wanted_is_not_done(frame: Frame) -> None:
-    frame.stored.export = structs.replace(frame.stored.export, state=State.READY)
-    assert frame.perform(lambda _: pytest.fail("it must not begin")) == NotWanted("the export is ready")
-
-
-@pytest.mark.parametrize("part", [-1, 8, Wave(-1, 16), Wave(0, 0), Wave(0, 1.5), Wave(True, 16)])  # type: ignore[arg-type]
-def test_a_message_for_a_part_that_does_not_exist_is_ignored(frame: Frame, part: int | Wave) -> None:
-    ignored = NotWanted("there is no such part of it")
-    assert frame.perform(lambda _: pytest.fail("it must not begin"), part) == ignored
-
-
-def test_the_first_and_the_last_part_exist(frame: Frame) -> None:
-    for part in (0, 7, Wave(0, 1)):
-        assert frame.perform(lambda work: Done(work.export), part) == Done(frame.stored.export)
-
-
-def test_a_message_of_another_kind_of_part_or_export_is_ignored(
-    frame: Frame, caplog: pytest.LogCaptureFixture
-) -> None:
-    step_ = Step("draw", frozenset({State.RENDERING}), lambda _: pytest.fail("it must not begin"), int)
-    for export_id, part, reason in (
-        (ID, None, "there is no such part of it"),
-        ("../x", 1, "there is no such export"),
-    ):
-        assert perform(step_, frame.services, export_id, part, frame.stopping) == NotWanted(reason)
-        assert f"a message is ignored: draw of {export_id!r}, part {part!r}: {reason}" in caplog.text
-
-
-def test_an_export_that_the_bucket_does_not_show_is_read_again(frame: Frame) -> None:
-    frame.stored.broken = NoExport("There is no such export.")
-    with pytest.raises(ReadFailed, match="There is no such export"):
-        frame.perform(lambda _: pytest.fail("it must not begin"))
-
-
-def test_a_process_that_lost_its_lease_ends_its_step(frame: Frame) -> None:
-    def body(work: Work) -> Outcome:
-        work.fence()
-        frame.redis.client.delete(f"pipeline:lease:{ID}:4")
-        work.fence()
-        raise AssertionError("it must not write")
-
-    assert frame.perform(body) == NotWanted(f"Another process has taken over {ID}:4.")
-
-
-@pytest.mark.parametrize("after", [State.CANCELLED, State.RENDERING])
-def test_an_error_after_an_export_ended_is_none(frame: Frame, after: State) -> None:
-    """Its segments and uploads were removed meanwhile."""
-
-    def body(work: Work) -> Outcome:
-        frame.stored.export = structs.replace(frame.stored.export, state=after)
-        raise Conflict("The upload is gone.")
-
-    if after is State.RENDERING:
-        with pytest.raises(Conflict, match="The upload is gone"):
-            frame.perform(body)
-    else:
-        assert frame.perform(body) == NotWanted("the export ended meanwhile")
-
-
-def test_the_first_error_counts_when_the_bucket_is_down_too(frame: Frame) -> None:
-    def body(work: Work) -> Outcome:
-        frame.stored.broken = StoreDown("The bucket does not answer.")
-        raise Conflict("The upload is gone.")
-
-    with pytest.raises(Conflict, match="The upload is gone"):
-        frame.perform(body)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import resource
 import subprocess
 import sys
 import zlib
@@ -15,7 +16,7 @@ from pipeline.errors import ChunkFailed, DamagedSegment
 from pipeline.pdf import xref
 from pipeline.pdf.assembly import Assembly
 from pipeline.pdf.numbering import FIRST, MAX_OBJECT
-from pipeline.pdf.xref import ROWS_AT_ONCE, CrossReference
+from pipeline.pdf.xref import CrossReference
 
 from .chunk_segments import ABOUT, segment
 
@@ -24,55 +25,6 @@ def test_two_segments_with_the_same_numbers_are_noticed() -> None:
     twins = [segment(1, 3, 2), segment(1, 3, 2)]
     with pytest.raises(DamagedSegment, match=f"same object numbers, from {FIRST + 1} on"):
         Assembly(lambda: (index for index, _ in twins), ABOUT)
-
-
-def test_memory_does_not_grow_with_the_number_of_objects() -> None:
-    """The tails of 20,000 and of 2,000,000 objects, each in a process of its own."""
-    # ru_maxrss would be that of this process, if it was larger before exec.
-    few, many = (int(_run(ASSEMBLE.format(chunks=chunks))) for chunks in (1, 100))
-    assert many < few * 1.15
-
-
-def resident() -> int:
-    """The bytes of tables that are in memory now."""
-    maps = Path("/proc/self/smaps").read_text()
-    found = re.findall(rf"Size: +{8 * (MAX_OBJECT + 1) // 1024} kB\n(?:\w+: .*\n)*?Rss: +(\d+) kB", maps)
-    return 1024 * sum(map(int, found))
-
-
-@pytest.mark.skipif(not Path("/proc/self/smaps").exists(), reason="it tells what is in memory")
-def test_a_few_rows_are_in_memory_wherever_they_are() -> None:
-    """Every 600th number has a memory page of its own."""
-    table, most, before = CrossReference(1), 0, resident()
-    for number in range(1, MAX_OBJECT, 600):
-        table.set(number, 1)
-        most = max(most, resident() - before) if number % 17 == 0 else most
-    assert 0 < most <= 2 * 4096 * ROWS_AT_ONCE  # the system may add pages beside those that are touched
-    table.set_all(range(2, MAX_OBJECT, 600), [1] * len(range(2, MAX_OBJECT, 600)), base=0)
-    table.place()
-    assert resident() <= before
-    for _ in table.stream(b"").read():
-        assert resident() - before <= 2**18
-
-
-ASSEMBLE = """
-import re
-from pathlib import Path
-from msgspec.structs import replace
-from tests.unit.pdf.chunk_segments import ABOUT, segment
-from pipeline.pdf.assembly import Assembly
-index, _ = segment(0, 1, 1)
-def indexes():
-    for chunk in range({chunks}):
-        yield replace(index, chunk=chunk, chunks={chunks}, offsets=list(range(20_000)), size=20_000)
-for piece in Assembly(indexes, ABOUT).tail():
-    pass
-print(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
-"""
-
-
-def _run(program: str) -> str:
-    return subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout
 
 
 def test_offsets_beyond_four_gigabytes_fit() -> None:
@@ -159,7 +111,7 @@ def test_one_shared_number_is_noticed_wherever_it_is() -> None:
 @pytest.mark.parametrize("waiting", [1, 5000, 1 << 18])
 def test_rows_of_neighbours_are_those_of_each_alone(monkeypatch: pytest.MonkeyPatch, waiting: int) -> None:
     """Lanes of different lengths, placed one by one, some together, or all."""
-    monkeypatch.setattr(xref, "WAITING", waiting)
+    monkeypatch.setattr(xref, "AT_ONCE", 8 * waiting)
     table, lengths = CrossReference(1), [1500, 0, 2049, 1024, 1]
     for lane, length in enumerate(lengths):
         table.set_all(range(1 + lane, 1 + lane + 5 * length, 5), [-1, *range(1, length)][:length], base=10 * lane)
@@ -168,3 +120,77 @@ def test_rows_of_neighbours_are_those_of_each_alone(monkeypatch: pytest.MonkeyPa
         wanted = [(0, 0, 0) if slot == 0 else (1, 10 * lane + slot, 0) for slot in range(length)]
         assert [found[1 + lane + 5 * slot] for slot in range(length)] == wanted
     assert sum(row != (0, 0, 0) for row in found[1:]) == sum(length - 1 for length in lengths if length)
+
+
+def resident() -> int:
+    """The bytes of tables that are in memory now: of mapped files that have no name."""
+    maps = Path("/proc/self/smaps").read_text()
+    return 1024 * sum(map(int, re.findall(r"\(deleted\)\n(?:\w+: .*\n)*?Rss: +(\d+) kB", maps)))
+
+
+def faults() -> int:
+    """How often this process touched a memory page that was not there."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+
+
+@pytest.mark.skipif(not Path("/proc/self/smaps").exists(), reason="it tells what is in memory")
+def test_a_few_rows_are_in_memory_wherever_they_are() -> None:
+    """Every 600th number has a memory page of its own."""
+    before, most = resident(), 0
+    table = CrossReference(1)
+    spread = range(1, MAX_OBJECT, 600)
+    for number in spread:
+        table.set(number, 1)
+        most = max(most, resident() - before) if number % 101 == 0 else most
+    assert 0 < most <= 2**18  # the system may add pages beside those that are touched
+    table.set_all(range(2, MAX_OBJECT, 600), [1] * len(spread), base=0)
+    table.place()
+    assert resident() <= before
+    read = table.stream(b"").read()
+    for _ in read:
+        assert resident() - before <= 2**18
+    assert resident() <= before
+
+
+def test_objects_beside_each_other_share_a_memory_page() -> None:
+    """A page that was given back and is needed again takes longer than all else."""
+    table, before = CrossReference(1), faults()
+    for number in range(1, 20_001):
+        table.set(number, 1)
+    assert faults() - before < 2_000
+
+
+def test_the_rows_of_neighbours_come_into_a_memory_page_together() -> None:
+    """One segment alone touches a page for each of its rows."""
+    table, before, lanes, slots = CrossReference(1), faults(), 600, 500
+    for lane in range(1, lanes + 1):
+        table.set_all(range(lane, lane + lanes * slots, lanes), range(slots), base=0)
+    table.place()
+    assert faults() - before < lanes * slots / 10
+
+
+def test_memory_does_not_grow_with_the_number_of_objects() -> None:
+    """The tails of 20,000 and of 2,000,000 objects, each in a process of its own."""
+    # ru_maxrss would be that of this process, if it was larger before exec.
+    few, many = (int(_run(ASSEMBLE.format(chunks=chunks))) for chunks in (1, 100))
+    assert many < few * 1.15
+
+
+ASSEMBLE = """
+import re
+from pathlib import Path
+from msgspec.structs import replace
+from tests.unit.pdf.chunk_segments import ABOUT, segment
+from pipeline.pdf.assembly import Assembly
+index, _ = segment(0, 1, 1)
+def indexes():
+    for chunk in range({chunks}):
+        yield replace(index, chunk=chunk, chunks={chunks}, offsets=list(range(20_000)), size=20_000)
+for piece in Assembly(indexes, ABOUT).tail():
+    pass
+print(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
+"""
+
+
+def _run(program: str) -> str:
+    return subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout
