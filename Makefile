@@ -2,12 +2,13 @@
 # FLOWER=1 make up: with Flower.
 # make test: every check.   make bench: compare with other libraries, installed into .venv-bench, and write
 # docs/benchmarks.md; a part, which is shown only: make bench BENCH="--only table".   make mutants FILES="pipeline/exports/plan.py": do its tests notice changes?
+# make fuzz PARSER=csv MINUTES=60: inputs that it cannot read, see tests/fuzz/README.md.
 PYTHON ?= python3
 BIN := .venv/bin
 # A thousand processes start in the tests. Some machines turn this off: each would compile all modules.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo up test lint types check bench-smoke bench mutants clean
+.PHONY: demo up test lint types check bench-smoke bench mutants fuzz clean
 demo: .venv/ready ; $(BIN)/python -m local demo
 up: .venv/ready ; $(BIN)/python -m local up
 # mypy beside the tests: it uses one core, and they mostly wait. make fails if either does, and says which.
@@ -22,6 +23,7 @@ bench: .venv/ready .venv-bench/ready
 	$(BIN)/python -m bench --json bench-work/results.json $(BENCH)
 	$(if $(BENCH),,$(BIN)/python -m bench report bench-work/results.json $(wildcard bench-work/million*.json))
 mutants: .venv-mutants/ready ; nice .venv-mutants/bin/python tests/mutants/run.py $(FILES)
+fuzz: .venv-fuzz/ready ; nice .venv-fuzz/bin/python -m tests.fuzz $(PARSER) --minutes $(or $(MINUTES),1) --keep $(or $(KEEP),fuzz-work)
 
 .venv/ready: requirements.txt requirements-dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -41,6 +43,11 @@ mutants: .venv-mutants/ready ; nice .venv-mutants/bin/python tests/mutants/run.p
 	.venv-mutants/bin/python -m pip install --quiet --disable-pip-version-check -r tests/mutants/requirements.txt
 	@touch $@
 
+.venv-fuzz/ready: tests/fuzz/requirements.txt requirements.txt requirements-dev.txt
+	@$(PYTHON) -m venv .venv-fuzz
+	.venv-fuzz/bin/python -m pip install --quiet --disable-pip-version-check -r tests/fuzz/requirements.txt
+	@touch $@
+
 # The Heroku CLI, for the tests that drive it. It needs Node 20; a wheel brings Node where the system's is older.
 .heroku/ready: .venv/ready
 	@mkdir -p .heroku
@@ -58,4 +65,4 @@ mutants: .venv-mutants/ready ; nice .venv-mutants/bin/python tests/mutants/run.p
 	  $$npm install --prefix .issuer --no-audit --no-fund --ignore-scripts --loglevel=error oidc-provider@9.13.3
 	@touch $@
 
-clean: ; rm -rf .venv .venv-bench .venv-mutants .heroku .issuer bench-work demo up .mypy_cache .ruff_cache .pytest_cache
+clean: ; rm -rf .venv .venv-bench .venv-fuzz .venv-mutants .heroku .issuer bench-work fuzz-work demo up .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,123 @@
+"""What is fuzzed for hours by hand, for seconds: samples, and some changes of them. And that faults are found."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from random import Random
+
+import pytest
+from click.testing import CliRunner
+
+from pipeline.errors import ChunkFailed, InvalidRequest, UnreadableSource
+from pipeline.pdf import images
+from pipeline.pdf.images.jpeg import Jpeg, read_jpeg
+
+from . import watch
+from .__main__ import environment, found, main, replay
+from .parsers import PARSERS, Run, is_refusal
+from .watch import Current, find, keep
+
+CHANGES = 60
+
+
+@pytest.mark.parametrize("name", PARSERS)
+def test_samples_and_changes_of_them_are_read_or_refused(name: str) -> None:
+    parser, rng = PARSERS[name], Random(1)
+    begin = parser.samples()
+    assert begin
+    with environment(parser) as environ, parser.open(environ) as run:
+        for data in (*begin, *(parser.mutate(rng.choice(begin), rng) for _ in range(CHANGES))):
+            assert find(parser, run, data) is None, data
+
+
+def fails(data: bytes) -> None:
+    raise KeyError(data)
+
+
+def hangs(data: bytes) -> None:
+    while data:
+        pass
+
+
+def takes_memory(data: bytes) -> None:
+    assert len(data * (40 << 20))
+
+
+def puts_a_mistake_into_words(data: bytes) -> None:
+    try:
+        fails(data)
+    except KeyError as error:
+        raise ChunkFailed("The document failed.") from error
+
+
+def refuses(data: bytes) -> None:
+    raise InvalidRequest("The bytes are not good.")
+
+
+PARSER = PARSERS["csv"]
+
+
+@pytest.mark.parametrize(
+    ("run", "kind"),
+    [(fails, "KeyError"), (hangs, "Hang"), (takes_memory, "Wrong"), (puts_a_mistake_into_words, "ChunkFailed")],
+)
+def test_a_mistake_is_found(run: Run, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch, "HANG_SECONDS", 1)
+    assert type(find(PARSER, run, b"x" * 10)).__name__ == kind
+
+
+def test_a_refusal_is_none() -> None:
+    assert find(PARSER, refuses, b"x") is None
+
+
+def test_a_mistake_in_our_own_code_is_none_of_the_picture() -> None:
+    """What decoders raise is translated, so a mistake between them would look like a damaged file."""
+    for module, expected in (("pipeline.pdf.images.raster", False), ("PIL.PngImagePlugin", True)):
+        try:
+            exec("None.size", {"__name__": module})  # noqa: S102
+        except AttributeError as error:
+            refused = UnreadableSource("The picture cannot be decoded.")
+            refused.__cause__ = error
+        assert is_refusal(refused) is expected
+
+
+def test_changes_reach_a_fault_that_is_planted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """It takes a grey JPEG that stands on its side, which none of the samples is."""
+
+    def planted(*args: object) -> Jpeg | None:
+        jpeg = read_jpeg(*args)  # type: ignore[arg-type]
+        if jpeg and jpeg.components == 1 and jpeg.orientation.value == 6:
+            raise ZeroDivisionError
+        return jpeg
+
+    monkeypatch.setattr(images, "read_jpeg", planted)
+    parser, rng = PARSERS["jpeg"], Random(1)
+    begin = parser.samples()
+    with parser.open({}) as run:
+        assert not [data for data in begin if find(parser, run, data)]
+        wrong = next(
+            data for _ in range(50_000) if find(parser, run, data := parser.mutate(rng.choice(begin), rng))
+        )
+    error = find(parser, run, wrong)
+    assert isinstance(error, ZeroDivisionError)
+    kept = keep(tmp_path, wrong, error)
+    assert kept
+    assert keep(tmp_path, wrong + b"more", error) is None  # one input is kept of each fault
+    assert "ZeroDivisionError" in (tmp_path / f"{kept}.txt").read_text()
+    assert replay(parser, {}, [tmp_path / kept]) == 1
+    monkeypatch.undo()
+    assert replay(parser, {}, [tmp_path / kept]) == 0
+
+
+def test_the_input_in_hand_is_known_when_the_process_is_killed(tmp_path: Path) -> None:
+    Current(tmp_path / "current").begin(b"before")
+    Current(tmp_path / "current").begin(b"then")
+    assert (Current(tmp_path / "current").data, Current(tmp_path / "current").runs) == (b"then", 2)
+
+
+@pytest.mark.by_hand
+def test_atheris_finds_a_fault_that_is_planted(tmp_path: Path) -> None:
+    """Run it in the environment that `make fuzz` makes."""
+    result = CliRunner().invoke(main, ["planted", "--minutes", "2", "--keep", str(tmp_path)])
+    assert result.exit_code == 1
+    assert [path.read_bytes()[:4] for path in found(tmp_path / "planted")] == [b"FUZZ"]
