@@ -28,7 +28,7 @@ from celery.worker import request, state
 from ..adapters.bucket import REQUEST
 from ..adapters.redis.messages import QUEUES
 from ..adapters.redis.workers import Worker
-from ..errors import RedisDown, RedisFull
+from ..errors import RedisDown
 from ..services import open_services, worker_pool
 from ..settings import Settings
 from .app import FAILED, PipelineApp, make_app
@@ -37,7 +37,7 @@ from .keeper import Keeper
 from .queue import CeleryQueue
 
 RELEASE_SECONDS = 5.0  # for the keeper to end its turn and release its lease
-FULL_SECONDS = 1.0  # between two looks whether Redis has room again
+LOOK_SECONDS = 1.0  # between two looks whether Redis takes writes again
 STUCK_SECONDS = 2.0  # without a task, and with an acknowledgement that failed, before the worker reconnects
 log = logging.getLogger(__name__)
 
@@ -106,32 +106,31 @@ class Companion:
 
 
 class PipelineConsumer(celery.worker.consumer.Consumer):  # type: ignore[misc]  # Celery has no types
-    """Celery's consumer, which takes no message while Redis is full."""
+    """Celery's consumer, which takes no message while Redis takes no writes."""
 
     def connect(self) -> Any:
         """Wait until Redis stores something, then connect.
 
-        A full Redis hands a message out and then refuses to note that it was: the message is lost, and Celery
-        connects again several times a second.
+        A full Redis hands a message out and then refuses to note that it was: the message is lost. And while Redis
+        refuses writes, Celery 5.7 connects again several times a second, and leaves two connections open each time:
+        small plans allow twenty in all.
         """
-        said = False
-        while full := self._error_when_full():
+        said: type[RedisDown] | None = None
+        while down := self._error_of_a_write():
             state.maybe_shutdown()
-            if not said:
-                log.warning("worker: %s It takes no work until there is room. %s", full.message, full.advice)
-            said = True
-            time.sleep(FULL_SECONDS)
+            if type(down) is not said:
+                log.warning("worker: %s It takes no work until Redis takes writes. %s", down.message, down.advice)
+            said = type(down)
+            time.sleep(LOOK_SECONDS)
         connection = super().connect()
         self.controller.companion.heartbeat.expect_turns(expected=True)
         return connection
 
-    def _error_when_full(self) -> RedisFull | None:
+    def _error_of_a_write(self) -> RedisDown | None:
         try:
             self.controller.companion.services.redis.check_room()
-        except RedisFull as error:
+        except RedisDown as error:
             return error
-        except RedisDown:  # Celery says so
-            pass
         return None
 
 

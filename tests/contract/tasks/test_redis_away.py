@@ -90,6 +90,27 @@ def test_an_idle_worker_goes_on_after_redis_refused_writes(
             assert "Unrecoverable" not in log.read_text()
 
 
+def test_a_worker_opens_no_more_connections_while_redis_refuses_writes(
+    environ: Environ, settings: Settings, tmp_path: Path
+) -> None:
+    """kombu does not close what an error interrupts, and small plans allow twenty connections in all."""
+    log = tmp_path / "worker.log"
+    with (
+        valkey(tmp_path) as server,
+        redis.Redis.from_url(server.url) as client,
+        worker(environ, server.url, log),
+        steps.sending(dataclasses.replace(settings, redis_url=server.url)) as (services, _),
+    ):
+        until(lambda: bool(services.redis.workers.up()), "the worker is up")
+        until(lambda: "ready" in log.read_text(), "it waits for messages")
+        before = len(client.client_list())
+        refuse_writes(server, 4 * AWAY_SECONDS)
+        assert len(client.client_list()) <= before + 2
+        short = ask(services, 2)
+        until(lambda: services.exports.load(short).state.over, "the export ends")
+        assert services.exports.load(short).state is State.READY
+
+
 def test_a_drained_worker_goes_on_after_its_connection_was_lost(
     environ: Environ, settings: Settings, tmp_path: Path
 ) -> None:
