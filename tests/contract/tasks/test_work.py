@@ -89,6 +89,15 @@ def test_a_process_that_is_told_to_end_goes_on_with_no_step_and_waits_for_none(f
         work.wait(600.0)
 
 
+def test_who_waits_for_others_pauses_until_the_process_is_told_to_end(
+    frame: Frame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses: list[float] = []
+    monkeypatch.setattr(frame.stopping, "wait", pauses.append)
+    frame.work().wait(0.25)
+    assert pauses == [0.25]
+
+
 def test_checkpoints_are_progress_and_waiting_is_none(frame: Frame, monkeypatch: pytest.MonkeyPatch) -> None:
     work, seen = frame.work(), []
     monkeypatch.setattr(step, "progressed", lambda: seen.append("progress"))
