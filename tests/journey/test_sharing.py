@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ import redis
 from local import process
 from local.laptop import Laptop, laptop
 from local.services import valkey
+from pipeline.adapters.redis import Coordination
+from pipeline.exports.repository import ExportRepository
 
 from ..readback import read
 from . import client
@@ -83,6 +86,32 @@ def test_many_large_exports_fit_a_small_redis(
         with redis.Redis.from_url(small.url) as connection:
             assert "errorstat_OOM" not in connection.info("errorstats")
             print(f"{connection.info('memory')['used_memory_peak'] / 1e6:.1f} MB at most")
+
+
+@pytest.mark.by_hand
+@pytest.mark.parametrize("inline", ["3", "0"], ids=["beside the web process", "by workers"])
+def test_exports_of_one_page_that_come_at_once_do_not_wait_for_all(
+    tmp_path: Path, forks: process.Start, inline: str
+) -> None:
+    """What is nearly done is finished first: the first is ready before the last is begun."""
+    environ = {"DOCUMENTS": SLOW["DOCUMENTS"], "KEEPER_SECONDS": "5", "MIN_WORKERS": "2", "INLINE_SECONDS": inline}
+    with laptop(tmp_path, boot_seconds=0.1, environ=environ, start=forks) as system:
+        workers = Coordination.open(system.settings).workers
+        client.wait_until("two workers are up", lambda: len(workers.up()) == 2)
+
+        def ask(number: int) -> str:
+            return client.ask(system, "slow", notify=None, pages=1, seconds=0.05, title=f"Number {number}")
+
+        with ThreadPoolExecutor(8) as pool:
+            asked = list(pool.map(ask, range(200)))
+        for each in asked:
+            assert client.wait_for_end(system, each)["state"] == "ready"
+        exports = ExportRepository(system.store)
+        made = [exports.load(each) for each in asked]
+    took = sorted((each.finished_at or 0.0) - each.created_at for each in made)
+    all_of_them = max(each.finished_at or 0.0 for each in made) - min(each.created_at for each in made)
+    print(f"median {took[100]:.1f} s, longest {took[-1]:.1f} s, all after {all_of_them:.1f} s")
+    assert min(each.finished_at or 0.0 for each in made) < max(each.started_at or 0.0 for each in made)
 
 
 def pages_done(system: Laptop, export_id: str) -> int:
