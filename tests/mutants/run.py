@@ -126,8 +126,11 @@ class Limits(NamedTuple):
     clock: float = 600.0
 
 
-def passes(file: str, source: str, tests: list[str], limits: Limits, modules: Path | None = None) -> bool:
-    """Whether the tests pass with this source, in a process of their own; `modules` takes the names it imported."""
+def passes(file: str, source: str, tests: list[str], limits: Limits, modules: Path | None = None) -> bool | None:
+    """Whether the tests pass with this source, in a process of their own; None if the clock ended it.
+
+    `modules` takes the names it imported.
+    """
     Path(file).write_text(source)
     child = os.fork()
     if not child:
@@ -141,7 +144,7 @@ def passes(file: str, source: str, tests: list[str], limits: Limits, modules: Pa
     for process in (*psutil.Process(child).children(recursive=True), psutil.Process(child)):
         process.kill()
     os.waitpid(child, 0)
-    return False
+    return None
 
 
 class Result:
@@ -182,7 +185,7 @@ def _used() -> float:
 
 
 def examine(file: str) -> tuple[int, int]:
-    """Returns the number of mutants of a file, and of those that survive, which it prints."""
+    """Returns the number of mutants of a file, and of those that survive. Prints these and what the clock ended."""
     tests, source = GUARDS["tests"][file], Path(file).read_text()
     began, used, modules = time.monotonic(), _used(), Path("modules.json")
     if not passes(file, source, tests, Limits(), modules):
@@ -194,9 +197,12 @@ def examine(file: str) -> tuple[int, int]:
     found = list(mutants(file, source))
     survivors = 0
     for mutant in found:
-        if passes(file, mutant.source, tests, limits):
-            survivors += 1
+        passed = passes(file, mutant.source, tests, limits)
+        if passed is None:
+            print("Counted as killed, since its time was over; on a busy machine it may survive:")
+        if passed is not False:
             print(difference(file, source, mutant), end="\n\n", flush=True)
+        survivors += passed is True
     Path(file).write_text(source)
     return len(found), survivors
 

@@ -79,6 +79,13 @@ def test_the_objects_of_a_segment_are_every_kth_row() -> None:
     assert table.size == 11, "a lower number changes no size"
 
 
+def test_an_object_of_a_segment_that_is_written_later_gets_its_row_then() -> None:
+    table = CrossReference(1)
+    table.set_all(range(1, 4), [0, -1, 30], base=100)
+    table.set(2, 500)
+    assert rows(table) == [HEAD, (1, 100, 0), (1, 500, 0), (1, 130, 0)]
+
+
 def test_many_objects_all_have_their_rows() -> None:
     """More than are stored, and compressed, at once."""
     count = 20_000

@@ -9,7 +9,7 @@ import pytest
 from pipeline.errors import SignInFailed
 from pipeline.settings import Scope
 from pipeline.settings.oidc import Oidc, Rule
-from pipeline.web.people import Person, identify
+from pipeline.web.people import Person, identify, role
 
 RULES = (
     Rule(Scope.READ, "domain", "example.org"),
@@ -53,6 +53,24 @@ def test_the_highest_role_counts(more: dict[str, Any], scope: Scope) -> None:
 def test_without_a_verified_address_there_is_no_name(more: dict[str, Any]) -> None:
     with pytest.raises(SignInFailed, match="the claim email is missing, or not verified"):
         identify(ANN | {"groups": ["admins"]} | more, oidc())
+
+
+def test_a_name_has_at_most_200_characters() -> None:
+    longest = "a" * 188 + "@example.org"
+    assert identify(ANN | {"email": longest}, oidc()) == Person(longest, Scope.READ)
+    with pytest.raises(SignInFailed, match="missing, or not verified"):
+        identify(ANN | {"email": "a" + longest}, oidc())
+
+
+def test_an_address_of_another_domain_gives_no_role_and_says_which_groups_were_named() -> None:
+    groups = ["x" * 300, "y" * 300]
+    with pytest.raises(SignInFailed) as caught:
+        identify(ANN | {"email": "ann@elsewhere.org", "groups": groups}, oidc())
+    assert caught.value.message.endswith(f" names: {'x' * 300}, {'y' * 198}.")
+
+
+def test_each_scope_of_a_person_has_a_name() -> None:
+    assert [role(scope) for scope in (Scope.READ, Scope.ASK, Scope.ALL)] == ["view", "ask", "operate"]
 
 
 def test_letters_that_only_become_the_same_in_lower_case_are_another_address() -> None:
