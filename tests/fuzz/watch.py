@@ -17,7 +17,7 @@ from types import FrameType
 from .parsers import Parser, Run, Wrong, is_refusal
 
 HANG_SECONDS = 20  # of the processor, for one small input
-_MEMORY = 3 << 30  # bytes of the process
+_MEMORY = 1 << 30  # bytes
 _STATUS = Path("/proc/self/status")
 _HEAD = struct.Struct("QQ")
 MAX_INPUT = 1 << 18
@@ -28,8 +28,9 @@ class Hang(BaseException):
 
 
 def limit_process() -> None:
-    """Bound the memory of this process, which only fuzzes."""
-    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
+    """Bound the memory of this process, which only fuzzes, also what it takes and never uses."""
+    if most := _memory("VmSize"):
+        resource.setrlimit(resource.RLIMIT_AS, ((most << 20) + _MEMORY,) * 2)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
@@ -72,7 +73,7 @@ def _limited_time() -> Iterator[None]:
 
 
 def _memory(which: str) -> int:
-    """Return the memory of this process (VmRSS), or its peak (VmHWM), in MB; 0 where the system does not say."""
+    """Return the memory of this process (VmRSS, VmSize) or its peak (VmHWM) in MB; 0 where no system says so."""
     if not _STATUS.exists():
         return 0
     return int(_STATUS.read_text().split(which + ":")[1].split()[0]) // 1024

@@ -5,10 +5,11 @@ from __future__ import annotations
 import zlib
 from collections.abc import Mapping
 
-from pypdf.generic import ArrayObject, DictionaryObject, IndirectObject, StreamObject
+from pypdf.generic import ArrayObject, DictionaryObject, IndirectObject, NullObject, StreamObject
 
 from ..objects import Stream, name, reference
 from ..overlay import overlay_operators, overlay_xobjects
+from ..pypdf_session import log_of_pypdf
 from ..reader import ForeignPdf
 from ..segment_body import SegmentBody
 from . import remarks
@@ -19,6 +20,14 @@ from .values import ObjectCopy, entry, rectangle
 
 PREFIX = "Pipeline."  # keeps the names of what is added apart from the page's own
 _INNER_BOXES = ("/CropBox", "/BleedBox", "/TrimBox", "/ArtBox")
+_KINDS: dict[str, tuple[type, ...]] = {
+    "/Annots": (ArrayObject,),
+    "/Contents": (StreamObject, ArrayObject),
+    "/Group": (DictionaryObject,),
+    "/Resources": (DictionaryObject,),
+    "/Rotate": (int, float),
+    "/UserUnit": (int, float),
+}
 _COMPRESSION_LEVEL = 4
 
 
@@ -44,6 +53,7 @@ class PageCopy:
 
     def _page(self, page: DictionaryObject, where: str) -> bytes:
         """Return the entries of a page's dictionary, including those it inherits (ISO 32000-1, 7.7.3.4)."""
+        page = self._sound(page, where)
         boxes = [("/MediaBox", self._pdf.size(page))]
         if not self._pdf.box(page.get("/MediaBox")):
             self._out.tally.warn(remarks.NO_SIZE, where)
@@ -63,6 +73,20 @@ class PageCopy:
             entries += self._objects.copy_entries(page, ("/Contents",))
         entries += self._objects.copy_entries(page, ("/Group", "/UserUnit"))
         return b"".join(entries) + annotations
+
+    def _sound(self, page: DictionaryObject, where: str) -> DictionaryObject:
+        """Return the page without values of a kind that they cannot have; readers take them for nothing, too."""
+        wrong = {key for key, kinds in _KINDS.items() if not self._is_of(page.get(key), kinds)}
+        for key in sorted(wrong):
+            log_of_pypdf.warning("%s has no usable %s", where, key)
+        return DictionaryObject({key: value for key, value in page.items() if key not in wrong}) if wrong else page
+
+    def _is_of(self, value: object, kinds: tuple[type, ...]) -> bool:
+        """Return whether a value is null or of one of the kinds. For pypdf a stream is a dictionary, too."""
+        found = self._pdf.resolve(value)
+        if isinstance(found, StreamObject):
+            return StreamObject in kinds
+        return found is None or isinstance(found, (NullObject, *kinds))
 
     def _with_more(self, page: DictionaryObject, turned: int, looks: list[Look], where: str) -> bytes:
         """Return /Resources and /Contents of a page that shows the looks of form fields, or the overlay."""

@@ -26,7 +26,7 @@ def joined(pieces: Iterable[Piece]) -> Iterator[Piece]:
 
 def view(file: BinaryIO, pieces: Iterable[Piece], tail: bytes = b"") -> BinaryIO:
     """Return a file of these pieces and `tail`. It copies nothing; closing it leaves `file` open."""
-    return cast(BinaryIO, BufferedReader(_Pieces(file, tuple(pieces), tail)))
+    return cast(BinaryIO, _View(_Pieces(file, tuple(pieces), tail)))
 
 
 class _Pieces(RawIOBase):
@@ -67,3 +67,16 @@ class _Pieces(RawIOBase):
                 return self._file.read(min(most, length - before))
             before -= length
         return self._tail[before : before + most]
+
+
+class _View(BufferedReader):
+    """A buffer that takes no memory for bytes that are not there: decoders ask for as many as a file says."""
+
+    def __init__(self, raw: _Pieces) -> None:
+        super().__init__(raw)
+        self._end = raw.seek(0, SEEK_END)
+        raw.seek(0)
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        whole = size is None or size < 0
+        return super().read(-1 if whole else min(size or 0, max(0, self._end - self.tell())))

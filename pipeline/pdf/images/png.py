@@ -63,7 +63,7 @@ _SAMPLES = {
 class _Chunk(NamedTuple):
     kind: bytes
     start: int
-    length: int
+    length: int  # of what is there
     whole: bool
     sound: bool  # its checksum is right
 
@@ -128,7 +128,7 @@ def _chunks(file: BinaryIO) -> Iterator[_Chunk]:
             left -= len(block)
         stored = file.read(4)
         whole = not left and len(stored) == 4
-        yield _Chunk(kind, start, length, whole, not whole or stored == checksum.to_bytes(4))
+        yield _Chunk(kind, start, length - left, whole, not whole or stored == checksum.to_bytes(4))
         if not whole or kind == b"IEND":
             return
         start += length + 12

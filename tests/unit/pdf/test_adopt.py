@@ -60,10 +60,44 @@ def test_the_unit_of_a_page_is_kept() -> None:
         assert float(pdf.pages[0].UserUnit) == 1.5
 
 
-@pytest.mark.parametrize("resources", [b"4 0 R", b"99 0 R", b"[4 0 R]", b"7"])
-def test_resources_that_are_no_dictionary_become_an_empty_one(resources: bytes) -> None:
-    copy = adopt(one_page(b"/Resources " + resources, {4: b"(text)"}))
-    assert b"/Resources <<>>" in copy
+WRONG = {4: b"(text)", 5: stream(b"q Q", b"/A/B"), 6: b"<<>>"}
+
+
+@pytest.mark.parametrize(
+    ("entry", "kept"),
+    [
+        *((b"/Resources " + value, b"/Resources <<>>") for value in (b"4 0 R", b"5 0 R", b"[4 0 R]", b"7")),
+        *((b"/Contents " + value, None) for value in (b"/Name", b"6 0 R", b"7", b"(text)")),
+        *((b"/Group " + value, None) for value in (b"5 0 R", b"[6 0 R]", b"true")),
+        (b"/UserUnit /Two", None),
+        (b"/Rotate [90]", None),
+        (b"/Annots 6 0 R", None),
+    ],
+)
+def test_what_a_page_has_of_a_wrong_kind_is_left_out_and_named(entry: bytes, kept: bytes | None) -> None:
+    out = SegmentWriter(io.BytesIO(), Lane(0, 1), 0, header=True)
+    adopt_pages(out, io.BytesIO(one_page(entry, WRONG)))
+    key = entry.split()[0]
+    assert [(each.words, each.examples) for each in out.tally.remarks] == [
+        (remarks.DAMAGED, (f"its page 1 has no usable {key.decode()}",))
+    ]
+    copy = adopt(one_page(entry, WRONG))
+    page = copy[copy.index(b"/Type/Page/") :].partition(b"endobj")[0]
+    assert kept in page if kept else key not in page
+    with opened(copy) as pdf:
+        assert len(pdf.pages) == 1
+        assert not pdf.get_warnings()
+
+
+def test_resources_that_are_not_there_become_an_empty_dictionary() -> None:
+    assert b"/Resources <<>>" in adopt(one_page(b"/Resources 99 0 R", {}))
+
+
+@pytest.mark.parametrize("key", [b"/Resources", b"/Contents", b"/Group", b"/Annots"])
+def test_what_a_page_says_is_null_is_no_damage(key: bytes) -> None:
+    out = SegmentWriter(io.BytesIO(), Lane(0, 1), 0, header=True)
+    adopt_pages(out, io.BytesIO(one_page(key + b" null", {})))
+    assert not out.tally.remarks
 
 
 def test_direct_resources_that_pages_inherit_are_written_once() -> None:

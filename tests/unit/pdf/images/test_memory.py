@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tracemalloc
 import zlib
 from pathlib import Path
 
 from PIL import Image
 
-from .picture_files import (
-    png,
-    quadrants,
-    saved,
-)
+from pipeline.pdf.images.png import NO_END
+
+from .picture_files import png, quadrants, read, saved
+from .shown import content
 
 ROOT = Path(__file__).parents[4]
 
@@ -72,3 +72,18 @@ def test_a_jpeg_is_scaled_down_without_holding_its_pixels(tmp_path: Path) -> Non
     said, grown = growth(tmp_path, large, "JPEG", scaled=True)
     assert said == ""
     assert grown < 3 * 9000 * 8000 / 10
+
+
+def test_a_png_takes_no_memory_for_bytes_that_are_not_there() -> None:
+    """Its picture is whole, but a damaged length says that 4 GB of it follow."""
+    data = saved(quadrants(), "PNG")
+    at = data.index(b"IDAT")
+    tracemalloc.start()
+    try:
+        picture = read(data[: at - 4] + b"\xff" + data[at - 3 :])
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 1_000_000
+    assert content(picture.image) == content(read(data).image)
+    assert picture.remarks == (NO_END,)
