@@ -22,7 +22,7 @@ from pipeline.settings import Settings
 
 from .parsers import PARSERS, Parser
 from .samples import TOKEN
-from .watch import Current, Hang, find, keep, limit_process
+from .watch import Current, Hang, find, keep, limit_process, wait
 
 
 @click.command()
@@ -36,6 +36,7 @@ def main(name: str, files: Sequence[Path], minutes: float, kept: Path) -> None:
     parser = PARSERS[name]
     with environment(parser) as environ:
         if files:
+            limit_process()
             sys.exit(replay(parser, environ, files))
         folder = kept / name
         folder.mkdir(parents=True, exist_ok=True)
@@ -80,7 +81,6 @@ def environment(parser: Parser) -> Iterator[Mapping[str, str]]:
 def replay(parser: Parser, environ: Mapping[str, str], files: Sequence[Path]) -> int:
     """Run files once and print what is wrong. Returns 1 if anything is."""
     wrong = 0
-    limit_process()
     with parser.open(environ) as run:
         for file in files:
             error = find(parser, run, file.read_bytes())
@@ -109,9 +109,7 @@ def fuzz(name: str, folder: Path, seconds: float, environ: Mapping[str, str], op
         command = [sys.executable, "-m", "tests.fuzz.child", name, str(folder), str(seconds - used), *options]
         with log.open("ab") as out:
             child = subprocess.Popen(command, env={**os.environ, **environ}, stdout=out, stderr=out)
-            _, status, usage = os.wait4(child.pid, 0)
-            child.returncode = os.waitstatus_to_exitcode(status)
-        used += usage.ru_utime + usage.ru_stime
+            used += wait(child, current)
         if child.returncode and not current.runs:
             sys.exit(f"The fuzzer does not start:\n{log.read_text()[-3000:]}")
         if child.returncode:

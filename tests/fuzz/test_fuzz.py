@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from random import Random
 
@@ -15,7 +18,7 @@ from pipeline.pdf.images.jpeg import Jpeg, read_jpeg
 from . import watch
 from .__main__ import environment, found, main, replay
 from .parsers import PARSERS, Run, is_refusal
-from .watch import Current, find, keep
+from .watch import Current, find, keep, wait
 
 CHANGES = 60
 
@@ -64,6 +67,17 @@ PARSER = PARSERS["csv"]
 def test_a_mistake_is_found(run: Run, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watch, "HANG_SECONDS", 1)
     assert type(find(PARSER, run, b"x" * 10)).__name__ == kind
+
+
+def test_a_library_that_hangs_is_killed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(watch, "HANG_SECONDS", 0.2)
+    current = Current(tmp_path / "current")
+    begun = "from pathlib import Path; from tests.fuzz.watch import Current; import sys, time; time.sleep(1)"
+    program = f"{begun}; Current(Path(sys.argv[1])).begin(b'x'); sum(range(10**12))"
+    with subprocess.Popen([sys.executable, "-c", program, str(tmp_path / "current")]) as child:
+        assert wait(child, current) > 0.6
+    assert child.returncode == -signal.SIGKILL
+    assert current.data == b"x"
 
 
 def test_a_refusal_is_none() -> None:
