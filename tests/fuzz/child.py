@@ -53,7 +53,7 @@ def main(name: str, folder: Path, seconds: float, options: list[str]) -> None:
         begin.mkdir()
         for number, data in enumerate(parser.samples()):
             (begin / f"{number:04}").write_bytes(data)
-    limits = ["-timeout=100000", "-rss_limit_mb=0"]  # ours are in watch.py
+    limits = ["-timeout=100000", "-report_slow_units=100000", "-rss_limit_mb=0"]  # by the clock; ours: watch.py
     limits += [f"-max_len={MAX_BYTES}", f"-artifact_prefix={folder}/"]
     atheris.Setup(["fuzz", *limits, *options, str(corpus), str(begin)], one, custom_mutator=mutate)
     atheris.Fuzz()

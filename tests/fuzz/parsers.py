@@ -222,7 +222,8 @@ def _requests(environ: Mapping[str, str]) -> Iterator[Run]:
                              content_type="application/json")  # fmt: skip
         if errors.last and not (isinstance(errors.last, PipelineError) and is_refusal(errors.last)):
             raise errors.last
-        if answer.status_code >= 500 or "Internal error" in answer.text:
+        failed = answer.status_code >= 500 and answer.status_code != 503  # the store does not answer in time
+        if failed or "Internal error" in answer.text:
             raise Wrong(f"{answer.status_code}: {answer.text[:300]}")
         made = json.loads(answer.text) if answer.is_json else {}
         if answer.status_code == 202:

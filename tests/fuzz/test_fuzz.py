@@ -1,7 +1,11 @@
-"""What is fuzzed for hours by hand, for seconds: samples, and some changes of them. And that faults are found."""
+"""What is fuzzed for hours by hand, for seconds: samples, and some changes of them. And that faults are found.
+
+`EXAMPLES=20000 pytest tests/fuzz/test_fuzz.py -k csv` tries more changes, without atheris.
+"""
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -20,17 +24,20 @@ from .__main__ import environment, found, main, replay
 from .parsers import PARSERS, Run, is_refusal
 from .watch import Current, find, keep, wait
 
-CHANGES = 60
+CHANGES = int(os.environ.get("EXAMPLES", "60"))
 
 
 @pytest.mark.parametrize("name", PARSERS)
-def test_samples_and_changes_of_them_are_read_or_refused(name: str) -> None:
-    parser, rng = PARSERS[name], Random(1)
+def test_samples_and_changes_of_them_are_read_or_refused(name: str, tmp_path: Path) -> None:
+    parser, rng = PARSERS[name], Random(CHANGES)
     begin = parser.samples()
     assert begin
     with environment(parser) as environ, parser.open(environ) as run:
-        for data in (*begin, *(parser.mutate(rng.choice(begin), rng) for _ in range(CHANGES))):
-            assert find(parser, run, data) is None, data
+        for number in range(len(begin) + CHANGES):
+            data = begin[number] if number < len(begin) else parser.mutate(rng.choice(begin), rng)
+            if error := find(parser, run, data):
+                keep(tmp_path / "found", data, error)
+    assert not found(tmp_path)
 
 
 def fails(data: bytes) -> None:
