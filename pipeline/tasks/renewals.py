@@ -20,7 +20,7 @@ class Renewable(Protocol):
     """What is renewed as long as it is held."""
 
     def renew(self) -> bool:
-        """Renew it; False when it shall not be renewed any more."""
+        """Renew it. Return False when it must not be renewed again."""
 
     def pause(self) -> float:
         """Return the seconds until it must be renewed again."""
@@ -50,7 +50,7 @@ class Renewals:
                 self._changed.notify()
 
     def remove(self, held: Renewable) -> None:
-        """Renew it no more. A renewal on its way may still arrive."""
+        """Stop renewing it. A renewal that has begun may still arrive."""
         with self._changed:
             self._due.pop(held, None)
 
@@ -68,7 +68,7 @@ class Renewals:
                     self.remove(held)
 
     def _wait(self) -> list[Renewable]:
-        """Wait until something must be renewed. Returns it."""
+        """Wait until something must be renewed, and return it."""
         with self._changed:
             while True:
                 now = time.monotonic()

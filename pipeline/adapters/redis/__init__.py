@@ -64,10 +64,11 @@ class Coordination:
         )  # fmt: skip
 
     def begin_chunk(self, export: str, chunk: int, seconds: float) -> tuple[Lease | None, bool]:
-        """Take the lease of a chunk for `seconds`; None while another holds it. False when no page of it is stored.
+        """Take the lease of a chunk for `seconds`. Return it, or None while another holds it, and whether pages of
+        the chunk may be stored.
 
-        Redis knows at once which pages were noted. What an earlier attempt stored without knowing it, because the
-        bucket's answer was lost or its process was killed, only the bucket knows. One round trip."""
+        They may if Redis has noted some, or if there was an attempt before: its segment may be stored although its
+        process was killed or the bucket's answer was lost. One round trip."""
         name, token = f"{export}:{chunk}", new_token()
         with redis_errors(), self.client.pipeline(transaction=False) as pipe:
             send_take(pipe, name, token, seconds)

@@ -201,8 +201,10 @@ def send_note(client: Client, export: str, values: Mapping[str, float | str]) ->
 
 
 def send_begin(client: Client, export: str, chunk: int) -> None:
-    """Send the commands that note an attempt at a chunk. Three answers come: whether there was one before, one that
-    tells nothing, and whether pages of it are drawn."""
+    """Send the commands that note an attempt at a chunk.
+
+    They have three answers: whether there was an attempt before, one to ignore, and whether pages are noted.
+    """
     client.setbit(_begun_key(export), chunk, 1)
     client.expire(_begun_key(export), DAY)
     client.hexists(progress_key(export), chunk_field(chunk))

@@ -15,10 +15,12 @@ from pipeline.tasks.lease import HeldLease, LeaseLost, Stopped, exclusive
 from pipeline.tasks.renewals import pause_for
 
 
-def hold(leases: Leases, seconds: float = 60.0, stopping: threading.Event | None = None) -> HeldLease:
+def hold(
+    leases: Leases, seconds: float = 60.0, stopping: threading.Event | None = None, shutdown_seconds: float = 5.0
+) -> HeldLease:
     lease = leases.take("tidy", 60.0)
     assert lease is not None
-    return HeldLease(leases, lease, seconds, stopping or threading.Event(), shutdown_seconds=5.0)
+    return HeldLease(leases, lease, seconds, stopping or threading.Event(), shutdown_seconds)
 
 
 class Answering(Leases):
@@ -91,12 +93,25 @@ def test_a_lease_that_was_released_with_other_commands_is_not_released_twice(sha
     assert shared.leases.held(["tidy"])
 
 
-def test_renewing_goes_on_while_redis_is_down_and_ends_when_the_lease_is_lost(shared: Coordination) -> None:
+def test_a_lease_is_not_renewed_after_its_end(shared: Coordination) -> None:
+    leases = Answering(shared.client, True)
+    with hold(leases, seconds=0.03):
+        assert leases.told.wait(30)
+    time.sleep(0.05)  # one that had begun
+    before = len(leases.seconds)
+    time.sleep(0.1)
+    assert len(leases.seconds) == before
+
+
+def test_renewing_goes_on_while_redis_is_down_and_ends_when_the_lease_is_lost(
+    shared: Coordination, caplog: pytest.LogCaptureFixture
+) -> None:
     leases = Answering(shared.client, True, RedisDown("Redis does not answer."), True, False)
     with hold(leases, seconds=0.03):
         assert leases.told.wait(30)
         time.sleep(0.1)
     assert leases.seconds == [0.03] * 4
+    assert not caplog.records, "others say that Redis is down"
     assert not shared.leases.held(["tidy"])
 
 
@@ -104,10 +119,10 @@ def test_a_process_that_stops_shortens_its_lease_once(shared: Coordination) -> N
     stopping = threading.Event()
     stopping.set()
     leases = Answering(shared.client, True)
-    with hold(leases, seconds=0.03, stopping=stopping):
+    with hold(leases, seconds=0.03, stopping=stopping, shutdown_seconds=0.06):
         assert leases.told.wait(30)
-        time.sleep(0.1)
-    assert leases.seconds == [5.0]
+        time.sleep(0.2)  # ten pauses
+    assert leases.seconds == [0.06]
 
 
 def test_a_renewal_on_its_way_does_not_renew_a_released_lease(shared: Coordination, client: Any) -> None:

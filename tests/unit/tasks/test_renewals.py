@@ -62,6 +62,13 @@ def test_a_short_lease_is_renewed_while_a_long_one_waits(renewals: Renewals) -> 
     assert long.renewed == 0
 
 
+def test_there_is_a_pause_between_two_renewals(renewals: Renewals) -> None:
+    held, began = Held(0.1, enough=3), time.monotonic()
+    renewals.add(held)
+    assert held.enough.wait(30)
+    assert time.monotonic() - began >= 0.3
+
+
 def test_a_lease_is_renewed_after_all_others_ended(renewals: Renewals) -> None:
     first = Held(0.01)
     renewals.add(first)
