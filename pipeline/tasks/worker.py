@@ -39,6 +39,7 @@ from .queue import CeleryQueue
 RELEASE_SECONDS = 5.0  # for the keeper to end its turn and release its lease
 LOOK_SECONDS = 1.0  # between two looks whether Redis takes writes again
 STUCK_SECONDS = 2.0  # without a task, and with an acknowledgement that failed, before the worker reconnects
+CHATTY = ("kombu", "pypdf", "celery.worker.strategy", "celery.app.trace")  # Celery's repeat each step's record
 log = logging.getLogger(__name__)
 
 
@@ -142,7 +143,7 @@ class PipelineWorker(celery.apps.worker.Worker):  # type: ignore[misc]  # Celery
         steps = (app or self.app).steps
         steps["consumer"].add(consuming_step(self.companion))
         steps["worker"].add(exit_step(self.companion))
-        for chatty in ("kombu", "pypdf"):
+        for chatty in CHATTY:
             logging.getLogger(chatty).setLevel(logging.WARNING)
         options |= {
             "without_gossip": True,

@@ -35,7 +35,8 @@ class SegmentCache:
 
     def __init__(self, segments: SegmentRepository, max_bytes: int = CACHE_BYTES) -> None:
         self._segments = segments
-        self._left = max_bytes
+        self._max_bytes = max_bytes
+        self._size = 0
         self._file = TemporaryFile()  # noqa: SIM115  # closed with the cache
         self._entries: dict[str, _Entry] = {}
 
@@ -73,10 +74,13 @@ class SegmentCache:
     def _keep(self, key: str, stored: StoredSegment) -> None:
         body = stored.body if stored.body and len(stored.body) <= SMALL_BYTES else b""
         data = stored.index.encode()
-        if len(body) + len(data) <= self._left:
-            self._left -= len(body) + len(data)
-            self._entries[key] = _Entry(self._file.seek(0, 2), len(body), len(data))
+        size = len(body) + len(data)
+        if self._size + size <= self._max_bytes:
+            if self._file.tell() != self._size:  # to seek writes what is buffered, so not for each segment
+                self._file.seek(self._size)
             self._file.write(body + data)
+            self._entries[key] = _Entry(self._size, len(body), len(data))
+            self._size += size
 
     def _read(self, offset: int, size: int) -> bytes:
         self._file.seek(offset)

@@ -187,7 +187,7 @@ def test_a_message_that_waits_for_its_countdown_is_left_alone(
         with steps.sending(direct) as (services, app):
             until(lambda: bool(services.redis.workers.up()), "the worker is up")
             app.tasks["pipeline.plan"].apply_async(kwargs={"export": "no-export"}, queue=PLAN, countdown=4)
-            until(lambda: "received" in log.read_text(), "it waits in the worker")
+            until(lambda: services.redis.client.hlen("unacked") == 1, "it waits in the worker")
             until(lambda: "a message is ignored" in log.read_text(), "it was done: there is no such export")
             assert RECONNECTS not in log.read_text()
 
