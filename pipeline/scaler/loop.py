@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
+from itertools import islice
 
 from ..adapters.redis import Coordination
 from ..errors import HerokuDown, PipelineError
@@ -21,6 +23,7 @@ from .usage import UsageLog
 log = logging.getLogger(__name__)
 CHECK_SECONDS = 60.0  # how long the number of workers is trusted without asking Heroku
 LATE_SECONDS = 2.0  # beyond twice the learned boot; then Heroku is asked once about a dyno
+TAUGHT = 8  # exports of which one turn learns as soon as they end; each is a request to the bucket
 LOST_SECONDS = 5.0  # between two questions about lost workers: at most 720 of the 4,500 calls an hour
 
 
@@ -43,6 +46,9 @@ class Scaler:
         self._lost: set[int] = set()  # those that stopped on their own, until Heroku is asked
         self._fitting: int | None = None  # workers that Redis has connections for
         self._wanted: int | None = None
+        self._working: set[str] = set()  # exports that had work left at the last turn
+        self._taught: deque[str] = deque(maxlen=1000)  # exports of this period of which it has learned
+        self._written = time.monotonic()
         self.holds: float | None = None
         """Seconds until the next decision is due if nothing happens; None: wait for the next event."""
         check_price(settings, pool)
@@ -63,7 +69,8 @@ class Scaler:
         """Drop all cached state, since another process may have led meanwhile."""
         self._pool.forget()
         self._learned = self.holds = self._wanted = None
-        self._up, self._lost = set(), set()
+        self._up, self._lost, self._working = set(), set(), set()
+        self._taught.clear()
         self._gauge.forget()
         self._billing.forget()
 
@@ -73,6 +80,7 @@ class Scaler:
         `still_leads` is asked before anything is changed. `unchecked`: exports with an assumed demand; shown.
         """
         self._unchecked = unchecked
+        self._learn(demands)
         if not self._pool.configured:
             self._settle(demands, 0)
             return 0
@@ -159,14 +167,31 @@ class Scaler:
             log.info("scaler: %d -> %d. %s", before, after, decision.reason)
             self._redis.decisions.add({"at": time.time(), "from": before, **asdict(decision), "quantity": after})
 
+    def _learn(self, demands: Sequence[Demand]) -> None:
+        """Learn from some exports that ended since the last turn: a busy system may not be idle for days."""
+        before, working = self.learned, {item.export_id for item in demands}
+        for export_id in islice(self._working - working, TAUGHT):
+            if export_id not in self._taught and (export := self._usage.ended(export_id)):
+                self._learned = self.learned.with_export(export)
+                self._taught.append(export_id)
+        self._working = working
+        if self.learned is not before and time.monotonic() - self._written > CHECK_SECONDS:
+            self._write_learned()
+
     def _settle(self, demands: Sequence[Demand], workers: int) -> None:
-        """Charge the exports of a period once it is over, and learn from them."""
+        """Charge the exports of a period once it is over, and learn from the others of them."""
         charged = False
         for export in self._billing.settle(over=not demands and workers <= self._policy.minimum):
-            self._learned = self.learned.with_export(export)
             charged = True
+            if export.id not in self._taught:
+                self._learned = self.learned.with_export(export)
         if charged:
-            self._usage.write_learned(self.learned.encode())
+            self._taught.clear()
+            self._write_learned()
+
+    def _write_learned(self) -> None:
+        self._usage.write_learned(self.learned.encode())
+        self._written = time.monotonic()
 
     def _show(self, demands: Sequence[Demand]) -> None:
         """Publish the state for GET /v1/scaler and the panel."""

@@ -16,6 +16,7 @@ import msgspec
 from msgspec.structs import replace
 
 from ..adapters.bucket import Bucket
+from ..errors import PipelineError
 from ..exports.export import Charge, Export
 from ..exports.repository import UNBILLED, ExportRepository
 
@@ -43,6 +44,14 @@ class UsageLog:
             else:
                 self._bucket.delete([entry.key])
         return found
+
+    def ended(self, export_id: str) -> Export | None:
+        """Return an export that is over; None if it is not, or cannot be read: it teaches later, or nothing."""
+        try:
+            export = self._exports.find(export_id)
+        except PipelineError:
+            return None
+        return export if export and export.state.over else None
 
     def bill(self, export_id: str, charge: Charge | None) -> None:
         """Write an export's charge and remove its mark; None where workers are not scaled.

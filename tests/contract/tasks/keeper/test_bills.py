@@ -13,13 +13,14 @@ from local.dynos import Fault
 from pipeline.adapters.redis.workers import Worker
 from pipeline.errors import HerokuDown, StoreDown
 from pipeline.exports.export import Charge
-from pipeline.scaler import billing
+from pipeline.scaler import billing, loop
+from pipeline.scaler.learned import BOOT_SECONDS, Learned
 from pipeline.scaler.one_off import OneOffPool
 from pipeline.scaler.usage import UsageLog
 from pipeline.tasks.keeper import Keeper
 
 from .... import steps
-from .stage import KeeperStage
+from .stage import KeeperStage, until
 
 
 def test_a_returning_leader_bills_what_ended_meanwhile(stage: KeeperStage) -> None:
@@ -152,3 +153,35 @@ def test_what_was_learned_is_written_after_an_export(stage: KeeperStage) -> None
     stage.wipe_redis()
     stage.keeper(linger_seconds=0.0).turn()
     assert stage.s.usage.learned()
+
+
+def test_an_export_teaches_when_it_ends_although_others_are_at_work(
+    stage: KeeperStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A busy system is not idle for days; and what was learned is not lost with its leader."""
+    monkeypatch.setattr(loop, "CHECK_SECONDS", 0.0)
+    keeper = stage.keeper(linger_seconds=0.0)
+    first, second = stage.planned(), stage.planned(captions=False)
+    keeper.turn()
+    finish(stage, first)
+    keeper.turn()
+    ended = stage.s.exports.load(first)
+    taught = Learned().with_export(ended)
+    assert learned(stage) == taught
+    assert taught.page and ended.charge is None, "it is charged when all are over"
+    finish(stage, second)
+    until(lambda: bool(keeper.turn() or stage.s.exports.load(first).charge))
+    keeper.turn()
+    assert stage.s.exports.load(second).charge
+    assert learned(stage) == taught.with_export(stage.s.exports.load(second)), "each once"
+
+
+def learned(stage: KeeperStage) -> Learned:
+    """What was learned of exports."""
+    return dataclasses.replace(Learned.decode(stage.s.usage.learned()), prices={}, boot=BOOT_SECONDS)
+
+
+def finish(stage: KeeperStage, export_id: str) -> None:
+    stage.render(export_id, 0, 1, 2)
+    steps.assemble(stage.s, export_id)
+    steps.deliver(stage.s, export_id)
