@@ -1,4 +1,4 @@
-"""One line of the log for each export that is requested, downloaded, cancelled, removed or expired.
+"""One line of the log for each export that is requested, retried, downloaded, cancelled, removed or expired.
 
 `owner` is the name of the token, or panel; `subject` the end user whom the caller named, or the person who asked on
 the panel. `by` is who did it, in a web process: a person, the name of a token, or panel for the one password.

@@ -64,10 +64,6 @@ class Piece(msgspec.Struct, frozen=True, array_like=True):
     etag: str
 
 
-Found = Mapping[int, Sequence[tuple[int, int, ObjectInfo]]]
-"""Of each share, the pieces that are stored: from which row, to which row, and the object."""
-
-
 class FrozenRepository:
     """Writes what is frozen, share by share."""
 
@@ -146,6 +142,7 @@ class FrozenRepository:
         return listing
 
     def _found(self, export_id: str, prefix: str) -> dict[int, list[tuple[int, int, ObjectInfo]]]:
+        """Return the stored pieces of each share: from which row, to which row, and the object."""
         found: dict[int, list[tuple[int, int, ObjectInfo]]] = {}
         for entry in self._bucket.entries(_key(export_id, prefix)):
             number, start, stop = map(int, entry.key.rsplit("/", 1)[1].split("-"))

@@ -1,4 +1,7 @@
-"""Objects that arrive after their export was closed: stored by a worker that was slow, or frozen. Listings only."""
+"""Objects that arrive after their export was closed: stored by a worker that was slow, or frozen.
+
+Finding them costs listings only.
+"""
 
 from __future__ import annotations
 

@@ -15,9 +15,10 @@
     exports/<id>/result/<hash>-<name>-2-of-5.pdf     a volume; the hash is of what it was made from
 
 `segments.py` writes exports/<id>/segments/, `frozen.py` exports/<id>/shares/, `measures.py` exports/<id>/measures/,
-`joins.py` exports/<id>/joins/, `notices.py` unsent/<id> and unposted/<id>, `uploads.py` handed/ and used/,
-`scaler/usage.py` costs, `tasks/schedules/last_runs.py` schedules/, `tasks/schedules/health.py` its state. All else
-below inputs/ belongs to its owner.
+`joins.py` exports/<id>/joins/, `history.py` exports/<id>/work.json, `notices.py` unsent/<id> and unposted/<id>,
+`uploads.py` handed/, used/ and inputs/uploads/, `scaler/usage.py` costs, `tasks/schedules/last_runs.py` schedules/,
+`tasks/schedules/health.py` its state, `tasks/client.py` and `cli/send.py` inputs/sent/. All else below inputs/
+belongs to its owner.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """How many workers Redis has connections for; pure.
 
 Measured at work: a web process and 1, 2, 3 workers of one process have up to 11, 19, 25 connections; with 2 workers
-of three processes, 34. With MONITORING=on 1 and 2 workers had up to 15 and 30, and 46 together with Flower.
+of three processes, 34. With MONITORING=on 1 and 2 workers had up to 15 and 30, and 47 together with Flower.
 """
 
 from __future__ import annotations

@@ -41,7 +41,8 @@ class ExportSpan:
 def share_costs(changes: Sequence[Change], spans: Sequence[ExportSpan], until: float) -> dict[str, Charge]:
     """Return each export's share of the workers' time up to `until`. The shares sum up to all of it.
 
-    `changes` are in order of time. One sort and one pass, whatever overlaps.
+    `changes` are in order of time. Between two moments at which something changes, each export that has work then
+    is looked at: the time grows with the square of exports that all overlap.
     """
     shares = {span.export_id: Charge() for span in spans}
     if not spans:

@@ -23,7 +23,7 @@ TRIES = 3  # to make a fault
 
 @click.command()
 @click.option("--seed", default=0, show_default=True)
-@click.option("--runs", "count", type=int, help="How many runs; without --minutes, all combinations once.")
+@click.option("--runs", "count", type=int, help="How many runs; without it and --minutes, it never stops.")
 @click.option("--minutes", type=float, help="Start no run after this time.")
 @click.option("--first", default=0, help="The number of the first run, to repeat it.")
 @click.option("--only", multiple=True, metavar="FAULT", help="Only this fault; may be repeated.")

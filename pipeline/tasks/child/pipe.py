@@ -20,7 +20,7 @@ from ...settings import Settings
 
 log = logging.getLogger(__name__)
 RENEW_SECONDS = 1.0
-IDLE_SECONDS = 600.0  # then the child, which takes 60 MB, is stopped; the next one takes half a second to start
+IDLE_SECONDS = 600.0  # then the child, which takes 55 MB, is stopped; the next one takes half a second to start
 STOP_SECONDS = 5.0  # for the page in hand when the web process ends
 
 
