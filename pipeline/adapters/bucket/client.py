@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import botocore.session
@@ -18,6 +18,7 @@ from botocore.exceptions import (
     NoCredentialsError,
     PartialCredentialsError,
 )
+from botocore.utils import determine_content_length
 
 from ...errors import (
     Conflict,
@@ -35,6 +36,7 @@ from . import Timeouts
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
+SMALL_BODY = 256 * 1024  # bytes that are sent without asking first
 _NO_RULES = {"NoSuchCORSConfiguration", "NoSuchLifecycleConfiguration"}
 _MISSING = {"NoSuchKey", "404", "NotFound", *_NO_RULES, "InvalidRange", "416"}
 """416: a range of an empty object."""
@@ -74,7 +76,7 @@ _REFUSALS = {
 def connect(settings: Settings, timeouts: Timeouts) -> S3Client:
     """Return a client for the bucket that the settings name. Nothing is sent yet."""
     session = _session()
-    return session.client(
+    client: S3Client = session.client(
         "s3",
         region_name=settings.s3_region or session.region_name or "us-east-1",
         endpoint_url=settings.s3_endpoint_url,
@@ -96,6 +98,18 @@ def connect(settings: Settings, timeouts: Timeouts) -> S3Client:
             user_agent=f"pipeline boto3/{boto3.__version__}",
         ),
     )
+    client.meta.events.register("before-call.s3", _send_small_bodies_at_once)
+    return client
+
+
+def _send_small_bodies_at_once(params: dict[str, Any], **_: object) -> None:
+    """Take back that botocore asks before each body (Expect: 100-continue): that takes a round trip.
+
+    What is large is sent after an answer: a store that refuses it need not read it.
+    """
+    length = determine_content_length(params["body"]) if "Expect" in params["headers"] else None
+    if length is not None and length <= SMALL_BODY:
+        del params["headers"]["Expect"]
 
 
 def _session() -> boto3.session.Session:

@@ -11,6 +11,8 @@ from dataclasses import replace
 
 import pytest
 
+from pipeline.adapters.bucket import REQUEST
+from pipeline.adapters.bucket.client import SMALL_BODY, connect
 from pipeline.adapters.bucket.s3 import S3Bucket
 from pipeline.adapters.https import Fetcher, Limits
 from pipeline.documents.inputs.bucket import BucketInputs
@@ -28,6 +30,22 @@ def test_an_object_is_read_as_it_was_written(bucket: S3Bucket) -> None:
     assert (stored.data, stored.etag) == (b"{}", etag)
     assert (entry.key, entry.size, entry.etag) == ("a/b.json", 2, etag)
     assert abs(entry.modified - time.time()) < 60
+
+
+@pytest.mark.parametrize(("size", "asked"), [(0, False), (SMALL_BODY, False), (SMALL_BODY + 1, True)])
+def test_only_before_a_large_body_the_store_is_asked(settings: Settings, size: int, asked: bool) -> None:
+    """To ask takes a round trip, for which a request waits, and a worker."""
+    client = connect(settings, REQUEST)
+    asking: list[bool] = []
+    client.meta.events.register(
+        "before-send.s3.PutObject", lambda request, **_: asking.append("Expect" in request.headers)
+    )
+    bucket, data = S3Bucket(client, settings.bucket, settings.bucket_prefix), os.urandom(size)
+    bucket.put("sized", data)
+    bucket.put("sized", io.BytesIO(data), sha256=hashlib.sha256(data).hexdigest())
+    assert asking == [asked, asked]
+    stored = bucket.get("sized")
+    assert stored and stored.data == data
 
 
 @pytest.mark.parametrize(
