@@ -69,7 +69,7 @@ def mutants(file: str, source: str) -> Iterator[Mutant]:
 
 
 def _by_operators(source: str) -> Iterator[Mutant]:
-    tree, skipped, lines = get_ast(source), _annotations(source), source.splitlines()
+    tree, skipped, lines = get_ast(source), _types(source), source.splitlines()
     names = re.compile("|".join(GUARDS["operators"]))
     for name in filter(names.fullmatch, (each.partition("/")[2] for each in operator_names())):
         operator = get_operator(f"core/{name}")()
@@ -82,12 +82,13 @@ def _by_operators(source: str) -> Iterator[Mutant]:
                 yield Mutant(begin[0], name, changed)
 
 
-def _annotations(source: str) -> list[tuple[Place, Place]]:
-    """Returns where types stand: a change there has no effect."""
+def _types(source: str) -> list[tuple[Place, Place]]:
+    """Returns where annotations and protocols stand, which only the type checker reads."""
     found = []
     for node in ast.walk(ast.parse(source)):
-        for each in (getattr(node, "annotation", None), getattr(node, "returns", None)):
-            if isinstance(each, ast.expr):
+        protocol = node if isinstance(node, ast.ClassDef) and "Protocol" in map(ast.unparse, node.bases) else None
+        for each in (getattr(node, "annotation", None), getattr(node, "returns", None), protocol):
+            if isinstance(each, (ast.expr, ast.ClassDef)):
                 found.append(((each.lineno, each.col_offset), (each.end_lineno or 0, each.end_col_offset or 0)))
     return found
 
