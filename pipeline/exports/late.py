@@ -5,16 +5,13 @@ Finding them costs listings only.
 
 from __future__ import annotations
 
-from itertools import islice
-
 from ..adapters.bucket import Bucket
 from .repository import STEP_FOLDERS
 
 
-def kept_ids(bucket: Bucket, after: str, limit: int) -> list[str]:
-    """Return up to `limit` ids of exports that have not expired, oldest first, made after the id `after`."""
-    marks = islice(bucket.entries("kept/", page_size=limit, after=f"kept/{after}"), limit)
-    return [entry.key.removeprefix("kept/") for entry in marks]
+def kept_ids(bucket: Bucket, after: str) -> list[str]:
+    """Return the ids of exports that have not expired, oldest first, made after the id `after`."""
+    return [entry.key.removeprefix("kept/") for entry in bucket.entries("kept/", after=f"kept/{after}")]
 
 
 def leftovers(bucket: Bucket, export_id: str) -> list[str]:

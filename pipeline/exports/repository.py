@@ -101,8 +101,9 @@ class ExportRepository:
     def change(self, export_id: str, step: Callable[[Export], Export]) -> Export:
         """Apply a step to the stored export and return the new one.
 
-        The step is applied again when another process changed the export in between. A step that returns an equal
-        export writes nothing; what it raises is passed on. Raises Conflict after eight tries.
+        The step is applied again when another process changed the export in between; perhaps to what it made
+        itself, when an answer of the bucket was lost. A step that returns an equal export writes nothing; what it
+        raises is passed on. Raises Conflict after eight tries.
         """
         for attempt in range(TRIES):
             export, etag = self._read(export_id)
@@ -138,7 +139,7 @@ class ExportRepository:
 
         `waits`: see `Export.retried`."""
         self._bucket.put(f"active/{export_id}", b"")
-        return self.change(export_id, lambda export: export.retried(now, waits=waits))
+        return self.change(export_id, lambda e: e if e.retried_at == now else e.retried(now, waits=waits))
 
     def drop_unwritten(self, export_id: str) -> None:
         """Remove an export whose acceptance never completed, CLAIM_GRACE after it began."""

@@ -102,7 +102,7 @@ class SegmentRepository:
         return digest.hexdigest()
 
     def index(self, export_id: str, chunk: int, first: int, pages: int) -> SegmentIndex:
-        """Return the index of a segment. Raises DamagedSegment like `read`."""
+        """Return the index of a segment. Removes one that is damaged, as `read` does, and raises DamagedSegment."""
         return self.read(segment_key(export_id, chunk, first, pages)).index
 
     def drop(self, key: str, reason: str) -> None:

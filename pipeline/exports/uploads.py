@@ -84,7 +84,7 @@ class Uploads:
         upload = _uploads.decode(stored.data) if stored else None
         mine = upload and upload.key.startswith(self._folder) and self._person in ("", upload.person)
         if upload is None or not mine:
-            raise NotFound(f"There is no input {file_id}, or an export uses it already.", field="id")
+            raise _unknown(file_id)
         return upload
 
     def url(self, upload: Upload, seconds: int) -> str | None:
@@ -128,7 +128,9 @@ class Uploads:
         parts.complete()
 
     def remove(self, upload: Upload) -> None:
-        """Remove a file that no export uses."""
+        """Remove a file that no export uses. Raises NotFound if one uses files of its folder."""
+        if _is_used(self._bucket, upload.folder):
+            raise _unknown(upload.id)
         _remove_file(self._bucket, upload)
 
     def _parts_of(self, upload: Upload) -> MultipartUpload:
@@ -208,6 +210,10 @@ def _mark(file_id: str) -> str:
 def _plain(name: str) -> str:
     """Return a file name as a step of a key: letters, digits, dots and lines, the end of it if it is long."""
     return re.sub(r"[^\w.-]+", "_", name.rpartition("/")[2])[-MAX_NAME:] or "file"
+
+
+def _unknown(file_id: str) -> NotFound:
+    return NotFound(f"There is no input {file_id}, or an export uses it already.", field="id")
 
 
 def _incomplete(upload: Upload, sizes: dict[int, int]) -> InvalidRequest:

@@ -128,7 +128,12 @@ def fail(services: Services, export_id: str, error: PipelineError) -> bool:
 
 def cancel(services: Services, export_id: str) -> Export:
     """End an export on request; workers stop at their next page. Raises IllegalStep when it is already over."""
-    export = services.exports.change(export_id, lambda e: e.to(State.CANCELLED, finished_at=time.time()))
+    now = time.time()
+
+    def step(export: Export) -> Export:  # it is applied again to what it made when an answer of the bucket is lost
+        return export if export.finished_at == now else export.to(State.CANCELLED, finished_at=now)
+
+    export = services.exports.change(export_id, step)
     audit.note("cancelled", export)
     count_end(services, export)
     try:

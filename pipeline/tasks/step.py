@@ -220,10 +220,12 @@ def perform(
     """
     if not is_id(export_id):
         return _ignored(step, export_id, part, "there is no such export")
-    # Between two small chunks a process asks the bucket as seldom as between two pages of a large one.
+    # Between two small chunks a process asks the bucket as seldom as between two pages of a large one. What follows
+    # a wave depends on the state: it may have been planned meanwhile.
+    often = isinstance(part, int)
     try:
-        export = services.exports.load(export_id, max_age=0.0 if part is None else ASK_SECONDS)
-        if export.state not in step.wanted and part is not None:  # it may have been planned meanwhile
+        export = services.exports.load(export_id, max_age=ASK_SECONDS if often else 0.0)
+        if export.state not in step.wanted and often:
             export = services.exports.load(export_id)
     except NoExport as error:  # it was stored before the message was sent
         raise ReadFailed(error.message) from error

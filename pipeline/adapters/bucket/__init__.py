@@ -104,7 +104,8 @@ class Bucket(Protocol):
     ) -> str:
         """Write an object and return its ETag.
 
-        `new`: write only if there is no object; `replacing`: only if it still has this ETag. Otherwise Conflict.
+        `new`: write only if there is no object; `replacing`: only if it still has this ETag. Otherwise Conflict,
+        unless a request was sent again and the object has these bytes: the first one wrote them.
         `sha256`, in hexadecimal: the store refuses bytes with another hash (StoreDown).
         """
         ...

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from email.utils import parsedate_to_datetime
@@ -154,10 +154,21 @@ def s3_errors(action: str) -> Iterator[None]:
 
 def status_of(error: BaseException) -> int:
     """Return the HTTP status that S3 answered to raise this error, 0 if it answered nothing."""
+    return _answered(error).get("HTTPStatusCode", 0)
+
+
+def was_repeated(error: BaseException) -> bool:
+    """Whether boto sent the request more than once that raised this error: an earlier one may have been done."""
+    return _answered(error).get("RetryAttempts", 0) > 0
+
+
+def _answered(error: BaseException) -> Mapping[str, int]:
+    """Return what boto knows of the answer that raised this error."""
     while error.__cause__:
         error = error.__cause__
-    response = error.response if isinstance(error, ClientError) else {}
-    return int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+    response: Mapping[str, Any] = error.response if isinstance(error, ClientError) else {}
+    answered: Mapping[str, int] = response.get("ResponseMetadata", {})
+    return answered
 
 
 def _ours(error: ClientError, action: str) -> PipelineError:

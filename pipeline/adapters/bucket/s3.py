@@ -12,7 +12,7 @@ from urllib.parse import quote
 from ...errors import Conflict, NotFound, ReadFailed, StoreDown, StoreRefused, UnreadableSource
 from ...settings import MIB, Settings
 from . import BACKGROUND, Bucket, MultipartUpload, ObjectInfo, StoredObject, Tail, Timeouts, s3_rules
-from .client import connect, s3_errors, status_of, timestamp
+from .client import connect, s3_errors, status_of, timestamp, was_repeated
 from .etags import EtagForms, same
 from .parts import Joining
 from .rules import Lifecycle
@@ -116,6 +116,15 @@ class S3Bucket(Bucket):
             request["ChecksumSHA256"] = base64.b64encode(bytes.fromhex(sha256)).decode()
         if not new and not replacing:
             return self._put(key, request)
+        try:
+            return self._put_if(key, request, replacing)
+        except Conflict as error:
+            if was_repeated(error) and (there := self.get(key)) and there.data == data:
+                return there.etag  # the answer was lost; what was sent again found what it had written
+            raise
+
+    def _put_if(self, key: str, request: PutObjectRequestTypeDef, replacing: str | None) -> str:
+        """Write an object that has this ETag, or that is not there. Raises Conflict otherwise."""
 
         def replace(form: str) -> str:
             return self._put(key, request | {"IfMatch": form})

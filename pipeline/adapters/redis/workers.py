@@ -114,7 +114,7 @@ class Workers:
     # what the scaler does
 
     def up(self) -> list[Worker]:
-        """Return the workers that are up, in the order of their numbers."""
+        """Return the workers that are up, in the order of their numbers. Removes the ids of those that are gone."""
         with redis_errors():
             ids = sorted(self._redis.smembers(_ALL))
             found = dict(zip(ids, self._redis.mget([f"{_ALL}:{name}" for name in ids]), strict=True)) if ids else {}

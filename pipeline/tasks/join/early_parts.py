@@ -46,6 +46,7 @@ def _upload(s: Services, joins: JoinRepository, export: Export) -> MultipartUplo
         begun = s.bucket.begin_upload(key)
         if joins.write_first(Join(begun.id)):
             return begun
-        begun.abort()
         join = joins.read()
+        if join is None or join.upload != begun.id:  # otherwise it was noted, though the answer was lost
+            begun.abort()
     return s.bucket.upload(key, join.upload) if join and not join.made_from else None

@@ -31,7 +31,10 @@ class _Entry:
 
 
 class SegmentCache:
-    """The indexes, and the bodies of small segments. Raises DamagedSegment when the bucket holds something else."""
+    """The indexes, and the bodies of small segments.
+
+    What the bucket holds in place of a segment is removed, then DamagedSegment is raised.
+    """
 
     def __init__(self, segments: SegmentRepository, max_bytes: int = CACHE_BYTES) -> None:
         self._segments = segments

@@ -225,18 +225,20 @@ class Keeper:
         """Send what an export needs. Returns its outstanding work."""
         before = self._last_needed.pop(export_id, None)  # an error here means that this turn saw nothing
         try:
-            status = status_of(self._s, self._s.exports.load(export_id), restore=True)
+            export = self._s.exports.load(export_id)
         except NoExport:
+            self._one_at_a_time.note_read(export_id)
             self._s.exports.drop_unwritten(export_id)
             return None
-        self._seen[export_id] = status.export.state, status.export.document
-        if (verdict := self._one_at_a_time.verdict(status.export)) is not Verdict.GO:
-            self._hold_back(status.export, skip=verdict is Verdict.SKIP)
+        self._seen[export_id] = export.state, export.document
+        if (verdict := self._one_at_a_time.verdict(export)) is not Verdict.GO:
+            self._hold_back(export, skip=verdict is Verdict.SKIP)
             return None
+        status = status_of(self._s, export, restore=True)
         action = repair(status, self._s.settings.export_deadline)
         # Act only when two turns agree: in one, a message may be on its way from the queue to a lease.
         if action is before and action is not Repair.NOTHING and self._act(action, status):
-            log.info("keeper: export %s is %s: %s", export_id, status.export.state, action)
+            log.info("keeper: export %s is %s: %s", export_id, export.state, action)
             action = Repair.NOTHING
         self._last_needed[export_id] = action
         return self._demand(status)
@@ -245,7 +247,7 @@ class Keeper:
         """Let an export wait, without demand for workers; or end it, when its document skips."""
         other = self._one_at_a_time.other(export)
         late = time.time() - export.begun_at > self._s.settings.export_deadline
-        if skip or late:
+        if other and (skip or late):
             words = f"It was not started: export {other} of the same document was at work."
             flow.fail(self._s, export.id, ExportFailed(words, advice="Request it again when that one is over."))
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable
+from math import ceil
 from typing import TypeVar
+from zlib import crc32
 
 from ...adapters.bucket import Bucket
 from ...errors import PipelineError
@@ -21,7 +23,8 @@ from .entries import CLEAN_HOURS
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
-LATE_EXPORTS = 1200  # looked at in one clean-up for late objects: each costs a listing
+LATE_EXPORTS = 1200  # looked at in one clean-up for late objects, about: each costs a listing
+CLEAN_SECONDS = 3600 * CLEAN_HOURS
 
 
 class CleanUp:
@@ -31,7 +34,6 @@ class CleanUp:
         self._bucket = bucket
         self._exports = exports
         self._settings = settings
-        self._last_seen = ""  # id of the export at which the last search for late objects ended
 
     def run(self) -> None:
         """Clean up. Raises PipelineError at the third item that cannot be cleaned up: the bucket may be down."""
@@ -68,12 +70,15 @@ class CleanUp:
             log.info("keeper: the input %s is removed: no export used it", upload.id)
 
     def _closed(self) -> list[str]:
-        """Return the exports that may have been closed since the last clean-up; of many, the next 1,200."""
-        earliest = new_id(time.time() - self._settings.export_deadline - 2 * 3600 * CLEAN_HOURS)
-        ids = kept_ids(self._bucket, max(earliest, self._last_seen), LATE_EXPORTS)
-        self._last_seen = ids[-1] if len(ids) == LATE_EXPORTS else ""
+        """Return the exports that may have been closed since the last clean-up; of many, a share each time.
+
+        The clock says which share it is, since the last clean-up may have been that of another process.
+        """
+        now = time.time()
+        ids = kept_ids(self._bucket, new_id(now - self._settings.export_deadline - 2 * CLEAN_SECONDS))
+        shares, turn = max(1, ceil(len(ids) / LATE_EXPORTS)), int(now // CLEAN_SECONDS)
         active = set(self._exports.active())  # listed last: a new export is marked active before it is kept
-        return [export_id for export_id in ids if export_id not in active]
+        return [each for each in ids if (crc32(each.encode()) - turn) % shares == 0 and each not in active]
 
     def _remove_late(self, export_id: str) -> None:
         """Remove what a slow worker stored after its export was closed."""

@@ -39,7 +39,7 @@ def test_each_part_of_an_export_has_its_lease(frame: Frame, part: int | Wave | N
         return Done(work.export)
 
     assert frame.perform(body, part) == Done(frame.stored.export, 0)
-    assert frame.stored.ages == [0.0 if part is None else 2.0]
+    assert frame.stored.ages == [2.0 if part == 7 else 0.0]
 
 
 @pytest.mark.parametrize("number", [0, 7, 8])

@@ -14,7 +14,7 @@ from pipeline.adapters.redis.messages import LARGE, LATER
 from pipeline.exports.export import State
 from pipeline.exports.waves import Wave
 from pipeline.services import Message
-from pipeline.tasks import flow, sending
+from pipeline.tasks import flow, sending, step
 
 from ... import steps
 from ...pictures import jpeg
@@ -58,6 +58,22 @@ def test_the_next_wave_but_one_follows_and_the_assembly_comes_last(large: Stage)
     assert end(1, *range(16, 32)) == [("assemble", export_id)]
     large.work()
     assert large.load(export_id).state is State.READY
+
+
+def test_a_wave_is_followed_by_the_next_in_a_process_that_measured_just_before(
+    large: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It keeps the export for a moment, as it was while it was planned."""
+    monkeypatch.setattr(step, "ASK_SECONDS", 60.0)
+    export_id = large.submit(chunk_pages=1)
+    large.s.exports.change(export_id, lambda export: export.to(State.PLANNING))
+    assert large.s.exports.load(export_id, max_age=60.0).state is State.PLANNING
+    steps.plan(large.s, export_id)
+    for chunk in range(16):
+        steps.render(large.s, export_id, chunk)
+    large.queue.sent.clear()
+    flow.take(large.s, "wave", export_id, Wave(0, 16))
+    assert large.queue.sent == [sent(large, 32, CHUNKS, export_id)]
 
 
 def test_only_the_missing_chunks_of_the_next_wave_are_sent(large: Stage, client: Any) -> None:

@@ -199,6 +199,21 @@ def test_inputs_go_with_their_last_export_unless_they_are_kept(
     assert not [key for key in keys(services) if key.startswith("handed/")]
 
 
+def test_a_file_beside_one_that_is_used_is_not_removed(
+    client: FlaskClient, services: Services, bucket: requests.Session
+) -> None:
+    picture = hand_in(client, bucket, jpeg(1), name="one.jpg")
+    line = b'{"source": "%s"}' % picture["key"].encode()
+    listing = hand_in(client, bucket, line, beside=picture["id"])
+    body = {"document": "photos", "params": {"listing": listing["key"]}}
+    export_id = client.post("/v1/exports", json=body, headers=SHOP).json["id"]  # type: ignore[index]
+    for each in (picture, listing):
+        refused = client.delete(f"/v1/inputs/{each['id']}", headers=SHOP)
+        assert (refused.status_code, error(refused)["field"]) == (404, "id")
+    make(services, export_id)
+    assert services.exports.load(export_id).state is State.READY
+
+
 def test_a_key_and_the_hash_of_a_listing_name_one_export(client: FlaskClient, bucket: requests.Session) -> None:
     """A caller that crashed hands its rows in again."""
     first, again, other = (hand_in(client, bucket) for _ in range(3))

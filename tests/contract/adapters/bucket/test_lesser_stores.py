@@ -8,6 +8,7 @@ import os
 
 import pytest
 
+from pipeline.adapters.bucket import StoredObject
 from pipeline.adapters.bucket.s3 import S3Bucket
 from pipeline.errors import Conflict, NotSupported, ReadFailed, StoreRefused
 from pipeline.settings import MIB, Settings
@@ -56,6 +57,37 @@ def test_a_refusal_is_not_taken_for_a_conflict(settings: Settings) -> None:
         bucket.put("refused", b"2", replacing=before)
         with pytest.raises(StoreRefused, match="there is no such bucket"):
             bucket.put("refused", b"3", replacing=before)
+
+
+@pytest.mark.parametrize("lost", [None, (404, "NoSuchKey")])
+def test_a_write_that_is_repeated_is_not_taken_for_that_of_another(
+    settings: Settings, lost: tuple[int, str] | None
+) -> None:
+    """The first answer was lost; boto sends the request again, which finds what it wrote."""
+    unanswered: dict[str, int] = {}
+    with lesser(settings, Lacks(lost=lost, unanswered=unanswered)) as other:
+        bucket, key = S3Bucket.open(other), f"repeated-{bool(lost)}"
+        unanswered[key] = 1
+        first = bucket.put(key, b"1", new=True)
+        assert bucket.get(key) == StoredObject(b"1", first)
+        unanswered[key] = 1
+        second = bucket.put(key, b"2", replacing=first)
+        assert bucket.get(key) == StoredObject(b"2", second)
+        with pytest.raises(Conflict):
+            bucket.put(key, b"2", new=True)
+
+
+@pytest.mark.parametrize("new", [True, False])
+def test_a_write_that_is_repeated_behind_that_of_another_is_a_conflict(settings: Settings, new: bool) -> None:
+    key = f"behind-{new}"
+    plain = S3Bucket.open(settings)
+    before = None if new else plain.put(key, b"0")
+    unanswered = {key: 1}
+    with lesser(settings, Lacks(unanswered=unanswered, meanwhile=lambda: plain.put(key, b"2"))) as other:
+        with pytest.raises(Conflict):
+            S3Bucket.open(other).put(key, b"1", new=new, replacing=before)
+        assert unanswered == {key: 0}
+        assert read(plain, key, 0, 1) == b"2"
 
 
 def test_a_store_that_refuses_every_etag_gives_a_conflict(settings: Settings) -> None:

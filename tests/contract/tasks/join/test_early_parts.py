@@ -15,6 +15,7 @@ from pipeline.adapters.bucket.s3 import S3Bucket
 from pipeline.adapters.bucket.s3_upload import S3Upload
 from pipeline.errors import ExportFailed, StoreDown
 from pipeline.exports.joins import Join, JoinRepository, identity
+from pipeline.exports.names import result_key
 from pipeline.exports.segments import segment_key
 from pipeline.exports.volumes import SegmentEntry, VolumeLimit
 from pipeline.services import open_services
@@ -123,6 +124,29 @@ def test_of_two_uploads_that_are_begun_at_once_one_is_used(
     steps.assemble(stage.s, export_id)
     assert len(copied) == 5
     assert stage.captions(export_id, tmp_path) == FIVE
+
+
+@pytest.mark.parametrize("joined", [False, True])
+def test_an_upload_that_was_noted_without_an_answer_is_used(stage: Stage, copied: list[int], joined: bool) -> None:
+    """Also by a join that goes on with it before the request is sent again."""
+    stage.put_album(large())
+    export_id = stage.planned(chunk_pages=1)
+    joins = JoinRepository(stage.store, export_id, result_key(stage.load(export_id)))
+
+    def join() -> None:
+        if joined and (noted := joins.read()):
+            joins.write(Join(noted.upload, "all segments"))
+
+    unanswered = {joins._record_key: 1}
+    with lesser(stage.s.settings, Lacks(unanswered=unanswered, meanwhile=join)) as other:
+        services = open_services(other, stage.queue)
+        for number in range(5):
+            steps.render(services, export_id, number)
+        services.redis.client.connection_pool.disconnect()
+    assert unanswered == {joins._record_key: 0}
+    noted = joins.read()
+    assert noted and [noted.upload] == [upload.id for upload in stage.store.uploads("")]
+    assert len(copied) == (0 if joined else 5)
 
 
 def test_a_copy_that_fails_is_left_to_the_join(stage: Stage, tmp_path: Path, copied: list[int]) -> None:

@@ -11,12 +11,14 @@ import pytest
 
 from local.dynos import Dynos
 from local.services import S3, Valkey
+from pipeline.adapters.bucket import REQUEST
 from pipeline.adapters.bucket.s3 import S3Bucket
 from pipeline.services import Services, open_services
 from pipeline.settings import Settings
 
 from ....conftest import SentMessages
 from ....pictures import jpeg
+from ...lesser_s3 import Lacks, lesser
 from .stage import LINGER, KeeperStage
 
 
@@ -63,3 +65,12 @@ def stage(opened: Services, tmp_path: Path) -> Iterator[KeeperStage]:
         yield stage
         for keeper in stage.keepers:
             keeper.resign()
+
+
+@pytest.fixture
+def unreadable(stage: KeeperStage) -> Iterator[dict[str, int]]:
+    """Keys that the keeper's bucket does not give, and the status that it answers instead."""
+    keys: dict[str, int] = {}
+    with lesser(stage.s.settings, Lacks(unreadable=keys)) as settings:
+        stage.s = open_services(settings, stage.queue, REQUEST)
+        yield keys

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from itertools import chain
+from types import SimpleNamespace
 
 import pytest
 
@@ -108,19 +110,20 @@ def test_what_comes_after_an_export_was_closed_is_removed(stage: KeeperStage) ->
 
 
 def test_many_closed_exports_are_looked_at_in_turn(stage: KeeperStage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also when each clean-up is that of another process."""
     monkeypatch.setattr(clean_up, "LATE_EXPORTS", 2)
-    ids = delivered(stage, 3)
+    ids, began = delivered(stage, 5), time.time()
     late = [f"exports/{export_id}/segments/late.seg" for export_id in ids]
-    for key in late:
-        stage.s.bucket.put(key, b"late")
-    clean, left = CleanUp(stage.s.bucket, stage.s.exports, stage.s.settings), []
-    for _ in range(2):
-        clean.run()
-        left.append([key for key in late if stage.s.bucket.head(key)])
-    assert left == [late[2:], []]
-    stage.s.bucket.put(late[0], b"late")
-    clean.run()
-    assert stage.s.bucket.head(late[0]) is None, "it begins again"
+    looked_at: list[list[str]] = []
+    for turn in range(6):
+        for key in late:
+            stage.s.bucket.put(key, b"late")
+        clock = SimpleNamespace(time=lambda now=began + turn * clean_up.CLEAN_SECONDS: now)
+        monkeypatch.setattr(clean_up, "time", clock)
+        CleanUp(stage.s.bucket, stage.s.exports, stage.s.settings).run()
+        looked_at.append([key for key in late if stage.s.bucket.head(key) is None])
+    assert sorted(chain(*looked_at[:3])) == sorted(late), "each once"
+    assert looked_at[3:] == looked_at[:3], "it begins again"
 
 
 def test_what_a_failed_export_has_drawn_stays_for_a_retry(stage: KeeperStage) -> None:

@@ -8,13 +8,16 @@ import pytest
 
 from pipeline import documents
 from pipeline.errors import ExportFailed
-from pipeline.exports.export import State
+from pipeline.exports.export import Export, State
+from pipeline.exports.ids import new_id
 from pipeline.tasks import flow
 from pipeline.tasks.again import retry
+from pipeline.tasks.keeper import one_at_a_time
+from pipeline.tasks.keeper.one_at_a_time import OneAtATime, Verdict
 from pipeline.tasks.outcomes import NotWanted
 
 from .... import steps
-from .stage import KeeperStage
+from .stage import KeeperStage, until
 
 
 @pytest.fixture
@@ -73,7 +76,9 @@ def test_a_skipped_document_fails_while_another_is_at_work(stage: KeeperStage) -
 def test_one_that_waits_too_long_fails(stage: KeeperStage) -> None:
     first, second = stage.submit(title="1"), stage.submit(title="2")
     stage.age(second, created_at=0.0)
-    stage.keeper().turn()
+    keeper = stage.keeper()
+    for _ in range(2):
+        keeper.turn()
     assert stage.s.exports.load(first).state is State.QUEUED
     assert stage.s.exports.load(second).state is State.FAILED
 
@@ -102,3 +107,47 @@ def test_a_retry_waits_for_the_one_at_work_and_keeps_what_is_drawn(stage: Keeper
     steps.plan(stage.s, first)
     assert isinstance(steps.render(stage.s, first, 0), NotWanted)
     assert stage.s.segments.found(first) == drawn
+
+
+@pytest.mark.parametrize("exclusive", ["queue", "skip"], indirect=True)
+@pytest.mark.parametrize("seconds", [300.0, 0.0])
+@pytest.mark.usefixtures("exclusive")
+def test_a_new_leader_that_cannot_read_the_one_at_work_starts_no_other(
+    stage: KeeperStage, unreadable: dict[str, int], monkeypatch: pytest.MonkeyPatch, seconds: float
+) -> None:
+    """But one record that stays unreadable does not hold others up for long."""
+    monkeypatch.setattr(one_at_a_time, "UNREAD_SECONDS", seconds)
+    first, second = stage.submit(title="1"), stage.submit(title="2")
+    steps.plan(stage.s, first)
+    stage.queue.sent.clear()
+    unreadable[f"exports/{first}/export.json"] = 500
+    keeper = stage.keeper()
+    for _ in range(3):
+        keeper.turn()
+    assert stage.s.exports.load(second).state is State.QUEUED
+    assert (("plan", second) in stage.queue.sent) == (not seconds)
+    if seconds:
+        unreadable.clear()
+        until(lambda: keeper.turn() and not keeper._checks.failing)
+        keeper.turn()
+        assert ("plan", second) not in stage.queue.sent
+
+
+@pytest.mark.parametrize("exclusive", ["skip"], indirect=True)
+@pytest.mark.usefixtures("exclusive")
+def test_none_begins_before_all_are_read() -> None:
+    """A turn may have no time for all, and puts those last that could not be read before."""
+    without, first, second, third = (Export(new_id(), "photos", {}, "shop", 0.0) for _ in range(4))
+    one = OneAtATime()
+    for read in ([second], [second, first]):
+        one.keep([without.id, first.id, second.id])
+        assert [one.verdict(each) for each in read] == [Verdict.WAIT] * len(read)
+        assert one.other(second) is None
+    one.note_read(without.id)
+    assert one.verdict(first) is Verdict.WAIT, "the next turn begins with the oldest"
+    one.keep([without.id, first.id, second.id, third.id])
+    verdicts = [one.verdict(each) for each in (first, second, third)]
+    assert verdicts == [Verdict.GO, Verdict.SKIP, Verdict.SKIP]
+    assert one.other(second) == first.id
+    one.keep([second.id])
+    assert one.verdict(second) is Verdict.GO

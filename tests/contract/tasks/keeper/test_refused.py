@@ -2,25 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
-from pipeline.adapters.bucket import REQUEST
 from pipeline.errors import StoreDown
-from pipeline.services import open_services
 
-from ...lesser_s3 import Lacks, lesser
 from .stage import KeeperStage, until
-
-
-@pytest.fixture
-def unreadable(stage: KeeperStage) -> Iterator[dict[str, int]]:
-    """Keys that the keeper's bucket does not give, and the status that it answers instead."""
-    keys: dict[str, int] = {}
-    with lesser(stage.s.settings, Lacks(unreadable=keys)) as settings:
-        stage.s = open_services(settings, stage.queue, REQUEST)
-        yield keys
 
 
 @pytest.mark.parametrize("status", [403, 500])

@@ -1,0 +1,101 @@
+"""The bucket wrote an export, but its answer was lost: the request is repeated, and finds its own write."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from msgspec.structs import replace
+
+from pipeline.errors import ChunkFailed, QuotaReached
+from pipeline.exports.export import Charge, State
+from pipeline.exports.ids import new_id
+from pipeline.exports.quotas import Quota, Quotas, admitted
+from pipeline.exports.uploads import Uploads
+from pipeline.services import open_services
+from pipeline.tasks import flow
+from pipeline.tasks.again import retry
+from pipeline.tasks.plan.hold import note_begin
+
+from ... import steps
+from ..lesser_s3 import Lacks, lesser
+from .stage import Stage
+
+ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
+ONE = Quotas(owner=Quota(running=1))
+
+
+class Lossy:
+    """The next write of an export gets no answer; `meanwhile` is done then."""
+
+    def __init__(self, direct: Stage, other: Stage, unanswered: dict[str, int]) -> None:
+        self.direct, self.stage, self._unanswered = direct, other, unanswered
+        self.meanwhile: Callable[[], object] = lambda: None
+
+    def lose(self, end: str = "/export.json") -> None:
+        self._unanswered[end] = 1
+
+    @property
+    def left(self) -> int:
+        return sum(self._unanswered.values())
+
+    def change_by_another(self, export_id: str) -> None:
+        self.meanwhile = lambda: self.direct.s.exports.change(export_id, lambda e: replace(e, charge=Charge(1.0)))
+
+
+@pytest.fixture
+def lossy(stage: Stage) -> Iterator[Lossy]:
+    unanswered: dict[str, int] = {}
+    with lesser(stage.s.settings, Lacks(unanswered=unanswered, meanwhile=lambda: found.meanwhile())) as settings:
+        services = open_services(settings, stage.queue)
+        found = Lossy(stage, Stage(services, stage.queue, stage.mail), unanswered)
+        yield found
+        services.redis.client.connection_pool.disconnect()
+
+
+@pytest.mark.parametrize("changed", [False, True], ids=["", "changed by another"])
+def test_an_export_is_cancelled_once(lossy: Lossy, changed: bool) -> None:
+    export_id = lossy.stage.planned()
+    if changed:
+        lossy.change_by_another(export_id)
+    lossy.lose()
+    assert flow.cancel(lossy.stage.s, export_id).state is State.CANCELLED
+    assert lossy.left == 0
+    assert lossy.stage.queue.sent == [("deliver", export_id)]
+    assert bool(lossy.stage.load(export_id).charge) is changed
+
+
+@pytest.mark.parametrize("changed", [False, True], ids=["", "changed by another"])
+def test_a_failed_export_goes_on_and_keeps_its_place(lossy: Lossy, changed: bool) -> None:
+    s, export_id = lossy.stage.s, lossy.stage.planned()
+    flow.fail(s, export_id, ChunkFailed("Page 3 could not be rendered."))
+    steps.deliver(s, export_id)
+    lossy.stage.queue.sent.clear()
+    if changed:
+        lossy.change_by_another(export_id)
+    lossy.lose()
+    assert retry(s, export_id, ONE).state is State.RENDERING
+    assert lossy.left == 0
+    assert lossy.stage.queue.sent == [("render", export_id, "0", "1", "2")]
+    other = replace(lossy.stage.load(export_id), id=new_id(), request_key="another")
+    with pytest.raises(QuotaReached), admitted(s, other, ONE):
+        pass
+
+
+def test_a_query_counts_as_begun_once(lossy: Lossy) -> None:
+    export_id = lossy.stage.submit()
+    lossy.change_by_another(export_id)
+    lossy.lose()
+    note_begin(lossy.stage.s, lossy.stage.load(export_id), 1000.0)
+    assert lossy.left == 0
+    export = lossy.stage.load(export_id)
+    assert (export.query_began_at, export.query_starts) == (1000.0, 1)
+
+
+def test_an_input_is_begun(lossy: Lossy) -> None:
+    for end in ALPHABET:  # one of them is that of its id
+        lossy.lose(end)
+    uploads = Uploads(lossy.stage.store, "shop", 1 << 20)
+    upload = uploads.begin("album.jsonl", 10, None)
+    assert lossy.left == len(ALPHABET) - 1
+    assert uploads.find(upload.id) == upload
