@@ -184,7 +184,7 @@ class Export(msgspec.Struct, frozen=True):
     expired_at: float | None = None
     notices: tuple[Notice, ...] = ()  # of its events so far, see notices.py
     charge: Charge | None = None  # known once the workers are gone
-    charged_before: Charge | None = None  # what `charge` was when it was retried
+    charged_before: Charge | None = None  # what it was charged before it was retried
     retried_at: float | None = None  # when its owner let it go on after a failure
 
     @property
@@ -206,7 +206,7 @@ class Export(msgspec.Struct, frozen=True):
             failure=None, finished_at=None, rendered_at=None, retried_at=now,
             started_at=self.started_at and self.started_at + pause,
             planned_at=self.planned_at and self.planned_at + pause,
-            charge=None, charged_before=self.charge,
+            charge=None, charged_before=self.charge or self.charged_before,
         )  # fmt: skip
 
     def to(self, state: State, **changes: Any) -> Export:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 
@@ -15,11 +15,12 @@ from .costs import Change, ExportSpan, share_costs
 from .learned import Learned
 from .pool import WorkerPool
 from .prices import is_listed, price
-from .usage import UsageLog
+from .usage import Due, UsageLog
 
 log = logging.getLogger(__name__)
 PRICE_RETRY_SECONDS = 60.0  # between two questions to Heroku while the price is unknown
 DAY = 86400.0  # how far back workers are looked up
+CHARGE_SECONDS = 1.0  # of a turn, for charging: three or four requests to the bucket for each export
 
 
 class Billing:
@@ -37,11 +38,16 @@ class Billing:
         self._listed: Mapping[str, float] = {}  # prices as Heroku lists them
         self._recorded: Change | None = None  # the latest in the bucket
         self._unsettled = True
+        self._unread: list[tuple[str, float]] | None = None  # marks left to read; None: the period is not over
+        self._read: dict[tuple[str, float], tuple[ExportSpan, Due]] = {}  # by mark; with what was paid before
+        self._ended = 0.0  # when the period was over
+        self._due: list[tuple[str, Due]] | None = None  # the rest of what is saved; None: not known yet
 
     def forget(self) -> None:
         """Drop all cached state; another leader may have recorded workers, or stopped before it charged."""
-        self._recorded = None
+        self._recorded = self._due = self._unread = None
         self._unsettled = True
+        self._read.clear()
 
     # how many workers are paid, at which price
 
@@ -105,33 +111,68 @@ class Billing:
     # charging
 
     def settle(self, over: bool) -> Iterator[Export]:
-        """Charge each export of the period when it is over. Yields each export after it is charged."""
+        """Charge the exports of the period when it is over, for CHARGE_SECONDS; the next turns go on. Yields each
+        export after it is charged.
+
+        What each is to pay is saved first. From then on the rest is charged also while there is new work, which
+        belongs to the next period. Work that comes before goes on with this one.
+        """
+        until = time.monotonic() + CHARGE_SECONDS
+        if self._due is None:
+            self._due = list(self._usage.due().items())[::-1]
+        yield from self._charge(self._due, until)
         if not over:
-            self._unsettled = True
-        elif self._unsettled:
-            exports = self._usage.unbilled()
-            charges = self._charges(exports) if self._pool.configured and exports else {}
-            for export in exports:
-                self._usage.bill(export.id, charges.get(export.id))
+            self._unsettled, self._unread = True, None
+        elif self._unsettled and not self._due and self._read_all(until):
+            self._due = self._shared()
+            self._unsettled, self._unread = False, None
+            yield from self._charge(self._due, until)
+
+    @property
+    def unfinished(self) -> bool:
+        """True while a period is being charged: the next turn goes on with it."""
+        return bool(self._due) or self._unread is not None
+
+    def _charge(self, due: list[tuple[str, Due]], until: float) -> Iterator[Export]:
+        while due and time.monotonic() < until:
+            export_id, paid = due[-1]
+            export = self._usage.bill(export_id, paid)
+            due.pop()
+            if export and export.begun_at != paid.begun_at:
+                self._unsettled = True  # it was retried, and may be over again already
+            elif export:
                 yield export
-            self._unsettled = False
 
-    def _charges(self, exports: Sequence[Export]) -> Mapping[str, Charge]:
-        """Return the charges of a period. They are saved first: if charging is interrupted, the exports that
-        are left still pay their own share, and not the whole."""
-        pending = self._usage.pending_charges()
-        known = {export.id: pending[export.id] for export in exports if export.id in pending}
-        if new := [export for export in exports if export.id not in known]:
-            known |= share_costs(*self._period(new), time.time())
-            self._usage.save_charges(known)
-        return known
+    def _read_all(self, until: float) -> bool:
+        """Read the exports of the period that is over. Returns False if some are left for the next turn."""
+        if self._unread is None:
+            self._ended, marked = time.time(), self._usage.marked().items()
+            self._read = {mark: self._read[mark] for mark in marked if mark in self._read}
+            self._unread = [mark for mark in marked if mark not in self._read][::-1]
+        while self._unread and time.monotonic() < until:
+            if export := self._usage.unbilled(self._unread[-1][0]):
+                self._read[self._unread[-1]] = span(export), Due(export.charged_before, export.begun_at)
+            self._unread.pop()
+        return not self._unread
 
-    def _period(self, exports: Iterable[Export]) -> tuple[list[Change], list[ExportSpan]]:
-        """Return the workers and the exports of one period. Worker time before the period is not billed to it."""
-        spans = [span(export) for export in exports]
+    def _shared(self) -> list[tuple[str, Due]]:
+        """Return what each export of the period is to pay, the oldest last. It is saved first: if charging is
+        interrupted, the exports that are left still pay their own share, and not the whole."""
+        due = {one.export_id: before for one, before in self._read.values()}
+        if due and self._pool.configured:
+            spans = [one for one, _ in self._read.values()]
+            for export_id, share in share_costs(self._paid_since(spans), spans, self._ended).items():
+                before = due[export_id]
+                due[export_id] = Due(share + (before.charge or Charge()), before.begun_at)
+            self._usage.save_due(due)
+        self._read.clear()
+        return list(due.items())[::-1]
+
+    def _paid_since(self, spans: Iterable[ExportSpan]) -> list[Change]:
+        """Return the workers of one period. Worker time before the period is not billed to it."""
         begin = min(span.begin for span in spans)
         changes = [Change(*change) for change in self._usage.workers_since(begin - DAY)]
-        return [replace(change, at=max(change.at, begin)) for change in changes], spans
+        return [replace(change, at=max(change.at, begin)) for change in changes]
 
 
 def span(export: Export) -> ExportSpan:

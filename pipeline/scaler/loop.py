@@ -47,10 +47,10 @@ class Scaler:
         self._fitting: int | None = None  # workers that Redis has connections for
         self._wanted: int | None = None
         self._working: set[str] = set()  # exports that had work left at the last turn
-        self._taught: deque[str] = deque(maxlen=1000)  # exports of this period of which it has learned
+        self._taught: deque[str] = deque(maxlen=1000)  # not charged, and it has learned of them
         self._written = time.monotonic()
         self.holds: float | None = None
-        """Seconds until the next decision is due if nothing happens; None: wait for the next event."""
+        """Seconds until the next turn is due if nothing happens; None: wait for the next event."""
         check_price(settings, pool)
 
     @property
@@ -82,6 +82,7 @@ class Scaler:
         self._unchecked = unchecked
         self._learn(demands)
         if not self._pool.configured:
+            self.holds = None
             self._settle(demands, 0)
             return 0
         try:
@@ -179,15 +180,18 @@ class Scaler:
             self._write_learned()
 
     def _settle(self, demands: Sequence[Demand], workers: int) -> None:
-        """Charge the exports of a period once it is over, and learn from the others of them."""
+        """Charge exports of a period that is over, and learn from the others of them."""
         charged = False
         for export in self._billing.settle(over=not demands and workers <= self._policy.minimum):
             charged = True
-            if export.id not in self._taught:
+            if export.id in self._taught:
+                self._taught.remove(export.id)
+            else:
                 self._learned = self.learned.with_export(export)
         if charged:
-            self._taught.clear()
             self._write_learned()
+        if self._billing.unfinished:
+            self.holds = 0.0
 
     def _write_learned(self) -> None:
         self._usage.write_learned(self.learned.encode())

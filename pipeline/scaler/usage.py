@@ -1,7 +1,7 @@
 """The usage log: what the scaler keeps in the bucket.
 
     workers/<milliseconds>-<workers>-<picodollars>    workers from then on, and the price of a second; inside: why
-    charges.json                                      the charges of the last period
+    charges.json                                      what each export of the last period is to pay
     learned.json                                      seconds of pages, chunks and boots, learned lately
 
 Only this module writes these keys. The marks `unbilled/<id>` belong to the repository, which sets one when it
@@ -16,12 +16,21 @@ import msgspec
 from msgspec.structs import replace
 
 from ..adapters.bucket import Bucket
-from ..errors import PipelineError
+from ..errors import DamagedExport, NoExport, PipelineError
 from ..exports.export import Charge, Export
 from ..exports.repository import UNBILLED, ExportRepository
 
 PICO = 10**12
-_charges = msgspec.json.Decoder(dict[str, Charge])  # made while there is one thread, see exports/encoding.py
+
+
+class Due(msgspec.Struct, frozen=True):
+    """What an export is to pay in all, and when the work began that it pays for last, see `Export.begun_at`."""
+
+    charge: Charge | None  # None where workers are not scaled
+    begun_at: float
+
+
+_due = msgspec.json.Decoder(dict[str, Due])  # made while there is one thread, see exports/encoding.py
 
 
 class UsageLog:
@@ -31,19 +40,20 @@ class UsageLog:
         self._bucket = bucket
         self._exports = exports
 
-    def unbilled(self) -> list[Export]:
-        """Return the exports that are over and not charged yet.
+    def marked(self) -> dict[str, float]:
+        """Return the exports that may be over and not charged yet, oldest first, and when each ended last."""
+        return {entry.key.removeprefix(UNBILLED): entry.modified for entry in self._bucket.entries(UNBILLED)}
 
-        Removes the marks of exports that cannot be read, or were closed again after they were charged.
+    def unbilled(self, export_id: str) -> Export | None:
+        """Return an export that is marked, if it is over and not charged yet.
+
+        Removes the mark of one that cannot be read, or was closed again after it was charged.
         """
-        found = []
-        for entry in self._bucket.entries(UNBILLED):
-            export = self._exports.find(entry.key.removeprefix(UNBILLED))
-            if export and export.charge is None:
-                found.append(export)
-            else:
-                self._bucket.delete([entry.key])
-        return found
+        export = self._exports.find(export_id)
+        if export and export.charge is None:
+            return export if export.state.over else None
+        self._bucket.delete([UNBILLED + export_id])
+        return None
 
     def ended(self, export_id: str) -> Export | None:
         """Return an export that is over; None if it is not, or cannot be read: it teaches later, or nothing."""
@@ -53,30 +63,37 @@ class UsageLog:
             return None
         return export if export and export.state.over else None
 
-    def bill(self, export_id: str, charge: Charge | None) -> None:
-        """Write an export's charge and remove its mark; None where workers are not scaled.
+    def bill(self, export_id: str, due: Due) -> Export | None:
+        """Write an export's charge and remove its mark. Returns the export; None if it is not there any more.
 
-        What it was charged before a retry is added.
+        Doing it again changes nothing. An export that was retried since keeps its mark, for its new work.
         """
 
         def step(export: Export) -> Export:
-            both = charge and charge + (export.charged_before or Charge())
-            return replace(export, charge=both)
+            if export.begun_at != due.begun_at:
+                return replace(export, charged_before=due.charge)
+            return replace(export, charge=due.charge)
 
-        self._exports.change(export_id, step)
-        self._bucket.delete([UNBILLED + export_id])
+        try:
+            export = self._exports.change(export_id, step)
+        except (NoExport, DamagedExport):
+            export = None
+        if export is None or export.begun_at == due.begun_at:
+            self._bucket.delete([UNBILLED + export_id])
+        return export
 
-    def pending_charges(self) -> dict[str, Charge]:
-        """Return the charges of the last period; some of its exports may not have theirs yet."""
+    def due(self) -> dict[str, Due]:
+        """Return what is left of the last period to be charged, by export."""
         stored = self._bucket.get("charges.json")
         try:
-            return _charges.decode(stored.data) if stored else {}
+            saved = _due.decode(stored.data) if stored else {}
         except msgspec.DecodeError:
             return {}
+        return {export_id: saved[export_id] for export_id in self.marked() if export_id in saved}
 
-    def save_charges(self, charges: Mapping[str, Charge]) -> None:
-        """Save the charges of a period, before the first export is charged."""
-        self._bucket.put("charges.json", msgspec.json.encode(charges))
+    def save_due(self, due: Mapping[str, Due]) -> None:
+        """Save what the exports of a period are to pay, before the first is charged."""
+        self._bucket.put("charges.json", msgspec.json.encode(due))
 
     def note_workers(self, at: float, workers: int, price: float, why: str) -> None:
         """Write down the number of workers from `at` on, each at `price` dollars a second."""

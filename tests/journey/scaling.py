@@ -182,7 +182,7 @@ class Soak:
             self.running.dynos.faults.clear()
         client.wait_for_no_workers(self.running)
         usage = UsageLog(self.running.store, ExportRepository(self.running.store))
-        client.wait_until("all is charged", lambda: not usage.unbilled())
+        client.wait_until("all is charged", lambda: not any(map(usage.unbilled, usage.marked())))
 
 
 def _unfinished(running: Laptop) -> set[str]:

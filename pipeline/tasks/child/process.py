@@ -140,11 +140,14 @@ def _step(
 
 
 def _charge_nothing(services: Services, export: Export) -> None:
-    """Note that the export cost no worker's time. What workers do meanwhile, others pay."""
-    services.exports.change(
-        export.id,
-        lambda e: structs.replace(e, charge=Charge()) if e.state is State.READY and not e.charge else e,
-    )
+    """Note that the export cost no worker's time, but for an earlier try. What workers do meanwhile, others pay."""
+
+    def step(now: Export) -> Export:
+        if now.state is not State.READY or now.charge:
+            return now
+        return structs.replace(now, charge=now.charged_before or Charge())
+
+    services.exports.change(export.id, step)
 
 
 def serve(settings: Settings, answers: BinaryIO) -> None:

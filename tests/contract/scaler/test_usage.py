@@ -9,8 +9,10 @@ import pytest
 from pipeline.exports.export import Charge, Export, State
 from pipeline.exports.ids import new_id
 from pipeline.exports.repository import ExportRepository
-from pipeline.scaler.usage import UsageLog
+from pipeline.scaler.usage import Due, UsageLog
 from pipeline.services import Services
+
+PAID = Charge(12.5, 0.0001)
 
 
 @pytest.fixture
@@ -23,12 +25,12 @@ def usage(services: Services) -> UsageLog:
     return services.usage
 
 
-def closed(exports: ExportRepository) -> Export:
+def closed(exports: ExportRepository, state: State = State.READY) -> Export:
     """An export that is over."""
     export_id = new_id()
-    made = Export(export_id, "photos", {"title": "T"}, "shop", time.time(), request_key=export_id)
+    made = Export(export_id, "photos", {"title": "T"}, "shop", time.time(), state, request_key=export_id)
     exports.accept(made, None, lasting=False)
-    exports.close(made.id, State.READY)
+    exports.close(made.id, state)
     return made
 
 
@@ -40,23 +42,52 @@ def test_changes_of_workers_are_read_in_order_of_time(usage: UsageLog) -> None:
 
 def test_a_finished_export_waits_for_its_charge(exports: ExportRepository, usage: UsageLog) -> None:
     made = closed(exports)
-    assert [one.id for one in usage.unbilled()] == [made.id]
-    usage.bill(made.id, Charge(12.5, 0.0001))
-    assert not usage.unbilled()
-    assert exports.load(made.id).charge == Charge(12.5, 0.0001)
+    assert list(usage.marked()) == [made.id]
+    assert usage.unbilled(made.id) == made
+    usage.bill(made.id, Due(PAID, made.begun_at))
+    assert not usage.marked()
+    assert exports.load(made.id).charge == PAID
 
 
 def test_an_export_closed_twice_is_charged_once(exports: ExportRepository, usage: UsageLog) -> None:
     """As by a message that is delivered again after its worker died."""
     made = closed(exports)
-    usage.bill(made.id, Charge(12.5, 0.0001))
+    usage.bill(made.id, Due(PAID, made.begun_at))
     exports.close(made.id, State.READY)
-    assert not usage.unbilled()
-    assert not list(exports._bucket.entries("unbilled/"))
+    assert usage.unbilled(made.id) is None
+    assert not usage.marked()
 
 
 def test_an_unreadable_export_does_not_block_charging(exports: ExportRepository, usage: UsageLog) -> None:
     garbled, made = closed(exports), closed(exports)
     exports._bucket.put(f"exports/{garbled.id}/export.json", b"{garbled")
-    assert [one.id for one in usage.unbilled()] == [made.id]
-    assert [entry.key for entry in exports._bucket.entries("unbilled/")] == [f"unbilled/{made.id}"]
+    assert [one.id for one in map(usage.unbilled, usage.marked()) if one] == [made.id]
+    assert list(usage.marked()) == [made.id]
+
+
+def test_an_export_that_is_removed_does_not_block_charging(exports: ExportRepository, usage: UsageLog) -> None:
+    made = closed(exports)
+    exports._bucket.delete_under(f"exports/{made.id}/")
+    assert usage.bill(made.id, Due(PAID, made.begun_at)) is None
+    assert not usage.marked()
+
+
+def test_what_is_due_is_paid_once_although_the_export_is_retried(
+    exports: ExportRepository, usage: UsageLog
+) -> None:
+    """As by a leader that stops in the middle, and another one that begins with what is left."""
+    made = closed(exports, State.FAILED)
+    usage.save_due({made.id: Due(PAID, made.begun_at), new_id(): Due(PAID, 1.0)})
+    exports.reopen(made.id, made.created_at + 5, waits=False)
+    for _ in range(2):
+        assert usage.due() == {made.id: Due(PAID, made.begun_at)}
+        usage.bill(made.id, *usage.due().values())
+        export = exports.load(made.id)
+        assert (export.charge, export.charged_before) == (None, PAID)
+    assert list(usage.marked()) == [made.id]
+    assert usage.unbilled(made.id) is None, "it is at work"
+
+
+def test_unreadable_charges_are_made_anew(usage: UsageLog) -> None:
+    usage._bucket.put("charges.json", b"{garbled")
+    assert usage.due() == {}

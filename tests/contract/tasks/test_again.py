@@ -11,6 +11,7 @@ from pipeline.errors import ChunkFailed, IllegalStep, LinkExpired, RedisDown
 from pipeline.exports.export import Charge, State
 from pipeline.exports.recipients import NotifyBody
 from pipeline.exports.request import ExportRequest
+from pipeline.scaler.usage import Due
 from pipeline.tasks import flow
 from pipeline.tasks.again import again, retry
 from pipeline.tasks.lease import exclusive
@@ -66,10 +67,10 @@ def test_all_is_drawn_or_nothing_is_planned(stage: Stage) -> None:
     assert stage.queue.sent == [("plan", early)]
 
 
-def test_it_has_a_new_deadline_and_pays_for_both_tries(stage: Stage) -> None:
+def test_it_has_a_new_deadline_and_keeps_what_it_paid(stage: Stage) -> None:
     export_id = failed(stage)
     cost = Charge(10.0, 0.5)
-    stage.s.usage.bill(export_id, cost)
+    stage.s.usage.bill(export_id, Due(cost, stage.load(export_id).begun_at))
     stage.s.exports.change(
         export_id,
         lambda e: replace(e, created_at=1000.0, started_at=1001.0, planned_at=1003.0, finished_at=1010.0),
@@ -78,8 +79,7 @@ def test_it_has_a_new_deadline_and_pays_for_both_tries(stage: Stage) -> None:
     assert export.begun_at == export.retried_at and export.retried_at > 2000.0
     assert export.planned_at and export.started_at
     assert round(export.retried_at - export.planned_at) == 7 and round(export.planned_at - export.started_at) == 2
-    stage.s.usage.bill(export_id, cost)
-    assert stage.load(export_id).charge == Charge(20.0, 1.0)
+    assert (export.charge, export.charged_before) == (None, cost)
 
 
 def test_only_a_failed_export_that_is_closed_goes_on(stage: Stage) -> None:

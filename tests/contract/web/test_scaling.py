@@ -10,6 +10,7 @@ from flask.testing import FlaskClient
 
 from pipeline.exports.export import Charge
 from pipeline.scaler.learned import Learned
+from pipeline.scaler.usage import Due
 from pipeline.services import Services
 from pipeline.web import create_app
 
@@ -44,7 +45,8 @@ def test_an_export_is_estimated_and_then_charged(client: FlaskClient, services: 
     made = ask(client, {"photos": [{"source": "inputs/1.jpg"}]}).json
     assert made and made["cost"]["charged"] is None
     assert made["cost"]["estimate"][0]["workers"] == 1
-    services.usage.bill(made["id"], Charge(12.0, 0.0001))
+    begun_at = services.exports.load(made["id"]).begun_at
+    services.usage.bill(made["id"], Due(Charge(12.0, 0.0001), begun_at))
     after = client.get(f"/v1/exports/{made['id']}", headers=SHOP).json
     assert after and after["cost"]["charged"] == {"dyno_seconds": 12.0, "dollars": 0.0001}
 

@@ -89,6 +89,12 @@ def test_the_time_that_an_export_lay_failed_does_not_count() -> None:
     assert (failed.begun_at, retried.begun_at) == (1.0, 150.0)
 
 
+def test_what_was_paid_is_kept_when_it_is_retried_again_before_it_is_charged() -> None:
+    failed = replace(an_export(State.FAILED), finished_at=50.0, charge=Charge(9.0, 0.1))
+    again = failed.retried(150.0).to(State.FAILED, finished_at=160.0)
+    assert again.retried(170.0).charged_before == Charge(9.0, 0.1)
+
+
 @pytest.mark.parametrize(("chunks", "waits"), [(3, True), (0, False)])
 def test_an_export_that_waits_or_has_no_plan_is_queued_again(chunks: int, waits: bool) -> None:
     retried = replace(an_export(State.FAILED), finished_at=50.0, chunks=chunks).retried(150.0, waits=waits)

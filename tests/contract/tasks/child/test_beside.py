@@ -14,6 +14,7 @@ import pytest
 
 from pipeline.adapters.redis.workers import Worker
 from pipeline.exports.export import Charge, Export, State
+from pipeline.exports.ids import new_id
 from pipeline.exports.request import ExportRequest
 from pipeline.scaler.learned import Learned
 from pipeline.services import Message, Services, open_services
@@ -21,6 +22,7 @@ from pipeline.settings import Settings
 from pipeline.tasks.child import pipe as child_pipe
 from pipeline.tasks.child.beside import MAX_WAITING, Beside
 from pipeline.tasks.child.pipe import ChildPipe
+from pipeline.tasks.child.process import _charge_nothing
 from pipeline.tasks.lease import claim_name
 from pipeline.tasks.submit import submit
 
@@ -90,6 +92,14 @@ def test_rows_inside_the_request_need_no_worker(web: Web, messages: SentMessages
     assert export.charge == Charge(0.0, 0.0)
     assert export_id not in s.exports.active()
     assert messages.sent == []
+
+
+def test_what_an_earlier_try_cost_is_still_paid(web: Web) -> None:
+    s, paid = web(), Charge(9.0, 0.1)
+    export = Export(new_id(), "table", {}, "shop", time.time(), State.READY, charged_before=paid)
+    s.exports.accept(export, None, lasting=False)
+    _charge_nothing(s, export)
+    assert s.exports.load(export.id).charge == paid
 
 
 def test_a_kind_that_takes_little_time_needs_no_worker_either(web: Web, messages: SentMessages) -> None:

@@ -12,11 +12,10 @@ import redis
 from local.dynos import Fault
 from pipeline.adapters.redis.workers import Worker
 from pipeline.errors import HerokuDown, StoreDown
-from pipeline.exports.export import Charge
 from pipeline.scaler import billing, loop
 from pipeline.scaler.learned import BOOT_SECONDS, Learned
 from pipeline.scaler.one_off import OneOffPool
-from pipeline.scaler.usage import UsageLog
+from pipeline.scaler.usage import Due, UsageLog
 from pipeline.tasks.keeper import Keeper
 
 from .... import steps
@@ -35,7 +34,7 @@ def test_a_returning_leader_bills_what_ended_meanwhile(stage: KeeperStage) -> No
     stage.dynos.scale({"worker": 0})
     stage.wipe_redis()
     first.turn()
-    assert stage.s.usage.unbilled() == []
+    assert stage.s.usage.marked() == {}
 
 
 def test_an_error_in_the_middle_of_billing_bills_nothing_twice(
@@ -51,8 +50,8 @@ def test_an_error_in_the_middle_of_billing_bills_nothing_twice(
     stage.forget_what_was_sent()
     charge = UsageLog.bill
 
-    def broken(accounts: UsageLog, export_id: str, amount: Charge | None) -> None:
-        charge(accounts, export_id, amount)
+    def broken(accounts: UsageLog, export_id: str, due: Due) -> None:
+        charge(accounts, export_id, due)
         raise StoreDown("The bucket does not answer.")
 
     monkeypatch.setattr(UsageLog, "bill", broken)
