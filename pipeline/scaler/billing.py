@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 
-from ..errors import HerokuDown, InvalidSetting
+from ..errors import HerokuDown, InvalidSetting, StoreDown
 from ..exports.export import Charge, Export
 from ..settings import Settings
 from .costs import Change, ExportSpan, share_costs
@@ -20,6 +20,7 @@ from .usage import Due, UsageLog
 log = logging.getLogger(__name__)
 PRICE_RETRY_SECONDS = 60.0  # between two questions to Heroku while the price is unknown
 DAY = 86400.0  # how far back workers are looked up
+REFUSED_SECONDS = 60.0  # before charging goes on, when the bucket refused an export
 CHARGE_SECONDS = 1.0  # of a turn, for charging: three or four requests to the bucket for each export
 
 
@@ -42,12 +43,15 @@ class Billing:
         self._read: dict[tuple[str, float], tuple[ExportSpan, Due]] = {}  # by mark; with what was paid before
         self._ended = 0.0  # when the period was over
         self._due: list[tuple[str, Due]] | None = None  # the rest of what is saved; None: not known yet
+        self._refused: set[str] = set()  # exports of the period that the bucket did not give
+        self._again = float("-inf")  # when charging goes on, on the monotonic clock
 
     def forget(self) -> None:
         """Drop all cached state; another leader may have recorded workers, or stopped before it charged."""
         self._recorded = self._due = self._unread = None
         self._unsettled = True
         self._read.clear()
+        self._refused.clear()
 
     # how many workers are paid, at which price
 
@@ -117,7 +121,8 @@ class Billing:
         What each is to pay is saved first. From then on the rest is charged also while there is new work, which
         belongs to the next period. Work that comes before goes on with this one.
         """
-        until = time.monotonic() + CHARGE_SECONDS
+        now = time.monotonic()
+        until = now + CHARGE_SECONDS if now >= self._again else float("-inf")
         if self._due is None:
             self._due = list(self._usage.due().items())[::-1]
         yield from self._charge(self._due, until)
@@ -125,18 +130,23 @@ class Billing:
             self._unsettled, self._unread = True, None
         elif self._unsettled and not self._due and self._read_all(until):
             self._due = self._shared()
-            self._unsettled, self._unread = False, None
+            self._unsettled, self._unread = bool(self._refused), None
+            self._refused.clear()
             yield from self._charge(self._due, until)
 
     @property
     def unfinished(self) -> bool:
         """True while a period is being charged: the next turn goes on with it."""
-        return bool(self._due) or self._unread is not None
+        return time.monotonic() >= self._again and (bool(self._due) or self._unread is not None)
 
     def _charge(self, due: list[tuple[str, Due]], until: float) -> Iterator[Export]:
         while due and time.monotonic() < until:
             export_id, paid = due[-1]
-            export = self._usage.bill(export_id, paid)
+            try:
+                export = self._usage.bill(export_id, paid)
+            except StoreDown as error:
+                due.insert(0, due.pop())
+                return self._put_off(export_id, error)
             due.pop()
             if export and export.begun_at != paid.begun_at:
                 self._unsettled = True  # it was retried, and may be over again already
@@ -150,10 +160,22 @@ class Billing:
             self._read = {mark: self._read[mark] for mark in marked if mark in self._read}
             self._unread = [mark for mark in marked if mark not in self._read][::-1]
         while self._unread and time.monotonic() < until:
-            if export := self._usage.unbilled(self._unread[-1][0]):
-                self._read[self._unread[-1]] = span(export), Due(export.charged_before, export.begun_at)
-            self._unread.pop()
+            mark = self._unread.pop()
+            try:
+                if export := self._usage.unbilled(mark[0]):
+                    self._read[mark] = span(export), Due(export.charged_before, export.begun_at)
+            except StoreDown as error:
+                if mark[0] not in self._refused:  # once more after the others; then it is left to the next period
+                    self._unread.insert(0, mark)
+                    self._put_off(mark[0], error)
+                    return False
         return not self._unread
+
+    def _put_off(self, export_id: str, error: StoreDown) -> None:
+        """Go on later, with the other exports first: one that is refused must not keep them from being charged."""
+        self._refused.add(export_id)
+        self._again = time.monotonic() + REFUSED_SECONDS
+        log.warning("scaler: export %s is not charged yet: %s", export_id, error.message)
 
     def _shared(self) -> list[tuple[str, Due]]:
         """Return what each export of the period is to pay, the oldest last. It is saved first: if charging is
