@@ -118,6 +118,11 @@ class Settings:
         return self.memory_bytes // self.concurrency
 
     @property
+    def scaled(self) -> bool:
+        """Whether workers are started when there is work: by this program, or by another one."""
+        return self.scaler_mode == "none" or bool(self.heroku_api_key and self.heroku_app)
+
+    @property
     def paid_size(self) -> str:
         """The dyno size on the bill. One-off dynos may have a size of their own; workers of another program cost
         nothing here."""

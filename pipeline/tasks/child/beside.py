@@ -75,8 +75,7 @@ class Beside:
             return False
         if message.small and len(self._line) <= MAX_WAITING:
             return True
-        scaled = self._s.settings.heroku_api_key and self._s.settings.heroku_app
-        return not scaled and not self._s.redis.workers.up()
+        return not self._s.settings.scaled and not self._s.redis.workers.up()
 
     def _run(self) -> None:
         self._pipe.start()

@@ -167,6 +167,19 @@ def test_a_worker_that_is_up_gets_what_is_not_small(web: Web, messages: SentMess
     assert messages.sent == [("plan", "x")]
 
 
+def test_where_another_program_starts_workers_only_small_exports_are_made_here(
+    web: Web, messages: SentMessages
+) -> None:
+    """It starts one because a message waits, so the first message must not be kept."""
+    s = web(HEROKU_API_KEY="", HEROKU_APP_NAME="", SCALER_MODE="none")
+    s.bucket.put("inputs/rows.csv", b"Order,Name\n1,Ann\n")
+    large = ask(s, listing="inputs/rows.csv")
+    assert messages.sent == [("plan", large)]
+    assert given_up(s, large)
+    assert made(s, ask(s)).state is State.READY
+    assert messages.sent == [("plan", large)]
+
+
 def test_more_than_a_few_at_once_go_to_workers(web: Web, messages: SentMessages) -> None:
     s = web()
     ids = [ask(s, rows=n) for n in range(1, MAX_WAITING + 4)]
