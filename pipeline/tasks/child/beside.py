@@ -1,7 +1,8 @@
 """Small exports are made beside the web process: no dyno boots for half a second of work.
 
 `Beside` is the queue of the web process. It keeps the messages of small exports for a child process (`process.py`),
-which previews too; all others go to workers. Where no worker can come, it keeps all of them.
+which previews too; all others go to workers. While no worker is up, exports that are over are closed here. Where no
+worker can come, it keeps all messages.
 
 While it has an export, a *claim* in Redis tells the keeper that this is no work for workers. A claim lasts a few
 seconds and is renewed, so it ends with this process too. Then the keeper repairs the export like any other.
@@ -75,7 +76,7 @@ class Beside:
             return False
         if message.small and len(self._line) <= MAX_WAITING:
             return True
-        return not self._s.settings.scaled and not self._s.redis.workers.up()
+        return (message.step == "deliver" or not self._s.settings.scaled) and not self._s.redis.workers.up()
 
     def _run(self) -> None:
         self._pipe.start()
@@ -107,10 +108,12 @@ class Beside:
                 self._claim(waiting.export_id)
 
     def _hand_over(self, export_id: str, left: list[Message] | None) -> None:
-        """Give up the claim and send what is left; what a child left that died, the keeper finds out."""
+        """Give up the claim, unless more of the export waits here, and send what is left; what a child left that
+        died, the keeper finds out."""
         redis = self._s.redis
         try:
-            redis.leases.expect_back(claim_name(export_id), 0.0)
+            if not any(waiting.export_id == export_id for waiting in list(self._line)):
+                redis.leases.expect_back(claim_name(export_id), 0.0)
             if left is None:
                 log.warning("export %s: the process beside the web process left it to workers", export_id)
                 redis.messages.forget_sent(export_id)

@@ -12,12 +12,14 @@ from typing import Any
 
 import pytest
 
+from pipeline.adapters.redis.leases import Leases
 from pipeline.adapters.redis.workers import Worker
 from pipeline.exports.export import Charge, Export, State
 from pipeline.exports.request import ExportRequest
 from pipeline.scaler.learned import Learned
 from pipeline.services import Message, Services, open_services
 from pipeline.settings import Settings
+from pipeline.tasks import flow
 from pipeline.tasks.child import pipe as child_pipe
 from pipeline.tasks.child.beside import MAX_WAITING, Beside
 from pipeline.tasks.child.pipe import ChildPipe
@@ -178,6 +180,42 @@ def test_where_another_program_starts_workers_only_small_exports_are_made_here(
     assert given_up(s, large)
     assert made(s, ask(s)).state is State.READY
     assert messages.sent == [("plan", large)]
+
+
+def test_an_export_that_is_over_is_closed_here_while_no_worker_is_up(web: Web, messages: SentMessages) -> None:
+    s = web()
+    s.bucket.put("inputs/rows.csv", b"Order,Name\n1,Ann\n")
+    first, second = (ask(s, listing="inputs/rows.csv", title=title) for title in ("First", "Second"))
+    messages.sent.clear()
+    flow.cancel(s, first)
+    wait_until(lambda: s.exports.active() == [second])
+    assert messages.sent == []
+    s.redis.workers.report(Worker("a", "worker.1", False, time.time()))
+    flow.cancel(s, second)
+    assert messages.sent == [("deliver", second)]
+
+
+def test_a_cancelled_export_that_is_made_here_stays_claimed_until_it_is_closed(
+    web: Web, messages: SentMessages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without the claim the keeper would take it for work, and order a worker."""
+    s = web(DOCUMENTS=slow.__name__)
+    given_up_while: list[list[str]] = []
+    expect_back = Leases.expect_back
+
+    def noted(leases: Leases, name: str, seconds: float) -> None:
+        if not seconds:
+            given_up_while.append(s.exports.active())
+        expect_back(leases, name, seconds)
+
+    monkeypatch.setattr(Leases, "expect_back", noted)
+    params = {"pages": 400, "seconds": 0.05, "records": ["one"]}
+    export_id = submit(s, ExportRequest(slow.Slow.name, params, "shop")).export.id
+    wait_until(lambda: s.redis.leases.held([f"{export_id}:0"]))
+    flow.cancel(s, export_id)
+    wait_until(lambda: given_up_while)
+    assert given_up_while == [[]]
+    assert messages.sent == []
 
 
 def test_more_than_a_few_at_once_go_to_workers(web: Web, messages: SentMessages) -> None:
