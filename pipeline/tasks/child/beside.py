@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections import deque
 from contextlib import suppress
 from dataclasses import replace
@@ -62,14 +63,15 @@ class Beside:
                 self._thread.start()
 
     def stop(self) -> None:
-        """Give everything to workers: what is at work, at the next page."""
+        """Give everything to workers: what is at work, at the next page. Takes STOP_SECONDS at most."""
+        until = time.monotonic() + STOP_SECONDS
         with self._changed:
             self._stopping = True
             self._changed.notify()
         self._pipe.end_task()
         if self._thread:
             self._thread.join(STOP_SECONDS)
-        self._pipe.stop()
+        self._pipe.stop(until - time.monotonic())
 
     def _takes(self, message: Message) -> bool:
         if self._stopping:
