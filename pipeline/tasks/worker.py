@@ -28,6 +28,7 @@ from ..adapters.bucket import REQUEST
 from ..adapters.redis.messages import QUEUES
 from ..adapters.redis.workers import Worker
 from ..errors import RedisDown
+from ..exports.links import check_secret_key
 from ..services import open_services, worker_pool
 from ..settings import Settings
 from .app import FAILED, PipelineApp, make_app
@@ -59,6 +60,7 @@ class Companion:
         self._one_off = one_off
         self._stopped = False
         self._told_at: float | None = None  # to stop, on the monotonic clock
+        check_secret_key(app.settings)  # its keeper sends mails
         self.services = open_services(app.settings, CeleryQueue(app), REQUEST)
 
     @cached_property
