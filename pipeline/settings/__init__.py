@@ -190,7 +190,7 @@ def _access(env: Environment) -> dict[str, Any]:
         "smtp_url": env.url("SMTP_URL", "", ("smtp", "smtps")) or None,
         "mail_from": env.text("MAIL_FROM", "Documents <documents@localhost>"),
         "mails_per_minute": env.integer("MAILS_PER_MINUTE", 60),
-        "mail_locale": env.text("MAIL_LOCALE", "en"),
+        "mail_locale": env.choice("MAIL_LOCALE", "en", "de", "fr", "es", "ko", "ja"),
         "house_name": env.name("HOUSE_NAME"),
         "house_colour": env.colour("HOUSE_COLOUR", "#1f4e79"),
         "house_logo": env.url("HOUSE_LOGO", "", ("https",)),

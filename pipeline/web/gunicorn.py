@@ -23,8 +23,9 @@ from .connections import CompleteRequestWorker
 from .previews import EXTENSION as PREVIEWS
 
 # A platform that sets PORT routes requests from outside. Without it, listen on this machine only.
-_host = os.environ.get("HOST", "0.0.0.0" if "PORT" in os.environ else "127.0.0.1")  # noqa: S104
-bind = f"{_host}:{os.environ.get('PORT', '5000')}"
+_port = os.environ.get("PORT")
+_host = os.environ.get("HOST") or ("0.0.0.0" if _port else "127.0.0.1")  # noqa: S104
+bind = f"{_host}:{_port or 5000}"
 workers = 1  # explicit, since Heroku sets WEB_CONCURRENCY; requests wait for S3, not for the processor
 worker_class = CompleteRequestWorker
 threads = 8
