@@ -38,6 +38,7 @@ def keeper(dry_run: bool, machine: bool) -> None:
     JSON of a dry run: {"quantity", "drain_above", "reason"}
     """
     from ..adapters.bucket import REQUEST
+    from ..exports.links import check_secret_key
     from ..services import worker_pool
     from ..tasks.keeper import Keeper
 
@@ -51,6 +52,7 @@ def keeper(dry_run: bool, machine: bool) -> None:
         else:
             output.say(f"{decision.quantity}: {decision.reason}")
         return
+    check_secret_key(services.settings)
     stop = (signal.SIGTERM, signal.SIGINT)
     # sigwait, not a handler: a handler could interrupt the thread that holds the lock that stop() needs.
     signal.pthread_sigmask(signal.SIG_BLOCK, stop)

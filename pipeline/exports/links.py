@@ -11,12 +11,17 @@ SALTS = {False: "download", True: "open"}
 """A token of one kind is not one of the other."""
 
 
+def check_secret_key(settings: Settings) -> None:
+    """Raise InvalidSetting without SECRET_KEY: when a process starts that sends notices, not at the first one."""
+    if not settings.secret_keys:
+        raise InvalidSetting("SECRET_KEY is not set; links cannot be signed.", field="SECRET_KEY")
+
+
 class DownloadLinks:
     """Signs and reads download links. The first of SECRET_KEY signs; all of them are accepted."""
 
     def __init__(self, settings: Settings) -> None:
-        if not settings.secret_keys:
-            raise InvalidSetting("SECRET_KEY is not set; links cannot be signed.", field="SECRET_KEY")
+        check_secret_key(settings)
         self._base = settings.base_url
         self._seconds = settings.link_seconds
         keys = list(reversed(settings.secret_keys))

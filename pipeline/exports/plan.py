@@ -146,6 +146,11 @@ class Plan(msgspec.Struct, frozen=True):
     language: str = "en"
     creator: str = ""
 
+    @property
+    def seconds(self) -> float:
+        """How long drawing takes in all, as the document estimates it."""
+        return self.pages * self.page_seconds
+
 
 def pages_per_chunk(
     pages: int, cost: Cost, limits: ChunkLimits, chunk_pages: int | None = None, max_bytes: int | None = None

@@ -118,6 +118,11 @@ class Settings:
         return self.memory_bytes // self.concurrency
 
     @property
+    def scaled(self) -> bool:
+        """Whether workers are started when there is work: by this program, or by another one."""
+        return self.scaler_mode == "none" or bool(self.heroku_api_key and self.heroku_app)
+
+    @property
     def paid_size(self) -> str:
         """The dyno size on the bill. One-off dynos may have a size of their own; workers of another program cost
         nothing here."""
@@ -185,7 +190,7 @@ def _access(env: Environment) -> dict[str, Any]:
         "smtp_url": env.url("SMTP_URL", "", ("smtp", "smtps")) or None,
         "mail_from": env.text("MAIL_FROM", "Documents <documents@localhost>"),
         "mails_per_minute": env.integer("MAILS_PER_MINUTE", 60),
-        "mail_locale": env.text("MAIL_LOCALE", "en"),
+        "mail_locale": env.choice("MAIL_LOCALE", "en", "de", "fr", "es", "ko", "ja"),
         "house_name": env.name("HOUSE_NAME"),
         "house_colour": env.colour("HOUSE_COLOUR", "#1f4e79"),
         "house_logo": env.url("HOUSE_LOGO", "", ("https",)),

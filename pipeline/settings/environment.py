@@ -23,7 +23,8 @@ class Environment:
         self.environ = environ
 
     def text(self, key: str, default: str = "") -> str:
-        return self.environ.get(key, default)
+        """Return a text; the default also when the variable is empty."""
+        return self.environ.get(key, "") or default
 
     def name(self, key: str) -> str:
         """Return a name of a few words, empty if there is none."""
@@ -113,6 +114,8 @@ class Environment:
             if colon and scope not in SCOPES:
                 words = f"{key} has {name}=…; the scope behind the colon must be {', '.join(SCOPES)}."
                 raise InvalidSetting(words, field=key)
+            if token in found:  # the message leaves it out
+                raise InvalidSetting(f"{key} gives {name} a token that {found[token].owner} has.", field=key)
             found[token] = Token(owner, SCOPES[scope]) if colon else Token(owner)
         return found
 
@@ -123,6 +126,8 @@ class Environment:
             owner, _, url = pair.partition("=")
             if not owner or not _is_url(url, ("https",)):
                 raise InvalidSetting(f"{key} must be name=https://host/path, separated by spaces.", field=key)
+            if owner in found:
+                raise InvalidSetting(f"{key} names {owner} twice; each name has one URL.", field=key)
             found[owner] = url
         return found
 
@@ -145,9 +150,9 @@ class Environment:
 
 
 def _is_url(text: str, schemes: tuple[str, ...]) -> bool:
-    """Return whether a text is a URL with one of these schemes, and with a host."""
+    """Return whether a text is a URL with one of these schemes, with a host, and with a port only if it is one."""
     try:
         parts = urlsplit(text)
-        return parts.scheme in schemes and bool(parts.hostname)
+        return parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
     except ValueError:
         return False

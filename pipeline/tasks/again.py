@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 from decimal import Decimal
 
 import msgspec
@@ -22,7 +23,7 @@ from ..services import Message, Services
 from .lease import exclusive
 from .sending import begin, chunks, width
 from .step import lease_name
-from .submit import Submitted, submit
+from .submit import Submitted, is_small, submit
 
 log = logging.getLogger(__name__)
 _records = msgspec.json.Decoder(float_hook=Decimal)
@@ -99,11 +100,15 @@ def _send(s: Services, export: Export) -> None:
     if documents.exclusive(export.document):
         s.redis.wakeup.wake()  # the keeper starts it when no other is at work
     elif export.state is State.QUEUED:
-        begin(s, [Message("plan", export.id)])
+        inside = s.bucket.head(listing_key(export.id)) is not None
+        begin(s, [Message("plan", export.id, small=is_small(s, export, inside=inside))])
     else:
+        small = False
         with suppress(NotFound):  # the plan was lost: the assembly makes it again
-            missing = cover(s.exports.plan(export.id), found)[1]
-        begin(s, chunks(export, missing, width(s)) if missing else [Message("assemble", export.id)])
+            plan = s.exports.plan(export.id)
+            missing, small = cover(plan, found)[1], plan.seconds <= s.settings.inline_seconds
+        messages = chunks(export, missing, width(s)) if missing else [Message("assemble", export.id)]
+        begin(s, [replace(message, small=small) for message in messages])
 
 
 def _check_failed(export: Export) -> None:

@@ -26,7 +26,7 @@ from .schedules.celery_beat import define_tasks
 from .schedules.entries import beat_schedule
 from .stall import stall_limits
 
-RESULT_SECONDS = 8 * 86400  # longer than EXPORT_DEADLINE, or the chord of a waiting export loses its counter
+RESULT_SECONDS = 7 * 86400  # after EXPORT_DEADLINE, or the chord of an export that waits loses its counter
 FAILED = "failed: "  # what a task returns when it ended its export begins so; Celery's events show it
 SCHEDULER = "pipeline.tasks.schedules.celery_beat:BeatScheduler"
 
@@ -156,7 +156,7 @@ def _results(settings: Settings) -> dict[str, Any]:
     return {
         "result_backend_transport_options": {"visibility_timeout": settings.visibility_timeout},
         "result_backend_always_retry": True,
-        "result_expires": RESULT_SECONDS,
+        "result_expires": settings.export_deadline + RESULT_SECONDS,
         "task_ignore_result": True,
         "task_track_started": False,
         "result_extended": False,

@@ -57,16 +57,16 @@ def submit(s: Services, request: ExportRequest, quotas: Quotas = UNLIMITED) -> S
             if documents.exclusive(accepted.document):
                 s.redis.wakeup.wake()  # the keeper starts it when no other is at work
             elif not s.redis.messages.sent_lately(accepted.id):  # also when an earlier try stored it and broke off
-                begin(s, [Message("plan", accepted.id, small=_is_small(s, accepted, records))])
+                begin(s, [Message("plan", accepted.id, small=is_small(s, accepted, inside=records is not None))])
         except RedisDown:
             return Submitted(accepted, queued=False)
     return Submitted(accepted, queued=True)
 
 
-def _is_small(s: Services, export: Export, records: bytes | None) -> bool:
-    """Return True for records that came inside the request, and for a kind whose exports take INLINE_SECONDS at
+def is_small(s: Services, export: Export, *, inside: bool) -> bool:
+    """Return True for records that came `inside` the request, and for a kind whose exports take INLINE_SECONDS at
     most. A kind that was never made counts as large."""
-    return records is not None or predicted_seconds(s, export.document) <= s.settings.inline_seconds
+    return inside or predicted_seconds(s, export.document) <= s.settings.inline_seconds
 
 
 def validate(s: Services, request: ExportRequest) -> tuple[Export, bytes | None]:

@@ -10,7 +10,6 @@ import os
 import signal
 import time
 import uuid
-from contextlib import suppress
 from functools import cached_property
 from typing import Any
 
@@ -29,6 +28,7 @@ from ..adapters.bucket import REQUEST
 from ..adapters.redis.messages import QUEUES
 from ..adapters.redis.workers import Worker
 from ..errors import RedisDown
+from ..exports.links import check_secret_key
 from ..services import open_services, worker_pool
 from ..settings import Settings
 from .app import FAILED, PipelineApp, make_app
@@ -36,7 +36,6 @@ from .heartbeat import HEARTBEAT_SECONDS, Heartbeat
 from .keeper import Keeper
 from .queue import CeleryQueue
 
-RELEASE_SECONDS = 5.0  # for the keeper to end its turn and release its lease
 LOOK_SECONDS = 1.0  # between two looks whether Redis takes writes again
 STUCK_SECONDS = 2.0  # without a task, and with an acknowledgement that failed, before the worker reconnects
 CHATTY = ("kombu", "pypdf", "celery.worker.strategy", "celery.app.trace")  # Celery's repeat each step's record
@@ -61,6 +60,7 @@ class Companion:
         self._one_off = one_off
         self._stopped = False
         self._told_at: float | None = None  # to stop, on the monotonic clock
+        check_secret_key(app.settings)  # its keeper sends mails
         self.services = open_services(app.settings, CeleryQueue(app), REQUEST)
 
     @cached_property
@@ -83,7 +83,7 @@ class Companion:
 
     def start_keeper(self) -> None:
         """Start the keeper. It ends when the worker is told to stop, so that another process leads at once."""
-        self._keeping = self.keeper.start()
+        self.keeper.start()
         signals.worker_shutting_down.connect(self._told_to_stop, weak=False)
 
     def _told_to_stop(self, **_: object) -> None:
@@ -97,11 +97,7 @@ class Companion:
         self._stopped = True
         until = (self._told_at or time.monotonic()) + self._app.settings.shutdown_seconds
         if "keeper" in vars(self):
-            self.keeper.stop()
-            with suppress(RedisDown):
-                self.services.redis.wakeup.wake()  # should it wait for one
-            self._keeping.join(RELEASE_SECONDS)
-            self.keeper.finish(max(0.0, until - time.monotonic()))
+            self.keeper.end(until)
         if "heartbeat" in vars(self):
             self.heartbeat.stop()
 

@@ -13,7 +13,7 @@ from flask import Flask, Response
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from ..adapters.bucket import REQUEST
-from ..exports.links import DownloadLinks
+from ..exports.links import check_secret_key
 from ..services import Services
 from ..settings import Settings
 from ..tasks.app import open_with_celery
@@ -35,7 +35,7 @@ def create_app(services: Services | None = None) -> Flask:
     pipe = ChildPipe(services.settings if services else Settings.from_env(os.environ))
     services = services or _services(pipe)
     settings = services.settings
-    DownloadLinks(settings)  # raises now if SECRET_KEY is missing, not at the first sign-in
+    check_secret_key(settings)
     app = Flask(__name__)
     app.extensions[EXTENSION] = services
     app.extensions[overview.EXTENSION] = Recent(services)

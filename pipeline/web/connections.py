@@ -2,8 +2,9 @@
 
 Gunicorn's own (27.0) reads heads in its threads without a limit, so a few clients that send half a head stop it. It
 also waits up to 2 s for each client to close, in the loop that accepts connections. Here that loop does both and
-never blocks. `enqueue_req`, `finish_request`, `handle_request`, `_keepalive_after` and `pending_conns` are names of
-gunicorn; `tests/contract/web/test_gunicorn.py` shows when another version changes them.
+never blocks. `enqueue_req`, `finish_request`, `handle_request`, `handle_exit`, `_keepalive_after`, `method_queue`
+and `pending_conns` are gunicorn's names; `tests/contract/web/test_gunicorn.py` shows when another version changes
+them.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import os
 import re
 import socket
+from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
@@ -33,8 +35,19 @@ EXPECT = re.compile(rb"\r\nexpect:", re.IGNORECASE)
 class CompleteRequestWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
     """One process with threads for requests that have arrived.
 
-    `pending_conns` are the connections that wait, in the order of their timeouts.
+    `pending_conns` are the connections that wait, in the order of their timeouts. `when_told` is called in the
+    loop once the process is told to end, while requests may still be answered.
     """
+
+    told_at: float | None = None  # to end, on the monotonic clock
+    when_told: Callable[[], None] = staticmethod(lambda: None)
+
+    def handle_exit(self, sig: int, frame: Any) -> None:
+        """Note when the process is told to end. Called in a signal handler."""
+        if self.alive:
+            self.told_at = monotonic()
+            self.method_queue.defer(self.when_told)
+        super().handle_exit(sig, frame)
 
     def enqueue_req(self, conn: Any) -> None:
         """Give a connection a thread, once its next request is there."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from socket import socket
-from threading import Thread
 from time import monotonic
 from typing import Any
 
@@ -24,8 +23,9 @@ from .connections import CompleteRequestWorker
 from .previews import EXTENSION as PREVIEWS
 
 # A platform that sets PORT routes requests from outside. Without it, listen on this machine only.
-_host = os.environ.get("HOST", "0.0.0.0" if "PORT" in os.environ else "127.0.0.1")  # noqa: S104
-bind = f"{_host}:{os.environ.get('PORT', '5000')}"
+_port = os.environ.get("PORT")
+_host = os.environ.get("HOST") or ("0.0.0.0" if _port else "127.0.0.1")  # noqa: S104
+bind = f"{_host}:{_port or 5000}"
 workers = 1  # explicit, since Heroku sets WEB_CONCURRENCY; requests wait for S3, not for the processor
 worker_class = CompleteRequestWorker
 threads = 8
@@ -37,8 +37,8 @@ control_socket_disable = True  # unused, and it would be in the home directory
 accesslog = None  # paths contain the tokens of mail links
 
 BODY_SECONDS = 10.0  # time for a whole body; gunicorn (27.0) lets a slow one block a thread for ever
-_RELEASED_WITHIN = 5.0  # seconds for a keeper to end its turn and release its lease
-_keepers: list[tuple[Keeper, Thread]] = []
+MARGIN_SECONDS = 2.0  # for the rest of the process's end; gunicorn kills it after graceful_timeout
+_keepers: list[Keeper] = []
 
 
 def post_worker_init(worker: Any) -> None:
@@ -48,7 +48,9 @@ def post_worker_init(worker: Any) -> None:
     if isinstance(services.queue, Beside):
         services.queue.start()
     keeper = Keeper(services, worker_pool(services.settings, services.redis))
-    _keepers.append((keeper, keeper.start()))
+    keeper.start()
+    _keepers.append(keeper)
+    worker.when_told = keeper.stop  # another process leads at once, while requests are still answered here
 
 
 class GunicornLog(glogging.Logger):  # type: ignore[misc]  # gunicorn has no types
@@ -93,11 +95,13 @@ def post_request(worker: Any, request: Any, environ: Any, response: Any) -> None
 
 
 def worker_exit(server: Any, worker: Any) -> None:  # noqa: ARG001  # as above
-    """Give back what is made beside this process; stop the keeper, so that another process can lead at once."""
+    """Stop the keeper, give back what is made beside this process, and let a mail that is being handed over end."""
+    until = (worker.told_at or monotonic()) + graceful_timeout - MARGIN_SECONDS
+    for keeper in _keepers:
+        keeper.stop()
     if isinstance(queue := worker.wsgi.extensions[EXTENSION].queue, Beside):
         queue.stop()
-    worker.wsgi.extensions[PREVIEWS].stop()
-    for keeper, thread in _keepers:
-        keeper.stop()
-        thread.join(_RELEASED_WITHIN)
-        keeper.finish(graceful_timeout - _RELEASED_WITHIN)
+    else:
+        worker.wsgi.extensions[PREVIEWS].stop()
+    for keeper in _keepers:
+        keeper.end(until)

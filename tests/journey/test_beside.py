@@ -106,6 +106,10 @@ def test_no_dyno_is_started_for_what_is_made_beside_the_web_process(tmp_path: Pa
             export = client.wait_for_end(running, ask(running, rows=rows))
             assert export["state"] == "ready", export
             client.wait_until_told(running, export["id"])
+        cancelled = client.ask(running, "slow", pages=400, seconds=0.05, records=["one"])
+        wait_for_lease(running, f"{cancelled}:0")
+        client.cancel(running, cancelled)
+        client.wait_until("it is closed", lambda: running.store.head(f"active/{cancelled}") is None)
         assert running.dynos.max_at_once == 0
 
 

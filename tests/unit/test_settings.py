@@ -12,6 +12,7 @@ from pipeline.scaler.prices import price
 from pipeline.scaler.quotes import quotes_for_pages
 from pipeline.settings import MAX_KEEPER_SECONDS, MIB, Scope, Settings
 from pipeline.settings.memory import memory_limit
+from pipeline.tasks.notices.words import WORDS
 
 OIDC = {
     "OIDC_ISSUER": "https://login.example.org", "OIDC_CLIENT_ID": "pdfs", "OIDC_CLIENT_SECRET": "hush-8",
@@ -61,6 +62,13 @@ def test_a_setting_overrides_the_machine() -> None:
         ({"API_TOKENS": "no-token"}, "API_TOKENS"),
         ({"API_TOKENS": "shop:write=long-enough"}, "API_TOKENS"),
         ({"API_TOKENS": ":read=long-enough"}, "API_TOKENS"),
+        ({"API_TOKENS": "shop=long-enough archive:read=long-enough"}, "API_TOKENS"),
+        ({"WEBHOOKS": "shop=https://a.example.org shop=https://b.example.org"}, "WEBHOOKS"),
+        ({"REDIS_URL": "redis://host:99999"}, "REDIS_URL"),
+        ({"SMTP_URL": "smtp://host:25x"}, "SMTP_URL"),
+        ({"SMTP_URL": "smtp://host:0"}, "SMTP_URL"),
+        ({"MAIL_LOCALE": "xx"}, "MAIL_LOCALE"),
+        ({"MAIL_LOCALE": "English"}, "MAIL_LOCALE"),
         ({"OIDC_ISSUER": "login.example.org"}, "OIDC_ISSUER"),
         ({"OIDC_ISSUER": "http://login.example.org"}, "OIDC_ISSUER"),
         (OIDC | {"OIDC_CLIENT_ID": ""}, "OIDC_CLIENT_ID"),
@@ -175,6 +183,16 @@ def test_a_session_token_goes_with_the_key_beside_it() -> None:
     bucketeer = {"BUCKETEER_AWS_ACCESS_KEY_ID": "id", "BUCKETEER_AWS_SECRET_ACCESS_KEY": "secret"}
     settings = Settings.from_env(bucketeer | {"AWS_SESSION_TOKEN": "of another key"})
     assert (settings.s3_key_id, settings.s3_session_token) == ("id", None)
+
+
+def test_each_language_of_mails_may_be_set() -> None:
+    assert [Settings.from_env({"MAIL_LOCALE": each}).mail_locale for each in WORDS] == list(WORDS)
+
+
+def test_an_empty_variable_is_unset() -> None:
+    usual = Settings.from_env({})
+    for name in ("MAIL_FROM", "MAIL_LOCALE", "WORKER_TYPE", "DYNO_SIZE", "HOUSE_COLOUR", "TIMEZONE", "MAX_WORKERS"):
+        assert Settings.from_env({name: ""}) == usual
 
 
 def test_an_empty_bucket_name_is_unset() -> None:

@@ -1,7 +1,8 @@
 """Small exports are made beside the web process: no dyno boots for half a second of work.
 
 `Beside` is the queue of the web process. It keeps the messages of small exports for a child process (`process.py`),
-which previews too; all others go to workers. Where no worker can come, it keeps all of them.
+which previews too; all others go to workers. While no worker is up, exports that are over are closed here. Where no
+worker can come, it keeps all messages.
 
 While it has an export, a *claim* in Redis tells the keeper that this is no work for workers. A claim lasts a few
 seconds and is renewed, so it ends with this process too. Then the keeper repairs the export like any other.
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections import deque
 from contextlib import suppress
 from dataclasses import replace
@@ -61,22 +63,22 @@ class Beside:
                 self._thread.start()
 
     def stop(self) -> None:
-        """Give everything to workers: what is at work, at the next page."""
+        """Give everything to workers: what is at work, at the next page. Takes STOP_SECONDS at most."""
+        until = time.monotonic() + STOP_SECONDS
         with self._changed:
             self._stopping = True
             self._changed.notify()
         self._pipe.end_task()
         if self._thread:
             self._thread.join(STOP_SECONDS)
-        self._pipe.stop()
+        self._pipe.stop(until - time.monotonic())
 
     def _takes(self, message: Message) -> bool:
         if self._stopping:
             return False
         if message.small and len(self._line) <= MAX_WAITING:
             return True
-        scaled = self._s.settings.heroku_api_key and self._s.settings.heroku_app
-        return not scaled and not self._s.redis.workers.up()
+        return (message.step == "deliver" or not self._s.settings.scaled) and not self._s.redis.workers.up()
 
     def _run(self) -> None:
         self._pipe.start()
@@ -108,10 +110,12 @@ class Beside:
                 self._claim(waiting.export_id)
 
     def _hand_over(self, export_id: str, left: list[Message] | None) -> None:
-        """Give up the claim and send what is left; what a child left that died, the keeper finds out."""
+        """Give up the claim, unless more of the export waits here, and send what is left; what a child left that
+        died, the keeper finds out."""
         redis = self._s.redis
         try:
-            redis.leases.expect_back(claim_name(export_id), 0.0)
+            if not any(waiting.export_id == export_id for waiting in list(self._line)):
+                redis.leases.expect_back(claim_name(export_id), 0.0)
             if left is None:
                 log.warning("export %s: the process beside the web process left it to workers", export_id)
                 redis.messages.forget_sent(export_id)

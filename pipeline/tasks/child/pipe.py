@@ -71,10 +71,10 @@ class ChildPipe:
             with suppress(ProcessLookupError):  # it ended in between
                 os.killpg(child.pid, signal.SIGTERM)
 
-    def stop(self) -> None:
-        """Stop the child, if there is one, after what it has in hand."""
+    def stop(self, seconds: float = STOP_SECONDS) -> None:
+        """Stop the child, if there is one, after what it has in hand. Waits for that up to `seconds`."""
         self.end_task()
-        if self._free.acquire(timeout=STOP_SECONDS):
+        if self._free.acquire(timeout=max(0.0, seconds)):
             self._reap()
             self._free.release()
 

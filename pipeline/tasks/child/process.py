@@ -99,11 +99,10 @@ def work(services: Services, queue: Collected, first: Message, stopping: threadi
             return [message, *todo]
         if message.step == "render" and planned is None and first.step == "plan":
             planned = services.exports.load(message.export_id)
-            plan = services.exports.plan(planned.id)
-            if plan.pages * plan.page_seconds > services.settings.inline_seconds:
+            if services.exports.plan(planned.id).seconds > services.settings.inline_seconds:
                 return [message, *todo]
-        if message.step == "deliver" and planned:
-            _charge_nothing(services, planned)
+        if message.step == "deliver" and (planned or first.small):
+            _charge_nothing(services, message.export_id)
         if left := _handle(services, message, stopping):
             return [left, *todo]
     return []
@@ -139,15 +138,15 @@ def _step(
     return False
 
 
-def _charge_nothing(services: Services, export: Export) -> None:
-    """Note that the export cost no worker's time, but for an earlier try. What workers do meanwhile, others pay."""
+def _charge_nothing(services: Services, export_id: str) -> None:
+    """Note that the export cost no worker's time, except before a retry. What workers do meanwhile, others pay."""
 
-    def step(now: Export) -> Export:
-        if now.state is not State.READY or now.charge:
-            return now
-        return structs.replace(now, charge=now.charged_before or Charge())
+    def step(export: Export) -> Export:
+        if export.state is not State.READY or export.charge:
+            return export
+        return structs.replace(export, charge=export.charged_before or Charge())
 
-    services.exports.change(export.id, step)
+    services.exports.change(export_id, step)
 
 
 def serve(settings: Settings, answers: BinaryIO) -> None:

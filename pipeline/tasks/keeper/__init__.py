@@ -45,6 +45,7 @@ log = logging.getLogger(__name__)
 MAX_FAILED_TURNS = 3  # in a row, before the leader resigns: its disk may be full, or it has no file descriptors
 LEADER_LEASE_SECONDS = 2.0  # a dead leader is replaced after this; a live one renews its lease, also while it waits
 CHECK_SECONDS = 5.0  # of a turn, for looking at exports; with more of them the rest follows in the next turns
+RELEASE_SECONDS = 5.0  # to end the turn and release the lease, when the process ends
 MAIL_SECONDS = 3.0  # for the mail that is being sent, or the schedule that runs, when the process ends
 
 
@@ -66,12 +67,12 @@ class Keeper:
         self._senders = [Sender(services, kind(services)) for kind in (MailTransport, WebhookTransport)]
         self._beat = open_beat(services) if services.settings.beat == "keeper" else None
         self._stop = threading.Event()
+        self._thread = threading.Thread(target=self.run, name="keeper", daemon=True)
 
     def start(self) -> threading.Thread:
         """Run in a thread of this process. Returns the thread."""
-        thread = threading.Thread(target=self.run, name="keeper", daemon=True)
-        thread.start()
-        return thread
+        self._thread.start()
+        return self._thread
 
     def stop(self) -> None:
         """End the loop after this turn."""
@@ -82,9 +83,20 @@ class Keeper:
         """True while a notice is being handed over: this process must not be scaled away now."""
         return any(sender.hands_over for sender in self._senders)
 
+    def end(self, until: float) -> None:
+        """Stop before the process ends, at `until` on the monotonic clock; notices that are being handed over may
+        end first."""
+        self.stop()
+        with suppress(RedisDown):
+            self._s.redis.wakeup.wake()  # should it wait for one
+        self._thread.join(max(0.0, min(RELEASE_SECONDS, until - time.monotonic())))
+        self.finish(until - time.monotonic())
+
     def finish(self, seconds: float) -> None:
         """Wait up to `seconds`, before the process ends, for notices that are being handed over."""
         until = time.monotonic() + seconds
+        for sender in self._senders:
+            sender.stop(0.0)  # all are told first, so that one wait counts for all
         for sender in self._senders:
             sender.finish(max(0.0, until - time.monotonic()))
 

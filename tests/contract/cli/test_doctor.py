@@ -89,7 +89,6 @@ def test_nothing_is_left_in_the_bucket(environ: Environ, settings: Settings) -> 
             "not one mail address",
             "documents@example.org",
         ),
-        ({"MAIL_FROM": ""}, "MAIL_FROM", "not one mail address", "documents@example.org"),
         ({"SCHEDULES": "no_such_module"}, "SCHEDULES", "No module named 'no_such_module'", "Correct the module"),
         ({"DOCUMENTS": "no_such_module"}, "DOCUMENTS", "No module named 'no_such_module'", "imported"),
         ({"HEROKU_API_KEY": "wrong"}, "heroku", "key is not valid", "heroku authorizations:create -s write"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable
+from subprocess import TimeoutExpired
 
 import pytest
 
@@ -46,3 +47,16 @@ def test_a_worker_with_a_wrong_setting_does_not_start(environ: Environ, name: st
         _, log = worker.communicate(timeout=SECONDS)
     assert (worker.returncode, "Traceback" in log) == (2, False)
     assert log.startswith(f"Error: {name} names {value}")
+
+
+@pytest.mark.parametrize("command", ["worker", "keeper"])
+def test_what_sends_notices_does_not_start_without_a_key_to_sign_them(environ: Environ, command: str) -> None:
+    """Mails with links and webhooks would wait while it leads. The web process says the same."""
+    with started(environ | {"SECRET_KEY": " "}, command) as process:
+        try:
+            _, log = process.communicate(timeout=SECONDS)
+        except TimeoutExpired:
+            process.terminate()
+            raise
+    assert (process.returncode, "Traceback" in log) == (2, False)
+    assert log.startswith("Error: SECRET_KEY is not set; links cannot be signed.")

@@ -93,6 +93,13 @@ def test_both_commands_start_the_same_worker(
         assert not services.redis.leases.held(["keeper"])
 
 
+def test_celerys_command_starts_no_worker_without_a_key_either(environ: Environ) -> None:
+    command, env = [*CELERY, "worker", "-l", "info"], environ | {"SECRET_KEY": ""}
+    ended = subprocess.run(command, env=env, capture_output=True, text=True, timeout=SECONDS, check=False)
+    assert ended.returncode != 0
+    assert "SECRET_KEY is not set; links cannot be signed." in ended.stderr
+
+
 @pytest.mark.parametrize("worker", [[*OURS, "worker"]], ids=["pipeline"], indirect=True)
 def test_a_worker_that_is_stopped_notes_first_that_its_mail_was_taken(
     slow_mail: Running, worker: tuple[subprocess.Popen[bytes], Path], settings: Settings,

@@ -14,6 +14,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 import pytest
 
 from local.services import free_port
@@ -22,6 +23,7 @@ from pipeline.settings import Settings
 from pipeline.web.connections import WAIT_SECONDS
 
 from ...conftest import Environ
+from ...journey import slow
 
 HEAD = b"GET /health HTTP/1.1\r\nHost: localhost\r\n"
 REFUSED = (
@@ -30,6 +32,10 @@ REFUSED = (
 )
 FORM = b"POST /sign-in HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\npassword="
 DRIPS, READERS = 50, 50
+SLOW_EXPORT = json.dumps(
+    {"document": "slow", "params": {"pages": 1, "seconds": 30, "records": ["one"]}}
+).encode()  # a page takes longer than the process may take to end
+SHOP = {"Authorization": "Bearer shop-token", "Content-Type": "application/json"}
 
 
 @dataclass
@@ -183,6 +189,32 @@ def test_requests_that_arrive_in_pieces_are_answered(server: Server) -> None:
     assert server.exchange(HEAD + b"X: " + b"x" * 70_000).startswith(b"HTTP/1.1 431")
     chunked = FORM.replace(b"Content-Length: 100", b"Transfer-Encoding: chunked").removesuffix(b"password=")
     assert server.exchange(chunked).startswith(b"HTTP/1.1 413")
+
+
+def test_the_keeper_ends_first_and_neither_a_page_in_hand_nor_a_request_delays_it(
+    environ: Environ, settings: Settings, tmp_path: Path
+) -> None:
+    shared = Coordination.open(settings)
+    with serving(environ | {"DOCUMENTS": slow.__name__, "INLINE_SECONDS": "300"}, tmp_path) as server:
+        await_true(lambda: accepts(server.port))
+        await_true(lambda: shared.leases.held(["keeper"]) == {"keeper"})
+        request = urllib.request.Request(f"http://127.0.0.1:{server.port}/v1/exports", SLOW_EXPORT, SHOP)
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            export_id = json.load(answer)["id"]
+        await_true(lambda: shared.leases.held([f"{export_id}:0"]) != set())
+        below = psutil.Process(server.process.pid).children(recursive=True)
+        with server.connect() as client:
+            client.sendall(HEAD)  # half a request, which is waited for first
+            server.assert_well()
+            told = time.monotonic()
+            server.process.send_signal(signal.SIGTERM)
+            await_true(lambda: shared.leases.held(["keeper"]) == set())
+            assert time.monotonic() - told < WAIT_SECONDS, "it is told before anything is waited for"
+            assert server.process.wait(30) == 0
+            assert time.monotonic() - told < 2 * WAIT_SECONDS + 5, "waits do not add up"
+    for each in below:
+        with suppress(psutil.NoSuchProcess):
+            each.kill()
 
 
 def all_of(client: socket.socket) -> bytes:

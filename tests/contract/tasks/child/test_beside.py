@@ -12,17 +12,20 @@ from typing import Any
 
 import pytest
 
+from pipeline.adapters.redis.leases import Leases
 from pipeline.adapters.redis.workers import Worker
+from pipeline.errors import ChunkFailed
 from pipeline.exports.export import Charge, Export, State
-from pipeline.exports.ids import new_id
 from pipeline.exports.request import ExportRequest
 from pipeline.scaler.learned import Learned
+from pipeline.scaler.usage import Due
 from pipeline.services import Message, Services, open_services
 from pipeline.settings import Settings
+from pipeline.tasks import flow
+from pipeline.tasks.again import retry
 from pipeline.tasks.child import pipe as child_pipe
 from pipeline.tasks.child.beside import MAX_WAITING, Beside
 from pipeline.tasks.child.pipe import ChildPipe
-from pipeline.tasks.child.process import _charge_nothing
 from pipeline.tasks.lease import claim_name
 from pipeline.tasks.submit import submit
 
@@ -94,14 +97,6 @@ def test_rows_inside_the_request_need_no_worker(web: Web, messages: SentMessages
     assert messages.sent == []
 
 
-def test_what_an_earlier_try_cost_is_still_paid(web: Web) -> None:
-    s, paid = web(), Charge(9.0, 0.1)
-    export = Export(new_id(), "table", {}, "shop", time.time(), State.READY, charged_before=paid)
-    s.exports.accept(export, None, lasting=False)
-    _charge_nothing(s, export)
-    assert s.exports.load(export.id).charge == paid
-
-
 def test_a_kind_that_takes_little_time_needs_no_worker_either(web: Web, messages: SentMessages) -> None:
     s = web()
     s.bucket.put("inputs/rows.csv", b"Order,Name\n1,Ann\n")
@@ -118,7 +113,7 @@ def test_what_takes_longer_is_left_to_workers(web: Web, messages: SentMessages) 
     s = web(INLINE_SECONDS="0.01")
     export_id = ask(s, ROWS)
     wait_until(lambda: messages.sent)
-    assert given_up(s, export_id)
+    wait_until(lambda: given_up(s, export_id), seconds=1.0)  # its claim ends a millisecond after the call
     finish(s, messages, export_id)
 
 
@@ -175,6 +170,84 @@ def test_a_worker_that_is_up_gets_what_is_not_small(web: Web, messages: SentMess
     s.redis.workers.report(Worker("a", "worker.1", False, time.time()))
     s.queue.send(Message("plan", "x"))
     assert messages.sent == [("plan", "x")]
+
+
+def test_where_another_program_starts_workers_only_small_exports_are_made_here(
+    web: Web, messages: SentMessages
+) -> None:
+    """It starts one because a message waits, so the first message must not be kept."""
+    s = web(HEROKU_API_KEY="", HEROKU_APP_NAME="", SCALER_MODE="none")
+    s.bucket.put("inputs/rows.csv", b"Order,Name\n1,Ann\n")
+    large = ask(s, listing="inputs/rows.csv")
+    assert messages.sent == [("plan", large)]
+    assert given_up(s, large)
+    assert made(s, ask(s)).state is State.READY
+    assert messages.sent == [("plan", large)]
+
+
+def test_an_export_that_is_over_is_closed_here_while_no_worker_is_up(web: Web, messages: SentMessages) -> None:
+    s = web()
+    s.bucket.put("inputs/rows.csv", b"Order,Name\n1,Ann\n")
+    first, second = (ask(s, listing="inputs/rows.csv", title=title) for title in ("First", "Second"))
+    messages.sent.clear()
+    flow.cancel(s, first)
+    wait_until(lambda: s.exports.active() == [second])
+    assert messages.sent == []
+    s.redis.workers.report(Worker("a", "worker.1", False, time.time()))
+    flow.cancel(s, second)
+    assert messages.sent == [("deliver", second)]
+
+
+def test_a_cancelled_export_that_is_made_here_stays_claimed_until_it_is_closed(
+    web: Web, messages: SentMessages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without the claim the keeper would take it for work, and order a worker."""
+    s = web(DOCUMENTS=slow.__name__)
+    given_up_while: list[list[str]] = []
+    expect_back = Leases.expect_back
+
+    def noted(leases: Leases, name: str, seconds: float) -> None:
+        if not seconds:
+            given_up_while.append(s.exports.active())
+        expect_back(leases, name, seconds)
+
+    monkeypatch.setattr(Leases, "expect_back", noted)
+    params = {"pages": 400, "seconds": 0.05, "records": ["one"]}
+    export_id = submit(s, ExportRequest(slow.Slow.name, params, "shop")).export.id
+    wait_until(lambda: s.redis.leases.held([f"{export_id}:0"]))
+    flow.cancel(s, export_id)
+    wait_until(lambda: given_up_while)
+    assert given_up_while == [[]]
+    assert messages.sent == []
+
+
+@pytest.mark.parametrize("planned", [False, True])
+def test_a_retry_of_a_small_export_needs_no_worker(web: Web, messages: SentMessages, planned: bool) -> None:
+    s = web()
+    workers = replace(s, queue=messages)
+    export_id = ask(workers)
+    if planned:
+        steps.plan(workers, export_id)
+    flow.fail(workers, export_id, ChunkFailed("Page 1 could not be rendered."))
+    steps.deliver(workers, export_id)
+    s.usage.bill(export_id, Due(Charge(10.0, 0.5), s.exports.load(export_id).begun_at))
+    messages.sent.clear()
+    assert retry(s, export_id).state is (State.RENDERING if planned else State.QUEUED)
+    export = made(s, export_id)
+    assert export.state is State.READY
+    assert export.charge == Charge(10.0, 0.5)
+    assert messages.sent == []
+
+
+def test_a_retry_of_a_large_export_goes_to_workers(web: Web, messages: SentMessages) -> None:
+    s = web(INLINE_SECONDS="0.001")
+    export_id = ask(replace(s, queue=messages), ROWS)
+    steps.plan(s, export_id)
+    flow.fail(s, export_id, ChunkFailed("Page 1 could not be rendered."))
+    steps.deliver(s, export_id)
+    messages.sent.clear()
+    retry(s, export_id)
+    assert [message[:2] for message in messages.sent] == [("render", export_id)]
 
 
 def test_more_than_a_few_at_once_go_to_workers(web: Web, messages: SentMessages) -> None:
