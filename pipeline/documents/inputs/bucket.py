@@ -27,6 +27,7 @@ from . import BLOCK, INPUTS, OpenInput, changed
 MAX_SOURCE = 128 * MIB
 IN_MEMORY = 1 * MIB
 TRIES = 3
+DOUBTED = 3  # sources that stayed missing; then the bucket is believed at once, or a thousand would take minutes
 AHEAD = 4
 # Control characters, line breaks, surrogates, noncharacters. Not `isprintable`: it depends on the version of Python
 # and refuses spaces that do not break.
@@ -50,6 +51,7 @@ class BucketInputs:
         self._owner = owner
         self._pin = pin
         self._last_block = last_block or LastBlock(bucket)
+        self._missing = 0
 
     def of(self, owner: str) -> BucketInputs:
         """Return the same inputs, with what this owner handed in."""
@@ -64,17 +66,18 @@ class BucketInputs:
             raise InvalidRequest(f"There is no {source} in the bucket.", field="source")
 
     def open(self, source: str) -> BinaryIO:
-        for attempt in range(1, TRIES):
+        for attempt in range(1, TRIES + 1):
             try:
                 return self._copy(source)
-            except (UnreadableSource, NotFound) as error:
-                if isinstance(error, UnreadableSource) and not error.retry:
+            except UnreadableSource as error:
+                if attempt == TRIES or not error.retry:
                     raise
-                time.sleep(0.2 * attempt)
-        try:
-            return self._copy(source)
-        except NotFound as error:
-            raise UnreadableSource(f"There is no {source} in the bucket.") from error
+            except NotFound as error:
+                if attempt == TRIES or self._missing >= DOUBTED:
+                    self._missing += 1
+                    raise UnreadableSource(f"There is no {source} in the bucket.") from error
+            time.sleep(0.2 * attempt)
+        raise AssertionError("the last attempt returns or raises")
 
     def each(self, items: Iterable[T], source: Callable[[T], str]) -> Generator[tuple[T, OpenInput], None, None]:
         with closing(_load_ahead(items, lambda item: self.open(source(item)))) as loaded:
