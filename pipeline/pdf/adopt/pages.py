@@ -16,7 +16,7 @@ from . import remarks
 from .annotations import AnnotationCopy
 from .content import Balance, balance, without
 from .looks import Look, form_of_looks
-from .values import ObjectCopy, entry, rectangle
+from .values import ObjectCopy, entry, is_left_out, rectangle
 
 PREFIX = "Pipeline."  # keeps the names of what is added apart from the page's own
 _INNER_BOXES = ("/CropBox", "/BleedBox", "/TrimBox", "/ArtBox")
@@ -84,6 +84,8 @@ class PageCopy:
     def _is_of(self, value: object, kinds: tuple[type, ...]) -> bool:
         """Return whether a value is null or of one of the kinds. For pypdf a stream is a dictionary, too."""
         found = self._pdf.resolve(value)
+        if is_left_out(found):  # a wrong reference, such as to the catalog
+            return False
         if isinstance(found, StreamObject):
             return StreamObject in kinds
         return found is None or isinstance(found, (NullObject, *kinds))

@@ -77,7 +77,7 @@ class ObjectCopy:
         """Return a value as bytes, with its references renumbered."""
         if isinstance(value, IndirectObject):
             return self._reference(value, depth)
-        if isinstance(value, StreamObject) or _is_left_out(value):
+        if isinstance(value, StreamObject) or is_left_out(value):
             return b"null"
         if isinstance(value, DictionaryObject):
             if self._fonts and FONT_KEY in value:
@@ -110,7 +110,7 @@ class ObjectCopy:
         """Return the new number of an object at the first reference to it; 0 when it is left out."""
         if len(self._copied) > MAX_OBJECTS:
             raise UnreadableSource(f"The PDF has more than {MAX_OBJECTS:,} objects.")
-        if not isinstance(value, PdfObject) or isinstance(value, NullObject) or _is_left_out(value):
+        if not isinstance(value, PdfObject) or isinstance(value, NullObject) or is_left_out(value):
             return 0
         if kind(value) == "/OCG" or (object_key(old) in self._layers and isinstance(value, DictionaryObject)):
             return self._layer(old, value, depth)
@@ -142,7 +142,8 @@ def kind(value: object, key: str = "/Type") -> str:
     return found if isinstance(found, NameObject) else ""
 
 
-def _is_left_out(value: object) -> bool:
+def is_left_out(value: object) -> bool:
+    """Return whether a value stands for something else than what is drawn, such as a page or the catalog."""
     drawn = isinstance(value, StreamObject) and kind(value, "/Subtype") in _DRAWN_STREAMS
     return not drawn and kind(value) in _NOT_DRAWN
 

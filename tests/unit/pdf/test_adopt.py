@@ -60,15 +60,16 @@ def test_the_unit_of_a_page_is_kept() -> None:
         assert float(pdf.pages[0].UserUnit) == 1.5
 
 
-WRONG = {4: b"(text)", 5: stream(b"q Q", b"/A/B"), 6: b"<<>>"}
+WRONG = {4: b"(text)", 5: stream(b"q Q", b"/A/B"), 6: b"<<>>", 7: b"<</Type/Annot/Font<<>>>>"}
 
 
 @pytest.mark.parametrize(
     ("entry", "kept"),
     [
         *((b"/Resources " + value, b"/Resources <<>>") for value in (b"4 0 R", b"5 0 R", b"[4 0 R]", b"7")),
-        *((b"/Contents " + value, None) for value in (b"/Name", b"6 0 R", b"7", b"(text)")),
-        *((b"/Group " + value, None) for value in (b"5 0 R", b"[6 0 R]", b"true")),
+        *((b"/Resources " + value, b"/Resources <<>>") for value in (b"1 0 R", b"<</Type/Pages>>", b"7 0 R")),
+        *((b"/Contents " + value, None) for value in (b"/Name", b"6 0 R", b"7", b"(text)", b"1 0 R")),
+        *((b"/Group " + value, None) for value in (b"5 0 R", b"[6 0 R]", b"true", b"1 0 R")),
         (b"/UserUnit /Two", None),
         (b"/Rotate [90]", None),
         (b"/Annots 6 0 R", None),
