@@ -42,6 +42,7 @@ class Billing:
         self._unread: list[tuple[str, float]] | None = None  # marks left to read; None: the period is not over
         self._read: dict[tuple[str, float], tuple[ExportSpan, Due]] = {}  # by mark; with what was paid before
         self._ended = 0.0  # when the period was over
+        self._shared_until = 0.0  # when the last export ended of those whose shares are known
         self._due: list[tuple[str, Due]] | None = None  # the rest of what is saved; None: not known yet
         self._refused: set[str] = set()  # exports of the period that the bucket did not give
         self._again = float("-inf")  # when charging goes on, on the monotonic clock
@@ -63,7 +64,7 @@ class Billing:
             self._recorded = self._last_record(now)
         last = self._recorded
         if last and workers == last.workers:
-            if workers and now - last.at > DAY / 2:  # `_period` looks back one day only
+            if workers and now - last.at > DAY / 2:  # `_paid_since` looks back one day only
                 self._write(now, workers, reason, learned)
         else:
             self._write(self._pool.changed_at(last.workers if last else 0) or now, workers, reason, learned)
@@ -123,13 +124,20 @@ class Billing:
         """
         now = time.monotonic()
         until = now + CHARGE_SECONDS if now >= self._again else float("-inf")
+        try:
+            yield from self._settled(over, until)
+        except StoreDown as error:  # workers are scaled all the same
+            self._again = time.monotonic() + REFUSED_SECONDS
+            log.warning("scaler: exports are not charged yet: %s", error.message)
+
+    def _settled(self, over: bool, until: float) -> Iterator[Export]:
         if self._due is None:
             self._due = list(self._usage.due().items())[::-1]
         yield from self._charge(self._due, until)
         if not over:
             self._unsettled, self._unread = True, None
-        elif self._unsettled and not self._due and self._read_all(until):
-            self._due = self._shared()
+        elif self._unsettled and self._refused.issuperset(dict(self._due)) and self._read_all(until):
+            self._due = self._shared(self._due)
             self._unsettled, self._unread = bool(self._refused), None
             self._refused.clear()
             yield from self._charge(self._due, until)
@@ -177,22 +185,25 @@ class Billing:
         self._again = time.monotonic() + REFUSED_SECONDS
         log.warning("scaler: export %s is not charged yet: %s", export_id, error.message)
 
-    def _shared(self) -> list[tuple[str, Due]]:
-        """Return what each export of the period is to pay, the oldest last. It is saved first: if charging is
-        interrupted, the exports that are left still pay their own share, and not the whole."""
+    def _shared(self, left: list[tuple[str, Due]]) -> list[tuple[str, Due]]:
+        """Return what each export of the period is to pay, the oldest last, and before them what is `left` of the
+        last one. It is saved first: if charging is interrupted, the exports that are left still pay their own
+        share, and not the whole."""
         due = {one.export_id: before for one, before in self._read.values()}
         if due and self._pool.configured:
             spans = [one for one, _ in self._read.values()]
             for export_id, share in share_costs(self._paid_since(spans), spans, self._ended).items():
                 before = due[export_id]
                 due[export_id] = Due(share + (before.charge or Charge()), before.begun_at)
-            self._usage.save_due(due)
+            self._usage.save_due(due | dict(left))
+        self._shared_until = max([self._shared_until, *(one.end for one, _ in self._read.values())])
         self._read.clear()
-        return list(due.items())[::-1]
+        return [*left, *list(due.items())[::-1]]
 
     def _paid_since(self, spans: Iterable[ExportSpan]) -> list[Change]:
-        """Return the workers of one period. Worker time before the period is not billed to it."""
-        begin = min(span.begin for span in spans)
+        """Return the workers of one period. Worker time before the period is not billed to it, also when an export
+        belongs to an earlier one, whose others paid without it."""
+        begin = max(self._shared_until, min(span.begin for span in spans))
         changes = [Change(*change) for change in self._usage.workers_since(begin - DAY)]
         return [replace(change, at=max(change.at, begin)) for change in changes]
 

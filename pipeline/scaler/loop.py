@@ -6,11 +6,12 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, replace
 from itertools import islice
 
 from ..adapters.redis import Coordination
-from ..errors import HerokuDown, PipelineError
+from ..errors import HerokuDown, PipelineError, StoreDown
 from ..settings import Settings
 from . import connections
 from .billing import Billing, check_price
@@ -177,7 +178,8 @@ class Scaler:
                 self._taught.append(export_id)
         self._working = working
         if self.learned is not before and time.monotonic() - self._written > CHECK_SECONDS:
-            self._write_learned()
+            with suppress(StoreDown):  # it is written with what is learned next
+                self._write_learned()
 
     def _settle(self, demands: Sequence[Demand], workers: int) -> None:
         """Charge exports of a period that is over, and learn from the others of them."""

@@ -44,6 +44,10 @@ class UsageLog:
         """Return the exports that may be over and not charged yet, oldest first, and when each ended last."""
         return {entry.key.removeprefix(UNBILLED): entry.modified for entry in self._bucket.entries(UNBILLED)}
 
+    def is_marked(self, export_id: str) -> bool:
+        """Return whether an export was over and is not charged yet."""
+        return self._bucket.head(UNBILLED + export_id) is not None
+
     def unbilled(self, export_id: str) -> Export | None:
         """Return an export that is marked, if it is over and not charged yet.
 

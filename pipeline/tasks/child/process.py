@@ -139,7 +139,12 @@ def _step(
 
 
 def _charge_nothing(services: Services, export_id: str) -> None:
-    """Note that the export cost no worker's time, except before a retry. What workers do meanwhile, others pay."""
+    """Note that the export cost no worker's time, except before a retry. What workers do meanwhile, others pay.
+
+    When what they did before the retry is not charged yet, the scaler charges it.
+    """
+    if services.usage.is_marked(export_id):
+        return
 
     def step(export: Export) -> Export:
         if export.state is not State.READY or export.charge:

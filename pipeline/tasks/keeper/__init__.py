@@ -15,6 +15,7 @@ from contextlib import ExitStack, suppress
 
 from ...adapters.redis.metrics import Turn
 from ...errors import (
+    DamagedExport,
     ExportFailed,
     HerokuRefused,
     NoExport,
@@ -175,7 +176,7 @@ class Keeper:
             workers = self._scaler.turn(self._for_workers(demands), self._still_leads, self._checks.failing)
         finally:
             self._note_turn()
-        return bool(demands or workers)
+        return bool(demands or workers) or not self._one_at_a_time.knows_all
 
     def _note_turn(self) -> None:
         """Note for GET /metrics what this turn saw."""
@@ -242,6 +243,9 @@ class Keeper:
             self._one_at_a_time.note_read(export_id)
             self._s.exports.drop_unwritten(export_id)
             return None
+        except DamagedExport:  # no worker can make it either
+            self._one_at_a_time.note_read(export_id)
+            raise
         self._seen[export_id] = export.state, export.document
         if (verdict := self._one_at_a_time.verdict(export)) is not Verdict.GO:
             self._hold_back(export, skip=verdict is Verdict.SKIP)

@@ -32,13 +32,13 @@ class OneAtATime:
         self._at_work: dict[str, str] = {}
         self._unread: set[str] | None = None  # of the exports that had work left at the first turn
         self._since = time.monotonic()
-        self._knows_all = True
+        self.knows_all = True  # False while a new leader has not read all
 
     def keep(self, active: Sequence[str]) -> None:
         """Begin a turn: forget the exports that have no work left. `active` are those that have some."""
         self._at_work = {document: each for document, each in self._at_work.items() if each in active}
         self._unread = set(active) if self._unread is None else self._unread.intersection(active)
-        self._knows_all = not self._unread or time.monotonic() - self._since >= UNREAD_SECONDS
+        self.knows_all = not self._unread or time.monotonic() - self._since >= UNREAD_SECONDS
 
     def note_read(self, export_id: str) -> None:
         """Note that an export is known, or that it has no record yet."""
@@ -57,7 +57,7 @@ class OneAtATime:
             return Verdict.GO
         if export.state is not State.QUEUED:
             self._at_work[export.document] = export.id
-        elif export.document not in self._at_work and not self._knows_all:
+        elif export.document not in self._at_work and not self.knows_all:
             return Verdict.WAIT
         if self._at_work.setdefault(export.document, export.id) == export.id:
             return Verdict.GO

@@ -239,6 +239,21 @@ def test_a_retry_of_a_small_export_needs_no_worker(web: Web, messages: SentMessa
     assert messages.sent == []
 
 
+def test_what_a_try_cost_is_charged_after_its_retry_too(web: Web, messages: SentMessages) -> None:
+    s = web()
+    workers = replace(s, queue=messages)
+    export_id = ask(workers)
+    flow.fail(workers, export_id, ChunkFailed("Page 1 could not be rendered."))
+    steps.deliver(workers, export_id)
+    shared = Due(Charge(10.0, 0.5), s.exports.load(export_id).begun_at)
+    retry(s, export_id)
+    assert made(s, export_id).charge is None
+    s.usage.bill(export_id, shared)
+    assert s.usage.is_marked(export_id)
+    found = s.usage.unbilled(export_id)
+    assert found and found.charged_before == Charge(10.0, 0.5)
+
+
 def test_a_retry_of_a_large_export_goes_to_workers(web: Web, messages: SentMessages) -> None:
     s = web(INLINE_SECONDS="0.001")
     export_id = ask(replace(s, queue=messages), ROWS)

@@ -149,11 +149,15 @@ def test_an_export_that_the_bucket_refuses_keeps_no_other_from_being_charged(
     assert caplog.text.count(f"export {bad} is not charged yet") == 1
     unreadable.clear()
     until(lambda: bool(keeper.turn() or charges(stage, [bad])))
+    assert charges(stage, [*others, bad]) == pytest.approx([PAID / 4] * 4 + [0.0], rel=0.001), "not paid twice"
+    keeper.resign()
     more = period(stage, 5)
     saved = {export_id: Due(Charge(1.0, 0.5), stage.s.exports.load(export_id).begun_at) for export_id in more}
     stage.s.usage.save_due(saved)
     unreadable[f"exports/{more[0]}/export.json"] = 403
     keeper = stage.keeper()
-    until(lambda: bool(keeper.turn() or charges(stage, more[1:]) == [1.0] * 4))
+    until(lambda: not keeper.turn() and charges(stage, more[1:]) == [1.0] * 4)
+    later = period(stage, 2, begin=time.time() - 50)
+    until(lambda: not keeper.turn() and charges(stage, later) == pytest.approx([PAID / 2] * 2, rel=0.001))
     unreadable.clear()
-    until(lambda: bool(keeper.turn() or charges(stage, more) == [1.0] * 5))
+    until(lambda: not keeper.turn() and charges(stage, more) == [1.0] * 5)
