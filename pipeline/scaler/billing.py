@@ -126,7 +126,7 @@ class Billing:
         until = now + CHARGE_SECONDS if now >= self._again else float("-inf")
         try:
             yield from self._settled(over, until)
-        except StoreDown as error:  # workers are scaled all the same
+        except StoreDown as error:  # scaling goes on
             self._again = time.monotonic() + REFUSED_SECONDS
             log.warning("scaler: exports are not charged yet: %s", error.message)
 

@@ -196,10 +196,16 @@ def _passed(file: BinaryIO, jpeg: Jpeg, profile: Stream | None) -> Stream:
 def _decoded(opened: Opened, max_pixels: int, room: Room | None, frame: int | None) -> Picture:
     """Return the decoded picture. Pillow opens lazily, so the size is checked before a pixel is decoded."""
     source, chunks, _ = opened
-    opened.seek(frame or 0)
+    most = max_pixels // _DIVISORS.get(source.format or "", 1)
+    if not tiff.is_tiff(source):
+        _check_size(*source.size, most)  # a frame is decoded before the next one, but for pages of a TIFF
+    try:
+        opened.seek(frame or 0, most)
+    except Image.DecompressionBombError as error:
+        raise _too_large(f"More than {most / 1e6:g} million", most) from error
     if tiff.is_tiff(source) and tiff.is_misread(source):
         raise UnidentifiedImageError  # another picture would be drawn
-    _check_size(*source.size, max_pixels // _DIVISORS.get(source.format or "", 1))
+    _check_size(*source.size, most)
     several = frame is None and opened.several
     data = opened.profile
     high = opened.pixel_height

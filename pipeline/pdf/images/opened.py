@@ -23,15 +23,19 @@ class Opened(NamedTuple):
         """Return Pillow's number of a frame."""
         return self.pages[frame] if self.pages and frame < len(self.pages) else frame
 
-    def seek(self, frame: int) -> None:
-        """Go to a frame. Raises UnreadableSource when it is not there."""
+    def seek(self, frame: int, max_pixels: int) -> None:
+        """Go to a frame. Raises UnreadableSource when it is not there, DecompressionBombError when it or one before
+        it has more than `max_pixels`: a frame of a GIF may be larger than the first, and takes memory at once."""
         if self.pages:
             check_frame(frame, len(self.pages))
+        before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, max_pixels // 2  # Pillow refuses twice as many
         try:
             if place := self.place(frame):
                 self.source.seek(place)
         except EOFError:
             raise UnreadableSource(f"There is no frame {frame + 1} in the picture.") from None
+        finally:
+            Image.MAX_IMAGE_PIXELS = before
 
     @property
     def pixel_height(self) -> float:

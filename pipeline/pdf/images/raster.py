@@ -63,6 +63,7 @@ def decode(source: ImageFile.ImageFile) -> Raster:
     """Decode the pixels of an opened picture. Raises Pillow's errors, or ValueError."""
     remarks = []
     if tiff.is_tiff(source):
+        tiff.check_strips(source)
         remarks += [tiff.DARK_PALETTE] if tiff.mend_palette(source) else []
         remarks += [tiff.SIGNED] if tiff.has_signed_bytes(source) else []
         tiff.mend_order(source)

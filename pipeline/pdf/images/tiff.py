@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from functools import cache
+from io import SEEK_END
 from typing import TYPE_CHECKING, BinaryIO, TypeGuard
 
 from PIL import Image
@@ -41,6 +42,13 @@ def know_more_greys() -> None:
 def is_tiff(source: Image.Image) -> TypeGuard[TiffImageFile]:
     """Return whether the picture was opened as TIFF, so that it has tags."""
     return source.format == "TIFF"
+
+
+def check_strips(source: TiffImageFile) -> None:
+    """Raise OSError when a strip lies behind the end of the file: Pillow reads up to the next one, however far."""
+    size = source.fp.seek(0, SEEK_END) if source.fp else 0
+    if any(tile.offset > size for tile in source.tile):
+        raise OSError("the file is truncated")
 
 
 def mend_palette(source: TiffImageFile) -> bool:

@@ -93,7 +93,17 @@ def test_the_delimiter_is_found(rows: list[Row], delimiter: str, data: st.DataOb
 def test_an_encoding_that_was_given_is_read_back(rows: list[Row], encoding: str) -> None:
     rows = [[id, text.encode(encoding, "ignore").decode(encoding), amount] for id, text, amount in rows]
     assume(all("\r" not in text for _, text, _ in rows))
-    check(as_csv(rows, lineterminator="\n").encode(encoding), rows, strict=True, encoding=encoding, format="csv")
+    data = as_csv(rows, lineterminator="\n").encode(encoding)
+    assume(data.isascii() or not is_utf8(data))  # that is named, which a strict export refuses
+    check(data, rows, strict=True, encoding=encoding, format="csv")
+
+
+def is_utf8(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 @examples(60)

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import io
+import struct
+
 import pytest
+from PIL import Image
 
 from pipeline.errors import UnreadableSource
+from pipeline.pdf.images import read_picture
 
 from .picture_files import (
     png,
@@ -15,6 +20,7 @@ from .picture_files import (
 )
 
 PNG = saved(quadrants(), "PNG")
+BEFORE = Image.MAX_IMAGE_PIXELS
 
 
 HEADER = (b"IHDR", PNG[16:29])
@@ -90,3 +96,43 @@ def test_our_pixel_limit_counts_where_pillow_only_warns() -> None:
     with pytest.raises(UnreadableSource, match="over the limit of 40 million"):
         read(data)
     assert read(data, 10**8).width == 10_000
+
+
+def frame_of_a_gif(left: int, top: int, width: int, height: int) -> bytes:
+    return b"," + struct.pack("<4HB", left, top, width, height, 0) + b"\x02\x02\x44\x01\0"
+
+
+@pytest.mark.parametrize("place", [(0, 0, 40000, 40000), (60000, 60000, 1, 1)])
+def test_a_later_frame_of_a_gif_may_not_be_larger_than_the_limit(place: tuple[int, int, int, int]) -> None:
+    """Of a few bytes, for which Pillow would take up to 4 GB."""
+    data = saved(Image.new("L", (8, 8)), "GIF")[:-1] + frame_of_a_gif(*place) + b";"
+    with pytest.raises(UnreadableSource, match="More than 1 million pixels is over the limit of 1 million"):
+        read_picture(io.BytesIO(data), 1_000_000, frame=1)
+    assert Image.MAX_IMAGE_PIXELS == BEFORE
+
+
+def test_frames_before_the_one_that_is_drawn_are_limited_too() -> None:
+    """They are decoded, as it builds on them."""
+    data = saved(Image.new("L", (2000, 2000)), "GIF")[:-1] + frame_of_a_gif(0, 0, 8, 8) + b";"
+    with pytest.raises(UnreadableSource, match="2000 x 2000 pixels is over the limit of 1 million"):
+        read_picture(io.BytesIO(data), 1_000_000, frame=1)
+
+
+def test_a_strip_behind_the_end_of_a_tiff_takes_no_memory() -> None:
+    """Pillow reads from one strip to the next, here as far as a file says: the buffer would take 2 GB first."""
+    data = bytearray(saved(Image.new("L", (8, 8)), "TIFF", tiffinfo={278: 4}))
+    with Image.open(io.BytesIO(data)) as image:
+        offsets = image.tag_v2[273]  # type: ignore[attr-defined]
+    assert len(offsets) == 2
+    found = data.index(struct.pack("<2I", *offsets))
+    data[found + 4 : found + 8] = struct.pack("<I", 2 << 30)
+    asked: list[int] = []
+
+    class Counted(io.BytesIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            asked.append(size or 0)
+            return super().read(size)
+
+    with pytest.raises(UnreadableSource, match="ends before its picture does"):
+        read_picture(Counted(bytes(data)), 1_000_000)
+    assert max(asked) < 1_000_000
