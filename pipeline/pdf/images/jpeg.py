@@ -238,8 +238,8 @@ def _profile(read: Read, segments: Sequence[Segment]) -> bytes | None:
     total = 0
     for segment in segments:
         if segment.marker == APP2 and (head := body(read, segment, 14)).startswith(b"ICC_PROFILE\0"):
-            parts[head[12]] = segment
-            total = head[13]
+            number, total = (head[12:] + bytes(2))[:2]  # of a part that is cut off: 0, which none has
+            parts[number] = segment
     if not parts:
         return None
     if sorted(parts) != list(range(1, total + 1)):

@@ -124,3 +124,12 @@ def test_a_photo_in_adobe_rgb_without_a_profile_is_named(
     data = saved(quadrants(), "JPEG", exif=exif, **options)
     assert read(data).remarks == remarks
     assert read_picture(io.BytesIO(data), LIMIT, Room(8, 8)).remarks == remarks
+
+
+@pytest.mark.parametrize("numbers", [b"", b"\1"])
+def test_a_part_of_a_profile_without_its_numbers_is_left_out_and_named(numbers: bytes) -> None:
+    part = b"ICC_PROFILE\0" + numbers
+    data = saved(quadrants(MUTED), "JPEG")
+    picture = read(data[:2] + b"\xff\xe2" + (2 + len(part)).to_bytes(2, "big") + part + data[2:])
+    assert picture.profile is None
+    assert len(picture.remarks) == 1 and "profile" in picture.remarks[0]
