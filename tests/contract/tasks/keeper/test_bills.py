@@ -12,6 +12,7 @@ import redis
 from local.dynos import Fault
 from pipeline.adapters.redis.workers import Worker
 from pipeline.errors import HerokuDown, StoreDown
+from pipeline.exports.export import Export
 from pipeline.scaler import billing, loop
 from pipeline.scaler.learned import BOOT_SECONDS, Learned
 from pipeline.scaler.one_off import OneOffPool
@@ -160,6 +161,13 @@ def test_an_export_teaches_when_it_ends_although_others_are_at_work(
 ) -> None:
     """A busy system is not idle for days; and what was learned is not lost with its leader."""
     monkeypatch.setattr(loop, "CHECK_SECONDS", 0.0)
+    teaching: list[str] = []
+    with_export = Learned.with_export
+
+    def noted(known: Learned, export: Export) -> Learned:
+        teaching.append(export.id)
+        return with_export(known, export)
+
     keeper = stage.keeper(linger_seconds=0.0)
     first, second = stage.planned(), stage.planned(captions=False)
     keeper.turn()
@@ -168,12 +176,14 @@ def test_an_export_teaches_when_it_ends_although_others_are_at_work(
     ended = stage.s.exports.load(first)
     taught = Learned().with_export(ended)
     assert learned(stage) == taught
+    monkeypatch.setattr(Learned, "with_export", noted)
     assert taught.page and ended.charge is None, "it is charged when all are over"
     finish(stage, second)
     until(lambda: bool(keeper.turn() or stage.s.exports.load(first).charge))
     keeper.turn()
     assert stage.s.exports.load(second).charge
-    assert learned(stage) == taught.with_export(stage.s.exports.load(second)), "each once"
+    assert teaching == [second], "each teaches once"
+    assert learned(stage) == taught.with_export(stage.s.exports.load(second))
 
 
 def learned(stage: KeeperStage) -> Learned:

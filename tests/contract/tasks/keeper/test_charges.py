@@ -161,3 +161,16 @@ def test_an_export_that_the_bucket_refuses_keeps_no_other_from_being_charged(
     until(lambda: not keeper.turn() and charges(stage, later) == pytest.approx([PAID / 2] * 2, rel=0.001))
     unreadable.clear()
     until(lambda: not keeper.turn() and charges(stage, more) == [1.0] * 5)
+
+
+def test_what_is_to_be_charged_cannot_be_read_but_workers_are_scaled(
+    stage: KeeperStage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refused(_: UsageLog) -> dict[str, Due]:
+        raise StoreDown("The bucket does not answer.")
+
+    monkeypatch.setattr(UsageLog, "due", refused)
+    stage.planned()
+    stage.keeper().turn()
+    assert stage.workers == 1
+    assert "exports are not charged yet: The bucket does not answer." in caplog.text
