@@ -176,7 +176,7 @@ def test_finished_exports_do_not_slow_down_the_rest() -> None:
         simulate(trace, compared(CHEAP)[0], STEADY)
         return time.process_time() - began
 
-    assert min(seconds(1000) for _ in range(3)) < 20 * min(seconds(100) for _ in range(3))
+    assert seconds(3000) < 150 * min(seconds(100) for _ in range(3))  # linear is 30, each with each 900
 
 
 def test_the_benchmark_soaks_and_times_a_decision() -> None:
