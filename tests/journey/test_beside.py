@@ -119,11 +119,11 @@ def test_without_a_key_and_without_a_worker_exports_are_made_all_the_same(
     """Also a large one, slice by slice, with others in between."""
     alone = BESIDE | {"HEROKU_API_KEY": "", "HEROKU_APP_NAME": "", "INLINE_SECONDS": "0.5"}
     with laptop(tmp_path, environ=alone, start=forks) as running:
-        large = client.ask(running, "slow", "large@example.org", pages=60, seconds=0.03, chunk_pages=8)
+        large = client.ask(running, "slow", "large@example.org", pages=20, seconds=0.1, chunk_pages=8)
         small = client.wait_for_end(running, ask(running))
         assert small["state"] == "ready", small
         export = client.wait_for_end(running, large)
-        assert (export["state"], export["result"]["pages"]) == ("ready", 60)
+        assert (export["state"], export["result"]["pages"]) == ("ready", 20)
         client.wait_until_told(running, large)
         assert len(client.mails_to(running, "large@example.org")) == 1
 
