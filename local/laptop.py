@@ -116,7 +116,7 @@ def laptop(
         web = start_web(env, folder, start)
         stack.callback(web.end, 10.0)
         url = f"http://127.0.0.1:{ports[0]}"
-        _await(f"{url}/health", web)
+        _await(url, token, web)
         yield Laptop(url, token, password, env, settings, bucket, dynos, redis, mail, web, folder)
 
 
@@ -171,14 +171,16 @@ def start_web(env: Mapping[str, str], folder: Path, start: process.Start = proce
     return start(("bash", "-c", command), cwd=ROOT, env={**env, "DYNO": "web.1"}, output=log)
 
 
-def _await(url: str, web: process.ProcessTree) -> None:
+def _await(url: str, token: str, web: process.ProcessTree) -> None:
+    """Wait until the web process answers, and not another program at its port, which does not know the token."""
     deadline = time.monotonic() + START_SECONDS
     while web.running and time.monotonic() < deadline:
         try:
-            if requests.get(url, timeout=1).ok:
+            if requests.get(f"{url}/v1/documents", headers={"Authorization": f"Bearer {token}"}, timeout=1).ok:
                 return
         except (requests.ConnectionError, requests.Timeout):  # not up yet, or busy
-            time.sleep(0.05)
+            pass
+        time.sleep(0.05)
     raise ServiceDown("The web process did not start.", advice="Read its log, logs/web.log.")
 
 

@@ -17,7 +17,8 @@ import pytest
 
 from local import services
 from local.__main__ import LOCK, emptied
-from pipeline.errors import PipelineError, RedisDown
+from local.laptop import laptop
+from pipeline.errors import PipelineError, RedisDown, ServiceDown
 
 
 def test_valkey_answers_and_is_gone_after_the_block(tmp_path: Path) -> None:
@@ -59,6 +60,7 @@ import contextlib, sys, threading, time
 from pathlib import Path
 from local import services
 from local.__main__ import LOCK, emptied
+from local.laptop import laptop
 servers = contextlib.ExitStack()
 def begin():
     print(servers.enter_context(services.valkey(Path(sys.argv[1]))).pid, flush=True)
@@ -160,3 +162,14 @@ def _until(condition: Callable[[], bool]) -> None:
     while not condition():
         assert time.monotonic() < deadline, "waited 20 seconds in vain"
         time.sleep(0.02)
+
+
+def test_another_program_at_the_port_is_not_taken_for_the_web_process(tmp_path: Path) -> None:
+    """Two runs that start at once find the port free, and one of them gets it."""
+    with (
+        laptop(tmp_path / "first") as first,
+        pytest.raises(ServiceDown, match="web process did not start"),
+        laptop(tmp_path / "second", port=urlsplit(first.url).port or 0),
+    ):
+        pass
+    assert "in use" in (tmp_path / "second/logs/web.log").read_text()
