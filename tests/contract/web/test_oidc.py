@@ -194,6 +194,13 @@ def test_an_address_of_the_token_is_not_verified_by_another_one(client: FlaskCli
     assert "eve@elsewhere.org, view" in client.get("/all").text
 
 
+def test_an_address_that_the_token_has_and_verifies_stays(client: FlaskClient, issuer: Issuer) -> None:
+    issuer.faults = Faults(claims={"groups": None}, userinfo={"email": "ann@example.org"})
+    enter(client, "bob")
+    assert "bob@example.org, ask" in client.get("/all").text
+    assert "/userinfo" in issuer.asked, "for the groups only"
+
+
 NOW, DAY = int(time.time()), 86400
 OTHER = "http://other.example"
 OLD, SOON = ({"iat": NOW + day * DAY, "exp": NOW + day * DAY + 300} for day in (-1, 1))
