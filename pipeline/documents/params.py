@@ -57,7 +57,7 @@ class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     arguments: Annotated[
         dict[str, Any],
         Meta(
-            title="Arguments of the query", description="arguments of the query: {name: value}",
+            title="Arguments of the query", description='arguments of the query, such as {"since": "2026-01-31"}',
             extra_json_schema=rarely(),
         ),
     ] = {}  # fmt: skip
