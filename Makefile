@@ -30,6 +30,7 @@ fuzz: .venv-fuzz/ready ; nice .venv-fuzz/bin/python -m tests.fuzz $(PARSER) --mi
 	  { echo "Python 3.11 or newer is needed; name it: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
 	@$(PYTHON) -m venv .venv || \
 	  { echo "This Python has no venv. On Debian: apt-get install python3-venv"; exit 1; }
+	@echo "Installing packages into .venv, about 1 GB. This is done once, and takes minutes."
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
 

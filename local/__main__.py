@@ -70,12 +70,17 @@ def _up(console: Console) -> None:
         with Progress(console=console) as bars:
             upload(running.store, bars)
         console.print(f"\nOpen {running.url} and sign in with the password [bold]{running.password}[/]")
-        console.print(f"Sample photos: {LISTING}")
         console.print(
             f"API: curl -H 'Authorization: Bearer {running.token}' {running.url}/v1/exports", soft_wrap=True
         )
         env = os.path.relpath(running.folder / ENV_FILE)
-        console.print(f"Commands, in another terminal: . {env}; .venv/bin/python -m pipeline doctor")
+        console.print(
+            f"Commands, in another terminal: . {env}; .venv/bin/python -m pipeline doctor", soft_wrap=True
+        )
+        console.print(
+            f"An album of sample photos, there: .venv/bin/python -m pipeline submit photos {LISTING}",
+            soft_wrap=True,
+        )
         console.print(f"Mail, logs and files are in {folder}. Ctrl-C stops everything.")
         while True:
             time.sleep(3600)

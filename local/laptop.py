@@ -121,8 +121,15 @@ def laptop(
 
 
 def _write_exports(file: Path, config: Mapping[str, str]) -> None:
-    """Write lines for a shell. With HEROKU_HOST and HEROKU_APP, the Heroku CLI there drives the local dynos."""
-    words = {**config, "HEROKU_HOST": config["HEROKU_API_URL"], "HEROKU_APP": config["HEROKU_APP_NAME"]}
+    """Write lines for a shell. With HEROKU_HOST and HEROKU_APP, the Heroku CLI there drives the local dynos; with
+    PDF_URL and PDF_TOKEN, the examples and the client reach this system."""
+    words = {
+        **config,
+        "HEROKU_HOST": config["HEROKU_API_URL"],
+        "HEROKU_APP": config["HEROKU_APP_NAME"],
+        "PDF_URL": config["BASE_URL"],
+        "PDF_TOKEN": config["API_TOKENS"].partition("=")[2],
+    }
     file.touch(mode=0o600)  # it holds keys
     file.write_text("".join(f"export {name}={shlex.quote(value)}\n" for name, value in words.items()))
 

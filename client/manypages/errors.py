@@ -29,8 +29,8 @@ class ManypagesError(Exception):
 
     @property
     def of_settings(self) -> bool:
-        """Whether the app refuses this site, not its user: a wrong token, or an address that redirects."""
-        return self.status in (401, 403) or 300 <= self.status < 400
+        """Whether the app refuses this site, not its user: a wrong token, or an address that is wrong."""
+        return self.status in (401, 403) or 300 <= self.status < 400 or self.code == "WrongAddress"
 
 
 class InvalidRow(ManypagesError):

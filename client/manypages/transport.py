@@ -84,7 +84,7 @@ class Transport:
                 if error is None:
                     return response  # type: ignore[no-any-return]
             except requests.RequestException as failed:
-                error = unavailable(what, failed)
+                error = not_sent(what, failed)
             full = error.status == 429 and asked_pause(response) > LONGEST  # a quota is reached for longer
             if full or not isinstance(error, Unavailable) or attempt == self._tries:
                 raise error
@@ -103,6 +103,19 @@ def asked_pause(response: requests.Response | None) -> float:
     """Return the seconds for which the server asks (Retry-After); 0 if it does not."""
     asked = response.headers.get("Retry-After", "") if response is not None else ""
     return float(asked) if asked.isdigit() else 0.0
+
+
+WRONG_URL = (
+    requests.exceptions.MissingSchema, requests.exceptions.InvalidSchema, requests.exceptions.InvalidURL,
+)  # fmt: skip
+
+
+def not_sent(what: str, error: Exception) -> ManypagesError:
+    """Return the error for a request without an answer. A wrong address will be as wrong at the next try."""
+    if isinstance(error, WRONG_URL):
+        advice = "Correct the address that the client is given, such as https://pdfs.example.org."
+        return Refused(f"{what} has an address that is no URL.", code="WrongAddress", advice=advice)
+    return unavailable(what, error)
 
 
 def unavailable(what: str, error: Exception) -> Unavailable:

@@ -51,7 +51,7 @@ def pictures(folder: Path) -> Pictures:
     if not names:
         known = " ".join(sorted(PICTURES))
         raise InvalidRequest(
-            f"There are no pictures in {folder}.", field="source", advice=f"Pictures end in {known}."
+            f"There are no pictures in {folder.absolute()}.", field="source", advice=f"Pictures end in {known}."
         )
     return Pictures(names, tuple(str(each)[:MAX_REMARK] for each in remarks))
 

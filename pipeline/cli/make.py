@@ -102,8 +102,8 @@ class Kinds(click.Group):
 @options.making
 def render(kind: str, source: Path | None, **given: Any) -> None:
     """Make a document here, without any service. SOURCE is a folder of pictures, a picture, or a listing of
-    records: JSON lines, or CSV for a table. Some documents need no SOURCE. Volumes are written beside FILE (-o), as
-    FILE-1-of-5.pdf and FILE-index.pdf.
+    records: JSON lines or Parquet, or CSV for a table. Some documents need no SOURCE. Volumes are written beside
+    FILE (-o), as FILE-1-of-5.pdf and FILE-index.pdf.
 
     \b
     JSON: {"file", "seconds", "bytes", "pages", "records", "drawn",

@@ -71,6 +71,8 @@ class Json(click.ParamType[Any]):
 class Named(Json):
     """A list of objects as JSON. Where one field of them is enough, its values separated by commas: net,gross."""
 
+    name = "names or json"
+
     def __init__(self, field: str) -> None:
         self._field = field
 

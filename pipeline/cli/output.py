@@ -120,9 +120,9 @@ def tell_file(result: Result, places: Sequence[Path], seconds: float, machine: b
 
 def tell_files(result: Result, write: Callable[[str], None] = say) -> None:
     """Print the file and its size, and those of every volume."""
-    write(f"{result.name}: {_count(result.pages)}, {result.bytes} bytes")
+    write(f"{result.name}: {_count(result.pages)}, {size(result.bytes)}")
     for volume in result.volumes:
-        write(f"{volume.name}: {_pages(volume)}, {volume.bytes} bytes")
+        write(f"{volume.name}: {_pages(volume)}, {size(volume.bytes)}")
 
 
 def size(count: int) -> str:

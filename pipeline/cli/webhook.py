@@ -19,7 +19,10 @@ def secret(owner: str) -> None:
 
     With several SECRET_KEY there is one for each, newest first; all of them sign.
     """
-    for each in context.services().webhooks.secrets(owner):
+    services = context.services()
+    if owner not in (known := {token.owner for token in services.settings.api_tokens.values()}):
+        output.note(f"API_TOKENS has no name {owner}. It has: {', '.join(sorted(known)) or 'none'}.")
+    for each in services.webhooks.secrets(owner):
         output.say(each)
 
 

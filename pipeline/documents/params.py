@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
 
-from ..errors import InvalidRequest
+from ..errors import InvalidRequest, RefusedAddress
 from ..pdf.paper import MM, PAPER_SIZES
 
 ListingFormat = Literal["auto", "csv", "jsonl", "parquet"]
@@ -55,7 +57,7 @@ class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     arguments: Annotated[
         dict[str, Any],
         Meta(
-            title="Arguments of the query", description="arguments of the query: {name: value}",
+            title="Arguments of the query", description='arguments of the query, such as {"since": "2026-01-31"}',
             extra_json_schema=rarely(),
         ),
     ] = {}  # fmt: skip
@@ -84,20 +86,35 @@ def one_source(params: Params, field: str) -> None:
         raise InvalidRequest(f"There are no {field}; a document needs at least one.", field=field)
 
 
+@contextmanager
+def source_of(field: str) -> Iterator[None]:
+    """Name the parameter when what it holds is refused as a source."""
+    try:
+        yield
+    except (InvalidRequest, RefusedAddress) as error:
+        error.field = field
+        raise
+
+
 def invalid(error: msgspec.ValidationError, kind: type[Any]) -> InvalidRequest:
     """Return a validation error in words, with the field it is about."""
-    text = str(error)
-    _, _, path = text.partition(" - at `$.")
-    field = path.rstrip("`") or _unknown_field(text)
+    text, _, path = str(error).partition(" - at `$.")
+    words, named = _missing_or_unknown(text)
+    field = path.rstrip("`") or named
     described = {f.encode_name: f.type for f in msgspec.structs.fields(kind)}
     top = field.split(".")[0].split("[")[0]
     right = _description(described[top]) if top in described else f"known are {', '.join(described)}"
-    return InvalidRequest(f"{text.split(' - at ')[0]} ({field or 'params'}: {right}).", field=field or "params")
+    where = "" if field and field == named else f"{field or 'params'}: "
+    return InvalidRequest(f"{words} ({where}{right}).", field=field or "params")
 
 
-def _unknown_field(text: str) -> str:
-    """The field in "Object contains unknown field `x`"."""
-    return text.split("`")[1] if "`" in text else ""
+def _missing_or_unknown(text: str) -> tuple[str, str]:
+    """Return in words which field an object lacks, or should not have, and its name; other errors as they are."""
+    for said, words in (("missing required field", "{} is missing"), ("contains unknown field", "There is no {}")):
+        if said in text:
+            name = text.split("`")[1]
+            return words.format(f"`{name}`"), name
+    return text.split(" - at ")[0], ""
 
 
 def _description(kind: Any) -> str:

@@ -111,6 +111,8 @@ class NotFound(PipelineError):
 class NoExport(NotFound):
     """There is no such export."""
 
+    advice = "Check the id. An export that was removed, or belongs to another owner, is not found either."
+
 
 class IllegalStep(PipelineError):
     """The state of an export does not allow this."""

@@ -139,6 +139,11 @@ def test_selected_rows_and_a_row_that_cannot_be_read(browser: Browser, address: 
         page.get_by_role("button", name="Download PDF").click()
         element = page.locator("pdf-download")
         expect(element).to_contain_text(re.compile(r"Row \d+: reading it raised"))
+        page.goto("/admin/manypages/export/")
+        assert page.locator(".manypages-reason").first.evaluate("reason => reason.clientWidth") > 200
+        # The table scrolls, not the page.
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        page.goto("/admin/orders/order/?status__exact=new")
         example.sql("UPDATE orders_order SET total = 1 WHERE number = '2026-000004'")
         with page.expect_download() as coming:
             page.get_by_role("button", name="Try again").click()

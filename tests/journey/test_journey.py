@@ -111,3 +111,6 @@ def test_commands_work_beside_it(system: Laptop, tmp_path: Path) -> None:
         assert done.returncode == 0, done.stdout + done.stderr
     assert "9.50" in read(tmp_path / "rows.pdf").pages[0].text
     assert (system.folder / "env").stat().st_mode & 0o077 == 0
+    assert {f"export PDF_URL={system.url}", f"export PDF_TOKEN={system.token}"} <= set(
+        (system.folder / "env").read_text().split("\n")
+    )

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from email.policy import EmailPolicy
 from typing import Any
+from urllib.parse import urlsplit
 
 from ... import documents
 from ...adapters.mail import Mailer
@@ -38,6 +39,10 @@ from .sign_in import issuer_checks, sign_in_check
 MIN_SECRET = 32  # characters; `generator: secret` in app.json makes longer ones
 FULL = 0.98  # of maxmemory: it refuses writes soon, or already
 INTERPRETER = 64 * MIB  # bytes of a rendering process before its first page; measured: 57 MB
+SCRIPTS = {
+    "ä": "Latin", "Ω": "Greek", "ж": "Cyrillic", "क": "Devanagari", "ש": "Hebrew", "ع": "Arabic",
+    "漢": "Chinese", "か": "Japanese", "한": "Korean",
+}  # fmt: skip
 DECODING = 10  # bytes per pixel, measured; see settings.BYTES_PER_PIXEL
 
 
@@ -99,7 +104,7 @@ def _secret_key(settings: Settings) -> Check:
     if len(settings.secret_keys[0]) < MIN_SECRET:
         words = f"It has fewer than {MIN_SECRET} characters, so its links could be forged."
         return Check("SECRET_KEY", Outcome.WARNING, words, f"Put a longer one before it: {new}")
-    return Check("SECRET_KEY", Outcome.OK, f"{len(settings.secret_keys)} key(s). The first one signs.")
+    return Check("SECRET_KEY", Outcome.OK, "It is set and long enough. The first key in it signs.")
 
 
 def _base_url(settings: Settings) -> Check:
@@ -121,7 +126,8 @@ def redis_checks(settings: Settings) -> Iterator[Check]:
     try:
         info = Coordination.open(settings).info()
     except RedisDown as error:
-        yield failed("redis", error, "Check REDIS_URL: rediss:// if the server uses TLS, else redis://.")
+        tried = f"Tried {urlsplit(settings.redis_url).netloc.rpartition('@')[2]}. "
+        yield failed("redis", error, f"{tried}Check REDIS_URL: rediss:// if the server uses TLS, else redis://.")
         return
     known = info or {}
     version = known.get("valkey_version") or known.get("redis_version")
@@ -242,9 +248,8 @@ def memory_check(settings: Settings, environ: Mapping[str, str]) -> Check:
     named = [name for name in ("WORKER_MEMORY_MB", "DYNO_RAM") if environ.get(name, "0") != "0"]
     source = named[0] if named else "the system's limit, else 512"
     each = settings.memory_per_process
-    words = (
-        f"{settings.memory_bytes // MIB} MiB ({source}) for {settings.concurrency} process(es): {each // MIB} each."
-    )
+    share = f"{each // MIB} for each process that draws ({settings.concurrency})"
+    words = f"{settings.memory_bytes // MIB} MiB ({source}), {share}."
     needed = INTERPRETER + DECODING * settings.max_image_pixels
     if each >= needed:
         return Check("memory", Outcome.OK, words)
@@ -260,8 +265,8 @@ def font_checks(settings: Settings) -> Iterator[Check]:
         return
     face = default_chain()
     words = ", then ".join(font.name for font in face.fonts.values())
-    if all(map(face.has, "aä€Ωжשع")):
-        yield Check("fonts", Outcome.OK, f"{words}: they contain Latin, Greek, Cyrillic, Hebrew and Arabic.")
+    if all(map(face.has, SCRIPTS)):
+        yield Check("fonts", Outcome.OK, f"{words}: they contain {', '.join(SCRIPTS.values())}.")
     else:
         yield Check("fonts", Outcome.FAILED, f"{words}: letters are missing.", "Install requirements.txt again.")
 

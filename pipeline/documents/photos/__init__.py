@@ -16,7 +16,7 @@ from ...pdf.paper import MM
 from ...pdf.segment import SegmentWriter
 from .. import Range, register
 from ..inputs import Inputs, line_number, lines
-from ..params import one_source
+from ..params import one_source, source_of
 from . import frames
 from .layout import PhotoLayout
 from .page import PhotoPage
@@ -46,7 +46,8 @@ class Photos:
                 advice="Take a smaller margin, fewer rows or columns, or larger paper.",
             )
         if params.listing:
-            inputs.check(params.listing)
+            with source_of("listing"):
+                inputs.check(params.listing)
         for number, photo in enumerate(params.photos or ()):
             try:
                 inputs.check(photo.source)

@@ -22,7 +22,7 @@ from ...pdf.segment import SegmentWriter
 from ...pdf.tally import Remarks
 from .. import InputRange, Measured, Range, register, survey_at_once
 from ..inputs import MAX_LINE, Inputs
-from ..params import one_source
+from ..params import one_source, source_of
 from .csv_rows import Row
 from .detect import detect
 from .doubts import name_inner_records
@@ -65,9 +65,11 @@ class Table:
         params.check_paper()
         params.check_formats()
         if params.listing:
-            inputs.check(params.listing)
+            with source_of("listing"):
+                inputs.check(params.listing)
         if params.logo:
-            inputs.check(params.logo)
+            with source_of("logo"):
+                inputs.check(params.logo)
         if params.rows:
             check_rows(params, params.rows)
 

@@ -117,7 +117,7 @@ class TableParams(PaperParams, frozen=True):
     words: Annotated[
         Words | None,
         Meta(
-            title="Words of your own", description="words of your own, such as {total: ...}",
+            title="Words of your own", description='words of your own, such as {"total": "Sum"}',
             extra_json_schema=rarely("Instead of those that a table prints by itself"),
         ),
     ] = None  # fmt: skip

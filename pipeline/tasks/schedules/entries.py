@@ -68,8 +68,10 @@ class Entry:
 
     @property
     def words(self) -> str:
-        """The times, as Celery writes them."""
-        return repr(self.schedule).strip("<>")
+        """The times: "every 60 s", the five fields of cron, or as Celery writes another class."""
+        if type(self.schedule) is schedule:
+            return f"every {self.schedule.run_every.total_seconds():,.10g} s"
+        return repr(self.schedule).strip("<>").removeprefix("crontab: ").removesuffix(" (m/h/dM/MY/d)")
 
     def next_run(self, last: float) -> float:
         """Return when the entry is due after a run at `last`; both in seconds since 1970."""

@@ -46,6 +46,8 @@ export async function sorted(files, pictures) {
   }
   if (tables.length > 1) throw new Problem(t("These are {n} tables.", { n: tables.length }), t("Choose one of them."));
   if (tables.length) return { table: sending(tables[0]), fields: await fieldsOf(tables[0]), leftOut: names(unpacked, tables) };
+  const empty = unpacked.find((each) => !each.size && [...pictures, ...TABLES].includes(ending(each.name)));
+  if (empty) throw new Problem(t("{name} is empty.", { name: empty.name }), t("Save it again, then choose it."));
   const advice = t("Choose photos, a ZIP file of photos, or a table as CSV, JSON lines or Parquet. Save a workbook as CSV.");
   throw new Problem(t("None of these files is a photo or a table."), advice);
 }

@@ -11,6 +11,7 @@ export function t(text, values = {}) {
 export const number = (value) => value.toLocaleString(language);
 export const pages = (n) => t(n === 1 ? "{n} page" : "{n} pages", { n: number(n) });
 export const photos = (n) => t(n === 1 ? "{n} photo" : "{n} photos", { n: number(n) });
+export const waiting = (n) => t(n === 1 ? "{n} waiting chunk" : "{n} waiting chunks", { n: number(n) });
 export const workers = (n) => t(n === 1 ? "{n} worker" : "{n} workers", { n: number(n) });
 
 export function size(bytes) {
@@ -27,7 +28,9 @@ export function duration(seconds) {
 
 // The API's times: seconds since 1970, or RFC 3339.
 export const seconds = (time) => (typeof time === "number" ? time : Date.parse(time) / 1000);
-export const clock = (time) => new Date(seconds(time) * 1000).toLocaleString(language);
+// A time with the month as a word: 1/12 is January to some, December to others.
+export const clock = (time, timeZone) =>
+  new Date(seconds(time) * 1000).toLocaleString(language, { dateStyle: "medium", timeStyle: "medium", timeZone });
 
 export function age(time) {
   const past = Math.max(0, Date.now() / 1000 - seconds(time));

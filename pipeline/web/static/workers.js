@@ -1,7 +1,7 @@
 // Workers now and in the last hour, the scaler's decisions, and what runs by the clock.
 import { ask, by, complain, element, follow } from "./page.js";
 import { drawHour } from "./pictures.js";
-import { age, duration, number, seconds, t, workers } from "./words.js";
+import { age, clock, duration, seconds, t, waiting, workers } from "./words.js";
 
 const EVERY = 3000; // ms between two polls
 
@@ -9,7 +9,7 @@ function show({ scaler, decisions, history = [] }) {
   by("problem").hidden = !scaler?.refused;
   by("problem").textContent = scaler?.refused ?? "";
   by("now").textContent = scaler ? now(scaler) : t("No process looks after workers now.");
-  by("more").textContent = scaler ? t("A new one starts in {time}.", { time: duration(scaler.boot_seconds) }) : "";
+  by("more").textContent = scaler ? t("A new one takes {time} to start.", { time: duration(scaler.boot_seconds) }) : "";
   showHour(history);
   const line = ({ at, from, quantity, reason }) => element("li", `${age(at)}: ${t("{from} to {to}", { from, to: quantity })}. ${reason}`);
   by("decisions").replaceChildren(...decisions.slice(0, 20).map(line));
@@ -27,17 +27,17 @@ function showHour(history) {
   if (by("hour").hidden) return;
   const ago = (at) => Math.min(3600, Math.max(0, Date.now() / 1000 - seconds(at)));
   const points = (name) => history.filter((each) => each[name] !== null).map((each) => [ago(each.at), each[name]]);
-  const [quantity, waiting] = [points("workers"), points("chunks")];
-  drawHour(by("hour").querySelector("svg"), [{ name: "workers", points: quantity }, { name: "chunks", points: waiting }]);
-  const most = (list) => number(Math.max(0, ...list.map(([, value]) => value)));
-  by("hour-words").textContent = t("At most {workers} workers and {chunks} waiting chunks, by minutes before now", {
-    workers: most(quantity), chunks: most(waiting),
+  const [quantity, untaken] = [points("workers"), points("chunks")];
+  drawHour(by("hour").querySelector("svg"), [{ name: "workers", points: quantity }, { name: "chunks", points: untaken }]);
+  const most = (list) => Math.max(0, ...list.map(([, value]) => value));
+  by("hour-words").textContent = t("At most {workers} and {chunks}, by minutes before now", {
+    workers: workers(most(quantity)), chunks: waiting(most(untaken)),
   });
 }
 
 async function schedules() {
   const { schedules: found, timezone } = await ask("/v1/schedules");
-  const moment = (at) => new Date(seconds(at) * 1000).toLocaleString("en-GB", { timeZone: timezone });
+  const moment = (at) => clock(at, timezone);
   const line = ({ name, next, last, outcome, problem }) => {
     const before = last ? `${moment(last)} (${outcome})` : t("never");
     return element("li", `${t("{name}: next {next}, last {last}.", { name, next: moment(next), last: before })} ${problem}`);

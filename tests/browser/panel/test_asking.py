@@ -159,6 +159,7 @@ def test_what_was_dropped_says_which_document_it_is(page: Page, stage: Services)
     expect(page.get_by_label("Choose files")).to_be_focused()
     for files, words in (
         ({"a.xlsx": b"PK"}, "None of these files is a photo or a table. .* Save a workbook as CSV."),
+        ({"a.csv": b"", "notes.xyz": b""}, "a.csv is empty. Save it again, then choose it."),
         ({"a.csv": SALES, "b.csv": SALES}, "These are 2 tables. Choose one of them."),
         ({"a.zip": b"PK\3\4 and no directory"}, "a.zip cannot be read as a ZIP file. Unpack it"),
         ({"b.zip": damaged(28)}, "b.zip cannot be read as a ZIP file. Unpack it"),  # length of a name

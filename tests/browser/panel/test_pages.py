@@ -75,13 +75,14 @@ def test_workers_show_the_last_hour_the_decisions_and_the_schedules(page: Page, 
         decisions.show_state({**seen, "at": now - ago})
     decisions.add({"at": now - 600, "from": 0, "quantity": 2, "reason": "Two save 40 s."})
     expect(page.locator("#now")).to_have_text("2 workers of at most 4")
+    expect(page.locator("#more")).to_have_text("A new one takes 15 s to start.")
     expect(page.locator("#hour-words")).to_have_text(re.compile("At most 2 workers and 7 waiting chunks"))
     expect(page.locator("#hour path")).to_have_count(2)
     expect(page.locator("#decisions li")).to_have_text("10 min ago: 0 to 2. Two save 40 s.")
     decisions.show_state({**seen, "quantity": None, "refused": "Heroku refuses.", "at": now})
     expect(page.locator("#now")).to_have_text("An unknown number of workers of at most 4")
     expect(page.locator("#problem")).to_have_text("Heroku refuses.")
-    said = [re.compile(f"^{name}: next .*, last never") for name in ("check", "clean-up", "report")]
+    said = [re.compile(f"^{name}: next [A-Z][a-z]{{2}} .*, last never") for name in ("check", "clean-up", "report")]
     expect(page.locator("#schedules li")).to_have_text([*said, "Times are in UTC."])
     assert violations(page) == []
 

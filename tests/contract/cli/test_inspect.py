@@ -131,6 +131,7 @@ def test_webhooks_are_replayed_and_verified(run: Run, put_photos: Callable[[int]
     assert run("webhook", "replay", without).exit_code == 5
     assert run("webhook", "replay").exit_code == 2
     assert run("webhook", "secret", "shop").stdout.split() == services.webhooks.secrets("shop")
+    assert "API_TOKENS has no name shpo." in run("webhook", "secret", "shpo").stderr
 
 
 def test_an_export_is_cancelled_once(run: Run, put_photos: Callable[[int], str], services: Services) -> None:

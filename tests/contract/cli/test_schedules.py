@@ -24,6 +24,7 @@ def test_schedules_are_listed(run: Run, services: Services) -> None:
     assert datetime.fromisoformat(found["report"]["last"]).timestamp() == ran
     assert datetime.fromisoformat(found["report"]["next"]) == datetime(2026, 11, 30, 9, tzinfo=SEOUL)
     assert found["check"]["last"] is None
+    assert [each["times"] for each in found.values()] == ["every 60 s", "0 */6 * * *", "0 9 * * *"]
     shown = run("schedules", TIMEZONE="Asia/Seoul")
     assert "next 2026-11-30 09:00:00, last 2026-11-29 09:00:00  mailed the report" in shown.stdout
     assert "problem: It rained." in shown.stdout

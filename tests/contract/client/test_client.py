@@ -367,3 +367,10 @@ def test_a_failed_export_goes_on_and_the_same_is_asked_for_again(client: Client,
     copy = client.again(made)
     assert copy.id != made.id and copy.data["subject"] == "ann"
     assert client.wait(copy, timeout=PATIENCE).result["records"] == 1
+
+
+@pytest.mark.parametrize("url", ["pdfs.example.org", "ftp://pdfs.example.org", "https://", ""])
+def test_an_address_that_is_no_url_is_refused_at_once(url: str) -> None:
+    with Client(url, "token") as client, pytest.raises(Refused, match="Correct the address") as refused:
+        client.documents()
+    assert refused.value.code == "WrongAddress" and refused.value.of_settings

@@ -171,6 +171,7 @@ def test_an_invalid_id_is_404(client: FlaskClient, subtests: pytest.Subtests) ->
             with subtests.test(id=export_id, method=method, end=end):
                 answer = client.open(f"/v1/exports/{export_id}{end}", method=method, headers=SHOP)
                 assert answer.status_code == 404 and error(answer)["code"] == "NoExport"
+                assert "Check the id." in error(answer)["advice"]
 
 
 def test_another_owners_export_looks_missing(

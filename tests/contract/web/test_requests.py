@@ -55,8 +55,8 @@ REFUSED = {
     "no photos": ({"document": "photos", "params": {"photos": []}}, "photos"),
     "neither photos nor listing": ({"document": "photos", "params": {}}, "photos"),
     "listing that is not there": ({"document": "photos", "params": {"listing": "inputs/no.jsonl"}}, "listing"),
-    "listing outside inputs": ({"document": "photos", "params": {"listing": "exports/x/export.json"}}, None),
-    "listing that climbs out": ({"document": "photos", "params": {"listing": "inputs/../x.jsonl"}}, None),
+    "listing outside inputs": ({"document": "photos", "params": {"listing": "exports/x/export.json"}}, "listing"),
+    "listing that climbs out": ({"document": "photos", "params": {"listing": "inputs/../x.jsonl"}}, "listing"),
     "photo outside inputs": ({"document": "photos", "params": {"photos": [{"source": "exports/x"}]}}, None),
     "chunk of no pages": ({"document": "photos", "params": {"photos": [PHOTO]}, "chunk_pages": 0}, "chunk_pages"),
     "chunk of half a page": (
