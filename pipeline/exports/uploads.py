@@ -151,6 +151,11 @@ def is_foreign(key: str, owner: str) -> bool:
     return key.startswith(UPLOADS) and not key.startswith(folder_of(owner))
 
 
+def shown(key: str) -> str:
+    """Return the name of a file that was handed in, without the folders of its key; other keys as they are."""
+    return re.sub(rf"^{UPLOADS}[0-9a-f]{{32}}/[0-9a-z]{{26}}/[0-9a-z]{{26}}-", "", key)
+
+
 def named_folders(owner: str, *texts: bytes) -> tuple[str, ...]:
     """Return the folders of an owner that a request names, in its parameters or in records inside it."""
     pattern = re.compile(re.escape(folder_of(owner)).encode() + rb"([0-9a-z]{26})/")

@@ -11,6 +11,7 @@ import msgspec
 
 from .. import documents
 from ..documents import Document
+from ..exports import uploads
 
 NOT_FIELDS = ("listing", "title", "left_out")  # inputs of its own for the first two; the last is for programs
 TYPES = {"integer": "number", "number": "number", "boolean": "checkbox", "string": "text"}
@@ -82,9 +83,13 @@ def params_in_words(document: str, params: Mapping[str, Any]) -> list[tuple[str,
 
 
 def _in_words(name: str, value: Any, field: Field | None) -> tuple[str, str]:
-    said = dict(field.choices).get(value) if field and isinstance(value, str | int) else None
     label = field.label if field else LABELS.get(name) or _words(name)
-    return label, said or (value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+    if isinstance(value, bool):
+        return label, YES_OR_NO[value]
+    if not isinstance(value, str | int):
+        return label, json.dumps(value, ensure_ascii=False)
+    said = dict(field.choices).get(value) if field else None
+    return label, said or uploads.shown(str(value))
 
 
 def _words(name: str) -> str:

@@ -10,6 +10,8 @@ from msgspec import Meta
 from pipeline import documents
 from pipeline.documents import Document, Params
 from pipeline.documents.params import rarely
+from pipeline.exports.ids import new_id
+from pipeline.exports.uploads import folder_of
 from pipeline.web.forms import Field, form, forms, params_in_words
 
 
@@ -94,9 +96,17 @@ def test_what_was_asked_for_is_shown_with_the_labels_of_the_form() -> None:
     documents.load()
     asked = {"title": "Garden", "fit": "fill", "rows": 2, "captions": False}
     assert params_in_words("photos", asked) == [
-        ("Title", "Garden"), ("Shape", "Cropped to fill its box"), ("Photos down", "2"), ("Captions", "false"),
+        ("Title", "Garden"), ("Shape", "Cropped to fill its box"), ("Photos down", "2"), ("Captions", "No"),
     ]  # fmt: skip
     assert params_in_words("gone", {"page_size": "A4"}) == [("Page size", "A4")]
+
+
+def test_a_file_that_was_handed_in_is_shown_by_its_name() -> None:
+    key = f"{folder_of('panel')}{new_id()}/{new_id()}-Gärten-2026.csv"
+    assert params_in_words("table", {"listing": key}) == [("File", "Gärten-2026.csv")]
+    assert params_in_words("table", {"listing": "inputs/uploads/a/b-c.csv"}) == [
+        ("File", "inputs/uploads/a/b-c.csv")
+    ]
 
 
 def test_every_registered_document_has_a_form() -> None:
