@@ -141,7 +141,7 @@ def test_an_unchanged_number_is_noted_again_after_a_day(
     keeper.turn()
     *_, (at, workers, _) = before = list(stage.s.usage.workers_since(0.0))
     assert workers == 1
-    monkeypatch.setattr(billing, "DAY", time.time() - at)
+    monkeypatch.setattr(billing, "LOOK_BACK_SECONDS", time.time() - at)
     keeper.turn()
     assert len(list(stage.s.usage.workers_since(0.0))) == len(before) + 1
 
