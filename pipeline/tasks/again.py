@@ -20,7 +20,7 @@ from ..exports.recipients import NotifyBody
 from ..exports.repository import listing_key, not_closed
 from ..exports.request import ExportRequest
 from ..services import Message, Services
-from .lease import exclusive
+from .lease import exclusive, notices_name
 from .sending import begin, chunks, width
 from .step import lease_name
 from .submit import Submitted, is_small, submit
@@ -38,7 +38,7 @@ def retry(s: Services, export_id: str, quotas: Quotas = UNLIMITED) -> Export:
     _check_failed(s.exports.load(export_id))
     with ExitStack() as stack:
         # Neither is an export closed meanwhile, nor the outcome of the mail about its failure noted.
-        for name in (lease_name("deliver", export_id, None), f"{export_id}:mail"):
+        for name in (lease_name("deliver", export_id, None), notices_name(export_id, Channel.MAIL)):
             if stack.enter_context(exclusive(s.redis.leases, name, s.settings.lease_seconds)) is None:
                 raise not_closed(export_id)
         export = s.exports.load(export_id)
