@@ -56,13 +56,11 @@ def keeper(dry_run: bool, machine: bool) -> None:
     stop = (signal.SIGTERM, signal.SIGINT)
     # sigwait, not a handler: a handler could interrupt the thread that holds the lock that stop() needs.
     signal.pthread_sigmask(signal.SIG_BLOCK, stop)
-    thread = keeping.start()
+    keeping.start()
     log = logging.getLogger(__name__)
     log.info("keeper: started")
     log.info("keeper: stopping after %s", signal.Signals(signal.sigwait(stop)).name)
-    keeping.stop()
-    thread.join()
-    keeping.finish(services.settings.shutdown_seconds)
+    keeping.end(time.monotonic() + services.settings.shutdown_seconds)
 
 
 @click.command()
