@@ -69,7 +69,7 @@ class Ranges:
 
 
 def longest(pieces: Pieces) -> dict[int, int]:
-    """Return the last byte that is measured from each first one."""
+    """Return where the longest measure ends of those that begin at one byte."""
     return dict(sorted(pieces))
 
 
