@@ -8,7 +8,7 @@ from pathlib import Path
 from local import process
 from local.laptop import Laptop
 
-from ..contract.tasks.test_assemble import noise
+from ..pictures import noise
 from ..readback import read
 from . import client
 from .kills import KILLS

@@ -20,7 +20,8 @@ from pipeline.scaler.usage import Due, UsageLog
 from pipeline.tasks.keeper import Keeper
 
 from .... import steps
-from .stage import KeeperStage, until
+from ....waiting import until
+from .stage import KeeperStage
 
 
 def test_a_returning_leader_bills_what_ended_meanwhile(stage: KeeperStage) -> None:
