@@ -11,8 +11,8 @@ from local.laptop import Laptop
 from ..pictures import noise
 from ..readback import read
 from . import client
+from .hurried import system
 from .kills import KILLS
-from .test_failures import system
 
 LIMITS = {"SOFT_TIME_LIMIT": "2", "TIME_LIMIT": "3", "VISIBILITY_TIMEOUT": "60"}
 
