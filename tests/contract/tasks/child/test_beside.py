@@ -111,6 +111,24 @@ def test_what_takes_longer_is_left_to_workers(web: Web, messages: SentMessages) 
     finish(s, messages, export_id)
 
 
+def test_the_queue_goes_on_after_an_error_of_the_program(
+    web: Web, messages: SentMessages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    s, asked = web(INLINE_SECONDS="0.01"), list[Message]()
+
+    def mistaken(message: Message) -> None:
+        asked.append(message)
+        raise ValueError("a mistake")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(messages, "send", mistaken)
+        ask(s, ROWS)
+        until(lambda: asked)
+    export_id = ask(s, ROWS + 1)
+    until(lambda: messages.sent, seconds=60.0)
+    finish(s, messages, export_id)
+
+
 def test_what_takes_too_much_memory_is_left_to_the_keeper(web: Web, messages: SentMessages) -> None:
     s = web(WORKER_MEMORY_MB="60", WORKER_CONCURRENCY="1")
     export_id = ask(s, ROWS)
