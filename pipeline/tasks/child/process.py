@@ -35,8 +35,7 @@ from ..outcomes import Again
 from ..retry import Retry
 from ..step import NEAR, resident
 from .pipe import FAILED
-from .preview import SECONDS as PREVIEW_SECONDS
-from .preview import PreviewRequest, try_preview
+from .preview import PREVIEW_SECONDS, PreviewRequest, try_preview
 
 log = logging.getLogger(__name__)
 LOOK_SECONDS = 0.02  # between two looks at the memory of the process that works
