@@ -10,7 +10,7 @@ from .adapters.bucket import BACKGROUND, Timeouts
 from .adapters.https import Fetcher, Limits
 from .adapters.mail import Mailer
 from .adapters.redis import Coordination
-from .adapters.webhooks import SECONDS, Webhooks
+from .adapters.webhooks import DELIVERY_SECONDS, Webhooks
 from .documents.inputs.bucket import MAX_SOURCE, BucketInputs
 from .exports.stores import Stores
 from .exports.waves import Wave
@@ -78,9 +78,9 @@ def open_services(settings: Settings, queue: Queue, timeouts: Timeouts = BACKGRO
     documents.load(settings.documents)
     fonts.load(settings.fonts)
     stores = Stores.open(settings, timeouts)
-    webhooks = Webhooks(Fetcher(Limits(seconds=SECONDS)), settings.secret_keys)
+    webhooks = Webhooks(Fetcher(Limits(seconds=DELIVERY_SECONDS)), settings.secret_keys)
     inputs = BucketInputs(stores.bucket, Fetcher(Limits(bytes=MAX_SOURCE)))
+    usage = UsageLog(stores.bucket, stores.exports)
     return Services(
-        stores.settings, stores.bucket, stores.exports, stores.segments, stores.frozen, stores.measures,
-        stores.redis, UsageLog(stores.bucket, stores.exports), inputs, Mailer(settings), webhooks, queue,
-    )  # fmt: skip
+        **vars(stores), usage=usage, inputs=inputs, mailer=Mailer(settings), webhooks=webhooks, queue=queue
+    )

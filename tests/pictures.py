@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import random
 
 from PIL import Image, ImageDraw
 
@@ -16,3 +17,17 @@ def jpeg(seed: int, width: int = 160, height: int = 120, quality: int = 80) -> b
     out = io.BytesIO()
     image.save(out, "JPEG", quality=quality)
     return out.getvalue()
+
+
+def noise(seed: int, megabytes: float) -> bytes:
+    """Returns a JPEG of about this size; it takes 0.1 s."""
+    side = int((megabytes * 1_100_000) ** 0.5)
+    image = Image.frombytes("L", (side, side), random.Random(seed).randbytes(side * side))
+    out = io.BytesIO()
+    image.save(out, "JPEG", quality=93)
+    return out.getvalue()
+
+
+def mixed() -> list[bytes]:
+    """Photos of which the second makes a segment that is too small to be copied as a part."""
+    return [noise(1, 6), jpeg(1, 40, 30), noise(2, 11), noise(3, 6), noise(4, 6)]

@@ -23,13 +23,13 @@ from typing import BinaryIO, cast
 from urllib.parse import SplitResult, quote, urljoin, urlsplit
 
 from ..errors import RefusedAddress, SourceUnavailable, UnreadableSource
+from ..settings import MIB
 from .public_addresses import Address, is_public
 from .timed_tls import TimedSocket, client_context, seconds_left
 
 Resolve = Callable[[str, int], Sequence[Address]]
 """Host name and port -> addresses; raises socket.gaierror."""
 
-MIB = 1024 * 1024
 BLOCK = 65_536  # bytes read at a time
 MAX_ADDRESSES = 4  # of one host that are tried, one after the other
 

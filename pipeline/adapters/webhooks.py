@@ -13,7 +13,7 @@ from standardwebhooks import Webhook
 from ..errors import InvalidRequest, RefusedAddress, UnreadableSource, WebhookDown, WebhookGone, WebhookUnreachable
 from .https import Fetcher
 
-SECONDS = 10.0  # for one delivery, the look-up of the host excepted
+DELIVERY_SECONDS = 10.0  # the look-up of the host excepted
 MAX_URL = 2000  # characters
 GONE = 410
 

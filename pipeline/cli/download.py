@@ -6,11 +6,11 @@ from pathlib import Path
 
 from ..adapters.bucket import Bucket
 from ..errors import ExportFailed, IllegalStep
+from ..errors.shortages import shortages
 from ..exports.export import Export, File, Result, State
 from ..exports.stores import Stores
 from ..settings import MIB
 from ..tasks.inline import OnProgress
-from ..tasks.retry import shortages
 from . import destination, output
 
 

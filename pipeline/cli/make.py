@@ -196,7 +196,7 @@ def _with_listing(
     from .. import documents
     from ..tasks.submit import validate
     from .folder import check_source, is_picture
-    from .send import Upload, send_listing
+    from .send import PictureUpload, send_listing
 
     if source is None:
         return _with(request, listing="")
@@ -208,7 +208,7 @@ def _with_listing(
             return _with(request, listing=source)
         message = f"{source} is neither a folder, nor a file, nor the key of a listing in the bucket."
         raise InvalidRequest(message, field="source", advice="Such a key begins with inputs/.")
-    upload = Upload(Path(source), request.owner, show)
+    upload = PictureUpload(Path(source), request.owner, show)
     if upload.left_out:
         request = _with(request, left_out=upload.left_out)
     first = [{"source": upload.prefix + upload.names[0]}]

@@ -17,10 +17,10 @@ from ..errors.one_line import plain
 from ..exports.export import File, Result
 from ..settings import MIB
 
-KIB = 1024
-
 if TYPE_CHECKING:
     from ..tasks.inline import OnProgress
+
+KIB = 1024
 
 
 def say(text: str) -> None:

@@ -56,13 +56,11 @@ def keeper(dry_run: bool, machine: bool) -> None:
     stop = (signal.SIGTERM, signal.SIGINT)
     # sigwait, not a handler: a handler could interrupt the thread that holds the lock that stop() needs.
     signal.pthread_sigmask(signal.SIG_BLOCK, stop)
-    thread = keeping.start()
+    keeping.start()
     log = logging.getLogger(__name__)
     log.info("keeper: started")
     log.info("keeper: stopping after %s", signal.Signals(signal.sigwait(stop)).name)
-    keeping.stop()
-    thread.join()
-    keeping.finish(services.settings.shutdown_seconds)
+    keeping.end(time.monotonic() + services.settings.shutdown_seconds)
 
 
 @click.command()
@@ -176,10 +174,11 @@ def _days(settings: Settings) -> dict[str, int]:
     """Return after how many days the bucket removes what is left. The keeper removes expired files earlier."""
     from ..documents.inputs import SENT
     from ..exports.lists import EVERYONE, OWNERS, SUBJECTS
+    from ..exports.repository import KEPT, REQUESTS
     from .send import INPUT_DAYS
 
     history = int(settings.keep_seconds // 86400) + HISTORY_DAYS
-    marks = ("requests/", EVERYONE, OWNERS, SUBJECTS, "kept/")
+    marks = (REQUESTS, EVERYONE, OWNERS, SUBJECTS, KEPT)
     days = {SENT: INPUT_DAYS, **dict.fromkeys(("exports/", *marks), history)}
     # Billing reads them once a busy period is over, back to a day before its first request.
     return days | {"workers/": ceil(settings.export_deadline / 86400) + HISTORY_DAYS}

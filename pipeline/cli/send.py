@@ -42,7 +42,7 @@ def send_listing(bucket: Bucket, path: Path, owner: str) -> str:
     return key
 
 
-class Upload:
+class PictureUpload:
     """The upload of a folder's pictures, or of one. Its prefix depends on the contents of the pictures."""
 
     def __init__(self, source: Path, owner: str, show: OnProgress) -> None:

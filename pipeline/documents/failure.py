@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 
 from ..errors import ChunkFailed, PipelineError
+from ..errors.shortages import SHORTAGES
 
 Interruptions = tuple[type[BaseException], ...]
-
-OF_THE_MACHINE = (errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENOMEM)
-"""Errors that say nothing about a document: the step says what is short."""
 
 _MAX_TEXT = 500  # characters
 _DOORS = ("pipeline.adapters.", "pipeline.documents.inputs.")  # their errors may hold keys and signed addresses
@@ -38,7 +35,7 @@ def document_errors(name: str, where: str, interruptions: Interruptions = ()) ->
     try:
         yield
     except Exception as error:
-        short = isinstance(error, OSError) and error.errno in OF_THE_MACHINE
+        short = isinstance(error, OSError) and error.errno in SHORTAGES  # the step says what is short
         if short or isinstance(error, (PipelineError, MemoryError, *interruptions)):
             raise
         import logging  # 3 ms, for the few processes that need it

@@ -38,9 +38,7 @@ Each class has `retry` (another try may succeed), `exit_code`, `http_status` and
 
 from __future__ import annotations
 
-from .base import (
-    PipelineError,
-)
+from .base import PipelineError
 from .requests import (
     BodyTooLarge,
     IllegalStep,

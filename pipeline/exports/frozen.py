@@ -19,9 +19,10 @@ import msgspec
 
 from ..adapters.bucket import Bucket, ObjectInfo
 from ..errors import Conflict, DamagedExport, ReadFailed
+from ..settings import MIB
 from .plan import Listing
 
-PIECE_BYTES = 4 * 1024 * 1024  # of lines, at least: half a second of work, which a killed process loses
+PIECE_BYTES = 4 * MIB  # of lines, at least: half a second of work, which a killed process loses
 _ANY_SHARE = "0"  # with it the six digits of a share begin: there are a few thousand shares at most
 _PIECES = re.compile(r"exports/[^/]+/shares/pieces\.json")
 

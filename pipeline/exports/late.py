@@ -6,12 +6,12 @@ Finding them costs listings only.
 from __future__ import annotations
 
 from ..adapters.bucket import Bucket
-from .repository import STEP_FOLDERS
+from .repository import ACTIVE, KEPT, STEP_FOLDERS
 
 
 def kept_ids(bucket: Bucket, after: str) -> list[str]:
     """Return the ids of exports that have not expired, oldest first, made after the id `after`."""
-    return [entry.key.removeprefix("kept/") for entry in bucket.entries("kept/", after=f"kept/{after}")]
+    return [entry.key.removeprefix(KEPT) for entry in bucket.entries(KEPT, after=KEPT + after)]
 
 
 def leftovers(bucket: Bucket, export_id: str) -> list[str]:
@@ -24,7 +24,7 @@ def abort_late_uploads(bucket: Bucket) -> int:
     """Abort unfinished uploads of exports that are closed. Returns how many."""
     uploads = bucket.uploads("exports/")
     # Listed after the uploads: an export is active before it has any.
-    active = {entry.key.removeprefix("active/") for entry in bucket.entries("active/")}
+    active = {entry.key.removeprefix(ACTIVE) for entry in bucket.entries(ACTIVE)}
     late = [upload for upload in uploads if upload.key.split("/")[1] not in active]
     for upload in late:
         upload.abort()

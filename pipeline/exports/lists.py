@@ -62,11 +62,9 @@ class Page:
 
 def marks(export: Export) -> list[str]:
     """Return the keys under which an export is listed."""
-    prefixes = [
-        EVERYONE,
-        _owner_prefix(export.owner),
-        *([_subject_prefix(export.owner, export.subject)] * bool(export.subject)),
-    ]
+    prefixes = [EVERYONE, _owner_prefix(export.owner)]
+    if export.subject:
+        prefixes.append(_subject_prefix(export.owner, export.subject))
     return [prefix + descending(export.id) for prefix in prefixes]
 
 

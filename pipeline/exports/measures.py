@@ -20,11 +20,12 @@ from typing import Any
 import msgspec
 
 from ..adapters.bucket import Bucket
+from ..settings import MIB
 from .plan import Listing
 from .written_once import WrittenOnce
 
 log = logging.getLogger(__name__)
-RANGE_BYTES = 4 * 1024 * 1024  # about a second of work
+RANGE_BYTES = 4 * MIB  # about a second of work
 SMALL_BYTES = 4 * RANGE_BYTES  # a listing up to this size is measured where it is planned
 
 PAGES = "pages-"
@@ -68,7 +69,7 @@ class Ranges:
 
 
 def longest(pieces: Pieces) -> dict[int, int]:
-    """Return the last byte that is measured from each first one."""
+    """Return where the longest measure ends of those that begin at one byte."""
     return dict(sorted(pieces))
 
 

@@ -20,6 +20,7 @@ from ..errors import QuotaReached, RedisDown
 from ..settings import Settings
 from .export import Export
 from .ids import created
+from .repository import REQUESTS
 from .stores import Stores
 
 AGAIN_SECONDS = 30  # when a caller with too many running exports should try again
@@ -118,7 +119,7 @@ def _is_answered(stores: Stores, export: Export, lasting: bool) -> bool:
     """Whether an earlier export answers the same request. Nothing answers for one that is over: it is retried."""
     if export.state.over:
         return False
-    claim = stores.bucket.get(f"requests/{export.request_key}")
+    claim = stores.bucket.get(REQUESTS + export.request_key)
     found = stores.exports.find(claim.data.decode()) if claim else None
     return found is not None and (lasting or not found.state.over)
 

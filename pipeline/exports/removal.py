@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from ..adapters.bucket import Bucket
-from ..errors import IllegalStep
 from . import audit
 from .export import Channel, Export
 from .lists import marks
 from .notices import remove_mark
-from .repository import UNBILLED, ExportRepository
+from .repository import KEPT, REQUESTS, UNBILLED, ExportRepository, not_closed
 from .uploads import release
 
 
@@ -17,14 +16,15 @@ def remove(bucket: Bucket, exports: ExportRepository, export: Export) -> None:
 
     The record goes last, so that what broke off can be done again.
     """
-    if not export.state.over or bucket.head(f"active/{export.id}"):
-        raise IllegalStep(f"Export {export.id} is not closed yet.", advice="Try again in a minute.")
+    if not export.state.over:
+        raise not_closed(export.id)
+    exports.check_closed(export.id)
     remove_mark(bucket, export.id, *Channel)
     exports.remove_result(export)
     release(bucket, export)
-    claim = bucket.get(f"requests/{export.request_key}")
+    claim = bucket.get(REQUESTS + export.request_key)
     if claim and claim.data.decode() == export.id:
-        bucket.delete([f"requests/{export.request_key}"])
-    bucket.delete([f"kept/{export.id}", UNBILLED + export.id, *marks(export)])
+        bucket.delete([REQUESTS + export.request_key])
+    bucket.delete([KEPT + export.id, UNBILLED + export.id, *marks(export)])
     bucket.delete_under(f"exports/{export.id}/")
     audit.note("removed", export)

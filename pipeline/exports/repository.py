@@ -31,7 +31,7 @@ import msgspec
 from msgspec.structs import replace
 
 from ..adapters.bucket import Bucket
-from ..errors import Conflict, DamagedExport, NoExport, NotFound, StoreDown
+from ..errors import Conflict, DamagedExport, IllegalStep, NoExport, NotFound, StoreDown
 from .encoding import decode_export, decode_plan, encode
 from .export import Export, File, State
 from .ids import created, is_id, new_id
@@ -45,7 +45,7 @@ COMPLETE_SECONDS = 45.0  # for which the same request may complete it; the rest 
 CLAIM_TRIES = 6  # of a claim, 1.2 s in all: a web thread waits meanwhile
 TRIES = 8  # of a conditional write; between them 20 ms, then twice as long each time
 MAX_REFUSED = 3  # exports that the bucket refuses, before a walk through them ends
-UNBILLED = "unbilled/"
+ACTIVE, KEPT, REQUESTS, UNBILLED = "active/", "kept/", "requests/", "unbilled/"
 STEP_FOLDERS = ("segments", "frozen", "shares", "measures", "joins")  # of an export, in which its steps write
 _NOT_NEEDED = {State.READY: STEP_FOLDERS, State.FAILED: ("result", "joins")}  # of an export that ended so
 
@@ -119,7 +119,7 @@ class ExportRepository:
 
     def active(self) -> list[str]:
         """Return the ids of exports that have work left, oldest first."""
-        ids = (entry.key.removeprefix("active/") for entry in self._bucket.entries("active/"))
+        ids = (entry.key.removeprefix(ACTIVE) for entry in self._bucket.entries(ACTIVE))
         return [export_id for export_id in ids if is_id(export_id)]
 
     def close(self, export_id: str, state: State) -> None:
@@ -132,21 +132,26 @@ class ExportRepository:
         for part in _NOT_NEEDED.get(state, (*STEP_FOLDERS, "result")):
             self._bucket.delete_under(f"exports/{export_id}/{part}/")
         self._bucket.put(UNBILLED + export_id, b"")
-        self._bucket.delete([f"active/{export_id}"])
+        self._bucket.delete([ACTIVE + export_id])
+
+    def check_closed(self, export_id: str) -> None:
+        """Raise IllegalStep while an export has work left, or is not closed yet."""
+        if self._bucket.head(ACTIVE + export_id):
+            raise not_closed(export_id)
 
     def reopen(self, export_id: str, now: float, *, waits: bool) -> Export:
         """Let a failed export go on. Marked first: the keeper closes again what broke off in between.
 
         `waits`: see `Export.retried`."""
-        self._bucket.put(f"active/{export_id}", b"")
+        self._bucket.put(ACTIVE + export_id, b"")
         return self.change(export_id, lambda e: e if e.retried_at == now else e.retried(now, waits=waits))
 
     def drop_unwritten(self, export_id: str) -> None:
         """Remove an export whose acceptance never completed, CLAIM_GRACE after it began."""
-        entry = self._bucket.head(f"active/{export_id}")
+        entry = self._bucket.head(ACTIVE + export_id)
         if entry and time.time() - entry.modified > CLAIM_GRACE:
             self._bucket.delete_under(f"exports/{export_id}/")
-            self._bucket.delete([f"kept/{export_id}", f"active/{export_id}"])
+            self._bucket.delete([KEPT + export_id, ACTIVE + export_id])
 
     def remove_result(self, export: Export) -> None:
         """Remove the file and the copied inputs. The export itself stays as history."""
@@ -175,9 +180,9 @@ class ExportRepository:
         Skips an export that the bucket refuses; raises StoreDown at the third.
         """
         refused = 0
-        for entry in self._bucket.entries("kept/"):
+        for entry in self._bucket.entries(KEPT):
             try:
-                export = self.find(entry.key.removeprefix("kept/"))
+                export = self.find(entry.key.removeprefix(KEPT))
             except StoreDown as error:
                 log.warning("%s is skipped: %s", entry.key, error.message)
                 refused += 1
@@ -221,7 +226,7 @@ class ExportRepository:
         Returns the export that answers the request already; otherwise the id to complete: that of an acceptance
         which began less than COMPLETE_SECONDS ago, or the new one. None when it must be tried again.
         """
-        key = f"requests/{export.request_key}"
+        key = REQUESTS + export.request_key
         try:
             self._bucket.put(key, export.id.encode(), new=True)
             return export.id
@@ -247,8 +252,8 @@ class ExportRepository:
 
         Returns the export that was stored first; None if the records of another request are there.
         """
-        self._bucket.put(f"active/{export.id}", b"")
-        self._bucket.put(f"kept/{export.id}", b"")
+        self._bucket.put(ACTIVE + export.id, b"")
+        self._bucket.put(KEPT + export.id, b"")
         for mark in marks(export):
             self._bucket.put(mark, b"")
         if records is not None and not self._put_listing(export.id, records):
@@ -278,6 +283,11 @@ class ExportRepository:
             return decode_export(stored.data), stored.etag
         except msgspec.DecodeError as error:
             raise DamagedExport(f"The record of export {export_id} cannot be read: {error}.") from error
+
+
+def not_closed(export_id: str) -> IllegalStep:
+    """Return the error for an export that is over and still being closed, or is not over."""
+    return IllegalStep(f"Export {export_id} is not closed yet.", advice="Try again in a minute.")
 
 
 def listing_key(export_id: str) -> str:

@@ -21,6 +21,8 @@ from ..pdf.segment_index import SegmentIndex
 from .coverage import SegmentsByChunk
 
 log = logging.getLogger(__name__)
+FOOTER_READ = 128 * 1024  # bytes of the end: the footer of some thousand pages, or a small segment as a whole
+DIGITS = 16  # of the length at the very end
 
 
 class SegmentRepository:
@@ -120,10 +122,6 @@ def pages_of(key: str) -> tuple[int, int, int]:
     """Return what the key of a segment says: its chunk, its first page and its number of pages."""
     number, first, pages = key.rsplit("/", 1)[1].removesuffix(".seg").split("-")
     return int(number), int(first), int(pages)
-
-
-FOOTER_READ = 128 * 1024  # bytes of the end: the footer of some thousand pages, or a small segment as a whole
-DIGITS = 16  # of the length at the very end
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ MAX_TEXT = 20_000  # characters
 
 
 @dataclass(frozen=True)
-class Picture:
+class PagePicture:
     """A page as WebP, `width` and `height` in pixels, and its text for those who do not see it."""
 
     data: bytes
@@ -20,7 +20,7 @@ class Picture:
     text: str
 
 
-def picture_of_first_page(path: str) -> Picture:
+def picture_of_first_page(path: str) -> PagePicture:
     """Return the picture. Its size does not depend on that of the page."""
     import pypdfium2  # 30 ms, and a preview alone needs it
 
@@ -31,6 +31,6 @@ def picture_of_first_page(path: str) -> Picture:
         out = io.BytesIO()
         image.save(out, "WEBP", quality=QUALITY, method=2)
         text = page.get_textpage().get_text_range()[:MAX_TEXT]
-        return Picture(out.getvalue(), image.width, image.height, text)
+        return PagePicture(out.getvalue(), image.width, image.height, text)
     finally:
         pdf.close()

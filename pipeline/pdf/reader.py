@@ -179,8 +179,7 @@ class ForeignPdf:
                 self.places[object_key(page.indirect_reference)] = place
 
     def _check_count(self) -> None:
-        tree = self.resolve(self.catalog.get("/Pages"))
-        told = self.resolve(tree.get("/Count")) if isinstance(tree, DictionaryObject) else None
+        told = self.resolve(self.dictionary(self.catalog.get("/Pages")).get("/Count"))
         if isinstance(told, int) and told > len(self.pages):
             log_of_pypdf.warning("of %d pages only %d are there", told, len(self.pages))
 
@@ -205,6 +204,11 @@ class ForeignPdf:
         with translated_errors():
             found = self._reader.get_object(value)
         return None if isinstance(found, IndirectObject) else found
+
+    def dictionary(self, value: object) -> DictionaryObject:
+        """Return the dictionary that a value is or stands for; an empty one for any other value."""
+        found = self.resolve(value)
+        return found if isinstance(found, DictionaryObject) else DictionaryObject()
 
     def forget(self, old: IndirectObject) -> None:
         """Drop a stream's bytes, which pypdf would keep in memory until the file is closed."""

@@ -7,7 +7,7 @@ import msgspec
 from .fonts.glyph_run import Glyph
 from .numbering import Lane
 from .page import Label
-from .tally import Missing, Remark, Skipped
+from .tally import MissingCharacter, Remark, Skipped
 
 
 class Bookmark(msgspec.Struct, frozen=True):
@@ -70,7 +70,7 @@ class SegmentIndex(msgspec.Struct, frozen=True):
     hidden: list[int] = msgspec.field(default_factory=list)
     destinations: dict[str, Place] = msgspec.field(default_factory=dict)
     links: list[str] = msgspec.field(default_factory=list)
-    missing: list[Missing] = msgspec.field(default_factory=list)
+    missing: list[MissingCharacter] = msgspec.field(default_factory=list)
 
     @property
     def lane(self) -> Lane:

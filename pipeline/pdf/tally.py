@@ -74,10 +74,10 @@ class Remarks:
         self._by_words[remark.words] = known + remark if known else remark
 
 
-class Missing(msgspec.Struct, frozen=True):
+class MissingCharacter(msgspec.Struct, frozen=True):
     """A character that no font has: its code point, how often it was met, and where first.
 
-    >>> str(Missing(0x4E2D, 12, "page 3"))
+    >>> str(MissingCharacter(0x4E2D, 12, "page 3"))
     '中 U+4E2D (12 times, first: page 3)'
     """
 
@@ -94,14 +94,14 @@ class Missing(msgspec.Struct, frozen=True):
 class MissingCharacters:
     """The characters that no font has, counted. Memory grows with their number, not with the text."""
 
-    def __init__(self, missing: Iterable[Missing] = ()) -> None:
-        self._by_code: dict[int, Missing] = {}
+    def __init__(self, missing: Iterable[MissingCharacter] = ()) -> None:
+        self._by_code: dict[int, MissingCharacter] = {}
         self.extend(missing)
 
-    def __iter__(self) -> Iterator[Missing]:
+    def __iter__(self) -> Iterator[MissingCharacter]:
         return (self._by_code[code] for code in sorted(self._by_code))
 
-    def extend(self, missing: Iterable[Missing]) -> None:
+    def extend(self, missing: Iterable[MissingCharacter]) -> None:
         """Count the characters of later pages."""
         for each in missing:
             known = self._by_code.get(each.code)
@@ -138,4 +138,4 @@ class Tally(msgspec.Struct):
 
     def miss(self, characters: str) -> None:
         """Count characters that no font has, each as often as it occurs."""
-        self.missing.extend(Missing(ord(c), times, self.place) for c, times in Counter(characters).items())
+        self.missing.extend(MissingCharacter(ord(c), times, self.place) for c, times in Counter(characters).items())

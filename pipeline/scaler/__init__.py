@@ -1,1 +1,1 @@
-"""How many workers: measure, decide, resize. Never imports tasks; they meet at the ledger and in Redis."""
+"""How many workers: measure, decide, resize. Never imports tasks; they meet in the bucket and in Redis."""

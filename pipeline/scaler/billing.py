@@ -19,7 +19,7 @@ from .usage import Due, UsageLog
 
 log = logging.getLogger(__name__)
 PRICE_RETRY_SECONDS = 60.0  # between two questions to Heroku while the price is unknown
-DAY = 86400.0  # how far back workers are looked up
+LOOK_BACK_SECONDS = 86400.0  # before a period, for the workers that were there when it began
 REFUSED_SECONDS = 60.0  # before charging goes on, when the bucket refused an export
 CHARGE_SECONDS = 1.0  # of a turn, for charging: three or four requests to the bucket for each export
 
@@ -64,7 +64,7 @@ class Billing:
             self._recorded = self._last_record(now)
         last = self._recorded
         if last and workers == last.workers:
-            if workers and now - last.at > DAY / 2:  # `_paid_since` looks back one day only
+            if workers and now - last.at > LOOK_BACK_SECONDS / 2:  # an older record is not found
                 self._write(now, workers, reason, learned)
         else:
             self._write(self._pool.changed_at(last.workers if last else 0) or now, workers, reason, learned)
@@ -85,7 +85,7 @@ class Billing:
 
     def _last_record(self, now: float) -> Change | None:
         """Return what the previous leader wrote last."""
-        found = [Change(*change) for change in self._usage.workers_since(now - DAY)]
+        found = [Change(*change) for change in self._usage.workers_since(now - LOOK_BACK_SECONDS)]
         return found[-1] if found else None
 
     def ask_price(self, learned: Learned) -> Learned:
@@ -127,8 +127,7 @@ class Billing:
         try:
             yield from self._settled(over, until)
         except StoreDown as error:  # scaling goes on
-            self._again = time.monotonic() + REFUSED_SECONDS
-            log.warning("scaler: exports are not charged yet: %s", error.message)
+            self._pause("exports are", error)
 
     def _settled(self, over: bool, until: float) -> Iterator[Export]:
         if self._due is None:
@@ -153,8 +152,9 @@ class Billing:
             try:
                 export = self._usage.bill(export_id, paid)
             except StoreDown as error:
-                due.insert(0, due.pop())
-                return self._put_off(export_id, error)
+                due.insert(0, due.pop())  # the others come first: it must not keep them from being charged
+                self._refused.add(export_id)
+                return self._pause(f"export {export_id} is", error)
             due.pop()
             if export and export.begun_at != paid.begun_at:
                 self._unsettled = True  # it was retried, and may be over again already
@@ -175,15 +175,15 @@ class Billing:
             except StoreDown as error:
                 if mark[0] not in self._refused:  # once more after the others; then it is left to the next period
                     self._unread.insert(0, mark)
-                    self._put_off(mark[0], error)
+                    self._refused.add(mark[0])
+                    self._pause(f"export {mark[0]} is", error)
                     return False
         return not self._unread
 
-    def _put_off(self, export_id: str, error: StoreDown) -> None:
-        """Go on later, with the other exports first: one that is refused must not keep them from being charged."""
-        self._refused.add(export_id)
+    def _pause(self, what: str, error: StoreDown) -> None:
+        """Charge nothing for REFUSED_SECONDS, and say why."""
         self._again = time.monotonic() + REFUSED_SECONDS
-        log.warning("scaler: export %s is not charged yet: %s", export_id, error.message)
+        log.warning("scaler: %s not charged yet: %s", what, error.message)
 
     def _shared(self, left: list[tuple[str, Due]]) -> list[tuple[str, Due]]:
         """Return what each export of the period is to pay, the oldest last, and before them what is `left` of the
@@ -204,7 +204,7 @@ class Billing:
         """Return the workers of one period. Worker time before the period is not billed to it, also when an export
         belongs to an earlier one, whose others paid without it."""
         begin = max(self._shared_until, min(span.begin for span in spans))
-        changes = [Change(*change) for change in self._usage.workers_since(begin - DAY)]
+        changes = [Change(*change) for change in self._usage.workers_since(begin - LOOK_BACK_SECONDS)]
         return [replace(change, at=max(change.at, begin)) for change in changes]
 
 

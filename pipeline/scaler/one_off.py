@@ -187,7 +187,7 @@ class OneOffPool:
         raises, and the next turn reads the list again before it orders.
         """
         command = f"{COMMAND} {start_id}"
-        seconds = int(self._settings.one_off_seconds)
+        seconds = self._settings.one_off_seconds
         try:
             return self._heroku.start(command, kind=KIND, size=self._settings.one_off_size, seconds=seconds).since
         except Unclear:

@@ -224,7 +224,7 @@ def _workers(env: Environment) -> dict[str, Any]:
 
 def _documents(env: Environment, memory_per_process: int) -> dict[str, Any]:
     return {
-        "documents": tuple(env.text("DOCUMENTS", "").split()),
+        "documents": tuple(env.text("DOCUMENTS").split()),
         "fonts": env.words("FONTS"),
         "chunk_seconds": env.seconds("CHUNK_SECONDS", 15),
         "max_chunks": env.integer("MAX_CHUNKS", 500),

@@ -1,4 +1,4 @@
-"""Where a URL in the settings leads."""
+"""Where a URL leads: to this machine, or to which origin."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ def is_local(url: str) -> bool:
 
 
 def origin(url: str) -> str:
-    """Return scheme, host and port of a URL, as browsers write the origin of its pages."""
+    """Return scheme, host and port of a URL, as browsers write the origin of its pages: in small letters, without
+    the port that is usual."""
     parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}"
+    usual = {"http": ":80", "https": ":443"}.get(parts.scheme, "")
+    return f"{parts.scheme}://{parts.netloc.lower().removesuffix(usual)}"

@@ -17,10 +17,10 @@ from ..exports.coverage import cover
 from ..exports.export import Channel, Export, State
 from ..exports.quotas import UNLIMITED, Quotas, admitted
 from ..exports.recipients import NotifyBody
-from ..exports.repository import listing_key
+from ..exports.repository import listing_key, not_closed
 from ..exports.request import ExportRequest
 from ..services import Message, Services
-from .lease import exclusive
+from .lease import exclusive, notices_name
 from .sending import begin, chunks, width
 from .step import lease_name
 from .submit import Submitted, is_small, submit
@@ -38,13 +38,12 @@ def retry(s: Services, export_id: str, quotas: Quotas = UNLIMITED) -> Export:
     _check_failed(s.exports.load(export_id))
     with ExitStack() as stack:
         # Neither is an export closed meanwhile, nor the outcome of the mail about its failure noted.
-        for name in (lease_name("deliver", export_id, None), f"{export_id}:mail"):
+        for name in (lease_name("deliver", export_id, None), notices_name(export_id, Channel.MAIL)):
             if stack.enter_context(exclusive(s.redis.leases, name, s.settings.lease_seconds)) is None:
-                raise _not_closed(export_id)
+                raise not_closed(export_id)
         export = s.exports.load(export_id)
         _check_failed(export)
-        if s.bucket.head(f"active/{export_id}"):
-            raise _not_closed(export_id)
+        s.exports.check_closed(export_id)
         s.redis.counters.forget_attempts(export_id)
         s.redis.progress.note_retried(export_id)
         with admitted(s, export, quotas) as admission:
@@ -115,7 +114,3 @@ def _check_failed(export: Export) -> None:
     if export.state is not State.FAILED:
         advice = "Request the same again, as a new export." if export.state.over else "Wait until it is over."
         raise IllegalStep(f"Export {export.id} is {export.state}; only a failed one goes on.", advice=advice)
-
-
-def _not_closed(export_id: str) -> IllegalStep:
-    return IllegalStep(f"Export {export_id} is not closed yet.", advice="Try again in a minute.")

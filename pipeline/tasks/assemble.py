@@ -39,7 +39,7 @@ def body(work: Work) -> Outcome:
                 About(export.name, export.created_at, export.id),
                 file_name(export),
                 BucketOutput(work, cache),
-                lambda: work.checkpoint(lambda: None) is Signal.GO_ON,
+                lambda: work.checkpoint() is Signal.GO_ON,
             )
     except (DamagedSegment, UploadGone):
         dropped = cover(plan, s.segments.found(export.id))[1]

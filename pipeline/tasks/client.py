@@ -18,6 +18,7 @@ from ..documents.inputs.folder import FolderInputs
 from ..documents.inputs.jsonl import check_names, encode_records, to_json_value
 from ..documents.job import DocumentJob, spool_to_disk
 from ..errors import InvalidRequest
+from ..errors.shortages import shortages
 from ..exports.export import Result
 from ..exports.ids import new_id
 from ..exports.recipients import Notify
@@ -29,7 +30,6 @@ from ..settings import Settings
 from . import submit as submission
 from .app import open_with_celery
 from .inline import make_file
-from .retry import shortages
 
 ROWS = "the given rows"  # what errors call them
 

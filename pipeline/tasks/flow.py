@@ -13,6 +13,7 @@ import time
 from contextlib import suppress
 
 from ..errors import NoExport, OverLimit, PipelineError, RedisDown, StoreDown
+from ..errors.shortages import as_shortage
 from ..exports import audit
 from ..exports.export import Export, Failure, State
 from ..exports.waves import Wave
@@ -21,7 +22,7 @@ from . import assemble, deliver, measure, plan, render, wave
 from .outcomes import Again, Done, Missing, Next, NotWanted, Outcome, Partly
 from .plan.parts import missing_parts
 from .records import OBSERVERS, StepRecord, count_end, peak
-from .retry import Fail, Retry, RetryPolicy, as_shortage, kind
+from .retry import Fail, Retry, RetryPolicy, kind
 from .sending import begin, chunks, ranges, send, width
 from .step import INTERRUPTIONS, Step, lease_name, perform
 

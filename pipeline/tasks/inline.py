@@ -12,6 +12,7 @@ from typing import BinaryIO
 from msgspec.structs import replace
 
 from ..documents.job import DocumentJob, spool_to_disk
+from ..errors.shortages import shortages
 from ..exports.export import Result
 from ..exports.ids import new_id
 from ..exports.plan import Plan
@@ -23,7 +24,6 @@ from ..settings import Settings
 from .drawing import draw_chunk
 from .join import join
 from .join.folder import FolderOutput, SpooledSegments
-from .retry import shortages
 
 OnProgress = Callable[[str, int, int], None]
 """Called with the current step, how many are done, and of how many (0: not known)."""

@@ -9,6 +9,7 @@ from types import TracebackType
 
 from ..adapters.redis.leases import Lease, Leases
 from ..errors import Conflict, PipelineError, RedisDown
+from ..exports.export import Channel
 from .renewals import Renewals, pause_for
 
 _RENEWALS = Renewals()
@@ -90,6 +91,11 @@ class HeldLease:
 def claim_name(export_id: str) -> str:
     """Return the name under which an export is held while it is made beside the web process."""
     return f"{export_id}:beside"
+
+
+def notices_name(export_id: str, channel: Channel) -> str:
+    """Return the name under which an export is held while its notices on a channel are sent."""
+    return f"{export_id}:{channel}"
 
 
 @contextmanager

@@ -31,7 +31,7 @@ def body(work: Work) -> Outcome:
                     return NotWanted("the export is over")
                 s.measures.write(export.id, number, measured.start, measured.stop, measured.data)
                 at = measured.stop
-                if at < part.stop and work.checkpoint(lambda: None) is not Signal.GO_ON:
+                if at < part.stop and work.checkpoint() is not Signal.GO_ON:
                     done = f"it is measured to byte {at:,}"
                     return NotWanted("the export is over") if work.unwanted else Again(done)
         except InvalidRequest:

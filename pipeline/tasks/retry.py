@@ -1,10 +1,7 @@
-"""When a step that failed is tried again, and what the failure is called; pure."""
+"""When a step that failed is tried again, by the kind of its failure; pure."""
 
 from __future__ import annotations
 
-import errno
-from collections.abc import Iterator
-from contextlib import contextmanager
 from enum import StrEnum
 
 import msgspec
@@ -35,17 +32,6 @@ class Kind(StrEnum):
     PROGRAM_ERROR = "program error"  # ends the export without the error's text, which may hold data
 
 
-_LARGER_DISK = "Free disk space there, or use a larger disk (TMPDIR for temporary files)."
-SHORTAGES = {
-    errno.ENOSPC: ("The disk is full", _LARGER_DISK),
-    errno.EDQUOT: ("The disk quota is used up", _LARGER_DISK),
-    errno.EMFILE: ("The process has too many open files", "Raise its limit (`ulimit -n`)."),
-    errno.ENFILE: ("The machine has too many open files", "Raise its limit, or run fewer processes on it."),
-    errno.ENOMEM: ("The machine has no memory left", "Lower WORKER_CONCURRENCY, or use larger dynos."),
-}
-"""By errno: what is short on this machine, and what to do."""
-
-
 def kind(error: Exception) -> Kind:
     """Return what kind of failure an error is."""
     match error:
@@ -60,33 +46,6 @@ def kind(error: Exception) -> Kind:
         case PipelineError():
             return Kind.WRONG_INPUT
     return Kind.PROGRAM_ERROR
-
-
-def as_shortage(error: Exception, folder: str) -> Exception:
-    """Return ResourceShort for an error that says that this machine lacks something; any other as it is.
-
-    `folder`: where temporary files are; the error of a full disk seldom names a file.
-    """
-    if isinstance(error, MemoryError):
-        what, advice = SHORTAGES[errno.ENOMEM]
-    elif isinstance(error, OSError) and error.errno in SHORTAGES:
-        what, advice = SHORTAGES[error.errno]
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            what += f": {error.filename or folder}"
-    else:
-        return error
-    return ResourceShort(f"{what}.", advice=advice)
-
-
-@contextmanager
-def shortages(folder: str) -> Iterator[None]:
-    """Raise ResourceShort, which names the place, for an error that says that this machine lacks something."""
-    try:
-        yield
-    except (OSError, MemoryError) as error:
-        if (short := as_shortage(error, folder)) is error:
-            raise
-        raise short from error
 
 
 class RetryPolicy(msgspec.Struct, frozen=True):

@@ -1,4 +1,4 @@
-"""The frame of every step: is it wanted, lease, attempt, checkpoints, fence, outcome, one record.
+"""The frame of every step: is it wanted, lease, attempt, checkpoints, fence, outcome.
 
 A step looks at the bucket to see whether it is wanted, does its work and moves the export on by a conditional
 write. It may run twice, at any time, and may die anywhere: what is missing, the keeper asks for again.
@@ -143,7 +143,7 @@ class Work:
         self._attempt = None
         self._held.was_released()
 
-    def checkpoint(self, report: Callable[[], None]) -> Signal:
+    def checkpoint(self, report: Callable[[], None] = lambda: None) -> Signal:
         """Called between pages or parts: whether to go on. Now and then it reports, and looks if it is wanted."""
         progressed()
         return self._signal(report)

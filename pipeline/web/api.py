@@ -102,8 +102,9 @@ def submit() -> Response:
         raise InvalidRequest("The header Idempotency-Key and key are different; give one of them.", field="key")
     volume = VolumeLimit(body.volume_pages, body.volume_bytes)
     wanted = ExportRequest(
-        body.document, body.params, name, body.notify, body.key, body.chunk_pages, volume, body.keep_inputs,
-        body.within, _subject(body), body.webhook or "", body.return_url or "", body.content,
+        body.document, body.params, name, body.notify, body.key, body.chunk_pages, volume,
+        keep_inputs=body.keep_inputs, within=body.within, subject=_subject(body), webhook=body.webhook or "",
+        return_url=body.return_url or "", content=body.content,
     )  # fmt: skip
     return _accepted(submit_request(s, wanted, _quotas()))
 

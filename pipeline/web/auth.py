@@ -9,7 +9,6 @@ import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import cast
-from urllib.parse import urlsplit
 
 from flask import current_app, request
 from werkzeug.exceptions import Forbidden
@@ -18,6 +17,7 @@ from ..errors import NotAllowed, NotSignedIn
 from ..exports.export import Export
 from ..services import Services
 from ..settings import Scope, Token
+from ..settings.urls import origin
 from . import sessions
 from .people import role
 
@@ -157,10 +157,9 @@ def may_read_metrics() -> bool:
 
 def comes_from_elsewhere() -> bool:
     """Return whether the Origin header names another site."""
-    origin = request.headers.get("Origin")
-    base = urlsplit(services().settings.base_url)
-    own = (f"{base.scheme}://{base.netloc}", f"http://{request.host}", f"https://{request.host}")
-    return origin is not None and origin not in own
+    sent = request.headers.get("Origin")
+    own = (origin(services().settings.base_url), f"http://{request.host}", f"https://{request.host}")
+    return sent is not None and sent not in own
 
 
 def _refuse_foreign_write() -> None:

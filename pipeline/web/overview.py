@@ -19,6 +19,7 @@ from ..exports.plan import Plan
 from ..exports.removal import remove
 from ..scaler.quotes import represent
 from ..tasks import flow
+from ..tasks.step import lease_name
 from .answers import conditional_answer, json_answer
 from .api import asked_again, retried, to_file
 from .auth import caller, need_change, only_people, services
@@ -155,6 +156,7 @@ def _work(export: Export, plan: Plan, fields: dict[str, str]) -> dict[str, Any]:
     s, at_work = services(), {}
     if export.state is State.RENDERING:
         with suppress(RedisDown):
-            names = {f"{export.id}:{number}": number for number in history.unfinished(plan, fields, LOOKED_AT)}
+            left = history.unfinished(plan, fields, LOOKED_AT)
+            names = {lease_name("render", export.id, number): number for number in left}
             at_work = {names[name]: holder for name, holder in s.redis.leases.holders(list(names)).items()}
     return {"cells": history.cells(export, plan, fields, at_work), "processes": history.processes(fields)}

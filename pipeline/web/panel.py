@@ -6,7 +6,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from itertools import islice
 from typing import Any
-from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, redirect, render_template, request
 from werkzeug.wrappers import Response as AnyResponse
@@ -18,6 +17,7 @@ from ..exports.export import State
 from ..exports.links import DownloadLinks
 from ..exports.uploads import UPLOADS
 from ..settings import Scope
+from ..settings.urls import origin
 from . import auth, sessions
 from .api import to_file
 from .errors import local_path
@@ -93,8 +93,7 @@ def _page(template: str, values: Callable[[], dict[str, Any]]) -> AnyResponse:
 def _bucket() -> str:
     """Return the origin of the bucket's signed URLs, to which the page sends files."""
     with suppress(StoreDown):  # no keys: the page shows the error when files are sent
-        address = urlsplit(auth.services().bucket.presign_put(INPUTS, 1, 1))
-        return f"{address.scheme}://{address.netloc}"
+        return origin(auth.services().bucket.presign_put(INPUTS, 1, 1))
     return ""
 
 

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from threading import Lock
 
-from ..adapters.redis.polls import SECONDS
+from ..adapters.redis.polls import ANSWER_SECONDS
 from ..errors import RedisDown
 from ..exports.export import Export
 from ..exports.stores import Stores
@@ -40,7 +40,7 @@ class Recent:
             version = self._stores.redis.polls.version(export_id)
         with self._lock:
             before = self._read.get(export_id)
-        if before and before.version == version and time.monotonic() - before.at < SECONDS:
+        if before and before.version == version and time.monotonic() - before.at < ANSWER_SECONDS:
             return before.export
         export = self._stores.exports.find(export_id)
         if version is not None:

@@ -12,7 +12,6 @@ import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from socket import gethostname
 from typing import Any
@@ -32,19 +31,19 @@ from pipeline.tasks import flow
 from pipeline.tasks.submit import submit
 
 from .. import steps
+from ..commands import CELERY, OURS
+from ..conftest import Environ
 from ..contract.tasks.schedules import clocked
-from ..contract.tasks.test_worker import CELERY, OURS, Environ
-from ..contract.tasks.test_worker import until as wait_until
 from ..contract.test_monitoring import web
 from ..journey import slow
 from ..readback import read
 from ..shop import EXAMPLE, PYTHON, served, shop
+from ..waiting import until
 from . import parts
 
 pytestmark = pytest.mark.xdist_group("admin")  # one Chromium for all, whoever runs them
 ROOT = Path(__file__).parents[2]
 SECONDS = 300.0  # patience: ten processes run
-until = partial(wait_until, seconds=SECONDS)
 CELERY_OF_SHOP = (PYTHON, "-m", "celery", "-A", "shop")
 NODE = f"worker.1@{gethostname()}"
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from pipeline.adapters.bucket.s3 import S3Bucket
 
-from ..contract.tasks.test_assemble import noise
+from ..pictures import noise
 from ..readback import Seen
 
 PAGES = 12

@@ -87,7 +87,16 @@ class Handler(PassingHandler):
             numbers = [int(part) for part in self.server.parts.pop(self._upload_id(), {})]
             if max(numbers, default=0) > len(numbers):
                 return self.send(refusal(400, "InvalidPartOrder"))
-        return self.send(self._forward(body))
+        if "uploadId=" not in self.path:
+            return self.send(self._forward(body))
+        if self._upload_id() in self.server.unanswered:
+            return self.send(refusal(404, "NoSuchUpload"))
+        answer = self._forward(body)
+        if self._is_unanswered():
+            self.server.unanswered.add(self._upload_id())
+            self.close_connection = True
+            return None
+        return self.send(answer)
 
     def do_DELETE(self) -> None:  # noqa: N802
         self.send(self._forward(self.body()))
@@ -208,6 +217,7 @@ class LesserServer(ThreadingHTTPServer):
         self.client = connect(settings, BACKGROUND)
         self.bucket = S3Bucket(self.client, settings.bucket, settings.bucket_prefix)
         self.parts: dict[str, dict[str, int]] = {}  # by upload: sizes by number
+        self.unanswered = set[str]()  # uploads that were completed
         self.missing = dict(lacks.late)
         self.prefix = settings.bucket_prefix
         self.upstream = urlsplit(settings.s3_endpoint_url or "").netloc

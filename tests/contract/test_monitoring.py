@@ -26,13 +26,14 @@ from pipeline.tasks import flow
 from pipeline.tasks.submit import submit
 from pipeline.web import create_app
 
+from ..waiting import until
+
 MONITORING = Path(__file__).parents[2] / "monitoring"
 DASHBOARD = json.loads((MONITORING / "grafana/dashboards/pipeline.json").read_text())
 QUERIES = [target["expr"] for panel in DASHBOARD["panels"] for target in panel["targets"]]
 EXPRESSION = re.compile(r"^ +expr: (?:>-\n)?((?:.|\n)+?)(?=\n +(?:labels|for):)", re.MULTILINE)
 RULES = [" ".join(found.split()) for found in EXPRESSION.findall((MONITORING / "alerts.yml").read_text())]
 STEPS = (("plan", None), ("render", 0), ("render", 1), ("assemble", None), ("deliver", None))
-SECONDS = 30
 
 
 @pytest.fixture
@@ -67,13 +68,6 @@ def ask(url: str, query: str) -> list[dict[str, Any]]:
     assert answer["status"] == "success", (query, answer)
     found: list[dict[str, Any]] = answer["data"]["result"]
     return found
-
-
-def until(true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + SECONDS
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
 
 
 def test_the_first_panels_are_queue_length_failure_rate_and_processing_time() -> None:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from signal import SIGKILL
 
@@ -15,29 +13,14 @@ import redis
 import requests
 
 from local import cgroup, process
-from local.laptop import Laptop, laptop
+from local.laptop import Laptop
 
 from ..readback import read
 from . import client
+from .hurried import measured_ranges, system
 from .kills import KILLS
 
 ONE_SYSTEM = pytest.mark.xdist_group("failures")
-SLOW = "tests.journey.slow"
-TIMINGS = {
-    "KEEPER_SECONDS": "0.5",
-    "LEASE_SECONDS": "2",
-    "LINGER_SECONDS": "1",
-    "REPAIR_PATIENCE": "5",
-    "SHUTDOWN_SECONDS": "2",
-    "WAITING_PRICE": "1000",  # as many workers as there may be, and at once
-}
-
-
-@contextmanager
-def system(folder: Path, start: process.Start, **changes: str) -> Iterator[Laptop]:
-    environ = {"DOCUMENTS": SLOW, **TIMINGS, **changes}
-    with laptop(folder, boot_seconds=0.1, stop_seconds=5, environ=environ, start=start) as running:
-        yield running
 
 
 @pytest.fixture(scope="module")
@@ -99,13 +82,6 @@ def test_all_workers_are_killed_in_the_middle_of_chunks(running: Laptop, tmp_pat
     for name in ("worker.1", "worker.2"):
         running.dynos.kill(name, SIGKILL)
     assert_right_and_told_once(running, export_id, 100, tmp_path)
-
-
-def measured_ranges(running: Laptop, export_id: str) -> list[int]:
-    """The ranges that were measured to their end, from the logs of the workers."""
-    lines = "".join(path.read_text() for path in (running.folder / "logs").glob("worker.*.log")).splitlines()
-    steps = [json.loads(line) for line in lines if '"step":"measure"' in line.replace(": ", ":")]
-    return [int(step["chunk"]) for step in steps if step["outcome"] == "done" and step["export"] == export_id]
 
 
 @pytest.mark.xdist_group("planning")

@@ -23,7 +23,7 @@ from local.laptop import Laptop
 
 from ..readback import read
 from . import client
-from .test_failures import system
+from .hurried import system
 
 ROWS, GROUP = 2000, 100
 PIECES = 100  # about so many

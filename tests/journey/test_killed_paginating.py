@@ -20,7 +20,7 @@ from pipeline.adapters.redis import Coordination
 
 from ..readback import read
 from . import client
-from .test_failures import measured_ranges, system
+from .hurried import measured_ranges, system
 
 ROWS, RANGE = 5000, 2000  # bytes, as in ranges.py
 KILLS = int(os.environ.get("KILLS", "1"))

@@ -24,7 +24,7 @@ from pipeline.adapters.redis import Coordination
 from ..postgres import postgres
 from ..readback import read
 from . import client
-from .test_failures import system
+from .hurried import system
 
 pytestmark = pytest.mark.xdist_group("postgres")
 ROWS, SHARES = 2000, 20

@@ -8,11 +8,11 @@ from pathlib import Path
 from local import process
 from local.laptop import Laptop
 
-from ..contract.tasks.test_assemble import noise
+from ..pictures import noise
 from ..readback import read
 from . import client
+from .hurried import system
 from .kills import KILLS
-from .test_failures import system
 
 LIMITS = {"SOFT_TIME_LIMIT": "2", "TIME_LIMIT": "3", "VISIBILITY_TIMEOUT": "60"}
 

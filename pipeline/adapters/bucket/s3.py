@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING, BinaryIO, Literal
 from urllib.parse import quote
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     )
 
 _BLOCK = 256 * 1024
-_PART = 8 * MIB  # a part of an object of unknown size: S3 takes 5 MiB or more, and 10,000 of them
+_PART = 8 * MIB  # a part of an object of unknown size: S3 takes 5 MiB or more, and 1 to 10,000 of them
 _LOST = (400, 404, 405, 500, 501)  # also answered, by some stores, to a conditional write that came second
 
 
@@ -141,9 +141,14 @@ class S3Bucket(Bucket):
             raise
 
     def write(self, key: str, pieces: Iterable[bytes], content_type: str = "application/jsonl") -> None:
+        parts = _parts(pieces)
+        first = next(parts, b"")
+        if len(first) < _PART:  # it is all; an upload must have a part
+            self.put(key, first, content_type=content_type)
+            return
         upload = self.begin_upload(key, content_type)
         try:
-            for number, part in enumerate(_parts(pieces), 1):
+            for number, part in enumerate(chain([first], parts), 1):
                 upload.write(number, part)
             upload.complete()
         except BaseException:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Collection, Sequence
 from io import SEEK_END
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 from ...errors import NotSupported, StoreDown, UploadGone
 from . import MultipartUpload
-from .client import s3_errors, status_of
-from .etags import EtagForms
+from .client import s3_errors, status_of, was_repeated
+from .etags import EtagForms, bare, same
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -113,10 +114,22 @@ class S3Upload(MultipartUpload):
                         "Parts": [{"PartNumber": part, "ETag": self._etags[part]} for part in numbers]
                     },
                 )
+        except UploadGone as error:
+            if not (was_repeated(error) and self._is_complete(numbers)):
+                raise
         except StoreDown as error:
             if status_of(error) == 400 and (reason := self._unusual(numbers)):
                 raise NotSupported(f"{error.message} {reason}") from error
             raise
+
+    def _is_complete(self, numbers: Sequence[int]) -> bool:
+        """Return whether the object is made of these parts. Its ETag says so, where a store makes it as S3 does."""
+        try:
+            digests = b"".join(bytes.fromhex(bare(self._etags[part])) for part in numbers)
+        except ValueError:
+            return False
+        whole = hashlib.md5(digests, usedforsecurity=False).hexdigest()
+        return same(self._etag_of(self._key)(), f"{whole}-{len(numbers)}")
 
     def _unusual(self, numbers: Sequence[int]) -> str:
         """Return what some stores refuse about these parts, empty if nothing is known."""

@@ -6,7 +6,7 @@ import secrets
 
 from .connection import DAY, Client, redis_errors
 
-SECONDS = 30  # for which an answer counts: also when the note of a change was lost with Redis
+ANSWER_SECONDS = 30  # for which an answer counts: also when the note of a change was lost with Redis
 
 
 class Polls:
@@ -35,7 +35,7 @@ class Polls:
     def note(self, export: str, owner: str, version: str, etag: str) -> None:
         """Note what was answered."""
         with redis_errors():
-            self._redis.set(_answer(export), f"{version} {etag} {owner}", ex=SECONDS)
+            self._redis.set(_answer(export), f"{version} {etag} {owner}", ex=ANSWER_SECONDS)
 
     def note_change(self, export: str) -> None:
         """Note that an export has changed."""

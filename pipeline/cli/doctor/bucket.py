@@ -15,14 +15,14 @@ from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 from ...adapters.bucket import Bucket, MultipartUpload
+from ...adapters.bucket.parts import MIN_PART
 from ...adapters.bucket.s3 import S3Bucket
 from ...errors import Conflict, NotSupported, PipelineError, StoreDown
-from ...settings import MIB, Settings
+from ...settings import Settings
 from .cors import NAME as BROWSER_UPLOADS
 from .cors import browser_uploads
 from .finding import Check, Outcome, failed, guarded, skipped
 
-PART = 5 * MIB  # bytes; the smallest part that S3 accepts
 NAME = "Prüfung 1.pdf"
 WRONG = '"0123456789abcdef0123456789abcdef"'  # the ETag of no object
 IGNORED = "is ignored"
@@ -162,12 +162,12 @@ def _listing(bucket: Bucket, folder: str) -> Check:
 def _part_copy(bucket: Bucket, folder: str) -> Check:
     """Make a file from a part that is sent and one that is copied from another object, as assembly does."""
     name, source, key = "part copy", f"{folder}segment", f"{folder}file"
-    etag = bucket.put(source, bytes(PART + 1024), content_type="application/octet-stream")
+    etag = bucket.put(source, bytes(MIN_PART + 1024), content_type="application/octet-stream")
     upload = bucket.begin_upload(key)
     try:
-        upload.write(1, bytes(PART))
+        upload.write(1, bytes(MIN_PART))
         guard = _guard_problem(upload, source)
-        upload.copy(2, source, 1024, PART + 1024, etag)
+        upload.copy(2, source, 1024, MIN_PART + 1024, etag)
         upload.complete()
     except NotSupported as error:
         words = f"Parts are not copied ({error.message.rstrip('.')}): files pass through the worker."
@@ -176,8 +176,10 @@ def _part_copy(bucket: Bucket, folder: str) -> Check:
         with suppress(NotSupported):  # it was tried without; the store then keeps what is left of it
             upload.abort()
     entry = bucket.head(key)
-    if entry is None or entry.size != 2 * PART:
-        words = f"A file has {entry.size if entry else 0} bytes instead of {2 * PART} after its parts were joined."
+    if entry is None or entry.size != 2 * MIN_PART:
+        words = (
+            f"A file has {entry.size if entry else 0} bytes instead of {2 * MIN_PART} after its parts were joined."
+        )
         return Check(name, Outcome.FAILED, words, "Use another store.")
     if guard:
         words = f"Segments are copied inside the bucket, but {guard}."
@@ -190,7 +192,7 @@ def _part_copy(bucket: Bucket, folder: str) -> Check:
 def _guard_problem(upload: MultipartUpload, source: str) -> str:
     """Copy a range with a wrong ETag, which must fail. Returns what is wrong, or ""."""
     try:
-        upload.copy(2, source, 0, PART, WRONG)
+        upload.copy(2, source, 0, MIN_PART, WRONG)
     except Conflict:
         return ""
     except NotSupported:
@@ -204,9 +206,9 @@ def _parts(bucket: Bucket, folder: str) -> Check:
     """Make a file from three parts of different sizes, and if they are refused, from equal ones."""
     name = "parts"
     try:
-        _joined(bucket, f"{folder}parts", (PART + 1024, PART, 1024))
+        _joined(bucket, f"{folder}parts", (MIN_PART + 1024, MIN_PART, 1024))
     except NotSupported:
-        _joined(bucket, f"{folder}parts", (PART, PART, 1024))
+        _joined(bucket, f"{folder}parts", (MIN_PART, MIN_PART, 1024))
         words = "Only parts of equal size are taken: a part that spans two segments passes through the worker."
         return Check(name, Outcome.WARNING, words, "Assembly is slower, but works.")
     return Check(name, Outcome.OK, "Parts of different sizes become one file.")

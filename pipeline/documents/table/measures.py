@@ -168,7 +168,7 @@ class _Piece:
         self._numbers = self._numbers or [[] for _ in batch.numbers]
         for column, values in zip(self._numbers, batch.numbers, strict=True):
             column += values[:kept]
-        for row, words in sorted(batch.noted):
+        for row, words in sorted(set(batch.noted)):  # two columns may show the same cell
             if row < kept:
                 self._note(before + row, words)
 

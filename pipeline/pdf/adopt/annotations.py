@@ -46,8 +46,7 @@ class AnnotationCopy:
         self._objects = objects
         self._numbers = numbers
         self._own = own
-        form = pdf.resolve(pdf.catalog.get("/AcroForm"))
-        wanted = form.get("/NeedAppearances") if isinstance(form, DictionaryObject) else None
+        wanted = pdf.dictionary(pdf.catalog.get("/AcroForm")).get("/NeedAppearances")
         self._stale = not own and pdf.resolve(wanted) == BooleanObject(True)  # pictures of fields may be old
         self._losses: Counter[str] = Counter()  # of the present page
 

@@ -12,7 +12,7 @@ from . import remarks
 def note_losses(pdf: ForeignPdf, tally: Tally) -> None:
     """Note what a file has of scripts, attached files, tags, and of what its pages are called and printed for."""
     catalog = pdf.catalog
-    names, opening, form = (_entry(pdf, key) for key in ("/Names", "/OpenAction", "/AcroForm"))
+    names, opening, form = (pdf.dictionary(catalog.get(key)) for key in ("/Names", "/OpenAction", "/AcroForm"))
     opens = pdf.resolve(opening.get("/S"))
     if "/JavaScript" in names or "/AA" in catalog or "/XFA" in form or opens not in (None, "/GoTo"):
         tally.warn(remarks.SCRIPT)
@@ -30,7 +30,7 @@ def note_losses(pdf: ForeignPdf, tally: Tally) -> None:
 
 def _has_labels(pdf: ForeignPdf) -> bool:
     """Return whether pages are not just numbered from 1: many programs write labels that say only that."""
-    labels = _entry(pdf, "/PageLabels")
+    labels = pdf.dictionary(pdf.catalog.get("/PageLabels"))
     numbers = pdf.resolve(labels.get("/Nums"))
     if not isinstance(numbers, ArrayObject) or len(numbers) != 2:
         return bool(labels)
@@ -39,8 +39,3 @@ def _has_labels(pdf: ForeignPdf) -> bool:
     return not isinstance(style, DictionaryObject) or any(
         pdf.resolve(value) != plain.get(key) for key, value in style.items() if key != "/Type"
     )
-
-
-def _entry(pdf: ForeignPdf, key: str) -> DictionaryObject:
-    found = pdf.resolve(pdf.catalog.get(key))
-    return found if isinstance(found, DictionaryObject) else DictionaryObject()

@@ -78,7 +78,7 @@ class _Field:
         self._pdf = pdf
         self._widget = widget
         self._box = box
-        self._look = _dictionary(pdf, widget.get("/MK"))
+        self._look = pdf.dictionary(widget.get("/MK"))
         turned = pdf.resolve(self._look.get("/R"))
         self._turned = turned % 360 if isinstance(turned, int) and turned % 90 == 0 else 0
         sides = box[2] - box[0], box[3] - box[1]
@@ -86,7 +86,7 @@ class _Field:
         self.kind = inherited(pdf, widget, "/FT")
         flags = inherited(pdf, widget, "/Ff")
         self.flags = flags if isinstance(flags, int) else 0
-        style = _dictionary(pdf, widget.get("/BS"))
+        style = pdf.dictionary(widget.get("/BS"))
         line = pdf.resolve(style.get("/W", 1))
         self._line = float(line) if isinstance(line, int | float) and 0 <= line < 100 else 1.0
         self._size, self._colour = self._defaults()
@@ -95,7 +95,7 @@ class _Field:
         """Return size and colour of the default appearance (12.7.3.3); size 0 stands for one that fits."""
         said = inherited(self._pdf, self._widget, "/DA")
         if said is None:
-            said = self._pdf.resolve(_dictionary(self._pdf, self._pdf.catalog.get("/AcroForm")).get("/DA"))
+            said = self._pdf.resolve(self._pdf.dictionary(self._pdf.catalog.get("/AcroForm")).get("/DA"))
         data = said.original_bytes if isinstance(said, TextStringObject | ByteStringObject) else b""
         size, colour = _SIZE.findall(data), _COLOUR.findall(data)
         points = float(size[-1]) if size else 0.0
@@ -234,11 +234,6 @@ class _Field:
             270: (0, -1, 1, 0, left, top),
         }
         return turns[self._turned]
-
-
-def _dictionary(pdf: ForeignPdf, value: object) -> DictionaryObject:
-    found = pdf.resolve(value)
-    return found if isinstance(found, DictionaryObject) else DictionaryObject()
 
 
 def _text(value: object) -> str:

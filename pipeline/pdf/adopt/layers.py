@@ -11,8 +11,8 @@ from ..reader import ForeignPdf, object_key
 
 def layers(pdf: ForeignPdf) -> dict[tuple[int, int], bool]:
     """Return the optional content groups of a file, and which are seen."""
-    properties = _dictionary(pdf, pdf.catalog.get("/OCProperties"))
-    default = _dictionary(pdf, properties.get("/D"))
+    properties = pdf.dictionary(pdf.catalog.get("/OCProperties"))
+    default = pdf.dictionary(properties.get("/D"))
     every = _references(pdf, properties.get("/OCGs"))
     off = {object_key(group) for group in every} if pdf.resolve(default.get("/BaseState")) == "/OFF" else set()
     off -= {object_key(group) for group in _references(pdf, default.get("/ON"))}
@@ -21,7 +21,7 @@ def layers(pdf: ForeignPdf) -> dict[tuple[int, int], bool]:
     intents = _names(pdf, default.get("/Intent"))
     return {
         object_key(group): not automatic.get(object_key(group), object_key(group) in off)
-        or not _intended(_names(pdf, _dictionary(pdf, group).get("/Intent")), intents)
+        or not _intended(_names(pdf, pdf.dictionary(group).get("/Intent")), intents)
         for group in every
     }
 
@@ -29,14 +29,14 @@ def layers(pdf: ForeignPdf) -> dict[tuple[int, int], bool]:
 def _automatic(pdf: ForeignPdf, default: DictionaryObject) -> Iterator[tuple[tuple[int, int], bool]]:
     """Yield the groups whose state on a screen follows from their usage (8.11.4.4), and whether it is off."""
     for each in _list(pdf, default.get("/AS")):
-        usage = _dictionary(pdf, each)
+        usage = pdf.dictionary(each)
         if pdf.resolve(usage.get("/Event")) != "/View":
             continue
         categories = _names(pdf, usage.get("/Category"))
         for group in _references(pdf, usage.get("/OCGs")):
-            told = _dictionary(pdf, _dictionary(pdf, group).get("/Usage"))
+            told = pdf.dictionary(pdf.dictionary(group).get("/Usage"))
             states = [
-                pdf.resolve(_dictionary(pdf, told.get(category)).get(f"{category}State")) for category in categories
+                pdf.resolve(pdf.dictionary(told.get(category)).get(f"{category}State")) for category in categories
             ]
             if known := [state for state in states if state in ("/ON", "/OFF")]:
                 yield object_key(group), "/OFF" in known
@@ -46,11 +46,6 @@ def _intended(group: list[str], configuration: list[str]) -> bool:
     """Return whether a group obeys the configuration; if not, it is always seen."""
     wanted = set(configuration or ["/View"])
     return "/All" in wanted or bool(wanted & set(group or ["/View"]))
-
-
-def _dictionary(pdf: ForeignPdf, value: object) -> DictionaryObject:
-    found = pdf.resolve(value)
-    return found if isinstance(found, DictionaryObject) else DictionaryObject()
 
 
 def _list(pdf: ForeignPdf, value: object) -> list[object]:

@@ -26,8 +26,7 @@ class Look:
 
 def appearance(pdf: ForeignPdf, annotation: DictionaryObject) -> IndirectObject | None:
     """Return an annotation's normal appearance in its present state; None when it has none."""
-    looks = pdf.resolve(annotation.get("/AP"))
-    found = looks.get("/N") if isinstance(looks, DictionaryObject) else None
+    found = pdf.dictionary(annotation.get("/AP")).get("/N")
     states = pdf.resolve(found)
     if isinstance(states, DictionaryObject) and not isinstance(states, StreamObject):
         found = states.get(_state(pdf, annotation, states))
@@ -57,11 +56,11 @@ def inherited(pdf: ForeignPdf, field: DictionaryObject, key: str) -> object:
 
 def placement(pdf: ForeignPdf, look: object, box: Box) -> Matrix | None:
     """Return the matrix that puts an appearance into an annotation's rectangle; None when it has no size."""
-    value = pdf.resolve(look)
-    inner = pdf.box(value.get("/BBox")) if isinstance(value, DictionaryObject) else None
-    if not inner or not isinstance(value, DictionaryObject):
+    form = pdf.dictionary(look)
+    inner = pdf.box(form.get("/BBox"))
+    if not inner:
         return None
-    a, b, c, d, e, f = _matrix(pdf, value)
+    a, b, c, d, e, f = _matrix(pdf, form)
     corners = [(inner[i], inner[j]) for i in (0, 2) for j in (1, 3)]
     across = [a * x + c * y + e for x, y in corners]
     up = [b * x + d * y + f for x, y in corners]

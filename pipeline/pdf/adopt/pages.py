@@ -104,10 +104,8 @@ class PageCopy:
         return self._more_resources(page, drawn) + entry("/Contents", self._contents(page, operators, where))
 
     def _more_resources(self, page: DictionaryObject, drawn: Mapping[str, int]) -> bytes:
-        own = self._pdf.resolve(page.get("/Resources"))
-        resources: dict[str, object] = dict(own) if isinstance(own, DictionaryObject) else {}
-        named = self._pdf.resolve(resources.pop("/XObject", None))
-        xobjects = self._objects.entries(named) if isinstance(named, DictionaryObject) else b""
+        resources: dict[str, object] = dict(self._pdf.dictionary(page.get("/Resources")))
+        xobjects = self._objects.entries(self._pdf.dictionary(resources.pop("/XObject", None)))
         xobjects += b"".join(name(each) + b" " + reference(obj) for each, obj in drawn.items())
         return entry("/Resources", b"<<%s/XObject<<%s>>>>" % (self._objects.entries(resources), xobjects))
 

@@ -29,8 +29,8 @@ _STRONG = re.compile("[LRA]")
 LETTERS = 4096  # characters whose class is kept
 
 
-class Run(NamedTuple):
-    """A part of a line that is read in one direction."""
+class LevelRun(NamedTuple):
+    """A part of a line that is read in one direction (BD7)."""
 
     start: int
     stop: int
@@ -57,7 +57,7 @@ def keep_direction(lines: Sequence[str], paragraph: str) -> list[str]:
     return [line if base_level(line) == level else mark + line for line in lines]
 
 
-def visual_runs(text: str) -> Sequence[Run]:
+def visual_runs(text: str) -> Sequence[LevelRun]:
     """Return the runs of a line in display order, from left to right (L2)."""
     return _visual_runs(_Classes.of(text))
 
@@ -78,14 +78,14 @@ class _Classes(NamedTuple):
 
 
 @lru_cache(LETTERS)
-def _visual_runs(classes: _Classes) -> tuple[Run, ...]:
+def _visual_runs(classes: _Classes) -> tuple[LevelRun, ...]:
     runs = list(_runs(_levels(classes)))
     for level in range(max((run.level for run in runs), default=0), 0, -1):
         runs = [run for group in _split(runs, level) for run in group]
     return tuple(runs)
 
 
-def _split(runs: Sequence[Run], least: int) -> Iterator[Iterable[Run]]:
+def _split(runs: Sequence[LevelRun], least: int) -> Iterator[Iterable[LevelRun]]:
     """Yield runs of level `least` and above grouped and reversed, the others as they are."""
     for high, group in groupby(runs, lambda run: run.level >= least):
         found = list(group)
@@ -154,9 +154,9 @@ def _strong(kind: str) -> str:
     return "R" if kind in "Rea" else kind
 
 
-def _runs(levels: Sequence[int]) -> Iterator[Run]:
+def _runs(levels: Sequence[int]) -> Iterator[LevelRun]:
     start = 0
     for level, group in groupby(levels):
         stop = start + len(list(group))
-        yield Run(start, stop, level)
+        yield LevelRun(start, stop, level)
         start = stop

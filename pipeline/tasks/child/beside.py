@@ -92,7 +92,7 @@ class Beside:
             with self._changed:
                 self._line.popleft()
             self._hand_over(message.export_id, left)
-        for message in self._line:
+        for message in list(self._line):  # a request may still add one, which the keeper finds
             self._hand_over(message.export_id, [message])
 
     def _make(self, message: Message) -> list[Message] | None:
@@ -125,6 +125,8 @@ class Beside:
                 redis.wakeup.wake()
         except PipelineError as error:  # then the keeper sends it
             log.warning("export %s: %s", export_id, error.message)
+        except Exception:
+            log.exception("export %s: internal error; the queue goes on", export_id)
 
     def _claim(self, export_id: str) -> None:
         self._s.redis.leases.expect_back(claim_name(export_id), CLAIM_SECONDS)

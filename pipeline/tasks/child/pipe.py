@@ -19,9 +19,10 @@ import msgspec
 from ...settings import Settings
 
 log = logging.getLogger(__name__)
-RENEW_SECONDS = 1.0
+MEANWHILE_SECONDS = 1.0  # between two calls of `meanwhile`, see ChildPipe.ask
 IDLE_SECONDS = 600.0  # then the child, which takes 55 MB, is stopped; the next one takes half a second to start
 STOP_SECONDS = 5.0  # for the page in hand when the web process ends
+FAILED = b"null"  # the answer to a task whose process died; to an export also if it is put off
 
 
 class Busy(Exception):
@@ -43,10 +44,10 @@ class ChildPipe:
     ) -> bytes | None:
         """Have the child do a task. Returns its answer; None when it died, or killed what did the task.
 
-        `meanwhile` is called every second. Raises Busy when it does another task for `patience` seconds.
+        `meanwhile` is called every MEANWHILE_SECONDS. Raises Busy when it does another task for `patience` seconds.
         """
         until = time.monotonic() + patience
-        while not self._free.acquire(timeout=min(RENEW_SECONDS, max(0.0, until - time.monotonic()))):
+        while not self._free.acquire(timeout=min(MEANWHILE_SECONDS, max(0.0, until - time.monotonic()))):
             if time.monotonic() >= until:
                 raise Busy
             meanwhile()
@@ -87,7 +88,7 @@ class ChildPipe:
             child.stdin.flush()
             answers = select.poll()  # select() takes no descriptor above 1023, and each connection is one
             answers.register(child.stdout, select.POLLIN)
-            while not answers.poll(RENEW_SECONDS * 1000):
+            while not answers.poll(MEANWHILE_SECONDS * 1000):
                 if child.poll() is not None:
                     _end_group(child)
                 meanwhile()
@@ -101,7 +102,7 @@ class ChildPipe:
         if not answer.endswith(b"\n"):  # it was killed
             self._reap()
             return None
-        return None if answer == b"null\n" else answer
+        return None if answer == FAILED + b"\n" else answer
 
     def _ready(self) -> subprocess.Popen[bytes]:
         if self._idle:

@@ -36,7 +36,7 @@ from ..drawing import draw_chunk
 from .pipe import Busy, ChildPipe
 
 log = logging.getLogger(__name__)
-SECONDS = 12.0  # for a preview; then its process is killed
+PREVIEW_SECONDS = 12.0  # then its process is killed
 PATIENCE = 6.0  # seconds until a small export in hand is made, or put off
 AT_ONCE = 2  # one that is made, and one that waits
 BUSY_SECONDS = 5
@@ -112,7 +112,7 @@ class Previews:
         finally:
             self._room.release()
         if told is None:
-            limits = f"more than {SECONDS:.0f} s, or more memory than there is for a preview"
+            limits = f"more than {PREVIEW_SECONDS:.0f} s, or more memory than there is for a preview"
             raise PreviewFailed(f"The first page was not made: it took {limits}, or its process ended.")
         previewed = _previewed(told)
         if previewed.preview is None:

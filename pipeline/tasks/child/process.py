@@ -34,8 +34,8 @@ from .. import flow
 from ..outcomes import Again
 from ..retry import Retry
 from ..step import NEAR, resident
-from .preview import SECONDS as PREVIEW_SECONDS
-from .preview import PreviewRequest, try_preview
+from .pipe import FAILED
+from .preview import PREVIEW_SECONDS, PreviewRequest, try_preview
 
 log = logging.getLogger(__name__)
 LOOK_SECONDS = 0.02  # between two looks at the memory of the process that works
@@ -43,7 +43,6 @@ LATE_SECONDS = 3.0  # for the page or the plan in hand when the time is over; th
 NICENESS = 10  # of an export: requests come first, and so do previews, for which a person waits
 LEASE_SECONDS = 5.0  # at most: the leases of a killed process must not hold up the workers
 CALLBACKS = {"measure": "plan", "render": "assemble"}  # what the chord of workers sends when all parts are done
-FAILED = b"null"  # of a task: its process died; of an export also that it is put off
 
 
 class Task(msgspec.Struct, frozen=True):

@@ -91,11 +91,6 @@ class Keeper:
         with suppress(RedisDown):
             self._s.redis.wakeup.wake()  # should it wait for one
         self._thread.join(max(0.0, min(RELEASE_SECONDS, until - time.monotonic())))
-        self.finish(until - time.monotonic())
-
-    def finish(self, seconds: float) -> None:
-        """Wait up to `seconds`, before the process ends, for notices that are being handed over."""
-        until = time.monotonic() + seconds
         for sender in self._senders:
             sender.stop(0.0)  # all are told first, so that one wait counts for all
         for sender in self._senders:

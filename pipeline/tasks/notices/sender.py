@@ -19,7 +19,7 @@ from ...errors import Conflict, NoExport, NoticeDown, PipelineError, ServiceDown
 from ...exports import notices
 from ...exports.export import Export, Notice, State
 from ...services import Services
-from ..lease import exclusive
+from ..lease import exclusive, notices_name
 from ..retry import RetryPolicy
 from .transports import Send, Transport
 
@@ -114,7 +114,7 @@ class Sender:
     def _try_export(self, export_id: str) -> None:
         """Send what is due of an export. An error delays this export, and no other unless it is the server's."""
         try:
-            name = f"{export_id}:{self._channel}"
+            name = notices_name(export_id, self._channel)
             with exclusive(self._s.redis.leases, name, self._s.settings.lease_seconds) as held:
                 if held is None:
                     raise Conflict("Another process is sending notices about the export.")

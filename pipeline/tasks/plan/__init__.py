@@ -77,7 +77,7 @@ def _paginate(work: Work, pagination: Pagination) -> Outcome | None:
     """Find the pages; None when ranges are missing. When time is short, what was found is stored, and the same
     message goes on."""
     with work.attempt(f"What is behind byte {pagination.at:,} of the listing", f"plan {pagination.at}"):
-        if not pagination.run(lambda: work.checkpoint(lambda: None) is Signal.GO_ON):
+        if not pagination.run(lambda: work.checkpoint() is Signal.GO_ON):
             return NotWanted("the export is over") if work.unwanted else Again(f"{pagination.at:,} bytes are done")
         return _planned(work, pagination.plan()) if pagination.ended else None
 

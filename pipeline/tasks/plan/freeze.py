@@ -31,7 +31,7 @@ def freeze(work: Work, job: DocumentJob, shares: Shares, number: int) -> Outcome
                 if work.is_over():
                     return NotWanted("the export is over")
                 s.frozen.write(export.id, shares, number, start, stop, lines)
-                if stop < share.rows and work.checkpoint(lambda: None) is not Signal.GO_ON:
+                if stop < share.rows and work.checkpoint() is not Signal.GO_ON:
                     return (
                         NotWanted("the export is over") if work.unwanted else Again(f"it is stored to row {stop:,}")
                     )

@@ -11,7 +11,7 @@ from ...documents import InputRange, Measured
 from ...documents.job import DocumentJob
 from ...errors import ChunkFailed
 from ...exports.export import Export
-from ...exports.measures import Pieces, Ranges
+from ...exports.measures import Pieces, Ranges, longest
 from ...exports.plan import Plan
 from ...services import Services
 from ..read_ahead import read_ahead
@@ -90,7 +90,7 @@ class Pagination:
 
     def _stored(self) -> Iterator[tuple[int, int]]:
         """Yield the first byte of each measure and the one behind its last, as far as they follow each other."""
-        stops = dict(sorted(piece for pieces in self._found.values() for piece in pieces))  # the longest of each
+        stops = longest([piece for pieces in self._found.values() for piece in pieces])
         at = self.at
         while (stop := stops.get(at, at)) != at:
             yield at, stop

@@ -9,7 +9,7 @@ import copy
 import importlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
@@ -59,7 +59,7 @@ class Entry:
     name: str
     task: str
     schedule: BaseSchedule
-    call: ExportCall | None = field(default=None)
+    call: ExportCall | None = None
 
     @property
     def is_short(self) -> bool:

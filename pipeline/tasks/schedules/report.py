@@ -1,7 +1,7 @@
 """The daily report: which exports ended yesterday, why some failed, what was drawn, and what it cost.
 
-It reads the exports of yesterday and of EXPORT_DEADLINE before, one after the other: time grows with these, memory
-with the kinds of documents.
+It lists the exports that are kept, as a failed one may have been retried after days, and reads those whose record
+was written since yesterday began: time grows with these, memory with the kinds of documents.
 """
 
 from __future__ import annotations
@@ -12,13 +12,14 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from ...adapters.bucket import Bucket
 from ...exports.export import Export
 from ...exports.ids import new_id
 from ...exports.stores import Stores
+from .entries import CLEAN_HOURS
 
 FAILURES = 50  # told one by one
 KINDS = 50  # of documents told one by one
+CLOCKS_DIFFER = 900.0  # seconds at most: S3 refuses requests above that
 
 
 @dataclass
@@ -69,7 +70,7 @@ def report(s: Stores, now: float) -> Report:
     day, begin, end = yesterday(now, s.settings.timezone)
     kinds: dict[str, Totals] = {}
     every, failures = Totals(), list[str]()
-    for export in _created(s, begin - s.settings.export_deadline, end):
+    for export in _written(s, begin, end):
         if not begin <= (export.finished_at or 0.0) < end:
             continue
         every.add(export)
@@ -92,17 +93,14 @@ def _lines(day: str, timezone: str, every: Totals, kinds: dict[str, Totals], fai
             yield f"  and {more:,} more"
 
 
-def _created(s: Stores, begin: float, end: float) -> Iterator[Export]:
-    """Yield the exports that were requested from `begin` to `end`. Ids sort by time, so it is one listing."""
-    for export_id in _ids(s.bucket, new_id(max(0.0, begin)), new_id(end)):
-        if export := s.exports.find(export_id):
-            yield export
-
-
-def _ids(bucket: Bucket, first: str, last: str) -> Iterator[str]:
-    for entry in bucket.entries("exports/", after=f"exports/{first}"):
+def _written(s: Stores, begin: float, end: float) -> Iterator[Export]:
+    """Yield the exports that were requested before `end`, and whose record was written from `begin` on."""
+    oldest = begin - s.settings.keep_seconds - CLEAN_HOURS * 3600 - s.settings.export_deadline
+    first, last = new_id(max(0.0, oldest)), new_id(end)  # ids sort by time, so it is one listing
+    for entry in s.bucket.entries("exports/", after=f"exports/{first}"):
         export_id, _, name = entry.key.removeprefix("exports/").partition("/")
         if export_id > last:
             return
-        if name == "export.json":
-            yield export_id
+        written = name == "export.json" and entry.modified >= begin - CLOCKS_DIFFER
+        if written and (export := s.exports.find(export_id)):
+            yield export

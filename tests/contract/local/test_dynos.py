@@ -18,7 +18,8 @@ from local.dynos import Dynos
 from local.formation import parse_procfile
 from pipeline.errors import InvalidSetting
 
-from .stage import MIB, Stage, call, hurry, running, until
+from ...waiting import until
+from .stage import MIB, Stage, call, hurry, running
 
 
 def test_a_restarted_dyno_has_the_same_name_and_a_new_process(stage: Stage) -> None:

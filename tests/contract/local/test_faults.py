@@ -9,7 +9,8 @@ import requests
 
 from local.dynos import Fault
 
-from .stage import Stage, call, run_one_off, until
+from ...waiting import until
+from .stage import Stage, call, run_one_off
 
 
 def test_an_answer_can_be_lost_after_the_call_was_obeyed(stage: Stage) -> None:

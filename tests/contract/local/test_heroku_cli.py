@@ -13,7 +13,8 @@ import pytest
 from local.dynos import Dynos
 
 from ...heroku_cli import environment, heroku, require_cli, started
-from .stage import Stage, until
+from ...waiting import until
+from .stage import Stage
 
 Cli = Callable[..., str]
 README = Path(__file__).parents[3] / "README.md"

@@ -9,7 +9,8 @@ import pytest
 
 from local.dyno import DynoState
 
-from .stage import Stage, call, run_one_off, running, until
+from ...waiting import until
+from .stage import Stage, call, run_one_off, running
 
 
 def test_a_one_off_dyno_ends_with_its_command(stage: Stage) -> None:

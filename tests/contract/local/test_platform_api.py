@@ -14,8 +14,9 @@ from jsonschema import Draft4Validator
 
 from local.dynos import Dynos, Fault
 
+from ...waiting import until
 from .schemas import ERROR, SCHEMAS
-from .stage import ACCEPT, Stage, call, hurry, until
+from .stage import ACCEPT, Stage, call, hurry
 
 PUBLISHED = Path(__file__).parents[4] / "shared/facts/heroku-schema.json"
 

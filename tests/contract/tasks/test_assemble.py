@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import random
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +10,6 @@ from pathlib import Path
 
 import pytest
 import redis
-from PIL import Image
 
 from pipeline.adapters.bucket import MultipartUpload
 from pipeline.adapters.bucket.s3 import S3Bucket
@@ -29,25 +26,11 @@ from pipeline.tasks.outcomes import Missing
 from pipeline.tasks.retry import Fail
 
 from ... import steps
-from ...pictures import jpeg
+from ...pictures import jpeg, noise
 from .stage import ALBUM, FIVE, Stage, failing
 
 
 @cache
-def noise(seed: int, megabytes: float) -> bytes:
-    """Returns a JPEG of about this size; it takes 0.1 s."""
-    side = int((megabytes * 1_100_000) ** 0.5)
-    image = Image.frombytes("L", (side, side), random.Random(seed).randbytes(side * side))
-    out = io.BytesIO()
-    image.save(out, "JPEG", quality=93)
-    return out.getvalue()
-
-
-def mixed() -> list[bytes]:
-    """Photos of which the second makes a segment that is too small to be copied as a part."""
-    return [noise(1, 6), jpeg(1, 40, 30), noise(2, 11), noise(3, 6), noise(4, 6)]
-
-
 @pytest.fixture(scope="module")
 def large() -> list[bytes]:
     """Photos that each make a segment large enough for S3 to copy as a part."""

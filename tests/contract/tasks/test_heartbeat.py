@@ -22,8 +22,9 @@ from pipeline.tasks.app import make_app
 from pipeline.tasks.heartbeat import Heartbeat
 from pipeline.tasks.worker import Companion, consuming_step
 
+from ...commands import CELERY
+from ...conftest import Environ
 from . import hanging
-from .test_worker import CELERY, Environ
 
 
 def worker(name: str, **more: Any) -> Worker:

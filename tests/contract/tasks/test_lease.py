@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from signal import SIGCONT, SIGKILL, SIGSTOP, SIGTERM
@@ -17,6 +16,8 @@ from pipeline.adapters.redis import Coordination
 from pipeline.adapters.redis.leases import Leases
 from pipeline.errors import RedisDown
 from pipeline.tasks.lease import exclusive
+
+from ...waiting import until
 
 SECONDS = 1.5
 
@@ -82,13 +83,6 @@ def start(valkey_server: Valkey, tmp_path: Path, shared: Coordination) -> Iterat
     for process in started:
         process.kill()
         process.wait()
-
-
-def until(true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
-    while not true():
-        assert time.monotonic() < deadline, "waited 30 seconds in vain"
-        time.sleep(0.02)
 
 
 def holds(process: Process) -> bool:

@@ -24,9 +24,11 @@ from pipeline.tasks.submit import submit
 from pipeline.web import metrics
 
 from ... import steps
+from ...commands import SECONDS
+from ...conftest import Environ
 from ...journey import slow
 from ...journey.tls import tls_in_front_of
-from .test_worker import SECONDS, Environ, until
+from ...waiting import until
 
 PAGE = (Path(__file__).parents[3] / "docs/monitoring.md").read_text()
 BIN = Path(sys.executable).parent

@@ -22,9 +22,11 @@ from pipeline.settings import Settings
 from pipeline.tasks.submit import submit
 
 from ... import steps
+from ...commands import CELERY, SECONDS
+from ...conftest import Environ
 from ...journey import slow
+from ...waiting import until
 from .faulty_redis import passage, refuse_connections, refuse_writes
-from .test_worker import CELERY, SECONDS, Environ, until
 
 AWAY_SECONDS = 1.5
 RECONNECTS = "a message could not be acknowledged"

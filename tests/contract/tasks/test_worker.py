@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,13 +20,12 @@ from pipeline.settings import Settings
 from pipeline.tasks.submit import submit
 
 from ... import steps
+from ...commands import CELERY, OURS, SECONDS
+from ...conftest import Environ
 from ...journey import slow
 from ...mails import Moody, Running, mail_server
+from ...waiting import until
 
-CELERY = [sys.executable, "-m", "celery", "-A", "pipeline.celery"]
-OURS = [sys.executable, "-m", "pipeline"]
-SECONDS = 60
-Environ = dict[str, str]
 both_commands = pytest.mark.parametrize(
     "worker", [[*CELERY, "worker", "-l", "info"], [*OURS, "worker"]], ids=["celery", "pipeline"], indirect=True
 )
@@ -57,13 +55,6 @@ def worker(
     yield process, log
     process.kill()
     process.wait()
-
-
-def until(true: Callable[[], bool], what: str, seconds: float = SECONDS) -> None:
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline, f"waited {seconds:.0f} s in vain: {what}"
-        time.sleep(0.05)
 
 
 @both_commands

@@ -107,4 +107,4 @@ def test_polling_outlives_redis(poller: Poller, services: Services, cut_off: Ser
 def test_an_answer_counts_for_half_a_minute(poller: Poller, services: Services) -> None:
     poller.poll()
     (key,) = services.redis.client.keys("pipeline:answer:*")
-    assert 0 < services.redis.client.ttl(key) <= polls.SECONDS == 30
+    assert 0 < services.redis.client.ttl(key) <= polls.ANSWER_SECONDS == 30

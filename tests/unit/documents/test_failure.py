@@ -11,9 +11,7 @@ import pytest
 
 import pipeline
 from pipeline.documents import Cost, Marks, Params, Survey, UnreadableSource, register
-from pipeline.documents.failure import OF_THE_MACHINE
 from pipeline.errors import ChunkFailed, ResourceShort
-from pipeline.tasks.retry import SHORTAGES
 
 Broken = Callable[[], object]
 
@@ -121,7 +119,3 @@ def test_other_errors_are_not_those_of_the_document(
     register(Failing(raising(error), fine))
     with pytest.raises(raised):
         pipeline.render("failing", tmp_path / "out.pdf")
-
-
-def test_shortages_of_the_machine_are_those_that_steps_know() -> None:
-    assert set(OF_THE_MACHINE) == SHORTAGES.keys()

@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.adapters.bucket import StoredObject
 from pipeline.adapters.bucket.s3 import S3Bucket
-from pipeline.errors import Conflict, NotSupported, ReadFailed, StoreRefused
+from pipeline.errors import Conflict, NotSupported, ReadFailed, StoreRefused, UploadGone
 from pipeline.settings import MIB, Settings
 
 from ...lesser_s3 import Lacks, lesser
@@ -75,6 +75,36 @@ def test_a_write_that_is_repeated_is_not_taken_for_that_of_another(
         assert bucket.get(key) == StoredObject(b"2", second)
         with pytest.raises(Conflict):
             bucket.put(key, b"2", new=True)
+
+
+def test_an_upload_whose_completion_is_repeated_is_complete(settings: Settings) -> None:
+    """The first answer was lost; boto sends the request again, and the upload is gone by then."""
+    unanswered: dict[str, int] = {}
+    with lesser(settings, Lacks(unanswered=unanswered)) as other:
+        bucket = S3Bucket.open(other)
+        bucket.put("completed", b"earlier")
+        upload = bucket.begin_upload("completed")
+        upload.write(1, bytes(5 * MIB))
+        upload.write(2, b"the end")
+        unanswered["completed"] = 1
+        upload.complete()
+        assert unanswered == {"completed": 0}
+        there = bucket.head("completed")
+        assert there is not None
+        assert there.size == 5 * MIB + 7
+
+
+def test_an_upload_that_was_aborted_meanwhile_is_not_taken_for_complete(settings: Settings) -> None:
+    plain, unanswered = S3Bucket.open(settings), dict[str, int]()
+    plain.put("aborted", b"earlier")
+    with lesser(settings, Lacks(unanswered=unanswered)) as other:
+        upload = S3Bucket.open(other).begin_upload("aborted")
+        upload.write(1, b"as long")
+        plain.upload("aborted", upload.id).abort()
+        unanswered["aborted"] = 1
+        with pytest.raises(UploadGone):
+            upload.complete()
+        assert unanswered == {"aborted": 0}
 
 
 @pytest.mark.parametrize("new", [True, False])

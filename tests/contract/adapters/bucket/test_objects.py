@@ -118,6 +118,17 @@ def test_a_range_is_read_in_blocks_and_of_one_version(bucket: S3Bucket) -> None:
         read(bucket, "data", 0, 10, etag)
 
 
+@pytest.mark.parametrize("size", [0, 1, 8 * MIB - 1, 8 * MIB, 8 * MIB + 1, 16 * MIB])
+def test_an_object_of_unknown_size_is_written_whole(bucket: S3Bucket, size: int) -> None:
+    data = bytes(range(256)) * (size // 256 + 1)
+    pieces = (data[at : min(size, at + 5 * MIB)] for at in range(0, size, 5 * MIB))
+    bucket.write("streamed", pieces, "text/csv")
+    stored = bucket.get("streamed")
+    assert stored is not None
+    assert stored.data == data[:size]
+    assert not bucket.uploads("streamed")
+
+
 def test_a_download_stops_at_the_limit(bucket: S3Bucket) -> None:
     bucket.put("photo", b"x" * (2 * MIB))
     whole, nothing = io.BytesIO(), io.BytesIO()

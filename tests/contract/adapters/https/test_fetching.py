@@ -10,9 +10,10 @@ from contextlib import ExitStack
 
 import pytest
 
-from pipeline.adapters.https import BLOCK, MIB, Fetcher, Limits
+from pipeline.adapters.https import BLOCK, Fetcher, Limits
 from pipeline.adapters.public_addresses import Address
 from pipeline.errors import SourceUnavailable, UnreadableSource
+from pipeline.settings import MIB
 
 from .sites import (
     ELSEWHERE,

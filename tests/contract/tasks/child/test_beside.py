@@ -32,6 +32,7 @@ from pipeline.tasks.submit import submit
 from .... import steps
 from ....conftest import Environ, SentMessages
 from ....journey import slow
+from ....waiting import until
 
 ROWS = 3000
 SCALED = {"HEROKU_API_KEY": "key", "HEROKU_APP_NAME": "app"}
@@ -49,7 +50,7 @@ def web(environ: Environ, messages: SentMessages) -> Iterator[Web]:
             services = open_services(Settings.from_env(own), messages)
             queue = Beside(services, ChildPipe(services.settings, own))
             stack.callback(services.redis.client.connection_pool.disconnect)
-            stack.callback(wait_until, lambda: ended(queue))
+            stack.callback(until, lambda: ended(queue))
             return replace(services, queue=queue)
 
         yield open_web
@@ -69,20 +70,13 @@ def ask(s: Services, rows: int = 10, **changes: object) -> str:
     return submit(s, ExportRequest("table", params, "shop")).export.id
 
 
-def wait_until(true: Callable[[], object], seconds: float = 300.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
 def given_up(s: Services, export_id: str) -> bool:
     return not s.redis.leases.held([claim_name(export_id)])
 
 
 def made(s: Services, export_id: str) -> Export:
-    wait_until(lambda: s.exports.load(export_id).state.over)
-    wait_until(lambda: given_up(s, export_id))
+    until(lambda: s.exports.load(export_id).state.over)
+    until(lambda: given_up(s, export_id))
     return s.exports.load(export_id)
 
 
@@ -112,17 +106,35 @@ def test_a_kind_that_takes_little_time_needs_no_worker_either(web: Web, messages
 def test_what_takes_longer_is_left_to_workers(web: Web, messages: SentMessages) -> None:
     s = web(INLINE_SECONDS="0.01")
     export_id = ask(s, ROWS)
-    wait_until(lambda: messages.sent)
-    wait_until(lambda: given_up(s, export_id), seconds=1.0)  # its claim ends a millisecond after the call
+    until(lambda: messages.sent)
+    until(lambda: given_up(s, export_id), seconds=1.0)  # its claim ends a millisecond after the call
+    finish(s, messages, export_id)
+
+
+def test_the_queue_goes_on_after_an_error_of_the_program(
+    web: Web, messages: SentMessages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    s, asked = web(INLINE_SECONDS="0.01"), list[Message]()
+
+    def mistaken(message: Message) -> None:
+        asked.append(message)
+        raise ValueError("a mistake")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(messages, "send", mistaken)
+        ask(s, ROWS)
+        until(lambda: asked)
+    export_id = ask(s, ROWS + 1)
+    until(lambda: messages.sent, seconds=60.0)
     finish(s, messages, export_id)
 
 
 def test_what_takes_too_much_memory_is_left_to_the_keeper(web: Web, messages: SentMessages) -> None:
     s = web(WORKER_MEMORY_MB="60", WORKER_CONCURRENCY="1")
     export_id = ask(s, ROWS)
-    wait_until(lambda: given_up(s, export_id))
+    until(lambda: given_up(s, export_id))
     assert not s.exports.load(export_id).state.over
-    wait_until(lambda: not s.redis.messages.sent_lately(export_id))
+    until(lambda: not s.redis.messages.sent_lately(export_id))
     assert messages.sent == []
 
 
@@ -157,7 +169,7 @@ def test_where_no_worker_can_come_a_large_listing_is_measured_here_too(web: Web,
     rows = b"".join(b"%d,Customer %d %s\n" % (n, n, b"x" * 400) for n in range(40_000))
     s.bucket.put("inputs/large.csv", b"Order,Name\n" + rows)  # more than is planned at once
     export_id = ask(s, listing="inputs/large.csv", columns=[{"field": "Order"}])
-    wait_until(lambda: s.exports.load(export_id).state.over, seconds=180)
+    until(lambda: s.exports.load(export_id).state.over, seconds=180)
     export = s.exports.load(export_id)
     assert export.state is State.READY
     assert export.result
@@ -191,7 +203,7 @@ def test_an_export_that_is_over_is_closed_here_while_no_worker_is_up(web: Web, m
     first, second = (ask(s, listing="inputs/rows.csv", title=title) for title in ("First", "Second"))
     messages.sent.clear()
     flow.cancel(s, first)
-    wait_until(lambda: s.exports.active() == [second])
+    until(lambda: s.exports.active() == [second])
     assert messages.sent == []
     s.redis.workers.report(Worker("a", "worker.1", False, time.time()))
     flow.cancel(s, second)
@@ -214,9 +226,9 @@ def test_a_cancelled_export_that_is_made_here_stays_claimed_until_it_is_closed(
     monkeypatch.setattr(Leases, "expect_back", noted)
     params = {"pages": 400, "seconds": 0.05, "records": ["one"]}
     export_id = submit(s, ExportRequest(slow.Slow.name, params, "shop")).export.id
-    wait_until(lambda: s.redis.leases.held([f"{export_id}:0"]))
+    until(lambda: s.redis.leases.held([f"{export_id}:0"]))
     flow.cancel(s, export_id)
-    wait_until(lambda: given_up_while)
+    until(lambda: given_up_while)
     assert given_up_while == [[]]
     assert messages.sent == []
 
@@ -277,7 +289,7 @@ def test_more_than_a_few_at_once_go_to_workers(web: Web, messages: SentMessages)
 def test_a_service_that_is_down_is_tried_again_by_the_keeper(web: Web, messages: SentMessages) -> None:
     s = web()
     s.queue.send(Message("plan", "01m8kg7dgtfcpaf8n1vtbj021r", small=True))  # there is no such export yet
-    wait_until(lambda: given_up(s, "01m8kg7dgtfcpaf8n1vtbj021r"))
+    until(lambda: given_up(s, "01m8kg7dgtfcpaf8n1vtbj021r"))
     assert messages.sent == []
 
 
@@ -288,7 +300,7 @@ def test_the_end_of_the_web_process_gives_everything_to_workers(web: Web, messag
     assert isinstance(s.queue, Beside)
     s.queue.stop()
     for export_id in ids:
-        wait_until(partial(given_up, s, export_id))
+        until(partial(given_up, s, export_id))
         if not s.exports.load(export_id).state.over:
             finish(s, messages, export_id)
 
@@ -302,7 +314,7 @@ def test_an_idle_child_is_stopped_and_comes_again(
         export_id = ask(s, rows)
         child = s.queue._pipe._child  # type: ignore[attr-defined]  # the process itself is what counts
         assert made(s, export_id).state is State.READY
-        wait_until(lambda: s.queue._pipe._child is None)  # type: ignore[attr-defined]
+        until(lambda: s.queue._pipe._child is None)  # type: ignore[attr-defined]
         assert child is None or child.returncode is not None
     assert messages.sent == []
 
@@ -317,8 +329,8 @@ def test_what_documents_print_is_no_answer(web: Web, messages: SentMessages) -> 
 def test_what_a_killed_child_forked_is_killed_too(web: Web, messages: SentMessages) -> None:
     s = web(DOCUMENTS="tests.contract.tasks.child.unruly", UNRULY="dies")
     export_id = ask(s)
-    wait_until(lambda: given_up(s, export_id))
-    wait_until(lambda: not s.redis.messages.sent_lately(export_id))  # so the keeper need not wait
+    until(lambda: given_up(s, export_id))
+    until(lambda: not s.redis.messages.sent_lately(export_id))  # so the keeper need not wait
     assert messages.sent == []
 
 
@@ -329,8 +341,8 @@ def test_the_queue_goes_on_when_no_process_can_be_started(
     with monkeypatch.context() as patched:
         patched.setattr(sys, "executable", "/nowhere/python")
         export_id = ask(s)
-        wait_until(lambda: given_up(s, export_id))
-        wait_until(lambda: not s.redis.messages.sent_lately(export_id))
+        until(lambda: given_up(s, export_id))
+        until(lambda: not s.redis.messages.sent_lately(export_id))
     assert made(s, ask(s, rows=2)).state is State.READY
     assert messages.sent == []
 

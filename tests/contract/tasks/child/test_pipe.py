@@ -60,7 +60,7 @@ def test_no_task_gets_the_answer_to_one_that_was_broken_off(
     pipe: ChildPipe, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as hurried:
-        hurried.setattr(child_pipe, "RENEW_SECONDS", 0.0)
+        hurried.setattr(child_pipe, "MEANWHILE_SECONDS", 0.0)
         with pytest.raises(ZeroDivisionError):
             first_page(pipe, "Anna", failing(ZeroDivisionError()))
     assert "Bert" in first_page(pipe, "Bert")

@@ -25,9 +25,9 @@ from pipeline.tasks.join.kept_upload import KEPT_BYTES, KeptUpload
 from pipeline.tasks.outcomes import Done, NotWanted
 
 from .... import steps
+from ....pictures import mixed, noise
 from ...lesser_s3 import Lacks, lesser
 from ..stage import FIVE, Stage
-from ..test_assemble import mixed, noise
 
 EXPORT = "01m8m00000000000000000000a"
 

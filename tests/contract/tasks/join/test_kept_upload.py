@@ -23,9 +23,9 @@ from pipeline.tasks.join.kept_upload import KEPT_BYTES, KeptUpload
 from pipeline.tasks.outcomes import Again, Done
 
 from .... import steps
+from ....pictures import mixed, noise
 from ...lesser_s3 import Lacks, lesser
 from ..stage import FIVE, Stage, failing
-from ..test_assemble import mixed, noise
 
 EXPORT = "01m8m00000000000000000000a"
 

@@ -18,10 +18,9 @@ from pipeline.tasks.outcomes import Done
 from pipeline.tasks.retry import Fail, Retry
 
 from .... import steps
-from ....pictures import jpeg
+from ....pictures import jpeg, noise
 from ...lesser_s3 import Lacks, lesser
 from ..stage import ALBUM, FIVE, Stage
-from ..test_assemble import noise
 
 On = Callable[[Lacks], AbstractContextManager[Stage]]
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import time
-from collections.abc import Callable
 from typing import Any
 
 import redis
@@ -78,10 +76,3 @@ class KeeperStage:
     def age(self, export_id: str, **times: Any) -> Export:
         """Change the times in an export's record."""
         return self.s.exports.change(export_id, lambda e: structs.replace(e, **times))
-
-
-def until(true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)

@@ -20,7 +20,8 @@ from pipeline.scaler.usage import Due, UsageLog
 from pipeline.tasks.keeper import Keeper
 
 from .... import steps
-from .stage import KeeperStage, until
+from ....waiting import until
+from .stage import KeeperStage
 
 
 def test_a_returning_leader_bills_what_ended_meanwhile(stage: KeeperStage) -> None:
@@ -141,7 +142,7 @@ def test_an_unchanged_number_is_noted_again_after_a_day(
     keeper.turn()
     *_, (at, workers, _) = before = list(stage.s.usage.workers_since(0.0))
     assert workers == 1
-    monkeypatch.setattr(billing, "DAY", time.time() - at)
+    monkeypatch.setattr(billing, "LOOK_BACK_SECONDS", time.time() - at)
     keeper.turn()
     assert len(list(stage.s.usage.workers_since(0.0))) == len(before) + 1
 

@@ -17,7 +17,8 @@ from pipeline.exports.ids import new_id
 from pipeline.scaler import billing
 from pipeline.scaler.usage import Due, UsageLog
 
-from .stage import KeeperStage, until
+from ....waiting import until
+from .stage import KeeperStage
 
 EXPORTS = 60
 PAID = 20.0  # dyno-seconds; times are kept in milliseconds

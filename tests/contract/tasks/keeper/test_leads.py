@@ -26,7 +26,8 @@ from pipeline.services import open_services
 from pipeline.tasks.keeper import Keeper
 
 from ....conftest import SentMessages
-from .stage import KeeperStage, until
+from ....waiting import until
+from .stage import KeeperStage
 
 
 def test_another_keeper_leads_after_the_leader_resigned(stage: KeeperStage) -> None:

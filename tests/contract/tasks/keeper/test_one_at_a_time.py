@@ -17,7 +17,8 @@ from pipeline.tasks.keeper.one_at_a_time import OneAtATime, Verdict
 from pipeline.tasks.outcomes import NotWanted
 
 from .... import steps
-from .stage import KeeperStage, until
+from ....waiting import until
+from .stage import KeeperStage
 
 
 @pytest.fixture

@@ -6,7 +6,8 @@ import pytest
 
 from pipeline.errors import StoreDown
 
-from .stage import KeeperStage, until
+from ....waiting import until
+from .stage import KeeperStage
 
 
 @pytest.mark.parametrize("status", [403, 500])

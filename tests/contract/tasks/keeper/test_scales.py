@@ -26,7 +26,8 @@ from pipeline.tasks.lease import claim_name
 from pipeline.tasks.queue import CeleryQueue
 
 from .... import steps
-from .stage import LINGER, KeeperStage, until
+from ....waiting import until
+from .stage import LINGER, KeeperStage
 
 
 def test_a_dry_run_decides_and_changes_nothing(stage: KeeperStage) -> None:

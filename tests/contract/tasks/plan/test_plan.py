@@ -72,9 +72,10 @@ def test_an_invalid_entry_fails_the_export_and_is_named(
     assert stage.subjects(export_id) == ["Failed: Photos"]
 
 
-def test_an_empty_listing_fails_the_export(stage: Stage, app: celery.Celery) -> None:
+@pytest.mark.parametrize("frames", ["first", "all"])
+def test_an_empty_listing_fails_the_export(stage: Stage, app: celery.Celery, frames: str) -> None:
     stage.store.put(ALBUM, b"\n\n")
-    export_id = stage.submit()
+    export_id = stage.submit(frames=frames)
     app.tasks["pipeline.plan"].apply((export_id,))
     failure = stage.load(export_id).failure
     assert failure is not None

@@ -21,7 +21,9 @@ from pipeline.tasks.keeper import Keeper
 from pipeline.tasks.schedules.entries import entries
 from pipeline.tasks.schedules.last_runs import LastRun, LastRuns
 
-from ..test_worker import CELERY, SECONDS, Environ, until
+from ....commands import CELERY, SECONDS
+from ....conftest import Environ
+from ....waiting import until
 from . import clocked
 
 ROOT = Path(__file__).parents[4]

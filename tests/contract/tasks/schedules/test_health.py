@@ -21,9 +21,9 @@ from pipeline.tasks.keeper import Keeper
 from pipeline.tasks.schedules.health import HealthCheck
 
 from ....mails import Running
+from ....waiting import until
 from ..faulty_redis import passage
 from ..stage import Stage
-from ..test_worker import until
 from .test_report import arrived
 
 DEAD = f"127.0.0.1:{free_port()}"

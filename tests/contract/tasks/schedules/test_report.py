@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import email
 import email.policy
+import time
 from datetime import datetime
 from email.message import EmailMessage
 from typing import Any
@@ -41,11 +42,11 @@ def s(stage: Stage, moody: Running) -> Services:
     return dataclasses.replace(stage.s, settings=settings, mailer=Mailer(settings))
 
 
-def ended(bucket: Bucket, at: datetime, document: str = "table", **fields: Any) -> str:
+def ended(bucket: Bucket, at: datetime, document: str = "table", lasted: float = 60, **fields: Any) -> str:
     """Store an export that ended then, requested a minute before."""
     end = at.timestamp()
-    export_id = new_id(end - 60)
-    export = Export(export_id, document, {}, "shop", end - 60, name="Orders", finished_at=end)
+    export_id = new_id(end - lasted)
+    export = Export(export_id, document, {}, "shop", end - lasted, name="Orders", finished_at=end)
     bucket.put(f"exports/{export_id}/export.json", encode(structs.replace(export, **fields)))
     bucket.put(f"exports/{export_id}/result/orders.pdf", b"")
     return export_id
@@ -108,9 +109,10 @@ def test_only_the_first_failures_are_told_one_by_one(
 def test_the_report_reads_no_export_of_other_days(
     stage: Stage, s: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """But those of EXPORT_DEADLINE before, which may have ended yesterday."""
+    """But those whose record was written since, as they may have ended yesterday."""
     for day in (1, 15, 28, 29, 30):
         ended(stage.store, datetime(2026, 11, day, 12, tzinfo=SEOUL), **ready(1))
+    ended(stage.store, datetime.now(SEOUL), **ready(1))
     read: list[str] = []
     find = s.exports.find
 
@@ -121,6 +123,15 @@ def test_the_report_reads_no_export_of_other_days(
     monkeypatch.setattr(s.exports, "find", noted)
     assert report.report(s, NINE).totals.exports == {"ready": 1}
     assert len(read) == 2
+    read.clear()
+    assert report.report(s, time.time() + 3 * 86400).totals.exports == {}
+    assert read == []
+
+
+def test_an_export_that_was_retried_after_days_is_in_the_report(stage: Stage, s: Services) -> None:
+    lasted = s.settings.keep_seconds + s.settings.export_deadline
+    ended(stage.store, datetime(2026, 11, 29, 12, tzinfo=SEOUL), lasted=lasted, **ready(7))
+    assert report.report(s, NINE).totals.pages == 7
 
 
 def test_a_schedule_that_failed_is_in_the_report(s: Services, moody: Running) -> None:

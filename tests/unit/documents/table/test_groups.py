@@ -223,6 +223,14 @@ def test_unreadable_cells_are_counted_and_shown_as_they_are(folder: Path) -> Non
     assert "z" in seen.pages[0].text.split()
 
 
+def test_a_row_is_counted_once_for_a_column_that_also_makes_groups(folder: Path) -> None:
+    data = as_csv([["day", "text"], ["2026-01-01", "t"], ["soon", "t"], ["2026-02-01", "t"]])
+    day, month = {"kind": "date"}, {"kind": "date", "pattern": "MMMM y"}
+    columns = [{"field": "day", "format": day}, {"field": "text"}]
+    _, result, _ = made(job(folder, data, group_by=[{"field": "day", "format": month}], columns=columns), folder)
+    assert result.warnings == ("Cells of column 'day' that are not dates are shown as they are (row 2).",)
+
+
 def test_a_total_is_that_of_its_own_column(folder: Path) -> None:
     """Two columns have one name: places count, not names."""
     data = b"item,amount,amount\nA,1,x\nB,2,20\n"

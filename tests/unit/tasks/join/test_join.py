@@ -17,7 +17,7 @@ from pipeline.exports.volumes import WHOLE, SegmentEntry, VolumePlan
 from pipeline.pdf.catalog import About
 from pipeline.pdf.numbering import FIRST
 from pipeline.pdf.segment_index import SegmentIndex
-from pipeline.pdf.tally import Missing, Remark, Skipped
+from pipeline.pdf.tally import MissingCharacter, Remark, Skipped
 from pipeline.tasks.join import SKIPPED_SHOWN, Volume, Written, join
 
 ABOUT = About("Album", 1_700_000_000, "an-export")
@@ -225,7 +225,7 @@ def test_warnings_come_in_order_and_are_counted() -> None:
     """First the plan's, then of missing characters, of a file that is too large, of all segments."""
     indexes = [
         index(0, remarks=[Remark("A row is cut", 2, ("row 1", "row 2")), Remark("A font is missing")]),
-        index(1, size=20_000, missing=[Missing(0x10FFFD, 3, "page 2")]),
+        index(1, size=20_000, missing=[MissingCharacter(0x10FFFD, 3, "page 2")]),
         index(2, remarks=[Remark("A row is cut", 2, ("row 7", "row 8"))]),
     ]
     indexes = [replace(each, chunks=3) for each in indexes]
@@ -243,7 +243,7 @@ def test_warnings_come_in_order_and_are_counted() -> None:
     ("segment", "size", "warning"),
     [
         (index(0, remarks=[Remark("A row is cut", 1, ("row 1",))]), None, "A row is cut (row 1)."),
-        (index(0, missing=[Missing(0x10FFFD, 3, "page 2")]), None, "No font has these characters"),
+        (index(0, missing=[MissingCharacter(0x10FFFD, 3, "page 2")]), None, "No font has these characters"),
         (index(0, size=2_000), 1_000, "one page takes nearly all of it"),
     ],
     ids=["of a segment", "of the fonts", "of a file"],
