@@ -6,9 +6,9 @@ from collections.abc import Callable, Collection, Sequence
 from io import SEEK_END
 from typing import TYPE_CHECKING, BinaryIO, cast
 
-from ...errors import NotSupported, StoreDown, UploadGone
+from ...errors import NotFound, NotSupported, StoreDown, UploadGone
 from . import MultipartUpload
-from .client import s3_errors, status_of
+from .client import s3_errors, status_of, was_repeated
 from .etags import EtagForms
 
 if TYPE_CHECKING:
@@ -113,10 +113,23 @@ class S3Upload(MultipartUpload):
                         "Parts": [{"PartNumber": part, "ETag": self._etags[part]} for part in numbers]
                     },
                 )
+        except UploadGone as error:
+            if not (was_repeated(error) and self._is_made(numbers)):
+                raise
+            # Its answer was lost, or took longer than is waited for one; what was sent again found nothing to do.
         except StoreDown as error:
             if status_of(error) == 400 and (reason := self._unusual(numbers)):
                 raise NotSupported(f"{error.message} {reason}") from error
             raise
+
+    def _is_made(self, numbers: Sequence[int]) -> bool:
+        """Return whether the object is there, with the size of these parts."""
+        try:
+            with s3_errors(f"look at {self._key}"):
+                made = self._client.head_object(Bucket=self._bucket, Key=self._full_key(self._key))
+        except NotFound:
+            return False
+        return made["ContentLength"] == sum(self._sizes[part] for part in numbers)
 
     def _unusual(self, numbers: Sequence[int]) -> str:
         """Return what some stores refuse about these parts, empty if nothing is known."""

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
+from pipeline.adapters.bucket.s3_upload import S3Upload
 from pipeline.errors import ChunkFailed, QuotaReached
 from pipeline.exports.export import Charge, State
 from pipeline.exports.ids import new_id
 from pipeline.exports.quotas import Quota, Quotas, admitted
-from pipeline.exports.uploads import Uploads
+from pipeline.exports.uploads import Upload, Uploads
 from pipeline.services import open_services
 from pipeline.tasks import flow
 from pipeline.tasks.again import retry
@@ -46,7 +48,9 @@ class Lossy:
 @pytest.fixture
 def lossy(stage: Stage) -> Iterator[Lossy]:
     unanswered: dict[str, int] = {}
-    with lesser(stage.s.settings, Lacks(unanswered=unanswered, meanwhile=lambda: found.meanwhile())) as settings:
+    with lesser(
+        stage.s.settings, Lacks(unanswered=unanswered, meanwhile=lambda: found.meanwhile(), forgets=True)
+    ) as settings:
         services = open_services(settings, stage.queue)
         found = Lossy(stage, Stage(services, stage.queue, stage.mail), unanswered)
         yield found
@@ -99,3 +103,38 @@ def test_an_input_is_begun(lossy: Lossy) -> None:
     upload = uploads.begin("album.jsonl", 10, None)
     assert lossy.left == len(ALPHABET) - 1
     assert uploads.find(upload.id) == upload
+
+
+def test_an_input_is_completed(lossy: Lossy) -> None:
+    uploads, upload = in_parts(lossy.stage)
+    lossy.lose("album.jsonl?complete")
+    uploads.complete(upload)
+    assert lossy.left == 0
+    assert uploads.done(upload) is None
+
+
+@pytest.mark.parametrize("method", ["parts", "complete"])
+def test_an_input_that_another_request_completes_at_this_moment_is_complete(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    """A caller that had no answer in time asks again."""
+    uploads, upload = in_parts(stage)
+    real, once = getattr(S3Upload, method), [uploads]
+
+    def held_up(parts: S3Upload, *given: Any) -> Any:
+        while once:
+            once.pop().complete(upload)
+        return real(parts, *given)
+
+    monkeypatch.setattr(S3Upload, method, held_up)
+    uploads.complete(upload)
+    assert uploads.done(upload) is None
+
+
+def in_parts(stage: Stage) -> tuple[Uploads, Upload]:
+    """An input whose one part was sent."""
+    uploads = Uploads(stage.store, "shop", 1 << 20)
+    upload = uploads.begin("album.jsonl", None, None)
+    (parts,) = stage.store.uploads(upload.key)
+    parts.write(1, b"{}")
+    return uploads, upload
