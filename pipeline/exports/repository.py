@@ -117,6 +117,15 @@ class ExportRepository:
         self._bucket.put(UNBILLED + export_id, b"")
         self._bucket.delete([f"active/{export_id}"])
 
+    def goes_on(self, export_id: str) -> bool:
+        """Return whether an export that was just closed has work left, after putting its active mark back: it was
+        retried while the process that closed it was held up."""
+        export = self.find(export_id)
+        goes_on = export is not None and not export.state.over
+        if goes_on:
+            self._bucket.put(f"active/{export_id}", b"")
+        return goes_on
+
     def reopen(self, export_id: str, now: float, *, waits: bool) -> Export:
         """Let a failed export go on. Marked first: the keeper closes again what broke off in between.
 
