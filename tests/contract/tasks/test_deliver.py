@@ -69,6 +69,18 @@ def test_an_export_is_closed_although_its_address_is_refused(stage: Stage) -> No
     assert stage.s.exports.active() == []
 
 
+def test_an_export_is_closed_although_another_version_wrote_how_it_was_made(stage: Stage) -> None:
+    """Otherwise it is delivered again and again, and a worker stays up for it."""
+    export_id = stage.planned()
+    flow.fail(stage.s, export_id, ChunkFailed("Page 3 could not be rendered."))
+    steps.deliver(stage.s, export_id)
+    retry(stage.s, export_id)
+    stage.store.put(f"exports/{export_id}/work.json", b'{"c0": {"pages": 2}}')
+    stage.work()
+    assert stage.load(export_id).state is State.READY
+    assert stage.s.exports.active() == []
+
+
 @pytest.mark.parametrize("when", ["before its lease", "before it closes", "before the last write"])
 def test_a_late_delivery_does_not_close_an_export_that_was_retried(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, when: str
