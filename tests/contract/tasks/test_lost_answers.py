@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from pipeline.adapters.bucket import BACKGROUND
 from pipeline.adapters.bucket.s3_upload import S3Upload
 from pipeline.errors import ChunkFailed, QuotaReached
 from pipeline.exports.export import Charge, State
@@ -24,6 +25,7 @@ from ..lesser_s3 import Lacks, lesser
 from .stage import Stage
 
 ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
+TRIES = BACKGROUND.tries
 ONE = Quotas(owner=Quota(running=1))
 
 
@@ -34,8 +36,8 @@ class Lossy:
         self.direct, self.stage, self._unanswered = direct, other, unanswered
         self.meanwhile: Callable[[], object] = lambda: None
 
-    def lose(self, end: str = "/export.json") -> None:
-        self._unanswered[end] = 1
+    def lose(self, end: str = "/export.json", times: int = 1) -> None:
+        self._unanswered[end] = times
 
     @property
     def left(self) -> int:
@@ -94,6 +96,22 @@ def test_a_query_counts_as_begun_once(lossy: Lossy) -> None:
     assert lossy.left == 0
     export = lossy.stage.load(export_id)
     assert (export.query_began_at, export.query_starts) == (1000.0, 1)
+
+
+def test_a_mail_that_was_not_handed_over_does_not_count_as_one_that_may_have_arrived(lossy: Lossy) -> None:
+    """Counted twice, a mail that was never sent would be given up."""
+    export_id = lossy.stage.rendered()
+    steps.assemble(lossy.stage.s, export_id)
+    steps.deliver(lossy.stage.s, export_id)
+    for _ in range(2):
+        lossy.lose(times=TRIES)
+        lossy.stage.send_mails()
+        assert lossy.left == 0
+        (notice,) = lossy.stage.load(export_id).notices
+        assert (notice.handed_over, notice.claimed_at, notice.given_up) == (0, None, False)
+    assert lossy.stage.subjects(export_id) == ["Ready: Photos"]
+    (notice,) = lossy.stage.load(export_id).notices
+    assert (notice.handed_over, notice.sent_at is not None) == (1, True)
 
 
 def test_an_input_is_begun(lossy: Lossy) -> None:
