@@ -1,7 +1,7 @@
 """Acceptance: a request is stored completely or not at all, and equal requests get one export.
 
 It takes several writes, and may break off or be held up between any two of them. What it wrote counts once the
-record is there. The same request completes it; what nobody completes, the keeper removes.
+record is there. The same request completes it; what stays incomplete, the keeper removes.
 """
 
 from __future__ import annotations

@@ -210,7 +210,7 @@ class Sender:
         s, number, now = self._s, notice.number, time.time()
         try:
             claimed = s.exports.change(export.id, notices.handing_over(number, now, s.settings.lease_seconds))
-        except ServiceDown:  # it may be written all the same, and would count as a notice that may have arrived
+        except ServiceDown:  # it may be written nevertheless, and would count as a notice that may have arrived
             self._store(export.id, notices.not_handed_over(number, now))
             raise
         if claimed.notices[number - 1].claimed_at != now:
