@@ -173,8 +173,8 @@ def _set_lifecycle(settings: Settings, days: Mapping[str, int]) -> Lifecycle | N
 def _days(settings: Settings) -> dict[str, int]:
     """Return after how many days the bucket removes what is left. The keeper removes expired files earlier."""
     from ..documents.inputs import SENT
+    from ..exports.accepting import KEPT, REQUESTS
     from ..exports.lists import EVERYONE, OWNERS, SUBJECTS
-    from ..exports.repository import KEPT, REQUESTS
     from .send import INPUT_DAYS
 
     history = int(settings.keep_seconds // 86400) + HISTORY_DAYS

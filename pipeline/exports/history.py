@@ -61,9 +61,13 @@ def merged(before: Mapping[str, str], fields: Mapping[str, str]) -> dict[str, st
 
 
 def stored(bucket: Bucket, export: Export) -> dict[str, str]:
-    """Return the progress as it was stored; empty if there is none."""
+    """Return the progress as it was stored; empty if there is none, or another version wrote it: it is only shown,
+    and must not keep an export from being closed."""
     found = bucket.get(_key(export))
-    return _fields.decode(found.data) if found else {}
+    try:
+        return _fields.decode(found.data) if found else {}
+    except msgspec.DecodeError:
+        return {}
 
 
 def unfinished(plan: Plan, fields: Mapping[str, str], most: int) -> list[int]:

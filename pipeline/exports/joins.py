@@ -18,11 +18,12 @@ from ..errors import Conflict
 
 class Join(msgspec.Struct, frozen=True):
     """The upload of a file. `made_from` is a hash of all segments and of how they are cut, empty while they are
-    drawn; `etag` is that of the file, after the upload was completed."""
+    drawn. `size` is that of the file, once all its parts are stored; `before` the ETag of what was there then."""
 
     upload: str
     made_from: str = ""
-    etag: str = ""
+    size: int = 0
+    before: str = ""
 
 
 class JoinRepository:

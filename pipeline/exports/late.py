@@ -6,7 +6,8 @@ Finding them costs listings only.
 from __future__ import annotations
 
 from ..adapters.bucket import Bucket
-from .repository import ACTIVE, KEPT, STEP_FOLDERS
+from .accepting import ACTIVE, KEPT
+from .repository import STEP_FOLDERS
 
 
 def kept_ids(bucket: Bucket, after: str) -> list[str]:

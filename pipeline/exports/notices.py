@@ -107,6 +107,17 @@ def handing_over(number: int, now: float, lease_seconds: float) -> Step:
     return _unless_over(number, claim)
 
 
+def not_handed_over(number: int, claimed_at: float) -> Step:
+    """Return the step that takes `handing_over` back: the answer to it was lost, so nothing was handed over."""
+
+    def note(notice: Notice) -> Notice:
+        if notice.claimed_at != claimed_at:
+            return notice
+        return replace(notice, claimed_at=None, handed_over=notice.handed_over - 1)
+
+    return _changing(number, note)
+
+
 def sent(number: int, now: float) -> Step:
     """Return the step after the server took a notice."""
     return _changing(number, lambda n: replace(n, sent_at=now, claimed_at=None, given_up=False, problem=""))

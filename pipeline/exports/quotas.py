@@ -18,9 +18,9 @@ import msgspec
 from ..adapters.redis.quotas import HOUR
 from ..errors import QuotaReached, RedisDown
 from ..settings import Settings
+from .accepting import REQUESTS
 from .export import Export
 from .ids import created
-from .repository import REQUESTS
 from .stores import Stores
 
 AGAIN_SECONDS = 30  # when a caller with too many running exports should try again

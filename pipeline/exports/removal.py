@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from ..adapters.bucket import Bucket
 from . import audit
+from .accepting import KEPT, REQUESTS
 from .export import Channel, Export
 from .lists import marks
 from .notices import remove_mark
-from .repository import KEPT, REQUESTS, UNBILLED, ExportRepository, not_closed
+from .repository import UNBILLED, ExportRepository, not_closed
 from .uploads import release
 
 

@@ -28,24 +28,21 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 
 import msgspec
-from msgspec.structs import replace
 
 from ..adapters.bucket import Bucket
 from ..errors import Conflict, DamagedExport, IllegalStep, NoExport, NotFound, StoreDown
+from .accepting import ACTIVE, KEPT, Acceptance, export_key, listing_key
 from .encoding import decode_export, decode_plan, encode
 from .export import Export, File, State
-from .ids import created, is_id, new_id
-from .lists import Page, Wanted, marks, page
+from .ids import is_id, new_id
+from .lists import Page, Wanted, page
 from .plan import Plan
 from .written_once import WrittenOnce
 
 log = logging.getLogger(__name__)
-CLAIM_GRACE = 60.0  # seconds after which an acceptance that is not complete is abandoned
-COMPLETE_SECONDS = 45.0  # for which the same request may complete it; the rest is time for its writes
-CLAIM_TRIES = 6  # of a claim, 1.2 s in all: a web thread waits meanwhile
 TRIES = 8  # of a conditional write; between them 20 ms, then twice as long each time
 MAX_REFUSED = 3  # exports that the bucket refuses, before a walk through them ends
-ACTIVE, KEPT, REQUESTS, UNBILLED = "active/", "kept/", "requests/", "unbilled/"
+UNBILLED = "unbilled/"
 STEP_FOLDERS = ("segments", "frozen", "shares", "measures", "joins")  # of an export, in which its steps write
 _NOT_NEEDED = {State.READY: STEP_FOLDERS, State.FAILED: ("result", "joins")}  # of an export that ended so
 
@@ -55,27 +52,13 @@ class ExportRepository:
 
     def __init__(self, bucket: Bucket) -> None:
         self._bucket = bucket
+        self._acceptance = Acceptance(bucket, self.find)
         self._plans = WrittenOnce(bucket, "plan.json", decode_plan, "plan")
         self._last_export: tuple[float, Export] | None = None  # and when it was read
 
     def accept(self, export: Export, records: bytes | None, *, lasting: bool) -> Export:
-        """Store a new export, or return the one that already answers the same request.
-
-        `records` are JSON lines that came inside the request. A `lasting` request key (the caller's own idempotency
-        key) always gives the same export; any other key only while that export is not over.
-
-        An acceptance that broke off is completed under the id that it began with. When another process completes it
-        at the same moment, the export that was stored first counts. Raises Conflict while the records of another
-        request with the same key are there, and from COMPLETE_SECONDS to CLAIM_GRACE.
-        """
-        for attempt in range(CLAIM_TRIES):
-            time.sleep(0.02 * 2**attempt if attempt else 0.0)
-            claimed = self._claim(export, lasting)
-            if isinstance(claimed, Export):
-                return claimed
-            if claimed and (accepted := self._complete(replace(export, id=claimed), records)):
-                return accepted
-        raise Conflict("The same request is being accepted at this moment. Send it again in a minute.")
+        """Store a new export, or return the one that already answers the same request; see `Acceptance`."""
+        return self._acceptance.accept(export, records, lasting=lasting)
 
     def load(self, export_id: str, max_age: float = 0.0) -> Export:
         """Return the export; NotFound when there is none.
@@ -111,7 +94,7 @@ class ExportRepository:
             if changed == export:
                 return export
             try:
-                self._bucket.put(_export_key(export_id), encode(changed), replacing=etag)
+                self._bucket.put(export_key(export_id), encode(changed), replacing=etag)
                 return changed
             except Conflict:
                 time.sleep(0.02 * 2**attempt)
@@ -139,6 +122,15 @@ class ExportRepository:
         if self._bucket.head(ACTIVE + export_id):
             raise not_closed(export_id)
 
+    def goes_on(self, export_id: str) -> bool:
+        """Return whether an export that was just closed has work left, after putting its active mark back: it was
+        retried while the process that closed it was held up."""
+        export = self.find(export_id)
+        goes_on = export is not None and not export.state.over
+        if goes_on:
+            self._bucket.put(ACTIVE + export_id, b"")
+        return goes_on
+
     def reopen(self, export_id: str, now: float, *, waits: bool) -> Export:
         """Let a failed export go on. Marked first: the keeper closes again what broke off in between.
 
@@ -147,11 +139,8 @@ class ExportRepository:
         return self.change(export_id, lambda e: e if e.retried_at == now else e.retried(now, waits=waits))
 
     def drop_unwritten(self, export_id: str) -> None:
-        """Remove an export whose acceptance never completed, CLAIM_GRACE after it began."""
-        entry = self._bucket.head(ACTIVE + export_id)
-        if entry and time.time() - entry.modified > CLAIM_GRACE:
-            self._bucket.delete_under(f"exports/{export_id}/")
-            self._bucket.delete([KEPT + export_id, ACTIVE + export_id])
+        """Remove an export whose acceptance never completed; see `Acceptance`."""
+        self._acceptance.drop_unwritten(export_id)
 
     def remove_result(self, export: Export) -> None:
         """Remove the file and the copied inputs. The export itself stays as history."""
@@ -220,63 +209,9 @@ class ExportRepository:
             raise NotFound(f"The plan of export {export_id} is not in the bucket.")
         return plan
 
-    def _claim(self, export: Export, lasting: bool) -> Export | str | None:
-        """Claim the request key for a new export.
-
-        Returns the export that answers the request already; otherwise the id to complete: that of an acceptance
-        which began less than COMPLETE_SECONDS ago, or the new one. None when it must be tried again.
-        """
-        key = REQUESTS + export.request_key
-        try:
-            self._bucket.put(key, export.id.encode(), new=True)
-            return export.id
-        except Conflict:
-            claim = self._bucket.get(key)
-        if claim is None:
-            return None
-        claimed = claim.data.decode()
-        answer = self.find(claimed)
-        if answer and (lasting or not answer.state.over):
-            return answer
-        age = time.time() - created(claimed)
-        if answer is None and age < CLAIM_GRACE:
-            return claimed if age < COMPLETE_SECONDS else None
-        try:
-            self._bucket.put(key, export.id.encode(), replacing=claim.etag)
-            return export.id
-        except Conflict:
-            return None
-
-    def _complete(self, export: Export, records: bytes | None) -> Export | None:
-        """Write what a new export consists of; several processes may do so at once.
-
-        Returns the export that was stored first; None if the records of another request are there.
-        """
-        self._bucket.put(ACTIVE + export.id, b"")
-        self._bucket.put(KEPT + export.id, b"")
-        for mark in marks(export):
-            self._bucket.put(mark, b"")
-        if records is not None and not self._put_listing(export.id, records):
-            return None
-        try:
-            self._bucket.put(_export_key(export.id), encode(export), new=True)
-        except Conflict:
-            return self.find(export.id)
-        return export
-
-    def _put_listing(self, export_id: str, records: bytes) -> bool:
-        """Write the records of a request. Returns False if others are there."""
-        key = listing_key(export_id)
-        try:
-            self._bucket.put(key, records, content_type="application/jsonl", new=True)
-            return True
-        except Conflict:
-            stored = self._bucket.get(key)
-        return stored is not None and stored.data == records
-
     def _read(self, export_id: str) -> tuple[Export, str]:
         """Return an export and the ETag of its record."""
-        stored = self._bucket.get(_export_key(export_id)) if is_id(export_id) else None
+        stored = self._bucket.get(export_key(export_id)) if is_id(export_id) else None
         if stored is None:
             raise NoExport(f"There is no export {export_id}.")
         try:
@@ -288,12 +223,3 @@ class ExportRepository:
 def not_closed(export_id: str) -> IllegalStep:
     """Return the error for an export that is over and still being closed, or is not over."""
     return IllegalStep(f"Export {export_id} is not closed yet.", advice="Try again in a minute.")
-
-
-def listing_key(export_id: str) -> str:
-    """Return the key of the records that came inside a request."""
-    return f"exports/{export_id}/listing.jsonl"
-
-
-def _export_key(export_id: str) -> str:
-    return f"exports/{export_id}/export.json"

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import msgspec
 
 from ..adapters.bucket import Bucket, MultipartUpload
-from ..errors import InvalidRequest, NotFound
+from ..errors import InvalidRequest, NotFound, UploadGone
 from ..settings import MIB
 from .export import Export
 from .ids import created, is_id, new_id
@@ -112,11 +112,19 @@ class Uploads:
         return {} if upload.whole else self._parts_of(upload).parts()
 
     def complete(self, upload: Upload) -> None:
-        """Make the file from its parts. Does nothing if it is complete."""
+        """Make the file from its parts. Does nothing if it is complete, also when another request completes it at
+        this moment: a caller that had no answer asks again."""
         if self._bucket.head(upload.key):
             return
         if upload.whole:
             raise _incomplete(upload, {})
+        try:
+            self._complete(upload)
+        except (NotFound, UploadGone):
+            if not self._bucket.head(upload.key):
+                raise
+
+    def _complete(self, upload: Upload) -> None:
         parts = self._parts_of(upload)
         sizes = parts.parts()
         even = all(size == upload.part for number, size in sizes.items() if number < len(sizes))

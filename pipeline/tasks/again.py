@@ -13,11 +13,12 @@ import msgspec
 from .. import documents
 from ..errors import IllegalStep, LinkExpired, NotFound, RedisDown
 from ..exports import audit, notices
+from ..exports.accepting import listing_key
 from ..exports.coverage import cover
 from ..exports.export import Channel, Export, State
 from ..exports.quotas import UNLIMITED, Quotas, admitted
 from ..exports.recipients import NotifyBody
-from ..exports.repository import listing_key, not_closed
+from ..exports.repository import not_closed
 from ..exports.request import ExportRequest
 from ..services import Message, Services
 from .lease import exclusive, notices_name

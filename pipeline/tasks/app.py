@@ -20,7 +20,7 @@ from ..services import Services, open_services
 from ..settings import Settings
 from . import flow
 from .outcomes import Again
-from .queue import CeleryQueue
+from .queue import CeleryQueue, PutBack
 from .retry import Fail, Retry
 from .schedules.celery_beat import define_tasks
 from .schedules.entries import beat_schedule
@@ -49,10 +49,6 @@ class Results(RedisBackend):  # type: ignore[misc]  # Celery has no types
 
     def on_task_call(self, producer: Any, task_id: str) -> None:
         pass
-
-
-class PutBack(Exception):
-    """Says in Celery's events why a task goes on later."""
 
 
 class PipelineApp(celery.Celery):  # type: ignore[misc]  # Celery has no types

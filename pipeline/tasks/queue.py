@@ -19,6 +19,10 @@ from ..services import Message
 QUEUE_OF = {"plan": PLAN, "assemble": ASSEMBLE, "deliver": DELIVER}
 
 
+class PutBack(Exception):
+    """Says in Celery's events why a task goes on later."""
+
+
 class CeleryQueue:
     """A queue of Celery. Raises RedisDown when a message cannot be sent; sends no message twice."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from signal import SIGCONT, SIGKILL, SIGSTOP, SIGTERM
@@ -13,10 +14,13 @@ from local.dynos import Fault as HerokuFault
 
 from . import messages, redis_server
 from .gate import PASS, Effect, Request, When
-from .stage import Stage
+from .stage import NotThere, Stage
 
 Act = Callable[[Stage, Request], Effect]
 STOP_SECONDS = 5.0
+DEPLOY_SECONDS = 15.0
+TOGETHER = "+"  # between the names of two faults of a run
+SECOND_SECONDS = 1.5  # from the first of two to the second: while the first is repaired
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,16 @@ def _kill_leader(stage: Stage, request: Request) -> Effect:
 
 def _kill_web(stage: Stage, request: Request) -> Effect:
     stage.restart_web()
+    return PASS
+
+
+def _stop_web(stage: Stage, request: Request, seconds: float) -> Effect:
+    stage.stop_for(stage.web.pids(), seconds)
+    return PASS
+
+
+def _deploy(stage: Stage, request: Request) -> Effect:
+    stage.beside(stage.deploy)
     return PASS
 
 
@@ -164,6 +178,8 @@ FAULTS = (
     Fault("stop-dyno-5", _stop_dyno, STOP_SECONDS),
     Fault("term-dyno", _end_dyno, 5.0),
     Fault("freeze-dyno", _freeze_dyno, 30.0),
+    *_lasting("stop-web", _stop_web, 5, 40),
+    Fault("deploy", _deploy, DEPLOY_SECONDS),
     # the request at the point; "after" it, its answer is lost
     Fault("cut", partial(_this, Effect(cut=True))),
     Fault("half-an-answer", partial(_this, Effect(half=True))),
@@ -203,3 +219,25 @@ FAULTS = (
     Fault("messages-forged", partial(_queues, messages.forge)),
 )
 SHORT = tuple(fault for fault in FAULTS if fault.seconds <= 30)  # those taken at random; longer ones by name only
+
+
+def named(name: str) -> Fault:
+    """Return the fault of this name; of two names with a + between them, both: the second comes a little later.
+
+    Raises KeyError for an unknown name.
+    """
+    known = {fault.name: fault for fault in FAULTS}
+    first, *others = (known[each] for each in name.split(TOGETHER))
+    for second in others:
+        last = max(first.seconds, SECOND_SECONDS + second.seconds)
+        first = Fault(f"{first.name}{TOGETHER}{second.name}", partial(_both, first, second), last)
+    return first
+
+
+def _both(first: Fault, second: Fault, stage: Stage, request: Request) -> Effect:
+    def act() -> None:
+        with suppress(NotThere, ProcessLookupError):  # the first one ended the process at the point
+            second.act(stage, request)
+
+    stage.later(SECOND_SECONDS, act)
+    return first.act(stage, request)

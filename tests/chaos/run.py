@@ -8,18 +8,16 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import product
-from typing import TypeVar
 
 from . import checks
 from .caller import Caller
-from .faults import FAULTS, SHORT, Fault
+from .faults import SHORT, Fault, named
 from .gate import Gate, When
 from .points import POINTS, Point
 from .stage import QUIET, NotThere, Stage, busy
 
 END_SECONDS = 60.0  # within which an export ends after its fault is over
 AFTER_SECONDS = 1.0  # an answer may still be on its way when what it is about can be seen already
-Named = TypeVar("Named", Point, Fault)
 SIDES: tuple[When, When] = ("before", "after")
 
 
@@ -62,7 +60,8 @@ class Result:
 
 def runs(seed: int, faults: Sequence[str] = (), points: Sequence[str] = ()) -> Iterator[Run]:
     """Yield runs without end: all combinations in an order of the seed, then again. Raises KeyError for a name."""
-    chosen = list(product(_named(POINTS, points) or POINTS, SIDES, _named(FAULTS, faults) or SHORT))
+    known = {point.name: point for point in POINTS}
+    chosen = list(product([known[name] for name in points] or POINTS, SIDES, [*map(named, faults)] or SHORT))
     random.Random(seed).shuffle(chosen)
     number = 0
     while True:
@@ -128,11 +127,6 @@ def finish(stage: Stage, results: Sequence[Result]) -> list[Result]:
     problems = checks.of_stage(stage, spent)
     last = replace(results[-1], problems=(*results[-1].problems, *problems))
     return [*results[:-1], last]
-
-
-def _named(table: Sequence[Named], names: Sequence[str]) -> Sequence[Named]:
-    known = {each.name: each for each in table}
-    return [known[name] for name in names]
 
 
 def _until(true: Callable[[], bool], seconds: float) -> None:

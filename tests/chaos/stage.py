@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -11,7 +12,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from signal import SIGCONT, SIGKILL, Signals
+from signal import SIGCONT, SIGKILL, SIGTERM, Signals
 from urllib.parse import urlsplit
 
 import psutil
@@ -27,6 +28,7 @@ from .gate import Gate
 from .orders import put_photos
 from .proxies import HttpProxy, TcpProxy, mail_texts, redis_texts, served
 
+ROOT = Path(__file__).parents[2]
 ENVIRON = {
     "DOCUMENTS": "tests.journey.slow tests.chaos.ranges",
     "WAITING_PRICE": "1000",  # the maximum of workers, at once
@@ -41,6 +43,7 @@ SHORT = {
 }
 DEFAULTS = {"KEEPER_SECONDS": "5", "LINGER_SECONDS": "5"}  # where the local system has others
 LONGER = 4.0  # times as long as with short timings may all take with the defaults
+END_SECONDS = 30.0  # for a web process that is told to end
 LEADER_SECONDS = 5.0  # within which another process leads
 DISK_BYTES = 32 << 20  # of the disk for temporary files
 QUIET = 2.0  # processes that want a processor, for each there is: with more the machine is busy
@@ -114,6 +117,15 @@ class Stage:
     def restart_web(self) -> None:
         """Kill the web process with its children, and start it again, as Heroku does."""
         self.web.end(0)
+        self.web = start_web(self.running.env, self.running.folder, self.start)
+
+    def deploy(self) -> None:
+        """Do as Heroku at a deploy: the release phase, then all processes are told to end and start again."""
+        command = (sys.executable, "-m", "pipeline", "prepare")
+        subprocess.run(command, env=dict(self.running.env), cwd=ROOT, capture_output=True, check=True)
+        for pids in self._dyno_pids().values():
+            self.signal(pids, SIGTERM)
+        self.web.end(END_SECONDS)
         self.web = start_web(self.running.env, self.running.folder, self.start)
 
     def restart_redis(self, seconds: float) -> None:

@@ -6,8 +6,10 @@ import sys
 import time
 from itertools import islice
 
+import pytest
+
 from .__main__ import last_tries, performed
-from .faults import FAULTS
+from .faults import FAULTS, SECOND_SECONDS, named
 from .points import POINTS
 from .run import runs
 
@@ -33,6 +35,15 @@ def test_a_number_always_means_the_same_run() -> None:
     first, again, other = (list(islice(runs(seed), 100)) for seed in (1, 1, 2))
     assert first == again != other
     assert len({(run.point.name, run.side, run.fault.name) for run in first}) == 100
+
+
+def test_two_faults_of_one_run_are_named_together() -> None:
+    both = named("kill-dyno+redis-killed-3")
+    assert (both.name, both.seconds) == ("kill-dyno+redis-killed-3", SECOND_SECONDS + 3)
+    assert named("redis-killed-30+kill-web").seconds == 30
+    assert next(runs(1, [both.name])).fault.name == both.name
+    with pytest.raises(KeyError):
+        named("kill-dyno+nothing")
 
 
 def test_names_are_unique() -> None:

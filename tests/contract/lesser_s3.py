@@ -40,6 +40,7 @@ class Lacks:
     listed_parts: bool = False  # answers 501
     equal_parts: bool = False  # takes no others, like Cloudflare R2
     gaps: bool = False  # takes parts 1, 2, 3 … only
+    forgets: bool = False  # answers 404 to a completion that was done before: S3 documents that
     lifecycle: tuple[int, str] | None = None  # status and code for reading the bucket's lifecycle rules
     signatures: bool = False  # gives every object to anyone
     long_suffixes: bool = False  # answers 416 to the last n bytes of an object that is shorter
@@ -49,7 +50,10 @@ class Lacks:
         default_factory=dict
     )  # ends of keys, and how often reading one answers 404 at first
     flipped: frozenset[str] = frozenset()  # keys that are sent with a wrong first byte
-    unanswered: dict[str, int] = field(default_factory=dict)  # ends of keys, and how many writes get no answer
+    unanswered: dict[str, int] = field(
+        default_factory=dict
+    )  # ends of keys, and how many writes get no answer; "….pdf?complete" is the completion of an upload
+    undone: dict[str, int] = field(default_factory=dict)  # the same of completions that are not done either
     meanwhile: Callable[[], object] = lambda: None  # done behind such a write, before its connection ends
 
 
@@ -65,7 +69,7 @@ class Handler(PassingHandler):
     def do_PUT(self) -> None:  # noqa: N802  # http.server names them
         body = self.body()
         answer = self._put_part(body) if "partNumber=" in self.path else self._put_object(body)
-        if self._is_unanswered():
+        if self._is_among(self.server.lacks.unanswered):
             self.close_connection = True
             self.server.lacks.meanwhile()
         else:
@@ -78,25 +82,31 @@ class Handler(PassingHandler):
 
     def do_POST(self) -> None:  # noqa: N802
         body, lacks = self.body(), self.server.lacks
-        if lacks.equal_parts and "uploadId=" in self.path:
-            parts = self.server.parts.pop(self._upload_id(), {})
-            sizes = [size for _, size in sorted(parts.items(), key=lambda part: int(part[0]))]
-            if len(set(sizes[:-1])) > 1 or sizes[-1] > sizes[0]:
-                return self.send(refusal(400, "InvalidPart"))
-        if lacks.gaps and "uploadId=" in self.path:
-            numbers = [int(part) for part in self.server.parts.pop(self._upload_id(), {})]
-            if max(numbers, default=0) > len(numbers):
-                return self.send(refusal(400, "InvalidPartOrder"))
-        if "uploadId=" not in self.path:
-            return self.send(self._forward(body))
-        if self._upload_id() in self.server.unanswered:
-            return self.send(refusal(404, "NoSuchUpload"))
-        answer = self._forward(body)
-        if self._is_unanswered():
-            self.server.unanswered.add(self._upload_id())
+        completes = "uploadId=" in self.path
+        if completes and self._is_among(lacks.undone, "?complete"):
+            answer = None
+        else:
+            answer = self._completed(body) if completes else self._forward(body)
+            if completes and self._is_among(lacks.unanswered, "?complete"):
+                answer = None
+        if answer is None:
             self.close_connection = True
-            return None
-        return self.send(answer)
+            lacks.meanwhile()
+        else:
+            self.send(answer)
+
+    def _completed(self, body: bytes) -> Answer:
+        lacks, upload = self.server.lacks, self._upload_id()
+        parts = self.server.parts.pop(upload, {})
+        sizes = [size for _, size in sorted(parts.items(), key=lambda part: int(part[0]))]
+        if lacks.equal_parts and sizes and (len(set(sizes[:-1])) > 1 or sizes[-1] > sizes[0]):
+            return refusal(400, "InvalidPart")
+        if lacks.gaps and max(map(int, parts), default=0) > len(parts):
+            return refusal(400, "InvalidPartOrder")
+        if lacks.forgets and upload in self.server.completed:
+            return refusal(404, "NoSuchUpload")
+        self.server.completed.add(upload)
+        return self._forward(body)
 
     def do_DELETE(self) -> None:  # noqa: N802
         self.send(self._forward(self.body()))
@@ -182,11 +192,11 @@ class Handler(PassingHandler):
             return replace(answer, data=re.sub(b"<NextContinuationToken>.*?</NextContinuationToken>", b"", whole))
         return answer
 
-    def _is_unanswered(self) -> bool:
-        unanswered, key = self.server.lacks.unanswered, self._key()
-        for end, times in unanswered.items():
+    def _is_among(self, ends: dict[str, int], what: str = "") -> bool:
+        key = self._key() + what
+        for end, times in ends.items():
             if times and key.endswith(end):
-                unanswered[end] -= 1
+                ends[end] -= 1
                 return True
         return False
 
@@ -217,8 +227,8 @@ class LesserServer(ThreadingHTTPServer):
         self.client = connect(settings, BACKGROUND)
         self.bucket = S3Bucket(self.client, settings.bucket, settings.bucket_prefix)
         self.parts: dict[str, dict[str, int]] = {}  # by upload: sizes by number
-        self.unanswered = set[str]()  # uploads that were completed
         self.missing = dict(lacks.late)
+        self.completed: set[str] = set()  # uploads
         self.prefix = settings.bucket_prefix
         self.upstream = urlsplit(settings.s3_endpoint_url or "").netloc
 

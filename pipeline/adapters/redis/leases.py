@@ -17,7 +17,8 @@ from .connection import Client, redis_errors
 
 _TAKE = """if not redis.call('set', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) then return 0 end
 local now = redis.call('time')
-return now[1] * 1000 + math.floor(now[2] / 1000)"""
+local highest = tonumber(redis.call('get', KEYS[2]) or '0')
+return math.max(now[1] * 1000 + math.floor(now[2] / 1000), highest + 1)"""
 _RENEW = """if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('pexpire', KEYS[1], ARGV[2]) end
 return 0"""
 _RELEASE = "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) end return 0"
@@ -31,8 +32,9 @@ return 1"""
 class Lease:
     """A lease that is held.
 
-    `token` is unique to this holder. `fence` is the server's time in milliseconds when the lease was taken: it
-    grows with each holder, even after Redis was wiped.
+    `token` is unique to this holder. `fence` is the server's time in milliseconds when the lease was taken, so that
+    it grows with each holder even after Redis was wiped; or one more than the highest fence that was recorded, when
+    the server's clock went back: a failover to another machine may do that.
     """
 
     name: str
@@ -94,7 +96,7 @@ class Leases:
     def fence_is_current(self, name: str, fence: int) -> bool:
         """True if `fence` is the highest seen so far under this name; records it."""
         with redis_errors():
-            return bool(self._redis.eval(_FENCE, 1, f"pipeline:fence:{name}", fence))
+            return bool(self._redis.eval(_FENCE, 1, _fence_key(name), fence))
 
     def expect_back(self, name: str, seconds: float) -> None:
         """Let `held` report a name for `seconds`, although its lease is free: its last holder retries then."""
@@ -124,7 +126,7 @@ def this_process() -> str:
 
 def send_take(client: Client, name: str, token: str, seconds: float) -> Any:
     """Send the command that takes a lease. Its answer is for `lease_of`."""
-    return client.eval(_TAKE, 1, _key(name), token, int(seconds * 1000))
+    return client.eval(_TAKE, 2, _key(name), _fence_key(name), token, int(seconds * 1000))
 
 
 def lease_of(name: str, token: str, answer: Any) -> Lease | None:
@@ -139,3 +141,7 @@ def send_release(client: Client, lease: Lease) -> Any:
 
 def _key(name: str) -> str:
     return f"pipeline:lease:{name}"
+
+
+def _fence_key(name: str) -> str:
+    return f"pipeline:fence:{name}"

@@ -21,8 +21,8 @@ _ALL, _ORDER, _LEFT = "pipeline:workers", "pipeline:drain", "pipeline:left"
 _DRAIN = """local now = redis.call('time')
 local ms = string.format('%.0f', now[1] * 1000 + math.floor(now[2] / 1000))
 local ceiling, mark, since = string.match(redis.call('get', KEYS[1]) or '', '(%d+) (%d+) (%d+)')
-if not ceiling or tonumber(ceiling) < tonumber(ARGV[1]) then mark = ms end
-if ceiling ~= ARGV[1] then since = ms end
+if not ceiling or tonumber(ceiling) < tonumber(ARGV[1]) or tonumber(mark) > tonumber(ms) then mark = ms end
+if ceiling ~= ARGV[1] or tonumber(since) > tonumber(ms) then since = ms end
 redis.call('set', KEYS[1], ARGV[1] .. ' ' .. mark .. ' ' .. since, 'PX', ARGV[2])
 return {mark, ms - mark, ms - since}"""
 _LEAVE = """local up = 0

@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Any
+from typing import IO, Any
 
 import msgspec
 
@@ -23,6 +23,8 @@ MEANWHILE_SECONDS = 1.0  # between two calls of `meanwhile`, see ChildPipe.ask
 IDLE_SECONDS = 600.0  # then the child, which takes 55 MB, is stopped; the next one takes half a second to start
 STOP_SECONDS = 5.0  # for the page in hand when the web process ends
 FAILED = b"null"  # the answer to a task whose process died; to an export also if it is put off
+HANG_SECONDS = 30.0  # without a sign of a child that works, which gives one each second, before it is killed
+BOOT_SECONDS = 300.0  # the same before its first sign: on a busy machine importing takes minutes
 
 
 class Busy(Exception):
@@ -37,6 +39,7 @@ class ChildPipe:
         self._environ = environ
         self._free = threading.Lock()
         self._child: subprocess.Popen[bytes] | None = None
+        self._patience = BOOT_SECONDS
         self._idle: threading.Timer | None = None
 
     def ask(
@@ -82,27 +85,50 @@ class ChildPipe:
     def _asked(self, task: bytes, meanwhile: Callable[[], None]) -> bytes | None:
         try:
             child = self._ready()
-            if child.stdin is None or child.stdout is None:
-                raise AssertionError("the child was started with pipes")
-            child.stdin.write(task + b"\n")
-            child.stdin.flush()
-            answers = select.poll()  # select() takes no descriptor above 1023, and each connection is one
-            answers.register(child.stdout, select.POLLIN)
-            while not answers.poll(MEANWHILE_SECONDS * 1000):
-                if child.poll() is not None:
-                    _end_group(child)
-                meanwhile()
-            answer = child.stdout.readline()
+            self._send(child, task + b"\n")
+            answer = self._answer(child, meanwhile)
         except OSError as error:  # no process can be started, or it is dead
             log.warning("the process beside the web process does no task: %s", error)
             answer = b""
         except BaseException:  # its answer, which may still come, would be taken for that to the next task
             self._reap()
             raise
-        if not answer.endswith(b"\n"):  # it was killed
+        if not answer:  # it was killed
             self._reap()
             return None
         return None if answer == FAILED + b"\n" else answer
+
+    def _send(self, child: subprocess.Popen[bytes], line: bytes) -> None:
+        """Send a line. Raises OSError when the child is dead, or does not read it in time."""
+        pipe, until = _fileno(child.stdin), time.monotonic() + self._patience
+        room = select.poll()  # select() takes no descriptor above 1023, and each connection is one
+        room.register(pipe, select.POLLOUT)
+        while line:
+            if room.poll(MEANWHILE_SECONDS * 1000):
+                line = line[os.write(pipe, line) :]
+            elif time.monotonic() > until:
+                _end_group(child)
+                raise TimeoutError("it hangs")
+
+    def _answer(self, child: subprocess.Popen[bytes], meanwhile: Callable[[], None]) -> bytes:
+        """Return the next line that is not empty: an empty one is the sign that the child works. Returns b"" when
+        it died, also because it gave no sign for long."""
+        pipe, answer, heard = _fileno(child.stdout), b"", time.monotonic()
+        answers = select.poll()
+        answers.register(pipe, select.POLLIN)
+        while not answer.endswith(b"\n"):
+            if answers.poll(MEANWHILE_SECONDS * 1000):
+                if not (piece := os.read(pipe, 1 << 16)):
+                    return b""
+                answer = (answer + piece).lstrip(b"\n")
+                heard, self._patience = time.monotonic(), HANG_SECONDS
+            elif child.poll() is not None:
+                _end_group(child)
+            elif time.monotonic() - heard > self._patience:
+                log.warning("the process beside the web process hangs, so it is killed")
+                _end_group(child)
+            meanwhile()
+        return answer
 
     def _ready(self) -> subprocess.Popen[bytes]:
         if self._idle:
@@ -113,10 +139,10 @@ class ChildPipe:
                 [sys.executable, "-m", "pipeline.tasks.child"],
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=dict(self._environ), process_group=0,
             )  # fmt: skip
-            if self._child.stdin:
-                with suppress(OSError):  # it ended at once
-                    self._child.stdin.write(msgspec.json.encode(self.settings) + b"\n")
-                    self._child.stdin.flush()
+            self._patience = BOOT_SECONDS
+            os.set_blocking(_fileno(self._child.stdin), False)
+            with suppress(OSError):  # it ended at once
+                self._send(self._child, msgspec.json.encode(self.settings) + b"\n")
         return self._child
 
     def _rest(self) -> None:
@@ -133,14 +159,26 @@ class ChildPipe:
     def _reap(self) -> None:
         if self._idle:
             self._idle.cancel()
-        if self._child:
+        if child := self._child:
             self.end_task()
-            with suppress(BrokenPipeError):  # a task that it never read
-                self._child.communicate()
+            for pipe in (child.stdin, child.stdout):
+                if pipe:
+                    pipe.close()
+            try:
+                child.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:  # it hangs
+                _end_group(child)
+                child.wait()
         self._child = None
 
 
+def _fileno(pipe: IO[bytes] | None) -> int:
+    if pipe is None:
+        raise AssertionError("the child was started with pipes")
+    return pipe.fileno()
+
+
 def _end_group(child: subprocess.Popen[bytes]) -> None:
-    """Kill what a dead child forked: it holds the pipe, and nothing limits its time and memory any more."""
+    """Kill a child that hangs, and what a dead one forked: it holds the pipe, and nothing limits it any more."""
     with suppress(ProcessLookupError):  # it ended in between
         os.killpg(child.pid, signal.SIGKILL)

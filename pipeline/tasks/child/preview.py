@@ -23,9 +23,9 @@ from ... import documents, errors
 from ...documents.inputs.first import MOST, FirstRecords, Head, head_of
 from ...documents.job import DocumentJob
 from ...errors import InvalidRequest, PipelineError, PreviewFailed, QuotaReached, ServiceDown
+from ...exports.accepting import listing_key
 from ...exports.ids import new_id
 from ...exports.plan import Plan
-from ...exports.repository import listing_key
 from ...pdf.assembly import Assembly, VolumePosition
 from ...pdf.catalog import About
 from ...pdf.fonts import check_fonts

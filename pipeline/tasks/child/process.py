@@ -16,6 +16,7 @@ import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import BinaryIO, Literal
@@ -39,6 +40,7 @@ from .preview import PREVIEW_SECONDS, PreviewRequest, try_preview
 
 log = logging.getLogger(__name__)
 LOOK_SECONDS = 0.02  # between two looks at the memory of the process that works
+SIGN_SECONDS = 1.0  # between two empty lines, which tell that this process works
 LATE_SECONDS = 3.0  # for the page or the plan in hand when the time is over; then the process is killed
 NICENESS = 10  # of an export: requests come first, and so do previews, for which a person waits
 LEASE_SECONDS = 5.0  # at most: the leases of a killed process must not hold up the workers
@@ -165,14 +167,15 @@ def serve(settings: Settings, answers: BinaryIO) -> None:
         signal.signal(signal.SIGTERM, lambda *_: stopping.set())
         task = read_task(line)
         if task.preview:
-            told = _in_child(partial(_previewed, services, task.preview), PREVIEW_SECONDS, services.settings)
+            told = _in_child(
+                partial(_previewed, services, task.preview), PREVIEW_SECONDS, services.settings, answers
+            )
         elif task.export:
             seconds = services.settings.inline_seconds * 2 ** undone[task.export.export_id]
             made = partial(_exported, services, queue, task.export, stopping, seconds)
-            told = _in_child(made, seconds + LATE_SECONDS, services.settings)
+            told = _in_child(made, seconds + LATE_SECONDS, services.settings, answers)
             _count_undone(undone, task.export, told)
-        answers.write(told + b"\n")
-        answers.flush()
+        _say(answers, told + b"\n")
 
 
 def _count_undone(undone: Counter[str], message: Message, told: bytes) -> None:
@@ -187,13 +190,20 @@ def _count_undone(undone: Counter[str], message: Message, told: bytes) -> None:
         undone.pop(message.export_id, None)
 
 
-def _in_child(do: Callable[[], bytes], seconds: float, settings: Settings) -> bytes:
-    """Do a task in a child process. Returns what it tells; FAILED when it died, or had to be killed."""
+def _say(answers: BinaryIO, line: bytes) -> None:
+    with suppress(BrokenPipeError):  # the web process was killed; what is at work may end
+        answers.write(line)
+        answers.flush()
+
+
+def _in_child(do: Callable[[], bytes], seconds: float, settings: Settings, answers: BinaryIO) -> bytes:
+    """Do a task in a child process. Returns what it tells; FAILED when it died, or had to be killed. Meanwhile
+    `answers` gets signs that this process works."""
     read, write = os.pipe()
     if (child := os.fork()) == 0:
         os._exit(_tell(do, write))
     os.close(write)
-    _watch(child, read, settings.memory_bytes, time.monotonic() + seconds)
+    _watch(child, read, settings.memory_bytes, time.monotonic() + seconds, answers)
     with os.fdopen(read, "rb") as answer:
         told = answer.read()
     _, status = os.waitpid(child, 0)
@@ -233,21 +243,25 @@ def _previewed(services: Services, wanted: PreviewRequest) -> bytes:
     return msgspec.json.encode(try_preview(services, wanted))
 
 
-def _watch(child: int, read: int, most_bytes: int, until: float) -> None:
+def _watch(child: int, read: int, most_bytes: int, until: float, answers: BinaryIO) -> None:
     """Wait until the child answers or ends; kill it when it takes too much memory or time.
 
     A limit of the kernel (RLIMIT_DATA) would show as a picture that cannot be read, and not as a lack of memory.
     """
-    process = psutil.Process(child)
+    process, signed = psutil.Process(child), float("-inf")
     while not select.select([read], [], [], LOOK_SECONDS)[0]:
-        if process.memory_info().rss > most_bytes or time.monotonic() > until:
+        now = time.monotonic()
+        if process.memory_info().rss > most_bytes or now > until:
             process.kill()
+        if now - signed >= SIGN_SECONDS:
+            signed = now
+            _say(answers, b"\n")
 
 
 def main() -> None:
     settings = msgspec.json.decode(sys.stdin.buffer.readline(), type=Settings)  # with secrets: not as arguments
     logs.begin(settings.log_format, "%(name)s: %(message)s")
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all processes; the web process tells this one
-    with os.fdopen(os.dup(sys.stdout.fileno()), "wb") as answers:
+    with suppress(BrokenPipeError), os.fdopen(os.dup(sys.stdout.fileno()), "wb") as answers:
         os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
         serve(settings, answers)

@@ -152,8 +152,8 @@ class BucketOutput:
         parts = Parts(self._work, self._cache, kept, members, planned, part_size, before, total)
         with _aborted_unless_kept(kept, parts):
             size = parts.upload(volume.assembly)
+            kept.note_size(size)
             self._work.fence()
-        with _aborted(kept.upload):
             kept.upload.complete(parts.numbers)
         seen = self._bucket.head(key)
         if seen is None or seen.size != size:
@@ -164,7 +164,6 @@ class BucketOutput:
             "export %s: %d segments became %d bytes; %d bytes passed through; %d parts were there",
             self._work.export.id, len(members), size, parts.through, parts.found,
         )  # fmt: skip
-        kept.note_finished(seen)
         return size
 
 

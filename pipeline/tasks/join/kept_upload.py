@@ -45,10 +45,10 @@ class KeptUpload:
         self.parts: Mapping[int, int] = {}
 
     def finished(self) -> ObjectInfo | None:
-        """Return the file, if an earlier attempt completed it and then died."""
+        """Return the file, if an earlier attempt completed it: then it died, or had no answer for long."""
         known = self._join
-        there = self._bucket.head(self._key) if known and known.etag and self._is_ours(known) else None
-        return there if there and known and there.etag == known.etag else None
+        there = self._bucket.head(self._key) if known and known.size and self._is_ours(known) else None
+        return there if there and known and there.size == known.size and there.etag != known.before else None
 
     def open(self) -> None:
         """Find the upload to go on with, or begin one. Every other upload of this file is aborted."""
@@ -62,10 +62,11 @@ class KeptUpload:
         if self.is_large and not (found and self._join and self._is_ours(self._join)):
             self._joins.write(Join(self.upload.id, self._made_from))  # before a part is stored
 
-    def note_finished(self, file: ObjectInfo) -> None:
-        """Note that the upload is completed."""
+    def note_size(self, size: int) -> None:
+        """Note that all parts are stored: the upload is completed next, to a file of this size."""
         if self.is_large:
-            self._joins.write(Join(self.upload.id, self._made_from, file.etag))
+            there = self._bucket.head(self._key)
+            self._joins.write(Join(self.upload.id, self._made_from, size, there.etag if there else ""))
 
     def _is_ours(self, join: Join) -> bool:
         return join.made_from == self._made_from

@@ -208,7 +208,11 @@ class Sender:
     def _hand_over(self, export: Export, notice: Notice, send: Send) -> bool:
         """Claim the notice, send it, and store the outcome before anything else can fail."""
         s, number, now = self._s, notice.number, time.time()
-        claimed = s.exports.change(export.id, notices.handing_over(number, now, s.settings.lease_seconds))
+        try:
+            claimed = s.exports.change(export.id, notices.handing_over(number, now, s.settings.lease_seconds))
+        except ServiceDown:  # it may be written nevertheless, and would count as a notice that may have arrived
+            self._store(export.id, notices.not_handed_over(number, now))
+            raise
         if claimed.notices[number - 1].claimed_at != now:
             raise Conflict("Another process sends the notice.")
         try:

@@ -15,10 +15,10 @@ from ...documents import Measures
 from ...documents.job import DocumentJob
 from ...errors import ExportFailed, NotFound
 from ...exports import measures
+from ...exports.accepting import listing_key
 from ...exports.export import Export, State
 from ...exports.measures import Ranges
 from ...exports.plan import Plan
-from ...exports.repository import listing_key
 from ...services import Services
 from ..outcomes import Again, Done, Missing, NotWanted, Outcome, Partly
 from ..sending import LARGE

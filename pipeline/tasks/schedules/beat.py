@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from msgspec.structs import replace
 
@@ -55,6 +56,13 @@ class Waits:
 
 
 Job = Callable[[Run], Ended | Waits]
+
+
+class Next(NamedTuple):
+    """When to look at an entry again; `due`: what was due is not done yet."""
+
+    at: float
+    due: bool = False
 
 
 class Beat:
@@ -124,14 +132,21 @@ class Beat:
         for entry in self._entries:
             now = self._clock()
             if not self._stop.is_set() and self._look_at.get(entry.name, now) <= now:
-                self._look_at[entry.name] = self._look(entry, now)
+                self._look_at[entry.name] = self._look(entry, now).at
         return self._pause()
 
-    def run(self, name: str) -> None:
-        """Run one entry, if it is due: another scheduler sent a message for it."""
+    def run(self, name: str) -> bool:
+        """Run one entry, if it is due: another scheduler sent a message for it. Returns False if it must be tried
+        again: a service is down, or another process is at it, and no other message comes soon.
+        """
         for entry in self._entries:
             if entry.name == name:
-                self._look(entry, self._clock())
+                try:
+                    return not self._look(entry, self._clock()).due or entry.is_short
+                except RedisDown as error:
+                    log.warning("schedule %s: %s %s", name, error.message, error.advice)
+                    return entry.is_short
+        return True
 
     def without_redis(self) -> float:
         """Check the services; the process that led last does it. Returns the seconds until the next look."""
@@ -147,37 +162,38 @@ class Beat:
         left = [self._look_at[entry.name] - now for entry in self._entries if entry.name in self._look_at]
         return min(LONGEST, max(0.05, min(left, default=LONGEST)))
 
-    def _look(self, entry: Entry, now: float) -> float:
+    def _look(self, entry: Entry, now: float) -> Next:
         """Run an entry if it is due. Returns when to look again."""
+        later = Next(now + self._s.settings.lease_seconds / 4, due=True)
         try:
             with exclusive(self._s.redis.leases, f"schedule:{entry.name}", self._s.settings.lease_seconds) as held:
-                return now + self._s.settings.lease_seconds / 4 if held is None else self._claimed(entry, now)
+                return later if held is None else self._claimed(entry, now)
         except RedisDown:
             raise
         except Conflict:  # another process wrote the record first
-            return now + self._s.settings.lease_seconds / 4
+            return later
         except PipelineError as error:
             log.warning("schedule %s: %s %s", entry.name, error.message, error.advice)
-            return now + self._failed(entry)
+            return Next(now + self._failed(entry), due=True)
 
-    def _claimed(self, entry: Entry, now: float) -> float:
+    def _claimed(self, entry: Entry, now: float) -> Next:
         before, etag = self._runs.load(entry)
         if before is None:
             self._runs.save(entry, LastRun(done=now), etag)
-            return min(entry.next_run(now), now + LOOK_SECONDS)
+            return Next(min(entry.next_run(now), now + LOOK_SECONDS))
         due = entry.next_run(before.done)
         if due > now:
-            return min(due, now + LOOK_SECONDS)
+            return Next(min(due, now + LOOK_SECONDS))
         if before.began is not None and abs(now - before.began) < self._s.settings.lease_seconds:
             # Its lease was lost with Redis. It may be a little ahead: by its clock, or begun after `now` was taken.
-            return before.began + self._s.settings.lease_seconds
+            return Next(before.began + self._s.settings.lease_seconds, due=True)
         etag = self._runs.save(entry, replace(before, began=now), etag)
         after = self._do(Run(entry, due, now, before))
         self._runs.save(entry, after, etag)
         if after.done == before.done:
-            return now + (LONGEST if not after.problem else self._failed(entry))
+            return Next(now + (LONGEST if not after.problem else self._failed(entry)), due=True)
         self._failures.pop(entry.name, None)
-        return entry.next_run(after.done)
+        return Next(entry.next_run(after.done))
 
     def _do(self, run: Run) -> LastRun:
         """Return the record after a run. One that may work later is still due."""

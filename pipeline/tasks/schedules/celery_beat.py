@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import random
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +11,8 @@ import celery.beat
 
 from ...errors import RedisDown
 from ...services import Services, open_services
-from ..queue import CeleryQueue
+from ..queue import CeleryQueue, PutBack
+from .beat import POLICY
 from .entries import TASKS
 from .jobs import open_beat
 
@@ -36,11 +38,15 @@ class BeatScheduler(celery.beat.Scheduler):  # type: ignore[misc]  # Celery has 
 def define_tasks(app: celery.Celery, services: Callable[[], Services]) -> None:
     """Define a task for each kind of schedule: a message of another scheduler, such as RedBeat, runs in a worker.
 
-    Its header names the entry. It does nothing unless that is due.
+    Its header names the entry. It does nothing unless that is due. While it is due and cannot be done, the message
+    comes back: the next one of that scheduler may be a day away.
     """
 
     def run(task: Any) -> None:
-        open_beat(services()).run((task.request.headers or {}).get("schedule", ""))
+        name = (task.request.headers or {}).get("schedule", "")
+        if not open_beat(services()).run(name):
+            pause = POLICY.pause(task.request.retries + 1, random.random())  # noqa: S311  # jitter, no secret
+            raise task.retry(countdown=pause, exc=PutBack(f"schedule {name} is still due"))
 
     for name in TASKS:
-        app.task(run, name=name, bind=True, shared=False)
+        app.task(run, name=name, bind=True, shared=False, max_retries=None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
@@ -12,14 +13,16 @@ import pytest
 
 from pipeline.adapters.bucket.s3 import S3Bucket
 from pipeline.errors import Conflict, StoreDown
-from pipeline.exports import repository as repositories
+from pipeline.exports import accepting
+from pipeline.exports.accepting import listing_key
 from pipeline.exports.export import Export
 from pipeline.exports.ids import new_id
 from pipeline.exports.lists import Wanted
-from pipeline.exports.repository import ExportRepository, listing_key
+from pipeline.exports.repository import ExportRepository
 
 from .records import end, export, keys
 
+GRACE = 0.4  # seconds, in tests of an acceptance that is held up
 WRITES = 7  # of an acceptance: claim, active, kept, two lists, records, export
 RECORDS = b'{"source":"inputs/a.jpg"}'
 
@@ -42,6 +45,21 @@ class FailingOnce:
         if failing:
             raise StoreDown(f"write {key}")
         return etag
+
+
+class HeldUp:
+    """A bucket in front of which a process is frozen once, before it writes a record; `meanwhile` happens then."""
+
+    def __init__(self, bucket: S3Bucket, meanwhile: Callable[[], object]) -> None:
+        self._bucket, self._meanwhile = bucket, [meanwhile]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._bucket, name)
+
+    def put(self, key: str, data: bytes, **how: Any) -> str:
+        if key.endswith("/export.json") and self._meanwhile:
+            self._meanwhile.pop()()
+        return self._bucket.put(key, data, **how)
 
 
 def test_an_accepted_export_is_stored_completely(exports: ExportRepository, bucket: S3Bucket) -> None:
@@ -156,7 +174,7 @@ def test_an_incomplete_acceptance_is_taken_over_later(
     bucket.put("requests/a-request", new_id(time.time() - 50).encode())
     with pytest.raises(Conflict, match="Send it again in a minute"):
         exports.accept(export(), None, lasting=False)
-    monkeypatch.setattr(repositories, "CLAIM_GRACE", 0.0)
+    monkeypatch.setattr(accepting, "CLAIM_GRACE", 0.0)
     taken = export()
     assert exports.accept(taken, None, lasting=False) == taken
     assert exports.load(taken.id) == taken
@@ -170,7 +188,80 @@ def test_an_incomplete_acceptance_is_removed_later(
     bucket.put(listing_key(left), b"{}")
     exports.drop_unwritten(left)
     assert keys(bucket) == {f"active/{left}", listing_key(left)}, "it may be going on at this moment"
-    monkeypatch.setattr(repositories, "CLAIM_GRACE", -2.0)
+    monkeypatch.setattr(accepting, "CLAIM_GRACE", -2.0)
     exports.drop_unwritten(left)
     assert keys(bucket) == set()
     exports.drop_unwritten(left)
+
+
+def test_a_process_whose_clock_is_ahead_removes_nothing_that_is_being_accepted(
+    exports: ExportRepository, bucket: S3Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left, clock = new_id(), time.time
+    bucket.put(f"active/{left}", b"")
+    bucket.put(listing_key(left), b"{}")
+    monkeypatch.setattr(time, "time", lambda: clock() + 600)
+    for _ in range(3):
+        exports.drop_unwritten(left)
+    assert keys(bucket) == {f"active/{left}", listing_key(left)}
+
+
+def test_an_acceptance_that_goes_on_is_not_removed(
+    exports: ExportRepository, bucket: S3Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same request was sent again, and writes the marks anew."""
+    left = new_id()
+    bucket.put(f"active/{left}", b"")
+    exports.drop_unwritten(left)
+    monkeypatch.setattr(accepting, "CLAIM_GRACE", 1.5)
+    time.sleep(1.6)  # a store notes the time of a write in seconds
+    bucket.put(f"active/{left}", b"")
+    exports.drop_unwritten(left)
+    assert exports.active() == [left]
+    time.sleep(1.6)
+    exports.drop_unwritten(left)
+    assert exports.active() == []
+
+
+@pytest.fixture
+def short_grace(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(accepting, "CLAIM_GRACE", GRACE)
+    monkeypatch.setattr(accepting, "COMPLETE_SECONDS", GRACE / 2)
+
+
+@pytest.mark.usefixtures("short_grace")
+def test_an_acceptance_that_was_held_up_is_complete_although_it_was_removed_meanwhile(bucket: S3Bucket) -> None:
+    def removed() -> None:
+        keeper = ExportRepository(bucket)
+        for _ in range(2):
+            keeper.drop_unwritten(asked.id)
+            time.sleep(GRACE)
+        assert keeper.active() == []
+
+    asked = export()
+    exports = ExportRepository(HeldUp(bucket, removed))  # type: ignore[arg-type]
+    assert exports.accept(asked, RECORDS, lasting=True) == asked
+    assert exports.active() == [asked.id]
+    assert bucket.head(f"kept/{asked.id}")
+    assert bucket.get(listing_key(asked.id)).data == RECORDS  # type: ignore[union-attr]
+    assert list(exports.page(Wanted("shop"), 10).exports) == [asked]
+
+
+@pytest.mark.usefixtures("short_grace")
+@pytest.mark.parametrize("lasting", [True, False])
+def test_a_request_that_was_accepted_again_while_it_was_held_up_is_one_export(
+    bucket: S3Bucket, lasting: bool
+) -> None:
+    second: list[Export] = []
+
+    def accepted_again() -> None:
+        time.sleep(GRACE)
+        second.append(ExportRepository(bucket).accept(export(), RECORDS, lasting=lasting))
+
+    first = export()
+    exports = ExportRepository(HeldUp(bucket, accepted_again))  # type: ignore[arg-type]
+    assert exports.accept(first, RECORDS, lasting=lasting) == second[0] != first
+    assert exports.active() == [second[0].id]
+    assert {key.split("/")[1] for key in keys(bucket, "exports/")} == {second[0].id}
+    assert keys(bucket, "kept/") == {f"kept/{second[0].id}"}
+    assert len(keys(bucket, "everyone/")) == len(keys(bucket, "owners/")) == 1

@@ -4,15 +4,26 @@ from __future__ import annotations
 
 import dataclasses
 import threading
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
 
 from local.services import free_port
 from pipeline.adapters.mail import Mailer
+from pipeline.adapters.redis.leases import Lease, Leases
+from pipeline.errors import ChunkFailed
+from pipeline.exports import history
 from pipeline.exports.export import State
 from pipeline.exports.notices import unsent
+from pipeline.tasks import flow
+from pipeline.tasks.again import retry
+from pipeline.tasks.outcomes import NotWanted
 
 from ... import steps
-from .stage import Stage
+from .stage import FIVE, Stage
 
 
 def test_of_two_deliveries_at_once_one_mail_comes(stage: Stage) -> None:
@@ -56,3 +67,68 @@ def test_an_export_is_closed_although_its_address_is_refused(stage: Stage) -> No
     stage.work()
     assert stage.load(export_id).state is State.READY
     assert stage.s.exports.active() == []
+
+
+def test_an_export_is_closed_although_another_version_wrote_how_it_was_made(stage: Stage) -> None:
+    """Otherwise it is delivered again and again, and a worker stays up for it."""
+    export_id = stage.planned()
+    flow.fail(stage.s, export_id, ChunkFailed("Page 3 could not be rendered."))
+    steps.deliver(stage.s, export_id)
+    retry(stage.s, export_id)
+    stage.store.put(f"exports/{export_id}/work.json", b'{"c0": {"pages": 2}}')
+    stage.work()
+    assert stage.load(export_id).state is State.READY
+    assert stage.s.exports.active() == []
+
+
+@pytest.mark.parametrize("when", ["before its lease", "before it closes", "before the last write"])
+def test_a_late_delivery_does_not_close_an_export_that_was_retried(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, when: str
+) -> None:
+    """Its process was frozen for longer than a lease. Meanwhile it was closed, and its owner let it go on."""
+    export_id = stage.planned()
+    flow.fail(stage.s, export_id, ChunkFailed("Page 3 could not be rendered."))
+    steps.deliver(stage.s, export_id)
+    frozen: list[str] = []
+
+    def froze() -> None:
+        if not frozen:
+            frozen.append(when)
+            stage.s.redis.client.delete(f"pipeline:lease:{export_id}:deliver")
+            stage.queue.sent.clear()
+            retry(stage.s, export_id)
+
+    freeze(monkeypatch, stage, export_id, when, froze)
+    assert isinstance(steps.deliver(stage.s, export_id), NotWanted)
+    assert stage.s.exports.active() == [export_id], "the keeper sends what is lost of it"
+    stage.work()
+    assert stage.captions(export_id, tmp_path) == FIVE
+    assert stage.s.exports.active() == []
+
+
+def freeze(
+    monkeypatch: pytest.MonkeyPatch, stage: Stage, export_id: str, when: str, froze: Callable[[], None]
+) -> None:
+    """Let a delivery be frozen once."""
+    take, keep, delete = Leases.take, history.keep, stage.store.delete
+
+    def taken(leases: Leases, name: str, seconds: float) -> Lease | None:
+        froze()
+        return take(leases, name, seconds)
+
+    def kept(*given: Any) -> None:
+        froze()
+        keep(*given)
+
+    def deleted(keys: Iterable[str]) -> None:
+        if (keys := list(keys)) == [f"active/{export_id}"]:
+            froze()
+        delete(keys)
+
+    match when:
+        case "before its lease":
+            monkeypatch.setattr(Leases, "take", taken)
+        case "before it closes":
+            monkeypatch.setattr(history, "keep", kept)
+        case _:
+            monkeypatch.setattr(stage.store, "delete", deleted)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
+from pipeline.adapters.bucket import BACKGROUND
+from pipeline.adapters.bucket.s3_upload import S3Upload
 from pipeline.errors import ChunkFailed, QuotaReached
 from pipeline.exports.export import Charge, State
 from pipeline.exports.ids import new_id
 from pipeline.exports.quotas import Quota, Quotas, admitted
-from pipeline.exports.uploads import Uploads
+from pipeline.exports.uploads import Upload, Uploads
 from pipeline.services import open_services
 from pipeline.tasks import flow
 from pipeline.tasks.again import retry
@@ -22,6 +25,7 @@ from ..lesser_s3 import Lacks, lesser
 from .stage import Stage
 
 ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
+TRIES = BACKGROUND.tries
 ONE = Quotas(owner=Quota(running=1))
 
 
@@ -32,8 +36,8 @@ class Lossy:
         self.direct, self.stage, self._unanswered = direct, other, unanswered
         self.meanwhile: Callable[[], object] = lambda: None
 
-    def lose(self, end: str = "/export.json") -> None:
-        self._unanswered[end] = 1
+    def lose(self, end: str = "/export.json", times: int = 1) -> None:
+        self._unanswered[end] = times
 
     @property
     def left(self) -> int:
@@ -46,7 +50,9 @@ class Lossy:
 @pytest.fixture
 def lossy(stage: Stage) -> Iterator[Lossy]:
     unanswered: dict[str, int] = {}
-    with lesser(stage.s.settings, Lacks(unanswered=unanswered, meanwhile=lambda: found.meanwhile())) as settings:
+    with lesser(
+        stage.s.settings, Lacks(unanswered=unanswered, meanwhile=lambda: found.meanwhile(), forgets=True)
+    ) as settings:
         services = open_services(settings, stage.queue)
         found = Lossy(stage, Stage(services, stage.queue, stage.mail), unanswered)
         yield found
@@ -92,6 +98,22 @@ def test_a_query_counts_as_begun_once(lossy: Lossy) -> None:
     assert (export.query_began_at, export.query_starts) == (1000.0, 1)
 
 
+def test_a_mail_that_was_not_handed_over_does_not_count_as_one_that_may_have_arrived(lossy: Lossy) -> None:
+    """Counted twice, a mail that was never sent would be given up."""
+    export_id = lossy.stage.rendered()
+    steps.assemble(lossy.stage.s, export_id)
+    steps.deliver(lossy.stage.s, export_id)
+    for _ in range(2):
+        lossy.lose(times=TRIES)
+        lossy.stage.send_mails()
+        assert lossy.left == 0
+        (notice,) = lossy.stage.load(export_id).notices
+        assert (notice.handed_over, notice.claimed_at, notice.given_up) == (0, None, False)
+    assert lossy.stage.subjects(export_id) == ["Ready: Photos"]
+    (notice,) = lossy.stage.load(export_id).notices
+    assert (notice.handed_over, notice.sent_at is not None) == (1, True)
+
+
 def test_an_input_is_begun(lossy: Lossy) -> None:
     for end in ALPHABET:  # one of them is that of its id
         lossy.lose(end)
@@ -99,3 +121,38 @@ def test_an_input_is_begun(lossy: Lossy) -> None:
     upload = uploads.begin("album.jsonl", 10, None)
     assert lossy.left == len(ALPHABET) - 1
     assert uploads.find(upload.id) == upload
+
+
+def test_an_input_is_completed(lossy: Lossy) -> None:
+    uploads, upload = in_parts(lossy.stage)
+    lossy.lose("album.jsonl?complete")
+    uploads.complete(upload)
+    assert lossy.left == 0
+    assert uploads.done(upload) is None
+
+
+@pytest.mark.parametrize("method", ["parts", "complete"])
+def test_an_input_that_another_request_completes_at_this_moment_is_complete(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    """A caller that had no answer in time asks again."""
+    uploads, upload = in_parts(stage)
+    real, once = getattr(S3Upload, method), [uploads]
+
+    def held_up(parts: S3Upload, *given: Any) -> Any:
+        while once:
+            once.pop().complete(upload)
+        return real(parts, *given)
+
+    monkeypatch.setattr(S3Upload, method, held_up)
+    uploads.complete(upload)
+    assert uploads.done(upload) is None
+
+
+def in_parts(stage: Stage) -> tuple[Uploads, Upload]:
+    """An input whose one part was sent."""
+    uploads = Uploads(stage.store, "shop", 1 << 20)
+    upload = uploads.begin("album.jsonl", None, None)
+    (parts,) = stage.store.uploads(upload.key)
+    parts.write(1, b"{}")
+    return uploads, upload

@@ -14,9 +14,9 @@ from flask.testing import FlaskClient
 from werkzeug.serving import make_server
 from werkzeug.test import TestResponse
 
+from pipeline.exports.accepting import listing_key
 from pipeline.exports.export import State
 from pipeline.exports.ids import new_id
-from pipeline.exports.repository import listing_key
 from pipeline.exports.request import ExportRequest, request_key
 from pipeline.services import Services
 from pipeline.settings import Settings

@@ -80,15 +80,15 @@ def test_a_write_that_is_repeated_is_not_taken_for_that_of_another(
 def test_an_upload_whose_completion_is_repeated_is_complete(settings: Settings) -> None:
     """The first answer was lost; boto sends the request again, and the upload is gone by then."""
     unanswered: dict[str, int] = {}
-    with lesser(settings, Lacks(unanswered=unanswered)) as other:
+    with lesser(settings, Lacks(unanswered=unanswered, forgets=True)) as other:
         bucket = S3Bucket.open(other)
         bucket.put("completed", b"earlier")
         upload = bucket.begin_upload("completed")
         upload.write(1, bytes(5 * MIB))
         upload.write(2, b"the end")
-        unanswered["completed"] = 1
+        unanswered["completed?complete"] = 1
         upload.complete()
-        assert unanswered == {"completed": 0}
+        assert unanswered == {"completed?complete": 0}
         there = bucket.head("completed")
         assert there is not None
         assert there.size == 5 * MIB + 7
@@ -97,14 +97,14 @@ def test_an_upload_whose_completion_is_repeated_is_complete(settings: Settings) 
 def test_an_upload_that_was_aborted_meanwhile_is_not_taken_for_complete(settings: Settings) -> None:
     plain, unanswered = S3Bucket.open(settings), dict[str, int]()
     plain.put("aborted", b"earlier")
-    with lesser(settings, Lacks(unanswered=unanswered)) as other:
+    with lesser(settings, Lacks(unanswered=unanswered, forgets=True)) as other:
         upload = S3Bucket.open(other).begin_upload("aborted")
-        upload.write(1, b"as long")
+        upload.write(1, b"later and longer")
         plain.upload("aborted", upload.id).abort()
-        unanswered["aborted"] = 1
+        unanswered["aborted?complete"] = 1
         with pytest.raises(UploadGone):
             upload.complete()
-        assert unanswered == {"aborted": 0}
+        assert unanswered == {"aborted?complete": 0}
 
 
 @pytest.mark.parametrize("new", [True, False])

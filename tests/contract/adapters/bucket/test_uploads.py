@@ -9,8 +9,9 @@ import pytest
 
 from pipeline.adapters.bucket.s3 import S3Bucket
 from pipeline.errors import Conflict, NotFound, StoreDown, UploadGone
-from pipeline.settings import MIB
+from pipeline.settings import MIB, Settings
 
+from ...lesser_s3 import Lacks, lesser
 from .conftest import read
 
 
@@ -58,3 +59,35 @@ def test_an_aborted_upload_leaves_nothing(bucket: S3Bucket) -> None:
     with pytest.raises(UploadGone):
         upload.write(2, b"y")
     upload.abort()
+
+
+@pytest.mark.parametrize("answers_lost", [1, 2])
+def test_an_upload_whose_completion_had_no_answer_is_complete(settings: Settings, answers_lost: int) -> None:
+    """It is asked for again, and there is no such upload any more. A large one may take longer than is waited."""
+    lacks = Lacks(unanswered={"unanswered.pdf?complete": answers_lost}, forgets=True)
+    with lesser(settings, lacks) as lossy:
+        bucket = S3Bucket.open(lossy)
+        upload = bucket.begin_upload("unanswered.pdf")
+        upload.write(1, b"x" * 5 * MIB)
+        upload.write(2, b"y")
+        upload.complete()
+        assert read(bucket, "unanswered.pdf", 5 * MIB - 1, 5 * MIB + 1) == b"xy"
+        assert not bucket.uploads("unanswered.pdf")
+
+
+def test_an_upload_that_another_process_aborted_is_gone_though_an_answer_was_lost(
+    settings: Settings, bucket: S3Bucket
+) -> None:
+    """Nothing is there, or the file of an earlier upload: of another size."""
+    for number in range(2):
+        upload = bucket.begin_upload("aborted.pdf")
+        upload.write(1, b"x" * (number + 1))
+        lacks = Lacks(undone={"aborted.pdf?complete": 1}, meanwhile=upload.abort)
+        with lesser(settings, lacks) as lossy:
+            same = S3Bucket.open(lossy).upload("aborted.pdf", upload.id)
+            same.parts()
+            with pytest.raises(UploadGone):
+                same.complete()
+        other = bucket.begin_upload("aborted.pdf")
+        other.write(1, b"another")
+        other.complete()

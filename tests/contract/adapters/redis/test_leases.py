@@ -98,6 +98,19 @@ def test_fences_grow_with_each_holder_even_after_redis_was_wiped(shared: Coordin
     assert sorted(set(fences)) == fences
 
 
+def test_the_next_holder_has_a_higher_fence_after_the_clock_of_redis_went_back(
+    shared: Coordination, client: Any
+) -> None:
+    """As after a failover to a machine whose clock is behind: the fences of the other one are ahead of it."""
+    ahead = int((time.time() + 600) * 1000)
+    assert shared.leases.fence_is_current("file", ahead)
+    holder = shared.leases.take("file", 10)
+    assert holder is not None
+    assert holder.fence > ahead
+    assert shared.leases.fence_is_current("file", holder.fence)
+    assert not shared.leases.fence_is_current("file", ahead), "the former holder is refused"
+
+
 def test_all_leases_are_listed_with_their_holders(
     shared: Coordination, client: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -76,6 +76,19 @@ def test_a_raised_or_ended_order_gets_a_new_mark(
     assert shared.workers.drain(2).mark not in (first.mark, raised.mark)
 
 
+def test_a_drain_order_from_before_the_clock_of_redis_went_back_begins_anew(
+    shared: Coordination, client: Any
+) -> None:
+    """Otherwise it would seem to be given in the future, and no silent worker be stopped until then."""
+    ahead = int((time.time() + 600) * 1000)
+    client.set("pipeline:drain", f"3 {ahead} {ahead}")
+    order = shared.workers.drain(3)
+    assert order.mark != str(ahead), "workers acknowledge it again"
+    assert (order.since_raised, order.since_set) == (0.0, 0.0)
+    time.sleep(0.05)
+    assert shared.workers.drain(3).since_raised >= 0.05
+
+
 def test_every_key_expires(shared: Coordination, client: Any) -> None:
     shared.workers.report(worker("worker.1"))
     shared.workers.drain(1)

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 import resource
+import signal
+import subprocess
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import msgspec
+import psutil
 import pytest
 
 from pipeline.settings import Settings
@@ -64,3 +68,61 @@ def test_no_task_gets_the_answer_to_one_that_was_broken_off(
         with pytest.raises(ZeroDivisionError):
             first_page(pipe, "Anna", failing(ZeroDivisionError()))
     assert "Bert" in first_page(pipe, "Bert")
+
+
+def test_a_child_that_hangs_is_killed_and_the_next_one_answers(
+    pipe: ChildPipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is frozen, or swapped out: while it lives, its exports would be kept from workers for ever."""
+    assert "Anna" in first_page(pipe, "Anna")
+    monkeypatch.setattr(child_pipe, "HANG_SECONDS", 1.0)
+    for name in ("Bert", "B" * (1 << 20)):  # the second one is more than the pipe takes
+        pipe._patience = 1.0
+        frozen = freeze(pipe)
+        began = time.monotonic()
+        records = msgspec.json.encode({"Name": name})
+        assert pipe.ask({"preview": PreviewRequest("table", {}, "shop", records)}) is None
+        assert time.monotonic() - began < 20
+        assert frozen.poll() is not None
+        assert "Carl" in first_page(pipe, "Carl")
+
+
+def test_a_child_that_works_for_long_is_not_taken_for_one_that_hangs(
+    pipe: ChildPipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It gives a sign each second."""
+    assert "Anna" in first_page(pipe, "Anna")
+    monkeypatch.setattr(child_pipe, "HANG_SECONDS", 2.5)
+    pipe._patience = 2.5
+    child = psutil.Process(running(pipe).pid)
+    worked: list[float] = []
+
+    def meanwhile() -> None:
+        for each in child.children():  # what does the task; it must not end before
+            each.suspend()
+        worked.append(time.monotonic())
+        if worked[-1] - worked[0] > 5:
+            for each in child.children():
+                each.resume()
+
+    assert "Bert" in first_page(pipe, "Bert", meanwhile)
+    assert worked[-1] - worked[0] > 5
+
+
+def test_a_frozen_child_does_not_hold_up_the_end_of_the_web_process(pipe: ChildPipe) -> None:
+    assert "Anna" in first_page(pipe, "Anna")
+    frozen, began = freeze(pipe), time.monotonic()
+    pipe.stop()
+    assert frozen.poll() is not None
+    assert time.monotonic() - began < 2 * child_pipe.STOP_SECONDS
+
+
+def running(pipe: ChildPipe) -> subprocess.Popen[bytes]:
+    assert pipe._child is not None
+    return pipe._child
+
+
+def freeze(pipe: ChildPipe) -> subprocess.Popen[bytes]:
+    child = running(pipe)
+    os.kill(child.pid, signal.SIGSTOP)
+    return child

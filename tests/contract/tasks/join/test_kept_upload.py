@@ -187,3 +187,39 @@ def test_a_file_that_was_completed_is_not_joined_again(
     assert len(uploads.stored) == joined
     assert stage.load(export_id).state is State.READY
     assert stage.captions(export_id, tmp_path) == FIVE
+
+
+def test_a_file_whose_completion_killed_its_process_is_not_joined_again(
+    stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage.put_album(mixed())
+    uploads, export_id = Uploads(monkeypatch), stage.rendered(chunk_pages=1)
+    complete = S3Upload.complete
+
+    def killed(upload: S3Upload, numbers: list[int]) -> None:
+        complete(upload, numbers)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as meanwhile, pytest.raises(KeyboardInterrupt):
+        meanwhile.setattr(S3Upload, "complete", killed)
+        steps.assemble(stage.s, export_id)
+    joined = len(uploads.stored)
+    assert isinstance(steps.assemble(stage.s, export_id), Done)
+    assert len(uploads.stored) == joined
+    assert stage.captions(export_id, tmp_path) == FIVE
+
+
+def test_a_file_that_is_completed_after_all_answers_were_waited_for_is_not_joined_again(
+    stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A store may need minutes for a file of thousands of parts. Each attempt would be as long, and in vain."""
+    with on(stage, Lacks(unanswered={".pdf?complete": 3}, forgets=True)) as slow:
+        slow.put_album(mixed())
+        uploads, export_id = Uploads(monkeypatch), slow.rendered(chunk_pages=1)
+        with pytest.raises(StoreDown):
+            steps.assemble(slow.s, export_id)
+        joined = len(uploads.stored)
+        assert isinstance(steps.assemble(slow.s, export_id), Done)
+        assert len(uploads.stored) == joined
+        assert slow.captions(export_id, tmp_path) == FIVE
+        assert slow.store.uploads("") == []

@@ -11,9 +11,9 @@ import pytest
 
 from pipeline.adapters.bucket import REQUEST
 from pipeline.errors import ExportFailed, StoreDown
+from pipeline.exports.accepting import listing_key
 from pipeline.exports.export import State
 from pipeline.exports.ids import new_id
-from pipeline.exports.repository import listing_key
 from pipeline.services import open_services
 from pipeline.tasks import flow
 from pipeline.tasks.schedules import clean_up
@@ -55,7 +55,7 @@ def test_a_request_that_was_not_fully_written_is_removed(
     keeper = stage.keeper()
     keeper.turn()
     assert stage.s.exports.active() == [left]
-    monkeypatch.setattr("pipeline.exports.repository.CLAIM_GRACE", -2.0)
+    monkeypatch.setattr("pipeline.exports.accepting.CLAIM_GRACE", -2.0)
     keeper.turn()
     assert stage.s.exports.active() == []
     assert not list(stage.s.bucket.entries(f"exports/{left}"))

@@ -51,6 +51,16 @@ def test_another_keeper_leads_after_the_leader_resigned(stage: KeeperStage) -> N
     assert stage.workers == 0
 
 
+def test_a_keeper_leads_after_the_clock_of_redis_went_back(stage: KeeperStage) -> None:
+    """A former leader took its lease while the clock was ten minutes ahead, or on a machine where it is."""
+    stage.submit()
+    stage.s.redis.leases.fence_is_current("keeper", int((time.time() + 600) * 1000))
+    keeper = stage.keeper()
+    for _ in range(2):
+        keeper.turn()
+    assert stage.workers == 1
+
+
 def test_a_leader_keeps_its_lease_while_heroku_is_slow(stage: KeeperStage) -> None:
     """Otherwise its call could reach Heroku after one of the next leader, and stop the workers that one started."""
     stage.submit()

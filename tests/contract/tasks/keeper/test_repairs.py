@@ -217,12 +217,14 @@ def test_a_damaged_export_keeps_no_worker_up_past_its_deadline(stage: KeeperStag
 
 
 def test_an_export_without_its_plan_is_not_dropped(stage: KeeperStage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipeline.exports.repository.CLAIM_GRACE", -2.0)
+    monkeypatch.setattr("pipeline.exports.accepting.CLAIM_GRACE", -2.0)
     export_id = stage.planned()
     store = stage.s.bucket
     store.delete([f"exports/{export_id}/plan.json"])
     stage.s = dataclasses.replace(
         stage.s, exports=ExportRepository(store)
     )  # as in a new process, which knows no plan
-    stage.keeper().turn()
+    keeper = stage.keeper()
+    for _ in range(2):
+        keeper.turn()
     assert stage.s.exports.load(export_id).state is State.RENDERING

@@ -13,15 +13,17 @@ import pytest
 import redis
 from celery.schedules import crontab
 
-from pipeline.errors import InvalidRequest, StoreDown
+from pipeline.adapters.redis.leases import Leases
+from pipeline.errors import InvalidRequest, RedisDown, StoreDown
 from pipeline.exports.export import State
 from pipeline.services import Services
+from pipeline.tasks.lease import exclusive
 from pipeline.tasks.schedules.beat import Beat, Ended, Run
 from pipeline.tasks.schedules.entries import CHECK, CLEAN_UP, EXPORT, REPORT, Entry, ExportCall, entries
 from pipeline.tasks.schedules.jobs import start_export
 from pipeline.tasks.schedules.last_runs import LastRun, LastRuns
 
-from ..stage import ALBUM, Stage
+from ..stage import ALBUM, Stage, failing
 
 BERLIN = ZoneInfo("Europe/Berlin")
 DAILY = crontab(minute=0, hour=9)
@@ -159,6 +161,32 @@ def test_a_run_that_failed_is_tried_again_after_a_pause(stage: Stage) -> None:
     assert counted.ran["report"] == 0, "not at once"
     counted.move([beat], 0.1, step=10)
     assert counted.ran["report"] == 1
+
+
+def test_a_message_for_a_run_that_cannot_begin_or_end_comes_back(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a check, another one comes in a minute."""
+    counted = Counted(stage.s, at(7, 1, 12))
+    beat = counted.beat()
+    beat.run_due()
+    counted.clock.now += 86400
+    assert beat.run("nothing has this name")
+    counted.fails = StoreDown("The bucket is away.")
+    assert not beat.run("report")
+    assert beat.run("check")
+    counted.fails = None
+    with exclusive(stage.s.redis.leases, "schedule:report", 60.0):
+        assert not beat.run("report"), "the process that is at it may die"
+    counted.fails = InvalidRequest("It cannot work.")
+    assert beat.run("report"), "it is noted, and the next time is tried"
+    counted.fails = None
+    assert beat.run("report") and not counted.ran["report"]
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(Leases, "take", failing(RedisDown("Redis is away.")))
+        assert not beat.run("clean-up")
+    assert beat.run("clean-up")
+    assert counted.ran["clean-up"] == 1
 
 
 def test_a_run_that_cannot_work_is_not_tried_again(stage: Stage) -> None:

@@ -24,7 +24,8 @@ from pipeline.tasks.schedules.last_runs import LastRun, LastRuns
 from ....commands import CELERY, SECONDS
 from ....conftest import Environ
 from ....waiting import until
-from . import clocked
+from ...lesser_s3 import Lacks, lesser
+from . import clocked, daily
 
 ROOT = Path(__file__).parents[4]
 
@@ -74,6 +75,31 @@ def test_a_message_of_another_scheduler_runs_what_is_due(
         assert len(services.exports.active()) == 1
     finally:
         app.close()
+
+
+def test_a_message_of_another_scheduler_comes_back_while_the_bucket_is_away(
+    environ: Environ, settings: Settings, services: Services, put_photos: Callable[[int], str], tmp_path: Path
+) -> None:
+    """The next one of that scheduler comes a day later."""
+    put_photos(2)
+    settings = dataclasses.replace(settings, schedules=(daily.__name__,))
+    (entry,) = [each for each in entries(settings) if each.name == "album"]
+    LastRuns(services).save(entry, LastRun(done=1.0), None)
+    unreadable, log, app = {"schedules/album": 503}, tmp_path / "worker.log", make_app(settings)
+    with lesser(settings, Lacks(unreadable=unreadable)) as away, log.open("wb") as out:
+        env = {**os.environ, **environ, "BEAT": "celery", "SCHEDULES": daily.__name__, "PYTHONPATH": str(ROOT)}
+        env["S3_ENDPOINT_URL"] = away.s3_endpoint_url or ""
+        worker = subprocess.Popen([*CELERY, "worker", "-l", "info"], env=env, stdout=out, stderr=out, cwd=tmp_path)
+        try:
+            app.tasks["pipeline.export"].apply_async(**app.conf.beat_schedule["album"]["options"])
+            until(lambda: "schedule album: The bucket could not read" in log.read_text(), "it is tried")
+            unreadable.clear()
+            until(lambda: len(list(services.exports.all())) == 1, "it is tried again")
+        finally:
+            app.close()
+            worker.kill()
+            worker.wait()
+    assert "Traceback" not in log.read_text()
 
 
 def send(app: celery.Celery, schedule: str) -> None:
