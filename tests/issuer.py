@@ -31,6 +31,7 @@ PEOPLE: dict[str, dict[str, Any]] = {
     "eve": {"email": "eve@elsewhere.org", "email_verified": True, "groups": ["guests"]},
 }
 TITLE = '<!doctype html><html lang="en"><title>Issuer</title><link rel="icon" href="data:,">'
+WAYS = ["client_secret_basic", "client_secret_post"]
 ROLES = "operate=group:admins ask=group:staff view=domain:elsewhere.org"
 
 
@@ -89,7 +90,7 @@ class Issuer:
             "userinfo_endpoint": f"{self.url}/userinfo",
             "end_session_endpoint": f"{self.url}/end?realm=house",
             "scopes_supported": ["openid", "email", "groups"],
-            "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
+            "token_endpoint_auth_methods_supported": WAYS,
             "authorization_response_iss_parameter_supported": True,
             "id_token_signing_alg_values_supported": ["RS256", "none"],
             "code_challenge_methods_supported": ["S256"],
@@ -137,10 +138,13 @@ class Issuer:
         return _json({"access_token": token, "token_type": "Bearer", "id_token": self._id_token(asked)})
 
     def _client(self) -> tuple[str, str]:
+        """The name and the secret of the client; empty if they are sent in a way that the metadata do not list."""
+        ways = self.faults.metadata.get("token_endpoint_auth_methods_supported", WAYS)
         if request.authorization and request.authorization.type == "basic":
             name, _, secret = b64decode(request.headers["Authorization"].split()[1]).decode().partition(":")
-            return name, secret
-        return request.form["client_id"], request.form["client_secret"]
+            return (name, secret) if "client_secret_basic" in ways else ("", "")
+        found = request.form["client_id"], request.form["client_secret"]
+        return found if "client_secret_post" in ways else ("", "")
 
     def _id_token(self, asked: Mapping[str, str]) -> str:
         now, sub = int(time.time()), asked["sub"]

@@ -258,6 +258,10 @@ METADATA: dict[str, tuple[Faults, str]] = {
     "a slash": (Faults(metadata={"issuer": "http://127.0.0.1/"}), "(issuer)"),
     "no encryption": (Faults(metadata={"token_endpoint": "http://192.0.2.1/token"}), "(token_endpoint)"),
     "a file": (Faults(metadata={"jwks_uri": "file:///etc/passwd"}), "(jwks_uri)"),
+    "plain userinfo": (
+        Faults(metadata={"userinfo_endpoint": "http://192.0.2.1/"}),
+        "(userinfo_endpoint)",
+    ),
     "no endpoint": (Faults(metadata={"authorization_endpoint": None}), "(authorization_endpoint)"),
     "not there": (Faults(status=404), "(HTTP 404)"),
     "redirects": (Faults(status=301), "(HTTP 301)"),
@@ -271,6 +275,14 @@ def test_metadata_that_are_wrong_are_refused(client: FlaskClient, issuer: Issuer
     answer = client.post(RETURN, data={"next": "/all"})
     assert answer.status_code == 503 and words in problem(answer)
     assert 'name="next" value="/all"' in answer.text
+
+
+@pytest.mark.parametrize("name", ["userinfo_endpoint", "basic", "post"])
+def test_an_issuer_may_support_less(client: FlaskClient, issuer: Issuer, name: str) -> None:
+    way = {"token_endpoint_auth_methods_supported": [f"client_secret_{name}"]}
+    issuer.faults = Faults(metadata={name: None} if "_" in name else way)
+    enter(client, "bob")
+    assert "bob@example.org, ask" in client.get("/all").text
 
 
 def test_an_issuer_that_is_away_is_named_and_the_password_still_works(opened: Opened) -> None:
