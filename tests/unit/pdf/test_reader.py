@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from pikepdf import Dictionary
 
 from pipeline.errors import UnreadableSource
-from pipeline.pdf import reader as foreign
+from pipeline.pdf import foreign_objects as foreign
 from pipeline.pdf.adopt import adopt_pages
 from pipeline.pdf.numbering import Lane
 from pipeline.pdf.segment import SegmentWriter
