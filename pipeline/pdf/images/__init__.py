@@ -117,7 +117,7 @@ class PictureFile:
             opened, self._opened = self._opened, None
             if opened is None or not frame or opened.source.tell() >= opened.place(frame):
                 opened = open_picture(self._file, start, frames=frame is not None)
-            picture = _decoded(opened, max_pixels, room, frame)
+            picture = _decoded(self._file, opened, max_pixels, room, frame)
             self._opened = None if frame is None else opened
             return picture
 
@@ -193,7 +193,7 @@ def _passed(file: BinaryIO, jpeg: Jpeg, profile: Stream | None) -> Stream:
     return Stream(entries, jpeg.length, lambda: jpeg.blocks(file))
 
 
-def _decoded(opened: Opened, max_pixels: int, room: Room | None, frame: int | None) -> Picture:
+def _decoded(file: BinaryIO, opened: Opened, max_pixels: int, room: Room | None, frame: int | None) -> Picture:
     """Return the decoded picture. Pillow opens lazily, so the size is checked before a pixel is decoded."""
     source, chunks, _ = opened
     most = max_pixels // _DIVISORS.get(source.format or "", 1)
@@ -210,6 +210,8 @@ def _decoded(opened: Opened, max_pixels: int, room: Room | None, frame: int | No
     data = opened.profile
     high = opened.pixel_height
     raster = decode(source)
+    if not opened.has_all_rows(frame or 0, source, file):
+        raise EOFError
     turned = opened.orientation
     if room:
         raster = scaled_raster(raster, room.turned() if turned.value >= 5 else room)

@@ -7,7 +7,7 @@ from typing import BinaryIO, NamedTuple, cast
 from PIL import Image, ImageFile
 
 from ...errors import UnreadableSource
-from . import bmp, formats, png, tiff, tiff_pages
+from . import bmp, formats, png, png_rows, tiff, tiff_pages
 from .exif import Orientation, orientation
 from .pieces import view
 
@@ -43,6 +43,13 @@ class Opened(NamedTuple):
         if self.chunks:
             return self.chunks.pixel_height
         return tiff.pixel_height_of(self.source) if tiff.is_tiff(self.source) else 1.0
+
+    def has_all_rows(self, frame: int, decoded: Image.Image, file: BinaryIO) -> bool:
+        """Whether a picture that was decoded has all its rows. Other decoders than that of PNGs know it."""
+        frames = self.chunks.frames[frame:] if self.chunks else ()
+        if not frames or (not frame and not png_rows.ends_blank(decoded)):  # later ones are drawn on those before
+            return True
+        return png_rows.has_all_rows(file, frames[0])
 
     @property
     def several(self) -> bool:

@@ -17,6 +17,7 @@ from .exif import Orientation, orientation
 from .icc import MAX_PROFILE
 from .pieces import Piece, joined
 from .pixel_shape import pixel_height
+from .png_rows import Frame
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 DAMAGED = "The image data of a PNG do not match their checksum, so parts of the picture may be wrong"
@@ -51,6 +52,7 @@ class Png:
     profile: bytes | None
     animated: bool
     remarks: tuple[str, ...]
+    frames: tuple[Frame, ...]
 
 
 _SAMPLES = {
@@ -109,8 +111,9 @@ def read_png(file: BinaryIO, frames: bool) -> Png:
     pieces = joined([(0, len(SIGNATURE)), *(each.piece for each in needed)])
     animated = {b"acTL", b"fdAT"} <= {each.kind for each in chunks}
     return Png(
-        tuple(pieces), _orientation(file, chunks), _pixel_height(file, chunks), profile, animated, tuple(remarks)
-    )
+        tuple(pieces), _orientation(file, chunks), _pixel_height(file, chunks), profile, animated, tuple(remarks),
+        tuple(_frames(file, chunks)),
+    )  # fmt: skip
 
 
 def _chunks(file: BinaryIO) -> Iterator[_Chunk]:
@@ -133,6 +136,23 @@ def _chunks(file: BinaryIO) -> Iterator[_Chunk]:
             return
         start += length + 12
     raise UnreadableSource(f"The PNG has more than {_MAX_CHUNKS:,} chunks.")
+
+
+def _frames(file: BinaryIO, chunks: list[_Chunk]) -> Iterator[Frame]:
+    """Yield the frames in order; the first one may have no fcTL, and is then as large as the picture."""
+    header = next((_body(file, each, 13) for each in chunks if each.kind == b"IHDR"), b"")
+    if len(header) < 13:
+        return
+    size, data = struct.unpack_from(">II", header), list[Piece]()
+    for chunk in chunks:
+        if chunk.kind == b"fcTL" and len(control := _body(file, chunk, 12)) == 12:
+            if data:
+                yield Frame(header, *size, data)
+            size, data = struct.unpack_from(">II", control, 4), []
+        elif chunk.kind in _PICTURE:
+            counted = 4 if chunk.kind == b"fdAT" else 0  # bytes of its number
+            data.append((chunk.start + 8 + counted, max(0, chunk.length - counted)))
+    yield Frame(header, *size, data)
 
 
 def _body(file: BinaryIO, chunk: _Chunk, most: int) -> bytes:

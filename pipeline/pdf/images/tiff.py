@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from functools import cache
 from io import SEEK_END
+from itertools import pairwise
 from typing import TYPE_CHECKING, BinaryIO, TypeGuard
 
 from PIL import Image
@@ -19,7 +20,7 @@ SIGNED = "The samples of a TIFF are called signed bytes, and are read as unsigne
 
 MARKS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _WIDTH, _LENGTH, _BITS, _COMPRESSION, _PHOTOMETRIC, _COLOUR_MAP, _FORMAT = 256, 257, 258, 259, 262, 320, 339
-_ORIENTATION, _ACROSS, _DOWN, _INK_SET = 274, 282, 283, 332
+_ORIENTATION, _ACROSS, _DOWN, _PLANES, _INK_SET = 274, 282, 283, 284, 332
 _PHOTOMETRICS = ("grey, 0 is white", "grey", "RGB", "palette", "mask", "CMYK", "YCbCr", "", "L*a*b*")
 _FORMATS = {2: "signed ", 3: "floating-point ", 5: "complex ", 6: "complex "}
 
@@ -45,10 +46,38 @@ def is_tiff(source: Image.Image) -> TypeGuard[TiffImageFile]:
 
 
 def check_strips(source: TiffImageFile) -> None:
-    """Raise OSError when a strip lies behind the end of the file: Pillow reads up to the next one, however far."""
+    """Raise OSError when a strip lies behind the end of the file: Pillow reads up to the next one, however far.
+
+    The same where strips or tiles are missing, or one without compression reaches into the next: Pillow leaves
+    black, and draws the rows of the next one.
+    """
     size = source.fp.seek(0, SEEK_END) if source.fp else 0
-    if any(tile.offset > size for tile in source.tile):
+    if any(tile.offset > size for tile in source.tile) or _has_gaps(source) or _overlap(source):
         raise OSError("the file is truncated")
+
+
+def _is_in_planes(source: TiffImageFile) -> bool:
+    return bool(source.tag_v2.get(_PLANES, 1) == 2)
+
+
+def _has_gaps(source: TiffImageFile) -> bool:
+    tags = source.tag_v2
+    drawn = sum((right - left) * (low - top) for _, (left, top, right, low), *_ in source.tile)
+    planes = len(tags.get(_BITS, (1,))) if _is_in_planes(source) and source.tile[0].codec_name != "libtiff" else 1
+    return bool(drawn < tags[_WIDTH] * tags[_LENGTH] * planes)
+
+
+def _overlap(source: TiffImageFile) -> bool:
+    """Return whether a strip without compression has fewer bytes than its rows."""
+    bits = source.tag_v2.get(_BITS, (1,))
+    each = bits[0] if _is_in_planes(source) else sum(bits)
+    ends = {}
+    for tile in source.tile:
+        if tile.codec_name == "raw" and isinstance(tile.args, tuple):
+            left, top, right, low = tile.extents
+            row = tile.args[1] or -(-(right - left) * each // 8)
+            ends[tile.offset] = tile.offset + row * (low - top)
+    return any(ends[begin] > following for begin, following in pairwise(sorted(ends)))
 
 
 def mend_palette(source: TiffImageFile) -> bool:
@@ -88,7 +117,7 @@ def is_misread(source: TiffImageFile) -> bool:
         return True
     if tags.get(_COMPRESSION, 1) != 1:
         return False
-    planes = tags.get(284, 1) == 2 and len(bits) > 1
+    planes = tags.get(_PLANES, 1) == 2 and len(bits) > 1
     subsampled = source.mode == "YCbCr" and tags.get(530, (2, 2)) != (1, 1)
     return bool(subsampled or (planes and bits[0] != 8))
 
