@@ -8,16 +8,20 @@ from PIL import Image, ImageFile
 
 from ...errors import UnreadableSource
 from . import bmp, formats, png, png_rows, tiff, tiff_pages
-from .exif import Orientation, orientation
+from .boxes import Box, Properties, properties
+from .exif import IN_ADOBE_RGB, Orientation, is_adobe_rgb, orientation
 from .pieces import view
+from .unusual import UNUSUAL
 
 
 class Opened(NamedTuple):
-    """A picture that Pillow opened; what is known of a PNG's chunks; which frames of a TIFF are pages."""
+    """A picture that Pillow opened; what is known of a PNG's chunks; which frames of a TIFF are pages; what an AVIF
+    or HEIC says of its picture."""
 
     source: ImageFile.ImageFile
     chunks: png.Png | None
     pages: tuple[int, ...]
+    boxes: Properties
 
     def place(self, frame: int) -> int:
         """Return Pillow's number of a frame."""
@@ -69,6 +73,35 @@ class Opened(NamedTuple):
         return orientation([exif], [xmp] if self.source.format == "WEBP" else [])
 
     @property
+    def crop(self) -> Box | None:
+        """The part of the picture to show. The decoder of HEIC leaves the rest out itself, that of AVIF does not.
+
+        Raises ValueError when that part is not there.
+        """
+        is_still = self.source.format == "AVIF" and not getattr(self.source, "is_animated", False)
+        return self.boxes.crop(self.source.size) if is_still else None
+
+    @property
+    def colours_told(self) -> tuple[str, ...]:
+        """Remarks on colours that differ from those of sRGB, for a picture without a profile."""
+        return (UNUSUAL,) * self._is_unusual + (IN_ADOBE_RGB,) * self._in_adobe_rgb
+
+    @property
+    def _is_unusual(self) -> bool:
+        source = self.source
+        if self.chunks:
+            return self.chunks.unusual
+        if tiff.is_tiff(source):
+            return tiff.is_unusual(source)
+        if source.format in ("BMP", "DIB") and source.fp:
+            return bmp.is_unusual(cast("BinaryIO", source.fp))
+        return self.boxes.unusual
+
+    @property
+    def _in_adobe_rgb(self) -> bool:
+        return self.chunks.in_adobe_rgb if self.chunks else is_adobe_rgb(self.source.info.get("exif") or b"")
+
+    @property
     def profile(self) -> bytes | None:
         """The ICC profile, but not that of L*a*b*, which is converted to sRGB. To be asked for before decoding."""
         source = self.source
@@ -87,7 +120,7 @@ def open_picture(file: BinaryIO, start: bytes, *, frames: bool) -> Opened:
     pages = tiff_pages.pages(file) if is_tiff else ()
     chunks = png.read_png(file, frames) if start.startswith(png.SIGNATURE) else None
     source = Image.open(view(file, chunks.pieces, png.END) if chunks else file, formats=formats.readable())
-    return Opened(source, chunks, pages)
+    return Opened(source, chunks, pages, properties(file) if start[4:8] == b"ftyp" else Properties())
 
 
 def check_frame(frame: int | None, count: int) -> None:
