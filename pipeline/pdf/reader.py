@@ -78,8 +78,8 @@ class ForeignPdf:
     def _check_count(self) -> None:
         tree = self.resolve(self.catalog.get("/Pages"))
         told = self.resolve(tree.get("/Count")) if isinstance(tree, DictionaryObject) else None
-        if isinstance(told, int) and told > len(self.pages):
-            log_of_pypdf.warning("of %d pages only %d are there", told, len(self.pages))
+        if isinstance(told, int) and told != len(self.pages):
+            log_of_pypdf.warning("of %d pages %d are there", told, len(self.pages))
 
     @property
     def catalog(self) -> DictionaryObject:
@@ -110,8 +110,13 @@ class ForeignPdf:
             del self._reader.resolved_objects[(old.generation, old.idnum)]
 
     def size(self, page: DictionaryObject) -> Box:
-        """Return the page's MediaBox; US Letter when it has none."""
-        return self.box(page.get("/MediaBox")) or _LETTER
+        """Return the page's MediaBox; US Letter when it has none that makes sense."""
+        return self.area(page.get("/MediaBox")) or _LETTER
+
+    def area(self, value: object, within: Box | None = None) -> Box | None:
+        """Return a rectangle; None when it is empty, or nothing of it is `within` another one."""
+        box = self.box(value)
+        return box if box and common(box, within or box) else None
 
     def box(self, value: object) -> Box | None:
         """Return a rectangle (7.9.5); None when the value is not a rectangle, or too large for paper."""
@@ -168,3 +173,9 @@ class ForeignPdf:
                 self._named = self._reader.named_destinations
             found = self._named.get(title)
             return found.dest_array if found is not None else None
+
+
+def common(box: Box, other: Box) -> Box | None:
+    """Return what two rectangles have in common; None when that is nothing."""
+    left, bottom, right, top = (*map(max, box[:2], other[:2]), *map(min, box[2:], other[2:]))
+    return (left, bottom, right, top) if left < right and bottom < top else None

@@ -140,6 +140,9 @@ class AnnotationCopy:
         if not leads or not box:
             self._losses[remarks.LINK] += 1
             return b""
+        action = self._pdf.resolve(annotation.get("/A"))
+        if "/AA" in annotation or (isinstance(action, DictionaryObject) and "/Next" in action):
+            self._losses[remarks.CLICK] += 1
         kept = b"".join(self._objects.copy_entries(annotation, _LINK_ENTRIES))
         return b"<</Type/Annot/Subtype/Link/Rect%s%s%s>>" % (rectangle(box), kept, leads)
 
