@@ -11,7 +11,10 @@ from . import bmp, formats, png, png_rows, tiff, tiff_pages
 from .boxes import Box, Properties, properties
 from .exif import IN_ADOBE_RGB, Orientation, is_adobe_rgb, orientation
 from .pieces import view
+from .pixel_shape import pixel_height
 from .unusual import UNUSUAL
+
+_BMP = ("BMP", "DIB")  # Pillow's names, the second for one without its first header
 
 
 class Opened(NamedTuple):
@@ -46,6 +49,8 @@ class Opened(NamedTuple):
         """The height of a pixel in widths."""
         if self.chunks:
             return self.chunks.pixel_height
+        if self.source.format in _BMP:
+            return pixel_height(*self.source.info.get("dpi", (1, 1)))
         return tiff.pixel_height_of(self.source) if tiff.is_tiff(self.source) else 1.0
 
     def has_all_rows(self, frame: int, decoded: Image.Image, file: BinaryIO) -> bool:
@@ -93,7 +98,7 @@ class Opened(NamedTuple):
             return self.chunks.unusual
         if tiff.is_tiff(source):
             return tiff.is_unusual(source)
-        if source.format in ("BMP", "DIB") and source.fp:
+        if source.format in _BMP and source.fp:
             return bmp.is_unusual(cast("BinaryIO", source.fp))
         return self.boxes.unusual
 
@@ -107,7 +112,7 @@ class Opened(NamedTuple):
         source = self.source
         if self.chunks:
             return self.chunks.profile
-        if source.format in ("BMP", "DIB") and source.fp:
+        if source.format in _BMP and source.fp:
             return bmp.profile(cast("BinaryIO", source.fp))
         return None if source.mode == "LAB" else source.info.get("icc_profile") or None
 
