@@ -16,7 +16,7 @@ from pypdf.generic import (
 )
 
 from ..objects import reference
-from ..reader import ForeignPdf
+from ..reader import ForeignPdf, common
 from ..segment_body import SegmentBody
 from . import remarks
 from .fields import DrawnField, draw_field
@@ -109,8 +109,11 @@ class AnnotationCopy:
             return []
         if stale:
             self._losses[remarks.STALE] += 1
-        matrix = placement(self._pdf, look, box)
-        return [Look(self._objects.spell(look), matrix, layer)] if matrix else []
+        if matrix := placement(self._pdf, look, box):
+            return [Look(self._objects.spell(look), matrix, layer)]
+        if common(box, box):
+            self._losses[remarks.NO_LOOK] += 1
+        return []
 
     def _drawn(self, field: DrawnField, layer: bytes) -> list[Look]:
         if not field.operators:
