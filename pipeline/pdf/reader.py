@@ -1,44 +1,28 @@
-"""Reads PDFs from unknown sources with pypdf: pages, boxes, destinations and outline; translates every error.
-
-What a file can ask for is limited here: how much is decoded, and how often the file is searched. Beyond that, the
-memory and time limits of the process apply.
-"""
+"""Reads PDFs from unknown sources with pypdf: pages, boxes, destinations and outline; translates every error."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from io import BytesIO
-from typing import IO, Any, BinaryIO
+from typing import Any, BinaryIO
 
 from pypdf import PdfReader
-from pypdf.errors import LimitReachedError, PdfReadError
 from pypdf.generic import (
     ArrayObject,
     Destination,
     DictionaryObject,
     IndirectObject,
-    NullObject,
-    PdfObject,
     StreamObject,
 )
 
 from ..errors import UnreadableSource
+from .foreign_objects import object_key, opened
 from .pypdf_session import log_of_pypdf, reading, translated_errors
 
 Box = tuple[float, float, float, float]
 """Left, bottom, right and top, in points."""
 
-MAX_REFERENCES = 1_000_000
-_MAX_STEPS = 16  # from reference to reference
-_NO_TABLE = b"\nstartxref\n0\n%%EOF\n"  # pypdf then searches for objects
-_BLOCK = 1 << 20
-_MAX_HEADER = 32
-_HEADER = re.compile(rb"(?:\s|%[^\r\n]*[\r\n])*(\d+)\s+(\d+)\s+obj")
-_OBJ = re.compile(rb"obj(?<=\sobj)\b")  # a pattern that begins with letters is searched 30 times as fast
-_NUMBERS = re.compile(rb"(?<!\d)(\d{1,10})\s{1,4}(\d{1,5})\s{1,4}\Z")
 _LETTER: Box = (0.0, 0.0, 612.0, 792.0)  # what readers use for a page without a size
 
 
@@ -69,96 +53,9 @@ def open_pdf(file: BinaryIO) -> Iterator[ForeignPdf]:
         raise UnreadableSource("This is not a PDF file." if head else "The file is empty.")
     with reading() as repairs:
         with translated_errors():
-            reader = _reader(file)
+            reader = opened(file)
         with reader:
             yield ForeignPdf(reader, repairs)
-
-
-def _reader(file: BinaryIO) -> _Reader:
-    """Open a file. Where its table of objects cannot be read, or is lost, the file is searched for objects."""
-    try:
-        return _Reader(file)
-    except LimitReachedError:
-        raise
-    except PdfReadError as error:
-        log_of_pypdf.warning("the table of objects cannot be read: %s", error)
-        file.seek(0)
-        return _Reader(BytesIO(file.read() + _NO_TABLE))
-
-
-class _Reader(PdfReader):
-    """pypdf's reader, but it refuses encrypted files and searches a damaged file only once.
-
-    pypdf itself reads the whole file again for each object that is not where the cross-reference says.
-    """
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._seen: dict[tuple[int, int], int] | None = None
-        self._steps = 0
-        super().__init__(file, xref_stream_maximum_entries=MAX_REFERENCES)
-
-    def _handle_encryption(self, password: str | bytes | None) -> None:  # noqa: ARG002  # pypdf's name
-        raise UnreadableSource(
-            "The PDF is protected by a password or against copying.",
-            advice="Save it without protection, or choose `on_unreadable` = skip or placeholder.",
-        )
-
-    def get_object(self, indirect_reference: int | IndirectObject) -> PdfObject | None:
-        """Return an object; null when the file does not have it (ISO 32000-1, 7.3.10)."""
-        wanted = indirect_reference
-        if isinstance(wanted, int):
-            wanted = IndirectObject(wanted, 0, self)
-        packed = wanted.generation == 0 and wanted.idnum in self.xref_objStm
-        known = packed or (wanted.generation, wanted.idnum) in self.resolved_objects
-        if not known and not self._is_in_place(wanted):
-            if self._seen is None:
-                log_of_pypdf.warning("object %d is not where the file says", wanted.idnum)
-                self._seen = _objects_in(self.stream)
-            if object_key(wanted) not in self._seen:
-                return NullObject()
-            self.xref.setdefault(wanted.generation, {})[wanted.idnum] = self._seen[object_key(wanted)]
-        found = super().get_object(wanted)
-        return self._followed(found) if isinstance(found, IndirectObject) else found
-
-    def _followed(self, reference: IndirectObject) -> PdfObject | None:
-        """Return what an object that is only a reference leads to; null when that is nothing or itself."""
-        self._steps += 1
-        try:
-            return self.get_object(reference) if self._steps < _MAX_STEPS else NullObject()
-        finally:
-            self._steps -= 1
-
-    def cache_indirect_object(self, generation: int, idnum: int, obj: PdfObject | None) -> PdfObject | None:
-        """Keep an object; pypdf cannot keep one that is only a reference."""
-        return obj if isinstance(obj, IndirectObject) else super().cache_indirect_object(generation, idnum, obj)
-
-    def _is_in_place(self, wanted: IndirectObject) -> bool:
-        at = self.xref.get(wanted.generation, {}).get(wanted.idnum)
-        if at is None:
-            return False
-        self.stream.seek(at)
-        header = _HEADER.match(self.stream.read(64))
-        return header is not None and (int(header[1]), int(header[2])) == object_key(wanted)
-
-
-def _objects_in(file: IO[bytes]) -> dict[tuple[int, int], int]:
-    """Find where each object begins by searching the file. Of objects with one number, the last one counts.
-
-    Returns (number, generation) to offset. Raises LimitReachedError above MAX_REFERENCES objects.
-    """
-    found: dict[tuple[int, int], int] = {}
-    start, block = 0, b""
-    file.seek(0)
-    while read := file.read(_BLOCK):
-        kept = block[-2 * _MAX_HEADER :]  # headers that begin in its first half were found before
-        start, block = start + len(block) - len(kept), kept + read
-        for word in _OBJ.finditer(block, _MAX_HEADER if start else 0):
-            before = max(0, word.start() - _MAX_HEADER)
-            if header := _NUMBERS.search(block, before, word.start()):
-                found[int(header[1]), int(header[2])] = start + header.start()
-        if len(found) > MAX_REFERENCES:
-            raise LimitReachedError(f"more than {MAX_REFERENCES:,} objects.")
-    return found
 
 
 class ForeignPdf:
@@ -180,8 +77,8 @@ class ForeignPdf:
 
     def _check_count(self) -> None:
         told = self.resolve(self.dictionary(self.catalog.get("/Pages")).get("/Count"))
-        if isinstance(told, int) and told > len(self.pages):
-            log_of_pypdf.warning("of %d pages only %d are there", told, len(self.pages))
+        if isinstance(told, int) and told != len(self.pages):
+            log_of_pypdf.warning("of %d pages %d are there", told, len(self.pages))
 
     @property
     def catalog(self) -> DictionaryObject:
@@ -217,8 +114,13 @@ class ForeignPdf:
             del self._reader.resolved_objects[(old.generation, old.idnum)]
 
     def size(self, page: DictionaryObject) -> Box:
-        """Return the page's MediaBox; US Letter when it has none."""
-        return self.box(page.get("/MediaBox")) or _LETTER
+        """Return the page's MediaBox; US Letter when it has none that makes sense."""
+        return self.area(page.get("/MediaBox")) or _LETTER
+
+    def area(self, value: object, within: Box | None = None) -> Box | None:
+        """Return a rectangle; None when it is empty, or nothing of it is `within` another one."""
+        box = self.box(value)
+        return box if box and common(box, within or box) else None
 
     def box(self, value: object) -> Box | None:
         """Return a rectangle (7.9.5); None when the value is not a rectangle, or too large for paper."""
@@ -277,6 +179,7 @@ class ForeignPdf:
             return found.dest_array if found is not None else None
 
 
-def object_key(old: IndirectObject) -> tuple[int, int]:
-    """Return the number and generation of an object in its file."""
-    return old.idnum, old.generation
+def common(box: Box, other: Box) -> Box | None:
+    """Return what two rectangles have in common; None when that is nothing."""
+    left, bottom, right, top = (*map(max, box[:2], other[:2]), *map(min, box[2:], other[2:]))
+    return (left, bottom, right, top) if left < right and bottom < top else None

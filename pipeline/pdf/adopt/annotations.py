@@ -16,7 +16,7 @@ from pypdf.generic import (
 )
 
 from ..objects import reference
-from ..reader import ForeignPdf
+from ..reader import ForeignPdf, common
 from ..segment_body import SegmentBody
 from . import remarks
 from .fields import DrawnField, draw_field
@@ -108,8 +108,11 @@ class AnnotationCopy:
             return []
         if stale:
             self._losses[remarks.STALE] += 1
-        matrix = placement(self._pdf, look, box)
-        return [Look(self._objects.spell(look), matrix, layer)] if matrix else []
+        if matrix := placement(self._pdf, look, box):
+            return [Look(self._objects.spell(look), matrix, layer)]
+        if common(box, box):
+            self._losses[remarks.NO_LOOK] += 1
+        return []
 
     def _drawn(self, field: DrawnField, layer: bytes) -> list[Look]:
         if not field.operators:
@@ -139,6 +142,9 @@ class AnnotationCopy:
         if not leads or not box:
             self._losses[remarks.LINK] += 1
             return b""
+        action = self._pdf.resolve(annotation.get("/A"))
+        if "/AA" in annotation or (isinstance(action, DictionaryObject) and "/Next" in action):
+            self._losses[remarks.CLICK] += 1
         kept = b"".join(self._objects.copy_entries(annotation, _LINK_ENTRIES))
         return b"<</Type/Annot/Subtype/Link/Rect%s%s%s>>" % (rectangle(box), kept, leads)
 

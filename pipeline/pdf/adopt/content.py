@@ -1,4 +1,4 @@
-"""What a page's content leaves open (ISO 32000-1, 7.8.2): states, text objects and marked content. Pure."""
+"""What a page's content leaves open (ISO 32000-1, 7.8.2): states, text objects, marked content, arrays. Pure."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import re
 from dataclasses import dataclass
 
 _EDGE = rb"[\s\0()<>\[\]{}/%]"
-_NEXT = re.compile(rb"[(%/]|<<?|(?<!" + _EDGE[:1] + rb"^" + _EDGE[1:] + rb")(?:[qQ]|BT|ET|B[MD]C|EMC|BI)(?=" + _EDGE
-                   + rb"|\Z)")  # fmt: skip
+_NEXT = re.compile(rb"[(%/\[\]]|<<?|>>|(?<!" + _EDGE[:1] + rb"^" + _EDGE[1:]
+                   + rb")(?:[qQ]|BT|ET|B[MD]C|EMC|BI)(?=" + _EDGE + rb"|\Z)")  # fmt: skip
+_BRACKETS = {b"[": b"]", b"<<": b">>"}
 _PARENTHESIS = re.compile(rb"\\.|[()]", re.DOTALL)
 _NAME = re.compile(rb"[^\s\0()<>\[\]{}/%]*")
 _LINE_END = re.compile(rb"[\r\n]")
@@ -33,6 +34,7 @@ def balance(content: bytes) -> Balance:
     states = marks = 0
     text = False
     surplus: list[int] = []
+    brackets: list[bytes] = []  # that close what is open
     at = 0
     while found := _NEXT.search(content, at):
         at = found.end()
@@ -51,12 +53,18 @@ def balance(content: bytes) -> Balance:
                 marks += 1
             case b"EMC":
                 marks = max(0, marks - 1)
+            case b"[" | b"<<":
+                brackets.append(_BRACKETS[found[0]])
+            case b"]" | b">>":
+                if brackets and brackets[-1] == found[0]:
+                    brackets.pop()
             case _:
                 at = _skip(content, found)
         if at < 0:
             break
     end = found.start() if found else len(content)
-    closing = b"ET " * text + b"EMC " * marks + b"Q " * states
+    closing = b"".join(b"%s " % each for each in reversed(brackets))
+    closing += b"ET " * text + b"EMC " * marks + b"Q " * states
     return Balance(closing, tuple(surplus), end)
 
 

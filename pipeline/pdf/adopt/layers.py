@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from pypdf.generic import ArrayObject, DictionaryObject, IndirectObject
 
-from ..reader import ForeignPdf, object_key
+from ..foreign_objects import object_key
+from ..reader import ForeignPdf
 
 
 def layers(pdf: ForeignPdf) -> dict[tuple[int, int], bool]:

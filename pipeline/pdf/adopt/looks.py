@@ -38,7 +38,11 @@ def appearance(pdf: ForeignPdf, annotation: DictionaryObject) -> IndirectObject 
 
 
 def _state(pdf: ForeignPdf, annotation: DictionaryObject, states: DictionaryObject) -> str:
-    wanted = pdf.resolve(annotation.get("/AS")) or inherited(pdf, annotation, "/V")
+    """Return the present state. One that is told has no picture where it is not among the `states`."""
+    told = pdf.resolve(annotation.get("/AS"))
+    if isinstance(told, NameObject):
+        return str(told)
+    wanted = inherited(pdf, annotation, "/V")
     return str(wanted) if isinstance(wanted, NameObject) and wanted in states else "/Off"
 
 

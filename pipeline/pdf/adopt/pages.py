@@ -10,11 +10,12 @@ from pypdf.generic import ArrayObject, DictionaryObject, IndirectObject, NullObj
 from ..objects import Stream, name, reference
 from ..overlay import overlay_operators, overlay_xobjects
 from ..pypdf_session import log_of_pypdf
-from ..reader import ForeignPdf
+from ..reader import Box, ForeignPdf, common
 from ..segment_body import SegmentBody
 from . import remarks
 from .annotations import AnnotationCopy
 from .content import Balance, balance, without
+from .document import note_losses_of_page
 from .looks import Look, form_of_looks
 from .values import ObjectCopy, entry, is_left_out, rectangle
 
@@ -54,17 +55,11 @@ class PageCopy:
     def _page(self, page: DictionaryObject, where: str) -> bytes:
         """Return the entries of a page's dictionary, including those it inherits (ISO 32000-1, 7.7.3.4)."""
         page = self._sound(page, where)
-        boxes = [("/MediaBox", self._pdf.size(page))]
-        if not self._pdf.box(page.get("/MediaBox")):
-            self._out.tally.warn(remarks.NO_SIZE, where)
-        boxes += [(inner, box) for inner in _INNER_BOXES if (box := self._pdf.box(page.get(inner)))]
-        entries = [entry(which, rectangle(box)) for which, box in boxes]
-        turned = self._pdf.resolve(page.get("/Rotate"))
-        turned = int(turned) if isinstance(turned, int | float) else 0
-        if turned % 360 in (90, 180, 270):
-            entries.append(entry("/Rotate", b"%d" % (turned % 360)))
-        if "/AA" in page:
-            self._out.tally.warn(remarks.CLICK, where)
+        entries = [entry(which, rectangle(box)) for which, box in self._boxes(page, where)]
+        turned = self._turned(page, where)
+        if turned:
+            entries.append(entry("/Rotate", b"%d" % turned))
+        note_losses_of_page(self._pdf, page, self._out.tally, where)
         annotations, looks = self._annotations.copy(page, where)
         if self._out.overlay or looks:
             entries.append(self._with_more(page, turned, looks, where))
@@ -73,6 +68,27 @@ class PageCopy:
             entries += self._objects.copy_entries(page, ("/Contents",))
         entries += self._objects.copy_entries(page, ("/Group", "/UserUnit"))
         return b"".join(entries) + annotations
+
+    def _boxes(self, page: DictionaryObject, where: str) -> list[tuple[str, Box]]:
+        """Return the page's boxes, without those of which it has nothing to show."""
+        if not self._pdf.area(page.get("/MediaBox")):
+            self._out.tally.warn(remarks.NO_SIZE, where)
+        size = self._pdf.size(page)
+        boxes = [("/MediaBox", size)]
+        for which in _INNER_BOXES:
+            if box := self._pdf.area(page.get(which), size):
+                boxes.append((which, box))
+            elif self._pdf.resolve(page.get(which)) not in (None, NullObject()):
+                log_of_pypdf.warning("%s has no usable %s", where, which)
+        return boxes
+
+    def _turned(self, page: DictionaryObject, where: str) -> int:
+        """Return by how many degrees the page is turned: 0, 90, 180 or 270. Readers take others as they like."""
+        turned = self._pdf.resolve(page.get("/Rotate"))
+        if not isinstance(turned, int | float) or turned % 90 == 0:
+            return int(turned) % 360 if isinstance(turned, int | float) else 0
+        log_of_pypdf.warning("%s has no usable /Rotate", where)
+        return 0
 
     def _sound(self, page: DictionaryObject, where: str) -> DictionaryObject:
         """Return the page without values of a kind that they cannot have; readers take them for nothing, too."""
@@ -92,15 +108,16 @@ class PageCopy:
 
     def _with_more(self, page: DictionaryObject, turned: int, looks: list[Look], where: str) -> bytes:
         """Return /Resources and /Contents of a page that shows the looks of form fields, or the overlay."""
-        box = self._pdf.box(page.get("/CropBox")) or self._pdf.size(page)
+        size = self._pdf.size(page)
+        box = common(self._pdf.area(page.get("/CropBox"), size) or size, size) or size
         drawn: dict[str, int] = {}
         operators = b""
         if looks:
-            drawn[f"{PREFIX}Fields"] = self._out.add(form_of_looks(looks, self._pdf.size(page)))
+            drawn[f"{PREFIX}Fields"] = self._out.add(form_of_looks(looks, size))
             operators += b"%s Do " % name(f"{PREFIX}Fields")
         if self._out.overlay:
             drawn |= overlay_xobjects(PREFIX)
-            operators += overlay_operators(box, turned if turned % 90 == 0 else 0, PREFIX)
+            operators += overlay_operators(box, turned, PREFIX)
         return self._more_resources(page, drawn) + entry("/Contents", self._contents(page, operators, where))
 
     def _more_resources(self, page: DictionaryObject, drawn: Mapping[str, int]) -> bytes:

@@ -22,8 +22,9 @@ from pypdf.generic import (
 )
 
 from ...errors import UnreadableSource
+from ..foreign_objects import object_key
 from ..objects import Stream, name, reference
-from ..reader import Box, ForeignPdf, object_key
+from ..reader import Box, ForeignPdf
 from ..segment_body import SegmentBody
 from . import remarks
 from .layers import layers

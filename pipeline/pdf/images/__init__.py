@@ -20,6 +20,7 @@ from PIL import Image, UnidentifiedImageError
 from ...errors import UnreadableSource
 from ..objects import Stream
 from . import formats, tiff
+from .boxes import WRONG_CROP
 from .exif import IN_ADOBE_RGB
 from .icc import DEVICE_SPACES, UNUSABLE, profile_stream
 from .jpeg import Jpeg, read_jpeg
@@ -28,7 +29,7 @@ from .jpeg_scans import DAMAGED
 from .jpeg_segments import SOI
 from .opened import Opened, check_frame, open_picture
 from .pixel_shape import NOT_SQUARE
-from .raster import decode, encode, image_entries
+from .raster import Raster, decode, encode, image_entries
 from .scaling import Room, scaled_jpeg, scaled_raster
 
 Matrix = tuple[float, float, float, float, float, float]
@@ -117,7 +118,7 @@ class PictureFile:
             opened, self._opened = self._opened, None
             if opened is None or not frame or opened.source.tell() >= opened.place(frame):
                 opened = open_picture(self._file, start, frames=frame is not None)
-            picture = _decoded(opened, max_pixels, room, frame)
+            picture = _decoded(self._file, opened, max_pixels, room, frame)
             self._opened = None if frame is None else opened
             return picture
 
@@ -193,9 +194,9 @@ def _passed(file: BinaryIO, jpeg: Jpeg, profile: Stream | None) -> Stream:
     return Stream(entries, jpeg.length, lambda: jpeg.blocks(file))
 
 
-def _decoded(opened: Opened, max_pixels: int, room: Room | None, frame: int | None) -> Picture:
+def _decoded(file: BinaryIO, opened: Opened, max_pixels: int, room: Room | None, frame: int | None) -> Picture:
     """Return the decoded picture. Pillow opens lazily, so the size is checked before a pixel is decoded."""
-    source, chunks, _ = opened
+    source, chunks = opened.source, opened.chunks
     most = max_pixels // _DIVISORS.get(source.format or "", 1)
     if not tiff.is_tiff(source):
         _check_size(*source.size, most)  # a frame is decoded before the next one, but for pages of a TIFF
@@ -208,18 +209,31 @@ def _decoded(opened: Opened, max_pixels: int, room: Room | None, frame: int | No
     _check_size(*source.size, most)
     several = frame is None and opened.several
     data = opened.profile
+    told = opened.colours_told if data is None else ()
     high = opened.pixel_height
     raster = decode(source)
+    if not opened.has_all_rows(frame or 0, source, file):
+        raise EOFError
+    raster, wrong_crop = _cropped(opened, raster)
     turned = opened.orientation
     if room:
         raster = scaled_raster(raster, room.turned() if turned.value >= 5 else room)
     profile, remark = _profile(data, raster.components)
     image, mask = encode(raster, profile is not None)
     remarks = (
-        *(chunks.remarks if chunks else ()), *raster.remarks, *remark, *turned.remarks,
+        *(chunks.remarks if chunks else ()), *told, *raster.remarks, *wrong_crop, *remark, *turned.remarks,
         *_shape_remarks(high), *((ONLY_FIRST,) if several else ()),
     )  # fmt: skip
     return Picture(*raster.image.size, turned.value, image, mask, profile, remarks, high)
+
+
+def _cropped(opened: Opened, raster: Raster) -> tuple[Raster, tuple[str, ...]]:
+    """Return the part of the picture that its file wants to be shown, and a remark when there is no such part."""
+    try:
+        box = opened.crop
+    except ValueError:
+        return raster, (WRONG_CROP,)
+    return (raster.cropped(box) if box else raster), ()
 
 
 def _shape_remarks(pixel_height: float) -> tuple[str, ...]:

@@ -7,17 +7,24 @@ from typing import BinaryIO, NamedTuple, cast
 from PIL import Image, ImageFile
 
 from ...errors import UnreadableSource
-from . import bmp, formats, png, tiff, tiff_pages
-from .exif import Orientation, orientation
+from . import bmp, formats, png, png_rows, tiff, tiff_pages
+from .boxes import Box, Properties, properties
+from .exif import IN_ADOBE_RGB, Orientation, is_adobe_rgb, orientation
 from .pieces import view
+from .pixel_shape import pixel_height
+from .unusual import UNUSUAL
+
+_BMP = ("BMP", "DIB")  # Pillow's names, the second for one without its first header
 
 
 class Opened(NamedTuple):
-    """A picture that Pillow opened; what is known of a PNG's chunks; which frames of a TIFF are pages."""
+    """A picture that Pillow opened; what is known of a PNG's chunks; which frames of a TIFF are pages; what an AVIF
+    or HEIC says of its picture."""
 
     source: ImageFile.ImageFile
     chunks: png.Png | None
     pages: tuple[int, ...]
+    boxes: Properties
 
     def place(self, frame: int) -> int:
         """Return Pillow's number of a frame."""
@@ -42,7 +49,16 @@ class Opened(NamedTuple):
         """The height of a pixel in widths."""
         if self.chunks:
             return self.chunks.pixel_height
+        if self.source.format in _BMP:
+            return pixel_height(*self.source.info.get("dpi", (1, 1)))
         return tiff.pixel_height_of(self.source) if tiff.is_tiff(self.source) else 1.0
+
+    def has_all_rows(self, frame: int, decoded: Image.Image, file: BinaryIO) -> bool:
+        """Whether a picture that was decoded has all its rows. Other decoders than that of PNGs know it."""
+        frames = self.chunks.frames[frame:] if self.chunks else ()
+        if not frames or (not frame and not png_rows.ends_blank(decoded)):  # later ones are drawn on those before
+            return True
+        return png_rows.has_all_rows(file, frames[0])
 
     @property
     def several(self) -> bool:
@@ -62,12 +78,41 @@ class Opened(NamedTuple):
         return orientation([exif], [xmp] if self.source.format == "WEBP" else [])
 
     @property
+    def crop(self) -> Box | None:
+        """The part of the picture to show. The decoder of HEIC leaves the rest out itself, that of AVIF does not.
+
+        Raises ValueError when that part is not there.
+        """
+        is_still = self.source.format == "AVIF" and not getattr(self.source, "is_animated", False)
+        return self.boxes.crop(self.source.size) if is_still else None
+
+    @property
+    def colours_told(self) -> tuple[str, ...]:
+        """Remarks on colours that differ from those of sRGB, for a picture without a profile."""
+        return (UNUSUAL,) * self._is_unusual + (IN_ADOBE_RGB,) * self._in_adobe_rgb
+
+    @property
+    def _is_unusual(self) -> bool:
+        source = self.source
+        if self.chunks:
+            return self.chunks.unusual
+        if tiff.is_tiff(source):
+            return tiff.is_unusual(source)
+        if source.format in _BMP and source.fp:
+            return bmp.is_unusual(cast("BinaryIO", source.fp))
+        return self.boxes.unusual
+
+    @property
+    def _in_adobe_rgb(self) -> bool:
+        return self.chunks.in_adobe_rgb if self.chunks else is_adobe_rgb(self.source.info.get("exif") or b"")
+
+    @property
     def profile(self) -> bytes | None:
         """The ICC profile, but not that of L*a*b*, which is converted to sRGB. To be asked for before decoding."""
         source = self.source
         if self.chunks:
             return self.chunks.profile
-        if source.format in ("BMP", "DIB") and source.fp:
+        if source.format in _BMP and source.fp:
             return bmp.profile(cast("BinaryIO", source.fp))
         return None if source.mode == "LAB" else source.info.get("icc_profile") or None
 
@@ -80,7 +125,7 @@ def open_picture(file: BinaryIO, start: bytes, *, frames: bool) -> Opened:
     pages = tiff_pages.pages(file) if is_tiff else ()
     chunks = png.read_png(file, frames) if start.startswith(png.SIGNATURE) else None
     source = Image.open(view(file, chunks.pieces, png.END) if chunks else file, formats=formats.readable())
-    return Opened(source, chunks, pages)
+    return Opened(source, chunks, pages, properties(file) if start[4:8] == b"ftyp" else Properties())
 
 
 def check_frame(frame: int | None, count: int) -> None:

@@ -13,18 +13,18 @@ from dataclasses import dataclass
 from typing import BinaryIO, NamedTuple
 
 from ...errors import UnreadableSource
-from .exif import Orientation, orientation
+from .exif import Orientation, is_adobe_rgb, orientation
 from .icc import MAX_PROFILE
 from .pieces import Piece, joined
 from .pixel_shape import pixel_height
+from .png_rows import Frame
+from .unusual import unusual_gamma, unusual_points
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 DAMAGED = "The image data of a PNG do not match their checksum, so parts of the picture may be wrong"
 NO_END = "The end of a PNG is missing behind its picture and is added"
 END = b"\0\0\0\0IEND\xaeB`\x82"
 LEFT_OUT = "Transparency, a colour profile or an orientation in a PNG is damaged and is left out"
-
-UNUSUAL = "A PNG says that its colours are not those of sRGB (gAMA, cHRM, cICP); they are drawn as if they were"
 
 _BLOCK = 256 * 1024
 _MAX_CHUNKS = 100_000
@@ -36,8 +36,7 @@ _XMP_TEXT = b"XML:com.adobe.xmp\0"
 _EXIF_TEXTS = (b"Raw profile type exif\0", b"Raw profile type APP1\0")  # by ImageMagick and ExifTool
 _COLOUR = (b"iCCP", b"eXIf", b"tRNS")
 _SAID = (b"cICP", b"sRGB", b"gAMA", b"cHRM")
-_SRGB_GAMMA, _GAMMA_STEPS = 45455, 2300  # 1/2.2 in 1/100,000 (11.3.2.2), and 5 %, which is hardly seen
-SRGB_POINTS, _POINT_STEPS = (31270, 32900, 64000, 33000, 30000, 60000, 15000, 6000), 1000  # of cHRM, as gAMA
+_SCALE = 100_000  # of gAMA and cHRM (11.3.2.1)
 _SRGB_CODES = b"\x01\x0d\0\x01"  # of cICP: primaries, transfer, matrix, full range (11.3.2.6)
 
 
@@ -49,8 +48,11 @@ class Png:
     orientation: Orientation
     pixel_height: float  # in widths
     profile: bytes | None
+    unusual: bool  # in its colours, if no profile says more of them
+    in_adobe_rgb: bool
     animated: bool
     remarks: tuple[str, ...]
+    frames: tuple[Frame, ...]
 
 
 _SAMPLES = {
@@ -103,13 +105,20 @@ def read_png(file: BinaryIO, frames: bool) -> Png:
     clear = _transparency(file, chunks)
     if damaged or clear is _NO_USE or any(each.kind in _COLOUR and not each.sound for each in chunks):
         remarks.append(LEFT_OUT)
-    if profile is None and _is_unusual(file, chunks):
-        remarks.append(UNUSUAL)
+    exif = _exif(file, chunks)
     needed = (each for each in chunks if each.needed(frames) or each is clear)
     pieces = joined([(0, len(SIGNATURE)), *(each.piece for each in needed)])
     animated = {b"acTL", b"fdAT"} <= {each.kind for each in chunks}
     return Png(
-        tuple(pieces), _orientation(file, chunks), _pixel_height(file, chunks), profile, animated, tuple(remarks)
+        pieces=tuple(pieces),
+        orientation=_orientation(file, chunks, exif),
+        pixel_height=_pixel_height(file, chunks),
+        profile=profile,
+        unusual=_is_unusual(file, chunks),
+        in_adobe_rgb=any(map(is_adobe_rgb, exif)),
+        animated=animated,
+        remarks=tuple(remarks),
+        frames=tuple(_frames(file, chunks)),
     )
 
 
@@ -133,6 +142,23 @@ def _chunks(file: BinaryIO) -> Iterator[_Chunk]:
             return
         start += length + 12
     raise UnreadableSource(f"The PNG has more than {_MAX_CHUNKS:,} chunks.")
+
+
+def _frames(file: BinaryIO, chunks: list[_Chunk]) -> Iterator[Frame]:
+    """Yield the frames in order; the first one may have no fcTL, and is then as large as the picture."""
+    header = next((_body(file, each, 13) for each in chunks if each.kind == b"IHDR"), b"")
+    if len(header) < 13:
+        return
+    (width, height), data = struct.unpack_from(">II", header), list[Piece]()
+    for chunk in chunks:
+        if chunk.kind == b"fcTL" and len(control := _body(file, chunk, 12)) == 12:
+            if data:
+                yield Frame(header, width, height, data)
+            (width, height), data = struct.unpack_from(">II", control, 4), []
+        elif chunk.kind in _PICTURE:
+            counted = 4 if chunk.kind == b"fdAT" else 0  # bytes of its number
+            data.append((chunk.start + 8 + counted, max(0, chunk.length - counted)))
+    yield Frame(header, width, height, data)
 
 
 def _body(file: BinaryIO, chunk: _Chunk, most: int) -> bytes:
@@ -174,10 +200,8 @@ def _is_unusual(file: BinaryIO, chunks: list[_Chunk]) -> bool:
     if b"sRGB" in said:
         return False
     gamma = int.from_bytes(said.get(b"gAMA", b"")[:4])
-    points = struct.unpack(">8I", said[b"cHRM"]) if len(said.get(b"cHRM", b"")) == 32 else SRGB_POINTS
-    return (gamma != 0 and abs(gamma - _SRGB_GAMMA) > _GAMMA_STEPS) or any(
-        abs(point - usual) > _POINT_STEPS for point, usual in zip(points, SRGB_POINTS, strict=True)
-    )
+    points = struct.unpack(">8I", said[b"cHRM"]) if len(said.get(b"cHRM", b"")) == 32 else ()
+    return (gamma > 0 and unusual_gamma(_SCALE / gamma)) or unusual_points([point / _SCALE for point in points])
 
 
 def _inflated(data: bytes, most: int) -> bytes | None:
@@ -195,12 +219,17 @@ def _pixel_height(file: BinaryIO, chunks: list[_Chunk]) -> float:
     return pixel_height(*struct.unpack(">II", found)) if len(found) == 8 else 1.0
 
 
-def _orientation(file: BinaryIO, chunks: list[_Chunk]) -> Orientation:
-    """Return the orientation of the eXIf chunk; without one, of EXIF data or XMP in a text."""
+def _exif(file: BinaryIO, chunks: list[_Chunk]) -> list[bytes]:
+    """Return the EXIF data of the eXIf chunk and those in texts."""
     sound = [chunk for chunk in chunks if chunk.sound]
     exif = [_body(file, chunk, _MAX_TEXT) for chunk in sound if chunk.kind == b"eXIf"]
-    texts = [(chunk.kind, _body(file, chunk, _MAX_TEXT)) for chunk in sound if chunk.kind in _TEXTS]
-    exif += [data for kind, body in texts if (data := _exif_text(kind, body))]
+    texts = ((chunk.kind, _body(file, chunk, _MAX_TEXT)) for chunk in sound if chunk.kind in _TEXTS)
+    return exif + [data for kind, body in texts if (data := _exif_text(kind, body))]
+
+
+def _orientation(file: BinaryIO, chunks: list[_Chunk], exif: list[bytes]) -> Orientation:
+    """Return the orientation of the EXIF data; without one, that of XMP in a text."""
+    texts = ((each.kind, _body(file, each, _MAX_TEXT)) for each in chunks if each.sound and each.kind in _TEXTS)
     xmp = (_text(kind, body, _XMP_TEXT) or b"" for kind, body in texts if body.startswith(_XMP_TEXT))
     return orientation(exif, xmp)
 

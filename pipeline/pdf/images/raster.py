@@ -6,7 +6,7 @@ Only what PDF does not support (16 bits, floats, LAB, YCbCr) is converted first.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
 from PIL import Image, ImageChops, ImageFile
@@ -47,6 +47,10 @@ class Raster:
     alpha: Image.Image | None
     key: bytes
     remarks: tuple[str, ...]
+
+    def cropped(self, box: tuple[int, int, int, int]) -> Raster:
+        """Return a part of it: left, top, right, bottom."""
+        return replace(self, image=self.image.crop(box), alpha=self.alpha and self.alpha.crop(box))
 
     @property
     def components(self) -> int:

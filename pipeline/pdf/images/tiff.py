@@ -5,11 +5,13 @@ from __future__ import annotations
 import struct
 from functools import cache
 from io import SEEK_END
+from itertools import pairwise
 from typing import TYPE_CHECKING, BinaryIO, TypeGuard
 
 from PIL import Image
 
 from .pixel_shape import pixel_height
+from .unusual import unusual_curve, unusual_points
 
 if TYPE_CHECKING:  # 20 ms, which an album of JPEGs does without
     from PIL.TiffImagePlugin import ImageFileDirectory_v2, TiffImageFile
@@ -19,7 +21,11 @@ SIGNED = "The samples of a TIFF are called signed bytes, and are read as unsigne
 
 MARKS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _WIDTH, _LENGTH, _BITS, _COMPRESSION, _PHOTOMETRIC, _COLOUR_MAP, _FORMAT = 256, 257, 258, 259, 262, 320, 339
-_ORIENTATION, _ACROSS, _DOWN, _INK_SET = 274, 282, 283, 332
+_ORIENTATION, _ACROSS, _DOWN, _PLANES, _INK_SET = 274, 282, 283, 284, 332
+_LIGHT, _WHITE, _PRIMARIES, _DOTS, _WEIGHTS, _BLACK_WHITE = 301, 318, 319, 336, 529, 532
+_USUAL_WEIGHTS = (0.299, 0.587, 0.114)
+_RGB, _YCBCR = 2, 6
+_USUAL_RANGES = {_YCBCR: [0.0, 255.0, 128.0, 255.0, 128.0, 255.0], _RGB: [0.0, 255.0] * 3}
 _PHOTOMETRICS = ("grey, 0 is white", "grey", "RGB", "palette", "mask", "CMYK", "YCbCr", "", "L*a*b*")
 _FORMATS = {2: "signed ", 3: "floating-point ", 5: "complex ", 6: "complex "}
 
@@ -45,10 +51,38 @@ def is_tiff(source: Image.Image) -> TypeGuard[TiffImageFile]:
 
 
 def check_strips(source: TiffImageFile) -> None:
-    """Raise OSError when a strip lies behind the end of the file: Pillow reads up to the next one, however far."""
+    """Raise OSError when a strip lies behind the end of the file: Pillow reads up to the next one, however far.
+
+    The same where strips or tiles are missing, or one without compression reaches into the next: Pillow leaves
+    black, and draws the rows of the next one.
+    """
     size = source.fp.seek(0, SEEK_END) if source.fp else 0
-    if any(tile.offset > size for tile in source.tile):
+    if any(tile.offset > size for tile in source.tile) or _has_gaps(source) or _overlap(source):
         raise OSError("the file is truncated")
+
+
+def _is_in_planes(source: TiffImageFile) -> bool:
+    return bool(source.tag_v2.get(_PLANES, 1) == 2)
+
+
+def _has_gaps(source: TiffImageFile) -> bool:
+    tags = source.tag_v2
+    drawn = sum((box[2] - box[0]) * (box[3] - box[1]) for tile in source.tile if (box := tile.extents))
+    planes = len(tags.get(_BITS, (1,))) if _is_in_planes(source) and source.tile[0].codec_name != "libtiff" else 1
+    return bool(drawn < tags[_WIDTH] * tags[_LENGTH] * planes)
+
+
+def _overlap(source: TiffImageFile) -> bool:
+    """Return whether a strip without compression has fewer bytes than its rows."""
+    bits = source.tag_v2.get(_BITS, (1,))
+    each = bits[0] if _is_in_planes(source) else sum(bits)
+    ends = {}
+    for tile in source.tile:
+        if tile.codec_name == "raw" and isinstance(tile.args, tuple) and tile.extents:
+            left, top, right, low = tile.extents
+            row = tile.args[1] or -(-(right - left) * each // 8)
+            ends[tile.offset] = tile.offset + row * (low - top)
+    return any(ends[begin] > following for begin, following in pairwise(sorted(ends)))
 
 
 def mend_palette(source: TiffImageFile) -> bool:
@@ -88,7 +122,7 @@ def is_misread(source: TiffImageFile) -> bool:
         return True
     if tags.get(_COMPRESSION, 1) != 1:
         return False
-    planes = tags.get(284, 1) == 2 and len(bits) > 1
+    planes = tags.get(_PLANES, 1) == 2 and len(bits) > 1
     subsampled = source.mode == "YCbCr" and tags.get(530, (2, 2)) != (1, 1)
     return bool(subsampled or (planes and bits[0] != 8))
 
@@ -101,6 +135,32 @@ def pixel_height_of(source: TiffImageFile) -> float:
     except (TypeError, ValueError, ZeroDivisionError):
         return 1.0
     return pixel_height(down, across) if tags.get(_ORIENTATION, 1) in (5, 6, 7, 8) else pixel_height(across, down)
+
+
+def is_unusual(source: TiffImageFile) -> bool:
+    """Return whether its tags describe colours, or black and white of inks, other than those that are drawn."""
+    tags = source.tag_v2
+    if source.mode == "LAB":
+        return False
+    try:
+        light = [value / 0xFFFF for value in tags.get(_LIGHT, ())[: 2 ** tags.get(_BITS, (1,))[0]]]
+        points = [*map(float, tags.get(_WHITE, (0.3127, 0.3290))), *map(float, tags.get(_PRIMARIES, ()))]
+        weights = [*map(float, tags.get(_WEIGHTS, _USUAL_WEIGHTS))]
+        black_white = [*map(float, tags.get(_BLACK_WHITE, ()))]
+        dots = tags.get(_DOTS, (0, 255))
+    except (TypeError, ValueError, ZeroDivisionError):
+        return True
+    photometric = tags.get(_PHOTOMETRIC, 0)
+    weighed = photometric == _YCBCR and any(
+        abs(a - b) > 0.01 for a, b in zip(weights, _USUAL_WEIGHTS, strict=False)
+    )
+    return (
+        unusual_curve(light)
+        or (len(points) == 8 and unusual_points(points))
+        or weighed
+        or (bool(black_white) and black_white != _USUAL_RANGES.get(photometric, black_white))
+        or (source.mode == "CMYK" and dots[0] > dots[-1])
+    )
 
 
 def has_signed_bytes(source: TiffImageFile) -> bool:

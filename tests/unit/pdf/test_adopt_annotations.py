@@ -82,7 +82,7 @@ def test_a_note_keeps_its_window_and_its_answers() -> None:
 
 def test_what_belongs_to_the_whole_file_is_named() -> None:
     script = b"<</S/JavaScript/JS(alert)>>"
-    assert warnings(one_page(b"", {}, b"/OpenAction %s/StructTreeRoot<<>>" % script)) == [
+    assert warnings(one_page(b"", {}, b"/OpenAction %s/StructTreeRoot<</K[]>>" % script)) == [
         remarks.SCRIPT,
         remarks.TAGS,
     ]

@@ -28,6 +28,9 @@ from pipeline.pdf.adopt.content import balance, without
         (b"BI\n/F/A85/W 1/H 1\nID\nq q~>EI\nQ q", b"Q "),
         (b"BI/W 9/H 1/BPC 8/CS/G ID q EI \x01q \nEI\nq q", b"Q Q "),
         (b"q (never closed q q", b"Q "),
+        (b"q BT [(a) 1", b"] ET Q "),
+        (b"/OC <</A[1", b"] >> "),
+        (b"[1]<</A 1>> ] >> q", b"Q "),
     ],
 )
 def test_what_is_open_is_closed(content: bytes, closing: bytes) -> None:
@@ -41,7 +44,7 @@ def test_a_q_that_closes_nothing_is_taken_out() -> None:
 
 
 tokens = st.sampled_from(
-    [b"q", b"Q", b"BT", b"ET", b"/a BMC", b"EMC", b"(q\\)", b")", b"<<", b">>", b"%Q\n", b"1 w"]
+    [b"q", b"Q", b"BT", b"ET", b"/a BMC", b"EMC", b"(q\\)", b")", b"<<", b">>", b"[", b"]", b"%Q\n", b"1 w"]
 )
 
 

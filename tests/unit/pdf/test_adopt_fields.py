@@ -167,3 +167,22 @@ def test_a_field_of_any_entries_is_drawn_or_named(kind: bytes, entries: dict[byt
     file = form(b"/FT" + kind + b"".join(b"%s %s" % each for each in entries.items()), box=box)
     assert told(file)[0] in (remarks.FIELD, remarks.LAYERS)
     assert pixel(file, 290, 190) == WHITE
+
+
+def test_a_state_without_a_picture_is_drawn_by_what_is_filled_in() -> None:
+    ticked = b"/FT/Btn/V/On/AS/On/DA(0 0 1 rg)/MK<</CA(n)>>/AP<</N<</Off 7 0 R>>>>"
+    assert pixel(form(ticked), 100, 30) == BLUE
+    assert told(form(ticked)) == [remarks.FIELD, remarks.DRAWN]
+    assert pixel(form(ticked.replace(b"/AS/On", b"/AS/Off")), 100, 30) == RED
+
+
+@pytest.mark.parametrize("entries", [b"", b"/BBox[0 0 0 0]"])
+def test_a_picture_without_a_size_is_named(entries: bytes) -> None:
+    held = {
+        6: b"<</Type/Annot/Subtype/Widget/FT/Tx/T(n)/V(x)/Rect[20 20 180 40]/AP<</N 7 0 R>>>>",
+        7: stream(b"1 0 0 rg 0 0 160 20 re f", b"/Type/XObject/Subtype/Form" + entries),
+    }
+    file = one_page(b"/Annots[6 0 R]", held, FORM % b"")
+    assert told(file) == [remarks.FIELD, remarks.NO_LOOK]
+    hidden = file.replace(b"/Rect[20 20 180 40]", b"/Rect[20 20  20 40]")
+    assert told(hidden) == [remarks.FIELD]

@@ -17,6 +17,7 @@ from pipeline.pdf.numbering import Lane
 from pipeline.pdf.segment import SegmentWriter
 
 from ...make_pdf import ABOUT
+from .foreign_files import one_page
 
 POSITION = VolumePosition(2, 3, 10, 30)
 
@@ -98,3 +99,24 @@ def shown(pdf: bytes) -> list[Image.Image]:
         return [page.render(scale=1).to_pil().convert("RGB") for page in document]
     finally:
         document.close()
+
+
+@pytest.mark.parametrize(
+    ("boxes", "corner"),
+    [
+        (b"/MediaBox[0 0 300 200]/CropBox[-100 -100 500 500]", (300, 0)),
+        (b"/MediaBox[0 0 300 200]/CropBox[50 50 500 500]", (300, 50)),
+        (b"/MediaBox[0 0 300 200]/CropBox[0 0 0 0]", (300, 0)),
+        (b"/MediaBox[0 0 300 200]/CropBox[400 400 500 500]", (300, 0)),
+        (b"/MediaBox[0 0 0 0]", (612, 0)),
+    ],
+)
+def test_the_overlay_stands_on_the_part_of_the_page_that_is_shown(boxes: bytes, corner: tuple[int, int]) -> None:
+    writer = SegmentWriter(out := io.BytesIO(), Lane(0, 1), 0, header=True, overlay=True)
+    adopt_pages(writer, io.BytesIO(one_page(boxes, {}).replace(b"/MediaBox[0 0 300 200]/Media", b"/Media")))
+    index = writer.finish(1)
+    pdf = out.getvalue() + b"".join(Assembly(partial(iter, [index]), ABOUT, POSITION).tail())
+    with pikepdf.open(io.BytesIO(pdf)) as file:
+        operators = b"".join(each.read_bytes() for each in file.pages[0].Contents)
+    right, low = corner
+    assert b"1 0 0 1 %d %d cm" % (right - 14, low + 6) in operators

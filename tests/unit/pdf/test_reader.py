@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from pikepdf import Dictionary
 
 from pipeline.errors import UnreadableSource
-from pipeline.pdf import reader as foreign
+from pipeline.pdf import foreign_objects as foreign
 from pipeline.pdf.adopt import adopt_pages
 from pipeline.pdf.numbering import Lane
 from pipeline.pdf.segment import SegmentWriter
@@ -176,13 +176,36 @@ def test_bookmarks_that_lead_nowhere_are_named() -> None:
     assert remarks_on(file.getvalue()) == [words]
 
 
-@pytest.mark.parametrize("box", [b"", b"/MediaBox[0 0 (300) 200]", b"/MediaBox[0 0 3e7 200]"])
+@pytest.mark.parametrize(
+    "box",
+    [b"", b"/MediaBox[0 0 (300) 200]", b"/MediaBox[0 0 3e7 200]", b"/MediaBox[0 0 0 0]", b"/MediaBox[9 0 9 9]"],
+)
 def test_a_page_without_a_size_is_named(box: bytes) -> None:
     sizes = b"Pages of a copied PDF have no size that makes sense; US Letter was taken (its page 1)."
     assert sizes.decode() in remarks_on(simple(1).replace(b"/MediaBox[0 0 300 200]", box))
 
 
 SEEDS = [simple(3), outlined(), one_page(b"/Annots[" + link(b"/Dest/n") + b"]", {}, b"/Dests<</n[3 0 R/Fit]>>")]
+
+
+@pytest.mark.parametrize(
+    ("entries", "key"),
+    [
+        (b"/Rotate 45", "/Rotate"),
+        (b"/Rotate 89.6", "/Rotate"),
+        (b"/CropBox[0 0 0 0]", "/CropBox"),
+        (b"/CropBox[400 400 500 500]", "/CropBox"),
+        (b"/TrimBox(wide)", "/TrimBox"),
+        (b"/CropBox[-9 -9 999 999]/TrimBox null/Rotate 90.0/ArtBox[9 9 20 20]", None),
+    ],
+)
+def test_boxes_and_turns_that_readers_take_as_they_like_are_left_out_and_named(
+    entries: bytes, key: str | None
+) -> None:
+    file = one_page(entries, {})
+    assert remarks_on(file) == ([f"{DAMAGED} (its page 1 has no usable {key})."] if key else [])
+    with pikepdf.open(io.BytesIO(adopt(file))) as pdf:
+        assert key is None or key not in pdf.pages[0].obj
 
 
 def packed_seed() -> bytes:

@@ -13,6 +13,7 @@ from PIL import Image
 from pipeline.errors import UnreadableSource
 from pipeline.pdf.images import ONLY_FIRST, PictureFile, count_frames, icc, png, raster, read_picture, tiff
 from pipeline.pdf.images.greys import DARK, GUESSED
+from pipeline.pdf.images.unusual import UNUSUAL
 
 from .picture_files import (
     GREEN,
@@ -159,14 +160,14 @@ def test_what_is_damaged_beside_the_pixels_of_a_png_is_left_out_and_named(piece:
 @pytest.mark.parametrize(
     ("pieces", "remarks"),
     [
-        (chunk(b"gAMA", struct.pack(">I", 100_000)), (png.UNUSUAL,)),
+        (chunk(b"gAMA", struct.pack(">I", 100_000)), (UNUSUAL,)),
         (chunk(b"gAMA", struct.pack(">I", 45_455)), ()),
         (chunk(b"sRGB", b"\0") + chunk(b"gAMA", struct.pack(">I", 100_000)), ()),
-        (chunk(b"cICP", b"\x09\x10\0\x01") + chunk(b"sRGB", b"\0"), (png.UNUSUAL,)),
+        (chunk(b"cICP", b"\x09\x10\0\x01") + chunk(b"sRGB", b"\0"), (UNUSUAL,)),
         (chunk(b"cICP", b"\x01\x0d\0\x01"), ()),
-        (chunk(b"cHRM", WIDE_POINTS), (png.UNUSUAL,)),
+        (chunk(b"cHRM", WIDE_POINTS), (UNUSUAL,)),
         (chunk(b"cHRM", WIDE_POINTS) + chunk(b"sRGB", b"\0"), ()),
-        (chunk(b"cHRM", struct.pack(">8I", *png.SRGB_POINTS)), ()),
+        (chunk(b"cHRM", struct.pack(">8I", 31270, 32900, 64000, 33000, 30000, 60000, 15000, 6000)), ()),
     ],
 )
 def test_colours_of_a_png_that_are_not_srgb_are_named(pieces: bytes, remarks: tuple[str, ...]) -> None:
