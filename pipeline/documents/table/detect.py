@@ -78,9 +78,12 @@ def _jsonl(sample: bytes, begin: int) -> InputFormat:
     if not number:
         raise BadLine(0, " is empty: there are no records.", ONE_RECORD)
     try:
-        return InputFormat("jsonl", "utf-8", "", tuple(record(line)), begin)
+        fields = tuple(record(line))
     except NotARecord as error:
         raise BadLine(lines.start(number), f" {error}", ONE_RECORD) from None
+    if not fields:
+        raise BadLine(lines.start(number), " is a record without columns.", ONE_RECORD)
+    return InputFormat("jsonl", "utf-8", "", fields, begin)
 
 
 def _check_text(sample: bytes) -> None:

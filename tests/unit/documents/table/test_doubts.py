@@ -101,10 +101,47 @@ def test_a_table_that_is_drawn_with_lines_is_named(tmp_path: Path, data: str) ->
     assert plan.warnings[0].startswith("The listing looks like a table drawn with lines")
 
 
-@pytest.mark.parametrize("data", ['// of May\n{"a":1}\n{"a":2}\n', '\n#\n  {"a":"x"}\n'])
-def test_json_that_is_read_as_one_column_is_named(tmp_path: Path, data: str) -> None:
-    (words,) = planned(tmp_path, data.encode())[1].warnings
-    assert "as one column, although most of its lines look like JSON" in words
+@pytest.mark.parametrize(
+    "data",
+    [
+        '// of May\n{"a":1}\n{"a":2}\n',
+        '\n#\n  {"a":"x"}\n',
+        '# by x, on Monday\n{"a":1,"b":2}\n{"a":3,"b":4}\n',
+        '\x1e{"a":1,"b":2}\n\x1e{"a":3,"b":4}\n',
+        '[id],x\n{"a":1,"b":2},\n',
+    ],
+)
+def test_json_that_is_read_as_csv_is_named(tmp_path: Path, data: str) -> None:
+    words = "The listing is read as CSV, although most of its lines look like JSON; begin with the first record."
+    assert words in planned(tmp_path, data.encode())[1].warnings
+
+
+@pytest.mark.parametrize("data", ["a,{b}\n{x},1\n", 'json;at\n{"a":1};2\n'])
+def test_columns_may_have_braces(tmp_path: Path, data: str) -> None:
+    assert planned(tmp_path, data.encode(), strict=True)
+
+
+@pytest.mark.parametrize(
+    ("data", "title"),
+    [
+        ("1,Ann,5\n2,Bob,6\n", "1"),
+        ("7\n8\n9\n", "7"),
+        ("10001;x\n10002;y\n", "10001"),
+        ("Region,2023,2024\nN,1,2\n", None),
+        ("2023,2024\n1,2\n", None),
+        ("0,1,2\n7,x,y\n", None),
+        ("1,a\nx,2\n", None),
+    ],
+)
+def test_titles_that_begin_with_the_number_of_a_row_are_named(tmp_path: Path, data: str, title: str | None) -> None:
+    words = f"The first row is read as titles, although {title!r} looks like a value; add titles above."
+    assert planned(tmp_path, data.encode())[1].warnings == ((words,) if title else ())
+
+
+def test_zeros_that_spreadsheets_keep_are_no_delimiter(tmp_path: Path) -> None:
+    data = b'id,"=x",n\n="007",="a,b",1\n="008",x,2\n'
+    (words,) = planned(tmp_path, data)[1].warnings  # the comma was not within quotes, as they begin no cell
+    assert words.startswith("Rows have more fields than titles")
 
 
 @pytest.mark.parametrize("given", ["cp1252", "iso8859-2"])
@@ -239,3 +276,7 @@ def test_a_column_is_found_by_what_its_name_looks_like(tmp_path: Path, title: st
     _, plan = planned(tmp_path, data, strict=True, columns=[{"field": name}])
     assert msgspec.convert(plan.found, TablePlan).places[0].source == 0
     assert "There is no column 'cafe'" in refused(tmp_path, data, columns=[{"field": "cafe"}])
+
+
+def test_a_record_without_columns_is_refused(tmp_path: Path) -> None:
+    assert "Line 1 of rows is a record without columns" in refused(tmp_path, b"{}\n{}\n")
