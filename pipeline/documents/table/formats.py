@@ -97,6 +97,11 @@ def writer(format: Format, locale: Locale) -> Writer:
     return _number_writer(format, locale, places, symbol)
 
 
+def guesses_century(format: Format, locale: Locale) -> bool:
+    """Return whether dates show more than years of two digits tell."""
+    return isinstance(format, Date) and _date_writer(format, locale).century
+
+
 @lru_cache(8)
 def _date_writer(format: Date, locale: Locale) -> DateWriter:
     """Return the writer of dates, which keeps what it wrote for the chunks that follow."""

@@ -21,7 +21,7 @@ from .columns import Faces, PlacedColumn, WantedColumn, place_columns
 from .csv_rows import Row
 from .decimal_points import points_are_unsure
 from .fits import CellTexts
-from .formats import POINT, NumberWriter, known_locale, plain_writer, writer
+from .formats import POINT, NumberWriter, guesses_century, known_locale, plain_writer, writer
 from .groups import Grouping, Level, OpenGroups, Sum, total
 from .layout import Layout
 from .pagination import Paginator, keep_band_room, paginator_for
@@ -149,6 +149,14 @@ def name_equal_columns(params: TableParams, fields: Sequence[str], remarks: Rema
     for group in params.group_by:
         if (there := len(_columns_named(fields, group.field))) > 1:
             remarks.add(f"Of {there} columns {group.field!r}, the first makes groups")
+
+
+def name_centuries(params: TableParams, remarks: Remarks) -> None:
+    """Add a remark for dates whose century is a guess, that of strptime."""
+    formats = [(each.field, each.format) for each in params.columns]
+    for name, format in [*formats, *((each.field, each.format) for each in params.group_by)]:
+        if format and guesses_century(format, known_locale(params.locale)):
+            remarks.add(f"Years of column {name!r} have two digits, and are read as 1969 to 2068")
 
 
 def check_rows(params: TableParams, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -280,3 +280,25 @@ def test_a_column_is_found_by_what_its_name_looks_like(tmp_path: Path, title: st
 
 def test_a_record_without_columns_is_refused(tmp_path: Path) -> None:
     assert "Line 1 of rows is a record without columns" in refused(tmp_path, b"{}\n{}\n")
+
+
+@pytest.mark.parametrize(
+    ("input", "pattern", "guess"),
+    [
+        ("%d.%m.%y", "d.M.y", True),
+        ("%x", "EEEE", True),
+        ("%d.%m.%y", "d.M.yy", False),
+        ("%d.%m.%Y", "d.M.y", False),
+    ],
+)
+def test_a_century_that_is_guessed_is_named(tmp_path: Path, input: str, pattern: str, guess: bool) -> None:
+    columns = [{"field": "born", "format": {"kind": "date", "input": input, "pattern": pattern}}, {"field": "n"}]
+    data = b"born,n\n" + {"%x": b"05/12/55", "%d.%m.%Y": b"12.05.1955"}.get(input, b"12.05.55") + b",1\n"
+    words = "Years of column 'born' have two digits, and are read as 1969 to 2068."
+    assert planned(tmp_path, data, columns=columns)[1].warnings == ((words,) if guess else ())
+
+
+def test_a_date_without_a_time_is_named_where_times_are_shown(tmp_path: Path) -> None:
+    columns = [{"field": "at", "format": {"kind": "date", "pattern": "d.M.y HH:mm"}}]
+    _, plan = planned(tmp_path, b"at,n\n2026-03-01T10:00,1\n2026-03-01,2\n", columns=columns)
+    assert plan.warnings == ("Cells of column 'at' that are not dates with a time are shown as they are (row 2).",)
