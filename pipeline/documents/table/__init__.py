@@ -44,6 +44,7 @@ from .setup import (
     measure_columns,
     name_centuries,
     name_equal_columns,
+    name_narrow_columns,
     table_setup,
 )
 from .summary import Summary
@@ -93,7 +94,8 @@ class Table:
             places = measure_columns(params, format, rows)
         name_equal_columns(params, format.fields, remarks)
         name_centuries(params, remarks)
-        if format.kind == "jsonl" and len(rows) == 1 and not params.columns:
+        name_narrow_columns(params, places, remarks)
+        if format.kind == "jsonl" and len(rows) == 1 and not (params.columns or params.rows or params.query):
             name_inner_records(format.fields, rows[0], remarks)
         found: Mapping[str, Any] = msgspec.to_builtins(TableFacts(format, places, tuple(remarks)))
         return found

@@ -89,9 +89,9 @@ def _jsonl(sample: bytes, begin: int) -> InputFormat:
 def _check_text(sample: bytes) -> None:
     if sample.startswith(b"PAR1"):
         raise InvalidRequest(
-            "This Parquet file is cut off: its end is missing.",
+            "This Parquet file is cut off, so that its end is missing, or its format was given as another.",
             field="listing",
-            advice="Send the whole file again.",
+            advice="Send the whole file again, or leave out format.",
         )
     if escape := ISO_2022.search(sample):
         advice = "Save it in UTF-8. Its bytes look like ASCII, but stand for other letters."

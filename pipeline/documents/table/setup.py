@@ -30,6 +30,7 @@ from .rows import InputFormat
 from .title_block import RunningHead, TitleBlock, running_head, title_block
 from .warnings import GroupEntry, WatchedColumn
 
+NARROWER = 0.1  # points: places are rounded
 GROWTH = 1000  # columns are wide enough for a total this many times that of the sample
 
 
@@ -174,6 +175,13 @@ def check_rows(params: TableParams, rows: Sequence[Mapping[str, Any]]) -> None:
                 field=f"rows[{number}]",
                 advice="Give every row the same fields.",
             )
+
+
+def name_narrow_columns(params: TableParams, places: Sequence[PlacedColumn], remarks: Remarks) -> None:
+    """Add a remark for columns that are not as wide as was asked for, because the page is not."""
+    for column, place in zip(params.columns, places, strict=False):
+        if column.width and place.width < column.width * MM - NARROWER:
+            remarks.add(f"Column {place.name} is narrower than its width, because the columns do not fit the page")
 
 
 def measure_columns(params: TableParams, format: InputFormat, sample: Sequence[Row]) -> tuple[PlacedColumn, ...]:

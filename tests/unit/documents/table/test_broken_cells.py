@@ -23,7 +23,7 @@ def narrow(folder: Path, text: str, width: float, **column: Any) -> tuple[list[s
     columns = [
         {"field": "a", "width": 8.47},
         {"field": "b", "width": width, **column},
-        {"field": "c", "width": 150},
+        {"field": "c", "width": min(150, 177.5 - width)},  # the page has 186 mm
     ]
     (row,), result, _ = read_back([["x", text, "y"]], folder, 1, columns=columns)
     return row[1], result.warnings

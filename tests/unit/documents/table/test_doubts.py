@@ -9,11 +9,14 @@ from typing import Any
 import msgspec
 import pytest
 
+from pipeline import documents
+from pipeline.documents.inputs.folder import FolderInputs
 from pipeline.documents.inputs.snapshot import _with_line_feeds
+from pipeline.documents.job import DocumentJob
 from pipeline.documents.table.setup import TablePlan
 
+from .test_reading import SETTINGS, planned, refused
 from .test_reading import known_documents as known_documents
-from .test_reading import planned, refused
 
 ONE_COLUMN = (
     "The listing is read as one column, although most of its lines have {!r}; give the delimiter, and begin with "
@@ -302,3 +305,28 @@ def test_a_date_without_a_time_is_named_where_times_are_shown(tmp_path: Path) ->
     columns = [{"field": "at", "format": {"kind": "date", "pattern": "d.M.y HH:mm"}}]
     _, plan = planned(tmp_path, b"at,n\n2026-03-01T10:00,1\n2026-03-01,2\n", columns=columns)
     assert plan.warnings == ("Cells of column 'at' that are not dates with a time are shown as they are (row 2).",)
+
+
+def test_a_row_of_a_request_may_hold_records(tmp_path: Path) -> None:
+    table, inputs = documents.find("table"), FolderInputs(tmp_path)
+    rows = [{"id": 1, "items": [{"n": 1}]}]
+    (tmp_path / "rows").write_text(json.dumps(rows[0]))
+    params = documents.decode(table, {"rows": rows, "strict": True})
+    assert DocumentJob(table, params, str(tmp_path / "rows"), inputs).plan(SETTINGS).warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("widths", "narrow"), [((300, 100), ["a", "b"]), ((150, 60), ["a"]), ((30, 30), []), ((150, None), [])]
+)
+def test_a_width_that_does_not_fit_is_named(
+    tmp_path: Path, widths: tuple[float, float | None], narrow: list[str]
+) -> None:
+    columns = [{"field": "a", "width": widths[0]}, {"field": "b", "width": widths[1]}]
+    words = "Column {!r} is narrower than its width, because the columns do not fit the page."
+    found = planned(tmp_path, b"a,b\n1,2\n", columns=columns)[1].warnings
+    assert found == tuple(words.format(name) for name in narrow)
+
+
+def test_parquet_under_another_format_is_called_so(tmp_path: Path) -> None:
+    told = refused(tmp_path, b"PAR1" + b"\0" * 20 + b"PAR1", format="csv")
+    assert "or its format was given as another" in told
