@@ -71,6 +71,10 @@ class DateWriter(msgspec.Struct, frozen=True, dict=True):
         # The same moment in another zone is equal, so it would be shown as that is. No part of a date is its zone.
         return list(map(self._show, [each.replace(tzinfo=None) if each.tzinfo else each for each in values]))
 
+    def rounds(self, value: datetime) -> bool:  # noqa: ARG002  # of Writer
+        """False: what a pattern leaves out was asked for."""
+        return False
+
     def _read(self, text: str) -> datetime | None:
         """Return the date of a cell, None if there is none."""
         text = text.strip()

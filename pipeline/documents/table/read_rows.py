@@ -75,6 +75,9 @@ class BatchReader:
             if column.cells.failed:
                 unread = column.cells.unread([row[column.source] for row in rows])
                 self._noted += [(row, column.failure) for row in unread]
+            if column.cells.rounded:
+                rounded = column.cells.rounded_in([row[column.source] for row in rows])
+                self._noted += [(row, column.rounding) for row in rounded]
 
     def _note_points(self, rows: Sequence[Row]) -> None:
         """Note cells whose point may stand between thousands, until a cell proves that points are decimal marks."""

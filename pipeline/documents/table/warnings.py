@@ -80,6 +80,11 @@ class WatchedColumn(msgspec.Struct, frozen=True):
         )
 
     @property
+    def rounding(self) -> str:
+        """The remark about cells that lose digits."""
+        return f"Numbers of column {self.name!r} are rounded; say by `decimals` in its format how many are shown"
+
+    @property
     def doubt(self) -> str:
         """What is noted of cells whose point may stand between thousands."""
         return f"doubt {self.source}"

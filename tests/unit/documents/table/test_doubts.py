@@ -330,3 +330,27 @@ def test_a_width_that_does_not_fit_is_named(
 def test_parquet_under_another_format_is_called_so(tmp_path: Path) -> None:
     told = refused(tmp_path, b"PAR1" + b"\0" * 20 + b"PAR1", format="csv")
     assert "or its format was given as another" in told
+
+
+@pytest.mark.parametrize(
+    ("format", "rows"),
+    [
+        ({"kind": "currency", "currency": "EUR"}, ["row 2", "row 3"]),
+        ({"kind": "currency", "currency": "JPY"}, ["row 1", "row 2", "row 3"]),
+        ({"kind": "currency", "currency": "EUR", "decimals": 2}, []),
+        ({"kind": "percent"}, ["row 2", "row 3", "row 4"]),
+        ({"kind": "percent", "decimals": 0}, []),
+        ({"kind": "number"}, []),
+    ],
+)
+def test_numbers_are_rounded_only_as_asked_or_named(tmp_path: Path, format: Any, rows: list[str]) -> None:
+    """The last one is what floats make of 0.1 + 0.2, which no one misses."""
+    data = b"n,v\nx,12.50\nx,-0.0125\nx,7.005\nx,0.30000000000000004\nx,n/a\n"
+    if format["kind"] == "percent":
+        data = b"n,v\nx,0.13\nx,0.125\nx,1.001\nx,0.0049\nx,0.070000000000000007\n"
+    if format.get("currency") == "JPY":
+        data = data.replace(b"0.30000000000000004", b"3.0000000000000004")
+    _, plan = planned(tmp_path, data, columns=[{"field": "n"}, {"field": "v", "format": format, "total": True}])
+    words = "Numbers of column 'v' are rounded; say by `decimals` in its format how many are shown"
+    times = f"{len(rows)} times: {', '.join(rows)}"
+    assert [each for each in plan.warnings if "rounded" in each] == ([f"{words} ({times})."] if rows else [])
