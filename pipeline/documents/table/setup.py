@@ -21,7 +21,7 @@ from .columns import Faces, PlacedColumn, WantedColumn, place_columns
 from .csv_rows import Row
 from .decimal_points import points_are_unsure
 from .fits import CellTexts
-from .formats import POINT, NumberWriter, guesses_century, known_locale, plain_writer, writer
+from .formats import POINT, Date, Format, NumberWriter, guesses_century, known_locale, plain_writer, writer
 from .groups import Grouping, Level, OpenGroups, Sum, total
 from .layout import Layout
 from .pagination import Paginator, keep_band_room, paginator_for
@@ -254,8 +254,13 @@ def _watched(
     for place, column, c in zip(places, columns, cells, strict=True):
         if c:
             unsure = points_are_unsure(format, column.format, column.locale or params.locale)
-            yield WatchedColumn(column.field, place.source, c, column.total, unsure)
+            yield WatchedColumn(column.field, place.source, c, column.total, unsure, _has_comma(column.format))
     for group, level in zip(params.group_by, grouping.levels, strict=True):
         if level.cells:
             unsure = points_are_unsure(format, group.format, params.locale)
-            yield WatchedColumn(format.fields[level.source], level.source, level.cells, False, unsure)
+            name, comma = format.fields[level.source], _has_comma(group.format)
+            yield WatchedColumn(name, level.source, level.cells, False, unsure, comma)
+
+
+def _has_comma(format: Format | None) -> bool:
+    return not isinstance(format, Date | None) and format.mark == ","
