@@ -247,7 +247,7 @@ def _number_writer(
         None if places is None else Decimal(1).scaleb(-places),
         shift,
         _spelling(grouping),
-        None if shift or format.mark else _alike(grouping, places),
+        None if shift or format.mark == "," else _alike(grouping, places),
         format.decimals is not None,
         *_reading(format.mark),
     )

@@ -182,3 +182,10 @@ def test_long_cells_are_not_kept_in_memory() -> None:
     kept, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert kept < 2_000_000
+
+
+@pytest.mark.parametrize("text", ["1234.50", "0.10", "-7.00", "1234567.89", "1,234.50", "12", "1.234", "n/a", ""])
+def test_a_point_that_is_given_as_mark_is_the_usual_one(text: str) -> None:
+    """Except that commas may stand between thousands."""
+    read = text.replace(",", "")
+    assert shown(Number(decimals=2, mark="."), "de_DE", text) == shown(Number(decimals=2), "de_DE", read)
