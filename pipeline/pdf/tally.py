@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 from msgspec.structs import replace
+
+from .fonts.characters import is_control
 
 EXAMPLES = 3  # that a remark names
 MAX_NAMED = 20  # characters without a font that are named
@@ -109,14 +111,19 @@ class MissingCharacters:
 
     @property
     def warnings(self) -> list[str]:
-        """The warning, if there is one: the first MAX_NAMED characters in the order of Unicode."""
-        found = list(self)
-        if not found:
-            return []
-        named = ", ".join(map(str, found[:MAX_NAMED]))
-        more = f", and {len(found) - MAX_NAMED} more" if len(found) > MAX_NAMED else ""
-        words = "No font has these characters, so they are drawn as \ufffd"
-        return [f"{words}: {named}{more}. Add a font that has them to FONTS."]
+        """The warnings, if there are any: of each, the first MAX_NAMED characters in the order of Unicode."""
+        controls = [each for each in self if is_control(chr(each.code))]
+        others = [each for each in self if not is_control(chr(each.code))]
+        return [
+            *_named("No font has these characters, so they", others, "Add a font that has them to FONTS"),
+            *_named("Control characters", controls, "No font shows them; remove them from the source"),
+        ]
+
+
+def _named(words: str, missing: Sequence[Missing], advice: str) -> Iterator[str]:
+    if missing:
+        more = f", and {len(missing) - MAX_NAMED} more" if len(missing) > MAX_NAMED else ""
+        yield f"{words} are drawn as \ufffd: {', '.join(map(str, missing[:MAX_NAMED]))}{more}. {advice}."
 
 
 class Tally(msgspec.Struct):

@@ -32,6 +32,7 @@ from .app import open_with_celery
 from .inline import make_file
 
 ROWS = "the given rows"  # what errors call them
+LISTING = "rows.jsonl"  # and the file that they become
 
 
 def connect() -> Services:
@@ -73,8 +74,8 @@ def render(
     with shortages(tempfile.gettempdir()), spool_to_disk() as spool:
         listing = str(folder / given.get("listing", ""))
         if rows is not None:
-            listing = spool(encode_records(records(rows, titles), ROWS))
-            given["listing"] = Path(listing).name
+            written = Path(spool(encode_records(records(rows, titles), ROWS)))
+            listing, given["listing"] = str(written.rename(written.with_name(LISTING))), LISTING
         job = DocumentJob(kind, documents.decode(kind, given), listing, FolderInputs(folder))
         return make_file(job, Path(out), settings, lambda *_: None, volume=volume)
 
@@ -107,7 +108,7 @@ def _uploaded(services: Services, request: ExportRequest, found: Iterator[Mappin
     submission.validate(
         services, _with_params(request, **{field: [to_json_value(dict(record)) for record in first]})
     )
-    key, digest = f"{SENT}{new_id()}/rows.jsonl", sha256()
+    key, digest = f"{SENT}{new_id()}/{LISTING}", sha256()
     services.bucket.write(key, _hashed(encode_records(chain(first, found), ROWS), digest.update))
     return replace(_with_params(request, listing=key), content=digest.hexdigest())
 

@@ -132,7 +132,7 @@ def _of_field(field: Any, item: str) -> tuple[Mapping[str, Any] | None, Read]:
         words = {True: gettext("Yes"), False: gettext("No")}
         return None, lambda found: _word(words, read(found))
     if isinstance(field, models.DecimalField):
-        return {"kind": "number", "decimals": min(12, field.decimal_places)}, read
+        return {"kind": "number", "decimals": min(12, field.decimal_places), "mark": "."}, read
     if isinstance(field, models.FloatField):
         return {"kind": "number"}, read
     if isinstance(field, models.IntegerField):  # AutoField too, but a key is no amount

@@ -260,10 +260,17 @@ def _translated(query: Query, told: Callable[[], str]) -> Iterator[None]:
             field=query.database,
             advice="Correct the environment variable, or add the driver to requirements.txt.",
         ) from None
-    except (exc.OperationalError, exc.InterfaceError, exc.TimeoutError) as error:
-        raise DatabaseDown(f"The database of query {query.name} failed{told()}: {_kind(error)}.") from None
     except exc.SQLAlchemyError as error:
+        down = isinstance(error, exc.OperationalError | exc.InterfaceError | exc.TimeoutError)
+        if down and not _is_of_sqlite_statement(getattr(error, "orig", None)):
+            raise DatabaseDown(f"The database of query {query.name} failed{told()}: {_kind(error)}.") from None
         raise QueryFailed(f"The query {query.name} failed{told()}: {_kind(error)}.") from None
+
+
+def _is_of_sqlite_statement(error: object) -> bool:
+    """True for what SQLite calls operational, though it happens again: no such column, text that is not UTF-8."""
+    of_sqlite = type(error).__module__ == "sqlite3"
+    return of_sqlite and getattr(error, "sqlite_errorname", None) in (None, "SQLITE_ERROR", "SQLITE_READONLY")
 
 
 def after(rows: int) -> str:

@@ -37,7 +37,16 @@ from .params import TableParams
 from .read_rows import Batch, BatchReader
 from .row_start import row_start
 from .rows import InputFormat, RowReader
-from .setup import TablePlan, TableSetup, check_rows, measure_columns, name_equal_columns, table_setup
+from .setup import (
+    TablePlan,
+    TableSetup,
+    check_rows,
+    measure_columns,
+    name_centuries,
+    name_equal_columns,
+    name_narrow_columns,
+    table_setup,
+)
 from .summary import Summary
 from .warnings import MAX_BOOKMARKS
 from .words import Words
@@ -86,7 +95,9 @@ class Table:
             rows = _rows(sample, format)
             places = measure_columns(params, format, rows)
         name_equal_columns(params, format.fields, remarks)
-        if format.kind == "jsonl" and len(rows) == 1 and not params.columns:
+        name_centuries(params, remarks)
+        name_narrow_columns(params, places, remarks)
+        if format.kind == "jsonl" and len(rows) == 1 and not (params.columns or params.rows or params.query):
             name_inner_records(format.fields, rows[0], remarks)
         found: Mapping[str, Any] = msgspec.to_builtins(TableFacts(format, places, tuple(remarks)))
         return found

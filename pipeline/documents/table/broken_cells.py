@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from enum import Enum
 from string import digits
 from typing import NamedTuple
@@ -13,6 +13,7 @@ from ...pdf.fonts.line_breaking import DIGIT, LONGEST_NUMBER, NUMBER, is_cut, nu
 from .layout import HASHES, Layout, size_that_fits, smallest_print
 
 GLUE = "\u00a0"  # a space at which no line ends; `printable` leaves none
+MAX_INDENT = 0.5  # of a line
 _AROUND = r"[^\w\s]{0,3}[^\W\d_]{0,4}[^\w\s]{0,3}"  # a currency, a unit or the like: "CHF", "Nr.", "(US$"
 # A number, amount, date, time or id, such as "CHF 1.50", "12:30 pm" or "INV-2024-01"; or one word with digits, such
 # as "AB12-CD34".
@@ -61,22 +62,34 @@ def broken_cell(text: str, room: float, layout: Layout, formatted: bool) -> Cell
 def _broken_line(text: str, room: float, layout: Layout, formatted: bool) -> Cell:
     """Return a text without line breaks in lines that fit `room` points."""
     face, size = layout.face, layout.size
+    indented, bare = _with_fixed_indent(text, room, layout), text.strip(" ")
     wraps = not formatted and not DIGIT.search(text)
-    lines = face.wrap(text, size, room, layout.max_lines) if wraps else []
+    lines = face.wrap(indented, size, room, layout.max_lines) if wraps else []
     if len(lines) < 2 and face.width(text, size) <= room:
         return Cell([text], size)
     if wraps:
-        return Cell(lines, size, Fault.CUT if is_cut(text, lines) else Fault.NONE)
-    value = len(text) <= LONGEST_NUMBER and (formatted or re.fullmatch(VALUE, text) is not None)
-    smaller = size_that_fits(face, text, size, room) if value else 0
+        return Cell(_without_glue(lines), size, Fault.CUT if is_cut(indented, lines) else Fault.NONE)
+    value = len(bare) <= LONGEST_NUMBER and (formatted or re.fullmatch(VALUE, bare) is not None)
+    smaller = size_that_fits(face, bare, size, room) if value else 0
     if smaller >= smallest_print(size):
-        return Cell([text], smaller)
+        return Cell([bare], smaller)
 
     def glued(found: re.Match[str]) -> str:
         whole = value or face.width(found[0], size) <= room
         return found[0].replace(" ", GLUE) if whole else found[0]
 
-    return _wrapped(re.sub(THOUSANDS, glued, text), room, layout)
+    return _wrapped(re.sub(THOUSANDS, glued, indented), room, layout)
+
+
+def _with_fixed_indent(text: str, room: float, layout: Layout) -> str:
+    """Return a text whose first word keeps the spaces before it, as many as fit a part of the line."""
+    bare = text.lstrip(" ")
+    most = int(MAX_INDENT * room / layout.face.width(GLUE, layout.size))
+    return GLUE * min(len(text) - len(bare), most) + bare
+
+
+def _without_glue(lines: Iterable[str]) -> list[str]:
+    return [line.replace(GLUE, " ") for line in lines]
 
 
 def broken_words(texts: Sequence[str], room: float, layout: Layout) -> list[Cell | None]:
@@ -114,4 +127,4 @@ def _wrapped(text: str, room: float, layout: Layout) -> Cell:
     size = min(size, size * room / widest * SLACK) if widest else size
     lines = face.wrap(text, size, room, layout.max_lines)
     fault = Fault.HASHES if wide else Fault.CUT if is_cut(text, lines) else Fault.NONE
-    return Cell([line.replace(GLUE, " ") for line in lines], size, fault)
+    return Cell(_without_glue(lines), size, fault)

@@ -17,12 +17,13 @@ class Cells:
     """Texts and numbers of the cells of one column, by their text in the input.
 
     Dates and prices repeat, so what they show is cached, unless it is found as fast without that. `failed` is True
-    once a cell could not be read.
+    once a cell could not be read, `rounded` once one lost digits that were not asked to be left out.
     """
 
     def __init__(self, writer: Writer, shown: bool = True) -> None:
         self.writer = writer
         self.failed = False
+        self.rounded = False
         self._shown = shown  # else the cells show the input and are only summed
         self._texts: dict[str, str] = {}
         self._size = 0
@@ -57,10 +58,16 @@ class Cells:
         pairs = zip(column, self.values(column), strict=True)
         return [i for i, (text, value) in enumerate(pairs) if value is None and text.strip()]
 
+    def rounded_in(self, column: Sequence[str]) -> list[int]:
+        """Return the indexes of cells that lose digits."""
+        return [i for i, value in enumerate(self.values(column)) if value is not None and self.writer.rounds(value)]
+
     def _written(self, texts: Sequence[str]) -> Sequence[str]:
         """Return cells as they are written; those that cannot be read show the input."""
         values = self.values(texts)
-        if not any(map(is_, values, repeat(None))):
+        known = [value for value in values if value is not None]
+        self.rounded = self.rounded or any(map(self.writer.rounds, known))
+        if len(known) == len(values):
             return self.writer.show_all(values)
-        shown = iter(self.writer.show_all([value for value in values if value is not None]))
+        shown = iter(self.writer.show_all(known))
         return [text if value is None else next(shown) for text, value in zip(texts, values, strict=True)]

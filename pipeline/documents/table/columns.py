@@ -54,7 +54,7 @@ class PlacedColumn(msgspec.Struct, frozen=True):
 
     def start(self, text: str, size: float, face: FontChain) -> float:
         """Where a text that fits begins."""
-        free = self.inside - face.width(text, size)
+        free = self.inside - face.width(text.rstrip(" "), size)
         return self.left + self.point.shifted(text, size, face, self.inside, free * SHARES[self.align])
 
 

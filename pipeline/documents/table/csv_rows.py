@@ -3,23 +3,35 @@
 from __future__ import annotations
 
 import csv
+import re
+from collections.abc import Iterable, Iterator
 from itertools import islice
 
+from ...settings import MIB
 from ..inputs import MAX_LINE
 from .lines import BadLine, LineReader
 
 Row = list[str]
 MISQUOTED = "Text follows a closing quote; it is joined to its cell"
+UNSPACED = "Spaces stand before a quote that opens a cell; they are left out"
+SPACED = "Cells begin with a space and a quote, in rows of several lines; both are read as text"
 DOUBLE_QUOTES = 'Write a quote that belongs to the text twice: "12"" pipe". Or remove it.'
 UNEXPECTED_END = "unexpected end of data"  # what Python's csv says of a quote that does not close
+TOO_LARGE = "field larger than field limit"
+SPACES_AND_QUOTE = re.compile(' +"')
 csv.field_size_limit(MAX_LINE)
+
+
+def read_leniently(lines: Iterable[str], delimiter: str) -> Iterator[Row]:
+    """Return rows with all that is wrong repaired: spaces before quotes left out, text behind them joined."""
+    return csv.reader(lines, delimiter=delimiter, skipinitialspace=delimiter != " ")
 
 
 class CsvRows:
     """Rows of a CSV. Raises BadLine for a quote that does not close.
 
-    Text behind a closing quote is joined to its cell, if the row has one line. Otherwise the quote that closed may
-    have been meant to open another cell, so this is an error.
+    Text behind a closing quote is joined to its cell, and spaces before an opening one are left out, if the row has
+    one line. Otherwise the quote that closed may have been meant to open another cell, so this is an error.
     """
 
     def __init__(self, lines: LineReader, delimiter: str, cut: bool = False) -> None:
@@ -28,18 +40,20 @@ class CsvRows:
         self._delimiter = delimiter
         self._reader = csv.reader(lines, delimiter=delimiter, strict=True)
         self._last = 0  # number of the last line of the last row
-        self.misquoted: set[int] = set()  # lines with text behind a closing quote, of the last rows
+        self.repaired: dict[int, str] = {}  # what was done to rows, by their last lines, of the last rows
 
     def take(self, count: int) -> tuple[list[Row], list[int]]:
         """Return the next `count` rows, and the number of the last line of each."""
         rows: list[Row] = []
         lines: list[int] = []
-        reader, more = self._reader, True
-        self.misquoted.clear()
+        reader, source, more = self._reader, self._lines, True
+        self.repaired.clear()
         while more:
             try:
                 for row in islice(reader, count - len(rows)):
                     rows.append(row)
+                    if source.spaces_and_quotes and any(map(SPACES_AND_QUOTE.match, row)):
+                        rows[-1] = self._spaced_row(row, lines[-1] if lines else self._last)
                     lines.append(reader.line_num)
                 more = False
             except csv.Error as error:  # the reader goes on with the next line
@@ -57,12 +71,28 @@ class CsvRows:
     def _misquoted_row(self, before: int, error: csv.Error) -> Row:
         first, last = before + 1, self._reader.line_num
         if first == last and UNEXPECTED_END not in str(error):
-            self.misquoted.add(last)
-            return next(csv.reader([self._lines.text(last)], delimiter=self._delimiter))
+            self.repaired[last] = MISQUOTED
+            return next(read_leniently([self._lines.text(last)], self._delimiter))
         within = f" within {last - before:,} lines" if last > first else ""
-        raise BadLine(
-            self._lines.start(first), f" has a quote that opens a cell and does not close{within}.", DOUBLE_QUOTES
-        )
+        large = f", or a cell of more than {MAX_LINE // MIB} MiB" if TOO_LARGE in str(error) else ""
+        words = f" has a quote that opens a cell and does not close{within}{large}."
+        raise BadLine(self._lines.start(first), words, DOUBLE_QUOTES)
+
+    def _spaced_row(self, row: Row, before: int) -> Row:
+        """Return a row without spaces before quotes that open a cell, given as csv reads it: as text."""
+        last = self._reader.line_num
+        if last > before + 1:
+            self.repaired[last] = SPACED
+            return row
+        text = self._lines.text(last)
+        try:
+            (found,) = csv.reader([text], delimiter=self._delimiter, strict=True, skipinitialspace=True)
+        except csv.Error as error:
+            return self._misquoted_row(before, error)
+        if all(cell in found for cell in row if SPACES_AND_QUOTE.match(cell)):  # spaces and quote are within quotes
+            return row
+        self.repaired[last] = UNSPACED
+        return found
 
 
 def whole_row(text: str, delimiter: str) -> Row | None:
@@ -71,4 +101,4 @@ def whole_row(text: str, delimiter: str) -> Row | None:
         rows = list(csv.reader([text], delimiter=delimiter, strict=True))
     except csv.Error:
         return None
-    return rows[0] if len(rows) == 1 else None
+    return rows[0] if len(rows) == 1 and not any(map(SPACES_AND_QUOTE.match, rows[0])) else None

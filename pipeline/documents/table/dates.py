@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from contextlib import suppress
 from datetime import datetime
 from functools import cached_property, lru_cache
@@ -20,23 +20,29 @@ if TYPE_CHECKING:
 # No-break spaces become plain ones, direction marks are removed: fonts need not have them.
 SPACES = dict.fromkeys(map(ord, "\u00a0\u202f\u2009"), " ") | dict.fromkeys(map(ord, "\u200e\u200f\u061c"))
 Part = Callable[[datetime], str]
-READ_BY = {  # letters of a pattern: those of strptime, by one of which they are read
-    "yGEc": "yYGcx",
-    "ML": "mbBjUWVcx",
-    "dEc": "djAauwcx",
-    "Hha": "HIcX",
-    "m": "McX",
-    "s": "ScX",
-}
+ISO = r"(?:\d{4}-\d\d-\d\d|\d{8}|\d{4}-?W\d\d-?\d)"  # with a day: Python would take Monday for a week
+ISO_TIME = r"[Tt ]\d.*"  # Python takes any sign between date and time, so 1712010112345 would be in 1712
+TIME = set("Hhams")  # letters of patterns
+YEAR = set("yYGcx")  # directives of strptime
 KEPT = 4096  # dates in words, about 1 MB for each format of a process
 
 
 class DateWriter(msgspec.Struct, frozen=True, dict=True):
-    """Reads and writes the dates of one column. `input` is a format of strptime, empty for ISO 8601."""
+    """Reads and writes the dates of one column. `input` is a format of strptime, empty for ISO 8601.
+
+    `timed` says that a time is shown: a date without one is then none of the column. `century` says that more is
+    shown than years of two digits tell.
+    """
 
     parts: tuple[Part, ...]
     input: str
-    noun = "dates"
+    timed: bool
+    century: bool
+
+    @property
+    def noun(self) -> str:
+        """What the cells are."""
+        return "dates with a time" if self.timed else "dates"
 
     @cached_property
     def _show(self) -> Callable[[datetime], str]:
@@ -49,24 +55,42 @@ class DateWriter(msgspec.Struct, frozen=True, dict=True):
 
     def read_all(self, texts: Sequence[str]) -> Sequence[datetime | None]:
         """Return the date of each cell, None for one without."""
-        if not self.input:
+        if not self.input and self._iso.fullmatch("\n".join(texts)):
             with suppress(ValueError):
                 return list(map(datetime.fromisoformat, texts))
         return list(map(self._read, texts))
+
+    @cached_property
+    def _iso(self) -> re.Pattern[str]:
+        """An expression for lines of dates in ISO 8601, with times if those are shown."""
+        date = f"{ISO}{ISO_TIME}" if self.timed else f"{ISO}(?:{ISO_TIME})?"
+        return re.compile(rf"(?:{date}\n)*+{date}", re.ASCII)
 
     def show_all(self, values: Sequence[datetime]) -> Sequence[str]:
         """Return dates as they are written, each as it is in its own time zone."""
         # The same moment in another zone is equal, so it would be shown as that is. No part of a date is its zone.
         return list(map(self._show, [each.replace(tzinfo=None) if each.tzinfo else each for each in values]))
 
+    def rounds(self, value: datetime) -> bool:  # noqa: ARG002  # of Writer
+        """False: what a pattern leaves out was asked for."""
+        return False
+
     def _read(self, text: str) -> datetime | None:
         """Return the date of a cell, None if there is none."""
+        text = text.strip()
         try:
             if self.input:
-                return datetime.strptime(text.strip(), self.input)
-            return datetime.fromisoformat(text.strip())
+                return self._with_input(text)
+            return datetime.fromisoformat(text) if self._iso.fullmatch(text) else None
         except ValueError:
             return None
+
+    @cached_property
+    def _with_input(self) -> Callable[[str], datetime]:
+        """Return what reads a date by `input`. One without a year gets a leap year: 29 February is a date."""
+        has_year = _directives(self.input) & YEAR
+        year, format = ("", self.input) if has_year else ("2000 ", f"%Y {self.input}")
+        return lambda text: datetime.strptime(year + text, format)
 
 
 def date_writer(pattern: str, input: str, locale: Locale) -> DateWriter:
@@ -80,11 +104,14 @@ def date_writer(pattern: str, input: str, locale: Locale) -> DateWriter:
         pattern = locale.date_formats[pattern].pattern
     tokens = [value for _, value in tokenize_pattern(pattern)]
     parts = tuple(_part(value, locale) for value in tokens)
-    letters = [value[0] if isinstance(value, tuple) else value for value in tokens]
-    _check_minutes(pattern, letters)
+    fields = [value for value in tokens if isinstance(value, tuple)]
+    letters = [letter for letter, _ in fields]
+    _check_minutes(pattern, [value[0] if isinstance(value, tuple) else value for value in tokens])
     if input:
         _check_input(input, pattern, letters)
-    return DateWriter(parts, input)
+    two_digits = bool(_directives(input) & set("yx"))
+    century = two_digits and any(field[0] in "yGEc" and field != ("y", 2) for field in fields)
+    return DateWriter(parts, input, not input and not TIME.isdisjoint(letters), century)
 
 
 def _check_minutes(pattern: str, letters: Sequence[str]) -> None:
@@ -106,14 +133,32 @@ def _check_input(input: str, pattern: str, letters: Sequence[str]) -> None:
         pass
     except re.error:
         raise InvalidRequest(f"The date format {input!r} has a part twice.", field="columns") from None
-    read = set(re.findall("%(.)", input))
-    for shown, by in READ_BY.items():
-        if (found := [each for each in letters if each in tuple(shown)]) and not read.intersection(by):
-            raise InvalidRequest(
-                f"The date pattern {pattern!r} shows {found[0]!r}, which the format {input!r} does not read.",
-                field="columns",
-                advice="Give a pattern with the parts that the dates have.",
-            )
+    if found := [each for each in letters if not _is_read(each, _directives(input))]:
+        raise InvalidRequest(
+            f"The date pattern {pattern!r} shows {found[0]!r}, which the format {input!r} does not read.",
+            field="columns",
+            advice="Give a pattern with the parts that the dates have.",
+        )
+
+
+def _directives(input: str) -> set[str]:
+    return set(re.findall("%(.)", input))
+
+
+def _is_read(letter: str, by: Set[str]) -> bool:
+    """Return whether directives of strptime say what a letter of a pattern shows; True for text between letters.
+
+    It reads weeks only together with a year and a weekday, and makes no date of a weekday.
+    """
+    year = by & YEAR
+    counted = year and ("j" in by or (by & set("UWV") and by & set("aAuw")))
+    month, day = by & set("mbBcx") or counted, by & set("dcx") or counted
+    hour, weekday = by & set("HcX") or {"I", "p"} <= by, year and month and day
+    said = {
+        "y": year, "G": year, "M": month, "L": month, "d": day, "E": weekday, "c": weekday,
+        "H": hour, "a": hour, "h": hour or "I" in by, "m": by & set("McX"), "s": by & set("ScX"),
+    }  # fmt: skip
+    return bool(said.get(letter, True))
 
 
 def _part(value: str | tuple[str, int], locale: Locale) -> Part:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import codecs
-import csv
 import re
 from collections.abc import Sequence
 from itertools import islice
 
 from ...errors import InvalidRequest
 from ...pdf.tally import Remarks
-from .csv_rows import CsvRows
+from .csv_rows import CsvRows, read_leniently
 from .doubts import DELIMITERS, name_doubts, name_given_encoding, name_values
 from .encodings import given_encoding, guess_encoding
 from .lines import BadLine, LineReader
@@ -59,9 +58,11 @@ def _csv(sample: bytes, begin: int, delimiter: str, encoding: str, remarks: Rema
         if len(titles[0]) > 1:  # a blank line needs no remark
             remarks.add("Rows of blank cells above the titles are left out")
         titles, numbers = source.take(1)
+    for how in source.repaired.values():
+        remarks.add(how, "titles")
     if not titles:
         raise BadLine(0, " has no titles of columns, or there is no line.", "A CSV begins with its titles.")
-    rows = [row for row in csv.reader(first, delimiter=found) if any(map(str.strip, row))]
+    rows = [row for row in read_leniently(first, found) if any(map(str.strip, row))]
     name_values(titles[0], rows[1:], remarks)
     if not delimiter:
         name_doubts(first, titles[0], found, remarks)
@@ -77,17 +78,20 @@ def _jsonl(sample: bytes, begin: int) -> InputFormat:
     if not number:
         raise BadLine(0, " is empty: there are no records.", ONE_RECORD)
     try:
-        return InputFormat("jsonl", "utf-8", "", tuple(record(line)), begin)
+        fields = tuple(record(line))
     except NotARecord as error:
         raise BadLine(lines.start(number), f" {error}", ONE_RECORD) from None
+    if not fields:
+        raise BadLine(lines.start(number), " is a record without columns.", ONE_RECORD)
+    return InputFormat("jsonl", "utf-8", "", fields, begin)
 
 
 def _check_text(sample: bytes) -> None:
     if sample.startswith(b"PAR1"):
         raise InvalidRequest(
-            "This Parquet file is cut off: its end is missing.",
+            "This Parquet file is cut off, so that its end is missing, or its format was given as another.",
             field="listing",
-            advice="Send the whole file again.",
+            advice="Send the whole file again, or leave out format.",
         )
     if escape := ISO_2022.search(sample):
         advice = "Save it in UTF-8. Its bytes look like ASCII, but stand for other letters."
@@ -113,6 +117,6 @@ def _share(lines: Sequence[str], delimiter: str) -> float:
 
     A text that fits nowhere has a share above 0, so that it is cut at a sign that its titles have.
     """
-    rows = [row for row in csv.reader(lines, delimiter=delimiter) if any(map(str.strip, row))]
+    rows = [row for row in read_leniently(lines, delimiter) if any(map(str.strip, row))]
     width = len(rows[0]) if rows else 0
     return (1 + sum(len(row) == width for row in rows)) / (1 + len(rows)) if width > 1 else 0.0

@@ -6,6 +6,7 @@ import csv
 import re
 from collections import Counter
 from collections.abc import Sequence
+from itertools import pairwise
 
 from ...pdf.tally import Remarks
 from .csv_rows import Row
@@ -14,9 +15,11 @@ from .encodings import is_utf8
 DELIMITERS = "\t;|,"  # where several fit, the first: a comma also stands in numbers and titles
 RARE_DELIMITERS = ":^~\x1f\x01"  # which are not guessed
 SPACES = re.compile(" {2,}")  # of aligned columns
-QUOTED = re.compile('"(?:[^"]|"")*"')
+QUOTED = re.compile('=?"(?:[^"]|"")*"')  # with the sign by which spreadsheets keep zeros: ="007"
+RECORD = re.compile(r"\s*\{.*\}[\s,]*")  # a line of JSON
 LONGER = r"([~|^#@:;!*&%$\\=])"  # a sign that a delimiter of several characters has beside the one that is heeded
 RULE = re.compile(r"[\s|+:=-]*-{3}[\s|+:=-]*")  # below titles, as in Markdown and on consoles of databases
+WHOLE = re.compile(r"\d{1,18}", re.ASCII)
 VALUES = (  # of which titles are none
     re.compile(r"[-+]?[$€£]? ?\d[\d.,' ]*[.,]\d\d", re.ASCII),
     re.compile(r"\d{4}-\d\d-\d\d(?:[T ][\d:.]+.*)?|\d{1,2}[./]\d{1,2}[./](?:\d{2}|\d{4})", re.ASCII),
@@ -29,6 +32,10 @@ def name_doubts(lines: Sequence[str], titles: Row, delimiter: str, remarks: Rema
     lines = [line for line in lines if line.strip()]
     if any(map(RULE.fullmatch, lines[:3])):
         remarks.add("The listing looks like a table drawn with lines, which are read as rows; save it as CSV")
+    elif 2 * sum(map(bool, map(RECORD.fullmatch, lines))) >= len(lines):
+        remarks.add(
+            "The listing is read as CSV, although most of its lines look like JSON; begin with the first record"
+        )
     elif len(titles) == 1:
         _name_other_columns(lines, remarks)
     elif sign := _longer_delimiter(lines, delimiter):
@@ -37,11 +44,21 @@ def name_doubts(lines: Sequence[str], titles: Row, delimiter: str, remarks: Rema
 
 def name_values(titles: Row, rows: Sequence[Row], remarks: Remarks) -> None:
     """Add a remark if one of the titles looks like the values below it: the listing may have no titles."""
-    for title, *column in zip(titles, *(row for row in rows if len(row) == len(titles)), strict=True):
-        shown = title.strip()
-        if any(each.fullmatch(shown) and any(map(each.fullmatch, map(str.strip, column))) for each in VALUES):
-            remarks.add(f"The first row is read as titles, although {shown!r} looks like a value; add titles above")
+    shown = [title.strip() for title in titles]
+    columns = zip(*([cell.strip() for cell in row] for row in rows if len(row) == len(titles)), strict=True)
+    for number, (title, column) in enumerate(zip(shown, columns, strict=False)):
+        kinds = (
+            VALUES if number or _follow_each_other(shown) else (*VALUES, WHOLE)
+        )  # the first may be a number of rows
+        if any(each.fullmatch(title) and any(map(each.fullmatch, column)) for each in kinds):
+            remarks.add(f"The first row is read as titles, although {title!r} looks like a value; add titles above")
             return
+
+
+def _follow_each_other(titles: Row) -> bool:
+    """Return whether titles are numbers in order, as of years, or of columns without names."""
+    numbers = [int(title) for title in titles if WHOLE.fullmatch(title)]
+    return 1 < len(titles) == len(numbers) and all(b - a == 1 for a, b in pairwise(numbers))
 
 
 def name_inner_records(fields: Sequence[str], row: Row, remarks: Remarks) -> None:
@@ -66,10 +83,7 @@ def _name_other_columns(lines: Sequence[str], remarks: Remarks) -> None:
     """Add a remark when lines that are read as one column look like several."""
     one = "The listing is read as one column, although"
     widths = Counter(len(SPACES.split(line.strip())) for line in lines)
-    records = sum(line.lstrip().startswith("{") for line in lines)
-    if 2 * records >= len(lines):
-        remarks.add(f"{one} most of its lines look like JSON; begin with the first record, or give the format")
-    elif sign := _sign_of_columns(lines):
+    if sign := _sign_of_columns(lines):
         remarks.add(f"{one} most of its lines have {sign!r}; give the delimiter, and begin with the titles")
     elif 1 not in widths and max(widths.values(), default=0) > 1:
         remarks.add(f"{one} its lines look like columns set apart by spaces; save it as CSV")

@@ -125,6 +125,6 @@ class Heads(dict[tuple[float, float], bytes]):
 def _lines(column: Sequence[str], broken: BrokenColumn) -> list[str]:
     """Return the lines of all cells of a column."""
     if not broken:
-        return [text.strip(" ") for text in column]
-    each = [cell.lines if cell else [text.strip(" ")] for text, cell in zip(column, broken, strict=True)]
+        return list(column)
+    each = [cell.lines if cell else [text] for text, cell in zip(column, broken, strict=True)]
     return list(chain.from_iterable(each))

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from babel.numbers import NumberPattern
 
 EXACT = Context(prec=400, rounding=ROUND_HALF_UP)  # a cell has at most 130 digits, a document at most 10^9 rows
+NOISE = Decimal("0.001")  # of the last digit that is shown
 Decimals = Annotated[int, Meta(ge=0, le=12)]
 Mark = Literal[".", ","]
 COMMA, POINT = map(ord, ",.")  # as Python writes numbers
@@ -41,9 +42,9 @@ class Number(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field=
 
 
 class Percent(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="percent"):
-    """A share: 0.19 is 19 %."""
+    """A share: 0.19 is 19 %, without decimals unless given."""
 
-    decimals: Decimals = 0
+    decimals: Decimals | None = None
     grouping: bool = True
     mark: Mark | None = None
 
@@ -86,7 +87,7 @@ def writer(format: Format, locale: Locale) -> Writer:
     """Return the writer of a format. InvalidRequest for an unknown currency or a wrong date format."""
     if isinstance(format, Date):
         return _date_writer(format, locale)
-    places, symbol = format.decimals, ""
+    places, symbol = 0 if isinstance(format, Percent) and format.decimals is None else format.decimals, ""
     if isinstance(format, Currency):
         from babel.numbers import get_currency_precision, get_currency_symbol, is_currency
 
@@ -95,6 +96,11 @@ def writer(format: Format, locale: Locale) -> Writer:
         places = get_currency_precision(format.currency) if places is None else places
         symbol = get_currency_symbol(format.currency, locale)
     return _number_writer(format, locale, places, symbol)
+
+
+def guesses_century(format: Format, locale: Locale) -> bool:
+    """Return whether dates show more than years of two digits tell."""
+    return isinstance(format, Date) and _date_writer(format, locale).century
 
 
 @lru_cache(8)
@@ -118,6 +124,9 @@ class Writer(Protocol):
 
     def show_all(self, values: Sequence[Any]) -> Sequence[str]:
         """How what was read is written."""
+
+    def rounds(self, value: Any) -> bool:
+        """Whether a value loses digits that were not asked to be left out."""
 
 
 class Alike(msgspec.Struct, frozen=True):
@@ -148,6 +157,7 @@ class NumberWriter(msgspec.Struct, frozen=True):
     shift: int  # decimal places to the left: 2 for per cent
     spell: Callable[[Decimal], str]
     alike: Alike | None
+    asked: bool  # whether the format says how many decimals are shown
     pattern: re.Pattern[str]
     replaced: dict[int, str]
     noun = "numbers"
@@ -187,6 +197,13 @@ class NumberWriter(msgspec.Struct, frozen=True):
             return None
         return Decimal(text.translate(self.replaced) if self.replaced else text)
 
+    def rounds(self, value: Decimal) -> bool:
+        """Return whether a value loses decimals, though the format has none. Floats err by less than NOISE."""
+        if self.asked or self.unit is None:
+            return False
+        value = EXACT.scaleb(value, self.shift)
+        return abs(EXACT.subtract(value, EXACT.quantize(value, self.unit))) > NOISE * self.unit
+
     def show(self, value: Decimal) -> str:
         """Return a value as it is written, rounded half up as on invoices."""
         if self.shift:
@@ -208,7 +225,7 @@ PLAIN_LINES = rf"(?:(?:{PLAIN})?\n)*+(?:{PLAIN})?"
 @cache
 def plain_writer() -> NumberWriter:
     """Return the writer of a column without a format, which needs no locale."""
-    return NumberWriter(("", "-"), ("", ""), {}, None, 0, _spelling(None), None, *_reading(None))
+    return NumberWriter(("", "-"), ("", ""), {}, None, 0, _spelling(None), None, False, *_reading(None))
 
 
 def _number_writer(
@@ -230,7 +247,8 @@ def _number_writer(
         None if places is None else Decimal(1).scaleb(-places),
         shift,
         _spelling(grouping),
-        None if shift or format.mark else _alike(grouping, places),
+        None if shift or format.mark == "," else _alike(grouping, places),
+        format.decimals is not None,
         *_reading(format.mark),
     )
 

@@ -116,7 +116,7 @@ class Grouping(msgspec.Struct, frozen=True):
         for stop in _run_ends(still_open, depth):  # rows start to stop are in the same groups: one sum for all
             for level in range(len(groups) - 1, depth):
                 key = keys(start)[level]
-                bands.append(Band(start, "heading", level, _title(key), self.levels[level].title))
+                bands.append(Band(start, "heading", level, key, self.levels[level].title))
                 groups.append(self._empty(key))
             groups = _with_rows(groups, stop - start, added(start, stop))
             stay = still_open[stop - 1]
@@ -139,7 +139,7 @@ class Grouping(msgspec.Struct, frozen=True):
             yield Band(0, "brought", 0, self.words.brought, sums=state[0].sums)
         for level, subtotal in enumerate(state[1:]):
             note = " · ".join(filter(None, [self.levels[level].title, self.words.continued]))
-            yield Band(0, "heading", level, _title(subtotal.key), note, continued=True)
+            yield Band(0, "heading", level, subtotal.key, note, continued=True)
 
     def _closing_bands(self, groups: Sequence[Subtotal], stay: int, before: int) -> Iterator[Band]:
         """Subtotals of the groups that end, innermost first; at the end of the document the total."""
@@ -147,7 +147,7 @@ class Grouping(msgspec.Struct, frozen=True):
             return
         for level in range(len(groups) - 2, max(stay, 0) - 1, -1):
             subtotal = groups[level + 1]
-            words = f"{self.words.total} {_title(subtotal.key)}"
+            words = f"{self.words.total} {subtotal.key}"
             yield Band(before, "subtotal", level, words, sums=subtotal.sums)
         if stay < 0:
             yield Band(before, "total", 0, self.words.total, sums=groups[0].sums)
@@ -162,7 +162,8 @@ class Grouping(msgspec.Struct, frozen=True):
     def _names(self, level: Level, rows: Sequence[Row]) -> list[str]:
         texts = [row[level.source] for row in rows]
         shown = level.cells.texts(texts) if level.cells else texts
-        return [text if len(text) <= MAX_KEY else _shortened(text) for text in shown]
+        names = {text: _name(text) for text in set(shown)}  # rows are sorted by groups, so few differ
+        return list(map(names.__getitem__, shown))
 
 
 def _with_rows(groups: Sequence[Subtotal], rows: int, added: Sequence[Decimal]) -> list[Subtotal]:
@@ -187,14 +188,12 @@ def _run_ends(still_open: Sequence[int], depth: int) -> list[int]:
     return ends
 
 
-def _shortened(text: str) -> str:
-    return text[:MAX_KEY] + "… " + sha256(text.encode()).hexdigest()[:12]
+def _name(text: str) -> str:
+    """Return a group's name as it is printed: texts that look the same make one group."""
+    name = printable(text) or "-"
+    return name if len(name) <= MAX_KEY else name[:MAX_KEY] + "… " + sha256(name.encode()).hexdigest()[:12]
 
 
 def is_shortened(words: str) -> bool:
     """Return whether these words lack the end of a group's name."""
     return SHORTENED.search(words) is not None
-
-
-def _title(key: str) -> str:
-    return printable(key) or "-"

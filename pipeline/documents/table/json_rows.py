@@ -26,7 +26,7 @@ class JsonRows:
         self._lines = ((number, line) for number, line in enumerate(lines, 1) if line.strip())
         self._fields = fields
         self._last: list[str] = []
-        self.misquoted: set[int] = set()  # of CSV
+        self.repaired: dict[int, str] = {}  # of CSV
 
     def take(self, count: int) -> tuple[list[Row], list[int]]:
         """Return the next `count` rows, and the line number of each."""

@@ -8,6 +8,7 @@ from io import StringIO
 from itertools import accumulate, chain
 
 from ...errors import InvalidRequest
+from ...settings import MIB
 from ..inputs import MAX_LINE, Inputs, line_number
 
 
@@ -47,6 +48,7 @@ class LineReader:
         self._text = ""  # of the block that is being read
         self._text_first = 1  # number of its first line
         self._lines: list[str] = []  # of that block, once one is asked for
+        self.spaces_and_quotes = False  # whether a space stood before a quote so far: mostly, it is that of a text
 
     def __iter__(self) -> Iterator[str]:
         return chain.from_iterable(self._texts())  # no Python code runs for each line
@@ -57,11 +59,16 @@ class LineReader:
             data = rest + block
             cut = data.rfind(b"\n") + 1 if block else len(data)
             rest = data[cut:]
-            if len(rest) > MAX_LINE:
-                raise BadLine(at + cut, " does not end; is this text?", "Send CSV or JSON lines.")
+            lengths = [*map(len, data[:cut].splitlines(keepends=True)), len(rest)]
+            ends = list(accumulate(lengths, initial=at))
+            if max(lengths) > MAX_LINE:
+                begin = next(begin for begin, length in zip(ends, lengths, strict=False) if length > MAX_LINE)
+                words = f" is longer than {MAX_LINE // MIB} MiB; is this text?"
+                raise BadLine(begin, words, "Send CSV or JSON lines. Leave out large values.")
             self._text_first = self._first + len(self._ends)
-            self._ends += list(accumulate(map(len, data[:cut].splitlines(keepends=True)), initial=at))[1:]
+            self._ends += ends[1:-1]
             self._text, self._lines = self._decoded(data[:cut], at), []
+            self.spaces_and_quotes = self.spaces_and_quotes or ' "' in self._text
             yield StringIO(self._text, newline="")
             at += cut
 

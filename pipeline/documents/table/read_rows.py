@@ -38,6 +38,7 @@ class BatchReader:
         self._setup = setup
         self._at = start
         self._noted = noted = list[tuple[int, str]]()
+        self._comma = [column for column in setup.watched if column.comma and format.kind == "jsonl"]
         self._unsure = {column.source: column for column in setup.watched if column.unsure}
         # `noted`, not `self`: a cycle would keep the setup and its caches in memory long after the step
         self._reader = RowReader(blocks, start, format, lambda row, words: noted.append((row, words)))
@@ -58,6 +59,7 @@ class BatchReader:
         numbers = [s.cells.values([row[s.source] for row in rows]) for s in grouping.sums]
         self._note_failures(rows)
         self._note_points(rows)
+        self._note_numbers(rows)
         return Batch(lengths, heights, keys, numbers, list(self._noted))
 
     def _heights(self, rows: Sequence[Row]) -> Sequence[int]:
@@ -75,6 +77,9 @@ class BatchReader:
             if column.cells.failed:
                 unread = column.cells.unread([row[column.source] for row in rows])
                 self._noted += [(row, column.failure) for row in unread]
+            if column.cells.rounded:
+                rounded = column.cells.rounded_in([row[column.source] for row in rows])
+                self._noted += [(row, column.rounding) for row in rounded]
 
     def _note_points(self, rows: Sequence[Row]) -> None:
         """Note cells whose point may stand between thousands, until a cell proves that points are decimal marks."""
@@ -85,3 +90,10 @@ class BatchReader:
             if proof is not None:
                 self._noted.append((proof, column.proof))
                 del self._unsure[source]
+
+    def _note_numbers(self, rows: Sequence[Row]) -> None:
+        """Note numbers of JSON whose point is read as if it stood between thousands."""
+        for column in self._comma:
+            texts = [row[column.source] for row in rows]
+            pointed = [row for row, text in enumerate(texts) if "." in text and not self._reader.is_text(row, text)]
+            self._noted += [(row, column.pointed) for row in pointed]

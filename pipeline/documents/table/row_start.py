@@ -52,7 +52,9 @@ def _good_rows(text: str, format: InputFormat) -> float:
             yield line
 
     try:
-        for row in islice(csv.reader(lines(), delimiter=format.delimiter, strict=True), ROWS):
+        spaced = format.delimiter != " "  # spaces before quotes are left out
+        found = csv.reader(lines(), delimiter=format.delimiter, strict=True, skipinitialspace=spaced)
+        for row in islice(found, ROWS):
             rows += 1
             good += (not row or len(row) == len(format.fields)) and quotes % 2 == 0
             quotes = 0

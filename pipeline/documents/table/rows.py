@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from .csv_rows import MISQUOTED, CsvRows, Row
+from .csv_rows import CsvRows, Row
 from .lines import LineReader
 
 if TYPE_CHECKING:
     from .json_rows import JsonRows
 
 SURPLUS = "Rows have more fields than titles; the extra fields are in the last column"
+BLANK_SURPLUS = "Rows have more fields than titles; the extra fields are empty and left out"
 SHORT = "Rows have fewer fields than titles; the columns behind them are empty"
 
 
@@ -30,8 +31,9 @@ class InputFormat(msgspec.Struct, frozen=True):
 class RowReader:
     """Rows as texts, each with the offset behind it. Blank lines are left out.
 
-    A short row is filled up. Fields beyond the last column are joined to it. `note` is told of both, with the index
-    of the row among those that are taken. `cut`: the blocks may end in the middle of a row, which is left out.
+    A short row is filled up. Fields beyond the last column are joined to it, unless all of them are empty. `note`
+    is told of both, with the index of the row among those that are taken. `cut`: the blocks may end within a row,
+    which is left out.
     """
 
     def __init__(
@@ -60,7 +62,7 @@ class RowReader:
             if not rows:
                 break
             ends = self._lines.ends(lines)
-            if set(map(len, rows)) == {len(self._format.fields)} and not self._source.misquoted:
+            if set(map(len, rows)) == {len(self._format.fields)} and not self._source.repaired:
                 taken += zip(rows, ends, strict=True)
             else:
                 taken += self._fitted(zip(rows, lines, ends, strict=True), len(taken))
@@ -76,9 +78,10 @@ class RowReader:
         for row, line, end in found:
             if row:
                 if self._note and len(row) != width:
-                    self._note(number, SURPLUS if len(row) > width else SHORT)
-                if self._note and line in self._source.misquoted:
-                    self._note(number, MISQUOTED)
+                    surplus = SURPLUS if any(map(str.strip, row[width:])) else BLANK_SURPLUS
+                    self._note(number, surplus if len(row) > width else SHORT)
+                if self._note and (how := self._source.repaired.get(line)):
+                    self._note(number, how)
                 number += 1
                 yield (row if len(row) == width else fitted(row, width, self._format.delimiter)), end
 
@@ -87,4 +90,6 @@ def fitted(row: Row, width: int, delimiter: str) -> Row:
     """Return a row with `width` fields from one that has more or fewer."""
     if len(row) < width:
         return row + [""] * (width - len(row))
+    if not any(map(str.strip, row[width:])):
+        return row[:width]
     return [*row[: width - 1], delimiter.join(row[width - 1 :])]

@@ -21,7 +21,7 @@ from .columns import Faces, PlacedColumn, WantedColumn, place_columns
 from .csv_rows import Row
 from .decimal_points import points_are_unsure
 from .fits import CellTexts
-from .formats import POINT, NumberWriter, known_locale, plain_writer, writer
+from .formats import POINT, Date, Format, NumberWriter, guesses_century, known_locale, plain_writer, writer
 from .groups import Grouping, Level, OpenGroups, Sum, total
 from .layout import Layout
 from .pagination import Paginator, keep_band_room, paginator_for
@@ -30,6 +30,7 @@ from .rows import InputFormat
 from .title_block import RunningHead, TitleBlock, running_head, title_block
 from .warnings import GroupEntry, WatchedColumn
 
+NARROWER = 0.1  # points: places are rounded
 GROWTH = 1000  # columns are wide enough for a total this many times that of the sample
 
 
@@ -151,6 +152,14 @@ def name_equal_columns(params: TableParams, fields: Sequence[str], remarks: Rema
             remarks.add(f"Of {there} columns {group.field!r}, the first makes groups")
 
 
+def name_centuries(params: TableParams, remarks: Remarks) -> None:
+    """Add a remark for dates whose century is a guess, that of strptime."""
+    formats = [(each.field, each.format) for each in params.columns]
+    for name, format in [*formats, *((each.field, each.format) for each in params.group_by)]:
+        if format and guesses_century(format, known_locale(params.locale)):
+            remarks.add(f"Years of column {name!r} have two digits, and are read as 1969 to 2068")
+
+
 def check_rows(params: TableParams, rows: Sequence[Mapping[str, Any]]) -> None:
     """Raise InvalidRequest if rows inside a request do not have the columns that it names, or differ in theirs."""
     fields = tuple(rows[0])
@@ -166,6 +175,13 @@ def check_rows(params: TableParams, rows: Sequence[Mapping[str, Any]]) -> None:
                 field=f"rows[{number}]",
                 advice="Give every row the same fields.",
             )
+
+
+def name_narrow_columns(params: TableParams, places: Sequence[PlacedColumn], remarks: Remarks) -> None:
+    """Add a remark for columns that are not as wide as was asked for, because the page is not."""
+    for column, place in zip(params.columns, places, strict=False):
+        if column.width and place.width < column.width * MM - NARROWER:
+            remarks.add(f"Column {place.name} is narrower than its width, because the columns do not fit the page")
 
 
 def measure_columns(params: TableParams, format: InputFormat, sample: Sequence[Row]) -> tuple[PlacedColumn, ...]:
@@ -238,8 +254,13 @@ def _watched(
     for place, column, c in zip(places, columns, cells, strict=True):
         if c:
             unsure = points_are_unsure(format, column.format, column.locale or params.locale)
-            yield WatchedColumn(column.field, place.source, c, column.total, unsure)
+            yield WatchedColumn(column.field, place.source, c, column.total, unsure, _has_comma(column.format))
     for group, level in zip(params.group_by, grouping.levels, strict=True):
         if level.cells:
             unsure = points_are_unsure(format, group.format, params.locale)
-            yield WatchedColumn(format.fields[level.source], level.source, level.cells, False, unsure)
+            name, comma = format.fields[level.source], _has_comma(group.format)
+            yield WatchedColumn(name, level.source, level.cells, False, unsure, comma)
+
+
+def _has_comma(format: Format | None) -> bool:
+    return not isinstance(format, Date | None) and format.mark == ","

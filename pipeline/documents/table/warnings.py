@@ -70,6 +70,7 @@ class WatchedColumn(msgspec.Struct, frozen=True):
     cells: Cells
     summed: bool
     unsure: bool  # whether points are decimal marks
+    comma: bool  # whether the format says that commas are
 
     @property
     def failure(self) -> str:
@@ -78,6 +79,16 @@ class WatchedColumn(msgspec.Struct, frozen=True):
         return (
             f"Cells of column {self.name!r} that are not {self.cells.writer.noun} are shown as they are{left_out}"
         )
+
+    @property
+    def rounding(self) -> str:
+        """The remark about cells that lose digits."""
+        return f"Numbers of column {self.name!r} are rounded; say by `decimals` in its format how many are shown"
+
+    @property
+    def pointed(self) -> str:
+        """The remark about numbers of JSON, which have a decimal point, where a comma was given as the mark."""
+        return f"Numbers of column {self.name!r} have a point in JSON, but the mark of its format is a comma"
 
     @property
     def doubt(self) -> str:

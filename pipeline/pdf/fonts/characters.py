@@ -26,6 +26,7 @@ _DROPPED = (
 _CONTROLS = "\0-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff"
 _SPACE_OR_DROPPED = f"([{_SPACES}])|[{_DROPPED}]"  # compiled when it is first used, as are others
 _CHANGED = re.compile(f"[{_SPACES}{_DROPPED}{_CONTROLS}]")
+_INDENT = f"[ {_SPACES}]*"
 _LINE_BREAK = "\r\n|[\n\v\f\r\x85\u2028\u2029]"
 _CONTROL = f"[{_CONTROLS}]"
 _IGNORABLE = f"[{_SHAPING}{_DROPPED}]"
@@ -42,11 +43,19 @@ def printable(text: str) -> str:
 
 
 def printable_lines(text: str) -> list[str]:
-    """Return the text in the lines that its line breaks make, each as `printable` does; no blank ones around it."""
+    """Return the text in the lines that its line breaks make, each as `printable` does, but indented as it was.
+
+    There are no blank lines around it.
+    """
     if text.isprintable():  # false for all line breaks
-        return [printable(text)]
-    lines = [printable(line) for line in re.split(_LINE_BREAK, text)]
+        return [_indented(text)]
+    lines = [_indented(line) for line in re.split(_LINE_BREAK, text)]
     return "\n".join(lines).strip("\n").split("\n")
+
+
+def _indented(line: str) -> str:
+    shown = printable(line)
+    return " " * len(re.match(_INDENT, line)[0]) + shown if shown else ""  # type: ignore[index]  # always matches
 
 
 def shown_as_is(text: str) -> bool:

@@ -30,7 +30,7 @@ class Tables(ShopCase):
             ["Number", "Customer", "City", "Status", "Total", "Gift", "Ordered on"],
         )
         formats = {each["title"]: each["format"] for each in columns if "format" in each}
-        self.assertEqual(formats["Total"], {"kind": "number", "decimals": 2})
+        self.assertEqual(formats["Total"], {"kind": "number", "decimals": 2, "mark": "."})
         self.assertEqual(formats["Ordered on"], {"kind": "date", "pattern": "medium"})
         self.assertEqual([each["title"] for each in columns if each.get("total")], ["Total"])
 

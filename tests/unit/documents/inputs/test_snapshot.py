@@ -303,3 +303,9 @@ def test_a_snapshot_does_not_hold_more_the_longer_it_lasts(tmp_path: Path) -> No
     sizes = [int(line) for line in done.stdout.split()]
     filled = len(sizes) // 4  # all buffers are full after 15 MiB
     assert max(sizes[filled:]) < max(sizes[:filled]) + 8 * MIB
+
+
+@pytest.mark.parametrize("rows", [[{"a": 1}, {"b": 2}], [{"a": 1}, {1: 2, "1": 3}]])
+def test_a_row_is_named_by_a_file_that_people_know(tmp_path: Path, rows: Any) -> None:
+    with pytest.raises(InvalidRequest, match=r"Line 2 of rows\.jsonl has the (field|name)"):
+        pipeline.render("table", tmp_path / "out.pdf", rows)

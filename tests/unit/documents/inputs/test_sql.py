@@ -127,14 +127,17 @@ def test_only_postgresql_has_snapshots_for_other_transactions(shop: sqlite3.Conn
 @pytest.mark.parametrize(
     ("statement", "url", "kind"),
     [
-        ("SELECT secret FROM nowhere", None, DatabaseDown),
+        ("SELECT secret FROM nowhere", None, QueryFailed),
+        ("DELETE FROM orders RETURNING id", None, QueryFailed),
+        ("SELECT CAST(x'ff41' AS TEXT)", None, QueryFailed),
         ("SELECT id, id FROM orders", None, QueryFailed),
         ("SELECT 1", "postgres://user:secret@127.0.0.1:9/secret", DatabaseDown),
+        ("SELECT 1", "sqlite:////nowhere/secret", DatabaseDown),
         ("SELECT 1", "secret", InvalidSetting),
         ("SELECT 1", "oracle://user:secret@127.0.0.1/x", InvalidSetting),
         ("SELECT 1", "", InvalidSetting),
     ],
-    ids=["table", "twice", "closed", "no URL", "no driver", "not set"],
+    ids=["table", "write", "text", "twice", "closed", "no file", "no URL", "no driver", "not set"],
 )
 def test_an_error_says_what_to_look_at_and_no_secret(
     shop: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture,

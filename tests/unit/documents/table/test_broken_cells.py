@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pypdfium2
 import pytest
 
 from pipeline.errors import NotExact
@@ -13,6 +14,7 @@ from ....readback import drawn_pages
 from .test_cells_drawn import read_back
 from .test_table import as_csv, job, made
 
+INDENTED = [{"field": "a", "title": "Place", "width": 40}, {"field": "b", "width": 30}, {"field": "a", "title": ""}]
 EURO = {"kind": "currency", "currency": "EUR"}
 
 
@@ -21,7 +23,7 @@ def narrow(folder: Path, text: str, width: float, **column: Any) -> tuple[list[s
     columns = [
         {"field": "a", "width": 8.47},
         {"field": "b", "width": width, **column},
-        {"field": "c", "width": 150},
+        {"field": "c", "width": min(150, 177.5 - width)},  # the page has 186 mm
     ]
     (row,), result, _ = read_back([["x", text, "y"]], folder, 1, columns=columns)
     return row[1], result.warnings
@@ -94,7 +96,7 @@ def test_text_wraps_between_its_numbers(folder: Path, text: str, lines: list[str
         ("100\n200\n300", ["100", "200", "300"]),
         ("1 234\n567", ["1 234", "567"]),
         ("Main St 5\r\n\r\nAB1 2CD", ["Main St 5", "", "AB1 2CD"]),
-        ("\n one\rtwo\u2028three \n", ["one", "two", "three"]),
+        ("\n one\rtwo\u2028three \n", [" one", "two", "three"]),
         ("a word\nand some that wrap", ["a word", "and some", "that wrap"]),
         ("12\t13\v14", ["12 13", "14"]),
     ],
@@ -161,3 +163,39 @@ def test_a_column_without_a_format_has_one_decimal_mark(folder: Path) -> None:
     made(job(folder, data, columns=columns, locale="de_DE"), folder)
     (page,) = drawn_pages(folder / "None.pdf")
     assert {"1234.5", "2.25", "1236.75", "Summe"} <= {line.text for line in page.lines}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "  Petty cash",
+        "\t Petty cash",
+        "\u00a0\u00a0Petty cash",
+        "  Petty cash, and all that is paid from it at once",
+    ],
+)
+def test_a_cell_is_indented_as_it_was(folder: Path, text: str) -> None:
+    """Also on pages on which some cell wraps, and if it wraps itself."""
+    indents = []
+    for beside in ("short", "a text of some words that has several lines"):
+        made(job(folder, as_csv([["a", "b"], [text, beside]]), columns=INDENTED), folder)
+        with pypdfium2.PdfDocument(folder / "None.pdf") as pdf:
+            page = pdf[0].get_textpage()
+            left = [page.get_charbox(page.get_text_range().index(word))[0] for word in ("Petty", "Place")]
+            indents.append(round(left[0] - left[1], 1))
+    assert indents[0] == indents[1] > 3
+
+
+def test_spaces_behind_a_number_do_not_move_it(folder: Path) -> None:
+    columns = [{"field": "a", "width": 40}, {"field": "b", "align": "right"}]
+    made(job(folder, as_csv([["a", "b"], ["x", "71  "], ["x", "72"]]), columns=columns), folder)
+    with pypdfium2.PdfDocument(folder / "None.pdf") as pdf:
+        page = pdf[0].get_textpage()
+        left = [page.get_charbox(page.get_text_range().index(number))[0] for number in ("71", "72")]
+    assert left[0] == pytest.approx(left[1], abs=0.1)
+
+
+def test_an_indent_is_no_wider_than_half_of_a_line(folder: Path) -> None:
+    lines, warnings = narrow(folder, " " * 500 + "some words", 30)
+    assert [line.strip() for line in lines] == ["some", "words"]
+    assert not warnings

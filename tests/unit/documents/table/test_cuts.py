@@ -57,6 +57,8 @@ def test_missing_characters_are_counted_and_named_with_the_first_page(folder: Pa
     rows = [["a", "b"], *([["x", "y"]] * 100), *([["ก", "ก\x07"]] * 100)]
     _, result, _ = made(job(folder, as_csv(rows), style="plain"), folder, chunk_pages)
     assert result.warnings == (
-        "No font has these characters, so they are drawn as \ufffd: U+0007 (100 times, first: page 2), "
-        "ก U+0E01 (200 times, first: page 2). Add a font that has them to FONTS.",
+        "No font has these characters, so they are drawn as \ufffd: ก U+0E01 (200 times, first: page 2). "
+        "Add a font that has them to FONTS.",
+        "Control characters are drawn as \ufffd: U+0007 (100 times, first: page 2). No font shows them; "
+        "remove them from the source.",
     )

@@ -16,6 +16,7 @@ from pipeline.errors import NotExact
 
 from .test_groups import EURO
 from .test_measures import SIZES, check
+from .test_reading import planned
 from .test_table import SETTINGS, as_csv, job, made
 
 GUESS = (
@@ -160,3 +161,12 @@ def test_what_is_in_doubt() -> None:
     assert unsure_cells(["", "1234.567"]) == ([], 1)
     assert unsure_cells(["0.123"]) == ([], 0)
     assert unsure_cells(["1.234.567", "1.", "12,5", "1.2.3", "v1.234"]) == ([], None)
+
+
+def test_a_number_of_json_has_a_point_whatever_the_mark(tmp_path: Path) -> None:
+    """Read by the mark, 1.234 would be 1234 without a word."""
+    columns = [{"field": "n"}, {"field": "v", "format": {"kind": "number", "mark": ","}, "total": True}]
+    data = b'{"n":"x","v":"1.234"}\n{"n":"y","v":1.234}\n{"n":"z","v":"7,5"}\n{"n":"z","v":7}\n'
+    words = "Numbers of column 'v' have a point in JSON, but the mark of its format is a comma (row 2)."
+    assert planned(tmp_path, data, columns=columns)[1].warnings == (words,)
+    assert planned(tmp_path, b"n;v\nx;1.234\n", columns=columns)[1].warnings == ()

@@ -9,11 +9,14 @@ from typing import Any
 import msgspec
 import pytest
 
+from pipeline import documents
+from pipeline.documents.inputs.folder import FolderInputs
 from pipeline.documents.inputs.snapshot import _with_line_feeds
+from pipeline.documents.job import DocumentJob
 from pipeline.documents.table.setup import TablePlan
 
+from .test_reading import SETTINGS, planned, refused
 from .test_reading import known_documents as known_documents
-from .test_reading import planned, refused
 
 ONE_COLUMN = (
     "The listing is read as one column, although most of its lines have {!r}; give the delimiter, and begin with "
@@ -101,10 +104,47 @@ def test_a_table_that_is_drawn_with_lines_is_named(tmp_path: Path, data: str) ->
     assert plan.warnings[0].startswith("The listing looks like a table drawn with lines")
 
 
-@pytest.mark.parametrize("data", ['// of May\n{"a":1}\n{"a":2}\n', '\n#\n  {"a":"x"}\n'])
-def test_json_that_is_read_as_one_column_is_named(tmp_path: Path, data: str) -> None:
-    (words,) = planned(tmp_path, data.encode())[1].warnings
-    assert "as one column, although most of its lines look like JSON" in words
+@pytest.mark.parametrize(
+    "data",
+    [
+        '// of May\n{"a":1}\n{"a":2}\n',
+        '\n#\n  {"a":"x"}\n',
+        '# by x, on Monday\n{"a":1,"b":2}\n{"a":3,"b":4}\n',
+        '\x1e{"a":1,"b":2}\n\x1e{"a":3,"b":4}\n',
+        '[id],x\n{"a":1,"b":2},\n',
+    ],
+)
+def test_json_that_is_read_as_csv_is_named(tmp_path: Path, data: str) -> None:
+    words = "The listing is read as CSV, although most of its lines look like JSON; begin with the first record."
+    assert words in planned(tmp_path, data.encode())[1].warnings
+
+
+@pytest.mark.parametrize("data", ["a,{b}\n{x},1\n", 'json;at\n{"a":1};2\n'])
+def test_columns_may_have_braces(tmp_path: Path, data: str) -> None:
+    assert planned(tmp_path, data.encode(), strict=True)
+
+
+@pytest.mark.parametrize(
+    ("data", "title"),
+    [
+        ("1,Ann,5\n2,Bob,6\n", "1"),
+        ("7\n8\n9\n", "7"),
+        ("10001;x\n10002;y\n", "10001"),
+        ("Region,2023,2024\nN,1,2\n", None),
+        ("2023,2024\n1,2\n", None),
+        ("0,1,2\n7,x,y\n", None),
+        ("1,a\nx,2\n", None),
+    ],
+)
+def test_titles_that_begin_with_the_number_of_a_row_are_named(tmp_path: Path, data: str, title: str | None) -> None:
+    words = f"The first row is read as titles, although {title!r} looks like a value; add titles above."
+    assert planned(tmp_path, data.encode())[1].warnings == ((words,) if title else ())
+
+
+def test_zeros_that_spreadsheets_keep_are_no_delimiter(tmp_path: Path) -> None:
+    data = b'id,"=x",n\n="007",="a,b",1\n="008",x,2\n'
+    (words,) = planned(tmp_path, data)[1].warnings  # the comma was not within quotes, as they begin no cell
+    assert words.startswith("Rows have more fields than titles")
 
 
 @pytest.mark.parametrize("given", ["cp1252", "iso8859-2"])
@@ -239,3 +279,78 @@ def test_a_column_is_found_by_what_its_name_looks_like(tmp_path: Path, title: st
     _, plan = planned(tmp_path, data, strict=True, columns=[{"field": name}])
     assert msgspec.convert(plan.found, TablePlan).places[0].source == 0
     assert "There is no column 'cafe'" in refused(tmp_path, data, columns=[{"field": "cafe"}])
+
+
+def test_a_record_without_columns_is_refused(tmp_path: Path) -> None:
+    assert "Line 1 of rows is a record without columns" in refused(tmp_path, b"{}\n{}\n")
+
+
+@pytest.mark.parametrize(
+    ("input", "pattern", "guess"),
+    [
+        ("%d.%m.%y", "d.M.y", True),
+        ("%x", "EEEE", True),
+        ("%d.%m.%y", "d.M.yy", False),
+        ("%d.%m.%Y", "d.M.y", False),
+    ],
+)
+def test_a_century_that_is_guessed_is_named(tmp_path: Path, input: str, pattern: str, guess: bool) -> None:
+    columns = [{"field": "born", "format": {"kind": "date", "input": input, "pattern": pattern}}, {"field": "n"}]
+    data = b"born,n\n" + {"%x": b"05/12/55", "%d.%m.%Y": b"12.05.1955"}.get(input, b"12.05.55") + b",1\n"
+    words = "Years of column 'born' have two digits, and are read as 1969 to 2068."
+    assert planned(tmp_path, data, columns=columns)[1].warnings == ((words,) if guess else ())
+
+
+def test_a_date_without_a_time_is_named_where_times_are_shown(tmp_path: Path) -> None:
+    columns = [{"field": "at", "format": {"kind": "date", "pattern": "d.M.y HH:mm"}}]
+    _, plan = planned(tmp_path, b"at,n\n2026-03-01T10:00,1\n2026-03-01,2\n", columns=columns)
+    assert plan.warnings == ("Cells of column 'at' that are not dates with a time are shown as they are (row 2).",)
+
+
+def test_a_row_of_a_request_may_hold_records(tmp_path: Path) -> None:
+    table, inputs = documents.find("table"), FolderInputs(tmp_path)
+    rows = [{"id": 1, "items": [{"n": 1}]}]
+    (tmp_path / "rows").write_text(json.dumps(rows[0]))
+    params = documents.decode(table, {"rows": rows, "strict": True})
+    assert DocumentJob(table, params, str(tmp_path / "rows"), inputs).plan(SETTINGS).warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("widths", "narrow"), [((300, 100), ["a", "b"]), ((150, 60), ["a"]), ((30, 30), []), ((150, None), [])]
+)
+def test_a_width_that_does_not_fit_is_named(
+    tmp_path: Path, widths: tuple[float, float | None], narrow: list[str]
+) -> None:
+    columns = [{"field": "a", "width": widths[0]}, {"field": "b", "width": widths[1]}]
+    words = "Column {!r} is narrower than its width, because the columns do not fit the page."
+    found = planned(tmp_path, b"a,b\n1,2\n", columns=columns)[1].warnings
+    assert found == tuple(words.format(name) for name in narrow)
+
+
+def test_parquet_under_another_format_is_called_so(tmp_path: Path) -> None:
+    told = refused(tmp_path, b"PAR1" + b"\0" * 20 + b"PAR1", format="csv")
+    assert "or its format was given as another" in told
+
+
+@pytest.mark.parametrize(
+    ("format", "rows"),
+    [
+        ({"kind": "currency", "currency": "EUR"}, ["row 2", "row 3"]),
+        ({"kind": "currency", "currency": "JPY"}, ["row 1", "row 2", "row 3"]),
+        ({"kind": "currency", "currency": "EUR", "decimals": 2}, []),
+        ({"kind": "percent"}, ["row 2", "row 3", "row 4"]),
+        ({"kind": "percent", "decimals": 0}, []),
+        ({"kind": "number"}, []),
+    ],
+)
+def test_numbers_are_rounded_only_as_asked_or_named(tmp_path: Path, format: Any, rows: list[str]) -> None:
+    """The last one is what floats make of 0.1 + 0.2, which no one misses."""
+    data = b"n,v\nx,12.50\nx,-0.0125\nx,7.005\nx,0.30000000000000004\nx,n/a\n"
+    if format["kind"] == "percent":
+        data = b"n,v\nx,0.13\nx,0.125\nx,1.001\nx,0.0049\nx,0.070000000000000007\n"
+    if format.get("currency") == "JPY":
+        data = data.replace(b"0.30000000000000004", b"3.0000000000000004")
+    _, plan = planned(tmp_path, data, columns=[{"field": "n"}, {"field": "v", "format": format, "total": True}])
+    words = "Numbers of column 'v' are rounded; say by `decimals` in its format how many are shown"
+    times = f"{len(rows)} times: {', '.join(rows)}"
+    assert [each for each in plan.warnings if "rounded" in each] == ([f"{words} ({times})."] if rows else [])

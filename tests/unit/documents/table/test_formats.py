@@ -103,6 +103,14 @@ def test_one_moment_in_two_time_zones_is_written_as_it_is_in_each() -> None:
         (Date(), "2026-02-30", "2026-02-30"),
         (Date(input="%d/%m/%Y"), "03/02/2026", "03.02.2026"),
         (Date("d. MMMM y"), "2026-03-01T10:00:00Z", "1. März 2026"),
+        (Date(), "1712010112345", "1712010112345"),  # milliseconds since 1970
+        (Date(), "2026-03-01x10:00", "2026-03-01x10:00"),
+        (Date(), "2026-W10", "2026-W10"),
+        (Date(), "2026-W10-7", "08.03.2026"),
+        (Date(), "20260301T1000", "01.03.2026"),
+        (Date("d.M.y HH:mm"), "2026-03-01", "2026-03-01"),
+        (Date("d.M.y HH:mm"), "2026-03-01 10:20", "1.3.2026 10:20"),
+        (Date("d. MMM", "%d.%m."), "29.02.", "29. Feb."),
     ],
 )
 def test_a_cell_that_is_not_understood_stands_as_it_came(format: Format, text: str, expected: str) -> None:
@@ -125,11 +133,17 @@ def test_what_was_not_understood_is_known() -> None:
         (Date("yyyy-mm-dd"), "columns", "'yyyy-mm-dd' has minutes .m. without hours"),
         (Date("HH:MM"), "columns", "'HH:MM' has months .M. behind hours"),
         (Date("h.MM a"), "columns", "months .M. behind hours"),
-        (Date("medium", "%H:%M"), "columns", "'MMM d, y' shows 'y', which the format '%H:%M' does not read"),
+        (Date("medium", "%H:%M"), "columns", "'MMM d, y' shows 'M', which the format '%H:%M' does not read"),
         (Date("d.M.y", "%d.%m."), "columns", "shows 'y', which"),
         (Date("d.M.y", "%Y-%m"), "columns", "shows 'd', which"),
         (Date("EEEE", "%Y-%m"), "columns", "shows 'E', which"),
         (Date("d.M.y HH:mm", "%d.%m.%Y"), "columns", "shows 'H', which"),
+        (Date("EEE d. MMM", "%A %d.%m."), "columns", "shows 'E', which"),
+        (Date("d.M.y", "%A %m %Y"), "columns", "shows 'd', which"),
+        (Date("d.M.", "%j"), "columns", "shows 'd', which"),
+        (Date("d.M.y", "%W/%Y"), "columns", "shows 'd', which"),
+        (Date("HH:mm", "%I:%M"), "columns", "shows 'H', which"),
+        (Date("h:mm a", "%I:%M"), "columns", "shows 'a', which"),
     ],
 )
 def test_what_cannot_be_a_format_is_said(format: Format, field: str, words: str) -> None:
@@ -146,6 +160,9 @@ def test_what_cannot_be_a_format_is_said(format: Format, field: str, words: str)
         (Date("d. MMM y HH 'h'", "%c"), "Sun Mar  1 10:00:00 2026", "1. Mar 2026 10 h"),
         (Date("EEE d.M.y", "%j/%Y"), "060/2026", "Sun 1.3.2026"),
         (Date("HH:mm, MMM d"), "2026-03-01T10:20", "10:20, Mar 1"),
+        (Date("EEE d.M.y", "%u %W/%Y"), "7 08/2026", "Sun 1.3.2026"),
+        (Date("h:mm", "%I:%M"), "01:30", "1:30"),
+        (Date("HH:mm", "%I:%M %p"), "01:30 PM", "13:30"),
     ],
 )
 def test_a_pattern_shows_what_the_dates_have(format: Format, text: str, expected: str) -> None:
@@ -165,3 +182,10 @@ def test_long_cells_are_not_kept_in_memory() -> None:
     kept, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert kept < 2_000_000
+
+
+@pytest.mark.parametrize("text", ["1234.50", "0.10", "-7.00", "1234567.89", "1,234.50", "12", "1.234", "n/a", ""])
+def test_a_point_that_is_given_as_mark_is_the_usual_one(text: str) -> None:
+    """Except that commas may stand between thousands."""
+    read = text.replace(",", "")
+    assert shown(Number(decimals=2, mark="."), "de_DE", text) == shown(Number(decimals=2), "de_DE", read)

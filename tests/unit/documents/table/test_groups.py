@@ -10,6 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory, TemporaryFile
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -18,6 +19,7 @@ from pipeline.documents import Range
 from pipeline.documents.inputs.folder import FolderInputs
 from pipeline.documents.job import DocumentJob, draw_range
 from pipeline.documents.table import warnings
+from pipeline.documents.table.setup import TablePlan
 from pipeline.errors import InvalidRequest, NotExact
 from pipeline.exports.encoding import decode_plan, encode
 from pipeline.exports.export import File
@@ -261,6 +263,16 @@ def test_groups_that_begin_again_are_counted(folder: Path, monkeypatch: pytest.M
         words + "group_by (4 times: row 4, row 5, row 7 and others).",
         "Whether a group begins again was checked for the first 2 groups only.",
     )
+
+
+def test_names_that_look_the_same_make_one_group(folder: Path) -> None:
+    names = ["Bérlin", "Be\u0301rlin", " Bérlin", "Bérlin\u00a0", "\ufeffBérlin", "-", "", " "]
+    data = as_csv([["g", "v"], *([name, "1"] for name in names)])
+    wish = {"group_by": [{"field": "g"}], "columns": [{"field": "g"}, {"field": "v", "total": True}]}
+    _, result, plan = made(job(folder, data, **wish, summary="back"), folder)
+    entries = msgspec.convert(plan.found, TablePlan).entries
+    assert [(each.words, each.rows, each.sums) for each in entries] == [("Bérlin", 5, ("5",)), ("-", 3, ("3",))]
+    assert result.warnings == ()
 
 
 def test_the_same_group_in_another_one_does_not_begin_again(folder: Path) -> None:

@@ -142,5 +142,5 @@ def test_words_and_formats_of_east_asia(folder: Path, locale: str, texts: list[s
     ]
     data = as_csv([["day", "amount"], ["2026-01-31", "1234.50"]])
     seen, result, _ = made(job(folder, data, columns=columns, locale=locale, title="청구서 請求書"), folder)
-    assert not result.warnings
+    assert ["are rounded" in each for each in result.warnings] == [True] * (currency in ("KRW", "JPY"))
     assert all(text in seen.pages[0].text for text in texts), seen.pages[0].text

@@ -1,0 +1,89 @@
+"""Rows of a CSV with an error are repaired and named, or refused with their line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pipeline.documents.inputs import MAX_LINE
+from pipeline.errors import NotExact
+
+from .test_reading import Row, planned, refused
+from .test_reading import known_documents as known_documents
+
+
+def test_text_behind_a_quote_is_named_of_titles_too(tmp_path: Path) -> None:
+    rows, plan = planned(tmp_path, b'"a" x,b\n1,2\n')
+    assert rows[0] == ["a x", "b"]
+    assert plan.warnings == ("Text follows a closing quote; it is joined to its cell (titles).",)
+
+
+UNSPACED = "Spaces stand before a quote that opens a cell; they are left out ({})."
+
+
+@pytest.mark.parametrize(
+    ("data", "expected", "places"),
+    [
+        (b'a, "b, c"\nx, "1, 2"\n', [["a", "b, c"], ["x", "1, 2"]], ["titles", "row 1"]),
+        (b'a,b\n  "x ""y""",2\n', [["a", "b"], ['x "y"', "2"]], ["row 1"]),
+        (b'a;b\n 1;2\n3;  "4;5"\n', [["a", "b"], [" 1", "2"], ["3", "4;5"]], ["row 2"]),
+        (b'a,b\n5 " pipe,x" y\n', [["a", "b"], ['5 " pipe', 'x" y']], []),
+        (b'a,b\n" ""x""",y\n', [["a", "b"], [' "x"', "y"]], []),
+        (b'a,b\nx,"1, ""2"""\n', [["a", "b"], ["x", '1, "2"']], []),
+    ],
+)
+def test_spaces_before_a_quote_that_opens_a_cell_are_named(
+    tmp_path: Path, data: bytes, expected: list[Row], places: list[str]
+) -> None:
+    rows, plan = planned(tmp_path, data)
+    assert rows == expected
+    often = f"2 times: {', '.join(places)}" if len(places) > 1 else "".join(places)
+    assert plan.warnings == ((UNSPACED.format(often),) if places else ())
+    if places:
+        with pytest.raises(NotExact):
+            planned(tmp_path, data, strict=True)
+
+
+def test_spaces_before_quotes_are_seen_among_many_rows(tmp_path: Path) -> None:
+    """Most rows are measured without being read."""
+    data = b"a,b\n" + b"x,1\n" * 50_000 + b'y, "2, 3"\n' + b"x,1\n" * 50_000
+    rows, plan = planned(tmp_path, data)
+    assert rows[50_001] == ["y", "2, 3"]
+    assert plan.warnings == (UNSPACED.format("row 50001"),)
+
+
+def test_a_quote_behind_spaces_may_not_close(tmp_path: Path) -> None:
+    assert "Line 2 of rows has a quote that opens a cell and does not close" in refused(
+        tmp_path, b'a,b\nx, "y\nz",1\n'
+    )
+
+
+def test_spaces_before_quotes_in_a_row_of_several_lines_are_named(tmp_path: Path) -> None:
+    rows, plan = planned(tmp_path, b'a,b\n"x\ny", "z"\n')
+    assert rows[1] == ["x\ny", ' "z"']
+    words = "Cells begin with a space and a quote, in rows of several lines; both are read as text (row 1)."
+    assert plan.warnings == (words,)
+
+
+@pytest.mark.parametrize("total", [False, True])
+@pytest.mark.parametrize("length", [MAX_LINE + 20_000, MAX_LINE + 200_000])
+def test_a_line_that_is_too_long_is_refused(tmp_path: Path, length: int, total: bool) -> None:
+    """Where the blocks of the file end does not matter."""
+    columns = [{"field": "a", "total": total}, {"field": "b"}]
+    told = refused(tmp_path, b"a,b\n1," + b"x" * length + b"\n2,3\n", columns=columns)
+    assert told.startswith("Line 2 of rows is longer than 1 MiB")
+
+
+def test_a_cell_that_is_too_long_is_refused(tmp_path: Path) -> None:
+    told = refused(tmp_path, b'a,b\n1,2\n1,"' + b"word word\n" * 120_000 + b'"\n')
+    assert told.startswith("Line 3 of rows has a quote that opens a cell and does not close within 104,")
+    assert ", or a cell of more than 1 MiB. " in told
+
+
+def test_empty_fields_behind_the_last_title_are_left_out_and_named(tmp_path: Path) -> None:
+    columns = [{"field": "a"}, {"field": "b", "total": True}]
+    rows, plan = planned(tmp_path, b"a,b\n1,2,\n3,4,, \n5,6\n", columns=columns)
+    assert rows[1:] == [["1", "2"], ["3", "4"], ["5", "6"]]
+    words = "Rows have more fields than titles; the extra fields are empty and left out (2 times: row 1, row 2)."
+    assert plan.warnings == (words,)
