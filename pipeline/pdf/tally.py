@@ -120,7 +120,7 @@ class MissingCharacters:
         ]
 
 
-def _named(words: str, missing: Sequence[Missing], advice: str) -> Iterator[str]:
+def _named(words: str, missing: Sequence[MissingCharacter], advice: str) -> Iterator[str]:
     if missing:
         more = f", and {len(missing) - MAX_NAMED} more" if len(missing) > MAX_NAMED else ""
         yield f"{words} are drawn as \ufffd: {', '.join(map(str, missing[:MAX_NAMED]))}{more}. {advice}."
