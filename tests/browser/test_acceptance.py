@@ -143,12 +143,15 @@ def test_what_a_user_of_celery_types_and_clicks(
 
 def check_inspect(system: System, drawing: str) -> None:
     """With the name of a worker a command ends when that has answered, else after a time."""
-    for what, words in (
-        ("ping", "pong"), ("active", f"'kwargs': {{'export': '{drawing}', 'chunk': 0}}"),
-        ("registered", "pipeline.render"), ("stats", '"broker": {'),
-    ):  # fmt: skip
-        said = system.type(*CELERY, "inspect", what, "--timeout", "10", "-d", NODE)
+
+    def inspect(what: str) -> str:
+        return system.type(*CELERY, "inspect", what, "--timeout", "10", "-d", NODE)
+
+    for what, words in (("ping", "pong"), ("registered", "pipeline.render"), ("stats", '"broker": {')):
+        said = inspect(what)
         assert f"{NODE}: OK" in said and words in said, said
+    kwargs = f"'kwargs': {{'export': '{drawing}', 'chunk': 0}}"  # between its tries, another export may be at work
+    until(lambda: kwargs in inspect("active"), "the chunk is active")
 
 
 def check_flower(system: System, broken: str, album: str, cancelled: str) -> None:

@@ -59,7 +59,7 @@ def test_a_repeated_request_sends_the_message_that_is_missing(
         ({"rows": 0}, "rows"),
         ({"colour": "red"}, "colour"),
         ({"listing": "inputs/none.jsonl"}, "listing"),
-        ({"listing": "exports/secret.jsonl"}, "source"),
+        ({"listing": "exports/secret.jsonl"}, "listing"),
         ({"listing": "", "photos": []}, "photos"),
         ({"chunk_pages": 0}, "chunk_pages"),
         ({"volume": VolumeLimit(pages=0)}, "volume_pages"),
