@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -30,7 +30,6 @@ from ...pictures import jpeg, noise
 from .stage import ALBUM, FIVE, Stage, failing
 
 
-@cache
 @pytest.fixture(scope="module")
 def large() -> list[bytes]:
     """Photos that each make a segment large enough for S3 to copy as a part."""
