@@ -301,6 +301,20 @@ def test_a_century_that_is_guessed_is_named(tmp_path: Path, input: str, pattern:
     assert planned(tmp_path, data, columns=columns)[1].warnings == ((words,) if guess else ())
 
 
+@pytest.mark.parametrize(
+    ("table", "column", "guess"),
+    [("en_US", "", False), ("fr_FR", "", True), ("fr_FR", "en_US", False), ("en_US", "fr_FR", True)],
+)
+def test_whether_a_century_is_guessed_depends_on_the_language_of_the_column(
+    tmp_path: Path, table: str, column: str, guess: bool
+) -> None:
+    """Short dates have years of two digits in one language, and of four in another."""
+    format = {"kind": "date", "input": "%d.%m.%y", "pattern": "short"}
+    columns = [{"field": "born", "format": format, "locale": column}, {"field": "n"}]
+    warnings = planned(tmp_path, b"born,n\n12.05.55,1\n", columns=columns, locale=table)[1].warnings
+    assert bool(warnings) == guess
+
+
 def test_a_date_without_a_time_is_named_where_times_are_shown(tmp_path: Path) -> None:
     columns = [{"field": "at", "format": {"kind": "date", "pattern": "d.M.y HH:mm"}}]
     _, plan = planned(tmp_path, b"at,n\n2026-03-01T10:00,1\n2026-03-01,2\n", columns=columns)
