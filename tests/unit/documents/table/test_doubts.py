@@ -133,6 +133,10 @@ def test_columns_may_have_braces(tmp_path: Path, data: str) -> None:
         ("Region,2023,2024\nN,1,2\n", None),
         ("2023,2024\n1,2\n", None),
         ("0,1,2\n7,x,y\n", None),
+        ("1990,2000,2010\n7,8,9\n", None),
+        ("1990,2000\n7,8\n", "1990"),
+        ("7,7,7\n8,8,8\n", "7"),
+        ("9,8,7\n8,8,8\n", "9"),
         ("1,a\nx,2\n", None),
     ],
 )
