@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import random
+from functools import cache
 
 from PIL import Image, ImageDraw
 
@@ -19,6 +20,7 @@ def jpeg(seed: int, width: int = 160, height: int = 120, quality: int = 80) -> b
     return out.getvalue()
 
 
+@cache
 def noise(seed: int, megabytes: float) -> bytes:
     """Returns a JPEG of about this size; it takes 0.1 s."""
     side = int((megabytes * 1_100_000) ** 0.5)

@@ -52,7 +52,7 @@ class CsvRows:
             try:
                 for row in islice(reader, count - len(rows)):
                     rows.append(row)
-                    if source.spaces_and_quotes and any(map(SPACES_AND_QUOTE.match, row)):
+                    if source.spaces_and_quotes and has_spaces_and_quote(row):
                         rows[-1] = self._spaced_row(row, lines[-1] if lines else self._last)
                     lines.append(reader.line_num)
                 more = False
@@ -101,4 +101,9 @@ def whole_row(text: str, delimiter: str) -> Row | None:
         rows = list(csv.reader([text], delimiter=delimiter, strict=True))
     except csv.Error:
         return None
-    return rows[0] if len(rows) == 1 and not any(map(SPACES_AND_QUOTE.match, rows[0])) else None
+    return rows[0] if len(rows) == 1 and not has_spaces_and_quote(rows[0]) else None
+
+
+def has_spaces_and_quote(row: Row) -> bool:
+    """Return whether a cell begins with spaces and a quote. In most rows none begins with a space."""
+    return "\n " in "\n" + "\n".join(row) and any(map(SPACES_AND_QUOTE.match, row))

@@ -56,9 +56,11 @@ def name_values(titles: Row, rows: Sequence[Row], remarks: Remarks) -> None:
 
 
 def _follow_each_other(titles: Row) -> bool:
-    """Return whether titles are numbers in order, as of years, or of columns without names."""
+    """Return whether titles are numbers in order, as of years or decades, or of columns without names."""
     numbers = [int(title) for title in titles if WHOLE.fullmatch(title)]
-    return 1 < len(titles) == len(numbers) and all(b - a == 1 for a, b in pairwise(numbers))
+    steps = {b - a for a, b in pairwise(numbers)}
+    rise = len(titles) == len(numbers) and len(steps) == 1 and min(steps) > 0
+    return rise and (len(titles) > 2 or steps == {1})  # two numbers are at equal distances whatever they are
 
 
 def name_inner_records(fields: Sequence[str], row: Row, remarks: Remarks) -> None:

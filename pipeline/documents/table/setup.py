@@ -154,9 +154,10 @@ def name_equal_columns(params: TableParams, fields: Sequence[str], remarks: Rema
 
 def name_centuries(params: TableParams, remarks: Remarks) -> None:
     """Add a remark for dates whose century is a guess, that of strptime."""
-    formats = [(each.field, each.format) for each in params.columns]
-    for name, format in [*formats, *((each.field, each.format) for each in params.group_by)]:
-        if format and guesses_century(format, known_locale(params.locale)):
+    formats = [(each.field, each.format, each.locale or params.locale) for each in params.columns]
+    formats += [(each.field, each.format, params.locale) for each in params.group_by]
+    for name, format, locale in formats:
+        if format and guesses_century(format, known_locale(locale)):
             remarks.add(f"Years of column {name!r} have two digits, and are read as 1969 to 2068")
 
 

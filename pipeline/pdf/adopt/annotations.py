@@ -103,16 +103,20 @@ class AnnotationCopy:
         if field and box and (look is None or stale) and (drawn := draw_field(self._pdf, value, box)):
             return self._drawn(drawn, layer)
         if look is None or not box:
-            if not field or "/MK" in value or (inherited(self._pdf, value, "/V") or "") not in ("", "/Off"):
-                self._losses[remarks.NO_LOOK] += 1
+            self._note_no_look(value, field)
             return []
         if stale:
             self._losses[remarks.STALE] += 1
         if matrix := placement(self._pdf, look, box):
             return [Look(self._objects.spell(look), matrix, layer)]
         if common(box, box):
-            self._losses[remarks.NO_LOOK] += 1
+            self._note_no_look(value, field)
         return []
+
+    def _note_no_look(self, value: DictionaryObject, field: bool) -> None:
+        """Note an annotation without a picture, unless it is an empty field that has nothing to show."""
+        if not field or "/MK" in value or (inherited(self._pdf, value, "/V") or "") not in ("", "/Off"):
+            self._losses[remarks.NO_LOOK] += 1
 
     def _drawn(self, field: DrawnField, layer: bytes) -> list[Look]:
         if not field.operators:

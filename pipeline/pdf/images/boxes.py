@@ -12,7 +12,7 @@ WRONG_CROP = "An AVIF asks for a part of its picture that is not there, so the w
 _MAX_META = 4 * 1024 * 1024  # bytes
 _MAX_BOXES = 1000  # before the one that describes the picture
 _USUAL_PRIMARIES = (1, 2, 5, 6, 7)  # of ITU-T H.273: BT.709, unknown, and those of television, which are close
-_USUAL_CURVES = (1, 2, 6, 13, 14, 15)
+_USUAL_CURVES = (1, 2, 4, 6, 13, 14, 15)  # 4 is a gamma of 2.2
 
 Box = tuple[int, int, int, int]  # left, top, right, bottom
 

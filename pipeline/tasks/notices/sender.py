@@ -15,7 +15,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-from ...errors import Conflict, NoExport, NoticeDown, PipelineError, ServiceDown, StoreDown
+from ...errors import Conflict, NoExport, NoticeDown, PipelineError, ServiceDown, StoreDown, StoreRefused
 from ...exports import notices
 from ...exports.export import Export, Notice, State
 from ...services import Services
@@ -210,6 +210,8 @@ class Sender:
         s, number, now = self._s, notice.number, time.time()
         try:
             claimed = s.exports.change(export.id, notices.handing_over(number, now, s.settings.lease_seconds))
+        except StoreRefused:  # nothing is written
+            raise
         except ServiceDown:  # it may be written nevertheless, and would count as a notice that may have arrived
             self._store(export.id, notices.not_handed_over(number, now))
             raise

@@ -10,10 +10,11 @@ from msgspec.structs import replace
 
 from pipeline.adapters.bucket import BACKGROUND
 from pipeline.adapters.bucket.s3_upload import S3Upload
-from pipeline.errors import ChunkFailed, QuotaReached
+from pipeline.errors import ChunkFailed, QuotaReached, StoreRefused
 from pipeline.exports.export import Charge, State
 from pipeline.exports.ids import new_id
 from pipeline.exports.quotas import Quota, Quotas, admitted
+from pipeline.exports.repository import ExportRepository
 from pipeline.exports.uploads import Upload, Uploads
 from pipeline.services import open_services
 from pipeline.tasks import flow
@@ -112,6 +113,26 @@ def test_a_mail_that_was_not_handed_over_does_not_count_as_one_that_may_have_arr
     assert lossy.stage.subjects(export_id) == ["Ready: Photos"]
     (notice,) = lossy.stage.load(export_id).notices
     assert (notice.handed_over, notice.sent_at is not None) == (1, True)
+
+
+def test_a_mail_whose_claim_is_refused_is_put_off(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is written then, so nothing is taken back: that would be tried for as long as the bucket refuses."""
+    export_id = stage.rendered()
+    steps.assemble(stage.s, export_id)
+    steps.deliver(stage.s, export_id)
+    asked: list[str] = []
+
+    def refused(_: ExportRepository, export_id: str, step: object) -> None:
+        asked.append(export_id)
+        if len(asked) > 2:
+            raise AssertionError("it is tried again and again")
+        raise StoreRefused("The bucket refuses.")
+
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(ExportRepository, "change", refused)
+        stage.send_mails()
+    assert asked == [export_id] * 2, "to claim it, and to say why it waits"
+    assert stage.subjects(export_id) == ["Ready: Photos"]
 
 
 def test_an_input_is_begun(lossy: Lossy) -> None:

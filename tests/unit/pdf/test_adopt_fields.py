@@ -186,3 +186,4 @@ def test_a_picture_without_a_size_is_named(entries: bytes) -> None:
     assert told(file) == [remarks.FIELD, remarks.NO_LOOK]
     hidden = file.replace(b"/Rect[20 20 180 40]", b"/Rect[20 20  20 40]")
     assert told(hidden) == [remarks.FIELD]
+    assert told(file.replace(b"/V(x)", b" " * 5)) == [remarks.FIELD], "an empty field shows nothing"

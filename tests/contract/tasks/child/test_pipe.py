@@ -70,14 +70,11 @@ def test_no_task_gets_the_answer_to_one_that_was_broken_off(
     assert "Bert" in first_page(pipe, "Bert")
 
 
-def test_a_child_that_hangs_is_killed_and_the_next_one_answers(
-    pipe: ChildPipe, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_child_that_hangs_is_killed_and_the_next_one_answers(pipe: ChildPipe) -> None:
     """It is frozen, or swapped out: while it lives, its exports would be kept from workers for ever."""
     assert "Anna" in first_page(pipe, "Anna")
-    monkeypatch.setattr(child_pipe, "HANG_SECONDS", 1.0)
     for name in ("Bert", "B" * (1 << 20)):  # the second one is more than the pipe takes
-        pipe._patience = 1.0
+        pipe._patience = 1.0  # with the frozen one only
         frozen = freeze(pipe)
         began = time.monotonic()
         records = msgspec.json.encode({"Name": name})
@@ -92,8 +89,8 @@ def test_a_child_that_works_for_long_is_not_taken_for_one_that_hangs(
 ) -> None:
     """It gives a sign each second."""
     assert "Anna" in first_page(pipe, "Anna")
-    monkeypatch.setattr(child_pipe, "HANG_SECONDS", 2.5)
-    pipe._patience = 2.5
+    monkeypatch.setattr(child_pipe, "HANG_SECONDS", 4.5)  # on a busy machine a sign may be late
+    pipe._patience = 4.5
     child = psutil.Process(running(pipe).pid)
     worked: list[float] = []
 

@@ -133,6 +133,10 @@ def test_columns_may_have_braces(tmp_path: Path, data: str) -> None:
         ("Region,2023,2024\nN,1,2\n", None),
         ("2023,2024\n1,2\n", None),
         ("0,1,2\n7,x,y\n", None),
+        ("1990,2000,2010\n7,8,9\n", None),
+        ("1990,2000\n7,8\n", "1990"),
+        ("7,7,7\n8,8,8\n", "7"),
+        ("9,8,7\n8,8,8\n", "9"),
         ("1,a\nx,2\n", None),
     ],
 )
@@ -299,6 +303,20 @@ def test_a_century_that_is_guessed_is_named(tmp_path: Path, input: str, pattern:
     data = b"born,n\n" + {"%x": b"05/12/55", "%d.%m.%Y": b"12.05.1955"}.get(input, b"12.05.55") + b",1\n"
     words = "Years of column 'born' have two digits, and are read as 1969 to 2068."
     assert planned(tmp_path, data, columns=columns)[1].warnings == ((words,) if guess else ())
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "guess"),
+    [("en_US", "", False), ("fr_FR", "", True), ("fr_FR", "en_US", False), ("en_US", "fr_FR", True)],
+)
+def test_whether_a_century_is_guessed_depends_on_the_language_of_the_column(
+    tmp_path: Path, table: str, column: str, guess: bool
+) -> None:
+    """Short dates have years of two digits in one language, and of four in another."""
+    format = {"kind": "date", "input": "%d.%m.%y", "pattern": "short"}
+    columns = [{"field": "born", "format": format, "locale": column}, {"field": "n"}]
+    warnings = planned(tmp_path, b"born,n\n12.05.55,1\n", columns=columns, locale=table)[1].warnings
+    assert bool(warnings) == guess
 
 
 def test_a_date_without_a_time_is_named_where_times_are_shown(tmp_path: Path) -> None:

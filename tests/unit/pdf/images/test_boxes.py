@@ -77,7 +77,7 @@ def test_a_part_that_is_not_there_is_named(numbers: tuple[int, ...]) -> None:
 @pytest.mark.parametrize(
     ("primaries", "curve", "remarks"),
     [
-        *((1, 13, ()), (1, 1, ()), (2, 2, ())),
+        *((1, 13, ()), (1, 1, ()), (2, 2, ()), (1, 4, ())),
         *((12, 13, (UNUSUAL,)), (9, 16, (UNUSUAL,)), (9, 18, (UNUSUAL,)), (1, 8, (UNUSUAL,))),
     ],
 )
