@@ -21,6 +21,7 @@ from authlib.oauth2.rfc7636 import create_s256_code_challenge
 from flask import Flask, Response, redirect, request
 from joserfc import jwt
 from joserfc.jwk import RSAKey
+from joserfc.jws import JWSRegistry
 from werkzeug.serving import make_server
 from werkzeug.wrappers import Response as AnyResponse
 
@@ -46,6 +47,7 @@ class Faults:
     algorithm: str = "RS256"
     forged: bool = False  # the ID token is signed by another key of the same name
     status: int = 200  # of discovery
+    moved: str = ""  # the path of a page that sends to another one
     body: str = ""  # of the token endpoint
 
 
@@ -73,13 +75,18 @@ class Issuer:
             ("/end", self._end, "GET"),
         ):
             self.app.add_url_rule(path, f"{method} {path}", view, methods=[method])
-        self.app.before_request(lambda: self.asked.append(request.path))
+        self.app.before_request(self._before)
 
     def environ(self, roles: str = ROLES) -> dict[str, str]:
         """The variables of an app whose people sign in here."""
         return {
             "OIDC_ISSUER": self.url, "OIDC_CLIENT_ID": CLIENT, "OIDC_CLIENT_SECRET": SECRET, "OIDC_ROLES": roles,
         }  # fmt: skip
+
+    def _before(self) -> AnyResponse | None:
+        self.asked.append(request.path)
+        moves = request.path == self.faults.moved and "moved" not in request.args
+        return redirect(f"{request.path}?moved=1", 307) if moves else None
 
     def _discovery(self) -> Response:
         metadata = {
@@ -154,7 +161,8 @@ class Issuer:
         key = RSAKey.generate_key(2048, {"kid": "first"}) if self.faults.forged else self.key
         if algorithm != "RS256":
             return _unsafe(claims, algorithm, key.as_pem(private=False))
-        return jwt.encode({"alg": algorithm, "kid": "first"}, claims, key)
+        header = {"alg": algorithm, "kid": "first", "tenant": "house"}  # some have parameters of their own
+        return jwt.encode(header, claims, key, registry=JWSRegistry(strict_check_header=False))
 
     def _jwks(self) -> Response:
         later, own = {"kty": "AKP", "kid": "later", "alg": "ML-DSA-44", "pub": "x"}, self.key.as_dict(private=False)

@@ -238,6 +238,9 @@ WRONG: dict[str, tuple[Faults, str]] = {
         "the claim email",
     ),
     "userinfo of another": (Faults(claims={"groups": None}, userinfo={"sub": "bob"}), NOT_VALID.format("sub")),
+    "moved userinfo": (Faults(claims={"groups": None}, moved="/userinfo"), "(HTTP 307)"),
+    "moved keys": (Faults(moved="/jwks"), "(HTTP 307)"),
+    "moved token": (Faults(moved="/token"), "does not answer as an issuer"),
     "no groups": (Faults(claims={"groups": None}, userinfo={"groups": None}), "no entry of OIDC_ROLES fits"),
     "groups of another shape": (Faults(claims={"groups": {"admins": True}}), "Groups that 127.0.0.1"),
     "a part of a group": (Faults(claims={"groups": "administrators admins"}), "names: administrators admins."),
@@ -264,7 +267,7 @@ METADATA: dict[str, tuple[Faults, str]] = {
     ),
     "no endpoint": (Faults(metadata={"authorization_endpoint": None}), "(authorization_endpoint)"),
     "not there": (Faults(status=404), "(HTTP 404)"),
-    "redirects": (Faults(status=301), "(HTTP 301)"),
+    "redirects": (Faults(moved="/.well-known/openid-configuration"), "(HTTP 307)"),
     "broken": (Faults(status=500), "does not answer, so no one can be signed in"),
 }
 
