@@ -42,8 +42,8 @@ def opened(file: BinaryIO) -> ForeignReader:
 
 
 class ForeignReader(PdfReader):
-    """pypdf's reader, but it refuses encrypted files, searches a damaged file only once, and leaves
-    out what was deleted.
+    """pypdf's reader, but it refuses encrypted files, searches a damaged file only once, and leaves out what was
+    deleted.
 
     pypdf itself reads the whole file again for each object that is not where the cross-reference says. Where a
     later table calls an object free, it takes the object from an earlier one.

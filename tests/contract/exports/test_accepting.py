@@ -194,6 +194,16 @@ def test_an_incomplete_acceptance_is_removed_later(
     exports.drop_unwritten(left)
 
 
+def test_a_record_that_comes_at_this_moment_is_not_removed(
+    exports: ExportRepository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accepted = exports.accept(export(), RECORDS, lasting=False)
+    exports.drop_unwritten(accepted.id)
+    monkeypatch.setattr(accepting, "CLAIM_GRACE", -2.0)
+    exports.drop_unwritten(accepted.id)
+    assert exports.load(accepted.id) == accepted
+
+
 def test_a_process_whose_clock_is_ahead_removes_nothing_that_is_being_accepted(
     exports: ExportRepository, bucket: S3Bucket, monkeypatch: pytest.MonkeyPatch
 ) -> None:

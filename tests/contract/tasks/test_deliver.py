@@ -87,6 +87,9 @@ def test_a_late_delivery_does_not_close_an_export_that_was_retried(
 ) -> None:
     """Its process was frozen for longer than a lease. Meanwhile it was closed, and its owner let it go on."""
     export_id = stage.planned()
+    steps.render(stage.s, export_id, 0)
+    drawn = {entry.key for entry in stage.store.entries(f"exports/{export_id}/segments/")}
+    assert drawn
     flow.fail(stage.s, export_id, ChunkFailed("Page 3 could not be rendered."))
     steps.deliver(stage.s, export_id)
     frozen: list[str] = []
@@ -101,6 +104,7 @@ def test_a_late_delivery_does_not_close_an_export_that_was_retried(
     freeze(monkeypatch, stage, export_id, when, froze)
     assert isinstance(steps.deliver(stage.s, export_id), NotWanted)
     assert stage.s.exports.active() == [export_id], "the keeper sends what is lost of it"
+    assert drawn <= {entry.key for entry in stage.store.entries(f"exports/{export_id}/segments/")}
     stage.work()
     assert stage.captions(export_id, tmp_path) == FIVE
     assert stage.s.exports.active() == []
