@@ -7,9 +7,8 @@ from pathlib import Path
 from ..adapters.bucket import Bucket
 from ..errors import ExportFailed, IllegalStep
 from ..errors.shortages import shortages
-from ..exports.export import Export, File, Result, State
+from ..exports.export import MB, Export, File, Result, State
 from ..exports.stores import Stores
-from ..settings import MIB
 from ..tasks.inline import OnProgress
 from . import destination, output
 
@@ -43,7 +42,7 @@ def _copy(bucket: Bucket, file: File, path: Path, show: OnProgress) -> None:
         with shortages(str(path.parent)), part.open("wb") as written:
             for block in bucket.read(file.key, 0, file.bytes):
                 size += written.write(block)
-                show("downloading, MiB", size // MIB, file.bytes // MIB)
+                show("downloading, MB", size // MB, file.bytes // MB)
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)

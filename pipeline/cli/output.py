@@ -14,13 +14,10 @@ import msgspec
 
 from ..errors import PipelineError
 from ..errors.one_line import plain
-from ..exports.export import File, Result
-from ..settings import MIB
+from ..exports.export import MB, File, Result
 
 if TYPE_CHECKING:
     from ..tasks.inline import OnProgress
-
-KIB = 1024
 
 
 def say(text: str) -> None:
@@ -126,10 +123,10 @@ def tell_files(result: Result, write: Callable[[str], None] = say) -> None:
 
 
 def size(count: int) -> str:
-    """Return a number of bytes in words: 940 bytes, 3.2 KiB, 12.0 MiB."""
-    if count < KIB:
+    """Return a number of bytes in words, as the panel and mails write it: 940 bytes, 3.2 kB, 12.0 MB."""
+    if count < 1000:
         return f"{count} bytes"
-    return f"{count / KIB:.1f} KiB" if count < MIB else f"{count / MIB:.1f} MiB"
+    return f"{count / 1000:.1f} kB" if count < MB else f"{count / MB:.1f} MB"
 
 
 def _count(pages: int) -> str:

@@ -6,9 +6,8 @@ import time
 
 from ..adapters.redis.progress import Progress
 from ..errors import TimedOut
-from ..exports.export import Export, Result, State
+from ..exports.export import MB, Export, Result, State
 from ..exports.stores import Stores
-from ..settings import MIB
 from ..tasks.inline import OnProgress
 from . import output
 from .download import result_of
@@ -42,9 +41,9 @@ def until_over(stores: Stores, export_id: str, timeout: float | None, show: OnPr
 
 
 def steps(export: Export, known: Progress | None) -> tuple[str, int, int]:
-    """Return the step of an unfinished export, how much is done and the total: pages, or MiB when assembling."""
+    """Return the step of an unfinished export, how much is done and the total: pages, or MB when assembling."""
     if known is None:
         return str(export.state), 0, 0
     if export.state is State.ASSEMBLING and known.bytes_total:
-        return "assembling, MiB", min(known.bytes, known.bytes_total) // MIB, known.bytes_total // MIB
+        return "assembling, MB", min(known.bytes, known.bytes_total) // MB, known.bytes_total // MB
     return "rendering pages", min(known.pages, export.pages), export.pages

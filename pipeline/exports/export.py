@@ -13,6 +13,8 @@ from ..errors import IllegalStep
 from ..pdf.tally import Skipped
 from .volumes import UNCUT, VolumeLimit
 
+MB = 1_000_000  # in which sizes of files are shown
+
 
 class State(StrEnum):
     """Where an export stands. It moves down this list, or ends as failed or cancelled. A failed one may go on."""

@@ -14,7 +14,7 @@ import msgspec
 from msgspec.structs import replace
 
 from ...errors import ExportFailed
-from ...exports.export import File, Result
+from ...exports.export import MB, File, Result
 from ...exports.plan import Plan
 from ...exports.strict import refuse
 from ...exports.volumes import SegmentEntry, VolumePlan, index_name, volume_name
@@ -27,7 +27,6 @@ from ...pdf.volume_index import write_volume_index
 
 SKIPPED_SHOWN = 1000
 LINKS_SHOWN = 3
-MB = 1_000_000
 
 
 class Volume(msgspec.Struct, frozen=True):

@@ -18,14 +18,13 @@ from urllib.parse import urlsplit
 from babel import Locale, UnknownLocaleError
 
 from ...errors.one_line import plain
-from ...exports.export import Export, Notice, Result, State
+from ...exports.export import MB, Export, Notice, Result, State
 from ...exports.links import DownloadLinks
 from ...exports.notices import message_id
 from ...settings import Settings
 from .html import Link, page
 from .words import WORDS, Words
 
-MB = 1_000_000
 SKIPPED_IN_MAIL = 20
 VOLUMES_IN_MAIL = 20
 

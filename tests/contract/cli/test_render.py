@@ -247,7 +247,7 @@ def test_the_result_has_the_seconds_it_took(alone: Run, tmp_path: Path) -> None:
     made = answer(alone(*arguments, "--json"))
     assert made["seconds"] > 0
     result = alone(*arguments, "--force")
-    assert " KiB, " in result.stdout
+    assert " kB, " in result.stdout
     with pypdf.PdfReader(tmp_path / "out.pdf") as reader:
         assert "Ada" not in reader.pages[0].extract_text()
     assert pipeline.render("table", tmp_path / "second.pdf", [{"net": 1}]).seconds > 0

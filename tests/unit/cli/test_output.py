@@ -17,7 +17,7 @@ def test_progress_has_a_line_per_tenth() -> None:
     assert len(lines) == 12
 
 
-def test_a_small_size_is_not_0_mib() -> None:
-    assert [output.size(count) for count in (0, 1023, 1024, 3277, 1 << 20, 153 << 20)] == [
-        "0 bytes", "1023 bytes", "1.0 KiB", "3.2 KiB", "1.0 MiB", "153.0 MiB",
+def test_a_small_size_is_not_0_mb() -> None:
+    assert [output.size(count) for count in (0, 999, 1000, 3234, 1_000_000, 153_000_000)] == [
+        "0 bytes", "999 bytes", "1.0 kB", "3.2 kB", "1.0 MB", "153.0 MB",
     ]  # fmt: skip
