@@ -13,6 +13,7 @@ from pypdf.generic import (
     Destination,
     DictionaryObject,
     IndirectObject,
+    NameObject,
     StreamObject,
 )
 
@@ -101,6 +102,11 @@ class ForeignPdf:
         with translated_errors():
             found = self._reader.get_object(value)
         return None if isinstance(found, IndirectObject) else found
+
+    def name(self, value: object) -> str:
+        """Return the name that a value is or stands for; empty for any other value."""
+        found = self.resolve(value)
+        return found if isinstance(found, NameObject) else ""
 
     def dictionary(self, value: object) -> DictionaryObject:
         """Return the dictionary that a value is or stands for; an empty one for any other value."""

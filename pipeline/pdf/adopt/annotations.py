@@ -64,7 +64,7 @@ class AnnotationCopy:
             if place in kept:
                 self._out.add(self._mark(value), kept[place])
                 spelled.append(reference(kept[place]))
-            elif self._pdf.resolve(value.get("/Subtype")) == "/Link":
+            elif self._pdf.name(value.get("/Subtype")) == "/Link":
                 spelled.append(self._link(value))
             else:
                 looks += self._look(value)
@@ -74,7 +74,7 @@ class AnnotationCopy:
         return b"/Annots[%s]" % b" ".join(filter(None, spelled)) if any(spelled) else b"", looks
 
     def _stays(self, value: DictionaryObject) -> bool:
-        return self._pdf.resolve(value.get("/Subtype")) in _KEPT
+        return self._pdf.name(value.get("/Subtype")) in _KEPT
 
     def _reserve(self, each: object) -> int:
         """Return a number for an annotation, by which others refer to it: a note to its window, an answer to it."""
@@ -91,7 +91,7 @@ class AnnotationCopy:
 
     def _look(self, value: DictionaryObject) -> list[Look]:
         """Return how an annotation looks that is not kept itself: a form field, or a sound, film or file."""
-        field = self._pdf.resolve(value.get("/Subtype")) == "/Widget"
+        field = self._pdf.name(value.get("/Subtype")) == "/Widget"
         self._note_kind(value, field)
         flags = self._pdf.resolve(value.get("/F"))
         if isinstance(flags, int) and flags & _UNSEEN:
@@ -157,7 +157,7 @@ class AnnotationCopy:
         action = self._pdf.resolve(annotation.get("/A"))
         if not isinstance(action, DictionaryObject):
             return self._destination(annotation.get("/Dest"))
-        kind = self._pdf.resolve(action.get("/S"))
+        kind = self._pdf.name(action.get("/S"))
         if kind == "/GoTo":
             return self._destination(action.get("/D"))
         uri = self._pdf.resolve(action.get("/URI"))

@@ -60,6 +60,7 @@ _UPRIGHT: dict[int, Matrix] = {
     7: (0, 1, 1, 0, 0, 0),
     8: (0, 1, -1, 0, 1, 0),
 }
+_NO_WORDS = TypeError, AttributeError, LookupError, AssertionError, ArithmeticError, struct.error  # for a person
 _NO_REASON = ("decoder error", "could not create decoder object")  # of Pillow's decoders of TIFF and WebP
 
 
@@ -266,6 +267,6 @@ def _reason(error: BaseException) -> str:
         return "there is not enough memory for it"
     if isinstance(error, EOFError) or "truncated" in text.lower():
         return "it ends before its picture does (truncated)"
-    if text.startswith(_NO_REASON):
+    if text.startswith(_NO_REASON) or isinstance(error, _NO_WORDS):
         return "its data are damaged, or cut off"
     return text or type(error).__name__

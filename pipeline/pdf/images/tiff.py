@@ -54,9 +54,11 @@ def check_strips(source: TiffImageFile) -> None:
     """Raise OSError when a strip lies behind the end of the file: Pillow reads up to the next one, however far.
 
     The same where strips or tiles are missing, or one without compression reaches into the next: Pillow leaves
-    black, and draws the rows of the next one.
+    black, and draws the rows of the next one. Raises ValueError when it took something else for their places.
     """
     size = source.fp.seek(0, SEEK_END) if source.fp else 0
+    if not all(isinstance(tile.offset, int) for tile in source.tile):
+        raise ValueError("where its strips are is not said in numbers")
     if any(tile.offset > size for tile in source.tile) or _has_gaps(source) or _overlap(source):
         raise OSError("the file is truncated")
 

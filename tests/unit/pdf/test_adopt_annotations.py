@@ -57,6 +57,8 @@ FIELD = b"/Subtype/Widget/FT/Tx/T(n)/V(Filled in)"
         (b"/Subtype/Widget/FT/Sig/T(s)/AP<</N 7 0 R>>", [remarks.SIGNATURE]),
         (b"/Subtype/Movie/AP<</N 7 0 R>>", [remarks.MEDIA]),
         (b"/Subtype/FileAttachment", [remarks.MEDIA, remarks.NO_LOOK]),
+        (b"/Subtype<</A 1>>", [remarks.MEDIA, remarks.NO_LOOK]),
+        (b"/Subtype[/Text]", [remarks.MEDIA, remarks.NO_LOOK]),
     ],
 )  # fmt: skip
 def test_what_an_annotation_shows_is_kept_and_the_rest_is_named(annotation: bytes, warned: list[str]) -> None:

@@ -13,7 +13,7 @@ from PIL import Image
 from pipeline.errors import UnreadableSource
 from pipeline.pdf.images import Picture, read_picture
 
-from .picture_files import LIMIT, quadrants, read, saved
+from .picture_files import LIMIT, palette, quadrants, read, saved
 from .shown import assert_looks_like
 
 WIDTH, HEIGHT = 40, 21
@@ -82,6 +82,15 @@ def test_a_tiff_with_fewer_strips_than_rows_is_refused() -> None:
     at = whole.index(struct.pack("<HHI", 273, 4, 4)) + 4
     with pytest.raises(UnreadableSource, match="truncated"):
         read(whole[:at] + struct.pack("<I", 3) + whole[at + 4 :])
+
+
+def test_what_is_missing_is_said_for_people() -> None:
+    whole, _ = strips()
+    no_places = whole.replace(struct.pack("<HHI", 273, 4, 4), struct.pack("<HHI", 273, 7, 16))
+    with pytest.raises(UnreadableSource, match="not said in numbers"):
+        read(no_places)
+    with pytest.raises(UnreadableSource, match="its data are damaged, or cut off"):
+        read(saved(palette(), "GIF").removesuffix(b";") + b"," + bytes(9))  # another frame begins
 
 
 def test_a_strip_that_reaches_into_the_next_one_is_refused() -> None:
