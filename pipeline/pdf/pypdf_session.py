@@ -19,6 +19,7 @@ from ..errors import UnreadableSource
 
 _MAX_REPAIRS = 100  # that are kept of one file
 _NAME_END = re.compile(rb"[\s\0]+|[()<>\[\]{}/%]")  # with the null byte (7.2.2)
+_REFERENCE = re.compile(r"IndirectObject\((\d+), \d+, \d+\)")  # as pypdf writes it, with an address in memory
 _MAX_DECODED = 20 * 2**20  # bytes of one stream; only cross-reference and object streams are decoded
 _LIMITS: dict[str, Any] = {
     "zlib_maximum_output_length": _MAX_DECODED,
@@ -108,6 +109,7 @@ def translated_errors() -> Iterator[None]:
     try:
         yield
     except LimitReachedError as error:
-        raise UnreadableSource(f"The PDF is over a safety limit: {error}") from error
+        words = _REFERENCE.sub(r"object \1", str(error)).rstrip(".!")
+        raise UnreadableSource(f"The PDF is over a safety limit: {words}.") from error
     except _READER_ERRORS as error:
         raise UnreadableSource("The PDF is damaged and cannot be read.") from error

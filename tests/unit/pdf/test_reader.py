@@ -218,6 +218,11 @@ def packed_seed() -> bytes:
 SEEDS.append(packed_seed())
 
 
+def test_an_object_that_stands_for_itself_is_named_by_its_number() -> None:
+    file = one_page(b"/Contents 4 0 R", {4: b"<</Length 4 0 R>>\nstream\nq Q\nendstream"})
+    assert refused(file).endswith("Detected loop with self reference for object 4.")
+
+
 @examples(80)
 @given(seed=st.sampled_from(SEEDS), data=st.data())
 def test_a_damaged_file_never_spoils_the_document(seed: bytes, data: st.DataObject) -> None:

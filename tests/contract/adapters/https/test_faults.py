@@ -26,7 +26,7 @@ from .sites import (
 )
 
 
-@pytest.mark.parametrize("status", [204, 206, 400, 403, 404, 408, 410, 425, 429, 500, 502, 503])
+@pytest.mark.parametrize("status", [204, 206, 400, 403, 404, 408, 410, 425, 429, 499, 500, 502, 503])
 def test_a_status_says_whether_to_try_again(certificate: Certificate, opened: Open, status: int) -> None:
     retry = status in (408, 425, 429, 500, 502, 503)
     site = opened(said("Content-Length: 0", status=f"{status} Whatever"))
