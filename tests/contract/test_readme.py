@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shlex
+import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -15,12 +18,15 @@ import pytest
 import requests
 from werkzeug.serving import make_server
 
+from local.services import free_port
 from pipeline.services import Services
 from pipeline.web import create_app
 
 from .. import steps
+from ..waiting import until
 
-README = (Path(__file__).parents[2] / "README.md").read_text()
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
 
 
 @pytest.fixture
@@ -111,3 +117,25 @@ def test_the_python_example_submits_and_renders(
     assert submitted.queued
     assert installed.exports.active() == [submitted.export.id]
     assert "Order" in pypdf.PdfReader("orders.pdf").pages[0].extract_text()
+
+
+@pytest.mark.parametrize("port", [5050, 5051], ids=["flask", "fastapi"])
+def test_the_line_that_starts_an_example_starts_it(installed: Services, port: int) -> None:
+    (line,) = re.findall(
+        rf"^\. up/env; PYTHONPATH=client \.venv/bin/python (.*) --port {port}$", README, re.MULTILINE
+    )
+    free = free_port()
+    command = [sys.executable, *shlex.split(line), "--port", str(free)]
+    with subprocess.Popen(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": "client"}) as app:
+        try:
+            until(lambda: app.poll() is not None or _page(free), line)
+            assert "pdf-download" in _page(free)
+        finally:
+            app.terminate()
+
+
+def _page(port: int) -> str:
+    try:
+        return requests.get(f"http://127.0.0.1:{port}/", timeout=5).text
+    except requests.ConnectionError:
+        return ""
