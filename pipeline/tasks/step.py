@@ -77,8 +77,7 @@ class Work:
         self.unwanted = False
         self._held = held
         self._stopping = stopping
-        self._attempt: str | None = None
-        self._tries = 0
+        self._attempt: tuple[str, int] | None = None  # the name and the number of one that is counted
         self._began = self._looked = self._asked = time.monotonic()
         self._weighed = float("-inf")  # look at the memory at the first checkpoint in any case
 
@@ -116,7 +115,7 @@ class Work:
                 " probably out of memory or time.",
                 advice="Look for an unusually large input there.",
             )
-        self._attempt, self._tries = full, number
+        self._attempt = full, number
         try:
             yield number
         except (PipelineError, OSError):  # a full disk kills no process
@@ -128,7 +127,7 @@ class Work:
         """Uncount the attempt, once: it is done, or has stored something from which a later one goes on."""
         attempt, self._attempt = self._attempt, None
         if attempt:
-            self.services.redis.counters.uncount_attempt(attempt)
+            self.services.redis.counters.uncount_attempt(attempt[0])
 
     def finish_chunk(self, first: int, pages: int) -> None:
         """Note that `pages` of the chunk are drawn now, those from `first` on by this attempt; uncount the attempt
@@ -136,9 +135,8 @@ class Work:
         if not isinstance(self.part, int) or self._attempt is None:
             raise AssertionError("only an attempt at a chunk can finish one")
         drawn = Drawn(
-            self.export.id, self.part, first, pages, self.seconds, self._attempt, self._tries, time.time(),
-            this_process(),
-        )  # fmt: skip
+            self.export.id, self.part, first, pages, self.seconds, *self._attempt, time.time(), this_process()
+        )
         self.services.redis.finish_chunk(self._held.lease, drawn)
         self._attempt = None
         self._held.was_released()
