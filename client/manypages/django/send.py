@@ -111,17 +111,17 @@ def _send(requested: PdfRequest) -> None:
             raise
         else:
             if not requested.move([State.SENDING], State.ASKED, export_id=export.id):
-                with client(patient=True) as found:  # cancelled in the last moment
-                    found.cancel(export)
+                with client(patient=True) as pipeline:  # cancelled in the last moment
+                    pipeline.cancel(export)
 
 
 def _export(requested: PdfRequest) -> Export:
-    with client(patient=True) as found:
+    with client(patient=True) as pipeline:
         body = body_of(requested)
         options: Mapping[str, Any] = requested.spec.get("options", {})
         with snapshot(body.database), Beat(requested) as beat:
             rows = None if body.rows is None else beat.counted(body.rows)
-            return found.export(
+            return pipeline.export(
                 body.document, rows, params=body.params, key=str(requested.pk), subject=requested.subject, **options
             )
 

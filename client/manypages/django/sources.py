@@ -87,8 +87,8 @@ def check_document(name: str, params: Mapping[str, Any]) -> None:
     if own:
         own.check(params)
         return
-    with client(patient=False) as found:
-        known = {each["name"]: each for each in found.documents()}
+    with client(patient=False) as pipeline:
+        known = {each["name"]: each for each in pipeline.documents()}
     if name not in known:
         names = ", ".join(sorted(known))
         told = _("There is no document %r.") % name

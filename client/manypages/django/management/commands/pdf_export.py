@@ -56,10 +56,10 @@ class Command(BaseCommand):
         return PdfRequest.objects.get_or_create(key=f"command:{given['key'] or uuid.uuid4()}", defaults=about)[0]
 
     def _fetch(self, requested: PdfRequest, path: Path) -> None:
-        with client(patient=True) as found:
-            for seen in found.follow(requested.export_id):
+        with client(patient=True) as pipeline:
+            for seen in pipeline.follow(requested.export_id):
                 self.stderr.write(f"{seen.state} {seen.progress.percent} %")
                 last = seen
             follow.settle(requested, last)
             last.check()
-            self.stderr.write(f"{found.download(last, path)}")
+            self.stderr.write(f"{pipeline.download(last, path)}")
