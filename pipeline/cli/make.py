@@ -234,7 +234,7 @@ def _submit(services: Services, request: ExportRequest, machine: bool) -> str:
 
 
 def _has_captions(document: Document[Any]) -> bool:
-    """True if a picture's file name can be its caption: records have both, and no parameter has that name."""
+    """Return whether a picture's name can be its caption: records have both, and no parameter has that name."""
     from .. import documents
 
     fields = documents.record_fields(document)

@@ -79,7 +79,7 @@ def state(export: Export, channel: Channel) -> tuple[str, str] | None:
 
 
 def is_claimed(notice: Notice, now: float, lease_seconds: float) -> bool:
-    """True when a sender claimed a notice less than `lease_seconds` ago and has not noted what came of it.
+    """Return whether a sender claimed a notice less than `lease_seconds` ago and has not noted what came of it.
 
     A claim may also be a little ahead: its sender's clock is, or `now` was taken just before it.
     """

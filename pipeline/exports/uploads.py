@@ -155,7 +155,7 @@ def folder_of(owner: str) -> str:
 
 
 def is_foreign(key: str, owner: str) -> bool:
-    """Whether a key names a file that another owner handed in."""
+    """Return whether a key names a file that another owner handed in."""
     return key.startswith(UPLOADS) and not key.startswith(folder_of(owner))
 
 

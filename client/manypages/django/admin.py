@@ -28,11 +28,11 @@ class ExportAdmin(admin.ModelAdmin):
     """Everyone in the admin sees their own exports; with the permission `view_export`, those of all."""
 
     def has_module_permission(self, request: HttpRequest) -> bool:
-        """Whether the list is in the menu."""
+        """Return whether the list is in the menu."""
         return self.has_view_permission(request)
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Whether the list may be opened."""
+        """Return whether the list may be opened."""
         return bool(self.admin_site.has_permission(request))
 
     def has_add_permission(self, request: HttpRequest) -> bool:

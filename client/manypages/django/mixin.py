@@ -46,7 +46,7 @@ class PdfExportMixin(Base):
     change_list_template = "admin/manypages/change_list.html"
 
     def has_export_permission(self, request: HttpRequest, requested: Any = None) -> bool:
-        """Whether this user may have the rows as a PDF.
+        """Return whether this user may have the rows as a PDF.
 
         Asked for at the press of the button, before the rows are read, and at each click on Download: then with the
         PdfRequest whose file it is. By default who may view the model, and no file that another user asked for.

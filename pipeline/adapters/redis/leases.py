@@ -94,7 +94,7 @@ class Leases:
         return {name: token.split(" ", 2)[-1] for name, token in zip(names, tokens, strict=True) if token}
 
     def fence_is_current(self, name: str, fence: int) -> bool:
-        """True if `fence` is the highest seen so far under this name; records it."""
+        """Return whether `fence` is the highest seen so far under this name; records it."""
         with redis_errors():
             return bool(self._redis.eval(_FENCE, 1, _fence_key(name), fence))
 

@@ -37,7 +37,7 @@ Record = dict[str, Any]
 
 
 def is_stream(source: object) -> bool:
-    """True for anything with an Arrow C stream: a table, a RecordBatchReader, a data frame."""
+    """Return True for anything with an Arrow C stream: a table, a RecordBatchReader, a data frame."""
     return hasattr(source, "__arrow_c_stream__")
 
 

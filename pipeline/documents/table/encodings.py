@@ -70,7 +70,7 @@ def guess_encoding(sample: bytes, remarks: Remarks) -> str:
 
 
 def is_utf8(sample: bytes) -> bool:
-    """True for UTF-8 that may be cut off within a character."""
+    """Return True for UTF-8 that may be cut off within a character."""
     try:
         codecs.getincrementaldecoder("utf-8")().decode(sample)
     except UnicodeDecodeError:

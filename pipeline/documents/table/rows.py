@@ -69,7 +69,7 @@ class RowReader:
         return taken
 
     def is_text(self, row: int, value: str) -> bool:
-        """True if a value of a row of the last ones is text in the input; JSON has numbers too."""
+        """Return whether a value of a row of the last ones is text in the input; JSON has numbers too."""
         return self._source.is_text(row, value)
 
     def _fitted(self, found: Iterable[tuple[Row, int, int]], before: int) -> Iterator[tuple[Row, int]]:

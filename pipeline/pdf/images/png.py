@@ -74,7 +74,7 @@ class _Chunk(NamedTuple):
         return self.start, self.length + 12
 
     def needed(self, frames: bool) -> bool:
-        """Whether a decoder needs it: critical chunks (5.4), and those of an animation."""
+        """Return whether a decoder needs it: critical chunks (5.4), and those of an animation."""
         if self.kind in _FRAMES:
             return frames
         if not self.whole:
