@@ -55,11 +55,8 @@ class Png:
     frames: tuple[Frame, ...]
 
 
-_SAMPLES = {
-    0: 1,
-    2: 3,
-    3: 0,
-}  # of a transparent colour, by colour type; 0 where each entry of the palette has its own
+_SAMPLES = {0: 1, 2: 3, 3: 0}
+"""Of a transparent colour, by colour type; 0 where each entry of the palette has its own."""
 
 
 class _Chunk(NamedTuple):
