@@ -14,14 +14,12 @@ from msgspec.structs import replace
 
 from ..adapters.bucket import Bucket
 from ..errors import MailUnanswered, NoticeDown
-from .export import Channel, Export, Notice
+from .export import Change, Channel, Export, Notice
 
 MARKS = {Channel.MAIL: "unsent/", Channel.WEBHOOK: "unposted/"}
 MAX_HANDED_OVER = 2  # times without an answer, of a mail
 NOTICE_DAYS = {Channel.MAIL: 3, Channel.WEBHOOK: 1}
 """For which a notice is tried. Mails: longer than a weekend, shorter than most files are kept."""
-
-Step = Callable[[Export], Export]
 
 
 def unsent(bucket: Bucket, channel: Channel = Channel.MAIL) -> list[str]:
@@ -96,8 +94,8 @@ def hopeless(notice: Notice, now: float) -> str:
     return ""
 
 
-def handing_over(number: int, now: float, lease_seconds: float) -> Step:
-    """Return the step that claims a notice at `now` and counts it as handed over; it does nothing if it may not."""
+def handing_over(number: int, now: float, lease_seconds: float) -> Change:
+    """Return the change that claims a notice at `now` and counts it as handed over, if it may."""
 
     def claim(notice: Notice) -> Notice:
         if is_claimed(notice, now, lease_seconds):
@@ -107,8 +105,8 @@ def handing_over(number: int, now: float, lease_seconds: float) -> Step:
     return _unless_over(number, claim)
 
 
-def not_handed_over(number: int, claimed_at: float) -> Step:
-    """Return the step that takes `handing_over` back: the answer to it was lost, so nothing was handed over."""
+def not_handed_over(number: int, claimed_at: float) -> Change:
+    """Return the change that takes `handing_over` back: the answer to it was lost, so nothing was handed over."""
 
     def note(notice: Notice) -> Notice:
         if notice.claimed_at != claimed_at:
@@ -118,13 +116,13 @@ def not_handed_over(number: int, claimed_at: float) -> Step:
     return _changing(number, note)
 
 
-def sent(number: int, now: float) -> Step:
-    """Return the step after the server took a notice."""
+def sent(number: int, now: float) -> Change:
+    """Return the change after the server took a notice."""
     return _changing(number, lambda n: replace(n, sent_at=now, claimed_at=None, given_up=False, problem=""))
 
 
-def not_taken(number: int, error: NoticeDown, claimed_at: float) -> Step:
-    """Return the step after the server refused a notice, or gave no answer. Its second call does nothing."""
+def not_taken(number: int, error: NoticeDown, claimed_at: float) -> Change:
+    """Return the change after the server refused a notice, or gave no answer. Its second call does nothing."""
 
     def note(notice: Notice) -> Notice:
         if notice.claimed_at != claimed_at:
@@ -140,18 +138,18 @@ def not_taken(number: int, error: NoticeDown, claimed_at: float) -> Step:
     return _changing(number, note)
 
 
-def waiting(number: int, problem: str) -> Step:
-    """Return the step that notes why a notice waits."""
+def waiting(number: int, problem: str) -> Change:
+    """Return the change that notes why a notice waits."""
     return _unless_over(number, lambda notice: replace(notice, problem=problem))
 
 
-def given_up(number: int, problem: str) -> Step:
-    """Return the step that ends the tries."""
+def given_up(number: int, problem: str) -> Change:
+    """Return the change that ends the tries."""
     return _unless_over(number, lambda notice: replace(notice, problem=problem, given_up=True))
 
 
-def replayed(now: float) -> Step:
-    """Return the step that lets all webhooks of an export be sent again, in order and with the same ids."""
+def replayed(now: float) -> Change:
+    """Return the change that lets all webhooks of an export be sent again, in order and with the same ids."""
 
     def again(notice: Notice) -> Notice:
         if notice.channel is not Channel.WEBHOOK:
@@ -161,15 +159,15 @@ def replayed(now: float) -> Step:
     return lambda export: replace(export, notices=tuple(map(again, export.notices)))
 
 
-def _unless_over(number: int, change: Callable[[Notice], Notice]) -> Step:
+def _unless_over(number: int, change: Callable[[Notice], Notice]) -> Change:
     return _changing(number, lambda notice: notice if notice.over else change(notice))
 
 
-def _changing(number: int, change: Callable[[Notice], Notice]) -> Step:
-    """Return the step that changes one notice."""
+def _changing(number: int, change: Callable[[Notice], Notice]) -> Change:
+    """Return the change of one notice."""
 
-    def step(export: Export) -> Export:
+    def change_export(export: Export) -> Export:
         changed = tuple(change(notice) if notice.number == number else notice for notice in export.notices)
         return replace(export, notices=changed)
 
-    return step
+    return change_export

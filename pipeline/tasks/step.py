@@ -94,11 +94,11 @@ class Work:
         """
         states = list(State)
 
-        def step(export: Export) -> Export:
+        def change(export: Export) -> Export:
             late = export.state.over or states.index(export.state) >= states.index(to)
             return export if late else export.to(to, **changes)
 
-        self.export = self.services.exports.change(self.export.id, step)
+        self.export = self.services.exports.change(self.export.id, change)
         return self.export
 
     @contextmanager
