@@ -9,6 +9,7 @@ sent once more at most. A webhook is sent until an answer says that it was taken
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Literal
 
 from msgspec.structs import replace
 
@@ -58,8 +59,8 @@ def message_id(export: Export, notice: Notice) -> str:
     return f"{export.id}.{notice.number}"
 
 
-def standing(notice: Notice) -> str:
-    """Return "waiting", "sent" or "given up"."""
+def standing(notice: Notice) -> Literal["waiting", "sent", "given up"]:
+    """Return where a notice stands."""
     return "sent" if notice.sent_at is not None else "given up" if notice.given_up else "waiting"
 
 
