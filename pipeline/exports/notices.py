@@ -67,7 +67,7 @@ def standing(notice: Notice) -> Literal["waiting", "sent", "given up"]:
 def state(export: Export, channel: Channel) -> tuple[str, str] | None:
     """Return where a channel's notices stand together, and why they are not sent; None if there are none.
 
-    One that waits counts before one that was given up, and that before those that were sent.
+    A notice that waits counts first, then one that was given up, then one that was sent.
     """
     found = [notice for notice in export.notices if notice.channel is channel]
     latest = [notice for notice in found if notice.happened_at == found[-1].happened_at or not notice.over]

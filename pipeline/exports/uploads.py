@@ -198,7 +198,7 @@ def expired(bucket: Bucket, seconds: float) -> Iterator[Upload]:
 
 
 def remove_expired(bucket: Bucket, upload: Upload) -> bool:
-    """Remove a file that no export used in time; of one that is used, only its mark. Returns whether it is gone."""
+    """Remove a file that no export used in time, or only the mark of a used one. Returns whether it is gone."""
     if _is_used(bucket, upload.folder):
         bucket.delete([_mark(upload.id)])
         return False

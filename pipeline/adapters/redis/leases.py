@@ -33,8 +33,8 @@ class Lease:
     """A lease that is held.
 
     `token` is unique to this holder. `fence` is the server's time in milliseconds when the lease was taken, so that
-    it grows with each holder even after Redis was wiped; or one more than the highest fence that was recorded, when
-    the server's clock went back: a failover to another machine may do that.
+    it grows with each holder even after Redis was wiped. When the server's clock went back, as by a failover to
+    another machine, it is one more than the highest fence that was recorded.
     """
 
     name: str

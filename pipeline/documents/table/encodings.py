@@ -81,7 +81,7 @@ def is_utf8(sample: bytes) -> bool:
 def given_encoding(given: str, marked: bool) -> str:
     """Return the encoding of a text whose encoding was given; UTF-8 if a byte order mark says so.
 
-    Checks that ASCII text has the same bytes in it, so that it can be cut at line feeds.
+    Raises InvalidRequest if there is no such encoding, or ASCII has other bytes in it: no line feed is found then.
     """
     try:
         name = codecs.lookup(given).name
