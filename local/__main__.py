@@ -104,7 +104,7 @@ def _store(console: Console, url: str) -> None:
 
 
 def asked_port() -> int:
-    """Returns PORT, or 5000; InvalidSetting if the port is taken."""
+    """Return PORT, or 5000; InvalidSetting if the port is taken."""
     said = os.environ.get("PORT", "5000")
     if not said.isdecimal() or not 0 < (port := int(said)) < 1 << 16:
         words = f"PORT is {said!r}; it must be a number from 1 to 65535."

@@ -14,12 +14,12 @@ Json = dict[str, Any]
 
 
 def identity(kind: str, name: str) -> str:
-    """Returns the id of a thing; it is the same at every call."""
+    """Return the id of a thing; it is the same at every call."""
     return str(uuid5(NAMESPACE_URL, f"local:{kind}/{name}"))
 
 
 def timestamp(moment: datetime) -> str:
-    """Returns a time as the API writes it."""
+    """Return a time as the API writes it."""
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
@@ -27,7 +27,7 @@ OWNER = {"email": "owner@example.com", "id": identity("account", "owner")}
 
 
 def account_json(born: datetime) -> Json:
-    """Returns the account of the key."""
+    """Return the account of the key."""
     return {
         **OWNER,
         "allow_tracking": False,
@@ -50,7 +50,7 @@ def account_json(born: datetime) -> Json:
 
 
 def collaborator_json(app: str, born: datetime) -> Json:
-    """Returns the only collaborator: the owner."""
+    """Return the only collaborator: the owner."""
     return {
         "app": {"id": identity("app", app), "name": app},
         "created_at": timestamp(born),
@@ -63,7 +63,7 @@ def collaborator_json(app: str, born: datetime) -> Json:
 
 
 def release_json(app: str, release: Release, current: bool) -> Json:
-    """Returns a release."""
+    """Return a release."""
     return {
         "addon_plan_names": [],
         "app": {"id": identity("app", app), "name": app},
@@ -83,7 +83,7 @@ def release_json(app: str, release: Release, current: bool) -> Json:
 
 
 def log_session_json(url: str) -> Json:
-    """Returns a log session, whose lines are at `url`."""
+    """Return a log session, whose lines are at `url`."""
     now = timestamp(datetime.now(UTC))
     return {"created_at": now, "id": str(uuid4()), "logplex_url": url, "updated_at": now}
 
@@ -93,7 +93,7 @@ def _release_id(app: str, version: int) -> str:
 
 
 def app_json(name: str, born: datetime) -> Json:
-    """Returns an app as the API shows it."""
+    """Return an app as the API shows it."""
     stack = {"id": identity("stack", "heroku-24"), "name": "heroku-24"}
     return {
         "acm": False,
@@ -139,7 +139,7 @@ def size_json(name: str, dollars: float) -> Json:
 
 
 def row_json(app: str, row: Row) -> Json:
-    """Returns a process type of the formation as the API shows it."""
+    """Return a process type of the formation as the API shows it."""
     return {
         "app": {"id": identity("app", app), "name": app},
         "command": row.command,
@@ -154,7 +154,7 @@ def row_json(app: str, row: Row) -> Json:
 
 
 def dyno_json(app: str, dyno: LocalDyno) -> Json:
-    """Returns a dyno as the API shows it."""
+    """Return a dyno as the API shows it."""
     return {
         "app": {"id": identity("app", app), "name": app},
         "attach_url": None,

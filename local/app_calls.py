@@ -107,7 +107,7 @@ def add_log_calls(api: Flask, folder: Path, body: Callable[[], Mapping[str, Any]
 
 
 def _release(formation: LocalFormation, version: str) -> Release:
-    """Returns a release by its version; Refused with 404 if there is none."""
+    """Return a release by its version; Refused with 404 if there is none."""
     for release in formation.releases:
         if version == str(release.version):
             return release
@@ -115,7 +115,7 @@ def _release(formation: LocalFormation, version: str) -> Release:
 
 
 def _config_changes(body: Mapping[str, Any]) -> Mapping[str, str | None]:
-    """Returns changes of config vars; Refused with 422 if a value is not a string or null."""
+    """Return changes of config vars; Refused with 422 if a value is not a string or null."""
     for name, value in body.items():
         if not (value is None or isinstance(value, str)):
             raise Refused(422, "invalid_params", f"The value of {name} must be a string or null.")
@@ -123,7 +123,7 @@ def _config_changes(body: Mapping[str, Any]) -> Mapping[str, str | None]:
 
 
 def _log_lines(folder: Path, asked: Mapping[str, Any]) -> Iterator[str]:
-    """Yields the last lines of each dyno that was asked for, as Heroku writes them.
+    """Yield the last lines of each dyno that was asked for, as Heroku writes them.
 
     The files hold no times, so a line has the time at which its file was last written.
     """

@@ -32,17 +32,17 @@ class Cgroup:
         return self.path / "cgroup.procs"
 
     def pids(self) -> list[int]:
-        """Returns the processes inside, with all children."""
+        """Return the processes inside, with all children."""
         return [int(line) for line in self._read("cgroup.procs").split()]
 
     def oom_kills(self) -> int:
-        """Returns how many processes the kernel killed here at the memory limit; 0 where it does not tell."""
+        """Return how many processes the kernel killed here at the memory limit; 0 where it does not tell."""
         report = self._read("memory.oom_control") or self._read("memory.events")
         lines = dict(line.split(maxsplit=1) for line in report.splitlines())
         return int(lines.get("oom_kill", "0"))
 
     def _read(self, name: str) -> str:
-        """Returns a file of the group; empty if the group, or this file in this version, does not exist."""
+        """Return a file of the group; empty if the group, or this file in this version, does not exist."""
         try:
             return (self.path / name).read_text()
         except OSError:  # a group removed between open and read says ENODEV, not ENOENT
@@ -64,7 +64,7 @@ class Cgroup:
 
 @cache
 def available() -> bool:
-    """True if a process can be limited here; tries it once."""
+    """Return whether a process can be limited here; tries it once."""
     try:
         name = f"pipeline-probe-{uuid4()}"  # threads may ask at the same time
         group = create(name, 64 * 1024 * 1024)
@@ -102,7 +102,7 @@ def _limit(folder: Path, memory_bytes: int) -> None:
 
 
 def _parent(root: Path, own: Path) -> Path:
-    """Returns the outermost group around our own process in which a limited group can be created.
+    """Return the outermost group around our own process in which a limited group can be created.
 
     The outermost, because moving a process needs write access to the common parent (cgroups(7)).
     """
@@ -118,7 +118,7 @@ def _parent(root: Path, own: Path) -> Path:
 
 
 def _around_us(root: Path, own: Path) -> Iterator[Path]:
-    """Yields the groups that hold our own process, outermost first, in hierarchies that may limit memory."""
+    """Yield the groups that hold our own process, outermost first, in hierarchies that may limit memory."""
     lines = own.read_text().splitlines() if own.exists() else []
     for _, controllers, inner in (line.split(":", 2) for line in lines):
         if controllers not in ("", "memory"):

@@ -75,7 +75,7 @@ def _ask(running: Laptop, document: str, key: str, params: dict[str, str]) -> No
 
 
 def _lines(url: str, panel: dict[str, Any], began: float) -> Iterator[Line]:
-    """Yields the series of a panel, as its queries find them."""
+    """Yield the series of a panel, as its queries find them."""
     factor = FACTORS.get(panel["fieldConfig"]["defaults"]["unit"], 1.0)
     for target in panel["targets"]:
         asked = {"query": target["expr"], "start": began, "end": time.time(), "step": 1}

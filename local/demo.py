@@ -82,7 +82,7 @@ def upload(store: S3Bucket, bars: Progress, samples: int = SAMPLES) -> int:
 
 
 def _photos(count: int) -> dict[str, Callable[[], bytes]]:
-    """Returns a function for the bytes of each photo, by name, in order."""
+    """Return a function for the bytes of each photo, by name, in order."""
     if named := os.environ.get("PHOTOS"):
         folder = Path(named).expanduser()
         return {name: (folder / name).read_bytes for name in pictures(folder).names}
@@ -147,13 +147,13 @@ def _mail(laptop: Laptop) -> EmailMessage:
 
 
 def mails(laptop: Laptop) -> list[EmailMessage]:
-    """Returns every mail sent so far, oldest first."""
+    """Return every mail sent so far, oldest first."""
     files = sorted(laptop.smtp.folder.glob("*.eml"))
     return [email.message_from_bytes(file.read_bytes(), policy=email.policy.default) for file in files]
 
 
 def link_in(mail: EmailMessage) -> str:
-    """Returns the link in the mail's text."""
+    """Return the link in the mail's text."""
     body = mail.get_body(("plain",))
     found = re.search(r"https?://\S+/d/\S+", body.get_content() if body else "")
     if not found:

@@ -62,7 +62,7 @@ class DynoSettings:
 
 
 def pause(crashes: int) -> float:
-    """Returns the seconds before a restart after the n-th crash in a row: 0, 1, 2, 4 … 60."""
+    """Return the seconds before a restart after the n-th crash in a row: 0, 1, 2, 4 … 60."""
     return 0.0 if crashes == 1 else min(60.0, 2.0 ** min(crashes - 2, 6))
 
 
@@ -111,7 +111,7 @@ class LocalDyno:
         return self.spec.seconds is not None and time.monotonic() - self._ordered_at > self.spec.seconds
 
     def pids(self) -> set[int]:
-        """Returns its processes."""
+        """Return its processes."""
         return self._tree.pids() if self._tree is not None else set()
 
     def leave(self) -> None:

@@ -74,7 +74,7 @@ class Row:
 
 
 def parse_procfile(text: str) -> dict[str, str]:
-    """Returns the command of each type, from lines `type: command`; ignores other lines, as Heroku does."""
+    """Return the command of each type, from lines `type: command`; ignores other lines, as Heroku does."""
     return dict(re.findall(r"^([A-Za-z0-9_-]+):[ \t]*(\S.*?)[ \t]*$", text, re.MULTILINE))
 
 
@@ -132,7 +132,7 @@ class LocalFormation:
         return self.releases[-1]
 
     def row(self, identity: str) -> Row:
-        """Returns a row by type or id; Refused with 404 if there is none."""
+        """Return a row by type or id; Refused with 404 if there is none."""
         for row in self.rows.values():
             if identity in (row.kind, row.id):
                 return row
@@ -199,7 +199,7 @@ class LocalFormation:
         return dyno
 
     def one_offs(self) -> list[LocalDyno]:
-        """Returns the one-off dynos that start or run."""
+        """Return the one-off dynos that start or run."""
         return [dyno for dyno in self.dynos() if dyno.spec.one_off and dyno.state is not DynoState.DOWN]
 
     def stop_dyno(self, identity: str) -> None:
@@ -213,33 +213,33 @@ class LocalFormation:
                         self._add(row, ordinal)
 
     def dynos(self) -> list[LocalDyno]:
-        """Returns the dynos that the API lists: ordered, or stopped and not gone yet."""
+        """Return the dynos that the API lists: ordered, or stopped and not gone yet."""
         return [dyno for dyno in list(self._all) if dyno.state is not DynoState.GONE]
 
     def dyno(self, identity: str) -> LocalDyno:
-        """Returns the newest dyno of a name or id; Refused with 404 if there is none."""
+        """Return the newest dyno of a name or id; Refused with 404 if there is none."""
         for dyno in reversed(self.dynos()):
             if identity in (dyno.name, dyno.id):
                 return dyno
         raise Refused(404, "not_found", f"Couldn't find that dyno ({identity}).")
 
     def count(self) -> int:
-        """Returns how many dynos have a process now, those being stopped included."""
+        """Return how many dynos have a process now, those being stopped included."""
         return sum(dyno.running for dyno in self.dynos())
 
     def dyno_seconds(self) -> float:
-        """Returns what Heroku would bill: for each dyno, from the request to start it to the request to stop it."""
+        """Return what Heroku would bill: for each dyno, from the request to start it to the request to stop it."""
         return sum(dyno.billed_seconds for dyno in list(self._all))
 
     def peak_rss(self, name: str) -> int:
-        """Returns the most bytes that the dyno's processes were seen to use, sampled every `look_seconds`.
+        """Return the most bytes that the dyno's processes were seen to use, sampled every `look_seconds`.
 
         The sum of PSS on Linux (a page that forked children share counts once), of RSS elsewhere.
         """
         return max((dyno.peak_bytes for dyno in self._named(name)), default=0)
 
     def oom_kills(self, name: str) -> int:
-        """Returns how many of the dyno's processes the kernel killed at the memory limit; 0 without cgroups."""
+        """Return how many of the dyno's processes the kernel killed at the memory limit; 0 without cgroups."""
         return sum(dyno.oom_kills for dyno in self._named(name))
 
     def kill(self, name: str, number: Signals) -> None:
@@ -281,7 +281,7 @@ class LocalFormation:
         self._all.append(row.dynos[ordinal])
 
     def _released(self, spec: DynoSpec) -> DynoSpec:
-        """Returns a spec with the config vars of the current release; its own variables come first."""
+        """Return a spec with the config vars of the current release; its own variables come first."""
         return replace(spec, env={**self.release.config_vars, **spec.env}, release=self.release.version)
 
     def _note(self, dyno: LocalDyno) -> None:
@@ -294,7 +294,7 @@ class LocalFormation:
 
 
 def _absolute(quantity: int | str, now: int) -> int:
-    """Returns the number for a quantity of the API or the Heroku CLI; Refused with 422 if it is not one."""
+    """Return the number for a quantity of the API or the Heroku CLI; Refused with 422 if it is not one."""
     text = str(quantity)
     if isinstance(quantity, bool) or not re.fullmatch(r"[+-]?[0-9]{1,9}", text):
         raise Refused(422, "invalid_params", f"Quantity must be a whole number, not {text}.")

@@ -135,7 +135,7 @@ def _write_exports(file: Path, config: Mapping[str, str]) -> None:
 
 
 def _variables(store: S3) -> dict[str, str]:
-    """Returns the variables that name a store."""
+    """Return the variables that name a store."""
     return {
         "S3_ENDPOINT_URL": store.endpoint_url,
         "S3_BUCKET": store.bucket,
@@ -145,7 +145,7 @@ def _variables(store: S3) -> dict[str, str]:
 
 
 def _processes(port: int, token: str, password: str, workers: int) -> dict[str, str]:
-    """Returns the variables for web and workers."""
+    """Return the variables for web and workers."""
     return {
         "BASE_URL": f"http://127.0.0.1:{port}",
         "HOST": "127.0.0.1",
@@ -192,7 +192,7 @@ def _await(url: str, token: str, web: process.ProcessTree) -> None:
 
 
 def _inherited() -> dict[str, str]:
-    """Returns this environment without variables that would connect the demo to real services."""
+    """Return this environment without variables that would connect the demo to real services."""
     foreign = ("AWS_", "S3_", "BUCKETEER_", "HEROKU_", "REDIS_", "SMTP_", "DYNO")
     kept = {key: value for key, value in os.environ.items() if not key.startswith(foreign)}
     return {**kept, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"}

@@ -20,7 +20,7 @@ class Mailbox:
         self._login = f"{user}\0{password}".encode()
 
     def knows(self, mechanism: str, user: bytes, password: bytes) -> bool:
-        """True if the user and the password are right."""
+        """Return whether the user and the password are right."""
         return compare_digest(user + b"\0" + password, self._login)
 
     async def handle_MAIL(

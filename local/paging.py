@@ -28,7 +28,7 @@ class Range:
     most: int = PAGE
 
     def has(self, value: Any) -> bool:
-        """True if a value of the field is inside."""
+        """Return whether a value of the field is inside."""
         first, last = (self.end, self.start) if self.descending else (self.start, self.end)
         return (
             not (first and value < type(value)(first))
@@ -38,7 +38,7 @@ class Range:
 
 
 def page(rows: Sequence[Mapping[str, Any]], *fields: str) -> Response:
-    """Returns the rows that the request's `Range` names, sorted by one of `fields`; the first is the default."""
+    """Return the rows that the request's `Range` names, sorted by one of `fields`; the first is the default."""
     asked = parse_range(request.headers.get("Range", ""), fields)
     found = sorted(rows, key=lambda row: row[asked.field], reverse=asked.descending)
     found = [row for row in found if asked.has(row[asked.field])]
@@ -56,7 +56,7 @@ def page(rows: Sequence[Mapping[str, Any]], *fields: str) -> Response:
 
 
 def parse_range(header: str, fields: Sequence[str]) -> Range:
-    """Returns the range of a header; Refused with 416 if it is none, or of a field by which nothing is sorted."""
+    """Return the range of a header; Refused with 416 if it is none, or of a field by which nothing is sorted."""
     if not header:
         return Range(fields[0])
     found = _RANGE.fullmatch(header.strip())

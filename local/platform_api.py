@@ -82,7 +82,7 @@ class Tokens:
 
 
 def application(formation: LocalFormation, key: str, tokens: Tokens, log_folder: Path) -> Flask:
-    """Returns the API as a WSGI application. Each call needs the key, and version 3 in its Accept header.
+    """Return the API as a WSGI application. Each call needs the key, and version 3 in its Accept header.
 
     `log_folder` has the output of each dyno, in a file of its name.
     """
@@ -194,7 +194,7 @@ def _authorise(key: str) -> None:
 
 
 def json_body() -> Mapping[str, Any]:
-    """Returns the body of the request; Refused with 400 if it is not a JSON object."""
+    """Return the body of the request; Refused with 400 if it is not a JSON object."""
     body = request.get_json(force=True, silent=True)
     if not isinstance(body, dict):
         raise Refused(400, "bad_request", "The request body is not a JSON object.")
@@ -209,7 +209,7 @@ def _updates(body: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def _update(update: object) -> Change:
-    """Returns an entry of a formation update; Refused with 422 if it is not one."""
+    """Return an entry of a formation update; Refused with 422 if it is not one."""
     allowed = {"type", "quantity", "size", "dyno_size"}
     if not isinstance(update, dict) or not {"type"} < set(update) <= allowed:
         raise Refused(422, "invalid_params", "An update must hold type, and quantity or size, and nothing else.")
@@ -220,7 +220,7 @@ def _update(update: object) -> Change:
 
 
 def _size(update: Mapping[str, Any]) -> str | None:
-    """Returns the size in an update, spelled as Heroku does: `size`, or `dyno_size` with a name."""
+    """Return the size in an update, spelled as Heroku does: `size`, or `dyno_size` with a name."""
     given = update.get("dyno_size", update.get("size"))
     name = given.get("name") if isinstance(given, dict) else given
     if name is None and {"size", "dyno_size"}.isdisjoint(update):
@@ -231,7 +231,7 @@ def _size(update: Mapping[str, Any]) -> str | None:
 
 
 def _spec(body: Mapping[str, Any]) -> tuple[str, DynoSpec]:
-    """Returns the type and spec of a one-off dyno; Refused with 422 if a property is not right."""
+    """Return the type and spec of a one-off dyno; Refused with 422 if a property is not right."""
     for name, value in body.items():
         if not _PROPERTIES.get(name, lambda _: False)(value):
             raise Refused(422, "invalid_params", f"The property {name} is unknown or has a wrong value.")

@@ -30,7 +30,7 @@ class Leader(Protocol):
     def pid(self) -> int: ...
 
     def poll(self) -> int | None:
-        """Returns None while it runs."""
+        """Return None while it runs."""
 
     def wait(self) -> int:
         """Wait until it has ended."""
@@ -49,7 +49,7 @@ class ProcessTree:
         return self.leader.poll() is None
 
     def pids(self) -> set[int]:
-        """Returns all its live processes. A child that left the session is found only through a cgroup."""
+        """Return all its live processes. A child that left the session is found only through a cgroup."""
         session = {pid for pid in psutil.pids() if _session(pid) == self.leader.pid}
         return {pid for pid in session.union(self.cgroup.pids() if self.cgroup else ()) if _alive(pid)}
 
@@ -70,7 +70,7 @@ class ProcessTree:
         self.leader.wait()
 
     def memory(self) -> int:
-        """Returns bytes in use now: the sum of PSS on Linux (a page that forks share counts once), else of RSS."""
+        """Return bytes in use now: the sum of PSS on Linux (a page that forks share counts once), else of RSS."""
         return sum(map(_memory, self.pids()))
 
 

@@ -15,7 +15,7 @@ _HILLS = 5
 
 
 def photo(number: int) -> bytes:
-    """Returns the n-th sample: a JPEG of about half a megabyte. Only its noise differs from run to run."""
+    """Return the n-th sample: a JPEG of about half a megabyte. Only its noise differs from run to run."""
     chance = random.Random(number)  # noqa: S311  # a picture, no secret
     width, height = SIZE
     hue = chance.random()
@@ -50,7 +50,7 @@ def _sky(hue: float) -> Image.Image:
 
 @cache
 def _grain() -> Image.Image:
-    """Returns noise, which makes the JPEG as large as that of a real photo."""
+    """Return noise, which makes the JPEG as large as that of a real photo."""
     channels = [Image.effect_noise(SIZE, 90).filter(ImageFilter.BoxBlur(0.5)) for _ in range(3)]
     return Image.merge("RGB", channels)
 

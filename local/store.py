@@ -46,6 +46,6 @@ def try_store(url: str, folder: Path, console: Console) -> None:
 
 
 def variables(url: str, environ: Mapping[str, str]) -> dict[str, str]:
-    """Returns the variables of a store at this address, with a prefix of its own."""
+    """Return the variables of a store at this address, with a prefix of its own."""
     given = {name: environ[name] for name in NAMES if environ.get(name)}
     return given | {"S3_ENDPOINT_URL": url, "S3_PREFIX": f"trial-{secrets.token_hex(4)}/"}

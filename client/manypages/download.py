@@ -80,7 +80,7 @@ def _begin_again(part: Path, answer: requests.Response) -> ManypagesError:
 
 
 def _is_encoded(answer: requests.Response) -> bool:
-    """Whether a proxy compressed the answer, although it was asked not to: its length is not that of the file."""
+    """Return whether a proxy compressed the answer, unasked: its length is not that of the file."""
     return answer.headers.get("Content-Encoding", "identity") != "identity"
 
 

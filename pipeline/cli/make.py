@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 import msgspec
-from msgspec.structs import replace
 
 from ..errors import InvalidRequest
 from . import context, destination, options, output
@@ -185,10 +184,6 @@ def submit(kind: str, source: str | None, **given: Any) -> None:
         output.end(result)
 
 
-def _with(request: ExportRequest, **params: Any) -> ExportRequest:
-    return replace(request, params={**request.params, **params})
-
-
 def _with_listing(
     services: Services, source: str | None, request: ExportRequest, captions: bool, show: OnProgress
 ) -> ExportRequest:
@@ -199,21 +194,21 @@ def _with_listing(
     from .send import PictureUpload, send_listing
 
     if source is None:
-        return _with(request, listing="")
+        return request.with_params(listing="")
     check_source(documents.find(request.document), Path(source))
     if Path(source).is_file() and not is_picture(Path(source)):
-        return _with(request, listing=send_listing(services.bucket, Path(source), request.owner))
+        return request.with_params(listing=send_listing(services.bucket, Path(source), request.owner))
     if not Path(source).exists():
         if source.startswith("inputs/"):
-            return _with(request, listing=source)
+            return request.with_params(listing=source)
         message = f"{source} is neither a folder, nor a file, nor the key of a listing in the bucket."
         raise InvalidRequest(message, field="source", advice="Such a key begins with inputs/.")
     upload = PictureUpload(Path(source), request.owner, show)
     if upload.left_out:
-        request = _with(request, left_out=upload.left_out)
+        request = request.with_params(left_out=upload.left_out)
     first = [{"source": upload.prefix + upload.names[0]}]
-    validate(services, _with(request, **{documents.find(request.document).records_field: first}))
-    return _with(request, listing=upload.send(services.bucket, captions))
+    validate(services, request.with_params(**{documents.find(request.document).records_field: first}))
+    return request.with_params(listing=upload.send(services.bucket, captions))
 
 
 def _submit(services: Services, request: ExportRequest, machine: bool) -> str:
@@ -234,7 +229,7 @@ def _submit(services: Services, request: ExportRequest, machine: bool) -> str:
 
 
 def _has_captions(document: Document[Any]) -> bool:
-    """True if a picture's file name can be its caption: records have both, and no parameter has that name."""
+    """Return whether a picture's name can be its caption: records have both, and no parameter has that name."""
     from .. import documents
 
     fields = documents.record_fields(document)

@@ -168,8 +168,9 @@ def exclusive(name: str) -> Exclusive | None:
 def load(modules: Iterable[str] = (), wanted: str = "") -> None:
     """Import the modules of installed distributions, then those of this package, then `modules`.
 
-    Each registers its documents, so one that DOCUMENTS names replaces others of its name. Where only the document
-    `wanted` is needed, what cannot define it is left out. Raises InvalidSetting when one cannot be imported.
+    Each registers its documents; a later one replaces another of its name, so those of DOCUMENTS win. Where only
+    the document `wanted` is needed, what cannot define it is left out. Raises InvalidSetting when a module cannot
+    be imported.
     """
     if wanted not in SHIPPED:  # else the one of this package replaces an installed one
         _load_installed()

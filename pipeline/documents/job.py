@@ -114,7 +114,7 @@ class DocumentJob(msgspec.Struct, frozen=True):
         return job.cut(survey, listing, settings, chunk_pages, volume)
 
     def sample(self, interruptions: Interruptions = ()) -> Mapping[str, Any]:
-        """Return what the begin of the listing tells, for `measure` and `pages`."""
+        """Return what the beginning of the listing tells, for `measure` and `pages`."""
         with self._counting(interruptions):
             return self._measures.sample(self.params, self.listing, self.inputs)
 

@@ -53,7 +53,7 @@ class Measures(Protocol):
     """
 
     def sample(self, params: Any, listing: str, inputs: Inputs) -> Mapping[str, Any]:
-        """Return what the begin of the listing tells, as JSON: `measure` and `pages` get it as `facts`."""
+        """Return what the beginning of the listing tells, as JSON: `measure` and `pages` get it as `facts`."""
 
     def measure(
         self, params: Any, listing: str, facts: Mapping[str, Any], part: InputRange, inputs: Inputs

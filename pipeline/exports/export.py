@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import Any
 
@@ -36,7 +36,7 @@ class State(StrEnum):
 
 WORKING = (State.QUEUED, State.PLANNING, State.RENDERING, State.ASSEMBLING)
 
-STEPS: Mapping[State, tuple[State, ...]] = {
+FOLLOWING: Mapping[State, tuple[State, ...]] = {
     State.QUEUED: (State.PLANNING, State.FAILED, State.CANCELLED),
     State.PLANNING: (State.RENDERING, State.FAILED, State.CANCELLED),
     State.RENDERING: (State.ASSEMBLING, State.FAILED, State.CANCELLED),
@@ -46,6 +46,7 @@ STEPS: Mapping[State, tuple[State, ...]] = {
     State.CANCELLED: (State.EXPIRED,),
     State.EXPIRED: (),
 }
+"""The states that may follow each."""
 
 
 class File(msgspec.Struct, frozen=True):
@@ -214,11 +215,15 @@ class Export(msgspec.Struct, frozen=True):
     def to(self, state: State, **changes: Any) -> Export:
         """Return the export one step further, with the notices about it; raises IllegalStep when there is no such
         step. A mail about the state before that was not sent yet is given up: its words are not true any more."""
-        if state not in STEPS[self.state]:
+        if state not in FOLLOWING[self.state]:
             raise IllegalStep(f"Export {self.id} is {self.state}; it cannot become {state}.")
         moved = replace(self, state=state, **changes)
         kept = (_outdated(notice, state) for notice in self.notices)
         return replace(moved, notices=(*kept, *_about(moved)))
+
+
+Change = Callable[[Export], Export]
+"""What makes a new record of one. It may be applied several times, see `ExportRepository.change`."""
 
 
 def _outdated(notice: Notice, state: State) -> Notice:

@@ -166,7 +166,7 @@ def _chain(pieces: Sequence[tuple[int, int, ObjectInfo]]) -> list[tuple[int, int
 
 
 def is_pieces(key: str) -> bool:
-    """True for a listing that consists of pieces."""
+    """Return True for a listing that consists of pieces."""
     return _PIECES.fullmatch(key) is not None
 
 

@@ -22,7 +22,7 @@ def new_id(now: float | None = None) -> str:
 
 
 def is_id(text: str) -> bool:
-    """Return True if a text can be an export's id. Nothing else may become part of a key."""
+    """Return whether a text can be an export's id. Nothing else may become part of a key."""
     return len(text) == 26 and all(c in _CROCKFORD for c in text)
 
 

@@ -41,7 +41,7 @@ class Wanted:
         return _owner_prefix(self.owner) if self.subject is None else _subject_prefix(self.owner, self.subject)
 
     def matches(self, export: Export) -> bool:
-        """Whether an export has this state, is of this document, and was asked for by this end user."""
+        """Return whether an export has this state, is of this document, and was asked for by this end user."""
         return (
             self.state in (None, export.state)
             and self.document in (None, export.document)

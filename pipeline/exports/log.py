@@ -77,7 +77,7 @@ def _milestones(export: Export, noted: Iterable[StepEvent]) -> Iterator[Entry]:
 
 
 def _notices(export: Export) -> Iterator[Entry]:
-    """Yield where mails and webhooks stand: one that is not sent, at the time of what it tells."""
+    """Yield where mails and webhooks stand, at the time when each was sent, or else of its event."""
     for notice in export.notices:
         to = notice.to.to if notice.channel is Channel.MAIL else ""  # a URL may hold a secret
         text = " ".join(filter(None, (to, notices.standing(notice), notice.problem if not notice.sent_at else "")))

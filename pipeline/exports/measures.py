@@ -36,7 +36,7 @@ Pieces = Sequence[tuple[int, int]]
 
 @dataclass(frozen=True)
 class Ranges:
-    """How a version of a listing is divided, and what its begin tells."""
+    """How a version of a listing is divided, and what its beginning tells."""
 
     listing: Listing
     bytes: int  # of a range

@@ -9,19 +9,18 @@ sent once more at most. A webhook is sent until an answer says that it was taken
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Literal
 
 from msgspec.structs import replace
 
 from ..adapters.bucket import Bucket
 from ..errors import MailUnanswered, NoticeDown
-from .export import Channel, Export, Notice
+from .export import Change, Channel, Export, Notice
 
 MARKS = {Channel.MAIL: "unsent/", Channel.WEBHOOK: "unposted/"}
 MAX_HANDED_OVER = 2  # times without an answer, of a mail
 NOTICE_DAYS = {Channel.MAIL: 3, Channel.WEBHOOK: 1}
 """For which a notice is tried. Mails: longer than a weekend, shorter than most files are kept."""
-
-Step = Callable[[Export], Export]
 
 
 def unsent(bucket: Bucket, channel: Channel = Channel.MAIL) -> list[str]:
@@ -60,15 +59,15 @@ def message_id(export: Export, notice: Notice) -> str:
     return f"{export.id}.{notice.number}"
 
 
-def standing(notice: Notice) -> str:
-    """Return "waiting", "sent" or "given up"."""
+def standing(notice: Notice) -> Literal["waiting", "sent", "given up"]:
+    """Return where a notice stands."""
     return "sent" if notice.sent_at is not None else "given up" if notice.given_up else "waiting"
 
 
 def state(export: Export, channel: Channel) -> tuple[str, str] | None:
     """Return where a channel's notices stand together, and why they are not sent; None if there are none.
 
-    One that waits counts before one that was given up, and that before those that were sent.
+    A notice that waits counts first, then one that was given up, then one that was sent.
     """
     found = [notice for notice in export.notices if notice.channel is channel]
     latest = [notice for notice in found if notice.happened_at == found[-1].happened_at or not notice.over]
@@ -79,7 +78,7 @@ def state(export: Export, channel: Channel) -> tuple[str, str] | None:
 
 
 def is_claimed(notice: Notice, now: float, lease_seconds: float) -> bool:
-    """True when a sender claimed a notice less than `lease_seconds` ago and has not noted what came of it.
+    """Return whether a sender claimed a notice less than `lease_seconds` ago and has not noted what came of it.
 
     A claim may also be a little ahead: its sender's clock is, or `now` was taken just before it.
     """
@@ -96,8 +95,8 @@ def hopeless(notice: Notice, now: float) -> str:
     return ""
 
 
-def handing_over(number: int, now: float, lease_seconds: float) -> Step:
-    """Return the step that claims a notice at `now` and counts it as handed over; it does nothing if it may not."""
+def handing_over(number: int, now: float, lease_seconds: float) -> Change:
+    """Return the change that claims a notice at `now` and counts it as handed over, if it may."""
 
     def claim(notice: Notice) -> Notice:
         if is_claimed(notice, now, lease_seconds):
@@ -107,8 +106,8 @@ def handing_over(number: int, now: float, lease_seconds: float) -> Step:
     return _unless_over(number, claim)
 
 
-def not_handed_over(number: int, claimed_at: float) -> Step:
-    """Return the step that takes `handing_over` back: the answer to it was lost, so nothing was handed over."""
+def not_handed_over(number: int, claimed_at: float) -> Change:
+    """Return the change that takes `handing_over` back: the answer to it was lost, so nothing was handed over."""
 
     def note(notice: Notice) -> Notice:
         if notice.claimed_at != claimed_at:
@@ -118,13 +117,13 @@ def not_handed_over(number: int, claimed_at: float) -> Step:
     return _changing(number, note)
 
 
-def sent(number: int, now: float) -> Step:
-    """Return the step after the server took a notice."""
+def sent(number: int, now: float) -> Change:
+    """Return the change after the server took a notice."""
     return _changing(number, lambda n: replace(n, sent_at=now, claimed_at=None, given_up=False, problem=""))
 
 
-def not_taken(number: int, error: NoticeDown, claimed_at: float) -> Step:
-    """Return the step after the server refused a notice, or gave no answer. Its second call does nothing."""
+def not_taken(number: int, error: NoticeDown, claimed_at: float) -> Change:
+    """Return the change after the server refused a notice, or gave no answer. Its second call does nothing."""
 
     def note(notice: Notice) -> Notice:
         if notice.claimed_at != claimed_at:
@@ -140,18 +139,18 @@ def not_taken(number: int, error: NoticeDown, claimed_at: float) -> Step:
     return _changing(number, note)
 
 
-def waiting(number: int, problem: str) -> Step:
-    """Return the step that notes why a notice waits."""
+def waiting(number: int, problem: str) -> Change:
+    """Return the change that notes why a notice waits."""
     return _unless_over(number, lambda notice: replace(notice, problem=problem))
 
 
-def given_up(number: int, problem: str) -> Step:
-    """Return the step that ends the tries."""
+def given_up(number: int, problem: str) -> Change:
+    """Return the change that ends the tries."""
     return _unless_over(number, lambda notice: replace(notice, problem=problem, given_up=True))
 
 
-def replayed(now: float) -> Step:
-    """Return the step that lets all webhooks of an export be sent again, in order and with the same ids."""
+def replayed(now: float) -> Change:
+    """Return the change that lets all webhooks of an export be sent again, in order and with the same ids."""
 
     def again(notice: Notice) -> Notice:
         if notice.channel is not Channel.WEBHOOK:
@@ -161,15 +160,15 @@ def replayed(now: float) -> Step:
     return lambda export: replace(export, notices=tuple(map(again, export.notices)))
 
 
-def _unless_over(number: int, change: Callable[[Notice], Notice]) -> Step:
+def _unless_over(number: int, change: Callable[[Notice], Notice]) -> Change:
     return _changing(number, lambda notice: notice if notice.over else change(notice))
 
 
-def _changing(number: int, change: Callable[[Notice], Notice]) -> Step:
-    """Return the step that changes one notice."""
+def _changing(number: int, change: Callable[[Notice], Notice]) -> Change:
+    """Return the change of one notice."""
 
-    def step(export: Export) -> Export:
+    def change_export(export: Export) -> Export:
         changed = tuple(change(notice) if notice.number == number else notice for notice in export.notices)
         return replace(export, notices=changed)
 
-    return step
+    return change_export

@@ -157,10 +157,9 @@ def pages_per_chunk(
 ) -> int:
     """Return how many pages a chunk gets.
 
-    As many as fit `max_bytes`, a quarter of a process's memory (a segment is a file, and files count as memory) and
-    the wished duration, but few enough that every worker gets eight chunks, or two of short ones; each worker gets
-    as many chunks as another. `chunk_pages`, the owner's own number, replaces all of these. Then more, if there
-    would be more than `max_chunks`.
+    A chunk fits `max_bytes`, a quarter of a process's memory (a segment is a file, and files count as memory) and
+    the wished duration. Every worker gets as many chunks as another: eight or more, or two of short ones.
+    `chunk_pages`, the owner's own number, replaces all of these. All grow if there would be over `max_chunks`.
     """
     quarter = limits.memory_per_process // 4
     by_memory = min(quarter, max_bytes or quarter) // cost.bytes

@@ -116,7 +116,7 @@ def _leave(stores: Stores, export: Export, held: list[str]) -> None:
 
 
 def _is_answered(stores: Stores, export: Export, lasting: bool) -> bool:
-    """Whether an earlier export answers the same request. Nothing answers for one that is over: it is retried."""
+    """Return whether an earlier export answers the same request. None does for one that is over: it is retried."""
     if export.state.over:
         return False
     claim = stores.bucket.get(REQUESTS + export.request_key)

@@ -25,7 +25,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
@@ -33,7 +33,7 @@ from ..adapters.bucket import Bucket
 from ..errors import Conflict, DamagedExport, IllegalStep, NoExport, NotFound, StoreDown
 from .accepting import ACTIVE, KEPT, Acceptance, export_key, listing_key
 from .encoding import decode_export, decode_plan, encode
-from .export import Export, File, State
+from .export import Change, Export, File, State
 from .ids import is_id, new_id
 from .lists import Page, Wanted, page
 from .plan import Plan
@@ -81,16 +81,16 @@ class ExportRepository:
         except (NotFound, DamagedExport):
             return None
 
-    def change(self, export_id: str, step: Callable[[Export], Export]) -> Export:
-        """Apply a step to the stored export and return the new one.
+    def change(self, export_id: str, change: Change) -> Export:
+        """Apply a change to the stored export and return the new one.
 
-        The step is applied again when another process changed the export in between; perhaps to what it made
-        itself, when an answer of the bucket was lost. A step that returns an equal export writes nothing; what it
+        It is applied again when another process changed the export in between; perhaps to what it made itself,
+        when an answer of the bucket was lost. A change that returns an equal export writes nothing; what it
         raises is passed on. Raises Conflict after eight tries.
         """
         for attempt in range(TRIES):
             export, etag = self._read(export_id)
-            changed = step(export)
+            changed = change(export)
             if changed == export:
                 return export
             try:

@@ -39,6 +39,10 @@ class ExportRequest(msgspec.Struct, frozen=True):
         if self.return_url:
             check_page(self.return_url, "return_url")
 
+    def with_params(self, **params: Any) -> ExportRequest:
+        """Return the request with these parameters instead of its own of the same names."""
+        return msgspec.structs.replace(self, params={**self.params, **params})
+
 
 def request_key(request: ExportRequest) -> str:
     """Return a hash that is the same for equal requests of one owner, or for those with one idempotency key."""

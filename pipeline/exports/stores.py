@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -13,7 +12,7 @@ from ..adapters.redis.polls import Polls
 from ..adapters.redis.progress import Progress
 from ..errors import RedisDown
 from ..settings import Settings
-from .export import Export, State
+from .export import Change, Export, State
 from .frozen import FrozenRepository
 from .measures import MeasureRepository
 from .repository import ExportRepository
@@ -27,9 +26,9 @@ class WatchedExports(ExportRepository):
         super().__init__(bucket)
         self._polls = polls
 
-    def change(self, export_id: str, step: Callable[[Export], Export]) -> Export:
-        """Apply a step, as any repository, and note that the export has changed."""
-        changed = super().change(export_id, step)
+    def change(self, export_id: str, change: Change) -> Export:
+        """Apply a change, as any repository, and note that the export has changed."""
+        changed = super().change(export_id, change)
         with suppress(RedisDown):  # polls read the bucket every 30 s in any case
             self._polls.note_change(export_id)
         return changed

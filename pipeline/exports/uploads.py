@@ -155,7 +155,7 @@ def folder_of(owner: str) -> str:
 
 
 def is_foreign(key: str, owner: str) -> bool:
-    """Whether a key names a file that another owner handed in."""
+    """Return whether a key names a file that another owner handed in."""
     return key.startswith(UPLOADS) and not key.startswith(folder_of(owner))
 
 
@@ -198,7 +198,7 @@ def expired(bucket: Bucket, seconds: float) -> Iterator[Upload]:
 
 
 def remove_expired(bucket: Bucket, upload: Upload) -> bool:
-    """Remove a file that no export used in time; of one that is used, only its mark. Returns whether it is gone."""
+    """Remove a file that no export used in time, or only the mark of a used one. Returns whether it is gone."""
     if _is_used(bucket, upload.folder):
         bucket.delete([_mark(upload.id)])
         return False

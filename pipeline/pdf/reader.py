@@ -113,6 +113,19 @@ class ForeignPdf:
         found = self.resolve(value)
         return found if isinstance(found, DictionaryObject) else DictionaryObject()
 
+    def array(self, value: object) -> list[object]:
+        """Return the parts of the array that a value is or stands for; none for any other value."""
+        found = self.resolve(value)
+        return list(found) if isinstance(found, ArrayObject) else []
+
+    def references(self, value: object) -> list[IndirectObject]:
+        """Return the references in an array."""
+        return [part for part in self.array(value) if isinstance(part, IndirectObject)]
+
+    def numbers(self, value: object) -> list[float]:
+        """Return the numbers in an array."""
+        return [float(each) for part in self.array(value) if isinstance(each := self.resolve(part), int | float)]
+
     def forget(self, old: IndirectObject) -> None:
         """Drop a stream's bytes, which pypdf would keep in memory until the file is closed."""
         held = self._reader.resolved_objects.get((old.generation, old.idnum))
@@ -130,11 +143,8 @@ class ForeignPdf:
 
     def box(self, value: object) -> Box | None:
         """Return a rectangle (7.9.5); None when the value is not a rectangle, or too large for paper."""
-        value = self.resolve(value)
-        if not isinstance(value, ArrayObject) or len(value) != 4:
-            return None
-        sides = [float(side) for part in value if isinstance(side := self.resolve(part), int | float)]
-        if len(sides) < 4 or not all(abs(side) < 1e6 for side in sides):
+        sides = self.numbers(value)
+        if not len(sides) == len(self.array(value)) == 4 or not all(abs(side) < 1e6 for side in sides):
             return None
         (left, right), (bottom, top) = sorted(sides[0::2]), sorted(sides[1::2])
         return left, bottom, right, top

@@ -40,8 +40,8 @@ class SegmentIndex(msgspec.Struct, frozen=True):
     skipped. `offsets` says where the object of each slot begins in the segment, from `first_slot` on; -1 is an
     object that the tail writes. `characters` and `glyphs` were drawn with the fonts whose fingerprint is `fonts`.
     `overlay` says whether the pages draw the overlay. `layers` are the optional content groups of adopted pages,
-    by object number; `hidden` are those of them that are off. `destinations` are those with a name;
-    `links` are the names that links lead to.
+    by object number, `hidden` the layers that are off. `destinations` are places that have a name, `links` the
+    names that links lead to.
     """
 
     chunk: int

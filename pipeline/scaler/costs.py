@@ -42,7 +42,7 @@ def share_costs(changes: Sequence[Change], spans: Sequence[ExportSpan], until: f
     """Return each export's share of the workers' time up to `until`. The shares sum up to all of it.
 
     `changes` are in order of time. This takes n log n steps for n exports and changes: running sums say what a unit
-    of rate has cost so far, and an export pays for what they grew by from its begin to its end.
+    of rate has cost so far, and an export pays for what they grew by from its beginning to its end.
     """
     shares = {span.export_id: Charge() for span in spans}
     if not spans:
@@ -73,7 +73,7 @@ def share_costs(changes: Sequence[Change], spans: Sequence[ExportSpan], until: f
 
 
 def _over(span: ExportSpan) -> float:
-    """Return when an export ends; not before its begin, though clocks may differ."""
+    """Return when an export ends; not before its beginning, though clocks may differ."""
     return max(span.begin, span.end)
 
 

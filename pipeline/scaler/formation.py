@@ -164,7 +164,7 @@ class FormationPool:
 
 
 def drained(workers: Sequence[Worker], order: DrainOrder, wanted: int, now: int, settle_seconds: float) -> bool:
-    """True if the dynos above `wanted`, up to `now`, may be stopped.
+    """Return whether the dynos above `wanted`, up to `now`, may be stopped.
 
     All that are up must be idle and acknowledge this order; the others must have had time to report. A worker
     without a number may be any of the dynos.

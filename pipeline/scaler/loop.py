@@ -125,7 +125,7 @@ class Scaler:
         return replace(snapshot, fitting=self._fitting)
 
     def _overdue(self, now: Snapshot) -> bool:
-        """True if a dyno should have come up since Heroku was last asked, and did not.
+        """Return whether a dyno should have come up since Heroku was last asked, and did not.
 
         It may have died, and nothing restarts a one-off dyno; or the formation was scaled down by hand.
         """
@@ -134,7 +134,7 @@ class Scaler:
         return any(asked < moment < now.now for moment in due)
 
     def _missed(self, dynos: Sequence[Dyno]) -> bool:
-        """True if workers stopped reporting since Heroku was last asked: they may have been scaled away by hand.
+        """Return whether workers stopped reporting since Heroku was last asked: someone may have scaled them away.
 
         One-off dynos are not scaled by hand, and their pool looks after those that die.
         """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 LIMIT_SECONDS = 3600.0  # how long a limit is remembered: plans change
 
@@ -13,15 +13,15 @@ LIMIT_SECONDS = 3600.0  # how long a limit is remembered: plans change
 class PoolStatus:
     """What is known of the workers without asking Heroku.
 
-    `mode`: formation, one-off or none. `quantity`: workers that run or start; None: not known. `limit`: the most
-    that the plan allows; None: no limit was met lately. `refused`: why Heroku rejects the key; workers cannot be
-    stopped then either. `silent_seconds`: how long no call is made after a 429. `calls`: made by this process.
-    `ordered_at`: when more workers were last ordered, in seconds since the epoch. `leaving`: workers that take no
-    more work; they are not in `quantity`, and are paid until they are gone. `unable`: names of dynos of the
-    formation that are silent, or were restarted and are not up yet.
+    `quantity`: workers that run or start; None: not known. `limit`: the most that the plan allows; None: no limit
+    was met lately. `refused`: why Heroku rejects the key; workers cannot be stopped then either. `silent_seconds`:
+    how long no call is made after a 429. `calls`: made by this process. `ordered_at`: when more workers were last
+    ordered, in seconds since the epoch. `leaving`: workers that take no more work; they are not in `quantity`, and
+    are paid until they are gone. `unable`: names of dynos of the formation that are silent, or were restarted and
+    are not up yet.
     """
 
-    mode: str
+    mode: Literal["formation", "one-off", "none"]
     quantity: int | None
     limit: int | None
     refused: str | None

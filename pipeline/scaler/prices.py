@@ -30,7 +30,7 @@ MONTHLY: Mapping[str, float] = {
 
 
 def is_listed(size: str) -> bool:
-    """True if the table has this size, so that Heroku need not be asked."""
+    """Return whether the table has this size, so that Heroku need not be asked."""
     return size.lower() in MONTHLY
 
 
@@ -66,5 +66,5 @@ def parse_sizes(answer: Sequence[Mapping[str, Any]]) -> dict[str, float]:
 
 
 def _is_amount(cents: object) -> TypeGuard[float]:
-    """True for an amount of money. Python's JSON parser accepts NaN too."""
+    """Return True for an amount of money. Python's JSON parser accepts NaN too."""
     return isinstance(cents, int | float) and not isinstance(cents, bool) and 0 <= cents < MAX_CENTS

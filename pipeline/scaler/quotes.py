@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from math import ceil, inf
@@ -13,6 +13,7 @@ from ..exports import views
 from ..exports.export import Export, State
 from ..exports.plan import Cost, pages_per_chunk
 from ..exports.stores import Stores
+from ..exports.views import Estimate
 from ..settings import Settings
 from .learned import Learned
 from .measure import UNKNOWN_BYTES
@@ -29,28 +30,15 @@ class Workload:
     after_seconds: float
 
 
-@dataclass(frozen=True)
-class Quote:
-    """The time and the price of an export with a number of workers."""
-
-    workers: int
-    seconds: float
-    dollars: float
-
-    @property
-    def words(self) -> str:
-        """For a person: about 3 min, $0.004."""
-        return f"about {_duration(self.seconds)}, ${self.dollars:.{4 if self.dollars < 0.1 else 2}f}"
-
-
-def quotes(work: Workload, maximum: int, slots: int, boot: float, price: float) -> list[Quote]:
-    """Return a quote for each number of workers that leaves none idle in the last round."""
+def quotes(work: Workload, maximum: int, slots: int, boot: float, price: float) -> list[Estimate]:
+    """Return an estimate for each number of workers that leaves none idle in the last round."""
     found = []
     for workers in _worker_counts(work.chunks, maximum, slots):
         rounds = ceil(work.chunks / (slots * workers))
-        seconds = boot + work.before_seconds + rounds * work.chunk_seconds + work.after_seconds
+        seconds = round(boot + work.before_seconds + rounds * work.chunk_seconds + work.after_seconds, 1)
         paid = work.before_seconds + work.chunks * work.chunk_seconds / slots + work.after_seconds
-        found.append(Quote(workers, round(seconds, 1), (paid + workers * boot) * price))
+        dollars = (paid + workers * boot) * price
+        found.append(Estimate(workers, seconds, dollars, in_words(seconds, dollars)))
     return found
 
 
@@ -64,6 +52,11 @@ def _worker_counts(chunks: int, maximum: int, slots: int) -> Iterator[int]:
             yield workers
 
 
+def in_words(seconds: float, dollars: float) -> str:
+    """Return a time and a price for a person: about 3 min, $0.004."""
+    return f"about {_duration(seconds)}, ${dollars:.{4 if dollars < 0.1 else 2}f}"
+
+
 def _duration(seconds: float) -> str:
     if seconds < 90:
         return f"{ceil(seconds / 5) * 5} s"
@@ -72,8 +65,10 @@ def _duration(seconds: float) -> str:
     return f"{seconds / 3600:.1f} h"
 
 
-def quotes_for_pages(document: str, pages: int, chunks: int, learned: Learned, settings: Settings) -> list[Quote]:
-    """Return the quotes for a number of pages of a kind; `chunks` is 0 before it is cut.
+def quotes_for_pages(
+    document: str, pages: int, chunks: int, learned: Learned, settings: Settings
+) -> list[Estimate]:
+    """Return the estimates for a number of pages of a kind; `chunks` is 0 before it is cut.
 
     Empty while the price of a worker is not known: Heroku may know it, but is not asked for a quote.
     """
@@ -92,20 +87,14 @@ def quotes_for_pages(document: str, pages: int, chunks: int, learned: Learned, s
     return quotes(work, settings.max_workers, settings.concurrency, learned.boot, each)
 
 
-def quotes_for_export(export: Export, learned: Learned, settings: Settings) -> list[Quote]:
-    """Return the quotes for an export; empty once it is being joined, or for a kind that was never made."""
+def _quotes_for_export(export: Export, learned: Learned, settings: Settings) -> list[Estimate]:
+    """Return the estimates for an export; empty once it is being joined, or for a kind that was never made."""
     pages = export.pages or ceil(learned.pages.get(export.document, 0.0))
     if not pages or export.document not in learned.page:
         return []
     if export.state not in (State.QUEUED, State.PLANNING, State.RENDERING):
         return []
     return quotes_for_pages(export.document, pages, export.chunks, learned, settings)
-
-
-def current_quotes(stores: Stores, export: Export) -> list[Quote]:
-    """Return the quotes for an export by what the scaler last published; empty when there is nothing."""
-    learned = _published(stores)
-    return quotes_for_export(export, learned, stores.settings) if learned else []
 
 
 def predicted_seconds(stores: Stores, document: str) -> float:
@@ -126,13 +115,8 @@ def _published(stores: Stores) -> Learned | None:
     return None
 
 
-def shown_quotes(found: Sequence[Quote]) -> list[views.Estimate]:
-    """Return numbers for programs and words for people."""
-    return [views.Estimate(quote.workers, quote.seconds, quote.dollars, quote.words) for quote in found]
-
-
 def represent(stores: Stores, export: Export) -> views.ExportShown:
-    """Return an export as GET /v1/exports/ID shows it: everything, with its live progress and its quotes."""
-    quotes = shown_quotes(current_quotes(stores, export))
-    settings, seen = stores.settings, stores.progress(export)
-    return views.full(export, seen, time.time(), settings.base_url, settings.keep_seconds, quotes)
+    """Return an export as GET /v1/exports/ID shows it: everything, with its live progress and estimates."""
+    learned, settings, seen = _published(stores), stores.settings, stores.progress(export)
+    estimates = _quotes_for_export(export, learned, settings) if learned else []
+    return views.full(export, seen, time.time(), settings.base_url, settings.keep_seconds, estimates)

@@ -73,13 +73,13 @@ class UsageLog:
         Doing it again changes nothing. An export that was retried since keeps its mark, for its new work.
         """
 
-        def step(export: Export) -> Export:
+        def change(export: Export) -> Export:
             if export.begun_at != due.begun_at:
                 return replace(export, charged_before=due.charge)
             return replace(export, charge=due.charge)
 
         try:
-            export = self._exports.change(export_id, step)
+            export = self._exports.change(export_id, change)
         except (NoExport, DamagedExport):
             export = None
         if export is None or export.begun_at == due.begun_at:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from ..errors import InvalidSetting
 from . import oidc
@@ -68,7 +68,7 @@ class Settings:
     heroku_app: str | None
     heroku_api_url: str
     heroku_timeout: float
-    scaler_mode: str
+    scaler_mode: Literal["formation", "one-off", "none"]
     one_off_size: str | None
     one_off_seconds: int
     worker_type: str
@@ -109,7 +109,7 @@ class Settings:
     # schedules
     timezone: str
     schedules: tuple[str, ...]
-    beat: str
+    beat: Literal["keeper", "celery"]
     report_to: str | None
 
     @property

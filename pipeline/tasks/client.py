@@ -105,19 +105,13 @@ def _uploaded(services: Services, request: ExportRequest, found: Iterator[Mappin
     """Check the request with the first record, then upload all records. Returns the request for them."""
     first = list(islice(found, 1))
     field = documents.find(request.document).records_field
-    submission.validate(
-        services, _with_params(request, **{field: [to_json_value(dict(record)) for record in first]})
-    )
+    submission.validate(services, request.with_params(**{field: [to_json_value(dict(record)) for record in first]}))
     key, digest = f"{SENT}{new_id()}/{LISTING}", sha256()
     services.bucket.write(key, _hashed(encode_records(chain(first, found), ROWS), digest.update))
-    return replace(_with_params(request, listing=key), content=digest.hexdigest())
+    return replace(request.with_params(listing=key), content=digest.hexdigest())
 
 
 def _hashed(pieces: Iterable[bytes], update: Callable[[bytes], None]) -> Iterator[bytes]:
     for piece in pieces:
         update(piece)
         yield piece
-
-
-def _with_params(request: ExportRequest, **params: Any) -> ExportRequest:
-    return replace(request, params={**request.params, **params})

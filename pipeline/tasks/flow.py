@@ -116,10 +116,10 @@ def fail(services: Services, export_id: str, error: PipelineError) -> bool:
     """End an export with a reason and send the message to deliver it. Returns False when it is already over."""
     failure, now = Failure(error.code, error.message, error.advice), time.time()
 
-    def step(export: Export) -> Export:
+    def change(export: Export) -> Export:
         return export if export.state.over else export.to(State.FAILED, failure=failure, finished_at=now)
 
-    export = services.exports.change(export_id, step)
+    export = services.exports.change(export_id, change)
     if export.finished_at == now:
         count_end(services, export)
     if export.failure == failure:
@@ -131,10 +131,10 @@ def cancel(services: Services, export_id: str) -> Export:
     """End an export on request; workers stop at their next page. Raises IllegalStep when it is already over."""
     now = time.time()
 
-    def step(export: Export) -> Export:  # it is applied again to what it made when an answer of the bucket is lost
+    def change(export: Export) -> Export:  # applied again to what it made when an answer of the bucket is lost
         return export if export.finished_at == now else export.to(State.CANCELLED, finished_at=now)
 
-    export = services.exports.change(export_id, step)
+    export = services.exports.change(export_id, change)
     audit.note("cancelled", export)
     count_end(services, export)
     try:

@@ -56,7 +56,7 @@ class HeldLease:
         return self._lease
 
     def is_ours(self) -> bool:
-        """False when the lease was lost, for example while the process was frozen, or a later holder has begun."""
+        """Return False when the lease was lost, such as while the process was frozen, or a later holder began."""
         return self._leases.renew(self._lease, self._seconds) and self.fence_is_current()
 
     def fence_is_current(self) -> bool:

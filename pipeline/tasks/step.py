@@ -93,11 +93,11 @@ class Work:
         """
         states = list(State)
 
-        def step(export: Export) -> Export:
+        def change(export: Export) -> Export:
             late = export.state.over or states.index(export.state) >= states.index(to)
             return export if late else export.to(to, **changes)
 
-        self.export = self.services.exports.change(self.export.id, step)
+        self.export = self.services.exports.change(self.export.id, change)
         return self.export
 
     @contextmanager
@@ -172,8 +172,10 @@ class Work:
             raise Stopped("The process is told to end.")
 
     def is_over(self) -> bool:
-        """True if the export is over, so that nothing of it need be stored. Redis says at once that it may be; a
-        retry may have come after what says so, so that the bucket decides."""
+        """Return whether the export is over, so that nothing of it need be stored.
+
+        Redis says at once that it may be; a retry may have come since, so the bucket decides.
+        """
         if not self.unwanted and self.services.redis.progress.is_over(self.export.id):
             self.unwanted = self._ended()
         return self.unwanted
@@ -193,7 +195,7 @@ class Work:
             log.warning("export %s: %s", self.export.id, error.message)
 
     def _ended(self) -> bool:
-        """True if the bucket says that the export is over, or removed."""
+        """Return whether the bucket says that the export is over, or removed."""
         try:
             return self.services.exports.load(self.export.id).state.over
         except NoExport:

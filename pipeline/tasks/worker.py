@@ -264,7 +264,7 @@ def consuming_step(companion: Companion) -> type[ConsumingStep]:
 
 
 def is_stuck(consumer: Any) -> bool:
-    """Return True when this worker has no task and may not take a message for each process.
+    """Return whether this worker has no task and may not take a message for each process.
 
     kombu 5.7 forgets a message only after Redis took its acknowledgement. One that failed is never sent again, and
     its place is never free: with one process the worker reads nothing any more, not even that its connection was

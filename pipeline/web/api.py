@@ -141,9 +141,7 @@ def cancel_or_remove(export_id: str) -> Response:
     s, export = services(), _own(export_id)
     if not export.state.over:
         return json_answer(represent(s, flow.cancel(s, export_id)))
-    remove(s.bucket, s.exports, export)
-    with suppress(RedisDown):
-        s.redis.polls.note_change(export_id)
+    remove(s, export)
     return Response(status=204)
 
 

@@ -96,14 +96,12 @@ def _refused(error: HTTPException) -> AnyResponse:
     status = error.code or 500
     if status < 400:
         return error.get_response()
-    advice = BodyTooLarge.advice if status == 413 else ""
-    code = BodyTooLarge.__name__ if status == 413 else type(error).__name__
-    message = _MESSAGES.get(status, error.description or error.name)
+    told = Told(type(error).__name__, _MESSAGES.get(status, error.description or error.name), "")
     if status == 413:
-        message = (
-            f"The request is too large; it may have {services().settings.max_body_bytes:,} bytes (MAX_BODY_BYTES)."
-        )
-    response = _answer(status, Told(code, message, advice))
+        limit = f"{services().settings.max_body_bytes:,} bytes (MAX_BODY_BYTES)"
+        message = f"The request is too large; it may have {limit}."
+        told = Told(BodyTooLarge.__name__, message, BodyTooLarge.advice)
+    response = _answer(status, told)
     for name, value in error.get_headers():
         if name in ("Allow", "Retry-After"):
             response.headers[name] = value

@@ -6,16 +6,17 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
 from inspect import cleandoc
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 
 from .. import documents
 from ..exports.events import TYPES, Event
 from ..exports.ids import ID
-from ..settings import Scope
+from ..exports.views import API
 from .answers import JSON
 from .errors import PROBLEM, Problem
+from .route import Route
 
 REFERENCE = "#/components/schemas/{name}"
 NAMED = re.compile(r"<(?:int:)?(\w+)>")
@@ -42,37 +43,14 @@ SIGNED = (
 """Headers of a webhook, after `webhook-`."""
 
 
-class Operation(Protocol):
-    """What the description needs of a route."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def scope(self) -> Scope: ...
-    @property
-    def method(self) -> str: ...
-    @property
-    def path(self) -> str: ...
-    @property
-    def do(self) -> Any: ...
-    @property
-    def answers(self) -> Mapping[int, type | None]: ...
-    @property
-    def body(self) -> type | None: ...
-    @property
-    def query(self) -> type | None: ...
-    @property
-    def refusals(self) -> tuple[int, ...]: ...
-
-
-def describe(routes: Sequence[Operation], base_url: str) -> dict[str, Any]:
+def describe(routes: Sequence[Route], base_url: str) -> dict[str, Any]:
     """Return the description of these routes, for the documents that are registered."""
     kinds = list(dict.fromkeys([Problem, Event, *(kind for route in routes for kind in _kinds(route)), *_params()]))
     found, components = msgspec.json.schema_components(kinds, ref_template=REFERENCE)
     schemas = dict(zip(kinds, found, strict=True))
     paths: dict[str, dict[str, Any]] = {}
     for route in routes:
-        path = paths.setdefault("/v1" + NAMED.sub(r"{\1}", route.path), {})
+        path = paths.setdefault(API + NAMED.sub(r"{\1}", route.path), {})
         path[route.method.lower()] = _operation(route, schemas, components)
     for query in {route.query.__name__ for route in routes if route.query}:
         del components[query]
@@ -88,7 +66,7 @@ def describe(routes: Sequence[Operation], base_url: str) -> dict[str, Any]:
     }
 
 
-def _kinds(route: Operation) -> Iterable[type]:
+def _kinds(route: Route) -> Iterable[type]:
     """Yield the types of a route's bodies and of its query."""
     return (kind for kind in (*route.answers.values(), route.body, route.query) if kind is not None)
 
@@ -107,7 +85,7 @@ def _variant(asked: Mapping[str, Any], name: str, schemas: Mapping[type, Any]) -
     return {**asked, "title": f"{asked['title']} of {name}", "properties": {**properties, **own}}
 
 
-def _operation(route: Operation, schemas: Mapping[type, Any], components: Mapping[str, Any]) -> dict[str, Any]:
+def _operation(route: Route, schemas: Mapping[type, Any], components: Mapping[str, Any]) -> dict[str, Any]:
     summary, _, more = cleandoc(route.do.__doc__ or "").partition("\n\n")
     refusals = {*ALL, *route.refusals}
     named = NAMED.findall(route.path)

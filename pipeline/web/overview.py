@@ -79,12 +79,10 @@ def show(export_id: str) -> Response:
 def cancel_or_remove(export_id: str) -> Response:
     """Cancel what runs, and remove what is over: 204."""
     s, export = services(), _changeable(export_id)
-    if not export.state.over:
-        flow.cancel(s, export_id)
+    if export.state.over:
+        remove(s, export)
     else:
-        remove(s.bucket, s.exports, export)
-        with suppress(RedisDown):
-            s.redis.polls.note_change(export_id)
+        flow.cancel(s, export_id)
     return Response(status=204)
 
 

@@ -13,7 +13,7 @@ from .. import documents
 from ..errors import InvalidRequest
 from ..exports.views import Estimate, moment
 from ..scaler.learned import Learned
-from ..scaler.quotes import quotes_for_pages, shown_quotes
+from ..scaler.quotes import quotes_for_pages
 from ..tasks.schedules.last_runs import Standing, standings
 from .answers import json_answer
 from .auth import services
@@ -71,7 +71,7 @@ def estimate() -> Response:
         raise InvalidRequest(f"pages must be a number from 1 to {s.settings.max_pages}.", field="pages")
     learned = Learned.decode(s.usage.learned())
     found = quotes_for_pages(asked.document, asked.pages, 0, learned, s.settings)
-    return json_answer(Estimates(asked.document in learned.page, shown_quotes(found)))
+    return json_answer(Estimates(asked.document in learned.page, found))
 
 
 def _timed(seen: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Mutation testing: changes a file in one place at a time and runs the tests that guard it; one must fail.
 
 `make mutants FILES="pipeline/exports/plan.py"`. It works on a copy of the tree. Which tests guard which file stands
-in guards.toml; survivors that stay, with the reason, in ../mutants.md.
+in guards.toml; survivors that stay, with the reason, in README.md.
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
+from ..client import Client
 from ..errors import ManypagesError, NotFound
 from . import follow, listing, schedules
 from .conf import client
@@ -27,11 +28,11 @@ class ExportAdmin(admin.ModelAdmin):
     """Everyone in the admin sees their own exports; with the permission `view_export`, those of all."""
 
     def has_module_permission(self, request: HttpRequest) -> bool:
-        """Whether the list is in the menu."""
+        """Return whether the list is in the menu."""
         return self.has_view_permission(request)
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Whether the list may be opened."""
+        """Return whether the list may be opened."""
         return bool(self.admin_site.has_permission(request))
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -70,8 +71,8 @@ class ExportAdmin(admin.ModelAdmin):
         lines: list[listing.Line] = []
         after = problem = ""
         try:
-            with client(patient=False) as found:
-                lines, after = listing.page(found, request.user, wanted)
+            with client(patient=False) as pipeline:
+                lines, after = listing.page(pipeline, request.user, wanted)
         except ManypagesError as error:
             problem = str(error)
         context = {
@@ -100,51 +101,51 @@ class ExportAdmin(admin.ModelAdmin):
     def _file(self, request: HttpRequest, key: str, volume: int = 0) -> HttpResponse:
         """Redirect to the file, for a user who may have it at this moment."""
         try:
-            with client(patient=False) as found:
-                if not listing.may_download(request, self._found(found, key)):
+            with client(patient=False) as pipeline:
+                if not listing.may_download(request, self._line(pipeline, key)):
                     raise PermissionDenied
-                return HttpResponseRedirect(found.download_url(key, volume=volume))
+                return HttpResponseRedirect(pipeline.download_url(key, volume=volume))
         except ManypagesError as error:
             return self._back(request, error)
 
-    def _acting(self, do: Callable[[Any, listing.Line], str]) -> Callable[..., HttpResponse]:
+    def _acting(self, do: Callable[[Client, listing.Line], str]) -> Callable[..., HttpResponse]:
         def view(request: HttpRequest, key: str) -> HttpResponse:
             try:
-                with client(patient=False) as found:
-                    line = self._found(found, key)
+                with client(patient=False) as pipeline:
+                    line = self._line(pipeline, key)
                     if not listing.may_change(request, line):
                         raise PermissionDenied
-                    messages.success(request, do(found, line))
+                    messages.success(request, do(pipeline, line))
             except ManypagesError as error:
                 return self._back(request, error)
             return self._back(request)
 
         return view
 
-    def _cancel(self, found: Any, line: listing.Line) -> str:
+    def _cancel(self, pipeline: Client, line: listing.Line) -> str:
         if line.requested:
             follow.cancel(line.requested)
         else:
-            found.cancel(line.key)
+            pipeline.cancel(line.key)
         return _("The export is cancelled.")
 
-    def _retry(self, found: Any, line: listing.Line) -> str:
+    def _retry(self, pipeline: Client, line: listing.Line) -> str:
         if line.requested:
             follow.retry(line.requested)
         else:
-            found.retry(line.key)
+            pipeline.retry(line.key)
         return _("The export is tried again.")
 
-    def _delete(self, found: Any, line: listing.Line) -> str:
+    def _delete(self, pipeline: Client, line: listing.Line) -> str:
         if line.view.get("export"):
-            found.delete(line.key)
+            pipeline.delete(line.key)
         if line.requested:
             PdfRequest.objects.filter(pk=line.requested.pk).delete()
         return _("The export and its file are deleted.")
 
-    def _found(self, found: Any, key: str) -> listing.Line:
+    def _line(self, pipeline: Client, key: str) -> listing.Line:
         try:
-            return listing.find(found, key)
+            return listing.find(pipeline, key)
         except NotFound:
             raise Http404(_("There is no such export.")) from None
 

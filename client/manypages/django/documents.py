@@ -6,14 +6,12 @@ import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from django.utils import timezone
 from django.utils.module_loading import autodiscover_modules
-from django.utils.text import capfirst
-from django.utils.translation import get_language, to_locale
 from django.utils.translation import gettext as _
 
 from ..errors import ManypagesError
-from .columns import Column, columns_of
+from .columns import columns_of
+from .table import Table, table_of
 
 _registered: dict[str, type[Document]] = {}
 
@@ -44,20 +42,14 @@ class Document:
         """Return the rows, in their order."""
         raise NotImplementedError
 
-    def table(self, given: Mapping[str, Any]) -> tuple[Any, Sequence[Column], Mapping[str, Any]]:
-        """Return the queryset, its columns and the parameters of `table`. ManypagesError for wrong parameters."""
+    def table(self, given: Mapping[str, Any]) -> Table:
+        """Return what is printed. ManypagesError for wrong parameters."""
         self.check(given)
         queryset = self.get_queryset(**given)
         self.model = queryset.model
         columns = columns_of(self, self.columns, self.formats, self.totals)
-        params = {
-            "title": self.title or capfirst(str(self.model._meta.verbose_name_plural)),
-            "text": [f"{name}: {value}" for name, value in given.items()][:12],
-            "date": timezone.localdate().isoformat(),
-            "locale": to_locale(get_language() or "en_US"),
-            "columns": [dict(column.params) for column in columns],
-        }
-        return queryset, columns, {**params, **self.params}
+        text = [f"{name}: {value}" for name, value in given.items()][:12]
+        return table_of(queryset, columns, self.title, text, self.params)
 
     def check(self, given: Mapping[str, Any]) -> None:
         """Raise ManypagesError for parameters that `get_queryset` does not take."""

@@ -28,8 +28,8 @@ def view(requested: PdfRequest) -> dict[str, Any]:
     look(requested)
     if requested.state != State.ASKED:
         return _before(requested)
-    with client(patient=False) as found:
-        export = found.get(requested.export_id)
+    with client(patient=False) as pipeline:
+        export = pipeline.get(requested.export_id)
     settle(requested, export)
     return {**export.data, "id": str(requested.pk), "export": export.id}
 
@@ -74,21 +74,21 @@ def cancel(requested: PdfRequest) -> None:
     if requested.move(HERE, State.CANCELLED):
         return
     if requested.state == State.ASKED:
-        with client(patient=False) as found:
-            if found.get(requested.export_id).state in OVER:
+        with client(patient=False) as pipeline:
+            if pipeline.get(requested.export_id).state in OVER:
                 return
             try:
-                found.cancel(requested.export_id)
+                pipeline.cancel(requested.export_id)
             except Refused:
-                if found.get(requested.export_id).state not in OVER:  # it ended meanwhile
+                if pipeline.get(requested.export_id).state not in OVER:  # it ended meanwhile
                     raise
 
 
 def retry(requested: PdfRequest) -> None:
     """Try again what failed: read the rows again, or only what the pipeline app has not made yet."""
     if requested.state == State.ASKED:
-        with client(patient=False) as found:
-            found.retry(requested.export_id)
+        with client(patient=False) as pipeline:
+            pipeline.retry(requested.export_id)
         PdfRequest.objects.filter(pk=requested.pk).update(told=False)
         return
     again = {"seen": None, "sent": 0, "message": "", "advice": "", "told": False, "created": timezone.now()}
@@ -100,8 +100,8 @@ def file_url(requested: PdfRequest, volume: int = 0) -> str:
     """Return the URL of the file, which expires soon. NotFound if it is not there, or no more."""
     if requested.state != State.ASKED:
         raise NotFound(_("There is no file yet."), advice=_("Wait until the export is ready."), status=404)
-    with client(patient=False) as found:
-        return found.download_url(requested.export_id, volume=volume)
+    with client(patient=False) as pipeline:
+        return pipeline.download_url(requested.export_id, volume=volume)
 
 
 def _before(requested: PdfRequest) -> dict[str, Any]:

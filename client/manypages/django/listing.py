@@ -87,7 +87,7 @@ class Line:
         return parse_datetime(self.view["expires_at"]) if self.state == "ready" else None
 
     def matches(self, search: str) -> bool:
-        """Whether its name, its user or its id has this text."""
+        """Return whether its name, its user or its id has this text."""
         texts = (self.view["name"], self.who, self.key, self.requested.schedule if self.requested else "")
         return any(search.casefold() in str(text).casefold() for text in texts)
 
@@ -133,7 +133,7 @@ def may_download(request: HttpRequest, line: Line) -> bool:
 
 
 def may_change(request: HttpRequest, line: Line) -> bool:
-    """Whether this user may cancel, retry and delete it: those who asked, and those with the permission."""
+    """Return whether this user may cancel, retry and delete it: those who asked, and those with the permission."""
     mine = line.requested.user_id == request.user.pk if line.requested else False
     return (
         mine

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import messages
@@ -14,24 +13,14 @@ from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.template.response import TemplateResponse
 from django.urls import NoReverseMatch, path, reverse
-from django.utils import timezone
 from django.utils.formats import number_format
-from django.utils.text import capfirst
-from django.utils.translation import get_language, gettext, gettext_lazy, ngettext, to_locale
+from django.utils.translation import gettext, gettext_lazy, ngettext
 
-from .columns import Column, columns_of
+from .columns import columns_of
+from .table import Table, table_of
 from .title import filters_in_words
 
 ACTION, WORDS = "download_selected_as_pdf", gettext_lazy("Download selected %(verbose_name_plural)s as PDF")
-
-
-@dataclass(frozen=True)
-class Table:
-    """What becomes a PDF: objects in their order, their columns, and parameters of the document `table`."""
-
-    queryset: Any
-    columns: Sequence[Column]
-    params: Mapping[str, Any]
 
 
 if TYPE_CHECKING:
@@ -57,7 +46,7 @@ class PdfExportMixin(Base):
     change_list_template = "admin/manypages/change_list.html"
 
     def has_export_permission(self, request: HttpRequest, requested: Any = None) -> bool:
-        """Whether this user may have the rows as a PDF.
+        """Return whether this user may have the rows as a PDF.
 
         Asked for at the press of the button, before the rows are read, and at each click on Download: then with the
         PdfRequest whose file it is. By default who may view the model, and no file that another user asked for.
@@ -85,18 +74,12 @@ class PdfExportMixin(Base):
             raise ImproperlyConfigured(
                 f"{type(self).__name__}.pdf_group_by: {unknown[0]!r} is no column of the PDF."
             )
+        more: dict[str, Any] = {"locale": self.pdf_locale} if self.pdf_locale else {}
         if self.pdf_group_by:
             queryset = queryset.order_by(*self.pdf_group_by, *(queryset.query.order_by or ("pk",)))
-        params: dict[str, Any] = {
-            "title": self.pdf_title or capfirst(str(self.model._meta.verbose_name_plural)),
-            "text": filters_in_words(changelist, request.GET),
-            "date": timezone.localdate().isoformat(),
-            "locale": self.pdf_locale or to_locale(get_language() or "en_US"),
-            "columns": [dict(column.params) for column in columns],
-        }
-        if self.pdf_group_by:
-            params["group_by"] = [{"field": fields[name]} for name in self.pdf_group_by]
-        return Table(queryset, columns, {**params, **self.pdf_params})
+            more["group_by"] = [{"field": fields[name]} for name in self.pdf_group_by]
+        text = filters_in_words(changelist, request.GET)
+        return table_of(queryset, columns, self.pdf_title, text, {**more, **self.pdf_params})
 
     def get_urls(self) -> list[Any]:
         """Add the routes of the button: see `views.py`."""

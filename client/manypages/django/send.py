@@ -13,6 +13,7 @@ from django.db import Error as DatabaseError
 from django.db import connection, connections, transaction
 from django.http import HttpRequest
 from django.utils import timezone, translation
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
 from ..errors import ManypagesError
@@ -42,7 +43,7 @@ def ask(
         "selected": selected, "host": request.get_host(), "secure": request.is_secure(),
     }  # fmt: skip
     name = str(model_admin.pdf_title or model_admin.model._meta.verbose_name_plural)
-    about = {"user": request.user, "name": name[:1].upper() + name[1:], "spec": spec | clock(), "rows": rows}
+    about = {"user": request.user, "name": capfirst(name), "spec": spec | _clock(), "rows": rows}
     about["state"] = State.WAITING
     PdfRequest.objects.filter(created__lt=timezone.now() - KEPT).delete()
     found, made = PdfRequest.objects.get_or_create(key=f"{request.user.pk}:{key}", defaults=about)
@@ -51,7 +52,22 @@ def ask(
     return found
 
 
-def clock() -> dict[str, Any]:
+def spec_of(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what to read for the arguments of the task `manypages.export`."""
+    if given.get("model"):
+        spec = {
+            "model": str(given["model"]).lower(),
+            "user": given.get("user", ""),
+            "query": given.get("query", ""),
+        }
+    else:
+        spec = {"document": str(given.get("document", "")), "params": given.get("params", {})}
+    if given.get("notify"):
+        spec["options"] = {"notify": given["notify"]}
+    return spec | _clock()
+
+
+def _clock() -> dict[str, Any]:
     """Return the language and the time zone of this request."""
     return {"language": translation.get_language(), "timezone": timezone.get_current_timezone_name()}
 
@@ -95,17 +111,17 @@ def _send(requested: PdfRequest) -> None:
             raise
         else:
             if not requested.move([State.SENDING], State.ASKED, export_id=export.id):
-                with client(patient=True) as found:  # cancelled in the last moment
-                    found.cancel(export)
+                with client(patient=True) as pipeline:  # cancelled in the last moment
+                    pipeline.cancel(export)
 
 
 def _export(requested: PdfRequest) -> Export:
-    with client(patient=True) as found:
+    with client(patient=True) as pipeline:
         body = body_of(requested)
         options: Mapping[str, Any] = requested.spec.get("options", {})
         with snapshot(body.database), Beat(requested) as beat:
             rows = None if body.rows is None else beat.counted(body.rows)
-            return found.export(
+            return pipeline.export(
                 body.document, rows, params=body.params, key=str(requested.pk), subject=requested.subject, **options
             )
 

@@ -15,6 +15,7 @@ from .columns import rows_of
 from .conf import client
 from .documents import registered
 from .models import PdfRequest
+from .table import Table
 
 FETCHED = 2000  # rows from the database's cursor at once
 
@@ -32,12 +33,13 @@ def body_of(requested: PdfRequest) -> Body:
     """Return what a request stands for. Raises ManypagesError if it is gone, or its user may not have it."""
     spec = requested.spec
     if spec.get("model"):
-        return _of_list(requested)
-    document = registered(spec["document"])
-    if document is None:
+        table = _table_of_list(requested)
+    elif document := registered(spec["document"]):
+        table = document.table(spec["params"])
+    else:
         return Body(spec["document"], spec["params"])
-    queryset, columns, params = document.table(spec["params"])
-    return Body("table", params, rows_of(columns, queryset.iterator(chunk_size=FETCHED)), queryset.db)
+    rows = rows_of(table.columns, table.queryset.iterator(chunk_size=FETCHED))
+    return Body("table", table.params, rows, table.queryset.db)
 
 
 def model_admin_of(spec: Mapping[str, Any]) -> Any:
@@ -51,7 +53,7 @@ def model_admin_of(spec: Mapping[str, Any]) -> Any:
     raise NotFound(told, field="model", status=404)
 
 
-def _of_list(requested: PdfRequest) -> Body:
+def _table_of_list(requested: PdfRequest) -> Table:
     spec = requested.spec
     model_admin, request = model_admin_of(spec), _request_of(requested)
     if not request.user.is_active or not model_admin.has_export_permission(request):
@@ -61,9 +63,8 @@ def _of_list(requested: PdfRequest) -> Body:
             code="Forbidden",
             advice=_("Ask for access."),
         )
-    table = model_admin.get_pdf_table(request, spec.get("selected"))
-    rows = rows_of(table.columns, table.queryset.iterator(chunk_size=FETCHED))
-    return Body("table", table.params, rows, table.queryset.db)
+    table: Table = model_admin.get_pdf_table(request, spec.get("selected"))
+    return table
 
 
 def _request_of(requested: PdfRequest) -> HttpRequest:
@@ -86,8 +87,8 @@ def check_document(name: str, params: Mapping[str, Any]) -> None:
     if own:
         own.check(params)
         return
-    with client(patient=False) as found:
-        known = {each["name"]: each for each in found.documents()}
+    with client(patient=False) as pipeline:
+        known = {each["name"]: each for each in pipeline.documents()}
     if name not in known:
         names = ", ".join(sorted(known))
         told = _("There is no document %r.") % name

@@ -11,7 +11,7 @@ from django.utils import timezone
 from ..errors import ExportFailed
 from . import schedules
 from .models import PdfRequest, State
-from .send import clock, send
+from .send import send, spec_of
 
 
 @shared_task(name=schedules.TASK, bind=True, acks_late=True, ignore_result=True)
@@ -38,18 +38,7 @@ def _requested(call: Any, given: dict[str, Any]) -> tuple[PdfRequest, bool]:
         earlier = PdfRequest.objects.filter(key=key, created__lt=moment - schedules.SAME_RUN)
         if earlier.exists():  # "run selected tasks"
             key = f"task:{call.id}"
-    spec: dict[str, Any] = {"due": due, **clock()}
-    if given.get("model"):
-        spec |= {
-            "model": str(given["model"]).lower(),
-            "user": given.get("user", ""),
-            "query": given.get("query", ""),
-        }
-    else:
-        spec |= {"document": str(given.get("document", "")), "params": given.get("params", {})}
-    if given.get("notify"):
-        spec["options"] = {"notify": given["notify"]}
     user = get_user_model().objects.filter(**{get_user_model().USERNAME_FIELD: given.get("user", "")}).first()
     shown = str(given.get("name") or name or given.get("document") or given.get("model"))
-    about = {"user": user, "name": shown[:200], "spec": spec, "schedule": name}
+    about = {"user": user, "name": shown[:200], "spec": {"due": due, **spec_of(given)}, "schedule": name}
     return PdfRequest.objects.get_or_create(key=key[:250], defaults=about)

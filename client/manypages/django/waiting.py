@@ -19,13 +19,13 @@ SILENT = timedelta(seconds=60)  # without a note after which a process is gone
 
 
 def crowded() -> bool:
-    """Whether as many processes read rows as may."""
+    """Return whether as many processes read rows as may."""
     working = PdfRequest.objects.filter(place__isnull=False, seen__gt=timezone.now() - SILENT)
     return working.count() >= readers()
 
 
 def room() -> bool:
-    """Whether one more process may be started, beside those that read rows and those that are on their way: each
+    """Return whether one more process may be started, beside those that read rows or are on their way: each
     was started for a request that waits."""
     since = timezone.now() - SILENT
     working = Q(place__isnull=False) | Q(state=State.WAITING)
@@ -54,7 +54,7 @@ def take() -> PdfRequest | None:
 
 
 def _claimed(requested: PdfRequest) -> bool:
-    """Whether this process, and no other, has the request and its place."""
+    """Return whether this process, and no other, has the request and its place."""
     mine = PdfRequest.objects.filter(pk=requested.pk, state=State.WAITING)
     try:
         with transaction.atomic():

@@ -158,7 +158,7 @@ def status_of(error: BaseException) -> int:
 
 
 def was_repeated(error: BaseException) -> bool:
-    """Whether boto sent the request more than once that raised this error: an earlier one may have been done."""
+    """Return whether boto sent the request of this error more than once: an earlier one may have been done."""
     return _answered(error).get("RetryAttempts", 0) > 0
 
 

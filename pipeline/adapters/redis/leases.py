@@ -33,8 +33,8 @@ class Lease:
     """A lease that is held.
 
     `token` is unique to this holder. `fence` is the server's time in milliseconds when the lease was taken, so that
-    it grows with each holder even after Redis was wiped; or one more than the highest fence that was recorded, when
-    the server's clock went back: a failover to another machine may do that.
+    it grows with each holder even after Redis was wiped. When the server's clock went back, as by a failover to
+    another machine, it is one more than the highest fence that was recorded.
     """
 
     name: str
@@ -94,7 +94,7 @@ class Leases:
         return {name: token.split(" ", 2)[-1] for name, token in zip(names, tokens, strict=True) if token}
 
     def fence_is_current(self, name: str, fence: int) -> bool:
-        """True if `fence` is the highest seen so far under this name; records it."""
+        """Return whether `fence` is the highest seen so far under this name; records it."""
         with redis_errors():
             return bool(self._redis.eval(_FENCE, 1, _fence_key(name), fence))
 

@@ -58,7 +58,7 @@ class Messages:
             self._redis.set(f"pipeline:sent:{export}", 1, px=max(1, int(seconds * 1000)))
 
     def sent_lately(self, export: str) -> bool:
-        """True while `note_sent` is remembered."""
+        """Return True while `note_sent` is remembered."""
         with redis_errors():
             return bool(self._redis.exists(f"pipeline:sent:{export}"))
 
@@ -93,7 +93,7 @@ class Messages:
             self._redis.eval(_END_TURN, 4, *_turn_keys(owner), LATER, LARGE, export)
 
     def have_room(self) -> bool:
-        """False while QUEUE_LIMIT messages wait: no more work should be begun then."""
+        """Return False while QUEUE_LIMIT messages wait: no more work should be begun then."""
         return self.waiting() < QUEUE_LIMIT
 
     def unacknowledged(self) -> list[str]:

@@ -161,7 +161,7 @@ class ProgressNotes:
             self._note(export, {chunk_field(chunk): count for chunk, count in pages.items()})
 
     def begun(self, export: str, chunks: Iterable[int]) -> bool:
-        """True when pages of one of these chunks are drawn, as far as Redis knows."""
+        """Return whether pages of one of these chunks are drawn, as far as Redis knows."""
         with redis_errors():
             return any(self._redis.hmget(progress_key(export), [chunk_field(chunk) for chunk in chunks]))
 
@@ -183,7 +183,7 @@ class ProgressNotes:
             self._redis.delete(over_key(export))
 
     def is_over(self, export: str) -> bool:
-        """True if `note_over` was called. Only the bucket knows for certain."""
+        """Return whether `note_over` was called. Only the bucket knows for certain."""
         with redis_errors():
             return bool(self._redis.exists(over_key(export)))
 

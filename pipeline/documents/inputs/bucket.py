@@ -166,7 +166,7 @@ def _missing(listing: str) -> ReadFailed:
 
 
 def _is_plain(key: str) -> bool:
-    """True if every store takes this key: at most 1,024 bytes of text, no empty, `.` or `..` step.
+    """Return whether every store takes this key: at most 1,024 bytes of text, no empty, `.` or `..` step.
 
     Odd spaces and format characters are text: file names of screenshots have them.
     """

@@ -60,8 +60,11 @@ def head_of(pieces: Iterable[bytes]) -> Head:
 
 
 def _complete(data: bytes) -> bytes:
-    """Return what is before a line feed that ends a record: one in a cell of CSV has an odd quotation mark before
-    it. The last one if none seems to; all if there is none, which is too long for a record."""
+    """Return the records that are whole, up to a line feed that ends one.
+
+    In a cell of CSV, an odd number of quotation marks is before a line feed. If that is so for the last CELL_LINES,
+    the last one counts. Data without a line feed are returned as they are: too long for a record.
+    """
     if (last := data.rfind(b"\n")) < 0:
         return data
     cut = last

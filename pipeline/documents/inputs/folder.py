@@ -97,7 +97,7 @@ def _is_link(path: str) -> bool:
 
 
 def _opened(path: str) -> BinaryIO:
-    """Opens a file; reads all of a small one at once."""
+    """Open a file; read all of a small one at once."""
     file = FileIO(path, opener=_without_waiting)
     stat = os.fstat(file.fileno())
     size = stat.st_size
@@ -111,7 +111,7 @@ def _opened(path: str) -> BinaryIO:
 
 
 def _without_waiting(path: str, flags: int) -> int:
-    """Opens a pipe without waiting for its other end."""
+    """Open a pipe without waiting for its other end."""
     return os.open(path, flags | os.O_NONBLOCK)
 
 

@@ -24,12 +24,12 @@ TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+("?)|[\[\]{},]', re.DOTALL)  # group 1 
 
 
 def is_array(head: bytes) -> bool:
-    """True if a text begins like a JSON array."""
+    """Return whether a text begins like a JSON array."""
     return BEGIN.match(head) is not None
 
 
 def is_over_lines(head: bytes) -> bool:
-    """True if a text begins like a JSON object that is written over several lines."""
+    """Return whether a text begins like a JSON object that is written over several lines."""
     return BEGIN_OBJECT.match(head) is not None
 
 

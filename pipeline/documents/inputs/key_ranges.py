@@ -110,7 +110,7 @@ class RangedQuery:
             raise self._failed(f"has rows whose key, {name}, is NULL", advice)
 
     def _is_worth_it(self, share: Share) -> bool:
-        """False if the database cannot pick a range without reading all rows: there may be no index on the key."""
+        """Return False if the database reads all rows to pick a range: there may be no index on the key."""
         whole, rows = self._estimate(self._select("*"))
         cost = self._estimate(self._of(share))[0] * max(1.0, rows / SHARE_ROWS)
         if cost <= MOST_COST * whole:
@@ -146,7 +146,7 @@ class RangedQuery:
 
 @contextmanager
 def hold(query: Query, values: Mapping[str, Any]) -> Iterator[RangedQuery | None]:
-    """Opens a transaction and exports its snapshot. Yields None where the database is no PostgreSQL."""
+    """Open a transaction and export its snapshot. Yields None where the database is no PostgreSQL."""
     ranged = RangedQuery(query, values)
     with sql.connected(query, ranged.told) as connection:
         if connection.dialect.name != "postgresql":
@@ -159,7 +159,7 @@ def hold(query: Query, values: Mapping[str, Any]) -> Iterator[RangedQuery | None
 
 @contextmanager
 def join(query: Query, values: Mapping[str, Any], snapshot: str) -> Iterator[RangedQuery]:
-    """Opens a transaction on a snapshot that another one exported. Raises SnapshotGone."""
+    """Open a transaction on a snapshot that another one exported. Raises SnapshotGone."""
     ranged = RangedQuery(query, values)
     with sql.connected(query, ranged.told) as connection:
         sql.import_snapshot(connection, query, snapshot)

@@ -37,7 +37,7 @@ Record = dict[str, Any]
 
 
 def is_stream(source: object) -> bool:
-    """True for anything with an Arrow C stream: a table, a RecordBatchReader, a data frame."""
+    """Return True for anything with an Arrow C stream: a table, a RecordBatchReader, a data frame."""
     return hasattr(source, "__arrow_c_stream__")
 
 
@@ -62,7 +62,7 @@ def parquet(file: RawIOBase, what: str) -> Iterator[Record]:
 
 def shares(file: RawIOBase, what: str) -> tuple[Share, ...]:
     """Return a Parquet file in shares: one row group, or as many as have SHARE_BYTES in memory together; more in a
-    file that is so large that there would be more than MAX_SHARES. There are at most twice as many, and one."""
+    very large file, so that there are at most 2 * MAX_SHARES + 1: any two neighbours exceed the size of one."""
     found: list[Share] = []
     with _damage(f"The Parquet file in {what}"):
         groups = list(_groups(_metadata(file, what)))

@@ -93,7 +93,7 @@ def divide(params: Params, listing: Listing | None, inputs: Inputs) -> Shares | 
 
 
 def has_key(params: Params) -> bool:
-    """True for a query that may be read by ranges of its key."""
+    """Return True for a query that may be read by ranges of its key."""
     if not params.query:
         return False
     from . import sql
@@ -102,7 +102,7 @@ def has_key(params: Params) -> bool:
 
 
 def hold(params: Params) -> AbstractContextManager[RangedQuery | None]:
-    """Opens a query that has a key, and holds its snapshot; None if no other transaction could read that."""
+    """Open a query that has a key, and hold its snapshot; None if no other transaction could read that."""
     from . import key_ranges, sql
 
     query = sql.find(params.query)
@@ -148,7 +148,7 @@ def _text_snapshot(format: ListingFormat, listing: Listing, inputs: Inputs, what
 
 
 def _is_parquet(listing: Listing, inputs: Inputs) -> bool:
-    """True if the magic bytes stand at both ends: a text may begin with them, but does not end with them."""
+    """Return whether the magic bytes stand at both ends: a text may begin with them, but does not end with them."""
     ends = ((0, 4), (listing.size - 4, listing.size))
     return listing.size > 12 and all(b"".join(inputs.blocks(listing.key, *end)) == PARQUET for end in ends)
 

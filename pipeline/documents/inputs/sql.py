@@ -120,7 +120,7 @@ def run(connection: Any, statement: str, values: Mapping[str, Any], **options: A
 
 @contextmanager
 def connected(query: Query, told: Callable[[], str]) -> Iterator[Any]:
-    """Opens a connection for one read-only transaction. Translates errors; `told` says where one happened."""
+    """Open a connection for one read-only transaction. Translates errors; `told` says where one happened."""
     with _translated(query, told), _connected(query) as connection:
         yield connection
 
@@ -244,7 +244,7 @@ def _url(query: Query) -> str:
 
 @contextmanager
 def _translated(query: Query, told: Callable[[], str]) -> Iterator[None]:
-    """Translates errors, without their text: it may hold the statement, arguments or parts of the URL."""
+    """Translate errors, without their text: it may hold the statement, arguments or parts of the URL."""
     try:
         from sqlalchemy import exc
     except ImportError:
@@ -268,7 +268,7 @@ def _translated(query: Query, told: Callable[[], str]) -> Iterator[None]:
 
 
 def _is_of_sqlite_statement(error: object) -> bool:
-    """True for what SQLite calls operational, though it happens again: no such column, text that is not UTF-8."""
+    """Return True for what SQLite calls operational, though it comes again: no such column, no UTF-8."""
     of_sqlite = type(error).__module__ == "sqlite3"
     return of_sqlite and getattr(error, "sqlite_errorname", None) in (None, "SQLITE_ERROR", "SQLITE_READONLY")
 

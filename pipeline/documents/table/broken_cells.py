@@ -105,7 +105,7 @@ def broken_words(texts: Sequence[str], room: float, layout: Layout) -> list[Cell
 
 
 def _keeps_size(text: str, room: float, layout: Layout) -> bool:
-    """True if the numbers in a text change neither its spaces nor its font size."""
+    """Return whether the numbers in a text change neither its spaces nor its font size."""
     if not DIGIT.search(text):
         return True
     if re.search(THOUSANDS, text) or (len(text) <= LONGEST_NUMBER and re.fullmatch(VALUE, text)):

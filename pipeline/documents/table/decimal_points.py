@@ -18,7 +18,7 @@ SURE = re.compile(rf"[-+]?(?!{THOUSANDS}\Z)\d{{0,40}}\.\d{{1,40}}(?:[eE][-+]?\d{
 
 
 def points_are_unsure(input: InputFormat, format: Format | None, locale: str) -> bool:
-    """True if 1.234 may be 1234 in a column: where the decimal mark is a comma, and the format does not say so.
+    """Return whether 1.234 may be 1234 in a column: if the decimal mark is a comma, and the format says nothing.
 
     Spreadsheets separate cells by semicolons where the decimal mark is a comma.
     """

@@ -47,9 +47,8 @@ def name_values(titles: Row, rows: Sequence[Row], remarks: Remarks) -> None:
     shown = [title.strip() for title in titles]
     columns = zip(*([cell.strip() for cell in row] for row in rows if len(row) == len(titles)), strict=True)
     for number, (title, column) in enumerate(zip(shown, columns, strict=False)):
-        kinds = (
-            VALUES if number or _follow_each_other(shown) else (*VALUES, WHOLE)
-        )  # the first may be a number of rows
+        numbers_rows = not number and not _follow_each_other(shown)
+        kinds = (*VALUES, WHOLE) if numbers_rows else VALUES
         if any(each.fullmatch(title) and any(map(each.fullmatch, column)) for each in kinds):
             remarks.add(f"The first row is read as titles, although {title!r} looks like a value; add titles above")
             return

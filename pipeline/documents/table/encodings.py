@@ -70,7 +70,7 @@ def guess_encoding(sample: bytes, remarks: Remarks) -> str:
 
 
 def is_utf8(sample: bytes) -> bool:
-    """True for UTF-8 that may be cut off within a character."""
+    """Return True for UTF-8 that may be cut off within a character."""
     try:
         codecs.getincrementaldecoder("utf-8")().decode(sample)
     except UnicodeDecodeError:
@@ -81,7 +81,7 @@ def is_utf8(sample: bytes) -> bool:
 def given_encoding(given: str, marked: bool) -> str:
     """Return the encoding of a text whose encoding was given; UTF-8 if a byte order mark says so.
 
-    Checks that ASCII text has the same bytes in it, so that it can be cut at line feeds.
+    Raises InvalidRequest if there is no such encoding, or ASCII has other bytes in it: no line feed is found then.
     """
     try:
         name = codecs.lookup(given).name

@@ -92,7 +92,7 @@ class FastRows:
         return None
 
     def _has_one_line(self, line: bytes) -> bool:
-        """True if this is a whole row that certainly has one line."""
+        """Return whether this is a whole row that certainly has one line."""
         try:
             row = whole_row(line.decode(self._format.encoding), self._format.delimiter)
         except UnicodeDecodeError:
@@ -119,7 +119,7 @@ class FastRows:
 
 
 def can_find_rows_fast(format: InputFormat) -> bool:
-    """True if bytes tell where rows end. Not in encodings where a byte's meaning depends on those before it."""
+    """Return whether bytes tell where rows end. Not in encodings where a byte's meaning depends on earlier ones."""
     return format.kind == "csv" and format.delimiter.isascii() and not format.encoding.startswith("iso2022")
 
 

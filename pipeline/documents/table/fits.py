@@ -48,7 +48,7 @@ class CellTexts(msgspec.Struct, frozen=True, dict=True):
         return columns
 
     def has_one_line(self, row: Row) -> bool:
-        """True if all cells of a row certainly have one line as they are."""
+        """Return whether all cells of a row certainly have one line as they are."""
         return not any(self._odd_rows(column, i) for i, column in enumerate(self.columns([row])))
 
     def broken(self, columns: Sequence[Sequence[str]]) -> list[BrokenColumn]:

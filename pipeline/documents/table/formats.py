@@ -126,7 +126,7 @@ class Writer(Protocol):
         """How what was read is written."""
 
     def rounds(self, value: Any) -> bool:
-        """Whether a value loses digits that were not asked to be left out."""
+        """Return whether a value loses digits that were not asked to be left out."""
 
 
 class Alike(msgspec.Struct, frozen=True):

@@ -36,7 +36,7 @@ class JsonRows:
         return rows or [self._row(line, number) for number, line in some], [number for number, _ in some]
 
     def is_text(self, row: int, value: str) -> bool:
-        """True if a value of a row of the last ones is a text, not a number."""
+        """Return whether a value of a row of the last ones is a text, not a number."""
         return f'"{value}"' in self._last[row]
 
     def _plain_rows(self, lines: Sequence[str]) -> list[Row] | None:
@@ -97,7 +97,7 @@ def record(line: str) -> dict[str, Any]:
 
 
 def _has_minus_zero(text: str) -> bool:
-    """True if a value may be -0: as an integer it would lose its sign."""
+    """Return whether a value may be -0: as an integer it would lose its sign."""
     return "-0" in text and _MINUS_ZERO.search(text) is not None
 
 

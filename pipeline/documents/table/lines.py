@@ -25,7 +25,7 @@ class BadLine(Exception):
 
 @contextmanager
 def line_numbers(inputs: Inputs, listing: str, name: str) -> Iterator[None]:
-    """Turns BadLine into InvalidRequest. Counts the lines before it, so the number costs nothing until then."""
+    """Turn BadLine into InvalidRequest. Counts the lines before it, so the number costs nothing until then."""
     try:
         yield
     except BadLine as bad:

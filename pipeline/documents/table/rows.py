@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
@@ -21,7 +21,7 @@ SHORT = "Rows have fewer fields than titles; the columns behind them are empty"
 class InputFormat(msgspec.Struct, frozen=True):
     """How to read the bytes of an input. `fields` are the names of its columns."""
 
-    kind: str  # "csv" or "jsonl"
+    kind: Literal["csv", "jsonl"]
     encoding: str
     delimiter: str
     fields: tuple[str, ...]
@@ -69,7 +69,7 @@ class RowReader:
         return taken
 
     def is_text(self, row: int, value: str) -> bool:
-        """True if a value of a row of the last ones is text in the input; JSON has numbers too."""
+        """Return whether a value of a row of the last ones is text in the input; JSON has numbers too."""
         return self._source.is_text(row, value)
 
     def _fitted(self, found: Iterable[tuple[Row, int, int]], before: int) -> Iterator[tuple[Row, int]]:

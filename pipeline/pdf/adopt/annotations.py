@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Sequence
 
 from pypdf.generic import (
-    ArrayObject,
     BooleanObject,
     ByteStringObject,
     DictionaryObject,
@@ -20,7 +19,7 @@ from ..reader import ForeignPdf, common
 from ..segment_body import SegmentBody
 from . import remarks
 from .fields import DrawnField, draw_field
-from .looks import Look, appearance, inherited, placement
+from .looks import Look, appearance, inherited, is_filled, placement
 from .values import ObjectCopy, rectangle, scalar
 
 _SAFE_LINK = re.compile(rb"(?:https?|mailto|tel):", re.IGNORECASE)
@@ -52,9 +51,7 @@ class AnnotationCopy:
 
     def copy(self, page: DictionaryObject, where: str) -> tuple[bytes, list[Look]]:
         """Return a page's /Annots entry, and what the page must draw instead of annotations that are not kept."""
-        found = self._pdf.resolve(page.get("/Annots"))
-        if not isinstance(found, ArrayObject):
-            return b"", []
+        found = self._pdf.array(page.get("/Annots"))
         self._objects.count_values(len(found), 0)
         pairs = [(each, self._pdf.resolve(each)) for each in found]
         annotations = [(each, value) for each, value in pairs if isinstance(value, DictionaryObject)]
@@ -115,7 +112,7 @@ class AnnotationCopy:
 
     def _note_no_look(self, value: DictionaryObject, field: bool) -> None:
         """Note an annotation without a picture, unless it is an empty field that has nothing to show."""
-        if not field or "/MK" in value or (inherited(self._pdf, value, "/V") or "") not in ("", "/Off"):
+        if not field or "/MK" in value or is_filled(self._pdf, value):
             self._losses[remarks.NO_LOOK] += 1
 
     def _drawn(self, field: DrawnField, layer: bytes) -> list[Look]:

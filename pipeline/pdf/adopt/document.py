@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pypdf.generic import ArrayObject, BooleanObject, DictionaryObject, IndirectObject
+from pypdf.generic import ArrayObject, BooleanObject, DictionaryObject
 
 from ..foreign_objects import object_key
 from ..reader import ForeignPdf
 from ..tally import Tally
 from . import remarks
-from .looks import inherited
+from .looks import inherited, is_filled
 
 # What is said of entries of the catalog, of its names, and of pages (ISO 32000-2, 7.7.2, 7.7.3.3, 7.7.4)
 _OF_FILE = {
@@ -77,8 +77,8 @@ def _is_empty(pdf: ForeignPdf, key: str, value: object) -> bool:
 
 def _unseen_fields(pdf: ForeignPdf, form: DictionaryObject) -> list[str]:
     """Return what is said of filled fields and signatures that are on no page."""
-    waiting = _references(pdf, form.get("/Fields"))
-    shown = {object_key(each) for page in pdf.pages if waiting for each in _references(pdf, page.get("/Annots"))}
+    waiting = pdf.references(form.get("/Fields"))
+    shown = {object_key(each) for page in pdf.pages if waiting for each in pdf.references(page.get("/Annots"))}
     found, seen = list[str](), set[tuple[int, int]]()
     while waiting:
         each = waiting.pop()
@@ -86,23 +86,13 @@ def _unseen_fields(pdf: ForeignPdf, form: DictionaryObject) -> list[str]:
         if object_key(each) in seen or not isinstance(field, DictionaryObject):
             continue
         seen.add(object_key(each))
-        kids = _references(pdf, field.get("/Kids"))
+        kids = pdf.references(field.get("/Kids"))
         values = [pdf.resolve(kid) for kid in kids]
         if any(isinstance(value, DictionaryObject) and "/T" in value for value in values):
             waiting += kids
-        elif not any(object_key(place) in shown for place in (each, *kids)) and _is_filled(pdf, field):
+        elif not any(object_key(place) in shown for place in (each, *kids)) and is_filled(pdf, field):
             found.append(remarks.SIGNATURE if inherited(pdf, field, "/FT") == "/Sig" else remarks.UNSEEN)
     return found
-
-
-def _is_filled(pdf: ForeignPdf, field: DictionaryObject) -> bool:
-    return (inherited(pdf, field, "/V") or "") not in ("", "/Off")
-
-
-def _references(pdf: ForeignPdf, value: object) -> list[IndirectObject]:
-    found = pdf.resolve(value)
-    parts = found if isinstance(found, ArrayObject) else ()
-    return [each for each in parts if isinstance(each, IndirectObject)]
 
 
 def _has_labels(pdf: ForeignPdf) -> bool:

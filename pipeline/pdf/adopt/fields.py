@@ -5,13 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from pypdf.generic import (
-    ArrayObject,
-    ByteStringObject,
-    DictionaryObject,
-    NameObject,
-    TextStringObject,
-)
+from pypdf.generic import ByteStringObject, DictionaryObject, NameObject, TextStringObject
 
 from ..fonts import default_chain
 from ..fonts.characters import printable
@@ -120,10 +114,9 @@ class _Field:
             return _NOTHING
         if not isinstance(value, TextStringObject | ByteStringObject):
             return None
-        options = inherited(self._pdf, self._widget, "/Opt")
-        for each in options if isinstance(options, ArrayObject) else ():
-            pair = self._pdf.resolve(each)
-            if isinstance(pair, ArrayObject) and len(pair) == 2 and self._pdf.resolve(pair[0]) == value:
+        for each in self._pdf.array(inherited(self._pdf, self._widget, "/Opt")):
+            pair = self._pdf.array(each)
+            if len(pair) == 2 and self._pdf.resolve(pair[0]) == value:
                 return self._line_of(printable(_text(self._pdf.resolve(pair[1]))))
         return self._line_of(printable(_text(value)))
 
@@ -220,9 +213,7 @@ class _Field:
 
     def _paint(self, key: str) -> bytes:
         """Return the operator that sets a colour of the background or the border; empty when it has none."""
-        found = self._pdf.resolve(self._look.get(key))
-        parts = [self._pdf.resolve(part) for part in found] if isinstance(found, ArrayObject) else []
-        values = [float(part) for part in parts if isinstance(part, int | float)]
+        values = self._pdf.numbers(self._look.get(key))
         return b"%s %s" % (numbers(*values), _PAINTS[len(values)]) if len(values) in _PAINTS else b""
 
     def _matrix(self) -> Matrix:

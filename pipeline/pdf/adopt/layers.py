@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pypdf.generic import ArrayObject, DictionaryObject, IndirectObject
+from pypdf.generic import ArrayObject, DictionaryObject
 
 from ..foreign_objects import object_key
 from ..reader import ForeignPdf
@@ -14,10 +14,10 @@ def layers(pdf: ForeignPdf) -> dict[tuple[int, int], bool]:
     """Return the optional content groups of a file, and which are seen."""
     properties = pdf.dictionary(pdf.catalog.get("/OCProperties"))
     default = pdf.dictionary(properties.get("/D"))
-    every = _references(pdf, properties.get("/OCGs"))
+    every = pdf.references(properties.get("/OCGs"))
     off = {object_key(group) for group in every} if pdf.resolve(default.get("/BaseState")) == "/OFF" else set()
-    off -= {object_key(group) for group in _references(pdf, default.get("/ON"))}
-    off |= {object_key(group) for group in _references(pdf, default.get("/OFF"))}
+    off -= {object_key(group) for group in pdf.references(default.get("/ON"))}
+    off |= {object_key(group) for group in pdf.references(default.get("/OFF"))}
     automatic = dict(_automatic(pdf, default))
     intents = _names(pdf, default.get("/Intent"))
     return {
@@ -29,12 +29,12 @@ def layers(pdf: ForeignPdf) -> dict[tuple[int, int], bool]:
 
 def _automatic(pdf: ForeignPdf, default: DictionaryObject) -> Iterator[tuple[tuple[int, int], bool]]:
     """Yield the groups whose state on a screen follows from their usage (8.11.4.4), and whether it is off."""
-    for each in _list(pdf, default.get("/AS")):
+    for each in pdf.array(default.get("/AS")):
         usage = pdf.dictionary(each)
         if pdf.resolve(usage.get("/Event")) != "/View":
             continue
         categories = _names(pdf, usage.get("/Category"))
-        for group in _references(pdf, usage.get("/OCGs")):
+        for group in pdf.references(usage.get("/OCGs")):
             told = pdf.dictionary(pdf.dictionary(group).get("/Usage"))
             states = [
                 pdf.resolve(pdf.dictionary(told.get(category)).get(f"{category}State")) for category in categories
@@ -47,15 +47,6 @@ def _intended(group: list[str], configuration: list[str]) -> bool:
     """Return whether a group obeys the configuration; if not, it is always seen."""
     wanted = set(configuration or ["/View"])
     return "/All" in wanted or bool(wanted & set(group or ["/View"]))
-
-
-def _list(pdf: ForeignPdf, value: object) -> list[object]:
-    found = pdf.resolve(value)
-    return list(found) if isinstance(found, ArrayObject) else []
-
-
-def _references(pdf: ForeignPdf, value: object) -> list[IndirectObject]:
-    return [each for each in _list(pdf, value) if isinstance(each, IndirectObject)]
 
 
 def _names(pdf: ForeignPdf, value: object) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pypdf.generic import ArrayObject, DictionaryObject, IndirectObject, NameObject, StreamObject
+from pypdf.generic import DictionaryObject, IndirectObject, NameObject, StreamObject
 
 from ..objects import Stream
 from ..reader import Box, ForeignPdf
@@ -58,6 +58,11 @@ def inherited(pdf: ForeignPdf, field: DictionaryObject, key: str) -> object:
     return None
 
 
+def is_filled(pdf: ForeignPdf, field: DictionaryObject) -> bool:
+    """Return whether a form field has a value; a button that is off has none."""
+    return (inherited(pdf, field, "/V") or "") not in ("", "/Off")
+
+
 def placement(pdf: ForeignPdf, look: object, box: Box) -> Matrix | None:
     """Return the matrix that puts an appearance into an annotation's rectangle; None when it has no size."""
     form = pdf.dictionary(look)
@@ -76,9 +81,7 @@ def placement(pdf: ForeignPdf, look: object, box: Box) -> Matrix | None:
 
 
 def _matrix(pdf: ForeignPdf, form: DictionaryObject) -> Matrix:
-    found = pdf.resolve(form.get("/Matrix"))
-    parts = [pdf.resolve(part) for part in found] if isinstance(found, ArrayObject) else []
-    values = [float(part) for part in parts if isinstance(part, int | float)]
+    values = pdf.numbers(form.get("/Matrix"))
     if len(values) != 6:
         return _AS_IT_IS
     a, b, c, d, e, f = values

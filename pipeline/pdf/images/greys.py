@@ -7,19 +7,18 @@ numbers of 32 bits it is not in the file at all.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from PIL import Image, ImageChops
 
 from . import tiff
+from .bands import bands, in_bands
 
 GUESSED = "Black and white of pictures with 32-bit or floating-point numbers are guessed from their values"
 
 DARK = "A grey picture of 16 bits uses less than a sixteenth of its range, so it is nearly black"
 
 _ROUNDING = 1e-6  # the float next to 2^32 - 1 is 2^32
-_BAND = 256  # rows
 _UNSIGNED, _SIGNED, _FLOAT = 1, 2, 3  # TIFF's SampleFormat
 
 
@@ -37,16 +36,8 @@ class Numbers:
         if not tiff.is_tiff(source):
             return cls()
         tags = source.tag_v2
-        bits, form = tags.get(258, (1,)), tags.get(339, (1,))
-        return cls(bits[0], form[0], tags.get(262, 0) == 0)
-
-
-def in_bands(image: Image.Image, mode: str, convert: Callable[[Image.Image], Image.Image]) -> Image.Image:
-    """Convert a few rows at a time, so that intermediate steps need no full copy."""
-    result = Image.new(mode, image.size)
-    for top, band in _bands(image):
-        result.paste(convert(band), (0, top))
-    return result
+        bits, form = tags.get(tiff.BITS, (1,)), tags.get(tiff.FORMAT, (1,))
+        return cls(bits[0], form[0], tags.get(tiff.PHOTOMETRIC, 0) == 0)
 
 
 def to_grey(image: Image.Image, numbers: Numbers) -> tuple[Image.Image, tuple[str, ...]]:
@@ -94,17 +85,12 @@ def _levels(image: Image.Image, numbers: Numbers) -> tuple[float, float, tuple[s
 
 def _extremes(image: Image.Image, numbers: Numbers) -> tuple[float, float]:
     low, high = math.inf, -math.inf
-    for _, band in _bands(image):
+    for _, band in bands(image):
         least, most = _floats(band, numbers).getextrema()
         low, high = min(low, float(least)), max(high, float(most))  # type: ignore[arg-type]  # F has one band
     if not math.isfinite(low) or not math.isfinite(high):
         raise ValueError("it holds numbers that are not finite")
     return low, high
-
-
-def _bands(image: Image.Image) -> Iterator[tuple[int, Image.Image]]:
-    for top in range(0, image.height, _BAND):
-        yield top, image.crop((0, top, image.width, min(top + _BAND, image.height)))
 
 
 def _floats(band: Image.Image, numbers: Numbers) -> Image.Image:

@@ -11,13 +11,12 @@ import msgspec
 from ...errors import UnreadableSource
 from ..objects import Block
 from .exif import Orientation, is_adobe_rgb, orientation
-from .jpeg_scans import Scan, is_damaged
+from .jpeg_scans import BLOCK, Read, Scan, is_damaged
 from .jpeg_segments import (
     APP0,
     APP1,
     APP2,
     APP14,
-    BLOCK,
     DHT,
     DQT,
     DRI,
@@ -27,7 +26,6 @@ from .jpeg_segments import (
     METADATA,
     SOI,
     SOS,
-    Read,
     Segment,
     Unsupported,
     body,

@@ -12,6 +12,7 @@ from typing import BinaryIO
 from msgspec.structs import replace
 from PIL import Image
 
+from .bands import bands
 from .jpeg import Jpeg
 from .jpeg_segments import EOI, truncated
 from .pieces import view
@@ -22,7 +23,6 @@ MENDED = "The end marker of a JPEG is missing and is added"
 # data.
 _RESTARTS = tuple(bytes((0xFF, marker)) for marker in range(0xD0, 0xD8))
 _FILLERS = (b"", *(b"\0" + b"".join(each * 64 + restart for restart in _RESTARTS) for each in (b"\xa5", b"\x5a")))
-_BAND = 256  # rows
 
 
 def mended(file: BinaryIO, jpeg: Jpeg, max_pixels: int) -> Jpeg:
@@ -55,8 +55,7 @@ def _decoded(file: BinaryIO, jpeg: Jpeg, filler: bytes = b"") -> int | None:
     checksum = 0
     try:
         with Image.open(view(file, jpeg.pieces, filler + EOI), formats=("JPEG",)) as image:
-            for top in range(0, image.height, _BAND):
-                band = image.crop((0, top, image.width, min(top + _BAND, image.height)))
+            for _, band in bands(image):
                 checksum = zlib.crc32(band.tobytes(), checksum)
     except OSError as error:
         if error.errno is not None:  # a fault of the disk

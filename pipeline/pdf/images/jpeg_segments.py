@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterator
-from functools import cache
+from collections.abc import Iterator
 from io import BytesIO
-from typing import TYPE_CHECKING, BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from ...errors import UnreadableSource
-from ..objects import Block
-from .jpeg_scans import OVERLAP, has_zeros
-
-if TYPE_CHECKING:
-    import re
+from .jpeg_scans import BLOCK, OVERLAP, Read, compiled, has_zeros
 
 SOI = b"\xff\xd8"
 EOI = b"\xff\xd9"
@@ -21,7 +16,6 @@ DHT, END, SOS, DQT, DRI, COM = 0xC4, 0xD9, 0xDA, 0xDB, 0xDD, 0xFE
 APP0, APP1, APP2, APP14 = 0xE0, 0xE1, 0xE2, 0xEE
 METADATA = frozenset(range(APP0, 0xF0)) | {COM}
 FRAMES = frozenset(range(0xC0, 0xD0)) - {DHT, 0xC8, 0xCC}  # SOF0 to SOF15
-BLOCK = 256 * 1024
 
 _MAX_SEGMENTS = 10_000
 _HEAD = struct.Struct(">BBH")  # of a segment: FF, marker, length
@@ -29,10 +23,8 @@ _WITH_LENGTH = frozenset(range(0xC0, 0xFF)) - frozenset(range(0xD0, 0xDA))
 
 # Inside a scan FF is followed by 00 (a data byte FF), a restart marker or a fill byte; anything else ends it.
 # The search goes forward, so what follows the picture does not mislead it: a second picture (MPO), a film
-# (motion photo), a thumbnail. RE2 takes 0.12 ms a megabyte, the module re four times that.
+# (motion photo), a thumbnail.
 _SCAN_END = rb"\xff[^\x00\xff\xd0-\xd7]"
-
-Read = Callable[[int, int], Block]
 
 
 class Segment(NamedTuple):
@@ -94,26 +86,15 @@ def find_segments(read: Read) -> Iterator[Segment]:
 def _scan_end(read: Read, offset: int) -> tuple[int, bool]:
     """Return where the entropy-coded data that start at `offset` end: at the next marker, or with the file; and
     whether they have zeros where a sector was lost."""
-    search, zeros = _end_search(), False
+    zeros = False
     while True:
         block = read(offset, BLOCK)
-        found = search(block)
+        found = compiled(_SCAN_END).search(block)
         length = found.start() if found else len(block)
         zeros = zeros or has_zeros(block[:length])
         if found or len(block) <= OVERLAP:
             return offset + length, zeros
         offset += len(block) - OVERLAP  # an FF at its end, too, is looked at again
-
-
-@cache
-def _end_search() -> Callable[[Block], re.Match[bytes] | None]:
-    """Return the search for the end of a scan. re2 is imported at the first JPEG: it takes 18 ms and 5 MB."""
-    import re2
-
-    options = re2.Options()
-    options.encoding = re2.Options.Encoding.LATIN1  # bytes
-    search: Callable[[Block], re.Match[bytes] | None] = re2.compile(_SCAN_END, options).search
-    return search
 
 
 def truncated() -> UnreadableSource:

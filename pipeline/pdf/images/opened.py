@@ -54,7 +54,7 @@ class Opened(NamedTuple):
         return tiff.pixel_height_of(self.source) if tiff.is_tiff(self.source) else 1.0
 
     def has_all_rows(self, frame: int, decoded: Image.Image, file: BinaryIO) -> bool:
-        """Whether a picture that was decoded has all its rows. Other decoders than that of PNGs know it."""
+        """Return whether a decoded picture has all its rows. Other decoders than that of PNGs fail if not."""
         frames = self.chunks.frames[frame:] if self.chunks else ()
         if not frames or (not frame and not png_rows.ends_blank(decoded)):  # later ones are drawn on those before
             return True

@@ -55,11 +55,8 @@ class Png:
     frames: tuple[Frame, ...]
 
 
-_SAMPLES = {
-    0: 1,
-    2: 3,
-    3: 0,
-}  # of a transparent colour, by colour type; 0 where each entry of the palette has its own
+_SAMPLES = {0: 1, 2: 3, 3: 0}
+"""Of a transparent colour, by colour type; 0 where each entry of the palette has its own."""
 
 
 class _Chunk(NamedTuple):
@@ -74,7 +71,7 @@ class _Chunk(NamedTuple):
         return self.start, self.length + 12
 
     def needed(self, frames: bool) -> bool:
-        """Whether a decoder needs it: critical chunks (5.4), and those of an animation."""
+        """Return whether a decoder needs it: critical chunks (5.4), and those of an animation."""
         if self.kind in _FRAMES:
             return frames
         if not self.whole:

@@ -13,7 +13,7 @@ from PIL import Image, ImageChops, ImageFile
 
 from ..objects import Stream
 from . import greys, tiff
-from .greys import in_bands
+from .bands import in_bands
 from .icc import DEVICE_SPACES
 
 NO_ALPHA = "The alpha of a BMP or TIFF is 0 everywhere; it is taken as unused"

@@ -20,7 +20,8 @@ DARK_PALETTE = "The palette of a TIFF has 8-bit values where 16 bits are due, an
 SIGNED = "The samples of a TIFF are called signed bytes, and are read as unsigned ones"
 
 MARKS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-_WIDTH, _LENGTH, _BITS, _COMPRESSION, _PHOTOMETRIC, _COLOUR_MAP, _FORMAT = 256, 257, 258, 259, 262, 320, 339
+BITS, PHOTOMETRIC, FORMAT = 258, 262, 339  # tags
+_WIDTH, _LENGTH, _COMPRESSION, _COLOUR_MAP, _SUBSAMPLING = 256, 257, 259, 320, 530
 _ORIENTATION, _ACROSS, _DOWN, _PLANES, _INK_SET = 274, 282, 283, 284, 332
 _LIGHT, _WHITE, _PRIMARIES, _DOTS, _WEIGHTS, _BLACK_WHITE = 301, 318, 319, 336, 529, 532
 _USUAL_WEIGHTS = (0.299, 0.587, 0.114)
@@ -70,13 +71,13 @@ def _is_in_planes(source: TiffImageFile) -> bool:
 def _has_gaps(source: TiffImageFile) -> bool:
     tags = source.tag_v2
     drawn = sum((box[2] - box[0]) * (box[3] - box[1]) for tile in source.tile if (box := tile.extents))
-    planes = len(tags.get(_BITS, (1,))) if _is_in_planes(source) and source.tile[0].codec_name != "libtiff" else 1
+    planes = len(tags.get(BITS, (1,))) if _is_in_planes(source) and source.tile[0].codec_name != "libtiff" else 1
     return bool(drawn < tags[_WIDTH] * tags[_LENGTH] * planes)
 
 
 def _overlap(source: TiffImageFile) -> bool:
     """Return whether a strip without compression has fewer bytes than its rows."""
-    bits = source.tag_v2.get(_BITS, (1,))
+    bits = source.tag_v2.get(BITS, (1,))
     each = bits[0] if _is_in_planes(source) else sum(bits)
     ends = {}
     for tile in source.tile:
@@ -119,13 +120,13 @@ def is_misread(source: TiffImageFile) -> bool:
     subsampled YCbCr as if it were whole.
     """
     tags = source.tag_v2
-    bits = tags.get(_BITS, (1,))
+    bits = tags.get(BITS, (1,))
     if source.mode == "CMYK" and tags.get(_INK_SET, 1) != 1:
         return True
     if tags.get(_COMPRESSION, 1) != 1:
         return False
-    planes = tags.get(_PLANES, 1) == 2 and len(bits) > 1
-    subsampled = source.mode == "YCbCr" and tags.get(530, (2, 2)) != (1, 1)
+    planes = _is_in_planes(source) and len(bits) > 1
+    subsampled = source.mode == "YCbCr" and tags.get(_SUBSAMPLING, (2, 2)) != (1, 1)
     return bool(subsampled or (planes and bits[0] != 8))
 
 
@@ -145,14 +146,14 @@ def is_unusual(source: TiffImageFile) -> bool:
     if source.mode == "LAB":
         return False
     try:
-        light = [value / 0xFFFF for value in tags.get(_LIGHT, ())[: 2 ** tags.get(_BITS, (1,))[0]]]
+        light = [value / 0xFFFF for value in tags.get(_LIGHT, ())[: 2 ** tags.get(BITS, (1,))[0]]]
         points = [*map(float, tags.get(_WHITE, (0.3127, 0.3290))), *map(float, tags.get(_PRIMARIES, ()))]
         weights = [*map(float, tags.get(_WEIGHTS, _USUAL_WEIGHTS))]
         black_white = [*map(float, tags.get(_BLACK_WHITE, ()))]
         dots = tags.get(_DOTS, (0, 255))
     except (TypeError, ValueError, ZeroDivisionError):
         return True
-    photometric = tags.get(_PHOTOMETRIC, 0)
+    photometric = tags.get(PHOTOMETRIC, 0)
     weighed = photometric == _YCBCR and any(
         abs(a - b) > 0.01 for a, b in zip(weights, _USUAL_WEIGHTS, strict=False)
     )
@@ -168,7 +169,7 @@ def is_unusual(source: TiffImageFile) -> bool:
 def has_signed_bytes(source: TiffImageFile) -> bool:
     """Return whether the samples are called signed bytes: Pillow reads them as unsigned, which many are."""
     tags = source.tag_v2
-    return bool(tags.get(_FORMAT, (1,))[0] == 2 and tags.get(_BITS, (1,))[0] == 8)
+    return bool(tags.get(FORMAT, (1,))[0] == 2 and tags.get(BITS, (1,))[0] == 8)
 
 
 def description(file: BinaryIO) -> str | None:
@@ -195,13 +196,13 @@ def description(file: BinaryIO) -> str | None:
 def _words(tags: ImageFileDirectory_v2) -> str:
     from PIL.TiffImagePlugin import COMPRESSION_INFO
 
-    photometric = int(tags.get(_PHOTOMETRIC, 0))
+    photometric = int(tags.get(PHOTOMETRIC, 0))
     inks = photometric == 5 and tags.get(_INK_SET, 1) != 1
     kind = (
         "inks that are not CMYK" if inks else _PHOTOMETRICS[photometric] if photometric < len(_PHOTOMETRICS) else ""
     )
     packed = int(tags.get(_COMPRESSION, 1))
     compression = COMPRESSION_INFO.get(packed, str(packed)).removeprefix("tiff_")
-    bits = "+".join(str(each) for each in tags.get(_BITS, (1,))[:8])
-    form = _FORMATS.get(tags.get(_FORMAT, (1,))[0], "")
+    bits = "+".join(str(each) for each in tags.get(BITS, (1,))[:8])
+    form = _FORMATS.get(tags.get(FORMAT, (1,))[0], "")
     return f"{kind or f'photometric {photometric}'}, {form}{bits} bits, compression {compression}"

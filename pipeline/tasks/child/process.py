@@ -147,12 +147,12 @@ def _charge_nothing(services: Services, export_id: str) -> None:
     if services.usage.is_marked(export_id):
         return
 
-    def step(export: Export) -> Export:
+    def change(export: Export) -> Export:
         if export.state is not State.READY or export.charge:
             return export
         return structs.replace(export, charge=export.charged_before or Charge())
 
-    services.exports.change(export_id, step)
+    services.exports.change(export_id, change)
 
 
 def serve(settings: Settings, answers: BinaryIO) -> None:

@@ -144,7 +144,7 @@ def volumes(
 
 
 def finished(volume: Volume, written: Written, limit: int | None) -> FinishedFile:
-    """Describes a written file, with warnings: it is larger than `limit` bytes, or links lead nowhere."""
+    """Describe a written file, with warnings: it is larger than `limit` bytes, or links lead nowhere."""
     pages = volume.assembly.totals.pages
     before = volume.position.before if volume.position else 0
     file = File(written.key, volume.name, written.bytes, before + 1, pages)

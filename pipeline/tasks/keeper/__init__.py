@@ -204,7 +204,7 @@ class Keeper:
             self._stop.wait(min(seconds, self._lease_seconds / 2))
 
     def _leads(self) -> bool:
-        """Return True if this process leads, after taking the lease if it is free."""
+        """Return whether this process leads, after taking the lease if it is free."""
         if self._still_leads():
             return True
         self.resign()

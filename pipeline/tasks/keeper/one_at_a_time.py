@@ -64,5 +64,5 @@ class OneAtATime:
         return Verdict.SKIP if how == "skip" else Verdict.WAIT
 
     def other(self, export: Export) -> str | None:
-        """Return the export for which this one waits; None while it is not known which one that is."""
+        """Return the export for which this one waits; None while that is not known."""
         return self._at_work.get(export.document)

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from ...errors import Conflict, NoExport, NoticeDown, PipelineError, ServiceDown, StoreDown, StoreRefused
 from ...exports import notices
-from ...exports.export import Export, Notice, State
+from ...exports.export import Change, Export, Notice, State
 from ...services import Services
 from ..lease import exclusive, notices_name
 from ..retry import RetryPolicy
@@ -228,7 +228,7 @@ class Sender:
         self._store(export.id, notices.sent(number, time.time()))
         return True
 
-    def _store(self, export_id: str, outcome: notices.Step) -> Export:
+    def _store(self, export_id: str, outcome: Change) -> Export:
         """Store what came of a notice, however long the bucket is down: the lease keeps others from it."""
         while True:
             try:

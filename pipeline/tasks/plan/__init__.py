@@ -102,7 +102,7 @@ def job_of(services: Services, export: Export) -> DocumentJob:
 
 def _watched(work: Work, pieces: Iterable[bytes]) -> Iterator[bytes]:
     """Yield the pieces of a snapshot, each of which is progress. None is kept when the process is told to end: a
-    query that begins again sees other data. So its begin is noted."""
+    query that begins again sees other data. So its beginning is noted."""
     if work.export.params.get("query"):
         note_begin(work.services, work.export, time.time())
     for piece in pieces:

@@ -56,12 +56,12 @@ def read_by_key(work: Work, job: DocumentJob) -> None:
 def note_begin(s: Services, export: Export, began: float) -> None:
     """Note that the query was begun, whose rows are those of that time."""
 
-    def step(export: Export) -> Export:
+    def change(export: Export) -> Export:
         if export.query_began_at == began:
             return export
         return replace(export, query_began_at=began, query_starts=export.query_starts + 1)
 
-    s.exports.change(export.id, step)
+    s.exports.change(export.id, change)
 
 
 def _divide(work: Work, query: RangedQuery) -> Sequence[Share]:

@@ -102,7 +102,7 @@ class Pagination:
         return Measured(start, stop, data) if data else None
 
     def _measured_now(self) -> Iterator[Measured]:
-        """Measures the rest of a range: no measure starts here, since it began elsewhere, or one is damaged."""
+        """Measure the rest of a range: no measure starts here, since it began elsewhere, or one is damaged."""
         at, number = self.at, self._ranges.number(self.at)
         log.info("export %s: range %d is measured from byte %d", self._export.id, number, at)
         part = InputRange(at, self._ranges.stop(number))

@@ -15,7 +15,8 @@ PART_SECONDS = 1.0  # that a part takes, until one of the export is done
 def missing_parts(s: Services, export: Export) -> list[int]:
     """Return the parts of an export's input of which something is not done, as far as the input is divided.
 
-    Of a query they are none without the process that holds its snapshot, which is the one that plans."""
+    Of a query there are none while no process plans: that one holds the snapshot.
+    """
     if ranges := s.measures.ranges(export.id):
         return ranges.missing(s.measures.found(export.id))
     shares = s.frozen.shares(export.id)

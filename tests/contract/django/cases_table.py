@@ -82,9 +82,9 @@ class Tables(ShopCase):
     def test_documents_of_the_apps_are_found_and_check_their_parameters(self) -> None:
         document = registered("open-orders")
         assert document
-        queryset, _, params = document.table({"city": "Seoul"})
-        self.assertEqual([order.number for order in queryset], ["2026-2"])
-        self.assertEqual((params["title"], params["text"]), ("Open orders", ["city: Seoul"]))
+        table = document.table({"city": "Seoul"})
+        self.assertEqual([order.number for order in table.queryset], ["2026-2"])
+        self.assertEqual((table.params["title"], table.params["text"]), ("Open orders", ["city: Seoul"]))
         with self.assertRaisesRegex(ManypagesError, "town"):
             document.check({"town": "Seoul"})
         self.assertIsNone(registered("nothing"))

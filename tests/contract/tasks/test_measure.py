@@ -253,7 +253,7 @@ def test_what_is_measured_when_the_export_ends_is_not_stored(stage: Stage, monke
     def cancelled(*given: Any) -> Iterator[Measured]:
         flow.cancel(stage.s, export_id)
         steps.deliver(stage.s, export_id)
-        remove(stage.s.bucket, stage.s.exports, stage.load(export_id))
+        remove(stage.s, stage.load(export_id))
         return measure(*given)
 
     monkeypatch.setattr(Table, "measure", cancelled)

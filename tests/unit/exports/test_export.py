@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from pipeline.errors import IllegalStep
-from pipeline.exports.export import STEPS, Channel, Charge, Export, Failure, File, Recipient, Result, State
+from pipeline.exports.export import FOLLOWING, Channel, Charge, Export, Failure, File, Recipient, Result, State
 from pipeline.exports.ids import new_id
 
 
@@ -19,7 +19,7 @@ def an_export(state: State = State.QUEUED) -> Export:
 @pytest.mark.parametrize("before", list(State))
 @pytest.mark.parametrize("after", list(State))
 def test_only_legal_steps_are_possible(before: State, after: State) -> None:
-    if after in STEPS[before]:
+    if after in FOLLOWING[before]:
         assert an_export(before).to(after).state is after
     else:
         with pytest.raises(IllegalStep, match=f"is {before}"):
@@ -28,7 +28,7 @@ def test_only_legal_steps_are_possible(before: State, after: State) -> None:
 
 def test_every_working_state_can_fail_and_be_cancelled() -> None:
     for state in State:
-        assert state.over is not ({State.FAILED, State.CANCELLED} <= set(STEPS[state]))
+        assert state.over is not ({State.FAILED, State.CANCELLED} <= set(FOLLOWING[state]))
 
 
 def test_an_export_moves_forward_one_state_at_a_time() -> None:
@@ -36,7 +36,7 @@ def test_an_export_moves_forward_one_state_at_a_time() -> None:
     legal = {*pairwise(way), ("failed", "expired"), ("cancelled", "expired")}
     legal |= {("failed", "queued"), ("failed", "rendering")}
     legal |= {(state, end) for state in way[:4] for end in ("failed", "cancelled")}
-    assert {(str(state), str(after)) for state, steps in STEPS.items() for after in steps} == legal
+    assert {(str(state), str(after)) for state, steps in FOLLOWING.items() for after in steps} == legal
 
 
 def test_a_step_changes_what_it_is_given_and_nothing_else() -> None:

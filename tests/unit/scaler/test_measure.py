@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
-from typing import cast
+from typing import Literal, cast
 
 import pytest
 from msgspec import structs
@@ -24,7 +24,7 @@ LEARNED = Learned(page={"photos": 0.1}, pages={"photos": 1000.0}, plan={"photos"
 EXPORT = Export("0" * 26, "photos", {}, "shop", 0.0)
 
 
-def status_of(quantity: int, mode: str = "formation") -> PoolStatus:
+def status_of(quantity: int, mode: Literal["formation", "one-off"] = "formation") -> PoolStatus:
     return PoolStatus(mode, quantity, None, None, 0.0, 0, ordered_at=50.0)
 
 

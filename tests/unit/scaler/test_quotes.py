@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.scaler.quotes import Quote, Workload, quotes
+from pipeline.scaler.quotes import Workload, in_words, quotes
 
 
 def test_quotes_for_forty_chunks() -> None:
@@ -32,12 +32,12 @@ def test_steps_that_run_alone_are_paid_once() -> None:
 
 
 @pytest.mark.parametrize(
-    ("quote", "words"),
+    ("seconds", "dollars", "words"),
     [
-        (Quote(1, 42.0, 0.00041), "about 45 s, $0.0004"),
-        (Quote(1, 180.0, 0.0042), "about 3 min, $0.0042"),
-        (Quote(1, 9000.0, 0.25), "about 2.5 h, $0.25"),
+        (42.0, 0.00041, "about 45 s, $0.0004"),
+        (180.0, 0.0042, "about 3 min, $0.0042"),
+        (9000.0, 0.25, "about 2.5 h, $0.25"),
     ],
 )
-def test_a_quote_in_words(quote: Quote, words: str) -> None:
-    assert quote.words == words
+def test_an_estimate_in_words(seconds: float, dollars: float, words: str) -> None:
+    assert in_words(seconds, dollars) == words

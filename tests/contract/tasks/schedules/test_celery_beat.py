@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 from signal import SIGTERM
+from typing import Literal
 
 import celery
 import pytest
@@ -109,7 +110,7 @@ def send(app: celery.Celery, schedule: str) -> None:
 
 @pytest.mark.parametrize("beat", ["keeper", "celery"])
 def test_the_leading_keeper_runs_what_is_due_unless_celery_does(
-    settings: Settings, services: Services, put_photos: Callable[[int], str], beat: str
+    settings: Settings, services: Services, put_photos: Callable[[int], str], beat: Literal["keeper", "celery"]
 ) -> None:
     put_photos(2)
     settings = dataclasses.replace(settings, schedules=(clocked.__name__,), beat=beat)

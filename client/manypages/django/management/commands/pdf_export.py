@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from django.http import QueryDict
 
 from ....errors import ManypagesError
 from ... import follow, schedules
 from ...conf import client
 from ...models import PdfRequest, State
-from ...send import clock, send
+from ...send import send, spec_of
 
 
 class Command(BaseCommand):
@@ -48,24 +47,19 @@ class Command(BaseCommand):
             params = json.loads(given["params"])
         except ValueError as error:
             raise CommandError(f"--params is not JSON: {error}.") from None
-        is_list = "." in given["what"]
-        asked = {"model" if is_list else "document": given["what"]}
-        asked |= {"query": given["query"], "user": given["user"]} if is_list else {"params": params}
+        asked = {"document": given["what"], "params": params}
+        if "." in given["what"]:
+            asked = {"model": given["what"], "query": given["query"], "user": given["user"]}
         schedules.check(asked)
-        spec: dict[str, Any] = {**asked, **clock()}
-        if is_list:
-            spec |= {"model": given["what"].lower(), "query": QueryDict(given["query"]).urlencode()}
-        if given["notify"]:
-            spec["options"] = {"notify": given["notify"]}
         user = schedules.user_named(given["user"]) if given["user"] else None
-        about = {"user": user, "name": given["what"], "spec": spec}
+        about = {"user": user, "name": given["what"], "spec": spec_of({**asked, "notify": given["notify"]})}
         return PdfRequest.objects.get_or_create(key=f"command:{given['key'] or uuid.uuid4()}", defaults=about)[0]
 
     def _fetch(self, requested: PdfRequest, path: Path) -> None:
-        with client(patient=True) as found:
-            for seen in found.follow(requested.export_id):
+        with client(patient=True) as pipeline:
+            for seen in pipeline.follow(requested.export_id):
                 self.stderr.write(f"{seen.state} {seen.progress.percent} %")
                 last = seen
             follow.settle(requested, last)
             last.check()
-            self.stderr.write(f"{found.download(last, path)}")
+            self.stderr.write(f"{pipeline.download(last, path)}")

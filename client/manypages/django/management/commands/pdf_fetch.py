@@ -21,7 +21,7 @@ class Command(BaseCommand):
     def handle(self, *_: Any, id: str, path: Path, **__: Any) -> None:
         """Fetch."""
         try:
-            with client(patient=True) as found:
-                self.stdout.write(str(found.download(id, path)))
+            with client(patient=True) as pipeline:
+                self.stdout.write(str(pipeline.download(id, path)))
         except ManypagesError as error:
             raise CommandError(str(error)) from None
