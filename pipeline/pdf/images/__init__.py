@@ -28,6 +28,7 @@ from .jpeg_end import MENDED, mended
 from .jpeg_scans import DAMAGED
 from .jpeg_segments import SOI
 from .opened import Opened, check_frame, open_picture
+from .pixel_limit import check_size, limited, too_large
 from .pixel_shape import NOT_SQUARE
 from .raster import Raster, decode, encode, image_entries
 from .scaling import Room, scaled_jpeg, scaled_raster
@@ -40,6 +41,7 @@ ONLY_FIRST = (
 )
 
 _PASSED_FACTOR = 10  # a JPEG that is copied takes no memory for its pixels
+_COUNTED = 40_000_000  # pixels of a picture whose frames are counted: of a GIF, a byte of memory for each
 _DIVISORS = {"WEBP": 2, "AVIF": 2, "HEIF": 2}  # these decode with up to 16 bytes a pixel where the others need 4
 
 # What Pillow's decoders raise on damaged data. Not Exception: Celery's soft time limit is one, and is not the
@@ -118,7 +120,7 @@ class PictureFile:
             formats.check_kind(start)
             opened, self._opened = self._opened, None
             if opened is None or not frame or opened.source.tell() >= opened.place(frame):
-                opened = open_picture(self._file, start, frames=frame is not None)
+                opened = open_picture(self._file, start, max_pixels, frames=frame is not None)
             picture = _decoded(self._file, opened, max_pixels, room, frame)
             self._opened = None if frame is None else opened
             return picture
@@ -138,8 +140,9 @@ def count_frames(file: BinaryIO) -> int:
     try:
         with _refusals(file, 0):
             formats.check_kind(start)
-            opened = open_picture(file, start, frames=True)
-            count = len(opened.pages) or getattr(opened.source, "n_frames", 1)
+            opened = open_picture(file, start, _COUNTED, frames=True)
+            with limited(_COUNTED, _COUNTED):
+                count = len(opened.pages) or getattr(opened.source, "n_frames", 1)
             return count if count <= MAX_FRAMES else 1
     except UnreadableSource:  # drawing it says why
         return 1
@@ -155,7 +158,7 @@ def _refusals(file: BinaryIO, max_pixels: int) -> Iterator[None]:
             raise formats.not_a_picture(file) from error
         except Image.DecompressionBombError as error:  # Pillow's own limit, checked before the size is known
             most = 2 * (Image.MAX_IMAGE_PIXELS or 0)
-            raise _too_large(f"More than {most // 10**6} million", min(max_pixels, most)) from error
+            raise too_large(f"More than {most // 10**6} million", min(max_pixels, most)) from error
         except _DECODER_ERRORS as error:
             if isinstance(error, OSError) and error.errno is not None:  # a fault of the disk
                 raise
@@ -164,7 +167,7 @@ def _refusals(file: BinaryIO, max_pixels: int) -> Iterator[None]:
 
 
 def _jpeg(file: BinaryIO, jpeg: Jpeg, max_pixels: int, room: Room | None) -> Picture:
-    _check_size(jpeg.width, jpeg.height, _PASSED_FACTOR * max_pixels)
+    check_size(jpeg.width, jpeg.height, _PASSED_FACTOR * max_pixels)
     remarks: tuple[str, ...] = ()
     if not jpeg.ended:
         with _refusals(file, max_pixels):
@@ -200,14 +203,11 @@ def _decoded(file: BinaryIO, opened: Opened, max_pixels: int, room: Room | None,
     source, chunks = opened.source, opened.chunks
     most = max_pixels // _DIVISORS.get(source.format or "", 1)
     if not tiff.is_tiff(source):
-        _check_size(*source.size, most)  # a frame is decoded before the next one, but for pages of a TIFF
-    try:
-        opened.seek(frame or 0, most)
-    except Image.DecompressionBombError as error:
-        raise _too_large(f"More than {most / 1e6:g} million", most) from error
+        check_size(*source.size, most)  # a frame is decoded before the next one, but for pages of a TIFF
+    opened.seek(frame or 0, most)
     if tiff.is_tiff(source) and tiff.is_misread(source):
         raise UnidentifiedImageError  # another picture would be drawn
-    _check_size(*source.size, most)
+    check_size(*source.size, most)
     several = frame is None and opened.several
     data = opened.profile
     told = opened.colours_told if data is None else ()
@@ -247,18 +247,6 @@ def _profile(data: bytes | None, components: int) -> tuple[Stream | None, tuple[
         return (None if data is None else profile_stream(data, components)), ()
     except ValueError:
         return None, (UNUSABLE,)
-
-
-def _check_size(width: int, height: int, limit: int) -> None:
-    if width * height > limit:
-        raise _too_large(f"{width} x {height}", limit)
-
-
-def _too_large(count: str, limit: int) -> UnreadableSource:
-    return UnreadableSource(
-        f"{count} pixels is over the limit of {limit / 1e6:g} million.",
-        advice="Make the picture smaller, or raise MAX_IMAGE_PIXELS if the workers have the memory.",
-    )
 
 
 def _reason(error: BaseException) -> str:

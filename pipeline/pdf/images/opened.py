@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import BinaryIO, NamedTuple, cast
 
 from PIL import Image, ImageFile
@@ -11,6 +12,7 @@ from . import bmp, formats, png, png_rows, tiff, tiff_pages
 from .boxes import Box, Properties, properties
 from .exif import IN_ADOBE_RGB, Orientation, is_adobe_rgb, orientation
 from .pieces import view
+from .pixel_limit import limited
 from .pixel_shape import pixel_height
 from .unusual import UNUSUAL
 
@@ -31,18 +33,16 @@ class Opened(NamedTuple):
         return self.pages[frame] if self.pages and frame < len(self.pages) else frame
 
     def seek(self, frame: int, max_pixels: int) -> None:
-        """Go to a frame. Raises UnreadableSource when it is not there, DecompressionBombError when it or one before
-        it has more than `max_pixels`: a frame of a GIF may be larger than the first, and takes memory at once."""
+        """Go to a frame. Raises UnreadableSource when it is not there, or when it or one before it has more than
+        `max_pixels`: a frame of a GIF may be larger than the first, and takes memory at once."""
         if self.pages:
             check_frame(frame, len(self.pages))
-        before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, max_pixels // 2  # Pillow refuses twice as many
         try:
-            if place := self.place(frame):
-                self.source.seek(place)
+            with limited(max_pixels, max_pixels):
+                if place := self.place(frame):
+                    self.source.seek(place)
         except EOFError:
             raise UnreadableSource(f"There is no frame {frame + 1} in the picture.") from None
-        finally:
-            Image.MAX_IMAGE_PIXELS = before
 
     @property
     def pixel_height(self) -> float:
@@ -117,14 +117,19 @@ class Opened(NamedTuple):
         return None if source.mode == "LAB" else source.info.get("icc_profile") or None
 
 
-def open_picture(file: BinaryIO, start: bytes, *, frames: bool) -> Opened:
-    """Open a file that begins with `start`. Of an animated PNG, Pillow sees the animation only with `frames`."""
+def open_picture(file: BinaryIO, start: bytes, max_pixels: int, *, frames: bool) -> Opened:
+    """Open a file that begins with `start`. Of an animated PNG, Pillow sees the animation only with `frames`.
+
+    Of a GIF it fills what its first frame leaves to the next one: a byte for each pixel, before the size is known.
+    """
     is_tiff = start.startswith(tiff.MARKS)
     if is_tiff:
         tiff.know_more_greys()
     pages = tiff_pages.pages(file) if is_tiff else ()
     chunks = png.read_png(file, frames) if start.startswith(png.SIGNATURE) else None
-    source = Image.open(view(file, chunks.pieces, png.END) if chunks else file, formats=formats.readable())
+    seen = view(file, chunks.pieces, png.END) if chunks else file
+    with limited(2 * max_pixels, max_pixels) if start.startswith(b"GIF8") else nullcontext():
+        source = Image.open(seen, formats=formats.readable())
     return Opened(source, chunks, pages, properties(file) if start[4:8] == b"ftyp" else Properties())
 
 

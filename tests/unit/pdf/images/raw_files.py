@@ -1,4 +1,4 @@
-"""TIFF and BMP files of kinds that no library writes, made from their numbers."""
+"""TIFF and BMP files, and frames of a GIF, of kinds that no library writes, made from their numbers."""
 
 from __future__ import annotations
 
@@ -99,3 +99,8 @@ def _rgb(number: int, bits: int, palette: list[bytes]) -> bytes:
     if bits == 16:
         return bytes((number >> shift & 31) * 255 // 31 for shift in (10, 5, 0))
     return bytes((number >> 16 & 255, number >> 8 & 255, number & 255))
+
+
+def gif_frame(left: int, top: int, width: int, height: int) -> bytes:
+    """A frame of one pixel, whatever its size says."""
+    return b"," + struct.pack("<4HB", left, top, width, height, 0) + b"\x02\x02\x44\x01\0"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import subprocess
 import sys
 import tracemalloc
@@ -13,6 +14,7 @@ from PIL import Image
 from pipeline.pdf.images.png import NO_END
 
 from .picture_files import png, quadrants, read, saved
+from .raw_files import gif_frame
 from .shown import content
 
 ROOT = Path(__file__).parents[4]
@@ -56,6 +58,14 @@ def test_a_bomb_is_refused_without_being_decoded(tmp_path: Path) -> None:
     assert len(bomb) < 2_000_000
     said, grown = growth(tmp_path, bomb)
     assert said == "More than 178 million pixels is over the limit of 40 million."
+    assert grown < 4_000_000
+
+
+def test_a_gif_whose_first_frame_is_huge_is_refused_without_memory_for_it(tmp_path: Path) -> None:
+    """It says that the frame is to be cleared, for which Pillow takes memory when it opens the file."""
+    head = b"GIF89a" + struct.pack("<HH3B", 8, 8, 0, 0, 0) + b"!\xf9\x04\x08\0\0\0\0"
+    said, grown = growth(tmp_path, head + gif_frame(0, 0, 16384, 8192) + b";", "GIF")
+    assert said == "More than 80 million pixels is over the limit of 40 million."
     assert grown < 4_000_000
 
 
