@@ -10,6 +10,9 @@ import msgspec
 Block = bytes | memoryview
 """A piece of a stream; a view must be of memory that does not change."""
 
+Matrix = tuple[float, float, float, float, float, float]
+"""How a picture or a form stands on a page (ISO 32000-1, 8.3.3)."""
+
 _NAME_UNSAFE = re.compile(rb"[^!-~]|[#%()/<>\[\]{}]")
 
 _NOT_TEXT = re.compile("[\x1b\ud800-\udfff]")

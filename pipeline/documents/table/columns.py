@@ -11,6 +11,7 @@ import msgspec
 from ...errors import InvalidRequest
 from ...pdf.fonts import FontChain
 from ...pdf.fonts.characters import printable, printable_lines
+from ...pdf.page import Align
 from ...pdf.paper import MM
 from .alignment import NO_POINT, Point, point_of
 
@@ -19,7 +20,6 @@ ROOMY, TIGHT = 0.5, 0.275  # padding in font sizes, where columns have room and 
 NAME = 60  # characters of a title in remarks
 MIN_COLUMN = 3.0  # narrowest column, in font sizes
 NUMBER = re.compile(r"[-+(]?[$€£]?\s?\d[\d.,' ]*\s?[%)]?")
-Align = Literal["left", "right", "center"]
 SHARES: dict[Align, float] = {"left": 0.0, "center": 0.5, "right": 1.0}  # of the free room, before a text
 
 

@@ -9,7 +9,8 @@ import msgspec
 
 from ...pdf.fonts import FontChain
 from ...pdf.fonts.characters import printable
-from .columns import Align, Faces, PlacedColumn
+from ...pdf.page import Align
+from .columns import Faces, PlacedColumn
 from .groups import Kind
 from .style import Look
 

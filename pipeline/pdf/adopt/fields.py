@@ -9,9 +9,10 @@ from pypdf.generic import ByteStringObject, DictionaryObject, NameObject, TextSt
 
 from ..fonts import default_chain
 from ..fonts.characters import printable
+from ..objects import Matrix
 from ..page import Align, numbers, text_operators
 from ..reader import Box, ForeignPdf
-from .looks import Matrix, inherited
+from .looks import inherited
 
 USUAL = 12.0  # points, where the field says 0: a size that fits
 SMALLEST = 4.0

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 
 from pypdf.generic import DictionaryObject, IndirectObject, NameObject, StreamObject
 
-from ..objects import Stream
+from ..objects import Matrix, Stream
 from ..reader import Box, ForeignPdf
 from .values import real, rectangle
 
-Matrix = tuple[float, float, float, float, float, float]
 _AS_IT_IS: Matrix = (1, 0, 0, 1, 0, 0)
 
 

@@ -18,7 +18,7 @@ import msgspec
 from PIL import Image, UnidentifiedImageError
 
 from ...errors import UnreadableSource
-from ..objects import Stream
+from ..objects import Matrix, Stream
 from . import formats, tiff
 from .boxes import WRONG_CROP
 from .exif import IN_ADOBE_RGB
@@ -32,8 +32,6 @@ from .pixel_limit import check_size, limited, too_large
 from .pixel_shape import NOT_SQUARE
 from .raster import Raster, decode, encode, image_entries
 from .scaling import Room, scaled_jpeg, scaled_raster
-
-Matrix = tuple[float, float, float, float, float, float]
 
 MAX_FRAMES = 1000
 ONLY_FIRST = (
