@@ -78,6 +78,7 @@ def test_files_written_after_a_cancellation_are_removed(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, volume: int
 ) -> None:
     """The export is over and cleaned up before its assembler asks the bucket whether it is still wanted."""
+    monkeypatch.setattr(step, "ASK_SECONDS", 60.0)
     export_id = stage.rendered(volume=VolumeLimit(pages=2))
     write, begun = BucketOutput.write, []
 
