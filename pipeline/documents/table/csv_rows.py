@@ -16,6 +16,7 @@ MISQUOTED = "Text follows a closing quote; it is joined to its cell"
 UNSPACED = "Spaces stand before a quote that opens a cell; they are left out"
 SPACED = "Cells begin with a space and a quote, in rows of several lines; both are read as text"
 DOUBLE_QUOTES = 'Write a quote that belongs to the text twice: "12"" pipe". Or remove it.'
+SPACES_BEFORE = "Leave out spaces before it. "
 UNEXPECTED_END = "unexpected end of data"  # what Python's csv says of a quote that does not close
 TOO_LARGE = "field larger than field limit"
 SPACES_AND_QUOTE = re.compile(' +"')
@@ -68,7 +69,7 @@ class CsvRows:
         """True: a CSV has nothing else."""
         return True
 
-    def _misquoted_row(self, before: int, error: csv.Error) -> Row:
+    def _misquoted_row(self, before: int, error: csv.Error, advice: str = "") -> Row:
         first, last = before + 1, self._reader.line_num
         if first == last and UNEXPECTED_END not in str(error):
             self.repaired[last] = MISQUOTED
@@ -76,7 +77,7 @@ class CsvRows:
         within = f" within {last - before:,} lines" if last > first else ""
         large = f", or a cell of more than {MAX_LINE // MIB} MiB" if TOO_LARGE in str(error) else ""
         words = f" has a quote that opens a cell and does not close{within}{large}."
-        raise BadLine(self._lines.start(first), words, DOUBLE_QUOTES)
+        raise BadLine(self._lines.start(first), words, advice + DOUBLE_QUOTES)
 
     def _spaced_row(self, row: Row, before: int) -> Row:
         """Return a row without spaces before quotes that open a cell, given as csv reads it: as text."""
@@ -88,7 +89,7 @@ class CsvRows:
         try:
             (found,) = csv.reader([text], delimiter=self._delimiter, strict=True, skipinitialspace=True)
         except csv.Error as error:
-            return self._misquoted_row(before, error)
+            return self._misquoted_row(before, error, SPACES_BEFORE)
         if all(cell in found for cell in row if SPACES_AND_QUOTE.match(cell)):  # spaces and quote are within quotes
             return row
         self.repaired[last] = UNSPACED

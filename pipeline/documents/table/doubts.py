@@ -16,10 +16,11 @@ DELIMITERS = "\t;|,"  # where several fit, the first: a comma also stands in num
 RARE_DELIMITERS = ":^~\x1f\x01"  # which are not guessed
 SPACES = re.compile(" {2,}")  # of aligned columns
 QUOTED = re.compile('=?"(?:[^"]|"")*"')  # with the sign by which spreadsheets keep zeros: ="007"
-RECORD = re.compile(r"\s*\{.*\}[\s,]*")  # a line of JSON
+RECORD = re.compile(r"\s*\{.*:.*\}[\s,]*")  # a line of JSON; ids and lists of databases have braces, too
 LONGER = r"([~|^#@:;!*&%$\\=])"  # a sign that a delimiter of several characters has beside the one that is heeded
 RULE = re.compile(r"[\s|+:=-]*-{3}[\s|+:=-]*")  # below titles, as in Markdown and on consoles of databases
 WHOLE = re.compile(r"\d{1,18}", re.ASCII)
+YEARS = range(1900, 2101)
 VALUES = (  # of which titles are none
     re.compile(r"[-+]?[$€£]? ?\d[\d.,' ]*[.,]\d\d", re.ASCII),
     re.compile(r"\d{4}-\d\d-\d\d(?:[T ][\d:.]+.*)?|\d{1,2}[./]\d{1,2}[./](?:\d{2}|\d{4})", re.ASCII),
@@ -55,11 +56,15 @@ def name_values(titles: Row, rows: Sequence[Row], remarks: Remarks) -> None:
 
 
 def _follow_each_other(titles: Row) -> bool:
-    """Return whether titles are numbers in order, as of years or decades, or of columns without names."""
+    """Return whether titles are numbers in order: years, the first or the last one first, or evenly spaced ones, as
+    of columns without names."""
     numbers = [int(title) for title in titles if WHOLE.fullmatch(title)]
     steps = {b - a for a, b in pairwise(numbers)}
-    rise = len(titles) == len(numbers) and len(steps) == 1 and min(steps) > 0
-    return rise and (len(titles) > 2 or steps == {1})  # two numbers are at equal distances whatever they are
+    if len(numbers) < len(titles) or not steps or min(steps) <= 0 <= max(steps):
+        return False
+    if all(number in YEARS for number in numbers):
+        return True
+    return min(steps) > 0 and len(steps) == 1 and (len(titles) > 2 or steps == {1})  # two are always evenly spaced
 
 
 def name_inner_records(fields: Sequence[str], row: Row, remarks: Remarks) -> None:

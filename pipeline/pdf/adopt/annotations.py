@@ -112,7 +112,8 @@ class AnnotationCopy:
 
     def _note_no_look(self, value: DictionaryObject, field: bool) -> None:
         """Note an annotation without a picture, unless it is an empty field that has nothing to show."""
-        if not field or "/MK" in value or is_filled(self._pdf, value):
+        marked = bool(self._pdf.dictionary(value.get("/MK")))  # with a border or the like
+        if not field or marked or is_filled(self._pdf, value):
             self._losses[remarks.NO_LOOK] += 1
 
     def _drawn(self, field: DrawnField, layer: bytes) -> list[Look]:
@@ -133,7 +134,7 @@ class AnnotationCopy:
         self._note_action(value)
 
     def _note_action(self, value: DictionaryObject) -> None:
-        if "/A" in value or "/AA" in value:
+        if "/A" in value or self._pdf.dictionary(value.get("/AA")):
             self._losses[remarks.CLICK] += 1
 
     def _link(self, annotation: DictionaryObject) -> bytes:
@@ -143,8 +144,8 @@ class AnnotationCopy:
         if not leads or not box:
             self._losses[remarks.LINK] += 1
             return b""
-        action = self._pdf.resolve(annotation.get("/A"))
-        if "/AA" in annotation or (isinstance(action, DictionaryObject) and "/Next" in action):
+        then = self._pdf.resolve(self._pdf.dictionary(annotation.get("/A")).get("/Next"))
+        if then or self._pdf.dictionary(annotation.get("/AA")):
             self._losses[remarks.CLICK] += 1
         kept = b"".join(self._objects.copy_entries(annotation, _LINK_ENTRIES))
         return b"<</Type/Annot/Subtype/Link/Rect%s%s%s>>" % (rectangle(box), kept, leads)

@@ -20,6 +20,7 @@ _OF_NAMES = {
     "/AlternatePresentations": remarks.OTHER, "/EmbeddedFiles": remarks.ATTACHED, "/JavaScript": remarks.SCRIPT,
     "/Pages": remarks.OTHER, "/Renditions": remarks.OTHER, "/Templates": remarks.OTHER,
 }  # fmt: skip
+_OF_TAGS = {"/K": remarks.TAGS}
 _OF_PAGE = {
     "/AA": remarks.CLICK, "/AF": remarks.ATTACHED, "/Dur": remarks.OTHER, "/OutputIntents": remarks.INTENT,
     "/PresSteps": remarks.OTHER, "/SeparationInfo": remarks.OTHER, "/Trans": remarks.OTHER, "/VP": remarks.OTHER,
@@ -36,8 +37,7 @@ def note_losses(pdf: ForeignPdf, tally: Tally) -> None:
     found = _told(pdf, catalog, _OF_FILE) | _told(pdf, names, _OF_NAMES)
     if "/XFA" in form or pdf.resolve(opening.get("/S")) not in (None, "/GoTo") or "/Next" in opening:
         found[remarks.SCRIPT] = "/OpenAction"
-    if "/K" in tags:
-        found[remarks.TAGS] = "/StructTreeRoot"
+    found |= _told(pdf, tags, _OF_TAGS)
     if "/XFA" in form and pdf.resolve(catalog.get("/NeedsRendering")) == BooleanObject(True):
         found[remarks.XFA] = "/XFA"
     if _has_labels(pdf):
@@ -72,7 +72,7 @@ def _is_empty(pdf: ForeignPdf, key: str, value: object) -> bool:
     if key == "/Trans":
         return pdf.resolve(value.get("/S")) in _NO_EFFECT
     parts = [pdf.resolve(part) for part in value.values()]
-    return bool(parts) and all(isinstance(part, ArrayObject) and not part for part in parts)
+    return all(isinstance(part, ArrayObject) and not part for part in parts)
 
 
 def _unseen_fields(pdf: ForeignPdf, form: DictionaryObject) -> list[str]:

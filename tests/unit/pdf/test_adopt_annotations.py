@@ -84,11 +84,11 @@ def test_a_note_keeps_its_window_and_its_answers() -> None:
 
 def test_what_belongs_to_the_whole_file_is_named() -> None:
     script = b"<</S/JavaScript/JS(alert)>>"
-    assert warnings(one_page(b"", {}, b"/OpenAction %s/StructTreeRoot<</K[]>>" % script)) == [
+    assert warnings(one_page(b"", {}, b"/OpenAction %s/StructTreeRoot<</K[3 0 R]>>" % script)) == [
         remarks.SCRIPT,
         remarks.TAGS,
     ]
-    assert warnings(one_page(b"", {}, b"/Names<</EmbeddedFiles<<>>>>")) == [remarks.ATTACHED]
+    assert warnings(one_page(b"", {}, b"/Names<</EmbeddedFiles<</Kids[3 0 R]>>>>")) == [remarks.ATTACHED]
     assert warnings(one_page(b"/AA<</O %s>>" % script, {}, b"/OpenAction[3 0 R/Fit]")) == [remarks.CLICK]
     assert warnings(one_page(b"", {}, b"/AcroForm<</XFA(x)>>")) == [remarks.SCRIPT]
     link = b"/Subtype/Link/A<</S/Launch/F(program)>>"

@@ -186,4 +186,6 @@ def test_a_picture_without_a_size_is_named(entries: bytes) -> None:
     assert told(file) == [remarks.FIELD, remarks.NO_LOOK]
     hidden = file.replace(b"/Rect[20 20 180 40]", b"/Rect[20 20  20 40]")
     assert told(hidden) == [remarks.FIELD]
-    assert told(file.replace(b"/V(x)", b" " * 5)) == [remarks.FIELD], "an empty field shows nothing"
+    for empty, lost in ((b"", []), (b"/MK<<>>", []), (b"/MK<</BC[0]>>", [remarks.NO_LOOK])):
+        changed = held | {6: held[6].replace(b"/V(x)", empty)}
+        assert told(one_page(b"/Annots[6 0 R]", changed, FORM % b"")) == [remarks.FIELD, *lost]

@@ -48,7 +48,10 @@ def said(page: bytes, catalog: bytes) -> list[str]:
         (b"/AcroForm<</Fields[7 0 R]>>", remarks.SIGNATURE),
         (b"/AcroForm<</Fields[10 0 R]>>", remarks.UNSEEN),
         (b"/Names<</EmbeddedFiles<</Names[]>>/JavaScript<</Names[]>>>>", None),
+        (b"/Names<</EmbeddedFiles<<>>/JavaScript<</Kids[]>>>>", None),
+        (b"/AA<<>>/Perms<<>>/DPartRoot<<>>/Collection<<>>", None),
         (b"/StructTreeRoot<</Type/StructTreeRoot>>", None),
+        (b"/StructTreeRoot<</K[]>>", None),
         (b"/Threads[]/OutputIntents[]/AF null", None),
         (b"/OpenAction[3 0 R/Fit]", None),
         (b"/AcroForm<</Fields[9 0 R 14 0 R 6 0 R]>>", None),
@@ -68,6 +71,7 @@ def test_what_a_file_has_besides_its_pages_is_named(catalog: bytes, words: str |
         (b"/OutputIntents[<</S/GTS_PDFX>>]", remarks.INTENT),
         (b"/AA<</O %s>>" % SCRIPT, remarks.CLICK),
         (b"/Trans<</S/R>>/VP[]/AF[]/AA null", None),
+        (b"/Trans<<>>/AA<<>>", None),
         (b"/Tabs/S/StructParents 3/Metadata 6 0 R", None),
     ],
 )
@@ -82,6 +86,7 @@ def test_what_a_page_has_besides_its_picture_is_named(entries: bytes, words: str
         (b"/A<</S/GoTo/D[3 0 R/Fit]/Next[%s]>>" % SCRIPT, [remarks.CLICK]),
         (b"/A<</S/URI/URI(http://a.b)>>/AA<</E %s>>" % SCRIPT, [remarks.CLICK]),
         (b"/A<</S/URI/URI(http://a.b)>>", []),
+        (b"/A<</S/URI/URI(http://a.b)/Next[]>>/AA<<>>", []),
         (b"/Dest[3 0 R/Fit]", []),
     ],
 )

@@ -119,7 +119,16 @@ def test_json_that_is_read_as_csv_is_named(tmp_path: Path, data: str) -> None:
     assert words in planned(tmp_path, data.encode())[1].warnings
 
 
-@pytest.mark.parametrize("data", ["a,{b}\n{x},1\n", 'json;at\n{"a":1};2\n'])
+@pytest.mark.parametrize(
+    "data",
+    [
+        "a,{b}\n{x},1\n",
+        'json;at\n{"a":1};2\n',
+        "id,of\n{6F96-8B86},{7F96-8B86}\n",
+        "id\n{6F96}\n{7F96}\n",
+        "a;b\n{x,y};{1,2}\n",
+    ],
+)
 def test_columns_may_have_braces(tmp_path: Path, data: str) -> None:
     assert planned(tmp_path, data.encode(), strict=True)
 
@@ -134,7 +143,11 @@ def test_columns_may_have_braces(tmp_path: Path, data: str) -> None:
         ("2023,2024\n1,2\n", None),
         ("0,1,2\n7,x,y\n", None),
         ("1990,2000,2010\n7,8,9\n", None),
-        ("1990,2000\n7,8\n", "1990"),
+        ("1990,2000\n7,8\n", None),
+        ("2023,2022,2021\n7,8,9\n", None),
+        ("2015;2018;2020\n7;8;9\n", None),
+        ("2023,2021,2022\n7,8,9\n", "2023"),
+        ("15,18,20\n7,8,9\n", "15"),
         ("7,7,7\n8,8,8\n", "7"),
         ("9,8,7\n8,8,8\n", "9"),
         ("1,a\nx,2\n", None),

@@ -54,9 +54,10 @@ def test_spaces_before_quotes_are_seen_among_many_rows(tmp_path: Path) -> None:
 
 
 def test_a_quote_behind_spaces_may_not_close(tmp_path: Path) -> None:
-    assert "Line 2 of rows has a quote that opens a cell and does not close" in refused(
-        tmp_path, b'a,b\nx, "y\nz",1\n'
-    )
+    told = refused(tmp_path, b'a,b\nx, "y\nz"\n')
+    assert "Line 2 of rows has a quote that opens a cell and does not close. Leave out spaces before it" in told
+    assert "spaces" not in refused(tmp_path, b'a,b\nx,"y\nz\n')
+    assert planned(tmp_path, b'a,b\nx,"y\nz"\n')[0][1] == ["x", "y\nz"]
 
 
 def test_spaces_before_quotes_in_a_row_of_several_lines_are_named(tmp_path: Path) -> None:
