@@ -165,7 +165,7 @@ class Issuer:
         return jwt.encode(header, claims, key, registry=JWSRegistry(strict_check_header=False))
 
     def _jwks(self) -> Response:
-        later, own = {"kty": "AKP", "kid": "later", "alg": "ML-DSA-44", "pub": "x"}, self.key.as_dict(private=False)
+        later, own = {"kty": "OKP", "kid": "later", "crv": "Ed999", "x": "x"}, self.key.as_dict(private=False)
         return _json({"keys": [later, own | {"kid": "first", "use": "enc"}, own]})
 
     def _userinfo(self) -> Response:
