@@ -5,7 +5,7 @@
 # make fuzz PARSER=csv MINUTES=60: inputs that it cannot read, see tests/fuzz/README.md.
 PYTHON ?= python3
 BIN := .venv/bin
-# A thousand processes start in the tests. Some machines turn this off: each would compile all modules.
+# Some machines turn this off: each process would compile all modules. tests/conftest.py does the same for pytest.
 export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: demo up test lint types check bench-smoke bench mutants fuzz clean

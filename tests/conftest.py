@@ -23,6 +23,10 @@ from .forks import forking
 
 Environ = dict[str, str]
 
+# Some machines turn this off: each of a thousand processes would compile all modules, and pytest rewrite all tests.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 # Timings are noisy: an example may take as long as it likes.
 hypothesis.settings.register_profile("no-deadline", deadline=None)
 hypothesis.settings.load_profile("no-deadline")

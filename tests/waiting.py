@@ -9,8 +9,12 @@ PATIENCE = 300.0  # seconds; it passes only where something is wrong, however bu
 
 
 def until(true: Callable[[], object], what: str = "it", seconds: float = PATIENCE) -> None:
-    """Wait until something is true. Fails after `seconds`, and says for what it waited."""
-    deadline = time.monotonic() + seconds
+    """Wait until something is true. Fails after `seconds`, and says for what it waited.
+
+    Looks cost processor time, which what is waited for needs: the longer it has lasted, the longer the pauses.
+    """
+    began = time.monotonic()
     while not true():
-        assert time.monotonic() < deadline, f"waited {seconds:.0f} s in vain for: {what}"
-        time.sleep(0.02)
+        waited = time.monotonic() - began
+        assert waited < seconds, f"waited {seconds:.0f} s in vain for: {what}"
+        time.sleep(min(max(0.02, waited / 10), 0.1))

@@ -47,7 +47,8 @@ def test_the_workflow_runs_what_ci_runs() -> None:
     assert os.access(CI, os.X_OK)
     script = CI.read_text()
     assert script.splitlines()[-1] == "exec make test"
-    assert set(re.findall(r"apt-get install .*?(\w+) >", script)) == {"chromium", "postgresql", "prometheus"}
+    installed = set(re.findall(r"apt-get install .*?([\w-]+) >", script))
+    assert installed == {"chromium-headless-shell", "postgresql", "prometheus"}
 
 
 def test_the_workflow_runs_on_each_python_that_the_project_names() -> None:

@@ -18,7 +18,8 @@ import pipeline
 from pipeline.cli.folder import pictures
 
 from ...pictures import jpeg
-from .conftest import ROOT, SECONDS, Run, answer, await_that, error, started
+from ...waiting import until
+from .conftest import ROOT, SECONDS, Run, answer, error, started
 
 
 def shown_on(terminal: int) -> str:
@@ -190,7 +191,7 @@ def test_ctrl_c_leaves_no_file_and_exits_with_130(album: Path, tmp_path: Path) -
     out = tmp_path / "out"
     out.mkdir()
     with started(dict(os.environ), "render", "photos", album, "-o", out / "all.pdf", "--quiet") as process:
-        await_that(lambda: list(out.iterdir()))
+        until(lambda: list(out.iterdir()), seconds=SECONDS)
         process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=SECONDS)
     assert process.returncode == 130

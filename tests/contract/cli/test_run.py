@@ -13,7 +13,8 @@ from pipeline.services import Services
 from pipeline.tasks.submit import submit
 
 from ...conftest import Environ, SentMessages
-from .conftest import SECONDS, Run, await_that, error, started
+from ...waiting import until
+from .conftest import SECONDS, Run, error, started
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -24,7 +25,7 @@ def test_the_keeper_repairs_until_stopped(
     order = ExportRequest("photos", {"listing": put_photos(1)}, "cli")
     export = submit(services, order).export  # its message went nowhere
     with started(environ, "keeper") as keeper:
-        await_that(lambda: services.redis.messages.waiting())
+        until(lambda: services.redis.messages.waiting(), seconds=SECONDS)
         keeper.send_signal(number)
         out, log = keeper.communicate(timeout=SECONDS)
     assert (keeper.returncode, out) == (0, "")

@@ -17,7 +17,8 @@ from pipeline.exports.export import Recipient, State
 from pipeline.services import Services
 
 from ...conftest import Environ
-from .conftest import SECONDS, Run, answer, await_that, error, finish, started, submitted
+from ...waiting import until
+from .conftest import SECONDS, Run, answer, error, finish, started, submitted
 
 
 def test_a_folder_is_sent_once(run: Run, album: Path, services: Services) -> None:
@@ -72,7 +73,7 @@ def test_ctrl_c_stops_sending_at_once(environ: Environ, album: Path, services: S
         os.link(album / "1.jpg", album / f"{number}.jpg")
     store = services.bucket
     with started(environ, "submit", "photos", album) as process:
-        await_that(lambda: any(store.entries("inputs/")))
+        until(lambda: any(store.entries("inputs/")), seconds=SECONDS)
         process.send_signal(signal.SIGINT)
         out, said = process.communicate(timeout=SECONDS)
     assert (process.returncode, out) == (130, "")

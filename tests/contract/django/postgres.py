@@ -12,7 +12,7 @@ from manypages.django.documents import Document
 from manypages.django.send import snapshot
 from orders.models import Customer, Order
 
-COUNT = 5000
+COUNT = 500
 
 
 class Orders(Document):
@@ -36,7 +36,7 @@ class Snapshot(TransactionTestCase):
         document = Orders()
         columns = columns_of(document, ("number", document.name_now), {}, ())
         with snapshot("default"):
-            rows = rows_of(columns, Order.objects.order_by("number").iterator(chunk_size=2000))
+            rows = rows_of(columns, Order.objects.order_by("number").iterator(chunk_size=200))
             seen = [list(next(rows).values())]
             with connection.cursor() as cursor:
                 cursor.execute("SELECT count(*) FROM pg_cursors")
