@@ -22,6 +22,10 @@ MOST_LINES = 12
 READERS = 2  # unless the settings say otherwise
 
 
+OLD, RUN = (
+    "2026-01-01 00:00:00",
+    "SELECT last_run_at FROM django_celery_beat_periodictask WHERE task = 'manypages.export'",
+)
 SCHEDULE = """
 import datetime
 from django.utils import timezone
@@ -106,9 +110,10 @@ def test_two_real_beats_and_a_worker_make_one_export(system: Laptop, tmp_path: P
 
         run(worker, done)
         for number, log in enumerate(beats, 1):  # the second beat does not know of the first one's run
-            made.sql("UPDATE django_celery_beat_periodictask SET last_run_at = '2026-01-01 00:00:00'")
+            made.sql("UPDATE django_celery_beat_periodictask SET last_run_at = ?", OLD)
             run(beat, log)
             wait_until("the task is done", lambda n=number: len(succeeded.findall(done.read_text())) == n)  # type: ignore[misc]
+            wait_until("the beat has noted it", lambda: made.sql(RUN)[0][0] != OLD)
         assert all("Sending due task hourly" in log.read_text() for log in beats)
     ((state, schedule, export_id),) = made.sql("SELECT state, schedule, export_id FROM manypages_pdfrequest")
     assert (state, schedule) == ("asked", "hourly")
