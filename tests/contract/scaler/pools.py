@@ -16,7 +16,7 @@ Make = Callable[..., FormationPool]
 def settings_for(dynos: Dynos, **changes: str) -> Settings:
     """Returns settings with which a pool scales these dynos."""
     given = {"HEROKU_API_URL": dynos.url, "HEROKU_API_KEY": dynos.key, "HEROKU_APP_NAME": dynos.app}
-    return Settings.from_env(given | {"HEROKU_TIMEOUT": "0.25"} | changes)
+    return Settings.from_env(given | {"HEROKU_TIMEOUT": "1"} | changes)
 
 
 def resized(pool: WorkerPool, wanted: int) -> int | None:

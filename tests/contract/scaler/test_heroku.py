@@ -72,7 +72,7 @@ FAULTS = {
     "303": (Fault(303, {"Location": "/apps/demo/formation/worker"}, body=""), r"redirects \(303\)"),
     "500": (Fault(500), "it answered 500"),
     "503": (Fault(503, headers={"Retry-After": "60"}), "it answered 503"),
-    "silence": (Fault(hang=1.0), "gave no usable answer"),
+    "silence": (Fault(hang=3.0), "gave no usable answer"),
     "a reset": (Fault(reset=True), "gave no usable answer"),
     "no JSON": (Fault(200, body="<html>Down for maintenance</html>"), "gave no usable answer"),
     "half of it": (Fault(200, body='{"quantity": 2, "type": "wor'), "gave no usable answer"),
@@ -191,7 +191,7 @@ def test_a_refused_retry_says_nothing_of_the_first_try(dynos: Dynos, formation: 
 
 @pytest.mark.parametrize(
     "fault",
-    [Fault(502, body="<html>Bad gateway</html>"), Fault(hang=1.0), Fault(reset=True)],
+    [Fault(502, body="<html>Bad gateway</html>"), Fault(hang=3.0), Fault(reset=True)],
     ids=["502", "hang", "reset"],
 )
 def test_a_passing_failure_is_retried_at_once(dynos: Dynos, formation: Make, fault: Fault) -> None:

@@ -21,6 +21,7 @@ from pipeline.scaler.one_off import COMMAND, EXIT_SECONDS, MISSED_SECONDS, OneOf
 from pipeline.services import worker_pool
 from pipeline.settings import Settings
 
+from ...waiting import until
 from .pools import resized, settings_for
 
 Make = Callable[..., OneOffPool]
@@ -245,10 +246,10 @@ def test_a_failed_start_is_tried_at_the_next_turn(dynos: Dynos, make: Make, faul
 def test_a_late_start_is_counted_before_another(dynos: Dynos, make: Make) -> None:
     pool = make()
     pool.quantity()
-    dynos.faults.extend([Fault(), Fault(hang=0.6)])
+    dynos.faults.extend([Fault(), Fault(hang=2.0)])
     with pytest.raises(HerokuDown):
         resized(pool, 1)
-    time.sleep(1)
+    until(lambda: dynos.dynos())
     assert resized(pool, 1) == 1
     assert (starts(dynos), len(dynos.dynos())) == (1, 1)
 

@@ -6,6 +6,7 @@ import io
 import struct
 import zlib
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 from PIL import Image, ImageCms
@@ -98,7 +99,9 @@ def s15(*values: float) -> bytes:
     return b"".join(struct.pack(">i", round(value * 65536)) for value in values)
 
 
+@cache
 def srgb() -> bytes:
+    """A profile; it has the second in which it was made."""
     return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
 
