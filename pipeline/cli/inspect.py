@@ -133,8 +133,7 @@ def list_(owner: str | None, limit: int, machine: bool) -> None:
         return
     for e in found:
         moment = output.moment(e.created_at)
-        pages = f"{e.pages:>7} {'page' if e.pages == 1 else 'pages':<5}"
-        output.say(f"{e.id}  {moment}  {e.state:<10}  {pages}  {e.owner}  {e.name}")
+        output.say(f"{e.id}  {moment}  {e.state:<10}  {output.page_count(e.pages):>13}  {e.owner}  {e.name}")
 
 
 def _newest(exports: ExportRepository, owner: str | None, limit: int) -> list[Export]:

@@ -39,7 +39,7 @@ ONLY_FIRST = (
 )
 
 _PASSED_FACTOR = 10  # a JPEG that is copied takes no memory for its pixels
-_COUNTED = 40_000_000  # pixels of a picture whose frames are counted: of a GIF, a byte of memory for each
+_COUNTED = 40_000_000  # pixels of a GIF whose frames are counted: Pillow takes up to two bytes for each
 _DIVISORS = {"WEBP": 2, "AVIF": 2, "HEIF": 2}  # these decode with up to 16 bytes a pixel where the others need 4
 
 # What Pillow's decoders raise on damaged data. Not Exception: Celery's soft time limit is one, and is not the
@@ -130,7 +130,8 @@ def read_picture(file: BinaryIO, max_pixels: int, room: Room | None = None, fram
 
 
 def count_frames(file: BinaryIO) -> int:
-    """Return how many pages or frames a picture has; 1 for what cannot be read, or has more than MAX_FRAMES."""
+    """Return how many pages or frames a picture has; 1 for what cannot be read, or has more than MAX_FRAMES, or
+    as a GIF frames of more than _COUNTED pixels. Then drawing names the frames that are left out."""
     file.seek(0)
     start = file.read(32)
     if start.startswith(SOI):

@@ -16,6 +16,7 @@ from pipeline.exports.request import ExportRequest
 from pipeline.services import Services
 from pipeline.tasks.submit import submit
 
+from ...waiting import until
 from ..parts import violations
 from .conftest import PASSWORD, sign_in
 
@@ -26,10 +27,7 @@ PutPhotos = Callable[[int], str]
 def ready(s: Services, listing: str, title: str = "Album") -> str:
     """Make an export. Returns its id."""
     export = submit(s, ExportRequest("photos", {"listing": listing, "title": title}, "panel")).export
-    deadline = time.monotonic() + 30
-    while not s.exports.load(export.id).state.over:
-        assert time.monotonic() < deadline, "the export does not end"
-        time.sleep(0.1)
+    until(lambda: s.exports.load(export.id).state.over, "the export is over", seconds=30)
     return export.id
 
 

@@ -17,6 +17,10 @@ def test_progress_has_a_line_per_tenth() -> None:
     assert len(lines) == 12
 
 
+def test_a_single_page_is_no_pages() -> None:
+    assert [output.page_count(count) for count in (0, 1, 400)] == ["0 pages", "1 page", "400 pages"]
+
+
 def test_a_small_size_is_not_0_mb() -> None:
     assert [output.size(count) for count in (0, 999, 1000, 3234, 1_000_000, 153_000_000)] == [
         "0 bytes", "999 bytes", "1.0 kB", "3.2 kB", "1.0 MB", "153.0 MB",
