@@ -28,7 +28,7 @@ from .jpeg_end import MENDED, mended
 from .jpeg_scans import DAMAGED
 from .jpeg_segments import SOI
 from .opened import Opened, check_frame, open_picture
-from .pixel_limit import check_size, limited, too_large
+from .pixel_limit import check_size, too_large
 from .pixel_shape import NOT_SQUARE
 from .raster import Raster, decode, encode, image_entries
 from .scaling import Room, scaled_jpeg, scaled_raster
@@ -131,7 +131,7 @@ def read_picture(file: BinaryIO, max_pixels: int, room: Room | None = None, fram
 
 def count_frames(file: BinaryIO) -> int:
     """Return how many pages or frames a picture has; 1 for what cannot be read, or has more than MAX_FRAMES, or
-    as a GIF frames of more than _COUNTED pixels. Then drawing names the frames that are left out."""
+    as a GIF a first frame of more than twice _COUNTED pixels. Then drawing names the frames that are left out."""
     file.seek(0)
     start = file.read(32)
     if start.startswith(SOI):
@@ -140,8 +140,7 @@ def count_frames(file: BinaryIO) -> int:
         with _refusals(file, 0):
             formats.check_kind(start)
             opened = open_picture(file, start, _COUNTED, frames=True)
-            with limited(_COUNTED, _COUNTED):
-                count = len(opened.pages) or getattr(opened.source, "n_frames", 1)
+            count = len(opened.pages) or getattr(opened.source, "n_frames", 1)
             return count if count <= MAX_FRAMES else 1
     except UnreadableSource:  # drawing it says why
         return 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import struct
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 
 from PIL import Image
 
+from pipeline.pdf.images import count_frames
 from pipeline.pdf.images.png import NO_END
 
 from .picture_files import png, quadrants, read, saved
@@ -66,6 +68,10 @@ def test_a_gif_whose_first_frame_is_huge_is_refused_without_memory_for_it(tmp_pa
     head = b"GIF89a" + struct.pack("<HH3B", 8, 8, 0, 0, 0) + b"!\xf9\x04\x08\0\0\0\0"
     said, grown = growth(tmp_path, head + gif_frame(0, 0, 16384, 8192) + b";", "GIF")
     assert said == "More than 80 million pixels is over the limit of 40 million."
+    for width, frames in ((8, 2), (16384, 1)):  # 1: its frames are not counted
+        assert (
+            count_frames(io.BytesIO(head + gif_frame(0, 0, width, 8192) + gif_frame(0, 0, 8, 8) + b";")) == frames
+        )
     assert grown < 4_000_000
 
 
