@@ -23,6 +23,7 @@ HELD = {
     12: b"<</Type/Annot/Subtype/Widget/Rect[0 0 9 9]/Parent 11 0 R>>",
     13: b"<</Type/Annot/Subtype/Widget/Rect[0 0 9 9]/Parent 11 0 R>>",
     14: b"<</T(loop)/FT/Tx/Kids[14 0 R]>>",
+    15: b"<</T(box)/FT/Btn/V/Off>>",
 }
 
 
@@ -50,6 +51,7 @@ def said(page: bytes, catalog: bytes) -> list[str]:
         (b"/Names<</EmbeddedFiles<</Names[]>>/JavaScript<</Names[]>>>>", None),
         (b"/Names<</EmbeddedFiles<<>>/JavaScript<</Kids[]>>>>", None),
         (b"/AA<<>>/Perms<<>>/DPartRoot<<>>/Collection<<>>", None),
+        (b"/AcroForm<</Fields[15 0 R]>>", None),
         (b"/StructTreeRoot<</Type/StructTreeRoot>>", None),
         (b"/StructTreeRoot<</K[]>>", None),
         (b"/Threads[]/OutputIntents[]/AF null", None),
