@@ -53,6 +53,7 @@ class OneOffPool:
         self._missing: dict[str, float] = {}  # those that stopped reporting -> since when
         self._watch = SilenceWatch()
         self._suspects: set[str] = set()  # workers that seem dead, but whose dyno may be listed
+        self._before: set[str] = set()  # start ids that were known before Heroku's list had to be read again
         self._leaving: dict[str, float] = {}  # workers that are leaving -> until when that is believed
         self._ended_at: float | None = None  # when the last worker that is no longer counted was gone
         self._ordered_at: float | None = None
@@ -68,7 +69,7 @@ class OneOffPool:
 
     def forget(self) -> None:
         """Trust Heroku's list: a worker that was up and cannot reach Redis yet is still there."""
-        self._known = None
+        self._set_aside()
         self._up.clear()
         self._suspects.clear()
         self._watch.forget()
@@ -82,8 +83,12 @@ class OneOffPool:
         known = self._known if self._known is not None else {}
         self._up = (self._up | up) & known.keys()
         self._missing = {start_id: self._missing.get(start_id, now) for start_id in self._up - up}
-        left = self._redis.workers.left({*self._missing, *self._leaving})
+        gone = self._before - known.keys() - self._leaving.keys()
+        left = self._redis.workers.left({*self._missing, *self._leaving, *gone})
         ended = [moment for moment in left.values() if moment]
+        unknown = any(not left.get(start_id) for start_id in gone)
+        if self._known is not None:
+            self._before.clear()
         for start_id, missing_since in list(self._missing.items()):
             if start_id in left:
                 self._leaving[start_id] = now + self._exit_seconds
@@ -95,7 +100,7 @@ class OneOffPool:
                 continue
             self._up.discard(start_id)
             del known[start_id], self._missing[start_id]
-        self._ended_at = max(ended, default=None)
+        self._ended_at = None if unknown else max(ended, default=None)
         self._leaving = {
             start_id: until for start_id, until in self._leaving.items() if until > now and not left.get(start_id)
         }
@@ -116,7 +121,7 @@ class OneOffPool:
         if known is None or wanted > len(known):
             known = self._listed()
         for start_id in [secrets.token_hex(8) for _ in range(wanted - len(known))]:
-            self._known = None  # not known if the call fails
+            self._set_aside()  # not known if the call fails
             asked = time.time()
             try:
                 reported = self._start(start_id)
@@ -177,8 +182,14 @@ class OneOffPool:
         left = self._redis.workers.left(listed)
         for start_id in [start_id for start_id, gone in left.items() if gone is None]:
             self._leaving.setdefault(start_id, time.monotonic() + self._exit_seconds)
+        self._set_aside()
         self._known = {start_id: since for start_id, since in listed.items() if start_id not in left}
         return self._known
+
+    def _set_aside(self) -> None:
+        """Know no dynos until Heroku's list is read. Of those that it lacks, Redis may say when they ended."""
+        self._before |= (self._known or {}).keys()
+        self._known = None
 
     def _start(self, start_id: str) -> float | None:
         """Start one dyno. Returns when Heroku received the order, if it says so.

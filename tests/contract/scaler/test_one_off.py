@@ -141,6 +141,35 @@ def test_another_leader_counts_leaving_workers(dynos: Dynos, make: Make, shared:
     assert (resized(other, 1), other.status().leaving) == (1, 0)
 
 
+def test_a_worker_that_left_while_heroku_did_not_answer_is_paid_until_then(
+    dynos: Dynos, make: Make, shared: Coordination
+) -> None:
+    pool = make()
+    resized(pool, 2)
+    first, second = (dynos.dyno(name).spec.command.split()[-1] for name in ("run.1", "run.2"))
+    for start_id in (first, second):
+        shared.workers.report(Worker(start_id, "run.7", True, time.time()))
+    assert resized(pool, 0) == 2
+    pool.forget()
+    assert shared.workers.leave(first)
+    shared.workers.sign_off(first)
+    left = time.time()
+    dynos.stop_dyno("run.1")
+    dynos.faults.append(Fault(404))
+    with pytest.raises(HerokuDown):
+        pool.quantity()
+    time.sleep(0.1)
+    assert pool.quantity() == 1
+    pool.refresh()
+    assert left - 1 < (pool.changed_at(2) or 0.0) <= left, "not when Heroku answered again"
+
+    pool.forget()
+    dynos.stop_dyno("run.2")
+    assert pool.quantity() == 0
+    pool.refresh()
+    assert pool.changed_at(1) is None, "it did not say that it left"
+
+
 def test_a_worker_missed_after_a_wipe_is_still_counted(
     dynos: Dynos, make: Make, shared: Coordination, valkey_server: Valkey
 ) -> None:
