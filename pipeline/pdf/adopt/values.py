@@ -33,6 +33,7 @@ MAX_OBJECTS = 200_000
 FONT_KEY = "/Pipeline.Font"  # names one of our own fonts, see canvas_fonts.py
 _MAX_VALUES = 20_000_000  # entries of all arrays and dictionaries written
 _MAX_DEPTH = 64
+_INTEGERS = 2**63  # larger ones are real numbers (PDF Reference 1.7, 3.2.2): some readers cannot count so far
 
 # From a stream's dictionary only: in other dictionaries these may be names, as of a font called /Metadata.
 _LEFT_OUT = {"/F", "/FFilter", "/FDecodeParms", "/DL", "/Metadata", "/PieceInfo", "/StructParent",
@@ -177,7 +178,7 @@ def scalar(value: object) -> bytes:
     if isinstance(value, BooleanObject):
         return b"true" if value.value else b"false"
     if isinstance(value, NumberObject):
-        return b"%d" % value
+        return b"%d" % value if -_INTEGERS <= value < _INTEGERS else b"%d.0" % value
     if isinstance(value, FloatObject):
         return real(value)
     return b"null"

@@ -266,6 +266,13 @@ def test_values_of_every_kind_mean_the_same_afterwards(value: Any, packed: bool)
             assert copy.pages[0].Resources.Properties.P == pdf.pages[0].Resources.Properties.P
 
 
+@pytest.mark.parametrize("number", [2**63 - 1, -(2**63), 2**63, -(2**63) - 1, 10**21])
+def test_a_number_that_no_reader_counts_with_does_not_lose_the_page(number: int) -> None:
+    with opened(adopt(one_page(b"/Resources<</Font %d>>" % number, {}))) as copy:
+        assert len(copy.pages) == 1
+        assert copy.pages[0].Resources.Font == number
+
+
 def test_a_page_that_cannot_be_copied_undoes_the_file() -> None:
     deep = b"/Group<</A " + b"[" * 100 + b"]" * 100 + b">>"
     assert "deep" in refused(simple(3).replace(b"/Contents 15 0 R", b"/Contents 15 0 R" + deep))
