@@ -62,7 +62,12 @@ class ForeignReader(PdfReader):
         )
 
     def get_object(self, indirect_reference: int | IndirectObject) -> PdfObject | None:
-        """Return an object; null when the file does not have it (ISO 32000-1, 7.3.10)."""
+        """Return an object; null when the file does not have it (ISO 32000-1, 7.3.10).
+
+        Raises PdfReadError for one that a table of objects itself refers to.
+        """
+        if not hasattr(self, "stream"):  # pypdf sets it when the tables are read
+            raise PdfReadError("A table of objects has a reference in place of a number.")
         wanted = indirect_reference
         if isinstance(wanted, int):
             wanted = IndirectObject(wanted, 0, self)

@@ -134,10 +134,11 @@ LOST = [
     (lambda file: file[: file.rindex(b"xref\n0")] + b"trailer<</Root 1 0 R>>", simple(2)),
     (without_end, packed(simple(2))),
     (lambda file: file.replace(b"xref\n0 1\n0000000000", b"xref\n1 1\nnonsense"), simple(2)),
+    (lambda file: file.replace(b"xref\n0 1\n0000000000 65535 f", b"xref\n1 0 R1\n n"), simple(2)),
 ]
 
 
-@pytest.mark.parametrize(("lose", "file"), LOST, ids=["end", "mark", "table", "packed", "nonsense"])
+@pytest.mark.parametrize(("lose", "file"), LOST, ids=["end", "mark", "table", "packed", "nonsense", "reference"])
 def test_a_file_without_its_end_or_table_is_searched_and_named(lose: Callable[[bytes], bytes], file: bytes) -> None:
     damaged = lose(file)
     assert pictures(adopt(damaged)) == pictures(file)
