@@ -31,9 +31,9 @@ from pipeline.pdf.images import count_frames, read_picture
 from pipeline.pdf.images.scaling import Room
 from pipeline.pdf.numbering import Lane
 from pipeline.pdf.segment import SegmentWriter
-from pipeline.services import Message, open_services
+from pipeline.services import Message, Services, open_services
 from pipeline.settings import Settings
-from pipeline.tasks.child.preview import Preview, PreviewRequest, preview
+from pipeline.tasks.child.preview import Preview, PreviewRequest, try_preview
 from pipeline.tasks.drawing import draw_chunk
 from pipeline.tasks.inline import render_file
 from pipeline.web import create_app, previews
@@ -198,7 +198,10 @@ class _Messages:
 class _PreviewsHere:
     """Makes previews in this process, where it is seen which lines run."""
 
-    make: Callable[[PreviewRequest], Preview]
+    services: Services
+
+    def make(self, wanted: PreviewRequest) -> Preview:
+        return try_preview(self.services, wanted).result()
 
 
 @contextmanager
@@ -208,7 +211,7 @@ def _requests(environ: Mapping[str, str]) -> Iterator[Run]:
     for key, data in samples.INPUTS.items():
         services.bucket.put(key, data)
     app = create_app(services)
-    app.extensions[previews.EXTENSION] = _PreviewsHere(partial(preview, services))
+    app.extensions[previews.EXTENSION] = _PreviewsHere(services)
     client, errors, sent = app.test_client(), _Errors(), {"Authorization": f"Bearer {samples.TOKEN}"}
     begun = client.post("/v1/inputs", json={"name": "b.csv", "bytes": 99_000_000}, headers=sent)
     input_id = str(begun.get_json()["id"])

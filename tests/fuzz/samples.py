@@ -167,6 +167,7 @@ _DOCUMENTS = [("table", _TABLE), ("table", _LISTED), ("photos", _PHOTOS), ("phot
 _BODIES: list[tuple[str, dict[str, Any]]] = [
     *((to, {"document": name, "params": params}) for name, params in _DOCUMENTS for to in ("exports", "previews")),
     ("exports", {"document": "table", "params": {"rows": [{"a": 1}]}, **_ALL}),
+    ("previews", {"document": "table", "params": {"rows": [{"a": "\uffff"}], "strict": True}}),
     ("inputs", {"name": "a.csv", "bytes": 99_000_000, "beside": "{}"}),
     ("inputs/{}/parts", {"parts": [{"number": 1, "bytes": 8 * 2**20}, {"number": 2, "bytes": 1}]}),
 ]

@@ -85,6 +85,12 @@ class Previewed(msgspec.Struct, frozen=True):
     preview: Preview | None = None
     refused: Refused | None = None
 
+    def result(self) -> Preview:
+        """Return the preview. Raises why there is none."""
+        if self.preview is None:
+            raise self.refused.error() if self.refused else PreviewFailed("The preview has no answer.")
+        return self.preview
+
 
 _previewed = msgspec.json.Decoder(Previewed).decode
 
@@ -114,10 +120,7 @@ class Previews:
         if told is None:
             limits = f"more than {PREVIEW_SECONDS:.0f} s, or more memory than there is for a preview"
             raise PreviewFailed(f"The first page was not made: it took {limits}, or its process ended.")
-        previewed = _previewed(told)
-        if previewed.preview is None:
-            raise previewed.refused.error() if previewed.refused else PreviewFailed("The preview has no answer.")
-        return previewed.preview
+        return _previewed(told).result()
 
 
 def _busy() -> QuotaReached:
