@@ -13,7 +13,6 @@ import pytest
 import redis
 
 from local.dynos import Fault
-from local.services import free_port
 from pipeline.adapters.bucket import REQUEST
 from pipeline.adapters.mail import Mailer
 from pipeline.errors import HerokuDown, HerokuRefused, RedisDown, StoreDown
@@ -26,6 +25,7 @@ from pipeline.services import open_services
 from pipeline.tasks.keeper import Keeper
 
 from ....conftest import SentMessages
+from ....nowhere import closed_port
 from ....waiting import until
 from .stage import KeeperStage
 
@@ -98,7 +98,7 @@ def test_a_leader_keeps_its_lease_over_a_long_turn(stage: KeeperStage, monkeypat
 def test_a_leader_that_always_fails_resigns(stage: KeeperStage) -> None:
     """What fails in one process may work in another."""
     stage.submit()
-    bad = dataclasses.replace(stage.s.settings, s3_endpoint_url=f"http://127.0.0.1:{free_port()}")
+    bad = dataclasses.replace(stage.s.settings, s3_endpoint_url=f"http://127.0.0.1:{closed_port()}")
     failing = open_services(bad, SentMessages(), REQUEST)
     first = Keeper(failing, FormationPool(bad, failing.redis, settle_seconds=0.0))
     thread = first.start()
