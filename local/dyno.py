@@ -67,10 +67,15 @@ def pause(crashes: int) -> float:
 
 
 class LocalDyno:
-    """A thread that keeps one command running until `leave()`. Calls `changed` at every new state."""
+    """A thread that keeps one command running until `leave()`. Calls `changed` before every new state."""
 
     def __init__(
-        self, kind: str, ordinal: int, spec: DynoSpec, settings: DynoSettings, changed: Callable[[LocalDyno], None]
+        self,
+        kind: str,
+        ordinal: int,
+        spec: DynoSpec,
+        settings: DynoSettings,
+        changed: Callable[[LocalDyno, DynoState], None],
     ) -> None:
         self.id = str(uuid4())
         self.kind = kind
@@ -139,9 +144,9 @@ class LocalDyno:
             self.oom_kills = max(self.oom_kills, self._group.oom_kills())
 
     def _become(self, state: DynoState) -> None:
-        self.state = state
+        self._changed(self, state)  # first: who sees a state finds it in the history
         self.updated_at = datetime.now(UTC)
-        self._changed(self)
+        self.state = state
 
     def _live(self) -> None:
         try:

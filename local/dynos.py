@@ -18,6 +18,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -42,7 +43,7 @@ class Fault:
 
     `lost`: the call is obeyed, but its answer is lost by a reset, or replaced by this status. Without a `body` the
     answer is an error in Heroku's format. A `sticky` fault affects every call until `faults.clear()`; any other
-    affects one.
+    affects one. With a `method` it waits for a call of it.
     """
 
     status: int | None = None
@@ -52,6 +53,7 @@ class Fault:
     reset: bool = False
     lost: bool = False
     sticky: bool = False
+    method: str = ""
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,8 @@ class Dynos(LocalFormation):
         self._port = port
         self._api = application(self, key, Tokens(tokens), log_folder)
         self._server: BaseWSGIServer | None = None
-        self._stopping = threading.Event()
+        self._faults_taken = threading.Lock()
+        self._no_hangs = threading.Event()
 
     @property
     def url(self) -> str:
@@ -124,11 +127,15 @@ class Dynos(LocalFormation):
 
     def stop(self) -> None:
         """Stop the API and every dyno; no process is left."""
-        self._stopping.set()
+        self.end_hangs()
         if self._server is not None:
             self._server.shutdown()
             self._server.server_close()
         self.close()
+
+    def end_hangs(self) -> None:
+        """Let the calls that hang go on, and none hang from now on."""
+        self._no_hangs.set()
 
     def __enter__(self) -> Dynos:
         return self.start()
@@ -139,8 +146,8 @@ class Dynos(LocalFormation):
     def _serve(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """One WSGI call: apply the next fault, call the API, append to `requests`."""
         call = Request(environ)
-        fault = self._next_fault()
-        self._stopping.wait(fault.hang)
+        fault = self._next_fault(call.method)
+        self._no_hangs.wait(fault.hang)
         if fault.lost:
             Response.from_app(self._api, environ)
         elif fault.reset:
@@ -152,14 +159,15 @@ class Dynos(LocalFormation):
         self._note_call(call, response.status_code)
         return response(environ, start_response)
 
-    def _next_fault(self) -> Fault:
-        try:
-            fault = self.faults.popleft()
-        except IndexError:
-            return Fault()
-        if fault.sticky:
-            self.faults.appendleft(fault)
-        return fault
+    def _next_fault(self, method: str) -> Fault:
+        with self._faults_taken:
+            for fault in tuple(self.faults):
+                if fault.method in ("", method):
+                    if not fault.sticky:
+                        with suppress(ValueError):  # it was cleared meanwhile
+                            self.faults.remove(fault)
+                    return fault
+        return Fault()
 
     def _note_call(self, call: Request, status: int) -> None:
         self.requests.append(Call(time.time(), call.method, call.path, status))

@@ -284,8 +284,8 @@ class LocalFormation:
         """Return a spec with the config vars of the current release; its own variables come first."""
         return replace(spec, env={**self.release.config_vars, **spec.env}, release=self.release.version)
 
-    def _note(self, dyno: LocalDyno) -> None:
-        self.history.append(Event(time.time(), dyno.name, dyno.state))
+    def _note(self, dyno: LocalDyno, state: DynoState) -> None:
+        self.history.append(Event(time.time(), dyno.name, state))
 
     def _sample(self) -> None:
         while not self._closing.wait(self._settings.look_seconds):

@@ -16,6 +16,7 @@ from _pytest.nodeid import coerce_node_id
 from local import process
 from local.services import S3, Valkey, s3, valkey
 from pipeline.adapters.bucket.s3 import S3Bucket
+from pipeline.adapters.redis import connection
 from pipeline.services import Message, Services, open_services
 from pipeline.settings import Settings
 
@@ -60,6 +61,14 @@ def description_of_s3_is_read_once() -> Iterator[None]:
     """Each new client reads 0.1 s of JSON about S3; a process of ours opens one, the tests a thousand."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(botocore.session, "create_loader", cache(botocore.session.create_loader))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def redis_may_take_its_time() -> Iterator[None]:
+    """A Redis that is up answers in the end, however busy the machine is; tests of one that hangs set their own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(connection, "MAX_WAIT", 60.0)
         yield
 
 

@@ -14,6 +14,8 @@ import pytest
 
 from local.dynos import Dynos
 
+from .waiting import PATIENCE
+
 FOLDER = Path(__file__).parents[1] / ".heroku"
 PACKAGE = FOLDER / "node_modules/heroku"
 PARSER = Path(__file__).parent / "contract/parse_heroku.mjs"
@@ -48,7 +50,7 @@ def heroku(dynos: Dynos, home: Path, *words: str) -> subprocess.CompletedProcess
     """Run a command of the CLI on local dynos."""
     return subprocess.run(
         ["heroku", *words], env=environment(dynos, home), stdin=subprocess.DEVNULL, capture_output=True, text=True,
-        timeout=60, check=False,
+        timeout=PATIENCE, check=False,
     )  # fmt: skip
 
 
@@ -76,8 +78,8 @@ def started(dynos: Dynos, home: Path) -> Iterator[Callable[..., dict[str, Any]]]
 def complaints(commands: Sequence[Sequence[str]]) -> list[str | None]:
     """Returns what the CLI's parser says against each command; None if it takes it."""
     answer = subprocess.run(
-        ["node", str(PARSER), str(PACKAGE)], input=json.dumps(commands), capture_output=True, text=True, timeout=60,
-        check=True, env={"PATH": PATH, "HEROKU_APP": "demo"},
+        ["node", str(PARSER), str(PACKAGE)], input=json.dumps(commands), capture_output=True, text=True,
+        timeout=PATIENCE, check=True, env={"PATH": PATH, "HEROKU_APP": "demo"},
     )  # fmt: skip
     found: list[str | None] = json.loads(answer.stdout)
     return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import email
 import email.policy
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -37,8 +38,8 @@ class Moody(Mailbox):
         self.on_sender: str | None = None
         self.on_recipient: str | None = None
         self.on_text: str | None = None
-        self.slow = 0.0  # seconds, with the recipient
-        self.slow_text = 0.0  # seconds, with the answer after the text, which it has stored
+        self.slow = 0.0  # seconds, with the recipient; it goes on at once when this is lowered
+        self.slow_text = 0.0  # the same with the answer after the text, which it has stored
         self.recipients = 0  # times that one was named
 
     def knows(self, mechanism: str, user: bytes, password: bytes) -> bool:
@@ -49,15 +50,20 @@ class Moody(Mailbox):
 
     async def handle_RCPT(self, server: Any, *arguments: Any) -> str:  # noqa: N802
         self.recipients += 1
-        await asyncio.sleep(self.slow)
+        await self._lasts("slow")
         return _said(self.on_recipient, server) or await super().handle_RCPT(server, *arguments)
 
     async def handle_DATA(self, server: Any, *arguments: Any) -> str:  # noqa: N802
         if self.on_text in (None, "cut", "garbled"):
             well = await super().handle_DATA(server, *arguments)
-            await asyncio.sleep(self.slow_text)
+            await self._lasts("slow_text")
             return _said(self.on_text, server) or well
         return str(self.on_text)
+
+    async def _lasts(self, what: str) -> None:
+        began = time.monotonic()
+        while time.monotonic() - began < getattr(self, what):
+            await asyncio.sleep(0.02)
 
 
 def _said(answer: str | None, server: Any) -> str | None:

@@ -14,10 +14,16 @@ from local.services import Valkey
 from pipeline.adapters.bucket import Bucket
 from pipeline.adapters.bucket.s3 import S3Bucket
 from pipeline.adapters.public_addresses import Address
-from pipeline.adapters.redis import Coordination
+from pipeline.adapters.redis import Coordination, workers
 from pipeline.settings import Settings
 
 from .adapters.https.sites import HOME, Answer, Certificate, Open, Site, make_certificate
+
+
+@pytest.fixture(autouse=True)
+def reports_last_as_long_as_a_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a test says in a worker's place is said once, and must count until the test looks at it."""
+    monkeypatch.setattr(workers, "FORGET_SECONDS", 600.0)
 
 
 @pytest.fixture

@@ -30,8 +30,8 @@ def connect(settings: Settings) -> Client:
     pool = redis.BlockingConnectionPool.from_url(
         settings.broker_url,
         max_connections=2,  # one waits for a wake-up, everything else takes turns
-        timeout=2,
-        socket_connect_timeout=2,
+        timeout=MAX_WAIT,
+        socket_connect_timeout=MAX_WAIT,
         socket_timeout=2 * MAX_WAIT,
         socket_keepalive=True,
         health_check_interval=60,

@@ -17,12 +17,13 @@ from urllib.parse import urlsplit
 import pytest
 
 from local.mailbox import Mailbox
-from local.services import Smtp, free_port, smtp
+from local.services import Smtp, smtp
 from pipeline.adapters.mail import Mailer
 from pipeline.errors import MailDown, MailRefused, MailUnanswered, MailUnencrypted
 from pipeline.settings import Settings
 
 from ...mails import Moody, arrived, mail_server
+from ...nowhere import closed_port
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +71,7 @@ def test_a_wrong_password_is_not_repeated_in_the_error(mail: Smtp) -> None:
 def test_a_missing_mail_server_is_tried_again() -> None:
     began = time.monotonic()
     with pytest.raises(MailDown, match="cannot be reached: ConnectionRefusedError") as down:
-        send(f"smtp://demo:hunter2@127.0.0.1:{free_port()}", letter())
+        send(f"smtp://demo:hunter2@127.0.0.1:{closed_port()}", letter())
     assert time.monotonic() - began < 10
     assert "hunter2" not in str(down.value)
     assert MailDown.retry

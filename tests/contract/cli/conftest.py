@@ -15,12 +15,12 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from local.services import free_port
 from pipeline.cli import program
 from pipeline.services import Services
 
 from ... import steps
 from ...conftest import Environ
+from ...nowhere import closed_port
 from ...pictures import jpeg
 
 ROOT = Path(__file__).parents[3]
@@ -58,7 +58,7 @@ def run(environ: Environ, services: Services) -> Run:
 @pytest.fixture
 def alone() -> Run:
     """Call the program in this process, without any service."""
-    closed = f"127.0.0.1:{free_port()}"
+    closed = f"127.0.0.1:{closed_port()}"
     variables = {"REDIS_URL": f"redis://{closed}/0", "S3_ENDPOINT_URL": f"http://{closed}"}
 
     def call(*arguments: object) -> Result:

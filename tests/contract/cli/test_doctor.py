@@ -13,7 +13,7 @@ import redis
 from click.testing import CliRunner
 
 from local.dynos import Dynos
-from local.services import free_port, smtp, valkey
+from local.services import smtp, valkey
 from pipeline.adapters.bucket.s3 import S3Bucket
 from pipeline.cli import program
 from pipeline.cli.doctor import examine, memory_check, redis_checks, sender_check, settings_checks
@@ -23,6 +23,7 @@ from pipeline.settings import Settings
 from pipeline.settings.urls import is_local
 
 from ...conftest import Environ
+from ...nowhere import closed_port
 from ..lesser_s3 import Lacks, lesser
 
 LONG = "0123456789abcdef" * 4
@@ -109,7 +110,7 @@ def test_one_failure_leaves_the_others(
     whole: Environ, variables: dict[str, str], name: str, words: str, advice: str
 ) -> None:
     if variables.get("REDIS_URL") == "closed":
-        variables = {"REDIS_URL": f"redis://:secret@127.0.0.1:{free_port()}/0"}
+        variables = {"REDIS_URL": f"redis://:secret@127.0.0.1:{closed_port()}/0"}
     if variables.get("SMTP_URL") == "wrong password":
         variables = {"SMTP_URL": whole["SMTP_URL"].replace("demo:", "demo:not-")}
     if variables.get("SMTP_URL") == "no TLS elsewhere":  # 0.0.0.0 leads here and is no loopback address
@@ -300,7 +301,7 @@ def test_the_exit_code_is_6_if_a_check_failed(environ: Environ, settings: Settin
     assert good.exit_code == 0
     shown = json.loads(good.stdout)["checks"]
     assert {"name", "outcome", "words", "advice"} == set(shown[0])
-    bad = run(program, ["doctor"], env={"REDIS_URL": f"redis://127.0.0.1:{free_port()}/0"})
+    bad = run(program, ["doctor"], env={"REDIS_URL": f"redis://127.0.0.1:{closed_port()}/0"})
     assert bad.exit_code == 6
     assert "✗ failed" in bad.stdout
     assert "! warning" in bad.stdout

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from local.services import free_port
 from pipeline.cli.doctor.finding import Check, Outcome, guarded
 from pipeline.cli.doctor.sign_in import issuer_checks, sign_in_check
 from pipeline.settings import Settings
 
 from ...issuer import Faults, Issuer, serving
+from ...nowhere import closed_port
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def test_what_is_wrong_is_said(issuer: Issuer) -> None:
     assert check.advice == f"OIDC_ISSUER is {issuer.url}/; the issuer there calls itself {issuer.url}."
     check = found(issuer, OIDC_ISSUER=f"{issuer.url}/realms/none")
     assert "(HTTP 404)" in check.words and "/realms/none/.well-known/openid-configuration" in check.advice
-    check = found(issuer, OIDC_ISSUER=f"http://127.0.0.1:{free_port()}")
+    check = found(issuer, OIDC_ISSUER=f"http://127.0.0.1:{closed_port()}")
     assert check.outcome is Outcome.FAILED and "does not answer" in check.words
 
 

@@ -9,7 +9,6 @@ import pypdf
 import pytest
 from msgspec.structs import replace
 
-from local.services import free_port
 from pipeline.errors import PipelineError
 from pipeline.exports import notices
 from pipeline.exports.export import Channel, Notice, Recipient, State
@@ -18,6 +17,7 @@ from pipeline.tasks import flow
 
 from ... import steps
 from ...conftest import Environ
+from ...nowhere import closed_port
 from .conftest import Run, answer, error, finish, submitted
 
 
@@ -80,7 +80,7 @@ def test_progress_is_known_with_and_without_redis(
     steps.plan(services, export_id)
     steps.render(services, export_id, 0)
     steps.render(services, export_id, 2)
-    closed = f"redis://127.0.0.1:{free_port()}/0"
+    closed = f"redis://127.0.0.1:{closed_port()}/0"
     assert "rendering pages: 4 of 6" in run("status", export_id).stdout
     services.redis.progress.forget(export_id)
     for variables in ({}, {"REDIS_URL": closed}):
@@ -147,7 +147,7 @@ def test_cancelling_works_while_redis_is_down(
     run: Run, put_photos: Callable[[int], str], services: Services
 ) -> None:
     export_id = submitted(run, put_photos(2))
-    result = run("cancel", export_id, "--json", REDIS_URL=f"redis://127.0.0.1:{free_port()}/0")
+    result = run("cancel", export_id, "--json", REDIS_URL=f"redis://127.0.0.1:{closed_port()}/0")
     assert (result.exit_code, answer(result)["state"]) == (0, "cancelled")
 
 
@@ -184,5 +184,5 @@ def test_a_title_cannot_move_the_cursor(run: Run, put_photos: Callable[[int], st
 
 
 def test_a_service_that_is_down_is_named(run: Run, environ: Environ) -> None:
-    result = run("list", "--json", S3_ENDPOINT_URL=f"http://127.0.0.1:{free_port()}")
+    result = run("list", "--json", S3_ENDPOINT_URL=f"http://127.0.0.1:{closed_port()}")
     assert (result.exit_code, error(result)["code"]) == (6, "StoreDown")

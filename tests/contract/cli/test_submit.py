@@ -12,11 +12,11 @@ from pathlib import Path
 import pypdf
 import pytest
 
-from local.services import free_port
 from pipeline.exports.export import Recipient, State
 from pipeline.services import Services
 
 from ...conftest import Environ
+from ...nowhere import closed_port
 from ...waiting import until
 from .conftest import SECONDS, Run, answer, error, finish, started, submitted
 
@@ -136,7 +136,7 @@ def test_a_missing_source_is_refused(run: Run, services: Services, source: str) 
 def test_an_export_is_kept_while_redis_is_down(
     run: Run, put_photos: Callable[[int], str], services: Services
 ) -> None:
-    result = run("submit", "photos", put_photos(2), REDIS_URL=f"redis://127.0.0.1:{free_port()}/0")
+    result = run("submit", "photos", put_photos(2), REDIS_URL=f"redis://127.0.0.1:{closed_port()}/0")
     assert result.exit_code == 0
     assert services.exports.load(result.stdout.strip()).state is State.QUEUED
     assert "begins when Redis is back" in result.stderr

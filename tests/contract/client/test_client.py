@@ -24,10 +24,10 @@ from manypages import Cancelled, Client, ExportFailed, InvalidRow, NotFound, Ref
 
 from local import process
 from local.laptop import Laptop, laptop
-from local.services import free_port
 
 from ...http_proxy import PassingHandler
 from ...journey.client import wait_until
+from ...nowhere import closed_port
 from ...pictures import jpeg
 
 pytestmark = pytest.mark.xdist_group("client")  # one system for all
@@ -290,7 +290,10 @@ def test_documents_have_schemas(client: Client) -> None:
 def test_an_app_that_does_not_answer_is_tried_a_few_times(monkeypatch: pytest.MonkeyPatch) -> None:
     pauses: list[float] = []
     monkeypatch.setattr("manypages.transport.time", SimpleNamespace(sleep=pauses.append))
-    with Client(f"http://127.0.0.1:{free_port()}", "token", tries=4) as alone, pytest.raises(Unavailable) as caught:
+    with (
+        Client(f"http://127.0.0.1:{closed_port()}", "token", tries=4) as alone,
+        pytest.raises(Unavailable) as caught,
+    ):
         next(alone.exports())
     assert caught.value.advice == "Try again later."
     assert len(pauses) == 3 and pauses == sorted(pauses)

@@ -13,11 +13,11 @@ from manypages import Client, Export, ManypagesError, Refused
 from manypages.routes import Answer, Routes
 from werkzeug.serving import make_server
 
-from local.services import free_port
 from pipeline.services import Services
 from pipeline.web import create_app
 
 from ... import steps
+from ...nowhere import closed_port
 
 JSON = {"Content-Type": "application/json"}
 Call = Callable[..., tuple[int, Any]]
@@ -110,7 +110,7 @@ def test_a_wrong_token_and_a_service_that_is_away_are_not_the_users_fault(
     status, problem = told(Routes(url, "no-token").answer("GET", "abc", {}, b"", "ada", orders))
     assert status == 500, "401 would mean that the user has to sign in"
     assert "no-token" not in caplog.text and "address or token" in caplog.text
-    away = Routes(f"http://127.0.0.1:{free_port()}", "shop-token")
+    away = Routes(f"http://127.0.0.1:{closed_port()}", "shop-token")
     status, problem = told(away.answer("GET", "abc", {}, b"", "ada", orders))
     assert (status, problem["code"]) == (503, "Unavailable")
 

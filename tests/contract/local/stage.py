@@ -16,9 +16,14 @@ import pytest
 import requests
 from requests.adapters import HTTPAdapter
 
+from local.dyno import DynoState
 from local.dynos import Dynos
 
+from ...waiting import until
+
 MIB = 1024 * 1024
+SECONDS = 60.0  # in which a call is answered, on any machine
+LONG = 600.0  # seconds that no test takes: for what shall not happen in it, as that a boot ends
 
 
 ACCEPT = "application/vnd.heroku+json; version=3"
@@ -61,7 +66,7 @@ class Stage:
         (self.folder / "Procfile").write_text(f"web: true\nworker: {command}\n")
         given: dict[str, Any] = {
             "boot_seconds": 0.0,
-            "stop_seconds": 10.0,
+            "stop_seconds": LONG,
             "log_folder": self.folder / "logs",
         } | options
         env = {"PATH": os.environ["PATH"]}
@@ -71,10 +76,10 @@ class Stage:
         """Dynos whose processes ignore SIGTERM."""
         return self.dynos(f"{sys.executable} worker.py {self.log} deaf parent", **options)
 
-    def heroku(self, dynos: Dynos, timeout: float = 10.0) -> Any:
+    def heroku(self, dynos: Dynos) -> Any:
         """heroku3 on these dynos."""
         session = self._cleanup.enter_context(requests.Session())
-        session.mount("http://", _Patience(timeout))
+        session.mount("http://", _Patience())
         self._monkeypatch.setattr(heroku3.api, "HEROKU_URL", dynos.url)
         return heroku3.from_key(dynos.key, session=session)
 
@@ -85,12 +90,8 @@ class Stage:
 
 
 class _Patience(HTTPAdapter):
-    def __init__(self, timeout: float) -> None:
-        super().__init__()
-        self._timeout = timeout
-
     def send(self, *args: Any, **kwargs: Any) -> requests.Response:
-        return super().send(*args, **(kwargs | {"timeout": self._timeout}))
+        return super().send(*args, **(kwargs | {"timeout": SECONDS}))
 
 
 def call(
@@ -101,7 +102,7 @@ def call(
     *,
     key: str | None = None,
     accept: str = ACCEPT,
-    timeout: float = 10.0,
+    timeout: float = SECONDS,
 ) -> requests.Response:
     headers = {"Accept": accept, "Authorization": f"Bearer {dynos.key if key is None else key}"}
     return requests.request(
@@ -109,11 +110,21 @@ def call(
     )
 
 
+def wait_until_up(dynos: Dynos, count: int) -> None:
+    """Wait until so many dynos are up: their processes may have begun before."""
+    until(lambda: [dyno.state for dyno in dynos.dynos()].count(DynoState.UP) == count)
+
+
 def hurry(dynos: Dynos) -> None:
     """End a test with deaf processes without waiting for their grace to pass."""
     dynos.scale({"worker": 0})
-    for dyno in dynos.dynos():
-        dyno.signal(SIGKILL)
+
+    def gone() -> bool:
+        for dyno in dynos.dynos():
+            dyno.signal(SIGKILL)
+        return not dynos.dynos()
+
+    until(gone)
 
 
 def running(pid: int) -> bool:

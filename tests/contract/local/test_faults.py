@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import heroku3
 import heroku3.api
 import pytest
@@ -10,11 +12,11 @@ import requests
 from local.dynos import Fault
 
 from ...waiting import until
-from .stage import Stage, call, run_one_off
+from .stage import LONG, Stage, call, run_one_off
 
 
 def test_an_answer_can_be_lost_after_the_call_was_obeyed(stage: Stage) -> None:
-    dynos = stage.dynos(boot_seconds=30.0)
+    dynos = stage.dynos(boot_seconds=LONG)
     dynos.faults.extend([Fault(lost=True), Fault(503, lost=True)])
     with pytest.raises(requests.ConnectionError):
         run_one_off(dynos, command="true")
@@ -52,18 +54,22 @@ def test_a_500_and_garbage_reach_heroku3_as_errors(stage: Stage) -> None:
 
 
 def test_a_hanging_call_is_answered_in_the_end(stage: Stage) -> None:
-    dynos = stage.dynos(boot_seconds=30.0)
-    app = stage.heroku(dynos, timeout=0.5).app("demo")
-    dynos.faults.append(Fault(hang=1.0))
+    dynos = stage.dynos(boot_seconds=LONG)
+    dynos.faults.extend([Fault(hang=LONG, method="PATCH"), Fault(hang=0.5, method="GET")])
+    asked = time.monotonic()
     with pytest.raises(requests.ReadTimeout):
-        app.scale_formation_process("worker", 1)
+        call(dynos, "PATCH", "/apps/demo/formation/worker", {"quantity": 1}, timeout=0.2)
+    until(lambda: len(dynos.faults) == 1)
     assert dynos.history == []
+    assert call(dynos, "GET", "/apps/demo").status_code == 200
+    assert time.monotonic() - asked > 0.5
+    dynos.end_hangs()
     until(lambda: len(dynos.dynos()) == 1)
 
 
 def test_stop_does_not_wait_for_a_hanging_call(stage: Stage) -> None:
     dynos = stage.dynos()
-    dynos.faults.append(Fault(hang=3600.0))
+    dynos.faults.append(Fault(hang=LONG))
     with pytest.raises(requests.ReadTimeout):
         call(dynos, "GET", "/apps/demo", timeout=0.2)
     dynos.stop()

@@ -14,7 +14,7 @@ from local.dynos import Dynos
 
 from ...heroku_cli import environment, heroku, require_cli, started
 from ...waiting import until
-from .stage import Stage
+from .stage import SECONDS, Stage, wait_until_up
 
 Cli = Callable[..., str]
 README = Path(__file__).parents[3] / "README.md"
@@ -23,7 +23,7 @@ README = Path(__file__).parents[3] / "README.md"
 @pytest.fixture
 def dynos(stage: Stage) -> Dynos:
     require_cli()
-    return stage.dynos("echo $COLOUR; exec sleep 60", config_vars={"COLOUR": "red"})
+    return stage.dynos("echo $COLOUR; exec sleep 600", config_vars={"COLOUR": "red"})
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def test_it_scales_and_shows_dynos(dynos: Dynos, cli: Cli) -> None:
     assert "running worker at 2:Standard-1X" in cli("ps:scale", "worker=2")
     assert "running worker at 3:Standard-2X" in cli("ps:scale", "worker+1:standard-2x")
     assert cli("ps:scale").strip() == "worker=3:Standard-2X"
-    until(lambda: dynos.count() == 3)
+    wait_until_up(dynos, 3)
     assert "worker (Standard-2X)" in (shown := cli("ps"))
     assert "worker.3: up" in shown
     assert "Standard-1X" in cli("ps:type", "worker=standard-1x")
@@ -77,7 +77,7 @@ def test_it_runs_detached_dynos_and_reads_their_output(dynos: Dynos, cli: Cli) -
     assert "run.1" in cli("run:detached", "--size", "standard-2x", "--", "echo", "hello")
     until(lambda: not dynos.dynos())
     assert cli("logs", "--dyno-name", "run.1").rstrip().endswith("app[run.1]: hello")
-    cli("run:detached", "--", "exec", "sleep", "60")
+    cli("run:detached", "--", "exec", "sleep", "600")
     cli("ps:stop", "--process-type", "run")
     until(lambda: not dynos.dynos())
 
@@ -103,7 +103,7 @@ def test_the_readme_takes_over_the_settings_but_not_the_key(dynos: Dynos, tmp_pa
         env=environment(dynos, tmp_path),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=SECONDS,
         check=True,
     )
     found = dict(entry.split("=", 1) for entry in done.stdout.splitlines() if "=" in entry)

@@ -6,8 +6,6 @@ import smtplib
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from http.client import HTTPConnection
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -19,6 +17,9 @@ from local import services
 from local.__main__ import LOCK, emptied
 from local.laptop import laptop
 from pipeline.errors import PipelineError, RedisDown, ServiceDown
+
+from ...waiting import until
+from .stage import SECONDS, running
 
 
 def test_valkey_answers_and_is_gone_after_the_block(tmp_path: Path) -> None:
@@ -77,15 +78,15 @@ time.sleep(600)
         assert parent.stdout is not None
         pid = int(parent.stdout.readline())
         assert parent.stdout.readline() == "still there\n"
-        outlived_the_thread = _running(pid)
+        outlived_the_thread = running(pid)
         parent.kill()
     assert outlived_the_thread
-    _until(lambda: not _running(pid))
+    until(lambda: not running(pid))
 
 
 def test_s3_refuses_a_request_without_a_signature(tmp_path: Path) -> None:
     with services.s3(tmp_path, key_id="local", secret="not-a-secret", bucket="papers") as s3:
-        connection = HTTPConnection(urlsplit(s3.endpoint_url).netloc, timeout=10)
+        connection = HTTPConnection(urlsplit(s3.endpoint_url).netloc, timeout=SECONDS)
         connection.request("PUT", "/papers")
         assert connection.getresponse().status == 403
         connection.close()
@@ -134,7 +135,7 @@ def test_a_second_run_in_a_folder_is_refused(tmp_path: Path) -> None:
 
 def _connect(mail: services.Smtp) -> smtplib.SMTP:
     address = urlsplit(mail.url)
-    return smtplib.SMTP(address.hostname or "", address.port or 0, timeout=10)
+    return smtplib.SMTP(address.hostname or "", address.port or 0, timeout=SECONDS)
 
 
 def _login(mail: services.Smtp) -> smtplib.SMTP:
@@ -145,23 +146,9 @@ def _login(mail: services.Smtp) -> smtplib.SMTP:
 
 
 def _command(port: int, command: bytes) -> bytes:
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=SECONDS) as connection:
         connection.sendall(command)
         return connection.recv(4096)
-
-
-def _running(pid: int) -> bool:
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
-
-
-def _until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline, "waited 20 seconds in vain"
-        time.sleep(0.02)
 
 
 def test_another_program_at_the_port_is_not_taken_for_the_web_process(tmp_path: Path) -> None:

@@ -13,16 +13,16 @@ from pipeline.adapters.redis import Coordination
 from pipeline.scaler.formation import FormationPool
 from pipeline.scaler.heroku import PAUSES
 
-from .pools import Make, settings_for
+from .pools import LONG, Make, settings_for
 
 
 @pytest.fixture
 def dynos(tmp_path: Path) -> Iterator[Dynos]:
-    (tmp_path / "Procfile").write_text("web: sleep 60\nworker: sleep 60\n")
+    (tmp_path / "Procfile").write_text("web: sleep 600\nworker: sleep 600\n")
     env = {"PATH": os.environ["PATH"]}
     with Dynos(
         tmp_path / "Procfile", env, cwd=tmp_path, log_folder=tmp_path / "logs",
-        types=("web", "worker"), boot_seconds=60, limit=3,
+        types=("web", "worker"), boot_seconds=LONG, limit=3,
     ) as running:  # fmt: skip
         yield running
 

@@ -11,10 +11,11 @@ from local.dynos import Dynos, Fault
 from pipeline.adapters.redis import Coordination
 from pipeline.adapters.redis.workers import DrainOrder, Worker
 from pipeline.errors import HerokuDown, HerokuRefused
+from pipeline.scaler import formation as formation_pool
 from pipeline.scaler.formation import FormationPool, drained
 from pipeline.scaler.pool import Limit
 
-from .pools import Make, above, patches, resized, settings_for
+from .pools import Clock, Make, above, patches, resized, settings_for
 
 
 def test_the_quantity_is_read_and_set(dynos: Dynos, formation: Make) -> None:
@@ -181,23 +182,28 @@ def test_the_quantity_falls_after_the_highest_are_drained(dynos: Dynos, shared: 
     assert dynos.row("worker").quantity == 1
 
 
-def test_silence_during_an_outage_is_not_death(dynos: Dynos, shared: Coordination, client: Any) -> None:
+def test_silence_during_an_outage_is_not_death(
+    dynos: Dynos, shared: Coordination, client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A drain order older than the outage says nothing about workers that were silent during it."""
+    clock = Clock()
+    monkeypatch.setattr(formation_pool, "time", clock)
     workers = FormationPool(settings_for(dynos), shared, settle_seconds=0.5)
     resized(workers, 2)
     drawing = [Worker(name, name, False, time.time(), busy=True) for name in ("worker.1", "worker.2")]
     for one in drawing:
         shared.workers.report(one)
     assert resized(workers, 1) == 2
-    time.sleep(0.6)
+    time.sleep(0.6)  # by the clock of Redis
+    clock.now += 0.6
     client.delete(*(f"pipeline:workers:{one.id}" for one in drawing))
     workers.forget()  # as the keeper does when its lease has ended
     assert resized(workers, 1) == 2
-    time.sleep(0.6)  # they reach Redis again a while after us
+    clock.now += 0.6  # they reach Redis again a while after us
     assert resized(workers, 1) == 2
     for one in drawing:
         shared.workers.report(one)
-    time.sleep(0.6)
+    clock.now += 0.6
     assert resized(workers, 1) == 2
     client.delete("pipeline:workers:worker.2")
     assert resized(workers, 1) == 1, "that one died"

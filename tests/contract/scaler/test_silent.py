@@ -23,6 +23,7 @@ from pipeline.scaler.one_off import OneOffPool
 from pipeline.scaler.pool import WorkerPool
 from pipeline.services import Services
 
+from ...waiting import until
 from .pools import resized, settings_for
 
 BOOT = 1.0
@@ -47,7 +48,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Later:
 
 @pytest.fixture
 def dynos(tmp_path: Path) -> Iterator[Dynos]:
-    (tmp_path / "Procfile").write_text("web: exec sleep 60\nworker: exec sleep 60\n")
+    (tmp_path / "Procfile").write_text("web: exec sleep 600\nworker: exec sleep 600\n")
     with Dynos(
         tmp_path / "Procfile", {"PATH": os.environ["PATH"]}, cwd=tmp_path, log_folder=tmp_path / "logs",
         types=("web", "worker"), boot_seconds=0,
@@ -56,10 +57,7 @@ def dynos(tmp_path: Path) -> Iterator[Dynos]:
 
 
 def wait_until_up(dynos: Dynos, count: int) -> None:
-    deadline = time.monotonic() + 10
-    while [dyno.state for dyno in dynos.dynos()].count(DynoState.UP) != count:
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    until(lambda: [dyno.state for dyno in dynos.dynos()].count(DynoState.UP) == count)
 
 
 def restarted(dynos: Dynos) -> list[str]:
@@ -174,7 +172,7 @@ def test_it_is_restarted_without_an_export_at_work(
 def test_a_silent_one_off_dyno_is_stopped_and_another_ordered(
     dynos: Dynos, shared: Coordination, clock: Later, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(one_off, "COMMAND", "exec sleep 60 #")
+    monkeypatch.setattr(one_off, "COMMAND", "exec sleep 600 #")
     pool = OneOffPool(settings_for(dynos, SCALER_MODE="one-off"), shared)
     assert resized(pool, 2) == 2
     wait_until_up(dynos, 2)

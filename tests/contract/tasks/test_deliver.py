@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from local.services import free_port
 from pipeline.adapters.mail import Mailer
 from pipeline.adapters.redis.leases import Lease, Leases
 from pipeline.errors import ChunkFailed
@@ -23,6 +22,7 @@ from pipeline.tasks.again import retry
 from pipeline.tasks.outcomes import NotWanted
 
 from ... import steps
+from ...nowhere import closed_port
 from .stage import FIVE, Stage
 
 
@@ -47,7 +47,7 @@ def test_no_worker_waits_for_a_mail_server(stage: Stage) -> None:
     """Nothing answers at its port: the export is closed all the same, and its segments are gone."""
     export_id = stage.rendered()
     steps.assemble(stage.s, export_id)
-    settings = dataclasses.replace(stage.s.settings, smtp_url=f"smtp://127.0.0.1:{free_port()}")
+    settings = dataclasses.replace(stage.s.settings, smtp_url=f"smtp://127.0.0.1:{closed_port()}")
     steps.deliver(dataclasses.replace(stage.s, settings=settings, mailer=Mailer(settings)), export_id)
     assert stage.s.exports.active() == []
     assert stage.objects(export_id, "segments/") == {}

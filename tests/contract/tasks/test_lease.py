@@ -7,7 +7,8 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from signal import SIGCONT, SIGKILL, SIGSTOP, SIGTERM
+from signal import SIGCONT, SIGSTOP, SIGTERM
+from typing import Any
 
 import pytest
 
@@ -17,13 +18,15 @@ from pipeline.adapters.redis.leases import Leases
 from pipeline.errors import RedisDown
 from pipeline.tasks.lease import exclusive
 
-from ...waiting import until
+from ...waiting import PATIENCE, until
 
-SECONDS = 1.5
+SECONDS = 60.0  # that the leases last: longer than a busy machine stops a process
+KEY = "pipeline:lease:tidy"
 
-# Waits for its turn, says so, works, checks its fence, and says how that went.
+# Waits for its turn, says so, works until it may go on, checks its fence, and says how that went.
 PROGRAM = f"""
 import signal, sys, threading, time
+from pathlib import Path
 from pipeline.adapters.redis import Coordination
 from pipeline.settings import Settings
 from pipeline.tasks.lease import HeldLease, LeaseLost
@@ -35,10 +38,11 @@ def say(word):
 say("began")
 while not (lease := leases.take("tidy", {SECONDS})):
     time.sleep(0.05)
-with HeldLease(leases, lease, {SECONDS}, stopping, shutdown_seconds=0.5) as held:
+with HeldLease(leases, lease, {SECONDS}, stopping, shutdown_seconds=float(sys.argv[2])) as held:
     held.fence_is_current()
     say("holds")
-    time.sleep(float(sys.argv[2]))
+    while not Path(sys.argv[3]).exists():
+        time.sleep(0.05)
     try:
         held.fence()
         say("done")
@@ -48,9 +52,10 @@ with HeldLease(leases, lease, {SECONDS}, stopping, shutdown_seconds=0.5) as held
 
 
 class Process:
-    def __init__(self, process: subprocess.Popen[bytes], said: Path) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], said: Path, gate: Path) -> None:
         self._process = process
         self._said = said
+        self._gate = gate
 
     def words(self) -> list[str]:
         return self._said.read_text().split()[::2]
@@ -59,8 +64,17 @@ class Process:
         said = self._said.read_text().split()
         return float(said[said.index(word) + 1])
 
+    def go_on(self) -> None:
+        """Let its work end."""
+        self._gate.touch()
+
     def signal(self, number: int) -> None:
         os.kill(self._process.pid, number)
+
+    def kill(self) -> None:
+        """Kill it, and wait until it is gone."""
+        self._process.kill()
+        self._process.wait()
 
 
 Start = Callable[..., Process]
@@ -70,12 +84,12 @@ Start = Callable[..., Process]
 def start(valkey_server: Valkey, tmp_path: Path, shared: Coordination) -> Iterator[Start]:
     started: list[subprocess.Popen[bytes]] = []
 
-    def begin(work: float) -> Process:
-        said = tmp_path / f"{len(started)}.txt"
-        command = [sys.executable, "-c", PROGRAM, valkey_server.url, str(work)]
+    def begin(shutdown_seconds: float = SECONDS) -> Process:
+        said, gate = tmp_path / f"{len(started)}.txt", tmp_path / f"{len(started)}.go"
+        command = [sys.executable, "-c", PROGRAM, valkey_server.url, str(shutdown_seconds), str(gate)]
         with said.open("wb") as out:
             started.append(subprocess.Popen(command, stdout=out))
-        process = Process(started[-1], said)
+        process = Process(started[-1], said, gate)
         until(lambda: "began" in process.words())
         return process
 
@@ -89,53 +103,68 @@ def holds(process: Process) -> bool:
     return "holds" in process.words()
 
 
-def test_work_longer_than_its_lease_keeps_the_lease(start: Start) -> None:
-    first = start(6 * SECONDS)
+def run_out(client: Any) -> None:
+    """Let the lease end soon, unless somebody renews it."""
+    assert client.pexpire(KEY, 500)
+
+
+def test_the_lease_is_renewed_as_long_as_the_work_lasts(start: Start, client: Any) -> None:
+    first = start()
     until(lambda: holds(first))
-    second = start(0)
+    second = start()
+    client.pexpire(KEY, int(SECONDS / 2 * 1000))
+    until(lambda: client.pttl(KEY) > SECONDS / 2 * 1000, "it is renewed")
+    for process in (second, first):
+        process.go_on()
     until(lambda: "done" in second.words())
     assert first.words()[-1] == "done"
     assert first.when("done") < second.when("holds")
 
 
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)], ids=["the first is killed", "the second is killed"])
-def test_after_a_kill_the_lease_runs_out(start: Start, order: tuple[int, int]) -> None:
-    processes = [start(60), start(60)]
+def test_after_a_kill_the_lease_runs_out(start: Start, client: Any, order: tuple[int, int]) -> None:
+    processes = [start(), start()]
     until(lambda: any(map(holds, processes)))
     if not holds(processes[order[0]]):  # it lost the race: let it win the next
-        winner = processes[order[1]]
-        winner.signal(SIGKILL)
+        processes[order[1]].kill()
+        run_out(client)
         until(lambda: holds(processes[order[0]]))
-        processes[order[1]] = start(60)
+        processes[order[1]] = start()
     holder, other = processes[order[0]], processes[order[1]]
     assert not holds(other)
-    holder.signal(SIGKILL)
+    holder.kill()
+    run_out(client)
     until(lambda: holds(other))
 
 
-def test_a_process_that_slept_too_long_is_refused(start: Start) -> None:
-    sleeper = start(0.5)
+def test_a_process_that_slept_too_long_is_refused(start: Start, client: Any) -> None:
+    sleeper = start()
     until(lambda: holds(sleeper))
     sleeper.signal(SIGSTOP)
-    other = start(0)
+    other = start()
+    other.go_on()
+    run_out(client)
     until(lambda: "done" in other.words())
+    sleeper.go_on()
     sleeper.signal(SIGCONT)
     until(lambda: sleeper.words()[-1] in ("done", "refused"))
     assert sleeper.words()[-1] == "refused"
 
 
 def test_a_stopping_process_shortens_its_lease(start: Start) -> None:
-    leaving = start(60)
+    leaving = start(shutdown_seconds=0.5)
     until(lambda: holds(leaving))
-    other = start(0)
+    other = start()
+    other.go_on()
     leaving.signal(SIGTERM)
     until(lambda: "done" in other.words())
 
 
 def test_a_stopping_process_that_finishes_releases_its_lease(start: Start, shared: Coordination) -> None:
-    leaving = start(0.3)
+    leaving = start(shutdown_seconds=2 * PATIENCE)
     until(lambda: holds(leaving))
     leaving.signal(SIGTERM)
+    leaving.go_on()
     until(lambda: "done" in leaving.words())
     until(lambda: not shared.leases.held(["tidy"]))
 

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from billiard.exceptions import SoftTimeLimitExceeded
 
-from local.services import free_port
 from pipeline.adapters.redis import Coordination
 from pipeline.adapters.redis.leases import Leases
 from pipeline.documents.inputs.bucket import BucketInputs
@@ -25,6 +24,7 @@ from pipeline.tasks.retry import Fail, Retry
 from pipeline.tasks.step import perform
 
 from ... import steps
+from ...nowhere import closed_port
 from .stage import Stage, failing
 
 
@@ -38,7 +38,7 @@ def records(monkeypatch: pytest.MonkeyPatch) -> list[StepRecord]:
 
 def test_an_error_while_redis_is_down_is_retried(stage: Stage) -> None:
     """A task that ended as a failure would wait for the keeper."""
-    alone = dataclasses.replace(stage.s.settings, redis_url=f"redis://127.0.0.1:{free_port()}/0")
+    alone = dataclasses.replace(stage.s.settings, redis_url=f"redis://127.0.0.1:{closed_port()}/0")
     without_redis = dataclasses.replace(stage.s, redis=Coordination.open(alone))
     outcome = flow.handle(without_redis, "render", stage.planned(), 0, threading.Event())
     assert isinstance(outcome, Retry)

@@ -11,7 +11,6 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from local.services import free_port
 from pipeline.services import Services
 from pipeline.settings import Settings
 from pipeline.tasks.app import open_with_celery
@@ -19,6 +18,7 @@ from pipeline.web import create_app
 from pipeline.web.previews import EXTENSION as PREVIEWS
 
 from ... import steps
+from ...nowhere import closed_port
 
 SHOP = {"Authorization": "Bearer shop-token"}
 ARCHIVE = {"Authorization": "Bearer archive-token"}
@@ -37,7 +37,7 @@ def client(services: Services) -> Iterator[FlaskClient]:
 @pytest.fixture
 def cut_off(settings: Settings) -> Services:
     """Services without Redis: its port is closed."""
-    alone = replace(settings, redis_url=f"redis://127.0.0.1:{free_port()}/0")
+    alone = replace(settings, redis_url=f"redis://127.0.0.1:{closed_port()}/0")
     return open_with_celery(alone)
 
 

@@ -9,7 +9,6 @@ from dataclasses import replace
 import pytest
 from flask.testing import FlaskClient
 
-from local.services import free_port
 from pipeline.exports.ids import new_id
 from pipeline.services import Services, open_services
 from pipeline.settings import Settings
@@ -17,6 +16,7 @@ from pipeline.web import create_app
 
 from ... import steps
 from ...conftest import Environ, SentMessages
+from ...nowhere import closed_port
 from .conftest import SHOP, PutPhotos, ask, asked, error, sign_in
 
 
@@ -51,7 +51,7 @@ def test_sign_in_works_without_redis(cut_off: Services) -> None:
 
 
 def test_without_the_bucket_the_api_is_503(settings: Settings) -> None:
-    alone = replace(settings, s3_endpoint_url=f"http://127.0.0.1:{free_port()}")
+    alone = replace(settings, s3_endpoint_url=f"http://127.0.0.1:{closed_port()}")
     client = create_app(open_services(alone, SentMessages())).test_client()
     answer = client.get(f"/v1/exports/{new_id()}", headers=SHOP)
     assert answer.status_code == 503 and error(answer)["code"] == "StoreDown" and "Retry-After" in answer.headers
@@ -74,7 +74,7 @@ def test_a_hanging_bucket_is_503_within_15_s(environ: Environ, monkeypatch: pyte
 
 
 def test_health_needs_no_service(settings: Settings) -> None:
-    nowhere = f"127.0.0.1:{free_port()}"
+    nowhere = f"127.0.0.1:{closed_port()}"
     alone = replace(settings, redis_url=f"redis://{nowhere}/0", s3_endpoint_url=f"http://{nowhere}")
     answer = create_app(open_services(alone, SentMessages())).test_client().get("/health")
     assert (answer.status_code, answer.json) == (200, {"ok": True})

@@ -12,11 +12,11 @@ from wsgiref.simple_server import WSGIRequestHandler, make_server
 
 import pytest
 
-from local.services import free_port
 from pipeline.adapters.bucket.s3 import S3Bucket
 from pipeline.errors import StoreDown, StoreRefused
 from pipeline.settings import Settings
 
+from ....nowhere import closed_port
 from .conftest import read
 
 
@@ -37,7 +37,7 @@ def test_a_missing_bucket_is_named(settings: Settings) -> None:
 
 
 def test_a_store_that_does_not_answer_is_named_soon(settings: Settings) -> None:
-    bucket = S3Bucket.open(replace(settings, s3_endpoint_url=f"http://127.0.0.1:{free_port()}"))
+    bucket = S3Bucket.open(replace(settings, s3_endpoint_url=f"http://127.0.0.1:{closed_port()}"))
     began = time.monotonic()
     with pytest.raises(StoreDown, match=r"could not read a: .*Could not connect") as down:
         bucket.get("a")

@@ -82,7 +82,7 @@ class Site:
             with suppress(TimeoutError):
                 raw, _ = self._listener.accept()
                 self.accepted += 1
-                raw.settimeout(5)
+                raw.settimeout(60)
                 with suppress(OSError), raw, self._tls.wrap_socket(raw, server_side=True) as tls:
                     self._converse(tls)
 
@@ -124,7 +124,7 @@ def fetcher(
     certificate: Certificate, *sites: Site, limits: Limits | None = None, names: Names | None = None
 ) -> Fetcher:
     return Fetcher(
-        limits or Limits(bytes=1 << 20, seconds=5),
+        limits or Limits(bytes=1 << 20, seconds=60),
         may_connect=lambda address: address == HOME,
         ca_certs=certificate.cert,
         ports=frozenset(site.port for site in sites),

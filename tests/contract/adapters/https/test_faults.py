@@ -85,7 +85,7 @@ def test_a_certificate_for_another_name_is_refused(certificate: Certificate, ope
 
 def test_a_self_signed_certificate_is_refused(opened: Open) -> None:
     site = opened(sized(b"x"))
-    strict = Fetcher(Limits(seconds=5), may_connect=lambda _: True, ports=frozenset({site.port}), resolve=Names())
+    strict = Fetcher(Limits(seconds=60), may_connect=lambda _: True, ports=frozenset({site.port}), resolve=Names())
     with pytest.raises(UnreadableSource, match="no valid certificate"):
         fetched(strict, site.url())
     assert site.heads == []

@@ -82,7 +82,9 @@ def test_one_fetcher_serves_many_threads(certificate: Certificate, opened: Open)
     assert bodies == [path.encode() * 5000 for path in paths]
 
 
-def with_addresses(certificate: Certificate, site: Site, addresses: list[Address], seconds: float = 5.0) -> Fetcher:
+def with_addresses(
+    certificate: Certificate, site: Site, addresses: list[Address], seconds: float = 60.0
+) -> Fetcher:
     return Fetcher(
         Limits(seconds=seconds),
         may_connect=lambda address: address in (HOME, ELSEWHERE),
@@ -111,7 +113,7 @@ def test_an_address_that_does_not_answer_leaves_time_for_the_next(certificate: C
             waiting = sockets.enter_context(socket.socket())
             waiting.setblocking(False)
             waiting.connect_ex((str(ELSEWHERE), site.port))
-        both = with_addresses(certificate, site, [ELSEWHERE, HOME], seconds=2.0)
+        both = with_addresses(certificate, site, [ELSEWHERE, HOME], seconds=5.0)
         assert fetched(both, site.url()) == b"x"
 
 
@@ -199,7 +201,7 @@ def test_a_slow_drip_is_stopped(certificate: Certificate, opened: Open, start: b
 
 def test_a_server_that_never_speaks_tls_is_stopped(certificate: Certificate) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        hang_up = threading.Timer(2, silent.close)
+        hang_up = threading.Timer(60, silent.close)
         hang_up.start()
         with pytest.raises(SourceUnavailable, match="in the time allowed"):
             fetched(*without_tls(certificate, silent, Limits(seconds=0.2)))

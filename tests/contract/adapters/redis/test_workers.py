@@ -29,9 +29,10 @@ def test_workers_are_listed_in_the_order_of_their_numbers(
 
 
 def test_a_silent_worker_is_forgotten(shared: Coordination, client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workers, "FORGET_SECONDS", 0.1)
     shared.workers.report(worker("worker.1"))
     assert shared.workers.up()
+    monkeypatch.setattr(workers, "FORGET_SECONDS", 0.1)
+    shared.workers.report(worker("worker.1"))
     time.sleep(0.15)
     assert shared.workers.up() == []
     assert client.smembers("pipeline:workers") == set()
@@ -39,11 +40,12 @@ def test_a_silent_worker_is_forgotten(shared: Coordination, client: Any, monkeyp
 
 def test_a_drain_order_is_reported_and_expires(shared: Coordination) -> None:
     assert shared.workers.report(worker("worker.1")) is None
-    shared.workers.drain(3, seconds=0.2)
+    shared.workers.drain(3)
     order = shared.workers.report(worker("worker.1"))
     assert order is not None
     assert order.ceiling == 3
-    time.sleep(0.25)
+    shared.workers.drain(3, seconds=0.05)
+    time.sleep(0.1)
     assert shared.workers.report(worker("worker.1")) is None
 
 

@@ -15,6 +15,7 @@ from pipeline.adapters.bucket import REQUEST
 from pipeline.adapters.bucket.s3 import S3Bucket
 from pipeline.services import Services, open_services
 from pipeline.settings import Settings
+from pipeline.tasks import keeper
 
 from ....conftest import SentMessages
 from ....pictures import jpeg
@@ -45,13 +46,14 @@ def opened(s3_server: S3, valkey_server: Valkey) -> Services:
 
 
 @pytest.fixture
-def stage(opened: Services, tmp_path: Path) -> Iterator[KeeperStage]:
-    (tmp_path / "Procfile").write_text("worker: sleep 60\n")
+def stage(opened: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[KeeperStage]:
+    monkeypatch.setattr(keeper, "CHECK_SECONDS", 600.0)  # a turn looks at all exports, however slow the machine is
+    (tmp_path / "Procfile").write_text("worker: sleep 600\n")
     env = {"PATH": os.environ["PATH"]}
-    with Dynos(tmp_path / "Procfile", env, cwd=tmp_path, log_folder=tmp_path / "logs", boot_seconds=60) as dynos:
+    with Dynos(tmp_path / "Procfile", env, cwd=tmp_path, log_folder=tmp_path / "logs", boot_seconds=600) as dynos:
         settings = dataclasses.replace(
             opened.settings, heroku_api_url=dynos.url, heroku_api_key=dynos.key, heroku_app=dynos.app,
-            heroku_timeout=0.25,
+            heroku_timeout=60.0,
         )  # fmt: skip
         messages = SentMessages()
         stage = KeeperStage(dataclasses.replace(opened, settings=settings, queue=messages), messages, dynos)
@@ -63,8 +65,8 @@ def stage(opened: Services, tmp_path: Path) -> Iterator[KeeperStage]:
         lines = [f'{{"source":"inputs/album/{n}.jpg"}}' for n in range(5)]
         store.put("inputs/album.jsonl", "\n".join(lines).encode())
         yield stage
-        for keeper in stage.keepers:
-            keeper.resign()
+        for each in stage.keepers:
+            each.resign()
 
 
 @pytest.fixture

@@ -73,7 +73,7 @@ def test_an_error_in_the_middle_of_billing_bills_nothing_twice(
 
 
 def test_workers_are_billed_from_when_heroku_got_the_order(stage: KeeperStage) -> None:
-    keeper = stage.keeper(heroku_timeout=1.0)
+    keeper = stage.keeper()
     keeper.turn()
     stage.submit()
     stage.dynos.faults.extend([Fault(lost=True), Fault(500), Fault(500)])
@@ -101,15 +101,18 @@ def test_a_dead_one_off_dyno_is_billed_to_its_last_report(stage: KeeperStage) ->
     stage.dynos.stop_dyno("run.1")
     with redis.Redis.from_url(settings.redis_url) as client:
         client.delete(f"pipeline:workers:{start_id}")
+    before = time.time()
+    keeper.turn()
     missed = time.time()
-    keeper.turn()
     time.sleep(0.4)
+    looked = time.time()
     keeper.turn()
+    took = time.time() - looked
     keeper.resign()
     assert [dyno.name for dyno in stage.dynos.one_offs()] == ["run.2"]
     *_, (died, none, _), (_, one, _) = stage.s.usage.workers_since(0.0)
     assert (none, one) == (0, 1)
-    assert died == pytest.approx(missed - 0.5, abs=0.3)
+    assert before - 0.1 <= died + 0.5 <= missed + took + 0.1, "its last report was half a second before"
 
 
 def test_the_order_of_a_dead_leader_is_billed_once(stage: KeeperStage) -> None:

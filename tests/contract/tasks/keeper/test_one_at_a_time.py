@@ -43,7 +43,7 @@ def test_a_queued_document_begins_when_the_one_before_is_over(stage: KeeperStage
     assert list(outstanding) == [ids[0]], "those that wait order no workers"
     steps.plan(stage.s, ids[0])
     stage.queue.sent.clear()
-    other = stage.keeper(lease_seconds=0.2)
+    other = stage.keeper()
     keeper.resign()
     for _ in range(3):
         other.turn()

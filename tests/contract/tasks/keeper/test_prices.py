@@ -22,7 +22,7 @@ def test_the_price_comes_from_heroku_or_the_built_in_list(stage: KeeperStage) ->
         stage.s.bucket.delete_under("workers/")
         stage.wipe_redis()
         stage.dynos.scale({"worker": 0})
-        keeper = stage.keeper(dyno_size=size, heroku_timeout=1.0)
+        keeper = stage.keeper(dyno_size=size)
         stage.dynos.faults.extend([Fault(), *[Fault(**fault)] * 3])
         keeper.turn()
         stage.dynos.faults.clear()
@@ -56,7 +56,7 @@ def test_an_unknown_dyno_size_is_refused(stage: KeeperStage) -> None:
 def test_heroku_prices_are_read_again_by_the_next_leader(stage: KeeperStage) -> None:
     sizes = json.dumps([{"name": "Standard-9X", "cost": {"cents": 90000, "unit": "month"}}])
     stage.dynos.faults.extend([Fault(200, body=sizes), Fault(), Fault(200, body=sizes)])
-    keeper = stage.keeper(dyno_size="standard-9x", heroku_timeout=1.0)
+    keeper = stage.keeper(dyno_size="standard-9x")
     keeper.turn()
     stage.wipe_redis()
     keeper.turn()

@@ -14,7 +14,7 @@ from pipeline.adapters.redis.workers import Worker
 from pipeline.errors import HerokuDown
 from pipeline.exports.export import State
 from pipeline.exports.ids import new_id
-from pipeline.scaler import loop
+from pipeline.scaler import formation, loop, silent
 from pipeline.scaler.formation import FormationPool
 from pipeline.scaler.learned import Learned
 from pipeline.scaler.one_off import OneOffPool
@@ -26,7 +26,8 @@ from pipeline.tasks.lease import claim_name
 from pipeline.tasks.queue import CeleryQueue
 
 from .... import steps
-from ....waiting import until
+from ....waiting import PATIENCE, until
+from ...scaler.pools import Clock
 from .stage import LINGER, KeeperStage
 
 
@@ -206,17 +207,20 @@ def test_a_worker_is_stopped_when_its_linger_time_is_over(stage: KeeperStage) ->
     until(lambda: stage.workers == 0)
     keeper.stop()
     stage.s.redis.wakeup.wake()
-    thread.join(5)
+    thread.join(PATIENCE)
 
 
 def test_a_one_off_dyno_that_died_while_booting_is_replaced(
     stage: KeeperStage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(loop, "LATE_SECONDS", 0.5)
+    for name in ("FORGET_SECONDS", "MAX_PAUSE"):  # between two looks for silent dynos
+        monkeypatch.setattr(silent, name, 600.0)
     stage.s.usage.write_learned(Learned(boot=0.1).encode())
     stage.submit()
     settings = dataclasses.replace(stage.s.settings, scaler_mode="one-off")
     keeper = Keeper(dataclasses.replace(stage.s, settings=settings), OneOffPool(settings, stage.s.redis))
+    stage.keepers.append(keeper)
     keeper.turn()
     assert len(stage.dynos.one_offs()) == 1
     stage.dynos.stop_dyno("run.1")
@@ -232,8 +236,12 @@ def test_a_one_off_dyno_that_died_while_booting_is_replaced(
     assert [dyno.name for dyno in stage.dynos.one_offs()] == ["run.2"]
 
 
-def test_no_busy_worker_is_stopped_after_redis_was_away(stage: KeeperStage) -> None:
+def test_no_busy_worker_is_stopped_after_redis_was_away(
+    stage: KeeperStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The next leader finds an old drain order, and workers that could not report."""
+    clock = Clock()
+    monkeypatch.setattr(formation, "time", clock)
     stage.dynos.scale({"worker": 2})
     settings = dataclasses.replace(stage.s.settings, linger_seconds=0.0)
     stage.keepers.append(keeper := Keeper(stage.s, FormationPool(settings, stage.s.redis, settle_seconds=1.0)))
@@ -241,14 +249,15 @@ def test_no_busy_worker_is_stopped_after_redis_was_away(stage: KeeperStage) -> N
     for _ in range(2):
         stage.s.redis.workers.report(drawing)
         keeper.turn()
-        time.sleep(1.1)
+        time.sleep(1.1)  # by the clock of Redis
+        clock.now += 1.1
     with redis.Redis.from_url(stage.s.settings.redis_url) as client:
         client.delete("pipeline:lease:keeper", "pipeline:workers:worker.2")  # they ended meanwhile
     keeper.turn()
     assert stage.workers == 2
-    time.sleep(1.1)
+    clock.now += 1.1
     stage.s.redis.workers.report(drawing)
     for _ in range(3):
         keeper.turn()
         assert stage.workers == 2
-        time.sleep(0.5)
+        clock.now += 0.5

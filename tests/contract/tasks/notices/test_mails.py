@@ -7,6 +7,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from email import message_from_bytes
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,9 +15,10 @@ import redis
 from msgspec import structs
 
 from pipeline.adapters.mail import Mailer
+from pipeline.adapters.redis import counters
 from pipeline.errors import StoreDown
 from pipeline.exports import notices
-from pipeline.exports.export import Channel
+from pipeline.exports.export import Channel, Export
 from pipeline.exports.repository import ExportRepository
 from pipeline.services import Services
 from pipeline.tasks.notices.mail import message
@@ -26,28 +28,26 @@ from pipeline.tasks.retry import RetryPolicy
 
 from .... import steps
 from ....mails import Running
-from ....waiting import until
+from ....waiting import PATIENCE, until
 from ..stage import Stage
 
 SOON = RetryPolicy(first=0.02, longest=0.05)
+LEASE = 600.0  # seconds, which no test takes
 
 
 @pytest.fixture
 def s(stage: Stage, moody: Running) -> Services:
     """The services of the stage, with a mail server that does what it is told."""
-    settings = dataclasses.replace(stage.s.settings, smtp_url=moody.url, lease_seconds=0.3)
+    settings = dataclasses.replace(stage.s.settings, smtp_url=moody.url, lease_seconds=LEASE)
     stage.s = dataclasses.replace(stage.s, settings=settings, mailer=Mailer(settings))
     return stage.s
 
 
 def waiting(stage: Stage, **order: Any) -> str:
-    """Returns an export that is closed and whose mail waits. Its steps have leases that a busy machine can hold."""
-    hurried = stage.s
-    stage.s = dataclasses.replace(hurried, settings=dataclasses.replace(hurried.settings, lease_seconds=30))
+    """Returns an export that is closed and whose mail waits."""
     export_id = stage.rendered(**order)
     steps.assemble(stage.s, export_id)
     steps.deliver(stage.s, export_id)
-    stage.s = hurried
     assert stage.s.exports.active() == []
     return export_id
 
@@ -68,6 +68,12 @@ def problem_of(stage: Stage, export_id: str) -> str:
 def ids(server: Running) -> list[str]:
     """The Message-IDs of the mails that arrived."""
     return [message_from_bytes(path.read_bytes())["Message-ID"] for path in server.folder.glob("*.eml")]
+
+
+def aged(export: Export) -> Export:
+    """The export when the claim of its mail is older by a lease."""
+    (mail,) = export.notices
+    return structs.replace(export, notices=(structs.replace(mail, claimed_at=(mail.claimed_at or 0.0) - LEASE),))
 
 
 def send(mails: Sender, times: int = 1) -> None:
@@ -109,7 +115,7 @@ def test_pauses_grow_and_one_mail_does_not_delay_others(stage: Stage, s: Service
     first = waiting(stage)
     moody.mailbox.on_recipient = "451 4.7.1 Greylisted"
     mails = mails_of(s, RetryPolicy(first=60, longest=300))
-    assert 25 < (mails.send_due(lambda: True) or 0) <= 60
+    assert 10 < (mails.send_due(lambda: True) or 0) <= 60
     moody.mailbox.on_recipient = None
     second = waiting(stage, title="Other")
     mails.send_due(lambda: True)
@@ -154,18 +160,20 @@ def test_a_mail_that_was_taken_is_never_sent_again(
     stage: Stage, s: Services, moody: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its sender cannot reach the bucket to note it, for longer than a lease; another one could."""
-    s = dataclasses.replace(s, settings=dataclasses.replace(s.settings, lease_seconds=2.0))
     export_id, change = waiting(stage), ExportRepository.change
-    refused: list[str] = []
+    lease, half, refused = f"pipeline:lease:{export_id}:mail", LEASE * 500, list[str]()
 
     def down(exports: ExportRepository, which: str, step: Any) -> Any:
         if threading.current_thread().name.startswith("first") and ids(moody) and len(refused) < 2:
             refused.append(which)
+            change(exports, which, aged)
+            s.redis.client.pexpire(lease, int(half))
+            until(lambda: s.redis.client.pttl(lease) > half, "it is renewed")
             raise StoreDown("The bucket is away.")
         return change(exports, which, step)
 
     monkeypatch.setattr(ExportRepository, "change", down)
-    monkeypatch.setattr("pipeline.tasks.notices.sender.STORE_SECONDS", s.settings.lease_seconds)
+    monkeypatch.setattr("pipeline.tasks.notices.sender.STORE_SECONDS", 0.5)
     with ThreadPoolExecutor(1, "first") as pool:
         first = pool.submit(send, mails_of(s, SOON))
         until(lambda: first.done() or ids(moody))
@@ -181,9 +189,8 @@ def test_without_leases_the_claim_in_the_bucket_holds(
     stage: Stage, s: Services, moody: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Redis was wiped, and two senders saw at the same moment that the mail waits."""
-    s = dataclasses.replace(s, settings=dataclasses.replace(s.settings, lease_seconds=10.0))
     waiting(stage)
-    both = threading.Barrier(2, timeout=10)
+    both = threading.Barrier(2, timeout=PATIENCE)
 
     def together(*arguments: Any) -> Any:
         with redis.Redis.from_url(s.settings.redis_url) as client:
@@ -194,8 +201,7 @@ def test_without_leases_the_claim_in_the_bucket_holds(
     monkeypatch.setattr("pipeline.tasks.notices.transports.message", together)
     with ThreadPoolExecutor(2) as pool:
         first = pool.submit(mails_of(s, SOON).send_due, lambda: True)
-        while not both.n_waiting:
-            time.sleep(0.01)
+        until(lambda: both.n_waiting)
         pool.submit(mails_of(s, SOON).send_due, lambda: True).result()
         first.result()
     assert len(ids(moody)) == 1
@@ -204,14 +210,11 @@ def test_without_leases_the_claim_in_the_bucket_holds(
 @pytest.mark.parametrize("wiped", [False, True])
 def test_two_senders_send_one_mail(stage: Stage, s: Services, moody: Running, wiped: bool) -> None:
     """Also when Redis is wiped while the mail is being sent: the claim in the bucket holds then."""
-    settings = dataclasses.replace(s.settings, lease_seconds=2.0)
-    s = dataclasses.replace(s, settings=settings)
     waiting(stage)
     moody.mailbox.slow = 0.5
     with ThreadPoolExecutor(2) as pool:
         first = pool.submit(send, mails_of(s, SOON))
-        while not moody.mailbox.recipients:
-            time.sleep(0.01)
+        until(lambda: moody.mailbox.recipients)
         if wiped:
             with redis.Redis.from_url(s.settings.redis_url) as client:
                 client.flushall()
@@ -224,13 +227,14 @@ def test_two_senders_send_one_mail(stage: Stage, s: Services, moody: Running, wi
 def test_a_dead_sender_delays_the_mail_by_a_lease(stage: Stage, s: Services, moody: Running) -> None:
     """It died between its claim and the mail."""
     export_id = waiting(stage)
-    s.redis.leases.take(f"{export_id}:mail", s.settings.lease_seconds)
-    s.exports.change(export_id, notices.handing_over(1, time.time(), s.settings.lease_seconds))
-    mails = mails_of(s, SOON)
-    send(mails)
+    s.redis.leases.take(f"{export_id}:mail", LEASE)
+    s.exports.change(export_id, notices.handing_over(1, time.time(), LEASE))
+    send(mails_of(s, SOON))
+    s.redis.client.delete(f"pipeline:lease:{export_id}:mail")
+    send(mails_of(s, SOON))
     assert ids(moody) == []
-    time.sleep(s.settings.lease_seconds)
-    send(mails)
+    s.exports.change(export_id, aged)
+    send(mails_of(s, SOON))
     assert len(ids(moody)) == 1
     assert stands(stage, export_id) == "sent"
 
@@ -241,7 +245,7 @@ def test_a_mail_that_two_dead_senders_had_is_given_up(stage: Stage, s: Services,
         s.exports.change(export_id, notices.handing_over(1, time.time(), 0.0))
     send(mails_of(s, SOON))
     assert stands(stage, export_id) == "waiting", "the second may be alive"
-    time.sleep(s.settings.lease_seconds)
+    s.exports.change(export_id, aged)
     send(mails_of(s, SOON))
     assert ids(moody) == []
     assert stands(stage, export_id) == "given up"
@@ -257,13 +261,16 @@ def test_a_mail_is_tried_for_three_days(stage: Stage, s: Services, moody: Runnin
     assert "could not be sent for 72 hours" in problem_of(stage, export_id)
 
 
-def test_mails_over_the_limit_per_minute_wait(stage: Stage, s: Services, moody: Running) -> None:
+def test_mails_over_the_limit_per_minute_wait(
+    stage: Stage, s: Services, moody: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(counters, "time", SimpleNamespace(time=lambda: 6e6))  # one minute for both
     settings = dataclasses.replace(s.settings, mails_per_minute=1)
     limited = dataclasses.replace(s, settings=settings)
     first, second = waiting(stage), waiting(stage, title="Other")
-    until = mails_of(limited, SOON).send_due(lambda: True)
-    assert until is not None
-    assert until <= 60
+    pause = mails_of(limited, SOON).send_due(lambda: True)
+    assert pause is not None
+    assert pause <= 60
     assert notices.unsent(stage.store) == [second]
     assert stands(stage, first) == "sent"
     send(mails_of(s, SOON))
@@ -291,18 +298,16 @@ def test_a_server_that_hangs_stops_neither_its_caller_nor_the_process(
     stage: Stage, s: Services, moody: Running
 ) -> None:
     waiting(stage)
-    moody.mailbox.slow = 1.5
+    moody.mailbox.slow = LEASE
     mails = mails_of(s, SOON)
-    began = time.monotonic()
     for _ in range(3):
         mails.wake(lambda: True)
-    assert time.monotonic() - began < 1
-    while not moody.mailbox.recipients:
-        time.sleep(0.01)
+    until(lambda: moody.mailbox.recipients)
     assert sum(thread.name == "mails" for thread in threading.enumerate()) == 1
     mails.stop(0.05)
-    assert time.monotonic() - began < 10
-    mails.stop(10)
+    assert ids(moody) == [], "it still hangs"
+    moody.mailbox.slow = 0.0
+    mails.stop(PATIENCE)
     assert len(ids(moody)) == 1, "the mail that was on its way is finished"
 
 
@@ -311,16 +316,18 @@ def test_a_process_that_ends_waits_for_the_answer_and_begins_no_other_mail(
 ) -> None:
     """Without that, the mail that has arrived would be sent once more, and then be given up."""
     first, second = waiting(stage), waiting(stage, title="Other")
-    moody.mailbox.slow_text = 1.5
+    moody.mailbox.slow_text = LEASE
     mails = mails_of(s, SOON)
     mails.wake(lambda: True)
-    while not ids(moody):
-        time.sleep(0.01)
+    until(lambda: ids(moody))
     assert mails.hands_over
     mails.stop(0.0)
-    mails.finish(60)
+    later = threading.Timer(0.5, setattr, (moody.mailbox, "slow_text", 0.0))
+    later.start()
+    mails.finish(PATIENCE)
     assert not mails.hands_over
-    mails.stop(60)
+    mails.stop(PATIENCE)
+    later.join()
     assert (stands(stage, first), stage.load(first).notices[0].handed_over) == ("sent", 1)
     assert (stands(stage, second), stage.load(second).notices[0].handed_over) == ("waiting", 0)
     assert len(ids(moody)) == 1

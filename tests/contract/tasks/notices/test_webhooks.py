@@ -19,6 +19,7 @@ from pipeline.adapters.webhooks import Webhooks
 from pipeline.exports import notices
 from pipeline.exports.export import Channel, Failure, State
 from pipeline.exports.views import full
+from pipeline.services import Services
 from pipeline.settings import Token
 from pipeline.tasks import again
 from pipeline.tasks.notices import sender
@@ -29,6 +30,7 @@ from pipeline.tasks.schedules.clean_up import CleanUp
 from pipeline.web import create_app
 
 from .... import steps
+from ....waiting import PATIENCE
 from ...adapters.https.sites import ELSEWHERE, HOME, Certificate, Open, Site, moved, said
 from ..stage import Stage
 
@@ -46,6 +48,7 @@ class Receiver:
         self.url = f"https://hooks.test:{self.port}/s3cret-path"
         self.answer = TAKEN
         self.site: Site | None = None
+        self.hurried: Services  # wait for half a second only
 
     def open(self) -> Site:
         self.site = self.site or self._open(lambda head: self.answer(head), HOME, self.port)
@@ -66,21 +69,29 @@ class Receiver:
 def receiver(stage: Stage, open_site: Open, certificate: Certificate) -> Receiver:
     found = Receiver(open_site)
     names = {"hooks.test": HOME, "elsewhere.test": ELSEWHERE}
-    fetcher = Fetcher(
-        Limits(seconds=0.5),
-        may_connect=lambda address: address == HOME,
-        ca_certs=certificate.cert,
-        ports=frozenset({found.port}),
-        resolve=lambda host, _: [names[host]],
-    )
+
+    def patient(seconds: float) -> Webhooks:
+        fetcher = Fetcher(
+            Limits(seconds=seconds),
+            may_connect=lambda address: address == HOME,
+            ca_certs=certificate.cert,
+            ports=frozenset({found.port}),
+            resolve=lambda host, _: [names[host]],
+        )
+        return Webhooks(fetcher, settings.secret_keys)
+
     settings = dataclasses.replace(stage.s.settings, keep_seconds=0, api_tokens={"shop-token": Token("shop")})
-    webhooks = Webhooks(fetcher, settings.secret_keys)
-    stage.s = dataclasses.replace(stage.s, settings=settings, webhooks=webhooks)
+    stage.s = dataclasses.replace(stage.s, settings=settings, webhooks=patient(PATIENCE))
+    found.hurried = dataclasses.replace(stage.s, webhooks=patient(0.5))
     return found
 
 
 def hooks(stage: Stage, policy: RetryPolicy = SOON) -> Sender:
     return Sender(stage.s, WebhookTransport(stage.s), policy)
+
+
+def hooks_in_a_hurry(receiver: Receiver) -> Sender:
+    return Sender(receiver.hurried, WebhookTransport(receiver.hurried), SOON)
 
 
 def send(found: Sender, times: int = 1) -> None:
@@ -126,7 +137,7 @@ def test_events_arrive_in_order_once_the_receiver_is_well(
         receiver.open()
     export_id = made(stage, receiver.url)
     found = hooks(stage)
-    send(found, 3)
+    send(hooks_in_a_hurry(receiver) if ill == "hangs" else found, 3)
     word, why = notices.state(stage.load(export_id), Channel.WEBHOOK) or ("", "")
     assert word == "waiting" and problem in why
     assert "s3cret-path" not in why + caplog.text, "others read the record and the log"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from local.services import free_port, valkey
+from local.services import valkey
 from pipeline.adapters.bucket.s3 import S3Bucket
 from pipeline.adapters.mail import Mailer
 from pipeline.adapters.redis import Coordination
@@ -21,12 +21,13 @@ from pipeline.tasks.keeper import Keeper
 from pipeline.tasks.schedules.health import HealthCheck
 
 from ....mails import Running
+from ....nowhere import closed_port
 from ....waiting import until
 from ..faulty_redis import passage
 from ..stage import Stage
 from .test_report import arrived
 
-DEAD = f"127.0.0.1:{free_port()}"
+DEAD = f"127.0.0.1:{closed_port()}"
 
 
 @pytest.fixture
