@@ -44,7 +44,7 @@ TRIES = 8  # of a conditional write; between them 20 ms, then twice as long each
 MAX_REFUSED = 3  # exports that the bucket refuses, before a walk through them ends
 UNBILLED = "unbilled/"
 STEP_FOLDERS = ("segments", "frozen", "shares", "measures", "joins")  # of an export, in which its steps write
-_NOT_NEEDED = {State.READY: STEP_FOLDERS, State.FAILED: ("result", "joins")}  # of an export that ended so
+_NOT_NEEDED = {State.READY: STEP_FOLDERS, State.FAILED: ("joins",)}  # of an export that ended so
 
 
 class ExportRepository:
@@ -108,7 +108,8 @@ class ExportRepository:
     def close(self, export_id: str, state: State) -> None:
         """Remove unfinished uploads of an export that ended so, what it needs no more, and its active mark.
 
-        A failed export keeps its segments until it expires: it may be retried, and begins another upload then.
+        A failed export keeps segments and files until it expires: it may be retried, also while this process is
+        held up here. Then it begins another upload, also when this one aborted the one that it had begun.
         """
         for upload in self._bucket.uploads(f"exports/{export_id}/"):
             upload.abort()
@@ -122,14 +123,14 @@ class ExportRepository:
         if self._bucket.head(ACTIVE + export_id):
             raise not_closed(export_id)
 
-    def goes_on(self, export_id: str) -> bool:
-        """Return whether an export that was just closed has work left, after putting its active mark back: it was
-        retried while the process that closed it was held up."""
-        export = self.find(export_id)
-        goes_on = export is not None and not export.state.over
-        if goes_on:
-            self._bucket.put(ACTIVE + export_id, b"")
-        return goes_on
+    def was_retried(self, closed: Export) -> bool:
+        """Return whether an export was retried while the process that closed it was held up, after putting its
+        active mark back: it has work left, or is over again and to be closed once more."""
+        export = self.find(closed.id)
+        retried = export is not None and export.retried_at != closed.retried_at
+        if retried:
+            self._bucket.put(ACTIVE + closed.id, b"")
+        return retried
 
     def reopen(self, export_id: str, now: float, *, waits: bool) -> Export:
         """Let a failed export go on. Marked first: the keeper closes again what broke off in between.
