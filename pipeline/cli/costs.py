@@ -51,7 +51,7 @@ def costs(month: str | None, trace: Path | None, force: bool, machine: bool) -> 
     if trace:
         destination.check_free(trace, force)
         count = write_trace(trace, (export for export in exports.all() if month in (None, _month(export))))
-        output.note(f"{trace}: {count} finished exports")
+        output.note(f"{trace}: {output.counted(count, 'finished export')}")
     lines = [line for line in summed(exports.all()) if month in (None, line.month)]
     if machine:
         output.answer({"costs": lines})
@@ -59,7 +59,8 @@ def costs(month: str | None, trace: Path | None, force: bool, machine: bool) -> 
     for line in lines:
         uncharged = f", {line.open} not charged yet" if line.open else ""
         output.say(
-            f"{line.month}  {line.document:<12} {line.exports:>6} exports {line.pages:>10} pages"
+            f"{line.month}  {line.document:<12} {output.counted(line.exports, 'export'):>14}"
+            f" {output.counted(line.pages, 'page'):>16}"
             f" {line.dyno_seconds:>12.0f} dyno-seconds  ${line.dollars:.4f}{uncharged}"
         )
     output.say(f"Total: ${sum(line.dollars for line in lines):.4f}")

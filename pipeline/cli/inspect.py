@@ -133,7 +133,7 @@ def list_(owner: str | None, limit: int, machine: bool) -> None:
         return
     for e in found:
         moment = output.moment(e.created_at)
-        output.say(f"{e.id}  {moment}  {e.state:<10}  {output.page_count(e.pages):>13}  {e.owner}  {e.name}")
+        output.say(f"{e.id}  {moment}  {e.state:<10}  {output.counted(e.pages, 'page'):>13}  {e.owner}  {e.name}")
 
 
 def _newest(exports: ExportRepository, owner: str | None, limit: int) -> list[Export]:

@@ -109,7 +109,7 @@ def tell_file(result: Result, places: Sequence[Path], seconds: float, machine: b
             volume["file"] = str(place)
         answer({"file": str(where), **shown})
         return
-    say(f"{where}: {page_count(result.pages)}, {size(result.bytes)}, {seconds:.1f} s")
+    say(f"{where}: {counted(result.pages, 'page')}, {size(result.bytes)}, {seconds:.1f} s")
     for file, place in zip(result.volumes, volumes, strict=True):
         say(f"{place}: {_pages(file)}, {size(file.bytes)}")
     tell_skipped(result)
@@ -117,7 +117,7 @@ def tell_file(result: Result, places: Sequence[Path], seconds: float, machine: b
 
 def tell_files(result: Result, write: Callable[[str], None] = say) -> None:
     """Print the file and its size, and those of every volume."""
-    write(f"{result.name}: {page_count(result.pages)}, {size(result.bytes)}")
+    write(f"{result.name}: {counted(result.pages, 'page')}, {size(result.bytes)}")
     for volume in result.volumes:
         write(f"{volume.name}: {_pages(volume)}, {size(volume.bytes)}")
 
@@ -129,9 +129,9 @@ def size(count: int) -> str:
     return f"{count / 1000:.1f} kB" if count < MB else f"{count / MB:.1f} MB"
 
 
-def page_count(pages: int) -> str:
-    """Return a number of pages in words: 1 page, 400 pages."""
-    return f"{pages} page{'' if pages == 1 else 's'}"
+def counted(number: int, one: str) -> str:
+    """Return a number of things in words: 1 page, 400 pages."""
+    return f"{number} {one}{'' if number == 1 else 's'}"
 
 
 def _pages(volume: File) -> str:

@@ -56,7 +56,7 @@ def replay(export_ids: tuple[str, ...], given_up: bool, machine: bool) -> None:
             output.answer(represent(services, export))
         else:
             output.say(f"{export.id}: its webhooks are sent again.")
-    output.note(f"{len(found):,} exports. The keeper that leads sends them.")
+    output.note(f"{output.counted(len(found), 'export')}. The keeper that leads sends them.")
 
 
 commands = {"webhook": webhook}

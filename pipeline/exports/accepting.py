@@ -1,7 +1,8 @@
 """Acceptance: a request is stored completely or not at all, and equal requests get one export.
 
 It takes several writes, and may break off or be held up between any two of them. What it wrote counts once the
-record is there. The same request completes it; what stays incomplete, the keeper removes.
+record is there. The same request completes it. What stays incomplete is given up: an empty record takes the place
+of the one that did not come, so that it cannot come any more. Only then does the keeper remove the rest.
 """
 
 from __future__ import annotations
@@ -15,12 +16,11 @@ from ..adapters.bucket import Bucket
 from ..errors import Conflict
 from .encoding import encode
 from .export import Export
-from .ids import created
+from .ids import created, new_id
 from .lists import marks
 
 ACTIVE, KEPT, REQUESTS = "active/", "kept/", "requests/"
-CLAIM_GRACE = 60.0  # seconds after which an acceptance that is not complete is abandoned
-COMPLETE_SECONDS = 45.0  # for which the same request may complete it; the rest is time for its writes
+CLAIM_GRACE = 60.0  # seconds after which an acceptance that is not complete is given up
 DAY = 86400.0  # seconds after which it is forgotten when a mark was seen first
 CLAIM_TRIES = 6  # of a claim, 1.2 s in all: a web thread waits meanwhile
 
@@ -40,8 +40,8 @@ class Acceptance:
         key) always gives the same export; any other key only while that export is not over.
 
         An acceptance that broke off is completed under the id that it began with. When another process completes it
-        at the same moment, the export that was stored first counts. Raises Conflict while the records of another
-        request with the same key are there, and from COMPLETE_SECONDS to CLAIM_GRACE.
+        at the same moment, the export that was stored first counts. One that was held up, and given up meanwhile,
+        gets another id. Raises Conflict while the records of another request with the same key are there.
         """
         for attempt in range(CLAIM_TRIES):
             time.sleep(0.02 * 2**attempt if attempt else 0.0)
@@ -50,6 +50,8 @@ class Acceptance:
                 return claimed
             if claimed and (accepted := self._complete(replace(export, id=claimed), records)):
                 return accepted
+            if claimed == export.id:
+                export = replace(export, id=new_id())
         raise Conflict("The same request is being accepted at this moment. Send it again in a minute.")
 
     def drop_unwritten(self, export_id: str) -> None:
@@ -65,17 +67,17 @@ class Acceptance:
         modified, since = self._unwritten.get(export_id, (0.0, now))
         if modified != entry.modified:
             self._unwritten[export_id] = entry.modified, now
-        elif now - since >= CLAIM_GRACE:
+        elif now - since >= CLAIM_GRACE and self._give_up(export_id):
             record = export_key(export_id)
             folder = (each.key for each in self._bucket.entries(f"exports/{export_id}/"))
-            self._bucket.delete(key for key in folder if key != record)  # it may come at this moment
+            self._bucket.delete(key for key in folder if key != record)
             self._bucket.delete([KEPT + export_id, ACTIVE + export_id])
 
     def _claim(self, export: Export, lasting: bool) -> Export | str | None:
         """Claim the request key for a new export.
 
         Returns the export that answers the request already; otherwise the id to complete: that of an acceptance
-        which began less than COMPLETE_SECONDS ago, or the new one. None when it must be tried again.
+        which began less than CLAIM_GRACE ago, or the new one. None when it must be tried again.
         """
         key = _claim_key(export)
         try:
@@ -89,9 +91,11 @@ class Acceptance:
         answer = self._find(claimed)
         if answer and (lasting or not answer.state.over):
             return answer
-        age = time.time() - created(claimed)
-        if answer is None and age < CLAIM_GRACE:
-            return claimed if age < COMPLETE_SECONDS else None
+        if answer is None:
+            if time.time() - created(claimed) < CLAIM_GRACE:
+                return claimed
+            if not self._give_up(claimed):
+                return None
         try:
             self._bucket.put(key, export.id.encode(), replacing=claim.etag)
             return export.id
@@ -101,31 +105,28 @@ class Acceptance:
     def _complete(self, export: Export, records: bytes | None) -> Export | None:
         """Write what a new export consists of; several processes may do so at once.
 
-        Returns the export that was stored first; None if the records of another request are there, or this took so
-        long that the same request was accepted under another id.
+        Returns the export that was stored first; None if the records of another request are there, or it was given
+        up: the same request may have been accepted under another id.
         """
-        began = time.monotonic()
         if not self._put_all_but_the_record(export, records):
             return None
         try:
             self._bucket.put(export_key(export.id), encode(export), new=True)
-        except Conflict:
-            return self._find(export.id)
-        if time.monotonic() - began < CLAIM_GRACE - COMPLETE_SECONDS:
             return export
-        return self._late(export, records)
+        except Conflict:
+            first = self._find(export.id)
+        if first is None:
+            keys = (listing_key(export.id), KEPT + export.id, ACTIVE + export.id)
+            self._bucket.delete((*keys, *marks(export)))
+        return first
 
-    def _late(self, export: Export, records: bytes | None) -> Export | None:
-        """Complete what was held up, such as in a process that was frozen: it may have been taken for abandoned.
-
-        Then the keeper has removed what was written before the record, or the claim names another export.
-        """
-        claim = self._bucket.get(_claim_key(export))
-        if claim and claim.data.decode() == export.id:
-            return export if self._put_all_but_the_record(export, records) else None
-        keys = (export_key(export.id), listing_key(export.id), KEPT + export.id, ACTIVE + export.id)
-        self._bucket.delete((*keys, *marks(export)))
-        return None
+    def _give_up(self, export_id: str) -> bool:
+        """Put an empty record in the place of one that did not come. Returns False if it came."""
+        try:
+            self._bucket.put(export_key(export_id), b"", new=True)
+        except Conflict:  # it is empty already, it cannot be read, or it came
+            return self._find(export_id) is None
+        return True
 
     def _put_all_but_the_record(self, export: Export, records: bytes | None) -> bool:
         """Write marks and records. Returns False if the records of another request are there."""

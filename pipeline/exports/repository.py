@@ -1,6 +1,6 @@
 """Exports in the bucket, which is the only truth about where they stand. This module writes:
 
-    exports/<id>/export.json         the export; changed by conditional writes
+    exports/<id>/export.json         the export; changed by conditional writes; empty: given up, see Acceptance
     exports/<id>/plan.json           the plan
     exports/<id>/listing.jsonl       records that came inside the request
     exports/<id>/frozen/<id>         the snapshot: what a query or file gave, as lines; plan.json names the one used
@@ -44,7 +44,7 @@ TRIES = 8  # of a conditional write; between them 20 ms, then twice as long each
 MAX_REFUSED = 3  # exports that the bucket refuses, before a walk through them ends
 UNBILLED = "unbilled/"
 STEP_FOLDERS = ("segments", "frozen", "shares", "measures", "joins")  # of an export, in which its steps write
-_NOT_NEEDED = {State.READY: STEP_FOLDERS, State.FAILED: ("result", "joins")}  # of an export that ended so
+_NOT_NEEDED = {State.READY: STEP_FOLDERS, State.FAILED: ("joins",)}  # of an export that ended so
 
 
 class ExportRepository:
@@ -108,7 +108,8 @@ class ExportRepository:
     def close(self, export_id: str, state: State) -> None:
         """Remove unfinished uploads of an export that ended so, what it needs no more, and its active mark.
 
-        A failed export keeps its segments until it expires: it may be retried, and begins another upload then.
+        A failed export keeps segments and files until it expires: it may be retried, also while this process is
+        held up here. Then it begins another upload, also when this one aborted the one that it had begun.
         """
         for upload in self._bucket.uploads(f"exports/{export_id}/"):
             upload.abort()
@@ -122,14 +123,14 @@ class ExportRepository:
         if self._bucket.head(ACTIVE + export_id):
             raise not_closed(export_id)
 
-    def goes_on(self, export_id: str) -> bool:
-        """Return whether an export that was just closed has work left, after putting its active mark back: it was
-        retried while the process that closed it was held up."""
-        export = self.find(export_id)
-        goes_on = export is not None and not export.state.over
-        if goes_on:
-            self._bucket.put(ACTIVE + export_id, b"")
-        return goes_on
+    def was_retried(self, closed: Export) -> bool:
+        """Return whether an export was retried while the process that closed it was held up, after putting its
+        active mark back: it has work left, or is over again and to be closed once more."""
+        export = self.find(closed.id)
+        retried = export is not None and export.retried_at != closed.retried_at
+        if retried:
+            self._bucket.put(ACTIVE + closed.id, b"")
+        return retried
 
     def reopen(self, export_id: str, now: float, *, waits: bool) -> Export:
         """Let a failed export go on. Marked first: the keeper closes again what broke off in between.
@@ -164,7 +165,7 @@ class ExportRepository:
                     yield export
 
     def kept(self) -> Iterator[Export]:
-        """Yield the exports that have not expired, oldest first. Removes the marks of those that have.
+        """Yield the exports whose files may exist or come, oldest first.
 
         Skips an export that the bucket refuses; raises StoreDown at the third.
         """
@@ -178,9 +179,7 @@ class ExportRepository:
                 if refused == MAX_REFUSED:
                     raise
                 continue
-            if export and export.state is State.EXPIRED:
-                self._bucket.delete([entry.key])
-            elif export:
+            if export:
                 yield export
 
     def page(self, wanted: Wanted, limit: int, after: str | None = None) -> Page:
@@ -212,7 +211,7 @@ class ExportRepository:
     def _read(self, export_id: str) -> tuple[Export, str]:
         """Return an export and the ETag of its record."""
         stored = self._bucket.get(export_key(export_id)) if is_id(export_id) else None
-        if stored is None:
+        if stored is None or not stored.data:
             raise NoExport(f"There is no export {export_id}.")
         try:
             return decode_export(stored.data), stored.etag

@@ -188,7 +188,7 @@ def _access(env: Environment) -> dict[str, Any]:
         "metrics_token": env.token("METRICS_TOKEN"),
         "metrics_public": env.choice("METRICS_PUBLIC", "0", "1") == "1",
         "smtp_url": env.url("SMTP_URL", "", ("smtp", "smtps")) or None,
-        "mail_from": env.text("MAIL_FROM", "Documents <documents@localhost>"),
+        "mail_from": env.sender("MAIL_FROM", "Documents <documents@localhost>"),
         "mails_per_minute": env.integer("MAILS_PER_MINUTE", 60),
         "mail_locale": env.choice("MAIL_LOCALE", "en", "de", "fr", "es", "ko", "ja"),
         "house_name": env.name("HOUSE_NAME"),

@@ -51,9 +51,13 @@ class Oidc:
 
 
 def read(env: Environment) -> Oidc | None:
-    """Read the variables; None without OIDC_ISSUER. Raises InvalidSetting for one that is missing or wrong."""
+    """Read the variables; None without any. Raises InvalidSetting for one that is missing or wrong."""
     issuer = env.url("OIDC_ISSUER", "", ("https", "http"))
     if not issuer:
+        for key in ("OIDC_ROLES", "OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET", "OIDC_PERSON", "OIDC_GROUPS"):
+            if env.text(key):
+                words = f"{key} is set, and does nothing without OIDC_ISSUER. Set that too, or remove {key}."
+                raise InvalidSetting(words, field=key)
         return None
     if not is_safe(issuer):
         raise InvalidSetting("OIDC_ISSUER must begin with https://.", field="OIDC_ISSUER")

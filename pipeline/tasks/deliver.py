@@ -20,8 +20,8 @@ def body(work: Work) -> Outcome:
     history.keep(s.bucket, export, s.redis.progress.fields(export.id))
     work.fence()
     s.exports.close(export.id, export.state)
-    if s.exports.goes_on(export.id):
-        return NotWanted("the export goes on")
+    if s.exports.was_retried(export):
+        return NotWanted("the export was retried meanwhile")
     s.redis.progress.forget(export.id)
     s.redis.messages.end_turn(export.owner, export.id)
     s.redis.wakeup.wake()

@@ -27,6 +27,12 @@ class _Limits:
 
 
 _limits: _Limits | None = None
+_first: float | None = None  # progress of this process, on the monotonic clock
+
+
+def first_progress() -> float | None:
+    """Return when this process made progress first, on the monotonic clock; None before."""
+    return _first
 
 
 @contextmanager
@@ -49,7 +55,10 @@ def stall_limits(soft: float, hard: float) -> Iterator[None]:
 
 
 def progressed() -> None:
-    """Begin the limits anew. Does nothing in a process without them. It may be called for each row."""
+    """Begin the limits anew, in a process that has them. It may be called for each row."""
+    global _first
+    if _first is None:
+        _first = time.monotonic()
     if _limits is None:
         return
     now = time.monotonic()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -16,10 +14,9 @@ from local.demo import mails
 from local.laptop import Laptop
 
 from ..pictures import jpeg
+from ..waiting import PATIENCE, until
 
-PATIENCE = 120.0
-# Seconds between two polls, at first. Each costs 10 ms of processor time, which the system under test needs.
-SOON, AT_LEISURE = 0.05, 0.25
+AT_LEISURE = 0.25  # s between two polls, at first: each costs 10 ms of processor time, which what is tested needs
 
 
 def put_album(laptop: Laptop, photos: int, *, pictures: list[bytes] | None = None, name: str = "album") -> str:
@@ -55,26 +52,18 @@ def cancel(laptop: Laptop, export_id: str) -> None:
     assert answer.json()["state"] == "cancelled", answer.text
 
 
-def wait_until(what: str, true: Callable[[], bool], patience: float = PATIENCE, look_each: float = SOON) -> None:
-    began = time.monotonic()
-    while not true():
-        waited = time.monotonic() - began
-        assert waited < patience, f"not within {patience} s: {what}"
-        time.sleep(max(look_each, min(waited / 10, 2 * look_each)))
-
-
 def wait_for_end(laptop: Laptop, export_id: str) -> dict[str, Any]:
     """Wait until the export is over, and return it."""
     over = ("ready", "failed", "cancelled")
-    wait_until("the export ends", lambda: look(laptop, export_id)["state"] in over, look_each=AT_LEISURE)
+    until(lambda: look(laptop, export_id)["state"] in over, "the export ends", pause=AT_LEISURE)
     return look(laptop, export_id)
 
 
-def wait_until_told(laptop: Laptop, export_id: str, patience: float = PATIENCE) -> None:
+def wait_until_told(laptop: Laptop, export_id: str, seconds: float = PATIENCE) -> None:
     """Wait until nothing is left to do for the export, including its mail."""
     for what, mark in (("the export is closed", "active"), ("its mail is sent", "unsent")):
         key = f"{mark}/{export_id}"
-        wait_until(what, partial(_is_gone, laptop, key), patience, AT_LEISURE)
+        until(partial(_is_gone, laptop, key), what, seconds, pause=AT_LEISURE)
 
 
 def _is_gone(laptop: Laptop, key: str) -> bool:
@@ -82,7 +71,7 @@ def _is_gone(laptop: Laptop, key: str) -> bool:
 
 
 def wait_for_no_workers(laptop: Laptop) -> None:
-    wait_until("the workers are gone", lambda: laptop.dynos.count() == 0, look_each=AT_LEISURE)
+    until(lambda: laptop.dynos.count() == 0, "the workers are gone", pause=AT_LEISURE)
 
 
 def download(laptop: Laptop, export_id: str, folder: Path) -> Path:

@@ -10,7 +10,7 @@ from signal import SIGKILL
 from local.laptop import Laptop
 from pipeline.adapters.redis import Coordination
 
-from . import client
+from ..waiting import until
 
 
 def workers(running: Laptop) -> None:
@@ -33,7 +33,7 @@ def leader(running: Laptop) -> None:
             return bool(pid)
         return False
 
-    client.wait_until("the leader is killed", killed)
+    until(killed, "the leader is killed")
 
 
 KILLS: Mapping[str, Callable[[Laptop], None]] = {"workers": workers, "leader": leader}

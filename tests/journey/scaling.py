@@ -38,6 +38,7 @@ from pipeline.scaler.learned import Learned
 from pipeline.scaler.usage import UsageLog
 
 from ..readback import read
+from ..waiting import until
 from . import client, figures
 
 DEFAULTS = {"DOCUMENTS": "tests.journey.task_log", "KEEPER_SECONDS": "5", "LINGER_SECONDS": "5"}
@@ -176,13 +177,13 @@ class Soak:
         A busy machine may take long, but one export after another must end in time.
         """
         for left in range(len(_unfinished(self.running)), 0, -1):
-            client.wait_until("one more is told", partial(_fewer, self.running, left))
+            until(partial(_fewer, self.running, left), "one more is told")
         if unmet := len(self.running.dynos.faults):
             del self.faults[-unmet:]
             self.running.dynos.faults.clear()
         client.wait_for_no_workers(self.running)
         usage = UsageLog(self.running.store, ExportRepository(self.running.store))
-        client.wait_until("all is charged", lambda: not any(map(usage.unbilled, usage.marked())))
+        until(lambda: not any(map(usage.unbilled, usage.marked())), "all is charged")
 
 
 def _unfinished(running: Laptop) -> set[str]:

@@ -21,13 +21,15 @@ from pipeline.pdf.segment import SegmentWriter
 
 
 class SlowParams(Params, frozen=True):
-    """So many pages of so many seconds; `hungry` is a page that takes all memory, `deadly` kills its process.
+    """So many pages of so many seconds, after `begin` seconds; `hungry` is a page that takes all memory, `deadly`
+    kills its process.
 
     Its records are stored as `lines` lines, of so many seconds too.
     """
 
     pages: Annotated[int, Meta(ge=1)] = 20
     seconds: float = 0.05
+    begin: float = 0.0
     hungry: int = -1
     deadly: int = -1
     lines: int = 0
@@ -54,6 +56,7 @@ class Slow:
     def draw(
         self, params: SlowParams, listing: str, part: Range, inputs: Inputs, out: SegmentWriter
     ) -> Generator[None, None, None]:
+        time.sleep(params.begin)
         for number in range(part.first, part.stop):
             time.sleep(params.seconds)
             if number == params.deadly:

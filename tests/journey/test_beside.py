@@ -21,6 +21,7 @@ from pipeline.exports.repository import ExportRepository
 from pipeline.tasks.lease import claim_name
 
 from ..readback import read
+from ..waiting import until
 from . import client
 
 pytestmark = pytest.mark.xdist_group("journey")  # one system for all, whoever runs them
@@ -59,7 +60,7 @@ def hit(system: Laptop, step: str, act: Callable[[], object], said: str) -> str:
                 if step != "deliver" and redis.progress.is_over(export_id):
                     break
             act()
-            client.wait_until("it is given up", lambda i=export_id: not redis.leases.held([claim_name(i)]))  # type: ignore[misc]
+            until(lambda i=export_id: not redis.leases.held([claim_name(i)]), "it is given up")  # type: ignore[misc]
             if f"export {export_id}: {said}" in log.read_text():
                 return export_id
     finally:
@@ -81,7 +82,7 @@ def assert_right(system: Laptop, export_id: str, folder: Path) -> None:
 
 @pytest.mark.parametrize("step", STEPS)
 def test_workers_go_on_when_the_process_is_killed(system: Laptop, step: str, tmp_path: Path) -> None:
-    client.wait_until("it has started", lambda: len(children(system)) == 1)
+    until(lambda: len(children(system)) == 1, "it has started")
     (beside,) = children(system)
 
     def kill() -> None:
@@ -109,7 +110,7 @@ def test_no_dyno_is_started_for_what_is_made_beside_the_web_process(tmp_path: Pa
         cancelled = client.ask(running, "slow", pages=400, seconds=0.05, records=["one"])
         wait_for_lease(running, f"{cancelled}:0")
         client.cancel(running, cancelled)
-        client.wait_until("it is closed", lambda: running.store.head(f"active/{cancelled}") is None)
+        until(lambda: running.store.head(f"active/{cancelled}") is None, "it is closed")
         assert running.dynos.max_at_once == 0
 
 
@@ -142,12 +143,12 @@ def test_workers_go_on_when_the_web_process_ends(
             time.sleep(1.0)
             running.web.signal(number)
             exports = ExportRepository(running.store)
-            client.wait_until("it is ready", lambda: exports.load(export_id).state.over)
+            until(lambda: exports.load(export_id).state.over, "it is ready")
             result = exports.load(export_id).result
             assert result is not None
             assert result.pages == 40
-            client.wait_until("it is told", lambda: running.store.head(f"unsent/{export_id}") is None)
-            client.wait_until("its mail came", lambda: len(client.mails_to(running, "admin@example.org")) == 1)
+            until(lambda: running.store.head(f"unsent/{export_id}") is None, "it is told")
+            until(lambda: len(client.mails_to(running, "admin@example.org")) == 1, "its mail came")
             assert running.dynos.max_at_once > 0
         finally:
             keeper.end(10.0)
@@ -158,6 +159,6 @@ def test_workers_go_on_when_the_web_process_ends(
 def wait_for_lease(system: Laptop, name: str) -> None:
     redis = Coordination.open(system.settings)
     try:
-        client.wait_until(name, lambda: bool(redis.leases.held([name])))
+        until(lambda: bool(redis.leases.held([name])), name)
     finally:
         redis.client.connection_pool.disconnect()

@@ -17,6 +17,7 @@ from pipeline.adapters.redis.workers import Worker
 from pipeline.scaler.formation import drained
 
 from ..readback import read
+from ..waiting import until
 from . import client
 
 ENVIRON = {
@@ -53,7 +54,7 @@ def shared(running: Laptop) -> Iterator[Coordination]:
 
 def start(running: Laptop, shared: Coordination, count: int) -> None:
     running.dynos.scale({"worker": count})
-    client.wait_until("all are up", lambda: len(shared.workers.up()) == count)
+    until(lambda: len(shared.workers.up()) == count, "all are up")
 
 
 def by_name(shared: Coordination) -> dict[str, Worker]:
@@ -74,11 +75,10 @@ def test_busy_workers_above_the_line_finish_and_take_no_more_until_it_is_lifted(
     start(running, shared, 3)
     export_id = client.ask(running, "slow", pages=300, seconds=0.1, chunk_pages=10)
     chunks = [f"{export_id}:{number}" for number in range(30)]
-    client.wait_until("each has a chunk", lambda: len(shared.leases.held(chunks)) == 3)
+    until(lambda: len(shared.leases.held(chunks)) == 3, "each has a chunk")
     shared.workers.drain(1)
-    client.wait_until(
-        "both are drained",
-        lambda: drained(shared.workers.up(), shared.workers.drain(1), 1, 3, settle_seconds=60),
+    until(
+        lambda: drained(shared.workers.up(), shared.workers.drain(1), 1, 3, settle_seconds=60), "both are drained"
     )
     assert shared.messages.waiting(), "there is more to do"
     done = running.store.entries(f"exports/{export_id}/segments/")
@@ -91,7 +91,7 @@ def test_busy_workers_above_the_line_finish_and_take_no_more_until_it_is_lifted(
         assert not now["worker.1"].drains
         assert held_messages(shared) <= 1, "no idle worker holds a message"
     shared.workers.end_drain()
-    client.wait_until("all are busy again", lambda: busy(shared) == 3)
+    until(lambda: busy(shared) == 3, "all are busy again")
     assert client.wait_for_end(running, export_id)["state"] == "ready"
     assert len(read(client.download(running, export_id, tmp_path)).pages) == 300
 
@@ -100,9 +100,9 @@ def test_a_worker_that_starts_above_the_line_takes_nothing(running: Laptop, shar
     shared.workers.drain(0)
     running.dynos.scale({"worker": 1})
     client.ask(running, "slow", pages=4, seconds=0.1, chunk_pages=2)
-    client.wait_until(
-        "it is up and drained",
+    until(
         lambda: drained(shared.workers.up(), shared.workers.drain(0), 0, 1, settle_seconds=60),
+        "it is up and drained",
     )
     assert (shared.messages.waiting(), held_messages(shared)) == (1, 0)
 
@@ -112,19 +112,14 @@ def test_after_redis_was_wiped_and_cut_off_nobody_drains_and_all_say_anew_that_t
 ) -> None:
     start(running, shared, 2)
     shared.workers.drain(1)
-    client.wait_until(
-        "one is drained",
-        lambda: drained(shared.workers.up(), shared.workers.drain(1), 1, 2, settle_seconds=60),
-    )
+    until(lambda: drained(shared.workers.up(), shared.workers.drain(1), 1, 2, settle_seconds=60), "one is drained")
     with redis.Redis.from_url(running.valkey.url) as connection:
         connection.flushall()
         connection.client_kill_filter(_type="normal", skipme=True)
-    client.wait_until("both are up", lambda: len(shared.workers.up()) == 2, 5)
-    client.wait_until("none drains", lambda: not any(bool(worker.drains) for worker in shared.workers.up()), 5)
+    until(lambda: len(shared.workers.up()) == 2, "both are up", 5)
+    until(lambda: not any(bool(worker.drains) for worker in shared.workers.up()), "none drains", 5)
     shared.workers.drain(0)
-    client.wait_until(
-        "both drain", lambda: drained(shared.workers.up(), shared.workers.drain(0), 0, 2, settle_seconds=60)
-    )
+    until(lambda: drained(shared.workers.up(), shared.workers.drain(0), 0, 2, settle_seconds=60), "both drain")
     shared.workers.end_drain()
     export_id = client.ask(running, "slow", pages=4, seconds=0, chunk_pages=2)
     assert client.wait_for_end(running, export_id)["state"] == "ready"
@@ -135,9 +130,9 @@ def test_a_draining_worker_is_killed_and_nothing_is_lost(
 ) -> None:
     start(running, shared, 2)
     export_id = client.ask(running, "slow", pages=60, seconds=0.1, chunk_pages=15)
-    client.wait_until("both are busy", lambda: busy(shared) == 2)
+    until(lambda: busy(shared) == 2, "both are busy")
     shared.workers.drain(1)
-    client.wait_until("it knows", lambda: bool(by_name(shared)["worker.2"].drains))
+    until(lambda: bool(by_name(shared)["worker.2"].drains), "it knows")
     running.dynos.kill("worker.2", SIGKILL)
     shared.workers.end_drain()
     assert client.wait_for_end(running, export_id)["state"] == "ready"
@@ -148,6 +143,6 @@ def test_a_draining_worker_is_killed_and_nothing_is_lost(
 def test_who_is_gone_is_struck_off(running: Laptop, shared: Coordination) -> None:
     start(running, shared, 2)
     running.dynos.scale({"worker": 1})
-    client.wait_until("it signs off", lambda: list(by_name(shared)) == ["worker.1"], 5)
+    until(lambda: list(by_name(shared)) == ["worker.1"], "it signs off", 5)
     (worker,) = shared.workers.up()
     assert 0 < time.time() - worker.since < 60

@@ -16,6 +16,7 @@ from local import cgroup, process
 from local.laptop import Laptop
 
 from ..readback import read
+from ..waiting import until
 from . import client
 from .hurried import measured_ranges, system
 from .kills import KILLS
@@ -70,7 +71,7 @@ def assert_right_and_told_once(running: Laptop, export_id: str, pages: int, fold
 @ONE_SYSTEM
 def test_a_worker_is_killed_in_the_middle_of_a_chunk(running: Laptop, tmp_path: Path) -> None:
     export_id = client.ask(running, "slow", pages=60, seconds=0.1, chunk_pages=30)
-    client.wait_until("a page is drawn", lambda: pages_done(running, export_id) > 3)
+    until(lambda: pages_done(running, export_id) > 3, "a page is drawn")
     running.dynos.kill("worker.1", SIGKILL)
     assert_right_and_told_once(running, export_id, 60, tmp_path)
 
@@ -78,7 +79,7 @@ def test_a_worker_is_killed_in_the_middle_of_a_chunk(running: Laptop, tmp_path: 
 @ONE_SYSTEM
 def test_all_workers_are_killed_in_the_middle_of_chunks(running: Laptop, tmp_path: Path) -> None:
     export_id = client.ask(running, "slow", pages=100, seconds=0.1, chunk_pages=10)
-    client.wait_until("both are at it", lambda: running.dynos.count() == 2 and pages_done(running, export_id) > 3)
+    until(lambda: running.dynos.count() == 2 and pages_done(running, export_id) > 3, "both are at it")
     for name in ("worker.1", "worker.2"):
         running.dynos.kill(name, SIGKILL)
     assert_right_and_told_once(running, export_id, 100, tmp_path)
@@ -104,7 +105,7 @@ def test_workers_or_the_leader_are_killed_while_a_table_is_planned(
         return any(key.startswith("pages-") and int(key[6:]) > 10_000 * kills for key in keys)
 
     for kills in (1, 2):
-        client.wait_until(f"it is {phase}", lambda kills=kills: stored(kills))  # type: ignore[misc]
+        until(lambda kills=kills: stored(kills), f"it is {phase}")  # type: ignore[misc]
         KILLS[who](planning)
     export = client.wait_for_end(planning, export_id)
     assert export["state"] == "ready", export
@@ -123,7 +124,7 @@ def test_workers_or_the_leader_are_killed_while_a_table_is_planned(
 def test_redis_is_wiped_in_the_middle(running: Laptop, tmp_path: Path, after_pages: int, chunk_pages: int) -> None:
     """Also of an export that is sent in waves."""
     export_id = client.ask(running, "slow", pages=60, seconds=0.1, chunk_pages=chunk_pages)
-    client.wait_until("pages are drawn", lambda: pages_done(running, export_id) >= after_pages)
+    until(lambda: pages_done(running, export_id) >= after_pages, "pages are drawn")
     with redis.Redis.from_url(running.valkey.url) as connection:
         connection.flushall()
     assert_right_and_told_once(running, export_id, 60, tmp_path)
@@ -152,14 +153,14 @@ def test_the_callback_of_a_chord_is_lost(tmp_path: Path, forks: process.Start) -
 def test_a_worker_that_is_told_to_go_keeps_what_it_has(running: Laptop, tmp_path: Path) -> None:
     """SIGTERM in the middle of a chunk that would take far longer than Heroku waits."""
     export_id = client.ask(running, "slow", pages=80, seconds=0.2, chunk_pages=40)
-    client.wait_until("a page is drawn", lambda: pages_done(running, export_id) > 6)
+    until(lambda: pages_done(running, export_id) > 6, "a page is drawn")
     formation = f"{running.dynos.url}/apps/{running.dynos.app}/formation/worker"
     headers = {
         "Authorization": f"Bearer {running.dynos.key}",
         "Accept": "application/vnd.heroku+json; version=3",
     }
     requests.patch(formation, json={"quantity": 0}, headers=headers, timeout=5).raise_for_status()
-    client.wait_until("what was drawn is kept", lambda: bool(parts_of_chunks(running, export_id, 40)))
+    until(lambda: bool(parts_of_chunks(running, export_id, 40)), "what was drawn is kept")
     requests.patch(formation, json={"quantity": 2}, headers=headers, timeout=5).raise_for_status()
     assert_right_and_told_once(running, export_id, 80, tmp_path)
 
@@ -189,13 +190,11 @@ def test_a_page_that_takes_all_memory_does_not_take_the_others_along(impatient: 
 @ONE_SYSTEM
 def test_cancelling_stops_the_work(running: Laptop) -> None:
     export_id = client.ask(running, "slow", pages=400, seconds=0.1, chunk_pages=200)
-    client.wait_until("a page is drawn", lambda: pages_done(running, export_id) > 3)
+    until(lambda: pages_done(running, export_id) > 3, "a page is drawn")
     client.cancel(running, export_id)
     client.wait_until_told(running, export_id)
     client.wait_for_no_workers(running)
-    client.wait_until(
-        "nothing is left", lambda: not list(running.store.entries(f"exports/{export_id}/segments/")), 10
-    )
+    until(lambda: not list(running.store.entries(f"exports/{export_id}/segments/")), "nothing is left", 10)
     assert client.mails_about(running, export_id) == []
 
 

@@ -14,6 +14,7 @@ from pipeline.adapters.redis import Coordination
 from pipeline.adapters.redis.workers import FORGET_SECONDS
 
 from ..readback import read
+from ..waiting import until
 from . import client
 
 PAGE_SECONDS, LEASE, BOOT = 0.1, 10, 5.0
@@ -40,14 +41,14 @@ def test_a_frozen_dyno_is_replaced_and_its_work_comes_back(
     with laptop(tmp_path, boot_seconds=0.1, stop_seconds=2, environ=environ, start=forks) as running:
         workers = Coordination.open(running.settings).workers
         export_id = client.ask(running, "slow", pages=pages, seconds=PAGE_SECONDS, chunk_pages=10)
-        client.wait_until("both are busy", lambda: [worker.busy for worker in workers.up()] == [True, True])
+        until(lambda: [worker.busy for worker in workers.up()] == [True, True], "both are busy")
         time.sleep(0.3)  # it is in the middle of a chunk
         first = running.dynos.dyno(name).id
         running.dynos.kill(name, SIGSTOP)
         frozen = time.monotonic()
-        client.wait_until("it is restarted", lambda: bool(restarts(running)), 2 * FORGET_SECONDS + 2 * BOOT)
+        until(lambda: bool(restarts(running)), "it is restarted", 2 * FORGET_SECONDS + 2 * BOOT)
         print(f"{mode}: restarted after {time.monotonic() - frozen:.1f} s")
-        client.wait_until("two are up", lambda: len(workers.up()) == 2, 2 * BOOT)
+        until(lambda: len(workers.up()) == 2, "two are up", 2 * BOOT)
         assert client.wait_for_end(running, export_id)["state"] == "ready"
         print(f"{mode}: ready after {time.monotonic() - frozen:.1f} s")
         assert time.monotonic() - frozen < pages * PAGE_SECONDS + 2 * LEASE + BOOT

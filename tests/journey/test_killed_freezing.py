@@ -22,6 +22,7 @@ from local import process
 from local.laptop import Laptop
 
 from ..readback import read
+from ..waiting import until
 from . import client
 from .hurried import system
 
@@ -58,7 +59,7 @@ def test_workers_are_killed_while_they_freeze(running: Laptop, tmp_path: Path, r
     client.wait_for_no_workers(running)
     export_id = client.ask(running, "table", listing=listing, title=title)
     begun = random.Random(run).randint(2, PIECES // 2)
-    client.wait_until("pieces are made", lambda: len(pieces(running, export_id)) >= begun)
+    until(lambda: len(pieces(running, export_id)) >= begun, "pieces are made")
     dynos = running.dynos.dynos()
     for dyno in dynos:
         dyno.signal(SIGKILL)

@@ -19,6 +19,7 @@ from local.laptop import Laptop
 from pipeline.adapters.redis import Coordination
 
 from ..readback import read
+from ..waiting import until
 from . import client
 from .hurried import measured_ranges, system
 
@@ -50,7 +51,7 @@ def kill(running: Laptop, export_id: str, name: str) -> None:
             os.kill(int(holder.rpartition(" ")[2]), SIGKILL)
         return bool(holder)
 
-    client.wait_until("it is killed", killed)
+    until(killed, "it is killed")
 
 
 @pytest.mark.parametrize("run", range(KILLS))
@@ -64,7 +65,7 @@ def test_a_process_is_killed_while_it_paginates_and_others_measure(
     columns = [{"field": "text"}, {"field": "number", "total": True}]
     export_id = client.ask(running, "table", listing=listing, columns=columns, title=title)
     begun = random.Random(run).randint(1, 3) * 5 * RANGE
-    client.wait_until("pages are found", lambda: stored(running, export_id)[1] >= begun)
+    until(lambda: stored(running, export_id)[1] >= begun, "pages are found")
     kill(running, export_id, f"{export_id}:plan")
     measured, kept = stored(running, export_id)
     print(f"run {run}: killed behind byte {kept} of {len(rows)}, when {measured} of {count} ranges were measured")

@@ -23,6 +23,7 @@ from pipeline.adapters.redis import Coordination
 
 from ..postgres import postgres
 from ..readback import read
+from ..waiting import until
 from . import client
 from .hurried import system
 
@@ -70,7 +71,7 @@ def kill(running: Laptop, export_id: str, who: str) -> None:
             os.kill(int(found[0].rpartition(" ")[2]), SIGKILL)
         return bool(found)
 
-    client.wait_until(f"the {who} is killed", killed)
+    until(killed, f"the {who} is killed")
 
 
 @pytest.mark.parametrize("run", range(KILLS))
@@ -83,7 +84,7 @@ def test_a_process_is_killed_while_it_reads(
     title = f"Orders {who} {run}"
     export_id = client.ask(running, "table", query="keyed", title=title)
     begun = random.Random(run).randint(1, SHARES)
-    client.wait_until("pieces are stored", lambda: stored(running, export_id) >= begun)
+    until(lambda: stored(running, export_id) >= begun, "pieces are stored")
     kill(running, export_id, who)
     shop.execute("UPDATE orders SET name = 'Later ' || id")
     export = client.wait_for_end(running, export_id)

@@ -10,6 +10,7 @@ from local.laptop import Laptop
 
 from ..pictures import noise
 from ..readback import read
+from ..waiting import until
 from . import client
 from .hurried import system
 from .kills import KILLS
@@ -26,7 +27,7 @@ def ask_for_photos(running: Laptop) -> str:
     """Request ten photos, a large segment each, and wait until three are parts of the file. Returns the id."""
     listing = client.put_album(running, 10, pictures=[noise(1, 6)])
     export_id = client.ask(running, listing=listing, title="Photos", chunk_pages=1)
-    client.wait_until("parts are stored", lambda: parts(running, export_id) >= 3)
+    until(lambda: parts(running, export_id) >= 3, "parts are stored")
     return export_id
 
 

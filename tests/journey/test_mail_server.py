@@ -20,6 +20,7 @@ from pipeline.tasks.notices import sender
 from ..chaos.gate import Gate
 from ..chaos.proxies import TcpProxy, mail_texts, served
 from ..mails import Moody, Running, mail_server
+from ..waiting import PATIENCE, until
 from . import client
 
 ENVIRON = {
@@ -81,13 +82,13 @@ def test_a_mail_that_is_not_taken_keeps_no_dyno_up(
     export_id = client.ask(running, "slow", pages=20, seconds=0.05, chunk_pages=10)
     assert client.wait_for_end(running, export_id)["state"] == "ready"
     client.wait_for_no_workers(running)
-    client.wait_until("it says why", lambda: problem in client.look(running, export_id)["mail"]["problem"])
+    until(lambda: problem in client.look(running, export_id)["mail"]["problem"], "it says why")
     paid = running.dynos.dyno_seconds()
     time.sleep(seconds)
     assert client.look(running, export_id)["mail"]["state"] == "waiting"
     vars(server.mailbox).update(well)
     proxy.come_back()
-    client.wait_until_told(running, export_id, client.PATIENCE + sender.POLICY.longest)
+    client.wait_until_told(running, export_id, PATIENCE + sender.POLICY.longest)
     assert [subject for subject, about in mails(server) if export_id in about] == ["Ready: Document"]
     assert client.look(running, export_id)["mail"] == {"state": "sent", "problem": ""}
     assert running.dynos.dyno_seconds() == paid
@@ -105,7 +106,7 @@ def test_all_processes_are_killed_while_a_mail_is_sent(
         vars(server.mailbox)[slow] = 60.0
         export_id = client.ask(running, "slow", pages=4, seconds=0, chunk_pages=2)
         begun = (lambda: bool(server.mailbox.recipients)) if slow == "slow" else (lambda: bool(mails(server)))
-        client.wait_until("the mail is being sent", begun)
+        until(begun, "the mail is being sent")
         running.web.signal(SIGKILL)
         for dyno in running.dynos.dynos():
             if dyno.running:

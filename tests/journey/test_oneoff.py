@@ -13,6 +13,7 @@ from pipeline.adapters.redis import Coordination
 from pipeline.scaler.one_off import COMMAND
 
 from ..readback import read
+from ..waiting import until
 from . import client
 
 ENVIRON = {
@@ -29,7 +30,7 @@ ENVIRON = {
 def test_one_off_workers_come_for_work_and_exit(tmp_path: Path, forks: process.Start) -> None:
     with laptop(tmp_path, boot_seconds=0.1, stop_seconds=5, environ=ENVIRON, start=forks) as running:
         export_id = client.ask(running, "slow", pages=60, seconds=0.1, chunk_pages=10)
-        client.wait_until("one is at work", lambda: client.look(running, export_id)["progress"]["pages_done"] > 3)
+        until(lambda: client.look(running, export_id)["progress"]["pages_done"] > 3, "one is at work")
         running.dynos.kill(next(dyno.name for dyno in running.dynos.dynos() if dyno.running), SIGKILL)
         assert client.wait_for_end(running, export_id)["state"] == "ready"
         assert len(read(client.download(running, export_id, tmp_path)).pages) == 60
@@ -56,9 +57,9 @@ def test_a_message_to_a_leaving_worker_is_not_lost(tmp_path: Path, forks: proces
         for number, later in enumerate((0.0, 0.1, 0.25)):
             name = f"leaver-{number}"
             run(running, name)
-            client.wait_until("it is up", lambda: bool(shared.workers.up()))
+            until(lambda: bool(shared.workers.up()), "it is up")
             shared.workers.drain(0)
-            client.wait_until("it leaves", lambda: not shared.workers.up())
+            until(lambda: not shared.workers.up(), "it leaves")
             time.sleep(later)
             export_id = client.ask(running, "slow", pages=2, seconds=0)
             client.wait_for_no_workers(running)
@@ -81,6 +82,6 @@ def test_an_unknown_worker_exits_when_there_is_no_work(tmp_path: Path, forks: pr
     with laptop(tmp_path, boot_seconds=0, stop_seconds=5, environ=environ, start=forks) as running:
         shared = Coordination.open(running.settings)
         run(running, "forgotten")
-        client.wait_until("it is up", lambda: [worker.id for worker in shared.workers.up()] == ["forgotten"])
+        until(lambda: [worker.id for worker in shared.workers.up()] == ["forgotten"], "it is up")
         client.wait_for_no_workers(running)
         assert shared.workers.up() == []

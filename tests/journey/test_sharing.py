@@ -17,6 +17,7 @@ from pipeline.adapters.redis import Coordination
 from pipeline.exports.repository import ExportRepository
 
 from ..readback import read
+from ..waiting import until
 from . import client
 
 ONE_SYSTEM, HURRIED = pytest.mark.xdist_group("sharing"), pytest.mark.xdist_group("hurried")
@@ -46,7 +47,7 @@ def hurried(tmp_path_factory: pytest.TempPathFactory, forks: process.Start) -> I
 @ONE_SYSTEM
 def test_a_small_export_does_not_wait_for_a_huge_one(system: Laptop) -> None:
     huge = client.ask(system, "slow", notify=None, pages=400, seconds=0.05, chunk_pages=4, title="Huge")
-    client.wait_until("it is drawn", lambda: client.look(system, huge)["progress"]["pages_done"] > 8)
+    until(lambda: client.look(system, huge)["progress"]["pages_done"] > 8, "it is drawn")
     small = client.ask(system, "slow", notify=None, pages=4, seconds=0.05, chunk_pages=2, title="Small")
     assert client.wait_for_end(system, small)["state"] == "ready"
     behind = client.look(system, huge)
@@ -78,7 +79,7 @@ def test_many_large_exports_fit_a_small_redis(
         with laptop(tmp_path / "system", boot_seconds=0.1, environ=environ, start=forks) as system:
             order: dict[str, Any] = {"notify": None, "pages": chunks, "seconds": 0.0, "chunk_pages": 1}
             asked = [client.ask(system, "slow", **order, title=f"Number {n}") for n in range(exports)]
-            client.wait_until("the first is drawn", lambda: pages_done(system, asked[0]) > chunks / 2)
+            until(lambda: pages_done(system, asked[0]) > chunks / 2, "the first is drawn")
             assert pages_done(system, asked[-1]) == 0, "those of one owner are made one after the other"
             for number, each in enumerate(asked[:made]):
                 assert client.wait_for_end(system, each)["state"] == "ready"
@@ -97,7 +98,7 @@ def test_exports_of_one_page_that_come_at_once_do_not_wait_for_all(
     environ = {"DOCUMENTS": SLOW["DOCUMENTS"], "KEEPER_SECONDS": "5", "MIN_WORKERS": "2", "INLINE_SECONDS": inline}
     with laptop(tmp_path, boot_seconds=0.1, environ=environ, start=forks) as system:
         workers = Coordination.open(system.settings).workers
-        client.wait_until("two workers are up", lambda: len(workers.up()) == 2)
+        until(lambda: len(workers.up()) == 2, "two workers are up")
 
         def ask(number: int) -> str:
             return client.ask(system, "slow", notify=None, pages=1, seconds=0.05, title=f"Number {number}")

@@ -71,6 +71,8 @@ def test_a_setting_overrides_the_machine() -> None:
         ({"MAIL_LOCALE": "English"}, "MAIL_LOCALE"),
         ({"OIDC_ISSUER": "login.example.org"}, "OIDC_ISSUER"),
         ({"OIDC_ISSUER": "http://login.example.org"}, "OIDC_ISSUER"),
+        ({**OIDC, "OIDC_ISSUER": ""}, "OIDC_ROLES"),
+        ({"OIDC_GROUPS": "roles"}, "OIDC_GROUPS"),
         (OIDC | {"OIDC_CLIENT_ID": ""}, "OIDC_CLIENT_ID"),
         (OIDC | {"OIDC_CLIENT_SECRET": ""}, "OIDC_CLIENT_SECRET"),
         (OIDC | {"OIDC_ROLES": ""}, "OIDC_ROLES"),
@@ -84,6 +86,9 @@ def test_a_setting_overrides_the_machine() -> None:
         ({"TIMEZONE": "Mars/Olympus"}, "TIMEZONE"),
         ({"TIMEZONE": "../etc/passwd"}, "TIMEZONE"),
         ({"BEAT": "cron"}, "BEAT"),
+        ({"MAIL_FROM": "the office"}, "MAIL_FROM"),
+        ({"MAIL_FROM": "a@example.org, b@example.org"}, "MAIL_FROM"),
+        ({"MAIL_FROM": "a@example.org\nBcc: b@example.org"}, "MAIL_FROM"),
         ({"REPORT_TO": "nowhere"}, "REPORT_TO"),
         ({"REPORT_TO": "a@example.org, b@example.org"}, "REPORT_TO"),
         ({"ONE_OFF_HOURS": "25"}, "ONE_OFF_HOURS"),
@@ -110,7 +115,7 @@ def test_roles_are_given_to_groups_addresses_and_domains() -> None:
     assert oidc.claims == {"email", "email_verified", "groups"}
     other = Settings.from_env(OIDC | {"OIDC_ROLES": "view=anyone", "OIDC_PERSON": "sub"}).oidc
     assert other and other.claims == {"sub"}
-    assert Settings.from_env({**OIDC, "OIDC_ISSUER": ""}).oidc is None
+    assert Settings.from_env(dict.fromkeys(OIDC, "")).oidc is None
 
 
 @pytest.mark.parametrize("said", [{}, {"REDIS_URL": ""}])
@@ -187,6 +192,11 @@ def test_a_session_token_goes_with_the_key_beside_it() -> None:
 
 def test_each_language_of_mails_may_be_set() -> None:
     assert [Settings.from_env({"MAIL_LOCALE": each}).mail_locale for each in WORDS] == list(WORDS)
+
+
+def test_mails_come_from_one_address() -> None:
+    for sender in ("pdf@example.org", "The office <pdf@example.org>", '"Müller, Söhne" <pdf@example.org>'):
+        assert Settings.from_env({"MAIL_FROM": sender}).mail_from == sender
 
 
 def test_an_empty_variable_is_unset() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from ...errors import Conflict
+from . import ObjectInfo
 
 T = TypeVar("T")
 
@@ -20,16 +21,16 @@ class EtagForms:
     def __init__(self) -> None:
         self._bare: dict[str, bool] = {}
 
-    def send(self, kind: str, etag: str, call: Callable[[str], T], current: Callable[[], str | None]) -> T:
+    def send(self, kind: str, etag: str, call: Callable[[str], T], head: Callable[[], ObjectInfo | None]) -> T:
         """Call with an ETag as the condition; once more with its other form if the first is refused without reason.
 
-        `current` returns the object's ETag. Raises Conflict, and what `call` raises.
+        `head` looks at the object. Raises Conflict, and what `call` raises.
         """
         form = bare(etag) if self._bare.get(kind) else etag
         try:
             answer = call(form)
         except Conflict:
-            if kind in self._bare or not same(current(), etag):
+            if kind in self._bare or (there := head()) is None or not same(there.etag, etag):
                 raise
             answer = call(bare(etag))
             self._bare[kind] = True
@@ -43,6 +44,6 @@ def bare(etag: str) -> str:
     return etag.strip('"')
 
 
-def same(one: str | None, other: str) -> bool:
+def same(one: str, other: str) -> bool:
     """Return whether two ETags are equal, with or without quotes."""
-    return one is not None and bare(one) == bare(other)
+    return bare(one) == bare(other)

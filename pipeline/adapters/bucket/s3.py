@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
+from functools import partial
 from itertools import chain, islice
 from typing import TYPE_CHECKING, BinaryIO, Literal
 from urllib.parse import quote
@@ -131,7 +132,7 @@ class S3Bucket(Bucket):
 
         try:
             if replacing:
-                return self._forms.send("write", replacing, replace, self._etag_of(key))
+                return self._forms.send("write", replacing, replace, partial(self.head, key))
             return self._put(key, request | {"IfNoneMatch": "*"})
         except StoreRefused:
             raise
@@ -253,25 +254,16 @@ class S3Bucket(Bucket):
         return {**self._at(key), "ChecksumMode": "ENABLED"}
 
     def _upload(self, key: str, upload_id: str) -> S3Upload:
-        return S3Upload(self._client, self._bucket, self._full_key, key, upload_id, self._forms, self._etag_of)
+        return S3Upload(self._client, self._bucket, self._full_key, key, upload_id, self._forms, self.head)
 
     def _put(self, key: str, request: PutObjectRequestTypeDef) -> str:
         with s3_errors(f"write {key}"):
             return self._client.put_object(**request)["ETag"]
 
-    def _etag_of(self, key: str) -> Callable[[], str | None]:
-        """Return a function that asks for the ETag of an object, None if there is none."""
-
-        def ask() -> str | None:
-            there = self.head(key)
-            return there.etag if there else None
-
-        return ask
-
     def _holds(self, key: str, replacing: str | None) -> bool:
         """Return whether the condition of a write that was refused is true: the refusal has another reason."""
-        there = self._etag_of(key)()
-        return same(there, replacing) if replacing else there is None
+        there = self.head(key)
+        return there is not None and same(there.etag, replacing) if replacing else there is None
 
     @contextmanager
     def _got(self, request: GetObjectRequestTypeDef, etag: str | None = None) -> Iterator[GetObjectOutputTypeDef]:
@@ -282,7 +274,7 @@ class S3Bucket(Bucket):
             with s3_errors(f"read {key}"):
                 return self._client.get_object(**(request | {"IfMatch": form} if form else request))
 
-        answer = self._forms.send("read", etag, get, self._etag_of(key)) if etag else get("")
+        answer = self._forms.send("read", etag, get, partial(self.head, key)) if etag else get("")
         with s3_errors(f"read {key}"), closing(answer["Body"]):
             yield answer
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from functools import partial
 from io import SEEK_END
 from typing import TYPE_CHECKING, BinaryIO, cast
 
-from ...errors import NotFound, NotSupported, StoreDown, UploadGone
-from . import MultipartUpload
+from ...errors import NotSupported, StoreDown, UploadGone
+from . import MultipartUpload, ObjectInfo
 from .client import s3_errors, status_of, was_repeated
 from .etags import EtagForms
 
@@ -20,7 +21,7 @@ class S3Upload(MultipartUpload):
 
     def __init__(
         self, client: S3Client, bucket: str, full_key: Callable[[str], str], key: str, upload_id: str,
-        forms: EtagForms, etag_of: Callable[[str], Callable[[], str | None]],
+        forms: EtagForms, head: Callable[[str], ObjectInfo | None],
     ) -> None:  # fmt: skip
         self._client = client
         self._bucket = bucket
@@ -28,7 +29,7 @@ class S3Upload(MultipartUpload):
         self._key = key
         self._id = upload_id
         self._forms = forms
-        self._etag_of = etag_of
+        self._head = head
         self._etags: dict[int, str] = {}
         self._sizes: dict[int, int] = {}
 
@@ -86,7 +87,7 @@ class S3Upload(MultipartUpload):
                 )
             return answer.get("CopyPartResult", {}).get("ETag")
 
-        copied = self._forms.send("copy", etag, call, self._etag_of(key))
+        copied = self._forms.send("copy", etag, call, partial(self._head, key))
         self._etags[part], self._sizes[part] = copied or self._listed(part, stop - start), stop - start
 
     def _listed(self, part: int, size: int) -> str:
@@ -124,12 +125,8 @@ class S3Upload(MultipartUpload):
 
     def _is_made(self, numbers: Sequence[int]) -> bool:
         """Return whether the object is there, with the size of these parts."""
-        try:
-            with s3_errors(f"look at {self._key}"):
-                made = self._client.head_object(Bucket=self._bucket, Key=self._full_key(self._key))
-        except NotFound:
-            return False
-        return made["ContentLength"] == sum(self._sizes[part] for part in numbers)
+        made = self._head(self._key)
+        return made is not None and made.size == sum(self._sizes[part] for part in numbers)
 
     def _unusual(self, numbers: Sequence[int]) -> str:
         """Return what some stores refuse about these parts, empty if nothing is known."""

@@ -76,10 +76,12 @@ class ChildPipe:
                 os.killpg(child.pid, signal.SIGTERM)
 
     def stop(self, seconds: float = STOP_SECONDS) -> None:
-        """Stop the child, if there is one, after what it has in hand. Waits for that up to `seconds`."""
+        """Stop the child, if there is one, after what it has in hand. Waits up to `seconds`; then one that has
+        nothing in hand hangs, and is killed."""
+        until = time.monotonic() + seconds
         self.end_task()
         if self._free.acquire(timeout=max(0.0, seconds)):
-            self._reap()
+            self._reap(until - time.monotonic())
             self._free.release()
 
     def _asked(self, task: bytes, meanwhile: Callable[[], None]) -> bytes | None:
@@ -156,7 +158,7 @@ class ChildPipe:
             if self._idle is threading.current_thread():  # else it had a task meanwhile
                 self._reap()
 
-    def _reap(self) -> None:
+    def _reap(self, seconds: float = STOP_SECONDS) -> None:
         if self._idle:
             self._idle.cancel()
         if child := self._child:
@@ -165,7 +167,7 @@ class ChildPipe:
                 if pipe:
                     pipe.close()
             try:
-                child.wait(STOP_SECONDS)
+                child.wait(max(0.0, seconds))
             except subprocess.TimeoutExpired:  # it hangs
                 _end_group(child)
                 child.wait()

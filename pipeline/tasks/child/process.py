@@ -34,6 +34,7 @@ from ...settings import Settings
 from .. import flow
 from ..outcomes import Again
 from ..retry import Retry
+from ..stall import first_progress
 from ..step import NEAR, resident
 from .pipe import FAILED
 from .preview import PREVIEW_SECONDS, PreviewRequest, try_preview
@@ -42,6 +43,7 @@ log = logging.getLogger(__name__)
 LOOK_SECONDS = 0.02  # between two looks at the memory of the process that works
 SIGN_SECONDS = 1.0  # between two empty lines, which tell that this process works
 LATE_SECONDS = 3.0  # for the page or the plan in hand when the time is over; then the process is killed
+STARTS = 4  # that a slice lasts at least: a quarter of it goes into its start at most, however busy the machine is
 NICENESS = 10  # of an export: requests come first, and so do previews, for which a person waits
 LEASE_SECONDS = 5.0  # at most: the leases of a killed process must not hold up the workers
 CALLBACKS = {"measure": "plan", "render": "assemble"}  # what the chord of workers sends when all parts are done
@@ -171,9 +173,11 @@ def serve(settings: Settings, answers: BinaryIO) -> None:
                 partial(_previewed, services, task.preview), PREVIEW_SECONDS, services.settings, answers
             )
         elif task.export:
-            seconds = services.settings.inline_seconds * 2 ** undone[task.export.export_id]
+            seconds = settings.inline_seconds * 2 ** undone[task.export.export_id]
             made = partial(_exported, services, queue, task.export, stopping, seconds)
-            told = _in_child(made, seconds + LATE_SECONDS, services.settings, answers)
+            # Where no worker can come, it has the time of one.
+            most = max(seconds + LATE_SECONDS, 0 if settings.scaled else settings.time_limit)
+            told = _in_child(made, most, services.settings, answers)
             _count_undone(undone, task.export, told)
         _say(answers, told + b"\n")
 
@@ -227,9 +231,8 @@ def _exported(
 ) -> bytes:
     """Work on a message for `seconds`. Returns what is left of it."""
     os.nice(NICENESS)
-    timer = threading.Timer(seconds, stopping.set)
-    timer.daemon = True
-    timer.start()
+    starts = 0 if services.settings.scaled else STARTS
+    threading.Thread(target=_end_in_time, args=(stopping, seconds, starts), daemon=True).start()
     try:
         return msgspec.json.encode(Answer(work(services, queue, message, stopping)))
     except PutOff:
@@ -237,6 +240,19 @@ def _exported(
     except Exception:
         log.exception("export %s: it is left to workers", message.export_id)
         return FAILED
+
+
+def _end_in_time(stopping: threading.Event, seconds: float, starts: int) -> None:
+    """Tell the work to stop after `seconds`, and not before `starts` times as long as it took to begin."""
+    began = time.monotonic()
+    stopping.wait(seconds)
+    while starts and not stopping.is_set():
+        first = first_progress()
+        left = LOOK_SECONDS if first is None else began + starts * (first - began) - time.monotonic()
+        if left <= 0:
+            break
+        stopping.wait(left)
+    stopping.set()
 
 
 def _previewed(services: Services, wanted: PreviewRequest) -> bytes:

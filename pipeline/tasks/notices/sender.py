@@ -12,8 +12,9 @@ import random
 import threading
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
+from itertools import count
 
 from ...errors import Conflict, NoExport, NoticeDown, PipelineError, ServiceDown, StoreDown, StoreRefused
 from ...exports import notices
@@ -26,6 +27,7 @@ from .transports import Send, Transport
 log = logging.getLogger(__name__)
 POLICY = RetryPolicy(first=5.0, longest=300.0)
 STORE_SECONDS = 1.0  # between two tries to store an outcome
+STORE_TRIES = 10  # of an outcome, before others are sent meanwhile if the bucket refuses this record alone
 
 
 @dataclass(frozen=True)
@@ -38,19 +40,17 @@ class _Pause:
 
 
 class Sender:
-    """The notices of a channel that wait in the bucket. Its state is a cache: when each may be tried again.
-
-    Pauses are those of a notice, named by its id, of a server, or of an export that could not be read.
-    """
+    """The notices of a channel that wait in the bucket. Its state is a cache: when each may be tried again."""
 
     def __init__(self, services: Services, transport: Transport, policy: RetryPolicy = POLICY) -> None:
         self._s = services
         self._transport = transport
         self._channel = transport.channel
         self._policy = policy
-        self._pauses: dict[str, _Pause] = {}
+        self._pauses: dict[str, _Pause] = {}  # by the id of a notice, a server, or an export that cannot be read
         self._due: dict[str, list[tuple[str, ...]]] = {}  # by export: what pauses each of its notices
         self._told: dict[str, str] = {}  # by notice: the problem in its record
+        self._unstored: dict[str, Change] = {}  # by notice: what came of it, which its record does not say yet
         self._stop = threading.Event()
         self._woken = threading.Event()
         self._free = threading.Event()  # no notice is being handed over
@@ -76,8 +76,7 @@ class Sender:
 
     @property
     def hands_over(self) -> bool:
-        """True from the claim of a notice until what came of it is stored: a process that ends meanwhile leaves a
-        notice that may be sent twice."""
+        """True from the claim of a notice until its outcome is stored; ending meanwhile may send it twice."""
         return not self._free.is_set()
 
     def finish(self, seconds: float) -> None:
@@ -176,6 +175,10 @@ class Sender:
 
     def _send(self, export: Export, notice: Notice) -> bool:
         s, now = self._s, time.time()
+        if outcome := self._unstored.get(key := notices.message_id(export, notice)):
+            s.exports.change(export.id, outcome)
+            del self._unstored[key]
+            return True
         if notices.is_claimed(notice, now, s.settings.lease_seconds):
             raise Conflict("Another process claimed the notice. It has no lease: it died, or Redis was wiped.")
         if reason := notices.hopeless(notice, now):
@@ -213,30 +216,43 @@ class Sender:
         except StoreRefused:  # nothing is written
             raise
         except ServiceDown:  # it may be written nevertheless, and would count as a notice that may have arrived
-            self._store(export.id, notices.not_handed_over(number, now))
+            self._store(export, notice, notices.not_handed_over(number, now))
             raise
         if claimed.notices[number - 1].claimed_at != now:
             raise Conflict("Another process sends the notice.")
         try:
             send()
         except NoticeDown as error:
-            stored = self._store(export.id, notices.not_taken(number, error, now)).notices[number - 1]
+            stored = self._store(export, notice, notices.not_taken(number, error, now)).notices[number - 1]
             if not stored.given_up:
                 raise
             log.error("%ss: export %s: %s It is given up.", self._channel, export.id, error.message)
             return True
-        self._store(export.id, notices.sent(number, time.time()))
+        self._store(export, notice, notices.sent(number, time.time()))
         return True
 
-    def _store(self, export_id: str, outcome: Change) -> Export:
-        """Store what came of a notice, however long the bucket is down: the lease keeps others from it."""
-        while True:
+    def _store(self, export: Export, notice: Notice, outcome: Change) -> Export:
+        """Store what came of a notice, however long the bucket is down: the lease keeps others from it.
+
+        When the bucket refuses its record alone, the next try of the notice stores it.
+        """
+        for tries in count(1):
             try:
-                return self._s.exports.change(export_id, outcome)
+                return self._s.exports.change(export.id, outcome)
             except (ServiceDown, Conflict) as error:
-                log.warning("%ss: export %s: %s", self._channel, export_id, error.message)
+                log.warning("%ss: export %s: %s", self._channel, export.id, error.message)
                 if self._stop.wait(STORE_SECONDS):
                     raise
+                if tries >= STORE_TRIES and self._takes_marks(export):
+                    self._unstored[notices.message_id(export, notice)] = outcome
+                    raise
+        raise AssertionError("it is stored or raises")
+
+    def _takes_marks(self, export: Export) -> bool:
+        with suppress(StoreDown):
+            notices.mark(self._s.bucket, export.id, self._channel)  # it is there already
+            return True
+        return False
 
     def _give_up(self, export: Export, notice: Notice, reason: str) -> bool:
         log.error("%ss: export %s: %s It is given up.", self._channel, export.id, reason)

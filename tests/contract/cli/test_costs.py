@@ -23,7 +23,7 @@ def test_costs_are_summed_by_month_and_document(run: Run, services: Services) ->
         (1_795_000_000.0, None),
     ]
     for at, charge in charges:
-        export = Export(new_id(at), "photos", {}, "shop", at, pages=5, charge=charge)
+        export = Export(new_id(at), "photos", {}, "shop", at, pages=5 if charge else 1, charge=charge)
         services.exports.accept(replace(export, request_key=export.id), None, lasting=False)
     lines = answer(run("costs", "--json"))["costs"]
     assert [(line["month"], line["exports"], line["dollars"], line["open"]) for line in lines] == [
@@ -31,7 +31,9 @@ def test_costs_are_summed_by_month_and_document(run: Run, services: Services) ->
         ("2026-11", 1, 0.0, 1),
     ]
     said = run("costs", "--month", "2026-09").stdout
-    assert "2 exports" in said and "30 dyno-seconds" in said and "Total: $0.0030" in said
+    assert "2 exports" in said and "10 pages" in said and "30 dyno-seconds" in said and "Total: $0.0030" in said
+    said = run("costs", "--month", "2026-11").stdout
+    assert " 1 export " in said and " 1 page " in said
 
 
 def test_the_simulator_reads_a_trace_of_exports(run: Run, services: Services, tmp_path: Path) -> None:

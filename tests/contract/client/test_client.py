@@ -26,9 +26,9 @@ from local import process
 from local.laptop import Laptop, laptop
 
 from ...http_proxy import PassingHandler
-from ...journey.client import wait_until
 from ...nowhere import closed_port
 from ...pictures import jpeg
+from ...waiting import until
 
 pytestmark = pytest.mark.xdist_group("client")  # one system for all
 PATIENCE = 300.0  # seconds; the machine may have other work
@@ -247,7 +247,7 @@ def test_an_export_that_is_over_is_removed_with_its_rows(client: Client, system:
     with pytest.raises(Refused, match="Cancel it first"):
         client.delete(export)
     client.wait(export, timeout=PATIENCE)
-    wait_until("the export is closed", lambda: system.store.head(f"active/{export.id}") is None)
+    until(lambda: system.store.head(f"active/{export.id}") is None, "the export is closed")
     client.delete(export)
     assert system.store.head(export.data["params"]["listing"]) is None
     with pytest.raises(NotFound):
@@ -359,7 +359,7 @@ def test_a_failed_export_goes_on_and_the_same_is_asked_for_again(client: Client,
     failed = client.export("table", [{"a": 1}], params={"columns": [{"field": "b"}]})
     with pytest.raises(ExportFailed):
         client.wait(failed, timeout=PATIENCE)
-    wait_until("the export is closed", lambda: system.store.head(f"active/{failed.id}") is None)
+    until(lambda: system.store.head(f"active/{failed.id}") is None, "the export is closed")
     retried = client.retry(failed)
     assert retried.id == failed.id and not retried.over
     with pytest.raises(ExportFailed, match="There is no column 'b'"):

@@ -13,9 +13,10 @@ import pytest
 from local import process
 from local.laptop import Laptop, laptop
 
-from ...journey.client import look, wait_until
+from ...journey.client import look
 from ...postgres import postgres
 from ...shop import EXAMPLE, PATH, PYTHON, environment, shop
+from ...waiting import until
 
 pytestmark = pytest.mark.xdist_group("django")  # one system for all
 MOST_LINES = 12
@@ -112,8 +113,8 @@ def test_two_real_beats_and_a_worker_make_one_export(system: Laptop, tmp_path: P
         for number, log in enumerate(beats, 1):  # the second beat does not know of the first one's run
             made.sql("UPDATE django_celery_beat_periodictask SET last_run_at = ?", OLD)
             run(beat, log)
-            wait_until("the task is done", lambda n=number: len(succeeded.findall(done.read_text())) == n)  # type: ignore[misc]
-            wait_until("the beat has noted it", lambda: made.sql(RUN)[0][0] != OLD)
+            until(lambda n=number: len(succeeded.findall(done.read_text())) == n, "the task is done")  # type: ignore[misc]
+            until(lambda: made.sql(RUN)[0][0] != OLD, "the beat has noted it")
         assert all("Sending due task hourly" in log.read_text() for log in beats)
     ((state, schedule, export_id),) = made.sql("SELECT state, schedule, export_id FROM manypages_pdfrequest")
     assert (state, schedule) == ("asked", "hourly")

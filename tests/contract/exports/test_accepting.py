@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from pipeline.adapters.bucket.s3 import S3Bucket
-from pipeline.errors import Conflict, StoreDown
+from pipeline.errors import Conflict, NotFound, StoreDown
 from pipeline.exports import accepting
 from pipeline.exports.accepting import listing_key
 from pipeline.exports.export import Export
@@ -20,6 +20,7 @@ from pipeline.exports.ids import new_id
 from pipeline.exports.lists import Wanted
 from pipeline.exports.repository import ExportRepository
 
+from ...waiting import PATIENCE
 from .records import end, export, keys
 
 GRACE = 0.4  # seconds, in tests of an acceptance that is held up
@@ -171,10 +172,12 @@ def test_records_of_two_requests_with_the_same_key_are_not_mixed(bucket: S3Bucke
 def test_an_incomplete_acceptance_is_taken_over_later(
     exports: ExportRepository, bucket: S3Bucket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bucket.put("requests/a-request", new_id(time.time() - 50).encode())
-    with pytest.raises(Conflict, match="Send it again in a minute"):
-        exports.accept(export(), None, lasting=False)
-    monkeypatch.setattr(accepting, "CLAIM_GRACE", 0.0)
+    first = new_id(time.time() - 50)
+    bucket.put("requests/a-request", first.encode())
+    assert exports.accept(export(), None, lasting=False).id == first
+    second = new_id(time.time() - 50)
+    bucket.put("requests/a-request", second.encode())
+    monkeypatch.setattr(accepting, "CLAIM_GRACE", 40.0)
     taken = export()
     assert exports.accept(taken, None, lasting=False) == taken
     assert exports.load(taken.id) == taken
@@ -190,7 +193,9 @@ def test_an_incomplete_acceptance_is_removed_later(
     assert keys(bucket) == {f"active/{left}", listing_key(left)}, "it may be going on at this moment"
     monkeypatch.setattr(accepting, "CLAIM_GRACE", -2.0)
     exports.drop_unwritten(left)
-    assert keys(bucket) == set()
+    assert keys(bucket) == {f"exports/{left}/export.json"}, "which is empty, so that no other comes"
+    with pytest.raises(NotFound, match="There is no export"):
+        exports.load(left)
     exports.drop_unwritten(left)
 
 
@@ -236,25 +241,50 @@ def test_an_acceptance_that_goes_on_is_not_removed(
 @pytest.fixture
 def short_grace(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(accepting, "CLAIM_GRACE", GRACE)
-    monkeypatch.setattr(accepting, "COMPLETE_SECONDS", GRACE / 2)
 
 
 @pytest.mark.usefixtures("short_grace")
-def test_an_acceptance_that_was_held_up_is_complete_although_it_was_removed_meanwhile(bucket: S3Bucket) -> None:
-    def removed() -> None:
-        keeper = ExportRepository(bucket)
+@pytest.mark.parametrize("removed", ["before it ends", "as it ends"])
+def test_an_acceptance_that_was_held_up_is_complete_although_it_was_removed_meanwhile(
+    bucket: S3Bucket, removed: str
+) -> None:
+    """The keeper may be held up too: when it has seen that there is no record, and before it removes the rest."""
+    removes, may_remove = threading.Event(), threading.Event()
+
+    class SlowKeeper:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(bucket, name)
+
+        def entries(self, prefix: str) -> Any:
+            removes.set()
+            assert may_remove.wait(PATIENCE)
+            return bucket.entries(prefix)
+
+    def remove() -> None:
+        keeper = ExportRepository(SlowKeeper())  # type: ignore[arg-type]
         for _ in range(2):
             keeper.drop_unwritten(asked.id)
             time.sleep(GRACE)
-        assert keeper.active() == []
 
-    asked = export()
-    exports = ExportRepository(HeldUp(bucket, removed))  # type: ignore[arg-type]
-    assert exports.accept(asked, RECORDS, lasting=True) == asked
-    assert exports.active() == [asked.id]
-    assert bucket.head(f"kept/{asked.id}")
-    assert bucket.get(listing_key(asked.id)).data == RECORDS  # type: ignore[union-attr]
-    assert list(exports.page(Wanted("shop"), 10).exports) == [asked]
+    def meanwhile() -> None:
+        keeper.start()
+        if removed == "before it ends":
+            may_remove.set()
+            keeper.join()
+            assert exports.active() == []
+        assert removes.wait(PATIENCE)
+
+    asked, keeper = export(), threading.Thread(target=remove)
+    exports = ExportRepository(HeldUp(bucket, meanwhile))  # type: ignore[arg-type]
+    accepted = exports.accept(asked, RECORDS, lasting=True)
+    may_remove.set()
+    keeper.join()
+    assert exports.accept(export(), RECORDS, lasting=True) == accepted
+    assert exports.active() == [accepted.id]
+    assert bucket.head(f"kept/{accepted.id}")
+    assert bucket.get(listing_key(accepted.id)).data == RECORDS  # type: ignore[union-attr]
+    assert list(exports.page(Wanted("shop"), 10).exports) == [accepted]
+    assert len(keys(bucket, "everyone/")) == len(keys(bucket, "owners/")) == 1
 
 
 @pytest.mark.usefixtures("short_grace")
@@ -272,6 +302,22 @@ def test_a_request_that_was_accepted_again_while_it_was_held_up_is_one_export(
     exports = ExportRepository(HeldUp(bucket, accepted_again))  # type: ignore[arg-type]
     assert exports.accept(first, RECORDS, lasting=lasting) == second[0] != first
     assert exports.active() == [second[0].id]
-    assert {key.split("/")[1] for key in keys(bucket, "exports/")} == {second[0].id}
+    assert keys(bucket, f"exports/{first.id}/") == {f"exports/{first.id}/export.json"}, "which is empty"
     assert keys(bucket, "kept/") == {f"kept/{second[0].id}"}
     assert len(keys(bucket, "everyone/")) == len(keys(bucket, "owners/")) == 1
+
+
+def test_the_same_request_is_one_export_although_a_clock_is_ahead(
+    bucket: S3Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To the second process, what the first one is accepting at this moment is old enough to be given up."""
+    second: list[Export] = []
+
+    def accepted_elsewhere() -> None:
+        with monkeypatch.context() as patched:
+            patched.setattr(accepting, "created", lambda _: 0.0)
+            second.append(ExportRepository(bucket).accept(export(), RECORDS, lasting=True))
+
+    exports = ExportRepository(HeldUp(bucket, accepted_elsewhere))  # type: ignore[arg-type]
+    first = exports.accept(export(), RECORDS, lasting=True)
+    assert [first] == second and exports.active() == [first.id]

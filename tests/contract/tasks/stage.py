@@ -93,11 +93,15 @@ class Stage:
     def work(self) -> None:
         """What workers do: take each message that was sent, until none is left."""
         while self.queue.sent:
-            step, export_id, *chunks = self.queue.sent.pop(0)
-            for chunk in chunks:
-                while isinstance(flow.take(self.s, step, export_id, int(chunk)), Again):
-                    pass
-            flow.take(self.s, {"render": "assemble", "measure": "plan"}.get(step, step), export_id)
+            self.work_once()
+
+    def work_once(self) -> None:
+        """What a worker does: take one message."""
+        step, export_id, *chunks = self.queue.sent.pop(0)
+        for chunk in chunks:
+            while isinstance(flow.take(self.s, step, export_id, int(chunk)), Again):
+                pass
+        flow.take(self.s, {"render": "assemble", "measure": "plan"}.get(step, step), export_id)
 
     def send_mails(self) -> None:
         """What a leading keeper does."""

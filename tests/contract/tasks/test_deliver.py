@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from pipeline.adapters.bucket import MultipartUpload
 from pipeline.adapters.mail import Mailer
 from pipeline.adapters.redis.leases import Lease, Leases
 from pipeline.errors import ChunkFailed
@@ -110,11 +111,43 @@ def test_a_late_delivery_does_not_close_an_export_that_was_retried(
     assert stage.s.exports.active() == []
 
 
+@pytest.mark.parametrize("closed", [True, False], ids=["closed again", "not closed again"])
+def test_a_late_delivery_leaves_the_file_of_an_export_that_was_retried_and_is_ready(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, closed: bool
+) -> None:
+    """Its process was frozen behind its fence, until the export was over for the second time."""
+    export_id = stage.planned()
+    flow.fail(stage.s, export_id, ChunkFailed("Page 3 could not be rendered."))
+    steps.deliver(stage.s, export_id)
+    frozen: list[str] = []
+
+    def froze() -> None:
+        if frozen:
+            return
+        frozen.append(export_id)
+        stage.s.redis.client.delete(f"pipeline:lease:{export_id}:deliver")
+        stage.queue.sent.clear()
+        retry(stage.s, export_id)
+        while stage.queue.sent and (closed or stage.queue.sent[0][0] != "deliver"):
+            stage.work_once()
+
+    freeze(monkeypatch, stage, export_id, "before it looks for uploads", froze)
+    outcome = steps.deliver(stage.s, export_id)
+    assert frozen and stage.load(export_id).state is State.READY
+    assert stage.captions(export_id, tmp_path) == FIVE
+    assert isinstance(outcome, NotWanted)
+    assert stage.s.exports.active() == [export_id], "the keeper has it closed once more"
+    steps.deliver(stage.s, export_id)
+    assert stage.s.exports.active() == []
+    assert stage.subjects(export_id)[-1:] == ["Ready: Photos"]
+
+
 def freeze(
     monkeypatch: pytest.MonkeyPatch, stage: Stage, export_id: str, when: str, froze: Callable[[], None]
 ) -> None:
     """Let a delivery be frozen once."""
-    take, keep, delete = Leases.take, history.keep, stage.store.delete
+    take, keep = Leases.take, history.keep
+    delete, uploads = stage.store.delete, stage.store.uploads
 
     def taken(leases: Leases, name: str, seconds: float) -> Lease | None:
         froze()
@@ -129,10 +162,16 @@ def freeze(
             froze()
         delete(keys)
 
+    def listed(prefix: str) -> list[MultipartUpload]:
+        froze()
+        return uploads(prefix)
+
     match when:
         case "before its lease":
             monkeypatch.setattr(Leases, "take", taken)
         case "before it closes":
             monkeypatch.setattr(history, "keep", kept)
+        case "before it looks for uploads":
+            monkeypatch.setattr(stage.store, "uploads", listed)
         case _:
             monkeypatch.setattr(stage.store, "delete", deleted)

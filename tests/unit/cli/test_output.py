@@ -18,7 +18,7 @@ def test_progress_has_a_line_per_tenth() -> None:
 
 
 def test_a_single_page_is_no_pages() -> None:
-    assert [output.page_count(count) for count in (0, 1, 400)] == ["0 pages", "1 page", "400 pages"]
+    assert [output.counted(count, "page") for count in (0, 1, 400)] == ["0 pages", "1 page", "400 pages"]
 
 
 def test_a_small_size_is_not_0_mb() -> None:

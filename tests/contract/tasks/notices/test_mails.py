@@ -185,6 +185,30 @@ def test_a_mail_that_was_taken_is_never_sent_again(
     assert stands(stage, export_id) == "sent"
 
 
+def test_a_mail_whose_record_is_refused_holds_no_other_back(
+    stage: Stage, s: Services, moody: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was taken by its server, and the bucket writes all but its record. It is not sent again."""
+    first, second, change = waiting(stage, title="One"), waiting(stage, title="Two"), ExportRepository.change
+    monkeypatch.setattr("pipeline.tasks.notices.sender.STORE_SECONDS", 0.01)
+    mails, sent_one = mails_of(s, SOON), threading.Event()
+
+    def refused(exports: ExportRepository, which: str, step: Any) -> Any:
+        if which == first and ids(moody):
+            sent_one.set()
+            raise StoreDown("The bucket refuses this object.")
+        return change(exports, which, step)
+
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(ExportRepository, "change", refused)
+        mails.wake(lambda: True)
+        until(lambda: stands(stage, second) == "sent", seconds=60.0)
+        assert sent_one.is_set() and stands(stage, first) == "waiting"
+    until(lambda: stands(stage, first) == "sent")
+    mails.stop(60.0)
+    assert len(ids(moody)) == 2
+
+
 def test_without_leases_the_claim_in_the_bucket_holds(
     stage: Stage, s: Services, moody: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
