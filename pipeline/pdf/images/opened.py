@@ -10,7 +10,8 @@ from PIL import Image, ImageFile
 from ...errors import UnreadableSource
 from . import bmp, formats, png, png_rows, tiff, tiff_pages
 from .boxes import Box, Properties, properties
-from .exif import IN_ADOBE_RGB, Orientation, is_adobe_rgb, orientation
+from .exif import IN_ADOBE_RGB, Orientation, is_adobe_rgb, orientation, tiff_is_adobe_rgb
+from .jpeg_segments import reader
 from .pieces import view
 from .pixel_limit import limited
 from .pixel_shape import pixel_height
@@ -104,6 +105,8 @@ class Opened(NamedTuple):
 
     @property
     def _in_adobe_rgb(self) -> bool:
+        if tiff.is_tiff(self.source) and self.source.fp:
+            return tiff_is_adobe_rgb(reader(cast("BinaryIO", self.source.fp)))
         return self.chunks.in_adobe_rgb if self.chunks else is_adobe_rgb(self.source.info.get("exif") or b"")
 
     @property
