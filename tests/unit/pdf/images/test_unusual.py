@@ -103,3 +103,13 @@ def test_a_tiff_of_a_camera_in_adobe_rgb_is_named(index: bytes, remarks: tuple[s
     camera = struct.pack(f"{order}HHHIII", 1, 0xA005, 4, 1, at + 18, 0)
     camera += struct.pack(f"{order}HHHI4sI", 1, 1, 2, 4, index, 0)
     assert read(tiff(2, 2, 1, 8, grey, order, more=[(34665, [at])]) + camera).remarks == remarks
+
+
+@pytest.mark.parametrize(
+    ("photometric", "curve", "remarks"),
+    [(0, SRGB[::-1], ()), (0, SRGB, (UNUSUAL,)), (1, SRGB, ()), (1, SRGB[::-1], (UNUSUAL,))],
+)
+def test_the_curve_of_a_tiff_where_0_is_white_falls(
+    photometric: int, curve: list[int], remarks: tuple[str, ...]
+) -> None:
+    assert read(tiff(2, 2, photometric, 8, [0, 80, 160, 255], more=[(LIGHT, curve)])).remarks == remarks
