@@ -338,6 +338,12 @@ def test_a_total_of_json_numbers_is_exact(tmp_path: Path) -> None:
         (b'{"a"  :1,"a":2}', "Line 3 of rows.jsonl has the name 'a' twice"),
         (b'{"a":1,"b":2}', "Line 3 of rows.jsonl has the field 'b', which the first record does not have"),
         (b'{"a":1', "Line 3 of rows.jsonl is not a JSON object: Input data was truncated: '{\"a\":1'"),
+        (
+            b'{"a":"\\ud83d"}',
+            "Line 3 of rows.jsonl is not a JSON object: it has half of a character, as \\ud83d is alone",
+        ),
+        (b'{"a":"\\ud83d, and more"}', "Line 3 of rows.jsonl is not a JSON object: it has half of a character"),
+        (b'{"a":"\\\\ud83d"', "Line 3 of rows.jsonl is not a JSON object: Input data was truncated"),
         (b"[1]", "Line 3 of rows.jsonl is not a JSON object"),
         (b'{"a":"\xff"}', "Line 3 of rows.jsonl is not utf-8: byte 7 of the line is FF"),
     ],
