@@ -17,6 +17,8 @@ from .pixel_limit import limited
 from .pixel_shape import pixel_height
 from .unusual import UNUSUAL
 
+NO_TABLE = "A GIF has no table of colours; which ones its numbers mean is guessed, as shades of grey"
+
 _BMP = ("BMP", "DIB")  # Pillow's names, the second for one without its first header
 
 
@@ -86,6 +88,18 @@ class Opened(NamedTuple):
         """
         is_still = self.source.format == "AVIF" and not getattr(self.source, "is_animated", False)
         return self.boxes.crop(self.source.size) if is_still else None
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What is guessed, as far as it shows before the pixels are decoded."""
+        source = self.source
+        if self.chunks:
+            return self.chunks.remarks
+        if source.format in _BMP and source.fp:
+            return (bmp.SKIPPED,) * bmp.skips_pixels(cast("BinaryIO", source.fp))
+        # Pillow takes a table of greys in order for none, too, but notes that it was there.
+        has_table = "background" in source.info or getattr(source, "_frame_palette", None) is not None
+        return (NO_TABLE,) * (source.format == "GIF" and not has_table)
 
     @property
     def colours_told(self) -> tuple[str, ...]:
