@@ -58,6 +58,7 @@ def test_columns_set_apart_by_spaces_are_named(tmp_path: Path) -> None:
         ("a~|~b\n1~|~2\n3~|~4\n", "~"),
         ("a|~b\n1|~2\n", "~"),
         ('a;;b\n"x;y";;2\n', ";"),
+        ('"a";;"b"\n"1";;"2"\n', ";"),
         ("a||b|c\n1||2|3\n", None),
         ("a,,b\n1,,2\n", None),  # a column without a title
         ("a|b\n1|\n", None),
@@ -69,6 +70,14 @@ def test_a_delimiter_of_several_characters_is_named(tmp_path: Path, data: str, s
     delimiter = ";" if ";" in data else "|"
     assert planned(tmp_path, data.encode())[1].warnings == ((words.format(delimiter, sign),) if sign else ())
     assert not planned(tmp_path, data.encode(), delimiter=delimiter if sign else ",")[1].warnings
+
+
+@pytest.mark.parametrize("delimiter", [";", "\t", "|", ","])
+def test_delimiters_between_cells_that_are_all_in_quotes_are_no_longer_one(tmp_path: Path, delimiter: str) -> None:
+    """As banks write them."""
+    data = "".join(delimiter.join(f'"{cell}"' for cell in row) + "\n" for row in ("abc", "123", "456"))
+    rows, plan = planned(tmp_path, data.encode(), strict=True)
+    assert (rows, plan.warnings) == ([list("abc"), list("123"), list("456")], ())
 
 
 def test_a_sep_line_names_one_character(tmp_path: Path) -> None:
