@@ -375,8 +375,8 @@ def test_parquet_under_another_format_is_called_so(tmp_path: Path) -> None:
     ],
 )
 def test_numbers_are_rounded_only_as_asked_or_named(tmp_path: Path, format: Any, rows: list[str]) -> None:
-    """The last one is what floats make of 0.1 + 0.2, which no one misses."""
-    data = b"n,v\nx,12.50\nx,-0.0125\nx,7.005\nx,0.30000000000000004\nx,n/a\n"
+    """The last ones are what floats make of 0.1 + 0.2, and spreadsheets of sums, which no one misses."""
+    data = b"n,v\nx,12.50\nx,-0.0125\nx,7.005\nx,0.30000000000000004\nx,-5.68434E-14\nx,n/a\n"
     if format["kind"] == "percent":
         data = b"n,v\nx,0.13\nx,0.125\nx,1.001\nx,0.0049\nx,0.070000000000000007\n"
     if format.get("currency") == "JPY":
@@ -385,3 +385,16 @@ def test_numbers_are_rounded_only_as_asked_or_named(tmp_path: Path, format: Any,
     words = "Numbers of column 'v' are rounded; say by `decimals` in its format how many are shown"
     times = f"{len(rows)} times: {', '.join(rows)}"
     assert [each for each in plan.warnings if "rounded" in each] == ([f"{words} ({times})."] if rows else [])
+
+
+@pytest.mark.parametrize(
+    ("cell", "named"), [("0.0000000123", True), ("19.990001", True), ("19.989999771118164", False)]
+)
+def test_small_parts_of_a_number_are_named_unless_they_are_those_of_a_float(
+    tmp_path: Path, cell: str, named: bool
+) -> None:
+    """Clouds charge such amounts; the last one is 19.99 as a float of 32 bits."""
+    column = {"field": "v", "format": {"kind": "currency", "currency": "USD"}}
+    assert (
+        bool(planned(tmp_path, f"n,v\nx,{cell}\n".encode(), columns=[{"field": "n"}, column])[1].warnings) is named
+    )
