@@ -24,13 +24,13 @@ def body_as(kind: type[T], defaults: Mapping[str, Any] | None = None) -> T:
     """
     if not request.is_json:
         raise UnsupportedMediaType("Send JSON, with the header Content-Type: application/json.")
+    data = _data()
     try:
-        data = _data()
         sent, twice = _exact.decode(data), name_twice(data)
     except UnicodeDecodeError:
         raise BadRequest("The body is not UTF-8. JSON is always sent in UTF-8.") from None
     except (msgspec.DecodeError, RecursionError) as error:
-        raise BadRequest(f"The body {why_refused(error, 'JSON')}.") from None
+        raise BadRequest(f"The body {why_refused(error, data, 'JSON')}.") from None
     if twice is not None:
         raise BadRequest(f"The body has the name {twice!r} twice in one object. One of the values would be lost.")
     if not isinstance(sent, dict):

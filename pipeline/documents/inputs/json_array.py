@@ -20,6 +20,9 @@ BEGIN = re.compile(
     rb"(?:\xef\xbb\xbf)?\s*\[(?:\s*[{\[\"\]]|\s*$|[ \t]*[\r\n]|\s*(?:-?\d[\d.eE+-]*|null|true|false)\s*,)"
 )
 BEGIN_OBJECT = re.compile(rb"(?:\xef\xbb\xbf)?\s*\{[ \t]*[\r\n]")  # in JSON lines a record has one line
+HALF = re.compile(
+    rb'(?<!\\)(?:\\\\)*+\\u[dD][89abAB][0-9a-fA-F]{2}".{0,5}\Z', re.DOTALL
+)  # where msgspec needs more
 TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+("?)|[\[\]{},]', re.DOTALL)  # group 1 is empty: the string goes on
 
 
@@ -44,7 +47,7 @@ def one_a_line(blocks: Iterable[bytes], what: str, array: bool) -> Iterator[byte
             _decode(item)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise InvalidRequest(
-                f"Record {number:,} of {what} {why_refused(error)}.",
+                f"Record {number:,} of {what} {why_refused(error, item)}.",
                 field="listing",
                 advice="Each record is an object: {column: value}.",
             ) from None
@@ -53,8 +56,10 @@ def one_a_line(blocks: Iterable[bytes], what: str, array: bool) -> Iterator[byte
         raise InvalidRequest(f"There are no rows in {what}.", field="listing")
 
 
-def why_refused(error: Exception, wanted: str = "a JSON object") -> str:
-    """Return why a value was not decoded, as the end of a sentence."""
+def why_refused(error: Exception, text: bytes, wanted: str = "a JSON object") -> str:
+    """Return why a text was not decoded, as the end of a sentence."""
+    if "surrogate" in str(error) or ("truncated" in str(error) and HALF.search(text[-20:])):
+        return f"is not {wanted}: it has half of a character, as \\ud83d is alone; the other half must follow"
     if str(error).startswith("Integer value out of range"):  # of Python's int; other numbers may be as long
         return f"has an integer of more than {sys.get_int_max_str_digits():,} digits; send it as text, in quotes"
     return f"is not {wanted}: {error}"

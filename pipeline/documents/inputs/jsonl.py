@@ -36,7 +36,7 @@ def encode_records(records: Iterable[Mapping[str, Any]], what: str) -> Generator
 def encode_record(record: Mapping[str, Any], number: int, what: str) -> bytes:
     """Return the line of a record, the `number`-th of what. Raises InvalidRequest, also above MAX_LINE bytes."""
     try:
-        line = _encoder.encode({name: to_json_value(value) for name, value in record.items()}) + b"\n"
+        line = _encoder.encode({name: _cell(value) for name, value in record.items()}) + b"\n"
     except (ValueError, TypeError, RecursionError) as error:
         reason = f"Row {number:,} of {what} cannot be written as JSON: {error}."
         raise InvalidRequest(reason, field="listing") from None
@@ -52,6 +52,15 @@ def encode_record(record: Mapping[str, Any], number: int, what: str) -> bytes:
 def to_json_value(value: Any) -> Any:
     """Return a value that JSON can hold: dates as ISO 8601, decimals with all digits, bytes in hexadecimal."""
     write = _writers[type(value)]
+    return write(value) if write else value
+
+
+def _cell(value: Any) -> Any:
+    """Return a value of a record: as `to_json_value`, but of a decimal such as 1.234 the point is an escape.
+
+    All readers decode the same text. A table sees by it that a number is meant, where a text might mean 1234.
+    """
+    write = _cell_writers[type(value)]
     return write(value) if write else value
 
 
@@ -83,6 +92,11 @@ def _int(value: int) -> int | str:
 
 def _decimal(value: Decimal) -> str:
     return format(value, "f") if abs(value.adjusted()) <= MAX_ZEROS else str(value)
+
+
+def _decimal_cell(value: Decimal) -> str | msgspec.Raw:
+    text = _decimal(value)
+    return msgspec.Raw(b'"%b"' % text.replace(".", "\\u002e").encode()) if text[-4:-3] == "." else text
 
 
 def _list(value: Iterable[Any]) -> list[Any]:
@@ -150,4 +164,5 @@ _writers = _Writers(
         dict: _dict,
     }
 )
+_cell_writers = _Writers(_writers | {Decimal: _decimal_cell})
 _encoder = msgspec.json.Encoder(enc_hook=_text)

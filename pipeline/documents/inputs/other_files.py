@@ -30,7 +30,7 @@ OTHER_FILES = (  # the pattern of the first bytes, what the file is, what to do
     (rb"SQLite format 3\x00", "an SQLite database", "Register a query, or export the rows as CSV."),
     (rb"ARROW1\x00\x00", "an Arrow file", "Write it as Parquet."),
     (rb"Obj\x01", "an Avro file", "Write it as Parquet or JSON lines."),
-    (rb"ORC", "an ORC file", "Write it as Parquet."),
+    (rb"ORC(?=.*[\x00-\x08])", "an ORC file", "Write it as Parquet."),  # ORCID may be the first title of a CSV
     (rb"\{\\rtf", "a Rich Text file", SAVE),
     (
         rb"\x00\x05\x16[\x00\x07]",

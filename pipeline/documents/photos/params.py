@@ -12,6 +12,7 @@ from msgspec import Meta
 from ...errors import InvalidRequest
 from ...pdf.fonts.characters import printable
 from ...pdf.images import MAX_FRAMES
+from ..inputs.json_array import why_refused
 from ..params import PaperParams, invalid, rarely
 
 Frame = Annotated[int, Meta(ge=1, le=MAX_FRAMES)]
@@ -115,7 +116,7 @@ def decode(line: bytes) -> Photo:
         raise invalid(error, Photo) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         advice = 'A listing of photos is JSON lines, each {"source": …, "caption": …}; CSV is for tables.'
-        raise InvalidRequest(f"this is not JSON: {error}.", field="listing", advice=advice) from None
+        raise InvalidRequest(f"this {why_refused(error, line, 'JSON')}.", field="listing", advice=advice) from None
     names = _NAMES.findall(line)
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1).decode()

@@ -81,19 +81,18 @@ class CsvRows:
 
     def _spaced_row(self, row: Row, before: int) -> Row:
         """Return a row without spaces before quotes that open a cell, given as csv reads it: as text."""
-        last = self._reader.line_num
-        if last > before + 1:
-            self.repaired[last] = SPACED
-            return row
-        text = self._lines.text(last)
+        first, last = before + 1, self._reader.line_num
+        lines = map(self._lines.text, range(first, last + 1))
         try:
-            (found,) = csv.reader([text], delimiter=self._delimiter, strict=True, skipinitialspace=True)
+            found = list(csv.reader(lines, delimiter=self._delimiter, strict=True, skipinitialspace=True))
         except csv.Error as error:
-            return self._misquoted_row(before, error, SPACES_BEFORE)
-        if all(cell in found for cell in row if SPACES_AND_QUOTE.match(cell)):  # spaces and quote are within quotes
-            return row
-        self.repaired[last] = UNSPACED
-        return found
+            if first == last:
+                return self._misquoted_row(before, error, SPACES_BEFORE)
+            found = []
+        if len(found) == 1 and all(cell in found[0] for cell in row if SPACES_AND_QUOTE.match(cell)):
+            return row  # spaces and quote are within quotes
+        self.repaired[last] = UNSPACED if first == last else SPACED
+        return found[0] if first == last else row
 
 
 def whole_row(text: str, delimiter: str) -> Row | None:

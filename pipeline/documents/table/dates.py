@@ -31,7 +31,7 @@ class DateWriter(msgspec.Struct, frozen=True, dict=True):
     """Reads and writes the dates of one column. `input` is a format of strptime, empty for ISO 8601.
 
     `timed` says that a time is shown: a date without one is then none of the column. `century` says that more is
-    shown than years of two digits tell.
+    shown than years of two digits tell, as by `yyyy` or a weekday; `y` then shows the two digits.
     """
 
     parts: tuple[Part, ...]
@@ -103,13 +103,15 @@ def date_writer(pattern: str, input: str, locale: Locale) -> DateWriter:
     if pattern in ("short", "medium", "long", "full"):
         pattern = locale.date_formats[pattern].pattern
     tokens = [value for _, value in tokenize_pattern(pattern)]
+    two_digits = bool(_directives(input) & set("yx"))
+    if two_digits:  # `y` is a year of as many digits as there are
+        tokens = [("y", 2) if value == ("y", 1) else value for value in tokens]
     parts = tuple(_part(value, locale) for value in tokens)
     fields = [value for value in tokens if isinstance(value, tuple)]
     letters = [letter for letter, _ in fields]
     _check_minutes(pattern, [value[0] if isinstance(value, tuple) else value for value in tokens])
     if input:
         _check_input(input, pattern, letters)
-    two_digits = bool(_directives(input) & set("yx"))
     century = two_digits and any(field[0] in "yGEc" and field != ("y", 2) for field in fields)
     return DateWriter(parts, input, not input and not TIME.isdisjoint(letters), century)
 

@@ -87,7 +87,7 @@ def _jsonl(sample: bytes, begin: int) -> InputFormat:
 
 
 def _check_text(sample: bytes) -> None:
-    if sample.startswith(b"PAR1"):
+    if sample.startswith(b"PAR1") and b"\0" in sample:
         raise InvalidRequest(
             "This Parquet file is cut off, so that its end is missing, or its format was given as another.",
             field="listing",

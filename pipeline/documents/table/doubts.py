@@ -110,7 +110,7 @@ def _sign_of_columns(lines: Sequence[str]) -> str | None:
 
 def _longer_delimiter(lines: Sequence[str], delimiter: str) -> str | None:
     """Return the sign that stands on one side of the delimiter wherever it does; None if there is none."""
-    text, sign = "\n".join(QUOTED.sub("", line) for line in lines), re.escape(delimiter)
+    text, sign = "\n".join(QUOTED.sub("x", line) for line in lines), re.escape(delimiter)
     runs = re.findall(rf"{sign}+", text)
     if delimiter != "," and len(runs) > 1 and set(map(len, runs)) == {len(runs[0])} != {1}:
         return delimiter

@@ -105,7 +105,7 @@ def _refuse(line: str, error: Exception) -> NoReturn:
     if isinstance(error, NotARecord):
         raise error
     shown = line.rstrip() if len(line) <= SHOWN else f"{line[:SHOWN]}…"
-    raise NotARecord(f"{why_refused(error)}: {shown!r}.") from None
+    raise NotARecord(f"{why_refused(error, line.encode())}: {shown!r}.") from None
 
 
 def _exact(value: msgspec.Raw) -> Any:

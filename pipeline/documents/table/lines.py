@@ -45,15 +45,14 @@ class LineReader:
         self._begin = start  # of the first line whose end was not asked for yet
         self._ends: list[int] = []  # of that line and those behind it
         self._first = 1  # number of that line
-        self._text = ""  # of the block that is being read
-        self._text_first = 1  # number of its first line
-        self._lines: list[str] = []  # of that block, once one is asked for
+        self._texts: list[tuple[int, str]] = []  # of blocks with such lines, each with the number of its first line
+        self._split: tuple[int, list[str]] = 0, []  # the first line of one of them, and its lines
         self.spaces_and_quotes = False  # whether a space stood before a quote so far: mostly, it is that of a text
 
     def __iter__(self) -> Iterator[str]:
-        return chain.from_iterable(self._texts())  # no Python code runs for each line
+        return chain.from_iterable(self._blocks_of_lines())  # no Python code runs for each line
 
-    def _texts(self) -> Iterator[StringIO]:
+    def _blocks_of_lines(self) -> Iterator[StringIO]:
         rest, at = b"", self._begin
         for block in chain(self._blocks, [b""]):
             data = rest + block
@@ -65,11 +64,11 @@ class LineReader:
                 begin = next(begin for begin, length in zip(ends, lengths, strict=False) if length > MAX_LINE)
                 words = f" is longer than {MAX_LINE // MIB} MiB; is this text?"
                 raise BadLine(begin, words, "Send CSV or JSON lines. Leave out large values.")
-            self._text_first = self._first + len(self._ends)
+            text = self._decoded(data[:cut], at)
+            self._texts.append((self._first + len(self._ends), text))
             self._ends += ends[1:-1]
-            self._text, self._lines = self._decoded(data[:cut], at), []
-            self.spaces_and_quotes = self.spaces_and_quotes or ' "' in self._text
-            yield StringIO(self._text, newline="")
+            self.spaces_and_quotes = self.spaces_and_quotes or ' "' in text
+            yield StringIO(text, newline="")
             at += cut
 
     def ends(self, lines: Sequence[int]) -> list[int]:
@@ -80,6 +79,8 @@ class LineReader:
             del ends[: lines[-1] + 1 - first]
             self._first = lines[-1] + 1
             self._begin = found[-1]
+            while len(self._texts) > 1 and self._texts[1][0] <= self._first:
+                del self._texts[0]
         return found
 
     def start(self, line: int) -> int:
@@ -87,10 +88,11 @@ class LineReader:
         return self._ends[line - 1 - self._first] if line > self._first else self._begin
 
     def text(self, line: int) -> str:
-        """Return the text of a line of the block that is being read."""
-        if not self._lines:
-            self._lines = list(StringIO(self._text, newline=""))
-        return self._lines[line - self._text_first]
+        """Return the text of a line that was read, and that `ends` did not forget."""
+        first, text = next(each for each in reversed(self._texts) if each[0] <= line)
+        if self._split[0] != first:
+            self._split = first, list(StringIO(text, newline=""))
+        return self._split[1][line - first]
 
     def _decoded(self, data: bytes, at: int) -> str:
         try:

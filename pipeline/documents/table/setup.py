@@ -158,7 +158,9 @@ def name_centuries(params: TableParams, remarks: Remarks) -> None:
     formats += [(each.field, each.format, params.locale) for each in params.group_by]
     for name, format, locale in formats:
         if format and guesses_century(format, known_locale(locale)):
-            remarks.add(f"Years of column {name!r} have two digits, and are read as 1969 to 2068")
+            remarks.add(
+                f"Years of column {name!r} have two digits, and are read as 1969 to 2068; `y` shows two digits"
+            )
 
 
 def check_rows(params: TableParams, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -76,9 +76,12 @@ class PageCopy:
         size = self._pdf.size(page)
         boxes = [("/MediaBox", size)]
         for which in _INNER_BOXES:
-            if box := self._pdf.area(page.get(which), size):
+            value = page.get(which)
+            if box := self._pdf.area(value, size):
                 boxes.append((which, box))
-            elif self._pdf.resolve(page.get(which)) not in (None, NullObject()):
+            elif which != "/CropBox" and self._pdf.box(value) and not self._pdf.area(value):
+                continue  # of no size, it tells printers nothing, and readers do not show it
+            elif self._pdf.resolve(value) not in (None, NullObject()):
                 log_of_pypdf.warning("%s has no usable %s", where, which)
         return boxes
 

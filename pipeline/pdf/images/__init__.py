@@ -198,7 +198,7 @@ def _passed(file: BinaryIO, jpeg: Jpeg, profile: Stream | None) -> Stream:
 
 def _decoded(file: BinaryIO, opened: Opened, max_pixels: int, room: Room | None, frame: int | None) -> Picture:
     """Return the decoded picture. Pillow opens lazily, so the size is checked before a pixel is decoded."""
-    source, chunks = opened.source, opened.chunks
+    source = opened.source
     most = max_pixels // _DIVISORS.get(source.format or "", 1)
     if not tiff.is_tiff(source):
         check_size(*source.size, most)  # a frame is decoded before the next one, but for pages of a TIFF
@@ -208,7 +208,7 @@ def _decoded(file: BinaryIO, opened: Opened, max_pixels: int, room: Room | None,
     check_size(*source.size, most)
     several = frame is None and opened.several
     data = opened.profile
-    told = opened.colours_told if data is None else ()
+    told = (*opened.remarks, *(opened.colours_told if data is None else ()))
     high = opened.pixel_height
     raster = decode(source)
     if not opened.has_all_rows(frame or 0, source, file):
@@ -220,7 +220,7 @@ def _decoded(file: BinaryIO, opened: Opened, max_pixels: int, room: Room | None,
     profile, remark = _profile(data, raster.components)
     image, mask = encode(raster, profile is not None)
     remarks = (
-        *(chunks.remarks if chunks else ()), *told, *raster.remarks, *wrong_crop, *remark, *turned.remarks,
+        *told, *raster.remarks, *wrong_crop, *remark, *turned.remarks,
         *_shape_remarks(high), *((ONLY_FIRST,) if several else ()),
     )  # fmt: skip
     return Picture(*raster.image.size, turned.value, image, mask, profile, remarks, high)

@@ -7,6 +7,8 @@ import struct
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from .jpeg_scans import Read
+
 TURNED_BY_XMP = "The orientation of a picture stands in XMP only, where not all viewers look; it is turned by it"
 
 IN_ADOBE_RGB = "A camera says that a photo is in Adobe RGB, but gives no profile; it is drawn as sRGB, so paler"
@@ -41,17 +43,28 @@ def orientation(exif: Iterable[bytes], xmp: Iterable[bytes]) -> Orientation:
 
 def is_adobe_rgb(exif: bytes) -> bool:
     """Return whether EXIF data say that a camera took the picture in Adobe RGB (DCF 2.0, option file)."""
-    index = _entry(exif, _EXIF, _INTEROPERABILITY, _INDEX)
+    return tiff_is_adobe_rgb(_within(exif))
+
+
+def tiff_is_adobe_rgb(read: Read) -> bool:
+    """Return whether the EXIF data in a TIFF say so; they are such a file themselves."""
+    index = _entry(read, _EXIF, _INTEROPERABILITY, _INDEX)
     return index is not None and index.place == b"R03\0"
 
 
 def _exif(data: bytes) -> int | None:
     """Return the orientation 1 to 8 in EXIF data; None without one."""
-    found = _entry(data, _ORIENTATION)
+    found = _entry(_within(data), _ORIENTATION)
     if found is None or found.kind not in _NUMBERS:
         return None
     (value,) = struct.unpack_from(found.order + _NUMBERS[found.kind], found.place)
     return value if value in range(1, 9) else None
+
+
+def _within(exif: bytes) -> Read:
+    """Return a function that reads the TIFF in EXIF data, with or without their first six bytes."""
+    tiff = exif[6:] if exif.startswith(b"Exif\0") else exif
+    return lambda offset, length: tiff[offset : offset + length]
 
 
 class _Entry(NamedTuple):
@@ -60,18 +73,17 @@ class _Entry(NamedTuple):
     place: bytes  # the value, or where it is
 
 
-def _entry(data: bytes, *path: int) -> _Entry | None:
-    """Return an entry of EXIF data, with or without their first six bytes; tags before the last lead to it."""
-    tiff = data[6:] if data.startswith(b"Exif\0") else data
-    order = {b"II*\0": "<", b"MM\0*": ">"}.get(tiff[:4])
-    place, found = tiff[4:8], None
+def _entry(read: Read, *path: int) -> _Entry | None:
+    """Return an entry of a TIFF's first directory; tags before the last lead to others."""
+    order = {b"II*\0": "<", b"MM\0*": ">"}.get(bytes(read(0, 4)))
+    place, found = bytes(read(4, 4)), None
     try:
         for wanted in path if order else ():
             (directory,) = struct.unpack(f"{order}I", place)
-            (count,) = struct.unpack_from(f"{order}H", tiff, directory)
-            found = None
-            for at in range(directory + 2, directory + 2 + 12 * count, 12):
-                tag, kind, _, place = struct.unpack_from(f"{order}HHI4s", tiff, at)
+            (count,) = struct.unpack(f"{order}H", read(directory, 2))
+            entries, found = read(directory + 2, 12 * count), None
+            for at in range(0, 12 * count, 12):
+                tag, kind, _, place = struct.unpack_from(f"{order}HHI4s", entries, at)
                 if tag == wanted:
                     found = _Entry(order or "", kind, place)
                     break

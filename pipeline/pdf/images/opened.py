@@ -10,11 +10,14 @@ from PIL import Image, ImageFile
 from ...errors import UnreadableSource
 from . import bmp, formats, png, png_rows, tiff, tiff_pages
 from .boxes import Box, Properties, properties
-from .exif import IN_ADOBE_RGB, Orientation, is_adobe_rgb, orientation
+from .exif import IN_ADOBE_RGB, Orientation, is_adobe_rgb, orientation, tiff_is_adobe_rgb
+from .jpeg_segments import reader
 from .pieces import view
 from .pixel_limit import limited
 from .pixel_shape import pixel_height
 from .unusual import UNUSUAL
+
+NO_TABLE = "A GIF has no table of colours; which ones its numbers mean is guessed, as shades of grey"
 
 _BMP = ("BMP", "DIB")  # Pillow's names, the second for one without its first header
 
@@ -87,6 +90,18 @@ class Opened(NamedTuple):
         return self.boxes.crop(self.source.size) if is_still else None
 
     @property
+    def remarks(self) -> tuple[str, ...]:
+        """What is guessed, as far as it shows before the pixels are decoded."""
+        source = self.source
+        if self.chunks:
+            return self.chunks.remarks
+        if source.format in _BMP and source.fp:
+            return (bmp.SKIPPED,) * bmp.skips_pixels(cast("BinaryIO", source.fp))
+        # Pillow takes a table of greys in order for none, too, but notes that it was there.
+        has_table = "background" in source.info or getattr(source, "_frame_palette", None) is not None
+        return (NO_TABLE,) * (source.format == "GIF" and not has_table)
+
+    @property
     def colours_told(self) -> tuple[str, ...]:
         """Remarks on colours that differ from those of sRGB, for a picture without a profile."""
         return (UNUSUAL,) * self._is_unusual + (IN_ADOBE_RGB,) * self._in_adobe_rgb
@@ -104,6 +119,8 @@ class Opened(NamedTuple):
 
     @property
     def _in_adobe_rgb(self) -> bool:
+        if tiff.is_tiff(self.source) and self.source.fp:
+            return tiff_is_adobe_rgb(reader(cast("BinaryIO", self.source.fp)))
         return self.chunks.in_adobe_rgb if self.chunks else is_adobe_rgb(self.source.info.get("exif") or b"")
 
     @property

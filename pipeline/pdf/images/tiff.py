@@ -147,6 +147,7 @@ def is_unusual(source: TiffImageFile) -> bool:
         return False
     try:
         light = [value / 0xFFFF for value in tags.get(_LIGHT, ())[: 2 ** tags.get(BITS, (1,))[0]]]
+        light = light[::-1] if tags.get(PHOTOMETRIC, 0) == 0 else light  # its first value is that of white then
         points = [*map(float, tags.get(_WHITE, (0.3127, 0.3290))), *map(float, tags.get(_PRIMARIES, ()))]
         weights = [*map(float, tags.get(_WEIGHTS, _USUAL_WEIGHTS))]
         black_white = [*map(float, tags.get(_BLACK_WHITE, ()))]

@@ -118,6 +118,13 @@ def test_an_integer_that_is_too_long_is_400(client: FlaskClient) -> None:
     assert error(answer)["message"] == words
 
 
+@pytest.mark.parametrize("end", [b'"}}', b'"}   }', b' and more"}}'])
+def test_half_of_a_character_in_a_body_is_called_so(client: FlaskClient, end: bytes) -> None:
+    body = b'{"document":"table","params":{"title":"\\ud83d' + end
+    answer = client.post("/v1/exports", data=body, headers=SHOP, content_type="application/json")
+    assert answer.status_code == 400 and "half of a character" in error(answer)["message"]
+
+
 def test_a_name_twice_in_a_body_is_400(client: FlaskClient) -> None:
     body = '{"document":"table","params":{"rows":[{"a":1,"b":1},{"a":2,"\\u0061":3}]}}'
     answer = client.post("/v1/exports", data=body, headers=SHOP, content_type="application/json")

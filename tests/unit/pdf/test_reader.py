@@ -197,6 +197,8 @@ SEEDS = [simple(3), outlined(), one_page(b"/Annots[" + link(b"/Dest/n") + b"]", 
         (b"/CropBox[0 0 0 0]", "/CropBox"),
         (b"/CropBox[400 400 500 500]", "/CropBox"),
         (b"/TrimBox(wide)", "/TrimBox"),
+        (b"/TrimBox[400 400 500 500]", "/TrimBox"),
+        (b"/TrimBox[0 0 0 0]/BleedBox[9 9 9 20]/ArtBox[9 9 9 9]", None),
         (b"/CropBox[-9 -9 999 999]/TrimBox null/Rotate 90.0/ArtBox[9 9 20 20]", None),
     ],
 )

@@ -210,8 +210,9 @@ def test_a_parquet_file_that_cannot_be_read_is_said_to_be(tmp_path: Path, data: 
     assert caught.value.field == "listing"
 
 
-def test_what_begins_like_parquet_and_is_text_is_left_alone(tmp_path: Path) -> None:
+def test_what_begins_like_another_file_and_is_text_is_left_alone(tmp_path: Path) -> None:
     assert taken(tmp_path, b"PAR1,b\n1,2\n3,4\n") is None
+    assert taken(tmp_path, b"ORCID,name\n0000-0002-1825-0097,Carberry\n") is None
     assert taken(tmp_path, as_parquet({"a": pa.array([1])}), format="csv") is None
     assert taken(tmp_path, b"") is None
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import msgspec
+import pyarrow as pa
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from pipeline.documents.inputs.jsonl import encode_records
+from pipeline.documents.inputs.parquet import stream
 from pipeline.documents.table.decimal_points import unsure_cells
 from pipeline.errors import NotExact
 
@@ -109,6 +113,19 @@ def test_numbers_of_json_have_decimal_points_and_texts_may_not(folder: Path) -> 
     lines = b'{"item":"x","amount":1.234}\n{"item":"x","amount":%b}\n'
     assert found(folder, lines % b"500", "de_DE", TOTAL) == ("501.234", ())
     assert found(folder, lines % b'"2.500"', "de_DE", TOTAL) == ("3.734", (f"{GUESS} (row 2).",))
+
+
+def test_decimals_of_a_database_are_no_texts(folder: Path) -> None:
+    """They travel as text, so that they keep their digits; a text of the same look may mean 1234."""
+    rows = [{"item": "x", "amount": Decimal("1.234")}, {"item": "y", "amount": Decimal("-500")}]
+    assert found(folder, b"".join(encode_records(rows, "rows")), "de_DE", TOTAL) == ("-498.766", ())
+    arrow = pa.table({"item": ["x"], "amount": pa.array([Decimal("1.234")], pa.decimal128(9, 3))})
+    lines = b"".join(encode_records(stream(arrow, "rows"), "rows"))
+    assert found(folder, lines, "de_DE", TOTAL) == ("1.234", ())
+    rows.append({"item": "z", "amount": "2.500"})
+    lines = b"".join(encode_records(rows, "rows"))
+    assert found(folder, lines, "de_DE", TOTAL) == ("-496.266", (f"{GUESS} (row 3).",))
+    assert [json.loads(line)["amount"] for line in lines.splitlines()] == ["1.234", "-500", "2.500"]
 
 
 def test_each_of_two_columns_with_one_name_proves_its_own_points(folder: Path) -> None:

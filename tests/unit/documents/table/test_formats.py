@@ -163,6 +163,8 @@ def test_what_cannot_be_a_format_is_said(format: Format, field: str, words: str)
         (Date("EEE d.M.y", "%u %W/%Y"), "7 08/2026", "Sun 1.3.2026"),
         (Date("h:mm", "%I:%M"), "01:30", "1:30"),
         (Date("HH:mm", "%I:%M %p"), "01:30 PM", "13:30"),
+        (Date("medium", "%d.%m.%y"), "12.05.55", "May 12, 55"),  # 1955 or 2055, which the cell does not say
+        (Date("d.M.yyyy", "%d.%m.%y"), "12.05.55", "12.5.2055"),
     ],
 )
 def test_a_pattern_shows_what_the_dates_have(format: Format, text: str, expected: str) -> None:

@@ -261,8 +261,8 @@ def test_an_array_that_is_no_table_is_named(tmp_path: Path, data: bytes, words: 
     assert words in refused(tmp_path, data, format="auto")
 
 
-@pytest.mark.parametrize("title", ["[id]", "[2024]", "[1st, 2nd]", "[a b]"])
-def test_a_csv_may_begin_with_a_bracket(tmp_path: Path, title: str) -> None:
+@pytest.mark.parametrize("title", ["[id]", "[2024]", "[1st, 2nd]", "[a b]", "PAR1"])
+def test_a_csv_may_begin_as_json_and_parquet_do(tmp_path: Path, title: str) -> None:
     assert planned(tmp_path, f"{title};b\n1;x\n".encode())[0] == [[title, "b"], ["1", "x"]]
 
 
@@ -280,6 +280,7 @@ def test_a_csv_may_begin_with_a_bracket(tmp_path: Path, title: str) -> None:
         (b"\x1f\x8b\x08", "a gzip file, not a listing of records. Unpack it"),
         (b"\x89PNG\r\n\x1a\n", "a PNG picture"),
         (b"\xff\xd8\xff\xe0", "a JPEG picture"),
+        (b"ORC\n\x06\x12\x04", "an ORC file"),
         (b"<!doctype html><table>", "an HTML page"),
         (b"<?xml version='1.0'?>", "an XML file"),
         (b"\x00\x05\x16\x07\x00\x02\x00\x00Mac OS X", "what macOS keeps beside a file"),
@@ -338,6 +339,12 @@ def test_a_total_of_json_numbers_is_exact(tmp_path: Path) -> None:
         (b'{"a"  :1,"a":2}', "Line 3 of rows.jsonl has the name 'a' twice"),
         (b'{"a":1,"b":2}', "Line 3 of rows.jsonl has the field 'b', which the first record does not have"),
         (b'{"a":1', "Line 3 of rows.jsonl is not a JSON object: Input data was truncated: '{\"a\":1'"),
+        (
+            b'{"a":"\\ud83d"}',
+            "Line 3 of rows.jsonl is not a JSON object: it has half of a character, as \\ud83d is alone",
+        ),
+        (b'{"a":"\\ud83d, and more"}', "Line 3 of rows.jsonl is not a JSON object: it has half of a character"),
+        (b'{"a":"\\\\ud83d"', "Line 3 of rows.jsonl is not a JSON object: Input data was truncated"),
         (b"[1]", "Line 3 of rows.jsonl is not a JSON object"),
         (b'{"a":"\xff"}', "Line 3 of rows.jsonl is not utf-8: byte 7 of the line is FF"),
     ],

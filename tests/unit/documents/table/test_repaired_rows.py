@@ -67,6 +67,18 @@ def test_spaces_before_quotes_in_a_row_of_several_lines_are_named(tmp_path: Path
     assert plan.warnings == (words,)
 
 
+@pytest.mark.parametrize("lines", [2, 100_000])
+def test_a_space_and_a_quote_within_quotes_are_not_named_in_a_row_of_several_lines(
+    tmp_path: Path, lines: int
+) -> None:
+    """The cell may be in an earlier block of the file than the end of its row."""
+    note = "word\n" * lines
+    data = f'a,b,c\n" ""x"" y","{note}"," ""z"""\n1,2,3\n'.encode()
+    rows, plan = planned(tmp_path, data, strict=True, columns=[{"field": "a"}, {"field": "c"}])
+    assert rows[1:] == [[' "x" y', note, ' "z"'], ["1", "2", "3"]]
+    assert plan.warnings == ()
+
+
 @pytest.mark.parametrize("total", [False, True])
 @pytest.mark.parametrize("length", [MAX_LINE + 20_000, MAX_LINE + 200_000])
 def test_a_line_that_is_too_long_is_refused(tmp_path: Path, length: int, total: bool) -> None:

@@ -43,7 +43,7 @@ def _rows(numbers: Sequence[int], across: int, bits: int, order: str) -> bytes:
 
 
 def _file(tags: dict[int, list[int]], strips: list[bytes], order: str) -> bytes:
-    long = {256, 257, 273, 278, 279}
+    long = {256, 257, 273, 278, 279, 34665}
     size = {tag: len(values) * (4 if tag in long else 2) for tag, values in tags.items()}
     at = 8 + 2 + 12 * len(tags) + 4
     places = {}

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from PIL import ImageCms, TiffImagePlugin
 
+from pipeline.pdf.images.exif import IN_ADOBE_RGB
 from pipeline.pdf.images.unusual import UNUSUAL, unusual_curve
 
 from .picture_files import quadrants, read, saved
@@ -92,3 +93,23 @@ def test_other_colours_of_a_bmp_are_named(
 
 def test_a_curve_of_no_or_one_value_says_nothing() -> None:
     assert not unusual_curve([]) and not unusual_curve([0.5])
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize(("index", "remarks"), [(b"R03\0", (IN_ADOBE_RGB,)), (b"R98\0", ())])
+def test_a_tiff_of_a_camera_in_adobe_rgb_is_named(index: bytes, remarks: tuple[str, ...], order: str) -> None:
+    grey = [0, 80, 160, 255]
+    at = len(tiff(2, 2, 1, 8, grey, order, more=[(34665, [0])]))
+    camera = struct.pack(f"{order}HHHIII", 1, 0xA005, 4, 1, at + 18, 0)
+    camera += struct.pack(f"{order}HHHI4sI", 1, 1, 2, 4, index, 0)
+    assert read(tiff(2, 2, 1, 8, grey, order, more=[(34665, [at])]) + camera).remarks == remarks
+
+
+@pytest.mark.parametrize(
+    ("photometric", "curve", "remarks"),
+    [(0, SRGB[::-1], ()), (0, SRGB, (UNUSUAL,)), (1, SRGB, ()), (1, SRGB[::-1], (UNUSUAL,))],
+)
+def test_the_curve_of_a_tiff_where_0_is_white_falls(
+    photometric: int, curve: list[int], remarks: tuple[str, ...]
+) -> None:
+    assert read(tiff(2, 2, photometric, 8, [0, 80, 160, 255], more=[(LIGHT, curve)])).remarks == remarks
