@@ -149,7 +149,7 @@ class Scaler:
     ) -> int:
         """Resize, announce and bill. Returns the number of workers.
 
-        It is asked once more who leads: writing to the bucket takes time, and Heroku knows no fencing numbers.
+        Whether this process still leads is asked again: the bucket takes time, and Heroku knows no fencing numbers.
         """
         try:
             self._billing.record("Reported by Heroku.", self.learned)
