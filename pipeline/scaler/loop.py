@@ -93,7 +93,7 @@ class Scaler:
             raise
         if not still_leads():
             return len(now.dynos)
-        workers = self._carry_out(decision, demands, len(now.dynos))
+        workers = self._carry_out(decision, demands, len(now.dynos), still_leads)
         if decision.quantity and still_leads():  # also for messages that wait: a silent one would keep its place
             self._pool.restart_silent(self.learned.boot)
         return workers
@@ -144,10 +144,17 @@ class Scaler:
         late = time.monotonic() - self._checked > LOST_SECONDS
         return self._policy.resizing is not Resizing.ONE_OFF and late and bool(self._lost)
 
-    def _carry_out(self, decision: Decision, demands: Sequence[Demand], before: int) -> int:
-        """Resize, announce and bill. Returns the number of workers."""
+    def _carry_out(
+        self, decision: Decision, demands: Sequence[Demand], before: int, still_leads: Callable[[], bool]
+    ) -> int:
+        """Resize, announce and bill. Returns the number of workers.
+
+        It asks once more whether it leads: writing to the bucket takes time, and Heroku knows no fencing numbers.
+        """
         try:
             self._billing.record("Reported by Heroku.", self.learned)
+            if not still_leads():
+                return before
             self._wanted = decision.quantity
             self._pool.resize(decision.quantity, decision.drain_above)
             self._announce(decision, before)

@@ -22,6 +22,7 @@ from pipeline.exports.notices import mark
 from pipeline.exports.repository import ExportRepository
 from pipeline.scaler.formation import FormationPool
 from pipeline.scaler.measure import Gauge
+from pipeline.scaler.usage import UsageLog
 from pipeline.services import open_services
 from pipeline.tasks.keeper import Keeper
 
@@ -183,6 +184,26 @@ def test_a_leader_that_lost_its_lease_changes_nothing(stage: KeeperStage, monkey
     shown = stage.s.redis.decisions.state()
     assert shown is not None
     assert shown["outstanding"] == {export_id: 0}, "what the one that leads sees"
+
+
+def test_a_leader_that_lost_its_lease_while_it_wrote_scales_nothing(
+    stage: KeeperStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was frozen behind its decision; the next leader has started more workers, which may be busy."""
+    first, second = stage.keeper(), stage.keeper(min_workers=2)
+    stage.submit()
+    written, started = UsageLog.note_workers, list[int]()
+
+    def overtaken(usage: UsageLog, *change: Any) -> None:
+        monkeypatch.undo()
+        written(usage, *change)
+        stage.wipe_redis()
+        second.turn()
+        started.append(stage.workers)
+
+    monkeypatch.setattr(UsageLog, "note_workers", overtaken)
+    first.turn()
+    assert started == [2] and stage.workers == 2
 
 
 def test_a_returning_leader_drops_its_old_decision(stage: KeeperStage, monkeypatch: pytest.MonkeyPatch) -> None:
