@@ -165,7 +165,7 @@ class ExportRepository:
                     yield export
 
     def kept(self) -> Iterator[Export]:
-        """Yield the exports that have not expired, oldest first. Removes the marks of those that have.
+        """Yield the exports whose files may exist or come, oldest first.
 
         Skips an export that the bucket refuses; raises StoreDown at the third.
         """
@@ -179,9 +179,7 @@ class ExportRepository:
                 if refused == MAX_REFUSED:
                     raise
                 continue
-            if export and export.state is State.EXPIRED:
-                self._bucket.delete([entry.key])
-            elif export:
+            if export:
                 yield export
 
     def page(self, wanted: Wanted, limit: int, after: str | None = None) -> Page:

@@ -12,6 +12,7 @@ from zlib import crc32
 from ...adapters.bucket import Bucket
 from ...errors import PipelineError
 from ...exports import audit
+from ...exports.accepting import KEPT
 from ...exports.export import WORKING, Channel, Export, State
 from ...exports.ids import new_id
 from ...exports.late import abort_late_uploads, kept_ids, leftovers
@@ -43,7 +44,7 @@ class CleanUp:
         _each(self._closed(), self._remove_late)
 
     def _old(self) -> Iterable[Export]:
-        """Yield the exports that are over and older than KEEP_DAYS."""
+        """Yield the exports that are over, older than KEEP_DAYS, and not removed yet."""
         youngest = time.time() - self._settings.keep_seconds
         for export in self._exports.kept():
             if export.created_at > youngest:
@@ -52,9 +53,8 @@ class CleanUp:
                 yield export
 
     def _expire(self, export: Export) -> None:
-        """Remove the files; the record stays."""
-        self._exports.remove_result(export)
-        release(self._bucket, export)
+        """Remove the files; the record stays. It says so first: a failed export may be retried until then. The
+        mark goes last: whenever this breaks off, the next clean-up goes on."""
         now = time.time()
         if export.webhook:  # before and after: whenever this breaks off, the event is found
             mark(self._bucket, export.id, Channel.WEBHOOK)
@@ -62,7 +62,11 @@ class CleanUp:
             export.id, lambda e: e if e.state is State.EXPIRED else e.to(State.EXPIRED, expired_at=now)
         )
         mark_unsent(self._bucket, expired, mails=False)
-        audit.note("expired", expired)
+        if expired.expired_at == now:
+            audit.note("expired", expired)
+        self._exports.remove_result(expired)
+        release(self._bucket, expired)
+        self._bucket.delete([KEPT + export.id])
 
     def _remove_unused(self, upload: Upload) -> None:
         """Remove a file that was handed in and never used."""

@@ -10,17 +10,20 @@ from types import SimpleNamespace
 import pytest
 
 from pipeline.adapters.bucket import REQUEST
-from pipeline.errors import ExportFailed, StoreDown
+from pipeline.errors import ExportFailed, IllegalStep, StoreDown
 from pipeline.exports.accepting import listing_key
-from pipeline.exports.export import State
+from pipeline.exports.export import Export, State
 from pipeline.exports.ids import new_id
+from pipeline.exports.repository import ExportRepository
 from pipeline.services import open_services
 from pipeline.tasks import flow
+from pipeline.tasks.again import retry
 from pipeline.tasks.schedules import clean_up
 from pipeline.tasks.schedules.clean_up import CleanUp
 
 from .... import steps
 from ...lesser_s3 import Lacks, lesser
+from ..stage import failing
 from .stage import KeeperStage
 
 
@@ -44,6 +47,42 @@ def test_an_old_file_is_removed_and_its_record_stays(stage: KeeperStage) -> None
     result = stage.s.exports.load(young).result
     assert result is not None
     assert stage.s.bucket.head(result.key)
+
+
+def test_an_export_that_expires_is_not_retried(stage: KeeperStage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its files go when its record says that it has expired: until then it may be retried, and needs them."""
+    export_id, tried = stage.planned(), list[str]()
+    stage.render(export_id, 0)
+    flow.fail(stage.s, export_id, ExportFailed("Page 3."))
+    steps.deliver(stage.s, export_id)
+    stage.age(export_id, created_at=time.time() - 100)
+    remove = ExportRepository.remove_result
+
+    def retried(exports: ExportRepository, export: Export) -> None:
+        tried.append(export.id)
+        with pytest.raises(IllegalStep, match="is expired; only a failed one goes on"):
+            retry(stage.s, export.id)
+        remove(exports, export)
+
+    monkeypatch.setattr(ExportRepository, "remove_result", retried)
+    clean_up_of(stage).run()
+    assert tried == [export_id]
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_an_expiry_that_breaks_off_is_ended_by_the_next_clean_up(
+    stage: KeeperStage, monkeypatch: pytest.MonkeyPatch, times: int
+) -> None:
+    (export_id,) = delivered(stage, 1)
+    stage.age(export_id, created_at=time.time() - 100)
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(clean_up, "release", failing(StoreDown("The bucket is away.")))
+        for _ in range(times):
+            clean_up_of(stage).run()
+            assert stage.s.exports.load(export_id).state is State.EXPIRED
+    assert list(stage.s.bucket.entries("kept/"))
+    clean_up_of(stage).run()
+    assert not list(stage.s.bucket.entries("kept/"))
 
 
 def test_a_request_that_was_not_fully_written_is_removed(
