@@ -249,10 +249,12 @@ def perform(
             return NotWanted(lost.message)
         except Stopped as stopped:
             return Again(stopped.message)
-        except PipelineError:
+        except PipelineError as error:
             with suppress(ServiceDown):
                 if services.exports.load(export_id).state not in step.wanted:
                     return NotWanted("the export ended meanwhile")  # its segments and uploads were removed
+                if not error.retry and not held.is_ours():  # the export may have been retried since
+                    return NotWanted(f"its lease was lost, and then: {error.message}")
             raise
 
 
