@@ -1,6 +1,6 @@
 """An input that bytes cannot cut, stored as lines: share by share, by several workers. Written by this module:
 
-exports/<id>/shares/shares.json                 the shares of the input; a message asks to store one
+exports/<id>/shares/shares.json                 the shares of the input; a message asks to store one. Empty: none
 exports/<id>/shares/<share>-<row>-<row>         the lines from one row of a share to another: a piece
 exports/<id>/shares/<generation>/<share>-…      the same of a query, whose shares are those of one snapshot
 exports/<id>/shares/pieces.json                 all pieces in their order; read as one listing
@@ -76,15 +76,20 @@ class FrozenRepository:
         """Return the shares of an input; None if there are none."""
         if (last := self._last) and last[0] == export_id:
             return last[1]
-        if (stored := self._bucket.get(_key(export_id, "shares.json"))) is None:
-            return None
-        try:
-            shares = _shares.decode(stored.data)
-        except msgspec.DecodeError as error:
-            raise DamagedExport(f"The shares of export {export_id} cannot be read: {error}.") from error
-        if not shares.generation:
+        shares, _ = self.current(export_id)
+        if shares and not shares.generation:
             self._last = export_id, shares
         return shares  # another thread may have read others meanwhile
+
+    def current(self, export_id: str) -> tuple[Shares | None, str | None]:
+        """Return the shares as they are now, and the ETag of their record."""
+        stored = self._bucket.get(_key(export_id, "shares.json"))
+        if stored is None or not stored.data:
+            return None, stored.etag if stored else None
+        try:
+            return _shares.decode(stored.data), stored.etag
+        except msgspec.DecodeError as error:
+            raise DamagedExport(f"The shares of export {export_id} cannot be read: {error}.") from error
 
     def write_shares(self, export_id: str, shares: Shares) -> Shares:
         """Store the shares, unless there are some. Returns those that count: the first that were stored."""
@@ -92,18 +97,15 @@ class FrozenRepository:
             self._bucket.put(_key(export_id, "shares.json"), msgspec.json.encode(shares), new=True)
         return self.shares(export_id) or shares
 
-    def begin_generation(self, export_id: str, shares: Shares) -> None:
-        """Store the shares of a snapshot in place of those of an earlier one, whose pieces are removed."""
-        before = self.shares(export_id)
-        self._bucket.put(_key(export_id, "shares.json"), msgspec.json.encode(shares))
-        if before and before.generation:
-            self._bucket.delete_under(_key(export_id, _folder(before)))
-
-    def drop_generation(self, export_id: str) -> None:
-        """Remove the shares of a snapshot that is gone: none replaces it."""
-        if (before := self.shares(export_id)) and before.generation:
-            self._bucket.delete([_key(export_id, "shares.json")])
-            self._bucket.delete_under(_key(export_id, _folder(before)))
+    def begin_generation(
+        self, export_id: str, shares: Shares | None, before: tuple[Shares | None, str | None]
+    ) -> None:
+        """Store the shares of a snapshot, or that there are none, in place of what `current` returned `before`,
+        whose pieces are removed. Raises Conflict when another process did so first."""
+        data, (former, etag) = msgspec.json.encode(shares) if shares else b"", before
+        self._bucket.put(_key(export_id, "shares.json"), data, new=etag is None, replacing=etag)
+        if former and former.generation:
+            self._bucket.delete_under(_key(export_id, _folder(former)))
 
     def write(self, export_id: str, shares: Shares, number: int, start: int, stop: int, lines: bytes) -> None:
         """Store the lines of some rows of a share, unless they are stored."""

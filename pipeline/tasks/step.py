@@ -243,17 +243,24 @@ def perform(
     with HeldLease(redis.leases, lease, seconds, stopping, services.settings.shutdown_seconds) as held:
         if part is None:
             held.fence_is_current()
-        try:
-            return step.body(Work(services, export, part, begun, held, stopping))
-        except LeaseLost as lost:
-            return NotWanted(lost.message)
-        except Stopped as stopped:
-            return Again(stopped.message)
-        except PipelineError:
-            with suppress(ServiceDown):
-                if services.exports.load(export_id).state not in step.wanted:
-                    return NotWanted("the export ended meanwhile")  # its segments and uploads were removed
-            raise
+        return _do(step, Work(services, export, part, begun, held, stopping), held)
+
+
+def _do(step: Step, work: Work, held: HeldLease) -> Outcome:
+    """Do a step that is wanted. Errors of one that is not wanted any more, or lost its lease, are none."""
+    try:
+        return step.body(work)
+    except LeaseLost as lost:
+        return NotWanted(lost.message)
+    except Stopped as stopped:
+        return Again(stopped.message)
+    except PipelineError as error:
+        with suppress(ServiceDown):
+            if work.services.exports.load(work.export.id).state not in step.wanted:
+                return NotWanted("the export ended meanwhile")  # its segments and uploads were removed
+            if not error.retry and not held.is_ours():  # the export may have been retried since
+                return NotWanted(f"its lease was lost, and then: {error.message}")
+        raise
 
 
 def _exists(step: str, export: Export, part: int | Wave | None) -> bool:

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from ...documents.inputs.key_ranges import RangedQuery
 from ...documents.job import DocumentJob
-from ...errors import RedisDown
+from ...errors import Conflict, RedisDown
 from ...exports.export import Export
 from ...exports.frozen import Share, Shares
 from ...exports.ids import new_id
@@ -36,21 +36,36 @@ def read_by_key(work: Work, job: DocumentJob) -> None:
     s, export = work.services, work.export
     if not job.has_key or s.measures.ranges(export.id):
         return
-    before = s.frozen.shares(export.id)
-    if before and not s.frozen.missing(export.id, before):
+    before = former, _ = s.frozen.current(export.id)
+    if former and not s.frozen.missing(export.id, former):
         return
     began = time.time()
     with job.hold() as query:
         shares = _divide(work, query) if query else ()
         work.fence()
         if query is None or len(shares) < 2:
-            s.frozen.drop_generation(export.id)
+            if former:
+                _begin_generation(s, export, None, before)
             return
         generation = Shares(None, tuple(shares), new_id(), query.snapshot)
-        s.frozen.begin_generation(export.id, generation)
+        _begin_generation(s, export, generation, before)
         note_begin(s, export, began)
         _store(work, query, generation)
     work.fence()
+
+
+def _begin_generation(
+    s: Services, export: Export, shares: Shares | None, before: tuple[Shares | None, str | None]
+) -> None:
+    """Replace the shares. Their record decides, for a process may be held up behind its fence."""
+    try:
+        s.frozen.begin_generation(export.id, shares, before)
+    except Conflict:
+        raise _overtaken(export) from None
+
+
+def _overtaken(export: Export) -> LeaseLost:
+    return LeaseLost(f"Another process has begun the query of export {export.id} again.")
 
 
 def note_begin(s: Services, export: Export, began: float) -> None:
@@ -101,7 +116,7 @@ def _store_share(work: Work, query: RangedQuery, shares: Shares, number: int) ->
             return
         now = s.frozen.shares(export.id)
         if now is None or now.generation != shares.generation:
-            raise LeaseLost(f"Another process has begun the query of export {export.id} again.")
+            raise _overtaken(export)
         for start, stop, lines in pieces(query.lines(shares.shares[number], at), at):
             s.frozen.write(export.id, shares, number, start, stop, lines)
             work.go_on()

@@ -6,7 +6,7 @@ import pytest
 from msgspec import structs
 
 from pipeline.adapters.redis.leases import Leases
-from pipeline.errors import Conflict, NoExport, ReadFailed, StoreDown
+from pipeline.errors import Conflict, ExportFailed, NoExport, PipelineError, ReadFailed, StoreDown
 from pipeline.exports.export import State
 from pipeline.exports.waves import Wave
 from pipeline.tasks.outcomes import Again, Done, NotWanted, Outcome
@@ -156,6 +156,23 @@ def test_an_error_after_an_export_ended_is_none(frame: Frame, after: State) -> N
             frame.perform(body)
     else:
         assert frame.perform(body) == NotWanted("the export ended meanwhile")
+
+
+@pytest.mark.parametrize(
+    ("error", "again"), [(ExportFailed("It has no pages."), False), (Conflict("The upload is gone."), True)]
+)
+def test_a_process_that_lost_its_lease_ends_no_export(frame: Frame, error: PipelineError, again: bool) -> None:
+    """It was frozen until the export had failed and was retried: what it saw is of the try before."""
+
+    def body(work: Work) -> Outcome:
+        frame.redis.client.delete(f"pipeline:lease:{ID}:4")
+        raise error
+
+    if again:
+        with pytest.raises(Conflict):
+            frame.perform(body)
+    else:
+        assert frame.perform(body) == NotWanted("its lease was lost, and then: It has no pages.")
 
 
 def test_the_first_error_counts_when_the_bucket_is_down_too(frame: Frame) -> None:

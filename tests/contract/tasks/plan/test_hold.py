@@ -15,7 +15,6 @@ from pipeline.documents.inputs.sql import Query
 from pipeline.errors import InvalidRequest, QueryFailed, RedisDown
 from pipeline.exports import frozen, measures
 from pipeline.exports.export import State
-from pipeline.exports.request import ExportRequest
 from pipeline.exports.waves import Wave
 from pipeline.tasks import flow
 from pipeline.tasks.keeper.status import status_of
@@ -23,12 +22,11 @@ from pipeline.tasks.outcomes import Again, Done, Missing, NotWanted
 from pipeline.tasks.plan import hold
 from pipeline.tasks.repair import Repair, repair
 from pipeline.tasks.step import Work
-from pipeline.tasks.submit import submit
 
 from .... import steps
 from ....postgres import postgres
 from ..stage import Stage, failing
-from .shop import ROWS, Shop, fill
+from .shop import ROWS, Shop, asked, fill, lines, read, shares_of
 
 pytestmark = pytest.mark.xdist_group("postgres")
 SHARE = 500
@@ -58,32 +56,6 @@ def small_shares(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(key_ranges, "BATCH_ROWS", 32)
     monkeypatch.setattr(frozen, "PIECE_BYTES", 4000)
     monkeypatch.setattr(hold, "WAIT_SECONDS", 0.05)
-
-
-def asked(stage: Stage, query: str = "keyed", **params: Any) -> str:
-    order = ExportRequest("table", {"query": query, **params}, "shop", None)
-    export_id = submit(stage.s, order).export.id
-    stage.queue.sent.clear()
-    return export_id
-
-
-def read(stage: Stage, export_id: str) -> bytes:
-    """The lines that were stored, as drawing reads them."""
-    found = stage.s.exports.plan(export_id)
-    assert found.listing
-    return b"".join(stage.s.inputs.pinned(found.listing).blocks(found.listing.key))
-
-
-def lines(stage: Stage, query: str, **params: Any) -> bytes:
-    export_id = asked(stage, query, **params)
-    assert isinstance(steps.plan(stage.s, export_id), Done)
-    return read(stage, export_id)
-
-
-def shares_of(stage: Stage, export_id: str) -> frozen.Shares:
-    found = stage.s.frozen.shares(export_id)
-    assert found
-    return found
 
 
 @contextmanager
@@ -233,7 +205,7 @@ def test_a_result_that_became_small_has_none_of_the_former_shares(
     shop.execute("DELETE FROM orders WHERE id > 3")
     assert isinstance(steps.plan(stage.s, export_id), Done)
     assert read(stage, export_id).count(b"\n") == 3
-    assert not stage.objects(export_id, "shares/")
+    assert list(stage.objects(export_id, "shares/")) == [f"exports/{export_id}/shares/shares.json"], "it is empty"
     assert stage.load(export_id).query_starts == 2
 
 
@@ -253,6 +225,28 @@ def test_only_one_holder_counts(stage: Stage, shop: Shop, monkeypatch: pytest.Mo
     assert isinstance(steps.plan(stage.s, export_id), NotWanted)
     assert isinstance(again[1], Done)
     assert (read(stage, export_id).count(b"\n"), stage.load(export_id).query_starts) == (ROWS, 2)
+
+
+def test_a_holder_that_was_frozen_behind_its_fence_takes_nothing_from_the_next_one(
+    stage: Stage, shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It saw so few rows that no shares are needed; meanwhile there are more, and they are stored and planned."""
+    export_id, again, fence = left(stage, monkeypatch), list[Any](), Work.fence
+    shop.execute("DELETE FROM orders WHERE id > 3")
+
+    def freeze(work: Work) -> None:
+        fence(work)
+        if not again:
+            stage.s.redis.client.flushall()
+            shop.execute(f"INSERT INTO orders SELECT n, 'Order' FROM generate_series(4, {ROWS}) n")  # noqa: S608
+            again.append(export_id)
+            again.append(steps.plan(stage.s, export_id))
+
+    monkeypatch.setattr(Work, "fence", freeze)
+    outcome = steps.plan(stage.s, export_id)
+    assert isinstance(again[1], Done)
+    assert read(stage, export_id).count(b"\n") == ROWS
+    assert isinstance(outcome, NotWanted)
 
 
 def test_a_share_of_a_dead_worker_is_taken_when_its_lease_ends(stage: Stage, shop: Shop) -> None:
