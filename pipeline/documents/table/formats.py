@@ -203,7 +203,7 @@ class NumberWriter(msgspec.Struct, frozen=True):
             return False
         value = EXACT.scaleb(value, self.shift)
         lost = abs(EXACT.subtract(value, EXACT.quantize(value, self.unit))) / self.unit
-        return lost > NOISE or (lost > TRACE and len(value.as_tuple().digits) < 15)
+        return lost > NOISE or (lost > TRACE and len(value.as_tuple().digits) < 9)  # of a float of 32 bits
 
     def show(self, value: Decimal) -> str:
         """Return a value as it is written, rounded half up as on invoices."""

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
-
-from .jpeg_scans import Read
 
 TURNED_BY_XMP = "The orientation of a picture stands in XMP only, where not all viewers look; it is turned by it"
 
@@ -16,6 +14,8 @@ IN_ADOBE_RGB = "A camera says that a photo is in Adobe RGB, but gives no profile
 _ORIENTATION, _EXIF, _INTEROPERABILITY, _INDEX = 0x0112, 0x8769, 0xA005, 0x0001
 _NUMBERS = {1: "B", 3: "H", 4: "I"}  # readers accept any type of whole numbers (TIFF 6.0, section 2)
 _XMP = re.compile(rb"tiff:Orientation(?:\s*=\s*[\"']|>)\s*([1-8])\s*[\"'<]")
+
+Read = Callable[[int, int], bytes | memoryview]  # of bytes at an offset, fewer at the end
 
 
 class Orientation(NamedTuple):
