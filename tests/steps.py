@@ -38,6 +38,12 @@ def deliver(s: Services, export_id: str) -> Outcome:
     return flow.take(s, "deliver", export_id)
 
 
+def pages_done(s: Services, export_id: str) -> int:
+    """Return how many pages are drawn, as workers note it."""
+    progress = s.redis.progress.load(export_id)
+    return progress.pages if progress else 0
+
+
 @contextmanager
 def sending(settings: Settings) -> Iterator[tuple[Services, PipelineApp]]:
     """Services that send real messages; their connections are closed at the end."""

@@ -45,6 +45,7 @@ pytestmark = pytest.mark.xdist_group("admin")  # one Chromium for all, whoever r
 ROOT = Path(__file__).parents[2]
 SECONDS = 300.0  # patience: ten processes run
 CELERY_OF_SHOP = (PYTHON, "-m", "celery", "-A", "shop")
+IDLE = 'pipeline_workers{state="idle"} 1.0'
 NODE = f"worker.1@{gethostname()}"
 
 
@@ -145,7 +146,7 @@ def check_inspect(system: System, drawing: str) -> None:
     """With the name of a worker a command ends when that has answered, else after a time."""
 
     def inspect(what: str) -> str:
-        return system.type(*CELERY, "inspect", what, "--timeout", "10", "-d", NODE)
+        return system.type(*CELERY, "inspect", what, "--timeout", "120", "-d", NODE)
 
     for what, words in (("ping", "pong"), ("registered", "pipeline.render"), ("stats", '"broker": {')):
         said = inspect(what)
@@ -180,27 +181,33 @@ def check_metrics(services: Services, broken: str) -> None:
     """Queue length, failure rate, processing time; promtool finds nothing in either form."""
     failure = services.exports.load(broken).failure
     assert failure
+    ours = {"Authorization": "Bearer shop-token"}
     with web(services) as port:
+        address = f"http://127.0.0.1:{port}/metrics"
+        until(lambda: IDLE in requests.get(address, headers=ours, timeout=SECONDS).text, "the worker reports")
         for accept in ("text/plain;version=0.0.4", "*/*"):
-            headers = {"Authorization": "Bearer shop-token", "Accept": accept}
-            answer = requests.get(f"http://127.0.0.1:{port}/metrics", headers=headers, timeout=SECONDS)
+            answer = requests.get(address, headers=ours | {"Accept": accept}, timeout=SECONDS)
             said = subprocess.run(["promtool", "check", "metrics"], input=answer.content, capture_output=True)
             assert (said.returncode, said.stdout, said.stderr) == (0, b"", b"")
             for series in (
                 'pipeline_queue_messages{queue="pipeline.small"} 0.0',
                 f'pipeline_exports_finished_total{{code="{failure.code}",document="photos",outcome="failed"}} 1.0',
                 'pipeline_step_seconds_count{document="photos",step="assemble"} ',
-                'pipeline_workers{state="idle"} 1.0',
             ):
                 assert series in answer.text, answer.text
 
 
 def check_locks(system: System) -> None:
     """What the script at a deploy does; the worker lives, so it stays the leader."""
-    system.services.redis.leases.take("left", 60)
-    said = system.type(*OURS, "locks", "--release")
-    assert said.startswith("released left\n") and "not released: 1, held by processes that live" in said, said
-    assert system.services.redis.leases.held(["keeper", "left"]) == {"keeper"}
+    leases = system.services.redis.leases
+
+    def released() -> bool:
+        leases.take("left", SECONDS)
+        said = system.type(*OURS, "locks", "--release")
+        assert said.startswith("released left\n") and not leases.held(["left"]), said
+        return "not released: 1, held by processes that live" in said  # a leader that was stopped leads anew
+
+    until(released, "the worker leads")
 
 
 def check_periodic_tasks(pdfs: Pdfs, browser: Browser, folder: Path) -> None:

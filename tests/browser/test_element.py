@@ -19,7 +19,6 @@ import pytest
 import uvicorn
 from playwright.sync_api import Browser, BrowserContext, Download, Locator, Page, Route, expect
 
-from local.services import free_port
 from pipeline.errors import ExportFailed
 from pipeline.exports.export import State
 from pipeline.scaler.learned import Learned
@@ -50,15 +49,14 @@ def load(name: str) -> ModuleType:
 
 @contextmanager
 def asgi_served(app: object) -> Iterator[str]:
-    port = free_port()
-    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="warning", lifespan="off"))  # type: ignore[arg-type]
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning", lifespan="off"))  # type: ignore[arg-type]
     thread = threading.Thread(target=server.run)
     thread.start()
     while not server.started:
         assert thread.is_alive()
         time.sleep(0.01)
     try:
-        yield f"http://127.0.0.1:{port}"
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
     finally:
         server.should_exit = True
         thread.join()

@@ -166,7 +166,7 @@ def answer(url: str) -> requests.Response:
     until = time.monotonic() + SECONDS
     while True:
         try:
-            return requests.get(url, timeout=5)
+            return requests.get(url, timeout=60)
         except requests.ConnectionError:
             if time.monotonic() > until:
                 raise

@@ -64,7 +64,7 @@ def web(s: Services) -> Iterator[int]:
 
 
 def ask(url: str, query: str) -> list[dict[str, Any]]:
-    answer = requests.get(f"{url}/api/v1/query", params={"query": query}, timeout=10).json()
+    answer = requests.get(f"{url}/api/v1/query", params={"query": query}, timeout=60).json()
     assert answer["status"] == "success", (query, answer)
     found: list[dict[str, Any]] = answer["data"]["result"]
     return found
@@ -77,7 +77,7 @@ def test_the_first_panels_are_queue_length_failure_rate_and_processing_time() ->
 
 def test_every_metric_and_label_of_the_queries_exists(answers: str) -> None:
     """In what a real Prometheus has read. A name that is spelled wrong gives no error there, only no data."""
-    series = requests.get(f"{answers}/api/v1/series", params={"match[]": '{job="pipeline"}'}, timeout=10).json()
+    series = requests.get(f"{answers}/api/v1/series", params={"match[]": '{job="pipeline"}'}, timeout=60).json()
     known: dict[str, set[str]] = {}
     for labels in series["data"]:
         known.setdefault(labels["__name__"], set()).update(labels)

@@ -101,7 +101,7 @@ def test_a_page_of_django_gets_the_file_of_its_user(installed: Services, shop: A
     assert [shop.get(f"{there}{rest}", headers=bob).status_code for rest in ("", "/file")] == [404, 404]
     file = shop.get(f"{there}/file", headers=ann)
     assert file.status_code == 303
-    (tmp_path / "orders.pdf").write_bytes(requests.get(file.headers["Location"], timeout=30).content)
+    (tmp_path / "orders.pdf").write_bytes(requests.get(file.headers["Location"], timeout=120).content)
     assert "Orders" in pypdf.PdfReader(tmp_path / "orders.pdf").pages[0].extract_text()
 
 
@@ -136,6 +136,6 @@ def test_the_line_that_starts_an_example_starts_it(installed: Services, port: in
 
 def _page(port: int) -> str:
     try:
-        return requests.get(f"http://127.0.0.1:{port}/", timeout=5).text
+        return requests.get(f"http://127.0.0.1:{port}/", timeout=60).text
     except requests.ConnectionError:
         return ""

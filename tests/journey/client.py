@@ -16,6 +16,7 @@ from local.laptop import Laptop
 from ..pictures import jpeg
 from ..waiting import PATIENCE, until
 
+REQUEST_SECONDS = 120.0
 AT_LEISURE = 0.25  # s between two polls, at first: each costs 10 ms of processor time, which what is tested needs
 
 
@@ -35,20 +36,22 @@ def ask(laptop: Laptop, document: str = "photos", notify: str | None = "admin@ex
     """Request an export. Returns its id."""
     chunk_pages = order.pop("chunk_pages", None)
     body = {"document": document, "params": order, "notify": notify, "chunk_pages": chunk_pages}
-    answer = requests.post(f"{laptop.url}/v1/exports", json=body, headers=laptop.headers, timeout=30)
+    answer = requests.post(f"{laptop.url}/v1/exports", json=body, headers=laptop.headers, timeout=REQUEST_SECONDS)
     assert answer.status_code == 202, answer.text
     return str(answer.json()["id"])
 
 
 def look(laptop: Laptop, export_id: str) -> dict[str, Any]:
-    answer = requests.get(f"{laptop.url}/v1/exports/{export_id}", headers=laptop.headers, timeout=30)
+    answer = requests.get(f"{laptop.url}/v1/exports/{export_id}", headers=laptop.headers, timeout=REQUEST_SECONDS)
     assert answer.ok, answer.text
     found: dict[str, Any] = answer.json()
     return found
 
 
 def cancel(laptop: Laptop, export_id: str) -> None:
-    answer = requests.delete(f"{laptop.url}/v1/exports/{export_id}", headers=laptop.headers, timeout=30)
+    answer = requests.delete(
+        f"{laptop.url}/v1/exports/{export_id}", headers=laptop.headers, timeout=REQUEST_SECONDS
+    )
     assert answer.json()["state"] == "cancelled", answer.text
 
 
@@ -78,7 +81,7 @@ def download(laptop: Laptop, export_id: str, folder: Path) -> Path:
     """Download the file by the API. Returns its path."""
     path = folder / f"{export_id}.pdf"
     with requests.get(
-        f"{laptop.url}/v1/exports/{export_id}/download", headers=laptop.headers, timeout=60
+        f"{laptop.url}/v1/exports/{export_id}/download", headers=laptop.headers, timeout=REQUEST_SECONDS
     ) as answer:
         assert answer.ok, answer.text
         path.write_bytes(answer.content)

@@ -159,9 +159,13 @@ def test_a_worker_that_is_told_to_go_keeps_what_it_has(running: Laptop, tmp_path
         "Authorization": f"Bearer {running.dynos.key}",
         "Accept": "application/vnd.heroku+json; version=3",
     }
-    requests.patch(formation, json={"quantity": 0}, headers=headers, timeout=5).raise_for_status()
+    requests.patch(
+        formation, json={"quantity": 0}, headers=headers, timeout=client.REQUEST_SECONDS
+    ).raise_for_status()
     until(lambda: bool(parts_of_chunks(running, export_id, 40)), "what was drawn is kept")
-    requests.patch(formation, json={"quantity": 2}, headers=headers, timeout=5).raise_for_status()
+    requests.patch(
+        formation, json={"quantity": 2}, headers=headers, timeout=client.REQUEST_SECONDS
+    ).raise_for_status()
     assert_right_and_told_once(running, export_id, 80, tmp_path)
 
 
@@ -194,7 +198,7 @@ def test_cancelling_stops_the_work(running: Laptop) -> None:
     client.cancel(running, export_id)
     client.wait_until_told(running, export_id)
     client.wait_for_no_workers(running)
-    until(lambda: not list(running.store.entries(f"exports/{export_id}/segments/")), "nothing is left", 10)
+    until(lambda: not list(running.store.entries(f"exports/{export_id}/segments/")), "nothing is left")
     assert client.mails_about(running, export_id) == []
 
 
@@ -206,7 +210,9 @@ def test_redis_is_down_when_somebody_asks(tmp_path: Path, forks: process.Start) 
         port = first.port
     with system(tmp_path / "system", forks, REDIS_URL=f"redis://127.0.0.1:{port}/0") as running:
         body = {"document": "slow", "params": {"pages": 4}, "notify": "admin@example.org"}
-        answer = requests.post(f"{running.url}/v1/exports", json=body, headers=running.headers, timeout=20)
+        answer = requests.post(
+            f"{running.url}/v1/exports", json=body, headers=running.headers, timeout=client.REQUEST_SECONDS
+        )
         assert (answer.status_code, answer.json()["queued"]) == (202, False)
         export_id = answer.json()["id"]
         with valkey(tmp_path, port=port):

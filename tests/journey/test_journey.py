@@ -106,7 +106,7 @@ def test_commands_work_beside_it(system: Laptop, tmp_path: Path) -> None:
         script = f". {system.folder}/env && exec {sys.executable} -m pipeline {command}"
         env = {"PATH": os.environ["PATH"]}
         done = subprocess.run(
-            ["bash", "-c", script], cwd=ROOT, env=env, capture_output=True, text=True, timeout=120, check=False
+            ["bash", "-c", script], cwd=ROOT, env=env, capture_output=True, text=True, timeout=600, check=False
         )
         assert done.returncode == 0, done.stdout + done.stderr
     assert "9.50" in read(tmp_path / "rows.pdf").pages[0].text

@@ -85,7 +85,7 @@ def timed_request(system: Laptop, listing: str) -> float:
         f"{system.url}/v1/exports",
         json={"document": "photos", "params": params},
         headers=system.headers,
-        timeout=30,
+        timeout=client.REQUEST_SECONDS,
     )
     assert answer.status_code == 202, answer.text
     return time.perf_counter() - began

@@ -22,7 +22,7 @@ from pipeline.web.previews import EXTENSION as PREVIEWS
 
 from ..parts import PATIENCE, served, uncomplaining
 
-PAUSE = 0.8  # seconds a worker needs for a chunk; the page looks every 1.5 s, and must find one between
+PAUSE = 0.1  # seconds a worker needs for a step
 PASSWORD = "open sesame"
 
 Step = Callable[..., Outcome]
@@ -35,6 +35,7 @@ class Workers:
         self._steps: queue.Queue[tuple[str, Step] | None] = queue.Queue()
         self.gate = threading.Event()
         self.gate.set()
+        self._left = 0  # steps until the gate closes again; 0: it stays as it is
 
     def send(self, message: Message) -> None:
         if message.step == "render":
@@ -43,6 +44,11 @@ class Workers:
             self.send(Message("assemble", message.export_id))
         else:
             self._steps.put((message.export_id, partial(flow.take, step=message.step)))
+
+    def let(self, steps: int) -> None:
+        """Open the gate for so many steps."""
+        self._left = steps
+        self.gate.set()
 
     @contextmanager
     def working(self, services: Services) -> Iterator[None]:
@@ -60,12 +66,15 @@ class Workers:
         while message := self._steps.get():
             export_id, step = message
             time.sleep(PAUSE)
-            self.gate.wait(30)
+            self.gate.wait()
             try:
                 step(services, export_id=export_id)
             except PipelineError as error:
                 flow.fail(services, export_id, error)
             finally:
+                self._left, closes = max(0, self._left - 1), self._left == 1
+                if closes:
+                    self.gate.clear()
                 self._steps.task_done()
 
     def wait_until_done(self) -> None:

@@ -27,7 +27,7 @@ PutPhotos = Callable[[int], str]
 def ready(s: Services, listing: str, title: str = "Album") -> str:
     """Make an export. Returns its id."""
     export = submit(s, ExportRequest("photos", {"listing": listing, "title": title}, "panel")).export
-    until(lambda: s.exports.load(export.id).state.over, "the export is over", seconds=30)
+    until(lambda: s.exports.load(export.id).state.over, "the export is over")
     return export.id
 
 

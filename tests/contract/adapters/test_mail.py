@@ -72,7 +72,7 @@ def test_a_missing_mail_server_is_tried_again() -> None:
     began = time.monotonic()
     with pytest.raises(MailDown, match="cannot be reached: ConnectionRefusedError") as down:
         send(f"smtp://demo:hunter2@127.0.0.1:{closed_port()}", letter())
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 60
     assert "hunter2" not in str(down.value)
     assert MailDown.retry
 

@@ -8,6 +8,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 from signal import SIGKILL
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -22,8 +23,9 @@ from pipeline.tasks.app import make_app
 from pipeline.tasks.heartbeat import Heartbeat
 from pipeline.tasks.worker import Companion, consuming_step
 
-from ...commands import CELERY
+from ...commands import CELERY, SECONDS
 from ...conftest import Environ
+from ...waiting import PATIENCE, until
 from . import hanging
 
 
@@ -58,15 +60,12 @@ def test_a_worker_above_the_ceiling_takes_no_work(
 
 def test_a_worker_drains_only_once_it_has_paused(shared: Coordination) -> None:
     order = shared.workers.drain(1)
-    heartbeat = Heartbeat(shared, worker("worker.2"), linger=5)
+    heartbeat = Heartbeat(shared, worker("worker.2"), linger=5, end=lambda: None)  # its loop does not turn
     heartbeat.update(busy=True, paused=False)
     heartbeat.start()
     assert [(one.busy, bool(one.drains)) for one in shared.workers.up()] == [(True, False)]
     heartbeat.update(busy=False, paused=True)
-    deadline = time.monotonic() + 20
-    while [one.drains for one in shared.workers.up()] != [order.mark]:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    until(lambda: [one.drains for one in shared.workers.up()] == [order.mark])
     heartbeat.stop()
 
 
@@ -82,10 +81,7 @@ def test_a_worker_reports_on_after_an_error_of_the_program(shared: Coordination)
 
     heartbeat = Heartbeat(replace(shared, workers=Faulty(shared.client)), worker("worker.1"), linger=5)
     heartbeat.start()
-    deadline = time.monotonic() + 20
-    while len(said) < 4:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    until(lambda: len(said) >= 4)
     heartbeat.stop()
 
 
@@ -104,16 +100,13 @@ def test_a_worker_that_may_work_again_does_not_drain(valkey_server: Valkey, shar
 
     opened = Coordination.open(Settings.from_env({"REDIS_URL": valkey_server.url}))
     slow = replace(opened, workers=Slow(opened.client), wakeup=Late(opened.client))
-    heartbeat = Heartbeat(slow, worker("worker.2"), linger=5)
+    heartbeat = Heartbeat(slow, worker("worker.2"), linger=5, end=lambda: None)  # its loop does not turn
     shared.workers.drain(1)
     heartbeat.start()
     heartbeat.update(busy=True, paused=False)
     raised = shared.workers.drain(2)
     heartbeat.update(busy=False, paused=True)  # it has just paused, which is reported at once
-    deadline = time.monotonic() + 20
-    while not heartbeat.may_work or len(said) < 4:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    until(lambda: heartbeat.may_work and len(said) >= 4)
     assert raised.mark not in said
     heartbeat.stop()
 
@@ -161,7 +154,7 @@ def test_a_worker_that_becomes_idle_or_pauses_reports_at_once(
     assert not shared.wakeup.wait(0.2), "becoming busy is not reported at once"
     for paused, said in ((False, ""), (True, order.mark)):
         heartbeat.update(busy=False, paused=paused)
-        assert shared.wakeup.wait(20)
+        until(lambda: shared.wakeup.wait(20))
         assert [(one.busy, one.drains) for one in shared.workers.up()] == [(False, said)]
     heartbeat.update(busy=False, paused=True)
     assert not shared.wakeup.wait(0.2), "it was reported"
@@ -172,31 +165,31 @@ def test_a_worker_that_hands_over_a_notice_is_neither_drained_nor_surplus(shared
     """Its dyno would be stopped before the answer is noted. It is not busy: it could take work."""
     order = shared.workers.drain(0)
     workers = [Heartbeat(shared, worker("worker.1"), linger=0), Heartbeat(shared, one_off("run"), linger=0)]
+
+    def turn(*, hands_over: bool) -> list[str]:
+        """A turn of both loops. Returns what the first one says of the drain order."""
+        for each in workers:
+            each.update(busy=False, paused=True, hands_over=hands_over)
+        return [one.drains for one in shared.workers.up() if not one.one_off]
+
+    turn(hands_over=True)
     for each in workers:
         each.start()
-
-    def turn_for(seconds: float, *, hands_over: bool) -> None:
-        until = time.monotonic() + seconds
-        while time.monotonic() < until:
-            for each in workers:
-                each.update(busy=False, paused=True, hands_over=hands_over)
-            time.sleep(0.05)
-
-    turn_for(2.5, hands_over=True)
-    assert [(one.busy, one.drains) for one in shared.workers.up() if not one.one_off] == [(False, "")]
+    for _ in range(50):
+        time.sleep(0.05)
+        assert turn(hands_over=True) == [""]
+    assert not any(one.busy for one in shared.workers.up())
     assert not workers[1].should_exit
-    turn_for(2.5, hands_over=False)
-    assert [one.drains for one in shared.workers.up() if not one.one_off] == [order.mark]
-    assert workers[1].should_exit
-    turn_for(1.0, hands_over=True)
-    assert [one.drains for one in shared.workers.up() if not one.one_off] == [""], "taken back"
+    until(lambda: turn(hands_over=False) == [order.mark] and workers[1].should_exit)
+    until(lambda: turn(hands_over=True) == [""], "it is taken back")
     for each in workers:
         each.stop()
 
 
-def test_a_slow_start_does_not_count_as_idle(shared: Coordination) -> None:
-    heartbeat = Heartbeat(shared, Worker("run", "run.1", True, 7.0), linger=0.1)
-    time.sleep(1.1)  # imports, on a busy machine
+def test_a_slow_start_does_not_count_as_idle(shared: Coordination, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The imports before it took minutes, on a busy machine."""
+    monkeypatch.setattr(heartbeats, "time", SimpleNamespace(time=lambda: 1000.0))
+    heartbeat = Heartbeat(shared, Worker("run", "run.1", True, 7.0, idle_since=7.0), linger=0.1)
     heartbeat.start()
     assert not heartbeat.should_exit
     assert [one.id for one in shared.workers.up()] == ["run"]
@@ -211,11 +204,13 @@ def test_a_loop_that_hangs_ends_its_process(shared: Coordination, monkeypatch: p
     heartbeat = Heartbeat(shared, worker("worker.2"), linger=5, end=ended.set)
     heartbeat.start()
     assert not ended.wait(1)
+    monkeypatch.setattr(heartbeats, "HANG_SECONDS", 600.0)  # until it is said that it waits
     heartbeat.update(busy=False, paused=False)
     heartbeat.expect_turns(expected=False)
+    monkeypatch.setattr(heartbeats, "HANG_SECONDS", 0.5)
     assert not ended.wait(1)
     heartbeat.expect_turns(expected=True)
-    assert ended.wait(20)
+    assert ended.wait(PATIENCE)
     heartbeat.stop()
 
 
@@ -229,7 +224,7 @@ def test_a_worker_whose_loop_hangs_says_where_and_ends(environ: Environ, tmp_pat
             stderr=out,
         )
     try:
-        assert process.wait(60) == -SIGKILL
+        assert process.wait(SECONDS) == -SIGKILL
     finally:
         process.kill()
         process.wait()

@@ -41,7 +41,7 @@ def dyno(settings: Settings) -> Iterator[subprocess.Popen[str]]:
 def test_a_lock_is_listed_with_its_holder(services: Services, dyno: subprocess.Popen[str]) -> None:
     (lock,) = locks.look(services.redis)
     assert (lock.name, lock.holder, lock.alive) == ("orders", f"worker.7, process {dyno.pid}", True)
-    assert 50 < lock.seconds <= 60
+    assert 0 < lock.seconds <= 60
     assert locks.release_gone(services.redis) == []
 
 

@@ -113,12 +113,12 @@ def test_the_hook_before_a_container_stops_ends_the_worker_at_its_page(
         started([*inside, *command], env, tmp_path / "worker.log") as outside,
         steps.sending(settings) as (services, _),
     ):
-        drawing = submit(services, ExportRequest("slow", {"pages": 400, "seconds": 0.1}, "shop", chunk_pages=400))
-        until(lambda: bool(services.redis.leases.held([f"{drawing.export.id}:0"])), "a chunk is being drawn")
+        drawing = submit(services, ExportRequest("slow", {"pages": 4000, "seconds": 0.1}, "shop", chunk_pages=4000))
+        until(lambda: steps.pages_done(services, drawing.export.id) > 0, "pages are drawn")
         (first,) = psutil.Process(outside.pid).children()
         enter = ["nsenter", "--target", str(first.pid), "--pid", "--mount"]
         subprocess.run([*enter, *hook], env=env, capture_output=True, timeout=SECONDS)  # it ends with the container
         assert outside.wait(SECONDS) == 0, (tmp_path / "worker.log").read_text()
         done = services.segments.found(drawing.export.id)
-        assert 0 < sum(pages for stored in done.values() for _, pages in stored) < 400
+        assert 0 < sum(pages for stored in done.values() for _, pages in stored) < 4000
         assert services.redis.messages.waiting([SMALL]) == 1

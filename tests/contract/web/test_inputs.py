@@ -52,7 +52,7 @@ def show(client: FlaskClient, file_id: str) -> dict[str, Any]:
 
 def hand_in(client: FlaskClient, bucket: requests.Session, data: bytes = LINES, **body: Any) -> dict[str, Any]:
     begun = begin(client, bytes=len(data), **body)
-    assert bucket.put(begun["url"], data=data, timeout=30).status_code == 200
+    assert bucket.put(begun["url"], data=data, timeout=120).status_code == 200
     return begun
 
 
@@ -89,7 +89,7 @@ def test_a_large_input_comes_in_parts_and_goes_on_after_a_break(
     assert (begun["url"], begun["part_bytes"]) == (None, PART)
     file_id, rest = begun["id"], data[PART:]
     (second,) = urls(client, file_id, len(rest), first=2)
-    assert bucket.put(second, data=rest, timeout=30).status_code == 200
+    assert bucket.put(second, data=rest, timeout=120).status_code == 200
     shown = show(client, file_id)
     assert (shown["state"], shown["parts"]) == ("waiting", [{"number": 2, "bytes": len(rest)}])
     early = client.post(f"/v1/inputs/{file_id}/complete", headers=SHOP)
@@ -97,7 +97,7 @@ def test_a_large_input_comes_in_parts_and_goes_on_after_a_break(
     assert table(client, begun["key"]).status_code == 422
 
     (first,) = urls(client, file_id, PART)
-    assert bucket.put(first, data=data[:PART], timeout=30).status_code == 200
+    assert bucket.put(first, data=data[:PART], timeout=120).status_code == 200
     for _ in range(2):  # the answer to the first may have been lost
         answer = client.post(f"/v1/inputs/{file_id}/complete", headers=SHOP)
         assert answer.status_code == 200, answer.text
@@ -112,10 +112,10 @@ def test_the_bucket_takes_only_the_bytes_that_were_announced(
     client: FlaskClient, services: Services, bucket: requests.Session, more: int
 ) -> None:
     whole = begin(client, bytes=1000)
-    assert bucket.put(whole["url"], data=bytes(1000 + more), timeout=30).status_code in (400, 403)
+    assert bucket.put(whole["url"], data=bytes(1000 + more), timeout=120).status_code in (400, 403)
     part = begin(client)
     (url,) = urls(client, part["id"], 1000)
-    assert bucket.put(url, data=bytes(1000 + more), timeout=30).status_code in (400, 403)
+    assert bucket.put(url, data=bytes(1000 + more), timeout=120).status_code in (400, 403)
     assert not [key for key in keys(services) if key.startswith("inputs/")]
     assert show(client, part["id"])["parts"] == []
 
@@ -230,7 +230,7 @@ def test_a_key_and_the_hash_of_a_listing_name_one_export(client: FlaskClient, bu
 def test_unused_inputs_expire(client: FlaskClient, services: Services, bucket: requests.Session) -> None:
     complete, parts = hand_in(client, bucket), begin(client)
     (url,) = urls(client, parts["id"], 1000)
-    bucket.put(url, data=bytes(1000), timeout=30)
+    bucket.put(url, data=bytes(1000), timeout=120)
     removed = hand_in(client, bucket)
     assert client.delete(f"/v1/inputs/{removed['id']}", headers=SHOP).status_code == 204
     services.bucket.put("handed/.keep", b"")  # as some programs mark folders; it comes first

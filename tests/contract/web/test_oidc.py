@@ -68,7 +68,7 @@ def begin(client: FlaskClient, target: str = "/all") -> str:
 
 def agree(address: str, person: str) -> str:
     """Sign in at the issuer. Returns where it sends the person back to."""
-    answer = requests.post(address, data={"person": person}, allow_redirects=False, timeout=10)
+    answer = requests.post(address, data={"person": person}, allow_redirects=False, timeout=60)
     assert answer.status_code == 302, answer.text
     return answer.headers["Location"].removeprefix("http://127.0.0.1:5000")
 

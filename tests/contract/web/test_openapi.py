@@ -95,7 +95,7 @@ def what_exists(client: FlaskClient, services: Services, listing: str) -> dict[s
         flow.fail(services, each, ExportFailed("It took too long."))
         steps.deliver(services, each)
     begun = [client.post("/v1/inputs", json={"name": "x", "bytes": n}, headers=SHOP).json or {} for n in SIZES]
-    answer = requests.put(begun[-1]["url"], data=bytes(SIZES[-1] or 0), timeout=30)
+    answer = requests.put(begun[-1]["url"], data=bytes(SIZES[-1] or 0), timeout=120)
     assert answer.status_code == 200
     return {"export_id": [ready, failed, other, queued], "file_id": [each["id"] for each in begun],
             "document": ["photos", "table"], "volume": [0, 1]}  # fmt: skip

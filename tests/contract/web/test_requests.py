@@ -209,7 +209,7 @@ def test_a_large_chunked_body_is_413(services: Services, put_photos: PutPhotos) 
     def post(*chunks: bytes) -> requests.Response:
         headers = SHOP | {"Content-Type": "application/json"}
         return requests.post(
-            f"http://127.0.0.1:{server.server_port}/v1/exports", iter(chunks), headers=headers, timeout=30
+            f"http://127.0.0.1:{server.server_port}/v1/exports", iter(chunks), headers=headers, timeout=120
         )
 
     try:

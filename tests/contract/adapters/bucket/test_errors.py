@@ -42,7 +42,7 @@ def test_a_store_that_does_not_answer_is_named_soon(settings: Settings) -> None:
     with pytest.raises(StoreDown, match=r"could not read a: .*Could not connect") as down:
         bucket.get("a")
     assert not isinstance(down.value, StoreRefused)
-    assert time.monotonic() - began < 30
+    assert time.monotonic() - began < 100
 
 
 def test_a_body_that_breaks_off_is_an_error(settings: Settings) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
@@ -23,6 +24,7 @@ from pipeline.services import Message, Services, open_services
 from pipeline.settings import Settings
 from pipeline.tasks import flow
 from pipeline.tasks.again import retry
+from pipeline.tasks.child import beside as child_beside
 from pipeline.tasks.child import pipe as child_pipe
 from pipeline.tasks.child.beside import MAX_WAITING, Beside
 from pipeline.tasks.child.pipe import ChildPipe
@@ -32,7 +34,7 @@ from pipeline.tasks.submit import submit
 from .... import steps
 from ....conftest import Environ, SentMessages
 from ....journey import slow
-from ....waiting import until
+from ....waiting import PATIENCE, until
 
 ROWS = 3000
 SCALED = {"HEROKU_API_KEY": "key", "HEROKU_APP_NAME": "app"}
@@ -80,10 +82,19 @@ def made(s: Services, export_id: str) -> Export:
     return s.exports.load(export_id)
 
 
-def test_rows_inside_the_request_need_no_worker(web: Web, messages: SentMessages) -> None:
+def test_rows_inside_the_request_need_no_worker(
+    web: Web, messages: SentMessages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claimed, expect_back = list[tuple[str, threading.Thread]](), Leases.expect_back
+
+    def noted(leases: Leases, name: str, seconds: float) -> None:
+        claimed.append((name, threading.current_thread()))
+        expect_back(leases, name, seconds)
+
+    monkeypatch.setattr(Leases, "expect_back", noted)
     s = web()
     export_id = ask(s)
-    assert not given_up(s, export_id)  # the keeper sees it as taken from the first moment on
+    assert (claim_name(export_id), threading.current_thread()) in claimed, "the keeper sees it as taken at once"
     export = made(s, export_id)
     assert export.state is State.READY
     assert export.charge == Charge(0.0, 0.0)
@@ -103,11 +114,14 @@ def test_a_kind_that_takes_little_time_needs_no_worker_either(web: Web, messages
         assert (messages.sent[-1] != ("plan", export_id)) is small
 
 
-def test_what_takes_longer_is_left_to_workers(web: Web, messages: SentMessages) -> None:
+def test_what_takes_longer_is_left_to_workers(
+    web: Web, messages: SentMessages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(child_beside, "CLAIM_SECONDS", 2 * PATIENCE)  # it does not end by itself
     s = web(INLINE_SECONDS="0.01")
     export_id = ask(s, ROWS)
     until(lambda: messages.sent)
-    until(lambda: given_up(s, export_id), seconds=1.0)  # its claim ends a millisecond after the call
+    until(lambda: given_up(s, export_id))
     finish(s, messages, export_id)
 
 
@@ -125,7 +139,7 @@ def test_the_queue_goes_on_after_an_error_of_the_program(
         ask(s, ROWS)
         until(lambda: asked)
     export_id = ask(s, ROWS + 1)
-    until(lambda: messages.sent, seconds=60.0)
+    until(lambda: messages.sent)
     finish(s, messages, export_id)
 
 
@@ -301,10 +315,20 @@ def test_a_retry_of_a_large_export_goes_to_workers(web: Web, messages: SentMessa
     assert [message[:2] for message in messages.sent] == [("render", export_id)]
 
 
-def test_more_than_a_few_at_once_go_to_workers(web: Web, messages: SentMessages) -> None:
+def test_more_than_a_few_at_once_go_to_workers(
+    web: Web, messages: SentMessages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, all_are_there = ChildPipe.ask, threading.Event()
+
+    def held_up(*given: Any) -> bytes | None:
+        assert all_are_there.wait(PATIENCE)
+        return asked(*given)
+
+    monkeypatch.setattr(ChildPipe, "ask", held_up)
     s = web()
     ids = [ask(s, rows=n) for n in range(1, MAX_WAITING + 4)]
     assert messages.sent
+    all_are_there.set()
     for export_id in ids:
         if ("plan", export_id) not in messages.sent:
             assert made(s, export_id).state is State.READY
