@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from dataclasses import replace
 from typing import Any
 
@@ -270,10 +269,13 @@ def test_the_header_of_a_key_may_be_in_quotes_or_not(
     assert error(refused["another request"])["code"] == "KeyReused"
 
 
-def test_a_request_that_is_being_accepted_is_a_conflict(client: FlaskClient, services: Services) -> None:
-    params = {"photos": [{"source": "inputs/1.jpg"}]}
+def test_a_key_whose_acceptance_broke_off_with_other_records_is_a_conflict(
+    client: FlaskClient, services: Services
+) -> None:
+    params, broken_off = {"photos": [{"source": "inputs/1.jpg"}]}, new_id()
     key = request_key(ExportRequest("photos", params, "shop", key="once"))
-    services.bucket.put(f"requests/{key}", new_id(time.time() - 50).encode())  # its process died on the way
+    services.bucket.put(f"requests/{key}", broken_off.encode())
+    services.bucket.put(listing_key(broken_off), b'{"source":"inputs/2.jpg"}')
     answer = ask(client, params, key="once")
     assert answer.status_code == 409 and error(answer)["code"] == "Conflict"
 
