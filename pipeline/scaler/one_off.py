@@ -121,7 +121,7 @@ class OneOffPool:
         if known is None or wanted > len(known):
             known = self._listed()
         for start_id in [secrets.token_hex(8) for _ in range(wanted - len(known))]:
-            self._set_aside()  # not known if the call fails
+            self._known = None  # not known if the call fails
             asked = time.time()
             try:
                 reported = self._start(start_id)

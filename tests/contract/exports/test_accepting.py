@@ -15,7 +15,8 @@ import pytest
 from pipeline.adapters.bucket.s3 import S3Bucket
 from pipeline.errors import Conflict, NotFound, StoreDown
 from pipeline.exports import accepting
-from pipeline.exports.accepting import listing_key
+from pipeline.exports.accepting import export_key, listing_key
+from pipeline.exports.encoding import encode
 from pipeline.exports.export import Export
 from pipeline.exports.ids import new_id
 from pipeline.exports.lists import Wanted
@@ -182,6 +183,16 @@ def test_an_incomplete_acceptance_is_taken_over_later(
     taken = export()
     assert exports.accept(taken, None, lasting=False) == taken
     assert exports.load(taken.id) == taken
+
+
+def test_an_acceptance_that_completes_as_it_is_given_up_counts(
+    bucket: S3Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = export()
+    bucket.put("requests/a-request", first.id.encode())
+    monkeypatch.setattr(accepting, "CLAIM_GRACE", 0.0)
+    late = HeldUp(bucket, lambda: bucket.put(export_key(first.id), encode(first)))
+    assert ExportRepository(late).accept(export(), None, lasting=False) == first  # type: ignore[arg-type]  # a bucket
 
 
 def test_an_incomplete_acceptance_is_removed_later(

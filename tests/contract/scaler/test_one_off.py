@@ -143,33 +143,80 @@ def test_another_leader_counts_leaving_workers(dynos: Dynos, make: Make, shared:
     assert (resized(other, 1), other.status().leaving) == (1, 0)
 
 
+def up(dynos: Dynos, shared: Coordination, *names: str) -> list[str]:
+    """Let the workers of these dynos report. Returns their ids."""
+    ids = [dynos.dyno(name).spec.command.split()[-1] for name in names]
+    for start_id, name in zip(ids, names, strict=True):
+        shared.workers.report(Worker(start_id, name, True, time.time()))
+    return ids
+
+
+def leave(shared: Coordination, start_id: str) -> float:
+    """Let a worker leave. Returns a moment behind that at which it was gone."""
+    shared.workers.drain(0)
+    assert shared.workers.leave(start_id)
+    shared.workers.sign_off(start_id)
+    return time.time()
+
+
+def asked_in_vain(pool: OneOffPool, dynos: Dynos) -> None:
+    dynos.faults.append(Fault(404))
+    with pytest.raises(HerokuDown):
+        pool.quantity()
+
+
 def test_a_worker_that_left_while_heroku_did_not_answer_is_paid_until_then(
     dynos: Dynos, make: Make, shared: Coordination
 ) -> None:
     pool = make()
+    resized(pool, 3)
+    first, second, _ = up(dynos, shared, "run.1", "run.2", "run.3")
+    assert resized(pool, 0) == 3
+    pool.forget()
+    left = leave(shared, first)
+    assert shared.workers.leave(second)
+    dynos.stop_dyno("run.1")
+    asked_in_vain(pool, dynos)
+    time.sleep(0.1)
+    assert (pool.quantity(), pool.status().leaving) == (1, 1)
+    pool.refresh()
+    assert left - 1 < (pool.changed_at(3) or 0.0) <= left, "not when Heroku answered again"
+    pool.refresh()
+    assert pool.changed_at(3) is None, "it is told once"
+
+
+def test_a_worker_that_left_while_a_start_failed_is_paid_until_then(
+    dynos: Dynos, make: Make, shared: Coordination
+) -> None:
+    pool = make()
+    resized(pool, 1)
+    (first,) = up(dynos, shared, "run.1")
+    resized(pool, 1)
+    dynos.faults.extend([Fault(), Fault(404, method="POST")])
+    with pytest.raises(HerokuDown):
+        resized(pool, 2)
+    left = leave(shared, first)
+    dynos.stop_dyno("run.1")
+    assert pool.quantity() == 0
+    pool.refresh()
+    assert left - 1 < (pool.changed_at(1) or 0.0) <= left
+
+
+def test_nothing_is_said_of_workers_of_which_one_did_not_say_that_it_left(
+    dynos: Dynos, make: Make, shared: Coordination
+) -> None:
+    """Otherwise the one that died would be paid for too short a time."""
+    pool = make()
     resized(pool, 2)
-    first, second = (dynos.dyno(name).spec.command.split()[-1] for name in ("run.1", "run.2"))
-    for start_id in (first, second):
-        shared.workers.report(Worker(start_id, "run.7", True, time.time()))
+    first, _ = up(dynos, shared, "run.1", "run.2")
     assert resized(pool, 0) == 2
     pool.forget()
-    assert shared.workers.leave(first)
-    shared.workers.sign_off(first)
-    left = time.time()
+    leave(shared, first)
     dynos.stop_dyno("run.1")
-    dynos.faults.append(Fault(404))
-    with pytest.raises(HerokuDown):
-        pool.quantity()
-    time.sleep(0.1)
-    assert pool.quantity() == 1
-    pool.refresh()
-    assert left - 1 < (pool.changed_at(2) or 0.0) <= left, "not when Heroku answered again"
-
-    pool.forget()
     dynos.stop_dyno("run.2")
     assert pool.quantity() == 0
     pool.refresh()
-    assert pool.changed_at(1) is None, "it did not say that it left"
+    assert pool.changed_at(2) is None
 
 
 def test_a_worker_missed_after_a_wipe_is_still_counted(

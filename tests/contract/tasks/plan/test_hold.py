@@ -241,10 +241,12 @@ def test_a_holder_that_was_frozen_behind_its_fence_takes_nothing_from_the_next_o
             shop.execute(f"INSERT INTO orders SELECT n, 'Order' FROM generate_series(4, {ROWS}) n")  # noqa: S608
             again.append(export_id)
             again.append(steps.plan(stage.s, export_id))
+            again.append(shares_of(stage, export_id))
 
     monkeypatch.setattr(Work, "fence", freeze)
     outcome = steps.plan(stage.s, export_id)
     assert isinstance(again[1], Done)
+    assert shares_of(stage, export_id) == again[2]
     assert read(stage, export_id).count(b"\n") == ROWS
     assert isinstance(outcome, NotWanted)
 

@@ -27,11 +27,20 @@ def compressed(codes: bytes, kind: int) -> bytes:
         (b"\4\1\0\0\4\2\0\0\4\1\0\0\0\1", False),
         (b"\4\1\0\0\4\2\0\0\4\1\0\1", False),
         (b"\4\1\0\0\0\4\0\1\2\1\0\0\4\1\0\1", False),
+        (b"\1\1\0\3\0\1\2\0\0\0\2\1\2\1\0\0\4\1\0\1", False),
         (b"\4\1\0\0\2\1\0\0\4\1\0\1", True),
         (b"\4\1\0\0\1\1\0\2\2\0\1\1\0\0\4\1\0\1", True),
         (b"\4\1\0\2\0\1\4\1\0\1", True),
     ],
-    ids=["whole", "without the last line's end", "literal pixels", "a short line", "a move", "a line"],
+    ids=[
+        "whole",
+        "without the last line's end",
+        "literal pixels",
+        "an odd number of them",
+        "a short line",
+        "a move",
+        "a line",
+    ],
 )
 def test_pixels_that_a_compressed_bmp_leaves_out_are_named(codes: bytes, skipped: bool) -> None:
     assert read(compressed(codes, 1)).remarks == ((SKIPPED,) if skipped else ())
