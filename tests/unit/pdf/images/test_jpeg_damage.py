@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from pipeline.pdf.images.jpeg_scans import DAMAGED
+from pipeline.pdf.images.jpeg_scans import DAMAGED, has_zeros
 
 from .picture_files import read, saved
 
@@ -62,6 +62,13 @@ def test_a_lost_sector_is_named_wherever_it_is(before: int) -> None:
     border = scan + 2 + int.from_bytes(data[scan + 2 : scan + 4]) + 256 * 1024 - before
     assert len(data) > border + 4096
     assert read(data[:border] + bytes(512) + data[border + 512 :]).remarks == (DAMAGED,)
+
+
+def test_a_sector_of_zeros_is_found_and_less_is_not() -> None:
+    for before, after in itertools.product(range(600), (0, 1, 9, 300)):
+        data = [b"\1" * before + bytes(zeros) + b"\1" * after for zeros in (512, 511)]
+        assert list(map(has_zeros, data)) == [True, False], before
+        assert has_zeros(memoryview(data[0]))
 
 
 @pytest.mark.parametrize("options", [{"restart_marker_rows": 1}, {"restart_marker_blocks": 5, "progressive": True}])
