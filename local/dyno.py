@@ -144,7 +144,7 @@ class LocalDyno:
             self.oom_kills = max(self.oom_kills, self._group.oom_kills())
 
     def _become(self, state: DynoState) -> None:
-        self._changed(self, state)  # first: who sees a state finds it in the history
+        self._changed(self, state)  # first: a state that can be seen is in the history
         self.updated_at = datetime.now(UTC)
         self.state = state
 

@@ -12,5 +12,5 @@ def closed_port() -> int:
     held = socket.socket()
     held.bind(("127.0.0.1", 0))
     port: int = held.getsockname()[1]
-    held.detach()  # it stays bound, and nobody listens
+    held.detach()  # it stays bound, and nothing listens
     return port

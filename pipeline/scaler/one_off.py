@@ -187,7 +187,7 @@ class OneOffPool:
         return self._known
 
     def _set_aside(self) -> None:
-        """Know no dynos until Heroku's list is read. Of those that it lacks, Redis may say when they ended."""
+        """Forget the dynos until Heroku's list is read. Of those that it lacks, Redis may know when they ended."""
         self._before |= (self._known or {}).keys()
         self._known = None
 

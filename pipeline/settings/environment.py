@@ -98,7 +98,7 @@ class Environment:
 
         header = EmailPolicy().header_factory("From", value)
         if header.defects or len(header.addresses) != 1 or not header.addresses[0].domain:
-            words = f"{key} is {value!r}; one mail address is needed, such as {default}."
+            words = f"{key} is {value!r}; one mail address is needed, such as Documents <documents@example.org>."
             raise InvalidSetting(words, field=key)
         return value
 

@@ -20,9 +20,8 @@ BEGIN = re.compile(
     rb"(?:\xef\xbb\xbf)?\s*\[(?:\s*[{\[\"\]]|\s*$|[ \t]*[\r\n]|\s*(?:-?\d[\d.eE+-]*|null|true|false)\s*,)"
 )
 BEGIN_OBJECT = re.compile(rb"(?:\xef\xbb\xbf)?\s*\{[ \t]*[\r\n]")  # in JSON lines a record has one line
-HALF = re.compile(
-    rb'(?<!\\)(?:\\\\)*+\\u[dD][89abAB][0-9a-fA-F]{2}".{0,5}\Z', re.DOTALL
-)  # where msgspec needs more
+# Half of a character at the end of a text, where msgspec says that the text is truncated.
+HALF = re.compile(rb'(?<!\\)(?:\\\\)*+\\u[dD][89abAB][0-9a-fA-F]{2}".{0,5}\Z', re.DOTALL)
 TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+("?)|[\[\]{},]', re.DOTALL)  # group 1 is empty: the string goes on
 
 

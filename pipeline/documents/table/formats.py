@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from babel.numbers import NumberPattern
 
 EXACT = Context(prec=400, rounding=ROUND_HALF_UP)  # a cell has at most 130 digits, a document at most 10^9 rows
-NOISE, TRACE = Decimal("1e-3"), Decimal("1e-9")  # of the last digit that is shown: of floats, and shortened ones
+NOISE, TRACE = Decimal("1e-3"), Decimal("1e-9")  # of the last digit: what floats, and their differences, err by
 Decimals = Annotated[int, Meta(ge=0, le=12)]
 Mark = Literal[".", ","]
 COMMA, POINT = map(ord, ",.")  # as Python writes numbers
@@ -198,12 +198,12 @@ class NumberWriter(msgspec.Struct, frozen=True):
         return Decimal(text.translate(self.replaced) if self.replaced else text)
 
     def rounds(self, value: Decimal) -> bool:
-        """Return whether a value loses decimals, though the format has none. Long ones of floats err by NOISE."""
+        """Return whether a value loses decimals, though the format has none. One of nine digits may be a float."""
         if self.asked or self.unit is None:
             return False
         value = EXACT.scaleb(value, self.shift)
         lost = abs(EXACT.subtract(value, EXACT.quantize(value, self.unit))) / self.unit
-        return lost > NOISE or (lost > TRACE and len(value.as_tuple().digits) < 9)  # of a float of 32 bits
+        return lost > NOISE or (lost > TRACE and len(value.as_tuple().digits) < 9)
 
     def show(self, value: Decimal) -> str:
         """Return a value as it is written, rounded half up as on invoices."""

@@ -14,7 +14,6 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
-from itertools import count
 
 from ...errors import Conflict, NoExport, NoticeDown, PipelineError, ServiceDown, StoreDown, StoreRefused
 from ...exports import notices
@@ -236,21 +235,23 @@ class Sender:
 
         When the bucket refuses its record alone, the next try of the notice stores it.
         """
-        for tries in count(1):
+        tries = 0
+        while True:
             try:
                 return self._s.exports.change(export.id, outcome)
             except (ServiceDown, Conflict) as error:
+                tries += 1
                 log.warning("%ss: export %s: %s", self._channel, export.id, error.message)
                 if self._stop.wait(STORE_SECONDS):
                     raise
                 if tries >= STORE_TRIES and self._takes_marks(export):
                     self._unstored[notices.message_id(export, notice)] = outcome
                     raise
-        raise AssertionError("it is stored or raises")
 
     def _takes_marks(self, export: Export) -> bool:
+        """Return whether the bucket takes other writes: a mark that is there is written again."""
         with suppress(StoreDown):
-            notices.mark(self._s.bucket, export.id, self._channel)  # it is there already
+            notices.mark(self._s.bucket, export.id, self._channel)
             return True
         return False
 

@@ -177,7 +177,7 @@ def test_a_worker_that_left_while_heroku_did_not_answer_is_paid_until_then(
     assert shared.workers.leave(second)
     dynos.stop_dyno("run.1")
     asked_in_vain(pool, dynos)
-    time.sleep(0.1)
+    time.sleep(0.1)  # so that the answer comes later than the end
     assert (pool.quantity(), pool.status().leaving) == (1, 1)
     pool.refresh()
     assert left - 1 < (pool.changed_at(3) or 0.0) <= left, "not when Heroku answered again"
