@@ -71,9 +71,10 @@ def test_an_export_that_expires_is_not_retried(stage: KeeperStage, monkeypatch: 
 
 @pytest.mark.parametrize("times", [1, 2])
 def test_an_expiry_that_breaks_off_is_ended_by_the_next_clean_up(
-    stage: KeeperStage, monkeypatch: pytest.MonkeyPatch, times: int
+    stage: KeeperStage, monkeypatch: pytest.MonkeyPatch, times: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     (export_id,) = delivered(stage, 1)
+    caplog.set_level("INFO", "pipeline")
     stage.age(export_id, created_at=time.time() - 100)
     with monkeypatch.context() as meanwhile:
         meanwhile.setattr(clean_up, "release", failing(StoreDown("The bucket is away.")))
@@ -83,6 +84,7 @@ def test_an_expiry_that_breaks_off_is_ended_by_the_next_clean_up(
     assert list(stage.s.bucket.entries("kept/"))
     clean_up_of(stage).run()
     assert not list(stage.s.bucket.entries("kept/"))
+    assert caplog.messages.count(f"export {export_id} is expired") == 1
 
 
 def test_a_request_that_was_not_fully_written_is_removed(

@@ -21,6 +21,7 @@ from pipeline.exports import notices
 from pipeline.exports.export import Channel, Export
 from pipeline.exports.repository import ExportRepository
 from pipeline.services import Services
+from pipeline.tasks.notices import sender
 from pipeline.tasks.notices.mail import message
 from pipeline.tasks.notices.sender import POLICY, Sender
 from pipeline.tasks.notices.transports import MailTransport
@@ -29,7 +30,7 @@ from pipeline.tasks.retry import RetryPolicy
 from .... import steps
 from ....mails import Running
 from ....waiting import PATIENCE, until
-from ..stage import Stage
+from ..stage import Stage, failing
 
 SOON = RetryPolicy(first=0.02, longest=0.05)
 LEASE = 600.0  # seconds, which no test takes
@@ -185,28 +186,52 @@ def test_a_mail_that_was_taken_is_never_sent_again(
     assert stands(stage, export_id) == "sent"
 
 
+def refusing(moody: Running, only: str = "") -> tuple[list[str], Any]:
+    """A change of records that the bucket refuses once a mail was taken, of one export or of all; and its tries."""
+    tries, change = list[str](), ExportRepository.change
+
+    def refused(exports: ExportRepository, which: str, step: Any) -> Any:
+        if only in ("", which) and ids(moody):
+            tries.append(which)
+            raise StoreDown("The bucket refuses this object.")
+        return change(exports, which, step)
+
+    return tries, refused
+
+
 def test_a_mail_whose_record_is_refused_holds_no_other_back(
     stage: Stage, s: Services, moody: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It was taken by its server, and the bucket writes all but its record. It is not sent again."""
-    first, second, change = waiting(stage, title="One"), waiting(stage, title="Two"), ExportRepository.change
-    monkeypatch.setattr("pipeline.tasks.notices.sender.STORE_SECONDS", 0.01)
-    mails, sent_one = mails_of(s, SOON), threading.Event()
-
-    def refused(exports: ExportRepository, which: str, step: Any) -> Any:
-        if which == first and ids(moody):
-            sent_one.set()
-            raise StoreDown("The bucket refuses this object.")
-        return change(exports, which, step)
-
+    first, second, mails = waiting(stage, title="One"), waiting(stage, title="Two"), mails_of(s, SOON)
+    monkeypatch.setattr(sender, "STORE_SECONDS", 0.01)
+    tries, refused = refusing(moody, first)
     with monkeypatch.context() as meanwhile:
         meanwhile.setattr(ExportRepository, "change", refused)
         mails.wake(lambda: True)
         until(lambda: stands(stage, second) == "sent", seconds=60.0)
-        assert sent_one.is_set() and stands(stage, first) == "waiting"
+        assert tries and stands(stage, first) == "waiting"
     until(lambda: stands(stage, first) == "sent")
     mails.stop(60.0)
-    assert len(ids(moody)) == 2
+    assert len(ids(moody)) == 2 and not mails._unstored
+
+
+def test_an_outcome_is_held_while_the_bucket_takes_no_write(
+    stage: Stage, s: Services, moody: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The lease keeps others from the mail as long as this process knows what came of it."""
+    export_id, mails = waiting(stage), mails_of(s, SOON)
+    monkeypatch.setattr(sender, "STORE_SECONDS", 0.01)
+    tries, refused = refusing(moody)
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(ExportRepository, "change", refused)
+        meanwhile.setattr(notices, "mark", failing(StoreDown("The bucket is away.")))
+        mails.wake(lambda: True)
+        until(lambda: len(tries) > 3 * sender.STORE_TRIES)
+        assert mails.hands_over and not mails._unstored
+    until(lambda: stands(stage, export_id) == "sent")
+    mails.stop(60.0)
+    assert len(ids(moody)) == 1
 
 
 def test_without_leases_the_claim_in_the_bucket_holds(
