@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
-from typing import Any, NoReturn
+from typing import Any
 
 import msgspec
 
@@ -21,6 +21,8 @@ from ..pdf.tally import Remarks
 # Written by systems, not by people: Windows, and the indexes of Synology and of ZIP files from a Mac
 _SYSTEM_FILES = {"thumbs.db", "ehthumbs.db", "desktop.ini"}
 _SYSTEM_FOLDERS = {"@eadir", "__macosx", "$recycle.bin", "system volume information"}
+
+_DIGITS = re.compile("([0-9]+)")
 
 LINKED_FOLDER = "A folder behind a link is left out"
 OUTSIDE = "A picture behind a link to outside the folder is left out"
@@ -78,7 +80,7 @@ def check_source(document: Document[Any], source: Path) -> None:
 
 def natural(name: str) -> tuple[list[list[Any]], str]:
     """Return a sort key that puts 2.jpg before 10.jpg, folder by folder."""
-    parts = [re.split(r"([0-9]+)", part.casefold()) for part in name.split("/")]
+    parts = [_DIGITS.split(part.casefold()) for part in name.split("/")]
     return [[int(text) if i % 2 else text for i, text in enumerate(part)] for part in parts], name
 
 
@@ -114,26 +116,33 @@ def listed(source: Path | None, captions: bool) -> Iterator[tuple[Path, Path, tu
 
 
 def _entries(folder: Path) -> Iterator[tuple[str, str]]:
-    """Yield the name of each entry that people put there, and why it is left out; empty for a picture."""
-    real = folder.resolve()
-    for path, folders, files in os.walk(folder, onerror=_fail):
-        folders[:] = [name for name in folders if not name.startswith(".") and name.lower() not in _SYSTEM_FOLDERS]
-        below = Path(path).relative_to(folder).as_posix()
-        above = "" if below == "." else f"{below}/"
-        yield from ((above + name, LINKED_FOLDER) for name in folders if (Path(path) / name).is_symlink())
-        for name in files:
-            if not name.startswith(".") and name.lower() not in _SYSTEM_FILES:
-                yield above + name, _why_left_out(Path(path) / name, real)
+    """Yield the name of each entry that people put there, and why it is left out; empty for a picture.
+
+    A folder that cannot be read raises: it must not look like an empty one.
+    """
+    real, waiting = os.path.realpath(folder), [("", os.fspath(folder))]
+    while waiting:
+        above, path = waiting.pop()
+        with os.scandir(path) as entries:
+            for entry in entries:
+                name, lower = above + entry.name, entry.name.lower()
+                if lower.startswith("."):
+                    continue
+                if not (Path(entry).is_dir() if entry.is_symlink() else entry.is_dir()):
+                    if lower not in _SYSTEM_FILES:
+                        yield name, _why_left_out(entry, real)
+                elif lower not in _SYSTEM_FOLDERS:
+                    if entry.is_symlink():
+                        yield name, LINKED_FOLDER
+                    else:
+                        waiting.append((f"{name}/", entry.path))
 
 
-def _why_left_out(path: Path, real: Path) -> str:
-    if path.suffix.lower() not in PICTURES:
+def _why_left_out(entry: os.DirEntry[str], real: str) -> str:
+    if not entry.name.lower().endswith(PICTURES):
         return OTHER
-    if path.is_symlink() and not path.resolve().is_relative_to(real):
-        return OUTSIDE
-    return "" if path.is_file() else NO_FILE
-
-
-def _fail(error: OSError) -> NoReturn:
-    """A folder that cannot be read must not look like an empty one."""
-    raise error
+    if not entry.is_symlink():
+        return "" if entry.is_file() else NO_FILE
+    if not Path(entry).is_file():
+        return NO_FILE
+    return "" if Path(os.path.realpath(entry.path)).is_relative_to(real) else OUTSIDE

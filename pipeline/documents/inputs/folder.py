@@ -64,7 +64,7 @@ class FolderInputs:
 
     def _real(self, source: str) -> str | None:
         """Return the path with links followed, None if it is outside the folder."""
-        real = (self._folder / source).resolve()
+        real = Path(os.path.realpath(self._folder / source))  # resolve() of Python 3.11 fails for a loop of links
         return str(real) if real.is_relative_to(self._folder) else None
 
     def each(self, items: Iterable[T], source: Callable[[T], str]) -> Generator[tuple[T, OpenInput], None, None]:

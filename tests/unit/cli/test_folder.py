@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+from pathlib import Path
 
 import pytest
 
-from pipeline.cli.folder import listing, natural
+from pipeline.cli.folder import NO_FILE, listing, natural, pictures
 from pipeline.errors import InvalidRequest
 
 
@@ -36,3 +37,13 @@ def test_a_listing_has_one_record_per_line() -> None:
 def test_a_file_name_that_is_not_utf_8_is_named() -> None:
     with pytest.raises(InvalidRequest, match="not UTF-8"):
         list(listing([os.fsdecode(b"caf\xe9.jpg")], captions=True))
+
+
+def test_links_that_lead_to_themselves_are_named(tmp_path: Path) -> None:
+    (tmp_path / "1.jpg").touch()
+    (tmp_path / "2.jpg").symlink_to("2.jpg")
+    (tmp_path / "3.jpg").symlink_to(tmp_path / "4.jpg")
+    (tmp_path / "4.jpg").symlink_to(tmp_path / "3.jpg")
+    found = pictures(tmp_path)
+    assert found.names == ["1.jpg"]
+    assert found.left_out == (f"{NO_FILE} (3 times: 2.jpg, 3.jpg, 4.jpg).",)

@@ -56,8 +56,11 @@ def test_a_link_that_stays_inside_is_followed(folder: Path) -> None:
     assert [content(inputs, source) for source in sources] == [b"two", b"two", b"one", b"one"]
 
 
-@pytest.mark.parametrize("source", ["none.jpg", "none/1.jpg", "1.jpg/2.jpg", "below", "a\0b.jpg"])
+@pytest.mark.parametrize(
+    "source", ["none.jpg", "none/1.jpg", "1.jpg/2.jpg", "below", "a\0b.jpg", "loop.jpg", "loop.jpg/x"]
+)
 def test_what_cannot_be_opened_is_named(folder: Path, source: str) -> None:
+    (folder / "loop.jpg").symlink_to("loop.jpg")
     with pytest.raises(UnreadableSource, match="cannot be opened"):
         FolderInputs(folder).open(source)
 
