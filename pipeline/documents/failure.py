@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
+from typing import NoReturn
 
 from ..errors import ChunkFailed, PipelineError
 from ..errors.shortages import SHORTAGES
@@ -19,14 +20,12 @@ def drawn_pages(
 ) -> Iterator[None]:
     """Yield after each page that a document draws, from page `first` on. Raises ChunkFailed when its code fails."""
     page = first
-    while True:
-        with document_errors(name, f"on page {page + 1:,}", interruptions):
-            try:
-                next(drawing)
-            except StopIteration:
-                return
-        yield
-        page += 1
+    try:
+        for _ in drawing:
+            yield
+            page += 1
+    except Exception as error:  # noqa: BLE001  # any error of the document's code
+        _fail(error, name, f"on page {page + 1:,}", interruptions)
 
 
 @contextmanager
@@ -34,17 +33,22 @@ def document_errors(name: str, where: str, interruptions: Interruptions = ()) ->
     """Raise ChunkFailed in place of an unforeseen error of a document's own code; the log has its stack trace."""
     try:
         yield
-    except Exception as error:
-        short = isinstance(error, OSError) and error.errno in SHORTAGES  # the step says what is short
-        if short or isinstance(error, (PipelineError, MemoryError, *interruptions)):
-            raise
-        import logging  # 3 ms, for the few processes that need it
+    except Exception as error:  # noqa: BLE001  # any error of the document's code
+        _fail(error, name, where, interruptions)
 
-        logging.getLogger(__name__).exception("the document %s failed %s", name, where)
-        raise ChunkFailed(
-            f"The document {name!r} failed {where}: {_words(error)}.",
-            advice="It is an error in the document's code, or in what it was given; the log has the stack trace.",
-        ) from error
+
+def _fail(error: Exception, name: str, where: str, interruptions: Interruptions) -> NoReturn:
+    """Raise an error that was met in a document's code, or ChunkFailed in place of one that is not foreseen."""
+    short = isinstance(error, OSError) and error.errno in SHORTAGES  # the step says what is short
+    if short or isinstance(error, (PipelineError, MemoryError, *interruptions)):
+        raise error
+    import logging  # 3 ms, for the few processes that need it
+
+    logging.getLogger(__name__).exception("the document %s failed %s", name, where)
+    raise ChunkFailed(
+        f"The document {name!r} failed {where}: {_words(error)}.",
+        advice="It is an error in the document's code, or in what it was given; the log has the stack trace.",
+    ) from error
 
 
 def _words(error: Exception) -> str:

@@ -141,7 +141,7 @@ class SegmentBody:
         t = self.tally
         return Rollback(
             self._at, len(self._offsets), len(self._pages), len(self._bookmarks), len(self._label_numbers),
-            (t.records, t.drawn, len(t.skipped), Remarks(t.remarks), MissingCharacters(t.missing)),
+            (t.records, t.drawn, len(t.skipped), t.remarks.copy(), t.missing.copy()),
         )  # fmt: skip
 
     def roll_back(self, to: Rollback) -> None:

@@ -59,6 +59,12 @@ class Remarks:
     def __len__(self) -> int:
         return len(self._by_words)
 
+    def copy(self) -> Remarks:
+        """Return the remarks so far; later ones leave it as it is."""
+        copied = Remarks()
+        copied._by_words = self._by_words.copy()
+        return copied
+
     def add(self, words: str, example: str = "", times: int = 1) -> None:
         """Count a remark. `words` say what happened and to what; `example` where, such as "row 7"."""
         self._count(Remark(words, times, (example,) if example else ()))
@@ -102,6 +108,12 @@ class MissingCharacters:
 
     def __iter__(self) -> Iterator[MissingCharacter]:
         return (self._by_code[code] for code in sorted(self._by_code))
+
+    def copy(self) -> MissingCharacters:
+        """Return the characters so far; later ones leave it as it is."""
+        copied = MissingCharacters()
+        copied._by_code = self._by_code.copy()
+        return copied
 
     def extend(self, missing: Iterable[MissingCharacter]) -> None:
         """Count the characters of later pages."""

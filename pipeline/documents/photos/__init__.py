@@ -38,7 +38,7 @@ class Photos:
     def check(self, params: PhotosParams, inputs: Inputs) -> None:
         one_source(params, self.records_field)
         params.check_paper()
-        box = PhotoLayout(params).picture(0)
+        box = PhotoLayout(params).pictures[0]
         if min(box.width, box.height) < MIN_PHOTO:
             raise InvalidRequest(
                 f"{params.rows} rows and {params.columns} columns leave no room for photos.",

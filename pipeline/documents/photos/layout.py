@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -42,26 +43,29 @@ class PhotoLayout:
     @cached_property
     def caption_size(self) -> float:
         """Nine points, smaller in small cells."""
-        return max(4.0, min(CAPTION, self.cell(0).width / 14))
+        return max(4.0, min(CAPTION, self.cells[0].width / 14))
 
-    def cell(self, position: int) -> Box:
-        """The cell of the n-th photo of a page, counted row by row from the top."""
+    @cached_property
+    def cells(self) -> Sequence[Box]:
+        """The cells of a page, counted row by row from the top."""
         rows, columns, area = self.params.rows, self.params.columns, self.area
         width = (area.width - GAP * (columns - 1)) / columns
         height = (area.height - GAP * (rows - 1)) / rows
-        row, column = divmod(position, columns)
-        x = area.x + column * (width + GAP)
-        return Box(x, area.y + area.height - (row + 1) * height - row * GAP, width, height)
+        top = area.y + area.height
+        return [
+            Box(area.x + column * (width + GAP), top - (row + 1) * height - row * GAP, width, height)
+            for row in range(rows)
+            for column in range(columns)
+        ]
 
-    def picture(self, position: int) -> Box:
-        """The cell without the two lines of its caption."""
-        cell = self.cell(position)
+    @cached_property
+    def pictures(self) -> Sequence[Box]:
+        """The cells without the two lines of their captions."""
         below = self.caption_size * LEADING * 2.4 if self.params.captions else 0
-        return Box(cell.x, cell.y + below, cell.width, cell.height - below)
+        return [Box(cell.x, cell.y + below, cell.width, cell.height - below) for cell in self.cells]
 
-    def room(self, position: int) -> Room | None:
-        """The pixels that the n-th photo of a page has; None when photos are not scaled down."""
-        if not self.params.most_dpi:
-            return None
-        box, scale = self.picture(position), self.params.most_dpi / 72
-        return Room(box.width * scale, box.height * scale, self.params.fit == "fill")
+    @cached_property
+    def rooms(self) -> Sequence[Room | None]:
+        """The pixels that each photo of a page has; None when photos are not scaled down."""
+        scale, fill = self.params.most_dpi / 72, self.params.fit == "fill"
+        return [Room(box.width * scale, box.height * scale, fill) if scale else None for box in self.pictures]

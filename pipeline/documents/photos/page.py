@@ -52,13 +52,13 @@ class PhotoPage:
 
     def _read(self, photo: Photo, position: int, file: PictureFile) -> Picture:
         frame = photo.frame - 1 if photo.frame else None
-        picture = file.read(self._part.max_image_pixels, self._layout.room(position), frame)
+        picture = file.read(self._part.max_image_pixels, self._layout.rooms[position], frame)
         for words in picture.remarks:
             self._out.tally.warn(words, f"photo {self._record(position)}, {photo.file}")
         return picture
 
     def _draw(self, photo: Photo, position: int, picture: Picture) -> None:
-        box = self._layout.picture(position)
+        box = self._layout.pictures[position]
         page = self._begun(photo, position)
         bottom = page.picture(picture, box.x, box.y, box.width, box.height, fill=self._params.fit == "fill")
         if self._params.captions:
@@ -78,7 +78,7 @@ class PhotoPage:
 
     def _placeholder(self, photo: Photo, position: int, reason: str) -> None:
         page = self._begun(photo, position)
-        box = self._layout.picture(position)
+        box = self._layout.pictures[position]
         size = self._layout.caption_size
         page.rectangle(box.x, box.y, box.width, box.height, stroke=GREY, fill=(0.96, 0.96, 0.96))
         room = box.width * 0.9
@@ -101,7 +101,7 @@ class PhotoPage:
             if params.bookmarks == "page":
                 self._page.bookmark(photo.title)
         if params.bookmarks == "photo":
-            cell = self._layout.cell(position)
+            cell = self._layout.cells[position]
             self._page.bookmark(photo.title, top=cell.y + cell.height)
         return self._page
 
@@ -115,7 +115,7 @@ class PhotoPage:
             page.text(x, y, NUMBER, page_number(self._number + 1, self._part.pages), align="center")
 
     def _caption(self, page: Page, position: int, bottom: float, caption: str) -> None:
-        cell, size = self._layout.cell(position), self._layout.caption_size
+        cell, size = self._layout.cells[position], self._layout.caption_size
         y = bottom - size * LEADING
         for line in page.wrap(caption, size, cell.width, 2, "Captions"):
             page.text(cell.x + cell.width / 2, y, size, line, align="center")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import BinaryIO
 
@@ -119,10 +120,11 @@ def unsupported_kind(file: BinaryIO) -> str | None:
 
 
 def _describe(read: Read, segments: Sequence[Segment]) -> Jpeg:
-    frames = [s for s in segments if s.marker in FRAMES]
-    scans = [s for s in segments if s.marker == SOS]
-    markers = {s.marker for s in segments}
-    if len(frames) != 1 or frames[0].marker not in _HUFFMAN_FRAMES or not {DHT, DQT, SOS} <= markers:
+    found = defaultdict[int, list[Segment]](list)
+    for segment in segments:
+        found[segment.marker].append(segment)
+    frames = [s for marker in FRAMES & found.keys() for s in found[marker]]
+    if len(frames) != 1 or frames[0].marker not in _HUFFMAN_FRAMES or not {DHT, DQT, SOS} <= found.keys():
         raise Unsupported
     frame = body(read, frames[0])
     if len(frame) < 6:
@@ -132,28 +134,28 @@ def _describe(read: Read, segments: Sequence[Segment]) -> Jpeg:
         raise Unsupported
     if precision != 8 or not width or not height:
         raise Unsupported
-    ended = segments[-1].marker == END
-    profile = _profile(read, segments)
+    ended, scans = END in found, found[SOS]
+    profile = _profile(read, found[APP2])
     kept = [s for s in segments if s.marker not in METADATA or _is_needed(read, s)]
     coded = {s.marker for s in kept} & {APP0, APP14}
     plain_rgb = not coded and frame[6::3] == _RGB
-    if components == 3 and APP0 in markers and (plain_rgb or APP14 in coded) and _are_disputed(read, segments):
+    if components == 3 and (plain_rgb or APP14 in coded) and _are_disputed(read, found[APP0], found[APP14]):
         raise Unsupported
     return Jpeg(
         width=width,
         height=height,
         components=components,
-        orientation=_orientation(read, segments),
-        pixel_height=_pixel_height(read, segments),
+        orientation=_orientation(read, found[APP1]),
+        pixel_height=_pixel_height(read, found[APP0]),
         adobe=APP14 in coded,
         plain_rgb=plain_rgb,
         buffered=len(scans) > 1,
         profile=profile,
-        in_adobe_rgb=profile is None and any(map(is_adobe_rgb, _exif(read, segments))),
+        in_adobe_rgb=profile is None and any(map(is_adobe_rgb, _exif(read, found[APP1]))),
         pieces=tuple(joined([(0, len(SOI)), *((s.start, s.end - s.start) for s in kept)])),
-        unfinished=not ended and _is_unfinished(read, segments, frame[6::3]),
+        unfinished=not ended and _is_unfinished(read, scans, frame[6::3]),
         ended=ended,
-        damaged=(DRI in markers or any(s.zeros for s in scans))
+        damaged=(DRI in found or any(s.zeros for s in scans))
         and _is_damaged(read, segments, frame, frames[0].marker == _PROGRESSIVE),
     )
 
@@ -188,46 +190,45 @@ def _is_needed(read: Read, segment: Segment) -> bool:
     return False
 
 
-def _is_unfinished(read: Read, segments: Sequence[Segment], components: bytes) -> bool:
+def _is_unfinished(read: Read, scans: Sequence[Segment], components: bytes) -> bool:
     """Return whether the scans leave out coefficients or their last bits (G.1.1.1)."""
     missing = {(component, coefficient) for component in components for coefficient in range(64)}
-    for segment in segments:
-        if segment.marker == SOS:
-            head = bytes(read(segment.body, 12))
-            count = head[0] if head else 0
-            first, last, bits = (head[1 + 2 * count :] + bytes(3))[:3]
-            if not bits & 15:
-                drawn = range(first, last + 1)
-                missing -= {(each, coefficient) for each in head[1 : 1 + 2 * count : 2] for coefficient in drawn}
+    for scan in scans:
+        head = bytes(read(scan.body, 12))
+        count = head[0] if head else 0
+        first, last, bits = (head[1 + 2 * count :] + bytes(3))[:3]
+        if not bits & 15:
+            drawn = range(first, last + 1)
+            missing -= {(each, coefficient) for each in head[1 : 1 + 2 * count : 2] for coefficient in drawn}
     return bool(missing)
 
 
-def _are_disputed(read: Read, segments: Sequence[Segment]) -> bool:
+def _are_disputed(read: Read, jfif: Sequence[Segment], adobe: Sequence[Segment]) -> bool:
     """Return whether readers of PDFs may take other colours than decoders of JPEGs do, which heed JFIF first.
 
     So it is where Adobe's marker says RGB, or where the JFIF marker is left out, as it has a thumbnail.
     """
-    adobe = [found for s in segments if s.marker == APP14 and len(found := body(read, s)) >= 12]
-    return any(s.marker == APP0 and body(read, s, 5) == b"JFIF\0" for s in segments) and (
-        not adobe or adobe[-1][11] == 0
-    )
+    if not any(body(read, s, 5) == b"JFIF\0" for s in jfif):
+        return False
+    found = [data for s in adobe if len(data := body(read, s)) >= 12]
+    return not found or found[-1][11] == 0
 
 
-def _pixel_height(read: Read, segments: Sequence[Segment]) -> float:
+def _pixel_height(read: Read, jfif: Sequence[Segment]) -> float:
     """Return the height of a pixel in widths, by the density in the JFIF marker."""
-    for segment in segments:
-        if segment.marker == APP0 and (data := body(read, segment, 12)).startswith(b"JFIF\0") and len(data) == 12:
+    for segment in jfif:
+        if (data := body(read, segment, 12)).startswith(b"JFIF\0") and len(data) == 12:
             return pixel_height(*struct.unpack_from(">HH", data, 8))
     return 1.0
 
 
 def _orientation(read: Read, segments: Sequence[Segment]) -> Orientation:
-    xmp = (data for s in segments if s.marker == APP1 and (data := body(read, s)).startswith(_XMP))
+    xmp = (data for s in segments if (data := body(read, s)).startswith(_XMP))
     return orientation(_exif(read, segments), xmp)
 
 
 def _exif(read: Read, segments: Sequence[Segment]) -> Iterator[bytes]:
-    return (data for s in segments if s.marker == APP1 and (data := body(read, s)).startswith(b"Exif\0"))
+    return (data for s in segments if (data := body(read, s)).startswith(b"Exif\0"))
 
 
 def _profile(read: Read, segments: Sequence[Segment]) -> bytes | None:
@@ -235,7 +236,7 @@ def _profile(read: Read, segments: Sequence[Segment]) -> bytes | None:
     parts: dict[int, Segment] = {}
     total = 0
     for segment in segments:
-        if segment.marker == APP2 and (head := body(read, segment, 14)).startswith(b"ICC_PROFILE\0"):
+        if (head := body(read, segment, 14)).startswith(b"ICC_PROFILE\0"):
             number, total = (head[12:] + bytes(2))[:2]  # of a part that is cut off: 0, which none has
             parts[number] = segment
     if not parts:

@@ -78,14 +78,14 @@ def test_photos_stand_row_by_row_inside_the_margins_and_apart(album: Album, rows
 
 def test_the_cells_fill_what_margins_and_page_numbers_leave() -> None:
     layout = PhotoLayout(PhotosParams(rows=2, columns=2, margin=10))
-    first, last = layout.cell(0), layout.cell(3)
+    first, last = layout.cells[0], layout.cells[3]
     assert first.x == pytest.approx(10 * MM)
     assert first.y + first.height == pytest.approx(A4[1] - 10 * MM, abs=0.01)
     assert last.x - (first.x + first.width) == pytest.approx(GAP)
     assert last.x + last.width == pytest.approx(A4[0] - 10 * MM, abs=0.01)
     assert last.y == pytest.approx(10 * MM + 16)
-    assert PhotoLayout(PhotosParams(margin=10, page_numbers=False)).cell(0).y == pytest.approx(10 * MM)
-    assert PhotoLayout(PhotosParams(captions=False)).picture(0) == PhotoLayout(PhotosParams()).cell(0)
+    assert PhotoLayout(PhotosParams(margin=10, page_numbers=False)).cells[0].y == pytest.approx(10 * MM)
+    assert PhotoLayout(PhotosParams(captions=False)).pictures[0] == PhotoLayout(PhotosParams()).cells[0]
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_a_photo_that_fits_is_whole_in_the_middle_of_its_box(album: Album) -> No
     params = PhotosParams(rows=2)
     (page,) = album.seen(rows=2, fit="fit").pages
     for n, ((box, cut), (wide, high)) in enumerate(zip(placed(page), [(40, 30), (30, 90)], strict=True)):
-        cell = PhotoLayout(params).picture(n)
+        cell = PhotoLayout(params).pictures[n]
         assert cut is None
         assert inside(box, cell)
         assert box.width / box.height == pytest.approx(wide / high, rel=0.001)
@@ -127,7 +127,7 @@ def test_a_photo_that_fills_covers_its_box_and_is_cut_to_it(album: Album) -> Non
     album.put(jpeg(1, 40, 30), jpeg(2, 30, 90))
     (page,) = album.seen(rows=2, fit="fill").pages
     for n, (box, cut) in enumerate(placed(page)):
-        cell = PhotoLayout(PhotosParams(rows=2)).picture(n)
+        cell = PhotoLayout(PhotosParams(rows=2)).pictures[n]
         assert cut is not None
         assert inside(cut, cell)
         assert inside(cell, cut)
@@ -149,7 +149,7 @@ def test_a_long_caption_is_cut_at_two_lines_with_an_ellipsis(album: Album) -> No
     assert re.search(" w(o(rd?)?)?…$", lines[1])
     assert re.fullmatch("x+\nx+…", second.text)
     assert "Two lines Á" in third.text
-    width = PhotoLayout(PhotosParams()).cell(0).width
+    width = PhotoLayout(PhotosParams()).cells[0].width
     assert all(
         width * 0.8 < default_chain().width(line, 9) <= width for line in (*lines, *second.text.splitlines())
     )
@@ -187,7 +187,7 @@ def test_pages_are_numbered_unless_they_are_not_to_be(album: Album, policy: str)
 
 def test_bookmarks_lead_to_photos_or_pages_or_are_none(album: Album) -> None:
     album.put(*[jpeg(n, 40, 30) for n in range(4)], captions=["First", "", "Third", "Ünïcödé"])
-    cells = [PhotoLayout(PhotosParams(rows=3)).cell(n) for n in range(3)]
+    cells = [PhotoLayout(PhotosParams(rows=3)).cells[n] for n in range(3)]
     tops = [cell.y + cell.height for cell in cells]
     by_photo = album.seen(rows=3, bookmarks="photo").bookmarks
     assert [(title, page, depth) for title, page, _, depth in by_photo] == [
@@ -233,7 +233,7 @@ def test_photos_are_upright_however_the_camera_was_held(album: Album, fit: str) 
     with pypdfium2.PdfDocument(out) as pdf:
         for number in range(8):
             shown = pdf[number].render(scale=0.5).to_pil().convert("RGB")
-            box = PhotoLayout(PhotosParams()).picture(0)
+            box = PhotoLayout(PhotosParams()).pictures[0]
             x, y = (box.x + box.width / 2) / 2, (A4[1] - box.y - box.height / 2) / 2
             seen = [shown.getpixel((int(x + dx), int(y + dy))) for dy in (-30, 30) for dx in (-30, 30)]
             assert [near(colour) for colour in seen] == [RED, GREEN, BLUE, WHITE], f"orientation {number + 1}"
