@@ -105,6 +105,12 @@ def test_addresses_without_a_title_are_not_said_to_have_colons(tmp_path: Path) -
     )
 
 
+def test_commas_in_a_table_set_apart_by_tabs_are_no_doubt(tmp_path: Path) -> None:
+    """As Eurostat writes it."""
+    rows, plan = planned(tmp_path, b"unit,geo\\TIME\t2020 \t2021 \nA,DE\t1.5 \t: \nA,FR\t2 p\t3 b\n")
+    assert (rows[1], plan.warnings) == (["A,DE", "1.5 ", ": "], ())
+
+
 @pytest.mark.parametrize("text", ["Discount %,code\n5%,A\n7.5 %,B\n", "Price $,name\n5 $,A\n7 $,B\n"])
 def test_a_unit_before_each_delimiter_is_no_longer_delimiter(tmp_path: Path, text: str) -> None:
     assert warnings(tmp_path, text) == ()
