@@ -39,7 +39,7 @@ DOORS = {
     "reportlab": "pdf/",
     "pypdf": "pdf/",
     "pypdfium2": "pdf/picture.py",
-    "pyarrow": "documents/inputs/parquet.py",
+    "pyarrow": "documents/inputs/parquet",
     "sqlalchemy": "documents/inputs/sql.py",
 }
 """Where alone a foreign library is imported."""

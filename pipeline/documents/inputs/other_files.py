@@ -32,6 +32,14 @@ OTHER_FILES = (  # the pattern of the first bytes, what the file is, what to do
     (rb"Obj\x01", "an Avro file", "Write it as Parquet or JSON lines."),
     (rb"ORC(?=.*[\x00-\x08])", "an ORC file", "Write it as Parquet."),  # ORCID may be the first title of a CSV
     (rb"\{\\rtf", "a Rich Text file", SAVE),
+    (rb"version https://git-lfs\.github\.com/", "what Git LFS keeps in place of a file", "Fetch it: git lfs pull."),
+    (
+        rb"(?:\s|--[^\n]*\n|/\*.*?\*/;?)*+(?i:INSERT\s+INTO\s[^\n]{1,200}?\sVALUES?\s*\(|CREATE\s+TABLE\s[^,\n]*\(|"
+        rb"BEGIN\s+TRANSACTION;|DROP\s+TABLE\s[^,\n]*;\s|PRAGMA\s\w+=|SET\s[@\w]+\s*=[^,\n]*;\s)|"
+        rb"(?:--\s+)*-- (?:PostgreSQL database|MySQL|MariaDB|phpMyAdmin SQL) [Dd]ump",
+        "a dump of SQL statements",
+        "Register a query, or export the rows as CSV.",
+    ),
     (
         rb"\x00\x05\x16[\x00\x07]",
         "what macOS keeps beside a file",

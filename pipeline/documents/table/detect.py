@@ -108,6 +108,8 @@ def _delimiter(lines: Sequence[str], remarks: Remarks) -> str:
     if not shares[best]:
         return ","
     if also := [f"{other!r}" for other in DELIMITERS if other != best and shares[other] == shares[best]]:
+        if best == "\t" and shares[best] == 1:  # texts have commas, not tabs
+            return best
         remarks.add(f"The delimiter was not given; {best!r} was guessed, but {' and '.join(also)} would fit too")
     return best
 

@@ -249,7 +249,10 @@ def test_a_json_array_has_the_rows_of_its_records(tmp_path: Path, text: str, enc
         (b"[null, 1]", "Record 1 of the listing rows is not a JSON object"),
         (b'[{"a":1},,{"a":1}]', "Record 2 of the listing rows is not a JSON object"),
         (b'[{"a":1},{"a" 7}]', "Record 2 of the listing rows is not a JSON object"),
-        (b'[{"a":1},{"a":"\xff"}]', "Record 2 of the listing rows is not a JSON object"),
+        (
+            b'[{"a":1},{"a":"\xff"}]',
+            "Record 2 of the listing rows is not UTF-8: its byte 7 is FF. Save it",
+        ),
         (b'[{"a":1},{"a":"7', "is a JSON array without an end"),
         (b'[{"a":1}] {"a":2}', "goes on behind the end of its JSON array"),
         (b'[{"a":1},{"a":"' + b"x" * 1_100_000 + b'"}]', "a record that is longer than 1 MiB"),
@@ -261,7 +264,7 @@ def test_an_array_that_is_no_table_is_named(tmp_path: Path, data: bytes, words: 
     assert words in refused(tmp_path, data, format="auto")
 
 
-@pytest.mark.parametrize("title", ["[id]", "[2024]", "[1st, 2nd]", "[a b]", "PAR1"])
+@pytest.mark.parametrize("title", ["[id]", "[2024]", "[1st, 2nd]", "[a b]", "PAR1", "Set x = 1", "Insert into"])
 def test_a_csv_may_begin_as_json_and_parquet_do(tmp_path: Path, title: str) -> None:
     assert planned(tmp_path, f"{title};b\n1;x\n".encode())[0] == [[title, "b"], ["1", "x"]]
 
@@ -284,6 +287,11 @@ def test_a_csv_may_begin_as_json_and_parquet_do(tmp_path: Path, title: str) -> N
         (b"<!doctype html><table>", "an HTML page"),
         (b"<?xml version='1.0'?>", "an XML file"),
         (b"\x00\x05\x16\x07\x00\x02\x00\x00Mac OS X", "what macOS keeps beside a file"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 9\n", "what Git LFS keeps"),
+        (b"INSERT INTO t VALUES(1,'Ann');\n", "a dump of SQL statements"),
+        (b"PRAGMA foreign_keys=OFF;\nBEGIN TRANSACTION;\n", "a dump of SQL statements"),
+        (b"--\n-- PostgreSQL database dump\n--\n\n\\restrict x\n\n", "a dump of SQL statements"),
+        (b"/* x */\n-- y\nCREATE TABLE t (\n id int);\n", "a dump of SQL statements"),
     ],
 )
 @pytest.mark.parametrize("kind", ["table", "photos"])
