@@ -117,3 +117,11 @@ def test_a_page_with_fields_may_leave_states_open() -> None:
     document = pypdfium2.PdfDocument(pdf)
     assert document[0].render().to_pil().convert("RGB").getpixel((100, 170)) == (255, 0, 0)
     document.close()
+
+
+def test_content_with_the_short_name_of_a_filter_does_not_break_the_export() -> None:
+    content = stream(b"302030203120726720302030203920392072652066>", b"/Filter/AHx")
+    held = {6: b"<</Type/Annot/Rect[20 20 180 40]%s/AP<</N 7 0 R>>>>" % FIELD, 7: RED, 5: content}
+    file = one_page(b"/Contents 5 0 R/Annots[6 0 R]", held, b"/AcroForm<</Fields[6 0 R]>>")
+    assert seen(adopt(file)) == seen(file)
+    assert remarks.LONG in warnings(file)
