@@ -56,6 +56,8 @@ class ForeignReader(PdfReader):
         super().__init__(file, xref_stream_maximum_entries=MAX_REFERENCES)
 
     def _handle_encryption(self, password: str | bytes | None) -> None:  # noqa: ARG002  # pypdf's name
+        if isinstance(self.trailer["/Encrypt"], NullObject):  # the same as without the entry (7.3.7)
+            return
         raise UnreadableSource(
             "The PDF is protected by a password or against copying.",
             advice="Save it without protection, or choose `on_unreadable` = skip or placeholder.",

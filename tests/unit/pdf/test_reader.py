@@ -43,6 +43,12 @@ def test_protected_files_are_refused(how: pikepdf.Encryption) -> None:
     assert "protected" in refused(file.getvalue())
 
 
+@pytest.mark.parametrize("nothing", [b"null", b"98 0 R"])
+def test_a_file_whose_protection_is_null_is_not_protected(nothing: bytes) -> None:
+    file = simple(2).replace(b"trailer<<", b"trailer<</Encrypt %s" % nothing)
+    assert texts(adopt(file)) == ["page 0", "page 1"]
+
+
 @pytest.mark.parametrize(
     ("file", "words"),
     [
