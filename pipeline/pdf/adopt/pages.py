@@ -60,7 +60,7 @@ class PageCopy:
         if turned:
             entries.append(entry("/Rotate", b"%d" % turned))
         note_losses_of_page(self._pdf, page, self._out.tally, where)
-        annotations, looks = self._annotations.copy(page, where)
+        annotations, looks = self._annotations.copy(page, where, turned)
         if self._out.overlay or looks:
             entries.append(self._with_more(page, turned, looks, where))
         else:
