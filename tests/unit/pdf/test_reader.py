@@ -130,6 +130,20 @@ def test_what_was_mended_in_a_damaged_file_is_named() -> None:
     assert remarks_on(sound) == []
 
 
+def test_a_mark_that_is_no_longer_there_is_no_damage() -> None:
+    """Programs that flatten forms leave references to fields, which are null (ISO 32000-1, 7.3.10)."""
+    assert remarks_on(one_page(b"/Annots[98 0 R]", {})) == []
+
+
+@pytest.mark.parametrize(
+    "entries",
+    [b"/Contents 98 0 R", b"/Contents[98 0 R]", b"/Resources 98 0 R", b"/Resources<</XObject<</I 98 0 R>>>>"],
+)
+def test_what_a_page_draws_and_the_file_lacks_is_named(entries: bytes) -> None:
+    (remark,) = remarks_on(one_page(entries, {}))
+    assert remark.startswith(DAMAGED)
+
+
 def without_end(file: bytes) -> bytes:
     return file[: file.rindex(b"startxref")]
 
