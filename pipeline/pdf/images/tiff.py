@@ -23,7 +23,7 @@ MARKS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 BITS, PHOTOMETRIC, FORMAT = 258, 262, 339  # tags
 _WIDTH, _LENGTH, _COMPRESSION, _COLOUR_MAP, _SUBSAMPLING = 256, 257, 259, 320, 530
 _ORIENTATION, _ACROSS, _DOWN, _PLANES, _INK_SET = 274, 282, 283, 284, 332
-_LIGHT, _WHITE, _PRIMARIES, _DOTS, _WEIGHTS, _BLACK_WHITE = 301, 318, 319, 336, 529, 532
+_LIGHT, _WHITE, _PRIMARIES, _DOTS, _EXTRA, _WEIGHTS, _BLACK_WHITE = 301, 318, 319, 336, 338, 529, 532
 _USUAL_WEIGHTS = (0.299, 0.587, 0.114)
 _RGB, _YCBCR = 2, 6
 _USUAL_RANGES = {_YCBCR: [0.0, 255.0, 128.0, 255.0, 128.0, 255.0], _RGB: [0.0, 255.0] * 3}
@@ -116,18 +116,19 @@ def mend_order(source: TiffImageFile) -> None:
 def is_misread(source: TiffImageFile) -> bool:
     """Return whether Pillow would decode other pixels than the file has, without an error.
 
-    It takes any four inks for CMYK. Of files without compression, it reads planes of 16 bits as 8 bits, and
-    subsampled YCbCr as if it were whole.
+    It takes any four inks for CMYK, and planes of L*a*b* for numbers without a sign. Of files without compression,
+    it reads planes of 16 bits as 8 bits, and subsampled YCbCr as if it were whole; planes with an alpha that is
+    multiplied in it does not read at all.
     """
     tags = source.tag_v2
     bits = tags.get(BITS, (1,))
-    if source.mode == "CMYK" and tags.get(_INK_SET, 1) != 1:
+    planes = _is_in_planes(source) and len(bits) > 1
+    if (source.mode == "CMYK" and tags.get(_INK_SET, 1) != 1) or (source.mode == "LAB" and planes):
         return True
     if tags.get(_COMPRESSION, 1) != 1:
         return False
-    planes = _is_in_planes(source) and len(bits) > 1
     subsampled = source.mode == "YCbCr" and tags.get(_SUBSAMPLING, (2, 2)) != (1, 1)
-    return bool(subsampled or (planes and bits[0] != 8))
+    return bool(subsampled or (planes and (bits[0] != 8 or tags.get(_EXTRA) == (1,))))
 
 
 def pixel_height_of(source: TiffImageFile) -> float:
@@ -206,4 +207,5 @@ def _words(tags: ImageFileDirectory_v2) -> str:
     compression = COMPRESSION_INFO.get(packed, str(packed)).removeprefix("tiff_")
     bits = "+".join(str(each) for each in tags.get(BITS, (1,))[:8])
     form = _FORMATS.get(tags.get(FORMAT, (1,))[0], "")
-    return f"{kind or f'photometric {photometric}'}, {form}{bits} bits, compression {compression}"
+    planes = " in planes" if tags.get(_PLANES, 1) == 2 else ""
+    return f"{kind or f'photometric {photometric}'}, {form}{bits} bits{planes}, compression {compression}"
