@@ -17,6 +17,8 @@ if TYPE_CHECKING:  # 20 ms, which an album of JPEGs does without
     from PIL.TiffImagePlugin import ImageFileDirectory_v2, TiffImageFile
 
 DARK_PALETTE = "The palette of a TIFF has 8-bit values where 16 bits are due, and is read as such"
+NO_MEANING = "A TIFF does not say whether 0 is black or white; it is drawn as if 0 were black"
+UNKNOWN_ALPHA = "A TIFF does not say what its fourth channel is; it is taken for transparency"
 SIGNED = "The samples of a TIFF are called signed bytes, and are read as unsigned ones"
 
 MARKS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
@@ -26,6 +28,8 @@ _ORIENTATION, _ACROSS, _DOWN, _PLANES, _INK_SET = 274, 282, 283, 284, 332
 _LIGHT, _WHITE, _PRIMARIES, _DOTS, _EXTRA, _WEIGHTS, _BLACK_WHITE = 301, 318, 319, 336, 338, 529, 532
 _USUAL_WEIGHTS = (0.299, 0.587, 0.114)
 _RGB, _YCBCR = 2, 6
+_FAXES = (2, 3, 4, 32771)  # compressions, of pictures where 0 is white
+_TRANSPARENCY = (1, 2)  # of ExtraSamples: multiplied in, or not
 _USUAL_RANGES = {_YCBCR: [0.0, 255.0, 128.0, 255.0, 128.0, 255.0], _RGB: [0.0, 255.0] * 3}
 _PHOTOMETRICS = ("grey, 0 is white", "grey", "RGB", "palette", "mask", "CMYK", "YCbCr", "", "L*a*b*")
 _FORMATS = {2: "signed ", 3: "floating-point ", 5: "complex ", 6: "complex "}
@@ -49,6 +53,18 @@ def know_more_greys() -> None:
 def is_tiff(source: Image.Image) -> TypeGuard[TiffImageFile]:
     """Return whether the picture was opened as TIFF, so that it has tags."""
     return source.format == "TIFF"
+
+
+def prepared(source: TiffImageFile) -> list[str]:
+    """Make Pillow decode a TIFF as it is meant. Return what is guessed and left out; raises as `check_strips`."""
+    check_strips(source)
+    found = {
+        NO_MEANING: mend_meaning(source),
+        DARK_PALETTE: mend_palette(source),
+        SIGNED: has_signed_bytes(source),
+    }
+    mend_order(source)
+    return [words for words, true in found.items() if true]
 
 
 def check_strips(source: TiffImageFile) -> None:
@@ -97,6 +113,29 @@ def mend_palette(source: TiffImageFile) -> bool:
 
     source.palette = ImagePalette.raw("RGB;L", bytes(colours))
     return True
+
+
+def mend_meaning(source: TiffImageFile) -> bool:
+    """Take 0 for black where a file does not say what it is, as libtiff does; Pillow takes it for white.
+
+    Return whether it is such a file.
+    """
+    tags = source.tag_v2
+    if PHOTOMETRIC in tags or tags.get(_COMPRESSION, 1) in _FAXES:
+        return False
+    tags[PHOTOMETRIC] = 1
+    for place, tile in enumerate(source.tile):
+        if isinstance(tile.args, tuple) and isinstance(tile.args[0], str):
+            mode, _, how = tile.args[0].partition(";")
+            how = how.replace("I", "")
+            source.tile[place] = tile._replace(args=(f"{mode};{how}" if how else mode, *tile.args[1:]))
+    return True
+
+
+def guesses_alpha(source: TiffImageFile) -> bool:
+    """Return whether Pillow takes a channel for transparency although its file does not say so."""
+    extra = source.tag_v2.get(_EXTRA, ())
+    return source.mode == "RGBA" and not set(extra) & set(_TRANSPARENCY)
 
 
 def mend_order(source: TiffImageFile) -> None:
