@@ -19,11 +19,12 @@ if TYPE_CHECKING:  # 20 ms, which an album of JPEGs does without
 DARK_PALETTE = "The palette of a TIFF has 8-bit values where 16 bits are due, and is read as such"
 NO_MEANING = "A TIFF does not say whether 0 is black or white; it is drawn as if 0 were black"
 UNKNOWN_ALPHA = "A TIFF does not say what its fourth channel is; it is taken for transparency"
+MORE_CHANNELS = "Channels of a TIFF besides its colours, such as spot colours or saved selections, are left out"
 SIGNED = "The samples of a TIFF are called signed bytes, and are read as unsigned ones"
 
 MARKS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 BITS, PHOTOMETRIC, FORMAT = 258, 262, 339  # tags
-_WIDTH, _LENGTH, _COMPRESSION, _COLOUR_MAP, _SUBSAMPLING = 256, 257, 259, 320, 530
+_WIDTH, _LENGTH, _COMPRESSION, _SAMPLES, _COLOUR_MAP, _SUBSAMPLING = 256, 257, 259, 277, 320, 530
 _ORIENTATION, _ACROSS, _DOWN, _PLANES, _INK_SET = 274, 282, 283, 284, 332
 _LIGHT, _WHITE, _PRIMARIES, _DOTS, _EXTRA, _WEIGHTS, _BLACK_WHITE = 301, 318, 319, 336, 338, 529, 532
 _USUAL_WEIGHTS = (0.299, 0.587, 0.114)
@@ -62,6 +63,7 @@ def prepared(source: TiffImageFile) -> list[str]:
         NO_MEANING: mend_meaning(source),
         DARK_PALETTE: mend_palette(source),
         SIGNED: has_signed_bytes(source),
+        MORE_CHANNELS: has_more_channels(source),
     }
     mend_order(source)
     return [words for words, true in found.items() if true]
@@ -136,6 +138,12 @@ def guesses_alpha(source: TiffImageFile) -> bool:
     """Return whether Pillow takes a channel for transparency although its file does not say so."""
     extra = source.tag_v2.get(_EXTRA, ())
     return source.mode == "RGBA" and not set(extra) & set(_TRANSPARENCY)
+
+
+def has_more_channels(source: TiffImageFile) -> bool:
+    """Return whether there are channels that are not drawn."""
+    drawn = len([band for band in source.getbands() if band != "X"])
+    return bool(source.tag_v2.get(_SAMPLES, 1) > drawn)
 
 
 def mend_order(source: TiffImageFile) -> None:
