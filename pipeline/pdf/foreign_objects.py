@@ -53,9 +53,12 @@ class ForeignReader(PdfReader):
         self._freed: set[int] = set()
         self._seen: dict[tuple[int, int], int] | None = None
         self._steps = 0
+        self.absent: set[tuple[int, int]] = set()  # objects that were asked for, but are not in the file
         super().__init__(file, xref_stream_maximum_entries=MAX_REFERENCES)
 
     def _handle_encryption(self, password: str | bytes | None) -> None:  # noqa: ARG002  # pypdf's name
+        if isinstance(self.trailer["/Encrypt"], NullObject):  # the same as without the entry (7.3.7)
+            return
         raise UnreadableSource(
             "The PDF is protected by a password or against copying.",
             advice="Save it without protection, or choose `on_unreadable` = skip or placeholder.",
@@ -78,9 +81,11 @@ class ForeignReader(PdfReader):
                 log_of_pypdf.warning("object %d is used, but was deleted", wanted.idnum)
                 return NullObject()
             if self._seen is None:
-                log_of_pypdf.warning("object %d is not where the file says", wanted.idnum)
                 self._seen = _objects_in(self.stream)
+            if object_key(wanted) in self._seen or any(wanted.idnum in places for places in self.xref.values()):
+                log_of_pypdf.warning("object %d is not where the file says", wanted.idnum)
             if object_key(wanted) not in self._seen:
+                self.absent.add(object_key(wanted))
                 return NullObject()
             self.xref.setdefault(wanted.generation, {})[wanted.idnum] = self._seen[object_key(wanted)]
         found = super().get_object(wanted)

@@ -12,7 +12,7 @@ from contextvars import ContextVar
 from typing import Any
 
 from pypdf import apply_configuration
-from pypdf.errors import DependencyError, LimitReachedError, PyPdfError
+from pypdf.errors import DependencyError, DeprecationError, LimitReachedError, PyPdfError
 from pypdf.generic import NameObject
 
 from ..errors import UnreadableSource
@@ -34,8 +34,8 @@ _LIMITS: dict[str, Any] = {
 
 # What pypdf raises on damaged data. Not Exception: Celery's soft time limit is one.
 _READER_ERRORS = (
-    PyPdfError, DependencyError, OSError, EOFError, ValueError, TypeError, AttributeError, AssertionError,
-    LookupError, ArithmeticError, RuntimeError, MemoryError, struct.error, zlib.error,
+    PyPdfError, DependencyError, DeprecationError, OSError, EOFError, ValueError, TypeError, AttributeError,
+    AssertionError, LookupError, ArithmeticError, RuntimeError, MemoryError, struct.error, zlib.error,
 )  # fmt: skip
 
 

@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, BinaryIO
 
-from pypdf import PdfReader
 from pypdf.generic import (
     ArrayObject,
     Destination,
@@ -18,7 +17,7 @@ from pypdf.generic import (
 )
 
 from ..errors import UnreadableSource
-from .foreign_objects import object_key, opened
+from .foreign_objects import ForeignReader, object_key, opened
 from .pypdf_session import log_of_pypdf, reading, translated_errors
 
 Box = tuple[float, float, float, float]
@@ -62,7 +61,7 @@ def open_pdf(file: BinaryIO) -> Iterator[ForeignPdf]:
 class ForeignPdf:
     """The pages of a file, and what leads to them."""
 
-    def __init__(self, reader: PdfReader, repairs: Sequence[str]) -> None:
+    def __init__(self, reader: ForeignReader, repairs: Sequence[str]) -> None:
         self.repairs = repairs  # what was mended so far; grows while the file is read
         with translated_errors():
             self.pages = list(reader.pages)
@@ -102,6 +101,10 @@ class ForeignPdf:
         with translated_errors():
             found = self._reader.get_object(value)
         return None if isinstance(found, IndirectObject) else found
+
+    def lacks(self, value: object) -> bool:
+        """Return whether a value is a reference to an object that is not in the file, after it was resolved."""
+        return isinstance(value, IndirectObject) and object_key(value) in self._reader.absent
 
     def name(self, value: object) -> str:
         """Return the name that a value is or stands for; empty for any other value."""

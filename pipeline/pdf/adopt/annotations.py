@@ -14,12 +14,12 @@ from pypdf.generic import (
     TextStringObject,
 )
 
-from ..objects import reference
+from ..objects import Matrix, reference
 from ..reader import ForeignPdf, common
 from ..segment_body import SegmentBody
 from . import remarks
 from .fields import DrawnField, draw_field
-from .looks import Look, appearance, inherited, is_filled, placement
+from .looks import Look, appearance, inherited, is_filled, placement, upright
 from .values import ObjectCopy, rectangle, scalar
 
 _SAFE_LINK = re.compile(rb"(?:https?|mailto|tel):", re.IGNORECASE)
@@ -49,8 +49,11 @@ class AnnotationCopy:
         self._stale = not own and pdf.resolve(wanted) == BooleanObject(True)  # pictures of fields may be old
         self._losses: Counter[str] = Counter()  # of the present page
 
-    def copy(self, page: DictionaryObject, where: str) -> tuple[bytes, list[Look]]:
-        """Return a page's /Annots entry, and what the page must draw instead of annotations that are not kept."""
+    def copy(self, page: DictionaryObject, where: str, turned: int) -> tuple[bytes, list[Look]]:
+        """Return a page's /Annots entry, and what the page must draw instead of annotations that are not kept.
+
+        The page is `turned` by so many degrees.
+        """
         found = self._pdf.array(page.get("/Annots"))
         self._objects.count_values(len(found), 0)
         pairs = [(each, self._pdf.resolve(each)) for each in found]
@@ -64,7 +67,7 @@ class AnnotationCopy:
             elif self._pdf.name(value.get("/Subtype")) == "/Link":
                 spelled.append(self._link(value))
             else:
-                looks += self._look(value)
+                looks += self._look(value, turned)
         for words, times in self._losses.items():
             self._out.tally.warn(words, where, times)
         self._losses.clear()
@@ -86,7 +89,7 @@ class AnnotationCopy:
         kept = {key: part for key, part in value.items() if key not in _LEFT_OUT}
         return b"<<%s>>" % self._objects.entries(kept)
 
-    def _look(self, value: DictionaryObject) -> list[Look]:
+    def _look(self, value: DictionaryObject, turned: int) -> list[Look]:
         """Return how an annotation looks that is not kept itself: a form field, or a sound, film or file."""
         field = self._pdf.name(value.get("/Subtype")) == "/Widget"
         self._note_kind(value, field)
@@ -98,13 +101,14 @@ class AnnotationCopy:
         look = appearance(self._pdf, value)
         stale = field and self._stale and inherited(self._pdf, value, "/FT") != "/Btn"
         if field and box and (look is None or stale) and (drawn := draw_field(self._pdf, value, box)):
-            return self._drawn(drawn, layer)
+            return self._drawn(drawn, layer, upright(self._pdf, value, drawn.matrix, box, turned))
         if look is None or not box:
             self._note_no_look(value, field)
             return []
         if stale:
             self._losses[remarks.STALE] += 1
         if matrix := placement(self._pdf, look, box):
+            matrix = upright(self._pdf, value, matrix, box, turned)
             return [Look(self._objects.spell(look), matrix, layer)]
         if common(box, box):
             self._note_no_look(value, field)
@@ -116,14 +120,14 @@ class AnnotationCopy:
         if not field or marked or is_filled(self._pdf, value):
             self._losses[remarks.NO_LOOK] += 1
 
-    def _drawn(self, field: DrawnField, layer: bytes) -> list[Look]:
+    def _drawn(self, field: DrawnField, layer: bytes, matrix: Matrix) -> list[Look]:
         if not field.operators:
             return []
         self._losses[remarks.DRAWN] += 1
         if field.cut:
             self._losses[remarks.CUT_FIELD] += 1
         form = self._out.add_text_form(field.width, field.height, field.texts, field.operators)
-        return [Look(reference(form), field.matrix, layer)]
+        return [Look(reference(form), matrix, layer)]
 
     def _note_kind(self, value: DictionaryObject, field: bool) -> None:
         if not field:

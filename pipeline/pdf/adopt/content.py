@@ -13,7 +13,18 @@ _PARENTHESIS = re.compile(rb"\\.|[()]", re.DOTALL)
 _NAME = re.compile(rb"[^\s\0()<>\[\]{}/%]*")
 _LINE_END = re.compile(rb"[\r\n]")
 _IMAGE_DATA = re.compile(rb"(?<=[\s\0>\])])ID[\s\0]")
-_IMAGE_END = re.compile(rb"(?<=[\s\0>])EI(?=[\s\0]|\Z)(?=[\s\0!-~]{0,12}(?:[\s\0]|\Z|(?<=[!-~])))")
+_IMAGE_END = re.compile(rb"(?<=[\s\0>])EI(?=[\s\0]|\Z)")
+# Data may have these letters too; behind the right ones only operators and numbers follow, up to a string.
+_LIKELY_END = re.compile(rb"(?<=[\s\0>])EI(?=\s|\Z)(?=[\s!-~]{12}|[\s!-~]{0,11}(?:[(%]|\Z))")
+_NEXT_END = re.compile(rb"[\s\0]*EI(?=[\s\0]|\Z)")
+_LENGTH = re.compile(rb"/L(?:ength)?[\s\0]+(\d{1,9})")  # since PDF 2.0
+_FILTER = re.compile(rb"/F(?:ilter)?" + _EDGE)
+_MASK = re.compile(rb"/I(?:M|mageMask)[\s\0]+true")
+_SIZES = [re.compile(each + rb"[\s\0]+(\d{1,6})") for each in (rb"/W(?:idth)?", rb"/H(?:eight)?")]
+_BITS = re.compile(rb"/B(?:PC|itsPerComponent)[\s\0]+(\d{1,2})")
+_SPACE = re.compile(rb"/C(?:S|olorSpace)[\s\0]*\[?[\s\0]*/(\w+)")
+_COMPONENTS = {b"G": 1, b"DeviceGray": 1, b"I": 1, b"Indexed": 1, b"RGB": 3, b"DeviceRGB": 3, b"CMYK": 4,
+               b"DeviceCMYK": 4}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -80,11 +91,35 @@ def _skip(content: bytes, found: re.Match[bytes]) -> int:
             line = _LINE_END.search(content, at)
             return line.end() if line else len(content)
         case b"BI":
-            data = _IMAGE_DATA.search(content, at)
-            last = _IMAGE_END.search(content, data.end()) if data else None
-            return last.end() if last else -1
+            return _image_end(content, at)
     name = _NAME.match(content, at)
     return name.end() if name and found[0] == b"/" else at
+
+
+def _image_end(content: bytes, at: int) -> int:
+    """Return where a picture ends whose entries begin here (8.9.7): by its length if that is known."""
+    data = _IMAGE_DATA.search(content, at)
+    if data is None:
+        return -1
+    length = _data_length(content[at : data.start()])
+    found = _NEXT_END.match(content, data.end() + length) if length else None
+    found = found or _LIKELY_END.search(content, data.end()) or _IMAGE_END.search(content, data.end())
+    return found.end() if found else -1
+
+
+def _data_length(entries: bytes) -> int:
+    """Return how many bytes a picture has: as it says, or by its size if it has no filter; 0 if not known."""
+    if told := _LENGTH.search(entries):
+        return int(told[1])
+    sizes = [found for pattern in _SIZES if (found := pattern.search(entries))]
+    if len(sizes) < 2 or _FILTER.search(entries):
+        return 0
+    across, down = (int(found[1]) for found in sizes)
+    if _MASK.search(entries):
+        return (across + 7) // 8 * down
+    bits, space = _BITS.search(entries), _SPACE.search(entries)
+    components = _COMPONENTS.get(space[1], 0) if space else 0
+    return (across * components * int(bits[1]) + 7) // 8 * down if bits else 0
 
 
 def _string_end(content: bytes, at: int) -> int:

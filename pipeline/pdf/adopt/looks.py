@@ -12,6 +12,8 @@ from ..reader import Box, ForeignPdf
 from .values import real, rectangle
 
 _AS_IT_IS: Matrix = (1, 0, 0, 1, 0, 0)
+_NO_ROTATE = 16  # a flag (12.5.3)
+_TURNS = {90: (0, 1, -1, 0), 180: (-1, 0, 0, -1), 270: (0, -1, 1, 0)}  # counterclockwise
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,19 @@ def placement(pdf: ForeignPdf, look: object, box: Box) -> Matrix | None:
         return None
     scale_x, scale_y = (box[2] - box[0]) / wide, (box[3] - box[1]) / high
     return scale_x, 0, 0, scale_y, box[0] - min(across) * scale_x, box[1] - min(up) * scale_y
+
+
+def upright(pdf: ForeignPdf, annotation: DictionaryObject, matrix: Matrix, box: Box, turned: int) -> Matrix:
+    """Return the matrix of a look on a page that is turned: some stay upright, hanging from their upper left
+    corner (NoRotate, 12.5.3)."""
+    flags = pdf.resolve(annotation.get("/F"))
+    if turned not in _TURNS or not isinstance(flags, int) or not flags & _NO_ROTATE:
+        return matrix
+    p, q, r, s = _TURNS[turned]
+    x, y = box[0], box[3]
+    a, b, c, d, e, f = matrix
+    e, f = e - x, f - y
+    return p * a + r * b, q * a + s * b, p * c + r * d, q * c + s * d, p * e + r * f + x, q * e + s * f + y
 
 
 def _matrix(pdf: ForeignPdf, form: DictionaryObject) -> Matrix:

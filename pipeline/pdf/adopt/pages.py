@@ -60,7 +60,7 @@ class PageCopy:
         if turned:
             entries.append(entry("/Rotate", b"%d" % turned))
         note_losses_of_page(self._pdf, page, self._out.tally, where)
-        annotations, looks = self._annotations.copy(page, where)
+        annotations, looks = self._annotations.copy(page, where, turned)
         if self._out.overlay or looks:
             entries.append(self._with_more(page, turned, looks, where))
         else:
@@ -103,7 +103,7 @@ class PageCopy:
     def _is_of(self, value: object, kinds: tuple[type, ...]) -> bool:
         """Return whether a value is null or of one of the kinds. For pypdf a stream is a dictionary, too."""
         found = self._pdf.resolve(value)
-        if is_left_out(found):  # a wrong reference, such as to the catalog
+        if is_left_out(found) or self._pdf.lacks(value):  # a wrong reference, such as to the catalog
             return False
         if isinstance(found, StreamObject):
             return StreamObject in kinds

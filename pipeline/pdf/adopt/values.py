@@ -24,6 +24,7 @@ from pypdf.generic import (
 from ...errors import UnreadableSource
 from ..foreign_objects import object_key
 from ..objects import Stream, name, reference
+from ..pypdf_session import log_of_pypdf
 from ..reader import Box, ForeignPdf
 from ..segment_body import SegmentBody
 from . import remarks
@@ -112,6 +113,8 @@ class ObjectCopy:
         """Return the new number of an object at the first reference to it; 0 when it is left out."""
         if len(self._copied) > MAX_OBJECTS:
             raise UnreadableSource(f"The PDF has more than {MAX_OBJECTS:,} objects.")
+        if self._pdf.lacks(old):
+            log_of_pypdf.warning("object %d is used, but is not in the file", old.idnum)
         if not isinstance(value, PdfObject) or isinstance(value, NullObject) or is_left_out(value):
             return 0
         if kind(value) == "/OCG" or (object_key(old) in self._layers and isinstance(value, DictionaryObject)):

@@ -65,19 +65,15 @@ def image_entries(width: int, height: int, bits: int) -> bytes:
 
 def decode(source: ImageFile.ImageFile) -> Raster:
     """Decode the pixels of an opened picture. Raises Pillow's errors, or ValueError."""
-    remarks = []
-    if tiff.is_tiff(source):
-        tiff.check_strips(source)
-        remarks += [tiff.DARK_PALETTE] if tiff.mend_palette(source) else []
-        remarks += [tiff.SIGNED] if tiff.has_signed_bytes(source) else []
-        tiff.mend_order(source)
+    remarks = tiff.prepared(source) if tiff.is_tiff(source) else []
+    guessed = [tiff.UNKNOWN_ALPHA] if tiff.is_tiff(source) and tiff.guesses_alpha(source) else []
     key, covered, numbers = _key_mask(source), _covered(source), greys.Numbers.of(source)
     if key and source.tile and source.tile[0].args == "RGB;16B":
         remarks.append(ROUGH_KEY)
     source.load()
     image = _as_meant(source)
     alpha, remark = _alpha(image, covered, source.format)
-    remarks += [remark] if remark else []
+    remarks += [remark] if remark else guessed if alpha else []
     remarks += [NO_COLOUR] if image.mode == "P" and _highest(image) >= len(_palette(image)) // 3 else []
     if image.mode.partition(";")[0] in ("I", "F"):
         image, told = greys.to_grey(image, numbers)

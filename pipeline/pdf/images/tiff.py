@@ -17,15 +17,20 @@ if TYPE_CHECKING:  # 20 ms, which an album of JPEGs does without
     from PIL.TiffImagePlugin import ImageFileDirectory_v2, TiffImageFile
 
 DARK_PALETTE = "The palette of a TIFF has 8-bit values where 16 bits are due, and is read as such"
+NO_MEANING = "A TIFF does not say whether 0 is black or white; it is drawn as if 0 were black"
+UNKNOWN_ALPHA = "A TIFF does not say what its fourth channel is; it is taken for transparency"
+MORE_CHANNELS = "Channels of a TIFF besides its colours, such as spot colours or saved selections, are left out"
 SIGNED = "The samples of a TIFF are called signed bytes, and are read as unsigned ones"
 
 MARKS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 BITS, PHOTOMETRIC, FORMAT = 258, 262, 339  # tags
-_WIDTH, _LENGTH, _COMPRESSION, _COLOUR_MAP, _SUBSAMPLING = 256, 257, 259, 320, 530
+_WIDTH, _LENGTH, _COMPRESSION, _SAMPLES, _COLOUR_MAP, _SUBSAMPLING = 256, 257, 259, 277, 320, 530
 _ORIENTATION, _ACROSS, _DOWN, _PLANES, _INK_SET = 274, 282, 283, 284, 332
-_LIGHT, _WHITE, _PRIMARIES, _DOTS, _WEIGHTS, _BLACK_WHITE = 301, 318, 319, 336, 529, 532
+_LIGHT, _WHITE, _PRIMARIES, _DOTS, _EXTRA, _WEIGHTS, _BLACK_WHITE = 301, 318, 319, 336, 338, 529, 532
 _USUAL_WEIGHTS = (0.299, 0.587, 0.114)
 _RGB, _YCBCR = 2, 6
+_FAXES = (2, 3, 4, 32771)  # compressions, of pictures where 0 is white
+_TRANSPARENCY = (1, 2)  # of ExtraSamples: multiplied in, or not
 _USUAL_RANGES = {_YCBCR: [0.0, 255.0, 128.0, 255.0, 128.0, 255.0], _RGB: [0.0, 255.0] * 3}
 _PHOTOMETRICS = ("grey, 0 is white", "grey", "RGB", "palette", "mask", "CMYK", "YCbCr", "", "L*a*b*")
 _FORMATS = {2: "signed ", 3: "floating-point ", 5: "complex ", 6: "complex "}
@@ -49,6 +54,19 @@ def know_more_greys() -> None:
 def is_tiff(source: Image.Image) -> TypeGuard[TiffImageFile]:
     """Return whether the picture was opened as TIFF, so that it has tags."""
     return source.format == "TIFF"
+
+
+def prepared(source: TiffImageFile) -> list[str]:
+    """Make Pillow decode a TIFF as it is meant. Return what is guessed and left out; raises as `check_strips`."""
+    check_strips(source)
+    found = {
+        NO_MEANING: mend_meaning(source),
+        DARK_PALETTE: mend_palette(source),
+        SIGNED: has_signed_bytes(source),
+        MORE_CHANNELS: has_more_channels(source),
+    }
+    mend_order(source)
+    return [words for words, true in found.items() if true]
 
 
 def check_strips(source: TiffImageFile) -> None:
@@ -99,6 +117,35 @@ def mend_palette(source: TiffImageFile) -> bool:
     return True
 
 
+def mend_meaning(source: TiffImageFile) -> bool:
+    """Take 0 for black where a file does not say what it is, as libtiff does; Pillow takes it for white.
+
+    Return whether it is such a file.
+    """
+    tags = source.tag_v2
+    if PHOTOMETRIC in tags or tags.get(_COMPRESSION, 1) in _FAXES:
+        return False
+    tags[PHOTOMETRIC] = 1
+    for place, tile in enumerate(source.tile):
+        if isinstance(tile.args, tuple) and isinstance(tile.args[0], str):
+            mode, _, how = tile.args[0].partition(";")
+            how = how.replace("I", "")
+            source.tile[place] = tile._replace(args=(f"{mode};{how}" if how else mode, *tile.args[1:]))
+    return True
+
+
+def guesses_alpha(source: TiffImageFile) -> bool:
+    """Return whether Pillow takes a channel for transparency although its file does not say so."""
+    extra = source.tag_v2.get(_EXTRA, ())
+    return source.mode == "RGBA" and not set(extra) & set(_TRANSPARENCY)
+
+
+def has_more_channels(source: TiffImageFile) -> bool:
+    """Return whether there are channels that are not drawn."""
+    drawn = len([band for band in source.getbands() if band != "X"])
+    return bool(source.tag_v2.get(_SAMPLES, 1) > drawn)
+
+
 def mend_order(source: TiffImageFile) -> None:
     """Make Pillow take compressed numbers in this machine's byte order, as libtiff gives them.
 
@@ -116,18 +163,19 @@ def mend_order(source: TiffImageFile) -> None:
 def is_misread(source: TiffImageFile) -> bool:
     """Return whether Pillow would decode other pixels than the file has, without an error.
 
-    It takes any four inks for CMYK. Of files without compression, it reads planes of 16 bits as 8 bits, and
-    subsampled YCbCr as if it were whole.
+    It takes any four inks for CMYK, and planes of L*a*b* for numbers without a sign. Of files without compression,
+    it reads planes of 16 bits as 8 bits, and subsampled YCbCr as if it were whole; planes with an alpha that is
+    multiplied in it does not read at all.
     """
     tags = source.tag_v2
     bits = tags.get(BITS, (1,))
-    if source.mode == "CMYK" and tags.get(_INK_SET, 1) != 1:
+    planes = _is_in_planes(source) and len(bits) > 1
+    if (source.mode == "CMYK" and tags.get(_INK_SET, 1) != 1) or (source.mode == "LAB" and planes):
         return True
     if tags.get(_COMPRESSION, 1) != 1:
         return False
-    planes = _is_in_planes(source) and len(bits) > 1
     subsampled = source.mode == "YCbCr" and tags.get(_SUBSAMPLING, (2, 2)) != (1, 1)
-    return bool(subsampled or (planes and bits[0] != 8))
+    return bool(subsampled or (planes and (bits[0] != 8 or tags.get(_EXTRA) == (1,))))
 
 
 def pixel_height_of(source: TiffImageFile) -> float:
@@ -206,4 +254,5 @@ def _words(tags: ImageFileDirectory_v2) -> str:
     compression = COMPRESSION_INFO.get(packed, str(packed)).removeprefix("tiff_")
     bits = "+".join(str(each) for each in tags.get(BITS, (1,))[:8])
     form = _FORMATS.get(tags.get(FORMAT, (1,))[0], "")
-    return f"{kind or f'photometric {photometric}'}, {form}{bits} bits, compression {compression}"
+    planes = " in planes" if tags.get(_PLANES, 1) == 2 else ""
+    return f"{kind or f'photometric {photometric}'}, {form}{bits} bits{planes}, compression {compression}"

@@ -117,3 +117,22 @@ def test_a_page_with_fields_may_leave_states_open() -> None:
     document = pypdfium2.PdfDocument(pdf)
     assert document[0].render().to_pil().convert("RGB").getpixel((100, 170)) == (255, 0, 0)
     document.close()
+
+
+def test_content_with_the_short_name_of_a_filter_does_not_break_the_export() -> None:
+    content = stream(b"302030203120726720302030203920392072652066>", b"/Filter/AHx")
+    held = {6: b"<</Type/Annot/Rect[20 20 180 40]%s/AP<</N 7 0 R>>>>" % FIELD, 7: RED, 5: content}
+    file = one_page(b"/Contents 5 0 R/Annots[6 0 R]", held, b"/AcroForm<</Fields[6 0 R]>>")
+    assert seen(adopt(file)) == seen(file)
+    assert remarks.LONG in warnings(file)
+
+
+@pytest.mark.parametrize("turned", [90, 180, 270])
+@pytest.mark.parametrize("look", [b"/AP<</N 7 0 R>>", b"/MK<</BG[1 0 0]>>"], ids=["picture", "drawn"])
+def test_a_field_that_stays_upright_does_not_turn_with_its_page(turned: int, look: bytes) -> None:
+    field = b"<</Type/Annot/Subtype/Widget/FT/Tx/T(n)/F 20/Rect[150 100 170 140]%s>>" % look
+    red = stream(b"1 0 0 rg 0 0 20 40 re f", b"/Subtype/Form/BBox[0 0 20 40]")
+    file = one_page(b"/Rotate %d/Annots[6 0 R]" % turned, {6: field, 7: red}, b"/AcroForm<</Fields[6 0 R]>>")
+    stamp = field.replace(b"/Subtype/Widget/FT/Tx/T(n)", b"/Subtype/Stamp").replace(b"/MK", b"/AP<</N 7 0 R>>/MK")
+    expected = one_page(b"/Rotate %d/Annots[6 0 R]" % turned, {6: stamp, 7: red})
+    assert seen(adopt(file)) == seen(expected)

@@ -43,6 +43,12 @@ def test_protected_files_are_refused(how: pikepdf.Encryption) -> None:
     assert "protected" in refused(file.getvalue())
 
 
+@pytest.mark.parametrize("nothing", [b"null", b"98 0 R"])
+def test_a_file_whose_protection_is_null_is_not_protected(nothing: bytes) -> None:
+    file = simple(2).replace(b"trailer<<", b"trailer<</Encrypt %s" % nothing)
+    assert texts(adopt(file)) == ["page 0", "page 1"]
+
+
 @pytest.mark.parametrize(
     ("file", "words"),
     [
@@ -122,6 +128,20 @@ def test_what_was_mended_in_a_damaged_file_is_named() -> None:
     value = sound.replace(b"/Type/Page/Parent 2 0 R", b"/Type/Page/X --5/Parent 2 0 R", 1)
     assert remarks_on(value)[0].startswith(DAMAGED)
     assert remarks_on(sound) == []
+
+
+def test_a_mark_that_is_no_longer_there_is_no_damage() -> None:
+    """Programs that flatten forms leave references to fields, which are null (ISO 32000-1, 7.3.10)."""
+    assert remarks_on(one_page(b"/Annots[98 0 R]", {})) == []
+
+
+@pytest.mark.parametrize(
+    "entries",
+    [b"/Contents 98 0 R", b"/Contents[98 0 R]", b"/Resources 98 0 R", b"/Resources<</XObject<</I 98 0 R>>>>"],
+)
+def test_what_a_page_draws_and_the_file_lacks_is_named(entries: bytes) -> None:
+    (remark,) = remarks_on(one_page(entries, {}))
+    assert remark.startswith(DAMAGED)
 
 
 def without_end(file: bytes) -> bytes:

@@ -11,7 +11,7 @@ _SHORT, _LONG = 3, 4
 
 def tiff(
     width: int, height: int, photometric: int, bits: int, numbers: Sequence[int], order: str = "<",
-    samples: int = 1, packed: bool = False, planes: bool = False, form: int = 1,
+    samples: int = 1, packed: bool = False, planes: bool = False, form: int = 1, alpha: int | None = 2,
     more: Iterable[tuple[int, list[int]]] = (),
 ) -> bytes:  # fmt: skip
     """A TIFF of one strip, or of one a plane; `numbers` row by row, `more` are tags with short values."""
@@ -26,8 +26,8 @@ def tiff(
         273: [0] * len(strips), 277: [samples], 278: [height], 279: [len(strip) for strip in strips],
         284: [2 if planes else 1], 339: [form] * samples,
     } | dict(more)  # fmt: skip
-    if samples == 4 and photometric == 2:
-        tags[338] = [2]
+    if samples == 4 and photometric == 2 and alpha is not None:
+        tags[338] = [alpha]
     return _file(tags, strips, order)
 
 

@@ -85,7 +85,10 @@ def test_a_palette_of_8_bit_values_is_read_and_named() -> None:
     ("data", "kind"),
     [
         (raw_tiff(2, 2, 0, 32, [0] * 4, ">"), "grey, 0 is white, 32 bits, compression raw"),
-        (raw_tiff(2, 2, 2, 16, [0] * 12, samples=3, planes=True), r"RGB, 16\+16\+16 bits, compression raw"),
+        (raw_tiff(2, 2, 2, 16, [0] * 12, samples=3, planes=True), r"RGB, 16\+16\+16 bits in planes"),
+        (raw_tiff(2, 2, 8, 8, [0] * 12, samples=3, planes=True), r"L\*a\*b\*, 8\+8\+8 bits in planes"),
+        (raw_tiff(2, 2, 8, 8, [0] * 12, samples=3, planes=True, packed=True), r"L\*a\*b\*, 8\+8\+8 bits in planes"),
+        (raw_tiff(2, 2, 2, 8, [0] * 16, samples=4, planes=True, alpha=1), r"RGB, 8\+8\+8\+8 bits in planes"),
         (raw_tiff(2, 2, 2, 32, [0] * 12, samples=3, form=3), r"RGB, floating-point 32\+32\+32 bits"),
         (raw_tiff(2, 2, 32803, 16, [0] * 4), "photometric 32803, 16 bits"),
     ],
