@@ -118,7 +118,7 @@ class Work:
         self._attempt = full, number
         try:
             yield number
-        except (PipelineError, OSError):  # a full disk kills no process
+        except (PipelineError, OSError, RuntimeError):  # a full disk or a missing thread kills no process
             self.uncount_attempt()
             raise
         self.uncount_attempt()

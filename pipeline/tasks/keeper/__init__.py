@@ -100,8 +100,6 @@ class Keeper:
         """Take turns until stopped. An error costs one turn; after three in a row, release the lease, so that
         another process can lead."""
         failed = 0
-        if self._beat:
-            self._beat.start(self._still_leads)
         while not self._stop.is_set():
             if (error := self._try_turn()) is None:
                 failed = 0
@@ -159,7 +157,7 @@ class Keeper:
         for sender in self._senders:
             sender.wake(self._still_leads)
         if self._beat:
-            self._beat.wake()
+            self._beat.wake(self._still_leads)
         ids = self._s.exports.active()
         self._last_needed = {each: self._last_needed[each] for each in ids if each in self._last_needed}
         self._seen = {each: self._seen[each] for each in ids if each in self._seen}

@@ -21,6 +21,7 @@ from pipeline.tasks.child.pipe import ChildPipe
 from pipeline.tasks.child.preview import PreviewRequest
 
 from ....conftest import Environ
+from ....no_threads import no_threads
 from ..stage import failing
 
 CONNECTIONS = 1024
@@ -68,6 +69,13 @@ def test_no_task_gets_the_answer_to_one_that_was_broken_off(
         with pytest.raises(ZeroDivisionError):
             first_page(pipe, "Anna", failing(ZeroDivisionError()))
     assert "Bert" in first_page(pipe, "Bert")
+
+
+def test_a_machine_that_starts_no_thread_holds_no_task_up(pipe: ChildPipe) -> None:
+    """The child is stopped later when it is idle: what waits for it must not wait for ever."""
+    with no_threads():
+        for name in ("Anna", "Bert"):
+            assert name in first_page(pipe, name)
 
 
 def test_a_child_that_hangs_is_killed_and_the_next_one_answers(pipe: ChildPipe) -> None:
