@@ -243,7 +243,10 @@ def perform(
     with HeldLease(redis.leases, lease, seconds, stopping, services.settings.shutdown_seconds) as held:
         if part is None:
             held.fence_is_current()
-        return _do(step, Work(services, export, part, begun, held, stopping), held)
+        try:
+            return _do(step, Work(services, export, part, begun, held, stopping), held)
+        except NoExport:
+            return NotWanted("the export was removed meanwhile")
 
 
 def _do(step: Step, work: Work, held: HeldLease) -> Outcome:
