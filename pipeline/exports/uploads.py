@@ -9,6 +9,7 @@ used/<folder>/kept                             the folder stays when its exports
 from __future__ import annotations
 
 import hashlib
+import logging
 import re
 import time
 from collections.abc import Iterator
@@ -22,6 +23,7 @@ from ..settings import MIB
 from .export import Export
 from .ids import created, is_id, new_id
 
+log = logging.getLogger(__name__)
 UPLOADS = "inputs/uploads/"
 PART = 8 * MIB  # of an upload in parts; a caller holds one in memory
 MAX_PARTS = 10_000  # of S3
@@ -80,8 +82,7 @@ class Uploads:
 
     def find(self, file_id: str) -> Upload:
         """Return a file that no export uses yet. Raises NotFound, also for files of other owners and people."""
-        stored = self._bucket.get(_mark(file_id)) if is_id(file_id) else None
-        upload = _uploads.decode(stored.data) if stored else None
+        upload = _read(self._bucket, file_id) if is_id(file_id) else None
         mine = upload and upload.key.startswith(self._folder) and self._person in ("", upload.person)
         if upload is None or not mine:
             raise _unknown(file_id)
@@ -193,8 +194,8 @@ def expired(bucket: Bucket, seconds: float) -> Iterator[Upload]:
             continue  # written by another program; what comes behind it still expires
         if created(file_id) > time.time() - seconds:
             return
-        if stored := bucket.get(entry.key):
-            yield _uploads.decode(stored.data)
+        if upload := _read(bucket, file_id):
+            yield upload
 
 
 def remove_expired(bucket: Bucket, upload: Upload) -> bool:
@@ -210,6 +211,16 @@ def _remove_file(bucket: Bucket, upload: Upload) -> None:
     for parts in bucket.uploads(upload.key):
         parts.abort()
     bucket.delete([upload.key, _mark(upload.id)])
+
+
+def _read(bucket: Bucket, file_id: str) -> Upload | None:
+    """Return what a mark says; None if there is none, or it cannot be read."""
+    stored = bucket.get(_mark(file_id))
+    try:
+        return _uploads.decode(stored.data) if stored else None
+    except msgspec.DecodeError as error:
+        log.warning("the mark of the input %s cannot be read: %s", file_id, error)
+        return None
 
 
 def _is_used(bucket: Bucket, folder: str) -> bool:

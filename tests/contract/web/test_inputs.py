@@ -16,6 +16,7 @@ from msgspec import structs
 
 from pipeline.errors import InvalidRequest, UnreadableSource
 from pipeline.exports.export import State
+from pipeline.exports.ids import new_id
 from pipeline.exports.uploads import PART, _plain
 from pipeline.services import Services
 from pipeline.settings import MIB
@@ -234,10 +235,12 @@ def test_unused_inputs_expire(client: FlaskClient, services: Services, bucket: r
     removed = hand_in(client, bucket)
     assert client.delete(f"/v1/inputs/{removed['id']}", headers=SHOP).status_code == 204
     services.bucket.put("handed/.keep", b"")  # as some programs mark folders; it comes first
+    services.bucket.put(f"handed/{(damaged := new_id(0.0))}", b"{")
     CleanUp(services.bucket, services.exports, services.settings).run()
     assert show(client, complete["id"])["state"] == "complete"
     CleanUp(services.bucket, services.exports, replace(services.settings, input_seconds=-1)).run()
-    assert keys(services) == ["handed/.keep"]
+    assert keys(services) == ["handed/.keep", f"handed/{damaged}"], "what comes behind them expires too"
+    assert client.get(f"/v1/inputs/{damaged}", headers=SHOP).status_code == 404
     assert services.bucket.uploads("inputs/") == []
     assert client.get(f"/v1/inputs/{complete['id']}", headers=SHOP).status_code == 404
 
