@@ -114,12 +114,22 @@ def test_a_child_that_works_for_long_is_not_taken_for_one_that_hangs(
     assert worked[-1] - worked[0] > 5
 
 
-def test_a_frozen_child_does_not_hold_up_the_end_of_the_web_process(pipe: ChildPipe) -> None:
+def test_a_frozen_child_does_not_hold_up_the_end_of_the_web_process(
+    pipe: ChildPipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert "Anna" in first_page(pipe, "Anna")
     frozen, began = freeze(pipe), time.monotonic()
+    wait, waits = frozen.wait, list[float | None]()
+
+    def noted(timeout: float | None = None) -> int:
+        waits.append(timeout)
+        return wait(timeout)
+
+    monkeypatch.setattr(frozen, "wait", noted)
     pipe.stop(0.1)
     assert frozen.poll() is not None
     assert time.monotonic() - began < 100, "it has STOP_SECONDS, and not the patience of one that works"
+    assert waits[0] is not None and waits[0] <= 0.1, "all that stops has what is left of one time"
 
 
 def running(pipe: ChildPipe) -> subprocess.Popen[bytes]:
