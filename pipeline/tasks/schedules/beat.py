@@ -172,7 +172,9 @@ class Beat:
             return later
         except PipelineError as error:
             log.warning("schedule %s: %s %s", entry.name, error.message, error.advice)
-            return Next(now + self._failed(entry), due=True)
+        except Exception:  # such as one of a class of its own: the entries behind it run
+            log.exception("schedule %s: internal error", entry.name)
+        return Next(now + self._failed(entry), due=True)
 
     def _claimed(self, entry: Entry, now: float) -> Next:
         before, etag = self._runs.load(entry)
