@@ -12,7 +12,8 @@ import hashlib
 import logging
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import msgspec
@@ -22,6 +23,7 @@ from ..errors import InvalidRequest, NotFound, UploadGone
 from ..settings import MIB
 from .export import Export
 from .ids import created, is_id, new_id
+from .lists import AT_ONCE
 
 log = logging.getLogger(__name__)
 UPLOADS = "inputs/uploads/"
@@ -173,17 +175,19 @@ def named_folders(owner: str, *texts: bytes) -> tuple[str, ...]:
 
 def note_use(bucket: Bucket, export: Export, *, keep: bool) -> None:
     """Note that an accepted export uses what it names: it does not expire, but goes with its last export."""
-    for folder in export.uploads:
-        bucket.put(f"used/{folder}/{KEPT if keep else export.id}", b"")
-        bucket.delete([_mark(folder)])
+    _side_by_side(lambda folder: bucket.put(f"used/{folder}/{KEPT if keep else export.id}", b""), export.uploads)
+    bucket.delete(map(_mark, export.uploads))
 
 
 def release(bucket: Bucket, export: Export) -> None:
     """Remove the files that an export used, unless others use them or they are kept."""
-    for folder in export.uploads:
+
+    def release_folder(folder: str) -> None:
         bucket.delete([f"used/{folder}/{export.id}"])
         if not _is_used(bucket, folder):
             bucket.delete_under(f"{folder_of(export.owner)}{folder}/")
+
+    _side_by_side(release_folder, export.uploads)
 
 
 def expired(bucket: Bucket, seconds: float) -> Iterator[Upload]:
@@ -211,6 +215,13 @@ def _remove_file(bucket: Bucket, upload: Upload) -> None:
     for parts in bucket.uploads(upload.key):
         parts.abort()
     bucket.delete([upload.key, _mark(upload.id)])
+
+
+def _side_by_side(do: Callable[[str], object], folders: Sequence[str]) -> None:
+    """Do this for each folder. There may be thousands, each of one file, and a web thread waits."""
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        for _ in pool.map(do, folders):
+            pass
 
 
 def _read(bucket: Bucket, file_id: str) -> Upload | None:
