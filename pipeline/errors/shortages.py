@@ -17,6 +17,8 @@ SHORTAGES = {
     errno.ENOMEM: ("The machine has no memory left", "Lower WORKER_CONCURRENCY, or use larger dynos."),
 }
 """By errno: what is short on this machine, and what to do."""
+_NO_THREAD = "can't start new thread"  # Python's words, in a RuntimeError without an errno
+_NO_THREADS = "The machine starts no more threads", "Lower WORKER_CONCURRENCY, or use larger dynos."
 
 
 def as_shortage(error: Exception, folder: str) -> Exception:
@@ -30,6 +32,8 @@ def as_shortage(error: Exception, folder: str) -> Exception:
         what, advice = SHORTAGES[error.errno]
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             what += f": {error.filename or folder}"
+    elif isinstance(error, RuntimeError) and str(error) == _NO_THREAD:
+        what, advice = _NO_THREADS
     else:
         return error
     return ResourceShort(f"{what}.", advice=advice)
@@ -40,7 +44,7 @@ def shortages(folder: str) -> Iterator[None]:
     """Raise ResourceShort, which names the place, for an error that says that this machine lacks something."""
     try:
         yield
-    except (OSError, MemoryError) as error:
+    except (OSError, MemoryError, RuntimeError) as error:
         if (short := as_shortage(error, folder)) is error:
             raise
         raise short from error

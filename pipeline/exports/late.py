@@ -5,7 +5,7 @@ Finding them costs listings only.
 
 from __future__ import annotations
 
-from ..adapters.bucket import Bucket
+from ..adapters.bucket import Bucket, MultipartUpload
 from .accepting import ACTIVE, KEPT
 from .repository import STEP_FOLDERS
 
@@ -21,12 +21,9 @@ def leftovers(bucket: Bucket, export_id: str) -> list[str]:
     return [entry.key for entry in entries if entry.key.split("/")[2] in STEP_FOLDERS]
 
 
-def abort_late_uploads(bucket: Bucket) -> int:
-    """Abort unfinished uploads of exports that are closed. Returns how many."""
+def late_uploads(bucket: Bucket) -> list[MultipartUpload]:
+    """Return the unfinished uploads of exports that are closed."""
     uploads = bucket.uploads("exports/")
     # Listed after the uploads: an export is active before it has any.
     active = {entry.key.removeprefix(ACTIVE) for entry in bucket.entries(ACTIVE)}
-    late = [upload for upload in uploads if upload.key.split("/")[1] not in active]
-    for upload in late:
-        upload.abort()
-    return len(late)
+    return [upload for upload in uploads if upload.key.split("/")[1] not in active]

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import islice
 from math import ceil
 
 import msgspec
@@ -96,10 +97,13 @@ def _enter(stores: Stores, export: Export, quotas: Quotas, held: list[str]) -> N
         if quota.per_hour and found.in_an_hour > quota.per_hour:
             words = f"{name} has requested as many exports within an hour as it may: {quota.per_hour:,}."
             raise QuotaReached(words, max(1, ceil(found.first_at + HOUR - now)))
-        if quota.running and len(found.running) > quota.running:
-            over = [each for each in found.running if each != export.id and not _runs(stores, each)]
+        surplus = len(found.running) - quota.running if quota.running else 0
+        if surplus > 0:
+            # The oldest first, and no more than make room: each is a request to the bucket.
+            others = (each for each in found.running if each != export.id and not _runs(stores, each))
+            over = list(islice(others, surplus))
             stores.redis.quotas.note_over(who, over)
-            if len(found.running) - len(over) > quota.running:
+            if len(over) < surplus:
                 words = f"{name} has as many exports at work as it may have at once: {quota.running:,}."
                 raise QuotaReached(words, AGAIN_SECONDS)
 

@@ -9,9 +9,11 @@ used/<folder>/kept                             the folder stays when its exports
 from __future__ import annotations
 
 import hashlib
+import logging
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import msgspec
@@ -21,7 +23,9 @@ from ..errors import InvalidRequest, NotFound, UploadGone
 from ..settings import MIB
 from .export import Export
 from .ids import created, is_id, new_id
+from .lists import AT_ONCE
 
+log = logging.getLogger(__name__)
 UPLOADS = "inputs/uploads/"
 PART = 8 * MIB  # of an upload in parts; a caller holds one in memory
 MAX_PARTS = 10_000  # of S3
@@ -80,8 +84,7 @@ class Uploads:
 
     def find(self, file_id: str) -> Upload:
         """Return a file that no export uses yet. Raises NotFound, also for files of other owners and people."""
-        stored = self._bucket.get(_mark(file_id)) if is_id(file_id) else None
-        upload = _uploads.decode(stored.data) if stored else None
+        upload = _read(self._bucket, file_id) if is_id(file_id) else None
         mine = upload and upload.key.startswith(self._folder) and self._person in ("", upload.person)
         if upload is None or not mine:
             raise _unknown(file_id)
@@ -172,17 +175,19 @@ def named_folders(owner: str, *texts: bytes) -> tuple[str, ...]:
 
 def note_use(bucket: Bucket, export: Export, *, keep: bool) -> None:
     """Note that an accepted export uses what it names: it does not expire, but goes with its last export."""
-    for folder in export.uploads:
-        bucket.put(f"used/{folder}/{KEPT if keep else export.id}", b"")
-        bucket.delete([_mark(folder)])
+    _side_by_side(lambda folder: bucket.put(f"used/{folder}/{KEPT if keep else export.id}", b""), export.uploads)
+    bucket.delete(map(_mark, export.uploads))
 
 
 def release(bucket: Bucket, export: Export) -> None:
     """Remove the files that an export used, unless others use them or they are kept."""
-    for folder in export.uploads:
+
+    def release_folder(folder: str) -> None:
         bucket.delete([f"used/{folder}/{export.id}"])
         if not _is_used(bucket, folder):
             bucket.delete_under(f"{folder_of(export.owner)}{folder}/")
+
+    _side_by_side(release_folder, export.uploads)
 
 
 def expired(bucket: Bucket, seconds: float) -> Iterator[Upload]:
@@ -193,8 +198,8 @@ def expired(bucket: Bucket, seconds: float) -> Iterator[Upload]:
             continue  # written by another program; what comes behind it still expires
         if created(file_id) > time.time() - seconds:
             return
-        if stored := bucket.get(entry.key):
-            yield _uploads.decode(stored.data)
+        if upload := _read(bucket, file_id):
+            yield upload
 
 
 def remove_expired(bucket: Bucket, upload: Upload) -> bool:
@@ -210,6 +215,23 @@ def _remove_file(bucket: Bucket, upload: Upload) -> None:
     for parts in bucket.uploads(upload.key):
         parts.abort()
     bucket.delete([upload.key, _mark(upload.id)])
+
+
+def _side_by_side(do: Callable[[str], object], folders: Sequence[str]) -> None:
+    """Do this for each folder. There may be thousands, each of one file, and a web thread waits."""
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        for _ in pool.map(do, folders):
+            pass
+
+
+def _read(bucket: Bucket, file_id: str) -> Upload | None:
+    """Return what a mark says; None if there is none, or it cannot be read."""
+    stored = bucket.get(_mark(file_id))
+    try:
+        return _uploads.decode(stored.data) if stored else None
+    except msgspec.DecodeError as error:
+        log.warning("the mark of the input %s cannot be read: %s", file_id, error)
+        return None
 
 
 def _is_used(bucket: Bucket, folder: str) -> bool:

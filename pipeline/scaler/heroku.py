@@ -61,7 +61,7 @@ class Heroku:
         """Why Heroku rejects this key; None once it accepts it again."""
         self._transport = _Transport(settings.heroku_timeout, pauses)
         session = _Session()
-        session.trust_env = False  # a netrc would replace the key
+        session.trust_env = False  # no proxy that the environment names stands between
         session.auth = ("", settings.heroku_api_key or "")
         for scheme in ("https://", "http://"):
             session.mount(scheme, self._transport)

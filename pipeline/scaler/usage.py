@@ -10,6 +10,7 @@ closes an export; this module reads and removes them.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 
 import msgspec
@@ -21,6 +22,7 @@ from ..exports.export import Charge, Export
 from ..exports.repository import UNBILLED, ExportRepository
 
 PICO = 10**12
+_CHANGE = re.compile(r"workers/([0-9]{13})-([0-9]+)-([0-9]+)")
 
 
 class Due(msgspec.Struct, frozen=True):
@@ -107,8 +109,8 @@ class UsageLog:
     def workers_since(self, at: float) -> Iterator[tuple[float, int, float]]:
         """Yield the changes (when, how many, price) from `at` on. All is in the keys, so it costs one listing."""
         for entry in self._bucket.entries("workers/", after=f"workers/{int(at * 1000):013d}"):
-            moment, workers, price = entry.key.removeprefix("workers/").split("-")
-            yield int(moment) / 1000, int(workers), int(price) / PICO
+            if found := _CHANGE.fullmatch(entry.key):  # another program may have objects there
+                yield int(found[1]) / 1000, int(found[2]), int(found[3]) / PICO
 
     def learned(self) -> bytes | None:
         """Return what the scaler learned; None before the first time."""

@@ -81,12 +81,11 @@ class Environment:
         """Return one mail address; None when the variable is empty."""
         if not (value := self.text(key)):
             return None
-        from email.errors import HeaderParseError
         from email.headerregistry import Address  # 30 ms
 
         try:
             return Address(addr_spec=value).addr_spec
-        except (ValueError, IndexError, HeaderParseError):
+        except Exception:  # noqa: BLE001  # Python's parser raises anything for what it does not expect
             words = f"{key} is {value!r}; one mail address is needed, such as name@example.org."
             raise InvalidSetting(words, field=key) from None
 
@@ -96,8 +95,12 @@ class Environment:
             return default
         from email.policy import EmailPolicy  # 30 ms
 
-        header = EmailPolicy().header_factory("From", value)
-        if header.defects or len(header.addresses) != 1 or not header.addresses[0].domain:
+        try:
+            header = EmailPolicy().header_factory("From", value)
+            one = not header.defects and len(header.addresses) == 1
+        except Exception:  # noqa: BLE001  # as above
+            one = False
+        if not one:
             words = f"{key} is {value!r}; one mail address is needed, such as Documents <documents@example.org>."
             raise InvalidSetting(words, field=key)
         return value

@@ -10,6 +10,7 @@ import random
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 
 from ..errors import NoExport, OverLimit, PipelineError, RedisDown, StoreDown
@@ -112,12 +113,18 @@ def handle(
     return outcome
 
 
-def fail(services: Services, export_id: str, error: PipelineError) -> bool:
-    """End an export with a reason and send the message to deliver it. Returns False when it is already over."""
+def fail(
+    services: Services, export_id: str, error: PipelineError, still: Callable[[Export], bool] = lambda _: True
+) -> bool:
+    """End an export with a reason and send the message to deliver it. Returns False when it is already over.
+
+    `still`: whether the reason still holds for the export as it is now; else nothing is done.
+    """
     failure, now = Failure(error.code, error.message, error.advice), time.time()
 
     def change(export: Export) -> Export:
-        return export if export.state.over else export.to(State.FAILED, failure=failure, finished_at=now)
+        ends = not export.state.over and still(export)
+        return export.to(State.FAILED, failure=failure, finished_at=now) if ends else export
 
     export = services.exports.change(export_id, change)
     if export.finished_at == now:

@@ -42,11 +42,12 @@ class Renewals:
     def add(self, held: Renewable) -> None:
         """Renew it from now on. Most leases end before the thread wakes: it is woken only if it sleeps too long."""
         with self._changed:
-            due = self._due[held] = time.monotonic() + held.pause()
             if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="renewals", daemon=True)
-                self._thread.start()
-            elif due < self._wakes:
+                thread = threading.Thread(target=self._run, name="renewals", daemon=True)
+                thread.start()  # it may raise: then nothing is held, and the next one tries again
+                self._thread = thread
+            due = self._due[held] = time.monotonic() + held.pause()
+            if due < self._wakes:
                 self._changed.notify()
 
     def remove(self, held: Renewable) -> None:

@@ -118,7 +118,7 @@ class Work:
         self._attempt = full, number
         try:
             yield number
-        except (PipelineError, OSError):  # a full disk kills no process
+        except (PipelineError, OSError, RuntimeError):  # a full disk or a missing thread kills no process
             self.uncount_attempt()
             raise
         self.uncount_attempt()
@@ -243,7 +243,10 @@ def perform(
     with HeldLease(redis.leases, lease, seconds, stopping, services.settings.shutdown_seconds) as held:
         if part is None:
             held.fence_is_current()
-        return _do(step, Work(services, export, part, begun, held, stopping), held)
+        try:
+            return _do(step, Work(services, export, part, begun, held, stopping), held)
+        except NoExport:
+            return NotWanted("the export was removed meanwhile")
 
 
 def _do(step: Step, work: Work, held: HeldLease) -> Outcome:

@@ -43,6 +43,8 @@ for i = #waiting, 1, -1 do
         redis.call('lpush', KEYS[4], waiting[i])
     end
 end"""
+_FOREIGN = (ValueError, LookupError, TypeError, AttributeError)
+"""What reading a message raises that is not as Celery and kombu write them."""
 SENT_AT = "sent_at"  # the header of a message with the time at which it was sent, in seconds since 1970
 
 
@@ -113,15 +115,21 @@ def _turn_keys(owner: str) -> tuple[str, str]:
 
 def sent_at(message: str) -> float | None:
     """Return when a message in a queue was sent; None for one that does not say."""
-    found: float | None = json.loads(message).get("headers", {}).get(SENT_AT)
-    return found
+    try:
+        found = json.loads(message)["headers"].get(SENT_AT)
+    except _FOREIGN:
+        return None
+    return found if isinstance(found, float) else None
 
 
 def _export_of(message: str) -> str | None:
     """Return the export id in a message; None for a message of another program that shares this Redis."""
-    envelope = json.loads(message)[0]
-    if not str(envelope.get("headers", {}).get("task")).startswith("pipeline."):
+    try:
+        envelope = json.loads(message)[0]
+        if not str(envelope["headers"].get("task")).startswith("pipeline."):
+            return None
+        _, named, *_ = json.loads(base64.b64decode(envelope["body"]))
+        found: str | None = named.get("export")
+    except _FOREIGN:
         return None
-    _, named, *_ = json.loads(base64.b64decode(envelope["body"]))
-    found: str | None = named.get("export")
     return found

@@ -59,8 +59,9 @@ class Beside:
         """Start the child, so that the first export need not wait for it. Called after gunicorn's fork."""
         with self._changed:
             if self._thread is None and not self._stopping:
-                self._thread = threading.Thread(target=self._run, name="beside", daemon=True)
-                self._thread.start()
+                thread = threading.Thread(target=self._run, name="beside", daemon=True)
+                thread.start()  # it may raise: then the next export tries again
+                self._thread = thread
 
     def stop(self) -> None:
         """Give everything to workers: what is at work, at the next page. Takes STOP_SECONDS at most."""

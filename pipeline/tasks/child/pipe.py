@@ -151,7 +151,8 @@ class ChildPipe:
         """Stop the child when it is idle for long."""
         self._idle = threading.Timer(IDLE_SECONDS, self._reap_idle)
         self._idle.daemon = True
-        self._idle.start()
+        with suppress(RuntimeError):  # no thread is to be had: the child stays, and does the next task
+            self._idle.start()
 
     def _reap_idle(self) -> None:
         with self._free:

@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
+from functools import partial
 
 from ...adapters.redis.metrics import Turn
 from ...errors import (
@@ -100,8 +101,6 @@ class Keeper:
         """Take turns until stopped. An error costs one turn; after three in a row, release the lease, so that
         another process can lead."""
         failed = 0
-        if self._beat:
-            self._beat.start(self._still_leads)
         while not self._stop.is_set():
             if (error := self._try_turn()) is None:
                 failed = 0
@@ -159,7 +158,7 @@ class Keeper:
         for sender in self._senders:
             sender.wake(self._still_leads)
         if self._beat:
-            self._beat.wake()
+            self._beat.wake(self._still_leads)
         ids = self._s.exports.active()
         self._last_needed = {each: self._last_needed[each] for each in ids if each in self._last_needed}
         self._seen = {each: self._seen[each] for each in ids if each in self._seen}
@@ -260,7 +259,8 @@ class Keeper:
         late = time.time() - export.begun_at > self._s.settings.export_deadline
         if other and (skip or late):
             words = f"It was not started: export {other} of the same document was at work."
-            flow.fail(self._s, export.id, ExportFailed(words, advice="Request it again when that one is over."))
+            error = ExportFailed(words, advice="Request it again when that one is over.")
+            flow.fail(self._s, export.id, error, partial(_still_waits, export))
 
     def _demand(self, status: ExportStatus) -> Demand:
         untaken = [status.plan.chunks[chunk] for chunk in status.unleased] if status.plan else []
@@ -285,5 +285,11 @@ class Keeper:
             case Repair.GIVE_UP:
                 words = "It was not finished within the time allowed (EXPORT_DEADLINE)."
                 advice = "Request it again, or less in one export; the log says why its steps were tried again."
-                flow.fail(s, export.id, ExportFailed(words, advice=advice))
+                error = ExportFailed(words, advice=advice)
+                flow.fail(s, export.id, error, lambda now: now.begun_at == export.begun_at)
         return True
+
+
+def _still_waits(seen: Export, now: Export) -> bool:
+    """Return False when an export was started or retried since it was seen, while this process was held up."""
+    return (now.state, now.begun_at) == (State.QUEUED, seen.begun_at)

@@ -63,8 +63,9 @@ class Sender:
         self._woken.set()
         if self._thread is None:
             name = f"{self._channel}s"
-            self._thread = threading.Thread(target=self._run, args=(leads,), name=name, daemon=True)
-            self._thread.start()
+            thread = threading.Thread(target=self._run, args=(leads,), name=name, daemon=True)
+            thread.start()  # it may raise: then the next turn tries again
+            self._thread = thread
 
     def stop(self, seconds: float) -> None:
         """End the thread; wait up to `seconds` for the notice that is being sent."""

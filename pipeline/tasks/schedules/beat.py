@@ -86,15 +86,13 @@ class Beat:
 
     # the thread of a keeper
 
-    def start(self, leads: Callable[[], bool]) -> None:
-        """Start a thread. From the first wake on it runs what is due, while `leads` says that this process may."""
-        self._woken.clear()
-        self._thread = threading.Thread(target=self._run, args=(leads,), name="schedules", daemon=True)
-        self._thread.start()
-
-    def wake(self) -> None:
-        """Tell the thread that this process leads."""
+    def wake(self, leads: Callable[[], bool]) -> None:
+        """Tell the thread that this process leads. It runs what is due while `leads` says that this process may."""
         self._woken.set()
+        if self._thread is None:
+            thread = threading.Thread(target=self._run, args=(leads,), name="schedules", daemon=True)
+            thread.start()  # it may raise: then the next turn tries again
+            self._thread = thread
 
     def stop(self, seconds: float) -> None:
         """End the thread; wait up to `seconds` for what is running."""
@@ -174,7 +172,9 @@ class Beat:
             return later
         except PipelineError as error:
             log.warning("schedule %s: %s %s", entry.name, error.message, error.advice)
-            return Next(now + self._failed(entry), due=True)
+        except Exception:  # such as one of a class of its own: the entries behind it run
+            log.exception("schedule %s: internal error", entry.name)
+        return Next(now + self._failed(entry), due=True)
 
     def _claimed(self, entry: Entry, now: float) -> Next:
         before, etag = self._runs.load(entry)

@@ -15,7 +15,7 @@ from ...exports import audit
 from ...exports.accepting import KEPT
 from ...exports.export import WORKING, Channel, Export, State
 from ...exports.ids import new_id
-from ...exports.late import abort_late_uploads, kept_ids, leftovers
+from ...exports.late import kept_ids, late_uploads, leftovers
 from ...exports.notices import mark, mark_unsent
 from ...exports.repository import MAX_REFUSED, ExportRepository
 from ...exports.uploads import Upload, expired, release, remove_expired
@@ -40,7 +40,7 @@ class CleanUp:
         """Clean up. Raises PipelineError at the third item that cannot be cleaned up: the bucket may be down."""
         _each(self._old(), self._expire)
         _each(expired(self._bucket, self._settings.input_seconds), self._remove_unused)
-        abort_late_uploads(self._bucket)
+        _each(late_uploads(self._bucket), lambda upload: upload.abort())
         _each(self._closed(), self._remove_late)
 
     def _old(self) -> Iterable[Export]:

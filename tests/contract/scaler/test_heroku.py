@@ -135,6 +135,25 @@ def test_what_heroku_says_is_passed_on(dynos: Dynos, formation: Make, status: in
     assert len(down.value.message) < 400
 
 
+def test_a_refusal_is_told_until_the_key_is_accepted(dynos: Dynos, formation: Make) -> None:
+    workers = formation()
+    dynos.faults.append(Fault(403))
+    with pytest.raises(HerokuDown):
+        workers.quantity()
+    assert "the key may not do this" in (workers.status().refused or "")
+    workers.quantity()
+    assert workers.status().refused is None
+
+
+def test_no_proxy_of_the_environment_stands_between(
+    dynos: Dynos, formation: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{closed_port()}")
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    assert formation().quantity() == dynos.row("worker").quantity
+
+
 def test_a_redirect_is_not_taken_for_success(dynos: Dynos, formation: Make) -> None:
     workers = formation(pauses=())
     workers.quantity()
@@ -153,6 +172,9 @@ def test_a_long_list_is_read_to_its_end(dynos: Dynos) -> None:
     names = [dyno.name for dyno in client.dynos()]
     assert sorted(names) == sorted(f"worker.{number}" for number in range(1, 402))
     assert client.calls - before == 3
+    dynos.faults.append(Fault(200, {"Next-Range": "id ]x..; max=200"}, body="[]"))
+    assert client.dynos() == []
+    assert client.calls - before == 4, "only 206 says that there is more"
     dynos.faults.append(Fault(206, {"Next-Range": "id ]x..; max=200"}, body="[]", sticky=True))
     with pytest.raises(HerokuDown, match="does not end"):
         client.dynos()
@@ -220,17 +242,18 @@ HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 
 
 @pytest.mark.parametrize(
-    ("head", "piece", "pause"),
+    ("head", "piece", "pause", "timeout"),
     [
-        (HEAD + b"Content-Length: 100000\r\n\r\n", b"[", 0.1),
-        (HEAD + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\n[\r\n", 0.1),
-        (HEAD + b"\r\n", b" " * 65536, 0.0),
+        (HEAD + b"Content-Length: 100000\r\n\r\n", b"[", 0.1, 0.5),
+        (HEAD + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\n[\r\n", 0.1, 0.5),
+        (HEAD + b"\r\n", b" " * 65536, 0.0, LONG),  # its bytes are too many
     ],
     ids=["drop by drop", "chunk by chunk", "without end"],
 )
-def test_an_endless_answer_is_given_up(head: bytes, piece: bytes, pause: float) -> None:
+def test_an_endless_answer_is_given_up(head: bytes, piece: bytes, pause: float, timeout: float) -> None:
     with dripping(head, piece, pause) as url:
-        given = {"HEROKU_API_URL": url, "HEROKU_API_KEY": "key", "HEROKU_APP_NAME": "demo", "HEROKU_TIMEOUT": "0.5"}
+        given = {"HEROKU_API_URL": url, "HEROKU_API_KEY": "key", "HEROKU_APP_NAME": "demo"}
+        given["HEROKU_TIMEOUT"] = str(timeout)
         began = time.monotonic()
         with pytest.raises(HerokuDown, match="gave no usable answer"):
             Heroku(Settings.from_env(given), pauses=()).formation()

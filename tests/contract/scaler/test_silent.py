@@ -187,3 +187,28 @@ def test_a_silent_one_off_dyno_is_stopped_and_another_ordered(
     assert resized(pool, 2) == 2
     wait_until_up(dynos, 2)
     assert [dyno.name for dyno in dynos.dynos() if dyno.state is DynoState.UP] == ["run.2", "run.3"]
+
+
+def test_a_one_off_dyno_whose_worker_died_is_stopped_and_one_that_leaves_is_not(
+    dynos: Dynos, shared: Coordination, clock: Later, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(one_off, "COMMAND", "exec sleep 600 #")
+    pool = OneOffPool(settings_for(dynos, SCALER_MODE="one-off"), shared, missed_seconds=0.0)
+    assert resized(pool, 3) == 3
+    wait_until_up(dynos, 3)
+    alive, died, leaving = (dynos.dyno(f"run.{n}").spec.command.rpartition(" ")[2] for n in (1, 2, 3))
+    for start_id in (alive, died, leaving):
+        shared.workers.report(Worker(start_id, "run", True, time.time()))
+    pool.refresh()
+    shared.workers.drain(2)
+    assert shared.workers.leave(leaving)
+    shared.client.delete(f"pipeline:workers:{died}")
+    for _ in range(2):
+        shared.workers.report(Worker(alive, "run", True, time.time()))
+        pool.refresh()
+    assert pool.status().quantity == 1, "the others are not counted any more"
+    for _ in range(2):
+        shared.workers.report(Worker(alive, "run", True, time.time()))
+        pool.restart_silent(BOOT)
+        clock.ahead += FORGET_SECONDS
+    assert restarted(dynos) == ["run.2"]

@@ -40,6 +40,13 @@ def test_changes_of_workers_are_read_in_order_of_time(usage: UsageLog) -> None:
     assert list(usage.workers_since(150.0)) == [(200.0, 5, 0.00000965), (300.5, 0, 0.00000965)]
 
 
+def test_objects_of_another_program_are_no_changes_of_workers(usage: UsageLog) -> None:
+    usage.note_workers(200.0, 5, 0.00000965, "because")
+    for name in ("README.md", "2026-11-30-1", "0000000300000-x-1", "0000000300000-1-1/notes"):
+        usage._bucket.put(f"workers/{name}", b"")
+    assert list(usage.workers_since(150.0)) == [(200.0, 5, 0.00000965)]
+
+
 def test_a_finished_export_waits_for_its_charge(exports: ExportRepository, usage: UsageLog) -> None:
     made = closed(exports)
     assert list(usage.marked()) == [made.id]

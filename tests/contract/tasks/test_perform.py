@@ -158,6 +158,17 @@ def test_an_error_after_an_export_ended_is_none(frame: Frame, after: State) -> N
         assert frame.perform(body) == NotWanted("the export ended meanwhile")
 
 
+@pytest.mark.parametrize("error", [Conflict("The upload is gone."), NoExport("There is no such export.")])
+def test_an_error_after_an_export_was_removed_is_none(frame: Frame, error: PipelineError) -> None:
+    """It failed and was removed while this process was frozen."""
+
+    def body(_: Work) -> Outcome:
+        frame.stored.broken = NoExport("There is no such export.")
+        raise error
+
+    assert frame.perform(body) == NotWanted("the export was removed meanwhile")
+
+
 @pytest.mark.parametrize(
     ("error", "again"), [(ExportFailed("It has no pages."), False), (Conflict("The upload is gone."), True)]
 )

@@ -150,7 +150,10 @@ def test_an_attempt_is_counted_while_it_lasts(frame: Frame) -> None:
         assert frame.attempts() == 0
 
 
-@pytest.mark.parametrize("error", [Conflict("It was changed."), OSError(28, "No space left on device")])
+REASONS = [Conflict("It was changed."), OSError(28, "No space left on device"), RuntimeError("no thread")]
+
+
+@pytest.mark.parametrize("error", REASONS)
 def test_an_attempt_that_failed_with_a_reason_does_not_count(frame: Frame, error: Exception) -> None:
     with pytest.raises(type(error)), frame.work().attempt("Chunk 4", "chunk 4"):
         raise error

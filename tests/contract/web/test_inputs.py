@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -14,9 +15,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
+from pipeline.adapters.bucket.s3 import S3Bucket
 from pipeline.errors import InvalidRequest, UnreadableSource
-from pipeline.exports.export import State
-from pipeline.exports.uploads import PART, _plain
+from pipeline.exports.export import Export, State
+from pipeline.exports.ids import new_id
+from pipeline.exports.lists import AT_ONCE
+from pipeline.exports.uploads import PART, _plain, folder_of, note_use, release
 from pipeline.services import Services
 from pipeline.settings import MIB
 from pipeline.tasks.schedules.clean_up import CleanUp
@@ -199,6 +203,31 @@ def test_inputs_go_with_their_last_export_unless_they_are_kept(
     assert not [key for key in keys(services) if key.startswith("handed/")]
 
 
+@pytest.mark.parametrize("what", ["put", "entries"])
+def test_folders_are_used_and_released_side_by_side(
+    services: Services, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    """A request may name thousands, each of one file, and the router of a host waits for 30 s."""
+    folders = tuple(new_id() for _ in range(2 * AT_ONCE))
+    export = Export(new_id(), "photos", {}, "shop", time.time(), uploads=folders)
+    for folder in folders:
+        services.bucket.put(f"handed/{folder}", b"{}")
+        services.bucket.put(f"{folder_of('shop')}{folder}/{folder}-photo.jpg", b"a photo")
+    call, together = getattr(S3Bucket, what), threading.Barrier(AT_ONCE)
+
+    def waiting(bucket: S3Bucket, key: str, *given: Any, **named: Any) -> Any:
+        if key.startswith("used/"):
+            together.wait(60)
+        return call(bucket, key, *given, **named)
+
+    monkeypatch.setattr(S3Bucket, what, waiting)
+    note_use(services.bucket, export, keep=False)
+    left = {f"used/{folder}/{export.id}" for folder in folders}
+    assert {key for key in keys(services) if not key.startswith("inputs/")} == left
+    release(services.bucket, export)
+    assert keys(services) == []
+
+
 def test_a_file_beside_one_that_is_used_is_not_removed(
     client: FlaskClient, services: Services, bucket: requests.Session
 ) -> None:
@@ -234,10 +263,12 @@ def test_unused_inputs_expire(client: FlaskClient, services: Services, bucket: r
     removed = hand_in(client, bucket)
     assert client.delete(f"/v1/inputs/{removed['id']}", headers=SHOP).status_code == 204
     services.bucket.put("handed/.keep", b"")  # as some programs mark folders; it comes first
+    services.bucket.put(f"handed/{(damaged := new_id(0.0))}", b"{")
     CleanUp(services.bucket, services.exports, services.settings).run()
     assert show(client, complete["id"])["state"] == "complete"
     CleanUp(services.bucket, services.exports, replace(services.settings, input_seconds=-1)).run()
-    assert keys(services) == ["handed/.keep"]
+    assert keys(services) == ["handed/.keep", f"handed/{damaged}"], "what comes behind them expires too"
+    assert client.get(f"/v1/inputs/{damaged}", headers=SHOP).status_code == 404
     assert services.bucket.uploads("inputs/") == []
     assert client.get(f"/v1/inputs/{complete['id']}", headers=SHOP).status_code == 404
 

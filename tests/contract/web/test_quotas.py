@@ -10,6 +10,8 @@ import pytest
 from werkzeug.test import TestResponse
 
 from pipeline.errors import ExportFailed
+from pipeline.exports import quotas
+from pipeline.exports.stores import Stores
 from pipeline.services import Services
 from pipeline.tasks import flow
 from pipeline.web import create_app
@@ -54,6 +56,23 @@ def test_no_more_exports_run_than_an_owner_may_have(services: Services) -> None:
     caller.end(first)
     assert caller.ask("3").status_code == 202
     refused(caller.ask("4"), "at work as it may have at once: 2")
+
+
+def test_no_more_exports_are_looked_at_than_make_room(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each look is a request to the bucket, and a thousand may run at once."""
+    caller, runs, looked_at = Caller(services, owner_running=3), quotas._runs, list[str]()
+    for title in "123":
+        caller.end(caller.ask(title))
+
+    def noted(stores: Stores, export_id: str) -> bool:
+        looked_at.append(export_id)
+        return runs(stores, export_id)
+
+    monkeypatch.setattr(quotas, "_runs", noted)
+    for title, looks in (("4", 1), ("5", 2), ("6", 3)):
+        assert caller.ask(title).status_code == 202
+        assert len(looked_at) == looks
+    refused(caller.ask("7"), "at work as it may have at once: 3")
 
 
 def test_no_more_exports_run_than_a_subject_may_have(services: Services) -> None:

@@ -11,6 +11,8 @@ import pytest
 
 from pipeline.tasks.renewals import Renewable, Renewals
 
+from ...no_threads import no_threads
+
 LONG = 60.0
 
 
@@ -122,3 +124,13 @@ def test_a_fork_renews_its_own(renewals: Renewals) -> None:
     os.waitpid(child, 0)
     with os.fdopen(reading, "rb") as said:
         assert said.read() == b"renewed"
+
+
+def test_what_could_not_be_held_is_not_renewed_and_the_next_is(renewals: Renewals) -> None:
+    """The machine started no thread, once: the step failed, and its lease must end."""
+    failed, held = Held(0.01), Held(0.01)
+    with no_threads(), pytest.raises(RuntimeError):
+        renewals.add(failed)
+    renewals.add(held)
+    assert held.enough.wait(30)
+    assert not failed.renewed

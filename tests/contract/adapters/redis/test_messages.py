@@ -13,6 +13,7 @@ import pytest
 from local.services import Valkey
 from pipeline.adapters.redis import Coordination
 from pipeline.adapters.redis.messages import ASSEMBLE, LARGE, LATER, PLAN
+from pipeline.adapters.redis.metrics import Queued
 from pipeline.exports.ids import new_id
 from pipeline.exports.waves import Wave
 from pipeline.services import Message
@@ -111,13 +112,21 @@ def test_messages_of_another_program_are_not_ours(shared: Coordination, settings
     """Every Celery app keeps unacknowledged messages in the same hash."""
     other = celery.Celery("shop", broker=settings.redis_url, set_as_current=False)
     other.conf.update(task_serializer="pickle", accept_content=["pickle"])
-    for arguments in ((), (7,), ("an-id",)):
-        other.send_task("shop.tidy", arguments, queue="shop")
+    for name in ("shop.tidy", "pipeline.tidy"):
+        for arguments in ((), (7,), ("an-id",)):
+            other.send_task(name, arguments, queue="shop")
     with other.connection_for_write() as connection:
         connection.SimpleQueue("shop").put({"no": "task"})
-    with taken(other, ["shop"] * 4):
+    with taken(other, ["shop"] * 7):
         assert (shared.messages.waiting(), shared.messages.unacknowledged()) == (0, [])
     other.close()
+
+
+@pytest.mark.parametrize("message", ["", "{", "[]", '{"headers": null}', '{"headers": {"sent_at": "noon"}}'])
+def test_a_strange_message_has_no_age(shared: Coordination, client: Any, message: str) -> None:
+    """Any program that knows Redis' password can send one."""
+    client.lpush(PLAN, message)
+    assert shared.metrics.read().queues[PLAN] == Queued(1, 0.0)
 
 
 @contextmanager

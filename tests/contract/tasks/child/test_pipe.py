@@ -21,6 +21,7 @@ from pipeline.tasks.child.pipe import ChildPipe
 from pipeline.tasks.child.preview import PreviewRequest
 
 from ....conftest import Environ
+from ....no_threads import no_threads
 from ..stage import failing
 
 CONNECTIONS = 1024
@@ -70,6 +71,13 @@ def test_no_task_gets_the_answer_to_one_that_was_broken_off(
     assert "Bert" in first_page(pipe, "Bert")
 
 
+def test_a_machine_that_starts_no_thread_holds_no_task_up(pipe: ChildPipe) -> None:
+    """The child is stopped later when it is idle: what waits for it must not wait for ever."""
+    with no_threads():
+        for name in ("Anna", "Bert"):
+            assert name in first_page(pipe, name)
+
+
 def test_a_child_that_hangs_is_killed_and_the_next_one_answers(pipe: ChildPipe) -> None:
     """It is frozen, or swapped out: while it lives, its exports would be kept from workers for ever."""
     assert "Anna" in first_page(pipe, "Anna")
@@ -106,12 +114,22 @@ def test_a_child_that_works_for_long_is_not_taken_for_one_that_hangs(
     assert worked[-1] - worked[0] > 5
 
 
-def test_a_frozen_child_does_not_hold_up_the_end_of_the_web_process(pipe: ChildPipe) -> None:
+def test_a_frozen_child_does_not_hold_up_the_end_of_the_web_process(
+    pipe: ChildPipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert "Anna" in first_page(pipe, "Anna")
     frozen, began = freeze(pipe), time.monotonic()
+    wait, waits = frozen.wait, list[float | None]()
+
+    def noted(timeout: float | None = None) -> int:
+        waits.append(timeout)
+        return wait(timeout)
+
+    monkeypatch.setattr(frozen, "wait", noted)
     pipe.stop(0.1)
     assert frozen.poll() is not None
     assert time.monotonic() - began < 100, "it has STOP_SECONDS, and not the patience of one that works"
+    assert waits[0] is not None and waits[0] <= 0.1, "all that stops has what is left of one time"
 
 
 def running(pipe: ChildPipe) -> subprocess.Popen[bytes]:

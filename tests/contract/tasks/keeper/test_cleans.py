@@ -10,7 +10,8 @@ from types import SimpleNamespace
 import pytest
 
 from pipeline.adapters.bucket import REQUEST
-from pipeline.errors import ExportFailed, IllegalStep, StoreDown
+from pipeline.adapters.bucket.s3_upload import S3Upload
+from pipeline.errors import ExportFailed, IllegalStep, StoreDown, StoreRefused
 from pipeline.exports.accepting import listing_key
 from pipeline.exports.export import Export, State
 from pipeline.exports.ids import new_id
@@ -149,6 +150,29 @@ def test_what_comes_after_an_export_was_closed_is_removed(stage: KeeperStage) ->
     assert {entry.key for entry in stage.s.bucket.entries(f"exports/{active}/")} == kept
     uploads = stage.s.bucket.uploads("exports/")
     assert [upload.key for upload in uploads] == [f"exports/{active}/result/late.pdf"]
+
+
+def test_an_upload_that_the_bucket_refuses_to_abort_does_not_keep_the_others(
+    stage: KeeperStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed, abort = delivered(stage, 3), S3Upload.abort
+    refused, *others = (f"exports/{export_id}/result/late.pdf" for export_id in closed)
+    for key in (refused, *others):
+        stage.s.bucket.begin_upload(key)
+    stage.s.bucket.put(late := f"exports/{closed[0]}/segments/late.seg", b"late")
+
+    def refusing(upload: S3Upload) -> None:
+        if upload.key == refused:
+            raise StoreRefused("The bucket refuses.")
+        abort(upload)
+
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(S3Upload, "abort", refusing)
+        CleanUp(stage.s.bucket, stage.s.exports, stage.s.settings).run()
+    left = stage.s.bucket.uploads("exports/")
+    assert [upload.key for upload in left] == [refused]
+    assert stage.s.bucket.head(late) is None
+    left[0].abort()
 
 
 def test_many_closed_exports_are_looked_at_in_turn(stage: KeeperStage, monkeypatch: pytest.MonkeyPatch) -> None:

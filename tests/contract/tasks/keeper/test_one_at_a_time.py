@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -71,6 +72,27 @@ def test_a_skipped_document_fails_while_another_is_at_work(stage: KeeperStage) -
     for _ in range(3):
         keeper.turn()
     assert ("plan", third) in stage.queue.sent
+
+
+@pytest.mark.parametrize("exclusive", ["skip"], indirect=True)
+@pytest.mark.usefixtures("exclusive")
+def test_one_that_was_started_while_a_leader_was_held_up_is_not_skipped(
+    stage: KeeperStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was frozen behind its last look: the other one ended, and another leader started this one."""
+    first, second = stage.submit(title="1"), stage.submit(title="2")
+    steps.plan(stage.s, first)
+    fail, ended = flow.fail, list[bool]()
+
+    def held_up(*given: Any) -> None:
+        stage.s.exports.change(first, lambda e: e.to(State.CANCELLED))
+        steps.plan(stage.s, second)
+        ended.append(fail(*given))
+
+    monkeypatch.setattr(flow, "fail", held_up)
+    stage.keeper().turn()
+    assert ended == [False]
+    assert stage.s.exports.load(second).state is State.RENDERING
 
 
 @pytest.mark.parametrize("exclusive", ["queue"], indirect=True)

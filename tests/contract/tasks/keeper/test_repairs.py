@@ -17,6 +17,7 @@ from pipeline.exports.export import State
 from pipeline.exports.repository import ExportRepository
 from pipeline.exports.request import ExportRequest
 from pipeline.tasks import flow
+from pipeline.tasks.again import retry
 from pipeline.tasks.outcomes import NotWanted
 from pipeline.tasks.retry import Retry
 from pipeline.tasks.step import lease_name
@@ -176,6 +177,28 @@ def test_lost_progress_is_restored_from_the_bucket(stage: KeeperStage) -> None:
     progress = stage.s.redis.progress.load(export_id)
     assert progress is not None
     assert progress.pages == 3
+
+
+def test_a_retry_has_its_own_deadline_also_when_a_leader_was_held_up(
+    stage: KeeperStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was frozen behind its last look: another leader ended the export, which was retried."""
+    export_id, keeper = stage.planned(), stage.keeper(export_deadline=600.0)
+    stage.age(export_id, created_at=0.0)
+    fail, ended = flow.fail, list[bool]()
+
+    def held_up(*given: Any) -> None:
+        if not ended:
+            ended.append(fail(*given[:3]))
+            steps.deliver(stage.s, export_id)
+            retry(stage.s, export_id)
+        ended.append(fail(*given))
+
+    monkeypatch.setattr(flow, "fail", held_up)
+    keeper.turn()
+    keeper.turn()
+    assert ended == [True, False]
+    assert stage.s.exports.load(export_id).state is State.RENDERING
 
 
 def test_an_export_past_its_deadline_fails(stage: KeeperStage) -> None:

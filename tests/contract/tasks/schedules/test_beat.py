@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 import redis
-from celery.schedules import crontab
+from celery.schedules import BaseSchedule, crontab
 
 from pipeline.adapters.redis.leases import Leases
 from pipeline.errors import InvalidRequest, RedisDown, StoreDown
@@ -109,6 +109,23 @@ def test_a_missed_run_is_made_up_for_once_after_a_restart(stage: Stage) -> None:
         for beat in restarted:
             beat.run_due()
     assert counted.ran == {"report": 1, "clean-up": 1, "check": 1}
+
+
+class Broken(BaseSchedule):  # type: ignore[misc]  # Celery has no types
+    """A schedule of a class of its own, with a mistake."""
+
+    def remaining_estimate(self, last_run_at: datetime) -> timedelta:
+        raise ZeroDivisionError
+
+
+def test_a_schedule_that_cannot_tell_its_times_holds_no_other_up(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    counted = Counted(stage.s, at(7, 1, 8))
+    counted.found.insert(0, Entry("broken", CLEAN_UP, Broken()))
+    counted.move([counted.beat()], 2)
+    assert (counted.ran["report"], counted.ran["broken"]) == (1, 0)
+    assert "schedule broken: internal error" in caplog.text
 
 
 def test_a_new_schedule_waits_for_its_first_time(stage: Stage) -> None:

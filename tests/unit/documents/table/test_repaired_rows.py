@@ -60,9 +60,16 @@ def test_a_quote_behind_spaces_may_not_close(tmp_path: Path) -> None:
     assert planned(tmp_path, b'a,b\nx,"y\nz"\n')[0][1] == ["x", "y\nz"]
 
 
-def test_spaces_before_quotes_in_a_row_of_several_lines_are_named(tmp_path: Path) -> None:
-    rows, plan = planned(tmp_path, b'a,b\n"x\ny", "z"\n')
-    assert rows[1] == ["x\ny", ' "z"']
+@pytest.mark.parametrize(
+    ("data", "row"),
+    [
+        (b'"x\ny", "z",1', ["x\ny", ' "z"', "1"]),
+        (b'" ""b", "b,"\nx"', [' "b', ' "b', "\nx"]),  # two rows, if the spaces were left out
+    ],
+)
+def test_spaces_before_quotes_in_a_row_of_several_lines_are_named(tmp_path: Path, data: bytes, row: Row) -> None:
+    rows, plan = planned(tmp_path, b"a,b,c\n" + data + b"\n")
+    assert rows[1] == row
     words = "Cells begin with a space and a quote, in rows of several lines; both are read as text (row 1)."
     assert plan.warnings == (words,)
 
