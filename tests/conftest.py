@@ -6,9 +6,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterator
-from functools import cache
 
-import botocore.session
 import hypothesis
 import pytest
 from _pytest.nodeid import coerce_node_id
@@ -54,14 +52,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if grouped := getattr(item, "_nodeid", ""):
             item._id = coerce_node_id(grouped)
-
-
-@pytest.fixture(scope="session", autouse=True)
-def description_of_s3_is_read_once() -> Iterator[None]:
-    """Each new client reads 0.1 s of JSON about S3; a process of ours opens one, the tests a thousand."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(botocore.session, "create_loader", cache(botocore.session.create_loader))
-        yield
 
 
 @pytest.fixture(scope="session", autouse=True)
