@@ -104,14 +104,19 @@ def environ(s3_server: S3, valkey_server: Valkey, request: pytest.FixtureRequest
 
     with redis.Redis.from_url(valkey_server.url) as client:
         client.flushall()
+    return variables(s3_server, valkey_server, request.node.name)
+
+
+def variables(store: S3, redis: Valkey, name: str) -> Environ:
+    """Return what a process needs to use these servers, with a prefix of its own in the bucket."""
     return {
         "PATH": os.environ["PATH"],
-        "REDIS_URL": valkey_server.url,
-        "S3_ENDPOINT_URL": s3_server.endpoint_url,
-        "S3_BUCKET": s3_server.bucket,
-        "S3_PREFIX": f"{re.sub(r'[^A-Za-z0-9_]+', '-', request.node.name)}-{os.urandom(3).hex()}/",
-        "AWS_ACCESS_KEY_ID": s3_server.key_id,
-        "AWS_SECRET_ACCESS_KEY": s3_server.secret,
+        "REDIS_URL": redis.url,
+        "S3_ENDPOINT_URL": store.endpoint_url,
+        "S3_BUCKET": store.bucket,
+        "S3_PREFIX": f"{re.sub(r'[^A-Za-z0-9_]+', '-', name)}-{os.urandom(3).hex()}/",
+        "AWS_ACCESS_KEY_ID": store.key_id,
+        "AWS_SECRET_ACCESS_KEY": store.secret,
         "SECRET_KEY": "test-secret-key",
         "WORKER_MEMORY_MB": "4096",  # the tests of a process share its memory
         "WORKER_CONCURRENCY": "2",
