@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 
 import hypothesis
 import pytest
@@ -15,6 +15,7 @@ from local import process
 from local.services import S3, Valkey, s3, valkey
 from pipeline.adapters.bucket.s3 import S3Bucket
 from pipeline.adapters.redis import connection
+from pipeline.cli.importing import importing
 from pipeline.services import Message, Services, open_services
 from pipeline.settings import Settings
 
@@ -52,6 +53,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if grouped := getattr(item, "_nodeid", ""):
             item._id = coerce_node_id(grouped)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Collect without the garbage collector, and let it ignore what was collected: half a million objects live as
+    long as the process, and it would look through all of them each time."""
+    with importing():
+        return (yield)
 
 
 @pytest.fixture(scope="session", autouse=True)
