@@ -5,10 +5,8 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator
-from functools import cache
+from collections.abc import Callable, Generator, Iterator
 
-import botocore.session
 import hypothesis
 import pytest
 from _pytest.nodeid import coerce_node_id
@@ -17,6 +15,7 @@ from local import process
 from local.services import S3, Valkey, s3, valkey
 from pipeline.adapters.bucket.s3 import S3Bucket
 from pipeline.adapters.redis import connection
+from pipeline.cli.importing import importing
 from pipeline.services import Message, Services, open_services
 from pipeline.settings import Settings
 
@@ -56,12 +55,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item._id = coerce_node_id(grouped)
 
 
-@pytest.fixture(scope="session", autouse=True)
-def description_of_s3_is_read_once() -> Iterator[None]:
-    """Each new client reads 0.1 s of JSON about S3; a process of ours opens one, the tests a thousand."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(botocore.session, "create_loader", cache(botocore.session.create_loader))
-        yield
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Collect without the garbage collector, and let it ignore what was collected: half a million objects live as
+    long as the process, and it would look through all of them each time."""
+    with importing():
+        return (yield)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -114,14 +113,19 @@ def environ(s3_server: S3, valkey_server: Valkey, request: pytest.FixtureRequest
 
     with redis.Redis.from_url(valkey_server.url) as client:
         client.flushall()
+    return variables(s3_server, valkey_server, request.node.name)
+
+
+def variables(store: S3, redis: Valkey, name: str) -> Environ:
+    """Return what a process needs to use these servers, with a prefix of its own in the bucket."""
     return {
         "PATH": os.environ["PATH"],
-        "REDIS_URL": valkey_server.url,
-        "S3_ENDPOINT_URL": s3_server.endpoint_url,
-        "S3_BUCKET": s3_server.bucket,
-        "S3_PREFIX": f"{re.sub(r'[^A-Za-z0-9_]+', '-', request.node.name)}-{os.urandom(3).hex()}/",
-        "AWS_ACCESS_KEY_ID": s3_server.key_id,
-        "AWS_SECRET_ACCESS_KEY": s3_server.secret,
+        "REDIS_URL": redis.url,
+        "S3_ENDPOINT_URL": store.endpoint_url,
+        "S3_BUCKET": store.bucket,
+        "S3_PREFIX": f"{re.sub(r'[^A-Za-z0-9_]+', '-', name)}-{os.urandom(3).hex()}/",
+        "AWS_ACCESS_KEY_ID": store.key_id,
+        "AWS_SECRET_ACCESS_KEY": store.secret,
         "SECRET_KEY": "test-secret-key",
         "WORKER_MEMORY_MB": "4096",  # the tests of a process share its memory
         "WORKER_CONCURRENCY": "2",

@@ -24,17 +24,15 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import boto3
-from botocore.loaders import JSONFileLoader
-
 from local import process
 from local.cgroup import Cgroup
 from local.launch import PR_SET_PDEATHSIG
+from pipeline.adapters.bucket.s3 import S3Bucket
+from pipeline.settings import Settings
 
 MODULES = (
     "pipeline.cli.run", "pipeline.tasks.worker", "pipeline.web", "pipeline.web.connections",
@@ -121,19 +119,15 @@ def main(address: str, *modules: str) -> None:
     """Fork for each request; only a fork returns from `_wanted`, with what it shall become."""
     for name in (*MODULES, *modules):
         import_module(name)
-    _share_models()
+    _share_descriptions()
     gc.collect()
     gc.freeze()  # so that the collector of a fork does not copy what all share
     _run(_wanted(address))
 
 
-def _share_models() -> None:
-    """Let forks share what botocore reads from its files: else each client reads the same 1.5 MB of JSON again."""
-    load = cache(JSONFileLoader().load_file)
-    setattr(JSONFileLoader, "load_file", lambda _, path: load(path))  # noqa: B010  # mypy lets no method be set
-    boto3.session.Session().client(
-        "s3", region_name="us-east-1", aws_access_key_id="none", aws_secret_access_key="none"
-    )
+def _share_descriptions() -> None:
+    """Read what botocore says about S3, so that forks need not: each client would read 1.5 MB of JSON."""
+    S3Bucket.open(Settings.from_env({"AWS_ACCESS_KEY_ID": "none", "AWS_SECRET_ACCESS_KEY": "none"}))
 
 
 def _wanted(address: str) -> Mapping[str, Any]:

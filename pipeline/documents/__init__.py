@@ -222,10 +222,27 @@ def description(document: Document[Any]) -> str:
     return (type(document).__doc__ or "").strip().partition("\n")[0]
 
 
+def schema(document: Document[Any]) -> Mapping[str, Any]:
+    """Return the JSON schema of a document's parameters."""
+    params: Any = document.params  # to mypy, a type cannot be hashed
+    return _schema(params)
+
+
+@cache  # 4 ms
+def _schema(params: type[Any]) -> Mapping[str, Any]:
+    return msgspec.json.schema(params)
+
+
 def record_fields(document: Document[Any]) -> tuple[str, ...]:
     """Return the names of a record's fields; empty if records are no structs, so any field is possible."""
-    fields = {each.encode_name: each.type for each in msgspec.structs.fields(document.params)}
-    for kind in _types(msgspec.inspect.type_info(fields.get(document.records_field))):
+    params: Any = document.params
+    return _record_fields(params, document.records_field)
+
+
+@cache  # 2 ms
+def _record_fields(params: type[Any], records_field: str) -> tuple[str, ...]:
+    fields = {each.encode_name: each.type for each in msgspec.structs.fields(params)}
+    for kind in _types(msgspec.inspect.type_info(fields.get(records_field))):
         if isinstance(kind, msgspec.inspect.StructType):
             return tuple(each.encode_name for each in kind.fields)
     return ()

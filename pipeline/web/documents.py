@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -18,7 +18,7 @@ class Described(msgspec.Struct, frozen=True):
     name: str
     description: str
     records: str
-    params: dict[str, Any]
+    params: Mapping[str, Any]
 
 
 class Documents(msgspec.Struct, frozen=True):
@@ -34,5 +34,5 @@ def listed() -> Response:
 
 def _described(name: str) -> Described:
     document = documents.find(name)
-    schema = msgspec.json.schema(document.params)
+    schema = documents.schema(document)
     return Described(name, documents.description(document), document.records_field, schema)

@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import msgspec
-
 from .. import documents
 from ..documents import Document
 from ..exports import uploads
@@ -58,7 +56,7 @@ def forms() -> list[Form]:
 
 def form(document: Document[Any]) -> Form:
     """The form of a document."""
-    schema = msgspec.json.schema(document.params)
+    schema = documents.schema(document)
     properties = _resolved(schema, schema["$defs"])["properties"]
     title = properties["title"]
     shown = {name: each for name, each in properties.items() if name not in (*NOT_FIELDS, document.records_field)}

@@ -17,15 +17,16 @@ from pathlib import Path
 import psutil
 import pytest
 
-from local.services import free_port
+from local.services import S3, free_port, valkey
 from pipeline.adapters.redis import Coordination
 from pipeline.settings import Settings
 from pipeline.web.connections import WAIT_SECONDS
 
-from ...conftest import Environ
+from ...conftest import Environ, variables
 from ...journey import slow
 from ...waiting import PATIENCE, until
 
+pytestmark = pytest.mark.xdist_group("gunicorn")  # one server for all, whoever runs them
 HEAD = b"GET /health HTTP/1.1\r\nHost: localhost\r\n"
 REFUSED = (
     b"POST /v1/exports HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
@@ -71,7 +72,7 @@ class Server:
                     return
         pytest.fail("others wait")
 
-    def is_quick(self, requests: int = 200) -> bool:
+    def is_quick(self, requests: int = 60) -> bool:
         """Return whether no request waits until a slow client is given up."""
         took = []
         for _ in range(requests):
@@ -99,15 +100,25 @@ def serving(environ: Environ, home: Path) -> Iterator[Server]:
         process.wait()
 
 
-@pytest.fixture
-def server(environ: Environ, tmp_path: Path) -> Iterator[Server]:
-    with serving(environ, tmp_path) as server:
+@pytest.fixture(scope="module")
+def started(s3_server: S3, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Path]]:
+    """A server for all tests of slow clients, and its log; with a Redis of its own, since it leads there."""
+    home, folder = tmp_path_factory.mktemp("home"), tmp_path_factory.mktemp("valkey")
+    with valkey(folder) as redis, serving(variables(s3_server, redis, "gunicorn"), home) as server:
         until(lambda: accepts(server.port))
         server.assert_well()  # the first request waits for imports
-        yield server
+        yield server, home / "log"
         server.process.send_signal(signal.SIGTERM)
         assert server.process.wait(PATIENCE) == 0
-    assert "Traceback" not in (tmp_path / "log").read_text()
+        assert "Traceback" not in (home / "log").read_text()
+
+
+@pytest.fixture
+def server(started: tuple[Server, Path]) -> Iterator[Server]:
+    server, log = started
+    yield server
+    server.assert_well()
+    assert "Traceback" not in log.read_text()
 
 
 def test_gunicorn_runs_a_keeper_and_logs_json(environ: Environ, settings: Settings, tmp_path: Path) -> None:

@@ -12,14 +12,9 @@ from typing import Any
 
 import pytest
 import requests
-import schemathesis
 from flask.testing import FlaskClient
 from hypothesis import given
 from hypothesis import strategies as st
-from openapi_spec_validator import OpenAPIV31SpecValidator
-from schemathesis import checks
-from schemathesis.generation import GenerationMode
-from schemathesis.specs.openapi import checks as described
 
 from pipeline.errors import ExportFailed
 from pipeline.services import Services
@@ -30,14 +25,6 @@ from pipeline.web.routes import ROUTES
 from ... import steps
 from ...examples import examples
 from .conftest import SHOP, PutPhotos, ask, make
-
-CHECKS: list[Any] = [
-    checks.not_a_server_error,
-    described.status_code_conformance,
-    described.content_type_conformance,
-    described.response_schema_conformance,
-    described.response_headers_conformance,
-]
 
 MINUTES = float(os.environ.get("MINUTES", "0"))
 HOOK = "https://hooks.example.org/pdf"
@@ -53,6 +40,8 @@ def description(client: FlaskClient) -> dict[str, Any]:
 
 
 def test_the_description_is_valid_openapi_3_1(description: dict[str, Any]) -> None:
+    from openapi_spec_validator import OpenAPIV31SpecValidator  # 0.2 s: only where it is used
+
     assert description["openapi"] == "3.1.0"
     assert not list(OpenAPIV31SpecValidator(description).iter_errors())
 
@@ -119,14 +108,30 @@ def with_known(case: Any, known: dict[str, Any]) -> None:
         case.body = case.body | known["body"]
 
 
+def checks() -> list[Any]:
+    """What must be true of each answer."""
+    from schemathesis import checks
+    from schemathesis.specs.openapi import checks as described
+
+    return [
+        checks.not_a_server_error,
+        described.status_code_conformance,
+        described.content_type_conformance,
+        described.response_schema_conformance,
+        described.response_headers_conformance,
+    ]
+
+
 def try_out(client: FlaskClient, cases: st.SearchStrategy[Any], known: Any, statuses: Counter[int]) -> None:
     """Sends made-up requests to one operation, and checks and counts what is answered."""
+
+    wanted = checks()
 
     @examples(6)
     @given(case=cases, known=known)
     def answer(case: Any, known: dict[str, Any]) -> None:
         with_known(case, known)
-        found = case.call_and_validate(headers=SHOP, app=client.application, checks=CHECKS)
+        found = case.call_and_validate(headers=SHOP, app=client.application, checks=wanted)
         statuses[found.status_code] += 1
 
     answer()
@@ -137,6 +142,9 @@ def test_answers_are_as_described(
     subtests: pytest.Subtests,
 ) -> None:  # fmt: skip
     """Each round has exports and inputs of its own, so what one operation removes does not fail the next ones."""
+    import schemathesis  # 0.4 s: only where it is used
+    from schemathesis.generation import GenerationMode
+
     schema, listing = schemathesis.openapi.from_dict(description), put_photos(1)
     routes = sorted(ROUTES, key=lambda route: route.method == "DELETE")  # what is removed cannot be shown
     cases = {}  # made once, not in each round: to read a schema takes seconds

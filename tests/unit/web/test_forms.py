@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 import msgspec
+import pytest
 from msgspec import Meta
 
 from pipeline import documents
@@ -113,3 +114,11 @@ def test_every_registered_document_has_a_form() -> None:
     documents.load()
     assert [form.name for form in forms()] == documents.names()
     assert all(form.description and form.title for form in forms() if form.name in ("photos", "table"))
+
+
+def test_a_schema_is_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It takes milliseconds, on each page that has a form, and for each export that is shown."""
+    before = forms()
+    monkeypatch.setattr(msgspec.json, "schema", None)
+    monkeypatch.setattr(msgspec.inspect, "type_info", None)
+    assert forms() == before

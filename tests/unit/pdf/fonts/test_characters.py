@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from unicodedata import normalize
 
 import pytest
@@ -9,11 +10,13 @@ import pytest
 from pipeline.pdf.fonts.bidi import base_level
 from pipeline.pdf.fonts.characters import draws_nothing, is_control, printable, shown_as_is
 
-EVERY = [chr(code) for code in range(0x110000)]
+
+def every() -> Iterator[str]:
+    return map(chr, range(0x110000))
 
 
 def test_each_character_is_kept_or_a_space_or_invisible_by_its_nature() -> None:
-    for character in EVERY:
+    for character in every():
         shown = printable(f"|{character}|")[1:-1]
         if shown == "":
             assert draws_nothing(character), hex(ord(character))
@@ -24,7 +27,7 @@ def test_each_character_is_kept_or_a_space_or_invisible_by_its_nature() -> None:
 
 
 def test_text_shown_as_is_needs_no_change() -> None:
-    as_is = [c for c in EVERY if shown_as_is(c)]
+    as_is = [c for c in every() if shown_as_is(c)]
     assert all(printable(c) == normalize("NFC", c) and not is_control(c) for c in as_is if c != " ")
     assert {"\ue001", "\U00031350", "\U0010ffff", "\ufffd"} <= set(as_is)
 
