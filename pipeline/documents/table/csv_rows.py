@@ -13,13 +13,15 @@ from .lines import BadLine, LineReader
 
 Row = list[str]
 MISQUOTED = "Text follows a closing quote; it is joined to its cell"
+BACKSLASHED = 'Quotes have a backslash before them (\\"), not a second quote; they are read as quotes'
 UNSPACED = "Spaces stand before a quote that opens a cell; they are left out"
 SPACED = "Cells begin with a space and a quote, in rows of several lines; both are read as text"
-DOUBLE_QUOTES = 'Write a quote that belongs to the text twice: "12"" pipe". Or remove it.'
+DOUBLE_QUOTES = 'Write a quote that belongs to the text twice, not with a backslash: "12"" pipe". Or remove it.'
 SPACES_BEFORE = "Leave out spaces before it. "
 UNEXPECTED_END = "unexpected end of data"  # what Python's csv says of a quote that does not close
 TOO_LARGE = "field larger than field limit"
 SPACES_AND_QUOTE = re.compile(' +"')
+BACKSLASH_AND_QUOTE = re.compile(r'(?<!\\)((?:\\\\)*)\\"')
 csv.field_size_limit(MAX_LINE)
 
 
@@ -72,12 +74,20 @@ class CsvRows:
     def _misquoted_row(self, before: int, error: csv.Error, advice: str = "") -> Row:
         first, last = before + 1, self._reader.line_num
         if first == last and UNEXPECTED_END not in str(error):
+            if (row := self._backslashed_row(self._lines.text(last))) is not None:
+                self.repaired[last] = BACKSLASHED
+                return row
             self.repaired[last] = MISQUOTED
             return next(read_leniently([self._lines.text(last)], self._delimiter))
         within = f" within {last - before:,} lines" if last > first else ""
         large = f", or a cell of more than {MAX_LINE // MIB} MiB" if TOO_LARGE in str(error) else ""
         words = f" has a quote that opens a cell and does not close{within}{large}."
         raise BadLine(self._lines.start(first), words, advice + DOUBLE_QUOTES)
+
+    def _backslashed_row(self, text: str) -> Row | None:
+        """Return the row of a line whose quotes have backslashes, as Spark, MySQL and Go write them; or None."""
+        doubled = BACKSLASH_AND_QUOTE.sub(r'\1""', text)
+        return whole_row(doubled, self._delimiter) if doubled != text else None
 
     def _spaced_row(self, row: Row, before: int) -> Row:
         """Return a row without spaces before quotes that open a cell, given as csv reads it: as text."""

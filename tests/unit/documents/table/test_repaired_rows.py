@@ -100,3 +100,30 @@ def test_empty_fields_behind_the_last_title_are_left_out_and_named(tmp_path: Pat
     assert rows[1:] == [["1", "2"], ["3", "4"], ["5", "6"]]
     words = "Rows have more fields than titles; the extra fields are empty and left out (2 times: row 1, row 2)."
     assert plan.warnings == (words,)
+
+
+BACKSLASHED = 'Quotes have a backslash before them (\\"), not a second quote; they are read as quotes ({}).'
+
+
+@pytest.mark.parametrize(
+    ("line", "row"),
+    [
+        (r'1,"Ann \"A\" X",y', ["1", 'Ann "A" X', "y"]),
+        (r'"a, \"b\", c",2,y', ['a, "b", c', "2", "y"]),
+        (r'1,"{\"a\":1,\"b\":\"x, y\"}",y', ["1", '{"a":1,"b":"x, y"}', "y"]),
+        (r'1,"C:\\dir \"x\"",""', ["1", r'C:\\dir "x"', ""]),
+    ],
+)
+def test_quotes_behind_backslashes_are_read_as_quotes_and_named(tmp_path: Path, line: str, row: Row) -> None:
+    """As Spark, MySQL and Go write them."""
+    rows, plan = planned(tmp_path, f"a,b,c\nx,y,z\n{line}\nx,y,z\n".encode())
+    assert rows[1:] == [["x", "y", "z"], row, ["x", "y", "z"]]
+    assert plan.warnings == (BACKSLASHED.format("row 2"),)
+
+
+def test_backslashes_that_precede_no_quote_of_a_text_stay(tmp_path: Path) -> None:
+    rows, plan = planned(tmp_path, b'a,b\n"C:\\x\\",1\n\\\\host\\"x",2\n"\\\\",3\n')
+    assert (rows[1:], plan.warnings) == ([["C:\\x\\", "1"], ['\\\\host\\"x"', "2"], ["\\\\", "3"]], ())
+    told = refused(tmp_path, b'a,b\n1,"x\\""\n2,"y\\""\n')
+    assert "Line 2 of rows has a quote that opens a cell and does not close" in told
+    assert "not with a backslash" in told
