@@ -22,6 +22,7 @@ UNEXPECTED_END = "unexpected end of data"  # what Python's csv says of a quote t
 TOO_LARGE = "field larger than field limit"
 SPACES_AND_QUOTE = re.compile(' +"')
 BACKSLASH_AND_QUOTE = re.compile(r'(?<!\\)((?:\\\\)*)\\"')
+END_OF_FILE = ["\x1a"]  # a last line of programs of DOS: it is no row
 csv.field_size_limit(MAX_LINE)
 
 
@@ -111,7 +112,8 @@ def whole_row(text: str, delimiter: str) -> Row | None:
         rows = list(csv.reader([text], delimiter=delimiter, strict=True))
     except csv.Error:
         return None
-    return rows[0] if len(rows) == 1 and not has_spaces_and_quote(rows[0]) else None
+    whole = len(rows) == 1 and rows[0] != END_OF_FILE
+    return rows[0] if whole and not has_spaces_and_quote(rows[0]) else None
 
 
 def has_spaces_and_quote(row: Row) -> bool:

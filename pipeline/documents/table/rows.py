@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from .csv_rows import CsvRows, Row
+from .csv_rows import END_OF_FILE, CsvRows, Row
 from .lines import LineReader
 
 if TYPE_CHECKING:
@@ -62,7 +62,8 @@ class RowReader:
             if not rows:
                 break
             ends = self._lines.ends(lines)
-            if set(map(len, rows)) == {len(self._format.fields)} and not self._source.repaired:
+            plain = set(map(len, rows)) == {len(self._format.fields)} and rows[-1] != END_OF_FILE
+            if plain and not self._source.repaired:
                 taken += zip(rows, ends, strict=True)
             else:
                 taken += self._fitted(zip(rows, lines, ends, strict=True), len(taken))
@@ -73,10 +74,10 @@ class RowReader:
         return self._source.is_text(row, value)
 
     def _fitted(self, found: Iterable[tuple[Row, int, int]], before: int) -> Iterator[tuple[Row, int]]:
-        """Rows with as many fields as titles, without blank lines."""
+        """Rows with as many fields as titles, without blank lines and the sign of DOS for the end of a file."""
         width, number = len(self._format.fields), before
         for row, line, end in found:
-            if row:
+            if row and row != END_OF_FILE:
                 if self._note and len(row) != width:
                     surplus = SURPLUS if any(map(str.strip, row[width:])) else BLANK_SURPLUS
                     self._note(number, surplus if len(row) > width else SHORT)

@@ -127,3 +127,12 @@ def test_backslashes_that_precede_no_quote_of_a_text_stay(tmp_path: Path) -> Non
     told = refused(tmp_path, b'a,b\n1,"x\\""\n2,"y\\""\n')
     assert "Line 2 of rows has a quote that opens a cell and does not close" in told
     assert "not with a backslash" in told
+
+
+@pytest.mark.parametrize("rows", [1, 30_000])
+@pytest.mark.parametrize(("titles", "row"), [("a,b", "1,2"), ("name", "some text"), ('"a","b"', '"1","2"')])
+def test_the_sign_of_dos_for_the_end_of_a_file_is_no_row(tmp_path: Path, titles: str, row: str, rows: int) -> None:
+    data = f"{titles}\r\n" + f"{row}\r\n" * rows + "\x1a"
+    found, plan = planned(tmp_path, data.encode(), strict=True)
+    assert len(found) == rows + 1
+    assert plan.records == rows
