@@ -45,6 +45,7 @@ def one_a_line(blocks: Iterable[bytes], what: str, array: bool) -> Iterator[byte
         try:
             _decode(item)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            _check_utf8(item, number, what)
             raise InvalidRequest(
                 f"Record {number:,} of {what} {why_refused(error, item)}.",
                 field="listing",
@@ -53,6 +54,18 @@ def one_a_line(blocks: Iterable[bytes], what: str, array: bool) -> Iterator[byte
         yield item.replace(b"\n", b" ").replace(b"\r", b" ") + b"\n"  # valid JSON has them between values only
     if not number:
         raise InvalidRequest(f"There are no rows in {what}.", field="listing")
+
+
+def _check_utf8(item: bytes, number: int, what: str) -> None:
+    """Raise InvalidRequest for a record that is not UTF-8."""
+    try:
+        item.decode()
+    except UnicodeDecodeError as error:
+        raise InvalidRequest(
+            f"Record {number:,} of {what} is not UTF-8: its byte {error.start + 1:,} is {item[error.start]:02X}.",
+            field="listing",
+            advice="Save it in UTF-8; JSON has no other encoding.",
+        ) from None
 
 
 def why_refused(error: Exception, text: bytes, wanted: str = "a JSON object") -> str:

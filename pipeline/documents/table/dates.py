@@ -131,8 +131,11 @@ def _check_input(input: str, pattern: str, letters: Sequence[str]) -> None:
     """Raise InvalidRequest if the pattern shows what the input does not say, or the input has a part twice."""
     try:
         datetime.strptime("", input)
-    except ValueError:  # expected: an empty text is no date
-        pass
+    except ValueError as error:  # expected: an empty text is no date
+        if not str(error).startswith("time data"):
+            advice = "Its parts are those of strptime, such as %d, %m and %Y."
+            words = f"The date format {input!r} has a part that there is not."
+            raise InvalidRequest(words, field="columns", advice=advice) from None
     except re.error:
         raise InvalidRequest(f"The date format {input!r} has a part twice.", field="columns") from None
     if found := [each for each in letters if not _is_read(each, _directives(input))]:

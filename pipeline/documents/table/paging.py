@@ -83,7 +83,11 @@ class TablePages:
         now, marks = self._now, self._marks
         self._paginate(None)
         if not now.records:
-            raise InvalidRequest(f"There are no rows in {self._name}.", field="listing")
+            raise InvalidRequest(
+                f"There are no rows in {self._name}.",
+                field="listing",
+                advice="The first line is read as titles, and nothing follows. Lines end in LF, CR LF or CR.",
+            )
         remarks = Remarks(self._facts.remarks)
         self._notes.finish(now.records, self._setup.title_block, remarks)
         plan = self._plan()

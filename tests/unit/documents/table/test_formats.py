@@ -130,6 +130,8 @@ def test_what_was_not_understood_is_known() -> None:
         (Currency("XXQ"), "columns", "no currency"),
         (Date("d. Q"), "columns", "cannot have 'Q'"),
         (Date(input="%d.%m.%d"), "columns", "has a part twice"),
+        (Date("y", input="%Y-Q%q"), "columns", "'%Y-Q%q' has a part that there is not"),
+        (Date("y", input="%Y %"), "columns", "'%Y %' has a part that there is not"),
         (Date("yyyy-mm-dd"), "columns", "'yyyy-mm-dd' has minutes .m. without hours"),
         (Date("HH:MM"), "columns", "'HH:MM' has months .M. behind hours"),
         (Date("h.MM a"), "columns", "months .M. behind hours"),

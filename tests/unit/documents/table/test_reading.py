@@ -249,7 +249,10 @@ def test_a_json_array_has_the_rows_of_its_records(tmp_path: Path, text: str, enc
         (b"[null, 1]", "Record 1 of the listing rows is not a JSON object"),
         (b'[{"a":1},,{"a":1}]', "Record 2 of the listing rows is not a JSON object"),
         (b'[{"a":1},{"a" 7}]', "Record 2 of the listing rows is not a JSON object"),
-        (b'[{"a":1},{"a":"\xff"}]', "Record 2 of the listing rows is not a JSON object"),
+        (
+            b'[{"a":1},{"a":"\xff"}]',
+            "Record 2 of the listing rows is not UTF-8: its byte 7 is FF. Save it",
+        ),
         (b'[{"a":1},{"a":"7', "is a JSON array without an end"),
         (b'[{"a":1}] {"a":2}', "goes on behind the end of its JSON array"),
         (b'[{"a":1},{"a":"' + b"x" * 1_100_000 + b'"}]', "a record that is longer than 1 MiB"),

@@ -136,3 +136,7 @@ def test_the_sign_of_dos_for_the_end_of_a_file_is_no_row(tmp_path: Path, titles:
     found, plan = planned(tmp_path, data.encode(), strict=True)
     assert len(found) == rows + 1
     assert plan.records == rows
+
+
+def test_titles_alone_are_refused_with_what_is_missing(tmp_path: Path) -> None:
+    assert "The first line is read as titles, and nothing follows" in refused(tmp_path, "a,b\x851,2\x85".encode())
