@@ -18,7 +18,7 @@ RARE_DELIMITERS = ":^~\xa6\xb6\x01\x14\x1e\x1f"  # which are not guessed
 SPACES = re.compile(" {2,}")  # of aligned columns
 QUOTED = re.compile('=?"(?:[^"]|"")*"')  # with the sign by which spreadsheets keep zeros: ="007"
 RECORD = re.compile(r"\s*\{.*:.*\}[\s,]*")  # a line of JSON; ids and lists of databases have braces, too
-LONGER = r"([~|^#@:;!*&\\=])"  # a sign that a delimiter of several characters has beside the one that is heeded
+LONGER = r"~|^#@:;!*&\="  # signs that a delimiter of several characters has beside the one that is heeded
 RULE = re.compile("(?=.*(?:-|[\u2500-\u257f]){3})[\\s|+:=\u2500-\u257f-]*+")
 """A line around titles, as in Markdown and on consoles of databases."""
 NUMERIC = re.compile(r"[-+]?\d[\d.,:/eE+-]*%?|NA|NaN|nan|-")
@@ -102,9 +102,10 @@ def name_given_encoding(sample: bytes, encoding: str, remarks: Remarks) -> None:
 
 
 def _begins_with_comments(lines: Sequence[str]) -> bool:
-    """Return whether two comments or more precede most of the lines, as in logs of web servers."""
+    """Return whether two comments or more precede lines that are none, as in logs of web servers."""
     comments = [line.startswith("#") for line in lines]
-    return all(comments[:2]) and 1 < 2 * sum(comments) < len(lines)
+    first = comments.index(False) if False in comments else 0
+    return first > 1 and not any(comments[first:])
 
 
 def _cuts_single_quotes(rows: Sequence[Row]) -> bool:
@@ -188,7 +189,8 @@ def _longer_delimiter(lines: Sequence[str], delimiter: str) -> str | None:
     runs = re.findall(rf"{sign}+", text)
     if delimiter != "," and len(runs) > 1 and set(map(len, runs)) == {len(runs[0])} != {1}:
         return delimiter
-    for pair in (f"{LONGER}?{sign}", f"{sign}{LONGER}?"):
+    other = f"([{re.escape(LONGER + ',' * (delimiter != ','))}])?"
+    for pair in (f"{other}{sign}", f"{sign}{other}"):
         found = set[str](re.findall(pair, text))
         if len(found) == 1 and found != {""}:
             return found.pop()

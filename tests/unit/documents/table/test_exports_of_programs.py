@@ -40,7 +40,9 @@ def warnings(folder: Path, text: str) -> tuple[str, ...]:
         ("paid at\n2024-01-05 10:00:00\n2024-01-06 11:00:00\n", None),
         ("#Software: IIS\n#Fields: date time\n2024-01-05 GET /\n2024-01-05 GET /a\n2024-01-06 GET /b\n", COMMENTS),
         ("# by x\n# units: m\nt,u,v\n1,2,3\n4,5,6\n7,8,9\n", COMMENTS),
+        ("# ---\n# Site\n# 20240101\n# ---\nDay,Users\n1,12\n", COMMENTS),  # Google Analytics
         ("#tags\n#a\n#b\n#c\n", None),
+        ("#tags\n#a\nb\n#c\n", None),
         ("# of items\n3\n4\n", None),
         ("#,name\n1,Ann\n2,Bob\n", None),
         ("Tabelle 1\nStand;;;\n;;;\nTag;Wert\n1.1.;5\n2.1.;6\n____\n© Amt\n", SOME.format(";")),
@@ -109,6 +111,12 @@ def test_commas_in_a_table_set_apart_by_tabs_are_no_doubt(tmp_path: Path) -> Non
     """As Eurostat writes it."""
     rows, plan = planned(tmp_path, b"unit,geo\\TIME\t2020 \t2021 \nA,DE\t1.5 \t: \nA,FR\t2 p\t3 b\n")
     assert (rows[1], plan.warnings) == (["A,DE", "1.5 ", ": "], ())
+
+
+@pytest.mark.parametrize("sign", [",", ";"])
+def test_a_sign_before_each_tab_belongs_to_the_delimiter(tmp_path: Path, sign: str) -> None:
+    words = f"The delimiter is read as '\\t', but {sign!r} precedes or follows each of them."
+    assert warnings(tmp_path, f"a{sign}\tb\n1{sign}\t2\n") == (words,)
 
 
 @pytest.mark.parametrize("text", ["Discount %,code\n5%,A\n7.5 %,B\n", "Price $,name\n5 $,A\n7 $,B\n"])
