@@ -50,7 +50,9 @@ def name_doubts(lines: Sequence[str], titles: Row, delimiter: str, remarks: Rema
     elif _begins_with_comments(lines):
         remarks.add("The first lines begin with '#', as comments do, but are read as titles and rows; remove them")
     elif sign := _sign_within_quotes(lines, rows):
-        remarks.add(f"The listing is read as one column, although its texts in quotes have {sign!r}; save it anew")
+        remarks.add(
+            f"The listing is read as one column, although its texts in quotes have {sign!r}; quote cells, not rows"
+        )
     elif len(titles) == 1:
         _name_other_columns(lines, remarks)
     elif sign := _longer_delimiter(lines, delimiter):

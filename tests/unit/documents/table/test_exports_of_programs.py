@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.errors import NotExact
+
 from .test_reading import known_documents as known_documents
 from .test_reading import planned
 
@@ -14,7 +16,7 @@ SPACED = (
     "The listing is read as one column, although its lines look like columns set apart by spaces; save it as CSV."
 )
 COMMENTS = "The first lines begin with '#', as comments do, but are read as titles and rows; remove them."
-QUOTED = "The listing is read as one column, although its texts in quotes have {!r}; save it anew."
+QUOTED = "The listing is read as one column, although its texts in quotes have {!r}; quote cells, not rows."
 SINGLE = "Texts in single quotes are cut at delimiters; write double quotes."
 SOME = (
     "The listing is read as one column, although some of its lines have {!r}; give the delimiter, and begin with "
@@ -22,6 +24,13 @@ SOME = (
 )
 MOST = SOME.replace("some", "most")
 TITLES = "The first row is read as titles, although {!r} looks like a value; add titles above."
+
+
+def test_the_advice_of_a_strict_table_is_of_tables(tmp_path: Path) -> None:
+    with pytest.raises(NotExact) as caught:
+        planned(tmp_path, "a,b\nMüller,1\n".encode("cp1252"), strict=True)
+    assert caught.value.advice.startswith("Correct the input, or say what was guessed by a parameter, such as `enc")
+    assert planned(tmp_path, "a,b\nMüller,1\n".encode("cp1252"), strict=True, encoding="cp1252")
 
 
 def warnings(folder: Path, text: str) -> tuple[str, ...]:
